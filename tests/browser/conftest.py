@@ -1,0 +1,115 @@
+"""Fixtures: one JupyterLab server and one browser for all tests, notebooks as the tests ask."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from .browser import Watch, launch
+from .jupyter import JupyterServer
+from .lab import Notebook
+from .vscode_host import HostServer, VSCode, build_host
+
+OUTPUT = Path(__file__).parents[2] / "test-output"
+
+OpenPage = Callable[..., Watch]
+OpenNotebook = Callable[..., Notebook]
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+    """A running JupyterLab server."""
+    server = JupyterServer(tmp_path_factory.mktemp("jupyter"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A running Chromium."""
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def watches() -> list[Watch]:
+    """The pages that are open, for the check and the screenshots after each test."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def open_page(browser: Browser, watches: list[Watch]) -> Iterator[OpenPage]:
+    """Open a page of the given width and height; it is closed after the module's last test."""
+    opened: list[Watch] = []
+
+    def open_(width: int = 1400, height: int = 1200) -> Watch:
+        watch = Watch(browser.new_page(viewport={"width": width, "height": height}))
+        opened.append(watch)
+        watches.append(watch)
+        return watch
+
+    yield open_
+    for watch in opened:
+        watches.remove(watch)
+        watch.page.close()
+
+
+@pytest.fixture(scope="module")
+def open_notebook(server: JupyterServer, open_page: OpenPage) -> Iterator[OpenNotebook]:
+    """Open a notebook of the given cells; its kernel ends after the module's last test."""
+    with ExitStack() as stack:
+
+        def open_(cells: list[str], *, theme: str = "JupyterLab Light", **size: int) -> Notebook:
+            notebook = Notebook(server, open_page(**size), cells, theme)
+            stack.callback(notebook.close)
+            return notebook
+
+        yield open_
+
+
+@pytest.fixture(scope="session")
+def vscode_host(server: JupyterServer) -> Iterator[HostServer]:
+    """The built page that hosts VS Code's widget manager, being served."""
+    host = HostServer(build_host(), server.url)
+    host.start()
+    yield host
+    host.stop()
+
+
+@pytest.fixture(scope="module")
+def vscode(server: JupyterServer, vscode_host: HostServer, open_page: OpenPage) -> Iterator[VSCode]:
+    """VS Code's widget manager with a fresh kernel."""
+    with closing(VSCode(server, vscode_host, open_page())) as vscode:
+        yield vscode
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Save what every open page shows when a test fails, before its fixtures close them."""
+    report = yield
+    watches = getattr(item, "funcargs", {}).get("watches", [])
+    if report.failed:
+        for index, watch in enumerate(watches):
+            name = re.sub(r"\W+", "-", f"{item.nodeid}-{call.when}-{index}").strip("-")
+            watch.screenshot(OUTPUT / f"{name}.png")
+    return report
+
+
+@pytest.fixture(autouse=True)
+def no_console_errors(watches: list[Watch]) -> Iterator[None]:
+    """Fail a test during which a page has put an error on its console."""
+    yield
+    errors = [error for watch in watches for error in watch.take_errors()]
+    assert not errors, "errors on the page's console:\n" + "\n".join(errors)

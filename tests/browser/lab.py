@@ -1,0 +1,171 @@
+"""Notebooks in JupyterLab, driven through its own commands."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Locator
+
+from .browser import Watch
+from .jupyter import JupyterServer, KernelClient
+from .waiting import wait_until
+
+PANEL = "window.jupyterapp.shell.currentWidget"
+READY = """() => {
+  const panel = window.jupyterapp?.shell?.currentWidget;
+  return panel?.context?.isReady && panel.sessionContext?.isReady
+    && panel.sessionContext.session?.kernel?.status === "idle";
+}"""
+
+
+class Notebook:
+    """A notebook that is open in JupyterLab in a page of its own.
+
+    Args:
+        server: Where it is stored and where its kernel runs.
+        watch: The page to open it in.
+        cells: The sources of the code cells.
+        theme: "JupyterLab Light" or "JupyterLab Dark".
+    """
+
+    def __init__(
+        self,
+        server: JupyterServer,
+        watch: Watch,
+        cells: list[str],
+        theme: str = "JupyterLab Light",
+    ) -> None:
+        self.name = f"{uuid.uuid4().hex[:8]}.ipynb"
+        self._server = server
+        write_notebook(server.root / self.name, cells)
+        self.watch = watch
+        self.page = page = watch.page
+        # A workspace of its own: tabs of another test's notebook must not come back.
+        self._url = f"{server.url}/lab/workspaces/{uuid.uuid4().hex}/tree/{self.name}"
+        page.goto(f"{self._url}?token={server.token}")
+        page.wait_for_function(READY, timeout=60_000)
+        self.set_theme(theme)
+        self.kernel_id = str(page.evaluate(f"{PANEL}.sessionContext.session.kernel.id"))
+        self.kernel: KernelClient = server.connect(self.kernel_id)
+
+    def run(self, index: int, *, timeout: float = 60) -> list[dict[str, Any]]:
+        """Run the cell at `index`, wait for its end, and return its outputs (nbformat)."""
+        self.start(index)
+        return self.finish(index, timeout=timeout)
+
+    def run_all(self, *, timeout: float = 120) -> None:
+        """Run every cell as the menu does, and fail on the first error in an output."""
+        self.page.evaluate(
+            "() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }"
+        )
+        for index in range(self.n_cells()):
+            self.finish(index, timeout=timeout)
+
+    def start(self, index: int) -> None:
+        """Run the cell at `index` without waiting for its end."""
+        self.page.evaluate(
+            f"""index => {{
+              const notebook = {PANEL}.content;
+              notebook.activeCellIndex = index;
+              notebook.deselectAll();
+              window.jupyterapp.commands.execute("notebook:run-cell");
+            }}""",
+            index,
+        )
+
+    def finish(self, index: int, *, timeout: float = 60) -> list[dict[str, Any]]:
+        """Wait until the cell at `index` has run and return its outputs.
+
+        Raises:
+            AssertionError: If the cell ended with an error.
+        """
+        wait_until(
+            lambda: (
+                self._cell(index, "model.sharedModel.executionState") == "idle"
+                and self._cell(index, "model.executionCount")
+            ),
+            f"cell {index} of {self.name} to end",
+            timeout,
+        )
+        outputs: list[dict[str, Any]] = self._cell(index, "model.outputs.toJSON()")
+        for output in outputs:
+            assert output["output_type"] != "error", "\n".join(output["traceback"])
+        return outputs
+
+    def add(self, source: str) -> int:
+        """Append a code cell and return its index."""
+        count: int = self.page.evaluate(
+            f"""source => {{
+              const model = {PANEL}.content.model.sharedModel;
+              model.insertCell(model.cells.length, {{ cell_type: "code", source }});
+              return model.cells.length;
+            }}""",
+            source,
+        )
+        return count - 1
+
+    def n_cells(self) -> int:
+        """Return the number of cells."""
+        return int(self.page.evaluate(f"{PANEL}.content.model.cells.length"))
+
+    def cell(self, index: int) -> Locator:
+        """Return the element of the cell at `index`, scrolled into view (lab draws cells lazily)."""
+        self.page.evaluate(f"index => {PANEL}.content.scrollToItem(index, 'start')", index)
+        return self.page.locator(f".jp-Cell[data-windowed-list-index='{index}']")
+
+    def set_theme(self, theme: str) -> None:
+        """Change JupyterLab's theme and wait until the page wears it."""
+        self.page.evaluate(
+            "theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", theme
+        )
+        self.page.wait_for_selector(f"body[data-jp-theme-name='{theme}']", state="attached")
+
+    def save(self) -> None:
+        """Save the notebook, outputs included."""
+        self.page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+
+    def reload(self) -> None:
+        """Load the page anew; the kernel and its widgets go on living."""
+        self.page.goto(self._url)
+        self.page.wait_for_function(READY, timeout=60_000)
+
+    def close(self) -> None:
+        """Close the page and end the kernel."""
+        self.kernel.close()
+        self._server.shut_down_kernel(self.kernel_id)
+
+    def _cell(self, index: int, attribute: str) -> Any:
+        return self.page.evaluate(f"index => {PANEL}.content.widgets[index].{attribute}", index)
+
+
+def write_notebook(path: Path, cells: list[str]) -> None:
+    """Write a notebook of code cells (nbformat 4.5) for the default Python kernel."""
+    path.write_text(
+        json.dumps(
+            {
+                "cells": [
+                    {
+                        "cell_type": "code",
+                        "id": f"cell-{index}",
+                        "metadata": {},
+                        "source": source,
+                        "outputs": [],
+                        "execution_count": None,
+                    }
+                    for index, source in enumerate(cells)
+                ],
+                "metadata": {
+                    "kernelspec": {
+                        "name": "python3",
+                        "display_name": "Python 3 (ipykernel)",
+                        "language": "python",
+                    }
+                },
+                "nbformat": 4,
+                "nbformat_minor": 5,
+            }
+        )
+    )

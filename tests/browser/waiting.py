@@ -1,0 +1,30 @@
+"""Waiting on a condition instead of for a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def wait_until(condition: Callable[[], T], what: str, timeout: float = 30.0) -> T:
+    """Call `condition` until it returns something true, and return that.
+
+    Args:
+        condition: Asked again and again; cheap, and without side effects.
+        what: Completes the sentence "waited … s for", for the message.
+        timeout: In seconds.
+
+    Raises:
+        TimeoutError: If the condition stays false; the message ends with its last value.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {timeout:g} s for {what}; last seen: {value!r}")
+        time.sleep(0.02)
