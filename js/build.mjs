@@ -1,0 +1,48 @@
+// Bundles the page side into ../landscape_widget/static/: the plotting runtime, sent once per kernel,
+// and the explorer itself, which stays small because every explorer carries its own copy.
+import { readFile, stat } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const out = join(here, "..", "landscape_widget", "static");
+
+/** Largest size that each bundle may reach, in bytes. */
+const limits = { "runtime.js": 1_850_000, "explorer.js": 80_000, "explorer.css": 20_000 };
+
+/** @type {import("esbuild").BuildOptions} */
+const shared = {
+  absWorkingDir: here,
+  outdir: out,
+  bundle: true,
+  minify: true,
+  format: "esm",
+  platform: "browser",
+  target: "es2022",
+  logLevel: "warning",
+};
+
+await Promise.all([
+  build({
+    ...shared,
+    entryPoints: ["src/runtime.js"],
+    // A host with require.js on its page would otherwise capture the UMD modules inside plotly.
+    define: { define: "undefined", global: "globalThis" },
+    // Plotly's style sheets belong to its maps, which this bundle leaves out.
+    loader: { ".css": "empty" },
+    legalComments: "eof",
+  }),
+  build({ ...shared, entryPoints: { explorer: "src/index.js" } }),
+  build({ ...shared, entryPoints: ["src/explorer.css"] }),
+]);
+
+for (const [name, limit] of Object.entries(limits)) {
+  const path = join(out, name);
+  const { size } = await stat(path);
+  if (size > limit) throw new Error(`${name} has ${size} bytes; expected at most ${limit}.`);
+  console.log(`${relative(join(here, ".."), path)}  ${(size / 1000).toFixed(1)} kB`);
+}
+
+const runtime = await readFile(join(out, "runtime.js"), "utf8");
+if (runtime.includes("define.amd")) throw new Error("runtime.js still asks for an AMD loader.");

@@ -1,0 +1,198 @@
+// A model without a kernel: it answers like one, with a synthetic saddle, coarse to fine.
+
+/** @typedef {Record<string, any>} Traits */
+
+/**
+ * Keeps traits and events as a host's model does.
+ * @param {Traits} initial
+ */
+export function createMockModel(initial) {
+  /** @type {Traits} */
+  const traits = { ...initial };
+  /** @type {Map<string, Set<(...args: any[]) => void>>} */
+  const listeners = new Map();
+  /** @type {Traits} */
+  let unsaved = {};
+  /** @type {Traits[]} */
+  const saves = [];
+  /** @type {any[]} */
+  const messages = [];
+  const model = {
+    saves,
+    messages,
+    /** Called as the kernel would be. @type {(change: {saved?: Traits, message?: any}) => void} */
+    kernel: () => {},
+    get: (/** @type {string} */ name) => traits[name],
+    set(/** @type {string} */ name, /** @type {any} */ value) {
+      if (traits[name] === value) return;
+      traits[name] = value;
+      unsaved[name] = value;
+      for (const listener of [...(listeners.get(`change:${name}`) ?? [])]) listener();
+    },
+    /** Traits that come from the kernel. @param {Traits} values */
+    receive(values) {
+      Object.assign(traits, values);
+      for (const name of Object.keys(values)) {
+        for (const listener of [...(listeners.get(`change:${name}`) ?? [])]) listener();
+      }
+    },
+    save_changes() {
+      const saved = unsaved;
+      unsaved = {};
+      saves.push(saved);
+      model.kernel({ saved });
+    },
+    send(/** @type {any} */ message) {
+      messages.push(message);
+      model.kernel({ message });
+    },
+    on(/** @type {string} */ event, /** @type {(...args: any[]) => void} */ listener) {
+      listeners.set(event, (listeners.get(event) ?? new Set()).add(listener));
+    },
+    off(/** @type {any} */ event, /** @type {any} */ listener) {
+      listeners.get(event)?.delete(listener);
+    },
+    /** @param {string} event */
+    count: (event) => listeners.get(event)?.size ?? 0,
+  };
+  return model;
+}
+
+/** @typedef {ReturnType<typeof createMockModel>} MockModel */
+
+/** A buffer as it arrives: a window at an odd offset of a larger one. @param {Float32Array | Float64Array | Uint8Array} array */
+export function wire(array) {
+  const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+  const message = new Uint8Array(bytes.length + 8);
+  message.set(bytes, 5);
+  return new DataView(message.buffer, 5, bytes.length);
+}
+
+/** @type {Traits} */
+export const defaults = {
+  _runtime: "anywidget:runtime",
+  axes: ["hessian:max", "hessian:min"],
+  seed: 0,
+  domain: null,
+  resolution: 51,
+  examples: 1797,
+  status: "idle",
+  error: "",
+  progress: {},
+  _info: { n_parameters: 23946, n_examples: 1797, theta_norm: 11.83, dtype: "float64", device: "cpu", max_resolution: 201, k_max: 4, differentiable: true },
+  _surface: null,
+  _eigenpairs: null,
+  _projections: null,
+};
+
+/** @param {number} count @param {number} low @param {number} high */
+const linspace = (count, low, high) => Float64Array.from({ length: count }, (_, i) => low + ((high - low) * i) / (count - 1));
+
+/** Losses with a saddle, a valley and a wall. @param {number} a @param {number} b @param {boolean} decades */
+function lossAt(a, b, decades) {
+  const saddle = 0.35 + 1.9 * a * a - 0.75 * b * b + 0.9 * b ** 4 + 0.35 * a * b + 0.12 * Math.sin(5 * b) * a;
+  return decades ? 1e-4 + Math.exp(9 * saddle) / 50 : saddle;
+}
+
+/**
+ * A surface of which every `step`-th node was evaluated, the rest interpolated.
+ * @param {{request: number, axes: string[], seed: number, domain: number[] | null, resolution: number, examples: number}} request
+ * @param {number} step
+ * @param {{decades?: boolean, holes?: boolean}} [kind]
+ */
+export function mockSurface({ request, axes, seed, domain, resolution: n, examples }, step, { decades = false, holes = false } = {}) {
+  const [a0, a1, b0, b1] = domain ?? [-1, 1, -1, 1];
+  const [alpha, beta] = [linspace(n, a0, a1), linspace(n, b0, b1)];
+  const turn = seed * 0.4;
+  const at = (/** @type {number} */ i, /** @type {number} */ j) => {
+    const [a, b] = [alpha[j] * Math.cos(turn) - beta[i] * Math.sin(turn), alpha[j] * Math.sin(turn) + beta[i] * Math.cos(turn)];
+    return holes && a > 0.6 && b > 0.5 ? NaN : lossAt(a, b, decades);
+  };
+  const loss = new Float32Array(n * n);
+  const done = new Uint8Array(n * n);
+  let minimum = { alpha: 0, beta: 0, loss: Infinity };
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j < n; j++) {
+      const [i0, j0] = [i - (i % step), j - (j % step)];
+      const [i1, j1] = [Math.min(n - 1, i0 + step), Math.min(n - 1, j0 + step)];
+      const [u, v] = [(i - i0) / step, (j - j0) / step];
+      const top = (1 - v) * at(i0, j0) + v * at(i0, j1);
+      loss[i * n + j] = (1 - u) * top + u * ((1 - v) * at(i1, j0) + v * at(i1, j1));
+      done[i * n + j] = Number(u === 0 && v === 0);
+      if (done[i * n + j] && loss[i * n + j] < minimum.loss) minimum = { alpha: alpha[j], beta: beta[i], loss: loss[i * n + j] };
+    }
+  }
+  return {
+    request, axes, seed, alpha: wire(alpha), beta: wire(beta), loss: wire(loss), done: wire(done), final: step === 1,
+    n_done: done.reduce((sum, value) => sum + value, 0), n_examples: examples, norms: [1, 1], theta_norm: 11.83,
+    centre_loss: at((n - 1) / 2, (n - 1) / 2), minimum, provenance: { dtype: "float64" },
+  };
+}
+
+/** Normally distributed numbers, the same every time. @param {number} count @param {number} mean @param {number} spread */
+function normal(count, mean, spread) {
+  let state = 12345;
+  const uniform = () => (state = (state * 1103515245 + 12345) % 2147483648) / 2147483648;
+  return Float32Array.from({ length: count }, () => {
+    const radius = Math.sqrt(-2 * Math.log(1 - uniform()));
+    return mean + spread * radius * Math.cos(2 * Math.PI * uniform());
+  });
+}
+
+/** @param {number} request @param {number} samples @param {{kappa_minus: number, kappa_plus: number} | null} plane */
+export const mockProjections = (request, samples, plane) => ({
+  request, kappa_minus: wire(normal(samples, 0.35, 0.42)), kappa_plus: wire(normal(samples, 1.15, 0.5)),
+  samples, total: 2000, p_no_saddle: samples > 500 ? 0.293 : null, plane, final: samples === 2000,
+});
+
+/** @param {number} request */
+export const mockEigenpairs = (request) => ({
+  request, axes: ["hessian:max", "hessian:min"], values: [3.8214, -1.4973], residuals: [2.1e-4, 8.7e-5], converged: [true, true],
+  n_hvp: 42, gradient_norm: 0.0031, verdict: "saddle", final: true,
+  sentence: "Saddle: λmax 3.821, λmin −1.497, ‖∇L‖ 0.0031. A random plane hides it in 29.3 % of cases; this plane shows it.",
+});
+
+/**
+ * Lets a mock model answer what the page sends, as the kernel would.
+ * @param {MockModel} model
+ * @param {{pace?: number, decades?: boolean, holes?: boolean}} [options]  milliseconds between two results, and what surface
+ */
+export function attachKernel(model, { pace = 250, ...kind } = {}) {
+  let request = 0;
+  /** @type {ReturnType<typeof setTimeout>[]} */
+  let timers = [];
+  let shown = false;
+
+  function start() {
+    timers.forEach(clearTimeout);
+    const [current, began] = [++request, performance.now()];
+    const controls = Object.fromEntries(["axes", "seed", "domain", "resolution", "examples"].map((name) => [name, model.get(name)]));
+    const asked = /** @type {any} */ ({ ...controls, request: current });
+    const hessian = controls.axes[0].startsWith("hessian");
+    const plane = hessian ? { kappa_minus: -1.497, kappa_plus: 3.821 } : { kappa_minus: 0.21, kappa_plus: 1.3 };
+    const progress = (/** @type {string} */ stage, /** @type {number} */ fraction) => ({
+      status: "computing",
+      progress: { request: current, stage, fraction, eta: ((1 - fraction) * pace * 6) / 1000, elapsed: (performance.now() - began) / 1000 },
+    });
+    const steps = [
+      () => progress("computing Hessian eigenvectors", 0.1),
+      () => ({ ...progress("evaluating the plane", 0.3), _eigenpairs: mockEigenpairs(current), _surface: mockSurface(asked, 10, kind) }),
+      () => ({ ...progress("projecting on random planes", 0.5), _projections: mockProjections(current, 300, plane) }),
+      () => ({ ...progress("evaluating the plane", 0.7), _surface: mockSurface(asked, 5, kind) }),
+      () => ({ ...progress("evaluating the plane", 1), _surface: mockSurface(asked, 1, kind), _projections: mockProjections(current, 2000, plane) }),
+      () => ({ status: "done", error: "" }),
+    ];
+    model.receive({ status: "computing", error: "", progress: {} });
+    timers = steps.map((step, i) => setTimeout(() => model.receive(step()), pace * (i + 1)));
+  }
+
+  model.kernel = ({ saved, message }) => {
+    if (saved || message?.type === "compute" || (message?.type === "shown" && !shown)) {
+      if (message) shown = true;
+      start();
+    } else if (message?.type === "cancel") {
+      timers.forEach(clearTimeout);
+      model.receive({ status: "cancelled" });
+    }
+  };
+}

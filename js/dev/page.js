@@ -1,0 +1,28 @@
+// Shows the built widget on a mock model; the address chooses how.
+import { attachKernel, createMockModel, defaults } from "./mock.js";
+
+const query = new URLSearchParams(location.search);
+document.documentElement.dataset.lwTheme = query.get("theme") ?? "light";
+
+// Through variables: the bundles are build output, without types.
+const [explorerUrl, runtimeUrl] = ["explorer", "runtime"].map((name) => `../../landscape_widget/static/${name}.js`);
+const { default: explorer } = await import(explorerUrl);
+
+const host = {
+  async getWidget() {
+    if (query.has("noruntime")) throw new Error("the host has no widget of this name");
+    const { default: runtime } = await import(runtimeUrl);
+    return { exports: runtime.initialize() };
+  },
+};
+
+const model = createMockModel(defaults);
+attachKernel(model, { pace: Number(query.get("pace") ?? 250), decades: query.has("decades"), holes: query.has("holes") });
+Object.assign(globalThis, { model });
+
+for (let i = 0; i < Number(query.get("views") ?? 1); i++) {
+  const el = document.createElement("div");
+  if (query.has("width")) el.style.width = `${query.get("width")}px`;
+  document.body.append(el);
+  explorer.render({ model, el, host, signal: new AbortController().signal });
+}

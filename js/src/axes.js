@@ -1,0 +1,48 @@
+// The directions a person can choose: their specs on the wire, and their names on screen.
+
+/** @typedef {[string, string]} Axes */
+
+/** @type {{value: string, label: string, axes: Axes}[]} */
+export const PRESETS = [
+  { value: "hessian", label: "Hessian λmax × λmin", axes: ["hessian:max", "hessian:min"] },
+  { value: "random", label: "Random", axes: ["random", "random"] },
+  { value: "filter", label: "Random, filter-normalised", axes: ["random:filter", "random:filter"] },
+];
+
+/** The first eigenvector can be written with and without its number. @param {string} spec */
+export const canonical = (spec) => spec.replace(/^(hessian:(?:max|min)):1$/, "$1");
+
+/** @param {Axes} axes */
+export function presetOf(axes) {
+  const found = PRESETS.find((preset) => preset.axes.every((axis, i) => axis === canonical(axes[i])));
+  return found?.value ?? "custom";
+}
+
+/** @param {number} n */
+const subscript = (n) => [...String(n)].map((digit) => String.fromCharCode(0x2080 + Number(digit))).join("");
+
+/**
+ * Choices for an axis, in groups.
+ * @param {number} kMax  eigenvectors offered at each end
+ * @returns {{label: string, options: {value: string, label: string}[]}[]}
+ */
+export function axisChoices(kMax) {
+  const ranks = Array.from({ length: Math.max(1, kMax) }, (_, i) => i + 1);
+  const spec = (/** @type {string} */ end, /** @type {number} */ k) => canonical(`hessian:${end}:${k}`);
+  return [
+    {
+      label: "Hessian eigenvectors",
+      options: [
+        ...ranks.map((k) => ({ value: spec("max", k), label: `λ${subscript(k)}${k === 1 ? " largest" : ""}` })),
+        ...ranks.map((k) => ({ value: spec("min", k), label: k === 1 ? "λₙ smallest" : `λₙ₋${subscript(k - 1)}` })),
+      ],
+    },
+    {
+      label: "Random directions",
+      options: [
+        { value: "random", label: "Random" },
+        { value: "random:filter", label: "Random, filter-norm." },
+      ],
+    },
+  ];
+}

@@ -1,0 +1,175 @@
+// What a person can set. Each control writes to the state and follows it; none keeps a value of its own.
+import { axisChoices, canonical, presetOf, PRESETS } from "./axes.js";
+import { h, uniqueId } from "./dom.js";
+import { formatCount, formatShort } from "./format.js";
+import { createSlider } from "./slider.js";
+import { exampleCounts, HALF_WIDTHS, halfWidth, resolutions, sameDomain, squareDomain } from "./values.js";
+
+/** @typedef {import("./state.js").Snapshot} Snapshot */
+
+/**
+ * A label above a control.
+ * @param {string} label
+ * @param {HTMLElement} control
+ * @param {...HTMLElement} more
+ */
+function field(label, control, ...more) {
+  control.id = uniqueId("control");
+  const row = more.length ? h("span", { class: "lw-field-row" }, control, ...more) : control;
+  return h("div", { class: "lw-field" }, h("span", { class: "lw-field-head" }, h("label", { for: control.id }, label)), row);
+}
+
+/** A choice of an axis. @param {string} name @param {string} label @param {(spec: string) => void} send */
+function createAxisSelect(name, label, send) {
+  const select = h("select", { "data-testid": name });
+  select.addEventListener("change", () => send(select.value));
+  let offered = "";
+
+  return {
+    element: field(label, select),
+    /** @param {string} spec @param {{k_max: number, differentiable: boolean}} info */
+    set(spec, { k_max, differentiable }) {
+      const value = canonical(spec);
+      const groups = axisChoices(k_max);
+      const listed = groups.some(({ options }) => options.some((option) => option.value === value));
+      const offer = `${k_max} ${differentiable} ${listed ? "" : value}`;
+      if (offer !== offered) {
+        offered = offer;
+        const nodes = groups.map(({ label: name, options }, i) =>
+          h(
+            "optgroup",
+            { label: name, disabled: i === 0 && !differentiable },
+            ...options.map((option) => h("option", { value: option.value }, option.label)),
+          ),
+        );
+        select.replaceChildren(...nodes, ...(listed ? [] : [h("option", { value }, value)]));
+      }
+      select.value = value;
+    },
+  };
+}
+
+/** @param {(axes: [string, string]) => void} send */
+function createPreset(send) {
+  const select = h("select", { "data-testid": "preset" });
+  const custom = h("option", { value: "custom", disabled: true }, "Custom");
+  const options = PRESETS.map(({ value, label }) => h("option", { value }, label));
+  select.append(...options, custom);
+  select.addEventListener("change", () => {
+    const preset = PRESETS.find(({ value }) => value === select.value);
+    if (preset) send([...preset.axes]);
+  });
+  return {
+    element: field("Plane", select),
+    /** @param {[string, string]} axes @param {boolean} differentiable */
+    set(axes, differentiable) {
+      const value = presetOf(axes);
+      custom.hidden = value !== "custom";
+      options[0].disabled = !differentiable;
+      select.value = value;
+    },
+  };
+}
+
+/** @param {(seed: number) => void} send */
+function createSeed(send) {
+  const input = h("input", { type: "number", min: 0, step: 1, "data-testid": "seed", inputmode: "numeric" });
+  const fresh = h("button", { type: "button", class: "lw-icon-button", "data-testid": "new-seed", title: "Next seed", "aria-label": "Next seed" });
+  fresh.textContent = "⟳";
+  let current = 0;
+  input.addEventListener("change", () => {
+    const seed = input.valueAsNumber;
+    if (Number.isSafeInteger(seed) && seed >= 0) send(seed);
+    else input.value = String(current);
+  });
+  fresh.addEventListener("click", () => send(current + 1));
+  return {
+    element: field("Seed", input, fresh),
+    /** @param {number} seed */
+    set(seed) {
+      if (seed === current && input.value !== "") return;
+      current = seed;
+      input.value = String(seed);
+    },
+  };
+}
+
+/**
+ * The half-width in words; two numbers where the axes differ.
+ * @param {import("./values.js").Domain} domain
+ */
+function describeWidth(domain) {
+  const [alpha, beta] = [(domain[1] - domain[0]) / 2, (domain[3] - domain[2]) / 2];
+  if (sameDomain(domain, squareDomain(alpha)) || Math.abs(alpha - beta) < 1e-6 * alpha) return formatShort(alpha);
+  return `${formatShort(alpha)} × ${formatShort(beta)}`;
+}
+
+/**
+ * @param {HTMLElement} el
+ * @param {import("./state.js").State} state
+ */
+export function createControls(el, state) {
+  const preset = createPreset((axes) => state.set({ axes, domain: null }));
+  const setAxis = (/** @type {0 | 1} */ which) => (/** @type {string} */ spec) => {
+    const axes = /** @type {[string, string]} */ ([...state.snapshot.axes]);
+    axes[which] = spec;
+    state.set({ axes, domain: null });
+  };
+  const alpha = createAxisSelect("axis-alpha", "α direction", setAxis(0));
+  const beta = createAxisSelect("axis-beta", "β direction", setAxis(1));
+  const seed = createSeed((value) => state.set({ seed: value }));
+
+  const width = createSlider({
+    name: "half-width",
+    label: "Half-width",
+    values: HALF_WIDTHS,
+    format: formatShort,
+    send: (value) => state.set({ domain: squareDomain(value) }),
+  });
+  const auto = h("button", { type: "button", class: "lw-link-button", "data-testid": "domain-auto", title: "Let the kernel choose" }, "auto");
+  auto.addEventListener("click", () => state.set({ domain: null }));
+  width.head.append(auto);
+
+  const resolution = createSlider({
+    name: "resolution",
+    label: "Resolution",
+    values: resolutions(state.snapshot.info.max_resolution),
+    format: (value) => `${value} × ${value}`,
+    send: (value) => state.set({ resolution: value }),
+  });
+  const examples = createSlider({
+    name: "examples",
+    label: "Examples",
+    values: exampleCounts(state.snapshot.info.n_examples),
+    format: formatCount,
+    send: (value) => state.set({ examples: value }),
+  });
+
+  const element = h("div", { class: "lw-controls", role: "group", "aria-label": "Plane and accuracy" });
+  const parts = [preset, alpha, beta, seed, width, resolution, examples];
+  element.append(...parts.map((part) => part.element));
+  el.append(element);
+
+  return {
+    /** @param {Snapshot} snapshot */
+    update(snapshot) {
+      const { axes, info, domain, surface } = snapshot;
+      preset.set(axes, info.differentiable);
+      alpha.set(axes[0], info);
+      beta.set(axes[1], info);
+      seed.set(snapshot.seed);
+      const actual = domain ?? surface?.domain;
+      if (actual) width.set(halfWidth(actual), describeWidth(actual));
+      else width.set(1, "auto");
+      auto.setAttribute("aria-pressed", String(domain === null));
+      resolution.setValues(resolutions(info.max_resolution));
+      resolution.set(snapshot.resolution);
+      examples.setValues(exampleCounts(info.n_examples));
+      examples.set(snapshot.examples);
+    },
+    destroy() {
+      for (const slider of [width, resolution, examples]) slider.destroy();
+      element.remove();
+    },
+  };
+}

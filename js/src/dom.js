@@ -1,0 +1,36 @@
+// Building elements without a framework.
+
+/**
+ * An element with attributes and children. `true` sets an empty attribute; `false` and `undefined` leave it out.
+ * @template {keyof HTMLElementTagNameMap} K
+ * @param {K} tag
+ * @param {Record<string, string | number | boolean | undefined>} [attributes]
+ * @param {...(Node | string)} children
+ * @returns {HTMLElementTagNameMap[K]}
+ */
+export function h(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === undefined || value === false) continue;
+    element.setAttribute(name, value === true ? "" : String(value));
+  }
+  element.append(...children);
+  return element;
+}
+
+let serial = 0;
+
+/**
+ * An id that no other element of the page has: two views of one explorer share a document.
+ * @param {string} name
+ */
+export const uniqueId = (name) => `lw-${name}-${++serial}`;
+
+/**
+ * Writes text only where it differs, so that screen readers and selections are left in peace.
+ * @param {HTMLElement} element
+ * @param {string} text
+ */
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}

@@ -1,0 +1,68 @@
+// Numbers as a person reads them: few digits, a true minus sign, thin groups of thousands.
+
+const MINUS = "\u2212";
+const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+
+/** @param {string} text */
+const withMinus = (text) => text.replace(/-/g, MINUS);
+
+/** @param {number} exponent */
+function superscript(exponent) {
+  const digits = [...String(Math.abs(exponent))].map((digit) => SUPERSCRIPTS[Number(digit)]).join("");
+  return (exponent < 0 ? "⁻" : "") + digits;
+}
+
+/**
+ * A number with `digits` significant digits: plain from 1e-3 up to 1e5, else as a power of ten.
+ * @param {number | null | undefined} value
+ * @param {number} [digits]
+ */
+export function formatNumber(value, digits = 4) {
+  if (value === null || value === undefined || Number.isNaN(value)) return "–";
+  if (!Number.isFinite(value)) return value > 0 ? "∞" : `${MINUS}∞`;
+  if (value === 0) return "0";
+  const [mantissa, power] = value.toExponential(digits - 1).split("e");
+  const exponent = Number(power);
+  if (exponent < -3 || exponent >= 5) return withMinus(`${Number(mantissa)} × 10`) + superscript(exponent);
+  const decimals = Math.max(0, digits - 1 - exponent);
+  return withMinus(Number(`${mantissa}e${power}`).toFixed(decimals));
+}
+
+/**
+ * A number in as few characters as its value needs, for slider outputs: 0.4, 15, 1e-4 → 0.0001.
+ * @param {number} value
+ */
+export function formatShort(value) {
+  if (value !== 0 && (Math.abs(value) < 1e-4 || Math.abs(value) >= 1e5)) return formatNumber(value, 3);
+  return withMinus(String(Number(value.toPrecision(3))));
+}
+
+/**
+ * A whole number with groups of three digits.
+ * @param {number} value
+ */
+export function formatCount(value) {
+  return withMinus(String(Math.round(value))).replace(/\B(?=(\d{3})+$)/g, ",");
+}
+
+/**
+ * A share between 0 and 1 in per cent, never rounded to a certainty that was not measured.
+ * @param {number} share
+ */
+export function formatPercent(share) {
+  if (share === 0 || share === 1) return `${share * 100} %`;
+  if (share < 0.0005) return "< 0.1 %";
+  if (share > 0.9995) return "> 99.9 %";
+  return `${(share * 100).toFixed(1)} %`;
+}
+
+/**
+ * Seconds as a person says them.
+ * @param {number} seconds
+ */
+export function formatDuration(seconds) {
+  if (seconds < 1) return "< 1 s";
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  return `${(seconds / 3600).toFixed(1)} h`;
+}

@@ -1,0 +1,42 @@
+// Everything that a view needs to draw itself, gathered once per change.
+
+/**
+ * @typedef {object} Frame
+ * @property {import("./state.js").Snapshot} snapshot
+ * @property {import("./plot.js").Plotly | null} plotly  null until the plotting library is there
+ * @property {import("./theme.js").Palette} palette
+ * @property {boolean} log
+ * @property {import("./link.js").Point | null} point  where the crosshair is
+ * @property {import("./values.js").Domain} extent  the part of the plane to show
+ * @property {{surface: string, heatmap: string, curvature: string}} words  in place of pictures that are not there yet
+ */
+
+/**
+ * What stands in the three places before there is anything to draw.
+ * @param {import("./state.js").Snapshot} snapshot
+ * @param {boolean} loaded  whether the plotting library is there
+ * @param {string} fault  why it will never be, "" if it may
+ * @returns {Frame["words"]}
+ */
+export function waitingWords({ status, progress }, loaded, fault) {
+  const all = (/** @type {string} */ text) => ({ surface: text, heatmap: text, curvature: text });
+  if (fault) return all("No plots: the plotting library is missing.");
+  if (status === "failed" || status === "cancelled") return all("No picture yet.");
+  if (!loaded) return all("Loading the plotting library …");
+  const stage = progress?.stage ? `${progress.stage[0].toUpperCase()}${progress.stage.slice(1)} …` : "Waiting for the kernel …";
+  return {
+    surface: stage,
+    heatmap: "A coarse picture first, then every node.",
+    curvature: "The curvature that random planes show.",
+  };
+}
+
+/**
+ * The part of the plane to show: at once what a control asks for, else what the surface covers.
+ * @param {import("./state.js").Snapshot} snapshot
+ * @returns {import("./values.js").Domain}
+ */
+export function shownExtent({ provisional, domain, surface }) {
+  if (provisional && domain) return domain;
+  return surface?.domain ?? domain ?? [-1, 1, -1, 1];
+}

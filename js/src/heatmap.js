@@ -1,0 +1,180 @@
+// The plane from above: colours, contour lines, the lowest point, and the crosshair.
+import { h, setText } from "./dom.js";
+import { formatNumber } from "./format.js";
+import { createMemory } from "./memory.js";
+import { createPanel } from "./panel.js";
+import { baseAxis, baseLayout, createPlot } from "./plot.js";
+import { COLOURS, shade } from "./scale.js";
+import { nearestNode } from "./values.js";
+
+/** @typedef {import("./frame.js").Frame} Frame */
+/** @typedef {import("./decode.js").SurfaceResult} SurfaceResult */
+
+const HALO = "rgba(255, 255, 255, 0.85)";
+/** Beyond this many nodes their dots would hide the picture. */
+const MOST_DOTS = 450;
+
+/** Nodes that were evaluated, as long as the rest is interpolated between them. @param {SurfaceResult} surface */
+function dots({ final, nDone, done, alpha, beta }) {
+  /** @type {{x: number[], y: number[]}} */
+  const at = { x: [], y: [] };
+  if (final || nDone > MOST_DOTS) return at;
+  done.forEach((evaluated, k) => {
+    if (!evaluated) return;
+    at.x.push(alpha[k % alpha.length]);
+    at.y.push(beta[Math.floor(k / alpha.length)]);
+  });
+  return at;
+}
+
+/** @param {Frame} frame @param {SurfaceResult} surface */
+function crosshair({ point, palette }, surface) {
+  if (!point) return [];
+  const x = surface.alpha[nearestNode(surface.alpha, point.alpha)];
+  const y = surface.beta[nearestNode(surface.beta, point.beta)];
+  const lines = [
+    { x0: x, x1: x, y0: 0, y1: 1, yref: "paper" },
+    { x0: 0, x1: 1, xref: "paper", y0: y, y1: y },
+  ];
+  const style = (/** @type {string} */ color, /** @type {number} */ width) =>
+    lines.map((line) => ({ type: "line", ...line, line: { color, width } }));
+  return [...style("rgba(0, 0, 0, 0.45)", 3), ...style(palette.theme === "dark" ? "#ffffff" : "#fafafa", 1)];
+}
+
+/** @param {Frame} frame @param {SurfaceResult} surface @param {HTMLElement} el */
+function figure(frame, surface, el) {
+  const { palette, log, extent } = frame;
+  const { rows, range, title } = shade(surface, log);
+  const grid = { x: surface.alpha, y: surface.beta, z: rows, zmin: range[0], zmax: range[1] };
+  const { minimum } = surface;
+  const lowest = minimum ? { x: [minimum.alpha, minimum.alpha], y: [minimum.beta, minimum.beta] } : { x: [], y: [] };
+  const over = { type: "scatter", mode: "markers", hoverinfo: "skip", cliponaxis: false };
+  return {
+    data: [
+      {
+        ...grid,
+        type: "heatmap",
+        colorscale: COLOURS,
+        hoverinfo: "none",
+        hoverongaps: false,
+        zsmooth: false,
+        colorbar: {
+          title: { text: title, side: "right", font: { size: 11, color: palette.text } },
+          thickness: 9,
+          outlinewidth: 0,
+          tickfont: { size: 10, color: palette.muted },
+          nticks: 6,
+          x: 1.02,
+          xpad: 0,
+          ypad: 0,
+        },
+      },
+      {
+        ...grid,
+        type: "contour",
+        ncontours: 14,
+        contours: { coloring: "none" },
+        line: { color: "rgba(255, 255, 255, 0.5)", width: 0.8, smoothing: 0.6 },
+        showscale: false,
+        hoverinfo: "skip",
+      },
+      { ...over, ...dots(surface), marker: { size: 2.5, color: "rgba(255, 255, 255, 0.55)" } },
+      { ...over, x: [0], y: [0], marker: { symbol: "circle-open", size: 8, color: HALO, line: { color: HALO, width: 1.5 } } },
+      {
+        ...over,
+        ...lowest,
+        // The same cross twice: a wide light one below the black one keeps it visible on dark colours.
+        marker: { symbol: "x-thin", size: [11, 10], line: { color: [HALO, "#000000"], width: [5, 2.2] } },
+      },
+    ],
+    layout: {
+      ...baseLayout(palette, el),
+      margin: { l: 52, r: 64, t: 8, b: 40 },
+      dragmode: "zoom",
+      hovermode: "closest",
+      // A zoom by hand holds until the plane shown becomes another one.
+      uirevision: extent.join(),
+      xaxis: { ...baseAxis(palette, "α"), range: extent.slice(0, 2), zeroline: false, showgrid: false },
+      yaxis: { ...baseAxis(palette, "β"), range: extent.slice(2), zeroline: false, showgrid: false },
+      shapes: crosshair(frame, surface),
+    },
+  };
+}
+
+/** @param {SurfaceResult} surface @param {number} alpha @param {number} beta */
+function readAt(surface, alpha, beta) {
+  const [i, j] = [nearestNode(surface.beta, beta), nearestNode(surface.alpha, alpha)];
+  const values = [surface.alpha[j], surface.beta[i], surface.rows[i][j]];
+  const [a, b, loss] = values.map((value) => formatNumber(value, 4));
+  return `α = ${a}\u2003β = ${b}\u2003loss = ${loss}`;
+}
+
+/** Nodes that an arrow key moves the crosshair by. @type {Record<string, [number, number]>} */
+const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [1, 0], ArrowDown: [-1, 0] };
+
+/**
+ * @param {HTMLElement} el
+ * @param {import("./link.js").Link} link
+ */
+export function createHeatmap(el, link) {
+  const panel = createPanel("heatmap", "Plane");
+  const readout = h("output", { class: "lw-readout", "data-testid": "readout" });
+  panel.foot.append(readout);
+  panel.body.setAttribute("tabindex", "0");
+  panel.body.setAttribute("role", "group");
+  panel.body.setAttribute("aria-label", "Loss in the plane. The arrow keys move the crosshair, Escape takes it away.");
+  el.append(panel.element);
+
+  /** @type {ReturnType<typeof createPlot> | null} */
+  let plot = null;
+  /** @type {SurfaceResult | null} */
+  let shown = null;
+  const isNew = createMemory();
+
+  /** @param {any} event */
+  function hover(event) {
+    const at = event.points?.[0];
+    if (at) link.point.set({ alpha: at.x, beta: at.y, source: "heatmap" });
+  }
+  function leave() {
+    if (link.point.get()?.source === "heatmap") link.point.set(null);
+  }
+
+  panel.body.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") link.point.set(null);
+    const step = STEPS[event.key];
+    if (!step || !shown) return;
+    event.preventDefault();
+    const { alpha, beta } = shown;
+    const from = link.point.get() ?? { alpha: 0, beta: 0 };
+    const i = Math.min(beta.length - 1, Math.max(0, nearestNode(beta, from.beta) + step[0]));
+    const j = Math.min(alpha.length - 1, Math.max(0, nearestNode(alpha, from.alpha) + step[1]));
+    link.point.set({ alpha: alpha[j], beta: beta[i], source: "heatmap" });
+  });
+
+  return {
+    /** @param {Frame} frame */
+    update(frame) {
+      const { surface, provisional } = frame.snapshot;
+      shown = surface;
+      panel.setProvisional(provisional);
+      panel.element.dataset.coarse = String(surface !== null && !surface.final);
+      panel.wait(surface && frame.plotly ? null : frame.words.heatmap);
+      if (!surface || !frame.plotly) return;
+
+      if (frame.point) setText(readout, readAt(surface, frame.point.alpha, frame.point.beta));
+      else if (surface.minimum) setText(readout, `× ${readAt(surface, surface.minimum.alpha, surface.minimum.beta)}`);
+      else setText(readout, "");
+      plot ??= createPlot(panel.body, frame.plotly, {
+        buttons: ["resetScale2d", "toImage"],
+        on: { plotly_hover: hover, plotly_unhover: leave },
+      });
+      if (!isNew(surface, frame.palette, frame.log, frame.extent.join(), frame.point)) return;
+      plot.draw(figure(frame, surface, panel.body), () => panel.drawn(surface));
+    },
+    destroy() {
+      plot?.destroy();
+      panel.element.remove();
+    },
+  };
+}

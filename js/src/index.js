@@ -1,0 +1,94 @@
+// The widget: builds the page side of one explorer and hands every change to its views.
+import { createControls } from "./controls.js";
+import { createCurvature } from "./curvature.js";
+import { h, setText } from "./dom.js";
+import { shownExtent, waitingWords } from "./frame.js";
+import { createHeatmap } from "./heatmap.js";
+import { createLink } from "./link.js";
+import { createProgress } from "./progress.js";
+import { createState } from "./state.js";
+import { createSurface } from "./surface.js";
+import { createTheme } from "./theme.js";
+import { createVerdict } from "./verdict.js";
+
+/** @typedef {import("./plot.js").Plotly} Plotly */
+
+/** @type {import("@anywidget/types").Render} */
+function render({ model, el, host, signal }) {
+  const state = createState(model);
+  const link = createLink();
+  const error = h("div", { class: "lw-error", role: "alert", "data-testid": "error", hidden: true });
+  const views = h("div", { class: "lw-views" });
+  const foot = h("footer", { class: "lw-foot" });
+  const body = h("div", { class: "lw-body" });
+  const root = h("div", { class: "lw-root", "data-testid": "landscape-explorer" }, body);
+  el.append(root);
+
+  const theme = createTheme(root, update);
+  const controls = createControls(body, state);
+  const progress = createProgress(/** @type {HTMLElement} */ (body.querySelector(".lw-controls")), state);
+  body.append(error, views, foot);
+  const plots = [createSurface(views, link), createHeatmap(views, link), createCurvature(views)];
+  const verdict = createVerdict(foot);
+
+  /** @type {Plotly | null} */
+  let plotly = null;
+  let fault = "";
+
+  function update() {
+    const { snapshot } = state;
+    root.dataset.status = snapshot.status;
+    const message = [snapshot.error, fault].filter(Boolean).join("\n");
+    error.hidden = message === "";
+    setText(error, message);
+    controls.update(snapshot);
+    progress.update(snapshot);
+    verdict.update(snapshot);
+    const frame = {
+      snapshot,
+      plotly,
+      palette: theme.palette,
+      log: link.log.get(),
+      point: link.point.get(),
+      extent: shownExtent(snapshot),
+      words: waitingWords(snapshot, plotly !== null, fault),
+    };
+    for (const plot of plots) plot.update(frame);
+  }
+
+  state.subscribe(update);
+  link.log.subscribe(update);
+  link.point.subscribe(update);
+  update();
+
+  let destroyed = false;
+  function destroy() {
+    if (destroyed) return;
+    destroyed = true;
+    state.destroy();
+    theme.destroy();
+    for (const view of [controls, progress, verdict, ...plots]) view.destroy();
+    root.remove();
+  }
+  signal?.addEventListener("abort", destroy, { once: true });
+
+  // Not awaited: hosts give a view little time to appear, and the library takes longer than that to arrive.
+  Promise.resolve()
+    .then(() => host.getWidget(state.runtime))
+    .then(({ exports }) => {
+      plotly = /** @type {{Plotly: Plotly}} */ (exports).Plotly;
+    })
+    .catch((/** @type {unknown} */ reason) => {
+      fault = `The plotting library could not be loaded: ${reason instanceof Error ? reason.message : reason}`;
+    })
+    .then(() => {
+      if (!destroyed) update();
+    });
+
+  // The host puts `el` on the page only after this function: colours are readable then.
+  requestAnimationFrame(() => destroyed || theme.refresh());
+  state.send("shown");
+  return destroy;
+}
+
+export default { render };

@@ -1,0 +1,48 @@
+// The frame around a view: title, place for the plot, words while there is none, a line below.
+import { h, setText } from "./dom.js";
+
+/**
+ * @param {string} name  the view's test id
+ * @param {string} title
+ */
+export function createPanel(name, title) {
+  const heading = h("h3", { class: "lw-panel-title" }, title);
+  const tools = h("div", { class: "lw-panel-tools" });
+  const words = h("p", { class: "lw-skeleton-words" });
+  const skeleton = h("div", { class: "lw-skeleton" }, h("div", { class: "lw-skeleton-shape", "aria-hidden": "true" }), words);
+  const body = h("div", { class: "lw-panel-body" }, skeleton);
+  const foot = h("div", { class: "lw-panel-foot" });
+  const element = h(
+    "section",
+    { class: "lw-panel", "data-testid": name, "aria-label": title },
+    h("header", { class: "lw-panel-head" }, heading, tools),
+    body,
+    foot,
+  );
+
+  return {
+    element,
+    tools,
+    body,
+    foot,
+    /** Shows words in place of a plot, or none. @param {string | null} text */
+    wait(text) {
+      skeleton.hidden = text === null;
+      if (text !== null) setText(words, text);
+    },
+    /**
+     * Tells that a result is on the page.
+     * @param {{request: number, final: boolean}} result
+     */
+    drawn(result) {
+      element.dataset.request = String(result.request);
+      element.dataset.final = String(result.final);
+    },
+    /** @param {boolean} provisional */
+    setProvisional(provisional) {
+      element.dataset.provisional = String(provisional);
+    },
+  };
+}
+
+/** @typedef {ReturnType<typeof createPanel>} Panel */

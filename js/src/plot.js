@@ -1,0 +1,136 @@
+// The one place that drives plotly: a plot is made once and then only told its newest figure.
+
+/** @typedef {{data: any[], layout: Record<string, any>}} Figure */
+/** @typedef {HTMLElement & {on(event: string, listener: (event: any) => void): void}} PlotElement */
+/**
+ * @typedef {object} Plotly
+ * @property {(el: HTMLElement, data: any[], layout: object, config: object) => Promise<unknown>} react
+ * @property {(el: HTMLElement) => void} purge
+ * @property {{resize(el: HTMLElement): Promise<unknown>}} Plots
+ */
+
+const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif";
+
+/**
+ * What all layouts share: the host's colours on transparent paper.
+ * @param {import("./theme.js").Palette} palette
+ * @param {HTMLElement} el
+ */
+export const baseLayout = (palette, el) => ({
+  autosize: true,
+  paper_bgcolor: "rgba(0,0,0,0)",
+  plot_bgcolor: "rgba(0,0,0,0)",
+  font: { family: getComputedStyle(el).fontFamily || FONT, size: 11, color: palette.muted },
+  hoverlabel: { bgcolor: palette.background, font: { color: palette.text } },
+  modebar: { bgcolor: "rgba(0,0,0,0)", color: palette.muted, activecolor: palette.text },
+  showlegend: false,
+  uirevision: "keep",
+});
+
+/**
+ * An axis in the host's colours.
+ * @param {import("./theme.js").Palette} palette
+ * @param {string} title
+ */
+export const baseAxis = (palette, title) => ({
+  title: { text: title, font: { size: 13, color: palette.text }, standoff: 4 },
+  color: palette.muted,
+  gridcolor: palette.grid,
+  linecolor: palette.grid,
+  zerolinecolor: palette.grid,
+  tickfont: { size: 10 },
+  nticks: 6,
+  separatethousands: true,
+  minexponent: 4,
+});
+
+/** Frees WebGL contexts now: browsers allow few, and plotly leaves them to the garbage collector. @param {HTMLElement} el */
+function loseContexts(el) {
+  for (const canvas of el.querySelectorAll("canvas")) {
+    const context = canvas.getContext("webgl") ?? canvas.getContext("webgl2");
+    context?.getExtension("WEBGL_lose_context")?.loseContext();
+  }
+}
+
+/**
+ * A plot inside `el`.
+ * @param {HTMLElement} el
+ * @param {Plotly} Plotly
+ * @param {{buttons: string[], on?: Record<string, (event: any) => void>, onContextLost?: () => void}} options
+ */
+export function createPlot(el, Plotly, { buttons, on = {}, onContextLost }) {
+  const plot = /** @type {PlotElement} */ (/** @type {HTMLElement} */ (document.createElement("div")));
+  plot.className = "lw-plot";
+  el.append(plot);
+
+  const config = { displaylogo: false, responsive: false, doubleClick: "reset", modeBarButtons: [buttons] };
+  /** @type {{figure: Figure, drawn: (() => void) | undefined} | null} */
+  let waiting = null;
+  let busy = false;
+  let drawnOnce = false;
+  let destroyed = false;
+
+  /** Newest figure only: a figure that arrives while another is being drawn replaces the one that waits. */
+  async function work() {
+    busy = true;
+    while (waiting && !destroyed) {
+      const { figure, drawn } = waiting;
+      waiting = null;
+      try {
+        await Plotly.react(plot, figure.data, figure.layout, config);
+        if (!drawnOnce) {
+          drawnOnce = true;
+          for (const [event, listener] of Object.entries(on)) plot.on(event, listener);
+        }
+        if (!destroyed) drawn?.();
+      } catch (error) {
+        if (!destroyed) console.error("landscape-widget: a plot could not be drawn", error);
+      }
+    }
+    busy = false;
+  }
+
+  let frame = 0;
+  function resize() {
+    if (frame) return;
+    frame = requestAnimationFrame(() => {
+      frame = 0;
+      if (destroyed || !drawnOnce || !plot.offsetWidth || !plot.offsetHeight) return;
+      // A plot that is hidden between the check and the call is resized when it shows again.
+      Plotly.Plots.resize(plot).catch(() => {});
+    });
+  }
+  const sizes = new ResizeObserver(resize);
+  sizes.observe(el);
+  // A notebook that takes cells out of the page blanks their canvases without changing their size.
+  const sights = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && resize());
+  sights.observe(el);
+
+  /** @param {Event} event */
+  function lost(event) {
+    event.preventDefault();
+    if (!destroyed) onContextLost?.();
+  }
+  plot.addEventListener("webglcontextlost", lost, true);
+
+  return {
+    /**
+     * @param {Figure} figure
+     * @param {() => void} [drawn]  called once this figure is on the page
+     */
+    draw(figure, drawn) {
+      waiting = { figure, drawn };
+      if (!busy) void work();
+    },
+    destroy() {
+      destroyed = true;
+      cancelAnimationFrame(frame);
+      sizes.disconnect();
+      sights.disconnect();
+      plot.removeEventListener("webglcontextlost", lost, true);
+      loseContexts(plot);
+      Plotly.purge(plot);
+      plot.remove();
+    },
+  };
+}

@@ -1,0 +1,36 @@
+// Loss on a linear or a logarithmic scale: one choice for colour and height.
+
+/** Perceptually uniform and safe for colour-blind readers. */
+export const COLOURS = "Viridis";
+
+/**
+ * Whether a logarithm helps: all losses positive, over more than three decades.
+ * @param {[number, number]} range
+ */
+export const offersLog = ([low, high]) => low > 0 && high / low > 1000;
+
+/**
+ * @typedef {object} Shade
+ * @property {Float32Array[]} rows  what colour and height stand for
+ * @property {[number, number]} range
+ * @property {string} title
+ */
+
+/** @type {WeakMap<import("./decode.js").SurfaceResult, Shade>} */
+const logs = new WeakMap();
+
+/**
+ * A surface's losses on the chosen scale. The same arrays for the same surface, so that plotly sees what changed.
+ * @param {import("./decode.js").SurfaceResult} surface
+ * @param {boolean} log
+ * @returns {Shade}
+ */
+export function shade(surface, log) {
+  if (!log || !offersLog(surface.range)) return { rows: surface.rows, range: surface.range, title: "loss" };
+  const known = logs.get(surface);
+  if (known) return known;
+  const rows = surface.rows.map((row) => row.map(Math.log10));
+  const made = { rows, range: /** @type {[number, number]} */ (surface.range.map(Math.log10)), title: "log₁₀ loss" };
+  logs.set(surface, made);
+  return made;
+}

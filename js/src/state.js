@@ -1,0 +1,205 @@
+// The explorer's traits as one typed snapshot. No other file knows a trait's name.
+import { decodeEigenpairs, decodeProjections, decodeSurface } from "./decode.js";
+import { sameDomain } from "./values.js";
+
+/** @typedef {import("./values.js").Domain} Domain */
+
+/**
+ * What a person may change.
+ * @typedef {object} Controls
+ * @property {[string, string]} axes
+ * @property {number} seed
+ * @property {Domain | null} domain  null: the kernel chooses
+ * @property {number} resolution
+ * @property {number} examples
+ */
+
+/**
+ * @typedef {object} Progress
+ * @property {number} request
+ * @property {string} stage
+ * @property {number} fraction
+ * @property {number | null} eta
+ * @property {number} elapsed
+ */
+
+/**
+ * @typedef {object} Info
+ * @property {number} n_parameters
+ * @property {number} n_examples
+ * @property {number} theta_norm
+ * @property {number} max_resolution
+ * @property {number} k_max
+ * @property {boolean} differentiable
+ */
+
+/**
+ * @typedef {Controls & {
+ *   status: "idle" | "computing" | "done" | "cancelled" | "failed",
+ *   error: string,
+ *   progress: Progress | null,
+ *   info: Info,
+ *   surface: import("./decode.js").SurfaceResult | null,
+ *   eigenpairs: import("./decode.js").EigenResult | null,
+ *   projections: import("./decode.js").ProjectionResult | null,
+ *   provisional: boolean,
+ * }} Snapshot
+ *   `provisional`: the controls ask for something else than the surface shows.
+ */
+
+/** @typedef {Pick<import("@anywidget/types").AnyModel, "get" | "set" | "on" | "off" | "save_changes" | "send">} Model */
+
+const CONTROLS = /** @type {const} */ (["axes", "seed", "domain", "resolution", "examples"]);
+const RUNTIME = "_runtime";
+
+/** @type {Info} */
+const UNKNOWN = { n_parameters: 0, n_examples: 1, theta_norm: 0, max_resolution: 501, k_max: 1, differentiable: true };
+
+/**
+ * Whether a result is older than the one on show.
+ * @param {{request: number, final: boolean} | null} shown
+ * @param {{request: number, final: boolean}} next
+ */
+export function isStale(shown, next) {
+  if (!shown) return false;
+  if (next.request !== shown.request) return next.request < shown.request;
+  return shown.final && !next.final;
+}
+
+/**
+ * One result trait: decoded once per value, never replaced by an older one.
+ * @template {{request: number, final: boolean}} T
+ * @param {(raw: any) => T} decode
+ */
+function createResult(decode) {
+  /** @type {unknown} */
+  let seen;
+  /** @type {T | null} */
+  let current = null;
+  /** @param {any} raw */
+  return (raw) => {
+    if (raw === seen) return current;
+    seen = raw;
+    if (!raw) current = null;
+    else if (!isStale(current, raw)) current = decode(raw);
+    return current;
+  };
+}
+
+/**
+ * Whether a surface shows just what the controls ask for.
+ * @param {import("./decode.js").SurfaceResult} surface
+ * @param {Controls} controls
+ */
+function answers(surface, controls) {
+  return (
+    surface.axes.every((axis, i) => axis === controls.axes[i]) &&
+    surface.seed === controls.seed &&
+    surface.alpha.length === controls.resolution &&
+    surface.beta.length === controls.resolution &&
+    surface.nExamples === controls.examples &&
+    (controls.domain === null || sameDomain(surface.domain, controls.domain))
+  );
+}
+
+/** @param {Model} model */
+export function createState(model) {
+  /** @type {Set<(snapshot: Snapshot) => void>} */
+  const listeners = new Set();
+  const surface = createResult(decodeSurface);
+  const eigenpairs = createResult(decodeEigenpairs);
+  const projections = createResult(decodeProjections);
+  /** Results up to this request answer what the controls said before. @type {number | null} */
+  let outdated = null;
+  let scheduled = false;
+  let destroyed = false;
+
+  /** @returns {Controls} */
+  const controls = () => /** @type {any} */ (Object.fromEntries(CONTROLS.map((name) => [name, model.get(name)])));
+
+  /** @returns {Snapshot} */
+  function read() {
+    const values = controls();
+    const shown = surface(model.get("_surface"));
+    const status = model.get("status");
+    if (outdated !== null && shown && (shown.request > outdated || answers(shown, values))) outdated = null;
+    return {
+      ...values,
+      status,
+      error: model.get("error") ?? "",
+      progress: model.get("progress")?.stage === undefined ? null : model.get("progress"),
+      info: { ...UNKNOWN, ...model.get("_info") },
+      surface: shown,
+      eigenpairs: eigenpairs(model.get("_eigenpairs")),
+      projections: projections(model.get("_projections")),
+      provisional: outdated !== null && shown !== null,
+    };
+  }
+
+  /** @type {Snapshot} */
+  let snapshot = read();
+
+  function flush() {
+    scheduled = false;
+    if (destroyed) return;
+    try {
+      snapshot = read();
+    } catch (error) {
+      snapshot = { ...snapshot, error: `The page cannot read a result: ${/** @type {Error} */ (error).message}` };
+    }
+    for (const listener of [...listeners]) listener(snapshot);
+  }
+
+  // Traits that arrive in one message change one by one; listeners hear of them together.
+  function changed() {
+    if (scheduled) return;
+    scheduled = true;
+    queueMicrotask(flush);
+  }
+
+  function controlChanged() {
+    outdated = Math.max(snapshot.surface?.request ?? 0, model.get("progress")?.request ?? 0);
+    changed();
+  }
+
+  const events = [
+    ...CONTROLS.map((name) => /** @type {const} */ ([`change:${name}`, controlChanged])),
+    ...["status", "error", "progress", "_info", "_surface", "_eigenpairs", "_projections"].map(
+      (name) => /** @type {const} */ ([`change:${name}`, changed]),
+    ),
+  ];
+  for (const [event, listener] of events) model.on(event, listener);
+
+  return {
+    get snapshot() {
+      return snapshot;
+    },
+    /** Reference of the widget that holds the plotting library. @returns {string} */
+    get runtime() {
+      return model.get(RUNTIME);
+    },
+    /** @param {(snapshot: Snapshot) => void} listener */
+    subscribe(listener) {
+      listeners.add(listener);
+    },
+    /**
+     * Writes controls, all in one message to the kernel.
+     * @param {Partial<Controls>} values
+     */
+    set(values) {
+      for (const [name, value] of Object.entries(values)) model.set(name, value);
+      model.save_changes();
+    },
+    /** @param {"shown" | "cancel" | "compute"} type */
+    send(type) {
+      model.send({ type });
+    },
+    destroy() {
+      destroyed = true;
+      listeners.clear();
+      for (const [event, listener] of events) model.off(event, listener);
+    },
+  };
+}
+
+/** @typedef {ReturnType<typeof createState>} State */

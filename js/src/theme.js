@@ -1,0 +1,118 @@
+// Light or dark, and the colours that plots need: both follow the host, live.
+
+/**
+ * @typedef {object} Palette
+ * @property {"light" | "dark"} theme
+ * @property {string} text
+ * @property {string} muted
+ * @property {string} grid
+ * @property {string} background
+ * @property {string} kappaMinus
+ * @property {string} kappaPlus
+ */
+
+/** @param {Element | null} element @returns {"light" | "dark" | null} */
+const explicitTheme = (element) => {
+  const value = element?.getAttribute("data-lw-theme");
+  return value === "light" || value === "dark" ? value : null;
+};
+
+/**
+ * The theme around an element: an explicit choice (`data-lw-theme` on an ancestor), then VS Code, then
+ * JupyterLab, then what the page says of itself, then the system's preference.
+ * @param {Element} el
+ * @returns {"light" | "dark"}
+ */
+export function detectTheme(el) {
+  const { body, documentElement, defaultView } = el.ownerDocument;
+  const chosen = explicitTheme(el.closest("[data-lw-theme]"));
+  if (chosen) return chosen;
+
+  const classes = body.classList;
+  if (classes.contains("vscode-light") || classes.contains("vscode-high-contrast-light")) return "light";
+  if (classes.contains("vscode-dark") || classes.contains("vscode-high-contrast")) return "dark";
+
+  const jupyter = (el.closest("[data-jp-theme-light]") ?? body).getAttribute("data-jp-theme-light");
+  if (jupyter !== null) return jupyter === "false" ? "dark" : "light";
+
+  for (const page of [body, documentElement]) {
+    const theme = page.getAttribute("data-theme");
+    if (theme === "dark" || theme === "light") return theme;
+    if (page.classList.contains("dark")) return "dark";
+  }
+  return defaultView?.matchMedia?.("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+}
+
+/**
+ * The plot colours, resolved from the style sheet's custom properties.
+ * @param {HTMLElement} root
+ * @param {"light" | "dark"} theme
+ * @returns {Palette}
+ */
+function readPalette(root, theme) {
+  const style = getComputedStyle(root);
+  /** @param {string} name @param {string} fallback */
+  const colour = (name, fallback) => style.getPropertyValue(name).trim() || fallback;
+  const dark = theme === "dark";
+  return {
+    theme,
+    text: colour("--lw-text", dark ? "#e0e0e0" : "#212121"),
+    muted: colour("--lw-muted", dark ? "#a8a8a8" : "#616161"),
+    grid: dark ? "rgba(255, 255, 255, 0.13)" : "rgba(0, 0, 0, 0.11)",
+    background: colour("--lw-background", dark ? "#111111" : "#ffffff"),
+    kappaMinus: colour("--lw-kappa-minus", dark ? "#6cb4ee" : "#1f6fb2"),
+    kappaPlus: colour("--lw-kappa-plus", dark ? "#f2a65a" : "#c8620a"),
+  };
+}
+
+/**
+ * Follows the host's theme for `root`.
+ * @param {HTMLElement} root
+ * @param {() => void} onChange
+ */
+export function createTheme(root, onChange) {
+  const { body, documentElement, defaultView } = root.ownerDocument;
+
+  function read() {
+    const theme = detectTheme(root.parentElement ?? root);
+    root.dataset.theme = theme;
+    return readPalette(root, theme);
+  }
+  let palette = read();
+
+  function refresh() {
+    const next = read();
+    if (JSON.stringify(next) === JSON.stringify(palette)) return;
+    palette = next;
+    onChange();
+  }
+
+  const observer = new MutationObserver(refresh);
+  const attributeFilter = ["class", "style", "data-theme", "data-lw-theme", "data-jp-theme-light", "data-jp-theme-name"];
+  for (const page of [body, documentElement]) observer.observe(page, { attributes: true, attributeFilter });
+  // Hosts swap the theme's style sheet after they have changed the attribute.
+  const sheets = new MutationObserver((records) => {
+    const isSheet = (/** @type {Node} */ node) => node.nodeName === "LINK" || node.nodeName === "STYLE";
+    if (!records.some((record) => [...record.addedNodes, ...record.removedNodes].some(isSheet))) return;
+    refresh();
+    for (const link of root.ownerDocument.querySelectorAll("link[rel=stylesheet]")) {
+      link.addEventListener("load", refresh, { once: true });
+    }
+  });
+  for (const parent of [root.ownerDocument.head, body]) sheets.observe(parent, { childList: true });
+  const preference = defaultView?.matchMedia?.("(prefers-color-scheme: dark)");
+  preference?.addEventListener?.("change", refresh);
+
+  return {
+    get palette() {
+      return palette;
+    },
+    /** Reads the colours again, for when `root` has just joined the page. */
+    refresh,
+    destroy() {
+      observer.disconnect();
+      sheets.disconnect();
+      preference?.removeEventListener?.("change", refresh);
+    },
+  };
+}

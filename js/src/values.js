@@ -1,0 +1,96 @@
+// The values that the sliders snap to, and what a domain means to them.
+
+/** @typedef {[number, number, number, number]} Domain  (α min, α max, β min, β max) */
+
+const MANTISSAS = [1, 1.5, 2, 3, 4, 5, 6, 8];
+
+/**
+ * Round numbers, evenly spread on a logarithmic scale, from `10**first` up to `10**last`.
+ * @param {number} first
+ * @param {number} last
+ */
+function roundNumbers(first, last) {
+  const values = [];
+  for (let exponent = first; exponent < last; exponent++) {
+    // Parsed, not multiplied: 3e-4 must be the number that a person types.
+    for (const mantissa of MANTISSAS) values.push(Number(`${mantissa}e${exponent}`));
+  }
+  values.push(Number(`1e${last}`));
+  return values;
+}
+
+export const HALF_WIDTHS = roundNumbers(-4, 3);
+
+const RESOLUTIONS = [11, 21, 31, 41, 51, 61, 81, 101, 151, 201];
+
+/**
+ * Odd node counts per axis that the kernel accepts.
+ * @param {number} largest
+ */
+export function resolutions(largest) {
+  const allowed = RESOLUTIONS.filter((value) => value <= largest);
+  return allowed.length ? allowed : [RESOLUTIONS[0]];
+}
+
+/**
+ * Numbers of examples up to all `total` of them.
+ * @param {number} total
+ */
+export function exampleCounts(total) {
+  const decades = Math.max(1, Math.ceil(Math.log10(Math.max(total, 1))));
+  const below = roundNumbers(0, decades).filter((value) => Number.isInteger(value) && value < total);
+  return [...below, total];
+}
+
+/**
+ * Position in ascending positive `values` that is closest to `value` on a logarithmic scale.
+ * @param {readonly number[]} values
+ * @param {number} value
+ */
+export function nearestPosition(values, value) {
+  if (!(value > 0)) return 0;
+  let best = 0;
+  for (let i = 1; i < values.length; i++) {
+    if (Math.abs(Math.log(values[i] / value)) < Math.abs(Math.log(values[best] / value))) best = i;
+  }
+  return best;
+}
+
+/**
+ * Index of the node closest to `value` in ascending `nodes`.
+ * @param {ArrayLike<number>} nodes
+ * @param {number} value
+ */
+export function nearestNode(nodes, value) {
+  let low = 0;
+  let high = nodes.length - 1;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (nodes[middle] <= value) low = middle;
+    else high = middle;
+  }
+  return Math.abs(nodes[high] - value) < Math.abs(value - nodes[low]) ? high : low;
+}
+
+/**
+ * Half of a domain's width along its wider axis.
+ * @param {Domain} domain
+ */
+export const halfWidth = ([a0, a1, b0, b1]) => Math.max(a1 - a0, b1 - b0) / 2;
+
+/**
+ * The square domain around θ* with this half-width.
+ * @param {number} h
+ * @returns {Domain}
+ */
+export const squareDomain = (h) => [-h, h, -h, h];
+
+/**
+ * Whether two domains are the same but for rounding.
+ * @param {Domain} a
+ * @param {Domain} b
+ */
+export function sameDomain(a, b) {
+  const scale = Math.max(halfWidth(a), halfWidth(b));
+  return a.every((value, i) => Math.abs(value - b[i]) <= 1e-6 * scale);
+}

@@ -1,0 +1,92 @@
+// What the certified curvature says about θ*, in words, and what the picture is made of.
+import { h, setText } from "./dom.js";
+import { formatCount, formatNumber } from "./format.js";
+
+/** @typedef {import("./state.js").Snapshot} Snapshot */
+/** @typedef {import("./decode.js").EigenResult} EigenResult */
+
+/** Cross-sections as signs: what the loss does along the two extreme directions. @type {Record<string, string>} */
+const SIGNS = {
+  minimum: "M2 3 C5 15 13 15 16 3",
+  maximum: "M2 14 C5 2 13 2 16 14",
+  saddle: "M2 3 C5 12 13 12 16 3 M2 15 C5 6 13 6 16 15",
+};
+const UNDECIDED = "M3 9 H15";
+
+const SVG = "http://www.w3.org/2000/svg";
+
+function createSign() {
+  const svg = document.createElementNS(SVG, "svg");
+  for (const [name, value] of Object.entries({ viewBox: "0 0 18 18", width: "18", height: "18", "aria-hidden": "true", class: "lw-sign" })) {
+    svg.setAttribute(name, value);
+  }
+  const path = document.createElementNS(SVG, "path");
+  svg.append(path);
+  return {
+    svg,
+    /** @param {string} verdict */
+    set(verdict) {
+      path.setAttribute("d", SIGNS[verdict] ?? UNDECIDED);
+    },
+  };
+}
+
+/**
+ * How certain each eigenvalue is: |λ − exact| is at most the residual.
+ * @param {EigenResult} eigenpairs
+ */
+export function describeResiduals({ axes, values, residuals, converged }) {
+  return axes
+    .map((axis, i) => {
+      const name = axis.startsWith("hessian:max") ? "λmax" : axis.startsWith("hessian:min") ? "λmin" : axis;
+      const rank = axis.split(":")[2];
+      const state = converged[i] ? "" : ", not converged";
+      return `${name}${rank && rank !== "1" ? ` (${rank})` : ""} ${formatNumber(values[i])} ± ${formatNumber(residuals[i], 1)}${state}`;
+    })
+    .join(" · ");
+}
+
+/**
+ * The caption: what was computed, on what, and what a unit of the axes is.
+ * @param {Snapshot} snapshot
+ */
+export function captionText({ surface, info }) {
+  const parameters = info.n_parameters ? `${formatCount(info.n_parameters)} parameters` : "";
+  if (!surface) return parameters;
+  const total = formatCount(surface.loss.length);
+  const points = surface.final ? `${total} points` : `Coarse: ${formatCount(surface.nDone)} of ${total} points, the rest interpolated`;
+  const [eta, delta] = surface.norms.map((norm) => formatNumber(norm, 3));
+  const unit = eta === delta ? `1 on either axis is ‖Δθ‖ = ${eta}` : `1 on α is ‖Δθ‖ = ${eta}, on β ${delta}`;
+  const theta = surface.thetaNorm ? ` (‖θ*‖ = ${formatNumber(surface.thetaNorm, 3)})` : "";
+  return [points, `${formatCount(surface.nExamples)} examples`, parameters, unit + theta].filter(Boolean).join(" · ");
+}
+
+/** @param {HTMLElement} el */
+export function createVerdict(el) {
+  const sign = createSign();
+  const sentence = h("span", { class: "lw-sentence" });
+  const residuals = h("span", { class: "lw-residuals" });
+  const verdict = h("p", { class: "lw-verdict", "data-testid": "verdict", "aria-live": "polite", hidden: true });
+  verdict.append(sign.svg, sentence, residuals);
+  const caption = h("p", { class: "lw-caption", "data-testid": "caption" });
+  el.append(verdict, caption);
+
+  return {
+    /** @param {Snapshot} snapshot */
+    update(snapshot) {
+      const { eigenpairs } = snapshot;
+      verdict.hidden = !eigenpairs?.sentence;
+      if (eigenpairs) {
+        verdict.dataset.verdict = eigenpairs.verdict;
+        sign.set(eigenpairs.verdict);
+        setText(sentence, eigenpairs.sentence);
+        setText(residuals, describeResiduals(eigenpairs));
+      }
+      setText(caption, captionText(snapshot));
+    },
+    destroy() {
+      verdict.remove();
+      caption.remove();
+    },
+  };
+}
