@@ -160,7 +160,7 @@ export function createControls(el, state) {
       seed.set(snapshot.seed);
       const actual = domain ?? surface?.domain;
       if (actual) width.set(halfWidth(actual), describeWidth(actual));
-      else width.set(1, "auto");
+      else width.set(1, "–");
       auto.setAttribute("aria-pressed", String(domain === null));
       resolution.setValues(resolutions(info.max_resolution));
       resolution.set(snapshot.resolution);

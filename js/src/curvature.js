@@ -41,7 +41,7 @@ function drawMark({ name, value, color, row }, [low, high], background) {
   const left = outside === 1 || (outside === 0 && position > (low + high) / 2);
   const annotation = {
     x: position,
-    y: 1 - row * 0.085,
+    y: 0.99 - row * 0.085,
     yref: "paper",
     yanchor: "top",
     xanchor: left ? "right" : "left",
@@ -58,7 +58,7 @@ function drawMark({ name, value, color, row }, [low, high], background) {
 }
 
 /** @param {Frame} frame @param {ProjectionResult} projections @param {HTMLElement} el */
-function figure({ palette }, { kappaMinus, kappaPlus, plane }, el) {
+function figure({ palette }, { kappaMinus, kappaPlus, plane, samples }, el) {
   const bins = histogram([kappaMinus, kappaPlus]);
   const edges = bins?.edges ?? [-1, 1];
   const colours = [palette.kappaMinus, palette.kappaPlus];
@@ -85,7 +85,7 @@ function figure({ palette }, { kappaMinus, kappaPlus, plane }, el) {
       bargap: 0,
       dragmode: false,
       xaxis: { ...baseAxis(palette, "projected curvature κ"), range, zeroline: false, showgrid: false, fixedrange: true },
-      yaxis: { ...baseAxis(palette, "random planes"), zeroline: false, fixedrange: true, rangemode: "tozero", nticks: 5 },
+      yaxis: { ...baseAxis(palette, `of ${formatCount(samples)} random planes`), zeroline: false, fixedrange: true, rangemode: "tozero", nticks: 5 },
       shapes: [zero, ...marks.flatMap(({ shape }) => shape ?? [])],
       annotations: marks.map(({ annotation }) => annotation),
     },
@@ -93,10 +93,9 @@ function figure({ palette }, { kappaMinus, kappaPlus, plane }, el) {
 }
 
 /** The line below in words. @param {ProjectionResult} projections */
-export function describe({ samples, total, pNoSaddle }) {
-  const many = samples < total ? `${formatCount(samples)} of ${formatCount(total)}` : formatCount(samples);
-  if (pNoSaddle === null) return `${many} random planes`;
-  return `A random plane hides the saddle in ${formatPercent(pNoSaddle)} (of ${many})`;
+export function describe({ samples, total, pNoSaddle, final }) {
+  if (!final && samples < total) return `${formatCount(samples)} of ${formatCount(total)} random planes so far`;
+  return pNoSaddle === null ? "" : `A random plane hides the saddle in ${formatPercent(pNoSaddle)}`;
 }
 
 /** @param {HTMLElement} el */
@@ -117,7 +116,7 @@ export function createCurvature(el) {
     update(frame) {
       const { projections, provisional } = frame.snapshot;
       panel.setProvisional(provisional);
-      panel.tools.hidden = projections === null;
+      panel.tools.hidden = !projections || !frame.plotly;
       panel.wait(projections && frame.plotly ? null : frame.words.curvature);
       if (!projections || !frame.plotly) return;
 

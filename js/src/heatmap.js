@@ -4,7 +4,7 @@ import { formatNumber } from "./format.js";
 import { createMemory } from "./memory.js";
 import { createPanel } from "./panel.js";
 import { baseAxis, baseLayout, createPlot } from "./plot.js";
-import { COLOURS, shade } from "./scale.js";
+import { COLOURS, contourLevels, shade } from "./scale.js";
 import { nearestNode } from "./values.js";
 
 /** @typedef {import("./frame.js").Frame} Frame */
@@ -45,6 +45,7 @@ function crosshair({ point, palette }, surface) {
 function figure(frame, surface, el) {
   const { palette, log, extent } = frame;
   const { rows, range, title } = shade(surface, log);
+  const levels = contourLevels(range);
   const grid = { x: surface.alpha, y: surface.beta, z: rows, zmin: range[0], zmax: range[1] };
   const { minimum } = surface;
   const lowest = minimum ? { x: [minimum.alpha, minimum.alpha], y: [minimum.beta, minimum.beta] } : { x: [], y: [] };
@@ -64,6 +65,7 @@ function figure(frame, surface, el) {
           outlinewidth: 0,
           tickfont: { size: 10, color: palette.muted },
           nticks: 6,
+          exponentformat: "power",
           x: 1.02,
           xpad: 0,
           ypad: 0,
@@ -72,8 +74,9 @@ function figure(frame, surface, el) {
       {
         ...grid,
         type: "contour",
-        ncontours: 14,
-        contours: { coloring: "none" },
+        visible: levels !== null,
+        autocontour: false,
+        contours: { coloring: "none", ...levels },
         line: { color: "rgba(255, 255, 255, 0.5)", width: 0.8, smoothing: 0.6 },
         showscale: false,
         hoverinfo: "skip",
@@ -104,8 +107,8 @@ function figure(frame, surface, el) {
 /** @param {SurfaceResult} surface @param {number} alpha @param {number} beta */
 function readAt(surface, alpha, beta) {
   const [i, j] = [nearestNode(surface.beta, beta), nearestNode(surface.alpha, alpha)];
-  const values = [surface.alpha[j], surface.beta[i], surface.rows[i][j]];
-  const [a, b, loss] = values.map((value) => formatNumber(value, 4));
+  const [a, b] = [formatNumber(surface.alpha[j], 3), formatNumber(surface.beta[i], 3)];
+  const loss = formatNumber(surface.rows[i][j]);
   return `α = ${a}\u2003β = ${b}\u2003loss = ${loss}`;
 }
 

@@ -4,8 +4,9 @@
  * A value that others can watch.
  * @template T
  * @param {T} initial
+ * @param {(a: T, b: T) => boolean} [same]
  */
-export function createCell(initial) {
+export function createCell(initial, same = Object.is) {
   let value = initial;
   /** @type {Set<(value: T) => void>} */
   const listeners = new Set();
@@ -13,7 +14,7 @@ export function createCell(initial) {
     get: () => value,
     /** @param {T} next */
     set(next) {
-      if (next === value) return;
+      if (same(next, value)) return;
       value = next;
       for (const listener of [...listeners]) listener(next);
     },
@@ -30,10 +31,13 @@ export function createCell(initial) {
  * @typedef {{alpha: number, beta: number, source: "surface" | "heatmap"}} Point
  */
 
+/** @param {Point | null} a @param {Point | null} b */
+const samePoint = (a, b) => a === b || (!!a && !!b && a.alpha === b.alpha && a.beta === b.beta && a.source === b.source);
+
 /** The crosshair and the loss scale of one explorer's views. */
 export function createLink() {
   return {
-    point: createCell(/** @type {Point | null} */ (null)),
+    point: createCell(/** @type {Point | null} */ (null), samePoint),
     log: createCell(false),
   };
 }

@@ -9,7 +9,7 @@ export function createPanel(name, title) {
   const heading = h("h3", { class: "lw-panel-title" }, title);
   const tools = h("div", { class: "lw-panel-tools" });
   const words = h("p", { class: "lw-skeleton-words" });
-  const skeleton = h("div", { class: "lw-skeleton" }, h("div", { class: "lw-skeleton-shape", "aria-hidden": "true" }), words);
+  const skeleton = h("div", { class: "lw-skeleton" }, words);
   const body = h("div", { class: "lw-panel-body" }, skeleton);
   const foot = h("div", { class: "lw-panel-foot" });
   const element = h(

@@ -41,6 +41,7 @@ export const baseAxis = (palette, title) => ({
   tickfont: { size: 10 },
   nticks: 6,
   separatethousands: true,
+  exponentformat: "power",
   minexponent: 4,
 });
 
@@ -73,6 +74,8 @@ export function createPlot(el, Plotly, { buttons, on = {}, onContextLost }) {
   /** Newest figure only: a figure that arrives while another is being drawn replaces the one that waits. */
   async function work() {
     busy = true;
+    // Never within an event of plotly's own drawing loop, which does not bear a change of its objects.
+    await null;
     while (waiting && !destroyed) {
       const { figure, drawn } = waiting;
       waiting = null;

@@ -34,3 +34,18 @@ export function shade(surface, log) {
   logs.set(surface, made);
   return made;
 }
+
+/**
+ * Round contour levels, about `count` of them, the same in every view.
+ * @param {[number, number]} range
+ * @param {number} [count]
+ * @returns {{start: number, end: number, size: number} | null}  null where there is nothing to tell apart
+ */
+export function contourLevels([low, high], count = 14) {
+  if (!(high > low)) return null;
+  const rough = (high - low) / count;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const size = power * (/** @type {number} */ ([1, 2, 5, 10].find((step) => step * power >= rough * 0.999)));
+  const [start, end] = [Math.ceil(low / size) * size, Math.floor(high / size) * size];
+  return start <= end ? { start, end, size } : null;
+}

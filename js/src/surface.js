@@ -4,12 +4,23 @@ import { formatNumber } from "./format.js";
 import { createMemory } from "./memory.js";
 import { createPanel } from "./panel.js";
 import { baseAxis, baseLayout, createPlot } from "./plot.js";
-import { COLOURS, offersLog, shade } from "./scale.js";
+import { COLOURS, contourLevels, offersLog, shade } from "./scale.js";
 import { nearestNode } from "./values.js";
 
 /** @typedef {import("./frame.js").Frame} Frame */
+/** @typedef {import("./decode.js").SurfaceResult} SurfaceResult */
 
-const CAMERA = { eye: { x: 1.35, y: -1.45, z: 0.95 }, center: { x: 0, y: 0, z: -0.14 } };
+/**
+ * Where the camera starts: further away in a narrow place, so that nothing is cut off.
+ * @param {HTMLElement} el
+ */
+function startCamera({ clientWidth, clientHeight }) {
+  const far = clientWidth ? Math.max(1, (1.2 * clientHeight) / clientWidth) : 1;
+  // A little to the right of the middle: the title of the loss axis stands on the left.
+  return { eye: { x: 1.2 * far, y: -1.3 * far, z: 1.05 * far }, center: { x: -0.07, y: -0.06, z: -0.13 } };
+}
+
+const PIN = "#e0245e";
 
 /** Whether this browser draws WebGL at all. */
 function hasWebGL() {
@@ -19,27 +30,67 @@ function hasWebGL() {
 }
 
 /**
- * A marker on the surface at the node closest to a point.
- * @param {import("./decode.js").SurfaceResult} surface
+ * The node closest to a point, in plot coordinates.
+ * @param {SurfaceResult} surface
  * @param {import("./scale.js").Shade} shaded
- * @param {{alpha: number, beta: number} | null} point
- * @param {object} marker
+ * @param {{alpha: number, beta: number}} point
  */
-function mark(surface, { rows }, point, marker) {
-  const base = { type: "scatter3d", mode: "markers", hoverinfo: "skip", marker };
-  if (!point) return { ...base, x: [null], y: [null], z: [null] };
+function place(surface, { rows }, point) {
   const [i, j] = [nearestNode(surface.beta, point.beta), nearestNode(surface.alpha, point.alpha)];
-  return { ...base, x: [surface.alpha[j]], y: [surface.beta[i]], z: [rows[i][j]] };
+  return { x: surface.alpha[j], y: surface.beta[i], z: rows[i][j] };
 }
 
-/** @param {Frame} frame @param {import("./decode.js").SurfaceResult} surface @param {HTMLElement} el */
-function figure3d({ palette, log, extent, point }, surface, el) {
+/**
+ * A cross at the lowest point. White: there the colour map is at its darkest.
+ * @param {SurfaceResult} surface
+ * @param {import("./scale.js").Shade} shaded
+ */
+function cross(surface, shaded) {
+  const at = surface.minimum && place(surface, shaded, surface.minimum);
+  // Raised a little, else the slope in front hides its lower half.
+  const lift = 0.04 * (shaded.range[1] - shaded.range[0]);
+  const [x, y, z] = at ? [[at.x], [at.y], [at.z + lift]] : [[], [], []];
+  return { type: "scatter3d", mode: "text", x, y, z, text: ["×"], textposition: "middle center", textfont: { size: 22, color: "#ffffff" }, hoverinfo: "skip" };
+}
+
+/**
+ * The crosshair, if another view set it: under the pointer, plotly's own highlight marks the place.
+ * @param {import("./link.js").Point | null} point
+ */
+const fromElsewhere = (point) => (point?.source === "surface" ? null : point);
+
+/**
+ * A pin in the surface, tall enough to be seen where a slope hides its foot.
+ * @param {SurfaceResult} surface
+ * @param {import("./scale.js").Shade} shaded
+ * @param {import("./frame.js").Frame} frame
+ */
+function pin(surface, shaded, { point, palette }) {
+  const shown = fromElsewhere(point);
+  const at = shown && place(surface, shaded, shown);
+  const [x, y, z] = at ? [[at.x, at.x], [at.y, at.y], [at.z, shaded.range[1]]] : [[], [], []];
+  return {
+    type: "scatter3d",
+    mode: "lines+markers",
+    x,
+    y,
+    z,
+    hoverinfo: "skip",
+    line: { color: palette.text, width: 2 },
+    marker: { symbol: "circle", size: [9, 0], color: PIN, line: { color: "#ffffff", width: 1 } },
+  };
+}
+
+/** @param {Frame} frame @param {SurfaceResult} surface @param {HTMLElement} el */
+function figure3d(frame, surface, el) {
+  const { palette, log, extent } = frame;
   const shaded = shade(surface, log);
-  const axis = { ...baseAxis(palette, ""), showbackground: false, showspikes: false, nticks: 5 };
+  const levels = contourLevels(shaded.range);
+  // WebGL lines take no transparency.
+  const solid = palette.theme === "dark" ? "#3d3d3d" : "#d9d9d9";
+  const axis = { ...baseAxis(palette, ""), showbackground: false, showspikes: false, nticks: 5, gridcolor: solid, linecolor: solid, zerolinecolor: solid };
   /** @param {string} text */
   const title = (text) => ({ text, font: { size: 13, color: palette.text } });
-  // While the pointer is on the surface, plotly's own highlight marks the place.
-  const shown = point?.source === "surface" ? null : point;
   return {
     data: [
       {
@@ -57,17 +108,17 @@ function figure3d({ palette, log, extent, point }, surface, el) {
         contours: {
           x: { highlightcolor: palette.text, highlightwidth: 1 },
           y: { highlightcolor: palette.text, highlightwidth: 1 },
-          z: { show: true, usecolormap: false, color: "rgba(255, 255, 255, 0.28)", width: 1, highlight: false },
+          z: { show: levels !== null, ...levels, usecolormap: false, color: "rgba(0, 0, 0, 0.35)", width: 1, highlight: false },
         },
       },
-      mark(surface, shaded, surface.minimum, { symbol: "x", size: 4, color: "#000000", line: { color: "#ffffff", width: 1 } }),
-      mark(surface, shaded, shown, { symbol: "circle", size: 6, color: "#e0245e", line: { color: "#ffffff", width: 2 } }),
+      cross(surface, shaded),
+      pin(surface, shaded, frame),
     ],
     layout: {
       ...baseLayout(palette, el),
       margin: { l: 0, r: 0, t: 0, b: 0 },
       scene: {
-        camera: CAMERA,
+        camera: startCamera(el),
         dragmode: "turntable",
         uirevision: "keep",
         aspectmode: "manual",
@@ -80,7 +131,7 @@ function figure3d({ palette, log, extent, point }, surface, el) {
   };
 }
 
-/** The same losses as lines in the plane, where there is no WebGL. @param {Frame} frame @param {import("./decode.js").SurfaceResult} surface @param {HTMLElement} el */
+/** The same losses as lines in the plane, where there is no WebGL. @param {Frame} frame @param {SurfaceResult} surface @param {HTMLElement} el */
 function figure2d({ palette, log, extent }, surface, el) {
   const shaded = shade(surface, log);
   const [zmin, zmax] = shaded.range;
@@ -176,7 +227,7 @@ export function createSurface(el, link) {
     setText(panel.foot, `Loss from ${formatNumber(surface.range[0])} to ${formatNumber(surface.range[1])}`);
     if (!plot && !flat && !hasWebGL()) return setFlat(true);
     plot ??= makePlot(frame.plotly);
-    if (!isNew(plot, surface, frame.palette, frame.log, frame.extent.join(), frame.point)) return;
+    if (!isNew(plot, surface, frame.palette, frame.log, frame.extent.join(), fromElsewhere(frame.point))) return;
     const figure = flat ? figure2d(frame, surface, panel.body) : figure3d(frame, surface, panel.body);
     plot.draw(figure, () => panel.drawn(surface));
   }

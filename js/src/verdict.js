@@ -67,7 +67,7 @@ export function createVerdict(el) {
   const sentence = h("span", { class: "lw-sentence" });
   const residuals = h("span", { class: "lw-residuals" });
   const verdict = h("p", { class: "lw-verdict", "data-testid": "verdict", "aria-live": "polite", hidden: true });
-  verdict.append(sign.svg, sentence, residuals);
+  verdict.append(sign.svg, h("span", {}, sentence, " ", residuals));
   const caption = h("p", { class: "lw-caption", "data-testid": "caption" });
   el.append(verdict, caption);
 
