@@ -1,0 +1,326 @@
+"""LandscapeExplorer: the traits that page and kernel share, and their wiring to the study."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import logging
+import math
+import os
+from collections.abc import Callable, Iterator
+from threading import RLock
+from time import monotonic
+from typing import Any
+
+import anywidget
+import torch
+import traitlets as t
+from torch import nn
+
+from landscape_widget import wire
+from landscape_widget.directions import check_axes
+from landscape_widget.objective import Objective
+from landscape_widget.results import EigenPairs, Plane, ProjectedCurvatures, Surface
+from landscape_widget.runtime import bundled, plotly_runtime
+from landscape_widget.scheduler import Request, Worker
+from landscape_widget.study import Controls, Findings, Study
+from landscape_widget.surface import check_domain, check_resolution
+
+log = logging.getLogger(__name__)
+
+#: Least seconds between two updates of one result: above about ten messages a second pages fall behind.
+UPDATE_INTERVAL = 0.15
+
+_CONTROLS = ("axes", "seed", "domain", "resolution", "examples", "samples")
+
+
+class LandscapeExplorer(anywidget.AnyWidget):
+    """Explores L(θ* + αη + βδ) of a PyTorch model in a notebook.
+
+    Nothing is computed until it is shown or ``compute()`` is called. From then on every change of a
+    control starts a computation in the background, and the newest one wins. Results are read as
+    ``surface``, ``plane``, ``eigenpairs`` and ``projections``.
+    """
+
+    _esm = bundled("explorer.js")
+    _css = bundled("explorer.css")
+    _runtime = anywidget.WidgetTrait().tag(sync=True)
+
+    axes = t.Any(("hessian:max", "hessian:min")).tag(sync=True)
+    """Directions of α and β: "hessian:max", "hessian:max:2" …, "hessian:min" …, "random", "random:filter"."""
+    seed = t.Int(0, min=0).tag(sync=True)
+    """Seed of random directions."""
+    domain = t.Any(None, allow_none=True).tag(sync=True)
+    """(α min, α max, β min, β max) in units of the directions; None: chosen by the kernel."""
+    resolution = t.Int(51).tag(sync=True)
+    """Nodes for each axis, odd."""
+    examples = t.Int(1).tag(sync=True)
+    """Number of examples that the loss is averaged over."""
+    samples = t.Int(200, min=1)
+    """Random projections in the curvature histogram."""
+
+    status = t.Enum(("idle", "computing", "done", "cancelled", "failed"), "idle").tag(sync=True)
+    """What the kernel does; written by the kernel."""
+    error = t.Unicode("").tag(sync=True)
+    """Message of the last failure; written by the kernel."""
+    progress = t.Dict().tag(sync=True)
+    """request, stage, fraction, eta (seconds) and elapsed; written by the kernel."""
+
+    _info = t.Dict().tag(sync=True)
+    _surface = t.Dict(None, allow_none=True).tag(sync=True)
+    _eigenpairs = t.Dict(None, allow_none=True).tag(sync=True)
+    _projections = t.Dict(None, allow_none=True).tag(sync=True)
+
+    def __init__(
+        self,
+        model: nn.Module | Objective,
+        data: Any = None,
+        loss_fn: Callable[..., torch.Tensor] | None = None,
+        **options: Any,
+    ) -> None:
+        """Reads the data and checks model and loss; computes nothing else.
+
+        Args:
+            model: A model, whose present weights are θ*; or an ``Objective``, and then nothing but
+                controls may follow.
+            data: As for ``Objective``.
+            loss_fn: As for ``Objective``.
+            **options: Controls (``axes``, ``seed``, ``domain``, ``resolution``, ``examples``,
+                ``samples``) and keywords of ``Objective`` (``device``, ``dtype``, ``max_examples``,
+                ``parameters``, ``mode``).
+
+        Raises:
+            TypeError: For an unknown keyword, or what ``Objective`` raises.
+            ValueError: What ``Objective`` raises.
+            traitlets.TraitError: For a control out of its range.
+        """
+        controls = {name: options.pop(name) for name in _CONTROLS if name in options}
+        objective = _objective(model, data, loss_fn, options)
+        self._study = Study(objective)
+        self._best = Findings()
+        self._worker = Worker("landscape-explorer", self._on_end, _leave_a_core_free)
+        self._request: Request | None = None
+        self._number = 0
+        self._sent: dict[str, tuple[tuple[Any, ...], float]] = {}
+        # handlers may run on another thread than the worker; both set traits under this lock
+        self._lock = RLock()
+        super().__init__(
+            _runtime=plotly_runtime(),
+            _info=wire.info(objective, self._study.theta_norm),
+            **{"examples": objective.n_examples, **controls},
+        )
+        self.on_msg(self._on_message)
+        self.observe(self._on_control, names=list(_CONTROLS))
+
+    @property
+    def objective(self) -> Objective:
+        """The loss as a function of θ, over all examples."""
+        return self._study.objective
+
+    @property
+    def surface(self) -> Surface | None:
+        """The latest loss surface, None while there is none."""
+        return self._best.surface
+
+    @property
+    def plane(self) -> Plane | None:
+        """The plane that ``surface`` lies on."""
+        return self._best.plane
+
+    @property
+    def eigenpairs(self) -> EigenPairs | None:
+        """Certified eigenpairs of the Hessian, None while there are none."""
+        return self._best.pairs
+
+    @property
+    def projections(self) -> ProjectedCurvatures | None:
+        """Curvatures of random projections so far."""
+        return self._best.projections
+
+    def compute(self) -> LandscapeExplorer:
+        """Computes what the controls ask for and returns when it is done.
+
+        Raises:
+            RuntimeError: If the computation fails or is cancelled; the cause of a failure is chained.
+            KeyboardInterrupt: On an interrupt of the kernel; the computation is cancelled.
+        """
+        request = self._submit()
+        try:
+            while not request.done.is_set() or request is not self._request:
+                request = self._request or request  # a control moved on the page starts another one
+                request.done.wait(0.1)  # in slices, or an interrupt would wait for the end
+        except KeyboardInterrupt:
+            self.cancel()
+            raise
+        if request.error is not None:
+            raise RuntimeError(f"The landscape could not be computed: {self.error}") from request.error
+        if request.cancelled:
+            raise RuntimeError("The computation was cancelled.")
+        return self
+
+    def cancel(self) -> None:
+        """Ends the running computation after its present step; finished results stay."""
+        self._worker.cancel()
+
+    def close(self) -> None:
+        """Ends the worker and closes the widget."""
+        # a widget whose construction failed is closed too, by its destructor
+        if hasattr(self, "_worker"):
+            self._worker.close(timeout=0.0)
+        super().close()
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Takes the controls from the page; everything else is the kernel's to write."""
+        with self._lock:
+            super().set_state({name: v for name, v in sync_data.items() if name in _CONTROLS})
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        self._start()
+        return super()._repr_mimebundle_(**kwargs)
+
+    @t.validate("axes", "domain", "resolution", "examples")
+    def _valid_control(self, proposal: Any) -> Any:
+        objective = self._study.objective
+        value = proposal.value
+        try:
+            match proposal.trait.name:
+                case "axes":
+                    return check_axes(value, objective)
+                case "domain":
+                    return None if value is None else check_domain(value)
+                case "resolution":
+                    return check_resolution(value)
+                case _:
+                    return objective.check_examples(value)
+        except ValueError as error:
+            raise t.TraitError(str(error)) from None
+
+    def _on_message(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
+        match content.get("type"):
+            case "shown":
+                self._start()
+            case "compute":
+                self._submit()
+            case "cancel":
+                self.cancel()
+
+    def _on_control(self, _change: Any) -> None:
+        if self._request is not None:
+            self._submit()
+
+    def _start(self) -> None:
+        if self._request is None:
+            self._submit()
+
+    def _submit(self) -> Request:
+        with self._lock:
+            self._number += 1
+            number = self._number
+            controls = Controls(**{name: getattr(self, name) for name in _CONTROLS})
+            self._request = self._worker.submit(lambda: self._steps(controls, number))
+            self.status, self.error = "computing", ""
+            return self._request
+
+    def _steps(self, controls: Controls, number: int) -> Iterator[None]:
+        """On the worker's thread: one computation, publishing what it finds."""
+        started, found = monotonic(), Findings()
+        for found in self._study.steps(controls):
+            self._publish(found, controls, number, monotonic() - started)
+            yield
+        self._publish(found, controls, number, monotonic() - started, flush=True)
+
+    def _publish(
+        self, found: Findings, controls: Controls, number: int, elapsed: float, flush: bool = False
+    ) -> None:
+        """Keeps what was found, and sends the page what it has not been sent lately."""
+        with self._lock:
+            if number != self._number:
+                return
+            best, theta_norm = self._best, self._study.theta_norm
+            if found.surface is not None:
+                best.surface, best.plane = found.surface, found.plane
+                if self._due("surface", (number, found.surface), flush):
+                    self._surface = wire.surface(found, controls, number, theta_norm)
+            if found.pairs is not None:
+                best.pairs = found.pairs if found.pairs_final else best.pairs
+                # the verdict's sentence grows with what is known of planes
+                state = (number, found.pairs, found.plane_curvature, found.projections)
+                if self._due("eigenpairs", state, flush):
+                    self._eigenpairs = wire.eigenpairs(found, number, theta_norm)
+            if found.projections is not None:
+                best.projections = found.projections
+                if self._due("projections", (number, found.projections, found.plane_curvature), flush):
+                    self._projections = wire.projections(found, controls, number)
+            if self._due("progress", (number, elapsed), flush):
+                fraction, eta = found.meter.left()
+                self.progress = {
+                    "request": number,
+                    "stage": found.stage,
+                    "fraction": fraction,
+                    "eta": eta,
+                    "elapsed": elapsed,
+                }
+
+    def _due(self, name: str, state: tuple[Any, ...], flush: bool) -> bool:
+        """Whether a result is new and the page can take it; ``flush`` for the last one."""
+        sent, when = self._sent.get(name, ((), -math.inf))
+        same = len(sent) == len(state) and all(a is b for a, b in zip(sent, state, strict=True))
+        if same or not (flush or monotonic() - when >= UPDATE_INTERVAL):
+            return False
+        self._sent[name] = state, monotonic()
+        return True
+
+    def _on_end(self, request: Request) -> None:
+        """Tells how the newest request ended."""
+        with self._lock:
+            if request is not self._request:
+                return
+            if request.error is not None:
+                log.error("The landscape could not be computed.", exc_info=request.error)
+                self.error = f"{type(request.error).__name__}: {request.error}"
+                self.status = "failed"
+            else:
+                self.status = "cancelled" if request.cancelled else "done"
+
+
+def _leave_a_core_free() -> None:
+    """Keeps one core for the kernel's cells and the browser.
+
+    Torch's parallel regions wait for their slowest thread, so one thread too many on a busy machine
+    costs several times what it could bring. The setting holds for the worker's thread.
+    """
+    torch.set_num_threads(max(1, min(torch.get_num_threads(), _cores() - 1)))
+
+
+def _objective(model: Any, data: Any, loss_fn: Any, options: dict[str, Any]) -> Objective:
+    """The objective that the constructor's arguments describe."""
+    known = [
+        name
+        for name, parameter in inspect.signature(Objective.__init__).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    ]
+    for name in options:
+        if name not in known:
+            close = difflib.get_close_matches(name, [*known, *_CONTROLS], n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise TypeError(f"LandscapeExplorer got an unexpected keyword {name!r}.{hint}")
+    if isinstance(model, Objective):
+        if data is not None or loss_fn is not None or options:
+            raise TypeError(
+                "Expected an Objective and controls only, since it holds data and loss already; "
+                "got further arguments. Give them to Objective."
+            )
+        return model
+    if data is None or loss_fn is None:
+        raise TypeError(
+            "Expected LandscapeExplorer(model, data, loss_fn) or LandscapeExplorer(objective), got "
+            f"no {'data' if data is None else 'loss_fn'}."
+        )
+    return Objective(model, data, loss_fn, **options)
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

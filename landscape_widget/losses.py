@@ -1,0 +1,170 @@
+"""The loss as a sum of terms over batches, each a pure function of the flat parameter vector θ."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from threading import RLock
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from landscape_widget.parameters import Layout
+from landscape_widget.snapshot import Batch, convert, describe, shuffled_subset
+
+
+class Terms(Protocol):
+    """L(θ) = Σ_b weights[b] · term(θ, b)."""
+
+    @property
+    def weights(self) -> Sequence[float]:
+        """Share of the examples in each batch; they add up to 1."""
+
+    @property
+    def n_examples(self) -> int:
+        """Examples in all batches."""
+
+    def term(self, theta: Tensor, b: int) -> Tensor:
+        """Mean loss of batch ``b`` at θ, a scalar."""
+
+    def convert(self, device: torch.device, dtype: torch.dtype) -> Terms:
+        """The same terms on another device or in another dtype."""
+
+    def subset(self, n: int) -> Terms:
+        """The same terms over ``n`` of the examples."""
+
+
+class FunctionTerms:
+    """One term: a function of θ that the caller wrote."""
+
+    weights: Sequence[float] = (1.0,)
+    n_examples = 1
+
+    def __init__(self, f: Callable[[Tensor], Tensor]) -> None:
+        self._f = f
+
+    def term(self, theta: Tensor, b: int) -> Tensor:
+        """f(θ)."""
+        return as_scalar(self._f(theta), "f")
+
+    def convert(self, device: torch.device, dtype: torch.dtype) -> FunctionTerms:
+        """Itself: the function takes θ as it comes."""
+        return self
+
+    def subset(self, n: int) -> FunctionTerms:
+        """Itself: there is one example."""
+        return self
+
+
+class ModelTerms:
+    """A private copy of the model on a snapshot of the data; batches weigh by their examples."""
+
+    def __init__(self, batch_loss: BatchLoss, layout: Layout, batches: Sequence[Batch]) -> None:
+        """Takes ownership of ``batch_loss``, which must hold a copy of the user's model."""
+        self._batch_loss = batch_loss
+        self._layout = layout
+        self.batches = list(batches)
+        self.n_examples = sum(batch.n for batch in batches)
+        self.weights = [batch.n / self.n_examples for batch in batches]
+        # functional_call on one module from two threads gives wrong losses in silence
+        self._lock = RLock()
+
+    def term(self, theta: Tensor, b: int) -> Tensor:
+        """Mean loss of batch ``b`` with the parameters θ."""
+        return self.loss_on(theta, self.batches[b])
+
+    def loss_on(self, theta: Tensor, batch: Batch) -> Tensor:
+        """Mean loss of any batch with the parameters θ."""
+        tensors = {f"model.{name}": t for name, t in self._layout.unflatten(theta).items()}
+        if self._batch_loss.model.training:
+            # batch normalisation would write its running statistics into the model
+            tensors |= {name: b.clone() for name, b in self._batch_loss.named_buffers()}
+        with self._lock:
+            loss: Tensor = functional_call(self._batch_loss, tensors, (batch,))
+        return loss
+
+    def active_dropout(self) -> list[str]:
+        """Names of the layers that drop units at random in the model's present mode."""
+        return [
+            name
+            for name, module in self._batch_loss.model.named_modules()
+            if module.training and "Dropout" in type(module).__name__ and getattr(module, "p", 0)
+        ]
+
+    def convert(self, device: torch.device, dtype: torch.dtype) -> ModelTerms:
+        """A second copy of model and data, on ``device`` and in ``dtype``."""
+        batch_loss = copy.deepcopy(self._batch_loss).to(device, dtype)
+        return ModelTerms(batch_loss, self._layout, convert(self.batches, device, dtype))
+
+    def subset(self, n: int) -> ModelTerms:
+        """The same model over ``n`` examples drawn without replacement (nested as n grows)."""
+        terms = ModelTerms(self._batch_loss, self._layout, shuffled_subset(self.batches, n))
+        terms._lock = self._lock
+        return terms
+
+
+class BatchLoss(nn.Module):
+    """Model and loss function as one module, so that ``loss_fn`` meets the model with θ in place."""
+
+    def __init__(self, model: nn.Module, loss_fn: Callable[..., Tensor]) -> None:
+        super().__init__()
+        self.model = model
+        self.loss_fn = loss_fn
+        self._takes_model = takes_model(loss_fn)
+        self._sums = getattr(loss_fn, "reduction", "mean") == "sum"
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Mean loss of the batch, shape ()."""
+        content = batch.content
+        if self._takes_model or not (isinstance(content, list | tuple) and len(content) == 2):
+            loss = self.loss_fn(self.model, content)
+        else:
+            inputs, target = content
+            loss = self.loss_fn(_apply(self.model, inputs), target)
+        loss = as_scalar(loss, "loss_fn")
+        return loss / batch.n if self._sums else loss
+
+
+def takes_model(loss_fn: Callable[..., Any]) -> bool:
+    """Whether the first argument of ``loss_fn`` is named ``model``: then it is loss_fn(model, batch)."""
+    if isinstance(loss_fn, nn.Module):
+        return False
+    try:
+        names = list(inspect.signature(loss_fn).parameters)
+    except (TypeError, ValueError):
+        return False
+    return bool(names) and names[0] == "model"
+
+
+class InvalidLossError(ValueError):
+    """The loss function returned something other than one real number."""
+
+
+def as_scalar(loss: Any, source: str) -> Tensor:
+    """``loss`` as a tensor of shape ().
+
+    Raises:
+        InvalidLossError: If it is no real floating-point tensor, or has more than one element.
+    """
+    if not isinstance(loss, Tensor) or not loss.is_floating_point():
+        raise InvalidLossError(
+            f"Expected {source} to return a real floating-point torch tensor with one element, "
+            f"got {describe(loss)}."
+        )
+    if loss.numel() != 1:
+        raise InvalidLossError(
+            f"Expected {source} to return a scalar, the mean over the examples of the batch, got a "
+            f"tensor of shape {tuple(loss.shape)}. Take its mean, or use reduction='mean'."
+        )
+    return loss.reshape(())
+
+
+def _apply(model: Callable[..., Any], inputs: Any) -> Any:
+    if isinstance(inputs, Mapping):
+        return model(**inputs)
+    if isinstance(inputs, list | tuple):
+        return model(*inputs)
+    return model(inputs)

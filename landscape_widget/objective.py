@@ -1,0 +1,328 @@
+"""The loss of a model on a data set as a pure function of the flat parameter vector θ."""
+
+from __future__ import annotations
+
+import copy
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from landscape_widget.losses import BatchLoss, FunctionTerms, InvalidLossError, ModelTerms, Terms
+from landscape_widget.parameters import Layout, Selection, filter_blocks, select_parameters
+from landscape_widget.random_state import preserved_random_state
+from landscape_widget.snapshot import convert, describe, halves, read_batches
+
+#: Relative difference of two evaluations at θ* up to which they count as the same: parallel sums
+#: round differently from run to run, dropout is off by far more.
+_REPEATABLE = {torch.float64: 1e-10, torch.float32: 1e-4, torch.bfloat16: 1e-1, torch.float16: 1e-2}
+
+
+class Objective:
+    """L(θ), the mean loss over the examples of a fixed data set, and its derivatives.
+
+    Model and data are copied once; the user's model is never touched, and later changes to it do not
+    show here. Dropout is off and batch-norm statistics are frozen unless ``mode="train"``.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        data: Any,
+        loss_fn: Callable[..., Tensor],
+        *,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        max_examples: int | None = None,
+        parameters: Selection = None,
+        mode: str = "eval",
+    ) -> None:
+        """Reads the data and evaluates the loss once.
+
+        Args:
+            model: Its present weights are θ*.
+            data: A loader (any iterable of batches), a ``Dataset``, a pair of tensors (x, y) or a
+                mapping of tensors.
+            loss_fn: ``loss_fn(output, target)`` for (x, y) batches; ``loss_fn(model, batch)`` for any
+                other batch, or whenever its first argument is named ``model``. Returns the mean over
+                the batch (a loss module with ``reduction="sum"`` is divided by the batch size).
+            device: Where to compute; default: where the model's parameters are.
+            dtype: Floating-point type; default: that of the model's parameters.
+            max_examples: At most so many examples, the first ones in the loader's order.
+            parameters: Which trainable parameters make up θ: a glob over names, several, or a
+                predicate (name, parameter). The others stay at their values.
+            mode: "eval" or "train", as in ``model.eval()`` and ``model.train()``.
+
+        Raises:
+            ValueError: Empty data, no trainable parameter, a loss that is not a scalar or not a
+                number, a model that cannot take the data, a loss that differs between two
+                evaluations at θ*.
+            TypeError: A model, loss or data of the wrong kind.
+        """
+        _check_arguments(model, loss_fn, mode, dtype)
+        with preserved_random_state():
+            selected = select_parameters(model, parameters)
+            first = next(iter(selected.values()))
+            device = torch.device(device) if device is not None else first.device
+            dtype = dtype or first.dtype
+            layout = Layout(selected.items())
+            batches = convert(read_batches(data, max_examples), device, dtype)
+            copied = _copy(model, loss_fn).to(device, dtype)
+            copied.model.train(mode == "train")
+            terms = ModelTerms(copied, layout, batches)
+            theta = layout.flatten({n: p.detach() for n, p in selected.items()}).to(device, dtype)
+            self._set(terms, theta, filter_blocks(model, layout), layout)
+            self._first_evaluation(terms)
+
+    def _set(self, terms: Terms, theta: Tensor, blocks: Tensor, layout: Layout | None) -> None:
+        self._terms = terms
+        self.theta = theta
+        self.filter_blocks = blocks
+        self.layout = layout
+        self._precise: Objective | None = None
+
+    @classmethod
+    def from_function(cls, f: Callable[[Tensor], Tensor], theta: Tensor) -> Objective:
+        """The same for a twice differentiable torch function of θ.
+
+        Args:
+            f: Maps θ of shape (N,) to a scalar tensor, for instance Eq. (26) of Böttcher & Wheeler.
+            theta: θ*, shape (N,), floating point.
+
+        Raises:
+            ValueError: If θ* is no vector, or f(θ*) is not a finite scalar.
+        """
+        if theta.ndim != 1 or not theta.is_floating_point():
+            raise ValueError(f"Expected theta as a float vector of shape (N,), got {describe(theta)}.")
+        objective = cls.__new__(cls)
+        blocks = torch.full(theta.shape, -1, dtype=torch.long)
+        objective._set(FunctionTerms(f), theta.detach().clone(), blocks, None)
+        objective._check_finite(objective.loss())
+        return objective
+
+    @property
+    def n_parameters(self) -> int:
+        """N, the length of θ."""
+        return len(self.theta)
+
+    @property
+    def n_examples(self) -> int:
+        """Examples that L is the mean over."""
+        return self._terms.n_examples
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Floating-point type of θ and of every evaluation."""
+        return self.theta.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where evaluations take place."""
+        return self.theta.device
+
+    def to(self, dtype: torch.dtype, device: torch.device | str | None = None) -> Objective:
+        """The same objective in another dtype or on another device; itself if nothing changes."""
+        device = self.device if device is None else torch.device(device)
+        if (dtype, device) == (self.dtype, self.device):
+            return self
+        return self._with(self._terms.convert(device, dtype), self.theta.to(device, dtype))
+
+    def precise(self) -> Objective:
+        """The same objective in float64, or itself where the device has none (MPS).
+
+        In float32 the curvature of ReLU networks is off by percents while its own residual looks fine.
+        """
+        if self._precise is None:
+            self._precise = self if self.device.type == "mps" else self.to(torch.float64)
+        return self._precise
+
+    def check_examples(self, n_examples: int) -> int:
+        """``n_examples`` itself, if there are that many.
+
+        Raises:
+            ValueError: If not.
+        """
+        if not 1 <= n_examples <= self.n_examples:
+            raise ValueError(f"Expected between 1 and {self.n_examples} examples, got {n_examples}.")
+        return n_examples
+
+    def subset(self, n_examples: int) -> Objective:
+        """The same objective over a fixed random choice of ``n_examples``, nested as the number grows.
+
+        Raises:
+            ValueError: If there are not that many.
+        """
+        if self.check_examples(n_examples) == self.n_examples:
+            return self
+        return self._with(self._terms.subset(n_examples), self.theta)
+
+    def loss(self, theta: Tensor | None = None) -> Tensor:
+        """L(θ), a scalar tensor; ``theta`` of shape (N,), default θ*."""
+        theta = self._point(theta)
+        total = torch.zeros((), dtype=self.dtype, device=self.device)
+        with torch.no_grad():
+            for b, weight in self._weighted():
+                total += weight * self._terms.term(theta, b)
+        return total
+
+    def gradient(self, theta: Tensor | None = None) -> Tensor:
+        """∇L(θ), shape (N,); ``theta`` of shape (N,), default θ*."""
+        theta = self._point(theta)
+        total = torch.zeros_like(theta)
+        for b, weight in self._weighted():
+            with self._differentiated(theta) as (leaf, graph):
+                total += weight * graph(self._terms.term(leaf, b), False)
+        return total
+
+    def hvp(self, v: Tensor, theta: Tensor | None = None) -> Tensor:
+        """Hessian-vector products H(θ)v.
+
+        Args:
+            v: One vector, shape (N,), or k of them as columns, shape (N, k).
+            theta: Where, shape (N,); default θ*.
+
+        Returns:
+            Hv, of the shape of ``v``.
+        """
+        theta = self._point(theta)
+        if v.ndim not in (1, 2) or len(v) != self.n_parameters:
+            raise ValueError(
+                f"Expected v of shape ({self.n_parameters},) or ({self.n_parameters}, k), "
+                f"got {tuple(v.shape)}."
+            )
+        columns = v.to(theta).reshape(self.n_parameters, -1)
+        total = torch.zeros_like(columns)
+        for b, weight in self._weighted():
+            with self._differentiated(theta) as (leaf, graph):
+                gradient = graph(self._terms.term(leaf, b), True)
+                if gradient.requires_grad:
+                    total += weight * _vector_jacobian(gradient, leaf, columns)
+        return total.reshape(v.shape)
+
+    @contextmanager
+    def _differentiated(self, theta: Tensor) -> Iterator[tuple[Tensor, Callable[[Tensor, bool], Tensor]]]:
+        """θ as a leaf, and the gradient of a loss with respect to it."""
+        leaf = theta.detach().requires_grad_()
+
+        def gradient(loss: Tensor, create_graph: bool) -> Tensor:
+            if not loss.requires_grad:
+                return torch.zeros_like(leaf)
+            (g,) = torch.autograd.grad(loss, leaf, create_graph=create_graph, materialize_grads=True)
+            return g
+
+        # the flash and memory-efficient kernels of attention have no second derivative
+        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+            yield leaf, gradient
+
+    def _weighted(self) -> Iterator[tuple[int, float]]:
+        return iter(enumerate(self._terms.weights))
+
+    def _point(self, theta: Tensor | None) -> Tensor:
+        if theta is None:
+            return self.theta
+        if theta.shape != self.theta.shape:
+            raise ValueError(f"Expected theta of shape ({self.n_parameters},), got {tuple(theta.shape)}.")
+        return theta.to(self.theta)
+
+    def _with(self, terms: Terms, theta: Tensor) -> Objective:
+        other = type(self).__new__(type(self))
+        other._set(terms, theta, self.filter_blocks, self.layout)
+        return other
+
+    def _first_evaluation(self, terms: ModelTerms) -> None:
+        """Meets the model's and the loss's faults here, where the user can act on them."""
+        batch = terms.batches[0]
+        with torch.no_grad():
+            try:
+                first = terms.loss_on(self.theta, batch)
+            except InvalidLossError:
+                raise
+            except Exception as error:
+                raise ValueError(
+                    "Expected a model and loss_fn that take the batches of the data, got an error on "
+                    f"the first batch, {describe(batch.content)}: {type(error).__name__}: {error}"
+                ) from error
+            self._check_repeatable(first, terms.loss_on(self.theta, batch), terms)
+            self._check_mean(first, terms)
+        self._check_finite(self.loss())
+
+    def _check_repeatable(self, first: Tensor, second: Tensor, terms: ModelTerms) -> None:
+        a, b = first.item(), second.item()
+        if abs(a - b) <= _REPEATABLE.get(self.dtype, 1e-4) * max(abs(a), abs(b)) or math.isnan(a):
+            return
+        active = terms.active_dropout()
+        cause = (
+            f"these layers drop at random: {', '.join(active[:5])}. Use mode='eval'"
+            if active
+            else "the model or loss_fn draws random numbers. Fix its noise, for instance by a "
+            "generator seeded in each call"
+        )
+        raise ValueError(
+            "Expected the same loss at the same parameters, got "
+            f"{a:.8g} and {b:.8g} in two evaluations. The likely cause: {cause}."
+        )
+
+    def _check_mean(self, whole: Tensor, terms: ModelTerms) -> None:
+        """Warns where the loss of a batch is not the mean of the losses of its examples."""
+        parts = halves(terms.batches[0])
+        if parts is None:
+            return
+        try:
+            mean = sum(p.n * terms.loss_on(self.theta, p).item() for p in parts) / terms.batches[0].n
+        except Exception:  # a model may insist on its batch size; then there is nothing to compare
+            return
+        if abs(mean - whole.item()) > 1e2 * _REPEATABLE.get(self.dtype, 1e-4) * abs(whole.item()):
+            warnings.warn(
+                f"The loss of the first batch is {whole.item():.6g}, the mean over its two halves "
+                f"{mean:.6g}: it is not a mean over examples (class weights, ignored targets, "
+                "batch statistics, or pairs within the batch?), so results depend on the batches.",
+                stacklevel=4,
+            )
+
+    def _check_finite(self, loss: Tensor) -> None:
+        if not torch.isfinite(loss):
+            raise ValueError(
+                f"Expected a finite loss at the model's present weights, got {loss.item()}. "
+                "Check the data and the weights for values that are not finite."
+            )
+
+
+def _vector_jacobian(gradient: Tensor, leaf: Tensor, columns: Tensor) -> Tensor:
+    """vᵀ ∂g/∂θ for each column v of shape (N, k), which is Hv because H is symmetric."""
+    products = [
+        torch.autograd.grad(gradient, leaf, column, retain_graph=True, materialize_grads=True)[0]
+        for column in columns.T
+    ]
+    return torch.stack(products, dim=1)
+
+
+def _copy(model: nn.Module, loss_fn: Callable[..., Tensor]) -> BatchLoss:
+    try:
+        copied = copy.deepcopy(BatchLoss(model, loss_fn))
+    except Exception as error:
+        raise TypeError(
+            "Expected a model that copy.deepcopy can copy, because the one you passed must stay "
+            f"untouched, got {type(error).__name__}: {error}"
+        ) from error
+    for parameter in copied.parameters():
+        parameter.grad = None
+    return copied
+
+
+def _check_arguments(model: Any, loss_fn: Any, mode: Any, dtype: Any) -> None:
+    if not isinstance(model, nn.Module):
+        raise TypeError(
+            f"Expected model as a torch.nn.Module, got {type(model).__name__}. "
+            "For a plain function of θ use Objective.from_function."
+        )
+    if not callable(loss_fn):
+        raise TypeError(f"Expected loss_fn as a callable, got {type(loss_fn).__name__}.")
+    if mode not in ("eval", "train"):
+        raise ValueError(f"Expected mode 'eval' or 'train', got {mode!r}.")
+    if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+        raise TypeError(f"Expected dtype as a floating-point torch.dtype, got {dtype!r}.")

@@ -1,0 +1,26 @@
+"""The global random state of the process, kept as it was."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+
+@contextmanager
+def preserved_random_state() -> Iterator[None]:
+    """Restores the global generators of random, numpy and torch (all devices) on leaving.
+
+    For the thread that builds an objective only: another thread that draws meanwhile would see its
+    numbers again.
+    """
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)

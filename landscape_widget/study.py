@@ -1,0 +1,221 @@
+"""One model under study: what the explorer shows, computed step by step, nothing twice."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from time import monotonic
+
+import numpy as np
+
+from landscape_widget.directions import hessian_rank, make_plane, parse_axis
+from landscape_widget.hessian import eigenpair_steps
+from landscape_widget.objective import Objective
+from landscape_widget.progress import Meter, Run
+from landscape_widget.projections import plane_hessian, projection_steps
+from landscape_widget.results import EigenPairs, Plane, ProjectedCurvatures, Surface, principal_curvatures
+from landscape_widget.surface import Cache, Domain, evaluate_plane, grid_axis
+
+#: Mantissas that half-widths snap to; many are doubles of one another, so that zooming reuses nodes.
+MANTISSAS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
+
+#: Products that a Lanczos run is taken to need, for the time left; networks need 24 to 56.
+_USUAL_PRODUCTS = 40
+
+
+#: Number of examples, axes, seed (None where no axis is random): what losses on a plane depend on.
+PlaneKey = tuple[int, tuple[str, str], int | None]
+
+
+@dataclass(frozen=True)
+class Controls:
+    """What the person chose."""
+
+    axes: tuple[str, str]
+    seed: int
+    domain: Domain | None
+    resolution: int
+    examples: int
+    samples: int
+
+
+@dataclass
+class Findings:
+    """What is known so far for one set of controls; every field only gets better."""
+
+    centre_loss: float | None = None
+    gradient_norm: float | None = None
+    pairs: EigenPairs | None = None
+    """Ritz estimates without vectors first, the certified pairs last."""
+    plane: Plane | None = None
+    surface: Surface | None = None
+    projections: ProjectedCurvatures | None = None
+    plane_curvature: tuple[float, float] | None = None
+    """(κ₋, κ₊) of the plane at θ*."""
+    stage: str = "starting"
+    meter: Meter = field(default_factory=Meter)
+
+    @property
+    def pairs_final(self) -> bool:
+        """Whether the eigenpairs are the certified ones."""
+        return self.pairs is not None and self.pairs.vectors.shape[1] > 0
+
+
+class Study:
+    """Caches of one objective: results are kept by what they depend on, so controls can be dragged."""
+
+    def __init__(self, objective: Objective) -> None:
+        self.objective = objective
+        self.theta_norm = float(objective.theta.norm())
+        self._subsets: dict[int, Objective] = {objective.n_examples: objective}
+        self._gradients: dict[int, tuple[float, float]] = {}
+        self._pair_runs: dict[tuple[int, int], Run[EigenPairs]] = {}
+        self._caches: dict[PlaneKey, Cache] = {}
+        self._projection_runs: dict[tuple[int, int], Run[ProjectedCurvatures]] = {}
+        self._curvatures: dict[PlaneKey, tuple[float, float]] = {}
+
+    def steps(self, controls: Controls) -> Iterator[Findings]:
+        """Computes everything for ``controls``; yields the findings whenever they got better.
+
+        The picture comes first, then picture and curvature share the time evenly.
+        """
+        objective = self._subset(controls.examples)
+        found = Findings()
+        pairs = self._eigenpairs(objective, controls, found)
+        if hessian_rank(controls.axes):
+            yield from pairs
+            pairs = iter(())
+        found.stage = "loss at the present weights"
+        yield found
+        self._at_origin(objective, found)
+        found.plane = make_plane(objective, controls.axes, controls.seed, found.pairs)
+        surface = self._surface(objective, controls, found)
+        found.stage = "loss surface"
+        yield next(surface)
+        yield from _fairly(surface, self._plane_and_projections(objective, controls, found), pairs)
+
+    def _subset(self, n: int) -> Objective:
+        if n not in self._subsets:
+            self._subsets[n] = self.objective.subset(n)
+        return self._subsets[n]
+
+    def _at_origin(self, objective: Objective, found: Findings) -> None:
+        n = objective.n_examples
+        if n not in self._gradients:
+            self._gradients[n] = (
+                objective.loss().item(),
+                float(objective.precise().gradient().norm()),
+            )
+        found.centre_loss, found.gradient_norm = self._gradients[n]
+
+    def _eigenpairs(self, objective: Objective, controls: Controls, found: Findings) -> Iterator[Findings]:
+        n, k = objective.n_examples, max(1, hessian_rank(controls.axes))
+        k = max([k, *(rank for examples, rank in self._pair_runs if examples == n)])
+        run = self._pair_runs.get((n, k))
+        if run is None:
+            # other eigenvectors, within their tolerance: losses in planes of the former ones are void
+            self._pair_runs = {key: r for key, r in self._pair_runs.items() if key[0] != n}
+            self._caches = {
+                key: cache for key, cache in self._caches.items() if key[0] != n or not hessian_rank(key[1])
+            }
+            run = self._pair_runs[n, k] = Run(lambda: eigenpair_steps(objective, k))
+        found.meter.expect("product", _USUAL_PRODUCTS * k, run.latest.n_hvp if run.latest else 0)
+        found.stage = "Hessian eigenvectors"
+        for pairs, seconds in run.resume():
+            found.pairs = pairs
+            certified = found.pairs_final
+            usual = pairs.n_hvp if certified else max(_USUAL_PRODUCTS * k, pairs.n_hvp + 1)
+            found.meter.expect("product", usual, found.meter.reused("product"))
+            found.meter.record("product", pairs.n_hvp, seconds)
+            yield found
+
+    def _surface(self, objective: Objective, controls: Controls, found: Findings) -> Iterator[Findings]:
+        plane = found.plane
+        assert plane is not None
+        domain = controls.domain or self.automatic_domain(plane, found)
+        cache = self._caches.setdefault(self._key(objective, controls), {})
+        alpha = grid_axis(domain[0], domain[1], controls.resolution)
+        beta = grid_axis(domain[2], domain[3], controls.resolution)
+        reused = sum((a, b) in cache for b in beta.tolist() for a in alpha.tolist())
+        found.meter.expect("node", controls.resolution**2, reused)
+        started = monotonic()
+        for surface in evaluate_plane(objective, plane, domain, controls.resolution, cache=cache):
+            found.surface = surface
+            found.meter.record("node", int(surface.done.sum()), monotonic() - started)
+            yield found
+            started = monotonic()
+
+    def _plane_and_projections(
+        self, objective: Objective, controls: Controls, found: Findings
+    ) -> Iterator[Findings]:
+        plane, key = found.plane, self._key(objective, controls)
+        assert plane is not None
+        if key not in self._curvatures:
+            _, ((a, b), (_, c)) = plane_hessian(objective, plane)
+            minus, plus = principal_curvatures(a, b, c)
+            self._curvatures[key] = float(minus), float(plus)
+        found.plane_curvature = self._curvatures[key]
+        n, samples = objective.n_examples, controls.samples
+        run = self._projection_runs.setdefault(
+            (n, samples), Run(lambda: projection_steps(objective, samples))
+        )
+        found.meter.expect("projection", samples, run.latest.samples if run.latest else 0)
+        for projections, seconds in run.resume():
+            found.projections = projections
+            found.meter.record("projection", projections.samples, seconds)
+            yield found
+
+    @staticmethod
+    def _key(objective: Objective, controls: Controls) -> PlaneKey:
+        """What losses on a plane depend on; the seed matters only where an axis is random."""
+        random = any(not parse_axis(axis)[1] for axis in controls.axes)
+        return objective.n_examples, controls.axes, controls.seed if random else None
+
+    def automatic_domain(self, plane: Plane, found: Findings) -> Domain:
+        """A domain on which the plane has something to show.
+
+        Along eigenvectors the half-width w is where the quadratic model ½|λ|w² reaches the loss at θ*
+        (at least 1), with the geometric mean of the curvatures on show, and at most ‖θ*‖. Along random
+        directions it is a displacement by ‖θ*‖, along filter-normalised ones 1.
+        """
+        ranked = [parse_axis(axis) for axis in plane.axes]
+        pairs = found.pairs
+        curvatures = [abs(pairs.values[pairs.at(end, rank)]) for end, rank in ranked if rank and pairs]
+        if curvatures and pairs:
+            floor = 1e-3 * max(float(np.abs(pairs.values).max()), 1e-12)
+            mean = math.exp(np.mean(np.log(np.maximum(curvatures, floor))))
+            along_eigenvectors = math.sqrt(2 * max(abs(found.centre_loss or 0.0), 1.0) / mean)
+            if self.theta_norm:
+                along_eigenvectors = min(along_eigenvectors, self.theta_norm)
+        widths = [
+            snap(along_eigenvectors if rank else self._random_half_width(kind, norm))
+            for (kind, rank), norm in zip(ranked, plane.norms, strict=True)
+        ]
+        return -widths[0], widths[0], -widths[1], widths[1]
+
+    def _random_half_width(self, kind: str, norm: float) -> float:
+        return 1.0 if kind == "filter" or not self.theta_norm or not norm else self.theta_norm / norm
+
+
+def snap(width: float) -> float:
+    """The nearest of 1, 1.5, 2, 3, 4, 5, 6, 8 times a power of ten, by ratio."""
+    exponent = math.floor(math.log10(width))
+    candidates = [m * 10.0**e for e in (exponent, exponent + 1) for m in MANTISSAS]
+    best = min(candidates, key=lambda c: abs(math.log(c / width)))
+    return float(f"{best:.2g}")
+
+
+def _fairly(*jobs: Iterator[Findings]) -> Iterator[Findings]:
+    """Advances the one that has had the least time so far, until all have ended."""
+    queue = [(0.0, order, job) for order, job in enumerate(jobs)]
+    while queue:
+        spent, order, job = heapq.heappop(queue)
+        started = monotonic()
+        try:
+            found = next(job)
+        except StopIteration:
+            continue
+        heapq.heappush(queue, (spent + monotonic() - started, order, job))
+        yield found

@@ -1,0 +1,203 @@
+"""The loss on a plane, coarse to fine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, MutableMapping
+from time import monotonic
+
+import numpy as np
+import torch
+
+from landscape_widget.objective import Objective
+from landscape_widget.results import FloatArray, Plane, Surface, library_versions
+
+#: (α min, α max, β min, β max)
+Domain = tuple[float, float, float, float]
+
+#: Losses of one plane by their exact coordinates (α, β).
+Cache = MutableMapping[tuple[float, float], float]
+
+MAX_RESOLUTION = 501
+
+_COARSE = 3
+
+
+def check_domain(domain: object) -> Domain:
+    """The four numbers (α min, α max, β min, β max) as floats.
+
+    Raises:
+        ValueError: If they are not four finite numbers with min < max.
+    """
+    try:
+        values = tuple(float(v) for v in domain)  # type: ignore[attr-defined]
+    except (TypeError, ValueError):
+        values = ()
+    if len(values) != 4 or not np.isfinite(values).all():
+        raise ValueError(
+            f"Expected domain as four finite numbers (α min, α max, β min, β max), got {domain!r}."
+        )
+    a0, a1, b0, b1 = values
+    if not (a0 < a1 and b0 < b1):
+        raise ValueError(f"Expected a domain with α min < α max and β min < β max, got {values}.")
+    return a0, a1, b0, b1
+
+
+def check_resolution(resolution: object) -> int:
+    """The number of nodes for each axis.
+
+    Raises:
+        ValueError: If it is not an odd integer between 3 and 501.
+    """
+    if isinstance(resolution, bool) or not isinstance(resolution, int | np.integer):
+        raise ValueError(f"Expected resolution as an odd integer, got {resolution!r}.")
+    if not 3 <= resolution <= MAX_RESOLUTION:
+        raise ValueError(
+            f"Expected a resolution between 3 and {MAX_RESOLUTION} nodes for each axis, got {resolution}."
+        )
+    if resolution % 2 == 0:
+        raise ValueError(
+            f"Expected an odd resolution, so that θ* is a node of the grid, got {resolution}. "
+            f"Use {resolution + 1}."
+        )
+    return int(resolution)
+
+
+def grid_axis(low: float, high: float, resolution: int) -> FloatArray:
+    """``resolution`` equidistant coordinates of which one is exactly 0 where low ≤ 0 ≤ high.
+
+    The coordinates are integer multiples of the spacing (high − low)/(resolution − 1), so a domain
+    that is not symmetric moves by at most half a spacing, and grids of equal spacing share nodes.
+    """
+    spacing = (high - low) / (resolution - 1)
+    # a spacing that divides the centre of the domain leaves the coordinates where they were asked for
+    first = round(low / spacing)
+    return (first + np.arange(resolution)) * spacing
+
+
+def evaluate_plane(
+    objective: Objective,
+    plane: Plane,
+    domain: Domain = (-1.0, 1.0, -1.0, 1.0),
+    resolution: int = 51,
+    *,
+    cache: Cache | None = None,
+    interval: float = 0.1,
+) -> Iterator[Surface]:
+    """Evaluates L(θ* + αη + βδ) on a grid; yields surfaces that are each complete and better.
+
+    A grid of 3×3 nodes is refined by halves. What is not evaluated yet is interpolated
+    linearly and marked so in ``Surface.done``. Between two surfaces the caller may stop.
+
+    Args:
+        objective: L.
+        plane: θ*, η and δ.
+        domain: (α min, α max, β min, β max); it is moved by at most half a spacing so that θ* is a node.
+        resolution: Nodes for each axis, odd, 3 to 501.
+        cache: Losses of this plane that are known already; new ones are added to it.
+        interval: Seconds of work between two surfaces.
+
+    Yields:
+        ``Surface`` with ``loss[i, j]`` = L(θ* + alpha[j]·η + beta[i]·δ). Values that are not finite are NaN.
+
+    Raises:
+        ValueError: For a bad domain or resolution.
+    """
+    a0, a1, b0, b1 = check_domain(domain)
+    resolution = check_resolution(resolution)
+    alpha, beta = grid_axis(a0, a1, resolution), grid_axis(b0, b1, resolution)
+    cache = {} if cache is None else cache
+    return _refine(objective, plane, alpha, beta, cache, interval)
+
+
+def _refine(
+    objective: Objective,
+    plane: Plane,
+    alpha: FloatArray,
+    beta: FloatArray,
+    cache: Cache,
+    interval: float,
+) -> Iterator[Surface]:
+    provenance = {
+        "quantity": "loss",
+        "axes": plane.axes,
+        "plane": dict(plane.provenance),
+        "dtype": str(objective.dtype).removeprefix("torch."),
+        "n_examples": objective.n_examples,
+        "n_parameters": objective.n_parameters,
+        "versions": library_versions(),
+    }
+    points = _Points(objective, plane)
+    loss = np.full((len(beta), len(alpha)), np.nan)
+    done = np.zeros(loss.shape, dtype=bool)
+    for i, b in enumerate(beta):
+        for j, a in enumerate(alpha):
+            known = cache.get((float(a), float(b)))
+            if known is not None:
+                loss[i, j], done[i, j] = known, True
+    below = None
+    worked_since = monotonic()
+    for rows, columns in _levels(beta, alpha):
+        level = [(i, j) for i in rows for j in columns if not done[i, j]]
+        if not level and not done.all():
+            below = _interpolate(loss, rows, columns)
+            continue
+        for i, j in sorted(level, key=lambda node: _distance(node, loss.shape)):
+            a, b = float(alpha[j]), float(beta[i])
+            loss[i, j] = cache[a, b] = points.loss(a, b)
+            done[i, j] = True
+            if below is not None and monotonic() - worked_since >= interval:
+                yield Surface(alpha, beta, np.where(done, loss, below), done.copy(), provenance)
+                worked_since = monotonic()
+        below = _interpolate(loss, rows, columns)
+        yield Surface(alpha, beta, np.where(done, loss, below), done.copy(), provenance)
+        worked_since = monotonic()
+        if done.all():
+            return
+
+
+def _distance(node: tuple[int, int], shape: tuple[int, ...]) -> float:
+    """Distance of a node from the centre of the picture, where people look first."""
+    (i, j), (rows, columns) = node, shape
+    return float(np.hypot(2 * i / (rows - 1) - 1, 2 * j / (columns - 1) - 1))
+
+
+class _Points:
+    """Losses at points of a plane; θ is put together in float64 and rounded once."""
+
+    def __init__(self, objective: Objective, plane: Plane) -> None:
+        precision = torch.float32 if objective.device.type == "mps" else torch.float64
+        self._objective = objective
+        self._origin, self._eta, self._delta = (
+            torch.from_numpy(np.asarray(v, dtype=float)).to(objective.device, precision)
+            for v in (plane.origin, plane.eta, plane.delta)
+        )
+
+    def loss(self, alpha: float, beta: float) -> float:
+        theta = self._origin + alpha * self._eta + beta * self._delta
+        value = self._objective.loss(theta).item()
+        return value if np.isfinite(value) else np.nan
+
+
+def _levels(beta: FloatArray, alpha: FloatArray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Rows and columns of ever finer sub-grids, each containing the one before, θ* and the border."""
+    most = max(len(beta), len(alpha))
+    count = _COARSE
+    while True:
+        yield _spread(beta, count), _spread(alpha, count)
+        if count >= most:
+            return
+        count = 2 * count - 1
+
+
+def _spread(axis: FloatArray, count: int) -> np.ndarray:
+    if count >= len(axis):
+        return np.arange(len(axis))
+    even = np.round(np.linspace(0, len(axis) - 1, count)).astype(int)
+    return np.union1d(even, int(np.argmin(np.abs(axis))))
+
+
+def _interpolate(loss: FloatArray, rows: np.ndarray, columns: np.ndarray) -> FloatArray:
+    """Bilinear between the nodes of a sub-grid; holes stay holes."""
+    n_rows, n_columns = loss.shape
+    along = np.array([np.interp(np.arange(n_columns), columns, loss[i, columns]) for i in rows])
+    return np.array([np.interp(np.arange(n_rows), rows, column) for column in along.T]).T
