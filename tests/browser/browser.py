@@ -31,9 +31,7 @@ ALLOWED_ERRORS: dict[str, str] = {}
 
 def launch(playwright: Playwright) -> Browser:
     """Start an installed Chromium or Chrome; a missing one fails the tests, never skips them."""
-    path = os.environ.get("LANDSCAPE_CHROMIUM") or next(
-        filter(None, map(shutil.which, EXECUTABLES)), None
-    )
+    path = os.environ.get("LANDSCAPE_CHROMIUM") or next(filter(None, map(shutil.which, EXECUTABLES)), None)
     if path is None:
         pytest.exit(
             "no Chromium or Chrome found: install one (Debian: apt-get install chromium)"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from playwright.sync_api import Browser, sync_playwright
 from .browser import Watch, launch
 from .jupyter import JupyterServer
 from .lab import Notebook
-from .vscode_host import HostServer, VSCode, build_host
+from .vscode_host import HostServer, build_host
 
 OUTPUT = Path(__file__).parents[2] / "test-output"
 
@@ -43,38 +42,30 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def watches() -> list[Watch]:
-    """The pages that are open, for the check and the screenshots after each test."""
+    """The pages that the tests have opened, for the check and the screenshots after each test."""
     return []
 
 
-@pytest.fixture(scope="module")
-def open_page(browser: Browser, watches: list[Watch]) -> Iterator[OpenPage]:
-    """Open a page of the given width and height; it is closed after the module's last test."""
-    opened: list[Watch] = []
+@pytest.fixture(scope="session")
+def open_page(browser: Browser, watches: list[Watch]) -> OpenPage:
+    """Open a page of the given width and height; who opens it closes it."""
 
     def open_(width: int = 1400, height: int = 1200) -> Watch:
         watch = Watch(browser.new_page(viewport={"width": width, "height": height}))
-        opened.append(watch)
         watches.append(watch)
         return watch
 
-    yield open_
-    for watch in opened:
-        watches.remove(watch)
-        watch.page.close()
+    return open_
 
 
-@pytest.fixture(scope="module")
-def open_notebook(server: JupyterServer, open_page: OpenPage) -> Iterator[OpenNotebook]:
-    """Open a notebook of the given cells; its kernel ends after the module's last test."""
-    with ExitStack() as stack:
+@pytest.fixture(scope="session")
+def open_notebook(server: JupyterServer, open_page: OpenPage) -> OpenNotebook:
+    """Open a notebook of the given cells; who opens it closes it."""
 
-        def open_(cells: list[str], *, theme: str = "JupyterLab Light", **size: int) -> Notebook:
-            notebook = Notebook(server, open_page(**size), cells, theme)
-            stack.callback(notebook.close)
-            return notebook
+    def open_(cells: list[str] | Path, **size: int) -> Notebook:
+        return Notebook(server, open_page(**size), cells)
 
-        yield open_
+    return open_
 
 
 @pytest.fixture(scope="session")
@@ -86,23 +77,16 @@ def vscode_host(server: JupyterServer) -> Iterator[HostServer]:
     host.stop()
 
 
-@pytest.fixture(scope="module")
-def vscode(server: JupyterServer, vscode_host: HostServer, open_page: OpenPage) -> Iterator[VSCode]:
-    """VS Code's widget manager with a fresh kernel."""
-    with closing(VSCode(server, vscode_host, open_page())) as vscode:
-        yield vscode
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
+    item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Save what every open page shows when a test fails, before its fixtures close them."""
     report = yield
-    watches = getattr(item, "funcargs", {}).get("watches", [])
     if report.failed:
-        for index, watch in enumerate(watches):
-            name = re.sub(r"\W+", "-", f"{item.nodeid}-{call.when}-{index}").strip("-")
+        watches: list[Watch] = getattr(item, "funcargs", {}).get("watches", [])
+        for index, watch in enumerate(w for w in watches if not w.page.is_closed()):
+            name = re.sub(r"\W+", "-", f"{item.name}-{report.when}-{index}").strip("-")
             watch.screenshot(OUTPUT / f"{name}.png")
     return report
 
@@ -112,4 +96,5 @@ def no_console_errors(watches: list[Watch]) -> Iterator[None]:
     """Fail a test during which a page has put an error on its console."""
     yield
     errors = [error for watch in watches for error in watch.take_errors()]
+    watches[:] = [watch for watch in watches if not watch.page.is_closed()]
     assert not errors, "errors on the page's console:\n" + "\n".join(errors)

@@ -153,9 +153,7 @@ class KernelClient:
 
     def value(self, expression: str, timeout: float = 60) -> Any:
         """Return the value of a Python expression, carried over as JSON."""
-        answer = self._execute("", {"value": f"__import__('json').dumps({expression})"}, timeout)[
-            "value"
-        ]
+        answer = self._execute("", {"value": f"__import__('json').dumps({expression})"}, timeout)["value"]
         if answer["status"] != "ok":
             raise RuntimeError(f"{expression}: {answer['ename']}: {answer['evalue']}")
         return json.loads(ast.literal_eval(answer["data"]["text/plain"]))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import uuid
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from .browser import Watch
 from .jupyter import JupyterServer, KernelClient
 from .waiting import wait_until
 
+WIDGET = "application/vnd.jupyter.widget-view+json"
 PANEL = "window.jupyterapp.shell.currentWidget"
 READY = """() => {
   const panel = window.jupyterapp?.shell?.currentWidget;
@@ -27,27 +30,28 @@ class Notebook:
     Args:
         server: Where it is stored and where its kernel runs.
         watch: The page to open it in.
-        cells: The sources of the code cells.
-        theme: "JupyterLab Light" or "JupyterLab Dark".
+        cells: The sources of the code cells, or a notebook to copy.
     """
 
     def __init__(
         self,
         server: JupyterServer,
         watch: Watch,
-        cells: list[str],
-        theme: str = "JupyterLab Light",
+        cells: list[str] | Path,
     ) -> None:
         self.name = f"{uuid.uuid4().hex[:8]}.ipynb"
         self._server = server
-        write_notebook(server.root / self.name, cells)
+        path = server.root / self.name
+        if isinstance(cells, Path):
+            shutil.copy(cells, path)
+        else:
+            write_notebook(path, cells)
         self.watch = watch
         self.page = page = watch.page
         # A workspace of its own: tabs of another test's notebook must not come back.
         self._url = f"{server.url}/lab/workspaces/{uuid.uuid4().hex}/tree/{self.name}"
         page.goto(f"{self._url}?token={server.token}")
         page.wait_for_function(READY, timeout=60_000)
-        self.set_theme(theme)
         self.kernel_id = str(page.evaluate(f"{PANEL}.sessionContext.session.kernel.id"))
         self.kernel: KernelClient = server.connect(self.kernel_id)
 
@@ -58,11 +62,10 @@ class Notebook:
 
     def run_all(self, *, timeout: float = 120) -> None:
         """Run every cell as the menu does, and fail on the first error in an output."""
-        self.page.evaluate(
-            "() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }"
-        )
+        self.page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
         for index in range(self.n_cells()):
-            self.finish(index, timeout=timeout)
+            if self._runs(index):
+                self.finish(index, timeout=timeout)
 
     def start(self, index: int) -> None:
         """Run the cell at `index` without waiting for its end."""
@@ -92,8 +95,14 @@ class Notebook:
         )
         outputs: list[dict[str, Any]] = self._cell(index, "model.outputs.toJSON()")
         for output in outputs:
-            assert output["output_type"] != "error", "\n".join(output["traceback"])
+            if output["output_type"] == "error":
+                raise AssertionError(re.sub(r"\x1b\[[\d;]*m", "", "\n".join(output["traceback"])))
         return outputs
+
+    def shows_widget(self, index: int) -> bool:
+        """Return whether the cell at `index` has a widget among its outputs."""
+        outputs = self._cell(index, "model.outputs?.toJSON()") or []
+        return any(WIDGET in output.get("data", {}) for output in outputs)
 
     def add(self, source: str) -> int:
         """Append a code cell and return its index."""
@@ -133,9 +142,15 @@ class Notebook:
         self.page.wait_for_function(READY, timeout=60_000)
 
     def close(self) -> None:
-        """Close the page and end the kernel."""
+        """Close the page, then end the kernel: a page whose kernel is gone complains."""
+        self.page.close()
         self.kernel.close()
         self._server.shut_down_kernel(self.kernel_id)
+
+    def _runs(self, index: int) -> bool:
+        """Return whether running the cell leaves an execution count: neither prose nor empty."""
+        is_code: bool = self._cell(index, "model.type") == "code"
+        return is_code and bool(self._cell(index, "model.sharedModel.source.trim()"))
 
     def _cell(self, index: int, attribute: str) -> Any:
         return self.page.evaluate(f"index => {PANEL}.content.widgets[index].{attribute}", index)

@@ -98,8 +98,8 @@ class _Handler(SimpleHTTPRequestHandler):
         self.send_header("Content-Security-Policy", self._policy)
         super().end_headers()
 
-    def log_message(self, format: str, *arguments: object) -> None:
-        pass
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Stay silent: pytest shows what matters."""
 
 
 class VSCode:
@@ -133,6 +133,7 @@ class VSCode:
         self.page.evaluate("theme => window.host.setTheme(theme)", theme)
 
     def close(self) -> None:
-        """End the kernel."""
+        """Close the page, then end the kernel: a page whose kernel is gone complains."""
+        self.page.close()
         self.kernel.close()
         self._server.shut_down_kernel(self.kernel_id)

@@ -1,0 +1,51 @@
+"""The notebooks that the tests run: a trained model on real data, and a function under control."""
+
+DIGITS = """
+import torch
+from sklearn.datasets import load_digits
+from torch.utils.data import DataLoader, TensorDataset
+from landscape_widget import LandscapeExplorer
+
+torch.manual_seed(0)
+digits = load_digits()
+inputs = torch.tensor(digits.data[:400] / 16, dtype=torch.float32)
+targets = torch.tensor(digits.target[:400])
+loader = DataLoader(TensorDataset(inputs, targets), batch_size=64, shuffle=True)
+model = torch.nn.Sequential(torch.nn.Linear(64, 8), torch.nn.Tanh(), torch.nn.Linear(8, 10))
+loss_fn = torch.nn.functional.cross_entropy
+optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+for epoch in range(10):
+    for x, y in loader:
+        optimizer.zero_grad()
+        loss_fn(model(x), y).backward()
+        optimizer.step()
+explorer = LandscapeExplorer(model, loader, loss_fn)
+explorer.resolution = 21
+"""
+"""A dense network of 610 parameters, trained on scikit-learn's digits."""
+
+BOWL = """
+import threading
+import torch
+from landscape_widget import LandscapeExplorer, Objective
+
+curvatures = torch.tensor([4.0, 2.0, 1.0, 0.5, -0.5, -1.0], dtype=torch.float64)
+fast = threading.Event()
+fast.set()
+broken = False
+calls = 0
+
+def bowl(theta):
+    global calls
+    calls += 1
+    if broken:
+        raise RuntimeError("the loss broke on purpose")
+    fast.wait(0.2)
+    return (curvatures * theta**2).sum() / 2 + 3
+
+explorer = LandscapeExplorer(Objective.from_function(bowl, torch.zeros(6, dtype=torch.float64)))
+explorer.resolution = 21
+"""
+"""A quadratic function that can be made slow (`fast.clear()`), made to fail, and counts its calls."""
+
+SHOW = "explorer"

@@ -1,0 +1,133 @@
+"""Computing in JupyterLab: the kernel stays free, and what is shown survives cancel, failure, reload."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from playwright.sync_api import expect
+
+from .conftest import OpenNotebook
+from .explorer import ExplorerOnPage
+from .lab import Notebook
+from .notebooks import BOWL, SHOW
+from .pixels import middle, pixels, spread
+
+SHOW_CELL = 1
+
+
+@pytest.fixture(scope="module")
+def notebook(open_notebook: OpenNotebook) -> Iterator[Notebook]:
+    """A notebook that shows the explorer of a function under the test's control."""
+    with closing(open_notebook([BOWL, SHOW])) as notebook:
+        notebook.run_all()
+        yield notebook
+
+
+@pytest.fixture
+def bowl(notebook: Notebook) -> ExplorerOnPage:
+    """That explorer with a fast, working function and a result on show."""
+    notebook.cell(SHOW_CELL)
+    notebook.kernel.run("broken = False; fast.set()")
+    explorer = ExplorerOnPage(notebook.page, notebook.kernel)
+    if explorer.status() in ("cancelled", "failed"):
+        explorer.part("recompute").click()
+    explorer.wait_for_result()
+    explorer.set_traits(resolution=21)
+    return explorer
+
+
+def test_cell_runs_during_a_long_computation(notebook: Notebook, bowl: ExplorerOnPage) -> None:
+    start_long_computation(bowl)
+
+    cell = notebook.add("print(6 * 7)")
+    outputs = notebook.run(cell)
+
+    assert "".join(outputs[0]["text"]) == "42\n"
+    assert bowl.trait("status") == "computing"
+
+
+def test_cancel_stops_and_recompute_finishes(bowl: ExplorerOnPage) -> None:
+    request = bowl.request()
+    start_long_computation(bowl)
+    expect(bowl.part("progress")).to_be_visible()
+
+    bowl.part("cancel").click()
+
+    bowl.wait_for_status("cancelled")
+    expect(bowl.part("cancel")).to_be_hidden()
+    bowl.kernel.run("fast.set()")
+    bowl.part("recompute").click()
+    bowl.wait_for_result(request)
+    bowl.assert_plots_equal_kernel()
+
+
+def test_new_value_replaces_the_running_request(bowl: ExplorerOnPage) -> None:
+    request = bowl.request()
+    start_long_computation(bowl)
+    bowl.kernel.run("fast.set()")
+    bowl.kernel.run("explorer.resolution = 11")
+
+    bowl.wait_for_result(request)
+
+    assert bowl.grid("surface").z.shape == (11, 11)
+    bowl.assert_plots_equal_kernel()
+
+
+def test_failure_is_told_and_the_last_picture_kept(bowl: ExplorerOnPage) -> None:
+    picture = bowl.grid("surface").z
+    bowl.kernel.run("broken = True")
+
+    bowl.press("resolution", "ArrowRight")
+
+    bowl.wait_for_status("failed")
+    expect(bowl.part("error")).to_be_visible()
+    expect(bowl.part("error")).to_contain_text("the loss broke on purpose")
+    assert (bowl.grid("surface").z == picture).all()
+    assert spread(middle(pixels(bowl.part("surface")))) > 5
+
+    request = bowl.request()
+    bowl.kernel.run("broken = False")
+    bowl.part("recompute").click()
+    bowl.wait_for_result(request)
+    expect(bowl.part("error")).to_be_hidden()
+
+
+def test_second_view_shows_the_same(notebook: Notebook, bowl: ExplorerOnPage) -> None:
+    calls = notebook.kernel.value("calls")
+    request = bowl.request()
+    notebook.run(notebook.add(SHOW))
+    second = ExplorerOnPage(notebook.page, notebook.kernel, index=1)
+
+    second.wait_for_result()
+    second.assert_plots_equal_kernel()
+    assert second.request() == request
+    assert notebook.kernel.value("calls") == calls
+
+    second.press("resolution", "ArrowRight")
+    second.wait_for_result(request)
+    bowl.wait_for_result(request)
+    assert bowl.request() == second.request()
+    assert bowl.part("resolution").input_value() == second.part("resolution").input_value()
+
+
+def test_reloaded_page_shows_the_same_without_computing(notebook: Notebook, bowl: ExplorerOnPage) -> None:
+    picture, request = bowl.grid("surface").z, bowl.request()
+    calls = notebook.kernel.value("calls")
+    notebook.save()
+
+    notebook.reload()
+    notebook.cell(SHOW_CELL)
+
+    assert bowl.wait_for_result() == request
+    assert (bowl.grid("surface").z == picture).all()
+    assert spread(middle(pixels(bowl.part("surface")))) > 5
+    assert notebook.kernel.value("calls") == calls
+
+
+def start_long_computation(bowl: ExplorerOnPage) -> None:
+    """Ask for far more points than the slow function gets done during a test."""
+    bowl.kernel.run("fast.clear()")
+    bowl.kernel.run("explorer.resolution = 301")
+    bowl.wait_for_status("computing")
