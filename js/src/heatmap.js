@@ -87,7 +87,7 @@ function figure(frame, surface, el) {
         ...over,
         ...lowest,
         // The same cross twice: a wide light one below the black one keeps it visible on dark colours.
-        marker: { symbol: "x-thin", size: [11, 10], line: { color: [HALO, "#000000"], width: [5, 2.2] } },
+        marker: { symbol: "x-thin", size: [12, 11], line: { color: [HALO, "#000000"], width: [5, 3] } },
       },
     ],
     layout: {

@@ -85,8 +85,6 @@ function render({ model, el, host, signal }) {
       if (!destroyed) update();
     });
 
-  // The host puts `el` on the page only after this function: colours are readable then.
-  requestAnimationFrame(() => destroyed || theme.refresh());
   state.send("shown");
   return destroy;
 }

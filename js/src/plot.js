@@ -57,9 +57,9 @@ function loseContexts(el) {
  * A plot inside `el`.
  * @param {HTMLElement} el
  * @param {Plotly} Plotly
- * @param {{buttons: string[], on?: Record<string, (event: any) => void>, onContextLost?: () => void}} options
+ * @param {{buttons: string[], on?: Record<string, (event: any) => void>, onContextLost?: () => void, onResize?: () => void}} options
  */
-export function createPlot(el, Plotly, { buttons, on = {}, onContextLost }) {
+export function createPlot(el, Plotly, { buttons, on = {}, onContextLost, onResize }) {
   const plot = /** @type {PlotElement} */ (/** @type {HTMLElement} */ (document.createElement("div")));
   plot.className = "lw-plot";
   el.append(plot);
@@ -101,6 +101,7 @@ export function createPlot(el, Plotly, { buttons, on = {}, onContextLost }) {
       if (destroyed || !drawnOnce || !plot.offsetWidth || !plot.offsetHeight) return;
       // A plot that is hidden between the check and the call is resized when it shows again.
       Plotly.Plots.resize(plot).catch(() => {});
+      onResize?.();
     });
   }
   const sizes = new ResizeObserver(resize);

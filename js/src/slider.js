@@ -25,6 +25,8 @@ export function createSlider({ name, label, values: initial, format, send }) {
   let held = false;
   /** What the kernel last said, while the slider is held. @type {{value: number, text: string} | null} */
   let missed = null;
+  /** @type {number | null} */
+  let pushed = null;
   const throttle = createThrottle(send, INTERVAL);
 
   /** @param {number} value @param {string} text */
@@ -40,11 +42,13 @@ export function createSlider({ name, label, values: initial, format, send }) {
     const value = values[Number(input.value)];
     show(value, format(value));
     missed = null;
-    throttle.push(value);
+    if (value !== pushed) throttle.push(value);
+    pushed = value;
   }
 
   function release() {
     held = false;
+    pushed = null;
     if (missed) show(missed.value, missed.text);
     missed = null;
   }
@@ -56,7 +60,7 @@ export function createSlider({ name, label, values: initial, format, send }) {
   input.addEventListener("change", () => {
     moved();
     throttle.flush();
-    held = false;
+    release();
   });
   // A drag that ends where it began fires no `change`.
   for (const event of ["pointerup", "pointercancel", "blur"]) input.addEventListener(event, release);

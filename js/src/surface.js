@@ -15,10 +15,13 @@ import { nearestNode } from "./values.js";
  * @param {HTMLElement} el
  */
 function startCamera({ clientWidth, clientHeight }) {
-  const far = clientWidth ? Math.max(1, (1.2 * clientHeight) / clientWidth) : 1;
+  const far = clientWidth ? Math.max(1, (1.1 * clientHeight) / clientWidth) : 1;
   // A little to the right of the middle: the title of the loss axis stands on the left.
   return { eye: { x: 1.2 * far, y: -1.3 * far, z: 1.05 * far }, center: { x: -0.07, y: -0.06, z: -0.13 } };
 }
+
+/** Whether the title of the loss axis would be cut off; the line below names it anyway. @param {HTMLElement} el */
+const isNarrow = (el) => el.clientWidth < 350;
 
 const PIN = "#e0245e";
 
@@ -108,7 +111,7 @@ function figure3d(frame, surface, el) {
         contours: {
           x: { highlightcolor: palette.text, highlightwidth: 1 },
           y: { highlightcolor: palette.text, highlightwidth: 1 },
-          z: { show: levels !== null, ...levels, usecolormap: false, color: "rgba(0, 0, 0, 0.35)", width: 1, highlight: false },
+          z: { show: levels !== null, ...levels, usecolormap: false, color: "#b4c4c6", width: 1, highlight: false },
         },
       },
       cross(surface, shaded),
@@ -125,7 +128,7 @@ function figure3d(frame, surface, el) {
         aspectratio: { x: 1, y: 1, z: 0.72 },
         xaxis: { ...axis, title: title("α"), range: extent.slice(0, 2) },
         yaxis: { ...axis, title: title("β"), range: extent.slice(2) },
-        zaxis: { ...axis, title: title(shaded.title) },
+        zaxis: { ...axis, title: title(isNarrow(el) ? "" : shaded.title) },
       },
     },
   };
@@ -211,6 +214,7 @@ export function createSurface(el, link) {
       buttons: ["resetCameraDefault3d", "toImage"],
       on: { plotly_hover: hover, plotly_unhover: leave },
       onContextLost: () => setFlat(true),
+      onResize: () => last && update(last),
     });
   }
 
@@ -224,10 +228,11 @@ export function createSurface(el, link) {
 
     logLabel.hidden = !offersLog(surface.range);
     logBox.checked = frame.log;
-    setText(panel.foot, `Loss from ${formatNumber(surface.range[0])} to ${formatNumber(surface.range[1])}`);
+    setText(panel.foot, `Height: loss, ${formatNumber(surface.range[0])} to ${formatNumber(surface.range[1])}`);
     if (!plot && !flat && !hasWebGL()) return setFlat(true);
     plot ??= makePlot(frame.plotly);
-    if (!isNew(plot, surface, frame.palette, frame.log, frame.extent.join(), fromElsewhere(frame.point))) return;
+    const narrow = isNarrow(panel.body);
+    if (!isNew(plot, surface, frame.palette, frame.log, frame.extent.join(), fromElsewhere(frame.point), narrow)) return;
     const figure = flat ? figure2d(frame, surface, panel.body) : figure3d(frame, surface, panel.body);
     plot.draw(figure, () => panel.drawn(surface));
   }

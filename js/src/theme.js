@@ -102,16 +102,18 @@ export function createTheme(root, onChange) {
   for (const parent of [root.ownerDocument.head, body]) sheets.observe(parent, { childList: true });
   const preference = defaultView?.matchMedia?.("(prefers-color-scheme: dark)");
   preference?.addEventListener?.("change", refresh);
+  // A host puts the view on its page only after it was made; the page's colours can be read from then on.
+  const sights = new IntersectionObserver(refresh);
+  sights.observe(root);
 
   return {
     get palette() {
       return palette;
     },
-    /** Reads the colours again, for when `root` has just joined the page. */
-    refresh,
     destroy() {
       observer.disconnect();
       sheets.disconnect();
+      sights.disconnect();
       preference?.removeEventListener?.("change", refresh);
     },
   };

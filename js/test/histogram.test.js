@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { axisRange } from "../src/curvature.js";
+import { histogram, quantile } from "../src/histogram.js";
+import { contourLevels, offersLog } from "../src/scale.js";
+
+const sum = (/** @type {number[]} */ values) => values.reduce((a, b) => a + b, 0);
+const ramp = (/** @type {number} */ count) => Float32Array.from({ length: count }, (_, i) => i / (count - 1));
+
+test("quantiles interpolate between neighbours", () => {
+  assert.equal(quantile([0, 1, 2, 3], 0.5), 1.5);
+  assert.equal(quantile([7], 0.2), 7);
+});
+
+test("counts are those of brute force, in equal bins shared by both samples", () => {
+  const samples = [ramp(500), ramp(300).map((value) => value + 1)];
+  const bins = histogram(samples);
+  assert.ok(bins);
+  samples.forEach((sample, k) => {
+    bins.counts[k].forEach((count, i) => {
+      const last = i === bins.counts[k].length - 1;
+      const inside = sample.filter((v) => v >= bins.edges[i] - 1e-9 && (last ? v <= bins.edges[i + 1] : v < bins.edges[i + 1] - 1e-9));
+      assert.equal(count, inside.length);
+    });
+  });
+});
+
+test("a few extreme values do not squash the rest", () => {
+  const sample = ramp(2000);
+  sample[0] = 1e6;
+  const bins = histogram([sample, sample]);
+  assert.ok(bins);
+  assert.ok(bins.edges[bins.edges.length - 1] < 2);
+  assert.ok(sum(bins.counts[0]) >= 1990);
+});
+
+test("equal, few and missing values still give bins", () => {
+  const same = histogram([new Float32Array(10).fill(3), new Float32Array(10).fill(3)]);
+  assert.equal(same && sum(same.counts[0]), 10);
+  const one = histogram([Float32Array.of(0), Float32Array.of(NaN)]);
+  assert.deepEqual(one && one.counts.map(sum), [1, 0]);
+  assert.equal(histogram([new Float32Array(0), Float32Array.of(NaN)]), null);
+});
+
+test("the axis makes room for a mark nearby, and leaves a far one outside", () => {
+  const [low, high] = axisRange([1, 2], [0.8, 5000]);
+  assert.ok(low < 0.8 && low > 0.5);
+  assert.ok(high > 2 && high < 3);
+});
+
+test("contour levels are round, inside the range, and about as many as asked", () => {
+  for (const range of /** @type {[number, number][]} */ ([[0.1882, 2.635], [-1, 8.6], [1e-5, 2e-5], [100, 1e6]])) {
+    const levels = contourLevels(range);
+    assert.ok(levels);
+    const count = Math.round((levels.end - levels.start) / levels.size) + 1;
+    assert.ok(levels.start >= range[0] && levels.end <= range[1] * (1 + 1e-12), String(range));
+    assert.ok(count >= 5 && count <= 16, `${count} levels in ${range}`);
+  }
+  assert.equal(contourLevels([2, 2]), null);
+  assert.equal(contourLevels([NaN, NaN]), null);
+});
+
+test("a logarithm is offered over more than three decades of positive losses", () => {
+  assert.equal(offersLog([1e-4, 1]), true);
+  assert.equal(offersLog([0.1, 99]), false);
+  assert.equal(offersLog([-1, 1e6]), false);
+  assert.equal(offersLog([NaN, NaN]), false);
+});

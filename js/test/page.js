@@ -1,0 +1,49 @@
+// A page without a browser, and plotly's stand-in, for the tests that need a document.
+import { JSDOM } from "jsdom";
+
+/** Replaces the globals of a page with those of a fresh one. @param {string} [html] */
+export function openPage(html = "<!doctype html><body></body>") {
+  const { window } = new JSDOM(html, { pretendToBeVisual: true });
+  class Observer {
+    observe() {}
+    disconnect() {}
+  }
+  const { document, MutationObserver, Event, KeyboardEvent } = window;
+  const globals = { window, document, MutationObserver, Event, KeyboardEvent, ResizeObserver: Observer, IntersectionObserver: Observer };
+  Object.assign(globalThis, globals, {
+    getComputedStyle: window.getComputedStyle.bind(window),
+    requestAnimationFrame: window.requestAnimationFrame.bind(window),
+    cancelAnimationFrame: window.cancelAnimationFrame.bind(window),
+  });
+  // jsdom has no WebGL; its own notice about that is noise here.
+  window.HTMLCanvasElement.prototype.getContext = /** @type {any} */ (() => null);
+  return window;
+}
+
+/** Notes what it is told to draw. */
+export function createPlotly() {
+  /** @type {Map<HTMLElement, {data: any[], layout: any}[]>} */
+  const drawn = new Map();
+  /** @type {Map<HTMLElement, Record<string, (event: any) => void>>} */
+  const events = new Map();
+  /** @type {HTMLElement[]} */
+  const purged = [];
+  return {
+    drawn,
+    events,
+    purged,
+    async react(/** @type {any} */ el, /** @type {any[]} */ data, /** @type {any} */ layout) {
+      drawn.set(el, [...(drawn.get(el) ?? []), { data, layout }]);
+      el.classList.add("js-plotly-plot");
+      const listeners = events.get(el) ?? {};
+      events.set(el, listeners);
+      el.on = (/** @type {string} */ name, /** @type {(event: any) => void} */ listener) => {
+        listeners[name] = listener;
+      };
+    },
+    purge(/** @type {HTMLElement} */ el) {
+      purged.push(el);
+    },
+    Plots: { resize: async () => undefined },
+  };
+}

@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createMockModel, defaults, mockSurface, wire } from "../dev/mock.js";
+import { createState, isStale } from "../src/state.js";
+
+const controls = { axes: defaults.axes, seed: 0, domain: null, resolution: 11, examples: 1797 };
+const surfaceOf = (/** @type {number} */ request, step = 1, more = {}) => mockSurface({ ...controls, request, ...more }, step);
+
+/** Past the microtask in which a state gathers changes. */
+const settled = () => Promise.resolve();
+
+function setUp(traits = {}) {
+  const model = createMockModel({ ...defaults, resolution: 11, ...traits });
+  const state = createState(/** @type {any} */ (model));
+  /** @type {import("../src/state.js").Snapshot[]} */
+  const heard = [];
+  state.subscribe((snapshot) => heard.push(snapshot));
+  return { model, state, heard };
+}
+
+test("an older request, or an earlier stage of the same one, is stale", () => {
+  const result = (/** @type {number} */ request, final = false) => ({ request, final });
+  assert.equal(isStale(null, result(1)), false);
+  assert.equal(isStale(result(2), result(1, true)), true);
+  assert.equal(isStale(result(2, true), result(2)), true);
+  assert.equal(isStale(result(2), result(2, true)), false);
+  assert.equal(isStale(result(2, true), result(3)), false);
+});
+
+test("traits that come together are heard of once, together", async () => {
+  const { model, heard } = setUp();
+  model.receive({ status: "computing", _surface: surfaceOf(1), seed: 4 });
+  assert.equal(heard.length, 0);
+  await settled();
+  assert.equal(heard.length, 1);
+  assert.deepEqual([heard[0].status, heard[0].surface?.request, heard[0].seed], ["computing", 1, 4]);
+});
+
+test("a stale surface leaves the newer one on show", async () => {
+  const { model, state } = setUp();
+  model.receive({ _surface: surfaceOf(5) });
+  await settled();
+  model.receive({ _surface: surfaceOf(4) });
+  await settled();
+  assert.equal(state.snapshot.surface?.request, 5);
+  model.receive({ _surface: surfaceOf(6, 5) });
+  await settled();
+  assert.deepEqual([state.snapshot.surface?.request, state.snapshot.surface?.final], [6, false]);
+});
+
+test("an unchanged surface is the same object in every snapshot", async () => {
+  const { model, state } = setUp({ _surface: surfaceOf(1) });
+  const before = state.snapshot.surface;
+  model.receive({ status: "done" });
+  await settled();
+  assert.equal(state.snapshot.surface, before);
+});
+
+test("a changed control makes the picture provisional until an answer comes", async () => {
+  const { model, state } = setUp({ _surface: surfaceOf(1) });
+  assert.equal(state.snapshot.provisional, false);
+  state.set({ domain: [-0.5, 0.5, -0.5, 0.5] });
+  await settled();
+  assert.equal(state.snapshot.provisional, true);
+  model.receive({ status: "failed", error: "no" });
+  await settled();
+  assert.equal(state.snapshot.provisional, true);
+  model.receive({ _surface: surfaceOf(2, 5, { domain: [-0.5, 0.5, -0.5, 0.5] }) });
+  await settled();
+  assert.equal(state.snapshot.provisional, false);
+});
+
+test("late results of the request that a change replaced do not end the provisional state", async () => {
+  const { model, state } = setUp({ _surface: surfaceOf(1), progress: { request: 2, stage: "x", fraction: 0, eta: null, elapsed: 0 } });
+  state.set({ seed: 9, axes: ["random", "random"] });
+  await settled();
+  model.receive({ _surface: surfaceOf(2) });
+  await settled();
+  assert.equal(state.snapshot.provisional, true);
+});
+
+test("going back to what is shown ends the provisional state at once", async () => {
+  const { state } = setUp({ _surface: surfaceOf(1) });
+  state.set({ resolution: 21 });
+  await settled();
+  assert.equal(state.snapshot.provisional, true);
+  state.set({ resolution: 11 });
+  await settled();
+  assert.equal(state.snapshot.provisional, false);
+});
+
+test("a result that cannot be read is told, and the last good one stays", async () => {
+  const { model, state } = setUp({ _surface: surfaceOf(1) });
+  model.receive({ _surface: { ...surfaceOf(2), loss: wire(new Float32Array(3)) } });
+  await settled();
+  assert.match(state.snapshot.error, /got 3/);
+  assert.equal(state.snapshot.surface?.request, 1);
+});
+
+test("controls are written in one message", () => {
+  const { model, state } = setUp();
+  state.set({ axes: ["random", "random"], domain: null });
+  assert.equal(model.saves.length, 1);
+  assert.deepEqual(model.saves[0], { axes: ["random", "random"] });
+});
+
+test("a destroyed state listens no longer", async () => {
+  const { model, state, heard } = setUp();
+  state.destroy();
+  model.receive({ status: "done" });
+  await settled();
+  assert.equal(heard.length, 0);
+  for (const name of ["status", "_surface", "axes", "progress"]) assert.equal(model.count(`change:${name}`), 0);
+});

@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createTheme, detectTheme } from "../src/theme.js";
+import { openPage } from "./page.js";
+
+/**
+ * @param {string} body  the page's body element
+ * @param {boolean} [prefersDark]
+ */
+function themeOf(body, prefersDark = false) {
+  const window = openPage(`<!doctype html>${body}`);
+  window.matchMedia = /** @type {any} */ (() => ({ matches: prefersDark }));
+  return detectTheme(/** @type {Element} */ (window.document.querySelector("#el")));
+}
+
+const el = "<div id=el></div>";
+
+test("an explicit choice comes before every host", () => {
+  assert.equal(themeOf(`<body class="vscode-light" data-jp-theme-light="true"><div data-lw-theme="dark">${el}</div>`), "dark");
+  assert.equal(themeOf(`<body class="vscode-dark"><div data-lw-theme="light">${el}</div>`, true), "light");
+});
+
+test("VS Code comes before JupyterLab", () => {
+  assert.equal(themeOf(`<body class="vscode-dark" data-jp-theme-light="true">${el}`), "dark");
+  assert.equal(themeOf(`<body class="vscode-light" data-jp-theme-light="false">${el}`), "light");
+  assert.equal(themeOf(`<body class="vscode-high-contrast">${el}`), "dark");
+  assert.equal(themeOf(`<body class="vscode-high-contrast vscode-high-contrast-light">${el}`), "light");
+});
+
+test("JupyterLab comes before the page and the system", () => {
+  assert.equal(themeOf(`<body data-jp-theme-light="true" data-theme="dark">${el}`, true), "light");
+  assert.equal(themeOf(`<body data-jp-theme-light="false">${el}`), "dark");
+});
+
+test("a page's own word comes before the system's preference", () => {
+  assert.equal(themeOf(`<body data-theme="light">${el}`, true), "light");
+  assert.equal(themeOf(`<body class="dark">${el}`), "dark");
+  assert.equal(themeOf(`<body>${el}`, true), "dark");
+  assert.equal(themeOf(`<body>${el}`), "light");
+});
+
+test("a change of the host's theme is seen, and no longer after the end", async () => {
+  const { document } = openPage('<!doctype html><body data-jp-theme-light="true"><div id=el></div></body>');
+  const root = /** @type {HTMLElement} */ (document.querySelector("#el"));
+  let changes = 0;
+  const theme = createTheme(root, () => changes++);
+  assert.deepEqual([theme.palette.theme, root.dataset.theme], ["light", "light"]);
+
+  document.body.setAttribute("data-jp-theme-light", "false");
+  await Promise.resolve();
+  assert.deepEqual([theme.palette.theme, root.dataset.theme, changes], ["dark", "dark", 1]);
+
+  theme.destroy();
+  document.body.setAttribute("data-jp-theme-light", "true");
+  await Promise.resolve();
+  assert.equal(changes, 1);
+});

@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { mockSurface } from "../dev/mock.js";
+import { describe } from "../src/curvature.js";
+import { decodeSurface } from "../src/decode.js";
+import { formatCount, formatDuration, formatNumber, formatPercent, formatShort } from "../src/format.js";
+import { progressText } from "../src/progress.js";
+import { captionText, describeResiduals } from "../src/verdict.js";
+
+test("numbers have a true minus sign and as many digits as asked", () => {
+  assert.equal(formatNumber(-16.4321), "−16.43");
+  assert.equal(formatNumber(5007.94), "5008");
+  assert.equal(formatNumber(0.00123), "0.001230");
+  assert.equal(formatNumber(0), "0");
+  assert.equal(formatNumber(-2.5e-7, 2), "−2.5 × 10⁻⁷");
+  assert.equal(formatNumber(3e12, 2), "3 × 10¹²");
+  assert.equal(formatNumber(9.9996, 4), "10.00");
+});
+
+test("what is not a finite number is not dressed as one", () => {
+  assert.equal(formatNumber(NaN), "–");
+  assert.equal(formatNumber(null), "–");
+  assert.equal(formatNumber(Infinity), "∞");
+  assert.equal(formatNumber(-Infinity), "−∞");
+});
+
+test("short numbers carry no zeros that say nothing", () => {
+  assert.deepEqual([0.4, 15, 0.0001, 0.12345, 1000].map(formatShort), ["0.4", "15", "0.0001", "0.123", "1000"]);
+});
+
+test("counts are grouped", () => {
+  assert.deepEqual([1, 999, 1797, 855770].map(formatCount), ["1", "999", "1,797", "855,770"]);
+});
+
+test("a share is rounded to certainty only if it was certain", () => {
+  assert.deepEqual([0, 0.0001, 0.293, 0.9973, 0.99999, 1].map(formatPercent), ["0 %", "< 0.1 %", "29.3 %", "99.7 %", "> 99.9 %", "100 %"]);
+});
+
+test("durations read as a person says them", () => {
+  assert.deepEqual([0.2, 4.4, 61, 600, 9000].map(formatDuration), ["< 1 s", "4 s", "61 s", "10 min", "2.5 h"]);
+});
+
+/** @param {object} values */
+const snapshot = (values) => /** @type {any} */ ({ status: "computing", progress: null, surface: null, info: { n_parameters: 12345 }, ...values });
+
+test("progress tells the share and the time left, where it is known", () => {
+  const progress = { request: 1, stage: "x", fraction: 0.639, eta: 4.2, elapsed: 7 };
+  assert.equal(progressText(snapshot({ progress })), "63 % · 4 s left");
+  assert.equal(progressText(snapshot({ progress: { ...progress, eta: null } })), "63 %");
+  assert.equal(progressText(snapshot({})), "Starting …");
+  assert.equal(progressText(snapshot({ status: "done", progress })), "Done in 7 s");
+  assert.equal(progressText(snapshot({ status: "cancelled", progress })), "Cancelled");
+});
+
+test("the caption says that a picture is coarse, and no longer when it is not", () => {
+  const request = { request: 1, axes: ["random", "random"], seed: 0, domain: null, resolution: 51, examples: 1797 };
+  const coarse = captionText(snapshot({ surface: decodeSurface(mockSurface(request, 10)) }));
+  assert.match(coarse, /^Coarse: 36 of 2,601 points, the rest interpolated · 1,797 examples · 12,345 parameters · /);
+  const final = captionText(snapshot({ surface: decodeSurface(mockSurface(request, 1)) }));
+  assert.match(final, /^2,601 points · /);
+  assert.match(final, /1 on either axis is ‖Δθ‖ = 1\.00 \(‖θ\*‖ = 11\.8\)$/);
+});
+
+test("eigenvalues come with their residuals, and say if they did not converge", () => {
+  const pairs = { axes: ["hessian:max", "hessian:min:2"], values: [5007.9, -16.4], residuals: [0.01, 0.2], converged: [true, false] };
+  assert.equal(describeResiduals(/** @type {any} */ (pairs)), "λmax 5008 ± 0.01 · λmin (2) −16.40 ± 0.2, not converged");
+});
+
+test("the curvature's words wait for the last sample", () => {
+  const projections = /** @type {any} */ ({ samples: 300, total: 2000, pNoSaddle: 0.1, final: false });
+  assert.equal(describe(projections), "300 of 2,000 random planes so far");
+  assert.equal(describe({ ...projections, samples: 2000, final: true, pNoSaddle: 0.293 }), "A random plane hides the saddle in 29.3 %");
+  assert.equal(describe({ ...projections, samples: 2000, final: true, pNoSaddle: null }), "");
+});
