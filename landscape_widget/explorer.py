@@ -56,7 +56,7 @@ class LandscapeExplorer(anywidget.AnyWidget):
     """Nodes for each axis, odd."""
     examples = t.Int(1).tag(sync=True)
     """Number of examples that the loss is averaged over."""
-    samples = t.Int(200, min=1)
+    samples = t.Int(100, min=1)
     """Random projections in the curvature histogram."""
 
     status = t.Enum(("idle", "computing", "done", "cancelled", "failed"), "idle").tag(sync=True)
