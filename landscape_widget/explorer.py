@@ -67,9 +67,9 @@ class LandscapeExplorer(anywidget.AnyWidget):
     """request, stage, fraction, eta (seconds) and elapsed; written by the kernel."""
 
     _info = t.Dict().tag(sync=True)
-    _surface = t.Dict(None, allow_none=True).tag(sync=True)
-    _eigenpairs = t.Dict(None, allow_none=True).tag(sync=True)
-    _projections = t.Dict(None, allow_none=True).tag(sync=True)
+    _surface = t.Instance(dict, allow_none=True).tag(sync=True)
+    _eigenpairs = t.Instance(dict, allow_none=True).tag(sync=True)
+    _projections = t.Instance(dict, allow_none=True).tag(sync=True)
 
     def __init__(
         self,
