@@ -177,8 +177,9 @@ class Study:
         """A domain on which the plane has something to show.
 
         Along eigenvectors the half-width w is where the quadratic model ½|λ|w² reaches the loss at θ*
-        (at least 1), with the geometric mean of the curvatures on show, and at most ‖θ*‖. Along random
-        directions it is a displacement by ‖θ*‖, along filter-normalised ones 1.
+        (at least 1), with the geometric mean of the curvatures on show, and at most ‖θ*‖/20, since far
+        out the loss of a network grows steeply and hides what is near. Along random directions it is a
+        displacement by ‖θ*‖, along filter-normalised ones 1.
         """
         ranked = [parse_axis(axis) for axis in plane.axes]
         pairs = found.pairs
@@ -188,7 +189,7 @@ class Study:
             mean = math.exp(np.mean(np.log(np.maximum(curvatures, floor))))
             along_eigenvectors = math.sqrt(2 * max(abs(found.centre_loss or 0.0), 1.0) / mean)
             if self.theta_norm:
-                along_eigenvectors = min(along_eigenvectors, self.theta_norm)
+                along_eigenvectors = min(along_eigenvectors, self.theta_norm / 20)
         widths = [
             snap(along_eigenvectors if rank else self._random_half_width(kind, norm))
             for (kind, rank), norm in zip(ranked, plane.norms, strict=True)
