@@ -49,6 +49,8 @@ export const baseAxis = (palette, title) => ({
 function loseContexts(el) {
   for (const canvas of el.querySelectorAll("canvas")) {
     const context = canvas.getContext("webgl") ?? canvas.getContext("webgl2");
+    // Plotly would try to revive the plot that is being taken down.
+    canvas.addEventListener("webglcontextlost", (event) => event.stopImmediatePropagation(), true);
     context?.getExtension("WEBGL_lose_context")?.loseContext();
   }
 }
@@ -112,8 +114,10 @@ export function createPlot(el, Plotly, { buttons, on = {}, onContextLost, onResi
 
   /** @param {Event} event */
   function lost(event) {
-    event.preventDefault();
-    if (!destroyed) onContextLost?.();
+    if (!onContextLost) return;
+    // Plotly's own recovery would run on while the plot is replaced.
+    event.stopPropagation();
+    onContextLost();
   }
   plot.addEventListener("webglcontextlost", lost, true);
 

@@ -1,8 +1,11 @@
 // A page without a browser, and plotly's stand-in, for the tests that need a document.
 import { JSDOM } from "jsdom";
 
-/** Replaces the globals of a page with those of a fresh one. @param {string} [html] */
-export function openPage(html = "<!doctype html><body></body>") {
+/**
+ * Replaces the globals of a page with those of a fresh one.
+ * @param {{html?: string, webgl?: boolean}} [options]
+ */
+export function openPage({ html = "<!doctype html><body></body>", webgl = false } = {}) {
   const { window } = new JSDOM(html, { pretendToBeVisual: true });
   class Observer {
     observe() {}
@@ -15,8 +18,7 @@ export function openPage(html = "<!doctype html><body></body>") {
     requestAnimationFrame: window.requestAnimationFrame.bind(window),
     cancelAnimationFrame: window.cancelAnimationFrame.bind(window),
   });
-  // jsdom has no WebGL; its own notice about that is noise here.
-  window.HTMLCanvasElement.prototype.getContext = /** @type {any} */ (() => null);
+  window.HTMLCanvasElement.prototype.getContext = /** @type {any} */ (() => (webgl ? { getExtension: () => null } : null));
   return window;
 }
 

@@ -8,7 +8,7 @@ import { openPage } from "./page.js";
  * @param {boolean} [prefersDark]
  */
 function themeOf(body, prefersDark = false) {
-  const window = openPage(`<!doctype html>${body}`);
+  const window = openPage({ html: `<!doctype html>${body}` });
   window.matchMedia = /** @type {any} */ (() => ({ matches: prefersDark }));
   return detectTheme(/** @type {Element} */ (window.document.querySelector("#el")));
 }
@@ -40,7 +40,7 @@ test("a page's own word comes before the system's preference", () => {
 });
 
 test("a change of the host's theme is seen, and no longer after the end", async () => {
-  const { document } = openPage('<!doctype html><body data-jp-theme-light="true"><div id=el></div></body>');
+  const { document } = openPage({ html: '<!doctype html><body data-jp-theme-light="true"><div id=el></div></body>' });
   const root = /** @type {HTMLElement} */ (document.querySelector("#el"));
   let changes = 0;
   const theme = createTheme(root, () => changes++);

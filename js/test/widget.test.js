@@ -1,52 +1,8 @@
-// The whole page side on a mock model: what a person does reaches the model, and what the kernel says is shown.
+// What a person does reaches the model, and what the kernel says reaches the controls.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createMockModel, defaults, mockEigenpairs, mockProjections, mockSurface } from "../dev/mock.js";
-import explorer from "../src/index.js";
-import { createPlotly, openPage } from "./page.js";
-
-const controls = { axes: defaults.axes, seed: 0, domain: null, resolution: 11, examples: 1797 };
-
-/** Lets promises that are already resolved run their course. */
-async function settled() {
-  for (let i = 0; i < 20; i++) await Promise.resolve();
-}
-
-/**
- * @param {object} [traits]
- * @param {{views?: number, host?: any}} [options]
- */
-async function show(traits = {}, { views = 1, host } = {}) {
-  const { document } = openPage();
-  const model = createMockModel({ ...defaults, resolution: 11, ...traits });
-  const plotly = createPlotly();
-  const props = { model, host: host ?? { getWidget: async () => ({ exports: { Plotly: plotly } }) } };
-  const shown = Array.from({ length: views }, () => {
-    const el = document.body.appendChild(document.createElement("div"));
-    const stop = /** @type {() => void} */ (explorer.render(/** @type {any} */ ({ ...props, el, signal: new AbortController().signal })));
-    /** @param {string} id @returns {any} */
-    const find = (id) => el.querySelector(`[data-testid="${id}"]`);
-    return { el, stop, find };
-  });
-  await settled();
-  return { model, plotly, views: shown, ...shown[0] };
-}
-
-/** @param {any} input @param {string | number} value @param {...string} events */
-function enter(input, value, ...events) {
-  input.value = String(value);
-  for (const name of events) input.dispatchEvent(new Event(name, { bubbles: true }));
-}
-
-/** @param {any} slider @param {number} value */
-const positionOf = (slider, value) => {
-  const before = slider.value;
-  for (let position = 0; position <= Number(slider.max); position++) {
-    enter(slider, position, "input");
-    if (Number(slider.dataset.value) === value) return position;
-  }
-  throw new Error(`The slider offers no ${value}; it stood at ${before}.`);
-};
+import { mockSurface } from "../dev/mock.js";
+import { controls, enter, positionOf, settled, show } from "./show.js";
 
 test("showing asks the kernel once, and does not write any control", async () => {
   const { model } = await show();
@@ -157,67 +113,6 @@ test("buttons stand where they can do something", async () => {
   model.receive({ status: "done" });
   await settled();
   assert.deepEqual([find("cancel").hidden, find("recompute").hidden], [true, true]);
-});
-
-test("each view is drawn with the kernel's values and tells which result it shows", async () => {
-  const { model, find, plotly } = await show();
-  const surface = mockSurface({ ...controls, request: 7 }, 1, { holes: true });
-  model.receive({ _surface: surface, _projections: mockProjections(7, 2000, { kappa_minus: -1, kappa_plus: 2 }), _eigenpairs: mockEigenpairs(7) });
-  await settled();
-  for (const name of ["surface", "heatmap", "curvature"]) {
-    assert.deepEqual([find(name).dataset.request, find(name).dataset.final], ["7", "true"], name);
-  }
-  const { data, layout } = /** @type {any} */ (plotly.drawn.get(find("heatmap").querySelector(".js-plotly-plot"))?.at(-1));
-  const loss = new Float32Array(surface.loss.buffer.slice(surface.loss.byteOffset, surface.loss.byteOffset + surface.loss.byteLength));
-  assert.deepEqual(Float32Array.from(data[0].z.flatMap((/** @type {Float32Array} */ row) => [...row])), loss);
-  assert.ok(Number.isNaN(data[0].z[10][10]));
-  assert.deepEqual([layout.xaxis.range, layout.xaxis.title.text, layout.yaxis.title.text], [[-1, 1], "α", "β"]);
-  assert.match(find("verdict").textContent, /^Saddle: λmax 3\.821/);
-  assert.match(find("curvature").textContent, /hides the saddle in 29\.3 %/);
-});
-
-test("hovering the heatmap reads the values out, and leaving gives the lowest point again", async () => {
-  const { model, find, plotly } = await show();
-  model.receive({ _surface: mockSurface({ ...controls, request: 1 }, 1) });
-  await settled();
-  const plot = find("heatmap").querySelector(".js-plotly-plot");
-  const events = /** @type {any} */ (plotly.events.get(plot));
-  events.plotly_hover({ points: [{ x: 0.2, y: -0.6 }] });
-  await settled();
-  assert.match(find("readout").textContent, /^α = 0\.200\s+β = −0\.600\s+loss = \d/);
-  assert.equal(plotly.drawn.get(plot)?.at(-1)?.layout.shapes.length, 4);
-  events.plotly_unhover({});
-  await settled();
-  assert.match(find("readout").textContent, /^×/);
-});
-
-test("the arrow keys move the crosshair from node to node", async () => {
-  const { model, find } = await show();
-  model.receive({ _surface: mockSurface({ ...controls, request: 1 }, 1) });
-  await settled();
-  const body = find("heatmap").querySelector("[tabindex]");
-  for (const key of ["ArrowRight", "ArrowRight", "ArrowUp"]) body.dispatchEvent(new KeyboardEvent("keydown", { key }));
-  assert.match(find("readout").textContent, /^α = 0\.400\s+β = 0\.200/);
-});
-
-test("a changed control marks the old picture as provisional and frames it anew at once", async () => {
-  const { model, find, plotly } = await show({ _surface: mockSurface({ ...controls, request: 1 }, 1) });
-  assert.equal(find("heatmap").dataset.provisional, "false");
-  model.receive({ domain: [-0.5, 0.5, -0.5, 0.5] });
-  await settled();
-  assert.equal(find("heatmap").dataset.provisional, "true");
-  const plot = find("heatmap").querySelector(".js-plotly-plot");
-  assert.deepEqual(plotly.drawn.get(plot)?.at(-1)?.layout.xaxis.range, [-0.5, 0.5]);
-});
-
-test("an error is shown beside the last good picture", async () => {
-  const { model, find } = await show({ _surface: mockSurface({ ...controls, request: 1 }, 1) });
-  assert.equal(find("error").hidden, true);
-  model.receive({ status: "failed", error: "ValueError: empty loader" });
-  await settled();
-  assert.deepEqual([find("error").hidden, find("error").textContent], [false, "ValueError: empty loader"]);
-  assert.equal(find("heatmap").dataset.request, "1");
-  assert.ok(find("heatmap").querySelector(".js-plotly-plot"));
 });
 
 test("a host without the plotting library gets words and working controls", async () => {

@@ -1,0 +1,164 @@
+// The figures of the surface view: in three dimensions, and flat where there is no WebGL.
+import { baseAxis, baseLayout } from "./plot.js";
+import { COLOURS, contourLevels, shade } from "./scale.js";
+import { nearestNode } from "./values.js";
+
+/** @typedef {import("./frame.js").Frame} Frame */
+/** @typedef {import("./decode.js").SurfaceResult} SurfaceResult */
+
+/**
+ * Where the camera starts: further away in a narrow place, so that nothing is cut off.
+ * @param {HTMLElement} el
+ */
+function startCamera({ clientWidth, clientHeight }) {
+  const far = clientWidth ? Math.max(1, (1.1 * clientHeight) / clientWidth) : 1;
+  // A little to the right of the middle: the title of the loss axis stands on the left.
+  return { eye: { x: 1.2 * far, y: -1.3 * far, z: 1.05 * far }, center: { x: -0.07, y: -0.06, z: -0.13 } };
+}
+
+/** Whether the title of the loss axis would be cut off; the line below names it anyway. @param {HTMLElement} el */
+export const isNarrow = (el) => el.clientWidth < 350;
+
+const PIN = "#e0245e";
+
+/**
+ * The node closest to a point, in plot coordinates.
+ * @param {SurfaceResult} surface
+ * @param {import("./scale.js").Shade} shaded
+ * @param {{alpha: number, beta: number}} point
+ */
+function place(surface, { rows }, point) {
+  const [i, j] = [nearestNode(surface.beta, point.beta), nearestNode(surface.alpha, point.alpha)];
+  return { x: surface.alpha[j], y: surface.beta[i], z: rows[i][j] };
+}
+
+/**
+ * A cross at the lowest point. White: there the colour map is at its darkest.
+ * @param {SurfaceResult} surface
+ * @param {import("./scale.js").Shade} shaded
+ */
+function cross(surface, shaded) {
+  const at = surface.minimum && place(surface, shaded, surface.minimum);
+  // Raised a little, else the slope in front hides its lower half.
+  const lift = 0.04 * (shaded.range[1] - shaded.range[0]);
+  const [x, y, z] = at ? [[at.x], [at.y], [at.z + lift]] : [[], [], []];
+  return { type: "scatter3d", mode: "text", x, y, z, text: ["×"], textposition: "middle center", textfont: { size: 22, color: "#ffffff" }, hoverinfo: "skip" };
+}
+
+/**
+ * The crosshair, if another view set it: under the pointer, plotly's own highlight marks the place.
+ * @param {import("./link.js").Point | null} point
+ */
+export const fromElsewhere = (point) => (point?.source === "surface" ? null : point);
+
+/**
+ * A pin in the surface, tall enough to be seen where a slope hides its foot.
+ * @param {SurfaceResult} surface
+ * @param {import("./scale.js").Shade} shaded
+ * @param {import("./frame.js").Frame} frame
+ */
+function pin(surface, shaded, { point, palette }) {
+  const shown = fromElsewhere(point);
+  const at = shown && place(surface, shaded, shown);
+  const [x, y, z] = at ? [[at.x, at.x], [at.y, at.y], [at.z, shaded.range[1]]] : [[], [], []];
+  return {
+    type: "scatter3d",
+    mode: "lines+markers",
+    x,
+    y,
+    z,
+    hoverinfo: "skip",
+    line: { color: palette.text, width: 2 },
+    marker: { symbol: "circle", size: [9, 0], color: PIN, line: { color: "#ffffff", width: 1 } },
+  };
+}
+
+/**
+ * @param {Frame} frame
+ * @param {SurfaceResult} surface
+ * @param {HTMLElement} el
+ * @param {object | null} camera  where a person has turned it to
+ */
+export function figure3d(frame, surface, el, camera) {
+  const { palette, log, extent } = frame;
+  const shaded = shade(surface, log);
+  const levels = contourLevels(shaded.range);
+  // WebGL lines take no transparency.
+  const solid = palette.theme === "dark" ? "#3d3d3d" : "#d9d9d9";
+  const axis = { ...baseAxis(palette, ""), showbackground: false, showspikes: false, nticks: 5, gridcolor: solid, linecolor: solid, zerolinecolor: solid };
+  /** @param {string} text */
+  const title = (text) => ({ text, font: { size: 13, color: palette.text } });
+  return {
+    data: [
+      {
+        type: "surface",
+        x: surface.alpha,
+        y: surface.beta,
+        z: shaded.rows,
+        cmin: shaded.range[0],
+        cmax: shaded.range[1],
+        colorscale: COLOURS,
+        showscale: false,
+        hoverinfo: "none",
+        connectgaps: false,
+        lighting: { ambient: 0.72, diffuse: 0.55, specular: 0.06, roughness: 0.9, fresnel: 0.05 },
+        contours: {
+          x: { highlightcolor: palette.text, highlightwidth: 1 },
+          y: { highlightcolor: palette.text, highlightwidth: 1 },
+          z: { show: levels !== null, ...levels, usecolormap: false, color: "#b4c4c6", width: 1, highlight: false },
+        },
+      },
+      cross(surface, shaded),
+      pin(surface, shaded, frame),
+    ],
+    layout: {
+      ...baseLayout(palette, el),
+      margin: { l: 0, r: 0, t: 0, b: 0 },
+      scene: {
+        camera: camera ?? startCamera(el),
+        dragmode: "turntable",
+        uirevision: "keep",
+        aspectmode: "manual",
+        aspectratio: { x: 1, y: 1, z: 0.72 },
+        xaxis: { ...axis, title: title("α"), range: extent.slice(0, 2) },
+        yaxis: { ...axis, title: title("β"), range: extent.slice(2) },
+        zaxis: { ...axis, title: title(isNarrow(el) ? "" : shaded.title) },
+      },
+    },
+  };
+}
+
+/**
+ * The same losses as bands in the plane, where there is no WebGL.
+ * @param {Frame} frame
+ * @param {SurfaceResult} surface
+ * @param {HTMLElement} el
+ */
+export function figure2d({ palette, log, extent }, surface, el) {
+  const shaded = shade(surface, log);
+  const [zmin, zmax] = shaded.range;
+  return {
+    data: [
+      {
+        type: "contour",
+        x: surface.alpha,
+        y: surface.beta,
+        z: shaded.rows,
+        zmin,
+        zmax,
+        colorscale: COLOURS,
+        showscale: false,
+        autocontour: false,
+        contours: { coloring: "fill", ...contourLevels(shaded.range, 24) },
+        line: { width: 0 },
+        hoverinfo: "none",
+      },
+    ],
+    layout: {
+      ...baseLayout(palette, el),
+      margin: { l: 48, r: 12, t: 30, b: 40 },
+      xaxis: { ...baseAxis(palette, "α"), range: extent.slice(0, 2), fixedrange: true },
+      yaxis: { ...baseAxis(palette, "β"), range: extent.slice(2), fixedrange: true },
+    },
+  };
+}

@@ -1,0 +1,47 @@
+// Shows the widget on a mock model, for the tests of what a person does and sees.
+import { createMockModel, defaults } from "../dev/mock.js";
+import explorer from "../src/index.js";
+import { createPlotly, openPage } from "./page.js";
+
+export const controls = { axes: defaults.axes, seed: 0, domain: null, resolution: 11, examples: 1797 };
+
+/** Lets promises that are already resolved run their course. */
+export async function settled() {
+  for (let i = 0; i < 20; i++) await Promise.resolve();
+}
+
+/**
+ * @param {object} [traits]
+ * @param {{views?: number, host?: any, webgl?: boolean}} [options]
+ */
+export async function show(traits = {}, { views = 1, host, webgl = false } = {}) {
+  const { document } = openPage({ webgl });
+  const model = createMockModel({ ...defaults, resolution: 11, ...traits });
+  const plotly = createPlotly();
+  const props = { model, host: host ?? { getWidget: async () => ({ exports: { Plotly: plotly } }) } };
+  const shown = Array.from({ length: views }, () => {
+    const el = document.body.appendChild(document.createElement("div"));
+    const stop = /** @type {() => void} */ (explorer.render(/** @type {any} */ ({ ...props, el, signal: new AbortController().signal })));
+    /** @param {string} id @returns {any} */
+    const find = (id) => el.querySelector(`[data-testid="${id}"]`);
+    return { el, stop, find };
+  });
+  await settled();
+  return { model, plotly, views: shown, ...shown[0] };
+}
+
+/** @param {any} input @param {string | number} value @param {...string} events */
+export function enter(input, value, ...events) {
+  input.value = String(value);
+  for (const name of events) input.dispatchEvent(new Event(name, { bubbles: true }));
+}
+
+/** @param {any} slider @param {number} value */
+export const positionOf = (slider, value) => {
+  const before = slider.value;
+  for (let position = 0; position <= Number(slider.max); position++) {
+    enter(slider, position, "input");
+    if (Number(slider.dataset.value) === value) return position;
+  }
+  throw new Error(`The slider offers no ${value}; it stood at ${before}.`);
+};

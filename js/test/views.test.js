@@ -1,0 +1,90 @@
+// What the views draw, and how they stay linked, with a stand-in for the plotting library.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { mockEigenpairs, mockProjections, mockSurface } from "../dev/mock.js";
+import { controls, settled, show } from "./show.js";
+
+test("each view is drawn with the kernel's values and tells which result it shows", async () => {
+  const { model, find, plotly } = await show();
+  const surface = mockSurface({ ...controls, request: 7 }, 1, { holes: true });
+  model.receive({ _surface: surface, _projections: mockProjections(7, 2000, { kappa_minus: -1, kappa_plus: 2 }), _eigenpairs: mockEigenpairs(7) });
+  await settled();
+  for (const name of ["surface", "heatmap", "curvature"]) {
+    assert.deepEqual([find(name).dataset.request, find(name).dataset.final], ["7", "true"], name);
+  }
+  const { data, layout } = /** @type {any} */ (plotly.drawn.get(find("heatmap").querySelector(".js-plotly-plot"))?.at(-1));
+  const loss = new Float32Array(surface.loss.buffer.slice(surface.loss.byteOffset, surface.loss.byteOffset + surface.loss.byteLength));
+  assert.deepEqual(Float32Array.from(data[0].z.flatMap((/** @type {Float32Array} */ row) => [...row])), loss);
+  assert.ok(Number.isNaN(data[0].z[10][10]));
+  assert.deepEqual([layout.xaxis.range, layout.xaxis.title.text, layout.yaxis.title.text], [[-1, 1], "α", "β"]);
+  assert.match(find("verdict").textContent, /^Saddle: λmax 3\.821/);
+  assert.match(find("curvature").textContent, /hides the saddle in 29\.3 %/);
+});
+
+test("hovering the heatmap reads the values out, and leaving gives the lowest point again", async () => {
+  const { model, find, plotly } = await show();
+  model.receive({ _surface: mockSurface({ ...controls, request: 1 }, 1) });
+  await settled();
+  const plot = find("heatmap").querySelector(".js-plotly-plot");
+  const events = /** @type {any} */ (plotly.events.get(plot));
+  events.plotly_hover({ points: [{ x: 0.2, y: -0.6 }] });
+  await settled();
+  assert.match(find("readout").textContent, /^α = 0\.200\s+β = −0\.600\s+loss = \d/);
+  assert.equal(plotly.drawn.get(plot)?.at(-1)?.layout.shapes.length, 4);
+  events.plotly_unhover({});
+  await settled();
+  assert.match(find("readout").textContent, /^×/);
+});
+
+test("the arrow keys move the crosshair from node to node", async () => {
+  const { model, find } = await show();
+  model.receive({ _surface: mockSurface({ ...controls, request: 1 }, 1) });
+  await settled();
+  const body = find("heatmap").querySelector("[tabindex]");
+  for (const key of ["ArrowRight", "ArrowRight", "ArrowUp"]) body.dispatchEvent(new KeyboardEvent("keydown", { key }));
+  assert.match(find("readout").textContent, /^α = 0\.400\s+β = 0\.200/);
+});
+
+test("a changed control marks the old picture as provisional and frames it anew at once", async () => {
+  const { model, find, plotly } = await show({ _surface: mockSurface({ ...controls, request: 1 }, 1) });
+  assert.equal(find("heatmap").dataset.provisional, "false");
+  model.receive({ domain: [-0.5, 0.5, -0.5, 0.5] });
+  await settled();
+  assert.equal(find("heatmap").dataset.provisional, "true");
+  const plot = find("heatmap").querySelector(".js-plotly-plot");
+  assert.deepEqual(plotly.drawn.get(plot)?.at(-1)?.layout.xaxis.range, [-0.5, 0.5]);
+});
+
+test("a turned camera stays where it is while results come, until it is reset", async () => {
+  const { model, find, plotly } = await show({}, { webgl: true });
+  const receive = async (/** @type {number} */ request) => {
+    model.receive({ _surface: mockSurface({ ...controls, request }, 1) });
+    await settled();
+    return plotly.drawn.get(plot())?.at(-1)?.layout.scene.camera;
+  };
+  const plot = () => find("surface").querySelector(".js-plotly-plot");
+  const start = await receive(1);
+  const camera = { eye: { x: 2, y: 0, z: 1 } };
+  const events = /** @type {any} */ (plotly.events.get(plot()));
+  events.plotly_relayouting({ "scene.camera": camera });
+  assert.equal(await receive(2), camera);
+  events.plotly_relayout({ "scene.camera.eye": start.eye });
+  assert.deepEqual(await receive(3), start);
+});
+
+test("without WebGL the surface is shown as contours, and says so", async () => {
+  const { find, plotly } = await show({ _surface: mockSurface({ ...controls, request: 1 }, 1) });
+  const plot = find("surface").querySelector(".js-plotly-plot");
+  assert.equal(plotly.drawn.get(plot)?.at(-1)?.data[0].type, "contour");
+  assert.match(find("surface").textContent, /contours instead/);
+});
+
+test("an error is shown beside the last good picture", async () => {
+  const { model, find } = await show({ _surface: mockSurface({ ...controls, request: 1 }, 1) });
+  assert.equal(find("error").hidden, true);
+  model.receive({ status: "failed", error: "ValueError: empty loader" });
+  await settled();
+  assert.deepEqual([find("error").hidden, find("error").textContent], [false, "ValueError: empty loader"]);
+  assert.equal(find("heatmap").dataset.request, "1");
+  assert.ok(find("heatmap").querySelector(".js-plotly-plot"));
+});
