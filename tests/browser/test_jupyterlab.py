@@ -28,6 +28,8 @@ def digits_notebook(open_notebook: OpenNotebook) -> Iterator[Notebook]:
     """A notebook that trains a network on digits and shows its explorer."""
     with closing(open_notebook([DIGITS, SHOW])) as notebook:
         notebook.run_all()
+        notebook.cell(SHOW_CELL)
+        ExplorerOnPage(notebook.page, notebook.kernel).wait_for_result()
         yield notebook
 
 

@@ -22,6 +22,8 @@ def notebook(open_notebook: OpenNotebook) -> Iterator[Notebook]:
     """A notebook that shows the explorer of a function under the test's control."""
     with closing(open_notebook([BOWL, SHOW])) as notebook:
         notebook.run_all()
+        notebook.cell(SHOW_CELL)
+        ExplorerOnPage(notebook.page, notebook.kernel).wait_for_result()
         yield notebook
 
 

@@ -23,6 +23,7 @@ def vscode(server: JupyterServer, vscode_host: HostServer, open_page: OpenPage) 
     with closing(VSCode(server, vscode_host, open_page())) as vscode:
         vscode.execute(DIGITS)
         vscode.execute(SHOW)
+        ExplorerOnPage(vscode.page, vscode.kernel).wait_for_result()
         yield vscode
 
 
