@@ -77,11 +77,14 @@ function createSeed(send) {
   const fresh = h("button", { type: "button", class: "lw-icon-button", "data-testid": "new-seed", title: "Next seed", "aria-label": "Next seed" });
   fresh.textContent = "⟳";
   let current = 0;
-  input.addEventListener("change", () => {
+  function commit() {
     const seed = input.valueAsNumber;
-    if (Number.isSafeInteger(seed) && seed >= 0) send(seed);
-    else input.value = String(current);
-  });
+    if (!Number.isSafeInteger(seed) || seed < 0) input.value = String(current);
+    else if (seed !== current) send(seed);
+  }
+  input.addEventListener("change", commit);
+  // Some hosts take the key for themselves, and the browser's own `change` with it.
+  input.addEventListener("keydown", (event) => event.key === "Enter" && commit());
   fresh.addEventListener("click", () => send(current + 1));
   return {
     element: field("Seed", input, fresh),

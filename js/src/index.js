@@ -21,7 +21,12 @@ function render({ model, el, host, signal }) {
   const views = h("div", { class: "lw-views" });
   const foot = h("footer", { class: "lw-foot" });
   const body = h("div", { class: "lw-body" });
-  const root = h("div", { class: "lw-root", "data-testid": "landscape-explorer" }, body);
+  const root = h("div", { class: "lw-root", "data-testid": "landscape-explorer", "data-lm-suppress-shortcuts": "true" }, body);
+  // A notebook in command mode acts on plain keys: "b" in a menu of ours must not add a cell. The attribute
+  // above says so to JupyterLab, which listens before the page does.
+  root.addEventListener("keydown", (event) => {
+    if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
+  });
   el.append(root);
 
   const theme = createTheme(root, update);

@@ -101,6 +101,20 @@ test("a seed that is no whole number is put back", async () => {
   assert.deepEqual(model.saves, [{ seed: 4 }]);
 });
 
+test("Enter in the seed sends it once, and plain keys stay inside", async () => {
+  const { model, el, find } = await show({ seed: 3 });
+  /** @type {string[]} */
+  const outside = [];
+  el.addEventListener("keydown", ({ key }) => outside.push(key));
+  find("seed").value = "7";
+  find("seed").dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
+  await settled();
+  enter(find("seed"), 7, "change");
+  assert.deepEqual(model.saves, [{ seed: 7 }]);
+  find("seed").dispatchEvent(new KeyboardEvent("keydown", { key: "s", ctrlKey: true, bubbles: true }));
+  assert.deepEqual(outside, ["s"]);
+});
+
 test("buttons stand where they can do something", async () => {
   const { model, find } = await show({ status: "computing" });
   assert.deepEqual([find("cancel").hidden, find("recompute").hidden], [false, true]);
