@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from landscape_widget.lanczos import Krylov, lanczos
+from landscape_widget.annihilation import annihilate
+from landscape_widget.certificate import Ends, certify, wanted_ends
+from landscape_widget.lanczos import Krylov, Lanczos
 from landscape_widget.objective import Objective
-from landscape_widget.results import EigenPairs, library_versions
+from landscape_widget.operators import Curvature, curvature
+from landscape_widget.results import EigenPairs, FloatArray
 
 #: Limits of the Krylov basis; beyond them the process restarts from the outermost Ritz vectors.
 BASIS_BYTES, BASIS_VECTORS = 1 << 30, 200
 
-_ENDS = {"largest": (1, 0), "smallest": (0, 1), "both": (1, 1)}
+#: Probability that a search overlooks an eigenvalue beyond those found, by the bound of ``_excluded``.
+OVERLOOKED = 1e-3
+
+#: Share of a warm start that is random: enough to reach what the vectors given do not contain.
+_FRESH_SHARE = 0.1
 
 
 def hessian_eigenpairs(
@@ -24,13 +32,22 @@ def hessian_eigenpairs(
     k: int = 1,
     which: str = "both",
     tol: float = 1e-3,
+    method: str = "lanczos",
     seed: int = 0,
+    *,
     max_hvp: int = 1000,
+    operator: str = "hessian",
+    start: FloatArray | None = None,
 ) -> EigenPairs:
-    """Eigenpairs at the ends of the Hessian's spectrum at θ*, from one Lanczos run.
+    """Eigenpairs at the ends of the Hessian's spectrum at θ*, certified by their residuals.
 
-    One run with full reorthogonalisation serves both ends. It is computed in float64 where the device
-    allows, whatever the dtype of ``objective``.
+    One Lanczos run with full reorthogonalisation serves both ends. A single start vector reaches one
+    eigenvector of each repeated eigenvalue, so for k > 1 the run goes on in the complement of what
+    converged, from a random vector, until the bound of Kuczyński & Woźniakowski (1992) excludes a further
+    eigenvalue at the ends with probability ``1 - OVERLOOKED``; what it finds instead joins the pairs, and
+    the search begins again. That costs 8 to 15 products for each round where the pairs stand out of the
+    spectrum, and one round more for each missing copy. Computed in float64 where the device allows,
+    whatever the dtype of ``objective``.
 
     Args:
         objective: L; its Hessian H at θ* has shape (N, N).
@@ -38,17 +55,26 @@ def hessian_eigenpairs(
         which: "largest", "smallest" (algebraically), or "both".
         tol: Relative accuracy; a pair converges when ‖Hv − λv‖ ≤ tol · |λ|, each end by its own λ.
             Where λ is zero to rounding, the bound is rounding: 1e-12 of the largest |λ|.
+        method: "lanczos", or "annihilation": Algorithm 1 of Böttcher & Wheeler on scipy's ``eigsh``, for
+            comparison (k = 1 only).
         seed: Of the start vector.
-        max_hvp: Products after which the run ends, converged or not; ``converged`` tells.
+        max_hvp: Products after which the run ends, converged or not; ``converged`` tells, and what did
+            converge is there.
+        operator: "hessian", "ggn", "fisher" or "empirical-fisher" (see ``landscape_widget.operators``).
+        start: Vectors near the wanted ones, shape (N, j), for instance those of a point nearby.
 
     Returns:
         Values in descending order, with vectors (N, m), residuals and flags.
 
     Raises:
-        ValueError: For an impossible ``k``, ``which`` or ``tol``.
+        ValueError: For an impossible ``k``, ``which``, ``tol``, ``method``, ``operator`` or ``start``.
         ArithmeticError: If a product is not finite.
+        SecondDerivativeError: If torch cannot differentiate the loss twice, or does it wrongly.
     """
-    return deque(eigenpair_steps(objective, k, which, tol, seed, max_hvp), maxlen=1).pop()
+    steps = eigenpair_steps(
+        objective, k, which, tol, seed, max_hvp, method=method, operator=operator, start=start
+    )
+    return deque(steps, maxlen=1).pop()
 
 
 def eigenpair_steps(
@@ -58,103 +84,179 @@ def eigenpair_steps(
     tol: float = 1e-3,
     seed: int = 0,
     max_hvp: int = 1000,
+    *,
+    method: str = "lanczos",
+    operator: str = "hessian",
+    start: FloatArray | None = None,
 ) -> Iterator[EigenPairs]:
     """As ``hessian_eigenpairs``, yielding estimates after every product and the certified pairs last.
 
     Estimates carry Ritz values with the residuals that the Lanczos relation gives, and no vectors
-    (shape (N, 0)); only the last result is certified.
+    (shape (N, 0)); only the last result is certified. ``method="annihilation"`` yields that one alone.
     """
-    n_largest, n_smallest = _wanted(objective.n_parameters, k, which, tol)
-    precise = objective.precise()
-    n = precise.n_parameters
-    keep = k + 4
-    max_basis = min(BASIS_VECTORS, BASIS_BYTES // (n * precise.theta.element_size()))
-    start = torch.randn(n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    steps = lanczos(
-        precise.hvp, start.to(precise.theta), max_basis=max(4 * keep, max_basis), keep=keep, seed=seed
+    if method not in ("lanczos", "annihilation"):
+        raise ValueError(f"Expected method as 'lanczos' or 'annihilation', got {method!r}.")
+    ends = wanted_ends(objective.n_parameters, k, which, tol)
+    if method == "annihilation" and k > 1:
+        raise ValueError(f"Expected k = 1 for method='annihilation', which finds one pair, got {k}.")
+    first = _start_vector(objective.n_parameters, start, seed)
+    return _steps(curvature(objective, operator), ends, method, first, seed, max_hvp, start is None)
+
+
+def _steps(
+    matrix: Curvature, ends: Ends, method: str, first: Tensor, seed: int, max_hvp: int, random: bool
+) -> Iterator[EigenPairs]:
+    if method == "annihilation":
+        yield annihilate(matrix, ends, first, seed, max_hvp)
+        return
+    provenance = matrix.provenance(
+        "Hessian eigenpairs", method="Lanczos, full reorthogonalisation", tol=ends.tol, seed=seed
     )
-    provenance = {
-        "quantity": "Hessian eigenpairs",
-        "method": "Lanczos, full reorthogonalisation",
-        "tol": tol,
-        "seed": seed,
-        "dtype": str(precise.dtype).removeprefix("torch."),
-        "n_examples": precise.n_examples,
-        "n_parameters": n,
-        "versions": library_versions(),
-    }
-    for krylov in steps:
+    n, keep = matrix.size, ends.k + 4
+    vectors = min(BASIS_VECTORS, BASIS_BYTES // (n * matrix.like.element_size()))
+    process = Lanczos(
+        matrix.product,
+        first.to(matrix.like),
+        max_basis=max((4 if ends.k == 1 else 6) * keep, vectors),
+        keep=keep,
+        seed=seed + 1,
+    )
+    search = _Search(process, ends)
+    probe: tuple[FloatArray, FloatArray] | None = None
+    while True:
+        krylov = process.step()
+        now = search.look(krylov)
+        if random and krylov.is_plain:
+            probe = now.values, now.coordinates[0] ** 2
+        found = EigenPairs(
+            values=now.values[now.chosen],
+            vectors=np.empty((n, 0)),
+            residuals=now.residuals[now.chosen],
+            converged=now.residuals[now.chosen] <= now.bound,
+            n_hvp=krylov.n_products,
+            n_largest=min(ends.largest, len(now.chosen)),
+            provenance=provenance,
+            complete=False,
+            ritz_values=probe and probe[0],
+            ritz_weights=probe and probe[1],
+        )
+        if now.complete or krylov.n_products >= max_hvp:
+            coordinates = torch.from_numpy(now.coordinates[:, now.chosen]).to(krylov.basis)
+            scale = float(np.abs(now.values).max())
+            found = replace(found, complete=now.complete)
+            yield certify(matrix, found, krylov.basis @ coordinates, ends.tol, scale)
+            return
+        yield found
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """What a Krylov decomposition tells about the wanted ends."""
+
+    values: np.ndarray
+    coordinates: np.ndarray
+    residuals: np.ndarray
+    chosen: np.ndarray
+    """Indices of the wanted Ritz values, in descending order of the values."""
+    bound: np.ndarray
+    """Residuals that count as converged, for the chosen."""
+    complete: bool
+
+
+class _Search:
+    """Watches a Lanczos process until the wanted pairs are settled and no further one is missing."""
+
+    def __init__(self, process: Lanczos, ends: Ends) -> None:
+        self._process = process
+        self._ends = ends
+        self._targets: tuple[float, float] | None = None
+
+    def look(self, krylov: Krylov) -> _Stage:
+        """Judges the present decomposition; sends the process exploring where that is due."""
+        ends = self._ends
         values, coordinates, residuals = krylov.ritz()
         m = len(values)
         # at an early stage there are fewer Ritz values than asked for
-        top = min(n_largest, m)
-        chosen = np.r_[m - top : m, 0 : min(n_smallest, m - top)]
-        chosen = chosen[np.argsort(-values[chosen])]
-        bound = _bound(values, chosen, tol)
-        enough = len(chosen) == n_largest + n_smallest
-        settled = enough and bool(np.all(residuals[chosen] <= bound))
-        if settled or krylov.exhausted or krylov.n_products >= max_hvp:
-            yield _certify(precise, krylov, coordinates[:, chosen], values, n_largest, tol, provenance)
-            return
-        yield EigenPairs(
-            values=values[chosen],
-            vectors=np.empty((n, 0)),
-            residuals=residuals[chosen],
-            converged=residuals[chosen] <= bound,
-            n_hvp=krylov.n_products,
-            n_largest=top,
-            provenance=provenance,
+        top = min(ends.largest, m)
+        chosen = np.r_[m - top : m, 0 : min(ends.smallest, m - top)]
+        chosen = chosen[np.argsort(-values[chosen], kind="stable")]
+        bound = ends.bound(values[chosen], float(np.abs(values).max()))
+        settled = len(chosen) == ends.total and bool(np.all(residuals[chosen] <= bound))
+        complete = krylov.exhausted or (settled and ends.k == 1)
+        if settled and not complete:
+            complete = self._targets is not None and self._none_beyond(krylov)
+            if not complete and (self._targets is None or self._found_more(krylov)):
+                self._explore(values, coordinates, residuals, chosen, bound)
+        return _Stage(values, coordinates, residuals, chosen, bound, complete)
+
+    def _explore(
+        self,
+        values: np.ndarray,
+        coordinates: np.ndarray,
+        residuals: np.ndarray,
+        chosen: np.ndarray,
+        bound: np.ndarray,
+    ) -> None:
+        """Locks what converged, outermost first, so that little is left for the rest to spread over."""
+        top, bottom = values[chosen[: self._ends.largest]], values[chosen[self._ends.largest :]]
+        self._targets = (
+            float(top.min()) if len(top) else np.inf,
+            float(bottom.max()) if len(bottom) else -np.inf,
         )
+        outward = np.argsort(-np.abs(values - np.median(values)))
+        others = [i for i in outward if i not in chosen and residuals[i] <= bound.min()]
+        room = max(0, self._process.max_basis // 2 - len(chosen))
+        locked = np.r_[chosen, others[:room]].astype(int)
+        self._process.explore(coordinates[:, locked], residuals[locked])
+
+    def _slack(self) -> float:
+        assert self._targets is not None
+        finite = [abs(t) for t in self._targets if np.isfinite(t)]
+        return 1e-9 * max(finite)
+
+    def _found_more(self, krylov: Krylov) -> bool:
+        """Whether the space explored holds a value beyond one of the targets."""
+        assert self._targets is not None
+        values, _ = krylov.explored_ritz()
+        upper, lower = self._targets
+        return bool(values[-1] > upper + self._slack() or values[0] < lower - self._slack())
+
+    def _none_beyond(self, krylov: Krylov) -> bool:
+        """Whether the exploration excludes further eigenvalues beyond both targets."""
+        assert self._targets is not None
+        if self._found_more(krylov):
+            return False
+        values, residuals = krylov.explored_ritz()
+        upper, lower = self._targets
+        size, steps = self._process.size - krylov.n_locked, krylov.n_explored
+        settled = residuals <= self._ends.tol * np.abs(values)
+        above = settled[-1] or _excluded(upper - values[-1], upper - values[0] + residuals[0], size, steps)
+        below = settled[0] or _excluded(values[0] - lower, values[-1] + residuals[-1] - lower, size, steps)
+        return bool(above and below)
 
 
-def _wanted(n: int, k: int, which: str, tol: float) -> tuple[int, int]:
-    if which not in _ENDS:
-        raise ValueError(f"Expected which as one of {', '.join(_ENDS)}, got {which!r}.")
-    if not 0 < tol < 1:
-        raise ValueError(f"Expected 0 < tol < 1, got {tol}.")
-    ends = _ENDS[which]
-    # N = 1 has one eigenvalue, which is both the largest and the smallest
-    most = max(1, n // sum(ends))
-    if not 1 <= k <= most:
-        raise ValueError(f"Expected k between 1 and {most} for {n} parameters, got {k}.")
-    return k * ends[0], min(k * ends[1], n - k * ends[0])
+def _excluded(gap: float, spread: float, size: int, steps: int) -> bool:
+    """Whether a random start vector would have shown an eigenvalue that far beyond its Ritz values.
+
+    For a symmetric matrix of order n with eigenvalues in an interval of length ``spread``, the largest
+    Ritz value after j Lanczos steps from a vector uniform on the sphere falls short of the largest
+    eigenvalue by more than ε · spread with probability at most 1.648 √n exp(−(2j − 1) √ε) (Kuczyński &
+    Woźniakowski 1992, Theorem 4.1). Here the eigenvalue in question would lie at the target.
+    """
+    if not np.isfinite(gap):
+        return True  # that end was not asked for
+    share = min(1.0, gap / spread) if spread > 0 else 1.0
+    return share > 0 and 1.648 * np.sqrt(size) * np.exp(-(2 * steps - 1) * np.sqrt(share)) <= OVERLOOKED
 
 
-def _bound(spectrum: np.ndarray, chosen: np.ndarray, tol: float) -> np.ndarray:
-    bound: np.ndarray = np.maximum(tol * np.abs(spectrum[chosen]), 1e-12 * np.abs(spectrum).max())
-    return bound
-
-
-def _certify(
-    objective: Objective,
-    krylov: Krylov,
-    coordinates: np.ndarray,
-    spectrum: np.ndarray,
-    n_largest: int,
-    tol: float,
-    provenance: dict[str, object],
-) -> EigenPairs:
-    """Eigenvectors with their Rayleigh quotients and residuals, by one more product for each."""
-    vectors = krylov.basis @ torch.from_numpy(coordinates).to(krylov.basis)
-    vectors = vectors / vectors.norm(dim=0)
-    vectors = vectors * _signs(vectors)
-    products = objective.hvp(vectors)
-    values = (vectors * products).sum(dim=0)
-    residuals = (products - values * vectors).norm(dim=0).cpu().numpy()
-    found = values.cpu().numpy()
-    bound = np.maximum(tol * np.abs(found), 1e-12 * np.abs(spectrum).max())
-    return EigenPairs(
-        values=found,
-        vectors=vectors.cpu().numpy(),
-        residuals=residuals,
-        converged=residuals <= bound,
-        n_hvp=krylov.n_products + vectors.shape[1],
-        n_largest=min(n_largest, len(found)),
-        provenance=provenance,
-    )
-
-
-def _signs(vectors: Tensor) -> Tensor:
-    """For each column the sign that makes its entry of largest magnitude positive."""
-    largest = vectors.abs().argmax(dim=0, keepdim=True)
-    return vectors.gather(0, largest).sign().squeeze(0)
+def _start_vector(n: int, start: FloatArray | None, seed: int) -> Tensor:
+    """A random vector, or the sum of those given with a random share, shape (N,)."""
+    fresh = torch.randn(n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    if start is None:
+        return fresh
+    given = torch.as_tensor(np.asarray(start, dtype=float).reshape(len(start), -1))
+    if len(given) != n or not given.shape[1] or not torch.isfinite(given).all():
+        raise ValueError(f"Expected start as finite vectors of shape ({n}, j), got {tuple(np.shape(start))}.")
+    total = given.sum(dim=1)
+    norm = float(total.norm())
+    return total / norm + _FRESH_SHARE * fresh / fresh.norm() if norm > 0 else fresh

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from landscape_widget.output_loss import OutputLoss
 from landscape_widget.parameters import Layout
 from landscape_widget.snapshot import Batch, convert, describe, shuffled_subset
 
@@ -36,6 +37,9 @@ class Terms(Protocol):
     def subset(self, n: int) -> Terms:
         """The same terms over ``n`` of the examples."""
 
+    def first(self) -> Terms:
+        """The first of the terms alone."""
+
 
 class FunctionTerms:
     """One term: a function of θ that the caller wrote."""
@@ -58,6 +62,10 @@ class FunctionTerms:
         """Itself: there is one example."""
         return self
 
+    def first(self) -> FunctionTerms:
+        """Itself: there is one term."""
+        return self
+
 
 class ModelTerms:
     """A private copy of the model on a snapshot of the data; batches weigh by their examples."""
@@ -76,15 +84,40 @@ class ModelTerms:
         """Mean loss of batch ``b`` with the parameters θ."""
         return self.loss_on(theta, self.batches[b])
 
+    def output(self, theta: Tensor, b: int) -> tuple[Tensor, Tensor]:
+        """The model's outputs on batch ``b`` with the parameters θ, and the targets.
+
+        Raises:
+            ValueError: If the batches are no pairs (x, y), or the outputs no tensor.
+        """
+        batch = self.batches[b]
+        if not _is_pair(batch.content):
+            raise ValueError(f"Expected batches (x, y), got {describe(batch.content)}.")
+        output = self._call(theta, batch, "output")
+        if not isinstance(output, Tensor):
+            raise ValueError(f"Expected a model that returns a tensor, got {describe(output)}.")
+        return output, batch.content[1]
+
+    def output_loss(self) -> OutputLoss:
+        """The loss as a function of outputs and targets."""
+        return OutputLoss(self._batch_loss.loss_fn, self._batch_loss.takes_model)
+
+    def named_modules(self) -> dict[str, nn.Module]:
+        """The modules of the model by name."""
+        return dict(self._batch_loss.model.named_modules())
+
     def loss_on(self, theta: Tensor, batch: Batch) -> Tensor:
         """Mean loss of any batch with the parameters θ."""
+        loss: Tensor = self._call(theta, batch, "loss")
+        return loss
+
+    def _call(self, theta: Tensor, batch: Batch, what: str) -> Any:
         tensors = {f"model.{name}": t for name, t in self._layout.unflatten(theta).items()}
         if self._batch_loss.model.training:
             # batch normalisation would write its running statistics into the model
             tensors |= {name: b.clone() for name, b in self._batch_loss.named_buffers()}
         with self._lock:
-            loss: Tensor = functional_call(self._batch_loss, tensors, (batch,))
-        return loss
+            return functional_call(self._batch_loss, tensors, (batch, what))
 
     def active_dropout(self) -> list[str]:
         """Names of the layers that drop units at random in the model's present mode."""
@@ -101,7 +134,14 @@ class ModelTerms:
 
     def subset(self, n: int) -> ModelTerms:
         """The same model over ``n`` examples drawn without replacement (nested as n grows)."""
-        terms = ModelTerms(self._batch_loss, self._layout, shuffled_subset(self.batches, n))
+        return self._over(shuffled_subset(self.batches, n))
+
+    def first(self) -> ModelTerms:
+        """The same model over the first batch."""
+        return self._over(self.batches[:1])
+
+    def _over(self, batches: Sequence[Batch]) -> ModelTerms:
+        terms = ModelTerms(self._batch_loss, self._layout, batches)
         terms._lock = self._lock
         return terms
 
@@ -113,13 +153,15 @@ class BatchLoss(nn.Module):
         super().__init__()
         self.model = model
         self.loss_fn = loss_fn
-        self._takes_model = takes_model(loss_fn)
+        self.takes_model = takes_model(loss_fn)
         self._sums = getattr(loss_fn, "reduction", "mean") == "sum"
 
-    def forward(self, batch: Batch) -> Tensor:
-        """Mean loss of the batch, shape ()."""
+    def forward(self, batch: Batch, what: str = "loss") -> Any:
+        """Mean loss of the batch, shape (), or the model's output where ``what`` says so."""
         content = batch.content
-        if self._takes_model or not (isinstance(content, list | tuple) and len(content) == 2):
+        if what == "output":
+            return _apply(self.model, content[0])
+        if self.takes_model or not _is_pair(content):
             loss = self.loss_fn(self.model, content)
         else:
             inputs, target = content
@@ -160,6 +202,10 @@ def as_scalar(loss: Any, source: str) -> Tensor:
             f"tensor of shape {tuple(loss.shape)}. Take its mean, or use reduction='mean'."
         )
     return loss.reshape(())
+
+
+def _is_pair(content: Any) -> bool:
+    return isinstance(content, list | tuple) and len(content) == 2
 
 
 def _apply(model: Callable[..., Any], inputs: Any) -> Any:

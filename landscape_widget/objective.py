@@ -85,6 +85,7 @@ class Objective:
         self.filter_blocks = blocks
         self.layout = layout
         self._precise: Objective | None = None
+        self.second_derivative_checked = False
 
     @classmethod
     def from_function(cls, f: Callable[[Tensor], Tensor], theta: Tensor) -> Objective:
@@ -109,6 +110,11 @@ class Objective:
     def n_parameters(self) -> int:
         """N, the length of θ."""
         return len(self.theta)
+
+    @property
+    def terms(self) -> Terms:
+        """The terms that L is the sum of."""
+        return self._terms
 
     @property
     def n_examples(self) -> int:
@@ -161,6 +167,10 @@ class Objective:
             return self
         return self._with(self._terms.subset(n_examples), self.theta)
 
+    def first_batch(self) -> Objective:
+        """The same objective over its first batch alone, for checks that must not cost a whole pass."""
+        return self._with(self._terms.first(), self.theta)
+
     def loss(self, theta: Tensor | None = None) -> Tensor:
         """L(θ), a scalar tensor; ``theta`` of shape (N,), default θ*."""
         theta = self._point(theta)
@@ -175,7 +185,7 @@ class Objective:
         theta = self._point(theta)
         total = torch.zeros_like(theta)
         for b, weight in self._weighted():
-            with self._differentiated(theta) as (leaf, graph):
+            with self.differentiated(theta) as (leaf, graph):
                 total += weight * graph(self._terms.term(leaf, b), False)
         return total
 
@@ -198,15 +208,15 @@ class Objective:
         columns = v.to(theta).reshape(self.n_parameters, -1)
         total = torch.zeros_like(columns)
         for b, weight in self._weighted():
-            with self._differentiated(theta) as (leaf, graph):
+            with self.differentiated(theta) as (leaf, graph):
                 gradient = graph(self._terms.term(leaf, b), True)
                 if gradient.requires_grad:
                     total += weight * _vector_jacobian(gradient, leaf, columns)
         return total.reshape(v.shape)
 
     @contextmanager
-    def _differentiated(self, theta: Tensor) -> Iterator[tuple[Tensor, Callable[[Tensor, bool], Tensor]]]:
-        """θ as a leaf, and the gradient of a loss with respect to it."""
+    def differentiated(self, theta: Tensor) -> Iterator[tuple[Tensor, Callable[[Tensor, bool], Tensor]]]:
+        """θ as a leaf, and the gradient of a loss with respect to it, under kernels that allow two."""
         leaf = theta.detach().requires_grad_()
 
         def gradient(loss: Tensor, create_graph: bool) -> Tensor:

@@ -41,6 +41,13 @@ class EigenPairs:
     n_largest: int
     """How many of the leading entries belong to the large end; the rest belong to the small end."""
     provenance: Provenance = field(default_factory=dict)
+    complete: bool = True
+    """Whether the rest of the space was searched for further eigenvalues at the ends asked for (further
+    copies of repeated ones, say); False where the run ended before, and in estimates."""
+    ritz_values: FloatArray | None = None
+    """All Ritz values of the run's random start vector, shape (j,): one probe of the spectral density."""
+    ritz_weights: FloatArray | None = None
+    """Squared overlaps of the start vector with the Ritz vectors, shape (j,); they add up to 1."""
 
     def at(self, end: str, rank: int = 1) -> int:
         """Index of the ``rank``-th eigenpair counted from one end.
