@@ -34,13 +34,14 @@ fast = threading.Event()
 fast.set()
 broken = False
 calls = 0
+width = 1.0
 
 def bowl(theta):
     global calls
     calls += 1
     if broken:
         raise RuntimeError("the loss broke on purpose")
-    fast.wait(0.2)
+    fast.wait(0.5)
     return (curvatures * theta**2).sum() / 2 + 3
 
 explorer = LandscapeExplorer(Objective.from_function(bowl, torch.zeros(6, dtype=torch.float64)))

@@ -31,12 +31,10 @@ def notebook(open_notebook: OpenNotebook) -> Iterator[Notebook]:
 def bowl(notebook: Notebook) -> ExplorerOnPage:
     """That explorer with a fast, working function and a result on show."""
     notebook.cell(SHOW_CELL)
-    notebook.kernel.run("broken = False; fast.set()")
+    notebook.kernel.run("broken = False; fast.set(); explorer.domain = None; explorer.resolution = 21")
+    notebook.kernel.run("explorer.compute()")
     explorer = ExplorerOnPage(notebook.page, notebook.kernel)
-    if explorer.status() in ("cancelled", "failed"):
-        explorer.part("recompute").click()
     explorer.wait_for_result()
-    explorer.set_traits(resolution=21)
     return explorer
 
 
@@ -130,6 +128,7 @@ def test_reloaded_page_shows_the_same_without_computing(notebook: Notebook, bowl
 
 def start_long_computation(bowl: ExplorerOnPage) -> None:
     """Ask for far more points than the slow function gets done during a test."""
-    bowl.kernel.run("fast.clear()")
-    bowl.kernel.run("explorer.resolution = 301")
+    # Another domain each time: points that are known already would not be computed again.
+    bowl.kernel.run("fast.clear(); width *= 1.37; explorer.domain = (-width, width, -width, width)")
+    bowl.kernel.run("explorer.resolution = 201")
     bowl.wait_for_status("computing")
