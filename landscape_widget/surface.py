@@ -141,11 +141,13 @@ def _refine(
         if not level and not done.all():
             below = _interpolate(loss, rows, columns)
             continue
-        for i, j in sorted(level, key=lambda node: _distance(node, loss.shape)):
+        level.sort(key=lambda node: _distance(node, loss.shape))
+        for i, j in level:
             a, b = float(alpha[j]), float(beta[i])
             loss[i, j] = cache[a, b] = points.loss(a, b)
             done[i, j] = True
-            if below is not None and monotonic() - worked_since >= interval:
+            # the last node of a level is followed by the level's own surface
+            if below is not None and (i, j) != level[-1] and monotonic() - worked_since >= interval:
                 yield Surface(alpha, beta, np.where(done, loss, below), done.copy(), provenance)
                 worked_since = monotonic()
         below = _interpolate(loss, rows, columns)
