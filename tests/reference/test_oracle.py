@@ -8,7 +8,8 @@ import torch
 from ..cases import CASES, Case
 from ..oracle import dense
 
-#: Central differences in float64: truncation is h² ~ 1e-10 times third derivatives (hundreds), rounding ε/h ~ 1e-11.
+#: Central differences in float64: truncation is h² ~ 1e-10 times third derivatives (hundreds), rounding
+#: ε/h ~ 1e-11.
 STEP, TOLERANCE = 1e-5, 1e-6
 
 
