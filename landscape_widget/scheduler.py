@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import atexit
+import logging
 from collections.abc import Callable, Iterator
 from threading import Condition, Event, Thread
 from weakref import WeakSet
+
+log = logging.getLogger(__name__)
 
 #: Starts a computation that does a bounded piece of work at every step.
 Job = Callable[[], Iterator[None]]
@@ -88,8 +91,10 @@ class Worker:
                 self._running.cancelled = True
         if waiting is not None:
             waiting.cancelled = True
-            self._on_end(waiting)
-            waiting.done.set()
+            try:
+                self._on_end(waiting)
+            finally:
+                waiting.done.set()
 
     def close(self, timeout: float | None = None) -> None:
         """Cancels everything and ends the thread, waiting for it up to ``timeout`` seconds."""
@@ -110,6 +115,8 @@ class Worker:
                 request.error = error
             try:
                 self._on_end(request)
+            except Exception:  # such as a failing observer of a trait
+                log.exception("The end of a computation could not be reported.")
             finally:
                 with self._condition:
                     self._running = None
