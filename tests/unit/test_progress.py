@@ -1,0 +1,94 @@
+"""Time left, and computations that can be left and resumed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+import pytest
+
+from landscape_widget.progress import Meter, Run
+
+
+def test_nothing_is_known_at_first() -> None:
+    meter = Meter()
+    assert meter.left() == (0.0, None)
+    meter.expect("node", 10)
+    assert meter.left() == (0.0, None)
+
+
+def test_time_left_is_what_the_rest_would_take_at_the_pace_so_far() -> None:
+    meter = Meter()
+    meter.expect("node", 10)
+    meter.record("node", 4, seconds=2.0)
+    assert meter.left() == (pytest.approx(2 / 5), pytest.approx(3.0))
+
+
+def test_units_that_were_there_before_do_not_count_as_fast_ones() -> None:
+    meter = Meter()
+    meter.expect("node", 100, reused=90)
+    meter.record("node", 95, seconds=5.0)
+    assert meter.left() == (pytest.approx(0.5), pytest.approx(5.0))
+
+
+def test_kinds_add_up_and_one_unknown_kind_hides_the_whole() -> None:
+    meter = Meter()
+    meter.expect("node", 2)
+    meter.expect("product", 4)
+    meter.record("node", 1, seconds=1.0)
+    assert meter.left() == (0.0, None)
+    meter.record("product", 1, seconds=2.0)
+    assert meter.left() == (pytest.approx(3 / 10), pytest.approx(7.0))
+
+
+def test_everything_reused_is_done() -> None:
+    meter = Meter()
+    meter.expect("node", 9, reused=9)
+    assert meter.left() == (1.0, 0.0)
+
+
+def test_more_work_than_expected_is_not_negative() -> None:
+    meter = Meter()
+    meter.expect("product", 40)
+    meter.record("product", 41, seconds=1.0)
+    assert meter.left() == (1.0, 0.0)
+
+
+class Counting:
+    """Yields 0, 1, 2 … up to ``end``; fails at ``fail`` the first time."""
+
+    def __init__(self, end: int, fail: int = -1) -> None:
+        self.started = 0
+        self._end, self._fail = end, fail
+
+    def __call__(self) -> Iterator[int]:
+        self.started += 1
+        for i in range(self._end):
+            if i == self._fail and self.started == 1:
+                raise ArithmeticError("not finite")
+            yield i
+
+
+def test_a_run_that_was_left_resumes_after_its_latest_result() -> None:
+    counting = Counting(5)
+    run = Run(counting)
+    assert [i for i, _ in islice(run.resume(), 3)] == [0, 1, 2]
+    assert [i for i, _ in run.resume()] == [2, 3, 4]
+    assert [i for i, _ in run.resume()] == [4]
+    assert counting.started == 1
+
+
+def test_a_result_that_is_known_already_took_no_time() -> None:
+    run = Run(Counting(2))
+    next(run.resume())
+    assert next(run.resume()) == (0, 0.0)
+
+
+def test_a_run_that_failed_starts_again() -> None:
+    counting = Counting(3, fail=2)
+    run = Run(counting)
+    with pytest.raises(ArithmeticError):
+        list(run.resume())
+    assert run.latest is None
+    assert [i for i, _ in run.resume()] == [0, 1, 2]
+    assert counting.started == 2

@@ -1,0 +1,250 @@
+"""The worker: newest request wins, cancel, close, errors. Jobs wait for events, never for time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from threading import Event, current_thread
+
+import pytest
+
+from landscape_widget.scheduler import Request, Worker
+
+#: Seconds after which a test that should not wait at all is taken for hung.
+HUNG = 30.0
+
+
+class Held:
+    """A job that takes one step, then waits to be let go, then takes ``more`` steps."""
+
+    def __init__(self, more: int = 3) -> None:
+        self.reached, self.go = Event(), Event()
+        self.steps = 0
+        self.closed = False
+        self._more = more
+
+    def __call__(self) -> Iterator[None]:
+        try:
+            self.reached.set()
+            assert self.go.wait(HUNG)
+            yield
+            for _ in range(self._more):
+                self.steps += 1
+                yield
+        finally:
+            self.closed = True
+
+
+def quick() -> Iterator[None]:
+    yield
+
+
+def failing() -> Iterator[None]:
+    yield
+    raise ArithmeticError("not finite")
+
+
+@pytest.fixture
+def ended() -> list[Request]:
+    """Requests in the order in which their end was reported."""
+    return []
+
+
+@pytest.fixture
+def worker(ended: list[Request]) -> Iterator[Worker]:
+    worker = Worker("test", ended.append)
+    yield worker
+    worker.close(timeout=HUNG)
+
+
+def finish(*requests: Request) -> None:
+    for request in requests:
+        assert request.done.wait(HUNG)
+
+
+def test_jobs_run_on_a_thread_of_the_given_name(worker: Worker) -> None:
+    names = []
+
+    def job() -> Iterator[None]:
+        names.append(current_thread().name)
+        yield
+
+    finish(worker.submit(job))
+    assert names == ["test"]
+
+
+def test_a_job_runs_to_its_end(worker: Worker, ended: list[Request]) -> None:
+    held = Held()
+    held.go.set()
+    request = worker.submit(held)
+    finish(request)
+    assert held.steps == 3
+    assert (request.cancelled, request.error) == (False, None)
+    assert ended == [request]
+
+
+def test_the_end_is_reported_before_it_is_seen() -> None:
+    """Who waits for ``done`` finds everything that ``on_end`` wrote."""
+    seen = []
+    worker = Worker("test", lambda request: seen.append(request.done.is_set()))
+    for job in (quick, failing):
+        finish(worker.submit(job))
+    worker.close(timeout=HUNG)
+    assert seen == [False, False]
+
+
+def test_the_newest_request_wins(worker: Worker, ended: list[Request]) -> None:
+    running, skipped, newest = Held(), Held(), Held()
+    first = worker.submit(running)
+    assert running.reached.wait(HUNG)
+    second = worker.submit(skipped)
+    third = worker.submit(newest)
+    newest.go.set()
+    assert second.done.is_set()  # replaced in the mailbox: over at once
+    assert second.cancelled
+    running.go.set()
+    finish(first, third)
+    assert first.cancelled
+    assert running.steps == 0
+    assert running.closed
+    assert not skipped.reached.is_set()
+    assert newest.steps == 3
+    assert ended == [first, third]
+
+
+def test_cancel_ends_the_running_job_after_its_step(worker: Worker, ended: list[Request]) -> None:
+    held = Held()
+    request = worker.submit(held)
+    assert held.reached.wait(HUNG)
+    worker.cancel()
+    assert not request.done.is_set()
+    held.go.set()
+    finish(request)
+    assert request.cancelled
+    assert held.steps == 0
+    assert held.closed
+    assert ended == [request]
+
+
+def test_cancel_empties_the_mailbox(worker: Worker, ended: list[Request]) -> None:
+    running, waiting = Held(), Held()
+    first = worker.submit(running)
+    assert running.reached.wait(HUNG)
+    second = worker.submit(waiting)
+    worker.cancel()
+    assert second.done.is_set()
+    assert ended == [second]
+    running.go.set()
+    finish(first)
+    assert not waiting.reached.is_set()
+    assert ended == [second, first]
+
+
+def test_cancel_without_a_job_does_nothing(worker: Worker, ended: list[Request]) -> None:
+    worker.cancel()
+    finish(worker.submit(quick))
+    worker.cancel()
+    assert len(ended) == 1
+    assert not ended[0].cancelled
+
+
+def test_an_error_is_kept_and_the_worker_goes_on(worker: Worker) -> None:
+    failed = worker.submit(failing)
+    finish(failed)
+    assert isinstance(failed.error, ArithmeticError)
+    assert not failed.cancelled
+    after = worker.submit(quick)
+    finish(after)
+    assert after.error is None
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, MemoryError])
+def test_nothing_that_a_job_raises_ends_the_worker(worker: Worker, error: type[BaseException]) -> None:
+    def job() -> Iterator[None]:
+        raise error
+        yield
+
+    failed = worker.submit(job)
+    finish(failed)
+    assert isinstance(failed.error, error)
+    finish(worker.submit(quick))
+
+
+def test_a_failing_report_is_logged_and_does_not_end_the_worker(caplog: pytest.LogCaptureFixture) -> None:
+    """The report writes traits, and their observers may be anybody's."""
+    reports = []
+
+    def on_end(request: Request) -> None:
+        reports.append(request)
+        raise RuntimeError("an observer failed")
+
+    worker = Worker("test", on_end)
+    first = worker.submit(quick)
+    finish(first)
+    second = worker.submit(quick)
+    finish(second)
+    worker.close(timeout=HUNG)
+    assert reports == [first, second]
+    assert "an observer failed" in caplog.text
+
+
+def test_preparation_comes_first_and_once() -> None:
+    order = []
+    worker = Worker("test", lambda _: None, lambda: order.append(current_thread().name))
+
+    def job() -> Iterator[None]:
+        order.append("job")
+        yield
+
+    finish(worker.submit(job))
+    finish(worker.submit(job))
+    worker.close(timeout=HUNG)
+    assert order == ["test", "job", "job"]
+
+
+def test_no_thread_before_the_first_request() -> None:
+    worker = Worker("test", lambda _: None)
+    assert worker._thread is None
+    worker.close()
+
+
+def thread_of(worker: Worker) -> Callable[[], bool]:
+    thread = worker._thread
+    assert thread is not None
+    return thread.is_alive
+
+
+def test_close_ends_the_thread_and_what_runs(ended: list[Request]) -> None:
+    worker, held, waiting = Worker("test", ended.append), Held(), Held()
+    running = worker.submit(held)
+    assert held.reached.wait(HUNG)
+    in_mailbox = worker.submit(waiting)
+    alive = thread_of(worker)
+    worker.close(timeout=0.0)
+    assert in_mailbox.done.is_set()
+    held.go.set()
+    worker.close(timeout=HUNG)
+    assert not alive()
+    assert running.cancelled
+    assert in_mailbox.cancelled
+    assert running.done.is_set()
+    assert not waiting.reached.is_set()
+
+
+def test_a_closed_worker_takes_no_request() -> None:
+    worker = Worker("test", lambda _: None)
+    worker.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        worker.submit(quick)
+    worker.close()
+
+
+def test_many_requests_at_once_end_with_the_last(worker: Worker, ended: list[Request]) -> None:
+    """As when a slider is dragged."""
+    held = Held()
+    first = worker.submit(held)
+    assert held.reached.wait(HUNG)
+    requests = [worker.submit(quick) for _ in range(50)]
+    held.go.set()
+    finish(first, *requests)
+    assert [request.cancelled for request in requests] == [True] * 49 + [False]
+    assert ended == [first, requests[-1]]
