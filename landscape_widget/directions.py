@@ -94,7 +94,7 @@ def make_plane(
         else:
             directions.append(draw.numpy())
     return Plane(
-        origin=objective.theta.detach().cpu().double().numpy(),
+        origin=objective.theta.detach().cpu().double().numpy().copy(),
         eta=directions[0],
         delta=directions[1],
         axes=axes,
