@@ -24,6 +24,15 @@ MANTISSAS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
 #: Products that a Lanczos run is taken to need, for the time left; networks need 24 to 56.
 _USUAL_PRODUCTS = 40
 
+#: Gradients that a Hessian-vector product costs.
+_PRODUCT_COST = 3.0
+
+#: A first picture on part of the examples aims at this time, and is shown at so many nodes.
+PREVIEW_SECONDS, PREVIEW_NODES = 0.6, 81
+
+#: Fewer examples than this have eigenvectors of their own, not those of the data set.
+_LEAST_PREVIEW = 64
+
 
 #: Number of examples, axes, seed (None where no axis is random): what losses on a plane depend on.
 PlaneKey = tuple[int, tuple[str, str], int | None]
@@ -70,7 +79,7 @@ class Study:
         self.objective = objective
         self.theta_norm = float(objective.theta.norm())
         self._subsets: dict[int, Objective] = {objective.n_examples: objective}
-        self._gradients: dict[int, tuple[float, float]] = {}
+        self._at_theta: dict[int, tuple[float, float, float]] = {}
         self._pair_runs: dict[tuple[int, int], Run[EigenPairs]] = {}
         self._caches: dict[PlaneKey, Cache] = {}
         self._projection_runs: dict[tuple[int, int], Run[ProjectedCurvatures]] = {}
@@ -83,18 +92,45 @@ class Study:
         """
         objective = self._subset(controls.examples)
         found = Findings()
-        pairs = self._eigenpairs(objective, controls, found)
-        if hessian_rank(controls.axes):
-            yield from pairs
-            pairs = iter(())
         found.stage = "loss at the present weights"
         yield found
         self._at_origin(objective, found)
+        pairs = self._eigenpairs(objective, controls, found)
+        if hessian_rank(controls.axes):
+            yield from self._preview(controls, found)
+            yield from pairs
+            pairs = iter(())
         found.plane = make_plane(objective, controls.axes, controls.seed, found.pairs)
         surface = self._surface(objective, controls, found)
         found.stage = "loss surface"
         yield next(surface)
         yield from _fairly(surface, self._plane_and_projections(objective, controls, found), pairs)
+
+    def _preview(self, controls: Controls, found: Findings) -> Iterator[Findings]:
+        """A first picture on part of the examples, where their eigenvectors would let one wait.
+
+        It goes by ``found.surface`` alone, coarse and so never final, and says in its provenance how many
+        examples it rests on; no eigenvalue of the part is ever shown.
+        """
+        n = controls.examples
+        _, _, seconds = self._at_theta[n]
+        share = PREVIEW_SECONDS / (_USUAL_PRODUCTS * _PRODUCT_COST * seconds)
+        part = max(_LEAST_PREVIEW, int(share * n))
+        if part > n // 2 or any(key[0] == n and run.latest for key, run in self._pair_runs.items()):
+            return
+        objective = self.objective.subset(part)
+        early = Findings(centre_loss=found.centre_loss)
+        found.stage = f"a first picture on {part} of {n} examples"
+        for early.pairs in eigenpair_steps(objective, max(1, hessian_rank(controls.axes)), tol=1e-2):
+            yield found
+        assert early.pairs is not None
+        plane = make_plane(objective, controls.axes, controls.seed, early.pairs)
+        domain = controls.domain or self.automatic_domain(plane, early)
+        for surface in evaluate_plane(objective, plane, domain, controls.resolution):
+            found.plane, found.surface = plane, surface
+            yield found
+            if surface.done.sum() >= PREVIEW_NODES or surface.final:
+                return
 
     def _subset(self, n: int) -> Objective:
         if n not in self._subsets:
@@ -103,12 +139,12 @@ class Study:
 
     def _at_origin(self, objective: Objective, found: Findings) -> None:
         n = objective.n_examples
-        if n not in self._gradients:
-            self._gradients[n] = (
-                objective.loss().item(),
-                float(objective.precise().gradient().norm()),
-            )
-        found.centre_loss, found.gradient_norm = self._gradients[n]
+        if n not in self._at_theta:
+            precise = objective.precise()
+            started = monotonic()
+            norm = float(precise.gradient().norm())
+            self._at_theta[n] = objective.loss().item(), norm, monotonic() - started
+        found.centre_loss, found.gradient_norm, _ = self._at_theta[n]
 
     def _eigenpairs(self, objective: Objective, controls: Controls, found: Findings) -> Iterator[Findings]:
         n, k = objective.n_examples, max(1, hessian_rank(controls.axes))

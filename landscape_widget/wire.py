@@ -49,7 +49,7 @@ def surface(found: Findings, controls: Controls, request: int, theta_norm: float
         "done": _buffer(result.done, np.uint8),
         "final": result.final,
         "n_done": int(result.done.sum()),
-        "n_examples": controls.examples,
+        "n_examples": result.provenance["n_examples"],
         "norms": list(plane.norms),
         "theta_norm": theta_norm,
         "centre_loss": _finite(found.centre_loss),
