@@ -197,13 +197,14 @@ def assert_result_answers_traits(explorer: ExplorerOnPage) -> None:
 
 
 def test_trait_set_in_a_cell_moves_the_control(digits_notebook: Notebook, digits: ExplorerOnPage) -> None:
+    digits.set_traits(resolution=21)
     request = digits.request()
-    cell = digits_notebook.add("explorer.resolution = 31")
+    cell = digits_notebook.add("explorer.resolution = 15")
     digits_notebook.run(cell)
     digits_notebook.cell(SHOW_CELL)
 
     digits.wait_for_result(request)
-    expect(digits.part("resolution-value")).to_contain_text("31")
+    expect(digits.part("resolution-value")).to_contain_text("15")
     digits.assert_plots_equal_kernel()
 
 
