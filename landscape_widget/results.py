@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -143,6 +143,10 @@ class ProjectedCurvatures:
     n_hvp: int
     """Hessian-vector products spent."""
     provenance: Provenance = field(default_factory=dict)
+    n_gradient: int = 0
+    """Gradients spent, where products were replaced by finite differences."""
+    n_loss: int = 0
+    """Evaluations of the loss spent, likewise."""
 
     @property
     def samples(self) -> int:
@@ -181,6 +185,53 @@ class ProjectedCurvatures:
         """Estimate of tr(H): the mean of κ̄ = (κ₋ + κ₊)/2 over projections (Eq. 23)."""
         return float(np.mean((self.A + self.C) / 2))
 
+    @property
+    def statistics(self) -> dict[str, Estimate]:
+        """Means over the projections with standard errors, NaN for a single projection.
+
+        "A", "B", "C", "kappa_minus", "kappa_plus" are ⟨·⟩ (Eq. 29), "kappa_mean" is κ̄ (Eq. 23),
+        "kappa_minus_of_mean" and "kappa_plus_of_mean" are κ̃_± (Eq. 30), their errors propagated to first
+        order; where ⟨A⟩ = ⟨C⟩ and ⟨B⟩ = 0 but for noise these overstate the error, because κ̃_± has a kink
+        there (and a bias of the size of that error).
+        """
+        means = {
+            "A": self.A,
+            "B": self.B,
+            "C": self.C,
+            "kappa_minus": self.kappa_minus,
+            "kappa_plus": self.kappa_plus,
+            "kappa_mean": (self.A + self.C) / 2,
+        }
+        found = {name: Estimate.of_mean(samples) for name, samples in means.items()}
+        a, b, c = (float(np.mean(x)) for x in (self.A, self.B, self.C))
+        radius = float(np.hypot(b, (a - c) / 2))
+        # ∂κ̃_±/∂(a, b, c); at radius 0 any unit vector in place of (d, b)/radius gives the same bound
+        d, e = ((a - c) / 2 / radius, b / radius) if radius else (1.0, 0.0)
+        for name, sign, value in zip(("minus", "plus"), (-1, 1), self.kappa_of_mean, strict=True):
+            along = (1 + sign * d) / 2 * self.A + sign * e * self.B + (1 - sign * d) / 2 * self.C
+            found[f"kappa_{name}_of_mean"] = Estimate(value, Estimate.of_mean(along).stderr)
+        return found
+
+    def first(self, samples: int) -> ProjectedCurvatures:
+        """The first so many of the projections, for how the means converge (Fig. 1)."""
+        return replace(self, A=self.A[:samples], B=self.B[:samples], C=self.C[:samples])
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number and its standard error."""
+
+    value: float
+    """The estimate."""
+    stderr: float
+    """One standard deviation of it; NaN where unknown."""
+
+    @classmethod
+    def of_mean(cls, samples: FloatArray) -> Estimate:
+        """The mean of independent samples, shape (S,)."""
+        spread = np.std(samples, ddof=1) if len(samples) > 1 else np.nan
+        return cls(float(np.mean(samples)), float(spread / np.sqrt(len(samples))))
+
 
 def principal_curvatures(
     a: npt.ArrayLike, b: npt.ArrayLike, c: npt.ArrayLike
@@ -190,3 +241,152 @@ def principal_curvatures(
     centre = (a + c) / 2
     radius = np.hypot(b, (a - c) / 2)
     return centre - radius, centre + radius
+
+
+@dataclass(frozen=True)
+class TraceEstimate:
+    """tr(H) and tr(H²) from the same samples, each with its standard error."""
+
+    value: float
+    """Estimate of tr(H)."""
+    stderr: float
+    """Standard error of ``value``; 0 where it is exact, NaN where one sample cannot tell."""
+    samples: int
+    """Independent samples that the standard errors rest on."""
+    n_hvp: int
+    """Hessian-vector products spent; 0 for the curvature fit."""
+    square: float
+    """Estimate of tr(H²)."""
+    square_stderr: float
+    """Standard error of ``square``."""
+    covariance: float = 0.0
+    """Covariance of the errors of ``value`` and ``square``."""
+    n_loss: int = 0
+    """Evaluations of the loss spent (curvature fit)."""
+    provenance: Provenance = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SpectralDensity:
+    """The eigenvalue distribution (1/N) Σ_i δ(λ − λ_i) as a weighted set of nodes that integrates to 1."""
+
+    nodes: FloatArray
+    """Certified eigenvalues first, then the Ritz values of every probe, shape (K,)."""
+    weights: FloatArray
+    """Share of the spectrum at each node, shape (K,); they add up to 1."""
+    probe: npt.NDArray[np.int_]
+    """Which probe a node belongs to, −1 for certified eigenvalues, shape (K,)."""
+    n_parameters: int
+    """N."""
+    n_hvp: int
+    """Products spent, without those of the eigenpairs that it was built on."""
+    provenance: Provenance = field(default_factory=dict)
+
+    @property
+    def certified(self) -> FloatArray:
+        """Eigenvalues that stand in it exactly, with weight 1/N each, shape (m,)."""
+        return self.nodes[self.probe < 0]
+
+    @property
+    def n_probes(self) -> int:
+        """Number of probes."""
+        return int(self.probe.max(initial=-1)) + 1
+
+    @property
+    def mean(self) -> float:
+        """Mean eigenvalue, tr(H)/N."""
+        return float(self.weights @ self.nodes)
+
+    @property
+    def counts(self) -> FloatArray:
+        """How many eigenvalues each node stands for, shape (K,); they add up to N."""
+        return self.n_parameters * self.weights
+
+    @property
+    def participation(self) -> float:
+        """tr(H²)²/tr(H⁴): about how many eigenvalues dominate; 1 for a single one, N for equal ones."""
+        second, fourth = self.counts @ self.nodes**2, self.counts @ self.nodes**4
+        return float(second**2 / fourth) if fourth > 0 else float(self.n_parameters)
+
+    def without(self, probe: int) -> SpectralDensity:
+        """The same from all probes but one, for the jackknife."""
+        kept = self.probe != probe
+        share = np.where(self.probe[kept] < 0, 1.0, self.n_probes / (self.n_probes - 1))
+        return replace(
+            self,
+            nodes=self.nodes[kept],
+            weights=self.weights[kept] * share,
+            probe=self.probe[kept] - (self.probe[kept] > probe),
+        )
+
+    def shifted(self, trace: float) -> SpectralDensity:
+        """The same with all but the certified eigenvalues moved so far that tr(H) is ``trace``."""
+        rest = self.n_parameters - len(self.certified)
+        shift = (trace - self.n_parameters * self.mean) / rest if rest else 0.0
+        return replace(self, nodes=np.where(self.probe < 0, self.nodes, self.nodes + shift))
+
+    def evaluate(self, grid: npt.ArrayLike, sigma: float) -> FloatArray:
+        """The density broadened by a normal distribution of width ``sigma``, at each point of ``grid``."""
+        distance = (np.asarray(grid, float)[..., None] - self.nodes) / sigma
+        kernel = np.exp(-0.5 * distance**2) / (sigma * np.sqrt(2 * np.pi))
+        density: FloatArray = kernel @ self.weights
+        return density
+
+
+@dataclass(frozen=True)
+class BlindnessEstimate:
+    """The probability that a random plane does not show a saddle, with its uncertainty."""
+
+    probability: float
+    """P(κ₋κ₊ ≥ 0)."""
+    stderr: float
+    """Standard error; NaN where it cannot be told."""
+    low: float
+    """Lower end of the 95 % interval."""
+    high: float
+    """Upper end of the 95 % interval."""
+
+
+@dataclass(frozen=True)
+class SaddleBlindness:
+    """How often random planes hide the saddle, known in up to three ways."""
+
+    measured: BlindnessEstimate | None
+    """Share of random projections that show none."""
+    closed_form: BlindnessEstimate | None
+    """From tr(H) and tr(H²), for many eigenvalues of similar size."""
+    spectral: BlindnessEstimate | None
+    """From the spectral density, for any spectrum."""
+
+
+@dataclass(frozen=True)
+class ConvexityMap:
+    """Extreme eigenvalues of the full Hessian at the nodes of a plane (Li et al. 2018, Section 6)."""
+
+    alpha: FloatArray
+    """Grid coordinates along η, shape (nα,)."""
+    beta: FloatArray
+    """Grid coordinates along δ, shape (nβ,)."""
+    largest: FloatArray
+    """λmax at (alpha[j], beta[i]), shape (nβ, nα); NaN where not computed or not finite."""
+    smallest: FloatArray
+    """λmin, likewise."""
+    converged: BoolArray
+    """Whether both are certified to the tolerance asked for, shape (nβ, nα)."""
+    done: BoolArray
+    """True where computed, shape (nβ, nα)."""
+    n_hvp: int
+    """Hessian-vector products spent."""
+    provenance: Provenance = field(default_factory=dict)
+
+    @property
+    def ratio(self) -> FloatArray:
+        """|λmin/λmax|, shape (nβ, nα): near 0 where the loss is nearly convex; NaN where unknown."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio: FloatArray = np.abs(self.smallest / self.largest)
+        return ratio
+
+    @property
+    def final(self) -> bool:
+        """Whether every node was computed."""
+        return bool(self.done.all())

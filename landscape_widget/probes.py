@@ -1,0 +1,46 @@
+"""Random probe vectors z with E[zzᵀ] = 1, the same for a seed however many are drawn."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+DISTRIBUTIONS = ("rademacher", "normal")
+
+#: Memory for the probes of one block and their products.
+_BLOCK_BYTES = 1 << 28
+
+
+class Probes:
+    """A stream of independent probe vectors of length N."""
+
+    def __init__(self, n: int, distribution: str, seed: int, like: Tensor) -> None:
+        """Draws nothing yet.
+
+        Args:
+            n: N.
+            distribution: "rademacher" (entries ±1) or "normal" (entries from N(0, 1)).
+            seed: Of the stream.
+            like: A tensor of the dtype and device that the probes are to have.
+
+        Raises:
+            ValueError: For another distribution.
+        """
+        if distribution not in DISTRIBUTIONS:
+            raise ValueError(
+                f"Expected distribution as one of {', '.join(DISTRIBUTIONS)}, got {distribution!r}."
+            )
+        self._n, self._distribution, self._like = n, distribution, like
+        self._generator = torch.Generator().manual_seed(seed)
+        self.largest_block = max(1, _BLOCK_BYTES // (n * 8 * 4))
+
+    def draw(self, count: int) -> Tensor:
+        """The next ``count`` probes as columns, shape (N, count)."""
+        # one draw for each probe, since a larger tensor would be filled with other numbers
+        return torch.stack([self._one() for _ in range(count)], dim=1).to(self._like)
+
+    def _one(self) -> Tensor:
+        if self._distribution == "normal":
+            return torch.randn(self._n, generator=self._generator, dtype=torch.float64)
+        bits = torch.randint(2, (self._n,), generator=self._generator)
+        return (2 * bits - 1).double()
