@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from threading import Event
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from landscape_widget import Objective
+from landscape_widget import LandscapeExplorer, Objective
 from landscape_widget.scheduler import Request
+from landscape_widget.study import Controls
 
 #: Seconds after which a test that should not wait at all is taken for hung.
 HUNG = 60.0
@@ -75,3 +77,9 @@ def finish(request: Request | None) -> None:
     """Waits for the end of a request."""
     assert request is not None
     assert request.done.wait(HUNG)
+
+
+def make_controls(**chosen: Any) -> Controls:
+    """What an explorer starts with, but for what is chosen."""
+    traits = LandscapeExplorer.class_traits()
+    return Controls(**{f.name: traits[f.name].default() for f in fields(Controls)} | chosen)

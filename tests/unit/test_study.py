@@ -1,0 +1,237 @@
+"""The study behind an explorer: nothing is computed twice, whatever is left, changed and changed back."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from landscape_widget import Objective, evaluate_plane, hessian_eigenpairs, projected_curvatures, random_plane
+from landscape_widget.study import Controls, Findings, Study, snap
+
+from ..cases import case, quadratic
+from ..gates import make_controls, saddle
+
+
+class Counted(Objective):
+    """Counts losses, gradients and Hessian-vector products (each column of a block)."""
+
+    counts: dict[str, int]
+
+    @classmethod
+    def make(cls) -> Counted:
+        objective = cls.from_function(saddle, torch.ones(5, dtype=torch.float64))
+        assert isinstance(objective, cls)
+        objective.counts = dict.fromkeys(("loss", "gradient", "product"), 0)
+        return objective
+
+    def loss(self, theta: Tensor | None = None) -> Tensor:
+        self._count("loss")
+        return super().loss(theta)
+
+    def gradient(self, theta: Tensor | None = None) -> Tensor:
+        self._count("gradient")
+        return super().gradient(theta)
+
+    def hvp(self, v: Tensor, theta: Tensor | None = None) -> Tensor:
+        self._count("product", v[0].numel())
+        return super().hvp(v, theta)
+
+    def _count(self, what: str, times: int = 1) -> None:
+        if hasattr(self, "counts"):
+            self.counts[what] += times
+
+
+CONTROLS = make_controls(
+    axes=("hessian:max", "hessian:min"), seed=0, domain=(-1, 1, -1, 1), resolution=9, examples=1, samples=6
+)
+RANDOM = replace(CONTROLS, axes=("random", "random"))
+MIXED = replace(CONTROLS, axes=("random", "hessian:max"))
+
+
+def last(study: Study, controls: Controls) -> Findings:
+    return deque(study.steps(controls), maxlen=1).pop()
+
+
+def fresh(objective: Counted, study: Study, controls: Controls) -> dict[str, int]:
+    """What one more computation costs."""
+    before = dict(objective.counts)
+    last(study, controls)
+    return {what: n - before[what] for what, n in objective.counts.items()}
+
+
+NOTHING = {"loss": 0, "gradient": 0, "product": 0}
+
+
+@pytest.mark.parametrize("controls", [CONTROLS, RANDOM, MIXED], ids=lambda c: " × ".join(c.axes))
+def test_findings_are_what_the_functions_give(controls: Controls) -> None:
+    objective = case("dense tanh").objective()
+    controls = replace(controls, examples=objective.n_examples)
+    found = last(Study(objective), controls)
+    assert found.plane is not None
+    assert found.surface is not None
+    assert found.pairs is not None
+    assert found.projections is not None
+    assert found.centre_loss == objective.loss().item()
+    assert found.gradient_norm == pytest.approx(objective.gradient().norm().item(), rel=1e-12)
+    assert np.array_equal(found.pairs.values, hessian_eigenpairs(objective).values)
+    surface = deque(evaluate_plane(objective, found.plane, controls.domain, 9), maxlen=1).pop()
+    assert np.array_equal(found.surface.loss, surface.loss)
+    np.testing.assert_allclose(
+        found.projections.kappa_plus, projected_curvatures(objective, 6).kappa_plus, rtol=1e-12
+    )
+    assert found.meter.left() == (1.0, 0.0)
+
+
+def test_plane_curvature_of_the_hessian_plane_is_its_eigenvalues() -> None:
+    found = last(Study(Counted.make()), CONTROLS)
+    np.testing.assert_allclose(found.plane_curvature, (-3, 4), rtol=1e-5)
+
+
+@pytest.mark.parametrize("controls", [CONTROLS, RANDOM, MIXED], ids=lambda c: " × ".join(c.axes))
+@pytest.mark.parametrize("left_after", [1, 2, 3, 5, 8, 13])
+def test_a_run_that_was_left_is_resumed_without_repeating_work(controls: Controls, left_after: int) -> None:
+    whole = Counted.make()
+    last(Study(whole), controls)
+    objective = Counted.make()
+    study = Study(objective)
+    steps = study.steps(controls)
+    for _ in range(left_after):
+        if next(steps, None) is None:
+            break
+    steps.close()
+    last(study, controls)
+    assert objective.counts == whole.counts
+
+
+@pytest.mark.parametrize("controls", [CONTROLS, RANDOM, MIXED], ids=lambda c: " × ".join(c.axes))
+def test_the_same_again_costs_nothing(controls: Controls) -> None:
+    objective = Counted.make()
+    study = Study(objective)
+    first = last(study, controls)
+    assert fresh(objective, study, controls) == NOTHING
+    again = last(study, controls)
+    assert first.surface is not None
+    assert again.surface is not None
+    assert np.array_equal(again.surface.loss, first.surface.loss)
+
+
+@pytest.mark.parametrize(
+    ("controls", "change", "losses"),
+    [
+        (CONTROLS, {"resolution": 17}, 17**2 - 9**2),
+        (CONTROLS, {"domain": (-0.5, 0.5, -0.5, 0.5)}, 9**2 - 5**2),
+        (CONTROLS, {"domain": (-2.0, 2.0, -2.0, 2.0)}, 9**2 - 5**2),
+        (CONTROLS, {"seed": 5}, 0),
+        (RANDOM, {"seed": 5}, 9**2),
+    ],
+    ids=["refine", "zoom in", "zoom out", "seed of nothing", "seed"],
+)
+def test_a_change_costs_its_new_nodes(controls: Controls, change: dict[str, Any], losses: int) -> None:
+    objective = Counted.make()
+    study = Study(objective)
+    last(study, controls)
+    cost = fresh(objective, study, replace(controls, **change))
+    assert cost["loss"] == losses
+    # a plane of another seed has a slope and a curvature of its own: a gradient and two products
+    another = losses == 9**2
+    assert (cost["gradient"], cost["product"]) == ((1, 2) if another else (0, 0))
+    assert fresh(objective, study, controls) == NOTHING
+
+
+def test_more_projections_keep_the_eigenpairs() -> None:
+    objective = Counted.make()
+    study = Study(objective)
+    last(study, CONTROLS)
+    assert fresh(objective, study, replace(CONTROLS, samples=9)) == {**NOTHING, "product": 18}
+
+
+def test_inner_eigenvectors_and_back() -> None:
+    """A larger k is a new run, whose outer pairs serve the former axes as well."""
+    objective = Counted.make()
+    study = Study(objective)
+    last(study, CONTROLS)
+    inner = last(study, replace(CONTROLS, axes=("hessian:max:2", "hessian:min:2")))
+    assert inner.pairs is not None
+    np.testing.assert_allclose(inner.pairs.values, [4, 2, -1, -3], rtol=1e-5)
+    cost = fresh(objective, study, CONTROLS)
+    assert cost["product"] == 0
+
+
+def test_subsets_are_their_own_landscapes() -> None:
+    objective = case("dense tanh").objective()
+    study = Study(objective)
+    controls = replace(RANDOM, resolution=3, examples=13)
+    few, whole = last(study, replace(controls, examples=4)), last(study, controls)
+    assert few.centre_loss == objective.subset(4).loss().item()
+    assert few.surface is not None
+    assert whole.surface is not None
+    assert few.surface.loss[1, 1] == few.centre_loss
+    assert whole.surface.loss[1, 1] == objective.loss().item()
+    assert few.surface.provenance["n_examples"] == 4
+
+
+def test_results_only_get_better() -> None:
+    done, samples = 0, 0
+    for found in Study(Counted.make()).steps(CONTROLS):
+        if found.surface is not None:
+            assert found.surface.done.sum() >= done
+            done = found.surface.done.sum()
+        if found.projections is not None:
+            assert found.projections.samples >= samples
+            samples = found.projections.samples
+    assert (done, samples) == (81, 6)
+
+
+def test_the_picture_comes_before_the_eigenpairs_where_axes_are_random() -> None:
+    first = next(f for f in Study(Counted.make()).steps(RANDOM) if f.surface is not None)
+    assert first.pairs is None
+
+
+def domain_of(objective: Objective, axes: tuple[str, str], **change: Any) -> tuple[float, ...]:
+    controls = replace(CONTROLS, axes=axes, domain=None, examples=objective.n_examples, **change)
+    study = Study(objective)
+    surface = last(study, controls).surface
+    assert surface is not None
+    return tuple(float(v) for v in (*surface.alpha[[0, -1]], *surface.beta[[0, -1]]))
+
+
+def test_automatic_domain_along_eigenvectors() -> None:
+    """½|λ|w² = L(θ*) = 2 with |λ| = √(4·3): w = 1.07, the nearest step is 1."""
+    hessian = torch.diag(torch.tensor([4.0, 2.0, -1.0, -3.0], dtype=torch.float64))
+    objective = quadratic(hessian, constant=2.0)
+    assert domain_of(objective, ("hessian:max", "hessian:min")) == (-1, 1, -1, 1)
+
+
+def test_automatic_domain_along_eigenvectors_of_flat_valleys() -> None:
+    """It stops at a twentieth of ‖θ*‖ = √5."""
+    assert domain_of(Counted.make(), ("hessian:max", "hessian:min")) == (-0.1, 0.1, -0.1, 0.1)
+
+
+def test_automatic_domain_along_random_directions() -> None:
+    """A displacement by ‖θ*‖, to the next step of the scale."""
+    objective = Counted.make()
+    norms = random_plane(objective).norms
+    domain = domain_of(objective, ("random", "random"))
+    theta_norm = 5**0.5
+    assert domain[1] == -domain[0] == pytest.approx(snap(theta_norm / norms[0]))
+    assert domain[3] == -domain[2] == pytest.approx(snap(theta_norm / norms[1]))
+
+
+def test_automatic_domain_along_filter_normalised_directions() -> None:
+    domain = domain_of(case("dense tanh").objective(), ("random:filter", "random:filter"))
+    assert domain == (-1, 1, -1, 1)
+
+
+@pytest.mark.parametrize(
+    ("width", "snapped"), [(1, 1), (0.97, 1), (1.3, 1.5), (0.0123, 0.015), (7, 8), (9.5, 10), (440, 400)]
+)
+def test_half_widths_snap_to_a_scale_of_few_steps(width: float, snapped: float) -> None:
+    """7 lies nearer to 8 than to 6 by ratio."""
+    assert snap(width) == snapped
+    assert snap(width * 1000) == pytest.approx(snapped * 1000)

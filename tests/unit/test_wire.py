@@ -1,0 +1,117 @@
+"""What travels to the page: buffers that decode to the numpy results, and no number that JSON lacks."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from landscape_widget import Objective, wire
+from landscape_widget.study import Controls, Findings, Study
+
+from ..cases import case
+from ..gates import make_controls, saddle
+
+CONTROLS = make_controls(
+    axes=("hessian:max:2", "random"), seed=3, domain=(-1, 1, -2, 2), resolution=5, examples=13, samples=7
+)
+
+
+def findings(objective: Objective, controls: Controls = CONTROLS) -> Findings:
+    return deque(Study(objective).steps(controls), maxlen=1).pop()
+
+
+@pytest.fixture(scope="module")
+def found() -> Findings:
+    return findings(case("dense tanh").objective())
+
+
+def plain(payload: Any) -> Any:
+    """A payload without its buffers."""
+    return {k: v for k, v in payload.items() if not isinstance(v, bytes)}
+
+
+def test_surface_decodes_to_the_result(found: Findings) -> None:
+    payload = wire.surface(found, CONTROLS, 17, 2.5)
+    result = found.surface
+    assert result is not None
+    assert np.array_equal(np.frombuffer(payload["alpha"], "<f8"), result.alpha)
+    assert np.array_equal(np.frombuffer(payload["beta"], "<f8"), result.beta)
+    loss = np.frombuffer(payload["loss"], "<f4").reshape(5, 5)  # rows are β
+    assert np.array_equal(loss, result.loss.astype(np.float32))
+    assert np.array_equal(np.frombuffer(payload["done"], "u1").reshape(5, 5), result.done)
+    assert (payload["request"], payload["n_done"], payload["final"]) == (17, 25, True)
+    assert payload["axes"] == ["hessian:max:2", "random"]
+    assert (payload["seed"], payload["n_examples"], payload["theta_norm"]) == (3, 13, 2.5)
+    assert payload["norms"] == list(found.plane.norms)
+    assert payload["centre_loss"] == found.centre_loss
+    assert payload["minimum"] == dict(zip(("alpha", "beta", "loss"), result.minimum, strict=True))
+
+
+def test_eigenpairs_decode_to_the_result(found: Findings) -> None:
+    payload = wire.eigenpairs(found, 17, 2.5)
+    pairs = found.pairs
+    assert pairs is not None
+    assert payload["values"] == pairs.values.tolist()
+    assert payload["residuals"] == pairs.residuals.tolist()
+    assert payload["axes"] == ["hessian:max", "hessian:max:2", "hessian:min:2", "hessian:min"]
+    assert payload["final"]
+    assert payload["verdict"] == "not a critical point"  # an untrained network
+    assert payload["sentence"].startswith("Not a critical point")
+
+
+def test_the_verdict_waits_for_certified_pairs() -> None:
+    objective = case("dense tanh").objective()
+    estimates = next(f for f in Study(objective).steps(CONTROLS) if f.pairs is not None)
+    payload = wire.eigenpairs(estimates, 1, 2.5)
+    assert not payload["final"]
+    assert (payload["verdict"], payload["sentence"]) == ("undecided", "")
+
+
+def test_projections_decode_to_the_result(found: Findings) -> None:
+    payload = wire.projections(found, CONTROLS, 17)
+    result = found.projections
+    assert result is not None
+    for name in ("kappa_minus", "kappa_plus"):
+        decoded = np.frombuffer(payload[name], "<f4")
+        assert np.array_equal(decoded, getattr(result, name).astype(np.float32))
+    assert (payload["samples"], payload["total"], payload["final"]) == (7, 7, True)
+    assert payload["p_no_saddle"] == result.p_no_saddle
+    assert tuple(payload["plane"].values()) == found.plane_curvature
+
+
+def test_holes_travel_in_buffers_only() -> None:
+    """JSON has no NaN: the messages of Jupyter turn it into a string."""
+
+    def f(theta: torch.Tensor) -> torch.Tensor:
+        return torch.where(theta[0] > 1.5, torch.full_like(theta[0], torch.nan), saddle(theta))
+
+    objective = Objective.from_function(f, torch.ones(5, dtype=torch.float64))
+    chosen = replace(CONTROLS, axes=("random", "hessian:max"), domain=(-9, 9, -1, 1), examples=1)
+    found = findings(objective, chosen)
+    surface = wire.surface(found, chosen, 1, 1.0)
+    assert np.isnan(np.frombuffer(surface["loss"], "<f4")).any()
+    for payload in (surface, wire.eigenpairs(found, 1, 1.0), wire.projections(found, chosen, 1)):
+        json.dumps(plain(payload), allow_nan=False)
+
+
+def test_a_surface_of_holes_has_no_minimum(found: Findings) -> None:
+    result = found.surface
+    assert result is not None
+    empty = Findings(surface=replace(result, loss=result.loss * np.nan), plane=found.plane)
+    payload = wire.surface(empty, CONTROLS, 1, 1.0)
+    assert payload["minimum"] is None
+    assert payload["centre_loss"] is None
+
+
+@pytest.mark.parametrize(("n", "k_max"), [(1, 1), (2, 1), (7, 3), (100, wire.OFFERED_RANKS)])
+def test_axes_on_offer(n: int, k_max: int) -> None:
+    objective = Objective.from_function(lambda t: (t**2).sum(), torch.zeros(n, dtype=torch.float64))
+    info = wire.info(objective, 0.0)
+    assert (info["k_max"], info["n_parameters"], info["dtype"]) == (k_max, n, "float64")
+    json.dumps(info, allow_nan=False)
