@@ -1,4 +1,6 @@
 // A model without a kernel: it answers like one, with a synthetic saddle, coarse to fine.
+import { mockEigenpairs, mockProjections, mockSpectrum, mockTrace, plain } from "./mock-curvature.js";
+import { wire } from "./wire.js";
 
 /** @typedef {Record<string, any>} Traits */
 
@@ -60,14 +62,6 @@ export function createMockModel(initial) {
 
 /** @typedef {ReturnType<typeof createMockModel>} MockModel */
 
-/** A buffer as it arrives: a window at an odd offset of a larger one. @param {Float32Array | Float64Array | Uint8Array} array */
-export function wire(array) {
-  const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-  const message = new Uint8Array(bytes.length + 8);
-  message.set(bytes, 5);
-  return new DataView(message.buffer, 5, bytes.length);
-}
-
 /** @type {Traits} */
 export const defaults = {
   _runtime: "anywidget:runtime",
@@ -83,6 +77,9 @@ export const defaults = {
   _surface: null,
   _eigenpairs: null,
   _projections: null,
+  face: "projections",
+  _spectrum: null,
+  _trace: null,
 };
 
 /** @param {number} count @param {number} low @param {number} high */
@@ -129,35 +126,13 @@ export function mockSurface({ request, axes, seed, domain, resolution: n, exampl
   };
 }
 
-/** Normally distributed numbers, the same every time. @param {number} count @param {number} mean @param {number} spread */
-function normal(count, mean, spread) {
-  let state = 12345;
-  const uniform = () => (state = (state * 1103515245 + 12345) % 2147483648) / 2147483648;
-  return Float32Array.from({ length: count }, () => {
-    const radius = Math.sqrt(-2 * Math.log(1 - uniform()));
-    return mean + spread * radius * Math.cos(2 * Math.PI * uniform());
-  });
-}
-
-/** @param {number} request @param {number} samples @param {{kappa_minus: number, kappa_plus: number} | null} plane */
-export const mockProjections = (request, samples, plane) => ({
-  request, kappa_minus: wire(normal(samples, 0.35, 0.42)), kappa_plus: wire(normal(samples, 1.15, 0.5)),
-  samples, total: 2000, p_no_saddle: samples > 500 ? 0.293 : null, plane, final: samples === 2000,
-});
-
-/** @param {number} request */
-export const mockEigenpairs = (request) => ({
-  request, axes: ["hessian:max", "hessian:min"], values: [3.8214, -1.4973], residuals: [2.1e-4, 8.7e-5], converged: [true, true],
-  n_hvp: 42, gradient_norm: 0.0031, verdict: "saddle", final: true,
-  sentence: "Saddle: λmax 3.821, λmin −1.497, ‖∇L‖ 0.0031. A random plane hides it in 29.3 % of cases; this plane shows it.",
-});
-
 /**
  * Lets a mock model answer what the page sends, as the kernel would.
  * @param {MockModel} model
- * @param {{pace?: number, decades?: boolean, holes?: boolean}} [options]  milliseconds between two results, and what surface
+ * @param {{pace?: number, decades?: boolean, holes?: boolean, old?: boolean}} [options]  milliseconds between two
+ *   results, what surface, and whether the kernel is one that knows of one face only
  */
-export function attachKernel(model, { pace = 250, ...kind } = {}) {
+export function attachKernel(model, { pace = 250, old = false, ...kind } = {}) {
   let request = 0;
   /** @type {ReturnType<typeof setTimeout>[]} */
   let timers = [];
@@ -174,12 +149,22 @@ export function attachKernel(model, { pace = 250, ...kind } = {}) {
       status: "computing",
       progress: { request: current, stage, fraction, eta: ((1 - fraction) * pace * 6) / 1000, elapsed: (performance.now() - began) / 1000 },
     });
+    const projections = (/** @type {number} */ samples) => {
+      const full = mockProjections(current, samples, plane);
+      return { _projections: old ? plain(full) : full };
+    };
+    /** What only its own face asks for. @type {Record<string, (share: number) => Traits>} */
+    const faces = {
+      spectrum: (share) => ({ _spectrum: mockSpectrum(current, Math.round(10 * share), 10) }),
+      trace: (share) => ({ _trace: mockTrace(current, Math.round(200 * share), 200) }),
+    };
+    const face = (/** @type {number} */ share) => (old ? {} : (faces[model.get("face")]?.(share) ?? {}));
     const steps = [
       () => progress("computing Hessian eigenvectors", 0.1),
       () => ({ ...progress("evaluating the plane", 0.3), _eigenpairs: mockEigenpairs(current), _surface: mockSurface(asked, 10, kind) }),
-      () => ({ ...progress("projecting on random planes", 0.5), _projections: mockProjections(current, 300, plane) }),
-      () => ({ ...progress("evaluating the plane", 0.7), _surface: mockSurface(asked, 5, kind) }),
-      () => ({ ...progress("evaluating the plane", 1), _surface: mockSurface(asked, 1, kind), _projections: mockProjections(current, 2000, plane) }),
+      () => ({ ...progress("projecting on random planes", 0.5), ...projections(300), ...face(0.2) }),
+      () => ({ ...progress("evaluating the plane", 0.7), _surface: mockSurface(asked, 5, kind), ...face(0.5) }),
+      () => ({ ...progress("evaluating the plane", 1), _surface: mockSurface(asked, 1, kind), ...projections(2000), ...face(1) }),
       () => ({ status: "done", error: "" }),
     ];
     model.receive({ status: "computing", error: "", progress: {} });

@@ -16,8 +16,8 @@ const host = {
   },
 };
 
-const model = createMockModel(defaults);
-attachKernel(model, { pace: Number(query.get("pace") ?? 250), decades: query.has("decades"), holes: query.has("holes") });
+const model = createMockModel({ ...defaults, face: query.get("face") ?? defaults.face });
+attachKernel(model, { pace: Number(query.get("pace") ?? 250), decades: query.has("decades"), holes: query.has("holes"), old: query.has("old") });
 Object.assign(globalThis, { model });
 
 for (let i = 0; i < Number(query.get("views") ?? 1); i++) {

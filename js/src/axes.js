@@ -22,6 +22,18 @@ export function presetOf(axes) {
 const subscript = (n) => [...String(n)].map((digit) => String.fromCharCode(0x2080 + Number(digit))).join("");
 
 /**
+ * The name of an eigenvalue among all N of them in descending order: λ₁, λ₂ … λₙ₋₁, λₙ.
+ * @param {string} spec
+ */
+export function eigenName(spec) {
+  const [, end, rank] = spec.match(/^hessian:(max|min)(?::(\d+))?$/) ?? [];
+  const k = Number(rank ?? 1);
+  if (end === "max") return `λ${subscript(k)}`;
+  if (end === "min") return k === 1 ? "λₙ" : `λₙ₋${subscript(k - 1)}`;
+  return spec;
+}
+
+/**
  * Choices for an axis, in groups.
  * @param {number} kMax  eigenvectors offered at each end
  * @returns {{label: string, options: {value: string, label: string}[]}[]}
@@ -33,8 +45,8 @@ export function axisChoices(kMax) {
     {
       label: "Hessian eigenvectors",
       options: [
-        ...ranks.map((k) => ({ value: spec("max", k), label: `λ${subscript(k)}${k === 1 ? " largest" : ""}` })),
-        ...ranks.map((k) => ({ value: spec("min", k), label: k === 1 ? "λₙ smallest" : `λₙ₋${subscript(k - 1)}` })),
+        ...ranks.map((k) => ({ value: spec("max", k), label: `${eigenName(spec("max", k))}${k === 1 ? " largest" : ""}` })),
+        ...ranks.map((k) => ({ value: spec("min", k), label: `${eigenName(spec("min", k))}${k === 1 ? " smallest" : ""}` })),
       ],
     },
     {

@@ -22,31 +22,6 @@
  */
 
 /**
- * @typedef {object} EigenResult
- * @property {number} request
- * @property {string[]} axes
- * @property {number[]} values
- * @property {number[]} residuals
- * @property {boolean[]} converged
- * @property {number} gradientNorm
- * @property {string} verdict
- * @property {string} sentence
- * @property {boolean} final
- */
-
-/**
- * @typedef {object} ProjectionResult
- * @property {number} request
- * @property {Float32Array} kappaMinus
- * @property {Float32Array} kappaPlus
- * @property {number} samples
- * @property {number} total
- * @property {number | null} pNoSaddle
- * @property {{kappaMinus: number, kappaPlus: number} | null} plane
- * @property {boolean} final
- */
-
-/**
  * The numbers in a binary buffer. A buffer from the wire is a window into a larger message, often at an
  * offset that its element type cannot be aligned to; then it is copied.
  * @template {Float32Array | Float64Array | Uint8Array} T
@@ -104,34 +79,5 @@ export function decodeSurface(raw) {
     minimum: raw.minimum ?? null,
     domain: [alpha[0], alpha[alpha.length - 1], beta[0], beta[beta.length - 1]],
     range: finiteRange(loss),
-  };
-}
-
-/** @param {any} raw @returns {EigenResult} */
-export function decodeEigenpairs(raw) {
-  return {
-    request: raw.request,
-    axes: raw.axes,
-    values: raw.values,
-    residuals: raw.residuals,
-    converged: raw.converged,
-    gradientNorm: raw.gradient_norm,
-    verdict: raw.verdict,
-    sentence: raw.sentence,
-    final: raw.final,
-  };
-}
-
-/** @param {any} raw @returns {ProjectionResult} */
-export function decodeProjections(raw) {
-  return {
-    request: raw.request,
-    kappaMinus: decodeArray(raw.kappa_minus, Float32Array),
-    kappaPlus: decodeArray(raw.kappa_plus, Float32Array),
-    samples: raw.samples,
-    total: raw.total,
-    pNoSaddle: raw.p_no_saddle ?? null,
-    plane: raw.plane ? { kappaMinus: raw.plane.kappa_minus, kappaPlus: raw.plane.kappa_plus } : null,
-    final: raw.final,
   };
 }

@@ -56,6 +56,36 @@ export function formatPercent(share) {
   return `${(share * 100).toFixed(1)} %`;
 }
 
+/** Decimals that a standard error leaves meaning to: its first digit, or two where that is a 1. @param {number} stderr */
+function meaningful(stderr) {
+  const [mantissa, power] = stderr.toExponential(1).split("e");
+  return (mantissa.startsWith("1") ? 1 : 0) - Number(power);
+}
+
+/**
+ * An estimate as far as its standard error lets it be known: 601 ± 4, (6.01 ± 0.04) × 10⁷.
+ * @param {{value: number, stderr: number | null}} estimate
+ */
+export function formatEstimate({ value, stderr }) {
+  if (!Number.isFinite(value) || !stderr || !Number.isFinite(stderr)) return formatNumber(value);
+  const size = Math.max(Math.abs(value), stderr);
+  const exponent = Math.floor(Math.log10(size));
+  const power = exponent < -3 || exponent >= 6 ? exponent : 0;
+  const decimals = Math.min(20, Math.max(0, meaningful(stderr) + power));
+  const [centre, error] = [value, stderr].map((number) => (number / 10 ** power).toFixed(decimals));
+  const text = withMinus(`${centre} ± ${error}`);
+  return power ? `(${text}) × 10${superscript(power)}` : text;
+}
+
+/**
+ * A share with its standard error in per cent. An error below the last digit shown is left out.
+ * @param {{value: number, stderr: number | null}} estimate
+ */
+export function formatShare({ value, stderr }) {
+  if (!stderr || stderr < 0.0005) return formatPercent(value);
+  return `${formatEstimate({ value: 100 * value, stderr: 100 * stderr })} %`;
+}
+
 /**
  * Seconds as a person says them.
  * @param {number} seconds

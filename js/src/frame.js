@@ -8,7 +8,7 @@
  * @property {boolean} log
  * @property {import("./link.js").Point | null} point  where the crosshair is
  * @property {import("./values.js").Domain} extent  the part of the plane to show
- * @property {{surface: string, heatmap: string, curvature: string}} words  in place of pictures that are not there yet
+ * @property {{surface: string, heatmap: string, curvature: Record<import("./state.js").Face, string>}} words  in place of pictures that are not there yet
  */
 
 /**
@@ -19,15 +19,21 @@
  * @returns {Frame["words"]}
  */
 export function waitingWords({ status, progress }, loaded, fault) {
-  const all = (/** @type {string} */ text) => ({ surface: text, heatmap: text, curvature: text });
+  const faces = (/** @type {string} */ text) => ({ projections: text, spectrum: text, trace: text });
+  const all = (/** @type {string} */ text) => ({ surface: text, heatmap: text, curvature: faces(text) });
   if (fault) return all("No plots: the plotting library is missing.");
+  const missing = status === "computing" ? "Being computed …" : "Not computed yet.";
   if (status === "failed" || status === "cancelled") return all("No picture yet.");
   if (!loaded) return all("Loading the plotting library …");
   const stage = progress?.stage ? `${progress.stage[0].toUpperCase()}${progress.stage.slice(1)} …` : "Waiting for the kernel …";
   return {
     surface: stage,
     heatmap: "A coarse picture first, then every node.",
-    curvature: "The curvature that random planes show.",
+    curvature: {
+      projections: `The curvature that random planes show. ${missing}`,
+      spectrum: `How the Hessian's eigenvalues are spread. ${missing}`,
+      trace: `Running estimates of the Hessian's trace. ${missing}`,
+    },
   };
 }
 

@@ -133,6 +133,7 @@ export function createHeatmap(el, link) {
   /** @type {SurfaceResult | null} */
   let shown = null;
   const isNew = createMemory();
+  const isMoved = createMemory();
 
   /** @param {any} event */
   function hover(event) {
@@ -172,8 +173,11 @@ export function createHeatmap(el, link) {
         buttons: ["resetScale2d", "toImage"],
         on: { plotly_hover: hover, plotly_unhover: leave },
       });
-      if (!isNew(surface, frame.palette, frame.log, frame.extent.join(), frame.point)) return;
-      plot.draw(figure(frame, surface, panel.body), () => panel.drawn(surface));
+      const anew = isNew(surface, frame.palette, frame.log, frame.extent.join());
+      const moved = isMoved(frame.point);
+      const make = () => figure(frame, surface, panel.body);
+      if (anew) plot.draw(make(), () => panel.drawn(surface));
+      else if (moved) plot.follow(make);
     },
     destroy() {
       plot?.destroy();

@@ -33,7 +33,7 @@ function render({ model, el, host, signal }) {
   const controls = createControls(body, state);
   const progress = createProgress(/** @type {HTMLElement} */ (body.querySelector(".lw-controls")), state);
   body.append(error, views, foot);
-  const plots = [createSurface(views, link), createHeatmap(views, link), createCurvature(views)];
+  const plots = [createSurface(views, link), createHeatmap(views, link), createCurvature(views, state)];
   const verdict = createVerdict(foot);
 
   /** @type {Plotly | null} */

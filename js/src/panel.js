@@ -28,6 +28,7 @@ export function createPanel(name, title) {
     /** Shows words in place of a plot, or none. @param {string | null} text */
     wait(text) {
       skeleton.hidden = text === null;
+      body.dataset.waiting = String(text !== null);
       if (text !== null) setText(words, text);
     },
     /**
@@ -37,6 +38,11 @@ export function createPanel(name, title) {
     drawn(result) {
       element.dataset.request = String(result.request);
       element.dataset.final = String(result.final);
+    },
+    /** Tells that no result is on the page, or that of something else. */
+    undrawn() {
+      delete element.dataset.request;
+      delete element.dataset.final;
     },
     /** @param {boolean} provisional */
     setProvisional(provisional) {

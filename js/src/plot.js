@@ -1,4 +1,5 @@
 // The one place that drives plotly: a plot is made once and then only told its newest figure.
+import { createPace } from "./pace.js";
 
 /** @typedef {{data: any[], layout: Record<string, any>}} Figure */
 /** @typedef {HTMLElement & {on(event: string, listener: (event: any) => void): void}} PlotElement */
@@ -70,6 +71,7 @@ export function createPlot(el, Plotly, { buttons, on = {}, onContextLost, onResi
   /** @type {{figure: Figure, drawn: (() => void) | undefined} | null} */
   let waiting = null;
   let busy = false;
+  const pace = createPace();
   let drawnOnce = false;
   let destroyed = false;
 
@@ -81,19 +83,25 @@ export function createPlot(el, Plotly, { buttons, on = {}, onContextLost, onResi
     while (waiting && !destroyed) {
       const { figure, drawn } = waiting;
       waiting = null;
+      const [began, size] = [performance.now(), sizeNow()];
       try {
         await Plotly.react(plot, figure.data, figure.layout, config);
+        pace.took(performance.now() - began);
         if (!drawnOnce) {
           drawnOnce = true;
           for (const [event, listener] of Object.entries(on)) plot.on(event, listener);
         }
         if (!destroyed) drawn?.();
+        // A place that changed meanwhile told so in vain.
+        if (size !== sizeNow()) resize();
       } catch (error) {
         if (!destroyed) console.error("landscape-widget: a plot could not be drawn", error);
       }
     }
     busy = false;
   }
+
+  const sizeNow = () => `${plot.offsetWidth} × ${plot.offsetHeight}`;
 
   let frame = 0;
   function resize() {
@@ -111,6 +119,9 @@ export function createPlot(el, Plotly, { buttons, on = {}, onContextLost, onResi
   // A notebook that takes cells out of the page blanks their canvases without changing their size.
   const sights = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && resize());
   sights.observe(el);
+  // Nor does a page in the background hear of sizes until it is in front again.
+  const surfaced = () => document.visibilityState === "visible" && resize();
+  document.addEventListener("visibilitychange", surfaced);
 
   /** @param {Event} event */
   function lost(event) {
@@ -121,18 +132,31 @@ export function createPlot(el, Plotly, { buttons, on = {}, onContextLost, onResi
   }
   plot.addEventListener("webglcontextlost", lost, true);
 
+  /**
+   * @param {Figure} figure
+   * @param {() => void} [drawn]  called once this figure is on the page
+   */
+  function draw(figure, drawn) {
+    pace.cancel();
+    waiting = { figure, drawn };
+    if (!busy) void work();
+  }
+
   return {
+    draw,
     /**
-     * @param {Figure} figure
-     * @param {() => void} [drawn]  called once this figure is on the page
+     * Draws what follows the pointer: once a frame at most, or where that is too slow, once the pointer rests.
+     * @param {() => Figure} make
      */
-    draw(figure, drawn) {
-      waiting = { figure, drawn };
-      if (!busy) void work();
+    follow(make) {
+      // Another draw of a result that still waits must not lose its call back.
+      pace.ask(() => draw(make(), waiting?.drawn));
     },
     destroy() {
       destroyed = true;
+      pace.cancel();
       cancelAnimationFrame(frame);
+      document.removeEventListener("visibilitychange", surfaced);
       sizes.disconnect();
       sights.disconnect();
       plot.removeEventListener("webglcontextlost", lost, true);

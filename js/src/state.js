@@ -1,8 +1,11 @@
 // The explorer's traits as one typed snapshot. No other file knows a trait's name.
-import { decodeEigenpairs, decodeProjections, decodeSurface } from "./decode.js";
+import { decodeEigenpairs, decodeProjections, decodeSpectrum, decodeTrace } from "./decode-curvature.js";
+import { decodeSurface } from "./decode.js";
 import { sameDomain } from "./values.js";
 
 /** @typedef {import("./values.js").Domain} Domain */
+
+/** @typedef {"projections" | "spectrum" | "trace"} Face  of the curvature panel */
 
 /**
  * What a person may change.
@@ -35,13 +38,16 @@ import { sameDomain } from "./values.js";
 
 /**
  * @typedef {Controls & {
+ *   face: Face,
  *   status: "idle" | "computing" | "done" | "cancelled" | "failed",
  *   error: string,
  *   progress: Progress | null,
  *   info: Info,
  *   surface: import("./decode.js").SurfaceResult | null,
- *   eigenpairs: import("./decode.js").EigenResult | null,
- *   projections: import("./decode.js").ProjectionResult | null,
+ *   eigenpairs: import("./decode-curvature.js").EigenResult | null,
+ *   projections: import("./decode-curvature.js").ProjectionResult | null,
+ *   spectrum: import("./decode-curvature.js").SpectrumResult | null,
+ *   trace: import("./decode-curvature.js").TraceResult | null,
  *   provisional: boolean,
  * }} Snapshot
  *   `provisional`: the controls ask for something else than the surface shows.
@@ -51,6 +57,11 @@ import { sameDomain } from "./values.js";
 
 const CONTROLS = /** @type {const} */ (["axes", "seed", "domain", "resolution", "examples"]);
 const RUNTIME = "_runtime";
+
+/** @type {readonly Face[]} */
+export const FACES = ["projections", "spectrum", "trace"];
+/** The other traits: they say nothing of what plane is asked for. */
+const OTHERS = ["face", "status", "error", "progress", "_info", "_surface", "_eigenpairs", "_projections", "_spectrum", "_trace"];
 
 /** @type {Info} */
 const UNKNOWN = { n_parameters: 0, n_examples: 1, theta_norm: 0, max_resolution: 501, k_max: 1, differentiable: true };
@@ -109,6 +120,8 @@ export function createState(model) {
   const surface = createResult(decodeSurface);
   const eigenpairs = createResult(decodeEigenpairs);
   const projections = createResult(decodeProjections);
+  const spectrum = createResult(decodeSpectrum);
+  const trace = createResult(decodeTrace);
   /** Results up to this request answer what the controls said before. @type {number | null} */
   let outdated = null;
   let scheduled = false;
@@ -125,6 +138,7 @@ export function createState(model) {
     if (outdated !== null && shown && (shown.request > outdated || answers(shown, values))) outdated = null;
     return {
       ...values,
+      face: FACES.find((face) => face === model.get("face")) ?? FACES[0],
       status,
       error: model.get("error") ?? "",
       progress: model.get("progress")?.stage === undefined ? null : model.get("progress"),
@@ -132,6 +146,8 @@ export function createState(model) {
       surface: shown,
       eigenpairs: eigenpairs(model.get("_eigenpairs")),
       projections: projections(model.get("_projections")),
+      spectrum: spectrum(model.get("_spectrum")),
+      trace: trace(model.get("_trace")),
       provisional: outdated !== null && shown !== null,
     };
   }
@@ -164,9 +180,7 @@ export function createState(model) {
 
   const events = [
     ...CONTROLS.map((name) => /** @type {const} */ ([`change:${name}`, controlChanged])),
-    ...["status", "error", "progress", "_info", "_surface", "_eigenpairs", "_projections"].map(
-      (name) => /** @type {const} */ ([`change:${name}`, changed]),
-    ),
+    ...OTHERS.map((name) => /** @type {const} */ ([`change:${name}`, changed])),
   ];
   for (const [event, listener] of events) model.on(event, listener);
 
@@ -184,7 +198,7 @@ export function createState(model) {
     },
     /**
      * Writes controls, all in one message to the kernel.
-     * @param {Partial<Controls>} values
+     * @param {Partial<Controls & {face: Face}>} values
      */
     set(values) {
       for (const [name, value] of Object.entries(values)) model.set(name, value);

@@ -41,6 +41,7 @@ export function createSurface(el, link) {
   /** @type {object | null} */
   let camera = null;
   const isNew = createMemory();
+  const isMoved = createMemory();
 
   /** @param {any} event */
   function hover(event) {
@@ -92,9 +93,11 @@ export function createSurface(el, link) {
     if (!plot && !flat && !hasWebGL()) return setFlat(true);
     plot ??= makePlot(frame.plotly);
     const narrow = isNarrow(panel.body);
-    if (!isNew(plot, surface, frame.palette, frame.log, frame.extent.join(), fromElsewhere(frame.point), narrow)) return;
-    const figure = flat ? figure2d(frame, surface, panel.body) : figure3d(frame, surface, panel.body, camera);
-    plot.draw(figure, () => panel.drawn(surface));
+    const anew = isNew(plot, surface, frame.palette, frame.log, frame.extent.join(), narrow);
+    const moved = isMoved(fromElsewhere(frame.point));
+    const make = (/** @type {Frame} */ now) => (flat ? figure2d(now, surface, panel.body) : figure3d(now, surface, panel.body, camera));
+    if (anew) plot.draw(make(frame), () => panel.drawn(surface));
+    else if (moved && !flat) plot.follow(() => make(last ?? frame));
   }
 
   return {

@@ -9,6 +9,8 @@
  * @property {string} background
  * @property {string} kappaMinus
  * @property {string} kappaPlus
+ * @property {string} first  of two methods
+ * @property {string} second
  */
 
 /** @param {Element | null} element @returns {"light" | "dark" | null} */
@@ -62,6 +64,8 @@ function readPalette(root, theme) {
     background: colour("--lw-background", dark ? "#111111" : "#ffffff"),
     kappaMinus: colour("--lw-kappa-minus", dark ? "#6cb4ee" : "#1f6fb2"),
     kappaPlus: colour("--lw-kappa-plus", dark ? "#f2a65a" : "#c8620a"),
+    first: colour("--lw-first", dark ? "#4dc3b2" : "#00796b"),
+    second: colour("--lw-second", dark ? "#c793e8" : "#8430ad"),
   };
 }
 

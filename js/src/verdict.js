@@ -3,7 +3,7 @@ import { h, setText } from "./dom.js";
 import { formatCount, formatNumber } from "./format.js";
 
 /** @typedef {import("./state.js").Snapshot} Snapshot */
-/** @typedef {import("./decode.js").EigenResult} EigenResult */
+/** @typedef {import("./decode-curvature.js").EigenResult} EigenResult */
 
 /** Cross-sections as signs: what the loss does along the two extreme directions. @type {Record<string, string>} */
 const SIGNS = {

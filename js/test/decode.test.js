@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { mockProjections, mockSurface, wire } from "../dev/mock.js";
-import { decodeArray, decodeProjections, decodeSurface } from "../src/decode.js";
+import { mockSurface } from "../dev/mock.js";
+import { wire } from "../dev/wire.js";
+import { decodeArray, decodeSurface } from "../src/decode.js";
 
 const request = { request: 3, axes: ["random", "random"], seed: 7, domain: null, resolution: 11, examples: 64 };
 
@@ -45,13 +46,4 @@ test("the range leaves holes out, and is NaN where there are only holes", () => 
 test("a surface whose losses do not fill its grid is refused with both sizes", () => {
   const raw = { ...mockSurface(request, 1), loss: wire(new Float32Array(120)) };
   assert.throws(() => decodeSurface(raw), /expected 11 × 11 values in loss, got 120/);
-});
-
-test("projections keep null where nothing is known", () => {
-  const few = decodeProjections(mockProjections(1, 300, null));
-  assert.equal(few.pNoSaddle, null);
-  assert.equal(few.plane, null);
-  assert.equal(few.kappaMinus.length, 300);
-  const many = decodeProjections(mockProjections(1, 2000, { kappa_minus: -1, kappa_plus: 2 }));
-  assert.deepEqual([many.pNoSaddle, many.plane, many.final], [0.293, { kappaMinus: -1, kappaPlus: 2 }, true]);
 });

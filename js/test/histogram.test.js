@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { axisRange } from "../src/curvature.js";
-import { histogram, quantile } from "../src/histogram.js";
+import { axisRange } from "../src/face-projections.js";
+import { binOf, gaussianCurve, histogram, quantile, typicalOf } from "../src/histogram.js";
 import { contourLevels, offersLog } from "../src/scale.js";
 
 const sum = (/** @type {number[]} */ values) => values.reduce((a, b) => a + b, 0);
@@ -40,6 +40,40 @@ test("equal, few and missing values still give bins", () => {
   const one = histogram([Float32Array.of(0), Float32Array.of(NaN)]);
   assert.deepEqual(one && one.counts.map(sum), [1, 0]);
   assert.equal(histogram([new Float32Array(0), Float32Array.of(NaN)]), null);
+});
+
+test("the last bin holds its upper edge, and what lies outside is in none", () => {
+  const edges = [0, 1, 2, 3];
+  assert.deepEqual([0, 0.99, 1, 2.5, 3].map((value) => binOf(edges, value)), [0, 0, 1, 2, 2]);
+  assert.deepEqual([-0.01, 3.01, NaN, Infinity].map((value) => binOf(edges, value)), [-1, -1, -1, -1]);
+});
+
+test("a bar stands for its member nearest to the bar's centre, and an empty one for none", () => {
+  const edges = [0, 1, 2, 3];
+  const values = Float32Array.of(0.9, 1.95, 1.4, 1.05, NaN, 0.4, -7);
+  assert.deepEqual([0, 1, 2].map((bin) => typicalOf(edges, bin, values)), [5, 2, -1]);
+});
+
+test("a typical member is in its bar, for each bar that counts any", () => {
+  const samples = [ramp(500), ramp(77).map((value) => value ** 2 + 0.3)];
+  const bins = histogram(samples);
+  assert.ok(bins);
+  samples.forEach((sample, k) =>
+    bins.counts[k].forEach((count, bin) => {
+      const found = typicalOf(bins.edges, bin, sample);
+      assert.equal(found >= 0, count > 0);
+      if (count) assert.equal(binOf(bins.edges, sample[found]), bin);
+    }),
+  );
+});
+
+test("a Gaussian has the area of its samples' bars", () => {
+  const edges = Float64Array.from({ length: 41 }, (_, k) => -10 + k / 2);
+  const { x, y } = gaussianCurve({ mean: 0.5, std: 1.5 }, edges, 2000, 401);
+  const area = y.reduce((sum, value) => sum + value, 0) * (x[1] - x[0]);
+  // Samples times bin width; the trapezoidal rule is exact here to far more digits.
+  assert.ok(Math.abs(area - 2000 * 0.5) < 1e-6, String(area));
+  assert.equal(y.indexOf(Math.max(...y)), x.findIndex((value) => value >= 0.5 - 1e-9));
 });
 
 test("the axis makes room for a mark nearby, and leaves a far one outside", () => {

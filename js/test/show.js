@@ -10,6 +10,12 @@ export async function settled() {
   for (let i = 0; i < 20; i++) await Promise.resolve();
 }
 
+/** Past the next animation frame, and what it set in motion. */
+export async function nextFrame() {
+  await new Promise((resolve) => requestAnimationFrame(resolve));
+  await settled();
+}
+
 /**
  * @param {object} [traits]
  * @param {{views?: number, host?: any, webgl?: boolean}} [options]

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createMockModel, defaults, mockSurface, wire } from "../dev/mock.js";
+import { mockProjections, mockSpectrum, mockTrace } from "../dev/mock-curvature.js";
+import { createMockModel, defaults, mockSurface } from "../dev/mock.js";
+import { wire } from "../dev/wire.js";
 import { createState, isStale } from "../src/state.js";
 
 const controls = { axes: defaults.axes, seed: 0, domain: null, resolution: 11, examples: 1797 };
@@ -104,11 +106,37 @@ test("controls are written in one message", () => {
   assert.deepEqual(model.saves[0], { axes: ["random", "random"] });
 });
 
+test("another face is no other plane", async () => {
+  const { model, state } = setUp({ _surface: surfaceOf(1) });
+  state.set({ face: "spectrum" });
+  await settled();
+  assert.deepEqual([state.snapshot.face, state.snapshot.provisional], ["spectrum", false]);
+  assert.deepEqual(model.saves, [{ face: "spectrum" }]);
+});
+
+test("a kernel that knows of no faces, or of others, shows projections", () => {
+  for (const face of [undefined, null, "density"]) {
+    const { state } = setUp({ face, _spectrum: undefined, _trace: undefined });
+    assert.deepEqual([state.snapshot.face, state.snapshot.spectrum, state.snapshot.trace], ["projections", null, null]);
+  }
+});
+
+test("spectrum and trace are decoded, and leave with what they belonged to", async () => {
+  const { model, state } = setUp({ _projections: mockProjections(1, 300, null) });
+  model.receive({ _spectrum: mockSpectrum(1, 4, 10), _trace: mockTrace(1, 20, 200) });
+  await settled();
+  assert.equal(state.snapshot.spectrum?.x.length, 512);
+  assert.equal(state.snapshot.trace?.methods[1].value.length, 20);
+  model.receive({ _spectrum: null });
+  await settled();
+  assert.equal(state.snapshot.spectrum, null);
+});
+
 test("a destroyed state listens no longer", async () => {
   const { model, state, heard } = setUp();
   state.destroy();
   model.receive({ status: "done" });
   await settled();
   assert.equal(heard.length, 0);
-  for (const name of ["status", "_surface", "axes", "progress"]) assert.equal(model.count(`change:${name}`), 0);
+  for (const name of ["status", "_surface", "axes", "progress", "face", "_spectrum"]) assert.equal(model.count(`change:${name}`), 0);
 });

@@ -1,13 +1,14 @@
 // What the views draw, and how they stay linked, with a stand-in for the plotting library.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { mockEigenpairs, mockProjections, mockSurface } from "../dev/mock.js";
-import { controls, settled, show } from "./show.js";
+import { mockEigenpairs, mockProjections, plain } from "../dev/mock-curvature.js";
+import { mockSurface } from "../dev/mock.js";
+import { controls, nextFrame, settled, show } from "./show.js";
 
 test("each view is drawn with the kernel's values and tells which result it shows", async () => {
   const { model, find, plotly } = await show();
   const surface = mockSurface({ ...controls, request: 7 }, 1, { holes: true });
-  model.receive({ _surface: surface, _projections: mockProjections(7, 2000, { kappa_minus: -1, kappa_plus: 2 }), _eigenpairs: mockEigenpairs(7) });
+  model.receive({ _surface: surface, _projections: plain(mockProjections(7, 2000, { kappa_minus: -1, kappa_plus: 2 })), _eigenpairs: mockEigenpairs(7) });
   await settled();
   for (const name of ["surface", "heatmap", "curvature"]) {
     assert.deepEqual([find(name).dataset.request, find(name).dataset.final], ["7", "true"], name);
@@ -27,9 +28,12 @@ test("hovering the heatmap reads the values out, and leaving gives the lowest po
   await settled();
   const plot = find("heatmap").querySelector(".js-plotly-plot");
   const events = /** @type {any} */ (plotly.events.get(plot));
-  events.plotly_hover({ points: [{ x: 0.2, y: -0.6 }] });
-  await settled();
+  const before = plotly.drawn.get(plot)?.length ?? 0;
+  for (const x of [0, 0.2, 0.4, 0.2]) events.plotly_hover({ points: [{ x, y: -0.6 }] });
   assert.match(find("readout").textContent, /^α = 0\.200\s+β = −0\.600\s+loss = \d/);
+  await nextFrame();
+  // However often the pointer moved: one redraw for one frame.
+  assert.equal(plotly.drawn.get(plot)?.length, before + 1);
   assert.equal(plotly.drawn.get(plot)?.at(-1)?.layout.shapes.length, 4);
   events.plotly_unhover({});
   await settled();

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mockSurface } from "../dev/mock.js";
-import { describe } from "../src/curvature.js";
 import { decodeSurface } from "../src/decode.js";
-import { formatCount, formatDuration, formatNumber, formatPercent, formatShort } from "../src/format.js";
+import { describe } from "../src/face-projections.js";
+import { formatCount, formatDuration, formatEstimate, formatNumber, formatPercent, formatShare, formatShort } from "../src/format.js";
 import { progressText } from "../src/progress.js";
 import { captionText, describeResiduals } from "../src/verdict.js";
 
@@ -34,6 +34,23 @@ test("counts are grouped", () => {
 
 test("a share is rounded to certainty only if it was certain", () => {
   assert.deepEqual([0, 0.0001, 0.293, 0.9973, 0.99999, 1].map(formatPercent), ["0 %", "< 0.1 %", "29.3 %", "99.7 %", "> 99.9 %", "100 %"]);
+});
+
+test("an estimate has the digits that its error leaves it", () => {
+  const text = (/** @type {number} */ value, /** @type {number | null} */ stderr) => formatEstimate({ value, stderr });
+  assert.equal(text(601.34, 4.2), "601 ± 4");
+  assert.equal(text(601.34, 12.7), "601 ± 13");
+  assert.equal(text(0.35021, 0.0094), "0.350 ± 0.009");
+  assert.equal(text(-0.35021, 0.0138), "−0.350 ± 0.014");
+  assert.equal(text(6.0134e7, 4.2e5), "(6.01 ± 0.04) × 10⁷");
+  assert.equal(text(2.5e-6, 4e-6), "(3 ± 4) × 10⁻⁶");
+  assert.deepEqual([text(12.3456, null), text(12.3456, 0), text(12.3456, NaN)], ["12.35", "12.35", "12.35"]);
+});
+
+test("a share has its error where that shows", () => {
+  assert.equal(formatShare({ value: 0.293, stderr: 0.0052 }), "29.3 ± 0.5 %");
+  assert.equal(formatShare({ value: 0.2931, stderr: 0.0001 }), "29.3 %");
+  assert.equal(formatShare({ value: 1, stderr: null }), "100 %");
 });
 
 test("durations read as a person says them", () => {
@@ -67,8 +84,11 @@ test("eigenvalues come with their residuals, and say if they did not converge", 
 });
 
 test("the curvature's words wait for the last sample", () => {
-  const projections = /** @type {any} */ ({ samples: 300, total: 2000, pNoSaddle: 0.1, final: false });
+  const projections = /** @type {any} */ ({ samples: 300, total: 2000, pNoSaddle: 0.1, blindness: null, final: false });
   assert.equal(describe(projections), "300 of 2,000 random planes so far");
   assert.equal(describe({ ...projections, samples: 2000, final: true, pNoSaddle: 0.293 }), "A random plane hides the saddle in 29.3 %");
   assert.equal(describe({ ...projections, samples: 2000, final: true, pNoSaddle: null }), "");
+  const known = { ...projections, final: true, blindness: {} };
+  assert.equal(describe(known), "A random plane hides the saddle in");
+  assert.equal(describe(known, false), "A random plane shows no saddle in");
 });

@@ -1,0 +1,12 @@
+// One line of a legend.
+import { h } from "./dom.js";
+
+/**
+ * A swatch in a colour of the style sheet, with words after it.
+ * @param {string} colour  "kappa-minus", "kappa-plus", "first" or "second"
+ */
+export function createKey(colour) {
+  const words = h("span");
+  const element = h("span", { class: "lw-key" }, h("i", { class: `lw-swatch lw-${colour}`, "aria-hidden": "true" }), words);
+  return { element, words };
+}

@@ -1,0 +1,117 @@
+// The three faces of the curvature panel, with a stand-in for the plotting library.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { mockEigenpairs, mockProjections, mockSpectrum, mockTrace, plain } from "../dev/mock-curvature.js";
+import { settled, show } from "./show.js";
+
+/** @param {Awaited<ReturnType<typeof show>>} page */
+function curvature({ find, plotly }) {
+  const plot = () => find("curvature").querySelector(".js-plotly-plot");
+  return {
+    panel: find("curvature"),
+    drawn: () => /** @type {any} */ (plotly.drawn.get(plot())?.at(-1)),
+    events: () => /** @type {any} */ (plotly.events.get(plot())),
+  };
+}
+
+const results = {
+  _projections: mockProjections(1, 2000, null),
+  _eigenpairs: mockEigenpairs(1),
+  _spectrum: mockSpectrum(1, 10, 10),
+  _trace: mockTrace(1, 200, 200),
+};
+
+test("choosing a face writes it alone and shows its result in the same plot", async () => {
+  const page = await show(results);
+  const { panel, drawn } = curvature(page);
+  assert.deepEqual([panel.dataset.face, panel.dataset.final, drawn().data[0].type], ["projections", "true", "bar"]);
+  page.find("face-spectrum").click();
+  await settled();
+  assert.deepEqual(page.model.saves, [{ face: "spectrum" }]);
+  assert.deepEqual([panel.dataset.face, panel.dataset.request, drawn().layout.yaxis.type], ["spectrum", "1", "log"]);
+  page.model.receive({ face: "trace" });
+  await settled();
+  assert.deepEqual([page.find("face-trace").checked, panel.dataset.face, drawn().layout.xaxis.title.text], [true, "trace", "random vectors"]);
+  assert.equal(panel.querySelectorAll(".js-plotly-plot").length, 1);
+});
+
+test("a face without a result says so calmly, and claims none", async () => {
+  const page = await show({ ...results, status: "done", _spectrum: undefined });
+  const { panel } = curvature(page);
+  page.find("face-spectrum").click();
+  await settled();
+  assert.match(panel.querySelector(".lw-skeleton-words").textContent, /Not computed yet/);
+  assert.deepEqual([panel.querySelector(".lw-skeleton").hidden, panel.dataset.final], [false, undefined]);
+  page.model.receive({ _spectrum: mockSpectrum(1, 3, 10) });
+  await settled();
+  assert.deepEqual([panel.querySelector(".lw-skeleton").hidden, panel.dataset.final], [true, "false"]);
+});
+
+test("two views show the same face, each with radio buttons of its own", async () => {
+  const { views } = await show(results, { views: 2 });
+  views[0].find("face-trace").click();
+  await settled();
+  assert.ok(views.every(({ find }) => find("face-trace").checked && find("curvature").dataset.face === "trace"));
+});
+
+test("a clicked bar shows the random plane nearest to its centre", async () => {
+  const page = await show(results);
+  const { drawn, events, panel } = curvature(page);
+  const kappa = new Float32Array(results._projections.kappa_plus.buffer.slice(5, 5 + 8000));
+  const { x, y } = drawn().data[1];
+  const bin = y.indexOf(Math.max(...y));
+  const nearest = kappa.reduce((best, value, i) => (Math.abs(value - x[bin]) < Math.abs(kappa[best] - x[bin]) ? i : best), 0);
+  const event = { points: [{ curveNumber: 1, pointNumber: bin }], event: {} };
+  events().plotly_hover(event);
+  assert.equal(panel.querySelector("[data-clickable]").dataset.clickable, "true");
+  events().plotly_click(event);
+  await settled();
+  assert.deepEqual(page.model.saves, [{ axes: ["random", "random"], seed: 5000 + nearest }]);
+});
+
+test("a bar of which no plane is known is not for clicking", async () => {
+  const page = await show({ _projections: plain(mockProjections(1, 2000, null)) });
+  const { drawn, events } = curvature(page);
+  events().plotly_click({ points: [{ curveNumber: 0, pointNumber: 3 }], event: {} });
+  assert.deepEqual(page.model.saves, []);
+  assert.deepEqual([drawn().data.length, page.find("blindness").hidden], [2, true]);
+});
+
+test("the three figures of blindness stand side by side", async () => {
+  const { find } = await show(results);
+  assert.deepEqual([...find("blindness").querySelectorAll("dd")].map((cell) => cell.textContent), ["29.3 ± 1.0 %", "29.3 %", "29.1 ± 0.3 %"]);
+});
+
+test("an eigenvalue becomes α by a click, β by one with shift, from its button and from its mark", async () => {
+  const page = await show({ ...results, face: "spectrum" });
+  const { events } = curvature(page);
+  page.find("eigenvalue-hessian:max:2").click();
+  await settled();
+  assert.deepEqual(page.model.get("axes"), ["hessian:max:2", "hessian:min"]);
+  page.find("eigenvalue-hessian:max").dispatchEvent(new window.MouseEvent("click", { shiftKey: true }));
+  await settled();
+  assert.deepEqual(page.model.get("axes"), ["hessian:max:2", "hessian:max"]);
+  page.find("eigenvalue-hessian:min:2-beta").click();
+  await settled();
+  assert.deepEqual(page.model.get("axes"), ["hessian:max:2", "hessian:min:2"]);
+  assert.equal(page.find("eigenvalue-hessian:min:2-beta").getAttribute("aria-pressed"), "true");
+  events().plotly_click({ points: [{ customdata: "hessian:max" }], event: { shiftKey: true } });
+  assert.deepEqual(page.model.get("axes"), ["hessian:max:2", "hessian:max"]);
+});
+
+test("eigenvalue buttons run from the largest to the smallest and keep the focus while values settle", async () => {
+  const page = await show({ ...results, face: "spectrum" });
+  const names = [...page.find("curvature").querySelectorAll(".lw-chip")].map((chip) => chip.getAttribute("aria-label"));
+  assert.deepEqual(names, ["λ₁", "λ₂", "λₙ₋₁", "λₙ"]);
+  const button = page.find("eigenvalue-hessian:min");
+  button.focus();
+  page.model.receive({ _eigenpairs: { ...mockEigenpairs(2), values: [4, 2, -1, -1.6] } });
+  await settled();
+  assert.equal(document.activeElement, button);
+  assert.equal(button.textContent, "λₙ −1.600");
+});
+
+test("the trace face tells both estimates in words", async () => {
+  const { find } = await show({ ...results, face: "trace" });
+  assert.match(find("trace-text").textContent, /tr\(H\) = 60\d ± 4 \(Hutchinson, 200 vectors\).*\(curvature fit, 200 vectors\)/);
+});

@@ -1,0 +1,100 @@
+// The logic below the spectrum and trace faces: floors, halves, bands.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { mockProjections, mockSpectrum, mockTrace, plain } from "../dev/mock-curvature.js";
+import { wire } from "../dev/wire.js";
+import { eigenName } from "../src/axes.js";
+import { bandOutline, bandRange, latest } from "../src/band.js";
+import { decodeProjections, decodeSpectrum, decodeTrace } from "../src/decode-curvature.js";
+import { withAxis } from "../src/eigenvalues.js";
+import { describeSpectrum } from "../src/face-spectrum.js";
+import { describeMethod } from "../src/face-trace.js";
+import { densityFloor, peakOf, shareBelowZero, splitAtZero } from "../src/spectrum.js";
+
+test("projections of a kernel that sends no more than curvatures keep null for the rest", () => {
+  const few = decodeProjections(plain(mockProjections(1, 300, null)));
+  assert.deepEqual([few.pNoSaddle, few.plane, few.seeds, few.blindness], [null, null, null, null]);
+  assert.deepEqual(few.fits, { kappaMinus: null, kappaPlus: null });
+  assert.equal(few.kappaMinus.length, 300);
+  const many = decodeProjections(mockProjections(1, 2000, { kappa_minus: -1, kappa_plus: 2 }));
+  assert.deepEqual([many.pNoSaddle, many.plane, many.final], [0.293, { kappaMinus: -1, kappaPlus: 2 }, true]);
+});
+
+test("of fits, means and blindness each part may be missing", () => {
+  const raw = { ...mockProjections(1, 300, null), fits: { kappa_minus: { mean: 1, std: 0 } }, means: { trace: { value: 2, stderr: null } } };
+  const decoded = decodeProjections({ ...raw, blindness: { measured: null, closed_form: { value: 0.5, stderr: 0.1 }, spectral: null } });
+  assert.deepEqual(decoded.fits, { kappaMinus: null, kappaPlus: null });
+  assert.deepEqual(decoded.means, { kappaMinus: null, kappaPlus: null, trace: { value: 2, stderr: null } });
+  assert.deepEqual(decoded.blindness, { measured: null, closedForm: { value: 0.5, stderr: 0.1 }, spectral: null });
+  const none = decodeProjections({ ...raw, blindness: { measured: null, closed_form: null, spectral: null } });
+  assert.equal(none.blindness, null);
+});
+
+test("a spectrum whose arrays do not match is refused with both sizes", () => {
+  const raw = { ...mockSpectrum(1, 10, 10), density: wire(new Float64Array(7)) };
+  assert.throws(() => decodeSpectrum(raw), /density as in x \(512\), got 7/);
+});
+
+test("the floor lies a millionth below the peak, or lower where one eigenvalue alone would drown", () => {
+  assert.equal(densityFloor(2, 100), 2e-6);
+  assert.ok(densityFloor(2, 1e7) < 2e-7);
+  assert.ok(densityFloor(2, 1e15) > 0);
+  assert.equal(peakOf(Float64Array.of(0, 3, NaN, 1)), 3);
+});
+
+test("both halves of the density meet at zero, and nothing falls below the floor", () => {
+  const [below, above] = splitAtZero(Float64Array.of(-2, -1, 1, 3), Float64Array.of(0, 4, 1, NaN), 1e-6);
+  assert.deepEqual(below, { x: [-2, -1, 0], y: [1e-6, 4, 2] });
+  assert.deepEqual(above, { x: [0, 1, 3], y: [2, 1, 1e-6] });
+  const [left, right] = splitAtZero(Float64Array.of(-1, 0, 1), Float64Array.of(1, 5, 1), 1e-6);
+  assert.deepEqual([left.x, right.x], [[-1, 0], [0, 1]]);
+  assert.deepEqual(splitAtZero(Float64Array.of(1, 2), Float64Array.of(1, 1), 1e-6)[0], { x: [], y: [] });
+});
+
+test("the share below zero is the weight of the negative nodes", () => {
+  assert.equal(shareBelowZero(Float64Array.of(-1, 0, 2, -3), Float64Array.of(0.25, 0.25, 0.25, 0.25)), 0.5);
+  assert.equal(shareBelowZero(new Float64Array(0), new Float64Array(0)), null);
+});
+
+test("the spectrum in numbers, as far as they are known", () => {
+  const spectrum = decodeSpectrum(mockSpectrum(1, 10, 10));
+  assert.equal(describeSpectrum(spectrum), "mean λ 0.0251 · 30.0 % below 0 · 400 products");
+  const bare = { ...spectrum, nodes: new Float64Array(0), traceMean: null, probes: 2, final: false };
+  assert.equal(describeSpectrum(bare), "2 of 10 probes");
+});
+
+const method = (/** @type {number[]} */ n, /** @type {number[]} */ value, /** @type {number[]} */ stderr) => ({
+  name: "hutchinson", label: "Hutchinson", n: Float64Array.from(n), value: Float64Array.from(value), stderr: Float64Array.from(stderr),
+});
+
+test("a band runs along its upper edge and back along the lower, past what is not known", () => {
+  const outline = bandOutline(method([1, 2, 3], [5, 6, 8], [NaN, 2, 1]));
+  assert.deepEqual(outline, { x: [2, 3, 3, 2], y: [8, 9, 7, 4] });
+});
+
+test("the range holds every band but its wild beginning", () => {
+  const n = Array.from({ length: 100 }, (_, i) => i + 1);
+  const range = bandRange([method(n, n.map((i) => (i < 4 ? 1e6 : 100)), n.map(() => 10)), method([50], [130], [5])]);
+  assert.ok(range && range[0] < 90 && range[0] > 80 && range[1] > 135 && range[1] < 145, String(range));
+  assert.equal(bandRange([method([1], [5], [NaN])]), null);
+  assert.equal(bandRange([]), null);
+});
+
+test("the newest estimate is told with its error and its cost", () => {
+  const trace = decodeTrace(mockTrace(3, 200, 200));
+  assert.match(describeMethod(trace.methods[0]), /^tr\(H\) = 60\d ± 4 \(Hutchinson, 200 vectors\)$/);
+  assert.equal(describeMethod(method([1], [5], [NaN])), "tr(H) = 5.000 (Hutchinson, 1 vector)");
+  assert.equal(describeMethod(method([], [], [])), "tr(H): no estimate yet (Hutchinson)");
+  assert.equal(latest(method([1, 2], [4, NaN], [1, 1]))?.n, 1);
+});
+
+test("an axis is set alone, and two equal ones change places", () => {
+  assert.deepEqual(withAxis(["random", "random"], 1, "hessian:min"), ["random", "hessian:min"]);
+  assert.deepEqual(withAxis(["hessian:max", "hessian:min"], 0, "hessian:min"), ["hessian:min", "hessian:max"]);
+  assert.deepEqual(withAxis(["hessian:max:1", "random"], 1, "hessian:max"), ["random", "hessian:max"]);
+});
+
+test("eigenvalues are numbered from the top", () => {
+  const specs = ["hessian:max", "hessian:max:12", "hessian:min:3", "hessian:min:1", "trajectory:1"];
+  assert.deepEqual(specs.map(eigenName), ["λ₁", "λ₁₂", "λₙ₋₂", "λₙ", "trajectory:1"]);
+});
