@@ -81,8 +81,7 @@ def make_plane(
     """
     axes = check_axes(axes, objective)
     n = objective.n_parameters
-    generator = torch.Generator().manual_seed(seed)
-    draws = torch.randn(2, n, generator=generator, dtype=torch.float64)
+    draws = random_pair(n, seed)
     directions = []
     for (kind, rank), draw in zip(map(parse_axis, axes), draws, strict=True):
         if rank:
@@ -100,6 +99,12 @@ def make_plane(
         axes=axes,
         provenance={"axes": axes, "seed": seed, "versions": library_versions()},
     )
+
+
+def random_pair(n: int, seed: int) -> torch.Tensor:
+    """Two directions with entries from N(0, 1), the same on every device, shape (2, N), float64."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(2, n, generator=generator, dtype=torch.float64)
 
 
 def random_plane(objective: Objective, seed: int = 0, normalize: str | None = None) -> Plane:

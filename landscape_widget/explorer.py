@@ -7,7 +7,7 @@ import inspect
 import logging
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from threading import RLock
 from time import monotonic
 from typing import Any
@@ -20,7 +20,15 @@ from torch import nn
 from landscape_widget import wire
 from landscape_widget.directions import check_axes
 from landscape_widget.objective import Objective
-from landscape_widget.results import EigenPairs, Plane, ProjectedCurvatures, Surface
+from landscape_widget.results import (
+    EigenPairs,
+    Plane,
+    ProjectedCurvatures,
+    SaddleBlindness,
+    SpectralDensity,
+    Surface,
+    TraceEstimate,
+)
 from landscape_widget.runtime import bundled, plotly_runtime
 from landscape_widget.scheduler import Request, Worker
 from landscape_widget.study import Controls, Findings, Study
@@ -31,7 +39,7 @@ log = logging.getLogger(__name__)
 #: Least seconds between two updates of one result: above about ten messages a second pages fall behind.
 UPDATE_INTERVAL = 0.15
 
-_CONTROLS = ("axes", "seed", "domain", "resolution", "examples", "samples")
+_CONTROLS = ("axes", "seed", "domain", "resolution", "examples", "samples", "face")
 
 
 class LandscapeExplorer(anywidget.AnyWidget):
@@ -59,6 +67,9 @@ class LandscapeExplorer(anywidget.AnyWidget):
     samples = t.Int(100, min=1)
     """Random projections in the curvature histogram."""
 
+    face = t.Enum(("projections", "spectrum", "trace"), "projections").tag(sync=True)
+    """Face of the curvature panel; what it shows is computed first, the trace only for its own face."""
+
     status = t.Enum(("idle", "computing", "done", "cancelled", "failed"), "idle").tag(sync=True)
     """What the kernel does; written by the kernel."""
     error = t.Unicode("").tag(sync=True)
@@ -70,6 +81,8 @@ class LandscapeExplorer(anywidget.AnyWidget):
     _surface = t.Instance(dict, allow_none=True).tag(sync=True)
     _eigenpairs = t.Instance(dict, allow_none=True).tag(sync=True)
     _projections = t.Instance(dict, allow_none=True).tag(sync=True)
+    _spectrum = t.Instance(dict, allow_none=True).tag(sync=True)
+    _trace = t.Instance(dict, allow_none=True).tag(sync=True)
 
     def __init__(
         self,
@@ -86,7 +99,7 @@ class LandscapeExplorer(anywidget.AnyWidget):
             data: As for ``Objective``.
             loss_fn: As for ``Objective``.
             **options: Controls (``axes``, ``seed``, ``domain``, ``resolution``, ``examples``,
-                ``samples``) and keywords of ``Objective`` (``device``, ``dtype``, ``max_examples``,
+                ``samples``, ``face``) and keywords of ``Objective`` (``device``, ``dtype``, ``max_examples``,
                 ``parameters``, ``mode``).
 
         Raises:
@@ -136,6 +149,21 @@ class LandscapeExplorer(anywidget.AnyWidget):
     def projections(self) -> ProjectedCurvatures | None:
         """Curvatures of random projections so far."""
         return self._best.projections
+
+    @property
+    def density(self) -> SpectralDensity | None:
+        """Spectral density of the Hessian so far."""
+        return self._best.density
+
+    @property
+    def traces(self) -> Mapping[str, Sequence[TraceEstimate]] | None:
+        """Running estimates of tr(H) by method, None unless the face "trace" was on show."""
+        return self._best.traces
+
+    @property
+    def blindness(self) -> SaddleBlindness | None:
+        """Probability that a random plane hides the saddle, measured and predicted."""
+        return self._best.blindness
 
     def compute(self) -> LandscapeExplorer:
         """Computes what the controls ask for and returns when it is done.
@@ -248,9 +276,19 @@ class LandscapeExplorer(anywidget.AnyWidget):
                 if self._due("eigenpairs", state, flush):
                     self._eigenpairs = wire.eigenpairs(found, number, theta_norm)
             if found.projections is not None:
-                best.projections = found.projections
-                if self._due("projections", (number, found.projections, found.plane_curvature), flush):
+                best.projections, best.blindness = found.projections, found.blindness
+                shown = (number, found.projections, found.plane_curvature, found.blindness)
+                if self._due("projections", shown, flush):
                     self._projections = wire.projections(found, controls, number)
+            if found.density is not None:
+                best.density = found.density
+                if self._due("spectrum", (number, found.density, found.blindness), flush):
+                    self._spectrum = wire.spectrum(found, number)
+            if found.traces is not None:
+                best.traces = found.traces
+                newest = [history[-1] for history in found.traces.values() if history]
+                if self._due("trace", (number, *newest), flush):
+                    self._trace = wire.trace(found, number)
             if self._due("progress", (number, elapsed), flush):
                 fraction, eta = found.meter.left()
                 self.progress = {

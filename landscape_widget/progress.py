@@ -32,6 +32,10 @@ class Meter:
         self._done[kind] = done
         self._seconds[kind] = self._seconds.get(kind, 0.0) + seconds
 
+    def finish(self, kind: str) -> None:
+        """No more units of a kind are wanted: it ended sooner than expected."""
+        self._total[kind] = self._done[kind]
+
     def left(self) -> tuple[float, float | None]:
         """Fraction of the time that is behind us, and the seconds ahead (None while unknown)."""
         spent = sum(self._seconds.values())

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from landscape_widget.directions import filter_normalise
+from landscape_widget.directions import filter_normalise, random_pair
 from landscape_widget.objective import Objective
 from landscape_widget.results import Plane, ProjectedCurvatures, library_versions
 from landscape_widget.selfcheck import SecondDerivativeError, check_hvp
@@ -44,7 +44,8 @@ def projected_curvatures(
     Args:
         objective: L; H is its Hessian at θ*.
         samples: Number of projections S; two products each.
-        seed: Of the directions. The first projections of a seed are the same for every ``samples``.
+        seed: Projection i has the directions of ``random_plane(objective, seed + i)``, so that any of them
+            can be looked at.
         method: "hvp" by Hessian-vector products; "gradients" by central differences of ∇L (4 gradients
             for each projection) and "losses" by second differences of L (6 losses), for losses that
             cannot be differentiated twice or once. Differences see the kinks of ReLU as curvature,
@@ -91,14 +92,12 @@ def projection_steps(
         "n_parameters": n,
         "versions": library_versions(),
     }
-    generator = torch.Generator().manual_seed(seed)
     entries = np.empty((3, samples))
     done = 0
     while done < samples:
         started = monotonic()
         count = min(block, samples - done)
-        # one draw for each pair, since a larger tensor would be filled with other numbers
-        draws = [torch.randn(2, n, generator=generator, dtype=torch.float64) for _ in range(count)]
+        draws = [random_pair(n, seed + i) for i in range(done, done + count)]
         pairs = torch.stack([_normalised(precise, draw, normalize) for draw in draws]).to(precise.theta)
         entries[:, done : done + count] = source.entries(pairs).cpu().numpy()
         done += count

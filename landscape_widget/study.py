@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 
 import numpy as np
 
+from landscape_widget.blindness import saddle_blindness
+from landscape_widget.density import density_steps, trace_of
 from landscape_widget.directions import hessian_rank, make_plane, parse_axis
 from landscape_widget.hessian import eigenpair_steps
 from landscape_widget.objective import Objective
 from landscape_widget.progress import Meter, Run
 from landscape_widget.projections import plane_hessian, projection_steps
-from landscape_widget.results import EigenPairs, Plane, ProjectedCurvatures, Surface, principal_curvatures
+from landscape_widget.results import (
+    EigenPairs,
+    Plane,
+    ProjectedCurvatures,
+    SaddleBlindness,
+    SpectralDensity,
+    Surface,
+    TraceEstimate,
+    principal_curvatures,
+)
 from landscape_widget.surface import Cache, Domain, evaluate_plane, grid_axis
+from landscape_widget.trace import trace_steps
 
 #: Mantissas that half-widths snap to; many are doubles of one another, so that zooming reuses nodes.
 MANTISSAS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
@@ -29,6 +41,12 @@ _PRODUCT_COST = 3.0
 
 #: A first picture on part of the examples aims at this time, and is shown at so many nodes.
 PREVIEW_SECONDS, PREVIEW_NODES = 0.6, 81
+
+#: Probes and products for each of them in the spectral density; the first probe is the eigenpairs' own run.
+DENSITY_PROBES, DENSITY_STEPS = 4, 30
+
+#: Estimators of the trace that the panel compares, and the random vectors for each (Fig. 3).
+TRACE_METHODS, TRACE_SAMPLES = ("hutchinson", "curvature-fit"), 100
 
 #: Fewer examples than this have eigenvectors of their own, not those of the data set.
 _LEAST_PREVIEW = 64
@@ -48,6 +66,8 @@ class Controls:
     resolution: int
     examples: int
     samples: int
+    face: str = "projections"
+    """Face of the curvature panel on show: "projections", "spectrum" or "trace"."""
 
 
 @dataclass
@@ -63,6 +83,10 @@ class Findings:
     projections: ProjectedCurvatures | None = None
     plane_curvature: tuple[float, float] | None = None
     """(κ₋, κ₊) of the plane at θ*."""
+    density: SpectralDensity | None = None
+    traces: Mapping[str, Sequence[TraceEstimate]] | None = None
+    """Running estimates of tr(H) by each method of Fig. 3."""
+    blindness: SaddleBlindness | None = None
     stage: str = "starting"
     meter: Meter = field(default_factory=Meter)
 
@@ -84,6 +108,10 @@ class Study:
         self._caches: dict[PlaneKey, Cache] = {}
         self._projection_runs: dict[tuple[int, int], Run[ProjectedCurvatures]] = {}
         self._curvatures: dict[PlaneKey, tuple[float, float]] = {}
+        self._density_runs: dict[tuple[int, int], Run[SpectralDensity]] = {}
+        self._trace_runs: dict[tuple[int, str], Run[TraceEstimate]] = {}
+        self._trace_histories: dict[int, dict[str, list[TraceEstimate]]] = {}
+        self._blindness: dict[tuple[int, int, int], SaddleBlindness] = {}
 
     def steps(self, controls: Controls) -> Iterator[Findings]:
         """Computes everything for ``controls``; yields the findings whenever they got better.
@@ -104,7 +132,7 @@ class Study:
         surface = self._surface(objective, controls, found)
         found.stage = "loss surface"
         yield next(surface)
-        yield from _fairly(surface, self._plane_and_projections(objective, controls, found), pairs)
+        yield from _fairly(surface, pairs, self._curvature(objective, controls, found))
 
     def _preview(self, controls: Controls, found: Findings) -> Iterator[Findings]:
         """A first picture on part of the examples, where their eigenvectors would let one wait.
@@ -183,9 +211,24 @@ class Study:
             yield found
             started = monotonic()
 
-    def _plane_and_projections(
-        self, objective: Objective, controls: Controls, found: Findings
-    ) -> Iterator[Findings]:
+    def _curvature(self, objective: Objective, controls: Controls, found: Findings) -> Iterator[Findings]:
+        """The curvature panel: the face on show first, then what the others rest on."""
+        self._plane_curvature(objective, controls, found)
+        if controls.face == "trace":
+            yield from self._traces(objective, found)
+        if controls.face == "spectrum":
+            yield from self._density(objective, found)
+        yield from self._projections(objective, controls, found)
+        yield from self._density(objective, found)
+        assert found.density is not None
+        trace = found.traces["hutchinson"][-1] if found.traces else trace_of(found.density)
+        key = (objective.n_examples, controls.samples, trace.samples)
+        if key not in self._blindness:
+            self._blindness[key] = saddle_blindness(found.projections, trace, found.density)
+        found.blindness = self._blindness[key]
+        yield found
+
+    def _plane_curvature(self, objective: Objective, controls: Controls, found: Findings) -> None:
         plane, key = found.plane, self._key(objective, controls)
         assert plane is not None
         if key not in self._curvatures:
@@ -193,6 +236,8 @@ class Study:
             minus, plus = principal_curvatures(a, b, c)
             self._curvatures[key] = float(minus), float(plus)
         found.plane_curvature = self._curvatures[key]
+
+    def _projections(self, objective: Objective, controls: Controls, found: Findings) -> Iterator[Findings]:
         n, samples = objective.n_examples, controls.samples
         run = self._projection_runs.setdefault(
             (n, samples), Run(lambda: projection_steps(objective, samples))
@@ -201,6 +246,49 @@ class Study:
         for projections, seconds in run.resume():
             found.projections = projections
             found.meter.record("projection", projections.samples, seconds)
+            yield found
+
+    def _density(self, objective: Objective, found: Findings) -> Iterator[Findings]:
+        """The spectral density on top of the certified pairs; nothing while those are not there yet."""
+        while not found.pairs_final:
+            yield found
+        n, pairs = objective.n_examples, found.pairs
+        assert pairs is not None
+        key = (n, pairs.n_largest)
+        run = self._density_runs.setdefault(
+            key, Run(lambda: density_steps(objective, DENSITY_PROBES, DENSITY_STEPS, pairs=pairs))
+        )
+        total = (DENSITY_PROBES - 1) * min(DENSITY_STEPS, objective.n_parameters)
+        found.meter.expect("density", total, run.latest.n_hvp if run.latest else 0)
+        for density, seconds in run.resume():
+            found.density = density
+            found.meter.expect("density", max(total, density.n_hvp), found.meter.reused("density"))
+            found.meter.record("density", density.n_hvp, seconds)
+            yield found
+        found.meter.finish("density")
+
+    def _traces(self, objective: Objective, found: Findings) -> Iterator[Findings]:
+        """Fig. 3: Hutchinson's method and the curvature fit on the same normal vectors."""
+        n = objective.n_examples
+        histories = self._trace_histories.setdefault(n, {method: [] for method in TRACE_METHODS})
+        runs = [self._trace_run(objective, method, histories[method], found) for method in TRACE_METHODS]
+        for _ in _fairly(*runs):
+            found.traces = histories
+            yield found
+        found.traces = histories
+
+    def _trace_run(
+        self, objective: Objective, method: str, history: list[TraceEstimate], found: Findings
+    ) -> Iterator[Findings]:
+        run = self._trace_runs.setdefault(
+            (objective.n_examples, method),
+            Run(lambda: trace_steps(objective, method, TRACE_SAMPLES, distribution="normal")),
+        )
+        found.meter.expect(method, TRACE_SAMPLES, run.latest.samples if run.latest else 0)
+        for estimate, seconds in run.resume():
+            if not history or estimate.samples > history[-1].samples:
+                history.append(estimate)
+            found.meter.record(method, estimate.samples, seconds)
             yield found
 
     @staticmethod

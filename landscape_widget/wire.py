@@ -7,14 +7,20 @@ from typing import Any
 
 import numpy as np
 
+from landscape_widget.blindness import measured_blindness
 from landscape_widget.objective import Objective
-from landscape_widget.results import FloatArray
-from landscape_widget.study import Controls, Findings
+from landscape_widget.results import BlindnessEstimate, FloatArray
+from landscape_widget.study import DENSITY_PROBES, TRACE_METHODS, TRACE_SAMPLES, Controls, Findings
 from landscape_widget.surface import MAX_RESOLUTION
 from landscape_widget.verdict import judge
 
 #: Eigenvectors of each end that the page offers as axes.
 OFFERED_RANKS = 5
+
+#: Points of the plotted density, and its broadening as a share of the spectrum's width.
+SPECTRUM_POINTS, SPECTRUM_BROADENING = 512, 0.005
+
+_TRACE_LABELS = {"hutchinson": "Hutchinson", "curvature-fit": "curvature fit"}
 
 Payload = dict[str, Any]
 
@@ -86,9 +92,11 @@ def eigenpairs(found: Findings, request: int, theta_norm: float) -> Payload:
 
 
 def projections(found: Findings, controls: Controls, request: int) -> Payload:
-    """Curvatures of random projections, and those of the plane on show."""
-    result, plane = found.projections, found.plane_curvature
+    """Curvatures of random projections, those of the plane on show, and how often a saddle is hidden."""
+    result, plane, blindness = found.projections, found.plane_curvature, found.blindness
     assert result is not None
+    means = result.statistics
+    measured = measured_blindness(result)
     return {
         "request": request,
         "kappa_minus": _buffer(result.kappa_minus, np.float32),
@@ -97,8 +105,79 @@ def projections(found: Findings, controls: Controls, request: int) -> Payload:
         "total": controls.samples,
         "p_no_saddle": _finite(result.p_no_saddle),
         "plane": None if plane is None else {"kappa_minus": plane[0], "kappa_plus": plane[1]},
+        "seeds": result.provenance["seed"],
+        "fits": {
+            name: {"mean": float(kappa.mean()), "std": float(kappa.std())}
+            for name, kappa in (("kappa_minus", result.kappa_minus), ("kappa_plus", result.kappa_plus))
+        },
+        "means": {
+            name: _estimate(means[source].value, means[source].stderr)
+            for name, source in (
+                ("kappa_minus", "kappa_minus"),
+                ("kappa_plus", "kappa_plus"),
+                ("trace", "kappa_mean"),
+            )
+        },
+        "blindness": {
+            "measured": _estimate(measured.probability, measured.stderr),
+            "closed_form": _blindness(blindness.closed_form) if blindness else None,
+            "spectral": _blindness(blindness.spectral) if blindness else None,
+        },
         "final": result.samples >= controls.samples,
     }
+
+
+def spectrum(found: Findings, request: int) -> Payload:
+    """The spectral density, broadened for a plot."""
+    result, pairs = found.density, found.pairs
+    assert result is not None
+    low, high = float(result.nodes.min()), float(result.nodes.max())
+    sigma = SPECTRUM_BROADENING * ((high - low) or 1.0)
+    x = np.linspace(low - 4 * sigma, high + 4 * sigma, SPECTRUM_POINTS)
+    certified = pairs is not None and pairs.vectors.shape[1] > 0
+    return {
+        "request": request,
+        "x": _buffer(x, np.float64),
+        "density": _buffer(result.evaluate(x, sigma), np.float64),
+        "ends": {"min": float(pairs.values[-1]), "max": float(pairs.values[0])}
+        if certified and pairs
+        else None,
+        "nodes": _buffer(result.nodes, np.float64),
+        "weights": _buffer(result.weights, np.float64),
+        "probes": result.n_probes,
+        "total": DENSITY_PROBES,
+        "n_hvp": result.n_hvp,
+        "trace_mean": result.mean,
+        "final": result.n_probes >= DENSITY_PROBES and found.blindness is not None,
+    }
+
+
+def trace(found: Findings, request: int) -> Payload:
+    """Running estimates of tr(H) by each method."""
+    assert found.traces is not None
+    methods = []
+    for name, label in _TRACE_LABELS.items():
+        known = [estimate for estimate in found.traces[name] if np.isfinite(estimate.stderr)]
+        methods.append(
+            {
+                "name": name,
+                "label": label,
+                "n": _buffer(np.array([estimate.samples for estimate in known]), np.float64),
+                "value": _buffer(np.array([estimate.value for estimate in known]), np.float64),
+                "stderr": _buffer(np.array([estimate.stderr for estimate in known]), np.float64),
+            }
+        )
+    ended = [found.traces[name] and found.traces[name][-1].samples >= TRACE_SAMPLES for name in TRACE_METHODS]
+    return {"request": request, "methods": methods, "final": all(ended)}
+
+
+def _estimate(value: float, stderr: float) -> Payload | None:
+    """A value with its standard error, None where the value is not known; 0 for an unknown error."""
+    return {"value": value, "stderr": _finite(stderr) or 0.0} if math.isfinite(value) else None
+
+
+def _blindness(estimate: BlindnessEstimate | None) -> Payload | None:
+    return None if estimate is None else _estimate(estimate.probability, estimate.stderr)
 
 
 def _buffer(array: FloatArray | np.ndarray, dtype: type[np.generic]) -> bytes:
