@@ -57,12 +57,15 @@ def test_means_in_either_order() -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_elements_of_the_projected_hessian(case: Case) -> None:
-    """A = ηᵀHη, B = ηᵀHδ, C = δᵀHδ with pairs drawn one after the other from the seed."""
+    """A = ηᵀHη, B = ηᵀHδ, C = δᵀHδ; projection i has the pair that a random plane of seed + i has."""
     matrix = dense(case).hessian.numpy()
     projections = projected_curvatures(case.objective(), samples=5, seed=7)
-    generator = torch.Generator().manual_seed(7)
     for sample in range(5):
+        generator = torch.Generator().manual_seed(7 + sample)
         eta, delta = torch.randn(2, len(matrix), generator=generator, dtype=torch.float64).numpy()
+        plane = random_plane(case.objective(), seed=7 + sample)
+        assert np.array_equal(plane.eta, eta)
+        assert np.array_equal(plane.delta, delta)
         np.testing.assert_allclose(
             [projections.A[sample], projections.B[sample], projections.C[sample]],
             [eta @ matrix @ eta, eta @ matrix @ delta, delta @ matrix @ delta],
