@@ -31,7 +31,7 @@ function ticks(eigenpairs, floor, palette) {
     mode: "markers",
     x: values,
     y: values.map(() => floor),
-    text: axes.map(eigenName),
+    text: axes.map((spec, i) => `${eigenName(spec)} = ${formatNumber(values[i], 5)}`),
     customdata: axes,
     cliponaxis: false,
     marker: {
@@ -40,7 +40,7 @@ function ticks(eigenpairs, floor, palette) {
       color: values.map((value) => (value < 0 ? palette.kappaMinus : palette.kappaPlus)),
       line: { color: palette.background, width: 1 },
     },
-    hovertemplate: "%{text} = %{x:.5g}<br>Click: as α<br>Shift and click: as β<extra></extra>",
+    hovertemplate: "%{text}<br>Click: as α<br>Shift and click: as β<extra></extra>",
   };
 }
 
@@ -56,9 +56,10 @@ function figure({ palette, snapshot }, { x, density, ends }, el) {
   const pad = high > low ? 0.04 * (high - low) : 1;
   const range = /** @type {[number, number]} */ (low <= high ? [low - pad, high + pad] : [-1, 1]);
   const crowded = el.clientWidth < CROWDED;
-  const marks = known.map((value, k) =>
-    drawMark({ name: k ? "λmax" : "λmin", value, color: colours[Number(value >= 0)], row: crowded && k === 0 ? 1 : 0 }, range, palette.background),
-  );
+  const marks = known.map((value, k) => {
+    const row = crowded && k === 0 ? 1 : 0;
+    return drawMark({ name: k ? "λmax" : "λmin", value, color: colours[Number(value >= 0)], row, digits: 4 }, range, palette.background);
+  });
   const decades = Math.log10(peak / floor);
   const bottom = Math.log10(floor);
   return {

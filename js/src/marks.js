@@ -3,13 +3,13 @@ import { formatNumber } from "./format.js";
 
 /**
  * A vertical line with its label, or an arrow at the edge where the value lies outside.
- * @param {{name: string, value: number, color: string, row: number}} mark  the label's row, from the top
+ * @param {{name: string, value: number, color: string, row: number, digits?: number}} mark  the label's row, from the top
  * @param {[number, number]} range
  * @param {string} background
  */
-export function drawMark({ name, value, color, row }, [low, high], background) {
+export function drawMark({ name, value, color, row, digits = 3 }, [low, high], background) {
   const outside = value < low ? -1 : value > high ? 1 : 0;
-  const text = `${name} = ${formatNumber(value, 3)}`;
+  const text = `${name} = ${formatNumber(value, digits)}`;
   const position = Math.min(high, Math.max(low, value));
   // The label leans to the side where there is room.
   const left = outside === 1 || (outside === 0 && position > (low + high) / 2);

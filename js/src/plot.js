@@ -17,16 +17,19 @@ const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sa
  * @param {import("./theme.js").Palette} palette
  * @param {HTMLElement} el
  */
-export const baseLayout = (palette, el) => ({
-  autosize: true,
-  paper_bgcolor: "rgba(0,0,0,0)",
-  plot_bgcolor: "rgba(0,0,0,0)",
-  font: { family: getComputedStyle(el).fontFamily || FONT, size: 11, color: palette.muted },
-  hoverlabel: { bgcolor: palette.background, font: { color: palette.text } },
-  modebar: { bgcolor: "rgba(0,0,0,0)", color: palette.muted, activecolor: palette.text },
-  showlegend: false,
-  uirevision: "keep",
-});
+export function baseLayout(palette, el) {
+  const family = getComputedStyle(el).fontFamily || FONT;
+  return {
+    autosize: true,
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    font: { family, size: 11, color: palette.muted },
+    hoverlabel: { bgcolor: palette.background, font: { family, size: 11, color: palette.text } },
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: palette.muted, activecolor: palette.text },
+    showlegend: false,
+    uirevision: "keep",
+  };
+}
 
 /**
  * An axis in the host's colours.
@@ -68,7 +71,7 @@ export function createPlot(el, Plotly, { buttons, on = {}, onContextLost, onResi
   el.append(plot);
 
   const config = { displaylogo: false, responsive: false, doubleClick: "reset", modeBarButtons: [buttons] };
-  /** @type {{figure: Figure, drawn: (() => void) | undefined} | null} */
+  /** @type {{figure: Figure, drawn: (() => void) | undefined, follows: boolean} | null} */
   let waiting = null;
   let busy = false;
   const pace = createPace();
@@ -81,12 +84,13 @@ export function createPlot(el, Plotly, { buttons, on = {}, onContextLost, onResi
     // Never within an event of plotly's own drawing loop, which does not bear a change of its objects.
     await null;
     while (waiting && !destroyed) {
-      const { figure, drawn } = waiting;
+      const { figure, drawn, follows } = waiting;
       waiting = null;
       const [began, size] = [performance.now(), sizeNow()];
       try {
         await Plotly.react(plot, figure.data, figure.layout, config);
-        pace.took(performance.now() - began);
+        // A new result costs more than the same one with the crosshair elsewhere.
+        if (follows) pace.took(performance.now() - began);
         if (!drawnOnce) {
           drawnOnce = true;
           for (const [event, listener] of Object.entries(on)) plot.on(event, listener);
@@ -135,10 +139,11 @@ export function createPlot(el, Plotly, { buttons, on = {}, onContextLost, onResi
   /**
    * @param {Figure} figure
    * @param {() => void} [drawn]  called once this figure is on the page
+   * @param {boolean} [follows]  whether only the pointer has moved
    */
-  function draw(figure, drawn) {
+  function draw(figure, drawn, follows = false) {
     pace.cancel();
-    waiting = { figure, drawn };
+    waiting = { figure, drawn, follows };
     if (!busy) void work();
   }
 
@@ -150,7 +155,7 @@ export function createPlot(el, Plotly, { buttons, on = {}, onContextLost, onResi
      */
     follow(make) {
       // Another draw of a result that still waits must not lose its call back.
-      pace.ask(() => draw(make(), waiting?.drawn));
+      pace.ask(() => draw(make(), waiting?.drawn, !waiting || waiting.follows));
     },
     destroy() {
       destroyed = true;

@@ -1,6 +1,7 @@
 // The explorer's traits as one typed snapshot. No other file knows a trait's name.
 import { decodeEigenpairs, decodeProjections, decodeSpectrum, decodeTrace } from "./decode-curvature.js";
 import { decodeSurface } from "./decode.js";
+import { createResult } from "./result.js";
 import { sameDomain } from "./values.js";
 
 /** @typedef {import("./values.js").Domain} Domain */
@@ -65,37 +66,6 @@ const OTHERS = ["face", "status", "error", "progress", "_info", "_surface", "_ei
 
 /** @type {Info} */
 const UNKNOWN = { n_parameters: 0, n_examples: 1, theta_norm: 0, max_resolution: 501, k_max: 1, differentiable: true };
-
-/**
- * Whether a result is older than the one on show.
- * @param {{request: number, final: boolean} | null} shown
- * @param {{request: number, final: boolean}} next
- */
-export function isStale(shown, next) {
-  if (!shown) return false;
-  if (next.request !== shown.request) return next.request < shown.request;
-  return shown.final && !next.final;
-}
-
-/**
- * One result trait: decoded once per value, never replaced by an older one.
- * @template {{request: number, final: boolean}} T
- * @param {(raw: any) => T} decode
- */
-function createResult(decode) {
-  /** @type {unknown} */
-  let seen;
-  /** @type {T | null} */
-  let current = null;
-  /** @param {any} raw */
-  return (raw) => {
-    if (raw === seen) return current;
-    seen = raw;
-    if (!raw) current = null;
-    else if (!isStale(current, raw)) current = decode(raw);
-    return current;
-  };
-}
 
 /**
  * Whether a surface shows just what the controls ask for.

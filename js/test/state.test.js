@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { mockProjections, mockSpectrum, mockTrace } from "../dev/mock-curvature.js";
 import { createMockModel, defaults, mockSurface } from "../dev/mock.js";
 import { wire } from "../dev/wire.js";
-import { createState, isStale } from "../src/state.js";
+import { isStale } from "../src/result.js";
+import { createState } from "../src/state.js";
 
 const controls = { axes: defaults.axes, seed: 0, domain: null, resolution: 11, examples: 1797 };
 const surfaceOf = (/** @type {number} */ request, step = 1, more = {}) => mockSurface({ ...controls, request, ...more }, step);
