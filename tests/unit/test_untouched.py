@@ -273,3 +273,23 @@ def test_arrays_of_a_plane_are_its_own() -> None:
     objective = Objective.from_function(lambda t: (t**2).sum(), torch.ones(3, dtype=torch.float64))
     random_plane(objective).origin[:] = 0
     assert objective.loss() == 3
+
+
+class Drifting(nn.Module):
+    """Follows its inputs in train mode, as an average that is part of the function."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(2, 1)
+        self.register_buffer("centre", torch.zeros(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            self.centre.mul_(0.9).add_(0.1 * x.mean(dim=0))
+        return self.linear(x - self.centre)
+
+
+def test_buffers_that_a_model_writes_do_not_move_its_loss() -> None:
+    data = torch.ones(4, 2), torch.zeros(4, 1)
+    objective = Objective(Drifting(), data, nn.MSELoss(), mode="train")
+    assert len({objective.loss().item() for _ in range(5)}) == 1
