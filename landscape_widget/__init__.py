@@ -1,6 +1,7 @@
 """Loss landscapes of PyTorch models: curvature, planes, and a Jupyter widget to explore them."""
 
 from landscape_widget.blindness import saddle_blindness
+from landscape_widget.convexity import convexity_map
 from landscape_widget.density import spectral_density, trace_of
 from landscape_widget.directions import hessian_plane, random_plane
 from landscape_widget.explorer import LandscapeExplorer
@@ -8,6 +9,7 @@ from landscape_widget.hessian import hessian_eigenpairs
 from landscape_widget.objective import Objective
 from landscape_widget.projections import projected_curvatures
 from landscape_widget.results import (
+    ConvexityMap,
     EigenPairs,
     Plane,
     ProjectedCurvatures,
@@ -21,6 +23,7 @@ from landscape_widget.surface import evaluate_plane
 from landscape_widget.trace import hessian_trace
 
 __all__ = [
+    "ConvexityMap",
     "EigenPairs",
     "LandscapeExplorer",
     "Objective",
@@ -31,6 +34,7 @@ __all__ = [
     "SpectralDensity",
     "Surface",
     "TraceEstimate",
+    "convexity_map",
     "evaluate_plane",
     "hessian_eigenpairs",
     "hessian_plane",

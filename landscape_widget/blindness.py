@@ -139,7 +139,9 @@ def spectral_blindness(density: SpectralDensity, trace: TraceEstimate | None = N
     """
     own = trace_of(density)
     value, stderr = own.value, own.stderr
-    if trace is not None and math.isfinite(trace.stderr) and own.stderr > 0:
+    # the density's own trace again would count twice
+    independent = trace is not None and trace.provenance.get("method") != own.provenance["method"]
+    if trace is not None and independent and math.isfinite(trace.stderr) and own.stderr > 0:
         weight = own.stderr**2 / (own.stderr**2 + trace.stderr**2)
         value = weight * trace.value + (1 - weight) * own.value
         stderr = math.sqrt(weight) * trace.stderr

@@ -24,7 +24,7 @@ BASIS_BYTES, BASIS_VECTORS = 1 << 30, 200
 OVERLOOKED = 1e-3
 
 #: Share of a warm start that is random: enough to reach what the vectors given do not contain.
-_FRESH_SHARE = 0.1
+_FRESH_SHARE = 0.3
 
 
 def hessian_eigenpairs(

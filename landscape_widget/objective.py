@@ -167,6 +167,12 @@ class Objective:
             return self
         return self._with(self._terms.subset(n_examples), self.theta)
 
+    def at(self, theta: Tensor) -> Objective:
+        """The same objective with θ, shape (N,), as its θ*."""
+        other = self._with(self._terms, self._point(theta))
+        other.second_derivative_checked = self.second_derivative_checked
+        return other
+
     def first_batch(self) -> Objective:
         """The same objective over its first batch alone, for checks that must not cost a whole pass."""
         return self._with(self._terms.first(), self.theta)
