@@ -125,7 +125,7 @@ def _steps(
     if shared is not None:
         rules.append(shared)
         yield collected()
-    draws = Probes(matrix.size, "normal", seed, matrix.like)
+    draws = Probes(matrix.size, "normal", seed, "density", matrix.like)
     while len(rules) < n_probes:
         start = known.project(draws.draw(1))[:, 0]
         process = Lanczos(

@@ -15,6 +15,7 @@ from landscape_widget.certificate import Ends, certify, wanted_ends
 from landscape_widget.lanczos import Krylov, Lanczos
 from landscape_widget.objective import Objective
 from landscape_widget.operators import Curvature, curvature
+from landscape_widget.probes import generator
 from landscape_widget.results import EigenPairs, FloatArray
 
 #: Limits of the Krylov basis; beyond them the process restarts from the outermost Ritz vectors.
@@ -119,7 +120,7 @@ def _steps(
         first.to(matrix.like),
         max_basis=max((4 if ends.k == 1 else 6) * keep, vectors),
         keep=keep,
-        seed=seed + 1,
+        seed=seed,
     )
     search = _Search(process, ends)
     probe: tuple[FloatArray, FloatArray] | None = None
@@ -251,7 +252,7 @@ def _excluded(gap: float, spread: float, size: int, steps: int) -> bool:
 
 def _start_vector(n: int, start: FloatArray | None, seed: int) -> Tensor:
     """A random vector, or the sum of those given with a random share, shape (N,)."""
-    fresh = torch.randn(n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    fresh = torch.randn(n, generator=generator(seed, "start"), dtype=torch.float64)
     if start is None:
         return fresh
     given = torch.as_tensor(np.asarray(start, dtype=float).reshape(len(start), -1))

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from landscape_widget.probes import generator
+
 #: Maps v of shape (N,) to Av of shape (N,); A is symmetric.
 MatVec = Callable[[Tensor], Tensor]
 
@@ -78,7 +80,7 @@ class Lanczos:
         """
         self._matvec = matvec
         self._keep = keep
-        self._generator = torch.Generator().manual_seed(seed)
+        self._generator = generator(seed, "explore")
         self.size = len(start)
         self.max_basis = min(max_basis, self.size)
         # rows, so that a growing basis is contiguous

@@ -7,20 +7,31 @@ from torch import Tensor
 
 DISTRIBUTIONS = ("rademacher", "normal")
 
+#: What random vectors are drawn for. Those of one seed must not be the same vectors for two purposes: a
+#: second look from the same vector sees nothing new, and its error is the same error.
+STREAMS = ("start", "explore", "density", "trace")
+
 #: Memory for the probes of one block and their products.
 _BLOCK_BYTES = 1 << 28
+
+
+def generator(seed: int, stream: str) -> torch.Generator:
+    """The generator of a seed for one of ``STREAMS``."""
+    # the engine takes the lower 32 bits of its seed
+    return torch.Generator().manual_seed((seed + 0x9E3779B1 * STREAMS.index(stream)) % 2**32)
 
 
 class Probes:
     """A stream of independent probe vectors of length N."""
 
-    def __init__(self, n: int, distribution: str, seed: int, like: Tensor) -> None:
+    def __init__(self, n: int, distribution: str, seed: int, stream: str, like: Tensor) -> None:
         """Draws nothing yet.
 
         Args:
             n: N.
             distribution: "rademacher" (entries ±1) or "normal" (entries from N(0, 1)).
             seed: Of the stream.
+            stream: One of ``STREAMS``.
             like: A tensor of the dtype and device that the probes are to have.
 
         Raises:
@@ -31,7 +42,7 @@ class Probes:
                 f"Expected distribution as one of {', '.join(DISTRIBUTIONS)}, got {distribution!r}."
             )
         self._n, self._distribution, self._like = n, distribution, like
-        self._generator = torch.Generator().manual_seed(seed)
+        self._generator = generator(seed, stream)
         self.largest_block = max(1, _BLOCK_BYTES // (n * 8 * 4))
 
     def draw(self, count: int) -> Tensor:

@@ -99,7 +99,7 @@ def trace_steps(
         )
     fit = method == "curvature-fit"
     distribution = distribution or ("normal" if fit else "rademacher")
-    probes = Probes(objective.n_parameters, distribution, seed, objective.precise().theta)
+    probes = Probes(objective.n_parameters, distribution, seed, "trace", objective.precise().theta)
     if fit:
         if distribution != "normal" or operator != "hessian":
             raise ValueError("Expected normal probes and operator='hessian' for method='curvature-fit'.")
