@@ -15,6 +15,8 @@ from landscape_widget import Objective
 N_EXAMPLES = 13
 RAGGED = (5, 5, 3)
 """Batch sizes whose last one is smaller: a tool that weighs batches alike is wrong on them."""
+ONE_BATCH = (N_EXAMPLES,)
+"""For tests that are about something else, to be quick."""
 
 
 @dataclass(frozen=True)

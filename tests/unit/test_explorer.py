@@ -21,7 +21,7 @@ from landscape_widget import (
     projected_curvatures,
 )
 
-from ..cases import case
+from ..cases import ONE_BATCH, case
 from ..gates import HUNG, Gate, finish, gated_saddle, saddle
 
 Make = Callable[..., LandscapeExplorer]
@@ -72,10 +72,10 @@ def test_results_are_what_the_functions_give(make_explorer: Make, axes: tuple[st
     network = case("dense tanh")
     domain = (-0.5, 0.5, -0.25, 0.25)
     explorer = make_explorer(
-        network.model(), network.batches(), network.loss_fn, axes=axes, domain=domain, seed=4
+        network.model(), network.batches(ONE_BATCH), network.loss_fn, axes=axes, domain=domain, seed=4
     )
     assert explorer.compute() is explorer
-    objective = network.objective()
+    objective = network.objective(ONE_BATCH)
     assert explorer.surface is not None
     assert explorer.plane is not None
     assert explorer.eigenpairs is not None
@@ -97,7 +97,7 @@ def test_keywords_reach_the_objective(make_explorer: Make) -> None:
     network = case("dense tanh")
     explorer = make_explorer(
         network.model(),
-        network.batches(),
+        network.batches(ONE_BATCH),
         network.loss_fn,
         parameters="0.*",
         max_examples=7,
@@ -207,7 +207,7 @@ def test_every_control_changes_the_result(
     make_explorer: Make, name: str, value: Any, seen: Callable[[LandscapeExplorer], bool]
 ) -> None:
     network = case("dense tanh")
-    explorer = make_explorer(network.model(), network.batches(), network.loss_fn).compute()
+    explorer = make_explorer(network.model(), network.batches(ONE_BATCH), network.loss_fn).compute()
     assert not seen(explorer)
     setattr(explorer, name, value)
     finish(explorer._request)
@@ -361,7 +361,7 @@ def test_close_twice_and_without_a_computation(make_explorer: Make) -> None:
 
 def test_two_explorers_share_an_objective_and_nothing_else(make_explorer: Make) -> None:
     network = case("dense tanh")
-    objective = network.objective()
+    objective = network.objective(ONE_BATCH)
     one = make_explorer(objective, domain=(-1, 1, -1, 1))
     other = make_explorer(objective, domain=(-1, 1, -1, 1), axes=("random", "random"))
     show(one)
@@ -369,7 +369,7 @@ def test_two_explorers_share_an_objective_and_nothing_else(make_explorer: Make) 
     finish(one._request)
     finish(other._request)
     assert (one.status, other.status) == ("done", "done")
-    alone = make_explorer(network.objective(), domain=(-1, 1, -1, 1)).compute()
+    alone = make_explorer(network.objective(ONE_BATCH), domain=(-1, 1, -1, 1)).compute()
     assert np.array_equal(one.surface.loss, alone.surface.loss)
     assert other.plane.axes == ("random", "random")
 
@@ -400,5 +400,5 @@ def test_a_batch_norm_model_in_single_precision(make_explorer: Make) -> None:
     explorer = make_explorer(network.model().float(), [(x.float(), y)], nn.CrossEntropyLoss()).compute()
     assert explorer.surface.provenance["dtype"] == "float32"
     assert explorer.eigenpairs.provenance["dtype"] == "float64"
-    exact = hessian_eigenpairs(network.objective()).values
+    exact = hessian_eigenpairs(network.objective(ONE_BATCH)).values
     np.testing.assert_allclose(explorer.eigenpairs.values, exact, rtol=1e-4)  # of float32 weights

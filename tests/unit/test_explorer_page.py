@@ -11,7 +11,7 @@ import pytest
 from landscape_widget import LandscapeExplorer
 from landscape_widget.explorer import _CONTROLS
 
-from ..cases import case
+from ..cases import ONE_BATCH, case
 from ..gates import HUNG, finish, gated_saddle
 
 Make = Callable[..., LandscapeExplorer]
@@ -123,7 +123,7 @@ def numbers_in(value: Any) -> Any:
 def test_a_second_view_finds_everything_in_the_state(make_explorer: Make) -> None:
     """A reload and a saved notebook are drawn from the synced state alone."""
     network = case("dense tanh")
-    explorer = make_explorer(network.model(), network.batches(), network.loss_fn).compute()
+    explorer = make_explorer(network.model(), network.batches(ONE_BATCH), network.loss_fn).compute()
     state = explorer.get_state()
     controls = {"axes", "seed", "domain", "resolution", "examples"}
     results = {"_surface", "_eigenpairs", "_projections"}

@@ -31,6 +31,7 @@ FLOORS = (
         "annihilation",
         "blindness",
         "certificate",
+        "convexity",
         "density",
         "directions",
         "hessian",

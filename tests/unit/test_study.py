@@ -14,7 +14,7 @@ from torch import Tensor
 from landscape_widget import Objective, evaluate_plane, hessian_eigenpairs, projected_curvatures, random_plane
 from landscape_widget.study import Controls, Findings, Study, snap
 
-from ..cases import case, quadratic
+from ..cases import ONE_BATCH, case, quadratic
 from ..gates import make_controls, saddle
 
 
@@ -70,7 +70,7 @@ NOTHING = {"loss": 0, "gradient": 0, "product": 0}
 
 @pytest.mark.parametrize("controls", [CONTROLS, RANDOM, MIXED], ids=lambda c: " × ".join(c.axes))
 def test_findings_are_what_the_functions_give(controls: Controls) -> None:
-    objective = case("dense tanh").objective()
+    objective = case("dense tanh").objective(ONE_BATCH)
     controls = replace(controls, examples=objective.n_examples)
     found = last(Study(objective), controls)
     assert found.plane is not None
@@ -164,7 +164,7 @@ def test_inner_eigenvectors_and_back() -> None:
 
 
 def test_subsets_are_their_own_landscapes() -> None:
-    objective = case("dense tanh").objective()
+    objective = case("dense tanh").objective(ONE_BATCH)
     study = Study(objective)
     controls = replace(RANDOM, resolution=3, examples=13)
     few, whole = last(study, replace(controls, examples=4)), last(study, controls)
@@ -224,7 +224,7 @@ def test_automatic_domain_along_random_directions() -> None:
 
 
 def test_automatic_domain_along_filter_normalised_directions() -> None:
-    domain = domain_of(case("dense tanh").objective(), ("random:filter", "random:filter"))
+    domain = domain_of(case("dense tanh").objective(ONE_BATCH), ("random:filter", "random:filter"))
     assert domain == (-1, 1, -1, 1)
 
 

@@ -14,7 +14,7 @@ import torch
 from landscape_widget import Objective, wire
 from landscape_widget.study import Controls, Findings, Study
 
-from ..cases import case
+from ..cases import ONE_BATCH, case
 from ..gates import make_controls, saddle
 
 CONTROLS = make_controls(
@@ -28,7 +28,7 @@ def findings(objective: Objective, controls: Controls = CONTROLS) -> Findings:
 
 @pytest.fixture(scope="module")
 def found() -> Findings:
-    return findings(case("dense tanh").objective())
+    return findings(case("dense tanh").objective(ONE_BATCH))
 
 
 def plain(payload: Any) -> Any:
@@ -66,7 +66,7 @@ def test_eigenpairs_decode_to_the_result(found: Findings) -> None:
 
 
 def test_the_verdict_waits_for_certified_pairs() -> None:
-    objective = case("dense tanh").objective()
+    objective = case("dense tanh").objective(ONE_BATCH)
     estimates = next(f for f in Study(objective).steps(CONTROLS) if f.pairs is not None)
     payload = wire.eigenpairs(estimates, 1, 2.5)
     assert not payload["final"]
