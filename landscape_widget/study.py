@@ -155,9 +155,11 @@ class Study:
         plane = make_plane(objective, controls.axes, controls.seed, early.pairs)
         domain = controls.domain or self.automatic_domain(plane, early)
         for surface in evaluate_plane(objective, plane, domain, controls.resolution):
+            if surface.final:  # only a picture on all of the examples may say so
+                return
             found.plane, found.surface = plane, surface
             yield found
-            if surface.done.sum() >= PREVIEW_NODES or surface.final:
+            if surface.done.sum() >= PREVIEW_NODES:
                 return
 
     def _subset(self, n: int) -> Objective:
