@@ -193,6 +193,28 @@ def test_the_picture_comes_before_the_eigenpairs_where_axes_are_random() -> None
     assert first.pairs is None
 
 
+@pytest.mark.parametrize("resolution", [5, 9, 21])
+def test_a_first_picture_on_part_of_the_examples(monkeypatch: pytest.MonkeyPatch, resolution: int) -> None:
+    """It says so, is never final, and shows no eigenvalue of the part."""
+    monkeypatch.setattr("landscape_widget.study.PREVIEW_SECONDS", 0.0)  # any data set is too slow for it
+    small = case("dense tanh")
+    x, y = small.examples()
+    objective = Objective(small.model(), (x.repeat(20, 1), y.repeat(20)), small.loss_fn)
+    chosen = replace(CONTROLS, examples=260, resolution=resolution, samples=1)
+    study = Study(objective)
+    early = [
+        found.surface for found in study.steps(chosen) if found.surface is not None and found.pairs is None
+    ]
+    assert early
+    for surface in early:
+        assert surface.provenance["n_examples"] == 64
+        assert not surface.final
+    again = next(found for found in study.steps(chosen) if found.surface is not None)
+    assert again.pairs_final
+    assert again.surface.final
+    assert again.surface.provenance["n_examples"] == 260
+
+
 def domain_of(objective: Objective, axes: tuple[str, str], **change: Any) -> tuple[float, ...]:
     controls = replace(CONTROLS, axes=axes, domain=None, examples=objective.n_examples, **change)
     study = Study(objective)
