@@ -105,7 +105,7 @@ export function describe({ samples, total, pNoSaddle, blindness, final }, saddle
 
 /** Three ways to the same probability, side by side. */
 function createBlindness() {
-  const cells = ["measured", "from tr H and tr H²", "from the spectrum"].map((label) => {
+  const cells = ["measured", "from tr H, tr H²", "from the spectrum"].map((label) => {
     const figure = h("dd");
     return { figure, element: h("div", {}, figure, h("dt", {}, label)) };
   });

@@ -17,7 +17,7 @@ function startCamera({ clientWidth, clientHeight }) {
 }
 
 /** Whether the title of the loss axis would be cut off; the line below names it anyway. @param {HTMLElement} el */
-export const isNarrow = (el) => el.clientWidth < 350;
+export const isNarrow = (el) => el.clientWidth < 420;
 
 const PIN = "#e0245e";
 
