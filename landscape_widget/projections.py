@@ -57,6 +57,7 @@ def projected_curvatures(
     Raises:
         ValueError: If ``samples`` is not positive, or for an unknown name.
         SecondDerivativeError: For method="hvp", if the product is impossible or wrong.
+        ArithmeticError: If a curvature is not finite.
     """
     steps = projection_steps(objective, samples, seed, method=method, normalize=normalize)
     return deque(steps, maxlen=1).pop()
@@ -99,7 +100,13 @@ def projection_steps(
         count = min(block, samples - done)
         draws = [random_pair(n, seed + i) for i in range(done, done + count)]
         pairs = torch.stack([_normalised(precise, draw, normalize) for draw in draws]).to(precise.theta)
-        entries[:, done : done + count] = source.entries(pairs).cpu().numpy()
+        found = source.entries(pairs).cpu().numpy()
+        if not np.isfinite(found).all():
+            raise ArithmeticError(
+                "Expected finite curvatures of random projections, got values that are not finite. "
+                "Check that the loss is twice differentiable at the present weights."
+            )
+        entries[:, done : done + count] = found
         done += count
         if monotonic() - started < interval / 2:
             block = min(2 * block, largest_block)
