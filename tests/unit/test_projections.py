@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 
-from landscape_widget import ProjectedCurvatures, projected_curvatures, random_plane
+from landscape_widget import (
+    Objective,
+    ProjectedCurvatures,
+    hessian_eigenpairs,
+    projected_curvatures,
+    random_plane,
+)
 from landscape_widget.projections import projection_steps
 from landscape_widget.results import principal_curvatures
 
@@ -113,3 +121,13 @@ def test_the_trace_is_met() -> None:
     projections = projected_curvatures(quadratic(matrix), samples=2000, seed=0)
     error = (torch.trace(matrix @ matrix) / 2000).sqrt().item()
     assert projections.trace == pytest.approx(torch.trace(matrix).item(), abs=5 * error)
+
+
+@pytest.mark.filterwarnings("ignore:Expected Hessian-vector products that agree")  # says so beforehand
+@pytest.mark.parametrize("compute", [projected_curvatures, hessian_eigenpairs])
+def test_curvature_that_is_not_finite_is_no_result(compute: Callable[[Objective], object]) -> None:
+    """Of NaN, no product of curvatures is ≥ 0: every projection would count as a saddle."""
+    theta = torch.tensor([0.0, 1.0, 2.0], dtype=torch.float64)
+    objective = Objective.from_function(lambda t: (t.abs() ** 1.5).sum(), theta)
+    with pytest.raises(ArithmeticError, match=r"not finite.*twice differentiable"):
+        compute(objective)
