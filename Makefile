@@ -1,6 +1,8 @@
 # Two commands do everything on a fresh machine with Python 3.11 and Node 20: `make demo` and `make test`.
 
 PYTHON ?= python3
+# JupyterLab refuses to run as root unless told to, and containers run as root
+ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -10,7 +12,7 @@ JS_SOURCES := $(shell find js/src -type f) js/build.mjs js/package-lock.json
 .PHONY: demo test setup lint js-test py-test browser-test notebooks lock clean
 
 demo: setup ## sets up and opens JupyterLab on the quickstart
-	$(BIN)/python -m jupyterlab notebooks/01_quickstart.ipynb
+	$(BIN)/python -m jupyterlab $(ROOT) notebooks/01_quickstart.ipynb
 
 test: setup lint js-test py-test notebooks browser-test ## sets up and runs every check
 

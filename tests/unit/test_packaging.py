@@ -1,0 +1,55 @@
+"""What is installed: the page's bundle is in both archives, and installing from them needs no Node."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BUNDLE = {f"landscape_widget/static/{name}" for name in ("runtime.js", "explorer.js", "explorer.css")}
+
+
+def build(source: Path, target: str, out: Path, **environment: str) -> Path:
+    """Builds one archive of ``source`` as a frontend would, and returns it."""
+    command = [sys.executable, "-m", "hatchling", "build", "--target", target, "--directory", str(out)]
+    subprocess.run(command, cwd=source, check=True, capture_output=True, env=os.environ | environment)
+    (archive,) = out.glob("*.whl" if target == "wheel" else "*.tar.gz")
+    return archive
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(ROOT, "sdist", tmp_path_factory.mktemp("sdist"))
+
+
+def test_the_wheel_holds_the_bundle_and_the_types(tmp_path: Path) -> None:
+    with zipfile.ZipFile(build(ROOT, "wheel", tmp_path)) as wheel:
+        names = set(wheel.namelist())
+    assert names >= BUNDLE | {"landscape_widget/py.typed", "landscape_widget/explorer.py"}
+    assert not any(name.startswith(("js/", "tests/", "notebooks/")) for name in names)
+
+
+def test_a_wheel_is_built_from_the_sdist_without_node(sdist: Path, tmp_path: Path) -> None:
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (source,) = tmp_path.iterdir()
+    assert all((source / name).is_file() for name in BUNDLE)
+    # hatchling starts from its full path, and nothing else is to be found
+    with zipfile.ZipFile(build(source, "wheel", tmp_path / "out", PATH="")) as wheel:
+        assert set(wheel.namelist()) >= BUNDLE
+
+
+def test_a_checkout_without_bundle_and_node_says_what_to_do(sdist: Path, tmp_path: Path) -> None:
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (source,) = tmp_path.iterdir()
+    (source / "landscape_widget" / "static" / "runtime.js").unlink()
+    with pytest.raises(subprocess.CalledProcessError) as failure:
+        build(source, "wheel", tmp_path / "out", PATH="")
+    assert b"Install Node, or install a released wheel" in failure.value.stderr
