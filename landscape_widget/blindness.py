@@ -98,8 +98,9 @@ def measured_blindness(projections: ProjectedCurvatures) -> BlindnessEstimate:
     return BlindnessEstimate(
         probability=share,
         stderr=math.sqrt(smoothed * (1 - smoothed) / (count + 4)),
-        low=max(0.0, centre - half),
-        high=min(1.0, centre + half),
+        # a share of 0 or 1 is an end of its interval, but for rounding
+        low=max(0.0, min(share, centre - half)),
+        high=min(1.0, max(share, centre + half)),
     )
 
 

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 
 import numpy as np
+from torch import Tensor
 
 from landscape_widget.lanczos import Lanczos
 from landscape_widget.objective import Objective
@@ -126,15 +127,15 @@ def _steps(
         rules.append(shared)
         yield collected()
     draws = Probes(matrix.size, "normal", seed, "density", matrix.like)
+
+    def complement(v: Tensor) -> Tensor:
+        # what a pair lacks to be exact would bring its eigenvalue back in; projected on both sides, since
+        # a basis vector that is all that was left of a product has rounding along the pairs
+        return known.project(matrix.product(known.project(v[:, None])))[:, 0]
+
     while len(rules) < n_probes:
         start = known.project(draws.draw(1))[:, 0]
-        process = Lanczos(
-            # what a pair lacks to be exact would bring its eigenvalue back in
-            lambda v: known.project(matrix.product(v)[:, None])[:, 0],
-            start,
-            max_basis=steps,
-            keep=0,
-        )
+        process = Lanczos(complement, start, max_basis=steps, keep=0, seed=seed)
         rules.append((np.empty(0), np.empty(0)))
         for _ in range(min(steps, matrix.size - len(atoms))):
             krylov = process.step()

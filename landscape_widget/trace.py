@@ -153,9 +153,11 @@ class Deflation:
     @classmethod
     def of_range(cls, matrix: Curvature, vectors: Tensor, spent: int) -> Deflation:
         """Spanned by any vectors, shape (N, m); one product for each."""
-        basis, upper = torch.linalg.qr(vectors)
-        diagonal = upper.diagonal().abs()
-        basis = basis[:, diagonal > 1e-12 * diagonal.max().clamp(min=1e-300)]
+        left, singular, _ = torch.linalg.svd(vectors, full_matrices=False)
+        # a sketch of a matrix of low rank has dependent columns
+        basis = left[:, singular > 1e-12 * singular[0]]
+        if not basis.shape[1]:
+            return cls(basis, 0.0, 0.0, spent)
         products = matrix.product(basis)
         trace, square = float((basis * products).sum()), float((products**2).sum())
         return cls(basis, trace, square, spent + basis.shape[1])
