@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import inspect
 import logging
-import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from threading import RLock
@@ -20,6 +19,7 @@ from torch import nn
 from landscape_widget import wire
 from landscape_widget.directions import check_axes
 from landscape_widget.objective import Objective
+from landscape_widget.progress import Throttle
 from landscape_widget.results import (
     EigenPairs,
     Plane,
@@ -114,7 +114,7 @@ class LandscapeExplorer(anywidget.AnyWidget):
         self._worker = Worker("landscape-explorer", self._on_end, _leave_a_core_free)
         self._request: Request | None = None
         self._number = 0
-        self._sent: dict[str, tuple[tuple[Any, ...], float]] = {}
+        self._throttle = Throttle(UPDATE_INTERVAL)
         # handlers may run on another thread than the worker; both set traits under this lock
         self._lock = RLock()
         super().__init__(
@@ -267,29 +267,29 @@ class LandscapeExplorer(anywidget.AnyWidget):
             best, theta_norm = self._best, self._study.theta_norm
             if found.surface is not None:
                 best.surface, best.plane = found.surface, found.plane
-                if self._due("surface", (number, found.surface), flush):
+                if self._throttle.due("surface", (number, found.surface), flush):
                     self._surface = wire.surface(found, controls, number, theta_norm)
             if found.pairs is not None:
                 best.pairs = found.pairs if found.pairs_final else best.pairs
                 # the verdict's sentence grows with what is known of planes
                 state = (number, found.pairs, found.plane_curvature, found.projections)
-                if self._due("eigenpairs", state, flush):
+                if self._throttle.due("eigenpairs", state, flush):
                     self._eigenpairs = wire.eigenpairs(found, number, theta_norm)
             if found.projections is not None:
                 best.projections, best.blindness = found.projections, found.blindness
                 shown = (number, found.projections, found.plane_curvature, found.blindness)
-                if self._due("projections", shown, flush):
+                if self._throttle.due("projections", shown, flush):
                     self._projections = wire.projections(found, controls, number)
             if found.density is not None:
                 best.density = found.density
-                if self._due("spectrum", (number, found.density, found.blindness), flush):
+                if self._throttle.due("spectrum", (number, found.density, found.blindness), flush):
                     self._spectrum = wire.spectrum(found, number)
             if found.traces is not None:
                 best.traces = found.traces
                 newest = [history[-1] for history in found.traces.values() if history]
-                if self._due("trace", (number, *newest), flush):
+                if self._throttle.due("trace", (number, *newest), flush):
                     self._trace = wire.trace(found, number)
-            if self._due("progress", (number, elapsed), flush):
+            if self._throttle.due("progress", (number, elapsed), flush):
                 fraction, eta = found.meter.left()
                 self.progress = {
                     "request": number,
@@ -298,15 +298,6 @@ class LandscapeExplorer(anywidget.AnyWidget):
                     "eta": eta,
                     "elapsed": elapsed,
                 }
-
-    def _due(self, name: str, state: tuple[Any, ...], flush: bool) -> bool:
-        """Whether a result is new and the page can take it; ``flush`` for the last one."""
-        sent, when = self._sent.get(name, ((), -math.inf))
-        same = len(sent) == len(state) and all(a is b for a, b in zip(sent, state, strict=True))
-        if same or not (flush or monotonic() - when >= UPDATE_INTERVAL):
-            return False
-        self._sent[name] = state, monotonic()
-        return True
 
     def _on_end(self, request: Request) -> None:
         """Tells how the newest request ended."""

@@ -1,7 +1,8 @@
-"""Progress of a computation: time left, and runs that can be left and resumed."""
+"""Progress of a computation: time left, runs that can be left and resumed, results not too often."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from time import monotonic
 from typing import Generic, TypeVar
@@ -82,3 +83,27 @@ class Run(Generic[T]):
                 self._steps = self.latest = None
                 raise
             yield self.latest, monotonic() - started
+
+
+class Throttle:
+    """Decides which of many results are passed on: only new ones, and none too soon after another."""
+
+    def __init__(self, interval: float) -> None:
+        """``interval``: least seconds between two results of one name."""
+        self._interval = interval
+        self._passed: dict[str, tuple[tuple[object, ...], float]] = {}
+
+    def due(self, name: str, state: tuple[object, ...], flush: bool) -> bool:
+        """Whether a result is to be passed on now.
+
+        Args:
+            name: Of the result.
+            state: The objects it is made of; it is new if one of them is another object than before.
+            flush: The last chance: only whether it is new counts.
+        """
+        passed, when = self._passed.get(name, ((), -math.inf))
+        same = len(passed) == len(state) and all(a is b for a, b in zip(passed, state, strict=True))
+        if same or not (flush or monotonic() - when >= self._interval):
+            return False
+        self._passed[name] = state, monotonic()
+        return True
