@@ -79,6 +79,7 @@ class Findings:
     pairs: EigenPairs | None = None
     """Ritz estimates without vectors first, the certified pairs last."""
     plane: Plane | None = None
+    """The plane that ``surface`` lies on."""
     surface: Surface | None = None
     projections: ProjectedCurvatures | None = None
     plane_curvature: tuple[float, float] | None = None
@@ -128,11 +129,11 @@ class Study:
             yield from self._preview(controls, found)
             yield from pairs
             pairs = iter(())
-        found.plane = make_plane(objective, controls.axes, controls.seed, found.pairs)
-        surface = self._surface(objective, controls, found)
+        plane = make_plane(objective, controls.axes, controls.seed, found.pairs)
+        surface = self._surface(objective, controls, plane, found)
         found.stage = "loss surface"
         yield next(surface)
-        yield from _fairly(surface, pairs, self._curvature(objective, controls, found))
+        yield from _fairly(surface, pairs, self._curvature(objective, controls, plane, found))
 
     def _preview(self, controls: Controls, found: Findings) -> Iterator[Findings]:
         """A first picture on part of the examples, where their eigenvectors would let one wait.
@@ -197,9 +198,10 @@ class Study:
             found.meter.record("product", pairs.n_hvp, seconds)
             yield found
 
-    def _surface(self, objective: Objective, controls: Controls, found: Findings) -> Iterator[Findings]:
-        plane = found.plane
-        assert plane is not None
+    def _surface(
+        self, objective: Objective, controls: Controls, plane: Plane, found: Findings
+    ) -> Iterator[Findings]:
+        shown = int(found.surface.done.sum()) if found.surface else 0
         domain = controls.domain or self.automatic_domain(plane, found)
         cache = self._caches.setdefault(self._key(objective, controls), {})
         alpha = grid_axis(domain[0], domain[1], controls.resolution)
@@ -208,14 +210,24 @@ class Study:
         found.meter.expect("node", controls.resolution**2, reused)
         started = monotonic()
         for surface in evaluate_plane(objective, plane, domain, controls.resolution, cache=cache):
-            found.surface = surface
-            found.meter.record("node", int(surface.done.sum()), monotonic() - started)
+            done = int(surface.done.sum())
+            # a first picture stays until this one is as fine
+            if done >= shown or surface.final:
+                found.plane, found.surface = plane, surface
+            found.meter.record("node", done, monotonic() - started)
             yield found
             started = monotonic()
 
-    def _curvature(self, objective: Objective, controls: Controls, found: Findings) -> Iterator[Findings]:
+    def _curvature(
+        self, objective: Objective, controls: Controls, plane: Plane, found: Findings
+    ) -> Iterator[Findings]:
         """The curvature panel: the face on show first, then what the others rest on."""
-        self._plane_curvature(objective, controls, found)
+        key = self._key(objective, controls)
+        if key not in self._curvatures:
+            _, ((a, b), (_, c)) = plane_hessian(objective, plane)
+            minus, plus = principal_curvatures(a, b, c)
+            self._curvatures[key] = float(minus), float(plus)
+        found.plane_curvature = self._curvatures[key]
         if controls.face == "trace":
             yield from self._traces(objective, found)
         if controls.face == "spectrum":
@@ -224,20 +236,11 @@ class Study:
         yield from self._density(objective, found)
         assert found.density is not None
         trace = found.traces["hutchinson"][-1] if found.traces else trace_of(found.density)
-        key = (objective.n_examples, controls.samples, trace.samples)
-        if key not in self._blindness:
-            self._blindness[key] = saddle_blindness(found.projections, trace, found.density)
-        found.blindness = self._blindness[key]
+        rests_on = (objective.n_examples, controls.samples, trace.samples)
+        if rests_on not in self._blindness:
+            self._blindness[rests_on] = saddle_blindness(found.projections, trace, found.density)
+        found.blindness = self._blindness[rests_on]
         yield found
-
-    def _plane_curvature(self, objective: Objective, controls: Controls, found: Findings) -> None:
-        plane, key = found.plane, self._key(objective, controls)
-        assert plane is not None
-        if key not in self._curvatures:
-            _, ((a, b), (_, c)) = plane_hessian(objective, plane)
-            minus, plus = principal_curvatures(a, b, c)
-            self._curvatures[key] = float(minus), float(plus)
-        found.plane_curvature = self._curvatures[key]
 
     def _projections(self, objective: Objective, controls: Controls, found: Findings) -> Iterator[Findings]:
         n, samples = objective.n_examples, controls.samples
