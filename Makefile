@@ -12,7 +12,7 @@ JS_SOURCES := $(shell find js/src -type f) js/build.mjs js/package-lock.json
 .PHONY: demo test setup lint js-test py-test browser-test notebooks lock clean
 
 demo: setup ## sets up and opens JupyterLab on the quickstart
-	$(BIN)/python -m jupyterlab $(ROOT) notebooks/01_quickstart.ipynb
+	$(BIN)/python -m jupyterlab $(ROOT) --LabApp.default_url=/lab/tree/notebooks/01_quickstart.ipynb
 
 test: setup lint js-test py-test notebooks browser-test ## sets up and runs every check
 
