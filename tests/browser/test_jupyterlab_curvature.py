@@ -1,0 +1,127 @@
+"""The curvature panel in JupyterLab: its three faces show the kernel's numbers, and marks answer clicks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from playwright.sync_api import expect
+
+from .conftest import OpenNotebook
+from .explorer import ExplorerOnPage
+from .notebooks import DIGITS, SHOW
+from .pixels import middle, pixels, spread
+
+#: Where a bar stands on the page: half-way up the tallest bar of a histogram.
+TALLEST_BAR = """(plot, name) => {
+  const trace = plot._fullData.findIndex(t => t.type === "bar" && t.name === name);
+  const { x, y } = plot._fullData[trace];
+  const i = y.indexOf(Math.max(...y));
+  const { xaxis, yaxis, _size: size } = plot._fullLayout;
+  const box = plot.getBoundingClientRect();
+  return {
+    centre: x[i],
+    width: plot._fullData[trace].width,
+    page: [box.left + size.l + xaxis.d2p(x[i]), box.top + size.t + yaxis.d2p(y[i] * 0.97)],
+  };
+}"""
+
+
+@pytest.fixture(scope="module")
+def shown(open_notebook: OpenNotebook) -> Iterator[ExplorerOnPage]:
+    """A trained network's explorer with a result on show."""
+    with closing(open_notebook([DIGITS, SHOW])) as notebook:
+        notebook.run_all()
+        notebook.cell(1)
+        explorer = ExplorerOnPage(notebook.page, notebook.kernel)
+        explorer.wait_for_result()
+        yield explorer
+
+
+@pytest.fixture
+def explorer(shown: ExplorerOnPage) -> ExplorerOnPage:
+    """The same, on the Hessian plane and the first face."""
+    wanted: dict[str, Any] = {"axes": ["hessian:max", "hessian:min"], "seed": 0, "face": "projections"}
+    changed = {name: value for name, value in wanted.items() if shown.trait(name) != value}
+    if changed:
+        shown.set_traits(**changed)
+    return shown
+
+
+def choose(explorer: ExplorerOnPage, face: str) -> None:
+    """Chooses a face as a person does, and waits until it shows its result."""
+    request = explorer.request()
+    explorer.part(f"face-{face}").locator("xpath=..").click()
+    expect(explorer.part("curvature")).to_have_attribute("data-face", face)
+    explorer.wait_for_result(request)
+    assert explorer.trait("face") == face
+
+
+def sent(explorer: ExplorerOnPage, expression: str) -> NDArray[np.float64]:
+    """A float64 buffer among what the kernel sent."""
+    values = explorer.kernel.value(
+        f"__import__('numpy').frombuffer(explorer.{expression}, 'float64').tolist()"
+    )
+    return np.array(values)
+
+
+def test_the_spectrum_is_the_kernels_density(explorer: ExplorerOnPage) -> None:
+    choose(explorer, "spectrum")
+
+    x, density = sent(explorer, "_spectrum['x']"), sent(explorer, "_spectrum['density']")
+    plotted = [trace for trace in explorer.traces("curvature") if trace["x"] and len(trace["x"]) > 2]
+    drawn = {round(a, 9): b for trace in plotted for a, b in zip(trace["x"], trace["y"], strict=True) if b}
+    floor = min(drawn.values())
+    above = [(a, b) for a, b in zip(x.tolist(), density.tolist(), strict=True) if b > 2 * floor]
+    assert len(above) > 5
+    np.testing.assert_allclose([drawn[round(a, 9)] for a, _ in above], [b for _, b in above], rtol=1e-9)
+    assert spread(middle(pixels(explorer.part("curvature")))) > 1
+
+
+def test_an_eigenvalue_becomes_an_axis(explorer: ExplorerOnPage) -> None:
+    choose(explorer, "spectrum")
+    request = explorer.request()
+
+    explorer.part("eigenvalue-hessian:min").click()
+
+    explorer.wait_for_result(request)
+    assert explorer.trait("axes") == ["hessian:min", "hessian:max"], "the other one gives way"
+    explorer.assert_plots_equal_kernel()
+
+
+def test_a_bar_shows_a_random_plane_of_its_curvature(explorer: ExplorerOnPage) -> None:
+    request = explorer.request()
+    bar = explorer.part("curvature").locator(".js-plotly-plot").evaluate(TALLEST_BAR, "κ₊")
+
+    explorer.page.mouse.move(*bar["page"])
+    explorer.page.mouse.click(*bar["page"])
+
+    explorer.wait_for_result(request)
+    assert explorer.trait("axes") == ["random", "random"]
+    kappa_plus = explorer.kernel.value("explorer._projections['plane']['kappa_plus']")
+    # the plane that was asked for is one of those in the bar; its curvature is computed anew
+    assert abs(kappa_plus - bar["centre"]) <= bar["width"] / 2 * (1 + 1e-6)
+    explorer.assert_plots_equal_kernel()
+
+
+def test_both_estimates_of_the_trace_are_drawn(explorer: ExplorerOnPage) -> None:
+    choose(explorer, "trace")
+
+    lines = [trace["y"] for trace in explorer.traces("curvature") if trace["y"]]
+    for i, method in enumerate(("hutchinson", "curvature-fit")):
+        values = sent(explorer, f"_trace['methods'][{i}]['value']")
+        assert values[-1] == explorer.kernel.value(f"explorer.traces['{method}'][-1].value")
+        assert any(len(y) == len(values) and np.array_equal(y, values) for y in lines), method
+    expect(explorer.part("trace-text")).to_contain_text("Hutchinson, 100 vectors")
+
+
+def test_three_ways_to_the_same_probability_stand_side_by_side(explorer: ExplorerOnPage) -> None:
+    text = explorer.part("blindness").inner_text()
+
+    for name in ("measured", "closed_form", "spectral"):
+        share = 100 * explorer.kernel.value(f"explorer.blindness.{name}.probability")
+        assert any(f"{share:.{digits}f}" in text for digits in (0, 1, 2)), (name, share, text)
