@@ -9,12 +9,12 @@ from collections.abc import Iterator
 import numpy as np
 from torch import Tensor
 
+from landscape_widget.deflation import Deflation
 from landscape_widget.lanczos import Lanczos
 from landscape_widget.objective import Objective
 from landscape_widget.operators import Curvature, curvature
 from landscape_widget.probes import Probes
 from landscape_widget.results import EigenPairs, FloatArray, SpectralDensity, TraceEstimate
-from landscape_widget.trace import Deflation
 
 
 def spectral_density(

@@ -33,6 +33,7 @@ FLOORS = (
         "blindness",
         "certificate",
         "convexity",
+        "deflation",
         "density",
         "directions",
         "hessian",
