@@ -272,7 +272,7 @@ class LandscapeExplorer(anywidget.AnyWidget):
             if found.pairs is not None:
                 best.pairs = found.pairs if found.pairs_final else best.pairs
                 # the verdict's sentence grows with what is known of planes
-                state = (number, found.pairs, found.plane_curvature, found.projections)
+                state = (number, found.pairs, found.plane_curvature, found.projections, found.blindness)
                 if self._throttle.due("eigenpairs", state, flush):
                     self._eigenpairs = wire.eigenpairs(found, number, theta_norm)
             if found.projections is not None:

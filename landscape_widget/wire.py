@@ -86,7 +86,14 @@ def eigenpairs(found: Findings, request: int, theta_norm: float) -> Payload:
         "final": found.pairs_final,
     }
     if found.pairs_final and found.gradient_norm is not None:
-        verdict = judge(pairs, found.gradient_norm, theta_norm, found.plane_curvature, found.projections)
+        verdict = judge(
+            pairs,
+            found.gradient_norm,
+            theta_norm,
+            found.plane_curvature,
+            found.projections,
+            found.blindness,
+        )
         payload |= {"verdict": verdict.kind, "sentence": verdict.sentence}
     return payload
 
