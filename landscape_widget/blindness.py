@@ -149,7 +149,9 @@ def spectral_blindness(density: SpectralDensity, trace: TraceEstimate | None = N
     shifted = density.shifted(value)
     best = exact_blindness(shifted.nodes, shifted.counts)
     if not stderr > 0:
-        return BlindnessEstimate(best, 0.0, best, best)
+        # an exact trace says nothing of the shape
+        error = _shape_error(density, value)
+        return BlindnessEstimate(best, error, max(0.0, best - _Z95 * error), min(1.0, best + _Z95 * error))
     steps = np.linspace(-3, 3, 7)
     along = [exact_blindness(density.shifted(value + s * stderr).nodes, density.counts) for s in steps]
     normal = np.sqrt(2) * erfinv(np.linspace(-1, 1, 2003)[1:-1])
