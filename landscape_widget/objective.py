@@ -16,6 +16,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from landscape_widget.losses import BatchLoss, FunctionTerms, InvalidLossError, ModelTerms, Terms
 from landscape_widget.parameters import Layout, Selection, filter_blocks, select_parameters
 from landscape_widget.random_state import preserved_random_state
+from landscape_widget.results import library_versions
 from landscape_widget.snapshot import convert, describe, halves, read_batches
 
 #: Relative difference of two evaluations at θ* up to which they count as the same: parallel sums
@@ -130,6 +131,17 @@ class Objective:
     def device(self) -> torch.device:
         """Where evaluations take place."""
         return self.theta.device
+
+    def provenance(self, quantity: str, **details: Any) -> dict[str, Any]:
+        """What a reader needs to repeat a result of this objective."""
+        return {
+            "quantity": quantity,
+            **details,
+            "dtype": str(self.dtype).removeprefix("torch."),
+            "n_examples": self.n_examples,
+            "n_parameters": self.n_parameters,
+            "versions": library_versions(),
+        }
 
     def to(self, dtype: torch.dtype, device: torch.device | str | None = None) -> Objective:
         """The same objective in another dtype or on another device; itself if nothing changes."""

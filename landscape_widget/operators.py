@@ -27,7 +27,6 @@ from torch import Tensor
 from landscape_widget.losses import ModelTerms
 from landscape_widget.objective import Objective
 from landscape_widget.output_loss import OutputLoss
-from landscape_widget.results import library_versions
 from landscape_widget.selfcheck import check_hvp
 
 OPERATORS = ("hessian", "ggn", "fisher", "empirical-fisher")
@@ -60,15 +59,7 @@ class Curvature:
 
     def provenance(self, quantity: str, **details: Any) -> dict[str, Any]:
         """What a reader needs to repeat a result."""
-        return {
-            "quantity": quantity,
-            "operator": self.operator,
-            **details,
-            "dtype": str(self.objective.dtype).removeprefix("torch."),
-            "n_examples": self.objective.n_examples,
-            "n_parameters": self.size,
-            "versions": library_versions(),
-        }
+        return self.objective.provenance(quantity, operator=self.operator, **details)
 
 
 def curvature(objective: Objective, operator: str = "hessian") -> Curvature:

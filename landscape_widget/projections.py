@@ -14,7 +14,7 @@ from torch import Tensor
 
 from landscape_widget.directions import filter_normalise, random_pair
 from landscape_widget.objective import Objective
-from landscape_widget.results import Plane, ProjectedCurvatures, library_versions
+from landscape_widget.results import Plane, ProjectedCurvatures
 from landscape_widget.selfcheck import SecondDerivativeError, check_hvp
 
 METHODS = ("auto", "hvp", "gradients", "losses")
@@ -83,16 +83,9 @@ def projection_steps(
     source = _SOURCES[_usable(precise, method)](precise)
     n = precise.n_parameters
     largest_block, block = max(1, _BLOCK_BYTES // (n * 8 * 4)), 1
-    provenance = {
-        "quantity": "projected curvatures",
-        "method": source.method,
-        "normalize": normalize,
-        "seed": seed,
-        "dtype": str(precise.dtype).removeprefix("torch."),
-        "n_examples": precise.n_examples,
-        "n_parameters": n,
-        "versions": library_versions(),
-    }
+    provenance = precise.provenance(
+        "projected curvatures", method=source.method, normalize=normalize, seed=seed
+    )
     entries = np.empty((3, samples))
     done = 0
     while done < samples:

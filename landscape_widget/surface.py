@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from landscape_widget.objective import Objective
-from landscape_widget.results import FloatArray, Plane, Surface, library_versions
+from landscape_widget.results import FloatArray, Plane, Surface
 
 #: (α min, α max, β min, β max)
 Domain = tuple[float, float, float, float]
@@ -69,7 +69,6 @@ def grid_axis(low: float, high: float, resolution: int) -> FloatArray:
     that is not symmetric moves by at most half a spacing, and grids of equal spacing share nodes.
     """
     spacing = (high - low) / (resolution - 1)
-    # a spacing that divides the centre of the domain leaves the coordinates where they were asked for
     first = round(low / spacing)
     return (first + np.arange(resolution)) * spacing
 
@@ -117,15 +116,7 @@ def _refine(
     cache: Cache,
     interval: float,
 ) -> Iterator[Surface]:
-    provenance = {
-        "quantity": "loss",
-        "axes": plane.axes,
-        "plane": dict(plane.provenance),
-        "dtype": str(objective.dtype).removeprefix("torch."),
-        "n_examples": objective.n_examples,
-        "n_parameters": objective.n_parameters,
-        "versions": library_versions(),
-    }
+    provenance = objective.provenance("loss", axes=plane.axes, plane=dict(plane.provenance))
     points = _Points(objective, plane)
     loss = np.full((len(beta), len(alpha)), np.nan)
     done = np.zeros(loss.shape, dtype=bool)

@@ -16,7 +16,7 @@ from landscape_widget.lanczos import Lanczos
 from landscape_widget.objective import Objective
 from landscape_widget.operators import Curvature, curvature
 from landscape_widget.probes import Probes
-from landscape_widget.results import EigenPairs, FloatArray, Provenance, TraceEstimate, library_versions
+from landscape_widget.results import EigenPairs, FloatArray, Provenance, TraceEstimate
 
 METHODS = ("hutchinson", "hutch++", "deflated", "curvature-fit")
 
@@ -213,17 +213,9 @@ def _fit(
     centre = objective.loss().item()
     # least squares is linear in the losses: this row takes them to the second derivative
     to_curvature = 2 * np.linalg.pinv(np.vander(alpha, 3))[0]
-    provenance = {
-        "quantity": "trace",
-        "operator": "hessian",
-        "method": "curvature-fit",
-        "distribution": "normal",
-        "seed": seed,
-        "dtype": str(objective.dtype).removeprefix("torch."),
-        "n_examples": objective.n_examples,
-        "n_parameters": objective.n_parameters,
-        "versions": library_versions(),
-    }
+    provenance = objective.provenance(
+        "trace", operator="hessian", method="curvature-fit", distribution="normal", seed=seed
+    )
     fitted = np.empty(samples)
     shown = monotonic()
     for i in range(samples):
