@@ -29,7 +29,7 @@ from landscape_widget.results import (
     Surface,
     TraceEstimate,
 )
-from landscape_widget.runtime import bundled, plotly_runtime
+from landscape_widget.runtime import ExplorerPage, PlotlyRuntime, bundled, shared
 from landscape_widget.scheduler import Request, Worker
 from landscape_widget.study import Controls, Findings, Study
 from landscape_widget.surface import check_domain, check_resolution
@@ -51,7 +51,7 @@ class LandscapeExplorer(anywidget.AnyWidget):
     """
 
     _esm = bundled("explorer.js")
-    _css = bundled("explorer.css")
+    _page = anywidget.WidgetTrait().tag(sync=True)
     _runtime = anywidget.WidgetTrait().tag(sync=True)
 
     axes = t.Any(("hessian:max", "hessian:min")).tag(sync=True)
@@ -118,7 +118,8 @@ class LandscapeExplorer(anywidget.AnyWidget):
         # handlers may run on another thread than the worker; both set traits under this lock
         self._lock = RLock()
         super().__init__(
-            _runtime=plotly_runtime(),
+            _page=shared(ExplorerPage),
+            _runtime=shared(PlotlyRuntime),
             _info=wire.info(objective, self._study.theta_norm),
             **{"examples": objective.n_examples, **controls},
         )

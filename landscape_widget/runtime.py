@@ -1,4 +1,4 @@
-"""The plotting library of the page as a widget of its own, sent once for a kernel."""
+"""What the page of every explorer needs, as widgets of their own that are sent once for a kernel."""
 
 from __future__ import annotations
 
@@ -30,12 +30,18 @@ class PlotlyRuntime(anywidget.AnyWidget):
     _esm = bundled("runtime.js")
 
 
-_runtime: PlotlyRuntime | None = None
+class ExplorerPage(anywidget.AnyWidget):
+    """Holds the page side of the explorer for every explorer of a kernel; it has no view of its own."""
+
+    _esm = bundled("page.js")
+    _css = bundled("page.css")
 
 
-def plotly_runtime() -> PlotlyRuntime:
-    """The kernel's one runtime, made when first needed and again after it was closed."""
-    global _runtime  # noqa: PLW0603 - one for a process is the purpose
-    if _runtime is None or _runtime.comm is None:
-        _runtime = PlotlyRuntime()
-    return _runtime
+_kept: dict[type[anywidget.AnyWidget], anywidget.AnyWidget] = {}
+
+
+def shared(kind: type[anywidget.AnyWidget]) -> anywidget.AnyWidget:
+    """The kernel's one widget of this kind, made when first needed and again after it was closed."""
+    if kind not in _kept or _kept[kind].comm is None:
+        _kept[kind] = kind()
+    return _kept[kind]

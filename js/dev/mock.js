@@ -64,6 +64,7 @@ export function createMockModel(initial) {
 
 /** @type {Traits} */
 export const defaults = {
+  _page: "anywidget:page",
   _runtime: "anywidget:runtime",
   axes: ["hessian:max", "hessian:min"],
   seed: 0,

@@ -5,14 +5,14 @@ const query = new URLSearchParams(location.search);
 document.documentElement.dataset.lwTheme = query.get("theme") ?? "light";
 
 // Through variables: the bundles are build output, without types.
-const [explorerUrl, runtimeUrl] = ["explorer", "runtime"].map((name) => `../../landscape_widget/static/${name}.js`);
-const { default: explorer } = await import(explorerUrl);
+const bundle = (/** @type {string} */ name) => import(`../../landscape_widget/static/${name}.js`);
+const { default: explorer } = await bundle("explorer");
 
 const host = {
-  async getWidget() {
-    if (query.has("noruntime")) throw new Error("the host has no widget of this name");
-    const { default: runtime } = await import(runtimeUrl);
-    return { exports: runtime.initialize() };
+  async getWidget(/** @type {string} */ reference) {
+    const name = reference.replace("anywidget:", "");
+    if (name === "runtime" && query.has("noruntime")) throw new Error("the host has no widget of this name");
+    return { exports: (await bundle(name)).default.initialize() };
   },
 };
 

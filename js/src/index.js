@@ -1,4 +1,4 @@
-// The widget: builds the page side of one explorer and hands every change to its views.
+// The page: builds the page side of one explorer and hands every change to its views.
 import { createControls } from "./controls.js";
 import { createCurvature } from "./curvature.js";
 import { h, setText } from "./dom.js";
@@ -14,7 +14,7 @@ import { createVerdict } from "./verdict.js";
 /** @typedef {import("./plot.js").Plotly} Plotly */
 
 /** @type {import("@anywidget/types").Render} */
-function render({ model, el, host, signal }) {
+export function render({ model, el, host, signal }) {
   const state = createState(model);
   const link = createLink();
   const error = h("div", { class: "lw-error", role: "alert", "data-testid": "error", hidden: true });
@@ -93,5 +93,3 @@ function render({ model, el, host, signal }) {
   state.send("shown");
   return destroy;
 }
-
-export default { render };

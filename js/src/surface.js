@@ -1,4 +1,5 @@
 // The loss surface in three dimensions.
+import { decodeSurface } from "./decode.js";
 import { h, setText } from "./dom.js";
 import { formatNumber } from "./format.js";
 import { createMemory } from "./memory.js";
@@ -8,6 +9,17 @@ import { offersLog } from "./scale.js";
 import { figure2d, figure3d, fromElsewhere, isNarrow } from "./surface-figure.js";
 
 /** @typedef {import("./frame.js").Frame} Frame */
+/** @typedef {import("./decode.js").SurfaceResult} SurfaceResult */
+
+/** Stands in until the first result: a browser takes longest for its first picture in three dimensions. @type {SurfaceResult} */
+const PLACEHOLDER = decodeSurface({
+  axes: ["", ""],
+  alpha: Float64Array.of(-1, 0, 1),
+  beta: Float64Array.of(-1, 0, 1),
+  loss: Float32Array.of(0, 1, 2, 0, 1, 2, 0, 1, 2),
+  done: new Uint8Array(9),
+  minimum: { alpha: -1, beta: 0, loss: 0 },
+});
 
 /** Whether this browser draws WebGL at all. */
 function hasWebGL() {
@@ -85,12 +97,17 @@ export function createSurface(el, link) {
     const { surface, provisional } = frame.snapshot;
     panel.setProvisional(provisional);
     panel.wait(surface && frame.plotly ? null : frame.words.surface);
-    if (!surface || !frame.plotly) return;
+    if (!frame.plotly) return;
+    if (!plot && !flat && !hasWebGL()) return setFlat(true);
+    if (!surface) {
+      if (plot || flat) return;
+      plot = makePlot(frame.plotly);
+      return plot.draw(figure3d(frame, PLACEHOLDER, panel.body, camera));
+    }
 
     logLabel.hidden = !offersLog(surface.range);
     logBox.checked = frame.log;
     setText(panel.foot, `Height: loss, ${formatNumber(surface.range[0])} to ${formatNumber(surface.range[1])}`);
-    if (!plot && !flat && !hasWebGL()) return setFlat(true);
     plot ??= makePlot(frame.plotly);
     const narrow = isNarrow(panel.body);
     const anew = isNew(plot, surface, frame.palette, frame.log, frame.extent.join(), narrow);

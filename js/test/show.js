@@ -1,6 +1,6 @@
 // Shows the widget on a mock model, for the tests of what a person does and sees.
 import { createMockModel, defaults } from "../dev/mock.js";
-import explorer from "../src/index.js";
+import { render } from "../src/index.js";
 import { createPlotly, openPage } from "./page.js";
 
 export const controls = { axes: defaults.axes, seed: 0, domain: null, resolution: 11, examples: 1797 };
@@ -27,7 +27,7 @@ export async function show(traits = {}, { views = 1, host, webgl = false } = {})
   const props = { model, host: host ?? { getWidget: async () => ({ exports: { Plotly: plotly } }) } };
   const shown = Array.from({ length: views }, () => {
     const el = document.body.appendChild(document.createElement("div"));
-    const stop = /** @type {() => void} */ (explorer.render(/** @type {any} */ ({ ...props, el, signal: new AbortController().signal })));
+    const stop = /** @type {() => void} */ (render(/** @type {any} */ ({ ...props, el, signal: new AbortController().signal })));
     /** @param {string} id @returns {any} */
     const find = (id) => el.querySelector(`[data-testid="${id}"]`);
     return { el, stop, find };

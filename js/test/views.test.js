@@ -92,3 +92,17 @@ test("an error is shown beside the last good picture", async () => {
   assert.equal(find("heatmap").dataset.request, "1");
   assert.ok(find("heatmap").querySelector(".js-plotly-plot"));
 });
+
+test("the scene is built while the kernel still computes, unseen, and the first result is drawn into it", async () => {
+  const { model, find, plotly } = await show({}, { webgl: true });
+  const plot = find("surface").querySelector(".js-plotly-plot");
+  assert.equal(plotly.drawn.get(plot)?.length, 1);
+  assert.deepEqual([find("surface").querySelector(".lw-panel-body").dataset.waiting, find("surface").dataset.request], ["true", undefined]);
+  const surface = mockSurface({ ...controls, request: 3 }, 1);
+  model.receive({ _surface: surface });
+  await settled();
+  assert.equal(find("surface").querySelector(".js-plotly-plot"), plot);
+  assert.equal(plotly.drawn.get(plot)?.length, 2);
+  assert.equal(plotly.drawn.get(plot)?.at(-1)?.data[0].x.length, 11);
+  assert.deepEqual([find("surface").querySelector(".lw-panel-body").dataset.waiting, find("surface").dataset.request], ["false", "3"]);
+});

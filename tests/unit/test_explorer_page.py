@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from ipywidgets.embed import dependency_state
 
 from landscape_widget import LandscapeExplorer
 from landscape_widget.explorer import _CONTROLS
@@ -139,3 +140,20 @@ def test_arrays_travel_as_buffers(make_explorer: Make) -> None:
     assert isinstance(explorer._surface["loss"], bytes)
     assert len(explorer._surface["loss"]) == 4 * 101**2
     assert len(json.dumps(numbers_in(explorer._surface))) < 2000
+
+
+def test_a_second_explorer_costs_little_on_the_wire_and_in_a_saved_notebook(make_explorer: Make) -> None:
+    make_explorer(gated_saddle()[1])
+    second = make_explorer(gated_saddle()[1]).compute()
+    parts = dependency_state([second], drop_defaults=False)
+    own = [part for part in parts.values() if part["model_module"] != "anywidget" or "axes" in part["state"]]
+    library = [part for part in parts.values() if part not in own]
+    assert sorted(len(part["state"]["_esm"]) > 1e6 for part in library) == [False, True]
+    assert len(json.dumps(own)) < 60_000
+    assert {_esm_of(parts, reference) for reference in (second._page, second._runtime)} == {
+        part["state"]["_esm"] for part in library
+    }
+
+
+def _esm_of(parts: dict[str, Any], widget: Any) -> str:
+    return str(parts[widget.model_id]["state"]["_esm"])

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-BUNDLE = {f"landscape_widget/static/{name}" for name in ("runtime.js", "explorer.js", "explorer.css")}
+BUNDLE = {f"landscape_widget/static/{name}" for name in ("runtime.js", "page.js", "page.css", "explorer.js")}
 
 
 def build(source: Path, target: str, out: Path, **environment: str) -> Path:
