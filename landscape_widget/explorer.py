@@ -31,7 +31,7 @@ from landscape_widget.results import (
 )
 from landscape_widget.runtime import ExplorerPage, PlotlyRuntime, bundled, shared
 from landscape_widget.scheduler import Request, Worker
-from landscape_widget.study import Controls, Findings, Study
+from landscape_widget.study import Controls, Findings, Picture, Study
 from landscape_widget.surface import check_domain, check_resolution
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,17 @@ log = logging.getLogger(__name__)
 #: Least seconds between two updates of one result: above about ten messages a second pages fall behind.
 UPDATE_INTERVAL = 0.15
 
-_CONTROLS = ("axes", "seed", "domain", "resolution", "examples", "samples", "face")
+_CONTROLS = (
+    "axes",
+    "seed",
+    "domain",
+    "resolution",
+    "examples",
+    "samples",
+    "face",
+    "compared_axes",
+    "compared_domain",
+)
 
 
 class LandscapeExplorer(anywidget.AnyWidget):
@@ -64,6 +74,10 @@ class LandscapeExplorer(anywidget.AnyWidget):
     """Nodes for each axis, odd."""
     examples = t.Int(1).tag(sync=True)
     """Number of examples that the loss is averaged over."""
+    compared_axes = t.Any(None, allow_none=True).tag(sync=True)
+    """Directions of a second plane to show beside the first, None for none."""
+    compared_domain = t.Any(None, allow_none=True).tag(sync=True)
+    """Domain of the second plane; None: chosen by the kernel."""
     samples = t.Int(100, min=1)
     """Random projections in the curvature histogram."""
 
@@ -79,6 +93,7 @@ class LandscapeExplorer(anywidget.AnyWidget):
 
     _info = t.Dict().tag(sync=True)
     _surface = t.Instance(dict, allow_none=True).tag(sync=True)
+    _compared = t.Instance(dict, allow_none=True).tag(sync=True)
     _eigenpairs = t.Instance(dict, allow_none=True).tag(sync=True)
     _projections = t.Instance(dict, allow_none=True).tag(sync=True)
     _spectrum = t.Instance(dict, allow_none=True).tag(sync=True)
@@ -99,8 +114,8 @@ class LandscapeExplorer(anywidget.AnyWidget):
             data: As for ``Objective``.
             loss_fn: As for ``Objective``.
             **options: Controls (``axes``, ``seed``, ``domain``, ``resolution``, ``examples``,
-                ``samples``, ``face``) and keywords of ``Objective`` (``device``, ``dtype``, ``max_examples``,
-                ``parameters``, ``mode``).
+                ``samples``, ``face``, ``compared_axes``, ``compared_domain``) and keywords of
+                ``Objective`` (``device``, ``dtype``, ``max_examples``, ``parameters``, ``mode``).
 
         Raises:
             TypeError: For an unknown keyword, or what ``Objective`` raises.
@@ -140,6 +155,11 @@ class LandscapeExplorer(anywidget.AnyWidget):
     def plane(self) -> Plane | None:
         """The plane that ``surface`` lies on."""
         return self._best.plane
+
+    @property
+    def compared(self) -> Picture | None:
+        """Plane, surface and curvature of the second plane, None unless ``compared_axes`` asks for one."""
+        return self._best.compared
 
     @property
     def eigenpairs(self) -> EigenPairs | None:
@@ -207,7 +227,7 @@ class LandscapeExplorer(anywidget.AnyWidget):
         self._start()
         return super()._repr_mimebundle_(**kwargs)
 
-    @t.validate("axes", "domain", "resolution", "examples")
+    @t.validate("axes", "domain", "resolution", "examples", "compared_axes", "compared_domain")
     def _valid_control(self, proposal: Any) -> Any:
         objective = self._study.objective
         value = proposal.value
@@ -215,7 +235,9 @@ class LandscapeExplorer(anywidget.AnyWidget):
             match proposal.trait.name:
                 case "axes":
                     return check_axes(value, objective)
-                case "domain":
+                case "compared_axes":
+                    return None if value is None else check_axes(value, objective)
+                case "domain" | "compared_domain":
                     return None if value is None else check_domain(value)
                 case "resolution":
                     return check_resolution(value)
@@ -270,6 +292,7 @@ class LandscapeExplorer(anywidget.AnyWidget):
                 best.surface, best.plane = found.surface, found.plane
                 if self._throttle.due("surface", (number, found.surface), flush):
                     self._surface = wire.surface(found, controls, number, theta_norm)
+            self._publish_compared(found, controls, number, flush)
             if found.pairs is not None:
                 best.pairs = found.pairs if found.pairs_final else best.pairs
                 # the verdict's sentence grows with what is known of planes
@@ -299,6 +322,16 @@ class LandscapeExplorer(anywidget.AnyWidget):
                     "eta": eta,
                     "elapsed": elapsed,
                 }
+
+    def _publish_compared(self, found: Findings, controls: Controls, number: int, flush: bool) -> None:
+        """The second plane, which goes when it is not asked for any more."""
+        if controls.compared_axes is None:
+            self._best.compared = self._compared = None
+        elif found.compared is not None:
+            self._best.compared = found.compared
+            parts = (number, found.compared, found.pairs, found.plane_curvature)
+            if self._throttle.due("compared", parts, flush):
+                self._compared = wire.compared(found, controls, number, self._study.theta_norm)
 
     def _on_end(self, request: Request) -> None:
         """Tells how the newest request ended."""

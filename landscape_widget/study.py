@@ -5,7 +5,8 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from time import monotonic
 
 import numpy as np
@@ -68,6 +69,30 @@ class Controls:
     samples: int
     face: str = "projections"
     """Face of the curvature panel on show: "projections", "spectrum" or "trace"."""
+    compared_axes: tuple[str, str] | None = None
+    """Axes of a second plane to show beside the first, None for none."""
+    compared_domain: Domain | None = None
+    """Domain of the second plane."""
+
+    @property
+    def rank(self) -> int:
+        """How many eigenpairs at each end both planes need."""
+        return max(hessian_rank(axes) for axes in (self.axes, self.compared_axes) if axes)
+
+    def compared(self) -> Controls:
+        """The controls of the second plane."""
+        assert self.compared_axes is not None
+        return replace(self, axes=self.compared_axes, domain=self.compared_domain)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One plane on show."""
+
+    plane: Plane
+    surface: Surface
+    curvature: tuple[float, float] | None = None
+    """(κ₋, κ₊) of the plane at θ*."""
 
 
 @dataclass
@@ -84,6 +109,8 @@ class Findings:
     projections: ProjectedCurvatures | None = None
     plane_curvature: tuple[float, float] | None = None
     """(κ₋, κ₊) of the plane at θ*."""
+    compared: Picture | None = None
+    """The second plane."""
     density: SpectralDensity | None = None
     traces: Mapping[str, Sequence[TraceEstimate]] | None = None
     """Running estimates of tr(H) by each method of Fig. 3."""
@@ -133,6 +160,9 @@ class Study:
         surface = self._surface(objective, controls, plane, found)
         found.stage = "loss surface"
         yield next(surface)
+        if controls.compared_axes is not None:
+            first = [surface, pairs] if hessian_rank(controls.compared_axes) else [surface]
+            surface = chain(*first, self._compared(objective, controls.compared(), found))
         yield from _fairly(surface, pairs, self._curvature(objective, controls, plane, found))
 
     def _preview(self, controls: Controls, found: Findings) -> Iterator[Findings]:
@@ -178,7 +208,7 @@ class Study:
         found.centre_loss, found.gradient_norm, _ = self._at_theta[n]
 
     def _eigenpairs(self, objective: Objective, controls: Controls, found: Findings) -> Iterator[Findings]:
-        n, k = objective.n_examples, max(1, hessian_rank(controls.axes))
+        n, k = objective.n_examples, max(1, controls.rank)
         k = max([k, *(rank for examples, rank in self._pair_runs if examples == n)])
         run = self._pair_runs.get((n, k))
         if run is None:
@@ -202,32 +232,51 @@ class Study:
         self, objective: Objective, controls: Controls, plane: Plane, found: Findings
     ) -> Iterator[Findings]:
         shown = int(found.surface.done.sum()) if found.surface else 0
+        for surface in self._nodes("node", objective, controls, plane, found):
+            # a first picture stays until this one is as fine
+            if surface.done.sum() >= shown or surface.final:
+                found.plane, found.surface = plane, surface
+            yield found
+
+    def _compared(self, objective: Objective, controls: Controls, found: Findings) -> Iterator[Findings]:
+        """The second plane; its Hessian axes rest on certified pairs, which must be there."""
+        plane = make_plane(objective, controls.axes, controls.seed, found.pairs)
+        for surface in self._nodes("compared node", objective, controls, plane, found):
+            found.compared = Picture(plane, surface)
+            yield found
+        found.compared = Picture(plane, surface, self._plane_curvature(objective, controls, plane))
+        yield found
+
+    def _nodes(
+        self, kind: str, objective: Objective, controls: Controls, plane: Plane, found: Findings
+    ) -> Iterator[Surface]:
+        """Surfaces of a plane on what is known of it, metered as work of its own kind."""
         domain = controls.domain or self.automatic_domain(plane, found)
         cache = self._caches.setdefault(self._key(objective, controls), {})
         alpha = grid_axis(domain[0], domain[1], controls.resolution)
         beta = grid_axis(domain[2], domain[3], controls.resolution)
         reused = sum((a, b) in cache for b in beta.tolist() for a in alpha.tolist())
-        found.meter.expect("node", controls.resolution**2, reused)
+        found.meter.expect(kind, controls.resolution**2, reused)
         started = monotonic()
         for surface in evaluate_plane(objective, plane, domain, controls.resolution, cache=cache):
-            done = int(surface.done.sum())
-            # a first picture stays until this one is as fine
-            if done >= shown or surface.final:
-                found.plane, found.surface = plane, surface
-            found.meter.record("node", done, monotonic() - started)
-            yield found
+            found.meter.record(kind, int(surface.done.sum()), monotonic() - started)
+            yield surface
             started = monotonic()
 
-    def _curvature(
-        self, objective: Objective, controls: Controls, plane: Plane, found: Findings
-    ) -> Iterator[Findings]:
-        """The curvature panel: the face on show first, then what the others rest on."""
+    def _plane_curvature(self, objective: Objective, controls: Controls, plane: Plane) -> tuple[float, float]:
+        """(κ₋, κ₊) of a plane at θ*."""
         key = self._key(objective, controls)
         if key not in self._curvatures:
             _, ((a, b), (_, c)) = plane_hessian(objective, plane)
             minus, plus = principal_curvatures(a, b, c)
             self._curvatures[key] = float(minus), float(plus)
-        found.plane_curvature = self._curvatures[key]
+        return self._curvatures[key]
+
+    def _curvature(
+        self, objective: Objective, controls: Controls, plane: Plane, found: Findings
+    ) -> Iterator[Findings]:
+        """The curvature panel: the face on show first, then what the others rest on."""
+        found.plane_curvature = self._plane_curvature(objective, controls, plane)
         if controls.face == "trace":
             yield from self._traces(objective, found)
         if controls.face == "spectrum":

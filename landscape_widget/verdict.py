@@ -80,6 +80,30 @@ def _sign(value: float, residual: float) -> int:
     return 0 if abs(value) <= residual else (1 if value > 0 else -1)
 
 
+def sight(kind: str, plane_curvature: tuple[float, float]) -> str:
+    """What a plane shows of θ*, in words.
+
+    Args:
+        kind: Of θ*, as in ``Verdict.kind``.
+        plane_curvature: (κ₋, κ₊) of the plane at θ*.
+    """
+    looks = _looks(plane_curvature)
+    numbers = f"κ₋ {_number(plane_curvature[0])}, κ₊ {_number(plane_curvature[1])}"
+    if kind not in ("saddle", "minimum", "maximum"):
+        return f"Curves like a {looks}: {numbers}."
+    if looks == kind:
+        return f"Shows the {kind}: {numbers}."
+    return f"Hides the {kind}, looks like a {looks}: {numbers}."
+
+
+def _looks(plane_curvature: tuple[float, float]) -> str:
+    """What θ* looks like to whoever sees this plane only."""
+    minus, plus = plane_curvature
+    if minus < 0 < plus:
+        return "saddle"
+    return "minimum" if minus > 0 else "maximum" if plus < 0 else "flat valley"
+
+
 def _sight(
     plane_curvature: tuple[float, float] | None,
     projections: ProjectedCurvatures | None,
@@ -96,12 +120,11 @@ def _sight(
             share += f" ({100 * predicted.probability:.3g} % by the spectrum)"
         parts.append(share)
     if plane_curvature is not None:
-        minus, plus = plane_curvature
-        if minus < 0 < plus:
+        looks = _looks(plane_curvature)
+        if looks == "saddle":
             parts.append("this plane shows it")
         else:
-            kind = "minimum" if minus > 0 else "maximum" if plus < 0 else "flat valley"
-            parts.append(f"it looks like a {kind} here: this plane hides it")
+            parts.append(f"it looks like a {looks} here: this plane hides it")
     sentence = "; ".join(parts)
     return f" {sentence[0].upper()}{sentence[1:]}." if sentence else ""
 

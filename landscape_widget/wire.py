@@ -9,10 +9,10 @@ import numpy as np
 
 from landscape_widget.blindness import measured_blindness
 from landscape_widget.objective import Objective
-from landscape_widget.results import BlindnessEstimate, FloatArray
+from landscape_widget.results import BlindnessEstimate, FloatArray, Plane, Surface
 from landscape_widget.study import DENSITY_PROBES, TRACE_METHODS, TRACE_SAMPLES, Controls, Findings
 from landscape_widget.surface import MAX_RESOLUTION
-from landscape_widget.verdict import judge
+from landscape_widget.verdict import Verdict, judge, sight
 
 #: Eigenvectors of each end that the page offers as axes.
 OFFERED_RANKS = 5
@@ -41,9 +41,25 @@ def info(objective: Objective, theta_norm: float) -> Payload:
 
 def surface(found: Findings, controls: Controls, request: int, theta_norm: float) -> Payload:
     """The loss surface; losses as float32, coordinates as float64."""
-    result, plane = found.surface, found.plane
-    assert result is not None
-    assert plane is not None
+    assert found.surface is not None
+    assert found.plane is not None
+    return _picture(found.surface, found.plane, found, controls, request, theta_norm)
+
+
+def compared(found: Findings, controls: Controls, request: int, theta_norm: float) -> Payload:
+    """The surface of the second plane, and what either plane shows of θ*."""
+    picture = found.compared
+    assert picture is not None
+    verdict = _verdict(found, theta_norm)
+    curvatures = found.plane_curvature, picture.curvature
+    return _picture(picture.surface, picture.plane, found, controls, request, theta_norm) | {
+        "sights": [sight(verdict.kind, kappa) if verdict and kappa else "" for kappa in curvatures]
+    }
+
+
+def _picture(
+    result: Surface, plane: Plane, found: Findings, controls: Controls, request: int, theta_norm: float
+) -> Payload:
     lowest = result.minimum
     return {
         "request": request,
@@ -85,17 +101,24 @@ def eigenpairs(found: Findings, request: int, theta_norm: float) -> Payload:
         "sentence": "",
         "final": found.pairs_final,
     }
-    if found.pairs_final and found.gradient_norm is not None:
-        verdict = judge(
-            pairs,
-            found.gradient_norm,
-            theta_norm,
-            found.plane_curvature,
-            found.projections,
-            found.blindness,
-        )
+    verdict = _verdict(found, theta_norm)
+    if verdict is not None:
         payload |= {"verdict": verdict.kind, "sentence": verdict.sentence}
     return payload
+
+
+def _verdict(found: Findings, theta_norm: float) -> Verdict | None:
+    """The verdict once the pairs it rests on are certified."""
+    if found.pairs is None or not found.pairs_final or found.gradient_norm is None:
+        return None
+    return judge(
+        found.pairs,
+        found.gradient_norm,
+        theta_norm,
+        found.plane_curvature,
+        found.projections,
+        found.blindness,
+    )
 
 
 def projections(found: Findings, controls: Controls, request: int) -> Payload:

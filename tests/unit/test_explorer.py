@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import traitlets
 from torch import Tensor, nn
 
 from landscape_widget import (
@@ -402,3 +403,27 @@ def test_a_batch_norm_model_in_single_precision(make_explorer: Make) -> None:
     assert explorer.eigenpairs.provenance["dtype"] == "float64"
     exact = hessian_eigenpairs(network.objective(ONE_BATCH)).values
     np.testing.assert_allclose(explorer.eigenpairs.values, exact, rtol=1e-4)  # of float32 weights
+
+
+def test_a_second_plane_comes_and_goes(make_explorer: Make) -> None:
+    explorer = make_explorer(gated_saddle()[1], axes=("hessian:max", "hessian:min")).compute()
+    assert explorer.compared is None
+    assert explorer._compared is None
+    explorer.compared_domain = (-2, 2, -2, 2)
+    explorer.compared_axes = ("random", "random")
+    finish(explorer._request)
+    assert explorer.compared is not None
+    assert explorer.compared.plane.axes == ("random", "random")
+    assert explorer.compared.surface.alpha.tolist() == [-2, -1, 0, 1, 2]
+    loss = np.frombuffer(explorer._compared["loss"], "<f4").reshape(5, 5)
+    assert np.array_equal(loss, explorer.compared.surface.loss.astype("f4"))
+    assert explorer._compared["request"] == explorer._surface["request"]
+    assert all(explorer._compared["sights"])
+    explorer.compared_axes = None
+    finish(explorer._request)
+    assert explorer.compared is None
+    assert explorer._compared is None
+    with pytest.raises(traitlets.TraitError, match="two different Hessian axes"):
+        explorer.compared_axes = ("hessian:max", "hessian:max")
+    with pytest.raises(traitlets.TraitError, match="α min < α max"):
+        explorer.compared_domain = (1, -1, -1, 1)

@@ -144,6 +144,41 @@ def test_a_change_costs_its_new_nodes(controls: Controls, change: dict[str, Any]
     assert fresh(objective, study, controls) == NOTHING
 
 
+COMPARED = [
+    replace(CONTROLS, compared_axes=("random", "random"), compared_domain=(-2, 2, -1, 1)),
+    replace(RANDOM, compared_axes=("hessian:max:2", "hessian:min"), compared_domain=(-0.5, 0.5, -0.25, 0.25)),
+]
+
+
+@pytest.mark.parametrize("controls", COMPARED, ids=["Hessian beside random", "random beside Hessian"])
+def test_a_second_plane_is_what_it_is_alone(controls: Controls) -> None:
+    both = last(Study(Counted.make()), controls)
+    alone = last(Study(Counted.make()), controls.compared())
+    first = last(Study(Counted.make()), replace(controls, compared_axes=None))
+    assert both.compared is not None
+    assert both.surface is not None
+    assert both.compared.plane.axes == controls.compared_axes
+    for mine, other in ((both.compared.surface, alone.surface), (both.surface, first.surface)):
+        assert other is not None
+        assert np.array_equal(mine.alpha, other.alpha)
+        assert np.array_equal(mine.beta, other.beta)
+        np.testing.assert_allclose(mine.loss, other.loss, rtol=1e-9)  # eigenvectors of k = 1 and k = 2
+    np.testing.assert_allclose(both.compared.curvature, alone.plane_curvature, rtol=1e-5)
+    assert both.meter.left() == (1.0, 0.0)
+
+
+@pytest.mark.parametrize("controls", COMPARED, ids=["Hessian beside random", "random beside Hessian"])
+def test_a_second_plane_costs_its_own_nodes_and_stays_known(controls: Controls) -> None:
+    objective = Counted.make()
+    study = Study(objective)
+    last(study, replace(controls, compared_axes=None))
+    second = fresh(objective, study, controls)
+    assert second["loss"] == (9**2 if controls is COMPARED[0] else 2 * 9**2 - 9**2)
+    assert fresh(objective, study, controls) == NOTHING
+    # what was second is first now, at no cost
+    assert fresh(objective, study, controls.compared()) == NOTHING
+
+
 def test_more_projections_keep_the_eigenpairs() -> None:
     objective = Counted.make()
     study = Study(objective)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from landscape_widget import EigenPairs, ProjectedCurvatures
-from landscape_widget.verdict import judge
+from landscape_widget.verdict import judge, sight
 
 
 def pairs(top: float, bottom: float, residual: float = 1e-6, converged: bool = True) -> EigenPairs:
@@ -71,3 +71,19 @@ def test_what_random_planes_and_this_plane_show() -> None:
     hides = judge(pairs(2, -1), 0.0, 1.0, (1.0, 2.0), projections).sentence
     assert shows.endswith("A random plane hides it in 75 % of 4 cases; this plane shows it.")
     assert hides.endswith("this plane hides it.")
+
+
+@pytest.mark.parametrize(
+    ("kind", "curvature", "sentence"),
+    [
+        ("saddle", (-1.0, 2.0), "Shows the saddle: κ₋ −1, κ₊ 2."),
+        ("saddle", (0.5, 2.0), "Hides the saddle, looks like a minimum: κ₋ 0.5, κ₊ 2."),
+        ("saddle", (-2.0, -1.0), "Hides the saddle, looks like a maximum: κ₋ −2, κ₊ −1."),
+        ("saddle", (0.0, 1.0), "Hides the saddle, looks like a flat valley: κ₋ 0, κ₊ 1."),
+        ("minimum", (0.5, 2.0), "Shows the minimum: κ₋ 0.5, κ₊ 2."),
+        ("not a critical point", (-1.0, 2.0), "Curves like a saddle: κ₋ −1, κ₊ 2."),
+        ("undecided", (1.0, 2.0), "Curves like a minimum: κ₋ 1, κ₊ 2."),
+    ],
+)
+def test_what_a_plane_shows(kind: str, curvature: tuple[float, float], sentence: str) -> None:
+    assert sight(kind, curvature) == sentence

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from landscape_widget import Objective, wire
+from landscape_widget.projections import plane_hessian
 from landscape_widget.study import Controls, Findings, Study
 
 from ..cases import ONE_BATCH, case
@@ -51,6 +52,34 @@ def test_surface_decodes_to_the_result(found: Findings) -> None:
     assert payload["norms"] == list(found.plane.norms)
     assert payload["centre_loss"] == found.centre_loss
     assert payload["minimum"] == dict(zip(("alpha", "beta", "loss"), result.minimum, strict=True))
+
+
+def test_the_second_plane_decodes_to_its_result() -> None:
+    chosen = replace(
+        CONTROLS,
+        axes=("hessian:max", "hessian:min"),
+        compared_axes=("random", "random"),
+        compared_domain=(-1, 1, -4, 4),
+        examples=1,
+    )
+    # the slope of the cubic term is 0 at θ*: a saddle
+    found = findings(Objective.from_function(saddle, torch.ones(5, dtype=torch.float64)), chosen)
+    payload = wire.compared(found, chosen, 17, 2.5)
+    picture = found.compared
+    assert picture is not None
+    loss = np.frombuffer(payload["loss"], "<f4").reshape(5, 5)
+    assert np.array_equal(loss, picture.surface.loss.astype(np.float32))
+    assert np.array_equal(np.frombuffer(payload["beta"], "<f8"), [-4, -2, 0, 2, 4])
+    assert (payload["axes"], payload["seed"], payload["final"]) == (["random", "random"], 3, True)
+    assert payload["norms"] == list(picture.plane.norms)
+    first, second = payload["sights"]
+    assert first == "Shows the saddle: κ₋ −3, κ₊ 4."
+    kappa = plane_hessian(Objective.from_function(saddle, torch.ones(5, dtype=torch.float64)), picture.plane)[
+        1
+    ]
+    looks = "Shows" if np.linalg.det(kappa) < 0 else "Hides"
+    assert second.startswith(f"{looks} the saddle")
+    json.dumps(plain(payload), allow_nan=False)
 
 
 def test_eigenpairs_decode_to_the_result(found: Findings) -> None:
