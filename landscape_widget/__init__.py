@@ -1,10 +1,13 @@
 """Loss landscapes of PyTorch models: curvature, planes, and a Jupyter widget to explore them."""
 
 from landscape_widget.blindness import saddle_blindness
+from landscape_widget.bundle import Results
 from landscape_widget.convexity import convexity_map
+from landscape_widget.curvature_figures import curvature_figure, spectrum_figure, trace_figure
 from landscape_widget.density import spectral_density, trace_of
 from landscape_widget.directions import hessian_plane, random_plane
 from landscape_widget.explorer import LandscapeExplorer
+from landscape_widget.figures import heatmap_figure, slices_figure, surface_figure
 from landscape_widget.hessian import hessian_eigenpairs
 from landscape_widget.objective import Objective
 from landscape_widget.projections import projected_curvatures
@@ -29,19 +32,26 @@ __all__ = [
     "Objective",
     "Plane",
     "ProjectedCurvatures",
+    "Results",
     "SaddleBlindness",
     "SecondDerivativeError",
     "SpectralDensity",
     "Surface",
     "TraceEstimate",
     "convexity_map",
+    "curvature_figure",
     "evaluate_plane",
+    "heatmap_figure",
     "hessian_eigenpairs",
     "hessian_plane",
     "hessian_trace",
     "projected_curvatures",
     "random_plane",
     "saddle_blindness",
+    "slices_figure",
     "spectral_density",
+    "spectrum_figure",
+    "surface_figure",
+    "trace_figure",
     "trace_of",
 ]

@@ -12,11 +12,13 @@ from time import monotonic
 from typing import Any
 
 import anywidget
+import plotly.graph_objects as go
 import torch
 import traitlets as t
 from torch import nn
 
 from landscape_widget import wire
+from landscape_widget.bundle import Results
 from landscape_widget.directions import check_axes
 from landscape_widget.objective import Objective
 from landscape_widget.progress import Throttle
@@ -186,6 +188,16 @@ class LandscapeExplorer(anywidget.AnyWidget):
         """Probability that a random plane hides the saddle, measured and predicted."""
         return self._best.blindness
 
+    @property
+    def results(self) -> Results:
+        """All of the latest results in one object that needs no model."""
+        with self._lock:
+            return Results.of(self._best, self._chosen())
+
+    def figure(self, kind: str = "surface", *, log: bool = False) -> go.Figure:
+        """A plotly figure fit for a paper, see ``Results.figure``."""
+        return self.results.figure(kind, log=log)
+
     def compute(self) -> LandscapeExplorer:
         """Computes what the controls ask for and returns when it is done.
 
@@ -267,10 +279,13 @@ class LandscapeExplorer(anywidget.AnyWidget):
         with self._lock:
             self._number += 1
             number = self._number
-            controls = Controls(**{name: getattr(self, name) for name in _CONTROLS})
+            controls = self._chosen()
             self._request = self._worker.submit(lambda: self._steps(controls, number))
             self.status, self.error = "computing", ""
             return self._request
+
+    def _chosen(self) -> Controls:
+        return Controls(**{name: getattr(self, name) for name in _CONTROLS})
 
     def _steps(self, controls: Controls, number: int) -> Iterator[None]:
         """On the worker's thread: one computation, publishing what it finds."""
@@ -288,8 +303,10 @@ class LandscapeExplorer(anywidget.AnyWidget):
             if number != self._number:
                 return
             best, theta_norm = self._best, self._study.theta_norm
+            best.centre_loss, best.gradient_norm = found.centre_loss, found.gradient_norm
             if found.surface is not None:
                 best.surface, best.plane = found.surface, found.plane
+                best.plane_curvature = found.plane_curvature
                 if self._throttle.due("surface", (number, found.surface), flush):
                     self._surface = wire.surface(found, controls, number, theta_norm)
             self._publish_compared(found, controls, number, flush)

@@ -332,6 +332,18 @@ class SpectralDensity:
         density: FloatArray = kernel @ self.weights
         return density
 
+    def curve(self, points: int = 512, broadening: float = 0.005) -> tuple[FloatArray, FloatArray]:
+        """Eigenvalues and the density there, shapes (points,), for a plot.
+
+        Args:
+            points: Equidistant ones, over all nodes and a little beyond.
+            broadening: Width of the normal distribution, as a share of the spectrum's width.
+        """
+        low, high = float(self.nodes.min()), float(self.nodes.max())
+        sigma = broadening * ((high - low) or 1.0)
+        x = np.linspace(low - 4 * sigma, high + 4 * sigma, points)
+        return x, self.evaluate(x, sigma)
+
 
 @dataclass(frozen=True)
 class BlindnessEstimate:

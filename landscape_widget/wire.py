@@ -17,10 +17,8 @@ from landscape_widget.verdict import Verdict, judge, sight
 #: Eigenvectors of each end that the page offers as axes.
 OFFERED_RANKS = 5
 
-#: Points of the plotted density, and its broadening as a share of the spectrum's width.
-SPECTRUM_POINTS, SPECTRUM_BROADENING = 512, 0.005
-
-_TRACE_LABELS = {"hutchinson": "Hutchinson", "curvature-fit": "curvature fit"}
+#: What a method of estimating the trace is called.
+TRACE_LABELS = {"hutchinson": "Hutchinson", "curvature-fit": "curvature fit"}
 
 Payload = dict[str, Any]
 
@@ -161,14 +159,12 @@ def spectrum(found: Findings, request: int) -> Payload:
     """The spectral density, broadened for a plot."""
     result, pairs = found.density, found.pairs
     assert result is not None
-    low, high = float(result.nodes.min()), float(result.nodes.max())
-    sigma = SPECTRUM_BROADENING * ((high - low) or 1.0)
-    x = np.linspace(low - 4 * sigma, high + 4 * sigma, SPECTRUM_POINTS)
+    x, density = result.curve()
     certified = pairs is not None and pairs.vectors.shape[1] > 0
     return {
         "request": request,
         "x": _buffer(x, np.float64),
-        "density": _buffer(result.evaluate(x, sigma), np.float64),
+        "density": _buffer(density, np.float64),
         "ends": {"min": float(pairs.values[-1]), "max": float(pairs.values[0])}
         if certified and pairs
         else None,
@@ -186,7 +182,7 @@ def trace(found: Findings, request: int) -> Payload:
     """Running estimates of tr(H) by each method."""
     assert found.traces is not None
     methods = []
-    for name, label in _TRACE_LABELS.items():
+    for name, label in TRACE_LABELS.items():
         known = [estimate for estimate in found.traces[name] if np.isfinite(estimate.stderr)]
         methods.append(
             {

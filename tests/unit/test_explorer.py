@@ -127,7 +127,7 @@ def test_a_fast_computation_does_not_flood_the_page(
     make_explorer: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the clock stands still a trait is written twice: at its first result and at the end."""
-    monkeypatch.setattr("landscape_widget.explorer.monotonic", lambda: 0.0)
+    monkeypatch.setattr("landscape_widget.progress.monotonic", lambda: 0.0)
     explorer = make_explorer(gated_saddle()[1], resolution=33, samples=30)
     written: dict[str, int] = {}
 

@@ -44,7 +44,7 @@ FLOORS = (
         "trace",
     ),
     # what is said and shown of it
-    ("figures", "study", "verdict", "wire"),
+    ("bundle", "curvature_figures", "figure_style", "figures", "study", "verdict", "wire"),
     # the widget
     ("explorer", "runtime"),
 )

@@ -1,0 +1,126 @@
+"""Figures of curvature: random projections, spectral density, trace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+
+import numpy as np
+import plotly.graph_objects as go
+
+from landscape_widget.figure_style import MINUS, PLUS, finished, number
+from landscape_widget.results import (
+    EigenPairs,
+    FloatArray,
+    ProjectedCurvatures,
+    SpectralDensity,
+    TraceEstimate,
+)
+from landscape_widget.wire import TRACE_LABELS
+
+#: Most bins of a histogram; a few extreme values would ask for thousands.
+MOST_BINS = 80
+
+
+def curvature_figure(
+    projections: ProjectedCurvatures, plane_curvature: tuple[float, float] | None = None
+) -> go.Figure:
+    """Histograms of κ₋ and κ₊ of random planes (Böttcher & Wheeler 2023, Fig. 2).
+
+    Args:
+        projections: The random planes.
+        plane_curvature: (κ₋, κ₊) of a plane to mark among them.
+    """
+    samples = {"κ₋": projections.kappa_minus, "κ₊": projections.kappa_plus}
+    edges = _bin_edges(np.concatenate(list(samples.values())))
+    marked = plane_curvature or ()
+    figure = go.Figure()
+    for row, ((name, kappa), colour) in enumerate(zip(samples.items(), (MINUS, PLUS), strict=True)):
+        counts, _ = np.histogram(kappa, edges)
+        figure.add_bar(
+            x=(edges[:-1] + edges[1:]) / 2,
+            y=counts,
+            width=np.diff(edges),
+            name=f"{name}, mean {number(kappa.mean())}",
+            marker={"color": colour, "opacity": 0.55, "line_width": 0},
+        )
+        for value in marked[row : row + 1]:
+            figure.add_vline(
+                value,
+                line={"color": colour, "width": 2, "dash": "dash"},
+                annotation={"text": f"{name} = {number(value)}", "yshift": -14 * row, "font_color": colour},
+            )
+    figure.update_layout(barmode="overlay", bargap=0)
+    figure.update_xaxes(title="projected curvature κ")
+    figure.update_yaxes(title="random planes")
+    hidden = f"{100 * projections.p_no_saddle:.4g} % of them show no saddle"
+    title = f"Curvature of {projections.samples:,} random planes: {hidden}"
+    return finished(figure, title, projections.provenance)
+
+
+def spectrum_figure(density: SpectralDensity, pairs: EigenPairs | None = None) -> go.Figure:
+    """The spectral density of the Hessian on a logarithmic scale.
+
+    Args:
+        density: What to draw, as its ``curve``.
+        pairs: Certified eigenvalues to mark.
+    """
+    x, y = density.curve()
+    floor = float(y.max()) * min(1e-3, 0.1 / density.n_parameters)
+    figure = go.Figure(go.Scatter(x=x, y=y, mode="lines", name="density", line_color=MINUS))
+    if pairs is not None:
+        marker = {"symbol": "triangle-up", "size": 10, "color": PLUS}
+        figure.add_scatter(
+            x=pairs.values,
+            y=np.full(len(pairs.values), floor),
+            mode="markers",
+            name="certified eigenvalues",
+            marker=marker,
+            cliponaxis=False,
+        )
+    figure.update_xaxes(title="eigenvalue λ")
+    figure.update_yaxes(
+        title="spectral density",
+        type="log",
+        exponentformat="power",
+        range=[np.log10(floor), np.log10(2 * y.max())],
+    )
+    title = f"Spectrum of the Hessian: mean eigenvalue {number(density.mean)}"
+    return finished(figure, title, density.provenance)
+
+
+def trace_figure(traces: Mapping[str, Sequence[TraceEstimate]]) -> go.Figure:
+    """Running estimates of tr(H) by each method, with one standard error to either side (Fig. 3).
+
+    Args:
+        traces: For each method its estimates, from few samples to many.
+
+    Raises:
+        ValueError: If there is no estimate with a standard error.
+    """
+    known = {method: [e for e in history if np.isfinite(e.stderr)] for method, history in traces.items()}
+    known = {method: history for method, history in known.items() if history}
+    if not known:
+        raise ValueError("Expected estimates with a standard error, of two samples or more, got none.")
+    figure = go.Figure()
+    for (method, history), colour in zip(known.items(), cycle((MINUS, PLUS)), strict=False):
+        last = history[-1]
+        figure.add_scatter(
+            x=[estimate.samples for estimate in history],
+            y=[estimate.value for estimate in history],
+            error_y={"array": [e.stderr for e in history], "thickness": 0.8, "width": 0},
+            mode="lines",
+            name=f"{TRACE_LABELS.get(method, method)}: {number(last.value)} ± {number(last.stderr, 2)}",
+            line_color=colour,
+        )
+    figure.update_xaxes(title="random vectors")
+    figure.update_yaxes(title="tr(H)")
+    return finished(figure, "Trace of the Hessian", last.provenance)
+
+
+def _bin_edges(values: FloatArray) -> FloatArray:
+    finite = values[np.isfinite(values)]
+    spread = np.quantile(finite, 0.75) - np.quantile(finite, 0.25)
+    width = 2 * spread / np.cbrt(len(finite))  # Freedman & Diaconis
+    bins = np.ceil(np.ptp(finite) / width) if width else 1
+    return np.histogram_bin_edges(finite, int(np.clip(bins, 1, MOST_BINS)))

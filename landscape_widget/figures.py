@@ -1,0 +1,166 @@
+"""Figures of the loss on a plane, fit for a paper: plotly figures with units, marks and provenance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from landscape_widget.figure_style import COLOURS, LOWEST, MINUS, ORIGIN, colour_bar, finished, number
+from landscape_widget.results import FloatArray, Plane, Surface
+
+
+def surface_figure(surface: Surface, plane: Plane | None = None, *, log: bool = False) -> go.Figure:
+    """The loss above a plane, in three dimensions.
+
+    Args:
+        surface: What to draw. A hole stays a hole; nodes not evaluated yet are interpolated, and the title
+            says so.
+        plane: The plane that it lies on, for labels that say how long a unit of each axis is.
+        log: Whether height and colour stand for log₁₀ of the loss.
+
+    Raises:
+        ValueError: For ``log`` where a loss is not positive.
+    """
+    z, name = _scaled(surface, log)
+    names, units = _axis_names(surface, plane), _units(plane)
+    drawn = go.Surface(x=surface.alpha, y=surface.beta, z=z, colorscale=COLOURS, colorbar=colour_bar(name))
+    figure = go.Figure(drawn.update(contours_z={"show": True, "usecolormap": True, "width": 1}))
+    for label, alpha, beta, height, marker in _marks(surface, z):
+        figure.add_scatter3d(
+            x=[alpha], y=[beta], z=[height], name=label, mode="markers", marker=marker | {"size": 5}
+        )
+    figure.update_layout(
+        scene={
+            "xaxis_title": names[0],
+            "yaxis_title": names[1],
+            "zaxis_title": name,
+            "camera": {"eye": {"x": 1.05, "y": -1.25, "z": 0.85}, "center": {"x": 0, "y": 0, "z": -0.18}},
+            "aspectmode": "manual",
+            "aspectratio": {"x": 1, "y": 1, "z": 0.72},
+        }
+    )
+    # along a tilted axis there is no room for more than its name
+    note = " · ".join(f"{letter}: {unit}" for letter, unit in zip("αβ", units, strict=True) if unit)
+    return finished(figure, "Loss surface", surface.provenance, _unfinished(surface), note)
+
+
+def heatmap_figure(surface: Surface, plane: Plane | None = None, *, log: bool = False) -> go.Figure:
+    """The loss on a plane from above: colours, contour lines, θ* and the lowest point.
+
+    Args and errors: as for ``surface_figure``.
+    """
+    z, name = _scaled(surface, log)
+    labels = _axis_labels(surface, plane)
+    grid = {"x": surface.alpha, "y": surface.beta, "z": z}
+    figure = go.Figure(go.Heatmap(**grid, colorscale=COLOURS, colorbar=colour_bar(name)))
+    lines = {"coloring": "none", "showlabels": True, "labelfont": {"size": 9, "color": "white"}}
+    figure.add_contour(
+        **grid,
+        contours=lines,
+        ncontours=14,
+        line={"color": "white", "width": 0.8},
+        showscale=False,
+        showlegend=False,
+    )
+    for label, alpha, beta, _, marker in _marks(surface, z):
+        figure.add_scatter(x=[alpha], y=[beta], name=label, mode="markers", marker=marker | {"size": 10})
+    figure.update_xaxes(title=labels[0], range=surface.alpha[[0, -1]].tolist())
+    figure.update_yaxes(title=labels[1], range=surface.beta[[0, -1]].tolist())
+    return finished(figure, "Loss", surface.provenance, _unfinished(surface))
+
+
+def slices_figure(surface: Surface, plane: Plane | None = None, *, log: bool = False) -> go.Figure:
+    """The loss along α at β = 0 and along β at α = 0, both through θ*; dots where it was evaluated.
+
+    Where the domain does not contain θ*, the slices are those closest to it, and the titles say so.
+    Args and errors: as for ``surface_figure``.
+    """
+    z, name = _scaled(surface, log)
+    labels = _axis_labels(surface, plane)
+    i, j = (int(np.argmin(np.abs(axis))) for axis in (surface.beta, surface.alpha))
+    slices = (
+        (surface.alpha, z[i], surface.done[i], f"β = {number(surface.beta[i])}"),
+        (surface.beta, z[:, j], surface.done[:, j], f"α = {number(surface.alpha[j])}"),
+    )
+    figure = make_subplots(1, 2, shared_yaxes=True, subplot_titles=[title for *_, title in slices])
+    for column, ((x, y, done, _), label) in enumerate(zip(slices, labels, strict=True), start=1):
+        figure.add_scatter(
+            x=x, y=y, mode="lines", line={"color": MINUS, "width": 2}, showlegend=False, row=1, col=column
+        )
+        dots = {"color": MINUS, "size": 4}
+        figure.add_scatter(
+            x=x[done], y=y[done], mode="markers", marker=dots, showlegend=False, row=1, col=column
+        )
+        if 0 in x:
+            figure.add_vline(0, line={"color": ORIGIN, "width": 1, "dash": "dot"}, row=1, col=column)
+        figure.update_xaxes(title=label, row=1, col=column)
+    figure.update_yaxes(title=name, row=1, col=1)
+    through = surface.beta[i] == surface.alpha[j] == 0
+    title = "Slices through θ*" if through else "Slices as close to θ* as the domain goes"
+    return finished(figure, title, surface.provenance, _unfinished(surface))
+
+
+def _scaled(surface: Surface, log: bool) -> tuple[FloatArray, str]:
+    """What height and colour stand for, shape (nβ, nα), and its name."""
+    if not log:
+        return surface.loss, "loss"
+    finite = surface.loss[np.isfinite(surface.loss)]
+    if (finite <= 0).any():
+        raise ValueError(f"Expected positive losses for log=True, got {finite.min():.4g}. Use log=False.")
+    return np.log10(surface.loss), "log₁₀ loss"
+
+
+def _marks(surface: Surface, z: FloatArray) -> list[tuple[str, float, float, float, dict[str, Any]]]:
+    """Name, α, β, height and style of θ* and of the lowest evaluated node, where they are on the grid."""
+    rim = {"color": "black", "width": 1}
+    places: list[tuple[str, float, float, dict[str, Any]]]
+    places = [("θ*", 0.0, 0.0, {"symbol": "diamond", "color": ORIGIN, "line": rim})]
+    if surface.minimum is not None:
+        alpha, beta, loss = surface.minimum
+        name = f"lowest evaluated: {number(loss)}"
+        places.append((name, alpha, beta, {"symbol": "circle", "color": LOWEST, "line": rim}))
+    found = []
+    for name, alpha, beta, marker in places:
+        i, j = np.flatnonzero(surface.beta == beta), np.flatnonzero(surface.alpha == alpha)
+        if len(i) and len(j):
+            found.append((name, alpha, beta, float(z[i[0], j[0]]), marker))
+    return found
+
+
+def _axis_labels(surface: Surface, plane: Plane | None) -> list[str]:
+    """What α and β are, and how far one unit of each goes in parameter space."""
+    parts = zip(_axis_names(surface, plane), _units(plane), strict=True)
+    return ["; ".join(filter(None, part)) for part in parts]
+
+
+def _axis_names(surface: Surface, plane: Plane | None) -> list[str]:
+    axes = plane.axes if plane else surface.provenance.get("axes", ("", ""))
+    return [f"{a} ({_axis_name(axis)})" if axis else a for a, axis in zip("αβ", axes, strict=True)]
+
+
+def _units(plane: Plane | None) -> list[str]:
+    """The length of η and δ, and its share of ‖θ*‖; nothing where the plane is not known."""
+    if plane is None:
+        return ["", ""]
+    size = float(np.linalg.norm(plane.origin))
+    shares = [f" = {number(norm / size, 3)} ‖θ*‖" if size else "" for norm in plane.norms]
+    return [f"1 is ‖Δθ‖ = {number(norm, 3)}{s}" for norm, s in zip(plane.norms, shares, strict=True)]
+
+
+def _axis_name(axis: str) -> str:
+    """λmax, λmax (2), random, filter-normalised random, or the axis' own name."""
+    kind, *rest = axis.split(":")
+    if kind == "hessian":
+        return f"λ{rest[0]}" + (f", rank {rest[1]}" if len(rest) > 1 else "")
+    return "random, filter-normalised" if axis == "random:filter" else axis
+
+
+def _unfinished(surface: Surface) -> str:
+    """What is not evaluated yet, empty for a final surface."""
+    done, total = int(surface.done.sum()), surface.done.size
+    if surface.final:
+        return ""
+    return f"not finished: {done:,} of {total:,} points evaluated, the rest interpolated"
