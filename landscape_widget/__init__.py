@@ -10,13 +10,16 @@ from landscape_widget.explorer import LandscapeExplorer
 from landscape_widget.figures import heatmap_figure, slices_figure, surface_figure
 from landscape_widget.hessian import hessian_eigenpairs
 from landscape_widget.objective import Objective
+from landscape_widget.points import evaluate_point
 from landscape_widget.projections import projected_curvatures
 from landscape_widget.results import (
     ConvexityMap,
     EigenPairs,
     Plane,
+    PlanePoint,
     ProjectedCurvatures,
     SaddleBlindness,
+    Scores,
     SpectralDensity,
     Surface,
     TraceEstimate,
@@ -31,9 +34,11 @@ __all__ = [
     "LandscapeExplorer",
     "Objective",
     "Plane",
+    "PlanePoint",
     "ProjectedCurvatures",
     "Results",
     "SaddleBlindness",
+    "Scores",
     "SecondDerivativeError",
     "SpectralDensity",
     "Surface",
@@ -41,6 +46,7 @@ __all__ = [
     "convexity_map",
     "curvature_figure",
     "evaluate_plane",
+    "evaluate_point",
     "heatmap_figure",
     "hessian_eigenpairs",
     "hessian_plane",

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import copy
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from threading import RLock
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -31,6 +34,9 @@ class Terms(Protocol):
     def term(self, theta: Tensor, b: int) -> Tensor:
         """Mean loss of batch ``b`` at θ, a scalar."""
 
+    def metrics(self, theta: Tensor, b: int) -> dict[str, float]:
+        """Mean of each metric over batch ``b`` at θ."""
+
     def convert(self, device: torch.device, dtype: torch.dtype) -> Terms:
         """The same terms on another device or in another dtype."""
 
@@ -53,6 +59,10 @@ class FunctionTerms:
     def term(self, theta: Tensor, b: int) -> Tensor:
         """f(θ)."""
         return as_scalar(self._f(theta), "f")
+
+    def metrics(self, theta: Tensor, b: int) -> dict[str, float]:
+        """None: there is no output to measure."""
+        return {}
 
     def convert(self, device: torch.device, dtype: torch.dtype) -> FunctionTerms:
         """Itself: the function takes θ as it comes."""
@@ -84,6 +94,10 @@ class ModelTerms:
         """Mean loss of batch ``b`` with the parameters θ."""
         return self.loss_on(theta, self.batches[b])
 
+    def metrics(self, theta: Tensor, b: int) -> dict[str, float]:
+        """Mean of each metric over batch ``b`` with the parameters θ."""
+        return self.metrics_on(theta, self.batches[b])
+
     def output(self, theta: Tensor, b: int) -> tuple[Tensor, Tensor]:
         """The model's outputs on batch ``b`` with the parameters θ, and the targets.
 
@@ -111,6 +125,11 @@ class ModelTerms:
         loss: Tensor = self._call(theta, batch, "loss")
         return loss
 
+    def metrics_on(self, theta: Tensor, batch: Batch) -> dict[str, float]:
+        """Mean of each metric over any batch with the parameters θ; without metrics no pass is made."""
+        metrics: dict[str, float] = self._call(theta, batch, "metrics") if self._batch_loss.metrics else {}
+        return metrics
+
     def _call(self, theta: Tensor, batch: Batch, what: str) -> Any:
         tensors = {f"model.{name}": t for name, t in self._layout.unflatten(theta).items()}
         if self._batch_loss.model.training:
@@ -134,40 +153,61 @@ class ModelTerms:
 
     def subset(self, n: int) -> ModelTerms:
         """The same model over ``n`` examples drawn without replacement (nested as n grows)."""
-        return self._over(shuffled_subset(self.batches, n))
+        return self.over(shuffled_subset(self.batches, n))
 
     def first(self) -> ModelTerms:
         """The same model over the first batch."""
-        return self._over(self.batches[:1])
+        return self.over(self.batches[:1])
 
-    def _over(self, batches: Sequence[Batch]) -> ModelTerms:
+    def over(self, batches: Sequence[Batch]) -> ModelTerms:
+        """The same model over other batches, which must be on its device and in its dtype."""
         terms = ModelTerms(self._batch_loss, self._layout, batches)
         terms._lock = self._lock
         return terms
 
 
 class BatchLoss(nn.Module):
-    """Model and loss function as one module, so that ``loss_fn`` meets the model with θ in place."""
+    """Model, loss function and metrics as one module, so that these meet the model with θ in place."""
 
-    def __init__(self, model: nn.Module, loss_fn: Callable[..., Tensor]) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        loss_fn: Callable[..., Tensor],
+        metrics: Mapping[str, Callable[..., Any]] | None = None,
+    ) -> None:
         super().__init__()
         self.model = model
         self.loss_fn = loss_fn
+        self.metrics = dict(metrics or {})
+        # those that are modules go along to another device or dtype
+        self.metric_modules = nn.ModuleList(m for m in self.metrics.values() if isinstance(m, nn.Module))
         self.takes_model = takes_model(loss_fn)
-        self._sums = getattr(loss_fn, "reduction", "mean") == "sum"
+        self._metrics_taking_model = {name for name, metric in self.metrics.items() if takes_model(metric)}
 
     def forward(self, batch: Batch, what: str = "loss") -> Any:
-        """Mean loss of the batch, shape (), or the model's output where ``what`` says so."""
-        content = batch.content
+        """Mean loss of the batch, shape (), or its metrics or the model's output as ``what`` says."""
+        output = cache(lambda: _apply(self.model, batch.content[0]))
         if what == "output":
-            return _apply(self.model, content[0])
-        if self.takes_model or not _is_pair(content):
-            loss = self.loss_fn(self.model, content)
-        else:
-            inputs, target = content
-            loss = self.loss_fn(_apply(self.model, inputs), target)
-        loss = as_scalar(loss, "loss_fn")
-        return loss / batch.n if self._sums else loss
+            return output()
+        if what == "loss":
+            loss = as_scalar(self._call(self.loss_fn, self.takes_model, batch, output), "loss_fn")
+            return _mean(self.loss_fn, loss, batch)
+        values = {
+            name: self._call(metric, name in self._metrics_taking_model, batch, output)
+            for name, metric in self.metrics.items()
+        }
+        return {name: _mean(self.metrics[name], as_number(v, name), batch) for name, v in values.items()}
+
+    def _call(self, f: Callable[..., Any], takes_model: bool, batch: Batch, output: Callable[[], Any]) -> Any:
+        """f(model, batch) or f(output, target)."""
+        if takes_model or not _is_pair(batch.content):
+            return f(self.model, batch.content)
+        return f(output(), batch.content[1])
+
+
+def _mean(f: Callable[..., Any], value: Any, batch: Batch) -> Any:
+    """The mean over the batch, also where a module of ``torch.nn`` returns the sum."""
+    return value / batch.n if getattr(f, "reduction", "mean") == "sum" else value
 
 
 def takes_model(loss_fn: Callable[..., Any]) -> bool:
@@ -182,7 +222,7 @@ def takes_model(loss_fn: Callable[..., Any]) -> bool:
 
 
 class InvalidLossError(ValueError):
-    """The loss function returned something other than one real number."""
+    """The loss function or a metric returned something other than one real number."""
 
 
 def as_scalar(loss: Any, source: str) -> Tensor:
@@ -202,6 +242,22 @@ def as_scalar(loss: Any, source: str) -> Tensor:
             f"tensor of shape {tuple(loss.shape)}. Take its mean, or use reduction='mean'."
         )
     return loss.reshape(())
+
+
+def as_number(value: Any, metric: str) -> float:
+    """What a metric returned as a number.
+
+    Raises:
+        InvalidLossError: If it is not one real number.
+    """
+    if isinstance(value, Tensor | np.ndarray | np.generic) and math.prod(value.shape) == 1:
+        value = value.item()
+    if not isinstance(value, int | float):
+        raise InvalidLossError(
+            f"Expected the metric {metric!r} to return one real number, its mean over the examples of the "
+            f"batch, got {describe(value)}."
+        )
+    return float(value)
 
 
 def _is_pair(content: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,6 +22,9 @@ from landscape_widget.snapshot import convert, describe, halves, read_batches
 #: Relative difference of two evaluations at θ* up to which they count as the same: parallel sums
 #: round differently from run to run, dropout is off by far more.
 _REPEATABLE = {torch.float64: 1e-10, torch.float32: 1e-4, torch.bfloat16: 1e-1, torch.float16: 1e-2}
+
+#: Metrics by name, each called as the loss function is, each returning its mean over the batch.
+Metrics = Mapping[str, Callable[..., Any]]
 
 
 class Objective:
@@ -42,6 +45,7 @@ class Objective:
         max_examples: int | None = None,
         parameters: Selection = None,
         mode: str = "eval",
+        metrics: Metrics | None = None,
     ) -> None:
         """Reads the data and evaluates the loss once.
 
@@ -58,14 +62,18 @@ class Objective:
             parameters: Which trainable parameters make up θ: a glob over names, several, or a
                 predicate (name, parameter). The others stay at their values.
             mode: "eval" or "train", as in ``model.eval()`` and ``model.train()``.
+            metrics: Further quantities by name, such as {"accuracy": accuracy}. Each is called as
+                ``loss_fn`` is, returns its mean over the batch as one number, and need not be
+                differentiable.
 
         Raises:
-            ValueError: Empty data, no trainable parameter, a loss that is not a scalar or not a
-                number, a model that cannot take the data, a loss that differs between two
+            ValueError: Empty data, no trainable parameter, a loss or metric that is not a scalar or not
+                a number, a model that cannot take the data, a loss that differs between two
                 evaluations at θ*.
-            TypeError: A model, loss or data of the wrong kind.
+            TypeError: A model, loss, metric or data of the wrong kind.
         """
         _check_arguments(model, loss_fn, mode, dtype)
+        _check_metrics(metrics)
         with preserved_random_state():
             selected = select_parameters(model, parameters)
             first = next(iter(selected.values()))
@@ -73,7 +81,7 @@ class Objective:
             dtype = dtype or first.dtype
             layout = Layout(selected.items())
             batches = convert(read_batches(data, max_examples), device, dtype)
-            copied = _copy(model, loss_fn).to(device, dtype)
+            copied = _copy(BatchLoss(model, loss_fn, metrics)).to(device, dtype)
             copied.model.train(mode == "train")
             terms = ModelTerms(copied, layout, batches)
             theta = layout.flatten({n: p.detach() for n, p in selected.items()}).to(device, dtype)
@@ -185,6 +193,25 @@ class Objective:
         other.second_derivative_checked = self.second_derivative_checked
         return other
 
+    def with_data(self, data: Any, max_examples: int | None = None) -> Objective:
+        """The same model, loss, metrics and θ* on other data, for instance those held out for testing.
+
+        Args:
+            data: As in the constructor.
+            max_examples: At most so many examples, the first ones in the loader's order.
+
+        Raises:
+            ValueError: If the model cannot take the data, or what the constructor raises of them.
+            TypeError: Data of the wrong kind, or an objective that was made of a function.
+        """
+        if not isinstance(self._terms, ModelTerms):
+            raise TypeError("Expected an objective of a model, got one of a function, which takes no data.")
+        with preserved_random_state():
+            terms = self._terms.over(convert(read_batches(data, max_examples), self.device, self.dtype))
+            other = self._with(terms, self.theta)
+            other._first_evaluation(terms)
+        return other
+
     def first_batch(self) -> Objective:
         """The same objective over its first batch alone, for checks that must not cost a whole pass."""
         return self._with(self._terms.first(), self.theta)
@@ -196,6 +223,16 @@ class Objective:
         with torch.no_grad():
             for b, weight in self._weighted():
                 total += weight * self._terms.term(theta, b)
+        return total
+
+    def metrics(self, theta: Tensor | None = None) -> dict[str, float]:
+        """The mean over the examples of each metric at ``theta``, shape (N,), default θ*."""
+        theta = self._point(theta)
+        total: dict[str, float] = {}
+        with torch.no_grad():
+            for b, weight in self._weighted():
+                for name, value in self._terms.metrics(theta, b).items():
+                    total[name] = total.get(name, 0.0) + weight * value
         return total
 
     def gradient(self, theta: Tensor | None = None) -> Tensor:
@@ -267,12 +304,15 @@ class Objective:
         batch = terms.batches[0]
         with torch.no_grad():
             try:
+                what = "loss_fn"
                 first = terms.loss_on(self.theta, batch)
+                what = "metrics"
+                terms.metrics_on(self.theta, batch)
             except InvalidLossError:
                 raise
             except Exception as error:
                 raise ValueError(
-                    "Expected a model and loss_fn that take the batches of the data, got an error on "
+                    f"Expected a model and {what} that take the batches of the data, got an error on "
                     f"the first batch, {describe(batch.content)}: {type(error).__name__}: {error}"
                 ) from error
             self._check_repeatable(first, terms.loss_on(self.theta, batch), terms)
@@ -329,9 +369,9 @@ def _vector_jacobian(gradient: Tensor, leaf: Tensor, columns: Tensor) -> Tensor:
     return torch.stack(products, dim=1)
 
 
-def _copy(model: nn.Module, loss_fn: Callable[..., Tensor]) -> BatchLoss:
+def _copy(batch_loss: BatchLoss) -> BatchLoss:
     try:
-        copied = copy.deepcopy(BatchLoss(model, loss_fn))
+        copied = copy.deepcopy(batch_loss)
     except Exception as error:
         raise TypeError(
             "Expected a model that copy.deepcopy can copy, because the one you passed must stay "
@@ -354,3 +394,16 @@ def _check_arguments(model: Any, loss_fn: Any, mode: Any, dtype: Any) -> None:
         raise ValueError(f"Expected mode 'eval' or 'train', got {mode!r}.")
     if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
         raise TypeError(f"Expected dtype as a floating-point torch.dtype, got {dtype!r}.")
+
+
+def _check_metrics(metrics: Any) -> None:
+    if metrics is None:
+        return
+    if not isinstance(metrics, Mapping) or not all(isinstance(name, str) for name in metrics):
+        raise TypeError(
+            'Expected metrics as a mapping of names to functions, such as {"accuracy": accuracy}, got '
+            f"{type(metrics).__name__}."
+        )
+    for name, metric in metrics.items():
+        if not callable(metric):
+            raise TypeError(f"Expected the metric {name!r} as a callable, got {type(metric).__name__}.")

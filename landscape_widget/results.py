@@ -402,3 +402,41 @@ class ConvexityMap:
     def final(self) -> bool:
         """Whether every node was computed."""
         return bool(self.done.all())
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Loss and metrics of a model on a data set."""
+
+    loss: float
+    """The mean loss over the examples."""
+    metrics: Mapping[str, float]
+    """The mean of each metric over the examples."""
+    n_examples: int
+    """Examples of the data set."""
+
+
+@dataclass(frozen=True)
+class PlanePoint:
+    """What is known of one point of a plane."""
+
+    alpha: float
+    """Coordinate along η."""
+    beta: float
+    """Coordinate along δ."""
+    train: Scores
+    """Loss and metrics on the data that the objective was made of."""
+    test: Scores | None = None
+    """The same on test data; None without any."""
+    gradient_norm: float | None = None
+    """‖∇L‖ there, over all parameters; None while unknown."""
+    hessian: FloatArray | None = None
+    """[[A, B], [B, C]], the second derivatives of L by (α, β) there, shape (2, 2); None while unknown."""
+
+    @property
+    def curvatures(self) -> tuple[float, float] | None:
+        """(κ₋, κ₊), the eigenvalues of ``hessian``."""
+        if self.hessian is None:
+            return None
+        minus, plus = principal_curvatures(self.hessian[0, 0], self.hessian[0, 1], self.hessian[1, 1])
+        return float(minus), float(plus)

@@ -38,6 +38,7 @@ FLOORS = (
         "directions",
         "hessian",
         "operators",
+        "points",
         "projections",
         "selfcheck",
         "surface",

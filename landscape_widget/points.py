@@ -1,0 +1,60 @@
+"""One point of a plane looked at closely: loss, metrics, slope and curvature."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+
+from landscape_widget.objective import Objective
+from landscape_widget.projections import plane_hessian
+from landscape_widget.results import Plane, PlanePoint, Scores
+from landscape_widget.selfcheck import check_hvp
+
+
+def evaluate_point(
+    objective: Objective, plane: Plane, alpha: float, beta: float, test: Objective | None = None
+) -> PlanePoint:
+    """Loss, metrics, gradient norm and the plane's Hessian at θ* + αη + βδ.
+
+    Args:
+        objective: L. Loss and metrics are computed in its dtype, so that they agree with a surface;
+            gradient and Hessian in float64 where the device allows.
+        plane: θ*, η and δ.
+        alpha: Coordinate along η.
+        beta: Coordinate along δ.
+        test: The same objective on test data.
+
+    Raises:
+        ValueError: For coordinates that are not finite.
+        SecondDerivativeError: If torch has no second derivative of the loss.
+    """
+    return deque(point_steps(objective, plane, alpha, beta, test), maxlen=1).pop()
+
+
+def point_steps(
+    objective: Objective, plane: Plane, alpha: float, beta: float, test: Objective | None = None
+) -> Iterator[PlanePoint]:
+    """The same in steps: what is known gets more with each."""
+    if not (math.isfinite(alpha) and math.isfinite(beta)):
+        raise ValueError(f"Expected finite coordinates, got ({alpha}, {beta}).")
+    theta = torch.from_numpy(plane.point(alpha, beta))
+    point = PlanePoint(float(alpha), float(beta), score(objective, theta))
+    yield point
+    if test is not None:
+        point = replace(point, test=score(test, theta))
+        yield point
+    precise = objective.precise()
+    point = replace(point, gradient_norm=float(precise.gradient(theta).norm()))
+    yield point
+    check_hvp(precise)
+    here = replace(plane, origin=theta.numpy())
+    yield replace(point, hessian=plane_hessian(objective, here)[1])
+
+
+def score(objective: Objective, theta: torch.Tensor | None = None) -> Scores:
+    """Loss and metrics at θ, shape (N,), default θ*."""
+    return Scores(objective.loss(theta).item(), objective.metrics(theta), objective.n_examples)
