@@ -12,6 +12,7 @@ from landscape_widget.hessian import hessian_eigenpairs
 from landscape_widget.objective import Objective
 from landscape_widget.points import evaluate_point
 from landscape_widget.projections import projected_curvatures
+from landscape_widget.quadratic import QuadraticModel
 from landscape_widget.results import (
     ConvexityMap,
     EigenPairs,
@@ -36,6 +37,7 @@ __all__ = [
     "Plane",
     "PlanePoint",
     "ProjectedCurvatures",
+    "QuadraticModel",
     "Results",
     "SaddleBlindness",
     "Scores",

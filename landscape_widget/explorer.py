@@ -22,6 +22,7 @@ from landscape_widget.bundle import Results
 from landscape_widget.directions import check_axes
 from landscape_widget.objective import Objective
 from landscape_widget.progress import Throttle
+from landscape_widget.quadratic import QuadraticModel
 from landscape_widget.results import (
     EigenPairs,
     Plane,
@@ -157,6 +158,11 @@ class LandscapeExplorer(anywidget.AnyWidget):
     def plane(self) -> Plane | None:
         """The plane that ``surface`` lies on."""
         return self._best.plane
+
+    @property
+    def quadratic(self) -> QuadraticModel | None:
+        """The loss to second order in that plane, a function of α and β."""
+        return self._best.quadratic
 
     @property
     def compared(self) -> Picture | None:
@@ -305,20 +311,19 @@ class LandscapeExplorer(anywidget.AnyWidget):
             best, theta_norm = self._best, self._study.theta_norm
             best.centre_loss, best.gradient_norm = found.centre_loss, found.gradient_norm
             if found.surface is not None:
-                best.surface, best.plane = found.surface, found.plane
-                best.plane_curvature = found.plane_curvature
-                if self._throttle.due("surface", (number, found.surface), flush):
+                best.surface, best.plane, best.quadratic = found.surface, found.plane, found.surface_model
+                if self._throttle.due("surface", (number, found.surface, best.quadratic), flush):
                     self._surface = wire.surface(found, controls, number, theta_norm)
             self._publish_compared(found, controls, number, flush)
             if found.pairs is not None:
                 best.pairs = found.pairs if found.pairs_final else best.pairs
                 # the verdict's sentence grows with what is known of planes
-                state = (number, found.pairs, found.plane_curvature, found.projections, found.blindness)
+                state = (number, found.pairs, found.quadratic, found.projections, found.blindness)
                 if self._throttle.due("eigenpairs", state, flush):
                     self._eigenpairs = wire.eigenpairs(found, number, theta_norm)
             if found.projections is not None:
                 best.projections, best.blindness = found.projections, found.blindness
-                shown = (number, found.projections, found.plane_curvature, found.blindness)
+                shown = (number, found.projections, found.quadratic, found.blindness)
                 if self._throttle.due("projections", shown, flush):
                     self._projections = wire.projections(found, controls, number)
             if found.density is not None:
@@ -346,7 +351,7 @@ class LandscapeExplorer(anywidget.AnyWidget):
             self._best.compared = self._compared = None
         elif found.compared is not None:
             self._best.compared = found.compared
-            parts = (number, found.compared, found.pairs, found.plane_curvature)
+            parts = (number, found.compared, found.pairs, found.quadratic)
             if self._throttle.due("compared", parts, flush):
                 self._compared = wire.compared(found, controls, number, self._study.theta_norm)
 

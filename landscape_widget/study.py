@@ -17,18 +17,19 @@ from landscape_widget.directions import hessian_rank, make_plane, parse_axis
 from landscape_widget.hessian import eigenpair_steps
 from landscape_widget.objective import Objective
 from landscape_widget.progress import Meter, Run
-from landscape_widget.projections import plane_hessian, projection_steps
+from landscape_widget.projections import projection_steps
+from landscape_widget.quadratic import QuadraticModel, quadratic_model
 from landscape_widget.results import (
     EigenPairs,
+    FloatArray,
     Plane,
     ProjectedCurvatures,
     SaddleBlindness,
     SpectralDensity,
     Surface,
     TraceEstimate,
-    principal_curvatures,
 )
-from landscape_widget.surface import Cache, Domain, evaluate_plane, grid_axis
+from landscape_widget.surface import Cache, Domain, evaluate_plane, grid_axis, n_known
 from landscape_widget.trace import trace_steps
 
 #: Mantissas that half-widths snap to; many are doubles of one another, so that zooming reuses nodes.
@@ -91,8 +92,13 @@ class Picture:
 
     plane: Plane
     surface: Surface
-    curvature: tuple[float, float] | None = None
-    """(κ₋, κ₊) of the plane at θ*."""
+    quadratic: QuadraticModel | None = None
+    """The loss to second order in the plane."""
+
+    @property
+    def curvature(self) -> tuple[float, float] | None:
+        """(κ₋, κ₊) of the plane at θ*."""
+        return self.quadratic.curvatures if self.quadratic else None
 
 
 @dataclass
@@ -106,9 +112,13 @@ class Findings:
     plane: Plane | None = None
     """The plane that ``surface`` lies on."""
     surface: Surface | None = None
+    preview: bool = False
+    """Whether ``plane`` and ``surface`` rest on part of the examples only."""
     projections: ProjectedCurvatures | None = None
-    plane_curvature: tuple[float, float] | None = None
-    """(κ₋, κ₊) of the plane at θ*."""
+    quadratic: QuadraticModel | None = None
+    """The loss to second order in the plane that the controls ask for."""
+    slopes: FloatArray | None = None
+    """∇L·v for each of the certified eigenvectors v, shape (m,)."""
     compared: Picture | None = None
     """The second plane."""
     density: SpectralDensity | None = None
@@ -123,6 +133,16 @@ class Findings:
         """Whether the eigenpairs are the certified ones."""
         return self.pairs is not None and self.pairs.vectors.shape[1] > 0
 
+    @property
+    def surface_model(self) -> QuadraticModel | None:
+        """``quadratic`` where ``surface`` lies on its plane, which that of a first picture does not."""
+        return None if self.preview else self.quadratic
+
+    @property
+    def plane_curvature(self) -> tuple[float, float] | None:
+        """(κ₋, κ₊) of the plane at θ*."""
+        return self.quadratic.curvatures if self.quadratic else None
+
 
 class Study:
     """Caches of one objective: results are kept by what they depend on, so controls can be dragged."""
@@ -131,11 +151,11 @@ class Study:
         self.objective = objective
         self.theta_norm = float(objective.theta.norm())
         self._subsets: dict[int, Objective] = {objective.n_examples: objective}
-        self._at_theta: dict[int, tuple[float, float, float]] = {}
+        self._at_theta: dict[int, tuple[float, FloatArray, float]] = {}
         self._pair_runs: dict[tuple[int, int], Run[EigenPairs]] = {}
         self._caches: dict[PlaneKey, Cache] = {}
         self._projection_runs: dict[tuple[int, int], Run[ProjectedCurvatures]] = {}
-        self._curvatures: dict[PlaneKey, tuple[float, float]] = {}
+        self._models: dict[PlaneKey, QuadraticModel] = {}
         self._density_runs: dict[tuple[int, int], Run[SpectralDensity]] = {}
         self._trace_runs: dict[tuple[int, str], Run[TraceEstimate]] = {}
         self._trace_histories: dict[int, dict[str, list[TraceEstimate]]] = {}
@@ -158,6 +178,8 @@ class Study:
             pairs = iter(())
         plane = make_plane(objective, controls.axes, controls.seed, found.pairs)
         surface = self._surface(objective, controls, plane, found)
+        if all(parse_axis(axis)[1] for axis in controls.axes):  # for nothing; else it waits for the picture
+            found.quadratic = self._quadratic(objective, controls, plane, found)
         found.stage = "loss surface"
         yield next(surface)
         if controls.compared_axes is not None:
@@ -188,7 +210,7 @@ class Study:
         for surface in evaluate_plane(objective, plane, domain, controls.resolution):
             if surface.final:  # only a picture on all of the examples may say so
                 return
-            found.plane, found.surface = plane, surface
+            found.plane, found.surface, found.preview = plane, surface, True
             yield found
             if surface.done.sum() >= PREVIEW_NODES:
                 return
@@ -203,26 +225,29 @@ class Study:
         if n not in self._at_theta:
             precise = objective.precise()
             started = monotonic()
-            norm = float(precise.gradient().norm())
-            self._at_theta[n] = objective.loss().item(), norm, monotonic() - started
-        found.centre_loss, found.gradient_norm, _ = self._at_theta[n]
+            gradient = precise.gradient().cpu().numpy()
+            self._at_theta[n] = objective.loss().item(), gradient, monotonic() - started
+        found.centre_loss, gradient, _ = self._at_theta[n]
+        found.gradient_norm = float(np.linalg.norm(gradient))
 
     def _eigenpairs(self, objective: Objective, controls: Controls, found: Findings) -> Iterator[Findings]:
         n, k = objective.n_examples, max(1, controls.rank)
         k = max([k, *(rank for examples, rank in self._pair_runs if examples == n)])
         run = self._pair_runs.get((n, k))
         if run is None:
-            # other eigenvectors, within their tolerance: losses in planes of the former ones are void
+            # other eigenvectors, within their tolerance: what is known of planes of the former ones is void
             self._pair_runs = {key: r for key, r in self._pair_runs.items() if key[0] != n}
-            self._caches = {
-                key: cache for key, cache in self._caches.items() if key[0] != n or not hessian_rank(key[1])
-            }
+            for known in (self._caches, self._models):
+                for key in [key for key in known if key[0] == n and hessian_rank(key[1])]:
+                    del known[key]
             run = self._pair_runs[n, k] = Run(lambda: eigenpair_steps(objective, k))
         found.meter.expect("product", _USUAL_PRODUCTS * k, run.latest.n_hvp if run.latest else 0)
         found.stage = "Hessian eigenvectors"
         for pairs, seconds in run.resume():
             found.pairs = pairs
             certified = found.pairs_final
+            if certified:
+                found.slopes = pairs.vectors.T @ self._at_theta[n][1]
             usual = pairs.n_hvp if certified else max(_USUAL_PRODUCTS * k, pairs.n_hvp + 1)
             found.meter.expect("product", usual, found.meter.reused("product"))
             found.meter.record("product", pairs.n_hvp, seconds)
@@ -235,7 +260,7 @@ class Study:
         for surface in self._nodes("node", objective, controls, plane, found):
             # a first picture stays until this one is as fine
             if surface.done.sum() >= shown or surface.final:
-                found.plane, found.surface = plane, surface
+                found.plane, found.surface, found.preview = plane, surface, False
             yield found
 
     def _compared(self, objective: Objective, controls: Controls, found: Findings) -> Iterator[Findings]:
@@ -244,7 +269,7 @@ class Study:
         for surface in self._nodes("compared node", objective, controls, plane, found):
             found.compared = Picture(plane, surface)
             yield found
-        found.compared = Picture(plane, surface, self._plane_curvature(objective, controls, plane))
+        found.compared = Picture(plane, surface, self._quadratic(objective, controls, plane, found))
         yield found
 
     def _nodes(
@@ -255,28 +280,18 @@ class Study:
         cache = self._caches.setdefault(self._key(objective, controls), {})
         alpha = grid_axis(domain[0], domain[1], controls.resolution)
         beta = grid_axis(domain[2], domain[3], controls.resolution)
-        reused = sum((a, b) in cache for b in beta.tolist() for a in alpha.tolist())
-        found.meter.expect(kind, controls.resolution**2, reused)
+        found.meter.expect(kind, controls.resolution**2, n_known(cache, alpha, beta))
         started = monotonic()
         for surface in evaluate_plane(objective, plane, domain, controls.resolution, cache=cache):
             found.meter.record(kind, int(surface.done.sum()), monotonic() - started)
             yield surface
             started = monotonic()
 
-    def _plane_curvature(self, objective: Objective, controls: Controls, plane: Plane) -> tuple[float, float]:
-        """(κ₋, κ₊) of a plane at θ*."""
-        key = self._key(objective, controls)
-        if key not in self._curvatures:
-            _, ((a, b), (_, c)) = plane_hessian(objective, plane)
-            minus, plus = principal_curvatures(a, b, c)
-            self._curvatures[key] = float(minus), float(plus)
-        return self._curvatures[key]
-
     def _curvature(
         self, objective: Objective, controls: Controls, plane: Plane, found: Findings
     ) -> Iterator[Findings]:
         """The curvature panel: the face on show first, then what the others rest on."""
-        found.plane_curvature = self._plane_curvature(objective, controls, plane)
+        found.quadratic = self._quadratic(objective, controls, plane, found)
         if controls.face == "trace":
             yield from self._traces(objective, found)
         if controls.face == "spectrum":
@@ -290,6 +305,16 @@ class Study:
             self._blindness[rests_on] = saddle_blindness(found.projections, trace, found.density)
         found.blindness = self._blindness[rests_on]
         yield found
+
+    def _quadratic(
+        self, objective: Objective, controls: Controls, plane: Plane, found: Findings
+    ) -> QuadraticModel:
+        """The loss to second order in a plane of the controls; eigenpairs it rests on must be there."""
+        key = self._key(objective, controls)
+        if key not in self._models:
+            loss, gradient, _ = self._at_theta[objective.n_examples]
+            self._models[key] = quadratic_model(objective, plane, loss, gradient, found.pairs)
+        return self._models[key]
 
     def _projections(self, objective: Objective, controls: Controls, found: Findings) -> Iterator[Findings]:
         n, samples = objective.n_examples, controls.samples

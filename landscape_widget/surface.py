@@ -14,7 +14,7 @@ from landscape_widget.results import FloatArray, Plane, Surface
 #: (α min, α max, β min, β max)
 Domain = tuple[float, float, float, float]
 
-#: Losses of one plane by their exact coordinates (α, β).
+#: Losses of one plane by their coordinates (α, β), rounded as ``cache_keys`` does.
 Cache = MutableMapping[tuple[float, float], float]
 
 MAX_RESOLUTION = 501
@@ -73,6 +73,17 @@ def grid_axis(low: float, high: float, resolution: int) -> FloatArray:
     return (first + np.arange(resolution)) * spacing
 
 
+def cache_keys(axis: FloatArray) -> list[float]:
+    """Coordinates to 12 digits: a node of two grids may come out a rounding error apart."""
+    return [float(f"{x:.12g}") for x in axis]
+
+
+def n_known(cache: Cache, alpha: FloatArray, beta: FloatArray) -> int:
+    """How many nodes of a grid have their loss in the cache."""
+    columns, rows = cache_keys(alpha), cache_keys(beta)
+    return sum((a, b) in cache for b in rows for a in columns)
+
+
 def evaluate_plane(
     objective: Objective,
     plane: Plane,
@@ -120,9 +131,10 @@ def _refine(
     points = _Points(objective, plane)
     loss = np.full((len(beta), len(alpha)), np.nan)
     done = np.zeros(loss.shape, dtype=bool)
-    for i, b in enumerate(beta):
-        for j, a in enumerate(alpha):
-            known = cache.get((float(a), float(b)))
+    columns_by_key, rows_by_key = cache_keys(alpha), cache_keys(beta)
+    for i, b in enumerate(rows_by_key):
+        for j, a in enumerate(columns_by_key):
+            known = cache.get((a, b))
             if known is not None:
                 loss[i, j], done[i, j] = known, True
     below = None
@@ -134,8 +146,8 @@ def _refine(
             continue
         level.sort(key=lambda node: _distance(node, loss.shape))
         for i, j in level:
-            a, b = float(alpha[j]), float(beta[i])
-            loss[i, j] = cache[a, b] = points.loss(a, b)
+            value = points.loss(float(alpha[j]), float(beta[i]))
+            loss[i, j] = cache[columns_by_key[j], rows_by_key[i]] = value
             done[i, j] = True
             # the last node of a level is followed by the level's own surface
             if below is not None and (i, j) != level[-1] and monotonic() - worked_since >= interval:

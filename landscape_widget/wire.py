@@ -9,8 +9,9 @@ import numpy as np
 
 from landscape_widget.blindness import measured_blindness
 from landscape_widget.objective import Objective
-from landscape_widget.results import BlindnessEstimate, FloatArray, Plane, Surface
-from landscape_widget.study import DENSITY_PROBES, TRACE_METHODS, TRACE_SAMPLES, Controls, Findings
+from landscape_widget.quadratic import QuadraticModel
+from landscape_widget.results import BlindnessEstimate, FloatArray
+from landscape_widget.study import DENSITY_PROBES, TRACE_METHODS, TRACE_SAMPLES, Controls, Findings, Picture
 from landscape_widget.surface import MAX_RESOLUTION
 from landscape_widget.verdict import Verdict, judge, sight
 
@@ -41,7 +42,8 @@ def surface(found: Findings, controls: Controls, request: int, theta_norm: float
     """The loss surface; losses as float32, coordinates as float64."""
     assert found.surface is not None
     assert found.plane is not None
-    return _picture(found.surface, found.plane, found, controls, request, theta_norm)
+    picture = Picture(found.plane, found.surface, found.surface_model)
+    return _picture(picture, found, controls, request, theta_norm)
 
 
 def compared(found: Findings, controls: Controls, request: int, theta_norm: float) -> Payload:
@@ -50,15 +52,17 @@ def compared(found: Findings, controls: Controls, request: int, theta_norm: floa
     assert picture is not None
     verdict = _verdict(found, theta_norm)
     curvatures = found.plane_curvature, picture.curvature
-    return _picture(picture.surface, picture.plane, found, controls, request, theta_norm) | {
+    return _picture(picture, found, controls, request, theta_norm) | {
         "sights": [sight(verdict.kind, kappa) if verdict and kappa else "" for kappa in curvatures]
     }
 
 
 def _picture(
-    result: Surface, plane: Plane, found: Findings, controls: Controls, request: int, theta_norm: float
+    picture: Picture, found: Findings, controls: Controls, request: int, theta_norm: float
 ) -> Payload:
+    result, plane = picture.surface, picture.plane
     lowest = result.minimum
+    eta, delta = plane.norms
     return {
         "request": request,
         "axes": list(plane.axes),
@@ -70,9 +74,11 @@ def _picture(
         "final": result.final,
         "n_done": int(result.done.sum()),
         "n_examples": result.provenance["n_examples"],
-        "norms": list(plane.norms),
+        "norms": [eta, delta],
+        "cosine": float(plane.eta @ plane.delta) / (eta * delta) if eta and delta else 0.0,
         "theta_norm": theta_norm,
         "centre_loss": _finite(found.centre_loss),
+        "quadratic": _quadratic(picture.quadratic),
         "minimum": dict(zip(("alpha", "beta", "loss"), lowest, strict=True)) if lowest else None,
         "provenance": {
             key: value for key, value in result.provenance.items() if isinstance(value, str | int | float)
@@ -93,6 +99,9 @@ def eigenpairs(found: Findings, request: int, theta_norm: float) -> Payload:
         "values": pairs.values.tolist(),
         "residuals": pairs.residuals.tolist(),
         "converged": pairs.converged.tolist(),
+        "slopes": None if found.slopes is None else found.slopes.tolist(),
+        "centre_loss": _finite(found.centre_loss),
+        "n_examples": pairs.provenance["n_examples"],
         "n_hvp": pairs.n_hvp,
         "gradient_norm": _finite(found.gradient_norm),
         "verdict": "undecided",
@@ -195,6 +204,13 @@ def trace(found: Findings, request: int) -> Payload:
         )
     ended = [found.traces[name] and found.traces[name][-1].samples >= TRACE_SAMPLES for name in TRACE_METHODS]
     return {"request": request, "methods": methods, "final": all(ended)}
+
+
+def _quadratic(model: QuadraticModel | None) -> Payload | None:
+    """Loss, gradient and (A, B, C); None where a number is missing or not finite."""
+    if model is None or not np.isfinite([model.loss, *model.gradient, *model.hessian]).all():
+        return None
+    return {"loss": model.loss, "gradient": list(model.gradient), "hessian": list(model.hessian)}
 
 
 def _estimate(value: float, stderr: float) -> Payload | None:

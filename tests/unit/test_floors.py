@@ -40,6 +40,7 @@ FLOORS = (
         "operators",
         "points",
         "projections",
+        "quadratic",
         "selfcheck",
         "surface",
         "trace",

@@ -94,6 +94,30 @@ def test_plane_curvature_of_the_hessian_plane_is_its_eigenvalues() -> None:
 
 
 @pytest.mark.parametrize("controls", [CONTROLS, RANDOM, MIXED], ids=lambda c: " × ".join(c.axes))
+def test_the_quadratic_model_agrees_with_the_loss_to_third_order(controls: Controls) -> None:
+    """At step h the cubic rest of ``saddle`` is 0.1·Σd³ exactly, whatever the plane."""
+    objective = Counted.make()
+    found = last(Study(objective), controls)
+    assert found.quadratic is not None
+    for alpha, beta in ((0.01, 0.0), (0.0, 0.01), (0.01, -0.02)):
+        d = alpha * found.plane.eta + beta * found.plane.delta
+        theta = torch.from_numpy(found.plane.point(alpha, beta))
+        rest = objective.loss(theta).item() - found.quadratic(alpha, beta)
+        # to a hundredth of the smallest of these rests
+        assert rest == pytest.approx(0.1 * (d**3).sum(), abs=1e-9)
+
+
+def test_the_model_of_an_eigenvector_plane_comes_with_the_first_picture_and_costs_nothing() -> None:
+    objective = Counted.make()
+    steps = Study(objective).steps(CONTROLS)
+    first = next(found for found in steps if found.surface is not None)
+    assert first.quadratic is not None
+    assert first.quadratic.hessian == (first.pairs.values[0], 0.0, first.pairs.values[-1])
+    assert objective.counts["gradient"] == 1  # the one for the verdict
+    assert objective.counts["product"] == first.pairs.n_hvp
+
+
+@pytest.mark.parametrize("controls", [CONTROLS, RANDOM, MIXED], ids=lambda c: " × ".join(c.axes))
 @pytest.mark.parametrize("left_after", [1, 2, 3, 5, 8, 13])
 def test_a_run_that_was_left_is_resumed_without_repeating_work(controls: Controls, left_after: int) -> None:
     whole = Counted.make()
@@ -241,6 +265,7 @@ def test_a_first_picture_on_part_of_the_examples(monkeypatch: pytest.MonkeyPatch
         found.surface for found in study.steps(chosen) if found.surface is not None and found.pairs is None
     ]
     assert early
+    assert all(found.surface_model is None for found in study.steps(chosen) if found.preview)
     for surface in early:
         assert surface.provenance["n_examples"] == 64
         assert not surface.final

@@ -123,6 +123,18 @@ def test_only_new_nodes_are_evaluated(first: Any, second: Any, shared: int) -> N
     assert np.array_equal(surface.loss, fresh.loss)
 
 
+@pytest.mark.parametrize("k", range(3, 9))
+def test_nodes_are_known_again_in_a_corner(k: int) -> None:
+    """Zoomed to a corner, the spacing of its numbers differs by a rounding error from half the former one."""
+    counted, cache = Counted(), {}
+    last(counted.steps((-0.3, 0.3, -0.3, 0.3), 31, cache=cache))
+    counted.points.clear()
+    low = k * 0.01
+    last(counted.steps((low, low + 0.3, -low - 0.3, -low), 31, cache=cache))
+    within = len(range(k + k % 2, 31, 2))  # nodes up to 0.3 that are even multiples of the new spacing
+    assert len(counted.points) == 31**2 - within**2
+
+
 def test_a_run_that_was_left_goes_on_from_its_cache() -> None:
     counted, cache = Counted(), {}
     steps = counted.steps(resolution=17, cache=cache, interval=0.0)

@@ -50,6 +50,12 @@ def test_surface_decodes_to_the_result(found: Findings) -> None:
     assert payload["axes"] == ["hessian:max:2", "random"]
     assert (payload["seed"], payload["n_examples"], payload["theta_norm"]) == (3, 13, 2.5)
     assert payload["norms"] == list(found.plane.norms)
+    assert payload["cosine"] == pytest.approx(
+        found.plane.eta @ found.plane.delta / np.prod(found.plane.norms), rel=1e-12
+    )
+    assert payload["quadratic"]["loss"] == found.centre_loss
+    assert payload["quadratic"]["gradient"] == list(found.quadratic.gradient)
+    assert payload["quadratic"]["hessian"] == list(found.quadratic.hessian)
     assert payload["centre_loss"] == found.centre_loss
     assert payload["minimum"] == dict(zip(("alpha", "beta", "loss"), result.minimum, strict=True))
 
@@ -89,6 +95,9 @@ def test_eigenpairs_decode_to_the_result(found: Findings) -> None:
     assert payload["values"] == pairs.values.tolist()
     assert payload["residuals"] == pairs.residuals.tolist()
     assert payload["axes"] == ["hessian:max", "hessian:max:2", "hessian:min:2", "hessian:min"]
+    gradient = case("dense tanh").objective(ONE_BATCH).gradient().numpy()
+    np.testing.assert_allclose(payload["slopes"], pairs.vectors.T @ gradient, rtol=1e-12)
+    assert (payload["centre_loss"], payload["n_examples"]) == (found.centre_loss, 13)
     assert payload["final"]
     assert payload["verdict"] == "not a critical point"  # an untrained network
     assert payload["sentence"].startswith("Not a critical point")
@@ -100,6 +109,7 @@ def test_the_verdict_waits_for_certified_pairs() -> None:
     payload = wire.eigenpairs(estimates, 1, 2.5)
     assert not payload["final"]
     assert (payload["verdict"], payload["sentence"]) == ("undecided", "")
+    assert payload["slopes"] is None
 
 
 def test_projections_decode_to_the_result(found: Findings) -> None:
@@ -135,6 +145,7 @@ def test_a_surface_of_holes_has_no_minimum(found: Findings) -> None:
     empty = Findings(surface=replace(result, loss=result.loss * np.nan), plane=found.plane)
     payload = wire.surface(empty, CONTROLS, 1, 1.0)
     assert payload["minimum"] is None
+    assert payload["quadratic"] is None
     assert payload["centre_loss"] is None
 
 
