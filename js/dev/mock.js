@@ -122,7 +122,8 @@ export function mockSurface({ request, axes, seed, domain, resolution: n, exampl
   }
   return {
     request, axes, seed, alpha: wire(alpha), beta: wire(beta), loss: wire(loss), done: wire(done), final: step === 1,
-    n_done: done.reduce((sum, value) => sum + value, 0), n_examples: examples, norms: [1, 1], theta_norm: 11.83,
+    n_done: done.reduce((sum, value) => sum + value, 0), n_examples: examples, norms: [1, 1], cosine: 0, theta_norm: 11.83,
+    quadratic: turn || decades ? null : { loss: 0.35, gradient: [0, 0], hessian: [3.8, 0.95, -1.5] },
     centre_loss: at((n - 1) / 2, (n - 1) / 2), minimum, provenance: { dtype: "float64" },
   };
 }

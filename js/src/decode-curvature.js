@@ -8,6 +8,9 @@ import { decodeArray } from "./decode.js";
  * @property {number[]} values
  * @property {number[]} residuals
  * @property {boolean[]} converged
+ * @property {number[] | null} slopes  ∇L·v for each eigenvector, null until they are certified
+ * @property {number | null} centreLoss
+ * @property {number | null} nExamples
  * @property {number} gradientNorm
  * @property {string} verdict
  * @property {string} sentence
@@ -72,6 +75,9 @@ export function decodeEigenpairs(raw) {
     values: raw.values,
     residuals: raw.residuals,
     converged: raw.converged,
+    slopes: raw.slopes ?? null,
+    centreLoss: raw.centre_loss ?? null,
+    nExamples: raw.n_examples ?? null,
     gradientNorm: raw.gradient_norm,
     verdict: raw.verdict,
     sentence: raw.sentence,

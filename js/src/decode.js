@@ -14,8 +14,10 @@
  * @property {number} nDone
  * @property {number} nExamples
  * @property {[number, number]} norms  lengths of η and δ
+ * @property {number} cosine  of the angle between them
  * @property {number} thetaNorm
  * @property {number | null} centreLoss
+ * @property {import("./quadratic.js").QuadraticModel | null} quadratic  the loss to second order
  * @property {{alpha: number, beta: number, loss: number} | null} minimum
  * @property {import("./values.js").Domain} domain
  * @property {[number, number]} range  smallest and largest finite loss; [NaN, NaN] without any
@@ -39,7 +41,7 @@ export function decodeArray(view, Type) {
 }
 
 /** @param {Float32Array} values @returns {[number, number]} */
-function finiteRange(values) {
+export function finiteRange(values) {
   let low = Infinity;
   let high = -Infinity;
   for (const value of values) {
@@ -74,8 +76,10 @@ export function decodeSurface(raw) {
     nDone: raw.n_done,
     nExamples: raw.n_examples,
     norms: raw.norms,
+    cosine: raw.cosine ?? 0,
     thetaNorm: raw.theta_norm,
     centreLoss: raw.centre_loss ?? null,
+    quadratic: raw.quadratic ?? null,
     minimum: raw.minimum ?? null,
     domain: [alpha[0], alpha[alpha.length - 1], beta[0], beta[beta.length - 1]],
     range: finiteRange(loss),

@@ -7,7 +7,7 @@
  * @property {import("./theme.js").Palette} palette
  * @property {boolean} log
  * @property {import("./link.js").Point | null} point  where the crosshair is
- * @property {import("./values.js").Domain} extent  the part of the plane to show
+ * @property {import("./picture.js").Picture} picture  what the views of the plane show
  * @property {{surface: string, heatmap: string, curvature: Record<import("./state.js").Face, string>}} words  in place of pictures that are not there yet
  */
 
@@ -35,14 +35,4 @@ export function waitingWords({ status, progress }, loaded, fault) {
       trace: `Running estimates of the Hessian's trace. ${missing}`,
     },
   };
-}
-
-/**
- * The part of the plane to show: at once what a control asks for, else what the surface covers.
- * @param {import("./state.js").Snapshot} snapshot
- * @returns {import("./values.js").Domain}
- */
-export function shownExtent({ provisional, domain, surface }) {
-  if (provisional && domain) return domain;
-  return surface?.domain ?? domain ?? [-1, 1, -1, 1];
 }

@@ -41,9 +41,13 @@ function crosshair({ point, palette }, surface) {
   return [...style("rgba(0, 0, 0, 0.45)", 3), ...style(palette.theme === "dark" ? "#ffffff" : "#fafafa", 1)];
 }
 
+/** Where an earlier picture ends and the quadratic model begins. @param {import("./values.js").Domain} domain */
+const outline = ([x0, x1, y0, y1]) => ({ type: "rect", x0, x1, y0, y1, line: { color: HALO, width: 1.2, dash: "dash" } });
+
 /** @param {Frame} frame @param {SurfaceResult} surface @param {HTMLElement} el */
 function figure(frame, surface, el) {
-  const { palette, log, extent } = frame;
+  const { palette, log, picture } = frame;
+  const { extent } = picture;
   const { rows, range, title } = shade(surface, log);
   const levels = contourLevels(range);
   const grid = { x: surface.alpha, y: surface.beta, z: rows, zmin: range[0], zmax: range[1] };
@@ -99,7 +103,7 @@ function figure(frame, surface, el) {
       uirevision: extent.join(),
       xaxis: { ...baseAxis(palette, "α"), range: extent.slice(0, 2), zeroline: false, showgrid: false },
       yaxis: { ...baseAxis(palette, "β"), range: extent.slice(2), zeroline: false, showgrid: false },
-      shapes: crosshair(frame, surface),
+      shapes: [...picture.outlines.map(outline), ...crosshair(frame, surface)],
     },
   };
 }
@@ -159,10 +163,10 @@ export function createHeatmap(el, link) {
   return {
     /** @param {Frame} frame */
     update(frame) {
-      const { surface, provisional } = frame.snapshot;
+      const { surface, note, composed, extent } = frame.picture;
       shown = surface;
-      panel.setProvisional(provisional);
-      panel.element.dataset.coarse = String(surface !== null && !surface.final);
+      panel.setProvisional(note !== "", note);
+      panel.element.dataset.coarse = String(surface !== null && !surface.final && !composed);
       panel.wait(surface && frame.plotly ? null : frame.words.heatmap);
       if (!surface || !frame.plotly) return;
 
@@ -173,10 +177,10 @@ export function createHeatmap(el, link) {
         buttons: ["resetScale2d", "toImage"],
         on: { plotly_hover: hover, plotly_unhover: leave },
       });
-      const anew = isNew(surface, frame.palette, frame.log, frame.extent.join());
+      const anew = isNew(surface, frame.palette, frame.log, extent.join());
       const moved = isMoved(frame.point);
       const make = () => figure(frame, surface, panel.body);
-      if (anew) plot.draw(make(), () => panel.drawn(surface));
+      if (anew) plot.draw(make(), () => composed || panel.drawn(surface));
       else if (moved) plot.follow(make);
     },
     destroy() {

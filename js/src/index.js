@@ -2,10 +2,12 @@
 import { createControls } from "./controls.js";
 import { createCurvature } from "./curvature.js";
 import { h, setText } from "./dom.js";
-import { shownExtent, waitingWords } from "./frame.js";
+import { waitingWords } from "./frame.js";
 import { createHeatmap } from "./heatmap.js";
 import { createLink } from "./link.js";
+import { createPicture } from "./picture.js";
 import { createProgress } from "./progress.js";
+import { offersLog } from "./scale.js";
 import { createState } from "./state.js";
 import { createSurface } from "./surface.js";
 import { createTheme } from "./theme.js";
@@ -35,6 +37,7 @@ export function render({ model, el, host, signal }) {
   body.append(error, views, foot);
   const plots = [createSurface(views, link), createHeatmap(views, link), createCurvature(views, state)];
   const verdict = createVerdict(foot);
+  const pictureOf = createPicture();
 
   /** @type {Plotly | null} */
   let plotly = null;
@@ -49,13 +52,14 @@ export function render({ model, el, host, signal }) {
     controls.update(snapshot);
     progress.update(snapshot);
     verdict.update(snapshot);
+    const log = link.log.get() && snapshot.surface !== null && offersLog(snapshot.surface.range);
     const frame = {
       snapshot,
       plotly,
       palette: theme.palette,
-      log: link.log.get(),
+      log,
       point: link.point.get(),
-      extent: shownExtent(snapshot),
+      picture: pictureOf(snapshot, log),
       words: waitingWords(snapshot, plotly !== null, fault),
     };
     for (const plot of plots) plot.update(frame);

@@ -10,7 +10,8 @@ export function createPanel(name, title) {
   const tools = h("div", { class: "lw-panel-tools" });
   const words = h("p", { class: "lw-skeleton-words" });
   const skeleton = h("div", { class: "lw-skeleton" }, words);
-  const body = h("div", { class: "lw-panel-body" }, skeleton);
+  const note = h("span", { class: "lw-provisional", "data-testid": "provisional", hidden: true });
+  const body = h("div", { class: "lw-panel-body" }, skeleton, note);
   const foot = h("div", { class: "lw-panel-foot" });
   const element = h(
     "section",
@@ -44,9 +45,15 @@ export function createPanel(name, title) {
       delete element.dataset.request;
       delete element.dataset.final;
     },
-    /** @param {boolean} provisional */
-    setProvisional(provisional) {
+    /**
+     * Marks what is shown as provisional.
+     * @param {boolean} provisional
+     * @param {string} [made]  what a provisional picture is made of
+     */
+    setProvisional(provisional, made = "") {
       element.dataset.provisional = String(provisional);
+      note.hidden = made === "";
+      setText(note, `Provisional: ${made}`);
     },
   };
 }

@@ -68,17 +68,26 @@ const OTHERS = ["face", "status", "error", "progress", "_info", "_surface", "_ei
 const UNKNOWN = { n_parameters: 0, n_examples: 1, theta_norm: 0, max_resolution: 501, k_max: 1, differentiable: true };
 
 /**
+ * Whether a surface has the losses in the plane that the controls ask for.
+ * @param {import("./decode.js").SurfaceResult} surface
+ * @param {Pick<Controls, "axes" | "seed" | "examples">} controls
+ */
+export function samePlane(surface, { axes, seed, examples }) {
+  const fixed = axes.every((axis) => axis.startsWith("hessian"));
+  return surface.axes.every((axis, i) => axis === axes[i]) && (fixed || surface.seed === seed) && surface.nExamples === examples;
+}
+
+/**
  * Whether a surface shows just what the controls ask for.
  * @param {import("./decode.js").SurfaceResult} surface
  * @param {Controls} controls
  */
 function answers(surface, controls) {
   return (
-    surface.axes.every((axis, i) => axis === controls.axes[i]) &&
+    samePlane(surface, controls) &&
     surface.seed === controls.seed &&
     surface.alpha.length === controls.resolution &&
     surface.beta.length === controls.resolution &&
-    surface.nExamples === controls.examples &&
     (controls.domain === null || sameDomain(surface.domain, controls.domain))
   );
 }

@@ -80,7 +80,8 @@ function pin(surface, shaded, { point, palette }) {
  * @param {object | null} camera  where a person has turned it to
  */
 export function figure3d(frame, surface, el, camera) {
-  const { palette, log, extent } = frame;
+  const { palette, log, picture } = frame;
+  const { extent } = picture;
   const shaded = shade(surface, log);
   const levels = contourLevels(shaded.range);
   // WebGL lines take no transparency.
@@ -134,7 +135,7 @@ export function figure3d(frame, surface, el, camera) {
  * @param {SurfaceResult} surface
  * @param {HTMLElement} el
  */
-export function figure2d({ palette, log, extent }, surface, el) {
+export function figure2d({ palette, log, picture: { extent } }, surface, el) {
   const shaded = shade(surface, log);
   const [zmin, zmax] = shaded.range;
   return {

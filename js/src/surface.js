@@ -94,8 +94,8 @@ export function createSurface(el, link) {
   /** @param {Frame} frame */
   function update(frame) {
     last = frame;
-    const { surface, provisional } = frame.snapshot;
-    panel.setProvisional(provisional);
+    const { surface, note, composed, extent } = frame.picture;
+    panel.setProvisional(note !== "", note);
     panel.wait(surface && frame.plotly ? null : frame.words.surface);
     if (!frame.plotly) return;
     if (!plot && !flat && !hasWebGL()) return setFlat(true);
@@ -110,10 +110,10 @@ export function createSurface(el, link) {
     setText(panel.foot, `Height: loss, ${formatNumber(surface.range[0])} to ${formatNumber(surface.range[1])}`);
     plot ??= makePlot(frame.plotly);
     const narrow = isNarrow(panel.body);
-    const anew = isNew(plot, surface, frame.palette, frame.log, frame.extent.join(), narrow);
+    const anew = isNew(plot, surface, frame.palette, frame.log, extent.join(), narrow);
     const moved = isMoved(fromElsewhere(frame.point));
     const make = (/** @type {Frame} */ now) => (flat ? figure2d(now, surface, panel.body) : figure3d(now, surface, panel.body, camera));
-    if (anew) plot.draw(make(frame), () => panel.drawn(surface));
+    if (anew) plot.draw(make(frame), () => composed || panel.drawn(surface));
     else if (moved && !flat) plot.follow(() => make(last ?? frame));
   }
 

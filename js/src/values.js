@@ -89,8 +89,9 @@ export const squareDomain = (h) => [-h, h, -h, h];
  * Whether two domains are the same but for rounding.
  * @param {Domain} a
  * @param {Domain} b
+ * @param {number} [tolerance]  in half-widths
  */
-export function sameDomain(a, b) {
-  const scale = Math.max(halfWidth(a), halfWidth(b));
-  return a.every((value, i) => Math.abs(value - b[i]) <= 1e-6 * scale);
+export function sameDomain(a, b, tolerance = 1e-6) {
+  const [alpha, beta] = [0, 2].map((i) => Math.max(a[i + 1] - a[i], b[i + 1] - b[i]) / 2);
+  return a.every((value, i) => Math.abs(value - b[i]) <= tolerance * (i < 2 ? alpha : beta));
 }

@@ -50,3 +50,23 @@ explorer.resolution = 21
 """A quadratic function that can be made slow (`fast.clear()`), made to fail, and counts its calls."""
 
 SHOW = "explorer"
+
+QUARTIC = """
+import threading
+import numpy as np
+import torch
+from landscape_widget import LandscapeExplorer, Objective
+
+curvatures = torch.tensor([4.0, 2.0, 1.0, 0.5, -0.5, -1.0], dtype=torch.float64)
+fast = threading.Event()
+fast.set()
+
+def quartic(theta):
+    fast.wait(0.5)
+    return 3 + 0.2 * theta.sum() + (curvatures * theta**2).sum() / 2 + 0.3 * (theta**4).sum()
+
+explorer = LandscapeExplorer(Objective.from_function(quartic, torch.zeros(6, dtype=torch.float64)))
+explorer.resolution = 21
+explorer.domain = (-1, 1, -1, 1)
+"""
+"""A slope, a saddle and a quartic wall: a function that its quadratic model describes near θ* only."""
