@@ -25,6 +25,7 @@ from landscape_widget.results import (
     Surface,
     TraceEstimate,
 )
+from landscape_widget.saving import load, save
 from landscape_widget.selfcheck import SecondDerivativeError
 from landscape_widget.surface import evaluate_plane
 from landscape_widget.trace import hessian_trace
@@ -53,9 +54,11 @@ __all__ = [
     "hessian_eigenpairs",
     "hessian_plane",
     "hessian_trace",
+    "load",
     "projected_curvatures",
     "random_plane",
     "saddle_blindness",
+    "save",
     "slices_figure",
     "spectral_density",
     "spectrum_figure",

@@ -33,6 +33,7 @@ from landscape_widget.results import (
     TraceEstimate,
 )
 from landscape_widget.runtime import ExplorerPage, PlotlyRuntime, bundled, shared
+from landscape_widget.saving import load_run, save_run
 from landscape_widget.scheduler import Request, Worker
 from landscape_widget.study import Controls, Findings, Picture, Study
 from landscape_widget.surface import check_domain, check_resolution
@@ -204,6 +205,40 @@ class LandscapeExplorer(anywidget.AnyWidget):
         """A plotly figure fit for a paper, see ``Results.figure``."""
         return self.results.figure(kind, log=log)
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes controls, results and every point evaluated so far to one npz file, also while it computes.
+
+        Args:
+            path: Replaced where it exists, once the new file is complete.
+
+        Raises:
+            OSError: If the file cannot be written; then ``path`` is what it was before.
+        """
+        with self._lock:
+            results, study = self.results, self._study
+        save_run(path, results, study)
+
+    def load(self, path: str | os.PathLike[str]) -> LandscapeExplorer:
+        """Goes on from what ``save`` wrote; nothing in the file is evaluated again.
+
+        Controls and results become those of the file. A computation that runs is replaced; one that the
+        file holds half way is finished by ``compute()``, or at once where the explorer is on show.
+
+        Args:
+            path: A file that was saved of the same model, data and loss.
+
+        Raises:
+            OSError: If the file cannot be opened.
+            ValueError: If it is damaged, of a later version, or of another objective; then nothing changes.
+        """
+        results, study = load_run(path, self.objective)
+        with self._lock:
+            self._take_controls(results.controls)
+            self._study, self._best = study, results.findings()
+            if self._request is not None:
+                self._submit()
+        return self
+
     def compute(self) -> LandscapeExplorer:
         """Computes what the controls ask for and returns when it is done.
 
@@ -285,18 +320,30 @@ class LandscapeExplorer(anywidget.AnyWidget):
         with self._lock:
             self._number += 1
             number = self._number
-            controls = self._chosen()
-            self._request = self._worker.submit(lambda: self._steps(controls, number))
+            study, controls = self._study, self._chosen()
+            self._request = self._worker.submit(lambda: self._steps(study, controls, number))
             self.status, self.error = "computing", ""
             return self._request
+
+    def _take_controls(self, controls: Controls) -> None:
+        """Sets all controls at once, or none, without starting a computation."""
+        self.unobserve(self._on_control, names=list(_CONTROLS))
+        try:
+            with self.hold_trait_notifications():
+                for name in _CONTROLS:
+                    setattr(self, name, getattr(controls, name))
+        except t.TraitError as error:
+            raise ValueError(f"Expected controls that this explorer can take: {error}") from error
+        finally:
+            self.observe(self._on_control, names=list(_CONTROLS))
 
     def _chosen(self) -> Controls:
         return Controls(**{name: getattr(self, name) for name in _CONTROLS})
 
-    def _steps(self, controls: Controls, number: int) -> Iterator[None]:
+    def _steps(self, study: Study, controls: Controls, number: int) -> Iterator[None]:
         """On the worker's thread: one computation, publishing what it finds."""
         started, found = monotonic(), Findings()
-        for found in self._study.steps(controls):
+        for found in study.steps(controls):
             self._publish(found, controls, number, monotonic() - started)
             yield
         self._publish(found, controls, number, monotonic() - started, flush=True)

@@ -57,11 +57,17 @@ class Meter:
 class Run(Generic[T]):
     """A computation that can be left at any step and resumed by a later request."""
 
-    def __init__(self, start: Callable[[], Iterator[T]]) -> None:
+    def __init__(self, start: Callable[[], Iterator[T]], latest: T | None = None) -> None:
+        """``latest``: a result that is known already, which ``start`` goes on from."""
         self._start = start
         self._steps: Iterator[T] | None = None
-        self._ended = False
-        self.latest: T | None = None
+        self.ended = False
+        self.latest = latest
+
+    @classmethod
+    def finished(cls, result: T) -> Run[T]:
+        """A run that has nothing left to do."""
+        return cls(lambda: iter(()), result)
 
     def resume(self) -> Iterator[tuple[T, float]]:
         """What is known already, then every new result, each with the seconds it took.
@@ -70,14 +76,14 @@ class Run(Generic[T]):
         """
         if self.latest is not None:
             yield self.latest, 0.0
-        while not self._ended:
+        while not self.ended:
             started = monotonic()
             if self._steps is None:
                 self._steps = self._start()
             try:
                 self.latest = next(self._steps)
             except StopIteration:
-                self._ended = True
+                self.ended = True
                 return
             except BaseException:
                 self._steps = self.latest = None

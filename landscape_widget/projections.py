@@ -71,8 +71,12 @@ def projection_steps(
     *,
     method: str = "auto",
     normalize: str | None = None,
+    known: ProjectedCurvatures | None = None,
 ) -> Iterator[ProjectedCurvatures]:
-    """As ``projected_curvatures``, yielding what is known after about every ``interval`` seconds."""
+    """As ``projected_curvatures``, yielding what is known after about every ``interval`` seconds.
+
+    It goes on from ``known``, the first projections of an earlier run with the same arguments.
+    """
     if samples < 1:
         raise ValueError(f"Expected samples to be at least 1, got {samples}.")
     if method not in METHODS:
@@ -88,6 +92,10 @@ def projection_steps(
     )
     entries = np.empty((3, samples))
     done = 0
+    if known is not None:
+        done = known.samples
+        entries[:, :done] = known.A, known.B, known.C
+        source.n_hvp, source.n_gradient, source.n_loss = known.n_hvp, known.n_gradient, known.n_loss
     while done < samples:
         started = monotonic()
         count = min(block, samples - done)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from hashlib import blake2b
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from landscape_widget.files import Columns, write_csv
 
 FloatArray = npt.NDArray[np.floating[Any]]
 BoolArray = npt.NDArray[np.bool_]
@@ -24,8 +29,23 @@ def library_versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in packages}}
 
 
+class Table:
+    """A result that is a table: columns by name, and a CSV file of them."""
+
+    provenance: Provenance
+
+    @property
+    def columns(self) -> Columns:
+        """Columns by name, all of one length."""
+        raise NotImplementedError
+
+    def to_csv(self, path: str | os.PathLike[str]) -> None:
+        """Writes the columns with a line of provenance above, see ``files.write_csv``; replaces ``path``."""
+        write_csv(path, self.columns, self.provenance)
+
+
 @dataclass(frozen=True)
-class EigenPairs:
+class EigenPairs(Table):
     """Eigenvalues and eigenvectors of the Hessian, each with its true residual."""
 
     values: FloatArray
@@ -49,6 +69,11 @@ class EigenPairs:
     ritz_weights: FloatArray | None = None
     """Squared overlaps of the start vector with the Ritz vectors, shape (j,); they add up to 1."""
 
+    @property
+    def columns(self) -> Columns:
+        """value, residual, converged: a row for each pair. The vectors are in the npz file only."""
+        return {"value": self.values, "residual": self.residuals, "converged": self.converged}
+
     def at(self, end: str, rank: int = 1) -> int:
         """Index of the ``rank``-th eigenpair counted from one end.
 
@@ -69,7 +94,7 @@ class EigenPairs:
 
 
 @dataclass(frozen=True)
-class Plane:
+class Plane(Table):
     """The plane θ* + αη + βδ in parameter space."""
 
     origin: FloatArray
@@ -91,9 +116,22 @@ class Plane:
             )
 
     @property
+    def columns(self) -> Columns:
+        """origin, eta, delta: a row for each parameter."""
+        return {"origin": self.origin, "eta": self.eta, "delta": self.delta}
+
+    @property
     def norms(self) -> tuple[float, float]:
         """(‖η‖, ‖δ‖): the length in parameter space of one unit of α and of β."""
         return float(np.linalg.norm(self.eta)), float(np.linalg.norm(self.delta))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A digest of origin and directions: the same for planes that are equal to the last bit only."""
+        digest = blake2b(digest_size=16)
+        for vector in (self.origin, self.eta, self.delta):
+            digest.update(np.ascontiguousarray(vector, float).tobytes())
+        return digest.hexdigest()
 
     def point(self, alpha: float, beta: float) -> FloatArray:
         """θ* + αη + βδ, shape (N,)."""
@@ -102,7 +140,7 @@ class Plane:
 
 
 @dataclass(frozen=True)
-class Surface:
+class Surface(Table):
     """The loss on a grid of a plane, complete at every stage of refinement."""
 
     alpha: FloatArray
@@ -114,6 +152,11 @@ class Surface:
     done: BoolArray
     """True where the loss was evaluated, False where it is interpolated, shape (nβ, nα)."""
     provenance: Provenance = field(default_factory=dict)
+
+    @property
+    def columns(self) -> Columns:
+        """alpha, beta, loss, done: a row for each node, α running fastest."""
+        return _grid_columns(self.alpha, self.beta, loss=self.loss, done=self.done)
 
     @property
     def final(self) -> bool:
@@ -131,7 +174,7 @@ class Surface:
 
 
 @dataclass(frozen=True)
-class ProjectedCurvatures:
+class ProjectedCurvatures(Table):
     """Curvature of S random two-dimensional projections (Böttcher & Wheeler, Eqs. 19-21)."""
 
     A: FloatArray
@@ -147,6 +190,12 @@ class ProjectedCurvatures:
     """Gradients spent, where products were replaced by finite differences."""
     n_loss: int = 0
     """Evaluations of the loss spent, likewise."""
+
+    @property
+    def columns(self) -> Columns:
+        """A, B, C, kappa_minus, kappa_plus: a row for each projection."""
+        kappa = {"kappa_minus": self.kappa_minus, "kappa_plus": self.kappa_plus}
+        return {"A": self.A, "B": self.B, "C": self.C, **kappa}
 
     @property
     def samples(self) -> int:
@@ -267,7 +316,7 @@ class TraceEstimate:
 
 
 @dataclass(frozen=True)
-class SpectralDensity:
+class SpectralDensity(Table):
     """The eigenvalue distribution (1/N) Σ_i δ(λ − λ_i) as a weighted set of nodes that integrates to 1."""
 
     nodes: FloatArray
@@ -281,6 +330,11 @@ class SpectralDensity:
     n_hvp: int
     """Products spent, without those of the eigenpairs that it was built on."""
     provenance: Provenance = field(default_factory=dict)
+
+    @property
+    def columns(self) -> Columns:
+        """node, weight, probe: a row for each node."""
+        return {"node": self.nodes, "weight": self.weights, "probe": self.probe}
 
     @property
     def certified(self) -> FloatArray:
@@ -372,7 +426,7 @@ class SaddleBlindness:
 
 
 @dataclass(frozen=True)
-class ConvexityMap:
+class ConvexityMap(Table):
     """Extreme eigenvalues of the full Hessian at the nodes of a plane (Li et al. 2018, Section 6)."""
 
     alpha: FloatArray
@@ -390,6 +444,18 @@ class ConvexityMap:
     n_hvp: int
     """Hessian-vector products spent."""
     provenance: Provenance = field(default_factory=dict)
+
+    @property
+    def columns(self) -> Columns:
+        """alpha, beta, largest, smallest, converged, done: a row for each node, α running fastest."""
+        return _grid_columns(
+            self.alpha,
+            self.beta,
+            largest=self.largest,
+            smallest=self.smallest,
+            converged=self.converged,
+            done=self.done,
+        )
 
     @property
     def ratio(self) -> FloatArray:
@@ -440,3 +506,9 @@ class PlanePoint:
             return None
         minus, plus = principal_curvatures(self.hessian[0, 0], self.hessian[0, 1], self.hessian[1, 1])
         return float(minus), float(plus)
+
+
+def _grid_columns(alpha: FloatArray, beta: FloatArray, **values: npt.NDArray[Any]) -> Columns:
+    """Coordinates and values, each of shape (nβ, nα), as columns of nβ · nα entries."""
+    a, b = np.meshgrid(alpha, beta)
+    return {"alpha": a.ravel(), "beta": b.ravel(), **{name: v.ravel() for name, v in values.items()}}

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from time import monotonic
+from typing import Any
 
 import numpy as np
 
@@ -54,8 +55,8 @@ TRACE_METHODS, TRACE_SAMPLES = ("hutchinson", "curvature-fit"), 100
 _LEAST_PREVIEW = 64
 
 
-#: Number of examples, axes, seed (None where no axis is random): what losses on a plane depend on.
-PlaneKey = tuple[int, tuple[str, str], int | None]
+#: Number of examples, and the plane's fingerprint: what losses on a plane depend on.
+PlaneKey = tuple[int, str]
 
 
 @dataclass(frozen=True)
@@ -179,13 +180,59 @@ class Study:
         plane = make_plane(objective, controls.axes, controls.seed, found.pairs)
         surface = self._surface(objective, controls, plane, found)
         if all(parse_axis(axis)[1] for axis in controls.axes):  # for nothing; else it waits for the picture
-            found.quadratic = self._quadratic(objective, controls, plane, found)
+            found.quadratic = self._quadratic(objective, plane, found)
         found.stage = "loss surface"
         yield next(surface)
         if controls.compared_axes is not None:
             first = [surface, pairs] if hessian_rank(controls.compared_axes) else [surface]
             surface = chain(*first, self._compared(objective, controls.compared(), found))
         yield from _fairly(surface, pairs, self._curvature(objective, controls, plane, found))
+
+    def memory(self) -> dict[str, Any]:
+        """What need not be computed again, by what it depends on; may be asked for while steps run.
+
+        Losses are tables of rows (α, β, loss), shape (K, 3). Of runs that have not ended, only projections
+        are kept, which can go on after any number of them.
+        """
+        # dict() and list() copy at once, whatever the worker's thread adds meanwhile
+        return {
+            "at_theta": dict(self._at_theta),
+            "losses": {key: _table(dict(cache)) for key, cache in list(self._caches.items())},
+            "models": dict(self._models),
+            "pairs": {key: run.latest for key, run in list(self._pair_runs.items()) if run.ended},
+            "projections": {
+                key: run.latest for key, run in list(self._projection_runs.items()) if run.latest
+            },
+            "densities": {key: run.latest for key, run in list(self._density_runs.items()) if run.ended},
+            "traces": {
+                (n, method): list(self._trace_histories[n][method])
+                for (n, method), run in list(self._trace_runs.items())
+                if run.ended
+            },
+            "blindness": dict(self._blindness),
+        }
+
+    @classmethod
+    def resumed(cls, objective: Objective, memory: Mapping[str, Any]) -> Study:
+        """A study of an equal objective that knows what ``memory`` of a former one holds."""
+        study = cls(objective)
+        study._at_theta |= memory["at_theta"]
+        study._caches |= {
+            key: {(a, b): loss for a, b, loss in t.tolist()} for key, t in memory["losses"].items()
+        }
+        study._models |= memory["models"]
+        study._blindness |= memory["blindness"]
+        study._pair_runs |= {key: Run.finished(pairs) for key, pairs in memory["pairs"].items()}
+        study._density_runs |= {key: Run.finished(density) for key, density in memory["densities"].items()}
+        for (n, samples), known in memory["projections"].items():
+            run = (
+                Run.finished(known) if known.samples == samples else study._projection_run(n, samples, known)
+            )
+            study._projection_runs[n, samples] = run
+        for (n, method), history in memory["traces"].items():
+            study._trace_histories.setdefault(n, {m: [] for m in TRACE_METHODS})[method] = history
+            study._trace_runs[n, method] = Run.finished(history[-1])
+        return study
 
     def _preview(self, controls: Controls, found: Findings) -> Iterator[Findings]:
         """A first picture on part of the examples, where their eigenvectors would let one wait.
@@ -235,11 +282,7 @@ class Study:
         k = max([k, *(rank for examples, rank in self._pair_runs if examples == n)])
         run = self._pair_runs.get((n, k))
         if run is None:
-            # other eigenvectors, within their tolerance: what is known of planes of the former ones is void
             self._pair_runs = {key: r for key, r in self._pair_runs.items() if key[0] != n}
-            for known in (self._caches, self._models):
-                for key in [key for key in known if key[0] == n and hessian_rank(key[1])]:
-                    del known[key]
             run = self._pair_runs[n, k] = Run(lambda: eigenpair_steps(objective, k))
         found.meter.expect("product", _USUAL_PRODUCTS * k, run.latest.n_hvp if run.latest else 0)
         found.stage = "Hessian eigenvectors"
@@ -269,7 +312,7 @@ class Study:
         for surface in self._nodes("compared node", objective, controls, plane, found):
             found.compared = Picture(plane, surface)
             yield found
-        found.compared = Picture(plane, surface, self._quadratic(objective, controls, plane, found))
+        found.compared = Picture(plane, surface, self._quadratic(objective, plane, found))
         yield found
 
     def _nodes(
@@ -277,7 +320,7 @@ class Study:
     ) -> Iterator[Surface]:
         """Surfaces of a plane on what is known of it, metered as work of its own kind."""
         domain = controls.domain or self.automatic_domain(plane, found)
-        cache = self._caches.setdefault(self._key(objective, controls), {})
+        cache = self._caches.setdefault((objective.n_examples, plane.fingerprint), {})
         alpha = grid_axis(domain[0], domain[1], controls.resolution)
         beta = grid_axis(domain[2], domain[3], controls.resolution)
         found.meter.expect(kind, controls.resolution**2, n_known(cache, alpha, beta))
@@ -291,7 +334,7 @@ class Study:
         self, objective: Objective, controls: Controls, plane: Plane, found: Findings
     ) -> Iterator[Findings]:
         """The curvature panel: the face on show first, then what the others rest on."""
-        found.quadratic = self._quadratic(objective, controls, plane, found)
+        found.quadratic = self._quadratic(objective, plane, found)
         if controls.face == "trace":
             yield from self._traces(objective, found)
         if controls.face == "spectrum":
@@ -306,11 +349,9 @@ class Study:
         found.blindness = self._blindness[rests_on]
         yield found
 
-    def _quadratic(
-        self, objective: Objective, controls: Controls, plane: Plane, found: Findings
-    ) -> QuadraticModel:
-        """The loss to second order in a plane of the controls; eigenpairs it rests on must be there."""
-        key = self._key(objective, controls)
+    def _quadratic(self, objective: Objective, plane: Plane, found: Findings) -> QuadraticModel:
+        """The loss to second order in a plane; eigenpairs it rests on must be there."""
+        key = objective.n_examples, plane.fingerprint
         if key not in self._models:
             loss, gradient, _ = self._at_theta[objective.n_examples]
             self._models[key] = quadratic_model(objective, plane, loss, gradient, found.pairs)
@@ -318,14 +359,17 @@ class Study:
 
     def _projections(self, objective: Objective, controls: Controls, found: Findings) -> Iterator[Findings]:
         n, samples = objective.n_examples, controls.samples
-        run = self._projection_runs.setdefault(
-            (n, samples), Run(lambda: projection_steps(objective, samples))
-        )
+        run = self._projection_runs.setdefault((n, samples), self._projection_run(n, samples))
         found.meter.expect("projection", samples, run.latest.samples if run.latest else 0)
         for projections, seconds in run.resume():
             found.projections = projections
             found.meter.record("projection", projections.samples, seconds)
             yield found
+
+    def _projection_run(
+        self, n: int, samples: int, known: ProjectedCurvatures | None = None
+    ) -> Run[ProjectedCurvatures]:
+        return Run(lambda: projection_steps(self._subset(n), samples, known=known), known)
 
     def _density(self, objective: Objective, found: Findings) -> Iterator[Findings]:
         """The spectral density on top of the certified pairs; nothing while those are not there yet."""
@@ -370,12 +414,6 @@ class Study:
             found.meter.record(method, estimate.samples, seconds)
             yield found
 
-    @staticmethod
-    def _key(objective: Objective, controls: Controls) -> PlaneKey:
-        """What losses on a plane depend on; the seed matters only where an axis is random."""
-        random = any(not parse_axis(axis)[1] for axis in controls.axes)
-        return objective.n_examples, controls.axes, controls.seed if random else None
-
     def automatic_domain(self, plane: Plane, found: Findings) -> Domain:
         """A domain on which the plane has something to show.
 
@@ -401,6 +439,11 @@ class Study:
 
     def _random_half_width(self, kind: str, norm: float) -> float:
         return 1.0 if kind == "filter" or not self.theta_norm or not norm else self.theta_norm / norm
+
+
+def _table(losses: Mapping[tuple[float, float], float]) -> FloatArray:
+    """Rows (α, β, loss), shape (K, 3)."""
+    return np.array([(a, b, loss) for (a, b), loss in losses.items()]).reshape(-1, 3)
 
 
 def snap(width: float) -> float:

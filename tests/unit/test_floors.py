@@ -15,6 +15,8 @@ PACKAGE = Path(landscape_widget.__file__).parent
 FLOORS = (
     # what rests on numpy, torch and the standard library alone
     (
+        "archive",
+        "files",
         "lanczos",
         "output_loss",
         "parameters",
@@ -46,7 +48,7 @@ FLOORS = (
         "trace",
     ),
     # what is said and shown of it
-    ("bundle", "curvature_figures", "figure_style", "figures", "study", "verdict", "wire"),
+    ("bundle", "curvature_figures", "figure_style", "figures", "saving", "study", "verdict", "wire"),
     # the widget
     ("explorer", "runtime"),
 )

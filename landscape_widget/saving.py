@@ -1,0 +1,102 @@
+"""Results in files: saved with or without the points they rest on, loaded with or without the model."""
+
+from __future__ import annotations
+
+import os
+from hashlib import blake2b
+from typing import Any
+
+import torch
+
+from landscape_widget import archive
+from landscape_widget.bundle import Results
+from landscape_widget.objective import Objective
+from landscape_widget.quadratic import QuadraticModel
+from landscape_widget.study import Controls, Picture, Study
+
+_TYPES = (Results, Controls, Picture, QuadraticModel)
+
+
+def save(result: Any, path: str | os.PathLike[str]) -> None:
+    """Writes one result, or the ``results`` of an explorer, to an npz file with its provenance.
+
+    Any numpy reads its arrays: ``numpy.load(path)["result.loss"]``.
+
+    Args:
+        result: For instance a ``Surface``, ``EigenPairs`` or ``Results``.
+        path: Replaced where it exists, once the new file is complete.
+
+    Raises:
+        TypeError: For anything that is no result.
+        OSError: If the file cannot be written; then ``path`` is what it was before.
+    """
+    archive.write(path, {"result": result})
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """What ``save`` wrote, or the ``Results`` of a file that an explorer saved; no model is needed.
+
+    Raises:
+        OSError: If the file cannot be opened.
+        ValueError: If it is damaged, of another kind, or of a later version.
+    """
+    return _content(path)["result"]
+
+
+def save_run(path: str | os.PathLike[str], results: Results, study: Study) -> None:
+    """Writes results together with all that the study knows."""
+    content = {"result": results, "objective": _identity(study.objective), "study": study.memory()}
+    archive.write(path, content)
+
+
+def load_run(path: str | os.PathLike[str], objective: Objective) -> tuple[Results, Study]:
+    """What ``save_run`` wrote, for the objective that it was written of.
+
+    Raises:
+        OSError: If the file cannot be opened.
+        ValueError: If it is damaged, of another kind or version, holds results alone, or belongs to
+            another objective, and then in what that differs.
+    """
+    content = _content(path)
+    if "study" not in content:
+        raise ValueError(
+            f"Expected a file that an explorer saved, got {os.fspath(path)!r}, which holds results alone. "
+            "Read it with landscape_widget.load."
+        )
+    differences = _differences(content["objective"], _identity(objective), objective.dtype)
+    if differences:
+        raise ValueError(
+            f"Expected a file saved of the same model, data and loss, got {os.fspath(path)!r}, where "
+            f"{'; '.join(differences)}."
+        )
+    return content["result"], Study.resumed(objective, content["study"])
+
+
+def _content(path: str | os.PathLike[str]) -> dict[str, Any]:
+    content = archive.read(path, _TYPES)
+    if not isinstance(content, dict) or "result" not in content:
+        raise ValueError(f"Expected a file of results, got {os.fspath(path)!r}, which holds none.")
+    return content
+
+
+def _identity(objective: Objective) -> dict[str, Any]:
+    """What tells one objective from another."""
+    theta = objective.theta.detach().cpu().double().contiguous().numpy()
+    return {
+        "parameters": objective.n_parameters,
+        "examples": objective.n_examples,
+        "dtype": str(objective.dtype).removeprefix("torch."),
+        "fingerprint of θ*": blake2b(theta.tobytes(), digest_size=8).hexdigest(),
+        "loss at θ*": objective.loss().item(),
+    }
+
+
+def _differences(saved: dict[str, Any], present: dict[str, Any], dtype: torch.dtype) -> list[str]:
+    """In what two objectives differ; their losses may by rounding, from device to device."""
+    rounding = torch.finfo(dtype).eps ** 0.5 * max(abs(saved["loss at θ*"]), abs(present["loss at θ*"]))
+    near = abs(saved["loss at θ*"] - present["loss at θ*"]) <= rounding
+    return [
+        f"{name} is {saved[name]}, here {value}"
+        for name, value in present.items()
+        if saved[name] != value and not (name == "loss at θ*" and near)
+    ]
