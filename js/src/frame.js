@@ -5,7 +5,11 @@
  * @property {import("./state.js").Snapshot} snapshot
  * @property {import("./plot.js").Plotly | null} plotly  null until the plotting library is there
  * @property {import("./theme.js").Palette} palette
- * @property {boolean} log
+ * @property {boolean} log  whether losses are shown as logarithms
+ * @property {boolean} contours
+ * @property {boolean} quadratic  whether the quadratic model is shown over the loss
+ * @property {boolean} errors  whether colours stand for what the quadratic model leaves of the loss
+ * @property {import("./scale.js").ColourMap} colours
  * @property {import("./link.js").Point | null} point  where the crosshair is
  * @property {import("./picture.js").Picture} picture  what the views of the plane show
  * @property {{surface: string, heatmap: string, curvature: Record<import("./state.js").Face, string>}} words  in place of pictures that are not there yet
@@ -36,3 +40,9 @@ export function waitingWords({ status, progress }, loaded, fault) {
     },
   };
 }
+
+/**
+ * All that changes how the same losses look.
+ * @param {Frame} frame
+ */
+export const displayOf = ({ log, contours, quadratic, errors, colours, picture: { model } }) => [log, contours, quadratic, errors, colours, quadratic || errors ? model : null];

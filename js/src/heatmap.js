@@ -3,14 +3,19 @@ import { h, setText } from "./dom.js";
 import { formatNumber } from "./format.js";
 import { createMemory } from "./memory.js";
 import { createPanel } from "./panel.js";
+import { displayOf } from "./frame.js";
 import { baseAxis, baseLayout, createPlot } from "./plot.js";
-import { COLOURS, contourLevels, shade } from "./scale.js";
+import { errorMap, modelAt, modelRows } from "./quadratic.js";
+import { colouring, contourLevels, shade } from "./scale.js";
+import { axisTitle, distanceWords } from "./units.js";
 import { nearestNode } from "./values.js";
 
 /** @typedef {import("./frame.js").Frame} Frame */
 /** @typedef {import("./decode.js").SurfaceResult} SurfaceResult */
 
 const HALO = "rgba(255, 255, 255, 0.85)";
+/** Where second order stops describing the loss: a colour of neither map. */
+const LIMIT = "#ff3d8b";
 /** Beyond this many nodes their dots would hide the picture. */
 const MOST_DOTS = 450;
 
@@ -44,13 +49,52 @@ function crosshair({ point, palette }, surface) {
 /** Where an earlier picture ends and the quadratic model begins. @param {import("./values.js").Domain} domain */
 const outline = ([x0, x1, y0, y1]) => ({ type: "rect", x0, x1, y0, y1, line: { color: HALO, width: 1.2, dash: "dash" } });
 
+/**
+ * The quadratic model's own contour lines, dashed, and the line where it is off by a tenth of the range.
+ * @param {Frame} frame
+ * @param {SurfaceResult} surface
+ * @param {Record<string, any>} lines  what they share with those of the loss
+ * @param {string} color
+ */
+function secondOrder({ picture: { model }, quadratic, errors, log, contours }, surface, lines, color) {
+  // Every other level, or the lines of both would hide the picture.
+  const { start = 0, size = 0 } = lines.contours;
+  const levels = { ...lines.contours, start: Math.ceil(start / (2 * size)) * 2 * size, size: 2 * size };
+  const shown = model !== null && (quadratic || errors);
+  const none = [[0]];
+  const { rows, limit } = shown ? errorMap(surface, model) : { rows: none, limit: 1 };
+  const own = shown && quadratic ? modelRows(model, surface.alpha, surface.beta) : none;
+  return [
+    {
+      ...lines,
+      name: "quadratic",
+      visible: shown && quadratic && contours && size > 0,
+      contours: levels,
+      z: log ? own.map((row) => row.map(Math.log10)) : own,
+      line: { color, width: 1.1, dash: "6px,4px", smoothing: 0.6 },
+    },
+    {
+      ...lines,
+      name: "limit",
+      visible: shown && limit > 0,
+      z: rows.map((row) => row.map(Math.abs)),
+      contours: { coloring: "none", start: limit, end: limit, size: limit || 1 },
+      line: { color: LIMIT, width: 2, smoothing: 0.6 },
+    },
+  ];
+}
+
 /** @param {Frame} frame @param {SurfaceResult} surface @param {HTMLElement} el */
 function figure(frame, surface, el) {
   const { palette, log, picture } = frame;
   const { extent } = picture;
-  const { rows, range, title } = shade(surface, log);
-  const levels = contourLevels(range);
-  const grid = { x: surface.alpha, y: surface.beta, z: rows, zmin: range[0], zmax: range[1] };
+  const { rows, range, title, scale } = colouring(frame, surface);
+  const losses = shade(surface, log);
+  const levels = contourLevels(losses.range);
+  const grid = { x: surface.alpha, y: surface.beta };
+  const lines = { ...grid, type: "contour", autocontour: false, showscale: false, hoverinfo: "skip" };
+  const faint = frame.errors ? "rgba(0, 0, 0, 0.35)" : "rgba(255, 255, 255, 0.5)";
+  const strong = frame.errors ? "#1a1a1a" : "#ffffff";
   const { minimum } = surface;
   const lowest = minimum ? { x: [minimum.alpha, minimum.alpha], y: [minimum.beta, minimum.beta] } : { x: [], y: [] };
   const over = { type: "scatter", mode: "markers", hoverinfo: "skip", cliponaxis: false };
@@ -59,7 +103,10 @@ function figure(frame, surface, el) {
       {
         ...grid,
         type: "heatmap",
-        colorscale: COLOURS,
+        z: rows,
+        zmin: range[0],
+        zmax: range[1],
+        colorscale: scale,
         hoverinfo: "none",
         hoverongaps: false,
         zsmooth: false,
@@ -76,17 +123,16 @@ function figure(frame, surface, el) {
         },
       },
       {
-        ...grid,
-        type: "contour",
-        visible: levels !== null,
-        autocontour: false,
+        ...lines,
+        name: "loss",
+        z: losses.rows,
+        visible: frame.contours && levels !== null,
         contours: { coloring: "none", ...levels },
-        line: { color: "rgba(255, 255, 255, 0.5)", width: 0.8, smoothing: 0.6 },
-        showscale: false,
-        hoverinfo: "skip",
+        line: { color: faint, width: 0.8, smoothing: 0.6 },
       },
+      ...secondOrder(frame, surface, { ...lines, contours: { coloring: "none", ...levels } }, strong),
       { ...over, ...dots(surface), marker: { size: 2.5, color: "rgba(255, 255, 255, 0.55)" } },
-      { ...over, x: [0], y: [0], marker: { symbol: "circle-open", size: 8, color: HALO, line: { color: HALO, width: 1.5 } } },
+      { ...over, x: [0], y: [0], marker: { symbol: "circle-open", size: 8, color: strong, line: { color: strong, width: 1.5 } } },
       {
         ...over,
         ...lowest,
@@ -101,8 +147,8 @@ function figure(frame, surface, el) {
       hovermode: "closest",
       // A zoom by hand holds until the plane shown becomes another one.
       uirevision: extent.join(),
-      xaxis: { ...baseAxis(palette, "α"), range: extent.slice(0, 2), zeroline: false, showgrid: false },
-      yaxis: { ...baseAxis(palette, "β"), range: extent.slice(2), zeroline: false, showgrid: false },
+      xaxis: { ...baseAxis(palette, axisTitle("α", surface.norms[0], surface.thetaNorm)), range: extent.slice(0, 2), zeroline: false, showgrid: false },
+      yaxis: { ...baseAxis(palette, axisTitle("β", surface.norms[1], surface.thetaNorm)), range: extent.slice(2), zeroline: false, showgrid: false },
       shapes: [...picture.outlines.map(outline), ...crosshair(frame, surface)],
     },
   };
@@ -116,6 +162,13 @@ function readAt(surface, alpha, beta) {
   return `α = ${a}\u2003β = ${b}\u2003loss = ${loss}`;
 }
 
+/** The same point: how far from θ*, and where the model is on show, what it says. @param {Frame} frame @param {SurfaceResult} surface @param {{alpha: number, beta: number}} at */
+function readBelow({ quadratic, errors, picture: { model } }, surface, at) {
+  const [a, b] = [surface.alpha[nearestNode(surface.alpha, at.alpha)], surface.beta[nearestNode(surface.beta, at.beta)]];
+  const second = model && (quadratic || errors) ? `\u2003quadratic ${formatNumber(modelAt(model, a, b))}` : "";
+  return distanceWords(surface, a, b) + second;
+}
+
 /** Nodes that an arrow key moves the crosshair by. @type {Record<string, [number, number]>} */
 const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [1, 0], ArrowDown: [-1, 0] };
 
@@ -126,7 +179,8 @@ const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [1, 0], ArrowDo
 export function createHeatmap(el, link) {
   const panel = createPanel("heatmap", "Plane");
   const readout = h("output", { class: "lw-readout", "data-testid": "readout" });
-  panel.foot.append(readout);
+  const below = h("output", { class: "lw-readout", "data-testid": "readout-distance" });
+  panel.foot.append(readout, below);
   panel.body.setAttribute("tabindex", "0");
   panel.body.setAttribute("role", "group");
   panel.body.setAttribute("aria-label", "Loss in the plane. The arrow keys move the crosshair, Escape takes it away.");
@@ -173,11 +227,13 @@ export function createHeatmap(el, link) {
       if (frame.point) setText(readout, readAt(surface, frame.point.alpha, frame.point.beta));
       else if (surface.minimum) setText(readout, `× ${readAt(surface, surface.minimum.alpha, surface.minimum.beta)}`);
       else setText(readout, "");
+      const at = frame.point ?? surface.minimum;
+      setText(below, at ? readBelow(frame, surface, at) : "");
       plot ??= createPlot(panel.body, frame.plotly, {
         buttons: ["resetScale2d", "toImage"],
         on: { plotly_hover: hover, plotly_unhover: leave },
       });
-      const anew = isNew(surface, frame.palette, frame.log, extent.join());
+      const anew = isNew(surface, frame.palette, extent.join(), ...displayOf(frame));
       const moved = isMoved(frame.point);
       const make = () => figure(frame, surface, panel.body);
       if (anew) plot.draw(make(), () => composed || panel.drawn(surface));

@@ -12,6 +12,7 @@ import { createState } from "./state.js";
 import { createSurface } from "./surface.js";
 import { createTheme } from "./theme.js";
 import { createVerdict } from "./verdict.js";
+import { createViewOptions } from "./view-options.js";
 
 /** @typedef {import("./plot.js").Plotly} Plotly */
 
@@ -34,7 +35,9 @@ export function render({ model, el, host, signal }) {
   const theme = createTheme(root, update);
   const controls = createControls(body, state);
   const progress = createProgress(/** @type {HTMLElement} */ (body.querySelector(".lw-controls")), state);
-  body.append(error, views, foot);
+  body.append(error);
+  const options = createViewOptions(body, link);
+  body.append(views, foot);
   const plots = [createSurface(views, link), createHeatmap(views, link), createCurvature(views, state)];
   const verdict = createVerdict(foot);
   const pictureOf = createPicture();
@@ -53,21 +56,26 @@ export function render({ model, el, host, signal }) {
     progress.update(snapshot);
     verdict.update(snapshot);
     const log = link.log.get() && snapshot.surface !== null && offersLog(snapshot.surface.range);
+    const picture = pictureOf(snapshot, log);
     const frame = {
       snapshot,
       plotly,
       palette: theme.palette,
       log,
+      contours: link.contours.get(),
+      quadratic: link.quadratic.get() && picture.model !== null,
+      errors: link.colour.get() === "error" && picture.model !== null,
+      colours: link.map.get(),
       point: link.point.get(),
-      picture: pictureOf(snapshot, log),
+      picture,
       words: waitingWords(snapshot, plotly !== null, fault),
     };
+    options.update(frame);
     for (const plot of plots) plot.update(frame);
   }
 
   state.subscribe(update);
-  link.log.subscribe(update);
-  link.point.subscribe(update);
+  for (const cell of Object.values(link)) cell.subscribe(update);
   update();
 
   let destroyed = false;
@@ -76,7 +84,7 @@ export function render({ model, el, host, signal }) {
     destroyed = true;
     state.destroy();
     theme.destroy();
-    for (const view of [controls, progress, verdict, ...plots]) view.destroy();
+    for (const view of [controls, progress, options, verdict, ...plots]) view.destroy();
     root.remove();
   }
   signal?.addEventListener("abort", destroy, { once: true });

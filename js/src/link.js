@@ -28,17 +28,23 @@ export function createCell(initial, same = Object.is) {
 
 /**
  * A point of the plane that the crosshair marks, and the view it was set from.
- * @typedef {{alpha: number, beta: number, source: "surface" | "heatmap"}} Point
+ * @typedef {{alpha: number, beta: number, source: "surface" | "heatmap" | "slices"}} Point
  */
 
 /** @param {Point | null} a @param {Point | null} b */
 const samePoint = (a, b) => a === b || (!!a && !!b && a.alpha === b.alpha && a.beta === b.beta && a.source === b.source);
 
-/** The crosshair and the loss scale of one explorer's views. */
+/** @typedef {"loss" | "error"} Colouring  the loss itself, or what the quadratic model leaves of it */
+
+/** The crosshair of one explorer's views, and how they show losses. */
 export function createLink() {
   return {
     point: createCell(/** @type {Point | null} */ (null), samePoint),
     log: createCell(false),
+    contours: createCell(true),
+    quadratic: createCell(false),
+    colour: createCell(/** @type {Colouring} */ ("loss")),
+    map: createCell(/** @type {import("./scale.js").ColourMap} */ ("Viridis")),
   };
 }
 

@@ -1,13 +1,19 @@
-// Loss on a linear or a logarithmic scale: one choice for colour and height.
+// What colour and height stand for: the loss, linear or as a logarithm, or what the quadratic model leaves of it.
+import { errorMap } from "./quadratic.js";
 
-/** Perceptually uniform and safe for colour-blind readers. */
-export const COLOURS = "Viridis";
+/** Perceptually uniform and safe for colour-blind readers: names that plotly knows. */
+export const COLOUR_MAPS = /** @type {const} */ ({ Viridis: "Viridis", Cividis: "Cividis" });
+
+/** @typedef {keyof typeof COLOUR_MAPS} ColourMap */
+
+/** Blue below, red above, both equally dark: safe for colour-blind readers too. @type {[number, string][]} */
+const DIVERGING = ["#053061", "#2f79b5", "#a7cfe4", "#f7f7f7", "#f6b799", "#c94741", "#67001f"].map((colour, i) => [i / 6, colour]);
 
 /**
- * Whether a logarithm helps: all losses positive, over more than three decades.
+ * Whether there is a logarithm: all losses are positive.
  * @param {[number, number]} range
  */
-export const offersLog = ([low, high]) => low > 0 && high / low > 1000;
+export const offersLog = ([low, high]) => low > 0 && high > low;
 
 /**
  * @typedef {object} Shade
@@ -15,6 +21,8 @@ export const offersLog = ([low, high]) => low > 0 && high / low > 1000;
  * @property {[number, number]} range
  * @property {string} title
  */
+
+/** @typedef {Shade & {scale: string | [number, string][]}} Colouring  with plotly's name or stops of a colour map */
 
 /** @type {WeakMap<import("./decode.js").SurfaceResult, Shade>} */
 const logs = new WeakMap();
@@ -33,6 +41,19 @@ export function shade(surface, log) {
   const made = { rows, range: /** @type {[number, number]} */ (surface.range.map(Math.log10)), title: "log₁₀ loss" };
   logs.set(surface, made);
   return made;
+}
+
+/**
+ * What the colours of a picture stand for.
+ * @param {import("./frame.js").Frame} frame
+ * @param {import("./decode.js").SurfaceResult} surface
+ * @returns {Colouring}
+ */
+export function colouring({ picture: { model }, errors, log, colours }, surface) {
+  if (!errors || !model) return { ...shade(surface, log), scale: colours };
+  const { rows, largest } = errorMap(surface, model);
+  const most = largest || 1;
+  return { rows, range: [-most, most], title: "loss − quadratic", scale: DIVERGING };
 }
 
 /**

@@ -1,6 +1,7 @@
 // The figures of the surface view: in three dimensions, and flat where there is no WebGL.
 import { baseAxis, baseLayout } from "./plot.js";
-import { COLOURS, contourLevels, shade } from "./scale.js";
+import { modelRows } from "./quadratic.js";
+import { colouring, contourLevels, shade } from "./scale.js";
 import { nearestNode } from "./values.js";
 
 /** @typedef {import("./frame.js").Frame} Frame */
@@ -73,6 +74,41 @@ function pin(surface, shaded, { point, palette }) {
   };
 }
 
+/** Lines of the wire frame in each direction. */
+const WIRES = 11;
+
+/**
+ * The quadratic model as a wire frame, within the heights that the loss takes.
+ * @param {SurfaceResult} surface
+ * @param {import("./scale.js").Shade} shaded
+ * @param {Frame} frame
+ */
+function wires({ alpha, beta }, { range: [low, high] }, { picture: { model }, quadratic, errors, log, palette }) {
+  /** @type {{x: number[], y: number[], z: number[]}} */
+  const at = { x: [], y: [], z: [] };
+  const line = { type: "scatter3d", name: "quadratic", mode: "lines", connectgaps: false, hoverinfo: "skip", line: { color: errors ? "#8a8a8a" : palette.text, width: 2.5 }, ...at };
+  if (!quadratic || !model) return line;
+  const rows = modelRows(model, alpha, beta);
+  const margin = 0.05 * (high - low);
+  const add = (/** @type {number} */ i, /** @type {number} */ j) => {
+    const z = log ? Math.log10(rows[i][j]) : rows[i][j];
+    at.x.push(alpha[j]);
+    at.y.push(beta[i]);
+    at.z.push(z >= low - margin && z <= high + margin ? z : NaN);
+  };
+  const gap = () => [at.x, at.y, at.z].forEach((values) => values.push(NaN));
+  const spread = (/** @type {number} */ count) => Array.from({ length: WIRES }, (_, k) => Math.round((k * (count - 1)) / (WIRES - 1)));
+  for (const i of spread(beta.length)) {
+    alpha.forEach((_, j) => add(i, j));
+    gap();
+  }
+  for (const j of spread(alpha.length)) {
+    beta.forEach((_, i) => add(i, j));
+    gap();
+  }
+  return line;
+}
+
 /**
  * @param {Frame} frame
  * @param {SurfaceResult} surface
@@ -83,7 +119,8 @@ export function figure3d(frame, surface, el, camera) {
   const { palette, log, picture } = frame;
   const { extent } = picture;
   const shaded = shade(surface, log);
-  const levels = contourLevels(shaded.range);
+  const levels = frame.contours ? contourLevels(shaded.range) : null;
+  const colours = colouring(frame, surface);
   // WebGL lines take no transparency.
   const solid = palette.theme === "dark" ? "#3d3d3d" : "#d9d9d9";
   const axis = { ...baseAxis(palette, ""), showbackground: false, showspikes: false, nticks: 5, gridcolor: solid, linecolor: solid, zerolinecolor: solid };
@@ -96,9 +133,10 @@ export function figure3d(frame, surface, el, camera) {
         x: surface.alpha,
         y: surface.beta,
         z: shaded.rows,
-        cmin: shaded.range[0],
-        cmax: shaded.range[1],
-        colorscale: COLOURS,
+        surfacecolor: colours.rows,
+        cmin: colours.range[0],
+        cmax: colours.range[1],
+        colorscale: colours.scale,
         showscale: false,
         hoverinfo: "none",
         connectgaps: false,
@@ -111,6 +149,7 @@ export function figure3d(frame, surface, el, camera) {
       },
       cross(surface, shaded),
       pin(surface, shaded, frame),
+      wires(surface, shaded, frame),
     ],
     layout: {
       ...baseLayout(palette, el),
@@ -135,8 +174,9 @@ export function figure3d(frame, surface, el, camera) {
  * @param {SurfaceResult} surface
  * @param {HTMLElement} el
  */
-export function figure2d({ palette, log, picture: { extent } }, surface, el) {
-  const shaded = shade(surface, log);
+export function figure2d(frame, surface, el) {
+  const { palette, picture: { extent } } = frame;
+  const shaded = colouring(frame, surface);
   const [zmin, zmax] = shaded.range;
   return {
     data: [
@@ -147,7 +187,7 @@ export function figure2d({ palette, log, picture: { extent } }, surface, el) {
         z: shaded.rows,
         zmin,
         zmax,
-        colorscale: COLOURS,
+        colorscale: shaded.scale,
         showscale: false,
         autocontour: false,
         contours: { coloring: "fill", ...contourLevels(shaded.range, 24) },

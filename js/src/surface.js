@@ -2,10 +2,10 @@
 import { decodeSurface } from "./decode.js";
 import { h, setText } from "./dom.js";
 import { formatNumber } from "./format.js";
+import { displayOf } from "./frame.js";
 import { createMemory } from "./memory.js";
 import { createPanel } from "./panel.js";
 import { createPlot } from "./plot.js";
-import { offersLog } from "./scale.js";
 import { figure2d, figure3d, fromElsewhere, isNarrow } from "./surface-figure.js";
 
 /** @typedef {import("./frame.js").Frame} Frame */
@@ -34,11 +34,6 @@ function hasWebGL() {
  */
 export function createSurface(el, link) {
   const panel = createPanel("surface", "Surface");
-  const logBox = h("input", { type: "checkbox", "data-testid": "log" });
-  const logLabel = h("label", { class: "lw-check", hidden: true, title: "Loss as a logarithm, in colour and height" }, logBox, "log");
-  panel.tools.append(logLabel);
-  logBox.addEventListener("change", () => link.log.set(logBox.checked));
-
   const notice = h("p", { class: "lw-notice", hidden: true });
   const again = h("button", { type: "button", class: "lw-link-button" }, "Try 3-D again");
   notice.append("The browser gave up this 3-D view; contours instead. ", again);
@@ -105,12 +100,10 @@ export function createSurface(el, link) {
       return plot.draw(figure3d(frame, PLACEHOLDER, panel.body, camera));
     }
 
-    logLabel.hidden = !offersLog(surface.range);
-    logBox.checked = frame.log;
     setText(panel.foot, `Height: loss, ${formatNumber(surface.range[0])} to ${formatNumber(surface.range[1])}`);
     plot ??= makePlot(frame.plotly);
     const narrow = isNarrow(panel.body);
-    const anew = isNew(plot, surface, frame.palette, frame.log, extent.join(), narrow);
+    const anew = isNew(plot, surface, frame.palette, extent.join(), narrow, ...displayOf(frame));
     const moved = isMoved(fromElsewhere(frame.point));
     const make = (/** @type {Frame} */ now) => (flat ? figure2d(now, surface, panel.body) : figure3d(now, surface, panel.body, camera));
     if (anew) plot.draw(make(frame), () => composed || panel.drawn(surface));

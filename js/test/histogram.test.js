@@ -94,9 +94,10 @@ test("contour levels are round, inside the range, and about as many as asked", (
   assert.equal(contourLevels([NaN, NaN]), null);
 });
 
-test("a logarithm is offered over more than three decades of positive losses", () => {
+test("a logarithm is offered wherever all losses are positive", () => {
   assert.equal(offersLog([1e-4, 1]), true);
-  assert.equal(offersLog([0.1, 99]), false);
+  assert.equal(offersLog([0.1, 99]), true);
+  assert.equal(offersLog([0, 99]), false);
   assert.equal(offersLog([-1, 1e6]), false);
   assert.equal(offersLog([NaN, NaN]), false);
 });

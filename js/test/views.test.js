@@ -17,7 +17,8 @@ test("each view is drawn with the kernel's values and tells which result it show
   const loss = new Float32Array(surface.loss.buffer.slice(surface.loss.byteOffset, surface.loss.byteOffset + surface.loss.byteLength));
   assert.deepEqual(Float32Array.from(data[0].z.flatMap((/** @type {Float32Array} */ row) => [...row])), loss);
   assert.ok(Number.isNaN(data[0].z[10][10]));
-  assert.deepEqual([layout.xaxis.range, layout.xaxis.title.text, layout.yaxis.title.text], [[-1, 1], "α", "β"]);
+  assert.deepEqual([layout.xaxis.range, layout.xaxis.title.text.slice(0, 2), layout.yaxis.title.text.slice(0, 2)], [[-1, 1], "α ", "β "]);
+  assert.match(layout.xaxis.title.text, /\(1: ‖Δθ‖ = 1\.00, 8\.5 % of ‖θ\*‖\)/);
   assert.match(find("verdict").textContent, /^Saddle: λmax 3\.821/);
   assert.match(find("curvature").textContent, /hides the saddle in 29\.3 %/);
 });

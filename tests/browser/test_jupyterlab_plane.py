@@ -1,9 +1,11 @@
-"""What is on show while the kernel computes: never nothing, and nothing wrong that is not marked."""
+"""The views of the plane: provisional pictures, the quadratic model, each against the kernel's numbers."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +21,13 @@ from .waiting import wait_until
 SHOW_CELL = 1
 HESSIAN = ("hessian:max", "hessian:min")
 
+READ_NAMED = """(plot, name) => {
+  const { x, y, z, visible } = plot._fullData.find(trace => trace.name === name);
+  const plain = value => Number.isFinite(value) ? value : null;
+  const list = values => Array.from(values ?? [], value => value?.length ? list(value) : plain(value));
+  return { x: list(x), y: list(y), z: list(z), visible };
+}"""
+
 
 @pytest.fixture(scope="module")
 def notebook(open_notebook: OpenNotebook) -> Iterator[Notebook]:
@@ -32,7 +41,7 @@ def notebook(open_notebook: OpenNotebook) -> Iterator[Notebook]:
 
 @pytest.fixture
 def quartic(notebook: Notebook) -> Iterator[ExplorerOnPage]:
-    """That explorer with a result on [−1, 1]², and from then on a function that takes its time."""
+    """That explorer with a result on [−1, 1]²."""
     notebook.cell(SHOW_CELL)
     explorer = ExplorerOnPage(notebook.page, notebook.kernel)
     notebook.kernel.run("fast.set()")
@@ -110,3 +119,63 @@ def test_other_eigenvectors_are_shown_to_second_order_where_the_kernel_will_look
     np.testing.assert_allclose(shown.y, answer.y, atol=1e-12)
     np.testing.assert_allclose(shown.z, quadratic(quartic, answer.x, answer.y), rtol=1e-6)
     quartic.assert_plots_equal_kernel()
+
+
+def named(explorer: ExplorerOnPage, view: str, name: str) -> dict[str, Any]:
+    """x, y, z and visibility of a plot's trace."""
+    found: dict[str, Any] = explorer.part(view).locator(".js-plotly-plot").evaluate(READ_NAMED, name)
+    return found
+
+
+def test_the_quadratic_model_lies_over_heatmap_and_surface(quartic: ExplorerOnPage) -> None:
+    quartic.part("quadratic").check()
+    wait_until(lambda: named(quartic, "heatmap", "quadratic")["visible"], "the model's contours")
+    grid = quartic.grid("heatmap")
+    model = quadratic(quartic, grid.x, grid.y)
+    np.testing.assert_allclose(named(quartic, "heatmap", "quadratic")["z"], model, rtol=1e-6)
+
+    wait_until(lambda: named(quartic, "surface", "quadratic")["z"], "the wire frame")
+    wires = {key: np.array(named(quartic, "surface", "quadratic")[key], dtype=float) for key in "xyz"}
+    seen = np.isfinite(wires["z"])
+    assert seen.sum() > 100
+    x, y = (wires[key][seen].tolist() for key in "xy")
+    expected = quartic.kernel.value(f"explorer.quadratic({x}, {y}).tolist()")
+    np.testing.assert_allclose(wires["z"][seen], expected, rtol=1e-6)
+    quartic.assert_plots_equal_kernel()
+
+    quartic.part("quadratic").uncheck()
+    wait_until(lambda: not named(quartic, "heatmap", "quadratic")["visible"], "the contours to go")
+
+
+def test_the_error_map_is_what_second_order_leaves(quartic: ExplorerOnPage) -> None:
+    grid = quartic.grid("heatmap")
+    loss = np.array(quartic.kernel.value("explorer.surface.loss.tolist()"))
+    error = loss - quadratic(quartic, grid.x, grid.y)
+
+    quartic.part("colour").select_option("error")
+
+    wait_until(lambda: quartic.grid("heatmap").z.min() < 1, "the error map")
+    # A difference of two losses that travelled as float32.
+    np.testing.assert_allclose(quartic.grid("heatmap").z, error, atol=1e-6)
+    wrong = np.abs(error) >= 0.1 * (loss.max() - loss.min())
+    assert 0 < wrong.sum() < wrong.size
+    distance = np.hypot(*np.meshgrid(grid.x, grid.y))[
+        wrong
+    ].min()  # eigenvectors: of length 1, at right angles
+    words = quartic.part("model-words").text_content()
+    numbers = [float(n) for n in re.findall(r"\d+\.\d+", words or "")]
+    assert numbers == pytest.approx([100 * (1 - wrong.mean()), distance], rel=1e-2)
+
+    quartic.part("colour").select_option("loss")
+    wait_until(lambda: quartic.grid("heatmap").z.min() > 1, "the losses again")
+    quartic.assert_plots_equal_kernel()
+
+
+def test_loss_as_a_logarithm(quartic: ExplorerOnPage) -> None:
+    loss = np.array(quartic.kernel.value("explorer.surface.loss.tolist()"))
+    quartic.part("log").check()
+    for view in ("surface", "heatmap"):
+        wait_until(lambda view=view: quartic.grid(view).z.max() < 1, f"logarithms in {view}")
+        np.testing.assert_allclose(quartic.grid(view).z, np.log10(loss), rtol=1e-6)
+    quartic.part("log").uncheck()
+    wait_until(lambda: quartic.grid("heatmap").z.max() > 1, "the losses again")

@@ -1,0 +1,104 @@
+// How losses are shown: colours, contours, logarithm, and the quadratic model over them.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { mockSurface } from "../dev/mock.js";
+import { decodeSurface } from "../src/decode.js";
+import { errorMap, modelRows } from "../src/quadratic.js";
+import { controls, enter, settled, show } from "./show.js";
+
+const raw = mockSurface({ ...controls, request: 1 }, 1);
+const surface = decodeSurface(raw);
+const model = /** @type {import("../src/quadratic.js").QuadraticModel} */ (surface.quadratic);
+
+async function setUp(more = {}, options = {}) {
+  const shown = await show({ _surface: { ...raw, ...more } }, options);
+  const drawn = (/** @type {string} */ view) => {
+    const { data, layout } = /** @type {any} */ (shown.plotly.drawn.get(shown.find(view).querySelector(".js-plotly-plot"))?.at(-1));
+    return { data, layout, named: (/** @type {string} */ name) => data.find((/** @type {any} */ trace) => trace.name === name) };
+  };
+  const check = async (/** @type {string} */ name, checked = true) => {
+    shown.find(name).checked = checked;
+    enter(shown.find(name), shown.find(name).value, "change");
+    await settled();
+  };
+  return { ...shown, drawn, check };
+}
+
+test("contours can be switched off and on", async () => {
+  const { drawn, check, find } = await setUp();
+  assert.deepEqual([find("contours").checked, drawn("heatmap").named("loss").visible], [true, true]);
+  await check("contours", false);
+  assert.equal(drawn("heatmap").named("loss").visible, false);
+  await check("contours", true);
+  assert.equal(drawn("heatmap").named("loss").visible, true);
+});
+
+test("both colour maps are safe for the colour-blind, and both views wear the same", async () => {
+  const { drawn, find } = await setUp({}, { webgl: true });
+  for (const name of ["Viridis", "Cividis"]) {
+    enter(find("colour-map"), name, "change");
+    await settled();
+    assert.deepEqual([drawn("heatmap").data[0].colorscale, drawn("surface").data[0].colorscale], [name, name]);
+  }
+});
+
+test("a logarithm needs positive losses", async () => {
+  const { find, check, drawn } = await setUp();
+  assert.equal(find("log").disabled, false);
+  await check("log");
+  assert.deepEqual([...drawn("heatmap").data[0].z[3]], [...surface.rows[3].map(Math.log10)]);
+  const negative = await setUp({ loss: surface.loss.map((value) => value - 1) });
+  assert.equal(negative.find("log").disabled, true);
+});
+
+test("the quadratic model is drawn over the heatmap and the surface with its own values", async () => {
+  const { drawn, check } = await setUp({}, { webgl: true });
+  assert.equal(drawn("heatmap").named("quadratic").visible, false);
+  assert.equal(drawn("surface").named("quadratic").x.length, 0);
+  await check("quadratic");
+  const rows = modelRows(model, surface.alpha, surface.beta);
+  assert.deepEqual(drawn("heatmap").named("quadratic").z, rows);
+  const { x, y, z } = drawn("surface").named("quadratic");
+  let inside = 0;
+  x.forEach((/** @type {number} */ a, /** @type {number} */ k) => {
+    if (!Number.isFinite(z[k])) return;
+    inside++;
+    assert.equal(z[k], rows[surface.beta.indexOf(y[k])][surface.alpha.indexOf(a)]);
+    assert.ok(z[k] >= surface.range[0] - 0.06 * (surface.range[1] - surface.range[0]));
+  });
+  assert.ok(inside > 50);
+});
+
+test("the error map is centred on zero and says where second order ends", async () => {
+  const { drawn, find } = await setUp();
+  assert.equal(find("model-words").textContent, "");
+  enter(find("colour"), "error", "change");
+  await settled();
+  const { rows, largest, limit, share } = errorMap(surface, model);
+  const [heatmap] = drawn("heatmap").data;
+  assert.deepEqual(heatmap.z, rows);
+  assert.deepEqual([heatmap.zmin, heatmap.zmax], [-largest, largest]);
+  assert.equal(heatmap.colorbar.title.text, "loss − quadratic");
+  const line = drawn("heatmap").named("limit");
+  assert.deepEqual([line.visible, line.contours.start, line.contours.end], [true, limit, limit]);
+  assert.ok(line.z.every((/** @type {Float32Array} */ row) => row.every((value) => value >= 0)));
+  const words = find("model-words").textContent;
+  assert.match(words, new RegExp(`right to 10 % of the loss range on ${(100 * share).toFixed(1)} %`));
+});
+
+test("without a model there is nothing to compare with", async () => {
+  const { find, drawn } = await setUp({ quadratic: null });
+  assert.equal(find("quadratic").disabled, true);
+  assert.equal(find("colour").options[1].disabled, true);
+  assert.equal(drawn("heatmap").named("limit").visible, false);
+});
+
+test("the readout says how far from θ* a point is, and what the model says there", async () => {
+  const { find, plotly, check } = await setUp({ norms: [2, 1], theta_norm: 10 });
+  const events = /** @type {any} */ (plotly.events.get(find("heatmap").querySelector(".js-plotly-plot")));
+  events.plotly_hover({ points: [{ x: 0.6, y: 0 }] });
+  await settled();
+  assert.equal(find("readout-distance").textContent, "‖Δθ‖ = 1.20, 12 % of ‖θ*‖");
+  await check("quadratic");
+  assert.match(find("readout-distance").textContent, /quadratic 1\.034$/);
+});
