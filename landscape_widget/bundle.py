@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import plotly.graph_objects as go
 
 from landscape_widget.curvature_figures import curvature_figure, spectrum_figure, trace_figure
 from landscape_widget.figures import heatmap_figure, slices_figure, surface_figure
-from landscape_widget.files import Columns, write_csv
+from landscape_widget.files import Columns, replacing, write_csv
 from landscape_widget.quadratic import QuadraticModel
+from landscape_widget.report import page
 from landscape_widget.results import (
     EigenPairs,
     Plane,
@@ -25,13 +29,12 @@ from landscape_widget.results import (
     TraceEstimate,
 )
 from landscape_widget.study import Controls, Findings, Picture
+from landscape_widget.verdict import Verdict, judge
 
 #: Kinds of figures.
 KINDS = ("surface", "heatmap", "slices", "curvature", "spectrum", "trace")
 
 _TRACE_COLUMNS = ("samples", "value", "stderr", "square", "square_stderr", "n_hvp", "n_loss")
-
-_ON_PLANE = {"surface": surface_figure, "heatmap": heatmap_figure, "slices": slices_figure}
 
 
 @dataclass(frozen=True)
@@ -113,21 +116,63 @@ class Results:
             ValueError: For another ``kind``, or ``log`` where a loss is not positive.
             RuntimeError: If there is nothing to draw yet.
         """
-        match kind:
-            case "surface" | "heatmap" | "slices" if self.surface is not None:
-                return _ON_PLANE[kind](self.surface, self.plane, log=log)
-            case "curvature" if self.projections is not None:
-                return curvature_figure(self.projections, self.plane_curvature)
-            case "spectrum" if self.density is not None:
-                return spectrum_figure(self.density, self.eigenpairs)
-            case "trace" if self.traces is not None:
-                return trace_figure(self.traces)
+        drawers = self._drawers(log)
+        if kind in drawers:
+            return drawers[kind]()
         if kind not in KINDS:
             raise ValueError(f"Expected kind as one of {', '.join(KINDS)}, got {kind!r}.")
         face = ' with face="trace"' if kind == "trace" else ""
         raise RuntimeError(
             f"Expected a result to draw as {kind!r}, there is none yet. Compute it first{face}."
         )
+
+    def _drawers(self, log: bool = False) -> dict[str, Callable[[], go.Figure]]:
+        """What draws each kind of figure that there is something for."""
+        drawers: dict[str, Callable[[], go.Figure]] = {}
+        if self.surface is not None:
+            on_plane = {"surface": surface_figure, "heatmap": heatmap_figure, "slices": slices_figure}
+            drawers |= {kind: partial(f, self.surface, self.plane, log=log) for kind, f in on_plane.items()}
+        if self.projections is not None:
+            drawers["curvature"] = partial(curvature_figure, self.projections, self.plane_curvature)
+        if self.density is not None:
+            drawers["spectrum"] = partial(spectrum_figure, self.density, self.eigenpairs)
+        traces = self.traces or {}
+        if any(math.isfinite(e.stderr) for history in traces.values() for e in history):
+            drawers["trace"] = partial(trace_figure, traces)
+        return drawers
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The kind of point that θ* is, None without certified eigenpairs."""
+        if self.eigenpairs is None or self.gradient_norm is None or self.plane is None:
+            return None
+        return judge(
+            self.eigenpairs,
+            self.gradient_norm,
+            float(np.linalg.norm(self.plane.origin)),
+            self.plane_curvature,
+            self.projections,
+            self.blindness,
+        )
+
+    def to_html(self, path: str | os.PathLike[str], title: str = "Loss landscape") -> None:
+        """Writes a page of all figures that needs neither a kernel nor a network (about 5 MB).
+
+        Args:
+            path: Replaced where it exists, once the new file is complete.
+            title: Of the page.
+
+        Raises:
+            RuntimeError: If there is nothing to draw yet.
+            OSError: If the file cannot be written.
+        """
+        if self.surface is None:
+            raise RuntimeError("Expected results to show, there are none yet. Compute them first.")
+        figures = [self.figure(kind) for kind in self._drawers()]
+        sentence = self.verdict.sentence if self.verdict else ""
+        html = page(title, sentence, figures, {"controls": asdict(self.controls), **self.surface.provenance})
+        with replacing(path) as file:
+            file.write(html.encode())
 
     def to_csv(self, folder: str | os.PathLike[str]) -> list[Path]:
         """Writes every result as a table of its own: surface.csv, eigenpairs.csv and so on.

@@ -205,6 +205,10 @@ class LandscapeExplorer(anywidget.AnyWidget):
         """A plotly figure fit for a paper, see ``Results.figure``."""
         return self.results.figure(kind, log=log)
 
+    def to_html(self, path: str | os.PathLike[str], title: str = "Loss landscape") -> None:
+        """Writes a page of all figures for readers without a kernel, see ``Results.to_html``."""
+        self.results.to_html(path, title)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes controls, results and every point evaluated so far to one npz file, also while it computes.
 

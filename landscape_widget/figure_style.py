@@ -42,12 +42,16 @@ def finished(
 def describe_provenance(provenance: Provenance) -> str:
     """Dtype, examples, parameters, seed of what is random, and versions in one line, as far as known."""
     versions = provenance.get("versions", {})
-    counts = {"n_examples": "examples", "n_parameters": "parameters"}
+    counts = {"n_examples": "example", "n_parameters": "parameter"}
     plane = provenance.get("plane", provenance)
     drawn = "seed" in plane and any("random" in axis for axis in plane.get("axes", ("random",)))
     parts = [
         str(provenance.get("dtype", "")),
-        *(f"{provenance[key]:,} {what}" for key, what in counts.items() if key in provenance),
+        *(
+            f"{provenance[key]:,} {what}{'s' * (provenance[key] != 1)}"
+            for key, what in counts.items()
+            if key in provenance
+        ),
         f"seed {plane['seed']}" if drawn else "",
         *(f"{name} {versions[name]}" for name in ("landscape-widget", "torch") if name in versions),
     ]

@@ -154,6 +154,7 @@ def test_a_seed_is_told_where_it_matters() -> None:
     axes = ("hessian:max", "hessian:min")
     assert "seed" not in describe_provenance({"plane": {"axes": axes, "seed": 7}})
     assert describe_provenance({"seed": 7}) == "seed 7"  # random projections
+    assert describe_provenance({"n_examples": 1, "n_parameters": 1000}) == "1 example · 1,000 parameters"
     assert describe_provenance({}) == ""
 
 

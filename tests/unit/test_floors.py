@@ -48,7 +48,17 @@ FLOORS = (
         "trace",
     ),
     # what is said and shown of it
-    ("bundle", "curvature_figures", "figure_style", "figures", "saving", "study", "verdict", "wire"),
+    (
+        "bundle",
+        "curvature_figures",
+        "figure_style",
+        "figures",
+        "report",
+        "saving",
+        "study",
+        "verdict",
+        "wire",
+    ),
     # the widget
     ("explorer", "runtime"),
 )
