@@ -94,7 +94,7 @@ def test_page_follows_the_readers_theme_and_width(
     page.wait_for_function(f"({paper})() === '#161616'", timeout=PATIENCE)
     page.set_viewport_size({"width": 380, "height": 800})
     page.wait_for_function("document.querySelector('.js-plotly-plot').clientWidth < 380", timeout=PATIENCE)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.wait_for_function("document.documentElement.scrollWidth <= innerWidth", timeout=PATIENCE)
 
 
 def test_nothing_to_show(tmp_path: Path) -> None:
