@@ -35,6 +35,7 @@ from landscape_widget.results import (
 from landscape_widget.runtime import ExplorerPage, PlotlyRuntime, bundled, shared
 from landscape_widget.saving import load_run, save_run
 from landscape_widget.scheduler import Request, Worker
+from landscape_widget.selfcheck import SecondDerivativeError
 from landscape_widget.study import Controls, Findings, Picture, Study
 from landscape_widget.surface import check_domain, check_resolution
 
@@ -347,10 +348,12 @@ class LandscapeExplorer(anywidget.AnyWidget):
     def _steps(self, study: Study, controls: Controls, number: int) -> Iterator[None]:
         """On the worker's thread: one computation, publishing what it finds."""
         started, found = monotonic(), Findings()
-        for found in study.steps(controls):
-            self._publish(found, controls, number, monotonic() - started)
-            yield
-        self._publish(found, controls, number, monotonic() - started, flush=True)
+        try:
+            for found in study.steps(controls):
+                self._publish(found, controls, number, monotonic() - started)
+                yield
+        finally:  # what was found before a failure or a cancel is on show, too
+            self._publish(found, controls, number, monotonic() - started, flush=True)
 
     def _publish(
         self, found: Findings, controls: Controls, number: int, elapsed: float, flush: bool = False
@@ -411,6 +414,9 @@ class LandscapeExplorer(anywidget.AnyWidget):
         with self._lock:
             if request is not self._request:
                 return
+            refused = isinstance(request.error, SecondDerivativeError)
+            if not request.cancelled and refused is self._info["differentiable"]:
+                self._info = {**self._info, "differentiable": not refused}
             if request.error is not None:
                 log.error("The landscape could not be computed.", exc_info=request.error)
                 self.error = f"{type(request.error).__name__}: {request.error}"

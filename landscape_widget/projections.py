@@ -15,7 +15,7 @@ from torch import Tensor
 from landscape_widget.directions import filter_normalise, random_pair
 from landscape_widget.objective import Objective
 from landscape_widget.results import Plane, ProjectedCurvatures
-from landscape_widget.selfcheck import SecondDerivativeError, check_hvp
+from landscape_widget.selfcheck import refusal
 
 METHODS = ("auto", "hvp", "gradients", "losses")
 NORMALISATIONS = (None, "unit", "filter")
@@ -79,8 +79,6 @@ def projection_steps(
     """
     if samples < 1:
         raise ValueError(f"Expected samples to be at least 1, got {samples}.")
-    if method not in METHODS:
-        raise ValueError(f"Expected method as one of {', '.join(METHODS)}, got {method!r}.")
     if normalize not in NORMALISATIONS:
         raise ValueError(f"Expected normalize as None, 'unit' or 'filter', got {normalize!r}.")
     precise = objective.precise()
@@ -126,30 +124,32 @@ def projection_steps(
 def plane_hessian(objective: Objective, plane: Plane) -> tuple[np.ndarray, np.ndarray]:
     """Gradient and Hessian of L in the coordinates (α, β) of a plane, at its origin.
 
+    The Hessian comes from two products, or where those are refused from differences of four gradients.
+
     Returns:
         (∂L/∂α, ∂L/∂β), shape (2,), and [[A, B], [B, C]], shape (2, 2) (Eq. 19).
     """
     precise = objective.precise()
-    axes = torch.from_numpy(np.stack([plane.eta, plane.delta], axis=1)).to(precise.theta)
-    origin = torch.from_numpy(plane.origin).to(precise.theta)
-    gradient = axes.T @ precise.gradient(origin)
-    hessian = axes.T @ precise.hvp(axes, origin)
-    return gradient.cpu().numpy(), ((hessian + hessian.T) / 2).cpu().numpy()
+    source = _SOURCES["hvp" if refusal(precise) is None else "gradients"]
+    at_origin = precise.at(torch.from_numpy(plane.origin))
+    axes = torch.from_numpy(np.stack([plane.eta, plane.delta])).to(precise.theta)
+    gradient = axes @ at_origin.gradient()
+    a, b, c = source(at_origin).entries(axes[None])[:, 0].tolist()
+    return gradient.cpu().numpy(), np.array([[a, b], [b, c]])
 
 
 def _usable(objective: Objective, method: str) -> str:
+    if method not in METHODS:
+        raise ValueError(f"Expected method as one of {', '.join(METHODS)}, got {method!r}.")
     if method not in ("auto", "hvp"):
         return method
-    try:
-        check_hvp(objective)
-    except SecondDerivativeError as error:
-        if method == "hvp":
-            raise
-        warnings.warn(
-            f"Projected curvatures come from finite differences of gradients. {error}", stacklevel=4
-        )
-        return "gradients"
-    return "hvp"
+    error = refusal(objective)
+    if error is None:
+        return "hvp"
+    if method == "hvp":
+        raise error
+    warnings.warn(f"Projected curvatures come from finite differences of gradients. {error}", stacklevel=4)
+    return "gradients"
 
 
 def _normalised(objective: Objective, pair: Tensor, normalize: str | None) -> Tensor:

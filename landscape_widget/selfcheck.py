@@ -24,7 +24,7 @@ STEPS = (1e-6, 1e-7, 1e-5, 1e-8, 1e-9)
 TOLERANCE = 1e-3
 
 _WAY_OUT = (
-    "Or use what needs no second derivative: projected_curvatures(method='gradients') and "
+    "Or use what needs no second derivative: random planes, projected_curvatures(method='gradients') and "
     "hessian_trace(method='curvature-fit')."
 )
 
@@ -72,6 +72,15 @@ def check_hvp(objective: Objective) -> None:
                 stacklevel=3,
             )
     objective.second_derivative_checked = True
+
+
+def refusal(objective: Objective) -> SecondDerivativeError | None:
+    """Why ``check_hvp`` refuses an objective, None where it does not."""
+    try:
+        check_hvp(objective)
+    except SecondDerivativeError as error:
+        return error
+    return None
 
 
 def suspicious_modules(objective: Objective) -> dict[str, str]:

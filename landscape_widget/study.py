@@ -30,6 +30,7 @@ from landscape_widget.results import (
     Surface,
     TraceEstimate,
 )
+from landscape_widget.selfcheck import refusal
 from landscape_widget.surface import Cache, Domain, evaluate_plane, grid_axis, n_known
 from landscape_widget.trace import trace_steps
 
@@ -128,6 +129,8 @@ class Findings:
     blindness: SaddleBlindness | None = None
     stage: str = "starting"
     meter: Meter = field(default_factory=Meter)
+    fault: Exception | None = None
+    """Why some of the curvature cannot be had."""
 
     @property
     def pairs_final(self) -> bool:
@@ -165,7 +168,9 @@ class Study:
     def steps(self, controls: Controls) -> Iterator[Findings]:
         """Computes everything for ``controls``; yields the findings whenever they got better.
 
-        The picture comes first, then picture and curvature share the time evenly.
+        The picture comes first, then picture and curvature share the time evenly. Where the curvature
+        fails and the axes need no eigenvectors, everything else is computed before the error is raised:
+        what needs no second derivative can be had of losses that have none.
         """
         objective = self._subset(controls.examples)
         found = Findings()
@@ -183,10 +188,14 @@ class Study:
             found.quadratic = self._quadratic(objective, plane, found)
         found.stage = "loss surface"
         yield next(surface)
+        pairs = _to_the_end(pairs, found)
         if controls.compared_axes is not None:
             first = [surface, pairs] if hessian_rank(controls.compared_axes) else [surface]
             surface = chain(*first, self._compared(objective, controls.compared(), found))
-        yield from _fairly(surface, pairs, self._curvature(objective, controls, plane, found))
+        curvature = _to_the_end(self._curvature(objective, controls, plane, found), found)
+        yield from _fairly(surface, pairs, curvature)
+        if found.fault is not None:
+            raise found.fault
 
     def memory(self) -> dict[str, Any]:
         """What need not be computed again, by what it depends on; may be asked for while steps run.
@@ -286,15 +295,19 @@ class Study:
             run = self._pair_runs[n, k] = Run(lambda: eigenpair_steps(objective, k))
         found.meter.expect("product", _USUAL_PRODUCTS * k, run.latest.n_hvp if run.latest else 0)
         found.stage = "Hessian eigenvectors"
-        for pairs, seconds in run.resume():
-            found.pairs = pairs
-            certified = found.pairs_final
-            if certified:
-                found.slopes = pairs.vectors.T @ self._at_theta[n][1]
-            usual = pairs.n_hvp if certified else max(_USUAL_PRODUCTS * k, pairs.n_hvp + 1)
-            found.meter.expect("product", usual, found.meter.reused("product"))
-            found.meter.record("product", pairs.n_hvp, seconds)
-            yield found
+        try:
+            for pairs, seconds in run.resume():
+                found.pairs = pairs
+                certified = found.pairs_final
+                if certified:
+                    found.slopes = pairs.vectors.T @ self._at_theta[n][1]
+                usual = pairs.n_hvp if certified else max(_USUAL_PRODUCTS * k, pairs.n_hvp + 1)
+                found.meter.expect("product", usual, found.meter.reused("product"))
+                found.meter.record("product", pairs.n_hvp, seconds)
+                yield found
+        except Exception:
+            found.meter.finish("product")
+            raise
 
     def _surface(
         self, objective: Objective, controls: Controls, plane: Plane, found: Findings
@@ -307,7 +320,9 @@ class Study:
             yield found
 
     def _compared(self, objective: Objective, controls: Controls, found: Findings) -> Iterator[Findings]:
-        """The second plane; its Hessian axes rest on certified pairs, which must be there."""
+        """The second plane; its Hessian axes rest on certified pairs, without which there is none."""
+        if hessian_rank(controls.axes) and not found.pairs_final:
+            return
         plane = make_plane(objective, controls.axes, controls.seed, found.pairs)
         for surface in self._nodes("compared node", objective, controls, plane, found):
             found.compared = Picture(plane, surface)
@@ -341,7 +356,10 @@ class Study:
             yield from self._density(objective, found)
         yield from self._projections(objective, controls, found)
         yield from self._density(objective, found)
-        assert found.density is not None
+        if found.density is None:
+            found.blindness = saddle_blindness(found.projections)
+            yield found
+            return
         trace = found.traces["hutchinson"][-1] if found.traces else trace_of(found.density)
         rests_on = (objective.n_examples, controls.samples, trace.samples)
         if rests_on not in self._blindness:
@@ -369,11 +387,17 @@ class Study:
     def _projection_run(
         self, n: int, samples: int, known: ProjectedCurvatures | None = None
     ) -> Run[ProjectedCurvatures]:
-        return Run(lambda: projection_steps(self._subset(n), samples, known=known), known)
+        def steps() -> Iterator[ProjectedCurvatures]:
+            objective = self._subset(n)
+            return projection_steps(objective, samples, method=_derivatives(objective), known=known)
+
+        return Run(steps, known)
 
     def _density(self, objective: Objective, found: Findings) -> Iterator[Findings]:
-        """The spectral density on top of the certified pairs; nothing while those are not there yet."""
+        """The spectral density on top of the certified pairs; it waits for them, and needs them."""
         while not found.pairs_final:
+            if found.fault is not None:
+                return
             yield found
         n, pairs = objective.n_examples, found.pairs
         assert pairs is not None
@@ -392,9 +416,10 @@ class Study:
 
     def _traces(self, objective: Objective, found: Findings) -> Iterator[Findings]:
         """Fig. 3: Hutchinson's method and the curvature fit on the same normal vectors."""
-        n = objective.n_examples
-        histories = self._trace_histories.setdefault(n, {method: [] for method in TRACE_METHODS})
-        runs = [self._trace_run(objective, method, histories[method], found) for method in TRACE_METHODS]
+        methods = TRACE_METHODS if _derivatives(objective) == "hvp" else ("curvature-fit",)
+        known = self._trace_histories.setdefault(objective.n_examples, {})
+        histories = {method: known.setdefault(method, []) for method in methods}
+        runs = [self._trace_run(objective, method, histories[method], found) for method in methods]
         for _ in _fairly(*runs):
             found.traces = histories
             yield found
@@ -452,6 +477,19 @@ def snap(width: float) -> float:
     candidates = [m * 10.0**e for e in (exponent, exponent + 1) for m in MANTISSAS]
     best = min(candidates, key=lambda c: abs(math.log(c / width)))
     return float(f"{best:.2g}")
+
+
+def _derivatives(objective: Objective) -> str:
+    """How projected curvatures are had: by products, or where those are refused by differences."""
+    return "hvp" if refusal(objective.precise()) is None else "gradients"
+
+
+def _to_the_end(job: Iterator[Findings], found: Findings) -> Iterator[Findings]:
+    """A job that is to leave the others their time: it keeps the first error for later."""
+    try:
+        yield from job
+    except Exception as error:
+        found.fault = found.fault or error
 
 
 def _fairly(*jobs: Iterator[Findings]) -> Iterator[Findings]:

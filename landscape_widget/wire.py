@@ -11,7 +11,7 @@ from landscape_widget.blindness import measured_blindness
 from landscape_widget.objective import Objective
 from landscape_widget.quadratic import QuadraticModel
 from landscape_widget.results import BlindnessEstimate, FloatArray
-from landscape_widget.study import DENSITY_PROBES, TRACE_METHODS, TRACE_SAMPLES, Controls, Findings, Picture
+from landscape_widget.study import DENSITY_PROBES, TRACE_SAMPLES, Controls, Findings, Picture
 from landscape_widget.surface import MAX_RESOLUTION
 from landscape_widget.verdict import Verdict, judge, sight
 
@@ -25,7 +25,11 @@ Payload = dict[str, Any]
 
 
 def info(objective: Objective, theta_norm: float) -> Payload:
-    """What does not change during the life of an explorer."""
+    """What does not change during the life of an explorer, but for ``differentiable``.
+
+    Whether torch can differentiate the loss twice, and so whether there are Hessian axes, is taken for
+    granted until a computation ends otherwise.
+    """
     return {
         "n_parameters": objective.n_parameters,
         "n_examples": objective.n_examples,
@@ -192,6 +196,8 @@ def trace(found: Findings, request: int) -> Payload:
     assert found.traces is not None
     methods = []
     for name, label in TRACE_LABELS.items():
+        if name not in found.traces:  # it needs products that the loss does not have
+            continue
         known = [estimate for estimate in found.traces[name] if np.isfinite(estimate.stderr)]
         methods.append(
             {
@@ -202,7 +208,7 @@ def trace(found: Findings, request: int) -> Payload:
                 "stderr": _buffer(np.array([estimate.stderr for estimate in known]), np.float64),
             }
         )
-    ended = [found.traces[name] and found.traces[name][-1].samples >= TRACE_SAMPLES for name in TRACE_METHODS]
+    ended = [history and history[-1].samples >= TRACE_SAMPLES for history in found.traces.values()]
     return {"request": request, "methods": methods, "final": all(ended)}
 
 

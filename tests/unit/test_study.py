@@ -42,6 +42,12 @@ class Counted(Objective):
         self._count("product", v[0].numel())
         return super().hvp(v, theta)
 
+    def at(self, theta: Tensor) -> Objective:
+        other = super().at(theta)
+        assert isinstance(other, Counted)
+        other.counts = self.counts
+        return other
+
     def _count(self, what: str, times: int = 1) -> None:
         if hasattr(self, "counts"):
             self.counts[what] += times
