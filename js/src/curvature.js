@@ -7,6 +7,7 @@ import { createTraceFace } from "./face-trace.js";
 import { createMemory } from "./memory.js";
 import { createPanel } from "./panel.js";
 import { createPlot } from "./plot.js";
+import { createWalk, NOTHING } from "./walk.js";
 
 /** @typedef {import("./frame.js").Frame} Frame */
 
@@ -20,7 +21,10 @@ export function createCurvature(el, state) {
   panel.tools.append(control.element);
   const faces = { projections: createProjectionsFace(state), spectrum: createSpectrumFace(state), trace: createTraceFace() };
   const feet = Object.values(faces).map(({ foot }) => h("div", { hidden: true }, foot));
-  panel.foot.append(...feet);
+  /** @type {Frame | null} */
+  let latest = null;
+  const walk = createWalk(panel.body, () => latest && update(latest));
+  panel.foot.append(walk.readout, ...feet);
   el.append(panel.element);
 
   /** @type {ReturnType<typeof createPlot> | null} */
@@ -43,6 +47,7 @@ export function createCurvature(el, state) {
 
   /** @param {Frame} frame */
   function update(frame) {
+    latest = frame;
     const { face, provisional } = frame.snapshot;
     if (face !== shown) {
       shown = face;
@@ -50,6 +55,7 @@ export function createCurvature(el, state) {
       control.set(face);
       Object.keys(faces).forEach((name, i) => (feet[i].hidden = name !== face));
       setClickable(false);
+      walk.leave();
       panel.undrawn();
     }
     const view = faces[face];
@@ -58,10 +64,11 @@ export function createCurvature(el, state) {
     view.update(frame.snapshot);
     const drawable = result !== null && frame.plotly !== null;
     panel.wait(drawable ? null : frame.words.curvature[face]);
-    if (!isNew(face, frame.palette, drawable, ...view.inputs(frame))) return;
+    if (!isNew(face, frame.palette, drawable, walk.at, ...view.inputs(frame))) return;
+    walk.set(drawable ? view.offer(frame) : NOTHING);
     if (!result || !frame.plotly) return panel.undrawn();
     plot ??= createPlot(panel.body, frame.plotly, { buttons: ["resetScale2d", "toImage"], on });
-    plot.draw(view.figure(frame, panel.body), () => face === shown && panel.drawn(result));
+    plot.draw(walk.onto(view.figure(frame, panel.body)), () => face === shown && panel.drawn(result));
   }
 
   return {

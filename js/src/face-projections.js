@@ -1,10 +1,11 @@
 // How random planes see the curvature: histograms of κ₋ and κ₊, and how often they hide a saddle.
 import { h, setText } from "./dom.js";
-import { formatCount, formatEstimate, formatPercent, formatShare } from "./format.js";
+import { formatCount, formatEstimate, formatNumber, formatPercent, formatShare } from "./format.js";
 import { gaussianCurve, histogram, typicalOf } from "./histogram.js";
 import { createKey } from "./key.js";
 import { drawMark, zeroLine } from "./marks.js";
 import { baseAxis, baseLayout } from "./plot.js";
+import { NOTHING } from "./walk.js";
 
 /** @typedef {import("./frame.js").Frame} Frame */
 /** @typedef {import("./state.js").Snapshot} Snapshot */
@@ -125,6 +126,7 @@ export function createProjectionsFace(state) {
   const blindness = createBlindness();
   const legend = h("span", { class: "lw-line lw-legend" }, ...keys.map(({ element }) => element));
   const foot = h("div", { class: "lw-face-foot" }, legend, words, blindness.element);
+  const show = (/** @type {number} */ seed) => state.set({ axes: ["random", "random"], seed, domain: null });
 
   return {
     foot,
@@ -153,7 +155,31 @@ export function createProjectionsFace(state) {
     action({ curveNumber, pointNumber }) {
       const { projections } = state.snapshot;
       const seed = projections && curveNumber < 2 ? seedOfBar(projections, curveNumber, pointNumber) : null;
-      return seed === null ? null : () => state.set({ axes: ["random", "random"], seed, domain: null });
+      return seed === null ? null : () => show(seed);
+    },
+    /**
+     * The bars that hold planes, κ₋ and κ₊ each in a row.
+     * @param {Frame} frame
+     * @returns {import("./walk.js").Offer}
+     */
+    offer({ palette, snapshot }) {
+      const projections = /** @type {ProjectionResult} */ (snapshot.projections);
+      const bins = histogram([projections.kappaMinus, projections.kappaPlus]);
+      if (!bins || projections.seeds === null) return NOTHING;
+      const { edges, counts } = bins;
+      const rows = counts.map((row, k) =>
+        row.flatMap((count, i) => {
+          const x = (edges[i] + edges[i + 1]) / 2;
+          const words = `${NAMES[k]} ≈ ${formatNumber(x, 3)}: ${formatCount(count)} ${count === 1 ? "plane" : "planes"}`;
+          const choose = () => show(/** @type {number} */ (seedOfBar(projections, k, i)));
+          return count ? [{ x, width: edges[1] - edges[0], color: k ? palette.kappaPlus : palette.kappaMinus, words, choose }] : [];
+        }),
+      );
+      return {
+        label: "Histogram. The arrow keys mark a bar, Enter shows a random plane with those curvatures.",
+        invitation: "Enter shows one of them.",
+        rows: rows.filter((row) => row.length),
+      };
     },
   };
 }

@@ -144,5 +144,25 @@ export function createSpectrumFace(state) {
     action({ customdata }, event) {
       return typeof customdata === "string" ? () => choose(Number(event?.shiftKey ?? false), customdata) : null;
     },
+    /**
+     * The certified eigenvalues, in one row.
+     * @param {Frame} frame
+     * @returns {import("./walk.js").Offer}
+     */
+    offer({ palette, snapshot }) {
+      const { axes, values } = snapshot.eigenpairs ?? { axes: [], values: [] };
+      const row = axes.map((spec, i) => ({
+        x: values[i],
+        width: 0,
+        color: values[i] < 0 ? palette.kappaMinus : palette.kappaPlus,
+        words: `${eigenName(spec)} = ${formatNumber(values[i], 5)}`,
+        choose: (/** @type {{shiftKey: boolean}} */ { shiftKey }) => choose(Number(shiftKey), spec),
+      }));
+      return {
+        label: "Spectrum. The arrow keys mark an eigenvalue, Enter makes its eigenvector α, Shift and Enter β.",
+        invitation: "Enter: as α. Shift and Enter: as β.",
+        rows: row.length ? [row.sort((a, b) => a.x - b.x)] : [],
+      };
+    },
   };
 }

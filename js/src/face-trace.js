@@ -4,6 +4,7 @@ import { h, setText } from "./dom.js";
 import { formatCount, formatEstimate } from "./format.js";
 import { createKey } from "./key.js";
 import { baseAxis, baseLayout } from "./plot.js";
+import { NOTHING } from "./walk.js";
 
 /** @typedef {import("./frame.js").Frame} Frame */
 /** @typedef {import("./state.js").Snapshot} Snapshot */
@@ -91,5 +92,6 @@ export function createTraceFace() {
     inputs: ({ snapshot }) => [snapshot.trace],
     /** @returns {(() => void) | null} */
     action: () => null,
+    offer: () => NOTHING,
   };
 }

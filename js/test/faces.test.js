@@ -69,11 +69,85 @@ test("a clicked bar shows the random plane nearest to its centre", async () => {
   assert.deepEqual(page.model.saves, [{ axes: ["random", "random"], seed: 5000 + nearest }]);
 });
 
+/** @param {any} page @param {...(string | [string, object])} keys */
+async function press(page, ...keys) {
+  const body = page.find("curvature").querySelector(".lw-panel-body");
+  for (const key of keys) {
+    const [name, with_] = typeof key === "string" ? [key, {}] : key;
+    body.dispatchEvent(new KeyboardEvent("keydown", { key: name, bubbles: true, cancelable: true, ...with_ }));
+    await settled();
+  }
+}
+
+test("every bar can be marked and chosen with keys, as with a click", async () => {
+  const page = await show(results);
+  const { drawn, events, panel } = curvature(page);
+  const body = panel.querySelector(".lw-panel-body");
+  assert.deepEqual([body.tabIndex, body.getAttribute("role")], [0, "group"]);
+  assert.match(body.getAttribute("aria-label"), /arrow keys mark a bar/);
+  for (const [k, name] of ["κ₋", "κ₊"].entries()) {
+    const { x, y, width } = drawn().data[k];
+    const bars = x.flatMap((/** @type {number} */ centre, /** @type {number} */ i) => (y[i] ? [{ centre, i }] : []));
+    await press(page, ...(k ? ["ArrowDown"] : ["ArrowRight"]), "Home");
+    for (const { centre, i } of bars) {
+      const shape = drawn().layout.shapes.at(-1);
+      assert.ok(Math.abs((shape.x0 + shape.x1) / 2 - centre) < 1e-9 && Math.abs(shape.x1 - shape.x0 - width) < 1e-9);
+      assert.match(page.find("mark").textContent, new RegExp(`^${name} ≈ .*: ${String(y[i])} planes?\\. Enter shows one of them\\.$`));
+      page.model.receive({ seed: -1 });
+      await press(page, "Enter");
+      const seed = page.model.get("seed");
+      page.model.receive({ seed: -1 });
+      events().plotly_click({ points: [{ curveNumber: k, pointNumber: i }], event: {} });
+      assert.ok(seed >= 0 && seed === page.model.get("seed"));
+      await press(page, "ArrowRight");
+    }
+    const last = drawn().layout.shapes.at(-1);
+    assert.ok(Math.abs((last.x0 + last.x1) / 2 - bars.at(-1).centre) < 1e-9, "the last bar is the end");
+  }
+  await press(page, "Escape");
+  assert.equal(page.find("mark").textContent, "");
+  assert.equal(drawn().layout.shapes.some(({ type = "" }) => type === "rect"), false);
+});
+
+test("a marked bar stays where it is while planes are added", async () => {
+  const page = await show({ ...results, _projections: mockProjections(1, 400, null) });
+  const { drawn } = curvature(page);
+  await press(page, "ArrowRight", "ArrowRight");
+  const middle = () => (drawn().layout.shapes.at(-1).x0 + drawn().layout.shapes.at(-1).x1) / 2;
+  const before = middle();
+  page.model.receive({ _projections: mockProjections(1, 2000, null) });
+  await settled();
+  assert.ok(Math.abs(middle() - before) <= drawn().data[0].width);
+});
+
+test("every eigenvalue can be marked and chosen with keys", async () => {
+  const page = await show({ ...results, face: "spectrum" });
+  const { drawn } = curvature(page);
+  const { axes, values } = results._eigenpairs;
+  const ascending = axes.map((spec, i) => ({ spec, value: values[i] })).sort((a, b) => a.value - b.value);
+  await press(page, "ArrowLeft", "Home");
+  for (const { value } of ascending) {
+    assert.equal(drawn().layout.shapes.at(-1).x0, value);
+    await press(page, "ArrowRight");
+  }
+  await press(page, "Home", ["Enter", { shiftKey: true }]);
+  assert.deepEqual(page.model.get("axes"), ["hessian:max", "hessian:min"], "it is β already");
+  await press(page, "Enter");
+  assert.deepEqual(page.model.get("axes"), ["hessian:min", "hessian:max"]);
+  assert.match(page.find("mark").textContent, /Enter: as α/);
+  page.find("face-trace").click();
+  await settled();
+  assert.equal(page.find("mark").textContent, "");
+  assert.equal(page.find("curvature").querySelector(".lw-panel-body").hasAttribute("tabindex"), false, "nothing to choose");
+});
+
 test("a bar of which no plane is known is not for clicking", async () => {
   const page = await show({ _projections: plain(mockProjections(1, 2000, null)) });
   const { drawn, events } = curvature(page);
   events().plotly_click({ points: [{ curveNumber: 0, pointNumber: 3 }], event: {} });
   assert.deepEqual(page.model.saves, []);
+  await press(page, "ArrowRight", "Enter");
+  assert.deepEqual([page.model.saves, page.find("mark").textContent], [[], ""]);
   assert.deepEqual([drawn().data.length, page.find("blindness").hidden], [2, true]);
 });
 

@@ -108,6 +108,57 @@ def test_a_bar_shows_a_random_plane_of_its_curvature(explorer: ExplorerOnPage) -
     explorer.assert_plots_equal_kernel()
 
 
+#: The ends of the mark that the arrow keys move.
+MARKED = """plot => {
+  const { x0, x1 } = plot.layout.shapes.find(({ type }) => type === "rect");
+  return [x0, x1];
+}"""
+
+
+def test_keys_alone_show_a_random_plane_of_a_bar(explorer: ExplorerOnPage) -> None:
+    keyboard = explorer.page.keyboard
+    explorer.part("face-projections").focus()
+    keyboard.press("Tab")
+    expect(explorer.part("curvature").locator(".lw-panel-body")).to_be_focused()
+    for key in ("ArrowRight", "ArrowDown", "ArrowLeft", "ArrowLeft"):
+        keyboard.press(key)
+    expect(explorer.part("mark")).to_contain_text("κ₊ ≈")
+    low, high = explorer.part("curvature").locator(".js-plotly-plot").evaluate(MARKED)
+    request = explorer.request()
+
+    keyboard.press("Enter")
+
+    explorer.wait_for_result(request)
+    assert explorer.trait("axes") == ["random", "random"]
+    seed = explorer.trait("seed")
+    assert low <= explorer.projections("kappa_plus")[seed] <= high
+    kappa_plus = explorer.kernel.value("explorer._projections['plane']['kappa_plus']")
+    slack = 1e-6 * (high - low)
+    assert low - slack <= kappa_plus <= high + slack, "the plane on show is that of the bar"
+    explorer.assert_plots_equal_kernel()
+
+
+def test_keys_alone_make_an_eigenvalue_an_axis(explorer: ExplorerOnPage) -> None:
+    choose(explorer, "spectrum")
+    keyboard = explorer.page.keyboard
+    explorer.part("face-spectrum").focus()
+    keyboard.press("Tab")
+    keyboard.press("ArrowRight")
+    keyboard.press("Home")
+    expect(explorer.part("mark")).to_contain_text("λₙ =")
+    request = explorer.request()
+
+    keyboard.press("Enter")
+
+    request = explorer.wait_for_result(request)
+    assert explorer.trait("axes") == ["hessian:min", "hessian:max"]
+
+    explorer.press("eigenvalue-hessian:min-beta", "Enter")
+
+    explorer.wait_for_result(request)
+    assert explorer.trait("axes") == ["hessian:max", "hessian:min"]
+
+
 def test_both_estimates_of_the_trace_are_drawn(explorer: ExplorerOnPage) -> None:
     choose(explorer, "trace")
 
