@@ -71,11 +71,14 @@ export const defaults = {
   domain: null,
   resolution: 51,
   examples: 1797,
+  compared_axes: null,
+  compared_domain: null,
   status: "idle",
   error: "",
   progress: {},
   _info: { n_parameters: 23946, n_examples: 1797, theta_norm: 11.83, dtype: "float64", device: "cpu", max_resolution: 201, k_max: 4, differentiable: true },
   _surface: null,
+  _compared: null,
   _eigenpairs: null,
   _projections: null,
   face: "projections",
@@ -143,7 +146,7 @@ export function attachKernel(model, { pace = 250, old = false, ...kind } = {}) {
   function start() {
     timers.forEach(clearTimeout);
     const [current, began] = [++request, performance.now()];
-    const controls = Object.fromEntries(["axes", "seed", "domain", "resolution", "examples"].map((name) => [name, model.get(name)]));
+    const controls = Object.fromEntries(["axes", "seed", "domain", "resolution", "examples", "compared_axes", "compared_domain"].map((name) => [name, model.get(name)]));
     const asked = /** @type {any} */ ({ ...controls, request: current });
     const hessian = controls.axes[0].startsWith("hessian");
     const plane = hessian ? { kappa_minus: -1.497, kappa_plus: 3.821 } : { kappa_minus: 0.21, kappa_plus: 1.3 };
@@ -161,12 +164,19 @@ export function attachKernel(model, { pace = 250, old = false, ...kind } = {}) {
       trace: (share) => ({ _trace: mockTrace(current, Math.round(200 * share), 200) }),
     };
     const face = (/** @type {number} */ share) => (old ? {} : (faces[model.get("face")]?.(share) ?? {}));
+    const second = (/** @type {number} */ step) => {
+      const { compared_axes: axes, compared_domain: domain } = controls;
+      const sights = ["Shows the saddle: κ₋ −1.497, κ₊ 3.821.", "Hides the saddle, looks like a minimum: κ₋ 0.21, κ₊ 1.3."];
+      return { _compared: axes && { ...mockSurface({ ...asked, seed: asked.seed + 1, axes, domain }, step, kind), seed: asked.seed, sights } };
+    };
     const steps = [
       () => progress("computing Hessian eigenvectors", 0.1),
       () => ({ ...progress("evaluating the plane", 0.3), _eigenpairs: mockEigenpairs(current), _surface: mockSurface(asked, 10, kind) }),
       () => ({ ...progress("projecting on random planes", 0.5), ...projections(300), ...face(0.2) }),
       () => ({ ...progress("evaluating the plane", 0.7), _surface: mockSurface(asked, 5, kind), ...face(0.5) }),
       () => ({ ...progress("evaluating the plane", 1), _surface: mockSurface(asked, 1, kind), ...projections(2000), ...face(1) }),
+      () => second(5),
+      () => second(1),
       () => ({ status: "done", error: "" }),
     ];
     model.receive({ status: "computing", error: "", progress: {} });

@@ -2,11 +2,21 @@
 
 /** @typedef {[string, string]} Axes */
 
-/** @type {{value: string, label: string, axes: Axes}[]} */
+/** @type {{value: string, label: string, title: string, axes: Axes}[]} */
 export const PRESETS = [
-  { value: "hessian", label: "Hessian λmax × λmin", axes: ["hessian:max", "hessian:min"] },
-  { value: "random", label: "Random", axes: ["random", "random"] },
-  { value: "filter", label: "Random, filter-normalised", axes: ["random:filter", "random:filter"] },
+  {
+    value: "hessian",
+    label: "Hessian λmax × λmin",
+    title: "The directions of the largest and the smallest curvature",
+    axes: ["hessian:max", "hessian:min"],
+  },
+  { value: "random", label: "Random", title: "Two directions with normally distributed entries", axes: ["random", "random"] },
+  {
+    value: "filter",
+    label: "Filter-normalised",
+    title: "Two random directions, each filter rescaled to the norm of the model's own",
+    axes: ["random:filter", "random:filter"],
+  },
 ];
 
 /** The first eigenvector can be written with and without its number. @param {string} spec */
@@ -16,6 +26,17 @@ export const canonical = (spec) => spec.replace(/^(hessian:(?:max|min)):1$/, "$1
 export function presetOf(axes) {
   const found = PRESETS.find((preset) => preset.axes.every((axis, i) => axis === canonical(axes[i])));
   return found?.value ?? "custom";
+}
+
+/**
+ * A plane in a few words: Hessian λmax × λmin, Random (seed 3), λ₁ × random (seed 0).
+ * @param {Axes} axes
+ * @param {number} [seed]  of random axes, where it is to be told
+ */
+export function planeName(axes, seed) {
+  const preset = PRESETS.find(({ value }) => value === presetOf(axes));
+  const name = preset?.label ?? axes.map((axis) => (axis === "random:filter" ? "filter-normalised" : eigenName(axis))).join(" × ");
+  return seed !== undefined && axes.some((axis) => axis.startsWith("random")) ? `${name} (seed ${seed})` : name;
 }
 
 /** @param {number} n */

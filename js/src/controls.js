@@ -1,9 +1,12 @@
 // What a person can set. Each control writes to the state and follows it; none keeps a value of its own.
-import { axisChoices, canonical, presetOf, PRESETS } from "./axes.js";
+import { axisChoices, canonical, planeName, presetOf, PRESETS } from "./axes.js";
+import { counterpart } from "./compare.js";
 import { h, uniqueId } from "./dom.js";
-import { formatCount, formatShort } from "./format.js";
+import { formatCount } from "./format.js";
+import { createSegments } from "./segments.js";
 import { createSlider } from "./slider.js";
-import { exampleCounts, HALF_WIDTHS, halfWidth, resolutions, sameDomain, squareDomain } from "./values.js";
+import { exampleCounts, resolutions } from "./values.js";
+import { createWidth } from "./width.js";
 
 /** @typedef {import("./state.js").Snapshot} Snapshot */
 
@@ -50,23 +53,36 @@ function createAxisSelect(name, label, send) {
 }
 
 /** @param {(axes: [string, string]) => void} send */
-function createPreset(send) {
-  const select = h("select", { "data-testid": "preset" });
-  const custom = h("option", { value: "custom", disabled: true }, "Custom");
-  const options = PRESETS.map(({ value, label }) => h("option", { value }, label));
-  select.append(...options, custom);
-  select.addEventListener("change", () => {
-    const preset = PRESETS.find(({ value }) => value === select.value);
-    if (preset) send([...preset.axes]);
+function createPresets(send) {
+  const segments = createSegments({
+    name: "preset",
+    label: "Plane",
+    choices: PRESETS,
+    send: (value) => send([.../** @type {typeof PRESETS[0]} */ (PRESETS.find((preset) => preset.value === value)).axes]),
   });
   return {
-    element: field("Plane", select),
+    element: segments.element,
     /** @param {[string, string]} axes @param {boolean} differentiable */
     set(axes, differentiable) {
-      const value = presetOf(axes);
-      custom.hidden = value !== "custom";
-      options[0].disabled = !differentiable;
-      select.value = value;
+      segments.set(presetOf(axes));
+      segments.enable((value) => value !== "hessian" || differentiable);
+    },
+  };
+}
+
+/** One click to the other kind of plane beside this one, another to take it away. @param {import("./state.js").State} state */
+function createCompare(state) {
+  const element = h("button", { type: "button", class: "lw-button lw-toggle", "data-testid": "compare" }, "Compare");
+  element.addEventListener("click", () => {
+    const { axes, compared_axes } = state.snapshot;
+    state.set({ compared_axes: compared_axes ? null : counterpart(axes), compared_domain: null });
+  });
+  return {
+    element,
+    /** @param {Snapshot} snapshot */
+    set({ axes, compared_axes }) {
+      element.setAttribute("aria-pressed", String(compared_axes !== null));
+      element.title = compared_axes ? "One plane again" : `${planeName(counterpart(axes))} of the same model beside this plane`;
     },
   };
 }
@@ -98,41 +114,22 @@ function createSeed(send) {
 }
 
 /**
- * The half-width in words; two numbers where the axes differ.
- * @param {import("./values.js").Domain} domain
- */
-function describeWidth(domain) {
-  const [alpha, beta] = [(domain[1] - domain[0]) / 2, (domain[3] - domain[2]) / 2];
-  if (sameDomain(domain, squareDomain(alpha)) || Math.abs(alpha - beta) < 1e-6 * alpha) return formatShort(alpha);
-  return `${formatShort(alpha)} × ${formatShort(beta)}`;
-}
-
-/**
  * @param {HTMLElement} el
  * @param {import("./state.js").State} state
  */
 export function createControls(el, state) {
-  const preset = createPreset((axes) => state.set({ axes, domain: null }));
+  const presets = createPresets((axes) => state.set({ axes, domain: null }));
   const setAxis = (/** @type {0 | 1} */ which) => (/** @type {string} */ spec) => {
     const axes = /** @type {[string, string]} */ ([...state.snapshot.axes]);
     axes[which] = spec;
     state.set({ axes, domain: null });
   };
+  const compare = createCompare(state);
   const alpha = createAxisSelect("axis-alpha", "α direction", setAxis(0));
   const beta = createAxisSelect("axis-beta", "β direction", setAxis(1));
   const seed = createSeed((value) => state.set({ seed: value }));
 
-  const width = createSlider({
-    name: "half-width",
-    label: "Half-width",
-    values: HALF_WIDTHS,
-    format: formatShort,
-    send: (value) => state.set({ domain: squareDomain(value) }),
-  });
-  const auto = h("button", { type: "button", class: "lw-link-button", "data-testid": "domain-auto", title: "Let the kernel choose" }, "auto");
-  auto.addEventListener("click", () => state.set({ domain: null }));
-  width.head.append(auto);
-
+  const width = createWidth({ name: "half-width", auto: "domain-auto", label: "Half-width", send: (domain) => state.set({ domain }) });
   const resolution = createSlider({
     name: "resolution",
     label: "Resolution",
@@ -149,22 +146,23 @@ export function createControls(el, state) {
   });
 
   const element = h("div", { class: "lw-controls", role: "group", "aria-label": "Plane and accuracy" });
-  const parts = [preset, alpha, beta, seed, width, resolution, examples];
+  const bar = h("div", { class: "lw-bar" }, presets.element, compare.element);
+  const parts = [alpha, beta, seed, width, resolution, examples];
   element.append(...parts.map((part) => part.element));
-  el.append(element);
+  el.append(bar, element);
 
   return {
+    /** Place for what belongs beside the presets. */
+    bar,
     /** @param {Snapshot} snapshot */
     update(snapshot) {
       const { axes, info, domain, surface } = snapshot;
-      preset.set(axes, info.differentiable);
+      compare.set(snapshot);
+      presets.set(axes, info.differentiable);
       alpha.set(axes[0], info);
       beta.set(axes[1], info);
       seed.set(snapshot.seed);
-      const actual = domain ?? surface?.domain;
-      if (actual) width.set(halfWidth(actual), describeWidth(actual));
-      else width.set(1, "–");
-      auto.setAttribute("aria-pressed", String(domain === null));
+      width.set(domain, surface?.domain);
       resolution.setValues(resolutions(info.max_resolution));
       resolution.set(snapshot.resolution);
       examples.setValues(exampleCounts(info.n_examples));
@@ -172,6 +170,7 @@ export function createControls(el, state) {
     },
     destroy() {
       for (const slider of [width, resolution, examples]) slider.destroy();
+      bar.remove();
       element.remove();
     },
   };

@@ -52,6 +52,14 @@ export function finiteRange(values) {
   return low <= high ? [low, high] : [NaN, NaN];
 }
 
+/**
+ * The surface of a second plane, and what the first and the second show of θ* ("" while unknown).
+ * @typedef {SurfaceResult & {sights: [string, string]}} ComparedResult
+ */
+
+/** @param {any} raw @returns {ComparedResult} */
+export const decodeCompared = (raw) => ({ ...decodeSurface(raw), sights: raw.sights });
+
 /** @param {any} raw @returns {SurfaceResult} */
 export function decodeSurface(raw) {
   const alpha = decodeArray(raw.alpha, Float64Array);

@@ -12,6 +12,8 @@
  * @property {import("./scale.js").ColourMap} colours
  * @property {import("./link.js").Point | null} point  where the crosshair is
  * @property {import("./picture.js").Picture} picture  what the views of the plane show
+ * @property {[number, number] | null} range  losses that colours and heights span; null: those of the picture
+ * @property {string} name  of the plane, in titles; "" where there is but one
  * @property {{surface: string, heatmap: string, curvature: Record<import("./state.js").Face, string>}} words  in place of pictures that are not there yet
  */
 
@@ -42,7 +44,19 @@ export function waitingWords({ status, progress }, loaded, fault) {
 }
 
 /**
+ * How losses are to be shown, as far as the picture allows.
+ * @param {import("./link.js").Link} link
+ * @param {import("./picture.js").Picture} picture
+ */
+export const display = (link, { model }) => ({
+  contours: link.contours.get(),
+  quadratic: link.quadratic.get() && model !== null,
+  errors: link.colour.get() === "error" && model !== null,
+  colours: link.map.get(),
+});
+
+/**
  * All that changes how the same losses look.
  * @param {Frame} frame
  */
-export const displayOf = ({ log, contours, quadratic, errors, colours, picture: { model } }) => [log, contours, quadratic, errors, colours, quadratic || errors ? model : null];
+export const displayOf = ({ log, contours, quadratic, errors, colours, range, picture: { model } }) => [range?.join(), log, contours, quadratic, errors, colours, quadratic || errors ? model : null];

@@ -89,7 +89,7 @@ function figure(frame, surface, el) {
   const { palette, log, picture } = frame;
   const { extent } = picture;
   const { rows, range, title, scale } = colouring(frame, surface);
-  const losses = shade(surface, log);
+  const losses = shade(surface, log, frame.range);
   const levels = contourLevels(losses.range);
   const grid = { x: surface.alpha, y: surface.beta };
   const lines = { ...grid, type: "contour", autocontour: false, showscale: false, hoverinfo: "skip" };
@@ -173,13 +173,15 @@ function readBelow({ quadratic, errors, picture: { model } }, surface, at) {
 const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [1, 0], ArrowDown: [-1, 0] };
 
 /**
- * @param {HTMLElement} el
+ * @param {ParentNode} el
  * @param {import("./link.js").Link} link
+ * @param {string} [name]  the view's test id
  */
-export function createHeatmap(el, link) {
-  const panel = createPanel("heatmap", "Plane");
-  const readout = h("output", { class: "lw-readout", "data-testid": "readout" });
-  const below = h("output", { class: "lw-readout", "data-testid": "readout-distance" });
+export function createHeatmap(el, link, name = "heatmap") {
+  const panel = createPanel(name, "Plane");
+  const id = name.replace("heatmap", "readout");
+  const readout = h("output", { class: "lw-readout", "data-testid": id });
+  const below = h("output", { class: "lw-readout", "data-testid": `${id}-distance` });
   panel.foot.append(readout, below);
   panel.body.setAttribute("tabindex", "0");
   panel.body.setAttribute("role", "group");
@@ -219,6 +221,7 @@ export function createHeatmap(el, link) {
     update(frame) {
       const { surface, note, composed, extent } = frame.picture;
       shown = surface;
+      panel.setName(frame.name);
       panel.setProvisional(note !== "", note);
       panel.element.dataset.coarse = String(surface !== null && !surface.final && !composed);
       panel.wait(surface && frame.plotly ? null : frame.words.heatmap);

@@ -1,10 +1,13 @@
 // The page: builds the page side of one explorer and hands every change to its views.
+import { planeName } from "./axes.js";
+import { comparedPlane, createComparison } from "./compare.js";
 import { createControls } from "./controls.js";
 import { createCurvature } from "./curvature.js";
 import { h, setText } from "./dom.js";
-import { waitingWords } from "./frame.js";
+import { display, waitingWords } from "./frame.js";
 import { createHeatmap } from "./heatmap.js";
 import { createLink } from "./link.js";
+import { commonRange, createPair } from "./pair.js";
 import { createPicture } from "./picture.js";
 import { createProgress } from "./progress.js";
 import { offersLog } from "./scale.js";
@@ -34,11 +37,12 @@ export function render({ model, el, host, signal }) {
 
   const theme = createTheme(root, update);
   const controls = createControls(body, state);
-  const progress = createProgress(/** @type {HTMLElement} */ (body.querySelector(".lw-controls")), state);
+  const progress = createProgress(controls.bar, state);
   body.append(error);
   const options = createViewOptions(body, link);
   body.append(views, foot);
-  const plots = [createSurface(views, link), createHeatmap(views, link), createCurvature(views, state)];
+  const plots = [createSurface(views, link), createHeatmap(views, link), createCurvature(views, state), createComparison(views, state)];
+  const pair = createPair(views, link, update);
   const verdict = createVerdict(foot);
   const pictureOf = createPicture();
 
@@ -55,23 +59,25 @@ export function render({ model, el, host, signal }) {
     controls.update(snapshot);
     progress.update(snapshot);
     verdict.update(snapshot);
-    const log = link.log.get() && snapshot.surface !== null && offersLog(snapshot.surface.range);
+    const second = comparedPlane(snapshot);
+    const range = commonRange(link.oneScale.get(), snapshot.surface, second?.snapshot.surface);
+    const log = link.log.get() && snapshot.surface !== null && offersLog(range ?? snapshot.surface.range);
     const picture = pictureOf(snapshot, log);
     const frame = {
       snapshot,
       plotly,
       palette: theme.palette,
       log,
-      contours: link.contours.get(),
-      quadratic: link.quadratic.get() && picture.model !== null,
-      errors: link.colour.get() === "error" && picture.model !== null,
-      colours: link.map.get(),
+      ...display(link, picture),
       point: link.point.get(),
       picture,
+      range,
+      name: second ? planeName(snapshot.surface?.axes ?? snapshot.axes, snapshot.surface?.seed ?? snapshot.seed) : "",
       words: waitingWords(snapshot, plotly !== null, fault),
     };
     options.update(frame);
     for (const plot of plots) plot.update(frame);
+    pair.update(frame, second);
   }
 
   state.subscribe(update);
@@ -84,7 +90,7 @@ export function render({ model, el, host, signal }) {
     destroyed = true;
     state.destroy();
     theme.destroy();
-    for (const view of [controls, progress, options, verdict, ...plots]) view.destroy();
+    for (const view of [controls, progress, options, verdict, pair, ...plots]) view.destroy();
     root.remove();
   }
   signal?.addEventListener("abort", destroy, { once: true });

@@ -32,11 +32,11 @@ export function createCell(initial, same = Object.is) {
  */
 
 /** @param {Point | null} a @param {Point | null} b */
-const samePoint = (a, b) => a === b || (!!a && !!b && a.alpha === b.alpha && a.beta === b.beta && a.source === b.source);
+export const samePoint = (a, b) => a === b || (!!a && !!b && a.alpha === b.alpha && a.beta === b.beta && a.source === b.source);
 
 /** @typedef {"loss" | "error"} Colouring  the loss itself, or what the quadratic model leaves of it */
 
-/** The crosshair of one explorer's views, and how they show losses. */
+/** The crosshair and the camera of one explorer's views, and how they show losses. */
 export function createLink() {
   return {
     point: createCell(/** @type {Point | null} */ (null), samePoint),
@@ -45,6 +45,10 @@ export function createLink() {
     quadratic: createCell(false),
     colour: createCell(/** @type {Colouring} */ ("loss")),
     map: createCell(/** @type {import("./scale.js").ColourMap} */ ("Viridis")),
+    /** Where a person has turned the surfaces to; null: where they start. */
+    camera: createCell(/** @type {object | null} */ (null)),
+    /** Whether two pictures side by side share colours and heights. */
+    oneScale: createCell(false),
   };
 }
 

@@ -26,6 +26,13 @@ export function createPanel(name, title) {
     tools,
     body,
     foot,
+    /** Names what the view shows, beside its title. @param {string} text  "" where there is nothing to tell apart */
+    setName(text) {
+      const full = text ? `${title} · ${text}` : title;
+      setText(heading, full);
+      heading.title = text && full;
+      element.setAttribute("aria-label", full);
+    },
     /** Shows words in place of a plot, or none. @param {string | null} text */
     wait(text) {
       skeleton.hidden = text === null;

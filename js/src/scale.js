@@ -24,23 +24,22 @@ export const offersLog = ([low, high]) => low > 0 && high > low;
 
 /** @typedef {Shade & {scale: string | [number, string][]}} Colouring  with plotly's name or stops of a colour map */
 
-/** @type {WeakMap<import("./decode.js").SurfaceResult, Shade>} */
+/** @type {WeakMap<import("./decode.js").SurfaceResult, Float32Array[]>} */
 const logs = new WeakMap();
 
 /**
  * A surface's losses on the chosen scale. The same arrays for the same surface, so that plotly sees what changed.
  * @param {import("./decode.js").SurfaceResult} surface
  * @param {boolean} log
+ * @param {[number, number] | null} [common]  losses to span, if other than the surface's own
  * @returns {Shade}
  */
-export function shade(surface, log) {
-  if (!log || !offersLog(surface.range)) return { rows: surface.rows, range: surface.range, title: "loss" };
-  const known = logs.get(surface);
-  if (known) return known;
-  const rows = surface.rows.map((row) => row.map(Math.log10));
-  const made = { rows, range: /** @type {[number, number]} */ (surface.range.map(Math.log10)), title: "log₁₀ loss" };
-  logs.set(surface, made);
-  return made;
+export function shade(surface, log, common = null) {
+  const range = common ?? surface.range;
+  if (!log || !offersLog(range)) return { rows: surface.rows, range, title: "loss" };
+  const rows = logs.get(surface) ?? surface.rows.map((row) => row.map(Math.log10));
+  logs.set(surface, rows);
+  return { rows, range: [Math.log10(range[0]), Math.log10(range[1])], title: "log₁₀ loss" };
 }
 
 /**
@@ -49,8 +48,8 @@ export function shade(surface, log) {
  * @param {import("./decode.js").SurfaceResult} surface
  * @returns {Colouring}
  */
-export function colouring({ picture: { model }, errors, log, colours }, surface) {
-  if (!errors || !model) return { ...shade(surface, log), scale: colours };
+export function colouring({ picture: { model }, errors, log, colours, range }, surface) {
+  if (!errors || !model) return { ...shade(surface, log, range), scale: colours };
   const { rows, largest } = errorMap(surface, model);
   const most = largest || 1;
   return { rows, range: [-most, most], title: "loss − quadratic", scale: DIVERGING };

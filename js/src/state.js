@@ -1,6 +1,6 @@
 // The explorer's traits as one typed snapshot. No other file knows a trait's name.
 import { decodeEigenpairs, decodeProjections, decodeSpectrum, decodeTrace } from "./decode-curvature.js";
-import { decodeSurface } from "./decode.js";
+import { decodeCompared, decodeSurface } from "./decode.js";
 import { createResult } from "./result.js";
 import { sameDomain } from "./values.js";
 
@@ -16,6 +16,8 @@ import { sameDomain } from "./values.js";
  * @property {Domain | null} domain  null: the kernel chooses
  * @property {number} resolution
  * @property {number} examples
+ * @property {[string, string] | null} compared_axes  of a second plane, null for none
+ * @property {Domain | null} compared_domain
  */
 
 /**
@@ -45,27 +47,46 @@ import { sameDomain } from "./values.js";
  *   progress: Progress | null,
  *   info: Info,
  *   surface: import("./decode.js").SurfaceResult | null,
+ *   compared: import("./decode.js").ComparedResult | null,
+ *   comparedProvisional: boolean,
  *   eigenpairs: import("./decode-curvature.js").EigenResult | null,
  *   projections: import("./decode-curvature.js").ProjectionResult | null,
  *   spectrum: import("./decode-curvature.js").SpectrumResult | null,
  *   trace: import("./decode-curvature.js").TraceResult | null,
  *   provisional: boolean,
  * }} Snapshot
- *   `provisional`: the controls ask for something else than the surface shows.
+ *   `provisional`: the controls ask for something else than the surface shows; `comparedProvisional` for the second.
  */
 
 /** @typedef {Pick<import("@anywidget/types").AnyModel, "get" | "set" | "on" | "off" | "save_changes" | "send">} Model */
 
-const CONTROLS = /** @type {const} */ (["axes", "seed", "domain", "resolution", "examples"]);
+const CONTROLS = /** @type {const} */ (["axes", "seed", "domain", "resolution", "examples", "compared_axes", "compared_domain"]);
 const RUNTIME = "_runtime";
 
 /** @type {readonly Face[]} */
 export const FACES = ["projections", "spectrum", "trace"];
 /** The other traits: they say nothing of what plane is asked for. */
-const OTHERS = ["face", "status", "error", "progress", "_info", "_surface", "_eigenpairs", "_projections", "_spectrum", "_trace"];
+const OTHERS = ["face", "status", "error", "progress", "_info", "_surface", "_compared", "_eigenpairs", "_projections", "_spectrum", "_trace"];
 
 /** @type {Info} */
 const UNKNOWN = { n_parameters: 0, n_examples: 1, theta_norm: 0, max_resolution: 501, k_max: 1, differentiable: true };
+
+/** Tells whether a result is of what the controls said before they changed. */
+function createOutdated() {
+  /** Results up to this request are. @type {number | null} */
+  let until = null;
+  return {
+    /** @param {number} request */
+    mark(request) {
+      until = request;
+    },
+    /** @param {import("./decode.js").SurfaceResult | null} shown @param {Controls} controls */
+    is(shown, controls) {
+      if (until !== null && shown && (shown.request > until || answers(shown, controls))) until = null;
+      return until !== null && shown !== null;
+    },
+  };
+}
 
 /**
  * Whether a surface has the losses in the plane that the controls ask for.
@@ -101,8 +122,8 @@ export function createState(model) {
   const projections = createResult(decodeProjections);
   const spectrum = createResult(decodeSpectrum);
   const trace = createResult(decodeTrace);
-  /** Results up to this request answer what the controls said before. @type {number | null} */
-  let outdated = null;
+  const compared = createResult(decodeCompared);
+  const [outdated, comparedOutdated] = [createOutdated(), createOutdated()];
   let scheduled = false;
   let destroyed = false;
 
@@ -114,7 +135,8 @@ export function createState(model) {
     const values = controls();
     const shown = surface(model.get("_surface"));
     const status = model.get("status");
-    if (outdated !== null && shown && (shown.request > outdated || answers(shown, values))) outdated = null;
+    const second = compared(model.get("_compared"));
+    const { compared_axes, compared_domain } = values;
     return {
       ...values,
       face: FACES.find((face) => face === model.get("face")) ?? FACES[0],
@@ -123,11 +145,13 @@ export function createState(model) {
       progress: model.get("progress")?.stage === undefined ? null : model.get("progress"),
       info: { ...UNKNOWN, ...model.get("_info") },
       surface: shown,
+      compared: second,
+      comparedProvisional: comparedOutdated.is(second, { ...values, axes: compared_axes ?? values.axes, domain: compared_domain }),
       eigenpairs: eigenpairs(model.get("_eigenpairs")),
       projections: projections(model.get("_projections")),
       spectrum: spectrum(model.get("_spectrum")),
       trace: trace(model.get("_trace")),
-      provisional: outdated !== null && shown !== null,
+      provisional: outdated.is(shown, values),
     };
   }
 
@@ -153,7 +177,8 @@ export function createState(model) {
   }
 
   function controlChanged() {
-    outdated = Math.max(snapshot.surface?.request ?? 0, model.get("progress")?.request ?? 0);
+    const latest = Math.max(snapshot.surface?.request ?? 0, model.get("progress")?.request ?? 0);
+    for (const each of [outdated, comparedOutdated]) each.mark(latest);
     changed();
   }
 

@@ -116,9 +116,9 @@ function wires({ alpha, beta }, { range: [low, high] }, { picture: { model }, qu
  * @param {object | null} camera  where a person has turned it to
  */
 export function figure3d(frame, surface, el, camera) {
-  const { palette, log, picture } = frame;
+  const { palette, log, picture, range } = frame;
   const { extent } = picture;
-  const shaded = shade(surface, log);
+  const shaded = shade(surface, log, range);
   const levels = frame.contours ? contourLevels(shaded.range) : null;
   const colours = colouring(frame, surface);
   // WebGL lines take no transparency.
@@ -157,12 +157,13 @@ export function figure3d(frame, surface, el, camera) {
       scene: {
         camera: camera ?? startCamera(el),
         dragmode: "turntable",
-        uirevision: "keep",
+        // The camera is kept here, for two pictures to share it: plotly must not hold on to one of its own.
+        uirevision: JSON.stringify(camera),
         aspectmode: "manual",
         aspectratio: { x: 1, y: 1, z: 0.72 },
         xaxis: { ...axis, title: title("α"), range: extent.slice(0, 2) },
         yaxis: { ...axis, title: title("β"), range: extent.slice(2) },
-        zaxis: { ...axis, title: title(isNarrow(el) ? "" : shaded.title) },
+        zaxis: { ...axis, title: title(isNarrow(el) ? "" : shaded.title), ...(range && { range: shaded.range }) },
       },
     },
   };

@@ -29,11 +29,12 @@ function hasWebGL() {
 }
 
 /**
- * @param {HTMLElement} el
+ * @param {ParentNode} el
  * @param {import("./link.js").Link} link
+ * @param {string} [name]  the view's test id
  */
-export function createSurface(el, link) {
-  const panel = createPanel("surface", "Surface");
+export function createSurface(el, link, name = "surface") {
+  const panel = createPanel(name, "Surface");
   const notice = h("p", { class: "lw-notice", hidden: true });
   const again = h("button", { type: "button", class: "lw-link-button" }, "Try 3-D again");
   notice.append("The browser gave up this 3-D view; contours instead. ", again);
@@ -45,8 +46,7 @@ export function createSurface(el, link) {
   /** @type {Frame | null} */
   let last = null;
   let flat = false;
-  /** @type {object | null} */
-  let camera = null;
+  let turning = false;
   const isNew = createMemory();
   const isMoved = createMemory();
 
@@ -61,9 +61,15 @@ export function createSurface(el, link) {
 
   // Kept here: plotly forgets a turned camera when a figure comes while it is being turned.
   function turned(/** @type {any} */ event) {
-    if (event["scene.camera"]) camera = event["scene.camera"];
-    else if (event["scene.camera.eye"]) camera = null;
+    turning = true;
+    if (event["scene.camera"]) link.camera.set(event["scene.camera"]);
+    else if (event["scene.camera.eye"]) link.camera.set(null);
+    turning = false;
   }
+  // The view beside this one was turned.
+  const stopFollowing = link.camera.subscribe(() => {
+    if (!turning && !flat && last?.picture.surface) plot?.follow(() => make(/** @type {Frame} */ (last)));
+  });
 
   /** @param {boolean} next */
   function setFlat(next) {
@@ -86,9 +92,16 @@ export function createSurface(el, link) {
     });
   }
 
+  /** @param {Frame} frame  with a surface */
+  function make(frame) {
+    const surface = /** @type {SurfaceResult} */ (frame.picture.surface);
+    return flat ? figure2d(frame, surface, panel.body) : figure3d(frame, surface, panel.body, link.camera.get());
+  }
+
   /** @param {Frame} frame */
   function update(frame) {
     last = frame;
+    panel.setName(frame.name);
     const { surface, note, composed, extent } = frame.picture;
     panel.setProvisional(note !== "", note);
     panel.wait(surface && frame.plotly ? null : frame.words.surface);
@@ -97,7 +110,7 @@ export function createSurface(el, link) {
     if (!surface) {
       if (plot || flat) return;
       plot = makePlot(frame.plotly);
-      return plot.draw(figure3d(frame, PLACEHOLDER, panel.body, camera));
+      return plot.draw(figure3d(frame, PLACEHOLDER, panel.body, link.camera.get()));
     }
 
     setText(panel.foot, `Height: loss, ${formatNumber(surface.range[0])} to ${formatNumber(surface.range[1])}`);
@@ -105,7 +118,6 @@ export function createSurface(el, link) {
     const narrow = isNarrow(panel.body);
     const anew = isNew(plot, surface, frame.palette, extent.join(), narrow, ...displayOf(frame));
     const moved = isMoved(fromElsewhere(frame.point));
-    const make = (/** @type {Frame} */ now) => (flat ? figure2d(now, surface, panel.body) : figure3d(now, surface, panel.body, camera));
     if (anew) plot.draw(make(frame), () => composed || panel.drawn(surface));
     else if (moved && !flat) plot.follow(() => make(last ?? frame));
   }
@@ -113,6 +125,7 @@ export function createSurface(el, link) {
   return {
     update,
     destroy() {
+      stopFollowing();
       plot?.destroy();
       panel.element.remove();
     },

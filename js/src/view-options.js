@@ -92,7 +92,7 @@ export function createViewOptions(el, link) {
       colour.options[1].disabled = model === null;
       colour.update();
       map.update();
-      log.update(surface !== null && offersLog(surface.range));
+      log.update(surface !== null && offersLog(frame.range ?? surface.range));
       contours.update(true);
       quadratic.update(model !== null);
       const asked = link.quadratic.get() || link.colour.get() === "error";

@@ -12,19 +12,19 @@ test("showing asks the kernel once, and does not write any control", async () =>
 
 test("a preset sets both axes and the automatic domain in one save", async () => {
   const { model, find } = await show({ domain: [-1, 1, -1, 1] });
-  assert.equal(find("preset").value, "hessian");
-  enter(find("preset"), "filter", "change");
+  assert.ok(find("preset-hessian").checked);
+  find("preset-filter").click();
   assert.deepEqual(model.saves, [{ axes: ["random:filter", "random:filter"], domain: null }]);
   await settled();
   assert.equal(find("axis-alpha").value, "random:filter");
 });
 
-test("an axis sets itself and the automatic domain, and makes the preset custom", async () => {
+test("an axis sets itself and the automatic domain, and chooses no preset", async () => {
   const { model, find } = await show({ domain: [-1, 1, -1, 1] });
   enter(find("axis-beta"), "hessian:max:3", "change");
   assert.deepEqual(model.saves, [{ axes: ["hessian:max", "hessian:max:3"], domain: null }]);
   await settled();
-  assert.equal(find("preset").value, "custom");
+  assert.equal(find("preset").querySelector(":checked"), null);
 });
 
 test("a slider sends while it is dragged, at a pace, and its last value on release", async (t) => {
@@ -69,7 +69,7 @@ test("controls follow the kernel without writing anything back", async () => {
 test("an axis that the page does not know is shown as it is", async () => {
   const { find } = await show({ axes: ["trajectory:1", "random"] });
   assert.equal(find("axis-alpha").value, "trajectory:1");
-  assert.equal(find("preset").value, "custom");
+  assert.equal(find("preset").querySelector(":checked"), null);
 });
 
 test("a slider that is held keeps its place, and follows the kernel when let go", async (t) => {
@@ -133,7 +133,7 @@ test("a host without the plotting library gets words and working controls", asyn
   const host = { getWidget: () => Promise.reject(new Error("no such widget")) };
   const { model, find } = await show({ _surface: mockSurface({ ...controls, request: 1 }, 1) }, { host });
   assert.match(find("error").textContent, /could not be loaded: no such widget/);
-  enter(find("preset"), "random", "change");
+  find("preset-random").click();
   assert.deepEqual(model.get("axes"), ["random", "random"]);
 });
 

@@ -1,0 +1,71 @@
+// The comparison of two planes: which ones, on what domains, and what each of them shows of θ*.
+import { planeName, PRESETS, presetOf } from "./axes.js";
+import { h, setText, uniqueId } from "./dom.js";
+import { createPanel } from "./panel.js";
+import { createWidth } from "./width.js";
+
+/** @typedef {import("./state.js").Snapshot} Snapshot */
+
+/** The plane that shows what this one may hide. @param {[string, string]} axes @returns {[string, string]} */
+export const counterpart = (axes) => (axes.every((axis) => axis.startsWith("hessian")) ? ["random", "random"] : ["hessian:max", "hessian:min"]);
+
+/**
+ * The second plane of a comparison, null where there is none.
+ * @param {Snapshot} snapshot
+ * @returns {import("./pair.js").Second | null}
+ */
+export function comparedPlane(snapshot) {
+  const { compared, compared_axes, compared_domain, comparedProvisional, seed } = snapshot;
+  if (!compared_axes) return null;
+  return {
+    snapshot: { ...snapshot, axes: compared_axes, domain: compared_domain, surface: compared, provisional: comparedProvisional },
+    name: planeName(compared?.axes ?? compared_axes, compared?.seed ?? seed),
+    samePlane: false,
+  };
+}
+
+/**
+ * @param {HTMLElement} el
+ * @param {import("./state.js").State} state
+ */
+export function createComparison(el, state) {
+  const panel = createPanel("comparison", "Comparison");
+  const select = h("select", { id: uniqueId("compared"), "data-testid": "compared-preset" });
+  const custom = h("option", { value: "custom", disabled: true }, "Custom");
+  select.append(...PRESETS.map(({ value, label }) => h("option", { value }, label)), custom);
+  select.addEventListener("change", () => {
+    const preset = PRESETS.find(({ value }) => value === select.value);
+    if (preset) state.set({ compared_axes: [...preset.axes], compared_domain: null });
+  });
+  const plane = h("div", { class: "lw-field" }, h("span", { class: "lw-field-head" }, h("label", { for: select.id }, "Second plane")), select);
+  const width = createWidth({ name: "compared-half-width", auto: "compared-domain-auto", label: "Its half-width", send: (domain) => state.set({ compared_domain: domain }) });
+
+  const terms = [0, 1].map((i) => ({ name: h("dt"), sight: h("dd", { "data-testid": `sight-${i + 1}` }) }));
+  const sights = h("dl", { class: "lw-sights" }, ...terms.flatMap(({ name, sight }) => [name, sight]));
+  panel.body.append(sights, plane, width.element);
+  panel.wait(null);
+  panel.element.hidden = true;
+  el.append(panel.element);
+
+  return {
+    /** @param {import("./frame.js").Frame} frame */
+    update({ snapshot, name }) {
+      const { compared_axes, compared_domain, compared, info } = snapshot;
+      const second = comparedPlane(snapshot);
+      panel.element.hidden = second === null;
+      if (!compared_axes || !second) return;
+      custom.hidden = presetOf(compared_axes) !== "custom";
+      select.value = presetOf(compared_axes);
+      select.options[0].disabled = !info.differentiable;
+      width.set(compared_domain, compared?.domain);
+      [name, second.name].forEach((text, i) => {
+        setText(terms[i].name, text);
+        setText(terms[i].sight, compared?.sights[i] || "…");
+      });
+    },
+    destroy() {
+      width.destroy();
+      panel.element.remove();
+    },
+  };
+}

@@ -1,0 +1,97 @@
+// A second picture beside the first: the same views, one camera, and if wanted one scale for the loss.
+import { h } from "./dom.js";
+import { display } from "./frame.js";
+import { createHeatmap } from "./heatmap.js";
+import { createCell, samePoint } from "./link.js";
+import { createPicture } from "./picture.js";
+import { offersLog } from "./scale.js";
+import { createSurface } from "./surface.js";
+
+/** @typedef {import("./frame.js").Frame} Frame */
+
+/**
+ * What the second pair of views shows.
+ * @typedef {object} Second
+ * @property {import("./state.js").Snapshot} snapshot  as of an explorer that shows this picture alone
+ * @property {string} name  in the views' titles
+ * @property {boolean} samePlane  whether a point of the one is a point of the other: then the crosshair is one too
+ */
+
+/**
+ * The losses that both pictures are scaled by, null where each has a scale of its own.
+ * @param {boolean} one
+ * @param {import("./decode.js").SurfaceResult | null} first
+ * @param {import("./decode.js").SurfaceResult | null | undefined} second
+ * @returns {[number, number] | null}
+ */
+export function commonRange(one, first, second) {
+  if (!one || !first || !second) return null;
+  const [[a, b], [c, d]] = [first.range, second.range];
+  // A picture of holes has no range; the other one's is taken then.
+  return [Math.min(...[a, c].filter(Number.isFinite)), Math.max(...[b, d].filter(Number.isFinite))];
+}
+
+/**
+ * @param {HTMLElement} el  where the first views are
+ * @param {import("./link.js").Link} link  of the first views
+ * @param {() => void} changed  called when the second crosshair moves
+ */
+export function createPair(el, link, changed) {
+  const own = { ...link, point: createCell(/** @type {import("./link.js").Point | null} */ (null), samePoint) };
+  /** @type {ReturnType<typeof createSurface>[]} */
+  let views = [];
+  let pictureOf = createPicture();
+  let samePlane = false;
+  const stops = [
+    link.point.subscribe((point) => samePlane && own.point.set(point)),
+    own.point.subscribe((point) => {
+      if (samePlane) link.point.set(point);
+      changed();
+    }),
+  ];
+
+  function open() {
+    const box = h("input", { type: "checkbox", "data-testid": "one-scale" });
+    box.checked = link.oneScale.get();
+    box.addEventListener("change", () => link.oneScale.set(box.checked));
+    const label = h("label", { class: "lw-check", title: "The same colours and heights for the same loss in both" }, box, "one scale");
+    // Beside the views they belong to, for readers who go from one to the next.
+    views = ["surface", "heatmap"].map((name) => {
+      const place = document.createDocumentFragment();
+      const view = name === "surface" ? createSurface(place, own, "surface-2") : createHeatmap(place, own, "heatmap-2");
+      if (name === "surface") place.querySelector(".lw-panel-tools")?.append(label);
+      el.querySelector(`[data-testid="${name}"]`)?.after(place);
+      return view;
+    });
+  }
+
+  function close() {
+    for (const view of views) view.destroy();
+    views = [];
+    pictureOf = createPicture();
+    own.point.set(null);
+  }
+
+  return {
+    /**
+     * @param {Frame} frame  of the first views
+     * @param {Second | null} second  null takes the second views away
+     */
+    update(frame, second) {
+      el.dataset.pair = String(second !== null);
+      if (!second) return void (views.length && close());
+      if (!views.length) open();
+      samePlane = second.samePlane;
+      const { snapshot, name } = second;
+      const range = frame.range ?? snapshot.surface?.range;
+      const log = link.log.get() && range !== undefined && offersLog(range);
+      const picture = pictureOf(snapshot, log);
+      const mine = { ...frame, ...display(link, picture), snapshot, name, log, picture, point: own.point.get() };
+      for (const view of views) view.update(mine);
+    },
+    destroy() {
+      close();
+      for (const stop of stops) stop();
+    },
+  };
+}

@@ -1,0 +1,132 @@
+// Two planes side by side: asked for in one click, linked, named at both ends.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { mockSurface } from "../dev/mock.js";
+import { counterpart } from "../src/compare.js";
+import { commonRange } from "../src/pair.js";
+import { controls, enter, nextFrame, positionOf, settled, show } from "./show.js";
+
+const sights = ["Shows the saddle: κ₋ −1, κ₊ 2.", "Hides the saddle, looks like a minimum: κ₋ 1, κ₊ 2."];
+/** @param {object} [change] */
+const second = (change) => ({ ...mockSurface({ ...controls, request: 1, axes: ["random", "random"], seed: 5, ...change }, 1), seed: 3, sights });
+const both = { seed: 3, compared_axes: ["random", "random"], _surface: mockSurface({ ...controls, seed: 3, request: 1 }, 1), _compared: second() };
+
+/** The newest figure of a view. @param {any} shown @param {string} name */
+const drawn = ({ find, plotly }, name) => /** @type {any} */ (plotly.drawn.get(find(name).querySelector(".js-plotly-plot"))?.at(-1));
+
+test("one click asks for the other kind of plane, another takes it away", async () => {
+  const { model, find } = await show({ compared_domain: [-3, 3, -3, 3] });
+  find("compare").click();
+  await settled();
+  assert.equal(find("compare").getAttribute("aria-pressed"), "true");
+  find("compare").click();
+  assert.deepEqual(model.saves, [
+    { compared_axes: ["random", "random"], compared_domain: null },
+    { compared_axes: null },
+  ]);
+  assert.deepEqual(counterpart(["hessian:max:2", "hessian:min"]), ["random", "random"]);
+  assert.deepEqual(counterpart(["hessian:max", "random"]), ["hessian:max", "hessian:min"]);
+});
+
+test("both planes are drawn with their own losses and named in every title", async () => {
+  const shown = await show(both);
+  for (const [name, surface] of /** @type {const} */ ([["heatmap", both._surface], ["heatmap-2", both._compared]])) {
+    const loss = new Float32Array(surface.loss.buffer.slice(surface.loss.byteOffset, surface.loss.byteOffset + surface.loss.byteLength));
+    const { z } = drawn(shown, name).data[0];
+    assert.deepEqual(Float32Array.from(z.flatMap((/** @type {Float32Array} */ row) => [...row])), loss, name);
+  }
+  const title = (/** @type {string} */ name) => shown.find(name).querySelector("h3").textContent;
+  assert.deepEqual(["surface", "heatmap", "surface-2", "heatmap-2"].map(title), [
+    "Surface · Hessian λmax × λmin",
+    "Plane · Hessian λmax × λmin",
+    "Surface · Random (seed 3)",
+    "Plane · Random (seed 3)",
+  ]);
+  assert.deepEqual([shown.find("sight-1").textContent, shown.find("sight-2").textContent], sights);
+});
+
+test("without a second plane there are no second views, and titles are short", async () => {
+  const { model, find, plotly } = await show(both);
+  const plots = ["surface-2", "heatmap-2"].map((name) => find(name).querySelector(".js-plotly-plot"));
+  model.receive({ compared_axes: null, _compared: null });
+  await settled();
+  assert.equal(find("surface-2"), null);
+  assert.equal(find("comparison").hidden, true);
+  assert.equal(find("surface").querySelector("h3").textContent, "Surface");
+  for (const plot of plots) assert.ok(plotly.purged.includes(plot));
+});
+
+test("a camera turned in one surface turns the other, and a reset resets both", async () => {
+  const shown = await show(both, { webgl: true });
+  const events = (/** @type {string} */ name) => /** @type {any} */ (shown.plotly.events.get(shown.find(name).querySelector(".js-plotly-plot")));
+  const camera = (/** @type {string} */ name) => drawn(shown, name).layout.scene.camera;
+  const start = camera("surface");
+  const turned = { eye: { x: 2, y: 0, z: 1 } };
+  events("surface-2").plotly_relayouting({ "scene.camera": turned });
+  await nextFrame();
+  assert.deepEqual(camera("surface"), turned);
+  events("surface").plotly_relayout({ "scene.camera.eye": start.eye });
+  await nextFrame();
+  assert.deepEqual(camera("surface-2"), start);
+  assert.notEqual(drawn(shown, "surface-2").layout.scene.uirevision, JSON.stringify(turned));
+});
+
+test("one scale gives both pictures the colours and heights of both ranges together", async () => {
+  const shown = await show(both, { webgl: true });
+  const span = (/** @type {string} */ name) => [drawn(shown, name).data[0].zmin, drawn(shown, name).data[0].zmax];
+  const apart = ["heatmap", "heatmap-2"].map(span);
+  assert.notDeepEqual(apart[0], apart[1]);
+  shown.find("one-scale").click();
+  await settled();
+  const together = [Math.min(apart[0][0], apart[1][0]), Math.max(apart[0][1], apart[1][1])];
+  assert.deepEqual(["heatmap", "heatmap-2"].map(span), [together, together]);
+  for (const name of ["surface", "surface-2"]) {
+    const { data, layout } = drawn(shown, name);
+    assert.deepEqual([data[0].cmin, data[0].cmax], together);
+    assert.deepEqual(layout.scene.zaxis.range, together);
+  }
+});
+
+test("a picture of holes leaves the common scale to the other", () => {
+  const of = (/** @type {number[]} */ range) => /** @type {any} */ ({ range });
+  assert.deepEqual(commonRange(true, of([NaN, NaN]), of([1, 2])), [1, 2]);
+  assert.deepEqual(commonRange(true, of([0, 1.5]), of([1, 2])), [0, 2]);
+  assert.equal(commonRange(false, of([0, 1]), of([1, 2])), null);
+  assert.equal(commonRange(true, null, of([1, 2])), null);
+});
+
+test("each plane has a crosshair of its own: a point of the one is no point of the other", async () => {
+  const shown = await show(both);
+  const before = shown.find("readout").textContent;
+  shown.find("heatmap-2").querySelector("[tabindex]").dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight" }));
+  await nextFrame();
+  assert.match(shown.find("readout-2").textContent, /^α = 0\.200\s+β = 0/);
+  assert.equal(drawn(shown, "heatmap-2").layout.shapes.length, 4);
+  assert.equal(shown.find("readout").textContent, before);
+  assert.equal(drawn(shown, "heatmap").layout.shapes.length, 0);
+});
+
+test("the second plane and its half-width are chosen beside what it shows", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { model, find } = await show({ ...both, compared_domain: [-1, 1, -1, 1] });
+  enter(find("compared-preset"), "filter", "change");
+  assert.deepEqual(model.saves, [{ compared_axes: ["random:filter", "random:filter"], compared_domain: null }]);
+  enter(find("compared-half-width"), positionOf(find("compared-half-width"), 0.5), "change");
+  assert.deepEqual(model.get("compared_domain"), [-0.5, 0.5, -0.5, 0.5]);
+  find("compared-domain-auto").click();
+  assert.equal(model.get("compared_domain"), null);
+});
+
+test("a second plane asked for anew is provisional until its own answer comes", async () => {
+  const { model, find } = await show(both);
+  assert.equal(find("heatmap-2").dataset.provisional, "false");
+  model.receive({ compared_domain: [-0.5, 0.5, -0.5, 0.5] });
+  await settled();
+  assert.equal(find("heatmap-2").dataset.provisional, "true");
+  model.receive({ _surface: mockSurface({ ...controls, seed: 3, request: 2 }, 1) });
+  await settled();
+  assert.deepEqual([find("heatmap").dataset.provisional, find("heatmap-2").dataset.provisional], ["false", "true"]);
+  model.receive({ _compared: second({ request: 2, domain: [-0.5, 0.5, -0.5, 0.5] }) });
+  await settled();
+  assert.equal(find("heatmap-2").dataset.provisional, "false");
+});
