@@ -60,13 +60,16 @@ export function createSurface(el, link, name = "surface") {
   }
 
   // Kept here: plotly forgets a turned camera when a figure comes while it is being turned.
-  function turned(/** @type {any} */ event) {
-    turning = true;
+  function keep(/** @type {any} */ event) {
     if (event["scene.camera"]) link.camera.set(event["scene.camera"]);
     else if (event["scene.camera.eye"]) link.camera.set(null);
+  }
+  function turned(/** @type {any} */ event) {
+    turning = true;
+    keep(event);
     turning = false;
   }
-  // The view beside this one was turned.
+  // The view beside this one was turned; or this one, whose camera may run on a little after it was let go.
   const stopFollowing = link.camera.subscribe(() => {
     if (!turning && !flat && last?.picture.surface) plot?.follow(() => make(/** @type {Frame} */ (last)));
   });
@@ -86,7 +89,7 @@ export function createSurface(el, link, name = "surface") {
     if (flat) return createPlot(panel.body, plotly, { buttons: ["toImage"] });
     return createPlot(panel.body, plotly, {
       buttons: ["resetCameraDefault3d", "toImage"],
-      on: { plotly_hover: hover, plotly_unhover: leave, plotly_relayout: turned, plotly_relayouting: turned },
+      on: { plotly_hover: hover, plotly_unhover: leave, plotly_relayout: keep, plotly_relayouting: turned },
       onContextLost: () => setFlat(true),
       onResize: () => last && update(last),
     });

@@ -110,7 +110,7 @@ CONTROLS = [
     Control(
         "preset",
         "axes",
-        _select("preset", "filter"),
+        lambda explorer: explorer.part("preset-filter").locator("xpath=..").click(),
         _is(["random:filter", "random:filter"]),
         HESSIAN,
     ),

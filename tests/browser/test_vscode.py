@@ -53,7 +53,7 @@ def test_control_changes_trait_and_brings_a_result(explorer: ExplorerOnPage) -> 
     explorer.assert_plots_equal_kernel()
     request = explorer.request()
 
-    explorer.part("preset").select_option("random")
+    explorer.part("preset-random").locator("xpath=..").click()
 
     wait_until(lambda: explorer.trait("axes") == ["random", "random"], "the trait axes")
     explorer.wait_for_result(request)
