@@ -59,8 +59,9 @@ class Objective:
             device: Where to compute; default: where the model's parameters are.
             dtype: Floating-point type; default: that of the model's parameters.
             max_examples: At most so many examples, the first ones in the loader's order.
-            parameters: Which trainable parameters make up θ: a glob over names, several, or a
-                predicate (name, parameter). The others stay at their values.
+            parameters: Which trainable parameters make up θ: a glob over names, a module of the model,
+                several of either, or a predicate (name, parameter). The others stay at their values, so
+                that all curvature is that of a diagonal block of the Hessian.
             mode: "eval" or "train", as in ``model.eval()`` and ``model.train()``.
             metrics: Further quantities by name, such as {"accuracy": accuracy}. Each is called as
                 ``loss_fn`` is, returns its mean over the batch as one number, and need not be

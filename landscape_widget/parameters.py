@@ -10,8 +10,9 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-#: Chooses parameters: a glob over names ("layer4.*"), several, or a predicate (name, parameter) -> bool.
-Selection = str | Iterable[str] | Callable[[str, nn.Parameter], bool] | None
+#: Chooses parameters: a glob over names ("layer4.*"), a module of the model (model.layer4), several of
+#: either, or a predicate (name, parameter) -> bool.
+Selection = str | nn.Module | Iterable[str | nn.Module] | Callable[[str, nn.Parameter], bool] | None
 
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
@@ -79,11 +80,19 @@ def select_parameters(model: nn.Module, selection: Selection) -> dict[str, nn.Pa
         )
     if selection is None:
         return trainable
+    if isinstance(selection, str | nn.Module):  # modules are callable and often iterable, too
+        selection = (selection,)
     if callable(selection):
         chosen = {name: p for name, p in trainable.items() if selection(name, p)}
     else:
-        globs = (selection,) if isinstance(selection, str) else tuple(selection)
-        chosen = {n: p for n, p in trainable.items() if any(fnmatchcase(n, g) for g in globs)}
+        selection = tuple(selection)
+        globs = [part for part in selection if isinstance(part, str)]
+        held = {id(p) for part in selection if isinstance(part, nn.Module) for p in part.parameters()}
+        chosen = {
+            name: p
+            for name, p in trainable.items()
+            if id(p) in held or any(fnmatchcase(name, glob) for glob in globs)
+        }
     if not chosen:
         some = ", ".join(list(trainable)[:6])
         raise ValueError(
