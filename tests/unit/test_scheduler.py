@@ -248,3 +248,93 @@ def test_many_requests_at_once_end_with_the_last(worker: Worker, ended: list[Req
     finish(first, *requests)
     assert [request.cancelled for request in requests] == [True] * 49 + [False]
     assert ended == [first, requests[-1]]
+
+
+def note(order: list[str], name: str, steps: int = 2) -> Callable[[], Iterator[None]]:
+    """A job that tells of its steps."""
+
+    def job() -> Iterator[None]:
+        for _ in range(steps):
+            order.append(name)
+            yield
+
+    return job
+
+
+def test_an_errand_is_served_between_two_steps_of_what_runs(worker: Worker, ended: list[Request]) -> None:
+    order: list[str] = []
+    held = Held(more=0)
+
+    def job() -> Iterator[None]:
+        yield from held()
+        yield from note(order, "job", 3)()
+
+    request = worker.submit(job)
+    assert held.reached.wait(HUNG)
+    errands = [worker.errand(note(order, name)) for name in ("first", "second")]
+    held.go.set()
+    finish(request, *errands)
+    assert order == ["first", "first", "second", "second", "job", "job", "job"]
+    assert not request.cancelled
+    assert ended == [request]
+
+
+def test_an_errand_runs_where_nothing_else_does(worker: Worker, ended: list[Request]) -> None:
+    order: list[str] = []
+    finish(worker.errand(note(order, "errand")))
+    assert order == ["errand", "errand"]
+    assert ended == []
+    finish(worker.submit(quick))
+
+
+def test_neither_a_new_request_nor_a_cancel_takes_an_errand_away(worker: Worker) -> None:
+    order: list[str] = []
+    held = Held()
+    worker.submit(held)
+    assert held.reached.wait(HUNG)
+    errand = worker.errand(note(order, "errand"))
+    newest = worker.submit(note(order, "newest", 1))
+    worker.cancel()
+    held.go.set()
+    finish(errand)
+    assert newest.cancelled
+    assert order == ["errand", "errand"]
+
+
+def test_a_failing_errand_ends_neither_job_nor_worker(worker: Worker) -> None:
+    held = Held()
+    request = worker.submit(held)
+    assert held.reached.wait(HUNG)
+    errand = worker.errand(failing)
+    held.go.set()
+    finish(request, errand)
+    assert isinstance(errand.error, ArithmeticError)
+    assert request.error is None
+    assert held.steps == 3
+
+
+def test_a_cancelled_errand_ends_after_its_step(worker: Worker) -> None:
+    held = Held()
+    errand = worker.errand(held)
+    assert held.reached.wait(HUNG)
+    errand.cancelled = True
+    held.go.set()
+    finish(errand)
+    assert held.steps == 0
+    assert held.closed
+
+
+def test_close_ends_errands_too() -> None:
+    worker = Worker("test", lambda _: None)
+    held, waiting = Held(), Held()
+    running, queued = worker.errand(held), worker.errand(waiting)
+    assert held.reached.wait(HUNG)
+    worker.close(timeout=0.0)
+    assert queued.done.is_set()
+    held.go.set()
+    worker.close(timeout=HUNG)
+    finish(running)
+    assert held.steps == 0
+    assert not waiting.reached.is_set()
+    with pytest.raises(RuntimeError, match="closed"):
+        worker.errand(quick)
