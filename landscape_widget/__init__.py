@@ -10,6 +10,7 @@ from landscape_widget.explorer import LandscapeExplorer
 from landscape_widget.figures import heatmap_figure, slices_figure, surface_figure
 from landscape_widget.hessian import hessian_eigenpairs
 from landscape_widget.objective import Objective
+from landscape_widget.pins import Pin
 from landscape_widget.points import evaluate_point
 from landscape_widget.projections import projected_curvatures
 from landscape_widget.quadratic import QuadraticModel
@@ -35,6 +36,7 @@ __all__ = [
     "EigenPairs",
     "LandscapeExplorer",
     "Objective",
+    "Pin",
     "Plane",
     "PlanePoint",
     "ProjectedCurvatures",

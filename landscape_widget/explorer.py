@@ -21,10 +21,13 @@ from landscape_widget import wire
 from landscape_widget.bundle import Results
 from landscape_widget.directions import check_axes
 from landscape_widget.objective import Objective
+from landscape_widget.pins import Pin, Points
+from landscape_widget.points import check_coordinates
 from landscape_widget.progress import Throttle
 from landscape_widget.quadratic import QuadraticModel
 from landscape_widget.results import (
     EigenPairs,
+    FloatArray,
     Plane,
     ProjectedCurvatures,
     SaddleBlindness,
@@ -38,6 +41,7 @@ from landscape_widget.scheduler import Request, Worker
 from landscape_widget.selfcheck import SecondDerivativeError
 from landscape_widget.study import Controls, Findings, Picture, Study
 from landscape_widget.surface import check_domain, check_resolution
+from landscape_widget.weights import Weights
 
 log = logging.getLogger(__name__)
 
@@ -103,24 +107,29 @@ class LandscapeExplorer(anywidget.AnyWidget):
     _projections = t.Instance(dict, allow_none=True).tag(sync=True)
     _spectrum = t.Instance(dict, allow_none=True).tag(sync=True)
     _trace = t.Instance(dict, allow_none=True).tag(sync=True)
+    _pins = t.Dict().tag(sync=True)
 
     def __init__(
         self,
         model: nn.Module | Objective,
         data: Any = None,
         loss_fn: Callable[..., torch.Tensor] | None = None,
+        *,
+        test_loader: Any = None,
         **options: Any,
     ) -> None:
         """Reads the data and checks model and loss; computes nothing else.
 
         Args:
             model: A model, whose present weights are θ*; or an ``Objective``, and then nothing but
-                controls may follow.
+                ``test_loader`` and controls may follow.
             data: As for ``Objective``.
             loss_fn: As for ``Objective``.
+            test_loader: Data held out for testing, of the same kinds as ``data``.
             **options: Controls (``axes``, ``seed``, ``domain``, ``resolution``, ``examples``,
                 ``samples``, ``face``, ``compared_axes``, ``compared_domain``) and keywords of
-                ``Objective`` (``device``, ``dtype``, ``max_examples``, ``parameters``, ``mode``).
+                ``Objective`` (``metrics``, ``device``, ``dtype``, ``max_examples``, ``parameters``,
+                ``mode``).
 
         Raises:
             TypeError: For an unknown keyword, or what ``Objective`` raises.
@@ -129,9 +138,15 @@ class LandscapeExplorer(anywidget.AnyWidget):
         """
         controls = {name: options.pop(name) for name in _CONTROLS if name in options}
         objective = _objective(model, data, loss_fn, options)
-        self._study = Study(objective)
-        self._best = Findings()
         self._worker = Worker("landscape-explorer", self._on_end, _leave_a_core_free)
+        self._points = Points(
+            objective,
+            Weights(model, objective.layout) if isinstance(model, nn.Module) and objective.layout else None,
+            self._worker.errand,
+            self._send_pins,
+            _test_objective(objective, test_loader, options.get("max_examples")),
+        )
+        self._best = Findings()
         self._request: Request | None = None
         self._number = 0
         self._throttle = Throttle(UPDATE_INTERVAL)
@@ -141,14 +156,19 @@ class LandscapeExplorer(anywidget.AnyWidget):
             _page=shared(ExplorerPage),
             _runtime=shared(PlotlyRuntime),
             _info=wire.info(objective, self._study.theta_norm),
+            _pins=self._points.payload(),
             **{"examples": objective.n_examples, **controls},
         )
         self.on_msg(self._on_message)
         self.observe(self._on_control, names=list(_CONTROLS))
 
     @property
+    def _study(self) -> Study:
+        return self._points.study
+
+    @property
     def objective(self) -> Objective:
-        """The loss as a function of θ, over all examples."""
+        """The loss as a function of θ, over all examples; its θ* is the present centre."""
         return self._study.objective
 
     @property
@@ -239,7 +259,7 @@ class LandscapeExplorer(anywidget.AnyWidget):
         results, study = load_run(path, self.objective)
         with self._lock:
             self._take_controls(results.controls)
-            self._study, self._best = study, results.findings()
+            self._points.study, self._best = study, results.findings()
             if self._request is not None:
                 self._submit()
         return self
@@ -264,6 +284,85 @@ class LandscapeExplorer(anywidget.AnyWidget):
         if request.cancelled:
             raise RuntimeError("The computation was cancelled.")
         return self
+
+    @property
+    def pins(self) -> tuple[Pin, ...]:
+        """The points that were pinned, with what is known of them."""
+        return self._points.pins
+
+    def pin(self, alpha: float, beta: float) -> Pin:
+        """Marks a point of the plane and has loss, metrics, gradient norm and Hessian computed there.
+
+        Raises:
+            RuntimeError: If no plane is there yet.
+            ValueError: For coordinates that are not finite.
+        """
+        with self._lock:
+            return self._points.add(self._shown_plane(), alpha, beta)
+
+    def unpin(self, number: int) -> None:
+        """Removes a pin.
+
+        Raises:
+            KeyError: If there is none of this number.
+        """
+        with self._lock:
+            self._points.remove(number)
+
+    def recentre(self, alpha: float, beta: float) -> None:
+        """Explores around another point of the plane: it becomes θ*, with eigenvectors of its own.
+
+        Raises:
+            RuntimeError: If no plane is there yet.
+            ValueError: For coordinates that are not finite.
+        """
+        with self._lock:
+            self._points.recentre(self._point(alpha, beta), self._number)
+            self._moved()
+
+    def go_back(self) -> None:
+        """Returns to the centre before the present one; what was computed there is still known.
+
+        Raises:
+            RuntimeError: At the first centre, the model's weights.
+        """
+        with self._lock:
+            self._points.go_back(self._number)
+            self._moved()
+
+    def parameters_at(self, alpha: float, beta: float) -> dict[str, Any]:
+        """A complete state dict at (α, β), for ``model.load_state_dict``; the model stays as it is.
+
+        Frozen parameters and buffers are those that the model had when the explorer was made.
+
+        Raises:
+            RuntimeError: If no plane is there yet, or the explorer was made of an ``Objective``.
+            ValueError: For coordinates that are not finite.
+        """
+        return self._points.parameters_at(self._point(alpha, beta))
+
+    def apply(self, alpha: float, beta: float) -> None:
+        """Writes the weights at (α, β) into your model, in place. ``restore()`` undoes it.
+
+        Raises:
+            RuntimeError: If no plane is there yet, the explorer was made of an ``Objective``, or the
+                model has other parameters by now.
+            ValueError: For coordinates that are not finite.
+        """
+        with self._lock:
+            self._points.apply(self._point(alpha, beta), f"({alpha:.4g}, {beta:.4g})")
+
+    def restore(self, force: bool = False) -> None:
+        """Puts back, bit for bit, the weights that your model held before ``apply()``.
+
+        Args:
+            force: Even if the model was trained on since, which is lost then.
+
+        Raises:
+            RuntimeError: If there is nothing to undo, or the model was changed since.
+        """
+        with self._lock:
+            self._points.restore(force)
 
     def cancel(self) -> None:
         """Ends the running computation after its present step; finished results stay."""
@@ -312,6 +411,10 @@ class LandscapeExplorer(anywidget.AnyWidget):
                 self._submit()
             case "cancel":
                 self.cancel()
+            case "pin" | "unpin" | "recentre" | "back" | "apply" | "restore":
+                with self._lock:
+                    if self._points.handle(content, self._number):
+                        self._moved()
 
     def _on_control(self, _change: Any) -> None:
         if self._request is not None:
@@ -342,6 +445,26 @@ class LandscapeExplorer(anywidget.AnyWidget):
         finally:
             self.observe(self._on_control, names=list(_CONTROLS))
 
+    def _moved(self) -> None:
+        """The centre is another one: nothing that was found before is about it."""
+        self._best = Findings()
+        self._info = wire.info(self.objective, self._study.theta_norm)
+        if self._request is not None:
+            self._submit()
+
+    def _send_pins(self) -> None:
+        with self._lock:
+            self._pins = self._points.payload()
+
+    def _shown_plane(self) -> Plane:
+        if self._best.plane is None:
+            raise RuntimeError("Expected a plane to find the point on; call compute() or wait for a picture.")
+        return self._best.plane
+
+    def _point(self, alpha: float, beta: float) -> FloatArray:
+        """θ at coordinates of the plane on show."""
+        return self._shown_plane().point(*check_coordinates(alpha, beta))
+
     def _chosen(self) -> Controls:
         return Controls(**{name: getattr(self, name) for name in _CONTROLS})
 
@@ -368,6 +491,7 @@ class LandscapeExplorer(anywidget.AnyWidget):
                 best.surface, best.plane, best.quadratic = found.surface, found.plane, found.surface_model
                 if self._throttle.due("surface", (number, found.surface, best.quadratic), flush):
                     self._surface = wire.surface(found, controls, number, theta_norm)
+                    self._show(0, found.surface, found.plane, number)
             self._publish_compared(found, controls, number, flush)
             if found.pairs is not None:
                 best.pairs = found.pairs if found.pairs_final else best.pairs
@@ -408,6 +532,13 @@ class LandscapeExplorer(anywidget.AnyWidget):
             parts = (number, found.compared, found.pairs, found.quadratic)
             if self._throttle.due("compared", parts, flush):
                 self._compared = wire.compared(found, controls, number, self._study.theta_norm)
+                self._show(1, found.compared.surface, found.compared.plane, number)
+
+    def _show(self, which: int, surface: Surface, plane: Plane | None, number: int) -> None:
+        """A picture is on its way to the page; pins may lie elsewhere on it than on the one before."""
+        assert plane is not None
+        if self._points.shows(surface, plane, number, which):
+            self._send_pins()
 
     def _on_end(self, request: Request) -> None:
         """Tells how the newest request ended."""
@@ -443,7 +574,7 @@ def _objective(model: Any, data: Any, loss_fn: Any, options: dict[str, Any]) -> 
     ]
     for name in options:
         if name not in known:
-            close = difflib.get_close_matches(name, [*known, *_CONTROLS], n=1)
+            close = difflib.get_close_matches(name, [*known, *_CONTROLS, "test_loader"], n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
             raise TypeError(f"LandscapeExplorer got an unexpected keyword {name!r}.{hint}")
     if isinstance(model, Objective):
@@ -459,6 +590,16 @@ def _objective(model: Any, data: Any, loss_fn: Any, options: dict[str, Any]) -> 
             f"no {'data' if data is None else 'loss_fn'}."
         )
     return Objective(model, data, loss_fn, **options)
+
+
+def _test_objective(objective: Objective, loader: Any, max_examples: int | None) -> Objective | None:
+    """The objective on test data, None without any."""
+    if loader is None:
+        return None
+    try:
+        return objective.with_data(loader, max_examples)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"test_loader: {error}") from error
 
 
 def _cores() -> int:

@@ -6,13 +6,19 @@ import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import torch
 
 from landscape_widget.objective import Objective
 from landscape_widget.projections import plane_hessian
-from landscape_widget.results import Plane, PlanePoint, Scores
+from landscape_widget.results import FloatArray, Plane, PlanePoint, Scores
 from landscape_widget.selfcheck import check_hvp
+
+#: A point lies on a plane where its distance from it is at most this share of its distance from the
+#: centre: eigenvectors that were computed anew differ by about their tolerance.
+_ON_PLANE = 1e-3
 
 
 def evaluate_point(
@@ -39,10 +45,9 @@ def point_steps(
     objective: Objective, plane: Plane, alpha: float, beta: float, test: Objective | None = None
 ) -> Iterator[PlanePoint]:
     """The same in steps: what is known gets more with each."""
-    if not (math.isfinite(alpha) and math.isfinite(beta)):
-        raise ValueError(f"Expected finite coordinates, got ({alpha}, {beta}).")
+    alpha, beta = check_coordinates(alpha, beta)
     theta = torch.from_numpy(plane.point(alpha, beta))
-    point = PlanePoint(float(alpha), float(beta), score(objective, theta))
+    point = PlanePoint(alpha, beta, score(objective, theta))
     yield point
     if test is not None:
         point = replace(point, test=score(test, theta))
@@ -58,3 +63,30 @@ def point_steps(
 def score(objective: Objective, theta: torch.Tensor | None = None) -> Scores:
     """Loss and metrics at θ, shape (N,), default θ*."""
     return Scores(objective.loss(theta).item(), objective.metrics(theta), objective.n_examples)
+
+
+def check_coordinates(alpha: Any, beta: Any) -> tuple[float, float]:
+    """Two finite coordinates as floats.
+
+    Raises:
+        ValueError: If they are something else.
+    """
+    try:
+        point = float(alpha), float(beta)
+    except (TypeError, ValueError):
+        point = math.nan, math.nan
+    if not all(map(math.isfinite, point)):
+        raise ValueError(f"Expected coordinates (α, β) as two finite numbers, got ({alpha!r}, {beta!r}).")
+    return point
+
+
+def locate(plane: Plane, theta: FloatArray) -> tuple[float, float] | None:
+    """Coordinates (α, β) of θ, shape (N,), on a plane; None if it lies elsewhere."""
+    away = theta - plane.origin
+    axes = np.stack([plane.eta, plane.delta])
+    alpha, beta = np.linalg.pinv(axes @ axes.T, hermitian=True) @ (axes @ away)
+    distance = np.linalg.norm(plane.point(alpha, beta) - theta)
+    rounding = 1e-12 * (1 + np.linalg.norm(theta))
+    if distance > _ON_PLANE * np.linalg.norm(away) + rounding:
+        return None
+    return float(alpha), float(beta)

@@ -26,6 +26,7 @@ FLOORS = (
         "results",
         "scheduler",
         "snapshot",
+        "weights",
     ),
     # the loss as a function of θ
     ("losses", "objective"),
@@ -53,6 +54,7 @@ FLOORS = (
         "curvature_figures",
         "figure_style",
         "figures",
+        "pins",
         "report",
         "saving",
         "study",

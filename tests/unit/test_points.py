@@ -119,5 +119,5 @@ def test_steps_know_ever_more() -> None:
 @pytest.mark.parametrize("at", [(np.nan, 0), (0, np.inf)])
 def test_coordinates_must_be_finite(at: tuple[float, float]) -> None:
     objective = quadratic(torch.eye(3, dtype=torch.float64))
-    with pytest.raises(ValueError, match="finite coordinates"):
+    with pytest.raises(ValueError, match="two finite numbers"):
         evaluate_point(objective, random_plane(objective), *at)

@@ -1,0 +1,305 @@
+"""What a person does at single points: pins them, explores from them, takes their weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from landscape_widget.objective import Objective
+from landscape_widget.points import check_coordinates, locate, point_steps
+from landscape_widget.results import FloatArray, Plane, PlanePoint, Scores, Surface
+from landscape_widget.scheduler import Job, Request
+from landscape_widget.study import Study
+from landscape_widget.weights import Weights
+
+Payload = dict[str, Any]
+
+#: Pictures whose planes are remembered: a click is on the one that its page showed, perhaps not the newest.
+_PICTURES = 4
+
+
+@dataclass(eq=False)
+class Pin:
+    """A point of parameter space that a person marked on a plane."""
+
+    number: int
+    """Its name on the page, counted from 1."""
+    plane: Plane
+    """The plane that it was set on."""
+    alpha: float
+    """Coordinate along η of that plane."""
+    beta: float
+    """Coordinate along δ of that plane."""
+    values: PlanePoint | None = None
+    """Loss, metrics, gradient norm and Hessian there, as far as they are computed."""
+    error: str = ""
+    """Why they are not all there."""
+    request: Request | None = field(default=None, repr=False)
+
+    @property
+    def theta(self) -> FloatArray:
+        """The point itself, shape (N,)."""
+        return self.plane.point(self.alpha, self.beta)
+
+    @property
+    def done(self) -> bool:
+        """Whether there is nothing left to compute."""
+        return bool(self.error) or (self.values is not None and self.values.hessian is not None)
+
+
+class Points:
+    """Pins, the way from centre to centre, and the weights of the user's model.
+
+    Callers hold the explorer's lock; the worker calls ``changed``, which takes it.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        weights: Weights | None,
+        serve: Callable[[Job], Request],
+        changed: Callable[[], None],
+        test: Objective | None = None,
+    ) -> None:
+        """Starts at the objective's θ*.
+
+        Args:
+            objective: L.
+            weights: Of the user's model; None where there is none.
+            serve: Takes an errand for the worker.
+            changed: Called when there is something new to show.
+            test: The same objective on test data.
+        """
+        self._studies = [Study(objective)]
+        self._theta = _vector(objective)
+        self._weights = weights
+        self._serve, self._changed = serve, changed
+        self._test = test
+        self._planes: dict[tuple[Any, ...], Plane] = {}
+        self._shown: list[Plane | None] = [None, None]
+        self._pins: dict[int, Pin] = {}
+        self._count = 0
+        self._moved_at = 0
+        self._applied: str | None = None
+        self._note = ""
+
+    @property
+    def study(self) -> Study:
+        """The study of the present centre."""
+        return self._studies[-1]
+
+    @study.setter
+    def study(self, study: Study) -> None:
+        self._studies[-1] = study
+
+    @property
+    def pins(self) -> tuple[Pin, ...]:
+        """All pins, in the order in which they were set."""
+        return tuple(self._pins.values())
+
+    def shows(self, surface: Surface, plane: Plane, request: int, which: int) -> bool:
+        """Remembers what the page is being shown; whether the pins lie elsewhere on it than before.
+
+        Args:
+            surface: On its way to the page.
+            plane: That it lies on.
+            request: Its number.
+            which: 0 for the first plane, 1 for the one beside it.
+        """
+        key = request, tuple(plane.axes), surface.provenance["n_examples"]
+        self._planes.pop(key, None)
+        self._planes[key] = plane
+        while len(self._planes) > _PICTURES:
+            del self._planes[next(iter(self._planes))]
+        same = self._shown[which] is plane
+        self._shown[which] = plane
+        return bool(self._pins) and not same
+
+    def add(self, plane: Plane, alpha: float, beta: float) -> Pin:
+        """Pins a point and has the worker look at it closely.
+
+        Raises:
+            ValueError: For coordinates that are no finite numbers.
+        """
+        alpha, beta = check_coordinates(alpha, beta)
+        for pin in self.pins:
+            if pin.plane is plane and (pin.alpha, pin.beta) == (alpha, beta):
+                return pin
+        self._count += 1
+        pin = self._pins[self._count] = Pin(self._count, plane, alpha, beta)
+        objective, test = self.study.objective, self._test
+        pin.request = self._serve(lambda: self._steps(pin, objective, test))
+        self._changed()
+        return pin
+
+    def remove(self, number: int) -> None:
+        """Takes a pin away, and ends what is computed for it.
+
+        Raises:
+            KeyError: If there is no such pin.
+        """
+        pin = self[number]
+        del self._pins[number]
+        if pin.request is not None:
+            pin.request.cancelled = True
+        self._changed()
+
+    def __getitem__(self, number: int) -> Pin:
+        if number not in self._pins:
+            known = ", ".join(map(str, self._pins)) or "none"
+            raise KeyError(f"Expected the number of a pin ({known}), got {number!r}.")
+        return self._pins[number]
+
+    def recentre(self, theta: FloatArray, request: int) -> None:
+        """Makes θ, shape (N,), the centre of a new exploration.
+
+        Args:
+            theta: The new θ*.
+            request: Number of the last request that was about the old one.
+        """
+        objective = self.study.objective
+        self._studies.append(Study(objective.at(torch.from_numpy(theta))))
+        self._moved_at = request
+        self._changed()
+
+    def go_back(self, request: int) -> None:
+        """Returns to the centre before this one.
+
+        Raises:
+            RuntimeError: At the first centre.
+        """
+        if len(self._studies) == 1:
+            raise RuntimeError("Expected a centre that recentre() chose, to go back from; this is the first.")
+        self._studies.pop()
+        self._moved_at = request
+        self._changed()
+
+    @property
+    def weights(self) -> Weights:
+        """Of the user's model.
+
+        Raises:
+            RuntimeError: If the explorer was made of an objective.
+        """
+        if self._weights is None:
+            raise RuntimeError(
+                "Expected an explorer made of a model, LandscapeExplorer(model, data, loss_fn); this one was "
+                "made of an objective, which keeps a copy of the model only."
+            )
+        return self._weights
+
+    def parameters_at(self, theta: FloatArray) -> dict[str, Any]:
+        """A state dict with the parameters θ, shape (N,)."""
+        return self.weights.at(theta - self._theta)
+
+    def apply(self, theta: FloatArray, name: str) -> None:
+        """Writes θ into the user's model; ``name`` says of it where that is."""
+        self.weights.apply(theta - self._theta)
+        self._applied, self._note = name, ""
+        self._changed()
+
+    def restore(self, force: bool) -> None:
+        """Undoes ``apply``."""
+        self.weights.restore(force)
+        self._applied, self._note = None, ""
+        self._changed()
+
+    def handle(self, content: Payload, request: int) -> bool:
+        """Does what a message of the page asks for, or tells it why not.
+
+        Args:
+            content: Of the message.
+            request: Number of the last request.
+
+        Returns:
+            Whether the centre is another one now.
+        """
+        centre, self._note = self.study, ""
+        try:
+            match content:
+                case {"type": "pin", "alpha": alpha, "beta": beta, "picture": [number, axes, n_examples]}:
+                    # a click on a picture that is long gone goes nowhere
+                    if plane := self._planes.get((number, tuple(axes), n_examples)):
+                        self.add(plane, alpha, beta)
+                case {"type": "unpin", "pin": number}:
+                    self.remove(number)
+                case {"type": "recentre", "pin": number}:
+                    self.recentre(self[number].theta, request)
+                case {"type": "back"}:
+                    self.go_back(request)
+                case {"type": "apply", "pin": number}:
+                    self.apply(self[number].theta, f"pin {number}")
+                case {"type": "restore", "force": force}:
+                    self.restore(bool(force))
+        except (KeyError, RuntimeError, ValueError) as error:
+            self._note = str(error.args[0])
+            self._changed()
+        return self.study is not centre
+
+    def payload(self) -> Payload:
+        """All of this as the page receives it."""
+        moved = float(np.linalg.norm(_vector(self.study.objective) - self._theta))
+        return {
+            "pins": [self._pin(pin) for pin in self.pins],
+            "writable": self._weights is not None,
+            "applied": self._applied,
+            "note": self._note,
+            "centre": {"depth": len(self._studies) - 1, "request": self._moved_at, "moved": moved},
+        }
+
+    def _pin(self, pin: Pin) -> Payload:
+        values = pin.values
+        theta = pin.theta
+        return {
+            "number": pin.number,
+            "alpha": pin.alpha,
+            "beta": pin.beta,
+            "axes": list(pin.plane.axes),
+            "places": [locate(plane, theta) if plane is not None else None for plane in self._shown],
+            "train": _scores(values.train) if values else None,
+            "test": _scores(values.test) if values else None,
+            "gradient_norm": _finite(values.gradient_norm) if values else None,
+            "hessian": _numbers(values.hessian) if values else None,
+            "curvatures": _numbers(values.curvatures) if values else None,
+            "done": pin.done,
+            "error": pin.error,
+        }
+
+    def _steps(self, pin: Pin, objective: Objective, test: Objective | None) -> Iterator[None]:
+        """On the worker's thread: what is to be known of a pin."""
+        try:
+            for values in point_steps(objective, pin.plane, pin.alpha, pin.beta, test):
+                pin.values = values
+                self._changed()
+                yield
+        except Exception as error:
+            pin.error = f"{type(error).__name__}: {error}"
+            self._changed()
+
+
+def _vector(objective: Objective) -> FloatArray:
+    theta: FloatArray = objective.theta.detach().cpu().double().numpy()
+    return theta
+
+
+def _scores(scores: Scores | None) -> Payload | None:
+    if scores is None:
+        return None
+    metrics = {name: _finite(value) for name, value in scores.metrics.items()}
+    return {"loss": _finite(scores.loss), "metrics": metrics, "n_examples": scores.n_examples}
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _numbers(values: Any) -> Any:
+    """Arrays and tuples as lists, with None for what is not finite."""
+    if values is None or isinstance(values, float):
+        return _finite(values)
+    return [_numbers(value) for value in (values.tolist() if isinstance(values, np.ndarray) else values)]
