@@ -8,6 +8,7 @@ import { decodeArray } from "./decode.js";
  * @property {number[]} values
  * @property {number[]} residuals
  * @property {boolean[]} converged
+ * @property {number} nHvp  Hessian-vector products spent
  * @property {number[] | null} slopes  ∇L·v for each eigenvector, null until they are certified
  * @property {number | null} centreLoss
  * @property {number | null} nExamples
@@ -75,6 +76,7 @@ export function decodeEigenpairs(raw) {
     values: raw.values,
     residuals: raw.residuals,
     converged: raw.converged,
+    nHvp: raw.n_hvp,
     slopes: raw.slopes ?? null,
     centreLoss: raw.centre_loss ?? null,
     nExamples: raw.n_examples ?? null,

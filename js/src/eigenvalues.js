@@ -1,7 +1,7 @@
-// The certified eigenvalues as buttons: each can be made an axis of the plane.
+// The outermost eigenvalues as buttons: each can be made an axis of the plane.
 import { canonical, eigenName } from "./axes.js";
 import { h, setText } from "./dom.js";
-import { formatNumber } from "./format.js";
+import { formatEstimate, formatNumber } from "./format.js";
 
 /** @typedef {import("./decode-curvature.js").EigenResult} EigenResult */
 
@@ -44,9 +44,9 @@ function createChip(spec, choose) {
   });
   return {
     element: h("span", { class: "lw-chip", role: "group", "aria-label": name }, main, ...parts),
-    /** @param {number} value @param {boolean} converged @param {[string, string]} axes */
-    set(value, converged, axes) {
-      setText(main, `${name} ${formatNumber(value)}`);
+    /** @param {number} value @param {number} residual @param {boolean} converged @param {[string, string]} axes */
+    set(value, residual, converged, axes) {
+      setText(main, `${name} ${converged ? formatNumber(value) : formatEstimate({ value, stderr: residual })}`);
       main.dataset.sign = value < 0 ? "negative" : "positive";
       main.classList.toggle("lw-settling", !converged);
       parts.forEach((button, which) => button.setAttribute("aria-pressed", String(canonical(axes[which]) === canonical(spec))));
@@ -76,7 +76,7 @@ export function createEigenvalues(choose) {
       }
       for (const { spec, chip } of chips) {
         const i = eigenpairs.axes.indexOf(spec);
-        chip.set(eigenpairs.values[i], eigenpairs.converged[i], axes);
+        chip.set(eigenpairs.values[i], eigenpairs.residuals[i], eigenpairs.converged[i], axes);
       }
     },
   };

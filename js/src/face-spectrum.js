@@ -18,8 +18,14 @@ const HEADROOM = 0.2;
 /** A plot that is narrower, in pixels, names the ends in two rows. */
 const CROWDED = 330;
 
+/** How far each eigenvalue may still move. @param {EigenResult | null} eigenpairs */
+const doubts = (eigenpairs) => eigenpairs?.residuals.map((residual, i) => (eigenpairs.converged[i] ? 0 : residual)) ?? [];
+
+/** Before there is a density. */
+const NO_DENSITY = { x: new Float64Array(0), density: new Float64Array(0), ends: null };
+
 /**
- * The certified eigenvalues as triangles on the axis.
+ * The outermost eigenvalues as triangles on the axis, with their residuals while they settle.
  * @param {EigenResult | null} eigenpairs
  * @param {number} floor
  * @param {import("./theme.js").Palette} palette
@@ -30,6 +36,7 @@ function ticks(eigenpairs, floor, palette) {
     type: "scatter",
     mode: "markers",
     x: values,
+    error_x: { type: "data", array: doubts(eigenpairs), color: palette.muted, thickness: 1.2, width: 3 },
     y: values.map(() => floor),
     text: axes.map((spec, i) => `${eigenName(spec)} = ${formatNumber(values[i], 5)}`),
     customdata: axes,
@@ -44,14 +51,17 @@ function ticks(eigenpairs, floor, palette) {
   };
 }
 
-/** @param {Frame} frame @param {SpectrumResult} spectrum @param {HTMLElement} el */
-function figure({ palette, snapshot }, { x, density, ends }, el) {
+/** @param {Frame} frame @param {HTMLElement} el */
+function figure({ palette, snapshot }, el) {
+  const { x, density, ends } = snapshot.spectrum ?? NO_DENSITY;
   const { eigenpairs, info } = snapshot;
   const peak = peakOf(density) || 1;
   const floor = densityFloor(peak, info.n_parameters);
   const colours = [palette.kappaMinus, palette.kappaPlus];
   const known = ends ? [ends.min, ends.max] : [];
-  const all = [...x, ...known, ...(eigenpairs?.values ?? [])];
+  const margins = doubts(eigenpairs);
+  const reach = eigenpairs?.values.flatMap((value, i) => [value - margins[i], value + margins[i]]) ?? [];
+  const all = [...x, ...known, ...reach];
   const [low, high] = all.reduce(([a, b], value) => [Math.min(a, value), Math.max(b, value)], [Infinity, -Infinity]);
   const pad = high > low ? 0.04 * (high - low) : 1;
   const range = /** @type {[number, number]} */ (low <= high ? [low - pad, high + pad] : [-1, 1]);
@@ -93,6 +103,7 @@ function figure({ palette, snapshot }, { x, density, ends }, el) {
         minexponent: 0,
         fixedrange: true,
         zeroline: false,
+        showticklabels: x.length > 0,
       },
       shapes: [zeroLine(palette.muted), ...marks.flatMap(({ shape }) => (shape ? [{ ...shape, line: { ...shape.line, width: 1.2 } }] : []))],
       annotations: marks.map(({ annotation }) => annotation),
@@ -112,6 +123,9 @@ export function describeSpectrum({ nodes, weights, traceMean, probes, total, nHv
     .join(" · ");
 }
 
+/** How far the eigenvalues are, before there is a density. @param {EigenResult} eigenpairs */
+export const describeSettling = ({ nHvp, final }) => `${formatCount(nHvp)} products${final ? "" : " so far"}`;
+
 /** @param {import("./state.js").State} state */
 export function createSpectrumFace(state) {
   const choose = (/** @type {number} */ which, /** @type {string} */ spec) =>
@@ -124,15 +138,16 @@ export function createSpectrumFace(state) {
   return {
     foot,
     /** @param {Snapshot} snapshot */
-    result: ({ spectrum }) => spectrum,
+    result: ({ spectrum, eigenpairs }) => spectrum ?? (eigenpairs && { request: eigenpairs.request, final: false }),
     /** @param {Snapshot} snapshot */
     update({ spectrum, eigenpairs, axes }) {
-      setText(words, spectrum ? describeSpectrum(spectrum) : "");
+      const settling = eigenpairs ? describeSettling(eigenpairs) : "";
+      setText(words, spectrum ? describeSpectrum(spectrum) : settling);
       setText(hint, eigenpairs?.axes.length ? "Make an eigenvector an axis:" : "");
       eigenvalues.set(eigenpairs, axes);
     },
     /** @param {Frame} frame @param {HTMLElement} el */
-    figure: (frame, el) => figure(frame, /** @type {SpectrumResult} */ (frame.snapshot.spectrum), el),
+    figure,
     /** @param {Frame} frame */
     inputs: ({ snapshot }) => [snapshot.spectrum, snapshot.eigenpairs, snapshot.info.n_parameters],
     /**

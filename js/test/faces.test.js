@@ -36,7 +36,7 @@ test("choosing a face writes it alone and shows its result in the same plot", as
 });
 
 test("a face without a result says so calmly, and claims none", async () => {
-  const page = await show({ ...results, status: "done", _spectrum: undefined });
+  const page = await show({ ...results, status: "done", _spectrum: undefined, _eigenpairs: undefined });
   const { panel } = curvature(page);
   page.find("face-spectrum").click();
   await settled();
@@ -171,6 +171,30 @@ test("an eigenvalue becomes α by a click, β by one with shift, from its button
   assert.equal(page.find("eigenvalue-hessian:min:2-beta").getAttribute("aria-pressed"), "true");
   events().plotly_click({ points: [{ customdata: "hessian:max" }], event: { shiftKey: true } });
   assert.deepEqual(page.model.get("axes"), ["hessian:max:2", "hessian:max"]);
+});
+
+test("eigenvalues are seen settling with their residuals before there is a density", async () => {
+  const early = { ...mockEigenpairs(1), values: [3.7, 1.9, -0.4, -1.2], residuals: [0.31, 0.62, 0.5, 0.23], converged: [false, false, false, false] };
+  const page = await show({ status: "computing", face: "spectrum", _eigenpairs: { ...early, n_hvp: 8, final: false, verdict: "undecided", sentence: "" } });
+  const { drawn, panel } = curvature(page);
+  const ticks = () => drawn().data.at(-1);
+  assert.deepEqual([ticks().x, ticks().error_x.array], [early.values, early.residuals]);
+  const { range } = drawn().layout.xaxis;
+  assert.ok(range[0] < -1.2 - 0.23 && range[1] > 3.7 + 0.31, "the residuals have room");
+  assert.equal(page.find("eigenvalue-hessian:max").textContent, "λ₁ 3.7 ± 0.3");
+  assert.match(panel.textContent, /8 products so far/);
+  assert.deepEqual([panel.dataset.final, panel.querySelector(".lw-skeleton").hidden], ["false", true]);
+  page.model.receive({ _eigenpairs: { ...early, n_hvp: 20, values: mockEigenpairs(1).values, residuals: [1e-4, 0.04, 0.02, 1e-4], converged: [true, false, false, true], final: false } });
+  await settled();
+  assert.deepEqual(ticks().error_x.array, [0, 0.04, 0.02, 0]);
+  assert.deepEqual([page.find("eigenvalue-hessian:max").textContent, page.find("eigenvalue-hessian:max:2").textContent], ["λ₁ 3.821", "λ₂ 2.21 ± 0.04"]);
+  assert.match(panel.textContent, /20 products so far/);
+  page.model.receive({ _eigenpairs: mockEigenpairs(1) });
+  await settled();
+  assert.deepEqual([ticks().error_x.array, panel.dataset.final], [[0, 0, 0, 0], "false"]);
+  page.model.receive({ _spectrum: mockSpectrum(1, 10, 10) });
+  await settled();
+  assert.equal(panel.dataset.final, "true");
 });
 
 test("eigenvalue buttons run from the largest to the smallest and keep the focus while values settle", async () => {

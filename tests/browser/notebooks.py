@@ -70,3 +70,27 @@ explorer.resolution = 21
 explorer.domain = (-1, 1, -1, 1)
 """
 """A slope, a saddle and a quartic wall: a function that its quadratic model describes near θ* only."""
+
+SETTLING = """
+import threading
+import torch
+import landscape_widget.explorer
+from landscape_widget import LandscapeExplorer, Objective
+
+landscape_widget.explorer.UPDATE_INTERVAL = 0.0
+curvatures = torch.linspace(-1, 3, 100, dtype=torch.float64)
+calls = 0
+halts = {20: threading.Event(), 26: threading.Event()}
+
+def function(theta):
+    global calls
+    calls += 1
+    if calls in halts:
+        halts[calls].wait(60)
+    return (curvatures * theta**2).sum() / 2
+
+explorer = LandscapeExplorer(Objective.from_function(function, torch.zeros(100, dtype=torch.float64)))
+explorer.face = "spectrum"
+explorer.resolution = 5
+"""
+"""A function of many eigenvalues that stops twice while they settle, until its event is set."""

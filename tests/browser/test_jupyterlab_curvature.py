@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from playwright.sync_api import expect
 
 from .conftest import OpenNotebook
-from .explorer import ExplorerOnPage
-from .notebooks import DIGITS, SHOW
+from .explorer import TIMEOUT, ExplorerOnPage
+from .notebooks import DIGITS, SETTLING, SHOW
 from .pixels import middle, pixels, spread
+from .waiting import wait_until
 
 #: Where a bar stands on the page: half-way up the tallest bar of a histogram.
 TALLEST_BAR = """(plot, name) => {
@@ -176,3 +177,28 @@ def test_three_ways_to_the_same_probability_stand_side_by_side(explorer: Explore
     for name in ("measured", "closed_form", "spectral"):
         share = 100 * explorer.kernel.value(f"explorer.blindness.{name}.probability")
         assert any(f"{share:.{digits}f}" in text for digits in (0, 1, 2)), (name, share, text)
+
+
+def test_eigenvalues_are_seen_settling(open_notebook: OpenNotebook) -> None:
+    """While the kernel is in the midst of its products, with the residuals of the moment."""
+    with closing(open_notebook([SETTLING, SHOW])) as notebook:
+        notebook.run_all()
+        notebook.cell(1)
+        explorer = ExplorerOnPage(notebook.page, notebook.kernel)
+        largest = explorer.part("eigenvalue-hessian:max")
+        seen = []
+        for halt in (20, 26):
+            wait_until(
+                lambda halt=halt: explorer.kernel.value("calls") == halt, "the kernel to stop", TIMEOUT
+            )
+            spent = explorer.kernel.value("explorer._eigenpairs['n_hvp']")
+            expect(explorer.part("curvature")).to_contain_text(f"{spent} products so far")
+            expect(largest).to_contain_text("±")
+            ticks = explorer.traces("curvature")[-1]["x"]
+            assert ticks == explorer.kernel.value("explorer._eigenpairs['values']")
+            seen.append((spent, ticks))
+            explorer.kernel.run(f"halts[{halt}].set()")
+        assert seen[1][0] > seen[0][0]
+        assert seen[0][1][0] < seen[1][1][0] < 3, "Ritz values grow towards the largest eigenvalue"
+        explorer.wait_for_result()
+        expect(largest).to_contain_text("3.000")
