@@ -25,6 +25,7 @@ from landscape_widget.pins import Pin, Points
 from landscape_widget.points import check_coordinates
 from landscape_widget.progress import Throttle
 from landscape_widget.quadratic import QuadraticModel
+from landscape_widget.recipe import given_arguments, recipe
 from landscape_widget.results import (
     EigenPairs,
     FloatArray,
@@ -138,6 +139,9 @@ class LandscapeExplorer(anywidget.AnyWidget):
         """
         controls = {name: options.pop(name) for name in _CONTROLS if name in options}
         objective = _objective(model, data, loss_fn, options)
+        names = ("objective",) if isinstance(model, Objective) else ("model", "data", "loss_fn")
+        held_out = {} if test_loader is None else {"test_loader": test_loader}
+        self._given = given_arguments(names, options | held_out)
         self._worker = Worker("landscape-explorer", self._on_end, _leave_a_core_free)
         self._points = Points(
             objective,
@@ -490,7 +494,8 @@ class LandscapeExplorer(anywidget.AnyWidget):
             if found.surface is not None:
                 best.surface, best.plane, best.quadratic = found.surface, found.plane, found.surface_model
                 if self._throttle.due("surface", (number, found.surface, best.quadratic), flush):
-                    self._surface = wire.surface(found, controls, number, theta_norm)
+                    python = recipe(found, controls, self._given, self._points.moved)
+                    self._surface = wire.surface(found, controls, number, theta_norm, python)
                     self._show(0, found.surface, found.plane, number)
             self._publish_compared(found, controls, number, flush)
             if found.pairs is not None:

@@ -180,6 +180,11 @@ class Points:
         self._changed()
 
     @property
+    def moved(self) -> float:
+        """‖Δθ‖ from the first centre to the present one."""
+        return float(np.linalg.norm(_vector(self.study.objective) - self._theta))
+
+    @property
     def weights(self) -> Weights:
         """Of the user's model.
 
@@ -243,13 +248,12 @@ class Points:
 
     def payload(self) -> Payload:
         """All of this as the page receives it."""
-        moved = float(np.linalg.norm(_vector(self.study.objective) - self._theta))
         return {
             "pins": [self._pin(pin) for pin in self.pins],
             "writable": self._weights is not None,
             "applied": self._applied,
             "note": self._note,
-            "centre": {"depth": len(self._studies) - 1, "request": self._moved_at, "moved": moved},
+            "centre": {"depth": len(self._studies) - 1, "request": self._moved_at, "moved": self.moved},
         }
 
     def _pin(self, pin: Pin) -> Payload:

@@ -163,7 +163,7 @@ class Study:
         self._density_runs: dict[tuple[int, int], Run[SpectralDensity]] = {}
         self._trace_runs: dict[tuple[int, str], Run[TraceEstimate]] = {}
         self._trace_histories: dict[int, dict[str, list[TraceEstimate]]] = {}
-        self._blindness: dict[tuple[int, int, int], SaddleBlindness] = {}
+        self._blindness: dict[tuple[int, ...], SaddleBlindness] = {}
 
     def steps(self, controls: Controls) -> Iterator[Findings]:
         """Computes everything for ``controls``; yields the findings whenever they got better.
@@ -287,12 +287,10 @@ class Study:
         found.gradient_norm = float(np.linalg.norm(gradient))
 
     def _eigenpairs(self, objective: Objective, controls: Controls, found: Findings) -> Iterator[Findings]:
+        # A run for each number of pairs: vectors of two runs agree within their tolerance only, and a picture
+        # must follow from its controls alone, not from those before.
         n, k = objective.n_examples, max(1, controls.rank)
-        k = max([k, *(rank for examples, rank in self._pair_runs if examples == n)])
-        run = self._pair_runs.get((n, k))
-        if run is None:
-            self._pair_runs = {key: r for key, r in self._pair_runs.items() if key[0] != n}
-            run = self._pair_runs[n, k] = Run(lambda: eigenpair_steps(objective, k))
+        run = self._pair_runs.setdefault((n, k), Run(lambda: eigenpair_steps(objective, k)))
         found.meter.expect("product", _USUAL_PRODUCTS * k, run.latest.n_hvp if run.latest else 0)
         found.stage = "Hessian eigenvectors"
         try:
@@ -361,7 +359,7 @@ class Study:
             yield found
             return
         trace = found.traces["hutchinson"][-1] if found.traces else trace_of(found.density)
-        rests_on = (objective.n_examples, controls.samples, trace.samples)
+        rests_on = (objective.n_examples, controls.samples, trace.samples, len(found.density.certified))
         if rests_on not in self._blindness:
             self._blindness[rests_on] = saddle_blindness(found.projections, trace, found.density)
         found.blindness = self._blindness[rests_on]

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from landscape_widget.objective import Objective
-from landscape_widget.results import FloatArray, Plane, Surface
+from landscape_widget.results import FloatArray, Plane, Provenance, Surface
 
 #: (α min, α max, β min, β max)
 Domain = tuple[float, float, float, float]
@@ -116,7 +116,10 @@ def evaluate_plane(
     resolution = check_resolution(resolution)
     alpha, beta = grid_axis(a0, a1, resolution), grid_axis(b0, b1, resolution)
     cache = {} if cache is None else cache
-    return _refine(objective, plane, alpha, beta, cache, interval)
+    provenance = objective.provenance(
+        "loss", axes=plane.axes, plane=dict(plane.provenance), domain=(a0, a1, b0, b1)
+    )
+    return _refine(objective, plane, alpha, beta, cache, interval, provenance)
 
 
 def _refine(
@@ -126,8 +129,8 @@ def _refine(
     beta: FloatArray,
     cache: Cache,
     interval: float,
+    provenance: Provenance,
 ) -> Iterator[Surface]:
-    provenance = objective.provenance("loss", axes=plane.axes, plane=dict(plane.provenance))
     points = _Points(objective, plane)
     loss = np.full((len(beta), len(alpha)), np.nan)
     done = np.zeros(loss.shape, dtype=bool)

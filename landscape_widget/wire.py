@@ -42,12 +42,14 @@ def info(objective: Objective, theta_norm: float) -> Payload:
     }
 
 
-def surface(found: Findings, controls: Controls, request: int, theta_norm: float) -> Payload:
-    """The loss surface; losses as float32, coordinates as float64."""
+def surface(
+    found: Findings, controls: Controls, request: int, theta_norm: float, python: str = ""
+) -> Payload:
+    """The loss surface, losses as float32, coordinates as float64; and the call that makes it again."""
     assert found.surface is not None
     assert found.plane is not None
     picture = Picture(found.plane, found.surface, found.surface_model)
-    return _picture(picture, found, controls, request, theta_norm)
+    return _picture(picture, found, controls, request, theta_norm) | {"python": python}
 
 
 def compared(found: Findings, controls: Controls, request: int, theta_norm: float) -> Payload:

@@ -55,6 +55,7 @@ FLOORS = (
         "figure_style",
         "figures",
         "pins",
+        "recipe",
         "report",
         "saving",
         "study",
