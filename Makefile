@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 JS_SOURCES := $(shell find js/src -type f) js/build.mjs js/package-lock.json
 
-.PHONY: demo test setup lint js-test py-test browser-test notebooks lock clean
+.PHONY: demo test setup lint js-test py-test browser-test notebooks bench clean
 
 demo: setup ## sets up and opens JupyterLab on the quickstart
 	$(BIN)/python -m jupyterlab $(ROOT) --LabApp.default_url=/lab/tree/notebooks/01_quickstart.ipynb
@@ -52,5 +52,18 @@ notebooks: setup
 browser-test: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser
 
+bench: setup $(VENV)/.benched .venv-bench/.installed ## measures speed beside other tools; needs an idle machine
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+$(VENV)/.benched: $(VENV)/.installed
+	$(PIP) install --constraint constraints.txt --editable '.[bench]'
+	touch $@
+
+# landscaper needs an older numpy than the rest
+.venv-bench/.installed: tests/benchmarks/landscaper.txt
+	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip --disable-pip-version-check --quiet install --requirement $<
+	touch $@
+
 clean:
-	rm -rf $(VENV) js/node_modules landscape_widget/static dist test-output
+	rm -rf $(VENV) .venv-bench js/node_modules landscape_widget/static dist test-output

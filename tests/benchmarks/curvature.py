@@ -5,59 +5,36 @@ tightened until the residuals are right) and with one call of scipy's ``eigsh(wh
 tolerance that makes both residuals right; products and seconds of calls that fell short are not charged to
 it. The reference values come from a run to 1e-7.
 
-    python tests/benchmarks/curvature.py [fcnn1-early] [fcnn2-early] [resnet20] [fcnn1] [fcnn2]
+    python -m tests.benchmarks.curvature [fcnn1-early] [fcnn2-early] [resnet20] [fcnn1] [fcnn2]
+
+``measure`` alternates the first two of them for the table of all benchmarks.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 import torch
 from scipy.sparse.linalg import LinearOperator, eigsh
 from sklearn.datasets import load_digits
-from torch import Tensor, nn
+from torch import nn
 
 from landscape_widget import Objective, hessian_eigenpairs
+from notebooks import train_function_approximation as paper
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "notebooks"))
+from .measure import Rounds, Run, WrongResultError, alternate, timed
+from .workloads import resnet20
 
 TOL = 1e-3
 
 
-class Block(nn.Module):
-    """Two 3×3 convolutions around a shortcut."""
-
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False),
-            nn.BatchNorm2d(outputs),
-            nn.ReLU(),
-            nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False),
-            nn.BatchNorm2d(outputs),
-        )
-        same = stride == 1 and inputs == outputs
-        self.shortcut = nn.Identity() if same else nn.Conv2d(inputs, outputs, 1, stride, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(self.body(x) + self.shortcut(x))
-
-
-def resnet20() -> Objective:
+def trained_resnet20() -> Objective:
     """ResNet-20 after a short training on scikit-learn's digits; 64 of them make the loss."""
     torch.manual_seed(0)
-    layers: list[nn.Module] = [nn.Conv2d(1, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
-    width = 16
-    for outputs, stride in ((16, 1), (32, 2), (64, 2)):
-        for i in range(3):
-            layers.append(Block(width, outputs, stride if i == 0 else 1))
-            width = outputs
-    model = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
+    model = resnet20(channels=1)
     digits = load_digits()
     x = torch.from_numpy(digits.images).float()[:, None] / 16
     y = torch.from_numpy(digits.target)
@@ -76,14 +53,12 @@ def fcnn(name: str) -> Objective:
     The paper's networks stopped below 1e-4; the weights kept are those of the lowest loss of all epochs,
     whose λmin is much smaller and takes more products.
     """
-    import train_function_approximation as training
-
-    hidden, _, seed = training.NETWORKS[name.removesuffix("-early")]
+    hidden, _, seed = paper.NETWORKS[name.removesuffix("-early")]
     torch.manual_seed(seed)
-    model = training.network(hidden)
-    x, y = training.points(50)
+    model = paper.network(hidden)
+    x, y = paper.points(50)
     if not name.endswith("-early"):
-        model.load_state_dict(torch.load(training.WEIGHTS / f"{name}.pt"))
+        model.load_state_dict(torch.load(paper.WEIGHTS / f"{name}.pt"))
         return Objective(model, (x, y), nn.MSELoss())
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     while (loss := nn.functional.mse_loss(model(x), y)).item() >= 1e-4:
@@ -147,7 +122,9 @@ def eigsh_be(objective: Objective) -> tuple[np.ndarray, np.ndarray, int]:
     return found
 
 
-METHODS: dict[str, Callable[[Objective], tuple[np.ndarray, np.ndarray, int]]] = {
+Method = Callable[[Objective], tuple[np.ndarray, np.ndarray, int]]
+
+METHODS: dict[str, Method] = {
     "this package": ours,
     "Algorithm 1, tol 1e-3": algorithm_1_untightened,
     "Algorithm 1, tightened": algorithm_1,
@@ -155,9 +132,39 @@ METHODS: dict[str, Callable[[Objective], tuple[np.ndarray, np.ndarray, int]]] = 
 }
 
 
+#: Those of the table of all benchmarks: "fcnn1" and "fcnn2" take Algorithm 1 many more products.
+NETWORKS = ("fcnn1-early", "fcnn2-early", "resnet20")
+
+
+def measure(name: str, ratios: int) -> Rounds:
+    """Ratios of Algorithm 1's seconds to this package's, both certified to ``TOL`` · |λ| at both ends."""
+    objective = network(name)
+    objective.precise().hvp(objective.precise().theta)
+
+    def certified(compute: Method) -> Run:
+        def work() -> tuple[np.ndarray, dict[str, int]]:
+            values, residuals, spent = compute(objective)
+            if (residuals > TOL * np.abs(values)).any():
+                raise WrongResultError(f"residuals {residuals} at {values}")
+            return values, {"products": spent}
+
+        return timed(work)
+
+    contenders = {
+        "Algorithm 1": lambda: certified(algorithm_1),
+        "this package": lambda: certified(ours),
+    }
+    return alternate(None, contenders, ratios, TOL)
+
+
+def network(name: str) -> Objective:
+    """One of ``NETWORKS``, "fcnn1" or "fcnn2"."""
+    return trained_resnet20() if name == "resnet20" else fcnn(name)
+
+
 def main(names: list[str]) -> None:
     for name in names:
-        objective = resnet20() if name == "resnet20" else fcnn(name)
+        objective = network(name)
         exact = hessian_eigenpairs(objective, tol=1e-7, max_hvp=3000).values
         print(f"\n{name}: N = {objective.n_parameters}, λmax = {exact[0]:.6g}, λmin = {exact[1]:.6g}")
         print(
@@ -174,4 +181,4 @@ def main(names: list[str]) -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    main(sys.argv[1:] or ["fcnn1-early", "fcnn2-early", "resnet20"])
+    main(sys.argv[1:] or list(NETWORKS))

@@ -1,0 +1,1 @@
+"""How fast the package is beside a plain loop and beside other tools: ``make bench``."""

@@ -1,0 +1,197 @@
+"""Measures, prints each figure beside its goal, and writes all of it as JSON.
+
+python -m tests.benchmarks                                  # everything, an hour or so
+python -m tests.benchmarks --parts grid --workloads fcnn1 --ratios 7
+python -m tests.benchmarks --quick                          # whether everything runs
+python -m tests.benchmarks --markdown test-output/benchmark.json
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from . import curvature, machine, memory, page, picture, planes, products, report, startup
+from .measure import Rounds, WrongResultError
+from .report import Row
+from .workloads import ROOT, WORKLOADS, Workload
+
+#: Nodes for each axis in a quick run.
+QUICK_RESOLUTION = 7
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure."""
+
+    workloads: list[Workload]
+    ratios: int
+    peaks: dict[str, float]
+    """GFLOP/s of a large matrix product, by dtype."""
+
+    def cases(self) -> Iterator[tuple[Workload, str]]:
+        """Every workload in each of its dtypes."""
+        for workload in self.workloads:
+            for dtype in workload.goals:
+                yield workload, dtype
+
+
+def grid(plan: Plan) -> Iterator[Row]:
+    """Full grids against the plain loop."""
+    for workload, dtype in plan.cases():
+        row = _ratio(
+            "Full grid, against the plain loop",
+            f"{workload.title}, {dtype}",
+            workload.goals[dtype],
+            planes.measure,
+            *(workload, dtype, plan.ratios),
+        )
+        if row.figure is not None:
+            work = planes.gflop(workload.problem(dtype)) * workload.resolution**2
+            rate = work / row.details["median_seconds"][planes.OURS]
+            share = f"{rate:.3g} of {plan.peaks[dtype]:.3g} GFLOP/s ({rate / plan.peaks[dtype]:.0%})"
+            row = replace(row, details={**row.details, "GFLOPs": rate, "bound": share})
+        yield row
+
+
+def hvp(plan: Plan) -> Iterator[Row]:
+    """Hessian-vector products against PyHessian's."""
+    for workload, dtype in plan.cases():
+        yield _ratio(
+            "Hessian-vector product, against PyHessian's over the loader",
+            f"{workload.title.rpartition(', ')[0]}, {dtype}",
+            2.5,
+            products.measure,
+            *(workload, dtype, plan.ratios),
+        )
+
+
+def ends(plan: Plan) -> Iterator[Row]:
+    """Both ends of the spectrum against Algorithm 1."""
+    for name in curvature.NETWORKS:
+        yield _ratio(
+            "Both ends certified to 1e-3 in float64, against Algorithm 1 at equal accuracy",
+            name,
+            4,
+            curvature.measure,
+            *(name, plan.ratios),
+        )
+
+
+def first(plan: Plan) -> Iterator[Row]:
+    """The first picture of an explorer."""
+    for workload in plan.workloads:
+        for axes in picture.AXES:
+            found = picture.measure(workload, "float32", axes, min(plan.ratios, 3))
+            part, what = "First picture", f"{workload.title}, {axes} axes"
+            seconds = _median([p.good_after for p in found])
+            after, off = (float(np.median(values)) for values in zip(*(p.first for p in found), strict=True))
+            very_first = {"bound": f"the very first after {after:.3g} s, {off:.3g} % off"}
+            yield Row(
+                part, f"{what}: until within {picture.GOOD:g} %", seconds, "s", picture.SOON, very_first
+            )
+            error = _median([p.error_soon for p in found])
+            yield Row(part, f"{what}: rms error after {picture.SOON:g} s", error, "%", picture.GOOD)
+
+
+def held(plan: Plan) -> Iterator[Row]:
+    """Memory over the model and its data."""
+    for workload in plan.workloads:
+        for task in memory.TASKS:
+            figure = memory.measure(workload.name, "float32", task)
+            yield Row("Memory over the model and data", f"{workload.title}, {task}", figure, "MB", 200)
+
+
+def in_lab(plan: Plan) -> Iterator[Row]:
+    """The page in JupyterLab."""
+    found = page.measure(plan.ratios)
+    part = "Page"
+    size = f"{page.RESOLUTION}×{page.RESOLUTION}"
+    yield Row(part, f"{size} update of three views", _median(found.update), "ms", 80)
+    yield Row(part, f"bytes of a {size} update", _median(found.update_bytes), "kB", 60)
+    yield Row(part, "from display to the first picture", _median(found.first_picture), "s", 2)
+    yield Row("Start-up", "a second explorer on the wire", _median(found.second_explorer), "kB", 60)
+
+
+def start(plan: Plan) -> Iterator[Row]:
+    """Import, bundle, saved notebook."""
+    part = "Start-up"
+    importing = startup.importing(plan.ratios).seconds
+    over = _median(np.subtract(importing["landscape_widget"], importing["torch"]).tolist())
+    alone = _median(importing["torch"])
+    bound = {"bound": f"torch alone {alone:.3g} s"}
+    yield Row(part, "import landscape_widget over torch", over, "s", details=bound)
+    yield Row(part, "bundle", startup.bundle(), "MB", 1.85)
+    yield Row(part, "a second explorer in a saved notebook", startup.second_in_notebook(), "kB", 60)
+
+
+PARTS: dict[str, Callable[[Plan], Iterator[Row]]] = {
+    "grid": grid,
+    "hvp": hvp,
+    "ends": ends,
+    "picture": first,
+    "memory": held,
+    "page": in_lab,
+    "startup": start,
+}
+
+
+def main() -> None:
+    """Reads the command line and measures."""
+    parser = argparse.ArgumentParser("python -m tests.benchmarks", description=__doc__.partition("\n")[0])
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--workloads", nargs="+", choices=WORKLOADS, default=list(WORKLOADS))
+    parser.add_argument("--ratios", type=int, default=5, help="runs of each contender")
+    parser.add_argument("--quick", action="store_true", help="one run on few nodes: nothing to quote")
+    parser.add_argument("--json", type=Path, default=ROOT / "test-output" / "benchmark.json")
+    parser.add_argument("--markdown", type=Path, metavar="JSON", help="print the table of an earlier run")
+    chosen = parser.parse_args()
+    if chosen.markdown:
+        print(report.markdown(*report.read(chosen.markdown)))
+        return
+    workloads = [WORKLOADS[name] for name in chosen.workloads]
+    if chosen.quick:
+        workloads = [planes.smaller(workload, QUICK_RESOLUTION) for workload in workloads]
+    ratios = 1 if chosen.quick else chosen.ratios
+    about = machine.describe() | {"quick": chosen.quick, "ratios": ratios}
+    rows: list[Row] = []
+    for part in chosen.parts:
+        for row in PARTS[part](Plan(workloads, ratios, about["peak_GFLOPs"])):
+            if not rows or rows[-1].part != row.part:
+                print(f"\n{row.part}")
+            rows.append(row)
+            print(report.line(row), flush=True)
+            report.write(chosen.json, about, rows)  # what was measured survives an interrupt
+    print(f"\n{chosen.json}")
+
+
+def _ratio(part: str, what: str, goal: float, measure: Callable[..., Rounds], *arguments: object) -> Row:
+    """A row of how many times faster than the first contender the second one is."""
+    try:
+        rounds = measure(*arguments)
+    except WrongResultError as error:
+        return Row(part, what, None, "×", goal, {"bound": f"wrong result: {error}"})
+    reference, ours, *others = rounds.seconds
+    speeds = {name: rounds.speed(name, reference) for name in [ours, *others]}
+    details = {
+        "seconds": rounds.seconds,
+        "median_seconds": {name: rounds.median(name) for name in rounds.seconds},
+        "others": {name: speeds[name] for name in others},
+        "refused": rounds.refused,
+        "notes": dict(rounds.notes[ours]),
+    }
+    return Row(part, what, speeds[ours], "×", goal, details)
+
+
+def _median(values: list[float | None]) -> float | None:
+    """The median, where a value that never came about is larger than any other."""
+    median = float(np.median([np.inf if value is None else value for value in values]))
+    return median if np.isfinite(median) else None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""The explorer's page in a real JupyterLab: how fast it draws, and what goes over the wire."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Browser, WebSocket, sync_playwright
+
+from ..browser.browser import Watch, launch
+from ..browser.explorer import VIEWS, ExplorerOnPage
+from ..browser.jupyter import JupyterServer
+from ..browser.lab import Notebook
+from ..browser.notebooks import DIGITS, SHOW
+from ..browser.waiting import wait_until
+
+#: Remembers when the last message of the kernel came in and when views told that they had drawn a request.
+CLOCK = """() => {
+  window.clock = { arrived: {}, drawn: {} };
+  const note = (kind, key) => { window.clock[kind][key] ??= performance.now(); };
+  const views = new MutationObserver((changes) => {
+    for (const { target } of changes) {
+      const { testid, request } = target.dataset;
+      if (request) note("drawn", `${testid} ${request}`);
+    }
+  });
+  views.observe(document.body, { subtree: true, attributes: true, attributeFilter: ["data-request"] });
+}"""
+
+#: Before anything else on the page: notes the arrival of every large message.
+EARS = """
+  window.large = [];
+  const Plain = window.WebSocket;
+  window.WebSocket = class extends Plain {
+    constructor(...args) {
+      super(...args);
+      this.addEventListener("message", ({ data }) => {
+        const size = data.byteLength ?? data.size ?? data.length;
+        if (size > 20000) window.large.push(performance.now());
+      });
+    }
+  };
+"""
+
+RESOLUTION = 101
+
+#: What three views show, once more as a later request: the surface with so many nodes, and other losses.
+RESEND = """
+import numpy
+surface = dict(explorer._surface)
+ends = [numpy.frombuffer(surface[axis])[[0, -1]] for axis in ("alpha", "beta")]
+alpha, beta = (numpy.linspace(low, high, {resolution}) for low, high in ends)
+loss = numpy.sin(3 * alpha / alpha[-1] + {step}) + numpy.cos(2 * beta / beta[-1])[:, None] + 3
+surface |= {{"alpha": alpha.tobytes(), "beta": beta.tobytes(), "loss": loss.astype("float32").tobytes()}}
+surface |= {{"done": numpy.ones(loss.shape, "uint8").tobytes(), "n_done": loss.size, "final": True}}
+with explorer.hold_sync():
+    explorer._surface = surface | {{"request": {request}}}
+    explorer._eigenpairs = explorer._eigenpairs | {{"request": {request}}}
+    explorer._projections = explorer._projections | {{"request": {request}}}
+"""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Each figure once for every time it was measured."""
+
+    first_picture: list[float]
+    """Seconds from running the cell that shows the explorer to the first surface on the page."""
+    update: list[float]
+    """Milliseconds from the arrival of results at 101×101 until three views have drawn them."""
+    update_bytes: list[float]
+    """kB of that message."""
+    second_explorer: list[float]
+    """kB that come in while a second explorer is made and shown, without its results."""
+
+
+def measure(times: int) -> Page:
+    """Starts JupyterLab and a browser, and measures each figure so many times."""
+    found = Page([], [], [], [])
+    with tempfile.TemporaryDirectory() as folder, _lab(Path(folder)) as (server, browser):
+        for _ in range(times):
+            with closing(_open(server, browser)) as notebook:
+                found.first_picture.append(_first_picture(notebook))
+        with closing(_open(server, browser)) as notebook:
+            traffic = Traffic(notebook)
+            _updates(notebook, traffic, times, found)
+            found.second_explorer.append(_second_explorer(notebook, traffic))
+    return found
+
+
+class Traffic:
+    """Bytes of every message that comes in from the kernel."""
+
+    def __init__(self, notebook: Notebook) -> None:
+        self.sizes: list[int] = []
+        notebook.page.on("websocket", self._listen)
+        notebook.reload()  # sockets that are open already are not heard
+
+    def _listen(self, socket: WebSocket) -> None:
+        if "/channels" in socket.url:
+            socket.on("framereceived", lambda payload: self.sizes.append(len(payload)))
+
+
+@contextmanager
+def _lab(folder: Path) -> Iterator[tuple[JupyterServer, Browser]]:
+    server = JupyterServer(folder)
+    try:
+        server.start()
+        with sync_playwright() as playwright:
+            browser = launch(playwright)
+            yield server, browser
+            browser.close()
+    finally:
+        server.stop()
+
+
+def _open(server: JupyterServer, browser: Browser) -> Notebook:
+    """A notebook whose first cell has made an explorer that nobody has seen."""
+    page = browser.new_page(viewport={"width": 1400, "height": 1200})
+    page.add_init_script(EARS)
+    notebook = Notebook(server, Watch(page), [DIGITS, SHOW])
+    notebook.run(0)
+    page.evaluate(CLOCK)
+    return notebook
+
+
+def _first_picture(notebook: Notebook) -> float:
+    began: float = notebook.page.evaluate("performance.now()")
+    notebook.start(1)
+    notebook.cell(1)
+
+    def drawn() -> list[float]:
+        times: list[float] = notebook.page.evaluate(
+            "Object.entries(clock.drawn).filter(([key]) => key.startsWith('surface')).map(([, time]) => time)"
+        )
+        return times
+
+    seconds = (min(wait_until(drawn, "the first picture", 60)) - began) / 1e3
+    ExplorerOnPage(notebook.page, notebook.kernel).wait_for_result()
+    return seconds
+
+
+def _updates(notebook: Notebook, traffic: Traffic, times: int, found: Page) -> None:
+    notebook.run(1)
+    notebook.cell(1)
+    explorer = ExplorerOnPage(notebook.page, notebook.kernel)
+    explorer.wait_for_result()
+    notebook.page.evaluate(CLOCK)
+    request = explorer.request()
+    for step in range(1, times + 2):
+        request += 1
+        notebook.page.evaluate("large.length = 0")
+        traffic.sizes.clear()
+        notebook.kernel.run(RESEND.format(resolution=RESOLUTION, request=request, step=step))
+        wanted = [f"{view} {request}" for view in VIEWS]
+        notebook.page.wait_for_function("keys => keys.every(key => key in clock.drawn)", arg=wanted)
+        if step > 1:  # the first one warms up
+            drawn = notebook.page.evaluate("keys => Math.max(...keys.map(key => clock.drawn[key]))", wanted)
+            found.update.append(drawn - notebook.page.evaluate("large[0]"))
+            found.update_bytes.append(max(traffic.sizes) / 1e3)
+
+
+def _second_explorer(notebook: Notebook, traffic: Traffic) -> float:
+    """The worker is held, so that what comes in is the explorer itself."""
+    made = notebook.add("second = LandscapeExplorer(model, loader, loss_fn); second._worker.submit = print")
+    shown = notebook.add("second")
+    traffic.sizes.clear()
+    notebook.run(made)
+    notebook.run(shown)
+    notebook.cell(shown)
+    second = ExplorerOnPage(notebook.page, notebook.kernel, "second", index=1)
+    second.root.wait_for()
+    return sum(traffic.sizes) / 1e3
