@@ -1,9 +1,11 @@
 """Measures, prints each figure beside its goal, and writes all of it as JSON.
 
-python -m tests.benchmarks                                  # everything, an hour or so
-python -m tests.benchmarks --parts grid --workloads fcnn1 --ratios 7
-python -m tests.benchmarks --quick                          # whether everything runs
-python -m tests.benchmarks --markdown test-output/benchmark.json
+For instance::
+
+    python -m tests.benchmarks                                  # everything, an hour or so
+    python -m tests.benchmarks --parts grid --workloads fcnn1 --ratios 7
+    python -m tests.benchmarks --quick                          # whether everything runs
+    python -m tests.benchmarks --markdown test-output/benchmark.json
 """
 
 from __future__ import annotations
@@ -101,8 +103,8 @@ def first(plan: Plan) -> Iterator[Row]:
 def held(plan: Plan) -> Iterator[Row]:
     """Memory over the model and its data."""
     for workload in plan.workloads:
-        for task in memory.TASKS:
-            figure = memory.measure(workload.name, "float32", task)
+        for task, resolution in (("grid", workload.resolution), ("Hessian-vector product", 0)):
+            figure = memory.measure(workload.name, "float32", resolution)
             yield Row("Memory over the model and data", f"{workload.title}, {task}", figure, "MB", 200)
 
 
@@ -182,7 +184,7 @@ def _ratio(part: str, what: str, goal: float, measure: Callable[..., Rounds], *a
         "median_seconds": {name: rounds.median(name) for name in rounds.seconds},
         "others": {name: speeds[name] for name in others},
         "refused": rounds.refused,
-        "notes": dict(rounds.notes[ours]),
+        "notes": {name: dict(notes) for name, notes in rounds.notes.items()},
     }
     return Row(part, what, speeds[ours], "×", goal, details)
 

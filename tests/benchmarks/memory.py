@@ -1,6 +1,9 @@
 """Peak memory over that of the model and its data, each time in a process of its own (Linux).
 
-python -m tests.benchmarks.memory fcnn1 float32 grid
+For instance::
+
+    python -m tests.benchmarks.memory fcnn1 float32 51     # a grid of 51×51 nodes
+    python -m tests.benchmarks.memory fcnn1 float32 0      # Hessian-vector products
 """
 
 from __future__ import annotations
@@ -8,18 +11,19 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from . import planes, products
 from .workloads import ROOT, WORKLOADS
 
-#: What is computed, and on how many nodes for each axis or with how many products: enough for every buffer.
-TASKS = {"grid": 11, "products": 3}
+#: Enough for every buffer to be there.
+PRODUCTS = 3
 
 
-def measure(name: str, dtype: str, task: str) -> float:
-    """MB between the memory before a task and its peak."""
-    command = [sys.executable, "-m", "tests.benchmarks.memory", name, dtype, task]
+def measure(name: str, dtype: str, resolution: int) -> float:
+    """MB between the memory before and the peak; of a grid, or of products where ``resolution`` is 0."""
+    command = [sys.executable, "-m", "tests.benchmarks.memory", name, dtype, str(resolution)]
     answer = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
     return float(answer)
 
@@ -31,18 +35,17 @@ def _resident(field: str) -> float:
     return int(found[1]) / 1e3
 
 
-def _main(name: str, dtype: str, task: str) -> None:
-    workload = planes.smaller(WORKLOADS[name], TASKS["grid"])
-    problem = workload.problem(dtype)
+def _main(name: str, dtype: str, resolution: int) -> None:
+    problem = replace(WORKLOADS[name].problem(dtype), resolution=resolution)
     planes.plain_loop(problem.coarse())  # with what torch itself holds once it has computed
     before = _resident("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
-    if task == "grid":
+    if resolution:
         planes.this_package(problem)
     else:
-        products.this_package(problem, TASKS["products"])
+        products.this_package(problem, PRODUCTS)
     print(_resident("VmHWM") - before)
 
 
 if __name__ == "__main__":
-    _main(*sys.argv[1:])
+    _main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ def measure(workload: Workload, dtype: str, ratios: int) -> Rounds:
 def this_package(problem: Problem, count: int) -> Run:
     """``Objective.hvp`` on an objective that has seen no vector before."""
     objective = Objective(problem.model, problem.loader, problem.loss_fn)
-    return _products(problem, count, lambda: objective.hvp)
+    return replace(_products(problem, count, lambda: objective.hvp), notes={"products": count})
 
 
 def pyhessian(problem: Problem, count: int) -> Run:
@@ -96,7 +97,7 @@ def _products(problem: Problem, count: int, prepare: Callable[[], Callable[[Tens
         product = prepare()
         for i in range(count):
             last = product(vectors[i % len(vectors)])
-        return last.detach().numpy(), {"products": count}
+        return last.detach().numpy(), {}
 
     return timed(work)
 

@@ -21,7 +21,7 @@ class Row:
     """"×" is to be large, everything else small."""
     goal: float | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
-    """"seconds" and "others" (times the reference's speed) by contender, "refused", "bound", …"""
+    """"seconds", "others" (times the reference's speed), "notes" and "refused" by contender, "bound"."""
 
     @property
     def met(self) -> bool | None:
@@ -48,9 +48,14 @@ class Row:
     @property
     def beside(self) -> str:
         """The other contenders, and what bounds the figure."""
-        parts = [f"{name} {_with_unit(speed, '×')}" for name, speed in self.details.get("others", {}).items()]
+        others, notes = self.details.get("others", {}), self.details.get("notes", {})
+        parts = []
+        for name in {**notes, **others}:
+            speed = f" {_with_unit(others[name], '×')}" if name in others else ""
+            told = ", ".join(f"{key} {value}" for key, value in notes.get(name, {}).items())
+            if speed or told:
+                parts.append(name + speed + (f" ({told})" if told else ""))
         parts += [f"{name}: {why}" for name, why in self.details.get("refused", {}).items()]
-        parts += [f"{name} {value}" for name, value in self.details.get("notes", {}).items()]
         parts += [self.details["bound"]] if "bound" in self.details else []
         return "; ".join(parts)
 

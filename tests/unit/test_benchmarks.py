@@ -158,11 +158,14 @@ def test_the_markdown_table_is_made_from_the_json(tmp_path: Path) -> None:
     details = {
         "others": {"a peer": 1.25},
         "refused": {"another": "wrong result, off by 1"},
+        "notes": {"this package": {"strategy": "chunks"}, "a peer": {"version": "1"}, "reference": {}},
+        "bound": "1 of 2 GFLOP/s",
     }
     rows = [Row("Grid", "FCNN", 12.34, "×", 12, details), Row("Page", "bytes", 61.0, "kB", 60)]
     report.write(tmp_path / "new" / "file.json", about, rows)
     table = report.markdown(*report.read(tmp_path / "new" / "file.json"))
-    assert "| FCNN | 12.3× | ≥ 12× | a peer 1.25×; another: wrong result, off by 1 |" in table
+    beside = "this package (strategy chunks); a peer 1.25× (version 1); another: wrong result, off by 1"
+    assert f"| FCNN | 12.3× | ≥ 12× | {beside}; 1 of 2 GFLOP/s |" in table
     assert "| bytes | 61 kB | ≤ 60 kB, missed |" in table
     assert "abacus, 2 cores, 2 threads of torch; torch 2; medians of 5 runs each." in table
 
