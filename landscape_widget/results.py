@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
@@ -362,15 +362,16 @@ class SpectralDensity(Table):
         second, fourth = self.counts @ self.nodes**2, self.counts @ self.nodes**4
         return float(second**2 / fourth) if fourth > 0 else float(self.n_parameters)
 
-    def without(self, probe: int) -> SpectralDensity:
-        """The same from all probes but one, for the jackknife."""
-        kept = self.probe != probe
-        share = np.where(self.probe[kept] < 0, 1.0, self.n_probes / (self.n_probes - 1))
+    def without(self, probes: Sequence[int]) -> SpectralDensity:
+        """The same from all probes but some, for the jackknife."""
+        kept = ~np.isin(self.probe, probes)
+        others = np.setdiff1d(np.arange(self.n_probes), probes)
+        certified = self.probe[kept] < 0
         return replace(
             self,
             nodes=self.nodes[kept],
-            weights=self.weights[kept] * share,
-            probe=self.probe[kept] - (self.probe[kept] > probe),
+            weights=self.weights[kept] * np.where(certified, 1.0, self.n_probes / len(others)),
+            probe=np.where(certified, -1, np.searchsorted(others, self.probe[kept])),
         )
 
     def shifted(self, trace: float) -> SpectralDensity:

@@ -11,6 +11,7 @@ import torch
 from landscape_widget import (
     Objective,
     ProjectedCurvatures,
+    SpectralDensity,
     TraceEstimate,
     hessian_eigenpairs,
     hessian_trace,
@@ -20,6 +21,7 @@ from landscape_widget import (
     trace_of,
 )
 from landscape_widget.blindness import (
+    _shape_error,
     exact_blindness,
     gaussian_blindness,
     measured_blindness,
@@ -188,6 +190,51 @@ def test_the_density_s_own_trace_counts_once() -> None:
     assert spectral_blindness(density, trace_of(density)) == spectral_blindness(density)
     better = spectral_blindness(density, hessian_trace(objective, samples=400))
     assert better.stderr < spectral_blindness(density).stderr
+
+
+def of_probes(n: int, seed: int = 0) -> SpectralDensity:
+    """A certified eigenvalue, and n probes of the quadrature of a spectrum around it."""
+    generator = np.random.default_rng(seed)
+    nodes = np.r_[5.0, generator.normal([-1.0, 0.0, 1.5], 0.3, size=(n, 3)).ravel()]
+    weights = np.r_[0.02, np.tile([0.3, 0.48, 0.2], n) / n]
+    return SpectralDensity(nodes, weights, np.r_[-1, np.repeat(np.arange(n), 3)], n_parameters=50, n_hvp=0)
+
+
+def test_a_density_without_some_probes() -> None:
+    whole = of_probes(5)
+    rest = whole.without([1, 3])
+    assert rest.n_probes == 3
+    assert rest.weights.sum() == pytest.approx(1, rel=1e-12)
+    assert rest.certified.tolist() == [5.0]
+    assert rest.weights[0] == whole.weights[0]
+    assert rest.probe.tolist() == [-1, 0, 0, 0, 1, 1, 1, 2, 2, 2]
+    assert rest.nodes[1:].tolist() == whole.nodes[[1, 2, 3, 7, 8, 9, 13, 14, 15]].tolist()
+
+
+@pytest.mark.parametrize("n", [4, 10, 23])
+def test_the_error_of_the_shape_by_groups_of_probes(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against every probe left out in turn: the same up to 10 of them, and beyond within the error of an
+    error from 10 groups, 1/√(2 · 9) = 24 % of it."""
+    density = of_probes(n)
+    by_groups = _shape_error(density, 6.0)
+    alone = [density.without([p]).shifted(6.0) for p in range(n)]
+    left_out = np.array([exact_blindness(other.nodes, other.counts) for other in alone])
+    every = math.sqrt((n - 1) * left_out.var())
+    assert by_groups == pytest.approx(every, rel=1e-9 if n <= 10 else 3 * 0.24)
+    summed = []
+    monkeypatch.setattr("landscape_widget.blindness.exact_blindness", lambda v, _: summed.append(len(v)) or 0)
+    _shape_error(density, 6.0)
+    assert sum(summed) <= 10 * len(density.nodes), "proportional to the number of probes"
+
+
+@pytest.mark.parametrize("n", [20, 25, 44])
+def test_errors_by_groups_are_the_spread_over_densities(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R = 300 densities tell a cheaper statistic's spread to 1/√(2R) = 4 %; four of those are allowed."""
+    monkeypatch.setattr("landscape_widget.blindness.exact_blindness", lambda v, c: float(c @ np.abs(v)))
+    runs = [of_probes(n, seed).shifted(6.0) for seed in range(300)]
+    spread = np.std([run.counts @ np.abs(run.nodes) for run in runs], ddof=1)
+    claimed = math.sqrt(np.mean([_shape_error(run, 6.0) ** 2 for run in runs]))
+    assert claimed == pytest.approx(spread, rel=4 * 0.04)
 
 
 @pytest.mark.parametrize(("hidden", "samples"), [(0, 50), (50, 50), (15, 50)])
