@@ -20,6 +20,10 @@ from landscape_widget.selfcheck import check_hvp
 #: centre: eigenvectors that were computed anew differ by about their tolerance.
 _ON_PLANE = 1e-3
 
+#: Where a point became a centre, it was rounded to the dtype of the model: in single precision by so
+#: much of its length at most.
+_ROUNDING = 1e-6
+
 
 def evaluate_point(
     objective: Objective, plane: Plane, alpha: float, beta: float, test: Objective | None = None
@@ -86,7 +90,6 @@ def locate(plane: Plane, theta: FloatArray) -> tuple[float, float] | None:
     axes = np.stack([plane.eta, plane.delta])
     alpha, beta = np.linalg.pinv(axes @ axes.T, hermitian=True) @ (axes @ away)
     distance = np.linalg.norm(plane.point(alpha, beta) - theta)
-    rounding = 1e-12 * (1 + np.linalg.norm(theta))
-    if distance > _ON_PLANE * np.linalg.norm(away) + rounding:
+    if distance > _ON_PLANE * np.linalg.norm(away) + _ROUNDING * np.linalg.norm(theta):
         return None
     return float(alpha), float(beta)

@@ -84,6 +84,7 @@ export const defaults = {
   face: "projections",
   _spectrum: null,
   _trace: null,
+  _pins: {},
 };
 
 /** @param {number} count @param {number} low @param {number} high */

@@ -12,6 +12,8 @@
  * @property {import("./scale.js").ColourMap} colours
  * @property {import("./link.js").Point | null} point  where the crosshair is
  * @property {import("./picture.js").Picture} picture  what the views of the plane show
+ * @property {import("./points.js").Mark[]} pins  on the plane of the picture
+ * @property {(frame: Frame, at: {alpha: number, beta: number}) => void} pin  pins a point of the picture
  * @property {[number, number] | null} range  losses that colours and heights span; null: those of the picture
  * @property {string} name  of the plane, in titles; "" where there is but one
  * @property {{surface: string, heatmap: string, curvature: Record<import("./state.js").Face, string>}} words  in place of pictures that are not there yet
@@ -59,4 +61,4 @@ export const display = (link, { model }) => ({
  * All that changes how the same losses look.
  * @param {Frame} frame
  */
-export const displayOf = ({ log, contours, quadratic, errors, colours, range, picture: { model } }) => [range?.join(), log, contours, quadratic, errors, colours, quadratic || errors ? model : null];
+export const displayOf = ({ log, contours, quadratic, errors, colours, range, pins, picture: { model } }) => [range?.join(), JSON.stringify(pins), log, contours, quadratic, errors, colours, quadratic || errors ? model : null];

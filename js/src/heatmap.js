@@ -3,6 +3,7 @@ import { h, setText } from "./dom.js";
 import { formatNumber } from "./format.js";
 import { createMemory } from "./memory.js";
 import { createPanel } from "./panel.js";
+import { flatPins } from "./pin-marks.js";
 import { displayOf } from "./frame.js";
 import { baseAxis, baseLayout, createPlot } from "./plot.js";
 import { errorMap, modelAt, modelRows } from "./quadratic.js";
@@ -16,6 +17,8 @@ import { nearestNode } from "./values.js";
 const HALO = "rgba(255, 255, 255, 0.85)";
 /** Where second order stops describing the loss: a colour of neither map. */
 const LIMIT = "#ff3d8b";
+/** Milliseconds within which plotly takes a second click for a double click. */
+const DOUBLE_CLICK = 300;
 /** Beyond this many nodes their dots would hide the picture. */
 const MOST_DOTS = 450;
 
@@ -139,6 +142,7 @@ function figure(frame, surface, el) {
         // The same cross twice: a wide light one below the black one keeps it visible on dark colours.
         marker: { symbol: "x-thin", size: [12, 11], line: { color: [HALO, "#000000"], width: [5, 3] } },
       },
+      flatPins(frame),
     ],
     layout: {
       ...baseLayout(palette, el),
@@ -185,13 +189,17 @@ export function createHeatmap(el, link, name = "heatmap") {
   panel.foot.append(readout, below);
   panel.body.setAttribute("tabindex", "0");
   panel.body.setAttribute("role", "group");
-  panel.body.setAttribute("aria-label", "Loss in the plane. The arrow keys move the crosshair, Escape takes it away.");
+  panel.body.setAttribute("aria-label", "Loss in the plane. The arrow keys move the crosshair, Enter pins the point, Escape takes the crosshair away.");
   el.append(panel.element);
 
   /** @type {ReturnType<typeof createPlot> | null} */
   let plot = null;
   /** @type {SurfaceResult | null} */
   let shown = null;
+  /** @type {Frame | null} */
+  let last = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let click;
   const isNew = createMemory();
   const isMoved = createMemory();
 
@@ -200,12 +208,23 @@ export function createHeatmap(el, link, name = "heatmap") {
     const at = event.points?.[0];
     if (at) link.point.set({ alpha: at.x, beta: at.y, source: "heatmap" });
   }
+  // The first click of a double click, which resets the zoom, is none of its own.
+  function clicked(/** @type {any} */ event) {
+    const at = event.points?.[0];
+    clearTimeout(click);
+    if (at) click = setTimeout(() => last?.pin(last, { alpha: at.x, beta: at.y }), DOUBLE_CLICK);
+  }
   function leave() {
     if (link.point.get()?.source === "heatmap") link.point.set(null);
   }
 
   panel.body.addEventListener("keydown", (event) => {
     if (event.key === "Escape") link.point.set(null);
+    const point = link.point.get();
+    if (event.key === "Enter" && point && shown && last) {
+      event.preventDefault();
+      last.pin(last, { alpha: shown.alpha[nearestNode(shown.alpha, point.alpha)], beta: shown.beta[nearestNode(shown.beta, point.beta)] });
+    }
     const step = STEPS[event.key];
     if (!step || !shown) return;
     event.preventDefault();
@@ -221,6 +240,7 @@ export function createHeatmap(el, link, name = "heatmap") {
     update(frame) {
       const { surface, note, composed, extent } = frame.picture;
       shown = surface;
+      last = frame;
       panel.setName(frame.name);
       panel.setProvisional(note !== "", note);
       panel.element.dataset.coarse = String(surface !== null && !surface.final && !composed);
@@ -234,7 +254,7 @@ export function createHeatmap(el, link, name = "heatmap") {
       setText(below, at ? readBelow(frame, surface, at) : "");
       plot ??= createPlot(panel.body, frame.plotly, {
         buttons: ["resetScale2d", "toImage"],
-        on: { plotly_hover: hover, plotly_unhover: leave },
+        on: { plotly_hover: hover, plotly_unhover: leave, plotly_click: clicked, plotly_doubleclick: () => clearTimeout(click) },
       });
       const anew = isNew(surface, frame.palette, extent.join(), ...displayOf(frame));
       const moved = isMoved(frame.point);
@@ -243,6 +263,7 @@ export function createHeatmap(el, link, name = "heatmap") {
       else if (moved) plot.follow(make);
     },
     destroy() {
+      clearTimeout(click);
       plot?.destroy();
       panel.element.remove();
     },

@@ -8,7 +8,8 @@ import { display, waitingWords } from "./frame.js";
 import { createHeatmap } from "./heatmap.js";
 import { createLink } from "./link.js";
 import { commonRange, createPair } from "./pair.js";
-import { createPicture } from "./picture.js";
+import { createPicture, kernelSurface } from "./picture.js";
+import { createPins } from "./pins.js";
 import { createProgress } from "./progress.js";
 import { offersLog } from "./scale.js";
 import { createState } from "./state.js";
@@ -18,6 +19,9 @@ import { createVerdict } from "./verdict.js";
 import { createViewOptions } from "./view-options.js";
 
 /** @typedef {import("./plot.js").Plotly} Plotly */
+
+/** @type {import("./points.js").Mark[]} */
+const NO_PINS = [];
 
 /** @type {import("@anywidget/types").Render} */
 export function render({ model, el, host, signal }) {
@@ -43,12 +47,19 @@ export function render({ model, el, host, signal }) {
   body.append(views, foot);
   const plots = [createSurface(views, link), createHeatmap(views, link), createCurvature(views, state), createComparison(views, state)];
   const pair = createPair(views, link, update);
+  const pins = createPins(foot, state);
   const verdict = createVerdict(foot);
   const pictureOf = createPicture();
 
   /** @type {Plotly | null} */
   let plotly = null;
   let fault = "";
+
+  /** @type {import("./frame.js").Frame["pin"]} */
+  function pin({ snapshot, picture }, { alpha, beta }) {
+    const surface = kernelSurface(snapshot, picture);
+    if (surface) state.send("pin", { alpha, beta, picture: [surface.request, surface.axes, surface.nExamples] });
+  }
 
   function update() {
     const { snapshot } = state;
@@ -59,6 +70,7 @@ export function render({ model, el, host, signal }) {
     controls.update(snapshot);
     progress.update(snapshot);
     verdict.update(snapshot);
+    pins.update(snapshot);
     const second = comparedPlane(snapshot);
     const range = commonRange(link.oneScale.get(), snapshot.surface, second?.snapshot.surface);
     const log = link.log.get() && snapshot.surface !== null && offersLog(range ?? snapshot.surface.range);
@@ -71,6 +83,8 @@ export function render({ model, el, host, signal }) {
       ...display(link, picture),
       point: link.point.get(),
       picture,
+      pins: kernelSurface(snapshot, picture) ? snapshot.points.marks[0] : NO_PINS,
+      pin,
       range,
       name: second ? planeName(snapshot.surface?.axes ?? snapshot.axes, snapshot.surface?.seed ?? snapshot.seed) : "",
       words: waitingWords(snapshot, plotly !== null, fault),
@@ -90,7 +104,7 @@ export function render({ model, el, host, signal }) {
     destroyed = true;
     state.destroy();
     theme.destroy();
-    for (const view of [controls, progress, options, verdict, pair, ...plots]) view.destroy();
+    for (const view of [controls, progress, options, pins, verdict, pair, ...plots]) view.destroy();
     root.remove();
   }
   signal?.addEventListener("abort", destroy, { once: true });

@@ -3,7 +3,7 @@ import { h } from "./dom.js";
 import { display } from "./frame.js";
 import { createHeatmap } from "./heatmap.js";
 import { createCell, samePoint } from "./link.js";
-import { createPicture } from "./picture.js";
+import { createPicture, kernelSurface } from "./picture.js";
 import { offersLog } from "./scale.js";
 import { createSurface } from "./surface.js";
 
@@ -86,7 +86,8 @@ export function createPair(el, link, changed) {
       const range = frame.range ?? snapshot.surface?.range;
       const log = link.log.get() && range !== undefined && offersLog(range);
       const picture = pictureOf(snapshot, log);
-      const mine = { ...frame, ...display(link, picture), snapshot, name, log, picture, point: own.point.get() };
+      const pins = kernelSurface(snapshot, picture) ? snapshot.points.marks[samePlane ? 0 : 1] : [];
+      const mine = { ...frame, ...display(link, picture), snapshot, name, log, picture, pins, point: own.point.get() };
       for (const view of views) view.update(mine);
     },
     destroy() {

@@ -105,10 +105,22 @@ function describe({ layers, model }) {
   return layers ? "quadratic model outside the dashed line" : "quadratic model";
 }
 
+/**
+ * The kernel's surface whose plane a picture lies on; null where the page foresaw another plane.
+ * @param {Snapshot} snapshot
+ * @param {Picture} picture
+ */
+export function kernelSurface(snapshot, { composed }) {
+  const { surface } = snapshot;
+  return surface && (!composed || samePlane(surface, snapshot)) ? surface : null;
+}
+
 /** Decides for one view of an explorer what it shows. */
 export function createPicture() {
   /** Every picture worth keeping, newest first. @type {SurfaceResult[]} */
   let layers = [];
+  /** The last request about another centre: pictures up to it show other losses. */
+  let former = 0;
   /** @type {Picture | null} */
   let last = null;
   /** What the last composed picture was made of. @type {{key: string, layers: SurfaceResult[], picture: Picture} | null} */
@@ -175,9 +187,12 @@ export function createPicture() {
    * @returns {Picture}
    */
   return (snapshot, log) => {
-    const { surface, provisional, domain } = snapshot;
+    const { surface, provisional, domain, points } = snapshot;
+    if (former !== points.centre.request) layers = [];
+    former = points.centre.request;
     const fresh = { note: "", composed: false, outlines: [] };
     if (!surface) return { ...fresh, surface, model: null, extent: domain ?? [-1, 1, -1, 1] };
+    const known = surface.request > former;
     if (!provisional && isFine(surface) && samePlane(surface, snapshot)) keep(surface);
 
     // The first few nodes of an answer show less than what is on show already.
@@ -185,7 +200,7 @@ export function createPicture() {
     const coarse = !provisional && snapshot.status === "computing" && !isFine(surface) && samePlane(surface, snapshot);
     const awaited = coarse && last?.composed && extent && sameDomain(extent, surface.domain, 2 / snapshot.resolution);
     const covered = provisional && samePlane(surface, snapshot) && (domain ? sameDomain(domain, surface.domain, 1 / snapshot.resolution) : false);
-    const early = (provisional && !covered) || awaited ? composed(snapshot, surface, log, awaited ? surface.domain : null) : null;
+    const early = known && ((provisional && !covered) || awaited) ? composed(snapshot, surface, log, awaited ? surface.domain : null) : null;
     const note = provisional ? "former picture" : "";
     const whole = provisional && domain ? domain : surface.domain;
     last = early ?? { ...fresh, surface, model: surface.quadratic, extent: whole, note };

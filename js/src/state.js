@@ -1,6 +1,7 @@
 // The explorer's traits as one typed snapshot. No other file knows a trait's name.
 import { decodeEigenpairs, decodeProjections, decodeSpectrum, decodeTrace } from "./decode-curvature.js";
 import { decodeCompared, decodeSurface } from "./decode.js";
+import { decodePoints } from "./points.js";
 import { createResult } from "./result.js";
 import { sameDomain } from "./values.js";
 
@@ -53,6 +54,7 @@ import { sameDomain } from "./values.js";
  *   projections: import("./decode-curvature.js").ProjectionResult | null,
  *   spectrum: import("./decode-curvature.js").SpectrumResult | null,
  *   trace: import("./decode-curvature.js").TraceResult | null,
+ *   points: import("./points.js").Points,
  *   provisional: boolean,
  * }} Snapshot
  *   `provisional`: the controls ask for something else than the surface shows; `comparedProvisional` for the second.
@@ -66,7 +68,7 @@ const RUNTIME = "_runtime";
 /** @type {readonly Face[]} */
 export const FACES = ["projections", "spectrum", "trace"];
 /** The other traits: they say nothing of what plane is asked for. */
-const OTHERS = ["face", "status", "error", "progress", "_info", "_surface", "_compared", "_eigenpairs", "_projections", "_spectrum", "_trace"];
+const OTHERS = ["face", "status", "error", "progress", "_info", "_surface", "_compared", "_eigenpairs", "_projections", "_spectrum", "_trace", "_pins"];
 
 /** @type {Info} */
 const UNKNOWN = { n_parameters: 0, n_examples: 1, theta_norm: 0, max_resolution: 501, k_max: 1, differentiable: true };
@@ -124,6 +126,8 @@ export function createState(model) {
   const trace = createResult(decodeTrace);
   const compared = createResult(decodeCompared);
   const [outdated, comparedOutdated] = [createOutdated(), createOutdated()];
+  /** @type {{raw: unknown, points: import("./points.js").Points} | null} */
+  let decoded = null;
   let scheduled = false;
   let destroyed = false;
 
@@ -137,6 +141,11 @@ export function createState(model) {
     const status = model.get("status");
     const second = compared(model.get("_compared"));
     const { compared_axes, compared_domain } = values;
+    const raw = model.get("_pins");
+    if (decoded?.raw !== raw || !decoded) decoded = { raw, points: decodePoints(raw) };
+    const { points } = decoded;
+    /** A picture around a centre that was left. @param {{request: number} | null} result */
+    const former = (result) => result !== null && result.request <= points.centre.request;
     return {
       ...values,
       face: FACES.find((face) => face === model.get("face")) ?? FACES[0],
@@ -146,12 +155,13 @@ export function createState(model) {
       info: { ...UNKNOWN, ...model.get("_info") },
       surface: shown,
       compared: second,
-      comparedProvisional: comparedOutdated.is(second, { ...values, axes: compared_axes ?? values.axes, domain: compared_domain }),
+      comparedProvisional: comparedOutdated.is(second, { ...values, axes: compared_axes ?? values.axes, domain: compared_domain }) || former(second),
       eigenpairs: eigenpairs(model.get("_eigenpairs")),
       projections: projections(model.get("_projections")),
       spectrum: spectrum(model.get("_spectrum")),
       trace: trace(model.get("_trace")),
-      provisional: outdated.is(shown, values),
+      points,
+      provisional: outdated.is(shown, values) || former(shown),
     };
   }
 
@@ -208,9 +218,12 @@ export function createState(model) {
       for (const [name, value] of Object.entries(values)) model.set(name, value);
       model.save_changes();
     },
-    /** @param {"shown" | "cancel" | "compute"} type */
-    send(type) {
-      model.send({ type });
+    /**
+     * @param {"shown" | "cancel" | "compute" | "pin" | "unpin" | "recentre" | "back" | "apply" | "restore"} type
+     * @param {object} [content]  what the kernel needs to know with it
+     */
+    send(type, content = {}) {
+      model.send({ type, ...content });
     },
     destroy() {
       destroyed = true;

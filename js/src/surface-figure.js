@@ -1,4 +1,5 @@
 // The figures of the surface view: in three dimensions, and flat where there is no WebGL.
+import { PIN, flatPins, raisedPins } from "./pin-marks.js";
 import { baseAxis, baseLayout } from "./plot.js";
 import { modelRows } from "./quadratic.js";
 import { colouring, contourLevels, shade } from "./scale.js";
@@ -19,8 +20,6 @@ function startCamera({ clientWidth, clientHeight }) {
 
 /** Whether the title of the loss axis would be cut off; the line below names it anyway. @param {HTMLElement} el */
 export const isNarrow = (el) => el.clientWidth < 420;
-
-const PIN = "#e0245e";
 
 /**
  * The node closest to a point, in plot coordinates.
@@ -150,6 +149,7 @@ export function figure3d(frame, surface, el, camera) {
       cross(surface, shaded),
       pin(surface, shaded, frame),
       wires(surface, shaded, frame),
+      raisedPins(frame, (point) => place(surface, shaded, point)),
     ],
     layout: {
       ...baseLayout(palette, el),
@@ -195,6 +195,7 @@ export function figure2d(frame, surface, el) {
         line: { width: 0 },
         hoverinfo: "none",
       },
+      flatPins(frame),
     ],
     layout: {
       ...baseLayout(palette, el),

@@ -94,3 +94,23 @@ explorer.face = "spectrum"
 explorer.resolution = 5
 """
 """A function of many eigenvalues that stops twice while they settle, until its event is set."""
+
+POINTS = f"""{DIGITS}
+def accuracy(output, target):
+    return (output.argmax(1) == target).double().mean()
+
+train = inputs, targets
+test = torch.tensor(digits.data[400:700] / 16, dtype=torch.float32), torch.tensor(digits.target[400:700])
+explorer = LandscapeExplorer(
+    model, loader, loss_fn, test_loader=DataLoader(TensorDataset(*test), batch_size=64),
+    metrics={{"accuracy": accuracy}}, resolution=11, domain=(-1, 1, -1, 1),
+)
+
+def scores(state, data):
+    twin = torch.nn.Sequential(torch.nn.Linear(64, 8), torch.nn.Tanh(), torch.nn.Linear(8, 10))
+    twin.load_state_dict(state)
+    with torch.no_grad():
+        output = twin(data[0])
+    return loss_fn(output, data[1]).item(), accuracy(output, data[1]).item()
+"""
+"""The digits with data held out and a metric; `scores` evaluates weights with plain torch."""

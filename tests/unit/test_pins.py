@@ -11,7 +11,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from landscape_widget import LandscapeExplorer, Objective, Pin, evaluate_point, hessian_eigenpairs
+from landscape_widget import (
+    LandscapeExplorer,
+    Objective,
+    Pin,
+    evaluate_point,
+    hessian_eigenpairs,
+    random_plane,
+)
+from landscape_widget.directions import random_pair
 from landscape_widget.points import locate
 from landscape_widget.results import Plane
 
@@ -258,13 +266,26 @@ def test_a_pin_becomes_the_centre_and_is_marked_there(make_explorer: Make) -> No
     send(explorer, type="recentre", pin=1)
     finish(explorer._request)
     np.testing.assert_array_equal(explorer.plane.origin, pin.theta)
-    assert explorer._pins["pins"][0]["places"][0] == (0, 0)
+    assert explorer._pins["pins"][0]["places"][0] == pytest.approx((0, 0), abs=1e-12)
     assert explorer.surface.loss[2, 2] == pytest.approx(pin.values.train.loss, rel=1e-12)
     send(explorer, type="back")
     finish(explorer._request)
     assert explorer._pins["pins"][0]["places"][0] == pytest.approx(AT)
     send(explorer, type="back")
     assert "this is the first" in explorer._pins["note"]
+
+
+def test_the_centre_is_marked_in_single_precision_too(make_explorer: Make) -> None:
+    """There the centre is the pin rounded."""
+    objective = NETWORK.objective(ONE_BATCH).to(torch.float32)
+    plane = random_plane(objective)
+    theta = plane.point(*AT)
+    rounded = random_plane(objective.at(torch.from_numpy(theta)))
+    assert not np.array_equal(rounded.origin, theta)
+    assert locate(rounded, theta) == pytest.approx((0, 0), abs=1e-6)
+    assert (
+        locate(rounded, theta + 1e-3 * np.linalg.norm(theta) * random_pair(len(theta), 9)[0].numpy()) is None
+    )
 
 
 def test_going_back_computes_nothing_anew(make_explorer: Make) -> None:

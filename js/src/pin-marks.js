@@ -1,0 +1,42 @@
+// Pinned points in the pictures: numbered, as in the table below them.
+
+/** @typedef {import("./frame.js").Frame} Frame */
+
+export const PIN = "#e0245e";
+const RIM = { color: "#ffffff", width: 1 };
+
+/** Numbered discs in the plane. @param {Frame} frame */
+export const flatPins = ({ pins }) => ({
+  type: "scatter",
+  name: "pins",
+  mode: "markers+text",
+  x: pins.map(({ alpha }) => alpha),
+  y: pins.map(({ beta }) => beta),
+  text: pins.map(({ number }) => String(number)),
+  textfont: { size: 10, color: "#ffffff" },
+  marker: { size: 15, color: PIN, line: RIM },
+  hoverinfo: "skip",
+  cliponaxis: true,
+});
+
+/**
+ * The same on a surface, at the heights that `place` gives them.
+ * @param {Frame} frame
+ * @param {(point: {alpha: number, beta: number}) => {z: number}} place
+ */
+export const raisedPins = ({ pins, palette, picture: { extent: [a0, a1, b0, b1] } }, place) => {
+  const inside = pins.filter(({ alpha, beta }) => alpha >= a0 && alpha <= a1 && beta >= b0 && beta <= b1);
+  return {
+    type: "scatter3d",
+    name: "pins",
+    mode: "markers+text",
+    x: inside.map(({ alpha }) => alpha),
+    y: inside.map(({ beta }) => beta),
+    z: inside.map((pin) => place(pin).z),
+    text: inside.map(({ number }) => String(number)),
+    textposition: "top center",
+    textfont: { size: 12, color: palette.text },
+    marker: { symbol: "circle", size: 6, color: PIN, line: RIM },
+    hoverinfo: "skip",
+  };
+};

@@ -1,0 +1,50 @@
+// Pins, centre and the model's weights, as the kernel tells of them.
+
+/**
+ * Loss and metrics on one data set; null where a value is not finite.
+ * @typedef {{loss: number | null, metrics: Record<string, number | null>, n_examples: number}} Scores
+ */
+
+/**
+ * A pinned point.
+ * @typedef {object} Pin
+ * @property {number} number  its name
+ * @property {number} alpha  in the plane that it was set on
+ * @property {number} beta
+ * @property {[string, string]} axes  of that plane
+ * @property {([number, number] | null)[]} places  on the first and the second plane on show
+ * @property {Scores | null} train
+ * @property {Scores | null} test
+ * @property {number | null} gradient_norm
+ * @property {number[][] | null} hessian
+ * @property {[number, number] | null} curvatures
+ * @property {boolean} done
+ * @property {string} error
+ */
+
+/** @typedef {{number: number, alpha: number, beta: number}} Mark  a pin on a plane */
+
+/**
+ * @typedef {object} Points
+ * @property {Pin[]} pins
+ * @property {boolean} writable  whether there is a model to write weights into
+ * @property {string | null} applied  whose weights the user's model holds
+ * @property {string} note  why something asked for was not done
+ * @property {{depth: number, request: number, moved: number}} centre  `request`: the last one about another centre
+ * @property {[Mark[], Mark[]]} marks  on the first and the second plane
+ */
+
+/** @type {Points} */
+const NONE = { pins: [], writable: false, applied: null, note: "", centre: { depth: 0, request: 0, moved: 0 }, marks: [[], []] };
+
+/** @param {any} raw @returns {Points} */
+export function decodePoints(raw) {
+  if (!raw?.pins) return NONE;
+  /** @param {0 | 1} which @returns {Mark[]} */
+  const marks = (which) =>
+    raw.pins.flatMap((/** @type {Pin} */ { number, places }) => {
+      const place = places[which];
+      return place ? [{ number, alpha: place[0], beta: place[1] }] : [];
+    });
+  return { ...NONE, ...raw, marks: [marks(0), marks(1)] };
+}

@@ -1,0 +1,173 @@
+// Pins: what a click and a key ask the kernel for, where they are marked, and what the table says.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { mockSurface } from "../dev/mock.js";
+import { controls, settled, show } from "./show.js";
+
+const scores = (/** @type {number | null} */ loss, /** @type {number} */ accuracy, n = 1797) => ({ loss, metrics: { accuracy }, n_examples: n });
+const full = {
+  number: 1, alpha: 0.2, beta: -0.6, axes: ["hessian:max", "hessian:min"], places: [[0.2, -0.6], null],
+  train: scores(0.51234567, 0.9), test: scores(0.71234567, 0.8, 450), gradient_norm: 0.25, hessian: [[4, 0.5], [0.5, -2]],
+  curvatures: [-2.0415, 4.0415], done: true, error: "",
+};
+const bare = { ...full, number: 2, train: null, test: null, gradient_norm: null, hessian: null, curvatures: null, done: false, places: [null, null] };
+const points = (/** @type {object[]} */ pins, more = {}) => ({
+  _pins: { pins, writable: true, applied: null, note: "", centre: { depth: 0, request: 0, moved: 0 }, ...more },
+});
+const surface = (more = {}) => ({ _surface: mockSurface({ ...controls, request: 1, ...more }, 1) });
+
+/** @param {any} plotly @param {any} view */
+const traceOf = (plotly, view) => {
+  const { data } = plotly.drawn.get(view.querySelector(".js-plotly-plot")).at(-1);
+  return data.find((/** @type {any} */ { name }) => name === "pins");
+};
+
+test("a click asks for a pin on the picture that it was made on, a double click does not", async (t) => {
+  const { model, find, plotly } = await show(surface());
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const events = /** @type {any} */ (plotly.events.get(find("heatmap").querySelector(".js-plotly-plot")));
+  events.plotly_click({ points: [{ x: 0.2, y: -0.6 }] });
+  events.plotly_doubleclick();
+  t.mock.timers.tick(1000);
+  assert.deepEqual(model.messages, [{ type: "shown" }]);
+  events.plotly_click({ points: [{ x: 0.2, y: -0.6 }] });
+  t.mock.timers.tick(1000);
+  assert.deepEqual(model.messages.at(-1), { type: "pin", alpha: 0.2, beta: -0.6, picture: [1, controls.axes, 1797] });
+});
+
+test("Enter pins the node under the crosshair, and nothing without one", async () => {
+  const { model, find } = await show(surface());
+  const body = find("heatmap").querySelector("[tabindex]");
+  const press = (/** @type {string} */ key) => body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+  press("Enter");
+  assert.equal(model.messages.length, 1);
+  press("ArrowRight");
+  press("Enter");
+  const { alpha, beta } = model.messages.at(-1);
+  assert.ok(Math.abs(alpha - 0.2) < 1e-9 && Math.abs(beta) < 1e-9);
+});
+
+test("a provisional picture takes pins and shows them only where it is of the kernel's plane", async () => {
+  const { model, find, plotly } = await show({ ...surface(), ...points([full]) });
+  const body = find("heatmap").querySelector("[tabindex]");
+  const pin = () => ["ArrowRight", "Enter"].forEach((key) => body.dispatchEvent(new KeyboardEvent("keydown", { key })));
+  model.receive({ domain: [-0.8, 0.8, -0.8, 0.8] });
+  await settled();
+  assert.match(find("heatmap").textContent, /Provisional: from earlier pictures/);
+  assert.equal(traceOf(plotly, find("heatmap")).x.length, 1);
+  pin();
+  assert.equal(model.messages.length, 2);
+
+  const random = { axes: ["random", "random"], domain: null };
+  model.receive({ ...random, ...surface({ request: 2, ...random }), ...points([{ ...full, places: [[0.1, 0.1], null] }]) });
+  await settled();
+  model.receive({ axes: controls.axes, domain: [-1, 1, -1, 1] });
+  await settled();
+  assert.match(find("heatmap").textContent, /Provisional: from earlier pictures/);
+  assert.equal(traceOf(plotly, find("heatmap")).x.length, 0);
+  pin();
+  assert.equal(model.messages.length, 2);
+});
+
+test("pins are marked where they lie on the plane, in both views", async () => {
+  for (const webgl of [true, false]) {
+    const { find, plotly } = await show({ ...surface(), ...points([full, bare]) }, { webgl });
+    for (const view of ["heatmap", "surface"]) {
+      const trace = traceOf(plotly, find(view));
+      assert.deepEqual([[...trace.x], [...trace.y], trace.text], [[0.2], [-0.6], ["1"]], view);
+    }
+  }
+});
+
+test("a new pin redraws the picture, its numbers do not", async () => {
+  const { model, find, plotly } = await show({ ...surface(), ...points([{ ...full, gradient_norm: null, done: false }]) });
+  const drawn = () => /** @type {any} */ (plotly.drawn.get(find("heatmap").querySelector(".js-plotly-plot"))).length;
+  const before = drawn();
+  model.receive(points([full]));
+  await settled();
+  assert.equal(drawn(), before);
+  model.receive(points([full, { ...bare, places: [[0, 0], null] }]));
+  await settled();
+  assert.equal(drawn(), before + 1);
+});
+
+test("the table says what is known, in full in its titles", async () => {
+  const { find, el } = await show({ ...surface(), ...points([full, bare]) });
+  const heads = [...el.querySelectorAll(".lw-pins-table thead th")].map((cell) => cell.textContent);
+  assert.deepEqual(heads, ["Pin", "α, β", "loss, train", "loss, test", "accuracy, train", "accuracy, test", "‖∇L‖", "κ₋, κ₊"]);
+  assert.equal(find("pin-1-place").textContent, "0.2000, −0.6000");
+  assert.deepEqual([find("pin-1-loss-train").textContent, find("pin-1-loss-train").title], ["0.5123", "0.51234567"]);
+  assert.equal(find("pin-1-accuracy-test").textContent, "0.8000");
+  assert.equal(find("pin-1-curvatures").textContent, "−2.042, 4.042");
+  assert.match(find("pin-1-curvatures").title, /λ₁ and λₙ: A = 4, B = 0.5, C = -2$/);
+  assert.equal(find("pin-2-loss-train").textContent, "…");
+  assert.match(find("pin-table").title, /on all 1,797 training and 450 test examples/);
+});
+
+test("without test data there is one column for each number", async () => {
+  const { el } = await show({ ...surface(), ...points([{ ...full, test: null }]) });
+  const heads = [...el.querySelectorAll(".lw-pins-table thead th")].map((cell) => cell.textContent);
+  assert.deepEqual(heads, ["Pin", "α, β", "loss", "accuracy", "‖∇L‖", "κ₋, κ₊"]);
+});
+
+test("what is not finite is a dash, and a fault is told in its row", async () => {
+  const { find } = await show({
+    ...surface(),
+    ...points([{ ...full, train: scores(null, 0.1) }, { ...bare, done: true, error: "RuntimeError: no second derivative" }]),
+  });
+  assert.deepEqual([find("pin-1-loss-train").textContent, find("pin-1-loss-train").title], ["–", "not finite"]);
+  assert.equal(find("pin-2-error").textContent, "RuntimeError: no second derivative");
+});
+
+test("each button asks for its own pin", async () => {
+  const { model, find } = await show({ ...surface(), ...points([full, bare]) });
+  for (const action of ["recentre", "apply", "remove"]) find(`pin-2-${action}`).click();
+  assert.deepEqual(model.messages.slice(1), [{ type: "recentre", pin: 2 }, { type: "apply", pin: 2 }, { type: "unpin", pin: 2 }]);
+  model.receive(points([full], { writable: false }));
+  await settled();
+  assert.equal(find("pin-2"), null);
+  assert.equal(find("pin-1-apply").hidden, true);
+});
+
+test("a row keeps its buttons, and with them the focus, while numbers come", async () => {
+  const { model, find } = await show({ ...surface(), ...points([bare]) });
+  const button = find("pin-2-recentre");
+  model.receive(points([{ ...full, number: 2 }]));
+  await settled();
+  assert.equal(find("pin-2-recentre"), button);
+  assert.equal(find("pin-2-loss-train").textContent, "0.5123");
+});
+
+test("weights that were copied can be put back; by force only once that was refused", async () => {
+  const { model, find } = await show({ ...surface(), ...points([full], { applied: "pin 1" }) });
+  assert.match(find("applied").textContent, /^Your model holds the weights of pin 1\./);
+  assert.equal(find("restore-force").hidden, true);
+  find("restore").click();
+  model.receive(points([full], { applied: "pin 1", note: "changed since. restore(force=True)" }));
+  await settled();
+  assert.equal(find("note").textContent, "changed since. restore(force=True)");
+  find("restore-force").click();
+  assert.deepEqual(model.messages.slice(1), [{ type: "restore", force: false }, { type: "restore", force: true }]);
+  model.receive(points([full]));
+  await settled();
+  assert.deepEqual([find("applied").hidden, find("note").hidden], [true, true]);
+});
+
+test("another centre makes what is on show provisional, and nothing of it is used for the new one", async () => {
+  const { model, find, plotly } = await show({ ...surface(), ...points([]) });
+  assert.equal(find("pins").hidden, true);
+  model.receive(points([], { centre: { depth: 1, request: 1, moved: 0.314 } }));
+  await settled();
+  assert.equal(find("centre").textContent, "θ* is 0.314 away from your model's weights.Back");
+  assert.equal(find("heatmap").dataset.provisional, "true");
+  assert.match(find("heatmap").textContent, /Provisional: former picture/);
+  model.receive({ domain: [-0.5, 0.5, -0.5, 0.5] });
+  await settled();
+  const drawn = /** @type {any} */ (plotly.drawn.get(find("heatmap").querySelector(".js-plotly-plot"))).at(-1);
+  assert.equal(drawn.data[0].x.length, 11); // the former picture itself, nothing composed of it
+  model.receive({ domain: null, ...surface({ request: 2 }) });
+  await settled();
+  assert.equal(find("heatmap").dataset.provisional, "false");
+  find("centre-back").click();
+  assert.deepEqual(model.messages.at(-1), { type: "back" });
+});
