@@ -18,6 +18,7 @@ import traitlets as t
 from torch import nn
 
 from landscape_widget import wire
+from landscape_widget.batch_norm import MODES
 from landscape_widget.bundle import Results
 from landscape_widget.directions import check_axes
 from landscape_widget.objective import Objective
@@ -57,6 +58,7 @@ _CONTROLS = (
     "examples",
     "samples",
     "face",
+    "batch_norm",
     "compared_axes",
     "compared_domain",
 )
@@ -84,6 +86,8 @@ class LandscapeExplorer(anywidget.AnyWidget):
     """Nodes for each axis, odd."""
     examples = t.Int(1).tag(sync=True)
     """Number of examples that the loss is averaged over."""
+    batch_norm = t.Enum(MODES, "frozen").tag(sync=True)
+    """Batch-norm statistics in the pictures: "frozen", "recomputed" at every point, or the "difference"."""
     compared_axes = t.Any(None, allow_none=True).tag(sync=True)
     """Directions of a second plane to show beside the first, None for none."""
     compared_domain = t.Any(None, allow_none=True).tag(sync=True)
@@ -128,9 +132,8 @@ class LandscapeExplorer(anywidget.AnyWidget):
             loss_fn: As for ``Objective``.
             test_loader: Data held out for testing, of the same kinds as ``data``.
             **options: Controls (``axes``, ``seed``, ``domain``, ``resolution``, ``examples``,
-                ``samples``, ``face``, ``compared_axes``, ``compared_domain``) and keywords of
-                ``Objective`` (``metrics``, ``device``, ``dtype``, ``max_examples``, ``parameters``,
-                ``mode``).
+                ``samples``, ``face``, ``batch_norm``, ``compared_axes``, ``compared_domain``) and keywords of
+                ``Objective`` (``metrics``, ``device``, ``dtype``, ``max_examples``, ``parameters``, ``mode``).
 
         Raises:
             TypeError: For an unknown keyword, or what ``Objective`` raises.
@@ -388,7 +391,7 @@ class LandscapeExplorer(anywidget.AnyWidget):
         self._start()
         return super()._repr_mimebundle_(**kwargs)
 
-    @t.validate("axes", "domain", "resolution", "examples", "compared_axes", "compared_domain")
+    @t.validate("axes", "domain", "resolution", "examples", "batch_norm", "compared_axes", "compared_domain")
     def _valid_control(self, proposal: Any) -> Any:
         objective = self._study.objective
         value = proposal.value
@@ -396,6 +399,8 @@ class LandscapeExplorer(anywidget.AnyWidget):
             match proposal.trait.name:
                 case "axes":
                     return check_axes(value, objective)
+                case "batch_norm":
+                    return objective.check_batch_norm(value)
                 case "compared_axes":
                     return None if value is None else check_axes(value, objective)
                 case "domain" | "compared_domain":

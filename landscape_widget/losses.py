@@ -19,6 +19,9 @@ from landscape_widget.output_loss import OutputLoss
 from landscape_widget.parameters import Layout
 from landscape_widget.snapshot import Batch, convert, describe, shuffled_subset
 
+#: Buffers of the model by name, in place of its own; a layer in train mode writes into them.
+Buffers = Mapping[str, Tensor]
+
 
 class Terms(Protocol):
     """L(θ) = Σ_b weights[b] · term(θ, b)."""
@@ -120,21 +123,39 @@ class ModelTerms:
         """The modules of the model by name."""
         return dict(self._batch_loss.model.named_modules())
 
-    def loss_on(self, theta: Tensor, batch: Batch) -> Tensor:
-        """Mean loss of any batch with the parameters θ."""
-        loss: Tensor = self._call(theta, batch, "loss")
+    def loss_on(self, theta: Tensor, batch: Batch, buffers: Buffers | None = None) -> Tensor:
+        """Mean loss of any batch with the parameters θ, and other buffers where they are given."""
+        loss: Tensor = self._call(theta, batch, "loss", buffers)
         return loss
 
-    def metrics_on(self, theta: Tensor, batch: Batch) -> dict[str, float]:
-        """Mean of each metric over any batch with the parameters θ; without metrics no pass is made."""
-        metrics: dict[str, float] = self._call(theta, batch, "metrics") if self._batch_loss.metrics else {}
+    def metrics_on(self, theta: Tensor, batch: Batch, buffers: Buffers | None = None) -> dict[str, float]:
+        """Mean of each metric over any batch, likewise; without metrics no pass is made."""
+        if not self._batch_loss.metrics:
+            return {}
+        metrics: dict[str, float] = self._call(theta, batch, "metrics", buffers)
         return metrics
 
-    def _call(self, theta: Tensor, batch: Batch, what: str) -> Any:
+    def buffers(self, modules: Sequence[str]) -> dict[str, Tensor]:
+        """The buffers of these modules of the model by name, as ``loss_on`` takes them."""
+        return {
+            f"model.{name}.{key}": buffer
+            for name, module in self.named_modules().items()
+            if name in modules
+            for key, buffer in module.named_buffers(recurse=False)
+        }
+
+    def with_model(self, change: Callable[[dict[str, nn.Module]], None]) -> ModelTerms:
+        """The same with a copy of the model of which ``change`` gets the modules by name."""
+        batch_loss = copy.deepcopy(self._batch_loss)
+        change(dict(batch_loss.model.named_modules()))
+        return ModelTerms(batch_loss, self._layout, self.batches)
+
+    def _call(self, theta: Tensor, batch: Batch, what: str, buffers: Buffers | None = None) -> Any:
         tensors = {f"model.{name}": t for name, t in self._layout.unflatten(theta).items()}
         if self._batch_loss.model.training:
             # batch normalisation would write its running statistics into the model
             tensors |= {name: b.clone() for name, b in self._batch_loss.named_buffers()}
+        tensors |= {} if buffers is None else buffers
         with self._lock:
             return functional_call(self._batch_loss, tensors, (batch, what))
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from landscape_widget.batch_norm import MODES, DifferenceTerms, RecomputedTerms, frozen_layers
 from landscape_widget.losses import BatchLoss, FunctionTerms, InvalidLossError, ModelTerms, Terms
 from landscape_widget.parameters import Layout, Selection, filter_blocks, select_parameters
 from landscape_widget.random_state import preserved_random_state
@@ -147,6 +148,7 @@ class Objective:
             "quantity": quantity,
             **details,
             "dtype": str(self.dtype).removeprefix("torch."),
+            "batch_norm": getattr(self._terms, "batch_norm", "frozen"),
             "n_examples": self.n_examples,
             "n_parameters": self.n_parameters,
             "versions": library_versions(),
@@ -212,6 +214,47 @@ class Objective:
             other = self._with(terms, self.theta)
             other._first_evaluation(terms)
         return other
+
+    def with_batch_norm(self, mode: str) -> Objective:
+        """The same objective with batch-norm statistics that follow θ.
+
+        Frozen statistics, the default, make L one fixed function, the one whose minimum training sought
+        last and whose Hessian is meant; away from θ* they no longer fit the activations. Recomputed ones
+        show the loss of a model whose statistics were refreshed there.
+
+        Args:
+            mode: "frozen" for itself; "recomputed", see ``batch_norm.RecomputedTerms``; "difference" for
+                recomputed − frozen.
+
+        Raises:
+            ValueError: For another mode, or where no layer normalises with running statistics.
+        """
+        if self.check_batch_norm(mode) == "frozen":
+            return self
+        assert isinstance(self._terms, ModelTerms)
+        recomputed = RecomputedTerms(self._terms)
+        terms = recomputed if mode == "recomputed" else DifferenceTerms(recomputed, self._terms)
+        return self._with(terms, self.theta)
+
+    def check_batch_norm(self, mode: str) -> str:
+        """``mode`` itself, if it is one that this objective has.
+
+        Raises:
+            ValueError: If not.
+        """
+        if mode not in MODES:
+            raise ValueError(f"Expected batch_norm as one of {', '.join(map(repr, MODES))}, got {mode!r}.")
+        if mode != "frozen" and not self.has_batch_norm:
+            raise ValueError(
+                f"Expected a model in eval mode with batch-norm layers that keep running statistics for "
+                f"batch_norm={mode!r}, found none. Use 'frozen'."
+            )
+        return mode
+
+    @property
+    def has_batch_norm(self) -> bool:
+        """Whether a layer of the model normalises with running statistics."""
+        return bool(frozen_layers(self._terms))
 
     def first_batch(self) -> Objective:
         """The same objective over its first batch alone, for checks that must not cost a whole pass."""

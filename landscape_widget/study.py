@@ -56,7 +56,8 @@ TRACE_METHODS, TRACE_SAMPLES = ("hutchinson", "curvature-fit"), 100
 _LEAST_PREVIEW = 64
 
 
-#: Number of examples, and the plane's fingerprint: what losses on a plane depend on.
+#: What losses on a plane depend on: the number of examples, and the plane's fingerprint (with the
+#: batch-norm mode after it, unless that is "frozen").
 PlaneKey = tuple[int, str]
 
 
@@ -72,6 +73,8 @@ class Controls:
     samples: int
     face: str = "projections"
     """Face of the curvature panel on show: "projections", "spectrum" or "trace"."""
+    batch_norm: str = "frozen"
+    """Statistics of batch-norm layers in the pictures; curvature is always that of frozen ones."""
     compared_axes: tuple[str, str] | None = None
     """Axes of a second plane to show beside the first, None for none."""
     compared_domain: Domain | None = None
@@ -263,6 +266,7 @@ class Study:
         assert early.pairs is not None
         plane = make_plane(objective, controls.axes, controls.seed, early.pairs)
         domain = controls.domain or self.automatic_domain(plane, early)
+        objective = objective.with_batch_norm(controls.batch_norm)
         for surface in evaluate_plane(objective, plane, domain, controls.resolution):
             if surface.final:  # only a picture on all of the examples may say so
                 return
@@ -333,11 +337,14 @@ class Study:
     ) -> Iterator[Surface]:
         """Surfaces of a plane on what is known of it, metered as work of its own kind."""
         domain = controls.domain or self.automatic_domain(plane, found)
-        cache = self._caches.setdefault((objective.n_examples, plane.fingerprint), {})
+        mode = controls.batch_norm
+        losses = plane.fingerprint if mode == "frozen" else f"{plane.fingerprint} {mode}"
+        cache = self._caches.setdefault((objective.n_examples, losses), {})
         alpha = grid_axis(domain[0], domain[1], controls.resolution)
         beta = grid_axis(domain[2], domain[3], controls.resolution)
         found.meter.expect(kind, controls.resolution**2, n_known(cache, alpha, beta))
         started = monotonic()
+        objective = objective.with_batch_norm(mode)
         for surface in evaluate_plane(objective, plane, domain, controls.resolution, cache=cache):
             found.meter.record(kind, int(surface.done.sum()), monotonic() - started)
             yield surface

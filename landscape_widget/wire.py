@@ -38,6 +38,7 @@ def info(objective: Objective, theta_norm: float) -> Payload:
         "device": str(objective.device),
         "max_resolution": MAX_RESOLUTION,
         "k_max": max(1, min(OFFERED_RANKS, objective.n_parameters // 2)),
+        "batch_norm": objective.has_batch_norm,
         "differentiable": True,
     }
 
@@ -80,11 +81,12 @@ def _picture(
         "final": result.final,
         "n_done": int(result.done.sum()),
         "n_examples": result.provenance["n_examples"],
+        "batch_norm": result.provenance["batch_norm"],
         "norms": [eta, delta],
         "cosine": float(plane.eta @ plane.delta) / (eta * delta) if eta and delta else 0.0,
         "theta_norm": theta_norm,
         "centre_loss": _finite(found.centre_loss),
-        "quadratic": _quadratic(picture.quadratic),
+        "quadratic": _quadratic(picture.quadratic if controls.batch_norm == "frozen" else None),
         "minimum": dict(zip(("alpha", "beta", "loss"), lowest, strict=True)) if lowest else None,
         "provenance": {
             key: value for key, value in result.provenance.items() if isinstance(value, str | int | float)

@@ -29,7 +29,7 @@ FLOORS = (
         "weights",
     ),
     # the loss as a function of θ
-    ("losses", "objective"),
+    ("batch_norm", "losses", "objective"),
     # what is computed of an objective
     (
         "annihilation",
