@@ -71,12 +71,13 @@ export const defaults = {
   domain: null,
   resolution: 51,
   examples: 1797,
+  batch_norm: "frozen",
   compared_axes: null,
   compared_domain: null,
   status: "idle",
   error: "",
   progress: {},
-  _info: { n_parameters: 23946, n_examples: 1797, theta_norm: 11.83, dtype: "float64", device: "cpu", max_resolution: 201, k_max: 4, differentiable: true },
+  _info: { n_parameters: 23946, n_examples: 1797, theta_norm: 11.83, dtype: "float64", device: "cpu", max_resolution: 201, k_max: 4, batch_norm: false, differentiable: true },
   _surface: null,
   _compared: null,
   _eigenpairs: null,
@@ -98,11 +99,11 @@ function lossAt(a, b, decades) {
 
 /**
  * A surface of which every `step`-th node was evaluated, the rest interpolated.
- * @param {{request: number, axes: string[], seed: number, domain: number[] | null, resolution: number, examples: number}} request
+ * @param {{request: number, axes: string[], seed: number, domain: number[] | null, resolution: number, examples: number, batch_norm?: string}} request
  * @param {number} step
  * @param {{decades?: boolean, holes?: boolean}} [kind]
  */
-export function mockSurface({ request, axes, seed, domain, resolution: n, examples }, step, { decades = false, holes = false } = {}) {
+export function mockSurface({ request, axes, seed, domain, resolution: n, examples, batch_norm = "frozen" }, step, { decades = false, holes = false } = {}) {
   const [a0, a1, b0, b1] = domain ?? [-1, 1, -1, 1];
   const [alpha, beta] = [linspace(n, a0, a1), linspace(n, b0, b1)];
   const turn = seed * 0.4;
@@ -126,7 +127,7 @@ export function mockSurface({ request, axes, seed, domain, resolution: n, exampl
   }
   return {
     request, axes, seed, alpha: wire(alpha), beta: wire(beta), loss: wire(loss), done: wire(done), final: step === 1,
-    n_done: done.reduce((sum, value) => sum + value, 0), n_examples: examples, norms: [1, 1], cosine: 0, theta_norm: 11.83,
+    n_done: done.reduce((sum, value) => sum + value, 0), n_examples: examples, batch_norm, norms: [1, 1], cosine: 0, theta_norm: 11.83,
     quadratic: turn || decades ? null : { loss: 0.35, gradient: [0, 0], hessian: [3.8, 0.95, -1.5] },
     centre_loss: at((n - 1) / 2, (n - 1) / 2), minimum, provenance: { dtype: "float64" },
   };
@@ -147,7 +148,7 @@ export function attachKernel(model, { pace = 250, old = false, ...kind } = {}) {
   function start() {
     timers.forEach(clearTimeout);
     const [current, began] = [++request, performance.now()];
-    const controls = Object.fromEntries(["axes", "seed", "domain", "resolution", "examples", "compared_axes", "compared_domain"].map((name) => [name, model.get(name)]));
+    const controls = Object.fromEntries(["axes", "seed", "domain", "resolution", "examples", "batch_norm", "compared_axes", "compared_domain"].map((name) => [name, model.get(name)]));
     const asked = /** @type {any} */ ({ ...controls, request: current });
     const hessian = controls.axes[0].startsWith("hessian");
     const plane = hessian ? { kappa_minus: -1.497, kappa_plus: 3.821 } : { kappa_minus: 0.21, kappa_plus: 1.3 };

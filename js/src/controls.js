@@ -52,6 +52,13 @@ function createAxisSelect(name, label, send) {
   };
 }
 
+/** @type {{value: import("./state.js").BatchNorm, label: string, title: string}[]} */
+const BATCH_NORM = [
+  { value: "frozen", label: "Frozen", title: "As training left them: one fixed function, the one whose curvature is told" },
+  { value: "recomputed", label: "Recomputed", title: "Estimated anew from the data at every point of the plane" },
+  { value: "difference", label: "Difference", title: "Recomputed − frozen" },
+];
+
 /** @param {(axes: [string, string]) => void} send */
 function createPresets(send) {
   const segments = createSegments({
@@ -147,8 +154,15 @@ export function createControls(el, state) {
 
   const element = h("div", { class: "lw-controls", role: "group", "aria-label": "Plane and accuracy" });
   const bar = h("div", { class: "lw-bar" }, presets.element, compare.element);
+  const norm = createSegments({
+    name: "batch-norm",
+    label: "Batch-norm statistics",
+    choices: BATCH_NORM,
+    send: (value) => state.set({ batch_norm: value }),
+  });
+  const normField = h("div", { class: "lw-field" }, h("span", { class: "lw-field-head" }, h("span", { class: "lw-field-name" }, "Batch-norm statistics")), norm.element);
   const parts = [alpha, beta, seed, width, resolution, examples];
-  element.append(...parts.map((part) => part.element));
+  element.append(...parts.map((part) => part.element), normField);
   el.append(bar, element);
 
   return {
@@ -167,6 +181,8 @@ export function createControls(el, state) {
       resolution.set(snapshot.resolution);
       examples.setValues(exampleCounts(info.n_examples));
       examples.set(snapshot.examples);
+      normField.hidden = !info.batch_norm;
+      norm.set(snapshot.batch_norm);
     },
     destroy() {
       for (const slider of [width, resolution, examples]) slider.destroy();

@@ -13,6 +13,7 @@
  * @property {boolean} final
  * @property {number} nDone
  * @property {number} nExamples
+ * @property {import("./state.js").BatchNorm} batchNorm  "difference": recomputed − frozen, no losses
  * @property {[number, number]} norms  lengths of η and δ
  * @property {number} cosine  of the angle between them
  * @property {number} thetaNorm
@@ -83,6 +84,7 @@ export function decodeSurface(raw) {
     final: raw.final,
     nDone: raw.n_done,
     nExamples: raw.n_examples,
+    batchNorm: raw.batch_norm ?? "frozen",
     norms: raw.norms,
     cosine: raw.cosine ?? 0,
     thetaNorm: raw.theta_norm,

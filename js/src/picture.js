@@ -129,7 +129,7 @@ export function createPicture() {
   /** @param {SurfaceResult} surface */
   function keep(surface) {
     if (layers[0] === surface) return;
-    const controls = { axes: surface.axes, seed: surface.seed, examples: surface.nExamples };
+    const controls = { axes: surface.axes, seed: surface.seed, examples: surface.nExamples, batch_norm: surface.batchNorm };
     const others = layers.filter((layer) => !(samePlane(layer, controls) && sameDomain(layer.domain, surface.domain)));
     layers = [surface, ...others].slice(0, MOST_LAYERS);
   }
@@ -144,11 +144,14 @@ export function createPicture() {
   function composed(snapshot, basis, log, given) {
     const own = layers.filter((layer) => samePlane(layer, snapshot));
     const sent = own.find(({ quadratic }) => quadratic)?.quadratic;
-    const model = sent ?? modelOfEigenvectors(snapshot.eigenpairs, /** @type {[string, string]} */ (snapshot.axes.map(canonical)), snapshot.examples);
+    const axes = /** @type {[string, string]} */ (snapshot.axes.map(canonical));
+    // The curvature is that of frozen batch-norm statistics.
+    const frozen = snapshot.batch_norm === "frozen";
+    const model = frozen ? (sent ?? modelOfEigenvectors(snapshot.eigenpairs, axes, snapshot.examples)) : null;
     const asked = given ?? snapshot.domain ?? foreseenDomain(snapshot, model, own);
     if (!asked || (!own.length && !model)) return null;
     const count = Math.min(snapshot.resolution, MOST_NODES);
-    const key = JSON.stringify([asked, count, log, model, snapshot.axes, snapshot.seed, snapshot.examples]);
+    const key = JSON.stringify([asked, count, log, model, snapshot.axes, snapshot.seed, snapshot.examples, snapshot.batch_norm]);
     if (made?.key === key && made.layers === layers) return made.picture;
     const { surface, shares } = compose({ layers: own, model, domain: asked, count, positive: log });
     if (!shares.layers && !model) return null;
@@ -163,6 +166,7 @@ export function createPicture() {
         ...surface,
         axes: snapshot.axes,
         seed: snapshot.seed,
+        batchNorm: snapshot.batch_norm,
         done: new Uint8Array(surface.loss.length),
         final: false,
         nDone: 0,

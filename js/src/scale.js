@@ -36,7 +36,7 @@ const logs = new WeakMap();
  */
 export function shade(surface, log, common = null) {
   const range = common ?? surface.range;
-  if (!log || !offersLog(range)) return { rows: surface.rows, range, title: "loss" };
+  if (!log || !offersLog(range)) return { rows: surface.rows, range, title: surface.batchNorm === "difference" ? "recomputed − frozen" : "loss" };
   const rows = logs.get(surface) ?? surface.rows.map((row) => row.map(Math.log10));
   logs.set(surface, rows);
   return { rows, range: [Math.log10(range[0]), Math.log10(range[1])], title: "log₁₀ loss" };

@@ -9,6 +9,8 @@ import { sameDomain } from "./values.js";
 
 /** @typedef {"projections" | "spectrum" | "trace"} Face  of the curvature panel */
 
+/** @typedef {"frozen" | "recomputed" | "difference"} BatchNorm  statistics of batch-norm layers in the pictures */
+
 /**
  * What a person may change.
  * @typedef {object} Controls
@@ -17,6 +19,7 @@ import { sameDomain } from "./values.js";
  * @property {Domain | null} domain  null: the kernel chooses
  * @property {number} resolution
  * @property {number} examples
+ * @property {BatchNorm} batch_norm
  * @property {[string, string] | null} compared_axes  of a second plane, null for none
  * @property {Domain | null} compared_domain
  */
@@ -37,6 +40,7 @@ import { sameDomain } from "./values.js";
  * @property {number} theta_norm
  * @property {number} max_resolution
  * @property {number} k_max
+ * @property {boolean} batch_norm  whether the model has batch-norm layers with running statistics
  * @property {boolean} differentiable
  */
 
@@ -62,7 +66,7 @@ import { sameDomain } from "./values.js";
 
 /** @typedef {Pick<import("@anywidget/types").AnyModel, "get" | "set" | "on" | "off" | "save_changes" | "send">} Model */
 
-const CONTROLS = /** @type {const} */ (["axes", "seed", "domain", "resolution", "examples", "compared_axes", "compared_domain"]);
+const CONTROLS = /** @type {const} */ (["axes", "seed", "domain", "resolution", "examples", "batch_norm", "compared_axes", "compared_domain"]);
 const RUNTIME = "_runtime";
 
 /** @type {readonly Face[]} */
@@ -71,7 +75,7 @@ export const FACES = ["projections", "spectrum", "trace"];
 const OTHERS = ["face", "status", "error", "progress", "_info", "_surface", "_compared", "_eigenpairs", "_projections", "_spectrum", "_trace", "_pins"];
 
 /** @type {Info} */
-const UNKNOWN = { n_parameters: 0, n_examples: 1, theta_norm: 0, max_resolution: 501, k_max: 1, differentiable: true };
+const UNKNOWN = { n_parameters: 0, n_examples: 1, theta_norm: 0, max_resolution: 501, k_max: 1, batch_norm: false, differentiable: true };
 
 /** Tells whether a result is of what the controls said before they changed. */
 function createOutdated() {
@@ -93,11 +97,12 @@ function createOutdated() {
 /**
  * Whether a surface has the losses in the plane that the controls ask for.
  * @param {import("./decode.js").SurfaceResult} surface
- * @param {Pick<Controls, "axes" | "seed" | "examples">} controls
+ * @param {Pick<Controls, "axes" | "seed" | "examples" | "batch_norm">} controls
  */
-export function samePlane(surface, { axes, seed, examples }) {
+export function samePlane(surface, { axes, seed, examples, batch_norm }) {
+  if (surface.nExamples !== examples || surface.batchNorm !== batch_norm) return false;
   const fixed = axes.every((axis) => axis.startsWith("hessian"));
-  return surface.axes.every((axis, i) => axis === axes[i]) && (fixed || surface.seed === seed) && surface.nExamples === examples;
+  return surface.axes.every((axis, i) => axis === axes[i]) && (fixed || surface.seed === seed);
 }
 
 /**

@@ -46,6 +46,13 @@ export function describeResiduals({ axes, values, residuals, converged }) {
     .join(" · ");
 }
 
+/** What the pictures show where it is not the function whose curvature is told. @type {Record<string, string>} */
+const BATCH_NORM = {
+  frozen: "",
+  recomputed: "batch-norm statistics recomputed at each point; verdict and curvature are those of frozen ones",
+  difference: "shown: what recomputing batch-norm statistics at each point adds to the loss; verdict and curvature are those of frozen ones",
+};
+
 /**
  * The caption: what was computed, on what, and what a unit of the axes is.
  * @param {Snapshot} snapshot
@@ -57,8 +64,9 @@ export function captionText({ surface, info }) {
   const points = surface.final ? `${total} points` : `Coarse: ${formatCount(surface.nDone)} of ${total} points, the rest interpolated`;
   const [eta, delta] = surface.norms.map((norm) => formatNumber(norm, 3));
   const unit = eta === delta ? `1 on either axis is ‖Δθ‖ = ${eta}` : `1 on α is ‖Δθ‖ = ${eta}, on β ${delta}`;
+  const norm = BATCH_NORM[surface.batchNorm];
   const theta = surface.thetaNorm ? ` (‖θ*‖ = ${formatNumber(surface.thetaNorm, 3)})` : "";
-  return [points, `${formatCount(surface.nExamples)} examples`, parameters, unit + theta].filter(Boolean).join(" · ");
+  return [points, `${formatCount(surface.nExamples)} examples`, parameters, unit + theta, norm].filter(Boolean).join(" · ");
 }
 
 /** @param {HTMLElement} el */

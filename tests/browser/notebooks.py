@@ -49,6 +49,11 @@ explorer.resolution = 21
 """
 """A quadratic function that can be made slow (`fast.clear()`), made to fail, and counts its calls."""
 
+BATCH_NORM = DIGITS.replace("torch.nn.Tanh()", "torch.nn.BatchNorm1d(8), torch.nn.Tanh()").replace(
+    "(model, loader, loss_fn)", "(model.eval(), loader, loss_fn)"
+)
+"""The same with a batch-norm layer."""
+
 SHOW = "explorer"
 
 QUARTIC = """

@@ -1,0 +1,61 @@
+"""Batch-norm statistics in JupyterLab: frozen, recomputed, and the difference, each from the kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from playwright.sync_api import expect
+
+from .conftest import OpenNotebook
+from .explorer import ExplorerOnPage
+from .notebooks import BATCH_NORM, SHOW
+
+
+@pytest.fixture(scope="module")
+def explorer(open_notebook: OpenNotebook) -> Iterator[ExplorerOnPage]:
+    """The explorer of a network with batch normalisation, with a result on show."""
+    with closing(open_notebook([BATCH_NORM + "explorer.resolution = 11", SHOW])) as notebook:
+        notebook.run_all()
+        notebook.cell(1)
+        explorer = ExplorerOnPage(notebook.page, notebook.kernel)
+        explorer.wait_for_result()
+        yield explorer
+
+
+def choose(explorer: ExplorerOnPage, mode: str) -> NDArray[np.float64]:
+    """Chooses a mode as a person does; returns what the heatmap shows then."""
+    request = explorer.request()
+    explorer.part(f"batch-norm-{mode}").locator("xpath=..").click()
+    explorer.wait_for_result(request)
+    assert explorer.trait("batch_norm") == mode
+    assert explorer.trait("surface.provenance['batch_norm']") == mode
+    explorer.assert_plots_equal_kernel()
+    return explorer.grid("heatmap").z
+
+
+def test_the_difference_is_what_lies_between_the_two_pictures(explorer: ExplorerOnPage) -> None:
+    explorer.set_traits(domain=(-0.4, 0.4, -0.4, 0.4))
+    frozen = explorer.grid("heatmap").z
+    values = explorer.trait("eigenpairs.values.tolist()")
+
+    recomputed, difference = choose(explorer, "recomputed"), choose(explorer, "difference")
+
+    assert np.abs(difference).max() > 1e-4 * frozen.max()
+    # three numbers of 24 bits each, as they travel
+    np.testing.assert_allclose(difference, recomputed - frozen, rtol=0, atol=2e-7 * frozen.max())
+    assert explorer.trait("eigenpairs.values.tolist()") == values, "curvature is that of frozen statistics"
+    expect(explorer.part("caption")).to_contain_text("verdict and curvature are those of frozen ones")
+    np.testing.assert_array_equal(choose(explorer, "frozen"), frozen)
+    expect(explorer.part("caption")).not_to_contain_text("batch-norm")
+
+
+def test_the_keyboard_reaches_the_choice(explorer: ExplorerOnPage) -> None:
+    request = explorer.request()
+    explorer.press("batch-norm-frozen", "ArrowRight")
+    explorer.wait_for_result(request)
+    assert explorer.trait("batch_norm") == "recomputed"
+    choose(explorer, "frozen")
