@@ -132,8 +132,9 @@ class LandscapeExplorer(anywidget.AnyWidget):
             loss_fn: As for ``Objective``.
             test_loader: Data held out for testing, of the same kinds as ``data``.
             **options: Controls (``axes``, ``seed``, ``domain``, ``resolution``, ``examples``,
-                ``samples``, ``face``, ``batch_norm``, ``compared_axes``, ``compared_domain``) and keywords of
-                ``Objective`` (``metrics``, ``device``, ``dtype``, ``max_examples``, ``parameters``, ``mode``).
+                ``samples``, ``face``, ``batch_norm``, ``compared_axes``, ``compared_domain``) and
+                keywords of ``Objective`` (``metrics``, ``device``, ``dtype``, ``max_examples``,
+                ``parameters``, ``mode``).
 
         Raises:
             TypeError: For an unknown keyword, or what ``Objective`` raises.

@@ -1,0 +1,78 @@
+"""No serious finding by axe-core in the explorer, in either theme, alone and with a second plane."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from .conftest import OpenNotebook
+from .explorer import ExplorerOnPage
+from .lab import Notebook
+from .notebooks import BATCH_NORM, SHOW
+
+AXE = Path(__file__).parents[2] / "js" / "node_modules" / "axe-core" / "axe.min.js"
+
+#: Plotly draws its own pictures: an SVG with a mode bar. What they say stands in words beside them.
+RUN = """async (root) => {
+  const { violations, passes } = await axe.run(root, { resultTypes: ["violations"] });
+  return {
+    passes: passes.length,
+    violations: violations
+      .filter(({ impact }) => impact === "serious" || impact === "critical")
+      .flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`)),
+  };
+}"""
+
+
+@pytest.fixture(scope="module")
+def notebook(open_notebook: OpenNotebook) -> Iterator[Notebook]:
+    """An explorer with every control that there is, and axe-core on its page."""
+    with closing(open_notebook([BATCH_NORM, SHOW], height=1600)) as notebook:
+        notebook.run_all()
+        notebook.cell(1)
+        ExplorerOnPage(notebook.page, notebook.kernel).wait_for_result()
+        notebook.page.evaluate(AXE.read_text(encoding="utf-8"))
+        yield notebook
+
+
+def findings(explorer: ExplorerOnPage) -> list[str]:
+    """What axe-core finds serious or critical within the explorer."""
+    result: dict[str, Any] = explorer.root.evaluate(RUN)
+    assert result["passes"] > 10, "axe-core has looked at next to nothing"
+    violations: list[str] = result["violations"]
+    return violations
+
+
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+def test_no_serious_finding(notebook: Notebook, theme: str) -> None:
+    explorer = ExplorerOnPage(notebook.page, notebook.kernel)
+    notebook.set_theme(f"JupyterLab {theme}")
+    expect(explorer.root).to_have_attribute("data-theme", theme.lower())
+    assert findings(explorer) == []
+
+    request = explorer.request()
+    explorer.part("compare").click()
+    request = explorer.wait_for_result(request)
+    expect(explorer.part("heatmap-2")).to_have_attribute("data-request", str(request))
+    expect(explorer.part("comparison")).to_be_visible()
+    for face in ("spectrum", "trace", "projections"):
+        explorer.part(f"face-{face}").locator("xpath=..").click()
+        request = explorer.wait_for_result(request)
+        assert findings(explorer) == [], face
+    explorer.part("compare").click()
+    explorer.wait_for_result(request)
+
+
+def test_a_serious_fault_would_be_found(notebook: Notebook) -> None:
+    explorer = ExplorerOnPage(notebook.page, notebook.kernel)
+    seed = explorer.part("seed")
+    seed.evaluate("input => { input.dataset.was = input.id; input.id = 'nameless'; }")
+    try:
+        assert any(finding.startswith("label") for finding in findings(explorer))
+    finally:
+        seed.evaluate("input => { input.id = input.dataset.was; }")
