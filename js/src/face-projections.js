@@ -139,7 +139,7 @@ export function createProjectionsFace(state) {
       [projections.means.kappaMinus, projections.means.kappaPlus].forEach((mean, k) =>
         setText(keys[k].words, mean ? `mean ${NAMES[k]} ${formatEstimate(mean)}` : NAMES[k]),
       );
-      setText(words, describe(projections, !eigenpairs || eigenpairs.verdict === "saddle"));
+      setText(words, describe(projections, eigenpairs?.verdict === "saddle"));
       blindness.element.hidden = !projections.blindness;
       if (projections.blindness) blindness.set(projections.blindness);
     },

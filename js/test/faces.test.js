@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mockEigenpairs, mockProjections, mockSpectrum, mockTrace, plain } from "../dev/mock-curvature.js";
-import { settled, show } from "./show.js";
+import { defaults, mockSurface } from "../dev/mock.js";
+import { controls, settled, show } from "./show.js";
 
 /** @param {Awaited<ReturnType<typeof show>>} page */
 function curvature({ find, plotly }) {
@@ -45,6 +46,26 @@ test("a face without a result says so calmly, and claims none", async () => {
   page.model.receive({ _spectrum: mockSpectrum(1, 3, 10) });
   await settled();
   assert.deepEqual([panel.querySelector(".lw-skeleton").hidden, panel.dataset.final], [true, "false"]);
+});
+
+test("a loss that cannot be differentiated twice: the picture and κ, the error, and no Hessian to choose", async () => {
+  const axes = /** @type {[string, string]} */ (["random", "random"]);
+  const error = "SecondDerivativeError: Expected a loss that can be differentiated twice";
+  const measured = { measured: { value: 0.293, stderr: 0.01 }, closed_form: null, spectral: null };
+  const page = await show({
+    axes,
+    status: "failed",
+    error,
+    _info: { ...defaults._info, differentiable: false },
+    _surface: mockSurface({ ...controls, axes, request: 1 }, 1),
+    _projections: { ...mockProjections(1, 2000, null), blindness: measured },
+  });
+  for (const view of ["surface", "heatmap", "curvature"]) assert.equal(page.find(view).dataset.final, "true", view);
+  assert.deepEqual([page.find("error").hidden, page.find("error").textContent], [false, error]);
+  assert.deepEqual(["hessian", "random", "filter"].map((name) => page.find(`preset-${name}`).disabled), [true, false, false]);
+  assert.match(page.find("curvature").textContent, /A random plane shows no saddle in/, "whether there is one to hide is not known");
+  const cells = [...page.find("blindness").querySelectorAll("dd")].map((cell) => cell.textContent);
+  assert.deepEqual(cells.slice(1), ["–", "–"]);
 });
 
 test("two views show the same face, each with radio buttons of its own", async () => {
