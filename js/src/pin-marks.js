@@ -20,23 +20,26 @@ export const flatPins = ({ pins }) => ({
 });
 
 /**
- * The same on a surface, at the heights that `place` gives them.
+ * The same on a surface, as pins tall enough to be seen where a slope hides their feet.
  * @param {Frame} frame
  * @param {(point: {alpha: number, beta: number}) => {z: number}} place
+ * @param {number} top  where their heads are
  */
-export const raisedPins = ({ pins, palette, picture: { extent: [a0, a1, b0, b1] } }, place) => {
+export const raisedPins = ({ pins, palette, picture: { extent: [a0, a1, b0, b1] } }, place, top) => {
   const inside = pins.filter(({ alpha, beta }) => alpha >= a0 && alpha <= a1 && beta >= b0 && beta <= b1);
   return {
     type: "scatter3d",
     name: "pins",
-    mode: "markers+text",
-    x: inside.map(({ alpha }) => alpha),
-    y: inside.map(({ beta }) => beta),
-    z: inside.map((pin) => place(pin).z),
-    text: inside.map(({ number }) => String(number)),
+    mode: "lines+markers+text",
+    connectgaps: false,
+    x: inside.flatMap(({ alpha }) => [alpha, alpha, NaN]),
+    y: inside.flatMap(({ beta }) => [beta, beta, NaN]),
+    z: inside.flatMap((pin) => [place(pin).z, top, NaN]),
+    text: inside.flatMap(({ number }) => ["", String(number), ""]),
     textposition: "top center",
     textfont: { size: 12, color: palette.text },
-    marker: { symbol: "circle", size: 6, color: PIN, line: RIM },
+    line: { color: PIN, width: 2 },
+    marker: { symbol: "circle", size: inside.flatMap(() => [5, 7, 0]), color: PIN, line: RIM },
     hoverinfo: "skip",
   };
 };

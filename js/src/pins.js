@@ -96,7 +96,7 @@ function createRow({ number }, state) {
         cells[i].dataset.testid = `pin-${number}-${id}`;
         // In full, for who wants to copy a number.
         cells[i].title = id === "curvatures" ? hessianWords(pin) : (values ?? []).map((value) => value ?? "not finite").join(", ");
-        setText(cells[i], values ? values.map((value) => formatNumber(value)).join(", ") : pin.error ? "–" : "…");
+        setText(cells[i], values ? values.map((value) => formatNumber(value, id === "place" ? 3 : 4)).join(", ") : pin.error ? "–" : "…");
       });
       apply.hidden = !writable;
       element.dataset.done = String(pin.done);

@@ -149,7 +149,7 @@ export function figure3d(frame, surface, el, camera) {
       cross(surface, shaded),
       pin(surface, shaded, frame),
       wires(surface, shaded, frame),
-      raisedPins(frame, (point) => place(surface, shaded, point)),
+      raisedPins(frame, (point) => place(surface, shaded, point), shaded.range[1]),
     ],
     layout: {
       ...baseLayout(palette, el),

@@ -24,7 +24,7 @@ PIXEL_OF = """(plot, [x, y]) => {
 
 READ_PINS = """plot => {
   const { x, y, text } = plot._fullData.find(trace => trace.name === "pins") ?? { x: [], y: [], text: [] };
-  return Array.from(x, (value, i) => [text[i], value, y[i]]);
+  return Array.from(x, (value, i) => [text[i], value, y[i]]).filter(([number]) => number);
 }"""
 
 
