@@ -11,7 +11,7 @@ from landscape_widget.figures import heatmap_figure, slices_figure, surface_figu
 from landscape_widget.hessian import hessian_eigenpairs
 from landscape_widget.objective import Objective
 from landscape_widget.pins import Pin
-from landscape_widget.points import evaluate_point
+from landscape_widget.points import evaluate_point, score_table
 from landscape_widget.projections import projected_curvatures
 from landscape_widget.quadratic import QuadraticModel
 from landscape_widget.results import (
@@ -21,7 +21,9 @@ from landscape_widget.results import (
     PlanePoint,
     ProjectedCurvatures,
     SaddleBlindness,
+    ScoreRow,
     Scores,
+    ScoreTable,
     SpectralDensity,
     Surface,
     TraceEstimate,
@@ -43,6 +45,8 @@ __all__ = [
     "QuadraticModel",
     "Results",
     "SaddleBlindness",
+    "ScoreRow",
+    "ScoreTable",
     "Scores",
     "SecondDerivativeError",
     "SpectralDensity",
@@ -61,6 +65,7 @@ __all__ = [
     "random_plane",
     "saddle_blindness",
     "save",
+    "score_table",
     "slices_figure",
     "spectral_density",
     "spectrum_figure",

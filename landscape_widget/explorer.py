@@ -33,6 +33,7 @@ from landscape_widget.results import (
     Plane,
     ProjectedCurvatures,
     SaddleBlindness,
+    ScoreTable,
     SpectralDensity,
     Surface,
     TraceEstimate,
@@ -337,6 +338,21 @@ class LandscapeExplorer(anywidget.AnyWidget):
         with self._lock:
             self._points.go_back(self._number)
             self._moved()
+
+    def table(self) -> ScoreTable:
+        """Loss and metrics at θ* and at the lowest node of each plane on show, on training and test data.
+
+        Like Table II of Böttcher & Wheeler where ``compared_axes`` puts a random plane beside the Hessian
+        one. It is evaluated when asked for, on all examples.
+
+        Raises:
+            RuntimeError: If no plane is there yet.
+        """
+        with self._lock:
+            pictures, second = [(self._shown_plane(), self._best.surface)], self._best.compared
+            if second is not None:
+                pictures.append((second.plane, second.surface))
+        return self._points.table([(plane, surface) for plane, surface in pictures if surface is not None])
 
     def parameters_at(self, alpha: float, beta: float) -> dict[str, Any]:
         """A complete state dict at (α, β), for ``model.load_state_dict``; the model stays as it is.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from landscape_widget.objective import Objective
-from landscape_widget.points import check_coordinates, locate, point_steps
-from landscape_widget.results import FloatArray, Plane, PlanePoint, Scores, Surface
+from landscape_widget.points import check_coordinates, locate, point_steps, score_table
+from landscape_widget.results import FloatArray, Plane, PlanePoint, Scores, ScoreTable, Surface
 from landscape_widget.scheduler import Job, Request
 from landscape_widget.study import Study
 from landscape_widget.weights import Weights
@@ -245,6 +245,11 @@ class Points:
             self._note = str(error.args[0])
             self._changed()
         return self.study is not centre
+
+    def table(self, pictures: Sequence[tuple[Plane, Surface]]) -> ScoreTable:
+        """Loss and metrics at the centre and at the minimum of each picture that has one."""
+        minima = [(plane, *surface.minimum[:2]) for plane, surface in pictures if surface.minimum]
+        return score_table(self.study.objective, minima, self._test)
 
     def payload(self) -> Payload:
         """All of this as the page receives it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 
 from landscape_widget.objective import Objective
 from landscape_widget.projections import plane_hessian
-from landscape_widget.results import FloatArray, Plane, PlanePoint, Scores
+from landscape_widget.results import FloatArray, Plane, PlanePoint, ScoreRow, Scores, ScoreTable
 from landscape_widget.selfcheck import check_hvp
 
 #: A point lies on a plane where its distance from it is at most this share of its distance from the
@@ -67,6 +67,31 @@ def point_steps(
 def score(objective: Objective, theta: torch.Tensor | None = None) -> Scores:
     """Loss and metrics at θ, shape (N,), default θ*."""
     return Scores(objective.loss(theta).item(), objective.metrics(theta), objective.n_examples)
+
+
+def score_table(
+    objective: Objective, minima: Sequence[tuple[Plane, float, float]], test: Objective | None = None
+) -> ScoreTable:
+    """Loss and metrics at θ* and at the minima of planes, as in Böttcher & Wheeler's Table II.
+
+    Args:
+        objective: L, with its metrics; its θ* is the first row.
+        minima: (plane, α, β) for each further row, for instance of ``Surface.minimum``.
+        test: The same objective on test data.
+    """
+
+    def row(place: str, axes: tuple[str, str], alpha: float, beta: float, theta: torch.Tensor) -> ScoreRow:
+        distance = float((theta - centre).norm())
+        tested = score(test, theta) if test is not None else None
+        return ScoreRow(place, axes, alpha, beta, distance, score(objective, theta), tested)
+
+    centre = objective.theta.detach().cpu().double()
+    rows = [row("centre", ("", ""), 0.0, 0.0, centre)]
+    for plane, alpha, beta in minima:
+        theta = torch.from_numpy(plane.point(alpha, beta))
+        rows.append(row("minimum", plane.axes, alpha, beta, theta))
+    n_test = {} if test is None else {"n_test_examples": test.n_examples}
+    return ScoreTable(tuple(rows), objective.provenance("scores", **n_test))
 
 
 def check_coordinates(alpha: Any, beta: Any) -> tuple[float, float]:

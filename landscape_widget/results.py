@@ -513,3 +513,51 @@ def _grid_columns(alpha: FloatArray, beta: FloatArray, **values: npt.NDArray[Any
     """Coordinates and values, each of shape (nβ, nα), as columns of nβ · nα entries."""
     a, b = np.meshgrid(alpha, beta)
     return {"alpha": a.ravel(), "beta": b.ravel(), **{name: v.ravel() for name, v in values.items()}}
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """Loss and metrics at one point, of which a table says where it is."""
+
+    place: str
+    """"centre", or "minimum" for the lowest node of a plane."""
+    axes: tuple[str, str]
+    """Axes of that plane; two empty names for the centre."""
+    alpha: float
+    """Coordinate along η."""
+    beta: float
+    """Coordinate along δ."""
+    distance: float
+    """‖Δθ‖ from the centre."""
+    train: Scores
+    """On the data that the objective was made of."""
+    test: Scores | None
+    """On test data; None without any."""
+
+
+@dataclass(frozen=True)
+class ScoreTable(Table):
+    """Loss and metrics at θ* and at the minima of planes (Böttcher & Wheeler, Table II)."""
+
+    rows: tuple[ScoreRow, ...]
+    """The centre first, then the minimum of each plane."""
+    provenance: Provenance = field(default_factory=dict)
+
+    @property
+    def columns(self) -> Columns:
+        """Place, axes, coordinates and distance, then train_loss, train_accuracy …, test_loss …."""
+        rows = self.rows
+        columns: dict[str, npt.ArrayLike] = {
+            "place": [row.place for row in rows],
+            "axis_alpha": [row.axes[0] for row in rows],
+            "axis_beta": [row.axes[1] for row in rows],
+            **{name: [getattr(row, name) for row in rows] for name in ("alpha", "beta", "distance")},
+        }
+        for data in ("train", "test"):
+            scores = [getattr(row, data) for row in rows]
+            if None in scores:
+                continue
+            columns[f"{data}_loss"] = [score.loss for score in scores]
+            for name in scores[0].metrics:
+                columns[f"{data}_{name}"] = [score.metrics[name] for score in scores]
+        return columns

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -384,3 +386,41 @@ def test_a_test_loader_that_the_model_cannot_take(make_explorer: Make) -> None:
 def test_an_objective_may_come_with_a_test_loader(make_explorer: Make) -> None:
     explorer = make_explorer(NETWORK.objective(ONE_BATCH), test_loader=TEST).compute()
     assert ready(explorer.pin(0, 0)).values.test.n_examples == 9
+
+
+def test_the_table_of_both_planes(make_explorer: Make, tmp_path: Path) -> None:
+    """Loss and accuracy at θ* and where either picture is lowest, by plain torch on the weights there."""
+    explorer = make_network(make_explorer, compared_axes=("random", "random"), compared_domain=(-1, 1, -1, 1))
+    table = explorer.table()
+    assert [row.place for row in table.rows] == ["centre", "minimum", "minimum"]
+    assert [row.axes for row in table.rows[1:]] == [("hessian:max", "hessian:min"), ("random", "random")]
+    planes = explorer.plane, explorer.plane, explorer.compared.plane
+    assert (table.rows[0].alpha, table.rows[0].beta, table.rows[0].distance) == (0, 0, 0)
+    lowest = explorer.surface.minimum, explorer.compared.surface.minimum
+    for row, (alpha, beta, loss) in zip(table.rows[1:], lowest, strict=True):
+        assert (row.alpha, row.beta) == (alpha, beta)
+        assert row.train.loss == pytest.approx(loss, rel=1e-12)
+    model = NETWORK.model()
+    for row, plane in zip(table.rows, planes, strict=True):
+        vector = torch.from_numpy(plane.point(row.alpha, row.beta))
+        nn.utils.vector_to_parameters(vector, model.parameters())
+        assert row.distance == pytest.approx(np.linalg.norm(vector.numpy() - planes[0].origin), abs=1e-12)
+        for scores, (x, y) in ((row.train, (X, Y)), (row.test, TEST)):
+            assert scores.loss == pytest.approx(loss_of(model.state_dict(), x, y), rel=1e-12)
+            assert scores.metrics["accuracy"] == pytest.approx(accuracy(model(x), y).item())
+    table.to_csv(tmp_path / "table.csv")
+    with (tmp_path / "table.csv").open() as file:
+        assert json.loads(next(file).removeprefix("#"))["n_test_examples"] == 9
+        written = list(csv.DictReader(file))
+    assert list(written[0])[-4:] == ["train_loss", "train_accuracy", "test_loss", "test_accuracy"]
+    assert [float(line["test_loss"]) for line in written] == [row.test.loss for row in table.rows]
+    assert [line["axis_alpha"] for line in written] == ["", "hessian:max", "random"]
+
+
+def test_the_table_without_test_data_or_a_plane(make_explorer: Make) -> None:
+    explorer = make_explorer(gated_saddle()[1], domain=(-1, 1, -1, 1))
+    with pytest.raises(RuntimeError, match="Expected a plane"):
+        explorer.table()
+    table = explorer.compute().table()
+    assert table.rows[1].test is None
+    assert list(table.columns)[-1] == "train_loss"
