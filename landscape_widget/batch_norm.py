@@ -106,6 +106,10 @@ class RecomputedTerms:
         """The same over the first batch."""
         return RecomputedTerms(self._terms.first())
 
+    def regroup(self, size: int) -> RecomputedTerms:  # noqa: ARG002 - as Terms has it
+        """Itself: the statistics depend on which examples share a batch."""
+        return self
+
 
 class DifferenceTerms:
     """What recomputed statistics add to each term of the loss."""
@@ -145,3 +149,7 @@ class DifferenceTerms:
     def first(self) -> DifferenceTerms:
         """The same over the first batch."""
         return DifferenceTerms(self._recomputed.first(), self._frozen.first())
+
+    def regroup(self, size: int) -> DifferenceTerms:  # noqa: ARG002 - as Terms has it
+        """Itself: the statistics depend on which examples share a batch."""
+        return self

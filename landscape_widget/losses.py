@@ -17,7 +17,7 @@ from torch.func import functional_call
 
 from landscape_widget.output_loss import OutputLoss
 from landscape_widget.parameters import Layout
-from landscape_widget.snapshot import Batch, convert, describe, shuffled_subset
+from landscape_widget.snapshot import Batch, convert, describe, regrouped, shuffled_subset
 
 #: Buffers of the model by name, in place of its own; a layer in train mode writes into them.
 Buffers = Mapping[str, Tensor]
@@ -49,6 +49,9 @@ class Terms(Protocol):
     def first(self) -> Terms:
         """The first of the terms alone."""
 
+    def regroup(self, size: int) -> Terms:
+        """The same terms with about ``size`` examples in each, where that leaves L what it is."""
+
 
 class FunctionTerms:
     """One term: a function of θ that the caller wrote."""
@@ -79,6 +82,10 @@ class FunctionTerms:
         """Itself: there is one term."""
         return self
 
+    def regroup(self, size: int) -> FunctionTerms:
+        """Itself: there is one term."""
+        return self
+
 
 class ModelTerms:
     """A private copy of the model on a snapshot of the data; batches weigh by their examples."""
@@ -86,10 +93,12 @@ class ModelTerms:
     def __init__(self, batch_loss: BatchLoss, layout: Layout, batches: Sequence[Batch]) -> None:
         """Takes ownership of ``batch_loss``, which must hold a copy of the user's model."""
         self._batch_loss = batch_loss
-        self._layout = layout
+        self.layout = layout
         self.batches = list(batches)
         self.n_examples = sum(batch.n for batch in batches)
         self.weights = [batch.n / self.n_examples for batch in batches]
+        #: Whether the loss of a batch was seen to be the mean of the losses of its examples.
+        self.additive = False
         # functional_call on one module from two threads gives wrong losses in silence
         self._lock = RLock()
 
@@ -135,6 +144,11 @@ class ModelTerms:
         metrics: dict[str, float] = self._call(theta, batch, "metrics", buffers)
         return metrics
 
+    def loss_with(self, parameters: Mapping[str, Tensor], batch: Batch) -> Tensor:
+        """Mean loss of any batch with the parameters by name."""
+        loss: Tensor = self._call_with(parameters, batch, "loss")
+        return loss
+
     def buffers(self, modules: Sequence[str]) -> dict[str, Tensor]:
         """The buffers of these modules of the model by name, as ``loss_on`` takes them."""
         return {
@@ -148,16 +162,26 @@ class ModelTerms:
         """The same with a copy of the model of which ``change`` gets the modules by name."""
         batch_loss = copy.deepcopy(self._batch_loss)
         change(dict(batch_loss.model.named_modules()))
-        return ModelTerms(batch_loss, self._layout, self.batches)
+        return ModelTerms(batch_loss, self.layout, self.batches)
 
     def _call(self, theta: Tensor, batch: Batch, what: str, buffers: Buffers | None = None) -> Any:
-        tensors = {f"model.{name}": t for name, t in self._layout.unflatten(theta).items()}
+        return self._call_with(self.layout.unflatten(theta), batch, what, buffers)
+
+    def _call_with(
+        self, parameters: Mapping[str, Tensor], batch: Batch, what: str, buffers: Buffers | None = None
+    ) -> Any:
+        tensors = {f"model.{name}": t for name, t in parameters.items()}
         if self._batch_loss.model.training:
             # batch normalisation would write its running statistics into the model
             tensors |= {name: b.clone() for name, b in self._batch_loss.named_buffers()}
         tensors |= {} if buffers is None else buffers
         with self._lock:
             return functional_call(self._batch_loss, tensors, (batch, what))
+
+    @property
+    def training(self) -> bool:
+        """Whether the model is in training mode."""
+        return self._batch_loss.model.training
 
     def active_dropout(self) -> list[str]:
         """Names of the layers that drop units at random in the model's present mode."""
@@ -170,11 +194,15 @@ class ModelTerms:
     def convert(self, device: torch.device, dtype: torch.dtype) -> ModelTerms:
         """A second copy of model and data, on ``device`` and in ``dtype``."""
         batch_loss = copy.deepcopy(self._batch_loss).to(device, dtype)
-        return ModelTerms(batch_loss, self._layout, convert(self.batches, device, dtype))
+        terms = ModelTerms(batch_loss, self.layout, convert(self.batches, device, dtype))
+        terms.additive = self.additive
+        return terms
 
     def subset(self, n: int) -> ModelTerms:
         """The same model over ``n`` examples drawn without replacement (nested as n grows)."""
-        return self.over(shuffled_subset(self.batches, n))
+        part = self.over(shuffled_subset(self.batches, n))
+        # a few examples of every batch would cost as many calls as all of them
+        return part.regroup(max(batch.n for batch in self.batches))
 
     def first(self) -> ModelTerms:
         """The same model over the first batch."""
@@ -182,9 +210,16 @@ class ModelTerms:
 
     def over(self, batches: Sequence[Batch]) -> ModelTerms:
         """The same model over other batches, which must be on its device and in its dtype."""
-        terms = ModelTerms(self._batch_loss, self._layout, batches)
-        terms._lock = self._lock
+        terms = ModelTerms(self._batch_loss, self.layout, batches)
+        terms._lock, terms.additive = self._lock, self.additive
         return terms
+
+    def regroup(self, size: int) -> ModelTerms:
+        """The same examples in even batches of at most ``size``, where that leaves the loss what it is."""
+        if not self.additive or size < 1:
+            return self
+        batches = regrouped(self.batches, size)
+        return self if len(batches) == len(self.batches) else self.over(batches)
 
 
 class BatchLoss(nn.Module):

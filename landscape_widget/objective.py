@@ -6,19 +6,22 @@ import copy
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from landscape_widget.batch_norm import MODES, DifferenceTerms, RecomputedTerms, frozen_layers
 from landscape_widget.losses import BatchLoss, FunctionTerms, InvalidLossError, ModelTerms, Terms
 from landscape_widget.parameters import Layout, Selection, filter_blocks, select_parameters
+from landscape_widget.products import KEPT_BYTES, Products, differentiated
 from landscape_widget.random_state import preserved_random_state
 from landscape_widget.results import library_versions
 from landscape_widget.snapshot import convert, describe, halves, read_batches
+
+#: Relative difference up to which the loss of a batch is the mean over its examples beyond doubt, so that
+#: batches may be joined; a dtype that is not listed rounds too coarsely to tell.
+_ADDITIVE = {torch.float64: 1e-11, torch.float32: 1e-5}
 
 #: Relative difference of two evaluations at θ* up to which they count as the same: parallel sums
 #: round differently from run to run, dropout is off by far more.
@@ -96,6 +99,7 @@ class Objective:
         self.filter_blocks = blocks
         self.layout = layout
         self._precise: Objective | None = None
+        self._products: Products | None = None
         self.second_derivative_checked = False
 
     @classmethod
@@ -284,7 +288,7 @@ class Objective:
         theta = self._point(theta)
         total = torch.zeros_like(theta)
         for b, weight in self._weighted():
-            with self.differentiated(theta) as (leaf, graph):
+            with differentiated(theta) as (leaf, graph):
                 total += weight * graph(self._terms.term(leaf, b), False)
         return total
 
@@ -305,28 +309,11 @@ class Objective:
                 f"got {tuple(v.shape)}."
             )
         columns = v.to(theta).reshape(self.n_parameters, -1)
-        total = torch.zeros_like(columns)
-        for b, weight in self._weighted():
-            with self.differentiated(theta) as (leaf, graph):
-                gradient = graph(self._terms.term(leaf, b), True)
-                if gradient.requires_grad:
-                    total += weight * _vector_jacobian(gradient, leaf, columns)
-        return total.reshape(v.shape)
-
-    @contextmanager
-    def differentiated(self, theta: Tensor) -> Iterator[tuple[Tensor, Callable[[Tensor, bool], Tensor]]]:
-        """θ as a leaf, and the gradient of a loss with respect to it, under kernels that allow two."""
-        leaf = theta.detach().requires_grad_()
-
-        def gradient(loss: Tensor, create_graph: bool) -> Tensor:
-            if not loss.requires_grad:
-                return torch.zeros_like(leaf)
-            (g,) = torch.autograd.grad(loss, leaf, create_graph=create_graph, materialize_grads=True)
-            return g
-
-        # the flash and memory-efficient kernels of attention have no second derivative
-        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
-            yield leaf, gradient
+        if self._products is None:
+            self._products = Products(self._terms, self.theta, keep=KEPT_BYTES)
+        here = theta is self.theta
+        products = self._products if here else Products(self._products.terms, theta)
+        return products.of(columns).reshape(v.shape)
 
     def _weighted(self) -> Iterator[tuple[int, float]]:
         return iter(enumerate(self._terms.weights))
@@ -380,7 +367,7 @@ class Objective:
         )
 
     def _check_mean(self, whole: Tensor, terms: ModelTerms) -> None:
-        """Warns where the loss of a batch is not the mean of the losses of its examples."""
+        """Notes whether the loss of a batch is the mean of the losses of its examples; warns where not."""
         parts = halves(terms.batches[0])
         if parts is None:
             return
@@ -388,7 +375,9 @@ class Objective:
             mean = sum(p.n * terms.loss_on(self.theta, p).item() for p in parts) / terms.batches[0].n
         except Exception:  # a model may insist on its batch size; then there is nothing to compare
             return
-        if abs(mean - whole.item()) > 1e2 * _REPEATABLE.get(self.dtype, 1e-4) * abs(whole.item()):
+        difference = abs(mean - whole.item()) / (abs(whole.item()) or 1.0)
+        terms.additive = difference <= _ADDITIVE.get(self.dtype, -1.0)
+        if difference > 1e2 * _REPEATABLE.get(self.dtype, 1e-4):
             warnings.warn(
                 f"The loss of the first batch is {whole.item():.6g}, the mean over its two halves "
                 f"{mean:.6g}: it is not a mean over examples (class weights, ignored targets, "
@@ -402,15 +391,6 @@ class Objective:
                 f"Expected a finite loss at the model's present weights, got {loss.item()}. "
                 "Check the data and the weights for values that are not finite."
             )
-
-
-def _vector_jacobian(gradient: Tensor, leaf: Tensor, columns: Tensor) -> Tensor:
-    """vᵀ ∂g/∂θ for each column v of shape (N, k), which is Hv because H is symmetric."""
-    products = [
-        torch.autograd.grad(gradient, leaf, column, retain_graph=True, materialize_grads=True)[0]
-        for column in columns.T
-    ]
-    return torch.stack(products, dim=1)
 
 
 def _copy(batch_loss: BatchLoss) -> BatchLoss:

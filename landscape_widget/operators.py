@@ -27,6 +27,7 @@ from torch import Tensor
 from landscape_widget.losses import ModelTerms
 from landscape_widget.objective import Objective
 from landscape_widget.output_loss import OutputLoss
+from landscape_widget.products import differentiated
 from landscape_widget.selfcheck import check_hvp
 
 OPERATORS = ("hessian", "ggn", "fisher", "empirical-fisher")
@@ -99,7 +100,7 @@ def _output_space_product(objective: Objective, v: Tensor, operator: str) -> Ten
     columns = v.to(objective.theta).reshape(len(v), -1)
     total = torch.zeros_like(columns)
     for b, weight in enumerate(terms.weights):
-        with objective.differentiated(objective.theta) as (leaf, _):
+        with differentiated(objective.theta) as (leaf, _):
             output, target = terms.output(leaf, b)
             if not output.requires_grad:
                 continue

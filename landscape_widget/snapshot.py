@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby, pairwise
 from typing import Any
 
 import torch
@@ -42,7 +43,7 @@ def read_batches(data: Any, max_examples: int | None = None) -> list[Batch]:
         batch = Batch(_map_tensors(content, lambda t: t.detach().clone()), count_examples(content))
         room = batch.n if max_examples is None else min(batch.n, max_examples - total)
         if room:
-            batches.append(batch if room == batch.n else _cut(batch, room))
+            batches.append(batch if room == batch.n else _cut(batch, slice(room)))
             total += room
         if total == max_examples:
             break
@@ -78,6 +79,25 @@ def shuffled_subset(batches: Sequence[Batch], n: int, seed: int = 0) -> list[Bat
     return subset
 
 
+def regrouped(batches: Sequence[Batch], size: int) -> list[Batch]:
+    """The same examples in the same order, in even batches of at most ``size``.
+
+    Neighbours are joined where all of their tensors have a row for each example and agree in dtype and in
+    the shape of a row: padding may differ, and then they stay apart.
+    """
+    result: list[Batch] = []
+    for signature, run in groupby(batches, _signature):
+        members = list(run)
+        if signature is None:
+            result += members
+            continue
+        whole = members[0] if len(members) == 1 else _joined(members)
+        pieces = -(-whole.n // size)
+        edges = [whole.n * i // pieces for i in range(pieces + 1)]
+        result += [_cut(whole, slice(*edge)) for edge in pairwise(edges)] if pieces > 1 else [whole]
+    return result
+
+
 def halves(batch: Batch) -> tuple[Batch, Batch] | None:
     """The batch as two, or None where it holds a single example."""
     if batch.n < 2:
@@ -105,6 +125,17 @@ def count_examples(content: Any) -> int:
         "Expected batches that hold tensors with one row for an example, got "
         f"{describe(content)}. Let the loader's collate_fn return tensors."
     )
+
+
+def tensors_in(batch: Batch) -> list[Tensor]:
+    """All tensors of a batch, in a fixed order."""
+    return [leaf for leaf in _leaves(batch.content) if isinstance(leaf, Tensor)]
+
+
+def with_tensors(batch: Batch, tensors: Sequence[Tensor]) -> Batch:
+    """The batch with other tensors in the places of its own, in the order of ``tensors_in``."""
+    rest = iter(tensors)
+    return Batch(_map_tensors(batch.content, lambda _: next(rest)), batch.n)
 
 
 def describe(content: Any) -> str:
@@ -145,17 +176,40 @@ def _rows_of(value: Any, n: int) -> Callable[[Any], Any]:
     return lambda rows: _map_tensors(value, lambda t: t[rows] if t.ndim and len(t) == n else t)
 
 
-def _cut(batch: Batch, rows: int | Tensor) -> Batch:
-    """The first ``rows`` examples, or those with the numbers in ``rows``."""
-    index: Any = slice(rows) if isinstance(rows, int) else rows
-    n = rows if isinstance(rows, int) else len(rows)
+def _cut(batch: Batch, rows: slice | Tensor) -> Batch:
+    """The examples of a slice, as views, or those with the numbers in ``rows``."""
+    n = len(range(batch.n)[rows]) if isinstance(rows, slice) else len(rows)
 
     def take(tensor: Tensor) -> Tensor:
         if not tensor.ndim or len(tensor) != batch.n:
             return tensor
-        return tensor[index] if isinstance(index, slice) else tensor[index.to(tensor.device)]
+        return tensor[rows] if isinstance(rows, slice) else tensor[rows.to(tensor.device)]
 
     return Batch(_map_tensors(batch.content, take), n)
+
+
+def _joined(batches: Sequence[Batch]) -> Batch:
+    """Batches of one signature as one."""
+    parts = [iter(_leaves(batch.content)) for batch in batches]
+    content = _map_tensors(batches[0].content, lambda _: torch.cat([next(part) for part in parts]))
+    return Batch(content, sum(batch.n for batch in batches))
+
+
+def _signature(batch: Batch) -> str | None:
+    """What batches must agree in to be joined; None where something in them is not by example."""
+    leaves = _leaves(batch.content)
+    if not all(isinstance(leaf, Tensor) and leaf.ndim and len(leaf) == batch.n for leaf in leaves):
+        return None
+    return describe(_map_tensors(batch.content, lambda t: t[:0]))
+
+
+def _leaves(content: Any) -> list[Any]:
+    """Everything in the lists, tuples and mappings of ``content``, in the order of ``_map_tensors``."""
+    if isinstance(content, Mapping):
+        return [leaf for value in content.values() for leaf in _leaves(value)]
+    if isinstance(content, list | tuple):
+        return [leaf for part in content for leaf in _leaves(part)]
+    return [content]
 
 
 def _map_tensors(content: Any, f: Callable[[Tensor], Tensor]) -> Any:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping
+from itertools import islice
 from time import monotonic
 
 import numpy as np
-import torch
 
 from landscape_widget.objective import Objective
 from landscape_widget.results import FloatArray, Plane, Provenance, Surface
+from landscape_widget.strategies import Evaluator
 
 #: (α min, α max, β min, β max)
 Domain = tuple[float, float, float, float]
@@ -131,7 +132,12 @@ def _refine(
     interval: float,
     provenance: Provenance,
 ) -> Iterator[Surface]:
-    points = _Points(objective, plane)
+    evaluator = Evaluator(objective, plane)
+
+    def surface(values: FloatArray) -> Surface:
+        strategy = str(evaluator.strategy)
+        return Surface(alpha, beta, values, done.copy(), {**provenance, "strategy": strategy})
+
     loss = np.full((len(beta), len(alpha)), np.nan)
     done = np.zeros(loss.shape, dtype=bool)
     columns_by_key, rows_by_key = cache_keys(alpha), cache_keys(beta)
@@ -142,48 +148,37 @@ def _refine(
                 loss[i, j], done[i, j] = known, True
     below = None
     worked_since = monotonic()
-    for rows, columns in _levels(beta, alpha):
-        level = [(i, j) for i in rows for j in columns if not done[i, j]]
-        if not level and not done.all():
+    try:
+        for rows, columns in _levels(beta, alpha):
+            level = [(i, j) for i in rows for j in columns if not done[i, j]]
+            if not level and not done.all():
+                below = _interpolate(loss, rows, columns)
+                continue
+            level.sort(key=lambda node: _distance(node, loss.shape))
+            points = [(float(alpha[j]), float(beta[i])) for i, j in level]
+            nodes = iter(level)
+            for values in evaluator.losses(points, int((~done).sum())):
+                for (i, j), value in zip(islice(nodes, len(values)), values.tolist(), strict=True):
+                    loss[i, j] = cache[columns_by_key[j], rows_by_key[i]] = value
+                    done[i, j] = True
+                # the last nodes of a level are followed by the level's own surface
+                ended = done[level[-1]]
+                if below is not None and not ended and monotonic() - worked_since >= interval:
+                    yield surface(np.where(done, loss, below))
+                    worked_since = monotonic()
             below = _interpolate(loss, rows, columns)
-            continue
-        level.sort(key=lambda node: _distance(node, loss.shape))
-        for i, j in level:
-            value = points.loss(float(alpha[j]), float(beta[i]))
-            loss[i, j] = cache[columns_by_key[j], rows_by_key[i]] = value
-            done[i, j] = True
-            # the last node of a level is followed by the level's own surface
-            if below is not None and (i, j) != level[-1] and monotonic() - worked_since >= interval:
-                yield Surface(alpha, beta, np.where(done, loss, below), done.copy(), provenance)
-                worked_since = monotonic()
-        below = _interpolate(loss, rows, columns)
-        yield Surface(alpha, beta, np.where(done, loss, below), done.copy(), provenance)
-        worked_since = monotonic()
-        if done.all():
-            return
+            yield surface(np.where(done, loss, below))
+            worked_since = monotonic()
+            if done.all():
+                return
+    finally:
+        evaluator.close()
 
 
 def _distance(node: tuple[int, int], shape: tuple[int, ...]) -> float:
     """Distance of a node from the centre of the picture, where people look first."""
     (i, j), (rows, columns) = node, shape
     return float(np.hypot(2 * i / (rows - 1) - 1, 2 * j / (columns - 1) - 1))
-
-
-class _Points:
-    """Losses at points of a plane; θ is put together in float64 and rounded once."""
-
-    def __init__(self, objective: Objective, plane: Plane) -> None:
-        precision = torch.float32 if objective.device.type == "mps" else torch.float64
-        self._objective = objective
-        self._origin, self._eta, self._delta = (
-            torch.from_numpy(np.asarray(v, dtype=float)).to(objective.device, precision)
-            for v in (plane.origin, plane.eta, plane.delta)
-        )
-
-    def loss(self, alpha: float, beta: float) -> float:
-        theta = self._origin + alpha * self._eta + beta * self._delta
-        value = self._objective.loss(theta).item()
-        return value if np.isfinite(value) else np.nan
 
 
 def _levels(beta: FloatArray, alpha: FloatArray) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -26,10 +26,11 @@ FLOORS = (
         "results",
         "scheduler",
         "snapshot",
+        "tracing",
         "weights",
     ),
     # the loss as a function of θ
-    ("batch_norm", "losses", "objective"),
+    ("batch_norm", "losses", "objective", "products"),
     # what is computed of an objective
     (
         "annihilation",
@@ -45,6 +46,7 @@ FLOORS = (
         "projections",
         "quadratic",
         "selfcheck",
+        "strategies",
         "surface",
         "trace",
     ),

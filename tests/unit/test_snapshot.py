@@ -10,7 +10,16 @@ import torch
 from torch import Tensor
 from torch.utils.data import TensorDataset
 
-from landscape_widget.snapshot import Batch, convert, halves, read_batches, shuffled_subset
+from landscape_widget.snapshot import (
+    Batch,
+    convert,
+    halves,
+    read_batches,
+    regrouped,
+    shuffled_subset,
+    tensors_in,
+    with_tensors,
+)
 
 
 class Pair(NamedTuple):
@@ -112,3 +121,34 @@ def test_a_subset_of_sorted_data_is_not_its_front() -> None:
     subset = shuffled_subset([Batch((torch.arange(1000.0)[:, None],), 1000)], 100)
     mean = torch.tensor(x_of(subset)).mean().item()
     assert mean == pytest.approx(500, abs=5 * 1000 / (12 * 100) ** 0.5)
+
+
+def test_regrouping_keeps_examples_and_order() -> None:
+    batches = read_batches([(X[:4], Y[:4]), (X[4:8], Y[4:8]), (X[8:], Y[8:])])
+    for size, sizes in ((10, [10]), (5, [5, 5]), (4, [3, 3, 4]), (1, [1] * 10)):
+        regrouped_batches = regrouped(batches, size)
+        assert [batch.n for batch in regrouped_batches] == sizes
+        assert x_of(regrouped_batches) == X.flatten().tolist()
+
+
+def test_batches_that_do_not_fit_together_stay_apart() -> None:
+    short, long = torch.zeros(4, 3), torch.zeros(4, 5)
+    batches = read_batches([(short, Y[:4]), (short, Y[:4]), (long, Y[:4]), (long.double(), Y[:4])])
+    assert [batch.n for batch in regrouped(batches, 100)] == [8, 4, 4]
+
+
+def test_what_is_not_by_example_is_neither_joined_nor_cut() -> None:
+    batches = read_batches(
+        [{"x": X[:4], "scale": torch.tensor(2.0)}, {"x": X[4:8], "scale": torch.tensor(3.0)}]
+    )
+    assert regrouped(batches, 100) == batches
+    assert regrouped(batches, 2) == batches
+
+
+def test_tensors_of_a_batch_can_be_replaced() -> None:
+    batch = Batch({"x": X, "more": [Y, "text"]}, 10)
+    assert [id(t) for t in tensors_in(batch)] == [id(X), id(Y)]
+    other = with_tensors(batch, [X + 1, Y + 2])
+    assert torch.equal(other.content["x"], X + 1)
+    assert torch.equal(other.content["more"][0], Y + 2)
+    assert other.content["more"][1] == "text"

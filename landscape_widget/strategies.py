@@ -1,0 +1,306 @@
+"""Ways to evaluate L at many points of a plane, and which of them is fastest here."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from threading import Lock
+from time import perf_counter
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+from torch import Tensor, fx
+from torch.func import vmap
+
+from landscape_widget.losses import ModelTerms, Terms
+from landscape_widget.objective import Objective
+from landscape_widget.results import FloatArray, Plane
+from landscape_widget.snapshot import Batch, describe, tensors_in, with_tensors
+from landscape_widget.tracing import peak_bytes, trace
+
+log = logging.getLogger(__name__)
+
+#: Bytes that intermediate results of all threads may take.
+MEMORY_BUDGET = 150e6
+
+#: Another strategy is tried where the best one so far would take at least so many seconds more: to trace a
+#: program takes a tenth of a second and more, to import the tracer over a second.
+_PATIENCE, _IMPORT = 0.3, 1.5
+
+#: Relative difference from the plain loop up to which a strategy computes the same.
+_SAME = {torch.float64: 1e-9, torch.float32: 1e-3}
+
+#: Runs that a strategy is timed by, the shortest of them: on a busy machine most are too long.
+_LEAST_RUNS, _MOST_RUNS, _TIMING = 2, 8, 0.05
+
+#: Seconds that one group of points should take, so that a caller may look in between.
+_GROUP = 0.05
+
+Coordinates = Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """How points are evaluated: one after another with the model itself, or by a traced program."""
+
+    points: int = 0
+    """Points that one run of the program evaluates; 0 for the plain loop."""
+    examples: int = 0
+    """Examples at most in one batch."""
+    threads: int = 1
+
+    def __str__(self) -> str:
+        """For the provenance of a surface."""
+        if not self.points:
+            return "plain loop"
+        threads = f"{self.threads} thread" + "s" * (self.threads > 1)
+        return f"traced, {self.points} × {self.examples} examples, {threads}"
+
+
+LOOP = Strategy()
+
+
+class _Choice:
+    """What is known of the strategies for one objective's terms; it outlives the planes."""
+
+    def __init__(self, objective: Objective) -> None:
+        self.lock = Lock()
+        self.best = LOOP
+        self.seconds: dict[Strategy, float] = {}
+        """For one point."""
+        self.programs: dict[tuple[Strategy, str], fx.GraphModule] = {}
+        self.batches: dict[int, Sequence[Batch]] = {}
+        """By the most examples that one of them may have."""
+        terms = objective.terms
+        self.candidates: Iterator[Strategy] = iter(())
+        if isinstance(terms, ModelTerms) and not terms.training and objective.dtype in _SAME:
+            self.candidates = self._candidates(terms, objective.device)
+
+    def _candidates(self, terms: ModelTerms, device: torch.device) -> Iterator[Strategy]:
+        """What to try next, given what was best so far."""
+        natural = max(batch.n for batch in terms.batches)
+        total, additive = terms.n_examples, terms.additive
+        del terms  # or the choice would keep alive what it is kept for
+        threads = torch.get_num_threads() if device.type == "cpu" else 1
+        yield Strategy(1, natural, threads)
+        yield Strategy(16, natural, threads)
+        if self.best.points > 1:
+            yield Strategy(64, natural, threads)
+        if self.best.points == 64 and device.type != "cpu":
+            yield Strategy(256, natural, threads)
+        if self.best is not LOOP and additive:
+            for examples in (4 * natural, natural // 4):
+                if 8 <= examples < 4 * total:
+                    yield replace(self.best, examples=examples)
+
+    def learn(self, strategy: Strategy, seconds: float) -> None:
+        self.seconds[strategy] = seconds
+        if seconds < self.seconds.get(self.best, np.inf):
+            self.best = strategy
+
+    def forget_others(self) -> None:
+        """Programs and data of strategies that lost."""
+        self.programs = {key: program for key, program in self.programs.items() if key[0] == self.best}
+        self.batches = {size: batches for size, batches in self.batches.items() if size == self.best.examples}
+
+
+_choices: WeakKeyDictionary[Terms, _Choice] = WeakKeyDictionary()
+
+
+class Evaluator:
+    """L at points of one plane, by the strategy that is fastest on this model, data and machine.
+
+    The plain loop comes first and stays the reference: a strategy whose losses differ from its, or that
+    torch cannot carry out on this model, is dropped with one line in the log.
+    """
+
+    def __init__(self, objective: Objective, plane: Plane) -> None:
+        """Computes nothing yet."""
+        self._objective = objective
+        precision = torch.float32 if objective.device.type == "mps" else torch.float64
+        self._basis = torch.stack(
+            [
+                torch.from_numpy(np.asarray(v, dtype=float)).to(objective.device, precision)
+                for v in (plane.origin, plane.eta, plane.delta)
+            ]
+        )
+        self._rounded = self._basis.to(objective.dtype)
+        self._choice = _choices.setdefault(objective.terms, _Choice(objective))
+        self._off_centre: list[tuple[float, float]] = []
+        self._pool: ThreadPoolExecutor | None = None
+
+    @property
+    def strategy(self) -> Strategy:
+        """The fastest one so far."""
+        return self._choice.best
+
+    def close(self) -> None:
+        """Ends the threads."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def losses(self, points: Coordinates, left: int) -> Iterator[FloatArray]:
+        """L at (α, β), as arrays for consecutive groups of ``points``; not finite values are NaN.
+
+        Args:
+            points: Where.
+            left: Points that the caller will want in all, these included.
+        """
+        done = 0
+        while done < len(points):
+            if len(self._off_centre) >= 2 and self._choice.lock.acquire(blocking=False):
+                try:
+                    self._try_another(left - done)
+                finally:
+                    self._choice.lock.release()
+            group = points[done : done + self._group()]
+            started = perf_counter()
+            values, strategy = self._evaluate(self.strategy, group)
+            if strategy is LOOP:
+                seconds = (perf_counter() - started) / len(group)
+                self._choice.learn(LOOP, min(seconds, self._choice.seconds.get(LOOP, seconds)))
+                self._off_centre += [point for point in group if any(point)][: 2 - len(self._off_centre)]
+            done += len(group)
+            yield values
+
+    def _group(self) -> int:
+        """Points until the caller may look again; one where nothing is gained by more."""
+        if self.strategy is LOOP:
+            return 1
+        seconds = self._choice.seconds[self.strategy]
+        least = self.strategy.points * self.strategy.threads
+        return least * max(1, int(_GROUP / seconds / least))
+
+    def _evaluate(self, strategy: Strategy, points: Coordinates) -> tuple[FloatArray, Strategy]:
+        """L at ``points``, and the strategy that it came from."""
+        if strategy.points > len(points) and self._takes_longer(strategy, len(points)):
+            strategy = LOOP
+        try:
+            return self._run(strategy, points), strategy
+        except (RuntimeError, MemoryError) as error:
+            if strategy is LOOP or not _out_of_memory(error):
+                raise
+        smaller = replace(strategy, points=strategy.points // 2) if strategy.points > 1 else LOOP
+        log.info("Memory does not suffice for %s; going on with %s.", strategy, smaller)
+        self._choice.best = smaller
+        self._choice.seconds[smaller] = 2 * self._choice.seconds[strategy]
+        return self._evaluate(smaller, points)
+
+    def _takes_longer(self, strategy: Strategy, n: int) -> bool:
+        """Whether one run of the program costs more than ``n`` points in the plain loop."""
+        seconds = self._choice.seconds
+        return strategy.points * seconds.get(strategy, 0.0) > n * seconds.get(LOOP, np.inf)
+
+    def _run(self, strategy: Strategy, points: Coordinates) -> FloatArray:
+        if strategy is LOOP:
+            values = torch.stack([self._objective.loss(self._theta(*point)) for point in points])
+        else:
+            values = self._traced(strategy, points, self._batches(strategy))
+        array: FloatArray = values.to("cpu", torch.float64).numpy()
+        return np.where(np.isfinite(array), array, np.nan)
+
+    def _theta(self, alpha: float, beta: float) -> Tensor:
+        """θ* + αη + βδ, put together in float64; the objective rounds it once."""
+        return self._basis[0] + alpha * self._basis[1] + beta * self._basis[2]
+
+    def _traced(self, strategy: Strategy, points: Coordinates, batches: Sequence[Batch]) -> Tensor:
+        """Mean loss over ``batches`` at every point."""
+        programs = [self._program(strategy, batch) for batch in batches]
+        examples = sum(batch.n for batch in batches)
+
+        def losses(chunk: Coordinates) -> Tensor:
+            padded = [*chunk, *[chunk[-1]] * (strategy.points - len(chunk))]
+            coefficients = self._rounded.new_tensor([(1.0, *point) for point in padded])
+            total = coefficients.new_zeros(strategy.points)
+            with torch.no_grad():
+                for program, batch in zip(programs, batches, strict=True):
+                    total += batch.n / examples * program(coefficients, self._rounded, *tensors_in(batch))
+            return total[: len(chunk)]
+
+        chunks = [points[i : i + strategy.points] for i in range(0, len(points), strategy.points)]
+        if strategy.threads == 1:
+            return torch.cat([losses(chunk) for chunk in chunks])
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(strategy.threads, "landscape", torch.set_num_threads, (1,))
+        return torch.cat(list(self._pool.map(losses, chunks)))
+
+    def _batches(self, strategy: Strategy) -> Sequence[Batch]:
+        known = self._choice.batches
+        if strategy.examples not in known:
+            terms = self._objective.terms
+            assert isinstance(terms, ModelTerms)
+            natural = strategy.examples == max(batch.n for batch in terms.batches)
+            known[strategy.examples] = (terms if natural else terms.regroup(strategy.examples)).batches
+        return known[strategy.examples]
+
+    def _program(self, strategy: Strategy, batch: Batch) -> fx.GraphModule:
+        """The program for batches of this shape, traced when first needed."""
+        terms = self._objective.terms
+        assert isinstance(terms, ModelTerms)
+        key = strategy, describe(batch.content)
+        if key not in self._choice.programs:
+            entries = terms.layout.entries
+
+            def losses(coefficients: Tensor, basis: Tensor, *tensors: Tensor) -> Tensor:
+                content = with_tensors(batch, tensors)
+                weights = {
+                    e.name: (coefficients @ basis[:, e.start : e.stop]).view(-1, *e.shape) for e in entries
+                }
+                if strategy.points == 1:
+                    return terms.loss_with({n: w[0] for n, w in weights.items()}, content).reshape(1)
+                return vmap(lambda own: terms.loss_with(own, content))(weights)
+
+            coefficients = self._rounded.new_tensor([(1.0, 0.0, 0.0)] * strategy.points)
+            self._choice.programs[key] = trace(losses, coefficients, self._rounded, *tensors_in(batch))
+        return self._choice.programs[key]
+
+    def _try_another(self, left: int) -> None:
+        """Sets the next candidate up, checks and times it, if there is enough work left for that to pay."""
+        choice = self._choice
+        patience = _PATIENCE + _IMPORT * ("torch.fx.experimental.proxy_tensor" not in sys.modules)
+        while left * choice.seconds.get(choice.best, 0.0) > patience:
+            candidate = next(choice.candidates, None)
+            if candidate is None:
+                break
+            try:
+                seconds = self._time(candidate)
+            except Exception as error:  # torch cannot trace or batch everything; the loop takes any model
+                log.info("Not evaluated as %s: %s: %s", candidate, type(error).__name__, error)
+            else:
+                choice.learn(candidate, seconds)
+            choice.forget_others()
+
+    def _time(self, strategy: Strategy) -> float:
+        """Seconds for one point, measured on the first batch.
+
+        Raises:
+            ValueError: If its losses are not those of the plain loop, or its memory exceeds the budget.
+        """
+        batches = self._batches(strategy)
+        need = strategy.threads * max(peak_bytes(self._program(strategy, batch)) for batch in batches)
+        if need > MEMORY_BUDGET:
+            raise ValueError(f"it needs {need / 1e6:.0f} MB, more than {MEMORY_BUDGET / 1e6:.0f} MB")
+        first, terms = batches[:1], self._objective.terms
+        assert isinstance(terms, ModelTerms)
+        values = self._traced(strategy, self._off_centre, first).tolist()
+        with torch.no_grad():
+            thetas = [self._theta(*point).to(self._objective.theta) for point in self._off_centre]
+            expected = [terms.loss_on(theta, first[0]).item() for theta in thetas]
+        if not np.allclose(values, expected, rtol=_SAME[self._objective.dtype], atol=0.0, equal_nan=True):
+            raise ValueError(f"its losses are {values}, those of the plain loop {expected}")
+        points = self._off_centre[:1] * (strategy.points * strategy.threads)
+        seconds: list[float] = []
+        while len(seconds) < _LEAST_RUNS or (sum(seconds) < _TIMING and len(seconds) < _MOST_RUNS):
+            started = perf_counter()
+            self._traced(strategy, points, first)
+            seconds.append(perf_counter() - started)
+        return min(seconds) / len(points) * self._objective.n_examples / first[0].n
+
+
+def _out_of_memory(error: Exception) -> bool:
+    words = str(error)
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in words

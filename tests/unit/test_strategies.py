@@ -1,0 +1,209 @@
+"""Every way to evaluate a plane gives the losses of the plain loop."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from weakref import ref
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from landscape_widget import Objective, evaluate_plane, random_plane, strategies
+from landscape_widget.results import Plane
+from landscape_widget.strategies import LOOP, Evaluator, Strategy
+
+from ..cases import CASES, RAGGED, Case, case
+
+#: A chunk that the points do not fill, batches as they come, joined and split, one thread and several.
+WAYS = [
+    Strategy(1, max(RAGGED), 1),
+    Strategy(4, max(RAGGED), 1),
+    Strategy(4, 13, 1),
+    Strategy(3, 2, 2),
+]
+POINTS = [(a / 4, b / 3) for a in range(-2, 3) for b in range(-1, 2)]
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Candidates are worth their set-up however little work there is."""
+    monkeypatch.setattr(strategies, "_PATIENCE", 0.0)
+    monkeypatch.setattr(strategies, "_IMPORT", 0.0)
+
+
+def plain(objective: Objective, plane: Plane, points: list[tuple[float, float]]) -> np.ndarray:
+    origin, eta, delta = (torch.tensor(v) for v in (plane.origin, plane.eta, plane.delta))
+    return np.array([objective.loss(origin + a * eta + b * delta).item() for a, b in points])
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+@pytest.mark.parametrize("example", CASES, ids=str)
+def test_losses_of_the_plain_loop(example: Case, way: Strategy) -> None:
+    objective = example.objective()
+    plane = random_plane(objective, seed=1)
+    evaluator = Evaluator(objective, plane)
+    losses = evaluator._run(way, POINTS)
+    evaluator.close()
+    np.testing.assert_allclose(losses, plain(objective, plane, POINTS), rtol=1e-12)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_float32_differs_by_rounding(way: Strategy) -> None:
+    """θ is put together in float32: 2⁻²⁴ of it, times slopes of order 10, against losses of order 1."""
+    objective = case("convolution, batch norm").objective(dtype=torch.float32)
+    plane = random_plane(objective, seed=1)
+    evaluator = Evaluator(objective, plane)
+    losses = evaluator._run(way, POINTS)
+    evaluator.close()
+    np.testing.assert_allclose(losses, plain(objective, plane, POINTS), rtol=1e-5)
+
+
+def last(objective: Objective, plane: Plane) -> tuple[np.ndarray, str]:
+    (*_, surface) = evaluate_plane(objective, plane, (-1, 1, -1, 1), 21)
+    return surface.loss, surface.provenance["strategy"]
+
+
+def grid(objective: Objective, plane: Plane) -> np.ndarray:
+    axis = np.arange(-10, 11) / 10
+    return plain(objective, plane, [(a, b) for b in axis for a in axis]).reshape(21, 21)
+
+
+@pytest.mark.parametrize("name", ["dense tanh", "convolution, batch norm", "attention", "tied"])
+def test_the_fastest_is_chosen_reported_and_right(name: str) -> None:
+    objective = case(name).objective()
+    plane = random_plane(objective)
+    loss, strategy = last(objective, plane)
+    assert strategy.startswith("traced")  # of such small networks most of the loop's time is overhead
+    np.testing.assert_allclose(loss, grid(objective, plane), rtol=1e-12)
+
+
+class Posing(nn.Module):
+    """Behaves otherwise where it is traced."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(3, dtype=torch.float64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.weight * (1.0 if torch.is_grad_enabled() or not _tracing() else 2.0)
+
+
+def _tracing() -> bool:
+    return torch.utils._python_dispatch._get_current_dispatch_mode() is not None
+
+
+class Deciding(nn.Module):
+    """Looks at a value in order to decide what to do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(3, dtype=torch.float64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.weight if self.weight.sum() > 2.5 else x + self.weight
+
+
+@pytest.mark.parametrize(("model", "why"), [(Posing(), "its losses are"), (Deciding(), "")])
+def test_a_model_that_cannot_be_traced_falls_back(
+    model: nn.Module, why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    x = torch.randn(13, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    objective = Objective(model, [(x, 2 * x)], nn.MSELoss())
+    plane = random_plane(objective)
+    with caplog.at_level(logging.INFO, "landscape_widget.strategies"):
+        loss, strategy = last(objective, plane)
+    assert strategy == "plain loop"
+    assert caplog.records
+    assert all(record.message.startswith("Not evaluated as traced") for record in caplog.records)
+    assert why in caplog.text
+    np.testing.assert_allclose(loss, grid(objective, plane), rtol=1e-12)
+
+
+def test_a_strategy_beyond_the_memory_budget_is_not_taken(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(strategies, "MEMORY_BUDGET", 5e3)
+    objective = case("dense tanh").objective()
+    plane = random_plane(objective)
+    with caplog.at_level(logging.INFO, "landscape_widget.strategies"):
+        loss, strategy = last(objective, plane)
+    assert "more than" in caplog.text
+    assert not strategy.startswith(("traced, 16", "traced, 64"))
+    np.testing.assert_allclose(loss, grid(objective, plane), rtol=1e-12)
+
+
+def test_out_of_memory_halves_the_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    objective = case("dense tanh").objective()
+    plane = random_plane(objective)
+    evaluator = Evaluator(objective, plane)
+    evaluator._choice.candidates = iter(())
+    evaluator._choice.learn(Strategy(16, 5, 1), 1e-9)
+    traced = Evaluator._traced
+    tried = []
+
+    def short_of_memory(self: Evaluator, strategy: Strategy, *rest: object) -> Tensor:
+        tried.append(strategy.points)
+        if strategy.points > 4:
+            raise torch.OutOfMemoryError("of 80 GiB, 1 MiB is free")
+        return traced(self, strategy, *rest)
+
+    monkeypatch.setattr(Evaluator, "_traced", short_of_memory)
+    losses = np.concatenate(list(evaluator.losses(POINTS * 4, len(POINTS) * 4)))
+    assert tried[:3] == [16, 8, 4]
+    assert set(tried[2:]) == {4}
+    np.testing.assert_allclose(losses, np.tile(plain(objective, plane, POINTS), 4), rtol=1e-12)
+
+
+def test_an_error_of_another_kind_is_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    objective = case("dense tanh").objective()
+    evaluator = Evaluator(objective, random_plane(objective))
+    evaluator._choice.candidates = iter(())
+    evaluator._choice.learn(Strategy(16, 5, 1), 1e-9)
+
+    def fails(*_: object) -> Tensor:
+        raise RuntimeError("of its own")
+
+    monkeypatch.setattr(Evaluator, "_traced", fails)
+    with pytest.raises(RuntimeError, match="of its own"):
+        list(evaluator.losses(POINTS, len(POINTS)))
+
+
+def test_two_planes_of_one_objective_at_once() -> None:
+    objective = case("convolution, batch norm").objective()
+    planes = [random_plane(objective, seed) for seed in (1, 2)]
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda plane: last(objective, plane)[0], planes))
+    for loss, plane in zip(found, planes, strict=True):
+        np.testing.assert_allclose(loss, grid(objective, plane), rtol=1e-12)
+
+
+def test_stopping_early_ends_the_threads() -> None:
+    objective = case("dense tanh").objective()
+    evaluator = Evaluator(objective, random_plane(objective))
+    evaluator._run(Strategy(1, 5, 2), POINTS)
+    pool = evaluator._pool
+    assert pool is not None
+    evaluator.close()
+    assert not [thread for thread in pool._threads if thread.is_alive()]
+
+
+def test_what_is_known_of_strategies_goes_with_the_objective() -> None:
+    objective = case("dense tanh").objective()
+    last(objective, random_plane(objective))
+    terms = ref(objective.terms)
+    known = len(strategies._choices)
+    del objective
+    gc.collect()
+    assert terms() is None
+    assert len(strategies._choices) < known
+
+
+def test_a_function_of_theta_is_evaluated_by_the_plain_loop() -> None:
+    objective = Objective.from_function(lambda t: (t**2).sum(), torch.ones(4, dtype=torch.float64))
+    loss, strategy = last(objective, random_plane(objective))
+    assert strategy == str(LOOP)
+    np.testing.assert_allclose(loss, grid(objective, random_plane(objective)), rtol=1e-12)
