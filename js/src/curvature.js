@@ -67,7 +67,7 @@ export function createCurvature(el, state) {
     if (!isNew(face, frame.palette, drawable, walk.at, ...view.inputs(frame))) return;
     walk.set(drawable ? view.offer(frame) : NOTHING);
     if (!result || !frame.plotly) return panel.undrawn();
-    plot ??= createPlot(panel.body, frame.plotly, { buttons: ["resetScale2d", "toImage"], on });
+    plot ??= createPlot(panel.body, frame.plotly, { buttons: ["resetScale2d"], on });
     plot.draw(walk.onto(view.figure(frame, panel.body)), () => face === shown && panel.drawn(result));
   }
 

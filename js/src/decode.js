@@ -20,6 +20,7 @@
  * @property {number | null} centreLoss
  * @property {import("./quadratic.js").QuadraticModel | null} quadratic  the loss to second order
  * @property {{alpha: number, beta: number, loss: number} | null} minimum
+ * @property {string} python  the call that makes it again; "" where unknown
  * @property {import("./values.js").Domain} domain
  * @property {[number, number]} range  smallest and largest finite loss; [NaN, NaN] without any
  */
@@ -91,6 +92,7 @@ export function decodeSurface(raw) {
     centreLoss: raw.centre_loss ?? null,
     quadratic: raw.quadratic ?? null,
     minimum: raw.minimum ?? null,
+    python: raw.python ?? "",
     domain: [alpha[0], alpha[alpha.length - 1], beta[0], beta[beta.length - 1]],
     range: finiteRange(loss),
   };

@@ -253,7 +253,7 @@ export function createHeatmap(el, link, name = "heatmap") {
       const at = frame.point ?? surface.minimum;
       setText(below, at ? readBelow(frame, surface, at) : "");
       plot ??= createPlot(panel.body, frame.plotly, {
-        buttons: ["resetScale2d", "toImage"],
+        buttons: ["resetScale2d"],
         on: { plotly_hover: hover, plotly_unhover: leave, plotly_click: clicked, plotly_doubleclick: () => clearTimeout(click) },
       });
       const anew = isNew(surface, frame.palette, extent.join(), ...displayOf(frame));

@@ -1,6 +1,7 @@
 // The page: builds the page side of one explorer and hands every change to its views.
 import { planeName } from "./axes.js";
 import { comparedPlane, createComparison } from "./compare.js";
+import { createCopy } from "./copy.js";
 import { createControls } from "./controls.js";
 import { createCurvature } from "./curvature.js";
 import { h, setText } from "./dom.js";
@@ -49,6 +50,7 @@ export function render({ model, el, host, signal }) {
   const pair = createPair(views, link, update);
   const pins = createPins(foot, state);
   const verdict = createVerdict(foot);
+  const copy = createCopy(foot);
   const pictureOf = createPicture();
 
   /** @type {Plotly | null} */
@@ -71,6 +73,7 @@ export function render({ model, el, host, signal }) {
     progress.update(snapshot);
     verdict.update(snapshot);
     pins.update(snapshot);
+    copy.update(snapshot);
     const second = comparedPlane(snapshot);
     const range = commonRange(link.oneScale.get(), snapshot.surface, second?.snapshot.surface);
     const log = link.log.get() && snapshot.surface !== null && offersLog(range ?? snapshot.surface.range);
@@ -104,7 +107,7 @@ export function render({ model, el, host, signal }) {
     destroyed = true;
     state.destroy();
     theme.destroy();
-    for (const view of [controls, progress, options, pins, verdict, pair, ...plots]) view.destroy();
+    for (const view of [controls, progress, options, pins, verdict, copy, pair, ...plots]) view.destroy();
     root.remove();
   }
   signal?.addEventListener("abort", destroy, { once: true });

@@ -1,5 +1,6 @@
 // The frame around a view: title, place for the plot, words while there is none, a line below.
 import { h, setText } from "./dom.js";
+import { createSave } from "./save.js";
 
 /**
  * @param {string} name  the view's test id
@@ -12,6 +13,8 @@ export function createPanel(name, title) {
   const skeleton = h("div", { class: "lw-skeleton" }, words);
   const note = h("span", { class: "lw-provisional", "data-testid": "provisional", hidden: true });
   const body = h("div", { class: "lw-panel-body" }, skeleton, note);
+  const save = createSave(name, body);
+  body.append(save.element);
   const foot = h("div", { class: "lw-panel-foot" });
   const element = h(
     "section",
@@ -36,14 +39,16 @@ export function createPanel(name, title) {
     /** Shows words in place of a plot, or none. @param {string | null} text */
     wait(text) {
       skeleton.hidden = text === null;
+      save.element.hidden = text !== null;
       body.dataset.waiting = String(text !== null);
       if (text !== null) setText(words, text);
     },
     /**
      * Tells that a result is on the page.
-     * @param {{request: number, final: boolean}} result
+     * @param {{request: number, final: boolean, axes?: string[], seed?: number}} result
      */
     drawn(result) {
+      save.names(result);
       element.dataset.request = String(result.request);
       element.dataset.final = String(result.final);
     },

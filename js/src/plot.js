@@ -8,7 +8,28 @@ import { createPace } from "./pace.js";
  * @property {(el: HTMLElement, data: any[], layout: object, config: object) => Promise<unknown>} react
  * @property {(el: HTMLElement) => void} purge
  * @property {{resize(el: HTMLElement): Promise<unknown>}} Plots
+ * @property {(figure: object, options: object) => Promise<string>} toImage  as a data URL
  */
+
+/** The library behind each plot. @type {WeakMap<Element, Plotly>} */
+const libraries = new WeakMap();
+
+/**
+ * The plot in a place as an image, on the page's background; a PNG at twice the size in pixels.
+ * @param {HTMLElement} place
+ * @param {"png" | "svg"} format
+ * @returns {Promise<string>}  a data URL
+ */
+export async function imageOf(place, format) {
+  const plot = /** @type {HTMLElement & Figure} */ (place.querySelector(".lw-plot"));
+  const Plotly = libraries.get(plot);
+  if (!Plotly) throw new Error("Expected a plot, found none.");
+  const root = /** @type {HTMLElement} */ (place.closest(".lw-root") ?? place);
+  // A copy: plotly notes in its layout what it made of it.
+  const layout = { ...structuredClone(plot.layout), paper_bgcolor: getComputedStyle(root).backgroundColor };
+  const size = { width: plot.offsetWidth, height: plot.offsetHeight };
+  return Plotly.toImage({ data: plot.data.map((trace) => ({ ...trace })), layout }, { format, ...size, scale: format === "png" ? 2 : 1 });
+}
 
 const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif";
 
@@ -69,6 +90,7 @@ export function createPlot(el, Plotly, { buttons, on = {}, onContextLost, onResi
   const plot = /** @type {PlotElement} */ (/** @type {HTMLElement} */ (document.createElement("div")));
   plot.className = "lw-plot";
   el.append(plot);
+  libraries.set(plot, Plotly);
 
   const config = { displaylogo: false, responsive: false, doubleClick: "reset", modeBarButtons: [buttons] };
   /** @type {{figure: Figure, drawn: (() => void) | undefined, follows: boolean} | null} */

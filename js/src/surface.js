@@ -86,9 +86,9 @@ export function createSurface(el, link, name = "surface") {
 
   /** @param {import("./plot.js").Plotly} plotly */
   function makePlot(plotly) {
-    if (flat) return createPlot(panel.body, plotly, { buttons: ["toImage"] });
+    if (flat) return createPlot(panel.body, plotly, { buttons: [] });
     return createPlot(panel.body, plotly, {
-      buttons: ["resetCameraDefault3d", "toImage"],
+      buttons: ["resetCameraDefault3d"],
       on: { plotly_hover: hover, plotly_unhover: leave, plotly_relayout: keep, plotly_relayouting: turned },
       onContextLost: () => setFlat(true),
       onResize: () => last && update(last),

@@ -37,6 +37,7 @@ export function createPlotly() {
     async react(/** @type {any} */ el, /** @type {any[]} */ data, /** @type {any} */ layout) {
       drawn.set(el, [...(drawn.get(el) ?? []), { data, layout }]);
       el.classList.add("js-plotly-plot");
+      Object.assign(el, { data, layout });
       const listeners = events.get(el) ?? {};
       events.set(el, listeners);
       el.on = (/** @type {string} */ name, /** @type {(event: any) => void} */ listener) => {

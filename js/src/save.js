@@ -1,0 +1,66 @@
+// Pictures as files: each view's plot as PNG or SVG, as it stands on the page.
+import { h } from "./dom.js";
+import { imageOf } from "./plot.js";
+
+/** @typedef {"png" | "svg"} Format */
+
+/**
+ * A data URL as a blob. Not by fetch, which a host's policy may forbid.
+ * @param {string} url
+ */
+export function blobOf(url) {
+  const [, type, base64, content] = /** @type {RegExpMatchArray} */ (url.match(/^data:([^;,]*)(?:;[^;,]*?)*?(;base64)?,(.*)$/s));
+  const text = decodeURIComponent(content);
+  if (!base64) return new Blob([text], { type });
+  return new Blob([Uint8Array.from(atob(text), (character) => character.charCodeAt(0))], { type });
+}
+
+/**
+ * Hands a file to the reader.
+ * @param {Blob} blob
+ * @param {string} name
+ */
+function download(blob, name) {
+  const href = URL.createObjectURL(blob);
+  const link = h("a", { href, download: name });
+  link.click();
+  // The browser reads it after the click has returned.
+  setTimeout(() => URL.revokeObjectURL(href), 60_000);
+}
+
+/**
+ * A file name without what file systems object to: surface_hessian-max_hessian-min.png.
+ * @param {string[]} parts
+ * @param {Format} format
+ */
+export const fileName = (parts, format) => `${parts.filter(Boolean).join("_").replace(/[^\w.-]+/g, "-")}.${format}`;
+
+/**
+ * Two buttons that save what a view shows.
+ * @param {string} name  of the view
+ * @param {HTMLElement} body  where its plot is
+ */
+export function createSave(name, body) {
+  /** What is on show, for the name of the file. @type {string[]} */
+  let shown = [];
+  const buttons = /** @type {Format[]} */ (["png", "svg"]).map((format) => {
+    const words = `Save the ${name} as ${format.toUpperCase()}`;
+    const attributes = { type: "button", class: "lw-link-button", "data-testid": `save-${format}`, title: words, "aria-label": words };
+    const button = h("button", attributes, format.toUpperCase());
+    button.addEventListener("click", async () => {
+      try {
+        download(blobOf(await imageOf(body, format)), fileName([name, ...shown], format));
+      } catch (error) {
+        console.error("landscape-widget: a picture could not be saved", error);
+      }
+    });
+    return button;
+  });
+  return {
+    element: h("span", { class: "lw-save", hidden: true }, ...buttons),
+    /** @param {{axes?: string[], seed?: number}} result */
+    names({ axes = [], seed }) {
+      shown = axes.some((axis) => axis.startsWith("random")) ? [...axes, `seed-${seed}`] : axes;
+    },
+  };
+}

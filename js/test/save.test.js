@@ -1,0 +1,97 @@
+// Pictures as files, and the call that makes them again on the clipboard.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { mockSurface } from "../dev/mock.js";
+import { blobOf, fileName } from "../src/save.js";
+import { controls, settled, show } from "./show.js";
+
+const surface = mockSurface({ ...controls, request: 1 }, 1);
+
+test("a data URL becomes a blob of the same bytes", async () => {
+  const png = blobOf(`data:image/png;base64,${btoa("\x89PNG\x00\xff")}`);
+  assert.equal(png.type, "image/png");
+  assert.deepEqual([...new Uint8Array(await png.arrayBuffer())], [0x89, 0x50, 0x4e, 0x47, 0, 0xff]);
+  const svg = blobOf(`data:image/svg+xml,${encodeURIComponent("<svg>θ, α;base64,\n</svg>")}`);
+  assert.deepEqual([svg.type, await svg.text()], ["image/svg+xml", "<svg>θ, α;base64,\n</svg>"]);
+  assert.equal(await blobOf("data:image/svg+xml;charset=utf-8,%3Csvg%3E").text(), "<svg>");
+});
+
+test("a file's name says what it shows", () => {
+  assert.equal(fileName(["surface", "hessian:max", "random:filter", "seed-3"], "png"), "surface_hessian-max_random-filter_seed-3.png");
+  assert.equal(fileName(["curvature"], "svg"), "curvature.svg");
+});
+
+test("a view's buttons appear with its picture, and save it on the page's background", async () => {
+  const { find, model, plotly } = await show();
+  const save = () => find("heatmap").querySelector(".lw-save");
+  assert.equal(save().hidden, true);
+  model.receive({ _surface: surface });
+  await settled();
+  assert.equal(save().hidden, false);
+
+  /** @type {{name: string, blob: Blob}[]} */
+  const files = [];
+  /** @type {any[]} */
+  const asked = [];
+  Object.assign(plotly, {
+    toImage: async (/** @type {any} */ figure, /** @type {any} */ options) => {
+      asked.push({ figure, options });
+      return `data:image/${options.format === "svg" ? "svg+xml" : "png"},${options.format}`;
+    },
+  });
+  URL.createObjectURL = (blob) => {
+    files.push({ name: "", blob: /** @type {Blob} */ (blob) });
+    return "blob:it";
+  };
+  const { HTMLAnchorElement } = /** @type {any} */ (document.defaultView);
+  HTMLAnchorElement.prototype.click = function () {
+    files[files.length - 1].name = this.download;
+  };
+  find("heatmap").closest(".lw-root").style.backgroundColor = "rgb(1, 2, 3)";
+  for (const format of ["png", "svg"]) {
+    find("heatmap").querySelector(`[data-testid="save-${format}"]`).click();
+    await settled();
+  }
+  assert.deepEqual(files.map(({ name }) => name), ["heatmap_hessian-max_hessian-min.png", "heatmap_hessian-max_hessian-min.svg"]);
+  assert.deepEqual(await Promise.all(files.map(({ blob }) => blob.text())), ["png", "svg"]);
+  assert.deepEqual(asked.map(({ options }) => [options.format, options.scale]), [["png", 2], ["svg", 1]]);
+  assert.equal(asked[0].figure.layout.paper_bgcolor, "rgb(1, 2, 3)");
+});
+
+/** @param {any} clipboard */
+const withClipboard = (clipboard) => Object.defineProperty(globalThis, "navigator", { value: { clipboard }, configurable: true });
+
+test("the call goes to the clipboard as the kernel wrote it", async () => {
+  /** @type {string[]} */
+  const copied = [];
+  withClipboard({ writeText: async (/** @type {string} */ text) => copied.push(text) });
+  const { find, model } = await show();
+  assert.equal(find("copy-python").disabled, true);
+  model.receive({ _surface: { ...surface, python: "explorer = 1\n" } });
+  await settled();
+  find("copy-python").click();
+  await settled();
+  assert.deepEqual(copied, ["explorer = 1\n"]);
+  assert.equal(find("copied").textContent, "Copied.");
+  model.receive({ _surface: { ...surface, request: 2, python: "explorer = 2\n" } });
+  await settled();
+  assert.equal(find("copied").textContent, "");
+});
+
+test("without a clipboard the page copies as pages once did, or says that it cannot", async () => {
+  withClipboard(undefined);
+  const { find } = await show({ _surface: { ...surface, python: "explorer = 3\n" } });
+  /** @type {string[]} */
+  const copied = [];
+  for (const allowed of [true, false]) {
+    document.execCommand = () => {
+      copied.push(/** @type {HTMLTextAreaElement} */ (document.querySelector("textarea")).value);
+      return allowed;
+    };
+    find("copy-python").click();
+    await settled();
+    assert.equal(find("copied").textContent, allowed ? "Copied." : "The browser does not let this page copy.");
+  }
+  assert.deepEqual(copied, ["explorer = 3\n", "explorer = 3\n"]);
+  assert.equal(document.querySelector("textarea"), null);
+});
