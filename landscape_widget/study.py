@@ -52,6 +52,12 @@ DENSITY_PROBES, DENSITY_STEPS = 4, 30
 #: Estimators of the trace that the panel compares, and the random vectors for each (Fig. 3).
 TRACE_METHODS, TRACE_SAMPLES = ("hutchinson", "curvature-fit"), 100
 
+#: Nodes whose losses are remembered, some 100 MB; planes used longest ago are forgotten first.
+MOST_NODES = 500_000
+
+#: Parts of the data that are kept beside the whole, each a copy of its examples.
+MOST_SUBSETS = 3
+
 #: Fewer examples than this have eigenvectors of their own, not those of the data set.
 _LEAST_PREVIEW = 64
 
@@ -157,7 +163,7 @@ class Study:
     def __init__(self, objective: Objective) -> None:
         self.objective = objective
         self.theta_norm = float(objective.theta.norm())
-        self._subsets: dict[int, Objective] = {objective.n_examples: objective}
+        self._subsets: dict[int, Objective] = {}
         self._at_theta: dict[int, tuple[float, FloatArray, float]] = {}
         self._pair_runs: dict[tuple[int, int], Run[EigenPairs]] = {}
         self._caches: dict[PlaneKey, Cache] = {}
@@ -276,9 +282,21 @@ class Study:
                 return
 
     def _subset(self, n: int) -> Objective:
-        if n not in self._subsets:
-            self._subsets[n] = self.objective.subset(n)
-        return self._subsets[n]
+        if n == self.objective.n_examples:
+            return self.objective
+        subset = self._subsets.pop(n, None) or self.objective.subset(n)
+        while len(self._subsets) >= MOST_SUBSETS:
+            del self._subsets[next(iter(self._subsets))]
+        self._subsets[n] = subset  # last, for the one used longest ago comes first
+        return subset
+
+    def _cache(self, key: PlaneKey) -> Cache:
+        """Losses of a plane, as long as there is room for them."""
+        cache = self._caches.pop(key, {})
+        while self._caches and sum(map(len, self._caches.values())) > MOST_NODES:
+            del self._caches[next(iter(self._caches))]
+        self._caches[key] = cache
+        return cache
 
     def _at_origin(self, objective: Objective, found: Findings) -> None:
         n = objective.n_examples
@@ -339,7 +357,7 @@ class Study:
         domain = controls.domain or self.automatic_domain(plane, found)
         mode = controls.batch_norm
         losses = plane.fingerprint if mode == "frozen" else f"{plane.fingerprint} {mode}"
-        cache = self._caches.setdefault((objective.n_examples, losses), {})
+        cache = self._cache((objective.n_examples, losses))
         alpha = grid_axis(domain[0], domain[1], controls.resolution)
         beta = grid_axis(domain[2], domain[3], controls.resolution)
         found.meter.expect(kind, controls.resolution**2, n_known(cache, alpha, beta))

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from landscape_widget import Objective, evaluate_plane, hessian_eigenpairs, projected_curvatures, random_plane
+from landscape_widget import study as study_module
 from landscape_widget.study import Controls, Findings, Study, snap
 
 from ..cases import ONE_BATCH, case, quadratic
@@ -323,3 +324,23 @@ def test_half_widths_snap_to_a_scale_of_few_steps(width: float, snapped: float) 
     """7 lies nearer to 8 than to 6 by ratio."""
     assert snap(width) == snapped
     assert snap(width * 1000) == pytest.approx(snapped * 1000)
+
+
+def test_planes_used_longest_ago_are_forgotten_where_memory_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(study_module, "MOST_NODES", 150)  # one plane of 81 nodes and another, not three
+    objective = Counted.make()
+    study = Study(objective)
+    planes = [replace(RANDOM, seed=seed) for seed in range(3)]
+    for controls in planes:
+        last(study, controls)
+    assert [fresh(objective, study, controls)["loss"] for controls in (planes[2], planes[1])] == [0, 0]
+    assert fresh(objective, study, planes[0])["loss"] == 81
+
+
+def test_few_subsets_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(study_module, "MOST_SUBSETS", 2)
+    objective = case("dense tanh").objective(ONE_BATCH)
+    study = Study(objective)
+    for n in (3, 4, 5, 13, 4):
+        last(study, replace(RANDOM, resolution=3, examples=n))
+    assert list(study._subsets) == [5, 4]
