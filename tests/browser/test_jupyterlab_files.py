@@ -99,5 +99,6 @@ def test_copied_call_makes_the_same_surface(digits: ExplorerOnPage) -> None:
     assert digits.kernel.value("again.axes") == ["random:filter", "hessian:min"]
     for axis in ("alpha", "beta", "loss"):
         here, there = (digits.kernel.value(f"{e}.surface.{axis}.tolist()") for e in ("explorer", "again"))
-        assert here == there, axis
+        # The strategy of evaluation is chosen by its speed, and each rounds in its own way in float32.
+        np.testing.assert_allclose(here, there, rtol=1e-5 if axis == "loss" else 0, err_msg=axis)
     digits.assert_plots_equal_kernel()

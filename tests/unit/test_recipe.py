@@ -1,4 +1,4 @@
-"""The call that makes a picture again: run as it stands, it gives the same losses to the last bit."""
+"""The call that makes a picture again: run as it stands, it gives the same losses."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ from ..cases import ONE_BATCH, case
 from ..gates import finish, gated_saddle
 
 Make = Callable[..., LandscapeExplorer]
+
+
+def assert_close(a: np.ndarray, b: np.ndarray) -> None:
+    """Equal but for rounding in float32: a strategy, chosen by its speed, sums in an order of its own."""
+    np.testing.assert_allclose(a, b, rtol=1e-5)
 
 
 def run(source: str, **names: Any) -> LandscapeExplorer:
@@ -42,10 +47,10 @@ def test_the_call_gives_the_same_losses(make_explorer: Make, name: str) -> None:
     again = run(explorer._surface["python"], **names)
     assert np.array_equal(again.surface.alpha, explorer.surface.alpha)
     assert np.array_equal(again.surface.beta, explorer.surface.beta)
-    assert np.array_equal(again.surface.loss, explorer.surface.loss)
+    assert_close(again.surface.loss, explorer.surface.loss)
     assert np.array_equal(again.projections.kappa_plus, explorer.projections.kappa_plus)
     if explorer.compared is not None:
-        assert np.array_equal(again.compared.surface.loss, explorer.compared.surface.loss)
+        assert_close(again.compared.surface.loss, explorer.compared.surface.loss)
     controls = explorer._chosen()
     for control, value in vars(again._chosen()).items():
         if "domain" not in control:
@@ -59,7 +64,7 @@ def test_it_does_not_depend_on_what_was_shown_before(make_explorer: Make) -> Non
     explorer.axes = ("hessian:max", "hessian:min")
     finish(explorer._request)
     again = run(explorer._surface["python"], objective=objective)
-    assert np.array_equal(again.surface.loss, explorer.surface.loss)
+    assert_close(again.surface.loss, explorer.surface.loss)
     assert np.array_equal(again.eigenpairs.vectors, explorer.eigenpairs.vectors)
 
 
@@ -81,7 +86,7 @@ def test_keywords_of_the_objective(make_explorer: Make) -> None:
     )
     again = run(source, **names, parameters=parameters)
     assert again.surface.provenance["n_parameters"] == 30
-    assert np.array_equal(again.surface.loss, explorer.surface.loss)
+    assert_close(again.surface.loss, explorer.surface.loss)
 
 
 def test_of_a_function(make_explorer: Make) -> None:
@@ -94,7 +99,7 @@ def test_of_a_function(make_explorer: Make) -> None:
     assert "    domain=(-1.0, 1.0, -1.0, 1.0),\n" in source
     assert source.endswith(").compute()\n")
     assert isinstance(objective, Objective)
-    assert np.array_equal(run(source, objective=objective).surface.loss, explorer.surface.loss)
+    assert_close(run(source, objective=objective).surface.loss, explorer.surface.loss)
 
 
 def test_test_data_and_metrics_stand_as_variables(make_explorer: Make) -> None:
@@ -108,7 +113,7 @@ def test_test_data_and_metrics_stand_as_variables(make_explorer: Make) -> None:
     explorer = make_explorer(*names.values(), **more).compute()
     source = explorer._surface["python"]
     assert "    metrics=metrics,\n    test_loader=test_loader,\n" in source
-    assert np.array_equal(run(source, **names, **more).surface.loss, explorer.surface.loss)
+    assert_close(run(source, **names, **more).surface.loss, explorer.surface.loss)
 
 
 def test_another_centre_is_told(make_explorer: Make) -> None:
