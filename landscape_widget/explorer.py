@@ -349,10 +349,8 @@ class LandscapeExplorer(anywidget.AnyWidget):
             RuntimeError: If no plane is there yet.
         """
         with self._lock:
-            pictures, second = [(self._shown_plane(), self._best.surface)], self._best.compared
-            if second is not None:
-                pictures.append((second.plane, second.surface))
-        return self._points.table([(plane, surface) for plane, surface in pictures if surface is not None])
+            pictures = self._pictures()
+        return self._points.table(pictures)
 
     def parameters_at(self, alpha: float, beta: float) -> dict[str, Any]:
         """A complete state dict at (α, β), for ``model.load_state_dict``; the model stays as it is.
@@ -437,6 +435,8 @@ class LandscapeExplorer(anywidget.AnyWidget):
                 self._submit()
             case "cancel":
                 self.cancel()
+            case "table":
+                self._points.tabulate(self._sent)
             case "pin" | "unpin" | "recentre" | "back" | "apply" | "restore":
                 with self._lock:
                     if self._points.handle(content, self._number):
@@ -481,6 +481,17 @@ class LandscapeExplorer(anywidget.AnyWidget):
     def _send_pins(self) -> None:
         with self._lock:
             self._pins = self._points.payload()
+
+    def _pictures(self) -> list[tuple[Plane, Surface]]:
+        """The planes on show with their surfaces."""
+        plane, surface, second = self._shown_plane(), self._best.surface, self._best.compared
+        assert surface is not None
+        return [(plane, surface), *([(second.plane, second.surface)] if second else [])]
+
+    def _sent(self) -> tuple[list[tuple[Plane, Surface]], int]:
+        """The same with the number of their request."""
+        with self._lock:
+            return self._pictures(), self._surface["request"] if self._surface else 0
 
     def _shown_plane(self) -> Plane:
         if self._best.plane is None:

@@ -12,7 +12,7 @@ import torch
 
 from landscape_widget.objective import Objective
 from landscape_widget.points import check_coordinates, locate, point_steps, score_table
-from landscape_widget.results import FloatArray, Plane, PlanePoint, Scores, ScoreTable, Surface
+from landscape_widget.results import FloatArray, Plane, PlanePoint, ScoreRow, Scores, ScoreTable, Surface
 from landscape_widget.scheduler import Job, Request
 from landscape_widget.study import Study
 from landscape_widget.weights import Weights
@@ -85,6 +85,7 @@ class Points:
         self._pins: dict[int, Pin] = {}
         self._count = 0
         self._moved_at = 0
+        self._table: tuple[int, ScoreTable] | None = None
         self._applied: str | None = None
         self._note = ""
 
@@ -116,6 +117,9 @@ class Points:
         self._planes[key] = plane
         while len(self._planes) > _PICTURES:
             del self._planes[next(iter(self._planes))]
+        if self._table is not None and self._table[0] != request:
+            self._table = None  # it was of another picture
+            self._changed()
         same = self._shown[which] is plane
         self._shown[which] = plane
         return bool(self._pins) and not same
@@ -214,6 +218,26 @@ class Points:
         self._applied, self._note = None, ""
         self._changed()
 
+    def tabulate(self, shown: Callable[[], tuple[list[tuple[Plane, Surface]], int]]) -> None:
+        """Has the worker make the table for the page.
+
+        Args:
+            shown: Tells which pictures are on show when the worker comes to it, and their request.
+        """
+
+        def steps() -> Iterator[None]:
+            try:
+                pictures, request = shown()
+                self._table = request, self.table(pictures)
+            except Exception as error:
+                self._note = f"{type(error).__name__}: {error}"
+            self._changed()
+            yield
+
+        self._note = ""
+        self._changed()
+        self._serve(steps)
+
     def handle(self, content: Payload, request: int) -> bool:
         """Does what a message of the page asks for, or tells it why not.
 
@@ -256,6 +280,7 @@ class Points:
         return {
             "pins": [self._pin(pin) for pin in self.pins],
             "writable": self._weights is not None,
+            "table": None if self._table is None else [_row(row) for row in self._table[1].rows],
             "applied": self._applied,
             "note": self._note,
             "centre": {"depth": len(self._studies) - 1, "request": self._moved_at, "moved": self.moved},
@@ -294,6 +319,11 @@ class Points:
 def _vector(objective: Objective) -> FloatArray:
     theta: FloatArray = objective.theta.detach().cpu().double().numpy()
     return theta
+
+
+def _row(row: ScoreRow) -> Payload:
+    place = {"place": row.place, "axes": list(row.axes), "alpha": row.alpha, "beta": row.beta}
+    return place | {"train": _scores(row.train), "test": _scores(row.test)}
 
 
 def _scores(scores: Scores | None) -> Payload | None:

@@ -13,6 +13,7 @@ import { createPicture, kernelSurface } from "./picture.js";
 import { createPins } from "./pins.js";
 import { createProgress } from "./progress.js";
 import { offersLog } from "./scale.js";
+import { createScoreTable } from "./score-table.js";
 import { createState } from "./state.js";
 import { createSurface } from "./surface.js";
 import { createTheme } from "./theme.js";
@@ -51,6 +52,7 @@ export function render({ model, el, host, signal }) {
   const pins = createPins(foot, state);
   const verdict = createVerdict(foot);
   const copy = createCopy(foot);
+  const scores = createScoreTable(foot, state);
   const pictureOf = createPicture();
 
   /** @type {Plotly | null} */
@@ -74,6 +76,7 @@ export function render({ model, el, host, signal }) {
     verdict.update(snapshot);
     pins.update(snapshot);
     copy.update(snapshot);
+    scores.update(snapshot);
     const second = comparedPlane(snapshot);
     const range = commonRange(link.oneScale.get(), snapshot.surface, second?.snapshot.surface);
     const log = link.log.get() && snapshot.surface !== null && offersLog(range ?? snapshot.surface.range);
@@ -107,7 +110,7 @@ export function render({ model, el, host, signal }) {
     destroyed = true;
     state.destroy();
     theme.destroy();
-    for (const view of [controls, progress, options, pins, verdict, copy, pair, ...plots]) view.destroy();
+    for (const view of [controls, progress, options, pins, verdict, copy, scores, pair, ...plots]) view.destroy();
     root.remove();
   }
   signal?.addEventListener("abort", destroy, { once: true });

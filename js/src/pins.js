@@ -7,35 +7,46 @@ import { formatCount, formatNumber } from "./format.js";
 /** @typedef {import("./points.js").Points} Points */
 /** @typedef {import("./state.js").State} State */
 
+/** @typedef {Pick<Pin, "train" | "test">} Scored */
+
 /**
- * A column: its head, its test id, and its number or numbers for a pin, undefined while they are computed.
- * @typedef {{name: string, id: string, of: (pin: Pin) => (number | null)[] | undefined}} Column
+ * A column: its head, its test id, and its number or numbers for a point, undefined while they are computed.
+ * @template T
+ * @typedef {{name: string, id: string, of: (point: T) => (number | null)[] | undefined}} Column
  */
 
 /**
- * The columns that these pins have numbers for.
- * @param {Pin[]} pins
- * @returns {Column[]}
+ * Loss and metrics, on training and test data where there are both.
+ * @param {Scored[]} points
+ * @returns {Column<Scored>[]}
  */
-export function columnsOf(pins) {
-  const metrics = [...new Set(pins.flatMap(({ train }) => Object.keys(train?.metrics ?? {})))];
-  const tested = pins.some(({ test }) => test !== null);
+export function scoreColumns(points) {
+  const metrics = [...new Set(points.flatMap(({ train }) => Object.keys(train?.metrics ?? {})))];
+  const tested = points.some(({ test }) => test !== null);
   const sets = /** @type {("train" | "test")[]} */ (tested ? ["train", "test"] : ["train"]);
   /** @param {string} name @param {(scores: import("./points.js").Scores) => number | null | undefined} read */
   const scores = (name, read) =>
     sets.map((set) => ({
       name: tested ? `${name}, ${set}` : name,
       id: tested ? `${name}-${set}` : name,
-      of: (/** @type {Pin} */ pin) => {
-        const found = pin[set];
+      of: (/** @type {Scored} */ point) => {
+        const found = point[set];
         return found ? [read(found) ?? null] : undefined;
       },
     }));
+  return [...scores("loss", ({ loss }) => loss), ...metrics.flatMap((name) => scores(name, ({ metrics }) => metrics[name]))];
+}
+
+/**
+ * The columns that these pins have numbers for.
+ * @param {Pin[]} pins
+ * @returns {Column<Pin>[]}
+ */
+export function columnsOf(pins) {
   const known = (/** @type {Pin} */ { done }, /** @type {(number | null)[] | null} */ values) => values ?? (done ? [null] : undefined);
   return [
     { name: "α, β", id: "place", of: ({ alpha, beta }) => [alpha, beta] },
-    ...scores("loss", ({ loss }) => loss),
-    ...metrics.flatMap((name) => scores(name, ({ metrics }) => metrics[name])),
+    ...scoreColumns(pins),
     { name: "‖∇L‖", id: "gradient", of: (pin) => known(pin, pin.gradient_norm === null ? null : [pin.gradient_norm]) },
     { name: "κ₋, κ₊", id: "curvatures", of: (pin) => known(pin, pin.curvatures) },
   ];
@@ -84,7 +95,7 @@ function createRow({ number }, state) {
 
   return {
     element,
-    /** @param {Pin} pin @param {Column[]} columns @param {boolean} writable */
+    /** @param {Pin} pin @param {Column<Pin>[]} columns @param {boolean} writable */
     update(pin, columns, writable) {
       if (cells.length !== columns.length) {
         for (const cell of cells) cell.remove();

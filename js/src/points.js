@@ -22,12 +22,15 @@
  * @property {string} error
  */
 
+/** @typedef {Pick<Pin, "axes" | "alpha" | "beta" | "train" | "test"> & {place: "centre" | "minimum"}} Row  of the table of minima */
+
 /** @typedef {{number: number, alpha: number, beta: number}} Mark  a pin on a plane */
 
 /**
  * @typedef {object} Points
  * @property {Pin[]} pins
  * @property {boolean} writable  whether there is a model to write weights into
+ * @property {Row[] | null} table  at the centre and at the minima of the planes on show; null until it is asked for
  * @property {string | null} applied  whose weights the user's model holds
  * @property {string} note  why something asked for was not done
  * @property {{depth: number, request: number, moved: number}} centre  `request`: the last one about another centre
@@ -35,7 +38,7 @@
  */
 
 /** @type {Points} */
-const NONE = { pins: [], writable: false, applied: null, note: "", centre: { depth: 0, request: 0, moved: 0 }, marks: [[], []] };
+const NONE = { pins: [], writable: false, table: null, applied: null, note: "", centre: { depth: 0, request: 0, moved: 0 }, marks: [[], []] };
 
 /** @param {any} raw @returns {Points} */
 export function decodePoints(raw) {

@@ -224,7 +224,7 @@ export function createState(model) {
       model.save_changes();
     },
     /**
-     * @param {"shown" | "cancel" | "compute" | "pin" | "unpin" | "recentre" | "back" | "apply" | "restore"} type
+     * @param {"shown" | "cancel" | "compute" | "pin" | "unpin" | "recentre" | "back" | "apply" | "restore" | "table"} type
      * @param {object} [content]  what the kernel needs to know with it
      */
     send(type, content = {}) {

@@ -172,3 +172,24 @@ test("another centre makes what is on show provisional, and nothing of it is use
   find("centre-back").click();
   assert.deepEqual(model.messages.at(-1), { type: "back" });
 });
+
+test("the table of minima is asked for on a click, and closes when the picture changes", async () => {
+  const { model, find } = await show({ ...surface(), ...points([]) });
+  const row = (/** @type {string} */ place, /** @type {string[]} */ axes, /** @type {number} */ alpha) => ({ place, axes, alpha, beta: 0, train: scores(0.5 - alpha, 0.9), test: scores(0.7 - alpha, 0.8, 450) });
+  assert.equal(find("score-table").parentElement.hidden, true);
+  find("table-open").click();
+  assert.deepEqual(model.messages.at(-1), { type: "table" });
+  model.receive(points([], { table: [row("centre", ["", ""], 0), row("minimum", ["hessian:max", "hessian:min"], 0.2), row("minimum", ["random", "random"], 0)] }));
+  await settled();
+  assert.equal(find("score-table").parentElement.hidden, false);
+  const names = [...find("score-table").querySelectorAll("tbody th")].map((/** @type {Element} */ cell) => cell.textContent);
+  assert.equal(names[0], "θ*");
+  assert.match(names[1], /^Minimum, Hessian/);
+  assert.match(names[2], /^Minimum, Random/i);
+  assert.deepEqual([find("row-1-loss-train").title, find("row-1-loss-test").title], ["0.3", "0.49999999999999994"]);
+  assert.equal(find("row-0-accuracy-test").textContent, "0.8000");
+  model.receive(points([], { table: null }));
+  await settled();
+  assert.equal(find("score-table").parentElement.hidden, true);
+  assert.equal(find("table-open").getAttribute("aria-expanded"), "false");
+});

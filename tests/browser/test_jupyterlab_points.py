@@ -159,3 +159,15 @@ def test_a_pin_becomes_the_centre_and_back(explorer: ExplorerOnPage) -> None:
     explorer.wait_for_result(request)
     expect(explorer.part("centre")).to_be_hidden()
     assert explorer.kernel.value("explorer.eigenpairs.values.tolist()") == values
+
+
+def test_the_table_of_minima(explorer: ExplorerOnPage) -> None:
+    explorer.part("table-open").click()
+    expect(explorer.part("score-table")).to_be_visible(timeout=60_000)
+    alpha, beta, _ = explorer.kernel.value("explorer.surface.minimum")
+    for row, at in enumerate([(0, 0), (alpha, beta)]):
+        for data in ("train", "test"):
+            cells = [explorer.part(f"row-{row}-{name}-{data}") for name in ("loss", "accuracy")]
+            found = [float(cell.get_attribute("title") or "nan") for cell in cells]
+            truth = explorer.kernel.value(f"scores(explorer.parameters_at{at}, {data})")
+            assert found == pytest.approx(truth, rel=1e-5)

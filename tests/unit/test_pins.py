@@ -424,3 +424,19 @@ def test_the_table_without_test_data_or_a_plane(make_explorer: Make) -> None:
     table = explorer.compute().table()
     assert table.rows[1].test is None
     assert list(table.columns)[-1] == "train_loss"
+
+
+def test_the_page_asks_for_the_table(make_explorer: Make) -> None:
+    explorer = make_explorer(gated_saddle()[1], domain=(-1, 1, -1, 1))
+    send(explorer, type="table")  # too early
+    explorer.compute()
+    assert explorer._pins["table"] is None
+    assert "Expected a plane" in explorer._pins["note"]
+    send(explorer, type="table")
+    finish(explorer.pin(0, 0).request)  # served after it
+    json.dumps(explorer._pins, allow_nan=False)
+    rows = explorer._pins["table"]
+    assert [row["train"]["loss"] for row in rows] == [row.train.loss for row in explorer.table().rows]
+    explorer.resolution = 7
+    finish(explorer._request)
+    assert explorer._pins["table"] is None  # it was of another picture
