@@ -1,6 +1,7 @@
 // What the certified curvature says about θ*, in words, and what the picture is made of.
 import { h, setText } from "./dom.js";
 import { formatCount, formatNumber } from "./format.js";
+import { nearestNode } from "./values.js";
 
 /** @typedef {import("./state.js").Snapshot} Snapshot */
 /** @typedef {import("./decode-curvature.js").EigenResult} EigenResult */
@@ -54,10 +55,24 @@ const BATCH_NORM = {
 };
 
 /**
+ * What a picture rests on; of one on part of the examples, how far their loss is from that of all at θ*.
+ * @param {import("./decode.js").SurfaceResult} surface
+ * @param {number} wanted
+ */
+function examplesText(surface, wanted) {
+  const { nExamples, batchNorm, centreLoss, rows, alpha, beta } = surface;
+  if (nExamples >= wanted) return `${formatCount(nExamples)} examples`;
+  const part = `A first picture on ${formatCount(nExamples)} of ${formatCount(wanted)} examples`;
+  const centre = rows[nearestNode(beta, 0)][nearestNode(alpha, 0)];
+  if (batchNorm === "difference" || centreLoss === null || !Number.isFinite(centre)) return part;
+  return `${part}, off by ${formatNumber(Math.abs(centre - centreLoss), 2)} at θ*`;
+}
+
+/**
  * The caption: what was computed, on what, and what a unit of the axes is.
  * @param {Snapshot} snapshot
  */
-export function captionText({ surface, info }) {
+export function captionText({ surface, info, examples }) {
   const parameters = info.n_parameters ? `${formatCount(info.n_parameters)} parameters` : "";
   if (!surface) return parameters;
   const total = formatCount(surface.loss.length);
@@ -66,7 +81,7 @@ export function captionText({ surface, info }) {
   const unit = eta === delta ? `1 on either axis is ‖Δθ‖ = ${eta}` : `1 on α is ‖Δθ‖ = ${eta}, on β ${delta}`;
   const norm = BATCH_NORM[surface.batchNorm];
   const theta = surface.thetaNorm ? ` (‖θ*‖ = ${formatNumber(surface.thetaNorm, 3)})` : "";
-  return [points, `${formatCount(surface.nExamples)} examples`, parameters, unit + theta, norm].filter(Boolean).join(" · ");
+  return [points, examplesText(surface, examples), parameters, unit + theta, norm].filter(Boolean).join(" · ");
 }
 
 /** @param {HTMLElement} el */

@@ -58,7 +58,7 @@ test("durations read as a person says them", () => {
 });
 
 /** @param {object} values */
-const snapshot = (values) => /** @type {any} */ ({ status: "computing", progress: null, surface: null, info: { n_parameters: 12345 }, ...values });
+const snapshot = (values) => /** @type {any} */ ({ status: "computing", progress: null, surface: null, info: { n_parameters: 12345 }, examples: 1797, ...values });
 
 test("progress tells the share and the time left, where it is known", () => {
   const progress = { request: 1, stage: "x", fraction: 0.639, eta: 4.2, elapsed: 7 };
@@ -91,4 +91,13 @@ test("the curvature's words wait for the last sample", () => {
   const known = { ...projections, final: true, blindness: {} };
   assert.equal(describe(known), "A random plane hides the saddle in");
   assert.equal(describe(known, false), "A random plane shows no saddle in");
+});
+
+test("a first picture says what it rests on and how far off it is", () => {
+  const surface = decodeSurface({ ...mockSurface({ request: 1, axes: ["a", "b"], seed: 0, domain: null, resolution: 11, examples: 200 }, 1), centre_loss: 0 });
+  const centre = surface.rows[5][5];
+  const off = captionText(snapshot({ surface: { ...surface, centreLoss: centre - 0.25 }, examples: 1797 }));
+  assert.match(off, / · A first picture on 200 of 1,797 examples, off by 0\.25 at θ\* · /);
+  assert.match(captionText(snapshot({ surface: { ...surface, centreLoss: null }, examples: 1797 })), /of 1,797 examples · /);
+  assert.match(captionText(snapshot({ surface, examples: 200 })), / · 200 examples · /);
 });
