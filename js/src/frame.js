@@ -16,7 +16,7 @@
  * @property {(frame: Frame, at: {alpha: number, beta: number}) => void} pin  pins a point of the picture
  * @property {[number, number] | null} range  losses that colours and heights span; null: those of the picture
  * @property {string} name  of the plane, in titles; "" where there is but one
- * @property {{surface: string, heatmap: string, curvature: Record<import("./state.js").Face, string>}} words  in place of pictures that are not there yet
+ * @property {{surface: string, heatmap: string, slices: string, curvature: Record<import("./state.js").Face, string>}} words  in place of pictures that are not there yet
  */
 
 /**
@@ -28,7 +28,7 @@
  */
 export function waitingWords({ status, progress }, loaded, fault) {
   const faces = (/** @type {string} */ text) => ({ projections: text, spectrum: text, trace: text });
-  const all = (/** @type {string} */ text) => ({ surface: text, heatmap: text, curvature: faces(text) });
+  const all = (/** @type {string} */ text) => ({ surface: text, heatmap: text, slices: text, curvature: faces(text) });
   if (fault) return all("No plots: the plotting library is missing.");
   const missing = status === "computing" ? "Being computed …" : "Not computed yet.";
   if (status === "failed" || status === "cancelled") return all("No picture yet.");
@@ -36,6 +36,7 @@ export function waitingWords({ status, progress }, loaded, fault) {
   const stage = progress?.stage ? `${progress.stage[0].toUpperCase()}${progress.stage.slice(1)} …` : "Waiting for the kernel …";
   return {
     surface: stage,
+    slices: "The loss along each axis.",
     heatmap: "A coarse picture first, then every node.",
     curvature: {
       projections: `The curvature that random planes show. ${missing}`,

@@ -10,6 +10,7 @@ import { errorMap, modelAt, modelRows } from "./quadratic.js";
 import { colouring, contourLevels, shade } from "./scale.js";
 import { axisTitle, distanceWords } from "./units.js";
 import { nearestNode } from "./values.js";
+import { dragged, onWheelZoom, ZOOM_KEYS, ZOOM_MOUSE, zoomKey } from "./zoom.js";
 
 /** @typedef {import("./frame.js").Frame} Frame */
 /** @typedef {import("./decode.js").SurfaceResult} SurfaceResult */
@@ -87,8 +88,8 @@ function secondOrder({ picture: { model }, quadratic, errors, log, contours }, s
   ];
 }
 
-/** @param {Frame} frame @param {SurfaceResult} surface @param {HTMLElement} el */
-function figure(frame, surface, el) {
+/** @param {Frame} frame @param {SurfaceResult} surface @param {HTMLElement} el @param {number} drags  so far */
+function figure(frame, surface, el, drags) {
   const { palette, log, picture } = frame;
   const { extent } = picture;
   const { rows, range, title, scale } = colouring(frame, surface);
@@ -149,8 +150,8 @@ function figure(frame, surface, el) {
       margin: { l: 52, r: 64, t: 8, b: 40 },
       dragmode: "zoom",
       hovermode: "closest",
-      // A zoom by hand holds until the plane shown becomes another one.
-      uirevision: extent.join(),
+      // What a person has dragged into view is shown by what comes of it, never by plotly's own memory.
+      uirevision: `${extent.join()} ${drags}`,
       xaxis: { ...baseAxis(palette, axisTitle("α", surface.norms[0], surface.thetaNorm)), range: extent.slice(0, 2), zeroline: false, showgrid: false },
       yaxis: { ...baseAxis(palette, axisTitle("β", surface.norms[1], surface.thetaNorm)), range: extent.slice(2), zeroline: false, showgrid: false },
       shapes: [...picture.outlines.map(outline), ...crosshair(frame, surface)],
@@ -179,9 +180,10 @@ const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [1, 0], ArrowDo
 /**
  * @param {ParentNode} el
  * @param {import("./link.js").Link} link
+ * @param {import("./zoom.js").Zoom} zoom
  * @param {string} [name]  the view's test id
  */
-export function createHeatmap(el, link, name = "heatmap") {
+export function createHeatmap(el, link, zoom, name = "heatmap") {
   const panel = createPanel(name, "Plane");
   const id = name.replace("heatmap", "readout");
   const readout = h("output", { class: "lw-readout", "data-testid": id });
@@ -189,15 +191,21 @@ export function createHeatmap(el, link, name = "heatmap") {
   panel.foot.append(readout, below);
   panel.body.setAttribute("tabindex", "0");
   panel.body.setAttribute("role", "group");
-  panel.body.setAttribute("aria-label", "Loss in the plane. The arrow keys move the crosshair, Enter pins the point, Escape takes the crosshair away.");
+  panel.body.setAttribute("aria-label", `Loss in the plane. The arrow keys move the crosshair, Enter pins the point, Escape takes the crosshair away; ${ZOOM_KEYS}`);
+  const undo = h("button", { type: "button", class: "lw-link-button", "data-testid": name.replace("heatmap", "undo-zoom"), title: ZOOM_MOUSE, hidden: true }, "↶ undo zoom");
+  undo.addEventListener("click", () => zoom.undo());
+  panel.tools.append(undo);
   el.append(panel.element);
 
   /** @type {ReturnType<typeof createPlot> | null} */
   let plot = null;
   /** @type {SurfaceResult | null} */
   let shown = null;
+  /** @type {import("./values.js").Domain} */
+  let extent = [-1, 1, -1, 1];
   /** @type {Frame | null} */
   let last = null;
+  let drags = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let click;
   const isNew = createMemory();
@@ -209,6 +217,10 @@ export function createHeatmap(el, link, name = "heatmap") {
     if (at) link.point.set({ alpha: at.x, beta: at.y, source: "heatmap" });
   }
   // The first click of a double click, which resets the zoom, is none of its own.
+  function doubleClicked() {
+    clearTimeout(click);
+    zoom.reset();
+  }
   function clicked(/** @type {any} */ event) {
     const at = event.points?.[0];
     clearTimeout(click);
@@ -218,7 +230,26 @@ export function createHeatmap(el, link, name = "heatmap") {
     if (link.point.get()?.source === "heatmap") link.point.set(null);
   }
 
+  /** @param {any} event */
+  function relayout(event) {
+    const next = dragged(event, extent);
+    if (!next) return;
+    drags++;
+    zoom.show(extent, next);
+    // Where that comes to what is on show already, no change will tell.
+    if (last) update(last);
+  }
+  onWheelZoom(panel.body, (direction, { clientX, clientY }) => {
+    const area = panel.body.querySelector(".nsewdrag")?.getBoundingClientRect();
+    if (!area || !shown) return;
+    const [a0, a1, b0, b1] = extent;
+    const alpha = a0 + ((clientX - area.left) / area.width) * (a1 - a0);
+    const beta = b1 - ((clientY - area.top) / area.height) * (b1 - b0);
+    zoom.step(extent, direction, { alpha, beta });
+  });
+
   panel.body.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "Escape") link.point.set(null);
     const point = link.point.get();
     if (event.key === "Enter" && point && shown && last) {
@@ -226,7 +257,10 @@ export function createHeatmap(el, link, name = "heatmap") {
       last.pin(last, { alpha: shown.alpha[nearestNode(shown.alpha, point.alpha)], beta: shown.beta[nearestNode(shown.beta, point.beta)] });
     }
     const step = STEPS[event.key];
-    if (!step || !shown) return;
+    if (!shown) return;
+    const [a0, a1, b0, b1] = extent;
+    if (zoomKey(zoom, event, extent, link.point.get() ?? { alpha: (a0 + a1) / 2, beta: (b0 + b1) / 2 })) return event.preventDefault();
+    if (!step) return;
     event.preventDefault();
     const { alpha, beta } = shown;
     const from = link.point.get() ?? { alpha: 0, beta: 0 };
@@ -235,33 +269,38 @@ export function createHeatmap(el, link, name = "heatmap") {
     link.point.set({ alpha: alpha[j], beta: beta[i], source: "heatmap" });
   });
 
-  return {
-    /** @param {Frame} frame */
-    update(frame) {
-      const { surface, note, composed, extent } = frame.picture;
-      shown = surface;
-      last = frame;
-      panel.setName(frame.name);
-      panel.setProvisional(note !== "", note);
-      panel.element.dataset.coarse = String(surface !== null && !surface.final && !composed);
-      panel.wait(surface && frame.plotly ? null : frame.words.heatmap);
-      if (!surface || !frame.plotly) return;
+  /** @param {Frame} frame */
+  function update(frame) {
+    last = frame;
+    const { surface, note, composed } = frame.picture;
+    shown = surface;
+    ({ extent } = frame.picture);
+    undo.hidden = !zoom.canUndo;
+    panel.setName(frame.name);
+    panel.setProvisional(note !== "", note);
+    panel.element.dataset.coarse = String(surface !== null && !surface.final && !composed);
+    panel.wait(surface && frame.plotly ? null : frame.words.heatmap);
+    if (!surface || !frame.plotly) return;
 
-      if (frame.point) setText(readout, readAt(surface, frame.point.alpha, frame.point.beta));
-      else if (surface.minimum) setText(readout, `× ${readAt(surface, surface.minimum.alpha, surface.minimum.beta)}`);
-      else setText(readout, "");
-      const at = frame.point ?? surface.minimum;
-      setText(below, at ? readBelow(frame, surface, at) : "");
-      plot ??= createPlot(panel.body, frame.plotly, {
-        buttons: ["resetScale2d"],
-        on: { plotly_hover: hover, plotly_unhover: leave, plotly_click: clicked, plotly_doubleclick: () => clearTimeout(click) },
-      });
-      const anew = isNew(surface, frame.palette, extent.join(), ...displayOf(frame));
-      const moved = isMoved(frame.point);
-      const make = () => figure(frame, surface, panel.body);
-      if (anew) plot.draw(make(), () => composed || panel.drawn(surface));
-      else if (moved) plot.follow(make);
-    },
+    if (frame.point) setText(readout, readAt(surface, frame.point.alpha, frame.point.beta));
+    else if (surface.minimum) setText(readout, `× ${readAt(surface, surface.minimum.alpha, surface.minimum.beta)}`);
+    else setText(readout, "");
+    const at = frame.point ?? surface.minimum;
+    setText(below, at ? readBelow(frame, surface, at) : "");
+    plot ??= createPlot(panel.body, frame.plotly, {
+      buttons: [],
+      zoomed: true,
+      on: { plotly_hover: hover, plotly_unhover: leave, plotly_click: clicked, plotly_relayout: relayout, plotly_doubleclick: doubleClicked },
+    });
+    const anew = isNew(surface, frame.palette, extent.join(), drags, ...displayOf(frame));
+    const moved = isMoved(frame.point);
+    const make = () => figure(frame, surface, panel.body, drags);
+    if (anew) plot.draw(make(), () => composed || panel.drawn(surface));
+    else if (moved) plot.follow(make);
+  }
+
+  return {
+    update,
     destroy() {
       clearTimeout(click);
       plot?.destroy();

@@ -14,11 +14,13 @@ import { createPins } from "./pins.js";
 import { createProgress } from "./progress.js";
 import { offersLog } from "./scale.js";
 import { createScoreTable } from "./score-table.js";
+import { createSlices } from "./slices.js";
 import { createState } from "./state.js";
 import { createSurface } from "./surface.js";
 import { createTheme } from "./theme.js";
 import { createVerdict } from "./verdict.js";
 import { createViewOptions } from "./view-options.js";
+import { createZoom } from "./zoom.js";
 
 /** @typedef {import("./plot.js").Plotly} Plotly */
 
@@ -47,8 +49,14 @@ export function render({ model, el, host, signal }) {
   body.append(error);
   const options = createViewOptions(body, link);
   body.append(views, foot);
-  const plots = [createSurface(views, link), createHeatmap(views, link), createCurvature(views, state), createComparison(views, state)];
-  const pair = createPair(views, link, update);
+  const plots = [
+    createSurface(views, link),
+    createHeatmap(views, link, createZoom(state, "domain")),
+    createCurvature(views, state),
+    createComparison(views, state),
+    createSlices(views, link),
+  ];
+  const pair = createPair(views, link, createZoom(state, "compared_domain"), update);
   const pins = createPins(foot, state);
   const verdict = createVerdict(foot);
   const copy = createCopy(foot);

@@ -34,9 +34,10 @@ export function commonRange(one, first, second) {
 /**
  * @param {HTMLElement} el  where the first views are
  * @param {import("./link.js").Link} link  of the first views
+ * @param {import("./zoom.js").Zoom} zoom  of the second picture
  * @param {() => void} changed  called when the second crosshair moves
  */
-export function createPair(el, link, changed) {
+export function createPair(el, link, zoom, changed) {
   const own = { ...link, point: createCell(/** @type {import("./link.js").Point | null} */ (null), samePoint) };
   /** @type {ReturnType<typeof createSurface>[]} */
   let views = [];
@@ -58,7 +59,7 @@ export function createPair(el, link, changed) {
     // Beside the views they belong to, for readers who go from one to the next.
     views = ["surface", "heatmap"].map((name) => {
       const place = document.createDocumentFragment();
-      const view = name === "surface" ? createSurface(place, own, "surface-2") : createHeatmap(place, own, "heatmap-2");
+      const view = name === "surface" ? createSurface(place, own, "surface-2") : createHeatmap(place, own, zoom, "heatmap-2");
       if (name === "surface") place.querySelector(".lw-panel-tools")?.append(label);
       el.querySelector(`[data-testid="${name}"]`)?.after(place);
       return view;

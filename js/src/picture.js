@@ -147,7 +147,8 @@ export function createPicture() {
     const axes = /** @type {[string, string]} */ (snapshot.axes.map(canonical));
     // The curvature is that of frozen batch-norm statistics.
     const frozen = snapshot.batch_norm === "frozen";
-    const model = frozen ? (sent ?? modelOfEigenvectors(snapshot.eigenpairs, axes, snapshot.examples)) : null;
+    const pairs = (snapshot.eigenpairs?.request ?? 0) > former ? snapshot.eigenpairs : null;
+    const model = frozen ? (sent ?? modelOfEigenvectors(pairs, axes, snapshot.examples)) : null;
     const asked = given ?? snapshot.domain ?? foreseenDomain(snapshot, model, own);
     if (!asked || (!own.length && !model)) return null;
     const count = Math.min(snapshot.resolution, MOST_NODES);
@@ -192,12 +193,12 @@ export function createPicture() {
    */
   return (snapshot, log) => {
     const { surface, provisional, domain, points } = snapshot;
-    if (former !== points.centre.request) layers = [];
+    if (former !== points.centre.request) [layers, last] = [[], null];
     former = points.centre.request;
     const fresh = { note: "", composed: false, outlines: [] };
     if (!surface) return { ...fresh, surface, model: null, extent: domain ?? [-1, 1, -1, 1] };
     const known = surface.request > former;
-    if (!provisional && isFine(surface) && samePlane(surface, snapshot)) keep(surface);
+    if (known && !provisional && isFine(surface) && samePlane(surface, snapshot)) keep(surface);
 
     // The first few nodes of an answer show less than what is on show already.
     const { extent } = last ?? {};

@@ -81,22 +81,23 @@ function loseContexts(el) {
 }
 
 /**
- * A plot inside `el`.
+ * A plot inside `el`. `zoomed`: what a drag brings into view is drawn by whoever hears of it, not by plotly.
  * @param {HTMLElement} el
  * @param {Plotly} Plotly
- * @param {{buttons: string[], on?: Record<string, (event: any) => void>, onContextLost?: () => void, onResize?: () => void}} options
+ * @param {{buttons: string[], zoomed?: boolean, on?: Record<string, (event: any) => void>, onContextLost?: () => void, onResize?: () => void}} options
  */
-export function createPlot(el, Plotly, { buttons, on = {}, onContextLost, onResize }) {
+export function createPlot(el, Plotly, { buttons, zoomed = false, on = {}, onContextLost, onResize }) {
   const plot = /** @type {PlotElement} */ (/** @type {HTMLElement} */ (document.createElement("div")));
   plot.className = "lw-plot";
   el.append(plot);
   libraries.set(plot, Plotly);
 
-  const config = { displaylogo: false, responsive: false, doubleClick: "reset", modeBarButtons: [buttons] };
+  const config = { displaylogo: false, responsive: false, doubleClick: zoomed ? false : "reset", modeBarButtons: [buttons] };
   /** @type {{figure: Figure, drawn: (() => void) | undefined, follows: boolean} | null} */
   let waiting = null;
   let busy = false;
   const pace = createPace();
+  let held = false;
   let drawnOnce = false;
   let destroyed = false;
 
@@ -105,7 +106,7 @@ export function createPlot(el, Plotly, { buttons, on = {}, onContextLost, onResi
     busy = true;
     // Never within an event of plotly's own drawing loop, which does not bear a change of its objects.
     await null;
-    while (waiting && !destroyed) {
+    while (waiting && !destroyed && !held) {
       const { figure, drawn, follows } = waiting;
       waiting = null;
       const [began, size] = [performance.now(), sizeNow()];
@@ -168,6 +169,19 @@ export function createPlot(el, Plotly, { buttons, on = {}, onContextLost, onResi
     waiting = { figure, drawn, follows };
     if (!busy) void work();
   }
+
+  // While the mouse drags a part of the plane into view, plotly must not be told another figure: the drag would
+  // start anew from there.
+  function hold() {
+    held = true;
+    document.addEventListener("mouseup", () => setTimeout(release), { once: true, capture: true });
+  }
+  // Plotly's own end of the drag has come first.
+  function release() {
+    held = false;
+    if (waiting && !busy) void work();
+  }
+  if (zoomed) plot.addEventListener("mousedown", hold, true);
 
   return {
     draw,

@@ -68,6 +68,8 @@ import { sameDomain } from "./values.js";
 
 const CONTROLS = /** @type {const} */ (["axes", "seed", "domain", "resolution", "examples", "batch_norm", "compared_axes", "compared_domain"]);
 const RUNTIME = "_runtime";
+/** Milliseconds without another change after which those that need not be sent at once are. */
+const PAUSE = 200;
 
 /** @type {readonly Face[]} */
 export const FACES = ["projections", "spectrum", "trace"];
@@ -133,6 +135,8 @@ export function createState(model) {
   const [outdated, comparedOutdated] = [createOutdated(), createOutdated()];
   /** @type {{raw: unknown, points: import("./points.js").Points} | null} */
   let decoded = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let pause;
   let scheduled = false;
   let destroyed = false;
 
@@ -191,6 +195,12 @@ export function createState(model) {
     queueMicrotask(flush);
   }
 
+  function save() {
+    clearTimeout(pause);
+    pause = undefined;
+    model.save_changes();
+  }
+
   function controlChanged() {
     const latest = Math.max(snapshot.surface?.request ?? 0, model.get("progress")?.request ?? 0);
     for (const each of [outdated, comparedOutdated]) each.mark(latest);
@@ -218,10 +228,14 @@ export function createState(model) {
     /**
      * Writes controls, all in one message to the kernel.
      * @param {Partial<Controls & {face: Face}>} values
+     * @param {boolean} [unhurried]  the page follows at once, the kernel hears of it when the changes pause
      */
-    set(values) {
+    set(values, unhurried = false) {
       for (const [name, value] of Object.entries(values)) model.set(name, value);
-      model.save_changes();
+      if (unhurried) {
+        clearTimeout(pause);
+        pause = setTimeout(save, PAUSE);
+      } else save();
     },
     /**
      * @param {"shown" | "cancel" | "compute" | "pin" | "unpin" | "recentre" | "back" | "apply" | "restore" | "table"} type
@@ -232,6 +246,7 @@ export function createState(model) {
     },
     destroy() {
       destroyed = true;
+      if (pause !== undefined) save();
       listeners.clear();
       for (const [event, listener] of events) model.off(event, listener);
     },

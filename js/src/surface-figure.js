@@ -73,6 +73,27 @@ function pin(surface, shaded, { point, palette }) {
   };
 }
 
+/**
+ * Where the slices through the crosshair run over the surface.
+ * @param {SurfaceResult} surface
+ * @param {import("./scale.js").Shade} shaded
+ * @param {Frame} frame
+ */
+function cuts(surface, shaded, { point, palette }) {
+  const shown = fromElsewhere(point);
+  const at = shown && place(surface, shaded, shown);
+  const { alpha, beta } = surface;
+  const line = { type: "scatter3d", name: "slices", mode: "lines", connectgaps: false, hoverinfo: "skip", line: { color: palette.text, width: 3 } };
+  if (!at) return { ...line, x: [], y: [], z: [] };
+  const [i, j] = [beta.indexOf(at.y), alpha.indexOf(at.x)];
+  return {
+    ...line,
+    x: [...alpha, NaN, ...beta.map(() => at.x)],
+    y: [...alpha.map(() => at.y), NaN, ...beta],
+    z: [...shaded.rows[i], NaN, ...shaded.rows.map((row) => row[j])],
+  };
+}
+
 /** Lines of the wire frame in each direction. */
 const WIRES = 11;
 
@@ -148,6 +169,7 @@ export function figure3d(frame, surface, el, camera) {
       },
       cross(surface, shaded),
       pin(surface, shaded, frame),
+      cuts(surface, shaded, frame),
       wires(surface, shaded, frame),
       raisedPins(frame, (point) => place(surface, shaded, point), shaded.range[1]),
     ],

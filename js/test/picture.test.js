@@ -147,6 +147,18 @@ test("a plane seen before is back at once, another one leaves the former picture
   everyNode(surface, (a, b, value) => assert.ok(Math.abs(value - truth(a, b)) < 1e-5));
 });
 
+test("losses around another centre are not mixed", async () => {
+  const { model, state, look } = setUp({ _surface: surfaceOf(1, [-2, 2, -2, 2]), domain: [-2, 2, -2, 2], _eigenpairs: PAIRS });
+  await look();
+  model.receive({ _pins: { centre: { depth: 1, request: 1, moved: 1 }, pins: [], note: "" } });
+  await look();
+  model.receive({ _surface: surfaceOf(2, [-1, 1, -1, 1], { quadratic: null }), domain: [-1, 1, -1, 1] });
+  await look();
+  state.set({ domain: [-2, 2, -2, 2] });
+  const { surface } = await look();
+  everyNode(surface, (a, b, value) => assert.equal(Number.isNaN(value), Math.abs(a) > 1 || Math.abs(b) > 1));
+});
+
 test("losses on other examples are not mixed", async () => {
   const { state, look } = setUp({ _surface: surfaceOf(1, [-1, 1, -1, 1]) });
   await look();

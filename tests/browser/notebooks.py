@@ -65,8 +65,11 @@ from landscape_widget import LandscapeExplorer, Objective
 curvatures = torch.tensor([4.0, 2.0, 1.0, 0.5, -0.5, -1.0], dtype=torch.float64)
 fast = threading.Event()
 fast.set()
+calls = 0
 
 def quartic(theta):
+    global calls
+    calls += 1
     fast.wait(0.5)
     return 3 + 0.2 * theta.sum() + (curvatures * theta**2).sum() / 2 + 0.3 * (theta**4).sum()
 

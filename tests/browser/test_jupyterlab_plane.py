@@ -1,9 +1,9 @@
-"""The views of the plane: provisional pictures, the quadratic model, each against the kernel's numbers."""
+"""The views of the plane: provisional pictures, quadratic model, slices and zoom, as the kernel has them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
@@ -179,3 +179,149 @@ def test_loss_as_a_logarithm(quartic: ExplorerOnPage) -> None:
         np.testing.assert_allclose(quartic.grid(view).z, np.log10(loss), rtol=1e-6)
     quartic.part("log").uncheck()
     wait_until(lambda: quartic.grid("heatmap").z.max() > 1, "the losses again")
+
+
+def at(explorer: ExplorerOnPage, alpha: float, beta: float) -> tuple[float, float]:
+    """Where a point of the plane is on the page."""
+    area = explorer.part("heatmap").locator(".nsewdrag")
+    area.scroll_into_view_if_needed()
+    box, grid = area.bounding_box(), explorer.grid("heatmap")
+    assert box
+    u = (alpha - grid.x[0]) / (grid.x[-1] - grid.x[0])
+    v = (beta - grid.y[0]) / (grid.y[-1] - grid.y[0])
+    return box["x"] + u * box["width"], box["y"] + (1 - v) * box["height"]
+
+
+def drag(explorer: ExplorerOnPage, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Drag the mouse from one point of the plane to another."""
+    mouse = explorer.page.mouse
+    start, end = at(explorer, *start), at(explorer, *end)
+    mouse.move(*start)
+    mouse.down()
+    mouse.move(*end, steps=8)
+    mouse.up()
+
+
+def read_slices(explorer: ExplorerOnPage) -> dict[str, dict[str, Any]]:
+    """Both slices and the point they go through."""
+    return {name: named(explorer, "slices", name) for name in ("α", "β", "α here", "β here")}
+
+
+def assert_slices_through(explorer: ExplorerOnPage, i: int, j: int) -> None:
+    """Check that the slices are row i and column j of the kernel's losses."""
+    loss = np.array(explorer.kernel.value("explorer.surface.loss.tolist()"))
+    grid = explorer.grid("heatmap")
+    wait_until(
+        lambda: (
+            named(explorer, "slices", "α here")["x"] == [grid.x[j]]
+            and named(explorer, "slices", "β here")["x"] == [grid.y[i]]
+        ),
+        f"slices through node {i}, {j}; they show {read_slices(explorer)}",
+    )
+    slices = read_slices(explorer)
+    np.testing.assert_allclose(slices["α"]["y"], loss[i], rtol=1e-6)
+    np.testing.assert_allclose(slices["β"]["y"], loss[:, j], rtol=1e-6)
+    np.testing.assert_allclose(slices["β here"]["y"], loss[i, j], rtol=1e-6)
+
+
+def test_one_crosshair_for_heatmap_surface_and_slices(quartic: ExplorerOnPage) -> None:
+    mouse = quartic.page.mouse
+    mouse.move(*at(quartic, 0.5, -0.3))
+    assert_slices_through(quartic, 7, 15)
+    loss = np.array(quartic.kernel.value("explorer.surface.loss.tolist()"))
+    wait_until(lambda: len(named(quartic, "surface", "slices")["z"]) == 43, "the slices on the surface")
+    cuts = named(quartic, "surface", "slices")["z"]
+    np.testing.assert_allclose(cuts[:21], loss[7], rtol=1e-6)
+    np.testing.assert_allclose(cuts[22:], loss[:, 15], rtol=1e-6)
+
+    beta_slice = quartic.part("slices").locator(".x2y2 .nsewdrag, .nsewdrag[data-subplot='x2y2']").first
+    beta_slice.scroll_into_view_if_needed()
+    box = beta_slice.bounding_box()
+    assert box
+    mouse.move(box["x"] + 0.9 * box["width"], box["y"] + 0.5 * box["height"])  # the node at β = 0.8
+    # The pointer has left the heatmap: α is that of θ* again.
+    assert_slices_through(quartic, 18, 10)
+    expect(quartic.part("readout")).to_have_text(re.compile("α = 0\\s+β = 0.800"))
+
+
+def test_a_box_is_evaluated_with_the_nodes_that_are_known(quartic: ExplorerOnPage) -> None:
+    # a plane of which no other test has evaluated a node
+    quartic.set_traits(axes=("hessian:max:2", "hessian:min:2"), domain=(-1.2, 1.2, -1.2, 1.2))
+    request, calls = quartic.request(), quartic.kernel.value("calls")
+
+    drag(quartic, (-0.59, -0.58), (0.59, 0.6))
+
+    quartic.wait_for_result(request)
+    assert quartic.trait("domain") == pytest.approx([-0.6, 0.6, -0.6, 0.6])
+    quartic.assert_plots_equal_kernel()
+    # Every other node of the new picture is one of the former.
+    assert quartic.kernel.value("calls") - calls == 21**2 - 11**2
+
+
+@pytest.mark.parametrize(
+    ("move", "domain"),
+    [
+        (lambda q: zoom_by_wheel(q, -120, "Control"), [-0.8, 0.8, -0.8, 0.8]),
+        (lambda q: zoom_by_wheel(q, 120, "Control"), [-1.5, 1.5, -1.5, 1.5]),
+        (lambda q: press_in_plane(q, "+"), [-0.8, 0.8, -0.8, 0.8]),
+        (lambda q: press_in_plane(q, "Shift+ArrowUp"), [-1, 1, -0.8, 1.2]),
+        (lambda q: pan_by_mouse(q, 0.4), [-1.4, 0.6, -1, 1]),
+    ],
+    ids=["wheel closer", "wheel away", "key", "pan by keys", "pan by mouse"],
+)
+def test_zoom_and_undo(quartic: ExplorerOnPage, move: Callable[[ExplorerOnPage], Any], domain: Any) -> None:
+    request = quartic.request()
+    expect(quartic.part("undo-zoom")).to_be_hidden()
+
+    move(quartic)
+
+    request = quartic.wait_for_result(request)
+    assert quartic.trait("domain") == pytest.approx(domain)
+    quartic.assert_plots_equal_kernel()
+
+    quartic.part("undo-zoom").click()
+    quartic.wait_for_result(request)
+    assert quartic.trait("domain") == [-1, 1, -1, 1]
+    quartic.assert_plots_equal_kernel()
+    expect(quartic.part("undo-zoom")).to_be_hidden()
+
+
+def zoom_by_wheel(explorer: ExplorerOnPage, pixels: float, modifier: str) -> None:
+    """Turn the wheel over θ* while a key is held."""
+    explorer.page.mouse.move(*at(explorer, 0, 0))
+    explorer.page.keyboard.down(modifier)
+    explorer.page.mouse.wheel(0, pixels)
+    explorer.page.keyboard.up(modifier)
+
+
+def press_in_plane(explorer: ExplorerOnPage, key: str) -> None:
+    """Press a key while the heatmap has the focus."""
+    body = explorer.part("heatmap").locator("[tabindex]")
+    body.focus()
+    body.press(key)
+
+
+def pan_by_mouse(explorer: ExplorerOnPage, right: float) -> None:
+    """Drag the picture to the right while Shift is held."""
+    explorer.page.keyboard.down("Shift")
+    drag(explorer, (-0.3, 0.2), (-0.3 + right, 0.2))
+    explorer.page.keyboard.up("Shift")
+
+
+def test_a_double_click_goes_back_to_the_kernels_domain(quartic: ExplorerOnPage) -> None:
+    request = quartic.request()
+    quartic.page.mouse.dblclick(*at(quartic, 0.2, 0.2))
+    quartic.wait_for_result(request)
+    assert quartic.trait("domain") is None
+    quartic.assert_plots_equal_kernel()
+
+
+def test_the_wheel_alone_scrolls_the_page(quartic: ExplorerOnPage) -> None:
+    request = quartic.request()
+    area = quartic.part("heatmap").locator(".nsewdrag")
+    quartic.page.mouse.move(*at(quartic, 0, 0))
+    before = area.bounding_box()
+    quartic.page.mouse.wheel(0, 60)
+    wait_until(lambda: area.bounding_box() != before, "the page to scroll")
+    assert quartic.trait("domain") == [-1, 1, -1, 1]
+    assert quartic.request() == request
