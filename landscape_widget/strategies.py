@@ -27,9 +27,10 @@ log = logging.getLogger(__name__)
 #: Bytes that intermediate results of all threads may take.
 MEMORY_BUDGET = 150e6
 
-#: Another strategy is tried where the best one so far would take at least so many seconds more: to trace a
-#: program takes a tenth of a second and more, to import the tracer over a second.
-_PATIENCE, _IMPORT = 0.3, 1.5
+#: Another strategy is tried where the best one so far would take so many seconds more: to trace a program
+#: takes a tenth of a second and more, to import the tracer over a second. Once it is known what a trial
+#: costs, so many times that.
+_PATIENCE, _IMPORT, _TRIALS = 0.3, 1.5, 8.0
 
 #: Relative difference from the plain loop up to which a strategy computes the same.
 _SAME = {torch.float64: 1e-9, torch.float32: 1e-3}
@@ -72,6 +73,8 @@ class _Choice:
         self.best = LOOP
         self.seconds: dict[Strategy, float] = {}
         """For one point."""
+        self.trial = 0.0
+        """Seconds that the last trial of a candidate took."""
         self.programs: dict[tuple[Strategy, str], fx.GraphModule] = {}
         self.batches: dict[int, Sequence[Batch]] = {}
         """By the most examples that one of them may have."""
@@ -261,18 +264,24 @@ class Evaluator:
     def _try_another(self, left: int) -> None:
         """Sets the next candidate up, checks and times it, if there is enough work left for that to pay."""
         choice = self._choice
-        patience = _PATIENCE + _IMPORT * ("torch.fx.experimental.proxy_tensor" not in sys.modules)
-        while left * choice.seconds.get(choice.best, 0.0) > patience:
+        while left * choice.seconds.get(choice.best, 0.0) > self._patience():
             candidate = next(choice.candidates, None)
             if candidate is None:
                 break
+            started = perf_counter()
             try:
                 seconds = self._time(candidate)
             except Exception as error:  # torch cannot trace or batch everything; the loop takes any model
                 log.info("Not evaluated as %s: %s: %s", candidate, type(error).__name__, error)
             else:
                 choice.learn(candidate, seconds)
+            choice.trial = perf_counter() - started
             choice.forget_others()
+
+    def _patience(self) -> float:
+        """Seconds of work that make another trial worth its cost."""
+        known = "torch.fx.experimental.proxy_tensor" in sys.modules
+        return max(_PATIENCE + (0.0 if known else _IMPORT), _TRIALS * self._choice.trial)
 
     def _time(self, strategy: Strategy) -> float:
         """Seconds for one point, measured on the first batch.
@@ -281,7 +290,7 @@ class Evaluator:
             ValueError: If its losses are not those of the plain loop, or its memory exceeds the budget.
         """
         batches = self._batches(strategy)
-        need = strategy.threads * max(peak_bytes(self._program(strategy, batch)) for batch in batches)
+        need = strategy.threads * peak_bytes(self._program(strategy, batches[0]))
         if need > MEMORY_BUDGET:
             raise ValueError(f"it needs {need / 1e6:.0f} MB, more than {MEMORY_BUDGET / 1e6:.0f} MB")
         first, terms = batches[:1], self._objective.terms
@@ -298,7 +307,11 @@ class Evaluator:
             started = perf_counter()
             self._traced(strategy, points, first)
             seconds.append(perf_counter() - started)
-        return min(seconds) / len(points) * self._objective.n_examples / first[0].n
+        found = min(seconds) / len(points) * self._objective.n_examples / first[0].n
+        if found < self._choice.seconds[self._choice.best]:
+            for batch in batches:  # the programs for other shapes must exist before it is relied on
+                self._program(strategy, batch)
+        return found
 
 
 def _out_of_memory(error: Exception) -> bool:

@@ -273,13 +273,11 @@ class Study:
         plane = make_plane(objective, controls.axes, controls.seed, early.pairs)
         domain = controls.domain or self.automatic_domain(plane, early)
         objective = objective.with_batch_norm(controls.batch_norm)
-        for surface in evaluate_plane(objective, plane, domain, controls.resolution):
+        for surface in evaluate_plane(objective, plane, domain, controls.resolution, enough=PREVIEW_NODES):
             if surface.final:  # only a picture on all of the examples may say so
                 return
             found.plane, found.surface, found.preview = plane, surface, True
             yield found
-            if surface.done.sum() >= PREVIEW_NODES:
-                return
 
     def _subset(self, n: int) -> Objective:
         if n == self.objective.n_examples:

@@ -93,6 +93,7 @@ def evaluate_plane(
     *,
     cache: Cache | None = None,
     interval: float = 0.1,
+    enough: int | None = None,
 ) -> Iterator[Surface]:
     """Evaluates L(θ* + αη + βδ) on a grid; yields surfaces that are each complete and better.
 
@@ -106,6 +107,7 @@ def evaluate_plane(
         resolution: Nodes for each axis, odd, 3 to 501.
         cache: Losses of this plane that are known already; new ones are added to it.
         interval: Seconds of work between two surfaces.
+        enough: Nodes after which to stop, at the end of a level; None for all of them.
 
     Yields:
         ``Surface`` with ``loss[i, j]`` = L(θ* + alpha[j]·η + beta[i]·δ). Values that are not finite are NaN.
@@ -120,7 +122,8 @@ def evaluate_plane(
     provenance = objective.provenance(
         "loss", axes=plane.axes, plane=dict(plane.provenance), domain=(a0, a1, b0, b1)
     )
-    return _refine(objective, plane, alpha, beta, cache, interval, provenance)
+    enough = len(alpha) * len(beta) if enough is None else enough
+    return _refine(objective, plane, alpha, beta, cache, interval, enough, provenance)
 
 
 def _refine(
@@ -130,6 +133,7 @@ def _refine(
     beta: FloatArray,
     cache: Cache,
     interval: float,
+    enough: int,
     provenance: Provenance,
 ) -> Iterator[Surface]:
     evaluator = Evaluator(objective, plane)
@@ -157,7 +161,7 @@ def _refine(
             level.sort(key=lambda node: _distance(node, loss.shape))
             points = [(float(alpha[j]), float(beta[i])) for i, j in level]
             nodes = iter(level)
-            for values in evaluator.losses(points, int((~done).sum())):
+            for values in evaluator.losses(points, enough - int(done.sum())):
                 for (i, j), value in zip(islice(nodes, len(values)), values.tolist(), strict=True):
                     loss[i, j] = cache[columns_by_key[j], rows_by_key[i]] = value
                     done[i, j] = True
@@ -169,7 +173,7 @@ def _refine(
             below = _interpolate(loss, rows, columns)
             yield surface(np.where(done, loss, below))
             worked_since = monotonic()
-            if done.all():
+            if done.sum() >= enough:
                 return
     finally:
         evaluator.close()

@@ -33,6 +33,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Candidates are worth their set-up however little work there is."""
     monkeypatch.setattr(strategies, "_PATIENCE", 0.0)
     monkeypatch.setattr(strategies, "_IMPORT", 0.0)
+    monkeypatch.setattr(strategies, "_TRIALS", 0.0)
 
 
 def plain(objective: Objective, plane: Plane, points: list[tuple[float, float]]) -> np.ndarray:

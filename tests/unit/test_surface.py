@@ -253,3 +253,12 @@ def test_a_quadratic_is_drawn_as_it_is() -> None:
     theta = a[..., None] * plane.eta + b[..., None] * plane.delta
     expected = np.einsum("ijk,kl,ijl->ij", theta, hessian.numpy() / 2, theta) + theta @ gradient.numpy() + 4
     np.testing.assert_allclose(surface.loss, expected, rtol=1e-12)
+
+
+def test_stops_with_the_level_that_has_enough_nodes() -> None:
+    objective = quadratic(torch.diag(torch.tensor([1.0, 2.0], dtype=torch.float64)))
+    plane = random_plane(objective)
+    counts = [
+        int(s.done.sum()) for s in evaluate_plane(objective, plane, resolution=33, enough=81, interval=9)
+    ]
+    assert counts == [9, 25, 81]
