@@ -80,13 +80,23 @@ function loseContexts(el) {
   }
 }
 
+/** After what was drawn in this turn is seen; soon enough where the page is in the background and paints nothing. */
+const painted = () =>
+  new Promise((resolve) => {
+    const timer = setTimeout(resolve, 100);
+    requestAnimationFrame(() => {
+      clearTimeout(timer);
+      setTimeout(resolve);
+    });
+  });
+
 /**
- * A plot inside `el`. `zoomed`: what a drag brings into view is drawn by whoever hears of it, not by plotly.
+ * A plot inside `el`. `slow`: its first picture takes long, so that those of others are shown before. `zoomed`: what a drag brings into view is drawn by whoever hears of it, not by plotly.
  * @param {HTMLElement} el
  * @param {Plotly} Plotly
- * @param {{buttons: string[], zoomed?: boolean, on?: Record<string, (event: any) => void>, onContextLost?: () => void, onResize?: () => void}} options
+ * @param {{buttons: string[], slow?: boolean, zoomed?: boolean, on?: Record<string, (event: any) => void>, onContextLost?: () => void, onResize?: () => void}} options
  */
-export function createPlot(el, Plotly, { buttons, zoomed = false, on = {}, onContextLost, onResize }) {
+export function createPlot(el, Plotly, { buttons, slow = false, zoomed = false, on = {}, onContextLost, onResize }) {
   const plot = /** @type {PlotElement} */ (/** @type {HTMLElement} */ (document.createElement("div")));
   plot.className = "lw-plot";
   el.append(plot);
@@ -106,6 +116,7 @@ export function createPlot(el, Plotly, { buttons, zoomed = false, on = {}, onCon
     busy = true;
     // Never within an event of plotly's own drawing loop, which does not bear a change of its objects.
     await null;
+    if (slow && !drawnOnce) await painted();
     while (waiting && !destroyed && !held) {
       const { figure, drawn, follows } = waiting;
       waiting = null;

@@ -21,6 +21,9 @@ const PLACEHOLDER = decodeSurface({
   minimum: { alpha: -1, beta: 0, loss: 0 },
 });
 
+/** Milliseconds without a result after which the scene is built: a result that is about to come must not wait for it. */
+const PATIENCE = 1000;
+
 /** Whether this browser draws WebGL at all. */
 function hasWebGL() {
   const context = document.createElement("canvas").getContext("webgl");
@@ -46,6 +49,8 @@ export function createSurface(el, link, name = "surface") {
   /** @type {Frame | null} */
   let last = null;
   let flat = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let ahead;
   let turning = false;
   const isNew = createMemory();
   const isMoved = createMemory();
@@ -89,6 +94,7 @@ export function createSurface(el, link, name = "surface") {
     if (flat) return createPlot(panel.body, plotly, { buttons: [] });
     return createPlot(panel.body, plotly, {
       buttons: ["resetCameraDefault3d"],
+      slow: true,
       on: { plotly_hover: hover, plotly_unhover: leave, plotly_relayout: keep, plotly_relayouting: turned },
       onContextLost: () => setFlat(true),
       onResize: () => last && update(last),
@@ -101,6 +107,14 @@ export function createSurface(el, link, name = "surface") {
     return flat ? figure2d(frame, surface, panel.body) : figure3d(frame, surface, panel.body, link.camera.get());
   }
 
+  /** Builds the scene unseen, where the first result lets wait for it. */
+  function drawAhead() {
+    const frame = /** @type {Frame} */ (last);
+    if (plot || flat || !frame.plotly) return;
+    plot = makePlot(frame.plotly);
+    plot.draw(figure3d(frame, PLACEHOLDER, panel.body, link.camera.get()));
+  }
+
   /** @param {Frame} frame */
   function update(frame) {
     last = frame;
@@ -111,10 +125,10 @@ export function createSurface(el, link, name = "surface") {
     if (!frame.plotly) return;
     if (!plot && !flat && !hasWebGL()) return setFlat(true);
     if (!surface) {
-      if (plot || flat) return;
-      plot = makePlot(frame.plotly);
-      return plot.draw(figure3d(frame, PLACEHOLDER, panel.body, link.camera.get()));
+      if (!plot && !flat) ahead ??= setTimeout(drawAhead, PATIENCE);
+      return;
     }
+    clearTimeout(ahead);
 
     setText(panel.foot, `Height: loss, ${formatNumber(surface.range[0])} to ${formatNumber(surface.range[1])}`);
     plot ??= makePlot(frame.plotly);
@@ -129,6 +143,7 @@ export function createSurface(el, link, name = "surface") {
     update,
     destroy() {
       stopFollowing();
+      clearTimeout(ahead);
       plot?.destroy();
       panel.element.remove();
     },

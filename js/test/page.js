@@ -1,6 +1,9 @@
 // A page without a browser, and plotly's stand-in, for the tests that need a document.
 import { JSDOM } from "jsdom";
 
+/** Time that goes on where a test stops the clock of the page. */
+export const later = globalThis.setTimeout;
+
 /**
  * Replaces the globals of a page with those of a fresh one.
  * @param {{html?: string, webgl?: boolean}} [options]
@@ -15,8 +18,8 @@ export function openPage({ html = "<!doctype html><body></body>", webgl = false 
   const globals = { window, document, MutationObserver, Event, KeyboardEvent, ResizeObserver: Observer, IntersectionObserver: Observer };
   Object.assign(globalThis, globals, {
     getComputedStyle: window.getComputedStyle.bind(window),
-    requestAnimationFrame: window.requestAnimationFrame.bind(window),
-    cancelAnimationFrame: window.cancelAnimationFrame.bind(window),
+    requestAnimationFrame: (/** @type {FrameRequestCallback} */ draw) => later(() => draw(performance.now()), 1),
+    cancelAnimationFrame: clearTimeout,
   });
   window.HTMLCanvasElement.prototype.getContext = /** @type {any} */ (() => (webgl ? { getExtension: () => null } : null));
   return window;

@@ -1,13 +1,21 @@
 // Shows the widget on a mock model, for the tests of what a person does and sees.
 import { createMockModel, defaults } from "../dev/mock.js";
 import { render } from "../src/index.js";
-import { createPlotly, openPage } from "./page.js";
+import { createPlotly, later, openPage } from "./page.js";
 
 export const controls = { axes: defaults.axes, seed: 0, domain: null, resolution: 11, examples: 1797 };
 
 /** Lets promises that are already resolved run their course. */
-export async function settled() {
+export async function turn() {
   for (let i = 0; i < 20; i++) await Promise.resolve();
+}
+
+/** The same, and what waits until the page was painted, where there is anything to paint in three dimensions. */
+export async function settled() {
+  await turn();
+  if (!globalThis.document?.createElement("canvas").getContext("webgl")) return;
+  await new Promise((resolve) => requestAnimationFrame(() => later(resolve, 1)));
+  await turn();
 }
 
 /** Past the next animation frame, and what it set in motion. */

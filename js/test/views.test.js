@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mockEigenpairs, mockProjections, plain } from "../dev/mock-curvature.js";
 import { mockSurface } from "../dev/mock.js";
-import { controls, nextFrame, settled, show } from "./show.js";
+import { controls, nextFrame, settled, show, turn } from "./show.js";
 
 test("each view is drawn with the kernel's values and tells which result it shows", async () => {
   const { model, find, plotly } = await show();
@@ -94,16 +94,28 @@ test("an error is shown beside the last good picture", async () => {
   assert.ok(find("heatmap").querySelector(".js-plotly-plot"));
 });
 
-test("the scene is built while the kernel still computes, unseen, and the first result is drawn into it", async () => {
+test("the scene is built unseen where the kernel takes its time, and the first result is drawn into it", async () => {
   const { model, find, plotly } = await show({}, { webgl: true });
-  const plot = find("surface").querySelector(".js-plotly-plot");
+  const surfaces = () => [...find("surface").querySelectorAll(".lw-plot")];
+  assert.equal(surfaces().length, 0);
+  while (!plotly.drawn.has(surfaces()[0])) await new Promise((resolve) => setTimeout(resolve, 50));
+  const [plot] = surfaces();
   assert.equal(plotly.drawn.get(plot)?.length, 1);
   assert.deepEqual([find("surface").querySelector(".lw-panel-body").dataset.waiting, find("surface").dataset.request], ["true", undefined]);
-  const surface = mockSurface({ ...controls, request: 3 }, 1);
-  model.receive({ _surface: surface });
+  model.receive({ _surface: mockSurface({ ...controls, request: 3 }, 1) });
   await settled();
-  assert.equal(find("surface").querySelector(".js-plotly-plot"), plot);
+  assert.deepEqual(surfaces(), [plot]);
   assert.equal(plotly.drawn.get(plot)?.length, 2);
   assert.equal(plotly.drawn.get(plot)?.at(-1)?.data[0].x.length, 11);
   assert.deepEqual([find("surface").querySelector(".lw-panel-body").dataset.waiting, find("surface").dataset.request], ["false", "3"]);
+});
+
+test("the plane is drawn before the scene of the first result is begun", async () => {
+  const { model, find, plotly } = await show({}, { webgl: true });
+  model.receive({ _surface: mockSurface({ ...controls, request: 3 }, 1) });
+  await turn();
+  assert.deepEqual([find("heatmap").dataset.request, find("surface").dataset.request], ["3", undefined]);
+  await settled();
+  assert.equal(find("surface").dataset.request, "3");
+  assert.equal(plotly.drawn.get(find("surface").querySelector(".lw-plot"))?.length, 1);
 });
