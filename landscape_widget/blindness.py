@@ -45,7 +45,7 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import erfinv
+import torch
 
 from landscape_widget.density import trace_of
 from landscape_widget.results import (
@@ -157,7 +157,7 @@ def spectral_blindness(density: SpectralDensity, trace: TraceEstimate | None = N
         return BlindnessEstimate(best, error, max(0.0, best - _Z95 * error), min(1.0, best + _Z95 * error))
     steps = np.linspace(-3, 3, 7)
     along = [exact_blindness(density.shifted(value + s * stderr).nodes, density.counts) for s in steps]
-    normal = np.sqrt(2) * erfinv(np.linspace(-1, 1, 2003)[1:-1])
+    normal = np.sqrt(2) * torch.erfinv(torch.from_numpy(np.linspace(-1, 1, 2003)[1:-1])).numpy()
     spread = np.interp(normal, steps, along)
     # a wider spectrum with the same trace is one with a smaller trace and the same width
     wider = math.sqrt(1 + own.square_stderr / own.square)

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from landscape_widget.annihilation import annihilate
 from landscape_widget.certificate import Ends, certify, wanted_ends
 from landscape_widget.lanczos import Krylov, Lanczos
 from landscape_widget.objective import Objective
@@ -108,6 +107,8 @@ def _steps(
     matrix: Curvature, ends: Ends, method: str, first: Tensor, seed: int, max_hvp: int, random: bool
 ) -> Iterator[EigenPairs]:
     if method == "annihilation":
+        from landscape_widget.annihilation import annihilate  # noqa: PLC0415 - scipy is slow to import
+
         yield annihilate(matrix, ends, first, seed, max_hvp)
         return
     provenance = matrix.provenance(

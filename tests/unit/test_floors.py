@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -116,3 +118,10 @@ def test_compute_floors_know_nothing_of_widgets_and_plots(module: str) -> None:
 
 def test_the_scheduler_rests_on_the_standard_library_alone() -> None:
     assert not {name.split(".")[0] for name in imports("scheduler")} & {"torch", "numpy", "landscape_widget"}
+
+
+def test_importing_the_package_leaves_slow_libraries_for_when_they_are_needed() -> None:
+    slow = ("scipy", "torch.fx.experimental.proxy_tensor")
+    code = f"import sys, landscape_widget; print([name for name in {slow} if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
