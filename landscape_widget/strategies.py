@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 MEMORY_BUDGET = 150e6
 
 #: Another strategy is tried where the best one so far would take so many seconds more: to trace a program
-#: takes a tenth of a second and more, to import the tracer over a second. Once it is known what a trial
+#: takes a tenth of a second and more, and the first time a second of imports. Once it is known what a trial
 #: costs, so many times that.
 _PATIENCE, _IMPORT, _TRIALS = 0.3, 1.5, 8.0
 
@@ -280,7 +280,7 @@ class Evaluator:
 
     def _patience(self) -> float:
         """Seconds of work that make another trial worth its cost."""
-        known = "torch.fx.experimental.proxy_tensor" in sys.modules
+        known = "torch._dynamo" in sys.modules
         return max(_PATIENCE + (0.0 if known else _IMPORT), _TRIALS * self._choice.trial)
 
     def _time(self, strategy: Strategy) -> float:

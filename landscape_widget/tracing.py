@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx
+from torch.fx.experimental.proxy_tensor import make_fx
 
 _ATEN = torch.ops.aten
 _VIEWS = (_ATEN.view.default, _ATEN._unsafe_view.default, _ATEN.expand.default)
@@ -24,8 +25,6 @@ def trace(f: Callable[..., Tensor], *args: Tensor) -> fx.GraphModule:
     Raises:
         Exception: Whatever torch raises where it cannot trace ``f``.
     """
-    from torch.fx.experimental.proxy_tensor import make_fx  # noqa: PLC0415 - takes a second
-
     with torch.no_grad(), warnings.catch_warnings():
         # operations that cannot be batched are done one by one, and timed like that
         warnings.filterwarnings("ignore", "There is a performance drop")
