@@ -132,6 +132,11 @@ def tensors_in(batch: Batch) -> list[Tensor]:
     return [leaf for leaf in _leaves(batch.content) if isinstance(leaf, Tensor)]
 
 
+def only_tensors(batch: Batch) -> bool:
+    """Whether there is nothing else in the batch."""
+    return all(isinstance(leaf, Tensor) for leaf in _leaves(batch.content))
+
+
 def with_tensors(batch: Batch, tensors: Sequence[Tensor]) -> Batch:
     """The batch with other tensors in the places of its own, in the order of ``tensors_in``."""
     rest = iter(tensors)

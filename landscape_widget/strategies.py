@@ -19,7 +19,7 @@ from torch.func import vmap
 from landscape_widget.losses import ModelTerms, Terms
 from landscape_widget.objective import Objective
 from landscape_widget.results import FloatArray, Plane
-from landscape_widget.snapshot import Batch, describe, tensors_in, with_tensors
+from landscape_widget.snapshot import Batch, describe, only_tensors, tensors_in, with_tensors
 from landscape_widget.tracing import peak_bytes, trace
 
 log = logging.getLogger(__name__)
@@ -246,6 +246,8 @@ class Evaluator:
         assert isinstance(terms, ModelTerms)
         key = strategy, describe(batch.content)
         if key not in self._choice.programs:
+            if not only_tensors(batch):  # the program would hold what it saw of the first batch
+                raise ValueError("its batches hold more than tensors")
             entries = terms.layout.entries
 
             def losses(coefficients: Tensor, basis: Tensor, *tensors: Tensor) -> Tensor:

@@ -124,6 +124,25 @@ def test_a_model_that_cannot_be_traced_falls_back(
     np.testing.assert_allclose(loss, grid(objective, plane), rtol=1e-12)
 
 
+def test_batches_that_hold_more_than_tensors_go_through_the_plain_loop(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A trace would give every batch the factor of the first one."""
+
+    def loss_fn(model: nn.Module, batch: dict[str, object]) -> Tensor:
+        return batch["factor"] * nn.functional.mse_loss(model(batch["x"]), batch["y"])
+
+    x, y = case("dense tanh", "mse").examples()
+    batches = [{"x": x[i : i + 4], "y": y[i : i + 4], "factor": i + 1.0} for i in (0, 4, 8)]
+    objective = Objective(case("dense tanh", "mse").model(), batches, loss_fn)
+    plane = random_plane(objective)
+    with caplog.at_level(logging.INFO, "landscape_widget.strategies"):
+        loss, strategy = last(objective, plane)
+    assert strategy == str(LOOP)
+    assert "more than tensors" in caplog.text
+    np.testing.assert_allclose(loss, grid(objective, plane), rtol=1e-12)
+
+
 def test_a_strategy_beyond_the_memory_budget_is_not_taken(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
