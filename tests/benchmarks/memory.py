@@ -41,7 +41,7 @@ def _main(name: str, dtype: str, resolution: int) -> None:
     before = _resident("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
     if resolution:
-        planes.this_package(problem)
+        planes.this_package(problem, planes.objective_of(problem))
     else:
         products.this_package(problem, PRODUCTS)
     print(_resident("VmHWM") - before)

@@ -23,18 +23,25 @@ from .workloads import HALF_WIDTH, ROOT, Problem, Workload
 #: landscaper needs an older numpy: it runs in a process of its own.
 LANDSCAPER_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
 
-PLAIN, OURS = "plain loop", "this package"
+PLAIN, OURS, AGAIN = "plain loop", "this package", "this package, later planes"
+
+#: Grids after which an objective has tried the strategies that pay.
+_TRIED = 3
 
 
 def measure(workload: Workload, dtype: str, ratios: int) -> Rounds:
     """Ratios of the plain loop's seconds to everybody's, on the full grid."""
     problem = workload.problem(dtype)
+    known = objective_of(problem)
+    for _ in range(_TRIED):
+        this_package(problem, known)
     with Landscaper(workload, dtype) as landscaper:
 
         def contenders(problem: Problem) -> dict[str, Contender]:
             return {
                 PLAIN: lambda: timed(lambda: (plain_loop(problem), {})),
-                OURS: lambda: this_package(problem),
+                OURS: lambda: this_package(problem, objective_of(problem)),
+                AGAIN: lambda: this_package(problem, known),
                 "loss-landscapes": lambda: loss_landscapes(problem),
                 "landscaper": lambda: landscaper.run(problem.resolution),
             }
@@ -60,9 +67,13 @@ def plain_loop(problem: Problem) -> np.ndarray:
     return loss
 
 
-def this_package(problem: Problem) -> Run:
-    """``evaluate_plane`` to its end, on an objective that has seen no plane before."""
-    objective = Objective(problem.model, problem.loader, problem.loss_fn)
+def objective_of(problem: Problem) -> Objective:
+    """An objective that has seen no plane before."""
+    return Objective(problem.model, problem.loader, problem.loss_fn)
+
+
+def this_package(problem: Problem, objective: Objective) -> Run:
+    """``evaluate_plane`` to its end."""
     origin, eta, delta = problem.vectors()
     plane = Plane(origin, eta, delta)
     domain = (-HALF_WIDTH, HALF_WIDTH, -HALF_WIDTH, HALF_WIDTH)

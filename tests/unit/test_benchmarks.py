@@ -36,7 +36,7 @@ def test_plain_loop_and_package_agree_on_the_grid(dtype: str) -> None:
     problem = TINY.problem(dtype)
     contenders = {
         planes.PLAIN: lambda: Run(1.0, planes.plain_loop(problem)),
-        planes.OURS: lambda: planes.this_package(problem),
+        planes.OURS: lambda: planes.this_package(problem, planes.objective_of(problem)),
     }
     rounds = alternate(contenders, contenders, 2, 1e-5 if dtype == "float32" else 1e-12)
     assert [len(seconds) for seconds in rounds.seconds.values()] == [2, 2]
