@@ -205,9 +205,11 @@ export function createPicture() {
     const coarse = !provisional && snapshot.status === "computing" && !isFine(surface) && samePlane(surface, snapshot);
     const awaited = coarse && last?.composed && extent && sameDomain(extent, surface.domain, 2 / snapshot.resolution);
     const covered = provisional && samePlane(surface, snapshot) && (domain ? sameDomain(domain, surface.domain, 1 / snapshot.resolution) : false);
-    const early = known && ((provisional && !covered) || awaited) ? composed(snapshot, surface, log, awaited ? surface.domain : null) : null;
+    // After a failure nothing more is to come: the last good picture stays.
+    const failed = snapshot.status === "failed";
+    const early = known && !failed && ((provisional && !covered) || awaited) ? composed(snapshot, surface, log, awaited ? surface.domain : null) : null;
     const note = provisional ? "former picture" : "";
-    const whole = provisional && domain ? domain : surface.domain;
+    const whole = provisional && domain && !failed ? domain : surface.domain;
     last = early ?? { ...fresh, surface, model: surface.quadratic, extent: whole, note };
     return last;
   };

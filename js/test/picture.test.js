@@ -193,3 +193,14 @@ test("the same picture is the same object, so that plots are not redrawn", async
   model.receive({ progress: { request: 2, stage: "x", fraction: 0.1, eta: null, elapsed: 1 }, _eigenpairs: { ...PAIRS, request: 2 } });
   assert.equal(await look(), picture);
 });
+
+test("after a failure the last good picture is shown again", async () => {
+  const { model, state, look } = setUp({ _surface: surfaceOf(1, [-1, 1, -1, 1]) });
+  await look();
+  model.receive({ domain: [-2, 2, -2, 2], resolution: 31 });
+  assert.equal((await look()).composed, true);
+  model.receive({ status: "failed", error: "no" });
+  const picture = await look();
+  assert.equal(picture.surface, state.snapshot.surface);
+  assert.deepEqual([picture.note, picture.extent], ["former picture", [-1, 1, -1, 1]]);
+});

@@ -90,18 +90,22 @@ curvatures = torch.linspace(-1, 3, 100, dtype=torch.float64)
 calls = 0
 halts = {20: threading.Event(), 26: threading.Event()}
 
+class Halting(Objective):
+    def hvp(self, v, theta=None):
+        global calls
+        calls += 1
+        if calls in halts:
+            halts[calls].wait(60)
+        return super().hvp(v, theta)
+
 def function(theta):
-    global calls
-    calls += 1
-    if calls in halts:
-        halts[calls].wait(60)
     return (curvatures * theta**2).sum() / 2
 
-explorer = LandscapeExplorer(Objective.from_function(function, torch.zeros(100, dtype=torch.float64)))
+explorer = LandscapeExplorer(Halting.from_function(function, torch.zeros(100, dtype=torch.float64)))
 explorer.face = "spectrum"
 explorer.resolution = 5
 """
-"""A function of many eigenvalues that stops twice while they settle, until its event is set."""
+"""A function of many eigenvalues whose products stop twice while they settle, until an event is set."""
 
 POINTS = f"""{DIGITS}
 def accuracy(output, target):
