@@ -6,7 +6,7 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from hashlib import blake2b
 from importlib.metadata import version
 from typing import Any
@@ -26,7 +26,11 @@ Provenance = Mapping[str, Any]
 def library_versions() -> dict[str, str]:
     """Versions of the libraries that a result rests on."""
     packages = ("landscape-widget", "torch", "numpy", "scipy")
-    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
+    return {"python": platform.python_version(), **{name: _version(name) for name in packages}}
+
+
+#: Looked up in files; every result carries it.
+_version = cache(version)
 
 
 class Table:

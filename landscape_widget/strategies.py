@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from importlib import import_module
 from threading import Lock
 from time import perf_counter
 from weakref import WeakKeyDictionary
@@ -27,10 +28,11 @@ log = logging.getLogger(__name__)
 #: Bytes that intermediate results of all threads may take.
 MEMORY_BUDGET = 150e6
 
-#: Another strategy is tried where the best one so far would take so many seconds more: to trace a program
+#: Another strategy is tried where the best one so far took or would take so many seconds: to trace a program
 #: takes a tenth of a second and more, and the first time a second of imports. Once it is known what a trial
 #: costs, so many times that.
 _PATIENCE, _IMPORT, _TRIALS = 0.3, 1.5, 8.0
+_COMPILER = "torch._dynamo"
 
 #: Relative difference from the plain loop up to which a strategy computes the same.
 _SAME = {torch.float64: 1e-9, torch.float32: 1e-3}
@@ -75,6 +77,8 @@ class _Choice:
         """For one point."""
         self.trial = 0.0
         """Seconds that the last trial of a candidate took."""
+        self.spent = 0.0
+        """Seconds of evaluation since then: who looked at many points will look at more."""
         self.programs: dict[tuple[Strategy, str], fx.GraphModule] = {}
         self.batches: dict[int, Sequence[Batch]] = {}
         """By the most examples that one of them may have."""
@@ -90,11 +94,9 @@ class _Choice:
         del terms  # or the choice would keep alive what it is kept for
         threads = torch.get_num_threads() if device.type == "cpu" else 1
         yield Strategy(1, natural, threads)
-        yield Strategy(16, natural, threads)
+        yield Strategy(32, natural, threads)
         if self.best.points > 1:
-            yield Strategy(64, natural, threads)
-        if self.best.points == 64 and device.type != "cpu":
-            yield Strategy(256, natural, threads)
+            yield Strategy(16 if device.type == "cpu" else 256, natural, threads)
         if self.best is not LOOP and additive:
             for examples in (4 * natural, natural // 4):
                 if 8 <= examples < 4 * total:
@@ -163,8 +165,10 @@ class Evaluator:
             group = points[done : done + self._group()]
             started = perf_counter()
             values, strategy = self._evaluate(self.strategy, group)
+            elapsed = perf_counter() - started
+            self._choice.spent += elapsed
             if strategy is LOOP:
-                seconds = (perf_counter() - started) / len(group)
+                seconds = elapsed / len(group)
                 self._choice.learn(LOOP, min(seconds, self._choice.seconds.get(LOOP, seconds)))
                 self._off_centre += [point for point in group if any(point)][: 2 - len(self._off_centre)]
             done += len(group)
@@ -266,11 +270,12 @@ class Evaluator:
     def _try_another(self, left: int) -> None:
         """Sets the next candidate up, checks and times it, if there is enough work left for that to pay."""
         choice = self._choice
-        while left * choice.seconds.get(choice.best, 0.0) > self._patience():
+        while choice.spent + left * choice.seconds.get(choice.best, 0.0) > self._patience():
             candidate = next(choice.candidates, None)
             if candidate is None:
                 break
-            started = perf_counter()
+            import_module(_COMPILER)  # by the tracer, when first used: no cost of this candidate
+            choice.spent, started = 0.0, perf_counter()
             try:
                 seconds = self._time(candidate)
             except Exception as error:  # torch cannot trace or batch everything; the loop takes any model
@@ -282,7 +287,7 @@ class Evaluator:
 
     def _patience(self) -> float:
         """Seconds of work that make another trial worth its cost."""
-        known = "torch._dynamo" in sys.modules
+        known = _COMPILER in sys.modules
         return max(_PATIENCE + (0.0 if known else _IMPORT), _TRIALS * self._choice.trial)
 
     def _time(self, strategy: Strategy) -> float:

@@ -152,7 +152,7 @@ def test_a_strategy_beyond_the_memory_budget_is_not_taken(
     with caplog.at_level(logging.INFO, "landscape_widget.strategies"):
         loss, strategy = last(objective, plane)
     assert "more than" in caplog.text
-    assert not strategy.startswith(("traced, 16", "traced, 64"))
+    assert not strategy.startswith(("traced, 16", "traced, 32"))
     np.testing.assert_allclose(loss, grid(objective, plane), rtol=1e-12)
 
 
