@@ -94,13 +94,15 @@ export function createTheme(root, onChange) {
   const observer = new MutationObserver(refresh);
   const attributeFilter = ["class", "style", "data-theme", "data-lw-theme", "data-jp-theme-light", "data-jp-theme-name"];
   for (const page of [body, documentElement]) observer.observe(page, { attributes: true, attributeFilter });
+  // A sheet that is there already will not load again: what waits for it would keep a view that is gone.
+  const ended = new AbortController();
   // Hosts swap the theme's style sheet after they have changed the attribute.
   const sheets = new MutationObserver((records) => {
     const isSheet = (/** @type {Node} */ node) => node.nodeName === "LINK" || node.nodeName === "STYLE";
     if (!records.some((record) => [...record.addedNodes, ...record.removedNodes].some(isSheet))) return;
     refresh();
     for (const link of root.ownerDocument.querySelectorAll("link[rel=stylesheet]")) {
-      link.addEventListener("load", refresh, { once: true });
+      link.addEventListener("load", refresh, { once: true, signal: ended.signal });
     }
   });
   for (const parent of [root.ownerDocument.head, body]) sheets.observe(parent, { childList: true });
@@ -118,6 +120,7 @@ export function createTheme(root, onChange) {
       observer.disconnect();
       sheets.disconnect();
       sights.disconnect();
+      ended.abort();
       preference?.removeEventListener?.("change", refresh);
     },
   };

@@ -55,3 +55,28 @@ test("a change of the host's theme is seen, and no longer after the end", async 
   await Promise.resolve();
   assert.equal(changes, 1);
 });
+
+test("a theme's style sheet is waited for, and by no view that has ended", async () => {
+  const { document, Event } = openPage({ html: "<!doctype html><body><div id=el></div></body>" });
+  const root = /** @type {HTMLElement} */ (document.querySelector("#el"));
+  const sheet = document.createElement("link");
+  sheet.rel = "stylesheet";
+  /** @type {(AbortSignal | undefined)[]} */
+  const signals = [];
+  const listen = sheet.addEventListener.bind(sheet);
+  sheet.addEventListener = (/** @type {string} */ name, /** @type {any} */ listener, /** @type {any} */ options) => {
+    signals.push(options.signal);
+    // jsdom takes its own signals only
+    listen(name, () => options.signal.aborted || listener(), { once: true });
+  };
+  let changes = 0;
+  const theme = createTheme(root, () => changes++);
+  document.head.append(sheet);
+  await Promise.resolve();
+  document.body.dataset.lwTheme = "dark";
+  root.dataset.theme = "unread";
+  sheet.dispatchEvent(new Event("load"));
+  assert.equal(root.dataset.theme, "dark");
+  theme.destroy();
+  assert.deepEqual(signals.map((signal) => signal?.aborted), [true]);
+});
