@@ -33,14 +33,17 @@ class RecomputedTerms:
     are then the means, weighted by examples, of the batches' means and unbiased variances. They do not
     depend on the order of the batches, but on which examples share one, as in training. Everything else,
     dropout included, stays as it is. Derivatives hold the statistics fixed.
+
+    A loss on test data takes them from the training data, its ``source``, as a trained network does.
     """
 
     batch_norm = "recomputed"
 
-    def __init__(self, terms: ModelTerms) -> None:
+    def __init__(self, terms: ModelTerms, source: ModelTerms | None = None) -> None:
         self._terms = terms
+        self._source = source or terms
         self._layers = frozen_layers(terms)
-        self._collecting = terms.with_model(self._collect)
+        self._collecting = self._source.with_model(self._collect)
         self._known: tuple[Tensor, int, dict[str, Tensor]] | None = None
 
     def _collect(self, modules: dict[str, torch.nn.Module]) -> None:
@@ -78,7 +81,7 @@ class RecomputedTerms:
         buffers = self._collecting.buffers(self._layers)
         total = {name: torch.zeros_like(b, dtype=torch.float64) for name, b in buffers.items()}
         with torch.no_grad():
-            for batch, weight in zip(self._terms.batches, self._terms.weights, strict=True):
+            for batch, weight in zip(self._source.batches, self._source.weights, strict=True):
                 mine = {name: torch.zeros_like(buffer) for name, buffer in buffers.items()}
                 try:
                     self._collecting.loss_on(theta, batch, mine)
@@ -96,15 +99,18 @@ class RecomputedTerms:
 
     def convert(self, device: torch.device, dtype: torch.dtype) -> RecomputedTerms:
         """The same on another device or in another dtype."""
-        return RecomputedTerms(self._terms.convert(device, dtype))
+        return self._from(self._terms.convert(device, dtype), self._source.convert(device, dtype))
 
     def subset(self, n: int) -> RecomputedTerms:
-        """The same over ``n`` of the examples, whose statistics are meant then."""
-        return RecomputedTerms(self._terms.subset(n))
+        """The same over ``n`` of the examples, whose statistics are meant then unless they have a source."""
+        return self._from(self._terms.subset(n), self._source)
 
     def first(self) -> RecomputedTerms:
         """The same over the first batch."""
-        return RecomputedTerms(self._terms.first())
+        return self._from(self._terms.first(), self._source)
+
+    def _from(self, terms: ModelTerms, source: ModelTerms) -> RecomputedTerms:
+        return RecomputedTerms(terms, None if self._source is self._terms else source)
 
     def regroup(self, size: int) -> RecomputedTerms:  # noqa: ARG002 - as Terms has it
         """Itself: the statistics depend on which examples share a batch."""

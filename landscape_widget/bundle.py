@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from pathlib import Path
 
@@ -64,7 +64,9 @@ class Results:
     blindness: SaddleBlindness | None = None
     """How often a random plane hides the saddle."""
     compared: Picture | None = None
-    """The second plane."""
+    """The second picture."""
+    surfaces: Mapping[str, Surface] = field(default_factory=dict)
+    """What ``surface`` is made of, by its split: "train", "test" or both."""
 
     @property
     def plane_curvature(self) -> tuple[float, float] | None:
@@ -87,6 +89,7 @@ class Results:
             found.traces,
             found.blindness,
             found.compared,
+            found.surfaces,
         )
 
     def findings(self) -> Findings:
@@ -97,6 +100,7 @@ class Results:
             pairs=self.eigenpairs,
             plane=self.plane,
             surface=self.surface,
+            surfaces=self.surfaces,
             projections=self.projections,
             quadratic=self.quadratic,
             compared=self.compared,
@@ -130,8 +134,12 @@ class Results:
         """What draws each kind of figure that there is something for."""
         drawers: dict[str, Callable[[], go.Figure]] = {}
         if self.surface is not None:
-            on_plane = {"surface": surface_figure, "heatmap": heatmap_figure, "slices": slices_figure}
-            drawers |= {kind: partial(f, self.surface, self.plane, log=log) for kind, f in on_plane.items()}
+            minima = {split: s.minimum for split, s in self.surfaces.items() if s.minimum}
+            drawers |= {
+                "surface": partial(surface_figure, self.surface, self.plane, log=log, minima=minima),
+                "heatmap": partial(heatmap_figure, self.surface, self.plane, log=log, minima=minima),
+                "slices": partial(slices_figure, self.surface, self.plane, log=log),
+            }
         if self.projections is not None:
             drawers["curvature"] = partial(curvature_figure, self.projections, self.plane_curvature)
         if self.density is not None:
@@ -194,6 +202,8 @@ class Results:
         results = {f.name: getattr(self, f.name) for f in fields(self)}
         if self.compared is not None:
             results |= {"compared_surface": self.compared.surface, "compared_plane": self.compared.plane}
+        if len(self.surfaces) > 1:
+            results |= {f"surface_{split}": surface for split, surface in self.surfaces.items()}
         tables = {name: (r.columns, r.provenance) for name, r in results.items() if isinstance(r, Table)}
         estimates = [(method, e) for method, history in (self.traces or {}).items() for e in history]
         if estimates:

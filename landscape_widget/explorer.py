@@ -21,8 +21,9 @@ from landscape_widget import wire
 from landscape_widget.batch_norm import MODES
 from landscape_widget.bundle import Results
 from landscape_widget.directions import check_axes
+from landscape_widget.held_out import SPLITS, check_split
 from landscape_widget.objective import Objective
-from landscape_widget.pins import Pin, Points
+from landscape_widget.pins import Pictures, Pin, Points
 from landscape_widget.points import check_coordinates
 from landscape_widget.progress import Throttle
 from landscape_widget.quadratic import QuadraticModel
@@ -60,8 +61,10 @@ _CONTROLS = (
     "samples",
     "face",
     "batch_norm",
+    "split",
     "compared_axes",
     "compared_domain",
+    "compared_split",
 )
 
 
@@ -89,10 +92,14 @@ class LandscapeExplorer(anywidget.AnyWidget):
     """Number of examples that the loss is averaged over."""
     batch_norm = t.Enum(MODES, "frozen").tag(sync=True)
     """Batch-norm statistics in the pictures: "frozen", "recomputed" at every point, or the "difference"."""
+    split = t.Enum(SPLITS, "train").tag(sync=True)
+    """What the loss in the picture is on: "train", "test", or the "difference" test − training."""
     compared_axes = t.Any(None, allow_none=True).tag(sync=True)
-    """Directions of a second plane to show beside the first, None for none."""
+    """Directions of a second picture beside the first; None: those of the first."""
     compared_domain = t.Any(None, allow_none=True).tag(sync=True)
-    """Domain of the second plane; None: chosen by the kernel."""
+    """Domain of a second plane; None: chosen by the kernel."""
+    compared_split = t.Enum(SPLITS, None, allow_none=True).tag(sync=True)
+    """Data of the second picture; None: those of the first. Without ``compared_axes``, too, there is none."""
     samples = t.Int(100, min=1)
     """Random projections in the curvature histogram."""
 
@@ -133,9 +140,9 @@ class LandscapeExplorer(anywidget.AnyWidget):
             loss_fn: As for ``Objective``.
             test_loader: Data held out for testing, of the same kinds as ``data``.
             **options: Controls (``axes``, ``seed``, ``domain``, ``resolution``, ``examples``,
-                ``samples``, ``face``, ``batch_norm``, ``compared_axes``, ``compared_domain``) and
-                keywords of ``Objective`` (``metrics``, ``device``, ``dtype``, ``max_examples``,
-                ``parameters``, ``mode``).
+                ``samples``, ``face``, ``batch_norm``, ``split``, ``compared_axes``, ``compared_domain``,
+                ``compared_split``) and keywords of ``Objective`` (``metrics``, ``device``, ``dtype``,
+                ``max_examples``, ``parameters``, ``mode``).
 
         Raises:
             TypeError: For an unknown keyword, or what ``Objective`` raises.
@@ -164,7 +171,7 @@ class LandscapeExplorer(anywidget.AnyWidget):
         super().__init__(
             _page=shared(ExplorerPage),
             _runtime=shared(PlotlyRuntime),
-            _info=wire.info(objective, self._study.theta_norm),
+            _info=wire.info(objective, self._study.theta_norm, self._study.test),
             _pins=self._points.payload(),
             **{"examples": objective.n_examples, **controls},
         )
@@ -196,8 +203,15 @@ class LandscapeExplorer(anywidget.AnyWidget):
         return self._best.quadratic
 
     @property
+    def surfaces(self) -> Mapping[str, Surface]:
+        """Surfaces of that plane by their split, "train" and "test", as far as a picture shows them."""
+        second = self._best.compared
+        beside = second.surfaces if second is not None and self.compared_axes is None else {}
+        return {**beside, **self._best.surfaces}
+
+    @property
     def compared(self) -> Picture | None:
-        """Plane, surface and curvature of the second plane, None unless ``compared_axes`` asks for one."""
+        """The second picture, None unless ``compared_axes`` or ``compared_split`` asks for one."""
         return self._best.compared
 
     @property
@@ -265,7 +279,7 @@ class LandscapeExplorer(anywidget.AnyWidget):
             OSError: If the file cannot be opened.
             ValueError: If it is damaged, of a later version, or of another objective; then nothing changes.
         """
-        results, study = load_run(path, self.objective)
+        results, study = load_run(path, self.objective, self._study.test)
         with self._lock:
             self._take_controls(results.controls)
             self._points.study, self._best = study, results.findings()
@@ -406,24 +420,32 @@ class LandscapeExplorer(anywidget.AnyWidget):
         self._start()
         return super()._repr_mimebundle_(**kwargs)
 
-    @t.validate("axes", "domain", "resolution", "examples", "batch_norm", "compared_axes", "compared_domain")
+    @t.validate(
+        "axes",
+        "domain",
+        "resolution",
+        "examples",
+        "batch_norm",
+        "split",
+        "compared_axes",
+        "compared_domain",
+        "compared_split",
+    )
     def _valid_control(self, proposal: Any) -> Any:
-        objective = self._study.objective
-        value = proposal.value
+        objective, test = self._study.objective, self._study.test
+        value, name = proposal.value, proposal.trait.name
+        if value is None and name in ("domain", "compared_axes", "compared_domain", "compared_split"):
+            return None
+        checks: dict[str, Callable[[], Any]] = {
+            "axes": lambda: check_axes(value, objective),
+            "domain": lambda: check_domain(value),
+            "resolution": lambda: check_resolution(value),
+            "examples": lambda: objective.check_examples(value),
+            "batch_norm": lambda: objective.check_batch_norm(value),
+            "split": lambda: check_split(value, test),
+        }
         try:
-            match proposal.trait.name:
-                case "axes":
-                    return check_axes(value, objective)
-                case "batch_norm":
-                    return objective.check_batch_norm(value)
-                case "compared_axes":
-                    return None if value is None else check_axes(value, objective)
-                case "domain" | "compared_domain":
-                    return None if value is None else check_domain(value)
-                case "resolution":
-                    return check_resolution(value)
-                case _:
-                    return objective.check_examples(value)
+            return checks[name.removeprefix("compared_")]()
         except ValueError as error:
             raise t.TraitError(str(error)) from None
 
@@ -474,7 +496,7 @@ class LandscapeExplorer(anywidget.AnyWidget):
     def _moved(self) -> None:
         """The centre is another one: nothing that was found before is about it."""
         self._best = Findings()
-        self._info = wire.info(self.objective, self._study.theta_norm)
+        self._info = wire.info(self.objective, self._study.theta_norm, self._study.test)
         if self._request is not None:
             self._submit()
 
@@ -482,13 +504,14 @@ class LandscapeExplorer(anywidget.AnyWidget):
         with self._lock:
             self._pins = self._points.payload()
 
-    def _pictures(self) -> list[tuple[Plane, Surface]]:
+    def _pictures(self) -> Pictures:
         """The planes on show with their surfaces."""
-        plane, surface, second = self._shown_plane(), self._best.surface, self._best.compared
-        assert surface is not None
-        return [(plane, surface), *([(second.plane, second.surface)] if second else [])]
+        first, second = (self._shown_plane(), self.surfaces), self._best.compared
+        if second is None or self.compared_axes is None:
+            return [first]
+        return [first, (second.plane, second.surfaces)]
 
-    def _sent(self) -> tuple[list[tuple[Plane, Surface]], int]:
+    def _sent(self) -> tuple[Pictures, int]:
         """The same with the number of their request."""
         with self._lock:
             return self._pictures(), self._surface["request"] if self._surface else 0
@@ -526,10 +549,11 @@ class LandscapeExplorer(anywidget.AnyWidget):
             best.centre_loss, best.gradient_norm = found.centre_loss, found.gradient_norm
             if found.surface is not None:
                 best.surface, best.plane, best.quadratic = found.surface, found.plane, found.surface_model
+                best.surfaces = found.surfaces
                 if self._throttle.due("surface", (number, found.surface, best.quadratic), flush):
                     python = recipe(found, controls, self._given, self._points.moved)
                     self._surface = wire.surface(found, controls, number, theta_norm, python)
-                    self._show(0, found.surface, found.plane, number)
+                    self._show(0, found.plane, found.preview or controls.examples, number)
             self._publish_compared(found, controls, number, flush)
             if found.pairs is not None:
                 best.pairs = found.pairs if found.pairs_final else best.pairs
@@ -562,20 +586,20 @@ class LandscapeExplorer(anywidget.AnyWidget):
                 }
 
     def _publish_compared(self, found: Findings, controls: Controls, number: int, flush: bool) -> None:
-        """The second plane, which goes when it is not asked for any more."""
-        if controls.compared_axes is None:
+        """The second picture, which goes when it is not asked for any more."""
+        if controls.compared() is None:
             self._best.compared = self._compared = None
         elif found.compared is not None:
             self._best.compared = found.compared
             parts = (number, found.compared, found.pairs, found.quadratic)
             if self._throttle.due("compared", parts, flush):
                 self._compared = wire.compared(found, controls, number, self._study.theta_norm)
-                self._show(1, found.compared.surface, found.compared.plane, number)
+                self._show(1, found.compared.plane, controls.examples, number)
 
-    def _show(self, which: int, surface: Surface, plane: Plane | None, number: int) -> None:
+    def _show(self, which: int, plane: Plane | None, n_examples: int, number: int) -> None:
         """A picture is on its way to the page; pins may lie elsewhere on it than on the one before."""
         assert plane is not None
-        if self._points.shows(surface, plane, number, which):
+        if self._points.shows(plane, n_examples, number, which):
             self._send_pins()
 
     def _on_end(self, request: Request) -> None:

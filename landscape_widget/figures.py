@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,17 @@ from plotly.subplots import make_subplots
 from landscape_widget.figure_style import COLOURS, LOWEST, MINUS, ORIGIN, colour_bar, finished, number
 from landscape_widget.results import FloatArray, Plane, Surface
 
+#: The lowest point of a surface: α, β and the loss there.
+Minimum = tuple[float, float, float]
 
-def surface_figure(surface: Surface, plane: Plane | None = None, *, log: bool = False) -> go.Figure:
+
+def surface_figure(
+    surface: Surface,
+    plane: Plane | None = None,
+    *,
+    log: bool = False,
+    minima: Mapping[str, Minimum] | None = None,
+) -> go.Figure:
     """The loss above a plane, in three dimensions.
 
     Args:
@@ -20,6 +30,7 @@ def surface_figure(surface: Surface, plane: Plane | None = None, *, log: bool = 
             says so.
         plane: The plane that it lies on, for labels that say how long a unit of each axis is.
         log: Whether height and colour stand for log₁₀ of the loss.
+        minima: Lowest points to mark, "train" and "test"; default the surface's own.
 
     Raises:
         ValueError: For ``log`` where a loss is not positive.
@@ -28,7 +39,7 @@ def surface_figure(surface: Surface, plane: Plane | None = None, *, log: bool = 
     names, units = _axis_names(surface, plane), _units(plane)
     drawn = go.Surface(x=surface.alpha, y=surface.beta, z=z, colorscale=COLOURS, colorbar=colour_bar(name))
     figure = go.Figure(drawn.update(contours_z={"show": True, "usecolormap": True, "width": 1}))
-    for label, alpha, beta, height, marker in _marks(surface, z):
+    for label, alpha, beta, height, marker in _marks(surface, z, minima):
         figure.add_scatter3d(
             x=[alpha], y=[beta], z=[height], name=label, mode="markers", marker=marker | {"size": 5}
         )
@@ -44,10 +55,17 @@ def surface_figure(surface: Surface, plane: Plane | None = None, *, log: bool = 
     )
     # along a tilted axis there is no room for more than its name
     note = " · ".join(f"{letter}: {unit}" for letter, unit in zip("αβ", units, strict=True) if unit)
-    return finished(figure, "Loss surface", surface.provenance, _unfinished(surface), note)
+    title = f"{_quantity(surface).capitalize()} surface"
+    return finished(figure, title, surface.provenance, _unfinished(surface), note)
 
 
-def heatmap_figure(surface: Surface, plane: Plane | None = None, *, log: bool = False) -> go.Figure:
+def heatmap_figure(
+    surface: Surface,
+    plane: Plane | None = None,
+    *,
+    log: bool = False,
+    minima: Mapping[str, Minimum] | None = None,
+) -> go.Figure:
     """The loss on a plane from above: colours, contour lines, θ* and the lowest point.
 
     Args and errors: as for ``surface_figure``.
@@ -65,11 +83,11 @@ def heatmap_figure(surface: Surface, plane: Plane | None = None, *, log: bool = 
         showscale=False,
         showlegend=False,
     )
-    for label, alpha, beta, _, marker in _marks(surface, z):
+    for label, alpha, beta, _, marker in _marks(surface, z, minima):
         figure.add_scatter(x=[alpha], y=[beta], name=label, mode="markers", marker=marker | {"size": 10})
     figure.update_xaxes(title=labels[0], range=surface.alpha[[0, -1]].tolist())
     figure.update_yaxes(title=labels[1], range=surface.beta[[0, -1]].tolist())
-    return finished(figure, "Loss", surface.provenance, _unfinished(surface))
+    return finished(figure, _quantity(surface).capitalize(), surface.provenance, _unfinished(surface))
 
 
 def slices_figure(surface: Surface, plane: Plane | None = None, *, log: bool = False) -> go.Figure:
@@ -103,25 +121,39 @@ def slices_figure(surface: Surface, plane: Plane | None = None, *, log: bool = F
     return finished(figure, title, surface.provenance, _unfinished(surface))
 
 
+def _quantity(surface: Surface) -> str:
+    """What the values of a surface are."""
+    what = {"test": "test loss", "difference": "test − training loss"}
+    loss = what.get(surface.provenance.get("split", "train"), "loss")
+    added = surface.provenance.get("batch_norm") == "difference"
+    return f"{loss}, recomputed − frozen batch norm" if added else loss
+
+
 def _scaled(surface: Surface, log: bool) -> tuple[FloatArray, str]:
     """What height and colour stand for, shape (nβ, nα), and its name."""
+    quantity = _quantity(surface)
     if not log:
-        return surface.loss, "loss"
+        return surface.loss, quantity
     finite = surface.loss[np.isfinite(surface.loss)]
     if (finite <= 0).any():
         raise ValueError(f"Expected positive losses for log=True, got {finite.min():.4g}. Use log=False.")
-    return np.log10(surface.loss), "log₁₀ loss"
+    return np.log10(surface.loss), f"log₁₀ {quantity}"
 
 
-def _marks(surface: Surface, z: FloatArray) -> list[tuple[str, float, float, float, dict[str, Any]]]:
-    """Name, α, β, height and style of θ* and of the lowest evaluated node, where they are on the grid."""
+def _marks(
+    surface: Surface, z: FloatArray, minima: Mapping[str, Minimum] | None
+) -> list[tuple[str, float, float, float, dict[str, Any]]]:
+    """Name, α, β, height and style of θ* and of the lowest evaluated nodes, where they are on the grid."""
     rim = {"color": "black", "width": 1}
     places: list[tuple[str, float, float, dict[str, Any]]]
     places = [("θ*", 0.0, 0.0, {"symbol": "diamond", "color": ORIGIN, "line": rim})]
-    if surface.minimum is not None:
-        alpha, beta, loss = surface.minimum
-        name = f"lowest evaluated: {number(loss)}"
-        places.append((name, alpha, beta, {"symbol": "circle", "color": LOWEST, "line": rim}))
+    if minima is None:
+        own = surface.provenance.get("split", "train")
+        minima = {own: surface.minimum} if surface.minimum and own != "difference" else {}
+    for split, (alpha, beta, loss) in minima.items():
+        which, symbol = ("lowest test loss", "square") if split == "test" else ("lowest evaluated", "circle")
+        name = f"{which}: {number(loss)}"
+        places.append((name, alpha, beta, {"symbol": symbol, "color": LOWEST, "line": rim}))
     found = []
     for name, alpha, beta, marker in places:
         i, j = np.flatnonzero(surface.beta == beta), np.flatnonzero(surface.alpha == alpha)

@@ -219,7 +219,7 @@ class Objective:
             other._first_evaluation(terms)
         return other
 
-    def with_batch_norm(self, mode: str) -> Objective:
+    def with_batch_norm(self, mode: str, source: Objective | None = None) -> Objective:
         """The same objective with batch-norm statistics that follow θ.
 
         Frozen statistics, the default, make L one fixed function, the one whose minimum training sought
@@ -229,6 +229,8 @@ class Objective:
         Args:
             mode: "frozen" for itself; "recomputed", see ``batch_norm.RecomputedTerms``; "difference" for
                 recomputed − frozen.
+            source: On whose data statistics are recomputed, default this objective's own; for one on test
+                data it is that on the training data.
 
         Raises:
             ValueError: For another mode, or where no layer normalises with running statistics.
@@ -236,7 +238,9 @@ class Objective:
         if self.check_batch_norm(mode) == "frozen":
             return self
         assert isinstance(self._terms, ModelTerms)
-        recomputed = RecomputedTerms(self._terms)
+        statistics = self._terms if source is None else source._terms
+        assert isinstance(statistics, ModelTerms)
+        recomputed = RecomputedTerms(self._terms, statistics)
         terms = recomputed if mode == "recomputed" else DifferenceTerms(recomputed, self._terms)
         return self._with(terms, self.theta)
 

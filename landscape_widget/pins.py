@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,9 @@ from landscape_widget.study import Study
 from landscape_widget.weights import Weights
 
 Payload = dict[str, Any]
+
+#: Planes on show, and the surfaces evaluated on each by their split.
+Pictures = Sequence[tuple[Plane, Mapping[str, Surface]]]
 
 #: Pictures whose planes are remembered: a click is on the one that its page showed, perhaps not the newest.
 _PICTURES = 4
@@ -75,11 +78,10 @@ class Points:
             changed: Called when there is something new to show.
             test: The same objective on test data.
         """
-        self._studies = [Study(objective)]
+        self._studies = [Study(objective, test)]
         self._theta = _vector(objective)
         self._weights = weights
         self._serve, self._changed = serve, changed
-        self._test = test
         self._planes: dict[tuple[Any, ...], Plane] = {}
         self._shown: list[Plane | None] = [None, None]
         self._pins: dict[int, Pin] = {}
@@ -103,16 +105,16 @@ class Points:
         """All pins, in the order in which they were set."""
         return tuple(self._pins.values())
 
-    def shows(self, surface: Surface, plane: Plane, request: int, which: int) -> bool:
+    def shows(self, plane: Plane, n_examples: int, request: int, which: int) -> bool:
         """Remembers what the page is being shown; whether the pins lie elsewhere on it than before.
 
         Args:
-            surface: On its way to the page.
-            plane: That it lies on.
-            request: Its number.
+            plane: That the picture on its way to the page lies on.
+            n_examples: That the plane rests on.
+            request: Number of the picture's request.
             which: 0 for the first plane, 1 for the one beside it.
         """
-        key = request, tuple(plane.axes), surface.provenance["n_examples"]
+        key = request, tuple(plane.axes), n_examples
         self._planes.pop(key, None)
         self._planes[key] = plane
         while len(self._planes) > _PICTURES:
@@ -136,7 +138,7 @@ class Points:
                 return pin
         self._count += 1
         pin = self._pins[self._count] = Pin(self._count, plane, alpha, beta)
-        objective, test = self.study.objective, self._test
+        objective, test = self.study.objective, self.study.test
         pin.request = self._serve(lambda: self._steps(pin, objective, test))
         self._changed()
         return pin
@@ -166,8 +168,9 @@ class Points:
             theta: The new θ*.
             request: Number of the last request that was about the old one.
         """
-        objective = self.study.objective
-        self._studies.append(Study(objective.at(torch.from_numpy(theta))))
+        objective, test = self.study.objective, self.study.test
+        moved = torch.from_numpy(theta)
+        self._studies.append(Study(objective.at(moved), test.at(moved) if test else None))
         self._moved_at = request
         self._changed()
 
@@ -218,7 +221,7 @@ class Points:
         self._applied, self._note = None, ""
         self._changed()
 
-    def tabulate(self, shown: Callable[[], tuple[list[tuple[Plane, Surface]], int]]) -> None:
+    def tabulate(self, shown: Callable[[], tuple[Pictures, int]]) -> None:
         """Has the worker make the table for the page.
 
         Args:
@@ -270,10 +273,14 @@ class Points:
             self._changed()
         return self.study is not centre
 
-    def table(self, pictures: Sequence[tuple[Plane, Surface]]) -> ScoreTable:
-        """Loss and metrics at the centre and at the minimum of each picture that has one."""
-        minima = [(plane, *surface.minimum[:2]) for plane, surface in pictures if surface.minimum]
-        return score_table(self.study.objective, minima, self._test)
+    def table(self, pictures: Pictures) -> ScoreTable:
+        """Loss and metrics at the centre and at the minimum of each surface that has one."""
+        minima: dict[str, list[tuple[Plane, float, float]]] = {"train": [], "test": []}
+        for plane, surfaces in pictures:
+            for split, surface in surfaces.items():
+                if surface.minimum:
+                    minima[split].append((plane, *surface.minimum[:2]))
+        return score_table(self.study.objective, minima["train"], self.study.test, minima["test"])
 
     def payload(self) -> Payload:
         """All of this as the page receives it."""

@@ -70,7 +70,10 @@ def score(objective: Objective, theta: torch.Tensor | None = None) -> Scores:
 
 
 def score_table(
-    objective: Objective, minima: Sequence[tuple[Plane, float, float]], test: Objective | None = None
+    objective: Objective,
+    minima: Sequence[tuple[Plane, float, float]],
+    test: Objective | None = None,
+    test_minima: Sequence[tuple[Plane, float, float]] = (),
 ) -> ScoreTable:
     """Loss and metrics at θ* and at the minima of planes, as in Böttcher & Wheeler's Table II.
 
@@ -78,6 +81,7 @@ def score_table(
         objective: L, with its metrics; its θ* is the first row.
         minima: (plane, α, β) for each further row, for instance of ``Surface.minimum``.
         test: The same objective on test data.
+        test_minima: As ``minima``, where the test loss is lowest.
     """
 
     def row(place: str, axes: tuple[str, str], alpha: float, beta: float, theta: torch.Tensor) -> ScoreRow:
@@ -87,9 +91,10 @@ def score_table(
 
     centre = objective.theta.detach().cpu().double()
     rows = [row("centre", ("", ""), 0.0, 0.0, centre)]
-    for plane, alpha, beta in minima:
-        theta = torch.from_numpy(plane.point(alpha, beta))
-        rows.append(row("minimum", plane.axes, alpha, beta, theta))
+    for place, points in (("minimum", minima), ("test minimum", test_minima)):
+        for plane, alpha, beta in points:
+            theta = torch.from_numpy(plane.point(alpha, beta))
+            rows.append(row(place, plane.axes, alpha, beta, theta))
     n_test = {} if test is None else {"n_test_examples": test.n_examples}
     return ScoreTable(tuple(rows), objective.provenance("scores", **n_test))
 

@@ -35,7 +35,7 @@ def recipe(found: Findings, controls: Controls, given: Sequence[str], moved: flo
     """
     assert found.surface is not None
     domains = {"domain": found.surface.provenance["domain"]}
-    if found.compared is not None:
+    if found.compared is not None and controls.compared_axes is not None:
         domains["compared_domain"] = found.compared.surface.provenance["domain"]
     chosen = asdict(controls) | domains
     arguments = [*given, *(f"{name}={value!r}" for name, value in chosen.items() if value is not None)]

@@ -524,7 +524,7 @@ class ScoreRow:
     """Loss and metrics at one point, of which a table says where it is."""
 
     place: str
-    """"centre", or "minimum" for the lowest node of a plane."""
+    """"centre", or for the lowest node of a plane "minimum" and "test minimum"."""
     axes: tuple[str, str]
     """Axes of that plane; two empty names for the centre."""
     alpha: float

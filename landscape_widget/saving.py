@@ -46,11 +46,15 @@ def load(path: str | os.PathLike[str]) -> Any:
 def save_run(path: str | os.PathLike[str], results: Results, study: Study) -> None:
     """Writes results together with all that the study knows."""
     content = {"result": results, "objective": _identity(study.objective), "study": study.memory()}
+    if study.test is not None:
+        content["test"] = _identity(study.test)
     archive.write(path, content)
 
 
-def load_run(path: str | os.PathLike[str], objective: Objective) -> tuple[Results, Study]:
-    """What ``save_run`` wrote, for the objective that it was written of.
+def load_run(
+    path: str | os.PathLike[str], objective: Objective, test: Objective | None = None
+) -> tuple[Results, Study]:
+    """What ``save_run`` wrote, for the objective that it was written of, and the same on test data.
 
     Raises:
         OSError: If the file cannot be opened.
@@ -64,12 +68,15 @@ def load_run(path: str | os.PathLike[str], objective: Objective) -> tuple[Result
             "Read it with landscape_widget.load."
         )
     differences = _differences(content["objective"], _identity(objective), objective.dtype)
+    if test is not None and "test" in content:
+        found = _differences(content["test"], _identity(test), test.dtype)
+        differences += [f"of the test data {difference}" for difference in found]
     if differences:
         raise ValueError(
             f"Expected a file saved of the same model, data and loss, got {os.fspath(path)!r}, where "
             f"{'; '.join(differences)}."
         )
-    return content["result"], Study.resumed(objective, content["study"])
+    return content["result"], Study.resumed(objective, content["study"], test)
 
 
 def _content(path: str | os.PathLike[str]) -> dict[str, Any]:

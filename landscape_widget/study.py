@@ -15,6 +15,7 @@ import numpy as np
 from landscape_widget.blindness import saddle_blindness
 from landscape_widget.density import density_steps, trace_of
 from landscape_widget.directions import hessian_rank, make_plane, parse_axis
+from landscape_widget.held_out import alongside, shown
 from landscape_widget.hessian import eigenpair_steps
 from landscape_widget.objective import Objective
 from landscape_widget.progress import Meter, Run
@@ -62,8 +63,8 @@ MOST_SUBSETS = 3
 _LEAST_PREVIEW = 64
 
 
-#: What losses on a plane depend on: the number of examples, and the plane's fingerprint (with the
-#: batch-norm mode after it, unless that is "frozen").
+#: What losses on a plane depend on: the number of examples, and the plane's fingerprint (with "test" and
+#: the batch-norm mode after it, where that is so).
 PlaneKey = tuple[int, str]
 
 
@@ -81,20 +82,28 @@ class Controls:
     """Face of the curvature panel on show: "projections", "spectrum" or "trace"."""
     batch_norm: str = "frozen"
     """Statistics of batch-norm layers in the pictures; curvature is always that of frozen ones."""
+    split: str = "train"
+    """What the loss in the picture is on: "train", "test", or "difference" for test − training."""
     compared_axes: tuple[str, str] | None = None
-    """Axes of a second plane to show beside the first, None for none."""
+    """Axes of a second picture beside the first; None for those of the first."""
     compared_domain: Domain | None = None
-    """Domain of the second plane."""
+    """Domain of the second picture where it has axes of its own."""
+    compared_split: str | None = None
+    """Data of the second picture; None for those of the first. There is none if its axes are None, too."""
 
     @property
     def rank(self) -> int:
         """How many eigenpairs at each end both planes need."""
         return max(hessian_rank(axes) for axes in (self.axes, self.compared_axes) if axes)
 
-    def compared(self) -> Controls:
-        """The controls of the second plane."""
-        assert self.compared_axes is not None
-        return replace(self, axes=self.compared_axes, domain=self.compared_domain)
+    def compared(self) -> Controls | None:
+        """The controls of the second picture, None without one."""
+        if self.compared_axes is None and self.compared_split is None:
+            return None
+        second = replace(self, split=self.compared_split or self.split)
+        if self.compared_axes is None:
+            return second
+        return replace(second, axes=self.compared_axes, domain=self.compared_domain)
 
 
 @dataclass(frozen=True)
@@ -104,7 +113,9 @@ class Picture:
     plane: Plane
     surface: Surface
     quadratic: QuadraticModel | None = None
-    """The loss to second order in the plane."""
+    """The training loss to second order in the plane."""
+    surfaces: Mapping[str, Surface] = field(default_factory=dict)
+    """What ``surface`` is made of, by its split: "train", "test" or both."""
 
     @property
     def curvature(self) -> tuple[float, float] | None:
@@ -123,8 +134,10 @@ class Findings:
     plane: Plane | None = None
     """The plane that ``surface`` lies on."""
     surface: Surface | None = None
-    preview: bool = False
-    """Whether ``plane`` and ``surface`` rest on part of the examples only."""
+    surfaces: Mapping[str, Surface] = field(default_factory=dict)
+    """What ``surface`` is made of, by its split: "train", "test" or both."""
+    preview: int = 0
+    """Examples that ``plane`` and ``surface`` rest on where those are not all, else 0."""
     projections: ProjectedCurvatures | None = None
     quadratic: QuadraticModel | None = None
     """The loss to second order in the plane that the controls ask for."""
@@ -160,8 +173,10 @@ class Findings:
 class Study:
     """Caches of one objective: results are kept by what they depend on, so controls can be dragged."""
 
-    def __init__(self, objective: Objective) -> None:
+    def __init__(self, objective: Objective, test: Objective | None = None) -> None:
+        """Of an objective, and the same on test data."""
         self.objective = objective
+        self.test = test
         self.theta_norm = float(objective.theta.norm())
         self._subsets: dict[int, Objective] = {}
         self._at_theta: dict[int, tuple[float, FloatArray, float]] = {}
@@ -198,9 +213,9 @@ class Study:
         found.stage = "loss surface"
         yield next(surface)
         pairs = _to_the_end(pairs, found)
-        if controls.compared_axes is not None:
-            first = [surface, pairs] if hessian_rank(controls.compared_axes) else [surface]
-            surface = chain(*first, self._compared(objective, controls.compared(), found))
+        if second := controls.compared():
+            first = [surface, pairs] if hessian_rank(second.axes) else [surface]
+            surface = chain(*first, self._compared(objective, second, found))
         curvature = _to_the_end(self._curvature(objective, controls, plane, found), found)
         yield from _fairly(surface, pairs, curvature)
         if found.fault is not None:
@@ -231,9 +246,9 @@ class Study:
         }
 
     @classmethod
-    def resumed(cls, objective: Objective, memory: Mapping[str, Any]) -> Study:
+    def resumed(cls, objective: Objective, memory: Mapping[str, Any], test: Objective | None = None) -> Study:
         """A study of an equal objective that knows what ``memory`` of a former one holds."""
-        study = cls(objective)
+        study = cls(objective, test)
         study._at_theta |= memory["at_theta"]
         study._caches |= {
             key: {(a, b): loss for a, b, loss in t.tolist()} for key, t in memory["losses"].items()
@@ -272,11 +287,15 @@ class Study:
         assert early.pairs is not None
         plane = make_plane(objective, controls.axes, controls.seed, early.pairs)
         domain = controls.domain or self.automatic_domain(plane, early)
-        objective = objective.with_batch_norm(controls.batch_norm)
-        for surface in evaluate_plane(objective, plane, domain, controls.resolution, enough=PREVIEW_NODES):
+        runs = {
+            split: evaluate_plane(measured, plane, domain, controls.resolution, enough=PREVIEW_NODES)
+            for split, measured in self._measured(objective, controls).items()
+        }
+        for surfaces in alongside(runs):
+            surface = shown(surfaces)
             if surface.final:  # only a picture on all of the examples may say so
                 return
-            found.plane, found.surface, found.preview = plane, surface, True
+            found.plane, found.surface, found.surfaces, found.preview = plane, surface, surfaces, part
             yield found
 
     def _subset(self, n: int) -> Objective:
@@ -287,6 +306,16 @@ class Study:
             del self._subsets[next(iter(self._subsets))]
         self._subsets[n] = subset  # last, for the one used longest ago comes first
         return subset
+
+    def _measured(self, objective: Objective, controls: Controls) -> dict[str, Objective]:
+        """What the picture needs the losses of, by its split."""
+        mode, found = controls.batch_norm, {}
+        if controls.split != "test":
+            found["train"] = objective.with_batch_norm(mode)
+        if controls.split != "train":
+            assert self.test is not None
+            found["test"] = self.test.with_batch_norm(mode, objective)
+        return found
 
     def _cache(self, key: PlaneKey) -> Cache:
         """Losses of a plane, as long as there is room for them."""
@@ -330,40 +359,44 @@ class Study:
     def _surface(
         self, objective: Objective, controls: Controls, plane: Plane, found: Findings
     ) -> Iterator[Findings]:
-        shown = int(found.surface.done.sum()) if found.surface else 0
-        for surface in self._nodes("node", objective, controls, plane, found):
+        early = int(found.surface.done.sum()) if found.surface else 0
+        for surfaces in self._nodes("node", objective, controls, plane, found):
+            surface = shown(surfaces)
             # a first picture stays until this one is as fine
-            if surface.done.sum() >= shown or surface.final:
-                found.plane, found.surface, found.preview = plane, surface, False
+            if surface.done.sum() >= early or surface.final:
+                found.plane, found.surface, found.surfaces, found.preview = plane, surface, surfaces, 0
             yield found
 
     def _compared(self, objective: Objective, controls: Controls, found: Findings) -> Iterator[Findings]:
-        """The second plane; its Hessian axes rest on certified pairs, without which there is none."""
+        """The second picture; its Hessian axes rest on certified pairs, without which there is none."""
         if hessian_rank(controls.axes) and not found.pairs_final:
             return
         plane = make_plane(objective, controls.axes, controls.seed, found.pairs)
-        for surface in self._nodes("compared node", objective, controls, plane, found):
-            found.compared = Picture(plane, surface)
+        for surfaces in self._nodes("compared node", objective, controls, plane, found):
+            found.compared = Picture(plane, shown(surfaces), surfaces=surfaces)
             yield found
-        found.compared = Picture(plane, surface, self._quadratic(objective, plane, found))
+        assert found.compared is not None
+        found.compared = replace(found.compared, quadratic=self._quadratic(objective, plane, found))
         yield found
 
     def _nodes(
         self, kind: str, objective: Objective, controls: Controls, plane: Plane, found: Findings
-    ) -> Iterator[Surface]:
-        """Surfaces of a plane on what is known of it, metered as work of its own kind."""
+    ) -> Iterator[dict[str, Surface]]:
+        """Surfaces of a plane on what is known of it, by their splits, metered as work of its own kind."""
         domain = controls.domain or self.automatic_domain(plane, found)
-        mode = controls.batch_norm
-        losses = plane.fingerprint if mode == "frozen" else f"{plane.fingerprint} {mode}"
-        cache = self._cache((objective.n_examples, losses))
         alpha = grid_axis(domain[0], domain[1], controls.resolution)
         beta = grid_axis(domain[2], domain[3], controls.resolution)
-        found.meter.expect(kind, controls.resolution**2, n_known(cache, alpha, beta))
+        runs, known = {}, 0
+        for split, measured in self._measured(objective, controls).items():
+            cache = self._cache(_plane_key(objective, plane, controls.batch_norm, split))
+            known += n_known(cache, alpha, beta)
+            runs[split] = evaluate_plane(measured, plane, domain, controls.resolution, cache=cache)
+        found.meter.expect(kind, len(runs) * controls.resolution**2, known)
         started = monotonic()
-        objective = objective.with_batch_norm(mode)
-        for surface in evaluate_plane(objective, plane, domain, controls.resolution, cache=cache):
-            found.meter.record(kind, int(surface.done.sum()), monotonic() - started)
-            yield surface
+        for surfaces in alongside(runs):
+            done = sum(int(surface.done.sum()) for surface in surfaces.values())
+            found.meter.record(kind, done, monotonic() - started)
+            yield surfaces
             started = monotonic()
 
     def _curvature(
@@ -485,6 +518,12 @@ class Study:
 
     def _random_half_width(self, kind: str, norm: float) -> float:
         return 1.0 if kind == "filter" or not self.theta_norm or not norm else self.theta_norm / norm
+
+
+def _plane_key(objective: Objective, plane: Plane, batch_norm: str, split: str) -> PlaneKey:
+    """Under which losses of a plane are kept."""
+    words = [plane.fingerprint, *(["test"] if split == "test" else [])]
+    return objective.n_examples, " ".join([*words, *([batch_norm] if batch_norm != "frozen" else [])])
 
 
 def _table(losses: Mapping[tuple[float, float], float]) -> FloatArray:

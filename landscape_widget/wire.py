@@ -24,7 +24,7 @@ TRACE_LABELS = {"hutchinson": "Hutchinson", "curvature-fit": "curvature fit"}
 Payload = dict[str, Any]
 
 
-def info(objective: Objective, theta_norm: float) -> Payload:
+def info(objective: Objective, theta_norm: float, test: Objective | None = None) -> Payload:
     """What does not change during the life of an explorer, but for ``differentiable``.
 
     Whether torch can differentiate the loss twice, and so whether there are Hessian axes, is taken for
@@ -33,6 +33,7 @@ def info(objective: Objective, theta_norm: float) -> Payload:
     return {
         "n_parameters": objective.n_parameters,
         "n_examples": objective.n_examples,
+        "n_test_examples": test.n_examples if test else 0,
         "theta_norm": theta_norm,
         "dtype": str(objective.dtype).removeprefix("torch."),
         "device": str(objective.device),
@@ -49,8 +50,9 @@ def surface(
     """The loss surface, losses as float32, coordinates as float64; and the call that makes it again."""
     assert found.surface is not None
     assert found.plane is not None
-    picture = Picture(found.plane, found.surface, found.surface_model)
-    return _picture(picture, found, controls, request, theta_norm) | {"python": python}
+    picture = Picture(found.plane, found.surface, found.surface_model, found.surfaces)
+    payload = _picture(picture, found, controls, request, theta_norm)
+    return payload | {"n_examples": found.preview or controls.examples, "python": python}
 
 
 def compared(found: Findings, controls: Controls, request: int, theta_norm: float) -> Payload:
@@ -68,7 +70,9 @@ def _picture(
     picture: Picture, found: Findings, controls: Controls, request: int, theta_norm: float
 ) -> Payload:
     result, plane = picture.surface, picture.plane
-    lowest = result.minimum
+    split = result.provenance["split"]
+    lowest = result.minimum if split != "difference" else None
+    modelled = split == "train" and controls.batch_norm == "frozen"
     eta, delta = plane.norms
     return {
         "request": request,
@@ -80,18 +84,24 @@ def _picture(
         "done": _buffer(result.done, np.uint8),
         "final": result.final,
         "n_done": int(result.done.sum()),
-        "n_examples": result.provenance["n_examples"],
+        "n_examples": controls.examples,
+        "split": split,
         "batch_norm": result.provenance["batch_norm"],
         "norms": [eta, delta],
         "cosine": float(plane.eta @ plane.delta) / (eta * delta) if eta and delta else 0.0,
         "theta_norm": theta_norm,
         "centre_loss": _finite(found.centre_loss),
-        "quadratic": _quadratic(picture.quadratic if controls.batch_norm == "frozen" else None),
-        "minimum": dict(zip(("alpha", "beta", "loss"), lowest, strict=True)) if lowest else None,
+        "quadratic": _quadratic(picture.quadratic if modelled else None),
+        "minimum": _minimum(lowest),
+        "minima": {split: _minimum(part.minimum) for split, part in picture.surfaces.items()},
         "provenance": {
             key: value for key, value in result.provenance.items() if isinstance(value, str | int | float)
         },
     }
+
+
+def _minimum(lowest: tuple[float, float, float] | None) -> Payload | None:
+    return dict(zip(("alpha", "beta", "loss"), lowest, strict=True)) if lowest else None
 
 
 def eigenpairs(found: Findings, request: int, theta_norm: float) -> Payload:

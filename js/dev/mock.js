@@ -72,12 +72,14 @@ export const defaults = {
   resolution: 51,
   examples: 1797,
   batch_norm: "frozen",
+  split: "train",
   compared_axes: null,
   compared_domain: null,
+  compared_split: null,
   status: "idle",
   error: "",
   progress: {},
-  _info: { n_parameters: 23946, n_examples: 1797, theta_norm: 11.83, dtype: "float64", device: "cpu", max_resolution: 201, k_max: 4, batch_norm: false, differentiable: true },
+  _info: { n_parameters: 23946, n_examples: 1797, n_test_examples: 0, theta_norm: 11.83, dtype: "float64", device: "cpu", max_resolution: 201, k_max: 4, batch_norm: false, differentiable: true },
   _surface: null,
   _compared: null,
   _eigenpairs: null,
@@ -99,17 +101,20 @@ function lossAt(a, b, decades) {
 
 /**
  * A surface of which every `step`-th node was evaluated, the rest interpolated.
- * @param {{request: number, axes: string[], seed: number, domain: number[] | null, resolution: number, examples: number, batch_norm?: string}} request
+ * @param {{request: number, axes: string[], seed: number, domain: number[] | null, resolution: number, examples: number, batch_norm?: string, split?: string}} request
  * @param {number} step
  * @param {{decades?: boolean, holes?: boolean}} [kind]
+ * @returns {any}  as the kernel sends it
  */
-export function mockSurface({ request, axes, seed, domain, resolution: n, examples, batch_norm = "frozen" }, step, { decades = false, holes = false } = {}) {
+export function mockSurface({ request, axes, seed, domain, resolution: n, examples, batch_norm = "frozen", split = "train" }, step, { decades = false, holes = false } = {}) {
   const [a0, a1, b0, b1] = domain ?? [-1, 1, -1, 1];
   const [alpha, beta] = [linspace(n, a0, a1), linspace(n, b0, b1)];
   const turn = seed * 0.4;
   const at = (/** @type {number} */ i, /** @type {number} */ j) => {
     const [a, b] = [alpha[j] * Math.cos(turn) - beta[i] * Math.sin(turn), alpha[j] * Math.sin(turn) + beta[i] * Math.cos(turn)];
-    return holes && a > 0.6 && b > 0.5 ? NaN : lossAt(a, b, decades);
+    if (holes && a > 0.6 && b > 0.5) return NaN;
+    const test = lossAt(0.9 * a + 0.2, 0.9 * b - 0.1, decades) + 0.05;
+    return split === "train" ? lossAt(a, b, decades) : split === "test" ? test : test - lossAt(a, b, decades);
   };
   const loss = new Float32Array(n * n);
   const done = new Uint8Array(n * n);
@@ -125,11 +130,13 @@ export function mockSurface({ request, axes, seed, domain, resolution: n, exampl
       if (done[i * n + j] && loss[i * n + j] < minimum.loss) minimum = { alpha: alpha[j], beta: beta[i], loss: loss[i * n + j] };
     }
   }
+  const lowestOn = (/** @type {string} */ name) => mockSurface({ request, axes, seed, domain, resolution: n, examples, batch_norm, split: name }, step, { decades, holes }).minimum;
+  const minima = split === "difference" ? { train: lowestOn("train"), test: lowestOn("test") } : { [split]: minimum };
   return {
     request, axes, seed, alpha: wire(alpha), beta: wire(beta), loss: wire(loss), done: wire(done), final: step === 1,
-    n_done: done.reduce((sum, value) => sum + value, 0), n_examples: examples, batch_norm, norms: [1, 1], cosine: 0, theta_norm: 11.83,
-    quadratic: turn || decades ? null : { loss: 0.35, gradient: [0, 0], hessian: [3.8, 0.95, -1.5] },
-    centre_loss: at((n - 1) / 2, (n - 1) / 2), minimum, provenance: { dtype: "float64" },
+    n_done: done.reduce((sum, value) => sum + value, 0), n_examples: examples, batch_norm, split, norms: [1, 1], cosine: 0, theta_norm: 11.83,
+    quadratic: turn || decades || split !== "train" ? null : { loss: 0.35, gradient: [0, 0], hessian: [3.8, 0.95, -1.5] },
+    centre_loss: at((n - 1) / 2, (n - 1) / 2), minimum: split === "difference" ? null : minimum, minima, provenance: { dtype: "float64" },
   };
 }
 
@@ -148,7 +155,7 @@ export function attachKernel(model, { pace = 250, old = false, ...kind } = {}) {
   function start() {
     timers.forEach(clearTimeout);
     const [current, began] = [++request, performance.now()];
-    const controls = Object.fromEntries(["axes", "seed", "domain", "resolution", "examples", "batch_norm", "compared_axes", "compared_domain"].map((name) => [name, model.get(name)]));
+    const controls = Object.fromEntries(["axes", "seed", "domain", "resolution", "examples", "batch_norm", "split", "compared_axes", "compared_domain", "compared_split"].map((name) => [name, model.get(name)]));
     const asked = /** @type {any} */ ({ ...controls, request: current });
     const hessian = controls.axes[0].startsWith("hessian");
     const plane = hessian ? { kappa_minus: -1.497, kappa_plus: 3.821 } : { kappa_minus: 0.21, kappa_plus: 1.3 };
@@ -167,9 +174,11 @@ export function attachKernel(model, { pace = 250, old = false, ...kind } = {}) {
     };
     const face = (/** @type {number} */ share) => (old ? {} : (faces[model.get("face")]?.(share) ?? {}));
     const second = (/** @type {number} */ step) => {
-      const { compared_axes: axes, compared_domain: domain } = controls;
+      const { compared_axes, compared_domain, compared_split } = controls;
+      const plane = compared_axes ? { seed: asked.seed + 1, axes: compared_axes, domain: compared_domain } : {};
       const sights = ["Shows the saddle: κ₋ −1.497, κ₊ 3.821.", "Hides the saddle, looks like a minimum: κ₋ 0.21, κ₊ 1.3."];
-      return { _compared: axes && { ...mockSurface({ ...asked, seed: asked.seed + 1, axes, domain }, step, kind), seed: asked.seed, sights } };
+      const surface = () => mockSurface({ ...asked, ...plane, split: compared_split ?? asked.split }, step, kind);
+      return { _compared: compared_axes || compared_split ? { ...surface(), seed: asked.seed, sights } : null };
     };
     const steps = [
       () => progress("computing Hessian eigenvectors", 0.1),

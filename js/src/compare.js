@@ -2,6 +2,8 @@
 import { planeName, PRESETS, presetOf } from "./axes.js";
 import { h, setText, uniqueId } from "./dom.js";
 import { createPanel } from "./panel.js";
+import { SPLIT_NAMES } from "./splits.js";
+import { secondControls } from "./state.js";
 import { createWidth } from "./width.js";
 
 /** @typedef {import("./state.js").Snapshot} Snapshot */
@@ -10,18 +12,29 @@ import { createWidth } from "./width.js";
 export const counterpart = (axes) => (axes.every((axis) => axis.startsWith("hessian")) ? ["random", "random"] : ["hessian:max", "hessian:min"]);
 
 /**
- * The second plane of a comparison, null where there is none.
+ * What tells a picture from the one beside it: its plane, or on the same plane what the loss is on; both where
+ * that is not the training loss.
+ * @param {Snapshot} snapshot  as of an explorer that shows this picture alone
+ * @param {boolean} planes  whether the other one is of another plane
+ */
+export function pictureName({ axes, seed, split, surface }, planes) {
+  const loss = SPLIT_NAMES[surface?.split ?? split];
+  if (!planes) return loss;
+  const plane = planeName(surface?.axes ?? axes, surface?.seed ?? seed);
+  return split === "train" ? plane : `${plane}, ${loss.toLowerCase()}`;
+}
+
+/**
+ * The second picture, null where there is none.
  * @param {Snapshot} snapshot
  * @returns {import("./pair.js").Second | null}
  */
 export function comparedPlane(snapshot) {
-  const { compared, compared_axes, compared_domain, comparedProvisional, seed } = snapshot;
-  if (!compared_axes) return null;
-  return {
-    snapshot: { ...snapshot, axes: compared_axes, domain: compared_domain, surface: compared, provisional: comparedProvisional },
-    name: planeName(compared?.axes ?? compared_axes, compared?.seed ?? seed),
-    samePlane: false,
-  };
+  const controls = secondControls(snapshot);
+  if (!controls) return null;
+  const second = { ...controls, surface: snapshot.compared, provisional: snapshot.comparedProvisional };
+  const samePlane = snapshot.compared_axes === null;
+  return { snapshot: second, name: pictureName(second, !samePlane), samePlane };
 }
 
 /**
@@ -52,7 +65,7 @@ export function createComparison(el, state) {
     update({ snapshot, name }) {
       const { compared_axes, compared_domain, compared, info } = snapshot;
       const second = comparedPlane(snapshot);
-      panel.element.hidden = second === null;
+      panel.element.hidden = !compared_axes;
       if (!compared_axes || !second) return;
       custom.hidden = presetOf(compared_axes) !== "custom";
       select.value = presetOf(compared_axes);

@@ -59,6 +59,22 @@ const BATCH_NORM = [
   { value: "difference", label: "Difference", title: "Recomputed − frozen" },
 ];
 
+/** @typedef {import("./splits.js").Split | "beside"} Shown */
+
+/** @type {{value: Shown, label: string, title: string}[]} */
+const SPLITS = [
+  { value: "train", label: "Training", title: "The loss that the weights were trained on" },
+  { value: "test", label: "Test", title: "The loss on the data held out for testing, over the same plane" },
+  { value: "beside", label: "Both", title: "Training and test loss side by side, on one scale" },
+  { value: "difference", label: "Difference", title: "Test − training loss: the generalisation gap" },
+];
+
+/** What is asked for to show a choice of these. @param {Shown} value @returns {Partial<import("./state.js").Controls>} */
+function splitControls(value) {
+  if (value === "beside") return { split: "train", compared_axes: null, compared_domain: null, compared_split: "test" };
+  return { split: value, compared_split: null };
+}
+
 /** @param {(axes: [string, string]) => void} send */
 function createPresets(send) {
   const segments = createSegments({
@@ -82,7 +98,7 @@ function createCompare(state) {
   const element = h("button", { type: "button", class: "lw-button lw-toggle", "data-testid": "compare" }, "Compare");
   element.addEventListener("click", () => {
     const { axes, compared_axes } = state.snapshot;
-    state.set({ compared_axes: compared_axes ? null : counterpart(axes), compared_domain: null });
+    state.set({ compared_axes: compared_axes ? null : counterpart(axes), compared_domain: null, compared_split: null });
   });
   return {
     element,
@@ -160,9 +176,13 @@ export function createControls(el, state) {
     choices: BATCH_NORM,
     send: (value) => state.set({ batch_norm: value }),
   });
-  const normField = h("div", { class: "lw-field" }, h("span", { class: "lw-field-head" }, h("span", { class: "lw-field-name" }, "Batch-norm statistics")), norm.element);
+  const split = createSegments({ name: "split", label: "Loss on", choices: SPLITS, send: (value) => state.set(splitControls(value)) });
+  /** @param {string} name @param {HTMLElement} control */
+  const group = (name, control) => h("div", { class: "lw-field" }, h("span", { class: "lw-field-head" }, h("span", { class: "lw-field-name" }, name)), control);
+  const splitField = group("Loss on", split.element);
+  const normField = group("Batch-norm statistics", norm.element);
   const parts = [alpha, beta, seed, width, resolution, examples];
-  element.append(...parts.map((part) => part.element), normField);
+  element.append(...parts.map((part) => part.element), splitField, normField);
   el.append(bar, element);
 
   return {
@@ -181,6 +201,8 @@ export function createControls(el, state) {
       resolution.set(snapshot.resolution);
       examples.setValues(exampleCounts(info.n_examples));
       examples.set(snapshot.examples);
+      splitField.hidden = !info.n_test_examples;
+      split.set(snapshot.compared_split && !snapshot.compared_axes ? "beside" : snapshot.split);
       normField.hidden = !info.batch_norm;
       norm.set(snapshot.batch_norm);
     },

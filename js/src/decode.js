@@ -1,5 +1,7 @@
 // Results as the kernel sends them (metadata and binary buffers) turned into typed arrays.
 
+/** @typedef {{alpha: number, beta: number, loss: number}} LowestPoint */
+
 /**
  * @typedef {object} SurfaceResult
  * @property {number} request
@@ -14,12 +16,14 @@
  * @property {number} nDone
  * @property {number} nExamples
  * @property {import("./state.js").BatchNorm} batchNorm  "difference": recomputed − frozen, no losses
+ * @property {import("./splits.js").Split} split
  * @property {[number, number]} norms  lengths of η and δ
  * @property {number} cosine  of the angle between them
  * @property {number} thetaNorm
  * @property {number | null} centreLoss
  * @property {import("./quadratic.js").QuadraticModel | null} quadratic  the loss to second order
- * @property {{alpha: number, beta: number, loss: number} | null} minimum
+ * @property {LowestPoint | null} minimum  null for a difference, which has no lowest loss
+ * @property {Partial<Record<import("./splits.js").Split, LowestPoint | null>>} minima  of the losses it is made of
  * @property {string} python  the call that makes it again; "" where unknown
  * @property {import("./values.js").Domain} domain
  * @property {[number, number]} range  smallest and largest finite loss; [NaN, NaN] without any
@@ -86,12 +90,14 @@ export function decodeSurface(raw) {
     nDone: raw.n_done,
     nExamples: raw.n_examples,
     batchNorm: raw.batch_norm ?? "frozen",
+    split: raw.split ?? "train",
     norms: raw.norms,
     cosine: raw.cosine ?? 0,
     thetaNorm: raw.theta_norm,
     centreLoss: raw.centre_loss ?? null,
     quadratic: raw.quadratic ?? null,
     minimum: raw.minimum ?? null,
+    minima: raw.minima ?? {},
     python: raw.python ?? "",
     domain: [alpha[0], alpha[alpha.length - 1], beta[0], beta[beta.length - 1]],
     range: finiteRange(loss),

@@ -13,6 +13,7 @@
  * @property {import("./link.js").Point | null} point  where the crosshair is
  * @property {import("./picture.js").Picture} picture  what the views of the plane show
  * @property {import("./points.js").Mark[]} pins  on the plane of the picture
+ * @property {import("./splits.js").Lowest[]} lowest  points where losses on this plane are lowest
  * @property {(frame: Frame, at: {alpha: number, beta: number}) => void} pin  pins a point of the picture
  * @property {[number, number] | null} range  losses that colours and heights span; null: those of the picture
  * @property {string} name  of the plane, in titles; "" where there is but one
@@ -62,4 +63,4 @@ export const display = (link, { model }) => ({
  * All that changes how the same losses look.
  * @param {Frame} frame
  */
-export const displayOf = ({ log, contours, quadratic, errors, colours, range, pins, picture: { model } }) => [range?.join(), JSON.stringify(pins), log, contours, quadratic, errors, colours, quadratic || errors ? model : null];
+export const displayOf = ({ log, contours, quadratic, errors, colours, range, pins, lowest, picture: { model } }) => [range?.join(), JSON.stringify([pins, lowest]), log, contours, quadratic, errors, colours, quadratic || errors ? model : null];

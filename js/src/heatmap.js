@@ -8,6 +8,7 @@ import { displayOf } from "./frame.js";
 import { baseAxis, baseLayout, createPlot } from "./plot.js";
 import { errorMap, modelAt, modelRows } from "./quadratic.js";
 import { colouring, contourLevels, shade } from "./scale.js";
+import { quantityOf, SIGNS, SPLIT_WORDS } from "./splits.js";
 import { axisTitle, distanceWords } from "./units.js";
 import { nearestNode } from "./values.js";
 import { dragged, onWheelZoom, ZOOM_KEYS, ZOOM_MOUSE, zoomKey } from "./zoom.js";
@@ -15,6 +16,8 @@ import { dragged, onWheelZoom, ZOOM_KEYS, ZOOM_MOUSE, zoomKey } from "./zoom.js"
 /** @typedef {import("./frame.js").Frame} Frame */
 /** @typedef {import("./decode.js").SurfaceResult} SurfaceResult */
 
+/** Marks of the lowest loss on a split, as plotly names them. @type {Record<string, string>} */
+const SYMBOLS = { train: "x-thin", test: "cross-thin" };
 const HALO = "rgba(255, 255, 255, 0.85)";
 /** Where second order stops describing the loss: a colour of neither map. */
 const LIMIT = "#ff3d8b";
@@ -92,15 +95,15 @@ function secondOrder({ picture: { model }, quadratic, errors, log, contours }, s
 function figure(frame, surface, el, drags) {
   const { palette, log, picture } = frame;
   const { extent } = picture;
-  const { rows, range, title, scale } = colouring(frame, surface);
+  const { rows, range, title, scale, diverging } = colouring(frame, surface);
   const losses = shade(surface, log, frame.range);
   const levels = contourLevels(losses.range);
   const grid = { x: surface.alpha, y: surface.beta };
   const lines = { ...grid, type: "contour", autocontour: false, showscale: false, hoverinfo: "skip" };
-  const faint = frame.errors ? "rgba(0, 0, 0, 0.35)" : "rgba(255, 255, 255, 0.5)";
-  const strong = frame.errors ? "#1a1a1a" : "#ffffff";
-  const { minimum } = surface;
-  const lowest = minimum ? { x: [minimum.alpha, minimum.alpha], y: [minimum.beta, minimum.beta] } : { x: [], y: [] };
+  const faint = diverging ? "rgba(0, 0, 0, 0.35)" : "rgba(255, 255, 255, 0.5)";
+  const strong = diverging ? "#1a1a1a" : "#ffffff";
+  // Each mark twice: a wide light one below the black one keeps it visible on dark colours.
+  const lowest = frame.lowest.flatMap((point) => [point, point]);
   const over = { type: "scatter", mode: "markers", hoverinfo: "skip", cliponaxis: false };
   return {
     data: [
@@ -139,9 +142,14 @@ function figure(frame, surface, el, drags) {
       { ...over, x: [0], y: [0], marker: { symbol: "circle-open", size: 8, color: strong, line: { color: strong, width: 1.5 } } },
       {
         ...over,
-        ...lowest,
-        // The same cross twice: a wide light one below the black one keeps it visible on dark colours.
-        marker: { symbol: "x-thin", size: [12, 11], line: { color: [HALO, "#000000"], width: [5, 3] } },
+        name: "lowest",
+        x: lowest.map(({ alpha }) => alpha),
+        y: lowest.map(({ beta }) => beta),
+        marker: {
+          symbol: lowest.map(({ split }) => SYMBOLS[split]),
+          size: lowest.map((_, i) => 12 - (i % 2)),
+          line: { color: lowest.map((_, i) => (i % 2 ? "#000000" : HALO)), width: lowest.map((_, i) => 5 - 2 * (i % 2)) },
+        },
       },
       flatPins(frame),
     ],
@@ -164,7 +172,16 @@ function readAt(surface, alpha, beta) {
   const [i, j] = [nearestNode(surface.beta, beta), nearestNode(surface.alpha, alpha)];
   const [a, b] = [formatNumber(surface.alpha[j], 3), formatNumber(surface.beta[i], 3)];
   const loss = formatNumber(surface.rows[i][j]);
-  return `α = ${a}\u2003β = ${b}\u2003loss = ${loss}`;
+  return `α = ${a}\u2003β = ${b}\u2003${quantityOf(surface)} = ${loss}`;
+}
+
+/** Where the loss is lowest; of two losses, without what it is there. @param {Frame} frame @param {SurfaceResult} surface */
+function readLowest({ lowest }, surface) {
+  const [first] = lowest;
+  if (!first) return "";
+  if (lowest.length === 1) return `${SIGNS[first.split]} ${readAt(surface, first.alpha, first.beta)}`;
+  const words = lowest.map(({ split, alpha, beta }) => `${SIGNS[split]} ${SPLIT_WORDS[split]} (${formatNumber(alpha, 3)}, ${formatNumber(beta, 3)})`);
+  return `lowest ${words.join("\u2003")}`;
 }
 
 /** The same point: how far from θ*, and where the model is on show, what it says. @param {Frame} frame @param {SurfaceResult} surface @param {{alpha: number, beta: number}} at */
@@ -283,9 +300,8 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
     if (!surface || !frame.plotly) return;
 
     if (frame.point) setText(readout, readAt(surface, frame.point.alpha, frame.point.beta));
-    else if (surface.minimum) setText(readout, `× ${readAt(surface, surface.minimum.alpha, surface.minimum.beta)}`);
-    else setText(readout, "");
-    const at = frame.point ?? surface.minimum;
+    else setText(readout, readLowest(frame, surface));
+    const at = frame.point ?? (frame.lowest.length === 1 ? frame.lowest[0] : null);
     setText(below, at ? readBelow(frame, surface, at) : "");
     plot ??= createPlot(panel.body, frame.plotly, {
       buttons: [],

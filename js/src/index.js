@@ -1,6 +1,5 @@
 // The page: builds the page side of one explorer and hands every change to its views.
-import { planeName } from "./axes.js";
-import { comparedPlane, createComparison } from "./compare.js";
+import { comparedPlane, createComparison, pictureName } from "./compare.js";
 import { createCopy } from "./copy.js";
 import { createControls } from "./controls.js";
 import { createCurvature } from "./curvature.js";
@@ -15,6 +14,7 @@ import { createProgress } from "./progress.js";
 import { offersLog } from "./scale.js";
 import { createScoreTable } from "./score-table.js";
 import { createSlices } from "./slices.js";
+import { lowestPoints } from "./splits.js";
 import { createState } from "./state.js";
 import { createSurface } from "./surface.js";
 import { createTheme } from "./theme.js";
@@ -49,14 +49,15 @@ export function render({ model, el, host, signal }) {
   body.append(error);
   const options = createViewOptions(body, link);
   body.append(views, foot);
+  const zoom = createZoom(state, "domain");
   const plots = [
     createSurface(views, link),
-    createHeatmap(views, link, createZoom(state, "domain")),
+    createHeatmap(views, link, zoom),
     createCurvature(views, state),
     createComparison(views, state),
     createSlices(views, link),
   ];
-  const pair = createPair(views, link, createZoom(state, "compared_domain"), update);
+  const pair = createPair(views, link, { first: zoom, second: createZoom(state, "compared_domain") }, update);
   const pins = createPins(foot, state);
   const verdict = createVerdict(foot);
   const copy = createCopy(foot);
@@ -86,7 +87,7 @@ export function render({ model, el, host, signal }) {
     copy.update(snapshot);
     scores.update(snapshot);
     const second = comparedPlane(snapshot);
-    const range = commonRange(link.oneScale.get(), snapshot.surface, second?.snapshot.surface);
+    const range = commonRange(second?.samePlane || link.oneScale.get(), snapshot.surface, second?.snapshot.surface);
     const log = link.log.get() && snapshot.surface !== null && offersLog(range ?? snapshot.surface.range);
     const picture = pictureOf(snapshot, log);
     const frame = {
@@ -100,7 +101,8 @@ export function render({ model, el, host, signal }) {
       pins: kernelSurface(snapshot, picture) ? snapshot.points.marks[0] : NO_PINS,
       pin,
       range,
-      name: second ? planeName(snapshot.surface?.axes ?? snapshot.axes, snapshot.surface?.seed ?? snapshot.seed) : "",
+      lowest: lowestPoints(picture.surface, second?.samePlane ? second.snapshot.surface : null),
+      name: second || snapshot.split !== "train" ? pictureName(snapshot, second !== null && !second.samePlane) : "",
       words: waitingWords(snapshot, plotly !== null, fault),
     };
     options.update(frame);

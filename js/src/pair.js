@@ -5,6 +5,7 @@ import { createHeatmap } from "./heatmap.js";
 import { createCell, samePoint } from "./link.js";
 import { createPicture, kernelSurface } from "./picture.js";
 import { offersLog } from "./scale.js";
+import { lowestPoints } from "./splits.js";
 import { createSurface } from "./surface.js";
 
 /** @typedef {import("./frame.js").Frame} Frame */
@@ -34,10 +35,10 @@ export function commonRange(one, first, second) {
 /**
  * @param {HTMLElement} el  where the first views are
  * @param {import("./link.js").Link} link  of the first views
- * @param {import("./zoom.js").Zoom} zoom  of the second picture
+ * @param {{first: import("./zoom.js").Zoom, second: import("./zoom.js").Zoom}} zooms  of either plane
  * @param {() => void} changed  called when the second crosshair moves
  */
-export function createPair(el, link, zoom, changed) {
+export function createPair(el, link, zooms, changed) {
   const own = { ...link, point: createCell(/** @type {import("./link.js").Point | null} */ (null), samePoint) };
   /** @type {ReturnType<typeof createSurface>[]} */
   let views = [];
@@ -52,6 +53,7 @@ export function createPair(el, link, zoom, changed) {
   ];
 
   function open() {
+    const zoom = samePlane ? zooms.first : zooms.second;
     const box = h("input", { type: "checkbox", "data-testid": "one-scale" });
     box.checked = link.oneScale.get();
     box.addEventListener("change", () => link.oneScale.set(box.checked));
@@ -60,7 +62,8 @@ export function createPair(el, link, zoom, changed) {
     views = ["surface", "heatmap"].map((name) => {
       const place = document.createDocumentFragment();
       const view = name === "surface" ? createSurface(place, own, "surface-2") : createHeatmap(place, own, zoom, "heatmap-2");
-      if (name === "surface") place.querySelector(".lw-panel-tools")?.append(label);
+      // Of one plane, two scales would hide what lies between the losses.
+      if (name === "surface" && !samePlane) place.querySelector(".lw-panel-tools")?.append(label);
       el.querySelector(`[data-testid="${name}"]`)?.after(place);
       return view;
     });
@@ -80,15 +83,17 @@ export function createPair(el, link, zoom, changed) {
      */
     update(frame, second) {
       el.dataset.pair = String(second !== null);
-      if (!second) return void (views.length && close());
+      if (views.length && second?.samePlane !== samePlane) close();
+      if (!second) return;
+      ({ samePlane } = second);
       if (!views.length) open();
-      samePlane = second.samePlane;
       const { snapshot, name } = second;
       const range = frame.range ?? snapshot.surface?.range;
       const log = link.log.get() && range !== undefined && offersLog(range);
       const picture = pictureOf(snapshot, log);
       const pins = kernelSurface(snapshot, picture) ? snapshot.points.marks[samePlane ? 0 : 1] : [];
-      const mine = { ...frame, ...display(link, picture), snapshot, name, log, picture, pins, point: own.point.get() };
+      const lowest = lowestPoints(picture.surface, samePlane ? frame.picture.surface : null);
+      const mine = { ...frame, ...display(link, picture), lowest, snapshot, name, log, picture, pins, point: own.point.get() };
       for (const view of views) view.update(mine);
     },
     destroy() {

@@ -3,7 +3,7 @@ import { canonical } from "./axes.js";
 import { finiteRange } from "./decode.js";
 import { automaticWidth, gridAxis } from "./domains.js";
 import { modelAt, modelOfEigenvectors } from "./quadratic.js";
-import { samePlane } from "./state.js";
+import { sameLosses } from "./state.js";
 import { sameDomain, squareDomain } from "./values.js";
 
 /** @typedef {import("./state.js").Snapshot} Snapshot */
@@ -112,7 +112,7 @@ function describe({ layers, model }) {
  */
 export function kernelSurface(snapshot, { composed }) {
   const { surface } = snapshot;
-  return surface && (!composed || samePlane(surface, snapshot)) ? surface : null;
+  return surface && (!composed || sameLosses(surface, snapshot)) ? surface : null;
 }
 
 /** Decides for one view of an explorer what it shows. */
@@ -129,8 +129,8 @@ export function createPicture() {
   /** @param {SurfaceResult} surface */
   function keep(surface) {
     if (layers[0] === surface) return;
-    const controls = { axes: surface.axes, seed: surface.seed, examples: surface.nExamples, batch_norm: surface.batchNorm };
-    const others = layers.filter((layer) => !(samePlane(layer, controls) && sameDomain(layer.domain, surface.domain)));
+    const controls = { axes: surface.axes, seed: surface.seed, examples: surface.nExamples, batch_norm: surface.batchNorm, split: surface.split };
+    const others = layers.filter((layer) => !(sameLosses(layer, controls) && sameDomain(layer.domain, surface.domain)));
     layers = [surface, ...others].slice(0, MOST_LAYERS);
   }
 
@@ -142,17 +142,17 @@ export function createPicture() {
    * @returns {Picture | null}  null where nothing is known of that part of that plane
    */
   function composed(snapshot, basis, log, given) {
-    const own = layers.filter((layer) => samePlane(layer, snapshot));
+    const own = layers.filter((layer) => sameLosses(layer, snapshot));
     const sent = own.find(({ quadratic }) => quadratic)?.quadratic;
     const axes = /** @type {[string, string]} */ (snapshot.axes.map(canonical));
-    // The curvature is that of frozen batch-norm statistics.
-    const frozen = snapshot.batch_norm === "frozen";
+    // The curvature is that of the training loss on frozen batch-norm statistics.
+    const modelled = snapshot.batch_norm === "frozen" && snapshot.split === "train";
     const pairs = (snapshot.eigenpairs?.request ?? 0) > former ? snapshot.eigenpairs : null;
-    const model = frozen ? (sent ?? modelOfEigenvectors(pairs, axes, snapshot.examples)) : null;
+    const model = modelled ? (sent ?? modelOfEigenvectors(pairs, axes, snapshot.examples)) : null;
     const asked = given ?? snapshot.domain ?? foreseenDomain(snapshot, model, own);
     if (!asked || (!own.length && !model)) return null;
     const count = Math.min(snapshot.resolution, MOST_NODES);
-    const key = JSON.stringify([asked, count, log, model, snapshot.axes, snapshot.seed, snapshot.examples, snapshot.batch_norm]);
+    const key = JSON.stringify([asked, count, log, model, snapshot.axes, snapshot.seed, snapshot.examples, snapshot.batch_norm, snapshot.split]);
     if (made?.key === key && made.layers === layers) return made.picture;
     const { surface, shares } = compose({ layers: own, model, domain: asked, count, positive: log });
     if (!shares.layers && !model) return null;
@@ -168,12 +168,14 @@ export function createPicture() {
         axes: snapshot.axes,
         seed: snapshot.seed,
         batchNorm: snapshot.batch_norm,
+        split: snapshot.split,
         done: new Uint8Array(surface.loss.length),
         final: false,
         nDone: 0,
         norms,
         cosine,
         minimum: lowest ?? null,
+        minima: {},
         quadratic: model,
       },
       model,
@@ -198,13 +200,13 @@ export function createPicture() {
     const fresh = { note: "", composed: false, outlines: [] };
     if (!surface) return { ...fresh, surface, model: null, extent: domain ?? [-1, 1, -1, 1] };
     const known = surface.request > former;
-    if (known && !provisional && isFine(surface) && samePlane(surface, snapshot)) keep(surface);
+    if (known && !provisional && isFine(surface) && sameLosses(surface, snapshot)) keep(surface);
 
     // The first few nodes of an answer show less than what is on show already.
     const { extent } = last ?? {};
-    const coarse = !provisional && snapshot.status === "computing" && !isFine(surface) && samePlane(surface, snapshot);
+    const coarse = !provisional && snapshot.status === "computing" && !isFine(surface) && sameLosses(surface, snapshot);
     const awaited = coarse && last?.composed && extent && sameDomain(extent, surface.domain, 2 / snapshot.resolution);
-    const covered = provisional && samePlane(surface, snapshot) && (domain ? sameDomain(domain, surface.domain, 1 / snapshot.resolution) : false);
+    const covered = provisional && sameLosses(surface, snapshot) && (domain ? sameDomain(domain, surface.domain, 1 / snapshot.resolution) : false);
     // After a failure nothing more is to come: the last good picture stays.
     const failed = snapshot.status === "failed";
     const early = known && !failed && ((provisional && !covered) || awaited) ? composed(snapshot, surface, log, awaited ? surface.domain : null) : null;

@@ -22,7 +22,7 @@
  * @property {string} error
  */
 
-/** @typedef {Pick<Pin, "axes" | "alpha" | "beta" | "train" | "test"> & {place: "centre" | "minimum"}} Row  of the table of minima */
+/** @typedef {Pick<Pin, "axes" | "alpha" | "beta" | "train" | "test"> & {place: "centre" | "minimum" | "test minimum"}} Row  of the table of minima */
 
 /** @typedef {{number: number, alpha: number, beta: number}} Mark  a pin on a plane */
 

@@ -1,5 +1,6 @@
 // What colour and height stand for: the loss, linear or as a logarithm, or what the quadratic model leaves of it.
 import { errorMap } from "./quadratic.js";
+import { isDifference, quantityOf } from "./splits.js";
 
 /** Perceptually uniform and safe for colour-blind readers: names that plotly knows. */
 export const COLOUR_MAPS = /** @type {const} */ ({ Viridis: "Viridis", Cividis: "Cividis" });
@@ -22,7 +23,10 @@ export const offersLog = ([low, high]) => low > 0 && high > low;
  * @property {string} title
  */
 
-/** @typedef {Shade & {scale: string | [number, string][]}} Colouring  with plotly's name or stops of a colour map */
+/**
+ * With plotly's name or stops of a colour map; a diverging one is light in the middle, where the others are not.
+ * @typedef {Shade & {scale: string | [number, string][], diverging: boolean}} Colouring
+ */
 
 /** @type {WeakMap<import("./decode.js").SurfaceResult, Float32Array[]>} */
 const logs = new WeakMap();
@@ -36,10 +40,10 @@ const logs = new WeakMap();
  */
 export function shade(surface, log, common = null) {
   const range = common ?? surface.range;
-  if (!log || !offersLog(range)) return { rows: surface.rows, range, title: surface.batchNorm === "difference" ? "recomputed − frozen" : "loss" };
+  if (!log || !offersLog(range)) return { rows: surface.rows, range, title: quantityOf(surface) };
   const rows = logs.get(surface) ?? surface.rows.map((row) => row.map(Math.log10));
   logs.set(surface, rows);
-  return { rows, range: [Math.log10(range[0]), Math.log10(range[1])], title: "log₁₀ loss" };
+  return { rows, range: [Math.log10(range[0]), Math.log10(range[1])], title: `log₁₀ ${quantityOf(surface)}` };
 }
 
 /**
@@ -49,10 +53,14 @@ export function shade(surface, log, common = null) {
  * @returns {Colouring}
  */
 export function colouring({ picture: { model }, errors, log, colours, range }, surface) {
-  if (!errors || !model) return { ...shade(surface, log, range), scale: colours };
-  const { rows, largest } = errorMap(surface, model);
-  const most = largest || 1;
-  return { rows, range: [-most, most], title: "loss − quadratic", scale: DIVERGING };
+  const around = (/** @type {number} */ most) => ({ range: /** @type {[number, number]} */ ([-most, most]), scale: DIVERGING, diverging: true });
+  if (errors && model) {
+    const { rows, largest } = errorMap(surface, model);
+    return { rows, title: "loss − quadratic", ...around(largest || 1) };
+  }
+  const shaded = shade(surface, log, range);
+  if (!isDifference(surface)) return { ...shaded, scale: colours, diverging: false };
+  return { ...shaded, ...around(Math.max(...shaded.range.map(Math.abs)) || 1) };
 }
 
 /**

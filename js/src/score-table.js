@@ -7,7 +7,7 @@ import { scoreColumns } from "./pins.js";
 /** @typedef {import("./points.js").Row} Row */
 
 /** @param {Row} row @param {number} seed */
-const nameOf = ({ place, axes }, seed) => (place === "centre" ? "θ*" : `Minimum, ${planeName(axes, seed)}`);
+const nameOf = ({ place, axes }, seed) => (place === "centre" ? "θ*" : `${place === "minimum" ? "Minimum" : "Test minimum"}, ${planeName(axes, seed)}`);
 
 /**
  * @param {HTMLElement} el

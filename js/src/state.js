@@ -20,8 +20,10 @@ import { sameDomain } from "./values.js";
  * @property {number} resolution
  * @property {number} examples
  * @property {BatchNorm} batch_norm
- * @property {[string, string] | null} compared_axes  of a second plane, null for none
- * @property {Domain | null} compared_domain
+ * @property {import("./splits.js").Split} split  that the losses are on
+ * @property {[string, string] | null} compared_axes  of a second picture, null for those of the first
+ * @property {Domain | null} compared_domain  where it has axes of its own
+ * @property {import("./splits.js").Split | null} compared_split  of the second picture; there is none without it or axes
  */
 
 /**
@@ -40,6 +42,7 @@ import { sameDomain } from "./values.js";
  * @property {number} theta_norm
  * @property {number} max_resolution
  * @property {number} k_max
+ * @property {number} n_test_examples  0 without test data
  * @property {boolean} batch_norm  whether the model has batch-norm layers with running statistics
  * @property {boolean} differentiable
  */
@@ -66,7 +69,7 @@ import { sameDomain } from "./values.js";
 
 /** @typedef {Pick<import("@anywidget/types").AnyModel, "get" | "set" | "on" | "off" | "save_changes" | "send">} Model */
 
-const CONTROLS = /** @type {const} */ (["axes", "seed", "domain", "resolution", "examples", "batch_norm", "compared_axes", "compared_domain"]);
+const CONTROLS = /** @type {const} */ (["axes", "seed", "domain", "resolution", "examples", "batch_norm", "split", "compared_axes", "compared_domain", "compared_split"]);
 const RUNTIME = "_runtime";
 /** Milliseconds without another change after which those that need not be sent at once are. */
 const PAUSE = 200;
@@ -77,7 +80,7 @@ export const FACES = ["projections", "spectrum", "trace"];
 const OTHERS = ["face", "status", "error", "progress", "_info", "_surface", "_compared", "_eigenpairs", "_projections", "_spectrum", "_trace", "_pins"];
 
 /** @type {Info} */
-const UNKNOWN = { n_parameters: 0, n_examples: 1, theta_norm: 0, max_resolution: 501, k_max: 1, batch_norm: false, differentiable: true };
+const UNKNOWN = { n_parameters: 0, n_examples: 1, n_test_examples: 0, theta_norm: 0, max_resolution: 501, k_max: 1, batch_norm: false, differentiable: true };
 
 /** Tells whether a result is of what the controls said before they changed. */
 function createOutdated() {
@@ -99,10 +102,10 @@ function createOutdated() {
 /**
  * Whether a surface has the losses in the plane that the controls ask for.
  * @param {import("./decode.js").SurfaceResult} surface
- * @param {Pick<Controls, "axes" | "seed" | "examples" | "batch_norm">} controls
+ * @param {Pick<Controls, "axes" | "seed" | "examples" | "batch_norm" | "split">} controls
  */
-export function samePlane(surface, { axes, seed, examples, batch_norm }) {
-  if (surface.nExamples !== examples || surface.batchNorm !== batch_norm) return false;
+export function sameLosses(surface, { axes, seed, examples, batch_norm, split }) {
+  if (surface.nExamples !== examples || surface.batchNorm !== batch_norm || surface.split !== split) return false;
   const fixed = axes.every((axis) => axis.startsWith("hessian"));
   return surface.axes.every((axis, i) => axis === axes[i]) && (fixed || surface.seed === seed);
 }
@@ -114,12 +117,25 @@ export function samePlane(surface, { axes, seed, examples, batch_norm }) {
  */
 function answers(surface, controls) {
   return (
-    samePlane(surface, controls) &&
+    sameLosses(surface, controls) &&
     surface.seed === controls.seed &&
     surface.alpha.length === controls.resolution &&
     surface.beta.length === controls.resolution &&
     (controls.domain === null || sameDomain(surface.domain, controls.domain))
   );
+}
+
+/**
+ * What the controls ask of the second picture, as if it were the only one; null where there is none.
+ * @template {Controls} T
+ * @param {T} controls
+ * @returns {T | null}
+ */
+export function secondControls(controls) {
+  const { axes, domain, split, compared_axes, compared_domain, compared_split } = controls;
+  if (!compared_axes && !compared_split) return null;
+  const second = { ...controls, split: compared_split ?? split };
+  return compared_axes ? { ...second, axes: compared_axes, domain: compared_domain } : { ...second, axes, domain };
 }
 
 /** @param {Model} model */
@@ -149,7 +165,6 @@ export function createState(model) {
     const shown = surface(model.get("_surface"));
     const status = model.get("status");
     const second = compared(model.get("_compared"));
-    const { compared_axes, compared_domain } = values;
     const raw = model.get("_pins");
     if (decoded?.raw !== raw || !decoded) decoded = { raw, points: decodePoints(raw) };
     const { points } = decoded;
@@ -164,7 +179,7 @@ export function createState(model) {
       info: { ...UNKNOWN, ...model.get("_info") },
       surface: shown,
       compared: second,
-      comparedProvisional: comparedOutdated.is(second, { ...values, axes: compared_axes ?? values.axes, domain: compared_domain }) || former(second),
+      comparedProvisional: comparedOutdated.is(second, secondControls(values) ?? values) || former(second),
       eigenpairs: eigenpairs(model.get("_eigenpairs")),
       projections: projections(model.get("_projections")),
       spectrum: spectrum(model.get("_spectrum")),

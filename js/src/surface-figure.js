@@ -3,6 +3,7 @@ import { PIN, flatPins, raisedPins } from "./pin-marks.js";
 import { baseAxis, baseLayout } from "./plot.js";
 import { modelRows } from "./quadratic.js";
 import { colouring, contourLevels, shade } from "./scale.js";
+import { SIGNS } from "./splits.js";
 import { nearestNode } from "./values.js";
 
 /** @typedef {import("./frame.js").Frame} Frame */
@@ -33,16 +34,29 @@ function place(surface, { rows }, point) {
 }
 
 /**
- * A cross at the lowest point. White: there the colour map is at its darkest.
+ * Signs at the lowest points. White: there the colour map is at its darkest; black on a diverging one.
  * @param {SurfaceResult} surface
  * @param {import("./scale.js").Shade} shaded
+ * @param {Frame} frame
+ * @param {string} color
  */
-function cross(surface, shaded) {
-  const at = surface.minimum && place(surface, shaded, surface.minimum);
-  // Raised a little, else the slope in front hides its lower half.
+function signs(surface, shaded, { lowest }, color) {
+  const places = lowest.map((point) => place(surface, shaded, point));
+  // Raised a little, else the slope in front hides their lower half.
   const lift = 0.04 * (shaded.range[1] - shaded.range[0]);
-  const [x, y, z] = at ? [[at.x], [at.y], [at.z + lift]] : [[], [], []];
-  return { type: "scatter3d", mode: "text", x, y, z, text: ["×"], textposition: "middle center", textfont: { size: 22, color: "#ffffff" }, hoverinfo: "skip" };
+  return {
+    type: "scatter3d",
+    mode: "text",
+    name: "lowest",
+    x: places.map(({ x }) => x),
+    y: places.map(({ y }) => y),
+    z: places.map(({ z }) => z + lift),
+    text: lowest.map(({ split }) => SIGNS[split]),
+    textposition: "middle center",
+    // The plus of most fonts is smaller than their multiplication sign.
+    textfont: { size: lowest.map(({ split }) => (split === "test" ? 30 : 22)), color },
+    hoverinfo: "skip",
+  };
 }
 
 /**
@@ -167,7 +181,7 @@ export function figure3d(frame, surface, el, camera) {
           z: { show: levels !== null, ...levels, usecolormap: false, color: "#b4c4c6", width: 1, highlight: false },
         },
       },
-      cross(surface, shaded),
+      signs(surface, shaded, frame, colours.diverging ? "#000000" : "#ffffff"),
       pin(surface, shaded, frame),
       cuts(surface, shaded, frame),
       wires(surface, shaded, frame),

@@ -6,6 +6,7 @@ import { displayOf } from "./frame.js";
 import { createMemory } from "./memory.js";
 import { createPanel } from "./panel.js";
 import { createPlot } from "./plot.js";
+import { quantityOf } from "./splits.js";
 import { figure2d, figure3d, fromElsewhere, isNarrow } from "./surface-figure.js";
 
 /** @typedef {import("./frame.js").Frame} Frame */
@@ -130,7 +131,7 @@ export function createSurface(el, link, name = "surface") {
     }
     clearTimeout(ahead);
 
-    setText(panel.foot, `Height: loss, ${formatNumber(surface.range[0])} to ${formatNumber(surface.range[1])}`);
+    setText(panel.foot, `Height: ${quantityOf(surface)}, ${formatNumber(surface.range[0])} to ${formatNumber(surface.range[1])}`);
     plot ??= makePlot(frame.plotly);
     const narrow = isNarrow(panel.body);
     const anew = isNew(plot, surface, frame.palette, extent.join(), narrow, ...displayOf(frame));

@@ -55,16 +55,27 @@ const BATCH_NORM = {
 };
 
 /**
+ * What the loss in a picture is on, where that is not the data whose curvature is told.
+ * @param {import("./decode.js").SurfaceResult} surface
+ * @param {number} count  of test examples
+ */
+function splitText({ split }, count) {
+  if (split === "train") return "";
+  const what = split === "test" ? `the loss on ${formatCount(count)} test examples` : `the loss on ${formatCount(count)} test examples less that on the training examples`;
+  return `shown: ${what}; directions, verdict and curvature are those of the training loss`;
+}
+
+/**
  * What a picture rests on; of one on part of the examples, how far their loss is from that of all at θ*.
  * @param {import("./decode.js").SurfaceResult} surface
  * @param {number} wanted
  */
 function examplesText(surface, wanted) {
-  const { nExamples, batchNorm, centreLoss, rows, alpha, beta } = surface;
+  const { nExamples, batchNorm, split, centreLoss, rows, alpha, beta } = surface;
   if (nExamples >= wanted) return `${formatCount(nExamples)} examples`;
   const part = `A first picture on ${formatCount(nExamples)} of ${formatCount(wanted)} examples`;
   const centre = rows[nearestNode(beta, 0)][nearestNode(alpha, 0)];
-  if (batchNorm === "difference" || centreLoss === null || !Number.isFinite(centre)) return part;
+  if (batchNorm === "difference" || split !== "train" || centreLoss === null || !Number.isFinite(centre)) return part;
   return `${part}, off by ${formatNumber(Math.abs(centre - centreLoss), 2)} at θ*`;
 }
 
@@ -80,8 +91,9 @@ export function captionText({ surface, info, examples }) {
   const [eta, delta] = surface.norms.map((norm) => formatNumber(norm, 3));
   const unit = eta === delta ? `1 on either axis is ‖Δθ‖ = ${eta}` : `1 on α is ‖Δθ‖ = ${eta}, on β ${delta}`;
   const norm = BATCH_NORM[surface.batchNorm];
+  const split = splitText(surface, info.n_test_examples);
   const theta = surface.thetaNorm ? ` (‖θ*‖ = ${formatNumber(surface.thetaNorm, 3)})` : "";
-  return [points, examplesText(surface, examples), parameters, unit + theta, norm].filter(Boolean).join(" · ");
+  return [points, examplesText(surface, examples), parameters, unit + theta, split, norm].filter(Boolean).join(" · ");
 }
 
 /** @param {HTMLElement} el */

@@ -6,7 +6,7 @@ import { wire } from "../dev/wire.js";
 import { isStale } from "../src/result.js";
 import { createState } from "../src/state.js";
 
-const controls = { axes: defaults.axes, seed: 0, domain: null, resolution: 11, examples: 1797 };
+const controls = { axes: defaults.axes, seed: 0, domain: null, resolution: 11, examples: 1797, split: "train" };
 const surfaceOf = (/** @type {number} */ request, step = 1, more = {}) => mockSurface({ ...controls, request, ...more }, step);
 
 /** Past the microtask in which a state gathers changes. */

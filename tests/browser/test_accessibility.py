@@ -38,6 +38,7 @@ def notebook(open_notebook: OpenNotebook) -> Iterator[Notebook]:
         ExplorerOnPage(notebook.page, notebook.kernel).wait_for_result()
         notebook.page.evaluate(AXE.read_text(encoding="utf-8"))
         yield notebook
+        notebook.set_theme("JupyterLab Light")  # the server keeps it for the tests that follow
 
 
 def findings(explorer: ExplorerOnPage) -> list[str]:

@@ -42,6 +42,7 @@ FLOORS = (
         "deflation",
         "density",
         "directions",
+        "held_out",
         "hessian",
         "operators",
         "points",
