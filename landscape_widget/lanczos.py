@@ -40,7 +40,7 @@ class Krylov:
 
     def ritz(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Ritz values ascending (m,), their coordinates in V (m, m), residual estimates (m,)."""
-        values, coordinates = np.linalg.eigh(self.projected)
+        values, coordinates = _eigh(self.projected)
         residuals = self.beta * np.abs(coordinates[-1])
         if self.locked_residuals is not None:
             inherited = np.linalg.norm(self.locked_residuals[:, None] * coordinates[: self.n_locked], axis=0)
@@ -50,7 +50,7 @@ class Krylov:
     def explored_ritz(self) -> tuple[np.ndarray, np.ndarray]:
         """Ritz values of A in the space explored since ``Lanczos.explore``, ascending, and residuals."""
         block = self.projected[self.n_locked :, self.n_locked :]
-        values, coordinates = np.linalg.eigh(block)
+        values, coordinates = _eigh(block)
         return values, self.beta * np.abs(coordinates[-1])
 
 
@@ -173,7 +173,7 @@ class Lanczos:
         couples it to them, so that nothing else has to be carried over.
         """
         locked, m, keep = self._n_locked, self._m, self._keep
-        values, coordinates = np.linalg.eigh(self._projected[locked:m, locked:m])
+        values, coordinates = _eigh(self._projected[locked:m, locked:m])
         chosen = np.r_[0:keep, len(values) - keep : len(values)]
         rotation = torch.from_numpy(coordinates[:, chosen].T.copy()).to(self._basis)
         end = locked + 2 * keep
@@ -184,6 +184,16 @@ class Lanczos:
         self._projected[locked:end, :locked] = coupling.T
         self._projected[range(locked, end), range(locked, end)] = values[chosen]
         self._m, self._is_plain = end, False
+
+
+def _eigh(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues ascending (m,) and eigenvectors (m, m) of a small symmetric matrix.
+
+    By torch: numpy's LAPACK has threads of its own, which spin on for a while after every call and make
+    torch's next product several times slower.
+    """
+    values, vectors = torch.linalg.eigh(torch.from_numpy(matrix))
+    return values.numpy(), vectors.numpy()
 
 
 def _orthogonalise(vector: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
