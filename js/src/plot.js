@@ -91,12 +91,12 @@ const painted = () =>
   });
 
 /**
- * A plot inside `el`. `slow`: its first picture takes long, so that those of others are shown before. `zoomed`: what a drag brings into view is drawn by whoever hears of it, not by plotly.
+ * A plot inside `el`. `slow`: its first picture takes long, so that those of others are shown before; `patient`: those of others matter more, each time. `zoomed`: what a drag brings into view is drawn by whoever hears of it, not by plotly.
  * @param {HTMLElement} el
  * @param {Plotly} Plotly
- * @param {{buttons: string[], slow?: boolean, zoomed?: boolean, on?: Record<string, (event: any) => void>, onContextLost?: () => void, onResize?: () => void}} options
+ * @param {{buttons: string[], slow?: boolean, patient?: boolean, zoomed?: boolean, on?: Record<string, (event: any) => void>, onContextLost?: () => void, onResize?: () => void}} options
  */
-export function createPlot(el, Plotly, { buttons, slow = false, zoomed = false, on = {}, onContextLost, onResize }) {
+export function createPlot(el, Plotly, { buttons, slow = false, patient = false, zoomed = false, on = {}, onContextLost, onResize }) {
   const plot = /** @type {PlotElement} */ (/** @type {HTMLElement} */ (document.createElement("div")));
   plot.className = "lw-plot";
   el.append(plot);
@@ -116,7 +116,7 @@ export function createPlot(el, Plotly, { buttons, slow = false, zoomed = false, 
     busy = true;
     // Never within an event of plotly's own drawing loop, which does not bear a change of its objects.
     await null;
-    if (slow && !drawnOnce) await painted();
+    if ((slow && !drawnOnce) || (patient && !waiting?.follows)) await painted();
     while (waiting && !destroyed && !held) {
       const { figure, drawn, follows } = waiting;
       waiting = null;

@@ -117,7 +117,7 @@ export function createSlices(el, link) {
       panel.setProvisional(note !== "");
       panel.wait(surface && frame.plotly ? null : frame.words.slices);
       if (!surface || !frame.plotly) return;
-      plot ??= createPlot(panel.body, frame.plotly, { buttons: [], on: { plotly_hover: hover, plotly_unhover: leave } });
+      plot ??= createPlot(panel.body, frame.plotly, { buttons: [], patient: true, on: { plotly_hover: hover, plotly_unhover: leave } });
       const anew = isNew(surface, frame.palette, extent.join(), ...displayOf(frame));
       const moved = isMoved(frame.point);
       const make = () => figure(frame, surface, panel.body);

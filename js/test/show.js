@@ -10,12 +10,16 @@ export async function turn() {
   for (let i = 0; i < 20; i++) await Promise.resolve();
 }
 
-/** The same, and what waits until the page was painted, where there is anything to paint in three dimensions. */
+/** Past what waits until the page was painted. */
+export async function painted() {
+  await new Promise((resolve) => requestAnimationFrame(() => later(resolve, 5)));
+  await turn();
+}
+
+/** Lets promises run their course, and what waits for a painted page, where there is anything to paint in three dimensions. */
 export async function settled() {
   await turn();
-  if (!globalThis.document?.createElement("canvas").getContext("webgl")) return;
-  await new Promise((resolve) => requestAnimationFrame(() => later(resolve, 1)));
-  await turn();
+  if (globalThis.document?.createElement("canvas").getContext("webgl")) await painted();
 }
 
 /** Past the next animation frame, and what it set in motion. */

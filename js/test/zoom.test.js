@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { mockSurface } from "../dev/mock.js";
 import { decodeSurface } from "../src/decode.js";
 import { modelAt } from "../src/quadratic.js";
-import { controls, nextFrame, settled, show } from "./show.js";
+import { controls, nextFrame, painted, settled, show } from "./show.js";
 
 /** @typedef {import("../src/values.js").Domain} Domain */
 
@@ -163,6 +163,7 @@ test("the wheel zooms with Ctrl only, and pinching adds up to steps", async () =
 
 test("the slices are the row and the column of the crosshair, and go through θ* without one", async () => {
   const { surface, fire, drawn } = await setUp();
+  await painted();
   const slice = (/** @type {string} */ name) => drawn("slices").data.find((/** @type {any} */ trace) => trace.name === name);
   assert.deepEqual(slice("α").y, [...surface.rows[5]]);
   assert.deepEqual(slice("β").y, surface.rows.map((row) => row[5]));
@@ -193,11 +194,12 @@ test("hovering a slice moves the crosshair of every view along its axis", async 
 
 test("the slices of the quadratic model are dashed over those of the loss", async () => {
   const { surface, drawn, find } = await setUp();
+  await painted();
   const dashed = () => drawn("slices").data.find((/** @type {any} */ trace) => trace.name === "β quadratic");
   assert.deepEqual(dashed().y, []);
   find("quadratic").checked = true;
   find("quadratic").dispatchEvent(new Event("change"));
-  await settled();
+  await painted();
   const model = /** @type {import("../src/quadratic.js").QuadraticModel} */ (surface.quadratic);
   assert.deepEqual(dashed().y, [...surface.beta].map((y) => modelAt(model, surface.alpha[5], y)));
 });
