@@ -45,7 +45,8 @@ class Products:
         for b, weight in enumerate(self.terms.weights):
             leaf, gradient = self._graphs.get(b) or self._graph(b)
             if gradient.requires_grad:
-                total += weight * _vector_jacobian(gradient, leaf, columns)
+                for column, into in zip(columns.T, total.T, strict=True):
+                    into.add_(_vector_jacobian(gradient, leaf, column), alpha=weight)
         return total
 
     def _graph(self, b: int) -> tuple[Tensor, Tensor]:
@@ -94,10 +95,7 @@ def differentiated(theta: Tensor) -> Iterator[tuple[Tensor, Callable[[Tensor, bo
         yield leaf, gradient
 
 
-def _vector_jacobian(gradient: Tensor, leaf: Tensor, columns: Tensor) -> Tensor:
-    """vᵀ ∂g/∂θ for each column v of shape (N, k), which is Hv because H is symmetric."""
-    products = [
-        torch.autograd.grad(gradient, leaf, column, retain_graph=True, materialize_grads=True)[0]
-        for column in columns.T
-    ]
-    return torch.stack(products, dim=1)
+def _vector_jacobian(gradient: Tensor, leaf: Tensor, v: Tensor) -> Tensor:
+    """vᵀ ∂g/∂θ, shape (N,), which is Hv because H is symmetric."""
+    (product,) = torch.autograd.grad(gradient, leaf, v, retain_graph=True, materialize_grads=True)
+    return product
