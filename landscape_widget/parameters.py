@@ -62,7 +62,7 @@ class Layout:
     def unflatten(self, theta: Tensor) -> dict[str, Tensor]:
         """Views of θ, one for each name; differentiable with respect to θ."""
         # one split, whose derivative joins the parts at once; that of a slice is a vector as long as θ
-        parts = theta.split([e.stop - e.start for e in self.entries])
+        parts = torch.split_with_sizes(theta, [e.size for e in self.entries])
         return {e.name: part.view(e.shape) for e, part in zip(self.entries, parts, strict=True)}
 
 
