@@ -51,14 +51,19 @@ def write_csv(path: str | os.PathLike[str], columns: Columns, provenance: Mappin
         columns: Names and values, each of shape (K,).
         provenance: What a reader needs to repeat the result.
     """
+    with replacing(path) as file:
+        file.write(csv_text(columns, provenance).encode())
+
+
+def csv_text(columns: Columns, provenance: Mapping[str, Any]) -> str:
+    """The content of such a file."""
     values = [np.asarray(column) for column in columns.values()]
     text = io.StringIO()
     text.write(f"# {json.dumps(provenance, ensure_ascii=False, default=str)}\n")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows(zip(*(_flags_as_numbers(column).tolist() for column in values), strict=True))
-    with replacing(path) as file:
-        file.write(text.getvalue().encode())
+    return text.getvalue()
 
 
 def _flags_as_numbers(column: npt.NDArray[Any]) -> npt.NDArray[Any]:

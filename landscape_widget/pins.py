@@ -288,6 +288,7 @@ class Points:
             "pins": [self._pin(pin) for pin in self.pins],
             "writable": self._weights is not None,
             "table": None if self._table is None else [_row(row) for row in self._table[1].rows],
+            "csv": "" if self._table is None else self._table[1].csv,
             "applied": self._applied,
             "note": self._note,
             "centre": {"depth": len(self._studies) - 1, "request": self._moved_at, "moved": self.moved},

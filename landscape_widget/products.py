@@ -1,10 +1,16 @@
-"""Hessian-vector products from gradient graphs that are built once, for as many batches as memory allows."""
+"""Hessian-vector products from gradient graphs that are built once, for as many batches as memory allows.
+
+Batches are taken one after another by all threads of torch together, or in as many threads of one each,
+whichever is faster here: the small operations of a backward pass do not divide well.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from time import perf_counter
 
 import torch
 from torch import Tensor
@@ -18,6 +24,9 @@ KEPT_BYTES = 128e6
 #: Bytes that the graph of one batch takes. Small batches are joined up to the first, where the cost of a call
 #: is small beside the work, and large ones split from the second on, so that memory stays bounded.
 _BATCH_BYTES = 16e6, 64e6
+
+#: Products that take fewer seconds are not worth the start of threads.
+_WORTH_THREADS = 0.01
 
 
 class Products:
@@ -36,25 +45,67 @@ class Products:
         self._left = keep
         self._graphs: dict[int, tuple[Tensor, Tensor]] = {}
         self._bytes = 0.0 if keep else math.inf
+        self._seconds: dict[int, float] = {}
+        """For one vector, by the number of threads; the first product builds graphs and is not timed."""
+        self._timed = bool(keep) and theta.device.type == "cpu"
+        self._built = False
 
     def of(self, columns: Tensor) -> Tensor:
         """HV for V of shape (N, k)."""
         if not self._bytes:
             self._measure()
-        total = torch.zeros_like(columns)
-        for b, weight in enumerate(self.terms.weights):
-            leaf, gradient = self._graphs.get(b) or self._graph(b)
-            if gradient.requires_grad:
-                for column, into in zip(columns.T, total.T, strict=True):
-                    into.add_(_vector_jacobian(gradient, leaf, column), alpha=weight)
+        threads = self._threads()
+        began = perf_counter()
+        total = self._sum(columns) if threads == 1 else self._sum_in_threads(columns, threads)
+        if self._built:
+            seconds = (perf_counter() - began) / max(1, columns.shape[1])
+            self._seconds[threads] = min(seconds, self._seconds.get(threads, math.inf))
+        self._built = True
         return total
+
+    def _threads(self) -> int:
+        """How many to use: each number is tried once, then the faster one is taken."""
+        most = min(torch.get_num_threads(), len(self.terms.weights)) if self._timed else 1
+        if most == 1 or self._seconds.get(1, 0.0) < _WORTH_THREADS:
+            return 1
+        return min((1, most), key=lambda threads: self._seconds.get(threads, 0.0))
+
+    def _sum(self, columns: Tensor) -> Tensor:
+        total = torch.zeros_like(columns)
+        for b in range(len(self.terms.weights)):
+            self._add(b, columns, total)
+        return total
+
+    def _sum_in_threads(self, columns: Tensor, threads: int) -> Tensor:
+        """The same with a share of the batches for each thread, always the same, so that sums are."""
+        batches = len(self.terms.weights)
+
+        def share(first: int) -> Tensor:
+            total = torch.zeros_like(columns)
+            for b in range(first, batches, threads):
+                self._add(b, columns, total)
+            return total
+
+        # the choice of kernels is one for all threads: none may undo it while another is at work
+        with (
+            sdpa_kernel(SDPBackend.MATH),
+            ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool,
+        ):
+            return sum(pool.map(share, range(threads)), torch.zeros_like(columns))
+
+    def _add(self, b: int, columns: Tensor, total: Tensor) -> None:
+        """Adds the share of one batch."""
+        leaf, gradient = self._graphs.get(b) or self._graph(b)
+        if gradient.requires_grad:
+            for column, into in zip(columns.T, total.T, strict=True):
+                into.add_(_vector_jacobian(gradient, leaf, column), alpha=self.terms.weights[b])
 
     def _graph(self, b: int) -> tuple[Tensor, Tensor]:
         """θ as a leaf and ∇L_b on it, kept if there is room."""
         with differentiated(self._theta) as (leaf, gradient):
             graph = leaf, gradient(self.terms.term(leaf, b), True)
         need = self._bytes * self.terms.weights[b]
-        if need <= self._left:
+        if not self._built and need <= self._left:
             self._left -= need
             self._graphs[b] = graph
         return graph

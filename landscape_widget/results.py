@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from landscape_widget.files import Columns, write_csv
+from landscape_widget.files import Columns, csv_text, write_csv
 
 FloatArray = npt.NDArray[np.floating[Any]]
 BoolArray = npt.NDArray[np.bool_]
@@ -42,6 +42,11 @@ class Table:
     def columns(self) -> Columns:
         """Columns by name, all of one length."""
         raise NotImplementedError
+
+    @property
+    def csv(self) -> str:
+        """What ``to_csv`` writes."""
+        return csv_text(self.columns, self.provenance)
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Writes the columns with a line of provenance above, see ``files.write_csv``; replaces ``path``."""

@@ -31,6 +31,7 @@
  * @property {Pin[]} pins
  * @property {boolean} writable  whether there is a model to write weights into
  * @property {Row[] | null} table  at the centre and at the minima of the planes on show; null until it is asked for
+ * @property {string} csv  the same as the content of a file
  * @property {string | null} applied  whose weights the user's model holds
  * @property {string} note  why something asked for was not done
  * @property {{depth: number, request: number, moved: number}} centre  `request`: the last one about another centre
@@ -38,7 +39,7 @@
  */
 
 /** @type {Points} */
-const NONE = { pins: [], writable: false, table: null, applied: null, note: "", centre: { depth: 0, request: 0, moved: 0 }, marks: [[], []] };
+const NONE = { pins: [], writable: false, table: null, csv: "", applied: null, note: "", centre: { depth: 0, request: 0, moved: 0 }, marks: [[], []] };
 
 /** @param {any} raw @returns {Points} */
 export function decodePoints(raw) {

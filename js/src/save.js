@@ -20,7 +20,7 @@ export function blobOf(url) {
  * @param {Blob} blob
  * @param {string} name
  */
-function download(blob, name) {
+export function download(blob, name) {
   const href = URL.createObjectURL(blob);
   const link = h("a", { href, download: name });
   link.click();

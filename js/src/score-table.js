@@ -3,6 +3,7 @@ import { planeName } from "./axes.js";
 import { h, setText } from "./dom.js";
 import { formatNumber } from "./format.js";
 import { scoreColumns } from "./pins.js";
+import { download } from "./save.js";
 
 /** @typedef {import("./points.js").Row} Row */
 
@@ -19,7 +20,9 @@ export function createScoreTable(el, state) {
   const body = h("tbody");
   const table = h("table", { class: "lw-pins-table", "data-testid": "score-table" }, h("thead", {}, head), body);
   const scroll = h("div", { class: "lw-pins-scroll", tabindex: 0, role: "group", "aria-label": "Loss at the minima", hidden: true }, table);
-  const element = h("section", { class: "lw-pins", hidden: true }, h("p", { class: "lw-pins-line" }, button), scroll);
+  const csv = h("button", { type: "button", class: "lw-link-button", "data-testid": "table-csv", title: "Save the table with every digit", hidden: true }, "CSV");
+  csv.addEventListener("click", () => download(new Blob([state.snapshot.points.csv], { type: "text/csv" }), "minima.csv"));
+  const element = h("section", { class: "lw-pins", hidden: true }, h("p", { class: "lw-pins-line" }, button, csv), scroll);
   el.append(element);
   let open = false;
   /** @type {Row[] | null} */
@@ -50,7 +53,7 @@ export function createScoreTable(el, state) {
     if ((shown || points.note) && !points.table) open = false;
     if (points.table && points.table !== shown) fill(points.table, seed);
     shown = points.table;
-    scroll.hidden = !open || !shown;
+    scroll.hidden = csv.hidden = !open || !shown;
     button.setAttribute("aria-expanded", String(open));
     setText(button, open ? (shown ? "Hide the loss at the minima" : "Evaluating …") : "Loss at the minima …");
   }

@@ -188,8 +188,10 @@ test("the table of minima is asked for on a click, and closes when the picture c
   assert.match(names[2], /^Minimum, Random/i);
   assert.deepEqual([find("row-1-loss-train").title, find("row-1-loss-test").title], ["0.3", "0.49999999999999994"]);
   assert.equal(find("row-0-accuracy-test").textContent, "0.8000");
+  assert.equal(find("table-csv").hidden, false);
   model.receive(points([], { table: null }));
   await settled();
   assert.equal(find("score-table").parentElement.hidden, true);
   assert.equal(find("table-open").getAttribute("aria-expanded"), "false");
+  assert.equal(find("table-csv").hidden, true);
 });

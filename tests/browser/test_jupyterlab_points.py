@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -171,3 +172,7 @@ def test_the_table_of_minima(explorer: ExplorerOnPage) -> None:
             found = [float(cell.get_attribute("title") or "nan") for cell in cells]
             truth = explorer.kernel.value(f"scores(explorer.parameters_at{at}, {data})")
             assert found == pytest.approx(truth, rel=1e-5)
+    with explorer.page.expect_download() as download:
+        explorer.part("table-csv").click()
+    assert download.value.suggested_filename == "minima.csv"
+    assert Path(download.value.path()).read_text(encoding="utf-8") == explorer.trait("table().csv")

@@ -426,7 +426,7 @@ def test_the_table_without_test_data_or_a_plane(make_explorer: Make) -> None:
     assert list(table.columns)[-1] == "train_loss"
 
 
-def test_the_page_asks_for_the_table(make_explorer: Make) -> None:
+def test_the_page_asks_for_the_table(make_explorer: Make, tmp_path: Path) -> None:
     explorer = make_explorer(gated_saddle()[1], domain=(-1, 1, -1, 1))
     send(explorer, type="table")  # too early
     explorer.compute()
@@ -436,7 +436,10 @@ def test_the_page_asks_for_the_table(make_explorer: Make) -> None:
     finish(explorer.pin(0, 0).request)  # served after it
     json.dumps(explorer._pins, allow_nan=False)
     rows = explorer._pins["table"]
-    assert [row["train"]["loss"] for row in rows] == [row.train.loss for row in explorer.table().rows]
+    table = explorer.table()
+    assert [row["train"]["loss"] for row in rows] == [row.train.loss for row in table.rows]
+    table.to_csv(tmp_path / "table.csv")
+    assert explorer._pins["csv"] == (tmp_path / "table.csv").read_text("utf-8")
     explorer.resolution = 7
     finish(explorer._request)
     assert explorer._pins["table"] is None  # it was of another picture

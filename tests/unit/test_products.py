@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 
@@ -55,6 +57,44 @@ def test_however_batches_are_grouped_and_graphs_kept(
     for _ in range(2):
         assert relative(by_graph.of(v), hessian @ v) < 1e-10
     assert calls == calls_of_two_products + 1  # and one to weigh the graph of the first batch
+
+
+@pytest.fixture
+def three_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    assert torch.get_num_threads() == 3, "threads of its own changed the number for everybody"
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("three_threads")
+@pytest.mark.parametrize("kept", [128e6, 1.0], ids=["kept", "built anew"])
+@pytest.mark.parametrize("example", CASES, ids=str)
+def test_batches_in_threads(example: Case, kept: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "_BATCH_BYTES", (1.0, 1.0))
+    monkeypatch.setattr(products, "_WORTH_THREADS", 0.0)
+    flash = torch.backends.cuda.flash_sdp_enabled()
+    objective = example.objective()
+    hessian, v = dense(example).hessian, vectors(objective.n_parameters)
+    by_graph = products.Products(objective.terms, objective.theta, keep=kept)
+    for _ in range(3):
+        assert relative(by_graph.of(v), hessian @ v) < 1e-10
+    assert set(by_graph._seconds) == {1, 3}, "both ways are tried"
+    by_graph._seconds = {1: 1.0, 3: 0.0}
+    assert relative(by_graph.of(v), hessian @ v) < 1e-10
+    assert torch.backends.cuda.flash_sdp_enabled() == flash
+
+
+def test_small_products_start_no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a thread was started")
+
+    monkeypatch.setattr(products, "ThreadPoolExecutor", refuse)
+    monkeypatch.setattr(products, "_BATCH_BYTES", (1.0, 1.0))
+    objective = case("dense tanh").objective()
+    for _ in range(4):
+        objective.hvp(vectors(objective.n_parameters))
 
 
 def test_products_elsewhere_do_not_take_the_graphs_of_the_origin() -> None:
