@@ -12,15 +12,18 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from . import curvature, machine, memory, page, picture, planes, products, report, startup
+from . import curvature, growth, machine, memory, page, picture, planes, products, report, startup
 from .measure import Rounds, WrongResultError
 from .report import Row
 from .workloads import ROOT, WORKLOADS, Workload
+
+#: What growth is counted in.
+GROWTH = {"heap": "MB", "nodes": "", "listeners": "", "contexts": "", "objects": "", "threads": ""}
 
 #: Nodes for each axis in a quick run.
 QUICK_RESOLUTION = 7
@@ -119,6 +122,17 @@ def in_lab(plan: Plan) -> Iterator[Row]:
     yield Row("Start-up", "a second explorer on the wire", _median(found.second_explorer), "kB", 60)
 
 
+def grown(_plan: Plan) -> Iterator[Row]:
+    """What many moves and displays leave behind."""
+    for what, (few, many) in growth.measure().items():
+        for name, value in asdict(many).items():
+            before = getattr(few, name)
+            bound = {"bound": f"{value:.6g} after, {before:.6g} after a few"}
+            yield Row(
+                "Growth of page and kernel", f"{what}: {name}", value - before, GROWTH[name], details=bound
+            )
+
+
 def start(plan: Plan) -> Iterator[Row]:
     """Import, bundle, saved notebook."""
     part = "Start-up"
@@ -138,6 +152,7 @@ PARTS: dict[str, Callable[[Plan], Iterator[Row]]] = {
     "picture": first,
     "memory": held,
     "page": in_lab,
+    "growth": grown,
     "startup": start,
 }
 

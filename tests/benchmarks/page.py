@@ -80,11 +80,11 @@ class Page:
 def measure(times: int) -> Page:
     """Starts JupyterLab and a browser, and measures each figure so many times."""
     found = Page([], [], [], [])
-    with tempfile.TemporaryDirectory() as folder, _lab(Path(folder)) as (server, browser):
+    with tempfile.TemporaryDirectory() as folder, lab(Path(folder)) as (server, browser):
         for _ in range(times):
-            with closing(_open(server, browser)) as notebook:
+            with closing(open_notebook(server, browser, [DIGITS, SHOW])) as notebook:
                 found.first_picture.append(_first_picture(notebook))
-        with closing(_open(server, browser)) as notebook:
+        with closing(open_notebook(server, browser, [DIGITS, SHOW])) as notebook:
             traffic = Traffic(notebook)
             _updates(notebook, traffic, times, found)
             found.second_explorer.append(_second_explorer(notebook, traffic))
@@ -105,7 +105,7 @@ class Traffic:
 
 
 @contextmanager
-def _lab(folder: Path) -> Iterator[tuple[JupyterServer, Browser]]:
+def lab(folder: Path) -> Iterator[tuple[JupyterServer, Browser]]:
     server = JupyterServer(folder)
     try:
         server.start()
@@ -117,11 +117,11 @@ def _lab(folder: Path) -> Iterator[tuple[JupyterServer, Browser]]:
         server.stop()
 
 
-def _open(server: JupyterServer, browser: Browser) -> Notebook:
+def open_notebook(server: JupyterServer, browser: Browser, cells: list[str]) -> Notebook:
     """A notebook whose first cell has made an explorer that nobody has seen."""
     page = browser.new_page(viewport={"width": 1400, "height": 1200})
     page.add_init_script(EARS)
-    notebook = Notebook(server, Watch(page), [DIGITS, SHOW])
+    notebook = Notebook(server, Watch(page), cells)
     notebook.run(0)
     page.evaluate(CLOCK)
     return notebook
