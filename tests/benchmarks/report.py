@@ -97,4 +97,4 @@ def markdown(about: Mapping[str, Any], rows: Sequence[Row]) -> str:
 
 def _with_unit(value: float, unit: str) -> str:
     digits = f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
-    return digits + ("×" if unit == "×" else f" {unit}")
+    return digits + ("×" if unit == "×" else f" {unit}").rstrip()
