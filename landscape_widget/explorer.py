@@ -254,7 +254,9 @@ class LandscapeExplorer(anywidget.AnyWidget):
         self.results.to_html(path, title)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes controls, results and every point evaluated so far to one npz file, also while it computes.
+        """Writes controls, results, pins and every point evaluated so far to one npz file.
+
+        It may be asked for while it computes.
 
         Args:
             path: Replaced where it exists, once the new file is complete.
@@ -263,13 +265,13 @@ class LandscapeExplorer(anywidget.AnyWidget):
             OSError: If the file cannot be written; then ``path`` is what it was before.
         """
         with self._lock:
-            results, study = self.results, self._study
-        save_run(path, results, study)
+            results, study, pins = self.results, self._study, self._points.memory()
+        save_run(path, results, study, pins)
 
     def load(self, path: str | os.PathLike[str]) -> LandscapeExplorer:
         """Goes on from what ``save`` wrote; nothing in the file is evaluated again.
 
-        Controls and results become those of the file. A computation that runs is replaced; one that the
+        Controls, results and pins become those of the file. A computation that runs is replaced; one that the
         file holds half way is finished by ``compute()``, or at once where the explorer is on show.
 
         Args:
@@ -279,10 +281,11 @@ class LandscapeExplorer(anywidget.AnyWidget):
             OSError: If the file cannot be opened.
             ValueError: If it is damaged, of a later version, or of another objective; then nothing changes.
         """
-        results, study = load_run(path, self.objective, self._study.test)
+        results, study, pins = load_run(path, self.objective, self._study.test)
         with self._lock:
             self._take_controls(results.controls)
-            self._points.study, self._best = study, results.findings()
+            self._best = results.findings()
+            self._points.resume(study, pins)
             if self._request is not None:
                 self._submit()
         return self

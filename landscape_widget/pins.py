@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -96,9 +96,23 @@ class Points:
         """The study of the present centre."""
         return self._studies[-1]
 
-    @study.setter
-    def study(self, study: Study) -> None:
+    def resume(self, study: Study, pins: Sequence[Mapping[str, Any]]) -> None:
+        """Goes on from what a file holds: the study of this centre, and what ``memory`` told of the pins."""
         self._studies[-1] = study
+        for pin in self.pins:
+            self.remove(pin.number)
+        for known in pins:
+            pin = Pin(**known)
+            self._pins[pin.number] = pin
+            self._count = max(self._count, pin.number)
+            if not pin.done:
+                self._look(pin)
+        self._changed()
+
+    def memory(self) -> list[dict[str, Any]]:
+        """All pins, for a file."""
+        kept = [f.name for f in fields(Pin) if f.name != "request"]
+        return [{name: getattr(pin, name) for name in kept} for pin in self.pins]
 
     @property
     def pins(self) -> tuple[Pin, ...]:
@@ -134,14 +148,18 @@ class Points:
         """
         alpha, beta = check_coordinates(alpha, beta)
         for pin in self.pins:
-            if pin.plane is plane and (pin.alpha, pin.beta) == (alpha, beta):
+            same = (pin.alpha, pin.beta) == (alpha, beta)
+            if same and (pin.plane is plane or pin.plane.fingerprint == plane.fingerprint):
                 return pin
         self._count += 1
         pin = self._pins[self._count] = Pin(self._count, plane, alpha, beta)
-        objective, test = self.study.objective, self.study.test
-        pin.request = self._serve(lambda: self._steps(pin, objective, test))
+        self._look(pin)
         self._changed()
         return pin
+
+    def _look(self, pin: Pin) -> None:
+        objective, test = self.study.objective, self.study.test
+        pin.request = self._serve(lambda: self._steps(pin, objective, test))
 
     def remove(self, number: int) -> None:
         """Takes a pin away, and ends what is computed for it.

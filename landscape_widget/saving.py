@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -43,9 +44,16 @@ def load(path: str | os.PathLike[str]) -> Any:
     return _content(path)["result"]
 
 
-def save_run(path: str | os.PathLike[str], results: Results, study: Study) -> None:
-    """Writes results together with all that the study knows."""
-    content = {"result": results, "objective": _identity(study.objective), "study": study.memory()}
+def save_run(
+    path: str | os.PathLike[str], results: Results, study: Study, pins: Sequence[Mapping[str, Any]] = ()
+) -> None:
+    """Writes results together with all that the study knows, and the pins."""
+    content = {
+        "result": results,
+        "objective": _identity(study.objective),
+        "study": study.memory(),
+        "pins": list(pins),
+    }
     if study.test is not None:
         content["test"] = _identity(study.test)
     archive.write(path, content)
@@ -53,7 +61,7 @@ def save_run(path: str | os.PathLike[str], results: Results, study: Study) -> No
 
 def load_run(
     path: str | os.PathLike[str], objective: Objective, test: Objective | None = None
-) -> tuple[Results, Study]:
+) -> tuple[Results, Study, Sequence[Mapping[str, Any]]]:
     """What ``save_run`` wrote, for the objective that it was written of, and the same on test data.
 
     Raises:
@@ -76,7 +84,7 @@ def load_run(
             f"Expected a file saved of the same model, data and loss, got {os.fspath(path)!r}, where "
             f"{'; '.join(differences)}."
         )
-    return content["result"], Study.resumed(objective, content["study"], test)
+    return content["result"], Study.resumed(objective, content["study"], test), content.get("pins", ())
 
 
 def _content(path: str | os.PathLike[str]) -> dict[str, Any]:

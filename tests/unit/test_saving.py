@@ -68,6 +68,32 @@ def test_results_come_back_without_the_model(make_explorer: Make, path: Path) ->
         assert found.figure(kind) == explorer.figure(kind)
 
 
+def test_pins_come_back_with_what_is_known_of_them(make_explorer: Make, path: Path) -> None:
+    _, first = counted(make_explorer, domain=(-1.0, 1.0, -1.0, 1.0))
+    first.compute()
+    first.unpin(first.pin(0.0, 0.25).number)
+    for place in ((0.5, -0.25), (1.0, 1.0)):
+        finish(first.pin(*place).request)
+    first.pins[1].values = None  # as if it had been saved before it was looked at
+    first.save(path)
+
+    _, second = counted(make_explorer)
+    second.compute()
+    second.pin(0.1, 0.1)
+    second.load(path)
+    later, pin = second.pins[1], second.pins[0]
+    finish(later.request)
+    assert [pin.number for pin in second.pins] == [2, 3]
+    assert pin.request is None, "nothing was left to compute"
+    assert_same(pin.values, first.pins[0].values)
+    assert np.array_equal(pin.theta, first.pins[0].theta)
+    assert later.done
+    assert later.values.train.loss == pytest.approx(saddle(torch.from_numpy(later.theta)).item())
+    assert [p["number"] for p in second._pins["pins"]] == [2, 3]
+    assert second.pin(0.5, -0.25) is pin, "the same place is pinned once"
+    assert second.pin(0.0, 0.0).number == 4
+
+
 def test_an_explorer_goes_on_where_the_file_ends(make_explorer: Make, path: Path) -> None:
     _, first = counted(make_explorer, **CHOSEN)
     first.compute().save(path)
