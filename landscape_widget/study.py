@@ -41,8 +41,8 @@ MANTISSAS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
 #: Products that a Lanczos run is taken to need, for the time left; networks need 24 to 56.
 _USUAL_PRODUCTS = 40
 
-#: Gradients that a Hessian-vector product costs.
-_PRODUCT_COST = 3.0
+#: Evaluations of the loss that a Hessian-vector product in float64 costs.
+_PRODUCT_COST = 15.0
 
 #: A first picture on part of the examples aims at this time, and is shown at so many nodes.
 PREVIEW_SECONDS, PREVIEW_NODES = 0.6, 81
@@ -179,7 +179,9 @@ class Study:
         self.test = test
         self.theta_norm = float(objective.theta.norm())
         self._subsets: dict[int, Objective] = {}
-        self._at_theta: dict[int, tuple[float, FloatArray, float]] = {}
+        self._losses: dict[int, float] = {}
+        self._gradients: dict[int, FloatArray] = {}
+        self._seconds: dict[int, float] = {}
         self._pair_runs: dict[tuple[int, int], Run[EigenPairs]] = {}
         self._caches: dict[PlaneKey, Cache] = {}
         self._projection_runs: dict[tuple[int, int], Run[ProjectedCurvatures]] = {}
@@ -200,10 +202,11 @@ class Study:
         found = Findings()
         found.stage = "loss at the present weights"
         yield found
-        self._at_origin(objective, found)
+        found.centre_loss = self._loss(objective)
+        yield from self._preview(objective, controls, found)
+        found.gradient_norm = float(np.linalg.norm(self._gradient(objective)))
         pairs = self._eigenpairs(objective, controls, found)
         if hessian_rank(controls.axes):
-            yield from self._preview(controls, found)
             yield from pairs
             pairs = iter(())
         plane = make_plane(objective, controls.axes, controls.seed, found.pairs)
@@ -229,7 +232,8 @@ class Study:
         """
         # dict() and list() copy at once, whatever the worker's thread adds meanwhile
         return {
-            "at_theta": dict(self._at_theta),
+            "losses_at_theta": dict(self._losses),
+            "gradients": dict(self._gradients),
             "losses": {key: _table(dict(cache)) for key, cache in list(self._caches.items())},
             "models": dict(self._models),
             "pairs": {key: run.latest for key, run in list(self._pair_runs.items()) if run.ended},
@@ -249,7 +253,8 @@ class Study:
     def resumed(cls, objective: Objective, memory: Mapping[str, Any], test: Objective | None = None) -> Study:
         """A study of an equal objective that knows what ``memory`` of a former one holds."""
         study = cls(objective, test)
-        study._at_theta |= memory["at_theta"]
+        study._losses |= memory["losses_at_theta"]
+        study._gradients |= memory["gradients"]
         study._caches |= {
             key: {(a, b): loss for a, b, loss in t.tolist()} for key, t in memory["losses"].items()
         }
@@ -267,24 +272,25 @@ class Study:
             study._trace_runs[n, method] = Run.finished(history[-1])
         return study
 
-    def _preview(self, controls: Controls, found: Findings) -> Iterator[Findings]:
-        """A first picture on part of the examples, where their eigenvectors would let one wait.
+    def _preview(self, objective: Objective, controls: Controls, found: Findings) -> Iterator[Findings]:
+        """A first picture on part of the examples, where all of them would let one wait.
 
         It goes by ``found.surface`` alone, coarse and so never final, and says in its provenance how many
         examples it rests on; no eigenvalue of the part is ever shown.
         """
-        n = controls.examples
-        _, _, seconds = self._at_theta[n]
-        share = PREVIEW_SECONDS / (_USUAL_PRODUCTS * _PRODUCT_COST * seconds)
-        part = max(_LEAST_PREVIEW, int(share * n))
-        if part > n // 2 or any(key[0] == n and run.latest for key, run in self._pair_runs.items()):
+        n, rank = controls.examples, hessian_rank(controls.axes)
+        evaluations = _USUAL_PRODUCTS * _PRODUCT_COST if rank else PREVIEW_NODES
+        seconds = evaluations * self._seconds.get(n, 0.0)  # what was loaded from a file was begun
+        part = max(_LEAST_PREVIEW, int(n * PREVIEW_SECONDS / seconds)) if seconds else n
+        if part > n // 2 or self._has_begun(objective, controls):
             return
         objective = self.objective.subset(part)
         early = Findings(centre_loss=found.centre_loss)
         found.stage = f"a first picture on {part} of {n} examples"
-        for early.pairs in eigenpair_steps(objective, max(1, hessian_rank(controls.axes)), tol=1e-2):
-            yield found
-        assert early.pairs is not None
+        yield found
+        if rank:
+            for early.pairs in eigenpair_steps(objective, rank, tol=1e-2):
+                yield found
         plane = make_plane(objective, controls.axes, controls.seed, early.pairs)
         domain = controls.domain or self.automatic_domain(plane, early)
         runs = {
@@ -297,6 +303,17 @@ class Study:
                 return
             found.plane, found.surface, found.surfaces, found.preview = plane, surface, surfaces, part
             yield found
+
+    def _has_begun(self, objective: Objective, controls: Controls) -> bool:
+        """Whether something is known of the picture on all of the examples."""
+        if hessian_rank(controls.axes):
+            n = objective.n_examples
+            return any(key[0] == n and run.latest for key, run in self._pair_runs.items())
+        plane = make_plane(objective, controls.axes, controls.seed, None)
+        return any(
+            self._caches.get(_plane_key(objective, plane, controls.batch_norm, split))
+            for split in ("train", "test")
+        )
 
     def _subset(self, n: int) -> Objective:
         if n == self.objective.n_examples:
@@ -325,15 +342,21 @@ class Study:
         self._caches[key] = cache
         return cache
 
-    def _at_origin(self, objective: Objective, found: Findings) -> None:
+    def _loss(self, objective: Objective) -> float:
+        """L(θ*)."""
         n = objective.n_examples
-        if n not in self._at_theta:
-            precise = objective.precise()
+        if n not in self._losses:
             started = monotonic()
-            gradient = precise.gradient().cpu().numpy()
-            self._at_theta[n] = objective.loss().item(), gradient, monotonic() - started
-        found.centre_loss, gradient, _ = self._at_theta[n]
-        found.gradient_norm = float(np.linalg.norm(gradient))
+            self._losses[n] = objective.loss().item()
+            self._seconds[n] = monotonic() - started
+        return self._losses[n]
+
+    def _gradient(self, objective: Objective) -> FloatArray:
+        """∇L(θ*), shape (N,)."""
+        n = objective.n_examples
+        if n not in self._gradients:
+            self._gradients[n] = objective.precise().gradient().cpu().numpy()
+        return self._gradients[n]
 
     def _eigenpairs(self, objective: Objective, controls: Controls, found: Findings) -> Iterator[Findings]:
         # A run for each number of pairs: vectors of two runs agree within their tolerance only, and a picture
@@ -347,7 +370,7 @@ class Study:
                 found.pairs = pairs
                 certified = found.pairs_final
                 if certified:
-                    found.slopes = pairs.vectors.T @ self._at_theta[n][1]
+                    found.slopes = pairs.vectors.T @ self._gradients[n]
                 usual = pairs.n_hvp if certified else max(_USUAL_PRODUCTS * k, pairs.n_hvp + 1)
                 found.meter.expect("product", usual, found.meter.reused("product"))
                 found.meter.record("product", pairs.n_hvp, seconds)
@@ -425,7 +448,7 @@ class Study:
         """The loss to second order in a plane; eigenpairs it rests on must be there."""
         key = objective.n_examples, plane.fingerprint
         if key not in self._models:
-            loss, gradient, _ = self._at_theta[objective.n_examples]
+            loss, gradient = self._loss(objective), self._gradient(objective)
             self._models[key] = quadratic_model(objective, plane, loss, gradient, found.pairs)
         return self._models[key]
 

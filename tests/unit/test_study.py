@@ -282,6 +282,31 @@ def test_a_first_picture_on_part_of_the_examples(monkeypatch: pytest.MonkeyPatch
     assert again.surface.provenance["n_examples"] == 260
 
 
+def test_a_first_picture_of_a_random_plane_is_of_that_very_plane(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("landscape_widget.study.PREVIEW_SECONDS", 0.0)  # any data set is too slow for it
+    small = case("dense tanh")
+    x, y = small.examples()
+    objective = Objective(small.model(), (x.repeat(20, 1), y.repeat(20)), small.loss_fn)
+    chosen = replace(RANDOM, examples=260, resolution=17)
+    study = Study(objective)
+    steps = study.steps(chosen)
+    early = next(found for found in steps if found.surface is not None)
+    assert early.preview == 64
+    assert early.gradient_norm is None, "the picture comes before the slope"
+    first, plane = early.surface, early.plane
+    part = objective.subset(64)
+    for i, j in np.argwhere(first.done):
+        theta = torch.from_numpy(plane.point(first.alpha[j], first.beta[i]))
+        assert first.loss[i, j] == pytest.approx(part.loss(theta).item(), rel=1e-10)
+    found = deque(steps, maxlen=1).pop()
+    assert found.surface.final
+    assert found.preview == 0
+    assert found.plane.fingerprint == plane.fingerprint
+    for again in (chosen, replace(chosen, domain=(-2, 2, -2, 2))):
+        assert not any(found.preview for found in study.steps(again)), "more of a plane that is known"
+    assert any(found.preview for found in study.steps(replace(chosen, seed=5)))
+
+
 def domain_of(objective: Objective, axes: tuple[str, str], **change: Any) -> tuple[float, ...]:
     controls = replace(CONTROLS, axes=axes, domain=None, examples=objective.n_examples, **change)
     study = Study(objective)
