@@ -34,6 +34,9 @@ MEMORY_BUDGET = 150e6
 _PATIENCE, _IMPORT, _TRIALS = 0.3, 1.5, 8.0
 _COMPILER = "torch._dynamo"
 
+#: A picture of 9×9 nodes that so many seconds of the plain loop complete is not kept waiting by trials.
+_PICTURE, _SOON = 81, 0.1
+
 #: Relative difference from the plain loop up to which a strategy computes the same.
 _SAME = {torch.float64: 1e-9, torch.float32: 1e-3}
 
@@ -136,6 +139,7 @@ class Evaluator:
         self._rounded = self._basis.to(objective.dtype)
         self._choice = _choices.setdefault(objective.terms, _Choice(objective))
         self._off_centre: list[tuple[float, float]] = []
+        self._seen = 0
         self._pool: ThreadPoolExecutor | None = None
 
     @property
@@ -157,7 +161,8 @@ class Evaluator:
         """
         done = 0
         while done < len(points):
-            if len(self._off_centre) >= 2 and self._choice.lock.acquire(blocking=False):
+            ready = len(self._off_centre) >= 2 and not self._picture_is_near()
+            if ready and self._choice.lock.acquire(blocking=False):
                 try:
                     self._try_another(left - done)
                 finally:
@@ -172,7 +177,12 @@ class Evaluator:
                 self._choice.learn(LOOP, min(seconds, self._choice.seconds.get(LOOP, seconds)))
                 self._off_centre += [point for point in group if any(point)][: 2 - len(self._off_centre)]
             done += len(group)
+            self._seen += len(group)
             yield values
+
+    def _picture_is_near(self) -> bool:
+        """Whether the plain loop will soon have evaluated enough for a first picture."""
+        return 0 < (_PICTURE - self._seen) * self._choice.seconds.get(LOOP, 0.0) < _SOON
 
     def _group(self) -> int:
         """Points until the caller may look again; one where nothing is gained by more."""

@@ -54,6 +54,9 @@ BATCH_NORM = DIGITS.replace("torch.nn.Tanh()", "torch.nn.BatchNorm1d(8), torch.n
 )
 """The same with a batch-norm layer."""
 
+EVERYTHING = BATCH_NORM.replace("loss_fn)\n", "loss_fn, test_loader=(inputs[:50], targets[:50]))\n")
+"""The same with data held out: an explorer with every control that there is."""
+
 SHOW = "explorer"
 
 QUARTIC = """

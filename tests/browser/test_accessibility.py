@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from .conftest import OpenNotebook
 from .explorer import ExplorerOnPage
 from .lab import Notebook
-from .notebooks import BATCH_NORM, SHOW
+from .notebooks import EVERYTHING, SHOW
 
 AXE = Path(__file__).parents[2] / "js" / "node_modules" / "axe-core" / "axe.min.js"
 
@@ -32,7 +32,7 @@ RUN = """async (root) => {
 @pytest.fixture(scope="module")
 def notebook(open_notebook: OpenNotebook) -> Iterator[Notebook]:
     """An explorer with every control that there is, and axe-core on its page."""
-    with closing(open_notebook([BATCH_NORM, SHOW], height=1600)) as notebook:
+    with closing(open_notebook([EVERYTHING, SHOW], height=1600)) as notebook:
         notebook.run_all()
         notebook.cell(1)
         ExplorerOnPage(notebook.page, notebook.kernel).wait_for_result()
@@ -65,8 +65,10 @@ def test_no_serious_finding(notebook: Notebook, theme: str) -> None:
         explorer.part(f"face-{face}").locator("xpath=..").click()
         request = explorer.wait_for_result(request)
         assert findings(explorer) == [], face
-    explorer.part("compare").click()
-    explorer.wait_for_result(request)
+    for choice in ("beside", "difference", "train"):
+        explorer.part(f"split-{choice}").locator("xpath=..").click()
+        request = explorer.wait_for_result(request)
+        assert findings(explorer) == [], choice
 
 
 def test_a_serious_fault_would_be_found(notebook: Notebook) -> None:
