@@ -83,6 +83,8 @@ class _Choice:
         self.spent = 0.0
         """Seconds of evaluation since then: who looked at many points will look at more."""
         self.programs: dict[tuple[Strategy, str], fx.GraphModule] = {}
+        self.bytes = 0.0
+        """That one point takes for each example, as far as a program has told."""
         self.batches: dict[int, Sequence[Batch]] = {}
         """By the most examples that one of them may have."""
         terms = objective.terms
@@ -306,16 +308,25 @@ class Evaluator:
         Raises:
             ValueError: If its losses are not those of the plain loop, or its memory exceeds the budget.
         """
-        batches = self._batches(strategy)
-        need = strategy.threads * peak_bytes(self._program(strategy, batches[0]))
-        if need > MEMORY_BUDGET:
-            raise ValueError(f"it needs {need / 1e6:.0f} MB, more than {MEMORY_BUDGET / 1e6:.0f} MB")
+        batches, choice = self._batches(strategy), self._choice
+        # to trace a program is to run it, so one that is known to be too large must not even be traced
+        each = strategy.threads * strategy.points * batches[0].n
+        _check_memory(each * choice.bytes)
+        peak = peak_bytes(self._program(strategy, batches[0]))
+        if strategy.points == 1:
+            choice.bytes = peak / batches[0].n
+        _check_memory(strategy.threads * peak)
         first, terms = batches[:1], self._objective.terms
         assert isinstance(terms, ModelTerms)
         values = self._traced(strategy, self._off_centre, first).tolist()
+        share = first[0].n / self._objective.n_examples
         with torch.no_grad():
             thetas = [self._theta(*point).to(self._objective.theta) for point in self._off_centre]
+            started = perf_counter()
             expected = [terms.loss_on(theta, first[0]).item() for theta in thetas]
+            plain = (perf_counter() - started) / len(expected) / share
+        # the loop was timed on its first points, which are slow, and perhaps in a busy moment
+        choice.learn(LOOP, min(plain, choice.seconds[LOOP]))
         if not np.allclose(values, expected, rtol=_SAME[self._objective.dtype], atol=0.0, equal_nan=True):
             raise ValueError(f"its losses are {values}, those of the plain loop {expected}")
         points = self._off_centre[:1] * (strategy.points * strategy.threads)
@@ -324,11 +335,17 @@ class Evaluator:
             started = perf_counter()
             self._traced(strategy, points, first)
             seconds.append(perf_counter() - started)
-        found = min(seconds) / len(points) * self._objective.n_examples / first[0].n
-        if found < self._choice.seconds[self._choice.best]:
+        found = min(seconds) / len(points) / share
+        if found < choice.seconds[choice.best]:
             for batch in batches:  # the programs for other shapes must exist before it is relied on
                 self._program(strategy, batch)
         return found
+
+
+def _check_memory(need: float) -> None:
+    """Raises a ValueError if intermediate results would take more than the budget."""
+    if need > MEMORY_BUDGET:
+        raise ValueError(f"it needs {need / 1e6:.0f} MB, more than {MEMORY_BUDGET / 1e6:.0f} MB")
 
 
 def _out_of_memory(error: Exception) -> bool:

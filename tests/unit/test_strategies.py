@@ -227,3 +227,28 @@ def test_a_function_of_theta_is_evaluated_by_the_plain_loop() -> None:
     loss, strategy = last(objective, random_plane(objective))
     assert strategy == str(LOOP)
     np.testing.assert_allclose(loss, grid(objective, random_plane(objective)), rtol=1e-12)
+
+
+def test_a_program_known_to_be_too_large_is_not_even_traced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To trace it would be to run it, with all the memory that it needs."""
+    traced: list[int] = []
+    trace = strategies.trace
+
+    def noted(losses: object, coefficients: Tensor, *rest: object) -> object:
+        traced.append(len(coefficients))
+        return trace(losses, coefficients, *rest)
+
+    monkeypatch.setattr(strategies, "trace", noted)
+    objective = case("dense tanh").objective()
+    plane = random_plane(objective)
+    *_, whole = evaluate_plane(objective, plane, resolution=17)
+    assert 32 in traced
+    single = strategies._choices[objective.terms].bytes
+    assert single > 0
+
+    traced.clear()
+    monkeypatch.setattr(strategies, "MEMORY_BUDGET", 8 * single * objective.n_examples)
+    again = case("dense tanh").objective()
+    *_, surface = evaluate_plane(again, plane, resolution=17)
+    assert set(traced) == {1}
+    np.testing.assert_allclose(surface.loss, whole.loss, rtol=1e-12)
