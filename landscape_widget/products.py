@@ -19,11 +19,14 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from landscape_widget.losses import Terms
 
 #: Bytes of graphs that are kept between two products at θ*.
-KEPT_BYTES = 128e6
+KEPT_BYTES = 96e6
 
 #: Bytes that the graph of one batch takes. Small batches are joined up to the first, where the cost of a call
 #: is small beside the work, and large ones split from the second on, so that memory stays bounded.
-_BATCH_BYTES = 16e6, 64e6
+_BATCH_BYTES = 12e6, 24e6
+
+#: Examples that graphs are weighed by.
+_WEIGHED = 16, 32
 
 #: Products that take fewer seconds are not worth the start of threads.
 _WORTH_THREADS = 0.01
@@ -44,7 +47,9 @@ class Products:
         self._theta = theta
         self._left = keep
         self._graphs: dict[int, tuple[Tensor, Tensor]] = {}
-        self._bytes = 0.0 if keep else math.inf
+        self._each = 0.0 if keep else math.inf
+        """Bytes that the graph of a batch takes for each example, and beside those."""
+        self._fixed = 0.0
         self._seconds: dict[int, float] = {}
         """For one vector, by the number of threads; the first product builds graphs and is not timed."""
         self._timed = bool(keep) and theta.device.type == "cpu"
@@ -52,7 +57,7 @@ class Products:
 
     def of(self, columns: Tensor) -> Tensor:
         """HV for V of shape (N, k)."""
-        if not self._bytes:
+        if not self._each:
             self._measure()
         threads = self._threads()
         began = perf_counter()
@@ -104,14 +109,30 @@ class Products:
         """θ as a leaf and ∇L_b on it, kept if there is room."""
         with differentiated(self._theta) as (leaf, gradient):
             graph = leaf, gradient(self.terms.term(leaf, b), True)
-        need = self._bytes * self.terms.weights[b]
+        need = self._fixed + self._each * self.terms.weights[b] * self.terms.n_examples
         if not self._built and need <= self._left:
             self._left -= need
             self._graphs[b] = graph
         return graph
 
     def _measure(self) -> None:
-        """Weighs the graph of the first batch, from that of all of them, and groups the examples by it."""
+        """Weighs the graphs of a few examples and of twice as many, and groups the examples by that.
+
+        The graph of a whole batch of the loader may be too large to be built.
+        """
+        few, more = (self._weigh(size) for size in _WEIGHED)
+        if more[0] > few[0]:
+            self._each = max(1.0, (more[1] - few[1]) / (more[0] - few[0]))
+        else:  # they cannot be grouped anew
+            self._each = max(1.0, few[1] / few[0])
+        self._fixed = max(0.0, few[1] - self._each * few[0])
+        most = max(self.terms.weights) * self.terms.n_examples
+        joined, split = (max(limit - self._fixed, limit / 4) / self._each for limit in _BATCH_BYTES)
+        self.terms = self.terms.regroup(max(1, round(min(max(joined, most), split))))
+
+    def _weigh(self, size: int) -> tuple[float, float]:
+        """Examples in a batch of about ``size``, and bytes of its graph beside θ itself."""
+        terms = self.terms.regroup(size)
         storages: dict[int, int] = {}
 
         def weigh(tensor: Tensor) -> Tensor:
@@ -123,11 +144,9 @@ class Products:
             differentiated(self._theta) as (leaf, gradient),
             torch.autograd.graph.saved_tensors_hooks(weigh, lambda tensor: tensor),
         ):
-            gradient(self.terms.term(leaf, 0), True)
-        self._bytes = max(1.0, sum(storages.values())) / self.terms.weights[0]
-        joined, split = (limit / self._bytes for limit in _BATCH_BYTES)
-        share = min(max(joined, *self.terms.weights), split)
-        self.terms = self.terms.regroup(max(1, round(share * self.terms.n_examples)))
+            gradient(terms.term(leaf, 0), True)
+        storages.pop(leaf.untyped_storage().data_ptr(), None)
+        return terms.weights[0] * terms.n_examples, float(sum(storages.values()))
 
 
 @contextmanager

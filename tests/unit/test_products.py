@@ -56,7 +56,7 @@ def test_however_batches_are_grouped_and_graphs_kept(
     by_graph = products.Products(objective.terms, objective.theta, keep=kept)
     for _ in range(2):
         assert relative(by_graph.of(v), hessian @ v) < 1e-10
-    assert calls == calls_of_two_products + 1  # and one to weigh the graph of the first batch
+    assert calls == calls_of_two_products + 2  # and two to weigh graphs
 
 
 @pytest.fixture
