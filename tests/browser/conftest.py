@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from .browser import Watch, launch
+from .explorer import ExplorerOnPage
 from .jupyter import JupyterServer
 from .lab import Notebook
+from .notebooks import SHOW
 from .vscode_host import HostServer, build_host
 
 OUTPUT = Path(__file__).parents[2] / "test-output"
@@ -66,6 +69,16 @@ def open_notebook(server: JupyterServer, open_page: OpenPage) -> OpenNotebook:
         return Notebook(server, open_page(**size), cells)
 
     return open_
+
+
+@contextmanager
+def showing(open_notebook: OpenNotebook, source: str, **size: int) -> Iterator[Notebook]:
+    """A notebook whose second cell shows the explorer that its first one makes, with a result on show."""
+    with closing(open_notebook([source, SHOW], **size)) as notebook:
+        notebook.run_all()
+        notebook.cell(1)
+        ExplorerOnPage(notebook.page, notebook.kernel).wait_for_result()
+        yield notebook
 
 
 @pytest.fixture(scope="session")

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
-from .conftest import OpenNotebook
+from .conftest import OpenNotebook, showing
 from .explorer import ExplorerOnPage
 from .lab import Notebook
-from .notebooks import EVERYTHING, SHOW
+from .notebooks import EVERYTHING
 
 AXE = Path(__file__).parents[2] / "js" / "node_modules" / "axe-core" / "axe.min.js"
 
@@ -32,10 +31,7 @@ RUN = """async (root) => {
 @pytest.fixture(scope="module")
 def notebook(open_notebook: OpenNotebook) -> Iterator[Notebook]:
     """An explorer with every control that there is, and axe-core on its page."""
-    with closing(open_notebook([EVERYTHING, SHOW], height=1600)) as notebook:
-        notebook.run_all()
-        notebook.cell(1)
-        ExplorerOnPage(notebook.page, notebook.kernel).wait_for_result()
+    with showing(open_notebook, EVERYTHING, height=1600) as notebook:
         notebook.page.evaluate(AXE.read_text(encoding="utf-8"))
         yield notebook
         notebook.set_theme("JupyterLab Light")  # the server keeps it for the tests that follow

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
 import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from .conftest import OpenNotebook
+from .conftest import OpenNotebook, showing
 from .explorer import ExplorerOnPage
 from .lab import Notebook
-from .notebooks import DIGITS, SHOW
+from .notebooks import DIGITS
 from .pixels import middle, pixels, spread
 from .waiting import wait_until
 
@@ -24,10 +23,7 @@ COLOURS = "plot => { const t = plot._fullData[0]; return [t.zmin ?? t.cmin, t.zm
 @pytest.fixture(scope="module")
 def notebook(open_notebook: OpenNotebook) -> Iterator[Notebook]:
     """A trained network's explorer with a result on show."""
-    with closing(open_notebook([DIGITS, SHOW], height=1600)) as notebook:
-        notebook.run_all()
-        notebook.cell(1)
-        ExplorerOnPage(notebook.page, notebook.kernel).wait_for_result()
+    with showing(open_notebook, DIGITS, height=1600) as notebook:
         yield notebook
 
 

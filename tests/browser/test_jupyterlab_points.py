@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
-from .conftest import OpenNotebook
+from .conftest import OpenNotebook, showing
 from .explorer import ExplorerOnPage
 from .lab import Notebook
-from .notebooks import POINTS, SHOW
+from .notebooks import POINTS
 from .waiting import wait_until
 
 SHOW_CELL = 1
@@ -32,10 +31,7 @@ READ_PINS = """plot => {
 @pytest.fixture(scope="module")
 def notebook(open_notebook: OpenNotebook) -> Iterator[Notebook]:
     """A notebook that shows the explorer of a network with test data and a metric."""
-    with closing(open_notebook([POINTS, SHOW])) as notebook:
-        notebook.run_all()
-        notebook.cell(SHOW_CELL)
-        ExplorerOnPage(notebook.page, notebook.kernel).wait_for_result()
+    with showing(open_notebook, POINTS) as notebook:
         yield notebook
 
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
 import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from .conftest import OpenNotebook
+from .conftest import OpenNotebook, showing
 from .explorer import ExplorerOnPage
 from .lab import Notebook
-from .notebooks import POINTS, SHOW
+from .notebooks import POINTS
 from .pixels import middle, pixels, spread
 from .test_jupyterlab_compare import COLOURS, assert_second_equals_kernel, on_plot, wait_for_both
 
@@ -26,10 +25,7 @@ MARKS = """plot => {
 @pytest.fixture(scope="module")
 def notebook(open_notebook: OpenNotebook) -> Iterator[Notebook]:
     """A notebook that shows the explorer of a network with data held out."""
-    with closing(open_notebook([POINTS, SHOW], height=1600)) as notebook:
-        notebook.run_all()
-        notebook.cell(1)
-        ExplorerOnPage(notebook.page, notebook.kernel).wait_for_result()
+    with showing(open_notebook, POINTS, height=1600) as notebook:
         yield notebook
 
 
