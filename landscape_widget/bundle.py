@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import plotly.graph_objects as go
 
 from landscape_widget.curvature_figures import curvature_figure, spectrum_figure, trace_figure
@@ -29,6 +28,7 @@ from landscape_widget.results import (
     TraceEstimate,
 )
 from landscape_widget.study import Controls, Findings, Picture
+from landscape_widget.vectors import norm
 from landscape_widget.verdict import Verdict, judge
 
 #: Kinds of figures.
@@ -157,7 +157,7 @@ class Results:
         return judge(
             self.eigenpairs,
             self.gradient_norm,
-            float(np.linalg.norm(self.plane.origin)),
+            norm(self.plane.origin),
             self.plane_curvature,
             self.projections,
             self.blindness,

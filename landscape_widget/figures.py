@@ -11,6 +11,7 @@ from plotly.subplots import make_subplots
 
 from landscape_widget.figure_style import COLOURS, LOWEST, MINUS, ORIGIN, colour_bar, finished, number
 from landscape_widget.results import FloatArray, Plane, Surface
+from landscape_widget.vectors import norm
 
 #: The lowest point of a surface: α, β and the loss there.
 Minimum = tuple[float, float, float]
@@ -177,7 +178,7 @@ def _units(plane: Plane | None) -> list[str]:
     """The length of η and δ, and its share of ‖θ*‖; nothing where the plane is not known."""
     if plane is None:
         return ["", ""]
-    size = float(np.linalg.norm(plane.origin))
+    size = norm(plane.origin)
     shares = [f" = {number(norm / size, 3)} ‖θ*‖" if size else "" for norm in plane.norms]
     return [f"1 is ‖Δθ‖ = {number(norm, 3)}{s}" for norm, s in zip(plane.norms, shares, strict=True)]
 

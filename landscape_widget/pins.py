@@ -15,6 +15,7 @@ from landscape_widget.points import check_coordinates, locate, point_steps, scor
 from landscape_widget.results import FloatArray, Plane, PlanePoint, ScoreRow, Scores, ScoreTable, Surface
 from landscape_widget.scheduler import Job, Request
 from landscape_widget.study import Study
+from landscape_widget.vectors import norm
 from landscape_widget.weights import Weights
 
 Payload = dict[str, Any]
@@ -207,7 +208,7 @@ class Points:
     @property
     def moved(self) -> float:
         """‖Δθ‖ from the first centre to the present one."""
-        return float(np.linalg.norm(_vector(self.study.objective) - self._theta))
+        return norm(_vector(self.study.objective) - self._theta)
 
     @property
     def weights(self) -> Weights:

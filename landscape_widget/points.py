@@ -15,6 +15,7 @@ from landscape_widget.objective import Objective
 from landscape_widget.projections import plane_hessian
 from landscape_widget.results import FloatArray, Plane, PlanePoint, ScoreRow, Scores, ScoreTable
 from landscape_widget.selfcheck import check_hvp
+from landscape_widget.vectors import inner, norm
 
 #: A point lies on a plane where its distance from it is at most this share of its distance from the
 #: centre: eigenvectors that were computed anew differ by about their tolerance.
@@ -118,8 +119,8 @@ def locate(plane: Plane, theta: FloatArray) -> tuple[float, float] | None:
     """Coordinates (α, β) of θ, shape (N,), on a plane; None if it lies elsewhere."""
     away = theta - plane.origin
     axes = np.stack([plane.eta, plane.delta])
-    alpha, beta = np.linalg.pinv(axes @ axes.T, hermitian=True) @ (axes @ away)
-    distance = np.linalg.norm(plane.point(alpha, beta) - theta)
-    if distance > _ON_PLANE * np.linalg.norm(away) + _ROUNDING * np.linalg.norm(theta):
+    alpha, beta = np.linalg.pinv(inner(axes[:, None], axes), hermitian=True) @ inner(axes, away)
+    distance = norm(plane.point(alpha, beta) - theta)
+    if distance > _ON_PLANE * norm(away) + _ROUNDING * norm(theta):
         return None
     return float(alpha), float(beta)

@@ -11,6 +11,7 @@ from landscape_widget.directions import parse_axis
 from landscape_widget.objective import Objective
 from landscape_widget.projections import plane_hessian
 from landscape_widget.results import EigenPairs, FloatArray, Plane, principal_curvatures
+from landscape_widget.vectors import inner
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ def quadratic_model(
     ends = [parse_axis(axis) for axis in plane.axes]
     if pairs is not None and all(rank for _, rank in ends):
         a, c = (float(pairs.values[pairs.at(end, rank)]) for end, rank in ends)
-        return QuadraticModel(loss, (float(plane.eta @ gradient), float(plane.delta @ gradient)), (a, 0.0, c))
+        return QuadraticModel(
+            loss, (float(inner(plane.eta, gradient)), float(inner(plane.delta, gradient))), (a, 0.0, c)
+        )
     slope, ((a, b), (_, c)) = plane_hessian(objective, plane)
     return QuadraticModel(loss, (float(slope[0]), float(slope[1])), (float(a), float(b), float(c)))

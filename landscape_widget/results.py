@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from landscape_widget.files import Columns, csv_text, write_csv
+from landscape_widget.vectors import norm
 
 FloatArray = npt.NDArray[np.floating[Any]]
 BoolArray = npt.NDArray[np.bool_]
@@ -132,7 +133,7 @@ class Plane(Table):
     @property
     def norms(self) -> tuple[float, float]:
         """(‖η‖, ‖δ‖): the length in parameter space of one unit of α and of β."""
-        return float(np.linalg.norm(self.eta)), float(np.linalg.norm(self.delta))
+        return norm(self.eta), norm(self.delta)
 
     @cached_property
     def fingerprint(self) -> str:

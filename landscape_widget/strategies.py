@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from importlib import import_module
+from functools import cache
+from math import log2
 from threading import Lock
 from time import perf_counter
 from weakref import WeakKeyDictionary
@@ -17,22 +17,30 @@ import torch
 from torch import Tensor, fx
 from torch.func import vmap
 
+from landscape_widget.first_layers import prepare
 from landscape_widget.losses import ModelTerms, Terms
 from landscape_widget.objective import Objective
 from landscape_widget.results import FloatArray, Plane
 from landscape_widget.snapshot import Batch, describe, only_tensors, tensors_in, with_tensors
-from landscape_widget.tracing import peak_bytes, trace
+from landscape_widget.tracing import Program, peak_bytes, trace
 
 log = logging.getLogger(__name__)
 
 #: Bytes that intermediate results of all threads may take.
 MEMORY_BUDGET = 150e6
 
+#: Bytes of intermediate results of one thread that its processor has at hand.
+_CACHED = 12e6
+
+#: Fewer points than these are not worth batching: for so few, operations on one point are large enough.
+_FEW = 8
+
+#: Bytes that the first layers of all examples may take, which are kept for as long as one plane is evaluated.
+PREPARED_BYTES = 64e6
+
 #: Another strategy is tried where the best one so far took or would take so many seconds: to trace a program
-#: takes a tenth of a second and more, and the first time a second of imports. Once it is known what a trial
-#: costs, so many times that.
-_PATIENCE, _IMPORT, _TRIALS = 0.3, 1.5, 8.0
-_COMPILER = "torch._dynamo"
+#: takes a hundredth of a second and more. Once it is known what a trial costs, so many times that.
+_PATIENCE, _TRIALS = 0.1, 8.0
 
 #: A picture of 9×9 nodes that so many seconds of the plain loop complete is not kept waiting by trials.
 _PICTURE, _SOON = 81, 0.1
@@ -41,7 +49,7 @@ _PICTURE, _SOON = 81, 0.1
 _SAME = {torch.float64: 1e-9, torch.float32: 1e-3}
 
 #: Runs that a strategy is timed by, the shortest of them: on a busy machine most are too long.
-_LEAST_RUNS, _MOST_RUNS, _TIMING = 2, 8, 0.05
+_LEAST_RUNS, _MOST_RUNS, _TIMING = 2, 5, 0.05
 
 #: Seconds that one group of points should take, so that a caller may look in between.
 _GROUP = 0.05
@@ -82,7 +90,7 @@ class _Choice:
         """Seconds that the last trial of a candidate took."""
         self.spent = 0.0
         """Seconds of evaluation since then: who looked at many points will look at more."""
-        self.programs: dict[tuple[Strategy, str], fx.GraphModule] = {}
+        self.programs: dict[tuple[Strategy, str], Program] = {}
         self.bytes = 0.0
         """That one point takes for each example, as far as a program has told."""
         self.batches: dict[int, Sequence[Batch]] = {}
@@ -93,19 +101,26 @@ class _Choice:
             self.candidates = self._candidates(terms, objective.device)
 
     def _candidates(self, terms: ModelTerms, device: torch.device) -> Iterator[Strategy]:
-        """What to try next, given what was best so far."""
-        natural = max(batch.n for batch in terms.batches)
-        total, additive = terms.n_examples, terms.additive
+        """What to try next, given what was best so far; the first one is weighed only."""
+        natural, additive = max(batch.n for batch in terms.batches), terms.additive
         del terms  # or the choice would keep alive what it is kept for
         threads = torch.get_num_threads() if device.type == "cpu" else 1
-        yield Strategy(1, natural, threads)
-        yield Strategy(32, natural, threads)
-        if self.best.points > 1:
-            yield Strategy(16 if device.type == "cpu" else 256, natural, threads)
-        if self.best is not LOOP and additive:
-            for examples in (4 * natural, natural // 4):
-                if 8 <= examples < 4 * total:
-                    yield replace(self.best, examples=examples)
+        one = Strategy(1, natural, threads)
+        yield one  # to be weighed
+        cache, most = (_CACHED, 64) if device.type == "cpu" else (MEMORY_BUDGET, 256)
+        points = 2 ** int(log2(max(1.0, min(most, cache / (natural * self.bytes)))))
+        if points >= _FEW:
+            yield replace(one, points=points)
+            yield replace(one, points=points // 2)
+        if self.best is LOOP:
+            yield one
+        if additive:
+            for examples in (natural // 2, 2 * natural):
+                yield replace(one if self.best is LOOP else self.best, examples=examples)
+
+    def need(self, strategy: Strategy) -> float:
+        """Bytes that its programs would take, judged by the one for a single point."""
+        return strategy.threads * strategy.points * strategy.examples * self.bytes
 
     def learn(self, strategy: Strategy, seconds: float) -> None:
         self.seconds[strategy] = seconds
@@ -119,6 +134,12 @@ class _Choice:
 
 
 _choices: WeakKeyDictionary[Terms, _Choice] = WeakKeyDictionary()
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """So many threads of one intra-op thread each, kept: the memory of new ones is slow at first."""
+    return ThreadPoolExecutor(threads, "landscape", torch.set_num_threads, (1,))
 
 
 class Evaluator:
@@ -142,17 +163,12 @@ class Evaluator:
         self._choice = _choices.setdefault(objective.terms, _Choice(objective))
         self._off_centre: list[tuple[float, float]] = []
         self._seen = 0
-        self._pool: ThreadPoolExecutor | None = None
+        self._programs: dict[Strategy, list[tuple[fx.GraphModule, list[Tensor]]]] = {}
 
     @property
     def strategy(self) -> Strategy:
         """The fastest one so far."""
         return self._choice.best
-
-    def close(self) -> None:
-        """Ends the threads."""
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
 
     def losses(self, points: Coordinates, left: int) -> Iterator[FloatArray]:
         """L at (α, β), as arrays for consecutive groups of ``points``; not finite values are NaN.
@@ -228,7 +244,7 @@ class Evaluator:
 
     def _traced(self, strategy: Strategy, points: Coordinates, batches: Sequence[Batch]) -> Tensor:
         """Mean loss over ``batches`` at every point."""
-        programs = [self._program(strategy, batch) for batch in batches]
+        programs = self._prepared(strategy, batches)
         examples = sum(batch.n for batch in batches)
 
         def losses(chunk: Coordinates) -> Tensor:
@@ -236,16 +252,35 @@ class Evaluator:
             coefficients = self._rounded.new_tensor([(1.0, *point) for point in padded])
             total = coefficients.new_zeros(strategy.points)
             with torch.no_grad():
-                for program, batch in zip(programs, batches, strict=True):
-                    total += batch.n / examples * program(coefficients, self._rounded, *tensors_in(batch))
+                for batch, (program, prepared) in zip(batches, programs, strict=True):
+                    arguments = *tensors_in(batch), *prepared
+                    total += batch.n / examples * program(coefficients, self._rounded, *arguments)
             return total[: len(chunk)]
 
         chunks = [points[i : i + strategy.points] for i in range(0, len(points), strategy.points)]
         if strategy.threads == 1:
             return torch.cat([losses(chunk) for chunk in chunks])
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(strategy.threads, "landscape", torch.set_num_threads, (1,))
-        return torch.cat(list(self._pool.map(losses, chunks)))
+        return torch.cat(list(_pool(strategy.threads).map(losses, chunks)))
+
+    def _prepared(
+        self, strategy: Strategy, batches: Sequence[Batch]
+    ) -> list[tuple[fx.GraphModule, list[Tensor]]]:
+        """For each batch its program, and what that needs of the plane, which is worked out once."""
+        known = self._programs.setdefault(strategy, [])
+        for batch in batches[len(known) :]:
+            program = self._program(strategy, batch)
+            kept = sum(tensor.nbytes for _, prepared in known for tensor in prepared)
+            if (
+                program.first is None
+                or program.rest is None
+                or kept + program.prepared_bytes > PREPARED_BYTES
+            ):
+                known.append((program.whole, []))
+            else:
+                with torch.no_grad():
+                    prepared = prepare(program.first, strategy.points, self._rounded, tensors_in(batch))
+                known.append((program.rest, prepared))
+        return known[: len(batches)]
 
     def _batches(self, strategy: Strategy) -> Sequence[Batch]:
         known = self._choice.batches
@@ -256,7 +291,7 @@ class Evaluator:
             known[strategy.examples] = (terms if natural else terms.regroup(strategy.examples)).batches
         return known[strategy.examples]
 
-    def _program(self, strategy: Strategy, batch: Batch) -> fx.GraphModule:
+    def _program(self, strategy: Strategy, batch: Batch) -> Program:
         """The program for batches of this shape, traced when first needed."""
         terms = self._objective.terms
         assert isinstance(terms, ModelTerms)
@@ -268,11 +303,11 @@ class Evaluator:
 
             def losses(coefficients: Tensor, basis: Tensor, *tensors: Tensor) -> Tensor:
                 content = with_tensors(batch, tensors)
-                weights = {
-                    e.name: (coefficients @ basis[:, e.start : e.stop]).view(-1, *e.shape) for e in entries
-                }
+                parts = {e.name: coefficients @ basis[:, e.start : e.stop] for e in entries}
                 if strategy.points == 1:
-                    return terms.loss_with({n: w[0] for n, w in weights.items()}, content).reshape(1)
+                    own = {e.name: parts[e.name].view(e.shape) for e in entries}
+                    return terms.loss_with(own, content).reshape(1)
+                weights = {e.name: parts[e.name].view(-1, *e.shape) for e in entries}
                 return vmap(lambda own: terms.loss_with(own, content))(weights)
 
             coefficients = self._rounded.new_tensor([(1.0, 0.0, 0.0)] * strategy.points)
@@ -286,21 +321,28 @@ class Evaluator:
             candidate = next(choice.candidates, None)
             if candidate is None:
                 break
-            import_module(_COMPILER)  # by the tracer, when first used: no cost of this candidate
             choice.spent, started = 0.0, perf_counter()
             try:
-                seconds = self._time(candidate)
+                if choice.bytes:
+                    choice.learn(candidate, self._time(candidate))
+                else:
+                    self._weigh(candidate)
             except Exception as error:  # torch cannot trace or batch everything; the loop takes any model
                 log.info("Not evaluated as %s: %s: %s", candidate, type(error).__name__, error)
-            else:
-                choice.learn(candidate, seconds)
+                if not choice.bytes:
+                    choice.candidates = iter(())
             choice.trial = perf_counter() - started
             choice.forget_others()
+            self._programs = {choice.best: self._programs.get(choice.best, [])}
 
     def _patience(self) -> float:
         """Seconds of work that make another trial worth its cost."""
-        known = _COMPILER in sys.modules
-        return max(_PATIENCE + (0.0 if known else _IMPORT), _TRIALS * self._choice.trial)
+        return max(_PATIENCE, _TRIALS * self._choice.trial)
+
+    def _weigh(self, strategy: Strategy) -> None:
+        """Learns the memory for one point, before many are tried."""
+        batch = self._batches(strategy)[0]
+        self._choice.bytes = peak_bytes(self._program(strategy, batch).whole) / batch.n
 
     def _time(self, strategy: Strategy) -> float:
         """Seconds for one point, measured on the first batch.
@@ -310,12 +352,8 @@ class Evaluator:
         """
         batches, choice = self._batches(strategy), self._choice
         # to trace a program is to run it, so one that is known to be too large must not even be traced
-        each = strategy.threads * strategy.points * batches[0].n
-        _check_memory(each * choice.bytes)
-        peak = peak_bytes(self._program(strategy, batches[0]))
-        if strategy.points == 1:
-            choice.bytes = peak / batches[0].n
-        _check_memory(strategy.threads * peak)
+        _check_memory(choice.need(strategy))
+        _check_memory(strategy.threads * peak_bytes(self._program(strategy, batches[0]).whole))
         first, terms = batches[:1], self._objective.terms
         assert isinstance(terms, ModelTerms)
         values = self._traced(strategy, self._off_centre, first).tolist()

@@ -34,6 +34,7 @@ from landscape_widget.results import (
 from landscape_widget.selfcheck import refusal
 from landscape_widget.surface import Cache, Domain, evaluate_plane, grid_axis, n_known
 from landscape_widget.trace import trace_steps
+from landscape_widget.vectors import inner, norm
 
 #: Mantissas that half-widths snap to; many are doubles of one another, so that zooming reuses nodes.
 MANTISSAS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
@@ -204,7 +205,7 @@ class Study:
         yield found
         found.centre_loss = self._loss(objective)
         yield from self._preview(objective, controls, found)
-        found.gradient_norm = float(np.linalg.norm(self._gradient(objective)))
+        found.gradient_norm = norm(self._gradient(objective))
         pairs = self._eigenpairs(objective, controls, found)
         if hessian_rank(controls.axes):
             yield from pairs
@@ -370,7 +371,7 @@ class Study:
                 found.pairs = pairs
                 certified = found.pairs_final
                 if certified:
-                    found.slopes = pairs.vectors.T @ self._gradients[n]
+                    found.slopes = inner(pairs.vectors.T, self._gradients[n])
                 usual = pairs.n_hvp if certified else max(_USUAL_PRODUCTS * k, pairs.n_hvp + 1)
                 found.meter.expect("product", usual, found.meter.reused("product"))
                 found.meter.record("product", pairs.n_hvp, seconds)

@@ -10,7 +10,7 @@ import numpy as np
 
 from landscape_widget.objective import Objective
 from landscape_widget.results import FloatArray, Plane, Provenance, Surface
-from landscape_widget.strategies import Evaluator
+from landscape_widget.strategies import LOOP, Evaluator
 
 #: (α min, α max, β min, β max)
 Domain = tuple[float, float, float, float]
@@ -20,7 +20,9 @@ Cache = MutableMapping[tuple[float, float], float]
 
 MAX_RESOLUTION = 501
 
-_COARSE = 3
+#: Nodes for each axis of the coarsest sub-grid: where the plain loop takes one point after another, and where
+#: many points are batched.
+_COARSE, _PICTURE = 3, 9
 
 
 def check_domain(domain: object) -> Domain:
@@ -152,31 +154,28 @@ def _refine(
                 loss[i, j], done[i, j] = known, True
     below = None
     worked_since = monotonic()
-    try:
-        for rows, columns in _levels(beta, alpha):
-            level = [(i, j) for i in rows for j in columns if not done[i, j]]
-            if not level and not done.all():
-                below = _interpolate(loss, rows, columns)
-                continue
-            level.sort(key=lambda node: _distance(node, loss.shape))
-            points = [(float(alpha[j]), float(beta[i])) for i, j in level]
-            nodes = iter(level)
-            for values in evaluator.losses(points, enough - int(done.sum())):
-                for (i, j), value in zip(islice(nodes, len(values)), values.tolist(), strict=True):
-                    loss[i, j] = cache[columns_by_key[j], rows_by_key[i]] = value
-                    done[i, j] = True
-                # the last nodes of a level are followed by the level's own surface
-                ended = done[level[-1]]
-                if below is not None and not ended and monotonic() - worked_since >= interval:
-                    yield surface(np.where(done, loss, below))
-                    worked_since = monotonic()
+    for rows, columns in _levels(beta, alpha, _COARSE if evaluator.strategy is LOOP else _PICTURE):
+        level = [(i, j) for i in rows for j in columns if not done[i, j]]
+        if not level and not done.all():
             below = _interpolate(loss, rows, columns)
-            yield surface(np.where(done, loss, below))
-            worked_since = monotonic()
-            if done.sum() >= enough:
-                return
-    finally:
-        evaluator.close()
+            continue
+        level.sort(key=lambda node: _distance(node, loss.shape))
+        points = [(float(alpha[j]), float(beta[i])) for i, j in level]
+        nodes = iter(level)
+        for values in evaluator.losses(points, enough - int(done.sum())):
+            for (i, j), value in zip(islice(nodes, len(values)), values.tolist(), strict=True):
+                loss[i, j] = cache[columns_by_key[j], rows_by_key[i]] = value
+                done[i, j] = True
+            # the last nodes of a level are followed by the level's own surface
+            ended = done[level[-1]]
+            if below is not None and not ended and monotonic() - worked_since >= interval:
+                yield surface(np.where(done, loss, below))
+                worked_since = monotonic()
+        below = _interpolate(loss, rows, columns)
+        yield surface(np.where(done, loss, below))
+        worked_since = monotonic()
+        if done.sum() >= enough:
+            return
 
 
 def _distance(node: tuple[int, int], shape: tuple[int, ...]) -> float:
@@ -185,10 +184,9 @@ def _distance(node: tuple[int, int], shape: tuple[int, ...]) -> float:
     return float(np.hypot(2 * i / (rows - 1) - 1, 2 * j / (columns - 1) - 1))
 
 
-def _levels(beta: FloatArray, alpha: FloatArray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _levels(beta: FloatArray, alpha: FloatArray, count: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Rows and columns of ever finer sub-grids, each containing the one before, θ* and the border."""
     most = max(len(beta), len(alpha))
-    count = _COARSE
     while True:
         yield _spread(beta, count), _spread(alpha, count)
         if count >= most:

@@ -13,6 +13,7 @@ from landscape_widget.quadratic import QuadraticModel
 from landscape_widget.results import BlindnessEstimate, FloatArray
 from landscape_widget.study import DENSITY_PROBES, TRACE_SAMPLES, Controls, Findings, Picture
 from landscape_widget.surface import MAX_RESOLUTION
+from landscape_widget.vectors import inner
 from landscape_widget.verdict import Verdict, judge, sight
 
 #: Eigenvectors of each end that the page offers as axes.
@@ -88,7 +89,7 @@ def _picture(
         "split": split,
         "batch_norm": result.provenance["batch_norm"],
         "norms": [eta, delta],
-        "cosine": float(plane.eta @ plane.delta) / (eta * delta) if eta and delta else 0.0,
+        "cosine": float(inner(plane.eta, plane.delta)) / (eta * delta) if eta and delta else 0.0,
         "theta_norm": theta_norm,
         "centre_loss": _finite(found.centre_loss),
         "quadratic": _quadratic(picture.quadratic if modelled else None),

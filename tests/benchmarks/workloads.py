@@ -108,7 +108,9 @@ class Problem:
         for _ in range(2):
             parts = [torch.randn(p.shape, generator=generator, dtype=torch.float64) for p in self.parameters]
             direction = _flat([part * part.numel() ** 0.5 / part.norm() for part in parts])
-            directions.append(direction * np.linalg.norm(origin) / np.linalg.norm(direction))
+            # by einsum: numpy's norm has threads that keep a core busy for a while, whoever comes next
+            squares = [np.einsum("i,i", v, v) for v in (origin, direction)]
+            directions.append(direction * (squares[0] / squares[1]) ** 0.5)
         return origin, *directions
 
     def in_tensors(self, vector: np.ndarray) -> list[Tensor]:

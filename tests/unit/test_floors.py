@@ -19,7 +19,9 @@ FLOORS = (
     (
         "archive",
         "files",
+        "first_layers",
         "lanczos",
+        "memory",
         "output_loss",
         "parameters",
         "probes",
@@ -29,6 +31,7 @@ FLOORS = (
         "scheduler",
         "snapshot",
         "tracing",
+        "vectors",
         "weights",
     ),
     # the loss as a function of θ

@@ -32,7 +32,6 @@ POINTS = [(a / 4, b / 3) for a in range(-2, 3) for b in range(-1, 2)]
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Candidates are worth their set-up however little work there is."""
     monkeypatch.setattr(strategies, "_PATIENCE", 0.0)
-    monkeypatch.setattr(strategies, "_IMPORT", 0.0)
     monkeypatch.setattr(strategies, "_TRIALS", 0.0)
 
 
@@ -48,7 +47,6 @@ def test_losses_of_the_plain_loop(example: Case, way: Strategy) -> None:
     plane = random_plane(objective, seed=1)
     evaluator = Evaluator(objective, plane)
     losses = evaluator._run(way, POINTS)
-    evaluator.close()
     np.testing.assert_allclose(losses, plain(objective, plane, POINTS), rtol=1e-12)
 
 
@@ -59,7 +57,6 @@ def test_float32_differs_by_rounding(way: Strategy) -> None:
     plane = random_plane(objective, seed=1)
     evaluator = Evaluator(objective, plane)
     losses = evaluator._run(way, POINTS)
-    evaluator.close()
     np.testing.assert_allclose(losses, plain(objective, plane, POINTS), rtol=1e-5)
 
 
@@ -201,14 +198,22 @@ def test_two_planes_of_one_objective_at_once() -> None:
         np.testing.assert_allclose(loss, grid(objective, plane), rtol=1e-12)
 
 
-def test_stopping_early_ends_the_threads() -> None:
-    objective = case("dense tanh").objective()
-    evaluator = Evaluator(objective, random_plane(objective))
-    evaluator._run(Strategy(1, 5, 2), POINTS)
-    pool = evaluator._pool
-    assert pool is not None
-    evaluator.close()
-    assert not [thread for thread in pool._threads if thread.is_alive()]
+@pytest.mark.parametrize("room", [0, 1, 2], ids=["nothing", "some batches", "everything"])
+def test_first_layers_are_prepared_as_far_as_memory_allows(
+    room: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objective = case("convolution, batch norm").objective()
+    plane = random_plane(objective, seed=1)
+    way = Strategy(1, 2, 2)
+    whole = Evaluator(objective, plane)
+    expected = whole._run(way, POINTS)
+    needs = [sum(t.nbytes for t in prepared) for _, prepared in whole._programs[way]]
+    assert all(needs)
+    monkeypatch.setattr(strategies, "PREPARED_BYTES", (0, needs[0] + needs[1], sum(needs))[room])
+    evaluator = Evaluator(objective, plane)
+    np.testing.assert_allclose(evaluator._run(way, POINTS), expected, rtol=1e-12)
+    prepared = [bool(parts) for _, parts in evaluator._programs[way]]
+    assert sum(prepared) == (0, 2, len(needs))[room]
 
 
 def test_what_is_known_of_strategies_goes_with_the_objective() -> None:
