@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 MEMORY_BUDGET = 150e6
 
 #: Bytes of intermediate results of one thread that its processor has at hand.
-_CACHED = 12e6
+_CACHED = 6e6
 
 #: Fewer points than these are not worth batching: for so few, operations on one point are large enough.
 _FEW = 8
