@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from landscape_widget.batch_norm import MODES, DifferenceTerms, RecomputedTerms, frozen_layers
+from landscape_widget.derivatives import differentiated
 from landscape_widget.losses import BatchLoss, FunctionTerms, InvalidLossError, ModelTerms, Terms
 from landscape_widget.memory import keep_freed_memory
 from landscape_widget.parameters import Layout, Selection, filter_blocks, select_parameters
-from landscape_widget.products import KEPT_BYTES, Products, differentiated
+from landscape_widget.products import KEPT_BYTES, Products
 from landscape_widget.random_state import preserved_random_state
 from landscape_widget.results import library_versions
 from landscape_widget.snapshot import convert, describe, halves, read_batches

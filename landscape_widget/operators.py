@@ -24,10 +24,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from landscape_widget.derivatives import differentiated
 from landscape_widget.losses import ModelTerms
 from landscape_widget.objective import Objective
 from landscape_widget.output_loss import OutputLoss
-from landscape_widget.products import differentiated
 from landscape_widget.selfcheck import check_hvp
 
 OPERATORS = ("hessian", "ggn", "fisher", "empirical-fisher")

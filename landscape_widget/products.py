@@ -1,22 +1,30 @@
 """Hessian-vector products from gradient graphs that are built once, for as many batches as memory allows.
 
-Batches are taken one after another by all threads of torch together, or in as many threads of one each,
-whichever is faster here: the small operations of a backward pass do not divide well.
+Products that take long are recorded as programs, and those are run instead, where they are faster; short
+ones are taken for several vectors at once. Batches are taken one after another by all threads of torch
+together, or in as many threads of one each: the small operations of a backward pass do not divide well. What
+is faster here is found by measuring.
 """
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from threading import Lock
 from time import perf_counter
 
 import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from landscape_widget.losses import Terms
+from landscape_widget.derivatives import differentiated, vector_jacobian
+from landscape_widget.losses import ModelTerms, Terms
+from landscape_widget.product_programs import ProductProgram, record
+from landscape_widget.snapshot import describe, only_tensors, tensors_in, with_tensors
+
+log = logging.getLogger(__name__)
 
 #: Bytes of graphs that are kept between two products at θ*.
 KEPT_BYTES = 96e6
@@ -31,9 +39,18 @@ _WEIGHED = 16, 32
 #: Products that take fewer seconds are not worth the start of threads.
 _WORTH_THREADS = 0.01
 
+#: Products that take fewer seconds are not recorded, which takes a tenth of a second.
+_WORTH_RECORDING = 0.03
+
+#: Relative difference up to which another way gives the same.
+_SAME = {torch.float64: 1e-9, torch.float32: 1e-4}
+
+#: Vectors that are multiplied at once, where there are as many and a product is not recorded.
+_AT_ONCE = 8
+
 
 class Products:
-    """Hv at one θ: the graph of ∇L is built by batch; where it is kept, only its derivative is left to do."""
+    """Hv at one θ: what does not depend on v is kept by batch, as far as memory allows."""
 
     def __init__(self, terms: Terms, theta: Tensor, keep: float = 0.0) -> None:
         """Builds nothing yet.
@@ -45,7 +62,7 @@ class Products:
         """
         self.terms = terms
         self._theta = theta
-        self._left = keep
+        self._keep = self._left = keep
         self._graphs: dict[int, tuple[Tensor, Tensor]] = {}
         self._each = 0.0 if keep else math.inf
         """Bytes that the graph of a batch takes for each example, and beside those."""
@@ -54,11 +71,16 @@ class Products:
         """For one vector, by the number of threads; the first product builds graphs and is not timed."""
         self._timed = bool(keep) and theta.device.type == "cpu"
         self._built = False
+        self._programs: _Programs | None = None
+        self._at_once = 0
+        """Vectors multiplied at once, 0 as long as it is not known what is faster."""
 
     def of(self, columns: Tensor) -> Tensor:
         """HV for V of shape (N, k)."""
-        if not self._each:
-            self._measure()
+        if not self._each and self._measure() > _WORTH_RECORDING:
+            self._record()
+        if not self._at_once and columns.shape[1] >= _AT_ONCE and 0 in self._graphs:
+            self._try_several(columns.T[:_AT_ONCE].contiguous())
         threads = self._threads()
         began = perf_counter()
         total = self._sum(columns) if threads == 1 else self._sum_in_threads(columns, threads)
@@ -67,6 +89,59 @@ class Products:
             self._seconds[threads] = min(seconds, self._seconds.get(threads, math.inf))
         self._built = True
         return total
+
+    def _record(self) -> None:
+        """Sets programs up, if they give the same as automatic differentiation, and sooner."""
+        if not isinstance(self.terms, ModelTerms) or self.terms.training:
+            return
+        programs, plain = _Programs(self.terms, self._theta), Products(self.terms, self._theta)
+        v = torch.randn(self._theta.shape, generator=torch.Generator().manual_seed(0)).to(self._theta)
+        try:
+            seconds = self._compare(
+                lambda: programs.add(0, v[:, None], torch.zeros_like(v[:, None])),
+                lambda: plain._add(0, v[:, None], torch.zeros_like(v[:, None])),
+            )
+        except (
+            Exception
+        ) as error:  # torch cannot record everything; automatic differentiation takes any model
+            log.info("Products are not recorded: %s: %s", type(error).__name__, error)
+            return
+        if seconds[0] < seconds[1]:
+            self._programs = _Programs(self.terms, self._theta, self._left, programs.known)
+
+    def _try_several(self, rows: Tensor) -> None:
+        """Finds out whether several vectors at once are faster than one after another."""
+        self._at_once = 1
+        leaf, gradient = self._graphs[0]
+        if not gradient.requires_grad:
+            return
+        try:
+            seconds = self._compare(
+                lambda: vector_jacobian(gradient, leaf, rows),
+                lambda: torch.stack([vector_jacobian(gradient, leaf, row) for row in rows]),
+            )
+        except Exception as error:  # torch cannot batch everything
+            log.info("Products are taken one by one: %s: %s", type(error).__name__, error)
+            return
+        if seconds[0] < seconds[1]:
+            self._at_once = len(rows)
+
+    def _compare(self, one: Callable[[], Tensor], reference: Callable[[], Tensor]) -> list[float]:
+        """Seconds that each takes the second time.
+
+        Raises:
+            ValueError: If they differ.
+        """
+        found, expected = one(), reference()
+        difference = float((found - expected).norm() / expected.norm())
+        if difference > _SAME.get(self._theta.dtype, 0.0):
+            raise ValueError(f"the results differ by {difference:.1e}")
+        seconds = []
+        for way in (one, reference):
+            began = perf_counter()
+            way()
+            seconds.append(perf_counter() - began)
+        return seconds
 
     def _threads(self) -> int:
         """How many to use: each number is tried once, then the faster one is taken."""
@@ -98,12 +173,23 @@ class Products:
         ):
             return sum(pool.map(share, range(threads)), torch.zeros_like(columns))
 
-    def _add(self, b: int, columns: Tensor, total: Tensor) -> None:
+    def _add(self, b: int, columns: Tensor, total: Tensor) -> Tensor:
         """Adds the share of one batch."""
+        if self._programs is not None:
+            return self._programs.add(b, columns, total)
         leaf, gradient = self._graphs.get(b) or self._graph(b)
-        if gradient.requires_grad:
-            for column, into in zip(columns.T, total.T, strict=True):
-                into.add_(_vector_jacobian(gradient, leaf, column), alpha=self.terms.weights[b])
+        if not gradient.requires_grad:
+            return total
+        at_once, weight = self._at_once, self.terms.weights[b]
+        if at_once > 1 and columns.shape[1] > 1:
+            for rows, into in zip(
+                torch.split(columns.T, at_once), torch.split(total.T, at_once), strict=True
+            ):
+                into.add_(vector_jacobian(gradient, leaf, rows), alpha=weight)
+        else:
+            for row, into in zip(columns.T, total.T, strict=True):
+                into.add_(vector_jacobian(gradient, leaf, row), alpha=weight)
+        return total
 
     def _graph(self, b: int) -> tuple[Tensor, Tensor]:
         """θ as a leaf and ∇L_b on it, kept if there is room."""
@@ -115,12 +201,15 @@ class Products:
             self._graphs[b] = graph
         return graph
 
-    def _measure(self) -> None:
+    def _measure(self) -> float:
         """Weighs the graphs of a few examples and of twice as many, and groups the examples by that.
 
-        The graph of a whole batch of the loader may be too large to be built.
+        The graph of a whole batch of the loader may be too large to be built. Returns about how many seconds
+        it takes to build those of all examples.
         """
-        few, more = (self._weigh(size) for size in _WEIGHED)
+        few, began = self._weigh(_WEIGHED[0]), perf_counter()
+        more = self._weigh(_WEIGHED[1])
+        seconds = (perf_counter() - began) / more[0] * self.terms.n_examples
         if more[0] > few[0]:
             self._each = max(1.0, (more[1] - few[1]) / (more[0] - few[0]))
         else:  # they cannot be grouped anew
@@ -129,6 +218,7 @@ class Products:
         most = max(self.terms.weights) * self.terms.n_examples
         joined, split = (max(limit - self._fixed, limit / 4) / self._each for limit in _BATCH_BYTES)
         self.terms = self.terms.regroup(max(1, round(min(max(joined, most), split))))
+        return seconds
 
     def _weigh(self, size: int) -> tuple[float, float]:
         """Examples in a batch of about ``size``, and bytes of its graph beside θ itself."""
@@ -149,23 +239,58 @@ class Products:
         return terms.weights[0] * terms.n_examples, float(sum(storages.values()))
 
 
-@contextmanager
-def differentiated(theta: Tensor) -> Iterator[tuple[Tensor, Callable[[Tensor, bool], Tensor]]]:
-    """θ as a leaf, and the gradient of a loss with respect to it, under kernels that allow two."""
-    leaf = theta.detach().requires_grad_()
+class _Programs:
+    """The recorded products of all batches, and what is kept of them."""
 
-    def gradient(loss: Tensor, create_graph: bool) -> Tensor:
-        if not loss.requires_grad:
-            return torch.zeros_like(leaf)
-        (g,) = torch.autograd.grad(loss, leaf, create_graph=create_graph, materialize_grads=True)
-        return g
+    def __init__(
+        self,
+        terms: ModelTerms,
+        theta: Tensor,
+        keep: float = 0.0,
+        known: Mapping[str, ProductProgram] | None = None,
+    ) -> None:
+        self._terms = terms
+        self._theta = theta
+        self._left = keep
+        self.known = dict(known or {})
+        """By the shapes of a batch."""
+        self._kept: dict[int, tuple[Tensor, ...]] = {}
+        self._no_room: set[int] = set()
+        self._lock = Lock()
 
-    # the flash and memory-efficient kernels of attention have no second derivative
-    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
-        yield leaf, gradient
+    @torch.no_grad()
+    def add(self, b: int, columns: Tensor, total: Tensor) -> Tensor:
+        """Adds the share of one batch of the products with ``columns``, shape (N, k)."""
+        data, weight = tensors_in(self._terms.batches[b]), self._terms.weights[b]
+        program = self._program(b)
+        kept = self._kept.get(b)
+        if kept is None and (columns.shape[1] > 1 or b not in self._no_room):
+            kept = program.at(self._theta, *data)
+            self._keep(b, kept, program.kept_bytes(kept, [self._theta, *data]))
+        for column, into in zip(columns.T, total.T, strict=True):
+            v = column.contiguous()
+            product = program.whole(self._theta, v, *data) if kept is None else program.along(v, *kept)
+            into.add_(product, alpha=weight)
+        return total
 
+    def _keep(self, b: int, kept: tuple[Tensor, ...], need: float) -> None:
+        with self._lock:
+            if need <= self._left:
+                self._left -= need
+                self._kept[b] = kept
+            else:
+                self._no_room.add(b)
 
-def _vector_jacobian(gradient: Tensor, leaf: Tensor, v: Tensor) -> Tensor:
-    """vᵀ ∂g/∂θ, shape (N,), which is Hv because H is symmetric."""
-    (product,) = torch.autograd.grad(gradient, leaf, v, retain_graph=True, materialize_grads=True)
-    return product
+    def _program(self, b: int) -> ProductProgram:
+        batch = self._terms.batches[b]
+        key = describe(batch.content)
+        with self._lock:
+            if key not in self.known:
+                if not only_tensors(batch):  # the program would hold what it saw of the first batch
+                    raise ValueError("its batches hold more than tensors")
+
+                def loss(theta: Tensor, *tensors: Tensor) -> Tensor:
+                    return self._terms.loss_on(theta, with_tensors(batch, tensors))
+
+                self.known[key] = record(loss, self._theta, torch.ones_like(self._theta), *tensors_in(batch))
+            return self.known[key]

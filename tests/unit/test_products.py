@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Iterator
 
 import pytest
@@ -22,6 +24,12 @@ def relative(found: torch.Tensor, expected: torch.Tensor) -> float:
 
 def vectors(n: int) -> torch.Tensor:
     return torch.randn(n, VECTORS, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture(autouse=True)
+def by_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is recorded, however busy the machine."""
+    monkeypatch.setattr(products, "_WORTH_RECORDING", math.inf)
 
 
 @pytest.mark.parametrize(
@@ -84,6 +92,94 @@ def test_batches_in_threads(example: Case, kept: float, monkeypatch: pytest.Monk
     by_graph._seconds = {1: 1.0, 3: 0.0}
     assert relative(by_graph.of(v), hessian @ v) < 1e-10
     assert torch.backends.cuda.flash_sdp_enabled() == flash
+
+
+def recorded(example: Case, kept: float, monkeypatch: pytest.MonkeyPatch) -> products.Products:
+    """Products of which all batches are recorded, however long that takes."""
+    monkeypatch.setattr(products, "_WORTH_RECORDING", 0.0)
+    monkeypatch.setattr(products, "_BATCH_BYTES", (1.0, 1e12))
+    monkeypatch.setattr(products.Products, "_compare", lambda *_: (0.0, 1.0))
+    objective = example.objective()
+    return products.Products(objective.terms, objective.theta, keep=kept)
+
+
+@pytest.mark.usefixtures("three_threads")
+@pytest.mark.parametrize(("kept", "n_kept"), [(128e6, 3), (1.0, 0)], ids=["kept", "built anew"])
+@pytest.mark.parametrize("example", CASES, ids=str)
+def test_recorded_products(example: Case, kept: float, n_kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "_WORTH_THREADS", 0.0)
+    by_program = recorded(example, kept, monkeypatch)
+    hessian = dense(example).hessian
+    v = vectors(len(hessian))
+    for _ in range(3):
+        assert relative(by_program.of(v), hessian @ v) < 1e-10
+        assert relative(by_program.of(v[:, :1]), hessian @ v[:, :1]) < 1e-10
+    assert by_program._programs is not None
+    assert not by_program._graphs
+    assert len(by_program._programs._kept) == n_kept
+    assert set(by_program._seconds) == {1, 3}
+
+
+def test_what_is_kept_of_a_recording_counts_against_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    by_program = recorded(case("dense tanh"), 128e6, monkeypatch)
+    v = vectors(by_program._theta.numel())
+    by_program.of(v)
+    assert by_program._programs is not None
+    used = 128e6 - by_program._programs._left
+    smaller = recorded(case("dense tanh"), 0.7 * used, monkeypatch)
+    assert torch.equal(smaller.of(v), by_program.of(v))
+    assert smaller._programs is not None
+    assert len(smaller._programs._kept) == 2
+
+
+def test_a_recording_that_differs_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(products, "_WORTH_RECORDING", 0.0)
+    add = products._Programs.add
+    monkeypatch.setattr(products._Programs, "add", lambda *args: add(*args) * (1 + 1e-8))
+    example = case("dense tanh")
+    objective = example.objective()
+    v = vectors(objective.n_parameters)
+    with caplog.at_level(logging.INFO, "landscape_widget.products"):
+        assert relative(objective.hvp(v), dense(example).hessian @ v) < 1e-10
+    assert "differ by 1.0e-08" in caplog.text
+    assert objective._products is not None
+    assert objective._products._programs is None
+
+
+def test_a_loss_that_cannot_be_recorded_is_differentiated(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Curious(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = case("dense tanh").model()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            output: torch.Tensor = self.inner(x)
+            return output if output.sum() < math.inf else -output
+
+    monkeypatch.setattr(products, "_WORTH_RECORDING", 0.0)
+    example = case("dense tanh")
+    objective = Objective(Curious(), example.batches(), example.loss_fn)
+    v = vectors(objective.n_parameters)
+    with caplog.at_level(logging.INFO, "landscape_widget.products"):
+        assert relative(objective.hvp(v), dense(example).hessian @ v) < 1e-10
+    assert "looks at the values" in caplog.text
+
+
+@pytest.mark.parametrize("count", [8, 11])
+@pytest.mark.parametrize("example", CASES, ids=str)
+def test_several_vectors_at_once(example: Case, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products.Products, "_compare", lambda *_: (0.0, 1.0))
+    objective = example.objective()
+    by_graph = products.Products(objective.terms, objective.theta, keep=128e6)
+    hessian = dense(example).hessian
+    v = torch.randn(len(hessian), count, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    for _ in range(2):
+        assert relative(by_graph.of(v), hessian @ v) < 1e-10
+    assert by_graph._at_once == products._AT_ONCE
 
 
 def test_small_products_start_no_threads(monkeypatch: pytest.MonkeyPatch) -> None:

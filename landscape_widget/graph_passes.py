@@ -1,0 +1,178 @@
+"""Changes of a recorded graph that leave its results what they are."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterable, Sequence
+from functools import reduce
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+from torch._ops import OpOverload
+
+_ATEN = torch.ops.aten
+#: Their results take no memory of their own.
+VIEWS = (_ATEN.view.default, _ATEN._unsafe_view.default, _ATEN.expand.default)
+#: Their results are new tensors, so that what follows may work in place.
+_FRESH = (
+    _ATEN.addmm.default,
+    _ATEN.baddbmm.default,
+    _ATEN.bmm.default,
+    _ATEN.convolution.default,
+    _ATEN.mm.default,
+)
+_ZEROS = (_ATEN.zeros.default, _ATEN.zeros_like.default, _ATEN.new_zeros.default)
+
+
+def changes_its_argument(node: fx.Node) -> bool:
+    """Whether a node works in place."""
+    return isinstance(node.target, OpOverload) and node.target._schema.is_mutable
+
+
+def _shape(node: Any) -> torch.Size | None:
+    value = node.meta.get("val") if isinstance(node, fx.Node) else None
+    return value.shape if isinstance(value, Tensor) else None
+
+
+def changed_in_place(nodes: Iterable[fx.Node]) -> set[fx.Node]:
+    """The nodes whose memory some of ``nodes`` write to."""
+    return {_origin(node.args[0]) for node in nodes if changes_its_argument(node)}
+
+
+def _origin(node: Any) -> fx.Node:
+    """The node whose memory a view belongs to."""
+    while node.op == "call_function" and (
+        node.target is operator.getitem
+        or any(value.alias_info is not None for value in node.target._schema.returns)
+    ):
+        node = node.args[0]
+    origin: fx.Node = node
+    return origin
+
+
+def drop_what_changes_nothing(graph: fx.Graph) -> None:
+    """Views of the same shape, transposes of transposes, products with 1 and the like.
+
+    Batching and differentiation leave them behind.
+    """
+    changed = changed_in_place(graph.nodes)
+    for node in list(graph.nodes):
+        if node.op != "call_function" or not node.all_input_nodes:
+            continue
+        if _is_its_argument(node) or (_is_equal(node) and not changed & {node, _origin(node.args[0])}):
+            node.replace_all_uses_with(node.args[0])
+            graph.erase_node(node)
+        elif node.target is _ATEN.t.default and node.args[0].target is _ATEN.t.default:
+            node.replace_all_uses_with(node.args[0].args[0])
+            graph.erase_node(node)
+
+
+def _is_its_argument(node: fx.Node) -> bool:
+    if node.target in VIEWS:
+        return _shape(node) is not None and _shape(node.args[0]) == _shape(node)
+    return node.target is _ATEN.detach.default
+
+
+def _is_equal(node: fx.Node) -> bool:
+    """Whether a node's result is a copy of its argument."""
+    return node.target is _ATEN.mul.Scalar and bool(node.args[1] == 1)
+
+
+def drop_zeros(graph: fx.Graph) -> None:
+    """Sums with zeros, which differentiation puts where nothing depends on an argument."""
+    changed = changed_in_place(graph.nodes)
+    for node in list(graph.nodes):
+        if node.target is not _ATEN.add.Tensor or node.kwargs or node in changed:
+            continue
+        for zero, other in (node.args, node.args[::-1]):
+            zeros = getattr(zero, "target", None) in _ZEROS and zero not in changed
+            if zeros and _shape(other) == _shape(node) and _origin(other) not in changed:
+                node.replace_all_uses_with(other)
+                graph.erase_node(node)
+                break
+    graph.eliminate_dead_code()
+
+
+def pool_by_maxima(graph: fx.Graph) -> None:
+    """Max pooling as the maximum of shifted slices, first of rows and then of columns.
+
+    The operation itself compares one number after another, because it also notes where the largest one was.
+    Both pass NaN on.
+    """
+    for node in list(graph.nodes):
+        if node.target is not _ATEN.max_pool2d_with_indices.default or len(node.users) != 1:
+            continue
+        (maxima,) = node.users  # the indices, where nobody uses them, are gone
+        if maxima.args[1] != 0:
+            continue
+        source, *options = node.args
+        kernel, stride, padding, dilation = (
+            _pair(options[i]) if len(options) > i and options[i] else _pair(default or options[0])
+            for i, default in enumerate((None, None, [0], [1]))
+        )
+        sizes, pooled = source.meta["val"].shape[-2:], maxima.meta["val"].shape[-2:]
+        reach = [(pooled[i] - 1) * stride[i] + (kernel[i] - 1) * dilation[i] + 1 for i in (0, 1)]
+        after = [reach[i] - sizes[i] - padding[i] for i in (0, 1)]
+        with graph.inserting_before(node):
+            if any(padding) or max(after) > 0:
+                margins = [padding[1], after[1], padding[0], after[0]]
+                source = graph.call_function(_ATEN.constant_pad_nd.default, (source, margins, -math.inf))
+            for axis in (0, 1):
+                starts = [i * dilation[axis] for i in range(kernel[axis])]
+                length = (pooled[axis] - 1) * stride[axis] + 1
+                parts = [
+                    graph.call_function(_ATEN.slice.Tensor, (source, axis - 2, s, s + length, stride[axis]))
+                    for s in starts
+                ]
+                source = reduce(lambda a, b: graph.call_function(_ATEN.maximum.default, (a, b)), parts)
+        maxima.replace_all_uses_with(source)
+        graph.erase_node(maxima)
+        graph.erase_node(node)
+
+
+def _pair(values: Sequence[int]) -> tuple[int, int]:
+    return values[0], values[-1]
+
+
+def fuse(graph: fx.Graph) -> None:
+    """B + XW in one operation, and ReLU in place of what nobody else reads."""
+    for node in list(graph.nodes):
+        if node.target is not _ATEN.add.Tensor or node.kwargs:
+            continue
+        bias, product = node.args
+        if getattr(product, "target", None) is not _ATEN.bmm.default or len(product.users) > 1:
+            continue
+        with graph.inserting_before(node):
+            fused = graph.call_function(_ATEN.baddbmm.default, (bias, *product.args))
+        fused.meta = dict(node.meta)
+        node.replace_all_uses_with(fused)
+        graph.erase_node(node)
+        graph.erase_node(product)
+    for node in graph.nodes:
+        if node.target is _ATEN.relu.default:
+            (source,) = node.args
+            alone = len(source.users) == 1
+            while source.target in VIEWS[:2]:
+                source = source.args[0]
+                alone = alone and len(source.users) == 1
+            if alone and source.target in _FRESH:
+                node.target = _ATEN.relu_.default
+
+
+def work_late(graph: fx.Graph) -> None:
+    """Moves weights to where they are first used: they are then still in the cache, and gone soon after.
+
+    Weights are what follows from the first two arguments alone.
+    """
+    arguments = [node for node in graph.nodes if node.op == "placeholder"]
+    weights = set(arguments[:2])
+    for node in graph.nodes:
+        if node.op == "call_function" and node.all_input_nodes and weights.issuperset(node.all_input_nodes):
+            if changes_its_argument(node):
+                return  # what is changed in place must be read before
+            weights.add(node)
+    for node in reversed(list(graph.nodes)):
+        if node in weights and node.op == "call_function" and node.users:
+            min(node.users).prepend(node)
