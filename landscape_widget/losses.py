@@ -219,7 +219,8 @@ class ModelTerms:
         if not self.additive or size < 1:
             return self
         batches = regrouped(self.batches, size)
-        return self if len(batches) == len(self.batches) else self.over(batches)
+        same = [batch.n for batch in batches] == [batch.n for batch in self.batches]
+        return self if same else self.over(batches)
 
 
 class BatchLoss(nn.Module):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from functools import cached_property
 
 from torch import Tensor, fx
 
@@ -23,16 +23,22 @@ from landscape_widget.graph_passes import (
 from landscape_widget.tracing import Recorder
 
 
-@dataclass(frozen=True)
 class ProductProgram:
-    """Hv of one batch, v of shape (N,), or (k, N) for several at once. They hold no state."""
+    """Hv of one batch, v of shape (N,), or (k, N) for several at once. It holds no state."""
 
-    whole: fx.GraphModule
-    """(θ, v, *data) → Hv."""
-    at: fx.GraphModule
-    """(θ, *data) → what does not depend on v, to be kept between products."""
-    along: fx.GraphModule
-    """(v, *kept) → Hv."""
+    def __init__(self, graph: fx.Graph, constants: dict[str, Tensor]) -> None:
+        """Takes the graph of (θ, v, *data) → Hv, which must end in one tensor."""
+        self._graph, self._constants = graph, constants
+        at, along = _divide(graph)
+        self.at = fx.GraphModule(constants, at)
+        """(θ, *data) → what does not depend on v, to be kept between products."""
+        self.along = fx.GraphModule(constants, along)
+        """(v, *kept) → Hv."""
+
+    @cached_property
+    def whole(self) -> fx.GraphModule:
+        """(θ, v, *data) → Hv."""
+        return fx.GraphModule(self._constants, self._graph)
 
     def kept_bytes(self, kept: Iterable[Tensor], given: Iterable[Tensor]) -> int:
         """Memory that ``kept`` takes beside that of θ and the data."""
@@ -62,8 +68,7 @@ def record(loss: Callable[..., Tensor], theta: Tensor, v: Tensor, *data: Tensor)
     drop_what_changes_nothing(graph)
     drop_zeros(graph)
     graph.lint()
-    at, along = _divide(graph)
-    return ProductProgram(*(fx.GraphModule(recorder.constants, part) for part in (graph, at, along)))
+    return ProductProgram(graph, recorder.constants)
 
 
 def _divide(graph: fx.Graph) -> tuple[fx.Graph, fx.Graph]:
@@ -78,7 +83,6 @@ def _divide(graph: fx.Graph) -> tuple[fx.Graph, fx.Graph]:
     for node in dependent:
         if node is not v:
             copies[node] = along.node_copy(node, copies.__getitem__)
-    along.lint()
 
     at = copy.deepcopy(graph)
     twins = dict(zip(graph.nodes, at.nodes, strict=True))
@@ -87,7 +91,6 @@ def _divide(graph: fx.Graph) -> tuple[fx.Graph, fx.Graph]:
         used = twin.users or node.op in ("placeholder", "output") or changes_its_argument(node)
         if (node in dependent and node.op != "output") or not used:
             at.erase_node(twin)
-    at.lint()
     return at, along
 
 

@@ -39,8 +39,8 @@ _WEIGHED = 16, 32
 #: Products that take fewer seconds are not worth the start of threads.
 _WORTH_THREADS = 0.01
 
-#: Products that take fewer seconds are not recorded, which takes a tenth of a second.
-_WORTH_RECORDING = 0.03
+#: Where the gradient of all examples takes fewer seconds, products are not recorded, which takes as long.
+_WORTH_RECORDING = 0.2
 
 #: Relative difference up to which another way gives the same.
 _SAME = {torch.float64: 1e-9, torch.float32: 1e-4}
@@ -217,7 +217,9 @@ class Products:
         self._fixed = max(0.0, few[1] - self._each * few[0])
         most = max(self.terms.weights) * self.terms.n_examples
         joined, split = (max(limit - self._fixed, limit / 4) / self._each for limit in _BATCH_BYTES)
-        self.terms = self.terms.regroup(max(1, round(min(max(joined, most), split))))
+        self.terms = self.terms.regroup(
+            _even(self.terms.n_examples, max(1, round(min(max(joined, most), split))))
+        )
         return seconds
 
     def _weigh(self, size: int) -> tuple[float, float]:
@@ -237,6 +239,16 @@ class Products:
             gradient(terms.term(leaf, 0), True)
         storages.pop(leaf.untyped_storage().data_ptr(), None)
         return terms.weights[0] * terms.n_examples, float(sum(storages.values()))
+
+
+def _even(n: int, most: int) -> int:
+    """Examples in a batch so that all batches are equal, if that takes few more than of at most ``most``.
+
+    A program is recorded for each size.
+    """
+    least = -(-n // most)
+    numbers = range(least, least + least // 3 + 1)
+    return -(-n // next((number for number in numbers if n % number == 0), least))
 
 
 class _Programs:

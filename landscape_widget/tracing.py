@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import operator
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, fx
 from torch._ops import OpOverload
+from torch.fx.node import map_aggregate
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_map_only
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from landscape_widget.first_layers import split
@@ -94,13 +94,13 @@ class Recorder(TorchDispatchMode):
         func: OpOverload,
         types: Any,
         args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
+        kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
         if _UNFORESEEN.intersection(func.tags):
             raise ValueError(f"it looks at the values of a tensor ({func})")
         node = self.graph.call_function(
-            func, *(tree_map_only(Tensor, self.node, part) for part in (args, dict(kwargs)))
+            func, map_aggregate(args, self._known), map_aggregate(kwargs, self._known)
         )
         result = func(*args, **kwargs)
         if isinstance(result, Tensor):
@@ -119,6 +119,9 @@ class Recorder(TorchDispatchMode):
             self._note(tensor, self.graph.create_node("get_attr", name))
         node: fx.Node = self._nodes[tensor]
         return node
+
+    def _known(self, value: Any) -> Any:
+        return self.node(value) if isinstance(value, Tensor) else value
 
     def _note(self, tensor: Tensor, node: fx.Node) -> None:
         self._nodes[tensor] = node

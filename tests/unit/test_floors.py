@@ -18,13 +18,16 @@ FLOORS = (
     # what rests on numpy, torch and the standard library alone
     (
         "archive",
+        "derivatives",
         "files",
         "first_layers",
+        "graph_passes",
         "lanczos",
         "memory",
         "output_loss",
         "parameters",
         "probes",
+        "product_programs",
         "progress",
         "random_state",
         "results",

@@ -120,6 +120,13 @@ def test_recorded_products(example: Case, kept: float, n_kept: int, monkeypatch:
     assert set(by_program._seconds) == {1, 3}
 
 
+@pytest.mark.parametrize(
+    ("n", "most", "size"), [(2000, 128, 125), (256, 43, 32), (13, 5, 5), (7, 9, 7), (12, 4, 4), (97, 10, 10)]
+)
+def test_batches_are_equal_where_that_takes_few_more(n: int, most: int, size: int) -> None:
+    assert products._even(n, most) == size
+
+
 def test_what_is_kept_of_a_recording_counts_against_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     by_program = recorded(case("dense tanh"), 128e6, monkeypatch)
     v = vectors(by_program._theta.numel())
