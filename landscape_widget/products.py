@@ -62,7 +62,7 @@ class Products:
         """
         self.terms = terms
         self._theta = theta
-        self._keep = self._left = keep
+        self._left = keep
         self._graphs: dict[int, tuple[Tensor, Tensor]] = {}
         self._each = 0.0 if keep else math.inf
         """Bytes that the graph of a batch takes for each example, and beside those."""
@@ -101,9 +101,9 @@ class Products:
                 lambda: programs.add(0, v[:, None], torch.zeros_like(v[:, None])),
                 lambda: plain._add(0, v[:, None], torch.zeros_like(v[:, None])),
             )
-        except (
-            Exception
-        ) as error:  # torch cannot record everything; automatic differentiation takes any model
+            for b in range(len(self.terms.weights)):
+                programs.program(b)
+        except Exception as error:  # torch cannot record everything, but differentiate almost any model
             log.info("Products are not recorded: %s: %s", type(error).__name__, error)
             return
         if seconds[0] < seconds[1]:
@@ -274,7 +274,7 @@ class _Programs:
     def add(self, b: int, columns: Tensor, total: Tensor) -> Tensor:
         """Adds the share of one batch of the products with ``columns``, shape (N, k)."""
         data, weight = tensors_in(self._terms.batches[b]), self._terms.weights[b]
-        program = self._program(b)
+        program = self.program(b)
         kept = self._kept.get(b)
         if kept is None and (columns.shape[1] > 1 or b not in self._no_room):
             kept = program.at(self._theta, *data)
@@ -293,7 +293,8 @@ class _Programs:
             else:
                 self._no_room.add(b)
 
-    def _program(self, b: int) -> ProductProgram:
+    def program(self, b: int) -> ProductProgram:
+        """The one for batches of the shape of this one, recorded when first needed."""
         batch = self._terms.batches[b]
         key = describe(batch.content)
         with self._lock:

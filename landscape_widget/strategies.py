@@ -163,7 +163,7 @@ class Evaluator:
         self._choice = _choices.setdefault(objective.terms, _Choice(objective))
         self._off_centre: list[tuple[float, float]] = []
         self._seen = 0
-        self._programs: dict[Strategy, list[tuple[fx.GraphModule, list[Tensor]]]] = {}
+        self._ready: dict[Strategy, list[tuple[fx.GraphModule, list[Tensor]]]] = {}
 
     @property
     def strategy(self) -> Strategy:
@@ -266,20 +266,17 @@ class Evaluator:
         self, strategy: Strategy, batches: Sequence[Batch]
     ) -> list[tuple[fx.GraphModule, list[Tensor]]]:
         """For each batch its program, and what that needs of the plane, which is worked out once."""
-        known = self._programs.setdefault(strategy, [])
+        known = self._ready.setdefault(strategy, [])
         for batch in batches[len(known) :]:
             program = self._program(strategy, batch)
             kept = sum(tensor.nbytes for _, prepared in known for tensor in prepared)
-            if (
-                program.first is None
-                or program.rest is None
-                or kept + program.prepared_bytes > PREPARED_BYTES
-            ):
-                known.append((program.whole, []))
-            else:
+            fits = kept + program.prepared_bytes <= PREPARED_BYTES
+            if program.first is not None and program.rest is not None and fits:
                 with torch.no_grad():
                     prepared = prepare(program.first, strategy.points, self._rounded, tensors_in(batch))
                 known.append((program.rest, prepared))
+            else:
+                known.append((program.whole, []))
         return known[: len(batches)]
 
     def _batches(self, strategy: Strategy) -> Sequence[Batch]:
@@ -333,7 +330,7 @@ class Evaluator:
                     choice.candidates = iter(())
             choice.trial = perf_counter() - started
             choice.forget_others()
-            self._programs = {choice.best: self._programs.get(choice.best, [])}
+            self._ready = {choice.best: self._ready.get(choice.best, [])}
 
     def _patience(self) -> float:
         """Seconds of work that make another trial worth its cost."""

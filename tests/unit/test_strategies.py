@@ -207,12 +207,12 @@ def test_first_layers_are_prepared_as_far_as_memory_allows(
     way = Strategy(1, 2, 2)
     whole = Evaluator(objective, plane)
     expected = whole._run(way, POINTS)
-    needs = [sum(t.nbytes for t in prepared) for _, prepared in whole._programs[way]]
+    needs = [sum(t.nbytes for t in prepared) for _, prepared in whole._ready[way]]
     assert all(needs)
     monkeypatch.setattr(strategies, "PREPARED_BYTES", (0, needs[0] + needs[1], sum(needs))[room])
     evaluator = Evaluator(objective, plane)
     np.testing.assert_allclose(evaluator._run(way, POINTS), expected, rtol=1e-12)
-    prepared = [bool(parts) for _, parts in evaluator._programs[way]]
+    prepared = [bool(parts) for _, parts in evaluator._ready[way]]
     assert sum(prepared) == (0, 2, len(needs))[room]
 
 
