@@ -49,7 +49,7 @@ _PICTURE, _SOON = 81, 0.1
 _SAME = {torch.float64: 1e-9, torch.float32: 1e-3}
 
 #: Runs that a strategy is timed by, the shortest of them: on a busy machine most are too long.
-_LEAST_RUNS, _MOST_RUNS, _TIMING = 2, 5, 0.05
+_LEAST_RUNS, _MOST_RUNS, _TIMING = 3, 5, 0.05
 
 #: Seconds that one group of points should take, so that a caller may look in between.
 _GROUP = 0.05
@@ -113,10 +113,14 @@ class _Choice:
             yield replace(one, points=points)
             yield replace(one, points=points // 2)
         if self.best is LOOP:
+            if additive and natural * self.bytes > cache:
+                one = replace(one, examples=2 ** round(log2(max(1.0, cache / self.bytes))))
             yield one
+        best = one if self.best is LOOP else self.best
         if additive:
-            for examples in (natural // 2, 2 * natural):
-                yield replace(one if self.best is LOOP else self.best, examples=examples)
+            for examples in (best.examples // 2, 2 * best.examples):
+                if 0 < examples * best.points * self.bytes < 2 * cache:
+                    yield replace(best, examples=examples)
 
     def need(self, strategy: Strategy) -> float:
         """Bytes that its programs would take, judged by the one for a single point."""
