@@ -179,8 +179,8 @@ def _units(plane: Plane | None) -> list[str]:
     if plane is None:
         return ["", ""]
     size = norm(plane.origin)
-    shares = [f" = {number(norm / size, 3)} ‖θ*‖" if size else "" for norm in plane.norms]
-    return [f"1 is ‖Δθ‖ = {number(norm, 3)}{s}" for norm, s in zip(plane.norms, shares, strict=True)]
+    shares = [f" = {number(length / size, 3)} ‖θ*‖" if size else "" for length in plane.norms]
+    return [f"1 is ‖Δθ‖ = {number(length, 3)}{s}" for length, s in zip(plane.norms, shares, strict=True)]
 
 
 def _axis_name(axis: str) -> str:

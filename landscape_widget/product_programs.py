@@ -7,7 +7,6 @@ recording that is seen, and left out.
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Callable, Iterable
 from functools import cached_property
 
@@ -17,10 +16,9 @@ from landscape_widget.derivatives import differentiated, vector_jacobian
 from landscape_widget.graph_passes import (
     changed_in_place,
     changes_its_argument,
-    drop_what_changes_nothing,
     drop_zeros,
 )
-from landscape_widget.tracing import Recorder
+from landscape_widget.tracing import recorded
 
 
 class ProductProgram:
@@ -40,11 +38,12 @@ class ProductProgram:
         """(θ, v, *data) → Hv."""
         return fx.GraphModule(self._constants, self._graph)
 
-    def kept_bytes(self, kept: Iterable[Tensor], given: Iterable[Tensor]) -> int:
-        """Memory that ``kept`` takes beside that of θ and the data."""
-        own = {tensor.untyped_storage().data_ptr() for tensor in given}
-        storages = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage() for tensor in kept}
-        return sum(storage.nbytes() for address, storage in storages.items() if address not in own)
+
+def kept_bytes(kept: Iterable[Tensor], given: Iterable[Tensor]) -> int:
+    """Memory that what is kept takes beside that of θ and the data."""
+    own = {tensor.untyped_storage().data_ptr() for tensor in given}
+    storages = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage() for tensor in kept}
+    return sum(storage.nbytes() for address, storage in storages.items() if address not in own)
 
 
 def record(loss: Callable[..., Tensor], theta: Tensor, v: Tensor, *data: Tensor) -> ProductProgram:
@@ -54,21 +53,18 @@ def record(loss: Callable[..., Tensor], theta: Tensor, v: Tensor, *data: Tensor)
         ValueError: Where ``loss`` looks at values in order to decide what to do, or has no second derivative.
         Exception: Whatever torch raises where it cannot batch the product over several vectors.
     """
-    args = theta, v, *data
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "There is a performance drop")
-        with Recorder(args) as recorder, differentiated(theta) as (leaf, gradient):
+
+    def product(theta: Tensor, v: Tensor, *data: Tensor) -> Tensor:
+        with differentiated(theta) as (leaf, gradient):
             slope = gradient(loss(leaf, *data), True)
             if not slope.requires_grad:
                 raise ValueError("its gradient does not depend on θ")
-            product = vector_jacobian(slope, leaf, v)
-    graph = recorder.graph
-    graph.output(recorder.node(product))
-    graph.eliminate_dead_code()
-    drop_what_changes_nothing(graph)
+            return vector_jacobian(slope, leaf, v)
+
+    graph, constants = recorded(product, theta, v, *data)
     drop_zeros(graph)
     graph.lint()
-    return ProductProgram(graph, recorder.constants)
+    return ProductProgram(graph, constants)
 
 
 def _divide(graph: fx.Graph) -> tuple[fx.Graph, fx.Graph]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait
 from threading import Lock
 from time import perf_counter
 
@@ -21,8 +21,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from landscape_widget.derivatives import differentiated, vector_jacobian
 from landscape_widget.losses import ModelTerms, Terms
-from landscape_widget.product_programs import ProductProgram, record
-from landscape_widget.snapshot import describe, only_tensors, tensors_in, with_tensors
+from landscape_widget.product_programs import ProductProgram, kept_bytes, record
+from landscape_widget.snapshot import check_only_tensors, describe, tensors_in, with_tensors
+from landscape_widget.threads import pool
 
 log = logging.getLogger(__name__)
 
@@ -167,11 +168,10 @@ class Products:
             return total
 
         # the choice of kernels is one for all threads: none may undo it while another is at work
-        with (
-            sdpa_kernel(SDPBackend.MATH),
-            ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool,
-        ):
-            return sum(pool.map(share, range(threads)), torch.zeros_like(columns))
+        with sdpa_kernel(SDPBackend.MATH):
+            shares = [pool(threads).submit(share, first) for first in range(threads)]
+            wait(shares)  # also where one of them fails
+        return sum((done.result() for done in shares), torch.zeros_like(columns))
 
     def _add(self, b: int, columns: Tensor, total: Tensor) -> Tensor:
         """Adds the share of one batch."""
@@ -278,7 +278,7 @@ class _Programs:
         kept = self._kept.get(b)
         if kept is None and (columns.shape[1] > 1 or b not in self._no_room):
             kept = program.at(self._theta, *data)
-            self._keep(b, kept, program.kept_bytes(kept, [self._theta, *data]))
+            self._keep(b, kept, kept_bytes(kept, [self._theta, *data]))
         for column, into in zip(columns.T, total.T, strict=True):
             v = column.contiguous()
             product = program.whole(self._theta, v, *data) if kept is None else program.along(v, *kept)
@@ -299,8 +299,7 @@ class _Programs:
         key = describe(batch.content)
         with self._lock:
             if key not in self.known:
-                if not only_tensors(batch):  # the program would hold what it saw of the first batch
-                    raise ValueError("its batches hold more than tensors")
+                check_only_tensors(batch)
 
                 def loss(theta: Tensor, *tensors: Tensor) -> Tensor:
                     return self._terms.loss_on(theta, with_tensors(batch, tensors))

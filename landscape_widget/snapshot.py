@@ -132,9 +132,10 @@ def tensors_in(batch: Batch) -> list[Tensor]:
     return [leaf for leaf in _leaves(batch.content) if isinstance(leaf, Tensor)]
 
 
-def only_tensors(batch: Batch) -> bool:
-    """Whether there is nothing else in the batch."""
-    return all(isinstance(leaf, Tensor) for leaf in _leaves(batch.content))
+def check_only_tensors(batch: Batch) -> None:
+    """Raises a ValueError if there is anything else in the batch: a program would hold what it saw of it."""
+    if not all(isinstance(leaf, Tensor) for leaf in _leaves(batch.content)):
+        raise ValueError("its batches hold more than tensors")
 
 
 def with_tensors(batch: Batch, tensors: Sequence[Tensor]) -> Batch:

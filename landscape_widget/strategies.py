@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache
 from math import log2
 from threading import Lock
 from time import perf_counter
@@ -21,7 +19,8 @@ from landscape_widget.first_layers import prepare
 from landscape_widget.losses import ModelTerms, Terms
 from landscape_widget.objective import Objective
 from landscape_widget.results import FloatArray, Plane
-from landscape_widget.snapshot import Batch, describe, only_tensors, tensors_in, with_tensors
+from landscape_widget.snapshot import Batch, check_only_tensors, describe, tensors_in, with_tensors
+from landscape_widget.threads import pool
 from landscape_widget.tracing import Program, peak_bytes, trace
 
 log = logging.getLogger(__name__)
@@ -42,8 +41,9 @@ PREPARED_BYTES = 64e6
 #: takes a hundredth of a second and more. Once it is known what a trial costs, so many times that.
 _PATIENCE, _TRIALS = 0.1, 8.0
 
-#: A picture of 9×9 nodes that so many seconds of the plain loop complete is not kept waiting by trials.
-_PICTURE, _SOON = 81, 0.1
+#: Nodes for each axis of a first picture; one that so many seconds of the plain loop complete is not kept
+#: waiting by trials.
+PICTURE, _SOON = 9, 0.1
 
 #: Relative difference from the plain loop up to which a strategy computes the same.
 _SAME = {torch.float64: 1e-9, torch.float32: 1e-3}
@@ -140,12 +140,6 @@ class _Choice:
 _choices: WeakKeyDictionary[Terms, _Choice] = WeakKeyDictionary()
 
 
-@cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    """So many threads of one intra-op thread each, kept: the memory of new ones is slow at first."""
-    return ThreadPoolExecutor(threads, "landscape", torch.set_num_threads, (1,))
-
-
 class Evaluator:
     """L at points of one plane, by the strategy that is fastest on this model, data and machine.
 
@@ -204,7 +198,7 @@ class Evaluator:
 
     def _picture_is_near(self) -> bool:
         """Whether the plain loop will soon have evaluated enough for a first picture."""
-        return 0 < (_PICTURE - self._seen) * self._choice.seconds.get(LOOP, 0.0) < _SOON
+        return 0 < (PICTURE**2 - self._seen) * self._choice.seconds.get(LOOP, 0.0) < _SOON
 
     def _group(self) -> int:
         """Points until the caller may look again; one where nothing is gained by more."""
@@ -264,7 +258,7 @@ class Evaluator:
         chunks = [points[i : i + strategy.points] for i in range(0, len(points), strategy.points)]
         if strategy.threads == 1:
             return torch.cat([losses(chunk) for chunk in chunks])
-        return torch.cat(list(_pool(strategy.threads).map(losses, chunks)))
+        return torch.cat(list(pool(strategy.threads).map(losses, chunks)))
 
     def _prepared(
         self, strategy: Strategy, batches: Sequence[Batch]
@@ -298,8 +292,7 @@ class Evaluator:
         assert isinstance(terms, ModelTerms)
         key = strategy, describe(batch.content)
         if key not in self._choice.programs:
-            if not only_tensors(batch):  # the program would hold what it saw of the first batch
-                raise ValueError("its batches hold more than tensors")
+            check_only_tensors(batch)
             entries = terms.layout.entries
 
             def losses(coefficients: Tensor, basis: Tensor, *tensors: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import numpy as np
 
 from landscape_widget.objective import Objective
 from landscape_widget.results import FloatArray, Plane, Provenance, Surface
-from landscape_widget.strategies import LOOP, Evaluator
+from landscape_widget.strategies import LOOP, PICTURE, Evaluator
 
 #: (α min, α max, β min, β max)
 Domain = tuple[float, float, float, float]
@@ -20,9 +20,8 @@ Cache = MutableMapping[tuple[float, float], float]
 
 MAX_RESOLUTION = 501
 
-#: Nodes for each axis of the coarsest sub-grid: where the plain loop takes one point after another, and where
-#: many points are batched.
-_COARSE, _PICTURE = 3, 9
+#: Nodes for each axis of the coarsest sub-grid, where the plain loop takes one point after another.
+_COARSE = 3
 
 
 def check_domain(domain: object) -> Domain:
@@ -154,7 +153,7 @@ def _refine(
                 loss[i, j], done[i, j] = known, True
     below = None
     worked_since = monotonic()
-    for rows, columns in _levels(beta, alpha, _COARSE if evaluator.strategy is LOOP else _PICTURE):
+    for rows, columns in _levels(beta, alpha, _COARSE if evaluator.strategy is LOOP else PICTURE):
         level = [(i, j) for i in rows for j in columns if not done[i, j]]
         if not level and not done.all():
             below = _interpolate(loss, rows, columns)

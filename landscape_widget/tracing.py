@@ -44,16 +44,8 @@ def trace(f: Callable[..., Tensor], coefficients: Tensor, basis: Tensor, *data: 
         ValueError: Where ``f`` looks at values in order to decide what to do.
         Exception: Whatever torch raises where it cannot batch ``f``.
     """
-    args = coefficients, basis, *data
-    with torch.no_grad(), warnings.catch_warnings():
-        # operations that cannot be batched are done one by one, and timed like that
-        warnings.filterwarnings("ignore", "There is a performance drop")
-        with Recorder(args) as recorder:
-            result = f(*args)
-    graph = recorder.graph
-    graph.output(recorder.node(result))
-    graph.eliminate_dead_code()
-    drop_what_changes_nothing(graph)
+    with torch.no_grad():
+        graph, constants = recorded(f, coefficients, basis, *data)
     pool_by_maxima(graph)
     parts = split(graph)
 
@@ -61,7 +53,7 @@ def trace(f: Callable[..., Tensor], coefficients: Tensor, basis: Tensor, *data: 
         fuse(graph)
         work_late(graph)
         graph.lint()
-        return fx.GraphModule(recorder.constants, graph)
+        return fx.GraphModule(constants, graph)
 
     if parts is None:
         return Program(finished(graph))
@@ -69,7 +61,29 @@ def trace(f: Callable[..., Tensor], coefficients: Tensor, basis: Tensor, *data: 
     return Program(finished(graph), finished(parts.first), finished(parts.rest), size)
 
 
-class Recorder(TorchDispatchMode):
+def recorded(f: Callable[..., Tensor], *args: Tensor) -> tuple[fx.Graph, dict[str, Tensor]]:
+    """The operations that ``f`` does for arguments of these shapes, as far as its result needs them.
+
+    Returns:
+        Their graph, and its constants by name.
+
+    Raises:
+        ValueError: Where ``f`` looks at values in order to decide what to do.
+        Exception: Whatever torch raises where it cannot batch ``f``.
+    """
+    with warnings.catch_warnings():
+        # operations that cannot be batched are done one by one, and timed like that
+        warnings.filterwarnings("ignore", "There is a performance drop")
+        with _Recorder(args) as recorder:
+            result = f(*args)
+    graph = recorder.graph
+    graph.output(recorder.node(result))
+    graph.eliminate_dead_code()
+    drop_what_changes_nothing(graph)
+    return graph, recorder.constants
+
+
+class _Recorder(TorchDispatchMode):
     """Notes each tensor operation, as it is done, in a graph; the tensors themselves are not kept.
 
     ``make_fx`` of torch does more, for which it takes a second to be loaded and four times as long to run.

@@ -33,6 +33,7 @@ FLOORS = (
         "results",
         "scheduler",
         "snapshot",
+        "threads",
         "tracing",
         "vectors",
         "weights",

@@ -193,7 +193,7 @@ def test_small_products_start_no_threads(monkeypatch: pytest.MonkeyPatch) -> Non
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a thread was started")
 
-    monkeypatch.setattr(products, "ThreadPoolExecutor", refuse)
+    monkeypatch.setattr(products, "pool", refuse)
     monkeypatch.setattr(products, "_BATCH_BYTES", (1.0, 1.0))
     objective = case("dense tanh").objective()
     for _ in range(4):
