@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
+from landscape_widget.graph_passes import end_at
+
 _ATEN = torch.ops.aten
 _SHAPES = {
     _ATEN.alias.default,
@@ -84,7 +86,7 @@ def split(graph: fx.Graph) -> Split | None:
     if not cuts:
         return None
     first, rest = copy.deepcopy(graph), copy.deepcopy(graph)
-    _end_at(first, cuts)
+    end_at(first, cuts)
     return Split(first, rest, 3 * sum(_begin_behind(rest, cut, points) for cut in cuts))
 
 
@@ -136,15 +138,6 @@ def _kind(node: fx.Node, kinds: dict[fx.Node, _Kind]) -> _Kind:
 def _operands(node: fx.Node) -> list[Any]:
     """The two factors of a product, and what is added to it, if anything."""
     return [node.args[i] for i in _PRODUCTS[node.target] if node.args[i] is not None]
-
-
-def _end_at(graph: fx.Graph, cuts: Sequence[str]) -> None:
-    nodes = {node.name: node for node in graph.nodes}
-    graph.output_node().args = (tuple(nodes[cut] for cut in cuts),)
-    for node in reversed(list(graph.nodes)):
-        # whatever comes later, and be it done in place
-        if node.op not in ("placeholder", "output") and not node.users:
-            graph.erase_node(node)
 
 
 def _begin_behind(graph: fx.Graph, cut: str, points: int) -> int:

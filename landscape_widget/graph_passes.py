@@ -1,4 +1,4 @@
-"""Changes of a recorded graph that leave its results what they are."""
+"""Changes of a recorded graph that leave its results what they are, and parts of it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from torch._ops import OpOverload
 _ATEN = torch.ops.aten
 #: Their results take no memory of their own.
 VIEWS = (_ATEN.view.default, _ATEN._unsafe_view.default, _ATEN.expand.default)
+#: Views of all of a tensor.
+_WHOLES = (*VIEWS[:2], _ATEN.t.default, _ATEN.transpose.int)
 #: Their results are new tensors, so that what follows may work in place.
 _FRESH = (
     _ATEN.addmm.default,
@@ -23,6 +25,8 @@ _FRESH = (
     _ATEN.convolution.default,
     _ATEN.mm.default,
 )
+#: Bytes.
+_CACHE_LINE = 64
 _ZEROS = (_ATEN.zeros.default, _ATEN.zeros_like.default, _ATEN.new_zeros.default)
 
 
@@ -38,10 +42,10 @@ def _shape(node: Any) -> torch.Size | None:
 
 def changed_in_place(nodes: Iterable[fx.Node]) -> set[fx.Node]:
     """The nodes whose memory some of ``nodes`` write to."""
-    return {_origin(node.args[0]) for node in nodes if changes_its_argument(node)}
+    return {origin(node.args[0]) for node in nodes if changes_its_argument(node)}
 
 
-def _origin(node: Any) -> fx.Node:
+def origin(node: Any) -> fx.Node:
     """The node whose memory a view belongs to."""
     while node.op == "call_function" and (
         node.target is operator.getitem
@@ -50,6 +54,16 @@ def _origin(node: Any) -> fx.Node:
         node = node.args[0]
     origin: fx.Node = node
     return origin
+
+
+def end_at(graph: fx.Graph, names: Sequence[str]) -> None:
+    """Has a graph give the values of these nodes as a tuple, each before anything is done with it."""
+    nodes = {node.name: node for node in graph.nodes}
+    graph.output_node().args = (tuple(nodes[name] for name in names),)
+    for node in reversed(list(graph.nodes)):
+        # whatever comes later, and be it done in place
+        if node.op not in ("placeholder", "output") and not node.users:
+            graph.erase_node(node)
 
 
 def drop_what_changes_nothing(graph: fx.Graph) -> None:
@@ -61,7 +75,7 @@ def drop_what_changes_nothing(graph: fx.Graph) -> None:
     for node in list(graph.nodes):
         if node.op != "call_function" or not node.all_input_nodes:
             continue
-        if _is_its_argument(node) or (_is_equal(node) and not changed & {node, _origin(node.args[0])}):
+        if _is_its_argument(node) or (_is_equal(node) and not changed & {node, origin(node.args[0])}):
             node.replace_all_uses_with(node.args[0])
             graph.erase_node(node)
         elif node.target is _ATEN.t.default and node.args[0].target is _ATEN.t.default:
@@ -88,7 +102,7 @@ def drop_zeros(graph: fx.Graph) -> None:
             continue
         for zero, other in (node.args, node.args[::-1]):
             zeros = getattr(zero, "target", None) in _ZEROS and zero not in changed
-            if zeros and _shape(other) == _shape(node) and _origin(other) not in changed:
+            if zeros and _shape(other) == _shape(node) and origin(other) not in changed:
                 node.replace_all_uses_with(other)
                 graph.erase_node(node)
                 break
@@ -137,7 +151,7 @@ def _pair(values: Sequence[int]) -> tuple[int, int]:
 
 
 def fuse(graph: fx.Graph) -> None:
-    """B + XW in one operation, and ReLU in place of what nobody else reads."""
+    """B + XW in one operation."""
     for node in list(graph.nodes):
         if node.target is not _ATEN.add.Tensor or node.kwargs:
             continue
@@ -150,29 +164,99 @@ def fuse(graph: fx.Graph) -> None:
         node.replace_all_uses_with(fused)
         graph.erase_node(node)
         graph.erase_node(product)
+
+
+def work_in_place(graph: fx.Graph) -> None:
+    """ReLU in place of what nobody else reads."""
     for node in graph.nodes:
         if node.target is _ATEN.relu.default:
             (source,) = node.args
             alone = len(source.users) == 1
-            while source.target in VIEWS[:2]:
+            while source.target in _WHOLES:
                 source = source.args[0]
                 alone = alone and len(source.users) == 1
             if alone and source.target in _FRESH:
                 node.target = _ATEN.relu_.default
 
 
-def work_late(graph: fx.Graph) -> None:
-    """Moves weights to where they are first used: they are then still in the cache, and gone soon after.
+def work_late(graph: fx.Graph, nodes: Iterable[fx.Node]) -> None:
+    """Moves nodes to where they are first used: they are then still in the cache, and gone soon after.
 
-    Weights are what follows from the first two arguments alone.
+    Args:
+        graph: After everything that adds or removes nodes.
+        nodes: Those that may move; nothing they are made of is changed in place.
     """
-    arguments = [node for node in graph.nodes if node.op == "placeholder"]
-    weights = set(arguments[:2])
-    for node in graph.nodes:
-        if node.op == "call_function" and node.all_input_nodes and weights.issuperset(node.all_input_nodes):
-            if changes_its_argument(node):
-                return  # what is changed in place must be read before
-            weights.add(node)
+    movable = set(nodes)
     for node in reversed(list(graph.nodes)):
-        if node in weights and node.op == "call_function" and node.users:
+        if node in movable and node.users:
             min(node.users).prepend(node)
+
+
+def lay_examples_last(graph: fx.Graph, weights: Iterable[fx.Node]) -> None:
+    """Linear layers XW as (WᵀXᵀ)ᵀ where that fills whole cache lines and XW does not.
+
+    A product is faster by a tenth to a third where the rows of its result do. Only where what follows takes
+    each number by itself, or is a linear layer again.
+
+    Args:
+        graph: After ``fuse``, before anything works in place.
+        weights: The nodes that may stand for W, of shape (points, ., .).
+    """
+    weights = set(weights)
+    for node in list(graph.nodes):
+        if node.target not in (_ATEN.bmm.default, _ATEN.baddbmm.default) or node.kwargs:
+            continue
+        x, w = node.args[-2:]
+        value = node.meta["val"]
+        lines = [size * value.element_size() % _CACHE_LINE == 0 for size in value.shape[1:]]
+        if w not in weights or x in weights or lines != [True, False] or not _is_taken_by_number(node):
+            continue
+        with graph.inserting_before(node):
+            *added, second, first = (_transposed(graph, arg) for arg in node.args)
+            product = graph.call_function(node.target, (*added, first, second))
+            product.meta["val"] = value.transpose(1, 2).contiguous()
+            node.replace_all_uses_with(_call_transpose(graph, product))
+        graph.erase_node(node)
+    graph.eliminate_dead_code()
+
+
+def _is_taken_by_number(node: fx.Node) -> bool:
+    """Whether the order of a layer's result in memory is nothing to what follows."""
+    return all(
+        user.target in _FRESH
+        or (user.target in VIEWS and node.meta["val"].shape[-1] == 1)
+        or (_is_pointwise(user) and _is_taken_by_number(user))
+        for user in node.users
+    )
+
+
+def _is_pointwise(node: fx.Node) -> bool:
+    return isinstance(node.target, OpOverload) and torch.Tag.pointwise in node.target.tags
+
+
+def _transposed(graph: fx.Graph, node: fx.Node) -> fx.Node:
+    """The transpose of each point's matrix; what was transposed and then changed number by number is not."""
+    before = _before_transpose(node)
+    if before is not None:
+        return before
+    if _is_pointwise(node) and not changes_its_argument(node) and len(node.users) == 1:
+        before = _before_transpose(node.args[0])
+        if before is not None and node.all_input_nodes == [node.args[0]]:
+            assert isinstance(node.target, OpOverload)
+            twin = graph.call_function(node.target, (before, *node.args[1:]), node.kwargs)
+            twin.meta["val"] = node.meta["val"].transpose(1, 2)
+            return twin
+    return _call_transpose(graph, node)
+
+
+def _before_transpose(node: Any) -> fx.Node | None:
+    """What the node is the transpose of."""
+    if isinstance(node, fx.Node) and node.target is _ATEN.transpose.int and node.args[1:] == (1, 2):
+        return node.all_input_nodes[0]
+    return None
+
+
+def _call_transpose(graph: fx.Graph, node: fx.Node) -> fx.Node:
+    transpose = graph.call_function(_ATEN.transpose.int, (node, 1, 2))
+    transpose.meta["val"] = node.meta["val"].transpose(1, 2)
+    return transpose

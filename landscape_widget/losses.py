@@ -215,7 +215,7 @@ class ModelTerms:
         return terms
 
     def regroup(self, size: int) -> ModelTerms:
-        """The same examples in even batches of at most ``size``, where that leaves the loss what it is."""
+        """The same examples in batches of ``size`` and a rest, where that leaves the loss what it is."""
         if not self.additive or size < 1:
             return self
         batches = regrouped(self.batches, size)

@@ -80,7 +80,7 @@ def shuffled_subset(batches: Sequence[Batch], n: int, seed: int = 0) -> list[Bat
 
 
 def regrouped(batches: Sequence[Batch], size: int) -> list[Batch]:
-    """The same examples in the same order, in even batches of at most ``size``.
+    """The same examples in the same order, in batches of ``size`` and one of what remains.
 
     Neighbours are joined where all of their tensors have a row for each example and agree in dtype and in
     the shape of a row: padding may differ, and then they stay apart.
@@ -92,9 +92,8 @@ def regrouped(batches: Sequence[Batch], size: int) -> list[Batch]:
             result += members
             continue
         whole = members[0] if len(members) == 1 else _joined(members)
-        pieces = -(-whole.n // size)
-        edges = [whole.n * i // pieces for i in range(pieces + 1)]
-        result += [_cut(whole, slice(*edge)) for edge in pairwise(edges)] if pieces > 1 else [whole]
+        edges = [*range(0, whole.n, size), whole.n]
+        result += [_cut(whole, slice(*edge)) for edge in pairwise(edges)] if len(edges) > 2 else [whole]
     return result
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from math import log2
 from threading import Lock
 from time import perf_counter
@@ -12,16 +13,16 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
-from torch import Tensor, fx
+from torch import Tensor
 from torch.func import vmap
 
 from landscape_widget.first_layers import prepare
 from landscape_widget.losses import ModelTerms, Terms
 from landscape_widget.objective import Objective
+from landscape_widget.plane_programs import PlaneProgram, Stages, record
 from landscape_widget.results import FloatArray, Plane
 from landscape_widget.snapshot import Batch, check_only_tensors, describe, tensors_in, with_tensors
 from landscape_widget.threads import pool
-from landscape_widget.tracing import Program, peak_bytes, trace
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 MEMORY_BUDGET = 150e6
 
 #: Bytes of intermediate results of one thread that its processor has at hand.
-_CACHED = 6e6
+_CACHED = 3e6
 
 #: Fewer points than these are not worth batching: for so few, operations on one point are large enough.
 _FEW = 8
@@ -90,7 +91,7 @@ class _Choice:
         """Seconds that the last trial of a candidate took."""
         self.spent = 0.0
         """Seconds of evaluation since then: who looked at many points will look at more."""
-        self.programs: dict[tuple[Strategy, str], Program] = {}
+        self.programs: dict[tuple[Strategy, str], PlaneProgram] = {}
         self.bytes = 0.0
         """That one point takes for each example, as far as a program has told."""
         self.batches: dict[int, Sequence[Batch]] = {}
@@ -111,14 +112,13 @@ class _Choice:
         points = 2 ** int(log2(max(1.0, min(most, cache / (natural * self.bytes)))))
         if points >= _FEW:
             yield replace(one, points=points)
-            yield replace(one, points=points // 2)
         if self.best is LOOP:
             if additive and natural * self.bytes > cache:
                 one = replace(one, examples=2 ** round(log2(max(1.0, cache / self.bytes))))
             yield one
         best = one if self.best is LOOP else self.best
         if additive:
-            for examples in (best.examples // 2, 2 * best.examples):
+            for examples in (2 * best.examples, best.examples // 2):
                 if 0 < examples * best.points * self.bytes < 2 * cache:
                     yield replace(best, examples=examples)
 
@@ -161,7 +161,7 @@ class Evaluator:
         self._choice = _choices.setdefault(objective.terms, _Choice(objective))
         self._off_centre: list[tuple[float, float]] = []
         self._seen = 0
-        self._ready: dict[Strategy, list[tuple[fx.GraphModule, list[Tensor]]]] = {}
+        self._ready: dict[Strategy, list[tuple[Stages, list[Tensor]]]] = {}
 
     @property
     def strategy(self) -> Strategy:
@@ -250,9 +250,12 @@ class Evaluator:
             coefficients = self._rounded.new_tensor([(1.0, *point) for point in padded])
             total = coefficients.new_zeros(strategy.points)
             with torch.no_grad():
-                for batch, (program, prepared) in zip(batches, programs, strict=True):
-                    arguments = *tensors_in(batch), *prepared
-                    total += batch.n / examples * program(coefficients, self._rounded, *arguments)
+                for program, same in groupby(zip(batches, programs, strict=True), lambda pair: pair[1][0]):
+                    weights = program.weights(coefficients, self._rounded)
+                    for batch, (_, prepared) in same:
+                        data = *tensors_in(batch), *prepared
+                        loss = program.rest(coefficients, self._rounded, *data, *weights)
+                        total += batch.n / examples * loss
             return total[: len(chunk)]
 
         chunks = [points[i : i + strategy.points] for i in range(0, len(points), strategy.points)]
@@ -260,19 +263,17 @@ class Evaluator:
             return torch.cat([losses(chunk) for chunk in chunks])
         return torch.cat(list(pool(strategy.threads).map(losses, chunks)))
 
-    def _prepared(
-        self, strategy: Strategy, batches: Sequence[Batch]
-    ) -> list[tuple[fx.GraphModule, list[Tensor]]]:
+    def _prepared(self, strategy: Strategy, batches: Sequence[Batch]) -> list[tuple[Stages, list[Tensor]]]:
         """For each batch its program, and what that needs of the plane, which is worked out once."""
         known = self._ready.setdefault(strategy, [])
         for batch in batches[len(known) :]:
             program = self._program(strategy, batch)
             kept = sum(tensor.nbytes for _, prepared in known for tensor in prepared)
             fits = kept + program.prepared_bytes <= PREPARED_BYTES
-            if program.first is not None and program.rest is not None and fits:
+            if program.first is not None and program.behind is not None and fits:
                 with torch.no_grad():
                     prepared = prepare(program.first, strategy.points, self._rounded, tensors_in(batch))
-                known.append((program.rest, prepared))
+                known.append((program.behind, prepared))
             else:
                 known.append((program.whole, []))
         return known[: len(batches)]
@@ -286,7 +287,7 @@ class Evaluator:
             known[strategy.examples] = (terms if natural else terms.regroup(strategy.examples)).batches
         return known[strategy.examples]
 
-    def _program(self, strategy: Strategy, batch: Batch) -> Program:
+    def _program(self, strategy: Strategy, batch: Batch) -> PlaneProgram:
         """The program for batches of this shape, traced when first needed."""
         terms = self._objective.terms
         assert isinstance(terms, ModelTerms)
@@ -305,7 +306,11 @@ class Evaluator:
                 return vmap(lambda own: terms.loss_with(own, content))(weights)
 
             coefficients = self._rounded.new_tensor([(1.0, 0.0, 0.0)] * strategy.points)
-            self._choice.programs[key] = trace(losses, coefficients, self._rounded, *tensors_in(batch))
+            self._choice.programs[key] = record(
+                losses,
+                *(coefficients, self._rounded, *tensors_in(batch)),
+                batches=sum(describe(other.content) == key[1] for other in self._batches(strategy)),
+            )
         return self._choice.programs[key]
 
     def _try_another(self, left: int) -> None:
@@ -336,7 +341,7 @@ class Evaluator:
     def _weigh(self, strategy: Strategy) -> None:
         """Learns the memory for one point, before many are tried."""
         batch = self._batches(strategy)[0]
-        self._choice.bytes = peak_bytes(self._program(strategy, batch).whole) / batch.n
+        self._choice.bytes = self._program(strategy, batch).whole.peak_bytes / batch.n
 
     def _time(self, strategy: Strategy) -> float:
         """Seconds for one point, measured on the first batch.
@@ -347,7 +352,7 @@ class Evaluator:
         batches, choice = self._batches(strategy), self._choice
         # to trace a program is to run it, so one that is known to be too large must not even be traced
         _check_memory(choice.need(strategy))
-        _check_memory(strategy.threads * peak_bytes(self._program(strategy, batches[0]).whole))
+        _check_memory(strategy.threads * self._program(strategy, batches[0]).whole.peak_bytes)
         first, terms = batches[:1], self._objective.terms
         assert isinstance(terms, ModelTerms)
         values = self._traced(strategy, self._off_centre, first).tolist()

@@ -1,11 +1,10 @@
-"""A torch function as a straight-line program of tensor operations, without the overhead of modules."""
+"""The tensor operations of a torch function as a graph, without the overhead of modules."""
 
 from __future__ import annotations
 
 import operator
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,50 +14,10 @@ from torch.fx.node import map_aggregate
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from landscape_widget.first_layers import split
-from landscape_widget.graph_passes import VIEWS, drop_what_changes_nothing, fuse, pool_by_maxima, work_late
+from landscape_widget.graph_passes import drop_what_changes_nothing, origin
 
 #: Operations whose results a program cannot foresee.
 _UNFORESEEN = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}
-
-
-@dataclass(frozen=True)
-class Program:
-    """A function of (coefficients, basis, *data) as straight-line programs, which hold no state.
-
-    Several threads may run them at once.
-    """
-
-    whole: fx.GraphModule
-    first: fx.GraphModule | None = None
-    """What ``first_layers.prepare`` runs, where something can be prepared."""
-    rest: fx.GraphModule | None = None
-    """The whole with what was prepared as further arguments."""
-    prepared_bytes: int = 0
-
-
-def trace(f: Callable[..., Tensor], coefficients: Tensor, basis: Tensor, *data: Tensor) -> Program:
-    """``f`` as a program for arguments of these shapes, tidied.
-
-    Raises:
-        ValueError: Where ``f`` looks at values in order to decide what to do.
-        Exception: Whatever torch raises where it cannot batch ``f``.
-    """
-    with torch.no_grad():
-        graph, constants = recorded(f, coefficients, basis, *data)
-    pool_by_maxima(graph)
-    parts = split(graph)
-
-    def finished(graph: fx.Graph) -> fx.GraphModule:
-        fuse(graph)
-        work_late(graph)
-        graph.lint()
-        return fx.GraphModule(constants, graph)
-
-    if parts is None:
-        return Program(finished(graph))
-    size = parts.elements * coefficients.element_size()
-    return Program(finished(graph), finished(parts.first), finished(parts.rest), size)
 
 
 def recorded(f: Callable[..., Tensor], *args: Tensor) -> tuple[fx.Graph, dict[str, Tensor]]:
@@ -142,15 +101,19 @@ class _Recorder(TorchDispatchMode):
         node.meta["val"] = tensor.to("meta")
 
 
-def peak_bytes(program: fx.GraphModule) -> int:
-    """Most bytes that intermediate results of the program take at one time."""
-    nodes = list(program.graph.nodes)
-    last = {used: i for i, node in enumerate(nodes) for used in node.all_input_nodes}
-    held, peak = {}, 0
-    for i, node in enumerate(nodes):
-        value = node.meta.get("val")
-        if node.op == "call_function" and isinstance(value, Tensor) and node.target not in VIEWS:
-            held[node] = value.numel() * value.element_size()
-            peak = max(peak, sum(held.values()))
+def peak_bytes(graph: fx.Graph) -> int:
+    """Most bytes that intermediate results of the graph take at one time; views take none."""
+    origins = {node: origin(node) for node in graph.nodes if node.op == "call_function"}
+    uses = [[origins[used] for used in node.all_input_nodes if used in origins] for node in graph.nodes]
+    last = {used: i for i, all_used in enumerate(uses) for used in all_used}
+    held: dict[fx.Node, int] = {}
+    peak = 0
+    for i, node in enumerate(graph.nodes):
+        if node in origins and origins[node] is node:
+            # of an operation with several results, each is a node
+            results = [user for user in node.users if user.target is operator.getitem] or [node]
+            values = (result.meta.get("val") for result in results)
+            held[node] = sum(v.numel() * v.element_size() for v in values if isinstance(v, Tensor))
+        peak = max(peak, sum(held.values()))
         held = {node: size for node, size in held.items() if last.get(node, i) > i}
     return peak

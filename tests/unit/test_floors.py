@@ -26,6 +26,7 @@ FLOORS = (
         "memory",
         "output_loss",
         "parameters",
+        "plane_programs",
         "probes",
         "product_programs",
         "progress",
