@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,7 +29,14 @@ def differentiated(theta: Tensor) -> Iterator[tuple[Tensor, Callable[[Tensor, bo
 
 def vector_jacobian(gradient: Tensor, leaf: Tensor, v: Tensor) -> Tensor:
     """vᵀ ∂g/∂θ for v of shape (N,), or of several as rows (k, N), which is Hv because H is symmetric."""
-    (product,) = torch.autograd.grad(
-        gradient, leaf, v, retain_graph=True, materialize_grads=True, is_grads_batched=v.ndim == 2
-    )
-    return product
+    if v.ndim == 2:
+        return _grad(gradient, leaf, grad_outputs=v, is_grads_batched=True)
+    # as the derivative of a number: for that of a vector torch loads sympy, which takes half a second
+    with torch.enable_grad():
+        along = gradient @ v
+    return _grad(along, leaf)
+
+
+def _grad(outputs: Tensor, leaf: Tensor, **options: Any) -> Tensor:
+    (found,) = torch.autograd.grad(outputs, leaf, retain_graph=True, materialize_grads=True, **options)
+    return found

@@ -75,23 +75,38 @@ def drop_what_changes_nothing(graph: fx.Graph) -> None:
     for node in list(graph.nodes):
         if node.op != "call_function" or not node.all_input_nodes:
             continue
-        if _is_its_argument(node) or (_is_equal(node) and not changed & {node, origin(node.args[0])}):
-            node.replace_all_uses_with(node.args[0])
+        same = _same_memory(node)
+        if same is None:
+            same = _same_values(node)
+            if same is not None and changed & {node, origin(same)}:
+                same = None
+        if same is not None:
+            node.replace_all_uses_with(same)
             graph.erase_node(node)
-        elif node.target is _ATEN.t.default and node.args[0].target is _ATEN.t.default:
-            node.replace_all_uses_with(node.args[0].args[0])
-            graph.erase_node(node)
+    graph.eliminate_dead_code()
 
 
-def _is_its_argument(node: fx.Node) -> bool:
-    if node.target in VIEWS:
-        return _shape(node) is not None and _shape(node.args[0]) == _shape(node)
-    return node.target is _ATEN.detach.default
+def _same_memory(node: fx.Node) -> fx.Node | None:
+    """What the node is another name of."""
+    source = node.all_input_nodes[0]
+    same_shape = node.target in VIEWS and _shape(source) is not None and _shape(source) == _shape(node)
+    if same_shape or node.target is _ATEN.detach.default:
+        return source
+    if node.target is source.target is _ATEN.t.default:
+        return source.all_input_nodes[0]
+    return None
 
 
-def _is_equal(node: fx.Node) -> bool:
-    """Whether a node's result is a copy of its argument."""
-    return node.target is _ATEN.mul.Scalar and bool(node.args[1] == 1)
+def _same_values(node: fx.Node) -> fx.Node | None:
+    """What the node is a copy of."""
+    if node.target is _ATEN.mul.Scalar and node.args[1] == 1:
+        return node.all_input_nodes[0]
+    if node.target is _ATEN.mul.Tensor:
+        for one, other in (node.args, node.args[::-1]):
+            ones = isinstance(one, fx.Node) and one.target is _ATEN.ones_like.default
+            if ones and isinstance(other, fx.Node) and _shape(other) == _shape(node):
+                return other
+    return None
 
 
 def drop_zeros(graph: fx.Graph) -> None:

@@ -88,11 +88,13 @@ def eigenpair_steps(
     method: str = "lanczos",
     operator: str = "hessian",
     start: FloatArray | None = None,
+    precise: bool = True,
 ) -> Iterator[EigenPairs]:
     """As ``hessian_eigenpairs``, yielding estimates after every product and the certified pairs last.
 
     Estimates carry Ritz values with the residuals that the Lanczos relation gives, and no vectors
     (shape (N, 0)); only the last result is certified. ``method="annihilation"`` yields that one alone.
+    Without ``precise``, products are taken in the objective's own dtype, for a first look.
     """
     if method not in ("lanczos", "annihilation"):
         raise ValueError(f"Expected method as 'lanczos' or 'annihilation', got {method!r}.")
@@ -100,7 +102,8 @@ def eigenpair_steps(
     if method == "annihilation" and k > 1:
         raise ValueError(f"Expected k = 1 for method='annihilation', which finds one pair, got {k}.")
     first = _start_vector(objective.n_parameters, start, seed)
-    return _steps(curvature(objective, operator), ends, method, first, seed, max_hvp, start is None)
+    matrix = curvature(objective, operator, precise=precise)
+    return _steps(matrix, ends, method, first, seed, max_hvp, start is None)
 
 
 def _steps(

@@ -38,7 +38,7 @@ class Curvature:
     """A symmetric matrix of shape (N, N) at θ*, known by its products."""
 
     objective: Objective
-    """In float64 where the device allows."""
+    """In float64 where the device allows and nothing else is asked for."""
     operator: str
     """One of ``OPERATORS``."""
 
@@ -63,8 +63,14 @@ class Curvature:
         return self.objective.provenance(quantity, operator=self.operator, **details)
 
 
-def curvature(objective: Objective, operator: str = "hessian") -> Curvature:
+def curvature(objective: Objective, operator: str = "hessian", *, precise: bool = True) -> Curvature:
     """The matrix called ``operator`` of an objective, checked once.
+
+    Args:
+        objective: L.
+        operator: One of ``OPERATORS``.
+        precise: In float64 where the device allows; otherwise in the objective's own dtype. It is checked
+            in float64 in any case.
 
     Raises:
         ValueError: For an unknown operator, or one that the objective's loss does not have.
@@ -72,12 +78,12 @@ def curvature(objective: Objective, operator: str = "hessian") -> Curvature:
     """
     if operator not in OPERATORS:
         raise ValueError(f"Expected operator as one of {', '.join(OPERATORS)}, got {operator!r}.")
-    precise = objective.precise()
+    in_double = objective.precise()
     if operator == "hessian":
-        check_hvp(precise)
+        check_hvp(in_double)
     else:
-        _model_terms(precise).output_loss().check(operator)
-    return Curvature(precise, operator)
+        _model_terms(in_double).output_loss().check(operator)
+    return Curvature(in_double if precise else objective, operator)
 
 
 def _model_terms(objective: Objective) -> ModelTerms:

@@ -51,6 +51,9 @@ PREVIEW_SECONDS, PREVIEW_NODES = 0.6, 81
 #: Probes and products for each of them in the spectral density; the first probe is the eigenpairs' own run.
 DENSITY_PROBES, DENSITY_STEPS = 4, 30
 
+#: Products after which the eigenvectors of such a part are good enough to begin with, for each of a side.
+_PREVIEW_PRODUCTS = 16
+
 #: Estimators of the trace that the panel compares, and the random vectors for each (Fig. 3).
 TRACE_METHODS, TRACE_SAMPLES = ("hutchinson", "curvature-fit"), 100
 
@@ -205,6 +208,8 @@ class Study:
         yield found
         found.centre_loss = self._loss(objective)
         yield from self._preview(objective, controls, found)
+        found.stage = "gradient at the present weights"
+        yield found
         found.gradient_norm = norm(self._gradient(objective))
         pairs = self._eigenpairs(objective, controls, found)
         if hessian_rank(controls.axes):
@@ -290,7 +295,9 @@ class Study:
         found.stage = f"a first picture on {part} of {n} examples"
         yield found
         if rank:
-            for early.pairs in eigenpair_steps(objective, rank, tol=1e-2):
+            for early.pairs in eigenpair_steps(
+                objective, rank, tol=1e-2, max_hvp=_PREVIEW_PRODUCTS * rank, precise=False
+            ):
                 yield found
         plane = make_plane(objective, controls.axes, controls.seed, early.pairs)
         domain = controls.domain or self.automatic_domain(plane, early)

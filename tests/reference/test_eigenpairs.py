@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from landscape_widget import hessian_eigenpairs
+from landscape_widget.hessian import eigenpair_steps
 
 from ..cases import CASES, Case, case
 from ..oracle import dense
@@ -54,6 +55,16 @@ def test_the_same_seed_gives_the_same_bits() -> None:
     one, other = (hessian_eigenpairs(case("tied").objective(), k=2, seed=4) for _ in range(2))
     assert np.array_equal(one.values, other.values)
     assert np.array_equal(one.vectors, other.vectors)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_first_look_takes_products_in_the_dtype_of_the_model(case: Case) -> None:
+    matrix = dense(case).hessian.numpy()
+    exact = np.linalg.eigvalsh(matrix)
+    objective = case.objective().to(torch.float32)
+    *_, pairs = eigenpair_steps(objective, 1, tol=1e-2, precise=False)
+    assert pairs.provenance["dtype"] == "float32"
+    np.testing.assert_allclose(pairs.values, exact[[-1, 0]], rtol=1e-3, atol=1e-4 * np.abs(exact).max())
 
 
 def test_curvature_of_a_single_precision_model_is_computed_in_double() -> None:

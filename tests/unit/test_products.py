@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import logging
 import math
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 import torch
+from torch import Tensor
 
 from landscape_widget import Objective, products
 from landscape_widget.losses import ModelTerms
+from landscape_widget.product_programs import record
 
 from ..cases import CASES, Case, case
 from ..oracle import dense
@@ -118,6 +122,31 @@ def test_recorded_products(example: Case, kept: float, n_kept: int, monkeypatch:
     assert not by_program._graphs
     assert len(by_program._programs._kept) == n_kept
     assert set(by_program._seconds) == {1, 3}
+
+
+def test_a_recording_computes_nothing_that_the_product_does_not_need() -> None:
+    def loss(theta: Tensor, x: Tensor) -> Tensor:
+        return (x @ theta).sin().sum()
+
+    theta, v, *_ = vectors(6).T.clone()
+    x = vectors(6).T
+    program = record(loss, theta, v, x)
+    targets = [str(node.target) for node in program.along.graph.nodes]
+    # Hv is taken as the derivative of a number, ∇L·v, which itself nobody wants
+    assert not any("dot" in target or "ones_like" in target for target in targets)
+    expected = torch.func.hessian(loss)(theta, x) @ v
+    torch.testing.assert_close(program.along(v, *program.at(theta, x)), expected)
+
+
+def test_the_first_product_loads_nothing_large() -> None:
+    code = (
+        "import sys, torch; from landscape_widget import Objective, hessian_eigenpairs;"
+        "f = Objective.from_function(lambda t: t.sin().sum(), torch.ones(5, dtype=torch.float64));"
+        "hessian_eigenpairs(f);"
+        "print([name for name in ('torch._dynamo', 'sympy') if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,29 @@ def test_networks_whose_derivatives_are_right_pass(case: Case) -> None:
     assert objective.second_derivative_checked
 
 
+def test_a_few_examples_are_enough_where_the_loss_is_their_mean() -> None:
+    sizes: list[int] = []
+
+    class Noted(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            sizes.append(len(x))
+            return super().forward(x)
+
+    objective = Objective(double(Noted, 4, 3), (data(20, 4), data(20, 3, seed=1)), nn.MSELoss())
+    sizes.clear()
+    check_hvp(objective)
+    assert max(sizes) == 8
+
+    def ranked(output: Tensor, target: Tensor) -> Tensor:
+        return (output.sort(dim=0).values - target).square().mean()
+
+    with pytest.warns(UserWarning, match="not a mean over examples"):
+        objective = Objective(double(Noted, 4, 3), (data(20, 4), data(20, 3, seed=1)), ranked)
+    sizes.clear()
+    check_hvp(objective)
+    assert set(sizes) == {20}
+
+
 @pytest.mark.parametrize("compute", EVERYTHING)
 def test_weight_norm_is_refused_by_name(compute: object) -> None:
     """torch._weight_norm's second derivative is off by tens of percent, in silence."""
