@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, fx
@@ -22,39 +22,72 @@ from landscape_widget.graph_passes import (
 from landscape_widget.tracing import peak_bytes, recorded
 
 
-@dataclass(frozen=True)
 class Stages:
-    """A function of (coefficients, basis, *data) in two steps, of which the first needs no data."""
+    """A function of (coefficients, basis, *data) in two steps, of which the first needs no data.
 
-    weights: fx.GraphModule
-    """(coefficients, basis) → what is worked out once for several batches; nothing for a single one."""
-    rest: fx.GraphModule
-    """(coefficients, basis, *data, *weights) → the result."""
+    They hold no state: several threads may run them at once.
+    """
+
+    def __init__(self, constants: dict[str, Tensor], weights: fx.Graph, rest: fx.Graph) -> None:
+        """Takes graphs as ``weights`` and ``rest`` describe; they become programs when first asked for."""
+        self._constants = constants
+        self._weights, self._rest = weights, rest
+
+    @cached_property
+    def weights(self) -> fx.GraphModule:
+        """(coefficients, basis) → what is worked out once for several batches; nothing for a single one."""
+        return fx.GraphModule(self._constants, self._weights)
+
+    @cached_property
+    def rest(self) -> fx.GraphModule:
+        """(coefficients, basis, *data, *weights) → the result."""
+        return fx.GraphModule(self._constants, self._rest)
+
+    @property
+    def peak_bytes(self) -> int:
+        """Most bytes that intermediate results take, weights included."""
+        return peak_bytes(self._weights) + peak_bytes(self._rest)
 
     def __call__(self, coefficients: Tensor, basis: Tensor, *data: Tensor) -> Tensor:
         """Both, one after the other."""
         result: Tensor = self.rest(coefficients, basis, *data, *self.weights(coefficients, basis))
         return result
 
+
+class PlaneProgram:
+    """A function of (coefficients, basis, *data), whole, or cut behind what is the same on all of a plane."""
+
+    def __init__(self, graph: fx.Graph, constants: dict[str, Tensor], batches: int) -> None:
+        """Takes its graph; ``batches`` of its shape are to share their weights."""
+        self._graph, self._constants, self._batches = graph, constants, batches
+        self._parts = split(graph)
+
+    @cached_property
+    def whole(self) -> Stages:
+        """All of it."""
+        return _stages(copy.deepcopy(self._graph), self._constants, self._batches > 1)
+
+    @cached_property
+    def first(self) -> fx.GraphModule | None:
+        """What ``first_layers.prepare`` runs, where something can be prepared."""
+        return fx.GraphModule(self._constants, self._parts.first) if self._parts else None
+
+    @cached_property
+    def behind(self) -> Stages | None:
+        """The rest, with what was prepared as further data."""
+        if self._parts is None:
+            return None
+        return _stages(self._parts.rest, self._constants, self._batches > 1)
+
+    @property
+    def prepared_elements(self) -> int:
+        """Numbers that are prepared for a plane."""
+        return self._parts.elements if self._parts else 0
+
     @property
     def peak_bytes(self) -> int:
-        """Most bytes that intermediate results take, weights included."""
-        return peak_bytes(self.weights.graph) + peak_bytes(self.rest.graph)
-
-
-@dataclass(frozen=True)
-class PlaneProgram:
-    """A function of (coefficients, basis, *data) as straight-line programs, which hold no state.
-
-    Several threads may run them at once.
-    """
-
-    whole: Stages
-    first: fx.GraphModule | None = None
-    """What ``first_layers.prepare`` runs, where something can be prepared."""
-    behind: Stages | None = None
-    """The whole with what was prepared as further data."""
-    prepared_bytes: int = 0
+        """Most bytes that intermediate results take, without what is prepared."""
+        return (self.behind or self.whole).peak_bytes
 
 
 def record(
@@ -76,16 +109,7 @@ def record(
     with torch.no_grad():
         graph, constants = recorded(f, coefficients, basis, *data)
     pool_by_maxima(graph)
-    parts = split(graph)
-    whole = _stages(graph, constants, batches > 1)
-    if parts is None:
-        return PlaneProgram(whole)
-    return PlaneProgram(
-        whole,
-        fx.GraphModule(constants, parts.first),
-        _stages(parts.rest, constants, batches > 1),
-        parts.elements * coefficients.element_size(),
-    )
+    return PlaneProgram(graph, constants, batches)
 
 
 def _stages(graph: fx.Graph, constants: dict[str, Tensor], weights_apart: bool) -> Stages:
@@ -107,7 +131,7 @@ def _stages(graph: fx.Graph, constants: dict[str, Tensor], weights_apart: bool) 
     for part in (weights, graph):
         work_in_place(part)
         part.lint()
-    return Stages(fx.GraphModule(constants, weights), fx.GraphModule(constants, graph))
+    return Stages(constants, weights, graph)
 
 
 def _made_of_weights(graph: fx.Graph) -> dict[fx.Node, None]:

@@ -13,13 +13,13 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, fx
 from torch.func import vmap
 
 from landscape_widget.first_layers import prepare
 from landscape_widget.losses import ModelTerms, Terms
 from landscape_widget.objective import Objective
-from landscape_widget.plane_programs import PlaneProgram, Stages, record
+from landscape_widget.plane_programs import PlaneProgram, record
 from landscape_widget.results import FloatArray, Plane
 from landscape_widget.snapshot import Batch, check_only_tensors, describe, tensors_in, with_tensors
 from landscape_widget.threads import pool
@@ -56,6 +56,9 @@ _LEAST_RUNS, _MOST_RUNS, _TIMING = 3, 5, 0.05
 _GROUP = 0.05
 
 Coordinates = Sequence[tuple[float, float]]
+
+#: A batch's two stages (see ``plane_programs.Stages``), and what was prepared of it for a plane.
+_Ready = tuple[tuple[fx.GraphModule, fx.GraphModule], list[Tensor]]
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ class _Choice:
 
     def _candidates(self, terms: ModelTerms, device: torch.device) -> Iterator[Strategy]:
         """What to try next, given what was best so far; the first one is weighed only."""
-        natural, additive = max(batch.n for batch in terms.batches), terms.additive
+        natural, additive, total = max(batch.n for batch in terms.batches), terms.additive, terms.n_examples
         del terms  # or the choice would keep alive what it is kept for
         threads = torch.get_num_threads() if device.type == "cpu" else 1
         one = Strategy(1, natural, threads)
@@ -117,10 +120,12 @@ class _Choice:
                 one = replace(one, examples=2 ** round(log2(max(1.0, cache / self.bytes))))
             yield one
         best = one if self.best is LOOP else self.best
-        if additive:
-            for examples in (2 * best.examples, best.examples // 2):
-                if 0 < examples * best.points * self.bytes < 2 * cache:
-                    yield replace(best, examples=examples)
+        others = [2 * best.examples] if best.examples < total else []
+        if best.points == 1:  # the number of points was chosen for batches of that size
+            others.append(best.examples // 2)
+        for examples in others if additive else []:
+            if 0 < examples * best.points * self.bytes < 2 * cache:
+                yield replace(best, examples=examples)
 
     def need(self, strategy: Strategy) -> float:
         """Bytes that its programs would take, judged by the one for a single point."""
@@ -161,7 +166,7 @@ class Evaluator:
         self._choice = _choices.setdefault(objective.terms, _Choice(objective))
         self._off_centre: list[tuple[float, float]] = []
         self._seen = 0
-        self._ready: dict[Strategy, list[tuple[Stages, list[Tensor]]]] = {}
+        self._ready: dict[Strategy, list[_Ready]] = {}
 
     @property
     def strategy(self) -> Strategy:
@@ -250,12 +255,11 @@ class Evaluator:
             coefficients = self._rounded.new_tensor([(1.0, *point) for point in padded])
             total = coefficients.new_zeros(strategy.points)
             with torch.no_grad():
-                for program, same in groupby(zip(batches, programs, strict=True), lambda pair: pair[1][0]):
-                    weights = program.weights(coefficients, self._rounded)
+                for (combine, rest), same in groupby(zip(batches, programs, strict=True), lambda p: p[1][0]):
+                    weights = combine(coefficients, self._rounded)
                     for batch, (_, prepared) in same:
-                        data = *tensors_in(batch), *prepared
-                        loss = program.rest(coefficients, self._rounded, *data, *weights)
-                        total += batch.n / examples * loss
+                        arguments = *tensors_in(batch), *prepared, *weights
+                        total += batch.n / examples * rest(coefficients, self._rounded, *arguments)
             return total[: len(chunk)]
 
         chunks = [points[i : i + strategy.points] for i in range(0, len(points), strategy.points)]
@@ -263,19 +267,20 @@ class Evaluator:
             return torch.cat([losses(chunk) for chunk in chunks])
         return torch.cat(list(pool(strategy.threads).map(losses, chunks)))
 
-    def _prepared(self, strategy: Strategy, batches: Sequence[Batch]) -> list[tuple[Stages, list[Tensor]]]:
+    def _prepared(self, strategy: Strategy, batches: Sequence[Batch]) -> list[_Ready]:
         """For each batch its program, and what that needs of the plane, which is worked out once."""
         known = self._ready.setdefault(strategy, [])
         for batch in batches[len(known) :]:
             program = self._program(strategy, batch)
             kept = sum(tensor.nbytes for _, prepared in known for tensor in prepared)
-            fits = kept + program.prepared_bytes <= PREPARED_BYTES
-            if program.first is not None and program.behind is not None and fits:
+            need = program.prepared_elements * self._rounded.element_size()
+            if program.first is not None and program.behind is not None and kept + need <= PREPARED_BYTES:
                 with torch.no_grad():
                     prepared = prepare(program.first, strategy.points, self._rounded, tensors_in(batch))
-                known.append((program.behind, prepared))
+                stages = program.behind
             else:
-                known.append((program.whole, []))
+                prepared, stages = [], program.whole
+            known.append(((stages.weights, stages.rest), prepared))
         return known[: len(batches)]
 
     def _batches(self, strategy: Strategy) -> Sequence[Batch]:
@@ -341,7 +346,7 @@ class Evaluator:
     def _weigh(self, strategy: Strategy) -> None:
         """Learns the memory for one point, before many are tried."""
         batch = self._batches(strategy)[0]
-        self._choice.bytes = self._program(strategy, batch).whole.peak_bytes / batch.n
+        self._choice.bytes = self._program(strategy, batch).peak_bytes / batch.n
 
     def _time(self, strategy: Strategy) -> float:
         """Seconds for one point, measured on the first batch.
@@ -352,7 +357,7 @@ class Evaluator:
         batches, choice = self._batches(strategy), self._choice
         # to trace a program is to run it, so one that is known to be too large must not even be traced
         _check_memory(choice.need(strategy))
-        _check_memory(strategy.threads * self._program(strategy, batches[0]).whole.peak_bytes)
+        _check_memory(strategy.threads * self._program(strategy, batches[0]).peak_bytes)
         first, terms = batches[:1], self._objective.terms
         assert isinstance(terms, ModelTerms)
         values = self._traced(strategy, self._off_centre, first).tolist()

@@ -197,7 +197,7 @@ def test_first_layers_are_prepared_once_for_a_plane(name: str, points: int) -> N
     assert program.first is not None
     assert program.behind is not None
     prepared = prepare(program.first, points, basis, [x])
-    assert program.prepared_bytes == sum(part.nbytes for part in prepared)
+    assert program.prepared_elements == sum(part.numel() for part in prepared)
     result = program.behind(coefficients, basis, x, *prepared)
     torch.testing.assert_close(result, expected, rtol=1e-12, atol=0)
     # the data are not looked at again
