@@ -14,7 +14,9 @@ JS_SOURCES := $(shell find js/src -type f) js/build.mjs js/package-lock.json
 demo: setup ## sets up and opens JupyterLab on the quickstart
 	$(BIN)/python -m jupyterlab $(ROOT) --LabApp.default_url=/lab/tree/notebooks/01_quickstart.ipynb
 
-test: setup lint js-test py-test notebooks browser-test ## sets up and runs every check
+test: setup lint js-test ## sets up and runs every check
+	$(MAKE) --jobs=2 --output-sync=target py-test notebooks
+	$(MAKE) browser-test
 
 setup: $(VENV)/.installed $(VENV)/.bundled
 
