@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from landscape_widget.figure_style import COLOURS, LOWEST, MINUS, ORIGIN, colour_bar, finished, number
 from landscape_widget.results import FloatArray, Plane, Surface
@@ -97,6 +96,8 @@ def slices_figure(surface: Surface, plane: Plane | None = None, *, log: bool = F
     Where the domain does not contain θ*, the slices are those closest to it, and the titles say so.
     Args and errors: as for ``surface_figure``.
     """
+    from plotly.subplots import make_subplots  # noqa: PLC0415 - slow to import
+
     z, name = _scaled(surface, log)
     labels = _axis_labels(surface, plane)
     i, j = (int(np.argmin(np.abs(axis))) for axis in (surface.beta, surface.alpha))
