@@ -133,6 +133,11 @@ test("other eigenvectors are shown to second order at once, where the kernel wil
   everyNode(surface, (a, b, value) => assert.ok(Math.abs(value - (3 + 0.5 * a + a * a - b * b / 2)) < 1e-5));
 });
 
+test("a first picture on part of the examples is marked as such", async () => {
+  const { look } = setUp({ _surface: { ...surfaceOf(1, [-1, 1, -1, 1]), n_examples: 64 }, examples: 2000 });
+  assert.equal((await look()).note, "on 64 of 2,000 examples");
+});
+
 test("a plane seen before is back at once, another one leaves the former picture", async () => {
   const { model, state, look } = setUp({ _surface: surfaceOf(1, [-1, 1, -1, 1]) });
   await look();
