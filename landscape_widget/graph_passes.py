@@ -75,11 +75,7 @@ def drop_what_changes_nothing(graph: fx.Graph) -> None:
     for node in list(graph.nodes):
         if node.op != "call_function" or not node.all_input_nodes:
             continue
-        same = _same_memory(node)
-        if same is None:
-            same = _same_values(node)
-            if same is not None and changed & {node, origin(same)}:
-                same = None
+        same = _same_memory(node) or _same_values(node, changed)
         if same is not None:
             node.replace_all_uses_with(same)
             graph.erase_node(node)
@@ -97,8 +93,10 @@ def _same_memory(node: fx.Node) -> fx.Node | None:
     return None
 
 
-def _same_values(node: fx.Node) -> fx.Node | None:
-    """What the node is a copy of."""
+def _same_values(node: fx.Node, changed: set[fx.Node]) -> fx.Node | None:
+    """What the node is a copy of, where neither it nor what it is made of is changed in place."""
+    if changed & {node, *map(origin, node.all_input_nodes)}:
+        return None
     if node.target is _ATEN.mul.Scalar and node.args[1] == 1:
         return node.all_input_nodes[0]
     if node.target is _ATEN.mul.Tensor:

@@ -95,6 +95,18 @@ def test_weights_changed_in_place_keep_their_order() -> None:
     torch.testing.assert_close(record(changed, coefficients, basis).whole(coefficients, basis), expected)
 
 
+def test_a_mask_that_began_as_ones_is_none_of_them() -> None:
+    def masked(c: Tensor, b: Tensor) -> Tensor:
+        w = c @ b
+        mask = torch.ones_like(w)
+        mask[:, 1] = 0
+        return w * mask
+
+    coefficients, basis = arguments(2, 3)
+    program = record(masked, coefficients, basis).whole
+    torch.testing.assert_close(program(coefficients, basis), masked(coefficients, basis))
+
+
 def squashed(c: Tensor, b: Tensor) -> Tensor:
     return (c @ b).exp().sin().cos().sum()
 
