@@ -533,10 +533,13 @@ class LandscapeExplorer(anywidget.AnyWidget):
 
     def _steps(self, study: Study, controls: Controls, number: int) -> Iterator[None]:
         """On the worker's thread: one computation, publishing what it finds."""
-        started, found = monotonic(), Findings()
+        started, found, stage = monotonic(), Findings(), ""
         try:
             for found in study.steps(controls):
-                self._publish(found, controls, number, monotonic() - started)
+                # where examples take so long that a part comes first, so does each stage
+                long = found.preview > 0 and found.stage != stage
+                self._publish(found, controls, number, monotonic() - started, flush=long)
+                stage = found.stage
                 yield
         finally:  # what was found before a failure or a cancel is on show, too
             self._publish(found, controls, number, monotonic() - started, flush=True)

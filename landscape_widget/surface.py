@@ -8,6 +8,7 @@ from time import monotonic
 
 import numpy as np
 
+from landscape_widget.monotone import monotone_cubic
 from landscape_widget.objective import Objective
 from landscape_widget.results import FloatArray, Plane, Provenance, Surface
 from landscape_widget.strategies import LOOP, PICTURE, Evaluator
@@ -98,8 +99,8 @@ def evaluate_plane(
 ) -> Iterator[Surface]:
     """Evaluates L(θ* + αη + βδ) on a grid; yields surfaces that are each complete and better.
 
-    A grid of 3×3 nodes is refined by halves. What is not evaluated yet is interpolated
-    linearly and marked so in ``Surface.done``. Between two surfaces the caller may stop.
+    A grid of 3×3 nodes is refined by halves. What is not evaluated yet is interpolated, never beyond
+    the values of its neighbours, and marked so in ``Surface.done``. Between two surfaces the caller may stop.
 
     Args:
         objective: L.
@@ -201,7 +202,7 @@ def _spread(axis: FloatArray, count: int) -> np.ndarray:
 
 
 def _interpolate(loss: FloatArray, rows: np.ndarray, columns: np.ndarray) -> FloatArray:
-    """Bilinear between the nodes of a sub-grid; holes stay holes."""
+    """Along rows, then along columns, between the nodes of a sub-grid; holes stay holes."""
     n_rows, n_columns = loss.shape
-    along = np.array([np.interp(np.arange(n_columns), columns, loss[i, columns]) for i in rows])
-    return np.array([np.interp(np.arange(n_rows), rows, column) for column in along.T]).T
+    along = monotone_cubic(np.arange(n_columns), columns, loss[np.ix_(rows, columns)])
+    return monotone_cubic(np.arange(n_rows), rows, along.T).T

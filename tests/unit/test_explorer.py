@@ -276,6 +276,28 @@ def test_a_late_result_of_a_replaced_request_is_dropped(
     assert explorer.surface.alpha[-1] == 7
 
 
+def test_the_stage_after_a_first_picture_is_told_at_once_with_the_whole_of_it(
+    make_explorer: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is long until the next step."""
+    monkeypatch.setattr("landscape_widget.explorer.UPDATE_INTERVAL", float("inf"))
+    monkeypatch.setattr("landscape_widget.study.PREVIEW_SECONDS", 0.0)
+    small = case("dense tanh")
+    x, y = small.examples()
+    data = x.repeat(20, 1), y.repeat(20)
+    axes = ("random:filter", "random:filter")
+    explorer = make_explorer(small.model(), data, small.loss_fn, axes=axes, resolution=17)
+    told: list[tuple[str, int]] = []
+
+    def note(change: Any) -> None:
+        evaluated = explorer._surface["n_done"] if explorer._surface else 0
+        told.append((change.new["stage"], evaluated))
+
+    explorer.observe(note, "progress")
+    explorer.compute()
+    assert told[:2] == [("loss at the present weights", 0), ("gradient at the present weights", 81)]
+
+
 @pytest.mark.parametrize("after", [0, 5, 40])
 def test_cancel_keeps_what_is_known(make_explorer: Make, after: int) -> None:
     gate, objective = gated_saddle()

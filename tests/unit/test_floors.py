@@ -24,6 +24,7 @@ FLOORS = (
         "graph_passes",
         "lanczos",
         "memory",
+        "monotone",
         "output_loss",
         "parameters",
         "plane_programs",

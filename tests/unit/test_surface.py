@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.interpolate import PchipInterpolator
 
 from landscape_widget import Objective, Plane, Surface, evaluate_plane, random_plane
 from landscape_widget.surface import MAX_RESOLUTION, Domain, grid_axis
@@ -177,6 +178,13 @@ def test_what_is_interpolated_is_exact_where_the_loss_is_bilinear() -> None:
     assert len(surfaces) > 2
     for surface in surfaces:
         np.testing.assert_allclose(surface.loss, surfaces[-1].loss, rtol=0, atol=1e-14)
+
+
+def test_what_is_interpolated_of_a_curved_loss_is_scipys_monotone_cubic() -> None:
+    first = next(Counted(lambda a, b: torch.exp(a - 2 * b) + a * a).steps(resolution=17, interval=9))
+    rows, columns = (np.flatnonzero(first.done.any(axis=axis)) for axis in (1, 0))
+    nodes = PchipInterpolator(columns, first.loss[np.ix_(rows, columns)], axis=1)(np.arange(17))
+    np.testing.assert_allclose(first.loss, PchipInterpolator(rows, nodes)(np.arange(17)), rtol=1e-12)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
