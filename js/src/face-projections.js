@@ -63,10 +63,9 @@ function figure({ palette }, { kappaMinus, kappaPlus, plane, samples, fits, seed
       bargap: 0,
       dragmode: false,
       hovermode: "closest",
-      xaxis: { ...baseAxis(palette, "projected curvature κ"), type: "linear", range, zeroline: false, showgrid: false, fixedrange: true },
+      xaxis: { ...baseAxis(palette, "projected curvature κ"), range, zeroline: false, showgrid: false, fixedrange: true },
       yaxis: {
         ...baseAxis(palette, `of ${formatCount(samples)} random planes`),
-        type: "linear",
         zeroline: false,
         fixedrange: true,
         rangemode: "tozero",

@@ -92,7 +92,7 @@ function figure({ palette, snapshot }, el) {
       margin: { l: 52, r: 14, t: 8, b: 40 },
       dragmode: "zoom",
       hovermode: "closest",
-      xaxis: { ...baseAxis(palette, "eigenvalue λ"), type: "linear", range, zeroline: false, showgrid: false },
+      xaxis: { ...baseAxis(palette, "eigenvalue λ"), range, zeroline: false, showgrid: false },
       yaxis: {
         ...baseAxis(palette, "spectral density"),
         type: "log",

@@ -50,8 +50,8 @@ function figure({ palette }, { methods }, el) {
       margin: { l: 52, r: 14, t: 8, b: 40 },
       dragmode: "zoom",
       hovermode: "closest",
-      xaxis: { ...baseAxis(palette, "random vectors"), type: "linear", rangemode: "tozero", zeroline: false, showgrid: false },
-      yaxis: { ...baseAxis(palette, "tr(H)"), type: "linear", range: bandRange(methods) ?? undefined, zeroline: false, fixedrange: true, nticks: 5 },
+      xaxis: { ...baseAxis(palette, "random vectors"), rangemode: "tozero", zeroline: false, showgrid: false },
+      yaxis: { ...baseAxis(palette, "tr(H)"), range: bandRange(methods) ?? undefined, zeroline: false, fixedrange: true, nticks: 5 },
     },
   };
 }

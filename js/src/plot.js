@@ -58,6 +58,7 @@ export function baseLayout(palette, el) {
  * @param {string} title
  */
 export const baseAxis = (palette, title) => ({
+  type: "linear",
   title: { text: title, font: { size: 13, color: palette.text }, standoff: 4 },
   color: palette.muted,
   gridcolor: palette.grid,
@@ -68,6 +69,8 @@ export const baseAxis = (palette, title) => ({
   separatethousands: true,
   exponentformat: "power",
   minexponent: 4,
+  // Plotly would measure every label on the page to hide those that reach beyond the plot.
+  ticklabeloverflow: "allow",
 });
 
 /** Frees WebGL contexts now: browsers allow few, and plotly leaves them to the garbage collector. @param {HTMLElement} el */
@@ -120,7 +123,7 @@ export function createPlot(el, Plotly, { buttons, slow = false, patient = false,
     while (waiting && !destroyed && !held) {
       const { figure, drawn, follows } = waiting;
       waiting = null;
-      const [began, size] = [performance.now(), sizeNow()];
+      const began = performance.now();
       try {
         await Plotly.react(plot, figure.data, figure.layout, config);
         // A new result costs more than the same one with the crosshair elsewhere.
@@ -130,8 +133,7 @@ export function createPlot(el, Plotly, { buttons, slow = false, patient = false,
           for (const [event, listener] of Object.entries(on)) plot.on(event, listener);
         }
         if (!destroyed) drawn?.();
-        // A place that changed meanwhile told so in vain.
-        if (size !== sizeNow()) resize();
+        if (missed) resize();
       } catch (error) {
         if (!destroyed) console.error("landscape-widget: a plot could not be drawn", error);
       }
@@ -139,14 +141,15 @@ export function createPlot(el, Plotly, { buttons, slow = false, patient = false,
     busy = false;
   }
 
-  const sizeNow = () => `${plot.offsetWidth} × ${plot.offsetHeight}`;
-
   let frame = 0;
+  /** Whether the place told of a change before there was a plot. */
+  let missed = false;
   function resize() {
     if (frame) return;
     frame = requestAnimationFrame(() => {
       frame = 0;
-      if (destroyed || !drawnOnce || !plot.offsetWidth || !plot.offsetHeight) return;
+      missed = !drawnOnce;
+      if (destroyed || missed || !plot.offsetWidth || !plot.offsetHeight) return;
       // A plot that is hidden between the check and the call is resized when it shows again.
       Plotly.Plots.resize(plot).catch(() => {});
       onResize?.();

@@ -167,7 +167,7 @@ export function figure3d(frame, surface, el, camera) {
         x: surface.alpha,
         y: surface.beta,
         z: shaded.rows,
-        surfacecolor: colours.rows,
+        ...(colours.rows !== shaded.rows && { surfacecolor: colours.rows }),
         cmin: colours.range[0],
         cmax: colours.range[1],
         colorscale: colours.scale,
