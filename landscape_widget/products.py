@@ -27,15 +27,16 @@ from landscape_widget.threads import pool
 
 log = logging.getLogger(__name__)
 
-#: Bytes of graphs that are kept between two products at θ*.
-KEPT_BYTES = 96e6
+#: Bytes of graphs that are kept between two products at θ*; none where that is less than this share of all,
+#: which would save next to no time.
+KEPT_BYTES, _LEAST_SHARE = 96e6, 0.2
 
 #: Bytes that the graph of one batch takes. Small batches are joined up to the first, where the cost of a call
 #: is small beside the work, and large ones split from the second on, so that memory stays bounded.
 _BATCH_BYTES = 12e6, 24e6
 
 #: Examples that graphs are weighed by.
-_WEIGHED = 16, 32
+_WEIGHED = 4, 8
 
 #: Products that take fewer seconds are not worth the start of threads.
 _WORTH_THREADS = 0.01
@@ -207,38 +208,39 @@ class Products:
         The graph of a whole batch of the loader may be too large to be built. Returns about how many seconds
         it takes to build those of all examples.
         """
-        few, began = self._weigh(_WEIGHED[0]), perf_counter()
-        more = self._weigh(_WEIGHED[1])
-        seconds = (perf_counter() - began) / more[0] * self.terms.n_examples
+        n = self.terms.n_examples
+        few, more = (_weigh(self.terms.regroup(size), self._theta) for size in _WEIGHED)
         if more[0] > few[0]:
             self._each = max(1.0, (more[1] - few[1]) / (more[0] - few[0]))
         else:  # they cannot be grouped anew
             self._each = max(1.0, few[1] / few[0])
         self._fixed = max(0.0, few[1] - self._each * few[0])
-        most = max(self.terms.weights) * self.terms.n_examples
+        most = max(self.terms.weights) * n
         joined, split = (max(limit - self._fixed, limit / 4) / self._each for limit in _BATCH_BYTES)
-        self.terms = self.terms.regroup(
-            _even(self.terms.n_examples, max(1, round(min(max(joined, most), split))))
-        )
-        return seconds
+        self.terms = self.terms.regroup(_even(n, max(1, round(min(max(joined, most), split)))))
+        if self._left < _LEAST_SHARE * (len(self.terms.weights) * self._fixed + n * self._each):
+            self._left = 0.0
+        began = perf_counter()
+        examples, _ = _weigh(self.terms, self._theta)
+        return (perf_counter() - began) * n / examples
 
-    def _weigh(self, size: int) -> tuple[float, float]:
-        """Examples in a batch of about ``size``, and bytes of its graph beside θ itself."""
-        terms = self.terms.regroup(size)
-        storages: dict[int, int] = {}
 
-        def weigh(tensor: Tensor) -> Tensor:
-            storage = tensor.untyped_storage()
-            storages[storage.data_ptr()] = storage.nbytes()
-            return tensor
+def _weigh(terms: Terms, theta: Tensor) -> tuple[float, float]:
+    """Examples in the first batch, and bytes of its graph beside θ itself."""
+    storages: dict[int, int] = {}
 
-        with (
-            differentiated(self._theta) as (leaf, gradient),
-            torch.autograd.graph.saved_tensors_hooks(weigh, lambda tensor: tensor),
-        ):
-            gradient(terms.term(leaf, 0), True)
-        storages.pop(leaf.untyped_storage().data_ptr(), None)
-        return terms.weights[0] * terms.n_examples, float(sum(storages.values()))
+    def weigh(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        storages[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with (
+        differentiated(theta) as (leaf, gradient),
+        torch.autograd.graph.saved_tensors_hooks(weigh, lambda tensor: tensor),
+    ):
+        gradient(terms.term(leaf, 0), True)
+    storages.pop(leaf.untyped_storage().data_ptr(), None)
+    return terms.weights[0] * terms.n_examples, float(sum(storages.values()))
 
 
 def _even(n: int, most: int) -> int:
