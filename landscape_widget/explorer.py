@@ -536,7 +536,7 @@ class LandscapeExplorer(anywidget.AnyWidget):
         started, found, stage = monotonic(), Findings(), ""
         try:
             for found in study.steps(controls):
-                # where examples take so long that a part comes first, so does each stage
+                # a first picture on part of the examples means long stages: none begins with news held back
                 long = found.preview > 0 and found.stage != stage
                 self._publish(found, controls, number, monotonic() - started, flush=long)
                 stage = found.stage

@@ -42,7 +42,7 @@ _WEIGHED = 4, 8
 _WORTH_THREADS = 0.01
 
 #: Where the gradient of all examples takes fewer seconds, products are not recorded, which takes as long.
-_WORTH_RECORDING = 0.2
+_WORTH_RECORDING = 0.15
 
 #: Relative difference up to which another way gives the same.
 _SAME = {torch.float64: 1e-9, torch.float32: 1e-4}

@@ -125,6 +125,8 @@ def in_lab(plan: Plan) -> Iterator[Row]:
     part = "Page"
     size = f"{page.RESOLUTION}×{page.RESOLUTION}"
     yield Row(part, f"{size} update of three views", _median(found.update), "ms", 80)
+    in_row = _median(found.update_in_row)
+    yield Row(part, f"{size} updates, one after another without a pause", in_row, "ms")
     yield Row(part, f"bytes of a {size} update", _median(found.update_bytes), "kB", 60)
     yield Row(part, "from display to the first picture", _median(found.first_picture), "s", 2)
     yield Row("Start-up", "a second explorer on the wire", _median(found.second_explorer), "kB", 60)

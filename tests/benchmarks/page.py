@@ -47,6 +47,9 @@ EARS = """
 
 RESOLUTION = 101
 
+#: Milliseconds without anything new after which a page that draws WebGL in software is at rest.
+REST = 500
+
 #: What three views show, once more as a later request: the surface with so many nodes, and other losses.
 RESEND = """
 import numpy
@@ -70,7 +73,9 @@ class Page:
     first_picture: list[float]
     """Seconds from running the cell that shows the explorer to the first surface on the page."""
     update: list[float]
-    """Milliseconds from the arrival of results at 101×101 until three views have drawn them."""
+    """Milliseconds from the arrival of results at 101×101 until three views show them, on a page at rest."""
+    update_in_row: list[float]
+    """The same where they arrive as soon as those before are drawn: the browser still paints them."""
     update_bytes: list[float]
     """kB of that message."""
     second_explorer: list[float]
@@ -79,7 +84,7 @@ class Page:
 
 def measure(times: int) -> Page:
     """Starts JupyterLab and a browser, and measures each figure so many times."""
-    found = Page([], [], [], [])
+    found = Page([], [], [], [], [])
     with tempfile.TemporaryDirectory() as folder, lab(Path(folder)) as (server, browser):
         for _ in range(times):
             with closing(open_notebook(server, browser, [DIGITS, SHOW])) as notebook:
@@ -149,18 +154,25 @@ def _updates(notebook: Notebook, traffic: Traffic, times: int, found: Page) -> N
     explorer = ExplorerOnPage(notebook.page, notebook.kernel)
     explorer.wait_for_result()
     notebook.page.evaluate(CLOCK)
-    request = explorer.request()
-    for step in range(1, times + 2):
-        request += 1
-        notebook.page.evaluate("large.length = 0")
-        traffic.sizes.clear()
-        notebook.kernel.run(RESEND.format(resolution=RESOLUTION, request=request, step=step))
-        wanted = [f"{view} {request}" for view in VIEWS]
-        notebook.page.wait_for_function("keys => keys.every(key => key in clock.drawn)", arg=wanted)
-        if step > 1:  # the first one warms up
-            drawn = notebook.page.evaluate("keys => Math.max(...keys.map(key => clock.drawn[key]))", wanted)
-            found.update.append(drawn - notebook.page.evaluate("large[0]"))
+    _update(notebook, explorer.request() + 1)  # warms up
+    for figures, rest in ((found.update, REST), (found.update_in_row, 0)):
+        notebook.page.wait_for_timeout(REST)
+        for _ in range(times):
+            traffic.sizes.clear()
+            figures.append(_update(notebook, explorer.request() + 1))
             found.update_bytes.append(max(traffic.sizes) / 1e3)
+            notebook.page.wait_for_timeout(rest)
+
+
+def _update(notebook: Notebook, request: int) -> float:
+    """Milliseconds that three views took."""
+    notebook.page.evaluate("large.length = 0")
+    notebook.kernel.run(RESEND.format(resolution=RESOLUTION, request=request, step=request))
+    wanted = [f"{view} {request}" for view in VIEWS]
+    notebook.page.wait_for_function("keys => keys.every(key => key in clock.drawn)", arg=wanted)
+    drawn: float = notebook.page.evaluate("keys => Math.max(...keys.map(key => clock.drawn[key]))", wanted)
+    arrived: float = notebook.page.evaluate("large[0]")
+    return drawn - arrived
 
 
 def _second_explorer(notebook: Notebook, traffic: Traffic) -> float:
