@@ -71,6 +71,22 @@ def test_however_batches_are_grouped_and_graphs_kept(
     assert calls == calls_of_two_products + 3  # two to weigh graphs, and one to time them
 
 
+@pytest.mark.parametrize(("share", "used"), [(0.1, False), (0.5, True)])
+def test_room_for_few_graphs_is_not_used(share: float, used: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "_BATCH_BYTES", (1.0, 1.0))
+    objective = case("dense tanh").objective()
+    v = vectors(objective.n_parameters)
+    whole = products.Products(objective.terms, objective.theta, keep=128e6)
+    whole.of(v)
+    batches = len(whole._graphs)
+    assert batches == objective.n_examples
+    need = batches * (whole._fixed + whole._each)
+    some = products.Products(objective.terms, objective.theta, keep=share * need)
+    some.of(v)
+    assert bool(some._graphs) is used
+    assert len(some._graphs) < batches
+
+
 @pytest.fixture
 def three_threads() -> Iterator[None]:
     before = torch.get_num_threads()
