@@ -189,6 +189,22 @@ def test_an_error_of_another_kind_is_not_swallowed(monkeypatch: pytest.MonkeyPat
         list(evaluator.losses(POINTS, len(POINTS)))
 
 
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_a_run_that_is_cancelled_and_goes_on_gives_the_same_losses(way: Strategy) -> None:
+    objective = case("convolution, batch norm").objective()
+    plane, cache = random_plane(objective, seed=1), {}
+    choice = Evaluator(objective, plane)._choice
+    choice.best, choice.seconds[way], choice.candidates = way, 1.0, iter(())
+    steps = evaluate_plane(objective, plane, (-1, 1, -1, 1), 21, cache=cache, interval=0.0)
+    for _ in range(3):
+        next(steps)
+    steps.close()
+    assert 9 < len(cache) < 441
+    *_, surface = evaluate_plane(objective, plane, (-1, 1, -1, 1), 21, cache=cache)
+    assert surface.provenance["strategy"] == str(way)
+    np.testing.assert_allclose(surface.loss, grid(objective, plane), rtol=1e-12)
+
+
 def test_two_planes_of_one_objective_at_once() -> None:
     objective = case("convolution, batch norm").objective()
     planes = [random_plane(objective, seed) for seed in (1, 2)]
