@@ -46,6 +46,13 @@ export function formatCount(value) {
 }
 
 /**
+ * How many examples of all a picture rests on.
+ * @param {number} part
+ * @param {number} all
+ */
+export const formatPart = (part, all) => `${formatCount(part)} of ${formatCount(all)} examples`;
+
+/**
  * A share between 0 and 1 in per cent, never rounded to a certainty that was not measured.
  * @param {number} share
  */

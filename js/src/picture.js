@@ -2,7 +2,7 @@
 import { canonical } from "./axes.js";
 import { finiteRange } from "./decode.js";
 import { automaticWidth, gridAxis } from "./domains.js";
-import { formatCount } from "./format.js";
+import { formatPart } from "./format.js";
 import { modelAt, modelOfEigenvectors } from "./quadratic.js";
 import { sameLosses } from "./state.js";
 import { sameDomain, squareDomain } from "./values.js";
@@ -211,7 +211,7 @@ export function createPicture() {
     // After a failure nothing more is to come: the last good picture stays.
     const failed = snapshot.status === "failed";
     const early = known && !failed && ((provisional && !covered) || awaited) ? composed(snapshot, surface, log, awaited ? surface.domain : null) : null;
-    const part = surface.nExamples < snapshot.examples ? `on ${formatCount(surface.nExamples)} of ${formatCount(snapshot.examples)} examples` : "";
+    const part = surface.nExamples < snapshot.examples ? `on ${formatPart(surface.nExamples, snapshot.examples)}` : "";
     const note = provisional ? "former picture" : part;
     const whole = provisional && domain && !failed ? domain : surface.domain;
     last = early ?? { ...fresh, surface, model: surface.quadratic, extent: whole, note };

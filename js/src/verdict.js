@@ -1,6 +1,6 @@
 // What the certified curvature says about θ*, in words, and what the picture is made of.
 import { h, setText } from "./dom.js";
-import { formatCount, formatNumber } from "./format.js";
+import { formatCount, formatNumber, formatPart } from "./format.js";
 import { nearestNode } from "./values.js";
 
 /** @typedef {import("./state.js").Snapshot} Snapshot */
@@ -73,7 +73,7 @@ function splitText({ split }, count) {
 function examplesText(surface, wanted) {
   const { nExamples, batchNorm, split, centreLoss, rows, alpha, beta } = surface;
   if (nExamples >= wanted) return `${formatCount(nExamples)} examples`;
-  const part = `A first picture on ${formatCount(nExamples)} of ${formatCount(wanted)} examples`;
+  const part = `A first picture on ${formatPart(nExamples, wanted)}`;
   const centre = rows[nearestNode(beta, 0)][nearestNode(alpha, 0)];
   if (batchNorm === "difference" || split !== "train" || centreLoss === null || !Number.isFinite(centre)) return part;
   return `${part}, off by ${formatNumber(Math.abs(centre - centreLoss), 2)} at θ*`;
