@@ -196,11 +196,15 @@ class Products:
         """θ as a leaf and ∇L_b on it, kept if there is room."""
         with differentiated(self._theta) as (leaf, gradient):
             graph = leaf, gradient(self.terms.term(leaf, b), True)
-        need = self._fixed + self._each * self.terms.weights[b] * self.terms.n_examples
+        need = self._need(b)
         if not self._built and need <= self._left:
             self._left -= need
             self._graphs[b] = graph
         return graph
+
+    def _need(self, b: int) -> float:
+        """Bytes that the graph of one batch takes."""
+        return self._fixed + self._each * self.terms.weights[b] * self.terms.n_examples
 
     def _measure(self) -> float:
         """Weighs the graphs of a few examples and of twice as many, and groups the examples by that.
@@ -218,7 +222,7 @@ class Products:
         most = max(self.terms.weights) * n
         joined, split = (max(limit - self._fixed, limit / 4) / self._each for limit in _BATCH_BYTES)
         self.terms = self.terms.regroup(_even(n, max(1, round(min(max(joined, most), split)))))
-        if self._left < _LEAST_SHARE * (len(self.terms.weights) * self._fixed + n * self._each):
+        if self._left < _LEAST_SHARE * sum(map(self._need, range(len(self.terms.weights)))):
             self._left = 0.0
         began = perf_counter()
         examples, _ = _weigh(self.terms, self._theta)
