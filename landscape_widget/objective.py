@@ -359,7 +359,8 @@ class Objective:
 
     def _check_repeatable(self, first: Tensor, second: Tensor, terms: ModelTerms) -> None:
         a, b = first.item(), second.item()
-        if abs(a - b) <= _REPEATABLE.get(self.dtype, 1e-4) * max(abs(a), abs(b)) or math.isnan(a):
+        near = abs(a - b) <= _REPEATABLE.get(self.dtype, 1e-4) * max(abs(a), abs(b))
+        if near or a == b or math.isnan(a):  # two infinities have no difference
             return
         active = terms.active_dropout()
         cause = (

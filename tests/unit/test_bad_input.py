@@ -25,7 +25,7 @@ from landscape_widget import (
 
 from ..cases import case, quadratic
 
-X, Y = torch.randn(6, 4), torch.arange(6) % 3
+X, Y = torch.randn(6, 4, generator=torch.Generator().manual_seed(0)), torch.arange(6) % 3
 CRITERION = nn.CrossEntropyLoss()
 
 
@@ -105,10 +105,15 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         ValueError,
         "finite loss.*got nan",
     ),
-    "weights are infinite": (
-        lambda: Objective(with_weight(float("inf")), (X, Y), CRITERION),
+    "a weight is infinite, and so is the loss": (
+        lambda: Objective(with_weight(float("inf")), (-X.abs(), Y), CRITERION),
         ValueError,
-        "finite loss.*weights",
+        "finite loss.*got inf.*weights",
+    ),
+    "a weight is infinite, and the loss is no number": (
+        lambda: Objective(with_weight(float("inf")), (X.abs(), Y), CRITERION),
+        ValueError,
+        "finite loss.*got nan.*weights",
     ),
     "data hold NaN": (
         lambda: Objective(linear(), [(X, Y), (X * float("nan"), Y)], CRITERION),
