@@ -21,6 +21,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from landscape_widget.derivatives import differentiated, vector_jacobian
 from landscape_widget.losses import ModelTerms, Terms
+from landscape_widget.memory import give_freed_memory_back
 from landscape_widget.product_programs import ProductProgram, kept_bytes, record
 from landscape_widget.snapshot import check_only_tensors, describe, tensors_in, with_tensors
 from landscape_widget.threads import pool
@@ -47,6 +48,9 @@ _WORTH_RECORDING = 0.15
 #: Relative difference up to which another way gives the same.
 _SAME = {torch.float64: 1e-9, torch.float32: 1e-4}
 
+#: Runs by which two ways are compared.
+_COMPARED = 2
+
 #: Vectors that are multiplied at once, where there are as many and a product is not recorded.
 _AT_ONCE = 8
 
@@ -70,7 +74,9 @@ class Products:
         """Bytes that the graph of a batch takes for each example, and beside those."""
         self._fixed = 0.0
         self._seconds: dict[int, float] = {}
-        """For one vector, by the number of threads; the first product builds graphs and is not timed."""
+        """For one vector, by the number of threads, as far as they were tried."""
+        self._again = 1
+        """Trials left of many threads, whose first one finds their memory cold."""
         self._timed = bool(keep) and theta.device.type == "cpu"
         self._built = False
         self._programs: _Programs | None = None
@@ -79,17 +85,22 @@ class Products:
 
     def of(self, columns: Tensor) -> Tensor:
         """HV for V of shape (N, k)."""
-        if not self._each and self._measure() > _WORTH_RECORDING:
-            self._record()
+        if not self._each:
+            if self._measure() > _WORTH_RECORDING:
+                self._record()
+            give_freed_memory_back()
         if not self._at_once and columns.shape[1] >= _AT_ONCE and 0 in self._graphs:
             self._try_several(columns.T[:_AT_ONCE].contiguous())
         threads = self._threads()
         began = perf_counter()
         total = self._sum(columns) if threads == 1 else self._sum_in_threads(columns, threads)
-        if self._built:
+        if not self._built:
+            self._built = True
+            if self._timed:  # the next products may come in threads, which have memory of their own
+                give_freed_memory_back()
+        else:
             seconds = (perf_counter() - began) / max(1, columns.shape[1])
             self._seconds[threads] = min(seconds, self._seconds.get(threads, math.inf))
-        self._built = True
         return total
 
     def _record(self) -> None:
@@ -129,7 +140,7 @@ class Products:
             self._at_once = len(rows)
 
     def _compare(self, one: Callable[[], Tensor], reference: Callable[[], Tensor]) -> list[float]:
-        """Seconds that each takes the second time.
+        """Seconds that each takes once it has run: the least of a few, in turns.
 
         Raises:
             ValueError: If they differ.
@@ -138,19 +149,24 @@ class Products:
         difference = float((found - expected).norm() / expected.norm())
         if difference > _SAME.get(self._theta.dtype, 0.0):
             raise ValueError(f"the results differ by {difference:.1e}")
-        seconds = []
-        for way in (one, reference):
-            began = perf_counter()
-            way()
-            seconds.append(perf_counter() - began)
+        seconds = [math.inf, math.inf]
+        for _ in range(_COMPARED):
+            for i, way in enumerate((one, reference)):
+                began = perf_counter()
+                way()
+                seconds[i] = min(seconds[i], perf_counter() - began)
         return seconds
 
     def _threads(self) -> int:
-        """How many to use: each number is tried once, then the faster one is taken."""
+        """How many to use: what was faster when tried."""
         most = min(torch.get_num_threads(), len(self.terms.weights)) if self._timed else 1
         if most == 1 or self._seconds.get(1, 0.0) < _WORTH_THREADS:
             return 1
-        return min((1, most), key=lambda threads: self._seconds.get(threads, 0.0))
+        best = min((1, most), key=lambda threads: self._seconds.get(threads, 0.0))
+        if best == 1 and most in self._seconds and self._again:
+            self._again -= 1
+            return most
+        return best
 
     def _sum(self, columns: Tensor) -> Tensor:
         total = torch.zeros_like(columns)
@@ -230,8 +246,9 @@ class Products:
 
 
 def _weigh(terms: Terms, theta: Tensor) -> tuple[float, float]:
-    """Examples in the first batch, and bytes of its graph beside θ itself."""
+    """Examples in the first batch, and bytes of its graph beside θ and the data themselves."""
     storages: dict[int, int] = {}
+    given = [theta, *(tensors_in(terms.batches[0]) if isinstance(terms, ModelTerms) else [])]
 
     def weigh(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
@@ -243,7 +260,8 @@ def _weigh(terms: Terms, theta: Tensor) -> tuple[float, float]:
         torch.autograd.graph.saved_tensors_hooks(weigh, lambda tensor: tensor),
     ):
         gradient(terms.term(leaf, 0), True)
-    storages.pop(leaf.untyped_storage().data_ptr(), None)
+    for tensor in given:  # a batch is a view of all examples
+        storages.pop(tensor.untyped_storage().data_ptr(), None)
     return terms.weights[0] * terms.n_examples, float(sum(storages.values()))
 
 

@@ -1,4 +1,4 @@
-"""Memory that was freed is used again."""
+"""Memory that was freed is used again, or given back."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import subprocess
 import sys
 
 import pytest
+
+from landscape_widget import memory
 
 COUNT = """
 import resource
@@ -29,6 +31,24 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
+GIVEN_BACK = """
+from pathlib import Path
+import torch
+from landscape_widget.memory import give_freed_memory_back, keep_freed_memory
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+keep_freed_memory()
+parts = [torch.ones(250_000) for _ in range(200)]
+last = torch.ones(250_000)  # where the heap ends
+parts.clear()
+before = resident()
+give_freed_memory_back()
+print(before - resident())
+"""
+
+
 #: Times that two results of 20 MB are made, and the pages of 4096 bytes that they take.
 RUNS, PAGES = 30, 2 * 20_000_000 // 4096
 
@@ -39,3 +59,16 @@ def test_results_of_megabytes_take_no_fresh_pages() -> None:
         [sys.executable, "-c", COUNT.format(runs=RUNS)], capture_output=True, text=True, check=True
     )
     assert int(done.stdout) < RUNS * PAGES / 5
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have rules of their own")
+def test_free_pages_below_what_is_in_use_are_given_back() -> None:
+    done = subprocess.run([sys.executable, "-c", GIVEN_BACK], capture_output=True, text=True, check=True)
+    assert int(done.stdout) > 0.9 * 200 * 1_000_000
+
+
+def test_where_there_is_no_such_function_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda _: object())
+    memory._trim.cache_clear()
+    memory.give_freed_memory_back()
+    memory._trim.cache_clear()

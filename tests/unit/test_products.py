@@ -87,6 +87,20 @@ def test_room_for_few_graphs_is_not_used(share: float, used: bool, monkeypatch: 
     assert len(some._graphs) < batches
 
 
+def test_graphs_are_weighed_without_the_data_that_they_refer_to() -> None:
+    """A batch is a view of all examples, whose memory is no part of any graph."""
+    example = case("dense tanh")
+    x, y = example.examples()
+    found = []
+    for times in (1, 50):
+        objective = Objective(example.model(), (x.repeat(times, 1), y.repeat(times)), example.loss_fn)
+        weighed = products.Products(objective.terms, objective.theta, keep=128e6)
+        weighed._measure()
+        found.append((weighed._each, weighed._fixed))
+    assert found[0] == found[1]
+    assert found[0][1] < 50 * x.nbytes
+
+
 @pytest.fixture
 def three_threads() -> Iterator[None]:
     before = torch.get_num_threads()
@@ -94,6 +108,19 @@ def three_threads() -> Iterator[None]:
     yield
     assert torch.get_num_threads() == 3, "threads of its own changed the number for everybody"
     torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_threads_that_were_slow_at_first_are_tried_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "_BATCH_BYTES", (1.0, 1.0))
+    objective = case("dense tanh").objective()
+    by_graph = products.Products(objective.terms, objective.theta, keep=128e6)
+    by_graph._measure()
+    found = []
+    for seconds in ({}, {1: 1.0}, {1: 1.0, 3: 0.5}, {1: 1.0, 3: 2.0}, {1: 1.0, 3: 1.5}):
+        by_graph._seconds = seconds
+        found.append(by_graph._threads())
+    assert found == [1, 3, 3, 3, 1]
 
 
 @pytest.mark.usefixtures("three_threads")
