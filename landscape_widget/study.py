@@ -45,7 +45,8 @@ _USUAL_PRODUCTS = 40
 #: Evaluations of the loss that a Hessian-vector product in float64 costs.
 _PRODUCT_COST = 15.0
 
-#: A first picture on part of the examples aims at this time, and is shown at so many nodes.
+#: A first picture on part of the examples aims at this time, half of it for eigenvectors, and is shown at
+#: so many nodes.
 PREVIEW_SECONDS, PREVIEW_NODES = 0.6, 81
 
 #: Probes and products for each of them in the spectral density; the first probe is the eigenpairs' own run.
@@ -63,8 +64,12 @@ MOST_NODES = 500_000
 #: Parts of the data that are kept beside the whole, each a copy of its examples.
 MOST_SUBSETS = 3
 
-#: Fewer examples than this have eigenvectors of their own, not those of the data set.
-_LEAST_PREVIEW = 64
+#: Fewer examples than these have a landscape, and eigenvectors, of their own, not those of the data set.
+_LEAST_PREVIEW, _LEAST_VECTORS = 64, 32
+
+#: The next picture in a Hessian plane rests on so many times the examples, until it differs by less than this
+#: share of the range (root mean square): the sampling error is then about half as much.
+_MORE, _ALIKE = 4, 0.02
 
 
 #: What losses on a plane depend on: the number of examples, and the plane's fingerprint (with "test" and
@@ -282,34 +287,54 @@ class Study:
         """A first picture on part of the examples, where all of them would let one wait.
 
         It goes by ``found.surface`` alone, coarse and so never final, and says in its provenance how many
-        examples it rests on; no eigenvalue of the part is ever shown.
+        examples it rests on; no eigenvalue of the part is ever shown. In a Hessian plane it rests on more
+        examples than its eigenvectors, whose products take longer, and for which they are a sample of their
+        own; while it gets better by that, it is drawn again on more of them.
         """
         n, rank = controls.examples, hessian_rank(controls.axes)
-        evaluations = _USUAL_PRODUCTS * _PRODUCT_COST if rank else PREVIEW_NODES
-        seconds = evaluations * self._seconds.get(n, 0.0)  # what was loaded from a file was begun
-        part = max(_LEAST_PREVIEW, int(n * PREVIEW_SECONDS / seconds)) if seconds else n
-        if part > n // 2 or self._has_begun(objective, controls):
+        second = self._seconds.get(n, 0.0) / n  # for the loss of one example; 0 if that came from a file
+        whole = n * second * (_USUAL_PRODUCTS * _PRODUCT_COST if rank else PREVIEW_NODES)
+        long = whole > 2 * PREVIEW_SECONDS and n >= 2 * _LEAST_PREVIEW
+        if not long or self._has_begun(objective, controls):
             return
-        objective = self.objective.subset(part)
+        room = PREVIEW_SECONDS / (2 if rank else 1) / second
+        part = min(max(_LEAST_PREVIEW, int(room / PREVIEW_NODES)), n // 2)
         early = Findings(centre_loss=found.centre_loss)
         found.stage = f"a first picture on {part} of {n} examples"
         yield found
         if rank:
+            products = _PREVIEW_PRODUCTS * rank
+            few = min(max(_LEAST_VECTORS, int(room / (products * _PRODUCT_COST))), part)
             for early.pairs in eigenpair_steps(
-                objective, rank, tol=1e-2, max_hvp=_PREVIEW_PRODUCTS * rank, precise=False
+                self.objective.subset(few), rank, tol=1e-2, max_hvp=products, precise=False
             ):
                 yield found
         plane = make_plane(objective, controls.axes, controls.seed, early.pairs)
         domain = controls.domain or self.automatic_domain(plane, early)
+        yield from self._sketch(controls, plane, domain, part, found)
+        while rank and part * _MORE <= n // 2:
+            part, before = part * _MORE, found.surface
+            found.stage = f"a better picture on {part} of {n} examples"
+            yield found
+            yield from self._sketch(controls, plane, domain, part, found)
+            if before is None or found.surface is None or _alike(before, found.surface):
+                return
+
+    def _sketch(
+        self, controls: Controls, plane: Plane, domain: Domain, part: int, found: Findings
+    ) -> Iterator[Findings]:
+        """A coarse picture on part of the examples, shown from when it is as fine as the one before."""
         runs = {
             split: evaluate_plane(measured, plane, domain, controls.resolution, enough=PREVIEW_NODES)
-            for split, measured in self._measured(objective, controls).items()
+            for split, measured in self._measured(self.objective.subset(part), controls).items()
         }
+        known = int(found.surface.done.sum()) if found.surface else 0
         for surfaces in alongside(runs):
             surface = shown(surfaces)
             if surface.final:  # only a picture on all of the examples may say so
                 return
-            found.plane, found.surface, found.surfaces, found.preview = plane, surface, surfaces, part
+            if surface.done.sum() >= known:
+                found.plane, found.surface, found.surfaces, found.preview = plane, surface, surfaces, part
             yield found
 
     def _has_begun(self, objective: Objective, controls: Controls) -> bool:
@@ -568,6 +593,15 @@ def snap(width: float) -> float:
     candidates = [m * 10.0**e for e in (exponent, exponent + 1) for m in MANTISSAS]
     best = min(candidates, key=lambda c: abs(math.log(c / width)))
     return float(f"{best:.2g}")
+
+
+def _alike(one: Surface, other: Surface) -> bool:
+    """Whether two pictures on one grid differ by little, where both have a loss."""
+    off = other.loss - one.loss
+    both = np.isfinite(off)
+    return not both.any() or bool(
+        np.sqrt(np.mean(off[both] ** 2)) <= _ALIKE * (other.loss[both].max() - other.loss[both].min())
+    )
 
 
 def _derivatives(objective: Objective) -> str:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from landscape_widget import Objective, evaluate_plane, hessian_eigenpairs, projected_curvatures, random_plane
 from landscape_widget import study as study_module
+from landscape_widget.results import Surface
 from landscape_widget.study import Controls, Findings, Study, snap
 
 from ..cases import ONE_BATCH, case, quadratic
@@ -280,6 +281,47 @@ def test_a_first_picture_on_part_of_the_examples(monkeypatch: pytest.MonkeyPatch
     assert again.pairs_final
     assert again.surface.final
     assert again.surface.provenance["n_examples"] == 260
+
+
+@pytest.mark.parametrize(("alike", "parts"), [(1e9, [64, 256]), (0.0, [64, 256, 1024])])
+def test_a_first_picture_in_a_hessian_plane_gets_better_while_that_changes_it(
+    monkeypatch: pytest.MonkeyPatch, alike: float, parts: list[int]
+) -> None:
+    monkeypatch.setattr("landscape_widget.study.PREVIEW_SECONDS", 0.0)  # any data set is too slow for it
+    monkeypatch.setattr("landscape_widget.study._ALIKE", alike)
+    small = case("dense tanh")
+    x, y = small.examples()
+    objective = Objective(small.model(), (x.repeat(170, 1), y.repeat(170)), small.loss_fn)
+    chosen = replace(CONTROLS, examples=objective.n_examples, resolution=17, samples=1)
+    pictures, plane = {}, None
+    for found in Study(objective).steps(chosen):
+        if found.gradient_norm is not None:
+            break
+        if found.surface is not None:
+            assert plane in (None, found.plane.fingerprint), "its eigenvectors are those of the first one"
+            plane, origin = found.plane.fingerprint, found.plane
+            done = pictures[found.preview].done.sum() if found.preview in pictures else 0
+            pictures[found.preview] = found.surface
+            assert found.surface.done.sum() >= done
+    assert list(pictures) == parts
+    for part, surface in pictures.items():
+        assert surface.done.sum() == 81
+        assert surface.provenance["n_examples"] == part
+        for i, j in np.argwhere(surface.done):
+            theta = torch.from_numpy(origin.point(surface.alpha[j], surface.beta[i]))
+            assert surface.loss[i, j] == pytest.approx(objective.subset(part).loss(theta).item(), rel=1e-10)
+
+
+def test_pictures_are_alike_within_a_share_of_their_range() -> None:
+    axis = np.array([-1.0, 0.0, 1.0])
+    loss = np.array([[0.0, 1.0, np.nan], [2.0, 3.0, 4.0], [5.0, 6.0, 10.0]])
+
+    def picture(values: np.ndarray) -> Surface:
+        return Surface(axis, axis, values, np.ones((3, 3), dtype=bool), {})
+
+    assert study_module._alike(picture(loss), picture(loss + 0.19))
+    assert not study_module._alike(picture(loss), picture(loss + 0.21))
+    assert study_module._alike(picture(loss * np.nan), picture(loss))
 
 
 def test_a_first_picture_of_a_random_plane_is_of_that_very_plane(monkeypatch: pytest.MonkeyPatch) -> None:
