@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -17,11 +18,17 @@ from landscape_widget.operators import Curvature, curvature
 from landscape_widget.probes import generator
 from landscape_widget.results import EigenPairs, FloatArray
 
+log = logging.getLogger(__name__)
+
 #: Limits of the Krylov basis; beyond them the process restarts from the outermost Ritz vectors.
 BASIS_BYTES, BASIS_VECTORS = 1 << 30, 200
 
 #: Probability that a search overlooks an eigenvalue beyond those found, by the bound of ``_excluded``.
 OVERLOOKED = 1e-3
+
+#: A run by products in float32 aims at this share of the tolerance, and ends after (1 + k) times so many of
+#: them: what is very small beside the largest eigenvalue may drown in their rounding.
+_MARGIN, _MOST_IN_SINGLE = 0.8, 100
 
 #: Share of a warm start that is random: enough to reach what the vectors given do not contain.
 _FRESH_SHARE = 0.3
@@ -46,8 +53,11 @@ def hessian_eigenpairs(
     converged, from a random vector, until the bound of Kuczyński & Woźniakowski (1992) excludes a further
     eigenvalue at the ends with probability ``1 - OVERLOOKED``; what it finds instead joins the pairs, and
     the search begins again. That costs 8 to 15 products for each round where the pairs stand out of the
-    spectrum, and one round more for each missing copy. Computed in float64 where the device allows,
-    whatever the dtype of ``objective``.
+    spectrum, and one round more for each missing copy.
+
+    Values and residuals are computed in float64 where the device allows, whatever the dtype of
+    ``objective``. The products that lead there are taken in float32, if that is its dtype, and once more in
+    float64 where the pairs they give do not pass.
 
     Args:
         objective: L; its Hessian H at θ* has shape (N, N).
@@ -114,19 +124,53 @@ def _steps(
 
         yield annihilate(matrix, ends, first, seed, max_hvp)
         return
+    spent = 0
+    if matrix.single is not None:
+        most = min(max_hvp, _MOST_IN_SINGLE * (1 + ends.k))
+        try:
+            for found in _run(matrix, ends, first, seed, most, random, in_single=True):
+                spent = found.n_hvp
+                if not found.vectors.shape[1]:
+                    yield found
+                elif (found.complete and found.converged.all()) or spent >= max_hvp:
+                    yield found
+                    return
+            log.info("Not settled by %d products in float32, residuals %s.", spent, found.residuals)
+        except ArithmeticError as error:
+            log.info("Not settled by products in float32: %s", error)
+        finally:
+            matrix.single.forget_products()
+    for found in _run(matrix, ends, first, seed, max(1, max_hvp - spent), random, in_single=False):
+        yield replace(found, n_hvp=spent + found.n_hvp)
+
+
+def _run(
+    matrix: Curvature, ends: Ends, first: Tensor, seed: int, max_hvp: int, random: bool, *, in_single: bool
+) -> Iterator[EigenPairs]:
+    """Lanczos from one start vector, certified at its end; all but that, perhaps, by products in float32.
+
+    Rounding them changes the matrix by some 1e-7 to 1e-5 of its norm, and nothing of the process, whose
+    vectors stay orthogonal in float64. What it finds is certified in float64, and mostly good enough.
+    """
+    own = str(matrix.like.dtype).removeprefix("torch.")
     provenance = matrix.provenance(
-        "Hessian eigenpairs", method="Lanczos, full reorthogonalisation", tol=ends.tol, seed=seed
+        "Hessian eigenpairs",
+        method="Lanczos, full reorthogonalisation",
+        tol=ends.tol,
+        seed=seed,
+        products=f"float32, certified in {own}" if in_single else own,
     )
     n, keep = matrix.size, ends.k + 4
     vectors = min(BASIS_VECTORS, BASIS_BYTES // (n * matrix.like.element_size()))
     process = Lanczos(
-        matrix.product,
+        matrix.product_in_single if in_single else matrix.product,
         first.to(matrix.like),
         max_basis=max((4 if ends.k == 1 else 6) * keep, vectors),
         keep=keep,
         seed=seed,
     )
-    search = _Search(process, ends)
+    # what rounding adds to a residual comes on top of what the process knows of it
+    search = _Search(process, replace(ends, tol=_MARGIN * ends.tol) if in_single else ends)
     probe: tuple[FloatArray, FloatArray] | None = None
     while True:
         krylov = process.step()

@@ -41,6 +41,8 @@ class Curvature:
     """In float64 where the device allows and nothing else is asked for."""
     operator: str
     """One of ``OPERATORS``."""
+    single: Objective | None = None
+    """The same in float32, where that is the model's own precision, for what is certified afterwards."""
 
     @property
     def size(self) -> int:
@@ -54,9 +56,17 @@ class Curvature:
 
     def product(self, v: Tensor) -> Tensor:
         """The matrix times v of shape (N,) or (N, k)."""
+        return self._product(self.objective, v)
+
+    def product_in_single(self, v: Tensor) -> Tensor:
+        """The same to the rounding of float32, in the dtype of every product; where ``single`` is there."""
+        assert self.single is not None
+        return self._product(self.single, v).to(self.like)
+
+    def _product(self, objective: Objective, v: Tensor) -> Tensor:
         if self.operator == "hessian":
-            return self.objective.hvp(v)
-        return _output_space_product(self.objective, v, self.operator)
+            return objective.hvp(v)
+        return _output_space_product(objective, v, self.operator)
 
     def provenance(self, quantity: str, **details: Any) -> dict[str, Any]:
         """What a reader needs to repeat a result."""
@@ -83,7 +93,10 @@ def curvature(objective: Objective, operator: str = "hessian", *, precise: bool 
         check_hvp(in_double)
     else:
         _model_terms(in_double).output_loss().check(operator)
-    return Curvature(in_double if precise else objective, operator)
+    if not precise:
+        return Curvature(objective, operator)
+    lower = objective.dtype is torch.float32 and in_double is not objective
+    return Curvature(in_double, operator, objective if lower else None)
 
 
 def _model_terms(objective: Objective) -> ModelTerms:

@@ -289,7 +289,7 @@ class Study:
         It goes by ``found.surface`` alone, coarse and so never final, and says in its provenance how many
         examples it rests on; no eigenvalue of the part is ever shown. In a Hessian plane it rests on more
         examples than its eigenvectors, whose products take longer, and for which they are a sample of their
-        own; while it gets better by that, it is drawn again on more of them.
+        own; the training loss is drawn again on more of them while that changes it.
         """
         n, rank = controls.examples, hessian_rank(controls.axes)
         second = self._seconds.get(n, 0.0) / n  # for the loss of one example; 0 if that came from a file
@@ -312,7 +312,8 @@ class Study:
         plane = make_plane(objective, controls.axes, controls.seed, early.pairs)
         domain = controls.domain or self.automatic_domain(plane, early)
         yield from self._sketch(controls, plane, domain, part, found)
-        while rank and part * _MORE <= n // 2:
+        # test data are not divided: their loss would be the same again
+        while rank and controls.split == "train" and part * _MORE <= n // 2:
             part, before = part * _MORE, found.surface
             found.stage = f"a better picture on {part} of {n} examples"
             yield found
