@@ -67,8 +67,8 @@ MOST_SUBSETS = 3
 #: Fewer examples than these have a landscape, and eigenvectors, of their own, not those of the data set.
 _LEAST_PREVIEW, _LEAST_VECTORS = 64, 32
 
-#: The next picture in a Hessian plane rests on so many times the examples, until it differs by less than this
-#: share of the range (root mean square): the sampling error is then about half as much.
+#: The next picture in a Hessian plane rests on up to so many times the examples, until it differs by less
+#: than this share of the range (root mean square): the sampling error is then about half as much.
 _MORE, _ALIKE = 4, 0.02
 
 
@@ -313,8 +313,8 @@ class Study:
         domain = controls.domain or self.automatic_domain(plane, early)
         yield from self._sketch(controls, plane, domain, part, found)
         # test data are not divided: their loss would be the same again
-        while rank and controls.split == "train" and part * _MORE <= n // 2:
-            part, before = part * _MORE, found.surface
+        while rank and controls.split == "train" and 2 * part <= n // 2:
+            part, before = min(part * _MORE, n // 2), found.surface
             found.stage = f"a better picture on {part} of {n} examples"
             yield found
             yield from self._sketch(controls, plane, domain, part, found)

@@ -274,24 +274,26 @@ def test_a_first_picture_on_part_of_the_examples(monkeypatch: pytest.MonkeyPatch
     ]
     assert early
     assert all(found.surface_model is None for found in study.steps(chosen) if found.preview)
-    for surface in early:
-        assert surface.provenance["n_examples"] == 64
-        assert not surface.final
+    assert [surface.provenance["n_examples"] for surface in (early[0], early[-1])] == [64, 130]
+    assert not any(surface.final for surface in early)
     again = next(found for found in study.steps(chosen) if found.surface is not None)
     assert again.pairs_final
     assert again.surface.final
     assert again.surface.provenance["n_examples"] == 260
 
 
-@pytest.mark.parametrize(("alike", "parts"), [(1e9, [64, 256]), (0.0, [64, 256, 1024])])
+@pytest.mark.parametrize(
+    ("alike", "times", "parts"),
+    [(1e9, 170, [64, 256]), (0.0, 170, [64, 256, 1024]), (0.0, 20, [64, 130]), (0.0, 19, [64])],
+)
 def test_a_first_picture_in_a_hessian_plane_gets_better_while_that_changes_it(
-    monkeypatch: pytest.MonkeyPatch, alike: float, parts: list[int]
+    monkeypatch: pytest.MonkeyPatch, alike: float, times: int, parts: list[int]
 ) -> None:
     monkeypatch.setattr("landscape_widget.study.PREVIEW_SECONDS", 0.0)  # any data set is too slow for it
     monkeypatch.setattr("landscape_widget.study._ALIKE", alike)
     small = case("dense tanh")
     x, y = small.examples()
-    objective = Objective(small.model(), (x.repeat(170, 1), y.repeat(170)), small.loss_fn)
+    objective = Objective(small.model(), (x.repeat(times, 1), y.repeat(times)), small.loss_fn)
     chosen = replace(CONTROLS, examples=objective.n_examples, resolution=17, samples=1)
     pictures, plane = {}, None
     for found in Study(objective).steps(chosen):
