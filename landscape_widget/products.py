@@ -69,6 +69,8 @@ class Products:
         self.terms = terms
         self._theta = theta
         self._left = keep
+        self._scarce = False
+        """Whether that is less than the graphs of all batches take."""
         self._graphs: dict[int, tuple[Tensor, Tensor]] = {}
         self._each = 0.0 if keep else math.inf
         """Bytes that the graph of a batch takes for each example, and beside those."""
@@ -88,7 +90,7 @@ class Products:
         if not self._each:
             if self._measure() > _WORTH_RECORDING:
                 self._record()
-            give_freed_memory_back()
+            self._tidy()
         if not self._at_once and columns.shape[1] >= _AT_ONCE and 0 in self._graphs:
             self._try_several(columns.T[:_AT_ONCE].contiguous())
         threads = self._threads()
@@ -96,12 +98,16 @@ class Products:
         total = self._sum(columns) if threads == 1 else self._sum_in_threads(columns, threads)
         if not self._built:
             self._built = True
-            if self._timed:  # the next products may come in threads, which have memory of their own
-                give_freed_memory_back()
+            self._tidy()  # the next products may come in threads, which have memory of their own
         else:
             seconds = (perf_counter() - began) / max(1, columns.shape[1])
             self._seconds[threads] = min(seconds, self._seconds.get(threads, math.inf))
         return total
+
+    def _tidy(self) -> None:
+        """Gives freed memory back where that is much: where not all graphs are kept."""
+        if self._timed and self._scarce:
+            give_freed_memory_back()
 
     def _record(self) -> None:
         """Sets programs up, if they give the same as automatic differentiation, and sooner."""
@@ -238,7 +244,9 @@ class Products:
         most = max(self.terms.weights) * n
         joined, split = (max(limit - self._fixed, limit / 4) / self._each for limit in _BATCH_BYTES)
         self.terms = self.terms.regroup(_even(n, max(1, round(min(max(joined, most), split)))))
-        if self._left < _LEAST_SHARE * sum(map(self._need, range(len(self.terms.weights)))):
+        whole = sum(map(self._need, range(len(self.terms.weights))))
+        self._scarce = self._left < whole
+        if self._left < _LEAST_SHARE * whole:
             self._left = 0.0
         began = perf_counter()
         examples, _ = _weigh(self.terms, self._theta)
