@@ -300,7 +300,7 @@ class Study:
         room = PREVIEW_SECONDS / (2 if rank else 1) / second
         part = min(max(_LEAST_PREVIEW, int(room / PREVIEW_NODES)), n // 2)
         early = Findings(centre_loss=found.centre_loss)
-        found.stage = f"a first picture on {part} of {n} examples"
+        found.stage = f"a first picture on {part:,} of {n:,} examples"
         yield found
         if rank:
             products = _PREVIEW_PRODUCTS * rank
@@ -315,7 +315,7 @@ class Study:
         # test data are not divided: their loss would be the same again
         while rank and controls.split == "train" and 2 * part <= n // 2:
             part, before = min(part * _MORE, n // 2), found.surface
-            found.stage = f"a better picture on {part} of {n} examples"
+            found.stage = f"a better picture on {part:,} of {n:,} examples"
             yield found
             yield from self._sketch(controls, plane, domain, part, found)
             if before is None or found.surface is None or _alike(before, found.surface):
