@@ -27,8 +27,9 @@ BASIS_BYTES, BASIS_VECTORS = 1 << 30, 200
 OVERLOOKED = 1e-3
 
 #: A run by products in float32 aims at this share of the tolerance, and ends after (1 + k) times so many of
-#: them: what is very small beside the largest eigenvalue may drown in their rounding.
-_MARGIN, _MOST_IN_SINGLE = 0.8, 100
+#: them: what is very small beside the largest eigenvalue may drown in their rounding. So does a tolerance
+#: below the last of these.
+_MARGIN, _MOST_IN_SINGLE, _LEAST_IN_SINGLE = 0.8, 100, 1e-6
 
 #: Share of a warm start that is random: enough to reach what the vectors given do not contain.
 _FRESH_SHARE = 0.3
@@ -125,7 +126,7 @@ def _steps(
         yield annihilate(matrix, ends, first, seed, max_hvp)
         return
     spent = 0
-    if matrix.single is not None:
+    if matrix.single is not None and ends.tol >= _LEAST_IN_SINGLE:
         most = min(max_hvp, _MOST_IN_SINGLE * (1 + ends.k))
         try:
             for found in _run(matrix, ends, first, seed, most, random, in_single=True):

@@ -310,6 +310,9 @@ class Study:
             ):
                 yield found
         plane = make_plane(objective, controls.axes, controls.seed, early.pairs)
+        if early.pairs is not None:
+            rests_on = {"eigenvectors": "not certified", "n_examples": early.pairs.provenance["n_examples"]}
+            plane = replace(plane, provenance={**plane.provenance, **rests_on})
         domain = controls.domain or self.automatic_domain(plane, early)
         yield from self._sketch(controls, plane, domain, part, found)
         # test data are not divided: their loss would be the same again

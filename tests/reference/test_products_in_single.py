@@ -81,6 +81,12 @@ def test_a_model_in_double_has_none_in_single(in_double: list[int]) -> None:
     assert pairs.provenance["products"] == IN_DOUBLE
 
 
+def test_a_tolerance_below_their_rounding_is_not_tried(in_double: list[int]) -> None:
+    pairs = hessian_eigenpairs(case("dense tanh").objective(dtype=torch.float32), tol=1e-8)
+    assert sum(in_double) == pairs.n_hvp
+    assert pairs.converged.all()
+
+
 def coarse(self: Curvature, v: Tensor) -> Tensor:
     """Products far worse than those of float32."""
     product = self.product(v)
