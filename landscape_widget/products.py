@@ -255,22 +255,19 @@ class Products:
 
 def _weigh(terms: Terms, theta: Tensor) -> tuple[float, float]:
     """Examples in the first batch, and bytes of its graph beside θ and the data themselves."""
-    storages: dict[int, int] = {}
-    given = [theta, *(tensors_in(terms.batches[0]) if isinstance(terms, ModelTerms) else [])]
+    saved: list[Tensor] = []
 
-    def weigh(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        storages[storage.data_ptr()] = storage.nbytes()
-        return tensor
+    def note(tensor: Tensor) -> Tensor:
+        saved.append(tensor.detach())  # the graph would hold itself for ever by a result as it stands
+        return saved[-1]
 
     with (
         differentiated(theta) as (leaf, gradient),
-        torch.autograd.graph.saved_tensors_hooks(weigh, lambda tensor: tensor),
+        torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor),
     ):
         gradient(terms.term(leaf, 0), True)
-    for tensor in given:  # a batch is a view of all examples
-        storages.pop(tensor.untyped_storage().data_ptr(), None)
-    return terms.weights[0] * terms.n_examples, float(sum(storages.values()))
+    data = tensors_in(terms.batches[0]) if isinstance(terms, ModelTerms) else []
+    return terms.weights[0] * terms.n_examples, float(kept_bytes(saved, [theta, *data]))
 
 
 def _even(n: int, most: int) -> int:

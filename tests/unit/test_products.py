@@ -7,10 +7,11 @@ import math
 import subprocess
 import sys
 from collections.abc import Iterator
+from weakref import ref
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from landscape_widget import Objective, products
 from landscape_widget.losses import ModelTerms
@@ -99,6 +100,22 @@ def test_graphs_are_weighed_without_the_data_that_they_refer_to() -> None:
         found.append((weighed._each, weighed._fixed))
     assert found[0] == found[1]
     assert found[0][1] < 50 * x.nbytes
+
+
+def test_graphs_that_were_weighed_are_gone() -> None:
+    """A sigmoid keeps its result for its derivative; kept as it stands, it and its graph hold each other."""
+    outputs: list[ref[torch.Tensor]] = []
+
+    def loss_fn(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        outputs.append(ref(output))
+        return nn.functional.mse_loss(output, target)
+
+    model = nn.Sequential(nn.Linear(3, 2), nn.Sigmoid())
+    objective = Objective(model, (torch.randn(16, 3), torch.rand(16, 2)), loss_fn)
+    outputs.clear()
+    products.Products(objective.terms, objective.theta, keep=128e6)._measure()
+    assert len(outputs) == 3
+    assert not any(output() is not None for output in outputs)
 
 
 @pytest.fixture
