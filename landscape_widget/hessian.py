@@ -139,8 +139,6 @@ def _steps(
             log.info("Not settled by %d products in float32, residuals %s.", spent, found.residuals)
         except ArithmeticError as error:
             log.info("Not settled by products in float32: %s", error)
-        finally:
-            matrix.single.forget_products()
     for found in _run(matrix, ends, first, seed, max(1, max_hvp - spent), random, in_single=False):
         yield replace(found, n_hvp=spent + found.n_hvp)
 
@@ -153,14 +151,11 @@ def _run(
     Rounding them changes the matrix by some 1e-7 to 1e-5 of its norm, and nothing of the process, whose
     vectors stay orthogonal in float64. What it finds is certified in float64, and mostly good enough.
     """
-    own = str(matrix.like.dtype).removeprefix("torch.")
     provenance = matrix.provenance(
-        "Hessian eigenpairs",
-        method="Lanczos, full reorthogonalisation",
-        tol=ends.tol,
-        seed=seed,
-        products=f"float32, certified in {own}" if in_single else own,
+        "Hessian eigenpairs", method="Lanczos, full reorthogonalisation", tol=ends.tol, seed=seed
     )
+    own = provenance["dtype"]
+    provenance["products"] = f"float32, certified in {own}" if in_single else own
     n, keep = matrix.size, ends.k + 4
     vectors = min(BASIS_VECTORS, BASIS_BYTES // (n * matrix.like.element_size()))
     process = Lanczos(

@@ -322,10 +322,6 @@ class Objective:
         products = self._products if here else Products(self._products.terms, theta)
         return products.of(columns).reshape(v.shape)
 
-    def forget_products(self) -> None:
-        """Frees what is kept between Hessian-vector products, which the next one builds again."""
-        self._products = None
-
     def _weighted(self) -> Iterator[tuple[int, float]]:
         return iter(enumerate(self._terms.weights))
 

@@ -42,7 +42,9 @@ class Curvature:
     operator: str
     """One of ``OPERATORS``."""
     single: Objective | None = None
-    """The same in float32, where that is the model's own precision, for what is certified afterwards."""
+    """A twin in float32, where that is the model's own precision, for what is certified afterwards.
+
+    What it keeps between products goes with it."""
 
     @property
     def size(self) -> int:
@@ -96,7 +98,7 @@ def curvature(objective: Objective, operator: str = "hessian", *, precise: bool 
     if not precise:
         return Curvature(objective, operator)
     lower = objective.dtype is torch.float32 and in_double is not objective
-    return Curvature(in_double, operator, objective if lower else None)
+    return Curvature(in_double, operator, objective.at(objective.theta) if lower else None)
 
 
 def _model_terms(objective: Objective) -> ModelTerms:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -52,7 +51,7 @@ def test_every_matrix_has_them(operator: str) -> None:
 
 
 @pytest.fixture
-def in_double(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def in_double(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The number of columns of each product in float64."""
     columns: list[int] = []
     product = Curvature.product
