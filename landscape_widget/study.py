@@ -163,6 +163,12 @@ class Findings:
     fault: Exception | None = None
     """Why some of the curvature cannot be had."""
 
+    def draw(self, plane: Plane, surfaces: Mapping[str, Surface], preview: int = 0) -> None:
+        """Takes a picture over, as soon as it is as fine as the one that is there."""
+        surface = shown(surfaces)
+        if self.surface is None or surface.done.sum() >= self.surface.done.sum():
+            self.plane, self.surface, self.surfaces, self.preview = plane, surface, surfaces, preview
+
     @property
     def pairs_final(self) -> bool:
         """Whether the eigenpairs are the certified ones."""
@@ -332,13 +338,10 @@ class Study:
             split: evaluate_plane(measured, plane, domain, controls.resolution, enough=PREVIEW_NODES)
             for split, measured in self._measured(self.objective.subset(part), controls).items()
         }
-        known = int(found.surface.done.sum()) if found.surface else 0
         for surfaces in alongside(runs):
-            surface = shown(surfaces)
-            if surface.final:  # only a picture on all of the examples may say so
+            if shown(surfaces).final:  # only a picture on all of the examples may say so
                 return
-            if surface.done.sum() >= known:
-                found.plane, found.surface, found.surfaces, found.preview = plane, surface, surfaces, part
+            found.draw(plane, surfaces, part)
             yield found
 
     def _has_begun(self, objective: Objective, controls: Controls) -> bool:
@@ -419,12 +422,8 @@ class Study:
     def _surface(
         self, objective: Objective, controls: Controls, plane: Plane, found: Findings
     ) -> Iterator[Findings]:
-        early = int(found.surface.done.sum()) if found.surface else 0
         for surfaces in self._nodes("node", objective, controls, plane, found):
-            surface = shown(surfaces)
-            # a first picture stays until this one is as fine
-            if surface.done.sum() >= early or surface.final:
-                found.plane, found.surface, found.surfaces, found.preview = plane, surface, surfaces, 0
+            found.draw(plane, surfaces)
             yield found
 
     def _compared(self, objective: Objective, controls: Controls, found: Findings) -> Iterator[Findings]:
