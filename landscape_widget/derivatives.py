@@ -1,29 +1,43 @@
-"""First and second derivatives with respect to θ, by reverse mode twice."""
+"""The loss and its first and second derivatives with respect to θ, all of one and the same function."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FunctionType
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+
+@contextmanager
+def evaluated() -> Iterator[None]:
+    """Where model and loss are called, whether or not they are differentiated.
+
+    Gradients are enabled, since a loss may need derivatives of its own and a model may ask; where nothing
+    requires a gradient no graph is built. Inference mode around the caller is left. Attention is taken in its
+    elementary form, which can be differentiated twice, and torch's fast path for encoder layers, which
+    treats padding otherwise, stands aside. All of that holds for this thread alone.
+    """
+    with torch.inference_mode(False), torch.enable_grad(), _Elementary():
+        yield
 
 
 @contextmanager
 def differentiated(theta: Tensor) -> Iterator[tuple[Tensor, Callable[[Tensor, bool], Tensor]]]:
-    """θ as a leaf, and the gradient of a loss with respect to it, under kernels that allow two."""
-    leaf = theta.detach().requires_grad_()
+    """θ as a leaf, and the gradient of a loss with respect to it."""
+    with evaluated():
+        leaf = theta.detach().requires_grad_()
 
-    def gradient(loss: Tensor, create_graph: bool) -> Tensor:
-        if not loss.requires_grad:
-            return torch.zeros_like(leaf)
-        (g,) = torch.autograd.grad(loss, leaf, create_graph=create_graph, materialize_grads=True)
-        return g
+        def gradient(loss: Tensor, create_graph: bool) -> Tensor:
+            if not loss.requires_grad:
+                return torch.zeros_like(leaf)
+            (g,) = torch.autograd.grad(loss, leaf, create_graph=create_graph, materialize_grads=True)
+            return g
 
-    # the flash and memory-efficient kernels of attention have no second derivative
-    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
         yield leaf, gradient
 
 
@@ -40,3 +54,49 @@ def vector_jacobian(gradient: Tensor, leaf: Tensor, v: Tensor) -> Tensor:
 def _grad(outputs: Tensor, leaf: Tensor, **options: Any) -> Tensor:
     (found,) = torch.autograd.grad(outputs, leaf, retain_graph=True, materialize_grads=True, **options)
     return found
+
+
+def _attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
+    """``scaled_dot_product_attention`` as torch's reference kernel computes it."""
+    if attn_mask is not None and attn_mask.dtype is torch.bool:
+        attn_mask = torch.zeros_like(attn_mask, dtype=query.dtype).masked_fill_(~attn_mask, -torch.inf)
+    found: Tensor = torch.ops.aten._scaled_dot_product_attention_math(
+        query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa
+    )[0]
+    return found
+
+
+#: torch's multi-head attention in Python, whose own calls a mode does not see, on the attention above.
+_multi_head_attention = FunctionType(
+    functional.multi_head_attention_forward.__code__,
+    {**vars(functional), "scaled_dot_product_attention": _attention, "has_torch_function": lambda _: False},
+    argdefs=functional.multi_head_attention_forward.__defaults__,
+)
+_multi_head_attention.__kwdefaults__ = functional.multi_head_attention_forward.__kwdefaults__
+
+_ELEMENTARY: dict[Callable[..., Any], Callable[..., Any]] = {
+    functional.scaled_dot_product_attention: _attention,
+    functional.multi_head_attention_forward: _multi_head_attention,
+}
+
+
+class _Elementary(TorchFunctionMode):
+    """Replaces torch's functions that cannot be differentiated twice, in this thread.
+
+    The flash and memory-efficient kernels of attention have no second derivative, and torch's switch for
+    them is one for all threads.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        return _ELEMENTARY.get(func, func)(*args, **(kwargs or {}))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from threading import RLock
 from typing import Any, Protocol
@@ -14,10 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.utils.rnn import PackedSequence
 
-from landscape_widget.output_loss import OutputLoss
+from landscape_widget.copying import convert_module, deep_copy
+from landscape_widget.counting import is_list_of_examples
+from landscape_widget.output_loss import OutputLoss, reduction
 from landscape_widget.parameters import Layout
-from landscape_widget.snapshot import Batch, convert, describe, regrouped, shuffled_subset
+from landscape_widget.snapshot import Batch, convert, regrouped, shuffled_subset
+from landscape_widget.tree import describe
 
 #: Buffers of the model by name, in place of its own; a layer in train mode writes into them.
 Buffers = Mapping[str, Tensor]
@@ -50,7 +54,7 @@ class Terms(Protocol):
         """The first of the terms alone."""
 
     def regroup(self, size: int) -> Terms:
-        """The same terms with about ``size`` examples in each, where that leaves L what it is."""
+        """The same examples with about ``size`` in each term; L may be another one then."""
 
 
 class FunctionTerms:
@@ -97,9 +101,15 @@ class ModelTerms:
         self.batches = list(batches)
         self.n_examples = sum(batch.n for batch in batches)
         self.weights = [batch.n / self.n_examples for batch in batches]
-        #: Whether the loss of a batch was seen to be the mean of the losses of its examples.
-        self.additive = False
         # functional_call on one module from two threads gives wrong losses in silence
+        self._lock = RLock()
+        self._versions = {name: p._version for name, p in batch_loss.named_parameters()}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
         self._lock = RLock()
 
     def term(self, theta: Tensor, b: int) -> Tensor:
@@ -160,7 +170,7 @@ class ModelTerms:
 
     def with_model(self, change: Callable[[dict[str, nn.Module]], None]) -> ModelTerms:
         """The same with a copy of the model of which ``change`` gets the modules by name."""
-        batch_loss = copy.deepcopy(self._batch_loss)
+        batch_loss = deep_copy(self._batch_loss)
         change(dict(batch_loss.model.named_modules()))
         return ModelTerms(batch_loss, self.layout, self.batches)
 
@@ -171,9 +181,8 @@ class ModelTerms:
         self, parameters: Mapping[str, Tensor], batch: Batch, what: str, buffers: Buffers | None = None
     ) -> Any:
         tensors = {f"model.{name}": t for name, t in parameters.items()}
-        if self._batch_loss.model.training:
-            # batch normalisation would write its running statistics into the model
-            tensors |= {name: b.clone() for name, b in self._batch_loss.named_buffers()}
+        # layers that write into their buffers would make the next evaluation one of another function
+        tensors |= {name: buffer.clone() for name, buffer in self._batch_loss.named_buffers()}
         tensors |= {} if buffers is None else buffers
         with self._lock:
             return functional_call(self._batch_loss, tensors, (batch, what))
@@ -182,6 +191,28 @@ class ModelTerms:
     def training(self) -> bool:
         """Whether the model is in training mode."""
         return self._batch_loss.model.training
+
+    @property
+    def divisible(self) -> bool:
+        """Whether every batch can be cut between any two examples."""
+        return all(batch.divisible for batch in self.batches)
+
+    def never_cut(self) -> None:
+        """The model does not take part of a batch."""
+        self.batches = [replace(batch, divisible=False) for batch in self.batches]
+
+    def time_may_come_first(self) -> list[str]:
+        """Names of layers that take sequences with time as their first dimension."""
+        return [
+            name
+            for name, module in self.named_modules().items()
+            if getattr(module, "batch_first", None) is False
+        ]
+
+    def written_in_place(self) -> list[str]:
+        """Names of parameters outside θ that a forward pass has written into since the copy was made."""
+        present = {name: p._version for name, p in self._batch_loss.named_parameters()}
+        return [name for name, version in present.items() if version != self._versions.get(name, version)]
 
     def active_dropout(self) -> list[str]:
         """Names of the layers that drop units at random in the model's present mode."""
@@ -193,16 +224,16 @@ class ModelTerms:
 
     def convert(self, device: torch.device, dtype: torch.dtype) -> ModelTerms:
         """A second copy of model and data, on ``device`` and in ``dtype``."""
-        batch_loss = copy.deepcopy(self._batch_loss).to(device, dtype)
-        terms = ModelTerms(batch_loss, self.layout, convert(self.batches, device, dtype))
-        terms.additive = self.additive
-        return terms
+        batch_loss = convert_module(deep_copy(self._batch_loss), device, dtype)
+        return ModelTerms(batch_loss, self.layout, convert(self.batches, device, dtype))
 
     def subset(self, n: int) -> ModelTerms:
-        """The same model over ``n`` examples drawn without replacement (nested as n grows)."""
-        part = self.over(shuffled_subset(self.batches, n))
-        # a few examples of every batch would cost as many calls as all of them
-        return part.regroup(max(batch.n for batch in self.batches))
+        """The same model over ``n`` examples drawn without replacement (nested as n grows).
+
+        What is taken of the batches is joined to batches of their size: a few examples of every batch would
+        cost as many calls as all of them.
+        """
+        return self.over(shuffled_subset(self.batches, n)).regroup(max(batch.n for batch in self.batches))
 
     def first(self) -> ModelTerms:
         """The same model over the first batch."""
@@ -211,13 +242,11 @@ class ModelTerms:
     def over(self, batches: Sequence[Batch]) -> ModelTerms:
         """The same model over other batches, which must be on its device and in its dtype."""
         terms = ModelTerms(self._batch_loss, self.layout, batches)
-        terms._lock, terms.additive = self._lock, self.additive
+        terms._lock = self._lock
         return terms
 
     def regroup(self, size: int) -> ModelTerms:
-        """The same examples in batches of ``size`` and a rest, where that leaves the loss what it is."""
-        if not self.additive or size < 1:
-            return self
+        """The same examples in batches of ``size`` and a rest, as far as batches can be joined and cut."""
         batches = regrouped(self.batches, size)
         same = [batch.n for batch in batches] == [batch.n for batch in self.batches]
         return self if same else self.over(batches)
@@ -243,7 +272,7 @@ class BatchLoss(nn.Module):
 
     def forward(self, batch: Batch, what: str = "loss") -> Any:
         """Mean loss of the batch, shape (), or its metrics or the model's output as ``what`` says."""
-        output = cache(lambda: _apply(self.model, batch.content[0]))
+        output = cache(lambda: _apply(self.model, batch.content[0], batch.n))
         if what == "output":
             return output()
         if what == "loss":
@@ -263,8 +292,8 @@ class BatchLoss(nn.Module):
 
 
 def _mean(f: Callable[..., Any], value: Any, batch: Batch) -> Any:
-    """The mean over the batch, also where a module of ``torch.nn`` returns the sum."""
-    return value / batch.n if getattr(f, "reduction", "mean") == "sum" else value
+    """The mean over the batch, also where a module or function of ``torch.nn`` returns the sum."""
+    return value / batch.n if reduction(f) == "sum" else value
 
 
 def takes_model(loss_fn: Callable[..., Any]) -> bool:
@@ -321,9 +350,10 @@ def _is_pair(content: Any) -> bool:
     return isinstance(content, list | tuple) and len(content) == 2
 
 
-def _apply(model: Callable[..., Any], inputs: Any) -> Any:
+def _apply(model: Callable[..., Any], inputs: Any, n: int) -> Any:
     if isinstance(inputs, Mapping):
         return model(**inputs)
-    if isinstance(inputs, list | tuple):
+    packed = isinstance(inputs, PackedSequence)
+    if isinstance(inputs, list | tuple) and not packed and not is_list_of_examples(inputs, n):
         return model(*inputs)
     return model(inputs)

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-import copy
-import math
-import warnings
-from collections.abc import Callable, Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from functools import reduce
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from landscape_widget.batch_norm import MODES, DifferenceTerms, RecomputedTerms, frozen_layers
-from landscape_widget.derivatives import differentiated
-from landscape_widget.losses import BatchLoss, FunctionTerms, InvalidLossError, ModelTerms, Terms
-from landscape_widget.memory import keep_freed_memory
+from landscape_widget.copying import convert_module, deep_copy
+from landscape_widget.derivatives import evaluated
+from landscape_widget.evaluation import Spans, gradient_of, loss_of
+from landscape_widget.first_evaluation import displaced, first_evaluation, restored, rounding_fault
+from landscape_widget.losses import BatchLoss, FunctionTerms, ModelTerms, Terms
 from landscape_widget.parameters import Layout, Selection, filter_blocks, select_parameters
 from landscape_widget.products import KEPT_BYTES, Products
 from landscape_widget.random_state import preserved_random_state
 from landscape_widget.results import library_versions
-from landscape_widget.snapshot import convert, describe, halves, read_batches
+from landscape_widget.slope_check import CutOffError
+from landscape_widget.snapshot import BatchSize, convert, read_batches
+from landscape_widget.tree import describe
 
-#: Relative difference up to which the loss of a batch is the mean over its examples beyond doubt, so that
-#: batches may be joined; a dtype that is not listed rounds too coarsely to tell.
-_ADDITIVE = {torch.float64: 1e-11, torch.float32: 1e-5}
+log = logging.getLogger(__name__)
 
-#: Relative difference of two evaluations at θ* up to which they count as the same: parallel sums
-#: round differently from run to run, dropout is off by far more.
-_REPEATABLE = {torch.float64: 1e-10, torch.float32: 1e-4, torch.bfloat16: 1e-1, torch.float16: 1e-2}
+#: Relative difference of two gradients in float64 up to which they are the same sum in another order.
+_SAME = 1e-9
 
 #: Metrics by name, each called as the loss function is, each returning its mean over the batch.
 Metrics = Mapping[str, Callable[..., Any]]
@@ -52,8 +52,9 @@ class Objective:
         parameters: Selection = None,
         mode: str = "eval",
         metrics: Metrics | None = None,
+        batch_size_fn: BatchSize = None,
     ) -> None:
-        """Reads the data and evaluates the loss once.
+        """Reads the data, evaluates the loss once, and holds its gradient against differences of it.
 
         Args:
             model: Its present weights are θ*.
@@ -72,45 +73,72 @@ class Objective:
             metrics: Further quantities by name, such as {"accuracy": accuracy}. Each is called as
                 ``loss_fn`` is, returns its mean over the batch as one number, and need not be
                 differentiable.
+            batch_size_fn: ``batch_size_fn(batch)`` → examples in it, where that cannot be told from the
+                batch, such as for graphs, or sequences with time as the first dimension.
 
         Raises:
             ValueError: Empty data, no trainable parameter, a loss or metric that is not a scalar or not
-                a number, a model that cannot take the data, a loss that differs between two
-                evaluations at θ*.
+                a number, a model that cannot take the data, batches that do not tell how many examples they
+                hold, a loss that differs between two evaluations at θ*, that is cut off from θ, that
+                reaches the user's own model, or whose forward pass writes into the parameters.
             TypeError: A model, loss, metric or data of the wrong kind.
         """
-        keep_freed_memory()
-        _check_arguments(model, loss_fn, mode, dtype)
+        _check_arguments(model, loss_fn, mode, dtype, batch_size_fn)
         _check_metrics(metrics)
-        with preserved_random_state():
+        with preserved_random_state(), torch.inference_mode(False):
             selected = select_parameters(model, parameters)
             first = next(iter(selected.values()))
             device = torch.device(device) if device is not None else first.device
-            dtype = dtype or first.dtype
+            dtype = dtype or _widest(selected.values())
             layout = Layout(selected.items())
-            batches = convert(read_batches(data, max_examples), device, dtype)
-            copied = _copy(BatchLoss(model, loss_fn, metrics)).to(device, dtype)
+            batches = convert(read_batches(data, max_examples, batch_size_fn), device, dtype)
+            copied = convert_module(deep_copy(BatchLoss(model, loss_fn, metrics)), device, dtype)
             copied.model.train(mode == "train")
+            copied.requires_grad_(False)
             terms = ModelTerms(copied, layout, batches)
-            theta = layout.flatten({n: p.detach() for n, p in selected.items()}).to(device, dtype)
-            self._set(terms, theta, filter_blocks(model, layout), layout)
-            self._first_evaluation(terms)
+            theta = layout.flatten({n: p.detach().clone() for n, p in selected.items()}).to(device, dtype)
+            self._set(terms, theta, filter_blocks(model, layout), layout, batch_size_fn)
+            with restored(model):
+                self._in_graph = first_evaluation(
+                    terms, theta, self.spans, list(selected.values()), told=batch_size_fn is not None
+                )
 
-    def _set(self, terms: Terms, theta: Tensor, blocks: Tensor, layout: Layout | None) -> None:
+    def _set(
+        self,
+        terms: Terms,
+        theta: Tensor,
+        blocks: Tensor,
+        layout: Layout | None,
+        batch_size_fn: BatchSize = None,
+    ) -> None:
         self._terms = terms
         self.theta = theta
         self.filter_blocks = blocks
         self.layout = layout
+        self.second_derivative_checked = False
+        self._batch_size_fn = batch_size_fn
+        self._in_graph = False
+        """Whether values need a graph, because the loss asks whether parameters require a gradient."""
+        self._groupings: dict[tuple[float, ...], bool] = {}
+        """Whether L stays the same in other batches, by their shares of the examples."""
+        self._cut_off: CutOffError | None = None
+        """Why there are no derivatives, if so."""
+        self._imprecise = ""
+        """Why curvature is in no wider type than this objective's own, if so."""
         self._precise: Objective | None = None
         self._products: Products | None = None
-        self.second_derivative_checked = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What cannot be computed again: executors send objectives to other processes."""
+        return {**vars(self), "_precise": None, "_products": None}
 
     @classmethod
     def from_function(cls, f: Callable[[Tensor], Tensor], theta: Tensor) -> Objective:
         """The same for a twice differentiable torch function of θ.
 
         Args:
-            f: Maps θ of shape (N,) to a scalar tensor, for instance Eq. (26) of Böttcher & Wheeler.
+            f: Maps θ of shape (N,) to a scalar tensor, for instance Eq. (26) of Böttcher & Wheeler. Where its
+                gradient is not its slope, as of one by numpy, there are losses, and derivatives are refused.
             theta: θ*, shape (N,), floating point.
 
         Raises:
@@ -120,8 +148,12 @@ class Objective:
             raise ValueError(f"Expected theta as a float vector of shape (N,), got {describe(theta)}.")
         objective = cls.__new__(cls)
         blocks = torch.full(theta.shape, -1, dtype=torch.long)
-        objective._set(FunctionTerms(f), theta.detach().clone(), blocks, None)
-        objective._check_finite(objective.loss())
+        with torch.inference_mode(False):
+            objective._set(FunctionTerms(f), theta.detach().clone(), blocks, None)
+            try:
+                first_evaluation(objective._terms, objective.theta, objective.spans, [], told=True)
+            except CutOffError as error:  # its losses are right, and all that needs no derivative
+                objective._cut_off = error
         return objective
 
     @property
@@ -158,6 +190,7 @@ class Objective:
             "batch_norm": getattr(self._terms, "batch_norm", "frozen"),
             "n_examples": self.n_examples,
             "n_parameters": self.n_parameters,
+            **({"precision": self._imprecise} if self._imprecise else {}),
             "versions": library_versions(),
         }
 
@@ -169,13 +202,32 @@ class Objective:
         return self._with(self._terms.convert(device, dtype), self.theta.to(device, dtype))
 
     def precise(self) -> Objective:
-        """The same objective in float64, or itself where the device has none (MPS).
+        """The same objective in float64, or itself where device (MPS), model or loss have none.
 
-        In float32 the curvature of ReLU networks is off by percents while its own residual looks fine.
+        In float32 the curvature of ReLU networks is off by percents while its own residual looks fine: where
+        that is all there is, the provenance of every result says so and why.
         """
         if self._precise is None:
-            self._precise = self if self.device.type == "mps" else self.to(torch.float64)
+            self._precise = self._widened()
         return self._precise
+
+    def _widened(self) -> Objective:
+        if self.device.type == "mps":
+            self._imprecise = _IMPRECISE.format(cause="the device has no float64")
+            return self
+        fault = ""
+        for dtype in (torch.float64, torch.float32):
+            if torch.promote_types(dtype, self.dtype) is self.dtype:
+                break
+            cause = rounding_fault(self._terms.first().convert(self.device, dtype), self.theta.to(dtype))
+            if cause is None:
+                wide = self.to(dtype)
+                wide._imprecise = fault
+                return wide
+            fault = fault or _IMPRECISE.format(cause=cause)
+            log.info("Not computed in %s: %s", dtype, cause)
+        self._imprecise = fault
+        return self
 
     def check_examples(self, n_examples: int) -> int:
         """``n_examples`` itself, if there are that many.
@@ -185,7 +237,18 @@ class Objective:
         """
         if not 1 <= n_examples <= self.n_examples:
             raise ValueError(f"Expected between 1 and {self.n_examples} examples, got {n_examples}.")
+        if n_examples < self.n_examples and not self.divisible:
+            raise ValueError(
+                f"Expected all {self.n_examples} examples, since these batches cannot be cut between two of "
+                f"them (not every tensor has one row for an example), got {n_examples}. Use a loader of "
+                "fewer."
+            )
         return n_examples
+
+    @property
+    def divisible(self) -> bool:
+        """Whether part of the examples can be had alone."""
+        return getattr(self._terms, "divisible", True)
 
     def subset(self, n_examples: int) -> Objective:
         """The same objective over a fixed random choice of ``n_examples``, nested as the number grows.
@@ -201,6 +264,7 @@ class Objective:
         """The same objective with θ, shape (N,), as its θ*."""
         other = self._with(self._terms, self._point(theta))
         other.second_derivative_checked = self.second_derivative_checked
+        other._groupings, other._imprecise = self._groupings, self._imprecise
         return other
 
     def with_data(self, data: Any, max_examples: int | None = None) -> Objective:
@@ -216,11 +280,12 @@ class Objective:
         """
         if not isinstance(self._terms, ModelTerms):
             raise TypeError("Expected an objective of a model, got one of a function, which takes no data.")
-        with preserved_random_state():
-            terms = self._terms.over(convert(read_batches(data, max_examples), self.device, self.dtype))
-            other = self._with(terms, self.theta)
-            other._first_evaluation(terms)
-        return other
+        with preserved_random_state(), torch.inference_mode(False):
+            batches = read_batches(data, max_examples, self._batch_size_fn)
+            terms = self._terms.over(convert(batches, self.device, self.dtype))
+            told = self._batch_size_fn is not None
+            first_evaluation(terms, self.theta, self.spans, [], told=told)
+        return self._with(terms, self.theta)
 
     def with_batch_norm(self, mode: str, source: Objective | None = None) -> Objective:
         """The same objective with batch-norm statistics that follow θ.
@@ -271,33 +336,72 @@ class Objective:
         """The same objective over its first batch alone, for checks that must not cost a whole pass."""
         return self._with(self._terms.first(), self.theta)
 
+    @property
+    def spans(self) -> Spans:
+        """Where each parameter tensor lies in θ, by name; "θ" for all of it where there are none."""
+        if self.layout is None:
+            return {"θ": slice(0, len(self.theta))}
+        return {entry.name: slice(entry.start, entry.stop) for entry in self.layout.entries}
+
+    def regrouped(self, size: int) -> Terms:
+        """L in batches of about ``size`` examples, where it was shown to be the same function in them.
+
+        Class weights, ignored targets and batch statistics make the loss of a batch another one than the mean
+        over its examples, and no batch tells that of all. So the gradient over all of the data is computed in
+        both groupings, in float64 at a displaced θ; where they differ, or cannot be computed, the batches
+        stay as the loader gave them.
+        """
+        terms = self._terms.regroup(size)
+        weights = tuple(terms.weights)
+        if weights == tuple(self._terms.weights):
+            return self._terms
+        if weights not in self._groupings:
+            self._groupings[weights] = self._stays_the_same(size)
+        return terms if self._groupings[weights] else self._terms
+
+    def _stays_the_same(self, size: int) -> bool:
+        precise = self.precise()
+        if precise.dtype is not torch.float64 or not self.divisible:
+            return False
+        theta = displaced(precise.theta)
+        expected = gradient_of(precise.terms, theta, self.spans)
+        try:
+            found = gradient_of(precise.terms.regroup(size), theta, self.spans)
+        except Exception as error:  # a model may insist on its batches
+            log.info("Batches stay as the loader gave them: %s: %s", type(error).__name__, error)
+            return False
+        same = bool((found - expected).norm() <= _SAME * expected.norm()) and bool(expected.any())
+        if not same:
+            log.info("Batches stay as the loader gave them: in others the loss is another function.")
+        return same
+
     def loss(self, theta: Tensor | None = None) -> Tensor:
-        """L(θ), a scalar tensor; ``theta`` of shape (N,), default θ*."""
-        theta = self._point(theta)
-        total = torch.zeros((), dtype=self.dtype, device=self.device)
-        with torch.no_grad():
-            for b, weight in self._weighted():
-                total += weight * self._terms.term(theta, b)
-        return total
+        """L(θ), a scalar tensor; ``theta`` of shape (N,), default θ*.
+
+        The sum over batches is taken in float64 and rounded once, to no less than float32.
+        """
+        value = loss_of(self._terms, self._point(theta), self.spans, in_graph=self._in_graph)
+        return torch.tensor(value, dtype=torch.promote_types(self.dtype, torch.float32), device=self.device)
 
     def metrics(self, theta: Tensor | None = None) -> dict[str, float]:
         """The mean over the examples of each metric at ``theta``, shape (N,), default θ*."""
-        theta = self._point(theta)
+        theta = self._point(theta).detach().clone()
         total: dict[str, float] = {}
-        with torch.no_grad():
-            for b, weight in self._weighted():
+        with evaluated():
+            for b, weight in enumerate(self._terms.weights):
                 for name, value in self._terms.metrics(theta, b).items():
                     total[name] = total.get(name, 0.0) + weight * value
         return total
 
     def gradient(self, theta: Tensor | None = None) -> Tensor:
-        """∇L(θ), shape (N,); ``theta`` of shape (N,), default θ*."""
-        theta = self._point(theta)
-        total = torch.zeros_like(theta)
-        for b, weight in self._weighted():
-            with differentiated(theta) as (leaf, graph):
-                total += weight * graph(self._terms.term(leaf, b), False)
-        return total
+        """∇L(θ), shape (N,); ``theta`` of shape (N,), default θ*.
+
+        Raises:
+            CutOffError: For a function whose gradient is not its slope.
+        """
+        if self._cut_off is not None:
+            raise self._cut_off
+        return gradient_of(self._terms, self._point(theta), self.spans)
 
     def hvp(self, v: Tensor, theta: Tensor | None = None) -> Tensor:
         """Hessian-vector products H(θ)v.
@@ -315,106 +419,42 @@ class Objective:
                 f"Expected v of shape ({self.n_parameters},) or ({self.n_parameters}, k), "
                 f"got {tuple(v.shape)}."
             )
+        if self._cut_off is not None:
+            raise self._cut_off
         columns = v.to(theta).reshape(self.n_parameters, -1)
         if self._products is None:
-            self._products = Products(self._terms, self.theta, keep=KEPT_BYTES)
+            self._products = Products(self._terms, self.theta, self.regrouped, KEPT_BYTES)
         here = theta is self.theta
         products = self._products if here else Products(self._products.terms, theta)
         return products.of(columns).reshape(v.shape)
-
-    def _weighted(self) -> Iterator[tuple[int, float]]:
-        return iter(enumerate(self._terms.weights))
 
     def _point(self, theta: Tensor | None) -> Tensor:
         if theta is None:
             return self.theta
         if theta.shape != self.theta.shape:
             raise ValueError(f"Expected theta of shape ({self.n_parameters},), got {tuple(theta.shape)}.")
-        return theta.to(self.theta)
+        with torch.inference_mode(False):
+            return theta.clone() if theta.is_inference() else theta.to(self.theta)
 
     def _with(self, terms: Terms, theta: Tensor) -> Objective:
         other = type(self).__new__(type(self))
-        other._set(terms, theta, self.filter_blocks, self.layout)
+        other._set(terms, theta, self.filter_blocks, self.layout, self._batch_size_fn)
+        other._in_graph, other._cut_off = self._in_graph, self._cut_off
         return other
 
-    def _first_evaluation(self, terms: ModelTerms) -> None:
-        """Meets the model's and the loss's faults here, where the user can act on them."""
-        batch = terms.batches[0]
-        with torch.no_grad():
-            try:
-                what = "loss_fn"
-                first = terms.loss_on(self.theta, batch)
-                what = "metrics"
-                terms.metrics_on(self.theta, batch)
-            except InvalidLossError:
-                raise
-            except Exception as error:
-                raise ValueError(
-                    f"Expected a model and {what} that take the batches of the data, got an error on "
-                    f"the first batch, {describe(batch.content)}: {type(error).__name__}: {error}"
-                ) from error
-            self._check_repeatable(first, terms.loss_on(self.theta, batch), terms)
-            self._check_mean(first, terms)
-        self._check_finite(self.loss())
 
-    def _check_repeatable(self, first: Tensor, second: Tensor, terms: ModelTerms) -> None:
-        a, b = first.item(), second.item()
-        near = abs(a - b) <= _REPEATABLE.get(self.dtype, 1e-4) * max(abs(a), abs(b))
-        if near or a == b or math.isnan(a):  # two infinities have no difference
-            return
-        active = terms.active_dropout()
-        cause = (
-            f"these layers drop at random: {', '.join(active[:5])}. Use mode='eval'"
-            if active
-            else "the model or loss_fn draws random numbers. Fix its noise, for instance by a "
-            "generator seeded in each call"
-        )
-        raise ValueError(
-            "Expected the same loss at the same parameters, got "
-            f"{a:.8g} and {b:.8g} in two evaluations. The likely cause: {cause}."
-        )
-
-    def _check_mean(self, whole: Tensor, terms: ModelTerms) -> None:
-        """Notes whether the loss of a batch is the mean of the losses of its examples; warns where not."""
-        parts = halves(terms.batches[0])
-        if parts is None:
-            return
-        try:
-            mean = sum(p.n * terms.loss_on(self.theta, p).item() for p in parts) / terms.batches[0].n
-        except Exception:  # a model may insist on its batch size; then there is nothing to compare
-            return
-        difference = abs(mean - whole.item()) / (abs(whole.item()) or 1.0)
-        terms.additive = difference <= _ADDITIVE.get(self.dtype, -1.0)
-        if difference > 1e2 * _REPEATABLE.get(self.dtype, 1e-4):
-            warnings.warn(
-                f"The loss of the first batch is {whole.item():.6g}, the mean over its two halves "
-                f"{mean:.6g}: it is not a mean over examples (class weights, ignored targets, "
-                "batch statistics, or pairs within the batch?), so results depend on the batches.",
-                stacklevel=4,
-            )
-
-    def _check_finite(self, loss: Tensor) -> None:
-        if not torch.isfinite(loss):
-            raise ValueError(
-                f"Expected a finite loss at the model's present weights, got {loss.item()}. "
-                "Check the data and the weights for values that are not finite."
-            )
+#: What it means that there is nothing wider than float32.
+_IMPRECISE = (
+    "{cause}; in single precision rounding moves the smallest eigenvalues, by up to 11 % for networks with "
+    "ReLU, and residuals do not show it"
+)
 
 
-def _copy(batch_loss: BatchLoss) -> BatchLoss:
-    try:
-        copied = copy.deepcopy(batch_loss)
-    except Exception as error:
-        raise TypeError(
-            "Expected a model that copy.deepcopy can copy, because the one you passed must stay "
-            f"untouched, got {type(error).__name__}: {error}"
-        ) from error
-    for parameter in copied.parameters():
-        parameter.grad = None
-    return copied
+def _widest(parameters: Iterable[Tensor]) -> torch.dtype:
+    return reduce(torch.promote_types, (parameter.dtype for parameter in parameters))
 
 
-def _check_arguments(model: Any, loss_fn: Any, mode: Any, dtype: Any) -> None:
+def _check_arguments(model: Any, loss_fn: Any, mode: Any, dtype: Any, batch_size_fn: Any) -> None:
     if not isinstance(model, nn.Module):
         raise TypeError(
             f"Expected model as a torch.nn.Module, got {type(model).__name__}. "
@@ -422,6 +462,8 @@ def _check_arguments(model: Any, loss_fn: Any, mode: Any, dtype: Any) -> None:
         )
     if not callable(loss_fn):
         raise TypeError(f"Expected loss_fn as a callable, got {type(loss_fn).__name__}.")
+    if batch_size_fn is not None and not callable(batch_size_fn):
+        raise TypeError(f"Expected batch_size_fn as a callable, got {type(batch_size_fn).__name__}.")
     if mode not in ("eval", "train"):
         raise ValueError(f"Expected mode 'eval' or 'train', got {mode!r}.")
     if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):

@@ -18,6 +18,19 @@ _KNOWN: dict[Any, str] = {
 }
 
 
+def options(loss_fn: Callable[..., Any]) -> dict[str, Any]:
+    """What a loss of ``torch.nn`` was told: attributes of a module, keywords of a partial function."""
+    given = loss_fn.keywords if isinstance(loss_fn, partial) else {}
+    names = ("weight", "label_smoothing", "reduction", "ignore_index")
+    inner = loss_fn.func if isinstance(loss_fn, partial) else loss_fn
+    return {name: given.get(name, getattr(inner, name, None)) for name in names} | given
+
+
+def reduction(loss_fn: Callable[..., Any]) -> str:
+    """How a loss goes from examples to a batch: "mean" unless it says otherwise."""
+    return options(loss_fn)["reduction"] or "mean"
+
+
 class OutputLoss:
     """The mean loss of a batch as a function of the model's outputs."""
 
@@ -32,15 +45,12 @@ class OutputLoss:
         self._loss_fn = loss_fn
         self._takes_model = takes_model
         self._kind = _KNOWN.get(inner) or _KNOWN.get(type(inner))
-        self._options = {
-            **(loss_fn.keywords if isinstance(loss_fn, partial) else {}),
-            **{name: getattr(loss_fn, name, None) for name in ("weight", "label_smoothing", "reduction")},
-        }
+        self._options = options(loss_fn)
 
     def __call__(self, output: Tensor, target: Tensor) -> Tensor:
         """The mean over the batch, shape ()."""
         loss = self._loss_fn(output, target)
-        return loss / len(output) if self._options.get("reduction") == "sum" else loss
+        return loss / len(output) if reduction(self._loss_fn) == "sum" else loss
 
     def check(self, operator: str) -> None:
         """Refuses losses that have no matrix called ``operator``.
@@ -83,7 +93,8 @@ class OutputLoss:
         if target.is_floating_point():
             counted = torch.ones_like(output[:, :1])
         else:
-            ignored = self._options.get("ignore_index", getattr(self._loss_fn, "ignore_index", -100))
+            ignored = self._options["ignore_index"]
+            ignored = -100 if ignored is None else ignored
             counted = (target != ignored).to(output).unsqueeze(1)
         n = len(output) if self._options.get("reduction") == "sum" else counted.sum()
         return image * counted / n

@@ -10,7 +10,7 @@ import copy
 from collections.abc import Callable, Iterable
 from functools import cached_property
 
-from torch import Tensor, fx
+from torch import Tensor, fx, strided
 
 from landscape_widget.derivatives import differentiated, vector_jacobian
 from landscape_widget.graph_passes import (
@@ -41,8 +41,8 @@ class ProductProgram:
 
 def kept_bytes(kept: Iterable[Tensor], given: Iterable[Tensor]) -> int:
     """Memory that what is kept takes beside that of θ and the data."""
-    own = {tensor.untyped_storage().data_ptr() for tensor in given}
-    storages = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage() for tensor in kept}
+    own = {tensor.untyped_storage().data_ptr() for tensor in given if tensor.layout is strided}
+    storages = {t.untyped_storage().data_ptr(): t.untyped_storage() for t in kept if t.layout is strided}
     return sum(storage.nbytes() for address, storage in storages.items() if address not in own)
 
 

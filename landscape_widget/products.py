@@ -17,14 +17,14 @@ from time import perf_counter
 
 import torch
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from landscape_widget.derivatives import differentiated, vector_jacobian
+from landscape_widget.evaluation import wide_zeros
 from landscape_widget.losses import ModelTerms, Terms
-from landscape_widget.memory import give_freed_memory_back
 from landscape_widget.product_programs import ProductProgram, kept_bytes, record
-from landscape_widget.snapshot import check_only_tensors, describe, tensors_in, with_tensors
+from landscape_widget.snapshot import check_only_tensors, tensors_in, with_tensors
 from landscape_widget.threads import pool
+from landscape_widget.tree import describe
 
 log = logging.getLogger(__name__)
 
@@ -58,19 +58,25 @@ _AT_ONCE = 8
 class Products:
     """Hv at one θ: what does not depend on v is kept by batch, as far as memory allows."""
 
-    def __init__(self, terms: Terms, theta: Tensor, keep: float = 0.0) -> None:
+    def __init__(
+        self,
+        terms: Terms,
+        theta: Tensor,
+        regrouped: Callable[[int], Terms] | None = None,
+        keep: float = 0.0,
+    ) -> None:
         """Builds nothing yet.
 
         Args:
-            terms: L; grouped anew where graphs are kept.
+            terms: L.
             theta: θ, shape (N,).
+            regrouped: The same L in batches of about so many examples, where graphs are kept.
             keep: Bytes that graphs may take between two products.
         """
         self.terms = terms
-        self._theta = theta
+        self._regrouped = regrouped or (lambda _: terms)
+        self._theta = theta.detach().clone()
         self._left = keep
-        self._scarce = False
-        """Whether that is less than the graphs of all batches take."""
         self._graphs: dict[int, tuple[Tensor, Tensor]] = {}
         self._each = 0.0 if keep else math.inf
         """Bytes that the graph of a batch takes for each example, and beside those."""
@@ -87,10 +93,8 @@ class Products:
 
     def of(self, columns: Tensor) -> Tensor:
         """HV for V of shape (N, k)."""
-        if not self._each:
-            if self._measure() > _WORTH_RECORDING:
-                self._record()
-            self._tidy()
+        if not self._each and self._measure() > _WORTH_RECORDING:
+            self._record()
         if not self._at_once and columns.shape[1] >= _AT_ONCE and 0 in self._graphs:
             self._try_several(columns.T[:_AT_ONCE].contiguous())
         threads = self._threads()
@@ -98,16 +102,10 @@ class Products:
         total = self._sum(columns) if threads == 1 else self._sum_in_threads(columns, threads)
         if not self._built:
             self._built = True
-            self._tidy()  # the next products may come in threads, which have memory of their own
         else:
             seconds = (perf_counter() - began) / max(1, columns.shape[1])
             self._seconds[threads] = min(seconds, self._seconds.get(threads, math.inf))
-        return total
-
-    def _tidy(self) -> None:
-        """Gives freed memory back where that is much: where not all graphs are kept."""
-        if self._timed and self._scarce:
-            give_freed_memory_back()
+        return total.to(columns.dtype)
 
     def _record(self) -> None:
         """Sets programs up, if they give the same as automatic differentiation, and sooner."""
@@ -175,7 +173,7 @@ class Products:
         return best
 
     def _sum(self, columns: Tensor) -> Tensor:
-        total = torch.zeros_like(columns)
+        total = wide_zeros(columns)
         for b in range(len(self.terms.weights)):
             self._add(b, columns, total)
         return total
@@ -185,16 +183,14 @@ class Products:
         batches = len(self.terms.weights)
 
         def share(first: int) -> Tensor:
-            total = torch.zeros_like(columns)
+            total = wide_zeros(columns)
             for b in range(first, batches, threads):
                 self._add(b, columns, total)
             return total
 
-        # the choice of kernels is one for all threads: none may undo it while another is at work
-        with sdpa_kernel(SDPBackend.MATH):
-            shares = [pool(threads).submit(share, first) for first in range(threads)]
-            wait(shares)  # also where one of them fails
-        return sum((done.result() for done in shares), torch.zeros_like(columns))
+        shares = [pool(threads).submit(share, first) for first in range(threads)]
+        wait(shares)  # also where one of them fails
+        return sum((done.result() for done in shares), wide_zeros(columns))
 
     def _add(self, b: int, columns: Tensor, total: Tensor) -> Tensor:
         """Adds the share of one batch."""
@@ -243,9 +239,8 @@ class Products:
         self._fixed = max(0.0, few[1] - self._each * few[0])
         most = max(self.terms.weights) * n
         joined, split = (max(limit - self._fixed, limit / 4) / self._each for limit in _BATCH_BYTES)
-        self.terms = self.terms.regroup(_even(n, max(1, round(min(max(joined, most), split)))))
+        self.terms = self._regrouped(_even(n, max(1, round(min(max(joined, most), split)))))
         whole = sum(map(self._need, range(len(self.terms.weights))))
-        self._scarce = self._left < whole
         if self._left < _LEAST_SHARE * whole:
             self._left = 0.0
         began = perf_counter()

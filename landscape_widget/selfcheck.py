@@ -1,8 +1,8 @@
-"""One Hessian-vector product against a finite difference of gradients, before any curvature is trusted.
+"""Hessian-vector products held against finite differences of gradients, before any curvature is trusted.
 
 Some second derivatives in torch are wrong in silence (``_weight_norm``: 20-30 %), others are missing
 (cuDNN's recurrent kernels, ``EmbeddingBag``). Attention is safe, because every derivative here is taken
-under its math kernel.
+of its elementary form. A few examples tell what a layer does; what batches do is told by all of the data.
 """
 
 from __future__ import annotations
@@ -12,15 +12,23 @@ import warnings
 import torch
 from torch import Tensor, nn
 
+from landscape_widget.faults import out_of_memory
 from landscape_widget.losses import ModelTerms
 from landscape_widget.objective import Objective
+from landscape_widget.slope_check import check_slope_between
 
 #: Steps of the central difference relative to max(‖θ‖, 1), tried in this order until one agrees. A wrong
 #: second derivative disagrees at all of them, a kink (ReLU) that lies between the two points only at some.
 STEPS = (1e-6, 1e-7, 1e-5, 1e-8, 1e-9)
 
-#: Examples that are enough to tell: a derivative that is wrong is so for each of them.
+#: Examples that come first: a derivative that is wrong is so for each of them, and they have few kinks.
 EXAMPLES = 8
+
+#: In float32 differences of gradients tell faults of tens of percent, at these steps.
+_STEPS_IN_SINGLE, _TOLERANCE_IN_SINGLE = (1e-3, 1e-2, 1e-4), 0.1
+
+#: Words of torch about derivatives that it lacks.
+_ABOUT_DERIVATIVES = ("derivative", "differentia", "backward", "grad", "zerotensor")
 
 #: Relative difference in one parameter tensor that counts as disagreement: central differences in float64
 #: are good to about 1e-9 at these steps, the faults known are above 1e-1.
@@ -37,51 +45,82 @@ class SecondDerivativeError(RuntimeError):
 
 
 def check_hvp(objective: Objective) -> None:
-    """Compares Hv with (∇L(θ + hv) − ∇L(θ − hv)) / 2h on a few examples of the first batch, for one random v.
+    """Compares Hv with (∇L(θ + hv) − ∇L(θ − hv)) / 2h for one random v, on a few examples and then on all.
 
-    Costs one product and at least two gradients of them, once for each objective; they are not counted in
-    any ``n_hvp``.
+    The product over all is the very one that curvature will be computed by, the gradients are those of the
+    loader's own batches, and the losses at their two ends must agree with them. Costs a product, two
+    gradients and two losses of all data, once for each objective; they are not counted in any ``n_hvp``.
 
     Args:
-        objective: In the dtype that curvature will be computed in. Below float64 only the product
-            itself is tried, since finite differences tell nothing there.
+        objective: In the dtype that curvature will be computed in. In float32 differences tell only the
+            faults of layers that are known to be wrong.
 
     Raises:
         SecondDerivativeError: If torch has no second derivative of some layer, or the two disagree and a
             layer with a second derivative known to be wrong takes part. The message names the modules.
+        CutOffError: If the gradient is not that of the loss on some of the data.
 
     Warns:
         UserWarning: If the two disagree and no such layer is there.
     """
     if objective.second_derivative_checked:
         return
-    probe = _few(objective.first_batch())
-    theta = probe.theta
-    v = torch.randn(len(theta), generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(theta)
-    v = v / v.norm()
     suspects = suspicious_modules(objective)
-    try:
-        product = probe.hvp(v)
-    except (RuntimeError, NotImplementedError) as error:
-        raise SecondDerivativeError(_missing(suspects, error)) from error
-    if theta.dtype == torch.float64:
-        wrong = _disagreement(probe, v, product)
-        if wrong and suspects:
-            raise SecondDerivativeError(_wrong(wrong, suspects))
-        if wrong:
-            warnings.warn(
-                f"{_differs(wrong)} The cause may be a custom backward, a non-deterministic layer, or many "
-                f"kinks near θ*. Do not trust the curvature. {_WAY_OUT}",
-                stacklevel=3,
-            )
+    few = _few(objective)
+    if few is not objective:
+        _compare(few, suspects, "a few examples")
+    _compare(objective, suspects, "all of the data")
     objective.second_derivative_checked = True
 
 
-def _few(batch: Objective) -> Objective:
-    """Fewer examples of a batch, where its loss is their mean: they have fewer kinks, and cost less."""
-    if isinstance(batch.terms, ModelTerms) and batch.terms.additive:
-        return batch.subset(min(EXAMPLES, batch.n_examples))
-    return batch
+def _compare(objective: Objective, suspects: dict[str, str], where: str) -> None:
+    theta = objective.theta
+    v = torch.randn(len(theta), generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(theta)
+    v = v / v.norm()
+    product = _product(objective, v, suspects)
+    if theta.dtype not in (torch.float64, torch.float32) or (theta.dtype is torch.float32 and not suspects):
+        return
+    wrong = _disagreement(objective, v, product, where)
+    if wrong and suspects:
+        raise SecondDerivativeError(_wrong(wrong, suspects))
+    if wrong:
+        warnings.warn(
+            f"{_differs(wrong)} The cause may be a custom backward, a non-deterministic layer, or many "
+            f"kinks near θ*. Do not trust the curvature. {_WAY_OUT}",
+            stacklevel=4,
+        )
+
+
+def _product(objective: Objective, v: Tensor, suspects: dict[str, str]) -> Tensor:
+    """Hv; an error is one of second derivatives only where gradients can be had and it says so, twice."""
+    try:
+        return objective.hvp(v)
+    except (RuntimeError, NotImplementedError) as error:
+        if out_of_memory(error):
+            raise
+        objective.gradient()
+        words = str(error).lower()
+        if not (
+            suspects or isinstance(error, NotImplementedError) or any(w in words for w in _ABOUT_DERIVATIVES)
+        ):
+            raise
+        try:
+            return objective.hvp(v)
+        except (RuntimeError, NotImplementedError) as again:
+            if out_of_memory(again) or str(again) != str(error):
+                raise
+            raise SecondDerivativeError(_missing(suspects, error)) from error
+
+
+def _few(objective: Objective) -> Objective:
+    """Some examples of the first batch, where it can be cut, or that batch: they cost less than all."""
+    first = objective.first_batch()
+    if first.n_examples == objective.n_examples <= EXAMPLES:
+        return objective
+    if not first.divisible or first.n_examples <= EXAMPLES:
+        return first
+    few = first.subset(EXAMPLES)
+    return few if torch.isfinite(few.loss()) else first
 
 
 def refusal(objective: Objective) -> SecondDerivativeError | None:
@@ -122,25 +161,28 @@ def _has_weight_norm(module: nn.Module) -> bool:
     return any(type(part).__name__ in ("_WeightNorm", "WeightNorm") for part in parts)
 
 
-def _disagreement(objective: Objective, v: Tensor, product: Tensor) -> dict[str, float]:
+def _disagreement(objective: Objective, v: Tensor, product: Tensor, where: str) -> dict[str, float]:
     """Relative difference in each parameter tensor where no step agrees; empty if one agrees in all."""
     theta = objective.theta
+    single = theta.dtype is torch.float32
+    tolerance = _TOLERANCE_IN_SINGLE if single else TOLERANCE
     scale = max(float(theta.norm()), 1.0)
-    layout = objective.layout
-    spans = {e.name: slice(e.start, e.stop) for e in layout.entries} if layout else {"θ": slice(None)}
     best: dict[str, float] = {}
-    for step in STEPS:
+    for trial, step in enumerate(_STEPS_IN_SINGLE if single else STEPS):
         h = step * scale
         ahead, behind = objective.gradient(theta + h * v), objective.gradient(theta - h * v)
+        if not trial:
+            check_slope_between(objective.loss, (theta - h * v, theta + h * v), (behind, ahead), where)
         difference = (ahead - behind) / (2 * h)
         rounding = 1e3 * torch.finfo(theta.dtype).eps * float(ahead.norm()) / h
-        # a tensor that hardly takes part may be all rounding
-        floor = rounding + 1e-3 * TOLERANCE * float(product.norm())
+        # a tensor that hardly takes part may be all rounding, as may be a function that is flat here
+        least = torch.finfo(theta.dtype).eps ** 0.5 * float(difference.norm() > product.norm())
+        floor = rounding + 1e-3 * tolerance * float(product.norm()) + least * h
         wrong = {}
-        for name, span in spans.items():
+        for name, span in objective.spans.items():
             size = max(float(product[span].norm()), float(difference[span].norm()))
             gap = float((product - difference)[span].norm())
-            if not gap <= TOLERANCE * size + floor:
+            if not gap <= tolerance * size + floor:
                 wrong[name] = gap / size if size else float("inf")
         if not wrong:
             return {}

@@ -16,13 +16,16 @@ import torch
 from torch import Tensor, fx
 from torch.func import vmap
 
+from landscape_widget.derivatives import evaluated
+from landscape_widget.faults import out_of_memory
 from landscape_widget.first_layers import prepare
 from landscape_widget.losses import ModelTerms, Terms
 from landscape_widget.objective import Objective
 from landscape_widget.plane_programs import PlaneProgram, record
 from landscape_widget.results import FloatArray, Plane
-from landscape_widget.snapshot import Batch, check_only_tensors, describe, tensors_in, with_tensors
+from landscape_widget.snapshot import Batch, check_only_tensors, tensors_in, with_tensors
 from landscape_widget.threads import pool
+from landscape_widget.tree import describe
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +109,7 @@ class _Choice:
 
     def _candidates(self, terms: ModelTerms, device: torch.device) -> Iterator[Strategy]:
         """What to try next, given what was best so far; the first one is weighed only."""
-        natural, additive, total = max(batch.n for batch in terms.batches), terms.additive, terms.n_examples
+        natural, total = max(batch.n for batch in terms.batches), terms.n_examples
         del terms  # or the choice would keep alive what it is kept for
         threads = torch.get_num_threads() if device.type == "cpu" else 1
         one = Strategy(1, natural, threads)
@@ -116,14 +119,14 @@ class _Choice:
         if points >= _FEW:
             yield replace(one, points=points)
         if self.best is LOOP:
-            if additive and natural * self.bytes > cache:
+            if natural * self.bytes > cache:
                 one = replace(one, examples=2 ** round(log2(max(1.0, cache / self.bytes))))
             yield one
         best = one if self.best is LOOP else self.best
         others = [2 * best.examples] if best.examples < total else []
         if best.points == 1:  # the number of points was chosen for batches of that size
             others.append(best.examples // 2)
-        for examples in others if additive else []:
+        for examples in others:
             if 0 < examples * best.points * self.bytes < 2 * cache:
                 yield replace(best, examples=examples)
 
@@ -164,6 +167,8 @@ class Evaluator:
         )
         self._rounded = self._basis.to(objective.dtype)
         self._choice = _choices.setdefault(objective.terms, _Choice(objective))
+        self.failures: list[str] = []
+        """What model or loss raised, for each point without a loss because of that."""
         self._off_centre: list[tuple[float, float]] = []
         self._seen = 0
         self._ready: dict[Strategy, list[_Ready]] = {}
@@ -220,7 +225,7 @@ class Evaluator:
         try:
             return self._run(strategy, points), strategy
         except (RuntimeError, MemoryError) as error:
-            if strategy is LOOP or not _out_of_memory(error):
+            if strategy is LOOP or not out_of_memory(error):
                 raise
         smaller = replace(strategy, points=strategy.points // 2) if strategy.points > 1 else LOOP
         log.info("Memory does not suffice for %s; going on with %s.", strategy, smaller)
@@ -235,11 +240,20 @@ class Evaluator:
 
     def _run(self, strategy: Strategy, points: Coordinates) -> FloatArray:
         if strategy is LOOP:
-            values = torch.stack([self._objective.loss(self._theta(*point)) for point in points])
+            array = np.array([self._loss(point) for point in points])
         else:
-            values = self._traced(strategy, points, self._batches(strategy))
-        array: FloatArray = values.to("cpu", torch.float64).numpy()
+            array = self._traced(strategy, points, self._batches(strategy)).to("cpu", torch.float64).numpy()
         return np.where(np.isfinite(array), array, np.nan)
+
+    def _loss(self, point: tuple[float, float]) -> float:
+        """L at one point; NaN where the model or the loss fails there, which is told of the plane."""
+        try:
+            return self._objective.loss(self._theta(*point)).item()
+        except Exception as error:
+            if out_of_memory(error) or not any(point):
+                raise
+            self.failures.append(f"{type(error).__name__}: {error}")
+            return np.nan
 
     def _theta(self, alpha: float, beta: float) -> Tensor:
         """θ* + αη + βδ, put together in float64; the objective rounds it once."""
@@ -289,7 +303,11 @@ class Evaluator:
             terms = self._objective.terms
             assert isinstance(terms, ModelTerms)
             natural = strategy.examples == max(batch.n for batch in terms.batches)
-            known[strategy.examples] = (terms if natural else terms.regroup(strategy.examples)).batches
+            others = terms if natural else self._objective.regrouped(strategy.examples)
+            if others is terms and not natural:
+                raise ValueError("in other batches its loss is another function, or they cannot be cut")
+            assert isinstance(others, ModelTerms)
+            known[strategy.examples] = others.batches
         return known[strategy.examples]
 
     def _program(self, strategy: Strategy, batch: Batch) -> PlaneProgram:
@@ -362,7 +380,7 @@ class Evaluator:
         assert isinstance(terms, ModelTerms)
         values = self._traced(strategy, self._off_centre, first).tolist()
         share = first[0].n / self._objective.n_examples
-        with torch.no_grad():
+        with evaluated():
             thetas = [self._theta(*point).to(self._objective.theta) for point in self._off_centre]
             started = perf_counter()
             expected = [terms.loss_on(theta, first[0]).item() for theta in thetas]
@@ -388,8 +406,3 @@ def _check_memory(need: float) -> None:
     """Raises a ValueError if intermediate results would take more than the budget."""
     if need > MEMORY_BUDGET:
         raise ValueError(f"it needs {need / 1e6:.0f} MB, more than {MEMORY_BUDGET / 1e6:.0f} MB")
-
-
-def _out_of_memory(error: Exception) -> bool:
-    words = str(error)
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in words

@@ -112,7 +112,9 @@ def evaluate_plane(
         enough: Nodes after which to stop, at the end of a level; None for all of them.
 
     Yields:
-        ``Surface`` with ``loss[i, j]`` = L(θ* + alpha[j]·η + beta[i]·δ). Values that are not finite are NaN.
+        ``Surface`` with ``loss[i, j]`` = L(θ* + alpha[j]·η + beta[i]·δ). Values that are not finite are NaN,
+        and so are those of points where the model or the loss raises; its provenance has the number of these
+        points and the first error under "failures".
 
     Raises:
         ValueError: For a bad domain or resolution.
@@ -141,8 +143,10 @@ def _refine(
     evaluator = Evaluator(objective, plane)
 
     def surface(values: FloatArray) -> Surface:
-        strategy = str(evaluator.strategy)
-        return Surface(alpha, beta, values, done.copy(), {**provenance, "strategy": strategy})
+        told = {**provenance, "strategy": str(evaluator.strategy)}
+        if evaluator.failures:
+            told["failures"] = {"points": len(evaluator.failures), "first": evaluator.failures[0][:500]}
+        return Surface(alpha, beta, values, done.copy(), told)
 
     loss = np.full((len(beta), len(alpha)), np.nan)
     done = np.zeros(loss.shape, dtype=bool)

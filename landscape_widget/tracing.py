@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor, fx
 from torch._ops import OpOverload
 from torch.fx.node import map_aggregate
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
@@ -18,6 +18,24 @@ from landscape_widget.graph_passes import drop_what_changes_nothing, origin
 
 #: Operations whose results a program cannot foresee.
 _UNFORESEEN = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}
+
+
+#: Ways to the values of a tensor outside of torch, by name, and the properties that lead there.
+_WAYS_OUT = {
+    *("numpy", "__array__", "tolist", "item", "__bool__", "__int__", "__float__", "__index__", "__complex__"),
+    *(
+        "data_ptr",
+        "untyped_storage",
+        "storage",
+        "_typed_storage",
+        "__dlpack__",
+        "__reduce_ex__",
+        "__repr__",
+        "__format__",
+    ),
+    *("__contains__", "equal", "is_nonzero", "__deepcopy__"),
+}
+_WAYS_OUT_BY_NAME = (torch.Tensor.__cuda_array_interface__,)
 
 
 def recorded(f: Callable[..., Tensor], *args: Tensor) -> tuple[fx.Graph, dict[str, Tensor]]:
@@ -30,16 +48,27 @@ def recorded(f: Callable[..., Tensor], *args: Tensor) -> tuple[fx.Graph, dict[st
         ValueError: Where ``f`` looks at values in order to decide what to do.
         Exception: Whatever torch raises where it cannot batch ``f``.
     """
-    with warnings.catch_warnings():
-        # operations that cannot be batched are done one by one, and timed like that
-        warnings.filterwarnings("ignore", "There is a performance drop")
-        with _Recorder(args) as recorder:
-            result = f(*args)
+    with _Recorder(args) as recorder, _Closed():
+        result = f(*args)
     graph = recorder.graph
     graph.output(recorder.node(result))
     graph.eliminate_dead_code()
     drop_what_changes_nothing(graph)
     return graph, recorder.constants
+
+
+class _Closed(TorchFunctionMode):
+    """Lets no value out of a tensor: what is decided by one is seen by no recording.
+
+    Some ways out, such as numpy's, are no operations on tensors, and the recorder itself does not see them.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if getattr(func, "__name__", "") in _WAYS_OUT or getattr(func, "__self__", None) in _WAYS_OUT_BY_NAME:
+            raise ValueError(f"it looks at the values of a tensor ({getattr(func, '__name__', func)})")
+        return func(*args, **(kwargs or {}))
 
 
 class _Recorder(TorchDispatchMode):

@@ -18,7 +18,10 @@ FLOORS = (
     # what rests on numpy, torch and the standard library alone
     (
         "archive",
+        "copying",
+        "counting",
         "derivatives",
+        "faults",
         "files",
         "first_layers",
         "graph_passes",
@@ -34,14 +37,16 @@ FLOORS = (
         "random_state",
         "results",
         "scheduler",
+        "slope_check",
         "snapshot",
         "threads",
         "tracing",
+        "tree",
         "vectors",
         "weights",
     ),
     # the loss as a function of θ
-    ("batch_norm", "losses", "objective", "products"),
+    ("batch_norm", "evaluation", "first_evaluation", "losses", "objective", "products"),
     # what is computed of an objective
     (
         "annihilation",

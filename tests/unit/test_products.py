@@ -66,7 +66,11 @@ def test_however_batches_are_grouped_and_graphs_kept(
         return term(terms, theta, b)
 
     monkeypatch.setattr(ModelTerms, "term", counted)
-    by_graph = products.Products(objective.terms, objective.theta, keep=kept)
+    products.Products(objective.terms, objective.theta, objective.regrouped, kept).of(
+        v
+    )  # groups are compared once
+    calls = 0
+    by_graph = products.Products(objective.terms, objective.theta, objective.regrouped, kept)
     for _ in range(2):
         assert relative(by_graph.of(v), hessian @ v) < 1e-10
     assert calls == calls_of_two_products + 3  # two to weigh graphs, and one to time them
@@ -77,12 +81,12 @@ def test_room_for_few_graphs_is_not_used(share: float, used: bool, monkeypatch: 
     monkeypatch.setattr(products, "_BATCH_BYTES", (1.0, 1.0))
     objective = case("dense tanh").objective()
     v = vectors(objective.n_parameters)
-    whole = products.Products(objective.terms, objective.theta, keep=128e6)
+    whole = products.Products(objective.terms, objective.theta, objective.regrouped, 128e6)
     whole.of(v)
     batches = len(whole._graphs)
     assert batches == objective.n_examples
     need = batches * (whole._fixed + whole._each)
-    some = products.Products(objective.terms, objective.theta, keep=share * need)
+    some = products.Products(objective.terms, objective.theta, objective.regrouped, share * need)
     some.of(v)
     assert bool(some._graphs) is used
     assert len(some._graphs) < batches
@@ -95,7 +99,7 @@ def test_graphs_are_weighed_without_the_data_that_they_refer_to() -> None:
     found = []
     for times in (1, 50):
         objective = Objective(example.model(), (x.repeat(times, 1), y.repeat(times)), example.loss_fn)
-        weighed = products.Products(objective.terms, objective.theta, keep=128e6)
+        weighed = products.Products(objective.terms, objective.theta, objective.regrouped, 128e6)
         weighed._measure()
         found.append((weighed._each, weighed._fixed))
     assert found[0] == found[1]
@@ -113,7 +117,7 @@ def test_graphs_that_were_weighed_are_gone() -> None:
     model = nn.Sequential(nn.Linear(3, 2), nn.Sigmoid())
     objective = Objective(model, (torch.randn(16, 3), torch.rand(16, 2)), loss_fn)
     outputs.clear()
-    products.Products(objective.terms, objective.theta, keep=128e6)._measure()
+    products.Products(objective.terms, objective.theta, objective.regrouped, 128e6)._measure()
     assert len(outputs) == 3
     assert not any(output() is not None for output in outputs)
 
@@ -131,7 +135,7 @@ def three_threads() -> Iterator[None]:
 def test_threads_that_were_slow_at_first_are_tried_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(products, "_BATCH_BYTES", (1.0, 1.0))
     objective = case("dense tanh").objective()
-    by_graph = products.Products(objective.terms, objective.theta, keep=128e6)
+    by_graph = products.Products(objective.terms, objective.theta, objective.regrouped, 128e6)
     by_graph._measure()
     found = []
     for seconds in ({}, {1: 1.0}, {1: 1.0, 3: 0.5}, {1: 1.0, 3: 2.0}, {1: 1.0, 3: 1.5}):
@@ -149,7 +153,7 @@ def test_batches_in_threads(example: Case, kept: float, monkeypatch: pytest.Monk
     flash = torch.backends.cuda.flash_sdp_enabled()
     objective = example.objective()
     hessian, v = dense(example).hessian, vectors(objective.n_parameters)
-    by_graph = products.Products(objective.terms, objective.theta, keep=kept)
+    by_graph = products.Products(objective.terms, objective.theta, objective.regrouped, kept)
     for _ in range(3):
         assert relative(by_graph.of(v), hessian @ v) < 1e-10
     assert set(by_graph._seconds) == {1, 3}, "both ways are tried"
@@ -164,7 +168,7 @@ def recorded(example: Case, kept: float, monkeypatch: pytest.MonkeyPatch) -> pro
     monkeypatch.setattr(products, "_BATCH_BYTES", (1.0, 1e12))
     monkeypatch.setattr(products.Products, "_compare", lambda *_: (0.0, 1.0))
     objective = example.objective()
-    return products.Products(objective.terms, objective.theta, keep=kept)
+    return products.Products(objective.terms, objective.theta, objective.regrouped, kept)
 
 
 @pytest.mark.usefixtures("three_threads")
@@ -270,7 +274,7 @@ def test_a_loss_that_cannot_be_recorded_is_differentiated(
 def test_several_vectors_at_once(example: Case, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(products.Products, "_compare", lambda *_: (0.0, 1.0))
     objective = example.objective()
-    by_graph = products.Products(objective.terms, objective.theta, keep=128e6)
+    by_graph = products.Products(objective.terms, objective.theta, objective.regrouped, 128e6)
     hessian = dense(example).hessian
     v = torch.randn(len(hessian), count, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     for _ in range(2):

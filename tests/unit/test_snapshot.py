@@ -139,7 +139,10 @@ def test_batches_that_do_not_fit_together_stay_apart() -> None:
 
 def test_what_is_not_by_example_is_neither_joined_nor_cut() -> None:
     batches = read_batches(
-        [{"x": X[:4], "scale": torch.tensor(2.0)}, {"x": X[4:8], "scale": torch.tensor(3.0)}]
+        [
+            {"x": X[:4], "y": Y[:4], "scale": torch.tensor(2.0)},
+            {"x": X[4:8], "y": Y[4:8], "scale": torch.tensor(3.0)},
+        ]
     )
     assert regrouped(batches, 100) == batches
     assert regrouped(batches, 2) == batches

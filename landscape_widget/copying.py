@@ -1,0 +1,83 @@
+"""Private copies of the user's model and loss, in another dtype where that is wanted."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Iterator
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from landscape_widget.snapshot import converted_dtype
+
+M = TypeVar("M", bound=nn.Module)
+
+_LOCKS = {type(threading.Lock()): threading.Lock, type(threading.RLock()): threading.RLock}
+
+#: Copied by name, whatever hangs on them.
+_CODE = (FunctionType, MethodType, BuiltinFunctionType, ModuleType)
+
+#: How deep attributes of attributes are looked into.
+_DEPTH = 4
+
+
+def deep_copy(module: M) -> M:
+    """A copy of a module that shares nothing with it, without gradients.
+
+    Tensors that were computed, such as the weights that pruning and weight normalisation put together before
+    each forward pass, become constants, and locks become new ones; neither can be copied otherwise.
+
+    Raises:
+        TypeError: If something else in it cannot be copied.
+    """
+    memo: dict[int, Any] = {}
+    for value in _attributes(module):
+        if isinstance(value, Tensor) and not value.is_leaf:
+            memo[id(value)] = value.detach().clone()
+        elif type(value) in _LOCKS:
+            memo[id(value)] = _LOCKS[type(value)]()
+    try:
+        copied = copy.deepcopy(module, memo)
+    except Exception as error:
+        raise TypeError(
+            "Expected a model and loss_fn that copy.deepcopy can copy, because those you passed must stay "
+            f"untouched, got {type(error).__name__}: {error}. Take what cannot be copied out of their "
+            "attributes, or give the model a method __deepcopy__ that leaves it out."
+        ) from error
+    for parameter in copied.parameters():
+        parameter.grad = None
+    return copied
+
+
+def convert_module(module: M, device: torch.device, dtype: torch.dtype) -> M:
+    """The module itself, its numbers as ``dtype`` on ``device``; complex ones stay complex.
+
+    ``nn.Module.to`` would drop imaginary parts.
+    """
+    module._apply(lambda t: t.to(device, converted_dtype(t, dtype)))  # type: ignore[no-untyped-call]
+    return module
+
+
+def _attributes(module: nn.Module) -> Iterator[Any]:
+    """What the modules hold beside parameters, to some depth."""
+    seen: set[int] = set()
+    waiting: list[tuple[Any, int]] = [(vars(part), 0) for part in module.modules()]
+    while waiting:
+        value, depth = waiting.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, Tensor) or type(value) in _LOCKS:
+            yield value
+        elif depth < _DEPTH and not isinstance(value, type | nn.Module):
+            inside: list[Any] = []
+            if isinstance(value, dict):
+                inside = list(value.values())
+            elif isinstance(value, list | tuple | set):
+                inside = list(value)
+            elif hasattr(value, "__dict__") and not isinstance(value, _CODE):
+                inside = [vars(value)]
+            waiting += [(part, depth + 1) for part in inside]
