@@ -18,6 +18,7 @@ FLOORS = (
     # what rests on numpy, torch and the standard library alone
     (
         "archive",
+        "checks",
         "derivatives",
         "files",
         "first_layers",
