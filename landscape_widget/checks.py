@@ -16,26 +16,28 @@ LARGEST_SEED = 2**64 - 1
 _TOLD = 100
 
 
-def check_integer(value: Any, name: str, least: int, most: int | None = None) -> int:
+def check_integer(
+    value: Any, name: str, least: int | None = None, most: int | None = None, among: str = ""
+) -> int:
     """``value`` as an int, from a Python or numpy integer or a tensor of one; a truth value is none.
 
     Args:
         value: What was given.
         name: Of it, for the message.
-        least: The smallest that is allowed.
+        least: The smallest that is allowed, None for any.
         most: The largest, None for any.
+        among: What the range follows from, for the message, such as " for 4 parameters".
 
     Raises:
         ValueError: If it is no integer, or out of this range.
     """
-    number = _integer(value)
+    number = integer(value)
     if number is None:
         raise ValueError(f"Expected {name} as an integer, got {told(value)}.")
-    if most is None:
-        if number < least:
-            raise ValueError(f"Expected {name} to be at least {least}, got {told(value)}.")
-    elif not least <= number <= most:
-        raise ValueError(f"Expected {name} between {least} and {most}, got {told(value)}.")
+    low, high = least is not None and number < least, most is not None and number > most
+    if low or high:
+        words = f"to be at least {least}" if most is None else f"between {least} and {most}"
+        raise ValueError(f"Expected {name} {words}{among}, got {told(value)}.")
     return number
 
 
@@ -45,7 +47,7 @@ def check_seed(seed: Any, name: str = "seed", most: int = LARGEST_SEED) -> int:
     Raises:
         ValueError: If it is something else.
     """
-    number = _integer(seed)
+    number = integer(seed)
     if number is None or not 0 <= number <= most:
         bits = most.bit_length()
         raise ValueError(
@@ -86,7 +88,8 @@ def told(value: Any) -> str:
     return text if len(text) <= _TOLD else f"{text[: _TOLD - 1]}…"
 
 
-def _integer(value: Any) -> int | None:
+def integer(value: Any) -> int | None:
+    """``value`` as an int, None where it is no integer."""
     number = _scalar(value)
     return None if isinstance(number, bool) or not isinstance(number, Integral) else int(number)
 

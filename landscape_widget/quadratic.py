@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from landscape_widget.directions import parse_axis
+from landscape_widget.directions import check_plane, parse_axis
 from landscape_widget.objective import Objective
 from landscape_widget.projections import plane_hessian
 from landscape_widget.results import EigenPairs, FloatArray, Plane, principal_curvatures
@@ -58,6 +58,7 @@ def quadratic_model(
         gradient: ∇L(θ*), shape (N,).
         pairs: The eigenpairs that the plane's Hessian axes were made of.
     """
+    check_plane(plane, objective)
     ends = [parse_axis(axis) for axis in plane.axes]
     if pairs is not None and all(rank for _, rank in ends):
         a, c = (float(pairs.values[pairs.at(end, rank)]) for end, rank in ends)
