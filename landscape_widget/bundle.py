@@ -12,6 +12,7 @@ from pathlib import Path
 import plotly.graph_objects as go
 
 from landscape_widget.curvature_figures import curvature_figure, spectrum_figure, trace_figure
+from landscape_widget.equality import equal_by_content
 from landscape_widget.figures import heatmap_figure, slices_figure, surface_figure
 from landscape_widget.files import Columns, replacing, write_csv
 from landscape_widget.quadratic import QuadraticModel
@@ -37,6 +38,7 @@ KINDS = ("surface", "heatmap", "slices", "curvature", "spectrum", "trace")
 _TRACE_COLUMNS = ("samples", "value", "stderr", "square", "square_stderr", "n_hvp", "n_loss")
 
 
+@equal_by_content
 @dataclass(frozen=True)
 class Results:
     """What an explorer has found so far; a field is None where there is nothing yet."""

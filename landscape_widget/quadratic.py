@@ -8,12 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from landscape_widget.directions import check_plane, parse_axis
+from landscape_widget.equality import equal_by_content
 from landscape_widget.objective import Objective
 from landscape_widget.projections import plane_hessian
 from landscape_widget.results import EigenPairs, FloatArray, Plane, principal_curvatures
 from landscape_widget.vectors import inner
 
 
+@equal_by_content
 @dataclass(frozen=True)
 class QuadraticModel:
     """L(θ*) + g·x + ½ x·Hx with x = (α, β) and H = [[A, B], [B, C]] (Böttcher & Wheeler, Eqs. 18-19)."""

@@ -15,6 +15,7 @@ import numpy as np
 from landscape_widget.blindness import saddle_blindness
 from landscape_widget.density import density_steps, trace_of
 from landscape_widget.directions import hessian_rank, make_plane, parse_axis
+from landscape_widget.equality import equal_by_content
 from landscape_widget.held_out import alongside, shown
 from landscape_widget.hessian import eigenpair_steps
 from landscape_widget.objective import Objective
@@ -77,6 +78,7 @@ _MORE, _ALIKE = 4, 0.02
 PlaneKey = tuple[int, str]
 
 
+@equal_by_content
 @dataclass(frozen=True)
 class Controls:
     """What the person chose."""
@@ -115,6 +117,7 @@ class Controls:
         return replace(second, axes=self.compared_axes, domain=self.compared_domain)
 
 
+@equal_by_content
 @dataclass(frozen=True)
 class Picture:
     """One plane on show."""
@@ -132,7 +135,7 @@ class Picture:
         return self.quadratic.curvatures if self.quadratic else None
 
 
-@dataclass
+@dataclass(eq=False)
 class Findings:
     """What is known so far for one set of controls; every field only gets better."""
 

@@ -20,6 +20,7 @@ FLOORS = (
         "archive",
         "checks",
         "derivatives",
+        "equality",
         "files",
         "first_layers",
         "graph_passes",
