@@ -89,6 +89,8 @@ def make_plane(
 ) -> Plane:
     """The plane whose axes have the given names.
 
+    A single parameter has a single eigenvector: δ is zero then, and the loss the same all along β.
+
     Args:
         objective: Its θ* is the origin.
         axes: Names for η and δ, see ``parse_axis``.
@@ -102,7 +104,7 @@ def make_plane(
     axes = check_axes(axes, objective)
     n = objective.n_parameters
     draws = random_pair(n, seed)
-    directions = []
+    directions, notes = [], {}
     for (kind, rank), draw in zip(map(parse_axis, axes), draws, strict=True):
         if rank:
             if pairs is None:
@@ -114,12 +116,15 @@ def make_plane(
             directions.append(filter_normalise(objective, draw.numpy()))
         else:
             directions.append(draw.numpy())
+    if n == 1 and all(parse_axis(axis)[1] for axis in axes):
+        directions[1] = np.zeros(1)
+        notes["delta"] = "zero: one parameter has one direction"
     return Plane(
         origin=objective.theta.detach().cpu().double().numpy().copy(),
         eta=directions[0],
         delta=directions[1],
         axes=axes,
-        provenance={"axes": axes, "seed": seed, "versions": library_versions()},
+        provenance={"axes": axes, "seed": seed, **notes, "versions": library_versions()},
     )
 
 

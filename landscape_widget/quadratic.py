@@ -64,6 +64,8 @@ def quadratic_model(
     ends = [parse_axis(axis) for axis in plane.axes]
     if pairs is not None and all(rank for _, rank in ends):
         a, c = (float(pairs.values[pairs.at(end, rank)]) for end, rank in ends)
+        if not plane.delta.any():  # the second axis of a single parameter
+            c = 0.0
         return QuadraticModel(
             loss, (float(inner(plane.eta, gradient)), float(inner(plane.delta, gradient))), (a, 0.0, c)
         )

@@ -89,6 +89,8 @@ class EigenPairs(Table):
     def at(self, end: str, rank: int = 1) -> int:
         """Index of the ``rank``-th eigenpair counted from one end.
 
+        N = 1 has one eigenvalue, which stands at both ends.
+
         Args:
             end: "max" or "min".
             rank: 1 for the outermost pair of that end, 2 for the next one.
@@ -96,7 +98,8 @@ class EigenPairs(Table):
         Raises:
             IndexError: If that pair was not computed.
         """
-        available = self.n_largest if end == "max" else len(self.values) - self.n_largest
+        alone = len(self.vectors) == len(self.values) == 1
+        available = 1 if alone else self.n_largest if end == "max" else len(self.values) - self.n_largest
         if not 1 <= rank <= available:
             raise IndexError(
                 f"Expected rank between 1 and {available} at the {end} end, got {rank}. "
