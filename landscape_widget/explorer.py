@@ -284,17 +284,28 @@ class LandscapeExplorer(anywidget.AnyWidget):
         Args:
             path: A file that was saved of the same model, data and loss.
 
+        Whatever goes wrong, nothing changes.
+
         Raises:
             OSError: If the file cannot be opened.
-            ValueError: If it is damaged, of a later version, or of another objective; then nothing changes.
+            ValueError: If it is no regular file, damaged, of a later version, of another objective, or holds
+                what an explorer does not write.
         """
         results, study, pins = load_run(path, self.objective, self._study.test)
         with self._lock:
-            self._take_controls(results.controls)
-            self._best = results.findings()
-            self._points.resume(study, pins)
-            if self._request is not None:
-                self._submit()
+            controls, best, request = self._chosen(), self._best, self._request
+            try:
+                self._take_controls(results.controls)
+                with self._points.resuming(study, pins):
+                    self._best = results.findings()
+                    if request is not None:
+                        self._submit()
+            except BaseException:
+                self._best = best
+                self._take_controls(controls)
+                if self._request is not request:
+                    self._submit()
+                raise
         return self
 
     def compute(self) -> LandscapeExplorer:
