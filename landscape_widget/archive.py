@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from landscape_widget import results
-from landscape_widget.checks import check_integer
+from landscape_widget.checks import check_integer, told
 from landscape_widget.files import check_replaceable, open_regular, replacing
 from landscape_widget.npz import is_plain, read_arrays
 
@@ -79,7 +79,7 @@ def read(path: str | os.PathLike[str], types: Iterable[type] = ()) -> Any:
             ) from error
     if kind != _FORMAT or version > VERSION:
         raise ValueError(
-            f"Expected a file of format {_FORMAT} up to version {VERSION}, got {os.fspath(path)!r} of {kind} "
+            f"Expected a file of format {_FORMAT} up to version {VERSION}, got {os.fspath(path)!r} of {told(kind)} "
             f"version {version}. Update landscape-widget to read it."
         )
     own = (cls for cls in vars(results).values() if isinstance(cls, type) and is_dataclass(cls))
@@ -89,7 +89,7 @@ def read(path: str | os.PathLike[str], types: Iterable[type] = ()) -> Any:
     except Exception as error:
         raise ValueError(
             f"Expected a file that this version of landscape_widget can read, got {os.fspath(path)!r}, "
-            f"written with {header.get('versions')} ({type(error).__name__}: {error})."
+            f"written with {told(header.get('versions'))} ({type(error).__name__}: {error})."
         ) from error
 
 

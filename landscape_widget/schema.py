@@ -53,7 +53,7 @@ _PROVENANCE = {
     "versions": Mapping[str, str],
 }
 
-_KINDS = {np.floating: "fiu", np.bool_: "b", np.int_: "iu"}
+_KINDS = {np.floating: "f", np.bool_: "b", np.int_: "iu"}
 
 
 def check(value: Any, hint: Any = Any, place: str = "the result", n: int | None = None) -> None:
