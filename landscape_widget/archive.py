@@ -79,8 +79,8 @@ def read(path: str | os.PathLike[str], types: Iterable[type] = ()) -> Any:
             ) from error
     if kind != _FORMAT or version > VERSION:
         raise ValueError(
-            f"Expected a file of format {_FORMAT} up to version {VERSION}, got {os.fspath(path)!r} of {told(kind)} "
-            f"version {version}. Update landscape-widget to read it."
+            f"Expected a file of format {_FORMAT} up to version {VERSION}, got {os.fspath(path)!r} of "
+            f"{told(kind)} version {version}. Update landscape-widget to read it."
         )
     own = (cls for cls in vars(results).values() if isinstance(cls, type) and is_dataclass(cls))
     known = {cls.__name__: cls for cls in (*own, *types)}
