@@ -8,21 +8,24 @@ from __future__ import annotations
 import json
 import math
 import os
-import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from landscape_widget import results
-from landscape_widget.files import replacing
+from landscape_widget.checks import check_integer, told
+from landscape_widget.files import check_replaceable, open_regular, replacing
+from landscape_widget.npz import is_plain, read_arrays
 
 #: What a reader must understand; it goes up whenever older readers would get a file wrong.
 VERSION = 1
 
 _FORMAT, _HEADER = "landscape-widget", "header"
+
+#: Containers within containers.
+MOST_LEVELS = 100
 
 #: Names that no array can have: that of the header, and those of numpy.savez's own arguments.
 _TAKEN = (_HEADER, "", "file", "allow_pickle")
@@ -36,9 +39,10 @@ def write(path: str | os.PathLike[str], content: Any) -> None:
         content: What to write.
 
     Raises:
-        TypeError: For anything else, or an array of objects.
+        TypeError: For anything else, or an array of objects; or if ``path`` is no path.
         OSError: If the file cannot be written.
     """
+    check_replaceable(path)  # before the work
     packer = _Packer()
     tree = packer.pack(content, "")
     header = json.dumps(
@@ -60,12 +64,14 @@ def read(path: str | os.PathLike[str], types: Iterable[type] = ()) -> Any:
 
     Raises:
         OSError: If the file cannot be opened.
-        ValueError: If it is of another kind, damaged, or of a later version.
+        TypeError: If ``path`` is no path.
+        ValueError: If it is of another kind, damaged, or of a later version, or no regular file.
     """
-    with Path(path).open("rb") as file:
+    with open_regular(path) as file:
         try:
-            header, arrays = _members(file)
-            kind, version = header["format"], int(header["version"])
+            arrays = read_arrays(file)
+            header = json.loads(arrays.pop(_HEADER).tobytes())
+            kind, version = header["format"], check_integer(header["version"], "version", 1)
         except Exception as error:
             raise ValueError(
                 f"Expected a complete file that landscape_widget saved, got {os.fspath(path)!r}, which is "
@@ -73,8 +79,8 @@ def read(path: str | os.PathLike[str], types: Iterable[type] = ()) -> Any:
             ) from error
     if kind != _FORMAT or version > VERSION:
         raise ValueError(
-            f"Expected a file of format {_FORMAT} up to version {VERSION}, got {os.fspath(path)!r} of {kind} "
-            f"version {version}. Update landscape-widget to read it."
+            f"Expected a file of format {_FORMAT} up to version {VERSION}, got {os.fspath(path)!r} of "
+            f"{told(kind)} version {version}. Update landscape-widget to read it."
         )
     own = (cls for cls in vars(results).values() if isinstance(cls, type) and is_dataclass(cls))
     known = {cls.__name__: cls for cls in (*own, *types)}
@@ -83,20 +89,8 @@ def read(path: str | os.PathLike[str], types: Iterable[type] = ()) -> Any:
     except Exception as error:
         raise ValueError(
             f"Expected a file that this version of landscape_widget can read, got {os.fspath(path)!r}, "
-            f"written with {header.get('versions')} ({type(error).__name__}: {error})."
+            f"written with {told(header.get('versions'))} ({type(error).__name__}: {error})."
         ) from error
-
-
-def _members(file: BinaryIO) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The header and all arrays, after every byte was held against its checksum."""
-    with zipfile.ZipFile(file) as archive:
-        bad = archive.testzip()
-        if bad is not None:
-            raise zipfile.BadZipFile(f"wrong checksum of {bad}")
-    file.seek(0)
-    with np.load(file, allow_pickle=False) as members:
-        arrays = {name: members[name] for name in members.files}
-    return json.loads(arrays.pop(_HEADER).tobytes()), arrays
 
 
 class _Packer:
@@ -105,8 +99,19 @@ class _Packer:
     def __init__(self) -> None:
         self.arrays: dict[str, np.ndarray] = {}
         self._names: dict[int, str] = {}
+        self._level = 0
 
-    def pack(self, value: Any, place: str) -> Any:  # noqa: PLR0911 - one for each kind of value
+    def pack(self, value: Any, place: str) -> Any:
+        """``value`` as JSON; ``place`` is where it stands."""
+        if self._level > MOST_LEVELS:
+            raise TypeError(f"Expected content of up to {MOST_LEVELS} levels, got more at {place[:100]}.")
+        self._level += 1
+        try:
+            return self._pack(value, place)
+        finally:
+            self._level -= 1
+
+    def _pack(self, value: Any, place: str) -> Any:  # noqa: PLR0911 - one for each kind of value
         match value:
             case None | bool() | str():
                 return value
@@ -135,8 +140,8 @@ class _Packer:
         return [self.pack(v, _inside(place, i)) for i, v in enumerate(values)]
 
     def _name(self, array: np.ndarray, place: str) -> str:
-        if array.dtype.hasobject:
-            raise TypeError(f"Expected an array of numbers or words at {place}, got one of objects.")
+        if not is_plain(array.dtype):
+            raise TypeError(f"Expected an array of numbers or words at {place}, got one of {array.dtype}.")
         name = self._names.get(id(array))
         if name is None:
             name = place
@@ -152,10 +157,14 @@ def _inside(place: str, key: Any) -> str:
     return f"{place}.{word}".lstrip(".")
 
 
-def _unpack(tree: Any, arrays: Mapping[str, np.ndarray], types: Mapping[str, type]) -> Any:  # noqa: PLR0911
+def _unpack(  # noqa: PLR0911
+    tree: Any, arrays: Mapping[str, np.ndarray], types: Mapping[str, type], level: int = 0
+) -> Any:
     def unpack(part: Any) -> Any:
-        return _unpack(part, arrays, types)
+        return _unpack(part, arrays, types, level + 1)
 
+    if level > MOST_LEVELS:
+        raise ValueError(f"more than {MOST_LEVELS} levels")
     match tree:
         case {"array": name}:
             return arrays[name]

@@ -208,6 +208,7 @@ def exact_blindness(eigenvalues: npt.ArrayLike, counts: npt.ArrayLike | None = N
     values, weights = values[present], weights[present]
     if not len(values) or values.min() > 0 or values.max() < 0:
         return 1.0
+    values = values / np.abs(values).max()  # first, for squares of very small or large ones are none
     values = values / math.sqrt(float(weights @ values**2))
     shift = _saddle_point(values, weights)
     log_t, log_u = _support(values, weights, shift)

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import plotly.graph_objects as go
 
+from landscape_widget.checks import told
 from landscape_widget.curvature_figures import curvature_figure, spectrum_figure, trace_figure
+from landscape_widget.equality import equal_by_content
 from landscape_widget.figures import heatmap_figure, slices_figure, surface_figure
-from landscape_widget.files import Columns, replacing, write_csv
+from landscape_widget.files import Columns, check_replaceable, given_path, replacing, write_csv
 from landscape_widget.quadratic import QuadraticModel
 from landscape_widget.report import page
 from landscape_widget.results import (
@@ -37,6 +39,7 @@ KINDS = ("surface", "heatmap", "slices", "curvature", "spectrum", "trace")
 _TRACE_COLUMNS = ("samples", "value", "stderr", "square", "square_stderr", "n_hvp", "n_loss")
 
 
+@equal_by_content
 @dataclass(frozen=True)
 class Results:
     """What an explorer has found so far; a field is None where there is nothing yet."""
@@ -120,11 +123,11 @@ class Results:
             ValueError: For another ``kind``, or ``log`` where a loss is not positive.
             RuntimeError: If there is nothing to draw yet.
         """
+        if not isinstance(kind, str) or kind not in KINDS:
+            raise ValueError(f"Expected kind as one of {', '.join(KINDS)}, got {told(kind)}.")
         drawers = self._drawers(log)
         if kind in drawers:
             return drawers[kind]()
-        if kind not in KINDS:
-            raise ValueError(f"Expected kind as one of {', '.join(KINDS)}, got {kind!r}.")
         face = ' with face="trace"' if kind == "trace" else ""
         raise RuntimeError(
             f"Expected a result to draw as {kind!r}, there is none yet. Compute it first{face}."
@@ -171,9 +174,13 @@ class Results:
             title: Of the page.
 
         Raises:
+            TypeError: If ``title`` is no text, or ``path`` no path.
             RuntimeError: If there is nothing to draw yet.
             OSError: If the file cannot be written.
         """
+        if not isinstance(title, str):
+            raise TypeError(f"Expected title as a string, got {type(title).__name__}.")
+        check_replaceable(path)
         if self.surface is None:
             raise RuntimeError("Expected results to show, there are none yet. Compute them first.")
         figures = [self.figure(kind) for kind in self._drawers()]
@@ -190,13 +197,19 @@ class Results:
 
         Returns:
             The files written.
+
+        Raises:
+            TypeError: If ``folder`` is no path.
+            OSError: If a file cannot be written, or one of these names is no regular file.
         """
-        target = Path(folder)
+        target = given_path(folder)
         target.mkdir(parents=True, exist_ok=True)
-        tables = self._tables()
-        for name, (columns, provenance) in tables.items():
-            write_csv(target / f"{name}.csv", columns, provenance)
-        return [target / f"{name}.csv" for name in tables]
+        tables = {target / f"{name}.csv": table for name, table in self._tables().items()}
+        for path in tables:
+            check_replaceable(path)
+        for path, (columns, provenance) in tables.items():
+            write_csv(path, columns, provenance)
+        return list(tables)
 
     def _tables(self) -> dict[str, tuple[Columns, Provenance]]:
         results = {f.name: getattr(self, f.name) for f in fields(self)}

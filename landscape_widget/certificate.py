@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from landscape_widget.checks import check_integer, check_real
 from landscape_widget.operators import Curvature
 from landscape_widget.results import EigenPairs
 
@@ -51,13 +52,13 @@ def wanted_ends(n: int, k: int, which: str, tol: float) -> Ends:
     """
     if which not in _ENDS:
         raise ValueError(f"Expected which as one of {', '.join(_ENDS)}, got {which!r}.")
+    tol = check_real(tol, "tol")
     if not 0 < tol < 1:
         raise ValueError(f"Expected 0 < tol < 1, got {tol}.")
     ends = _ENDS[which]
     # N = 1 has one eigenvalue, which is both the largest and the smallest
     most = max(1, n // sum(ends))
-    if not 1 <= k <= most:
-        raise ValueError(f"Expected k between 1 and {most} for {n} parameters, got {k}.")
+    k = check_integer(k, "k", 1, most, f" for {n} parameters")
     return Ends(k, k * ends[0], min(k * ends[1], n - k * ends[0]), tol)
 
 

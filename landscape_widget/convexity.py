@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
+from landscape_widget.directions import check_plane
 from landscape_widget.hessian import hessian_eigenpairs
 from landscape_widget.objective import Objective
 from landscape_widget.operators import curvature
@@ -40,7 +41,7 @@ def convexity_map(
         seed: Of the start vectors.
 
     Raises:
-        ValueError: For a bad domain, resolution or ``tol``.
+        ValueError: For a bad domain, resolution or ``tol``, or a plane of another number of parameters.
     """
     steps = convexity_steps(objective, plane, domain, resolution, tol=tol, max_hvp=max_hvp, seed=seed)
     return deque(steps, maxlen=1).pop()
@@ -61,6 +62,7 @@ def convexity_steps(
     Each node starts from the eigenvectors of the one before, its neighbour. Where the loss or its
     curvature is not finite, the node is NaN.
     """
+    check_plane(plane, objective)
     a0, a1, b0, b1 = check_domain(domain)
     resolution = check_resolution(resolution)
     alpha, beta = grid_axis(a0, a1, resolution), grid_axis(b0, b1, resolution)

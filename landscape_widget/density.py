@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 from torch import Tensor
 
+from landscape_widget.checks import check_integer, check_seed
 from landscape_widget.deflation import Deflation
 from landscape_widget.lanczos import Lanczos
 from landscape_widget.objective import Objective
@@ -67,6 +68,7 @@ def density_steps(
     pairs: EigenPairs | None = None,
 ) -> Iterator[SpectralDensity]:
     """As ``spectral_density``, yielding the density after every product."""
+    probes, steps, seed = check_integer(probes, "probes"), check_integer(steps, "steps"), check_seed(seed)
     if probes < 1 or steps < 1:
         raise ValueError(f"Expected probes and steps to be at least 1, got {probes} and {steps}.")
     if pairs is not None and len(pairs.vectors) != objective.n_parameters:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 import torch
 
+from landscape_widget.checks import check_seed
 from landscape_widget.hessian import hessian_eigenpairs
 from landscape_widget.objective import Objective
 from landscape_widget.results import EigenPairs, FloatArray, Plane, library_versions
@@ -64,10 +66,30 @@ def hessian_rank(axes: tuple[str, str]) -> int:
     return max(rank for _, rank in map(parse_axis, axes))
 
 
+def check_plane(plane: Any, objective: Objective) -> None:
+    """Sees that ``plane`` lies in the space of the objective's θ.
+
+    Raises:
+        TypeError: If it is no plane.
+        ValueError: If it is one of another number of parameters.
+    """
+    if not isinstance(plane, Plane):
+        raise TypeError(
+            f"Expected plane as a Plane, as random_plane returns one, got {type(plane).__name__}."
+        )
+    if np.shape(plane.origin) != (objective.n_parameters,):
+        raise ValueError(
+            f"Expected a plane of {objective.n_parameters} parameters, as many as the objective has, got one "
+            f"of shape {np.shape(plane.origin)}. Make it of this objective."
+        )
+
+
 def make_plane(
     objective: Objective, axes: tuple[str, str], seed: int = 0, pairs: EigenPairs | None = None
 ) -> Plane:
     """The plane whose axes have the given names.
+
+    A single parameter has a single eigenvector: δ is zero then, and the loss the same all along β.
 
     Args:
         objective: Its θ* is the origin.
@@ -82,28 +104,33 @@ def make_plane(
     axes = check_axes(axes, objective)
     n = objective.n_parameters
     draws = random_pair(n, seed)
-    directions = []
+    directions, notes = [], {}
     for (kind, rank), draw in zip(map(parse_axis, axes), draws, strict=True):
         if rank:
             if pairs is None:
                 raise ValueError("Expected eigenpairs for a Hessian axis, got none.")
+            if len(pairs.vectors) != n:
+                raise ValueError(f"Expected pairs of {n} parameters, got {len(pairs.vectors)}.")
             directions.append(pairs.vectors[:, pairs.at(kind, rank)])
         elif kind == "filter":
             directions.append(filter_normalise(objective, draw.numpy()))
         else:
             directions.append(draw.numpy())
+    if n == 1 and all(parse_axis(axis)[1] for axis in axes):
+        directions[1] = np.zeros(1)
+        notes["delta"] = "zero: one parameter has one direction"
     return Plane(
         origin=objective.theta.detach().cpu().double().numpy().copy(),
         eta=directions[0],
         delta=directions[1],
         axes=axes,
-        provenance={"axes": axes, "seed": seed, "versions": library_versions()},
+        provenance={"axes": axes, "seed": seed, **notes, "versions": library_versions()},
     )
 
 
 def random_pair(n: int, seed: int) -> torch.Tensor:
     """Two directions with entries from N(0, 1), the same on every device, shape (2, N), float64."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(check_seed(seed))
     return torch.randn(2, n, generator=generator, dtype=torch.float64)
 
 

@@ -20,6 +20,7 @@ from torch import nn
 from landscape_widget import wire
 from landscape_widget.batch_norm import MODES
 from landscape_widget.bundle import Results
+from landscape_widget.checks import check_integer, check_seed
 from landscape_widget.directions import check_axes
 from landscape_widget.held_out import SPLITS, check_split
 from landscape_widget.objective import Objective
@@ -51,6 +52,12 @@ log = logging.getLogger(__name__)
 
 #: Least seconds between two updates of one result: above about ten messages a second pages fall behind.
 UPDATE_INTERVAL = 0.15
+
+#: The page holds integers up to this.
+_LARGEST_SEED = 2**53 - 1
+
+#: Random projections of one histogram.
+_MOST_SAMPLES = 1_000_000
 
 _CONTROLS = (
     "axes",
@@ -277,17 +284,28 @@ class LandscapeExplorer(anywidget.AnyWidget):
         Args:
             path: A file that was saved of the same model, data and loss.
 
+        Whatever goes wrong, nothing changes.
+
         Raises:
             OSError: If the file cannot be opened.
-            ValueError: If it is damaged, of a later version, or of another objective; then nothing changes.
+            ValueError: If it is no regular file, damaged, of a later version, of another objective, or holds
+                what an explorer does not write.
         """
         results, study, pins = load_run(path, self.objective, self._study.test)
         with self._lock:
-            self._take_controls(results.controls)
-            self._best = results.findings()
-            self._points.resume(study, pins)
-            if self._request is not None:
-                self._submit()
+            controls, best, request = self._chosen(), self._best, self._request
+            try:
+                self._take_controls(results.controls)
+                with self._points.resuming(study, pins):
+                    self._best = results.findings()
+                    if request is not None:
+                        self._submit()
+            except BaseException:
+                self._best = best
+                self._take_controls(controls)
+                if self._request is not request:
+                    self._submit()
+                raise
         return self
 
     def compute(self) -> LandscapeExplorer:
@@ -425,9 +443,11 @@ class LandscapeExplorer(anywidget.AnyWidget):
 
     @t.validate(
         "axes",
+        "seed",
         "domain",
         "resolution",
         "examples",
+        "samples",
         "batch_norm",
         "split",
         "compared_axes",
@@ -443,7 +463,9 @@ class LandscapeExplorer(anywidget.AnyWidget):
             "axes": lambda: check_axes(value, objective),
             "domain": lambda: check_domain(value),
             "resolution": lambda: check_resolution(value),
-            "examples": lambda: objective.check_examples(value),
+            "examples": lambda: objective.check_examples(check_integer(value, "examples")),
+            "seed": lambda: check_seed(value, most=_LARGEST_SEED),
+            "samples": lambda: check_integer(value, "samples", 1, _MOST_SAMPLES),
             "batch_norm": lambda: objective.check_batch_norm(value),
             "split": lambda: check_split(value, test),
         }

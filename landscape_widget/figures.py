@@ -176,12 +176,18 @@ def _axis_names(surface: Surface, plane: Plane | None) -> list[str]:
 
 
 def _units(plane: Plane | None) -> list[str]:
-    """The length of η and δ, and its share of ‖θ*‖; nothing where the plane is not known."""
+    """The length of η and δ, and its share of ‖θ*‖; nothing where the plane is not known.
+
+    The second axis of a single parameter has none.
+    """
     if plane is None:
         return ["", ""]
     size = norm(plane.origin)
     shares = [f" = {number(length / size, 3)} ‖θ*‖" if size else "" for length in plane.norms]
-    return [f"1 is ‖Δθ‖ = {number(length, 3)}{s}" for length, s in zip(plane.norms, shares, strict=True)]
+    return [
+        f"1 is ‖Δθ‖ = {number(length, 3)}{share}" if length else "no direction of its own"
+        for length, share in zip(plane.norms, shares, strict=True)
+    ]
 
 
 def _axis_name(axis: str) -> str:

@@ -1,4 +1,4 @@
-"""Writing files that are never half written, and tables as CSV."""
+"""Regular files, read and never half written, and tables as CSV."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,19 +20,83 @@ import numpy.typing as npt
 Columns = Mapping[str, npt.ArrayLike]
 
 
+def given_path(path: str | os.PathLike[str]) -> Path:
+    """A path as a person gives it, with ``~`` for the home folder.
+
+    Raises:
+        TypeError: If it is none.
+    """
+    if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str):
+        raise TypeError(f"Expected path as a string or a pathlib.Path, got {type(path).__name__}.")
+    return Path(os.path.expanduser(path))  # pathlib's own fails where no home is known
+
+
+def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+    """Opens a regular file for reading; anything else could block, or never end.
+
+    Raises:
+        OSError: If it cannot be opened.
+        TypeError: If ``path`` is no path.
+        ValueError: If it is no regular file.
+    """
+    source = given_path(path)
+    kind = _other_kind(source.stat())
+    if kind:
+        raise ValueError(f"Expected a regular file, got {os.fspath(path)!r}, which is {kind}.")
+    return source.open("rb")
+
+
+def check_replaceable(path: str | os.PathLike[str]) -> os.stat_result | None:
+    """What is at ``path`` now, None where nothing is.
+
+    Raises:
+        OSError: If it is no regular file, nor a link to one.
+        TypeError: If ``path`` is no path.
+    """
+    try:
+        present = given_path(path).stat()
+    except FileNotFoundError:
+        return None
+    kind = _other_kind(present)
+    if kind:
+        error = IsADirectoryError if stat.S_ISDIR(present.st_mode) else OSError
+        raise error(
+            f"Expected a path of a regular file, or where there is none yet, got {os.fspath(path)!r}, "
+            f"which is {kind}. Choose another path."
+        )
+    return present
+
+
+def _other_kind(present: os.stat_result) -> str:
+    """What is at a path in words, empty for a regular file."""
+    kinds = {
+        stat.S_IFREG: "",
+        stat.S_IFDIR: "a folder",
+        stat.S_IFIFO: "a named pipe",
+        stat.S_IFSOCK: "a socket",
+    }
+    return kinds.get(stat.S_IFMT(present.st_mode), "a device")
+
+
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """A file that takes the place of ``path`` once it is complete.
 
-    After an error, or when the process ends half way, ``path`` is what it was before.
+    After an error, or when the process ends half way, ``path`` is what it was before. A link stays one, and
+    the file that it leads to is replaced. A file that was there keeps its mode; a new one gets that of
+    ``open``.
 
     Raises:
-        OSError: If the folder is missing or cannot be written to.
+        OSError: If the folder is missing or cannot be written to, or ``path`` is no regular file.
+        TypeError: If ``path`` is no path.
     """
-    target = Path(path).resolve()
-    part = target.with_name(f".{target.name}.{uuid4().hex[:8]}.part")
+    present = check_replaceable(path)
+    target = Path(os.path.realpath(given_path(path)))
+    part = target.with_name(f".{uuid4().hex}.part")
     try:
         with part.open("xb") as file:
+            if present is not None:
+                part.chmod(stat.S_IMODE(present.st_mode))
             yield file
             file.flush()
             os.fsync(file.fileno())

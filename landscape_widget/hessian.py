@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from landscape_widget.certificate import Ends, certify, wanted_ends
+from landscape_widget.checks import check_integer, check_seed
 from landscape_widget.lanczos import Krylov, Lanczos
 from landscape_widget.objective import Objective
 from landscape_widget.operators import Curvature, curvature
@@ -110,6 +111,7 @@ def eigenpair_steps(
     if method not in ("lanczos", "annihilation"):
         raise ValueError(f"Expected method as 'lanczos' or 'annihilation', got {method!r}.")
     ends = wanted_ends(objective.n_parameters, k, which, tol)
+    seed, max_hvp = check_seed(seed), check_integer(max_hvp, "max_hvp", 1)
     if method == "annihilation" and k > 1:
         raise ValueError(f"Expected k = 1 for method='annihilation', which finds one pair, got {k}.")
     first = _start_vector(objective.n_parameters, start, seed)

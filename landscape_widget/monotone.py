@@ -44,7 +44,7 @@ def _slopes(steps: np.ndarray, secants: FloatArray) -> FloatArray:
         return np.repeat(secants, 2, axis=-1)
     before, after = secants[..., :-1], secants[..., 1:]
     a, b = steps[1:] + 2 * steps[:-1], 2 * steps[1:] + steps[:-1]
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         mean = (a + b) / (b / before + a / after)
     inner = np.where(np.sign(before) * np.sign(after) <= 0, 0.0, mean)
     first = _end_slope(steps[0], steps[1], secants[..., 0], secants[..., 1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -97,18 +98,32 @@ class Points:
         """The study of the present centre."""
         return self._studies[-1]
 
-    def resume(self, study: Study, pins: Sequence[Mapping[str, Any]]) -> None:
-        """Goes on from what a file holds: the study of this centre, and what ``memory`` told of the pins."""
-        self._studies[-1] = study
-        for pin in self.pins:
-            self.remove(pin.number)
-        for known in pins:
-            pin = Pin(**known)
-            self._pins[pin.number] = pin
-            self._count = max(self._count, pin.number)
-            if not pin.done:
-                self._look(pin)
-        self._changed()
+    @contextmanager
+    def resuming(self, study: Study, pins: Sequence[Mapping[str, Any]]) -> Iterator[None]:
+        """Goes on from what a file holds: the study of this centre, and what ``memory`` told of the pins.
+
+        What was there before is put back if what is done under it fails, and let go of otherwise.
+        """
+        before = self.study, self._pins, self._count
+        fresh = [Pin(**known) for known in pins]
+        let_go = fresh
+        try:
+            self._studies[-1], self._pins = study, {pin.number: pin for pin in fresh}
+            self._count = max(self._count, *self._pins, 0)
+            for pin in fresh:
+                if not pin.done:
+                    self._look(pin)
+            self._changed()
+            yield
+            let_go = list(before[1].values())
+        except BaseException:
+            self._studies[-1], self._pins, self._count = before
+            self._changed()
+            raise
+        finally:
+            for pin in let_go:
+                if pin.request is not None:
+                    pin.request.cancelled = True
 
     def memory(self) -> list[dict[str, Any]]:
         """All pins, for a file."""

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from landscape_widget.checks import real, told
+from landscape_widget.directions import check_plane
 from landscape_widget.objective import Objective
 from landscape_widget.projections import plane_hessian
 from landscape_widget.results import FloatArray, Plane, PlanePoint, ScoreRow, Scores, ScoreTable
@@ -40,7 +42,7 @@ def evaluate_point(
         test: The same objective on test data.
 
     Raises:
-        ValueError: For coordinates that are not finite.
+        ValueError: For coordinates that are not finite, or a plane of another number of parameters.
         SecondDerivativeError: If torch has no second derivative of the loss.
     """
     return deque(point_steps(objective, plane, alpha, beta, test), maxlen=1).pop()
@@ -50,6 +52,7 @@ def point_steps(
     objective: Objective, plane: Plane, alpha: float, beta: float, test: Objective | None = None
 ) -> Iterator[PlanePoint]:
     """The same in steps: what is known gets more with each."""
+    check_plane(plane, objective)
     alpha, beta = check_coordinates(alpha, beta)
     theta = torch.from_numpy(plane.point(alpha, beta))
     point = PlanePoint(alpha, beta, score(objective, theta))
@@ -90,6 +93,9 @@ def score_table(
         tested = score(test, theta) if test is not None else None
         return ScoreRow(place, axes, alpha, beta, distance, score(objective, theta), tested)
 
+    for plane, alpha, beta in (*minima, *test_minima):
+        check_plane(plane, objective)
+        check_coordinates(alpha, beta)
     centre = objective.theta.detach().cpu().double()
     rows = [row("centre", ("", ""), 0.0, 0.0, centre)]
     for place, points in (("minimum", minima), ("test minimum", test_minima)):
@@ -106,12 +112,11 @@ def check_coordinates(alpha: Any, beta: Any) -> tuple[float, float]:
     Raises:
         ValueError: If they are something else.
     """
-    try:
-        point = float(alpha), float(beta)
-    except (TypeError, ValueError):
-        point = math.nan, math.nan
+    point = real(alpha), real(beta)
     if not all(map(math.isfinite, point)):
-        raise ValueError(f"Expected coordinates (α, β) as two finite numbers, got ({alpha!r}, {beta!r}).")
+        raise ValueError(
+            f"Expected coordinates (α, β) as two finite numbers, got ({told(alpha)}, {told(beta)})."
+        )
     return point
 
 

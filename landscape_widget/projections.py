@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from landscape_widget.directions import filter_normalise, random_pair
+from landscape_widget.checks import check_integer, check_seed
+from landscape_widget.directions import check_plane, filter_normalise, random_pair
 from landscape_widget.objective import Objective
 from landscape_widget.results import Plane, ProjectedCurvatures
 from landscape_widget.selfcheck import refusal
@@ -77,8 +78,8 @@ def projection_steps(
 
     It goes on from ``known``, the first projections of an earlier run with the same arguments.
     """
-    if samples < 1:
-        raise ValueError(f"Expected samples to be at least 1, got {samples}.")
+    samples, seed = check_integer(samples, "samples", 1), check_seed(seed)
+    check_seed(seed + samples - 1, "seed + samples \N{MINUS SIGN} 1")
     if normalize not in NORMALISATIONS:
         raise ValueError(f"Expected normalize as None, 'unit' or 'filter', got {normalize!r}.")
     precise = objective.precise()
@@ -129,6 +130,7 @@ def plane_hessian(objective: Objective, plane: Plane) -> tuple[np.ndarray, np.nd
     Returns:
         (∂L/∂α, ∂L/∂β), shape (2,), and [[A, B], [B, C]], shape (2, 2) (Eq. 19).
     """
+    check_plane(plane, objective)
     precise = objective.precise()
     source = _SOURCES["hvp" if refusal(precise) is None else "gradients"]
     at_origin = precise.at(torch.from_numpy(plane.origin))

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from landscape_widget.directions import parse_axis
+from landscape_widget.directions import check_plane, parse_axis
+from landscape_widget.equality import equal_by_content
 from landscape_widget.objective import Objective
 from landscape_widget.projections import plane_hessian
 from landscape_widget.results import EigenPairs, FloatArray, Plane, principal_curvatures
 from landscape_widget.vectors import inner
 
 
+@equal_by_content
 @dataclass(frozen=True)
 class QuadraticModel:
     """L(θ*) + g·x + ½ x·Hx with x = (α, β) and H = [[A, B], [B, C]] (Böttcher & Wheeler, Eqs. 18-19)."""
@@ -58,9 +60,12 @@ def quadratic_model(
         gradient: ∇L(θ*), shape (N,).
         pairs: The eigenpairs that the plane's Hessian axes were made of.
     """
+    check_plane(plane, objective)
     ends = [parse_axis(axis) for axis in plane.axes]
     if pairs is not None and all(rank for _, rank in ends):
         a, c = (float(pairs.values[pairs.at(end, rank)]) for end, rank in ends)
+        if not plane.delta.any():  # the second axis of a single parameter
+            c = 0.0
         return QuadraticModel(
             loss, (float(inner(plane.eta, gradient)), float(inner(plane.delta, gradient))), (a, 0.0, c)
         )

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from landscape_widget.equality import equal_by_content
 from landscape_widget.files import Columns, csv_text, write_csv
 from landscape_widget.vectors import norm
 
@@ -54,6 +55,7 @@ class Table:
         write_csv(path, self.columns, self.provenance)
 
 
+@equal_by_content
 @dataclass(frozen=True)
 class EigenPairs(Table):
     """Eigenvalues and eigenvectors of the Hessian, each with its true residual."""
@@ -87,6 +89,8 @@ class EigenPairs(Table):
     def at(self, end: str, rank: int = 1) -> int:
         """Index of the ``rank``-th eigenpair counted from one end.
 
+        N = 1 has one eigenvalue, which stands at both ends.
+
         Args:
             end: "max" or "min".
             rank: 1 for the outermost pair of that end, 2 for the next one.
@@ -94,7 +98,8 @@ class EigenPairs(Table):
         Raises:
             IndexError: If that pair was not computed.
         """
-        available = self.n_largest if end == "max" else len(self.values) - self.n_largest
+        alone = len(self.vectors) == len(self.values) == 1
+        available = 1 if alone else self.n_largest if end == "max" else len(self.values) - self.n_largest
         if not 1 <= rank <= available:
             raise IndexError(
                 f"Expected rank between 1 and {available} at the {end} end, got {rank}. "
@@ -103,6 +108,7 @@ class EigenPairs(Table):
         return rank - 1 if end == "max" else len(self.values) - rank
 
 
+@equal_by_content
 @dataclass(frozen=True)
 class Plane(Table):
     """The plane θ* + αη + βδ in parameter space."""
@@ -149,6 +155,7 @@ class Plane(Table):
         return point
 
 
+@equal_by_content
 @dataclass(frozen=True)
 class Surface(Table):
     """The loss on a grid of a plane, complete at every stage of refinement."""
@@ -183,6 +190,7 @@ class Surface(Table):
         return float(self.alpha[j]), float(self.beta[i]), float(self.loss[i, j])
 
 
+@equal_by_content
 @dataclass(frozen=True)
 class ProjectedCurvatures(Table):
     """Curvature of S random two-dimensional projections (Böttcher & Wheeler, Eqs. 19-21)."""
@@ -276,6 +284,7 @@ class ProjectedCurvatures(Table):
         return replace(self, A=self.A[:samples], B=self.B[:samples], C=self.C[:samples])
 
 
+@equal_by_content
 @dataclass(frozen=True)
 class Estimate:
     """A number and its standard error."""
@@ -302,6 +311,7 @@ def principal_curvatures(
     return centre - radius, centre + radius
 
 
+@equal_by_content
 @dataclass(frozen=True)
 class TraceEstimate:
     """tr(H) and tr(H²) from the same samples, each with its standard error."""
@@ -325,6 +335,7 @@ class TraceEstimate:
     provenance: Provenance = field(default_factory=dict)
 
 
+@equal_by_content
 @dataclass(frozen=True)
 class SpectralDensity(Table):
     """The eigenvalue distribution (1/N) Σ_i δ(λ − λ_i) as a weighted set of nodes that integrates to 1."""
@@ -410,6 +421,7 @@ class SpectralDensity(Table):
         return x, self.evaluate(x, sigma)
 
 
+@equal_by_content
 @dataclass(frozen=True)
 class BlindnessEstimate:
     """The probability that a random plane does not show a saddle, with its uncertainty."""
@@ -424,6 +436,7 @@ class BlindnessEstimate:
     """Upper end of the 95 % interval."""
 
 
+@equal_by_content
 @dataclass(frozen=True)
 class SaddleBlindness:
     """How often random planes hide the saddle, known in up to three ways."""
@@ -436,6 +449,7 @@ class SaddleBlindness:
     """From the spectral density, for any spectrum."""
 
 
+@equal_by_content
 @dataclass(frozen=True)
 class ConvexityMap(Table):
     """Extreme eigenvalues of the full Hessian at the nodes of a plane (Li et al. 2018, Section 6)."""
@@ -481,6 +495,7 @@ class ConvexityMap(Table):
         return bool(self.done.all())
 
 
+@equal_by_content
 @dataclass(frozen=True)
 class Scores:
     """Loss and metrics of a model on a data set."""
@@ -493,6 +508,7 @@ class Scores:
     """Examples of the data set."""
 
 
+@equal_by_content
 @dataclass(frozen=True)
 class PlanePoint:
     """What is known of one point of a plane."""
@@ -525,6 +541,7 @@ def _grid_columns(alpha: FloatArray, beta: FloatArray, **values: npt.NDArray[Any
     return {"alpha": a.ravel(), "beta": b.ravel(), **{name: v.ravel() for name, v in values.items()}}
 
 
+@equal_by_content
 @dataclass(frozen=True)
 class ScoreRow:
     """Loss and metrics at one point, of which a table says where it is."""
@@ -545,6 +562,7 @@ class ScoreRow:
     """On test data; None without any."""
 
 
+@equal_by_content
 @dataclass(frozen=True)
 class ScoreTable(Table):
     """Loss and metrics at θ* and at the minima of planes (Böttcher & Wheeler, Table II)."""

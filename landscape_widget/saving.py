@@ -9,10 +9,11 @@ from typing import Any
 
 import torch
 
-from landscape_widget import archive
+from landscape_widget import archive, schema
 from landscape_widget.bundle import Results
 from landscape_widget.objective import Objective
 from landscape_widget.quadratic import QuadraticModel
+from landscape_widget.resumption import check_identity, check_run
 from landscape_widget.study import Controls, Picture, Study
 
 _TYPES = (Results, Controls, Picture, QuadraticModel)
@@ -28,9 +29,11 @@ def save(result: Any, path: str | os.PathLike[str]) -> None:
         path: Replaced where it exists, once the new file is complete.
 
     Raises:
-        TypeError: For anything that is no result.
-        OSError: If the file cannot be written; then ``path`` is what it was before.
+        TypeError: For anything that is no result, or no path.
+        ValueError: For a result whose fields hold what they cannot.
+        OSError: If the file cannot be written, or is no regular file; then ``path`` is what it was before.
     """
+    schema.check(result)
     archive.write(path, {"result": result})
 
 
@@ -39,7 +42,7 @@ def load(path: str | os.PathLike[str]) -> Any:
 
     Raises:
         OSError: If the file cannot be opened.
-        ValueError: If it is damaged, of another kind, or of a later version.
+        ValueError: If it is damaged, of another kind, or of a later version, or no regular file.
     """
     return _content(path)["result"]
 
@@ -75,6 +78,12 @@ def load_run(
             f"Expected a file that an explorer saved, got {os.fspath(path)!r}, which holds results alone. "
             "Read it with landscape_widget.load."
         )
+    try:
+        for name in ("objective", "test"):
+            if name in content or name == "objective":
+                check_identity(content[name])
+    except Exception as error:
+        raise _crafted(path, error) from error
     differences = _differences(content["objective"], _identity(objective), objective.dtype)
     if test is not None and "test" in content:
         found = _differences(content["test"], _identity(test), test.dtype)
@@ -84,13 +93,29 @@ def load_run(
             f"Expected a file saved of the same model, data and loss, got {os.fspath(path)!r}, where "
             f"{'; '.join(differences)}."
         )
-    return content["result"], Study.resumed(objective, content["study"], test), content.get("pins", ())
+    try:
+        check_run(content, objective.n_parameters, objective.n_examples)
+        study = Study.resumed(objective, content["study"], test)
+    except Exception as error:
+        raise _crafted(path, error) from error
+    return content["result"], study, content.get("pins", ())
+
+
+def _crafted(path: str | os.PathLike[str], error: Exception) -> ValueError:
+    return ValueError(
+        f"Expected a file that an explorer saved, got {os.fspath(path)!r}, which holds what none writes "
+        f"({type(error).__name__}: {error})."
+    )
 
 
 def _content(path: str | os.PathLike[str]) -> dict[str, Any]:
     content = archive.read(path, _TYPES)
     if not isinstance(content, dict) or "result" not in content:
         raise ValueError(f"Expected a file of results, got {os.fspath(path)!r}, which holds none.")
+    try:
+        schema.check(content["result"])
+    except Exception as error:
+        raise _crafted(path, error) from error
     return content
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from landscape_widget.blindness import saddle_blindness
 from landscape_widget.density import density_steps, trace_of
 from landscape_widget.directions import hessian_rank, make_plane, parse_axis
+from landscape_widget.equality import equal_by_content
 from landscape_widget.held_out import alongside, shown
 from landscape_widget.hessian import eigenpair_steps
 from landscape_widget.objective import Objective
@@ -49,6 +50,16 @@ _PRODUCT_COST = 15.0
 #: so many nodes.
 PREVIEW_SECONDS, PREVIEW_NODES = 0.6, 81
 
+#: Half-width along eigenvectors at most where θ* is zero, and so tells no scale: a curvature near zero would
+#: ask for any.
+_WIDEST_AT_ZERO = 10.0
+
+#: A largest curvature up to this is none.
+_FLAT = 1e-12
+
+#: Half-widths stay between these, far from what a domain may be at most, whatever the scale of θ*.
+_HALF_WIDTHS = 1e-50, 1e50
+
 #: Probes and products for each of them in the spectral density; the first probe is the eigenpairs' own run.
 DENSITY_PROBES, DENSITY_STEPS = 4, 30
 
@@ -77,6 +88,7 @@ _MORE, _ALIKE = 4, 0.02
 PlaneKey = tuple[int, str]
 
 
+@equal_by_content
 @dataclass(frozen=True)
 class Controls:
     """What the person chose."""
@@ -115,6 +127,7 @@ class Controls:
         return replace(second, axes=self.compared_axes, domain=self.compared_domain)
 
 
+@equal_by_content
 @dataclass(frozen=True)
 class Picture:
     """One plane on show."""
@@ -132,7 +145,7 @@ class Picture:
         return self.quadratic.curvatures if self.quadratic else None
 
 
-@dataclass
+@dataclass(eq=False)
 class Findings:
     """What is known so far for one set of controls; every field only gets better."""
 
@@ -557,18 +570,21 @@ class Study:
 
         Along eigenvectors the half-width w is where the quadratic model ½|λ|w² reaches the loss at θ*
         (at least 1), with the geometric mean of the curvatures on show, and at most ‖θ*‖/20, since far
-        out the loss of a network grows steeply and hides what is near. Along random directions it is a
-        displacement by ‖θ*‖, along filter-normalised ones 1.
+        out the loss of a network grows steeply and hides what is near. A loss without curvature has no such
+        width; then it is ‖θ*‖/20, or 1 where θ* is zero. Along random directions it is a displacement by
+        ‖θ*‖, along filter-normalised ones 1.
         """
         ranked = [parse_axis(axis) for axis in plane.axes]
         pairs = found.pairs
         curvatures = [abs(pairs.values[pairs.at(end, rank)]) for end, rank in ranked if rank and pairs]
         if curvatures and pairs:
-            floor = 1e-3 * max(float(np.abs(pairs.values).max()), 1e-12)
-            mean = math.exp(np.mean(np.log(np.maximum(curvatures, floor))))
-            along_eigenvectors = math.sqrt(2 * max(abs(found.centre_loss or 0.0), 1.0) / mean)
-            if self.theta_norm:
-                along_eigenvectors = min(along_eigenvectors, self.theta_norm / 20)
+            limit = self.theta_norm / 20 or _WIDEST_AT_ZERO
+            steepest = float(np.abs(pairs.values).max())
+            along_eigenvectors = self.theta_norm / 20 or 1.0
+            if steepest > _FLAT:
+                mean = math.exp(np.mean(np.log(np.maximum(curvatures, 1e-3 * steepest))))
+                height = 2 * max(abs(found.centre_loss or 0.0), 1.0)
+                along_eigenvectors = min(math.sqrt(height / mean), limit)
         widths = [
             snap(along_eigenvectors if rank else self._random_half_width(kind, norm))
             for (kind, rank), norm in zip(ranked, plane.norms, strict=True)
@@ -592,6 +608,7 @@ def _table(losses: Mapping[tuple[float, float], float]) -> FloatArray:
 
 def snap(width: float) -> float:
     """The nearest of 1, 1.5, 2, 3, 4, 5, 6, 8 times a power of ten, by ratio."""
+    width = min(max(width, _HALF_WIDTHS[0]), _HALF_WIDTHS[1])
     exponent = math.floor(math.log10(width))
     candidates = [m * 10.0**e for e in (exponent, exponent + 1) for m in MANTISSAS]
     best = min(candidates, key=lambda c: abs(math.log(c / width)))

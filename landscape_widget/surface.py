@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping, Set
 from itertools import islice
 from time import monotonic
 
 import numpy as np
 
+from landscape_widget.checks import check_integer, integer, real, told
+from landscape_widget.directions import check_plane
 from landscape_widget.monotone import monotone_cubic
 from landscape_widget.objective import Objective
 from landscape_widget.results import FloatArray, Plane, Provenance, Surface
@@ -21,6 +23,12 @@ Cache = MutableMapping[tuple[float, float], float]
 
 MAX_RESOLUTION = 501
 
+#: Coordinates up to this have squares, and widths from its inverse have spacings, that floats can hold.
+_LARGEST = 1e100
+
+#: Least width, as a share of the larger end: nodes are told apart by 12 digits, at any resolution.
+_NARROWEST = 1e-8
+
 #: Nodes for each axis of the coarsest sub-grid, where the plain loop takes one point after another.
 _COARSE = 3
 
@@ -29,19 +37,29 @@ def check_domain(domain: object) -> Domain:
     """The four numbers (α min, α max, β min, β max) as floats.
 
     Raises:
-        ValueError: If they are not four finite numbers with min < max.
+        ValueError: If they are not four finite numbers with min < max, or floats cannot tell apart, or
+            square, the coordinates of nodes between them.
     """
+    ordered = not isinstance(domain, str | bytes | bytearray | Mapping | Set)
     try:
-        values = tuple(float(v) for v in domain)  # type: ignore[attr-defined]
-    except (TypeError, ValueError):
+        values = tuple(map(real, domain)) if ordered else ()  # type: ignore[call-overload]
+    except TypeError:
         values = ()
     if len(values) != 4 or not np.isfinite(values).all():
         raise ValueError(
-            f"Expected domain as four finite numbers (α min, α max, β min, β max), got {domain!r}."
+            f"Expected domain as four finite numbers (α min, α max, β min, β max), got {told(domain)}."
         )
     a0, a1, b0, b1 = values
     if not (a0 < a1 and b0 < b1):
         raise ValueError(f"Expected a domain with α min < α max and β min < β max, got {values}.")
+    for low, high in ((a0, a1), (b0, b1)):
+        size = max(abs(low), abs(high))
+        if size > _LARGEST or not high - low >= max(1 / _LARGEST, _NARROWEST * size):
+            raise ValueError(
+                f"Expected a domain with coordinates of at most {_LARGEST:g} and widths of at least "
+                f"{1 / _LARGEST:g} and {_NARROWEST:g} of the larger end, so that its nodes are told apart, "
+                f"got {values}. Rescale the directions of the plane, or move its origin."
+            )
     return a0, a1, b0, b1
 
 
@@ -51,18 +69,15 @@ def check_resolution(resolution: object) -> int:
     Raises:
         ValueError: If it is not an odd integer between 3 and 501.
     """
-    if isinstance(resolution, bool) or not isinstance(resolution, int | np.integer):
-        raise ValueError(f"Expected resolution as an odd integer, got {resolution!r}.")
-    if not 3 <= resolution <= MAX_RESOLUTION:
+    number = integer(resolution)
+    if number is None:
+        raise ValueError(f"Expected resolution as an odd integer, got {told(resolution)}.")
+    number = check_integer(number, "a resolution", 3, MAX_RESOLUTION, " nodes for each axis")
+    if number % 2 == 0:
         raise ValueError(
-            f"Expected a resolution between 3 and {MAX_RESOLUTION} nodes for each axis, got {resolution}."
+            f"Expected an odd resolution, so that θ* is a node of the grid, got {number}. Use {number + 1}."
         )
-    if resolution % 2 == 0:
-        raise ValueError(
-            f"Expected an odd resolution, so that θ* is a node of the grid, got {resolution}. "
-            f"Use {resolution + 1}."
-        )
-    return int(resolution)
+    return number
 
 
 def grid_axis(low: float, high: float, resolution: int) -> FloatArray:
@@ -117,8 +132,9 @@ def evaluate_plane(
         points and the first error under "failures".
 
     Raises:
-        ValueError: For a bad domain or resolution.
+        ValueError: For a bad domain or resolution, or a plane of another number of parameters.
     """
+    check_plane(plane, objective)
     a0, a1, b0, b1 = check_domain(domain)
     resolution = check_resolution(resolution)
     alpha, beta = grid_axis(a0, a1, resolution), grid_axis(b0, b1, resolution)
@@ -126,7 +142,7 @@ def evaluate_plane(
     provenance = objective.provenance(
         "loss", axes=plane.axes, plane=dict(plane.provenance), domain=(a0, a1, b0, b1)
     )
-    enough = len(alpha) * len(beta) if enough is None else enough
+    enough = len(alpha) * len(beta) if enough is None else check_integer(enough, "enough", 1)
     return _refine(objective, plane, alpha, beta, cache, interval, enough, provenance)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from landscape_widget.checks import check_integer, check_seed
 from landscape_widget.deflation import Deflation
 from landscape_widget.lanczos import Lanczos
 from landscape_widget.objective import Objective
@@ -91,6 +92,7 @@ def trace_steps(
     """
     if method not in METHODS:
         raise ValueError(f"Expected method as one of {', '.join(METHODS)}, got {method!r}.")
+    samples, seed = check_integer(samples, "samples"), check_seed(seed)
     least = {"hutch++": 6, "deflated": 4}.get(method, 2)
     if samples < least:
         raise ValueError(

@@ -89,7 +89,9 @@ export function captionText({ surface, info, examples }) {
   const total = formatCount(surface.loss.length);
   const points = surface.final ? `${total} points` : `Coarse: ${formatCount(surface.nDone)} of ${total} points, the rest interpolated`;
   const [eta, delta] = surface.norms.map((norm) => formatNumber(norm, 3));
-  const unit = eta === delta ? `1 on either axis is ‖Δθ‖ = ${eta}` : `1 on α is ‖Δθ‖ = ${eta}, on β ${delta}`;
+  const alone = surface.norms[1] === 0; // the second axis of a single parameter
+  const both = eta === delta ? `1 on either axis is ‖Δθ‖ = ${eta}` : `1 on α is ‖Δθ‖ = ${eta}, on β ${delta}`;
+  const unit = alone ? `1 on α is ‖Δθ‖ = ${eta}, β has no direction of its own` : both;
   const norm = BATCH_NORM[surface.batchNorm];
   const split = splitText(surface, info.n_test_examples);
   const theta = surface.thetaNorm ? ` (‖θ*‖ = ${formatNumber(surface.thetaNorm, 3)})` : "";

@@ -78,6 +78,12 @@ test("the caption says that a picture is coarse, and no longer when it is not", 
   assert.match(final, /1 on either axis is ‖Δθ‖ = 1\.00 \(‖θ\*‖ = 11\.8\)$/);
 });
 
+test("the caption says that a single parameter has a single direction", () => {
+  const surface = decodeSurface(mockSurface({ request: 1, axes: ["hessian:max", "hessian:min"], seed: 0, domain: null, resolution: 11, examples: 1 }, 1));
+  const caption = captionText(snapshot({ surface: { ...surface, norms: [1, 0] } }));
+  assert.match(caption, / · 1 on α is ‖Δθ‖ = 1\.00, β has no direction of its own \(/);
+});
+
 test("eigenvalues come with their residuals, and say if they did not converge", () => {
   const pairs = { axes: ["hessian:max", "hessian:min:2"], values: [5007.9, -16.4], residuals: [0.01, 0.2], converged: [true, false] };
   assert.equal(describeResiduals(/** @type {any} */ (pairs)), "λmax 5008 ± 0.01 · λmin (2) −16.40 ± 0.2, not converged");
