@@ -48,6 +48,7 @@ FLOORS = (
         "blindness",
         "certificate",
         "convexity",
+        "curvature_fit",
         "deflation",
         "density",
         "directions",
@@ -61,6 +62,7 @@ FLOORS = (
         "strategies",
         "surface",
         "trace",
+        "trace_products",
     ),
     # what is said and shown of it
     (
