@@ -87,34 +87,43 @@ function acrossOf({ name, label, value, error }, methods) {
 export function describeReference({ name, value, error, nHvp }) {
   const products = `${formatCount(nHvp)} ${nHvp === 1 ? "product" : "products"}`;
   if (name === "exact") return `tr(H) = ${formatNumber(value)}, exact (${products})`;
-  return `tr(H) = ${formatEstimate({ value, stderr: error })} (largest eigenvalues computed, the rest estimated, ${products})`;
+  return `tr(H) = ${formatEstimate({ value, stderr: error })} (best estimate, ${products})`;
 }
 
 /**
  * The newest estimate of a method in words.
- * @param {TraceMethod} method @param {TraceReference | null} [reference]  what it should come to
+ * @param {TraceMethod} method
+ * @param {TraceReference | null} [reference]  what it should come to
+ * @param {TraceMethod} [twin]  Hutchinson's method, on the same vectors
  */
-export function describeMethod(method, reference = null) {
+export function describeMethod(method, reference = null, twin = undefined) {
   const last = latest(method);
   if (!last) return `tr(H): no estimate yet (${method.label})`;
   const { n, value, error } = last;
   const cost = `${formatCount(n)} ${Math.round(n) === 1 ? "vector" : "vectors"}`;
   const where = method.halfWidth ? `, |α| ≤ ${formatShort(method.halfWidth)}` : "";
-  return `tr(H) = ${formatEstimate({ value, stderr: error })} (${method.label}, ${cost}${where})${remark(method, value, error, reference)}`;
+  const remark = remarkOn(method, last, reference, twin && latest(twin));
+  return `tr(H) = ${formatEstimate({ value, stderr: error })} (${method.label}, ${cost}${where})${remark}`;
 }
+
+/** Share of half an interval from which on two estimates from the same vectors differ. */
+const APART = 0.25;
 
 /**
  * What is to be said of an estimate that is off.
- * @param {TraceMethod} method @param {number} value @param {number} error @param {TraceReference | null} reference
+ * @param {TraceMethod} method
+ * @param {{n: number, value: number, error: number}} last
+ * @param {TraceReference | null} reference
+ * @param {{n: number, value: number} | null | undefined} twin
  */
-function remark({ name, bias }, value, error, reference) {
-  if (bias) {
-    const side = bias > 0 ? "too high" : "too low";
-    return `, about ${formatNumber(Math.abs(bias), 2)} ${side}: the loss is no parabola that far from θ*`;
+function remarkOn({ bias }, { n, value, error }, reference, twin) {
+  const off = (/** @type {number} */ by) => `${formatNumber(Math.abs(by), 2)} too ${by > 0 ? "high" : "low"}`;
+  if (bias) return `, about ${off(bias)}: that far from θ* the loss is no parabola`;
+  if (twin && twin.n === n && Math.abs(value - twin.value) > APART * error) {
+    return `, about ${off(value - twin.value)} for these vectors: the loss has kinks there`;
   }
-  if (!reference || !(Math.abs(value - reference.value) > error + reference.error)) return "";
-  if (name === NAMES[1]) return ": misses the line, by chance (1 interval in 20 does) or because kinks of the loss lie within that interval";
-  return ": misses the line, as 1 interval in 20 does by chance";
+  const missed = reference && Math.abs(value - reference.value) > error + reference.error;
+  return missed ? ", misses the line: 1 in 20 does by chance" : "";
 }
 
 export function createTraceFace() {
@@ -135,10 +144,11 @@ export function createTraceFace() {
       if (!trace) return;
       best.element.hidden = !trace.reference;
       setText(best.words, trace.reference ? describeReference(trace.reference) : "");
+      const [hutchinson, fit] = NAMES.map((name) => trace.methods.find((method) => method.name === name));
       keys.forEach(({ element, words }, k) => {
-        const method = trace.methods.find(({ name }) => name === NAMES[k]);
+        const method = [hutchinson, fit][k];
         element.hidden = !method;
-        setText(words, method ? describeMethod(method, trace.reference) : "");
+        setText(words, method ? describeMethod(method, trace.reference, hutchinson) : "");
       });
       setText(note, trace.final ? "± and bands: 95 % intervals" : "So far; ± and bands: 95 % intervals");
     },

@@ -91,14 +91,16 @@ test("the newest estimate is told with its error and its cost", () => {
 test("the trace itself comes first, and an estimate that is off says why", () => {
   const exact = { name: "exact", label: "exact", value: 17.2597, error: 0, nHvp: 1946 };
   assert.equal(describeReference(exact), "tr(H) = 17.26, exact (1,946 products)");
-  assert.equal(describeReference({ ...exact, name: "deflated", error: 0.08, nHvp: 100 }), "tr(H) = 17.26 ± 0.08 (largest eigenvalues computed, the rest estimated, 100 products)");
+  assert.equal(describeReference({ ...exact, name: "deflated", error: 0.08, nHvp: 100 }), "tr(H) = 17.26 ± 0.08 (best estimate, 100 products)");
   const [near, far] = [method([100], [16], [1.4]), method([100], [15], [1.4])];
   const fit = { ...far, name: "curvature-fit", label: "curvature fit", halfWidth: 5e-8 };
   assert.equal(describeMethod(near, exact), "tr(H) = 16.0 ± 1.4 (Hutchinson, 100 vectors)");
-  assert.match(describeMethod(far, exact), /\(Hutchinson, 100 vectors\): misses the line, as 1 interval in 20 does by chance$/);
-  assert.match(describeMethod(fit, exact), /\|α\| ≤ 5 × 10⁻⁸\): misses the line, by chance .* kinks/);
-  assert.equal(describeMethod({ ...far, bias: 0 }, { ...exact, error: 3 }), describeMethod(far));
-  assert.match(describeMethod({ ...fit, bias: 33.07, halfWidth: 0.05 }, exact), /\|α\| ≤ 0\.05\), about 33 too high: the loss is no parabola that far from θ\*$/);
+  assert.match(describeMethod(far, exact), /\(Hutchinson, 100 vectors\), misses the line: 1 in 20 does by chance$/);
+  assert.equal(describeMethod(far, { ...exact, error: 3 }), describeMethod(far));
+  assert.match(describeMethod(fit, exact, far), /\|α\| ≤ 5 × 10⁻⁸\), misses the line: 1 in 20 does by chance$/);
+  assert.match(describeMethod(fit, exact, near), /\), about 1\.0 too low for these vectors: the loss has kinks there$/);
+  assert.doesNotMatch(describeMethod(fit, null, method([99], [16], [1.4])), /kinks/, "of other vectors nothing is said");
+  assert.match(describeMethod({ ...fit, bias: 33.07, halfWidth: 0.05 }, exact, far), /\|α\| ≤ 0\.05\), about 33 too high: that far from θ\* the loss is no parabola$/);
   assert.match(describeMethod({ ...fit, bias: -2 }, exact), /about 2\.0 too low/);
 });
 
