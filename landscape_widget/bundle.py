@@ -29,14 +29,14 @@ from landscape_widget.results import (
     Table,
     TraceEstimate,
 )
-from landscape_widget.study import Controls, Findings, Picture
+from landscape_widget.study import Controls, Findings, Picture, best_trace
 from landscape_widget.vectors import norm
 from landscape_widget.verdict import Verdict, judge
 
 #: Kinds of figures.
 KINDS = ("surface", "heatmap", "slices", "curvature", "spectrum", "trace")
 
-_TRACE_COLUMNS = ("samples", "value", "stderr", "square", "square_stderr", "n_hvp", "n_loss")
+_TRACE_COLUMNS = ("samples", "value", "stderr", "square", "square_stderr", "n_hvp", "n_loss", "bias")
 
 
 @equal_by_content
@@ -109,6 +109,7 @@ class Results:
             compared=self.compared,
             density=self.density,
             traces=self.traces,
+            trace=best_trace(self.traces or {}),
             blindness=self.blindness,
         )
 

@@ -90,7 +90,10 @@ def spectrum_figure(density: SpectralDensity, pairs: EigenPairs | None = None) -
 
 
 def trace_figure(traces: Mapping[str, Sequence[TraceEstimate]]) -> go.Figure:
-    """Running estimates of tr(H) by each method, with one standard error to either side (Fig. 3).
+    """Running estimates of tr(H) by each method, with 95 % intervals (Fig. 3).
+
+    An exact or deflated trace is a line across, which the others should come to; what a curvature fit is
+    off by stands beside it.
 
     Args:
         traces: For each method its estimates, from few samples to many.
@@ -103,19 +106,41 @@ def trace_figure(traces: Mapping[str, Sequence[TraceEstimate]]) -> go.Figure:
     if not known:
         raise ValueError("Expected estimates with a standard error, of two samples or more, got none.")
     figure = go.Figure()
-    for (method, history), colour in zip(known.items(), cycle((MINUS, PLUS)), strict=False):
-        last = history[-1]
+    last = next(reversed(known.values()))[-1]
+    running = {method: history for method, history in known.items() if method not in ("exact", "deflated")}
+    for (method, history), colour in zip(running.items(), cycle((MINUS, PLUS)), strict=False):
         figure.add_scatter(
             x=[estimate.samples for estimate in history],
             y=[estimate.value for estimate in history],
-            error_y={"array": [e.stderr for e in history], "thickness": 0.8, "width": 0},
+            error_y={"array": [e.error for e in history], "thickness": 0.8, "width": 0},
             mode="lines",
-            name=f"{TRACE_LABELS.get(method, method)}: {number(last.value)} ± {number(last.stderr, 2)}",
+            name=_caption(method, history[-1]),
             line_color=colour,
+        )
+    end = max((history[-1].samples for history in running.values()), default=1)
+    for method in known.keys() - running.keys():
+        best = known[method][-1]
+        figure.add_scatter(
+            x=[0, end],
+            y=[best.value, best.value],
+            error_y={"array": [best.error] * 2, "thickness": 0.8, "width": 4} if best.error else None,
+            mode="lines",
+            name=_caption(method, best),
+            line={"color": "#777777", "dash": "dot"},
         )
     figure.update_xaxes(title="random vectors")
     figure.update_yaxes(title="tr(H)")
-    return finished(figure, "Trace of the Hessian", last.provenance)
+    return finished(figure, "Trace of the Hessian, with 95 % intervals", last.provenance)
+
+
+def _caption(method: str, estimate: TraceEstimate) -> str:
+    """Method and value in words."""
+    label, value = TRACE_LABELS.get(method, method), number(estimate.value)
+    words = f"{label}: {value} ± {number(estimate.error, 2)}" if estimate.error else f"{label}: {value}"
+    if estimate.biased:
+        side = "too high" if estimate.bias > 0 else "too low"
+        words += f", about {number(abs(estimate.bias), 2)} {side}: outside of the parabola"
+    return words
 
 
 def _bin_edges(values: FloatArray) -> FloatArray:

@@ -321,7 +321,7 @@ class TraceEstimate:
     stderr: float
     """Standard error of ``value``; 0 where it is exact, NaN where one sample cannot tell."""
     samples: int
-    """Independent samples that the standard errors rest on."""
+    """Independent samples that the standard errors rest on; N where it is exact."""
     n_hvp: int
     """Hessian-vector products spent; 0 for the curvature fit."""
     square: float
@@ -333,6 +333,42 @@ class TraceEstimate:
     n_loss: int = 0
     """Evaluations of the loss spent (curvature fit)."""
     provenance: Provenance = field(default_factory=dict)
+    bias: float = 0.0
+    """How much too large ``value`` is, beside its standard error, because the losses of a curvature fit lie
+    on no parabola; 0 for the other methods."""
+
+    @property
+    def error(self) -> float:
+        """Half of the 95 % interval without the bias: Student's quantile times ``stderr``."""
+        if not self.stderr > 0:
+            return self.stderr
+        from scipy.special import stdtrit  # noqa: PLC0415 - scipy is slow to import
+
+        return float(stdtrit(max(1, self.samples - 1), 0.975)) * self.stderr
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of tr(H), on one side as much longer as ``value`` is biased."""
+        error = self.error
+        return self.value - error - max(self.bias, 0.0), self.value + error - min(self.bias, 0.0)
+
+    @property
+    def biased(self) -> bool:
+        """Whether the bias is more than a quarter of the standard error, and more than rounding."""
+        return abs(self.bias) > max(0.25 * self.stderr, 1e-6 * abs(self.value))
+
+    def __repr__(self) -> str:
+        low, high = self.interval
+        words = (
+            f"{self.value:.6g}, 95 % interval {low:.6g} to {high:.6g}"
+            if self.stderr
+            else f"{self.value:.10g}, exact"
+        )
+        if self.biased:
+            words += f", biased by about {self.bias:+.2g}"
+        method = self.provenance.get("method", "tr(H)")
+        cost = f"{self.n_loss} losses" if self.n_loss else f"{self.n_hvp} products"
+        return f"TraceEstimate({words}; {method}, {self.samples} samples, {cost})"
 
 
 @equal_by_content

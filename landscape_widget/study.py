@@ -34,7 +34,7 @@ from landscape_widget.results import (
 )
 from landscape_widget.selfcheck import refusal
 from landscape_widget.surface import Cache, Domain, evaluate_plane, grid_axis, n_known
-from landscape_widget.trace import trace_steps
+from landscape_widget.trace import default_method, trace_steps
 from landscape_widget.vectors import inner, norm
 
 #: Mantissas that half-widths snap to; many are doubles of one another, so that zooming reuses nodes.
@@ -66,7 +66,8 @@ DENSITY_PROBES, DENSITY_STEPS = 4, 30
 #: Products after which the eigenvectors of such a part are good enough to begin with, for each of a side.
 _PREVIEW_PRODUCTS = 16
 
-#: Estimators of the trace that the panel compares, and the random vectors for each (Fig. 3).
+#: Estimators of the trace that the panel compares with the exact or deflated one, and the random vectors for
+#: each (Fig. 3); a deflated trace takes as many products.
 TRACE_METHODS, TRACE_SAMPLES = ("hutchinson", "curvature-fit"), 100
 
 #: Nodes whose losses are remembered, some 100 MB; planes used longest ago are forgotten first.
@@ -169,7 +170,9 @@ class Findings:
     """The second plane."""
     density: SpectralDensity | None = None
     traces: Mapping[str, Sequence[TraceEstimate]] | None = None
-    """Running estimates of tr(H) by each method of Fig. 3."""
+    """Running estimates of tr(H) by method: the exact or deflated trace first, then those of Fig. 3."""
+    trace: TraceEstimate | None = None
+    """The exact or deflated trace, once it is complete."""
     blindness: SaddleBlindness | None = None
     stage: str = "starting"
     meter: Meter = field(default_factory=Meter)
@@ -298,7 +301,9 @@ class Study:
             )
             study._projection_runs[n, samples] = run
         for (n, method), history in memory["traces"].items():
-            study._trace_histories.setdefault(n, {m: [] for m in TRACE_METHODS})[method] = history
+            if method == "curvature-fit" and "half_width" not in history[-1].provenance:
+                continue  # of the time when its interval was the paper's, whatever the network
+            study._trace_histories.setdefault(n, {})[method] = history
             study._trace_runs[n, method] = Run.finished(history[-1])
         return study
 
@@ -476,6 +481,7 @@ class Study:
     ) -> Iterator[Findings]:
         """The curvature panel: the face on show first, then what the others rest on."""
         found.quadratic = self._quadratic(objective, plane, found)
+        found.trace = self._known_trace(objective)
         if controls.face == "trace":
             yield from self._traces(objective, found)
         if controls.face == "spectrum":
@@ -486,7 +492,7 @@ class Study:
             found.blindness = saddle_blindness(found.projections)
             yield found
             return
-        trace = found.traces["hutchinson"][-1] if found.traces else trace_of(found.density)
+        trace = found.trace or trace_of(found.density)
         rests_on = (objective.n_examples, controls.samples, trace.samples, len(found.density.certified))
         if rests_on not in self._blindness:
             self._blindness[rests_on] = saddle_blindness(found.projections, trace, found.density)
@@ -541,28 +547,36 @@ class Study:
         found.meter.finish("density")
 
     def _traces(self, objective: Objective, found: Findings) -> Iterator[Findings]:
-        """Fig. 3: Hutchinson's method and the curvature fit on the same normal vectors."""
-        methods = TRACE_METHODS if _derivatives(objective) == "hvp" else ("curvature-fit",)
+        """The exact or deflated trace; then Fig. 3, both methods on the same normal vectors."""
+        best = default_method(objective, TRACE_SAMPLES)
+        methods = (best, *TRACE_METHODS) if _derivatives(objective) == "hvp" else ("curvature-fit",)
         known = self._trace_histories.setdefault(objective.n_examples, {})
         histories = {method: known.setdefault(method, []) for method in methods}
-        runs = [self._trace_run(objective, method, histories[method], found) for method in methods]
-        for _ in _fairly(*runs):
-            found.traces = histories
+        runs = {method: self._trace_run(objective, method, histories[method], found) for method in methods}
+        for _ in chain(runs.pop(best, ()), _fairly(*runs.values())):
+            found.traces, found.trace = histories, self._known_trace(objective)
             yield found
-        found.traces = histories
+        found.traces, found.trace = histories, self._known_trace(objective)
+
+    def _known_trace(self, objective: Objective) -> TraceEstimate | None:
+        """The exact or deflated trace, if it was computed to the end."""
+        return best_trace(self._trace_histories.get(objective.n_examples, {}))
 
     def _trace_run(
         self, objective: Objective, method: str, history: list[TraceEstimate], found: Findings
     ) -> Iterator[Findings]:
+        distribution = "normal" if method in TRACE_METHODS else None
         run = self._trace_runs.setdefault(
             (objective.n_examples, method),
-            Run(lambda: trace_steps(objective, method, TRACE_SAMPLES, distribution="normal")),
+            Run(lambda: trace_steps(objective, method, TRACE_SAMPLES, distribution=distribution)),
         )
-        found.meter.expect(method, TRACE_SAMPLES, run.latest.samples if run.latest else 0)
+        total = objective.n_parameters if method == "exact" else TRACE_SAMPLES
+        found.meter.expect(method, total, _vectors(run.latest) if run.latest else 0)
         for estimate, seconds in run.resume():
-            if not history or estimate.samples > history[-1].samples:
+            new = not history or _vectors(estimate) > _vectors(history[-1])
+            if new and not (method == "exact" and math.isnan(estimate.value)):
                 history.append(estimate)
-            found.meter.record(method, estimate.samples, seconds)
+            found.meter.record(method, _vectors(estimate), seconds)
             yield found
 
     def automatic_domain(self, plane: Plane, found: Findings) -> Domain:
@@ -627,6 +641,26 @@ def _alike(one: Surface, other: Surface) -> bool:
 def _derivatives(objective: Objective) -> str:
     """How projected curvatures are had: by products, or where those are refused by differences."""
     return "hvp" if refusal(objective.precise()) is None else "gradients"
+
+
+def best_trace(traces: Mapping[str, Sequence[TraceEstimate]]) -> TraceEstimate | None:
+    """The exact or deflated trace among running estimates, None where it is not complete."""
+    for method in ("exact", "deflated"):
+        if trace_is_final(method, traces.get(method, ())):
+            return traces[method][-1]
+    return None
+
+
+def trace_is_final(method: str, history: Sequence[TraceEstimate]) -> bool:
+    """Whether a method has spent all vectors that the panel gives it."""
+    return bool(history) and (
+        method == "exact" or max(history[-1].samples, history[-1].n_hvp) >= TRACE_SAMPLES
+    )
+
+
+def _vectors(estimate: TraceEstimate) -> int:
+    """How many vectors an estimate took, be it for products or for lines."""
+    return estimate.n_hvp or estimate.samples
 
 
 def _to_the_end(job: Iterator[Findings], found: Findings) -> Iterator[Findings]:

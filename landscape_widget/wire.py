@@ -11,7 +11,14 @@ from landscape_widget.blindness import measured_blindness
 from landscape_widget.objective import Objective
 from landscape_widget.quadratic import QuadraticModel
 from landscape_widget.results import BlindnessEstimate, FloatArray
-from landscape_widget.study import DENSITY_PROBES, TRACE_SAMPLES, Controls, Findings, Picture
+from landscape_widget.study import (
+    DENSITY_PROBES,
+    TRACE_METHODS,
+    Controls,
+    Findings,
+    Picture,
+    trace_is_final,
+)
 from landscape_widget.surface import MAX_RESOLUTION
 from landscape_widget.vectors import inner
 from landscape_widget.verdict import Verdict, judge, sight
@@ -20,7 +27,12 @@ from landscape_widget.verdict import Verdict, judge, sight
 OFFERED_RANKS = 5
 
 #: What a method of estimating the trace is called.
-TRACE_LABELS = {"hutchinson": "Hutchinson", "curvature-fit": "curvature fit"}
+TRACE_LABELS = {
+    "exact": "exact",
+    "deflated": "deflated",
+    "hutchinson": "Hutchinson",
+    "curvature-fit": "curvature fit",
+}
 
 Payload = dict[str, Any]
 
@@ -201,30 +213,50 @@ def spectrum(found: Findings, request: int) -> Payload:
         "probes": result.n_probes,
         "total": DENSITY_PROBES,
         "n_hvp": result.n_hvp,
-        "trace_mean": result.mean,
+        "trace_mean": found.trace.value / result.n_parameters if found.trace else result.mean,
         "final": result.n_probes >= DENSITY_PROBES and found.blindness is not None,
     }
 
 
 def trace(found: Findings, request: int) -> Payload:
-    """Running estimates of tr(H) by each method."""
+    """The exact or deflated trace, and running estimates of it, each with half of its 95 % interval."""
     assert found.traces is not None
     methods = []
-    for name, label in TRACE_LABELS.items():
+    for name in TRACE_METHODS:
         if name not in found.traces:  # it needs products that the loss does not have
             continue
         known = [estimate for estimate in found.traces[name] if np.isfinite(estimate.stderr)]
+        columns = {
+            "n": [estimate.samples for estimate in known],
+            "value": [estimate.value for estimate in known],
+            "error": [estimate.error for estimate in known],
+        }
+        newest = known[-1] if known else None
         methods.append(
             {
                 "name": name,
-                "label": label,
-                "n": _buffer(np.array([estimate.samples for estimate in known]), np.float64),
-                "value": _buffer(np.array([estimate.value for estimate in known]), np.float64),
-                "stderr": _buffer(np.array([estimate.stderr for estimate in known]), np.float64),
+                "label": TRACE_LABELS[name],
+                **{key: _buffer(np.array(column), np.float64) for key, column in columns.items()},
+                "bias": newest.bias if newest and newest.biased else 0.0,
+                "half_width": newest.provenance.get("half_width") if newest else None,
             }
         )
-    ended = [history and history[-1].samples >= TRACE_SAMPLES for history in found.traces.values()]
-    return {"request": request, "methods": methods, "final": all(ended)}
+    return {
+        "request": request,
+        "reference": _reference(found),
+        "methods": methods,
+        "final": all(trace_is_final(*item) for item in found.traces.items()),
+    }
+
+
+def _reference(found: Findings) -> Payload | None:
+    """The exact or deflated trace, as far as it is known."""
+    for name in ("exact", "deflated"):
+        for estimate in reversed((found.traces or {}).get(name, ())):
+            if math.isfinite(estimate.error):
+                known = {"value": estimate.value, "error": estimate.error, "n_hvp": estimate.n_hvp}
+                return {"name": name, "label": TRACE_LABELS[name], **known}
+    return None
 
 
 def _quadratic(model: QuadraticModel | None) -> Payload | None:

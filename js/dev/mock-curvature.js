@@ -76,7 +76,7 @@ export function mockSpectrum(request, probes, total) {
 }
 
 /**
- * Running means of noise around 600, the curvature fit's a little wider.
+ * Running means of noise around 600, the curvature fit's a little wider, and the trace itself.
  * @param {number} request @param {number} vectors @param {number} total
  */
 export function mockTrace(request, vectors, total) {
@@ -87,16 +87,17 @@ export function mockTrace(request, vectors, total) {
       sum += draw;
       squares += draw * draw;
       const k = i + 1;
-      return [k, sum / k, i ? Math.sqrt(Math.max(0, squares / k - (sum / k) ** 2) / i) : NaN];
+      return [k, sum / k, i ? 1.97 * Math.sqrt(Math.max(0, squares / k - (sum / k) ** 2) / i) : NaN];
     });
-    const [n, value, stderr] = [0, 1, 2].map((column) => wire(Float64Array.from(rows, (row) => row[column])));
-    return { n, value, stderr };
+    const [n, value, error] = [0, 1, 2].map((column) => wire(Float64Array.from(rows, (row) => row[column])));
+    return { n, value, error };
   };
   return {
     request, final: vectors === total,
+    reference: { name: "exact", label: "exact", value: 600.2, error: 0, n_hvp: 1001 },
     methods: [
-      { name: "hutchinson", label: "Hutchinson", ...run(58, 4242) },
-      { name: "curvature-fit", label: "curvature fit", ...run(75, 99) },
+      { name: "hutchinson", label: "Hutchinson", bias: 0, half_width: null, ...run(58, 4242) },
+      { name: "curvature-fit", label: "curvature fit", bias: 0, half_width: 0.05, ...run(75, 99) },
     ],
   };
 }

@@ -1,9 +1,9 @@
-// Running estimates as a line in a band of one standard error on either side.
+// Running estimates as a line in a band of 95 % intervals.
 
 /** @typedef {import("./decode-curvature.js").TraceMethod} TraceMethod */
 
 /** Where an estimate and its error are both known. @param {TraceMethod} method */
-const known = ({ value, stderr }) => [...value.keys()].filter((i) => Number.isFinite(value[i]) && Number.isFinite(stderr[i]));
+const known = ({ value, error }) => [...value.keys()].filter((i) => Number.isFinite(value[i]) && Number.isFinite(error[i]));
 
 /**
  * The outline of the band: along its upper edge, and back along the lower one.
@@ -11,12 +11,12 @@ const known = ({ value, stderr }) => [...value.keys()].filter((i) => Number.isFi
  * @returns {{x: number[], y: number[]}}
  */
 export function bandOutline(method) {
-  const { n, value, stderr } = method;
+  const { n, value, error } = method;
   const there = known(method);
   const back = [...there].reverse();
   return {
     x: [...there, ...back].map((i) => n[i]),
-    y: [...there.map((i) => value[i] + stderr[i]), ...back.map((i) => value[i] - stderr[i])],
+    y: [...there.map((i) => value[i] + error[i]), ...back.map((i) => value[i] - error[i])],
   };
 }
 
@@ -31,14 +31,14 @@ const WILD = 0.08;
 export function bandRange(methods) {
   let [low, high] = [Infinity, -Infinity];
   for (const method of methods) {
-    const { n, value, stderr } = method;
+    const { n, value, error } = method;
     const there = known(method);
     if (!there.length) continue;
     const from = WILD * n[there[there.length - 1]];
     for (const i of there) {
       if (n[i] < from) continue;
-      low = Math.min(low, value[i] - stderr[i]);
-      high = Math.max(high, value[i] + stderr[i]);
+      low = Math.min(low, value[i] - error[i]);
+      high = Math.max(high, value[i] + error[i]);
     }
   }
   if (!(low <= high)) return null;
@@ -46,8 +46,8 @@ export function bandRange(methods) {
   return [low - pad, high + pad];
 }
 
-/** The newest estimate. @param {TraceMethod} method @returns {{n: number, value: number, stderr: number} | null} */
-export function latest({ n, value, stderr }) {
+/** The newest estimate. @param {TraceMethod} method @returns {{n: number, value: number, error: number} | null} */
+export function latest({ n, value, error }) {
   const last = value.findLastIndex(Number.isFinite);
-  return last < 0 ? null : { n: n[last], value: value[last], stderr: stderr[last] };
+  return last < 0 ? null : { n: n[last], value: value[last], error: error[last] };
 }

@@ -63,10 +63,22 @@ import { decodeArray } from "./decode.js";
  * @property {string} label
  * @property {Float64Array} n  random vectors spent
  * @property {Float64Array} value
- * @property {Float64Array} stderr
+ * @property {Float64Array} error  half of the 95 % interval
+ * @property {number} bias  how much too high the newest value is; 0 where that is little
+ * @property {number | null} halfWidth  of the interval that parabolas were fitted on
  */
 
-/** @typedef {{request: number, methods: TraceMethod[], final: boolean}} TraceResult */
+/**
+ * What the running estimates should come to.
+ * @typedef {object} TraceReference
+ * @property {string} name  "exact" or "deflated"
+ * @property {string} label
+ * @property {number} value
+ * @property {number} error  half of the 95 % interval; 0 where it is exact
+ * @property {number} nHvp  Hessian-vector products spent
+ */
+
+/** @typedef {{request: number, reference: TraceReference | null, methods: TraceMethod[], final: boolean}} TraceResult */
 
 /** @param {any} raw @returns {EigenResult} */
 export function decodeEigenpairs(raw) {
@@ -151,12 +163,24 @@ export function decodeSpectrum(raw) {
   };
 }
 
+/** Half of a 95 % interval in standard errors, for results saved by a kernel that sent those. */
+const OF_STDERR = 1.96;
+
 /** @param {any} raw @returns {TraceResult} */
 export function decodeTrace(raw) {
+  const numbers = (/** @type {any} */ view) => decodeArray(view, Float64Array);
   const methods = raw.methods.map((/** @type {any} */ method) => {
-    const [n, value, stderr] = [method.n, method.value, method.stderr].map((view) => decodeArray(view, Float64Array));
-    checkLengths("Trace", { n, value, stderr });
-    return { name: method.name, label: method.label ?? method.name, n, value, stderr };
+    const [n, value] = [numbers(method.n), numbers(method.value)];
+    const error = method.error ? numbers(method.error) : numbers(method.stderr).map((stderr) => OF_STDERR * stderr);
+    checkLengths("Trace", { n, value, error });
+    const { name, label = name, bias = 0, half_width: halfWidth = null } = method;
+    return { name, label, n, value, error, bias, halfWidth };
   });
-  return { request: raw.request, methods, final: raw.final };
+  const { reference } = raw;
+  return {
+    request: raw.request,
+    reference: reference ? { name: reference.name, label: reference.label, value: reference.value, error: reference.error, nHvp: reference.n_hvp } : null,
+    methods,
+    final: raw.final,
+  };
 }

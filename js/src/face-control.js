@@ -7,7 +7,7 @@ import { createSegments } from "./segments.js";
 const CHOICES = [
   { value: "projections", label: "Projections", title: "The curvature that random planes show" },
   { value: "spectrum", label: "Spectrum", title: "How the eigenvalues of the Hessian are spread" },
-  { value: "trace", label: "Trace", title: "Running estimates of the trace of the Hessian" },
+  { value: "trace", label: "Trace", title: "The trace of the Hessian, and running estimates of it" },
 ];
 
 /** @param {(face: Face) => void} send */

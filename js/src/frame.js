@@ -42,7 +42,7 @@ export function waitingWords({ status, progress }, loaded, fault) {
     curvature: {
       projections: `The curvature that random planes show. ${missing}`,
       spectrum: `How the Hessian's eigenvalues are spread. ${missing}`,
-      trace: `Running estimates of the Hessian's trace. ${missing}`,
+      trace: `The Hessian's trace, and running estimates of it. ${missing}`,
     },
   };
 }

@@ -3,7 +3,7 @@ import { h } from "./dom.js";
 
 /**
  * A swatch in a colour of the style sheet, with words after it.
- * @param {string} colour  "kappa-minus", "kappa-plus", "first" or "second"
+ * @param {string} colour  "kappa-minus", "kappa-plus", "first", "second" or "reference"
  */
 export function createKey(colour) {
   const words = h("span");

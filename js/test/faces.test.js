@@ -230,7 +230,15 @@ test("eigenvalue buttons run from the largest to the smallest and keep the focus
   assert.equal(button.textContent, "λₙ −1.600");
 });
 
-test("the trace face tells both estimates in words", async () => {
-  const { find } = await show({ ...results, face: "trace" });
-  assert.match(find("trace-text").textContent, /tr\(H\) = 60\d ± 4 \(Hutchinson, 200 vectors\).*\(curvature fit, 200 vectors\)/);
+test("the trace face tells the trace first, then both estimates, and draws them against it", async () => {
+  const page = await show({ ...results, face: "trace" });
+  assert.match(
+    page.find("trace-text").textContent,
+    /^tr\(H\) = 600\.2, exact \(1,001 products\)tr\(H\) = 60\d ± 8 \(Hutchinson, 200 vectors\).*\(curvature fit, 200 vectors, \|α\| ≤ 0\.05\).*95 % intervals$/,
+  );
+  const line = curvature(page).drawn().data.find((/** @type {any} */ drawn) => drawn.name === "exact");
+  assert.deepEqual([[...line.x], [...line.y]], [[0, 200], [600.2, 600.2]]);
+  page.model.receive({ _trace: { ...mockTrace(2, 200, 200), reference: null } });
+  await settled();
+  assert.match(page.find("trace-text").textContent, /^tr\(H\) = 60\d ± 8 \(Hutchinson/);
 });

@@ -8,7 +8,7 @@ import { bandOutline, bandRange, latest } from "../src/band.js";
 import { decodeProjections, decodeSpectrum, decodeTrace } from "../src/decode-curvature.js";
 import { withAxis } from "../src/eigenvalues.js";
 import { describeSpectrum } from "../src/face-spectrum.js";
-import { describeMethod } from "../src/face-trace.js";
+import { describeMethod, describeReference } from "../src/face-trace.js";
 import { densityFloor, peakOf, shareBelowZero, splitAtZero } from "../src/spectrum.js";
 
 test("projections of a kernel that sends no more than curvatures keep null for the rest", () => {
@@ -63,8 +63,8 @@ test("the spectrum in numbers, as far as they are known", () => {
   assert.equal(describeSpectrum(bare), "2 of 10 probes");
 });
 
-const method = (/** @type {number[]} */ n, /** @type {number[]} */ value, /** @type {number[]} */ stderr) => ({
-  name: "hutchinson", label: "Hutchinson", n: Float64Array.from(n), value: Float64Array.from(value), stderr: Float64Array.from(stderr),
+const method = (/** @type {number[]} */ n, /** @type {number[]} */ value, /** @type {number[]} */ error) => ({
+  name: "hutchinson", label: "Hutchinson", n: Float64Array.from(n), value: Float64Array.from(value), error: Float64Array.from(error), bias: 0, halfWidth: null,
 });
 
 test("a band runs along its upper edge and back along the lower, past what is not known", () => {
@@ -82,10 +82,32 @@ test("the range holds every band but its wild beginning", () => {
 
 test("the newest estimate is told with its error and its cost", () => {
   const trace = decodeTrace(mockTrace(3, 200, 200));
-  assert.match(describeMethod(trace.methods[0]), /^tr\(H\) = 60\d ± 4 \(Hutchinson, 200 vectors\)$/);
+  assert.match(describeMethod(trace.methods[0]), /^tr\(H\) = 60\d ± 8 \(Hutchinson, 200 vectors\)$/);
   assert.equal(describeMethod(method([1], [5], [NaN])), "tr(H) = 5.000 (Hutchinson, 1 vector)");
   assert.equal(describeMethod(method([], [], [])), "tr(H): no estimate yet (Hutchinson)");
   assert.equal(latest(method([1, 2], [4, NaN], [1, 1]))?.n, 1);
+});
+
+test("the trace itself comes first, and an estimate that is off says why", () => {
+  const exact = { name: "exact", label: "exact", value: 17.2597, error: 0, nHvp: 1946 };
+  assert.equal(describeReference(exact), "tr(H) = 17.26, exact (1,946 products)");
+  assert.equal(describeReference({ ...exact, name: "deflated", error: 0.08, nHvp: 100 }), "tr(H) = 17.26 ± 0.08 (best estimate, 100 products)");
+  const [near, far] = [method([100], [16], [1.4]), method([100], [15], [1.4])];
+  const fit = { ...far, name: "curvature-fit", label: "curvature fit", halfWidth: 5e-8 };
+  assert.equal(describeMethod(near, exact), "tr(H) = 16.0 ± 1.4 (Hutchinson, 100 vectors)");
+  assert.match(describeMethod(far, exact), /\(Hutchinson, 100 vectors\), misses the line: 1 in 20 does by chance$/);
+  assert.equal(describeMethod(far, { ...exact, error: 3 }), describeMethod(far));
+  assert.match(describeMethod(fit, exact, far), /\|α\| ≤ 5 × 10⁻⁸\), misses the line: 1 in 20 does by chance$/);
+  assert.match(describeMethod(fit, exact, near), /\), about 1\.0 too low for these vectors: the loss has kinks there$/);
+  assert.doesNotMatch(describeMethod(fit, null, method([99], [16], [1.4])), /kinks/, "of other vectors nothing is said");
+  assert.match(describeMethod({ ...fit, bias: 33.07, halfWidth: 0.05 }, exact, far), /\|α\| ≤ 0\.05\), about 33 too high: that far from θ\* the loss is no parabola$/);
+  assert.match(describeMethod({ ...fit, bias: -2 }, exact), /about 2\.0 too low/);
+});
+
+test("traces saved with standard errors and no reference are read as intervals", () => {
+  const [n, value, stderr] = [[2], [5], [1]].map((numbers) => wire(Float64Array.from(numbers)));
+  const { reference, methods } = decodeTrace({ request: 1, methods: [{ name: "hutchinson", label: "Hutchinson", n, value, stderr }], final: true });
+  assert.deepEqual([reference, methods[0].error[0], methods[0].bias, methods[0].halfWidth], [null, 1.96, 0, null]);
 });
 
 test("an axis is set alone, and two equal ones change places", () => {

@@ -70,7 +70,7 @@ def test_all_three_on_the_paper_s_functions(n: int, n_positive: int, hidden: flo
     objective = paper_function(n, n_positive)
     found = saddle_blindness(
         projected_curvatures(objective, 2000, seed=2),
-        hessian_trace(objective, samples=20),
+        hessian_trace(objective, "hutchinson", samples=20),
         spectral_density(objective, probes=4, steps=5),
     )
     assert found.measured is not None

@@ -208,7 +208,9 @@ def test_spectrum_is_the_densitys_curve_with_its_certified_values() -> None:
     assert "mean eigenvalue 0.75" in spectrum_figure(density).layout.title.text
 
 
-def test_trace_shows_estimates_with_their_errors() -> None:
+def test_trace_shows_estimates_with_their_intervals() -> None:
+    """Student's quantiles of 95 % for one and two degrees of freedom are 12.71 and 4.303."""
+
     def estimates(*values: tuple[float, float]) -> list[TraceEstimate]:
         return [TraceEstimate(v, e, i, i, 0, 0) for i, (v, e) in enumerate(values, start=1)]
 
@@ -217,10 +219,21 @@ def test_trace_shows_estimates_with_their_errors() -> None:
         "curvature-fit": estimates((8, np.nan)),
     }
     (line,) = trace_figure(histories).data
-    assert (line.x, line.y, line.error_y.array) == ((2, 3), (5, 6), (2, 1))
-    assert line.name == "Hutchinson: 6 ± 1"
+    assert (line.x, line.y) == ((2, 3), (5, 6))
+    assert line.error_y.array == pytest.approx((2 * 12.706, 4.303), rel=1e-4)
+    assert line.name == "Hutchinson: 6 ± 4.3"
     with pytest.raises(ValueError, match="Expected estimates with a standard error"):
         trace_figure({"hutchinson": estimates((9, np.nan))})
+
+    exact = TraceEstimate(7.5, 0.0, 50, 50, 9, 0)
+    biased = TraceEstimate(60, 5, 100, 0, 9, 1, bias=43.0)
+    *_, fit, across = trace_figure({"exact": [exact], **histories, "curvature-fit": [biased]}).data
+    assert (across.name, across.x, across.y) == ("exact: 7.5", (0, 100), (7.5, 7.5))
+    assert across.error_y.array is None
+    assert fit.name == "curvature fit: 60 ± 9.9, about 43 too high: outside of the parabola"
+    (alone,) = trace_figure({"deflated": [TraceEstimate(7.5, 0.1, 50, 100, 9, 1)]}).data
+    assert alone.name == "deflated: 7.5 ± 0.2"
+    assert alone.error_y.array == pytest.approx((0.201, 0.201), rel=1e-2)
 
 
 def test_an_explorer_draws_its_results(make_explorer: Make) -> None:

@@ -58,6 +58,7 @@ FLOORS = (
         "blindness",
         "certificate",
         "convexity",
+        "curvature_fit",
         "deflation",
         "density",
         "directions",
@@ -71,6 +72,7 @@ FLOORS = (
         "strategies",
         "surface",
         "trace",
+        "trace_products",
     ),
     # what is said and shown of it
     (

@@ -53,8 +53,7 @@ def cure(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 @pytest.fixture(autouse=True)
 def few_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
     """Enough to see which estimates of the trace there are."""
-    for module in ("study", "wire"):
-        monkeypatch.setattr(f"landscape_widget.{module}.TRACE_SAMPLES", 4)
+    monkeypatch.setattr("landscape_widget.study.TRACE_SAMPLES", 4)
 
 
 HESSIAN = make_controls(examples=20, domain=DOMAIN, resolution=5, samples=6)

@@ -128,7 +128,7 @@ def test_a_missing_second_derivative_is_named() -> None:
 def test_an_unknown_fault_warns_and_names_the_parameters() -> None:
     objective = Objective(double(Custom, 4, 3), (data(20, 4), data(20, 3, seed=1)), nn.MSELoss())
     with pytest.warns(UserWarning, match=r"got a difference in .*weight \(\d+ %\).*custom backward"):
-        hessian_trace(objective, samples=2)
+        hessian_trace(objective, "hutchinson", samples=2)
 
 
 @pytest.mark.parametrize("kind", [nn.RNN, nn.GRU, nn.LSTM])
@@ -171,7 +171,9 @@ def test_attention_works_under_the_math_kernel(layer: object) -> None:
 @pytest.mark.parametrize("loss", [nn.MSELoss(), nn.HuberLoss(), nn.SmoothL1Loss(), nn.L1Loss()])
 def test_losses_that_fail_in_forward_mode_work(loss: nn.Module) -> None:
     network = case("dense tanh", "mse")
-    assert hessian_trace(Objective(network.model(), network.batches(), loss), samples=4).n_hvp == 4
+    assert (
+        hessian_trace(Objective(network.model(), network.batches(), loss), "hutchinson", samples=4).n_hvp == 4
+    )
 
 
 def test_batch_norm_in_train_mode_works() -> None:

@@ -11,13 +11,22 @@ import pytest
 import torch
 from torch import Tensor
 
-from landscape_widget import Objective, evaluate_plane, hessian_eigenpairs, projected_curvatures, random_plane
+from landscape_widget import (
+    Objective,
+    evaluate_plane,
+    hessian_eigenpairs,
+    projected_curvatures,
+    random_plane,
+    saddle_blindness,
+)
 from landscape_widget import study as study_module
+from landscape_widget import trace as trace_module
 from landscape_widget.results import Surface
-from landscape_widget.study import Controls, Findings, Study, snap
+from landscape_widget.study import Controls, Findings, Study, snap, trace_is_final
 
 from ..cases import ONE_BATCH, case, quadratic
 from ..gates import make_controls, saddle
+from ..oracle import dense
 
 
 class Counted(Objective):
@@ -414,3 +423,71 @@ def test_few_subsets_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     for n in (3, 4, 5, 13, 4):
         last(study, replace(RANDOM, resolution=3, examples=n))
     assert list(study._subsets) == [5, 4]
+
+
+TRACE = replace(CONTROLS, face="trace")
+
+
+def test_the_trace_face_begins_with_the_exact_trace() -> None:
+    objective = Counted.make()
+    seen = [
+        (found.trace, {name: len(history) for name, history in found.traces.items()})
+        for found in Study(objective).steps(TRACE)
+        if found.traces is not None
+    ]
+    trace, lengths = next((trace, lengths) for trace, lengths in seen if any(lengths.values()))
+    assert trace is not None
+    assert trace.value == pytest.approx(torch.trace(objective.hvp(torch.eye(5).double())).item(), rel=1e-12)
+    assert trace.stderr == 0
+    assert list(lengths) == ["exact", "hutchinson", "curvature-fit"]
+    assert lengths == {"exact": 1, "hutchinson": 0, "curvature-fit": 0}
+
+
+def test_what_the_trace_face_costs_is_bounded() -> None:
+    """100 lines of four losses, and a few more where the interval is sought: not 5,000."""
+    objective = Counted.make()
+    study = Study(objective)
+    last(study, CONTROLS)
+    cost = fresh(objective, study, TRACE)
+    assert cost["product"] == 5 + 100
+    assert cost["loss"] <= 1 + 4 * (100 + 5 * 7 + 95)
+
+
+def test_the_exact_trace_is_used_wherever_it_is_known() -> None:
+    study = Study(Counted.make())
+    by_density = last(study, CONTROLS)
+    assert by_density.trace is None
+    found = last(study, TRACE)
+    assert found.trace is not None
+    expected = saddle_blindness(found.projections, found.trace, found.density)
+    assert found.blindness == expected
+    assert last(study, CONTROLS).blindness == expected
+
+
+def test_a_large_network_gets_a_deflated_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trace_module, "EXACT_WORK", 0)
+    monkeypatch.setattr(study_module, "TRACE_SAMPLES", 30)
+    objective = case("dense tanh").objective(ONE_BATCH)
+    controls = replace(TRACE, examples=13)
+    found = last(Study(objective), controls)
+    exact = torch.trace(dense(case("dense tanh")).hessian).item()
+    assert found.traces is not None
+    assert found.trace is found.traces["deflated"][-1]
+    assert found.trace.interval[0] <= exact <= found.trace.interval[1]
+    assert found.trace.n_hvp == 30
+    assert trace_is_final("deflated", found.traces["deflated"])
+    assert not trace_is_final("deflated", found.traces["deflated"][:-1])
+
+
+def test_fits_on_the_paper_s_interval_are_made_anew() -> None:
+    """Files of the time when every network had it hold estimates that were too high, and did not say so."""
+    study = Study(Counted.make())
+    found = last(study, TRACE)
+    assert found.traces is not None
+    memory = study.memory()
+    old = [replace(e, value=99.0, provenance={}) for e in found.traces["curvature-fit"]]
+    memory["traces"][1, "curvature-fit"] = old
+    resumed = last(Study.resumed(Counted.make(), memory), TRACE)
+    assert resumed.traces is not None
+    assert resumed.traces["curvature-fit"][-1] == found.traces["curvature-fit"][-1]
+    assert resumed.trace == found.trace

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from landscape_widget import Objective, wire
+from landscape_widget import Objective, TraceEstimate, wire
 from landscape_widget.projections import plane_hessian
 from landscape_widget.study import Controls, Findings, Study
 
@@ -155,3 +155,41 @@ def test_axes_on_offer(n: int, k_max: int) -> None:
     info = wire.info(objective, 0.0)
     assert (info["k_max"], info["n_parameters"], info["dtype"]) == (k_max, n, "float64")
     json.dumps(info, allow_nan=False)
+
+
+def test_a_trace_decodes_to_its_estimates_and_their_intervals() -> None:
+    found = findings(case("dense tanh").objective(ONE_BATCH), replace(CONTROLS, face="trace"))
+    payload = wire.trace(found, 17)
+    assert found.traces is not None
+    assert found.trace is not None
+    exact = found.trace
+    assert payload["reference"] == {
+        "name": "exact",
+        "label": "exact",
+        "value": exact.value,
+        "error": 0.0,
+        "n_hvp": exact.n_hvp,
+    }
+    assert [method["name"] for method in payload["methods"]] == ["hutchinson", "curvature-fit"]
+    for method in payload["methods"]:
+        known = [e for e in found.traces[method["name"]] if np.isfinite(e.stderr)]
+        assert np.frombuffer(method["value"]).tolist() == [e.value for e in known]
+        low, high = known[-1].interval
+        last = known[-1].value + np.array([-1, 1]) * np.frombuffer(method["error"])[-1]
+        np.testing.assert_allclose(last, (low + max(known[-1].bias, 0), high + min(known[-1].bias, 0)))
+        assert method["bias"] == 0
+    assert payload["methods"][1]["half_width"] == found.traces["curvature-fit"][-1].provenance["half_width"]
+    assert payload["final"]
+    json.dumps([plain(payload["reference"]), *map(plain, payload["methods"])], allow_nan=False)
+    mean = exact.value / exact.samples
+    assert wire.spectrum(found, 17)["trace_mean"] == mean
+
+
+def test_a_bias_travels_where_it_matters() -> None:
+    def estimate(bias: float) -> TraceEstimate:
+        return TraceEstimate(60.0, 5.0, 100, 0, 1.0, 1.0, provenance={"half_width": 0.05}, bias=bias)
+
+    for bias, told in ((43.0, 43.0), (-3.0, -3.0), (0.5, 0.0)):
+        payload = wire.trace(Findings(traces={"curvature-fit": [estimate(bias)]}), 1)
+        assert (payload["methods"][0]["bias"], payload["methods"][0]["half_width"]) == (told, 0.05)
+        assert (payload["reference"], payload["final"]) == (None, True)
