@@ -88,22 +88,22 @@ def saddle_blindness(
 
 
 def measured_blindness(projections: ProjectedCurvatures) -> BlindnessEstimate:
-    """The share of S random projections without a saddle, with Wilson's interval.
+    """The share of S random projections without a saddle, with Clopper and Pearson's exact interval.
 
-    The standard error is that of (k + 2)/(S + 4) (Agresti & Coull), which stays positive for shares of 0
-    and 1.
+    It holds the true probability in 95 % of cases at least, whatever that is. The standard error is that of
+    (k + 2)/(S + 4) (Agresti & Coull), which stays positive for shares of 0 and 1.
     """
+    from scipy.stats import binomtest  # noqa: PLC0415 - slow to import
+
     share, count = projections.p_no_saddle, projections.samples
-    smoothed = (share * count + 2) / (count + 4)
-    shrink = 1 + _Z95**2 / count
-    centre = (share + _Z95**2 / (2 * count)) / shrink
-    half = _Z95 / shrink * math.sqrt(share * (1 - share) / count + _Z95**2 / (4 * count**2))
+    hidden = round(share * count)
+    smoothed = (hidden + 2) / (count + 4)
+    interval = binomtest(hidden, count).proportion_ci(0.95, method="exact")
     return BlindnessEstimate(
         probability=share,
         stderr=math.sqrt(smoothed * (1 - smoothed) / (count + 4)),
-        # a share of 0 or 1 is an end of its interval, but for rounding
-        low=max(0.0, min(share, centre - half)),
-        high=min(1.0, max(share, centre + half)),
+        low=float(interval.low),
+        high=float(interval.high),
     )
 
 

@@ -24,6 +24,7 @@ from landscape_widget.results import (
     ProjectedCurvatures,
     Provenance,
     SaddleBlindness,
+    Slopes,
     SpectralDensity,
     Surface,
     Table,
@@ -31,7 +32,7 @@ from landscape_widget.results import (
 )
 from landscape_widget.study import Controls, Findings, Picture, best_trace
 from landscape_widget.vectors import norm
-from landscape_widget.verdict import Verdict, judge
+from landscape_widget.verdict import Verdict, verdict_of
 
 #: Kinds of figures.
 KINDS = ("surface", "heatmap", "slices", "curvature", "spectrum", "trace")
@@ -70,6 +71,8 @@ class Results:
     """The second picture."""
     surfaces: Mapping[str, Surface] = field(default_factory=dict)
     """What ``surface`` is made of, by its split: "train", "test" or both."""
+    slopes: Slopes | None = None
+    """The gradient as the certified eigenvectors see it."""
 
     @property
     def plane_curvature(self) -> tuple[float, float] | None:
@@ -93,6 +96,7 @@ class Results:
             found.blindness,
             found.compared,
             found.surfaces,
+            found.slopes if found.pairs_final else None,
         )
 
     def findings(self) -> Findings:
@@ -107,6 +111,7 @@ class Results:
             projections=self.projections,
             quadratic=self.quadratic,
             compared=self.compared,
+            slopes=self.slopes,
             density=self.density,
             traces=self.traces,
             trace=best_trace(self.traces or {}),
@@ -156,16 +161,9 @@ class Results:
     @property
     def verdict(self) -> Verdict | None:
         """The kind of point that θ* is, None without certified eigenpairs."""
-        if self.eigenpairs is None or self.gradient_norm is None or self.plane is None:
+        if self.plane is None:
             return None
-        return judge(
-            self.eigenpairs,
-            self.gradient_norm,
-            norm(self.plane.origin),
-            self.plane_curvature,
-            self.projections,
-            self.blindness,
-        )
+        return verdict_of(self.findings(), self.controls, norm(self.plane.origin))
 
     def to_html(self, path: str | os.PathLike[str], title: str = "Loss landscape") -> None:
         """Writes a page of all figures that needs neither a kernel nor a network (about 5 MB).

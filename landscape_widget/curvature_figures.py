@@ -8,6 +8,7 @@ from itertools import cycle
 import numpy as np
 import plotly.graph_objects as go
 
+from landscape_widget.blindness import measured_blindness
 from landscape_widget.figure_style import MINUS, PLUS, finished, number
 from landscape_widget.results import (
     EigenPairs,
@@ -16,6 +17,7 @@ from landscape_widget.results import (
     SpectralDensity,
     TraceEstimate,
 )
+from landscape_widget.shares import interval_words
 from landscape_widget.wire import TRACE_LABELS
 
 #: Most bins of a histogram; a few extreme values would ask for thousands.
@@ -53,8 +55,10 @@ def curvature_figure(
     figure.update_layout(barmode="overlay", bargap=0)
     figure.update_xaxes(title="projected curvature κ")
     figure.update_yaxes(title="random planes")
-    hidden = f"{100 * projections.p_no_saddle:.4g} % of them show no saddle"
-    title = f"Curvature of {projections.samples:,} random planes: {hidden}"
+    measured = measured_blindness(projections)
+    hidden = f"{round(projections.p_no_saddle * projections.samples):,} of them show no saddle"
+    words = interval_words(measured.low, measured.high)
+    title = f"Curvature of {projections.samples:,} random planes: {hidden} ({words} of all)"
     return finished(figure, title, projections.provenance)
 
 

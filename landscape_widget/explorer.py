@@ -584,11 +584,12 @@ class LandscapeExplorer(anywidget.AnyWidget):
                     self._show(0, found.plane, found.preview or controls.examples, number)
             self._publish_compared(found, controls, number, flush)
             if found.pairs is not None:
-                best.pairs = found.pairs if found.pairs_final else best.pairs
+                certified = found if found.pairs_final else best
+                best.pairs, best.slopes = certified.pairs, certified.slopes
                 # the verdict's sentence grows with what is known of planes
                 state = (number, found.pairs, found.quadratic, found.projections, found.blindness)
                 if self._throttle.due("eigenpairs", state, flush):
-                    self._eigenpairs = wire.eigenpairs(found, number, theta_norm)
+                    self._eigenpairs = wire.eigenpairs(found, controls, number, theta_norm)
             if found.projections is not None:
                 best.projections, best.blindness = found.projections, found.blindness
                 shown = (number, found.projections, found.quadratic, found.blindness)

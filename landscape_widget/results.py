@@ -86,6 +86,13 @@ class EigenPairs(Table):
         """value, residual, converged: a row for each pair. The vectors are in the npz file only."""
         return {"value": self.values, "residual": self.residuals, "converged": self.converged}
 
+    @property
+    def ends(self) -> list[tuple[str, int]]:
+        """End and rank of each pair as ``at`` counts them: ("max", 1), ("max", 2) … ("min", 1)."""
+        n_smallest = len(self.values) - self.n_largest
+        largest = [("max", rank) for rank in range(1, self.n_largest + 1)]
+        return largest + [("min", rank) for rank in range(n_smallest, 0, -1)]
+
     def at(self, end: str, rank: int = 1) -> int:
         """Index of the ``rank``-th eigenpair counted from one end.
 
@@ -109,6 +116,23 @@ class EigenPairs(Table):
 
 
 @equal_by_content
+@dataclass(frozen=True)
+class Slopes:
+    """∇L(θ*) = Σ (∇L·vᵢ) vᵢ + a rest, by the eigenvectors vᵢ of certified pairs."""
+
+    along: FloatArray
+    """∇L·v for each pair, shape (m,)."""
+    rest: float
+    """‖rest‖, 0 where it is rounding."""
+    rest_curvature: float
+    """uᵀHu for the unit vector u along the rest; 0 without one."""
+
+    @property
+    def norm(self) -> float:
+        """‖∇L(θ*)‖."""
+        return float(np.hypot(norm(self.along), self.rest))
+
+
 @dataclass(frozen=True)
 class Plane(Table):
     """The plane θ* + αη + βδ in parameter space."""

@@ -28,14 +28,16 @@ from landscape_widget.results import (
     Plane,
     ProjectedCurvatures,
     SaddleBlindness,
+    Slopes,
     SpectralDensity,
     Surface,
     TraceEstimate,
 )
 from landscape_widget.selfcheck import refusal
+from landscape_widget.slopes import slopes_along
 from landscape_widget.surface import Cache, Domain, evaluate_plane, grid_axis, n_known
 from landscape_widget.trace import default_method, trace_steps
-from landscape_widget.vectors import inner, norm
+from landscape_widget.vectors import norm
 
 #: Mantissas that half-widths snap to; many are doubles of one another, so that zooming reuses nodes.
 MANTISSAS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
@@ -164,8 +166,8 @@ class Findings:
     projections: ProjectedCurvatures | None = None
     quadratic: QuadraticModel | None = None
     """The loss to second order in the plane that the controls ask for."""
-    slopes: FloatArray | None = None
-    """∇L·v for each of the certified eigenvectors v, shape (m,)."""
+    slopes: Slopes | None = None
+    """The gradient as the certified eigenvectors see it."""
     compared: Picture | None = None
     """The second plane."""
     density: SpectralDensity | None = None
@@ -213,6 +215,7 @@ class Study:
         self._losses: dict[int, float] = {}
         self._gradients: dict[int, FloatArray] = {}
         self._seconds: dict[int, float] = {}
+        self._slopes: dict[tuple[int, int], Slopes] = {}
         self._pair_runs: dict[tuple[int, int], Run[EigenPairs]] = {}
         self._caches: dict[PlaneKey, Cache] = {}
         self._projection_runs: dict[tuple[int, int], Run[ProjectedCurvatures]] = {}
@@ -267,6 +270,7 @@ class Study:
         return {
             "losses_at_theta": dict(self._losses),
             "gradients": dict(self._gradients),
+            "slopes": dict(self._slopes),
             "losses": {key: _table(dict(cache)) for key, cache in list(self._caches.items())},
             "models": dict(self._models),
             "pairs": {key: run.latest for key, run in list(self._pair_runs.items()) if run.ended},
@@ -288,6 +292,7 @@ class Study:
         study = cls(objective, test)
         study._losses |= memory["losses_at_theta"]
         study._gradients |= memory["gradients"]
+        study._slopes |= memory.get("slopes", {})  # files of version 0.1 have none
         study._caches |= {
             key: {(a, b): loss for a, b, loss in t.tolist()} for key, t in memory["losses"].items()
         }
@@ -428,7 +433,7 @@ class Study:
                 found.pairs = pairs
                 certified = found.pairs_final
                 if certified:
-                    found.slopes = inner(pairs.vectors.T, self._gradients[n])
+                    found.slopes = self._slopes_along(objective, pairs)
                 usual = pairs.n_hvp if certified else max(_USUAL_PRODUCTS * k, pairs.n_hvp + 1)
                 found.meter.expect("product", usual, found.meter.reused("product"))
                 found.meter.record("product", pairs.n_hvp, seconds)
@@ -436,6 +441,13 @@ class Study:
         except Exception:
             found.meter.finish("product")
             raise
+
+    def _slopes_along(self, objective: Objective, pairs: EigenPairs) -> Slopes:
+        """∇L(θ*) by these eigenvectors."""
+        key = objective.n_examples, len(pairs.values)
+        if key not in self._slopes:
+            self._slopes[key] = slopes_along(objective, pairs, self._gradient(objective))
+        return self._slopes[key]
 
     def _surface(
         self, objective: Objective, controls: Controls, plane: Plane, found: Findings
@@ -582,25 +594,15 @@ class Study:
     def automatic_domain(self, plane: Plane, found: Findings) -> Domain:
         """A domain on which the plane has something to show.
 
-        Along eigenvectors the half-width w is where the quadratic model ½|λ|w² reaches the loss at θ*
-        (at least 1), with the geometric mean of the curvatures on show, and at most ‖θ*‖/20, since far
-        out the loss of a network grows steeply and hides what is near. A loss without curvature has no such
-        width; then it is ‖θ*‖/20, or 1 where θ* is zero. Along random directions it is a displacement by
-        ‖θ*‖, along filter-normalised ones 1.
+        Along eigenvectors it is ``eigenvector_half_width``, along random directions a displacement by ‖θ*‖,
+        along filter-normalised ones 1.
         """
         ranked = [parse_axis(axis) for axis in plane.axes]
-        pairs = found.pairs
-        curvatures = [abs(pairs.values[pairs.at(end, rank)]) for end, rank in ranked if rank and pairs]
-        if curvatures and pairs:
-            limit = self.theta_norm / 20 or _WIDEST_AT_ZERO
-            steepest = float(np.abs(pairs.values).max())
-            along_eigenvectors = self.theta_norm / 20 or 1.0
-            if steepest > _FLAT:
-                mean = math.exp(np.mean(np.log(np.maximum(curvatures, 1e-3 * steepest))))
-                height = 2 * max(abs(found.centre_loss or 0.0), 1.0)
-                along_eigenvectors = min(math.sqrt(height / mean), limit)
+        pairs, loss = found.pairs, found.centre_loss
         widths = [
-            snap(along_eigenvectors if rank else self._random_half_width(kind, norm))
+            eigenvector_half_width(plane.axes, pairs, loss, self.theta_norm)
+            if rank and pairs
+            else snap(self._random_half_width(kind, norm))
             for (kind, rank), norm in zip(ranked, plane.norms, strict=True)
         ]
         return -widths[0], widths[0], -widths[1], widths[1]
@@ -618,6 +620,31 @@ def _plane_key(objective: Objective, plane: Plane, batch_norm: str, split: str) 
 def _table(losses: Mapping[tuple[float, float], float]) -> FloatArray:
     """Rows (α, β, loss), shape (K, 3)."""
     return np.array([(a, b, loss) for (a, b), loss in losses.items()]).reshape(-1, 3)
+
+
+def eigenvector_half_width(
+    axes: tuple[str, str], pairs: EigenPairs, centre_loss: float | None, theta_norm: float
+) -> float:
+    """How far the automatic domain reaches along eigenvectors to either side, in ‖Δθ‖.
+
+    To where the quadratic model ½|λ|w² reaches the loss at θ* (at least 1), with the geometric mean of the
+    curvatures on show, and at most to ‖θ*‖/20, since far out the loss of a network grows steeply and hides
+    what is near. A loss without curvature has no such width; then it is ‖θ*‖/20, or 1 where θ* is zero.
+
+    Args:
+        axes: Of the plane on show; without an eigenvector among them those of λmax and λmin count.
+        pairs: Eigenpairs that the axes are taken from.
+        centre_loss: L(θ*).
+        theta_norm: ‖θ*‖.
+    """
+    ranked = [pairs.at(end, rank) for end, rank in map(parse_axis, axes) if rank]
+    curvatures = np.abs(pairs.values[ranked or [0, -1]])
+    steepest = float(np.abs(pairs.values).max())
+    if not steepest > _FLAT:
+        return snap(theta_norm / 20 or 1.0)
+    mean = math.exp(np.mean(np.log(np.maximum(curvatures, 1e-3 * steepest))))
+    width = math.sqrt(2 * max(1.0, abs(centre_loss or 0.0)) / mean)  # 1 for a loss that is NaN, too
+    return snap(min(width, theta_norm / 20 or _WIDEST_AT_ZERO))
 
 
 def snap(width: float) -> float:

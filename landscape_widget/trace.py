@@ -114,11 +114,11 @@ def trace_steps(
     While a deflating method still collects its Q, it yields plain Hutchinson estimates; of an exact trace
     nothing is known (NaN) before the end.
     """
+    samples, seed = check_integer(samples, "samples"), check_seed(seed)
     if method is None or method == "auto":
         method = default_method(objective, samples)
     if method not in METHODS:
         raise ValueError(f"Expected method as one of {', '.join(METHODS)}, or 'auto', got {method!r}.")
-    samples, seed = check_integer(samples, "samples"), check_seed(seed)
     least = {"hutch++": 6, "deflated": 4, "exact": 1}.get(method, 2)
     if samples < least:
         raise ValueError(

@@ -11,6 +11,7 @@ from landscape_widget.blindness import measured_blindness
 from landscape_widget.objective import Objective
 from landscape_widget.quadratic import QuadraticModel
 from landscape_widget.results import BlindnessEstimate, FloatArray
+from landscape_widget.shares import interval_words
 from landscape_widget.study import (
     DENSITY_PROBES,
     TRACE_METHODS,
@@ -21,7 +22,7 @@ from landscape_widget.study import (
 )
 from landscape_widget.surface import MAX_RESOLUTION
 from landscape_widget.vectors import inner
-from landscape_widget.verdict import Verdict, judge, sight
+from landscape_widget.verdict import sight, verdict_of
 
 #: Eigenvectors of each end that the page offers as axes.
 OFFERED_RANKS = 5
@@ -72,7 +73,7 @@ def compared(found: Findings, controls: Controls, request: int, theta_norm: floa
     """The surface of the second plane, and what either plane shows of θ*."""
     picture = found.compared
     assert picture is not None
-    verdict = _verdict(found, theta_norm)
+    verdict = verdict_of(found, controls, theta_norm)
     curvatures = found.plane_curvature, picture.curvature
     return _picture(picture, found, controls, request, theta_norm) | {
         "sights": [sight(verdict.kind, kappa) if verdict and kappa else "" for kappa in curvatures]
@@ -117,20 +118,17 @@ def _minimum(lowest: tuple[float, float, float] | None) -> Payload | None:
     return dict(zip(("alpha", "beta", "loss"), lowest, strict=True)) if lowest else None
 
 
-def eigenpairs(found: Findings, request: int, theta_norm: float) -> Payload:
+def eigenpairs(found: Findings, controls: Controls, request: int, theta_norm: float) -> Payload:
     """Eigenvalues with their residuals, and the verdict once they are certified."""
     pairs = found.pairs
     assert pairs is not None
-    n_smallest = len(pairs.values) - pairs.n_largest
-    ranks = [("max", i + 1) for i in range(pairs.n_largest)]
-    ranks += [("min", n_smallest - i) for i in range(n_smallest)]
     payload: Payload = {
         "request": request,
-        "axes": [f"hessian:{end}" + (f":{rank}" if rank > 1 else "") for end, rank in ranks],
+        "axes": [f"hessian:{end}" + (f":{rank}" if rank > 1 else "") for end, rank in pairs.ends],
         "values": pairs.values.tolist(),
         "residuals": pairs.residuals.tolist(),
         "converged": pairs.converged.tolist(),
-        "slopes": None if found.slopes is None else found.slopes.tolist(),
+        "slopes": None if found.slopes is None else found.slopes.along.tolist(),
         "centre_loss": _finite(found.centre_loss),
         "n_examples": pairs.provenance["n_examples"],
         "n_hvp": pairs.n_hvp,
@@ -139,24 +137,10 @@ def eigenpairs(found: Findings, request: int, theta_norm: float) -> Payload:
         "sentence": "",
         "final": found.pairs_final,
     }
-    verdict = _verdict(found, theta_norm)
+    verdict = verdict_of(found, controls, theta_norm)
     if verdict is not None:
         payload |= {"verdict": verdict.kind, "sentence": verdict.sentence}
     return payload
-
-
-def _verdict(found: Findings, theta_norm: float) -> Verdict | None:
-    """The verdict once the pairs it rests on are certified."""
-    if found.pairs is None or not found.pairs_final or found.gradient_norm is None:
-        return None
-    return judge(
-        found.pairs,
-        found.gradient_norm,
-        theta_norm,
-        found.plane_curvature,
-        found.projections,
-        found.blindness,
-    )
 
 
 def projections(found: Findings, controls: Controls, request: int) -> Payload:
@@ -164,14 +148,12 @@ def projections(found: Findings, controls: Controls, request: int) -> Payload:
     result, plane, blindness = found.projections, found.plane_curvature, found.blindness
     assert result is not None
     means = result.statistics
-    measured = measured_blindness(result)
     return {
         "request": request,
         "kappa_minus": _buffer(result.kappa_minus, np.float32),
         "kappa_plus": _buffer(result.kappa_plus, np.float32),
         "samples": result.samples,
         "total": controls.samples,
-        "p_no_saddle": _finite(result.p_no_saddle),
         "plane": None if plane is None else {"kappa_minus": plane[0], "kappa_plus": plane[1]},
         "seeds": result.provenance["seed"],
         "fits": {
@@ -187,7 +169,7 @@ def projections(found: Findings, controls: Controls, request: int) -> Payload:
             )
         },
         "blindness": {
-            "measured": _estimate(measured.probability, measured.stderr),
+            "measured": _blindness(measured_blindness(result)),
             "closed_form": _blindness(blindness.closed_form) if blindness else None,
             "spectral": _blindness(blindness.spectral) if blindness else None,
         },
@@ -271,8 +253,11 @@ def _estimate(value: float, stderr: float) -> Payload | None:
     return {"value": value, "stderr": _finite(stderr) or 0.0} if math.isfinite(value) else None
 
 
-def _blindness(estimate: BlindnessEstimate | None) -> Payload | None:
-    return None if estimate is None else _estimate(estimate.probability, estimate.stderr)
+def _blindness(estimate: BlindnessEstimate | None) -> str | None:
+    """The 95 % interval in words; None where there is no number."""
+    if estimate is None or not math.isfinite(estimate.probability):
+        return None
+    return interval_words(estimate.low, estimate.high)
 
 
 def _buffer(array: FloatArray | np.ndarray, dtype: type[np.generic]) -> bytes:

@@ -23,6 +23,8 @@ import { decodeArray } from "./decode.js";
  * @typedef {{value: number, stderr: number | null}} Estimate
  */
 
+/** @typedef {string} Probability  in the kernel's words: an interval in per cent */
+
 /** @typedef {{mean: number, std: number}} Fit  a Gaussian */
 
 /**
@@ -32,12 +34,11 @@ import { decodeArray } from "./decode.js";
  * @property {Float32Array} kappaPlus
  * @property {number} samples
  * @property {number} total
- * @property {number | null} pNoSaddle
  * @property {{kappaMinus: number, kappaPlus: number} | null} plane
  * @property {number | null} seeds  projection i is the random plane of seed `seeds + i`
  * @property {{kappaMinus: Fit | null, kappaPlus: Fit | null}} fits
  * @property {{kappaMinus: Estimate | null, kappaPlus: Estimate | null, trace: Estimate | null}} means
- * @property {{measured: Estimate | null, closedForm: Estimate | null, spectral: Estimate | null} | null} blindness
+ * @property {{measured: Probability | null, closedForm: Probability | null, spectral: Probability | null} | null} blindness
  * @property {boolean} final
  */
 
@@ -108,7 +109,7 @@ const fit = (raw) => (Number.isFinite(raw?.mean) && raw.std > 0 ? { mean: raw.me
 /** @param {any} raw @returns {ProjectionResult["blindness"]} */
 function decodeBlindness(raw) {
   if (!raw) return null;
-  const known = { measured: estimate(raw.measured), closedForm: estimate(raw.closed_form), spectral: estimate(raw.spectral) };
+  const known = { measured: raw.measured ?? null, closedForm: raw.closed_form ?? null, spectral: raw.spectral ?? null };
   return Object.values(known).some(Boolean) ? known : null;
 }
 
@@ -120,7 +121,6 @@ export function decodeProjections(raw) {
     kappaPlus: decodeArray(raw.kappa_plus, Float32Array),
     samples: raw.samples,
     total: raw.total,
-    pNoSaddle: raw.p_no_saddle ?? null,
     plane: raw.plane ? { kappaMinus: raw.plane.kappa_minus, kappaPlus: raw.plane.kappa_plus } : null,
     seeds: raw.seeds ?? null,
     fits: { kappaMinus: fit(raw.fits?.kappa_minus), kappaPlus: fit(raw.fits?.kappa_plus) },

@@ -1,6 +1,6 @@
 // How random planes see the curvature: histograms of κ₋ and κ₊, and how often they hide a saddle.
 import { h, setText } from "./dom.js";
-import { formatCount, formatEstimate, formatNumber, formatPercent, formatShare } from "./format.js";
+import { formatCount, formatEstimate, formatNumber } from "./format.js";
 import { gaussianCurve, histogram, typicalOf } from "./histogram.js";
 import { createKey } from "./key.js";
 import { drawMark, zeroLine } from "./marks.js";
@@ -96,14 +96,13 @@ export function seedOfBar({ kappaMinus, kappaPlus, seeds }, which, bin) {
  * @param {ProjectionResult} projections
  * @param {boolean} [saddle]  whether there is one to hide
  */
-export function describe({ samples, total, pNoSaddle, blindness, final }, saddle = true) {
+export function describe({ samples, total, blindness, final }, saddle = true) {
   if (!final && samples < total) return `${formatCount(samples)} of ${formatCount(total)} random planes so far`;
-  const hides = saddle ? "A random plane hides the saddle in" : "A random plane shows no saddle in";
-  if (blindness) return hides;
-  return pNoSaddle === null ? "" : `${hides} ${formatPercent(pNoSaddle)}`;
+  if (!blindness) return "";
+  return saddle ? "A random plane hides the saddle in" : "A random plane shows no saddle in";
 }
 
-/** Three ways to the same probability, side by side. */
+/** Three ways to the same probability, side by side, each as an interval. */
 function createBlindness() {
   const cells = ["measured", "from tr H, tr H²", "from the spectrum"].map((label) => {
     const figure = h("dd");
@@ -113,7 +112,7 @@ function createBlindness() {
     element: h("dl", { class: "lw-figures", "data-testid": "blindness" }, ...cells.map(({ element }) => element)),
     /** @param {NonNullable<ProjectionResult["blindness"]>} blindness */
     set({ measured, closedForm, spectral }) {
-      [measured, closedForm, spectral].forEach((estimate, i) => setText(cells[i].figure, estimate ? formatShare(estimate) : "–"));
+      [measured, closedForm, spectral].forEach((estimate, i) => setText(cells[i].figure, estimate ?? "–"));
     },
   };
 }

@@ -85,15 +85,6 @@ export function formatEstimate({ value, stderr }) {
 }
 
 /**
- * A share with its standard error in per cent. An error below the last digit shown is left out.
- * @param {{value: number, stderr: number | null}} estimate
- */
-export function formatShare({ value, stderr }) {
-  if (!stderr || stderr < 0.0005) return formatPercent(value);
-  return `${formatEstimate({ value: 100 * value, stderr: 100 * stderr })} %`;
-}
-
-/**
  * Seconds as a person says them.
  * @param {number} seconds
  */

@@ -11,6 +11,7 @@ const SIGNS = {
   minimum: "M2 3 C5 15 13 15 16 3",
   maximum: "M2 14 C5 2 13 2 16 14",
   saddle: "M2 3 C5 12 13 12 16 3 M2 15 C5 6 13 6 16 15",
+  slope: "M2 14 L16 4",
 };
 const UNDECIDED = "M3 9 H15";
 

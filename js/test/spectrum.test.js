@@ -13,19 +13,19 @@ import { densityFloor, peakOf, shareBelowZero, splitAtZero } from "../src/spectr
 
 test("projections of a kernel that sends no more than curvatures keep null for the rest", () => {
   const few = decodeProjections(plain(mockProjections(1, 300, null)));
-  assert.deepEqual([few.pNoSaddle, few.plane, few.seeds, few.blindness], [null, null, null, null]);
+  assert.deepEqual([few.plane, few.seeds, few.blindness], [null, null, null]);
   assert.deepEqual(few.fits, { kappaMinus: null, kappaPlus: null });
   assert.equal(few.kappaMinus.length, 300);
   const many = decodeProjections(mockProjections(1, 2000, { kappa_minus: -1, kappa_plus: 2 }));
-  assert.deepEqual([many.pNoSaddle, many.plane, many.final], [0.293, { kappaMinus: -1, kappaPlus: 2 }, true]);
+  assert.deepEqual([many.plane, many.final], [{ kappaMinus: -1, kappaPlus: 2 }, true]);
 });
 
 test("of fits, means and blindness each part may be missing", () => {
   const raw = { ...mockProjections(1, 300, null), fits: { kappa_minus: { mean: 1, std: 0 } }, means: { trace: { value: 2, stderr: null } } };
-  const decoded = decodeProjections({ ...raw, blindness: { measured: null, closed_form: { value: 0.5, stderr: 0.1 }, spectral: null } });
+  const decoded = decodeProjections({ ...raw, blindness: { measured: null, closed_form: "30–70 %", spectral: null } });
   assert.deepEqual(decoded.fits, { kappaMinus: null, kappaPlus: null });
   assert.deepEqual(decoded.means, { kappaMinus: null, kappaPlus: null, trace: { value: 2, stderr: null } });
-  assert.deepEqual(decoded.blindness, { measured: null, closedForm: { value: 0.5, stderr: 0.1 }, spectral: null });
+  assert.deepEqual(decoded.blindness, { measured: null, closedForm: "30–70 %", spectral: null });
   const none = decodeProjections({ ...raw, blindness: { measured: null, closed_form: null, spectral: null } });
   assert.equal(none.blindness, null);
 });

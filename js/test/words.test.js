@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { mockSurface } from "../dev/mock.js";
 import { decodeSurface } from "../src/decode.js";
 import { describe } from "../src/face-projections.js";
-import { formatCount, formatDuration, formatEstimate, formatNumber, formatPercent, formatShare, formatShort } from "../src/format.js";
+import { formatCount, formatDuration, formatEstimate, formatNumber, formatPercent, formatShort } from "../src/format.js";
 import { progressText } from "../src/progress.js";
 import { captionText, describeResiduals } from "../src/verdict.js";
 
@@ -47,12 +47,6 @@ test("an estimate has the digits that its error leaves it", () => {
   assert.deepEqual([text(12.3456, null), text(12.3456, 0), text(12.3456, NaN)], ["12.35", "12.35", "12.35"]);
 });
 
-test("a share has its error where that shows", () => {
-  assert.equal(formatShare({ value: 0.293, stderr: 0.0052 }), "29.3 ± 0.5 %");
-  assert.equal(formatShare({ value: 0.2931, stderr: 0.0001 }), "29.3 %");
-  assert.equal(formatShare({ value: 1, stderr: null }), "100 %");
-});
-
 test("durations read as a person says them", () => {
   assert.deepEqual([0.2, 4.4, 61, 600, 9000].map(formatDuration), ["< 1 s", "4 s", "61 s", "10 min", "2.5 h"]);
 });
@@ -90,10 +84,9 @@ test("eigenvalues come with their residuals, and say if they did not converge", 
 });
 
 test("the curvature's words wait for the last sample", () => {
-  const projections = /** @type {any} */ ({ samples: 300, total: 2000, pNoSaddle: 0.1, blindness: null, final: false });
+  const projections = /** @type {any} */ ({ samples: 300, total: 2000, blindness: null, final: false });
   assert.equal(describe(projections), "300 of 2,000 random planes so far");
-  assert.equal(describe({ ...projections, samples: 2000, final: true, pNoSaddle: 0.293 }), "A random plane hides the saddle in 29.3 %");
-  assert.equal(describe({ ...projections, samples: 2000, final: true, pNoSaddle: null }), "");
+  assert.equal(describe({ ...projections, samples: 2000, final: true }), "");
   const known = { ...projections, final: true, blindness: {} };
   assert.equal(describe(known), "A random plane hides the saddle in");
   assert.equal(describe(known, false), "A random plane shows no saddle in");

@@ -25,6 +25,7 @@ from landscape_widget.blindness import exact_blindness
 from landscape_widget.directions import random_pair
 from landscape_widget.operators import OPERATORS, curvature
 from landscape_widget.parameters import Selection
+from landscape_widget.slopes import slopes_along
 from landscape_widget.verdict import judge
 
 from ..cases import case, quadratic
@@ -138,8 +139,8 @@ def test_verdict(part: Restriction) -> None:
     """Of the block alone: its extreme eigenvalues, and its share of the gradient."""
     objective = part.objective()
     pairs = hessian_eigenpairs(objective)
-    norm = float(objective.gradient().norm())
-    verdict = judge(pairs, norm, float(objective.theta.norm()))
+    slopes = slopes_along(objective, pairs, objective.gradient().numpy())
+    verdict = judge(pairs, slopes, np.full(len(pairs.values) + 1, 1.0))
     values = np.linalg.eigvalsh(part.block)
     for number in (values[-1], values[0], float(TRUTH.gradient[part.rows].norm())):
         assert f"{number:.4g}".replace("-", "\N{MINUS SIGN}") in verdict.sentence

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 import pytest
+from scipy.stats import binomtest
 
 from landscape_widget import (
     EigenPairs,
@@ -190,8 +191,13 @@ def test_histogram_counts_every_projection() -> None:
         assert f"mean {kappa.mean():.4g}".replace("-", "−") in bars.name
     assert [shape.x0 for shape in figure.layout.shapes] == [-1.5, 2.25]
     assert "κ₋ = −1.5" in words(figure)
-    share = 100 * result.p_no_saddle
-    assert f"200 random planes: {share:.4g} % of them show no saddle" in figure.layout.title.text
+    hidden = round(200 * result.p_no_saddle)
+    interval = binomtest(hidden, 200).proportion_ci()
+    told = f"200 random planes: {hidden} of them show no saddle ("
+    assert told in figure.layout.title.text
+    low, high = map(float, figure.layout.title.text.split(told)[1].split(" %")[0].split("–"))
+    assert 0 <= low <= 100 * interval.low
+    assert 100 * interval.high <= high <= 100
 
 
 def test_spectrum_is_the_densitys_curve_with_its_certified_values() -> None:
