@@ -199,7 +199,8 @@ class Objective:
         device = self.device if device is None else torch.device(device)
         if (dtype, device) == (self.dtype, self.device):
             return self
-        return self._with(self._terms.convert(device, dtype), self.theta.to(device, dtype))
+        with torch.inference_mode(False):
+            return self._with(self._terms.convert(device, dtype), self.theta.to(device, dtype))
 
     def precise(self) -> Objective:
         """The same objective in float64, or itself where device (MPS), model or loss have none.
@@ -258,7 +259,8 @@ class Objective:
         """
         if self.check_examples(n_examples) == self.n_examples:
             return self
-        return self._with(self._terms.subset(n_examples), self.theta)
+        with torch.inference_mode(False):
+            return self._with(self._terms.subset(n_examples), self.theta)
 
     def at(self, theta: Tensor) -> Objective:
         """The same objective with θ, shape (N,), as its θ*."""
@@ -351,7 +353,8 @@ class Objective:
         both groupings, in float64 at a displaced θ; where they differ, or cannot be computed, the batches
         stay as the loader gave them.
         """
-        terms = self._terms.regroup(size)
+        with torch.inference_mode(False):
+            terms = self._terms.regroup(size)
         weights = tuple(terms.weights)
         if weights == tuple(self._terms.weights):
             return self._terms
@@ -421,6 +424,10 @@ class Objective:
             )
         if self._cut_off is not None:
             raise self._cut_off
+        with torch.inference_mode(False):
+            return self._products_with(v.clone() if v.is_inference() else v, theta)
+
+    def _products_with(self, v: Tensor, theta: Tensor) -> Tensor:
         columns = v.to(theta).reshape(self.n_parameters, -1)
         if self._products is None:
             self._products = Products(self._terms, self.theta, self.regrouped, KEPT_BYTES)

@@ -9,6 +9,7 @@ from math import prod
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 #: Chooses parameters: a glob over names ("layer4.*"), a module of the model (model.layer4), several of
 #: either, or a predicate (name, parameter) -> bool.
@@ -72,6 +73,12 @@ def select_parameters(model: nn.Module, selection: Selection) -> dict[str, nn.Pa
     Raises:
         ValueError: If the model has no trainable parameter, or the selection admits none.
     """
+    lazy = [name for name, p in model.named_parameters() if is_lazy(p)]
+    if lazy:
+        raise ValueError(
+            f"Expected a model whose parameters have a shape, got lazy ones: {', '.join(lazy[:5])}. Call "
+            "the model on one batch first."
+        )
     trainable = {name: p for name, p in model.named_parameters() if p.requires_grad}
     if not trainable:
         frozen = sum(1 for _ in model.parameters())
@@ -81,7 +88,7 @@ def select_parameters(model: nn.Module, selection: Selection) -> dict[str, nn.Pa
             "Set requires_grad=True on those whose landscape you want to see."
         )
     if selection is None:
-        return trainable
+        return _usable(trainable)
     if isinstance(selection, str | nn.Module):  # modules are callable and often iterable, too
         selection = (selection,)
     if callable(selection):
@@ -101,7 +108,24 @@ def select_parameters(model: nn.Module, selection: Selection) -> dict[str, nn.Pa
             f"Expected `parameters` to admit at least one trainable parameter, got none from "
             f"{selection!r}. The trainable ones are named: {some}{', …' if len(trainable) > 6 else ''}."
         )
-    return chosen
+    return _usable(chosen)
+
+
+def _usable(parameters: dict[str, nn.Parameter]) -> dict[str, nn.Parameter]:
+    """The parameters, if all of them hold real numbers."""
+    for name, parameter in parameters.items():
+        kind = str(parameter.dtype).removeprefix("torch.")
+        if parameter.is_complex():
+            raise ValueError(
+                f"Expected real parameters, got {name!r} of {kind}. Hold it as pairs of real numbers "
+                "(torch.view_as_real, and torch.view_as_complex in forward), or leave it out by `parameters`."
+            )
+        if parameter.device.type == "meta":
+            raise ValueError(
+                f"Expected parameters with values, got {name!r} on the meta device. Load the weights first "
+                "(model.to_empty(device=…), then load_state_dict)."
+            )
+    return parameters
 
 
 def filter_blocks(model: nn.Module, layout: Layout) -> Tensor:

@@ -133,6 +133,7 @@ class Slopes:
         return float(np.hypot(norm(self.along), self.rest))
 
 
+@equal_by_content
 @dataclass(frozen=True)
 class Plane(Table):
     """The plane θ* + αη + βδ in parameter space."""

@@ -17,6 +17,7 @@ from landscape_widget.results import (
     FloatArray,
     ProjectedCurvatures,
     SaddleBlindness,
+    Slopes,
     SpectralDensity,
     TraceEstimate,
 )
@@ -36,6 +37,7 @@ IDENTITY = {
 _MEMORY = {
     "losses_at_theta": dict[int, float],
     "gradients": dict[int, FloatArray],
+    "slopes": dict[tuple[int, int], Slopes],
     "losses": dict[PlaneKey, FloatArray],
     "models": dict[PlaneKey, QuadraticModel],
     "pairs": dict[tuple[int, int], EigenPairs],
@@ -44,6 +46,9 @@ _MEMORY = {
     "traces": dict[tuple[int, str], list[TraceEstimate]],
     "blindness": dict[tuple[int, ...], SaddleBlindness],
 }
+
+#: Files of earlier versions lack these.
+_LATER = {"slopes"}
 
 _PIN = {f.name: get_type_hints(Pin)[f.name] for f in fields(Pin) if f.name != "request"}
 
@@ -84,11 +89,12 @@ def check_run(content: Mapping[str, Any], n_parameters: int, n_examples: int) ->
 
 def _check_entries(value: Any, hints: Mapping[str, Any], place: str, n: int | None = None) -> None:
     """A mapping of exactly these names to values of these types."""
-    if not isinstance(value, dict) or value.keys() != hints.keys():
+    if not isinstance(value, dict) or value.keys() | _LATER != hints.keys() | _LATER:
         got = list(value) if isinstance(value, dict) else value
         raise ValueError(f"expected {place} with {', '.join(hints)}, got {told(got)}")
     for name, hint in hints.items():
-        check(value[name], hint, f"{place}[{name!r}]", n)
+        if name in value:
+            check(value[name], hint, f"{place}[{name!r}]", n)
 
 
 def _pairs_fit(key: tuple[int, int], pairs: EigenPairs, n: int) -> bool:
@@ -110,6 +116,6 @@ _FITS: dict[str, Callable[[Any, Any, int], bool]] = {
         known.samples <= key[1] and "seed" in known.provenance and _rests_on(known, key[0])
     ),
     "densities": lambda key, density, n: 0 < key[1] <= n and "method" in density.provenance,
-    "traces": lambda key, history, _: key[1] in TRACE_METHODS and len(history) > 0,
+    "traces": lambda key, history, _: key[1] in ("exact", "deflated", *TRACE_METHODS) and len(history) > 0,
     "blindness": lambda key, _, __: len(key) > 1,
 }

@@ -114,7 +114,7 @@ def trace_steps(
     While a deflating method still collects its Q, it yields plain Hutchinson estimates; of an exact trace
     nothing is known (NaN) before the end.
     """
-    samples, seed = check_integer(samples, "samples"), check_seed(seed)
+    samples, seed = check_integer(samples, "samples", 1), check_seed(seed)
     if method is None or method == "auto":
         method = default_method(objective, samples)
     if method not in METHODS:
