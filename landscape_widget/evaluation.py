@@ -35,8 +35,8 @@ def loss_of(terms: Terms, theta: Tensor, spans: Spans, *, in_graph: bool = False
 
 def gradient_of(terms: Terms, theta: Tensor, spans: Spans) -> Tensor:
     """∇L(θ), shape (N,), for θ of shape (N,); errors as in ``loss_of``."""
-    total = wide_zeros(theta)
-    with unwritten(theta, spans) as own:
+    with torch.inference_mode(False), unwritten(theta, spans) as own:
+        total = wide_zeros(own)
         for b, weight in enumerate(terms.weights):
             with differentiated(own) as (leaf, gradient):
                 total += weight * gradient(terms.term(leaf, b), False).to(total.dtype)

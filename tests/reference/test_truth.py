@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.utils import prune
 from torch.nn.utils.rnn import pack_sequence
@@ -409,7 +409,7 @@ def test_time_first_in_all_tensors_is_noticed_by_the_layers() -> None:
 )
 def test_batches_that_do_not_tell_are_refused(batch: Any) -> None:
     with pytest.raises(ValueError, match="batch_size_fn"):
-        Objective(mlp(), [batch], lambda model, batch: model(draws(2, 4)).mean())
+        Objective(mlp(), [batch], lambda model, _: model(draws(2, 4)).mean())
 
 
 def test_a_stream_of_single_examples_is_put_into_batches() -> None:

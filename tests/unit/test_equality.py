@@ -31,6 +31,7 @@ from landscape_widget import (
 )
 from landscape_widget.quadratic import quadratic_model
 from landscape_widget.results import BlindnessEstimate, Estimate, PlanePoint
+from landscape_widget.slopes import slopes_along
 from landscape_widget.study import Controls, Findings, Picture
 
 from ..cases import quadratic
@@ -51,6 +52,7 @@ def everything() -> dict[str, Any]:
     found: list[Any] = [
         *(plane, surface, pairs, projections, density, trace, blindness, table, model, picture, controls),
         *(table.rows[0], table.rows[0].train, convexity_map(SMALL, plane, (-1, 1, -1, 1), 3)),
+        slopes_along(SMALL, pairs, np.array([1.0, 2.0, 3.0, 4.0])),
         *(evaluate_point(SMALL, plane, 0.5, 0.5), blindness.measured, projections.statistics["A"]),
         Results(
             controls, 0.0, 1.0, surface, plane, model, pairs, projections, density, {"hutchinson": [trace]}
