@@ -177,9 +177,7 @@ def test_three_ways_to_the_same_probability_stand_side_by_side(explorer: Explore
     text = explorer.part("blindness").inner_text()
     assert "±" not in text
     for name in ("measured", "closed_form", "spectral"):
-        low, high = (
-            explorer.kernel.value(f"explorer.blindness.{name}.{end}") for end in ("low", "high")
-        )
+        low, high = (explorer.kernel.value(f"explorer.blindness.{name}.{end}") for end in ("low", "high"))
         assert interval_words(low, high) in text, name
 
 
