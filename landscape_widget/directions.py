@@ -103,6 +103,7 @@ def make_plane(
     """
     axes = check_axes(axes, objective)
     n = objective.n_parameters
+    rests_on = pairs.provenance if pairs is not None and hessian_rank(axes) else {}
     draws = random_pair(n, seed)
     directions, notes = [], {}
     for (kind, rank), draw in zip(map(parse_axis, axes), draws, strict=True):
@@ -124,7 +125,14 @@ def make_plane(
         eta=directions[0],
         delta=directions[1],
         axes=axes,
-        provenance={"axes": axes, "seed": seed, **notes, "versions": library_versions()},
+        provenance={
+            "axes": axes,
+            "seed": seed,
+            # of the eigenvectors; random axes depend on no data
+            **{key: rests_on[key] for key in ("n_examples",) if key in rests_on},
+            **notes,
+            "versions": library_versions(),
+        },
     )
 
 

@@ -25,7 +25,7 @@ from landscape_widget.directions import check_axes
 from landscape_widget.held_out import SPLITS, check_split
 from landscape_widget.objective import Objective
 from landscape_widget.pins import Pictures, Pin, Points
-from landscape_widget.points import check_coordinates
+from landscape_widget.points import check_coordinates, place_words
 from landscape_widget.progress import Throttle
 from landscape_widget.quadratic import QuadraticModel
 from landscape_widget.recipe import given_arguments, recipe
@@ -353,8 +353,12 @@ class LandscapeExplorer(anywidget.AnyWidget):
         with self._lock:
             self._points.remove(number)
 
-    def recentre(self, alpha: float, beta: float) -> None:
-        """Explores around another point of the plane: it becomes θ*, with eigenvectors of its own.
+    def recentre(self, alpha: float | Pin, beta: float | None = None) -> None:
+        """Explores around another point: it becomes θ*, with eigenvectors of its own.
+
+        Args:
+            alpha: Coordinate on the plane on show; or a pin, which keeps the plane that it was set on.
+            beta: The other coordinate.
 
         Raises:
             RuntimeError: If no plane is there yet.
@@ -387,10 +391,14 @@ class LandscapeExplorer(anywidget.AnyWidget):
             pictures = self._pictures()
         return self._points.table(pictures)
 
-    def parameters_at(self, alpha: float, beta: float) -> dict[str, Any]:
+    def parameters_at(self, alpha: float | Pin, beta: float | None = None) -> dict[str, Any]:
         """A complete state dict at (α, β), for ``model.load_state_dict``; the model stays as it is.
 
         Frozen parameters and buffers are those that the model had when the explorer was made.
+
+        Args:
+            alpha: Coordinate on the plane on show; or a pin, which keeps the plane that it was set on.
+            beta: The other coordinate.
 
         Raises:
             RuntimeError: If no plane is there yet, or the explorer was made of an ``Objective``.
@@ -398,8 +406,12 @@ class LandscapeExplorer(anywidget.AnyWidget):
         """
         return self._points.parameters_at(self._point(alpha, beta))
 
-    def apply(self, alpha: float, beta: float) -> None:
+    def apply(self, alpha: float | Pin, beta: float | None = None) -> None:
         """Writes the weights at (α, β) into your model, in place. ``restore()`` undoes it.
+
+        Args:
+            alpha: Coordinate on the plane on show; or a pin, which keeps the plane that it was set on.
+            beta: The other coordinate.
 
         Raises:
             RuntimeError: If no plane is there yet, the explorer was made of an ``Objective``, or the
@@ -407,7 +419,12 @@ class LandscapeExplorer(anywidget.AnyWidget):
             ValueError: For coordinates that are not finite.
         """
         with self._lock:
-            self._points.apply(self._point(alpha, beta), f"({alpha:.4g}, {beta:.4g})")
+            theta = self._point(alpha, beta)
+            if isinstance(alpha, Pin):
+                name = f"pin {alpha.number}"
+            else:
+                name = place_words(self._shown_plane(), *check_coordinates(alpha, beta))
+            self._points.apply(theta, name)
 
     def restore(self, force: bool = False) -> None:
         """Puts back, bit for bit, the weights that your model held before ``apply()``.
@@ -546,9 +563,15 @@ class LandscapeExplorer(anywidget.AnyWidget):
             raise RuntimeError("Expected a plane to find the point on; call compute() or wait for a picture.")
         return self._best.plane
 
-    def _point(self, alpha: float, beta: float) -> FloatArray:
-        """θ at coordinates of the plane on show."""
-        return self._shown_plane().point(*check_coordinates(alpha, beta))
+    def _point(self, alpha: float | Pin, beta: float | None) -> FloatArray:
+        """θ of a pin, or at coordinates of the plane on show."""
+        if not isinstance(alpha, Pin):
+            return self._shown_plane().point(*check_coordinates(alpha, beta))
+        if beta is not None:
+            raise ValueError(
+                f"Expected a pin or (α, β), got a pin and {beta!r}. A pin has coordinates of its own."
+            )
+        return alpha.theta
 
     def _chosen(self) -> Controls:
         return Controls(**{name: getattr(self, name) for name in _CONTROLS})

@@ -12,7 +12,15 @@ import numpy as np
 import torch
 
 from landscape_widget.objective import Objective
-from landscape_widget.points import check_coordinates, locate, point_steps, score_table
+from landscape_widget.points import (
+    check_coordinates,
+    locate,
+    place_words,
+    plane_seed,
+    point_steps,
+    same_plane,
+    score_table,
+)
 from landscape_widget.results import FloatArray, Plane, PlanePoint, ScoreRow, Scores, ScoreTable, Surface
 from landscape_widget.scheduler import Job, Request
 from landscape_widget.study import Study
@@ -50,6 +58,11 @@ class Pin:
     def theta(self) -> FloatArray:
         """The point itself, shape (N,)."""
         return self.plane.point(self.alpha, self.beta)
+
+    @property
+    def where(self) -> str:
+        """Its place in words: "(0.1, −0.2) on hessian:max × hessian:min"."""
+        return place_words(self.plane, self.alpha, self.beta)
 
     @property
     def done(self) -> bool:
@@ -330,12 +343,17 @@ class Points:
 
     def _pin(self, pin: Pin) -> Payload:
         values = pin.values
-        theta = pin.theta
+        theta, plane, (shown, _) = pin.theta, pin.plane, self._shown
+        centre = _vector(self.study.objective)
         return {
             "number": pin.number,
             "alpha": pin.alpha,
             "beta": pin.beta,
-            "axes": list(pin.plane.axes),
+            "axes": list(plane.axes),
+            "seed": plane_seed(plane),
+            "n_examples": plane.provenance.get("n_examples"),
+            "here": shown is not None and same_plane(plane, shown),
+            "centred": np.array_equal(plane.origin, centre),
             "places": [locate(plane, theta) if plane is not None else None for plane in self._shown],
             "train": _scores(values.train) if values else None,
             "test": _scores(values.test) if values else None,

@@ -24,8 +24,8 @@ from landscape_widget.vectors import inner, norm
 _ON_PLANE = 1e-3
 
 #: Where a point became a centre, it was rounded to the dtype of the model: in single precision by so
-#: much of its length at most.
-_ROUNDING = 1e-6
+#: much of its length at most (half of a unit in the last place is 6e-8).
+_ROUNDING = 1e-7
 
 
 def evaluate_point(
@@ -118,6 +118,28 @@ def check_coordinates(alpha: Any, beta: Any) -> tuple[float, float]:
             f"Expected coordinates (α, β) as two finite numbers, got ({told(alpha)}, {told(beta)})."
         )
     return point
+
+
+def same_plane(one: Plane, other: Plane) -> bool:
+    """Whether (α, β) is the same point on both, as far as eigenvectors agree that were computed anew."""
+    if one.fingerprint == other.fingerprint:
+        return True
+    return norm(one.origin - other.origin) <= _ROUNDING * norm(one.origin) and all(
+        norm(a - b) <= _ON_PLANE * norm(a) for a, b in ((one.eta, other.eta), (one.delta, other.delta))
+    )
+
+
+def place_words(plane: Plane, alpha: float, beta: float) -> str:
+    """A point with its plane: "(0.1, −0.2) on hessian:max × random (seed 3)"."""
+    seed = plane_seed(plane)
+    words = f"({alpha:.4g}, {beta:.4g})".replace("-", "\N{MINUS SIGN}") + f" on {' × '.join(plane.axes)}"
+    return words if seed is None else f"{words} (seed {seed})"
+
+
+def plane_seed(plane: Plane) -> int | None:
+    """Seed of its random axes; None where it has none."""
+    random = any(axis.startswith("random") for axis in plane.axes)
+    return plane.provenance.get("seed") if random else None
 
 
 def locate(plane: Plane, theta: FloatArray) -> tuple[float, float] | None:

@@ -1,5 +1,5 @@
 // What a person knows of single points: pins in a table, the way back from another centre, weights taken.
-import { eigenName } from "./axes.js";
+import { eigenName, planeName } from "./axes.js";
 import { h, setText } from "./dom.js";
 import { formatCount, formatNumber } from "./format.js";
 
@@ -60,6 +60,17 @@ function examplesOf(pins) {
   return `Pinned points, on all ${formatCount(train)}${test === undefined ? "" : ` training and ${formatCount(test)} test`} examples`;
 }
 
+/**
+ * The plane that a pin lies on, where that is not the one on show.
+ * @param {Pin} pin
+ * @param {number} examples  that the plane on show rests on
+ */
+export function planeOf({ here, axes, seed, n_examples, centred }, examples) {
+  if (here) return "";
+  const part = n_examples === null || n_examples === examples ? "" : `, of ${formatCount(n_examples)} examples`;
+  return `on ${planeName(axes, seed ?? undefined)}${part}${centred ? "" : ", around another centre"}`;
+}
+
 /** What the plane's Hessian says in full. @param {Pin} pin */
 function hessianWords({ hessian, axes }) {
   if (!hessian) return "";
@@ -95,8 +106,8 @@ function createRow({ number }, state) {
 
   return {
     element,
-    /** @param {Pin} pin @param {Column<Pin>[]} columns @param {boolean} writable */
-    update(pin, columns, writable) {
+    /** @param {Pin} pin @param {Column<Pin>[]} columns @param {boolean} writable @param {string} plane */
+    update(pin, columns, writable, plane) {
       if (cells.length !== columns.length) {
         for (const cell of cells) cell.remove();
         cells = columns.map(() => h("td"));
@@ -107,7 +118,9 @@ function createRow({ number }, state) {
         cells[i].dataset.testid = `pin-${number}-${id}`;
         // In full, for who wants to copy a number.
         cells[i].title = id === "curvatures" ? hessianWords(pin) : (values ?? []).map((value) => value ?? "not finite").join(", ");
-        setText(cells[i], values ? values.map((value) => formatNumber(value, id === "place" ? 3 : 4)).join(", ") : pin.error ? "–" : "…");
+        const text = values ? values.map((value) => formatNumber(value, id === "place" ? 3 : 4)).join(", ") : pin.error ? "–" : "…";
+        // Coordinates are those of the pin's own plane, also while another one is on show.
+        setText(cells[i], id === "place" && plane ? `${text} ${plane}` : text);
       });
       apply.hidden = !writable;
       element.dataset.done = String(pin.done);
@@ -144,8 +157,8 @@ export function createPins(el, state) {
   /** @type {Points | null} */
   let shown = null;
 
-  /** @param {Points} points */
-  function updateTable({ pins, writable }) {
+  /** @param {Points} points @param {number} examples */
+  function updateTable({ pins, writable }, examples) {
     for (const [number, row] of rows) {
       if (pins.some((pin) => pin.number === number)) continue;
       row.element.remove();
@@ -162,17 +175,17 @@ export function createPins(el, state) {
       const row = rows.get(pin.number) ?? createRow(pin, state);
       if (!rows.has(pin.number)) body.append(row.element);
       rows.set(pin.number, row);
-      row.update(pin, columns, writable);
+      row.update(pin, columns, writable, planeOf(pin, examples));
     }
     scroll.hidden = pins.length === 0;
   }
 
   return {
     /** @param {import("./state.js").Snapshot} snapshot */
-    update({ points }) {
+    update({ points, examples }) {
       if (points === shown) return;
       shown = points;
-      updateTable(points);
+      updateTable(points, examples);
       const { applied: name, note: words } = points;
       const { depth, moved: distance } = points.centre;
       centre.hidden = depth === 0;

@@ -12,6 +12,10 @@
  * @property {number} alpha  in the plane that it was set on
  * @property {number} beta
  * @property {[string, string]} axes  of that plane
+ * @property {number | null} seed  of its random axes
+ * @property {number | null} n_examples  that its eigenvectors rest on
+ * @property {boolean} here  whether it is the first plane on show
+ * @property {boolean} centred  whether it lies around the present centre
  * @property {([number, number] | null)[]} places  on the first and the second plane on show
  * @property {Scores | null} train
  * @property {Scores | null} test

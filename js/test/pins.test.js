@@ -6,7 +6,7 @@ import { controls, settled, show } from "./show.js";
 
 const scores = (/** @type {number | null} */ loss, /** @type {number} */ accuracy, n = 1797) => ({ loss, metrics: { accuracy }, n_examples: n });
 const full = {
-  number: 1, alpha: 0.2, beta: -0.6, axes: ["hessian:max", "hessian:min"], places: [[0.2, -0.6], null],
+  number: 1, alpha: 0.2, beta: -0.6, axes: ["hessian:max", "hessian:min"], seed: null, n_examples: 1797, here: true, centred: true, places: [[0.2, -0.6], null],
   train: scores(0.51234567, 0.9), test: scores(0.71234567, 0.8, 450), gradient_norm: 0.25, hessian: [[4, 0.5], [0.5, -2]],
   curvatures: [-2.0415, 4.0415], done: true, error: "",
 };
@@ -103,6 +103,27 @@ test("the table says what is known, in full in its titles", async () => {
   assert.match(find("pin-1-curvatures").title, /λ₁ and λₙ: A = 4, B = 0.5, C = -2$/);
   assert.equal(find("pin-2-loss-train").textContent, "…");
   assert.match(find("pin-table").title, /on all 1,797 training and 450 test examples/);
+});
+
+test("after the plane has changed a pin says on which it lies, with the coordinates of that one", async () => {
+  const { model, find, plotly } = await show({ ...surface(), ...points([full]) });
+  const told = async (/** @type {object} */ more) => {
+    model.receive(points([{ ...full, here: false, ...more }]));
+    await settled();
+    return find("pin-1-place").textContent;
+  };
+  assert.equal(find("pin-1-place").textContent, "0.200, −0.600");
+  assert.equal(await told({ places: [[-0.6, 0.2], null] }), "0.200, −0.600 on Hessian λmax × λmin");
+  const marks = traceOf(plotly, find("heatmap"));
+  assert.deepEqual([marks.x, marks.y], [[-0.6], [0.2]], "marked where it lies on the plane on show");
+  assert.equal(find("pin-1-place").title, "0.2, -0.6");
+  const random = { axes: ["random", "random"], seed: 3, n_examples: null, places: [null, null] };
+  assert.equal(await told(random), "0.200, −0.600 on Random (seed 3)");
+  assert.equal(traceOf(plotly, find("heatmap")).x.length, 0);
+  assert.equal(await told({ axes: ["hessian:max", "random"], seed: 0 }), "0.200, −0.600 on λ₁ × random (seed 0)");
+  assert.equal(await told({ n_examples: 500 }), "0.200, −0.600 on Hessian λmax × λmin, of 500 examples");
+  assert.equal(await told({ centred: false }), "0.200, −0.600 on Hessian λmax × λmin, around another centre");
+  assert.equal(await told({ here: true }), "0.200, −0.600");
 });
 
 test("without test data there is one column for each number", async () => {

@@ -108,6 +108,24 @@ def test_keys_alone_pin_and_remove(explorer: ExplorerOnPage) -> None:
     wait_until(lambda: marks(explorer, "heatmap") == [], "the mark to go")
 
 
+def test_a_pin_says_its_plane_while_another_is_on_show(explorer: ExplorerOnPage) -> None:
+    number = click(explorer, 0.4, -0.6)
+    place = explorer.part(f"pin-{number}-place")
+    expect(place).to_have_text("0.400, −0.600")
+    theta = explorer.kernel.value("explorer.pins[-1].theta.tolist()")
+    axes = explorer.kernel.value("list(explorer.axes)")
+    request = explorer.request()
+    explorer.kernel.run("explorer.axes = ('random', 'random')")
+    explorer.wait_for_result(request)
+    expect(place).to_have_text("0.400, −0.600 on Hessian λmax × λmin")
+    wait_until(lambda: marks(explorer, "heatmap") == [], "the mark to go")
+    assert explorer.kernel.value("explorer.pins[-1].theta.tolist()") == theta
+    request = explorer.request()
+    explorer.kernel.run(f"explorer.axes = {tuple(axes)}")
+    explorer.wait_for_result(request)
+    expect(place).to_have_text("0.400, −0.600")
+
+
 def test_weights_are_copied_on_a_click_and_put_back(explorer: ExplorerOnPage) -> None:
     before = explorer.kernel.value("scores(model.state_dict(), train)")
     number = click(explorer, -0.4, 0.2)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
@@ -201,8 +201,9 @@ def test_everything_agrees_or_is_refused(problem: dict[str, Any]) -> None:
     try:
         objective = Objective(model, batches, loss_fn)
         pairs = hessian_eigenpairs(objective, tol=1e-6)
-    except (ValueError, SecondDerivativeError) as error:
-        assert "Expected" in str(error)
+    except (ValueError, SecondDerivativeError) as refusal:
+        event(f"refused: {str(refusal)[:40]}")
+        assert "Expected" in str(refusal)  # noqa: PT017 - most cases raise nothing
         return
     close = {"rtol": 1e-9, "atol": 1e-11}
     assert objective.n_examples == sum(sizes)

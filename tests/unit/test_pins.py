@@ -317,7 +317,7 @@ def test_apply_and_restore_the_users_model(make_explorer: Make) -> None:
     assert explorer._pins["applied"] is None
     explorer.apply(*AT)
     assert loss_of(model.state_dict()) == pytest.approx(loss_of(explorer.parameters_at(*AT)), rel=1e-15)
-    assert explorer._pins["applied"] == "(0.3, -0.2)"
+    assert explorer._pins["applied"] == "(0.3, −0.2) on hessian:max × hessian:min"
     surface = explorer.surface
     explorer.compute()  # the landscape stays that of the weights at first
     np.testing.assert_array_equal(explorer.surface.loss, surface.loss)
@@ -443,3 +443,170 @@ def test_the_page_asks_for_the_table(make_explorer: Make, tmp_path: Path) -> Non
     explorer.resolution = 7
     finish(explorer._request)
     assert explorer._pins["table"] is None  # it was of another picture
+
+
+# a pin keeps the plane that it was set on
+
+
+def told(explorer: LandscapeExplorer, number: int = 1) -> dict[str, Any]:
+    """What the page hears of a pin's plane, and where it marks the pin."""
+    (pin,) = (pin for pin in explorer._pins["pins"] if pin["number"] == number)
+    names = ("alpha", "beta", "axes", "seed", "n_examples", "here", "centred", "places")
+    return {name: pin[name] for name in names}
+
+
+HOME = {"alpha": AT[0], "beta": AT[1], "axes": ["hessian:max", "hessian:min"], "seed": None, "n_examples": 13}
+
+
+def change(explorer: LandscapeExplorer, **controls: Any) -> None:
+    with explorer.hold_trait_notifications():
+        for name, value in controls.items():
+            setattr(explorer, name, value)
+    finish(explorer._request)
+
+
+def kept(pin: Pin) -> tuple[Any, ...]:
+    return pin.plane.fingerprint, pin.alpha, pin.beta, pin.theta.tolist(), pin.values
+
+
+@pytest.mark.parametrize(
+    ("controls", "places"),
+    [
+        ({"axes": ("random", "random")}, None),
+        ({"axes": ("hessian:min", "hessian:max")}, AT[::-1]),
+        ({"axes": ("hessian:max", "random")}, None),
+        ({"examples": 7}, None),
+    ],
+    ids=["random", "swapped", "one axis in common", "fewer examples"],
+)
+def test_a_pin_keeps_its_plane_and_says_which(make_explorer: Make, controls: Any, places: Any) -> None:
+    explorer = make_network(make_explorer)
+    pin = ready(explorer.pin(*AT))
+    before = kept(pin)
+    here = {**HOME, "here": True, "centred": True, "places": [pytest.approx(AT), None]}
+    assert told(explorer) == here
+    change(explorer, **controls)
+    assert explorer.pins == (pin,)
+    assert kept(pin) == before
+    where = None if places is None else pytest.approx(places, rel=1e-6)
+    assert told(explorer) == {**HOME, "here": False, "centred": True, "places": [where, None]}
+    change(explorer, axes=("hessian:max", "hessian:min"), examples=13)
+    assert told(explorer) == here
+
+
+def test_the_same_eigenvectors_of_a_longer_run_are_the_same_plane(make_explorer: Make) -> None:
+    """A second plane asks for two pairs at each end: vectors of two runs agree within their tolerance."""
+    explorer = make_network(make_explorer)
+    explorer.pin(*AT)
+    before = explorer.plane.fingerprint
+    change(explorer, compared_axes=("hessian:max:2", "hessian:min"))
+    assert explorer.plane.fingerprint != before
+    assert told(explorer)["here"] is True
+
+
+def test_a_pin_on_a_random_plane_tells_its_seed(make_explorer: Make) -> None:
+    explorer = make_network(make_explorer, axes=("random", "random:filter"), seed=3)
+    pin = ready(explorer.pin(*AT))
+    before = kept(pin)
+    assert (told(explorer)["seed"], told(explorer)["here"]) == (3, True)
+    assert pin.where == "(0.3, −0.2) on random × random:filter (seed 3)"
+    change(explorer, seed=4)
+    assert kept(pin) == before
+    assert told(explorer) == {
+        **HOME,
+        "axes": ["random", "random:filter"],
+        "seed": 3,
+        "n_examples": None,
+        "here": False,
+        "centred": True,
+        "places": [None, None],
+    }
+    change(explorer, seed=3)
+    assert told(explorer)["here"] is True
+
+
+def test_at_the_centre_of_two_planes_a_pin_is_still_of_its_own(make_explorer: Make) -> None:
+    """θ* lies on both; the curvatures in the row are those of the first."""
+    explorer = make_network(make_explorer)
+    curvatures = ready(explorer.pin(0, 0)).values.curvatures
+    change(explorer, axes=("random", "random"))
+    assert (told(explorer)["here"], told(explorer)["places"][0]) == (False, pytest.approx((0, 0)))
+    assert explorer.pins[0].values.curvatures == curvatures
+
+
+def test_around_another_centre_and_back(make_explorer: Make) -> None:
+    explorer = make_network(make_explorer)
+    pin = ready(explorer.pin(*AT))
+    before = kept(pin)
+    explorer.recentre(-0.4, 0.1)
+    finish(explorer._request)
+    assert told(explorer) == {**HOME, "here": False, "centred": False, "places": [None, None]}
+    far = ready(explorer.pin(0.2, 0.2))
+    assert told(explorer, 2)["here"] is True
+    explorer.go_back()
+    finish(explorer._request)
+    assert kept(pin) == before
+    assert (told(explorer)["here"], told(explorer)["centred"]) == (True, True)
+    assert (told(explorer, 2)["here"], told(explorer, 2)["centred"]) == (False, False)
+    np.testing.assert_array_equal(far.theta, far.plane.point(0.2, 0.2))
+
+
+def test_after_loading_pins_are_on_the_planes_of_the_file(make_explorer: Make, tmp_path: Path) -> None:
+    first = make_network(make_explorer, axes=("random", "random"), seed=3)
+    ready(first.pin(*AT))
+    change(first, seed=4)
+    ready(first.pin(*AT))
+    first.save(tmp_path / "run.npz")
+    second = make_network(make_explorer)
+    second.load(tmp_path / "run.npz")
+    for number, seed in ((1, 3), (2, 4)):
+        assert (told(second, number)["seed"], told(second, number)["here"]) == (seed, False)
+    second.compute()
+    assert [told(second, number)["here"] for number in (1, 2)] == [False, True]
+    assert [pin.theta.tolist() for pin in second.pins] == [pin.theta.tolist() for pin in first.pins]
+
+
+def test_what_is_done_with_a_pin_is_done_on_its_own_plane(make_explorer: Make) -> None:
+    model = NETWORK.model()
+    explorer = make_network(make_explorer, model)
+    pin = ready(explorer.pin(*AT))
+    change(explorer, axes=("random", "random"))
+    assert not np.allclose(explorer.plane.point(*AT), pin.theta)
+    assert loss_of(explorer.parameters_at(pin)) == pytest.approx(pin.values.train.loss, rel=1e-12)
+    for act in (lambda: explorer.apply(pin), lambda: send(explorer, type="apply", pin=1)):
+        act()
+        assert loss_of(model.state_dict()) == pytest.approx(pin.values.train.loss, rel=1e-12)
+        assert explorer._pins["applied"] == "pin 1"
+        explorer.restore()
+    for act in (lambda: explorer.recentre(pin), lambda: send(explorer, type="recentre", pin=1)):
+        act()
+        finish(explorer._request)
+        np.testing.assert_array_equal(explorer.plane.origin, pin.theta)
+        explorer.go_back()
+        finish(explorer._request)
+
+
+def test_coordinates_without_a_pin_come_in_pairs(make_explorer: Make) -> None:
+    explorer = make_network(make_explorer)
+    pin = explorer.pin(*AT)
+    for ask in (explorer.parameters_at, explorer.apply, explorer.recentre):
+        with pytest.raises(ValueError, match="two finite numbers"):
+            ask(0.3)
+        with pytest.raises(ValueError, match="A pin has coordinates of its own"):
+            ask(pin, 0.3)
+
+
+def test_weights_in_the_model_are_told_with_their_plane(make_explorer: Make) -> None:
+    """Coordinates alone would be read on the plane of the moment."""
+    explorer = make_network(make_explorer, axes=("hessian:max", "random"), seed=5)
+    explorer.apply(*AT)
+    assert explorer._pins["applied"] == "(0.3, −0.2) on hessian:max × random (seed 5)"
+
+
+def test_near_the_centre_another_plane_is_not_taken_for_the_pins(make_explorer: Make) -> None:
+    """In double precision a point off a plane by 1e-6 of ‖θ*‖ lies elsewhere."""
+    explorer = make_network(make_explorer)
+    near = 5e-7 * float(np.linalg.norm(explorer.plane.origin))
+    explorer.pin(near, 0)
+    change(explorer, axes=("random", "random"))
+    assert told(explorer)["places"] == [None, None]

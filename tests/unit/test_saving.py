@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -66,6 +66,19 @@ def test_results_come_back_without_the_model(make_explorer: Make, path: Path) ->
     assert found.surface.provenance["n_examples"] == 13
     for kind in KINDS:
         assert found.figure(kind) == explorer.figure(kind)
+
+
+def test_the_verdict_comes_back_without_the_model(make_explorer: Make, path: Path) -> None:
+    """It rests on the gradient along the eigenvectors, which files written before do not hold."""
+    network = case("dense tanh")
+    explorer = make_explorer(
+        network.model(), network.batches(ONE_BATCH), network.loss_fn, domain=(-1, 1, -1, 1)
+    )
+    results = explorer.compute().results
+    assert results.verdict.sentence == explorer._eigenpairs["sentence"]
+    explorer.save(path)
+    assert load(path).verdict == results.verdict
+    assert replace(load(path), slopes=None).verdict is None
 
 
 def test_pins_come_back_with_what_is_known_of_them(make_explorer: Make, path: Path) -> None:
