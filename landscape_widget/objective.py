@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from landscape_widget.batch_norm import MODES, DifferenceTerms, RecomputedTerms, frozen_layers
 from landscape_widget.derivatives import differentiated
 from landscape_widget.losses import BatchLoss, FunctionTerms, InvalidLossError, ModelTerms, Terms
-from landscape_widget.memory import keep_freed_memory
 from landscape_widget.parameters import Layout, Selection, filter_blocks, select_parameters
 from landscape_widget.products import KEPT_BYTES, Products
 from landscape_widget.random_state import preserved_random_state
@@ -79,7 +78,6 @@ class Objective:
                 evaluations at θ*.
             TypeError: A model, loss, metric or data of the wrong kind.
         """
-        keep_freed_memory()
         _check_arguments(model, loss_fn, mode, dtype)
         _check_metrics(metrics)
         with preserved_random_state():

@@ -21,7 +21,6 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from landscape_widget.derivatives import differentiated, vector_jacobian
 from landscape_widget.losses import ModelTerms, Terms
-from landscape_widget.memory import give_freed_memory_back
 from landscape_widget.product_programs import ProductProgram, kept_bytes, record
 from landscape_widget.snapshot import check_only_tensors, describe, tensors_in, with_tensors
 from landscape_widget.threads import pool
@@ -87,10 +86,8 @@ class Products:
 
     def of(self, columns: Tensor) -> Tensor:
         """HV for V of shape (N, k)."""
-        if not self._each:
-            if self._measure() > _WORTH_RECORDING:
-                self._record()
-            self._tidy()
+        if not self._each and self._measure() > _WORTH_RECORDING:
+            self._record()
         if not self._at_once and columns.shape[1] >= _AT_ONCE and 0 in self._graphs:
             self._try_several(columns.T[:_AT_ONCE].contiguous())
         threads = self._threads()
@@ -98,16 +95,10 @@ class Products:
         total = self._sum(columns) if threads == 1 else self._sum_in_threads(columns, threads)
         if not self._built:
             self._built = True
-            self._tidy()  # the next products may come in threads, which have memory of their own
         else:
             seconds = (perf_counter() - began) / max(1, columns.shape[1])
             self._seconds[threads] = min(seconds, self._seconds.get(threads, math.inf))
         return total
-
-    def _tidy(self) -> None:
-        """Gives freed memory back where that is much: where not all graphs are kept."""
-        if self._timed and self._scarce:
-            give_freed_memory_back()
 
     def _record(self) -> None:
         """Sets programs up, if they give the same as automatic differentiation, and sooner."""

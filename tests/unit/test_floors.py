@@ -23,7 +23,6 @@ FLOORS = (
         "first_layers",
         "graph_passes",
         "lanczos",
-        "memory",
         "monotone",
         "output_loss",
         "parameters",
