@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -30,11 +29,8 @@ def recorded(f: Callable[..., Tensor], *args: Tensor) -> tuple[fx.Graph, dict[st
         ValueError: Where ``f`` looks at values in order to decide what to do.
         Exception: Whatever torch raises where it cannot batch ``f``.
     """
-    with warnings.catch_warnings():
-        # operations that cannot be batched are done one by one, and timed like that
-        warnings.filterwarnings("ignore", "There is a performance drop")
-        with _Recorder(args) as recorder:
-            result = f(*args)
+    with _Recorder(args) as recorder:
+        result = f(*args)
     graph = recorder.graph
     graph.output(recorder.node(result))
     graph.eliminate_dead_code()
