@@ -46,6 +46,7 @@ from landscape_widget.scheduler import Request, Worker
 from landscape_widget.selfcheck import SecondDerivativeError
 from landscape_widget.study import Controls, Findings, Picture, Study
 from landscape_widget.surface import check_domain, check_resolution
+from landscape_widget.threads import leave_a_core_free
 from landscape_widget.weights import Weights
 
 log = logging.getLogger(__name__)
@@ -161,7 +162,7 @@ class LandscapeExplorer(anywidget.AnyWidget):
         names = ("objective",) if isinstance(model, Objective) else ("model", "data", "loss_fn")
         held_out = {} if test_loader is None else {"test_loader": test_loader}
         self._given = given_arguments(names, options | held_out)
-        self._worker = Worker("landscape-explorer", self._on_end, _leave_a_core_free)
+        self._worker = Worker("landscape-explorer", self._on_end, leave_a_core_free)
         self._points = Points(
             objective,
             Weights(model, objective.layout) if isinstance(model, nn.Module) and objective.layout else None,
@@ -670,15 +671,6 @@ class LandscapeExplorer(anywidget.AnyWidget):
                 self.status = "cancelled" if request.cancelled else "done"
 
 
-def _leave_a_core_free() -> None:
-    """Keeps one core for the kernel's cells and the browser.
-
-    Torch's parallel regions wait for their slowest thread, so one thread too many on a busy machine
-    costs several times what it could bring. The setting holds for the worker's thread.
-    """
-    torch.set_num_threads(max(1, min(torch.get_num_threads(), _cores() - 1)))
-
-
 def _objective(model: Any, data: Any, loss_fn: Any, options: dict[str, Any]) -> Objective:
     """The objective that the constructor's arguments describe."""
     known = [
@@ -714,10 +706,3 @@ def _test_objective(objective: Objective, loader: Any, max_examples: int | None)
         return objective.with_data(loader, max_examples)
     except (TypeError, ValueError) as error:
         raise type(error)(f"test_loader: {error}") from error
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

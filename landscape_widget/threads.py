@@ -1,14 +1,68 @@
-"""Threads that each compute with one intra-op thread of torch."""
+"""How many threads of torch a thread of ours computes with, and ours that compute with one each."""
 
 from __future__ import annotations
 
+import ctypes
+import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from pathlib import Path
 
 import torch
+from threadpoolctl import ThreadpoolController
 
 
 @cache
 def pool(threads: int) -> ThreadPoolExecutor:
     """So many of them, kept: the memory of new ones is slow at first. Work in them must not wait for more."""
-    return ThreadPoolExecutor(threads, "landscape", torch.set_num_threads, (1,))
+    return ThreadPoolExecutor(threads, "landscape", limit_this_thread, (1,))
+
+
+def leave_a_core_free() -> None:
+    """Has the calling thread keep one core for the kernel's cells and the browser.
+
+    Torch's parallel regions wait for their slowest thread, so one thread too many on a busy machine
+    costs several times what it could bring.
+    """
+    limit_this_thread(max(1, min(torch.get_num_threads(), _cores() - 1)))
+
+
+def limit_this_thread(threads: int) -> None:
+    """Has torch compute with so many threads wherever the calling thread calls it, from now on.
+
+    ``torch.set_num_threads`` would set the count of every thread that starts later, the user's as well. The
+    counts of OpenMP, and of MKL where torch holds one, are the calling thread's own.
+    """
+    torch.get_num_threads()  # torch sets both when a thread first asks, and never again
+    _openmp().limit(limits=threads)
+    _limit_mkl()(threads)
+
+
+@cache
+def _openmp() -> ThreadpoolController:
+    """The OpenMP libraries that are loaded, torch's among them."""
+    return ThreadpoolController().select(user_api="openmp")
+
+
+@cache
+def _limit_mkl() -> Callable[[int], int]:
+    """MKL's count for the calling thread, which goes before OpenMP's once torch has set it.
+
+    It does so if the user ever called ``torch.set_num_threads``.
+    """
+    name = "torch_cpu.dll" if os.name == "nt" else "libtorch_cpu.so"
+    try:
+        limit: Callable[[int], int] = ctypes.CDLL(
+            str(Path(torch.__file__).parent / "lib" / name)
+        ).MKL_Set_Num_Threads_Local
+    except (AttributeError, OSError):  # another BLAS, or an MKL that keeps to itself
+        return lambda _: 0
+    return limit
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -29,7 +29,6 @@ FLOORS = (
         "first_layers",
         "graph_passes",
         "lanczos",
-        "memory",
         "monotone",
         "npz",
         "output_loss",

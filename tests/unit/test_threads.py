@@ -1,0 +1,127 @@
+"""Threads of ours compute with the threads of torch that they were told to; nobody else notices."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from threading import Event, Thread
+
+import pytest
+import torch
+
+from landscape_widget import threads
+from landscape_widget.threads import leave_a_core_free, limit_this_thread, pool
+
+HUNG = 30.0
+
+
+@pytest.fixture(params=[None, 3], ids=["torch's own count", "a count that the user set"])
+def count(request: pytest.FixtureRequest) -> Iterator[int]:
+    """The count of every thread but those that are limited."""
+    before = torch.get_num_threads()
+    if request.param is not None:
+        torch.set_num_threads(request.param)
+    yield torch.get_num_threads()
+    torch.set_num_threads(before)
+
+
+def in_a_thread(f: Callable[[], int]) -> int:
+    found: list[int] = []
+    thread = Thread(target=lambda: found.append(f()))
+    thread.start()
+    thread.join(HUNG)
+    return found[0]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 5])
+def test_a_limit_holds_for_the_thread_that_asks(count: int, limit: int) -> None:
+    limited, go, seen = Event(), Event(), []
+
+    def work() -> None:
+        limit_this_thread(limit)
+        seen.append(torch.get_num_threads())
+        limited.set()
+        assert go.wait(HUNG)
+        seen.append(torch.get_num_threads())
+
+    thread = Thread(target=work)
+    thread.start()
+    assert limited.wait(HUNG)
+    others = torch.get_num_threads(), in_a_thread(torch.get_num_threads)
+    in_a_thread(lambda: torch.set_num_threads(4))  # the user's, while it runs
+    go.set()
+    thread.join(HUNG)
+    torch.set_num_threads(count)
+    assert seen == [limit, limit]
+    assert others == (count, count)
+    assert (torch.get_num_threads(), in_a_thread(torch.get_num_threads)) == (count, count)
+
+
+def test_threads_of_the_pool_have_one_each(count: int) -> None:
+    assert list(pool(2).map(lambda _: torch.get_num_threads(), range(4))) == [1] * 4
+    assert (torch.get_num_threads(), in_a_thread(torch.get_num_threads)) == (count, count)
+
+
+@pytest.mark.parametrize(("cores", "expected"), [(1, 1), (2, 1), (3, 2), (64, 3)])
+def test_a_core_is_left_free(monkeypatch: pytest.MonkeyPatch, cores: int, expected: int) -> None:
+    monkeypatch.setattr(threads, "_cores", lambda: cores)
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+
+    def work() -> int:
+        leave_a_core_free()
+        return torch.get_num_threads()
+
+    found = in_a_thread(work)
+    assert torch.get_num_threads() == 3
+    torch.set_num_threads(before)
+    assert found == expected
+
+
+#: Which kernel threads a product of matrices, a function of every element and a convolution keep busy, by the
+#: kernel's own count of the nanoseconds that each ran.
+BUSY = """
+import sys
+from pathlib import Path
+from threading import Thread
+import torch
+from landscape_widget.threads import limit_this_thread
+
+torch.set_num_threads(3)
+a, b, image = torch.randn(300, 300), torch.randn(400_000), torch.randn(8, 8, 40, 40)
+convolution = torch.nn.Conv2d(8, 16, 3)
+WORK = (lambda: a @ a, lambda: a.double() @ a.double(), lambda: torch.tanh(b), lambda: convolution(image))
+
+def ran():
+    return {p.parent.name: int(p.read_text().split()[0]) for p in Path("/proc/self/task").glob("*/schedstat")}
+
+def busy():
+    found = []
+    for f in WORK:
+        f()
+        before = ran()
+        for _ in range(40):
+            f()
+        spent = [t - before.get(name, 0) for name, t in ran().items()]
+        found.append(sum(t > 0.05 * sum(spent) for t in spent))
+    return found
+
+def limited():
+    limit_this_thread(1)
+    print(busy())
+
+thread = Thread(target=limited)
+thread.start()
+thread.join()
+print(busy())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's count of each thread's time is Linux's")
+def test_matrix_products_run_in_as_many_threads_as_told() -> None:
+    found = subprocess.run([sys.executable, "-c", BUSY], capture_output=True, text=True, check=True)
+    limited, free = (json.loads(line) for line in found.stdout.splitlines())
+    assert limited == [1, 1, 1, 1]
+    assert all(n > 1 for n in free), f"the work does not show how many threads do it: {free}"
