@@ -323,7 +323,7 @@ class Study:
         n, rank = controls.examples, hessian_rank(controls.axes)
         second = self._seconds.get(n, 0.0) / n  # for the loss of one example; 0 if that came from a file
         whole = n * second * (_USUAL_PRODUCTS * _PRODUCT_COST if rank else PREVIEW_NODES)
-        long = whole > 2 * PREVIEW_SECONDS and n >= 2 * _LEAST_PREVIEW
+        long = whole > 2 * PREVIEW_SECONDS and n >= 2 * _LEAST_PREVIEW and objective.divisible
         if not long or self._has_begun(objective, controls):
             return
         room = PREVIEW_SECONDS / (2 if rank else 1) / second

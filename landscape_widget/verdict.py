@@ -33,7 +33,7 @@ along the flat part alone then stays unseen. More certified pairs leave less to 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -77,7 +77,12 @@ def verdict_of(found: Findings, controls: Controls, theta_norm: float) -> Verdic
         return None
     automatic = eigenvector_half_width(controls.axes, pairs, found.centre_loss, theta_norm)
     widths = half_widths(pairs, controls.axes, controls.domain, automatic)
-    return judge(pairs, slopes, widths, found.plane_curvature, found.projections, found.blindness)
+    verdict = judge(pairs, slopes, widths, found.plane_curvature, found.projections, found.blindness)
+    cause = pairs.provenance.get("precision")
+    if cause is None:
+        return verdict
+    told = f"{verdict.sentence} Computed in {pairs.provenance['dtype']} only: {cause}."
+    return replace(verdict, sentence=told)
 
 
 def half_widths(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from landscape_widget.blindness import measured_blindness
 from landscape_widget.objective import Objective
 from landscape_widget.quadratic import QuadraticModel
-from landscape_widget.results import BlindnessEstimate, FloatArray
+from landscape_widget.results import BlindnessEstimate, FloatArray, Surface
 from landscape_widget.shares import interval_words
 from landscape_widget.study import (
     DENSITY_PROBES,
@@ -54,6 +55,7 @@ def info(objective: Objective, theta_norm: float, test: Objective | None = None)
         "max_resolution": MAX_RESOLUTION,
         "k_max": max(1, min(OFFERED_RANKS, objective.n_parameters // 2)),
         "batch_norm": objective.has_batch_norm,
+        "divisible": objective.divisible,
         "differentiable": True,
     }
 
@@ -107,11 +109,20 @@ def _picture(
         "centre_loss": _finite(found.centre_loss),
         "quadratic": _quadratic(picture.quadratic if modelled else None),
         "minimum": _minimum(lowest),
+        "note": _failures(result),
         "minima": {split: _minimum(part.minimum) for split, part in picture.surfaces.items()},
         "provenance": {
             key: value for key, value in result.provenance.items() if isinstance(value, str | int | float)
         },
     }
+
+
+def _failures(result: Surface) -> str:
+    """What is told of points where the model or the loss raised."""
+    failures = result.provenance.get("failures")
+    if not isinstance(failures, Mapping):
+        return ""
+    return f"no loss at {failures['points']} points, where the model or loss_fn fails ({failures['first']})"
 
 
 def _minimum(lowest: tuple[float, float, float] | None) -> Payload | None:

@@ -79,7 +79,7 @@ export const defaults = {
   status: "idle",
   error: "",
   progress: {},
-  _info: { n_parameters: 23946, n_examples: 1797, n_test_examples: 0, theta_norm: 11.83, dtype: "float64", device: "cpu", max_resolution: 201, k_max: 4, batch_norm: false, differentiable: true },
+  _info: { n_parameters: 23946, n_examples: 1797, n_test_examples: 0, theta_norm: 11.83, dtype: "float64", device: "cpu", max_resolution: 201, k_max: 4, batch_norm: false, divisible: true, differentiable: true },
   _surface: null,
   _compared: null,
   _eigenpairs: null,

@@ -201,6 +201,7 @@ export function createControls(el, state) {
       resolution.set(snapshot.resolution);
       examples.setValues(exampleCounts(info.n_examples));
       examples.set(snapshot.examples);
+      examples.element.hidden = info.divisible === false;
       splitField.hidden = !info.n_test_examples;
       split.set(snapshot.compared_split && !snapshot.compared_axes ? "beside" : snapshot.split);
       normField.hidden = !info.batch_norm;

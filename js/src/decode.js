@@ -24,6 +24,7 @@
  * @property {import("./quadratic.js").QuadraticModel | null} quadratic  the loss to second order
  * @property {LowestPoint | null} minimum  null for a difference, which has no lowest loss
  * @property {Partial<Record<import("./splits.js").Split, LowestPoint | null>>} minima  of the losses it is made of
+ * @property {string} note  what is to be said of points without a loss
  * @property {string} python  the call that makes it again; "" where unknown
  * @property {import("./values.js").Domain} domain
  * @property {[number, number]} range  smallest and largest finite loss; [NaN, NaN] without any
@@ -97,6 +98,7 @@ export function decodeSurface(raw) {
     centreLoss: raw.centre_loss ?? null,
     quadratic: raw.quadratic ?? null,
     minimum: raw.minimum ?? null,
+    note: raw.note ?? "",
     minima: raw.minima ?? {},
     python: raw.python ?? "",
     domain: [alpha[0], alpha[alpha.length - 1], beta[0], beta[beta.length - 1]],

@@ -43,6 +43,7 @@ import { sameDomain } from "./values.js";
  * @property {number} max_resolution
  * @property {number} k_max
  * @property {number} n_test_examples  0 without test data
+ * @property {boolean} divisible  whether part of the examples can be had
  * @property {boolean} batch_norm  whether the model has batch-norm layers with running statistics
  * @property {boolean} differentiable
  */
@@ -80,7 +81,7 @@ export const FACES = ["projections", "spectrum", "trace"];
 const OTHERS = ["face", "status", "error", "progress", "_info", "_surface", "_compared", "_eigenpairs", "_projections", "_spectrum", "_trace", "_pins"];
 
 /** @type {Info} */
-const UNKNOWN = { n_parameters: 0, n_examples: 1, n_test_examples: 0, theta_norm: 0, max_resolution: 501, k_max: 1, batch_norm: false, differentiable: true };
+const UNKNOWN = { n_parameters: 0, n_examples: 1, n_test_examples: 0, theta_norm: 0, max_resolution: 501, k_max: 1, batch_norm: false, divisible: true, differentiable: true };
 
 /** Tells whether a result is of what the controls said before they changed. */
 function createOutdated() {
