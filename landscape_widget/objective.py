@@ -121,6 +121,8 @@ class Objective:
         """Whether values need a graph, because the loss asks whether parameters require a gradient."""
         self._groupings: dict[tuple[float, ...], bool] = {}
         """Whether L stays the same in other batches, by their shares of the examples."""
+        self._slope_nearby: Tensor | None = None
+        """The gradient at a displaced θ, which other groupings are held against."""
         self._cut_off: CutOffError | None = None
         """Why there are no derivatives, if so."""
         self._imprecise = ""
@@ -130,7 +132,7 @@ class Objective:
 
     def __getstate__(self) -> dict[str, Any]:
         """What cannot be computed again: executors send objectives to other processes."""
-        return {**vars(self), "_precise": None, "_products": None}
+        return {**vars(self), "_precise": None, "_products": None, "_slope_nearby": None}
 
     @classmethod
     def from_function(cls, f: Callable[[Tensor], Tensor], theta: Tensor) -> Objective:
@@ -367,7 +369,9 @@ class Objective:
         if precise.dtype is not torch.float64 or not self.divisible:
             return False
         theta = displaced(precise.theta)
-        expected = gradient_of(precise.terms, theta, self.spans)
+        if precise._slope_nearby is None:
+            precise._slope_nearby = gradient_of(precise.terms, theta, self.spans)
+        expected = precise._slope_nearby
         try:
             found = gradient_of(precise.terms.regroup(size), theta, self.spans)
         except Exception as error:  # a model may insist on its batches

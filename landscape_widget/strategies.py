@@ -303,11 +303,7 @@ class Evaluator:
             terms = self._objective.terms
             assert isinstance(terms, ModelTerms)
             natural = strategy.examples == max(batch.n for batch in terms.batches)
-            others = terms if natural else self._objective.regrouped(strategy.examples)
-            if others is terms and not natural:
-                raise ValueError("in other batches its loss is another function, or they cannot be cut")
-            assert isinstance(others, ModelTerms)
-            known[strategy.examples] = others.batches
+            known[strategy.examples] = (terms if natural else terms.regroup(strategy.examples)).batches
         return known[strategy.examples]
 
     def _program(self, strategy: Strategy, batch: Batch) -> PlaneProgram:
@@ -397,6 +393,9 @@ class Evaluator:
             seconds.append(perf_counter() - started)
         found = min(seconds) / len(points) / share
         if found < choice.seconds[choice.best]:
+            regrouped = [batch.n for batch in batches] != [batch.n for batch in terms.batches]
+            if regrouped and self._objective.regrouped(strategy.examples) is terms:
+                raise ValueError("in other batches its loss is another function")
             for batch in batches:  # the programs for other shapes must exist before it is relied on
                 self._program(strategy, batch)
         return found
