@@ -12,7 +12,7 @@ import warnings
 import torch
 from torch import Tensor, nn
 
-from landscape_widget.faults import out_of_memory
+from landscape_widget.faults import of_the_moment
 from landscape_widget.losses import ModelTerms
 from landscape_widget.objective import Objective
 from landscape_widget.slope_check import check_slope_between
@@ -96,7 +96,7 @@ def _product(objective: Objective, v: Tensor, suspects: dict[str, str]) -> Tenso
     try:
         return objective.hvp(v)
     except (RuntimeError, NotImplementedError) as error:
-        if out_of_memory(error):
+        if of_the_moment(error):
             raise
         objective.gradient()
         words = str(error).lower()
@@ -107,7 +107,7 @@ def _product(objective: Objective, v: Tensor, suspects: dict[str, str]) -> Tenso
         try:
             return objective.hvp(v)
         except (RuntimeError, NotImplementedError) as again:
-            if out_of_memory(again) or str(again) != str(error):
+            if of_the_moment(again) or str(again) != str(error):
                 raise
             raise SecondDerivativeError(_missing(suspects, error)) from error
 

@@ -17,7 +17,7 @@ from torch import Tensor, fx
 from torch.func import vmap
 
 from landscape_widget.derivatives import evaluated
-from landscape_widget.faults import out_of_memory
+from landscape_widget.faults import of_the_moment, out_of_memory
 from landscape_widget.first_layers import prepare
 from landscape_widget.losses import ModelTerms, Terms
 from landscape_widget.objective import Objective
@@ -250,7 +250,7 @@ class Evaluator:
         try:
             return self._objective.loss(self._theta(*point)).item()
         except Exception as error:
-            if out_of_memory(error) or not any(point):
+            if of_the_moment(error) or not any(point):
                 raise
             self.failures.append(f"{type(error).__name__}: {error}")
             return np.nan
