@@ -130,7 +130,8 @@ class Failing(Counted):
     points_left: int
 
     def loss(self, theta: Any = None) -> Any:
-        if theta is not None:
+        # products are held against differences of losses a millionth away
+        if theta is not None and not 0 < float((theta - self.theta).norm()) < 1e-3:
             if not self.points_left:
                 raise ConnectionError("the machine went down")
             self.points_left -= 1
