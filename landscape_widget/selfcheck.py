@@ -18,8 +18,9 @@ from landscape_widget.objective import Objective
 from landscape_widget.slope_check import check_slope_between
 
 #: Steps of the central difference relative to max(‖θ‖, 1), tried in this order until one agrees. A wrong
-#: second derivative disagrees at all of them, a kink (ReLU) that lies between the two points only at some.
-STEPS = (1e-6, 1e-7, 1e-5, 1e-8, 1e-9)
+#: second derivative disagrees at all of them, a kink (ReLU) that lies between the two points only at some;
+#: the more examples, the shorter are the steps that cross none.
+STEPS = (1e-6, 1e-8, 1e-7, 1e-9, 1e-5)
 
 #: Examples that come first: a derivative that is wrong is so for each of them, and they have few kinks.
 EXAMPLES = 8
