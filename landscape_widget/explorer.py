@@ -7,7 +7,6 @@ import inspect
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from threading import RLock
 from time import monotonic
 from typing import Any
 
@@ -40,9 +39,9 @@ from landscape_widget.results import (
     Surface,
     TraceEstimate,
 )
-from landscape_widget.runtime import ExplorerPage, PlotlyRuntime, bundled, shared
+from landscape_widget.runtime import ExplorerPage, PlotlyRuntime, bundled, hold_weakly_in_scripts, shared
 from landscape_widget.saving import load_run, save_run
-from landscape_widget.scheduler import Request, Worker
+from landscape_widget.scheduler import CLOSED, ObservedLock, Request, Worker, others_wait
 from landscape_widget.selfcheck import SecondDerivativeError
 from landscape_widget.study import Controls, Findings, Picture, Study
 from landscape_widget.surface import check_domain, check_resolution
@@ -84,7 +83,8 @@ class LandscapeExplorer(anywidget.AnyWidget):
     ``surface``, ``plane``, ``eigenpairs`` and ``projections``.
     """
 
-    _esm = bundled("explorer.js")
+    # as text: a file would keep every widget alive, since anywidget has it tell them of changes
+    _esm = bundled("explorer.js").read_text(encoding="utf-8")
     _page = anywidget.WidgetTrait().tag(sync=True)
     _runtime = anywidget.WidgetTrait().tag(sync=True)
 
@@ -162,6 +162,8 @@ class LandscapeExplorer(anywidget.AnyWidget):
         names = ("objective",) if isinstance(model, Objective) else ("model", "data", "loss_fn")
         held_out = {} if test_loader is None else {"test_loader": test_loader}
         self._given = given_arguments(names, options | held_out)
+        # handlers may run on another thread than the worker; both set traits under this lock
+        self._lock = ObservedLock()
         self._worker = Worker("landscape-explorer", self._on_end, leave_a_core_free)
         self._points = Points(
             objective,
@@ -174,8 +176,6 @@ class LandscapeExplorer(anywidget.AnyWidget):
         self._request: Request | None = None
         self._number = 0
         self._throttle = Throttle(UPDATE_INTERVAL)
-        # handlers may run on another thread than the worker; both set traits under this lock
-        self._lock = RLock()
         super().__init__(
             _page=shared(ExplorerPage),
             _runtime=shared(PlotlyRuntime),
@@ -313,17 +313,26 @@ class LandscapeExplorer(anywidget.AnyWidget):
         """Computes what the controls ask for and returns when it is done.
 
         Raises:
-            RuntimeError: If the computation fails or is cancelled; the cause of a failure is chained.
+            RuntimeError: If the computation fails, with the cause chained, or is cancelled; if the explorer
+                is closed meanwhile; inside an observer, which the computation would wait for.
             KeyboardInterrupt: On an interrupt of the kernel; the computation is cancelled.
         """
+        if others_wait():
+            raise RuntimeError(
+                "Expected compute() outside of observers and of what an explorer calls, got it inside: it "
+                "would wait for itself. Call it in a thread of its own, "
+                "threading.Thread(target=explorer.compute).start(), or set a control, which does not wait."
+            )
         request = self._submit()
         try:
-            while not request.done.is_set() or request is not self._request:
+            while not (self._worker.closed or (request.done.is_set() and request is self._request)):
                 request = self._request or request  # a control moved on the page starts another one
                 request.done.wait(0.1)  # in slices, or an interrupt would wait for the end
         except KeyboardInterrupt:
             self.cancel()
             raise
+        if self._worker.closed:
+            raise RuntimeError(f"The computation was not finished. {CLOSED}")
         if request.error is not None:
             raise RuntimeError(f"The landscape could not be computed: {self.error}") from request.error
         if request.cancelled:
@@ -444,11 +453,33 @@ class LandscapeExplorer(anywidget.AnyWidget):
         self._worker.cancel()
 
     def close(self) -> None:
-        """Ends the worker and closes the widget."""
+        """Ends the worker, lets go of data, model and all that could be computed on, and closes the widget.
+
+        It may be called at any time, also in an observer. A computation ends after its present step. Results
+        and pins stay readable, with the figures and the page that are made of them. What needs the data or
+        your model raises a RuntimeError from then on: ``compute``, ``objective``, ``save``, ``load``,
+        ``table``, ``pin``, ``recentre``, ``apply``, ``restore`` and changed controls.
+
+        An explorer of a plain script that nobody refers to any more is closed by itself, when garbage is
+        collected. In a kernel, ipywidgets holds each one for the page until it is closed.
+        """
         # a widget whose construction failed is closed too, by its destructor
-        if hasattr(self, "_worker"):
+        if hasattr(self, "_points"):
             self._worker.close(timeout=0.0)
+            with self._lock:
+                self._number += 1  # nothing more is published
+                self._points.close()
+                if self._request is not None:
+                    self._request.error = None  # its traceback leads to the data
+        if hasattr(self, "_own_layout"):
+            self._own_layout.close()
         super().close()
+
+    def open(self) -> None:
+        """Makes the widget known to the page."""
+        super().open()
+        self._own_layout = self.layout  # ipywidgets makes it for each widget and never closes it
+        hold_weakly_in_scripts(self, self.layout)
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Takes the controls from the page; everything else is the kernel's to write."""
@@ -545,7 +576,8 @@ class LandscapeExplorer(anywidget.AnyWidget):
 
     def _send_pins(self) -> None:
         with self._lock:
-            self._pins = self._points.payload()
+            if not self._worker.closed:
+                self._pins = self._points.payload()
 
     def _pictures(self) -> Pictures:
         """The planes on show with their surfaces."""
@@ -561,6 +593,8 @@ class LandscapeExplorer(anywidget.AnyWidget):
 
     def _shown_plane(self) -> Plane:
         if self._best.plane is None:
+            if self._worker.closed:
+                raise RuntimeError(CLOSED)
             raise RuntimeError("Expected a plane to find the point on; call compute() or wait for a picture.")
         return self._best.plane
 
@@ -597,16 +631,17 @@ class LandscapeExplorer(anywidget.AnyWidget):
         with self._lock:
             if number != self._number:
                 return
-            best, theta_norm = self._best, self._study.theta_norm
+            # known before any trait is set, for an observer of it may close the explorer
+            best, theta_norm, moved = self._best, self._study.theta_norm, self._points.moved
             best.centre_loss, best.gradient_norm = found.centre_loss, found.gradient_norm
             if found.surface is not None:
                 best.surface, best.plane, best.quadratic = found.surface, found.plane, found.surface_model
                 best.surfaces = found.surfaces
                 if self._throttle.due("surface", (number, found.surface, best.quadratic), flush):
-                    python = recipe(found, controls, self._given, self._points.moved)
+                    python = recipe(found, controls, self._given, moved)
                     self._surface = wire.surface(found, controls, number, theta_norm, python)
                     self._show(0, found.plane, found.preview or controls.examples, number)
-            self._publish_compared(found, controls, number, flush)
+            self._publish_compared(found, controls, number, theta_norm, flush)
             if found.pairs is not None:
                 certified = found if found.pairs_final else best
                 best.pairs, best.slopes = certified.pairs, certified.slopes
@@ -638,7 +673,9 @@ class LandscapeExplorer(anywidget.AnyWidget):
                     "elapsed": elapsed,
                 }
 
-    def _publish_compared(self, found: Findings, controls: Controls, number: int, flush: bool) -> None:
+    def _publish_compared(
+        self, found: Findings, controls: Controls, number: int, theta_norm: float, flush: bool
+    ) -> None:
         """The second picture, which goes when it is not asked for any more."""
         if controls.compared() is None:
             self._best.compared = self._compared = None
@@ -646,7 +683,7 @@ class LandscapeExplorer(anywidget.AnyWidget):
             self._best.compared = found.compared
             parts = (number, found.compared, found.pairs, found.quadratic)
             if self._throttle.due("compared", parts, flush):
-                self._compared = wire.compared(found, controls, number, self._study.theta_norm)
+                self._compared = wire.compared(found, controls, number, theta_norm)
                 self._show(1, found.compared.plane, controls.examples, number)
 
     def _show(self, which: int, plane: Plane | None, n_examples: int, number: int) -> None:

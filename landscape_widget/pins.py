@@ -22,7 +22,7 @@ from landscape_widget.points import (
     score_table,
 )
 from landscape_widget.results import FloatArray, Plane, PlanePoint, ScoreRow, Scores, ScoreTable, Surface
-from landscape_widget.scheduler import Job, Request
+from landscape_widget.scheduler import CLOSED, Job, Request
 from landscape_widget.study import Study
 from landscape_widget.vectors import norm
 from landscape_widget.weights import Weights
@@ -108,8 +108,22 @@ class Points:
 
     @property
     def study(self) -> Study:
-        """The study of the present centre."""
+        """The study of the present centre.
+
+        Raises:
+            RuntimeError: After ``close``.
+        """
+        self._check_open()
         return self._studies[-1]
+
+    def close(self) -> None:
+        """Lets go of studies and weights; pins stay as they are."""
+        self._studies.clear()
+        self._weights = None
+
+    def _check_open(self) -> None:
+        if not self._studies:
+            raise RuntimeError(CLOSED)
 
     @contextmanager
     def resuming(self, study: Study, pins: Sequence[Mapping[str, Any]]) -> Iterator[None]:
@@ -175,6 +189,7 @@ class Points:
         Raises:
             ValueError: For coordinates that are no finite numbers.
         """
+        self._check_open()
         alpha, beta = check_coordinates(alpha, beta)
         for pin in self.pins:
             same = (pin.alpha, pin.beta) == (alpha, beta)
@@ -227,6 +242,7 @@ class Points:
         Raises:
             RuntimeError: At the first centre.
         """
+        self._check_open()
         if len(self._studies) == 1:
             raise RuntimeError("Expected a centre that recentre() chose, to go back from; this is the first.")
         self._studies.pop()
@@ -243,8 +259,9 @@ class Points:
         """Of the user's model.
 
         Raises:
-            RuntimeError: If the explorer was made of an objective.
+            RuntimeError: If the explorer was made of an objective, or closed.
         """
+        self._check_open()
         if self._weights is None:
             raise RuntimeError(
                 "Expected an explorer made of a model, LandscapeExplorer(model, data, loss_fn); this one was "

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from weakref import proxy
 
 import anywidget
+from comm import DummyComm
+from ipywidgets import Widget
+from ipywidgets.widgets import widget as registry
 
 STATIC = Path(__file__).parent / "static"
 
@@ -35,6 +39,18 @@ class ExplorerPage(anywidget.AnyWidget):
 
     _esm = bundled("page.js")
     _css = bundled("page.css")
+
+
+def hold_weakly_in_scripts(*widgets: Widget) -> None:
+    """Lets open widgets be freed where no page can ever ask for them; ipywidgets holds them until closed.
+
+    In a kernel nothing changes.
+    """
+    for widget in widgets:
+        comm = widget.comm
+        if isinstance(comm, DummyComm) or getattr(comm, "kernel", comm) is None:
+            registry._instances[widget.model_id] = proxy(widget)
+            comm.on_msg(None)
 
 
 _kept: dict[type[anywidget.AnyWidget], anywidget.AnyWidget] = {}

@@ -6,37 +6,142 @@ import atexit
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator
-from threading import Condition, Event, Thread
-from weakref import WeakSet
+from queue import SimpleQueue
+from threading import Event, RLock, Thread, current_thread, local
+from time import monotonic
+from weakref import WeakSet, finalize
 
 log = logging.getLogger(__name__)
 
 #: Starts a computation that does a bounded piece of work at every step.
 Job = Callable[[], Iterator[None]]
 
+#: What a closed explorer answers.
+CLOSED = "Expected an open explorer, got a closed one, which has let go of its data. Make a new one."
+
+#: Seconds that the interpreter waits for all threads when it ends.
+_AT_EXIT = 5.0
+
+_here = local()
+
+
+def others_wait() -> bool:
+    """Whether this thread is a worker's, or holds an ``ObservedLock``: who waits in it may wait for ever."""
+    return getattr(_here, "depth", 0) > 0
+
+
+class ObservedLock:
+    """A reentrant lock under which anybody's observers are called: ``others_wait`` tells them so."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        _here.depth = getattr(_here, "depth", 0) + 1
+
+    def __exit__(self, *_: object) -> None:
+        _here.depth -= 1
+        self._lock.release()
+
 
 class Request:
     """A job on its way; ``done`` is set when it ends, is cancelled or is replaced."""
 
-    def __init__(self, job: Job) -> None:
-        self.job = job
+    def __init__(self, job: Job, on_end: Callable[[Request], None] = lambda _: None) -> None:
         self.done = Event()
         self.cancelled = False
         self.error: BaseException | None = None
+        self._job: Job | None = job
+        self._on_end: Callable[[Request], None] | None = on_end
+
+    def start(self) -> Iterator[None]:
+        """The job's steps."""
+        job, self._job = self._job, None
+        assert job is not None
+        return job()
+
+    def report(self) -> None:
+        """Tells who wanted it how it ended."""
+        if self._on_end is not None:
+            self._on_end(self)
+
+    def end(self) -> None:
+        """Lets go of the job and of who wanted it: who keeps the request keeps nothing else."""
+        self._job = self._on_end = None
+        self.done.set()
+
+
+class _Mailbox:
+    """All that a worker and its thread share. An idle thread knows nothing else, so it keeps nobody alive."""
+
+    def __init__(self) -> None:
+        self.thread: Thread | None = None
+        self.closed = False
+        self.waiting: Request | None = None
+        self.running: Request | None = None
+        self.errands: deque[Request] = deque()
+        self.lock = RLock()
+        self.wake: SimpleQueue[None] = SimpleQueue()
+        """Anything, when there may be work. Unlike a condition's it is safe to use in a finalizer."""
+
+    def cancel(self) -> Request | None:
+        """Ends the running job after its step, and returns the waiting one, which is taken out."""
+        with self.lock:
+            waiting, self.waiting = self.waiting, None
+            if self.running is not None:
+                self.running.cancelled = True
+        if waiting is not None:
+            waiting.cancelled = True
+        return waiting
+
+    def close(self) -> None:
+        """Has the thread end after its present step."""
+        if waiting := self.cancel():
+            waiting.end()
+        with self.lock:
+            self.closed = True
+            for errand in self.errands:
+                errand.cancelled = True
+                errand.end()
+            self.errands.clear()
+        self.wake.put(None)
+
+    def has_work(self) -> bool:
+        """Waits for a job or an errand; False once it is closed."""
+        while not (self.waiting is not None or self.errands or self.closed):
+            self.wake.get()
+        return not self.closed
+
+    def take(self) -> Request | None:
+        """The job that is to run now."""
+        with self.lock:
+            self.running, self.waiting = self.waiting, None
+            return self.running
+
+    def errand(self) -> Request | None:
+        """The next errand."""
+        with self.lock:
+            return self.errands.popleft() if self.errands else None
 
 
 #: A thread still inside torch while the interpreter shuts down would crash it.
-_open: WeakSet[Worker] = WeakSet()
+_open: WeakSet[_Mailbox] = WeakSet()
 
 
 @atexit.register
 def _close_all() -> None:
-    for worker in list(_open):
-        worker.close(timeout=5.0)
+    mailboxes = list(_open)
+    for mailbox in mailboxes:
+        mailbox.close()
+    end = monotonic() + _AT_EXIT
+    for mailbox in mailboxes:
+        if mailbox.thread is not None:
+            mailbox.thread.join(max(0.0, end - monotonic()))
 
 
 class Worker:
-    """Runs one job at a time on a thread of its own.
+    """Runs one job at a time on a thread of its own, which ends with it.
 
     A job is a generator: between two of its steps the worker looks whether it was cancelled or
     replaced, and closes it if so. Errands are short jobs that wait in a queue of their own: they are
@@ -52,18 +157,23 @@ class Worker:
         Args:
             name: Of the thread.
             on_end: Called after every job that was started, and after one cancelled in the mailbox.
-            prepare: Called once, first thing on the thread.
+            prepare: Called once, first thing on the thread, which keeps it.
         """
         self._prepare = prepare
         self._name = name
         self._on_end = on_end
-        self._condition = Condition()
-        self._waiting: Request | None = None
-        self._running: Request | None = None
-        self._errands: deque[Request] = deque()
-        self._thread: Thread | None = None
-        self._closed = False
-        _open.add(self)
+        self._mailbox = _Mailbox()
+        _open.add(self._mailbox)
+        finalize(self, self._mailbox.close).atexit = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether it takes no more requests."""
+        return self._mailbox.closed
+
+    @property
+    def _thread(self) -> Thread | None:
+        return self._mailbox.thread
 
     def submit(self, job: Job) -> Request:
         """Puts ``job`` into the mailbox, instead of one that waits there or runs.
@@ -71,15 +181,15 @@ class Worker:
         Raises:
             RuntimeError: After ``close``.
         """
-        request = Request(job)
-        with self._condition:
+        request, mailbox = Request(job, self._on_end), self._mailbox
+        with mailbox.lock:
             self._check_open()
-            if self._waiting is not None:
-                self._waiting.cancelled = True
-                self._waiting.done.set()
-            if self._running is not None:
-                self._running.cancelled = True
-            self._waiting = request
+            if mailbox.waiting is not None:
+                mailbox.waiting.cancelled = True
+                mailbox.waiting.end()
+            if mailbox.running is not None:
+                mailbox.running.cancelled = True
+            mailbox.waiting = request
             self._wake()
         return request
 
@@ -92,112 +202,103 @@ class Worker:
             RuntimeError: After ``close``.
         """
         request = Request(job)
-        with self._condition:
+        with self._mailbox.lock:
             self._check_open()
-            self._errands.append(request)
+            self._mailbox.errands.append(request)
             self._wake()
         return request
 
     def cancel(self) -> None:
         """Ends the waiting and the running job; returns at once. Errands are served all the same."""
-        with self._condition:
-            waiting, self._waiting = self._waiting, None
-            if self._running is not None:
-                self._running.cancelled = True
+        waiting = self._mailbox.cancel()
         if waiting is not None:
-            waiting.cancelled = True
             try:
-                self._on_end(waiting)
+                waiting.report()
             finally:
-                waiting.done.set()
+                waiting.end()
 
     def close(self, timeout: float | None = None) -> None:
-        """Cancels everything and ends the thread, waiting for it up to ``timeout`` seconds."""
-        self.cancel()
-        with self._condition:
-            self._closed = True
-            thread = self._thread
-            for errand in self._errands:
-                errand.cancelled = True
-                errand.done.set()
-            self._errands.clear()
-            self._condition.notify()
-        if thread is not None:
+        """Cancels everything and ends the thread, waiting for it up to ``timeout`` seconds.
+
+        On the thread itself, where it may be called too, nothing is waited for.
+        """
+        try:
+            self.cancel()
+        finally:
+            self._mailbox.close()
+        thread = self._mailbox.thread
+        if thread is not None and thread is not current_thread():
             thread.join(timeout)
 
     def _check_open(self) -> None:
-        if self._closed:
-            raise RuntimeError("Expected an open explorer, got a closed one. Make a new one.")
+        if self._mailbox.closed:
+            raise RuntimeError(CLOSED)
 
     def _wake(self) -> None:
-        if self._thread is None:
-            self._thread = Thread(target=self._run, name=self._name, daemon=True)
-            self._thread.start()
-        self._condition.notify()
+        mailbox = self._mailbox
+        if mailbox.thread is None:
+            mailbox.thread = Thread(target=_run, args=(mailbox, self._prepare), name=self._name, daemon=True)
+            mailbox.thread.start()
+        mailbox.wake.put(None)
 
-    def _run(self) -> None:
-        self._prepare()
-        while self._has_work():
-            self._serve_errands()
-            request = self._take()
-            if request is None:
-                continue
+
+def _run(mailbox: _Mailbox, prepare: Callable[[], None]) -> None:
+    """What the thread does: it holds on to no request while it waits, since that leads to an explorer."""
+    _here.depth = 1
+    try:
+        prepare()
+    except Exception:  # whoever waits for a job must not wait for a thread that has died
+        log.exception("The thread of a worker could not be prepared.")
+    while mailbox.has_work():
+        _serve_errands(mailbox)
+        _serve_job(mailbox)
+
+
+def _serve_job(mailbox: _Mailbox) -> None:
+    request = mailbox.take()
+    if request is None:
+        return
+    try:
+        _drive(request, mailbox)
+    except BaseException as error:  # a failed job must not end the worker
+        request.error = error
+    try:
+        request.report()
+    except Exception:  # such as a failing observer of a trait
+        log.exception("The end of a computation could not be reported.")
+    finally:
+        with mailbox.lock:
+            mailbox.running = None
+        request.end()
+
+
+def _drive(request: Request, mailbox: _Mailbox) -> None:
+    steps = request.start()
+    try:
+        while not request.cancelled:
             try:
-                self._drive(request)
-            except BaseException as error:  # a failed job must not end the worker
-                request.error = error
-            try:
-                self._on_end(request)
-            except Exception:  # such as a failing observer of a trait
-                log.exception("The end of a computation could not be reported.")
-            finally:
-                with self._condition:
-                    self._running = None
-                request.done.set()
-            del request  # or the last job would keep its explorer alive while the worker waits
+                next(steps)
+            except StopIteration:
+                return
+            _serve_errands(mailbox)
+    finally:
+        _close(steps)
 
-    def _has_work(self) -> bool:
-        """Waits for a job or an errand; False once it is closed."""
-        with self._condition:
-            self._condition.wait_for(lambda: self._waiting is not None or self._errands or self._closed)
-            return not self._closed
 
-    def _take(self) -> Request | None:
-        with self._condition:
-            self._running, self._waiting = self._waiting, None
-            return self._running
-
-    def _drive(self, request: Request) -> None:
-        steps = request.job()
+def _serve_errands(mailbox: _Mailbox) -> None:
+    while (errand := mailbox.errand()) is not None:
         try:
-            while not request.cancelled:
-                try:
-                    next(steps)
-                except StopIteration:
-                    return
-                self._serve_errands()
-        finally:
-            _close(steps)
-
-    def _serve_errands(self) -> None:
-        while True:
-            with self._condition:
-                if not self._errands:
-                    return
-                errand = self._errands.popleft()
+            steps = errand.start()
             try:
-                steps = errand.job()
-                try:
-                    while not (errand.cancelled or self._closed):
-                        next(steps)
-                except StopIteration:
-                    pass
-                finally:
-                    _close(steps)
-            except BaseException as error:  # a failed errand must not end the job that it interrupts
-                errand.error = error
-            errand.done.set()
-            del errand
+                while not (errand.cancelled or mailbox.closed):
+                    next(steps)
+            except StopIteration:
+                pass
+            finally:
+                _close(steps)
+        except BaseException as error:  # a failed errand must not end the job that it interrupts
+            errand.error = error
+        errand.end()
 
 
 def _close(steps: Iterator[None]) -> None:

@@ -105,12 +105,12 @@ class _Choice:
         terms = objective.terms
         self.candidates: Iterator[Strategy] = iter(())
         if isinstance(terms, ModelTerms) and not terms.training and objective.dtype in _SAME:
-            self.candidates = self._candidates(terms, objective.device)
+            natural = max(batch.n for batch in terms.batches)
+            self.candidates = self._candidates(natural, terms.n_examples, objective.device)
 
-    def _candidates(self, terms: ModelTerms, device: torch.device) -> Iterator[Strategy]:
+    # without the terms: a generator that never starts would keep alive what the choice is kept for
+    def _candidates(self, natural: int, total: int, device: torch.device) -> Iterator[Strategy]:
         """What to try next, given what was best so far; the first one is weighed only."""
-        natural, total = max(batch.n for batch in terms.batches), terms.n_examples
-        del terms  # or the choice would keep alive what it is kept for
         threads = torch.get_num_threads() if device.type == "cpu" else 1
         one = Strategy(1, natural, threads)
         yield one  # to be weighed

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from time import monotonic
 from typing import Any
+from weakref import proxy
 
 import numpy as np
 
@@ -531,8 +532,10 @@ class Study:
     def _projection_run(
         self, n: int, samples: int, known: ProjectedCurvatures | None = None
     ) -> Run[ProjectedCurvatures]:
+        study = proxy(self)  # or study and run would hold each other, and the data until garbage is collected
+
         def steps() -> Iterator[ProjectedCurvatures]:
-            objective = self._subset(n)
+            objective = study._subset(n)
             return projection_steps(objective, samples, method=_derivatives(objective), known=known)
 
         return Run(steps, known)

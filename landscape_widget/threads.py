@@ -5,18 +5,49 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from concurrent.futures import Executor, Future
+from functools import cache, partial
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any
 
 import torch
 from threadpoolctl import ThreadpoolController
 
 
 @cache
-def pool(threads: int) -> ThreadPoolExecutor:
+def pool(threads: int) -> Executor:
     """So many of them, kept: the memory of new ones is slow at first. Work in them must not wait for more."""
-    return ThreadPoolExecutor(threads, "landscape", limit_this_thread, (1,))
+    return _Daemons(threads)
+
+
+class _Daemons(Executor):
+    """Threads that end with the interpreter, which would wait for those of a ``ThreadPoolExecutor``."""
+
+    def __init__(self, threads: int) -> None:
+        self._work: SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = SimpleQueue()
+        for i in range(threads):
+            Thread(target=self._run, name=f"landscape_{i}", daemon=True).start()
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        self._work.put((future, partial(fn, *args, **kwargs)))
+        return future
+
+    def _run(self) -> None:
+        limit_this_thread(1)
+        while True:
+            _carry_out(*self._work.get())
+
+
+def _carry_out(future: Future[Any], work: Callable[[], Any]) -> None:
+    """In a frame of its own, which keeps nothing of the work while the thread waits for more."""
+    if future.set_running_or_notify_cancel():
+        try:
+            future.set_result(work())
+        except BaseException as error:  # it is raised where the result is asked for
+            future.set_exception(error)
 
 
 def leave_a_core_free() -> None:

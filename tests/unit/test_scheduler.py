@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
-from threading import Event, current_thread
+from threading import Event, Thread, current_thread
+from weakref import ref
 
 import pytest
 
-from landscape_widget.scheduler import Request, Worker
+from landscape_widget.scheduler import ObservedLock, Request, Worker, others_wait
 
 #: Seconds after which a test that should not wait at all is taken for hung.
 HUNG = 30.0
@@ -338,3 +340,108 @@ def test_close_ends_errands_too() -> None:
     assert not waiting.reached.is_set()
     with pytest.raises(RuntimeError, match="closed"):
         worker.errand(quick)
+
+
+def test_a_dropped_workers_thread_ends() -> None:
+    worker = Worker("test", lambda _: None)
+    finish(worker.submit(quick))
+    alive, kept = thread_of(worker), ref(worker)
+    thread = worker._thread
+    assert thread is not None
+    del worker
+    gc.collect()
+    assert kept() is None
+    thread.join(HUNG)
+    assert not alive()
+
+
+def test_a_worker_that_is_dropped_at_work_ends_after_its_step() -> None:
+    worker, held = Worker("test", lambda _: None), Held()
+    request = worker.submit(held)
+    assert held.reached.wait(HUNG)
+    thread = worker._thread
+    assert thread is not None
+    del worker
+    gc.collect()
+    held.go.set()
+    finish(request)
+    assert request.cancelled
+    assert held.steps == 0
+    thread.join(HUNG)
+    assert not thread.is_alive()
+
+
+def test_who_keeps_a_request_keeps_neither_job_nor_worker() -> None:
+    class Owner:
+        def __init__(self) -> None:
+            self.worker = Worker("test", self.on_end)
+
+        def on_end(self, request: Request) -> None:
+            pass
+
+        def job(self) -> Iterator[None]:
+            yield
+
+    owner = Owner()
+    requests = [owner.worker.submit(owner.job), owner.worker.errand(owner.job)]
+    finish(*requests)
+    kept = ref(owner)
+    del owner
+    gc.collect()
+    assert kept() is None
+    assert all(request.done.is_set() for request in requests)
+
+
+@pytest.mark.parametrize("where", ["step", "errand", "report"])
+def test_close_on_its_own_thread_does_not_wait_for_itself(where: str) -> None:
+    def job() -> Iterator[None]:
+        worker.close()
+        yield
+        yield
+
+    worker = Worker("test", lambda _: worker.close() if where == "report" else None)
+    request = worker.errand(job) if where == "errand" else worker.submit(job if where == "step" else quick)
+    finish(request)
+    assert request.error is None
+    thread = worker._thread
+    assert thread is not None
+    thread.join(HUNG)
+    assert not thread.is_alive()
+    assert worker.closed
+
+
+def test_a_preparation_that_fails_is_logged_and_jobs_run(caplog: pytest.LogCaptureFixture) -> None:
+    def prepare() -> None:
+        raise OSError("no such library")
+
+    worker = Worker("test", lambda _: None, prepare)
+    request = worker.submit(quick)
+    finish(request)
+    worker.close(timeout=HUNG)
+    assert request.error is None
+    assert "no such library" in caplog.text
+
+
+def test_a_lock_tells_who_is_inside() -> None:
+    lock, seen = ObservedLock(), []
+    with lock:
+        with lock:
+            seen.append(others_wait())
+            other = Thread(target=lambda: seen.append(others_wait()))
+            other.start()
+            other.join(HUNG)
+        seen.append(others_wait())
+    seen.append(others_wait())
+    assert seen == [True, False, True, False]
+
+
+def test_the_workers_thread_is_always_inside(worker: Worker) -> None:
+    seen = []
+
+    def job() -> Iterator[None]:
+        seen.append(others_wait())
+        yield
+
+    finish(worker.submit(job), worker.errand(job))
+    assert seen == [True, True]
+    assert not others_wait()
