@@ -246,14 +246,19 @@ class Evaluator:
         return np.where(np.isfinite(array), array, np.nan)
 
     def _loss(self, point: tuple[float, float]) -> float:
-        """L at one point; NaN where the model or the loss fails there, which is told of the plane."""
+        """L at one point; NaN where model or loss fail there, again and not at θ*, which is told of the plane."""
+        theta = self._theta(*point)
         try:
-            return self._objective.loss(self._theta(*point)).item()
+            return self._objective.loss(theta).item()
         except Exception as error:
             if of_the_moment(error) or not any(point):
                 raise
-            self.failures.append(f"{type(error).__name__}: {error}")
-            return np.nan
+            self._objective.loss(self._theta(0.0, 0.0))
+            try:
+                return self._objective.loss(theta).item()
+            except type(error) as again:
+                self.failures.append(f"{type(again).__name__}: {again}")
+                return np.nan
 
     def _theta(self, alpha: float, beta: float) -> Tensor:
         """θ* + αη + βδ, put together in float64; the objective rounds it once."""
