@@ -246,7 +246,7 @@ class Evaluator:
         return np.where(np.isfinite(array), array, np.nan)
 
     def _loss(self, point: tuple[float, float]) -> float:
-        """L at one point; NaN where model or loss fail there, again and not at θ*, which is told of the plane."""
+        """L at one point; NaN, which is told, where model or loss fail there, again, and not at θ*."""
         theta = self._theta(*point)
         try:
             return self._objective.loss(theta).item()
@@ -322,6 +322,10 @@ class Evaluator:
 
             def losses(coefficients: Tensor, basis: Tensor, *tensors: Tensor) -> Tensor:
                 content = with_tensors(batch, tensors)
+                with evaluated():
+                    return at_points(coefficients, basis, content)
+
+            def at_points(coefficients: Tensor, basis: Tensor, content: Batch) -> Tensor:
                 parts = {e.name: coefficients @ basis[:, e.start : e.stop] for e in entries}
                 if strategy.points == 1:
                     own = {e.name: parts[e.name].view(e.shape) for e in entries}

@@ -87,7 +87,7 @@ class Posing(nn.Module):
         self.weight = nn.Parameter(torch.ones(3, dtype=torch.float64))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.weight * (1.0 if torch.is_grad_enabled() or not _tracing() else 2.0)
+        return x * self.weight * (2.0 if _tracing() else 1.0)
 
 
 def _tracing() -> bool:
