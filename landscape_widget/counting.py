@@ -43,7 +43,7 @@ def count_examples(content: Any, batch_size_fn: Callable[[Any], int] | None, nam
     if not claims:
         raise ValueError(
             f"Expected batches that hold tensors with one row for an example, {got}. "
-            "Let the loader's collate_fn return tensors."
+            f"Let the loader's collate_fn return tensors. {_WAY_OUT}"
         )
     if len(claims) == 1 and any(map(_is_number, leaves(content))):
         raise ValueError(

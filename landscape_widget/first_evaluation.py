@@ -44,6 +44,20 @@ def displaced(theta: Tensor) -> Tensor:
     return theta + (v * (length / float(v.norm()))).to(theta)
 
 
+def _nearby(terms: Terms, theta: Tensor, spans: Spans) -> Tensor:
+    """``displaced``, or θ itself where the loss is not defined there, as that of a variance below zero."""
+    point = displaced(theta)
+    try:
+        defined = math.isfinite(loss_of(terms, point, spans))
+    except InvalidLossError:
+        raise
+    except Exception as error:
+        if out_of_memory(error):
+            raise
+        defined = False
+    return point if defined else theta
+
+
 def first_evaluation(terms: Terms, theta: Tensor, spans: Spans, own: Sequence[Tensor], *, told: bool) -> bool:
     """Evaluates loss and metrics at θ, and holds the gradient against the loss on some of the first examples.
 
@@ -240,7 +254,7 @@ def _check_mean(terms: ModelTerms, theta: Tensor, spans: Spans) -> None:
 
     At a displaced θ: a head of zeros gives all examples the same loss.
     """
-    found = _mean_over_halves(terms, displaced(theta), spans)
+    found = _mean_over_halves(terms, _nearby(terms.first(), theta, spans), spans)
     if found is not None and _differ(found, theta.dtype):
         warnings.warn(
             f"The loss of the first batch is {found[0]:.6g}, the mean over its two halves {found[1]:.6g}: "
@@ -262,7 +276,7 @@ def _check_time(terms: ModelTerms, theta: Tensor, spans: Spans) -> None:
     could_be_second = shapes and all(len(shape) > 1 for shape in shapes) and len({s[1] for s in shapes}) == 1
     if not layers or not could_be_second:
         return
-    found = _mean_over_halves(terms, displaced(theta), spans)
+    found = _mean_over_halves(terms, _nearby(terms.first(), theta, spans), spans)
     if found is not None and _differ(found, theta.dtype):
         listed = ", ".join(layers[:3])
         raise ValueError(
@@ -285,9 +299,8 @@ def _few(terms: ModelTerms, theta: Tensor, spans: Spans) -> ModelTerms:
 
 def _check_graph(terms: Terms, theta: Tensor, spans: Spans, own: Sequence[Tensor]) -> bool:
     """Whether values need a graph; refuses losses whose graph does not start at θ alone."""
-    point = displaced(theta)
-    if not math.isfinite(plain := loss_of(terms, point, spans)):
-        point, plain = theta, loss_of(terms, theta, spans)
+    point = _nearby(terms, theta, spans)
+    plain = loss_of(terms, point, spans)
     with differentiated(point.detach().clone()) as (leaf, _):
         loss = terms.term(leaf, 0)
         if own and reaches(loss, list(own)):
@@ -315,13 +328,11 @@ def _check_slope(terms: Terms, theta: Tensor, spans: Spans, *, in_graph: bool) -
         wide = terms.convert(theta.device, torch.float64)
         if rounding_fault(wide, theta.double()) is None:
             terms, theta = wide, theta.double()
-    point = displaced(theta)
+    point = _nearby(terms, theta, spans)
 
     def loss(at: Tensor) -> float:
         return loss_of(terms, at, spans, in_graph=in_graph)
 
-    if not math.isfinite(loss(point)):
-        point = theta
     try:
         gradient = gradient_of(terms, point, spans)
     except InvalidLossError:

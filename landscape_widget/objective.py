@@ -369,12 +369,12 @@ class Objective:
         if precise.dtype is not torch.float64 or not self.divisible:
             return False
         theta = displaced(precise.theta)
-        if precise._slope_nearby is None:
-            precise._slope_nearby = gradient_of(precise.terms, theta, self.spans)
-        expected = precise._slope_nearby
         try:
+            if precise._slope_nearby is None:
+                precise._slope_nearby = gradient_of(precise.terms, theta, self.spans)
+            expected = precise._slope_nearby
             found = gradient_of(precise.terms.regroup(size), theta, self.spans)
-        except Exception as error:  # a model may insist on its batches
+        except Exception as error:  # a model may insist on its batches, or have no loss there
             log.info("Batches stay as the loader gave them: %s: %s", type(error).__name__, error)
             return False
         same = bool((found - expected).norm() <= _SAME * expected.norm()) and bool(expected.any())
@@ -470,6 +470,11 @@ def _check_arguments(model: Any, loss_fn: Any, mode: Any, dtype: Any, batch_size
         raise TypeError(
             f"Expected model as a torch.nn.Module, got {type(model).__name__}. "
             "For a plain function of θ use Objective.from_function."
+        )
+    if isinstance(model, torch.jit.ScriptModule):
+        raise TypeError(
+            "Expected a model in Python, got a TorchScript module, whose derivatives run past all "
+            "checks. Pass the module that it was made from."
         )
     if not callable(loss_fn):
         raise TypeError(f"Expected loss_fn as a callable, got {type(loss_fn).__name__}.")

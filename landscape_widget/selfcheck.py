@@ -208,7 +208,7 @@ def _wrong(wrong: dict[str, float], suspects: dict[str, str]) -> str:
 def _missing(suspects: dict[str, str], error: Exception) -> str:
     cause = f"The cause: {_listed(suspects)}. " if suspects else ""
     return (
-        f"Expected a loss that can be differentiated twice, got {type(error).__name__}: {error} "
+        f"Expected a loss that can be differentiated twice, got {type(error).__name__}: {error}. "
         f"{cause}{_WAY_OUT}"
     )
 

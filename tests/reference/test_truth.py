@@ -841,3 +841,28 @@ def test_endless_loaders_are_refused() -> None:
     with pytest.raises(ValueError, match="max_examples"):
         Objective(mlp(), endless(), nn.CrossEntropyLoss())
     assert Objective(mlp(), endless(), nn.CrossEntropyLoss(), max_examples=100).n_examples == 100
+
+
+# parameters with bounds, and models that are no Python
+
+
+def test_parameters_near_the_edge_of_where_the_loss_is_defined() -> None:
+    class Normal(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.mean = nn.Parameter(torch.zeros(3, dtype=torch.float64))
+            self.scale = nn.Parameter(torch.full((3,), 0.003, dtype=torch.float64))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.distributions.Normal(self.mean, self.scale).log_prob(x)
+
+    def loss(model: nn.Module, batch: Any) -> Tensor:
+        return -model(batch["x"]).mean()
+
+    batches = [{"x": 0.003 * draws(20, 3)}, {"x": 0.003 * draws(9, 3, seed=1)}]
+    assert_truth(Objective(Normal(), batches, loss), dense(Normal(), batches, [20, 9], loss))
+
+
+def test_script_modules_are_refused_by_name() -> None:
+    with pytest.raises(TypeError, match="TorchScript"):
+        Objective(torch.jit.trace(mlp(), draws(2, 4)), (draws(20, 4), labels(20)), nn.CrossEntropyLoss())
