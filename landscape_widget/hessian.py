@@ -57,8 +57,8 @@ def hessian_eigenpairs(
     the search begins again. That costs 8 to 15 products for each round where the pairs stand out of the
     spectrum, and one round more for each missing copy.
 
-    For k = 1 that search is left out: what converges is certified as an eigenpair, and may in rare cases (2 of
-    491 small ReLU networks with random weights) be the second from the end. Ask for k = 2 to exclude it.
+    For k = 1 that search is left out: what converges is certified as an eigenpair, and may in rare cases (2
+    of 491 small ReLU networks with random weights) be the second from the end. Ask for k = 2 to exclude it.
 
     Values and residuals are computed in float64 where the device allows, whatever the dtype of
     ``objective``. The products that lead there are taken in float32, if that is its dtype, and once more in
