@@ -476,8 +476,11 @@ def many(n):
 
 many(15)
 before = resident()
-many(100)
-print(resident() - before, threading.active_count())
+grown = []
+while len(grown) < 3 and not (grown and min(grown) < 10):  # a leak grows from round to round
+    many(100)
+    grown.append(resident() - before)
+print(min(grown), threading.active_count())
 """
 
 
