@@ -17,7 +17,8 @@ from landscape_widget.lanczos import Krylov, Lanczos
 from landscape_widget.objective import Objective
 from landscape_widget.operators import Curvature, curvature
 from landscape_widget.probes import generator
-from landscape_widget.results import EigenPairs, FloatArray
+from landscape_widget.results import EigenPairs
+from landscape_widget.vectors import FloatArray
 
 log = logging.getLogger(__name__)
 

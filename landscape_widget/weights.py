@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape_widget.parameters import Layout
-from landscape_widget.results import FloatArray
+from landscape_widget.vectors import FloatArray
 
 
 class Weights:
