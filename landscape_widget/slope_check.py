@@ -53,7 +53,7 @@ def check_slope(
     if theta.dtype not in STEPS:
         return
     generator = torch.Generator().manual_seed(0)
-    v = torch.randn(len(theta), generator=generator, dtype=torch.float64).to(theta)
+    v = torch.randn(len(theta), generator=generator, dtype=torch.float32).to(theta)
     for span in spans.values():
         v[span] /= v[span].norm()
     flat = [name for name, span in spans.items() if not bool(gradient[span].any())]

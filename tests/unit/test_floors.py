@@ -44,6 +44,7 @@ FLOORS = (
         "slope_check",
         "shares",
         "snapshot",
+        "sources",
         "threads",
         "tracing",
         "tree",
@@ -51,7 +52,19 @@ FLOORS = (
         "weights",
     ),
     # the loss as a function of θ
-    ("batch_norm", "evaluation", "first_evaluation", "losses", "objective", "products"),
+    (
+        "acceptance",
+        "batch_norm",
+        "evaluation",
+        "first_evaluation",
+        "graph_check",
+        "losses",
+        "nearby",
+        "objective",
+        "precision",
+        "products",
+        "rows",
+    ),
     # what is computed of an objective
     (
         "annihilation",
