@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.utils.rnn import PackedSequence
 
+from landscape_widget.compiled import uncompiled
 from landscape_widget.copying import convert_module, deep_copy
 from landscape_widget.counting import is_list_of_examples
 from landscape_widget.output_loss import OutputLoss, reduction
@@ -263,8 +264,8 @@ class BatchLoss(nn.Module):
     ) -> None:
         super().__init__()
         self.model = model
-        self.loss_fn = loss_fn
-        self.metrics = dict(metrics or {})
+        self.loss_fn = loss_fn = uncompiled(loss_fn)
+        self.metrics = {name: uncompiled(metric) for name, metric in (metrics or {}).items()}
         # those that are modules go along to another device or dtype
         self.metric_modules = nn.ModuleList(m for m in self.metrics.values() if isinstance(m, nn.Module))
         self.takes_model = takes_model(loss_fn)

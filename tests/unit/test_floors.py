@@ -18,6 +18,7 @@ FLOORS = (
     # what rests on numpy, torch and the standard library alone
     (
         "archive",
+        "compiled",
         "copying",
         "counting",
         "derivatives",
