@@ -15,8 +15,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from landscape_widget.derivatives import differentiated, evaluated
 from landscape_widget.evaluation import Spans, gradient_of, loss_of
 from landscape_widget.faults import out_of_memory
+from landscape_widget.jump_places import told as told_of
+from landscape_widget.jumps import Jump, find_jump
 from landscape_widget.losses import InvalidLossError, ModelTerms, Terms
-from landscape_widget.slope_check import CutOffError, check_slope, reaches
+from landscape_widget.slope_check import CutOffError, check_slope, jumping, reaches
 from landscape_widget.snapshot import cut, halves, tensors_in
 from landscape_widget.tree import describe
 
@@ -27,8 +29,11 @@ _REPEATABLE = {torch.float64: 1e-10, torch.float32: 1e-4, torch.bfloat16: 1e-1, 
 #: Relative difference of the loss of a batch from the mean over its halves from which on it is told.
 _SEEN = 1e2
 
-#: Examples by which the gradient is held against the loss.
-_FEW = 64
+#: Examples by which the gradient is held against the loss, and those on which jumps are looked for around θ.
+_FEW, _FEWER = 64, 8
+
+#: A jump so near θ, relative to the displacement, lies at θ for any difference that is taken there.
+_AT_THETA = 1e-3
 
 #: Words of torch about types that do not go together.
 _ABOUT_TYPES = ("dtype", "type", "double", "float")
@@ -345,7 +350,33 @@ def _check_slope(terms: Terms, theta: Tensor, spans: Spans, *, in_graph: bool) -
             f"{type(error).__name__}: {_short(error)}. Where the model checkpoints, pass "
             "use_reentrant=False to torch.utils.checkpoint."
         ) from error
-    check_slope(loss, gradient, point, spans, where)
+
+    def tell(jump: Jump) -> tuple[str, str]:
+        return told_of(terms, spans, jump, where)
+
+    check_slope(loss, gradient, point, spans, where, tell)
+    if point is not theta and theta.dtype is torch.float64:
+        _check_jumps(terms, theta, spans, point - theta, where, in_graph=in_graph)
+
+
+def _check_jumps(
+    terms: Terms, theta: Tensor, spans: Spans, move: Tensor, where: str, *, in_graph: bool
+) -> None:
+    """Refuses a loss that jumps at θ, and tells of a jump nearby."""
+    if isinstance(terms, ModelTerms) and terms.divisible and terms.n_examples > _FEWER:
+        terms = terms.over([cut(terms.batches[0], slice(_FEWER))])
+    jump = find_jump(lambda at: loss_of(terms, at, spans, in_graph=in_graph), theta - move, theta + move)
+    if jump is None:
+        return
+    found, way_out = told_of(terms, spans, jump, where)
+    distance = float((jump.before - theta).norm())
+    if distance <= _AT_THETA * float(move.norm()):
+        raise jumping(found, way_out, "it has no gradient there")
+    warnings.warn(
+        f"The loss {found}, at ‖Δθ‖ = {distance:.2g} from θ*. Its values are right; gradient and curvature "
+        "are those of the smooth piece that θ* lies on, and know nothing of jumps.",
+        stacklevel=5,
+    )
 
 
 def _name(dtype: torch.dtype) -> str:

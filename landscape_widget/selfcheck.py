@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape_widget.faults import of_the_moment
+from landscape_widget.jump_places import told
 from landscape_widget.losses import ModelTerms
 from landscape_widget.objective import Objective
 from landscape_widget.slope_check import check_slope_between
@@ -173,7 +174,13 @@ def _disagreement(objective: Objective, v: Tensor, product: Tensor, where: str) 
         h = step * scale
         ahead, behind = objective.gradient(theta + h * v), objective.gradient(theta - h * v)
         if not trial:
-            check_slope_between(objective.loss, (theta - h * v, theta + h * v), (behind, ahead), where)
+            check_slope_between(
+                objective.loss,
+                (theta - h * v, theta + h * v),
+                (behind, ahead),
+                where,
+                lambda jump: told(objective.terms, objective.spans, jump, where),
+            )
         difference = (ahead - behind) / (2 * h)
         rounding = 1e3 * torch.finfo(theta.dtype).eps * float(ahead.norm()) / h
         # a tensor that hardly takes part may be all rounding, as may be a function that is flat here

@@ -29,6 +29,7 @@ FLOORS = (
         "files",
         "first_layers",
         "graph_passes",
+        "jumps",
         "lanczos",
         "monotone",
         "npz",
@@ -52,7 +53,7 @@ FLOORS = (
         "weights",
     ),
     # the loss as a function of θ
-    ("batch_norm", "evaluation", "first_evaluation", "losses", "objective", "products"),
+    ("batch_norm", "evaluation", "first_evaluation", "jump_places", "losses", "objective", "products"),
     # what is computed of an objective
     (
         "annihilation",
