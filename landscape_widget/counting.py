@@ -13,6 +13,8 @@ from torch.nn.utils.rnn import PackedSequence
 
 from landscape_widget.tree import describe, leaves, parts
 
+_PADDED = "a DataLoader, whose collate_fn pads examples of unequal length (torch.nn.utils.rnn.pad_sequence)."
+
 _WAY_OUT = "Pass batch_size_fn=, a function that takes a batch and returns the number of examples in it."
 
 
@@ -48,7 +50,7 @@ def count_examples(content: Any, batch_size_fn: Callable[[Any], int] | None, nam
     if len(claims) == 1 and any(map(_is_number, leaves(content))):
         raise ValueError(
             f"Expected batches with one row for an example in every tensor, {got}, which looks like a single "
-            f"example. Use a DataLoader. {_WAY_OUT}"
+            f"example. Use {_PADDED} {_WAY_OUT}"
         )
     common = set.intersection(*claims)
     if len(common) == 1 and not _may_be_a_list_of_examples(content):
@@ -56,7 +58,7 @@ def count_examples(content: Any, batch_size_fn: Callable[[Any], int] | None, nam
     numbers = sorted(set.union(*claims, {len(content)} if _may_be_a_list_of_examples(content) else set()))
     raise ValueError(
         f"Expected a batch whose parts agree on how many examples it holds, {got}: "
-        f"{' or '.join(map(str, numbers))}. {_WAY_OUT}"
+        f"{' or '.join(map(str, numbers))}. {_WAY_OUT} For single examples, or lists of them, use {_PADDED}"
     )
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from landscape_widget import not_finite
 from landscape_widget.derivatives import differentiated, evaluated
 from landscape_widget.evaluation import Spans, gradient_of, loss_of
 from landscape_widget.faults import out_of_memory
@@ -88,12 +89,7 @@ def first_evaluation(terms: Terms, theta: Tensor, spans: Spans, own: Sequence[Te
             _check_time(terms, theta, spans)
         few = _few(terms, theta, spans)
     in_graph = _check_graph(few, theta, spans, own)
-    whole = _whole(terms, theta, spans, in_graph=in_graph)
-    if not math.isfinite(whole):
-        raise ValueError(
-            f"Expected a finite loss at the model's present weights, got {whole}. "
-            "Check the data and the weights for values that are not finite."
-        )
+    _check_whole(terms, theta, spans, in_graph=in_graph)
     _check_slope(few, theta, spans, in_graph=in_graph)
     if isinstance(terms, ModelTerms) and (written := terms.written_in_place()):
         raise InvalidLossError(
@@ -194,30 +190,33 @@ def _accepted(terms: ModelTerms, theta: Tensor, spans: Spans) -> float:
         raise ValueError(
             f"Expected a model and {what} that take the batches of the data, got an error on "
             f"the first batch, {describe(batch.content)}: {type(error).__name__}: {error}"
+            f"{terms.calling(batch, error)}"
         ) from error
     return first
 
 
-def _whole(terms: Terms, theta: Tensor, spans: Spans, *, in_graph: bool) -> float:
-    """L(θ); an error names the batch that it came from."""
-    if not isinstance(terms, ModelTerms):
-        return loss_of(terms, theta, spans, in_graph=in_graph)
-    total = 0.0
-    for b, weight in enumerate(terms.weights):
-        batch = terms.batches[b]
+def _check_whole(terms: Terms, theta: Tensor, spans: Spans, *, in_graph: bool) -> None:
+    """Evaluates the loss of all batches; an error names the one that it came from."""
+    losses = []
+    for b in range(len(terms.weights)):
         try:
-            total += weight * loss_of(terms.over([batch]), theta, spans, in_graph=in_graph)
+            one = terms.over([terms.batches[b]]) if isinstance(terms, ModelTerms) else terms
+            losses.append(loss_of(one, theta, spans, in_graph=in_graph))
         except InvalidLossError:
             raise
         except Exception as error:
-            if out_of_memory(error):
+            if out_of_memory(error) or not isinstance(terms, ModelTerms):
                 raise
+            batch = terms.batches[b]
             raise ValueError(
                 f"Expected a model and loss_fn that take all batches of the data, got an error on batch {b} "
                 f"of 0 to {len(terms.batches) - 1}, {describe(batch.content)}, where the first one is "
                 f"{describe(terms.batches[0].content)}: {type(error).__name__}: {error}"
+                f"{terms.calling(batch, error)}"
             ) from error
-    return total
+    whole = sum(weight * loss for weight, loss in zip(terms.weights, losses, strict=True))
+    if not math.isfinite(whole):
+        raise not_finite.refusal(whole, losses, terms, theta, spans)
 
 
 def _check_repeatable(a: float, b: float, terms: ModelTerms, dtype: torch.dtype) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.utils.rnn import PackedSequence
 
+from landscape_widget.calling import called, given, is_pair, takes_model
 from landscape_widget.compiled import uncompiled
 from landscape_widget.copying import convert_module, deep_copy
 from landscape_widget.counting import is_list_of_examples
@@ -128,7 +128,7 @@ class ModelTerms:
             ValueError: If the batches are no pairs (x, y), or the outputs no tensor.
         """
         batch = self.batches[b]
-        if not _is_pair(batch.content):
+        if not is_pair(batch.content):
             raise ValueError(f"Expected batches (x, y), got {describe(batch.content)}.")
         output = self._call(theta, batch, "output")
         if not isinstance(output, Tensor):
@@ -138,6 +138,20 @@ class ModelTerms:
     def output_loss(self) -> OutputLoss:
         """The loss as a function of outputs and targets."""
         return OutputLoss(self._batch_loss.loss_fn, self._batch_loss.takes_model)
+
+    @property
+    def loss_fn(self) -> Callable[..., Any]:
+        """The loss function, or a copy of one that is a module."""
+        loss_fn: Callable[..., Any] = self._batch_loss.loss_fn
+        return loss_fn
+
+    def calling(self, batch: Batch, error: Exception) -> str:
+        """How loss_fn or a metric is called on a batch, where its error may come from that; "" otherwise."""
+        f = called(error, BatchLoss._call, self._batch_loss.model)
+        if f is None:
+            return ""
+        names = {id(metric): f"The metric {name!r}" for name, metric in self._batch_loss.metrics.items()}
+        return f". {names.get(id(f), 'loss_fn')} was called with {given(f, batch.content)}"
 
     def named_modules(self) -> dict[str, nn.Module]:
         """The modules of the model by name."""
@@ -287,25 +301,14 @@ class BatchLoss(nn.Module):
 
     def _call(self, f: Callable[..., Any], takes_model: bool, batch: Batch, output: Callable[[], Any]) -> Any:
         """f(model, batch) or f(output, target)."""
-        if takes_model or not _is_pair(batch.content):
-            return f(self.model, batch.content)
-        return f(output(), batch.content[1])
+        whole = takes_model or not is_pair(batch.content)
+        arguments = (self.model, batch.content) if whole else (output(), batch.content[1])
+        return f(*arguments)
 
 
 def _mean(f: Callable[..., Any], value: Any, batch: Batch) -> Any:
     """The mean over the batch, also where a module or function of ``torch.nn`` returns the sum."""
     return value / batch.n if reduction(f) == "sum" else value
-
-
-def takes_model(loss_fn: Callable[..., Any]) -> bool:
-    """Whether the first argument of ``loss_fn`` is named ``model``: then it is loss_fn(model, batch)."""
-    if isinstance(loss_fn, nn.Module):
-        return False
-    try:
-        names = list(inspect.signature(loss_fn).parameters)
-    except (TypeError, ValueError):
-        return False
-    return bool(names) and names[0] == "model"
 
 
 class InvalidLossError(ValueError):
@@ -345,10 +348,6 @@ def as_number(value: Any, metric: str) -> float:
             f"batch, got {describe(value)}."
         )
     return float(value)
-
-
-def _is_pair(content: Any) -> bool:
-    return isinstance(content, list | tuple) and len(content) == 2
 
 
 def _apply(model: Callable[..., Any], inputs: Any, n: int) -> Any:

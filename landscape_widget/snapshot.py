@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Any
@@ -198,13 +198,26 @@ def _iterate(data: Any) -> Iterable[Any]:
             for i in range(0, n, WHOLE_DATA_BATCH)
         )
     if isinstance(data, Dataset):
-        return DataLoader(data, batch_size=WHOLE_DATA_BATCH)
+        return _collated(data)
     if isinstance(data, Iterable) and not isinstance(data, Tensor | str | PackedSequence):
         return data
     raise TypeError(
         "Expected data as a loader (an iterable of batches), a Dataset, a pair of tensors (x, y) or a "
         f"mapping of tensors, got {describe(data)}."
     )
+
+
+def _collated(data: Dataset[Any]) -> Iterator[Any]:
+    try:
+        yield from DataLoader(data, batch_size=WHOLE_DATA_BATCH)
+    except (RuntimeError, TypeError) as error:  # of torch's default_collate
+        if "equal size" not in str(error) and "default_collate" not in str(error):
+            raise
+        raise ValueError(
+            "Expected a Dataset whose examples can be put together, such as tensors of one shape, got "
+            f"{type(error).__name__}: {error}. Pass a DataLoader with a collate_fn that puts them together, "
+            "for instance one that pads sequences (torch.nn.utils.rnn.pad_sequence)."
+        ) from error
 
 
 def _is_rows(value: Any) -> bool:

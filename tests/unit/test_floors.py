@@ -18,6 +18,7 @@ FLOORS = (
     # what rests on numpy, torch and the standard library alone
     (
         "archive",
+        "calling",
         "compiled",
         "copying",
         "counting",
@@ -53,7 +54,16 @@ FLOORS = (
         "weights",
     ),
     # the loss as a function of θ
-    ("batch_norm", "evaluation", "first_evaluation", "jump_places", "losses", "objective", "products"),
+    (
+        "batch_norm",
+        "evaluation",
+        "first_evaluation",
+        "jump_places",
+        "losses",
+        "not_finite",
+        "objective",
+        "products",
+    ),
     # what is computed of an objective
     (
         "annihilation",
