@@ -103,6 +103,7 @@ def check_slope(
 
 def check_slope_between(
     loss: Callable[[Tensor], Tensor],
+    gradient: Callable[[Tensor], Tensor],
     ends: tuple[Tensor, Tensor],
     gradients: tuple[Tensor, Tensor],
     where: str,
@@ -112,6 +113,7 @@ def check_slope_between(
 
     Args:
         loss: L(θ).
+        gradient: ∇L(θ), asked for between the two where they disagree.
         ends: Two points near each other, each of shape (N,).
         gradients: ∇L there.
         where: What data the loss is of, in words.
@@ -123,19 +125,32 @@ def check_slope_between(
     dtype = ends[0].dtype
     before, after = (loss(end).item() for end in ends)
     move = ends[1] - ends[0]
-    slopes = [float(gradient @ move) for gradient in gradients]
-    # between two points on either side of a kink the slope lies between those at the ends
-    tolerance = TOLERANCE[dtype] * max(map(abs, slopes)) + abs(slopes[1] - slopes[0])
+    slopes = [float(g @ move) for g in gradients]
+    mean = sum(slopes) / 2
     rounding = _ROUNDING * torch.finfo(dtype).eps * max(abs(before), abs(after))
-    if abs(after - before - sum(slopes) / 2) > tolerance + rounding:
-        unit = move / move.norm()
-        found, by_gradient = (after - before) / float(move.norm()), sum(slopes) / 2 / float(move.norm())
-        middle = ends[0] + move / 2
 
-        def value(theta: Tensor) -> float:
-            return loss(theta).item()
+    def agree() -> bool:
+        # between two points on either side of a kink the slope lies between those at the ends
+        spread = max(slopes) - min(slopes)
+        gap = abs(after - before - mean)
+        return not gap > TOLERANCE[dtype] * max(map(abs, slopes)) + spread + rounding  # NaN tells nothing
 
-        raise _refusal(value, middle, unit, found, by_gradient, f"on {where}", tell)
+    if agree():
+        return
+    middle = ends[0] + move / 2
+    slopes.append(
+        float(gradient(middle) @ move)
+    )  # smaller than at both ends where the loss has an inflection
+    if agree():
+        return
+    length = float(move.norm())
+
+    def value(theta: Tensor) -> float:
+        return loss(theta).item()
+
+    raise _refusal(
+        value, middle, move / length, (after - before) / length, mean / length, f"on {where}", tell
+    )
 
 
 def jumping(found: str, way_out: str, consequence: str) -> CutOffError:
