@@ -55,8 +55,9 @@ def deep_copy(module: M) -> M:
             memo[id(part)] = _before_compilation(part, memo)
         copied = copy.deepcopy(module, memo)
         for part in module.modules():
-            if not is_compiled(part):
-                _restore_methods(part, memo[id(part)], memo)
+            twin = memo.get(id(part))  # none of what a module with a __deepcopy__ of its own makes without it
+            if isinstance(twin, nn.Module) and not is_compiled(part):
+                _restore_methods(part, twin, memo)
     except Exception as error:
         raise TypeError(
             "Expected a model and loss_fn that copy.deepcopy can copy, because those you passed must stay "

@@ -229,6 +229,21 @@ def test_weights_fit_the_compiled_model(
         assert float(LOSS(model(X), Y)) == pytest.approx(float(surface.loss[i, j]), rel=1e-5)
 
 
+class Own(Net):
+    """Copies itself without a memo."""
+
+    def __deepcopy__(self, memo: Any) -> Net:
+        twin = Own()
+        twin.load_state_dict(self.state_dict())
+        return twin
+
+
+@pytest.mark.parametrize("make", [Own, lambda: compiled(Own())], ids=["plain", "compiled"])
+def test_a_module_with_a_copy_of_its_own(make: Callable[[], nn.Module]) -> None:
+    assert torch.equal(Objective(make(), (X, Y), LOSS).loss(), Objective(Net(), (X, Y), LOSS).loss())
+    assert seen() == {}
+
+
 def test_the_objective_of_a_compiled_model_pickles() -> None:
     objective = Objective(compiled(by_method()), (X, Y), LOSS)
     again = pickle.loads(pickle.dumps(objective))
