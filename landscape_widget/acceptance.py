@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
 from torch import Tensor, nn
 
+from landscape_widget import not_finite
 from landscape_widget.derivatives import evaluated
 from landscape_widget.evaluation import Spans, loss_of, unwritten
 from landscape_widget.faults import out_of_memory
@@ -31,8 +31,8 @@ def accepted(terms: ModelTerms, theta: Tensor, spans: Spans) -> float:
     return first
 
 
-def mean_loss(terms: ModelTerms, theta: Tensor, spans: Spans, *, first: float, in_graph: bool) -> float:
-    """L(θ); an error names the batch that it came from.
+def check_whole(terms: ModelTerms, theta: Tensor, spans: Spans, *, first: float, in_graph: bool) -> None:
+    """Evaluates the loss of all batches; a refusal names the ones that it comes from.
 
     Args:
         terms: L.
@@ -42,14 +42,16 @@ def mean_loss(terms: ModelTerms, theta: Tensor, spans: Spans, *, first: float, i
         in_graph: Whether values need a graph.
 
     Raises:
-        ValueError: If model or loss do not take one of the batches.
+        ValueError: If model or loss do not take one of the batches, or the whole is not finite.
     """
-    losses = [] if in_graph else [torch.tensor(first)]
+    losses = [] if in_graph else [first]
     with evaluated(), unwritten(theta, spans) as own:
         for b in range(len(losses), len(terms.batches)):
             with _told(terms, b, "loss_fn"):
-                losses.append(terms.term(own.requires_grad_(in_graph), b).detach())
-    return math.fsum(w * float(loss) for w, loss in zip(terms.weights, losses, strict=True))
+                losses.append(float(terms.term(own.requires_grad_(in_graph), b).detach()))
+    whole = sum(weight * loss for weight, loss in zip(terms.weights, losses, strict=True))
+    if not math.isfinite(whole):
+        raise not_finite.refusal(whole, losses, terms, theta, spans)
 
 
 @contextmanager
@@ -98,6 +100,7 @@ def _told(terms: ModelTerms, b: int, what: str) -> Iterator[None]:
         raise ValueError(
             f"Expected a model and {what} that take {'all' if b else 'the'} batches of the data, got an "
             f"error on {where}: {type(error).__name__}: {error}"
+            f"{terms.reminder(what, terms.batches[b], error)}"
         ) from error
 
 

@@ -13,6 +13,8 @@ from torch.nn.utils.rnn import PackedSequence
 
 from landscape_widget.tree import describe, leaves, parts
 
+_PADDED = "a DataLoader, whose collate_fn pads examples of unequal length (torch.nn.utils.rnn.pad_sequence)."
+
 _WAY_OUT = "Pass batch_size_fn=, a function that takes a batch and returns the number of examples in it"
 
 
@@ -79,11 +81,12 @@ def count_examples(
     if single:
         raise ValueError(
             f"Expected batches with one row for an example in every tensor, {got}, which looks like a single "
-            f"example. Put single examples into batches by a DataLoader. {suggestion(content, numbers)}"
+            f"example. Put single examples into batches by {_PADDED} {suggestion(content, numbers)}"
         )
     raise ValueError(
         f"Expected a batch whose parts agree on how many examples it holds, {got}: "
-        f"{' or '.join(map(str, sorted(numbers)))}. {suggestion(content, numbers)}"
+        f"{' or '.join(map(str, sorted(numbers)))}. {suggestion(content, numbers)} For single examples, or "
+        f"lists of them, use {_PADDED}"
     )
 
 

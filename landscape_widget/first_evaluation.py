@@ -7,12 +7,16 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from landscape_widget.acceptance import accepted, mean_loss
+from landscape_widget import not_finite
+from landscape_widget.acceptance import accepted, check_whole
 from landscape_widget.evaluation import Spans
 from landscape_widget.graph_check import derivative
 from landscape_widget.losses import InvalidLossError, ModelTerms, Terms
 from landscape_widget.nearby import Probe
 from landscape_widget.rows import check_rows
+
+#: Examples that stand for all in what a model does to each of them alike.
+_FEW = 64
 
 
 def first_evaluation(terms: Terms, theta: Tensor, spans: Spans, own: Sequence[Tensor], *, told: bool) -> bool:
@@ -34,7 +38,9 @@ def first_evaluation(terms: Terms, theta: Tensor, spans: Spans, own: Sequence[Te
     probe = Probe.of(terms, theta, spans)
     if not isinstance(terms, ModelTerms):
         found = derivative(probe.widened(), own)
-        _check_finite(probe.value(theta, in_graph=found.in_graph))
+        loss = probe.value(theta, in_graph=found.in_graph)
+        if not math.isfinite(loss):
+            raise not_finite.refusal(loss, [loss], terms, theta, spans)
         found.check_slope()
         return found.in_graph
     first = accepted(terms, theta, spans)
@@ -42,8 +48,8 @@ def first_evaluation(terms: Terms, theta: Tensor, spans: Spans, own: Sequence[Te
     if not all(batch.certain for batch in terms.batches):
         probe = probe.widened()
     check_rows(probe, terms, told=told)
-    found = derivative(probe.few().widened(), own)
-    _check_finite(mean_loss(terms, theta, spans, first=first, in_graph=found.in_graph))
+    found = derivative(probe.few(_FEW).widened(), own)
+    check_whole(terms, theta, spans, first=first, in_graph=found.in_graph)
     found.check_slope()
     if written := terms.written_in_place():
         raise InvalidLossError(
@@ -51,11 +57,3 @@ def first_evaluation(terms: Terms, theta: Tensor, spans: Spans, own: Sequence[Te
             f"{', '.join(written[:5])}. Do that in the training step, or on a copy in forward."
         )
     return found.in_graph
-
-
-def _check_finite(loss: float) -> None:
-    if not math.isfinite(loss):
-        raise ValueError(
-            f"Expected a finite loss at the model's present weights, got {loss}. "
-            "Check the data and the weights for values that are not finite."
-        )

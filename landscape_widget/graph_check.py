@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+import torch
 from torch import Tensor
 
 from landscape_widget.derivatives import differentiated
 from landscape_widget.evaluation import unwritten
 from landscape_widget.faults import out_of_memory
+from landscape_widget.jump_places import told
+from landscape_widget.jumps import Jump, find_jump
 from landscape_widget.losses import InvalidLossError, ModelTerms
 from landscape_widget.nearby import Probe
 from landscape_widget.precision import repeatable
-from landscape_widget.slope_check import CutOffError, check_slope, reaches
+from landscape_widget.slope_check import CutOffError, Telling, check_slope, jumping, reaches
+
+#: Examples on which jumps are looked for, at ten evaluations or more.
+_FEWER = 8
+
+#: A jump so near θ, relative to the displacement, lies at θ for any difference that is taken there.
+_AT_THETA = 1e-3
 
 
 @dataclass(frozen=True)
@@ -31,11 +42,22 @@ class Derivative:
         """Holds the gradient against differences of the loss.
 
         Raises:
-            CutOffError: If they disagree.
+            CutOffError: If they disagree, or the loss jumps at θ.
+
+        Warns:
+            UserWarning: If the loss jumps near θ.
         """
-        where = "the first examples" if isinstance(self.probe.terms, ModelTerms) else "θ"
-        loss = lambda at: self.probe.value(at, in_graph=self.in_graph)  # noqa: E731 - a callable argument
-        check_slope(loss, self.gradient, self.point, self.probe.spans, where)
+        probe = self.probe
+        where = "the first examples" if isinstance(probe.terms, ModelTerms) else "θ"
+
+        def tell(jump: Jump) -> tuple[str, str]:
+            return told(probe.terms, probe.spans, jump, where)
+
+        loss = partial(probe.value, in_graph=self.in_graph)
+        check_slope(loss, self.gradient, self.point, probe.spans, where, tell)
+        if self.point is not probe.theta and probe.theta.dtype is torch.float64:
+            loss = partial(probe.few(_FEWER).value, in_graph=self.in_graph)
+            _check_jumps(loss, probe.theta, self.point - probe.theta, tell)
 
 
 def derivative(probe: Probe, own: Sequence[Tensor]) -> Derivative:
@@ -82,3 +104,19 @@ def derivative(probe: Probe, own: Sequence[Tensor]) -> Derivative:
             ) from error
     in_graph = abs(value - plain) > repeatable(point.dtype) * max(abs(value), abs(plain))
     return Derivative(probe, point, slope, in_graph)
+
+
+def _check_jumps(loss: Callable[[Tensor], float], theta: Tensor, move: Tensor, tell: Telling) -> None:
+    """Refuses a loss that jumps at θ, and tells of a jump on the way between two points beside it."""
+    jump = find_jump(loss, theta - move, theta + move)
+    if jump is None:
+        return
+    found, way_out = tell(jump)
+    distance = float((jump.before - theta).norm())
+    if distance <= _AT_THETA * float(move.norm()):
+        raise jumping(found, way_out, "it has no gradient there")
+    warnings.warn(
+        f"The loss {found}, at ‖Δθ‖ = {distance:.2g} from θ*. Its values are right; gradient and curvature "
+        "are those of the smooth piece that θ* lies on, and know nothing of jumps.",
+        stacklevel=6,
+    )

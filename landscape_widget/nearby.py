@@ -17,9 +17,6 @@ from landscape_widget.snapshot import cut
 #: Length of a displacement to where nothing is a coincidence, relative to max(‖θ‖, 1).
 _DISPLACED = 1e-2
 
-#: Examples that stand for all in what a model does to each of them alike.
-_FEW = 64
-
 
 def displaced(theta: Tensor) -> Tensor:
     """A point near θ, always the same, where nothing is a coincidence."""
@@ -78,13 +75,13 @@ class Probe:
         """The same of the first term alone."""
         return replace(self, terms=self.terms.first())
 
-    def few(self) -> Probe:
-        """The same of some examples of the first term, where that can be cut and they have a loss."""
+    def few(self, n: int) -> Probe:
+        """The same of ``n`` examples of the first term, where that can be cut and they have a loss."""
         if not isinstance(self.terms, ModelTerms):
             return self
         batch = self.terms.batches[0]
-        if batch.n > _FEW and batch.divisible:
-            few = replace(self, terms=self.terms.over([cut(batch, slice(_FEW))]))
+        if batch.n > n and batch.divisible:
+            few = replace(self, terms=self.terms.over([cut(batch, slice(n))]))
             if math.isfinite(few.value(self.theta)):
                 return few
         return self.first()

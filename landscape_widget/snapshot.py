@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from typing import Any
@@ -202,7 +202,7 @@ def _opened(data: Any) -> tuple[Iterable[Any], bool]:
     if isinstance(data, Mapping):
         return _pieces(data), True
     if isinstance(data, Dataset):
-        return DataLoader(data, batch_size=WHOLE_DATA_BATCH), True
+        return _collated(data), True
     if isinstance(data, Iterable) and not isinstance(data, Tensor | str | PackedSequence):
         return data, stacks_examples(data)
     raise TypeError(
@@ -219,6 +219,19 @@ def _pieces(data: Mapping[Any, Any]) -> Iterable[Any]:
         return [data]
     whole = Batch(data, n)
     return (cut(whole, slice(i, i + WHOLE_DATA_BATCH)).content for i in range(0, n, WHOLE_DATA_BATCH))
+
+
+def _collated(data: Dataset[Any]) -> Iterator[Any]:
+    try:
+        yield from DataLoader(data, batch_size=WHOLE_DATA_BATCH)
+    except (RuntimeError, TypeError) as error:  # of torch's default_collate
+        if "equal size" not in str(error) and "default_collate" not in str(error):
+            raise
+        raise ValueError(
+            "Expected a Dataset whose examples can be put together, such as tensors of one shape, got "
+            f"{type(error).__name__}: {error}. Pass a DataLoader with a collate_fn that puts them together, "
+            "for instance one that pads sequences (torch.nn.utils.rnn.pad_sequence)."
+        ) from error
 
 
 def _is_rows(value: Any) -> bool:

@@ -18,6 +18,8 @@ FLOORS = (
     # what rests on numpy, torch and the standard library alone
     (
         "archive",
+        "calling",
+        "compiled",
         "copying",
         "counting",
         "derivatives",
@@ -28,6 +30,7 @@ FLOORS = (
         "files",
         "first_layers",
         "graph_passes",
+        "jumps",
         "lanczos",
         "monotone",
         "npz",
@@ -58,8 +61,10 @@ FLOORS = (
         "evaluation",
         "first_evaluation",
         "graph_check",
+        "jump_places",
         "losses",
         "nearby",
+        "not_finite",
         "objective",
         "precision",
         "products",
