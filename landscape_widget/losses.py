@@ -19,7 +19,7 @@ from landscape_widget.calling import is_pair, reminder, takes_model
 from landscape_widget.compiled import uncompiled
 from landscape_widget.copying import convert_module, deep_copy
 from landscape_widget.counting import is_list_of_examples
-from landscape_widget.output_loss import OutputLoss, reduction
+from landscape_widget.loss_options import reduction
 from landscape_widget.parameters import Layout
 from landscape_widget.snapshot import Batch, convert, regrouped, shuffled_subset
 from landscape_widget.tree import describe
@@ -135,15 +135,16 @@ class ModelTerms:
             raise ValueError(f"Expected a model that returns a tensor, got {describe(output)}.")
         return output, batch.content[1]
 
-    def output_loss(self) -> OutputLoss:
-        """The loss as a function of outputs and targets."""
-        return OutputLoss(self._batch_loss.loss_fn, self._batch_loss.takes_model)
-
     @property
     def loss_fn(self) -> Callable[..., Any]:
         """The loss function, or a copy of one that is a module."""
         loss_fn: Callable[..., Any] = self._batch_loss.loss_fn
         return loss_fn
+
+    @property
+    def takes_model(self) -> bool:
+        """Whether it is called as loss_fn(model, batch), by the name of its first argument."""
+        return self._batch_loss.takes_model
 
     def reminder(self, what: str, batch: Batch, error: Exception) -> str:
         """How ``what``, "loss_fn" or "metrics", is called on a batch, where an error may come from that."""

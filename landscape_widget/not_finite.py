@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from landscape_widget.evaluation import Spans
+from landscape_widget.loss_options import options
 from landscape_widget.losses import ModelTerms, Terms
-from landscape_widget.output_loss import options
 from landscape_widget.snapshot import Batch, tensors_in
 from landscape_widget.tree import describe
 

@@ -60,7 +60,7 @@ class Curvature:
     def definite(self) -> bool:
         """Whether no eigenvalue can be negative: a mean of squares, or of a loss convex in the outputs."""
         if self.operator == "ggn":
-            return not _model_terms(self.objective).output_loss().weighted
+            return not _output_loss(_model_terms(self.objective)).weighted
         return self.operator != "hessian"
 
     def product(self, v: Tensor) -> Tensor:
@@ -101,7 +101,7 @@ def curvature(objective: Objective, operator: str = "hessian", *, precise: bool 
     if operator == "hessian":
         check_hvp(in_double)
     else:
-        _model_terms(in_double).output_loss().check(operator)
+        _output_loss(_model_terms(in_double)).check(operator)
     if not precise:
         return Curvature(objective, operator)
     lower = objective.dtype is torch.float32 and in_double is not objective
@@ -118,13 +118,17 @@ def _model_terms(objective: Objective) -> ModelTerms:
     return terms
 
 
+def _output_loss(terms: ModelTerms) -> OutputLoss:
+    return OutputLoss(terms.loss_fn, terms.takes_model)
+
+
 def _output_space_product(objective: Objective, v: Tensor, operator: str) -> Tensor:
     """Σ_b w_b J_bᵀ M_b J_b v by two reverse passes, where M_b acts on the outputs of batch b.
 
     Forward mode would be cheaper, but crashes the process for ``F.mse_loss`` in some releases of torch.
     """
     terms = _model_terms(objective)
-    output_loss = terms.output_loss()
+    output_loss = _output_loss(terms)
     columns = v.to(objective.theta).reshape(len(v), -1)
     total = torch.zeros_like(columns)
     for b, weight in enumerate(terms.weights):

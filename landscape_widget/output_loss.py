@@ -10,25 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from landscape_widget.loss_options import options, reduction
+
 _KNOWN: dict[Any, str] = {
     nn.MSELoss: "mse",
     functional.mse_loss: "mse",
     nn.CrossEntropyLoss: "cross entropy",
     functional.cross_entropy: "cross entropy",
 }
-
-
-def options(loss_fn: Callable[..., Any]) -> dict[str, Any]:
-    """What a loss of ``torch.nn`` was told: attributes of a module, keywords of a partial function."""
-    given = loss_fn.keywords if isinstance(loss_fn, partial) else {}
-    names = ("weight", "label_smoothing", "reduction", "ignore_index")
-    inner = loss_fn.func if isinstance(loss_fn, partial) else loss_fn
-    return {name: given.get(name, getattr(inner, name, None)) for name in names} | given
-
-
-def reduction(loss_fn: Callable[..., Any]) -> str:
-    """How a loss goes from examples to a batch: "mean" unless it says otherwise."""
-    return options(loss_fn)["reduction"] or "mean"
 
 
 class OutputLoss:

@@ -32,6 +32,7 @@ FLOORS = (
         "graph_passes",
         "jumps",
         "lanczos",
+        "loss_options",
         "monotone",
         "npz",
         "output_loss",
