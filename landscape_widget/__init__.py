@@ -1,19 +1,23 @@
 """Loss landscapes of PyTorch models: curvature, planes, and a Jupyter widget to explore them."""
 
-from landscape_widget.blindness import saddle_blindness
-from landscape_widget.bundle import Results
-from landscape_widget.convexity import convexity_map
-from landscape_widget.curvature_figures import curvature_figure, spectrum_figure, trace_figure
-from landscape_widget.density import spectral_density, trace_of
-from landscape_widget.directions import hessian_plane, random_plane
-from landscape_widget.explorer import LandscapeExplorer
-from landscape_widget.figures import heatmap_figure, slices_figure, surface_figure
-from landscape_widget.hessian import hessian_eigenpairs
-from landscape_widget.objective import Objective
-from landscape_widget.points import Pin, evaluate_point, score_table
-from landscape_widget.projections import projected_curvatures
-from landscape_widget.quadratic import QuadraticModel
-from landscape_widget.results import (
+from landscape_widget.curvature.blindness import saddle_blindness
+from landscape_widget.curvature.density import spectral_density, trace_of
+from landscape_widget.curvature.eigenpairs import hessian_eigenpairs
+from landscape_widget.curvature.product_check import SecondDerivativeError
+from landscape_widget.curvature.trace import hessian_trace
+from landscape_widget.explorer.explorer import LandscapeExplorer
+from landscape_widget.export.explorer_results import Results
+from landscape_widget.export.runs import load, save
+from landscape_widget.figures.curvature import curvature_figure, spectrum_figure, trace_figure
+from landscape_widget.figures.planes import heatmap_figure, slices_figure, surface_figure
+from landscape_widget.objective.objective import Objective
+from landscape_widget.planes.convexity import convexity_map
+from landscape_widget.planes.directions import hessian_plane, random_plane
+from landscape_widget.planes.points import Pin, evaluate_point, score_table
+from landscape_widget.planes.projections import projected_curvatures
+from landscape_widget.planes.quadratic import QuadraticModel
+from landscape_widget.planes.surface import evaluate_plane
+from landscape_widget.results.base import (
     ConvexityMap,
     EigenPairs,
     Plane,
@@ -27,10 +31,6 @@ from landscape_widget.results import (
     Surface,
     TraceEstimate,
 )
-from landscape_widget.saving import load, save
-from landscape_widget.selfcheck import SecondDerivativeError
-from landscape_widget.surface import evaluate_plane
-from landscape_widget.trace import hessian_trace
 
 __all__ = [
     "ConvexityMap",

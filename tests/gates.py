@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from landscape_widget import LandscapeExplorer, Objective, Pin
-from landscape_widget.scheduler import Request
-from landscape_widget.study import Controls
+from landscape_widget.explorer.worker import Request
+from landscape_widget.study.study import Controls
 
 #: Seconds after which a test that should not wait at all is taken for hung.
 HUNG = 60.0

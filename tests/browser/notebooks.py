@@ -85,10 +85,10 @@ explorer.domain = (-1, 1, -1, 1)
 SETTLING = """
 import threading
 import torch
-import landscape_widget.explorer
+import landscape_widget.explorer.explorer
 from landscape_widget import LandscapeExplorer, Objective
 
-landscape_widget.explorer.UPDATE_INTERVAL = 0.0
+landscape_widget.explorer.explorer.UPDATE_INTERVAL = 0.0
 curvatures = torch.linspace(-1, 3, 100, dtype=torch.float64)
 calls = 0
 halts = {20: threading.Event(), 26: threading.Event()}

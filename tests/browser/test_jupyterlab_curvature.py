@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from playwright.sync_api import expect
 
-from landscape_widget.shares import interval_words
+from landscape_widget.results.shares import interval_words
 
 from .conftest import OpenNotebook
 from .explorer import TIMEOUT, ExplorerOnPage

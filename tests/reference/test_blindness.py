@@ -20,7 +20,7 @@ from landscape_widget import (
     spectral_density,
     trace_of,
 )
-from landscape_widget.blindness import (
+from landscape_widget.curvature.blindness import (
     _shape_error,
     exact_blindness,
     gaussian_blindness,
@@ -222,7 +222,9 @@ def test_the_error_of_the_shape_by_groups_of_probes(n: int, monkeypatch: pytest.
     every = math.sqrt((n - 1) * left_out.var())
     assert by_groups == pytest.approx(every, rel=1e-9 if n <= 10 else 3 * 0.24)
     summed = []
-    monkeypatch.setattr("landscape_widget.blindness.exact_blindness", lambda v, _: summed.append(len(v)) or 0)
+    monkeypatch.setattr(
+        "landscape_widget.curvature.blindness.exact_blindness", lambda v, _: summed.append(len(v)) or 0
+    )
     _shape_error(density, 6.0)
     assert sum(summed) <= 10 * len(density.nodes), "proportional to the number of probes"
 
@@ -230,7 +232,9 @@ def test_the_error_of_the_shape_by_groups_of_probes(n: int, monkeypatch: pytest.
 @pytest.mark.parametrize("n", [20, 25, 44])
 def test_errors_by_groups_are_the_spread_over_densities(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """R = 300 densities tell a cheaper statistic's spread to 1/√(2R) = 4 %; four of those are allowed."""
-    monkeypatch.setattr("landscape_widget.blindness.exact_blindness", lambda v, c: float(c @ np.abs(v)))
+    monkeypatch.setattr(
+        "landscape_widget.curvature.blindness.exact_blindness", lambda v, c: float(c @ np.abs(v))
+    )
     runs = [of_probes(n, seed).shifted(6.0) for seed in range(300)]
     spread = np.std([run.counts @ np.abs(run.nodes) for run in runs], ddof=1)
     claimed = math.sqrt(np.mean([_shape_error(run, 6.0) ** 2 for run in runs]))

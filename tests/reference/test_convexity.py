@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from landscape_widget import Objective, Plane, convexity_map, hessian_eigenpairs, random_plane
-from landscape_widget.convexity import convexity_steps
+from landscape_widget.planes.convexity import convexity_steps
 
 from ..cases import case
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from landscape_widget import Objective, hessian_eigenpairs, spectral_density, trace_of
-from landscape_widget.density import density_steps
-from landscape_widget.probes import Probes
+from landscape_widget.curvature.density import density_steps
+from landscape_widget.numerics.probes import Probes
 
 from ..cases import case, paper_function, quadratic
 from ..oracle import dense

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from landscape_widget import hessian_eigenpairs
-from landscape_widget.hessian import eigenpair_steps
+from landscape_widget.curvature.eigenpairs import eigenpair_steps
 
 from ..cases import CASES, Case, case
 from ..oracle import dense

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from landscape_widget import Objective, hessian_eigenpairs
-from landscape_widget.hessian import eigenpair_steps
+from landscape_widget.curvature.eigenpairs import eigenpair_steps
 
 from ..cases import case, quadratic
 from ..oracle import dense
@@ -117,7 +117,7 @@ def test_an_end_that_the_start_hardly_contains(
     where: int, which: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A start vector orthogonal to the eigenvector at an end, but for 1e-9 of it."""
-    monkeypatch.setattr("landscape_widget.hessian._FRESH_SHARE", 0.0)
+    monkeypatch.setattr("landscape_widget.curvature.eigenpairs._FRESH_SHARE", 0.0)
     spectrum = np.r_[[-6.0, -5.0], BULK, [5.0, 6.0]]
     start = torch.randn(
         len(spectrum), generator=torch.Generator().manual_seed(0), dtype=torch.float64

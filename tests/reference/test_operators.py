@@ -13,7 +13,7 @@ from torch.func import functional_call, jacrev
 from torch.nn import functional
 
 from landscape_widget import Objective, hessian_eigenpairs, hessian_trace, spectral_density
-from landscape_widget.operators import OPERATORS, curvature
+from landscape_widget.curvature.operators import OPERATORS, curvature
 
 from ..cases import RAGGED, Case, case
 from ..oracle import dense, trainable

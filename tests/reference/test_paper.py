@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from landscape_widget import ProjectedCurvatures, hessian_eigenpairs, hessian_plane, projected_curvatures
-from landscape_widget.projections import plane_hessian
+from landscape_widget.planes.projections import plane_hessian
 
 from ..cases import paper_function
 

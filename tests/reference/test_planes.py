@@ -16,7 +16,7 @@ from landscape_widget import (
     hessian_plane,
     random_plane,
 )
-from landscape_widget.projections import plane_hessian
+from landscape_widget.planes.projections import plane_hessian
 
 from ..cases import CASES, Case
 from ..oracle import dense

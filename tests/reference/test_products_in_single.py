@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from landscape_widget import Objective, hessian_eigenpairs
-from landscape_widget.hessian import eigenpair_steps
-from landscape_widget.operators import OPERATORS, Curvature, curvature
+from landscape_widget.curvature.eigenpairs import eigenpair_steps
+from landscape_widget.curvature.operators import OPERATORS, Curvature, curvature
 
 from ..cases import CASES, Case, case
 
@@ -104,7 +104,7 @@ def test_what_does_not_pass_is_found_again_in_double(
     spectrum = np.linalg.eigvalsh(matrix(objective))
     alone = hessian_eigenpairs(objective.precise())
     monkeypatch.setattr(Curvature, "product_in_single", product)
-    with caplog.at_level(logging.INFO, "landscape_widget.hessian"):
+    with caplog.at_level(logging.INFO, "landscape_widget.curvature.eigenpairs"):
         steps = list(eigenpair_steps(objective))
     pairs = steps[-1]
     assert "Not settled by" in caplog.text

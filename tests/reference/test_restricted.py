@@ -21,12 +21,12 @@ from landscape_widget import (
     saddle_blindness,
     spectral_density,
 )
-from landscape_widget.blindness import exact_blindness
-from landscape_widget.directions import random_pair
-from landscape_widget.operators import OPERATORS, curvature
-from landscape_widget.parameters import Selection
-from landscape_widget.slopes import slopes_along
-from landscape_widget.verdict import judge
+from landscape_widget.curvature.blindness import exact_blindness
+from landscape_widget.curvature.operators import OPERATORS, curvature
+from landscape_widget.curvature.slopes import slopes_along
+from landscape_widget.loss.parameters import Selection
+from landscape_widget.planes.directions import random_pair
+from landscape_widget.study.verdict import judge
 
 from ..cases import case, quadratic
 from ..oracle import dense

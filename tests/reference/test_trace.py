@@ -12,8 +12,8 @@ from curvlinops import HessianLinearOperator
 from torch import nn
 
 from landscape_widget import Objective, hessian_eigenpairs, hessian_trace
-from landscape_widget.curvature_fit import fit_estimate
-from landscape_widget.trace import METHODS, trace_steps
+from landscape_widget.curvature.curvature_fit import fit_estimate
+from landscape_widget.curvature.trace import METHODS, trace_steps
 
 from ..cases import case, paper_function, quadratic
 from ..oracle import dense

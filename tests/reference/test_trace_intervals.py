@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from landscape_widget import Objective, TraceEstimate, hessian_trace, load, save, spectral_density, trace_of
-from landscape_widget.trace import EXACT_FACTOR, default_method, trace_steps
+from landscape_widget.curvature.trace import EXACT_FACTOR, default_method, trace_steps
 
 from ..cases import case, paper_function, quadratic
 from ..oracle import dense

@@ -27,9 +27,9 @@ from torch.utils.checkpoint import checkpoint
 from torch.utils.data import IterableDataset
 
 from landscape_widget import Objective, evaluate_plane, hessian_eigenpairs, random_plane
-from landscape_widget.derivatives import evaluated
-from landscape_widget.slope_check import CutOffError
-from landscape_widget.tracing import recorded
+from landscape_widget.admission.slope_check import CutOffError
+from landscape_widget.engine.derivatives import evaluated
+from landscape_widget.engine.recorder import recorded
 
 #: Sums in another order.
 CLOSE = {"rtol": 1e-9, "atol": 1e-11}

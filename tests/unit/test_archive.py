@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from landscape_widget import EigenPairs, Surface, archive, load, save
+from landscape_widget import EigenPairs, Surface, load, save
+from landscape_widget.export import archive
 
 
 def assert_same(a: Any, b: Any) -> None:

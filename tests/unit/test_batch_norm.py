@@ -14,7 +14,7 @@ from torch.func import functional_call
 from torch.optim.swa_utils import update_bn
 
 from landscape_widget import Objective, random_plane
-from landscape_widget.study import Controls, Findings, Study
+from landscape_widget.study.study import Controls, Findings, Study
 
 from ..cases import ONE_BATCH, case
 from ..gates import make_controls

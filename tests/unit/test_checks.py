@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from landscape_widget.checks import LARGEST_SEED, check_integer, check_real, check_seed
+from landscape_widget.numerics.checks import LARGEST_SEED, check_integer, check_real, check_seed
 
 NO_INTEGER: list[Any] = [
     *(True, np.True_, torch.tensor(True), 3.0, np.float64(3), "3", b"3", None, [3], 3j),

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from landscape_widget import Objective
-from landscape_widget.snapshot import cut, read_batches
+from landscape_widget.data.batches import cut, read_batches
 
 MSE = nn.MSELoss()
 GENERATOR = torch.Generator().manual_seed(0)

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from landscape_widget import LandscapeExplorer, Surface, archive, load, save
+from landscape_widget import LandscapeExplorer, Surface, load, save
+from landscape_widget.export import archive
 
 from ..gates import finish, finish_pin, gated_saddle
 from .crafted import changed, entry, leaves, member, parts, put_together, zipped

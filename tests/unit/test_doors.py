@@ -26,10 +26,10 @@ from landscape_widget import (
     score_table,
     spectral_density,
 )
-from landscape_widget.hessian import eigenpair_steps
-from landscape_widget.projections import plane_hessian
-from landscape_widget.quadratic import quadratic_model
-from landscape_widget.surface import check_domain, grid_axis
+from landscape_widget.curvature.eigenpairs import eigenpair_steps
+from landscape_widget.planes.projections import plane_hessian
+from landscape_widget.planes.quadratic import quadratic_model
+from landscape_widget.planes.surface import check_domain, grid_axis
 
 from ..cases import case, quadratic
 

@@ -29,10 +29,10 @@ from landscape_widget import (
     score_table,
     spectral_density,
 )
-from landscape_widget.quadratic import quadratic_model
-from landscape_widget.results import BlindnessEstimate, Estimate, PlanePoint
-from landscape_widget.slopes import slopes_along
-from landscape_widget.study import Controls, Findings, Picture
+from landscape_widget.curvature.slopes import slopes_along
+from landscape_widget.planes.quadratic import quadratic_model
+from landscape_widget.results.base import BlindnessEstimate, Estimate, PlanePoint
+from landscape_widget.study.study import Controls, Findings, Picture
 
 from ..cases import quadratic
 

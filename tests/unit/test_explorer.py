@@ -128,7 +128,7 @@ def test_a_fast_computation_does_not_flood_the_page(
     make_explorer: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the clock stands still a trait is written twice: at its first result and at the end."""
-    monkeypatch.setattr("landscape_widget.progress.monotonic", lambda: 0.0)
+    monkeypatch.setattr("landscape_widget.study.progress.monotonic", lambda: 0.0)
     explorer = make_explorer(gated_saddle()[1], resolution=33, samples=30)
     written: dict[str, int] = {}
 
@@ -259,7 +259,7 @@ def test_a_late_result_of_a_replaced_request_is_dropped(
     make_explorer: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The step in which it was replaced ends with a result."""
-    monkeypatch.setattr("landscape_widget.explorer.UPDATE_INTERVAL", 0.0)
+    monkeypatch.setattr("landscape_widget.explorer.explorer.UPDATE_INTERVAL", 0.0)
     gate, objective = gated_saddle()
     explorer = make_explorer(objective).compute()
     gate.hold()
@@ -280,8 +280,8 @@ def test_the_stage_after_a_first_picture_is_told_at_once_with_the_whole_of_it(
     make_explorer: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is long until the next step."""
-    monkeypatch.setattr("landscape_widget.explorer.UPDATE_INTERVAL", float("inf"))
-    monkeypatch.setattr("landscape_widget.study.PREVIEW_SECONDS", 0.0)
+    monkeypatch.setattr("landscape_widget.explorer.explorer.UPDATE_INTERVAL", float("inf"))
+    monkeypatch.setattr("landscape_widget.study.study.PREVIEW_SECONDS", 0.0)
     small = case("dense tanh")
     x, y = small.examples()
     data = x.repeat(20, 1), y.repeat(20)

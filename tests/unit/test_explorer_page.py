@@ -10,7 +10,7 @@ import pytest
 from ipywidgets.embed import dependency_state
 
 from landscape_widget import LandscapeExplorer
-from landscape_widget.explorer import _CONTROLS
+from landscape_widget.explorer.explorer import _CONTROLS
 
 from ..cases import ONE_BATCH, case
 from ..gates import HUNG, finish, gated_saddle

@@ -29,7 +29,7 @@ from landscape_widget import (
     surface_figure,
     trace_figure,
 )
-from landscape_widget.figure_style import COLOURS, describe_provenance
+from landscape_widget.figures.style import COLOURS, describe_provenance
 
 from ..gates import gated_saddle
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from landscape_widget import LandscapeExplorer, Results, load, random_plane, save, score_table
-from landscape_widget.files import replacing
+from landscape_widget.results.files import replacing
 
 from ..gates import gated_saddle
 from .test_archive import surface

@@ -19,9 +19,9 @@ from landscape_widget import (
     hessian_eigenpairs,
     hessian_plane,
 )
-from landscape_widget.blindness import exact_blindness
-from landscape_widget.monotone import monotone_cubic
-from landscape_widget.quadratic import quadratic_model
+from landscape_widget.curvature.blindness import exact_blindness
+from landscape_widget.numerics.interpolation import monotone_cubic
+from landscape_widget.planes.quadratic import quadratic_model
 
 Make = Callable[..., LandscapeExplorer]
 HESSIAN, RANDOM, MIXED = ("hessian:max", "hessian:min"), ("random", "random"), ("random", "hessian:min")

@@ -16,8 +16,8 @@ from torch.nn.utils.parametrizations import orthogonal
 from torch.nn.utils.parametrize import remove_parametrizations
 
 from landscape_widget import Objective, hessian_eigenpairs
-from landscape_widget.jumps import find_jump
-from landscape_widget.slope_check import CutOffError
+from landscape_widget.admission.jumps import find_jump
+from landscape_widget.admission.slope_check import CutOffError
 
 from ..cases import CASES, Case
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from landscape_widget.lanczos import Lanczos
+from landscape_widget.numerics.lanczos import Lanczos
 
 
 def start(n: int, seed: int = 0) -> Tensor:

@@ -316,7 +316,7 @@ def compute_all(explorer: LandscapeExplorer) -> None:
 
 def fail(explorer: LandscapeExplorer) -> None:
     explorer.objective.terms.named_modules()["gate"].fail(MemoryError("broken"), after=20)
-    log = logging.getLogger("landscape_widget.explorer")
+    log = logging.getLogger("landscape_widget.explorer.explorer")
     log.disabled = True  # pytest would keep the error, whose traceback leads to everything
     with pytest.raises(RuntimeError, match="broken"):
         explorer.compute()
@@ -512,7 +512,7 @@ one._submit()
 held.wait()
 """,
     "in a pool that never returns": """
-from landscape_widget.threads import pool
+from landscape_widget.engine.threads import pool
 held = threading.Event()
 pool(2).submit(lambda: (held.set(), threading.Event().wait()))
 held.wait()

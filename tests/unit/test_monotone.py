@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.interpolate import PchipInterpolator
 
-from landscape_widget.monotone import monotone_cubic
+from landscape_widget.numerics.interpolation import monotone_cubic
 
 
 def uneven(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

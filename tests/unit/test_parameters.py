@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from landscape_widget.parameters import Layout, filter_blocks, select_parameters
+from landscape_widget.loss.parameters import Layout, filter_blocks, select_parameters
 
 from ..cases import CASES, Case, case
 

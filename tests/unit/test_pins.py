@@ -21,9 +21,9 @@ from landscape_widget import (
     hessian_eigenpairs,
     random_plane,
 )
-from landscape_widget.directions import random_pair
-from landscape_widget.points import locate
-from landscape_widget.results import Plane
+from landscape_widget.planes.directions import random_pair
+from landscape_widget.planes.points import locate
+from landscape_widget.results.base import Plane
 
 from ..cases import ONE_BATCH, case
 from ..gates import HUNG, finish, finish_pin, gated_saddle

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from landscape_widget.first_layers import prepare
-from landscape_widget.plane_programs import record
-from landscape_widget.tracing import peak_bytes, recorded
+from landscape_widget.engine.first_layers import prepare
+from landscape_widget.engine.plane_programs import record
+from landscape_widget.engine.recorder import peak_bytes, recorded
 
 functional = nn.functional
 
@@ -136,7 +136,8 @@ def test_the_peak_counts_what_lives_at_one_time(f: Callable[..., Tensor], peak: 
 
 def test_recording_loads_no_compiler() -> None:
     code = (
-        "import sys, torch; from torch.func import vmap; from landscape_widget.plane_programs import record;"
+        "import sys, torch; from torch.func import vmap;"
+        "from landscape_widget.engine.plane_programs import record;"
         "record(lambda c, b: vmap(lambda w: w.sin().sum())(c @ b), torch.ones(2, 3), torch.ones(3, 4));"
         "print([name for name in ('torch._dynamo', 'sympy') if name in sys.modules])"
     )

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from landscape_widget import Objective, Plane, evaluate_plane, evaluate_point, random_plane
-from landscape_widget.points import point_steps
+from landscape_widget.planes.points import point_steps
 
 from ..cases import ONE_BATCH, RAGGED, Case, case, quadratic
 

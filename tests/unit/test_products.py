@@ -13,9 +13,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from landscape_widget import Objective, products
-from landscape_widget.losses import ModelTerms
-from landscape_widget.product_programs import record
+from landscape_widget import Objective
+from landscape_widget.engine.product_program import record
+from landscape_widget.loss.terms import ModelTerms
+from landscape_widget.objective import products
 
 from ..cases import CASES, Case, case
 from ..oracle import dense
@@ -241,7 +242,7 @@ def test_a_recording_that_differs_is_not_used(
     example = case("dense tanh")
     objective = example.objective()
     v = vectors(objective.n_parameters)
-    with caplog.at_level(logging.INFO, "landscape_widget.products"):
+    with caplog.at_level(logging.INFO, "landscape_widget.objective.products"):
         assert relative(objective.hvp(v), dense(example).hessian @ v) < 1e-10
     assert "differ by 1.0e-08" in caplog.text
     assert objective._products is not None
@@ -264,7 +265,7 @@ def test_a_loss_that_cannot_be_recorded_is_differentiated(
     example = case("dense tanh")
     objective = Objective(Curious(), example.batches(), example.loss_fn)
     v = vectors(objective.n_parameters)
-    with caplog.at_level(logging.INFO, "landscape_widget.products"):
+    with caplog.at_level(logging.INFO, "landscape_widget.objective.products"):
         assert relative(objective.hvp(v), dense(example).hessian @ v) < 1e-10
     assert "looks at the values" in caplog.text
 

@@ -7,7 +7,7 @@ from itertools import islice
 
 import pytest
 
-from landscape_widget.progress import Meter, Run
+from landscape_widget.study.progress import Meter, Run
 
 
 def test_nothing_is_known_at_first() -> None:

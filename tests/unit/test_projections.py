@@ -15,8 +15,8 @@ from landscape_widget import (
     projected_curvatures,
     random_plane,
 )
-from landscape_widget.projections import projection_steps
-from landscape_widget.results import principal_curvatures
+from landscape_widget.planes.projections import projection_steps
+from landscape_widget.results.base import principal_curvatures
 
 from ..cases import CASES, Case, case, quadratic
 from ..oracle import dense

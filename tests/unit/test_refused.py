@@ -20,8 +20,8 @@ from landscape_widget import (
     hessian_trace,
     random_plane,
 )
-from landscape_widget.projections import plane_hessian, projected_curvatures
-from landscape_widget.study import Controls, Findings, Study
+from landscape_widget.planes.projections import plane_hessian, projected_curvatures
+from landscape_widget.study.study import Controls, Findings, Study
 
 from ..gates import make_controls
 
@@ -53,7 +53,7 @@ def cure(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 @pytest.fixture(autouse=True)
 def few_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
     """Enough to see which estimates of the trace there are."""
-    monkeypatch.setattr("landscape_widget.study.TRACE_SAMPLES", 4)
+    monkeypatch.setattr("landscape_widget.study.study.TRACE_SAMPLES", 4)
 
 
 HESSIAN = make_controls(examples=20, domain=DOMAIN, resolution=5, samples=6)

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from landscape_widget import LandscapeExplorer, Objective, Results, load, save
-from landscape_widget.bundle import KINDS
+from landscape_widget.export.explorer_results import KINDS
 
 from ..cases import ONE_BATCH, case
 from ..gates import HUNG, finish, finish_pin, gated_saddle, saddle
@@ -310,7 +310,7 @@ def test_losses_are_used_on_their_own_plane_only(make_explorer: Make, path: Path
     """Another version of torch may draw other directions for the same seed."""
     _, first = counted(make_explorer, **CHOSEN)
     first.compute().save(path)
-    from landscape_widget import directions
+    from landscape_widget.planes import directions
 
     draw = directions.random_pair
     monkeypatch.setattr(directions, "random_pair", lambda n, seed: draw(n, seed) * (1 + 1e-15))

@@ -9,7 +9,7 @@ from weakref import ref
 
 import pytest
 
-from landscape_widget.scheduler import ObservedLock, Request, Worker, others_wait
+from landscape_widget.explorer.worker import ObservedLock, Request, Worker, others_wait
 
 #: Seconds after which a test that should not wait at all is taken for hung.
 HUNG = 30.0

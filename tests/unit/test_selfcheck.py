@@ -19,7 +19,7 @@ from landscape_widget import (
     projected_curvatures,
     spectral_density,
 )
-from landscape_widget.selfcheck import check_hvp, suspicious_modules
+from landscape_widget.curvature.product_check import check_hvp, suspicious_modules
 
 from ..cases import CASES, Case, case
 

@@ -10,8 +10,8 @@ import pytest
 from scipy.stats import binom, binomtest
 
 from landscape_widget import ProjectedCurvatures
-from landscape_widget.results import measured_blindness
-from landscape_widget.shares import interval_words
+from landscape_widget.results.base import measured_blindness
+from landscape_widget.results.shares import interval_words
 
 
 def measured(hidden: int, samples: int) -> tuple[float, float]:

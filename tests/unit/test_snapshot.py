@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import TensorDataset
 
-from landscape_widget.snapshot import (
+from landscape_widget.data.batches import (
     Batch,
     convert,
     halves,

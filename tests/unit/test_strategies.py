@@ -12,9 +12,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from landscape_widget import Objective, evaluate_plane, random_plane, strategies
-from landscape_widget.results import Plane
-from landscape_widget.strategies import LOOP, Evaluator, Strategy
+from landscape_widget import Objective, evaluate_plane, random_plane
+from landscape_widget.planes import evaluator as strategies
+from landscape_widget.planes.evaluator import LOOP, Evaluator, Strategy
+from landscape_widget.results.base import Plane
 
 from ..cases import CASES, RAGGED, Case, case
 
@@ -112,7 +113,7 @@ def test_a_model_that_cannot_be_traced_falls_back(
     x = torch.randn(13, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     objective = Objective(model, [(x, 2 * x)], nn.MSELoss())
     plane = random_plane(objective)
-    with caplog.at_level(logging.INFO, "landscape_widget.strategies"):
+    with caplog.at_level(logging.INFO, "landscape_widget.planes.evaluator"):
         loss, strategy = last(objective, plane)
     assert strategy == "plain loop"
     assert caplog.records
@@ -133,7 +134,7 @@ def test_batches_that_hold_more_than_tensors_go_through_the_plain_loop(
     batches = [{"x": x[i : i + 4], "y": y[i : i + 4], "factor": i + 1.0} for i in (0, 4, 8)]
     objective = Objective(case("dense tanh", "mse").model(), batches, loss_fn)
     plane = random_plane(objective)
-    with caplog.at_level(logging.INFO, "landscape_widget.strategies"):
+    with caplog.at_level(logging.INFO, "landscape_widget.planes.evaluator"):
         loss, strategy = last(objective, plane)
     assert strategy == str(LOOP)
     assert "more than tensors" in caplog.text
@@ -146,7 +147,7 @@ def test_a_strategy_beyond_the_memory_budget_is_not_taken(
     monkeypatch.setattr(strategies, "MEMORY_BUDGET", 5e3)
     objective = case("dense tanh").objective()
     plane = random_plane(objective)
-    with caplog.at_level(logging.INFO, "landscape_widget.strategies"):
+    with caplog.at_level(logging.INFO, "landscape_widget.planes.evaluator"):
         loss, strategy = last(objective, plane)
     assert "more than" in caplog.text
     assert not strategy.startswith(("traced, 16", "traced, 32"))

@@ -19,10 +19,10 @@ from landscape_widget import (
     random_plane,
     saddle_blindness,
 )
-from landscape_widget import study as study_module
-from landscape_widget import trace as trace_module
-from landscape_widget.results import Surface
-from landscape_widget.study import Controls, Findings, Study, snap, trace_is_final
+from landscape_widget.curvature import trace as trace_module
+from landscape_widget.results.base import Surface
+from landscape_widget.study import study as study_module
+from landscape_widget.study.study import Controls, Findings, Study, snap, trace_is_final
 
 from ..cases import ONE_BATCH, case, quadratic
 from ..gates import make_controls, saddle
@@ -272,7 +272,7 @@ def test_the_picture_comes_before_the_eigenpairs_where_axes_are_random() -> None
 @pytest.mark.parametrize("resolution", [5, 9, 21])
 def test_a_first_picture_on_part_of_the_examples(monkeypatch: pytest.MonkeyPatch, resolution: int) -> None:
     """It says so, is never final, and shows no eigenvalue of the part."""
-    monkeypatch.setattr("landscape_widget.study.PREVIEW_SECONDS", 0.0)  # any data set is too slow for it
+    monkeypatch.setattr("landscape_widget.study.study.PREVIEW_SECONDS", 0.0)  # any data are too slow for it
     small = case("dense tanh")
     x, y = small.examples()
     objective = Objective(small.model(), (x.repeat(20, 1), y.repeat(20)), small.loss_fn)
@@ -298,8 +298,8 @@ def test_a_first_picture_on_part_of_the_examples(monkeypatch: pytest.MonkeyPatch
 def test_a_first_picture_in_a_hessian_plane_gets_better_while_that_changes_it(
     monkeypatch: pytest.MonkeyPatch, alike: float, times: int, parts: list[int]
 ) -> None:
-    monkeypatch.setattr("landscape_widget.study.PREVIEW_SECONDS", 0.0)  # any data set is too slow for it
-    monkeypatch.setattr("landscape_widget.study._ALIKE", alike)
+    monkeypatch.setattr("landscape_widget.study.study.PREVIEW_SECONDS", 0.0)  # any data are too slow for it
+    monkeypatch.setattr("landscape_widget.study.study._ALIKE", alike)
     small = case("dense tanh")
     x, y = small.examples()
     objective = Objective(small.model(), (x.repeat(times, 1), y.repeat(times)), small.loss_fn)
@@ -337,7 +337,7 @@ def test_pictures_are_alike_within_a_share_of_their_range() -> None:
 
 
 def test_a_first_picture_of_a_random_plane_is_of_that_very_plane(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("landscape_widget.study.PREVIEW_SECONDS", 0.0)  # any data set is too slow for it
+    monkeypatch.setattr("landscape_widget.study.study.PREVIEW_SECONDS", 0.0)  # any data are too slow for it
     small = case("dense tanh")
     x, y = small.examples()
     objective = Objective(small.model(), (x.repeat(20, 1), y.repeat(20)), small.loss_fn)

@@ -11,8 +11,8 @@ from threading import Event, Thread
 import pytest
 import torch
 
-from landscape_widget import threads
-from landscape_widget.threads import leave_a_core_free, limit_this_thread, pool
+from landscape_widget.engine import threads
+from landscape_widget.engine.threads import leave_a_core_free, limit_this_thread, pool
 
 HUNG = 30.0
 
@@ -87,7 +87,7 @@ import sys
 from pathlib import Path
 from threading import Thread
 import torch
-from landscape_widget.threads import limit_this_thread
+from landscape_widget.engine.threads import limit_this_thread
 
 torch.set_num_threads(3)
 a, b, image = torch.randn(300, 300), torch.randn(400_000), torch.randn(8, 8, 40, 40)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from landscape_widget.vectors import inner, norm
+from landscape_widget.numerics.vectors import inner, norm
 
 RNG = np.random.default_rng(0)
 

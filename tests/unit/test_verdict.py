@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from landscape_widget import EigenPairs, Objective, ProjectedCurvatures, hessian_eigenpairs
-from landscape_widget.results import BlindnessEstimate, SaddleBlindness, Slopes
-from landscape_widget.slopes import slopes_along
-from landscape_widget.study import Controls, Findings, Study
-from landscape_widget.verdict import Verdict, half_widths, judge, offsets, sight, verdict_of
+from landscape_widget.curvature.slopes import slopes_along
+from landscape_widget.results.base import BlindnessEstimate, SaddleBlindness, Slopes
+from landscape_widget.study.study import Controls, Findings, Study
+from landscape_widget.study.verdict import Verdict, half_widths, judge, offsets, sight, verdict_of
 
 from ..cases import ONE_BATCH, case
 from ..oracle import dense

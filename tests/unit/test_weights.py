@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape_widget import Objective, evaluate_point, random_plane
-from landscape_widget.weights import Weights
+from landscape_widget.explorer.model_weights import Weights
 
 from ..cases import ONE_BATCH, case
 

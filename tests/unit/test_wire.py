@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from landscape_widget import Objective, TraceEstimate, wire
-from landscape_widget.projections import plane_hessian
-from landscape_widget.study import Controls, Findings, Study
+from landscape_widget import Objective, TraceEstimate
+from landscape_widget.export import payloads as wire
+from landscape_widget.planes.projections import plane_hessian
+from landscape_widget.study.study import Controls, Findings, Study
 
 from ..cases import ONE_BATCH, case
 from ..gates import make_controls, saddle

@@ -1,0 +1,59 @@
+"""The first evaluation of a loss, where its faults are met and the user can act on them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from landscape_widget.admission import not_finite
+from landscape_widget.admission.acceptance import accepted, check_whole
+from landscape_widget.admission.graph_check import derivative
+from landscape_widget.admission.nearby import Probe
+from landscape_widget.admission.rows import check_rows
+from landscape_widget.loss.evaluation import Spans
+from landscape_widget.loss.terms import InvalidLossError, ModelTerms, Terms
+
+#: Examples that stand for all in what a model does to each of them alike.
+_FEW = 64
+
+
+def first_evaluation(terms: Terms, theta: Tensor, spans: Spans, own: Sequence[Tensor], *, told: bool) -> bool:
+    """Evaluates loss and metrics at θ, and holds the gradient against the loss on some of the first examples.
+
+    Args:
+        terms: L.
+        theta: θ, shape (N,).
+        spans: Where each parameter tensor lies in θ.
+        own: The parameters of the user's own model that make up θ, which L must not depend on.
+        told: Whether the user said how many examples a batch holds.
+
+    Returns:
+        Whether the loss asks whether parameters require a gradient, so that its values need a graph.
+
+    Raises:
+        ValueError: For whatever is wrong with loss, metrics or model, and what to do about it.
+    """
+    probe = Probe.of(terms, theta, spans)
+    if not isinstance(terms, ModelTerms):
+        found = derivative(probe.widened(), own)
+        loss = probe.value(theta, in_graph=found.in_graph)
+        if not math.isfinite(loss):
+            raise not_finite.refusal(loss, [loss], terms, theta, spans)
+        found.check_slope()
+        return found.in_graph
+    first = accepted(terms, theta, spans)
+    probe = probe.first()
+    if not all(batch.certain for batch in terms.batches):
+        probe = probe.widened()
+    check_rows(probe, terms, told=told)
+    found = derivative(probe.few(_FEW).widened(), own)
+    check_whole(terms, theta, spans, first=first, in_graph=found.in_graph)
+    found.check_slope()
+    if written := terms.written_in_place():
+        raise InvalidLossError(
+            "Expected a model that leaves its parameters as they are, got a forward pass that writes into "
+            f"{', '.join(written[:5])}. Do that in the training step, or on a copy in forward."
+        )
+    return found.in_graph

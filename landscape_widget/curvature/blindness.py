@@ -1,0 +1,257 @@
+r"""The probability that a random plane hides a saddle.
+
+A random plane through θ* has directions η, δ with entries from N(0, 1). In coordinates along the
+eigenvectors of H they are z and w with the same distribution, and the projected Hessian (Eq. 19 of
+Böttcher & Wheeler 2023) is
+
+    M = [[A, B], [B, C]] = Σ_i λ_i x_i x_iᵀ,    x_i = (z_i, w_i),
+    A = Σ λ_i z_i²,    C = Σ λ_i w_i²,    B = Σ λ_i z_i w_i.
+
+The plane shows a saddle where det M < 0.
+
+**Many eigenvalues of similar size.** By the central limit theorem m = (A + C)/2, d = (A − C)/2 and B are
+independent and normal with means tr(H), 0, 0 and the same variance σ² = tr(H²). There is a saddle where
+|m| < r = √(d² + B²), and r is Rayleigh distributed: P(r > |m|) = exp(−m²/2σ²). The mean over m is
+
+    P(saddle) = (1/√2) exp(−tr(H)² / (4 tr(H²))).                                                    (i)
+
+**Any spectrum.** The curvature of the plane in the direction (cos φ, sin φ) is
+q(φ) = m + r cos(2φ − ψ). On [0, π) it has two zeros where the plane shows a saddle and none otherwise, so
+P(saddle) is half of the mean number of zeros. Since M has the same distribution in rotated coordinates,
+Rice's formula gives that mean from one direction, with q(0) = A and q′(0) = 2B:
+
+    P(saddle) = ½ · π · E[|q′(0)| δ(q(0))] = π E[|B| δ(A)].                                         (ii)
+
+(Given z, B is normal with variance Σ λ_i² z_i², so (ii) is √(2π) E[δ(Σ λ_i z_i²) √(Σ λ_i² z_i²)].) Fourier
+integrals for δ(A) = (1/2π) ∫ exp(itA) dt and |B| = (1/π) ∫ (1 − cos uB)/u² du, the Gaussian mean
+
+    φ(t, u) = E[exp(itA + iuB)] = Π_i (1 − 2itλ_i + u²λ_i²)^(−1/2),
+
+and one integration by parts in u, with −∂φ/∂u = u S φ, give without any approximation
+
+    P(saddle) = (1/π) ∫_{−∞}^{∞} dt ∫_0^∞ du φ(t, u) S(t, u),    S = Σ_i λ_i² / (1 − 2itλ_i + u²λ_i²).   (iii)
+
+The leading orders of log φ are it·tr(H) − (t² + u²/2) tr(H²), with which (iii) becomes (i). In (iii) the
+spectrum enters only by sums over the eigenvalues, which a spectral density gives: Σ_i f(λ_i) = N ∫ f dρ.
+The integrand oscillates where tr(H) is large; shifting t to t + iτ, where τ is the saddle point
+Σ λ_i/(1 + 2τλ_i) = 0 between −1/(2λmax) and 1/(2|λmin|), removes that without changing the integral, and
+makes even tiny probabilities accurate. For N = 2 and λ₁λ₂ < 0 (iii) is 1; it is 0 where no two
+eigenvalues differ in sign.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from landscape_widget.curvature.density import trace_of
+from landscape_widget.numerics.vectors import FloatArray
+from landscape_widget.results.base import (
+    BlindnessEstimate,
+    ProjectedCurvatures,
+    SaddleBlindness,
+    SpectralDensity,
+    TraceEstimate,
+    measured_blindness,
+)
+
+#: Step of the trapezoidal rule in log t and log u; its error falls exponentially, 1e-7 at this step.
+_LOG_STEP = 0.3
+
+#: Parts of the probes that the jackknife leaves out in turn, at most.
+JACKKNIFE_GROUPS = 10
+
+#: Quantile of the normal distribution for 95 % intervals.
+_Z95 = 1.959964
+
+
+def saddle_blindness(
+    projections: ProjectedCurvatures | None = None,
+    trace: TraceEstimate | None = None,
+    density: SpectralDensity | None = None,
+) -> SaddleBlindness:
+    """The probability that a random plane shows no saddle, in each way that the arguments allow.
+
+    Args:
+        projections: For the measured share.
+        trace: For the closed form (i).
+        density: For the integral (iii), which holds where a few eigenvalues dominate too. If ``trace`` is
+            given as well, (iii) takes the better of both traces.
+    """
+    return SaddleBlindness(
+        measured=None if projections is None else measured_blindness(projections),
+        closed_form=None if trace is None else gaussian_blindness(trace),
+        spectral=None if density is None else spectral_blindness(density, trace),
+    )
+
+
+def gaussian_blindness(trace: TraceEstimate, draws: int = 4000) -> BlindnessEstimate:
+    """1 − P(saddle) by (i), with the errors of both traces carried through by Monte Carlo.
+
+    The formula is quadratic in tr(H), so that a linear propagation would report none at tr(H) = 0.
+    """
+    covariance = np.array(
+        [[trace.stderr**2, trace.covariance], [trace.covariance, trace.square_stderr**2]], dtype=float
+    )
+    best = _gaussian(trace.value, trace.square)
+    if not np.isfinite(covariance).all():
+        return BlindnessEstimate(float(best), math.nan, 0.0, 1.0)
+    # the root of a positive semidefinite matrix, also where a standard error is zero
+    values, vectors = np.linalg.eigh(covariance)
+    root = vectors * np.sqrt(np.maximum(values, 0))
+    normal = np.random.default_rng(0).standard_normal((2, draws))
+    means, squares = np.array([[trace.value], [trace.square]]) + root @ normal
+    spread = _gaussian(means, np.maximum(squares, 1e-3 * trace.square))
+    low, high = np.quantile(spread, [0.025, 0.975])
+    return BlindnessEstimate(float(best), float(spread.std()), float(low), float(high))
+
+
+def spectral_blindness(density: SpectralDensity, trace: TraceEstimate | None = None) -> BlindnessEstimate:
+    """1 − P(saddle) by (iii), with the errors of the density's first two moments.
+
+    A few probes tell the shape of a spectrum well and its mean badly, on which (iii) depends most. So
+    the density is shifted to the mean of its own trace and ``trace``, weighted by their variances; then
+    its trace is moved through the range of the error that is left, its width by one standard error, and
+    its shape by leaving out some of the probes in turn (jackknife). Outliers that are not certified belong to
+    the shape: give the density its pairs, or many probes.
+
+    Args:
+        density: Its uncertified part is shifted.
+        trace: A second, independent estimate.
+    """
+    own = trace_of(density)
+    value, stderr = own.value, own.stderr
+    # the density's own trace again would count twice
+    independent = trace is not None and trace.provenance.get("method") != own.provenance["method"]
+    if trace is not None and independent and math.isfinite(trace.stderr) and own.stderr > 0:
+        weight = own.stderr**2 / (own.stderr**2 + trace.stderr**2)
+        value = weight * trace.value + (1 - weight) * own.value
+        stderr = math.sqrt(weight) * trace.stderr
+    shifted = density.shifted(value)
+    best = exact_blindness(shifted.nodes, shifted.counts)
+    if not stderr > 0:
+        # an exact trace says nothing of the shape
+        error = _shape_error(density, value)
+        return BlindnessEstimate(best, error, max(0.0, best - _Z95 * error), min(1.0, best + _Z95 * error))
+    steps = np.linspace(-3, 3, 7)
+    along = [exact_blindness(density.shifted(value + s * stderr).nodes, density.counts) for s in steps]
+    normal = np.sqrt(2) * torch.erfinv(torch.from_numpy(np.linspace(-1, 1, 2003)[1:-1])).numpy()
+    spread = np.interp(normal, steps, along)
+    # a wider spectrum with the same trace is one with a smaller trace and the same width
+    wider = math.sqrt(1 + own.square_stderr / own.square)
+    of_width = float(np.interp(value / wider, value + stderr * steps, along)) - best
+    others = math.hypot(of_width, _shape_error(density, value))
+    low, high = np.quantile(spread, [0.025, 0.975])
+    return BlindnessEstimate(
+        probability=best,
+        stderr=math.hypot(math.sqrt(float(((spread - best) ** 2).mean())), others),
+        low=max(0.0, best - math.hypot(best - float(low), _Z95 * others)),
+        high=min(1.0, best + math.hypot(float(high) - best, _Z95 * others)),
+    )
+
+
+def _shape_error(density: SpectralDensity, trace: float) -> float:
+    """Jackknife standard error of (iii) at a fixed trace; 0 where a single probe cannot tell.
+
+    Many probes are left out in ``JACKKNIFE_GROUPS`` groups, so that the cost stays proportional to their
+    number; groups of unequal size m of n probes weigh n/m − 1 (Busing, Meijer & van der Leeden 1999).
+    """
+    n = density.n_probes
+    if n < 2:
+        return 0.0
+    groups = np.array_split(np.arange(n), min(n, JACKKNIFE_GROUPS))
+    others = [density.without(group.tolist()).shifted(trace) for group in groups]
+    left_out = np.array([exact_blindness(other.nodes, other.counts) for other in others])
+    weights = np.array([n / len(group) - 1 for group in groups])
+    return math.sqrt(float(weights @ (left_out - left_out.mean()) ** 2) / len(groups))
+
+
+def exact_blindness(eigenvalues: npt.ArrayLike, counts: npt.ArrayLike | None = None) -> float:
+    """1 − P(saddle) by (iii) for a known spectrum.
+
+    Args:
+        eigenvalues: Shape (K,).
+        counts: How many times each occurs, not necessarily whole, shape (K,); default once.
+
+    Raises:
+        ValueError: If the two differ in shape, or a count is negative.
+    """
+    values = np.asarray(eigenvalues, float)
+    weights = np.ones_like(values) if counts is None else np.asarray(counts, float)
+    if values.ndim != 1 or values.shape != weights.shape or (weights < 0).any():
+        raise ValueError(
+            f"Expected eigenvalues and counts ≥ 0 of one shape (K,), got {values.shape} and {weights.shape}."
+        )
+    present = (weights > 0) & (np.abs(values) > 1e-14 * np.abs(values).max(initial=0.0))
+    values, weights = values[present], weights[present]
+    if not len(values) or values.min() > 0 or values.max() < 0:
+        return 1.0
+    values = values / np.abs(values).max()  # first, for squares of very small or large ones are none
+    values = values / math.sqrt(float(weights @ values**2))
+    shift = _saddle_point(values, weights)
+    log_t, log_u = _support(values, weights, shift)
+    t, u = np.exp(log_t), np.exp(log_u)
+    total = 0.0
+    rows = max(1, 4_000_000 // (len(u) * len(values)))
+    for part in np.array_split(t, max(1, len(t) // rows)):
+        integrand = _integrand(values, weights, shift, part[:, None], u[None, :])
+        total += float((integrand * part[:, None] * u).sum())
+    # t < 0 gives the complex conjugate, hence twice the real part
+    return min(1.0, max(0.0, 1 - 2 / math.pi * _LOG_STEP**2 * total))
+
+
+def _gaussian(trace: npt.ArrayLike, square: npt.ArrayLike) -> FloatArray:
+    trace, square = np.asarray(trace, float), np.asarray(square, float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        hidden: FloatArray = 1 - np.exp(-(trace**2) / (4 * square)) / math.sqrt(2)
+    # H = 0 is flat in every plane
+    return np.where(square > 0, hidden, 1.0)
+
+
+def _saddle_point(values: FloatArray, weights: FloatArray) -> float:
+    """The root τ of Σ c λ/(1 + 2τλ), which falls from ∞ to −∞ between its poles."""
+    low, high = -1 / (2 * values.max()), -1 / (2 * values.min())
+    for _ in range(200):
+        middle = (low + high) / 2
+        if not low < middle < high:
+            break
+        if float((weights * values / (1 + 2 * middle * values)).sum()) > 0:
+            low = middle
+        else:
+            high = middle
+    return float((low + high) / 2)
+
+
+def _integrand(
+    values: FloatArray, weights: FloatArray, shift: float, t: FloatArray, u: FloatArray
+) -> FloatArray:
+    """Re[φ S] at (t + iτ, u), of the shape that t and u broadcast to."""
+    factors = (1 + 2 * shift * values) - 2j * t[..., None] * values + u[..., None] ** 2 * values**2
+    log_phi = -0.5 * (np.log(factors) @ weights)
+    found: FloatArray = (np.exp(log_phi) * ((values**2 / factors) @ weights)).real
+    return found
+
+
+def _support(values: FloatArray, weights: FloatArray, shift: float) -> tuple[FloatArray, FloatArray]:
+    """Grids of log t and log u outside which the integrand is below 1e-9 of its largest.
+
+    It falls like t^(1/2 − n/2) where u² is about t and n is the number of eigenvalues, slowly for small n.
+    """
+    logs = np.arange(-30.0, 90.0, 1.0)
+    t, u = np.exp(logs)[:, None, None], np.exp(logs)[None, :, None]
+    size = logs[:, None] + logs[None, :]
+    total = np.zeros(size.shape)
+    for value, weight in zip(values, weights, strict=True):
+        factor = np.abs(1 + 2 * shift * value - 2j * t[..., 0] * value + (u[..., 0] * value) ** 2)
+        size = size - 0.5 * weight * np.log(factor)
+        total += weight * value**2 / factor
+    size += np.log(total)
+    inside = size > size.max() - math.log(1e9)
+    rows, columns = logs[inside.any(axis=1)], logs[inside.any(axis=0)]
+    return (
+        np.arange(rows.min() - 1, rows.max() + 1, _LOG_STEP),
+        np.arange(columns.min() - 1, columns.max() + 1, _LOG_STEP),
+    )

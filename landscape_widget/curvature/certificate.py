@@ -1,0 +1,96 @@
+"""Which ends of a spectrum are wanted, and what makes an eigenpair certain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from landscape_widget.curvature.operators import Curvature
+from landscape_widget.numerics.checks import check_integer, check_real
+from landscape_widget.results.base import EigenPairs
+
+_ENDS = {"largest": (1, 0), "smallest": (0, 1), "both": (1, 1)}
+
+
+@dataclass(frozen=True)
+class Ends:
+    """How many pairs are wanted at each end, and how accurate."""
+
+    k: int
+    """Pairs asked for at each end."""
+    largest: int
+    """Pairs at the large end."""
+    smallest: int
+    """Pairs at the small end; fewer than ``k`` where N is odd and all are asked for."""
+    tol: float
+    """Relative accuracy."""
+
+    @property
+    def total(self) -> int:
+        """Pairs at both ends."""
+        return self.largest + self.smallest
+
+    def bound(self, values: np.ndarray, scale: float) -> np.ndarray:
+        """Residuals up to which pairs with these eigenvalues count as converged.
+
+        Args:
+            values: Eigenvalues, shape (m,).
+            scale: The largest |λ|, for eigenvalues that are zero to rounding.
+        """
+        bound: np.ndarray = np.maximum(self.tol * np.abs(values), 1e-12 * scale)
+        return bound
+
+
+def wanted_ends(n: int, k: int, which: str, tol: float) -> Ends:
+    """The ends that a call asks for, for N = ``n``.
+
+    Raises:
+        ValueError: For an impossible ``k``, ``which`` or ``tol``.
+    """
+    if which not in _ENDS:
+        raise ValueError(f"Expected which as one of {', '.join(_ENDS)}, got {which!r}.")
+    tol = check_real(tol, "tol")
+    if not 0 < tol < 1:
+        raise ValueError(f"Expected 0 < tol < 1, got {tol}.")
+    ends = _ENDS[which]
+    # N = 1 has one eigenvalue, which is both the largest and the smallest
+    most = max(1, n // sum(ends))
+    k = check_integer(k, "k", 1, most, f" for {n} parameters")
+    return Ends(k, k * ends[0], min(k * ends[1], n - k * ends[0]), tol)
+
+
+def certify(matrix: Curvature, estimate: EigenPairs, vectors: Tensor, tol: float, scale: float) -> EigenPairs:
+    """Eigenvectors with their Rayleigh quotients and residuals, by one more product for each.
+
+    Args:
+        matrix: A.
+        estimate: Everything else that the result is to carry; its ``n_hvp`` is without these products.
+        vectors: Approximate eigenvectors, linearly independent, shape (N, m).
+        tol: Relative accuracy that counts as converged.
+        scale: The largest |λ|.
+    """
+    vectors = vectors / vectors.norm(dim=0)
+    vectors = vectors * _signs(vectors)
+    products = matrix.product(vectors)
+    values = (vectors * products).sum(dim=0)
+    residuals = (products - values * vectors).norm(dim=0).cpu().numpy()
+    found = values.cpu().numpy()
+    order = np.argsort(-found, kind="stable")
+    bound = np.maximum(tol * np.abs(found), 1e-12 * scale)
+    return replace(
+        estimate,
+        values=found[order],
+        vectors=vectors.cpu().numpy()[:, order],
+        residuals=residuals[order],
+        converged=(residuals <= bound)[order],
+        n_hvp=estimate.n_hvp + vectors.shape[1],
+    )
+
+
+def _signs(vectors: Tensor) -> Tensor:
+    """For each column the sign that makes its entry of largest magnitude positive."""
+    largest = vectors.abs().argmax(dim=0, keepdim=True)
+    return torch.where(vectors.gather(0, largest) < 0, -1.0, 1.0).to(vectors).squeeze(0)

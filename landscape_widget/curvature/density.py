@@ -1,0 +1,187 @@
+"""The spectral density of the Hessian by stochastic Lanczos quadrature."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator
+
+import numpy as np
+from torch import Tensor
+
+from landscape_widget.curvature.deflation import Deflation
+from landscape_widget.curvature.operators import Curvature, curvature
+from landscape_widget.numerics.checks import check_integer, check_seed
+from landscape_widget.numerics.lanczos import Lanczos
+from landscape_widget.numerics.probes import Probes
+from landscape_widget.numerics.vectors import FloatArray
+from landscape_widget.objective.objective import Objective
+from landscape_widget.results.base import EigenPairs, SpectralDensity, TraceEstimate
+
+
+def spectral_density(
+    objective: Objective,
+    probes: int = 4,
+    steps: int = 40,
+    seed: int = 0,
+    *,
+    operator: str = "hessian",
+    pairs: EigenPairs | None = None,
+) -> SpectralDensity:
+    """The distribution of the Hessian's eigenvalues at θ*, with certified ends where pairs are given.
+
+    The Lanczos matrix of a random unit vector u, with eigenvalues θ_j and eigenvectors s_j, gives the
+    Gauss quadrature Σ_j s_j1² f(θ_j) of uᵀf(H)u, whose mean is tr f(H)/N (Ubaru, Chen & Saad 2017). It is
+    exact for polynomials up to degree 2·steps − 1: the density's mean and second moment are those that
+    Hutchinson's method gives on the same probes.
+
+    With ``pairs``, these eigenvalues enter exactly, each with weight 1/N, and the probes see the rest of
+    the space only. Pairs from ``hessian_eigenpairs`` carry the quadrature of their own run, which counts
+    as the first probe and costs nothing: so one Krylov run feeds eigenpairs, density and, by
+    ``trace_of``, the trace.
+
+    Args:
+        objective: L, computed in float64 where the device allows.
+        probes: Number of probe vectors, one that ``pairs`` carries included.
+        steps: Products for each probe; fewer where the Krylov space is exhausted before.
+        seed: Of the probes.
+        operator: "hessian", "ggn", "fisher" or "empirical-fisher".
+        pairs: Certified eigenpairs of the same operator.
+
+    Returns:
+        Nodes and weights; ``evaluate`` broadens them for a plot.
+
+    Raises:
+        ValueError: If ``probes`` or ``steps`` is not positive, or ``pairs`` do not fit.
+    """
+    return deque(
+        density_steps(objective, probes, steps, seed, operator=operator, pairs=pairs), maxlen=1
+    ).pop()
+
+
+def density_steps(
+    objective: Objective,
+    probes: int = 4,
+    steps: int = 40,
+    seed: int = 0,
+    *,
+    operator: str = "hessian",
+    pairs: EigenPairs | None = None,
+) -> Iterator[SpectralDensity]:
+    """As ``spectral_density``, yielding the density after every product."""
+    probes, steps, seed = check_integer(probes, "probes"), check_integer(steps, "steps"), check_seed(seed)
+    if probes < 1 or steps < 1:
+        raise ValueError(f"Expected probes and steps to be at least 1, got {probes} and {steps}.")
+    if pairs is not None and len(pairs.vectors) != objective.n_parameters:
+        raise ValueError(f"Expected pairs of {objective.n_parameters} parameters, got {len(pairs.vectors)}.")
+    return _steps(curvature(objective, operator), probes, steps, seed, pairs)
+
+
+def trace_of(density: SpectralDensity) -> TraceEstimate:
+    """tr(H) and tr(H²) from the moments of a density, without further products.
+
+    Certified eigenvalues are exact. Of what is left, B of order n with eigenvalues μ_i, each probe u,
+    uniform on the unit sphere, gives unbiased n uᵀBu and n uᵀB²u, with
+
+        Cov(n uᵀBᵖu, n uᵀB^q u) = 2n/(n + 2) · (tr B^{p+q} − tr Bᵖ tr B^q / n).
+
+    The standard errors come from this formula with the density's own moments, because the differences
+    between a handful of probes would tell them badly.
+    """
+    certified = density.certified
+    n = density.n_parameters - len(certified)
+    own = density.probe >= 0
+    counts, nodes = density.counts[own], density.nodes[own]
+    power = [float(counts @ nodes**p) for p in range(5)]
+    covariance = np.zeros((2, 2))
+    for p, q in ((1, 1), (1, 2), (2, 2)):
+        if n and density.n_probes:
+            spread = 2 * n / (n + 2) * (power[p + q] - power[p] * power[q] / n) / density.n_probes
+            covariance[p - 1, q - 1] = covariance[q - 1, p - 1] = spread
+    return TraceEstimate(
+        value=float(certified.sum()) + power[1],
+        stderr=math.sqrt(max(0.0, covariance[0, 0])),
+        samples=density.n_probes,
+        n_hvp=density.n_hvp,
+        square=float((certified**2).sum()) + power[2],
+        square_stderr=math.sqrt(max(0.0, covariance[1, 1])),
+        covariance=float(covariance[0, 1]),
+        provenance={**density.provenance, "quantity": "trace", "method": "spectral density"},
+    )
+
+
+def _steps(
+    matrix: Curvature, n_probes: int, steps: int, seed: int, pairs: EigenPairs | None
+) -> Iterator[SpectralDensity]:
+    known = Deflation.none(matrix.like) if pairs is None else Deflation.of_pairs(matrix, pairs)
+    atoms = np.empty(0) if pairs is None else np.asarray(pairs.values, float)
+    provenance = matrix.provenance("spectral density", method="stochastic Lanczos quadrature", seed=seed)
+    rules: list[tuple[FloatArray, FloatArray]] = []
+    spent = known.n_hvp
+
+    def collected() -> SpectralDensity:
+        return _collect(atoms, rules, matrix.size, spent, provenance)
+
+    if len(atoms) == matrix.size:
+        yield collected()
+        return
+    shared = _rule_of_run(pairs)
+    if shared is not None:
+        rules.append(shared)
+        yield collected()
+    draws = Probes(matrix.size, "normal", seed, "density", matrix.like)
+
+    def complement(v: Tensor) -> Tensor:
+        # what a pair lacks to be exact would bring its eigenvalue back in; projected on both sides, since
+        # a basis vector that is all that was left of a product has rounding along the pairs
+        return known.project(matrix.product(known.project(v[:, None])))[:, 0]
+
+    while len(rules) < n_probes:
+        start = known.project(draws.draw(1))[:, 0]
+        process = Lanczos(complement, start, max_basis=steps, keep=0, seed=seed)
+        rules.append((np.empty(0), np.empty(0)))
+        for _ in range(min(steps, matrix.size - len(atoms))):
+            krylov = process.step()
+            spent += 1
+            values, coordinates, _ = krylov.ritz()
+            rules[-1] = values, coordinates[0] ** 2
+            yield collected()
+            if krylov.beta == 0:
+                break
+
+
+def _rule_of_run(pairs: EigenPairs | None) -> tuple[FloatArray, FloatArray] | None:
+    """The quadrature that an eigenpair run carries, less what belongs to the certified pairs."""
+    if pairs is None or pairs.ritz_values is None or pairs.ritz_weights is None:
+        return None
+    rest = np.ones(len(pairs.ritz_values), dtype=bool)
+    for value, residual in zip(pairs.values, pairs.residuals, strict=True):
+        distance = np.abs(pairs.ritz_values - value)
+        nearest = int(np.argmin(distance))
+        if distance[nearest] <= residual + 1e-9 * abs(value):
+            rest[nearest] = False
+    weights = pairs.ritz_weights[rest]
+    if not weights.sum() > 0:
+        return None
+    return pairs.ritz_values[rest], weights / weights.sum()
+
+
+def _collect(
+    atoms: FloatArray,
+    rules: list[tuple[FloatArray, FloatArray]],
+    size: int,
+    spent: int,
+    provenance: dict[str, object],
+) -> SpectralDensity:
+    """Atoms with weight 1/N each, and the mean of the probes' rules with what is left."""
+    share = (size - len(atoms)) / size / max(len(rules), 1)
+    parts = [np.full(len(atoms), 1 / size), *(share * weights for _, weights in rules)]
+    owners = [np.full(len(part), i - 1) for i, part in enumerate(parts)]
+    return SpectralDensity(
+        nodes=np.concatenate([atoms, *(nodes for nodes, _ in rules)]),
+        weights=np.concatenate(parts),
+        probe=np.concatenate(owners),
+        n_parameters=size,
+        n_hvp=spent,
+        provenance=provenance,
+    )

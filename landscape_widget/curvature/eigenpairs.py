@@ -1,0 +1,323 @@
+"""Eigenpairs of the Hessian of an objective, each certified by its true residual."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from landscape_widget.curvature.certificate import Ends, certify, wanted_ends
+from landscape_widget.curvature.operators import Curvature, curvature
+from landscape_widget.numerics.checks import check_integer, check_seed
+from landscape_widget.numerics.lanczos import Krylov, Lanczos
+from landscape_widget.numerics.probes import generator
+from landscape_widget.numerics.vectors import FloatArray
+from landscape_widget.objective.objective import Objective
+from landscape_widget.results.base import EigenPairs
+
+log = logging.getLogger(__name__)
+
+#: Limits of the Krylov basis; beyond them the process restarts from the outermost Ritz vectors.
+BASIS_BYTES, BASIS_VECTORS = 1 << 30, 200
+
+#: Probability that a search overlooks an eigenvalue beyond those found, by the bound of ``_excluded``.
+OVERLOOKED = 1e-3
+
+#: A run by products in float32 aims at this share of the tolerance, and ends after (1 + k) times so many of
+#: them: what is very small beside the largest eigenvalue may drown in their rounding. So does a tolerance
+#: below the last of these.
+_MARGIN, _MOST_IN_SINGLE, _LEAST_IN_SINGLE = 0.8, 100, 1e-6
+
+#: Share of a warm start that is random: enough to reach what the vectors given do not contain.
+_FRESH_SHARE = 0.3
+
+
+def hessian_eigenpairs(
+    objective: Objective,
+    k: int = 1,
+    which: str = "both",
+    tol: float = 1e-3,
+    method: str = "lanczos",
+    seed: int = 0,
+    *,
+    max_hvp: int = 1000,
+    operator: str = "hessian",
+    start: FloatArray | None = None,
+) -> EigenPairs:
+    """Eigenpairs at the ends of the Hessian's spectrum at θ*, certified by their residuals.
+
+    One Lanczos run with full reorthogonalisation serves both ends. A single start vector reaches one
+    eigenvector of each repeated eigenvalue, and may miss one that it hardly contains, so the run goes on in
+    the complement of what converged, from a random vector, until the bound of Kuczyński & Woźniakowski
+    (1992) excludes a further eigenvalue at the ends with probability ``1 - OVERLOOKED``; what it finds
+    instead joins the pairs, and the search begins again. That costs 8 to 15 products for each round where
+    the pairs stand out of the spectrum, as many as came before where they do not, and one round more for
+    each missing copy.
+
+    Values and residuals are computed in float64 where the device allows, whatever the dtype of
+    ``objective``. The products that lead there are taken in float32, if that is its dtype, and once more in
+    float64 where the pairs they give do not pass.
+
+    Args:
+        objective: L; its Hessian H at θ* has shape (N, N).
+        k: Number of pairs at each end that is asked for, at most N (N // 2 for both ends).
+        which: "largest", "smallest" (algebraically), or "both".
+        tol: Relative accuracy; a pair converges when ‖Hv − λv‖ ≤ tol · |λ|, each end by its own λ.
+            Where λ is zero to rounding, the bound is rounding: 1e-12 of the largest |λ|.
+        method: "lanczos", or "annihilation": Algorithm 1 of Böttcher & Wheeler on scipy's ``eigsh``, for
+            comparison (k = 1 only).
+        seed: Of the start vector.
+        max_hvp: Products after which the run ends, converged or not; ``converged`` tells, and what did
+            converge is there.
+        operator: "hessian", "ggn", "fisher" or "empirical-fisher" (see
+            ``landscape_widget.curvature.operators``).
+        start: Vectors near the wanted ones, shape (N, j), for instance those of a point nearby.
+
+    Returns:
+        Values in descending order, with vectors (N, m), residuals and flags.
+
+    Raises:
+        ValueError: For an impossible ``k``, ``which``, ``tol``, ``method``, ``operator`` or ``start``.
+        ArithmeticError: If a product is not finite.
+        SecondDerivativeError: If torch cannot differentiate the loss twice, or does it wrongly.
+    """
+    steps = eigenpair_steps(
+        objective, k, which, tol, seed, max_hvp, method=method, operator=operator, start=start
+    )
+    return deque(steps, maxlen=1).pop()
+
+
+def eigenpair_steps(
+    objective: Objective,
+    k: int = 1,
+    which: str = "both",
+    tol: float = 1e-3,
+    seed: int = 0,
+    max_hvp: int = 1000,
+    *,
+    method: str = "lanczos",
+    operator: str = "hessian",
+    start: FloatArray | None = None,
+    precise: bool = True,
+) -> Iterator[EigenPairs]:
+    """As ``hessian_eigenpairs``, yielding estimates after every product and the certified pairs last.
+
+    Estimates carry Ritz values with the residuals that the Lanczos relation gives, and no vectors
+    (shape (N, 0)); only the last result is certified. ``method="annihilation"`` yields that one alone.
+    Without ``precise``, products are taken in the objective's own dtype, for a first look.
+    """
+    if method not in ("lanczos", "annihilation"):
+        raise ValueError(f"Expected method as 'lanczos' or 'annihilation', got {method!r}.")
+    ends = wanted_ends(objective.n_parameters, k, which, tol)
+    seed, max_hvp = check_seed(seed), check_integer(max_hvp, "max_hvp", 1)
+    if method == "annihilation" and k > 1:
+        raise ValueError(f"Expected k = 1 for method='annihilation', which finds one pair, got {k}.")
+    first = _start_vector(objective.n_parameters, start, seed)
+    matrix = curvature(objective, operator, precise=precise)
+    return _steps(matrix, ends, method, first, seed, max_hvp, start is None)
+
+
+def _steps(
+    matrix: Curvature, ends: Ends, method: str, first: Tensor, seed: int, max_hvp: int, random: bool
+) -> Iterator[EigenPairs]:
+    if method == "annihilation":
+        from landscape_widget.curvature.annihilation import annihilate  # noqa: PLC0415 - scipy is slow to import
+
+        yield annihilate(matrix, ends, first, seed, max_hvp)
+        return
+    spent = 0
+    if matrix.single is not None and ends.tol >= _LEAST_IN_SINGLE:
+        most = min(max_hvp, _MOST_IN_SINGLE * (1 + ends.k))
+        try:
+            for found in _run(matrix, ends, first, seed, most, random, in_single=True):
+                spent = found.n_hvp
+                if not found.vectors.shape[1]:
+                    yield found
+                elif (found.complete and found.converged.all()) or spent >= max_hvp:
+                    yield found
+                    return
+            log.info("Not settled by %d products in float32, residuals %s.", spent, found.residuals)
+        except ArithmeticError as error:
+            log.info("Not settled by products in float32: %s", error)
+    for found in _run(matrix, ends, first, seed, max(1, max_hvp - spent), random, in_single=False):
+        yield replace(found, n_hvp=spent + found.n_hvp)
+
+
+def _run(
+    matrix: Curvature, ends: Ends, first: Tensor, seed: int, max_hvp: int, random: bool, *, in_single: bool
+) -> Iterator[EigenPairs]:
+    """Lanczos from one start vector, certified at its end; all but that, perhaps, by products in float32.
+
+    Rounding them changes the matrix by some 1e-7 to 1e-5 of its norm, and nothing of the process, whose
+    vectors stay orthogonal in float64. What it finds is certified in float64, and mostly good enough.
+    """
+    provenance = matrix.provenance(
+        "Hessian eigenpairs", method="Lanczos, full reorthogonalisation", tol=ends.tol, seed=seed
+    )
+    own = provenance["dtype"]
+    provenance["products"] = f"float32, certified in {own}" if in_single else own
+    n, keep = matrix.size, ends.k + 4
+    vectors = min(BASIS_VECTORS, BASIS_BYTES // (n * matrix.like.element_size()))
+    process = Lanczos(
+        matrix.product_in_single if in_single else matrix.product,
+        first.to(matrix.like),
+        max_basis=max((4 if ends.k == 1 else 6) * keep, vectors),
+        keep=keep,
+        seed=seed,
+    )
+    # what rounding adds to a residual comes on top of what the process knows of it
+    search = _Search(
+        process,
+        replace(ends, tol=_MARGIN * ends.tol) if in_single else ends,
+        0.0 if matrix.definite else -np.inf,
+    )
+    probe: tuple[FloatArray, FloatArray] | None = None
+    while True:
+        krylov = process.step()
+        now = search.look(krylov)
+        if random and krylov.is_plain:
+            probe = now.values, now.coordinates[0] ** 2
+        found = EigenPairs(
+            values=now.values[now.chosen],
+            vectors=np.empty((n, 0)),
+            residuals=now.residuals[now.chosen],
+            converged=now.residuals[now.chosen] <= now.bound,
+            n_hvp=krylov.n_products,
+            n_largest=min(ends.largest, len(now.chosen)),
+            provenance=provenance,
+            complete=False,
+            ritz_values=probe and probe[0],
+            ritz_weights=probe and probe[1],
+        )
+        if now.complete or krylov.n_products >= max_hvp:
+            coordinates = torch.from_numpy(now.coordinates[:, now.chosen]).to(krylov.basis)
+            scale = float(np.abs(now.values).max())
+            found = replace(found, complete=now.complete)
+            yield certify(matrix, found, krylov.basis @ coordinates, ends.tol, scale)
+            return
+        yield found
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """What a Krylov decomposition tells about the wanted ends."""
+
+    values: np.ndarray
+    coordinates: np.ndarray
+    residuals: np.ndarray
+    chosen: np.ndarray
+    """Indices of the wanted Ritz values, in descending order of the values."""
+    bound: np.ndarray
+    """Residuals that count as converged, for the chosen."""
+    complete: bool
+
+
+class _Search:
+    """Watches a Lanczos process until the wanted pairs are settled and no further one is missing."""
+
+    def __init__(self, process: Lanczos, ends: Ends, floor: float) -> None:
+        self._process = process
+        self._ends = ends
+        self._floor = floor  # no eigenvalue lies below
+        self._targets: tuple[float, float] | None = None
+
+    def look(self, krylov: Krylov) -> _Stage:
+        """Judges the present decomposition; sends the process exploring where that is due."""
+        ends = self._ends
+        values, coordinates, residuals = krylov.ritz()
+        m = len(values)
+        # at an early stage there are fewer Ritz values than asked for
+        top = min(ends.largest, m)
+        chosen = np.r_[m - top : m, 0 : min(ends.smallest, m - top)]
+        chosen = chosen[np.argsort(-values[chosen], kind="stable")]
+        scale = float(np.abs(values).max())
+        # half of the rounding that is let pass in the end, since that of the last products comes on top
+        bound = ends.bound(values[chosen], 0.5 * scale)
+        settled = len(chosen) == ends.total and bool(np.all(residuals[chosen] <= bound))
+        complete = krylov.exhausted
+        if settled and not complete:
+            complete = self._targets is not None and self._none_beyond(krylov, scale)
+            if not complete and (self._targets is None or self._found_more(krylov, scale)):
+                self._explore(values, coordinates, residuals, chosen, bound)
+        return _Stage(values, coordinates, residuals, chosen, bound, complete)
+
+    def _explore(
+        self,
+        values: np.ndarray,
+        coordinates: np.ndarray,
+        residuals: np.ndarray,
+        chosen: np.ndarray,
+        bound: np.ndarray,
+    ) -> None:
+        """Locks what converged, outermost first, so that little is left for the rest to spread over."""
+        top, bottom = values[chosen[: self._ends.largest]], values[chosen[self._ends.largest :]]
+        self._targets = (
+            float(top.min()) if len(top) else np.inf,
+            float(bottom.max()) if len(bottom) else -np.inf,
+        )
+        outward = np.argsort(-np.abs(values - np.median(values)))
+        others = [i for i in outward if i not in chosen and residuals[i] <= bound.min()]
+        room = max(0, self._process.max_basis // 2 - len(chosen))
+        locked = np.r_[chosen, others[:room]].astype(int)
+        self._process.explore(coordinates[:, locked], residuals[locked])
+
+    def _beyond(self, scale: float) -> tuple[float, float]:
+        """Values from which on an eigenvalue lies beyond the targets, above and below, rounding aside."""
+        assert self._targets is not None
+        upper, lower = self._targets
+        rounding = 1e-9 * max(abs(t) for t in self._targets if np.isfinite(t)) + 1e-12 * scale
+        return upper + rounding, lower - rounding
+
+    def _found_more(self, krylov: Krylov, scale: float) -> bool:
+        """Whether the space explored holds a value beyond one of the targets."""
+        values, _ = krylov.explored_ritz()
+        upper, lower = self._beyond(scale)
+        return bool(values[-1] > upper or values[0] < lower)
+
+    def _none_beyond(self, krylov: Krylov, scale: float) -> bool:
+        """Whether the exploration excludes further eigenvalues beyond both targets."""
+        if self._found_more(krylov, scale):
+            return False
+        values, residuals = krylov.explored_ritz()
+        upper, lower = self._beyond(scale)
+        size, steps = self._process.size - krylov.n_locked, krylov.n_explored
+        settled = residuals <= self._ends.bound(values, 0.5 * scale)
+        above = settled[-1] or _excluded(upper - values[-1], upper - values[0] + residuals[0], size, steps)
+        below = (
+            lower <= self._floor
+            or settled[0]
+            or _excluded(values[0] - lower, values[-1] + residuals[-1] - lower, size, steps)
+        )
+        return bool(above and below)
+
+
+def _excluded(gap: float, spread: float, size: int, steps: int) -> bool:
+    """Whether a random start vector would have shown an eigenvalue that far beyond its Ritz values.
+
+    For a symmetric matrix of order n with eigenvalues in an interval of length ``spread``, the largest
+    Ritz value after j Lanczos steps from a vector uniform on the sphere falls short of the largest
+    eigenvalue by more than ε · spread with probability at most 1.648 √n exp(−(2j − 1) √ε) (Kuczyński &
+    Woźniakowski 1992, Theorem 4.1). Here the eigenvalue in question would lie at the target.
+    """
+    if not np.isfinite(gap):
+        return True  # that end was not asked for
+    share = min(1.0, gap / spread) if spread > 0 else 1.0
+    return share > 0 and 1.648 * np.sqrt(size) * np.exp(-(2 * steps - 1) * np.sqrt(share)) <= OVERLOOKED
+
+
+def _start_vector(n: int, start: FloatArray | None, seed: int) -> Tensor:
+    """A random vector, or the sum of those given with a random share, shape (N,)."""
+    fresh = torch.randn(n, generator=generator(seed, "start"), dtype=torch.float64)
+    if start is None:
+        return fresh
+    given = torch.as_tensor(np.asarray(start, dtype=float).reshape(len(start), -1))
+    if len(given) != n or not given.shape[1] or not torch.isfinite(given).all():
+        raise ValueError(f"Expected start as finite vectors of shape ({n}, j), got {tuple(np.shape(start))}.")
+    total = given.sum(dim=1)
+    norm = float(total.norm())
+    return total / norm + _FRESH_SHARE * fresh / fresh.norm() if norm > 0 else fresh

@@ -1,0 +1,98 @@
+"""Losses of a model's outputs whose second derivatives are known: mean squared error, cross entropy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from landscape_widget.loss.options import options, reduction
+
+_KNOWN: dict[Any, str] = {
+    nn.MSELoss: "mse",
+    functional.mse_loss: "mse",
+    nn.CrossEntropyLoss: "cross entropy",
+    functional.cross_entropy: "cross entropy",
+}
+
+
+class OutputLoss:
+    """The mean loss of a batch as a function of the model's outputs."""
+
+    def __init__(self, loss_fn: Callable[..., Tensor], takes_model: bool) -> None:
+        """Nothing is refused yet.
+
+        Args:
+            loss_fn: As the user gave it.
+            takes_model: Whether it is called as loss_fn(model, batch).
+        """
+        inner = loss_fn.func if isinstance(loss_fn, partial) else loss_fn
+        self._loss_fn = loss_fn
+        self._takes_model = takes_model
+        self._kind = _KNOWN.get(inner) or _KNOWN.get(type(inner))
+        self._options = options(loss_fn)
+
+    def __call__(self, output: Tensor, target: Tensor) -> Tensor:
+        """The mean over the batch, shape ()."""
+        loss = self._loss_fn(output, target)
+        return loss / len(output) if reduction(self._loss_fn) == "sum" else loss
+
+    def check(self, operator: str) -> None:
+        """Refuses losses that have no matrix called ``operator``.
+
+        Raises:
+            ValueError: If the loss is not one of those known, or weighs or smooths its classes so that
+                it is the −log p of no distribution.
+        """
+        name = getattr(self._loss_fn, "__name__", type(self._loss_fn).__name__)
+        if self._takes_model or self._kind is None:
+            raise ValueError(
+                f"Expected loss_fn as a mean squared error or cross entropy of the model's outputs for "
+                f"operator={operator!r}, got {name}. Pass torch.nn.MSELoss() or torch.nn.CrossEntropyLoss() "
+                "with batches (x, y), or use operator='hessian'."
+            )
+        altered = [o for o in ("weight", "label_smoothing") if _is_set(self._options.get(o))]
+        if operator == "fisher" and altered:
+            raise ValueError(
+                f"Expected a loss that is −log p of a distribution for operator='fisher', got {name} with "
+                f"{' and '.join(altered)}. Leave that out, or use operator='ggn'."
+            )
+
+    @property
+    def weighted(self) -> bool:
+        """Whether classes have weights, which could be negative; without them both losses are convex."""
+        return _is_set(self._options.get("weight"))
+
+    def fisher_product(self, output: Tensor, target: Tensor, tangent: Tensor) -> Tensor:
+        """E_{y∼p}[∇ℓ ∇ℓᵀ] u in output space, for the mean loss of a batch, in closed form.
+
+        Mean squared error over d numbers for an example is −log of a normal density with variance d/2
+        each: (2/d) u. Cross entropy with p = softmax(output): p∘u − p(p·u). Both divided by the number
+        of terms in the mean.
+
+        Args:
+            output: Shape (n, …); classes are the second dimension.
+            target: As for the loss.
+            tangent: u, of the shape of ``output``.
+        """
+        if self._kind == "mse":
+            scale = len(output) if self._options.get("reduction") == "sum" else output.numel()
+            return 2 * tangent / scale
+        p = torch.softmax(output, dim=1)
+        image = p * tangent - p * (p * tangent).sum(dim=1, keepdim=True)
+        if target.is_floating_point():
+            counted = torch.ones_like(output[:, :1])
+        else:
+            ignored = self._options["ignore_index"]
+            ignored = -100 if ignored is None else ignored
+            counted = (target != ignored).to(output).unsqueeze(1)
+        n = len(output) if self._options.get("reduction") == "sum" else counted.sum()
+        return image * counted / n
+
+
+def _is_set(option: Any) -> bool:
+    return isinstance(option, Tensor) or bool(option)

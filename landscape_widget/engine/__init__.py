@@ -1,0 +1,1 @@
+"""Torch's internals, and nothing of this package's own ideas."""

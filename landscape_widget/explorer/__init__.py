@@ -1,0 +1,1 @@
+"""The widget: traits and wiring, nothing computed."""

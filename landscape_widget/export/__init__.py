@@ -1,0 +1,1 @@
+"""Results on their way out: to the page, to files, to code."""

@@ -1,0 +1,225 @@
+"""Everything that an explorer has found, in one object that needs no model."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from functools import partial
+from pathlib import Path
+
+import plotly.graph_objects as go
+
+from landscape_widget.export.html_page import page
+from landscape_widget.figures.curvature import curvature_figure, spectrum_figure, trace_figure
+from landscape_widget.figures.planes import heatmap_figure, slices_figure, surface_figure
+from landscape_widget.numerics.checks import told
+from landscape_widget.numerics.vectors import norm
+from landscape_widget.planes.quadratic import QuadraticModel
+from landscape_widget.results.base import (
+    EigenPairs,
+    Plane,
+    ProjectedCurvatures,
+    Provenance,
+    SaddleBlindness,
+    Slopes,
+    SpectralDensity,
+    Surface,
+    Table,
+    TraceEstimate,
+)
+from landscape_widget.results.equality import equal_by_content
+from landscape_widget.results.files import Columns, check_replaceable, given_path, replacing, write_csv
+from landscape_widget.study.study import Controls, Findings, Picture, best_trace
+from landscape_widget.study.verdict import Verdict, verdict_of
+
+#: Kinds of figures.
+KINDS = ("surface", "heatmap", "slices", "curvature", "spectrum", "trace")
+
+_TRACE_COLUMNS = ("samples", "value", "stderr", "square", "square_stderr", "n_hvp", "n_loss", "bias")
+
+
+@equal_by_content
+@dataclass(frozen=True)
+class Results:
+    """What an explorer has found so far; a field is None where there is nothing yet."""
+
+    controls: Controls
+    """What was asked for."""
+    centre_loss: float | None = None
+    """L(θ*)."""
+    gradient_norm: float | None = None
+    """‖∇L(θ*)‖."""
+    surface: Surface | None = None
+    """The loss on ``plane``."""
+    plane: Plane | None = None
+    """The plane that ``surface`` lies on."""
+    quadratic: QuadraticModel | None = None
+    """The loss to second order in that plane."""
+    eigenpairs: EigenPairs | None = None
+    """Certified eigenpairs of the Hessian."""
+    projections: ProjectedCurvatures | None = None
+    """Curvatures of random projections."""
+    density: SpectralDensity | None = None
+    """Spectral density of the Hessian."""
+    traces: Mapping[str, Sequence[TraceEstimate]] | None = None
+    """Running estimates of tr(H) by method."""
+    blindness: SaddleBlindness | None = None
+    """How often a random plane hides the saddle."""
+    compared: Picture | None = None
+    """The second picture."""
+    surfaces: Mapping[str, Surface] = field(default_factory=dict)
+    """What ``surface`` is made of, by its split: "train", "test" or both."""
+    slopes: Slopes | None = None
+    """The gradient as the certified eigenvectors see it."""
+
+    @property
+    def plane_curvature(self) -> tuple[float, float] | None:
+        """(κ₋, κ₊) of the plane at θ*."""
+        return self.quadratic.curvatures if self.quadratic else None
+
+    @classmethod
+    def of(cls, found: Findings, controls: Controls) -> Results:
+        """What was found for ``controls``."""
+        return cls(
+            controls,
+            found.centre_loss,
+            found.gradient_norm,
+            found.surface,
+            found.plane,
+            found.quadratic,
+            found.pairs if found.pairs_final else None,
+            found.projections,
+            found.density,
+            found.traces,
+            found.blindness,
+            found.compared,
+            found.surfaces,
+            found.slopes if found.pairs_final else None,
+        )
+
+    def findings(self) -> Findings:
+        """The same as a study's findings."""
+        return Findings(
+            centre_loss=self.centre_loss,
+            gradient_norm=self.gradient_norm,
+            pairs=self.eigenpairs,
+            plane=self.plane,
+            surface=self.surface,
+            surfaces=self.surfaces,
+            projections=self.projections,
+            quadratic=self.quadratic,
+            compared=self.compared,
+            slopes=self.slopes,
+            density=self.density,
+            traces=self.traces,
+            trace=best_trace(self.traces or {}),
+            blindness=self.blindness,
+        )
+
+    def figure(self, kind: str = "surface", *, log: bool = False) -> go.Figure:
+        """A figure fit for a paper.
+
+        Args:
+            kind: "surface", "heatmap", "slices", "curvature", "spectrum" or "trace".
+            log: Whether height and colour of the first three stand for log₁₀ of the loss.
+
+        Raises:
+            ValueError: For another ``kind``, or ``log`` where a loss is not positive.
+            RuntimeError: If there is nothing to draw yet.
+        """
+        if not isinstance(kind, str) or kind not in KINDS:
+            raise ValueError(f"Expected kind as one of {', '.join(KINDS)}, got {told(kind)}.")
+        drawers = self._drawers(log)
+        if kind in drawers:
+            return drawers[kind]()
+        face = ' with face="trace"' if kind == "trace" else ""
+        raise RuntimeError(
+            f"Expected a result to draw as {kind!r}, there is none yet. Compute it first{face}."
+        )
+
+    def _drawers(self, log: bool = False) -> dict[str, Callable[[], go.Figure]]:
+        """What draws each kind of figure that there is something for."""
+        drawers: dict[str, Callable[[], go.Figure]] = {}
+        if self.surface is not None:
+            minima = {split: s.minimum for split, s in self.surfaces.items() if s.minimum}
+            drawers |= {
+                "surface": partial(surface_figure, self.surface, self.plane, log=log, minima=minima),
+                "heatmap": partial(heatmap_figure, self.surface, self.plane, log=log, minima=minima),
+                "slices": partial(slices_figure, self.surface, self.plane, log=log),
+            }
+        if self.projections is not None:
+            drawers["curvature"] = partial(curvature_figure, self.projections, self.plane_curvature)
+        if self.density is not None:
+            drawers["spectrum"] = partial(spectrum_figure, self.density, self.eigenpairs)
+        traces = self.traces or {}
+        if any(math.isfinite(e.stderr) for history in traces.values() for e in history):
+            drawers["trace"] = partial(trace_figure, traces)
+        return drawers
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The kind of point that θ* is, None without certified eigenpairs."""
+        if self.plane is None:
+            return None
+        return verdict_of(self.findings(), self.controls, norm(self.plane.origin))
+
+    def to_html(self, path: str | os.PathLike[str], title: str = "Loss landscape") -> None:
+        """Writes a page of all figures that needs neither a kernel nor a network (about 5 MB).
+
+        Args:
+            path: Replaced where it exists, once the new file is complete.
+            title: Of the page.
+
+        Raises:
+            TypeError: If ``title`` is no text, or ``path`` no path.
+            RuntimeError: If there is nothing to draw yet.
+            OSError: If the file cannot be written.
+        """
+        if not isinstance(title, str):
+            raise TypeError(f"Expected title as a string, got {type(title).__name__}.")
+        check_replaceable(path)
+        if self.surface is None:
+            raise RuntimeError("Expected results to show, there are none yet. Compute them first.")
+        figures = [self.figure(kind) for kind in self._drawers()]
+        sentence = self.verdict.sentence if self.verdict else ""
+        html = page(title, sentence, figures, {"controls": asdict(self.controls), **self.surface.provenance})
+        with replacing(path) as file:
+            file.write(html.encode())
+
+    def to_csv(self, folder: str | os.PathLike[str]) -> list[Path]:
+        """Writes every result as a table of its own: surface.csv, eigenpairs.csv and so on.
+
+        Args:
+            folder: Made where it is missing; files of these names are replaced.
+
+        Returns:
+            The files written.
+
+        Raises:
+            TypeError: If ``folder`` is no path.
+            OSError: If a file cannot be written, or one of these names is no regular file.
+        """
+        target = given_path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        tables = {target / f"{name}.csv": table for name, table in self._tables().items()}
+        for path in tables:
+            check_replaceable(path)
+        for path, (columns, provenance) in tables.items():
+            write_csv(path, columns, provenance)
+        return list(tables)
+
+    def _tables(self) -> dict[str, tuple[Columns, Provenance]]:
+        results = {f.name: getattr(self, f.name) for f in fields(self)}
+        if self.compared is not None:
+            results |= {"compared_surface": self.compared.surface, "compared_plane": self.compared.plane}
+        if len(self.surfaces) > 1:
+            results |= {f"surface_{split}": surface for split, surface in self.surfaces.items()}
+        tables = {name: (r.columns, r.provenance) for name, r in results.items() if isinstance(r, Table)}
+        estimates = [(method, e) for method, history in (self.traces or {}).items() for e in history]
+        if estimates:
+            methods: Columns = {"method": [method for method, _ in estimates]}
+            numbers = {name: [getattr(e, name) for _, e in estimates] for name in _TRACE_COLUMNS}
+            tables["traces"] = {**methods, **numbers}, estimates[0][1].provenance
+        return tables

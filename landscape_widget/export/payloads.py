@@ -1,0 +1,270 @@
+"""Results as the page receives them: small metadata, and arrays as binary buffers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from landscape_widget.numerics.vectors import FloatArray, inner
+from landscape_widget.objective.objective import Objective
+from landscape_widget.planes.quadratic import QuadraticModel
+from landscape_widget.planes.surface import MAX_RESOLUTION
+from landscape_widget.results.base import TRACE_LABELS, BlindnessEstimate, Surface, measured_blindness
+from landscape_widget.results.shares import interval_words
+from landscape_widget.study.study import (
+    DENSITY_PROBES,
+    TRACE_METHODS,
+    Controls,
+    Findings,
+    Picture,
+    trace_is_final,
+)
+from landscape_widget.study.verdict import sight, verdict_of
+
+#: Eigenvectors of each end that the page offers as axes.
+OFFERED_RANKS = 5
+
+Payload = dict[str, Any]
+
+
+def info(objective: Objective, theta_norm: float, test: Objective | None = None) -> Payload:
+    """What does not change during the life of an explorer, but for ``differentiable``.
+
+    Whether torch can differentiate the loss twice, and so whether there are Hessian axes, is taken for
+    granted until a computation ends otherwise.
+    """
+    return {
+        "n_parameters": objective.n_parameters,
+        "n_examples": objective.n_examples,
+        "n_test_examples": test.n_examples if test else 0,
+        "theta_norm": theta_norm,
+        "dtype": str(objective.dtype).removeprefix("torch."),
+        "device": str(objective.device),
+        "max_resolution": MAX_RESOLUTION,
+        "k_max": max(1, min(OFFERED_RANKS, objective.n_parameters // 2)),
+        "batch_norm": objective.has_batch_norm,
+        "divisible": objective.divisible,
+        "differentiable": True,
+    }
+
+
+def surface(
+    found: Findings, controls: Controls, request: int, theta_norm: float, python: str = ""
+) -> Payload:
+    """The loss surface, losses as float32, coordinates as float64; and the call that makes it again."""
+    assert found.surface is not None
+    assert found.plane is not None
+    picture = Picture(found.plane, found.surface, found.surface_model, found.surfaces)
+    payload = _picture(picture, found, controls, request, theta_norm)
+    return payload | {"n_examples": found.preview or controls.examples, "python": python}
+
+
+def compared(found: Findings, controls: Controls, request: int, theta_norm: float) -> Payload:
+    """The surface of the second plane, and what either plane shows of θ*."""
+    picture = found.compared
+    assert picture is not None
+    verdict = verdict_of(found, controls, theta_norm)
+    curvatures = found.plane_curvature, picture.curvature
+    return _picture(picture, found, controls, request, theta_norm) | {
+        "sights": [sight(verdict.kind, kappa) if verdict and kappa else "" for kappa in curvatures]
+    }
+
+
+def _picture(
+    picture: Picture, found: Findings, controls: Controls, request: int, theta_norm: float
+) -> Payload:
+    result, plane = picture.surface, picture.plane
+    split = result.provenance["split"]
+    lowest = result.minimum if split != "difference" else None
+    modelled = split == "train" and controls.batch_norm == "frozen"
+    eta, delta = plane.norms
+    return {
+        "request": request,
+        "axes": list(plane.axes),
+        "seed": controls.seed,
+        "alpha": _buffer(result.alpha, np.float64),
+        "beta": _buffer(result.beta, np.float64),
+        "loss": _buffer(result.loss, np.float32),
+        "done": _buffer(result.done, np.uint8),
+        "final": result.final,
+        "n_done": int(result.done.sum()),
+        "n_examples": controls.examples,
+        "split": split,
+        "batch_norm": result.provenance["batch_norm"],
+        "norms": [eta, delta],
+        "cosine": float(inner(plane.eta, plane.delta)) / (eta * delta) if eta and delta else 0.0,
+        "theta_norm": theta_norm,
+        "centre_loss": _finite(found.centre_loss),
+        "quadratic": _quadratic(picture.quadratic if modelled else None),
+        "minimum": _minimum(lowest),
+        "note": _failures(result),
+        "minima": {split: _minimum(part.minimum) for split, part in picture.surfaces.items()},
+        "provenance": {
+            key: value for key, value in result.provenance.items() if isinstance(value, str | int | float)
+        },
+    }
+
+
+def _failures(result: Surface) -> str:
+    """What is told of points where the model or the loss raised."""
+    failures = result.provenance.get("failures")
+    if not isinstance(failures, Mapping):
+        return ""
+    return f"no loss at {failures['points']} points, where the model or loss_fn fails ({failures['first']})"
+
+
+def _minimum(lowest: tuple[float, float, float] | None) -> Payload | None:
+    return dict(zip(("alpha", "beta", "loss"), lowest, strict=True)) if lowest else None
+
+
+def eigenpairs(found: Findings, controls: Controls, request: int, theta_norm: float) -> Payload:
+    """Eigenvalues with their residuals, and the verdict once they are certified."""
+    pairs = found.pairs
+    assert pairs is not None
+    payload: Payload = {
+        "request": request,
+        "axes": [f"hessian:{end}" + (f":{rank}" if rank > 1 else "") for end, rank in pairs.ends],
+        "values": pairs.values.tolist(),
+        "residuals": pairs.residuals.tolist(),
+        "converged": pairs.converged.tolist(),
+        "slopes": None if found.slopes is None else found.slopes.along.tolist(),
+        "centre_loss": _finite(found.centre_loss),
+        "n_examples": pairs.provenance["n_examples"],
+        "n_hvp": pairs.n_hvp,
+        "gradient_norm": _finite(found.gradient_norm),
+        "verdict": "undecided",
+        "sentence": "",
+        "final": found.pairs_final,
+    }
+    verdict = verdict_of(found, controls, theta_norm)
+    if verdict is not None:
+        payload |= {"verdict": verdict.kind, "sentence": verdict.sentence}
+    return payload
+
+
+def projections(found: Findings, controls: Controls, request: int) -> Payload:
+    """Curvatures of random projections, those of the plane on show, and how often a saddle is hidden."""
+    result, plane, blindness = found.projections, found.plane_curvature, found.blindness
+    assert result is not None
+    means = result.statistics
+    return {
+        "request": request,
+        "kappa_minus": _buffer(result.kappa_minus, np.float32),
+        "kappa_plus": _buffer(result.kappa_plus, np.float32),
+        "samples": result.samples,
+        "total": controls.samples,
+        "plane": None if plane is None else {"kappa_minus": plane[0], "kappa_plus": plane[1]},
+        "seeds": result.provenance["seed"],
+        "fits": {
+            name: {"mean": float(kappa.mean()), "std": float(kappa.std())}
+            for name, kappa in (("kappa_minus", result.kappa_minus), ("kappa_plus", result.kappa_plus))
+        },
+        "means": {
+            name: _estimate(means[source].value, means[source].stderr)
+            for name, source in (
+                ("kappa_minus", "kappa_minus"),
+                ("kappa_plus", "kappa_plus"),
+                ("trace", "kappa_mean"),
+            )
+        },
+        "blindness": {
+            "measured": _blindness(measured_blindness(result)),
+            "closed_form": _blindness(blindness.closed_form) if blindness else None,
+            "spectral": _blindness(blindness.spectral) if blindness else None,
+        },
+        "final": result.samples >= controls.samples,
+    }
+
+
+def spectrum(found: Findings, request: int) -> Payload:
+    """The spectral density, broadened for a plot."""
+    result, pairs = found.density, found.pairs
+    assert result is not None
+    x, density = result.curve()
+    certified = pairs is not None and pairs.vectors.shape[1] > 0
+    return {
+        "request": request,
+        "x": _buffer(x, np.float64),
+        "density": _buffer(density, np.float64),
+        "ends": {"min": float(pairs.values[-1]), "max": float(pairs.values[0])}
+        if certified and pairs
+        else None,
+        "nodes": _buffer(result.nodes, np.float64),
+        "weights": _buffer(result.weights, np.float64),
+        "probes": result.n_probes,
+        "total": DENSITY_PROBES,
+        "n_hvp": result.n_hvp,
+        "trace_mean": found.trace.value / result.n_parameters if found.trace else result.mean,
+        "final": result.n_probes >= DENSITY_PROBES and found.blindness is not None,
+    }
+
+
+def trace(found: Findings, request: int) -> Payload:
+    """The exact or deflated trace, and running estimates of it, each with half of its 95 % interval."""
+    assert found.traces is not None
+    methods = []
+    for name in TRACE_METHODS:
+        if name not in found.traces:  # it needs products that the loss does not have
+            continue
+        known = [estimate for estimate in found.traces[name] if np.isfinite(estimate.stderr)]
+        columns = {
+            "n": [estimate.samples for estimate in known],
+            "value": [estimate.value for estimate in known],
+            "error": [estimate.error for estimate in known],
+        }
+        newest = known[-1] if known else None
+        methods.append(
+            {
+                "name": name,
+                "label": TRACE_LABELS[name],
+                **{key: _buffer(np.array(column), np.float64) for key, column in columns.items()},
+                "bias": newest.bias if newest and newest.biased else 0.0,
+                "half_width": newest.provenance.get("half_width") if newest else None,
+            }
+        )
+    return {
+        "request": request,
+        "reference": _reference(found),
+        "methods": methods,
+        "final": all(trace_is_final(*item) for item in found.traces.items()),
+    }
+
+
+def _reference(found: Findings) -> Payload | None:
+    """The exact or deflated trace, as far as it is known."""
+    for name in ("exact", "deflated"):
+        for estimate in reversed((found.traces or {}).get(name, ())):
+            if math.isfinite(estimate.error):
+                known = {"value": estimate.value, "error": estimate.error, "n_hvp": estimate.n_hvp}
+                return {"name": name, "label": TRACE_LABELS[name], **known}
+    return None
+
+
+def _quadratic(model: QuadraticModel | None) -> Payload | None:
+    """Loss, gradient and (A, B, C); None where a number is missing or not finite."""
+    if model is None or not np.isfinite([model.loss, *model.gradient, *model.hessian]).all():
+        return None
+    return {"loss": model.loss, "gradient": list(model.gradient), "hessian": list(model.hessian)}
+
+
+def _estimate(value: float, stderr: float) -> Payload | None:
+    """A value with its standard error, None where the value is not known; 0 for an unknown error."""
+    return {"value": value, "stderr": _finite(stderr) or 0.0} if math.isfinite(value) else None
+
+
+def _blindness(estimate: BlindnessEstimate | None) -> str | None:
+    """The 95 % interval in words; None where there is no number."""
+    if estimate is None or not math.isfinite(estimate.probability):
+        return None
+    return interval_words(estimate.low, estimate.high)
+
+
+def _buffer(array: FloatArray | np.ndarray, dtype: type[np.generic]) -> bytes:
+    return array.astype(dtype).tobytes()
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

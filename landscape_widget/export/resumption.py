@@ -1,0 +1,120 @@
+"""Whether what a file holds of a run is what the same objective could have written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any, get_type_hints
+
+from landscape_widget.curvature.certificate import wanted_ends
+from landscape_widget.export.explorer_results import Results
+from landscape_widget.numerics.checks import told
+from landscape_widget.numerics.vectors import FloatArray
+from landscape_widget.planes.points import Pin, check_coordinates
+from landscape_widget.planes.quadratic import QuadraticModel
+from landscape_widget.results.base import (
+    EigenPairs,
+    ProjectedCurvatures,
+    SaddleBlindness,
+    Slopes,
+    SpectralDensity,
+    TraceEstimate,
+)
+from landscape_widget.results.schema import check
+from landscape_widget.study.study import TRACE_METHODS, PlaneKey
+
+#: What tells one objective from another.
+IDENTITY = {
+    "parameters": int,
+    "examples": int,
+    "dtype": str,
+    "fingerprint of θ*": str,
+    "loss at θ*": float,
+}
+
+#: What ``Study.memory`` holds; the first number of every key is one of examples.
+_MEMORY = {
+    "losses_at_theta": dict[int, float],
+    "gradients": dict[int, FloatArray],
+    "slopes": dict[tuple[int, int], Slopes],
+    "losses": dict[PlaneKey, FloatArray],
+    "models": dict[PlaneKey, QuadraticModel],
+    "pairs": dict[tuple[int, int], EigenPairs],
+    "projections": dict[tuple[int, int], ProjectedCurvatures],
+    "densities": dict[tuple[int, int], SpectralDensity],
+    "traces": dict[tuple[int, str], list[TraceEstimate]],
+    "blindness": dict[tuple[int, ...], SaddleBlindness],
+}
+
+#: Files of earlier versions lack these.
+_LATER = {"slopes"}
+
+_PIN = {f.name: get_type_hints(Pin)[f.name] for f in fields(Pin)}
+
+
+def check_identity(identity: Any) -> None:
+    """Sees that a description of an objective is one.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    _check_entries(identity, IDENTITY, "the objective")
+
+
+def check_run(content: Mapping[str, Any], n_parameters: int, n_examples: int) -> None:
+    """Sees that results, memory and pins are those of an objective of this size.
+
+    Raises:
+        ValueError: If they are not, and where.
+    """
+    check(content["result"], Results, "the result", n_parameters)
+    _check_entries(content["study"], _MEMORY, "the study", n_parameters)
+    for kind, known in content["study"].items():
+        for key, value in known.items():
+            place = f"the study[{kind!r}][{key!r}]"
+            examples = key[0] if isinstance(key, tuple) else key
+            if not 1 <= examples <= n_examples:
+                raise ValueError(f"expected {place} of up to {n_examples} examples")
+            if kind in _FITS and not _FITS[kind](key, value, n_parameters):
+                raise ValueError(f"expected {place} to be what such a run ends with")
+    pins = content.get("pins", ())
+    for pin in pins:
+        _check_entries(pin, _PIN, "a pin", n_parameters)
+        check_coordinates(pin["alpha"], pin["beta"])
+    numbers = [pin["number"] for pin in pins]
+    if len({0, *numbers}) <= len(numbers):
+        raise ValueError(f"expected pins with numbers of their own, got {told(numbers)}")
+
+
+def _check_entries(value: Any, hints: Mapping[str, Any], place: str, n: int | None = None) -> None:
+    """A mapping of exactly these names to values of these types."""
+    if not isinstance(value, dict) or value.keys() | _LATER != hints.keys() | _LATER:
+        got = list(value) if isinstance(value, dict) else value
+        raise ValueError(f"expected {place} with {', '.join(hints)}, got {told(got)}")
+    for name, hint in hints.items():
+        if name in value:
+            check(value[name], hint, f"{place}[{name!r}]", n)
+
+
+def _pairs_fit(key: tuple[int, int], pairs: EigenPairs, n: int) -> bool:
+    ends = wanted_ends(n, key[1], "both", 0.5)
+    shape = (n, ends.total)
+    return (pairs.vectors.shape, pairs.n_largest) == (shape, ends.largest) and _rests_on(pairs, key[0])
+
+
+def _rests_on(result: EigenPairs | ProjectedCurvatures, n_examples: int) -> bool:
+    return bool(result.provenance.get("n_examples") == n_examples)
+
+
+#: Whether a key and its value belong together, for N parameters.
+_FITS: dict[str, Callable[[Any, Any, int], bool]] = {
+    "gradients": lambda _, gradient, n: gradient.shape == (n,),
+    "losses": lambda _, table, __: table.ndim == 2 and table.shape[1] == 3,
+    "pairs": _pairs_fit,
+    "projections": lambda key, known, _: (
+        known.samples <= key[1] and "seed" in known.provenance and _rests_on(known, key[0])
+    ),
+    "densities": lambda key, density, n: 0 < key[1] <= n and "method" in density.provenance,
+    "traces": lambda key, history, _: key[1] in ("exact", "deflated", *TRACE_METHODS) and len(history) > 0,
+    "blindness": lambda key, _, __: len(key) > 1,
+}

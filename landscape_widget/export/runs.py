@@ -1,0 +1,143 @@
+"""Results in files: saved with or without the points they rest on, loaded with or without the model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Any
+
+import torch
+
+from landscape_widget.export import archive
+from landscape_widget.export.explorer_results import Results
+from landscape_widget.export.resumption import check_identity, check_run
+from landscape_widget.objective.objective import Objective
+from landscape_widget.planes.quadratic import QuadraticModel
+from landscape_widget.results import schema
+from landscape_widget.study.study import Controls, Picture, Study
+
+_TYPES = (Results, Controls, Picture, QuadraticModel)
+
+
+def save(result: Any, path: str | os.PathLike[str]) -> None:
+    """Writes one result, or the ``results`` of an explorer, to an npz file with its provenance.
+
+    Any numpy reads its arrays: ``numpy.load(path)["result.loss"]``.
+
+    Args:
+        result: For instance a ``Surface``, ``EigenPairs`` or ``Results``.
+        path: Replaced where it exists, once the new file is complete.
+
+    Raises:
+        TypeError: For anything that is no result, or no path.
+        ValueError: For a result whose fields hold what they cannot.
+        OSError: If the file cannot be written, or is no regular file; then ``path`` is what it was before.
+    """
+    schema.check(result)
+    archive.write(path, {"result": result})
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """What ``save`` wrote, or the ``Results`` of a file that an explorer saved; no model is needed.
+
+    Raises:
+        OSError: If the file cannot be opened.
+        ValueError: If it is damaged, of another kind, or of a later version, or no regular file.
+    """
+    return _content(path)["result"]
+
+
+def save_run(
+    path: str | os.PathLike[str], results: Results, study: Study, pins: Sequence[Mapping[str, Any]] = ()
+) -> None:
+    """Writes results together with all that the study knows, and the pins."""
+    content = {
+        "result": results,
+        "objective": _identity(study.objective),
+        "study": study.memory(),
+        "pins": list(pins),
+    }
+    if study.test is not None:
+        content["test"] = _identity(study.test)
+    archive.write(path, content)
+
+
+def load_run(
+    path: str | os.PathLike[str], objective: Objective, test: Objective | None = None
+) -> tuple[Results, Study, Sequence[Mapping[str, Any]]]:
+    """What ``save_run`` wrote, for the objective that it was written of, and the same on test data.
+
+    Raises:
+        OSError: If the file cannot be opened.
+        ValueError: If it is damaged, of another kind or version, holds results alone, or belongs to
+            another objective, and then in what that differs.
+    """
+    content = _content(path)
+    if "study" not in content:
+        raise ValueError(
+            f"Expected a file that an explorer saved, got {os.fspath(path)!r}, which holds results alone. "
+            "Read it with landscape_widget.load."
+        )
+    try:
+        for name in ("objective", "test"):
+            if name in content or name == "objective":
+                check_identity(content[name])
+    except Exception as error:
+        raise _crafted(path, error) from error
+    differences = _differences(content["objective"], _identity(objective), objective.dtype)
+    if test is not None and "test" in content:
+        found = _differences(content["test"], _identity(test), test.dtype)
+        differences += [f"of the test data {difference}" for difference in found]
+    if differences:
+        raise ValueError(
+            f"Expected a file saved of the same model, data and loss, got {os.fspath(path)!r}, where "
+            f"{'; '.join(differences)}."
+        )
+    try:
+        check_run(content, objective.n_parameters, objective.n_examples)
+        study = Study.resumed(objective, content["study"], test)
+    except Exception as error:
+        raise _crafted(path, error) from error
+    return content["result"], study, content.get("pins", ())
+
+
+def _crafted(path: str | os.PathLike[str], error: Exception) -> ValueError:
+    return ValueError(
+        f"Expected a file that an explorer saved, got {os.fspath(path)!r}, which holds what none writes "
+        f"({type(error).__name__}: {error})."
+    )
+
+
+def _content(path: str | os.PathLike[str]) -> dict[str, Any]:
+    content = archive.read(path, _TYPES)
+    if not isinstance(content, dict) or "result" not in content:
+        raise ValueError(f"Expected a file of results, got {os.fspath(path)!r}, which holds none.")
+    try:
+        schema.check(content["result"])
+    except Exception as error:
+        raise _crafted(path, error) from error
+    return content
+
+
+def _identity(objective: Objective) -> dict[str, Any]:
+    """What tells one objective from another."""
+    theta = objective.theta.detach().cpu().double().contiguous().numpy()
+    return {
+        "parameters": objective.n_parameters,
+        "examples": objective.n_examples,
+        "dtype": str(objective.dtype).removeprefix("torch."),
+        "fingerprint of θ*": blake2b(theta.tobytes(), digest_size=8).hexdigest(),
+        "loss at θ*": objective.loss().item(),
+    }
+
+
+def _differences(saved: dict[str, Any], present: dict[str, Any], dtype: torch.dtype) -> list[str]:
+    """In what two objectives differ; their losses may by rounding, from device to device."""
+    rounding = torch.finfo(dtype).eps ** 0.5 * max(abs(saved["loss at θ*"]), abs(present["loss at θ*"]))
+    near = abs(saved["loss at θ*"] - present["loss at θ*"]) <= rounding
+    return [
+        f"{name} is {saved[name]}, here {value}"
+        for name, value in present.items()
+        if saved[name] != value and not (name == "loss at θ*" and near)
+    ]

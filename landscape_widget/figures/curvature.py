@@ -1,0 +1,155 @@
+"""Figures of curvature: random projections, spectral density, trace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+
+import numpy as np
+import plotly.graph_objects as go
+
+from landscape_widget.figures.style import MINUS, PLUS, finished, number
+from landscape_widget.numerics.vectors import FloatArray
+from landscape_widget.results.base import (
+    TRACE_LABELS,
+    EigenPairs,
+    ProjectedCurvatures,
+    SpectralDensity,
+    TraceEstimate,
+    measured_blindness,
+)
+from landscape_widget.results.shares import interval_words
+
+#: Most bins of a histogram; a few extreme values would ask for thousands.
+MOST_BINS = 80
+
+
+def curvature_figure(
+    projections: ProjectedCurvatures, plane_curvature: tuple[float, float] | None = None
+) -> go.Figure:
+    """Histograms of κ₋ and κ₊ of random planes (Böttcher & Wheeler 2023, Fig. 2).
+
+    Args:
+        projections: The random planes.
+        plane_curvature: (κ₋, κ₊) of a plane to mark among them.
+    """
+    samples = {"κ₋": projections.kappa_minus, "κ₊": projections.kappa_plus}
+    edges = _bin_edges(np.concatenate(list(samples.values())))
+    marked = plane_curvature or ()
+    figure = go.Figure()
+    for row, ((name, kappa), colour) in enumerate(zip(samples.items(), (MINUS, PLUS), strict=True)):
+        counts, _ = np.histogram(kappa, edges)
+        figure.add_bar(
+            x=(edges[:-1] + edges[1:]) / 2,
+            y=counts,
+            width=np.diff(edges),
+            name=f"{name}, mean {number(kappa.mean())}",
+            marker={"color": colour, "opacity": 0.55, "line_width": 0},
+        )
+        for value in marked[row : row + 1]:
+            figure.add_vline(
+                value,
+                line={"color": colour, "width": 2, "dash": "dash"},
+                annotation={"text": f"{name} = {number(value)}", "yshift": -14 * row, "font_color": colour},
+            )
+    figure.update_layout(barmode="overlay", bargap=0)
+    figure.update_xaxes(title="projected curvature κ")
+    figure.update_yaxes(title="random planes")
+    measured = measured_blindness(projections)
+    hidden = f"{round(projections.p_no_saddle * projections.samples):,} of them show no saddle"
+    words = interval_words(measured.low, measured.high)
+    title = f"Curvature of {projections.samples:,} random planes: {hidden} ({words} of all)"
+    return finished(figure, title, projections.provenance)
+
+
+def spectrum_figure(density: SpectralDensity, pairs: EigenPairs | None = None) -> go.Figure:
+    """The spectral density of the Hessian on a logarithmic scale.
+
+    Args:
+        density: What to draw, as its ``curve``.
+        pairs: Certified eigenvalues to mark.
+    """
+    x, y = density.curve()
+    floor = float(y.max()) * min(1e-3, 0.1 / density.n_parameters)
+    figure = go.Figure(go.Scatter(x=x, y=y, mode="lines", name="density", line_color=MINUS))
+    if pairs is not None:
+        marker = {"symbol": "triangle-up", "size": 10, "color": PLUS}
+        figure.add_scatter(
+            x=pairs.values,
+            y=np.full(len(pairs.values), floor),
+            mode="markers",
+            name="certified eigenvalues",
+            marker=marker,
+            cliponaxis=False,
+        )
+    figure.update_xaxes(title="eigenvalue λ")
+    figure.update_yaxes(
+        title="spectral density",
+        type="log",
+        exponentformat="power",
+        range=[np.log10(floor), np.log10(2 * y.max())],
+    )
+    title = f"Spectrum of the Hessian: mean eigenvalue {number(density.mean)}"
+    return finished(figure, title, density.provenance)
+
+
+def trace_figure(traces: Mapping[str, Sequence[TraceEstimate]]) -> go.Figure:
+    """Running estimates of tr(H) by each method, with 95 % intervals (Fig. 3).
+
+    An exact or deflated trace is a line across, which the others should come to; what a curvature fit is
+    off by stands beside it.
+
+    Args:
+        traces: For each method its estimates, from few samples to many.
+
+    Raises:
+        ValueError: If there is no estimate with a standard error.
+    """
+    known = {method: [e for e in history if np.isfinite(e.stderr)] for method, history in traces.items()}
+    known = {method: history for method, history in known.items() if history}
+    if not known:
+        raise ValueError("Expected estimates with a standard error, of two samples or more, got none.")
+    figure = go.Figure()
+    last = next(reversed(known.values()))[-1]
+    running = {method: history for method, history in known.items() if method not in ("exact", "deflated")}
+    for (method, history), colour in zip(running.items(), cycle((MINUS, PLUS)), strict=False):
+        figure.add_scatter(
+            x=[estimate.samples for estimate in history],
+            y=[estimate.value for estimate in history],
+            error_y={"array": [e.error for e in history], "thickness": 0.8, "width": 0},
+            mode="lines",
+            name=_caption(method, history[-1]),
+            line_color=colour,
+        )
+    end = max((history[-1].samples for history in running.values()), default=1)
+    for method in known.keys() - running.keys():
+        best = known[method][-1]
+        figure.add_scatter(
+            x=[0, end],
+            y=[best.value, best.value],
+            error_y={"array": [best.error] * 2, "thickness": 0.8, "width": 4} if best.error else None,
+            mode="lines",
+            name=_caption(method, best),
+            line={"color": "#777777", "dash": "dot"},
+        )
+    figure.update_xaxes(title="random vectors")
+    figure.update_yaxes(title="tr(H)")
+    return finished(figure, "Trace of the Hessian, with 95 % intervals", last.provenance)
+
+
+def _caption(method: str, estimate: TraceEstimate) -> str:
+    """Method and value in words."""
+    label, value = TRACE_LABELS.get(method, method), number(estimate.value)
+    words = f"{label}: {value} ± {number(estimate.error, 2)}" if estimate.error else f"{label}: {value}"
+    if estimate.biased:
+        side = "too high" if estimate.bias > 0 else "too low"
+        words += f", about {number(abs(estimate.bias), 2)} {side}: outside of the parabola"
+    return words
+
+
+def _bin_edges(values: FloatArray) -> FloatArray:
+    finite = values[np.isfinite(values)]
+    spread = np.quantile(finite, 0.75) - np.quantile(finite, 0.25)
+    width = 2 * spread / np.cbrt(len(finite))  # Freedman & Diaconis
+    bins = np.ceil(np.ptp(finite) / width) if width else 1
+    return np.histogram_bin_edges(finite, int(np.clip(bins, 1, MOST_BINS)))

@@ -1,0 +1,121 @@
+"""Private copies of the user's model and loss, in another dtype where that is wanted."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Iterator
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from landscape_widget.data.batches import converted_dtype
+from landscape_widget.loss.compiled import compiled_methods, is_compiled
+
+M = TypeVar("M", bound=nn.Module)
+
+_LOCKS = {type(threading.Lock()): threading.Lock, type(threading.RLock()): threading.RLock}
+
+#: Copied by name, whatever hangs on them.
+_CODE = (FunctionType, MethodType, BuiltinFunctionType, ModuleType)
+
+#: Where a module keeps its hooks.
+_HOOKS = (
+    "_forward_pre_hooks",
+    "_forward_pre_hooks_with_kwargs",
+    "_forward_hooks",
+    "_forward_hooks_with_kwargs",
+    "_forward_hooks_always_called",
+)
+
+#: How deep attributes of attributes are looked into.
+_DEPTH = 4
+
+
+def deep_copy(module: M) -> M:
+    """A copy of a module that shares nothing with it, without gradients.
+
+    Tensors that were computed, such as the weights that pruning and weight normalisation put together before
+    each forward pass, become constants, and locks become new ones; neither can be copied otherwise. What
+    ``torch.compile`` has compiled is in the copy what it was compiled from.
+
+    Raises:
+        TypeError: If something else in it cannot be copied.
+    """
+    memo: dict[int, Any] = {}
+    for value in _attributes(module):
+        if isinstance(value, Tensor) and not value.is_leaf:
+            memo[id(value)] = value.detach().clone()
+        elif type(value) in _LOCKS:
+            memo[id(value)] = _LOCKS[type(value)]()
+    try:
+        for part in reversed([part for part in module.modules() if is_compiled(part)]):
+            memo[id(part)] = _before_compilation(part, memo)
+        copied = copy.deepcopy(module, memo)
+        for part in module.modules():
+            twin = memo.get(id(part))  # none of what a module with a __deepcopy__ of its own makes without it
+            if isinstance(twin, nn.Module) and not is_compiled(part):
+                _restore_methods(part, twin, memo)
+    except Exception as error:
+        raise TypeError(
+            "Expected a model and loss_fn that copy.deepcopy can copy, because those you passed must stay "
+            f"untouched, got {type(error).__name__}: {error}. Take what cannot be copied out of their "
+            "attributes, or give the model a method __deepcopy__ that leaves it out."
+        ) from error
+    for parameter in copied.parameters():
+        parameter.grad = None
+    return copied
+
+
+def convert_module(module: M, device: torch.device, dtype: torch.dtype) -> M:
+    """The module itself, its numbers as ``dtype`` on ``device``; complex ones stay complex.
+
+    ``nn.Module.to`` would drop imaginary parts.
+    """
+    module._apply(lambda t: t.to(device, converted_dtype(t, dtype)))  # type: ignore[no-untyped-call]
+    return module
+
+
+def _before_compilation(compiled: nn.Module, memo: dict[int, Any]) -> nn.Module:
+    """A copy of what a module was compiled from, with the hooks of both."""
+    inner: nn.Module = copy.deepcopy(compiled.get_submodule("_orig_mod"), memo)
+    for name in _HOOKS:
+        outer, own = copy.deepcopy(vars(compiled)[name], memo), vars(inner)[name]
+        first, last = (outer, own) if name == "_forward_pre_hooks" else (own, outer)
+        vars(inner)[name] = type(own)({**first, **last})
+    return inner
+
+
+def _restore_methods(module: nn.Module, copied: nn.Module, memo: dict[int, Any]) -> None:
+    """Gives a copied module the methods that those of the module were compiled from."""
+    vars(copied).pop("_compiled_call_impl", None)  # of module.compile()
+    for name, method in compiled_methods(module):
+        own = getattr(method, "__self__", None) is module
+        if own and getattr(type(module), name, None) is method.__func__:
+            vars(copied).pop(name, None)
+        else:
+            vars(copied)[name] = copy.deepcopy(method, memo)
+
+
+def _attributes(module: nn.Module) -> Iterator[Any]:
+    """What the modules hold beside parameters, to some depth."""
+    seen: set[int] = set()
+    waiting: list[tuple[Any, int]] = [(vars(part), 0) for part in module.modules()]
+    while waiting:
+        value, depth = waiting.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, Tensor) or type(value) in _LOCKS:
+            yield value
+        elif depth < _DEPTH and not isinstance(value, type | nn.Module):
+            inside: list[Any] = []
+            if isinstance(value, dict):
+                inside = list(value.values())
+            elif isinstance(value, list | tuple | set):
+                inside = list(value)
+            elif hasattr(value, "__dict__") and not isinstance(value, _CODE):
+                inside = [vars(value)]
+            waiting += [(part, depth + 1) for part in inside]

@@ -1,0 +1,69 @@
+"""Loss and gradient over all terms: summed in float64, on copies of θ that nothing may write into."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from landscape_widget.engine.derivatives import differentiated, evaluated
+from landscape_widget.loss.terms import InvalidLossError, Terms
+
+#: Where each parameter tensor lies in θ, by name.
+Spans = Mapping[str, slice]
+
+
+def loss_of(terms: Terms, theta: Tensor, spans: Spans, *, in_graph: bool = False) -> float:
+    """L(θ) for θ of shape (N,).
+
+    Args:
+        terms: What L is the sum of.
+        theta: θ.
+        spans: For the message of an error.
+        in_graph: With a graph, for losses that ask whether parameters require a gradient.
+
+    Raises:
+        InvalidLossError: If a forward pass writes into the parameters.
+    """
+    with evaluated(), unwritten(theta, spans) as own:
+        values = [terms.term(own.requires_grad_(in_graph), b).detach() for b in range(len(terms.weights))]
+    weights = torch.tensor(terms.weights, dtype=torch.float64)
+    return float(weights @ torch.stack(values).to("cpu", torch.float64))
+
+
+def gradient_of(terms: Terms, theta: Tensor, spans: Spans) -> Tensor:
+    """∇L(θ), shape (N,), for θ of shape (N,); errors as in ``loss_of``."""
+    with torch.inference_mode(False), unwritten(theta, spans) as own:
+        total = wide_zeros(own)
+        for b, weight in enumerate(terms.weights):
+            with differentiated(own) as (leaf, gradient):
+                total += weight * gradient(terms.term(leaf, b), False).to(total.dtype)
+    return total.to(theta.dtype)
+
+
+def wide_zeros(like: Tensor) -> Tensor:
+    """Zeros to add up tensors like this one in, float64 where the device has it."""
+    return torch.zeros_like(like, dtype=torch.float32 if like.device.type == "mps" else torch.float64)
+
+
+@contextmanager
+def unwritten(theta: Tensor, spans: Spans) -> Iterator[Tensor]:
+    """A copy of θ to evaluate at.
+
+    Raises:
+        InvalidLossError: If it was written into, naming the parameters.
+    """
+    with torch.inference_mode(False):
+        own = theta.detach().clone()
+    yield own
+    if not torch.equal(own, theta):
+        same = (own == theta) | (own.isnan() & theta.isnan())
+        names = [name for name, span in spans.items() if not bool(same[span].all())]
+        if names:
+            raise InvalidLossError(
+                "Expected a model and loss_fn that leave the parameters as they are, got a forward pass that "
+                f"writes into {', '.join(names[:5])} (Embedding(max_norm=…), clamp_, .data …). The loss "
+                "would be one of other parameters. Do that in the training step, or on a copy in forward."
+            )

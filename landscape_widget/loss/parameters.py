@@ -1,0 +1,167 @@
+"""Named tensors and the flat parameter vector θ: layout, selection, filters as blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from math import prod
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+from landscape_widget.loss.compiled import named_parameters
+
+#: Chooses parameters: a glob over names ("layer4.*"), a module of the model (model.layer4), several of
+#: either, or a predicate (name, parameter) -> bool.
+Selection = str | nn.Module | Iterable[str | nn.Module] | Callable[[str, nn.Parameter], bool] | None
+
+_TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where one named parameter lies in θ."""
+
+    name: str
+    shape: torch.Size
+    start: int
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return prod(self.shape)
+
+    @property
+    def stop(self) -> int:
+        """One past the last index in θ."""
+        return self.start + self.size
+
+
+class Layout:
+    """The order in which named tensors make up the flat vector θ, shape (N,).
+
+    Shared (tied) parameters occur once, under the name at which ``named_parameters`` first meets them.
+    """
+
+    def __init__(self, named: Iterable[tuple[str, Tensor]]) -> None:
+        entries, start = [], 0
+        for name, tensor in named:
+            entries.append(Entry(name, tensor.shape, start))
+            start += tensor.numel()
+        self.entries = tuple(entries)
+        self.size = start
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names in the order of θ."""
+        return tuple(entry.name for entry in self.entries)
+
+    def flatten(self, tensors: Mapping[str, Tensor]) -> Tensor:
+        """The named tensors as one vector, shape (N,)."""
+        return torch.cat([tensors[entry.name].reshape(-1) for entry in self.entries])
+
+    def unflatten(self, theta: Tensor) -> dict[str, Tensor]:
+        """Views of θ, one for each name; differentiable with respect to θ."""
+        # one split, whose derivative joins the parts at once; that of a slice is a vector as long as θ
+        parts = torch.split_with_sizes(theta, [e.size for e in self.entries])
+        return {e.name: part.view(e.shape) for e, part in zip(self.entries, parts, strict=True)}
+
+
+def select_parameters(model: nn.Module, selection: Selection) -> dict[str, nn.Parameter]:
+    """The trainable parameters of ``model`` that ``selection`` admits, tied ones once.
+
+    Raises:
+        ValueError: If the model has no trainable parameter, or the selection admits none.
+    """
+    lazy = [name for name, p in model.named_parameters() if is_lazy(p)]
+    if lazy:
+        raise ValueError(
+            f"Expected a model whose parameters have a shape, got lazy ones: {', '.join(lazy[:5])}. Call "
+            "the model on one batch first."
+        )
+    trainable = {name: p for name, p in named_parameters(model).items() if p.requires_grad}
+    if not trainable:
+        frozen = sum(1 for _ in model.parameters())
+        raise ValueError(
+            "Expected a model with trainable parameters, got one with none "
+            f"({frozen} parameters, all with requires_grad=False). "
+            "Set requires_grad=True on those whose landscape you want to see."
+        )
+    if selection is None:
+        return _usable(trainable)
+    if isinstance(selection, str | nn.Module):  # modules are callable and often iterable, too
+        selection = (selection,)
+    if callable(selection):
+        chosen = {name: p for name, p in trainable.items() if selection(name, p)}
+    else:
+        selection = tuple(selection)
+        globs = [part for part in selection if isinstance(part, str)]
+        held = {id(p) for part in selection if isinstance(part, nn.Module) for p in part.parameters()}
+        held |= {  # by the names of a compiled model, too
+            id(p) for name, p in model.named_parameters() if any(fnmatchcase(name, glob) for glob in globs)
+        }
+        chosen = {
+            name: p
+            for name, p in trainable.items()
+            if id(p) in held or any(fnmatchcase(name, glob) for glob in globs)
+        }
+    if not chosen:
+        some = ", ".join(list(trainable)[:6])
+        raise ValueError(
+            f"Expected `parameters` to admit at least one trainable parameter, got none from "
+            f"{selection!r}. The trainable ones are named: {some}{', …' if len(trainable) > 6 else ''}."
+        )
+    return _usable(chosen)
+
+
+def _usable(parameters: dict[str, nn.Parameter]) -> dict[str, nn.Parameter]:
+    """The parameters, if all of them hold real numbers."""
+    for name, parameter in parameters.items():
+        kind = str(parameter.dtype).removeprefix("torch.")
+        if parameter.is_complex():
+            raise ValueError(
+                f"Expected real parameters, got {name!r} of {kind}. Hold it as pairs of real numbers "
+                "(torch.view_as_real, and torch.view_as_complex in forward), or leave it out by `parameters`."
+            )
+        if parameter.device.type == "meta":
+            raise ValueError(
+                f"Expected parameters with values, got {name!r} on the meta device. Load the weights first "
+                "(model.to_empty(device=…), then load_state_dict)."
+            )
+    return parameters
+
+
+def filter_blocks(model: nn.Module, layout: Layout) -> Tensor:
+    """Which filter each element of θ belongs to, shape (N,), −1 where to none.
+
+    A filter is the set of weights that feed one output unit: one output channel of a convolution, one
+    row of a dense layer's matrix, one embedding vector (Li et al. 2018, Section 4). Biases and the
+    parameters of normalisation layers are vectors; they belong to no filter.
+    """
+    owners = {id(p): module for module in model.modules() for p in module.parameters(recurse=False)}
+    parameters = named_parameters(model)
+    blocks = torch.full((layout.size,), -1, dtype=torch.long)
+    count = 0
+    for entry in layout.entries:
+        if len(entry.shape) < 2:
+            continue
+        module = owners[id(parameters[entry.name])]
+        index, n = _output_units(module, entry.shape)
+        blocks[entry.start : entry.stop] = index.reshape(-1) + count
+        count += n
+    return blocks
+
+
+def _output_units(module: nn.Module, shape: torch.Size) -> tuple[Tensor, int]:
+    """For each element of a weight of ``shape``, the number of the output unit that it feeds."""
+    if isinstance(module, _TRANSPOSED):
+        # stored as (in, out/groups, …): the output channel depends on the group of the input channel
+        per_group, groups = shape[1], module.groups
+        group = torch.arange(shape[0]) // (shape[0] // groups)
+        unit = group[:, None] * per_group + torch.arange(per_group)
+        index, n = unit.view(shape[0], per_group, *[1] * (len(shape) - 2)), groups * per_group
+    else:
+        index, n = torch.arange(shape[0]).view(-1, *[1] * (len(shape) - 1)), shape[0]
+    return index.expand(shape), n

@@ -1,0 +1,358 @@
+"""The loss as a sum of terms over batches, each a pure function of the flat parameter vector θ."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from threading import RLock
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.utils.rnn import PackedSequence
+
+from landscape_widget.data.batches import Batch, convert, regrouped, shuffled_subset
+from landscape_widget.data.counting import is_list_of_examples
+from landscape_widget.data.tree import describe
+from landscape_widget.loss.calling import is_pair, reminder, takes_model
+from landscape_widget.loss.compiled import uncompiled
+from landscape_widget.loss.copying import convert_module, deep_copy
+from landscape_widget.loss.options import reduction
+from landscape_widget.loss.parameters import Layout
+
+#: Buffers of the model by name, in place of its own; a layer in train mode writes into them.
+Buffers = Mapping[str, Tensor]
+
+
+class Terms(Protocol):
+    """L(θ) = Σ_b weights[b] · term(θ, b)."""
+
+    @property
+    def weights(self) -> Sequence[float]:
+        """Share of the examples in each batch; they add up to 1."""
+
+    @property
+    def n_examples(self) -> int:
+        """Examples in all batches."""
+
+    def term(self, theta: Tensor, b: int) -> Tensor:
+        """Mean loss of batch ``b`` at θ, a scalar."""
+
+    def metrics(self, theta: Tensor, b: int) -> dict[str, float]:
+        """Mean of each metric over batch ``b`` at θ."""
+
+    def convert(self, device: torch.device, dtype: torch.dtype) -> Terms:
+        """The same terms on another device or in another dtype."""
+
+    def subset(self, n: int) -> Terms:
+        """The same terms over ``n`` of the examples."""
+
+    def first(self) -> Terms:
+        """The first of the terms alone."""
+
+    def regroup(self, size: int) -> Terms:
+        """The same examples with about ``size`` in each term; L may be another one then."""
+
+
+class FunctionTerms:
+    """One term: a function of θ that the caller wrote."""
+
+    weights: Sequence[float] = (1.0,)
+    n_examples = 1
+
+    def __init__(self, f: Callable[[Tensor], Tensor]) -> None:
+        self._f = f
+
+    def term(self, theta: Tensor, b: int) -> Tensor:
+        """f(θ)."""
+        return as_scalar(self._f(theta), "f")
+
+    def metrics(self, theta: Tensor, b: int) -> dict[str, float]:
+        """None: there is no output to measure."""
+        return {}
+
+    def convert(self, device: torch.device, dtype: torch.dtype) -> FunctionTerms:
+        """Itself: the function takes θ as it comes."""
+        return self
+
+    def subset(self, n: int) -> FunctionTerms:
+        """Itself: there is one example."""
+        return self
+
+    def first(self) -> FunctionTerms:
+        """Itself: there is one term."""
+        return self
+
+    def regroup(self, size: int) -> FunctionTerms:
+        """Itself: there is one term."""
+        return self
+
+
+class ModelTerms:
+    """A private copy of the model on a snapshot of the data; batches weigh by their examples."""
+
+    def __init__(self, batch_loss: BatchLoss, layout: Layout, batches: Sequence[Batch]) -> None:
+        """Takes ownership of ``batch_loss``, which must hold a copy of the user's model."""
+        self._batch_loss = batch_loss
+        self.layout = layout
+        self.batches = list(batches)
+        self.n_examples = sum(batch.n for batch in batches)
+        self.weights = [batch.n / self.n_examples for batch in batches]
+        # functional_call on one module from two threads gives wrong losses in silence
+        self._lock = RLock()
+        self._versions = {name: p._version for name, p in batch_loss.named_parameters()}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._lock = RLock()
+
+    def term(self, theta: Tensor, b: int) -> Tensor:
+        """Mean loss of batch ``b`` with the parameters θ."""
+        return self.loss_on(theta, self.batches[b])
+
+    def metrics(self, theta: Tensor, b: int) -> dict[str, float]:
+        """Mean of each metric over batch ``b`` with the parameters θ."""
+        return self.metrics_on(theta, self.batches[b])
+
+    def output(self, theta: Tensor, b: int) -> tuple[Tensor, Tensor]:
+        """The model's outputs on batch ``b`` with the parameters θ, and the targets.
+
+        Raises:
+            ValueError: If the batches are no pairs (x, y), or the outputs no tensor.
+        """
+        batch = self.batches[b]
+        if not is_pair(batch.content):
+            raise ValueError(f"Expected batches (x, y), got {describe(batch.content)}.")
+        output = self._call(theta, batch, "output")
+        if not isinstance(output, Tensor):
+            raise ValueError(f"Expected a model that returns a tensor, got {describe(output)}.")
+        return output, batch.content[1]
+
+    @property
+    def loss_fn(self) -> Callable[..., Any]:
+        """The loss function, or a copy of one that is a module."""
+        loss_fn: Callable[..., Any] = self._batch_loss.loss_fn
+        return loss_fn
+
+    @property
+    def takes_model(self) -> bool:
+        """Whether it is called as loss_fn(model, batch), by the name of its first argument."""
+        return self._batch_loss.takes_model
+
+    def reminder(self, what: str, batch: Batch, error: Exception) -> str:
+        """How ``what``, "loss_fn" or "metrics", is called on a batch, where an error may come from that."""
+        metrics = {f"The metric {name!r}": metric for name, metric in self._batch_loss.metrics.items()}
+        functions = {"loss_fn": self.loss_fn} if what == "loss_fn" else metrics
+        return "".join(reminder(name, f, batch.content, error) for name, f in functions.items())
+
+    def named_modules(self) -> dict[str, nn.Module]:
+        """The modules of the model by name."""
+        return dict(self._batch_loss.model.named_modules())
+
+    def loss_on(self, theta: Tensor, batch: Batch, buffers: Buffers | None = None) -> Tensor:
+        """Mean loss of any batch with the parameters θ, and other buffers where they are given."""
+        loss: Tensor = self._call(theta, batch, "loss", buffers)
+        return loss
+
+    def metrics_on(self, theta: Tensor, batch: Batch, buffers: Buffers | None = None) -> dict[str, float]:
+        """Mean of each metric over any batch, likewise; without metrics no pass is made."""
+        if not self._batch_loss.metrics:
+            return {}
+        metrics: dict[str, float] = self._call(theta, batch, "metrics", buffers)
+        return metrics
+
+    def loss_with(self, parameters: Mapping[str, Tensor], batch: Batch) -> Tensor:
+        """Mean loss of any batch with the parameters by name."""
+        loss: Tensor = self._call_with(parameters, batch, "loss")
+        return loss
+
+    def buffers(self, modules: Sequence[str]) -> dict[str, Tensor]:
+        """The buffers of these modules of the model by name, as ``loss_on`` takes them."""
+        return {
+            f"model.{name}.{key}": buffer
+            for name, module in self.named_modules().items()
+            if name in modules
+            for key, buffer in module.named_buffers(recurse=False)
+        }
+
+    def with_model(self, change: Callable[[dict[str, nn.Module]], None]) -> ModelTerms:
+        """The same with a copy of the model of which ``change`` gets the modules by name."""
+        batch_loss = deep_copy(self._batch_loss)
+        change(dict(batch_loss.model.named_modules()))
+        return ModelTerms(batch_loss, self.layout, self.batches)
+
+    def _call(self, theta: Tensor, batch: Batch, what: str, buffers: Buffers | None = None) -> Any:
+        return self._call_with(self.layout.unflatten(theta), batch, what, buffers)
+
+    def _call_with(
+        self, parameters: Mapping[str, Tensor], batch: Batch, what: str, buffers: Buffers | None = None
+    ) -> Any:
+        tensors = {f"model.{name}": t for name, t in parameters.items()}
+        # layers that write into their buffers would make the next evaluation one of another function
+        tensors |= {name: buffer.clone() for name, buffer in self._batch_loss.named_buffers()}
+        tensors |= {} if buffers is None else buffers
+        with self._lock:
+            return functional_call(self._batch_loss, tensors, (batch, what))
+
+    @property
+    def training(self) -> bool:
+        """Whether the model is in training mode."""
+        return self._batch_loss.model.training
+
+    @property
+    def divisible(self) -> bool:
+        """Whether every batch can be cut between any two examples."""
+        return all(batch.divisible for batch in self.batches)
+
+    def never_cut(self) -> None:
+        """The model does not take part of a batch."""
+        self.batches = [replace(batch, divisible=False) for batch in self.batches]
+
+    def time_may_come_first(self) -> list[str]:
+        """Names of layers that take sequences with time as their first dimension."""
+        return [
+            name
+            for name, module in self.named_modules().items()
+            if getattr(module, "batch_first", None) is False
+        ]
+
+    def written_in_place(self) -> list[str]:
+        """Names of parameters outside θ that a forward pass has written into since the copy was made."""
+        present = {name: p._version for name, p in self._batch_loss.named_parameters()}
+        return [name for name, version in present.items() if version != self._versions.get(name, version)]
+
+    def active_dropout(self) -> list[str]:
+        """Names of the layers that drop units at random in the model's present mode."""
+        return [
+            name
+            for name, module in self._batch_loss.model.named_modules()
+            if module.training and "Dropout" in type(module).__name__ and getattr(module, "p", 0)
+        ]
+
+    def convert(self, device: torch.device, dtype: torch.dtype) -> ModelTerms:
+        """A second copy of model and data, on ``device`` and in ``dtype``."""
+        batch_loss = convert_module(deep_copy(self._batch_loss), device, dtype)
+        return ModelTerms(batch_loss, self.layout, convert(self.batches, device, dtype))
+
+    def subset(self, n: int) -> ModelTerms:
+        """The same model over ``n`` examples drawn without replacement (nested as n grows).
+
+        What is taken of the batches is joined to batches of their size: a few examples of every batch would
+        cost as many calls as all of them.
+        """
+        return self.over(shuffled_subset(self.batches, n)).regroup(max(batch.n for batch in self.batches))
+
+    def first(self) -> ModelTerms:
+        """The same model over the first batch."""
+        return self.over(self.batches[:1])
+
+    def over(self, batches: Sequence[Batch]) -> ModelTerms:
+        """The same model over other batches, which must be on its device and in its dtype."""
+        terms = ModelTerms(self._batch_loss, self.layout, batches)
+        terms._lock = self._lock
+        return terms
+
+    def regroup(self, size: int) -> ModelTerms:
+        """The same examples in batches of ``size`` and a rest, as far as batches can be joined and cut."""
+        batches = regrouped(self.batches, size)
+        same = [batch.n for batch in batches] == [batch.n for batch in self.batches]
+        return self if same else self.over(batches)
+
+
+class BatchLoss(nn.Module):
+    """Model, loss function and metrics as one module, so that these meet the model with θ in place."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        loss_fn: Callable[..., Tensor],
+        metrics: Mapping[str, Callable[..., Any]] | None = None,
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.loss_fn = loss_fn = uncompiled(loss_fn)
+        self.metrics = {name: uncompiled(metric) for name, metric in (metrics or {}).items()}
+        # those that are modules go along to another device or dtype
+        self.metric_modules = nn.ModuleList(m for m in self.metrics.values() if isinstance(m, nn.Module))
+        self.takes_model = takes_model(loss_fn)
+        self._metrics_taking_model = {name for name, metric in self.metrics.items() if takes_model(metric)}
+
+    def forward(self, batch: Batch, what: str = "loss") -> Any:
+        """Mean loss of the batch, shape (), or its metrics or the model's output as ``what`` says."""
+        output = cache(lambda: _apply(self.model, batch.content[0], batch.n))
+        if what == "output":
+            return output()
+        if what == "loss":
+            loss = as_scalar(self._call(self.loss_fn, self.takes_model, batch, output), "loss_fn")
+            return _mean(self.loss_fn, loss, batch)
+        values = {
+            name: self._call(metric, name in self._metrics_taking_model, batch, output)
+            for name, metric in self.metrics.items()
+        }
+        return {name: _mean(self.metrics[name], as_number(v, name), batch) for name, v in values.items()}
+
+    def _call(self, f: Callable[..., Any], takes_model: bool, batch: Batch, output: Callable[[], Any]) -> Any:
+        """f(model, batch) or f(output, target)."""
+        if takes_model or not is_pair(batch.content):
+            return f(self.model, batch.content)
+        return f(output(), batch.content[1])
+
+
+def _mean(f: Callable[..., Any], value: Any, batch: Batch) -> Any:
+    """The mean over the batch, also where a module or function of ``torch.nn`` returns the sum."""
+    return value / batch.n if reduction(f) == "sum" else value
+
+
+class InvalidLossError(ValueError):
+    """The loss function or a metric returned something other than one real number."""
+
+
+def as_scalar(loss: Any, source: str) -> Tensor:
+    """``loss`` as a tensor of shape ().
+
+    Raises:
+        InvalidLossError: If it is no real floating-point tensor, or has more than one element.
+    """
+    if not isinstance(loss, Tensor) or not loss.is_floating_point():
+        raise InvalidLossError(
+            f"Expected {source} to return a real floating-point torch tensor with one element, "
+            f"got {describe(loss)}."
+        )
+    if loss.numel() != 1:
+        raise InvalidLossError(
+            f"Expected {source} to return a scalar, the mean over the examples of the batch, got a "
+            f"tensor of shape {tuple(loss.shape)}. Take its mean, or use reduction='mean'."
+        )
+    return loss.reshape(())
+
+
+def as_number(value: Any, metric: str) -> float:
+    """What a metric returned as a number.
+
+    Raises:
+        InvalidLossError: If it is not one real number.
+    """
+    if isinstance(value, Tensor | np.ndarray | np.generic) and math.prod(value.shape) == 1:
+        value = value.item()
+    if not isinstance(value, int | float):
+        raise InvalidLossError(
+            f"Expected the metric {metric!r} to return one real number, its mean over the examples of the "
+            f"batch, got {describe(value)}."
+        )
+    return float(value)
+
+
+def _apply(model: Callable[..., Any], inputs: Any, n: int) -> Any:
+    if isinstance(inputs, Mapping):
+        return model(**inputs)
+    packed = isinstance(inputs, PackedSequence)
+    if isinstance(inputs, list | tuple) and not packed and not is_list_of_examples(inputs, n):
+        return model(*inputs)
+    return model(inputs)

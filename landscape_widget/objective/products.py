@@ -1,0 +1,332 @@
+"""Hessian-vector products from gradient graphs that are built once, for as many batches as memory allows.
+
+Products that take long are recorded as programs, and those are run instead, where they are faster; short
+ones are taken for several vectors at once. Batches are taken one after another by all threads of torch
+together, or in as many threads of one each: the small operations of a backward pass do not divide well. What
+is faster here is found by measuring.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Mapping
+from concurrent.futures import wait
+from threading import Lock
+from time import perf_counter
+
+import torch
+from torch import Tensor
+
+from landscape_widget.data.batches import check_only_tensors, tensors_in, with_tensors
+from landscape_widget.data.tree import describe
+from landscape_widget.engine.derivatives import differentiated, vector_jacobian
+from landscape_widget.engine.product_program import ProductProgram, kept_bytes, record
+from landscape_widget.engine.threads import pool
+from landscape_widget.loss.evaluation import wide_zeros
+from landscape_widget.loss.terms import ModelTerms, Terms
+
+log = logging.getLogger(__name__)
+
+#: Bytes of graphs that are kept between two products at θ*; none where that is less than this share of all,
+#: which would save next to no time.
+KEPT_BYTES, _LEAST_SHARE = 96e6, 0.2
+
+#: Bytes that the graph of one batch takes. Small batches are joined up to the first, where the cost of a call
+#: is small beside the work, and large ones split from the second on, so that memory stays bounded.
+_BATCH_BYTES = 12e6, 24e6
+
+#: Examples that graphs are weighed by.
+_WEIGHED = 4, 8
+
+#: Products that take fewer seconds are not worth the start of threads.
+_WORTH_THREADS = 0.01
+
+#: Where the gradient of all examples takes fewer seconds, products are not recorded, which takes as long.
+_WORTH_RECORDING = 0.15
+
+#: Relative difference up to which another way gives the same.
+_SAME = {torch.float64: 1e-9, torch.float32: 1e-4}
+
+#: Runs by which two ways are compared.
+_COMPARED = 2
+
+#: Vectors that are multiplied at once, where there are as many and a product is not recorded.
+_AT_ONCE = 8
+
+
+class Products:
+    """Hv at one θ: what does not depend on v is kept by batch, as far as memory allows."""
+
+    def __init__(
+        self,
+        terms: Terms,
+        theta: Tensor,
+        regrouped: Callable[[int], Terms] | None = None,
+        keep: float = 0.0,
+    ) -> None:
+        """Builds nothing yet.
+
+        Args:
+            terms: L.
+            theta: θ, shape (N,).
+            regrouped: The same L in batches of about so many examples, where graphs are kept.
+            keep: Bytes that graphs may take between two products.
+        """
+        self.terms = terms
+        self._regrouped = regrouped or (lambda _: terms)
+        self._theta = theta.detach().clone()
+        self._left = keep
+        self._graphs: dict[int, tuple[Tensor, Tensor]] = {}
+        self._each = 0.0 if keep else math.inf
+        """Bytes that the graph of a batch takes for each example, and beside those."""
+        self._fixed = 0.0
+        self._seconds: dict[int, float] = {}
+        """For one vector, by the number of threads, as far as they were tried."""
+        self._again = 1
+        """Trials left of many threads, whose first one finds their memory cold."""
+        self._timed = bool(keep) and theta.device.type == "cpu"
+        self._built = False
+        self._programs: _Programs | None = None
+        self._at_once = 0
+        """Vectors multiplied at once, 0 as long as it is not known what is faster."""
+
+    def of(self, columns: Tensor) -> Tensor:
+        """HV for V of shape (N, k)."""
+        if not self._each and self._measure() > _WORTH_RECORDING:
+            self._record()
+        if not self._at_once and columns.shape[1] >= _AT_ONCE and 0 in self._graphs:
+            self._try_several(columns.T[:_AT_ONCE].contiguous())
+        threads = self._threads()
+        began = perf_counter()
+        total = self._sum(columns) if threads == 1 else self._sum_in_threads(columns, threads)
+        if not self._built:
+            self._built = True
+        else:
+            seconds = (perf_counter() - began) / max(1, columns.shape[1])
+            self._seconds[threads] = min(seconds, self._seconds.get(threads, math.inf))
+        return total.to(columns.dtype)
+
+    def _record(self) -> None:
+        """Sets programs up, if they give the same as automatic differentiation, and sooner."""
+        if not isinstance(self.terms, ModelTerms) or self.terms.training:
+            return
+        programs, plain = _Programs(self.terms, self._theta), Products(self.terms, self._theta)
+        v = torch.randn(self._theta.shape, generator=torch.Generator().manual_seed(0)).to(self._theta)
+        try:
+            seconds = self._compare(
+                lambda: programs.add(0, v[:, None], torch.zeros_like(v[:, None])),
+                lambda: plain._add(0, v[:, None], torch.zeros_like(v[:, None])),
+            )
+            for b in range(len(self.terms.weights)):
+                programs.program(b)
+        except Exception as error:  # torch cannot record everything, but differentiate almost any model
+            log.info("Products are not recorded: %s: %s", type(error).__name__, error)
+            return
+        if seconds[0] < seconds[1]:
+            self._programs = _Programs(self.terms, self._theta, self._left, programs.known)
+
+    def _try_several(self, rows: Tensor) -> None:
+        """Finds out whether several vectors at once are faster than one after another."""
+        self._at_once = 1
+        leaf, gradient = self._graphs[0]
+        if not gradient.requires_grad:
+            return
+        try:
+            seconds = self._compare(
+                lambda: vector_jacobian(gradient, leaf, rows),
+                lambda: torch.stack([vector_jacobian(gradient, leaf, row) for row in rows]),
+            )
+        except Exception as error:  # torch cannot batch everything
+            log.info("Products are taken one by one: %s: %s", type(error).__name__, error)
+            return
+        if seconds[0] < seconds[1]:
+            self._at_once = len(rows)
+
+    def _compare(self, one: Callable[[], Tensor], reference: Callable[[], Tensor]) -> list[float]:
+        """Seconds that each takes once it has run: the least of a few, in turns.
+
+        Raises:
+            ValueError: If they differ.
+        """
+        found, expected = one(), reference()
+        difference = float((found - expected).norm() / expected.norm())
+        if difference > _SAME.get(self._theta.dtype, 0.0):
+            raise ValueError(f"the results differ by {difference:.1e}")
+        seconds = [math.inf, math.inf]
+        for _ in range(_COMPARED):
+            for i, way in enumerate((one, reference)):
+                began = perf_counter()
+                way()
+                seconds[i] = min(seconds[i], perf_counter() - began)
+        return seconds
+
+    def _threads(self) -> int:
+        """How many to use: what was faster when tried."""
+        most = min(torch.get_num_threads(), len(self.terms.weights)) if self._timed else 1
+        if most == 1 or self._seconds.get(1, 0.0) < _WORTH_THREADS:
+            return 1
+        best = min((1, most), key=lambda threads: self._seconds.get(threads, 0.0))
+        if best == 1 and most in self._seconds and self._again:
+            self._again -= 1
+            return most
+        return best
+
+    def _sum(self, columns: Tensor) -> Tensor:
+        total = wide_zeros(columns)
+        for b in range(len(self.terms.weights)):
+            self._add(b, columns, total)
+        return total
+
+    def _sum_in_threads(self, columns: Tensor, threads: int) -> Tensor:
+        """The same with a share of the batches for each thread, always the same, so that sums are."""
+        batches = len(self.terms.weights)
+
+        def share(first: int) -> Tensor:
+            total = wide_zeros(columns)
+            for b in range(first, batches, threads):
+                self._add(b, columns, total)
+            return total
+
+        shares = [pool(threads).submit(share, first) for first in range(threads)]
+        wait(shares)  # also where one of them fails
+        return sum((done.result() for done in shares), wide_zeros(columns))
+
+    def _add(self, b: int, columns: Tensor, total: Tensor) -> Tensor:
+        """Adds the share of one batch."""
+        if self._programs is not None:
+            return self._programs.add(b, columns, total)
+        leaf, gradient = self._graphs.get(b) or self._graph(b)
+        if not gradient.requires_grad:
+            return total
+        at_once, weight = self._at_once, self.terms.weights[b]
+        if at_once > 1 and columns.shape[1] > 1:
+            for rows, into in zip(
+                torch.split(columns.T, at_once), torch.split(total.T, at_once), strict=True
+            ):
+                into.add_(vector_jacobian(gradient, leaf, rows), alpha=weight)
+        else:
+            for row, into in zip(columns.T, total.T, strict=True):
+                into.add_(vector_jacobian(gradient, leaf, row), alpha=weight)
+        return total
+
+    def _graph(self, b: int) -> tuple[Tensor, Tensor]:
+        """θ as a leaf and ∇L_b on it, kept if there is room."""
+        with differentiated(self._theta) as (leaf, gradient):
+            graph = leaf, gradient(self.terms.term(leaf, b), True)
+        need = self._need(b)
+        if not self._built and need <= self._left:
+            self._left -= need
+            self._graphs[b] = graph
+        return graph
+
+    def _need(self, b: int) -> float:
+        """Bytes that the graph of one batch takes."""
+        return self._fixed + self._each * self.terms.weights[b] * self.terms.n_examples
+
+    def _measure(self) -> float:
+        """Weighs the graphs of a few examples and of twice as many, and groups the examples by that.
+
+        The graph of a whole batch of the loader may be too large to be built. Returns about how many seconds
+        it takes to build those of all examples.
+        """
+        n = self.terms.n_examples
+        few, more = (_weigh(self.terms.regroup(size), self._theta) for size in _WEIGHED)
+        if more[0] > few[0]:
+            self._each = max(1.0, (more[1] - few[1]) / (more[0] - few[0]))
+        else:  # they cannot be grouped anew
+            self._each = max(1.0, few[1] / few[0])
+        self._fixed = max(0.0, few[1] - self._each * few[0])
+        most = max(self.terms.weights) * n
+        joined, split = (max(limit - self._fixed, limit / 4) / self._each for limit in _BATCH_BYTES)
+        self.terms = self._regrouped(_even(n, max(1, round(min(max(joined, most), split)))))
+        whole = sum(map(self._need, range(len(self.terms.weights))))
+        if self._left < _LEAST_SHARE * whole:
+            self._left = 0.0
+        began = perf_counter()
+        examples, _ = _weigh(self.terms, self._theta)
+        return (perf_counter() - began) * n / examples
+
+
+def _weigh(terms: Terms, theta: Tensor) -> tuple[float, float]:
+    """Examples in the first batch, and bytes of its graph beside θ and the data themselves."""
+    saved: list[Tensor] = []
+
+    def note(tensor: Tensor) -> Tensor:
+        saved.append(tensor.detach())  # the graph would hold itself for ever by a result as it stands
+        return saved[-1]
+
+    with (
+        differentiated(theta) as (leaf, gradient),
+        torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor),
+    ):
+        gradient(terms.term(leaf, 0), True)
+    data = tensors_in(terms.batches[0]) if isinstance(terms, ModelTerms) else []
+    return terms.weights[0] * terms.n_examples, float(kept_bytes(saved, [theta, *data]))
+
+
+def _even(n: int, most: int) -> int:
+    """Examples in a batch so that all batches are equal, if that takes few more than of at most ``most``.
+
+    A program is recorded for each size.
+    """
+    least = -(-n // most)
+    numbers = range(least, least + least // 3 + 1)
+    return -(-n // next((number for number in numbers if n % number == 0), least))
+
+
+class _Programs:
+    """The recorded products of all batches, and what is kept of them."""
+
+    def __init__(
+        self,
+        terms: ModelTerms,
+        theta: Tensor,
+        keep: float = 0.0,
+        known: Mapping[str, ProductProgram] | None = None,
+    ) -> None:
+        self._terms = terms
+        self._theta = theta
+        self._left = keep
+        self.known = dict(known or {})
+        """By the shapes of a batch."""
+        self._kept: dict[int, tuple[Tensor, ...]] = {}
+        self._no_room: set[int] = set()
+        self._lock = Lock()
+
+    @torch.no_grad()
+    def add(self, b: int, columns: Tensor, total: Tensor) -> Tensor:
+        """Adds the share of one batch of the products with ``columns``, shape (N, k)."""
+        data, weight = tensors_in(self._terms.batches[b]), self._terms.weights[b]
+        program = self.program(b)
+        kept = self._kept.get(b)
+        if kept is None and (columns.shape[1] > 1 or b not in self._no_room):
+            kept = program.at(self._theta, *data)
+            self._keep(b, kept, kept_bytes(kept, [self._theta, *data]))
+        for column, into in zip(columns.T, total.T, strict=True):
+            v = column.contiguous()
+            product = program.whole(self._theta, v, *data) if kept is None else program.along(v, *kept)
+            into.add_(product, alpha=weight)
+        return total
+
+    def _keep(self, b: int, kept: tuple[Tensor, ...], need: float) -> None:
+        with self._lock:
+            if need <= self._left:
+                self._left -= need
+                self._kept[b] = kept
+            else:
+                self._no_room.add(b)
+
+    def program(self, b: int) -> ProductProgram:
+        """The one for batches of the shape of this one, recorded when first needed."""
+        batch = self._terms.batches[b]
+        key = describe(batch.content)
+        with self._lock:
+            if key not in self.known:
+                check_only_tensors(batch)
+
+                def loss(theta: Tensor, *tensors: Tensor) -> Tensor:
+                    return self._terms.loss_on(theta, with_tensors(batch, tensors))
+
+                self.known[key] = record(loss, self._theta, torch.ones_like(self._theta), *tensors_in(batch))
+            return self.known[key]

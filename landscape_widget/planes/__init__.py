@@ -1,0 +1,1 @@
+"""Directions, planes, and losses on them."""

@@ -1,0 +1,1 @@
+"""What is computed, as frozen dataclasses, to and from files."""

@@ -1,0 +1,1 @@
+"""One model under study: which step comes next."""

@@ -1,0 +1,267 @@
+"""What certified eigenvalues and the gradient say of θ*, in one word and in a sentence.
+
+The verdict rests on the quadratic model L(θ*) + g·x + ½ xᵀHx, x = Δθ, in the span of the certified
+eigenvectors v₁ … v_m and of the unit vector u along what they leave of the gradient,
+
+    g = Σᵢ (g·vᵢ) vᵢ + r u.
+
+The whole gradient lies in that span, and H is diagonal in it, with λ₁ … λ_m and q = uᵀHu. So the model's
+critical point there is known without solving for anything. From θ* it lies
+
+    |g·vᵢ| / |λᵢ| away along vᵢ, and r / |q| along u.                                                   (i)
+
+θ* is a **saddle, minimum or maximum**, by the signs of λmax and λmin, where each offset in (i) is at most
+the half-width w of the domain along that direction: the slice through θ* then turns within the domain. It is
+**on a slope** where one of them is more: along that direction the loss rises or falls from one end of the
+domain to the other, whatever the curvature. It is **undecided** where the sign of an end is not certain. The
+kind stays the same when L is multiplied by a number, and when θ is together with the domain.
+
+- The half-width along an eigenvector on show is half of its side of the domain, in ‖Δθ‖ since eigenvectors
+  have unit length. All other directions get the larger one of those, and where no eigenvector is on show that
+  of the automatic domain (``study.eigenvector_half_width``). Who looks at a smaller neighbourhood asks for
+  one that is flatter.
+- An eigenvalue's sign is certain where |λ| exceeds its residual, because an eigenvalue of H lies within
+  ‖Hv − λv‖ of λ. Where it is not, the residual takes the place of |λ| in (i): the offset is at least that.
+- Approximate eigenvectors leave up to |g·vᵢ| ‖Hvᵢ − λᵢvᵢ‖ / |λᵢ| of their part of the gradient to the rest;
+  r counts beyond that.
+- A slope that is ``NEGLIGIBLE`` beside the largest curvature is rounding, and has no offset.
+
+A rest that is made of a steep and a flat part has a curvature q between theirs; that the model is a slope
+along the flat part alone then stays unseen. More certified pairs leave less to the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from landscape_widget.numerics.vectors import FloatArray, norm
+from landscape_widget.planes.directions import parse_axis
+from landscape_widget.results.base import (
+    EigenPairs,
+    ProjectedCurvatures,
+    SaddleBlindness,
+    Slopes,
+    measured_blindness,
+)
+from landscape_widget.results.shares import interval_words
+from landscape_widget.study.study import Controls, Findings, eigenvector_half_width
+
+#: Slopes up to this share of max|λ| w are zero but for rounding: over the domain they change the loss by a
+#: billionth of what the largest curvature does.
+NEGLIGIBLE = 1e-9
+
+#: Offsets up to this share of the half-width are none to the eye.
+_AT_THETA = 1e-3
+
+_ENDS = {"max": "λmax", "min": "λmin"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The kind of point that θ* is."""
+
+    kind: str
+    """"minimum", "saddle", "maximum", "slope" or "undecided"."""
+    sentence: str
+    """The same in words, with the numbers it rests on."""
+
+
+def verdict_of(found: Findings, controls: Controls, theta_norm: float) -> Verdict | None:
+    """The verdict on what was found, against the domain on show; None before there are certified pairs.
+
+    Args:
+        found: Of ``controls``.
+        controls: For axes and domain of the first picture.
+        theta_norm: ‖θ*‖.
+    """
+    pairs, slopes = found.pairs, found.slopes
+    if pairs is None or not found.pairs_final or slopes is None:
+        return None
+    automatic = eigenvector_half_width(controls.axes, pairs, found.centre_loss, theta_norm)
+    widths = half_widths(pairs, controls.axes, controls.domain, automatic)
+    verdict = judge(pairs, slopes, widths, found.plane_curvature, found.projections, found.blindness)
+    cause = pairs.provenance.get("precision")
+    if cause is None:
+        return verdict
+    told = f"{verdict.sentence} Computed in {pairs.provenance['dtype']} only: {cause}."
+    return replace(verdict, sentence=told)
+
+
+def half_widths(
+    pairs: EigenPairs, axes: tuple[str, str], domain: Sequence[float] | None, automatic: float
+) -> FloatArray:
+    """How far the domain on show reaches along each eigenvector, and along the rest, shape (m + 1,), in ‖Δθ‖.
+
+    Args:
+        pairs: m pairs.
+        axes: Of the plane on show.
+        domain: (α min, α max, β min, β max); None for the automatic one.
+        automatic: Half-width of that along eigenvectors.
+    """
+    sides = [automatic] * 2 if domain is None else [(domain[i + 1] - domain[i]) / 2 for i in (0, 2)]
+    shown = {end: side for end, side in zip(map(parse_axis, axes), sides, strict=True) if end[1]}
+    others = max(shown.values(), default=automatic)
+    return np.array([*(shown.get(end, others) for end in pairs.ends), others])
+
+
+def offsets(pairs: EigenPairs, slopes: Slopes, widths: FloatArray) -> FloatArray:
+    """How far from θ* the quadratic model has its critical point, by (i), shape (m + 1,).
+
+    Args:
+        pairs: m pairs.
+        slopes: The gradient by their eigenvectors.
+        widths: Half-widths of the domain, shape (m + 1,).
+    """
+    curvature = np.maximum(np.abs(pairs.values), pairs.residuals)
+    left_behind = norm(slopes.along * _quotient(pairs.residuals, curvature, nothing=0.0))
+    slope = np.append(np.abs(slopes.along), max(0.0, slopes.rest - left_behind))
+    slope[slope <= NEGLIGIBLE * curvature.max() * widths] = 0
+    away = _quotient(slope, np.append(curvature, abs(slopes.rest_curvature)), nothing=np.inf)
+    return np.where(slope > 0, away, 0.0)
+
+
+def judge(
+    pairs: EigenPairs,
+    slopes: Slopes,
+    widths: FloatArray,
+    plane_curvature: tuple[float, float] | None = None,
+    projections: ProjectedCurvatures | None = None,
+    blindness: SaddleBlindness | None = None,
+) -> Verdict:
+    """Decides by the rule above.
+
+    Args:
+        pairs: Certified pairs at both ends.
+        slopes: The gradient by their eigenvectors.
+        widths: Half-widths of the domain along each of them and the rest, shape (m + 1,), in ‖Δθ‖.
+        plane_curvature: (κ₋, κ₊) of the plane on show.
+        projections: Random projections, for how often they hide a saddle.
+        blindness: The same probability as the spectrum predicts it.
+    """
+    top, bottom = float(pairs.values[0]), float(pairs.values[-1])
+    signs = _sign(top, float(pairs.residuals[0])), _sign(bottom, float(pairs.residuals[-1]))
+    certified = bool(pairs.converged[0] and pairs.converged[-1])
+    numbers = (
+        f"λmax {_number(top)}, λmin {_number(bottom)}{'' if certified else ' (not converged)'}, "
+        f"‖∇L‖ {_number(slopes.norm)}"
+    )
+    away = offsets(pairs, slopes, widths)
+    place, inside = _place(pairs, away, widths)
+    # a definite curvature needs the far end to be the true end, an indefinite one only a value of each sign
+    kind = "saddle" if signs == (1, -1) else "undecided"
+    if certified:
+        kind = {(1, 1): "minimum", (-1, -1): "maximum"}.get(signs, kind)
+    if not inside:
+        return Verdict("slope", f"On a slope; {_CURVATURE[kind]}: {numbers}. {place}")
+    if kind == "undecided":
+        return Verdict(kind, f"Undecided: {numbers}. {_doubt(pairs, signs)} {place}")
+    seen = _sight(plane_curvature, projections, blindness) if kind == "saddle" else ""
+    return Verdict(kind, f"{kind.capitalize()}: {numbers}. {place}{seen}")
+
+
+#: The curvature on a slope, by what θ* would be without one.
+_CURVATURE = {
+    "saddle": "the curvature is indefinite",
+    "minimum": "the curvature is positive",
+    "maximum": "the curvature is negative",
+    "undecided": "the sign of the curvature is not certain",
+}
+
+
+def _place(pairs: EigenPairs, away: FloatArray, widths: FloatArray) -> tuple[str, bool]:
+    """Where the critical point lies against the domain in words, and whether it is inside."""
+    share = away / widths
+    i = int(np.argmax(share))
+    inside = bool(share[i] <= 1)
+    if inside and share[i] <= _AT_THETA:
+        return "The critical point of the quadratic model is θ*.", True
+    m = len(pairs.values)
+    names = [_ENDS[end] + (f" ({rank})" if rank > 1 else "") for end, rank in pairs.ends]
+    along = f"the eigenvector of {names[i]}" if i < m else "what eigenvectors leave of the gradient"
+    if np.isinf(away[i]):
+        return f"The quadratic model has no critical point along {along}.", False
+    least = "at least " if i < m and _sign(pairs.values[i], pairs.residuals[i]) == 0 else ""
+    where = "within" if inside else "beyond"
+    return (
+        f"The critical point of the quadratic model is {least}‖Δθ‖ = {_number(away[i], 3)} away "
+        f"along {along}, {where} the domain of ±{_number(widths[i], 3)}."
+    ), inside
+
+
+def _doubt(pairs: EigenPairs, signs: tuple[int, int]) -> str:
+    """Why the signs at the ends decide nothing."""
+    open_ends = [
+        f"{name} ({_number(float(pairs.residuals[i]))} from being exact)"
+        for name, i, sign in zip(("λmax", "λmin"), (0, -1), signs, strict=True)
+        if sign == 0
+    ]
+    if open_ends:
+        return f"The sign of one end is not certain: {' and '.join(open_ends)}."
+    return "The sign of one end is not certain: further out there may be others of the opposite sign."
+
+
+def _sign(value: float, residual: float) -> int:
+    return 0 if abs(value) <= residual else (1 if value > 0 else -1)
+
+
+def _quotient(numerator: FloatArray, denominator: FloatArray, nothing: float) -> FloatArray:
+    """Element by element, ``nothing`` where the denominator is 0."""
+    found = np.full(len(numerator), nothing)
+    np.divide(numerator, denominator, out=found, where=denominator > 0)
+    return found
+
+
+def sight(kind: str, plane_curvature: tuple[float, float]) -> str:
+    """What a plane shows of θ*, in words.
+
+    Args:
+        kind: Of θ*, as in ``Verdict.kind``.
+        plane_curvature: (κ₋, κ₊) of the plane at θ*.
+    """
+    looks = _looks(plane_curvature)
+    numbers = f"κ₋ {_number(plane_curvature[0])}, κ₊ {_number(plane_curvature[1])}"
+    if kind not in ("saddle", "minimum", "maximum"):
+        return f"Curves like a {looks}: {numbers}."
+    if looks == kind:
+        return f"Shows the {kind}: {numbers}."
+    return f"Hides the {kind}, looks like a {looks}: {numbers}."
+
+
+def _looks(plane_curvature: tuple[float, float]) -> str:
+    """What θ* looks like to whoever sees this plane only."""
+    minus, plus = plane_curvature
+    if minus < 0 < plus:
+        return "saddle"
+    return "minimum" if minus > 0 else "maximum" if plus < 0 else "flat valley"
+
+
+def _sight(
+    plane_curvature: tuple[float, float] | None,
+    projections: ProjectedCurvatures | None,
+    blindness: SaddleBlindness | None,
+) -> str:
+    """Who sees the saddle: random planes, and the one on show."""
+    parts = []
+    if projections is not None:
+        measured = measured_blindness(projections)
+        count = f"{round(projections.p_no_saddle * projections.samples)} of {projections.samples} drawn"
+        predicted = blindness.spectral if blindness else None
+        if predicted is not None:
+            count += f"; {interval_words(predicted.low, predicted.high)} by the spectrum"
+        words = interval_words(measured.low, measured.high)
+        parts.append(f"a random plane hides it in {words} of cases ({count})")
+    if plane_curvature is not None:
+        looks = _looks(plane_curvature)
+        if looks == "saddle":
+            parts.append("this plane shows it")
+        else:
+            parts.append(f"it looks like a {looks} here: this plane hides it")
+    sentence = "; ".join(parts)
+    return f" {sentence[0].upper()}{sentence[1:]}." if sentence else ""
+
+
+def _number(value: float, digits: int = 4) -> str:
+    return f"{value:.{digits}g}".replace("-", "\N{MINUS SIGN}")
