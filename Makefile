@@ -46,7 +46,7 @@ js-test: setup
 
 # one thread: on a busy machine torch's thread pool costs more than it brings on problems of this size
 py-test: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/unit tests/reference
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --ignore tests/browser --ignore tests/notebooks
 
 notebooks: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/notebooks

@@ -11,7 +11,7 @@ from playwright.sync_api import Route
 
 from landscape_widget import LandscapeExplorer, load, save
 
-from ..gates import gated_saddle
+from ..support.gates import gated_saddle
 from .browser import Watch
 from .conftest import OpenPage
 

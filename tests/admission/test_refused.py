@@ -1,0 +1,183 @@
+"""A loss that torch differentiates wrongly: what needs no second derivative is shown, then the error."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
+
+from landscape_widget import (
+    LandscapeExplorer,
+    Objective,
+    SecondDerivativeError,
+    hessian_eigenpairs,
+    hessian_trace,
+    random_plane,
+)
+from landscape_widget.planes.projections import plane_hessian, projected_curvatures
+from landscape_widget.study.study import Controls, Findings, Study
+
+from ..support.gates import make_controls
+
+DOMAIN = (-0.5, 0.5, -0.5, 0.5)
+
+
+def weight_normalised() -> Objective:
+    """A network with weight norm, whose second derivative torch gets wrong by tens of percent."""
+    generator = torch.Generator().manual_seed(0)
+    x, y = (torch.randn(20, n, generator=generator, dtype=torch.float64) for n in (4, 3))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        model = nn.Sequential(weight_norm(nn.Linear(4, 6)), nn.Tanh(), nn.Linear(6, 3)).double()
+    return Objective(model, (x, y), nn.MSELoss())
+
+
+def elementary_weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Tensor:
+    """The same function of operations whose second derivatives are right."""
+    assert dim == 0
+    return g * v / v.flatten(1).norm(dim=1).reshape(g.shape)
+
+
+@pytest.fixture
+def cure(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Gives torch a weight norm that can be differentiated twice."""
+    return lambda: monkeypatch.setattr(torch, "_weight_norm", elementary_weight_norm)
+
+
+@pytest.fixture(autouse=True)
+def few_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Enough to see which estimates of the trace there are."""
+    monkeypatch.setattr("landscape_widget.study.study.TRACE_SAMPLES", 4)
+
+
+HESSIAN = make_controls(examples=20, domain=DOMAIN, resolution=5, samples=6)
+RANDOM = replace(HESSIAN, axes=("random", "random"), seed=3)
+
+
+def exhaust(study: Study, controls: Controls) -> tuple[Findings, Exception | None]:
+    """The last findings of a computation and how it ended."""
+    seen = [Findings()]
+    try:
+        seen.extend(study.steps(controls))
+    except SecondDerivativeError as error:
+        return seen[-1], error
+    return seen[-1], None
+
+
+@pytest.mark.parametrize("face", ["projections", "spectrum", "trace"])
+def test_everything_else_is_computed_before_the_error(face: str) -> None:
+    study = Study(weight_normalised())
+    found, error = exhaust(study, replace(RANDOM, face=face))
+    assert isinstance(error, SecondDerivativeError)
+    assert found.surface is not None
+    assert found.surface.final
+    assert found.projections is not None
+    assert found.projections.samples == 6
+    assert found.projections.provenance["method"] == "gradients"
+    assert (found.pairs, found.density) == (None, None)
+    assert found.blindness is not None
+    assert found.blindness.measured is not None
+    assert (found.blindness.closed_form, found.blindness.spectral) == (None, None)
+    assert (found.traces is not None) == (face == "trace")
+    assert found.meter.left() == (1.0, 0.0), "nothing is left to wait for"
+
+
+@pytest.mark.parametrize(("axes", "there"), [(HESSIAN.axes, False), (("random:filter", "random"), True)])
+def test_a_second_plane_is_there_unless_it_needs_eigenvectors(axes: tuple[str, str], there: bool) -> None:
+    found, error = exhaust(Study(weight_normalised()), replace(RANDOM, compared_axes=axes))
+    assert isinstance(error, SecondDerivativeError)
+    assert found.surface is not None
+    assert found.surface.final
+    assert (found.compared is not None and found.compared.surface.final) == there
+
+
+def test_the_curvature_by_differences_is_the_right_one(cure: Callable[[], None]) -> None:
+    found, _ = exhaust(Study(weight_normalised()), replace(RANDOM, face="trace"))
+    cure()
+    objective = weight_normalised()
+    exact = projected_curvatures(objective, 6, method="hvp")
+    assert found.projections is not None
+    np.testing.assert_allclose(found.projections.kappa_minus, exact.kappa_minus, rtol=1e-6)
+    np.testing.assert_allclose(found.projections.kappa_plus, exact.kappa_plus, rtol=1e-6)
+    plane = random_plane(objective, seed=3)
+    frame = torch.from_numpy(np.stack([plane.eta, plane.delta], axis=1))
+    values = torch.linalg.eigvalsh(frame.T @ objective.hvp(frame)).numpy()
+    np.testing.assert_allclose(found.plane_curvature, values, rtol=1e-6)
+    fitted = hessian_trace(objective, "curvature-fit", 4)
+    assert found.traces is not None
+    assert [name for name, history in found.traces.items() if history] == ["curvature-fit"]
+    assert found.traces["curvature-fit"][-1].value == pytest.approx(fitted.value, rel=1e-9)
+
+
+def test_torch_s_product_would_have_been_wrong(cure: Callable[[], None]) -> None:
+    """Or the test above could not fail."""
+    plane = random_plane(weight_normalised(), seed=3)
+    frame = torch.from_numpy(np.stack([plane.eta, plane.delta], axis=1))
+    wrong = frame.T @ weight_normalised().hvp(frame)
+    cure()
+    right = frame.T @ weight_normalised().hvp(frame)
+    assert float((wrong - right).norm() / right.norm()) > 0.01
+
+
+def test_hessian_of_a_plane_by_differences(cure: Callable[[], None]) -> None:
+    """Also away from θ*."""
+    objective = weight_normalised()
+    plane = random_plane(objective.at(objective.theta + 0.1), seed=3)
+    gradient, hessian = plane_hessian(objective, plane)
+    cure()
+    exact_gradient, exact = plane_hessian(weight_normalised(), plane)
+    np.testing.assert_allclose(gradient, exact_gradient, rtol=1e-10)
+    np.testing.assert_allclose(hessian, exact, rtol=1e-6)
+
+
+def test_nothing_is_said_but_the_error() -> None:
+    """A warning from the worker's thread would land in whatever cell is the latest."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        _, error = exhaust(Study(weight_normalised()), RANDOM)
+    assert error is not None
+
+
+def test_hessian_axes_fail_at_once_and_offer_random_ones() -> None:
+    found, error = exhaust(Study(weight_normalised()), HESSIAN)
+    assert found.surface is None
+    assert "0 (weight norm; fold it" in str(error)
+    assert "random" in str(error)
+
+
+def test_the_explorer_keeps_the_picture_and_reports_the_error(
+    make_explorer: Callable[..., LandscapeExplorer],
+) -> None:
+    explorer = make_explorer(weight_normalised(), axes=("random", "random"), domain=DOMAIN, samples=6)
+    with pytest.raises(RuntimeError, match=r"could not be computed: SecondDerivativeError.*0 \(weight norm"):
+        explorer.compute()
+    assert explorer.status == "failed"
+    assert "remove_parametrizations" in explorer.error
+    assert explorer.surface is not None
+    assert explorer.surface.final
+    assert explorer._surface["final"], "the page has it too"
+    assert explorer._projections["final"]
+    assert np.frombuffer(explorer._projections["kappa_plus"], "<f4").shape == (6,)
+    assert explorer.eigenpairs is None
+    assert explorer.progress["fraction"] == 1
+
+
+def test_the_page_is_told_that_there_are_no_hessian_axes(
+    make_explorer: Callable[..., LandscapeExplorer], cure: Callable[[], None]
+) -> None:
+    """And that there are some again, when the cause is gone."""
+    explorer = make_explorer(weight_normalised(), domain=DOMAIN)
+    assert explorer._info["differentiable"]
+    with pytest.raises(RuntimeError):
+        explorer.compute()
+    assert not explorer._info["differentiable"]
+    cure()
+    explorer.compute()
+    assert explorer._info["differentiable"]
+    assert np.array_equal(explorer.eigenpairs.values, hessian_eigenpairs(weight_normalised()).values)

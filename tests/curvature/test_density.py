@@ -1,0 +1,161 @@
+"""The spectral density: moments, certified ends, and what it shares with the eigenpairs' run."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from landscape_widget import Objective, hessian_eigenpairs, spectral_density, trace_of
+from landscape_widget.curvature.density import density_steps
+from landscape_widget.numerics.probes import Probes
+
+from ..support.cases import case, paper_function, quadratic
+from ..support.oracle import dense
+
+pytestmark = pytest.mark.oracle
+
+
+def wide() -> tuple[Objective, np.ndarray]:
+    """Outliers at both ends of a bulk that Lanczos does not resolve."""
+    spectrum = np.r_[40.0, 20, -15, np.random.default_rng(3).normal(size=200)]
+    generator = torch.Generator().manual_seed(1)
+    n = len(spectrum)
+    basis, _ = torch.linalg.qr(torch.randn(n, n, generator=generator, dtype=torch.float64))
+    return quadratic(basis @ torch.diag(torch.from_numpy(spectrum)) @ basis.T), spectrum
+
+
+@pytest.mark.parametrize("k", [0, 2], ids=["no pairs", "pairs"])
+def test_it_integrates_to_one(k: int) -> None:
+    objective, _ = wide()
+    pairs = hessian_eigenpairs(objective, k=k) if k else None
+    density = spectral_density(objective, probes=3, steps=25, pairs=pairs)
+    assert (density.weights > 0).all()
+    assert density.weights.sum() == pytest.approx(1, abs=1e-12)
+    assert density.counts.sum() == pytest.approx(objective.n_parameters)
+    # the grid reaches eight widths beyond the outermost nodes, where less than 1e-15 is left
+    grid = np.linspace(density.nodes.min() - 4, density.nodes.max() + 4, 4001)
+    assert np.trapezoid(density.evaluate(grid, 0.5), grid) == pytest.approx(1, abs=1e-12)
+
+
+def test_its_moments_are_hutchinson_s_on_the_same_probes() -> None:
+    """Gauss quadrature with m nodes is exact up to degree 2m − 1."""
+    objective, _ = wide()
+    probes, steps, n = 3, 6, objective.n_parameters
+    density = spectral_density(objective, probes, steps, seed=5)
+    vectors = Probes(n, "normal", 5, "density", objective.theta).draw(probes)
+    powers = vectors / vectors.norm(dim=0)
+    first = powers
+    for degree in range(1, 2 * steps):
+        powers = objective.hvp(powers)
+        moment = (first * powers).sum(dim=0).mean().item()
+        assert density.weights @ density.nodes**degree == pytest.approx(moment, rel=1e-8)
+
+
+def test_certified_ends_are_its_tails() -> None:
+    objective, spectrum = wide()
+    pairs = hessian_eigenpairs(objective, k=2)
+    density = spectral_density(objective, probes=3, steps=25, pairs=pairs)
+    np.testing.assert_array_equal(density.certified, pairs.values)
+    np.testing.assert_allclose(density.weights[density.probe < 0], 1 / len(spectrum))
+    # an inner node cannot lie further out than the inner certified values, but for their residuals
+    inner = density.nodes[density.probe >= 0]
+    assert inner.max() <= pairs.values[1] + pairs.residuals.max()
+    assert inner.min() >= pairs.values[-2] - pairs.residuals.max()
+
+
+def test_the_first_probe_of_an_eigenpair_run_is_free() -> None:
+    objective, _ = wide()
+    pairs = hessian_eigenpairs(objective, k=2)
+    shared = spectral_density(objective, probes=1, pairs=pairs)
+    assert (shared.n_hvp, shared.n_probes) == (0, 1)
+    assert shared.weights.sum() == pytest.approx(1)
+    more = spectral_density(objective, probes=3, steps=20, pairs=pairs)
+    assert (more.n_hvp, more.n_probes) == (40, 3)
+    np.testing.assert_array_equal(more.nodes[more.probe == 0], shared.nodes[shared.probe == 0])
+    assert len(set(np.round(more.nodes[more.probe == 1], 9)) & set(np.round(shared.nodes, 9))) == 0
+
+
+def test_a_warm_start_is_no_probe() -> None:
+    objective, _ = wide()
+    pairs = hessian_eigenpairs(objective)
+    assert pairs.ritz_values is not None
+    assert hessian_eigenpairs(objective, start=pairs.vectors).ritz_values is None
+
+
+@pytest.mark.parametrize("k", [0, 2], ids=["no pairs", "pairs"])
+def test_its_trace_and_standard_errors(k: int) -> None:
+    """Of R = 40 seeds, errors in units of the standard error have variance 1.
+
+    Their mean square has a standard deviation of √(2/R) = 0.22 for normal errors; three of those, and a
+    kurtosis above 3 for the squares, are allowed for.
+    """
+    objective, spectrum = wide()
+    errors = []
+    for seed in range(40):
+        pairs = hessian_eigenpairs(objective, k=k, seed=seed) if k else None
+        trace = trace_of(spectral_density(objective, 3, 20, seed, pairs=pairs))
+        errors.append(
+            [
+                (trace.value - spectrum.sum()) / trace.stderr,
+                (trace.square - (spectrum**2).sum()) / trace.square_stderr,
+            ]
+        )
+    first, second = np.mean(np.square(errors), axis=0)
+    assert first == pytest.approx(1, abs=3 * math.sqrt(2 / 40))
+    assert second == pytest.approx(1, abs=4.5 * math.sqrt(2 / 40))
+
+
+def test_the_trace_over_n_is_the_mean() -> None:
+    objective, _ = wide()
+    density = spectral_density(objective, pairs=hessian_eigenpairs(objective, k=3))
+    trace = trace_of(density)
+    assert density.mean == pytest.approx(trace.value / objective.n_parameters, rel=1e-12)
+    assert trace.square == pytest.approx(density.counts @ density.nodes**2, rel=1e-12)
+
+
+@pytest.mark.parametrize("loss", ["mse", "cross entropy"])
+def test_the_cumulative_distribution_of_a_network(loss: str) -> None:
+    """Within the sampling error of P probes: a share p of N eigenvalues has variance 2p(1 − p)/(PN)."""
+    exact = np.linalg.eigvalsh(dense(case("dense tanh", loss)).hessian.numpy())
+    objective = case("dense tanh", loss).objective()
+    n = len(exact)
+    # as many steps as parameters resolve every eigenvalue, so that only the probes' error is left
+    density = spectral_density(objective, probes=4, steps=n)
+    for cut in np.quantile(exact, [0.1, 0.3, 0.7, 0.9]) + 1e-7:
+        share = (exact < cut).mean()
+        found = density.weights[density.nodes < cut].sum()
+        assert found == pytest.approx(share, abs=4 * math.sqrt(2 * share * (1 - share) / (4 * n)))
+
+
+def test_two_eigenvalues_make_two_nodes() -> None:
+    """Eq. (31): the Krylov space is exhausted after three steps, for the values 1, −1 and 0."""
+    density = spectral_density(paper_function(100, 160), probes=2, steps=30)
+    assert density.n_hvp == 6
+    np.testing.assert_allclose(np.sort(density.nodes.reshape(2, 3), axis=1), [[-1, 0, 1]] * 2, atol=1e-9)
+
+
+def test_all_eigenvalues_certified_leave_nothing_to_probe() -> None:
+    objective = quadratic(torch.diag(torch.tensor([3.0, 1, -2, -5], dtype=torch.float64)))
+    density = spectral_density(objective, pairs=hessian_eigenpairs(objective, k=2))
+    assert (density.n_hvp, density.n_probes) == (0, 0)
+    np.testing.assert_allclose(density.nodes, [3, 1, -2, -5])
+    assert trace_of(density).stderr == 0
+
+
+def test_steps_are_complete_densities() -> None:
+    objective, _ = wide()
+    steps = list(density_steps(objective, probes=2, steps=5))
+    assert [s.n_hvp for s in steps] == list(range(1, 11))
+    assert all(s.weights.sum() == pytest.approx(1) for s in steps)
+
+
+def test_what_cannot_be_is_refused() -> None:
+    objective, _ = wide()
+    with pytest.raises(ValueError, match="Expected probes and steps to be at least 1"):
+        spectral_density(objective, probes=0)
+    pairs = hessian_eigenpairs(quadratic(torch.eye(4, dtype=torch.float64)))
+    with pytest.raises(ValueError, match="Expected pairs of 203 parameters, got 4"):
+        spectral_density(objective, pairs=pairs)

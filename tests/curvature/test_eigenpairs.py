@@ -1,0 +1,78 @@
+"""Eigenpairs of networks against the dense spectrum."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from landscape_widget import hessian_eigenpairs
+from landscape_widget.curvature.eigenpairs import eigenpair_steps
+
+from ..support.cases import CASES, Case, case
+from ..support.oracle import dense
+
+pytestmark = pytest.mark.oracle
+
+TOL = 1e-6
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize(("which", "k"), [("both", 1), ("both", 4), ("largest", 3), ("smallest", 3)])
+def test_both_ends_against_the_dense_spectrum(case: Case, which: str, k: int) -> None:
+    matrix = dense(case).hessian.numpy()
+    exact = np.linalg.eigvalsh(matrix)[::-1]
+    expected = {
+        "both": np.r_[exact[:k], exact[-k:]],
+        "largest": exact[:k],
+        "smallest": exact[-k:],
+    }[which]
+    pairs = hessian_eigenpairs(case.objective(), k=k, which=which, tol=TOL)
+    assert pairs.converged.all()
+    # an eigenvalue lies within its residual of the Rayleigh quotient, and the residual within tol·|λ|;
+    # values that are zero to rounding (dead units) are bounded by the size of the matrix instead
+    np.testing.assert_allclose(pairs.values, expected, rtol=TOL, atol=1e-12 * np.abs(exact).max())
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_vectors_and_residuals_are_what_they_claim(case: Case) -> None:
+    matrix = dense(case).hessian.numpy()
+    pairs = hessian_eigenpairs(case.objective(), k=3, tol=TOL)
+    residuals = np.linalg.norm(matrix @ pairs.vectors - pairs.values * pairs.vectors, axis=0)
+    np.testing.assert_allclose(pairs.residuals, residuals, rtol=1e-6, atol=1e-13)
+    np.testing.assert_allclose(pairs.vectors.T @ pairs.vectors, np.eye(6), rtol=0, atol=1e-6)
+
+
+def test_the_entry_of_largest_magnitude_is_positive() -> None:
+    """At every seed: the start vector decides the sign that Lanczos would give."""
+    objective = case("dense SiLU").objective()
+    runs = [hessian_eigenpairs(objective, k=2, tol=TOL, seed=seed).vectors for seed in range(5)]
+    for vectors in runs:
+        largest = np.abs(vectors).argmax(axis=0)
+        assert (vectors[largest, np.arange(4)] > 0).all()
+        np.testing.assert_allclose(vectors, runs[0], rtol=0, atol=1e-4)
+
+
+def test_the_same_seed_gives_the_same_bits() -> None:
+    one, other = (hessian_eigenpairs(case("tied").objective(), k=2, seed=4) for _ in range(2))
+    assert np.array_equal(one.values, other.values)
+    assert np.array_equal(one.vectors, other.vectors)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_first_look_takes_products_in_the_dtype_of_the_model(case: Case) -> None:
+    matrix = dense(case).hessian.numpy()
+    exact = np.linalg.eigvalsh(matrix)
+    objective = case.objective().to(torch.float32)
+    *_, pairs = eigenpair_steps(objective, 1, tol=1e-2, precise=False)
+    assert pairs.provenance["dtype"] == "float32"
+    np.testing.assert_allclose(pairs.values, exact[[-1, 0]], rtol=1e-3, atol=1e-4 * np.abs(exact).max())
+
+
+def test_curvature_of_a_single_precision_model_is_computed_in_double() -> None:
+    """In float32 a residual cannot come below 1e-8 of the scale; the true one of these pairs does."""
+    pairs = hessian_eigenpairs(case("dense ReLU").objective(dtype=torch.float32), tol=1e-10)
+    assert pairs.provenance["dtype"] == "float64"
+    assert pairs.converged.all()
+    exact = np.linalg.eigvalsh(dense(case("dense ReLU")).hessian.numpy())[[-1, 0]]
+    np.testing.assert_allclose(pairs.values, exact, rtol=1e-5)  # weights and data were rounded to 6e-8

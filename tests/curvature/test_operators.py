@@ -1,0 +1,185 @@
+"""Gauss-Newton and Fisher matrices against dense Jacobians and curvlinops."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from curvlinops import EFLinearOperator, GGNLinearOperator
+from torch import Tensor, nn
+from torch.func import functional_call, jacrev
+from torch.nn import functional
+
+from landscape_widget import Objective, hessian_eigenpairs, hessian_trace, spectral_density
+from landscape_widget.curvature.operators import OPERATORS, curvature
+
+from ..support.cases import RAGGED, Case, case
+from ..support.oracle import dense, trainable
+
+pytestmark = [pytest.mark.oracle, pytest.mark.filterwarnings("ignore:`torch.jit.script`:DeprecationWarning")]
+
+NETWORKS = [
+    case(name, loss)
+    for name in ("dense tanh", "dense ReLU", "convolution, batch norm", "attention", "embedding, layer norm")
+    for loss in ("mse", "cross entropy")
+]
+
+
+def matrix(objective: Objective, operator: str) -> np.ndarray:
+    found = curvature(objective, operator)
+    return found.product(torch.eye(found.size, dtype=torch.float64)).numpy()
+
+
+def jacobian(network: Case) -> tuple[Tensor, Tensor]:
+    """∂f/∂θ, shape (n, outputs, N), and f, by ``torch.func``."""
+    model, (x, _) = network.model(), network.examples()
+    parameters = trainable(model)
+
+    def outputs(values: dict[str, Tensor]) -> Tensor:
+        return functional_call(model, values, (x,))
+
+    with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+        blocks = jacrev(outputs)(parameters)
+        f = outputs(parameters).detach()
+    return torch.cat([block.reshape(*f.shape, -1) for block in blocks.values()], dim=-1), f
+
+
+def expected(network: Case, operator: str) -> np.ndarray:
+    """From Eqs. (7)-(11), example by example."""
+    jacobians, f = jacobian(network)
+    _, y = network.examples()
+    total = torch.zeros(jacobians.shape[-1], jacobians.shape[-1], dtype=torch.float64)
+    for j, output, target in zip(jacobians, f, y, strict=True):
+        if network.loss == "mse":
+            inner, slope = (
+                2 / len(output) * torch.eye(len(output)).double(),
+                2 / len(output) * (output - target),
+            )
+        else:
+            p = torch.softmax(output, 0)
+            inner = torch.diag(p) - torch.outer(p, p)
+            slope = p - functional.one_hot(target, len(p))
+        inner = torch.outer(slope, slope) if operator == "empirical-fisher" else inner
+        total += j.T @ inner @ j / len(f)
+    return total.numpy()
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=str)
+@pytest.mark.parametrize("operator", ["ggn", "fisher", "empirical-fisher"])
+@pytest.mark.parametrize("sizes", [RAGGED, (13,)], ids=["ragged", "one batch"])
+def test_against_dense_jacobians(network: Case, operator: str, sizes: tuple[int, ...]) -> None:
+    found = matrix(network.objective(sizes), operator)
+    np.testing.assert_allclose(found, expected(network, operator), rtol=1e-10, atol=1e-13)
+    np.testing.assert_allclose(found, found.T, rtol=0, atol=1e-13)
+    assert np.linalg.eigvalsh(found).min() > -1e-12
+
+
+@pytest.mark.parametrize("loss", ["mse", "cross entropy"])
+def test_against_curvlinops(loss: str) -> None:
+    network = case("dense tanh", loss)
+    model, data = network.model(), network.batches((13,))
+    parameters = list(model.parameters())
+    identity = torch.eye(sum(p.numel() for p in parameters), dtype=torch.float64)
+    ggn = GGNLinearOperator(model, network.loss_fn, parameters, data) @ identity
+    np.testing.assert_allclose(matrix(network.objective(), "ggn"), ggn, rtol=1e-10, atol=1e-13)
+    empirical = EFLinearOperator(model, network.loss_fn, parameters, data) @ identity
+    ours = matrix(network.objective(), "empirical-fisher")
+    # curvlinops takes −log p of a normal density with variance 1/2 and adds the outputs' losses up
+    factor = 1 if loss == "cross entropy" else np.trace(ours) / np.trace(empirical)
+    np.testing.assert_allclose(ours, factor * empirical, rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", ["dense tanh", "dense SiLU", "convolution, batch norm"])
+def test_all_but_the_empirical_one_agree_at_an_interpolating_minimum(name: str) -> None:
+    """Targets that are the outputs: every ∂ℓ/∂f vanishes, and with it what H has besides G."""
+    network = case(name, "mse")
+    model, (x, _) = network.model(), network.examples()
+    with torch.no_grad():
+        y = model(x)
+    objective = Objective(model, [(x[:5], y[:5]), (x[5:], y[5:])], nn.MSELoss())
+    hessian = matrix(objective, "hessian")
+    assert np.abs(hessian).max() > 1e-2
+    for operator in ("ggn", "fisher"):
+        np.testing.assert_allclose(matrix(objective, operator), hessian, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(matrix(objective, "empirical-fisher"), 0, atol=1e-12)
+    values = [hessian_eigenpairs(objective, which="largest", operator=o).values for o in OPERATORS[:3]]
+    np.testing.assert_allclose(np.ravel(values), values[0][0], rtol=1e-6)
+
+
+def test_they_agree_for_targets_that_are_the_outputs_of_cross_entropy() -> None:
+    network = case("dense tanh")
+    model, (x, _) = network.model(), network.examples()
+    with torch.no_grad():
+        y = torch.softmax(model(x), dim=1)
+    objective = Objective(model, (x, y), nn.CrossEntropyLoss())
+    for operator in ("ggn", "fisher"):
+        np.testing.assert_allclose(
+            matrix(objective, operator), matrix(objective, "hessian"), rtol=1e-9, atol=1e-12
+        )
+
+
+def test_away_from_a_minimum_they_differ() -> None:
+    assert not np.allclose(dense(case("dense tanh")).hessian, expected(case("dense tanh"), "ggn"), atol=1e-3)
+
+
+@pytest.mark.parametrize("operator", ["ggn", "fisher", "empirical-fisher"])
+def test_eigenpairs_trace_and_density(operator: str) -> None:
+    network = case("dense tanh")
+    exact = expected(network, operator)
+    objective = network.objective()
+    pairs = hessian_eigenpairs(objective, k=2, which="largest", tol=1e-6, operator=operator)
+    np.testing.assert_allclose(pairs.values, np.linalg.eigvalsh(exact)[:-3:-1], rtol=1e-6)
+    trace = hessian_trace(objective, "deflated", samples=40, operator=operator, pairs=pairs)
+    assert abs(trace.value - np.trace(exact)) <= 5 * trace.stderr
+    density = spectral_density(objective, operator=operator, pairs=pairs, probes=2)
+    assert density.nodes.min() > -1e-9
+    assert {r.provenance["operator"] for r in (pairs, trace, density)} == {operator}
+
+
+@pytest.mark.parametrize(
+    "loss_fn",
+    [
+        nn.MSELoss(reduction="sum"),
+        functional.mse_loss,
+        partial(functional.mse_loss, reduction="mean"),
+    ],
+    ids=["sum", "function", "partial"],
+)
+def test_spellings_of_mean_squared_error(loss_fn: object) -> None:
+    network = case("dense ReLU", "mse")
+    objective = Objective(network.model(), network.batches(), loss_fn)
+    factor = 3 if isinstance(loss_fn, nn.MSELoss) else 1  # a sum over three outputs instead of a mean
+    for operator in ("ggn", "fisher"):
+        np.testing.assert_allclose(
+            matrix(objective, operator), factor * expected(network, operator), rtol=1e-10, atol=1e-13
+        )
+
+
+@pytest.mark.filterwarnings("ignore:The loss of the first batch:UserWarning")
+def test_ignored_targets_and_weights() -> None:
+    network = case("dense tanh")
+    x, y = network.examples()
+    y[3:5] = 1
+    ignoring = Objective(network.model(), (x, y), nn.CrossEntropyLoss(ignore_index=1))
+    np.testing.assert_allclose(matrix(ignoring, "fisher"), matrix(ignoring, "ggn"), rtol=1e-10, atol=1e-14)
+    weighing = Objective(network.model(), (x, y), nn.CrossEntropyLoss(weight=torch.ones(3)))
+    assert matrix(weighing, "ggn").shape == (83, 83)
+    with pytest.raises(ValueError, match="CrossEntropyLoss with weight"):
+        curvature(weighing, "fisher")
+
+
+@pytest.mark.parametrize("operator", ["ggn", "fisher", "empirical-fisher"])
+def test_other_losses_are_refused(operator: str) -> None:
+    network = case("dense tanh", "mse")
+    for loss_fn in (nn.HuberLoss(), lambda a, b: ((a - b) ** 2).mean()):
+        objective = Objective(network.model(), network.batches(), loss_fn)
+        with pytest.raises(ValueError, match="mean squared error or cross entropy"):
+            hessian_trace(objective, operator=operator)
+    with pytest.raises(ValueError, match="mean squared error or cross entropy"):
+        curvature(case("dense tanh, dict").objective(), operator)
+    with pytest.raises(ValueError, match="got a function of θ"):
+        curvature(Objective.from_function(lambda t: (t**2).sum(), torch.ones(3)), operator)
+    with pytest.raises(ValueError, match="Expected operator as one of hessian, ggn"):
+        curvature(network.objective(), "kfac")

@@ -1,0 +1,207 @@
+"""What torch cannot differentiate twice: it works, or it is refused with the module's name and a way out."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
+from torch.nn.utils.parametrize import remove_parametrizations
+
+from landscape_widget import (
+    Objective,
+    SecondDerivativeError,
+    hessian_eigenpairs,
+    hessian_trace,
+    projected_curvatures,
+    spectral_density,
+)
+from landscape_widget.curvature.product_check import check_hvp, suspicious_modules
+
+from ..support.cases import CASES, Case, case
+
+EVERYTHING = [hessian_eigenpairs, hessian_trace, spectral_density]
+
+
+def data(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def double(make: type[nn.Module] | object, *args: object) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        return make(*args).double()  # type: ignore[operator]
+
+
+def weight_normalised() -> nn.Module:
+    return nn.Sequential(weight_norm(nn.Linear(4, 6)), nn.Tanh(), nn.Linear(6, 3))
+
+
+class Recurrent(nn.Module):
+    def __init__(self, kind: type[nn.Module]) -> None:
+        super().__init__()
+        self.layer = kind(4, 5, batch_first=True)
+        self.head = nn.Linear(5, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.layer(x)[0][:, -1])
+
+
+class WrongBackward(torch.autograd.Function):
+    """x² whose backward forgets that its own derivative depends on x."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x**2
+
+    @staticmethod
+    def backward(ctx, slope):
+        return 2 * slope * ctx.saved_tensors[0].detach()
+
+
+class Custom(nn.Linear):
+    def forward(self, x: Tensor) -> Tensor:
+        return WrongBackward.apply(super().forward(x))
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_networks_whose_derivatives_are_right_pass(case: Case) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        objective = case.objective().precise()
+        check_hvp(objective)
+    assert objective.second_derivative_checked
+
+
+def test_a_few_examples_come_first_and_all_of_them_last() -> None:
+    sizes: list[int] = []
+
+    class Noted(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            sizes.append(len(x))
+            return super().forward(x)
+
+    objective = Objective(double(Noted, 4, 3), (data(20, 4), data(20, 3, seed=1)), nn.MSELoss())
+    sizes.clear()
+    check_hvp(objective)
+    assert max(sizes[: sizes.index(20)]) == 8
+    assert max(sizes) == 20
+
+
+@pytest.mark.parametrize("compute", EVERYTHING)
+def test_weight_norm_is_refused_by_name(compute: object) -> None:
+    """torch._weight_norm's second derivative is off by tens of percent, in silence."""
+    objective = Objective(double(weight_normalised), (data(20, 4), data(20, 3, seed=1)), nn.MSELoss())
+    with pytest.raises(SecondDerivativeError, match=r"0\.parametrizations\.weight") as caught:
+        compute(objective)  # type: ignore[operator]
+    assert "The cause: 0 (weight norm; fold it" in str(caught.value)
+    assert "projected_curvatures(method='gradients')" in str(caught.value)
+
+
+def test_both_ways_out_of_weight_norm() -> None:
+    model = double(weight_normalised)
+    objective = Objective(model, (data(20, 4), data(20, 3, seed=1)), nn.MSELoss())
+    with pytest.warns(UserWarning, match="finite differences of gradients"):
+        found = projected_curvatures(objective, 5)
+    assert found.provenance["method"] == "gradients"
+    assert (found.n_hvp, found.n_gradient) == (0, 20)
+    remove_parametrizations(model[0], "weight")
+    folded = Objective(model, (data(20, 4), data(20, 3, seed=1)), nn.MSELoss())
+    assert hessian_eigenpairs(folded).converged.all()
+
+
+def test_a_missing_second_derivative_is_named() -> None:
+    model = double(nn.Sequential, nn.EmbeddingBag(7, 4), nn.Tanh(), nn.Linear(4, 3))
+    tokens = torch.randint(7, (12, 5), generator=torch.Generator().manual_seed(0))
+    objective = Objective(model, (tokens, data(12, 3)), nn.MSELoss())
+    with pytest.raises(SecondDerivativeError, match="EmbeddingBag; use Embedding and a sum") as caught:
+        hessian_eigenpairs(objective)
+    assert "_embedding_bag_backward" in str(caught.value)
+    with pytest.raises(SecondDerivativeError):
+        projected_curvatures(objective, 3, method="hvp")
+
+
+def test_an_unknown_fault_warns_and_names_the_parameters() -> None:
+    objective = Objective(double(Custom, 4, 3), (data(20, 4), data(20, 3, seed=1)), nn.MSELoss())
+    with pytest.warns(UserWarning, match=r"got a difference in .*weight \(\d+ %\).*custom backward"):
+        hessian_trace(objective, "hutchinson", samples=2)
+
+
+@pytest.mark.parametrize("kind", [nn.RNN, nn.GRU, nn.LSTM])
+def test_recurrence_works_on_the_cpu(kind: type[nn.Module]) -> None:
+    objective = Objective(double(Recurrent, kind), (data(10, 6, 4), data(10, 3)), nn.MSELoss())
+    assert hessian_eigenpairs(objective).converged.all()
+
+
+def test_recurrence_on_cuda_is_suspicious() -> None:
+    objective = Objective(double(Recurrent, nn.GRU), (data(10, 6, 4), data(10, 3)), nn.MSELoss())
+    assert suspicious_modules(objective) == {}
+    objective.theta = torch.empty(objective.n_parameters, device="meta")
+    assert suspicious_modules(objective) == {}
+    objective.__class__ = type("OnCuda", (Objective,), {"device": torch.device("cuda")})
+    assert "cudnn.enabled = False" in suspicious_modules(objective)["layer"]
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda: nn.TransformerEncoderLayer(4, 2, 8, dropout=0.0, batch_first=True),
+        lambda: nn.MultiheadAttention(4, 2, batch_first=True),
+    ],
+    ids=["TransformerEncoderLayer", "MultiheadAttention"],
+)
+def test_attention_works_under_the_math_kernel(layer: object) -> None:
+    class Attending(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = layer()  # type: ignore[operator]
+
+        def forward(self, x: Tensor) -> Tensor:
+            out = self.layer(x, x, x)[0] if isinstance(self.layer, nn.MultiheadAttention) else self.layer(x)
+            return out.mean(dim=1)
+
+    objective = Objective(double(Attending), (data(8, 5, 4), data(8, 4, seed=1)), nn.MSELoss())
+    assert hessian_eigenpairs(objective).converged.all()
+
+
+@pytest.mark.parametrize("loss", [nn.MSELoss(), nn.HuberLoss(), nn.SmoothL1Loss(), nn.L1Loss()])
+def test_losses_that_fail_in_forward_mode_work(loss: nn.Module) -> None:
+    network = case("dense tanh", "mse")
+    assert (
+        hessian_trace(Objective(network.model(), network.batches(), loss), "hutchinson", samples=4).n_hvp == 4
+    )
+
+
+def test_batch_norm_in_train_mode_works() -> None:
+    network = case("convolution, batch norm", "mse")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the loss is no mean over examples then, and says so
+        objective = network.objective((13,), mode="train")
+    assert hessian_eigenpairs(objective).converged.all()
+
+
+def test_a_loss_without_curvature_passes() -> None:
+    """All rounding on both sides of the comparison."""
+    flat = Objective.from_function(lambda t: 1e6 * t.sum(), torch.ones(5, dtype=torch.float64))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_array_equal(hessian_eigenpairs(flat).values, [0, 0])
+
+
+def test_it_runs_once_on_one_batch_and_on_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    objective = case("dense tanh").objective((1,) * 13).precise()
+    examples: list[int] = []
+    product = Objective.hvp
+
+    def counted(self: Objective, v: Tensor, theta: Tensor | None = None) -> Tensor:
+        examples.append(self.n_examples)
+        return product(self, v, theta)
+
+    monkeypatch.setattr(Objective, "hvp", counted)
+    check_hvp(objective)
+    check_hvp(objective)
+    assert examples == [1, 13]

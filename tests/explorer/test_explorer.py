@@ -1,0 +1,457 @@
+"""The explorer without a page: computing, results, errors, changed controls, closing."""
+
+from __future__ import annotations
+
+import _thread
+import signal
+from collections import deque
+from collections.abc import Callable
+from threading import Thread
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import traitlets
+from torch import Tensor, nn
+
+from landscape_widget import (
+    LandscapeExplorer,
+    Objective,
+    evaluate_plane,
+    hessian_eigenpairs,
+    projected_curvatures,
+)
+
+from ..support.cases import ONE_BATCH, case
+from ..support.gates import HUNG, Gate, finish, gated_saddle, saddle
+
+Make = Callable[..., LandscapeExplorer]
+
+
+class BrokenError(Exception):
+    """Raised by a loss of the tests."""
+
+
+def show(explorer: LandscapeExplorer) -> None:
+    """What a notebook does with the last line of a cell."""
+    explorer._repr_mimebundle_()
+
+
+def thread(explorer: LandscapeExplorer) -> Thread | None:
+    return explorer._worker._thread
+
+
+def test_nothing_is_computed_until_it_is_shown(make_explorer: Make) -> None:
+    gate, objective = gated_saddle()
+    built = gate.calls
+    explorer = make_explorer(objective)
+    assert gate.calls == built
+    assert (explorer.status, explorer.error, explorer.progress) == ("idle", "", {})
+    assert thread(explorer) is None
+    for result in (explorer.surface, explorer.plane, explorer.eigenpairs, explorer.projections):
+        assert result is None
+    show(explorer)
+    finish(explorer._request)
+    assert explorer.status == "done"
+    assert gate.calls > built
+
+
+def test_showing_it_again_computes_nothing(make_explorer: Make) -> None:
+    gate, objective = gated_saddle()
+    explorer = make_explorer(objective)
+    show(explorer)
+    first = explorer._request
+    finish(first)
+    calls = gate.calls
+    show(explorer)
+    assert explorer._request is first
+    assert gate.calls == calls
+
+
+@pytest.mark.parametrize("axes", [("hessian:max", "hessian:min"), ("random:filter", "hessian:max:2")])
+def test_results_are_what_the_functions_give(make_explorer: Make, axes: tuple[str, str]) -> None:
+    network = case("dense tanh")
+    domain = (-0.5, 0.5, -0.25, 0.25)
+    explorer = make_explorer(
+        network.model(), network.batches(ONE_BATCH), network.loss_fn, axes=axes, domain=domain, seed=4
+    )
+    assert explorer.compute() is explorer
+    objective = network.objective(ONE_BATCH)
+    assert explorer.surface is not None
+    assert explorer.plane is not None
+    assert explorer.eigenpairs is not None
+    assert explorer.projections is not None
+    rank = 2 if axes[1].endswith("2") else 1
+    assert np.array_equal(explorer.eigenpairs.values, hessian_eigenpairs(objective, k=rank).values)
+    assert explorer.plane.axes == axes
+    surface = deque(evaluate_plane(objective, explorer.plane, domain, 5), maxlen=1).pop()
+    assert np.array_equal(explorer.surface.loss, surface.loss)
+    assert explorer.surface.loss[2, 2] == objective.loss().item()
+    expected = projected_curvatures(objective, 4)
+    np.testing.assert_allclose(explorer.projections.A, expected.A, rtol=1e-12)
+    assert (explorer.status, explorer.error) == ("done", "")
+    assert (explorer.progress["fraction"], explorer.progress["eta"]) == (1.0, 0.0)
+    assert explorer.progress["request"] == 1
+
+
+def test_keywords_reach_the_objective(make_explorer: Make) -> None:
+    network = case("dense tanh")
+    explorer = make_explorer(
+        network.model(),
+        network.batches(ONE_BATCH),
+        network.loss_fn,
+        parameters="0.*",
+        max_examples=7,
+        dtype=torch.float32,
+    )
+    objective = explorer.objective
+    assert (objective.n_parameters, objective.n_examples, objective.dtype) == (30, 7, torch.float32)
+    assert explorer.examples == 7
+
+
+def test_what_the_page_has_been_sent_is_the_last_result(make_explorer: Make) -> None:
+    explorer = make_explorer(gated_saddle()[1]).compute()
+    assert explorer.surface is not None
+    assert explorer.projections is not None
+    assert explorer._surface["final"]
+    loss = np.frombuffer(explorer._surface["loss"], "<f4").reshape(5, 5)
+    assert np.array_equal(loss, explorer.surface.loss.astype("f4"))
+    assert explorer._eigenpairs["final"]
+    assert explorer._eigenpairs["values"] == explorer.eigenpairs.values.tolist()
+    assert explorer._projections["samples"] == explorer.projections.samples == 4
+    for sent in (explorer._surface, explorer._eigenpairs, explorer._projections, explorer.progress):
+        assert sent["request"] == 1
+
+
+def test_a_fast_computation_does_not_flood_the_page(
+    make_explorer: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the clock stands still a trait is written twice: at its first result and at the end."""
+    monkeypatch.setattr("landscape_widget.study.progress.monotonic", lambda: 0.0)
+    explorer = make_explorer(gated_saddle()[1], resolution=33, samples=30)
+    written: dict[str, int] = {}
+
+    def count(change: Any) -> None:
+        written[change.name] = written.get(change.name, 0) + 1
+
+    explorer.observe(count, names=["_surface", "_projections", "_eigenpairs", "progress"])
+    explorer.compute()
+    assert explorer.surface.final
+    assert set(written) == {"_surface", "_projections", "_eigenpairs", "progress"}
+    assert max(written.values()) <= 2
+
+
+def test_a_failure_keeps_the_last_good_picture(make_explorer: Make) -> None:
+    gate, objective = gated_saddle()
+    explorer = make_explorer(objective, domain=(-1, 1, -1, 1)).compute()
+    surface, sent = explorer.surface, explorer._surface
+    gate.fail(MemoryError("no room today"))
+    explorer.domain = (-3, 3, -3, 3)
+    finish(explorer._request)
+    assert explorer.status == "failed"
+    assert explorer.error == "MemoryError: no room today"
+    assert explorer.surface is surface
+    assert explorer._surface is sent
+    assert explorer.compute().status == "done"  # the fault is gone: the worker lives
+    assert explorer.error == ""
+    assert explorer.surface.alpha[-1] == 3
+
+
+def test_compute_raises_with_the_cause(make_explorer: Make) -> None:
+    gate, objective = gated_saddle()
+    explorer = make_explorer(objective)
+    fault = BrokenError("no gradient today")
+    gate.fail(fault, after=5)
+    with pytest.raises(RuntimeError, match="could not be computed: BrokenError: no gradient") as raised:
+        explorer.compute()
+    assert raised.value.__cause__ is fault
+
+
+def test_a_failing_observer_does_not_end_the_explorer(make_explorer: Make) -> None:
+    explorer = make_explorer(gated_saddle()[1])
+
+    def observer(change: Any) -> None:
+        if change.new == "done":
+            raise BrokenError("the user's observer")
+
+    explorer.observe(observer, names="status")
+    explorer.compute()
+    explorer.unobserve(observer, names="status")
+    assert explorer.compute().status == "done"
+
+
+def test_a_changed_control_starts_a_request_only_once_it_is_shown(make_explorer: Make) -> None:
+    explorer = make_explorer(gated_saddle()[1])
+    explorer.resolution = 7
+    assert explorer._request is None
+    explorer.compute()
+    first = explorer._request
+    explorer.resolution = 9
+    assert explorer._request is not first
+    finish(explorer._request)
+    assert explorer.surface.loss.shape == (9, 9)
+    assert explorer._surface["request"] == explorer.progress["request"] == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "seen"),
+    [
+        ("axes", ("random", "random"), lambda e: e.plane.axes == ("random", "random")),
+        ("domain", (-2.0, 2.0, -1.0, 1.0), lambda e: e.surface.alpha[-1] == 2),
+        ("resolution", 9, lambda e: len(e.surface.beta) == 9),
+        ("examples", 6, lambda e: e.surface.provenance["n_examples"] == 6),
+        ("samples", 9, lambda e: e.projections.samples == 9),
+        ("seed", 3, lambda e: e.plane.provenance["seed"] == 3),
+    ],
+)
+def test_every_control_changes_the_result(
+    make_explorer: Make, name: str, value: Any, seen: Callable[[LandscapeExplorer], bool]
+) -> None:
+    network = case("dense tanh")
+    explorer = make_explorer(network.model(), network.batches(ONE_BATCH), network.loss_fn).compute()
+    assert not seen(explorer)
+    setattr(explorer, name, value)
+    finish(explorer._request)
+    assert explorer.status == "done"
+    assert seen(explorer)
+
+
+def test_a_new_value_replaces_the_running_request(make_explorer: Make) -> None:
+    gate, objective = gated_saddle()
+    explorer = make_explorer(objective)
+    gate.hold(after=30)
+    show(explorer)
+    first = explorer._request
+    assert gate.reached.wait(HUNG)
+    explorer.resolution = 7
+    explorer.resolution = 9
+    gate.go.set()
+    finish(first)
+    finish(explorer._request)
+    assert first.cancelled
+    assert explorer.status == "done"
+    assert explorer.surface.loss.shape == (9, 9)
+    assert explorer._surface["request"] == 3
+
+
+def test_compute_waits_for_the_newest_request(make_explorer: Make) -> None:
+    """A control that moves on the page during compute() does not make it fail as cancelled."""
+    gate, objective = gated_saddle()
+    explorer = make_explorer(objective)
+    gate.hold(after=30)
+
+    def move() -> None:
+        assert gate.reached.wait(HUNG)
+        explorer.resolution = 9
+        gate.go.set()
+
+    page = Thread(target=move)
+    page.start()
+    explorer.compute()
+    page.join(HUNG)
+    assert explorer.surface.loss.shape == (9, 9)
+    assert explorer.surface.final
+    assert explorer.status == "done"
+
+
+def test_a_late_result_of_a_replaced_request_is_dropped(
+    make_explorer: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The step in which it was replaced ends with a result."""
+    monkeypatch.setattr("landscape_widget.explorer.explorer.UPDATE_INTERVAL", 0.0)
+    gate, objective = gated_saddle()
+    explorer = make_explorer(objective).compute()
+    gate.hold()
+    explorer.domain = (-5.0, 5.0, -5.0, 5.0)
+    assert gate.reached.wait(HUNG)
+    replaced = explorer._request
+    explorer.domain = (-7.0, 7.0, -7.0, 7.0)
+    sent: set[int] = set()
+    explorer.observe(lambda change: sent.add(change.new["request"]), ["_surface", "progress"])
+    gate.go.set()
+    finish(replaced)
+    finish(explorer._request)
+    assert sent == {3}
+    assert explorer.surface.alpha[-1] == 7
+
+
+def test_the_stage_after_a_first_picture_is_told_at_once_with_the_whole_of_it(
+    make_explorer: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is long until the next step."""
+    monkeypatch.setattr("landscape_widget.explorer.explorer.UPDATE_INTERVAL", float("inf"))
+    monkeypatch.setattr("landscape_widget.study.study.PREVIEW_SECONDS", 0.0)
+    small = case("dense tanh")
+    x, y = small.examples()
+    data = x.repeat(20, 1), y.repeat(20)
+    axes = ("random:filter", "random:filter")
+    explorer = make_explorer(small.model(), data, small.loss_fn, axes=axes, resolution=17)
+    told: list[tuple[str, int]] = []
+
+    def note(change: Any) -> None:
+        evaluated = explorer._surface["n_done"] if explorer._surface else 0
+        told.append((change.new["stage"], evaluated))
+
+    explorer.observe(note, "progress")
+    explorer.compute()
+    assert told[:2] == [("loss at the present weights", 0), ("gradient at the present weights", 81)]
+
+
+@pytest.mark.parametrize("after", [0, 5, 40])
+def test_cancel_keeps_what_is_known(make_explorer: Make, after: int) -> None:
+    gate, objective = gated_saddle()
+    explorer = make_explorer(objective, domain=(-1, 1, -1, 1)).compute()
+    pairs = explorer.eigenpairs
+    gate.hold(after)
+    explorer.resolution = 33
+    assert gate.reached.wait(HUNG)
+    assert explorer.status == "computing"
+    explorer.cancel()
+    gate.go.set()
+    finish(explorer._request)
+    assert explorer.status == "cancelled"
+    assert explorer.error == ""
+    assert explorer.eigenpairs is pairs
+    assert np.isfinite(explorer.surface.loss).all()
+    explorer.compute()
+    assert explorer.surface.final
+    assert explorer.surface.loss.shape == (33, 33)
+
+
+def test_compute_tells_that_it_was_cancelled(make_explorer: Make) -> None:
+    gate, objective = gated_saddle()
+    explorer = make_explorer(objective)
+
+    def cancel() -> None:
+        explorer.cancel()
+
+    gate.then(cancel, after=10)
+    with pytest.raises(RuntimeError, match="was cancelled"):
+        explorer.compute()
+
+
+def test_an_interrupt_of_the_kernel_cancels(make_explorer: Make) -> None:
+    """The signal reaches the main thread only, while the worker computes."""
+    gate, objective = gated_saddle()
+    explorer = make_explorer(objective)
+
+    def interrupt() -> None:
+        _thread.interrupt_main()
+        gate.reached.set()
+        assert gate.go.wait(HUNG)
+
+    gate.then(interrupt, after=10)
+    # a process that a shell has started in the background ignores the signal
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            explorer.compute()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    gate.go.set()
+    finish(explorer._request)
+    assert explorer.status == "cancelled"
+
+
+def test_close_ends_the_thread(make_explorer: Make) -> None:
+    explorer = make_explorer(gated_saddle()[1]).compute()
+    worker = thread(explorer)
+    assert worker is not None
+    assert worker.name == "landscape-explorer"
+    explorer.close()
+    worker.join(HUNG)
+    assert not worker.is_alive()
+    assert explorer.surface is not None  # results stay readable
+    with pytest.raises(RuntimeError, match="closed"):
+        explorer.compute()
+
+
+def test_close_during_a_computation_cancels_it(make_explorer: Make) -> None:
+    gate, objective = gated_saddle()
+    explorer = make_explorer(objective)
+    gate.hold(after=10)
+    show(explorer)
+    assert gate.reached.wait(HUNG)
+    worker = thread(explorer)
+    assert worker is not None
+    explorer.close()  # returns although the loss is still at work
+    gate.go.set()
+    worker.join(HUNG)
+    assert not worker.is_alive()
+    assert explorer._request.cancelled
+
+
+def test_close_twice_and_without_a_computation(make_explorer: Make) -> None:
+    explorer = make_explorer(gated_saddle()[1])
+    explorer.close()
+    explorer.close()
+
+
+def test_two_explorers_share_an_objective_and_nothing_else(make_explorer: Make) -> None:
+    network = case("dense tanh")
+    objective = network.objective(ONE_BATCH)
+    one = make_explorer(objective, domain=(-1, 1, -1, 1))
+    other = make_explorer(objective, domain=(-1, 1, -1, 1), axes=("random", "random"))
+    show(one)
+    show(other)  # at the same time, on two threads
+    finish(one._request)
+    finish(other._request)
+    assert (one.status, other.status) == ("done", "done")
+    alone = make_explorer(network.objective(ONE_BATCH), domain=(-1, 1, -1, 1)).compute()
+    assert np.array_equal(one.surface.loss, alone.surface.loss)
+    assert other.plane.axes == ("random", "random")
+
+
+def test_traits_can_be_observed_from_python(make_explorer: Make) -> None:
+    explorer = make_explorer(gated_saddle()[1])
+    seen = []
+    explorer.observe(lambda change: seen.append(change.new), "status")
+    explorer.compute()
+    assert seen == ["computing", "done"]
+
+
+def test_a_hole_is_a_result_and_no_failure(make_explorer: Make) -> None:
+    def f(theta: Tensor) -> Tensor:
+        return torch.where(theta[0] > 1.7, torch.full_like(theta[0], torch.inf), saddle(theta))
+
+    objective = Objective.from_function(Gate(f), torch.ones(5, dtype=torch.float64))
+    explorer = make_explorer(objective, axes=("hessian:max", "hessian:min"), domain=(-1, 1, -1, 1))
+    explorer.compute()
+    assert np.isnan(explorer.surface.loss[:, explorer.surface.alpha > 0.5]).all()
+    assert np.isfinite(explorer.surface.loss[:, explorer.surface.alpha <= 0.5]).all()
+
+
+def test_a_batch_norm_model_in_single_precision(make_explorer: Make) -> None:
+    """The usual case, from end to end: float32 weights, a loader, cross entropy."""
+    network = case("convolution, batch norm")
+    x, y = network.examples()
+    explorer = make_explorer(network.model().float(), [(x.float(), y)], nn.CrossEntropyLoss()).compute()
+    assert explorer.surface.provenance["dtype"] == "float32"
+    assert explorer.eigenpairs.provenance["dtype"] == "float64"
+    exact = hessian_eigenpairs(network.objective(ONE_BATCH)).values
+    np.testing.assert_allclose(explorer.eigenpairs.values, exact, rtol=1e-4)  # of float32 weights
+
+
+def test_a_second_plane_comes_and_goes(make_explorer: Make) -> None:
+    explorer = make_explorer(gated_saddle()[1], axes=("hessian:max", "hessian:min")).compute()
+    assert explorer.compared is None
+    assert explorer._compared is None
+    explorer.compared_domain = (-2, 2, -2, 2)
+    explorer.compared_axes = ("random", "random")
+    finish(explorer._request)
+    assert explorer.compared is not None
+    assert explorer.compared.plane.axes == ("random", "random")
+    assert explorer.compared.surface.alpha.tolist() == [-2, -1, 0, 1, 2]
+    loss = np.frombuffer(explorer._compared["loss"], "<f4").reshape(5, 5)
+    assert np.array_equal(loss, explorer.compared.surface.loss.astype("f4"))
+    assert explorer._compared["request"] == explorer._surface["request"]
+    assert all(explorer._compared["sights"])
+    explorer.compared_axes = None
+    finish(explorer._request)
+    assert explorer.compared is None
+    assert explorer._compared is None
+    with pytest.raises(traitlets.TraitError, match="two different Hessian axes"):
+        explorer.compared_axes = ("hessian:max", "hessian:max")
+    with pytest.raises(traitlets.TraitError, match="α min < α max"):
+        explorer.compared_domain = (1, -1, -1, 1)

@@ -1,0 +1,159 @@
+"""The explorer as the page meets it: comm messages in, synced state out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from ipywidgets.embed import dependency_state
+
+from landscape_widget import LandscapeExplorer
+from landscape_widget.explorer.explorer import _CONTROLS
+
+from ..support.cases import ONE_BATCH, case
+from ..support.gates import HUNG, finish, gated_saddle
+
+Make = Callable[..., LandscapeExplorer]
+
+
+def update(explorer: LandscapeExplorer, **state: Any) -> None:
+    """The page saved its changes."""
+    data = {"method": "update", "state": state, "buffer_paths": []}
+    explorer._handle_msg({"content": {"data": data}, "buffers": []})
+
+
+def send(explorer: LandscapeExplorer, **content: Any) -> None:
+    """The page sent a message."""
+    data = {"method": "custom", "content": content}
+    explorer._handle_msg({"content": {"data": data}, "buffers": []})
+
+
+def test_a_page_that_shows_it_starts_it_once(make_explorer: Make) -> None:
+    explorer = make_explorer(gated_saddle()[1])
+    send(explorer, type="shown")
+    first = explorer._request
+    send(explorer, type="shown")  # a second view, or a reload
+    assert explorer._request is first
+    finish(first)
+    assert explorer.status == "done"
+    send(explorer, type="shown")
+    assert explorer._request is first
+
+
+def test_the_page_asks_for_the_same_again(make_explorer: Make) -> None:
+    explorer = make_explorer(gated_saddle()[1]).compute()
+    send(explorer, type="compute")
+    finish(explorer._request)
+    assert explorer._surface["request"] == 2
+
+
+def test_the_page_cancels(make_explorer: Make) -> None:
+    gate, objective = gated_saddle()
+    explorer = make_explorer(objective)
+    gate.hold(after=10)
+    send(explorer, type="shown")
+    assert gate.reached.wait(HUNG)
+    send(explorer, type="cancel")
+    gate.go.set()
+    finish(explorer._request)
+    assert explorer.status == "cancelled"
+
+
+@pytest.mark.parametrize("content", [{}, {"type": "reboot"}, {"type": None}, {"kind": "cancel"}], ids=str)
+def test_unknown_messages_do_nothing(make_explorer: Make, content: dict[str, Any]) -> None:
+    explorer = make_explorer(gated_saddle()[1])
+    send(explorer, **content)
+    assert explorer._request is None
+
+
+def test_controls_come_from_the_page_as_lists(make_explorer: Make) -> None:
+    explorer = make_explorer(gated_saddle()[1]).compute()
+    update(explorer, axes=["random", "hessian:min"], domain=[-1, 1, -2, 2], resolution=7, seed=4)
+    assert explorer.axes == ("random", "hessian:min")
+    assert explorer.domain == (-1.0, 1.0, -2.0, 2.0)
+    finish(explorer._request)
+    assert explorer.status == "done"
+    assert explorer.plane.axes == ("random", "hessian:min")
+    assert explorer.surface.loss.shape == (7, 7)
+
+
+def test_the_domain_goes_back_to_automatic(make_explorer: Make) -> None:
+    explorer = make_explorer(gated_saddle()[1], domain=(-1, 1, -1, 1))
+    update(explorer, domain=None)
+    assert explorer.domain is None
+
+
+def test_results_and_status_are_the_kernels_to_write(make_explorer: Make) -> None:
+    explorer = make_explorer(gated_saddle()[1]).compute()
+    before = explorer.get_state()
+    forged = {"status": "failed", "error": "forged", "progress": {}, "_surface": None, "_eigenpairs": {}}
+    update(explorer, **forged, _info={}, _projections=None, resolution=7)
+    finish(explorer._request)
+    assert explorer.resolution == 7
+    assert (explorer.status, explorer.error) == ("done", "")
+    assert explorer._info == before["_info"]
+    assert explorer._surface["request"] == 2
+
+
+@pytest.mark.parametrize(
+    "state",
+    [{"resolution": 8}, {"domain": [1, -1, -1, 1]}, {"axes": ["hessian:top", "random"]}, {"seed": -1}],
+    ids=str,
+)
+def test_a_bad_value_from_the_page_changes_nothing(
+    make_explorer: Make, caplog: pytest.LogCaptureFixture, state: dict[str, Any]
+) -> None:
+    explorer = make_explorer(gated_saddle()[1]).compute()
+    before = {name: getattr(explorer, name) for name in _CONTROLS}
+    request = explorer._request
+    update(explorer, **state)
+    assert "TraitError" in caplog.text  # ipywidgets logs it, and shows it in the cell where there is one
+    assert {name: getattr(explorer, name) for name in _CONTROLS} == before
+    assert explorer._request is request
+
+
+def numbers_in(value: Any) -> Any:
+    """Everything but buffers, as JSON."""
+    if isinstance(value, dict):
+        return {k: numbers_in(v) for k, v in value.items() if not isinstance(v, bytes | memoryview)}
+    return value
+
+
+def test_a_second_view_finds_everything_in_the_state(make_explorer: Make) -> None:
+    """A reload and a saved notebook are drawn from the synced state alone."""
+    network = case("dense tanh")
+    explorer = make_explorer(network.model(), network.batches(ONE_BATCH), network.loss_fn).compute()
+    state = explorer.get_state()
+    controls = {"axes", "seed", "domain", "resolution", "examples"}
+    results = {"_surface", "_eigenpairs", "_projections"}
+    assert controls | results | {"status", "error", "progress", "_info"} <= set(state)
+    for name in controls | results | {"status", "error", "progress", "_info"}:
+        json.dumps(numbers_in(state[name]), allow_nan=False)
+    assert all(state[name] for name in results)
+
+
+def test_arrays_travel_as_buffers(make_explorer: Make) -> None:
+    explorer = make_explorer(gated_saddle()[1], resolution=101)
+    explorer.compute()
+    assert isinstance(explorer._surface["loss"], bytes)
+    assert len(explorer._surface["loss"]) == 4 * 101**2
+    assert len(json.dumps(numbers_in(explorer._surface))) < 2000
+
+
+def test_a_second_explorer_costs_little_on_the_wire_and_in_a_saved_notebook(make_explorer: Make) -> None:
+    make_explorer(gated_saddle()[1])
+    second = make_explorer(gated_saddle()[1]).compute()
+    parts = dependency_state([second], drop_defaults=False)
+    own = [part for part in parts.values() if part["model_module"] != "anywidget" or "axes" in part["state"]]
+    library = [part for part in parts.values() if part not in own]
+    assert sorted(len(part["state"]["_esm"]) > 1e6 for part in library) == [False, True]
+    assert len(json.dumps(own)) < 60_000
+    assert {_esm_of(parts, reference) for reference in (second._page, second._runtime)} == {
+        part["state"]["_esm"] for part in library
+    }
+
+
+def _esm_of(parts: dict[str, Any], widget: Any) -> str:
+    return str(parts[widget.model_id]["state"]["_esm"])

@@ -1,0 +1,550 @@
+"""From the first computation to the end: observers that call back, closing, and what is freed then."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import subprocess
+import sys
+import weakref
+from collections.abc import Callable
+from threading import Event, Thread
+from typing import Any
+
+import comm
+import pytest
+import torch
+from comm.base_comm import BaseComm
+from ipywidgets.widgets import widget as registry
+from torch import Tensor, nn
+
+from landscape_widget import LandscapeExplorer, Objective
+
+from ..support.gates import HUNG, Gate, finish, finish_pin, gated_saddle
+
+Make = Callable[..., LandscapeExplorer]
+
+
+def hears(f: Callable[[], Any], seconds: float = HUNG) -> Any:
+    """What ``f`` returns or raises, on a thread that may hang without hanging the test."""
+    found: list[Any] = []
+
+    def work() -> None:
+        try:
+            found.append(f())
+        except BaseException as error:
+            found.append(error)
+
+    thread = Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    assert not thread.is_alive(), "it hangs"
+    return found[0]
+
+
+def ended(explorer: LandscapeExplorer) -> None:
+    thread = explorer._worker._thread
+    if thread is not None:
+        thread.join(HUNG)
+        assert not thread.is_alive()
+
+
+# --- calls from inside
+
+
+#: When an observer calls: traits are set on the thread of ``compute`` first and on the worker's afterwards.
+MOMENTS = {
+    "status, computing": ("status", lambda new: new == "computing"),
+    "status, done": ("status", lambda new: new == "done"),
+    "progress": ("progress", bool),
+    "error": ("error", bool),
+    "a picture": ("_surface", bool),
+    "eigenpairs": ("_eigenpairs", bool),
+}
+
+
+def calling(explorer: LandscapeExplorer, moment: str, call: Callable[[], Any]) -> list[Any]:
+    """Has an observer call once; what that returned or raised is told in the list."""
+    told: list[Any] = []
+    name, due = MOMENTS[moment]
+
+    def observer(change: Any) -> None:
+        if due(change.new) and not told:
+            told.append(None)
+            try:
+                told[0] = call()
+            except RuntimeError as error:
+                told[0] = error
+
+    explorer.observe(observer, name)
+    return told
+
+
+def failing_late() -> Objective:
+    gate, objective = gated_saddle()
+    gate.fail(MemoryError("broken"), after=30)
+    return objective
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_compute_in_an_observer_is_refused_at_once(make_explorer: Make, moment: str) -> None:
+    explorer = make_explorer(failing_late() if moment == "error" else gated_saddle()[1])
+    told = calling(explorer, moment, explorer.compute)
+    outcome = hears(explorer.compute)
+    assert isinstance(told[0], RuntimeError)
+    assert "observers" in str(told[0])
+    assert "threading.Thread" in str(told[0])
+    assert ("broken" in str(outcome)) if moment == "error" else outcome is explorer
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_close_in_an_observer_works(
+    make_explorer: Make, moment: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    explorer = make_explorer(failing_late() if moment == "error" else gated_saddle()[1])
+    told = calling(explorer, moment, explorer.close)
+    outcome = hears(explorer.compute)
+    assert told == [None]
+    assert isinstance(outcome, RuntimeError)
+    assert "closed" in str(outcome)
+    ended(explorer)
+    assert explorer.comm is None
+    if moment != "error":
+        assert not caplog.records
+
+
+@pytest.mark.parametrize("call", ["compute", "close"])
+def test_calls_when_the_page_moves_a_control(make_explorer: Make, call: str) -> None:
+    explorer = make_explorer(gated_saddle()[1])
+    hears(explorer.compute)
+    told = []
+
+    def observer(_: Any) -> None:
+        try:
+            told.append(getattr(explorer, call)())
+        except RuntimeError as error:
+            told.append(error)
+
+    explorer.observe(observer, "resolution")
+    hears(lambda: explorer.set_state({"resolution": 7}))
+    if call == "close":
+        assert told == [None]
+        ended(explorer)
+    else:
+        assert "observers" in str(told[0])
+        finish(explorer._request)
+        assert explorer.surface.loss.shape == (7, 7)
+
+
+def test_compute_in_an_observer_of_a_control_that_python_set(make_explorer: Make) -> None:
+    """Nothing is held there, so it may wait."""
+    explorer = make_explorer(gated_saddle()[1])
+    explorer.observe(lambda _: explorer.compute(), "resolution")
+
+    def move() -> None:
+        explorer.resolution = 7
+
+    assert hears(move) is None
+    assert explorer.surface.loss.shape == (7, 7)
+
+
+@pytest.mark.parametrize("call", ["compute", "close"])
+def test_calls_when_pins_change_on_the_workers_thread(make_explorer: Make, call: str) -> None:
+    explorer = make_explorer(gated_saddle()[1])
+    hears(explorer.compute)
+    told, done = [], Event()
+
+    def observer(change: Any) -> None:
+        pins = change.new["pins"]
+        if pins and pins[0]["train"] and not told:
+            try:
+                told.append(getattr(explorer, call)())
+            except RuntimeError as error:
+                told.append(error)
+            done.set()
+
+    explorer.observe(observer, "_pins")
+    pin = explorer.pin(0.1, 0.1)
+    assert done.wait(HUNG)
+    finish_pin(explorer, pin)
+    if call == "close":
+        assert told == [None]
+        ended(explorer)
+        assert pin.error == ""
+    else:
+        assert "observers" in str(told[0])
+        assert hears(explorer.compute) is explorer
+
+
+def test_two_explorers_that_call_each_other_do_not_wait_for_each_other(make_explorer: Make) -> None:
+    one, other = (make_explorer(gated_saddle()[1]) for _ in range(2))
+    told = [calling(one, "status, done", other.compute), calling(other, "status, done", one.compute)]
+    assert hears(one.compute) is one
+    assert hears(other.compute) is other
+    assert all("observers" in str(error) for (error,) in told)
+
+
+def test_compute_inside_what_is_computed_is_refused(make_explorer: Make) -> None:
+    gate, objective = gated_saddle()
+    explorer = make_explorer(objective)
+    gate.then(explorer.compute, after=3)
+    error = hears(explorer.compute)
+    assert "observers" in str(error.__cause__)
+
+
+def test_close_while_another_thread_is_in_compute(make_explorer: Make) -> None:
+    gate, objective = gated_saddle()
+    explorer = make_explorer(objective)
+    gate.hold(after=10)
+    outcome: list[Any] = []
+    waiting = Thread(target=lambda: outcome.append(hears(explorer.compute)), daemon=True)
+    waiting.start()
+    assert gate.reached.wait(HUNG)
+    explorer.close()
+    waiting.join(HUNG)  # although the loss is still at work
+    assert "closed" in str(outcome[0])
+    gate.go.set()
+    ended(explorer)
+    assert explorer.status == "cancelled"
+
+
+# --- what a closed one answers
+
+
+CALLS: dict[str, Callable[[LandscapeExplorer], Any]] = {
+    "compute": lambda explorer: explorer.compute(),
+    "objective": lambda explorer: explorer.objective,
+    "save": lambda explorer: explorer.save("unused.npz"),
+    "load": lambda explorer: explorer.load("unused.npz"),
+    "pin": lambda explorer: explorer.pin(0, 0),
+    "recentre": lambda explorer: explorer.recentre(0, 0),
+    "go_back": lambda explorer: explorer.go_back(),
+    "table": lambda explorer: explorer.table(),
+    "parameters_at": lambda explorer: explorer.parameters_at(0, 0),
+    "apply": lambda explorer: explorer.apply(0, 0),
+    "restore": lambda explorer: explorer.restore(),
+    "a control": lambda explorer: setattr(explorer, "resolution", 7),
+    "the page": lambda explorer: explorer._on_message(explorer, {"type": "compute"}, []),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("computed", [True, False])
+def test_a_closed_explorer_says_so(make_explorer: Make, call: str, computed: bool) -> None:
+    explorer = make_explorer(gated_saddle()[1])
+    if computed:
+        hears(explorer.compute)
+    explorer.close()
+    with pytest.raises(RuntimeError, match="got a closed one"):
+        CALLS[call](explorer)
+
+
+def test_results_of_a_closed_explorer_stay_readable(make_explorer: Make, tmp_path: Any) -> None:
+    explorer = make_explorer(gated_saddle()[1])
+    hears(explorer.compute)
+    pin = explorer.pin(0.1, 0.1)
+    finish_pin(explorer, pin)
+    loss, values = explorer.surface.loss.copy(), explorer.eigenpairs.values.copy()
+    explorer.close()
+    assert (explorer.surface.loss == loss).all()
+    assert (explorer.eigenpairs.values == values).all()
+    assert explorer.pins == (pin,)
+    assert explorer.figure("surface").data
+    explorer.to_html(tmp_path / "page.html")
+    explorer.cancel()
+    explorer.close()
+
+
+# --- what is freed
+
+
+class Passing(nn.Module):
+    """A gate that is found by its name."""
+
+    def __init__(self, gate: Gate) -> None:
+        super().__init__()
+        self.inner, self.fail, self.then = gate, gate.fail, gate.then
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inner(x)
+
+
+class Part(nn.Module):
+    def __init__(self, gate: Gate | None = None) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 3)
+        self.gate = Passing(gate or Gate(lambda x: x))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(self.gate(x).tanh())
+
+
+def watched(gate: Gate | None = None) -> Any:
+    """An explorer with references to all that must go with it."""
+    x, y = torch.randn(40, 4), torch.randint(3, (40,))
+    options = {"resolution": 5, "samples": 4, "test_loader": (x, y)}
+    explorer = LandscapeExplorer(Part(gate), (x, y), nn.CrossEntropyLoss(), **options)
+    objective = explorer.objective
+    parts = {
+        "objective": objective,
+        "terms": objective.terms,
+        "the model's copy": objective.terms._batch_loss.model,
+        "data": objective.terms.batches[0].content[0],
+        "test data": explorer._study.test.terms.batches[0].content[0],
+        "study": explorer._study,
+    }
+    return explorer, {name: weakref.ref(part) for name, part in parts.items()}
+
+
+def left(references: dict[str, weakref.ref[Any]]) -> list[str]:
+    gc.collect()
+    return [name for name, reference in references.items() if reference() is not None]
+
+
+def compute(explorer: LandscapeExplorer) -> None:
+    explorer.compute()
+
+
+def compute_all(explorer: LandscapeExplorer) -> None:
+    explorer.face, explorer.compared_axes = "trace", ("random", "random:filter")
+    explorer.compute()
+    explorer.recentre(0.01, 0.0)
+    explorer.compute()
+    finish_pin(explorer, explorer.pin(0.1, 0.1))
+    explorer.table()
+
+
+def fail(explorer: LandscapeExplorer) -> None:
+    explorer.objective.terms.named_modules()["gate"].fail(MemoryError("broken"), after=20)
+    log = logging.getLogger("landscape_widget.explorer.explorer")
+    log.disabled = True  # pytest would keep the error, whose traceback leads to everything
+    with pytest.raises(RuntimeError, match="broken"):
+        explorer.compute()
+    log.disabled = False
+
+
+def cancel(explorer: LandscapeExplorer) -> None:
+    explorer.objective.terms.named_modules()["gate"].then(explorer._worker.cancel, after=20)
+    with pytest.raises(RuntimeError, match="cancelled"):
+        explorer.compute()
+
+
+def show(explorer: LandscapeExplorer) -> None:
+    explorer._repr_mimebundle_()
+    finish(explorer._request)
+
+
+LIVES = {
+    "nothing computed": lambda _: None,
+    "computed": compute,
+    "everything computed": compute_all,
+    "failed": fail,
+    "cancelled": cancel,
+    "shown": show,
+}
+
+
+@pytest.mark.parametrize("life", LIVES.values(), ids=LIVES)
+def test_close_lets_go_of_data_and_study(life: Callable[..., None]) -> None:
+    explorer, references = watched()
+    life(explorer)
+    explorer.close()
+    ended(explorer)
+    assert left(references) == []  # although the explorer is still there
+
+
+@pytest.mark.parametrize("life", LIVES.values(), ids=LIVES)
+def test_a_closed_explorer_is_freed(life: Callable[..., None]) -> None:
+    explorer, references = watched()
+    life(explorer)
+    explorer.close()
+    ended(explorer)
+    references |= {"explorer": weakref.ref(explorer), "worker": weakref.ref(explorer._worker)}
+    del explorer
+    assert left(references) == []
+
+
+@pytest.mark.parametrize("life", [life for name, life in LIVES.items() if name != "shown"])
+def test_a_dropped_explorer_is_freed_and_its_thread_ends(life: Callable[..., None]) -> None:
+    explorer, references = watched()
+    life(explorer)
+    thread = explorer._worker._thread
+    references["explorer"] = weakref.ref(explorer)
+    del explorer
+    assert left(references) == []
+    if thread is not None:
+        thread.join(HUNG)
+        assert not thread.is_alive()
+
+
+def test_an_explorer_that_is_dropped_while_it_computes_is_freed_at_the_end() -> None:
+    gate = Gate(lambda x: x)
+    explorer, references = watched(gate=gate)
+    gate.hold(after=10)
+    references["explorer"] = weakref.ref(explorer)
+    request = explorer._submit()
+    assert gate.reached.wait(HUNG)
+    thread = explorer._worker._thread
+    del explorer
+    gate.go.set()
+    finish(request)
+    del request
+    gc.collect()
+    thread.join(HUNG)
+    assert not thread.is_alive()
+    assert left(references) == []
+
+
+def test_a_construction_that_fails_leaves_nothing() -> None:
+    x, y = torch.randn(8, 4), torch.randint(3, (8,))
+    model = Part()
+    reference = weakref.ref(x)
+    for options in ({"resolution": 4}, {"test_loader": (x[:, :2], y)}, {"nonsense": 1}):
+        with pytest.raises(Exception, match=r"odd|test_loader|nonsense"):
+            LandscapeExplorer(model, (x, y), nn.CrossEntropyLoss(), **options)
+    del x
+    assert left({"data": reference}) == []
+
+
+class Comm(BaseComm):
+    """Of a kernel with a page."""
+
+    kernel = "a kernel"
+
+    def publish_msg(self, *_: Any, **__: Any) -> None:
+        pass
+
+
+def test_in_a_kernel_an_explorer_stays_until_it_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was shown must go on, whatever becomes of the variable."""
+    monkeypatch.setattr(comm, "create_comm", Comm)
+    explorer, references = watched()
+    show(explorer)
+    layout, number, kept = explorer.layout, explorer.comm.comm_id, weakref.ref(explorer)
+    del explorer
+    gc.collect()
+    explorer = kept()
+    assert registry._instances[number] is explorer
+    assert explorer.comm._msg_callback == explorer._handle_msg
+    explorer.close()
+    ended(explorer)
+    assert layout.comm is None
+    assert not {number, layout._model_id} & set(registry._instances)
+    assert not {number, layout._model_id} & set(comm.get_comm_manager().comms)
+    del explorer
+    assert left(references | {"explorer": kept}) == []
+
+
+#: In processes of their own: what a script is left with, and how it ends.
+BEGINNING = '''
+import gc, sys, threading
+import torch
+from torch import nn
+from landscape_widget import LandscapeExplorer
+
+def explorer(n=64):
+    """On 1 MB of data, with few parameters."""
+    data = torch.randn(n, 1, 64, 64), torch.randn(n, 1)
+    model = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4, 1))
+    return LandscapeExplorer(model, data, nn.MSELoss(), resolution=3, samples=1)
+'''
+
+
+def script(text: str, seconds: float = 120) -> str:
+    command = [sys.executable, "-c", BEGINNING + text]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+MEMORY = """
+import ctypes
+from pathlib import Path
+
+def resident():
+    for _ in range(3):  # what is closed in a destructor is garbage of the next collection
+        gc.collect()
+    # what the C library keeps for next time differs from run to run by as much as is asked for here
+    getattr(ctypes.CDLL(None), "malloc_trim", lambda _: 0)(0)
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
+
+def many(n):
+    for _ in range(n):
+        one = explorer()
+        one.compute()
+        {end}
+
+many(15)
+before = resident()
+grown = []
+while len(grown) < 5 and not (grown and min(grown) < 10):  # a leak grows from round to round
+    many(100)
+    grown.append(resident() - before)
+print(min(grown), threading.active_count())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory in use is read as Linux tells it")
+@pytest.mark.parametrize("end", ["one.close()", "one = None"], ids=["closed", "dropped"])
+def test_a_hundred_explorers_leave_no_memory_behind(end: str) -> None:
+    grown, threads = script(MEMORY.format(end=end), 500).split()
+    assert float(grown) < 10
+    assert int(threads) < 5
+
+
+ENDS = {
+    "idle": "one = explorer(); one.compute()",
+    "never computed": "one = explorer()",
+    "computing": "ones = [explorer(n=2_000) for _ in range(3)]; [one._submit() for one in ones]",
+    "in a model that never returns": """
+held = threading.Event()
+class Held(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(2, 2)
+    def forward(self, x):
+        if threading.current_thread() is not threading.main_thread():
+            held.set()
+            threading.Event().wait()
+        return self.linear(x)
+one = LandscapeExplorer(Held(), (torch.randn(4, 2), torch.randn(4, 2)), nn.MSELoss(), resolution=5)
+one._submit()
+held.wait()
+""",
+    "in a pool that never returns": """
+from landscape_widget.engine.threads import pool
+held = threading.Event()
+pool(2).submit(lambda: (held.set(), threading.Event().wait()))
+held.wait()
+""",
+    "with an exception": "one = explorer(); one.compute(); sys.excepthook = lambda *_: None; 1 / 0",
+    "closed in a destructor": """
+class Owner:
+    def __init__(self): self.explorer = explorer()
+    def __del__(self): self.explorer.close()
+owner = Owner(); owner.explorer.compute()
+""",
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_script_ends_with_explorers_open(end: str) -> None:
+    command = [sys.executable, "-c", BEGINNING + ENDS[end]]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HUNG, check=False)
+    assert done.stderr == ""
+    assert done.returncode == (1 if end == "with an exception" else 0)
+
+
+EMBEDDED = """
+from ipywidgets.embed import embed_data
+one = explorer()
+one.compute()
+states = embed_data(views=[one], drop_defaults=False)["manager_state"]["state"]
+print(states[one.model_id]["state"]["status"], len(states))
+"""
+
+
+def test_a_script_can_embed_an_explorer_in_a_page() -> None:
+    status, widgets = script(EMBEDDED).split()
+    assert status == "done"
+    assert int(widgets) >= 3  # and what its page needs

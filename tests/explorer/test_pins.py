@@ -1,0 +1,612 @@
+"""Points of the explorer: pins, another centre, weights into the user's model; plain torch is the truth."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from landscape_widget import (
+    LandscapeExplorer,
+    Objective,
+    Pin,
+    evaluate_point,
+    hessian_eigenpairs,
+    random_plane,
+)
+from landscape_widget.planes.directions import random_pair
+from landscape_widget.planes.points import locate
+from landscape_widget.results.base import Plane
+
+from ..support.cases import ONE_BATCH, case
+from ..support.gates import HUNG, finish, finish_pin, gated_saddle
+from .test_explorer_page import send
+
+Make = Callable[..., LandscapeExplorer]
+
+NETWORK = case("dense tanh")
+X, Y = NETWORK.examples()
+TEST = (
+    torch.randn(9, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64),
+    torch.arange(9) % 3,
+)
+AT = (0.3, -0.2)
+
+
+def accuracy(output: Tensor, target: Tensor) -> Tensor:
+    return (output.argmax(1) == target).double().mean()
+
+
+def make_network(make: Make, model: nn.Module | None = None, **keywords: Any) -> LandscapeExplorer:
+    return make(
+        NETWORK.model() if model is None else model,
+        NETWORK.batches(ONE_BATCH),
+        NETWORK.loss_fn,
+        **{"metrics": {"accuracy": accuracy}, "test_loader": TEST, "domain": (-1, 1, -1, 1), **keywords},
+    ).compute()
+
+
+def ready(explorer: LandscapeExplorer, pin: Pin) -> Pin:
+    assert finish_pin(explorer, pin).done
+    return pin
+
+
+def loss_of(state: dict[str, Any], x: Tensor = X, y: Tensor = Y) -> float:
+    model = NETWORK.model()
+    model.load_state_dict(state)
+    with torch.no_grad():
+        return nn.functional.cross_entropy(model(x), y).item()
+
+
+def test_a_pin_knows_the_point(make_explorer: Make) -> None:
+    explorer = make_network(make_explorer)
+    pin = ready(explorer, explorer.pin(*AT))
+    assert explorer.pins == (pin,)
+    test = explorer.objective.with_data(TEST)
+    expected = evaluate_point(explorer.objective, explorer.plane, *AT, test)
+    assert pin.values.train == expected.train
+    assert pin.values.test == expected.test
+    assert pin.values.gradient_norm == expected.gradient_norm
+    np.testing.assert_array_equal(pin.values.hessian, expected.hessian)
+    state = explorer.parameters_at(*AT)
+    assert pin.values.train.loss == pytest.approx(loss_of(state), rel=1e-12)
+    assert pin.values.test.loss == pytest.approx(loss_of(state, *TEST), rel=1e-12)
+
+
+def test_the_page_receives_the_numbers(make_explorer: Make) -> None:
+    explorer = make_network(make_explorer)
+    pin = ready(explorer, explorer.pin(*AT))
+    (sent,) = explorer._pins["pins"]
+    json.dumps(explorer._pins, allow_nan=False)
+    assert (sent["number"], sent["alpha"], sent["beta"]) == (1, *AT)
+    assert sent["train"] == {
+        "loss": pin.values.train.loss,
+        "metrics": pin.values.train.metrics,
+        "n_examples": 13,
+    }
+    assert sent["test"]["n_examples"] == 9
+    assert sent["gradient_norm"] == pin.values.gradient_norm
+    assert sent["hessian"] == pin.values.hessian.tolist()
+    assert sent["curvatures"] == list(pin.values.curvatures)
+    assert sent["places"][0] == pytest.approx(AT, abs=1e-12)
+    assert sent["places"][1] is None
+    assert (sent["done"], sent["error"]) == (True, "")
+
+
+def click(explorer: LandscapeExplorer, alpha: Any, beta: Any, shown: Any = None) -> None:
+    shown = shown or explorer._surface
+    picture = [shown["request"], shown["axes"], shown["n_examples"]]
+    send(explorer, type="pin", alpha=alpha, beta=beta, picture=picture)
+
+
+def test_a_click_pins_and_the_same_place_is_pinned_once(make_explorer: Make) -> None:
+    explorer = make_network(make_explorer)
+    click(explorer, *AT)
+    click(explorer, *AT)
+    assert [(pin.number, pin.alpha, pin.beta) for pin in explorer.pins] == [(1, *AT)]
+    click(explorer, 0, 0)
+    assert [pin.number for pin in explorer.pins] == [1, 2]
+    send(explorer, type="unpin", pin=1)
+    assert [pin.number for pin in explorer.pins] == [2]
+    click(explorer, 0.5, 0.5)
+    assert [pin.number for pin in explorer.pins] == [2, 3]  # numbers do not come back
+
+
+def test_a_click_is_on_the_picture_that_the_page_showed(make_explorer: Make) -> None:
+    """It may arrive when the kernel has gone on to another plane."""
+    explorer = make_network(make_explorer)
+    before, plane = explorer._surface, explorer.plane
+    explorer.axes = ("random", "random")
+    finish(explorer._request)
+    click(explorer, *AT, before)
+    assert explorer.pins[0].plane is plane
+    assert explorer._pins["pins"][0]["places"][0] is None
+    click(explorer, *AT, before | {"request": 99})
+    assert len(explorer.pins) == 1
+
+
+def test_a_bad_click_pins_nothing_and_is_told(make_explorer: Make) -> None:
+    explorer = make_explorer(gated_saddle()[1]).compute()
+    for bad in [("x", 0), (None, 0), (float("nan"), 0), (float("inf"), 1)]:
+        click(explorer, *bad)
+        assert explorer.pins == ()
+        assert "two finite numbers" in explorer._pins["note"]
+    click(explorer, 0, 0)
+    assert explorer._pins["note"] == ""
+
+
+def test_a_pin_is_served_while_a_computation_runs_which_goes_on(make_explorer: Make) -> None:
+    gate, objective = gated_saddle()
+    explorer = make_explorer(objective, domain=(-1, 1, -1, 1)).compute()
+    gate.hold()
+    explorer.resolution = 33
+    assert gate.reached.wait(HUNG)
+    running = explorer._request
+    pin = explorer.pin(0.5, 0.25)  # returns at once, though the loss is held
+    assert pin.values is None
+    gate.go.set()
+    ready(explorer, pin)
+    finish(running)
+    assert explorer.status == "done"
+    assert explorer._request is running
+    assert explorer.surface.loss.shape == (33, 33)
+    assert pin.values.train.loss == objective.loss(torch.from_numpy(pin.theta)).item()
+
+
+def test_removing_a_pin_ends_its_computation(make_explorer: Make) -> None:
+    gate, objective = gated_saddle()
+    explorer = make_explorer(objective).compute()
+    gate.hold()
+    pin = explorer.pin(0, 0)
+    assert gate.reached.wait(HUNG)
+    request = explorer._points.requests[pin.number]
+    explorer.unpin(1)
+    gate.go.set()
+    finish(request)
+    assert not pin.done
+    assert explorer._pins["pins"] == []
+    with pytest.raises(KeyError, match=r"number of a pin \(none\), got 1"):
+        explorer.unpin(1)
+
+
+def test_a_fault_at_a_pin_stays_there(make_explorer: Make) -> None:
+    gate, objective = gated_saddle()
+    explorer = make_explorer(objective).compute()
+    gate.fail(ArithmeticError("no gradient today"), after=1)
+    pin = ready(explorer, explorer.pin(0, 0))
+    assert pin.error == "ArithmeticError: no gradient today"
+    assert pin.values.train.loss == objective.loss().item()
+    assert explorer._pins["pins"][0]["error"] == pin.error
+    assert (explorer.status, explorer.error) == ("done", "")
+
+
+def test_what_is_not_finite_is_none_on_the_page(make_explorer: Make) -> None:
+    def f(theta: Tensor) -> Tensor:
+        return torch.log(theta[0]) + (theta**2).sum()
+
+    explorer = make_explorer(
+        Objective.from_function(f, torch.ones(4, dtype=torch.float64)), axes=("random", "random")
+    ).compute()
+    alpha = -3 / explorer.plane.eta[0]  # θ₁ = −2
+    pin = ready(explorer, explorer.pin(alpha, 0))
+    assert np.isnan(pin.values.train.loss)
+    sent = explorer._pins["pins"][0]
+    assert sent["train"]["loss"] is None
+    assert sent["done"]
+    json.dumps(explorer._pins, allow_nan=False)
+
+
+def test_pins_keep_their_place_when_the_picture_changes(make_explorer: Make) -> None:
+    explorer = make_network(make_explorer)
+    explorer.pin(*AT)
+    place = explorer._pins["pins"][0]["places"][0]
+    explorer.resolution = 7
+    finish(explorer._request)
+    assert explorer._pins["pins"][0]["places"][0] == pytest.approx(place, rel=1e-9)
+    explorer.axes = ("hessian:min", "hessian:max")
+    finish(explorer._request)
+    assert explorer._pins["pins"][0]["places"][0] == pytest.approx(AT[::-1], rel=1e-9)
+    explorer.axes = ("random", "random")
+    finish(explorer._request)
+    assert explorer._pins["pins"][0]["places"][0] is None
+
+
+def test_places_on_both_planes(make_explorer: Make) -> None:
+    explorer = make_network(make_explorer, compared_axes=("random", "hessian:max"))
+    pin = explorer.pin(0.4, 0.0)  # along η of the first, which is δ of the second
+    assert explorer._pins["pins"][0]["places"] == [
+        pytest.approx((0.4, 0.0), abs=1e-9),
+        pytest.approx((0.0, 0.4), abs=1e-9),
+    ]
+    np.testing.assert_allclose(explorer.compared.plane.point(0.0, 0.4), pin.theta, rtol=1e-12)
+
+
+def test_locate() -> None:
+    generator = np.random.default_rng(0)
+    origin, eta, delta = generator.normal(size=(3, 50))
+    plane = Plane(origin, eta, delta)
+    assert locate(plane, plane.point(0.3, -1.7)) == pytest.approx((0.3, -1.7), rel=1e-12)
+    assert locate(plane, origin) == (0, 0)
+    assert locate(plane, origin + generator.normal(size=50)) is None
+    flat = Plane(origin, eta, eta)  # coordinates of the least norm
+    assert locate(flat, origin + eta) == pytest.approx((0.5, 0.5))
+
+
+def test_another_centre_is_an_exploration_of_its_own(make_explorer: Make) -> None:
+    explorer = make_network(make_explorer)
+    theta, surface, info = explorer.plane.point(*AT), explorer.surface, explorer._info
+    explorer.recentre(*AT)
+    assert explorer.eigenpairs is None  # those of the old centre say nothing of the new one
+    finish(explorer._request)
+    assert explorer.status == "done"
+    np.testing.assert_array_equal(explorer.plane.origin, theta)
+    centred = NETWORK.objective(ONE_BATCH).at(torch.from_numpy(theta))
+    np.testing.assert_allclose(explorer.eigenpairs.values, hessian_eigenpairs(centred).values, rtol=1e-9)
+    assert explorer.surface.loss[2, 2] == centred.loss().item()
+    assert explorer._info["theta_norm"] == pytest.approx(np.linalg.norm(theta))
+    moved = np.linalg.norm(theta - NETWORK.objective(ONE_BATCH).theta.numpy())
+    assert explorer._pins["centre"] == {"depth": 1, "request": 1, "moved": pytest.approx(moved)}
+    explorer.go_back()
+    finish(explorer._request)
+    np.testing.assert_array_equal(explorer.surface.loss, surface.loss)
+    assert explorer._info == info
+    assert explorer._pins["centre"]["depth"] == 0
+    with pytest.raises(RuntimeError, match="this is the first"):
+        explorer.go_back()
+
+
+def test_a_pin_becomes_the_centre_and_is_marked_there(make_explorer: Make) -> None:
+    explorer = make_network(make_explorer)
+    pin = ready(explorer, explorer.pin(*AT))
+    send(explorer, type="recentre", pin=1)
+    finish(explorer._request)
+    np.testing.assert_array_equal(explorer.plane.origin, pin.theta)
+    assert explorer._pins["pins"][0]["places"][0] == pytest.approx((0, 0), abs=1e-12)
+    assert explorer.surface.loss[2, 2] == pytest.approx(pin.values.train.loss, rel=1e-12)
+    send(explorer, type="back")
+    finish(explorer._request)
+    assert explorer._pins["pins"][0]["places"][0] == pytest.approx(AT)
+    send(explorer, type="back")
+    assert "this is the first" in explorer._pins["note"]
+
+
+def test_the_centre_is_marked_in_single_precision_too(make_explorer: Make) -> None:
+    """There the centre is the pin rounded."""
+    objective = NETWORK.objective(ONE_BATCH).to(torch.float32)
+    plane = random_plane(objective)
+    theta = plane.point(*AT)
+    rounded = random_plane(objective.at(torch.from_numpy(theta)))
+    assert not np.array_equal(rounded.origin, theta)
+    assert locate(rounded, theta) == pytest.approx((0, 0), abs=1e-6)
+    assert (
+        locate(rounded, theta + 1e-3 * np.linalg.norm(theta) * random_pair(len(theta), 9)[0].numpy()) is None
+    )
+
+
+def test_going_back_computes_nothing_anew(make_explorer: Make) -> None:
+    gate, objective = gated_saddle()
+    explorer = make_explorer(objective, domain=(-1, 1, -1, 1)).compute()
+    explorer.recentre(0.5, 0.5)
+    finish(explorer._request)
+    calls = gate.calls
+    explorer.go_back()
+    finish(explorer._request)
+    assert gate.calls == calls
+    assert explorer.status == "done"
+
+
+def test_weights_at_a_point_of_a_moved_centre(make_explorer: Make) -> None:
+    explorer = make_network(make_explorer)
+    explorer.recentre(*AT)
+    finish(explorer._request)
+    loss = evaluate_point(explorer.objective, explorer.plane, 0.1, 0.2).train.loss
+    assert loss_of(explorer.parameters_at(0.1, 0.2)) == pytest.approx(loss, rel=1e-12)
+
+
+def test_apply_and_restore_the_users_model(make_explorer: Make) -> None:
+    model = NETWORK.model()
+    before = {key: t.clone() for key, t in model.state_dict().items()}
+    explorer = make_network(make_explorer, model)
+    assert explorer._pins["applied"] is None
+    explorer.apply(*AT)
+    assert loss_of(model.state_dict()) == pytest.approx(loss_of(explorer.parameters_at(*AT)), rel=1e-15)
+    assert explorer._pins["applied"] == "(0.3, −0.2) on hessian:max × hessian:min"
+    surface = explorer.surface
+    explorer.compute()  # the landscape stays that of the weights at first
+    np.testing.assert_array_equal(explorer.surface.loss, surface.loss)
+    explorer.restore()
+    assert all(torch.equal(t, before[key]) for key, t in model.state_dict().items())
+    assert explorer._pins["applied"] is None
+    with pytest.raises(RuntimeError, match="nothing was applied"):
+        explorer.restore()
+
+
+def test_the_page_copies_a_pin_and_hears_why_it_cannot_be_undone(make_explorer: Make) -> None:
+    model = NETWORK.model()
+    before = loss_of(model.state_dict())
+    explorer = make_network(make_explorer, model)
+    pin = ready(explorer, explorer.pin(*AT))
+    send(explorer, type="apply", pin=1)
+    assert explorer._pins["applied"] == "pin 1"
+    assert loss_of(model.state_dict()) == pytest.approx(pin.values.train.loss, rel=1e-12)
+    with torch.no_grad():
+        model[0].bias.add_(1.0)
+    trained = loss_of(model.state_dict())
+    send(explorer, type="restore", force=False)
+    assert "changed since" in explorer._pins["note"]
+    assert loss_of(model.state_dict()) == trained
+    send(explorer, type="restore", force=True)
+    assert loss_of(model.state_dict()) == before
+    assert (explorer._pins["note"], explorer._pins["applied"]) == ("", None)
+
+
+def test_without_a_model_or_a_plane_there_are_no_weights(make_explorer: Make) -> None:
+    explorer = make_explorer(NETWORK.objective(ONE_BATCH))
+    for ask in (explorer.parameters_at, explorer.apply, explorer.pin, explorer.recentre):
+        with pytest.raises(RuntimeError, match="Expected a plane"):
+            ask(0, 0)
+    explorer.compute()
+    assert explorer._pins["writable"] is False
+    for ask in (explorer.parameters_at, explorer.apply):
+        with pytest.raises(RuntimeError, match="Expected an explorer made of a model"):
+            ask(0, 0)
+        with pytest.raises(ValueError, match="two finite numbers"):
+            ask(0, np.nan)
+
+
+def test_the_users_model_is_not_touched_by_pins(make_explorer: Make) -> None:
+    model = NETWORK.model()
+    before = {key: (t.data_ptr(), t.clone()) for key, t in model.state_dict().items()}
+    explorer = make_network(make_explorer, model)
+    ready(explorer, explorer.pin(*AT))
+    explorer.recentre(*AT)
+    finish(explorer._request)
+    explorer.parameters_at(0, 0)
+    for key, t in model.state_dict().items():
+        assert (t.data_ptr(), torch.equal(t, before[key][1])) == (before[key][0], True)
+    assert all(p.grad is None for p in model.parameters())
+
+
+def test_a_test_loader_that_the_model_cannot_take(make_explorer: Make) -> None:
+    with pytest.raises(ValueError, match=r"test_loader: Expected a model and loss_fn that take the batches"):
+        make_network(make_explorer, test_loader=[(TEST[0][:, :2], TEST[1])])
+    with pytest.raises(ValueError, match="test_loader: Expected data with at least one example"):
+        make_network(make_explorer, test_loader=[])
+    with pytest.raises(TypeError, match="test_loader: Expected an objective of a model"):
+        make_explorer(gated_saddle()[1], test_loader=TEST)
+
+
+def test_an_objective_may_come_with_a_test_loader(make_explorer: Make) -> None:
+    explorer = make_explorer(NETWORK.objective(ONE_BATCH), test_loader=TEST).compute()
+    assert ready(explorer, explorer.pin(0, 0)).values.test.n_examples == 9
+
+
+def test_the_table_of_both_planes(make_explorer: Make, tmp_path: Path) -> None:
+    """Loss and accuracy at θ* and where either picture is lowest, by plain torch on the weights there."""
+    explorer = make_network(make_explorer, compared_axes=("random", "random"), compared_domain=(-1, 1, -1, 1))
+    table = explorer.table()
+    assert [row.place for row in table.rows] == ["centre", "minimum", "minimum"]
+    assert [row.axes for row in table.rows[1:]] == [("hessian:max", "hessian:min"), ("random", "random")]
+    planes = explorer.plane, explorer.plane, explorer.compared.plane
+    assert (table.rows[0].alpha, table.rows[0].beta, table.rows[0].distance) == (0, 0, 0)
+    lowest = explorer.surface.minimum, explorer.compared.surface.minimum
+    for row, (alpha, beta, loss) in zip(table.rows[1:], lowest, strict=True):
+        assert (row.alpha, row.beta) == (alpha, beta)
+        assert row.train.loss == pytest.approx(loss, rel=1e-12)
+    model = NETWORK.model()
+    for row, plane in zip(table.rows, planes, strict=True):
+        vector = torch.from_numpy(plane.point(row.alpha, row.beta))
+        nn.utils.vector_to_parameters(vector, model.parameters())
+        assert row.distance == pytest.approx(np.linalg.norm(vector.numpy() - planes[0].origin), abs=1e-12)
+        for scores, (x, y) in ((row.train, (X, Y)), (row.test, TEST)):
+            assert scores.loss == pytest.approx(loss_of(model.state_dict(), x, y), rel=1e-12)
+            assert scores.metrics["accuracy"] == pytest.approx(accuracy(model(x), y).item())
+    table.to_csv(tmp_path / "table.csv")
+    with (tmp_path / "table.csv").open() as file:
+        assert json.loads(next(file).removeprefix("#"))["n_test_examples"] == 9
+        written = list(csv.DictReader(file))
+    assert list(written[0])[-4:] == ["train_loss", "train_accuracy", "test_loss", "test_accuracy"]
+    assert [float(line["test_loss"]) for line in written] == [row.test.loss for row in table.rows]
+    assert [line["axis_alpha"] for line in written] == ["", "hessian:max", "random"]
+
+
+def test_the_table_without_test_data_or_a_plane(make_explorer: Make) -> None:
+    explorer = make_explorer(gated_saddle()[1], domain=(-1, 1, -1, 1))
+    with pytest.raises(RuntimeError, match="Expected a plane"):
+        explorer.table()
+    table = explorer.compute().table()
+    assert table.rows[1].test is None
+    assert list(table.columns)[-1] == "train_loss"
+
+
+def test_the_page_asks_for_the_table(make_explorer: Make, tmp_path: Path) -> None:
+    explorer = make_explorer(gated_saddle()[1], domain=(-1, 1, -1, 1))
+    send(explorer, type="table")  # too early
+    explorer.compute()
+    assert explorer._pins["table"] is None
+    assert "Expected a plane" in explorer._pins["note"]
+    send(explorer, type="table")
+    finish_pin(explorer, explorer.pin(0, 0))  # served after it
+    json.dumps(explorer._pins, allow_nan=False)
+    rows = explorer._pins["table"]
+    table = explorer.table()
+    assert [row["train"]["loss"] for row in rows] == [row.train.loss for row in table.rows]
+    table.to_csv(tmp_path / "table.csv")
+    assert explorer._pins["csv"] == (tmp_path / "table.csv").read_text("utf-8")
+    explorer.resolution = 7
+    finish(explorer._request)
+    assert explorer._pins["table"] is None  # it was of another picture
+
+
+# a pin keeps the plane that it was set on
+
+
+def told(explorer: LandscapeExplorer, number: int = 1) -> dict[str, Any]:
+    """What the page hears of a pin's plane, and where it marks the pin."""
+    (pin,) = (pin for pin in explorer._pins["pins"] if pin["number"] == number)
+    names = ("alpha", "beta", "axes", "seed", "n_examples", "here", "centred", "places")
+    return {name: pin[name] for name in names}
+
+
+HOME = {"alpha": AT[0], "beta": AT[1], "axes": ["hessian:max", "hessian:min"], "seed": None, "n_examples": 13}
+
+
+def change(explorer: LandscapeExplorer, **controls: Any) -> None:
+    with explorer.hold_trait_notifications():
+        for name, value in controls.items():
+            setattr(explorer, name, value)
+    finish(explorer._request)
+
+
+def kept(pin: Pin) -> tuple[Any, ...]:
+    return pin.plane.fingerprint, pin.alpha, pin.beta, pin.theta.tolist(), pin.values
+
+
+@pytest.mark.parametrize(
+    ("controls", "places"),
+    [
+        ({"axes": ("random", "random")}, None),
+        ({"axes": ("hessian:min", "hessian:max")}, AT[::-1]),
+        ({"axes": ("hessian:max", "random")}, None),
+        ({"examples": 7}, None),
+    ],
+    ids=["random", "swapped", "one axis in common", "fewer examples"],
+)
+def test_a_pin_keeps_its_plane_and_says_which(make_explorer: Make, controls: Any, places: Any) -> None:
+    explorer = make_network(make_explorer)
+    pin = ready(explorer, explorer.pin(*AT))
+    before = kept(pin)
+    here = {**HOME, "here": True, "centred": True, "places": [pytest.approx(AT), None]}
+    assert told(explorer) == here
+    change(explorer, **controls)
+    assert explorer.pins == (pin,)
+    assert kept(pin) == before
+    where = None if places is None else pytest.approx(places, rel=1e-6)
+    assert told(explorer) == {**HOME, "here": False, "centred": True, "places": [where, None]}
+    change(explorer, axes=("hessian:max", "hessian:min"), examples=13)
+    assert told(explorer) == here
+
+
+def test_the_same_eigenvectors_of_a_longer_run_are_the_same_plane(make_explorer: Make) -> None:
+    """A second plane asks for two pairs at each end: vectors of two runs agree within their tolerance."""
+    explorer = make_network(make_explorer)
+    explorer.pin(*AT)
+    before = explorer.plane.fingerprint
+    change(explorer, compared_axes=("hessian:max:2", "hessian:min"))
+    assert explorer.plane.fingerprint != before
+    assert told(explorer)["here"] is True
+
+
+def test_a_pin_on_a_random_plane_tells_its_seed(make_explorer: Make) -> None:
+    explorer = make_network(make_explorer, axes=("random", "random:filter"), seed=3)
+    pin = ready(explorer, explorer.pin(*AT))
+    before = kept(pin)
+    assert (told(explorer)["seed"], told(explorer)["here"]) == (3, True)
+    assert pin.where == "(0.3, −0.2) on random × random:filter (seed 3)"
+    change(explorer, seed=4)
+    assert kept(pin) == before
+    assert told(explorer) == {
+        **HOME,
+        "axes": ["random", "random:filter"],
+        "seed": 3,
+        "n_examples": None,
+        "here": False,
+        "centred": True,
+        "places": [None, None],
+    }
+    change(explorer, seed=3)
+    assert told(explorer)["here"] is True
+
+
+def test_at_the_centre_of_two_planes_a_pin_is_still_of_its_own(make_explorer: Make) -> None:
+    """θ* lies on both; the curvatures in the row are those of the first."""
+    explorer = make_network(make_explorer)
+    curvatures = ready(explorer, explorer.pin(0, 0)).values.curvatures
+    change(explorer, axes=("random", "random"))
+    assert (told(explorer)["here"], told(explorer)["places"][0]) == (False, pytest.approx((0, 0)))
+    assert explorer.pins[0].values.curvatures == curvatures
+
+
+def test_around_another_centre_and_back(make_explorer: Make) -> None:
+    explorer = make_network(make_explorer)
+    pin = ready(explorer, explorer.pin(*AT))
+    before = kept(pin)
+    explorer.recentre(-0.4, 0.1)
+    finish(explorer._request)
+    assert told(explorer) == {**HOME, "here": False, "centred": False, "places": [None, None]}
+    far = ready(explorer, explorer.pin(0.2, 0.2))
+    assert told(explorer, 2)["here"] is True
+    explorer.go_back()
+    finish(explorer._request)
+    assert kept(pin) == before
+    assert (told(explorer)["here"], told(explorer)["centred"]) == (True, True)
+    assert (told(explorer, 2)["here"], told(explorer, 2)["centred"]) == (False, False)
+    np.testing.assert_array_equal(far.theta, far.plane.point(0.2, 0.2))
+
+
+def test_after_loading_pins_are_on_the_planes_of_the_file(make_explorer: Make, tmp_path: Path) -> None:
+    first = make_network(make_explorer, axes=("random", "random"), seed=3)
+    ready(first, first.pin(*AT))
+    change(first, seed=4)
+    ready(first, first.pin(*AT))
+    first.save(tmp_path / "run.npz")
+    second = make_network(make_explorer)
+    second.load(tmp_path / "run.npz")
+    for number, seed in ((1, 3), (2, 4)):
+        assert (told(second, number)["seed"], told(second, number)["here"]) == (seed, False)
+    second.compute()
+    assert [told(second, number)["here"] for number in (1, 2)] == [False, True]
+    assert [pin.theta.tolist() for pin in second.pins] == [pin.theta.tolist() for pin in first.pins]
+
+
+def test_what_is_done_with_a_pin_is_done_on_its_own_plane(make_explorer: Make) -> None:
+    model = NETWORK.model()
+    explorer = make_network(make_explorer, model)
+    pin = ready(explorer, explorer.pin(*AT))
+    change(explorer, axes=("random", "random"))
+    assert not np.allclose(explorer.plane.point(*AT), pin.theta)
+    assert loss_of(explorer.parameters_at(pin)) == pytest.approx(pin.values.train.loss, rel=1e-12)
+    for act in (lambda: explorer.apply(pin), lambda: send(explorer, type="apply", pin=1)):
+        act()
+        assert loss_of(model.state_dict()) == pytest.approx(pin.values.train.loss, rel=1e-12)
+        assert explorer._pins["applied"] == "pin 1"
+        explorer.restore()
+    for act in (lambda: explorer.recentre(pin), lambda: send(explorer, type="recentre", pin=1)):
+        act()
+        finish(explorer._request)
+        np.testing.assert_array_equal(explorer.plane.origin, pin.theta)
+        explorer.go_back()
+        finish(explorer._request)
+
+
+def test_coordinates_without_a_pin_come_in_pairs(make_explorer: Make) -> None:
+    explorer = make_network(make_explorer)
+    pin = explorer.pin(*AT)
+    for ask in (explorer.parameters_at, explorer.apply, explorer.recentre):
+        with pytest.raises(ValueError, match="two finite numbers"):
+            ask(0.3)
+        with pytest.raises(ValueError, match="A pin has coordinates of its own"):
+            ask(pin, 0.3)
+
+
+def test_weights_in_the_model_are_told_with_their_plane(make_explorer: Make) -> None:
+    """Coordinates alone would be read on the plane of the moment."""
+    explorer = make_network(make_explorer, axes=("hessian:max", "random"), seed=5)
+    explorer.apply(*AT)
+    assert explorer._pins["applied"] == "(0.3, −0.2) on hessian:max × random (seed 5)"
+
+
+def test_near_the_centre_another_plane_is_not_taken_for_the_pins(make_explorer: Make) -> None:
+    """In double precision a point off a plane by 1e-6 of ‖θ*‖ lies elsewhere."""
+    explorer = make_network(make_explorer)
+    near = 5e-7 * float(np.linalg.norm(explorer.plane.origin))
+    explorer.pin(near, 0)
+    change(explorer, axes=("random", "random"))
+    assert told(explorer)["places"] == [None, None]

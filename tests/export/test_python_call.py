@@ -1,0 +1,124 @@
+"""The call that makes a picture again: run as it stands, it gives the same losses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from landscape_widget import LandscapeExplorer, Objective
+
+from ..support.cases import ONE_BATCH, case
+from ..support.gates import finish, gated_saddle
+
+Make = Callable[..., LandscapeExplorer]
+
+
+def assert_close(a: np.ndarray, b: np.ndarray) -> None:
+    """Equal but for rounding in float32: a strategy, chosen by its speed, sums in an order of its own."""
+    np.testing.assert_allclose(a, b, rtol=1e-5)
+
+
+def run(source: str, **names: Any) -> LandscapeExplorer:
+    """Executes a call as a cell would."""
+    exec(source, names)
+    made: LandscapeExplorer = names["explorer"]
+    return made
+
+
+CASES: dict[str, dict[str, Any]] = {
+    "automatic domain": {"domain": None},
+    "a domain that is moved": {"domain": (-0.37, 0.411, -0.1, 1 / 3), "resolution": 9},
+    "random axes": {"axes": ("random:filter", "random"), "seed": 12, "domain": None},
+    "part of the data": {"examples": 5, "samples": 3, "face": "trace"},
+    "two planes": {"compared_axes": ("random", "hessian:max"), "compared_domain": None},
+    "inner eigenvectors": {"axes": ("hessian:max:2", "hessian:min:2")},
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_call_gives_the_same_losses(make_explorer: Make, name: str) -> None:
+    network = case("dense tanh")
+    names = {"model": network.model(), "data": network.batches(ONE_BATCH), "loss_fn": network.loss_fn}
+    explorer = make_explorer(*names.values(), **CASES[name]).compute()
+    again = run(explorer._surface["python"], **names)
+    assert np.array_equal(again.surface.alpha, explorer.surface.alpha)
+    assert np.array_equal(again.surface.beta, explorer.surface.beta)
+    assert_close(again.surface.loss, explorer.surface.loss)
+    assert np.array_equal(again.projections.kappa_plus, explorer.projections.kappa_plus)
+    if explorer.compared is not None:
+        assert_close(again.compared.surface.loss, explorer.compared.surface.loss)
+    controls = explorer._chosen()
+    for control, value in vars(again._chosen()).items():
+        if "domain" not in control:
+            assert value == getattr(controls, control)
+
+
+def test_it_does_not_depend_on_what_was_shown_before(make_explorer: Make) -> None:
+    """Eigenvectors of another run are the same within a tolerance only."""
+    objective = case("dense tanh").objective(ONE_BATCH)
+    explorer = make_explorer(objective, axes=("hessian:max:3", "random")).compute()
+    explorer.axes = ("hessian:max", "hessian:min")
+    finish(explorer._request)
+    again = run(explorer._surface["python"], objective=objective)
+    assert_close(again.surface.loss, explorer.surface.loss)
+    assert np.array_equal(again.eigenpairs.vectors, explorer.eigenpairs.vectors)
+
+
+def test_keywords_of_the_objective(make_explorer: Make) -> None:
+    network = case("dense tanh")
+    names = {"model": network.model(), "data": network.batches(ONE_BATCH), "loss_fn": network.loss_fn}
+    parameters = lambda name, _: name.startswith("0.")  # noqa: E731
+    given = {
+        "parameters": parameters,
+        "dtype": torch.float32,
+        "max_examples": 7,
+        "device": torch.device("cpu"),
+    }
+    explorer = make_explorer(*names.values(), **given).compute()
+    source = explorer._surface["python"]
+    assert (
+        "    parameters=parameters,\n    dtype=torch.float32,\n    max_examples=7,\n    device='cpu',\n"
+        in source
+    )
+    again = run(source, **names, parameters=parameters)
+    assert again.surface.provenance["n_parameters"] == 30
+    assert_close(again.surface.loss, explorer.surface.loss)
+
+
+def test_of_a_function(make_explorer: Make) -> None:
+    _, objective = gated_saddle()
+    explorer = make_explorer(objective, domain=(-1, 1, -1, 1)).compute()
+    source = explorer._surface["python"]
+    assert source.startswith(
+        "from landscape_widget import LandscapeExplorer\n\nexplorer = LandscapeExplorer(\n    objective,\n"
+    )
+    assert "    domain=(-1.0, 1.0, -1.0, 1.0),\n" in source
+    assert source.endswith(").compute()\n")
+    assert isinstance(objective, Objective)
+    assert_close(run(source, objective=objective).surface.loss, explorer.surface.loss)
+
+
+def test_test_data_and_metrics_stand_as_variables(make_explorer: Make) -> None:
+    network = case("dense tanh")
+    x, y = network.examples()
+    names = {"model": network.model(), "data": (x, y), "loss_fn": network.loss_fn}
+    more = {
+        "metrics": {"accuracy": lambda out, t: (out.argmax(1) == t).double().mean()},
+        "test_loader": (x[:5], y[:5]),
+    }
+    explorer = make_explorer(*names.values(), **more).compute()
+    source = explorer._surface["python"]
+    assert "    metrics=metrics,\n    test_loader=test_loader,\n" in source
+    assert_close(run(source, **names, **more).surface.loss, explorer.surface.loss)
+
+
+def test_another_centre_is_told(make_explorer: Make) -> None:
+    explorer = make_explorer(gated_saddle()[1], domain=(-1, 1, -1, 1)).compute()
+    assert "centre" not in explorer._surface["python"]
+    explorer.recentre(0.5, 0)
+    finish(explorer._request)
+    assert "# the centre was not the weights given but a point ‖Δθ‖ = 0.5 away" in explorer._surface["python"]

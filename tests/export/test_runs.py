@@ -1,0 +1,362 @@
+"""Saving and loading an explorer: all that was found, for no other objective, and nothing computed twice."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from landscape_widget import LandscapeExplorer, Objective, Results, load, save
+from landscape_widget.export.explorer_results import KINDS
+
+from ..study.test_study import NOTHING, Counted
+from ..support.cases import ONE_BATCH, case
+from ..support.gates import HUNG, finish, finish_pin, gated_saddle, saddle
+from .test_archive import assert_same
+
+Make = Callable[..., LandscapeExplorer]
+
+CHOSEN: dict[str, Any] = {
+    "axes": ("hessian:max", "random"),
+    "seed": 3,
+    "domain": (-1.0, 1.0, -0.5, 0.5),
+    "resolution": 7,
+    "samples": 6,
+    "face": "trace",
+    "compared_axes": ("random", "hessian:min"),
+}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "run.npz"
+
+
+def counted(make_explorer: Make, **controls: Any) -> tuple[Counted, LandscapeExplorer]:
+    objective = Counted.make()
+    return objective, make_explorer(objective, **controls)
+
+
+def spent(objective: Counted, action: Callable[[], object]) -> dict[str, int]:
+    before = dict(objective.counts)
+    action()
+    return {what: n - before[what] for what, n in objective.counts.items()}
+
+
+#: Loading holds the loss at θ* against that of the file.
+ONE_LOSS = {**NOTHING, "loss": 1}
+#: What products are held against differences by, once for an objective.
+CHECK = {"loss": 2, "gradient": 2, "product": 1}
+
+
+def test_results_come_back_without_the_model(make_explorer: Make, path: Path) -> None:
+    network = case("dense tanh")
+    explorer = make_explorer(network.model(), network.batches(ONE_BATCH), network.loss_fn, **CHOSEN).compute()
+    for f in fields(Results):
+        assert getattr(explorer.results, f.name) is not None, f.name
+    explorer.save(path)
+    found = load(path)
+    assert_same(found, explorer.results)
+    assert found.surface.provenance["n_examples"] == 13
+    for kind in KINDS:
+        assert found.figure(kind) == explorer.figure(kind)
+
+
+def test_the_verdict_comes_back_without_the_model(make_explorer: Make, path: Path) -> None:
+    """It rests on the gradient along the eigenvectors, which files written before do not hold."""
+    network = case("dense tanh")
+    explorer = make_explorer(
+        network.model(), network.batches(ONE_BATCH), network.loss_fn, domain=(-1, 1, -1, 1)
+    )
+    results = explorer.compute().results
+    assert results.verdict.sentence == explorer._eigenpairs["sentence"]
+    explorer.save(path)
+    assert load(path).verdict == results.verdict
+    assert replace(load(path), slopes=None).verdict is None
+
+
+def test_pins_come_back_with_what_is_known_of_them(make_explorer: Make, path: Path) -> None:
+    _, first = counted(make_explorer, domain=(-1.0, 1.0, -1.0, 1.0))
+    first.compute()
+    first.unpin(first.pin(0.0, 0.25).number)
+    for place in ((0.5, -0.25), (1.0, 1.0)):
+        finish_pin(first, first.pin(*place))
+    first.pins[1].values = None  # as if it had been saved before it was looked at
+    first.save(path)
+
+    _, second = counted(make_explorer)
+    second.compute()
+    second.pin(0.1, 0.1)
+    second.load(path)
+    later, pin = second.pins[1], second.pins[0]
+    finish_pin(second, later)
+    assert [pin.number for pin in second.pins] == [2, 3]
+    assert pin.number not in second._points.requests, "nothing was left to compute"
+    assert_same(pin.values, first.pins[0].values)
+    assert np.array_equal(pin.theta, first.pins[0].theta)
+    assert later.done
+    assert later.values.train.loss == pytest.approx(saddle(torch.from_numpy(later.theta)).item())
+    assert [p["number"] for p in second._pins["pins"]] == [2, 3]
+    assert second.pin(0.5, -0.25) is pin, "the same place is pinned once"
+    assert second.pin(0.0, 0.0).number == 4
+
+
+def test_an_explorer_goes_on_where_the_file_ends(make_explorer: Make, path: Path) -> None:
+    _, first = counted(make_explorer, **CHOSEN)
+    first.compute().save(path)
+    objective, second = counted(make_explorer)
+    assert spent(objective, lambda: second.load(path)) == ONE_LOSS
+    for name, value in CHOSEN.items():
+        assert getattr(second, name) == value
+    assert_same(second.results, first.results)
+    assert second.status == "idle"
+    assert spent(objective, second.compute) == CHECK
+    assert second.status == "done"
+    assert_same(second.results, first.results)
+    assert second._surface["final"]
+
+
+class Failing(Counted):
+    """Fails at a point of a plane once so many were evaluated."""
+
+    points_left: int
+
+    def loss(self, theta: Any = None) -> Any:
+        # products are held against differences of losses a millionth away
+        if theta is not None and not 0 < float((theta - self.theta).norm()) < 1e-3:
+            if not self.points_left:
+                raise ConnectionError("the machine went down")
+            self.points_left -= 1
+        return super().loss(theta)
+
+
+@pytest.mark.parametrize("after", [0, 1, 7, 20, 48])
+def test_an_interrupted_run_evaluates_no_point_twice(make_explorer: Make, path: Path, after: int) -> None:
+    """Left after so many of the 49 points of a random plane."""
+    controls = {"axes": ("random", "random"), "domain": (-1.0, 1.0, -1.0, 1.0), "resolution": 7}
+    _, complete = counted(make_explorer, **controls)
+    complete.compute()
+    failing = Failing.make()
+    first = make_explorer(failing, **controls)
+    failing.points_left = after
+    with pytest.raises(RuntimeError, match="the machine went down"):
+        first.compute()
+    first.save(path)
+    objective, second = counted(make_explorer)
+    second.load(path)
+    assert spent(objective, second.compute)["loss"] == CHECK["loss"] + 49 - after
+    np.testing.assert_allclose(second.surface.loss, complete.surface.loss, rtol=1e-12)
+    assert second.surface.final
+
+
+def test_projections_go_on_from_any_number(make_explorer: Make, path: Path) -> None:
+    controls = {**CHOSEN, "axes": ("random", "random"), "compared_axes": None, "samples": 40}
+    _, complete = counted(make_explorer, **controls)
+    complete.compute()
+    _, first = counted(make_explorer, **controls)
+    study = first._study
+    steps = study.steps(first._chosen())
+    found = next(f for f in steps if f.projections is not None and f.projections.samples >= 3)
+    done = found.projections.samples
+    steps.close()
+    assert done < 40
+    first.save(path)
+    _, second = counted(make_explorer)
+    second.load(path).compute()
+    np.testing.assert_allclose(second.projections.A, complete.projections.A, rtol=1e-12)
+    assert second.projections.n_hvp == complete.projections.n_hvp == 80
+
+
+def test_a_saved_explorer_on_show_goes_on_at_once(make_explorer: Make, path: Path) -> None:
+    _, first = counted(make_explorer, **CHOSEN)
+    first.compute().save(path)
+    _, second = counted(make_explorer, resolution=3, axes=("random", "random"))
+    second.compute()
+    request = second._request
+    second.load(path)
+    assert second._request is not request
+    finish(second._request)
+    assert second._surface["axes"] == list(CHOSEN["axes"])
+    assert_same(second.results.surface, first.results.surface)
+
+
+def test_saving_while_it_computes_and_loading_into_one_that_does(make_explorer: Make, path: Path) -> None:
+    gate, objective = gated_saddle()
+    explorer = make_explorer(objective, axes=("random", "random"), domain=(-1, 1, -1, 1), resolution=9)
+    gate.hold(after=30)
+    explorer._repr_mimebundle_()
+    assert gate.reached.wait(HUNG)
+    saver = Thread(target=lambda: explorer.save(path))
+    saver.start()
+    saver.join(HUNG)
+    assert not load(path).surface.final
+    running = explorer._request
+    explorer.seed = 8  # another plane is on its way when the file comes
+    explorer.load(path)
+    gate.go.set()
+    finish(running)
+    finish(explorer._request)
+    assert explorer.seed == 0
+    assert explorer.status == "done"
+    assert explorer.surface.final
+    assert explorer.plane.provenance["seed"] == 0
+
+
+def test_a_waiting_compute_gets_what_was_loaded(make_explorer: Make, path: Path) -> None:
+    gate, objective = gated_saddle()
+    other = make_explorer(objective, resolution=9).compute()
+    other.save(path)
+    explorer = make_explorer(objective)
+    gate.hold(after=20)
+
+    def bring() -> None:
+        assert gate.reached.wait(HUNG)
+        explorer.load(path)
+        gate.go.set()
+
+    page = Thread(target=bring)
+    page.start()
+    explorer.compute()
+    page.join(HUNG)
+    assert explorer.surface.loss.shape == (9, 9)
+
+
+def other_objectives() -> dict[str, tuple[Callable[[], Objective], str]]:
+    def of(f: Callable[..., torch.Tensor], theta: torch.Tensor) -> Callable[[], Objective]:
+        return lambda: Objective.from_function(f, theta)
+
+    ones = torch.ones(5, dtype=torch.float64)
+    return {
+        "parameters": (
+            of(lambda v: (v**2).sum(), torch.ones(4, dtype=torch.float64)),
+            "parameters is 5, here 4",
+        ),
+        "θ*": (of(saddle, ones * 1.0000001), "fingerprint of θ[*] is .*, here "),
+        "loss": (of(lambda v: saddle(v) + 1e-3, ones), "loss at θ[*] is 2.0, here 2.001"),
+        "dtype": (of(lambda v: saddle(v.double()).to(v), ones.float()), "dtype is float64, here float32"),
+        "examples": (
+            lambda: Objective(
+                nn.Linear(5, 1, bias=False).double(), (ones.repeat(3, 1), ones[:3, None]), nn.MSELoss()
+            ),
+            "examples is 1, here 3",
+        ),
+    }
+
+
+@pytest.mark.parametrize("what", other_objectives())
+def test_another_objective_is_refused_by_what_differs(make_explorer: Make, path: Path, what: str) -> None:
+    make_explorer(gated_saddle()[1]).compute().save(path)
+    make, message = other_objectives()[what]
+    explorer = make_explorer(make(), resolution=3)
+    with pytest.raises(ValueError, match=f"same model, data and loss.*{message}"):
+        explorer.load(path)
+    assert explorer.resolution == 3
+    assert explorer.surface is None
+
+
+def test_a_loss_that_differs_by_rounding_is_the_same(make_explorer: Make, path: Path) -> None:
+    make_explorer(gated_saddle()[1]).compute().save(path)
+    near = Objective.from_function(lambda v: saddle(v) * (1 + 1e-14), torch.ones(5, dtype=torch.float64))
+    assert make_explorer(near).load(path).surface.final
+
+
+def test_a_refused_file_changes_nothing(make_explorer: Make, path: Path) -> None:
+    first = make_explorer(gated_saddle()[1], **CHOSEN).compute()
+    first.save(path)
+    path.write_bytes(path.read_bytes()[:-100])
+    explorer = make_explorer(gated_saddle()[1], resolution=3).compute()
+    before, study, request = explorer.results, explorer._study, explorer._request
+    with pytest.raises(ValueError, match="cut short"):
+        explorer.load(path)
+    assert_same(explorer.results, before)
+    assert (explorer._study, explorer._request) == (study, request)
+    explorer.resolution = 5  # and it is still alive
+    finish(explorer._request)
+    assert explorer.surface.loss.shape == (5, 5)
+
+
+def test_controls_that_an_explorer_cannot_take_change_nothing(make_explorer: Make, path: Path) -> None:
+    explorer = make_explorer(gated_saddle()[1], resolution=3).compute()
+    original = explorer._chosen
+    explorer._chosen = lambda: type(original())(**{**vars(original()), "seed": 5, "resolution": 4})
+    explorer.save(path)
+    explorer._chosen = original
+    before = explorer.results
+    with pytest.raises(ValueError, match=r"Expected controls that this explorer can take.*odd resolution"):
+        explorer.load(path)
+    assert_same(explorer.results, before)
+    explorer.seed = 9  # controls are observed as before
+    finish(explorer._request)
+    assert explorer.status == "done"
+
+
+def test_results_alone_cannot_be_gone_on_from(make_explorer: Make, path: Path) -> None:
+    explorer = make_explorer(gated_saddle()[1]).compute()
+    save(explorer.results, path)
+    assert_same(load(path), explorer.results)
+    with pytest.raises(ValueError, match="holds results alone"):
+        explorer.load(path)
+
+
+def test_losses_are_used_on_their_own_plane_only(make_explorer: Make, path: Path, monkeypatch: Any) -> None:
+    """Another version of torch may draw other directions for the same seed."""
+    _, first = counted(make_explorer, **CHOSEN)
+    first.compute().save(path)
+    from landscape_widget.planes import directions
+
+    draw = directions.random_pair
+    monkeypatch.setattr(directions, "random_pair", lambda n, seed: draw(n, seed) * (1 + 1e-15))
+    objective, second = counted(make_explorer)
+    second.load(path)
+    assert spent(objective, second.compute)["loss"] == CHECK["loss"] + 2 * 49
+
+
+def read_csv(path: Path) -> tuple[str, dict[str, list[str]]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        comment = file.readline()
+        rows = list(csv.DictReader(file))
+    return comment, {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def test_tables_hold_every_number_in_full(make_explorer: Make, tmp_path: Path) -> None:
+    explorer = make_explorer(gated_saddle()[1], **CHOSEN).compute()
+    written = explorer.results.to_csv(tmp_path / "tables")
+    names = {p.stem for p in written}
+    assert names == {
+        *("surface", "plane", "eigenpairs", "projections", "density", "traces"),
+        *("compared_surface", "compared_plane"),
+    }
+    assert sorted(p.name for p in (tmp_path / "tables").iterdir()) == sorted(p.name for p in written)
+    comment, columns = read_csv(tmp_path / "tables" / "surface.csv")
+    assert comment.startswith('# {"quantity": "loss"')
+    surface = explorer.surface
+    for alpha, beta, loss, done, k in zip(*columns.values(), range(49), strict=True):
+        i, j = divmod(k, 7)
+        assert (float(alpha), float(beta)) == (surface.alpha[j], surface.beta[i])
+        assert float(loss) == surface.loss[i, j]
+        assert done == "1"
+    _, columns = read_csv(tmp_path / "tables" / "projections.csv")
+    assert list(map(float, columns["kappa_plus"])) == explorer.projections.kappa_plus.tolist()
+    _, columns = read_csv(tmp_path / "tables" / "eigenpairs.csv")
+    assert list(map(float, columns["value"])) == explorer.eigenpairs.values.tolist()
+    _, columns = read_csv(tmp_path / "tables" / "traces.csv")
+    last = explorer.traces["curvature-fit"][-1]
+    assert columns["method"][-1] == "curvature-fit"
+    assert (float(columns["value"][-1]), int(columns["samples"][-1])) == (last.value, 100)
+
+
+def test_a_hole_is_nan_in_a_table(tmp_path: Path) -> None:
+    from .test_archive import surface
+
+    surface().to_csv(tmp_path / "s.csv")
+    table = np.genfromtxt(tmp_path / "s.csv", delimiter=",", names=True, skip_header=1)
+    np.testing.assert_array_equal(table["loss"], surface().loss.ravel())
+    np.testing.assert_array_equal(table["done"], surface().done.ravel())

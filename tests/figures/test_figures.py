@@ -1,0 +1,261 @@
+"""Figures for papers: every number in them is the result's, and what is not known is not drawn as known."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+from scipy.stats import binomtest
+
+from landscape_widget import (
+    EigenPairs,
+    LandscapeExplorer,
+    Plane,
+    ProjectedCurvatures,
+    SpectralDensity,
+    Surface,
+    TraceEstimate,
+    curvature_figure,
+    heatmap_figure,
+    slices_figure,
+    spectrum_figure,
+    surface_figure,
+    trace_figure,
+)
+from landscape_widget.figures.style import COLOURS, describe_provenance
+
+from ..support.gates import gated_saddle
+
+Make = Callable[..., LandscapeExplorer]
+
+ON_PLANE = (surface_figure, heatmap_figure, slices_figure)
+JS = Path(__file__).parents[2] / "js" / "src"
+
+#: ‖θ*‖ = 5, ‖η‖ = 2, ‖δ‖ = 0.5.
+PLANE = Plane(
+    origin=np.array([3.0, 4.0]),
+    eta=np.array([2.0, 0]),
+    delta=np.array([0, 0.5]),
+    axes=("hessian:max:2", "random"),
+)
+PROVENANCE = {
+    "quantity": "loss",
+    "axes": PLANE.axes,
+    "plane": {"axes": PLANE.axes, "seed": 7},
+    "dtype": "float32",
+    "n_examples": 1797,
+    "n_parameters": 610,
+    "versions": {"landscape-widget": "0.1.0", "torch": "2.13.0", "numpy": "2"},
+}
+
+
+def bowl() -> Surface:
+    """(α − 1)² + β² + 1 with a hole at (−2, −1); its lowest node is (1, 0)."""
+    alpha, beta = np.arange(-2.0, 3.0), np.arange(-1.0, 2.0)
+    loss = (alpha - 1) ** 2 + beta[:, None] ** 2 + 1
+    loss[0, 0] = np.nan
+    return Surface(alpha, beta, loss, np.ones_like(loss, dtype=bool), PROVENANCE)
+
+
+def coarse() -> Surface:
+    """The same where only the corners and the middle were evaluated."""
+    done = np.zeros((3, 5), dtype=bool)
+    done[::2, ::4] = done[1, 2] = True
+    return replace(bowl(), done=done)
+
+
+def trace(figure: go.Figure, name: str) -> Any:
+    return next(t for t in figure.data if t.name and t.name.startswith(name))
+
+
+def words(figure: go.Figure) -> str:
+    return " ".join(a.text for a in figure.layout.annotations)
+
+
+@pytest.mark.parametrize(("draw", "which"), [(surface_figure, 0), (heatmap_figure, 0), (heatmap_figure, 1)])
+def test_losses_are_drawn_where_they_belong(draw: Callable[..., go.Figure], which: int) -> None:
+    drawn = draw(bowl()).data[which]
+    assert np.array_equal(drawn.x, bowl().alpha)
+    assert np.array_equal(drawn.y, bowl().beta)
+    np.testing.assert_array_equal(drawn.z, bowl().loss)  # the hole is one
+    assert not drawn.connectgaps
+
+
+def test_slices_go_through_theta() -> None:
+    surface = coarse()
+    along_alpha, dots_alpha, along_beta, dots_beta = slices_figure(surface).data
+    assert np.array_equal(along_alpha.x, surface.alpha)
+    assert np.array_equal(along_alpha.y, [10, 5, 2, 1, 2])
+    assert np.array_equal(along_beta.x, surface.beta)
+    assert np.array_equal(along_beta.y, [3, 2, 3])
+    assert (dots_alpha.x.tolist(), dots_alpha.y.tolist()) == ([0], [2])  # what is interpolated has no dot
+    assert (dots_beta.x.tolist(), dots_beta.y.tolist()) == ([0], [2])
+    assert "β = 0" in words(slices_figure(surface))
+
+
+def test_slices_of_a_domain_without_theta() -> None:
+    surface = replace(bowl(), beta=np.array([2.0, 3, 4]))
+    figure = slices_figure(surface)
+    assert np.array_equal(figure.data[0].y, bowl().loss[0], equal_nan=True)
+    assert "β = 2 " in words(figure) + " "
+    assert "as close to θ*" in figure.layout.title.text
+
+
+@pytest.mark.parametrize("draw", [surface_figure, heatmap_figure])
+def test_theta_and_the_lowest_point_are_marked(draw: Callable[..., go.Figure]) -> None:
+    figure = draw(bowl())
+    theta, lowest = trace(figure, "θ*"), trace(figure, "lowest evaluated: 1")
+    assert (theta.x, theta.y) == ((0,), (0,))
+    assert (lowest.x, lowest.y) == ((1,), (0,))
+    if draw is surface_figure:
+        assert (theta.z, lowest.z) == ((2,), (1,))
+
+
+def test_the_lowest_point_is_one_that_was_evaluated() -> None:
+    lowest = trace(heatmap_figure(coarse()), "lowest evaluated: 2")
+    assert (lowest.x, lowest.y) == ((0,), (0,))
+
+
+def test_theta_outside_the_domain_is_not_marked() -> None:
+    figure = heatmap_figure(replace(bowl(), alpha=np.arange(5.0, 10)))
+    assert not [t for t in figure.data if t.name == "θ*"]
+
+
+@pytest.mark.parametrize("draw", ON_PLANE)
+def test_labels_say_what_a_unit_is(draw: Callable[..., go.Figure]) -> None:
+    figure = draw(bowl(), PLANE)
+    text = figure.to_json().encode().decode("unicode_escape") + words(figure)
+    assert "α (λmax, rank 2)" in text
+    assert "β (random)" in text
+    assert "1 is ‖Δθ‖ = 2 = 0.4 ‖θ*‖" in text
+    assert "1 is ‖Δθ‖ = 0.5 = 0.1 ‖θ*‖" in text
+
+
+@pytest.mark.parametrize("draw", ON_PLANE)
+def test_what_is_not_evaluated_stands_in_the_title(draw: Callable[..., go.Figure]) -> None:
+    assert draw(bowl()).layout.title.subtitle.text == ""
+    title = draw(coarse()).layout.title.subtitle.text
+    assert title == "not finished: 5 of 15 points evaluated, the rest interpolated"
+
+
+@pytest.mark.parametrize("draw", ON_PLANE)
+def test_every_figure_tells_its_provenance(draw: Callable[..., go.Figure]) -> None:
+    expected = "float32 · 1,797 examples · 610 parameters · seed 7 · landscape-widget 0.1.0 · torch 2.13.0"
+    assert expected in words(draw(bowl()))
+
+
+def test_a_seed_is_told_where_it_matters() -> None:
+    axes = ("hessian:max", "hessian:min")
+    assert "seed" not in describe_provenance({"plane": {"axes": axes, "seed": 7}})
+    assert describe_provenance({"seed": 7}) == "seed 7"  # random projections
+    assert describe_provenance({"n_examples": 1, "n_parameters": 1000}) == "1 example · 1,000 parameters"
+    assert describe_provenance({}) == ""
+
+
+def test_a_logarithm() -> None:
+    drawn = heatmap_figure(bowl(), log=True).data[0]
+    np.testing.assert_array_equal(drawn.z, np.log10(bowl().loss))
+    assert drawn.colorbar.title.text == "log₁₀ loss"
+    with pytest.raises(ValueError, match=r"positive losses for log=True, got -1\. Use log=False"):
+        heatmap_figure(replace(bowl(), loss=bowl().loss - 2), log=True)
+
+
+def test_colours_are_those_of_the_page() -> None:
+    found = re.search(r'\bmap: createCell\(.*"(\w+)"\)\)', (JS / "link.js").read_text(encoding="utf-8"))
+    assert found is not None
+    assert found[1] == COLOURS
+
+
+def test_histogram_counts_every_projection() -> None:
+    rng = np.random.default_rng(0)
+    a, b, c = rng.normal(size=(3, 200))
+    a[0] = 1e6  # one wild sample must not ask for a million bins
+    result = ProjectedCurvatures(a, b, c, 400, {"seed": 3})
+    figure = curvature_figure(result, (-1.5, 2.25))
+    for bars, kappa in zip(figure.data, (result.kappa_minus, result.kappa_plus), strict=True):
+        half = np.array(bars.width) / 2
+        edges = np.append(bars.x - half, bars.x[-1] + half[-1])
+        assert len(bars.y) <= 80
+        assert sum(bars.y) == 200
+        assert all(
+            n == ((kappa >= low - 1e-6) & (kappa < high - 1e-6)).sum()
+            for n, (low, high) in zip(bars.y[:-1], pairwise(edges), strict=False)
+        )
+        assert f"mean {kappa.mean():.4g}".replace("-", "−") in bars.name
+    assert [shape.x0 for shape in figure.layout.shapes] == [-1.5, 2.25]
+    assert "κ₋ = −1.5" in words(figure)
+    hidden = round(200 * result.p_no_saddle)
+    interval = binomtest(hidden, 200).proportion_ci()
+    told = f"200 random planes: {hidden} of them show no saddle ("
+    assert told in figure.layout.title.text
+    low, high = map(float, figure.layout.title.text.split(told)[1].split(" %")[0].split("–"))
+    assert 0 <= low <= 100 * interval.low
+    assert 100 * interval.high <= high <= 100
+
+
+def test_spectrum_is_the_densitys_curve_with_its_certified_values() -> None:
+    density = SpectralDensity(
+        np.array([-1.0, 0, 4]), np.array([0.25, 0.5, 0.25]), np.array([-1, 0, -1]), 4, 3, {"seed": 0}
+    )
+    pairs = EigenPairs(np.array([4.0, -1]), np.eye(4)[:, :2], np.zeros(2), np.ones(2, bool), 9, 1)
+    curve, marks = spectrum_figure(density, pairs).data
+    x, y = density.curve()
+    assert np.array_equal(curve.x, x)
+    assert np.array_equal(curve.y, y)
+    assert y.sum() * (x[1] - x[0]) == pytest.approx(1, abs=1e-3)
+    assert marks.x.tolist() == [4, -1]
+    assert "mean eigenvalue 0.75" in spectrum_figure(density).layout.title.text
+
+
+def test_trace_shows_estimates_with_their_intervals() -> None:
+    """Student's quantiles of 95 % for one and two degrees of freedom are 12.71 and 4.303."""
+
+    def estimates(*values: tuple[float, float]) -> list[TraceEstimate]:
+        return [TraceEstimate(v, e, i, i, 0, 0) for i, (v, e) in enumerate(values, start=1)]
+
+    histories = {
+        "hutchinson": estimates((9, np.nan), (5, 2), (6, 1)),
+        "curvature-fit": estimates((8, np.nan)),
+    }
+    (line,) = trace_figure(histories).data
+    assert (line.x, line.y) == ((2, 3), (5, 6))
+    assert line.error_y.array == pytest.approx((2 * 12.706, 4.303), rel=1e-4)
+    assert line.name == "Hutchinson: 6 ± 4.3"
+    with pytest.raises(ValueError, match="Expected estimates with a standard error"):
+        trace_figure({"hutchinson": estimates((9, np.nan))})
+
+    exact = TraceEstimate(7.5, 0.0, 50, 50, 9, 0)
+    biased = TraceEstimate(60, 5, 100, 0, 9, 1, bias=43.0)
+    *_, fit, across = trace_figure({"exact": [exact], **histories, "curvature-fit": [biased]}).data
+    assert (across.name, across.x, across.y) == ("exact: 7.5", (0, 100), (7.5, 7.5))
+    assert across.error_y.array is None
+    assert fit.name == "curvature fit: 60 ± 9.9, about 43 too high: outside of the parabola"
+    (alone,) = trace_figure({"deflated": [TraceEstimate(7.5, 0.1, 50, 100, 9, 1)]}).data
+    assert alone.name == "deflated: 7.5 ± 0.2"
+    assert alone.error_y.array == pytest.approx((0.201, 0.201), rel=1e-2)
+
+
+def test_an_explorer_draws_its_results(make_explorer: Make) -> None:
+    explorer = make_explorer(gated_saddle()[1], domain=(-1, 1, -1, 1), face="trace")
+    with pytest.raises(RuntimeError, match="as 'heatmap', there is none yet"):
+        explorer.figure("heatmap")
+    explorer.compute()
+    results = explorer.results
+    assert np.array_equal(explorer.figure().data[0].z, explorer.surface.loss)
+    assert explorer.figure("heatmap") == heatmap_figure(explorer.surface, explorer.plane)
+    assert explorer.figure("slices", log=True) == slices_figure(explorer.surface, explorer.plane, log=True)
+    assert explorer.figure("spectrum") == spectrum_figure(explorer.density, explorer.eigenpairs)
+    assert explorer.figure("trace") == trace_figure(explorer.traces)
+    assert results.figure("curvature") == curvature_figure(explorer.projections, results.plane_curvature)
+    np.testing.assert_allclose(results.plane_curvature, (-3, 4), rtol=1e-5)
+    assert results.centre_loss == 2
+    assert results.gradient_norm == 0
+    with pytest.raises(ValueError, match=r"Expected kind as one of surface, heatmap.*, got 'pie'"):
+        explorer.figure("pie")

@@ -1,0 +1,196 @@
+"""Batch-norm statistics that follow θ, against torch's own ``update_bn``."""
+
+from __future__ import annotations
+
+import copy
+from collections import deque
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.optim.swa_utils import update_bn
+
+from landscape_widget import Objective, random_plane
+from landscape_widget.study.study import Controls, Findings, Study
+
+from ..support.cases import ONE_BATCH, case
+from ..support.gates import make_controls
+
+N = 24
+
+
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Dropout(0.5), nn.Flatten(),
+        nn.Linear(12, 5), nn.BatchNorm1d(5, momentum=None), nn.Tanh(), nn.Linear(5, 4),
+    ).double()  # fmt: skip
+    update_bn([data()[0]], model)
+    return model.eval()
+
+
+def data() -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(N, 1, 4, 4, generator=generator, dtype=torch.float64)
+    return x, torch.randint(4, (N,), generator=generator)
+
+
+def batches(*sizes: int) -> list[tuple[Tensor, Tensor]]:
+    x, y = data()
+    return list(zip(x.split(sizes), y.split(sizes), strict=True))
+
+
+def objective(*sizes: int) -> Objective:
+    return Objective(network(), batches(*sizes), nn.functional.cross_entropy)
+
+
+def displaced(base: Objective) -> Tensor:
+    return base.theta + 0.3 * torch.randn(
+        base.n_parameters, generator=torch.Generator().manual_seed(2), dtype=torch.float64
+    )
+
+
+def loss_by_torch(theta: Tensor, sizes: tuple[int, ...], layout: Objective) -> float:
+    """Sets the weights, lets torch update the statistics, and takes the mean over the examples."""
+    model = network()
+    assert layout.layout is not None
+    model.load_state_dict(dict(layout.layout.unflatten(theta)), strict=False)
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.train()
+    # update_bn puts the whole model into train mode; dropout would spoil the comparison
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    update_bn([x for x, _ in batches(*sizes)], model)
+    model.eval()
+    x, y = data()
+    with torch.no_grad():
+        return float(nn.functional.cross_entropy(model(x), y))
+
+
+@pytest.mark.parametrize("sizes", [(24,), (12, 12), (6, 6, 6, 6)], ids=str)
+def test_recomputed_statistics_are_those_of_update_bn(sizes: tuple[int, ...]) -> None:
+    base = objective(*sizes)
+    theta = displaced(base)
+    loss = base.with_batch_norm("recomputed").loss(theta).item()
+    assert loss == pytest.approx(loss_by_torch(theta, sizes, base), rel=1e-12)
+    assert abs(loss - base.loss(theta).item()) > 1e-3, "frozen statistics would pass as well"
+
+
+def test_ragged_batches_weigh_by_their_examples() -> None:
+    base = objective(10, 14)
+    theta = displaced(base)
+    terms = base.with_batch_norm("recomputed").terms
+    statistics = terms.statistics(theta)
+    first = case_statistics(base, theta, 10, 14)
+    np.testing.assert_allclose(statistics["model.1.running_mean"], first[0], rtol=1e-12)
+    np.testing.assert_allclose(statistics["model.1.running_var"], first[1], rtol=1e-12)
+
+
+def case_statistics(base: Objective, theta: Tensor, *sizes: int) -> tuple[Tensor, Tensor]:
+    """Of the first layer, whose input does not depend on other statistics, by hand."""
+    assert base.layout is not None
+    parameters = base.layout.unflatten(theta)
+    means, variances = [], []
+    for x, _ in batches(*sizes):
+        z = nn.functional.conv2d(x, parameters["0.weight"], parameters["0.bias"]).transpose(0, 1).flatten(1)
+        means.append(len(x) / N * z.mean(1))
+        variances.append(len(x) / N * z.var(1, unbiased=True))
+    return torch.stack(means).sum(0), torch.stack(variances).sum(0)
+
+
+def test_the_order_of_the_batches_does_not_matter() -> None:
+    parts = batches(10, 8, 6)
+    losses = [
+        Objective(network(), order, nn.functional.cross_entropy)
+        .with_batch_norm("recomputed")
+        .loss(displaced(objective(24)))
+        .item()
+        for order in (parts, parts[::-1])
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-13)
+
+
+def test_the_difference_is_recomputed_minus_frozen() -> None:
+    base = objective(12, 12)
+    theta = displaced(base)
+    difference = base.with_batch_norm("difference").loss(theta).item()
+    expected = base.with_batch_norm("recomputed").loss(theta).item() - base.loss(theta).item()
+    assert difference == pytest.approx(expected, rel=1e-12)
+
+
+def test_theta_changed_in_place_gets_statistics_of_its_own() -> None:
+    base = objective(24).with_batch_norm("recomputed")
+    theta = base.theta.clone()
+    base.loss(theta)
+    theta += displaced(base) - base.theta
+    assert base.loss(theta).item() == base.loss(theta.clone()).item()
+
+
+def test_model_and_frozen_loss_stay_as_they_were() -> None:
+    model = network()
+    before = copy.deepcopy(model.state_dict())
+    base = Objective(model, batches(12, 12), nn.functional.cross_entropy)
+    frozen, state = base.loss().item(), torch.get_rng_state()
+    base.with_batch_norm("recomputed").loss(displaced(base))
+    assert base.loss().item() == frozen
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert not any(module.training for module in model.modules())
+    assert functional_call(model, {}, data()[0]).shape == (N, 4)
+
+
+def test_a_batch_without_variance_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"batches of at least two examples.*drop_last"):
+        objective(23, 1).with_batch_norm("recomputed").loss()
+
+
+@pytest.mark.parametrize("mode", ["recomputed", "difference"])
+def test_a_model_without_running_statistics_has_no_such_mode(mode: str) -> None:
+    plain = case("dense tanh").objective(ONE_BATCH)
+    assert not plain.has_batch_norm
+    with pytest.raises(ValueError, match="batch-norm layers that keep running statistics"):
+        plain.with_batch_norm(mode)
+    assert plain.with_batch_norm("frozen") is plain
+    with pytest.raises(ValueError, match="'frozen', 'recomputed', 'difference', got 'thawed'"):
+        plain.with_batch_norm("thawed")
+
+
+CONTROLS = make_controls(
+    axes=("random", "random"), seed=3, domain=(-1, 1, -1, 1), resolution=3, examples=N, samples=2
+)
+
+
+def found(study: Study, mode: str) -> Findings:
+    controls: Controls = replace(CONTROLS, batch_norm=mode)
+    return deque(study.steps(controls), maxlen=1).pop()
+
+
+def test_pictures_of_each_mode_and_curvature_of_the_frozen_function() -> None:
+    base = objective(12, 12)
+    study = Study(base)
+    plane = random_plane(base, seed=3)
+    surfaces = {}
+    for mode in ("frozen", "recomputed", "difference", "frozen"):
+        result = found(study, mode)
+        assert result.surface is not None
+        assert result.surface.provenance["batch_norm"] == mode
+        surfaces[mode] = result.surface.loss
+        expected = [
+            [
+                base.with_batch_norm(mode)
+                .loss(torch.from_numpy(plane.origin + a * plane.eta + b * plane.delta))
+                .item()
+                for a in (-1, 0, 1)
+            ]
+            for b in (-1, 0, 1)
+        ]
+        np.testing.assert_allclose(surfaces[mode], expected, rtol=1e-10, atol=1e-12)
+        assert result.plane_curvature == pytest.approx(found(study, "frozen").plane_curvature)
+    np.testing.assert_allclose(
+        surfaces["difference"], surfaces["recomputed"] - surfaces["frozen"], rtol=1e-9, atol=1e-12
+    )

@@ -1,0 +1,48 @@
+"""The flat vector θ: layout and back, selection, tied parameters."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from landscape_widget.loss.parameters import Layout, filter_blocks, select_parameters
+
+from ..support.cases import CASES, Case, case
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_flatten_and_unflatten_are_inverse(case: Case) -> None:
+    named = select_parameters(case.model(), None)
+    layout = Layout(named.items())
+    tensors = {name: p.detach() for name, p in named.items()}
+    theta = layout.flatten(tensors)
+    assert theta.shape == (layout.size,)
+    back = layout.unflatten(theta)
+    assert list(back) == list(tensors) == list(layout.names)
+    assert all(torch.equal(back[name], tensors[name]) for name in tensors)
+
+
+def test_tied_parameters_occur_once() -> None:
+    model = case("tied").model()
+    assert "head.weight" not in select_parameters(model, None)
+    assert len(select_parameters(model, None)) == len(list(model.parameters()))
+
+
+def test_frozen_parameters_are_never_selected() -> None:
+    assert list(select_parameters(case("frozen").model(), "*")) == ["2.weight", "4.weight", "4.bias"]
+
+
+def test_filters_are_numbered_without_gaps_over_all_layers() -> None:
+    model = case("convolution, batch norm").model()
+    layout = Layout(select_parameters(model, None).items())
+    blocks = filter_blocks(model, layout)
+    assert sorted(set(blocks.tolist())) == [-1, *range(3 + 3)]
+    in_none = {e.name for e in layout.entries if (blocks[e.start : e.stop] == -1).all()}
+    assert in_none == {"0.bias", "1.weight", "1.bias", "5.bias"}
+
+
+def test_filters_of_a_selection_lie_where_its_parameters_lie() -> None:
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 3))
+    layout = Layout(select_parameters(model, "1.*").items())
+    assert filter_blocks(model, layout).tolist() == [0, 0, 1, 1, 2, 2, -1, -1, -1]

@@ -1,0 +1,317 @@
+"""Gradient graphs that are kept, joined, split or built anew give the same Hessian-vector products."""
+
+from __future__ import annotations
+
+import logging
+import math
+import subprocess
+import sys
+from collections.abc import Iterator
+from weakref import ref
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from landscape_widget import Objective
+from landscape_widget.engine.product_program import record
+from landscape_widget.loss.terms import ModelTerms
+from landscape_widget.objective import products
+
+from ..support.cases import CASES, Case, case
+from ..support.oracle import dense
+
+VECTORS = 3
+
+
+def relative(found: torch.Tensor, expected: torch.Tensor) -> float:
+    return ((found - expected).norm() / expected.norm()).item()
+
+
+def vectors(n: int) -> torch.Tensor:
+    return torch.randn(n, VECTORS, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture(autouse=True)
+def by_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is recorded, however busy the machine."""
+    monkeypatch.setattr(products, "_WORTH_RECORDING", math.inf)
+
+
+@pytest.mark.parametrize(
+    ("bytes_of_batch", "kept", "calls_of_two_products"),
+    [
+        pytest.param((16e6, 64e6), 128e6, 1, id="joined"),
+        pytest.param((1.0, 1e12), 128e6, 3, id="as the loader gave them"),
+        pytest.param((1.0, 1.0), 128e6, 13, id="split into examples"),
+        pytest.param((1.0, 1e12), 1.0, 6, id="built anew for each product"),
+    ],
+)
+@pytest.mark.parametrize("example", CASES, ids=str)
+def test_however_batches_are_grouped_and_graphs_kept(
+    example: Case,
+    bytes_of_batch: tuple[float, float],
+    kept: float,
+    calls_of_two_products: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(products, "_BATCH_BYTES", bytes_of_batch)
+    objective = example.objective()
+    hessian, v = dense(example).hessian, vectors(objective.n_parameters)
+    calls = 0
+    term = ModelTerms.term
+
+    def counted(terms: ModelTerms, theta: torch.Tensor, b: int) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        return term(terms, theta, b)
+
+    monkeypatch.setattr(ModelTerms, "term", counted)
+    products.Products(objective.terms, objective.theta, objective.regrouped, kept).of(
+        v
+    )  # groups are compared once
+    calls = 0
+    by_graph = products.Products(objective.terms, objective.theta, objective.regrouped, kept)
+    for _ in range(2):
+        assert relative(by_graph.of(v), hessian @ v) < 1e-10
+    assert calls == calls_of_two_products + 3  # two to weigh graphs, and one to time them
+
+
+@pytest.mark.parametrize(("share", "used"), [(0.1, False), (0.5, True)])
+def test_room_for_few_graphs_is_not_used(share: float, used: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "_BATCH_BYTES", (1.0, 1.0))
+    objective = case("dense tanh").objective()
+    v = vectors(objective.n_parameters)
+    whole = products.Products(objective.terms, objective.theta, objective.regrouped, 128e6)
+    whole.of(v)
+    batches = len(whole._graphs)
+    assert batches == objective.n_examples
+    need = batches * (whole._fixed + whole._each)
+    some = products.Products(objective.terms, objective.theta, objective.regrouped, share * need)
+    some.of(v)
+    assert bool(some._graphs) is used
+    assert len(some._graphs) < batches
+
+
+def test_graphs_are_weighed_without_the_data_that_they_refer_to() -> None:
+    """A batch is a view of all examples, whose memory is no part of any graph."""
+    example = case("dense tanh")
+    x, y = example.examples()
+    found = []
+    for times in (1, 50):
+        objective = Objective(example.model(), (x.repeat(times, 1), y.repeat(times)), example.loss_fn)
+        weighed = products.Products(objective.terms, objective.theta, objective.regrouped, 128e6)
+        weighed._measure()
+        found.append((weighed._each, weighed._fixed))
+    assert found[0] == found[1]
+    assert found[0][1] < 50 * x.nbytes
+
+
+def test_graphs_that_were_weighed_are_gone() -> None:
+    """A sigmoid keeps its result for its derivative; kept as it stands, it and its graph hold each other."""
+    outputs: list[ref[torch.Tensor]] = []
+
+    def loss_fn(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        outputs.append(ref(output))
+        return nn.functional.mse_loss(output, target)
+
+    model = nn.Sequential(nn.Linear(3, 2), nn.Sigmoid())
+    objective = Objective(model, (torch.randn(16, 3), torch.rand(16, 2)), loss_fn)
+    outputs.clear()
+    products.Products(objective.terms, objective.theta, objective.regrouped, 128e6)._measure()
+    assert len(outputs) == 3
+    assert not any(output() is not None for output in outputs)
+
+
+@pytest.fixture
+def three_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    assert torch.get_num_threads() == 3, "threads of its own changed the number for everybody"
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_threads_that_were_slow_at_first_are_tried_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "_BATCH_BYTES", (1.0, 1.0))
+    objective = case("dense tanh").objective()
+    by_graph = products.Products(objective.terms, objective.theta, objective.regrouped, 128e6)
+    by_graph._measure()
+    found = []
+    for seconds in ({}, {1: 1.0}, {1: 1.0, 3: 0.5}, {1: 1.0, 3: 2.0}, {1: 1.0, 3: 1.5}):
+        by_graph._seconds = seconds
+        found.append(by_graph._threads())
+    assert found == [1, 3, 3, 3, 1]
+
+
+@pytest.mark.usefixtures("three_threads")
+@pytest.mark.parametrize("kept", [128e6, 1.0], ids=["kept", "built anew"])
+@pytest.mark.parametrize("example", CASES, ids=str)
+def test_batches_in_threads(example: Case, kept: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "_BATCH_BYTES", (1.0, 1.0))
+    monkeypatch.setattr(products, "_WORTH_THREADS", 0.0)
+    flash = torch.backends.cuda.flash_sdp_enabled()
+    objective = example.objective()
+    hessian, v = dense(example).hessian, vectors(objective.n_parameters)
+    by_graph = products.Products(objective.terms, objective.theta, objective.regrouped, kept)
+    for _ in range(3):
+        assert relative(by_graph.of(v), hessian @ v) < 1e-10
+    assert set(by_graph._seconds) == {1, 3}, "both ways are tried"
+    by_graph._seconds = {1: 1.0, 3: 0.0}
+    assert relative(by_graph.of(v), hessian @ v) < 1e-10
+    assert torch.backends.cuda.flash_sdp_enabled() == flash
+
+
+def recorded(example: Case, kept: float, monkeypatch: pytest.MonkeyPatch) -> products.Products:
+    """Products of which all batches are recorded, however long that takes."""
+    monkeypatch.setattr(products, "_WORTH_RECORDING", 0.0)
+    monkeypatch.setattr(products, "_BATCH_BYTES", (1.0, 1e12))
+    monkeypatch.setattr(products.Products, "_compare", lambda *_: (0.0, 1.0))
+    objective = example.objective()
+    return products.Products(objective.terms, objective.theta, objective.regrouped, kept)
+
+
+@pytest.mark.usefixtures("three_threads")
+@pytest.mark.parametrize(("kept", "n_kept"), [(128e6, 3), (1.0, 0)], ids=["kept", "built anew"])
+@pytest.mark.parametrize("example", CASES, ids=str)
+def test_recorded_products(example: Case, kept: float, n_kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "_WORTH_THREADS", 0.0)
+    by_program = recorded(example, kept, monkeypatch)
+    hessian = dense(example).hessian
+    v = vectors(len(hessian))
+    for _ in range(3):
+        assert relative(by_program.of(v), hessian @ v) < 1e-10
+        assert relative(by_program.of(v[:, :1]), hessian @ v[:, :1]) < 1e-10
+    assert by_program._programs is not None
+    assert not by_program._graphs
+    assert len(by_program._programs._kept) == n_kept
+    assert set(by_program._seconds) == {1, 3}
+
+
+def test_a_recording_computes_nothing_that_the_product_does_not_need() -> None:
+    def loss(theta: Tensor, x: Tensor) -> Tensor:
+        return (x @ theta).sin().sum()
+
+    theta, v, *_ = vectors(6).T.clone()
+    x = vectors(6).T
+    program = record(loss, theta, v, x)
+    targets = [str(node.target) for node in program.along.graph.nodes]
+    # Hv is taken as the derivative of a number, ∇L·v, which itself nobody wants
+    assert not any("dot" in target or "ones_like" in target for target in targets)
+    expected = torch.func.hessian(loss)(theta, x) @ v
+    torch.testing.assert_close(program.along(v, *program.at(theta, x)), expected)
+
+
+def test_the_first_product_loads_nothing_large() -> None:
+    code = (
+        "import sys, torch; from landscape_widget import Objective, hessian_eigenpairs;"
+        "f = Objective.from_function(lambda t: t.sin().sum(), torch.ones(5, dtype=torch.float64));"
+        "hessian_eigenpairs(f);"
+        "print([name for name in ('torch._dynamo', 'sympy') if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("n", "most", "size"), [(2000, 128, 125), (256, 43, 32), (13, 5, 5), (7, 9, 7), (12, 4, 4), (97, 10, 10)]
+)
+def test_batches_are_equal_where_that_takes_few_more(n: int, most: int, size: int) -> None:
+    assert products._even(n, most) == size
+
+
+def test_what_is_kept_of_a_recording_counts_against_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    by_program = recorded(case("dense tanh"), 128e6, monkeypatch)
+    v = vectors(by_program._theta.numel())
+    by_program.of(v)
+    assert by_program._programs is not None
+    used = 128e6 - by_program._programs._left
+    smaller = recorded(case("dense tanh"), 0.7 * used, monkeypatch)
+    assert torch.equal(smaller.of(v), by_program.of(v))
+    assert smaller._programs is not None
+    assert len(smaller._programs._kept) == 2
+
+
+def test_a_recording_that_differs_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(products, "_WORTH_RECORDING", 0.0)
+    add = products._Programs.add
+    monkeypatch.setattr(products._Programs, "add", lambda *args: add(*args) * (1 + 1e-8))
+    example = case("dense tanh")
+    objective = example.objective()
+    v = vectors(objective.n_parameters)
+    with caplog.at_level(logging.INFO, "landscape_widget.objective.products"):
+        assert relative(objective.hvp(v), dense(example).hessian @ v) < 1e-10
+    assert "differ by 1.0e-08" in caplog.text
+    assert objective._products is not None
+    assert objective._products._programs is None
+
+
+def test_a_loss_that_cannot_be_recorded_is_differentiated(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Curious(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = case("dense tanh").model()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            output: torch.Tensor = self.inner(x)
+            return output if output.sum() < math.inf else -output
+
+    monkeypatch.setattr(products, "_WORTH_RECORDING", 0.0)
+    example = case("dense tanh")
+    objective = Objective(Curious(), example.batches(), example.loss_fn)
+    v = vectors(objective.n_parameters)
+    with caplog.at_level(logging.INFO, "landscape_widget.objective.products"):
+        assert relative(objective.hvp(v), dense(example).hessian @ v) < 1e-10
+    assert "looks at the values" in caplog.text
+
+
+@pytest.mark.parametrize("count", [8, 11])
+@pytest.mark.parametrize("example", CASES, ids=str)
+def test_several_vectors_at_once(example: Case, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products.Products, "_compare", lambda *_: (0.0, 1.0))
+    objective = example.objective()
+    by_graph = products.Products(objective.terms, objective.theta, objective.regrouped, 128e6)
+    hessian = dense(example).hessian
+    v = torch.randn(len(hessian), count, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    for _ in range(2):
+        assert relative(by_graph.of(v), hessian @ v) < 1e-10
+    assert by_graph._at_once == products._AT_ONCE
+
+
+def test_small_products_start_no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a thread was started")
+
+    monkeypatch.setattr(products, "pool", refuse)
+    monkeypatch.setattr(products, "_BATCH_BYTES", (1.0, 1.0))
+    objective = case("dense tanh").objective()
+    for _ in range(4):
+        objective.hvp(vectors(objective.n_parameters))
+
+
+def test_products_elsewhere_do_not_take_the_graphs_of_the_origin() -> None:
+    example = case("dense tanh")
+    objective = example.objective()
+    v = vectors(objective.n_parameters)
+    here = objective.hvp(v)
+    elsewhere = objective.hvp(v, objective.theta + 0.1)
+    assert relative(elsewhere, dense(example, step=0.1).hessian @ v) < 1e-10
+    assert relative(elsewhere, here) > 1e-2
+    assert torch.equal(objective.hvp(v), here)
+
+
+def test_a_loss_that_is_no_mean_over_examples_keeps_the_batches_of_the_loader() -> None:
+    x, y = case("dense tanh").examples()
+    weighted = torch.nn.CrossEntropyLoss(weight=torch.tensor([1.0, 2.0, 5.0], dtype=torch.float64))
+    batches = [(x[:5], y[:5]), (x[5:10], y[5:10]), (x[10:], y[10:])]
+    with pytest.warns(UserWarning, match="not a mean over examples"):
+        objective = Objective(case("dense tanh").model(), batches, weighted)
+    v = vectors(objective.n_parameters)
+    parts = [Objective(case("dense tanh").model(), [batch], weighted) for batch in batches]
+    expected = sum(len(b[0]) / 13 * part.hvp(v) for b, part in zip(batches, parts, strict=True))
+    assert relative(objective.hvp(v), expected) < 1e-12

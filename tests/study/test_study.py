@@ -1,0 +1,493 @@
+"""The study behind an explorer: nothing is computed twice, whatever is left, changed and changed back."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from landscape_widget import (
+    Objective,
+    evaluate_plane,
+    hessian_eigenpairs,
+    projected_curvatures,
+    random_plane,
+    saddle_blindness,
+)
+from landscape_widget.curvature import trace as trace_module
+from landscape_widget.results.base import Surface
+from landscape_widget.study import study as study_module
+from landscape_widget.study.study import Controls, Findings, Study, snap, trace_is_final
+
+from ..support.cases import ONE_BATCH, case, quadratic
+from ..support.gates import make_controls, saddle
+from ..support.oracle import dense
+
+
+class Counted(Objective):
+    """Counts losses, gradients and Hessian-vector products (each column of a block)."""
+
+    counts: dict[str, int]
+
+    @classmethod
+    def make(cls) -> Counted:
+        objective = cls.from_function(saddle, torch.ones(5, dtype=torch.float64))
+        assert isinstance(objective, cls)
+        objective.counts = dict.fromkeys(("loss", "gradient", "product"), 0)
+        return objective
+
+    def loss(self, theta: Tensor | None = None) -> Tensor:
+        self._count("loss")
+        return super().loss(theta)
+
+    def gradient(self, theta: Tensor | None = None) -> Tensor:
+        self._count("gradient")
+        return super().gradient(theta)
+
+    def hvp(self, v: Tensor, theta: Tensor | None = None) -> Tensor:
+        self._count("product", v[0].numel())
+        return super().hvp(v, theta)
+
+    def at(self, theta: Tensor) -> Objective:
+        other = super().at(theta)
+        assert isinstance(other, Counted)
+        other.counts = self.counts
+        return other
+
+    def _count(self, what: str, times: int = 1) -> None:
+        if hasattr(self, "counts"):
+            self.counts[what] += times
+
+
+CONTROLS = make_controls(
+    axes=("hessian:max", "hessian:min"), seed=0, domain=(-1, 1, -1, 1), resolution=9, examples=1, samples=6
+)
+RANDOM = replace(CONTROLS, axes=("random", "random"))
+MIXED = replace(CONTROLS, axes=("random", "hessian:max"))
+
+
+def last(study: Study, controls: Controls) -> Findings:
+    return deque(study.steps(controls), maxlen=1).pop()
+
+
+def fresh(objective: Counted, study: Study, controls: Controls) -> dict[str, int]:
+    """What one more computation costs."""
+    before = dict(objective.counts)
+    last(study, controls)
+    return {what: n - before[what] for what, n in objective.counts.items()}
+
+
+NOTHING = {"loss": 0, "gradient": 0, "product": 0}
+
+
+@pytest.mark.parametrize("controls", [CONTROLS, RANDOM, MIXED], ids=lambda c: " × ".join(c.axes))
+def test_findings_are_what_the_functions_give(controls: Controls) -> None:
+    objective = case("dense tanh").objective(ONE_BATCH)
+    controls = replace(controls, examples=objective.n_examples)
+    found = last(Study(objective), controls)
+    assert found.plane is not None
+    assert found.surface is not None
+    assert found.pairs is not None
+    assert found.projections is not None
+    assert found.centre_loss == objective.loss().item()
+    assert found.gradient_norm == pytest.approx(objective.gradient().norm().item(), rel=1e-12)
+    assert np.array_equal(found.pairs.values, hessian_eigenpairs(objective).values)
+    surface = deque(evaluate_plane(objective, found.plane, controls.domain, 9), maxlen=1).pop()
+    assert np.array_equal(found.surface.loss, surface.loss)
+    np.testing.assert_allclose(
+        found.projections.kappa_plus, projected_curvatures(objective, 6).kappa_plus, rtol=1e-12
+    )
+    assert found.meter.left() == (1.0, 0.0)
+
+
+def test_plane_curvature_of_the_hessian_plane_is_its_eigenvalues() -> None:
+    found = last(Study(Counted.make()), CONTROLS)
+    np.testing.assert_allclose(found.plane_curvature, (-3, 4), rtol=1e-5)
+
+
+@pytest.mark.parametrize("controls", [CONTROLS, RANDOM, MIXED], ids=lambda c: " × ".join(c.axes))
+def test_the_quadratic_model_agrees_with_the_loss_to_third_order(controls: Controls) -> None:
+    """At step h the cubic rest of ``saddle`` is 0.1·Σd³ exactly, whatever the plane."""
+    objective = Counted.make()
+    found = last(Study(objective), controls)
+    assert found.quadratic is not None
+    for alpha, beta in ((0.01, 0.0), (0.0, 0.01), (0.01, -0.02)):
+        d = alpha * found.plane.eta + beta * found.plane.delta
+        theta = torch.from_numpy(found.plane.point(alpha, beta))
+        rest = objective.loss(theta).item() - found.quadratic(alpha, beta)
+        # to a hundredth of the smallest of these rests
+        assert rest == pytest.approx(0.1 * (d**3).sum(), abs=1e-9)
+
+
+def test_the_model_of_an_eigenvector_plane_comes_with_the_first_picture_and_costs_nothing() -> None:
+    objective = Counted.make()
+    steps = Study(objective).steps(CONTROLS)
+    first = next(found for found in steps if found.surface is not None)
+    assert first.quadratic is not None
+    assert first.quadratic.hessian == (first.pairs.values[0], 0.0, first.pairs.values[-1])
+    assert objective.counts["gradient"] == 3  # one for the verdict, two that products are held against
+    assert objective.counts["product"] == first.pairs.n_hvp + 1  # the one that is held against them
+
+
+@pytest.mark.parametrize("controls", [CONTROLS, RANDOM, MIXED], ids=lambda c: " × ".join(c.axes))
+@pytest.mark.parametrize("left_after", [1, 2, 3, 5, 8, 13])
+def test_a_run_that_was_left_is_resumed_without_repeating_work(controls: Controls, left_after: int) -> None:
+    whole = Counted.make()
+    last(Study(whole), controls)
+    objective = Counted.make()
+    study = Study(objective)
+    steps = study.steps(controls)
+    for _ in range(left_after):
+        if next(steps, None) is None:
+            break
+    steps.close()
+    last(study, controls)
+    assert objective.counts == whole.counts
+
+
+@pytest.mark.parametrize("controls", [CONTROLS, RANDOM, MIXED], ids=lambda c: " × ".join(c.axes))
+def test_the_same_again_costs_nothing(controls: Controls) -> None:
+    objective = Counted.make()
+    study = Study(objective)
+    first = last(study, controls)
+    assert fresh(objective, study, controls) == NOTHING
+    again = last(study, controls)
+    assert first.surface is not None
+    assert again.surface is not None
+    assert np.array_equal(again.surface.loss, first.surface.loss)
+
+
+@pytest.mark.parametrize(
+    ("controls", "change", "losses"),
+    [
+        (CONTROLS, {"resolution": 17}, 17**2 - 9**2),
+        (CONTROLS, {"domain": (-0.5, 0.5, -0.5, 0.5)}, 9**2 - 5**2),
+        (CONTROLS, {"domain": (-2.0, 2.0, -2.0, 2.0)}, 9**2 - 5**2),
+        (CONTROLS, {"seed": 5}, 0),
+        (RANDOM, {"seed": 5}, 9**2),
+    ],
+    ids=["refine", "zoom in", "zoom out", "seed of nothing", "seed"],
+)
+def test_a_change_costs_its_new_nodes(controls: Controls, change: dict[str, Any], losses: int) -> None:
+    objective = Counted.make()
+    study = Study(objective)
+    last(study, controls)
+    cost = fresh(objective, study, replace(controls, **change))
+    assert cost["loss"] == losses
+    # a plane of another seed has a slope and a curvature of its own: a gradient and two products
+    another = losses == 9**2
+    assert (cost["gradient"], cost["product"]) == ((1, 2) if another else (0, 0))
+    assert fresh(objective, study, controls) == NOTHING
+
+
+COMPARED = [
+    replace(CONTROLS, compared_axes=("random", "random"), compared_domain=(-2, 2, -1, 1)),
+    replace(RANDOM, compared_axes=("hessian:max:2", "hessian:min"), compared_domain=(-0.5, 0.5, -0.25, 0.25)),
+]
+
+
+@pytest.mark.parametrize("controls", COMPARED, ids=["Hessian beside random", "random beside Hessian"])
+def test_a_second_plane_is_what_it_is_alone(controls: Controls) -> None:
+    both = last(Study(Counted.make()), controls)
+    alone = last(Study(Counted.make()), controls.compared())
+    first = last(Study(Counted.make()), replace(controls, compared_axes=None))
+    assert both.compared is not None
+    assert both.surface is not None
+    assert both.compared.plane.axes == controls.compared_axes
+    for mine, other in ((both.compared.surface, alone.surface), (both.surface, first.surface)):
+        assert other is not None
+        assert np.array_equal(mine.alpha, other.alpha)
+        assert np.array_equal(mine.beta, other.beta)
+        np.testing.assert_allclose(mine.loss, other.loss, rtol=1e-9)  # eigenvectors of k = 1 and k = 2
+    np.testing.assert_allclose(both.compared.curvature, alone.plane_curvature, rtol=1e-5)
+    assert both.meter.left() == (1.0, 0.0)
+
+
+@pytest.mark.parametrize("controls", COMPARED, ids=["Hessian beside random", "random beside Hessian"])
+def test_a_second_plane_costs_its_own_nodes_and_stays_known(controls: Controls) -> None:
+    objective = Counted.make()
+    study = Study(objective)
+    last(study, replace(controls, compared_axes=None))
+    second = fresh(objective, study, controls)
+    assert second["loss"] == (9**2 if controls is COMPARED[0] else 2 * 9**2 - 9**2)
+    assert fresh(objective, study, controls) == NOTHING
+    # what was second is first now, at no cost
+    assert fresh(objective, study, controls.compared()) == NOTHING
+
+
+def test_more_projections_keep_the_eigenpairs() -> None:
+    objective = Counted.make()
+    study = Study(objective)
+    last(study, CONTROLS)
+    assert fresh(objective, study, replace(CONTROLS, samples=9)) == {**NOTHING, "product": 18}
+
+
+def test_inner_eigenvectors_and_back() -> None:
+    """A larger k is a new run, whose outer pairs serve the former axes as well."""
+    objective = Counted.make()
+    study = Study(objective)
+    last(study, CONTROLS)
+    inner = last(study, replace(CONTROLS, axes=("hessian:max:2", "hessian:min:2")))
+    assert inner.pairs is not None
+    np.testing.assert_allclose(inner.pairs.values, [4, 2, -1, -3], rtol=1e-5)
+    cost = fresh(objective, study, CONTROLS)
+    assert cost["product"] == 0
+
+
+def test_subsets_are_their_own_landscapes() -> None:
+    objective = case("dense tanh").objective(ONE_BATCH)
+    study = Study(objective)
+    controls = replace(RANDOM, resolution=3, examples=13)
+    few, whole = last(study, replace(controls, examples=4)), last(study, controls)
+    assert few.centre_loss == objective.subset(4).loss().item()
+    assert few.surface is not None
+    assert whole.surface is not None
+    assert few.surface.loss[1, 1] == few.centre_loss
+    assert whole.surface.loss[1, 1] == objective.loss().item()
+    assert few.surface.provenance["n_examples"] == 4
+
+
+def test_results_only_get_better() -> None:
+    done, samples = 0, 0
+    for found in Study(Counted.make()).steps(CONTROLS):
+        if found.surface is not None:
+            assert found.surface.done.sum() >= done
+            done = found.surface.done.sum()
+        if found.projections is not None:
+            assert found.projections.samples >= samples
+            samples = found.projections.samples
+    assert (done, samples) == (81, 6)
+
+
+def test_the_picture_comes_before_the_eigenpairs_where_axes_are_random() -> None:
+    first = next(f for f in Study(Counted.make()).steps(RANDOM) if f.surface is not None)
+    assert first.pairs is None
+
+
+@pytest.mark.parametrize("resolution", [5, 9, 21])
+def test_a_first_picture_on_part_of_the_examples(monkeypatch: pytest.MonkeyPatch, resolution: int) -> None:
+    """It says so, is never final, and shows no eigenvalue of the part."""
+    monkeypatch.setattr("landscape_widget.study.study.PREVIEW_SECONDS", 0.0)  # any data are too slow for it
+    small = case("dense tanh")
+    x, y = small.examples()
+    objective = Objective(small.model(), (x.repeat(20, 1), y.repeat(20)), small.loss_fn)
+    chosen = replace(CONTROLS, examples=260, resolution=resolution, samples=1)
+    study = Study(objective)
+    early = [
+        found.surface for found in study.steps(chosen) if found.surface is not None and found.pairs is None
+    ]
+    assert early
+    assert all(found.surface_model is None for found in study.steps(chosen) if found.preview)
+    assert [surface.provenance["n_examples"] for surface in (early[0], early[-1])] == [64, 130]
+    assert not any(surface.final for surface in early)
+    again = next(found for found in study.steps(chosen) if found.surface is not None)
+    assert again.pairs_final
+    assert again.surface.final
+    assert again.surface.provenance["n_examples"] == 260
+
+
+@pytest.mark.parametrize(
+    ("alike", "times", "parts"),
+    [(1e9, 170, [64, 256]), (0.0, 170, [64, 256, 1024]), (0.0, 20, [64, 130]), (0.0, 19, [64])],
+)
+def test_a_first_picture_in_a_hessian_plane_gets_better_while_that_changes_it(
+    monkeypatch: pytest.MonkeyPatch, alike: float, times: int, parts: list[int]
+) -> None:
+    monkeypatch.setattr("landscape_widget.study.study.PREVIEW_SECONDS", 0.0)  # any data are too slow for it
+    monkeypatch.setattr("landscape_widget.study.study._ALIKE", alike)
+    small = case("dense tanh")
+    x, y = small.examples()
+    objective = Objective(small.model(), (x.repeat(times, 1), y.repeat(times)), small.loss_fn)
+    chosen = replace(CONTROLS, examples=objective.n_examples, resolution=17, samples=1)
+    pictures, plane = {}, None
+    for found in Study(objective).steps(chosen):
+        if found.gradient_norm is not None:
+            break
+        if found.surface is not None:
+            assert plane in (None, found.plane.fingerprint), "its eigenvectors are those of the first one"
+            plane, origin = found.plane.fingerprint, found.plane
+            assert found.surface.provenance["plane"]["n_examples"] == 32
+            done = pictures[found.preview].done.sum() if found.preview in pictures else 0
+            pictures[found.preview] = found.surface
+            assert found.surface.done.sum() >= done
+    assert list(pictures) == parts
+    for part, surface in pictures.items():
+        assert surface.done.sum() == 81
+        assert surface.provenance["n_examples"] == part
+        for i, j in np.argwhere(surface.done):
+            theta = torch.from_numpy(origin.point(surface.alpha[j], surface.beta[i]))
+            assert surface.loss[i, j] == pytest.approx(objective.subset(part).loss(theta).item(), rel=1e-10)
+
+
+def test_pictures_are_alike_within_a_share_of_their_range() -> None:
+    axis = np.array([-1.0, 0.0, 1.0])
+    loss = np.array([[0.0, 1.0, np.nan], [2.0, 3.0, 4.0], [5.0, 6.0, 10.0]])
+
+    def picture(values: np.ndarray) -> Surface:
+        return Surface(axis, axis, values, np.ones((3, 3), dtype=bool), {})
+
+    assert study_module._alike(picture(loss), picture(loss + 0.19))
+    assert not study_module._alike(picture(loss), picture(loss + 0.21))
+    assert study_module._alike(picture(loss * np.nan), picture(loss))
+
+
+def test_a_first_picture_of_a_random_plane_is_of_that_very_plane(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("landscape_widget.study.study.PREVIEW_SECONDS", 0.0)  # any data are too slow for it
+    small = case("dense tanh")
+    x, y = small.examples()
+    objective = Objective(small.model(), (x.repeat(20, 1), y.repeat(20)), small.loss_fn)
+    chosen = replace(RANDOM, examples=260, resolution=17)
+    study = Study(objective)
+    steps = study.steps(chosen)
+    early = next(found for found in steps if found.surface is not None)
+    assert early.preview == 64
+    assert early.gradient_norm is None, "the picture comes before the slope"
+    first, plane = early.surface, early.plane
+    part = objective.subset(64)
+    for i, j in np.argwhere(first.done):
+        theta = torch.from_numpy(plane.point(first.alpha[j], first.beta[i]))
+        assert first.loss[i, j] == pytest.approx(part.loss(theta).item(), rel=1e-10)
+    found = deque(steps, maxlen=1).pop()
+    assert found.surface.final
+    assert found.preview == 0
+    assert found.plane.fingerprint == plane.fingerprint
+    for again in (chosen, replace(chosen, domain=(-2, 2, -2, 2))):
+        assert not any(found.preview for found in study.steps(again)), "more of a plane that is known"
+    assert any(found.preview for found in study.steps(replace(chosen, seed=5)))
+
+
+def domain_of(objective: Objective, axes: tuple[str, str], **change: Any) -> tuple[float, ...]:
+    controls = replace(CONTROLS, axes=axes, domain=None, examples=objective.n_examples, **change)
+    study = Study(objective)
+    surface = last(study, controls).surface
+    assert surface is not None
+    return tuple(float(v) for v in (*surface.alpha[[0, -1]], *surface.beta[[0, -1]]))
+
+
+def test_automatic_domain_along_eigenvectors() -> None:
+    """½|λ|w² = L(θ*) = 2 with |λ| = √(4·3): w = 1.07, the nearest step is 1."""
+    hessian = torch.diag(torch.tensor([4.0, 2.0, -1.0, -3.0], dtype=torch.float64))
+    objective = quadratic(hessian, constant=2.0)
+    assert domain_of(objective, ("hessian:max", "hessian:min")) == (-1, 1, -1, 1)
+
+
+def test_automatic_domain_along_eigenvectors_of_flat_valleys() -> None:
+    """It stops at a twentieth of ‖θ*‖ = √5."""
+    assert domain_of(Counted.make(), ("hessian:max", "hessian:min")) == (-0.1, 0.1, -0.1, 0.1)
+
+
+def test_automatic_domain_along_random_directions() -> None:
+    """A displacement by ‖θ*‖, to the next step of the scale."""
+    objective = Counted.make()
+    norms = random_plane(objective).norms
+    domain = domain_of(objective, ("random", "random"))
+    theta_norm = 5**0.5
+    assert domain[1] == -domain[0] == pytest.approx(snap(theta_norm / norms[0]))
+    assert domain[3] == -domain[2] == pytest.approx(snap(theta_norm / norms[1]))
+
+
+def test_automatic_domain_along_filter_normalised_directions() -> None:
+    domain = domain_of(case("dense tanh").objective(ONE_BATCH), ("random:filter", "random:filter"))
+    assert domain == (-1, 1, -1, 1)
+
+
+@pytest.mark.parametrize(
+    ("width", "snapped"), [(1, 1), (0.97, 1), (1.3, 1.5), (0.0123, 0.015), (7, 8), (9.5, 10), (440, 400)]
+)
+def test_half_widths_snap_to_a_scale_of_few_steps(width: float, snapped: float) -> None:
+    """7 lies nearer to 8 than to 6 by ratio."""
+    assert snap(width) == snapped
+    assert snap(width * 1000) == pytest.approx(snapped * 1000)
+
+
+def test_planes_used_longest_ago_are_forgotten_where_memory_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(study_module, "MOST_NODES", 150)  # one plane of 81 nodes and another, not three
+    objective = Counted.make()
+    study = Study(objective)
+    planes = [replace(RANDOM, seed=seed) for seed in range(3)]
+    for controls in planes:
+        last(study, controls)
+    assert [fresh(objective, study, controls)["loss"] for controls in (planes[2], planes[1])] == [0, 0]
+    assert fresh(objective, study, planes[0])["loss"] == 81
+
+
+def test_few_subsets_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(study_module, "MOST_SUBSETS", 2)
+    objective = case("dense tanh").objective(ONE_BATCH)
+    study = Study(objective)
+    for n in (3, 4, 5, 13, 4):
+        last(study, replace(RANDOM, resolution=3, examples=n))
+    assert list(study._subsets) == [5, 4]
+
+
+TRACE = replace(CONTROLS, face="trace")
+
+
+def test_the_trace_face_begins_with_the_exact_trace() -> None:
+    objective = Counted.make()
+    seen = [
+        (found.trace, {name: len(history) for name, history in found.traces.items()})
+        for found in Study(objective).steps(TRACE)
+        if found.traces is not None
+    ]
+    trace, lengths = next((trace, lengths) for trace, lengths in seen if any(lengths.values()))
+    assert trace is not None
+    assert trace.value == pytest.approx(torch.trace(objective.hvp(torch.eye(5).double())).item(), rel=1e-12)
+    assert trace.stderr == 0
+    assert list(lengths) == ["exact", "hutchinson", "curvature-fit"]
+    assert lengths == {"exact": 1, "hutchinson": 0, "curvature-fit": 0}
+
+
+def test_what_the_trace_face_costs_is_bounded() -> None:
+    """100 lines of four losses, and a few more where the interval is sought: not 5,000."""
+    objective = Counted.make()
+    study = Study(objective)
+    last(study, CONTROLS)
+    cost = fresh(objective, study, TRACE)
+    assert cost["product"] == 5 + 100
+    assert cost["loss"] <= 1 + 4 * (100 + 5 * 7 + 95)
+
+
+def test_the_exact_trace_is_used_wherever_it_is_known() -> None:
+    study = Study(Counted.make())
+    by_density = last(study, CONTROLS)
+    assert by_density.trace is None
+    found = last(study, TRACE)
+    assert found.trace is not None
+    expected = saddle_blindness(found.projections, found.trace, found.density)
+    assert found.blindness == expected
+    assert last(study, CONTROLS).blindness == expected
+
+
+def test_a_large_network_gets_a_deflated_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trace_module, "EXACT_WORK", 0)
+    monkeypatch.setattr(study_module, "TRACE_SAMPLES", 30)
+    objective = case("dense tanh").objective(ONE_BATCH)
+    controls = replace(TRACE, examples=13)
+    found = last(Study(objective), controls)
+    exact = torch.trace(dense(case("dense tanh")).hessian).item()
+    assert found.traces is not None
+    assert found.trace is found.traces["deflated"][-1]
+    assert found.trace.interval[0] <= exact <= found.trace.interval[1]
+    assert found.trace.n_hvp == 30
+    assert trace_is_final("deflated", found.traces["deflated"])
+    assert not trace_is_final("deflated", found.traces["deflated"][:-1])
+
+
+def test_fits_on_the_paper_s_interval_are_made_anew() -> None:
+    """Files of the time when every network had it hold estimates that were too high, and did not say so."""
+    study = Study(Counted.make())
+    found = last(study, TRACE)
+    assert found.traces is not None
+    memory = study.memory()
+    old = [replace(e, value=99.0, provenance={}) for e in found.traces["curvature-fit"]]
+    memory["traces"][1, "curvature-fit"] = old
+    resumed = last(Study.resumed(Counted.make(), memory), TRACE)
+    assert resumed.traces is not None
+    assert resumed.traces["curvature-fit"][-1] == found.traces["curvature-fit"][-1]
+    assert resumed.trace == found.trace

@@ -1,0 +1,392 @@
+"""The verdict: earned by certified eigenvalues and by where the quadratic model has its critical point."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from landscape_widget import EigenPairs, Objective, ProjectedCurvatures, hessian_eigenpairs
+from landscape_widget.curvature.slopes import slopes_along
+from landscape_widget.results.base import BlindnessEstimate, SaddleBlindness, Slopes
+from landscape_widget.study.study import Controls, Findings, Study
+from landscape_widget.study.verdict import Verdict, half_widths, judge, offsets, sight, verdict_of
+
+from ..support.cases import ONE_BATCH, case
+from ..support.oracle import dense
+
+#: Half-width of the domain.
+W = 0.4
+
+
+def pairs(top: float, bottom: float, residual: float = 1e-6, converged: bool = True) -> EigenPairs:
+    return EigenPairs(
+        values=np.array([top, bottom]),
+        vectors=np.eye(2),
+        residuals=np.full(2, residual),
+        converged=np.full(2, converged),
+        n_hvp=10,
+        n_largest=1,
+    )
+
+
+def slopes(top: float = 0.0, bottom: float = 0.0, rest: float = 0.0, curvature: float = 1.0) -> Slopes:
+    return Slopes(np.array([top, bottom]), rest, curvature if rest else 0.0)
+
+
+def judged(found: EigenPairs, gradient: Slopes | None = None, w: float = W, **known: object) -> Verdict:
+    return judge(found, gradient or slopes(), np.full(len(found.values) + 1, w), **known)
+
+
+@pytest.mark.parametrize(
+    ("eigenpairs", "gradient", "kind"),
+    [
+        (pairs(2, -1), slopes(), "saddle"),
+        (pairs(2, 1), slopes(), "minimum"),
+        (pairs(-1, -2), slopes(), "maximum"),
+        (pairs(2, -1), slopes(0.5, 0.5), "slope"),
+        (pairs(2, 1), slopes(0.5, 0.5), "slope"),
+        (pairs(2, -1e-7), slopes(), "undecided"),
+        (pairs(2, 1e-7), slopes(), "undecided"),
+        (pairs(2, 0.0, residual=0.0), slopes(), "undecided"),
+        (pairs(0, 0.0, residual=0.0), slopes(), "undecided"),
+        (pairs(0, 0.0, residual=0.0), slopes(rest=1e-3, curvature=0.0), "slope"),
+        (pairs(2, 1, residual=0.1, converged=False), slopes(), "undecided"),
+        (pairs(2, -1, residual=0.1, converged=False), slopes(), "saddle"),
+        (pairs(162.7, -16.2), slopes(0, 15.34), "slope"),
+        (pairs(162.7, -16.2), slopes(15.34, 0), "saddle"),
+        (pairs(0.5, -0.02), slopes(0.081, 0), "saddle"),
+        (pairs(5, -0.02), slopes(0, 1), "slope"),
+        (pairs(5, -0.02), slopes(0, 0.001), "saddle"),
+        (pairs(2, 1), slopes(rest=0.5, curvature=1.5), "minimum"),
+        (pairs(2, 1), slopes(rest=0.7, curvature=1.5), "slope"),
+        (pairs(2, -1), slopes(rest=0.1, curvature=0.0), "slope"),
+        (pairs(2, -1e-7), slopes(0, 1e-6), "slope"),
+    ],
+    ids=[
+        "saddle",
+        "minimum",
+        "maximum",
+        "slope at a saddle",
+        "slope at a minimum",
+        "below its residual",
+        "above zero within its residual",
+        "exactly flat",
+        "no curvature at all",
+        "an inclined plane",
+        "the far end may lie further out",
+        "one value of each sign is enough",
+        "a steep descent along the negative end",
+        "the same slope along the positive end turns within the domain",
+        "a small gradient where the curvature is small, too",
+        "a small negative end under a large slope",
+        "a small negative end under a small slope",
+        "a rest that turns within the domain",
+        "a rest that does not",
+        "a rest without curvature",
+        "beyond the domain whatever the sign",
+    ],
+)
+def test_kind(eigenpairs: EigenPairs, gradient: Slopes, kind: str) -> None:
+    verdict = judged(eigenpairs, gradient)
+    assert verdict.kind == kind
+    assert verdict.sentence.lower().startswith("on a slope" if kind == "slope" else kind)
+
+
+@pytest.mark.parametrize(
+    ("eigenpairs", "words"),
+    [
+        (pairs(2, -1), "the curvature is indefinite"),
+        (pairs(2, 1), "the curvature is positive"),
+        (pairs(-1, -2), "the curvature is negative"),
+        (pairs(2, 1e-9), "the sign of the curvature is not certain"),
+        (pairs(2, 1, residual=0.1, converged=False), "the sign of the curvature is not certain"),
+    ],
+)
+def test_a_slope_tells_the_sign_of_its_curvature(eigenpairs: EigenPairs, words: str) -> None:
+    assert judged(eigenpairs, slopes(9, 9)).sentence.startswith(f"On a slope; {words}: λmax ")
+
+
+def test_numbers_are_in_the_sentence() -> None:
+    sentence = judged(pairs(5007.9, -16.4), slopes(rest=3e-3)).sentence
+    assert "λmax 5008" in sentence
+    assert "λmin −16.4" in sentence
+    assert "‖∇L‖ 0.003" in sentence
+
+
+@pytest.mark.parametrize(
+    ("gradient", "place"),
+    [
+        (slopes(), "The critical point of the quadratic model is θ*."),
+        (
+            slopes(0.1, 0.2),
+            "The critical point of the quadratic model is ‖Δθ‖ = 0.2 away along the eigenvector of λmin, "
+            "within the domain of ±0.4.",
+        ),
+        (
+            slopes(-1, 0.2),
+            "The critical point of the quadratic model is ‖Δθ‖ = 0.5 away along the eigenvector of λmax, "
+            "beyond the domain of ±0.4.",
+        ),
+        (
+            slopes(rest=3, curvature=-2),
+            "The critical point of the quadratic model is ‖Δθ‖ = 1.5 away along what eigenvectors leave of "
+            "the gradient, beyond the domain of ±0.4.",
+        ),
+        (
+            slopes(rest=3, curvature=0),
+            "The quadratic model has no critical point along what eigenvectors leave of the gradient.",
+        ),
+    ],
+)
+def test_the_sentence_tells_where_the_critical_point_is(gradient: Slopes, place: str) -> None:
+    assert judged(pairs(2, -1), gradient).sentence.endswith(place)
+
+
+def test_along_an_end_of_uncertain_sign_the_offset_is_a_bound() -> None:
+    sentence = judged(pairs(2, 1e-9, residual=1e-3), slopes(0, 1)).sentence
+    assert "is at least ‖Δθ‖ = 1e+03 away along the eigenvector of λmin" in sentence
+
+
+def test_values_that_are_not_certified_are_marked() -> None:
+    assert "not converged" in judged(pairs(2, -1, 0.1, converged=False)).sentence
+    assert "not converged" not in judged(pairs(2, -1)).sentence
+
+
+# exact quadratics ½ (θ − c)ᵀH(θ − c), whose critical point c is known
+
+
+def bowl(
+    values: list[float], shift: list[float], height: float = 1.0, width: float = 1.0
+) -> tuple[Objective, np.ndarray]:
+    """Eigenvalues in the order given, and θ* so far from c along each eigenvector; and those, as columns.
+
+    Then L is multiplied by ``height``, and θ with c by ``width``.
+    """
+    q = np.linalg.qr(np.random.default_rng(3).normal(size=(len(values), len(values))))[0]
+    matrix = torch.from_numpy(q @ np.diag(values) @ q.T)
+    c = torch.from_numpy(np.random.default_rng(4).normal(size=len(values)))
+
+    def f(theta: Tensor) -> Tensor:
+        away = theta / width - c
+        return 0.5 * height * away @ (matrix @ away)
+
+    return Objective.from_function(f, width * (c + torch.from_numpy(q @ np.array(shift)))), q
+
+
+SPECTRA = {
+    "saddle": [50.0, 20, 3, -2, -9, -30],
+    "minimum": [50.0, 20, 3, 2, 9, 0.5],
+    "maximum": [-50.0, -20, -3, -2, -9, -0.5],
+}
+
+
+@pytest.mark.parametrize("kind", SPECTRA)
+@pytest.mark.parametrize("k", [1, 2, 3])
+@pytest.mark.parametrize("share", [0.9, 1.1])
+def test_the_critical_point_in_and_out_of_the_domain_in_each_direction(
+    kind: str, k: int, share: float
+) -> None:
+    """Whether that direction is a certified eigenvector or in the rest, which is then an eigenvector, too."""
+    values = SPECTRA[kind]
+    for i, sign in itertools.product(range(len(values)), (1, -1)):
+        shift = [0.0] * len(values)
+        shift[i] = sign * share * W
+        objective, _ = bowl(values, shift)
+        found = hessian_eigenpairs(objective, k=k)
+        gradient = slopes_along(objective, found, objective.gradient().numpy())
+        assert gradient.norm == pytest.approx(abs(values[i]) * share * W, rel=1e-9)
+        away = offsets(found, gradient, np.full(2 * k + 1, W))
+        # eigenvectors are good to the tolerance of 1e-3, and what they leave to the rest counts for nothing
+        assert away.max() == pytest.approx(share * W, rel=5e-3)
+        assert judged(found, gradient).kind == (kind if share < 1 else "slope"), (i, sign)
+
+
+def test_a_shift_in_every_direction_is_judged_by_the_farthest() -> None:
+    inside = [0.5 * W, -0.9 * W, 0.8 * W, -0.2 * W, 0.7 * W, 0.9 * W]
+    outside = [*inside[:5], 1.1 * W]
+    for shift, kind in ((inside, "saddle"), (outside, "slope")):
+        objective, _ = bowl(SPECTRA["saddle"], shift)
+        found = hessian_eigenpairs(objective, k=3)
+        gradient = slopes_along(objective, found, objective.gradient().numpy())
+        verdict = judged(found, gradient)
+        assert verdict.kind == kind
+        assert "eigenvector of λm" in verdict.sentence
+
+
+def test_a_gradient_orthogonal_to_all_certified_eigenvectors_counts() -> None:
+    """r = 3 · 0.2 along the third of six eigenvectors, of which the ends are certified."""
+    objective, q = bowl(SPECTRA["saddle"], [0, 0, 0.2, 0, 0, 0])
+    found = hessian_eigenpairs(objective, tol=1e-9)
+    gradient = slopes_along(objective, found, objective.gradient().numpy())
+    assert np.abs(gradient.along).max() < 1e-6
+    assert gradient.rest == pytest.approx(0.6, rel=1e-9)
+    assert gradient.rest_curvature == pytest.approx(3, rel=1e-9)
+    assert judged(found, gradient, 0.3).kind == "saddle"
+    assert judged(found, gradient, 0.1).kind == "slope"
+    assert q.shape == (6, 6)
+
+
+def test_what_inexact_eigenvectors_leave_behind_is_no_slope() -> None:
+    """An eigenvector off by 1e-3 leaves that share of the slope along it to a flat rest."""
+    found = replace(pairs(100, -10), residuals=np.array([0.1, 1e-3]))
+    gradient = Slopes(np.array([30.0, 0.0]), 0.03, 1e-6)
+    assert judged(found, gradient).kind == "saddle"
+    assert judged(found, replace(gradient, rest=0.06)).kind == "slope"
+
+
+def test_rounding_is_no_slope() -> None:
+    """A certified zero has an offset of 0/0, and a gradient that is none but for rounding no direction."""
+    found = EigenPairs(np.array([2.0, 1e-17, -1.0]), np.eye(3), np.full(3, 1e-16), np.full(3, True), 9, 2)
+    assert judged(found, Slopes(np.array([1e-16, 1e-17, 1e-16]), 1e-17, 1e-18)).kind == "saddle"
+
+
+@pytest.mark.parametrize("name", ["dense tanh", "convolution, batch norm"])
+def test_slopes_against_the_dense_hessian(name: str) -> None:
+    objective = case(name).objective(ONE_BATCH)
+    found = hessian_eigenpairs(objective, k=2, tol=1e-9)
+    known = slopes_along(objective, found, objective.gradient().numpy())
+    truth = dense(case(name))
+    gradient, hessian = truth.gradient.numpy(), truth.hessian.numpy()
+    values, vectors = np.linalg.eigh(hessian)
+    ends = [-1, -2, 1, 0]
+    np.testing.assert_allclose(found.values, values[ends], rtol=1e-6)
+    along = vectors[:, ends].T @ gradient
+    np.testing.assert_allclose(np.abs(known.along), np.abs(along), rtol=1e-5)
+    rest = gradient - vectors[:, ends] @ along
+    u = rest / np.linalg.norm(rest)
+    assert known.rest == pytest.approx(np.linalg.norm(rest), rel=1e-6)
+    assert known.rest_curvature == pytest.approx(u @ hessian @ u, rel=1e-6)
+    assert known.norm == pytest.approx(np.linalg.norm(gradient), rel=1e-12)
+
+
+# against the domain on show
+
+
+def controls(axes: tuple[str, str] = ("hessian:max", "hessian:min"), domain: object = None) -> Controls:
+    return Controls(axes, seed=0, domain=domain, resolution=3, examples=1, samples=4)
+
+
+def last(objective: Objective, chosen: Controls) -> Findings:
+    return list(Study(objective).steps(chosen))[-1]
+
+
+def of(objective: Objective, chosen: Controls) -> Verdict:
+    verdict = verdict_of(last(objective, chosen), chosen, float(objective.theta.norm()))
+    assert verdict is not None
+    return verdict
+
+
+def test_the_half_widths_of_the_domain_on_show() -> None:
+    found = hessian_eigenpairs(bowl(SPECTRA["saddle"], [0.0] * 6)[0], k=2)
+    plane = ("hessian:min", "hessian:max:2")
+    np.testing.assert_array_equal(half_widths(found, plane, (-1, 2, 0, 1), 9), [1.5, 0.5, 1.5, 1.5, 1.5])
+    np.testing.assert_array_equal(half_widths(found, plane, None, 9), [9] * 5)
+    np.testing.assert_array_equal(half_widths(found, ("random", "random"), (-1, 1, -1, 1), 9), [9] * 5)
+    one = ("random", "hessian:max:1")
+    np.testing.assert_array_equal(half_widths(found, one, (-1, 1, -3, 3), 9), [3] * 5)
+
+
+def test_one_value_has_one_end() -> None:
+    for a, kind in ((2.0, "minimum"), (-2.0, "maximum")):
+        objective = Objective.from_function(
+            lambda t, a=a: a * (t**2).sum() / 2, torch.tensor([0.1], dtype=torch.float64)
+        )
+        found = hessian_eigenpairs(objective)
+        gradient = slopes_along(objective, found, objective.gradient().numpy())
+        assert (gradient.rest, gradient.rest_curvature) == (0, 0)
+        assert judge(found, gradient, np.full(2, 0.2)).kind == kind
+        assert judge(found, gradient, np.full(2, 0.05)).kind == "slope"
+
+
+@pytest.mark.parametrize("n", [1, 4])
+def test_a_loss_without_curvature_is_a_slope_or_undecided(n: int) -> None:
+    theta = torch.ones(n, dtype=torch.float64)
+    for slope, kind in ((1.0, "slope"), (0.0, "undecided")):
+        objective = Objective.from_function(lambda t, s=slope: (s * t).sum() + 0 * (t**2).sum(), theta)
+        found = hessian_eigenpairs(objective)
+        gradient = slopes_along(objective, found, objective.gradient().numpy())
+        assert judge(found, gradient, np.full(len(found.values) + 1, 0.1)).kind == kind
+
+
+def test_the_domain_on_show_decides_what_is_near() -> None:
+    """c is 0.2 away along λmin: a saddle for who sees that far."""
+    objective, _ = bowl(SPECTRA["saddle"], [0, 0, 0, 0, 0, 0.2])
+    for w, kind in ((0.3, "saddle"), (0.1, "slope")):
+        assert of(objective, controls(domain=(-w, w, -w, w))).kind == kind
+    # along λmax there is nothing to see, whatever the domain
+    assert of(objective, controls(domain=(-1e-3, 1e-3, -0.3, 0.3))).kind == "saddle"
+
+
+def test_by_default_the_kind_is_the_same_on_every_plane() -> None:
+    for shift, kind in ((0.02, "saddle"), (2.0, "slope")):
+        objective, _ = bowl(SPECTRA["saddle"], [0, 0, 0, 0, 0, shift])
+        planes = [("hessian:max", "hessian:min"), ("random", "random"), ("hessian:min", "random")]
+        assert {of(objective, controls(axes)).kind for axes in planes} == {kind}
+
+
+@pytest.mark.parametrize("shift", [0.35, 0.45])
+@pytest.mark.parametrize("scale", [1e-6, 1e6])
+@pytest.mark.parametrize("kind", SPECTRA)
+def test_scales_of_loss_and_parameters_leave_the_kind_alone(kind: str, scale: float, shift: float) -> None:
+    kinds = set()
+    for height, width in ((1, 1), (scale, 1), (1, scale)):
+        objective, _ = bowl(SPECTRA[kind], [0.0, shift, 0, 0, 0, shift], height, width)
+        w = W * width
+        kinds.add(of(objective, controls(domain=(-w, w, -w, w))).kind)
+    assert kinds == {kind if shift < W else "slope"}
+
+
+def test_the_slope_of_an_untrained_network_is_found_and_gone_after_training() -> None:
+    """Linear regression has one minimum."""
+    x = torch.randn(40, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    y = x @ torch.arange(5.0, dtype=torch.float64)[:, None] + 0.1
+
+    def of_weights(weights: Tensor) -> Verdict:
+        model = nn.Linear(5, 1, dtype=torch.float64)
+        with torch.no_grad():
+            nn.utils.vector_to_parameters(weights, model.parameters())
+        objective = Objective(model, [(x, y)], nn.functional.mse_loss)
+        return of(objective, replace(controls(), examples=40))
+
+    columns = torch.cat([x, torch.ones(40, 1, dtype=torch.float64)], dim=1)
+    best = torch.linalg.lstsq(columns, y).solution[:, 0]
+    assert of_weights(2 * best).kind == "slope"
+    assert of_weights(best).kind == "minimum"
+    off = of_weights(best + 0.01)
+    assert off.kind == "minimum"
+    assert "within the domain" in off.sentence
+
+
+def test_what_random_planes_and_this_plane_show() -> None:
+    """Of 4 planes 3 hide it; Clopper and Pearson's interval is 0.194 to 0.994."""
+    projections = ProjectedCurvatures(np.array([1.0, 1, 1, 1]), np.zeros(4), np.array([1.0, 1, 1, -1]), 8)
+    shows = judged(pairs(2, -1), plane_curvature=(-1.0, 2.0), projections=projections).sentence
+    hides = judged(pairs(2, -1), plane_curvature=(1.0, 2.0), projections=projections).sentence
+    random = "A random plane hides it in 19–100 % of cases (3 of 4 drawn); this plane shows it."
+    assert shows.endswith(random)
+    assert hides.endswith("this plane hides it.")
+    blindness = SaddleBlindness(None, None, BlindnessEstimate(0.93, math.nan, 0.912, 0.951))
+    known = judged(pairs(2, -1), projections=projections, blindness=blindness).sentence
+    assert known.endswith("of cases (3 of 4 drawn; 91.2–95.1 % by the spectrum).")
+
+
+@pytest.mark.parametrize(
+    ("kind", "curvature", "sentence"),
+    [
+        ("saddle", (-1.0, 2.0), "Shows the saddle: κ₋ −1, κ₊ 2."),
+        ("saddle", (0.5, 2.0), "Hides the saddle, looks like a minimum: κ₋ 0.5, κ₊ 2."),
+        ("saddle", (-2.0, -1.0), "Hides the saddle, looks like a maximum: κ₋ −2, κ₊ −1."),
+        ("saddle", (0.0, 1.0), "Hides the saddle, looks like a flat valley: κ₋ 0, κ₊ 1."),
+        ("minimum", (0.5, 2.0), "Shows the minimum: κ₋ 0.5, κ₊ 2."),
+        ("slope", (-1.0, 2.0), "Curves like a saddle: κ₋ −1, κ₊ 2."),
+        ("undecided", (1.0, 2.0), "Curves like a minimum: κ₋ 1, κ₊ 2."),
+    ],
+)
+def test_what_a_plane_shows(kind: str, curvature: tuple[float, float], sentence: str) -> None:
+    assert sight(kind, curvature) == sentence
