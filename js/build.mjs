@@ -43,7 +43,7 @@ const shared = {
 await Promise.all([
   build({
     ...shared,
-    entryPoints: ["src/runtime.js"],
+    entryPoints: ["src/bundles/runtime.js"],
     // A host with require.js on its page would otherwise capture the UMD modules inside plotly.
     define: { define: "undefined", global: "globalThis" },
     // Plotly's style sheets belong to its maps, which this bundle leaves out.
@@ -51,8 +51,8 @@ await Promise.all([
     plugins: [coarserSurfaces],
     legalComments: "eof",
   }),
-  build({ ...shared, entryPoints: ["src/page.js", "src/explorer.js"] }),
-  build({ ...shared, entryPoints: ["src/page.css"] }),
+  build({ ...shared, entryPoints: ["src/bundles/page.js", "src/bundles/explorer.js"] }),
+  build({ ...shared, entryPoints: ["src/bundles/page.css"] }),
 ]);
 
 for (const [name, limit] of Object.entries(limits)) {

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mockSurface } from "../dev/mock.js";
-import { counterpart } from "../src/compare.js";
-import { commonRange } from "../src/pair.js";
+import { counterpart } from "../src/controls/compare.js";
+import { commonRange } from "../src/views/second-picture.js";
 import { controls, enter, nextFrame, positionOf, settled, show } from "./show.js";
 
 const sights = ["Shows the saddle: κ₋ −1, κ₊ 2.", "Hides the saddle, looks like a minimum: κ₋ 1, κ₊ 2."];

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mockSurface } from "../dev/mock.js";
 import { wire } from "../dev/wire.js";
-import { decodeArray, decodeSurface } from "../src/decode.js";
+import { decodeArray, decodeSurface } from "../src/kernel/decoders.js";
 
 const request = { request: 3, axes: ["random", "random"], seed: 7, domain: null, resolution: 11, examples: 64 };
 

@@ -1,9 +1,9 @@
 // Zooming and panning to where nodes are known, and the kernel's own choice of the domain.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { automaticWidth, gridAxis, pan, snapDomain, stepZoom } from "../src/domains.js";
+import { automaticWidth, gridAxis, pan, snapDomain, stepZoom } from "../src/model/domains.js";
 
-/** @typedef {import("../src/values.js").Domain} Domain */
+/** @typedef {import("../src/model/values.js").Domain} Domain */
 const N = 51;
 /** @type {Domain} */
 const START = [-0.4, 0.4, -0.4, 0.4];

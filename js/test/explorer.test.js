@@ -1,7 +1,7 @@
 // The module that every explorer carries.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import explorer from "../src/explorer.js";
+import explorer from "../src/bundles/explorer.js";
 import { settled } from "./show.js";
 
 /** @param {(props: any) => void} render @param {{aborted?: boolean, fails?: string}} [host] */

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { axisRange } from "../src/face-projections.js";
-import { binOf, gaussianCurve, histogram, quantile, typicalOf } from "../src/histogram.js";
-import { contourLevels, offersLog } from "../src/scale.js";
+import { axisRange } from "../src/curvature/face-projections.js";
+import { binOf, gaussianCurve, histogram, quantile, typicalOf } from "../src/model/histogram.js";
+import { contourLevels, offersLog } from "../src/model/scale.js";
 
 const sum = (/** @type {number[]} */ values) => values.reduce((a, b) => a + b, 0);
 const ramp = (/** @type {number} */ count) => Float32Array.from({ length: count }, (_, i) => i / (count - 1));

@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mockSurface } from "../dev/mock.js";
-import { decodeSurface } from "../src/decode.js";
-import { errorMap, modelRows } from "../src/quadratic.js";
+import { decodeSurface } from "../src/kernel/decoders.js";
+import { errorMap, modelRows } from "../src/model/quadratic.js";
 import { controls, enter, settled, show } from "./show.js";
 
 const raw = mockSurface({ ...controls, request: 1 }, 1);
 const surface = decodeSurface(raw);
-const model = /** @type {import("../src/quadratic.js").QuadraticModel} */ (surface.quadratic);
+const model = /** @type {import("../src/model/quadratic.js").QuadraticModel} */ (surface.quadratic);
 
 async function setUp(more = {}, options = {}) {
   const shown = await show({ _surface: { ...raw, ...more } }, options);

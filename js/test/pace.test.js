@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createPace } from "../src/pace.js";
+import { createPace } from "../src/ui/pace.js";
 
 /** Frames that come when the test says so. */
 function setUp() {

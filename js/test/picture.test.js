@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createMockModel, defaults, mockSurface } from "../dev/mock.js";
 import { wire } from "../dev/wire.js";
-import { decodeSurface } from "../src/decode.js";
-import { createPicture, interpolate } from "../src/picture.js";
-import { modelAt } from "../src/quadratic.js";
-import { createState } from "../src/state.js";
+import { decodeSurface } from "../src/kernel/decoders.js";
+import { createPicture, interpolate } from "../src/model/picture.js";
+import { modelAt } from "../src/model/quadratic.js";
+import { createState } from "../src/kernel/state.js";
 
-/** @typedef {import("../src/values.js").Domain} Domain */
+/** @typedef {import("../src/model/values.js").Domain} Domain */
 const MODEL = { loss: 3, gradient: [0.25, 0], hessian: [4, 0.5, -1] };
 const AXES = ["hessian:max", "hessian:min"];
 
@@ -35,7 +35,7 @@ function setUp(traits = {}) {
   return { model, state, look };
 }
 
-/** @param {import("../src/decode.js").SurfaceResult | null} surface @param {(a: number, b: number, value: number) => void} check */
+/** @param {import("../src/kernel/decoders.js").SurfaceResult | null} surface @param {(a: number, b: number, value: number) => void} check */
 function everyNode(surface, check) {
   assert.ok(surface);
   surface.rows.forEach((row, i) => row.forEach((value, j) => check(surface.alpha[j], surface.beta[i], value)));

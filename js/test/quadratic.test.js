@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mockSurface } from "../dev/mock.js";
 import { wire } from "../dev/wire.js";
-import { decodeSurface } from "../src/decode.js";
-import { displacement, errorMap, modelAt, modelOfEigenvectors, modelRows } from "../src/quadratic.js";
+import { decodeSurface } from "../src/kernel/decoders.js";
+import { displacement, errorMap, modelAt, modelOfEigenvectors, modelRows } from "../src/model/quadratic.js";
 
-/** @type {import("../src/quadratic.js").QuadraticModel} */
+/** @type {import("../src/model/quadratic.js").QuadraticModel} */
 const MODEL = { loss: 2, gradient: [0.5, -1], hessian: [4, 3, -2] };
 
 test("the model is its loss, slope and curvature", () => {

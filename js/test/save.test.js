@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mockSurface } from "../dev/mock.js";
-import { blobOf, fileName } from "../src/save.js";
+import { blobOf, fileName } from "../src/ui/save-image.js";
 import { controls, settled, show } from "./show.js";
 
 const surface = mockSurface({ ...controls, request: 1 }, 1);

@@ -1,6 +1,6 @@
 // Shows the widget on a mock model, for the tests of what a person does and sees.
 import { createMockModel, defaults } from "../dev/mock.js";
-import { render } from "../src/index.js";
+import { render } from "../src/app/app.js";
 import { createPlotly, later, openPage } from "./page.js";
 
 export const controls = { axes: defaults.axes, seed: 0, domain: null, resolution: 11, examples: 1797, split: "train" };

@@ -3,13 +3,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mockProjections, mockSpectrum, mockTrace, plain } from "../dev/mock-curvature.js";
 import { wire } from "../dev/wire.js";
-import { eigenName } from "../src/axes.js";
-import { bandOutline, bandRange, latest } from "../src/band.js";
-import { decodeProjections, decodeSpectrum, decodeTrace } from "../src/decode-curvature.js";
-import { withAxis } from "../src/eigenvalues.js";
-import { describeSpectrum } from "../src/face-spectrum.js";
-import { describeMethod, describeReference } from "../src/face-trace.js";
-import { densityFloor, peakOf, shareBelowZero, splitAtZero } from "../src/spectrum.js";
+import { eigenName } from "../src/kernel/axes.js";
+import { bandOutline, bandRange, latest } from "../src/model/band.js";
+import { decodeProjections, decodeSpectrum, decodeTrace } from "../src/kernel/curvature-decoders.js";
+import { withAxis } from "../src/curvature/eigenvalues.js";
+import { describeSpectrum } from "../src/curvature/face-spectrum.js";
+import { describeMethod, describeReference } from "../src/curvature/face-trace.js";
+import { densityFloor, peakOf, shareBelowZero, splitAtZero } from "../src/model/spectrum.js";
 
 test("projections of a kernel that sends no more than curvatures keep null for the rest", () => {
   const few = decodeProjections(plain(mockProjections(1, 300, null)));

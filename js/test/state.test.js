@@ -3,8 +3,8 @@ import { test } from "node:test";
 import { mockProjections, mockSpectrum, mockTrace } from "../dev/mock-curvature.js";
 import { createMockModel, defaults, mockSurface } from "../dev/mock.js";
 import { wire } from "../dev/wire.js";
-import { isStale } from "../src/result.js";
-import { createState } from "../src/state.js";
+import { isStale } from "../src/kernel/newest.js";
+import { createState } from "../src/kernel/state.js";
 
 const controls = { axes: defaults.axes, seed: 0, domain: null, resolution: 11, examples: 1797, split: "train" };
 const surfaceOf = (/** @type {number} */ request, step = 1, more = {}) => mockSurface({ ...controls, request, ...more }, step);
@@ -15,7 +15,7 @@ const settled = () => Promise.resolve();
 function setUp(traits = {}) {
   const model = createMockModel({ ...defaults, resolution: 11, ...traits });
   const state = createState(/** @type {any} */ (model));
-  /** @type {import("../src/state.js").Snapshot[]} */
+  /** @type {import("../src/kernel/state.js").Snapshot[]} */
   const heard = [];
   state.subscribe((snapshot) => heard.push(snapshot));
   return { model, state, heard };

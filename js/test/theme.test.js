@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createTheme, detectTheme } from "../src/theme.js";
+import { createTheme, detectTheme } from "../src/ui/theme.js";
 import { openPage } from "./page.js";
 
 /**

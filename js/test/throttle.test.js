@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createThrottle } from "../src/throttle.js";
+import { createThrottle } from "../src/ui/throttle.js";
 
 test("the first value goes at once, then the newest at the pace, and none twice", (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { axisChoices, canonical, presetOf } from "../src/axes.js";
-import { exampleCounts, HALF_WIDTHS, nearestNode, nearestPosition, resolutions, sameDomain } from "../src/values.js";
+import { axisChoices, canonical, presetOf } from "../src/kernel/axes.js";
+import { exampleCounts, HALF_WIDTHS, nearestNode, nearestPosition, resolutions, sameDomain } from "../src/model/values.js";
 
 test("half-widths are the numbers a person would type, ascending", () => {
   assert.equal(HALF_WIDTHS[0], 0.0001);

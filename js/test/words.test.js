@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mockSurface } from "../dev/mock.js";
-import { decodeSurface } from "../src/decode.js";
-import { describe } from "../src/face-projections.js";
-import { formatCount, formatDuration, formatEstimate, formatNumber, formatPercent, formatShort } from "../src/format.js";
-import { progressText } from "../src/progress.js";
-import { captionText, describeResiduals } from "../src/verdict.js";
+import { decodeSurface } from "../src/kernel/decoders.js";
+import { describe } from "../src/curvature/face-projections.js";
+import { formatCount, formatDuration, formatEstimate, formatNumber, formatPercent, formatShort } from "../src/model/format.js";
+import { progressText } from "../src/controls/progress.js";
+import { captionText, describeResiduals } from "../src/notes/verdict.js";
 
 test("numbers have a true minus sign and as many digits as asked", () => {
   assert.equal(formatNumber(-16.4321), "−16.43");

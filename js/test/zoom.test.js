@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mockSurface } from "../dev/mock.js";
-import { decodeSurface } from "../src/decode.js";
-import { modelAt } from "../src/quadratic.js";
+import { decodeSurface } from "../src/kernel/decoders.js";
+import { modelAt } from "../src/model/quadratic.js";
 import { controls, nextFrame, painted, settled, show } from "./show.js";
 
-/** @typedef {import("../src/values.js").Domain} Domain */
+/** @typedef {import("../src/model/values.js").Domain} Domain */
 
 /** @param {any} [t] */
 async function setUp(t, traits = {}, options = {}) {
@@ -200,6 +200,6 @@ test("the slices of the quadratic model are dashed over those of the loss", asyn
   find("quadratic").checked = true;
   find("quadratic").dispatchEvent(new Event("change"));
   await painted();
-  const model = /** @type {import("../src/quadratic.js").QuadraticModel} */ (surface.quadratic);
+  const model = /** @type {import("../src/model/quadratic.js").QuadraticModel} */ (surface.quadratic);
   assert.deepEqual(dashed().y, [...surface.beta].map((y) => modelAt(model, surface.alpha[5], y)));
 });

@@ -1,0 +1,143 @@
+// The page: builds the page side of one explorer and hands every change to its views.
+import { comparedPlane, createComparison, pictureName } from "../controls/compare.js";
+import { createCopy } from "../notes/copy-python.js";
+import { createControls } from "../controls/controls.js";
+import { createCurvature } from "../curvature/panel.js";
+import { h, setText } from "../ui/dom.js";
+import { display, waitingWords } from "../ui/frame.js";
+import { createHeatmap } from "../views/heatmap.js";
+import { createLink } from "../ui/link.js";
+import { commonRange, createPair } from "../views/second-picture.js";
+import { createPicture, kernelSurface } from "../model/picture.js";
+import { createPins } from "../notes/pins.js";
+import { createProgress } from "../controls/progress.js";
+import { offersLog } from "../model/scale.js";
+import { createScoreTable } from "../notes/score-table.js";
+import { createSlices } from "../views/slices.js";
+import { lowestPoints } from "../kernel/splits.js";
+import { createState } from "../kernel/state.js";
+import { createSurface } from "../views/surface.js";
+import { createTheme } from "../ui/theme.js";
+import { createVerdict } from "../notes/verdict.js";
+import { createViewOptions } from "../controls/view-options.js";
+import { createZoom } from "../views/zoom.js";
+
+/** @typedef {import("../ui/plot.js").Plotly} Plotly */
+
+/** @type {import("../kernel/points.js").Mark[]} */
+const NO_PINS = [];
+
+/** @type {import("@anywidget/types").Render} */
+export function render({ model, el, host, signal }) {
+  const state = createState(model);
+  const link = createLink();
+  const error = h("div", { class: "lw-error", role: "alert", "data-testid": "error", hidden: true });
+  const views = h("div", { class: "lw-views" });
+  const foot = h("footer", { class: "lw-foot" });
+  const body = h("div", { class: "lw-body" });
+  const root = h("div", { class: "lw-root", "data-testid": "landscape-explorer", "data-lm-suppress-shortcuts": "true" }, body);
+  // A notebook in command mode acts on plain keys: "b" in a menu of ours must not add a cell. The attribute
+  // above says so to JupyterLab, which listens before the page does.
+  root.addEventListener("keydown", (event) => {
+    if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
+  });
+  el.append(root);
+
+  const theme = createTheme(root, update);
+  const controls = createControls(body, state);
+  const progress = createProgress(controls.bar, state);
+  body.append(error);
+  const options = createViewOptions(body, link);
+  body.append(views, foot);
+  const zoom = createZoom(state, "domain");
+  const plots = [
+    createSurface(views, link),
+    createHeatmap(views, link, zoom),
+    createCurvature(views, state),
+    createComparison(views, state),
+    createSlices(views, link),
+  ];
+  const pair = createPair(views, link, { first: zoom, second: createZoom(state, "compared_domain") }, update);
+  const pins = createPins(foot, state);
+  const verdict = createVerdict(foot);
+  const copy = createCopy(foot);
+  const scores = createScoreTable(foot, state);
+  const pictureOf = createPicture();
+
+  /** @type {Plotly | null} */
+  let plotly = null;
+  let fault = "";
+
+  /** @type {import("../ui/frame.js").Frame["pin"]} */
+  function pin({ snapshot, picture }, { alpha, beta }) {
+    const surface = kernelSurface(snapshot, picture);
+    if (surface) state.send("pin", { alpha, beta, picture: [surface.request, surface.axes, surface.nExamples] });
+  }
+
+  function update() {
+    const { snapshot } = state;
+    root.dataset.status = snapshot.status;
+    const message = [snapshot.error, fault].filter(Boolean).join("\n");
+    error.hidden = message === "";
+    setText(error, message);
+    controls.update(snapshot);
+    progress.update(snapshot);
+    verdict.update(snapshot);
+    pins.update(snapshot);
+    copy.update(snapshot);
+    scores.update(snapshot);
+    const second = comparedPlane(snapshot);
+    const range = commonRange(second?.samePlane || link.oneScale.get(), snapshot.surface, second?.snapshot.surface);
+    const log = link.log.get() && snapshot.surface !== null && offersLog(range ?? snapshot.surface.range);
+    const picture = pictureOf(snapshot, log);
+    const frame = {
+      snapshot,
+      plotly,
+      palette: theme.palette,
+      log,
+      ...display(link, picture),
+      point: link.point.get(),
+      picture,
+      pins: kernelSurface(snapshot, picture) ? snapshot.points.marks[0] : NO_PINS,
+      pin,
+      range,
+      lowest: lowestPoints(picture.surface, second?.samePlane ? second.snapshot.surface : null),
+      name: second || snapshot.split !== "train" ? pictureName(snapshot, second !== null && !second.samePlane) : "",
+      words: waitingWords(snapshot, plotly !== null, fault),
+    };
+    options.update(frame);
+    for (const plot of plots) plot.update(frame);
+    pair.update(frame, second);
+  }
+
+  state.subscribe(update);
+  for (const cell of Object.values(link)) cell.subscribe(update);
+  update();
+
+  let destroyed = false;
+  function destroy() {
+    if (destroyed) return;
+    destroyed = true;
+    state.destroy();
+    theme.destroy();
+    for (const view of [controls, progress, options, pins, verdict, copy, scores, pair, ...plots]) view.destroy();
+    root.remove();
+  }
+  signal?.addEventListener("abort", destroy, { once: true });
+
+  // Not awaited: hosts give a view little time to appear, and the library takes longer than that to arrive.
+  Promise.resolve()
+    .then(() => host.getWidget(state.runtime))
+    .then(({ exports }) => {
+      plotly = /** @type {{Plotly: Plotly}} */ (exports).Plotly;
+    })
+    .catch((/** @type {unknown} */ reason) => {
+      fault = `The plotting library could not be loaded: ${reason instanceof Error ? reason.message : reason}`;
+    })
+    .then(() => {
+      if (!destroyed) update();
+    });
+
+  state.send("shown");
+  return destroy;
+}

@@ -1,0 +1,84 @@
+// The comparison of two planes: which ones, on what domains, and what each of them shows of θ*.
+import { planeName, PRESETS, presetOf } from "../kernel/axes.js";
+import { h, setText, uniqueId } from "../ui/dom.js";
+import { createPanel } from "../ui/panel.js";
+import { SPLIT_NAMES } from "../kernel/splits.js";
+import { secondControls } from "../kernel/state.js";
+import { createWidth } from "./width.js";
+
+/** @typedef {import("../kernel/state.js").Snapshot} Snapshot */
+
+/** The plane that shows what this one may hide. @param {[string, string]} axes @returns {[string, string]} */
+export const counterpart = (axes) => (axes.every((axis) => axis.startsWith("hessian")) ? ["random", "random"] : ["hessian:max", "hessian:min"]);
+
+/**
+ * What tells a picture from the one beside it: its plane, or on the same plane what the loss is on; both where
+ * that is not the training loss.
+ * @param {Snapshot} snapshot  as of an explorer that shows this picture alone
+ * @param {boolean} planes  whether the other one is of another plane
+ */
+export function pictureName({ axes, seed, split, surface }, planes) {
+  const loss = SPLIT_NAMES[surface?.split ?? split];
+  if (!planes) return loss;
+  const plane = planeName(surface?.axes ?? axes, surface?.seed ?? seed);
+  return split === "train" ? plane : `${plane}, ${loss.toLowerCase()}`;
+}
+
+/**
+ * The second picture, null where there is none.
+ * @param {Snapshot} snapshot
+ * @returns {import("../views/second-picture.js").Second | null}
+ */
+export function comparedPlane(snapshot) {
+  const controls = secondControls(snapshot);
+  if (!controls) return null;
+  const second = { ...controls, surface: snapshot.compared, provisional: snapshot.comparedProvisional };
+  const samePlane = snapshot.compared_axes === null;
+  return { snapshot: second, name: pictureName(second, !samePlane), samePlane };
+}
+
+/**
+ * @param {HTMLElement} el
+ * @param {import("../kernel/state.js").State} state
+ */
+export function createComparison(el, state) {
+  const panel = createPanel("comparison", "Comparison");
+  const select = h("select", { id: uniqueId("compared"), "data-testid": "compared-preset" });
+  const custom = h("option", { value: "custom", disabled: true }, "Custom");
+  select.append(...PRESETS.map(({ value, label }) => h("option", { value }, label)), custom);
+  select.addEventListener("change", () => {
+    const preset = PRESETS.find(({ value }) => value === select.value);
+    if (preset) state.set({ compared_axes: [...preset.axes], compared_domain: null });
+  });
+  const plane = h("div", { class: "lw-field" }, h("span", { class: "lw-field-head" }, h("label", { for: select.id }, "Second plane")), select);
+  const width = createWidth({ name: "compared-half-width", auto: "compared-domain-auto", label: "Its half-width", send: (domain) => state.set({ compared_domain: domain }) });
+
+  const terms = [0, 1].map((i) => ({ name: h("dt"), sight: h("dd", { "data-testid": `sight-${i + 1}` }) }));
+  const sights = h("dl", { class: "lw-sights" }, ...terms.flatMap(({ name, sight }) => [name, sight]));
+  panel.body.append(sights, plane, width.element);
+  panel.wait(null);
+  panel.element.hidden = true;
+  el.append(panel.element);
+
+  return {
+    /** @param {import("../ui/frame.js").Frame} frame */
+    update({ snapshot, name }) {
+      const { compared_axes, compared_domain, compared, info } = snapshot;
+      const second = comparedPlane(snapshot);
+      panel.element.hidden = !compared_axes;
+      if (!compared_axes || !second) return;
+      custom.hidden = presetOf(compared_axes) !== "custom";
+      select.value = presetOf(compared_axes);
+      select.options[0].disabled = !info.differentiable;
+      width.set(compared_domain, compared?.domain);
+      [name, second.name].forEach((text, i) => {
+        setText(terms[i].name, text);
+        setText(terms[i].sight, compared?.sights[i] || "…");
+      });
+    },
+    destroy() {
+      width.destroy();
+      panel.element.remove();
+    },
+  };
+}

@@ -1,0 +1,71 @@
+// What the kernel is doing: how far, how long still, and the buttons to stop it or start again.
+import { h, setText, uniqueId } from "../ui/dom.js";
+import { formatDuration } from "../model/format.js";
+
+/** @typedef {import("../kernel/state.js").Snapshot} Snapshot */
+
+/** @param {Snapshot} snapshot */
+export function progressText({ status, progress }) {
+  if (status === "computing") {
+    if (!progress) return "Starting …";
+    const percent = `${Math.floor(100 * progress.fraction)} %`;
+    return progress.eta === null ? percent : `${percent} · ${formatDuration(progress.eta)} left`;
+  }
+  if (status === "done") return progress?.elapsed ? `Done in ${formatDuration(progress.elapsed)}` : "Done";
+  if (status === "cancelled") return "Cancelled";
+  if (status === "failed") return "Failed";
+  return "";
+}
+
+/** @param {Snapshot} snapshot */
+function stageText({ status, progress }) {
+  if (status !== "computing") return "Kernel";
+  const stage = progress?.stage ?? "";
+  return stage ? stage[0].toUpperCase() + stage.slice(1) : "Computing";
+}
+
+/** Said aloud once per change; the numbers in between are for the eye. @type {Record<Snapshot["status"], string>} */
+const SPOKEN = { idle: "", computing: "Computing", done: "Done", cancelled: "Cancelled", failed: "Failed" };
+
+/**
+ * @param {HTMLElement} el
+ * @param {import("../kernel/state.js").State} state
+ */
+export function createProgress(el, state) {
+  const id = uniqueId("progress");
+  const bar = h("progress", { id, max: 1, value: 0, "data-testid": "progress" });
+  const stage = h("label", { for: id });
+  const text = h("output", { "data-testid": "progress-text", "aria-live": "off" });
+  const cancel = h("button", { type: "button", "data-testid": "cancel", class: "lw-button" }, "Cancel");
+  const recompute = h("button", { type: "button", "data-testid": "recompute", class: "lw-button" }, "Recompute");
+  const spoken = h("span", { class: "lw-spoken", "aria-live": "polite" });
+  cancel.addEventListener("click", () => state.send("cancel"));
+  recompute.addEventListener("click", () => state.send("compute"));
+
+  const element = h(
+    "div",
+    { class: "lw-field lw-progress" },
+    h("span", { class: "lw-field-head" }, stage, text),
+    h("span", { class: "lw-field-row" }, bar, cancel, recompute),
+    spoken,
+  );
+  el.append(element);
+
+  return {
+    /** @param {Snapshot} snapshot */
+    update(snapshot) {
+      const { status, progress } = snapshot;
+      if (status === "computing" && !progress) bar.removeAttribute("value");
+      else bar.value = status === "done" ? 1 : (progress?.fraction ?? 0);
+      setText(stage, stageText(snapshot));
+      setText(text, progressText(snapshot));
+      setText(spoken, SPOKEN[status] ?? "");
+      element.dataset.status = status;
+      cancel.hidden = status !== "computing";
+      recompute.hidden = status !== "cancelled" && status !== "failed";
+    },
+    destroy() {
+      element.remove();
+    },
+  };
+}

@@ -1,0 +1,107 @@
+// How losses are shown: the same choice for every view of the plane, and how far second order describes them.
+import { h, setText, uniqueId } from "../ui/dom.js";
+import { formatNumber, formatPercent } from "../model/format.js";
+import { displacement, errorMap, TOLERANCE } from "../model/quadratic.js";
+import { COLOUR_MAPS, offersLog } from "../model/scale.js";
+
+/** @typedef {import("../ui/frame.js").Frame} Frame */
+/** @typedef {import("../ui/link.js").Link} Link */
+
+/**
+ * A check box that shows a cell of the link and sets it.
+ * @param {string} name  test id
+ * @param {string} text
+ * @param {string} title
+ * @param {{get(): boolean, set(value: boolean): void}} value
+ */
+function createCheck(name, text, title, value) {
+  const input = h("input", { type: "checkbox", "data-testid": name });
+  input.addEventListener("change", () => value.set(input.checked));
+  const element = h("label", { class: "lw-check", title }, input, text);
+  return {
+    element,
+    /** @param {boolean} possible */
+    update(possible) {
+      input.disabled = !possible;
+      input.checked = possible && value.get();
+    },
+  };
+}
+
+/**
+ * @param {string} name  test id
+ * @param {string} label
+ * @param {readonly {value: string, label: string}[]} choices
+ * @param {{get(): string, set(value: any): void}} value
+ */
+function createChoice(name, label, choices, value) {
+  const id = uniqueId(name);
+  const options = choices.map((choice) => h("option", { value: choice.value }, choice.label));
+  const select = h("select", { id, "data-testid": name }, ...options);
+  select.addEventListener("change", () => value.set(select.value));
+  return {
+    element: h("span", { class: "lw-choice" }, h("label", { for: id }, label), select),
+    options,
+    update() {
+      select.value = value.get();
+    },
+  };
+}
+
+/**
+ * How far the quadratic model describes the losses on show.
+ * @param {Frame} frame
+ */
+export function modelWords({ picture: { surface, model, composed } }) {
+  if (!surface || !model || composed) return "";
+  const { share, first } = errorMap(surface, model);
+  const limit = `${100 * TOLERANCE} % of the loss range`;
+  if (!first) return `Second order describes all of this picture to ${limit}.`;
+  const distance = formatNumber(displacement(surface, first.alpha, first.beta), 3);
+  return `Second order is right to ${limit} on ${formatPercent(share)} of this picture, and first wrong at ‖Δθ‖ = ${distance}.`;
+}
+
+/**
+ * @param {HTMLElement} el
+ * @param {Link} link
+ */
+export function createViewOptions(el, link) {
+  const colour = createChoice(
+    "colour",
+    "Colour",
+    [
+      { value: "loss", label: "loss" },
+      { value: "error", label: "loss − quadratic" },
+    ],
+    link.colour,
+  );
+  const map = createChoice("colour-map", "Map", Object.keys(COLOUR_MAPS).map((name) => ({ value: name, label: name })), link.map);
+  const log = createCheck("log", "log", "Loss as a logarithm, in colour and height; for positive losses", link.log);
+  const contours = createCheck("contours", "contours", "Lines of equal loss", link.contours);
+  const quadratic = createCheck("quadratic", "quadratic", "The loss to second order at θ* over the true one, dashed or as a wire frame", link.quadratic);
+  const words = h("output", { "data-testid": "model-words" });
+  const key = h("span", { class: "lw-key lw-model-words" }, h("i", { class: "lw-swatch lw-limit", "aria-hidden": "true" }), words);
+  const parts = [colour, map, log, contours, quadratic];
+  const element = h("div", { class: "lw-options", role: "group", "aria-label": "Display" }, ...parts.map((part) => part.element), key);
+  el.append(element);
+
+  return {
+    /** @param {Frame} frame */
+    update(frame) {
+      const { surface, model } = frame.picture;
+      colour.options[1].disabled = model === null;
+      colour.update();
+      map.update();
+      log.update(surface !== null && offersLog(frame.range ?? surface.range));
+      contours.update(true);
+      quadratic.update(model !== null);
+      const asked = link.quadratic.get() || link.colour.get() === "error";
+      const text = asked ? modelWords(frame) : "";
+      key.hidden = text === "";
+      setText(words, text);
+    },
+    destroy() {
+      element.remove();
+    },
+  };
+}

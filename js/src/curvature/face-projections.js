@@ -1,0 +1,183 @@
+// How random planes see the curvature: histograms of κ₋ and κ₊, and how often they hide a saddle.
+import { h, setText } from "../ui/dom.js";
+import { formatCount, formatEstimate, formatNumber } from "../model/format.js";
+import { gaussianCurve, histogram, typicalOf } from "../model/histogram.js";
+import { createKey } from "../ui/legend-key.js";
+import { drawMark, zeroLine } from "./line-marks.js";
+import { baseAxis, baseLayout } from "../ui/plot.js";
+import { NOTHING } from "../ui/keyboard-marks.js";
+
+/** @typedef {import("../ui/frame.js").Frame} Frame */
+/** @typedef {import("../kernel/state.js").Snapshot} Snapshot */
+/** @typedef {import("../kernel/curvature-decoders.js").ProjectionResult} ProjectionResult */
+
+const NAMES = ["κ₋", "κ₊"];
+/** How far beyond the histogram a plane's curvature may stretch the axis, in widths of the histogram. */
+const STRETCH = 0.6;
+
+/**
+ * The axis range: all bins, zero if it is near, and each marked value unless it would squash the bins.
+ * @param {ArrayLike<number>} edges
+ * @param {number[]} marked
+ * @returns {[number, number]}
+ */
+export function axisRange(edges, marked) {
+  const [first, last] = [edges[0], edges[edges.length - 1]];
+  const width = last - first;
+  const near = [0, ...marked].filter((value) => value > first - STRETCH * width && value < last + STRETCH * width);
+  const [low, high] = [Math.min(first, ...near), Math.max(last, ...near)];
+  const pad = 0.05 * (high - low);
+  return [low - pad, high + pad];
+}
+
+/** @param {Frame} frame @param {ProjectionResult} projections @param {HTMLElement} el */
+function figure({ palette }, { kappaMinus, kappaPlus, plane, samples, fits, seeds }, el) {
+  const bins = histogram([kappaMinus, kappaPlus]);
+  const edges = bins?.edges ?? [-1, 1];
+  const colours = [palette.kappaMinus, palette.kappaPlus];
+  const values = plane ? [plane.kappaMinus, plane.kappaPlus] : [];
+  const range = axisRange(edges, values);
+  const marks = values.map((value, k) => drawMark({ name: NAMES[k], value, color: colours[k], row: k }, range, palette.background));
+  const invitation = seeds === null ? "" : "<br>A click shows one of them";
+  const bars = colours.map((color, k) => ({
+    type: "bar",
+    name: NAMES[k],
+    x: bins ? bins.counts[k].map((_, i) => (edges[i] + edges[i + 1]) / 2) : [],
+    y: bins?.counts[k] ?? [],
+    width: edges[1] - edges[0],
+    marker: { color, opacity: 0.5, line: { width: 0 } },
+    hovertemplate: `${NAMES[k]} ≈ %{x:.3g}: %{y} planes${invitation}<extra></extra>`,
+  }));
+  const curves = [fits.kappaMinus, fits.kappaPlus].flatMap((fit, k) =>
+    fit && bins
+      ? [{ type: "scatter", mode: "lines", hoverinfo: "skip", ...gaussianCurve(fit, edges, samples), line: { color: colours[k], width: 1.8 } }]
+      : [],
+  );
+  return {
+    data: [...bars, ...curves],
+    layout: {
+      ...baseLayout(palette, el),
+      uirevision: "projections",
+      margin: { l: 48, r: 14, t: 8, b: 40 },
+      barmode: "overlay",
+      bargap: 0,
+      dragmode: false,
+      hovermode: "closest",
+      xaxis: { ...baseAxis(palette, "projected curvature κ"), range, zeroline: false, showgrid: false, fixedrange: true },
+      yaxis: {
+        ...baseAxis(palette, `of ${formatCount(samples)} random planes`),
+        zeroline: false,
+        fixedrange: true,
+        rangemode: "tozero",
+        nticks: 5,
+      },
+      shapes: [zeroLine(palette.muted), ...marks.flatMap(({ shape }) => shape ?? [])],
+      annotations: marks.map(({ annotation }) => annotation),
+    },
+  };
+}
+
+/**
+ * The random plane that a clicked bar stands for.
+ * @param {ProjectionResult} projections
+ * @param {number} which  0: a bar of κ₋, 1: of κ₊
+ * @param {number} bin
+ * @returns {number | null}  its seed
+ */
+export function seedOfBar({ kappaMinus, kappaPlus, seeds }, which, bin) {
+  const edges = histogram([kappaMinus, kappaPlus])?.edges;
+  if (!edges || seeds === null) return null;
+  const found = typicalOf(edges, bin, which ? kappaPlus : kappaMinus);
+  return found < 0 ? null : seeds + found;
+}
+
+/**
+ * The line below in words.
+ * @param {ProjectionResult} projections
+ * @param {boolean} [saddle]  whether there is one to hide
+ */
+export function describe({ samples, total, blindness, final }, saddle = true) {
+  if (!final && samples < total) return `${formatCount(samples)} of ${formatCount(total)} random planes so far`;
+  if (!blindness) return "";
+  return saddle ? "A random plane hides the saddle in" : "A random plane shows no saddle in";
+}
+
+/** Three ways to the same probability, side by side, each as an interval. */
+function createBlindness() {
+  const cells = ["measured", "from tr H, tr H²", "from the spectrum"].map((label) => {
+    const figure = h("dd");
+    return { figure, element: h("div", {}, figure, h("dt", {}, label)) };
+  });
+  return {
+    element: h("dl", { class: "lw-figures", "data-testid": "blindness" }, ...cells.map(({ element }) => element)),
+    /** @param {NonNullable<ProjectionResult["blindness"]>} blindness */
+    set({ measured, closedForm, spectral }) {
+      [measured, closedForm, spectral].forEach((estimate, i) => setText(cells[i].figure, estimate ?? "–"));
+    },
+  };
+}
+
+/** @param {import("../kernel/state.js").State} state */
+export function createProjectionsFace(state) {
+  const keys = [createKey("kappa-minus"), createKey("kappa-plus")];
+  const words = h("span", { class: "lw-line" });
+  const blindness = createBlindness();
+  const legend = h("span", { class: "lw-line lw-legend" }, ...keys.map(({ element }) => element));
+  const foot = h("div", { class: "lw-face-foot" }, legend, words, blindness.element);
+  const show = (/** @type {number} */ seed) => state.set({ axes: ["random", "random"], seed, domain: null });
+
+  return {
+    foot,
+    /** @param {Snapshot} snapshot */
+    result: ({ projections }) => projections,
+    /** @param {Snapshot} snapshot */
+    update({ projections, eigenpairs }) {
+      foot.hidden = !projections;
+      if (!projections) return;
+      [projections.means.kappaMinus, projections.means.kappaPlus].forEach((mean, k) =>
+        setText(keys[k].words, mean ? `mean ${NAMES[k]} ${formatEstimate(mean)}` : NAMES[k]),
+      );
+      setText(words, describe(projections, eigenpairs?.verdict === "saddle"));
+      blindness.element.hidden = !projections.blindness;
+      if (projections.blindness) blindness.set(projections.blindness);
+    },
+    /** @param {Frame} frame @param {HTMLElement} el */
+    figure: (frame, el) => figure(frame, /** @type {ProjectionResult} */ (frame.snapshot.projections), el),
+    /** @param {Frame} frame */
+    inputs: ({ snapshot }) => [snapshot.projections],
+    /**
+     * What a click on this point would do; null for nothing.
+     * @param {any} point
+     * @returns {(() => void) | null}
+     */
+    action({ curveNumber, pointNumber }) {
+      const { projections } = state.snapshot;
+      const seed = projections && curveNumber < 2 ? seedOfBar(projections, curveNumber, pointNumber) : null;
+      return seed === null ? null : () => show(seed);
+    },
+    /**
+     * The bars that hold planes, κ₋ and κ₊ each in a row.
+     * @param {Frame} frame
+     * @returns {import("../ui/keyboard-marks.js").Offer}
+     */
+    offer({ palette, snapshot }) {
+      const projections = /** @type {ProjectionResult} */ (snapshot.projections);
+      const bins = histogram([projections.kappaMinus, projections.kappaPlus]);
+      if (!bins || projections.seeds === null) return NOTHING;
+      const { edges, counts } = bins;
+      const rows = counts.map((row, k) =>
+        row.flatMap((count, i) => {
+          const x = (edges[i] + edges[i + 1]) / 2;
+          const words = `${NAMES[k]} ≈ ${formatNumber(x, 3)}: ${formatCount(count)} ${count === 1 ? "plane" : "planes"}`;
+          const choose = () => show(/** @type {number} */ (seedOfBar(projections, k, i)));
+          return count ? [{ x, width: edges[1] - edges[0], color: k ? palette.kappaPlus : palette.kappaMinus, words, choose }] : [];
+        }),
+      );
+      return {
+        label: "Histogram. The arrow keys mark a bar, Enter shows a random plane with those curvatures.",
+        invitation: "Enter shows one of them.",
+        rows: rows.filter((row) => row.length),
+      };
+    },
+  };
+}

@@ -1,0 +1,205 @@
+// What a person knows of single points: pins in a table, the way back from another centre, weights taken.
+import { eigenName, planeName } from "../kernel/axes.js";
+import { h, setText } from "../ui/dom.js";
+import { formatCount, formatNumber } from "../model/format.js";
+
+/** @typedef {import("../kernel/points.js").Pin} Pin */
+/** @typedef {import("../kernel/points.js").Points} Points */
+/** @typedef {import("../kernel/state.js").State} State */
+
+/** @typedef {Pick<Pin, "train" | "test">} Scored */
+
+/**
+ * A column: its head, its test id, and its number or numbers for a point, undefined while they are computed.
+ * @template T
+ * @typedef {{name: string, id: string, of: (point: T) => (number | null)[] | undefined}} Column
+ */
+
+/**
+ * Loss and metrics, on training and test data where there are both.
+ * @param {Scored[]} points
+ * @returns {Column<Scored>[]}
+ */
+export function scoreColumns(points) {
+  const metrics = [...new Set(points.flatMap(({ train }) => Object.keys(train?.metrics ?? {})))];
+  const tested = points.some(({ test }) => test !== null);
+  const sets = /** @type {("train" | "test")[]} */ (tested ? ["train", "test"] : ["train"]);
+  /** @param {string} name @param {(scores: import("../kernel/points.js").Scores) => number | null | undefined} read */
+  const scores = (name, read) =>
+    sets.map((set) => ({
+      name: tested ? `${name}, ${set}` : name,
+      id: tested ? `${name}-${set}` : name,
+      of: (/** @type {Scored} */ point) => {
+        const found = point[set];
+        return found ? [read(found) ?? null] : undefined;
+      },
+    }));
+  return [...scores("loss", ({ loss }) => loss), ...metrics.flatMap((name) => scores(name, ({ metrics }) => metrics[name]))];
+}
+
+/**
+ * The columns that these pins have numbers for.
+ * @param {Pin[]} pins
+ * @returns {Column<Pin>[]}
+ */
+export function columnsOf(pins) {
+  const known = (/** @type {Pin} */ { done }, /** @type {(number | null)[] | null} */ values) => values ?? (done ? [null] : undefined);
+  return [
+    { name: "α, β", id: "place", of: ({ alpha, beta }) => [alpha, beta] },
+    ...scoreColumns(pins),
+    { name: "‖∇L‖", id: "gradient", of: (pin) => known(pin, pin.gradient_norm === null ? null : [pin.gradient_norm]) },
+    { name: "κ₋, κ₊", id: "curvatures", of: (pin) => known(pin, pin.curvatures) },
+  ];
+}
+
+/** How large the data sets are, for the heads of the columns. @param {Pin[]} pins */
+function examplesOf(pins) {
+  const of = (/** @type {"train" | "test"} */ set) => pins.find((pin) => pin[set])?.[set]?.n_examples;
+  const [train, test] = [of("train"), of("test")];
+  if (train === undefined) return "Pinned points";
+  return `Pinned points, on all ${formatCount(train)}${test === undefined ? "" : ` training and ${formatCount(test)} test`} examples`;
+}
+
+/**
+ * The plane that a pin lies on, where that is not the one on show.
+ * @param {Pin} pin
+ * @param {number} examples  that the plane on show rests on
+ */
+export function planeOf({ here, axes, seed, n_examples, centred }, examples) {
+  if (here) return "";
+  const part = n_examples === null || n_examples === examples ? "" : `, of ${formatCount(n_examples)} examples`;
+  return `on ${planeName(axes, seed ?? undefined)}${part}${centred ? "" : ", around another centre"}`;
+}
+
+/** What the plane's Hessian says in full. @param {Pin} pin */
+function hessianWords({ hessian, axes }) {
+  if (!hessian) return "";
+  const [[a, b], [, c]] = hessian;
+  return `Hessian by (α, β) in the plane of ${axes.map(eigenName).join(" and ")}: A = ${a}, B = ${b}, C = ${c}`;
+}
+
+/** @param {string} id @param {string} text @param {string} title @param {() => void} act */
+function button(id, text, title, act) {
+  const element = h("button", { type: "button", class: "lw-button", "data-testid": id, title, "aria-label": title }, text);
+  element.addEventListener("click", act);
+  return element;
+}
+
+/** @param {Pin} pin @param {State} state */
+function createRow({ number }, state) {
+  const act = (/** @type {"unpin" | "recentre" | "apply"} */ type) => () => state.send(type, { pin: number });
+  const name = h("th", { scope: "row" }, h("span", { class: "lw-pin-name" }, String(number)));
+  const apply = button(`pin-${number}-apply`, "Copy weights", `Copy the weights of pin ${number} into your model`, act("apply"));
+  const problem = h("span", { class: "lw-pins-problem", "data-testid": `pin-${number}-error` });
+  const actions = h(
+    "span",
+    { class: "lw-pin-actions" },
+    button(`pin-${number}-recentre`, "Make centre", `Explore around pin ${number}: it becomes θ*`, act("recentre")),
+    apply,
+    button(`pin-${number}-remove`, "Remove", `Remove pin ${number}`, act("unpin")),
+    problem,
+  );
+  const last = h("td", {}, actions);
+  const element = h("tr", { "data-testid": `pin-${number}` }, name, last);
+  /** @type {HTMLElement[]} */
+  let cells = [];
+
+  return {
+    element,
+    /** @param {Pin} pin @param {Column<Pin>[]} columns @param {boolean} writable @param {string} plane */
+    update(pin, columns, writable, plane) {
+      if (cells.length !== columns.length) {
+        for (const cell of cells) cell.remove();
+        cells = columns.map(() => h("td"));
+        last.before(...cells);
+      }
+      columns.forEach(({ id, of }, i) => {
+        const values = of(pin);
+        cells[i].dataset.testid = `pin-${number}-${id}`;
+        // In full, for who wants to copy a number.
+        cells[i].title = id === "curvatures" ? hessianWords(pin) : (values ?? []).map((value) => value ?? "not finite").join(", ");
+        const text = values ? values.map((value) => formatNumber(value, id === "place" ? 3 : 4)).join(", ") : pin.error ? "–" : "…";
+        // Coordinates are those of the pin's own plane, also while another one is on show.
+        setText(cells[i], id === "place" && plane ? `${text} ${plane}` : text);
+      });
+      apply.hidden = !writable;
+      element.dataset.done = String(pin.done);
+      setText(problem, pin.error);
+    },
+  };
+}
+
+/**
+ * @param {HTMLElement} el
+ * @param {State} state
+ */
+export function createPins(el, state) {
+  const moved = h("span");
+  const centre = h("p", { class: "lw-pins-line", "data-testid": "centre", hidden: true }, moved);
+  centre.append(button("centre-back", "Back", "Return to the centre before this one", () => state.send("back")));
+
+  const holder = h("span");
+  const restore = button("restore", "Put back", "Give your model the weights back that it had before", () => state.send("restore", { force: false }));
+  const force = button("restore-force", "Put back all the same", "Give up what your model has become since", () => state.send("restore", { force: true }));
+  const applied = h("p", { class: "lw-pins-line", "data-testid": "applied", hidden: true }, holder, restore, force);
+  const note = h("p", { class: "lw-pins-line lw-pins-problem", "data-testid": "note", role: "status", hidden: true });
+
+  const head = h("tr");
+  const body = h("tbody");
+  const caption = h("caption", { class: "lw-spoken" });
+  const table = h("table", { class: "lw-pins-table", "data-testid": "pin-table" }, caption, h("thead", {}, head), body);
+  const scroll = h("div", { class: "lw-pins-scroll", tabindex: 0, role: "group", "aria-label": "Pinned points" }, table);
+  const element = h("section", { class: "lw-pins", "data-testid": "pins", "aria-label": "Points" }, centre, applied, note, scroll);
+  el.append(element);
+
+  /** @type {Map<number, ReturnType<typeof createRow>>} */
+  const rows = new Map();
+  /** @type {Points | null} */
+  let shown = null;
+
+  /** @param {Points} points @param {number} examples */
+  function updateTable({ pins, writable }, examples) {
+    for (const [number, row] of rows) {
+      if (pins.some((pin) => pin.number === number)) continue;
+      row.element.remove();
+      rows.delete(number);
+    }
+    const columns = columnsOf(pins);
+    const names = ["Pin", ...columns.map(({ name }) => name), ""];
+    if ([...head.children].map((cell) => cell.textContent).join() !== names.join()) {
+      head.replaceChildren(...names.map((name) => h(name ? "th" : "td", name ? { scope: "col" } : {}, name)));
+    }
+    setText(caption, examplesOf(pins));
+    table.title = examplesOf(pins);
+    for (const pin of pins) {
+      const row = rows.get(pin.number) ?? createRow(pin, state);
+      if (!rows.has(pin.number)) body.append(row.element);
+      rows.set(pin.number, row);
+      row.update(pin, columns, writable, planeOf(pin, examples));
+    }
+    scroll.hidden = pins.length === 0;
+  }
+
+  return {
+    /** @param {import("../kernel/state.js").Snapshot} snapshot */
+    update({ points, examples }) {
+      if (points === shown) return;
+      shown = points;
+      updateTable(points, examples);
+      const { applied: name, note: words } = points;
+      const { depth, moved: distance } = points.centre;
+      centre.hidden = depth === 0;
+      setText(moved, `θ* is ${formatNumber(distance, 3)} away from your model's weights.`);
+      applied.hidden = name === null;
+      setText(holder, `Your model holds the weights of ${name}.`);
+      note.hidden = words === "";
+      setText(note, words);
+      // What was refused can be insisted on.
+      force.hidden = !(name !== null && words.includes("restore(force=True)"));
+      element.hidden = scroll.hidden && centre.hidden && applied.hidden && note.hidden;
+    },
+    destroy() {
+      element.remove();
+    },
+  };
+}

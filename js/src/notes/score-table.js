@@ -1,0 +1,67 @@
+// The table of loss and metrics at the centre and where each plane on show is lowest, behind a button.
+import { planeName } from "../kernel/axes.js";
+import { h, setText } from "../ui/dom.js";
+import { formatNumber } from "../model/format.js";
+import { scoreColumns } from "./pins.js";
+import { download } from "../ui/save-image.js";
+
+/** @typedef {import("../kernel/points.js").Row} Row */
+
+/** @param {Row} row @param {number} seed */
+const nameOf = ({ place, axes }, seed) => (place === "centre" ? "θ*" : `${place === "minimum" ? "Minimum" : "Test minimum"}, ${planeName(axes, seed)}`);
+
+/**
+ * @param {HTMLElement} el
+ * @param {import("../kernel/state.js").State} state
+ */
+export function createScoreTable(el, state) {
+  const button = h("button", { type: "button", class: "lw-link-button", "data-testid": "table-open", "aria-expanded": "false" }, "Loss at the minima …");
+  const head = h("tr");
+  const body = h("tbody");
+  const table = h("table", { class: "lw-pins-table", "data-testid": "score-table" }, h("thead", {}, head), body);
+  const scroll = h("div", { class: "lw-pins-scroll", tabindex: 0, role: "group", "aria-label": "Loss at the minima", hidden: true }, table);
+  const csv = h("button", { type: "button", class: "lw-link-button", "data-testid": "table-csv", title: "Save the table with every digit", hidden: true }, "CSV");
+  csv.addEventListener("click", () => download(new Blob([state.snapshot.points.csv], { type: "text/csv" }), "minima.csv"));
+  const element = h("section", { class: "lw-pins", hidden: true }, h("p", { class: "lw-pins-line" }, button, csv), scroll);
+  el.append(element);
+  let open = false;
+  /** @type {Row[] | null} */
+  let shown = null;
+  button.addEventListener("click", () => {
+    open = !open;
+    if (open && !state.snapshot.points.table) state.send("table");
+    update(state.snapshot);
+  });
+
+  /** @param {Row[]} rows @param {number} seed */
+  function fill(rows, seed) {
+    const columns = scoreColumns(rows);
+    head.replaceChildren(...["", "α, β", ...columns.map(({ name }) => name)].map((name) => h(name ? "th" : "td", name ? { scope: "col" } : {}, name)));
+    body.replaceChildren(
+      ...rows.map((row, i) => {
+        const cell = (/** @type {string} */ id, /** @type {(number | null)[]} */ values, digits = 4) =>
+          h("td", { "data-testid": `row-${i}-${id}`, title: values.map((value) => value ?? "not finite").join(", ") }, values.map((value) => formatNumber(value, digits)).join(", "));
+        return h("tr", {}, h("th", { scope: "row" }, nameOf(row, seed)), cell("place", [row.alpha, row.beta], 3), ...columns.map(({ id, of }) => cell(id, of(row) ?? [null])));
+      }),
+    );
+  }
+
+  /** @param {import("../kernel/state.js").Snapshot} snapshot */
+  function update({ points, surface, seed }) {
+    element.hidden = surface === null;
+    // A picture that changed while the table is open closes it: its numbers were of another one.
+    if ((shown || points.note) && !points.table) open = false;
+    if (points.table && points.table !== shown) fill(points.table, seed);
+    shown = points.table;
+    scroll.hidden = csv.hidden = !open || !shown;
+    button.setAttribute("aria-expanded", String(open));
+    setText(button, open ? (shown ? "Hide the loss at the minima" : "Evaluating …") : "Loss at the minima …");
+  }
+
+  return {
+    update,
+    destroy() {
+      element.remove();
+    },
+  };
+}

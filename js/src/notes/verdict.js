@@ -1,0 +1,130 @@
+// What the certified curvature says about θ*, in words, and what the picture is made of.
+import { h, setText } from "../ui/dom.js";
+import { formatCount, formatNumber, formatPart } from "../model/format.js";
+import { nearestNode } from "../model/values.js";
+
+/** @typedef {import("../kernel/state.js").Snapshot} Snapshot */
+/** @typedef {import("../kernel/curvature-decoders.js").EigenResult} EigenResult */
+
+/** Cross-sections as signs: what the loss does along the two extreme directions. @type {Record<string, string>} */
+const SIGNS = {
+  minimum: "M2 3 C5 15 13 15 16 3",
+  maximum: "M2 14 C5 2 13 2 16 14",
+  saddle: "M2 3 C5 12 13 12 16 3 M2 15 C5 6 13 6 16 15",
+  slope: "M2 14 L16 4",
+};
+const UNDECIDED = "M3 9 H15";
+
+const SVG = "http://www.w3.org/2000/svg";
+
+function createSign() {
+  const svg = document.createElementNS(SVG, "svg");
+  for (const [name, value] of Object.entries({ viewBox: "0 0 18 18", width: "18", height: "18", "aria-hidden": "true", class: "lw-sign" })) {
+    svg.setAttribute(name, value);
+  }
+  const path = document.createElementNS(SVG, "path");
+  svg.append(path);
+  return {
+    svg,
+    /** @param {string} verdict */
+    set(verdict) {
+      path.setAttribute("d", SIGNS[verdict] ?? UNDECIDED);
+    },
+  };
+}
+
+/**
+ * How certain each eigenvalue is: |λ − exact| is at most the residual.
+ * @param {EigenResult} eigenpairs
+ */
+export function describeResiduals({ axes, values, residuals, converged }) {
+  return axes
+    .map((axis, i) => {
+      const name = axis.startsWith("hessian:max") ? "λmax" : axis.startsWith("hessian:min") ? "λmin" : axis;
+      const rank = axis.split(":")[2];
+      const state = converged[i] ? "" : ", not converged";
+      return `${name}${rank && rank !== "1" ? ` (${rank})` : ""} ${formatNumber(values[i])} ± ${formatNumber(residuals[i], 1)}${state}`;
+    })
+    .join(" · ");
+}
+
+/** What the pictures show where it is not the function whose curvature is told. @type {Record<string, string>} */
+const BATCH_NORM = {
+  frozen: "",
+  recomputed: "batch-norm statistics recomputed at each point; verdict and curvature are those of frozen ones",
+  difference: "shown: what recomputing batch-norm statistics at each point adds to the loss; verdict and curvature are those of frozen ones",
+};
+
+/**
+ * What the loss in a picture is on, where that is not the data whose curvature is told.
+ * @param {import("../kernel/decoders.js").SurfaceResult} surface
+ * @param {number} count  of test examples
+ */
+function splitText({ split }, count) {
+  if (split === "train") return "";
+  const what = split === "test" ? `the loss on ${formatCount(count)} test examples` : `the loss on ${formatCount(count)} test examples less that on the training examples`;
+  return `shown: ${what}; directions, verdict and curvature are those of the training loss`;
+}
+
+/**
+ * What a picture rests on; of one on part of the examples, how far their loss is from that of all at θ*.
+ * @param {import("../kernel/decoders.js").SurfaceResult} surface
+ * @param {number} wanted
+ */
+function examplesText(surface, wanted) {
+  const { nExamples, batchNorm, split, centreLoss, rows, alpha, beta } = surface;
+  if (nExamples >= wanted) return `${formatCount(nExamples)} examples`;
+  const part = `A first picture on ${formatPart(nExamples, wanted)}`;
+  const centre = rows[nearestNode(beta, 0)][nearestNode(alpha, 0)];
+  if (batchNorm === "difference" || split !== "train" || centreLoss === null || !Number.isFinite(centre)) return part;
+  return `${part}, off by ${formatNumber(Math.abs(centre - centreLoss), 2)} at θ*`;
+}
+
+/**
+ * The caption: what was computed, on what, and what a unit of the axes is.
+ * @param {Snapshot} snapshot
+ */
+export function captionText({ surface, info, examples }) {
+  const parameters = info.n_parameters ? `${formatCount(info.n_parameters)} parameters` : "";
+  if (!surface) return parameters;
+  const total = formatCount(surface.loss.length);
+  const points = surface.final ? `${total} points` : `Coarse: ${formatCount(surface.nDone)} of ${total} points, the rest interpolated`;
+  const [eta, delta] = surface.norms.map((norm) => formatNumber(norm, 3));
+  const alone = surface.norms[1] === 0; // the second axis of a single parameter
+  const both = eta === delta ? `1 on either axis is ‖Δθ‖ = ${eta}` : `1 on α is ‖Δθ‖ = ${eta}, on β ${delta}`;
+  const unit = alone ? `1 on α is ‖Δθ‖ = ${eta}, β has no direction of its own` : both;
+  const norm = BATCH_NORM[surface.batchNorm];
+  const split = splitText(surface, info.n_test_examples);
+  const theta = surface.thetaNorm ? ` (‖θ*‖ = ${formatNumber(surface.thetaNorm, 3)})` : "";
+  return [points, examplesText(surface, examples), parameters, unit + theta, split, norm, surface.note].filter(Boolean).join(" · ");
+}
+
+/** @param {HTMLElement} el */
+export function createVerdict(el) {
+  const sign = createSign();
+  const sentence = h("span", { class: "lw-sentence" });
+  const residuals = h("span", { class: "lw-residuals" });
+  const verdict = h("p", { class: "lw-verdict", "data-testid": "verdict", "aria-live": "polite", hidden: true });
+  verdict.append(sign.svg, h("span", {}, sentence, " ", residuals));
+  const caption = h("p", { class: "lw-caption", "data-testid": "caption" });
+  el.append(verdict, caption);
+
+  return {
+    /** @param {Snapshot} snapshot */
+    update(snapshot) {
+      const { eigenpairs } = snapshot;
+      verdict.hidden = !eigenpairs?.sentence;
+      if (eigenpairs) {
+        verdict.dataset.verdict = eigenpairs.verdict;
+        sign.set(eigenpairs.verdict);
+        setText(sentence, eigenpairs.sentence);
+        setText(residuals, describeResiduals(eigenpairs));
+      }
+      setText(caption, captionText(snapshot));
+    },
+    destroy() {
+      verdict.remove();
+      caption.remove();
+    },
+  };
+}

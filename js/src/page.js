@@ -1,8 +1,0 @@
-// The explorer's page as a widget of its own: one for a kernel, which all explorers share.
-import { render } from "./index.js";
-
-export default {
-  initialize() {
-    return { render };
-  },
-};

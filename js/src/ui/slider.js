@@ -1,0 +1,90 @@
+// A labelled range input over a list of values, which can also show a value that is not on the list.
+import { h, setText, uniqueId } from "./dom.js";
+import { createThrottle } from "./throttle.js";
+import { nearestPosition } from "../model/values.js";
+
+/** Milliseconds between two values sent while a slider is dragged. */
+const INTERVAL = 100;
+
+/**
+ * @param {object} options
+ * @param {string} options.name  test id of the input; the output's is `${name}-value`
+ * @param {string} options.label
+ * @param {readonly number[]} options.values  ascending, positive
+ * @param {(value: number) => string} options.format
+ * @param {(value: number) => void} options.send  called while dragging and on release
+ */
+export function createSlider({ name, label, values: initial, format, send }) {
+  const id = uniqueId(name);
+  const input = h("input", { type: "range", id, "data-testid": name, min: 0, max: initial.length - 1, step: 1 });
+  const output = h("output", { for: id, "data-testid": `${name}-value` });
+  const head = h("span", { class: "lw-field-head" }, h("label", { for: id }, label), output);
+  const element = h("div", { class: "lw-field lw-field-slider" }, head, input);
+
+  let values = initial;
+  let held = false;
+  /** What the kernel last said, while the slider is held. @type {{value: number, text: string} | null} */
+  let missed = null;
+  /** @type {number | null} */
+  let pushed = null;
+  const throttle = createThrottle(send, INTERVAL);
+
+  /** @param {number} value @param {string} text */
+  function show(value, text) {
+    input.value = String(nearestPosition(values, value));
+    input.style.setProperty("--lw-fill", `${(100 * Number(input.value)) / Math.max(1, values.length - 1)}%`);
+    input.dataset.value = String(value);
+    input.setAttribute("aria-valuetext", text);
+    setText(output, text);
+  }
+
+  function moved() {
+    const value = values[Number(input.value)];
+    show(value, format(value));
+    missed = null;
+    if (value !== pushed) throttle.push(value);
+    pushed = value;
+  }
+
+  function release() {
+    held = false;
+    pushed = null;
+    if (missed) show(missed.value, missed.text);
+    missed = null;
+  }
+
+  input.addEventListener("input", () => {
+    held = true;
+    moved();
+  });
+  input.addEventListener("change", () => {
+    moved();
+    throttle.flush();
+    release();
+  });
+  // A drag that ends where it began fires no `change`.
+  for (const event of ["pointerup", "pointercancel", "blur"]) input.addEventListener(event, release);
+
+  return {
+    element,
+    head,
+    /**
+     * Follows the kernel, except while a person holds the slider.
+     * @param {number} value
+     * @param {string} [text]
+     */
+    set(value, text = format(value)) {
+      if (held) missed = { value, text };
+      else show(value, text);
+    },
+    /** @param {readonly number[]} next */
+    setValues(next) {
+      if (next.length === values.length && next.every((value, i) => value === values[i])) return;
+      values = next;
+      input.max = String(next.length - 1);
+    },
+    destroy() {
+      throttle.cancel();
+    },
+  };
+}

@@ -1,0 +1,326 @@
+// The plane from above: colours, contour lines, the lowest point, and the crosshair.
+import { h, setText } from "../ui/dom.js";
+import { formatNumber } from "../model/format.js";
+import { createMemory } from "../ui/changed.js";
+import { createPanel } from "../ui/panel.js";
+import { flatPins } from "./pin-marks.js";
+import { displayOf } from "../ui/frame.js";
+import { baseAxis, baseLayout, createPlot } from "../ui/plot.js";
+import { errorMap, modelAt, modelRows } from "../model/quadratic.js";
+import { colouring, contourLevels, shade } from "../model/scale.js";
+import { quantityOf, SIGNS, SPLIT_WORDS } from "../kernel/splits.js";
+import { axisTitle, distanceWords } from "../model/units.js";
+import { nearestNode } from "../model/values.js";
+import { dragged, onWheelZoom, ZOOM_KEYS, ZOOM_MOUSE, zoomKey } from "./zoom.js";
+
+/** @typedef {import("../ui/frame.js").Frame} Frame */
+/** @typedef {import("../kernel/decoders.js").SurfaceResult} SurfaceResult */
+
+/** Marks of the lowest loss on a split, as plotly names them. @type {Record<string, string>} */
+const SYMBOLS = { train: "x-thin", test: "cross-thin" };
+const HALO = "rgba(255, 255, 255, 0.85)";
+/** Where second order stops describing the loss: a colour of neither map. */
+const LIMIT = "#ff3d8b";
+/** Milliseconds within which plotly takes a second click for a double click. */
+const DOUBLE_CLICK = 300;
+/** Beyond this many nodes their dots would hide the picture. */
+const MOST_DOTS = 450;
+
+/** Nodes that were evaluated, as long as the rest is interpolated between them. @param {SurfaceResult} surface */
+function dots({ final, nDone, done, alpha, beta }) {
+  /** @type {{x: number[], y: number[]}} */
+  const at = { x: [], y: [] };
+  if (final || nDone > MOST_DOTS) return at;
+  done.forEach((evaluated, k) => {
+    if (!evaluated) return;
+    at.x.push(alpha[k % alpha.length]);
+    at.y.push(beta[Math.floor(k / alpha.length)]);
+  });
+  return at;
+}
+
+/** @param {Frame} frame @param {SurfaceResult} surface */
+function crosshair({ point, palette }, surface) {
+  if (!point) return [];
+  const x = surface.alpha[nearestNode(surface.alpha, point.alpha)];
+  const y = surface.beta[nearestNode(surface.beta, point.beta)];
+  const lines = [
+    { x0: x, x1: x, y0: 0, y1: 1, yref: "paper" },
+    { x0: 0, x1: 1, xref: "paper", y0: y, y1: y },
+  ];
+  const style = (/** @type {string} */ color, /** @type {number} */ width) =>
+    lines.map((line) => ({ type: "line", ...line, line: { color, width } }));
+  return [...style("rgba(0, 0, 0, 0.45)", 3), ...style(palette.theme === "dark" ? "#ffffff" : "#fafafa", 1)];
+}
+
+/** Where an earlier picture ends and the quadratic model begins. @param {import("../model/values.js").Domain} domain */
+const outline = ([x0, x1, y0, y1]) => ({ type: "rect", x0, x1, y0, y1, line: { color: HALO, width: 1.2, dash: "dash" } });
+
+/**
+ * The quadratic model's own contour lines, dashed, and the line where it is off by a tenth of the range.
+ * @param {Frame} frame
+ * @param {SurfaceResult} surface
+ * @param {Record<string, any>} lines  what they share with those of the loss
+ * @param {string} color
+ */
+function secondOrder({ picture: { model }, quadratic, errors, log, contours }, surface, lines, color) {
+  // Every other level, or the lines of both would hide the picture.
+  const { start = 0, size = 0 } = lines.contours;
+  const levels = { ...lines.contours, start: Math.ceil(start / (2 * size)) * 2 * size, size: 2 * size };
+  const shown = model !== null && (quadratic || errors);
+  const none = [[0]];
+  const { rows, limit } = shown ? errorMap(surface, model) : { rows: none, limit: 1 };
+  const own = shown && quadratic ? modelRows(model, surface.alpha, surface.beta) : none;
+  return [
+    {
+      ...lines,
+      name: "quadratic",
+      visible: shown && quadratic && contours && size > 0,
+      contours: levels,
+      z: log ? own.map((row) => row.map(Math.log10)) : own,
+      line: { color, width: 1.1, dash: "6px,4px", smoothing: 0.6 },
+    },
+    {
+      ...lines,
+      name: "limit",
+      visible: shown && limit > 0,
+      z: rows.map((row) => row.map(Math.abs)),
+      contours: { coloring: "none", start: limit, end: limit, size: limit || 1 },
+      line: { color: LIMIT, width: 2, smoothing: 0.6 },
+    },
+  ];
+}
+
+/** @param {Frame} frame @param {SurfaceResult} surface @param {HTMLElement} el @param {number} drags  so far */
+function figure(frame, surface, el, drags) {
+  const { palette, log, picture } = frame;
+  const { extent } = picture;
+  const { rows, range, title, scale, diverging } = colouring(frame, surface);
+  const losses = shade(surface, log, frame.range);
+  const levels = contourLevels(losses.range);
+  const grid = { x: surface.alpha, y: surface.beta };
+  const lines = { ...grid, type: "contour", autocontour: false, showscale: false, hoverinfo: "skip" };
+  const faint = diverging ? "rgba(0, 0, 0, 0.35)" : "rgba(255, 255, 255, 0.5)";
+  const strong = diverging ? "#1a1a1a" : "#ffffff";
+  // Each mark twice: a wide light one below the black one keeps it visible on dark colours.
+  const lowest = frame.lowest.flatMap((point) => [point, point]);
+  const over = { type: "scatter", mode: "markers", hoverinfo: "skip", cliponaxis: false };
+  return {
+    data: [
+      {
+        ...grid,
+        type: "heatmap",
+        z: rows,
+        zmin: range[0],
+        zmax: range[1],
+        colorscale: scale,
+        hoverinfo: "none",
+        hoverongaps: false,
+        zsmooth: false,
+        colorbar: {
+          title: { text: title, side: "right", font: { size: 11, color: palette.text } },
+          thickness: 9,
+          outlinewidth: 0,
+          tickfont: { size: 10, color: palette.muted },
+          nticks: 6,
+          exponentformat: "power",
+          x: 1.02,
+          xpad: 0,
+          ypad: 0,
+        },
+      },
+      {
+        ...lines,
+        name: "loss",
+        z: losses.rows,
+        visible: frame.contours && levels !== null,
+        contours: { coloring: "none", ...levels },
+        line: { color: faint, width: 0.8, smoothing: 0.6 },
+      },
+      ...secondOrder(frame, surface, { ...lines, contours: { coloring: "none", ...levels } }, strong),
+      { ...over, ...dots(surface), marker: { size: 2.5, color: "rgba(255, 255, 255, 0.55)" } },
+      { ...over, x: [0], y: [0], marker: { symbol: "circle-open", size: 8, color: strong, line: { color: strong, width: 1.5 } } },
+      {
+        ...over,
+        name: "lowest",
+        x: lowest.map(({ alpha }) => alpha),
+        y: lowest.map(({ beta }) => beta),
+        marker: {
+          symbol: lowest.map(({ split }) => SYMBOLS[split]),
+          size: lowest.map((_, i) => 12 - (i % 2)),
+          line: { color: lowest.map((_, i) => (i % 2 ? "#000000" : HALO)), width: lowest.map((_, i) => 5 - 2 * (i % 2)) },
+        },
+      },
+      flatPins(frame),
+    ],
+    layout: {
+      ...baseLayout(palette, el),
+      margin: { l: 52, r: 64, t: 8, b: 40 },
+      dragmode: "zoom",
+      hovermode: "closest",
+      // What a person has dragged into view is shown by what comes of it, never by plotly's own memory.
+      uirevision: `${extent.join()} ${drags}`,
+      xaxis: { ...baseAxis(palette, axisTitle("α", surface.norms[0], surface.thetaNorm)), range: extent.slice(0, 2), zeroline: false, showgrid: false },
+      yaxis: { ...baseAxis(palette, axisTitle("β", surface.norms[1], surface.thetaNorm)), range: extent.slice(2), zeroline: false, showgrid: false },
+      shapes: [...picture.outlines.map(outline), ...crosshair(frame, surface)],
+    },
+  };
+}
+
+/** @param {SurfaceResult} surface @param {number} alpha @param {number} beta */
+function readAt(surface, alpha, beta) {
+  const [i, j] = [nearestNode(surface.beta, beta), nearestNode(surface.alpha, alpha)];
+  const [a, b] = [formatNumber(surface.alpha[j], 3), formatNumber(surface.beta[i], 3)];
+  const loss = formatNumber(surface.rows[i][j]);
+  return `α = ${a}\u2003β = ${b}\u2003${quantityOf(surface)} = ${loss}`;
+}
+
+/** Where the loss is lowest; of two losses, without what it is there. @param {Frame} frame @param {SurfaceResult} surface */
+function readLowest({ lowest }, surface) {
+  const [first] = lowest;
+  if (!first) return "";
+  if (lowest.length === 1) return `${SIGNS[first.split]} ${readAt(surface, first.alpha, first.beta)}`;
+  const words = lowest.map(({ split, alpha, beta }) => `${SIGNS[split]} ${SPLIT_WORDS[split]} (${formatNumber(alpha, 3)}, ${formatNumber(beta, 3)})`);
+  return `lowest ${words.join("\u2003")}`;
+}
+
+/** The same point: how far from θ*, and where the model is on show, what it says. @param {Frame} frame @param {SurfaceResult} surface @param {{alpha: number, beta: number}} at */
+function readBelow({ quadratic, errors, picture: { model } }, surface, at) {
+  const [a, b] = [surface.alpha[nearestNode(surface.alpha, at.alpha)], surface.beta[nearestNode(surface.beta, at.beta)]];
+  const second = model && (quadratic || errors) ? `\u2003quadratic ${formatNumber(modelAt(model, a, b))}` : "";
+  return distanceWords(surface, a, b) + second;
+}
+
+/** Nodes that an arrow key moves the crosshair by. @type {Record<string, [number, number]>} */
+const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [1, 0], ArrowDown: [-1, 0] };
+
+/**
+ * @param {ParentNode} el
+ * @param {import("../ui/link.js").Link} link
+ * @param {import("./zoom.js").Zoom} zoom
+ * @param {string} [name]  the view's test id
+ */
+export function createHeatmap(el, link, zoom, name = "heatmap") {
+  const panel = createPanel(name, "Plane");
+  const id = name.replace("heatmap", "readout");
+  const readout = h("output", { class: "lw-readout", "data-testid": id });
+  const below = h("output", { class: "lw-readout", "data-testid": `${id}-distance` });
+  panel.foot.append(readout, below);
+  panel.body.setAttribute("tabindex", "0");
+  panel.body.setAttribute("role", "group");
+  panel.body.setAttribute("aria-label", `Loss in the plane. The arrow keys move the crosshair, Enter pins the point, Escape takes the crosshair away; ${ZOOM_KEYS}`);
+  const undo = h("button", { type: "button", class: "lw-link-button", "data-testid": name.replace("heatmap", "undo-zoom"), title: ZOOM_MOUSE, hidden: true }, "↶ undo zoom");
+  undo.addEventListener("click", () => zoom.undo());
+  panel.tools.append(undo);
+  el.append(panel.element);
+
+  /** @type {ReturnType<typeof createPlot> | null} */
+  let plot = null;
+  /** @type {SurfaceResult | null} */
+  let shown = null;
+  /** @type {import("../model/values.js").Domain} */
+  let extent = [-1, 1, -1, 1];
+  /** @type {Frame | null} */
+  let last = null;
+  let drags = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let click;
+  const isNew = createMemory();
+  const isMoved = createMemory();
+
+  /** @param {any} event */
+  function hover(event) {
+    const at = event.points?.[0];
+    if (at) link.point.set({ alpha: at.x, beta: at.y, source: "heatmap" });
+  }
+  // The first click of a double click, which resets the zoom, is none of its own.
+  function doubleClicked() {
+    clearTimeout(click);
+    zoom.reset();
+  }
+  function clicked(/** @type {any} */ event) {
+    const at = event.points?.[0];
+    clearTimeout(click);
+    if (at) click = setTimeout(() => last?.pin(last, { alpha: at.x, beta: at.y }), DOUBLE_CLICK);
+  }
+  function leave() {
+    if (link.point.get()?.source === "heatmap") link.point.set(null);
+  }
+
+  /** @param {any} event */
+  function relayout(event) {
+    const next = dragged(event, extent);
+    if (!next) return;
+    drags++;
+    zoom.show(extent, next);
+    // Where that comes to what is on show already, no change will tell.
+    if (last) update(last);
+  }
+  onWheelZoom(panel.body, (direction, { clientX, clientY }) => {
+    const area = panel.body.querySelector(".nsewdrag")?.getBoundingClientRect();
+    if (!area || !shown) return;
+    const [a0, a1, b0, b1] = extent;
+    const alpha = a0 + ((clientX - area.left) / area.width) * (a1 - a0);
+    const beta = b1 - ((clientY - area.top) / area.height) * (b1 - b0);
+    zoom.step(extent, direction, { alpha, beta });
+  });
+
+  panel.body.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape") link.point.set(null);
+    const point = link.point.get();
+    if (event.key === "Enter" && point && shown && last) {
+      event.preventDefault();
+      last.pin(last, { alpha: shown.alpha[nearestNode(shown.alpha, point.alpha)], beta: shown.beta[nearestNode(shown.beta, point.beta)] });
+    }
+    const step = STEPS[event.key];
+    if (!shown) return;
+    const [a0, a1, b0, b1] = extent;
+    if (zoomKey(zoom, event, extent, link.point.get() ?? { alpha: (a0 + a1) / 2, beta: (b0 + b1) / 2 })) return event.preventDefault();
+    if (!step) return;
+    event.preventDefault();
+    const { alpha, beta } = shown;
+    const from = link.point.get() ?? { alpha: 0, beta: 0 };
+    const i = Math.min(beta.length - 1, Math.max(0, nearestNode(beta, from.beta) + step[0]));
+    const j = Math.min(alpha.length - 1, Math.max(0, nearestNode(alpha, from.alpha) + step[1]));
+    link.point.set({ alpha: alpha[j], beta: beta[i], source: "heatmap" });
+  });
+
+  /** @param {Frame} frame */
+  function update(frame) {
+    last = frame;
+    const { surface, note, composed } = frame.picture;
+    shown = surface;
+    ({ extent } = frame.picture);
+    undo.hidden = !zoom.canUndo;
+    panel.setName(frame.name);
+    panel.setProvisional(note !== "", note);
+    panel.element.dataset.coarse = String(surface !== null && !surface.final && !composed);
+    panel.wait(surface && frame.plotly ? null : frame.words.heatmap);
+    if (!surface || !frame.plotly) return;
+
+    if (frame.point) setText(readout, readAt(surface, frame.point.alpha, frame.point.beta));
+    else setText(readout, readLowest(frame, surface));
+    const at = frame.point ?? (frame.lowest.length === 1 ? frame.lowest[0] : null);
+    setText(below, at ? readBelow(frame, surface, at) : "");
+    plot ??= createPlot(panel.body, frame.plotly, {
+      buttons: [],
+      zoomed: true,
+      on: { plotly_hover: hover, plotly_unhover: leave, plotly_click: clicked, plotly_relayout: relayout, plotly_doubleclick: doubleClicked },
+    });
+    const anew = isNew(surface, frame.palette, extent.join(), drags, ...displayOf(frame));
+    const moved = isMoved(frame.point);
+    const make = () => figure(frame, surface, panel.body, drags);
+    if (anew) plot.draw(make(), () => composed || panel.drawn(surface));
+    else if (moved) plot.follow(make);
+  }
+
+  return {
+    update,
+    destroy() {
+      clearTimeout(click);
+      plot?.destroy();
+      panel.element.remove();
+    },
+  };
+}

@@ -1,0 +1,104 @@
+// A second picture beside the first: the same views, one camera, and if wanted one scale for the loss.
+import { h } from "../ui/dom.js";
+import { display } from "../ui/frame.js";
+import { createHeatmap } from "./heatmap.js";
+import { createCell, samePoint } from "../ui/link.js";
+import { createPicture, kernelSurface } from "../model/picture.js";
+import { offersLog } from "../model/scale.js";
+import { lowestPoints } from "../kernel/splits.js";
+import { createSurface } from "./surface.js";
+
+/** @typedef {import("../ui/frame.js").Frame} Frame */
+
+/**
+ * What the second pair of views shows.
+ * @typedef {object} Second
+ * @property {import("../kernel/state.js").Snapshot} snapshot  as of an explorer that shows this picture alone
+ * @property {string} name  in the views' titles
+ * @property {boolean} samePlane  whether a point of the one is a point of the other: then the crosshair is one too
+ */
+
+/**
+ * The losses that both pictures are scaled by, null where each has a scale of its own.
+ * @param {boolean} one
+ * @param {import("../kernel/decoders.js").SurfaceResult | null} first
+ * @param {import("../kernel/decoders.js").SurfaceResult | null | undefined} second
+ * @returns {[number, number] | null}
+ */
+export function commonRange(one, first, second) {
+  if (!one || !first || !second) return null;
+  const [[a, b], [c, d]] = [first.range, second.range];
+  // A picture of holes has no range; the other one's is taken then.
+  return [Math.min(...[a, c].filter(Number.isFinite)), Math.max(...[b, d].filter(Number.isFinite))];
+}
+
+/**
+ * @param {HTMLElement} el  where the first views are
+ * @param {import("../ui/link.js").Link} link  of the first views
+ * @param {{first: import("./zoom.js").Zoom, second: import("./zoom.js").Zoom}} zooms  of either plane
+ * @param {() => void} changed  called when the second crosshair moves
+ */
+export function createPair(el, link, zooms, changed) {
+  const own = { ...link, point: createCell(/** @type {import("../ui/link.js").Point | null} */ (null), samePoint) };
+  /** @type {ReturnType<typeof createSurface>[]} */
+  let views = [];
+  let pictureOf = createPicture();
+  let samePlane = false;
+  const stops = [
+    link.point.subscribe((point) => samePlane && own.point.set(point)),
+    own.point.subscribe((point) => {
+      if (samePlane) link.point.set(point);
+      changed();
+    }),
+  ];
+
+  function open() {
+    const zoom = samePlane ? zooms.first : zooms.second;
+    const box = h("input", { type: "checkbox", "data-testid": "one-scale" });
+    box.checked = link.oneScale.get();
+    box.addEventListener("change", () => link.oneScale.set(box.checked));
+    const label = h("label", { class: "lw-check", title: "The same colours and heights for the same loss in both" }, box, "one scale");
+    // Beside the views they belong to, for readers who go from one to the next.
+    views = ["surface", "heatmap"].map((name) => {
+      const place = document.createDocumentFragment();
+      const view = name === "surface" ? createSurface(place, own, "surface-2") : createHeatmap(place, own, zoom, "heatmap-2");
+      // Of one plane, two scales would hide what lies between the losses.
+      if (name === "surface" && !samePlane) place.querySelector(".lw-panel-tools")?.append(label);
+      el.querySelector(`[data-testid="${name}"]`)?.after(place);
+      return view;
+    });
+  }
+
+  function close() {
+    for (const view of views) view.destroy();
+    views = [];
+    pictureOf = createPicture();
+    own.point.set(null);
+  }
+
+  return {
+    /**
+     * @param {Frame} frame  of the first views
+     * @param {Second | null} second  null takes the second views away
+     */
+    update(frame, second) {
+      el.dataset.pair = String(second !== null);
+      if (views.length && second?.samePlane !== samePlane) close();
+      if (!second) return;
+      ({ samePlane } = second);
+      if (!views.length) open();
+      const { snapshot, name } = second;
+      const range = frame.range ?? snapshot.surface?.range;
+      const log = link.log.get() && range !== undefined && offersLog(range);
+      const picture = pictureOf(snapshot, log);
+      const pins = kernelSurface(snapshot, picture) ? snapshot.points.marks[samePlane ? 0 : 1] : [];
+      const lowest = lowestPoints(picture.surface, samePlane ? frame.picture.surface : null);
+      const mine = { ...frame, ...display(link, picture), lowest, snapshot, name, log, picture, pins, point: own.point.get() };
+      for (const view of views) view.update(mine);
+    },
+    destroy() {
+      close();
+      for (const stop of stops) stop();
+    },
+  };
+}

@@ -1,0 +1,132 @@
+// The loss along each axis through the crosshair, or through θ* while there is none.
+import { displayOf } from "../ui/frame.js";
+import { formatNumber } from "../model/format.js";
+import { createMemory } from "../ui/changed.js";
+import { createPanel } from "../ui/panel.js";
+import { baseAxis, baseLayout, createPlot } from "../ui/plot.js";
+import { modelAt } from "../model/quadratic.js";
+import { shade } from "../model/scale.js";
+import { nearestNode } from "../model/values.js";
+
+/** @typedef {import("../ui/frame.js").Frame} Frame */
+/** @typedef {import("../kernel/decoders.js").SurfaceResult} SurfaceResult */
+
+/**
+ * The range of some losses, with room above and below.
+ * @param {number[]} values
+ */
+function rangeOf(values) {
+  const finite = values.filter(Number.isFinite);
+  const [low, high] = [Math.min(...finite), Math.max(...finite)];
+  const room = 0.08 * (high - low) || 0.5;
+  return finite.length ? [low - room, high + room] : undefined;
+}
+
+/**
+ * @typedef {object} Slice
+ * @property {"α" | "β"} name
+ * @property {number[]} x
+ * @property {number[]} loss  on the scale of the other views
+ * @property {number[]} model  likewise; empty where it is not on show
+ * @property {number} at  where the crosshair is
+ * @property {string} fixed  the other coordinate
+ */
+
+/**
+ * Both slices through the crosshair.
+ * @param {Frame} frame
+ * @param {SurfaceResult} surface
+ * @returns {[Slice, Slice]}
+ */
+export function slicesThrough({ point, log, range, quadratic, errors, picture: { model } }, surface) {
+  const { alpha, beta } = surface;
+  const { rows } = shade(surface, log, range);
+  const [i, j] = [nearestNode(beta, point?.beta ?? 0), nearestNode(alpha, point?.alpha ?? 0)];
+  const shown = model && (quadratic || errors) ? model : null;
+  const scaled = (/** @type {number} */ value) => (log ? Math.log10(value) : value);
+  const [a, b] = [alpha[j], beta[i]];
+  return [
+    { name: "α", x: [...alpha], loss: [...rows[i]], model: shown ? [...alpha].map((x) => scaled(modelAt(shown, x, b))) : [], at: a, fixed: `β = ${formatNumber(b, 3)}` },
+    { name: "β", x: [...beta], loss: rows.map((row) => row[j]), model: shown ? [...beta].map((y) => scaled(modelAt(shown, a, y))) : [], at: b, fixed: `α = ${formatNumber(a, 3)}` },
+  ];
+}
+
+/** @param {Frame} frame @param {SurfaceResult} surface @param {HTMLElement} el */
+function figure(frame, surface, el) {
+  const { palette, log, picture, range } = frame;
+  const { title } = shade(surface, log, range);
+  const slices = slicesThrough(frame, surface);
+  const colours = [palette.first, palette.second];
+  const suffixes = ["", "2"];
+  const data = slices.flatMap(({ name, x, loss, model, at }, k) => {
+    const axes = { xaxis: `x${suffixes[k]}`, yaxis: `y${suffixes[k]}`, type: "scatter" };
+    return [
+      { ...axes, name: `${name} quadratic`, mode: "lines", x: model.length ? x : [], y: model, hoverinfo: "skip", line: { color: palette.muted, width: 1.5, dash: "dash" } },
+      { ...axes, name, mode: "lines", x, y: loss, hoverinfo: "none", line: { color: colours[k], width: 2 } },
+      { ...axes, name: `${name} here`, mode: "markers", x: [at], y: [loss[x.indexOf(at)]], hoverinfo: "skip", marker: { color: colours[k], size: 8, line: { color: palette.background, width: 1.5 } } },
+    ];
+  });
+  const domains = [[0, 0.46], [0.56, 1]];
+  const plane = [picture.extent.slice(0, 2), picture.extent.slice(2)];
+  const axes = slices.flatMap(({ name, loss, fixed }, k) => [
+    [`xaxis${suffixes[k]}`, { ...baseAxis(palette, `${name} <span style="font-size: 10px">\u2002(${fixed})</span>`), domain: domains[k], range: plane[k], anchor: `y${suffixes[k]}`, zeroline: false, fixedrange: true }],
+    [`yaxis${suffixes[k]}`, { ...baseAxis(palette, title), range: rangeOf(loss), anchor: `x${suffixes[k]}`, zeroline: false, fixedrange: true, nticks: 5 }],
+  ]);
+  return {
+    data,
+    layout: {
+      ...baseLayout(palette, el),
+      ...Object.fromEntries(axes),
+      margin: { l: 52, r: 10, t: 6, b: 38 },
+      hovermode: "x",
+      dragmode: false,
+      shapes: slices.map(({ at }, k) => ({ type: "line", xref: `x${suffixes[k]}`, yref: `y${suffixes[k]} domain`, x0: at, x1: at, y0: 0, y1: 1, layer: "below", line: { color: palette.muted, width: 1 } })),
+    },
+  };
+}
+
+/**
+ * @param {HTMLElement} el
+ * @param {import("../ui/link.js").Link} link
+ */
+export function createSlices(el, link) {
+  const panel = createPanel("slices", "Slices");
+  el.append(panel.element);
+
+  /** @type {ReturnType<typeof createPlot> | null} */
+  let plot = null;
+  const isNew = createMemory();
+  const isMoved = createMemory();
+
+  /** @param {any} event */
+  function hover(event) {
+    const at = event.points?.find((/** @type {any} */ { data }) => data.name === "α" || data.name === "β");
+    if (!at) return;
+    const { alpha, beta } = link.point.get() ?? { alpha: 0, beta: 0 };
+    link.point.set({ ...(at.data.name === "α" ? { alpha: at.x, beta } : { alpha, beta: at.x }), source: "slices" });
+  }
+  function leave() {
+    if (link.point.get()?.source === "slices") link.point.set(null);
+  }
+
+  return {
+    /** @param {Frame} frame */
+    update(frame) {
+      const { surface, note, composed, extent } = frame.picture;
+      panel.setName(frame.name);
+      panel.setProvisional(note !== "");
+      panel.wait(surface && frame.plotly ? null : frame.words.slices);
+      if (!surface || !frame.plotly) return;
+      plot ??= createPlot(panel.body, frame.plotly, { buttons: [], patient: true, on: { plotly_hover: hover, plotly_unhover: leave } });
+      const anew = isNew(surface, frame.palette, extent.join(), ...displayOf(frame));
+      const moved = isMoved(frame.point);
+      const make = () => figure(frame, surface, panel.body);
+      if (anew) plot.draw(make(), () => composed || panel.drawn(surface));
+      else if (moved) plot.follow(make);
+    },
+    destroy() {
+      plot?.destroy();
+      panel.element.remove();
+    },
+  };
+}

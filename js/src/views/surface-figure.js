@@ -1,0 +1,243 @@
+// The figures of the surface view: in three dimensions, and flat where there is no WebGL.
+import { PIN, flatPins, raisedPins } from "./pin-marks.js";
+import { baseAxis, baseLayout } from "../ui/plot.js";
+import { modelRows } from "../model/quadratic.js";
+import { colouring, contourLevels, shade } from "../model/scale.js";
+import { SIGNS } from "../kernel/splits.js";
+import { nearestNode } from "../model/values.js";
+
+/** @typedef {import("../ui/frame.js").Frame} Frame */
+/** @typedef {import("../kernel/decoders.js").SurfaceResult} SurfaceResult */
+
+/**
+ * Where the camera starts: further away in a narrow place, so that nothing is cut off.
+ * @param {HTMLElement} el
+ */
+function startCamera({ clientWidth, clientHeight }) {
+  const far = clientWidth ? Math.max(1, (1.1 * clientHeight) / clientWidth) : 1;
+  // A little to the right of the middle: the title of the loss axis stands on the left.
+  return { eye: { x: 1.2 * far, y: -1.3 * far, z: 1.05 * far }, center: { x: -0.07, y: -0.06, z: -0.13 } };
+}
+
+/** Whether the title of the loss axis would be cut off; the line below names it anyway. @param {HTMLElement} el */
+export const isNarrow = (el) => el.clientWidth < 420;
+
+/**
+ * The node closest to a point, in plot coordinates.
+ * @param {SurfaceResult} surface
+ * @param {import("../model/scale.js").Shade} shaded
+ * @param {{alpha: number, beta: number}} point
+ */
+function place(surface, { rows }, point) {
+  const [i, j] = [nearestNode(surface.beta, point.beta), nearestNode(surface.alpha, point.alpha)];
+  return { x: surface.alpha[j], y: surface.beta[i], z: rows[i][j] };
+}
+
+/**
+ * Signs at the lowest points. White: there the colour map is at its darkest; black on a diverging one.
+ * @param {SurfaceResult} surface
+ * @param {import("../model/scale.js").Shade} shaded
+ * @param {Frame} frame
+ * @param {string} color
+ */
+function signs(surface, shaded, { lowest }, color) {
+  const places = lowest.map((point) => place(surface, shaded, point));
+  // Raised a little, else the slope in front hides their lower half.
+  const lift = 0.04 * (shaded.range[1] - shaded.range[0]);
+  return {
+    type: "scatter3d",
+    mode: "text",
+    name: "lowest",
+    x: places.map(({ x }) => x),
+    y: places.map(({ y }) => y),
+    z: places.map(({ z }) => z + lift),
+    text: lowest.map(({ split }) => SIGNS[split]),
+    textposition: "middle center",
+    // The plus of most fonts is smaller than their multiplication sign.
+    textfont: { size: lowest.map(({ split }) => (split === "test" ? 30 : 22)), color },
+    hoverinfo: "skip",
+  };
+}
+
+/**
+ * The crosshair, if another view set it: under the pointer, plotly's own highlight marks the place.
+ * @param {import("../ui/link.js").Point | null} point
+ */
+export const fromElsewhere = (point) => (point?.source === "surface" ? null : point);
+
+/**
+ * A pin in the surface, tall enough to be seen where a slope hides its foot.
+ * @param {SurfaceResult} surface
+ * @param {import("../model/scale.js").Shade} shaded
+ * @param {import("../ui/frame.js").Frame} frame
+ */
+function pin(surface, shaded, { point, palette }) {
+  const shown = fromElsewhere(point);
+  const at = shown && place(surface, shaded, shown);
+  const [x, y, z] = at ? [[at.x, at.x], [at.y, at.y], [at.z, shaded.range[1]]] : [[], [], []];
+  return {
+    type: "scatter3d",
+    mode: "lines+markers",
+    x,
+    y,
+    z,
+    hoverinfo: "skip",
+    line: { color: palette.text, width: 2 },
+    marker: { symbol: "circle", size: [9, 0], color: PIN, line: { color: "#ffffff", width: 1 } },
+  };
+}
+
+/**
+ * Where the slices through the crosshair run over the surface.
+ * @param {SurfaceResult} surface
+ * @param {import("../model/scale.js").Shade} shaded
+ * @param {Frame} frame
+ */
+function cuts(surface, shaded, { point, palette }) {
+  const shown = fromElsewhere(point);
+  const at = shown && place(surface, shaded, shown);
+  const { alpha, beta } = surface;
+  const line = { type: "scatter3d", name: "slices", mode: "lines", connectgaps: false, hoverinfo: "skip", line: { color: palette.text, width: 3 } };
+  if (!at) return { ...line, x: [], y: [], z: [] };
+  const [i, j] = [beta.indexOf(at.y), alpha.indexOf(at.x)];
+  return {
+    ...line,
+    x: [...alpha, NaN, ...beta.map(() => at.x)],
+    y: [...alpha.map(() => at.y), NaN, ...beta],
+    z: [...shaded.rows[i], NaN, ...shaded.rows.map((row) => row[j])],
+  };
+}
+
+/** Lines of the wire frame in each direction. */
+const WIRES = 11;
+
+/**
+ * The quadratic model as a wire frame, within the heights that the loss takes.
+ * @param {SurfaceResult} surface
+ * @param {import("../model/scale.js").Shade} shaded
+ * @param {Frame} frame
+ */
+function wires({ alpha, beta }, { range: [low, high] }, { picture: { model }, quadratic, errors, log, palette }) {
+  /** @type {{x: number[], y: number[], z: number[]}} */
+  const at = { x: [], y: [], z: [] };
+  const line = { type: "scatter3d", name: "quadratic", mode: "lines", connectgaps: false, hoverinfo: "skip", line: { color: errors ? "#8a8a8a" : palette.text, width: 2.5 }, ...at };
+  if (!quadratic || !model) return line;
+  const rows = modelRows(model, alpha, beta);
+  const margin = 0.05 * (high - low);
+  const add = (/** @type {number} */ i, /** @type {number} */ j) => {
+    const z = log ? Math.log10(rows[i][j]) : rows[i][j];
+    at.x.push(alpha[j]);
+    at.y.push(beta[i]);
+    at.z.push(z >= low - margin && z <= high + margin ? z : NaN);
+  };
+  const gap = () => [at.x, at.y, at.z].forEach((values) => values.push(NaN));
+  const spread = (/** @type {number} */ count) => Array.from({ length: WIRES }, (_, k) => Math.round((k * (count - 1)) / (WIRES - 1)));
+  for (const i of spread(beta.length)) {
+    alpha.forEach((_, j) => add(i, j));
+    gap();
+  }
+  for (const j of spread(alpha.length)) {
+    beta.forEach((_, i) => add(i, j));
+    gap();
+  }
+  return line;
+}
+
+/**
+ * @param {Frame} frame
+ * @param {SurfaceResult} surface
+ * @param {HTMLElement} el
+ * @param {object | null} camera  where a person has turned it to
+ */
+export function figure3d(frame, surface, el, camera) {
+  const { palette, log, picture, range } = frame;
+  const { extent } = picture;
+  const shaded = shade(surface, log, range);
+  const levels = frame.contours ? contourLevels(shaded.range) : null;
+  const colours = colouring(frame, surface);
+  // WebGL lines take no transparency.
+  const solid = palette.theme === "dark" ? "#3d3d3d" : "#d9d9d9";
+  const axis = { ...baseAxis(palette, ""), showbackground: false, showspikes: false, nticks: 5, gridcolor: solid, linecolor: solid, zerolinecolor: solid };
+  /** @param {string} text */
+  const title = (text) => ({ text, font: { size: 13, color: palette.text } });
+  return {
+    data: [
+      {
+        type: "surface",
+        x: surface.alpha,
+        y: surface.beta,
+        z: shaded.rows,
+        ...(colours.rows !== shaded.rows && { surfacecolor: colours.rows }),
+        cmin: colours.range[0],
+        cmax: colours.range[1],
+        colorscale: colours.scale,
+        showscale: false,
+        hoverinfo: "none",
+        connectgaps: false,
+        lighting: { ambient: 0.72, diffuse: 0.55, specular: 0.06, roughness: 0.9, fresnel: 0.05 },
+        contours: {
+          x: { highlightcolor: palette.text, highlightwidth: 1 },
+          y: { highlightcolor: palette.text, highlightwidth: 1 },
+          z: { show: levels !== null, ...levels, usecolormap: false, color: "#b4c4c6", width: 1, highlight: false },
+        },
+      },
+      signs(surface, shaded, frame, colours.diverging ? "#000000" : "#ffffff"),
+      pin(surface, shaded, frame),
+      cuts(surface, shaded, frame),
+      wires(surface, shaded, frame),
+      raisedPins(frame, (point) => place(surface, shaded, point), shaded.range[1]),
+    ],
+    layout: {
+      ...baseLayout(palette, el),
+      margin: { l: 0, r: 0, t: 0, b: 0 },
+      scene: {
+        camera: camera ?? startCamera(el),
+        dragmode: "turntable",
+        // The camera is kept here, for two pictures to share it: plotly must not hold on to one of its own.
+        uirevision: JSON.stringify(camera),
+        aspectmode: "manual",
+        aspectratio: { x: 1, y: 1, z: 0.72 },
+        xaxis: { ...axis, title: title("α"), range: extent.slice(0, 2) },
+        yaxis: { ...axis, title: title("β"), range: extent.slice(2) },
+        zaxis: { ...axis, title: title(isNarrow(el) ? "" : shaded.title), ...(range && { range: shaded.range }) },
+      },
+    },
+  };
+}
+
+/**
+ * The same losses as bands in the plane, where there is no WebGL.
+ * @param {Frame} frame
+ * @param {SurfaceResult} surface
+ * @param {HTMLElement} el
+ */
+export function figure2d(frame, surface, el) {
+  const { palette, picture: { extent } } = frame;
+  const shaded = colouring(frame, surface);
+  const [zmin, zmax] = shaded.range;
+  return {
+    data: [
+      {
+        type: "contour",
+        x: surface.alpha,
+        y: surface.beta,
+        z: shaded.rows,
+        zmin,
+        zmax,
+        colorscale: shaded.scale,
+        showscale: false,
+        autocontour: false,
+        contours: { coloring: "fill", ...contourLevels(shaded.range, 24) },
+        line: { width: 0 },
+        hoverinfo: "none",
+      },
+      flatPins(frame),
+    ],
+    layout: {
+      ...baseLayout(palette, el),
+      margin: { l: 48, r: 12, t: 30, b: 40 },
+      xaxis: { ...baseAxis(palette, "α"), range: extent.slice(0, 2), fixedrange: true },
+      yaxis: { ...baseAxis(palette, "β"), range: extent.slice(2), fixedrange: true },
+    },
+  };
+}

@@ -1,0 +1,152 @@
+// The loss surface in three dimensions.
+import { decodeSurface } from "../kernel/decoders.js";
+import { h, setText } from "../ui/dom.js";
+import { formatNumber } from "../model/format.js";
+import { displayOf } from "../ui/frame.js";
+import { createMemory } from "../ui/changed.js";
+import { createPanel } from "../ui/panel.js";
+import { createPlot } from "../ui/plot.js";
+import { quantityOf } from "../kernel/splits.js";
+import { figure2d, figure3d, fromElsewhere, isNarrow } from "./surface-figure.js";
+
+/** @typedef {import("../ui/frame.js").Frame} Frame */
+/** @typedef {import("../kernel/decoders.js").SurfaceResult} SurfaceResult */
+
+/** Stands in until the first result: a browser takes longest for its first picture in three dimensions. @type {SurfaceResult} */
+const PLACEHOLDER = decodeSurface({
+  axes: ["", ""],
+  alpha: Float64Array.of(-1, 0, 1),
+  beta: Float64Array.of(-1, 0, 1),
+  loss: Float32Array.of(0, 1, 2, 0, 1, 2, 0, 1, 2),
+  done: new Uint8Array(9),
+  minimum: { alpha: -1, beta: 0, loss: 0 },
+});
+
+/** Milliseconds without a result after which the scene is built: a result that is about to come must not wait for it. */
+const PATIENCE = 1000;
+
+/** Whether this browser draws WebGL at all. */
+function hasWebGL() {
+  const context = document.createElement("canvas").getContext("webgl");
+  context?.getExtension("WEBGL_lose_context")?.loseContext();
+  return context !== null;
+}
+
+/**
+ * @param {ParentNode} el
+ * @param {import("../ui/link.js").Link} link
+ * @param {string} [name]  the view's test id
+ */
+export function createSurface(el, link, name = "surface") {
+  const panel = createPanel(name, "Surface");
+  const notice = h("p", { class: "lw-notice", hidden: true });
+  const again = h("button", { type: "button", class: "lw-link-button" }, "Try 3-D again");
+  notice.append("The browser gave up this 3-D view; contours instead. ", again);
+  panel.body.append(notice);
+  el.append(panel.element);
+
+  /** @type {ReturnType<typeof createPlot> | null} */
+  let plot = null;
+  /** @type {Frame | null} */
+  let last = null;
+  let flat = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let ahead;
+  let turning = false;
+  const isNew = createMemory();
+  const isMoved = createMemory();
+
+  /** @param {any} event */
+  function hover(event) {
+    const at = event.points?.[0];
+    if (at) link.point.set({ alpha: at.x, beta: at.y, source: "surface" });
+  }
+  function leave() {
+    if (link.point.get()?.source === "surface") link.point.set(null);
+  }
+
+  // Kept here: plotly forgets a turned camera when a figure comes while it is being turned.
+  function keep(/** @type {any} */ event) {
+    if (event["scene.camera"]) link.camera.set(event["scene.camera"]);
+    else if (event["scene.camera.eye"]) link.camera.set(null);
+  }
+  function turned(/** @type {any} */ event) {
+    turning = true;
+    keep(event);
+    turning = false;
+  }
+  // The view beside this one was turned; or this one, whose camera may run on a little after it was let go.
+  const stopFollowing = link.camera.subscribe(() => {
+    if (!turning && !flat && last?.picture.surface) plot?.follow(() => make(/** @type {Frame} */ (last)));
+  });
+
+  /** @param {boolean} next */
+  function setFlat(next) {
+    plot?.destroy();
+    plot = null;
+    flat = next;
+    notice.hidden = !next;
+    if (last) update(last);
+  }
+  again.addEventListener("click", () => setFlat(false));
+
+  /** @param {import("../ui/plot.js").Plotly} plotly */
+  function makePlot(plotly) {
+    if (flat) return createPlot(panel.body, plotly, { buttons: [] });
+    return createPlot(panel.body, plotly, {
+      buttons: ["resetCameraDefault3d"],
+      slow: true,
+      on: { plotly_hover: hover, plotly_unhover: leave, plotly_relayout: keep, plotly_relayouting: turned },
+      onContextLost: () => setFlat(true),
+      onResize: () => last && update(last),
+    });
+  }
+
+  /** @param {Frame} frame  with a surface */
+  function make(frame) {
+    const surface = /** @type {SurfaceResult} */ (frame.picture.surface);
+    return flat ? figure2d(frame, surface, panel.body) : figure3d(frame, surface, panel.body, link.camera.get());
+  }
+
+  /** Builds the scene unseen, where the first result lets wait for it. */
+  function drawAhead() {
+    const frame = /** @type {Frame} */ (last);
+    if (plot || flat || !frame.plotly) return;
+    plot = makePlot(frame.plotly);
+    plot.draw(figure3d(frame, PLACEHOLDER, panel.body, link.camera.get()));
+  }
+
+  /** @param {Frame} frame */
+  function update(frame) {
+    last = frame;
+    panel.setName(frame.name);
+    const { surface, note, composed, extent } = frame.picture;
+    panel.setProvisional(note !== "", note);
+    panel.wait(surface && frame.plotly ? null : frame.words.surface);
+    if (!frame.plotly) return;
+    if (!plot && !flat && !hasWebGL()) return setFlat(true);
+    if (!surface) {
+      if (!plot && !flat) ahead ??= setTimeout(drawAhead, PATIENCE);
+      return;
+    }
+    clearTimeout(ahead);
+
+    setText(panel.foot, `Height: ${quantityOf(surface)}, ${formatNumber(surface.range[0])} to ${formatNumber(surface.range[1])}`);
+    plot ??= makePlot(frame.plotly);
+    const narrow = isNarrow(panel.body);
+    const anew = isNew(plot, surface, frame.palette, extent.join(), narrow, ...displayOf(frame));
+    const moved = isMoved(fromElsewhere(frame.point));
+    if (anew) plot.draw(make(frame), () => composed || panel.drawn(surface));
+    else if (moved && !flat) plot.follow(() => make(last ?? frame));
+  }
+
+  return {
+    update,
+    destroy() {
+      stopFollowing();
+      clearTimeout(ahead);
+      plot?.destroy();
+      panel.element.remove();
+    },
+  };
+}
