@@ -49,15 +49,19 @@ class Probe:
 
     def point(self) -> tuple[Tensor, float]:
         """The displaced θ and the loss there, or θ where that is not defined, as of a variance below zero."""
+        loss = self._value_if_any(self.displaced)
+        return (self.displaced, loss) if math.isfinite(loss) else (self.theta, self.value(self.theta))
+
+    def _value_if_any(self, theta: Tensor) -> float:
+        """The loss at a point, NaN where the model or the loss refuses it."""
         try:
-            loss = self.value(self.displaced)
+            return self.value(theta)
         except InvalidLossError:
             raise
         except Exception as error:
             if out_of_memory(error):
                 raise
-            loss = math.nan
-        return (self.displaced, loss) if math.isfinite(loss) else (self.theta, self.value(self.theta))
+            return math.nan
 
     def widened(self) -> Probe:
         """The same in float64, or itself where device, model or loss have none; a copy of model and data."""
@@ -82,6 +86,6 @@ class Probe:
         batch = self.terms.batches[0]
         if batch.n > n and batch.divisible:
             few = replace(self, terms=self.terms.over([cut(batch, slice(n))]))
-            if math.isfinite(few.value(self.theta)):
+            if math.isfinite(few._value_if_any(self.theta)):  # a loss may need more, as the largest 50 do
                 return few
         return self.first()

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from landscape_widget.admission.jump_places import told
 from landscape_widget.admission.slope_check import check_slope_between
-from landscape_widget.engine.faults import of_the_moment
+from landscape_widget.engine.faults import of_the_moment, out_of_memory
 from landscape_widget.loss.terms import ModelTerms
 from landscape_widget.objective.objective import Objective
 
@@ -126,7 +126,12 @@ def _few(objective: Objective) -> Objective:
     if not first.divisible or first.n_examples <= EXAMPLES:
         return first
     few = first.subset(EXAMPLES)
-    return few if torch.isfinite(few.loss()) else first
+    try:
+        return few if torch.isfinite(few.loss()) else first
+    except Exception as error:  # a loss may need more, as one of the largest fifty does
+        if out_of_memory(error):
+            raise
+        return first
 
 
 def refusal(objective: Objective) -> SecondDerivativeError | None:

@@ -16,8 +16,8 @@ from landscape_widget.data.counting import count_examples, is_divisible
 from landscape_widget.data.sources import stacks_examples, told_size
 from landscape_widget.data.tree import check_open, describe, leaves, map_tensors
 
-#: Batch size for data that comes as whole tensors instead of batches.
-WHOLE_DATA_BATCH = 512
+#: Examples of a ``Dataset`` that are put together at once.
+_AT_ONCE = 512
 
 #: A loader that does not tell its length is taken for endless after so many examples, or bytes.
 ENDLESS_EXAMPLES, ENDLESS_BYTES = 200_000, 4 << 30
@@ -89,6 +89,11 @@ def read_batches(data: Any, max_examples: int | None = None, batch_size_fn: Batc
     if not total:
         raise ValueError("Expected data with at least one example, got an empty loader.")
     return batches
+
+
+def is_whole(data: Any) -> bool:
+    """Whether data come as a whole, tensors or examples, and in no batches of their own."""
+    return isinstance(data, Mapping | Dataset) or _is_pair(data)
 
 
 def convert(batches: Sequence[Batch], device: torch.device, dtype: torch.dtype) -> list[Batch]:
@@ -190,17 +195,15 @@ def _bytes(tensor: Tensor) -> int:
 
 def _opened(data: Any) -> tuple[Iterable[Any], bool]:
     """What yields the batches, and whether each is made of examples by stacking their tensors."""
-    if isinstance(data, tuple | list) and len(data) == 2 and all(_is_rows(t) for t in data):
-        if len(data[0]) == len(data[1]):
-            pairs = zip(*(t.split(WHOLE_DATA_BATCH) for t in data), strict=True) if len(data[0]) else ()
-            return pairs, True
-        if isinstance(data, tuple):
-            raise ValueError(
-                "Expected a pair of tensors with one row for an example in both, got "
-                f"{len(data[0])} and {len(data[1])} rows."
-            )
+    if _is_pair(data):
+        return [tuple(data)] if len(data[0]) else [], True
+    if isinstance(data, tuple) and len(data) == 2 and all(map(_is_rows, data)):
+        raise ValueError(
+            "Expected a pair of tensors with one row for an example in both, got "
+            f"{len(data[0])} and {len(data[1])} rows."
+        )
     if isinstance(data, Mapping):
-        return _pieces(data), True
+        return [data], True
     if isinstance(data, Dataset):
         return _collated(data), True
     if isinstance(data, Iterable) and not isinstance(data, Tensor | str | PackedSequence):
@@ -211,19 +214,9 @@ def _opened(data: Any) -> tuple[Iterable[Any], bool]:
     )
 
 
-def _pieces(data: Mapping[Any, Any]) -> Iterable[Any]:
-    """A mapping of whole tensors in batches, or as one where it cannot be cut."""
-    check_open(data, "the data")
-    n, _ = count_examples(data, None, "the data", stacked=True)
-    if not is_divisible(data, n, told=False, stacked=True):
-        return [data]
-    whole = Batch(data, n)
-    return (cut(whole, slice(i, i + WHOLE_DATA_BATCH)).content for i in range(0, n, WHOLE_DATA_BATCH))
-
-
 def _collated(data: Dataset[Any]) -> Iterator[Any]:
     try:
-        yield from DataLoader(data, batch_size=WHOLE_DATA_BATCH)
+        yield from DataLoader(data, batch_size=_AT_ONCE)
     except (RuntimeError, TypeError) as error:  # of torch's default_collate
         if "equal size" not in str(error) and "default_collate" not in str(error):
             raise
@@ -232,6 +225,11 @@ def _collated(data: Dataset[Any]) -> Iterator[Any]:
             f"{type(error).__name__}: {error}. Pass a DataLoader with a collate_fn that puts them together, "
             "for instance one that pads sequences (torch.nn.utils.rnn.pad_sequence)."
         ) from error
+
+
+def _is_pair(data: Any) -> bool:
+    pair = isinstance(data, tuple | list) and len(data) == 2 and all(map(_is_rows, data))
+    return pair and len(data[0]) == len(data[1])
 
 
 def _is_rows(value: Any) -> bool:

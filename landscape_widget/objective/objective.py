@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from landscape_widget.admission.acceptance import restored
 from landscape_widget.admission.first_evaluation import first_evaluation
 from landscape_widget.admission.nearby import displaced
+from landscape_widget.admission.pieces import in_pieces
 from landscape_widget.admission.precision import rounding_fault
 from landscape_widget.admission.slope_check import CutOffError
-from landscape_widget.data.batches import BatchSize, convert, read_batches
+from landscape_widget.data.batches import BatchSize, convert, is_whole, read_batches
 from landscape_widget.data.tree import describe
 from landscape_widget.engine.derivatives import evaluated
 from landscape_widget.engine.random_state import preserved_random_state
@@ -42,6 +43,8 @@ class Objective:
     Model and data are copied once; the user's model is never touched, and later changes to it do not
     show here. Dropout is off and batch-norm statistics are frozen unless ``mode="train"``.
     """
+
+    _terms: Terms
 
     def __init__(
         self,
@@ -102,6 +105,9 @@ class Objective:
             theta = layout.flatten({n: p.detach().clone() for n, p in selected.items()}).to(device, dtype)
             self._set(terms, theta, filter_blocks(model, layout), layout, batch_size_fn)
             with restored(model):
+                if is_whole(data):
+                    terms = in_pieces(terms, theta, self.spans)
+                    self._terms = terms
                 self._in_graph = first_evaluation(
                     terms, theta, self.spans, list(selected.values()), told=batch_size_fn is not None
                 )
@@ -290,6 +296,8 @@ class Objective:
         with preserved_random_state(), torch.inference_mode(False):
             batches = read_batches(data, max_examples, self._batch_size_fn)
             terms = self._terms.over(convert(batches, self.device, self.dtype))
+            if is_whole(data):
+                terms = in_pieces(terms, self.theta, self.spans)
             told = self._batch_size_fn is not None
             first_evaluation(terms, self.theta, self.spans, [], told=told)
         return self._with(terms, self.theta)

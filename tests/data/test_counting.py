@@ -253,7 +253,7 @@ def test_a_triplet_loss_is_the_mean_over_triplets() -> None:
 
 
 def test_a_mapping_of_one_tensor_and_a_number() -> None:
-    assert sizes({"x": draws(600, 4), "t": torch.tensor(2.0)}) == [512, 88]
+    assert sizes({"x": draws(600, 4), "t": torch.tensor(2.0)}) == [600]
     collate = lambda batch: {"x": torch.stack([x for x, _ in batch]), "t": torch.tensor(2.0)}  # noqa: E731
     loader = DataLoader(TensorDataset(draws(10, 4), draws(10, 4)), batch_size=4, collate_fn=collate)
     assert sizes(loader) == [4, 4, 2]
@@ -367,8 +367,8 @@ class Attributes(dict):
 
 
 def test_a_mapping_keeps_its_type_when_it_is_cut() -> None:
-    read = read_batches(Attributes(x=draws(600, 4), y=draws(600)))
-    assert [batch.content.x.shape for batch in read] == [(512, 4), (88, 4)]
+    (batch,) = read_batches(Attributes(x=draws(600, 4), y=draws(600)), max_examples=512)
+    assert batch.content.x.shape == (512, 4)
 
 
 # containers

@@ -1,0 +1,114 @@
+"""Data that came as whole tensors, in pieces where the loss is seen to be a mean over examples.
+
+The loss of such data is ``loss_fn`` of all of them at once. Pieces cost less memory, and have the same loss
+unless examples are coupled: by class weights, ignored targets, a sum over pairs, a batch statistic.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from landscape_widget.admission.nearby import Probe
+from landscape_widget.data.batches import Batch, regrouped, tensors_in
+from landscape_widget.engine.faults import out_of_memory
+from landscape_widget.loss.evaluation import Spans, loss_of
+from landscape_widget.loss.options import options
+from landscape_widget.loss.terms import InvalidLossError, ModelTerms
+
+log = logging.getLogger(__name__)
+
+#: Examples in a piece.
+PIECE = 512
+
+#: Examples by which it is seen whether the model couples those of a batch.
+_FEW = 64
+
+#: Relative difference, in float64, up to which the loss of two pieces is the mean of theirs.
+_SAME = 1e-10
+
+#: Losses that are a mean over examples, whatever the data.
+_MEANS: tuple[Any, ...] = (
+    nn.MSELoss,
+    nn.L1Loss,
+    nn.SmoothL1Loss,
+    nn.HuberLoss,
+    nn.BCEWithLogitsLoss,
+    functional.mse_loss,
+    functional.l1_loss,
+    functional.smooth_l1_loss,
+    functional.huber_loss,
+    functional.binary_cross_entropy_with_logits,
+)
+
+#: Those that are one without class weights and ignored targets.
+_CROSS_ENTROPIES: tuple[Any, ...] = (nn.CrossEntropyLoss, functional.cross_entropy)
+
+
+def in_pieces(terms: ModelTerms, theta: Tensor, spans: Spans) -> ModelTerms:
+    """The terms of whole data in pieces of ``PIECE`` examples, or as one term where that has another loss.
+
+    A standard loss takes no more than a few examples to see whether the model couples them; of any other
+    one, whose examples may be coupled by what is in the data, all of them are looked at.
+
+    Args:
+        terms: L of the whole data, in one batch or several.
+        theta: θ, shape (N,).
+        spans: Where each parameter tensor lies in θ.
+    """
+    pieces = terms.regroup(PIECE)
+    if len(pieces.batches) == 1:
+        return pieces
+    probe = Probe.of(pieces, theta, spans)
+    size = PIECE // 2
+    if _is_mean(pieces):
+        probe, size = probe.few(_FEW), _FEW // 2
+    try:
+        wide = probe.widened()
+        same = wide.theta.dtype is torch.float64 and _is_additive(wide, size)
+    except InvalidLossError:
+        raise
+    except Exception as error:  # a model may insist on its batch, or have no loss there
+        if out_of_memory(error):
+            raise
+        log.info("Data are not cut: %s: %s", type(error).__name__, error)
+        same = False
+    return pieces if same else terms.regroup(terms.n_examples)
+
+
+def _is_additive(probe: Probe, size: int) -> bool:
+    """Whether the loss of any two neighbouring stretches of ``size`` examples is the mean of theirs."""
+    terms, (theta, _) = probe.terms, probe.point()
+    assert isinstance(terms, ModelTerms)
+
+    def loss(batch: Batch) -> float:
+        return loss_of(terms.over([batch]), theta, probe.spans)
+
+    stretches = regrouped(terms.batches, size)
+    losses = [batch.n * loss(batch) for batch in stretches]
+    for i, both in enumerate(pairwise(stretches)):
+        joined = regrouped(both, 2 * size)
+        if len(joined) > 1:
+            return False
+        whole, parts = joined[0].n * loss(joined[0]), losses[i] + losses[i + 1]
+        if not abs(whole - parts) <= _SAME * (abs(losses[i]) + abs(losses[i + 1])):
+            return False
+    return True
+
+
+def _is_mean(terms: ModelTerms) -> bool:
+    """Whether ``loss_fn`` is a standard loss that is a mean over these examples."""
+    inner = terms.loss_fn.func if isinstance(terms.loss_fn, partial) else terms.loss_fn
+    told = options(terms.loss_fn)
+    if told["reduction"] not in (None, "mean") or told["weight"] is not None:
+        return False
+    if inner in _CROSS_ENTROPIES or type(inner) in _CROSS_ENTROPIES:
+        ignored = -100 if told["ignore_index"] is None else told["ignore_index"]
+        return not any(bool((t == ignored).any()) for b in terms.batches for t in tensors_in(b))
+    return inner in _MEANS or type(inner) in _MEANS
