@@ -13,6 +13,7 @@ from landscape_widget.admission.precision import repeatable
 from landscape_widget.data.tree import describe
 from landscape_widget.engine.derivatives import evaluated
 from landscape_widget.engine.faults import out_of_memory
+from landscape_widget.engine.random_state import random_numbers_to_come
 from landscape_widget.loss.evaluation import Spans, loss_of, unwritten
 from landscape_widget.loss.terms import InvalidLossError, ModelTerms
 
@@ -23,11 +24,20 @@ def accepted(terms: ModelTerms, theta: Tensor, spans: Spans) -> float:
     Raises:
         ValueError: If not, and why.
     """
+    before = random_numbers_to_come()
     with _told(terms, 0, "loss_fn"):
         first = loss_of(terms.first(), theta, spans)
     with _told(terms, 0, "metrics"), evaluated():
         terms.metrics_on(theta.detach().clone(), terms.batches[0])
+    drawn = random_numbers_to_come() != before
     _check_repeatable(first, loss_of(terms.first(), theta, spans), terms, theta)
+    if drawn:
+        raise InvalidLossError(
+            "Expected a model, loss_fn and metrics that leave the random numbers of the process alone, got "
+            "some that seed or use its global generators, from which your code may draw meanwhile. Use "
+            "a generator of their own, torch.Generator().manual_seed(0) in each call, or "
+            "torch.random.fork_rng()."
+        )
     return first
 
 

@@ -16,7 +16,7 @@ from landscape_widget.loss.evaluation import Spans
 from landscape_widget.loss.terms import InvalidLossError, ModelTerms, Terms
 
 #: Examples that stand for all in what a model does to each of them alike.
-_FEW = 64
+_FEW = 16
 
 
 def first_evaluation(terms: Terms, theta: Tensor, spans: Spans, own: Sequence[Tensor], *, told: bool) -> bool:
@@ -44,11 +44,9 @@ def first_evaluation(terms: Terms, theta: Tensor, spans: Spans, own: Sequence[Te
         found.check_slope()
         return found.in_graph
     first = accepted(terms, theta, spans)
-    probe = probe.first()
-    if not all(batch.certain for batch in terms.batches):
-        probe = probe.widened()
+    probe = probe.first().widened()
     check_rows(probe, terms, told=told)
-    found = derivative(probe.few(_FEW).widened(), own)
+    found = derivative(probe.few(_FEW), own)
     check_whole(terms, theta, spans, first=first, in_graph=found.in_graph)
     found.check_slope()
     if written := terms.written_in_place():

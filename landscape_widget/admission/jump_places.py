@@ -15,6 +15,9 @@ from landscape_widget.engine.faults import out_of_memory
 from landscape_widget.loss.evaluation import Spans, loss_of
 from landscape_widget.loss.terms import ModelTerms, Terms
 
+#: What operations are called that go by another name within torch.
+_SPOKEN = {"lift_fresh": "torch.tensor or from_numpy, of numbers found without gradients"}
+
 #: Change of a result from which on it has jumped, relative to itself, and to the way between the two points.
 _JUMPED, _AMPLIFIED = 1e-8, 1e4
 
@@ -42,6 +45,7 @@ def told(terms: Terms, spans: Spans, jump: Jump, where: str) -> tuple[str, str]:
         where: What data the loss is of, in words.
     """
     operation, name, module = _place(terms, spans, jump)
+    operation = _SPOKEN.get(operation, operation)
     found = "jumps from {:.6g} to {:.6g}".format(*jump.losses)
     if operation:
         called = f"module {name!r} ({type(module).__name__})" if name else type(module).__name__

@@ -64,16 +64,20 @@ class Probe:
             return math.nan
 
     def widened(self) -> Probe:
-        """The same in float64, or itself where device, model or loss have none; a copy of model and data."""
-        if self.theta.dtype is torch.float64 or self.theta.device.type == "mps":
+        """The same in float64, or in float32 where device, model or loss go through no wider type."""
+        if self.theta.device.type == "mps":
             return self
-        wide = Probe(
-            self.terms.convert(self.theta.device, torch.float64),
-            self.theta.double(),
-            self.displaced.double(),
-            self.spans,
-        )
-        return wide if rounding_fault(wide.terms, wide.theta) is None else self
+        wide = self._as(torch.float64)
+        if rounding_fault(wide.terms, wide.theta, own=wide is self) is None:
+            return wide
+        return self._as(torch.float32) if self.theta.dtype is torch.float64 else self
+
+    def _as(self, dtype: torch.dtype) -> Probe:
+        """The same in another type; a copy of model and data."""
+        if self.theta.dtype is dtype:
+            return self
+        terms = self.terms.convert(self.theta.device, dtype)
+        return Probe(terms, self.theta.to(dtype), self.displaced.to(dtype), self.spans)
 
     def first(self) -> Probe:
         """The same of the first term alone."""

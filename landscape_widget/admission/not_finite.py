@@ -37,6 +37,12 @@ def refusal(value: float, losses: Sequence[float], terms: Terms, theta: Tensor, 
         return ValueError(f"{expected}. The weights hold values that are not finite: {_listed(weights)}.")
     if not isinstance(terms, ModelTerms):
         return ValueError(f"{expected}. Check the function at θ*.")
+    held = [name for name, tensor in terms.held().items() if not bool(tensor.isfinite().all())]
+    if held:
+        return ValueError(
+            f"{expected}. Buffers or frozen parameters of the model hold values that are not finite: "
+            f"{_listed(held)}."
+        )
     found = [b for b, loss in enumerate(losses) if not math.isfinite(loss)]
     if not found:
         return ValueError(f"{expected}, the sum of losses that are finite: they are too large.")
@@ -44,7 +50,7 @@ def refusal(value: float, losses: Sequence[float], terms: Terms, theta: Tensor, 
     causes = {cause: None for b in found if (cause := _cause(terms.batches[b], terms.loss_fn))}
     told = " ".join(causes) or (
         "The weights and the data hold finite values only. Check what the model and loss_fn make of them: a "
-        "logarithm or root of zero, a quotient by zero, a mean over no element."
+        "logarithm or root of zero, a quotient by zero, a mean over no element (all targets ignored?)."
     )
     return ValueError(f"{where}, {describe(terms.batches[found[0]].content)}. {told}")
 
@@ -62,7 +68,10 @@ def _cause(batch: Batch, loss_fn: Callable[..., Any]) -> str:
             "Leave such batches out of the data, or take the sum over at least 1 in loss_fn."
         )
     if any(not bool(t.any()) for t in whole if t.dtype is torch.bool):
-        return "A mask there selects nothing, and the mean over nothing is no number. Leave such batches out."
+        return (
+            "A mask there selects nothing, and a mean over nothing is no number: leave such batches out. If "
+            "the mask has no part in it, check the loss for a logarithm or root of zero, or a division."
+        )
     return ""
 
 

@@ -25,20 +25,30 @@ def repeatable(dtype: torch.dtype) -> float:
     return _REPEATABLE.get(dtype, 1e-4)
 
 
-def rounding_fault(terms: Terms, theta: Tensor) -> str | None:
-    """Why L is not computed in the precision of θ throughout; None where it is.
+def rounding_fault(terms: Terms, theta: Tensor, *, own: bool = False) -> str | None:
+    """Why L is not computed in the precision of θ throughout, or is another function there; None where not.
 
-    Models make tensors of their own in a fixed type, or go through one; in the first term that is seen.
+    Models make tensors of their own in a fixed type, or go through one; in the first term that is seen. From
+    one seed torch draws other numbers in float64 than in float32.
+
+    Args:
+        terms: L.
+        theta: θ, shape (N,).
+        own: Whether θ has the type that the user has chosen, in which what is drawn is part of L.
     """
     watch = _Narrow(theta.dtype)
     try:
         with evaluated(), watch:
             loss = terms.term(theta.detach().clone(), 0)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError, ValueError) as error:
         if out_of_memory(error) or not any(word in str(error).lower() for word in _ABOUT_TYPES):
             raise
         short = str(error).splitlines()[0][:200] if str(error) else ""
         return f"in {_name(theta.dtype)} the model or loss_fn fails ({type(error).__name__}: {short})"
+    if watch.drawn and not own:
+        return (
+            f"the model or loss_fn draws random numbers, other ones in {_name(theta.dtype)} ({watch.drawn})"
+        )
     narrow = watch.seen or (loss.dtype if loss.dtype is not theta.dtype else None)
     if narrow is None:
         return None
@@ -46,7 +56,7 @@ def rounding_fault(terms: Terms, theta: Tensor) -> str | None:
 
 
 class _Narrow(TorchDispatchMode):
-    """Notices operations that turn numbers of one type into a narrower one."""
+    """Notices operations that turn numbers of one type into a narrower one, or draw numbers of that type."""
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -58,6 +68,7 @@ class _Narrow(TorchDispatchMode):
         self._dtype = dtype
         self.seen: torch.dtype | None = None
         self.where = ""
+        self.drawn = ""
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -65,6 +76,11 @@ class _Narrow(TorchDispatchMode):
         result = func(*args, **(kwargs or {}))
         wide = any(isinstance(a, Tensor) and a.dtype is self._dtype for a in args)
         number = isinstance(result, Tensor) and result.is_floating_point()
+        draws = torch.Tag.nondeterministic_seeded in func.tags and "rrelu" not in str(
+            func
+        )  # not in eval mode
+        if draws and number and result.dtype is self._dtype:
+            self.drawn = self.drawn or str(func)
         if wide and number and result.dtype is not self._dtype and self.seen is None:
             self.seen, self.where = result.dtype, str(func)
         return result

@@ -45,7 +45,7 @@ def check_rows(probe: Probe, terms: ModelTerms, *, told: bool) -> None:
     """Refuses single examples in place of batches, and time in place of examples.
 
     Args:
-        probe: The first batch, in float64 where the count of examples is not certain and that can be had.
+        probe: The first batch, in float64 where that can be had.
         terms: L; its batches are never cut again where the model does not take part of one.
         told: Whether the user said how many examples a batch holds.
 
@@ -117,7 +117,7 @@ def _check_single(probe: Probe, batches: list[Batch], found: _Halves | None) -> 
     raise ValueError(
         f"Expected batches with one row for an example, got {got}, {why}: {n} examples or a single example, "
         "and the loss does not tell which. Put single examples into batches by a DataLoader. "
-        f"{suggestion(batches[0].content, [n], single=True)}"
+        f"{suggestion(batches[0].content, [n], also=1)}"
     )
 
 

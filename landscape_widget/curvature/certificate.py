@@ -85,7 +85,7 @@ def certify(matrix: Curvature, estimate: EigenPairs, vectors: Tensor, tol: float
         values=found[order],
         vectors=vectors.cpu().numpy()[:, order],
         residuals=residuals[order],
-        converged=(residuals <= bound)[order],
+        converged=(residuals <= bound)[order] & (not matrix.objective.doubt),
         n_hvp=estimate.n_hvp + vectors.shape[1],
     )
 

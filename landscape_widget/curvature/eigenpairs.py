@@ -18,7 +18,7 @@ from landscape_widget.numerics.lanczos import Krylov, Lanczos
 from landscape_widget.numerics.probes import generator
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
-from landscape_widget.results.base import EigenPairs
+from landscape_widget.results.base import EigenPairs, Provenance
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,9 @@ OVERLOOKED = 1e-3
 #: them: what is very small beside the largest eigenvalue may drown in their rounding. So does a tolerance
 #: below the last of these.
 _MARGIN, _MOST_IN_SINGLE, _LEAST_IN_SINGLE = 0.8, 100, 1e-6
+
+#: Columns of a whole matrix that are computed together.
+_AT_ONCE = 64
 
 #: Share of a warm start that is random: enough to reach what the vectors given do not contain.
 _FRESH_SHARE = 0.3
@@ -57,7 +60,8 @@ def hessian_eigenpairs(
     (1992) excludes a further eigenvalue at the ends with probability ``1 - OVERLOOKED``; what it finds
     instead joins the pairs, and the search begins again. That costs 8 to 15 products for each round where
     the pairs stand out of the spectrum, as many as came before where they do not, and one round more for
-    each missing copy.
+    each missing copy. Where that does not settle, and the products left are as many as the columns of H,
+    they make it up, and the pairs are those of the whole matrix.
 
     Values and residuals are computed in float64 where the device allows, whatever the dtype of
     ``objective``. The products that lead there are taken in float32, if that is its dtype, and once more in
@@ -144,8 +148,13 @@ def _steps(
             log.info("Not settled by %d products in float32, residuals %s.", spent, found.residuals)
         except ArithmeticError as error:
             log.info("Not settled by products in float32: %s", error)
-    for found in _run(matrix, ends, first, seed, max(1, max_hvp - spent), random, in_single=False):
+    left = max(1, max_hvp - spent)
+    for found in _run(matrix, ends, first, seed, left, random, in_single=False):
         yield replace(found, n_hvp=spent + found.n_hvp)
+        used = spent + found.n_hvp
+        if not found.vectors.shape[1] and max_hvp - used == matrix.size <= 2 * used:
+            yield _all_of_them(matrix, ends, used, found.provenance)
+            return
 
 
 def _run(
@@ -201,6 +210,30 @@ def _run(
             yield certify(matrix, found, krylov.basis @ coordinates, ends.tol, scale)
             return
         yield found
+
+
+def _all_of_them(matrix: Curvature, ends: Ends, spent: int, provenance: Provenance) -> EigenPairs:
+    """The wanted pairs of the whole matrix, by one product for each of its columns.
+
+    For a small matrix this takes what products are left where a Krylov space has not settled: at an end
+    of zeros, as of a matrix of low rank, it hardly ever does.
+    """
+    n = matrix.size
+    columns = torch.split(torch.eye(n).to(matrix.like), _AT_ONCE, dim=1)
+    whole = torch.cat([matrix.product(part) for part in columns], dim=1)
+    values, vectors = torch.linalg.eigh((whole + whole.T) / 2)
+    chosen = [*range(n - 1, n - 1 - ends.largest, -1), *range(ends.smallest - 1, -1, -1)]
+    found = EigenPairs(
+        values=values[chosen].cpu().numpy(),
+        vectors=np.empty((n, 0)),
+        residuals=np.zeros(len(chosen)),
+        converged=np.ones(len(chosen), dtype=bool),
+        n_hvp=spent + n,
+        n_largest=ends.largest,
+        provenance={**provenance, "method": "dense"},
+        complete=True,
+    )
+    return certify(matrix, found, vectors[:, chosen], ends.tol, float(values.abs().max()))
 
 
 @dataclass(frozen=True)

@@ -65,36 +65,38 @@ def check_hvp(objective: Objective) -> None:
         CutOffError: If the gradient is not that of the loss on some of the data.
 
     Warns:
-        UserWarning: If the two disagree and no such layer is there.
+        UserWarning: If the two disagree and no such layer is there. The objective keeps the ``doubt``.
     """
     if objective.second_derivative_checked:
         return
     suspects = suspicious_modules(objective)
     few = _few(objective)
-    if few is not objective:
-        _compare(few, suspects, "a few examples")
-    _compare(objective, suspects, "all of the data")
+    doubt = _compare(few, suspects, "a few examples") if few is not objective else ""
+    objective.doubt = _compare(objective, suspects, "all of the data") or doubt
+    if objective.doubt:
+        warnings.warn(objective.doubt, stacklevel=3)
     objective.second_derivative_checked = True
 
 
-def _compare(objective: Objective, suspects: dict[str, str], where: str) -> None:
+def _compare(objective: Objective, suspects: dict[str, str], where: str) -> str:
+    """Why the product cannot be trusted; "" where it can, or nothing can be told."""
     theta = objective.theta
     v = torch.randn(len(theta), generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(theta)
     v = v / v.norm()
     product = _product(objective, v, suspects)
     if theta.dtype not in (torch.float64, torch.float32) or (theta.dtype is torch.float32 and not suspects):
-        return
+        return ""
     if not bool(product.isfinite().all()):  # which curvature tells as what it is
-        return
+        return ""
     wrong = _disagreement(objective, v, product, where)
     if wrong and suspects:
         raise SecondDerivativeError(_wrong(wrong, suspects))
-    if wrong:
-        warnings.warn(
-            f"{_differs(wrong)} The cause may be a custom backward, a non-deterministic layer, or many "
-            f"kinks near θ*. Do not trust the curvature. {_WAY_OUT}",
-            stacklevel=4,
-        )
+    if not wrong:
+        return ""
+    return (
+        f"{_differs(wrong)} The cause may be a custom backward, a non-deterministic layer, or many kinks "
+        f"near θ*. No curvature counts as certified. {_WAY_OUT}"
+    )
 
 
 def _product(objective: Objective, v: Tensor, suspects: dict[str, str]) -> Tensor:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
@@ -60,7 +61,7 @@ def read_batches(data: Any, max_examples: int | None = None, batch_size_fn: Batc
     total, size = 0, 0
     may_be_endless = max_examples is None and not isinstance(data, Sized)
     source, stacked = _opened(data)
-    for b, content in enumerate(source):
+    for b, content in enumerate(_collated(source)):
         check_open(content, f"batch {b}")
         n, certain = count_examples(
             content, batch_size_fn, f"batch {b}", stacked=stacked, told=told_size(source, b)
@@ -202,26 +203,30 @@ def _opened(data: Any) -> tuple[Iterable[Any], bool]:
             "Expected a pair of tensors with one row for an example in both, got "
             f"{len(data[0])} and {len(data[1])} rows."
         )
+    if isinstance(data, tuple | list) and data and all(isinstance(part, np.ndarray) for part in data):
+        raise TypeError("Expected data as tensors, got numpy arrays. Pass each as torch.as_tensor(array).")
     if isinstance(data, Mapping):
         return [data], True
     if isinstance(data, Dataset):
-        return _collated(data), True
+        return DataLoader(data, batch_size=_AT_ONCE), True
     if isinstance(data, Iterable) and not isinstance(data, Tensor | str | PackedSequence):
         return data, stacks_examples(data)
+    way_out = " Wrap it: torch.utils.data.TensorDataset(x)." if isinstance(data, Tensor) else ""
     raise TypeError(
         "Expected data as a loader (an iterable of batches), a Dataset, a pair of tensors (x, y) or a "
-        f"mapping of tensors, got {describe(data)}."
+        f"mapping of tensors, got {describe(data)}.{way_out}"
     )
 
 
-def _collated(data: Dataset[Any]) -> Iterator[Any]:
+def _collated(data: Iterable[Any]) -> Iterator[Any]:
+    """The batches of a source, whose examples may not fit together."""
     try:
-        yield from DataLoader(data, batch_size=_AT_ONCE)
+        yield from data
     except (RuntimeError, TypeError) as error:  # of torch's default_collate
         if "equal size" not in str(error) and "default_collate" not in str(error):
             raise
         raise ValueError(
-            "Expected a Dataset whose examples can be put together, such as tensors of one shape, got "
+            "Expected examples that can be put together, such as tensors of one shape, got "
             f"{type(error).__name__}: {error}. Pass a DataLoader with a collate_fn that puts them together, "
             "for instance one that pads sequences (torch.nn.utils.rnn.pad_sequence)."
         ) from error

@@ -74,31 +74,43 @@ def count_examples(
     common, numbers = set.intersection(*claims), set.union(*claims, listed)
     if len(common) == 1 and listed <= common and not single:
         n = common.pop()
-        return Count(n, certain=n == told)
+        if told not in (None, n) and not _is_second_dimension(content, told):
+            raise ValueError(
+                f"Expected batches with one row for an example, {got}: the loader draws {told} examples and "
+                f"every part has {n} rows, so that its collate_fn leaves some out, or makes rows of "
+                f"something else. {suggestion(content, [n], also=told)}"
+            )
+        return Count(n if told is None else told, certain=told is not None)
     if told in numbers:
         assert told is not None
         return Count(told, certain=True)
     if single:
         raise ValueError(
             f"Expected batches with one row for an example in every tensor, {got}, which looks like a single "
-            f"example. Put single examples into batches by {_PADDED} {suggestion(content, numbers)}"
+            f"example. Put single examples into batches by {_PADDED} {suggestion(content, [], also=1)}"
         )
     raise ValueError(
         f"Expected a batch whose parts agree on how many examples it holds, {got}: "
-        f"{' or '.join(map(str, sorted(numbers)))}. {suggestion(content, numbers)} For single examples, or "
-        f"lists of them, use {_PADDED}"
+        f"{' or '.join(map(str, sorted(numbers)))}. {suggestion(content, numbers, also=1)} For single "
+        f"examples, or lists of them, use {_PADDED}"
     )
 
 
-def suggestion(content: Any, numbers: Iterable[int], *, single: bool = False) -> str:
-    """What to write where a batch may hold any of these numbers of examples, or be a ``single`` one."""
+def _is_second_dimension(content: Any, n: int | None) -> bool:
+    """Whether all tensors of a batch have n as their second dimension, so that time comes first."""
+    tensors = [leaf for leaf in leaves(content) if isinstance(leaf, Tensor)]
+    return bool(tensors) and all(leaf.ndim > 1 and leaf.shape[1] == n for leaf in tensors)
+
+
+def suggestion(content: Any, numbers: Iterable[int], *, also: int | None = None) -> str:
+    """What to write where a batch may hold any of these numbers of examples, or ``also`` so many."""
     wanted = set(numbers)
     lines: dict[int, str] = {}
     for n, function in _readings(content, "batch"):
         if n in wanted:
             lines.setdefault(n, f"{n}: batch_size_fn=lambda batch: {function}")
-    if single:
-        lines[1] = "1: batch_size_fn=lambda batch: 1"
+    if also is not None and also not in lines:
+        lines[also] = f"{also}: batch_size_fn=lambda batch: {also}"
     return f"{_WAY_OUT} ({'; '.join(lines.values())})." if lines else f"{_WAY_OUT}."
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FunctionType
 from typing import Any
 
@@ -20,7 +21,8 @@ def evaluated() -> Iterator[None]:
     Gradients are enabled, since a loss may need derivatives of its own and a model may ask; where nothing
     requires a gradient no graph is built. Inference mode around the caller is left. Attention is taken in its
     elementary form, which can be differentiated twice, and torch's fast path for encoder layers, which
-    treats padding otherwise, stands aside. All of that holds for this thread alone.
+    treats padding otherwise, stands aside. Checkpoints keep what they would compute again. All of that
+    holds for this thread alone.
     """
     with torch.inference_mode(False), torch.enable_grad(), _Elementary():
         yield
@@ -99,4 +101,17 @@ class _Elementary(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        return _ELEMENTARY.get(func, func)(*args, **(kwargs or {}))
+        call = partial(_ELEMENTARY.get(func, func), *args, **(kwargs or {}))
+        if not _is_checkpointed():
+            return call()
+        with torch.autograd.graph.saved_tensors_hooks(Tensor.detach, lambda tensor: tensor):
+            return call()
+
+
+def _is_checkpointed() -> bool:
+    """Whether ``torch.utils.checkpoint`` would compute again what the graph needs, on the way back.
+
+    By then the parameters θ have left the model, and it would be done with others. So it is kept.
+    """
+    hooks = torch._C._autograd._top_saved_tensors_default_hooks(False)
+    return hooks is not None and hooks[0].__module__ == "torch.utils.checkpoint"

@@ -10,6 +10,16 @@ import numpy as np
 import torch
 
 
+def random_numbers_to_come() -> list[bytes]:
+    """What the global generators of random, numpy and torch will give next, to be compared."""
+    numpy = np.random.get_state(legacy=False)["state"]
+    return [
+        repr(random.getstate()).encode(),
+        repr((numpy["pos"], numpy["key"].tobytes())).encode(),
+        torch.get_rng_state().numpy().tobytes(),
+    ]
+
+
 @contextmanager
 def preserved_random_state() -> Iterator[None]:
     """Restores the global generators of random, numpy and torch (all devices) on leaving.

@@ -38,7 +38,11 @@ def reminder(what: str, f: Callable[..., Any], content: Any, error: Exception) -
         error: What it has raised, or the model before it.
     """
     pair = is_pair(content)
-    if not isinstance(error, _MISTAKEN) or (pair and isinstance(f, nn.Module)):
+    if not isinstance(error, _MISTAKEN):
+        return ""
+    if pair and isinstance(content[0], list | tuple) and "argument" in str(error):
+        return ". Inputs in a list are given as model(*inputs)."
+    if pair and isinstance(f, nn.Module):
         return ""
     if takes_model(f):
         return f". {what} was called with (model, batch), because its first argument is named 'model'."

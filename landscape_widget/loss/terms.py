@@ -156,6 +156,12 @@ class ModelTerms:
         """The modules of the model by name."""
         return dict(self._batch_loss.model.named_modules())
 
+    def held(self) -> dict[str, Tensor]:
+        """The floating-point buffers and parameters of the model itself, θ as it was among them, by name."""
+        model = self._batch_loss.model
+        tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+        return {name: tensor for name, tensor in tensors.items() if tensor.is_floating_point()}
+
     def loss_on(self, theta: Tensor, batch: Batch, buffers: Buffers | None = None) -> Tensor:
         """Mean loss of any batch with the parameters θ, and other buffers where they are given."""
         loss: Tensor = self._call(theta, batch, "loss", buffers)

@@ -125,6 +125,8 @@ class Objective:
         self.filter_blocks = blocks
         self.layout = layout
         self.second_derivative_checked = False
+        self.doubt = ""
+        """Why Hessian-vector products may be wrong, if so."""
         self._batch_size_fn = batch_size_fn
         self._in_graph = False
         """Whether values need a graph, because the loss asks whether parameters require a gradient."""
@@ -202,6 +204,8 @@ class Objective:
             "n_examples": self.n_examples,
             "n_parameters": self.n_parameters,
             **({"precision": self._imprecise} if self._imprecise else {}),
+            **({"doubt": self.doubt} if self.doubt else {}),
+            **({} if all(self._groupings.values()) else {"batches": _AS_GIVEN}),
             "versions": library_versions(),
         }
 
@@ -227,6 +231,13 @@ class Objective:
         if self.device.type == "mps":
             self._imprecise = _IMPRECISE.format(cause="the device has no float64")
             return self
+        if self.dtype is torch.float64:
+            cause = rounding_fault(self._terms.first(), self.theta, own=True)
+            if cause is None:
+                return self
+            narrow = self.to(torch.float32)  # whose rounding it has
+            narrow._imprecise = _IMPRECISE.format(cause=cause)
+            return narrow
         fault = ""
         for dtype in (torch.float64, torch.float32):
             if torch.promote_types(dtype, self.dtype) is self.dtype:
@@ -276,7 +287,7 @@ class Objective:
     def at(self, theta: Tensor) -> Objective:
         """The same objective with θ, shape (N,), as its θ*."""
         other = self._with(self._terms, self._point(theta))
-        other.second_derivative_checked = self.second_derivative_checked
+        other.second_derivative_checked, other.doubt = self.second_derivative_checked, self.doubt
         other._groupings, other._imprecise = self._groupings, self._imprecise
         return other
 
@@ -465,6 +476,9 @@ class Objective:
         return other
 
 
+#: What is said where the examples were not shown to have the same loss in other batches.
+_AS_GIVEN = "as given: in others the loss is, or may be, another function"
+
 #: What it means that there is nothing wider than float32.
 _IMPRECISE = (
     "{cause}; in single precision rounding moves the smallest eigenvalues, by up to 11 % for networks with "
@@ -487,6 +501,9 @@ def _check_arguments(model: Any, loss_fn: Any, mode: Any, dtype: Any, batch_size
             "Expected a model in Python, got a TorchScript module, whose derivatives run past all "
             "checks. Pass the module that it was made from."
         )
+    if isinstance(loss_fn, type):
+        name = loss_fn.__name__
+        raise TypeError(f"Expected loss_fn as a callable, got the class {name}. Make one of it: {name}().")
     if not callable(loss_fn):
         raise TypeError(f"Expected loss_fn as a callable, got {type(loss_fn).__name__}.")
     if batch_size_fn is not None and not callable(batch_size_fn):

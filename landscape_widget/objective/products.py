@@ -21,6 +21,7 @@ from torch import Tensor
 from landscape_widget.data.batches import check_only_tensors, tensors_in, with_tensors
 from landscape_widget.data.tree import describe
 from landscape_widget.engine.derivatives import differentiated, vector_jacobian
+from landscape_widget.engine.faults import out_of_memory
 from landscape_widget.engine.product_program import ProductProgram, kept_bytes, record
 from landscape_widget.engine.threads import pool
 from landscape_widget.loss.evaluation import wide_zeros
@@ -231,7 +232,11 @@ class Products:
         it takes to build those of all examples.
         """
         n = self.terms.n_examples
-        few, more = (_weigh(self.terms.regroup(size), self._theta) for size in _WEIGHED)
+        weighed = self._weigh_few()
+        if weighed is None:
+            self._each, self._left = math.inf, 0.0
+            return self._time_graphs()
+        few, more = weighed
         if more[0] > few[0]:
             self._each = max(1.0, (more[1] - few[1]) / (more[0] - few[0]))
         else:  # they cannot be grouped anew
@@ -243,9 +248,29 @@ class Products:
         whole = sum(map(self._need, range(len(self.terms.weights))))
         if self._left < _LEAST_SHARE * whole:
             self._left = 0.0
+        return self._time_graphs()
+
+    def _weigh_few(self) -> list[tuple[float, float]] | None:
+        """The weights of the graphs of a few examples and of more; None where that cannot be found out.
+
+        A loss may need a whole batch, as one of the largest fifty does, and a graph with transforms of
+        ``torch.func`` in it cannot be looked into.
+        """
+        for groups in ([self.terms.regroup(size) for size in _WEIGHED], [self.terms] * 2):
+            try:
+                return [_weigh(terms, self._theta) for terms in groups]
+            except Exception as error:
+                if out_of_memory(error):
+                    raise
+                log.info("Graphs of few examples are not weighed: %s: %s", type(error).__name__, error)
+        return None
+
+    def _time_graphs(self) -> float:
+        """Seconds that it takes to build the graphs of all batches, by that of the first."""
         began = perf_counter()
-        examples, _ = _weigh(self.terms, self._theta)
-        return (perf_counter() - began) * n / examples
+        with differentiated(self._theta) as (leaf, gradient):
+            gradient(self.terms.term(leaf, 0), True)
+        return (perf_counter() - began) / self.terms.weights[0]
 
 
 def _weigh(terms: Terms, theta: Tensor) -> tuple[float, float]:

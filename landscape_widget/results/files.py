@@ -92,6 +92,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """
     present = check_replaceable(path)
     target = Path(os.path.realpath(given_path(path)))
+    if not target.parent.is_dir():
+        folder = str(target.parent)
+        raise FileNotFoundError(f"Expected a path in a folder that is there, found no folder {folder!r}.")
     part = target.with_name(f".{uuid4().hex}.part")
     try:
         with part.open("xb") as file:
