@@ -74,6 +74,8 @@ def count_examples(
     common, numbers = set.intersection(*claims), set.union(*claims, listed)
     if len(common) == 1 and listed <= common and not single:
         n = common.pop()
+        if told == 1 != n:
+            raise ValueError(_single(content, [n], got))
         if told not in (None, n) and not _is_second_dimension(content, told):
             raise ValueError(
                 f"Expected batches with one row for an example, {got}: the loader draws {told} examples and "
@@ -85,14 +87,18 @@ def count_examples(
         assert told is not None
         return Count(told, certain=True)
     if single:
-        raise ValueError(
-            f"Expected batches with one row for an example in every tensor, {got}, which looks like a single "
-            f"example. Put single examples into batches by {_PADDED} {suggestion(content, [], also=1)}"
-        )
+        raise ValueError(_single(content, numbers, got))
     raise ValueError(
         f"Expected a batch whose parts agree on how many examples it holds, {got}: "
         f"{' or '.join(map(str, sorted(numbers)))}. {suggestion(content, numbers, also=1)} For single "
         f"examples, or lists of them, use {_PADDED}"
+    )
+
+
+def _single(content: Any, numbers: Iterable[int], got: str) -> str:
+    return (
+        f"Expected batches with one row for an example in every tensor, {got}, which looks like a single "
+        f"example. Put single examples into batches by {_PADDED} {suggestion(content, numbers, also=1)}"
     )
 
 

@@ -219,3 +219,50 @@ def test_padding_works() -> None:
     loader = DataLoader(Ragged(lambda i: (X[: 2 + i], i % 3)), batch_size=2, collate_fn=pad)
     objective = Objective(linear(), loader, lambda model, batch: CRITERION(model(batch[0]).sum(1), batch[1]))
     assert objective.n_examples == 4
+
+
+# what is passed in place of something else
+
+
+def test_arrays_in_place_of_tensors() -> None:
+    for data in ((X.numpy(), Y.numpy()), [X.numpy(), Y.numpy()]):
+        told = message(lambda: Objective(linear(), data, CRITERION), TypeError)  # noqa: B023
+        assert "got numpy arrays. Pass each as torch.as_tensor(array)" in told
+
+
+def test_a_tensor_in_place_of_data() -> None:
+    told = message(lambda: Objective(linear(), X, CRITERION), TypeError)
+    assert "torch.utils.data.TensorDataset(x)" in told
+
+
+def test_a_class_in_place_of_a_loss() -> None:
+    told = message(lambda: Objective(linear(), (X, Y), nn.CrossEntropyLoss), TypeError)
+    assert "got the class CrossEntropyLoss. Make one of it: CrossEntropyLoss()." in told
+
+
+class OfAList(nn.Linear):
+    def forward(self, inputs: list[Tensor]) -> Tensor:
+        return super().forward(inputs[0] + inputs[1])
+
+
+def test_inputs_in_a_list_are_told_to_be_unpacked() -> None:
+    told = message(lambda: Objective(OfAList(4, 3), [([X, X], Y)], CRITERION))
+    assert "Inputs in a list are given as model(*inputs)" in told
+
+
+@pytest.mark.parametrize("where", ["buffer", "frozen"])
+def test_what_the_model_holds_beside_the_weights_is_looked_at(where: str) -> None:
+    model = nn.Sequential(linear(), nn.BatchNorm1d(3))
+    if where == "buffer":
+        model[1].running_var[0] = float("nan")
+    else:
+        model[0].bias.requires_grad_(False)[0] = float("inf")
+    told = message(lambda: Objective(model, (X, Y), CRITERION))
+    name = "1.running_var" if where == "buffer" else "0.bias"
+    assert f"Buffers or frozen parameters of the model hold values that are not finite: {name}" in told
+
+
+def test_a_loader_of_unequal_examples_is_told_of_padding() -> None:
+    loader = DataLoader(Ragged(lambda i: (X[: 2 + i], i)), batch_size=2)
+    told = message(lambda: Objective(linear(), loader, CRITERION))
+    assert "pad_sequence" in told

@@ -235,3 +235,25 @@ def test_algorithm_1_is_for_one_pair() -> None:
         hessian_eigenpairs(rotated([5.0, 2, 1, -1]), k=2, method="annihilation")
     with pytest.raises(ValueError, match="Expected method as 'lanczos' or 'annihilation'"):
         hessian_eigenpairs(rotated([5.0, 2, 1, -1]), method="power")
+
+
+@pytest.mark.parametrize("operator", ["hessian", "ggn", "fisher"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("k", [1, 3, 80])
+def test_an_end_of_zeros(operator: str, dtype: torch.dtype, k: int) -> None:
+    """Softmax regression has a null space of its own, and 12 examples leave a larger one."""
+    x = torch.randn(12, 15, generator=torch.Generator().manual_seed(0), dtype=dtype)
+    y = torch.arange(12) % 10
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = nn.Linear(15, 10).to(dtype)
+    pairs = hessian_eigenpairs(Objective(model, (x, y), nn.CrossEntropyLoss()), k=k, operator=operator)
+    double = x.double()
+    p = torch.softmax(model.double()(double), dim=1).detach()
+    of_outputs = torch.diag_embed(p) - p[:, :, None] * p[:, None]
+    inputs = torch.cat([double, torch.ones(12, 1)], dim=1)
+    outer = inputs[:, :, None] * inputs[:, None]
+    exact = torch.linalg.eigvalsh(sum(map(torch.kron, of_outputs, outer)) / 12).numpy()[::-1]
+    assert pairs.complete
+    assert pairs.converged.all()
+    np.testing.assert_allclose(pairs.values, np.r_[exact[:k], exact[-k:]], rtol=1e-3, atol=1e-12)

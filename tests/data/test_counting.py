@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, IterableDataset, TensorDataset
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset, default_collate
 
 from landscape_widget import Objective
 from landscape_widget.data.batches import cut, read_batches
@@ -327,13 +327,6 @@ def test_a_loader_that_yields_otherwise_than_it_says_is_not_believed() -> None:
         read_batches(Halving(data, batch_size=4, collate_fn=collated(mask=mask)))
 
 
-def test_two_rows_for_an_example_stay_rows() -> None:
-    """Several views of each image: the tensors agree, and so it is they that are believed."""
-    views = lambda batch: tuple(torch.stack([e[i] for e in batch for _ in "ab"]) for i in (0, 1))  # noqa: E731
-    loader = DataLoader(TensorDataset(draws(8, 4), draws(8)), batch_size=4, collate_fn=views)
-    assert sizes(loader) == [8, 8]
-
-
 def test_streams_of_single_examples_are_put_into_batches() -> None:
     class Stream(IterableDataset):
         def __iter__(self) -> Iterator[Any]:
@@ -552,3 +545,41 @@ def test_nothing_is_said_of_data_that_are_certain() -> None:
         warnings.simplefilter("error")
         Objective(encoder(), (draws(20, 4), draws(20, 4)), MSE)
         Objective(encoder(), [(draws(20, 4), draws(20, 4))], MSE)
+
+
+# what a loader draws, and what comes of it
+
+
+def drawn(collate_fn: Any, n: int = 24, batch_size: int = 10) -> DataLoader:
+    return DataLoader(
+        TensorDataset(draws(n, 7, 4), draws(n, 7)), batch_size=batch_size, collate_fn=collate_fn
+    )
+
+
+def time_first(examples: Any) -> tuple[Tensor, Tensor]:
+    xs, ys = zip(*examples, strict=True)
+    return torch.stack(xs, dim=1), torch.stack(ys, dim=1)
+
+
+def two_views(examples: Any) -> tuple[Tensor, Tensor]:
+    xs, ys = zip(*examples, strict=True)
+    return torch.stack([*xs, *xs]), torch.stack([*ys, *ys])
+
+
+def without_the_first(examples: Any) -> tuple[Tensor, Tensor]:
+    return default_collate(examples[1:])
+
+
+def test_time_first_is_seen_by_what_the_loader_draws() -> None:
+    read = read_batches(drawn(time_first))
+    assert [batch.n for batch in read] == [10, 10, 4]
+    assert not any(batch.divisible for batch in read)
+
+
+@pytest.mark.parametrize(("collate_fn", "rows"), [(two_views, 20), (without_the_first, 9)])
+def test_rows_that_are_not_what_the_loader_draws(collate_fn: Any, rows: int) -> None:
+    told = rf"draws 10 examples and every part has {rows} rows.*{rows}: batch_size_fn.*10: batch_size_fn"
+    with pytest.raises(ValueError, match=told):
+        read_batches(drawn(collate_fn))
+    read = read_batches(drawn(collate_fn), batch_size_fn=lambda batch: len(batch[0]))
+    assert read[0].n == rows
