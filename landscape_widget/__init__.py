@@ -17,7 +17,7 @@ from landscape_widget.planes.points import Pin, evaluate_point, score_table
 from landscape_widget.planes.projections import projected_curvatures
 from landscape_widget.planes.quadratic import QuadraticModel
 from landscape_widget.planes.surface import evaluate_plane
-from landscape_widget.results.base import (
+from landscape_widget.results.planes import (
     ConvexityMap,
     EigenPairs,
     Plane,

@@ -41,7 +41,7 @@ from landscape_widget.planes.points import Pin, check_coordinates, place_words
 from landscape_widget.planes.quadratic import QuadraticModel
 from landscape_widget.planes.splits import SPLITS, check_split
 from landscape_widget.planes.surface import check_domain, check_resolution
-from landscape_widget.results.base import (
+from landscape_widget.results.planes import (
     EigenPairs,
     Plane,
     ProjectedCurvatures,

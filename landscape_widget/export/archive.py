@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from landscape_widget.numerics.checks import check_integer, told
-from landscape_widget.results import base as results
+from landscape_widget.results.base import library_versions
+from landscape_widget.results.catalogue import RESULTS
 from landscape_widget.results.files import check_replaceable, open_regular, replacing
 from landscape_widget.results.npz import is_plain, read_arrays
 
@@ -46,7 +47,7 @@ def write(path: str | os.PathLike[str], content: Any) -> None:
     packer = _Packer()
     tree = packer.pack(content, "")
     header = json.dumps(
-        {"format": _FORMAT, "version": VERSION, "versions": results.library_versions(), "content": tree},
+        {"format": _FORMAT, "version": VERSION, "versions": library_versions(), "content": tree},
         allow_nan=False,
         ensure_ascii=False,
     )
@@ -60,7 +61,7 @@ def read(path: str | os.PathLike[str], types: Iterable[type] = ()) -> Any:
 
     Args:
         path: The file.
-        types: Dataclasses that may be in it beside those of ``landscape_widget.results.base``.
+        types: Dataclasses that may be in it beside all kinds of results.
 
     Raises:
         OSError: If the file cannot be opened.
@@ -82,8 +83,7 @@ def read(path: str | os.PathLike[str], types: Iterable[type] = ()) -> Any:
             f"Expected a file of format {_FORMAT} up to version {VERSION}, got {os.fspath(path)!r} of "
             f"{told(kind)} version {version}. Update landscape-widget to read it."
         )
-    own = (cls for cls in vars(results).values() if isinstance(cls, type) and is_dataclass(cls))
-    known = {cls.__name__: cls for cls in (*own, *types)}
+    known = RESULTS | {cls.__name__: cls for cls in types}
     try:
         return _unpack(header["content"], arrays, known)
     except Exception as error:

@@ -26,7 +26,8 @@ from landscape_widget.planes.projections import projection_steps
 from landscape_widget.planes.quadratic import QuadraticModel, quadratic_model
 from landscape_widget.planes.splits import alongside, shown
 from landscape_widget.planes.surface import Cache, Domain, evaluate_plane, grid_axis, n_known
-from landscape_widget.results.base import (
+from landscape_widget.results.equality import equal_by_content
+from landscape_widget.results.planes import (
     EigenPairs,
     Plane,
     ProjectedCurvatures,
@@ -36,7 +37,6 @@ from landscape_widget.results.base import (
     Surface,
     TraceEstimate,
 )
-from landscape_widget.results.equality import equal_by_content
 from landscape_widget.study.progress import Meter, Run
 
 #: Mantissas that half-widths snap to; many are doubles of one another, so that zooming reuses nodes.

@@ -20,7 +20,7 @@ from landscape_widget import (
     saddle_blindness,
 )
 from landscape_widget.curvature import trace as trace_module
-from landscape_widget.results.base import Surface
+from landscape_widget.results.planes import Surface
 from landscape_widget.study import study as study_module
 from landscape_widget.study.study import Controls, Findings, Study, snap, trace_is_final
 

@@ -1,0 +1,18 @@
+"""All kinds of results: what files may hold, and readers look up by name."""
+
+from __future__ import annotations
+
+from dataclasses import is_dataclass
+
+from landscape_widget.results import base, planes
+
+#: Every module of this folder that defines results.
+_MODULES = (base, planes)
+
+#: Classes of results by their names, which files hold and which therefore stay.
+RESULTS: dict[str, type] = {
+    name: cls
+    for module in _MODULES
+    for name, cls in vars(module).items()
+    if isinstance(cls, type) and is_dataclass(cls)
+}
