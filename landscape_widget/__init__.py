@@ -17,19 +17,21 @@ from landscape_widget.planes.points import Pin, evaluate_point, score_table
 from landscape_widget.planes.projections import projected_curvatures
 from landscape_widget.planes.quadratic import QuadraticModel
 from landscape_widget.planes.surface import evaluate_plane
-from landscape_widget.results.planes import (
-    ConvexityMap,
+from landscape_widget.results.curvature import (
     EigenPairs,
-    Plane,
-    PlanePoint,
     ProjectedCurvatures,
     SaddleBlindness,
+    SpectralDensity,
+    TraceEstimate,
+)
+from landscape_widget.results.planes import (
+    ConvexityMap,
+    Plane,
+    PlanePoint,
     ScoreRow,
     Scores,
     ScoreTable,
-    SpectralDensity,
     Surface,
-    TraceEstimate,
 )
 
 __all__ = [

@@ -49,7 +49,7 @@ import torch
 
 from landscape_widget.curvature.density import trace_of
 from landscape_widget.numerics.vectors import FloatArray
-from landscape_widget.results.planes import (
+from landscape_widget.results.curvature import (
     BlindnessEstimate,
     ProjectedCurvatures,
     SaddleBlindness,

@@ -41,16 +41,14 @@ from landscape_widget.planes.points import Pin, check_coordinates, place_words
 from landscape_widget.planes.quadratic import QuadraticModel
 from landscape_widget.planes.splits import SPLITS, check_split
 from landscape_widget.planes.surface import check_domain, check_resolution
-from landscape_widget.results.planes import (
+from landscape_widget.results.curvature import (
     EigenPairs,
-    Plane,
     ProjectedCurvatures,
     SaddleBlindness,
-    ScoreTable,
     SpectralDensity,
-    Surface,
     TraceEstimate,
 )
+from landscape_widget.results.planes import Plane, ScoreTable, Surface
 from landscape_widget.study.progress import Throttle
 from landscape_widget.study.study import Controls, Findings, Picture, Study
 

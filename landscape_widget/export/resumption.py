@@ -12,7 +12,7 @@ from landscape_widget.numerics.checks import told
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.planes.points import Pin, check_coordinates
 from landscape_widget.planes.quadratic import QuadraticModel
-from landscape_widget.results.planes import (
+from landscape_widget.results.curvature import (
     EigenPairs,
     ProjectedCurvatures,
     SaddleBlindness,

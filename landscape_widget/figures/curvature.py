@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from landscape_widget.figures.style import MINUS, PLUS, finished, number
 from landscape_widget.numerics.vectors import FloatArray
-from landscape_widget.results.planes import (
+from landscape_widget.results.curvature import (
     TRACE_LABELS,
     EigenPairs,
     ProjectedCurvatures,

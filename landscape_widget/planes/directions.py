@@ -13,7 +13,8 @@ from landscape_widget.numerics.checks import check_seed
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
 from landscape_widget.results.base import library_versions
-from landscape_widget.results.planes import EigenPairs, Plane
+from landscape_widget.results.curvature import EigenPairs
+from landscape_widget.results.planes import Plane
 
 _AXIS = re.compile(r"hessian:(max|min)(?::([1-9]\d*))?|random(?::filter)?")
 

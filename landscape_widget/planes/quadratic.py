@@ -11,8 +11,9 @@ from landscape_widget.numerics.vectors import FloatArray, inner
 from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.directions import check_plane, parse_axis
 from landscape_widget.planes.projections import plane_hessian
+from landscape_widget.results.curvature import EigenPairs, principal_curvatures
 from landscape_widget.results.equality import equal_by_content
-from landscape_widget.results.planes import EigenPairs, Plane, principal_curvatures
+from landscape_widget.results.planes import Plane
 
 
 @equal_by_content

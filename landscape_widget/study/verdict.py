@@ -39,7 +39,7 @@ import numpy as np
 
 from landscape_widget.numerics.vectors import FloatArray, norm
 from landscape_widget.planes.directions import parse_axis
-from landscape_widget.results.planes import (
+from landscape_widget.results.curvature import (
     EigenPairs,
     ProjectedCurvatures,
     SaddleBlindness,
