@@ -49,9 +49,9 @@ import torch
 
 from landscape_widget.curvature.density import trace_of
 from landscape_widget.numerics.vectors import FloatArray
-from landscape_widget.results.curvature import (
+from landscape_widget.results.curvature import ProjectedCurvatures
+from landscape_widget.results.spectrum import (
     BlindnessEstimate,
-    ProjectedCurvatures,
     SaddleBlindness,
     SpectralDensity,
     TraceEstimate,

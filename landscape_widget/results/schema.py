@@ -15,8 +15,9 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import numpy as np
 
 from landscape_widget.numerics.checks import LARGEST_SEED, told
-from landscape_widget.results.curvature import EigenPairs, SpectralDensity
+from landscape_widget.results.curvature import EigenPairs
 from landscape_widget.results.planes import ScoreTable
+from landscape_widget.results.spectrum import SpectralDensity
 
 #: Dimensions of arrays, which are 1 or more. Equal letters are equal numbers; N is that of the objective.
 _SHAPES = {
