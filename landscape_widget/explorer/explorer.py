@@ -41,9 +41,10 @@ from landscape_widget.planes.points import Pin, check_coordinates, place_words
 from landscape_widget.planes.quadratic import QuadraticModel
 from landscape_widget.planes.splits import SPLITS, check_split
 from landscape_widget.planes.surface import check_domain, check_resolution
+from landscape_widget.results.blindness import SaddleBlindness
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures
 from landscape_widget.results.planes import Plane, ScoreTable, Surface
-from landscape_widget.results.spectrum import SaddleBlindness, SpectralDensity, TraceEstimate
+from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
 from landscape_widget.study.progress import Throttle
 from landscape_widget.study.study import Controls, Findings, Picture, Study
 

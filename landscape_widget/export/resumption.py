@@ -12,9 +12,10 @@ from landscape_widget.numerics.checks import told
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.planes.points import Pin, check_coordinates
 from landscape_widget.planes.quadratic import QuadraticModel
+from landscape_widget.results.blindness import SaddleBlindness
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures, Slopes
 from landscape_widget.results.schema import check
-from landscape_widget.results.spectrum import SaddleBlindness, SpectralDensity, TraceEstimate
+from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
 from landscape_widget.study.study import TRACE_METHODS, PlaneKey
 
 #: What tells one objective from another.

@@ -26,10 +26,11 @@ from landscape_widget.planes.projections import projection_steps
 from landscape_widget.planes.quadratic import QuadraticModel, quadratic_model
 from landscape_widget.planes.splits import alongside, shown
 from landscape_widget.planes.surface import Cache, Domain, evaluate_plane, grid_axis, n_known
+from landscape_widget.results.blindness import SaddleBlindness
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures, Slopes
 from landscape_widget.results.equality import equal_by_content
 from landscape_widget.results.planes import Plane, Surface
-from landscape_widget.results.spectrum import SaddleBlindness, SpectralDensity, TraceEstimate
+from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
 from landscape_widget.study.progress import Meter, Run
 
 #: Mantissas that half-widths snap to; many are doubles of one another, so that zooming reuses nodes.

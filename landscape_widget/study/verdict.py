@@ -39,9 +39,9 @@ import numpy as np
 
 from landscape_widget.numerics.vectors import FloatArray, norm
 from landscape_widget.planes.directions import parse_axis
+from landscape_widget.results.blindness import SaddleBlindness, measured_blindness
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures, Slopes
 from landscape_widget.results.shares import interval_words
-from landscape_widget.results.spectrum import SaddleBlindness, measured_blindness
 from landscape_widget.study.study import Controls, Findings, eigenvector_half_width
 
 #: Slopes up to this share of max|λ| w are zero but for rounding: over the domain they change the loss by a

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from landscape_widget import EigenPairs, Objective, ProjectedCurvatures, hessian_eigenpairs
 from landscape_widget.curvature.slopes import slopes_along
+from landscape_widget.results.blindness import BlindnessEstimate, SaddleBlindness
 from landscape_widget.results.curvature import Slopes
-from landscape_widget.results.spectrum import BlindnessEstimate, SaddleBlindness
 from landscape_widget.study.study import Controls, Findings, Study
 from landscape_widget.study.verdict import Verdict, half_widths, judge, offsets, sight, verdict_of
 
