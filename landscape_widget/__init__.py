@@ -15,7 +15,6 @@ from landscape_widget.planes.convexity import convexity_map
 from landscape_widget.planes.directions import hessian_plane, random_plane
 from landscape_widget.planes.points import Pin, evaluate_point, score_table
 from landscape_widget.planes.projections import projected_curvatures
-from landscape_widget.planes.quadratic import QuadraticModel
 from landscape_widget.planes.surface import evaluate_plane
 from landscape_widget.results.blindness import SaddleBlindness
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures
@@ -28,6 +27,7 @@ from landscape_widget.results.planes import (
     ScoreTable,
     Surface,
 )
+from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
 
 __all__ = [

@@ -11,9 +11,9 @@ from landscape_widget.export.explorer_results import Results
 from landscape_widget.numerics.checks import told
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.planes.points import Pin, check_coordinates
-from landscape_widget.planes.quadratic import QuadraticModel
 from landscape_widget.results.blindness import SaddleBlindness
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures, Slopes
+from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.results.schema import check
 from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
 from landscape_widget.study.study import TRACE_METHODS, PlaneKey

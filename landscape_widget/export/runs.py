@@ -13,11 +13,10 @@ from landscape_widget.export import archive
 from landscape_widget.export.explorer_results import Results
 from landscape_widget.export.resumption import check_identity, check_run
 from landscape_widget.objective.objective import Objective
-from landscape_widget.planes.quadratic import QuadraticModel
 from landscape_widget.results import schema
 from landscape_widget.study.study import Controls, Picture, Study
 
-_TYPES = (Results, Controls, Picture, QuadraticModel)
+_TYPES = (Results, Controls, Picture)
 
 
 def save(result: Any, path: str | os.PathLike[str]) -> None:

@@ -23,13 +23,14 @@ from landscape_widget.numerics.vectors import FloatArray, norm
 from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.directions import hessian_rank, make_plane, parse_axis
 from landscape_widget.planes.projections import projection_steps
-from landscape_widget.planes.quadratic import QuadraticModel, quadratic_model
+from landscape_widget.planes.quadratic import quadratic_model
 from landscape_widget.planes.splits import alongside, shown
 from landscape_widget.planes.surface import Cache, Domain, evaluate_plane, grid_axis, n_known
 from landscape_widget.results.blindness import SaddleBlindness
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures, Slopes
 from landscape_widget.results.equality import equal_by_content
 from landscape_widget.results.planes import Plane, Surface
+from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
 from landscape_widget.study.progress import Meter, Run
 
