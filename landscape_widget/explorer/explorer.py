@@ -45,8 +45,10 @@ from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures
 from landscape_widget.results.planes import Plane, ScoreTable, Surface
 from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
+from landscape_widget.study.controls import Controls
+from landscape_widget.study.findings import Findings, Picture
 from landscape_widget.study.progress import Throttle
-from landscape_widget.study.study import Controls, Findings, Picture, Study
+from landscape_widget.study.study import Study
 
 log = logging.getLogger(__name__)
 

@@ -24,7 +24,9 @@ from landscape_widget.results.files import Columns, check_replaceable, given_pat
 from landscape_widget.results.planes import Plane, Surface
 from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
-from landscape_widget.study.study import Controls, Findings, Picture, best_trace
+from landscape_widget.study.budget import best_trace
+from landscape_widget.study.controls import Controls
+from landscape_widget.study.findings import Findings, Picture
 from landscape_widget.study.verdict import Verdict, verdict_of
 
 #: Kinds of figures.

@@ -16,14 +16,9 @@ from landscape_widget.results.planes import Surface
 from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.results.shares import interval_words
 from landscape_widget.results.spectrum import TRACE_LABELS
-from landscape_widget.study.study import (
-    DENSITY_PROBES,
-    TRACE_METHODS,
-    Controls,
-    Findings,
-    Picture,
-    trace_is_final,
-)
+from landscape_widget.study.budget import DENSITY_PROBES, TRACE_METHODS, trace_is_final
+from landscape_widget.study.controls import Controls
+from landscape_widget.study.findings import Findings, Picture
 from landscape_widget.study.verdict import sight, verdict_of
 
 #: Eigenvectors of each end that the page offers as axes.

@@ -16,7 +16,8 @@ from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures, 
 from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.results.schema import check
 from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
-from landscape_widget.study.study import TRACE_METHODS, PlaneKey
+from landscape_widget.study.budget import TRACE_METHODS
+from landscape_widget.study.study import PlaneKey
 
 #: What tells one objective from another.
 IDENTITY = {

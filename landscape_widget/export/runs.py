@@ -14,7 +14,9 @@ from landscape_widget.export.explorer_results import Results
 from landscape_widget.export.resumption import check_identity, check_run
 from landscape_widget.objective.objective import Objective
 from landscape_widget.results import schema
-from landscape_widget.study.study import Controls, Picture, Study
+from landscape_widget.study.controls import Controls
+from landscape_widget.study.findings import Picture
+from landscape_widget.study.study import Study
 
 _TYPES = (Results, Controls, Picture)
 

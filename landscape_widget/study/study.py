@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import chain
 from time import monotonic
 from typing import Any
@@ -28,14 +28,15 @@ from landscape_widget.planes.splits import alongside, shown
 from landscape_widget.planes.surface import Cache, Domain, evaluate_plane, grid_axis, n_known
 from landscape_widget.results.blindness import SaddleBlindness
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures, Slopes
-from landscape_widget.results.equality import equal_by_content
 from landscape_widget.results.planes import Plane, Surface
 from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
-from landscape_widget.study.progress import Meter, Run
-
-#: Mantissas that half-widths snap to; many are doubles of one another, so that zooming reuses nodes.
-MANTISSAS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
+from landscape_widget.study import budget
+from landscape_widget.study.budget import DENSITY_PROBES, DENSITY_STEPS, TRACE_METHODS, best_trace
+from landscape_widget.study.controls import Controls
+from landscape_widget.study.domain import eigenvector_half_width, snap
+from landscape_widget.study.findings import Findings, Picture
+from landscape_widget.study.progress import Run
 
 #: Products that a Lanczos run is taken to need, for the time left; networks need 24 to 56.
 _USUAL_PRODUCTS = 40
@@ -47,25 +48,8 @@ _PRODUCT_COST = 15.0
 #: so many nodes.
 PREVIEW_SECONDS, PREVIEW_NODES = 0.6, 81
 
-#: Half-width along eigenvectors at most where θ* is zero, and so tells no scale: a curvature near zero would
-#: ask for any.
-_WIDEST_AT_ZERO = 10.0
-
-#: A largest curvature up to this is none.
-_FLAT = 1e-12
-
-#: Half-widths stay between these, far from what a domain may be at most, whatever the scale of θ*.
-_HALF_WIDTHS = 1e-50, 1e50
-
-#: Probes and products for each of them in the spectral density; the first probe is the eigenpairs' own run.
-DENSITY_PROBES, DENSITY_STEPS = 4, 30
-
 #: Products after which the eigenvectors of such a part are good enough to begin with, for each of a side.
 _PREVIEW_PRODUCTS = 16
-
-#: Estimators of the trace that the panel compares with the exact or deflated one, and the random vectors for
-#: each (Fig. 3); a deflated trace takes as many products.
-TRACE_METHODS, TRACE_SAMPLES = ("hutchinson", "curvature-fit"), 100
 
 #: Nodes whose losses are remembered, some 100 MB; planes used longest ago are forgotten first.
 MOST_NODES = 500_000
@@ -80,122 +64,9 @@ _LEAST_PREVIEW, _LEAST_VECTORS = 64, 32
 #: than this share of the range (root mean square): the sampling error is then about half as much.
 _MORE, _ALIKE = 4, 0.02
 
-
 #: What losses on a plane depend on: the number of examples, and the plane's fingerprint (with "test" and
 #: the batch-norm mode after it, where that is so).
 PlaneKey = tuple[int, str]
-
-
-@equal_by_content
-@dataclass(frozen=True)
-class Controls:
-    """What the person chose."""
-
-    axes: tuple[str, str]
-    seed: int
-    domain: Domain | None
-    resolution: int
-    examples: int
-    samples: int
-    face: str = "projections"
-    """Face of the curvature panel on show: "projections", "spectrum" or "trace"."""
-    batch_norm: str = "frozen"
-    """Statistics of batch-norm layers in the pictures; curvature is always that of frozen ones."""
-    split: str = "train"
-    """What the loss in the picture is on: "train", "test", or "difference" for test − training."""
-    compared_axes: tuple[str, str] | None = None
-    """Axes of a second picture beside the first; None for those of the first."""
-    compared_domain: Domain | None = None
-    """Domain of the second picture where it has axes of its own."""
-    compared_split: str | None = None
-    """Data of the second picture; None for those of the first. There is none if its axes are None, too."""
-
-    @property
-    def rank(self) -> int:
-        """How many eigenpairs at each end both planes need."""
-        return max(hessian_rank(axes) for axes in (self.axes, self.compared_axes) if axes)
-
-    def compared(self) -> Controls | None:
-        """The controls of the second picture, None without one."""
-        if self.compared_axes is None and self.compared_split is None:
-            return None
-        second = replace(self, split=self.compared_split or self.split)
-        if self.compared_axes is None:
-            return second
-        return replace(second, axes=self.compared_axes, domain=self.compared_domain)
-
-
-@equal_by_content
-@dataclass(frozen=True)
-class Picture:
-    """One plane on show."""
-
-    plane: Plane
-    surface: Surface
-    quadratic: QuadraticModel | None = None
-    """The training loss to second order in the plane."""
-    surfaces: Mapping[str, Surface] = field(default_factory=dict)
-    """What ``surface`` is made of, by its split: "train", "test" or both."""
-
-    @property
-    def curvature(self) -> tuple[float, float] | None:
-        """(κ₋, κ₊) of the plane at θ*."""
-        return self.quadratic.curvatures if self.quadratic else None
-
-
-@dataclass(eq=False)
-class Findings:
-    """What is known so far for one set of controls; every field only gets better."""
-
-    centre_loss: float | None = None
-    gradient_norm: float | None = None
-    pairs: EigenPairs | None = None
-    """Ritz estimates without vectors first, the certified pairs last."""
-    plane: Plane | None = None
-    """The plane that ``surface`` lies on."""
-    surface: Surface | None = None
-    surfaces: Mapping[str, Surface] = field(default_factory=dict)
-    """What ``surface`` is made of, by its split: "train", "test" or both."""
-    preview: int = 0
-    """Examples that ``plane`` and ``surface`` rest on where those are not all, else 0."""
-    projections: ProjectedCurvatures | None = None
-    quadratic: QuadraticModel | None = None
-    """The loss to second order in the plane that the controls ask for."""
-    slopes: Slopes | None = None
-    """The gradient as the certified eigenvectors see it."""
-    compared: Picture | None = None
-    """The second plane."""
-    density: SpectralDensity | None = None
-    traces: Mapping[str, Sequence[TraceEstimate]] | None = None
-    """Running estimates of tr(H) by method: the exact or deflated trace first, then those of Fig. 3."""
-    trace: TraceEstimate | None = None
-    """The exact or deflated trace, once it is complete."""
-    blindness: SaddleBlindness | None = None
-    stage: str = "starting"
-    meter: Meter = field(default_factory=Meter)
-    fault: Exception | None = None
-    """Why some of the curvature cannot be had."""
-
-    def draw(self, plane: Plane, surfaces: Mapping[str, Surface], preview: int = 0) -> None:
-        """Takes a picture over, as soon as it is as fine as the one that is there."""
-        surface = shown(surfaces)
-        if self.surface is None or surface.done.sum() >= self.surface.done.sum():
-            self.plane, self.surface, self.surfaces, self.preview = plane, surface, surfaces, preview
-
-    @property
-    def pairs_final(self) -> bool:
-        """Whether the eigenpairs are the certified ones."""
-        return self.pairs is not None and self.pairs.vectors.shape[1] > 0
-
-    @property
-    def surface_model(self) -> QuadraticModel | None:
-        """``quadratic`` where ``surface`` lies on its plane, which that of a first picture does not."""
-        return None if self.preview else self.quadratic
-
-    @property
-    def plane_curvature(self) -> tuple[float, float] | None:
-        """(κ₋, κ₊) of the plane at θ*."""
-        return self.quadratic.curvatures if self.quadratic else None
 
 
 class Study:
@@ -557,7 +428,7 @@ class Study:
 
     def _traces(self, objective: Objective, found: Findings) -> Iterator[Findings]:
         """The exact or deflated trace; then Fig. 3, both methods on the same normal vectors."""
-        best = default_method(objective, TRACE_SAMPLES)
+        best = default_method(objective, budget.TRACE_SAMPLES)
         methods = (best, *TRACE_METHODS) if _derivatives(objective) == "hvp" else ("curvature-fit",)
         known = self._trace_histories.setdefault(objective.n_examples, {})
         histories = {method: known.setdefault(method, []) for method in methods}
@@ -577,9 +448,9 @@ class Study:
         distribution = "normal" if method in TRACE_METHODS else None
         run = self._trace_runs.setdefault(
             (objective.n_examples, method),
-            Run(lambda: trace_steps(objective, method, TRACE_SAMPLES, distribution=distribution)),
+            Run(lambda: trace_steps(objective, method, budget.TRACE_SAMPLES, distribution=distribution)),
         )
-        total = objective.n_parameters if method == "exact" else TRACE_SAMPLES
+        total = objective.n_parameters if method == "exact" else budget.TRACE_SAMPLES
         found.meter.expect(method, total, _vectors(run.latest) if run.latest else 0)
         for estimate, seconds in run.resume():
             new = not history or _vectors(estimate) > _vectors(history[-1])
@@ -619,40 +490,6 @@ def _table(losses: Mapping[tuple[float, float], float]) -> FloatArray:
     return np.array([(a, b, loss) for (a, b), loss in losses.items()]).reshape(-1, 3)
 
 
-def eigenvector_half_width(
-    axes: tuple[str, str], pairs: EigenPairs, centre_loss: float | None, theta_norm: float
-) -> float:
-    """How far the automatic domain reaches along eigenvectors to either side, in ‖Δθ‖.
-
-    To where the quadratic model ½|λ|w² reaches the loss at θ* (at least 1), with the geometric mean of the
-    curvatures on show, and at most to ‖θ*‖/20, since far out the loss of a network grows steeply and hides
-    what is near. A loss without curvature has no such width; then it is ‖θ*‖/20, or 1 where θ* is zero.
-
-    Args:
-        axes: Of the plane on show; without an eigenvector among them those of λmax and λmin count.
-        pairs: Eigenpairs that the axes are taken from.
-        centre_loss: L(θ*).
-        theta_norm: ‖θ*‖.
-    """
-    ranked = [pairs.at(end, rank) for end, rank in map(parse_axis, axes) if rank]
-    curvatures = np.abs(pairs.values[ranked or [0, -1]])
-    steepest = float(np.abs(pairs.values).max())
-    if not steepest > _FLAT:
-        return snap(theta_norm / 20 or 1.0)
-    mean = math.exp(np.mean(np.log(np.maximum(curvatures, 1e-3 * steepest))))
-    width = math.sqrt(2 * max(1.0, abs(centre_loss or 0.0)) / mean)  # 1 for a loss that is NaN, too
-    return snap(min(width, theta_norm / 20 or _WIDEST_AT_ZERO))
-
-
-def snap(width: float) -> float:
-    """The nearest of 1, 1.5, 2, 3, 4, 5, 6, 8 times a power of ten, by ratio."""
-    width = min(max(width, _HALF_WIDTHS[0]), _HALF_WIDTHS[1])
-    exponent = math.floor(math.log10(width))
-    candidates = [m * 10.0**e for e in (exponent, exponent + 1) for m in MANTISSAS]
-    best = min(candidates, key=lambda c: abs(math.log(c / width)))
-    return float(f"{best:.2g}")
-
-
 def _alike(one: Surface, other: Surface) -> bool:
     """Whether two pictures on one grid differ by little, where both have a loss."""
     off = other.loss - one.loss
@@ -665,21 +502,6 @@ def _alike(one: Surface, other: Surface) -> bool:
 def _derivatives(objective: Objective) -> str:
     """How projected curvatures are had: by products, or where those are refused by differences."""
     return "hvp" if refusal(objective.precise()) is None else "gradients"
-
-
-def best_trace(traces: Mapping[str, Sequence[TraceEstimate]]) -> TraceEstimate | None:
-    """The exact or deflated trace among running estimates, None where it is not complete."""
-    for method in ("exact", "deflated"):
-        if trace_is_final(method, traces.get(method, ())):
-            return traces[method][-1]
-    return None
-
-
-def trace_is_final(method: str, history: Sequence[TraceEstimate]) -> bool:
-    """Whether a method has spent all vectors that the panel gives it."""
-    return bool(history) and (
-        method == "exact" or max(history[-1].samples, history[-1].n_hvp) >= TRACE_SAMPLES
-    )
 
 
 def _vectors(estimate: TraceEstimate) -> int:

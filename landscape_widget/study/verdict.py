@@ -18,7 +18,7 @@ kind stays the same when L is multiplied by a number, and when θ is together wi
 
 - The half-width along an eigenvector on show is half of its side of the domain, in ‖Δθ‖ since eigenvectors
   have unit length. All other directions get the larger one of those, and where no eigenvector is on show that
-  of the automatic domain (``study.eigenvector_half_width``). Who looks at a smaller neighbourhood asks for
+  of the automatic domain (``domain.eigenvector_half_width``). Who looks at a smaller neighbourhood asks for
   one that is flatter.
 - An eigenvalue's sign is certain where |λ| exceeds its residual, because an eigenvalue of H lies within
   ‖Hv − λv‖ of λ. Where it is not, the residual takes the place of |λ| in (i): the offset is at least that.
@@ -42,7 +42,9 @@ from landscape_widget.planes.directions import parse_axis
 from landscape_widget.results.blindness import SaddleBlindness, measured_blindness
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures, Slopes
 from landscape_widget.results.shares import interval_words
-from landscape_widget.study.study import Controls, Findings, eigenvector_half_width
+from landscape_widget.study.controls import Controls
+from landscape_widget.study.domain import eigenvector_half_width
+from landscape_widget.study.findings import Findings
 
 #: Slopes up to this share of max|λ| w are zero but for rounding: over the domain they change the loss by a
 #: billionth of what the largest curvature does.

@@ -17,7 +17,9 @@ from torch import Tensor, nn
 
 from landscape_widget import LandscapeExplorer, Objective, Plane, load
 from landscape_widget.planes import surface as surface_module
-from landscape_widget.study.study import Controls, Findings, Study
+from landscape_widget.study.controls import Controls
+from landscape_widget.study.findings import Findings
+from landscape_widget.study.study import Study
 
 from ..export.test_archive import assert_same
 from ..support.gates import make_controls

@@ -34,7 +34,8 @@ from landscape_widget.planes.quadratic import quadratic_model
 from landscape_widget.results.base import Estimate
 from landscape_widget.results.blindness import BlindnessEstimate
 from landscape_widget.results.planes import PlanePoint
-from landscape_widget.study.study import Controls, Findings, Picture
+from landscape_widget.study.controls import Controls
+from landscape_widget.study.findings import Findings, Picture
 
 from ..support.cases import quadratic
 

@@ -21,8 +21,13 @@ from landscape_widget import (
 )
 from landscape_widget.curvature import trace as trace_module
 from landscape_widget.results.planes import Surface
+from landscape_widget.study import budget
 from landscape_widget.study import study as study_module
-from landscape_widget.study.study import Controls, Findings, Study, snap, trace_is_final
+from landscape_widget.study.budget import trace_is_final
+from landscape_widget.study.controls import Controls
+from landscape_widget.study.domain import snap
+from landscape_widget.study.findings import Findings
+from landscape_widget.study.study import Study
 
 from ..support.cases import ONE_BATCH, case, quadratic
 from ..support.gates import make_controls, saddle
@@ -466,7 +471,7 @@ def test_the_exact_trace_is_used_wherever_it_is_known() -> None:
 
 def test_a_large_network_gets_a_deflated_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trace_module, "EXACT_WORK", 0)
-    monkeypatch.setattr(study_module, "TRACE_SAMPLES", 30)
+    monkeypatch.setattr(budget, "TRACE_SAMPLES", 30)
     objective = case("dense tanh").objective(ONE_BATCH)
     controls = replace(TRACE, examples=13)
     found = last(Study(objective), controls)

@@ -15,7 +15,9 @@ from landscape_widget import EigenPairs, Objective, ProjectedCurvatures, hessian
 from landscape_widget.curvature.slopes import slopes_along
 from landscape_widget.results.blindness import BlindnessEstimate, SaddleBlindness
 from landscape_widget.results.curvature import Slopes
-from landscape_widget.study.study import Controls, Findings, Study
+from landscape_widget.study.controls import Controls
+from landscape_widget.study.findings import Findings
+from landscape_widget.study.study import Study
 from landscape_widget.study.verdict import Verdict, half_widths, judge, offsets, sight, verdict_of
 
 from ..support.cases import ONE_BATCH, case

@@ -1,0 +1,29 @@
+"""How much the curvature panel asks for, and when it has that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from landscape_widget.results.spectrum import TraceEstimate
+
+#: Probes and products for each of them in the spectral density; the first probe is the eigenpairs' own run.
+DENSITY_PROBES, DENSITY_STEPS = 4, 30
+
+#: Estimators of the trace that the panel compares with the exact or deflated one, and the random vectors for
+#: each (Fig. 3); a deflated trace takes as many products.
+TRACE_METHODS, TRACE_SAMPLES = ("hutchinson", "curvature-fit"), 100
+
+
+def best_trace(traces: Mapping[str, Sequence[TraceEstimate]]) -> TraceEstimate | None:
+    """The exact or deflated trace among running estimates, None where it is not complete."""
+    for method in ("exact", "deflated"):
+        if trace_is_final(method, traces.get(method, ())):
+            return traces[method][-1]
+    return None
+
+
+def trace_is_final(method: str, history: Sequence[TraceEstimate]) -> bool:
+    """Whether a method has spent all vectors that the panel gives it."""
+    return bool(history) and (
+        method == "exact" or max(history[-1].samples, history[-1].n_hvp) >= TRACE_SAMPLES
+    )
