@@ -16,6 +16,7 @@ from landscape_widget.objective.objective import Objective
 from landscape_widget.results import schema
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Picture
+from landscape_widget.study.known import Known
 from landscape_widget.study.study import Study
 
 _TYPES = (Results, Controls, Picture)
@@ -56,7 +57,7 @@ def save_run(
     content = {
         "result": results,
         "objective": _identity(study.objective),
-        "study": study.memory(),
+        "study": study.known.saved(),
         "pins": list(pins),
     }
     if study.test is not None:
@@ -97,7 +98,7 @@ def load_run(
         )
     try:
         check_run(content, objective.n_parameters, objective.n_examples)
-        study = Study.resumed(objective, content["study"], test)
+        study = Study(objective, test, Known.resumed(content["study"]))
     except Exception as error:
         raise _crafted(path, error) from error
     return content["result"], study, content.get("pins", ())

@@ -6,12 +6,20 @@ from collections.abc import Mapping, Sequence
 
 from landscape_widget.results.spectrum import TraceEstimate
 
-#: Probes and products for each of them in the spectral density; the first probe is the eigenpairs' own run.
-DENSITY_PROBES, DENSITY_STEPS = 4, 30
+#: Products that a Lanczos run is taken to need, for the time left; networks need 24 to 56.
+USUAL_PRODUCTS = 40
 
-#: Estimators of the trace that the panel compares with the exact or deflated one, and the random vectors for
-#: each (Fig. 3); a deflated trace takes as many products.
-TRACE_METHODS, TRACE_SAMPLES = ("hutchinson", "curvature-fit"), 100
+#: Probes of the spectral density; the first one is the eigenpairs' own run.
+DENSITY_PROBES = 4
+
+#: Products for each probe of the spectral density.
+DENSITY_STEPS = 30
+
+#: Estimators of the trace that the panel compares with the exact or deflated one (Fig. 3).
+TRACE_METHODS = ("hutchinson", "curvature-fit")
+
+#: Random vectors for each of these estimators; a deflated trace takes as many products.
+TRACE_SAMPLES = 100
 
 
 def best_trace(traces: Mapping[str, Sequence[TraceEstimate]]) -> TraceEstimate | None:

@@ -1,4 +1,4 @@
-"""The part of a plane on show where nobody chose one."""
+"""The domain of a picture where nobody chose one."""
 
 from __future__ import annotations
 
@@ -7,20 +7,47 @@ import math
 import numpy as np
 
 from landscape_widget.planes.directions import parse_axis
+from landscape_widget.planes.surface import Domain
 from landscape_widget.results.curvature import EigenPairs
+from landscape_widget.results.planes import Plane
 
 #: Mantissas that half-widths snap to; many are doubles of one another, so that zooming reuses nodes.
 MANTISSAS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
 
-#: Half-width along eigenvectors at most where θ* is zero, and so tells no scale: a curvature near zero would
+#: Largest half-width along eigenvectors where θ* is zero, and so tells no scale: a curvature near zero would
 #: ask for any.
 _WIDEST_AT_ZERO = 10.0
 
-#: A largest curvature up to this is none.
+#: A loss whose largest curvature is at most this counts as flat.
 _FLAT = 1e-12
 
-#: Half-widths stay between these, far from what a domain may be at most, whatever the scale of θ*.
+#: Smallest and largest half-width, far from the limits of a domain, whatever the scale of θ*.
 _HALF_WIDTHS = 1e-50, 1e50
+
+
+def automatic_domain(
+    plane: Plane, pairs: EigenPairs | None, centre_loss: float | None, theta_norm: float
+) -> Domain:
+    """A domain on which the plane has something to show.
+
+    Along eigenvectors it reaches as far as ``eigenvector_half_width`` says, along random directions to a
+    displacement by ‖θ*‖, along filter-normalised ones to 1.
+
+    Args:
+        plane: The plane on show.
+        pairs: The eigenpairs that its Hessian axes are taken from.
+        centre_loss: L(θ*).
+        theta_norm: ‖θ*‖.
+    """
+    widths = []
+    for axis, unit in zip(plane.axes, plane.norms, strict=True):
+        kind, rank = parse_axis(axis)
+        if rank and pairs:
+            widths.append(eigenvector_half_width(plane.axes, pairs, centre_loss, theta_norm))
+        else:
+            alike = kind == "filter" or not theta_norm or not unit
+            widths.append(snap(1.0 if alike else theta_norm / unit))
+    return -widths[0], widths[0], -widths[1], widths[1]
 
 
 def eigenvector_half_width(
@@ -28,13 +55,13 @@ def eigenvector_half_width(
 ) -> float:
     """How far the automatic domain reaches along eigenvectors to either side, in ‖Δθ‖.
 
-    To where the quadratic model ½|λ|w² reaches the loss at θ* (at least 1), with the geometric mean of the
-    curvatures on show, and at most to ‖θ*‖/20, since far out the loss of a network grows steeply and hides
+    It ends where the quadratic model ½|λ|w² is the loss at θ* (at least 1), with the geometric mean of the
+    curvatures on show, and at ‖θ*‖/20 at most, since far out the loss of a network grows steeply and hides
     what is near. A loss without curvature has no such width; then it is ‖θ*‖/20, or 1 where θ* is zero.
 
     Args:
-        axes: Of the plane on show; without an eigenvector among them those of λmax and λmin count.
-        pairs: Eigenpairs that the axes are taken from.
+        axes: The axes of the plane on show; without an eigenvector among them those of λmax and λmin count.
+        pairs: The eigenpairs that the axes are taken from.
         centre_loss: L(θ*).
         theta_norm: ‖θ*‖.
     """

@@ -12,6 +12,8 @@ from landscape_widget.results.equality import equal_by_content
 from landscape_widget.results.planes import Plane, Surface
 from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
+from landscape_widget.study.budget import DENSITY_PROBES, trace_is_final
+from landscape_widget.study.controls import Controls
 from landscape_widget.study.progress import Meter
 
 
@@ -76,6 +78,21 @@ class Findings:
     def pairs_final(self) -> bool:
         """Whether the eigenpairs are the certified ones."""
         return self.pairs is not None and self.pairs.vectors.shape[1] > 0
+
+    @property
+    def density_final(self) -> bool:
+        """Whether the spectral density has all of its probes, and what rests on it is known."""
+        density = self.density
+        return density is not None and density.n_probes >= DENSITY_PROBES and self.blindness is not None
+
+    @property
+    def traces_final(self) -> bool:
+        """Whether every estimator of the trace has had all of its vectors."""
+        return self.traces is not None and all(trace_is_final(*item) for item in self.traces.items())
+
+    def projections_final(self, controls: Controls) -> bool:
+        """Whether all projections that ``controls`` ask for were drawn."""
+        return self.projections is not None and self.projections.samples >= controls.samples
 
     @property
     def surface_model(self) -> QuadraticModel | None:

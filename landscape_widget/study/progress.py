@@ -1,12 +1,14 @@
-"""Progress of a computation: time left, runs that can be left and resumed, results not too often."""
+"""Progress of computations: the time left, runs that can be left and resumed, results not too often."""
 
 from __future__ import annotations
 
+import heapq
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from time import monotonic
 from typing import Generic, TypeVar
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 
@@ -57,17 +59,11 @@ class Meter:
 class Run(Generic[T]):
     """A computation that can be left at any step and resumed by a later request."""
 
-    def __init__(self, start: Callable[[], Iterator[T]], latest: T | None = None) -> None:
-        """``latest``: a result that is known already, which ``start`` goes on from."""
+    def __init__(self, start: Callable[[], Iterator[T]]) -> None:
         self._start = start
         self._steps: Iterator[T] | None = None
-        self.ended = False
-        self.latest = latest
-
-    @classmethod
-    def finished(cls, result: T) -> Run[T]:
-        """A run that has nothing left to do."""
-        return cls(lambda: iter(()), result)
+        self._ended = False
+        self.latest: T | None = None
 
     def resume(self) -> Iterator[tuple[T, float]]:
         """What is known already, then every new result, each with the seconds it took.
@@ -76,19 +72,67 @@ class Run(Generic[T]):
         """
         if self.latest is not None:
             yield self.latest, 0.0
-        while not self.ended:
+        while not self._ended:
             started = monotonic()
             if self._steps is None:
                 self._steps = self._start()
             try:
                 self.latest = next(self._steps)
             except StopIteration:
-                self.ended = True
+                self._ended = True
                 return
             except BaseException:
                 self._steps = self.latest = None
                 raise
             yield self.latest, monotonic() - started
+
+
+class Runs(Generic[K, T]):
+    """Runs of one kind by what they depend on, and what those ended with that have ended."""
+
+    def __init__(self, ended: MutableMapping[K, T]) -> None:
+        """Takes results that are known already as those of runs that have ended.
+
+        Args:
+            ended: The last result of each run; those of runs that end from now on are added.
+        """
+        self._ended = ended
+        self._running: dict[K, Run[T]] = {}
+
+    def latest(self, key: K) -> T | None:
+        """The latest result of a run, None before the first one."""
+        if key in self._ended:
+            return self._ended[key]
+        return self._running[key].latest if key in self._running else None
+
+    def begun(self) -> list[K]:
+        """Keys of all runs that have a result."""
+        return [*self._ended, *(key for key, run in self._running.items() if run.latest is not None)]
+
+    def resume(self, key: K, start: Callable[[], Iterator[T]]) -> Iterator[tuple[T, float]]:
+        """Goes on with a run as ``Run.resume`` does; ``start`` begins it where there is none."""
+        if key in self._ended:
+            yield self._ended[key], 0.0
+            return
+        run = self._running.setdefault(key, Run(start))
+        yield from run.resume()
+        if run.latest is not None:
+            self._ended[key] = run.latest
+        del self._running[key]
+
+
+def fairly(*jobs: Iterator[T]) -> Iterator[T]:
+    """Advances the job that has had the least time so far, until all have ended."""
+    queue = [(0.0, order, job) for order, job in enumerate(jobs)]
+    while queue:
+        spent, order, job = heapq.heappop(queue)
+        started = monotonic()
+        try:
+            result = next(job)
+        except StopIteration:
+            continue
+        heapq.heappush(queue, (spent + monotonic() - started, order, job))
+        yield result
 
 
 class Throttle:

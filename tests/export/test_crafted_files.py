@@ -65,7 +65,7 @@ def state(explorer: LandscapeExplorer) -> dict[str, Any]:
     return {
         "results": explorer.results,
         "pins": explorer._points.memory(),
-        "memory": explorer._study.memory(),
+        "known": explorer._study.known.saved(),
         "sent": {name: getattr(explorer, name) for name in ("status", "error", "_pins", "_surface", "_info")},
     }
 
