@@ -8,6 +8,7 @@ from typing import Any, get_type_hints
 
 from landscape_widget.curvature.certificate import wanted_ends
 from landscape_widget.export.explorer_results import Results
+from landscape_widget.export.identity import IDENTITY
 from landscape_widget.numerics.checks import told
 from landscape_widget.planes.points import Pin, check_coordinates
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures
@@ -15,15 +16,7 @@ from landscape_widget.results.schema import check
 from landscape_widget.study.budget import TRACE_METHODS
 from landscape_widget.study.known import OPTIONAL, SAVED
 
-#: What tells one objective from another.
-IDENTITY = {
-    "parameters": int,
-    "examples": int,
-    "dtype": str,
-    "fingerprint of θ*": str,
-    "loss at θ*": float,
-}
-
+#: What a file holds of a pin.
 _PIN = {f.name: get_type_hints(Pin)[f.name] for f in fields(Pin)}
 
 
@@ -37,7 +30,7 @@ def check_identity(identity: Any) -> None:
 
 
 def check_run(content: Mapping[str, Any], n_parameters: int, n_examples: int) -> None:
-    """Sees that results, memory and pins are those of an objective of this size.
+    """Sees that results, what a study knows, and pins are those of an objective of this size.
 
     Raises:
         ValueError: If they are not, and where.

@@ -383,6 +383,21 @@ def test_memory_that_no_study_has(explorer: LandscapeExplorer, path: Path, kind:
     refused(explorer, path)
 
 
+@pytest.mark.parametrize("place", [("pins", 0), ("objective",), ("study",)], ids=lambda place: place[0])
+@pytest.mark.parametrize("name", ["slopes", "more"])
+def test_an_entry_of_another_place(
+    explorer: LandscapeExplorer, path: Path, place: tuple[Any, ...], name: str
+) -> None:
+    """Slopes are known to studies, and to nothing else."""
+    changed(path, lambda content, _: entry(content, *place)["map"].append([name, {"map": []}]))
+    if (place, name) == (("study",), "slopes"):
+        other = LandscapeExplorer(gated_saddle()[1])
+        assert other.load(path).surface.final
+        other.close()
+    else:
+        refused(explorer, path)
+
+
 @pytest.mark.parametrize("shape", [(3,), (2, 2), (2, 3, 1)])
 def test_tables_of_losses_of_another_shape(
     explorer: LandscapeExplorer, path: Path, shape: tuple[int, ...]
