@@ -23,9 +23,13 @@ from landscape_widget.results.npz import is_plain, read_arrays
 #: What a reader must understand; it goes up whenever older readers would get a file wrong.
 VERSION = 1
 
-_FORMAT, _HEADER = "landscape-widget", "header"
+#: The name of the format, which every file holds.
+_FORMAT = "landscape-widget"
 
-#: Containers within containers.
+#: The name of the array that holds everything but arrays, as JSON.
+_HEADER = "header"
+
+#: The most containers within containers.
 MOST_LEVELS = 100
 
 #: Names that no array can have: that of the header, and those of numpy.savez's own arguments.
@@ -36,8 +40,8 @@ def write(path: str | os.PathLike[str], content: Any) -> None:
     """Writes dataclasses, containers, numbers, words and arrays; an array's name is its place among them.
 
     Args:
-        path: Replaced where it exists, once the new file is complete.
-        content: What to write.
+        path: The file to write, replaced where it exists once the new file is complete.
+        content: The value to write.
 
     Raises:
         TypeError: For anything else, or an array of objects; or if ``path`` is no path.
@@ -57,10 +61,10 @@ def write(path: str | os.PathLike[str], content: Any) -> None:
 
 
 def read(path: str | os.PathLike[str], types: Iterable[type] = ()) -> Any:
-    """What ``write`` wrote.
+    """Reads what ``write`` wrote.
 
     Args:
-        path: The file.
+        path: The file to read.
         types: Dataclasses that may be in it beside all kinds of results.
 
     Raises:
@@ -102,7 +106,7 @@ class _Packer:
         self._level = 0
 
     def pack(self, value: Any, place: str) -> Any:
-        """``value`` as JSON; ``place`` is where it stands."""
+        """Returns ``value`` as JSON; ``place`` names where it stands."""
         if self._level > MOST_LEVELS:
             raise TypeError(f"Expected content of up to {MOST_LEVELS} levels, got more at {place[:100]}.")
         self._level += 1
@@ -152,7 +156,7 @@ class _Packer:
 
 
 def _inside(place: str, key: Any) -> str:
-    """Where an entry stands, such as result.surface.loss."""
+    """Returns where an entry stands, such as result.surface.loss."""
     word = "-".join(map(str, key)) if isinstance(key, tuple) else str(key)
     return f"{place}.{word}".lstrip(".")
 

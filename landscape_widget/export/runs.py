@@ -17,6 +17,7 @@ from landscape_widget.study.findings import Picture
 from landscape_widget.study.known import Known
 from landscape_widget.study.study import Study
 
+#: Dataclasses in files beside all kinds of results.
 _TYPES = (Results, Controls, Picture)
 
 
@@ -26,8 +27,8 @@ def save(result: Any, path: str | os.PathLike[str]) -> None:
     Any numpy reads its arrays: ``numpy.load(path)["result.loss"]``.
 
     Args:
-        result: For instance a ``Surface``, ``EigenPairs`` or ``Results``.
-        path: Replaced where it exists, once the new file is complete.
+        result: A result, for instance a ``Surface``, ``EigenPairs`` or ``Results``.
+        path: The file to write, replaced where it exists once the new file is complete.
 
     Raises:
         TypeError: For anything that is no result, or no path.
@@ -39,7 +40,7 @@ def save(result: Any, path: str | os.PathLike[str]) -> None:
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """What ``save`` wrote, or the ``Results`` of a file that an explorer saved; no model is needed.
+    """Reads what ``save`` wrote, or the ``Results`` of a file that an explorer saved; no model is needed.
 
     Raises:
         OSError: If the file cannot be opened.
@@ -66,7 +67,7 @@ def save_run(
 def load_run(
     path: str | os.PathLike[str], objective: Objective, test: Objective | None = None
 ) -> tuple[Results, Study, Sequence[Mapping[str, Any]]]:
-    """What ``save_run`` wrote, for the objective that it was written of, and the same on test data.
+    """Reads what ``save_run`` wrote, for the objective that it was written of, and the same on test data.
 
     Raises:
         OSError: If the file cannot be opened.

@@ -30,7 +30,7 @@ def library_versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: _version(name) for name in packages}}
 
 
-#: Looked up in files; every result carries it.
+#: The version of a library, kept because it is looked up in files and every result carries it.
 _version = cache(version)
 
 
@@ -46,7 +46,7 @@ class Table:
 
     @property
     def csv(self) -> str:
-        """What ``to_csv`` writes."""
+        """The text that ``to_csv`` writes."""
         return csv_text(self.columns, self.provenance)
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:

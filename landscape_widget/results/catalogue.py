@@ -1,4 +1,4 @@
-"""All kinds of results: what files may hold, and readers look up by name."""
+"""The table of all kinds of results, in which readers of files look up names."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class EigenPairs(Table):
 
     @property
     def columns(self) -> Columns:
-        """value, residual, converged: a row for each pair. The vectors are in the npz file only."""
+        """Columns value, residual, converged, a row for each pair. The vectors are in the npz file only."""
         return {"value": self.values, "residual": self.residuals, "converged": self.converged}
 
     @property
@@ -108,11 +108,11 @@ class ProjectedCurvatures(Table):
     n_gradient: int = 0
     """Gradients spent, where products were replaced by finite differences."""
     n_loss: int = 0
-    """Evaluations of the loss spent, likewise."""
+    """Evaluations of the loss spent, where products were replaced by finite differences."""
 
     @property
     def columns(self) -> Columns:
-        """A, B, C, kappa_minus, kappa_plus: a row for each projection."""
+        """Columns A, B, C, kappa_minus and kappa_plus, with a row for each projection."""
         kappa = {"kappa_minus": self.kappa_minus, "kappa_plus": self.kappa_plus}
         return {"A": self.A, "B": self.B, "C": self.C, **kappa}
 
@@ -181,7 +181,7 @@ class ProjectedCurvatures(Table):
         return found
 
     def first(self, samples: int) -> ProjectedCurvatures:
-        """The first so many of the projections, for how the means converge (Fig. 1)."""
+        """Returns the first so many of the projections, to show how the means converge (Fig. 1)."""
         return replace(self, A=self.A[:samples], B=self.B[:samples], C=self.C[:samples])
 
 

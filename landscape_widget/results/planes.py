@@ -42,7 +42,7 @@ class Plane(Table):
 
     @property
     def columns(self) -> Columns:
-        """origin, eta, delta: a row for each parameter."""
+        """Columns origin, eta and delta, with a row for each parameter."""
         return {"origin": self.origin, "eta": self.eta, "delta": self.delta}
 
     @property
@@ -81,7 +81,7 @@ class Surface(Table):
 
     @property
     def columns(self) -> Columns:
-        """alpha, beta, loss, done: a row for each node, α running fastest."""
+        """Columns alpha, beta, loss and done, with a row for each node, α running fastest."""
         return grid_columns(self.alpha, self.beta, loss=self.loss, done=self.done)
 
     @property
@@ -111,7 +111,7 @@ class ConvexityMap(Table):
     largest: FloatArray
     """λmax at (alpha[j], beta[i]), shape (nβ, nα); NaN where not computed or not finite."""
     smallest: FloatArray
-    """λmin, likewise."""
+    """λmin at (alpha[j], beta[i]), shape (nβ, nα); NaN where not computed or not finite."""
     converged: BoolArray
     """Whether both are certified to the tolerance asked for, shape (nβ, nα)."""
     done: BoolArray
@@ -122,7 +122,7 @@ class ConvexityMap(Table):
 
     @property
     def columns(self) -> Columns:
-        """alpha, beta, largest, smallest, converged, done: a row for each node, α running fastest."""
+        """Columns alpha, beta, largest, smallest, converged, done, a row for each node, α running fastest."""
         return grid_columns(
             self.alpha,
             self.beta,
@@ -170,7 +170,7 @@ class PlanePoint:
     train: Scores
     """Loss and metrics on the data that the objective was made of."""
     test: Scores | None = None
-    """The same on test data; None without any."""
+    """Loss and metrics on test data; None without any."""
     gradient_norm: float | None = None
     """‖∇L‖ there, over all parameters; None while unknown."""
     hessian: FloatArray | None = None
@@ -201,9 +201,9 @@ class ScoreRow:
     distance: float
     """‖Δθ‖ from the centre."""
     train: Scores
-    """On the data that the objective was made of."""
+    """Loss and metrics on the data that the objective was made of."""
     test: Scores | None
-    """On test data; None without any."""
+    """Loss and metrics on test data; None without any."""
 
 
 @equal_by_content
@@ -217,7 +217,7 @@ class ScoreTable(Table):
 
     @property
     def columns(self) -> Columns:
-        """Place, axes, coordinates and distance, then train_loss, train_accuracy …, test_loss …."""
+        """Columns of place, axes, coordinates, distance, then train_loss, train_accuracy …, test_loss …."""
         rows = self.rows
         columns: dict[str, npt.ArrayLike] = {
             "place": [row.place for row in rows],

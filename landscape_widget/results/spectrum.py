@@ -13,7 +13,7 @@ from landscape_widget.results.base import Provenance, Table
 from landscape_widget.results.equality import equal_by_content
 from landscape_widget.results.files import Columns
 
-#: What a method of estimating the trace is called.
+#: The names of the methods of estimating the trace, as a person reads them.
 TRACE_LABELS = {
     "exact": "exact",
     "deflated": "deflated",
@@ -94,14 +94,14 @@ class SpectralDensity(Table):
     probe: npt.NDArray[np.int_]
     """Which probe a node belongs to, −1 for certified eigenvalues, shape (K,)."""
     n_parameters: int
-    """N."""
+    """The number of parameters, N."""
     n_hvp: int
     """Products spent, without those of the eigenpairs that it was built on."""
     provenance: Provenance = field(default_factory=dict)
 
     @property
     def columns(self) -> Columns:
-        """node, weight, probe: a row for each node."""
+        """Columns node, weight and probe, with a row for each node."""
         return {"node": self.nodes, "weight": self.weights, "probe": self.probe}
 
     @property
@@ -131,7 +131,7 @@ class SpectralDensity(Table):
         return float(second**2 / fourth) if fourth > 0 else float(self.n_parameters)
 
     def without(self, probes: Sequence[int]) -> SpectralDensity:
-        """The same from all probes but some, for the jackknife."""
+        """Returns the density from all probes but some, for the jackknife."""
         kept = ~np.isin(self.probe, probes)
         others = np.setdiff1d(np.arange(self.n_probes), probes)
         certified = self.probe[kept] < 0
@@ -143,24 +143,24 @@ class SpectralDensity(Table):
         )
 
     def shifted(self, trace: float) -> SpectralDensity:
-        """The same with all but the certified eigenvalues moved so far that tr(H) is ``trace``."""
+        """Returns the density with all but the certified eigenvalues moved so far that tr(H) is ``trace``."""
         rest = self.n_parameters - len(self.certified)
         shift = (trace - self.n_parameters * self.mean) / rest if rest else 0.0
         return replace(self, nodes=np.where(self.probe < 0, self.nodes, self.nodes + shift))
 
     def evaluate(self, grid: npt.ArrayLike, sigma: float) -> FloatArray:
-        """The density broadened by a normal distribution of width ``sigma``, at each point of ``grid``."""
+        """Returns the density with uncertified eigenvalues moved so far that tr(H) is ``trace``."""
         distance = (np.asarray(grid, float)[..., None] - self.nodes) / sigma
         kernel = np.exp(-0.5 * distance**2) / (sigma * np.sqrt(2 * np.pi))
         density: FloatArray = kernel @ self.weights
         return density
 
     def curve(self, points: int = 512, broadening: float = 0.005) -> tuple[FloatArray, FloatArray]:
-        """Eigenvalues and the density there, shapes (points,), for a plot.
+        """Returns eigenvalues and the density there, shapes (points,), for a plot.
 
         Args:
-            points: Equidistant ones, over all nodes and a little beyond.
-            broadening: Width of the normal distribution, as a share of the spectrum's width.
+            points: The number of equidistant eigenvalues, over all nodes and a little beyond.
+            broadening: The width of the normal distribution, as a share of the spectrum's width.
         """
         low, high = float(self.nodes.min()), float(self.nodes.max())
         sigma = broadening * ((high - low) or 1.0)

@@ -1,4 +1,4 @@
-"""How much the curvature panel asks for, and when it has that."""
+"""How much the curvature panel asks for, and whether it has that."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TRACE_SAMPLES = 100
 
 
 def best_trace(traces: Mapping[str, Sequence[TraceEstimate]]) -> TraceEstimate | None:
-    """The exact or deflated trace among running estimates, None where it is not complete."""
+    """Returns the exact or deflated trace among running estimates, None where it is not complete."""
     for method in ("exact", "deflated"):
         if trace_is_final(method, traces.get(method, ())):
             return traces[method][-1]

@@ -40,7 +40,7 @@ class Centre:
         self._seconds: dict[int, float] = {}
 
     def on(self, n_examples: int) -> Objective:
-        """The objective on the first so many examples."""
+        """Returns the objective on the first so many examples."""
         if n_examples == self.objective.n_examples:
             return self.objective
         part = self.parts.pop(n_examples, None) or self.objective.subset(n_examples)
@@ -50,7 +50,7 @@ class Centre:
         return part
 
     def measured(self, objective: Objective, controls: Controls) -> dict[str, Objective]:
-        """What the picture needs the losses of, by its split."""
+        """Returns the objectives whose losses the picture needs, by their splits."""
         mode, found = controls.batch_norm, {}
         if controls.split != "test":
             found["train"] = objective.with_batch_norm(mode)
@@ -60,7 +60,7 @@ class Centre:
         return found
 
     def loss(self, objective: Objective) -> float:
-        """L(θ*)."""
+        """Returns L(θ*)."""
         n, losses = objective.n_examples, self.known.losses_at_theta
         if n not in losses:
             started = monotonic()
@@ -69,25 +69,25 @@ class Centre:
         return losses[n]
 
     def seconds(self, objective: Objective) -> float:
-        """How long ``loss`` took; 0 where it came from a file."""
+        """Returns how long ``loss`` took; 0 where it came from a file."""
         return self._seconds.get(objective.n_examples, 0.0)
 
     def gradient(self, objective: Objective) -> FloatArray:
-        """∇L(θ*), shape (N,)."""
+        """Returns ∇L(θ*), shape (N,)."""
         n, gradients = objective.n_examples, self.known.gradients
         if n not in gradients:
             gradients[n] = objective.precise().gradient().cpu().numpy()
         return gradients[n]
 
     def slopes(self, objective: Objective, pairs: EigenPairs) -> Slopes:
-        """∇L(θ*) by the eigenvectors of certified pairs."""
+        """Returns ∇L(θ*) by the eigenvectors of certified pairs."""
         key, slopes = (objective.n_examples, len(pairs.values)), self.known.slopes
         if key not in slopes:
             slopes[key] = slopes_along(objective, pairs, self.gradient(objective))
         return slopes[key]
 
     def quadratic(self, objective: Objective, plane: Plane, pairs: EigenPairs | None) -> QuadraticModel:
-        """The loss to second order in a plane, whose Hessian axes are those of ``pairs``."""
+        """Returns the loss to second order in a plane, whose Hessian axes are those of ``pairs``."""
         key, models = (objective.n_examples, plane.fingerprint), self.known.models
         if key not in models:
             loss, gradient = self.loss(objective), self.gradient(objective)
@@ -96,6 +96,6 @@ class Centre:
 
 
 def plane_key(objective: Objective, plane: Plane, batch_norm: str, split: str) -> PlaneKey:
-    """Under which losses of a plane are kept."""
+    """Returns the key under which losses of a plane are kept."""
     words = [plane.fingerprint, *(["test"] if split == "test" else [])]
     return objective.n_examples, " ".join([*words, *([batch_norm] if batch_norm != "frozen" else [])])

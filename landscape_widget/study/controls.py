@@ -12,18 +12,24 @@ from landscape_widget.results.equality import equal_by_content
 @equal_by_content
 @dataclass(frozen=True)
 class Controls:
-    """What the person chose."""
+    """What a person chose; each field has the name of a trait of the explorer."""
 
     axes: tuple[str, str]
+    """Directions of α and β."""
     seed: int
+    """Seed of random directions."""
     domain: Domain | None
+    """(α min, α max, β min, β max); None for one that the study chooses."""
     resolution: int
+    """Nodes for each axis."""
     examples: int
+    """Examples that the loss is averaged over."""
     samples: int
+    """Random projections of the histogram."""
     face: str = "projections"
     """Face of the curvature panel on show: "projections", "spectrum" or "trace"."""
     batch_norm: str = "frozen"
-    """Statistics of batch-norm layers in the pictures; curvature is always that of frozen ones."""
+    """Statistics of batch-norm layers in the pictures; curvature always rests on frozen ones."""
     split: str = "train"
     """What the loss in the picture is on: "train", "test", or "difference" for test − training."""
     compared_axes: tuple[str, str] | None = None
@@ -35,7 +41,7 @@ class Controls:
 
     @property
     def rank(self) -> int:
-        """How many eigenpairs at each end both planes need."""
+        """The number of eigenpairs at each end that both planes need."""
         return max(hessian_rank(axes) for axes in (self.axes, self.compared_axes) if axes)
 
     def compared(self) -> Controls | None:

@@ -98,7 +98,7 @@ class CurvatureSteps:
         if done == controls.samples:
             return
         started = monotonic()
-        method = derivatives(objective)
+        method = _derivatives(objective)
         for projections in projection_steps(objective, controls.samples, method=method, known=before):
             found.projections = known[key] = projections
             found.meter.record("projection", projections.samples, monotonic() - started)
@@ -129,7 +129,7 @@ class CurvatureSteps:
     def _compare_traces(self, objective: Objective, found: Findings) -> Iterator[Findings]:
         """Computes the exact or deflated trace; then Fig. 3, both methods on the same normal vectors."""
         best = default_method(objective, budget.TRACE_SAMPLES)
-        methods = (best, *TRACE_METHODS) if derivatives(objective) == "hvp" else ("curvature-fit",)
+        methods = (best, *TRACE_METHODS) if _derivatives(objective) == "hvp" else ("curvature-fit",)
         histories = {
             method: self._histories.setdefault((objective.n_examples, method), []) for method in methods
         }
@@ -162,8 +162,8 @@ class CurvatureSteps:
         self._known.traces[key] = history
 
 
-def derivatives(objective: Objective) -> str:
-    """How projected curvatures are had: by products, or where those are refused by differences."""
+def _derivatives(objective: Objective) -> str:
+    """Returns how projected curvatures are computed: by products, or by differences if those are refused."""
     return "hvp" if refusal(objective.precise()) is None else "gradients"
 
 

@@ -28,7 +28,7 @@ _HALF_WIDTHS = 1e-50, 1e50
 def automatic_domain(
     plane: Plane, pairs: EigenPairs | None, centre_loss: float | None, theta_norm: float
 ) -> Domain:
-    """A domain on which the plane has something to show.
+    """Returns a domain on which the plane has something to show.
 
     Along eigenvectors it reaches as far as ``eigenvector_half_width`` says, along random directions to a
     displacement by ‖θ*‖, along filter-normalised ones to 1.
@@ -53,7 +53,7 @@ def automatic_domain(
 def eigenvector_half_width(
     axes: tuple[str, str], pairs: EigenPairs, centre_loss: float | None, theta_norm: float
 ) -> float:
-    """How far the automatic domain reaches along eigenvectors to either side, in ‖Δθ‖.
+    """Returns how far the automatic domain reaches along eigenvectors to either side, in ‖Δθ‖.
 
     It ends where the quadratic model ½|λ|w² is the loss at θ* (at least 1), with the geometric mean of the
     curvatures on show, and at ‖θ*‖/20 at most, since far out the loss of a network grows steeply and hides
@@ -76,7 +76,7 @@ def eigenvector_half_width(
 
 
 def snap(width: float) -> float:
-    """The nearest of 1, 1.5, 2, 3, 4, 5, 6, 8 times a power of ten, by ratio."""
+    """Returns the nearest of 1, 1.5, 2, 3, 4, 5, 6, 8 times a power of ten, by ratio."""
     width = min(max(width, _HALF_WIDTHS[0]), _HALF_WIDTHS[1])
     exponent = math.floor(math.log10(width))
     candidates = [m * 10.0**e for e in (exponent, exponent + 1) for m in MANTISSAS]

@@ -23,7 +23,9 @@ class Picture:
     """One plane on show."""
 
     plane: Plane
+    """The plane that ``surface`` lies on."""
     surface: Surface
+    """The loss on the plane."""
     quadratic: QuadraticModel | None = None
     """The training loss to second order in the plane."""
     surfaces: Mapping[str, Surface] = field(default_factory=dict)
@@ -40,17 +42,21 @@ class Findings:
     """What is known so far for one set of controls; every field only gets better."""
 
     centre_loss: float | None = None
+    """L(θ*)."""
     gradient_norm: float | None = None
+    """‖∇L(θ*)‖."""
     pairs: EigenPairs | None = None
-    """Ritz estimates without vectors first, the certified pairs last."""
+    """Eigenpairs: Ritz estimates without vectors first, the certified pairs last."""
     plane: Plane | None = None
     """The plane that ``surface`` lies on."""
     surface: Surface | None = None
+    """The loss on ``plane`` so far."""
     surfaces: Mapping[str, Surface] = field(default_factory=dict)
     """What ``surface`` is made of, by its split: "train", "test" or both."""
     preview: int = 0
     """Examples that ``plane`` and ``surface`` rest on where those are not all, else 0."""
     projections: ProjectedCurvatures | None = None
+    """Curvatures of the random projections drawn so far."""
     quadratic: QuadraticModel | None = None
     """The loss to second order in the plane that the controls ask for."""
     slopes: Slopes | None = None
@@ -58,13 +64,17 @@ class Findings:
     compared: Picture | None = None
     """The second plane."""
     density: SpectralDensity | None = None
+    """Spectral density of the probes so far."""
     traces: Mapping[str, Sequence[TraceEstimate]] | None = None
     """Running estimates of tr(H) by method: the exact or deflated trace first, then those of Fig. 3."""
     trace: TraceEstimate | None = None
     """The exact or deflated trace, once it is complete."""
     blindness: SaddleBlindness | None = None
+    """How often a random plane hides the saddle."""
     stage: str = "starting"
+    """What is computed now, in words."""
     meter: Meter = field(default_factory=Meter)
+    """Work done and left."""
     fault: Exception | None = None
     """Why some of the curvature cannot be had."""
 

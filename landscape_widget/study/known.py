@@ -53,7 +53,7 @@ class Known:
     """How often random planes hide a saddle, by the sizes of the results that this rests on."""
 
     def losses_on(self, plane: PlaneKey) -> Cache:
-        """Losses of a plane, to read and to add to; others are forgotten where there are too many."""
+        """Returns losses of a plane, to read and to add to; forgets others where there are too many."""
         cache = self.losses.pop(plane, {})
         while self.losses and sum(map(len, self.losses.values())) > MOST_NODES:
             del self.losses[next(iter(self.losses))]
@@ -61,14 +61,14 @@ class Known:
         return cache
 
     def saved(self) -> dict[str, Any]:
-        """What a file holds, as ``SAVED`` says; may be asked for while steps run."""
+        """Returns what a file holds, of the types in ``SAVED``; it may be asked for while steps run."""
         # dict() copies at once, whatever the worker's thread adds meanwhile
         content = {f.name: dict(getattr(self, f.name)) for f in fields(self)}
         return content | {"losses": {key: _table(dict(cache)) for key, cache in content["losses"].items()}}
 
     @classmethod
     def resumed(cls, content: Mapping[str, Any]) -> Known:
-        """What ``saved`` returned, perhaps in an earlier version."""
+        """Makes this of what ``saved`` returned, perhaps in an earlier version."""
         known = cls(**{name: dict(results) for name, results in content.items()})
         tables: Mapping[PlaneKey, FloatArray] = content["losses"]
         known.losses = {key: {(a, b): loss for a, b, loss in table.tolist()} for key, table in tables.items()}

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Meter:
-    """Work done and left, in units of each kind, each weighed by the seconds it took here."""
+    """Counts work done and left, in units of each kind, each weighed by the seconds it took here."""
 
     def __init__(self) -> None:
         self._done: dict[str, int] = {}
@@ -22,25 +22,25 @@ class Meter:
         self._seconds: dict[str, float] = {}
 
     def expect(self, kind: str, total: int, reused: int = 0) -> None:
-        """``total`` units of a kind are wanted, of which ``reused`` cost nothing."""
+        """Takes note that ``total`` units of a kind are wanted, of which ``reused`` cost nothing."""
         self._total[kind], self._reused[kind] = total, reused
         self._done.setdefault(kind, reused)
 
     def reused(self, kind: str) -> int:
-        """Units of a kind that were there before."""
+        """Returns how many units of a kind were there before."""
         return self._reused[kind]
 
     def record(self, kind: str, done: int, seconds: float) -> None:
-        """``done`` units in all are finished; the last of them took ``seconds``."""
+        """Takes note that ``done`` units in all are finished, the last of which took ``seconds``."""
         self._done[kind] = done
         self._seconds[kind] = self._seconds.get(kind, 0.0) + seconds
 
     def finish(self, kind: str) -> None:
-        """No more units of a kind are wanted: it ended sooner than expected."""
+        """Takes note that no more units of a kind are wanted: it ended sooner than expected."""
         self._total[kind] = self._done[kind]
 
     def left(self) -> tuple[float, float | None]:
-        """Fraction of the time that is behind us, and the seconds ahead (None while unknown)."""
+        """Returns the fraction of the time that is behind us, and the seconds ahead (None while unknown)."""
         spent = sum(self._seconds.values())
         ahead = 0.0
         known = bool(self._total)
@@ -66,7 +66,7 @@ class Run(Generic[T]):
         self.latest: T | None = None
 
     def resume(self) -> Iterator[tuple[T, float]]:
-        """What is known already, then every new result, each with the seconds it took.
+        """Yields what is known already, then every new result, each with the seconds it took.
 
         After an error the computation starts again with the next call.
         """
@@ -100,13 +100,13 @@ class Runs(Generic[K, T]):
         self._running: dict[K, Run[T]] = {}
 
     def latest(self, key: K) -> T | None:
-        """The latest result of a run, None before the first one."""
+        """Returns the latest result of a run, None before the first one."""
         if key in self._ended:
             return self._ended[key]
         return self._running[key].latest if key in self._running else None
 
     def begun(self) -> list[K]:
-        """Keys of all runs that have a result."""
+        """Returns the keys of all runs that have a result."""
         return [*self._ended, *(key for key, run in self._running.items() if run.latest is not None)]
 
     def resume(self, key: K, start: Callable[[], Iterator[T]]) -> Iterator[tuple[T, float]]:
@@ -139,7 +139,11 @@ class Throttle:
     """Decides which of many results are passed on: only new ones, and none too soon after another."""
 
     def __init__(self, interval: float) -> None:
-        """``interval``: least seconds between two results of one name."""
+        """Starts with nothing passed on.
+
+        Args:
+            interval: The least seconds between two results of one name.
+        """
         self._interval = interval
         self._passed: dict[str, tuple[tuple[object, ...], float]] = {}
 
@@ -147,9 +151,9 @@ class Throttle:
         """Whether a result is to be passed on now.
 
         Args:
-            name: Of the result.
+            name: The name of the result.
             state: The objects it is made of; it is new if one of them is another object than before.
-            flush: The last chance: only whether it is new counts.
+            flush: Whether this is the last chance, so that a new result is passed on however soon it comes.
         """
         passed, when = self._passed.get(name, ((), -math.inf))
         same = len(passed) == len(state) and all(a is b for a, b in zip(passed, state, strict=True))

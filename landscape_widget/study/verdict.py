@@ -50,7 +50,7 @@ from landscape_widget.study.findings import Findings
 #: billionth of what the largest curvature does.
 NEGLIGIBLE = 1e-9
 
-#: Offsets up to this share of the half-width are none to the eye.
+#: Offsets up to this share of the half-width are too small to be seen.
 _AT_THETA = 1e-3
 
 _ENDS = {"max": "λmax", "min": "λmin"}
@@ -70,8 +70,8 @@ def verdict_of(found: Findings, controls: Controls, theta_norm: float) -> Verdic
     """The verdict on what was found, against the domain on show; None before there are certified pairs.
 
     Args:
-        found: Of ``controls``.
-        controls: For axes and domain of the first picture.
+        found: What was found for ``controls``.
+        controls: The controls, whose axes and domain of the first picture count.
         theta_norm: ‖θ*‖.
     """
     pairs, slopes = found.pairs, found.slopes
@@ -93,10 +93,10 @@ def half_widths(
     """How far the domain on show reaches along each eigenvector, and along the rest, shape (m + 1,), in ‖Δθ‖.
 
     Args:
-        pairs: m pairs.
-        axes: Of the plane on show.
-        domain: (α min, α max, β min, β max); None for the automatic one.
-        automatic: Half-width of that along eigenvectors.
+        pairs: The m certified pairs.
+        axes: The axes of the plane on show.
+        domain: The domain (α min, α max, β min, β max); None for the automatic one.
+        automatic: The half-width of the automatic domain along eigenvectors.
     """
     sides = [automatic] * 2 if domain is None else [(domain[i + 1] - domain[i]) / 2 for i in (0, 2)]
     shown = {end: side for end, side in zip(map(parse_axis, axes), sides, strict=True) if end[1]}
@@ -108,9 +108,9 @@ def offsets(pairs: EigenPairs, slopes: Slopes, widths: FloatArray) -> FloatArray
     """How far from θ* the quadratic model has its critical point, by (i), shape (m + 1,).
 
     Args:
-        pairs: m pairs.
+        pairs: The m certified pairs.
         slopes: The gradient by their eigenvectors.
-        widths: Half-widths of the domain, shape (m + 1,).
+        widths: The half-widths of the domain, shape (m + 1,).
     """
     curvature = np.maximum(np.abs(pairs.values), pairs.residuals)
     left_behind = norm(slopes.along * _quotient(pairs.residuals, curvature, nothing=0.0))
@@ -215,7 +215,7 @@ def sight(kind: str, plane_curvature: tuple[float, float]) -> str:
     """What a plane shows of θ*, in words.
 
     Args:
-        kind: Of θ*, as in ``Verdict.kind``.
+        kind: The kind of point that θ* is, as in ``Verdict.kind``.
         plane_curvature: (κ₋, κ₊) of the plane at θ*.
     """
     looks = _looks(plane_curvature)
