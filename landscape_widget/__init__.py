@@ -15,22 +15,20 @@ from landscape_widget.planes.convexity import convexity_map
 from landscape_widget.planes.directions import hessian_plane, random_plane
 from landscape_widget.planes.points import Pin, evaluate_point, score_table
 from landscape_widget.planes.projections import projected_curvatures
-from landscape_widget.planes.quadratic import QuadraticModel
 from landscape_widget.planes.surface import evaluate_plane
-from landscape_widget.results.base import (
+from landscape_widget.results.blindness import SaddleBlindness
+from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures
+from landscape_widget.results.planes import (
     ConvexityMap,
-    EigenPairs,
     Plane,
     PlanePoint,
-    ProjectedCurvatures,
-    SaddleBlindness,
     ScoreRow,
     Scores,
     ScoreTable,
-    SpectralDensity,
     Surface,
-    TraceEstimate,
 )
+from landscape_widget.results.quadratic import QuadraticModel
+from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
 
 __all__ = [
     "ConvexityMap",

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from landscape_widget.curvature.certificate import Ends, certify
 from landscape_widget.curvature.operators import Curvature
-from landscape_widget.results.base import EigenPairs
+from landscape_widget.results.curvature import EigenPairs
 
 _Product = Callable[[np.ndarray], np.ndarray]
 

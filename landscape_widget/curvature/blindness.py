@@ -49,14 +49,9 @@ import torch
 
 from landscape_widget.curvature.density import trace_of
 from landscape_widget.numerics.vectors import FloatArray
-from landscape_widget.results.base import (
-    BlindnessEstimate,
-    ProjectedCurvatures,
-    SaddleBlindness,
-    SpectralDensity,
-    TraceEstimate,
-    measured_blindness,
-)
+from landscape_widget.results.blindness import BlindnessEstimate, SaddleBlindness, measured_blindness
+from landscape_widget.results.curvature import ProjectedCurvatures
+from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
 
 #: Step of the trapezoidal rule in log t and log u; its error falls exponentially, 1e-7 at this step.
 _LOG_STEP = 0.3

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from landscape_widget.curvature.operators import Curvature
 from landscape_widget.numerics.checks import check_integer, check_real
-from landscape_widget.results.base import EigenPairs
+from landscape_widget.results.curvature import EigenPairs
 
 _ENDS = {"largest": (1, 0), "smallest": (0, 1), "both": (1, 1)}
 

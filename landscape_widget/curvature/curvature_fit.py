@@ -21,7 +21,7 @@ from torch import Tensor
 from landscape_widget.numerics.probes import Probes
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
-from landscape_widget.results.base import TraceEstimate
+from landscape_widget.results.spectrum import TraceEstimate
 
 #: The paper's fit: equidistant α and the half-width of their interval.
 FIT_POINTS, FIT_HALF_WIDTH = 50, 0.05

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from landscape_widget.curvature.operators import Curvature
-from landscape_widget.results.base import EigenPairs
+from landscape_widget.results.curvature import EigenPairs
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from landscape_widget.numerics.lanczos import Lanczos
 from landscape_widget.numerics.probes import Probes
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
-from landscape_widget.results.base import EigenPairs, SpectralDensity, TraceEstimate
+from landscape_widget.results.curvature import EigenPairs
+from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
 
 
 def spectral_density(

@@ -18,7 +18,8 @@ from landscape_widget.numerics.lanczos import Krylov, Lanczos
 from landscape_widget.numerics.probes import generator
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
-from landscape_widget.results.base import EigenPairs, Provenance
+from landscape_widget.results.base import Provenance
+from landscape_widget.results.curvature import EigenPairs
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import torch
 
 from landscape_widget.numerics.vectors import FloatArray, inner, norm
 from landscape_widget.objective.objective import Objective
-from landscape_widget.results.base import EigenPairs, Slopes
+from landscape_widget.results.curvature import EigenPairs, Slopes
 
 #: A rest of at most this share of the gradient is rounding: eigenvectors are orthonormal to about 1e-14.
 _ROUNDING = 1e-10

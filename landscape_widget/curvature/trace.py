@@ -13,7 +13,8 @@ from landscape_widget.curvature.trace_products import ProbeRun, exact_steps
 from landscape_widget.numerics.checks import check_integer, check_seed
 from landscape_widget.numerics.probes import Probes
 from landscape_widget.objective.objective import Objective
-from landscape_widget.results.base import EigenPairs, TraceEstimate
+from landscape_widget.results.curvature import EigenPairs
+from landscape_widget.results.spectrum import TraceEstimate
 
 METHODS = ("hutchinson", "hutch++", "deflated", "curvature-fit", "exact")
 

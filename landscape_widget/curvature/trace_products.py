@@ -15,7 +15,8 @@ from landscape_widget.curvature.operators import Curvature
 from landscape_widget.numerics.lanczos import Lanczos
 from landscape_widget.numerics.probes import Probes
 from landscape_widget.numerics.vectors import FloatArray
-from landscape_widget.results.base import Provenance, TraceEstimate
+from landscape_widget.results.base import Provenance
+from landscape_widget.results.spectrum import TraceEstimate
 
 #: Largest part of the space that is deflated, in vectors and in bytes.
 _DEFLATED_VECTORS, _DEFLATED_BYTES = 200, 1 << 30

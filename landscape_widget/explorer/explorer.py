@@ -38,21 +38,17 @@ from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.directions import check_axes
 from landscape_widget.planes.points import Pin, check_coordinates, place_words
-from landscape_widget.planes.quadratic import QuadraticModel
 from landscape_widget.planes.splits import SPLITS, check_split
 from landscape_widget.planes.surface import check_domain, check_resolution
-from landscape_widget.results.base import (
-    EigenPairs,
-    Plane,
-    ProjectedCurvatures,
-    SaddleBlindness,
-    ScoreTable,
-    SpectralDensity,
-    Surface,
-    TraceEstimate,
-)
+from landscape_widget.results.blindness import SaddleBlindness
+from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures
+from landscape_widget.results.planes import Plane, ScoreTable, Surface
+from landscape_widget.results.quadratic import QuadraticModel
+from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
+from landscape_widget.study.controls import Controls
+from landscape_widget.study.findings import Findings, Picture
 from landscape_widget.study.progress import Throttle
-from landscape_widget.study.study import Controls, Findings, Picture, Study
+from landscape_widget.study.study import Study
 
 log = logging.getLogger(__name__)
 

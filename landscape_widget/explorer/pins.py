@@ -24,7 +24,7 @@ from landscape_widget.planes.points import (
     same_plane,
     score_table,
 )
-from landscape_widget.results.base import Plane, ScoreRow, Scores, ScoreTable, Surface
+from landscape_widget.results.planes import Plane, ScoreRow, Scores, ScoreTable, Surface
 from landscape_widget.study.study import Study
 
 Payload = dict[str, Any]

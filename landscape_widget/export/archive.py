@@ -15,16 +15,21 @@ from typing import Any
 import numpy as np
 
 from landscape_widget.numerics.checks import check_integer, told
-from landscape_widget.results import base as results
+from landscape_widget.results.base import library_versions
+from landscape_widget.results.catalogue import RESULTS
 from landscape_widget.results.files import check_replaceable, open_regular, replacing
 from landscape_widget.results.npz import is_plain, read_arrays
 
 #: What a reader must understand; it goes up whenever older readers would get a file wrong.
 VERSION = 1
 
-_FORMAT, _HEADER = "landscape-widget", "header"
+#: The name of the format, which every file holds.
+_FORMAT = "landscape-widget"
 
-#: Containers within containers.
+#: The name of the array that holds everything but arrays, as JSON.
+_HEADER = "header"
+
+#: The most containers within containers.
 MOST_LEVELS = 100
 
 #: Names that no array can have: that of the header, and those of numpy.savez's own arguments.
@@ -35,8 +40,8 @@ def write(path: str | os.PathLike[str], content: Any) -> None:
     """Writes dataclasses, containers, numbers, words and arrays; an array's name is its place among them.
 
     Args:
-        path: Replaced where it exists, once the new file is complete.
-        content: What to write.
+        path: The file to write, replaced where it exists once the new file is complete.
+        content: The value to write.
 
     Raises:
         TypeError: For anything else, or an array of objects; or if ``path`` is no path.
@@ -46,7 +51,7 @@ def write(path: str | os.PathLike[str], content: Any) -> None:
     packer = _Packer()
     tree = packer.pack(content, "")
     header = json.dumps(
-        {"format": _FORMAT, "version": VERSION, "versions": results.library_versions(), "content": tree},
+        {"format": _FORMAT, "version": VERSION, "versions": library_versions(), "content": tree},
         allow_nan=False,
         ensure_ascii=False,
     )
@@ -56,11 +61,11 @@ def write(path: str | os.PathLike[str], content: Any) -> None:
 
 
 def read(path: str | os.PathLike[str], types: Iterable[type] = ()) -> Any:
-    """What ``write`` wrote.
+    """Reads what ``write`` wrote.
 
     Args:
-        path: The file.
-        types: Dataclasses that may be in it beside those of ``landscape_widget.results.base``.
+        path: The file to read.
+        types: Dataclasses that may be in it beside all kinds of results.
 
     Raises:
         OSError: If the file cannot be opened.
@@ -82,8 +87,7 @@ def read(path: str | os.PathLike[str], types: Iterable[type] = ()) -> Any:
             f"Expected a file of format {_FORMAT} up to version {VERSION}, got {os.fspath(path)!r} of "
             f"{told(kind)} version {version}. Update landscape-widget to read it."
         )
-    own = (cls for cls in vars(results).values() if isinstance(cls, type) and is_dataclass(cls))
-    known = {cls.__name__: cls for cls in (*own, *types)}
+    known = RESULTS | {cls.__name__: cls for cls in types}
     try:
         return _unpack(header["content"], arrays, known)
     except Exception as error:
@@ -102,7 +106,7 @@ class _Packer:
         self._level = 0
 
     def pack(self, value: Any, place: str) -> Any:
-        """``value`` as JSON; ``place`` is where it stands."""
+        """Returns ``value`` as JSON; ``place`` names where it stands."""
         if self._level > MOST_LEVELS:
             raise TypeError(f"Expected content of up to {MOST_LEVELS} levels, got more at {place[:100]}.")
         self._level += 1
@@ -152,7 +156,7 @@ class _Packer:
 
 
 def _inside(place: str, key: Any) -> str:
-    """Where an entry stands, such as result.surface.loss."""
+    """Returns where an entry stands, such as result.surface.loss."""
     word = "-".join(map(str, key)) if isinstance(key, tuple) else str(key)
     return f"{place}.{word}".lstrip(".")
 

@@ -16,22 +16,17 @@ from landscape_widget.figures.curvature import curvature_figure, spectrum_figure
 from landscape_widget.figures.planes import heatmap_figure, slices_figure, surface_figure
 from landscape_widget.numerics.checks import told
 from landscape_widget.numerics.vectors import norm
-from landscape_widget.planes.quadratic import QuadraticModel
-from landscape_widget.results.base import (
-    EigenPairs,
-    Plane,
-    ProjectedCurvatures,
-    Provenance,
-    SaddleBlindness,
-    Slopes,
-    SpectralDensity,
-    Surface,
-    Table,
-    TraceEstimate,
-)
+from landscape_widget.results.base import Provenance, Table
+from landscape_widget.results.blindness import SaddleBlindness
+from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures, Slopes
 from landscape_widget.results.equality import equal_by_content
 from landscape_widget.results.files import Columns, check_replaceable, given_path, replacing, write_csv
-from landscape_widget.study.study import Controls, Findings, Picture, best_trace
+from landscape_widget.results.planes import Plane, Surface
+from landscape_widget.results.quadratic import QuadraticModel
+from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
+from landscape_widget.study.budget import best_trace
+from landscape_widget.study.controls import Controls
+from landscape_widget.study.findings import Findings, Picture
 from landscape_widget.study.verdict import Verdict, verdict_of
 
 #: Kinds of figures.

@@ -10,18 +10,15 @@ import numpy as np
 
 from landscape_widget.numerics.vectors import FloatArray, inner
 from landscape_widget.objective.objective import Objective
-from landscape_widget.planes.quadratic import QuadraticModel
 from landscape_widget.planes.surface import MAX_RESOLUTION
-from landscape_widget.results.base import TRACE_LABELS, BlindnessEstimate, Surface, measured_blindness
+from landscape_widget.results.blindness import BlindnessEstimate, measured_blindness
+from landscape_widget.results.planes import Surface
+from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.results.shares import interval_words
-from landscape_widget.study.study import (
-    DENSITY_PROBES,
-    TRACE_METHODS,
-    Controls,
-    Findings,
-    Picture,
-    trace_is_final,
-)
+from landscape_widget.results.spectrum import TRACE_LABELS
+from landscape_widget.study.budget import DENSITY_PROBES, TRACE_METHODS
+from landscape_widget.study.controls import Controls
+from landscape_widget.study.findings import Findings, Picture
 from landscape_widget.study.verdict import sight, verdict_of
 
 #: Eigenvectors of each end that the page offers as axes.
@@ -175,7 +172,7 @@ def projections(found: Findings, controls: Controls, request: int) -> Payload:
             "closed_form": _blindness(blindness.closed_form) if blindness else None,
             "spectral": _blindness(blindness.spectral) if blindness else None,
         },
-        "final": result.samples >= controls.samples,
+        "final": found.projections_final(controls),
     }
 
 
@@ -198,7 +195,7 @@ def spectrum(found: Findings, request: int) -> Payload:
         "total": DENSITY_PROBES,
         "n_hvp": result.n_hvp,
         "trace_mean": found.trace.value / result.n_parameters if found.trace else result.mean,
-        "final": result.n_probes >= DENSITY_PROBES and found.blindness is not None,
+        "final": found.density_final,
     }
 
 
@@ -229,7 +226,7 @@ def trace(found: Findings, request: int) -> Payload:
         "request": request,
         "reference": _reference(found),
         "methods": methods,
-        "final": all(trace_is_final(*item) for item in found.traces.items()),
+        "final": found.traces_final,
     }
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from landscape_widget.study.study import Controls, Findings
+from landscape_widget.study.controls import Controls
+from landscape_widget.study.findings import Findings
 
 
 def given_arguments(names: Sequence[str], keywords: Mapping[str, Any]) -> list[str]:

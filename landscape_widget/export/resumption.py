@@ -8,47 +8,15 @@ from typing import Any, get_type_hints
 
 from landscape_widget.curvature.certificate import wanted_ends
 from landscape_widget.export.explorer_results import Results
+from landscape_widget.export.identity import IDENTITY
 from landscape_widget.numerics.checks import told
-from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.planes.points import Pin, check_coordinates
-from landscape_widget.planes.quadratic import QuadraticModel
-from landscape_widget.results.base import (
-    EigenPairs,
-    ProjectedCurvatures,
-    SaddleBlindness,
-    Slopes,
-    SpectralDensity,
-    TraceEstimate,
-)
+from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures
 from landscape_widget.results.schema import check
-from landscape_widget.study.study import TRACE_METHODS, PlaneKey
+from landscape_widget.study.budget import TRACE_METHODS
+from landscape_widget.study.known import OPTIONAL, SAVED
 
-#: What tells one objective from another.
-IDENTITY = {
-    "parameters": int,
-    "examples": int,
-    "dtype": str,
-    "fingerprint of θ*": str,
-    "loss at θ*": float,
-}
-
-#: What ``Study.memory`` holds; the first number of every key is one of examples.
-_MEMORY = {
-    "losses_at_theta": dict[int, float],
-    "gradients": dict[int, FloatArray],
-    "slopes": dict[tuple[int, int], Slopes],
-    "losses": dict[PlaneKey, FloatArray],
-    "models": dict[PlaneKey, QuadraticModel],
-    "pairs": dict[tuple[int, int], EigenPairs],
-    "projections": dict[tuple[int, int], ProjectedCurvatures],
-    "densities": dict[tuple[int, int], SpectralDensity],
-    "traces": dict[tuple[int, str], list[TraceEstimate]],
-    "blindness": dict[tuple[int, ...], SaddleBlindness],
-}
-
-#: Files of earlier versions lack these.
-_LATER = {"slopes"}
-
+#: What a file holds of a pin.
 _PIN = {f.name: get_type_hints(Pin)[f.name] for f in fields(Pin)}
 
 
@@ -62,13 +30,13 @@ def check_identity(identity: Any) -> None:
 
 
 def check_run(content: Mapping[str, Any], n_parameters: int, n_examples: int) -> None:
-    """Sees that results, memory and pins are those of an objective of this size.
+    """Sees that results, what a study knows, and pins are those of an objective of this size.
 
     Raises:
         ValueError: If they are not, and where.
     """
     check(content["result"], Results, "the result", n_parameters)
-    _check_entries(content["study"], _MEMORY, "the study", n_parameters)
+    _check_entries(content["study"], SAVED, "the study", n_parameters, OPTIONAL)
     for kind, known in content["study"].items():
         for key, value in known.items():
             place = f"the study[{kind!r}][{key!r}]"
@@ -86,9 +54,15 @@ def check_run(content: Mapping[str, Any], n_parameters: int, n_examples: int) ->
         raise ValueError(f"expected pins with numbers of their own, got {told(numbers)}")
 
 
-def _check_entries(value: Any, hints: Mapping[str, Any], place: str, n: int | None = None) -> None:
-    """A mapping of exactly these names to values of these types."""
-    if not isinstance(value, dict) or value.keys() | _LATER != hints.keys() | _LATER:
+def _check_entries(
+    value: Any,
+    hints: Mapping[str, Any],
+    place: str,
+    n: int | None = None,
+    optional: frozenset[str] = frozenset(),
+) -> None:
+    """Sees that a mapping has exactly these names, but for optional ones, and values of these types."""
+    if not isinstance(value, dict) or value.keys() | optional != hints.keys() | optional:
         got = list(value) if isinstance(value, dict) else value
         raise ValueError(f"expected {place} with {', '.join(hints)}, got {told(got)}")
     for name, hint in hints.items():

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
 from typing import Any
-
-import torch
 
 from landscape_widget.export import archive
 from landscape_widget.export.explorer_results import Results
+from landscape_widget.export.identity import differences, identity
 from landscape_widget.export.resumption import check_identity, check_run
 from landscape_widget.objective.objective import Objective
-from landscape_widget.planes.quadratic import QuadraticModel
 from landscape_widget.results import schema
-from landscape_widget.study.study import Controls, Picture, Study
+from landscape_widget.study.controls import Controls
+from landscape_widget.study.findings import Picture
+from landscape_widget.study.known import Known
+from landscape_widget.study.study import Study
 
-_TYPES = (Results, Controls, Picture, QuadraticModel)
+#: Dataclasses in files beside all kinds of results.
+_TYPES = (Results, Controls, Picture)
 
 
 def save(result: Any, path: str | os.PathLike[str]) -> None:
@@ -26,8 +27,8 @@ def save(result: Any, path: str | os.PathLike[str]) -> None:
     Any numpy reads its arrays: ``numpy.load(path)["result.loss"]``.
 
     Args:
-        result: For instance a ``Surface``, ``EigenPairs`` or ``Results``.
-        path: Replaced where it exists, once the new file is complete.
+        result: A result, for instance a ``Surface``, ``EigenPairs`` or ``Results``.
+        path: The file to write, replaced where it exists once the new file is complete.
 
     Raises:
         TypeError: For anything that is no result, or no path.
@@ -39,7 +40,7 @@ def save(result: Any, path: str | os.PathLike[str]) -> None:
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """What ``save`` wrote, or the ``Results`` of a file that an explorer saved; no model is needed.
+    """Reads what ``save`` wrote, or the ``Results`` of a file that an explorer saved; no model is needed.
 
     Raises:
         OSError: If the file cannot be opened.
@@ -54,19 +55,19 @@ def save_run(
     """Writes results together with all that the study knows, and the pins."""
     content = {
         "result": results,
-        "objective": _identity(study.objective),
-        "study": study.memory(),
+        "objective": identity(study.objective),
+        "study": study.known.saved(),
         "pins": list(pins),
     }
     if study.test is not None:
-        content["test"] = _identity(study.test)
+        content["test"] = identity(study.test)
     archive.write(path, content)
 
 
 def load_run(
     path: str | os.PathLike[str], objective: Objective, test: Objective | None = None
 ) -> tuple[Results, Study, Sequence[Mapping[str, Any]]]:
-    """What ``save_run`` wrote, for the objective that it was written of, and the same on test data.
+    """Reads what ``save_run`` wrote, for the objective that it was written of, and the same on test data.
 
     Raises:
         OSError: If the file cannot be opened.
@@ -85,18 +86,18 @@ def load_run(
                 check_identity(content[name])
     except Exception as error:
         raise _crafted(path, error) from error
-    differences = _differences(content["objective"], _identity(objective), objective.dtype)
+    unlike = differences(content["objective"], objective)
     if test is not None and "test" in content:
-        found = _differences(content["test"], _identity(test), test.dtype)
-        differences += [f"of the test data {difference}" for difference in found]
-    if differences:
+        found = differences(content["test"], test)
+        unlike += [f"of the test data {difference}" for difference in found]
+    if unlike:
         raise ValueError(
             f"Expected a file saved of the same model, data and loss, got {os.fspath(path)!r}, where "
-            f"{'; '.join(differences)}."
+            f"{'; '.join(unlike)}."
         )
     try:
         check_run(content, objective.n_parameters, objective.n_examples)
-        study = Study.resumed(objective, content["study"], test)
+        study = Study(objective, test, Known.resumed(content["study"]))
     except Exception as error:
         raise _crafted(path, error) from error
     return content["result"], study, content.get("pins", ())
@@ -118,26 +119,3 @@ def _content(path: str | os.PathLike[str]) -> dict[str, Any]:
     except Exception as error:
         raise _crafted(path, error) from error
     return content
-
-
-def _identity(objective: Objective) -> dict[str, Any]:
-    """What tells one objective from another."""
-    theta = objective.theta.detach().cpu().double().contiguous().numpy()
-    return {
-        "parameters": objective.n_parameters,
-        "examples": objective.n_examples,
-        "dtype": str(objective.dtype).removeprefix("torch."),
-        "fingerprint of θ*": blake2b(theta.tobytes(), digest_size=8).hexdigest(),
-        "loss at θ*": objective.loss().item(),
-    }
-
-
-def _differences(saved: dict[str, Any], present: dict[str, Any], dtype: torch.dtype) -> list[str]:
-    """In what two objectives differ; their losses may by rounding, from device to device."""
-    rounding = torch.finfo(dtype).eps ** 0.5 * max(abs(saved["loss at θ*"]), abs(present["loss at θ*"]))
-    near = abs(saved["loss at θ*"] - present["loss at θ*"]) <= rounding
-    return [
-        f"{name} is {saved[name]}, here {value}"
-        for name, value in present.items()
-        if saved[name] != value and not (name == "loss at θ*" and near)
-    ]

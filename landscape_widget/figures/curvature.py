@@ -10,15 +10,10 @@ import plotly.graph_objects as go
 
 from landscape_widget.figures.style import MINUS, PLUS, finished, number
 from landscape_widget.numerics.vectors import FloatArray
-from landscape_widget.results.base import (
-    TRACE_LABELS,
-    EigenPairs,
-    ProjectedCurvatures,
-    SpectralDensity,
-    TraceEstimate,
-    measured_blindness,
-)
+from landscape_widget.results.blindness import measured_blindness
+from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures
 from landscape_widget.results.shares import interval_words
+from landscape_widget.results.spectrum import TRACE_LABELS, SpectralDensity, TraceEstimate
 
 #: Most bins of a histogram; a few extreme values would ask for thousands.
 MOST_BINS = 80

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from landscape_widget.figures.style import COLOURS, LOWEST, MINUS, ORIGIN, colour_bar, finished, number
 from landscape_widget.numerics.vectors import FloatArray, norm
-from landscape_widget.results.base import Plane, Surface
+from landscape_widget.results.planes import Plane, Surface
 
 #: The lowest point of a surface: α, β and the loss there.
 Minimum = tuple[float, float, float]

@@ -12,7 +12,9 @@ from landscape_widget.curvature.eigenpairs import hessian_eigenpairs
 from landscape_widget.numerics.checks import check_seed
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
-from landscape_widget.results.base import EigenPairs, Plane, library_versions
+from landscape_widget.results.base import library_versions
+from landscape_widget.results.curvature import EigenPairs
+from landscape_widget.results.planes import Plane
 
 _AXIS = re.compile(r"hessian:(max|min)(?::([1-9]\d*))?|random(?::filter)?")
 

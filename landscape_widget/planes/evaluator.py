@@ -26,7 +26,7 @@ from landscape_widget.engine.threads import pool
 from landscape_widget.loss.terms import ModelTerms, Terms
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
-from landscape_widget.results.base import Plane
+from landscape_widget.results.planes import Plane
 
 log = logging.getLogger(__name__)
 

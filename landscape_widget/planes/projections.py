@@ -16,7 +16,8 @@ from landscape_widget.curvature.product_check import refusal
 from landscape_widget.numerics.checks import check_integer, check_seed
 from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.directions import check_plane, filter_normalise, random_pair
-from landscape_widget.results.base import Plane, ProjectedCurvatures
+from landscape_widget.results.curvature import ProjectedCurvatures
+from landscape_widget.results.planes import Plane
 
 METHODS = ("auto", "hvp", "gradients", "losses")
 NORMALISATIONS = (None, "unit", "filter")

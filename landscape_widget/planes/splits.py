@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from landscape_widget.objective.objective import Objective
-from landscape_widget.results.base import Surface
+from landscape_widget.results.planes import Surface
 
 #: What a picture shows the loss on; "difference" is test − training, the generalisation gap.
 SPLITS = ("train", "test", "difference")

@@ -14,7 +14,8 @@ from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.directions import check_plane
 from landscape_widget.planes.evaluator import LOOP, PICTURE, Evaluator
-from landscape_widget.results.base import Plane, Provenance, Surface
+from landscape_widget.results.base import Provenance
+from landscape_widget.results.planes import Plane, Surface
 
 #: (α min, α max, β min, β max)
 Domain = tuple[float, float, float, float]

@@ -47,7 +47,7 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
 
 
 def check_replaceable(path: str | os.PathLike[str]) -> os.stat_result | None:
-    """What is at ``path`` now, None where nothing is.
+    """Sees that a file may take the place of ``path``, and returns what is there now, None for nothing.
 
     Raises:
         OSError: If it is no regular file, nor a link to one.
@@ -115,8 +115,8 @@ def write_csv(path: str | os.PathLike[str], columns: Columns, provenance: Mappin
     names=True, skip_header=1)``.
 
     Args:
-        path: Replaced where it exists.
-        columns: Names and values, each of shape (K,).
+        path: The file to write, replaced where it exists.
+        columns: The names and values, each of shape (K,).
         provenance: What a reader needs to repeat the result.
     """
     with replacing(path) as file:
@@ -124,7 +124,7 @@ def write_csv(path: str | os.PathLike[str], columns: Columns, provenance: Mappin
 
 
 def csv_text(columns: Columns, provenance: Mapping[str, Any]) -> str:
-    """The content of such a file."""
+    """Returns what ``write_csv`` writes."""
     values = [np.asarray(column) for column in columns.values()]
     text = io.StringIO()
     text.write(f"# {json.dumps(provenance, ensure_ascii=False, default=str)}\n")

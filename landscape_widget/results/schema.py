@@ -15,9 +15,12 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import numpy as np
 
 from landscape_widget.numerics.checks import LARGEST_SEED, told
-from landscape_widget.results.base import EigenPairs, ScoreTable, SpectralDensity
+from landscape_widget.results.curvature import EigenPairs
+from landscape_widget.results.planes import ScoreTable
+from landscape_widget.results.spectrum import SpectralDensity
 
-#: Dimensions of arrays, which are 1 or more. Equal letters are equal numbers; N is that of the objective.
+#: Dimensions of arrays by their fields, each 1 or more. Equal letters are equal numbers; N is the
+#: objective's number of parameters.
 _SHAPES = {
     "EigenPairs": {
         **dict.fromkeys(("values", "residuals", "converged"), "m"),
@@ -35,6 +38,7 @@ _SHAPES = {
     "PlanePoint": {"hessian": "22"},
 }
 
+#: Fields whose entries are finite.
 _FINITE = {
     "EigenPairs": ("values", "vectors"),
     "Plane": ("origin", "eta", "delta"),
@@ -44,7 +48,7 @@ _FINITE = {
     "ConvexityMap": ("alpha", "beta"),
 }
 
-#: What has a meaning in a provenance; the rest may be anything.
+#: Types of the entries of a provenance that have a meaning; the rest may be anything.
 _PROVENANCE = {
     **dict.fromkeys(("seed", "n_examples", "n_parameters", "n_test_examples"), int),
     **dict.fromkeys(("quantity", "method", "operator", "dtype", "batch_norm", "split", "strategy"), str),
@@ -53,6 +57,7 @@ _PROVENANCE = {
     "versions": Mapping[str, str],
 }
 
+#: Kinds of numpy dtypes that an annotation admits.
 _KINDS = {np.floating: "f", np.bool_: "b", np.int_: "iu"}
 
 
@@ -61,9 +66,9 @@ def check(value: Any, hint: Any = Any, place: str = "the result", n: int | None 
 
     Args:
         value: A result, or numbers, words, arrays and results in containers.
-        hint: Its type; anything that is written to files by default.
-        place: What it is called in a message.
-        n: N, where the results are of one objective.
+        hint: The type it should have; by default anything that files hold.
+        place: The name it has in messages.
+        n: The number of parameters, where the results are of one objective.
 
     Raises:
         ValueError: If it is not, and where.

@@ -15,8 +15,8 @@ def interval_words(low: float, high: float) -> str:
     than the digits shown is told as one number, and never as a certainty that it is not.
 
     Args:
-        low: Lower end, between 0 and 1.
-        high: Upper end, likewise.
+        low: The lower end, between 0 and 1.
+        high: The upper end, between 0 and 1.
     """
     low, high = 100 * max(0.0, low), 100 * min(1.0, high)
     if low == high and low in (0, 100):

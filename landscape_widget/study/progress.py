@@ -1,17 +1,19 @@
-"""Progress of a computation: time left, runs that can be left and resumed, results not too often."""
+"""Progress of computations: the time left, runs that can be left and resumed, results not too often."""
 
 from __future__ import annotations
 
+import heapq
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from time import monotonic
 from typing import Generic, TypeVar
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 
 class Meter:
-    """Work done and left, in units of each kind, each weighed by the seconds it took here."""
+    """Counts work done and left, in units of each kind, each weighed by the seconds it took here."""
 
     def __init__(self) -> None:
         self._done: dict[str, int] = {}
@@ -20,25 +22,25 @@ class Meter:
         self._seconds: dict[str, float] = {}
 
     def expect(self, kind: str, total: int, reused: int = 0) -> None:
-        """``total`` units of a kind are wanted, of which ``reused`` cost nothing."""
+        """Takes note that ``total`` units of a kind are wanted, of which ``reused`` cost nothing."""
         self._total[kind], self._reused[kind] = total, reused
         self._done.setdefault(kind, reused)
 
     def reused(self, kind: str) -> int:
-        """Units of a kind that were there before."""
+        """Returns how many units of a kind were there before."""
         return self._reused[kind]
 
     def record(self, kind: str, done: int, seconds: float) -> None:
-        """``done`` units in all are finished; the last of them took ``seconds``."""
+        """Takes note that ``done`` units in all are finished, the last of which took ``seconds``."""
         self._done[kind] = done
         self._seconds[kind] = self._seconds.get(kind, 0.0) + seconds
 
     def finish(self, kind: str) -> None:
-        """No more units of a kind are wanted: it ended sooner than expected."""
+        """Takes note that no more units of a kind are wanted: it ended sooner than expected."""
         self._total[kind] = self._done[kind]
 
     def left(self) -> tuple[float, float | None]:
-        """Fraction of the time that is behind us, and the seconds ahead (None while unknown)."""
+        """Returns the fraction of the time that is behind us, and the seconds ahead (None while unknown)."""
         spent = sum(self._seconds.values())
         ahead = 0.0
         known = bool(self._total)
@@ -57,33 +59,27 @@ class Meter:
 class Run(Generic[T]):
     """A computation that can be left at any step and resumed by a later request."""
 
-    def __init__(self, start: Callable[[], Iterator[T]], latest: T | None = None) -> None:
-        """``latest``: a result that is known already, which ``start`` goes on from."""
+    def __init__(self, start: Callable[[], Iterator[T]]) -> None:
         self._start = start
         self._steps: Iterator[T] | None = None
-        self.ended = False
-        self.latest = latest
-
-    @classmethod
-    def finished(cls, result: T) -> Run[T]:
-        """A run that has nothing left to do."""
-        return cls(lambda: iter(()), result)
+        self._ended = False
+        self.latest: T | None = None
 
     def resume(self) -> Iterator[tuple[T, float]]:
-        """What is known already, then every new result, each with the seconds it took.
+        """Yields what is known already, then every new result, each with the seconds it took.
 
         After an error the computation starts again with the next call.
         """
         if self.latest is not None:
             yield self.latest, 0.0
-        while not self.ended:
+        while not self._ended:
             started = monotonic()
             if self._steps is None:
                 self._steps = self._start()
             try:
                 self.latest = next(self._steps)
             except StopIteration:
-                self.ended = True
+                self._ended = True
                 return
             except BaseException:
                 self._steps = self.latest = None
@@ -91,11 +87,63 @@ class Run(Generic[T]):
             yield self.latest, monotonic() - started
 
 
+class Runs(Generic[K, T]):
+    """Runs of one kind by what they depend on, and what those ended with that have ended."""
+
+    def __init__(self, ended: MutableMapping[K, T]) -> None:
+        """Takes results that are known already as those of runs that have ended.
+
+        Args:
+            ended: The last result of each run; those of runs that end from now on are added.
+        """
+        self._ended = ended
+        self._running: dict[K, Run[T]] = {}
+
+    def latest(self, key: K) -> T | None:
+        """Returns the latest result of a run, None before the first one."""
+        if key in self._ended:
+            return self._ended[key]
+        return self._running[key].latest if key in self._running else None
+
+    def begun(self) -> list[K]:
+        """Returns the keys of all runs that have a result."""
+        return [*self._ended, *(key for key, run in self._running.items() if run.latest is not None)]
+
+    def resume(self, key: K, start: Callable[[], Iterator[T]]) -> Iterator[tuple[T, float]]:
+        """Goes on with a run as ``Run.resume`` does; ``start`` begins it where there is none."""
+        if key in self._ended:
+            yield self._ended[key], 0.0
+            return
+        run = self._running.setdefault(key, Run(start))
+        yield from run.resume()
+        if run.latest is not None:
+            self._ended[key] = run.latest
+        del self._running[key]
+
+
+def fairly(*jobs: Iterator[T]) -> Iterator[T]:
+    """Advances the job that has had the least time so far, until all have ended."""
+    queue = [(0.0, order, job) for order, job in enumerate(jobs)]
+    while queue:
+        spent, order, job = heapq.heappop(queue)
+        started = monotonic()
+        try:
+            result = next(job)
+        except StopIteration:
+            continue
+        heapq.heappush(queue, (spent + monotonic() - started, order, job))
+        yield result
+
+
 class Throttle:
     """Decides which of many results are passed on: only new ones, and none too soon after another."""
 
     def __init__(self, interval: float) -> None:
-        """``interval``: least seconds between two results of one name."""
+        """Starts with nothing passed on.
+
+        Args:
+            interval: The least seconds between two results of one name.
+        """
         self._interval = interval
         self._passed: dict[str, tuple[tuple[object, ...], float]] = {}
 
@@ -103,9 +151,9 @@ class Throttle:
         """Whether a result is to be passed on now.
 
         Args:
-            name: Of the result.
+            name: The name of the result.
             state: The objects it is made of; it is new if one of them is another object than before.
-            flush: The last chance: only whether it is new counts.
+            flush: Whether this is the last chance, so that a new result is passed on however soon it comes.
         """
         passed, when = self._passed.get(name, ((), -math.inf))
         same = len(passed) == len(state) and all(a is b for a, b in zip(passed, state, strict=True))

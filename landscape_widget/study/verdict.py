@@ -18,7 +18,7 @@ kind stays the same when L is multiplied by a number, and when θ is together wi
 
 - The half-width along an eigenvector on show is half of its side of the domain, in ‖Δθ‖ since eigenvectors
   have unit length. All other directions get the larger one of those, and where no eigenvector is on show that
-  of the automatic domain (``study.eigenvector_half_width``). Who looks at a smaller neighbourhood asks for
+  of the automatic domain (``domain.eigenvector_half_width``). Who looks at a smaller neighbourhood asks for
   one that is flatter.
 - An eigenvalue's sign is certain where |λ| exceeds its residual, because an eigenvalue of H lies within
   ‖Hv − λv‖ of λ. Where it is not, the residual takes the place of |λ| in (i): the offset is at least that.
@@ -39,21 +39,18 @@ import numpy as np
 
 from landscape_widget.numerics.vectors import FloatArray, norm
 from landscape_widget.planes.directions import parse_axis
-from landscape_widget.results.base import (
-    EigenPairs,
-    ProjectedCurvatures,
-    SaddleBlindness,
-    Slopes,
-    measured_blindness,
-)
+from landscape_widget.results.blindness import SaddleBlindness, measured_blindness
+from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures, Slopes
 from landscape_widget.results.shares import interval_words
-from landscape_widget.study.study import Controls, Findings, eigenvector_half_width
+from landscape_widget.study.controls import Controls
+from landscape_widget.study.domain import eigenvector_half_width
+from landscape_widget.study.findings import Findings
 
 #: Slopes up to this share of max|λ| w are zero but for rounding: over the domain they change the loss by a
 #: billionth of what the largest curvature does.
 NEGLIGIBLE = 1e-9
 
-#: Offsets up to this share of the half-width are none to the eye.
+#: Offsets up to this share of the half-width are too small to be seen.
 _AT_THETA = 1e-3
 
 _ENDS = {"max": "λmax", "min": "λmin"}
@@ -73,8 +70,8 @@ def verdict_of(found: Findings, controls: Controls, theta_norm: float) -> Verdic
     """The verdict on what was found, against the domain on show; None before there are certified pairs.
 
     Args:
-        found: Of ``controls``.
-        controls: For axes and domain of the first picture.
+        found: What was found for ``controls``.
+        controls: The controls, whose axes and domain of the first picture count.
         theta_norm: ‖θ*‖.
     """
     pairs, slopes = found.pairs, found.slopes
@@ -96,10 +93,10 @@ def half_widths(
     """How far the domain on show reaches along each eigenvector, and along the rest, shape (m + 1,), in ‖Δθ‖.
 
     Args:
-        pairs: m pairs.
-        axes: Of the plane on show.
-        domain: (α min, α max, β min, β max); None for the automatic one.
-        automatic: Half-width of that along eigenvectors.
+        pairs: The m certified pairs.
+        axes: The axes of the plane on show.
+        domain: The domain (α min, α max, β min, β max); None for the automatic one.
+        automatic: The half-width of the automatic domain along eigenvectors.
     """
     sides = [automatic] * 2 if domain is None else [(domain[i + 1] - domain[i]) / 2 for i in (0, 2)]
     shown = {end: side for end, side in zip(map(parse_axis, axes), sides, strict=True) if end[1]}
@@ -111,9 +108,9 @@ def offsets(pairs: EigenPairs, slopes: Slopes, widths: FloatArray) -> FloatArray
     """How far from θ* the quadratic model has its critical point, by (i), shape (m + 1,).
 
     Args:
-        pairs: m pairs.
+        pairs: The m certified pairs.
         slopes: The gradient by their eigenvectors.
-        widths: Half-widths of the domain, shape (m + 1,).
+        widths: The half-widths of the domain, shape (m + 1,).
     """
     curvature = np.maximum(np.abs(pairs.values), pairs.residuals)
     left_behind = norm(slopes.along * _quotient(pairs.residuals, curvature, nothing=0.0))
@@ -218,7 +215,7 @@ def sight(kind: str, plane_curvature: tuple[float, float]) -> str:
     """What a plane shows of θ*, in words.
 
     Args:
-        kind: Of θ*, as in ``Verdict.kind``.
+        kind: The kind of point that θ* is, as in ``Verdict.kind``.
         plane_curvature: (κ₋, κ₊) of the plane at θ*.
     """
     looks = _looks(plane_curvature)

@@ -21,7 +21,9 @@ from landscape_widget import (
     random_plane,
 )
 from landscape_widget.planes.projections import plane_hessian, projected_curvatures
-from landscape_widget.study.study import Controls, Findings, Study
+from landscape_widget.study.controls import Controls
+from landscape_widget.study.findings import Findings
+from landscape_widget.study.study import Study
 
 from ..support.gates import make_controls
 
@@ -53,7 +55,7 @@ def cure(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 @pytest.fixture(autouse=True)
 def few_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
     """Enough to see which estimates of the trace there are."""
-    monkeypatch.setattr("landscape_widget.study.study.TRACE_SAMPLES", 4)
+    monkeypatch.setattr("landscape_widget.study.budget.TRACE_SAMPLES", 4)
 
 
 HESSIAN = make_controls(examples=20, domain=DOMAIN, resolution=5, samples=6)

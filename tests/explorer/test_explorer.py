@@ -281,7 +281,7 @@ def test_the_stage_after_a_first_picture_is_told_at_once_with_the_whole_of_it(
 ) -> None:
     """It is long until the next step."""
     monkeypatch.setattr("landscape_widget.explorer.explorer.UPDATE_INTERVAL", float("inf"))
-    monkeypatch.setattr("landscape_widget.study.study.PREVIEW_SECONDS", 0.0)
+    monkeypatch.setattr("landscape_widget.study.preview.PREVIEW_SECONDS", 0.0)
     small = case("dense tanh")
     x, y = small.examples()
     data = x.repeat(20, 1), y.repeat(20)

@@ -23,7 +23,7 @@ from landscape_widget import (
 )
 from landscape_widget.planes.directions import random_pair
 from landscape_widget.planes.points import locate
-from landscape_widget.results.base import Plane
+from landscape_widget.results.planes import Plane
 
 from ..support.cases import ONE_BATCH, case
 from ..support.gates import HUNG, finish, finish_pin, gated_saddle

@@ -65,7 +65,7 @@ def state(explorer: LandscapeExplorer) -> dict[str, Any]:
     return {
         "results": explorer.results,
         "pins": explorer._points.memory(),
-        "memory": explorer._study.memory(),
+        "known": explorer._study.known.saved(),
         "sent": {name: getattr(explorer, name) for name in ("status", "error", "_pins", "_surface", "_info")},
     }
 
@@ -381,6 +381,21 @@ MEMORY: list[tuple[str, Callable[[list[Any]], Any]]] = [
 def test_memory_that_no_study_has(explorer: LandscapeExplorer, path: Path, kind: str, change: Any) -> None:
     changed(path, lambda content, _: change(entry(content, "study", kind)["map"]))
     refused(explorer, path)
+
+
+@pytest.mark.parametrize("place", [("pins", 0), ("objective",), ("study",)], ids=lambda place: place[0])
+@pytest.mark.parametrize("name", ["slopes", "more"])
+def test_an_entry_of_another_place(
+    explorer: LandscapeExplorer, path: Path, place: tuple[Any, ...], name: str
+) -> None:
+    """Slopes are known to studies, and to nothing else."""
+    changed(path, lambda content, _: entry(content, *place)["map"].append([name, {"map": []}]))
+    if (place, name) == (("study",), "slopes"):
+        other = LandscapeExplorer(gated_saddle()[1])
+        assert other.load(path).surface.final
+        other.close()
+    else:
+        refused(explorer, path)
 
 
 @pytest.mark.parametrize("shape", [(3,), (2, 2), (2, 3, 1)])

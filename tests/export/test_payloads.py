@@ -14,7 +14,9 @@ import torch
 from landscape_widget import Objective, TraceEstimate
 from landscape_widget.export import payloads as wire
 from landscape_widget.planes.projections import plane_hessian
-from landscape_widget.study.study import Controls, Findings, Study
+from landscape_widget.study.controls import Controls
+from landscape_widget.study.findings import Findings
+from landscape_widget.study.study import Study
 
 from ..support.cases import ONE_BATCH, case
 from ..support.gates import make_controls, saddle

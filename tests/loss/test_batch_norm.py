@@ -14,7 +14,9 @@ from torch.func import functional_call
 from torch.optim.swa_utils import update_bn
 
 from landscape_widget import Objective, random_plane
-from landscape_widget.study.study import Controls, Findings, Study
+from landscape_widget.study.controls import Controls
+from landscape_widget.study.findings import Findings
+from landscape_widget.study.study import Study
 
 from ..support.cases import ONE_BATCH, case
 from ..support.gates import make_controls

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from landscape_widget import Objective, evaluate_plane, random_plane
 from landscape_widget.planes import evaluator as strategies
 from landscape_widget.planes.evaluator import LOOP, Evaluator, Strategy
-from landscape_widget.results.base import Plane
+from landscape_widget.results.planes import Plane
 
 from ..support.cases import CASES, RAGGED, Case, case
 

@@ -16,7 +16,7 @@ from landscape_widget import (
     random_plane,
 )
 from landscape_widget.planes.projections import projection_steps
-from landscape_widget.results.base import principal_curvatures
+from landscape_widget.results.curvature import principal_curvatures
 
 from ..support.cases import CASES, Case, case, quadratic
 from ..support.oracle import dense

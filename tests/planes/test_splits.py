@@ -17,7 +17,9 @@ from torch import Tensor, nn
 
 from landscape_widget import LandscapeExplorer, Objective, Plane, load
 from landscape_widget.planes import surface as surface_module
-from landscape_widget.study.study import Controls, Findings, Study
+from landscape_widget.study.controls import Controls
+from landscape_widget.study.findings import Findings
+from landscape_widget.study.study import Study
 
 from ..export.test_archive import assert_same
 from ..support.gates import make_controls
@@ -148,8 +150,8 @@ def test_two_planes_with_data_of_their_own() -> None:
 
 
 def test_a_first_picture_on_part_of_the_examples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("landscape_widget.study.study.PREVIEW_SECONDS", 1e-9)
-    monkeypatch.setattr("landscape_widget.study.study._LEAST_PREVIEW", 4)
+    monkeypatch.setattr("landscape_widget.study.preview.PREVIEW_SECONDS", 1e-9)
+    monkeypatch.setattr("landscape_widget.study.preview._LEAST_PREVIEW", 4)
     controls = replace(CONTROLS, axes=("hessian:max", "hessian:min"), resolution=17, split="difference")
     previews = [
         (found.plane, found.surface) for found in study().steps(controls) if found.surface and found.preview

@@ -1,11 +1,16 @@
-"""Result classes: counting eigenpairs from either end, points of a plane."""
+"""Result classes: files know them all; counting eigenpairs from either end, points of a plane."""
 
 from __future__ import annotations
+
+import importlib
+import pkgutil
+from dataclasses import is_dataclass
 
 import numpy as np
 import pytest
 
-from landscape_widget import EigenPairs, Plane
+from landscape_widget import EigenPairs, Plane, results
+from landscape_widget.results.catalogue import RESULTS
 
 
 def pairs(n_largest: int, n_smallest: int) -> EigenPairs:
@@ -43,3 +48,17 @@ def test_points_of_a_plane() -> None:
 def test_directions_of_another_length() -> None:
     with pytest.raises(ValueError, match="shape of origin"):
         Plane(origin=np.zeros(2), eta=np.zeros(3), delta=np.zeros(2))
+
+
+def test_files_know_every_result() -> None:
+    """A module that the catalogue forgets would write files that nobody can read."""
+    names = [module.name for module in pkgutil.iter_modules(results.__path__)]
+    modules = [importlib.import_module(f"{results.__name__}.{name}") for name in names]
+    defined = {
+        cls
+        for module in modules
+        for cls in vars(module).values()
+        if isinstance(cls, type) and is_dataclass(cls) and cls.__module__ == module.__name__
+    }
+    assert set(RESULTS.values()) == defined
+    assert all(name == cls.__name__ for name, cls in RESULTS.items())

@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import binom, binomtest
 
 from landscape_widget import ProjectedCurvatures
-from landscape_widget.results.base import measured_blindness
+from landscape_widget.results.blindness import measured_blindness
 from landscape_widget.results.shares import interval_words
 
 

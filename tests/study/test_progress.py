@@ -7,7 +7,7 @@ from itertools import islice
 
 import pytest
 
-from landscape_widget.study.progress import Meter, Run
+from landscape_widget.study.progress import Meter, Run, Runs, fairly
 
 
 def test_nothing_is_known_at_first() -> None:
@@ -92,3 +92,39 @@ def test_a_run_that_failed_starts_again() -> None:
     assert run.latest is None
     assert [i for i, _ in run.resume()] == [0, 1, 2]
     assert counting.started == 2
+
+
+def test_runs_are_resumed_by_what_they_depend_on() -> None:
+    ended: dict[str, int] = {"known": 7}
+    runs = Runs(ended)
+    first, second = Counting(3), Counting(2)
+    assert next(runs.resume("first", first)) == (0, pytest.approx(0, abs=60))
+    assert [i for i, _ in runs.resume("second", second)] == [0, 1]
+    assert ended == {"known": 7, "second": 1}, "the first has not ended"
+    assert (runs.latest("first"), runs.latest("second"), runs.latest("third")) == (0, 1, None)
+    assert runs.begun() == ["known", "second", "first"]
+    assert [i for i, _ in runs.resume("first", first)] == [0, 1, 2]
+    assert (first.started, second.started) == (1, 1)
+
+
+@pytest.mark.parametrize("key", ["known", "ended"])
+def test_runs_that_have_ended_are_not_started(key: str) -> None:
+    runs = Runs({"known": 1})
+    list(runs.resume("ended", Counting(2)))
+    counting = Counting(2)
+    assert list(runs.resume(key, counting)) == [(1, 0.0)]
+    assert counting.started == 0
+
+
+def test_a_run_that_failed_has_not_begun() -> None:
+    ended: dict[str, int] = {}
+    runs, counting = Runs(ended), Counting(3, fail=2)
+    with pytest.raises(ArithmeticError):
+        list(runs.resume("run", counting))
+    assert (runs.latest("run"), runs.begun(), ended) == (None, [], {})
+    assert [i for i, _ in runs.resume("run", counting)] == [0, 1, 2]
+    assert ended == {"run": 2}
+
+
+def test_all_jobs_come_to_their_end() -> None:
+    assert sorted(fairly(Counting(3)(), iter(()), Counting(2)())) == [0, 0, 1, 1, 2]

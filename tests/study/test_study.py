@@ -20,9 +20,13 @@ from landscape_widget import (
     saddle_blindness,
 )
 from landscape_widget.curvature import trace as trace_module
-from landscape_widget.results.base import Surface
-from landscape_widget.study import study as study_module
-from landscape_widget.study.study import Controls, Findings, Study, snap, trace_is_final
+from landscape_widget.results.planes import Surface
+from landscape_widget.study import budget, centre, known, preview
+from landscape_widget.study.budget import trace_is_final
+from landscape_widget.study.controls import Controls
+from landscape_widget.study.domain import snap
+from landscape_widget.study.findings import Findings
+from landscape_widget.study.study import Study
 
 from ..support.cases import ONE_BATCH, case, quadratic
 from ..support.gates import make_controls, saddle
@@ -272,7 +276,7 @@ def test_the_picture_comes_before_the_eigenpairs_where_axes_are_random() -> None
 @pytest.mark.parametrize("resolution", [5, 9, 21])
 def test_a_first_picture_on_part_of_the_examples(monkeypatch: pytest.MonkeyPatch, resolution: int) -> None:
     """It says so, is never final, and shows no eigenvalue of the part."""
-    monkeypatch.setattr("landscape_widget.study.study.PREVIEW_SECONDS", 0.0)  # any data are too slow for it
+    monkeypatch.setattr("landscape_widget.study.preview.PREVIEW_SECONDS", 0.0)  # any data are too slow for it
     small = case("dense tanh")
     x, y = small.examples()
     objective = Objective(small.model(), (x.repeat(20, 1), y.repeat(20)), small.loss_fn)
@@ -298,8 +302,8 @@ def test_a_first_picture_on_part_of_the_examples(monkeypatch: pytest.MonkeyPatch
 def test_a_first_picture_in_a_hessian_plane_gets_better_while_that_changes_it(
     monkeypatch: pytest.MonkeyPatch, alike: float, times: int, parts: list[int]
 ) -> None:
-    monkeypatch.setattr("landscape_widget.study.study.PREVIEW_SECONDS", 0.0)  # any data are too slow for it
-    monkeypatch.setattr("landscape_widget.study.study._ALIKE", alike)
+    monkeypatch.setattr("landscape_widget.study.preview.PREVIEW_SECONDS", 0.0)  # any data are too slow for it
+    monkeypatch.setattr("landscape_widget.study.preview._ALIKE", alike)
     small = case("dense tanh")
     x, y = small.examples()
     objective = Objective(small.model(), (x.repeat(times, 1), y.repeat(times)), small.loss_fn)
@@ -331,13 +335,13 @@ def test_pictures_are_alike_within_a_share_of_their_range() -> None:
     def picture(values: np.ndarray) -> Surface:
         return Surface(axis, axis, values, np.ones((3, 3), dtype=bool), {})
 
-    assert study_module._alike(picture(loss), picture(loss + 0.19))
-    assert not study_module._alike(picture(loss), picture(loss + 0.21))
-    assert study_module._alike(picture(loss * np.nan), picture(loss))
+    assert preview.alike(picture(loss), picture(loss + 0.19))
+    assert not preview.alike(picture(loss), picture(loss + 0.21))
+    assert preview.alike(picture(loss * np.nan), picture(loss))
 
 
 def test_a_first_picture_of_a_random_plane_is_of_that_very_plane(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("landscape_widget.study.study.PREVIEW_SECONDS", 0.0)  # any data are too slow for it
+    monkeypatch.setattr("landscape_widget.study.preview.PREVIEW_SECONDS", 0.0)  # any data are too slow for it
     small = case("dense tanh")
     x, y = small.examples()
     objective = Objective(small.model(), (x.repeat(20, 1), y.repeat(20)), small.loss_fn)
@@ -406,7 +410,7 @@ def test_half_widths_snap_to_a_scale_of_few_steps(width: float, snapped: float) 
 
 
 def test_planes_used_longest_ago_are_forgotten_where_memory_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(study_module, "MOST_NODES", 150)  # one plane of 81 nodes and another, not three
+    monkeypatch.setattr(known, "MOST_NODES", 150)  # one plane of 81 nodes and another, not three
     objective = Counted.make()
     study = Study(objective)
     planes = [replace(RANDOM, seed=seed) for seed in range(3)]
@@ -416,13 +420,13 @@ def test_planes_used_longest_ago_are_forgotten_where_memory_is_short(monkeypatch
     assert fresh(objective, study, planes[0])["loss"] == 81
 
 
-def test_few_subsets_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(study_module, "MOST_SUBSETS", 2)
+def test_few_parts_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(centre, "MOST_PARTS", 2)
     objective = case("dense tanh").objective(ONE_BATCH)
     study = Study(objective)
     for n in (3, 4, 5, 13, 4):
         last(study, replace(RANDOM, resolution=3, examples=n))
-    assert list(study._subsets) == [5, 4]
+    assert list(study.centre.parts) == [5, 4]
 
 
 TRACE = replace(CONTROLS, face="trace")
@@ -466,7 +470,7 @@ def test_the_exact_trace_is_used_wherever_it_is_known() -> None:
 
 def test_a_large_network_gets_a_deflated_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trace_module, "EXACT_WORK", 0)
-    monkeypatch.setattr(study_module, "TRACE_SAMPLES", 30)
+    monkeypatch.setattr(budget, "TRACE_SAMPLES", 30)
     objective = case("dense tanh").objective(ONE_BATCH)
     controls = replace(TRACE, examples=13)
     found = last(Study(objective), controls)
@@ -484,10 +488,10 @@ def test_fits_on_the_paper_s_interval_are_made_anew() -> None:
     study = Study(Counted.make())
     found = last(study, TRACE)
     assert found.traces is not None
-    memory = study.memory()
+    saved = study.known.saved()
     old = [replace(e, value=99.0, provenance={}) for e in found.traces["curvature-fit"]]
-    memory["traces"][1, "curvature-fit"] = old
-    resumed = last(Study.resumed(Counted.make(), memory), TRACE)
+    saved["traces"][1, "curvature-fit"] = old
+    resumed = last(Study(Counted.make(), known=known.Known.resumed(saved)), TRACE)
     assert resumed.traces is not None
     assert resumed.traces["curvature-fit"][-1] == found.traces["curvature-fit"][-1]
     assert resumed.trace == found.trace

@@ -13,8 +13,11 @@ from torch import Tensor, nn
 
 from landscape_widget import EigenPairs, Objective, ProjectedCurvatures, hessian_eigenpairs
 from landscape_widget.curvature.slopes import slopes_along
-from landscape_widget.results.base import BlindnessEstimate, SaddleBlindness, Slopes
-from landscape_widget.study.study import Controls, Findings, Study
+from landscape_widget.results.blindness import BlindnessEstimate, SaddleBlindness
+from landscape_widget.results.curvature import Slopes
+from landscape_widget.study.controls import Controls
+from landscape_widget.study.findings import Findings
+from landscape_widget.study.study import Study
 from landscape_widget.study.verdict import Verdict, half_widths, judge, offsets, sight, verdict_of
 
 from ..support.cases import ONE_BATCH, case

@@ -1,0 +1,57 @@
+"""How often random planes hide a saddle."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from landscape_widget.results.curvature import ProjectedCurvatures
+from landscape_widget.results.equality import equal_by_content
+
+
+@equal_by_content
+@dataclass(frozen=True)
+class BlindnessEstimate:
+    """The probability that a random plane does not show a saddle, with its uncertainty."""
+
+    probability: float
+    """P(κ₋κ₊ ≥ 0)."""
+    stderr: float
+    """Standard error; NaN where it cannot be told."""
+    low: float
+    """Lower end of the 95 % interval."""
+    high: float
+    """Upper end of the 95 % interval."""
+
+
+def measured_blindness(projections: ProjectedCurvatures) -> BlindnessEstimate:
+    """The share of S random projections without a saddle, with Clopper and Pearson's exact interval.
+
+    It holds the true probability in 95 % of cases at least, whatever that is. The standard error is that of
+    (k + 2)/(S + 4) (Agresti & Coull), which stays positive for shares of 0 and 1.
+    """
+    from scipy.stats import binomtest  # noqa: PLC0415 - slow to import
+
+    share, count = projections.p_no_saddle, projections.samples
+    hidden = round(share * count)
+    smoothed = (hidden + 2) / (count + 4)
+    interval = binomtest(hidden, count).proportion_ci(0.95, method="exact")
+    return BlindnessEstimate(
+        probability=share,
+        stderr=math.sqrt(smoothed * (1 - smoothed) / (count + 4)),
+        low=float(interval.low),
+        high=float(interval.high),
+    )
+
+
+@equal_by_content
+@dataclass(frozen=True)
+class SaddleBlindness:
+    """How often random planes hide the saddle, known in up to three ways."""
+
+    measured: BlindnessEstimate | None
+    """Share of random projections that show none."""
+    closed_form: BlindnessEstimate | None
+    """From tr(H) and tr(H²), for many eigenvalues of similar size."""
+    spectral: BlindnessEstimate | None
+    """From the spectral density, for any spectrum."""

@@ -1,0 +1,235 @@
+"""Planes through θ*, and what is known on their grids."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import blake2b
+
+import numpy as np
+import numpy.typing as npt
+
+from landscape_widget.numerics.vectors import FloatArray, norm
+from landscape_widget.results.base import BoolArray, Provenance, Table, grid_columns
+from landscape_widget.results.curvature import principal_curvatures
+from landscape_widget.results.equality import equal_by_content
+from landscape_widget.results.files import Columns
+
+
+@equal_by_content
+@dataclass(frozen=True)
+class Plane(Table):
+    """The plane θ* + αη + βδ in parameter space."""
+
+    origin: FloatArray
+    """θ*, shape (N,)."""
+    eta: FloatArray
+    """Direction of α, shape (N,)."""
+    delta: FloatArray
+    """Direction of β, shape (N,)."""
+    axes: tuple[str, str] = ("custom", "custom")
+    """How the two directions were made, for example ("hessian:max", "random:filter")."""
+    provenance: Provenance = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        n = self.origin.shape
+        if self.eta.shape != n or self.delta.shape != n:
+            raise ValueError(
+                f"Expected eta and delta of the shape of origin, {n}, "
+                f"got {self.eta.shape} and {self.delta.shape}."
+            )
+
+    @property
+    def columns(self) -> Columns:
+        """Columns origin, eta and delta, with a row for each parameter."""
+        return {"origin": self.origin, "eta": self.eta, "delta": self.delta}
+
+    @property
+    def norms(self) -> tuple[float, float]:
+        """(‖η‖, ‖δ‖): the length in parameter space of one unit of α and of β."""
+        return norm(self.eta), norm(self.delta)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A digest of origin and directions: the same for planes that are equal to the last bit only."""
+        digest = blake2b(digest_size=16)
+        for vector in (self.origin, self.eta, self.delta):
+            digest.update(np.ascontiguousarray(vector, float).tobytes())
+        return digest.hexdigest()
+
+    def point(self, alpha: float, beta: float) -> FloatArray:
+        """θ* + αη + βδ, shape (N,)."""
+        point: FloatArray = self.origin + alpha * self.eta + beta * self.delta
+        return point
+
+
+@equal_by_content
+@dataclass(frozen=True)
+class Surface(Table):
+    """The loss on a grid of a plane, complete at every stage of refinement."""
+
+    alpha: FloatArray
+    """Grid coordinates along η, shape (nα,); 0 is one of them whenever the domain contains 0."""
+    beta: FloatArray
+    """Grid coordinates along δ, shape (nβ,)."""
+    loss: FloatArray
+    """``loss[i, j]`` = L(θ* + alpha[j]·η + beta[i]·δ), shape (nβ, nα); NaN where not finite."""
+    done: BoolArray
+    """True where the loss was evaluated, False where it is interpolated, shape (nβ, nα)."""
+    provenance: Provenance = field(default_factory=dict)
+
+    @property
+    def columns(self) -> Columns:
+        """Columns alpha, beta, loss and done, with a row for each node, α running fastest."""
+        return grid_columns(self.alpha, self.beta, loss=self.loss, done=self.done)
+
+    @property
+    def final(self) -> bool:
+        """Whether every node was evaluated."""
+        return bool(self.done.all())
+
+    @property
+    def minimum(self) -> tuple[float, float, float] | None:
+        """(α, β, loss) of the lowest evaluated node, None while there is no finite one."""
+        evaluated = np.where(self.done & np.isfinite(self.loss), self.loss, np.inf)
+        i, j = np.unravel_index(int(np.argmin(evaluated)), evaluated.shape)
+        if not np.isfinite(evaluated[i, j]):
+            return None
+        return float(self.alpha[j]), float(self.beta[i]), float(self.loss[i, j])
+
+
+@equal_by_content
+@dataclass(frozen=True)
+class ConvexityMap(Table):
+    """Extreme eigenvalues of the full Hessian at the nodes of a plane (Li et al. 2018, Section 6)."""
+
+    alpha: FloatArray
+    """Grid coordinates along η, shape (nα,)."""
+    beta: FloatArray
+    """Grid coordinates along δ, shape (nβ,)."""
+    largest: FloatArray
+    """λmax at (alpha[j], beta[i]), shape (nβ, nα); NaN where not computed or not finite."""
+    smallest: FloatArray
+    """λmin at (alpha[j], beta[i]), shape (nβ, nα); NaN where not computed or not finite."""
+    converged: BoolArray
+    """Whether both are certified to the tolerance asked for, shape (nβ, nα)."""
+    done: BoolArray
+    """True where computed, shape (nβ, nα)."""
+    n_hvp: int
+    """Hessian-vector products spent."""
+    provenance: Provenance = field(default_factory=dict)
+
+    @property
+    def columns(self) -> Columns:
+        """Columns alpha, beta, largest, smallest, converged, done, a row for each node, α running fastest."""
+        return grid_columns(
+            self.alpha,
+            self.beta,
+            largest=self.largest,
+            smallest=self.smallest,
+            converged=self.converged,
+            done=self.done,
+        )
+
+    @property
+    def ratio(self) -> FloatArray:
+        """|λmin/λmax|, shape (nβ, nα): near 0 where the loss is nearly convex; NaN where unknown."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio: FloatArray = np.abs(self.smallest / self.largest)
+        return ratio
+
+    @property
+    def final(self) -> bool:
+        """Whether every node was computed."""
+        return bool(self.done.all())
+
+
+@equal_by_content
+@dataclass(frozen=True)
+class Scores:
+    """Loss and metrics of a model on a data set."""
+
+    loss: float
+    """The mean loss over the examples."""
+    metrics: Mapping[str, float]
+    """The mean of each metric over the examples."""
+    n_examples: int
+    """Examples of the data set."""
+
+
+@equal_by_content
+@dataclass(frozen=True)
+class PlanePoint:
+    """What is known of one point of a plane."""
+
+    alpha: float
+    """Coordinate along η."""
+    beta: float
+    """Coordinate along δ."""
+    train: Scores
+    """Loss and metrics on the data that the objective was made of."""
+    test: Scores | None = None
+    """Loss and metrics on test data; None without any."""
+    gradient_norm: float | None = None
+    """‖∇L‖ there, over all parameters; None while unknown."""
+    hessian: FloatArray | None = None
+    """[[A, B], [B, C]], the second derivatives of L by (α, β) there, shape (2, 2); None while unknown."""
+
+    @property
+    def curvatures(self) -> tuple[float, float] | None:
+        """(κ₋, κ₊), the eigenvalues of ``hessian``."""
+        if self.hessian is None:
+            return None
+        minus, plus = principal_curvatures(self.hessian[0, 0], self.hessian[0, 1], self.hessian[1, 1])
+        return float(minus), float(plus)
+
+
+@equal_by_content
+@dataclass(frozen=True)
+class ScoreRow:
+    """Loss and metrics at one point, of which a table says where it is."""
+
+    place: str
+    """"centre", or for the lowest node of a plane "minimum" and "test minimum"."""
+    axes: tuple[str, str]
+    """Axes of that plane; two empty names for the centre."""
+    alpha: float
+    """Coordinate along η."""
+    beta: float
+    """Coordinate along δ."""
+    distance: float
+    """‖Δθ‖ from the centre."""
+    train: Scores
+    """Loss and metrics on the data that the objective was made of."""
+    test: Scores | None
+    """Loss and metrics on test data; None without any."""
+
+
+@equal_by_content
+@dataclass(frozen=True)
+class ScoreTable(Table):
+    """Loss and metrics at θ* and at the minima of planes (Böttcher & Wheeler, Table II)."""
+
+    rows: tuple[ScoreRow, ...]
+    """The centre first, then the minimum of each plane."""
+    provenance: Provenance = field(default_factory=dict)
+
+    @property
+    def columns(self) -> Columns:
+        """Columns of place, axes, coordinates, distance, then train_loss, train_accuracy …, test_loss …."""
+        rows = self.rows
+        columns: dict[str, npt.ArrayLike] = {
+            "place": [row.place for row in rows],
+            "axis_alpha": [row.axes[0] for row in rows],
+            "axis_beta": [row.axes[1] for row in rows],
+            **{name: [getattr(row, name) for row in rows] for name in ("alpha", "beta", "distance")},
+        }
+        for data in ("train", "test"):
+            scores = [getattr(row, data) for row in rows]
+            if None in scores:
+                continue
+            columns[f"{data}_loss"] = [score.loss for score in scores]
+            for name in scores[0].metrics:
+                columns[f"{data}_{name}"] = [score.metrics[name] for score in scores]
+        return columns

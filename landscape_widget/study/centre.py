@@ -1,0 +1,101 @@
+"""One θ* and the loss around it, on all examples or a part of them, with what is known of it."""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from landscape_widget.curvature.slopes import slopes_along
+from landscape_widget.numerics.vectors import FloatArray
+from landscape_widget.objective.objective import Objective
+from landscape_widget.planes.quadratic import quadratic_model
+from landscape_widget.results.curvature import EigenPairs, Slopes
+from landscape_widget.results.planes import Plane
+from landscape_widget.results.quadratic import QuadraticModel
+from landscape_widget.study.controls import Controls
+from landscape_widget.study.known import Known, PlaneKey
+
+#: Parts of the data that are kept beside the whole, each a copy of its examples.
+MOST_PARTS = 3
+
+
+class Centre:
+    """Objectives at one θ*; whatever one call computes of them is remembered in ``known``."""
+
+    def __init__(
+        self, objective: Objective, test: Objective | None = None, known: Known | None = None
+    ) -> None:
+        """Computes nothing yet.
+
+        Args:
+            objective: The loss on all examples, whose θ* is the centre.
+            test: The same loss on test data.
+            known: What is known of an equal objective.
+        """
+        self.objective = objective
+        self.test = test
+        self.known = Known() if known is None else known
+        self.theta_norm = float(objective.theta.norm())
+        self.parts: dict[int, Objective] = {}
+        """Objectives on fewer examples; the one used last comes last."""
+        self._seconds: dict[int, float] = {}
+
+    def on(self, n_examples: int) -> Objective:
+        """Returns the objective on the first so many examples."""
+        if n_examples == self.objective.n_examples:
+            return self.objective
+        part = self.parts.pop(n_examples, None) or self.objective.subset(n_examples)
+        while len(self.parts) >= MOST_PARTS:
+            del self.parts[next(iter(self.parts))]
+        self.parts[n_examples] = part
+        return part
+
+    def measured(self, objective: Objective, controls: Controls) -> dict[str, Objective]:
+        """Returns the objectives whose losses the picture needs, by their splits."""
+        mode, found = controls.batch_norm, {}
+        if controls.split != "test":
+            found["train"] = objective.with_batch_norm(mode)
+        if controls.split != "train":
+            assert self.test is not None
+            found["test"] = self.test.with_batch_norm(mode, objective)
+        return found
+
+    def loss(self, objective: Objective) -> float:
+        """Returns L(θ*)."""
+        n, losses = objective.n_examples, self.known.losses_at_theta
+        if n not in losses:
+            started = monotonic()
+            losses[n] = objective.loss().item()
+            self._seconds[n] = monotonic() - started
+        return losses[n]
+
+    def seconds(self, objective: Objective) -> float:
+        """Returns how long ``loss`` took; 0 where it came from a file."""
+        return self._seconds.get(objective.n_examples, 0.0)
+
+    def gradient(self, objective: Objective) -> FloatArray:
+        """Returns ∇L(θ*), shape (N,)."""
+        n, gradients = objective.n_examples, self.known.gradients
+        if n not in gradients:
+            gradients[n] = objective.precise().gradient().cpu().numpy()
+        return gradients[n]
+
+    def slopes(self, objective: Objective, pairs: EigenPairs) -> Slopes:
+        """Returns ∇L(θ*) by the eigenvectors of certified pairs."""
+        key, slopes = (objective.n_examples, len(pairs.values)), self.known.slopes
+        if key not in slopes:
+            slopes[key] = slopes_along(objective, pairs, self.gradient(objective))
+        return slopes[key]
+
+    def quadratic(self, objective: Objective, plane: Plane, pairs: EigenPairs | None) -> QuadraticModel:
+        """Returns the loss to second order in a plane, whose Hessian axes are those of ``pairs``."""
+        key, models = (objective.n_examples, plane.fingerprint), self.known.models
+        if key not in models:
+            loss, gradient = self.loss(objective), self.gradient(objective)
+            models[key] = quadratic_model(objective, plane, loss, gradient, pairs)
+        return models[key]
+
+
+def plane_key(objective: Objective, plane: Plane, batch_norm: str, split: str) -> PlaneKey:
+    """Returns the key under which losses of a plane are kept."""
+    words = [plane.fingerprint, *(["test"] if split == "test" else [])]
+    return objective.n_examples, " ".join([*words, *([batch_norm] if batch_norm != "frozen" else [])])

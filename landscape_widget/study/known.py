@@ -1,0 +1,93 @@
+"""All that was computed around one θ*, by what it depends on: used again, saved and resumed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, get_type_hints
+
+import numpy as np
+
+from landscape_widget.numerics.vectors import FloatArray
+from landscape_widget.planes.surface import Cache
+from landscape_widget.results.blindness import SaddleBlindness
+from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures, Slopes
+from landscape_widget.results.quadratic import QuadraticModel
+from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
+
+#: Nodes whose losses are remembered, some 100 MB; planes used longest ago are forgotten first.
+MOST_NODES = 500_000
+
+#: What losses on a plane depend on: the number of examples, and the plane's fingerprint (with "test" and
+#: the batch-norm mode after it, where that is so).
+PlaneKey = tuple[int, str]
+
+
+@dataclass(eq=False)
+class Known:
+    """Results by their keys; the first or only number of every key is the number of examples.
+
+    Results of runs that have not ended stand here only where a run can go on from them. The worker adds
+    entries while other threads read, and never changes one.
+    """
+
+    losses_at_theta: dict[int, float] = field(default_factory=dict)
+    """L(θ*)."""
+    gradients: dict[int, FloatArray] = field(default_factory=dict)
+    """∇L(θ*), shape (N,)."""
+    slopes: dict[tuple[int, int], Slopes] = field(default_factory=dict, metadata={"optional": True})
+    """The gradient by eigenvectors, by the number of pairs; files of version 0.1 have none."""
+    losses: dict[PlaneKey, Cache] = field(default_factory=dict)
+    """Losses on planes by (α, β); the plane used last comes last."""
+    models: dict[PlaneKey, QuadraticModel] = field(default_factory=dict)
+    """Quadratic models in planes."""
+    pairs: dict[tuple[int, int], EigenPairs] = field(default_factory=dict)
+    """Certified eigenpairs, by how many were asked for at each end."""
+    projections: dict[tuple[int, int], ProjectedCurvatures] = field(default_factory=dict)
+    """Curvatures of random projections, by how many were asked for: so many of them, or the first ones."""
+    densities: dict[tuple[int, int], SpectralDensity] = field(default_factory=dict)
+    """Spectral densities, by the number of pairs at the large end that they rest on."""
+    traces: dict[tuple[int, str], list[TraceEstimate]] = field(default_factory=dict)
+    """Running estimates of tr(H) by method, up to the last one."""
+    blindness: dict[tuple[int, ...], SaddleBlindness] = field(default_factory=dict)
+    """How often random planes hide a saddle, by the sizes of the results that this rests on."""
+
+    def losses_on(self, plane: PlaneKey) -> Cache:
+        """Returns losses of a plane, to read and to add to; forgets others where there are too many."""
+        cache = self.losses.pop(plane, {})
+        while self.losses and sum(map(len, self.losses.values())) > MOST_NODES:
+            del self.losses[next(iter(self.losses))]
+        self.losses[plane] = cache
+        return cache
+
+    def saved(self) -> dict[str, Any]:
+        """Returns what a file holds, of the types in ``SAVED``; it may be asked for while steps run."""
+        # dict() copies at once, whatever the worker's thread adds meanwhile
+        content = {f.name: dict(getattr(self, f.name)) for f in fields(self)}
+        return content | {"losses": {key: _table(dict(cache)) for key, cache in content["losses"].items()}}
+
+    @classmethod
+    def resumed(cls, content: Mapping[str, Any]) -> Known:
+        """Makes this of what ``saved`` returned, perhaps in an earlier version."""
+        known = cls(**{name: dict(results) for name, results in content.items()})
+        tables: Mapping[PlaneKey, FloatArray] = content["losses"]
+        known.losses = {key: {(a, b): loss for a, b, loss in table.tolist()} for key, table in tables.items()}
+        known.traces = {
+            key: history
+            for key, history in known.traces.items()
+            # without a half-width they are of the time when every network had the paper's interval
+            if key[1] != "curvature-fit" or "half_width" in history[-1].provenance
+        }
+        return known
+
+
+#: What a file holds, by the names of fields: the same, but losses on planes as tables of rows (α, β, loss).
+SAVED: dict[str, Any] = get_type_hints(Known) | {"losses": dict[PlaneKey, FloatArray]}
+
+#: Names that files of earlier versions lack.
+OPTIONAL = frozenset(f.name for f in fields(Known) if f.metadata.get("optional"))
+
+
+def _table(losses: Mapping[tuple[float, float], float]) -> FloatArray:
+    """Returns rows (α, β, loss), shape (K, 3)."""
+    return np.array([(a, b, loss) for (a, b), loss in losses.items()]).reshape(-1, 3)

@@ -1,0 +1,70 @@
+"""Pictures on all of the examples, step by step: the first plane, and a second one beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from time import monotonic
+
+from landscape_widget.objective.objective import Objective
+from landscape_widget.planes.directions import hessian_rank, make_plane
+from landscape_widget.planes.splits import alongside, shown
+from landscape_widget.planes.surface import evaluate_plane, grid_axis, n_known
+from landscape_widget.results.planes import Plane, Surface
+from landscape_widget.study.centre import Centre, plane_key
+from landscape_widget.study.controls import Controls
+from landscape_widget.study.domain import automatic_domain
+from landscape_widget.study.findings import Findings, Picture
+
+
+def surface_steps(
+    centre: Centre, objective: Objective, controls: Controls, plane: Plane, found: Findings
+) -> Iterator[Findings]:
+    """Draws the first picture."""
+    for surfaces in _nodes("node", centre, objective, controls, plane, found):
+        found.draw(plane, surfaces)
+        yield found
+
+
+def compared_steps(
+    centre: Centre, objective: Objective, controls: Controls, found: Findings
+) -> Iterator[Findings]:
+    """Draws the second picture; its Hessian axes rest on certified pairs, without which there is none."""
+    if hessian_rank(controls.axes) and not found.pairs_final:
+        return
+    plane = make_plane(objective, controls.axes, controls.seed, found.pairs)
+    for surfaces in _nodes("compared node", centre, objective, controls, plane, found):
+        found.compared = Picture(plane, shown(surfaces), surfaces=surfaces)
+        yield found
+    assert found.compared is not None
+    model = centre.quadratic(objective, plane, found.pairs)
+    found.compared = replace(found.compared, quadratic=model)
+    yield found
+
+
+def is_begun(centre: Centre, objective: Objective, controls: Controls) -> bool:
+    """Whether losses on the plane that the controls ask for are known; it has no Hessian axes."""
+    plane = make_plane(objective, controls.axes, controls.seed, None)
+    keys = (plane_key(objective, plane, controls.batch_norm, split) for split in ("train", "test"))
+    return any(centre.known.losses.get(key) for key in keys)
+
+
+def _nodes(
+    kind: str, centre: Centre, objective: Objective, controls: Controls, plane: Plane, found: Findings
+) -> Iterator[dict[str, Surface]]:
+    """Yields surfaces of a plane by their splits, on what is known of it; meters them as work of a kind."""
+    domain = controls.domain or automatic_domain(plane, found.pairs, found.centre_loss, centre.theta_norm)
+    alpha = grid_axis(domain[0], domain[1], controls.resolution)
+    beta = grid_axis(domain[2], domain[3], controls.resolution)
+    runs, known = {}, 0
+    for split, measured in centre.measured(objective, controls).items():
+        cache = centre.known.losses_on(plane_key(objective, plane, controls.batch_norm, split))
+        known += n_known(cache, alpha, beta)
+        runs[split] = evaluate_plane(measured, plane, domain, controls.resolution, cache=cache)
+    found.meter.expect(kind, len(runs) * controls.resolution**2, known)
+    started = monotonic()
+    for surfaces in alongside(runs):
+        done = sum(int(surface.done.sum()) for surface in surfaces.values())
+        found.meter.record(kind, done, monotonic() - started)
+        yield surfaces
+        started = monotonic()
