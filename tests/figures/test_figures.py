@@ -168,7 +168,9 @@ def test_a_logarithm() -> None:
 
 
 def test_colours_are_those_of_the_page() -> None:
-    found = re.search(r'\bmap: createCell\(.*"(\w+)"\)\)', (JS / "ui" / "link.js").read_text(encoding="utf-8"))
+    found = re.search(
+        r'\bmap: createCell\(.*"(\w+)"\)\)', (JS / "ui" / "link.js").read_text(encoding="utf-8")
+    )
     assert found is not None
     assert found[1] == COLOURS
 
