@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 ROOT = Path(__file__).parents[2]
 
 #: Rooms beyond which everything quick is tested instead: their own tests take as long.
-MOST_ROOMS = 3
+MOST_ROOMS = 2
 
 #: Folders under tests/ whose tests are too long for this.
 _LONG = ("browser", "notebooks")
@@ -25,6 +25,8 @@ _WHOLE_RUNS = (
     "export/test_crafted_files.py",
     "export/test_python_call.py",
     "export/test_runs.py",
+    "objective/test_products.py",
+    "study/test_study.py",
 )
 
 ALL = ["tests", *(f"--ignore=tests/{name}" for name in (*_LONG, *_WHOLE_RUNS))]

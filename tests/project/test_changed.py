@@ -26,7 +26,7 @@ HERE = "tests/project/test_changed.py"
         (["landscape_widget/__init__.py"], ALL),
         (["tests/support/cases.py", HERE], ALL),
         (["tests/conftest.py"], ALL),
-        ([f"landscape_widget/{room}/x.py" for room in ("data", "loss", "planes", "study")], ALL),
+        ([f"landscape_widget/{room}/x.py" for room in ("data", "loss", "planes")], ALL),
         ([], []),
     ],
 )
