@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from landscape_widget import LandscapeExplorer, load, save
 from ..support.gates import gated_saddle
 from .browser import Watch
 from .conftest import OpenPage
+from .waiting import wait_until
 
 READ = """plots => plots.map(plot => plot._fullData.map(trace => ({
   type: trace.type,
@@ -27,6 +29,18 @@ DRAWN = """document.querySelectorAll('details').length === 1 &&
 PATIENCE = 120_000
 
 
+def refuse_network(watch: Watch) -> list[str]:
+    """Refuses everything that the page asks the network for, and returns the list that it is noted in."""
+    requests: list[str] = []
+
+    def refuse(route: Route) -> None:
+        requests.append(route.request.url)
+        route.abort()
+
+    watch.page.route(re.compile(r"^(https?|wss?):"), refuse)
+    return requests
+
+
 @pytest.fixture
 def explorer() -> LandscapeExplorer:
     return LandscapeExplorer(
@@ -38,13 +52,7 @@ def explorer() -> LandscapeExplorer:
 def opened(open_page: OpenPage, tmp_path: Path) -> Callable[[Path], Watch]:
     def open_(path: Path) -> Watch:
         watch = open_page()
-        requests: list[str] = []
-
-        def refuse(route: Route) -> None:
-            requests.append(route.request.url)
-            route.abort()
-
-        watch.page.route("http*://**", refuse)
+        requests = refuse_network(watch)
         watch.page.goto(path.as_uri(), wait_until="commit")
         watch.page.wait_for_function(DRAWN, timeout=PATIENCE)
         assert not requests, "the page asks the network"
@@ -95,6 +103,29 @@ def test_page_follows_the_readers_theme_and_width(
     page.set_viewport_size({"width": 380, "height": 800})
     page.wait_for_function("document.querySelector('.js-plotly-plot').clientWidth < 380", timeout=PATIENCE)
     page.wait_for_function("document.documentElement.scrollWidth <= innerWidth", timeout=PATIENCE)
+
+
+@pytest.mark.parametrize(
+    ("asks", "url"),
+    [
+        ("<img src='{}'>", "http://example.invalid/picture.png"),
+        ("<script src='{}'></script>", "https://example.invalid/plotly.js"),
+        ("<link rel=stylesheet href='{}'>", "https://example.invalid:8443/page.css?v=1"),
+        ("<script>fetch('{}').catch(() => {{}})</script>", "http://127.0.0.1:9/"),
+    ],
+    ids=["picture", "script", "style", "fetch"],
+)
+def test_a_page_that_asks_the_network_is_caught(
+    open_page: OpenPage, tmp_path: Path, asks: str, url: str
+) -> None:
+    path = tmp_path / "asks.html"
+    path.write_text(f"<!doctype html><title>asks</title>{asks.format(url)}")
+    watch = open_page()
+    requests = refuse_network(watch)
+    watch.page.goto(path.as_uri())
+    wait_until(lambda: requests == [url], f"a request of {url}; those noted: {requests}")
+    watch.page.close()
+    watch.take_errors()  # the browser tells of what was refused
 
 
 def test_nothing_to_show(tmp_path: Path) -> None:
