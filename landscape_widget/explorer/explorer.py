@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-import inspect
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import monotonic
 from typing import Any
 
-import anywidget
 import plotly.graph_objects as go
 import torch
 import traitlets as t
@@ -18,29 +15,24 @@ from torch import nn
 
 from landscape_widget.curvature.product_check import SecondDerivativeError
 from landscape_widget.engine.threads import leave_a_core_free
+from landscape_widget.explorer.arguments import objective_of, test_objective_of
 from landscape_widget.explorer.model_weights import Weights
 from landscape_widget.explorer.page import (
     ExplorerPage,
     PlotlyRuntime,
-    bundled,
-    hold_weakly_in_scripts,
     shared,
 )
-from landscape_widget.explorer.pins import Pictures, Points
+from landscape_widget.explorer.points import Pictures, Points
+from landscape_widget.explorer.traits import CONTROLS, SharedState
 from landscape_widget.explorer.worker import CLOSED, ObservedLock, Request, Worker, others_wait
 from landscape_widget.export import payloads as wire
 from landscape_widget.export.explorer_results import Results
 from landscape_widget.export.python_call import given_arguments, recipe
 from landscape_widget.export.runs import load_run, save_run
-from landscape_widget.loss.batch_norm import MODES
-from landscape_widget.numerics.checks import check_integer, check_seed
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
-from landscape_widget.planes.directions import check_axes
 from landscape_widget.planes.points import Pin, check_coordinates, place_words
 from landscape_widget.planes.quadratic import QuadraticModel
-from landscape_widget.planes.splits import SPLITS, check_split
-from landscape_widget.planes.surface import check_domain, check_resolution
 from landscape_widget.results.base import (
     EigenPairs,
     Plane,
@@ -59,82 +51,14 @@ log = logging.getLogger(__name__)
 #: Least seconds between two updates of one result: above about ten messages a second pages fall behind.
 UPDATE_INTERVAL = 0.15
 
-#: The page holds integers up to this.
-_LARGEST_SEED = 2**53 - 1
 
-#: Random projections of one histogram.
-_MOST_SAMPLES = 1_000_000
-
-_CONTROLS = (
-    "axes",
-    "seed",
-    "domain",
-    "resolution",
-    "examples",
-    "samples",
-    "face",
-    "batch_norm",
-    "split",
-    "compared_axes",
-    "compared_domain",
-    "compared_split",
-)
-
-
-class LandscapeExplorer(anywidget.AnyWidget):
+class LandscapeExplorer(SharedState):
     """Explores L(θ* + αη + βδ) of a PyTorch model in a notebook.
 
     Nothing is computed until it is shown or ``compute()`` is called. From then on every change of a
     control starts a computation in the background, and the newest one wins. Results are read as
     ``surface``, ``plane``, ``eigenpairs`` and ``projections``.
     """
-
-    # as text: a file would keep every widget alive, since anywidget has it tell them of changes
-    _esm = bundled("explorer.js").read_text(encoding="utf-8")
-    _page = anywidget.WidgetTrait().tag(sync=True)
-    _runtime = anywidget.WidgetTrait().tag(sync=True)
-
-    axes = t.Any(("hessian:max", "hessian:min")).tag(sync=True)
-    """Directions of α and β: "hessian:max", "hessian:max:2" …, "hessian:min" …, "random", "random:filter"."""
-    seed = t.Int(0, min=0).tag(sync=True)
-    """Seed of random directions."""
-    domain = t.Any(None, allow_none=True).tag(sync=True)
-    """(α min, α max, β min, β max) in units of the directions; None: chosen by the kernel."""
-    resolution = t.Int(51).tag(sync=True)
-    """Nodes for each axis, odd."""
-    examples = t.Int(1).tag(sync=True)
-    """Number of examples that the loss is averaged over."""
-    batch_norm = t.Enum(MODES, "frozen").tag(sync=True)
-    """Batch-norm statistics in the pictures: "frozen", "recomputed" at every point, or the "difference"."""
-    split = t.Enum(SPLITS, "train").tag(sync=True)
-    """What the loss in the picture is on: "train", "test", or the "difference" test − training."""
-    compared_axes = t.Any(None, allow_none=True).tag(sync=True)
-    """Directions of a second picture beside the first; None: those of the first."""
-    compared_domain = t.Any(None, allow_none=True).tag(sync=True)
-    """Domain of a second plane; None: chosen by the kernel."""
-    compared_split = t.Enum(SPLITS, None, allow_none=True).tag(sync=True)
-    """Data of the second picture; None: those of the first. Without ``compared_axes``, too, there is none."""
-    samples = t.Int(100, min=1)
-    """Random projections in the curvature histogram."""
-
-    face = t.Enum(("projections", "spectrum", "trace"), "projections").tag(sync=True)
-    """Face of the curvature panel; what it shows is computed first, the trace only for its own face."""
-
-    status = t.Enum(("idle", "computing", "done", "cancelled", "failed"), "idle").tag(sync=True)
-    """What the kernel does; written by the kernel."""
-    error = t.Unicode("").tag(sync=True)
-    """Message of the last failure; written by the kernel."""
-    progress = t.Dict().tag(sync=True)
-    """request, stage, fraction, eta (seconds) and elapsed; written by the kernel."""
-
-    _info = t.Dict().tag(sync=True)
-    _surface = t.Instance(dict, allow_none=True).tag(sync=True)
-    _compared = t.Instance(dict, allow_none=True).tag(sync=True)
-    _eigenpairs = t.Instance(dict, allow_none=True).tag(sync=True)
-    _projections = t.Instance(dict, allow_none=True).tag(sync=True)
-    _spectrum = t.Instance(dict, allow_none=True).tag(sync=True)
-    _trace = t.Instance(dict, allow_none=True).tag(sync=True)
-    _pins = t.Dict().tag(sync=True)
 
     def __init__(
         self,
@@ -163,8 +87,8 @@ class LandscapeExplorer(anywidget.AnyWidget):
             ValueError: What ``Objective`` raises.
             traitlets.TraitError: For a control out of its range.
         """
-        controls = {name: options.pop(name) for name in _CONTROLS if name in options}
-        objective = _objective(model, data, loss_fn, options)
+        controls = {name: options.pop(name) for name in CONTROLS if name in options}
+        objective = objective_of(model, data, loss_fn, options)
         names = ("objective",) if isinstance(model, Objective) else ("model", "data", "loss_fn")
         held_out = {} if test_loader is None else {"test_loader": test_loader}
         self._given = given_arguments(names, options | held_out)
@@ -176,7 +100,7 @@ class LandscapeExplorer(anywidget.AnyWidget):
             Weights(model, objective.layout) if isinstance(model, nn.Module) and objective.layout else None,
             self._worker.errand,
             self._send_pins,
-            _test_objective(objective, test_loader, options.get("max_examples")),
+            test_objective_of(objective, test_loader, options.get("max_examples")),
         )
         self._best = Findings()
         self._request: Request | None = None
@@ -190,11 +114,7 @@ class LandscapeExplorer(anywidget.AnyWidget):
             **{"examples": objective.n_examples, **controls},
         )
         self.on_msg(self._on_message)
-        self.observe(self._on_control, names=list(_CONTROLS))
-
-    @property
-    def _study(self) -> Study:
-        return self._points.study
+        self.observe(self._on_control, names=list(CONTROLS))
 
     @property
     def objective(self) -> Objective:
@@ -481,53 +401,9 @@ class LandscapeExplorer(anywidget.AnyWidget):
             self._own_layout.close()
         super().close()
 
-    def open(self) -> None:
-        """Makes the widget known to the page."""
-        super().open()
-        self._own_layout = self.layout  # ipywidgets makes it for each widget and never closes it
-        hold_weakly_in_scripts(self, self.layout)
-
-    def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Takes the controls from the page; everything else is the kernel's to write."""
-        with self._lock:
-            super().set_state({name: v for name, v in sync_data.items() if name in _CONTROLS})
-
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         self._start()
         return super()._repr_mimebundle_(**kwargs)
-
-    @t.validate(
-        "axes",
-        "seed",
-        "domain",
-        "resolution",
-        "examples",
-        "samples",
-        "batch_norm",
-        "split",
-        "compared_axes",
-        "compared_domain",
-        "compared_split",
-    )
-    def _valid_control(self, proposal: Any) -> Any:
-        objective, test = self._study.objective, self._study.test
-        value, name = proposal.value, proposal.trait.name
-        if value is None and name in ("domain", "compared_axes", "compared_domain", "compared_split"):
-            return None
-        checks: dict[str, Callable[[], Any]] = {
-            "axes": lambda: check_axes(value, objective),
-            "domain": lambda: check_domain(value),
-            "resolution": lambda: check_resolution(value),
-            "examples": lambda: objective.check_examples(check_integer(value, "examples")),
-            "seed": lambda: check_seed(value, most=_LARGEST_SEED),
-            "samples": lambda: check_integer(value, "samples", 1, _MOST_SAMPLES),
-            "batch_norm": lambda: objective.check_batch_norm(value),
-            "split": lambda: check_split(value, test),
-        }
-        try:
-            return checks[name.removeprefix("compared_")]()
-        except ValueError as error:
-            raise t.TraitError(str(error)) from None
 
     def _on_message(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
         match content.get("type"):
@@ -563,15 +439,15 @@ class LandscapeExplorer(anywidget.AnyWidget):
 
     def _take_controls(self, controls: Controls) -> None:
         """Sets all controls at once, or none, without starting a computation."""
-        self.unobserve(self._on_control, names=list(_CONTROLS))
+        self.unobserve(self._on_control, names=list(CONTROLS))
         try:
             with self.hold_trait_notifications():
-                for name in _CONTROLS:
+                for name in CONTROLS:
                     setattr(self, name, getattr(controls, name))
         except t.TraitError as error:
             raise ValueError(f"Expected controls that this explorer can take: {error}") from error
         finally:
-            self.observe(self._on_control, names=list(_CONTROLS))
+            self.observe(self._on_control, names=list(CONTROLS))
 
     def _moved(self) -> None:
         """The centre is another one: nothing that was found before is about it."""
@@ -615,7 +491,7 @@ class LandscapeExplorer(anywidget.AnyWidget):
         return alpha.theta
 
     def _chosen(self) -> Controls:
-        return Controls(**{name: getattr(self, name) for name in _CONTROLS})
+        return Controls(**{name: getattr(self, name) for name in CONTROLS})
 
     def _steps(self, study: Study, controls: Controls, number: int) -> Iterator[None]:
         """On the worker's thread: one computation, publishing what it finds."""
@@ -712,40 +588,3 @@ class LandscapeExplorer(anywidget.AnyWidget):
                 self.status = "failed"
             else:
                 self.status = "cancelled" if request.cancelled else "done"
-
-
-def _objective(model: Any, data: Any, loss_fn: Any, options: dict[str, Any]) -> Objective:
-    """The objective that the constructor's arguments describe."""
-    known = [
-        name
-        for name, parameter in inspect.signature(Objective.__init__).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    ]
-    for name in options:
-        if name not in known:
-            close = difflib.get_close_matches(name, [*known, *_CONTROLS, "test_loader"], n=1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
-            raise TypeError(f"LandscapeExplorer got an unexpected keyword {name!r}.{hint}")
-    if isinstance(model, Objective):
-        if data is not None or loss_fn is not None or options:
-            raise TypeError(
-                "Expected an Objective and controls only, since it holds data and loss already; "
-                "got further arguments. Give them to Objective."
-            )
-        return model
-    if data is None or loss_fn is None:
-        raise TypeError(
-            "Expected LandscapeExplorer(model, data, loss_fn) or LandscapeExplorer(objective), got "
-            f"no {'data' if data is None else 'loss_fn'}."
-        )
-    return Objective(model, data, loss_fn, **options)
-
-
-def _test_objective(objective: Objective, loader: Any, max_examples: int | None) -> Objective | None:
-    """The objective on test data, None without any."""
-    if loader is None:
-        return None
-    try:
-        return objective.with_data(loader, max_examples)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"test_loader: {error}") from error

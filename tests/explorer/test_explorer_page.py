@@ -10,7 +10,7 @@ import pytest
 from ipywidgets.embed import dependency_state
 
 from landscape_widget import LandscapeExplorer
-from landscape_widget.explorer.explorer import _CONTROLS
+from landscape_widget.explorer.traits import CONTROLS
 
 from ..support.cases import ONE_BATCH, case
 from ..support.gates import HUNG, finish, gated_saddle
@@ -106,11 +106,11 @@ def test_a_bad_value_from_the_page_changes_nothing(
     make_explorer: Make, caplog: pytest.LogCaptureFixture, state: dict[str, Any]
 ) -> None:
     explorer = make_explorer(gated_saddle()[1]).compute()
-    before = {name: getattr(explorer, name) for name in _CONTROLS}
+    before = {name: getattr(explorer, name) for name in CONTROLS}
     request = explorer._request
     update(explorer, **state)
     assert "TraitError" in caplog.text  # ipywidgets logs it, and shows it in the cell where there is one
-    assert {name: getattr(explorer, name) for name in _CONTROLS} == before
+    assert {name: getattr(explorer, name) for name in CONTROLS} == before
     assert explorer._request is request
 
 
