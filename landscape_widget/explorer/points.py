@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
 from typing import Any
 
-import numpy as np
-import torch
-
+from landscape_widget.explorer.centres import Centres
 from landscape_widget.explorer.model_weights import Weights
-from landscape_widget.explorer.worker import CLOSED, Job, Request
-from landscape_widget.numerics.vectors import FloatArray, norm
+from landscape_widget.explorer.pins import Pins
+from landscape_widget.explorer.worker import Job, Request
+from landscape_widget.export import point_payloads as wire
+from landscape_widget.export.payloads import Payload
+from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
-from landscape_widget.planes.points import (
-    Pin,
-    check_coordinates,
-    locate,
-    plane_seed,
-    point_steps,
-    same_plane,
-    score_table,
-)
-from landscape_widget.results.base import Plane, ScoreRow, Scores, ScoreTable, Surface
+from landscape_widget.planes.points import score_table
+from landscape_widget.results.base import Plane, ScoreTable, Surface
 from landscape_widget.study.study import Study
-
-Payload = dict[str, Any]
 
 #: Planes on show, and the surfaces evaluated on each by their split.
 Pictures = Sequence[tuple[Plane, Mapping[str, Surface]]]
@@ -35,9 +24,12 @@ Pictures = Sequence[tuple[Plane, Mapping[str, Surface]]]
 #: Pictures whose planes are remembered: a click is on the one that its page showed, perhaps not the newest.
 _PICTURES = 4
 
+#: What a click tells of the picture that it was on: number of its request, axes, examples.
+PictureKey = tuple[int, tuple[str, ...], int]
+
 
 class Points:
-    """Pins, the way from centre to centre, and the weights of the user's model.
+    """Pins, the way from centre to centre, tables of scores, and the weights of the user's model.
 
     Callers hold the explorer's lock; the worker calls ``changed``, which takes it.
     """
@@ -54,21 +46,17 @@ class Points:
 
         Args:
             objective: L.
-            weights: Of the user's model; None where there is none.
-            serve: Takes an errand for the worker.
-            changed: Called when there is something new to show.
+            weights: Those of the user's model; None where there is none.
+            serve: Hands an errand to the worker.
+            changed: Is called whenever there is something new to show.
             test: The same objective on test data.
         """
-        self._studies = [Study(objective, test)]
-        self._theta = _vector(objective)
+        self.centres = Centres(objective, test)
+        self.pins = Pins(self.centres, serve, changed)
         self._weights = weights
         self._serve, self._changed = serve, changed
-        self._planes: dict[tuple[Any, ...], Plane] = {}
+        self._planes: dict[PictureKey, Plane] = {}
         self._shown: list[Plane | None] = [None, None]
-        self._pins: dict[int, Pin] = {}
-        self.requests: dict[int, Request] = {}  # what is computed for each pin, by its number
-        self._count = 0
-        self._moved_at = 0
         self._table: tuple[int, ScoreTable] | None = None
         self._applied: str | None = None
         self._note = ""
@@ -80,17 +68,12 @@ class Points:
         Raises:
             RuntimeError: After ``close``.
         """
-        self._check_open()
-        return self._studies[-1]
+        return self.centres.study
 
     def close(self) -> None:
         """Lets go of studies and weights; pins stay as they are."""
-        self._studies.clear()
+        self.centres.close()
         self._weights = None
-
-    def _check_open(self) -> None:
-        if not self._studies:
-            raise RuntimeError(CLOSED)
 
     @contextmanager
     def resuming(self, study: Study, pins: Sequence[Mapping[str, Any]]) -> Iterator[None]:
@@ -98,44 +81,20 @@ class Points:
 
         What was there before is put back if what is done under it fails, and let go of otherwise.
         """
-        before = self.study, self._pins, self._count
-        fresh = [Pin(**known) for known in pins]
-        running, self.requests = self.requests, {}
-        let_go = self.requests
         try:
-            self._studies[-1], self._pins = study, {pin.number: pin for pin in fresh}
-            self._count = max(self._count, *self._pins, 0)
-            for pin in fresh:
-                if not pin.done:
-                    self._look(pin)
-            self._changed()
-            yield
-            let_go = running
+            with self.centres.replaced(study), self.pins.replaced(pins):
+                self._changed()
+                yield
         except BaseException:
-            self._studies[-1], self._pins, self._count = before
-            self.requests = running
             self._changed()
             raise
-        finally:
-            for request in let_go.values():
-                request.cancelled = True
-
-    def memory(self) -> list[dict[str, Any]]:
-        """All pins, for a file."""
-        kept = [f.name for f in fields(Pin)]
-        return [{name: getattr(pin, name) for name in kept} for pin in self.pins]
-
-    @property
-    def pins(self) -> tuple[Pin, ...]:
-        """All pins, in the order in which they were set."""
-        return tuple(self._pins.values())
 
     def shows(self, plane: Plane, n_examples: int, request: int, which: int) -> bool:
-        """Remembers what the page is being shown; whether the pins lie elsewhere on it than before.
+        """Remembers what the page is being shown; tells whether pins lie elsewhere on it than before.
 
         Args:
-            plane: That the picture on its way to the page lies on.
-            n_examples: That the plane rests on.
+            plane: The one that the picture on its way to the page lies on.
+            n_examples: How many examples the picture rests on.
             request: Number of the picture's request.
             which: 0 for the first plane, 1 for the one beside it.
         """
@@ -149,86 +108,39 @@ class Points:
             self._changed()
         same = self._shown[which] is plane
         self._shown[which] = plane
-        return bool(self._pins) and not same
+        return bool(self.pins.all) and not same
 
-    def add(self, plane: Plane, alpha: float, beta: float) -> Pin:
-        """Pins a point and has the worker look at it closely.
+    def click(self, alpha: float, beta: float, picture: PictureKey) -> None:
+        """Pins a point of a picture; a click on one that is long gone goes nowhere.
 
         Raises:
             ValueError: For coordinates that are no finite numbers.
         """
-        self._check_open()
-        alpha, beta = check_coordinates(alpha, beta)
-        for pin in self.pins:
-            same = (pin.alpha, pin.beta) == (alpha, beta)
-            if same and (pin.plane is plane or pin.plane.fingerprint == plane.fingerprint):
-                return pin
-        self._count += 1
-        pin = self._pins[self._count] = Pin(self._count, plane, alpha, beta)
-        self._look(pin)
-        self._changed()
-        return pin
-
-    def _look(self, pin: Pin) -> None:
-        objective, test = self.study.objective, self.study.test
-        self.requests[pin.number] = self._serve(lambda: self._steps(pin, objective, test))
-
-    def remove(self, number: int) -> None:
-        """Takes a pin away, and ends what is computed for it.
-
-        Raises:
-            KeyError: If there is no such pin.
-        """
-        del self._pins[self[number].number]
-        if request := self.requests.pop(number, None):
-            request.cancelled = True
-        self._changed()
-
-    def __getitem__(self, number: int) -> Pin:
-        if number not in self._pins:
-            known = ", ".join(map(str, self._pins)) or "none"
-            raise KeyError(f"Expected the number of a pin ({known}), got {number!r}.")
-        return self._pins[number]
+        if plane := self._planes.get(picture):
+            self.pins.add(plane, alpha, beta)
 
     def recentre(self, theta: FloatArray, request: int) -> None:
-        """Makes θ, shape (N,), the centre of a new exploration.
-
-        Args:
-            theta: The new θ*.
-            request: Number of the last request that was about the old one.
-        """
-        objective, test = self.study.objective, self.study.test
-        moved = torch.from_numpy(theta)
-        self._studies.append(Study(objective.at(moved), test.at(moved) if test else None))
-        self._moved_at = request
+        """Makes θ, shape (N,), the new centre; ``request`` was the last one about the present centre."""
+        self.centres.recentre(theta, request)
         self._changed()
 
     def go_back(self, request: int) -> None:
-        """Returns to the centre before this one.
+        """Returns to the centre before the present one, which ``request`` was the last to be about.
 
         Raises:
             RuntimeError: At the first centre.
         """
-        self._check_open()
-        if len(self._studies) == 1:
-            raise RuntimeError("Expected a centre that recentre() chose, to go back from; this is the first.")
-        self._studies.pop()
-        self._moved_at = request
+        self.centres.go_back(request)
         self._changed()
 
     @property
-    def moved(self) -> float:
-        """‖Δθ‖ from the first centre to the present one."""
-        return norm(_vector(self.study.objective) - self._theta)
-
-    @property
     def weights(self) -> Weights:
-        """Of the user's model.
+        """Those of the user's model.
 
         Raises:
             RuntimeError: If the explorer was made of an objective, or closed.
         """
-        self._check_open()
+        self.centres.check_open()
         if self._weights is None:
             raise RuntimeError(
                 "Expected an explorer made of a model, LandscapeExplorer(model, data, loss_fn); this one was "
@@ -238,19 +150,28 @@ class Points:
 
     def parameters_at(self, theta: FloatArray) -> dict[str, Any]:
         """A state dict with the parameters θ, shape (N,)."""
-        return self.weights.at(theta - self._theta)
+        return self.weights.at(self.centres.away(theta))
 
     def apply(self, theta: FloatArray, name: str) -> None:
-        """Writes θ into the user's model; ``name`` says of it where that is."""
-        self.weights.apply(theta - self._theta)
+        """Writes θ into the user's model; ``name`` tells the page where that is."""
+        self.weights.apply(self.centres.away(theta))
         self._applied, self._note = name, ""
         self._changed()
 
     def restore(self, force: bool) -> None:
-        """Undoes ``apply``."""
+        """Undoes ``apply``; with ``force`` even if the model was changed since."""
         self.weights.restore(force)
         self._applied, self._note = None, ""
         self._changed()
+
+    def table(self, pictures: Pictures) -> ScoreTable:
+        """Loss and metrics at the centre and at the minimum of each surface that has one."""
+        minima: dict[str, list[tuple[Plane, float, float]]] = {"train": [], "test": []}
+        for plane, surfaces in pictures:
+            for split, surface in surfaces.items():
+                if surface.minimum:
+                    minima[split].append((plane, *surface.minimum[:2]))
+        return score_table(self.study.objective, minima["train"], self.study.test, minima["test"])
 
     def tabulate(self, shown: Callable[[], tuple[Pictures, int]]) -> None:
         """Has the worker make the table for the page.
@@ -272,117 +193,24 @@ class Points:
         self._changed()
         self._serve(steps)
 
-    def handle(self, content: Payload, request: int) -> bool:
-        """Does what a message of the page asks for, or tells it why not.
-
-        Args:
-            content: Of the message.
-            request: Number of the last request.
-
-        Returns:
-            Whether the centre is another one now.
-        """
-        centre, self._note = self.study, ""
+    def tell(self, act: Callable[[], None]) -> None:
+        """Does what the page asks for, and tells it why where that cannot be done."""
+        self._note = ""
         try:
-            match content:
-                case {"type": "pin", "alpha": alpha, "beta": beta, "picture": [number, axes, n_examples]}:
-                    # a click on a picture that is long gone goes nowhere
-                    if plane := self._planes.get((number, tuple(axes), n_examples)):
-                        self.add(plane, alpha, beta)
-                case {"type": "unpin", "pin": number}:
-                    self.remove(number)
-                case {"type": "recentre", "pin": number}:
-                    self.recentre(self[number].theta, request)
-                case {"type": "back"}:
-                    self.go_back(request)
-                case {"type": "apply", "pin": number}:
-                    self.apply(self[number].theta, f"pin {number}")
-                case {"type": "restore", "force": force}:
-                    self.restore(bool(force))
+            act()
         except (KeyError, RuntimeError, ValueError) as error:
             self._note = str(error.args[0])
             self._changed()
-        return self.study is not centre
-
-    def table(self, pictures: Pictures) -> ScoreTable:
-        """Loss and metrics at the centre and at the minimum of each surface that has one."""
-        minima: dict[str, list[tuple[Plane, float, float]]] = {"train": [], "test": []}
-        for plane, surfaces in pictures:
-            for split, surface in surfaces.items():
-                if surface.minimum:
-                    minima[split].append((plane, *surface.minimum[:2]))
-        return score_table(self.study.objective, minima["train"], self.study.test, minima["test"])
 
     def payload(self) -> Payload:
         """All of this as the page receives it."""
+        centres, table = self.centres, self._table
         return {
-            "pins": [self._pin(pin) for pin in self.pins],
+            "pins": [wire.pin(pin, self._shown, centres.is_origin(pin.plane)) for pin in self.pins.all],
             "writable": self._weights is not None,
-            "table": None if self._table is None else [_row(row) for row in self._table[1].rows],
-            "csv": "" if self._table is None else self._table[1].csv,
+            "table": None if table is None else [wire.row(row) for row in table[1].rows],
+            "csv": "" if table is None else table[1].csv,
             "applied": self._applied,
             "note": self._note,
-            "centre": {"depth": len(self._studies) - 1, "request": self._moved_at, "moved": self.moved},
+            "centre": {"depth": centres.depth, "request": centres.left_at, "moved": centres.moved},
         }
-
-    def _pin(self, pin: Pin) -> Payload:
-        values = pin.values
-        theta, plane, (shown, _) = pin.theta, pin.plane, self._shown
-        centre = _vector(self.study.objective)
-        return {
-            "number": pin.number,
-            "alpha": pin.alpha,
-            "beta": pin.beta,
-            "axes": list(plane.axes),
-            "seed": plane_seed(plane),
-            "n_examples": plane.provenance.get("n_examples"),
-            "here": shown is not None and same_plane(plane, shown),
-            "centred": np.array_equal(plane.origin, centre),
-            "places": [locate(plane, theta) if plane is not None else None for plane in self._shown],
-            "train": _scores(values.train) if values else None,
-            "test": _scores(values.test) if values else None,
-            "gradient_norm": _finite(values.gradient_norm) if values else None,
-            "hessian": _numbers(values.hessian) if values else None,
-            "curvatures": _numbers(values.curvatures) if values else None,
-            "done": pin.done,
-            "error": pin.error,
-        }
-
-    def _steps(self, pin: Pin, objective: Objective, test: Objective | None) -> Iterator[None]:
-        """On the worker's thread: what is to be known of a pin."""
-        try:
-            for values in point_steps(objective, pin.plane, pin.alpha, pin.beta, test):
-                pin.values = values
-                self._changed()
-                yield
-        except Exception as error:
-            pin.error = f"{type(error).__name__}: {error}"
-            self._changed()
-
-
-def _vector(objective: Objective) -> FloatArray:
-    theta: FloatArray = objective.theta.detach().cpu().double().numpy()
-    return theta
-
-
-def _row(row: ScoreRow) -> Payload:
-    place = {"place": row.place, "axes": list(row.axes), "alpha": row.alpha, "beta": row.beta}
-    return place | {"train": _scores(row.train), "test": _scores(row.test)}
-
-
-def _scores(scores: Scores | None) -> Payload | None:
-    if scores is None:
-        return None
-    metrics = {name: _finite(value) for name, value in scores.metrics.items()}
-    return {"loss": _finite(scores.loss), "metrics": metrics, "n_examples": scores.n_examples}
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
-
-
-def _numbers(values: Any) -> Any:
-    """Arrays and tuples as lists, with None for what is not finite."""
-    if values is None or isinstance(values, float):
-        return _finite(values)
-    return [_numbers(value) for value in (values.tolist() if isinstance(values, np.ndarray) else values)]

@@ -16,7 +16,7 @@ from landscape_widget.numerics.checks import check_integer, check_seed
 from landscape_widget.planes.directions import check_axes
 from landscape_widget.planes.splits import SPLITS, check_split
 from landscape_widget.planes.surface import check_domain, check_resolution
-from landscape_widget.study.study import Study
+from landscape_widget.study.study import Controls, Study
 
 #: The page holds integers up to this.
 _LARGEST_SEED = 2**53 - 1
@@ -141,3 +141,7 @@ class SharedState(anywidget.AnyWidget):
         """Takes the controls from the page; everything else is the kernel's to write."""
         with self._lock:
             super().set_state({name: v for name, v in sync_data.items() if name in CONTROLS})
+
+    def _chosen(self) -> Controls:
+        """The controls as they stand."""
+        return Controls(**{name: getattr(self, name) for name in CONTROLS})

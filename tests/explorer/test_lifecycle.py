@@ -316,7 +316,7 @@ def compute_all(explorer: LandscapeExplorer) -> None:
 
 def fail(explorer: LandscapeExplorer) -> None:
     explorer.objective.terms.named_modules()["gate"].fail(MemoryError("broken"), after=20)
-    log = logging.getLogger("landscape_widget.explorer.explorer")
+    log = logging.getLogger("landscape_widget.explorer.computing")
     log.disabled = True  # pytest would keep the error, whose traceback leads to everything
     with pytest.raises(RuntimeError, match="broken"):
         explorer.compute()

@@ -166,7 +166,7 @@ def test_removing_a_pin_ends_its_computation(make_explorer: Make) -> None:
     gate.hold()
     pin = explorer.pin(0, 0)
     assert gate.reached.wait(HUNG)
-    request = explorer._points.requests[pin.number]
+    request = explorer._points.pins.requests[pin.number]
     explorer.unpin(1)
     gate.go.set()
     finish(request)

@@ -1,0 +1,122 @@
+"""Pins: points that a person marked, each looked at closely in the background."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from typing import Any
+
+from landscape_widget.explorer.centres import Centres
+from landscape_widget.explorer.worker import Job, Request
+from landscape_widget.objective.objective import Objective
+from landscape_widget.planes.points import Pin, check_coordinates, point_steps
+from landscape_widget.results.base import Plane
+
+
+class Pins:
+    """All pins of an explorer, and what is computed for them.
+
+    Callers hold the explorer's lock; the worker calls ``changed``, which takes it.
+    """
+
+    def __init__(
+        self, centres: Centres, serve: Callable[[Job], Request], changed: Callable[[], None]
+    ) -> None:
+        """Starts without a pin.
+
+        Args:
+            centres: Whose present study evaluates new pins.
+            serve: Hands an errand to the worker.
+            changed: Is called whenever there is something new to show.
+        """
+        self._centres, self._serve, self._changed = centres, serve, changed
+        self._pins: dict[int, Pin] = {}
+        self._count = 0
+        self.requests: dict[int, Request] = {}
+        """What is computed for each pin, by its number."""
+
+    @property
+    def all(self) -> tuple[Pin, ...]:
+        """All pins, in the order in which they were set."""
+        return tuple(self._pins.values())
+
+    def __getitem__(self, number: int) -> Pin:
+        if number not in self._pins:
+            known = ", ".join(map(str, self._pins)) or "none"
+            raise KeyError(f"Expected the number of a pin ({known}), got {number!r}.")
+        return self._pins[number]
+
+    def add(self, plane: Plane, alpha: float, beta: float) -> Pin:
+        """Pins a point and has the worker look at it closely; a point that is pinned already is left so.
+
+        Raises:
+            RuntimeError: After the centres were closed.
+            ValueError: For coordinates that are no finite numbers.
+        """
+        self._centres.check_open()
+        alpha, beta = check_coordinates(alpha, beta)
+        for pin in self.all:
+            same = (pin.alpha, pin.beta) == (alpha, beta)
+            if same and (pin.plane is plane or pin.plane.fingerprint == plane.fingerprint):
+                return pin
+        self._count += 1
+        pin = self._pins[self._count] = Pin(self._count, plane, alpha, beta)
+        self._look(pin)
+        self._changed()
+        return pin
+
+    def remove(self, number: int) -> None:
+        """Takes a pin away, and ends what is computed for it.
+
+        Raises:
+            KeyError: If there is no such pin.
+        """
+        del self._pins[self[number].number]
+        if request := self.requests.pop(number, None):
+            request.cancelled = True
+        self._changed()
+
+    def memory(self) -> list[dict[str, Any]]:
+        """All pins, for a file."""
+        kept = [f.name for f in fields(Pin)]
+        return [{name: getattr(pin, name) for name in kept} for pin in self.all]
+
+    @contextmanager
+    def replaced(self, pins: Sequence[Mapping[str, Any]]) -> Iterator[None]:
+        """Puts the pins that ``memory`` told of in the place of these, and computes what they lack.
+
+        The former ones are put back if what is done under it fails, and let go of otherwise.
+        """
+        fresh = [Pin(**known) for known in pins]
+        before, running = (self._pins, self._count), self.requests
+        let_go = self.requests = {}
+        try:
+            self._pins = {pin.number: pin for pin in fresh}
+            self._count = max(self._count, *self._pins, 0)
+            for pin in fresh:
+                if not pin.done:
+                    self._look(pin)
+            yield
+            let_go = running
+        except BaseException:
+            (self._pins, self._count), self.requests = before, running
+            raise
+        finally:
+            for request in let_go.values():
+                request.cancelled = True
+
+    def _look(self, pin: Pin) -> None:
+        objective, test = self._centres.study.objective, self._centres.study.test
+        self.requests[pin.number] = self._serve(lambda: self._steps(pin, objective, test))
+
+    def _steps(self, pin: Pin, objective: Objective, test: Objective | None) -> Iterator[None]:
+        """On the worker's thread: what is to be known of a pin."""
+        try:
+            for values in point_steps(objective, pin.plane, pin.alpha, pin.beta, test):
+                pin.values = values
+                self._changed()
+                yield
+        except Exception as error:
+            pin.error = f"{type(error).__name__}: {error}"
+            self._changed()
