@@ -1,46 +1,33 @@
-"""LandscapeExplorer: the traits that page and kernel share, and their wiring to the study."""
+"""LandscapeExplorer: what it is made of, and what a person does with it."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any
 
-import plotly.graph_objects as go
 import torch
 from torch import nn
 
 from landscape_widget.explorer.arguments import objective_of, test_objective_of
-from landscape_widget.explorer.computing import BackgroundComputing
+from landscape_widget.explorer.latest import LatestResults
 from landscape_widget.explorer.messages import AT_POINTS, obey
 from landscape_widget.explorer.model_weights import Weights
-from landscape_widget.explorer.points import Pictures
 from landscape_widget.explorer.traits import CONTROLS
-from landscape_widget.explorer.worker import CLOSED
-from landscape_widget.export.explorer_results import Results
 from landscape_widget.export.python_call import given_arguments
 from landscape_widget.export.runs import load_run, save_run
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.points import Pin, check_coordinates, place_words
-from landscape_widget.planes.quadratic import QuadraticModel
 from landscape_widget.results.base import (
-    EigenPairs,
-    Plane,
-    ProjectedCurvatures,
-    SaddleBlindness,
     ScoreTable,
-    SpectralDensity,
-    Surface,
-    TraceEstimate,
 )
-from landscape_widget.study.study import Picture
 
 #: Least seconds between two updates of one result: above about ten messages a second pages fall behind.
 UPDATE_INTERVAL = 0.15
 
 
-class LandscapeExplorer(BackgroundComputing):
+class LandscapeExplorer(LatestResults):
     """Explores L(θ* + αη + βδ) of a PyTorch model in a notebook.
 
     Nothing is computed until it is shown or ``compute()`` is called. From then on every change of a
@@ -65,10 +52,8 @@ class LandscapeExplorer(BackgroundComputing):
             data: As for ``Objective``.
             loss_fn: As for ``Objective``.
             test_loader: Data held out for testing, of the same kinds as ``data``.
-            **options: Controls (``axes``, ``seed``, ``domain``, ``resolution``, ``examples``,
-                ``samples``, ``face``, ``batch_norm``, ``split``, ``compared_axes``, ``compared_domain``,
-                ``compared_split``) and keywords of ``Objective`` (``metrics``, ``device``, ``dtype``,
-                ``max_examples``, ``parameters``, ``mode``).
+            **options: Controls, such as ``axes`` and ``resolution``, each an attribute of this class; and
+                keywords of ``Objective``, such as ``metrics`` and ``dtype``.
 
         Raises:
             TypeError: For an unknown keyword, or what ``Objective`` raises.
@@ -88,77 +73,6 @@ class LandscapeExplorer(BackgroundComputing):
             controls,
         )
         self.on_msg(self._on_message)
-
-    @property
-    def objective(self) -> Objective:
-        """The loss as a function of θ, over all examples; its θ* is the present centre."""
-        return self._study.objective
-
-    @property
-    def surface(self) -> Surface | None:
-        """The latest loss surface, None while there is none."""
-        return self._publisher.latest.surface
-
-    @property
-    def plane(self) -> Plane | None:
-        """The plane that ``surface`` lies on."""
-        return self._publisher.latest.plane
-
-    @property
-    def quadratic(self) -> QuadraticModel | None:
-        """The loss to second order in that plane, a function of α and β."""
-        return self._publisher.latest.quadratic
-
-    @property
-    def surfaces(self) -> Mapping[str, Surface]:
-        """Surfaces of that plane by their split, "train" and "test", as far as a picture shows them."""
-        second = self._publisher.latest.compared
-        beside = second.surfaces if second is not None and self.compared_axes is None else {}
-        return {**beside, **self._publisher.latest.surfaces}
-
-    @property
-    def compared(self) -> Picture | None:
-        """The second picture, None unless ``compared_axes`` or ``compared_split`` asks for one."""
-        return self._publisher.latest.compared
-
-    @property
-    def eigenpairs(self) -> EigenPairs | None:
-        """Certified eigenpairs of the Hessian, None while there are none."""
-        return self._publisher.latest.pairs
-
-    @property
-    def projections(self) -> ProjectedCurvatures | None:
-        """Curvatures of random projections so far."""
-        return self._publisher.latest.projections
-
-    @property
-    def density(self) -> SpectralDensity | None:
-        """Spectral density of the Hessian so far."""
-        return self._publisher.latest.density
-
-    @property
-    def traces(self) -> Mapping[str, Sequence[TraceEstimate]] | None:
-        """Running estimates of tr(H) by method, None unless the face "trace" was on show."""
-        return self._publisher.latest.traces
-
-    @property
-    def blindness(self) -> SaddleBlindness | None:
-        """Probability that a random plane hides the saddle, measured and predicted."""
-        return self._publisher.latest.blindness
-
-    @property
-    def results(self) -> Results:
-        """All of the latest results in one object that needs no model."""
-        with self._lock:
-            return Results.of(self._publisher.latest, self._chosen())
-
-    def figure(self, kind: str = "surface", *, log: bool = False) -> go.Figure:
-        """A plotly figure fit for a paper, see ``Results.figure``."""
-        return self.results.figure(kind, log=log)
-
-    def to_html(self, path: str | os.PathLike[str], title: str = "Loss landscape") -> None:
-        """Writes a page of all figures for readers without a kernel, see ``Results.to_html``."""
-        self.results.to_html(path, title)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes controls, results, pins and every point evaluated so far to one npz file.
@@ -316,25 +230,6 @@ class LandscapeExplorer(BackgroundComputing):
         """
         with self._lock:
             self._points.restore(force)
-
-    def _pictures(self) -> Pictures:
-        """The planes on show with their surfaces."""
-        first, second = (self._shown_plane(), self.surfaces), self._publisher.latest.compared
-        if second is None or self.compared_axes is None:
-            return [first]
-        return [first, (second.plane, second.surfaces)]
-
-    def _sent(self) -> tuple[Pictures, int]:
-        """The same with the number of their request."""
-        with self._lock:
-            return self._pictures(), self._surface["request"] if self._surface else 0
-
-    def _shown_plane(self) -> Plane:
-        if self._publisher.latest.plane is None:
-            if self._worker.closed:
-                raise RuntimeError(CLOSED)
-            raise RuntimeError("Expected a plane to find the point on; call compute() or wait for a picture.")
-        return self._publisher.latest.plane
 
     def _point(self, alpha: float | Pin, beta: float | None) -> FloatArray:
         """θ of a pin, or at coordinates of the plane on show."""

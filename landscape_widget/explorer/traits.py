@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import fields
+from typing import Any, TypeVar
 
 import anywidget
 import traitlets as t
@@ -18,26 +19,40 @@ from landscape_widget.planes.splits import SPLITS, check_split
 from landscape_widget.planes.surface import check_domain, check_resolution
 from landscape_widget.study.study import Controls, Study
 
+Trait = TypeVar("Trait", bound=t.TraitType[Any, Any])
+
 #: The page holds integers up to this.
 _LARGEST_SEED = 2**53 - 1
 
 #: Random projections of one histogram.
 _MOST_SAMPLES = 1_000_000
 
-CONTROLS = (
-    "axes",
-    "seed",
-    "domain",
-    "resolution",
-    "examples",
-    "samples",
-    "face",
-    "batch_norm",
-    "split",
-    "compared_axes",
-    "compared_domain",
-    "compared_split",
-)
+#: Names of all controls. A control is a field of the study's ``Controls`` and a trait of the same name here.
+CONTROLS = tuple(field.name for field in fields(Controls))
+
+#: Makes of a value what the control becomes; raises a ValueError for one that the study cannot take.
+Check = Callable[[Any, Study], Any]
+
+
+def _control(trait: Trait, check: Check, sync: bool = True) -> Trait:
+    """A trait that the user sets, and the page where it is synced."""
+    return trait.tag(sync=sync, check=check)
+
+
+def _or_none(check: Check) -> Check:
+    return lambda value, study: None if value is None else check(value, study)
+
+
+def _axes(value: Any, study: Study) -> Any:
+    return check_axes(value, study.objective)
+
+
+def _domain(value: Any, _: Study) -> Any:
+    return check_domain(value)
+
+
+def _split(value: Any, study: Study) -> Any:
+    return check_split(value, study.test)
 
 
 class SharedState(anywidget.AnyWidget):
@@ -52,31 +67,36 @@ class SharedState(anywidget.AnyWidget):
     _page = anywidget.WidgetTrait().tag(sync=True)
     _runtime = anywidget.WidgetTrait().tag(sync=True)
 
-    axes = t.Any(("hessian:max", "hessian:min")).tag(sync=True)
+    axes = _control(t.Any(("hessian:max", "hessian:min")), _axes)
     """Directions of α and β: "hessian:max", "hessian:max:2" …, "hessian:min" …, "random", "random:filter"."""
-    seed = t.Int(0, min=0).tag(sync=True)
+    seed = _control(t.Int(0, min=0), lambda value, _: check_seed(value, most=_LARGEST_SEED))
     """Seed of random directions."""
-    domain = t.Any(None, allow_none=True).tag(sync=True)
+    domain = _control(t.Any(None, allow_none=True), _or_none(_domain))
     """(α min, α max, β min, β max) in units of the directions; None: chosen by the kernel."""
-    resolution = t.Int(51).tag(sync=True)
+    resolution = _control(t.Int(51), lambda value, _: check_resolution(value))
     """Nodes for each axis, odd."""
-    examples = t.Int(1).tag(sync=True)
+    examples = _control(
+        t.Int(1), lambda value, study: study.objective.check_examples(check_integer(value, "examples"))
+    )
     """Number of examples that the loss is averaged over."""
-    batch_norm = t.Enum(MODES, "frozen").tag(sync=True)
-    """Batch-norm statistics in the pictures: "frozen", "recomputed" at every point, or the "difference"."""
-    split = t.Enum(SPLITS, "train").tag(sync=True)
-    """What the loss in the picture is on: "train", "test", or the "difference" test − training."""
-    compared_axes = t.Any(None, allow_none=True).tag(sync=True)
-    """Directions of a second picture beside the first; None: those of the first."""
-    compared_domain = t.Any(None, allow_none=True).tag(sync=True)
-    """Domain of a second plane; None: chosen by the kernel."""
-    compared_split = t.Enum(SPLITS, None, allow_none=True).tag(sync=True)
-    """Data of the second picture; None: those of the first. Without ``compared_axes``, too, there is none."""
-    samples = t.Int(100, min=1)
-    """Random projections in the curvature histogram."""
-
-    face = t.Enum(("projections", "spectrum", "trace"), "projections").tag(sync=True)
+    samples = _control(
+        t.Int(100, min=1), lambda value, _: check_integer(value, "samples", 1, _MOST_SAMPLES), sync=False
+    )
+    """Random projections in the curvature histogram; the page has no control for it."""
+    face = _control(t.Enum(("projections", "spectrum", "trace"), "projections"), lambda value, _: value)
     """Face of the curvature panel; what it shows is computed first, the trace only for its own face."""
+    batch_norm = _control(
+        t.Enum(MODES, "frozen"), lambda value, study: study.objective.check_batch_norm(value)
+    )
+    """Batch-norm statistics in the pictures: "frozen", "recomputed" at every point, or the "difference"."""
+    split = _control(t.Enum(SPLITS, "train"), _split)
+    """What the loss in the picture is on: "train", "test", or the "difference" test − training."""
+    compared_axes = _control(t.Any(None, allow_none=True), _or_none(_axes))
+    """Directions of a second picture beside the first; None: those of the first."""
+    compared_domain = _control(t.Any(None, allow_none=True), _or_none(_domain))
+    """Domain of a second plane; None: chosen by the kernel."""
+    compared_split = _control(t.Enum(SPLITS, None, allow_none=True), _or_none(_split))
+    """Data of the second picture; None: those of the first. Without ``compared_axes``, too, there is none."""
 
     status = t.Enum(("idle", "computing", "done", "cancelled", "failed"), "idle").tag(sync=True)
     """What the kernel does; written by the kernel."""
@@ -98,36 +118,11 @@ class SharedState(anywidget.AnyWidget):
     def _study(self) -> Study:
         return self._points.study
 
-    @t.validate(
-        "axes",
-        "seed",
-        "domain",
-        "resolution",
-        "examples",
-        "samples",
-        "batch_norm",
-        "split",
-        "compared_axes",
-        "compared_domain",
-        "compared_split",
-    )
+    @t.validate(*CONTROLS)
     def _valid_control(self, proposal: Any) -> Any:
-        objective, test = self._study.objective, self._study.test
-        value, name = proposal.value, proposal.trait.name
-        if value is None and name in ("domain", "compared_axes", "compared_domain", "compared_split"):
-            return None
-        checks: dict[str, Callable[[], Any]] = {
-            "axes": lambda: check_axes(value, objective),
-            "domain": lambda: check_domain(value),
-            "resolution": lambda: check_resolution(value),
-            "examples": lambda: objective.check_examples(check_integer(value, "examples")),
-            "seed": lambda: check_seed(value, most=_LARGEST_SEED),
-            "samples": lambda: check_integer(value, "samples", 1, _MOST_SAMPLES),
-            "batch_norm": lambda: objective.check_batch_norm(value),
-            "split": lambda: check_split(value, test),
-        }
+        check: Check = proposal.trait.metadata["check"]
         try:
-            return checks[name.removeprefix("compared_")]()
+            return check(proposal.value, self._study)
         except ValueError as error:
             raise t.TraitError(str(error)) from None
 
