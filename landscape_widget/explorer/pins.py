@@ -32,7 +32,9 @@ class Pins:
         """
         self._centres, self._serve, self._changed = centres, serve, changed
         self._pins: dict[int, Pin] = {}
-        self._count = 0
+        self.count = 0
+        """Number of the newest pin; numbers do not come back."""
+        """Number of the newest pin; numbers do not come back."""
         self.requests: dict[int, Request] = {}
         """What is computed for each pin, by its number."""
 
@@ -60,8 +62,8 @@ class Pins:
             same = (pin.alpha, pin.beta) == (alpha, beta)
             if same and (pin.plane is plane or pin.plane.fingerprint == plane.fingerprint):
                 return pin
-        self._count += 1
-        pin = self._pins[self._count] = Pin(self._count, plane, alpha, beta)
+        self.count += 1
+        pin = self._pins[self.count] = Pin(self.count, plane, alpha, beta)
         self._look(pin)
         self._changed()
         return pin
@@ -89,18 +91,18 @@ class Pins:
         The former ones are put back if what is done under it fails, and let go of otherwise.
         """
         fresh = [Pin(**known) for known in pins]
-        before, running = (self._pins, self._count), self.requests
+        before, running = (self._pins, self.count), self.requests
         let_go = self.requests = {}
         try:
             self._pins = {pin.number: pin for pin in fresh}
-            self._count = max(self._count, *self._pins, 0)
+            self.count = max(self.count, *self._pins, 0)
             for pin in fresh:
                 if not pin.done:
                     self._look(pin)
             yield
             let_go = running
         except BaseException:
-            (self._pins, self._count), self.requests = before, running
+            (self._pins, self.count), self.requests = before, running
             raise
         finally:
             for request in let_go.values():
