@@ -45,7 +45,7 @@ def test_a_page_that_shows_it_starts_it_once(make_explorer: Make) -> None:
 def test_the_page_asks_for_the_same_again(make_explorer: Make) -> None:
     explorer = make_explorer(gated_saddle()[1]).compute()
     send(explorer, type="compute")
-    finish(explorer._request)
+    explorer.wait(HUNG)
     assert explorer._surface["request"] == 2
 
 
@@ -73,7 +73,7 @@ def test_controls_come_from_the_page_as_lists(make_explorer: Make) -> None:
     update(explorer, axes=["random", "hessian:min"], domain=[-1, 1, -2, 2], resolution=7, seed=4)
     assert explorer.axes == ("random", "hessian:min")
     assert explorer.domain == (-1.0, 1.0, -2.0, 2.0)
-    finish(explorer._request)
+    explorer.wait(HUNG)
     assert explorer.status == "done"
     assert explorer.plane.axes == ("random", "hessian:min")
     assert explorer.surface.loss.shape == (7, 7)

@@ -132,7 +132,7 @@ def test_calls_when_the_page_moves_a_control(make_explorer: Make, call: str) -> 
         ended(explorer)
     else:
         assert "observers" in str(told[0])
-        finish(explorer._request)
+        explorer.wait(HUNG)
         assert explorer.surface.loss.shape == (7, 7)
 
 
