@@ -1,136 +1,37 @@
-"""LandscapeExplorer: the traits that page and kernel share, and their wiring to the study."""
+"""LandscapeExplorer: what it is made of, and what a person does with it."""
 
 from __future__ import annotations
 
-import difflib
-import inspect
-import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from time import monotonic
+from collections.abc import Callable
 from typing import Any
 
-import anywidget
-import plotly.graph_objects as go
 import torch
-import traitlets as t
 from torch import nn
 
-from landscape_widget.curvature.product_check import SecondDerivativeError
-from landscape_widget.engine.threads import leave_a_core_free
+from landscape_widget.explorer.arguments import objective_of, test_objective_of
+from landscape_widget.explorer.latest import LatestResults
+from landscape_widget.explorer.messages import AT_POINTS, obey
 from landscape_widget.explorer.model_weights import Weights
-from landscape_widget.explorer.page import (
-    ExplorerPage,
-    PlotlyRuntime,
-    bundled,
-    hold_weakly_in_scripts,
-    shared,
-)
-from landscape_widget.explorer.pins import Pictures, Points
-from landscape_widget.explorer.worker import CLOSED, ObservedLock, Request, Worker, others_wait
-from landscape_widget.export import payloads as wire
-from landscape_widget.export.explorer_results import Results
-from landscape_widget.export.python_call import given_arguments, recipe
+from landscape_widget.explorer.traits import CONTROLS
+from landscape_widget.export.python_call import given_arguments
 from landscape_widget.export.runs import load_run, save_run
-from landscape_widget.loss.batch_norm import MODES
-from landscape_widget.numerics.checks import check_integer, check_seed
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
-from landscape_widget.planes.directions import check_axes
 from landscape_widget.planes.points import Pin, check_coordinates, place_words
-from landscape_widget.planes.splits import SPLITS, check_split
-from landscape_widget.planes.surface import check_domain, check_resolution
-from landscape_widget.results.blindness import SaddleBlindness
-from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures
-from landscape_widget.results.planes import Plane, ScoreTable, Surface
-from landscape_widget.results.quadratic import QuadraticModel
-from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
-from landscape_widget.study.controls import Controls
-from landscape_widget.study.findings import Findings, Picture
-from landscape_widget.study.progress import Throttle
-from landscape_widget.study.study import Study
-
-log = logging.getLogger(__name__)
+from landscape_widget.results.planes import ScoreTable
 
 #: Least seconds between two updates of one result: above about ten messages a second pages fall behind.
 UPDATE_INTERVAL = 0.15
 
-#: The page holds integers up to this.
-_LARGEST_SEED = 2**53 - 1
 
-#: Random projections of one histogram.
-_MOST_SAMPLES = 1_000_000
-
-_CONTROLS = (
-    "axes",
-    "seed",
-    "domain",
-    "resolution",
-    "examples",
-    "samples",
-    "face",
-    "batch_norm",
-    "split",
-    "compared_axes",
-    "compared_domain",
-    "compared_split",
-)
-
-
-class LandscapeExplorer(anywidget.AnyWidget):
+class LandscapeExplorer(LatestResults):
     """Explores L(θ* + αη + βδ) of a PyTorch model in a notebook.
 
     Nothing is computed until it is shown or ``compute()`` is called. From then on every change of a
     control starts a computation in the background, and the newest one wins. Results are read as
     ``surface``, ``plane``, ``eigenpairs`` and ``projections``.
     """
-
-    # as text: a file would keep every widget alive, since anywidget has it tell them of changes
-    _esm = bundled("explorer.js").read_text(encoding="utf-8")
-    _page = anywidget.WidgetTrait().tag(sync=True)
-    _runtime = anywidget.WidgetTrait().tag(sync=True)
-
-    axes = t.Any(("hessian:max", "hessian:min")).tag(sync=True)
-    """Directions of α and β: "hessian:max", "hessian:max:2" …, "hessian:min" …, "random", "random:filter"."""
-    seed = t.Int(0, min=0).tag(sync=True)
-    """Seed of random directions."""
-    domain = t.Any(None, allow_none=True).tag(sync=True)
-    """(α min, α max, β min, β max) in units of the directions; None: chosen by the kernel."""
-    resolution = t.Int(51).tag(sync=True)
-    """Nodes for each axis, odd."""
-    examples = t.Int(1).tag(sync=True)
-    """Number of examples that the loss is averaged over."""
-    batch_norm = t.Enum(MODES, "frozen").tag(sync=True)
-    """Batch-norm statistics in the pictures: "frozen", "recomputed" at every point, or the "difference"."""
-    split = t.Enum(SPLITS, "train").tag(sync=True)
-    """What the loss in the picture is on: "train", "test", or the "difference" test − training."""
-    compared_axes = t.Any(None, allow_none=True).tag(sync=True)
-    """Directions of a second picture beside the first; None: those of the first."""
-    compared_domain = t.Any(None, allow_none=True).tag(sync=True)
-    """Domain of a second plane; None: chosen by the kernel."""
-    compared_split = t.Enum(SPLITS, None, allow_none=True).tag(sync=True)
-    """Data of the second picture; None: those of the first. Without ``compared_axes``, too, there is none."""
-    samples = t.Int(100, min=1)
-    """Random projections in the curvature histogram."""
-
-    face = t.Enum(("projections", "spectrum", "trace"), "projections").tag(sync=True)
-    """Face of the curvature panel; what it shows is computed first, the trace only for its own face."""
-
-    status = t.Enum(("idle", "computing", "done", "cancelled", "failed"), "idle").tag(sync=True)
-    """What the kernel does; written by the kernel."""
-    error = t.Unicode("").tag(sync=True)
-    """Message of the last failure; written by the kernel."""
-    progress = t.Dict().tag(sync=True)
-    """request, stage, fraction, eta (seconds) and elapsed; written by the kernel."""
-
-    _info = t.Dict().tag(sync=True)
-    _surface = t.Instance(dict, allow_none=True).tag(sync=True)
-    _compared = t.Instance(dict, allow_none=True).tag(sync=True)
-    _eigenpairs = t.Instance(dict, allow_none=True).tag(sync=True)
-    _projections = t.Instance(dict, allow_none=True).tag(sync=True)
-    _spectrum = t.Instance(dict, allow_none=True).tag(sync=True)
-    _trace = t.Instance(dict, allow_none=True).tag(sync=True)
-    _pins = t.Dict().tag(sync=True)
 
     def __init__(
         self,
@@ -149,119 +50,27 @@ class LandscapeExplorer(anywidget.AnyWidget):
             data: As for ``Objective``.
             loss_fn: As for ``Objective``.
             test_loader: Data held out for testing, of the same kinds as ``data``.
-            **options: Controls (``axes``, ``seed``, ``domain``, ``resolution``, ``examples``,
-                ``samples``, ``face``, ``batch_norm``, ``split``, ``compared_axes``, ``compared_domain``,
-                ``compared_split``) and keywords of ``Objective`` (``metrics``, ``device``, ``dtype``,
-                ``max_examples``, ``parameters``, ``mode``).
+            **options: Controls, such as ``axes`` and ``resolution``, each an attribute of this class; and
+                keywords of ``Objective``, such as ``metrics`` and ``dtype``.
 
         Raises:
             TypeError: For an unknown keyword, or what ``Objective`` raises.
             ValueError: What ``Objective`` raises.
             traitlets.TraitError: For a control out of its range.
         """
-        controls = {name: options.pop(name) for name in _CONTROLS if name in options}
-        objective = _objective(model, data, loss_fn, options)
+        controls = {name: options.pop(name) for name in CONTROLS if name in options}
+        objective = objective_of(model, data, loss_fn, options)
         names = ("objective",) if isinstance(model, Objective) else ("model", "data", "loss_fn")
         held_out = {} if test_loader is None else {"test_loader": test_loader}
-        self._given = given_arguments(names, options | held_out)
-        # handlers may run on another thread than the worker; both set traits under this lock
-        self._lock = ObservedLock()
-        self._worker = Worker("landscape-explorer", self._on_end, leave_a_core_free)
-        self._points = Points(
-            objective,
-            Weights(model, objective.layout) if isinstance(model, nn.Module) and objective.layout else None,
-            self._worker.errand,
-            self._send_pins,
-            _test_objective(objective, test_loader, options.get("max_examples")),
-        )
-        self._best = Findings()
-        self._request: Request | None = None
-        self._number = 0
-        self._throttle = Throttle(UPDATE_INTERVAL)
         super().__init__(
-            _page=shared(ExplorerPage),
-            _runtime=shared(PlotlyRuntime),
-            _info=wire.info(objective, self._study.theta_norm, self._study.test),
-            _pins=self._points.payload(),
-            **{"examples": objective.n_examples, **controls},
+            objective,
+            test_objective_of(objective, test_loader, options.get("max_examples")),
+            Weights(model, objective.layout) if isinstance(model, nn.Module) and objective.layout else None,
+            given_arguments(names, options | held_out),
+            UPDATE_INTERVAL,
+            controls,
         )
         self.on_msg(self._on_message)
-        self.observe(self._on_control, names=list(_CONTROLS))
-
-    @property
-    def _study(self) -> Study:
-        return self._points.study
-
-    @property
-    def objective(self) -> Objective:
-        """The loss as a function of θ, over all examples; its θ* is the present centre."""
-        return self._study.objective
-
-    @property
-    def surface(self) -> Surface | None:
-        """The latest loss surface, None while there is none."""
-        return self._best.surface
-
-    @property
-    def plane(self) -> Plane | None:
-        """The plane that ``surface`` lies on."""
-        return self._best.plane
-
-    @property
-    def quadratic(self) -> QuadraticModel | None:
-        """The loss to second order in that plane, a function of α and β."""
-        return self._best.quadratic
-
-    @property
-    def surfaces(self) -> Mapping[str, Surface]:
-        """Surfaces of that plane by their split, "train" and "test", as far as a picture shows them."""
-        second = self._best.compared
-        beside = second.surfaces if second is not None and self.compared_axes is None else {}
-        return {**beside, **self._best.surfaces}
-
-    @property
-    def compared(self) -> Picture | None:
-        """The second picture, None unless ``compared_axes`` or ``compared_split`` asks for one."""
-        return self._best.compared
-
-    @property
-    def eigenpairs(self) -> EigenPairs | None:
-        """Certified eigenpairs of the Hessian, None while there are none."""
-        return self._best.pairs
-
-    @property
-    def projections(self) -> ProjectedCurvatures | None:
-        """Curvatures of random projections so far."""
-        return self._best.projections
-
-    @property
-    def density(self) -> SpectralDensity | None:
-        """Spectral density of the Hessian so far."""
-        return self._best.density
-
-    @property
-    def traces(self) -> Mapping[str, Sequence[TraceEstimate]] | None:
-        """Running estimates of tr(H) by method, None unless the face "trace" was on show."""
-        return self._best.traces
-
-    @property
-    def blindness(self) -> SaddleBlindness | None:
-        """Probability that a random plane hides the saddle, measured and predicted."""
-        return self._best.blindness
-
-    @property
-    def results(self) -> Results:
-        """All of the latest results in one object that needs no model."""
-        with self._lock:
-            return Results.of(self._best, self._chosen())
-
-    def figure(self, kind: str = "surface", *, log: bool = False) -> go.Figure:
-        """A plotly figure fit for a paper, see ``Results.figure``."""
-        return self.results.figure(kind, log=log)
-
-    def to_html(self, path: str | os.PathLike[str], title: str = "Loss landscape") -> None:
-        """Writes a page of all figures for readers without a kernel, see ``Results.to_html``."""
-        self.results.to_html(path, title)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes controls, results, pins and every point evaluated so far to one npz file.
@@ -275,7 +84,7 @@ class LandscapeExplorer(anywidget.AnyWidget):
             OSError: If the file cannot be written; then ``path`` is what it was before.
         """
         with self._lock:
-            results, study, pins = self.results, self._study, self._points.memory()
+            results, study, pins = self.results, self._study, self._points.pins.memory()
         save_run(path, results, study, pins)
 
     def load(self, path: str | os.PathLike[str]) -> LandscapeExplorer:
@@ -296,55 +105,25 @@ class LandscapeExplorer(anywidget.AnyWidget):
         """
         results, study, pins = load_run(path, self.objective, self._study.test)
         with self._lock:
-            controls, best, request = self._chosen(), self._best, self._request
+            controls, best, request = self._chosen(), self._publisher.latest, self._request
             try:
                 self._take_controls(results.controls)
                 with self._points.resuming(study, pins):
-                    self._best = results.findings()
+                    self._publisher.latest = results.findings()
                     if request is not None:
                         self._submit()
             except BaseException:
-                self._best = best
+                self._publisher.latest = best
                 self._take_controls(controls)
                 if self._request is not request:
                     self._submit()
                 raise
         return self
 
-    def compute(self) -> LandscapeExplorer:
-        """Computes what the controls ask for and returns when it is done.
-
-        Raises:
-            RuntimeError: If the computation fails, with the cause chained, or is cancelled; if the explorer
-                is closed meanwhile; inside an observer, which the computation would wait for.
-            KeyboardInterrupt: On an interrupt of the kernel; the computation is cancelled.
-        """
-        if others_wait():
-            raise RuntimeError(
-                "Expected compute() outside of observers and of what an explorer calls, got it inside: it "
-                "would wait for itself. Call it in a thread of its own, "
-                "threading.Thread(target=explorer.compute).start(), or set a control, which does not wait."
-            )
-        request = self._submit()
-        try:
-            while not (self._worker.closed or (request.done.is_set() and request is self._request)):
-                request = self._request or request  # a control moved on the page starts another one
-                request.done.wait(0.1)  # in slices, or an interrupt would wait for the end
-        except KeyboardInterrupt:
-            self.cancel()
-            raise
-        if self._worker.closed:
-            raise RuntimeError(f"The computation was not finished. {CLOSED}")
-        if request.error is not None:
-            raise RuntimeError(f"The landscape could not be computed: {self.error}") from request.error
-        if request.cancelled:
-            raise RuntimeError("The computation was cancelled.")
-        return self
-
     @property
     def pins(self) -> tuple[Pin, ...]:
         """The points that were pinned, with what is known of them."""
-        return self._points.pins
+        return self._points.pins.all
 
     def pin(self, alpha: float, beta: float) -> Pin:
         """Marks a point of the plane and has loss, metrics, gradient norm and Hessian computed there.
@@ -354,7 +133,7 @@ class LandscapeExplorer(anywidget.AnyWidget):
             ValueError: For coordinates that are not finite.
         """
         with self._lock:
-            return self._points.add(self._shown_plane(), alpha, beta)
+            return self._points.pins.add(self._shown_plane(), alpha, beta)
 
     def unpin(self, number: int) -> None:
         """Removes a pin.
@@ -363,7 +142,7 @@ class LandscapeExplorer(anywidget.AnyWidget):
             KeyError: If there is none of this number.
         """
         with self._lock:
-            self._points.remove(number)
+            self._points.pins.remove(number)
 
     def recentre(self, alpha: float | Pin, beta: float | None = None) -> None:
         """Explores around another point: it becomes θ*, with eigenvectors of its own.
@@ -450,80 +229,19 @@ class LandscapeExplorer(anywidget.AnyWidget):
         with self._lock:
             self._points.restore(force)
 
-    def cancel(self) -> None:
-        """Ends the running computation after its present step; finished results stay."""
-        self._worker.cancel()
-
-    def close(self) -> None:
-        """Ends the worker, lets go of data, model and all that could be computed on, and closes the widget.
-
-        It may be called at any time, also in an observer. A computation ends after its present step. Results
-        and pins stay readable, with the figures and the page that are made of them. What needs the data or
-        your model raises a RuntimeError from then on: ``compute``, ``objective``, ``save``, ``load``,
-        ``table``, ``pin``, ``recentre``, ``apply``, ``restore`` and changed controls.
-
-        An explorer of a plain script that nobody refers to any more is closed by itself, when garbage is
-        collected. In a kernel, ipywidgets holds each one for the page until it is closed.
-        """
-        # a widget whose construction failed is closed too, by its destructor
-        if hasattr(self, "_points"):
-            self._worker.close(timeout=0.0)
-            with self._lock:
-                self._number += 1  # nothing more is published
-                self._points.close()
-                if self._request is not None:
-                    self._request.error = None  # its traceback leads to the data
-        if hasattr(self, "_own_layout"):
-            self._own_layout.close()
-        super().close()
-
-    def open(self) -> None:
-        """Makes the widget known to the page."""
-        super().open()
-        self._own_layout = self.layout  # ipywidgets makes it for each widget and never closes it
-        hold_weakly_in_scripts(self, self.layout)
-
-    def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Takes the controls from the page; everything else is the kernel's to write."""
-        with self._lock:
-            super().set_state({name: v for name, v in sync_data.items() if name in _CONTROLS})
+    def _point(self, alpha: float | Pin, beta: float | None) -> FloatArray:
+        """θ of a pin, or at coordinates of the plane on show."""
+        if not isinstance(alpha, Pin):
+            return self._shown_plane().point(*check_coordinates(alpha, beta))
+        if beta is not None:
+            raise ValueError(
+                f"Expected a pin or (α, β), got a pin and {beta!r}. A pin has coordinates of its own."
+            )
+        return alpha.theta
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         self._start()
         return super()._repr_mimebundle_(**kwargs)
-
-    @t.validate(
-        "axes",
-        "seed",
-        "domain",
-        "resolution",
-        "examples",
-        "samples",
-        "batch_norm",
-        "split",
-        "compared_axes",
-        "compared_domain",
-        "compared_split",
-    )
-    def _valid_control(self, proposal: Any) -> Any:
-        objective, test = self._study.objective, self._study.test
-        value, name = proposal.value, proposal.trait.name
-        if value is None and name in ("domain", "compared_axes", "compared_domain", "compared_split"):
-            return None
-        checks: dict[str, Callable[[], Any]] = {
-            "axes": lambda: check_axes(value, objective),
-            "domain": lambda: check_domain(value),
-            "resolution": lambda: check_resolution(value),
-            "examples": lambda: objective.check_examples(check_integer(value, "examples")),
-            "seed": lambda: check_seed(value, most=_LARGEST_SEED),
-            "samples": lambda: check_integer(value, "samples", 1, _MOST_SAMPLES),
-            "batch_norm": lambda: objective.check_batch_norm(value),
-            "split": lambda: check_split(value, test),
-        }
-        try:
-            return checks[name.removeprefix("compared_")]()
-        except ValueError as error:
-            raise t.TraitError(str(error)) from None
 
     def _on_message(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
         match content.get("type"):
@@ -535,213 +253,9 @@ class LandscapeExplorer(anywidget.AnyWidget):
                 self.cancel()
             case "table":
                 self._points.tabulate(self._sent)
-            case "pin" | "unpin" | "recentre" | "back" | "apply" | "restore":
+            case kind if kind in AT_POINTS:
                 with self._lock:
-                    if self._points.handle(content, self._number):
+                    centre = self._study
+                    self._points.tell(lambda: obey(content, self._points, self._number))
+                    if self._study is not centre:
                         self._moved()
-
-    def _on_control(self, _change: Any) -> None:
-        if self._request is not None:
-            self._submit()
-
-    def _start(self) -> None:
-        if self._request is None:
-            self._submit()
-
-    def _submit(self) -> Request:
-        with self._lock:
-            self._number += 1
-            number = self._number
-            study, controls = self._study, self._chosen()
-            self._request = self._worker.submit(lambda: self._steps(study, controls, number))
-            self.status, self.error = "computing", ""
-            return self._request
-
-    def _take_controls(self, controls: Controls) -> None:
-        """Sets all controls at once, or none, without starting a computation."""
-        self.unobserve(self._on_control, names=list(_CONTROLS))
-        try:
-            with self.hold_trait_notifications():
-                for name in _CONTROLS:
-                    setattr(self, name, getattr(controls, name))
-        except t.TraitError as error:
-            raise ValueError(f"Expected controls that this explorer can take: {error}") from error
-        finally:
-            self.observe(self._on_control, names=list(_CONTROLS))
-
-    def _moved(self) -> None:
-        """The centre is another one: nothing that was found before is about it."""
-        self._best = Findings()
-        self._info = wire.info(self.objective, self._study.theta_norm, self._study.test)
-        if self._request is not None:
-            self._submit()
-
-    def _send_pins(self) -> None:
-        with self._lock:
-            if not self._worker.closed:
-                self._pins = self._points.payload()
-
-    def _pictures(self) -> Pictures:
-        """The planes on show with their surfaces."""
-        first, second = (self._shown_plane(), self.surfaces), self._best.compared
-        if second is None or self.compared_axes is None:
-            return [first]
-        return [first, (second.plane, second.surfaces)]
-
-    def _sent(self) -> tuple[Pictures, int]:
-        """The same with the number of their request."""
-        with self._lock:
-            return self._pictures(), self._surface["request"] if self._surface else 0
-
-    def _shown_plane(self) -> Plane:
-        if self._best.plane is None:
-            if self._worker.closed:
-                raise RuntimeError(CLOSED)
-            raise RuntimeError("Expected a plane to find the point on; call compute() or wait for a picture.")
-        return self._best.plane
-
-    def _point(self, alpha: float | Pin, beta: float | None) -> FloatArray:
-        """θ of a pin, or at coordinates of the plane on show."""
-        if not isinstance(alpha, Pin):
-            return self._shown_plane().point(*check_coordinates(alpha, beta))
-        if beta is not None:
-            raise ValueError(
-                f"Expected a pin or (α, β), got a pin and {beta!r}. A pin has coordinates of its own."
-            )
-        return alpha.theta
-
-    def _chosen(self) -> Controls:
-        return Controls(**{name: getattr(self, name) for name in _CONTROLS})
-
-    def _steps(self, study: Study, controls: Controls, number: int) -> Iterator[None]:
-        """On the worker's thread: one computation, publishing what it finds."""
-        started, found, stage = monotonic(), Findings(), ""
-        try:
-            for found in study.steps(controls):
-                # a first picture on part of the examples means long stages: none begins with news held back
-                long = found.preview > 0 and found.stage != stage
-                self._publish(found, controls, number, monotonic() - started, flush=long)
-                stage = found.stage
-                yield
-        finally:  # what was found before a failure or a cancel is on show, too
-            self._publish(found, controls, number, monotonic() - started, flush=True)
-
-    def _publish(
-        self, found: Findings, controls: Controls, number: int, elapsed: float, flush: bool = False
-    ) -> None:
-        """Keeps what was found, and sends the page what it has not been sent lately."""
-        with self._lock:
-            if number != self._number:
-                return
-            # known before any trait is set, for an observer of it may close the explorer
-            best, theta_norm, moved = self._best, self._study.theta_norm, self._points.moved
-            best.centre_loss, best.gradient_norm = found.centre_loss, found.gradient_norm
-            if found.surface is not None:
-                best.surface, best.plane, best.quadratic = found.surface, found.plane, found.surface_model
-                best.surfaces = found.surfaces
-                if self._throttle.due("surface", (number, found.surface, best.quadratic), flush):
-                    python = recipe(found, controls, self._given, moved)
-                    self._surface = wire.surface(found, controls, number, theta_norm, python)
-                    self._show(0, found.plane, found.preview or controls.examples, number)
-            self._publish_compared(found, controls, number, theta_norm, flush)
-            if found.pairs is not None:
-                certified = found if found.pairs_final else best
-                best.pairs, best.slopes = certified.pairs, certified.slopes
-                # the verdict's sentence grows with what is known of planes
-                state = (number, found.pairs, found.quadratic, found.projections, found.blindness)
-                if self._throttle.due("eigenpairs", state, flush):
-                    self._eigenpairs = wire.eigenpairs(found, controls, number, theta_norm)
-            if found.projections is not None:
-                best.projections, best.blindness = found.projections, found.blindness
-                shown = (number, found.projections, found.quadratic, found.blindness)
-                if self._throttle.due("projections", shown, flush):
-                    self._projections = wire.projections(found, controls, number)
-            if found.density is not None:
-                best.density = found.density
-                if self._throttle.due("spectrum", (number, found.density, found.blindness), flush):
-                    self._spectrum = wire.spectrum(found, number)
-            if found.traces is not None:
-                best.traces = found.traces
-                newest = [history[-1] for history in found.traces.values() if history]
-                if self._throttle.due("trace", (number, *newest), flush):
-                    self._trace = wire.trace(found, number)
-            if self._throttle.due("progress", (number, elapsed), flush):
-                fraction, eta = found.meter.left()
-                self.progress = {
-                    "request": number,
-                    "stage": found.stage,
-                    "fraction": fraction,
-                    "eta": eta,
-                    "elapsed": elapsed,
-                }
-
-    def _publish_compared(
-        self, found: Findings, controls: Controls, number: int, theta_norm: float, flush: bool
-    ) -> None:
-        """The second picture, which goes when it is not asked for any more."""
-        if controls.compared() is None:
-            self._best.compared = self._compared = None
-        elif found.compared is not None:
-            self._best.compared = found.compared
-            parts = (number, found.compared, found.pairs, found.quadratic)
-            if self._throttle.due("compared", parts, flush):
-                self._compared = wire.compared(found, controls, number, theta_norm)
-                self._show(1, found.compared.plane, controls.examples, number)
-
-    def _show(self, which: int, plane: Plane | None, n_examples: int, number: int) -> None:
-        """A picture is on its way to the page; pins may lie elsewhere on it than on the one before."""
-        assert plane is not None
-        if self._points.shows(plane, n_examples, number, which):
-            self._send_pins()
-
-    def _on_end(self, request: Request) -> None:
-        """Tells how the newest request ended."""
-        with self._lock:
-            if request is not self._request:
-                return
-            refused = isinstance(request.error, SecondDerivativeError)
-            if not request.cancelled and refused is self._info["differentiable"]:
-                self._info = {**self._info, "differentiable": not refused}
-            if request.error is not None:
-                log.error("The landscape could not be computed.", exc_info=request.error)
-                self.error = f"{type(request.error).__name__}: {request.error}"
-                self.status = "failed"
-            else:
-                self.status = "cancelled" if request.cancelled else "done"
-
-
-def _objective(model: Any, data: Any, loss_fn: Any, options: dict[str, Any]) -> Objective:
-    """The objective that the constructor's arguments describe."""
-    known = [
-        name
-        for name, parameter in inspect.signature(Objective.__init__).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    ]
-    for name in options:
-        if name not in known:
-            close = difflib.get_close_matches(name, [*known, *_CONTROLS, "test_loader"], n=1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
-            raise TypeError(f"LandscapeExplorer got an unexpected keyword {name!r}.{hint}")
-    if isinstance(model, Objective):
-        if data is not None or loss_fn is not None or options:
-            raise TypeError(
-                "Expected an Objective and controls only, since it holds data and loss already; "
-                "got further arguments. Give them to Objective."
-            )
-        return model
-    if data is None or loss_fn is None:
-        raise TypeError(
-            "Expected LandscapeExplorer(model, data, loss_fn) or LandscapeExplorer(objective), got "
-            f"no {'data' if data is None else 'loss_fn'}."
-        )
-    return Objective(model, data, loss_fn, **options)
-
-
-def _test_objective(objective: Objective, loader: Any, max_examples: int | None) -> Objective | None:
-    """The objective on test data, None without any."""
-    if loader is None:
-        return None
-    try:
-        return objective.with_data(loader, max_examples)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"test_loader: {error}") from error

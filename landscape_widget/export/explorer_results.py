@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -76,42 +77,16 @@ class Results:
 
     @classmethod
     def of(cls, found: Findings, controls: Controls) -> Results:
-        """What was found for ``controls``."""
-        return cls(
-            controls,
-            found.centre_loss,
-            found.gradient_norm,
-            found.surface,
-            found.plane,
-            found.quadratic,
-            found.pairs if found.pairs_final else None,
-            found.projections,
-            found.density,
-            found.traces,
-            found.blindness,
-            found.compared,
-            found.surfaces,
-            found.slopes if found.pairs_final else None,
-        )
+        """What was found for ``controls``; eigenpairs count once they are certified."""
+        known: dict[str, Any] = {name: getattr(found, name) for name in _SHARED}
+        if not found.pairs_final:
+            return cls(controls, **known | {"slopes": None})
+        return cls(controls, eigenpairs=found.pairs, **known)
 
     def findings(self) -> Findings:
         """The same as a study's findings."""
-        return Findings(
-            centre_loss=self.centre_loss,
-            gradient_norm=self.gradient_norm,
-            pairs=self.eigenpairs,
-            plane=self.plane,
-            surface=self.surface,
-            surfaces=self.surfaces,
-            projections=self.projections,
-            quadratic=self.quadratic,
-            compared=self.compared,
-            slopes=self.slopes,
-            density=self.density,
-            traces=self.traces,
-            trace=best_trace(self.traces or {}),
-            blindness=self.blindness,
-        )
+        known: dict[str, Any] = {name: getattr(self, name) for name in _SHARED}
+        return Findings(pairs=self.eigenpairs, trace=best_trace(self.traces or {}), **known)
 
     def figure(self, kind: str = "surface", *, log: bool = False) -> go.Figure:
         """A figure fit for a paper.
@@ -218,3 +193,7 @@ class Results:
             numbers = {name: [getattr(e, name) for _, e in estimates] for name in _TRACE_COLUMNS}
             tables["traces"] = {**methods, **numbers}, estimates[0][1].provenance
         return tables
+
+
+#: Results that a study's findings hold under the same name: all but the eigenpairs.
+_SHARED = tuple(f.name for f in fields(Results) if f.name in {found.name for found in fields(Findings)})

@@ -94,7 +94,7 @@ def _picture(
         "norms": [eta, delta],
         "cosine": float(inner(plane.eta, plane.delta)) / (eta * delta) if eta and delta else 0.0,
         "theta_norm": theta_norm,
-        "centre_loss": _finite(found.centre_loss),
+        "centre_loss": finite(found.centre_loss),
         "quadratic": _quadratic(picture.quadratic if modelled else None),
         "minimum": _minimum(lowest),
         "note": _failures(result),
@@ -128,10 +128,10 @@ def eigenpairs(found: Findings, controls: Controls, request: int, theta_norm: fl
         "residuals": pairs.residuals.tolist(),
         "converged": pairs.converged.tolist(),
         "slopes": None if found.slopes is None else found.slopes.along.tolist(),
-        "centre_loss": _finite(found.centre_loss),
+        "centre_loss": finite(found.centre_loss),
         "n_examples": pairs.provenance["n_examples"],
         "n_hvp": pairs.n_hvp,
-        "gradient_norm": _finite(found.gradient_norm),
+        "gradient_norm": finite(found.gradient_norm),
         "verdict": "undecided",
         "sentence": "",
         "final": found.pairs_final,
@@ -240,6 +240,18 @@ def _reference(found: Findings) -> Payload | None:
     return None
 
 
+def progress(found: Findings, request: int, elapsed: float) -> Payload:
+    """Where the computation is, and the seconds behind and before it."""
+    fraction, eta = found.meter.left()
+    return {
+        "request": request,
+        "stage": found.stage,
+        "fraction": fraction,
+        "eta": eta,
+        "elapsed": elapsed,
+    }
+
+
 def _quadratic(model: QuadraticModel | None) -> Payload | None:
     """Loss, gradient and (A, B, C); None where a number is missing or not finite."""
     if model is None or not np.isfinite([model.loss, *model.gradient, *model.hessian]).all():
@@ -249,7 +261,7 @@ def _quadratic(model: QuadraticModel | None) -> Payload | None:
 
 def _estimate(value: float, stderr: float) -> Payload | None:
     """A value with its standard error, None where the value is not known; 0 for an unknown error."""
-    return {"value": value, "stderr": _finite(stderr) or 0.0} if math.isfinite(value) else None
+    return {"value": value, "stderr": finite(stderr) or 0.0} if math.isfinite(value) else None
 
 
 def _blindness(estimate: BlindnessEstimate | None) -> str | None:
@@ -263,5 +275,6 @@ def _buffer(array: FloatArray | np.ndarray, dtype: type[np.generic]) -> bytes:
     return array.astype(dtype).tobytes()
 
 
-def _finite(value: float | None) -> float | None:
+def finite(value: float | None) -> float | None:
+    """A number that JSON can hold; None for what is missing or not finite."""
     return value if value is not None and math.isfinite(value) else None

@@ -48,7 +48,7 @@ def explorer(notebook: Notebook) -> ExplorerOnPage:
 
 def click(explorer: ExplorerOnPage, alpha: float, beta: float) -> int:
     """Click a node of the heatmap and return the number of the pin, with all its values there."""
-    before = explorer.trait("_points._count")
+    before = explorer.trait("_points.pins.count")
     plot = explorer.part("heatmap").locator(".js-plotly-plot")
     plot.scroll_into_view_if_needed()
     x, y = plot.evaluate(PIXEL_OF, [alpha, beta])
@@ -94,7 +94,7 @@ def test_a_click_pins_and_tells_what_holds_there(explorer: ExplorerOnPage) -> No
 
 
 def test_keys_alone_pin_and_remove(explorer: ExplorerOnPage) -> None:
-    number = explorer.trait("_points._count") + 1
+    number = explorer.trait("_points.pins.count") + 1
     body = explorer.part("heatmap").locator("[tabindex='0']")
     explorer.page.mouse.move(0, 0)  # or the crosshair would follow the pointer
     body.focus()

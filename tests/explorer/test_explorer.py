@@ -52,7 +52,7 @@ def test_nothing_is_computed_until_it_is_shown(make_explorer: Make) -> None:
     for result in (explorer.surface, explorer.plane, explorer.eigenpairs, explorer.projections):
         assert result is None
     show(explorer)
-    finish(explorer._request)
+    explorer.wait(HUNG)
     assert explorer.status == "done"
     assert gate.calls > built
 
@@ -189,7 +189,7 @@ def test_a_changed_control_starts_a_request_only_once_it_is_shown(make_explorer:
     first = explorer._request
     explorer.resolution = 9
     assert explorer._request is not first
-    finish(explorer._request)
+    explorer.wait(HUNG)
     assert explorer.surface.loss.shape == (9, 9)
     assert explorer._surface["request"] == explorer.progress["request"] == 2
 
@@ -212,7 +212,7 @@ def test_every_control_changes_the_result(
     explorer = make_explorer(network.model(), network.batches(ONE_BATCH), network.loss_fn).compute()
     assert not seen(explorer)
     setattr(explorer, name, value)
-    finish(explorer._request)
+    explorer.wait(HUNG)
     assert explorer.status == "done"
     assert seen(explorer)
 
@@ -271,7 +271,7 @@ def test_a_late_result_of_a_replaced_request_is_dropped(
     explorer.observe(lambda change: sent.add(change.new["request"]), ["_surface", "progress"])
     gate.go.set()
     finish(replaced)
-    finish(explorer._request)
+    explorer.wait(HUNG)
     assert sent == {3}
     assert explorer.surface.alpha[-1] == 7
 
@@ -395,8 +395,8 @@ def test_two_explorers_share_an_objective_and_nothing_else(make_explorer: Make) 
     other = make_explorer(objective, domain=(-1, 1, -1, 1), axes=("random", "random"))
     show(one)
     show(other)  # at the same time, on two threads
-    finish(one._request)
-    finish(other._request)
+    one.wait(HUNG)
+    other.wait(HUNG)
     assert (one.status, other.status) == ("done", "done")
     alone = make_explorer(network.objective(ONE_BATCH), domain=(-1, 1, -1, 1)).compute()
     assert np.array_equal(one.surface.loss, alone.surface.loss)
@@ -439,7 +439,7 @@ def test_a_second_plane_comes_and_goes(make_explorer: Make) -> None:
     assert explorer._compared is None
     explorer.compared_domain = (-2, 2, -2, 2)
     explorer.compared_axes = ("random", "random")
-    finish(explorer._request)
+    explorer.wait(HUNG)
     assert explorer.compared is not None
     assert explorer.compared.plane.axes == ("random", "random")
     assert explorer.compared.surface.alpha.tolist() == [-2, -1, 0, 1, 2]
@@ -448,7 +448,7 @@ def test_a_second_plane_comes_and_goes(make_explorer: Make) -> None:
     assert explorer._compared["request"] == explorer._surface["request"]
     assert all(explorer._compared["sights"])
     explorer.compared_axes = None
-    finish(explorer._request)
+    explorer.wait(HUNG)
     assert explorer.compared is None
     assert explorer._compared is None
     with pytest.raises(traitlets.TraitError, match="two different Hessian axes"):

@@ -10,7 +10,7 @@ import pytest
 from ipywidgets.embed import dependency_state
 
 from landscape_widget import LandscapeExplorer
-from landscape_widget.explorer.explorer import _CONTROLS
+from landscape_widget.explorer.traits import CONTROLS
 
 from ..support.cases import ONE_BATCH, case
 from ..support.gates import HUNG, finish, gated_saddle
@@ -45,7 +45,7 @@ def test_a_page_that_shows_it_starts_it_once(make_explorer: Make) -> None:
 def test_the_page_asks_for_the_same_again(make_explorer: Make) -> None:
     explorer = make_explorer(gated_saddle()[1]).compute()
     send(explorer, type="compute")
-    finish(explorer._request)
+    explorer.wait(HUNG)
     assert explorer._surface["request"] == 2
 
 
@@ -73,7 +73,7 @@ def test_controls_come_from_the_page_as_lists(make_explorer: Make) -> None:
     update(explorer, axes=["random", "hessian:min"], domain=[-1, 1, -2, 2], resolution=7, seed=4)
     assert explorer.axes == ("random", "hessian:min")
     assert explorer.domain == (-1.0, 1.0, -2.0, 2.0)
-    finish(explorer._request)
+    explorer.wait(HUNG)
     assert explorer.status == "done"
     assert explorer.plane.axes == ("random", "hessian:min")
     assert explorer.surface.loss.shape == (7, 7)
@@ -106,11 +106,11 @@ def test_a_bad_value_from_the_page_changes_nothing(
     make_explorer: Make, caplog: pytest.LogCaptureFixture, state: dict[str, Any]
 ) -> None:
     explorer = make_explorer(gated_saddle()[1]).compute()
-    before = {name: getattr(explorer, name) for name in _CONTROLS}
+    before = {name: getattr(explorer, name) for name in CONTROLS}
     request = explorer._request
     update(explorer, **state)
     assert "TraitError" in caplog.text  # ipywidgets logs it, and shows it in the cell where there is one
-    assert {name: getattr(explorer, name) for name in _CONTROLS} == before
+    assert {name: getattr(explorer, name) for name in CONTROLS} == before
     assert explorer._request is request
 
 

@@ -132,7 +132,7 @@ def test_calls_when_the_page_moves_a_control(make_explorer: Make, call: str) -> 
         ended(explorer)
     else:
         assert "observers" in str(told[0])
-        finish(explorer._request)
+        explorer.wait(HUNG)
         assert explorer.surface.loss.shape == (7, 7)
 
 
@@ -316,7 +316,7 @@ def compute_all(explorer: LandscapeExplorer) -> None:
 
 def fail(explorer: LandscapeExplorer) -> None:
     explorer.objective.terms.named_modules()["gate"].fail(MemoryError("broken"), after=20)
-    log = logging.getLogger("landscape_widget.explorer.explorer")
+    log = logging.getLogger("landscape_widget.explorer.computing")
     log.disabled = True  # pytest would keep the error, whose traceback leads to everything
     with pytest.raises(RuntimeError, match="broken"):
         explorer.compute()

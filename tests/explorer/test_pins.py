@@ -124,7 +124,7 @@ def test_a_click_is_on_the_picture_that_the_page_showed(make_explorer: Make) -> 
     explorer = make_network(make_explorer)
     before, plane = explorer._surface, explorer.plane
     explorer.axes = ("random", "random")
-    finish(explorer._request)
+    explorer.wait(HUNG)
     click(explorer, *AT, before)
     assert explorer.pins[0].plane is plane
     assert explorer._pins["pins"][0]["places"][0] is None
@@ -166,7 +166,7 @@ def test_removing_a_pin_ends_its_computation(make_explorer: Make) -> None:
     gate.hold()
     pin = explorer.pin(0, 0)
     assert gate.reached.wait(HUNG)
-    request = explorer._points.requests[pin.number]
+    request = explorer._points.pins.requests[pin.number]
     explorer.unpin(1)
     gate.go.set()
     finish(request)
@@ -208,13 +208,13 @@ def test_pins_keep_their_place_when_the_picture_changes(make_explorer: Make) -> 
     explorer.pin(*AT)
     place = explorer._pins["pins"][0]["places"][0]
     explorer.resolution = 7
-    finish(explorer._request)
+    explorer.wait(HUNG)
     assert explorer._pins["pins"][0]["places"][0] == pytest.approx(place, rel=1e-9)
     explorer.axes = ("hessian:min", "hessian:max")
-    finish(explorer._request)
+    explorer.wait(HUNG)
     assert explorer._pins["pins"][0]["places"][0] == pytest.approx(AT[::-1], rel=1e-9)
     explorer.axes = ("random", "random")
-    finish(explorer._request)
+    explorer.wait(HUNG)
     assert explorer._pins["pins"][0]["places"][0] is None
 
 
@@ -244,7 +244,7 @@ def test_another_centre_is_an_exploration_of_its_own(make_explorer: Make) -> Non
     theta, surface, info = explorer.plane.point(*AT), explorer.surface, explorer._info
     explorer.recentre(*AT)
     assert explorer.eigenpairs is None  # those of the old centre say nothing of the new one
-    finish(explorer._request)
+    explorer.wait(HUNG)
     assert explorer.status == "done"
     np.testing.assert_array_equal(explorer.plane.origin, theta)
     centred = NETWORK.objective(ONE_BATCH).at(torch.from_numpy(theta))
@@ -254,7 +254,7 @@ def test_another_centre_is_an_exploration_of_its_own(make_explorer: Make) -> Non
     moved = np.linalg.norm(theta - NETWORK.objective(ONE_BATCH).theta.numpy())
     assert explorer._pins["centre"] == {"depth": 1, "request": 1, "moved": pytest.approx(moved)}
     explorer.go_back()
-    finish(explorer._request)
+    explorer.wait(HUNG)
     np.testing.assert_array_equal(explorer.surface.loss, surface.loss)
     assert explorer._info == info
     assert explorer._pins["centre"]["depth"] == 0
@@ -266,12 +266,12 @@ def test_a_pin_becomes_the_centre_and_is_marked_there(make_explorer: Make) -> No
     explorer = make_network(make_explorer)
     pin = ready(explorer, explorer.pin(*AT))
     send(explorer, type="recentre", pin=1)
-    finish(explorer._request)
+    explorer.wait(HUNG)
     np.testing.assert_array_equal(explorer.plane.origin, pin.theta)
     assert explorer._pins["pins"][0]["places"][0] == pytest.approx((0, 0), abs=1e-12)
     assert explorer.surface.loss[2, 2] == pytest.approx(pin.values.train.loss, rel=1e-12)
     send(explorer, type="back")
-    finish(explorer._request)
+    explorer.wait(HUNG)
     assert explorer._pins["pins"][0]["places"][0] == pytest.approx(AT)
     send(explorer, type="back")
     assert "this is the first" in explorer._pins["note"]
@@ -294,10 +294,10 @@ def test_going_back_computes_nothing_anew(make_explorer: Make) -> None:
     gate, objective = gated_saddle()
     explorer = make_explorer(objective, domain=(-1, 1, -1, 1)).compute()
     explorer.recentre(0.5, 0.5)
-    finish(explorer._request)
+    explorer.wait(HUNG)
     calls = gate.calls
     explorer.go_back()
-    finish(explorer._request)
+    explorer.wait(HUNG)
     assert gate.calls == calls
     assert explorer.status == "done"
 
@@ -305,7 +305,7 @@ def test_going_back_computes_nothing_anew(make_explorer: Make) -> None:
 def test_weights_at_a_point_of_a_moved_centre(make_explorer: Make) -> None:
     explorer = make_network(make_explorer)
     explorer.recentre(*AT)
-    finish(explorer._request)
+    explorer.wait(HUNG)
     loss = evaluate_point(explorer.objective, explorer.plane, 0.1, 0.2).train.loss
     assert loss_of(explorer.parameters_at(0.1, 0.2)) == pytest.approx(loss, rel=1e-12)
 
@@ -367,7 +367,7 @@ def test_the_users_model_is_not_touched_by_pins(make_explorer: Make) -> None:
     explorer = make_network(make_explorer, model)
     ready(explorer, explorer.pin(*AT))
     explorer.recentre(*AT)
-    finish(explorer._request)
+    explorer.wait(HUNG)
     explorer.parameters_at(0, 0)
     for key, t in model.state_dict().items():
         assert (t.data_ptr(), torch.equal(t, before[key][1])) == (before[key][0], True)
@@ -441,7 +441,7 @@ def test_the_page_asks_for_the_table(make_explorer: Make, tmp_path: Path) -> Non
     table.to_csv(tmp_path / "table.csv")
     assert explorer._pins["csv"] == (tmp_path / "table.csv").read_text("utf-8")
     explorer.resolution = 7
-    finish(explorer._request)
+    explorer.wait(HUNG)
     assert explorer._pins["table"] is None  # it was of another picture
 
 
@@ -539,12 +539,12 @@ def test_around_another_centre_and_back(make_explorer: Make) -> None:
     pin = ready(explorer, explorer.pin(*AT))
     before = kept(pin)
     explorer.recentre(-0.4, 0.1)
-    finish(explorer._request)
+    explorer.wait(HUNG)
     assert told(explorer) == {**HOME, "here": False, "centred": False, "places": [None, None]}
     far = ready(explorer, explorer.pin(0.2, 0.2))
     assert told(explorer, 2)["here"] is True
     explorer.go_back()
-    finish(explorer._request)
+    explorer.wait(HUNG)
     assert kept(pin) == before
     assert (told(explorer)["here"], told(explorer)["centred"]) == (True, True)
     assert (told(explorer, 2)["here"], told(explorer, 2)["centred"]) == (False, False)
@@ -580,10 +580,10 @@ def test_what_is_done_with_a_pin_is_done_on_its_own_plane(make_explorer: Make) -
         explorer.restore()
     for act in (lambda: explorer.recentre(pin), lambda: send(explorer, type="recentre", pin=1)):
         act()
-        finish(explorer._request)
+        explorer.wait(HUNG)
         np.testing.assert_array_equal(explorer.plane.origin, pin.theta)
         explorer.go_back()
-        finish(explorer._request)
+        explorer.wait(HUNG)
 
 
 def test_coordinates_without_a_pin_come_in_pairs(make_explorer: Make) -> None:

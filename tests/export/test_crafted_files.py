@@ -64,7 +64,7 @@ def explorer() -> Iterator[LandscapeExplorer]:
 def state(explorer: LandscapeExplorer) -> dict[str, Any]:
     return {
         "results": explorer.results,
-        "pins": explorer._points.memory(),
+        "pins": explorer._points.pins.memory(),
         "known": explorer._study.known.saved(),
         "sent": {name: getattr(explorer, name) for name in ("status", "error", "_pins", "_surface", "_info")},
     }

@@ -12,7 +12,7 @@ import torch
 from landscape_widget import LandscapeExplorer, Objective
 
 from ..support.cases import ONE_BATCH, case
-from ..support.gates import finish, gated_saddle
+from ..support.gates import HUNG, gated_saddle
 
 Make = Callable[..., LandscapeExplorer]
 
@@ -62,7 +62,7 @@ def test_it_does_not_depend_on_what_was_shown_before(make_explorer: Make) -> Non
     objective = case("dense tanh").objective(ONE_BATCH)
     explorer = make_explorer(objective, axes=("hessian:max:3", "random")).compute()
     explorer.axes = ("hessian:max", "hessian:min")
-    finish(explorer._request)
+    explorer.wait(HUNG)
     again = run(explorer._surface["python"], objective=objective)
     assert_close(again.surface.loss, explorer.surface.loss)
     assert np.array_equal(again.eigenpairs.vectors, explorer.eigenpairs.vectors)
@@ -120,5 +120,5 @@ def test_another_centre_is_told(make_explorer: Make) -> None:
     explorer = make_explorer(gated_saddle()[1], domain=(-1, 1, -1, 1)).compute()
     assert "centre" not in explorer._surface["python"]
     explorer.recentre(0.5, 0)
-    finish(explorer._request)
+    explorer.wait(HUNG)
     assert "# the centre was not the weights given but a point ‖Δθ‖ = 0.5 away" in explorer._surface["python"]

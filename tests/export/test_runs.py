@@ -99,7 +99,7 @@ def test_pins_come_back_with_what_is_known_of_them(make_explorer: Make, path: Pa
     later, pin = second.pins[1], second.pins[0]
     finish_pin(second, later)
     assert [pin.number for pin in second.pins] == [2, 3]
-    assert pin.number not in second._points.requests, "nothing was left to compute"
+    assert pin.number not in second._points.pins.requests, "nothing was left to compute"
     assert_same(pin.values, first.pins[0].values)
     assert np.array_equal(pin.theta, first.pins[0].theta)
     assert later.done

@@ -81,7 +81,7 @@ def finish(request: Request | None) -> None:
 
 def finish_pin(explorer: LandscapeExplorer, pin: Pin) -> Pin:
     """Waits until everything about a pin is computed."""
-    finish(explorer._points.requests[pin.number])
+    finish(explorer._points.pins.requests[pin.number])
     return pin
 
 

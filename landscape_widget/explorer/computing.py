@@ -1,0 +1,278 @@
+"""What runs in the background: computations for the controls, errands for pins, and what they publish."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import inf
+from time import monotonic
+from typing import Any, TypeVar
+
+import traitlets as t
+
+from landscape_widget.curvature.product_check import SecondDerivativeError
+from landscape_widget.engine.threads import leave_a_core_free
+from landscape_widget.explorer.model_weights import Weights
+from landscape_widget.explorer.page import ExplorerPage, PlotlyRuntime, shared
+from landscape_widget.explorer.points import Points
+from landscape_widget.explorer.publisher import News, Publisher
+from landscape_widget.explorer.traits import CONTROLS, SharedState
+from landscape_widget.explorer.worker import CLOSED, Job, ObservedLock, Request, Worker, others_wait
+from landscape_widget.export import payloads as wire
+from landscape_widget.numerics.checks import check_real, told
+from landscape_widget.objective.objective import Objective
+from landscape_widget.study.controls import Controls
+from landscape_widget.study.findings import Findings
+from landscape_widget.study.study import Study
+
+log = logging.getLogger(__name__)
+
+_Self = TypeVar("_Self", bound="BackgroundComputing")
+
+
+class BackgroundComputing(SharedState):
+    """Computes on a thread of its own what the controls ask for, and sets the traits that show it.
+
+    A change of a control starts a computation once there was a first one; the newest one wins.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        test: Objective | None,
+        weights: Weights | None,
+        given: Sequence[str],
+        interval: float,
+        controls: Mapping[str, Any],
+    ) -> None:
+        """Computes nothing yet.
+
+        Args:
+            objective: L.
+            test: The same objective on test data.
+            weights: Those of the user's model; None where there is none.
+            given: The arguments that the explorer was made with, as they are written.
+            interval: Least seconds between two updates of one result.
+            controls: Values of controls by their names; all others keep their defaults.
+        """
+        self._given = given
+        self._request: Request | None = None
+        self._errands: list[Request] = []
+        self._number = 0
+        # handlers may run on another thread than the worker; both set traits under this lock
+        self._lock = ObservedLock()
+        self._worker = Worker("landscape-explorer", self._on_end, leave_a_core_free)
+        self._publisher = Publisher(interval)
+        self._points = Points(objective, weights, self._errand, self._send_pins, test)
+        super().__init__(
+            _page=shared(ExplorerPage),
+            _runtime=shared(PlotlyRuntime),
+            _info=wire.info(objective, self._study.theta_norm, test),
+            _pins=self._points.payload(),
+            **{"examples": objective.n_examples, **controls},
+        )
+        self.observe(self._on_control, names=list(CONTROLS))
+
+    def compute(self: _Self) -> _Self:
+        """Computes what the controls ask for and returns when it is done.
+
+        Raises:
+            RuntimeError: If the computation fails, with the cause chained, or is cancelled; if the explorer
+                is closed meanwhile; inside an observer, which the computation would wait for.
+            KeyboardInterrupt: On an interrupt of the kernel; the computation is cancelled.
+        """
+        _refuse_inside("compute")
+        try:
+            self._submit()
+            self._wait_while(lambda: [self._request])
+        except KeyboardInterrupt:
+            self.cancel()
+            raise
+        return self._successful()
+
+    def wait(self: _Self, timeout: float | None = None) -> _Self:
+        """Waits until everything that was asked for is done: the computation, all pins, and the page's table.
+
+        It starts nothing, and an interrupt of the kernel ends the waiting only. What could not be computed at
+        a pin stands in its ``error``.
+
+        Args:
+            timeout: Seconds after which it gives up; None to wait as long as it takes.
+
+        Returns:
+            The explorer itself.
+
+        Raises:
+            RuntimeError: If the last computation failed, with the cause chained, or was cancelled; if the
+                explorer is closed; inside an observer, which the computation would wait for.
+            TimeoutError: If it is not done by then; it goes on.
+            ValueError: For a ``timeout`` that is no number of seconds.
+        """
+        _refuse_inside("wait")
+        if timeout is not None and (timeout := check_real(timeout, "timeout")) < 0:
+            raise ValueError(f"Expected timeout as a number of seconds or None, got {told(timeout)}.")
+        self._wait_while(lambda: [self._request, *self._errands], timeout)
+        return self._successful()
+
+    def _wait_while(self, asked: Callable[[], list[Request | None]], timeout: float | None = None) -> None:
+        """Returns when all requests have ended; a moved control puts another one in the place of the first.
+
+        Raises:
+            RuntimeError: If the explorer is closed.
+            TimeoutError: If they have not ended by then.
+        """
+        end = inf if timeout is None else monotonic() + timeout
+        while not self._worker.closed:
+            with self._lock:  # under which one request takes the place of another
+                running = [request for request in asked() if request and not request.done.is_set()]
+            if not running:
+                break
+            left = end - monotonic()
+            if left <= 0:
+                raise TimeoutError(
+                    f"Expected everything to be computed within {timeout} s; it was not, and goes on. "
+                    "Wait longer, or cancel()."
+                )
+            running[0].done.wait(min(left, 0.1))  # in slices, or an interrupt would wait for the end
+        if self._worker.closed:
+            raise RuntimeError(f"The computation was not finished. {CLOSED}")
+
+    def _successful(self: _Self) -> _Self:
+        """The explorer, unless its last computation failed or was cancelled."""
+        request = self._request
+        if request is not None and request.error is not None:
+            raise RuntimeError(f"The landscape could not be computed: {self.error}") from request.error
+        if request is not None and request.cancelled:
+            raise RuntimeError("The computation was cancelled.")
+        return self
+
+    def cancel(self) -> None:
+        """Ends the running computation after its present step; finished results stay."""
+        self._worker.cancel()
+
+    def close(self) -> None:
+        """Ends the worker, lets go of data, model and all that could be computed on, and closes the widget.
+
+        It may be called at any time, also in an observer. A computation ends after its present step. Results
+        and pins stay readable, with the figures and the page that are made of them. What needs the data or
+        your model raises a RuntimeError from then on: ``compute``, ``objective``, ``save``, ``load``,
+        ``table``, ``pin``, ``recentre``, ``apply``, ``restore`` and changed controls.
+
+        An explorer of a plain script that nobody refers to any more is closed by itself, when garbage is
+        collected. In a kernel, ipywidgets holds each one for the page until it is closed.
+        """
+        # a widget whose construction failed is closed too, by its destructor
+        if hasattr(self, "_points"):
+            self._worker.close(timeout=0.0)
+            with self._lock:
+                self._number += 1  # nothing more is published
+                self._points.close()
+                self._errands = []
+                if self._request is not None:
+                    self._request.error = None  # its traceback leads to the data
+        if hasattr(self, "_own_layout"):
+            self._own_layout.close()
+        super().close()
+
+    def _on_control(self, _change: Any) -> None:
+        if self._request is not None:
+            self._submit()
+
+    def _start(self) -> None:
+        if self._request is None:
+            self._submit()
+
+    def _submit(self) -> Request:
+        with self._lock:
+            self._number += 1
+            number = self._number
+            study, controls = self._study, self._chosen()
+            self._request = self._worker.submit(lambda: self._steps(study, controls, number))
+            self.status, self.error = "computing", ""
+            return self._request
+
+    def _errand(self, job: Job) -> Request:
+        """Has the worker do a short job between two steps of the computation."""
+        with self._lock:
+            request = self._worker.errand(job)
+            self._errands = [*(errand for errand in self._errands if not errand.done.is_set()), request]
+            return request
+
+    def _take_controls(self, controls: Controls) -> None:
+        """Sets all controls at once, or none, without starting a computation."""
+        self.unobserve(self._on_control, names=list(CONTROLS))
+        try:
+            with self.hold_trait_notifications():
+                for name in CONTROLS:
+                    setattr(self, name, getattr(controls, name))
+        except t.TraitError as error:
+            raise ValueError(f"Expected controls that this explorer can take: {error}") from error
+        finally:
+            self.observe(self._on_control, names=list(CONTROLS))
+
+    def _moved(self) -> None:
+        """The centre is another one: nothing that was found before is about it."""
+        self._publisher.forget()
+        self._info = wire.info(self._study.objective, self._study.theta_norm, self._study.test)
+        if self._request is not None:
+            self._submit()
+
+    def _send_pins(self) -> None:
+        with self._lock:
+            if not self._worker.closed:
+                self._pins = self._points.payload()
+
+    def _steps(self, study: Study, controls: Controls, number: int) -> Iterator[None]:
+        """On the worker's thread: one computation, publishing what it finds."""
+        started, found, stage = monotonic(), Findings(), ""
+        try:
+            for found in study.steps(controls):
+                # a first picture on part of the examples means long stages: none begins with news held back
+                long = found.preview > 0 and found.stage != stage
+                self._publish(found, controls, number, monotonic() - started, flush=long)
+                stage = found.stage
+                yield
+        finally:  # what was found before a failure or a cancel is on show, too
+            self._publish(found, controls, number, monotonic() - started, flush=True)
+
+    def _publish(
+        self, found: Findings, controls: Controls, number: int, elapsed: float, flush: bool = False
+    ) -> None:
+        """Sends the page what it has not been sent lately, unless there is a newer request."""
+        with self._lock:
+            if number != self._number:
+                return
+            theta_norm, moved = self._study.theta_norm, self._points.centres.moved
+            news = News(found, controls, number, elapsed, theta_norm, moved, self._given)
+            for trait, payload in self._publisher.updates(news, flush):
+                setattr(self, trait, payload)
+                plane = news.planes.get(trait)
+                if payload is not None and plane is not None:
+                    which = list(news.planes).index(trait)
+                    if self._points.shows(plane, payload["n_examples"], number, which):
+                        self._send_pins()  # pins lie elsewhere on it than on the picture before
+
+    def _on_end(self, request: Request) -> None:
+        """Tells how the newest request ended."""
+        with self._lock:
+            if request is not self._request:
+                return
+            refused = isinstance(request.error, SecondDerivativeError)
+            if not request.cancelled and refused is self._info["differentiable"]:
+                self._info = {**self._info, "differentiable": not refused}
+            if request.error is not None:
+                log.error("The landscape could not be computed.", exc_info=request.error)
+                self.error = f"{type(request.error).__name__}: {request.error}"
+                self.status = "failed"
+            else:
+                self.status = "cancelled" if request.cancelled else "done"
+
+
+def _refuse_inside(call: str) -> None:
+    """Raises a RuntimeError on a thread that what is computed would wait for."""
+    if others_wait():
+        raise RuntimeError(
+            f"Expected {call}() outside of observers and of what an explorer calls, got it inside: it "
+            "would wait for itself. Call it in a thread of its own, "
+            f"threading.Thread(target=explorer.{call}).start(), or set a control, which does not wait."
+        )

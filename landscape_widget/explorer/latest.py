@@ -1,0 +1,114 @@
+"""The latest results of an explorer, as its attributes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+import plotly.graph_objects as go
+
+from landscape_widget.explorer.computing import BackgroundComputing
+from landscape_widget.explorer.points import Pictures
+from landscape_widget.explorer.worker import CLOSED
+from landscape_widget.export.explorer_results import Results
+from landscape_widget.objective.objective import Objective
+from landscape_widget.results.blindness import SaddleBlindness
+from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures
+from landscape_widget.results.planes import Plane, Surface
+from landscape_widget.results.quadratic import QuadraticModel
+from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
+from landscape_widget.study.findings import Picture
+
+
+class LatestResults(BackgroundComputing):
+    """Shows the latest of what was computed; a result is None while there is none."""
+
+    @property
+    def objective(self) -> Objective:
+        """The loss as a function of θ, over all examples; its θ* is the present centre."""
+        return self._study.objective
+
+    @property
+    def surface(self) -> Surface | None:
+        """The latest loss surface, None while there is none."""
+        return self._publisher.latest.surface
+
+    @property
+    def plane(self) -> Plane | None:
+        """The plane that ``surface`` lies on."""
+        return self._publisher.latest.plane
+
+    @property
+    def quadratic(self) -> QuadraticModel | None:
+        """The loss to second order in that plane, a function of α and β."""
+        return self._publisher.latest.quadratic
+
+    @property
+    def surfaces(self) -> Mapping[str, Surface]:
+        """Surfaces of that plane by their split, "train" and "test", as far as a picture shows them."""
+        second = self._publisher.latest.compared
+        beside = second.surfaces if second is not None and self.compared_axes is None else {}
+        return {**beside, **self._publisher.latest.surfaces}
+
+    @property
+    def compared(self) -> Picture | None:
+        """The second picture, None unless ``compared_axes`` or ``compared_split`` asks for one."""
+        return self._publisher.latest.compared
+
+    @property
+    def eigenpairs(self) -> EigenPairs | None:
+        """Certified eigenpairs of the Hessian, None while there are none."""
+        return self._publisher.latest.pairs
+
+    @property
+    def projections(self) -> ProjectedCurvatures | None:
+        """Curvatures of random projections so far."""
+        return self._publisher.latest.projections
+
+    @property
+    def density(self) -> SpectralDensity | None:
+        """Spectral density of the Hessian so far."""
+        return self._publisher.latest.density
+
+    @property
+    def traces(self) -> Mapping[str, Sequence[TraceEstimate]] | None:
+        """Running estimates of tr(H) by method, None unless the face "trace" was on show."""
+        return self._publisher.latest.traces
+
+    @property
+    def blindness(self) -> SaddleBlindness | None:
+        """Probability that a random plane hides the saddle, measured and predicted."""
+        return self._publisher.latest.blindness
+
+    @property
+    def results(self) -> Results:
+        """All of the latest results in one object that needs no model."""
+        with self._lock:
+            return Results.of(self._publisher.latest, self._chosen())
+
+    def figure(self, kind: str = "surface", *, log: bool = False) -> go.Figure:
+        """A plotly figure fit for a paper, see ``Results.figure``."""
+        return self.results.figure(kind, log=log)
+
+    def to_html(self, path: str | os.PathLike[str], title: str = "Loss landscape") -> None:
+        """Writes a page of all figures for readers without a kernel, see ``Results.to_html``."""
+        self.results.to_html(path, title)
+
+    def _pictures(self) -> Pictures:
+        """The planes on show with their surfaces."""
+        first, second = (self._shown_plane(), self.surfaces), self._publisher.latest.compared
+        if second is None or self.compared_axes is None:
+            return [first]
+        return [first, (second.plane, second.surfaces)]
+
+    def _sent(self) -> tuple[Pictures, int]:
+        """The same with the number of their request."""
+        with self._lock:
+            return self._pictures(), self._surface["request"] if self._surface else 0
+
+    def _shown_plane(self) -> Plane:
+        if self._publisher.latest.plane is None:
+            if self._worker.closed:
+                raise RuntimeError(CLOSED)
+            raise RuntimeError("Expected a plane to find the point on; call compute() or wait for a picture.")
+        return self._publisher.latest.plane

@@ -1,0 +1,216 @@
+"""What a person does at single points: pins them, explores from them, takes their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from landscape_widget.explorer.centres import Centres
+from landscape_widget.explorer.model_weights import Weights
+from landscape_widget.explorer.pins import Pins
+from landscape_widget.explorer.worker import Job, Request
+from landscape_widget.export import point_payloads as wire
+from landscape_widget.export.payloads import Payload
+from landscape_widget.numerics.vectors import FloatArray
+from landscape_widget.objective.objective import Objective
+from landscape_widget.planes.points import score_table
+from landscape_widget.results.planes import Plane, ScoreTable, Surface
+from landscape_widget.study.study import Study
+
+#: Planes on show, and the surfaces evaluated on each by their split.
+Pictures = Sequence[tuple[Plane, Mapping[str, Surface]]]
+
+#: Pictures whose planes are remembered: a click is on the one that its page showed, perhaps not the newest.
+_PICTURES = 4
+
+#: What a click tells of the picture that it was on: number of its request, axes, examples.
+PictureKey = tuple[int, tuple[str, ...], int]
+
+
+class Points:
+    """Pins, the way from centre to centre, tables of scores, and the weights of the user's model.
+
+    Callers hold the explorer's lock; the worker calls ``changed``, which takes it.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        weights: Weights | None,
+        serve: Callable[[Job], Request],
+        changed: Callable[[], None],
+        test: Objective | None = None,
+    ) -> None:
+        """Starts at the objective's θ*.
+
+        Args:
+            objective: L.
+            weights: Those of the user's model; None where there is none.
+            serve: Hands an errand to the worker.
+            changed: Is called whenever there is something new to show.
+            test: The same objective on test data.
+        """
+        self.centres = Centres(objective, test)
+        self.pins = Pins(self.centres, serve, changed)
+        self._weights = weights
+        self._serve, self._changed = serve, changed
+        self._planes: dict[PictureKey, Plane] = {}
+        self._shown: list[Plane | None] = [None, None]
+        self._table: tuple[int, ScoreTable] | None = None
+        self._applied: str | None = None
+        self._note = ""
+
+    @property
+    def study(self) -> Study:
+        """The study of the present centre.
+
+        Raises:
+            RuntimeError: After ``close``.
+        """
+        return self.centres.study
+
+    def close(self) -> None:
+        """Lets go of studies and weights; pins stay as they are."""
+        self.centres.close()
+        self._weights = None
+
+    @contextmanager
+    def resuming(self, study: Study, pins: Sequence[Mapping[str, Any]]) -> Iterator[None]:
+        """Goes on from what a file holds: the study of this centre, and what ``memory`` told of the pins.
+
+        What was there before is put back if what is done under it fails, and let go of otherwise.
+        """
+        try:
+            with self.centres.replaced(study), self.pins.replaced(pins):
+                self._changed()
+                yield
+        except BaseException:
+            self._changed()
+            raise
+
+    def shows(self, plane: Plane, n_examples: int, request: int, which: int) -> bool:
+        """Remembers what the page is being shown; tells whether pins lie elsewhere on it than before.
+
+        Args:
+            plane: The one that the picture on its way to the page lies on.
+            n_examples: How many examples the picture rests on.
+            request: Number of the picture's request.
+            which: 0 for the first plane, 1 for the one beside it.
+        """
+        key = request, tuple(plane.axes), n_examples
+        self._planes.pop(key, None)
+        self._planes[key] = plane
+        while len(self._planes) > _PICTURES:
+            del self._planes[next(iter(self._planes))]
+        if self._table is not None and self._table[0] != request:
+            self._table = None  # it was of another picture
+            self._changed()
+        same = self._shown[which] is plane
+        self._shown[which] = plane
+        return bool(self.pins.all) and not same
+
+    def click(self, alpha: float, beta: float, picture: PictureKey) -> None:
+        """Pins a point of a picture; a click on one that is long gone goes nowhere.
+
+        Raises:
+            ValueError: For coordinates that are no finite numbers.
+        """
+        if plane := self._planes.get(picture):
+            self.pins.add(plane, alpha, beta)
+
+    def recentre(self, theta: FloatArray, request: int) -> None:
+        """Makes θ, shape (N,), the new centre; ``request`` was the last one about the present centre."""
+        self.centres.recentre(theta, request)
+        self._changed()
+
+    def go_back(self, request: int) -> None:
+        """Returns to the centre before the present one, which ``request`` was the last to be about.
+
+        Raises:
+            RuntimeError: At the first centre.
+        """
+        self.centres.go_back(request)
+        self._changed()
+
+    @property
+    def weights(self) -> Weights:
+        """Those of the user's model.
+
+        Raises:
+            RuntimeError: If the explorer was made of an objective, or closed.
+        """
+        self.centres.check_open()
+        if self._weights is None:
+            raise RuntimeError(
+                "Expected an explorer made of a model, LandscapeExplorer(model, data, loss_fn); this one was "
+                "made of an objective, which keeps a copy of the model only."
+            )
+        return self._weights
+
+    def parameters_at(self, theta: FloatArray) -> dict[str, Any]:
+        """A state dict with the parameters θ, shape (N,)."""
+        return self.weights.at(self.centres.away(theta))
+
+    def apply(self, theta: FloatArray, name: str) -> None:
+        """Writes θ into the user's model; ``name`` tells the page where that is."""
+        self.weights.apply(self.centres.away(theta))
+        self._applied, self._note = name, ""
+        self._changed()
+
+    def restore(self, force: bool) -> None:
+        """Undoes ``apply``; with ``force`` even if the model was changed since."""
+        self.weights.restore(force)
+        self._applied, self._note = None, ""
+        self._changed()
+
+    def table(self, pictures: Pictures) -> ScoreTable:
+        """Loss and metrics at the centre and at the minimum of each surface that has one."""
+        minima: dict[str, list[tuple[Plane, float, float]]] = {"train": [], "test": []}
+        for plane, surfaces in pictures:
+            for split, surface in surfaces.items():
+                if surface.minimum:
+                    minima[split].append((plane, *surface.minimum[:2]))
+        return score_table(self.study.objective, minima["train"], self.study.test, minima["test"])
+
+    def tabulate(self, shown: Callable[[], tuple[Pictures, int]]) -> None:
+        """Has the worker make the table for the page.
+
+        Args:
+            shown: Tells which pictures are on show when the worker comes to it, and their request.
+        """
+
+        def steps() -> Iterator[None]:
+            try:
+                pictures, request = shown()
+                self._table = request, self.table(pictures)
+            except Exception as error:
+                self._note = f"{type(error).__name__}: {error}"
+            self._changed()
+            yield
+
+        self._note = ""
+        self._changed()
+        self._serve(steps)
+
+    def tell(self, act: Callable[[], None]) -> None:
+        """Does what the page asks for, and tells it why where that cannot be done."""
+        self._note = ""
+        try:
+            act()
+        except (KeyError, RuntimeError, ValueError) as error:
+            self._note = str(error.args[0])
+            self._changed()
+
+    def payload(self) -> Payload:
+        """All of this as the page receives it."""
+        centres, table = self.centres, self._table
+        return {
+            "pins": [wire.pin(pin, self._shown, centres.is_origin(pin.plane)) for pin in self.pins.all],
+            "writable": self._weights is not None,
+            "table": None if table is None else [wire.row(row) for row in table[1].rows],
+            "csv": "" if table is None else table[1].csv,
+            "applied": self._applied,
+            "note": self._note,
+            "centre": {"depth": centres.depth, "request": centres.left_at, "moved": centres.moved},
+        }

@@ -1,0 +1,170 @@
+"""Which result goes to the page in which trait: a table of topics, and how often each is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from landscape_widget.export import payloads as wire
+from landscape_widget.export.payloads import Payload
+from landscape_widget.export.python_call import recipe
+from landscape_widget.results.planes import Plane
+from landscape_widget.study.controls import Controls
+from landscape_widget.study.findings import Findings
+from landscape_widget.study.progress import Throttle
+
+
+@dataclass(frozen=True)
+class News:
+    """What a computation has found so far, with all else that payloads tell of it."""
+
+    found: Findings
+    controls: Controls
+    request: int
+    """Number of the computation's request."""
+    elapsed: float
+    """Seconds since it began."""
+    theta_norm: float
+    """‖θ*‖ of the present centre."""
+    moved: float
+    """‖Δθ‖ from the model's weights to the present centre."""
+    given: Sequence[str]
+    """The arguments that the explorer was made with, as they are written."""
+
+    @property
+    def python(self) -> str:
+        """The call that makes the first picture again."""
+        return recipe(self.found, self.controls, self.given, self.moved)
+
+    @property
+    def planes(self) -> dict[str, Plane | None]:
+        """The planes of the pictures, by the traits that the pictures are sent in."""
+        second = self.found.compared
+        return {"_surface": self.found.plane, "_compared": second.plane if second else None}
+
+
+def _fields(*names: str) -> Callable[[Findings], dict[str, Any]]:
+    return lambda found: {name: getattr(found, name) for name in names}
+
+
+def _first_picture(found: Findings) -> dict[str, Any]:
+    """The first picture, with the quadratic model where that is of the picture's own plane."""
+    return _fields("surface", "plane", "surfaces")(found) | {"quadratic": found.surface_model}
+
+
+def _certified(found: Findings) -> dict[str, Any]:
+    """The eigenpairs once they are certified: estimates are for the page alone."""
+    return _fields("pairs", "slopes")(found) if found.pairs_final else {}
+
+
+def _traces(news: News) -> tuple[object, ...]:
+    """Histories only grow, so the last estimate of each method tells whether there is a new one."""
+    traces = news.found.traces
+    return (traces, *(history[-1] for history in (traces or {}).values() if history))
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A result on its way to the page."""
+
+    trait: str
+    """The trait that it is sent in."""
+    shows: Callable[[News], tuple[object, ...]]
+    """The objects that its payload is made of, the result itself first.
+
+    While that is None there is nothing to send; it is sent again when one of them is another object.
+    """
+    payload: Callable[[News], Payload]
+    """Makes what is sent."""
+    keeps: Callable[[Findings], dict[str, Any]]
+    """The fields of the latest findings that it sets."""
+    asked: Callable[[Controls], bool] = lambda _: True
+    """Whether the controls ask for it; where they do not, it is taken from the page and forgotten."""
+
+
+#: All that the page is sent of a computation, in the order in which it is sent.
+TOPICS = (
+    Topic(
+        "_surface",
+        lambda n: (n.found.surface, n.found.surface_model),
+        lambda n: wire.surface(n.found, n.controls, n.request, n.theta_norm, n.python),
+        _first_picture,
+    ),
+    Topic(
+        "_compared",
+        lambda n: (n.found.compared, n.found.pairs, n.found.quadratic),
+        lambda n: wire.compared(n.found, n.controls, n.request, n.theta_norm),
+        _fields("compared"),
+        lambda controls: controls.compared() is not None,
+    ),
+    Topic(
+        "_eigenpairs",
+        # the verdict's sentence grows with what is known of planes
+        lambda n: (n.found.pairs, n.found.quadratic, n.found.projections, n.found.blindness),
+        lambda n: wire.eigenpairs(n.found, n.controls, n.request, n.theta_norm),
+        _certified,
+    ),
+    Topic(
+        "_projections",
+        lambda n: (n.found.projections, n.found.quadratic, n.found.blindness),
+        lambda n: wire.projections(n.found, n.controls, n.request),
+        _fields("projections", "blindness"),
+    ),
+    Topic(
+        "_spectrum",
+        lambda n: (n.found.density, n.found.blindness),
+        lambda n: wire.spectrum(n.found, n.request),
+        _fields("density"),
+    ),
+    Topic(
+        "_trace",
+        _traces,
+        lambda n: wire.trace(n.found, n.request),
+        _fields("traces"),
+    ),
+    Topic(
+        "progress",
+        lambda n: (n.elapsed,),
+        lambda n: wire.progress(n.found, n.request, n.elapsed),
+        _fields("centre_loss", "gradient_norm"),
+    ),
+)
+
+
+class Publisher:
+    """Keeps the latest of each result, and tells what the page has not been sent lately."""
+
+    def __init__(self, interval: float) -> None:
+        """``interval`` is the least number of seconds between two updates of one topic."""
+        self.latest = Findings()
+        """The latest results; those of another request stay until there are new ones."""
+        self._throttle = Throttle(interval)
+
+    def forget(self) -> None:
+        """Starts again without results, such as those around another centre."""
+        self.latest = Findings()
+
+    def updates(self, news: News, flush: bool) -> Iterator[tuple[str, Payload | None]]:
+        """Each trait that is to be set now, with its value.
+
+        Args:
+            news: What was found.
+            flush: Whether nothing new may be held back.
+        """
+        latest = self.latest
+        states = {topic: topic.shows(news) for topic in TOPICS if topic.asked(news.controls)}
+        # known before any trait is set, for an observer of it may close the explorer
+        for topic in TOPICS:
+            if topic not in states:
+                vars(latest).update(dict.fromkeys(topic.keeps(news.found)))
+            elif states[topic][0] is not None:
+                vars(latest).update(topic.keeps(news.found))
+        for topic in TOPICS:
+            if topic not in states:
+                yield topic.trait, None
+                continue
+            result, *others = states[topic]
+            state = (news.request, result, *others)
+            if result is not None and self._throttle.due(topic.trait, state, flush):
+                yield topic.trait, topic.payload(news)

@@ -1,0 +1,61 @@
+"""Pins and tables of scores as the page receives them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from landscape_widget.export.payloads import Payload, finite
+from landscape_widget.planes.points import Pin, locate, plane_seed, same_plane
+from landscape_widget.results.planes import Plane, ScoreRow, Scores
+
+
+def pin(marked: Pin, shown: Sequence[Plane | None], centred: bool) -> Payload:
+    """A pin, with its places on the planes on show.
+
+    Args:
+        marked: The pin.
+        shown: The first plane on show and the one beside it, None where there is none.
+        centred: Whether its own plane goes out from the present centre.
+    """
+    values, theta, plane, first = marked.values, marked.theta, marked.plane, shown[0]
+    return {
+        "number": marked.number,
+        "alpha": marked.alpha,
+        "beta": marked.beta,
+        "axes": list(plane.axes),
+        "seed": plane_seed(plane),
+        "n_examples": plane.provenance.get("n_examples"),
+        "here": first is not None and same_plane(plane, first),
+        "centred": centred,
+        "places": [locate(plane, theta) if plane is not None else None for plane in shown],
+        "train": _scores(values.train) if values else None,
+        "test": _scores(values.test) if values else None,
+        "gradient_norm": finite(values.gradient_norm) if values else None,
+        "hessian": _numbers(values.hessian) if values else None,
+        "curvatures": _numbers(values.curvatures) if values else None,
+        "done": marked.done,
+        "error": marked.error,
+    }
+
+
+def row(scored: ScoreRow) -> Payload:
+    """A row of a table of scores."""
+    place = {"place": scored.place, "axes": list(scored.axes), "alpha": scored.alpha, "beta": scored.beta}
+    return place | {"train": _scores(scored.train), "test": _scores(scored.test)}
+
+
+def _scores(scores: Scores | None) -> Payload | None:
+    if scores is None:
+        return None
+    metrics = {name: finite(value) for name, value in scores.metrics.items()}
+    return {"loss": finite(scores.loss), "metrics": metrics, "n_examples": scores.n_examples}
+
+
+def _numbers(values: Any) -> Any:
+    """Arrays and tuples as lists, with None for what is not finite."""
+    if values is None or isinstance(values, float):
+        return finite(values)
+    return [_numbers(value) for value in (values.tolist() if isinstance(values, np.ndarray) else values)]

@@ -1,0 +1,55 @@
+"""What stands in one place and is used in others: controls, results, and what the page reads and asks for."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+from anywidget import AnyWidget
+
+from landscape_widget import LandscapeExplorer, Results
+from landscape_widget.explorer.messages import AT_POINTS
+from landscape_widget.explorer.publisher import TOPICS
+from landscape_widget.explorer.traits import CONTROLS
+from landscape_widget.study.findings import Findings
+
+STATE = (Path(__file__).parents[2] / "js" / "src" / "kernel" / "state.js").read_text(encoding="utf-8")
+TRAITS = LandscapeExplorer.class_traits()
+
+
+def words(pattern: str) -> set[str]:
+    """The quoted words of a place in the page's source."""
+    found = re.search(pattern, STATE, re.DOTALL)
+    assert found is not None
+    return set(re.findall(r'"(\w+)"', found[1]))
+
+
+def test_every_control_is_a_trait_with_a_check() -> None:
+    assert {name for name, trait in TRAITS.items() if "check" in trait.metadata} == set(CONTROLS)
+
+
+def test_the_page_knows_every_trait_that_is_sent() -> None:
+    sent = set(LandscapeExplorer.class_traits(sync=True)) - set(AnyWidget.class_traits(sync=True))
+    known = words(r"const CONTROLS = [^[]*\[(.*?)\]") | words(r"const OTHERS = \[(.*?)\]")
+    assert sent - {"_page", "_runtime"} == known
+
+
+def test_the_page_asks_for_what_the_kernel_answers() -> None:
+    asked = words(r"@param \{([^}]*)\} type\n")
+    assert asked == {"shown", "compute", "cancel", "table", *AT_POINTS}
+
+
+def test_every_topic_has_a_trait_and_keeps_findings() -> None:
+    assert all(TRAITS[topic.trait].metadata["sync"] for topic in TOPICS)
+    known = {field.name for field in fields(Findings)}
+    kept = [name for topic in TOPICS for name in topic.keeps(Findings())]
+    assert len(kept) == len(set(kept))
+    assert set(kept) <= known
+
+
+def test_every_result_is_an_attribute_of_an_explorer_and_comes_from_its_findings() -> None:
+    names = {field.name for field in fields(Results)} - {"controls"}
+    inner = {"centre_loss", "gradient_norm", "slopes"}  # told with other results
+    assert all(isinstance(getattr(LandscapeExplorer, name), property) for name in names - inner)
+    assert names - {"eigenpairs"} <= {field.name for field in fields(Findings)}
