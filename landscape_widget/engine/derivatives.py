@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from types import FunctionType
 from typing import Any
 
@@ -101,17 +100,10 @@ class _Elementary(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        call = partial(_ELEMENTARY.get(func, func), *args, **(kwargs or {}))
-        if not _is_checkpointed():
-            return call()
+        call = _ELEMENTARY.get(func, func)
+        hooks = torch._C._autograd._top_saved_tensors_default_hooks(False)
+        if hooks is None or hooks[0].__module__ != "torch.utils.checkpoint":
+            return call(*args, **(kwargs or {}))
+        # a checkpoint would compute again what the graph needs, when θ has left the model: it is kept
         with torch.autograd.graph.saved_tensors_hooks(Tensor.detach, lambda tensor: tensor):
-            return call()
-
-
-def _is_checkpointed() -> bool:
-    """Whether ``torch.utils.checkpoint`` would compute again what the graph needs, on the way back.
-
-    By then the parameters θ have left the model, and it would be done with others. So it is kept.
-    """
-    hooks = torch._C._autograd._top_saved_tensors_default_hooks(False)
-    return hooks is not None and hooks[0].__module__ == "torch.utils.checkpoint"
+            return call(*args, **(kwargs or {}))
