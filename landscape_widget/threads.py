@@ -72,8 +72,8 @@ def limit_this_thread(threads: int) -> None:
 
 @cache
 def _openmp() -> ThreadpoolController:
-    """The OpenMP libraries that are loaded, torch's among them."""
-    return ThreadpoolController().select(user_api="openmp")
+    """The OpenMP libraries that are loaded, torch's among them, but Microsoft's, whose count is one."""
+    return ThreadpoolController().select(prefix=["libgomp", "libiomp", "libomp"])
 
 
 @cache
