@@ -10,8 +10,7 @@ from landscape_widget.explorer import LandscapeExplorer
 from landscape_widget.figures import heatmap_figure, slices_figure, surface_figure
 from landscape_widget.hessian import hessian_eigenpairs
 from landscape_widget.objective import Objective
-from landscape_widget.pins import Pin
-from landscape_widget.points import evaluate_point, score_table
+from landscape_widget.points import Pin, evaluate_point, score_table
 from landscape_widget.projections import projected_curvatures
 from landscape_widget.quadratic import QuadraticModel
 from landscape_widget.results import (

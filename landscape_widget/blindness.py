@@ -50,12 +50,13 @@ import torch
 from landscape_widget.density import trace_of
 from landscape_widget.results import (
     BlindnessEstimate,
-    FloatArray,
     ProjectedCurvatures,
     SaddleBlindness,
     SpectralDensity,
     TraceEstimate,
+    measured_blindness,
 )
+from landscape_widget.vectors import FloatArray
 
 #: Step of the trapezoidal rule in log t and log u; its error falls exponentially, 1e-7 at this step.
 _LOG_STEP = 0.3
@@ -84,25 +85,6 @@ def saddle_blindness(
         measured=None if projections is None else measured_blindness(projections),
         closed_form=None if trace is None else gaussian_blindness(trace),
         spectral=None if density is None else spectral_blindness(density, trace),
-    )
-
-
-def measured_blindness(projections: ProjectedCurvatures) -> BlindnessEstimate:
-    """The share of S random projections without a saddle, with Clopper and Pearson's exact interval.
-
-    It holds the true probability in 95 % of cases at least, whatever that is. The standard error is that of
-    (k + 2)/(S + 4) (Agresti & Coull), which stays positive for shares of 0 and 1.
-    """
-    from scipy.special import betaincinv  # noqa: PLC0415 - scipy is slow to import, scipy.stats even more
-
-    share, count = projections.p_no_saddle, projections.samples
-    hidden = round(share * count)
-    smoothed = (hidden + 2) / (count + 4)
-    return BlindnessEstimate(
-        probability=share,
-        stderr=math.sqrt(smoothed * (1 - smoothed) / (count + 4)),
-        low=float(betaincinv(hidden, count - hidden + 1, 0.025)) if hidden > 0 else 0.0,
-        high=float(betaincinv(hidden + 1, count - hidden, 0.975)) if hidden < count else 1.0,
     )
 
 

@@ -12,8 +12,9 @@ from landscape_widget.directions import check_plane
 from landscape_widget.hessian import hessian_eigenpairs
 from landscape_widget.objective import Objective
 from landscape_widget.operators import curvature
-from landscape_widget.results import ConvexityMap, FloatArray, Plane
+from landscape_widget.results import ConvexityMap, Plane
 from landscape_widget.surface import Domain, check_domain, check_resolution, grid_axis
+from landscape_widget.vectors import FloatArray
 
 
 def convexity_map(

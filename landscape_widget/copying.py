@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from landscape_widget.compiled import compiled_methods, is_compiled
 from landscape_widget.snapshot import converted_dtype
 
 M = TypeVar("M", bound=nn.Module)
@@ -20,6 +21,15 @@ _LOCKS = {type(threading.Lock()): threading.Lock, type(threading.RLock()): threa
 #: Copied by name, whatever hangs on them.
 _CODE = (FunctionType, MethodType, BuiltinFunctionType, ModuleType)
 
+#: Where a module keeps its hooks.
+_HOOKS = (
+    "_forward_pre_hooks",
+    "_forward_pre_hooks_with_kwargs",
+    "_forward_hooks",
+    "_forward_hooks_with_kwargs",
+    "_forward_hooks_always_called",
+)
+
 #: How deep attributes of attributes are looked into.
 _DEPTH = 4
 
@@ -28,7 +38,8 @@ def deep_copy(module: M) -> M:
     """A copy of a module that shares nothing with it, without gradients.
 
     Tensors that were computed, such as the weights that pruning and weight normalisation put together before
-    each forward pass, become constants, and locks become new ones; neither can be copied otherwise.
+    each forward pass, become constants, and locks become new ones; neither can be copied otherwise. What
+    ``torch.compile`` has compiled is in the copy what it was compiled from.
 
     Raises:
         TypeError: If something else in it cannot be copied.
@@ -40,7 +51,13 @@ def deep_copy(module: M) -> M:
         elif type(value) in _LOCKS:
             memo[id(value)] = _LOCKS[type(value)]()
     try:
+        for part in reversed([part for part in module.modules() if is_compiled(part)]):
+            memo[id(part)] = _before_compilation(part, memo)
         copied = copy.deepcopy(module, memo)
+        for part in module.modules():
+            twin = memo.get(id(part))  # none of what a module with a __deepcopy__ of its own makes without it
+            if isinstance(twin, nn.Module) and not is_compiled(part):
+                _restore_methods(part, twin, memo)
     except Exception as error:
         raise TypeError(
             "Expected a model and loss_fn that copy.deepcopy can copy, because those you passed must stay "
@@ -59,6 +76,27 @@ def convert_module(module: M, device: torch.device, dtype: torch.dtype) -> M:
     """
     module._apply(lambda t: t.to(device, converted_dtype(t, dtype)))  # type: ignore[no-untyped-call]
     return module
+
+
+def _before_compilation(compiled: nn.Module, memo: dict[int, Any]) -> nn.Module:
+    """A copy of what a module was compiled from, with the hooks of both."""
+    inner: nn.Module = copy.deepcopy(compiled.get_submodule("_orig_mod"), memo)
+    for name in _HOOKS:
+        outer, own = copy.deepcopy(vars(compiled)[name], memo), vars(inner)[name]
+        first, last = (outer, own) if name == "_forward_pre_hooks" else (own, outer)
+        vars(inner)[name] = type(own)({**first, **last})
+    return inner
+
+
+def _restore_methods(module: nn.Module, copied: nn.Module, memo: dict[int, Any]) -> None:
+    """Gives a copied module the methods that those of the module were compiled from."""
+    vars(copied).pop("_compiled_call_impl", None)  # of module.compile()
+    for name, method in compiled_methods(module):
+        own = getattr(method, "__self__", None) is module
+        if own and getattr(type(module), name, None) is method.__func__:
+            vars(copied).pop(name, None)
+        else:
+            vars(copied)[name] = copy.deepcopy(method, memo)
 
 
 def _attributes(module: nn.Module) -> Iterator[Any]:

@@ -8,17 +8,17 @@ from itertools import cycle
 import numpy as np
 import plotly.graph_objects as go
 
-from landscape_widget.blindness import measured_blindness
 from landscape_widget.figure_style import MINUS, PLUS, finished, number
 from landscape_widget.results import (
+    TRACE_LABELS,
     EigenPairs,
-    FloatArray,
     ProjectedCurvatures,
     SpectralDensity,
     TraceEstimate,
+    measured_blindness,
 )
 from landscape_widget.shares import interval_words
-from landscape_widget.wire import TRACE_LABELS
+from landscape_widget.vectors import FloatArray
 
 #: Most bins of a histogram; a few extreme values would ask for thousands.
 MOST_BINS = 80

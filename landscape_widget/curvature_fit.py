@@ -20,7 +20,8 @@ from torch import Tensor
 
 from landscape_widget.objective import Objective
 from landscape_widget.probes import Probes
-from landscape_widget.results import FloatArray, TraceEstimate
+from landscape_widget.results import TraceEstimate
+from landscape_widget.vectors import FloatArray
 
 #: The paper's fit: equidistant α and the half-width of their interval.
 FIT_POINTS, FIT_HALF_WIDTH = 50, 0.05

@@ -15,7 +15,8 @@ from landscape_widget.lanczos import Lanczos
 from landscape_widget.objective import Objective
 from landscape_widget.operators import Curvature, curvature
 from landscape_widget.probes import Probes
-from landscape_widget.results import EigenPairs, FloatArray, SpectralDensity, TraceEstimate
+from landscape_widget.results import EigenPairs, SpectralDensity, TraceEstimate
+from landscape_widget.vectors import FloatArray
 
 
 def spectral_density(

@@ -11,7 +11,8 @@ import torch
 from landscape_widget.checks import check_seed
 from landscape_widget.hessian import hessian_eigenpairs
 from landscape_widget.objective import Objective
-from landscape_widget.results import EigenPairs, FloatArray, Plane, library_versions
+from landscape_widget.results import EigenPairs, Plane, library_versions
+from landscape_widget.vectors import FloatArray
 
 _AXIS = re.compile(r"hessian:(max|min)(?::([1-9]\d*))?|random(?::filter)?")
 

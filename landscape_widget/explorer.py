@@ -23,14 +23,13 @@ from landscape_widget.checks import check_integer, check_seed
 from landscape_widget.directions import check_axes
 from landscape_widget.held_out import SPLITS, check_split
 from landscape_widget.objective import Objective
-from landscape_widget.pins import Pictures, Pin, Points
-from landscape_widget.points import check_coordinates, place_words
+from landscape_widget.pins import Pictures, Points
+from landscape_widget.points import Pin, check_coordinates, place_words
 from landscape_widget.progress import Throttle
 from landscape_widget.quadratic import QuadraticModel
 from landscape_widget.recipe import given_arguments, recipe
 from landscape_widget.results import (
     EigenPairs,
-    FloatArray,
     Plane,
     ProjectedCurvatures,
     SaddleBlindness,
@@ -46,6 +45,7 @@ from landscape_widget.selfcheck import SecondDerivativeError
 from landscape_widget.study import Controls, Findings, Picture, Study
 from landscape_widget.surface import check_domain, check_resolution
 from landscape_widget.threads import leave_a_core_free
+from landscape_widget.vectors import FloatArray
 from landscape_widget.weights import Weights
 
 log = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from landscape_widget.figure_style import COLOURS, LOWEST, MINUS, ORIGIN, colour_bar, finished, number
-from landscape_widget.results import FloatArray, Plane, Surface
-from landscape_widget.vectors import norm
+from landscape_widget.results import Plane, Surface
+from landscape_widget.vectors import FloatArray, norm
 
 #: The lowest point of a surface: α, β and the loss there.
 Minimum = tuple[float, float, float]

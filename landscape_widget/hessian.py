@@ -17,7 +17,8 @@ from landscape_widget.lanczos import Krylov, Lanczos
 from landscape_widget.objective import Objective
 from landscape_widget.operators import Curvature, curvature
 from landscape_widget.probes import generator
-from landscape_widget.results import EigenPairs, FloatArray
+from landscape_widget.results import EigenPairs
+from landscape_widget.vectors import FloatArray
 
 log = logging.getLogger(__name__)
 
@@ -51,14 +52,12 @@ def hessian_eigenpairs(
     """Eigenpairs at the ends of the Hessian's spectrum at θ*, certified by their residuals.
 
     One Lanczos run with full reorthogonalisation serves both ends. A single start vector reaches one
-    eigenvector of each repeated eigenvalue, so for k > 1 the run goes on in the complement of what
-    converged, from a random vector, until the bound of Kuczyński & Woźniakowski (1992) excludes a further
-    eigenvalue at the ends with probability ``1 - OVERLOOKED``; what it finds instead joins the pairs, and
-    the search begins again. That costs 8 to 15 products for each round where the pairs stand out of the
-    spectrum, and one round more for each missing copy.
-
-    For k = 1 that search is left out: what converges is certified as an eigenpair, and may in rare cases (2
-    of 491 small ReLU networks with random weights) be the second from the end. Ask for k = 2 to exclude it.
+    eigenvector of each repeated eigenvalue, and may miss one that it hardly contains, so the run goes on in
+    the complement of what converged, from a random vector, until the bound of Kuczyński & Woźniakowski
+    (1992) excludes a further eigenvalue at the ends with probability ``1 - OVERLOOKED``; what it finds
+    instead joins the pairs, and the search begins again. That costs 8 to 15 products for each round where
+    the pairs stand out of the spectrum, as many as came before where they do not, and one round more for
+    each missing copy.
 
     Values and residuals are computed in float64 where the device allows, whatever the dtype of
     ``objective``. The products that lead there are taken in float32, if that is its dtype, and once more in
@@ -171,7 +170,11 @@ def _run(
         seed=seed,
     )
     # what rounding adds to a residual comes on top of what the process knows of it
-    search = _Search(process, replace(ends, tol=_MARGIN * ends.tol) if in_single else ends)
+    search = _Search(
+        process,
+        replace(ends, tol=_MARGIN * ends.tol) if in_single else ends,
+        0.0 if matrix.definite else -np.inf,
+    )
     probe: tuple[FloatArray, FloatArray] | None = None
     while True:
         krylov = process.step()
@@ -216,9 +219,10 @@ class _Stage:
 class _Search:
     """Watches a Lanczos process until the wanted pairs are settled and no further one is missing."""
 
-    def __init__(self, process: Lanczos, ends: Ends) -> None:
+    def __init__(self, process: Lanczos, ends: Ends, floor: float) -> None:
         self._process = process
         self._ends = ends
+        self._floor = floor  # no eigenvalue lies below
         self._targets: tuple[float, float] | None = None
 
     def look(self, krylov: Krylov) -> _Stage:
@@ -230,12 +234,14 @@ class _Search:
         top = min(ends.largest, m)
         chosen = np.r_[m - top : m, 0 : min(ends.smallest, m - top)]
         chosen = chosen[np.argsort(-values[chosen], kind="stable")]
-        bound = ends.bound(values[chosen], float(np.abs(values).max()))
+        scale = float(np.abs(values).max())
+        # half of the rounding that is let pass in the end, since that of the last products comes on top
+        bound = ends.bound(values[chosen], 0.5 * scale)
         settled = len(chosen) == ends.total and bool(np.all(residuals[chosen] <= bound))
-        complete = krylov.exhausted or (settled and ends.k == 1)
+        complete = krylov.exhausted
         if settled and not complete:
-            complete = self._targets is not None and self._none_beyond(krylov)
-            if not complete and (self._targets is None or self._found_more(krylov)):
+            complete = self._targets is not None and self._none_beyond(krylov, scale)
+            if not complete and (self._targets is None or self._found_more(krylov, scale)):
                 self._explore(values, coordinates, residuals, chosen, bound)
         return _Stage(values, coordinates, residuals, chosen, bound, complete)
 
@@ -259,29 +265,33 @@ class _Search:
         locked = np.r_[chosen, others[:room]].astype(int)
         self._process.explore(coordinates[:, locked], residuals[locked])
 
-    def _slack(self) -> float:
+    def _beyond(self, scale: float) -> tuple[float, float]:
+        """Values from which on an eigenvalue lies beyond the targets, above and below, rounding aside."""
         assert self._targets is not None
-        finite = [abs(t) for t in self._targets if np.isfinite(t)]
-        return 1e-9 * max(finite)
-
-    def _found_more(self, krylov: Krylov) -> bool:
-        """Whether the space explored holds a value beyond one of the targets."""
-        assert self._targets is not None
-        values, _ = krylov.explored_ritz()
         upper, lower = self._targets
-        return bool(values[-1] > upper + self._slack() or values[0] < lower - self._slack())
+        rounding = 1e-9 * max(abs(t) for t in self._targets if np.isfinite(t)) + 1e-12 * scale
+        return upper + rounding, lower - rounding
 
-    def _none_beyond(self, krylov: Krylov) -> bool:
+    def _found_more(self, krylov: Krylov, scale: float) -> bool:
+        """Whether the space explored holds a value beyond one of the targets."""
+        values, _ = krylov.explored_ritz()
+        upper, lower = self._beyond(scale)
+        return bool(values[-1] > upper or values[0] < lower)
+
+    def _none_beyond(self, krylov: Krylov, scale: float) -> bool:
         """Whether the exploration excludes further eigenvalues beyond both targets."""
-        assert self._targets is not None
-        if self._found_more(krylov):
+        if self._found_more(krylov, scale):
             return False
         values, residuals = krylov.explored_ritz()
-        upper, lower = self._targets
+        upper, lower = self._beyond(scale)
         size, steps = self._process.size - krylov.n_locked, krylov.n_explored
-        settled = residuals <= self._ends.tol * np.abs(values)
+        settled = residuals <= self._ends.bound(values, 0.5 * scale)
         above = settled[-1] or _excluded(upper - values[-1], upper - values[0] + residuals[0], size, steps)
-        below = settled[0] or _excluded(values[0] - lower, values[-1] + residuals[-1] - lower, size, steps)
+        below = (
+            lower <= self._floor
+            or settled[0]
+            or _excluded(values[0] - lower, values[-1] + residuals[-1] - lower, size, steps)
+        )
         return bool(above and below)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -16,6 +15,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.utils.rnn import PackedSequence
 
+from landscape_widget.calling import is_pair, reminder, takes_model
+from landscape_widget.compiled import uncompiled
 from landscape_widget.copying import convert_module, deep_copy
 from landscape_widget.counting import is_list_of_examples
 from landscape_widget.output_loss import OutputLoss, reduction
@@ -127,7 +128,7 @@ class ModelTerms:
             ValueError: If the batches are no pairs (x, y), or the outputs no tensor.
         """
         batch = self.batches[b]
-        if not _is_pair(batch.content):
+        if not is_pair(batch.content):
             raise ValueError(f"Expected batches (x, y), got {describe(batch.content)}.")
         output = self._call(theta, batch, "output")
         if not isinstance(output, Tensor):
@@ -137,6 +138,18 @@ class ModelTerms:
     def output_loss(self) -> OutputLoss:
         """The loss as a function of outputs and targets."""
         return OutputLoss(self._batch_loss.loss_fn, self._batch_loss.takes_model)
+
+    @property
+    def loss_fn(self) -> Callable[..., Any]:
+        """The loss function, or a copy of one that is a module."""
+        loss_fn: Callable[..., Any] = self._batch_loss.loss_fn
+        return loss_fn
+
+    def reminder(self, what: str, batch: Batch, error: Exception) -> str:
+        """How ``what``, "loss_fn" or "metrics", is called on a batch, where an error may come from that."""
+        metrics = {f"The metric {name!r}": metric for name, metric in self._batch_loss.metrics.items()}
+        functions = {"loss_fn": self.loss_fn} if what == "loss_fn" else metrics
+        return "".join(reminder(name, f, batch.content, error) for name, f in functions.items())
 
     def named_modules(self) -> dict[str, nn.Module]:
         """The modules of the model by name."""
@@ -263,8 +276,8 @@ class BatchLoss(nn.Module):
     ) -> None:
         super().__init__()
         self.model = model
-        self.loss_fn = loss_fn
-        self.metrics = dict(metrics or {})
+        self.loss_fn = loss_fn = uncompiled(loss_fn)
+        self.metrics = {name: uncompiled(metric) for name, metric in (metrics or {}).items()}
         # those that are modules go along to another device or dtype
         self.metric_modules = nn.ModuleList(m for m in self.metrics.values() if isinstance(m, nn.Module))
         self.takes_model = takes_model(loss_fn)
@@ -286,7 +299,7 @@ class BatchLoss(nn.Module):
 
     def _call(self, f: Callable[..., Any], takes_model: bool, batch: Batch, output: Callable[[], Any]) -> Any:
         """f(model, batch) or f(output, target)."""
-        if takes_model or not _is_pair(batch.content):
+        if takes_model or not is_pair(batch.content):
             return f(self.model, batch.content)
         return f(output(), batch.content[1])
 
@@ -294,17 +307,6 @@ class BatchLoss(nn.Module):
 def _mean(f: Callable[..., Any], value: Any, batch: Batch) -> Any:
     """The mean over the batch, also where a module or function of ``torch.nn`` returns the sum."""
     return value / batch.n if reduction(f) == "sum" else value
-
-
-def takes_model(loss_fn: Callable[..., Any]) -> bool:
-    """Whether the first argument of ``loss_fn`` is named ``model``: then it is loss_fn(model, batch)."""
-    if isinstance(loss_fn, nn.Module):
-        return False
-    try:
-        names = list(inspect.signature(loss_fn).parameters)
-    except (TypeError, ValueError):
-        return False
-    return bool(names) and names[0] == "model"
 
 
 class InvalidLossError(ValueError):
@@ -344,10 +346,6 @@ def as_number(value: Any, metric: str) -> float:
             f"batch, got {describe(value)}."
         )
     return float(value)
-
-
-def _is_pair(content: Any) -> bool:
-    return isinstance(content, list | tuple) and len(content) == 2
 
 
 def _apply(model: Callable[..., Any], inputs: Any, n: int) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from landscape_widget.results import FloatArray
+from landscape_widget.vectors import FloatArray
 
 
 def monotone_cubic(x: np.ndarray, nodes: np.ndarray, values: FloatArray) -> FloatArray:

@@ -10,13 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from landscape_widget.acceptance import restored
 from landscape_widget.batch_norm import MODES, DifferenceTerms, RecomputedTerms, frozen_layers
 from landscape_widget.copying import convert_module, deep_copy
 from landscape_widget.derivatives import evaluated
 from landscape_widget.evaluation import Spans, gradient_of, loss_of
-from landscape_widget.first_evaluation import displaced, first_evaluation, restored, rounding_fault
+from landscape_widget.first_evaluation import first_evaluation
 from landscape_widget.losses import BatchLoss, FunctionTerms, ModelTerms, Terms
+from landscape_widget.nearby import displaced
 from landscape_widget.parameters import Layout, Selection, filter_blocks, select_parameters
+from landscape_widget.precision import rounding_fault
 from landscape_widget.products import KEPT_BYTES, Products
 from landscape_widget.random_state import preserved_random_state
 from landscape_widget.results import library_versions

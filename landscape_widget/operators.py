@@ -56,6 +56,13 @@ class Curvature:
         """A tensor of the dtype and on the device of every product."""
         return self.objective.theta
 
+    @property
+    def definite(self) -> bool:
+        """Whether no eigenvalue can be negative: a mean of squares, or of a loss convex in the outputs."""
+        if self.operator == "ggn":
+            return not _model_terms(self.objective).output_loss().weighted
+        return self.operator != "hessian"
+
     def product(self, v: Tensor) -> Tensor:
         """The matrix times v of shape (N,) or (N, k)."""
         return self._product(self.objective, v)

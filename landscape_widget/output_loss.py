@@ -73,6 +73,11 @@ class OutputLoss:
                 f"{' and '.join(altered)}. Leave that out, or use operator='ggn'."
             )
 
+    @property
+    def weighted(self) -> bool:
+        """Whether classes have weights, which could be negative; without them both losses are convex."""
+        return _is_set(self._options.get("weight"))
+
     def fisher_product(self, output: Tensor, target: Tensor, tangent: Tensor) -> Tensor:
         """E_{y∼p}[∇ℓ ∇ℓᵀ] u in output space, for the mean loss of a batch, in closed form.
 

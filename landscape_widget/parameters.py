@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from landscape_widget.compiled import named_parameters
+
 #: Chooses parameters: a glob over names ("layer4.*"), a module of the model (model.layer4), several of
 #: either, or a predicate (name, parameter) -> bool.
 Selection = str | nn.Module | Iterable[str | nn.Module] | Callable[[str, nn.Parameter], bool] | None
@@ -79,7 +81,7 @@ def select_parameters(model: nn.Module, selection: Selection) -> dict[str, nn.Pa
             f"Expected a model whose parameters have a shape, got lazy ones: {', '.join(lazy[:5])}. Call "
             "the model on one batch first."
         )
-    trainable = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    trainable = {name: p for name, p in named_parameters(model).items() if p.requires_grad}
     if not trainable:
         frozen = sum(1 for _ in model.parameters())
         raise ValueError(
@@ -97,6 +99,9 @@ def select_parameters(model: nn.Module, selection: Selection) -> dict[str, nn.Pa
         selection = tuple(selection)
         globs = [part for part in selection if isinstance(part, str)]
         held = {id(p) for part in selection if isinstance(part, nn.Module) for p in part.parameters()}
+        held |= {  # by the names of a compiled model, too
+            id(p) for name, p in model.named_parameters() if any(fnmatchcase(name, glob) for glob in globs)
+        }
         chosen = {
             name: p
             for name, p in trainable.items()
@@ -136,7 +141,7 @@ def filter_blocks(model: nn.Module, layout: Layout) -> Tensor:
     parameters of normalisation layers are vectors; they belong to no filter.
     """
     owners = {id(p): module for module in model.modules() for p in module.parameters(recurse=False)}
-    parameters = dict(model.named_parameters())
+    parameters = named_parameters(model)
     blocks = torch.full((layout.size,), -1, dtype=torch.long)
     count = 0
     for entry in layout.entries:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -13,18 +13,18 @@ import torch
 
 from landscape_widget.objective import Objective
 from landscape_widget.points import (
+    Pin,
     check_coordinates,
     locate,
-    place_words,
     plane_seed,
     point_steps,
     same_plane,
     score_table,
 )
-from landscape_widget.results import FloatArray, Plane, PlanePoint, ScoreRow, Scores, ScoreTable, Surface
+from landscape_widget.results import Plane, ScoreRow, Scores, ScoreTable, Surface
 from landscape_widget.scheduler import CLOSED, Job, Request
 from landscape_widget.study import Study
-from landscape_widget.vectors import norm
+from landscape_widget.vectors import FloatArray, norm
 from landscape_widget.weights import Weights
 
 Payload = dict[str, Any]
@@ -34,40 +34,6 @@ Pictures = Sequence[tuple[Plane, Mapping[str, Surface]]]
 
 #: Pictures whose planes are remembered: a click is on the one that its page showed, perhaps not the newest.
 _PICTURES = 4
-
-
-@dataclass(eq=False)
-class Pin:
-    """A point of parameter space that a person marked on a plane."""
-
-    number: int
-    """Its name on the page, counted from 1."""
-    plane: Plane
-    """The plane that it was set on."""
-    alpha: float
-    """Coordinate along η of that plane."""
-    beta: float
-    """Coordinate along δ of that plane."""
-    values: PlanePoint | None = None
-    """Loss, metrics, gradient norm and Hessian there, as far as they are computed."""
-    error: str = ""
-    """Why they are not all there."""
-    request: Request | None = field(default=None, repr=False)
-
-    @property
-    def theta(self) -> FloatArray:
-        """The point itself, shape (N,)."""
-        return self.plane.point(self.alpha, self.beta)
-
-    @property
-    def where(self) -> str:
-        """Its place in words: "(0.1, −0.2) on hessian:max × hessian:min"."""
-        return place_words(self.plane, self.alpha, self.beta)
-
-    @property
-    def done(self) -> bool:
-        """Whether there is nothing left to compute."""
-        return bool(self.error) or (self.values is not None and self.values.hessian is not None)
 
 
 class Points:
@@ -100,6 +66,7 @@ class Points:
         self._planes: dict[tuple[Any, ...], Plane] = {}
         self._shown: list[Plane | None] = [None, None]
         self._pins: dict[int, Pin] = {}
+        self.requests: dict[int, Request] = {}  # what is computed for each pin, by its number
         self._count = 0
         self._moved_at = 0
         self._table: tuple[int, ScoreTable] | None = None
@@ -133,7 +100,8 @@ class Points:
         """
         before = self.study, self._pins, self._count
         fresh = [Pin(**known) for known in pins]
-        let_go = fresh
+        running, self.requests = self.requests, {}
+        let_go = self.requests
         try:
             self._studies[-1], self._pins = study, {pin.number: pin for pin in fresh}
             self._count = max(self._count, *self._pins, 0)
@@ -142,19 +110,19 @@ class Points:
                     self._look(pin)
             self._changed()
             yield
-            let_go = list(before[1].values())
+            let_go = running
         except BaseException:
             self._studies[-1], self._pins, self._count = before
+            self.requests = running
             self._changed()
             raise
         finally:
-            for pin in let_go:
-                if pin.request is not None:
-                    pin.request.cancelled = True
+            for request in let_go.values():
+                request.cancelled = True
 
     def memory(self) -> list[dict[str, Any]]:
         """All pins, for a file."""
-        kept = [f.name for f in fields(Pin) if f.name != "request"]
+        kept = [f.name for f in fields(Pin)]
         return [{name: getattr(pin, name) for name in kept} for pin in self.pins]
 
     @property
@@ -203,7 +171,7 @@ class Points:
 
     def _look(self, pin: Pin) -> None:
         objective, test = self.study.objective, self.study.test
-        pin.request = self._serve(lambda: self._steps(pin, objective, test))
+        self.requests[pin.number] = self._serve(lambda: self._steps(pin, objective, test))
 
     def remove(self, number: int) -> None:
         """Takes a pin away, and ends what is computed for it.
@@ -211,10 +179,9 @@ class Points:
         Raises:
             KeyError: If there is no such pin.
         """
-        pin = self[number]
-        del self._pins[number]
-        if pin.request is not None:
-            pin.request.cancelled = True
+        del self._pins[self[number].number]
+        if request := self.requests.pop(number, None):
+            request.cancelled = True
         self._changed()
 
     def __getitem__(self, number: int) -> Pin:

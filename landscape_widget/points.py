@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,9 @@ from landscape_widget.checks import real, told
 from landscape_widget.directions import check_plane
 from landscape_widget.objective import Objective
 from landscape_widget.projections import plane_hessian
-from landscape_widget.results import FloatArray, Plane, PlanePoint, ScoreRow, Scores, ScoreTable
+from landscape_widget.results import Plane, PlanePoint, ScoreRow, Scores, ScoreTable
 from landscape_widget.selfcheck import check_hvp
-from landscape_widget.vectors import inner, norm
+from landscape_widget.vectors import FloatArray, inner, norm
 
 #: A point lies on a plane where its distance from it is at most this share of its distance from the
 #: centre: eigenvectors that were computed anew differ by about their tolerance.
@@ -151,3 +151,36 @@ def locate(plane: Plane, theta: FloatArray) -> tuple[float, float] | None:
     if distance > _ON_PLANE * norm(away) + _ROUNDING * norm(theta):
         return None
     return float(alpha), float(beta)
+
+
+@dataclass(eq=False)
+class Pin:
+    """A point of parameter space that a person marked on a plane."""
+
+    number: int
+    """Its name on the page, counted from 1."""
+    plane: Plane
+    """The plane that it was set on."""
+    alpha: float
+    """Coordinate along η of that plane."""
+    beta: float
+    """Coordinate along δ of that plane."""
+    values: PlanePoint | None = None
+    """Loss, metrics, gradient norm and Hessian there, as far as they are computed."""
+    error: str = ""
+    """Why they are not all there."""
+
+    @property
+    def theta(self) -> FloatArray:
+        """The point itself, shape (N,)."""
+        return self.plane.point(self.alpha, self.beta)
+
+    @property
+    def where(self) -> str:
+        """Its place in words: "(0.1, −0.2) on hessian:max × hessian:min"."""
+        return place_words(self.plane, self.alpha, self.beta)
+
+    @property
+    def done(self) -> bool:
+        """Whether there is nothing left to compute."""
+        return bool(self.error) or (self.values is not None and self.values.hessian is not None)

@@ -11,8 +11,8 @@ from landscape_widget.directions import check_plane, parse_axis
 from landscape_widget.equality import equal_by_content
 from landscape_widget.objective import Objective
 from landscape_widget.projections import plane_hessian
-from landscape_widget.results import EigenPairs, FloatArray, Plane, principal_curvatures
-from landscape_widget.vectors import inner
+from landscape_widget.results import EigenPairs, Plane, principal_curvatures
+from landscape_widget.vectors import FloatArray, inner
 
 
 @equal_by_content

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -16,9 +17,8 @@ import numpy.typing as npt
 
 from landscape_widget.equality import equal_by_content
 from landscape_widget.files import Columns, csv_text, write_csv
-from landscape_widget.vectors import norm
+from landscape_widget.vectors import FloatArray, norm
 
-FloatArray = npt.NDArray[np.floating[Any]]
 BoolArray = npt.NDArray[np.bool_]
 
 #: Seeds, dtypes, numbers of examples, versions: whatever a reader needs to repeat a result.
@@ -336,6 +336,15 @@ def principal_curvatures(
     return centre - radius, centre + radius
 
 
+#: What a method of estimating the trace is called.
+TRACE_LABELS = {
+    "exact": "exact",
+    "deflated": "deflated",
+    "hutchinson": "Hutchinson",
+    "curvature-fit": "curvature fit",
+}
+
+
 @equal_by_content
 @dataclass(frozen=True)
 class TraceEstimate:
@@ -495,6 +504,25 @@ class BlindnessEstimate:
     """Lower end of the 95 % interval."""
     high: float
     """Upper end of the 95 % interval."""
+
+
+def measured_blindness(projections: ProjectedCurvatures) -> BlindnessEstimate:
+    """The share of S random projections without a saddle, with Clopper and Pearson's exact interval.
+
+    It holds the true probability in 95 % of cases at least, whatever that is. The standard error is that of
+    (k + 2)/(S + 4) (Agresti & Coull), which stays positive for shares of 0 and 1.
+    """
+    from scipy.special import betaincinv  # noqa: PLC0415 - scipy is slow to import, scipy.stats even more
+
+    share, count = projections.p_no_saddle, projections.samples
+    hidden = round(share * count)
+    smoothed = (hidden + 2) / (count + 4)
+    return BlindnessEstimate(
+        probability=share,
+        stderr=math.sqrt(smoothed * (1 - smoothed) / (count + 4)),
+        low=float(betaincinv(hidden, count - hidden + 1, 0.025)) if hidden > 0 else 0.0,
+        high=float(betaincinv(hidden + 1, count - hidden, 0.975)) if hidden < count else 1.0,
+    )
 
 
 @equal_by_content

@@ -9,12 +9,10 @@ from typing import Any, get_type_hints
 from landscape_widget.bundle import Results
 from landscape_widget.certificate import wanted_ends
 from landscape_widget.checks import told
-from landscape_widget.pins import Pin
-from landscape_widget.points import check_coordinates
+from landscape_widget.points import Pin, check_coordinates
 from landscape_widget.quadratic import QuadraticModel
 from landscape_widget.results import (
     EigenPairs,
-    FloatArray,
     ProjectedCurvatures,
     SaddleBlindness,
     Slopes,
@@ -23,6 +21,7 @@ from landscape_widget.results import (
 )
 from landscape_widget.schema import check
 from landscape_widget.study import TRACE_METHODS, PlaneKey
+from landscape_widget.vectors import FloatArray
 
 #: What tells one objective from another.
 IDENTITY = {
@@ -50,7 +49,7 @@ _MEMORY = {
 #: Files of earlier versions lack these.
 _LATER = {"slopes"}
 
-_PIN = {f.name: get_type_hints(Pin)[f.name] for f in fields(Pin) if f.name != "request"}
+_PIN = {f.name: get_type_hints(Pin)[f.name] for f in fields(Pin)}
 
 
 def check_identity(identity: Any) -> None:

@@ -7,12 +7,15 @@ of its elementary form. A few examples tell what a layer does; what batches do i
 
 from __future__ import annotations
 
+import math
 import warnings
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
 from landscape_widget.faults import of_the_moment
+from landscape_widget.jump_places import told
 from landscape_widget.losses import ModelTerms
 from landscape_widget.objective import Objective
 from landscape_widget.slope_check import check_slope_between
@@ -80,6 +83,8 @@ def _compare(objective: Objective, suspects: dict[str, str], where: str) -> None
     v = v / v.norm()
     product = _product(objective, v, suspects)
     if theta.dtype not in (torch.float64, torch.float32) or (theta.dtype is torch.float32 and not suspects):
+        return
+    if not bool(product.isfinite().all()):  # which curvature tells as what it is
         return
     wrong = _disagreement(objective, v, product, where)
     if wrong and suspects:
@@ -163,36 +168,66 @@ def _has_weight_norm(module: nn.Module) -> bool:
 
 
 def _disagreement(objective: Objective, v: Tensor, product: Tensor, where: str) -> dict[str, float]:
-    """Relative difference in each parameter tensor where no step agrees; empty if one agrees in all."""
+    """Relative difference in each parameter tensor where no step agrees; empty if there is none."""
     theta = objective.theta
     single = theta.dtype is torch.float32
     tolerance = _TOLERANCE_IN_SINGLE if single else TOLERANCE
     scale = max(float(theta.norm()), 1.0)
-    best: dict[str, float] = {}
-    for trial, step in enumerate(_STEPS_IN_SINGLE if single else STEPS):
+    gaps: dict[str, dict[float, float]] = {name: {} for name in objective.spans}
+    shares = dict.fromkeys(gaps, float("inf"))
+    checked = False
+    for step in _STEPS_IN_SINGLE if single else STEPS:
         h = step * scale
         ahead, behind = objective.gradient(theta + h * v), objective.gradient(theta - h * v)
-        if not trial:
-            check_slope_between(objective.loss, (theta - h * v, theta + h * v), (behind, ahead), where)
         difference = (ahead - behind) / (2 * h)
+        if not bool(difference.isfinite().all()):  # beside a pole, for instance
+            continue
+        if not checked:
+            _check_slope(objective, (theta - h * v, theta + h * v), (behind, ahead), where)
+            checked = True
         rounding = 1e3 * torch.finfo(theta.dtype).eps * float(ahead.norm()) / h
         # a tensor that hardly takes part may be all rounding, as may be a function that is flat here
         least = torch.finfo(theta.dtype).eps ** 0.5 * float(difference.norm() > product.norm())
         floor = rounding + 1e-3 * tolerance * float(product.norm()) + least * h
-        wrong = {}
-        for name, span in objective.spans.items():
+        for name in list(gaps):
+            span = objective.spans[name]
             size = max(float(product[span].norm()), float(difference[span].norm()))
             gap = float((product - difference)[span].norm())
-            if not gap <= tolerance * size + floor:
-                wrong[name] = gap / size if size else float("inf")
-        if not wrong:
+            if gap <= tolerance * size + floor:
+                del gaps[name]
+            else:
+                gaps[name][h] = gap
+                shares[name] = min(shares[name], gap / size)
+        if not gaps:
             return {}
-        if not best or sum(wrong.values()) < sum(best.values()):
-            best = wrong
-    return best
+    return {name: shares[name] for name, by_step in gaps.items() if not _vanishes(by_step)}
+
+
+def _vanishes(gaps: dict[float, float]) -> bool:
+    """Whether a difference goes to zero with the step, as where the second derivative is zero at θ alone."""
+    last = [gap for _, gap in sorted(gaps.items())[:3]]
+    return len(last) == 3 and all(shorter <= longer / 2 for shorter, longer in pairwise(last))
+
+
+def _check_slope(
+    objective: Objective, ends: tuple[Tensor, Tensor], gradients: tuple[Tensor, Tensor], where: str
+) -> None:
+    check_slope_between(
+        objective.loss,
+        objective.gradient,
+        ends,
+        gradients,
+        where,
+        lambda jump: told(objective.terms, objective.spans, jump, where),
+    )
 
 
 def _differs(wrong: dict[str, float]) -> str:
+    if all(map(math.isinf, wrong.values())):
+        return (
+            "Expected gradients beside θ* that are finite, by whose differences Hessian-vector products are "
+            "checked, got none at any step."
+        )
     worst = sorted(wrong, key=lambda name: -wrong[name])[:5]
     where = ", ".join(f"{name} ({100 * wrong[name]:.2g} %)" for name in worst)
     return (

@@ -1,15 +1,20 @@
 """The gradient held against differences of the loss: whether the two are of one function of θ.
 
 What is cut off from θ by ``no_grad``, ``detach``, ``.item()``, numpy or ``.data`` changes the loss and not
-its gradient, and every curvature that rests on it would be certified and wrong.
+its gradient, and every curvature that rests on it would be certified and wrong. So would one of a loss that
+jumps, which a gradient does not show, and one of a loss that is too rough for differences cannot be vouched
+for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
+
+from landscape_widget.jumps import Jump, find_jump
 
 #: Steps of the central difference relative to max(‖θ‖, 1), tried in this order until one agrees: a kink
 #: (ReLU) that lies between the two points disturbs only some.
@@ -18,6 +23,14 @@ STEPS = {torch.float64: (1e-5, 1e-6, 1e-7, 1e-4, 1e-8), torch.float32: (1e-2, 3e
 #: Share of the slopes in all parameter tensors that counts as disagreement. Differences in float64 are good
 #: to 1e-8 at these steps; what is cut off differs by the slope of at least one tensor.
 TOLERANCE = {torch.float64: 1e-4, torch.float32: 0.05}
+
+#: How far a jump is looked for, relative to max(‖θ‖, 1): where a slope is wrong; and along parameters without
+#: any gradient, which move the loss by jumps or not at all.
+_NEAR, _FAR = (1e-4, 1e-2, 1e-1), (1e-2, 1e-1, 1.0)
+
+#: Slopes at two steps that differ by less than this share settle: a loss may be rounded to few digits, while
+#: that of a chaotic recurrence has slopes of another size and sign at each step.
+_SETTLED = 0.1
 
 #: Rounding units of the loss that a difference of two may be off by.
 _ROUNDING = 200.0
@@ -28,17 +41,33 @@ WAY_OUT = (
     "estimators, custom backward). Compute the loss from the parameters by torch operations with gradients."
 )
 
+_TOO_ROUGH = (
+    "The loss is too rough there for its gradient to be held against it, as that of a recurrence over many "
+    "steps which each amplify differences, or of numbers that are rounded to few digits. Take fewer steps, "
+    "smaller weights or more digits. Losses on random planes need no gradient: Objective.from_function has "
+    "them."
+)
+
+#: Says of a jump between which losses and where it is, and the way out.
+Telling = Callable[[Jump], tuple[str, str]]
+
 
 class CutOffError(ValueError):
-    """The gradient is not that of the loss."""
+    """The gradient is not that of the loss, or cannot be shown to be."""
 
 
 def check_slope(
-    loss: Callable[[Tensor], float], gradient: Tensor, theta: Tensor, spans: Mapping[str, slice], where: str
+    loss: Callable[[Tensor], float],
+    gradient: Tensor,
+    theta: Tensor,
+    spans: Mapping[str, slice],
+    where: str,
+    tell: Telling,
 ) -> None:
     """Compares the gradient with central differences of the loss along two random directions.
 
-    One moves all parameter tensors by equal lengths, the other those without any gradient.
+    One moves all parameter tensors by equal lengths, the other those without any gradient, along which the
+    loss must not jump either.
 
     Args:
         loss: L(θ).
@@ -46,14 +75,15 @@ def check_slope(
         theta: θ, shape (N,), in float64 or float32; in others nothing can be told.
         spans: Where each parameter tensor lies in θ.
         where: What data the loss is of, in words.
+        tell: Words for a jump.
 
     Raises:
-        CutOffError: If they disagree at all steps, naming the tensors.
+        CutOffError: If they disagree at all steps, naming the tensors, or the loss jumps.
     """
     if theta.dtype not in STEPS:
         return
     generator = torch.Generator().manual_seed(0)
-    v = torch.randn(len(theta), generator=generator, dtype=torch.float64).to(theta)
+    v = torch.randn(len(theta), generator=generator, dtype=torch.float32).to(theta)
     for span in spans.values():
         v[span] /= v[span].norm()
     flat = [name for name, span in spans.items() if not bool(gradient[span].any())]
@@ -62,23 +92,32 @@ def check_slope(
         still[spans[name]] = v[spans[name]]
     slopes = {name: float(gradient[span] @ v[span]) for name, span in spans.items()}
     for direction, names in ((still, flat), (v, list(spans))):
-        if names and (found := _disagreement(loss, theta, direction, [slopes[name] for name in names])):
-            raise _cut_off(*found, f"on {where}, in {_listed(names)}")
+        if not names:
+            continue
+        found = _disagreement(loss, theta, direction, [slopes[name] for name in names])
+        if found:
+            raise _refusal(loss, theta, direction, *found, f"on {where}, in {_listed(names)}", tell)
+        if direction is still and (jump := _jump_along(loss, theta, direction, _FAR)):
+            raise jumping(*tell(jump), f"in {_listed(names)} its gradient is zero")
 
 
 def check_slope_between(
     loss: Callable[[Tensor], Tensor],
+    gradient: Callable[[Tensor], Tensor],
     ends: tuple[Tensor, Tensor],
     gradients: tuple[Tensor, Tensor],
     where: str,
+    tell: Telling,
 ) -> None:
     """Compares a difference of the loss with the gradients at its two ends, by the trapezoidal rule.
 
     Args:
         loss: L(θ).
+        gradient: ∇L(θ), asked for between the two where they disagree.
         ends: Two points near each other, each of shape (N,).
         gradients: ∇L there.
         where: What data the loss is of, in words.
+        tell: Words for a jump.
 
     Raises:
         CutOffError: If the loss changes by another amount than the gradients say.
@@ -86,20 +125,98 @@ def check_slope_between(
     dtype = ends[0].dtype
     before, after = (loss(end).item() for end in ends)
     move = ends[1] - ends[0]
-    told = [float(gradient @ move) for gradient in gradients]
-    # between two points on either side of a kink the slope lies between those at the ends
-    tolerance = TOLERANCE[dtype] * max(map(abs, told)) + abs(told[1] - told[0])
+    slopes = [float(g @ move) for g in gradients]
+    mean = sum(slopes) / 2
     rounding = _ROUNDING * torch.finfo(dtype).eps * max(abs(before), abs(after))
-    if abs(after - before - sum(told) / 2) > tolerance + rounding:
-        length = float(move.norm())
-        raise _cut_off((after - before) / length, sum(told) / 2 / length, f"on {where}")
+
+    def agree() -> bool:
+        # between two points on either side of a kink the slope lies between those at the ends
+        spread = max(slopes) - min(slopes)
+        gap = abs(after - before - mean)
+        return not gap > TOLERANCE[dtype] * max(map(abs, slopes)) + spread + rounding  # NaN tells nothing
+
+    if agree():
+        return
+    middle = ends[0] + move / 2
+    slopes.append(
+        float(gradient(middle) @ move)
+    )  # smaller than at both ends where the loss has an inflection
+    if agree():
+        return
+    length = float(move.norm())
+
+    def value(theta: Tensor) -> float:
+        return loss(theta).item()
+
+    raise _refusal(
+        value, middle, move / length, (after - before) / length, mean / length, f"on {where}", tell
+    )
 
 
-def _cut_off(found: float, told: float, where: str) -> CutOffError:
+def jumping(found: str, way_out: str, consequence: str) -> CutOffError:
+    """The refusal of a loss that jumps."""
+    return CutOffError(
+        f"Expected a loss without jumps near θ*, got one that {found}: {consequence}, and "
+        f"curvature would be that of another function. {way_out}"
+    )
+
+
+def _refusal(
+    loss: Callable[[Tensor], float],
+    theta: Tensor,
+    direction: Tensor,
+    found: float,
+    told: float,
+    where: str,
+    tell: Telling,
+) -> CutOffError:
+    """Why a slope by differences and one by the gradient disagree: a jump, roughness, or what is cut off."""
+    if jump := _jump_along(loss, theta, direction, _NEAR):
+        return jumping(*tell(jump), "its gradient does not show that")
+    slopes = _slopes(loss, theta, direction)
+    if not _settle(slopes):
+        by_step = ", ".join(f"{slope:.4g} at {h * float(direction.norm()):.2g}" for h, slope, _ in slopes)
+        return CutOffError(
+            "Expected a loss whose slope can be had by differences, got slopes that do not settle as the "
+            f"step ‖Δθ‖ shrinks: {by_step}; by the gradient {told:.4g}, {where}. {_TOO_ROUGH}"
+        )
     return CutOffError(
         "Expected a loss whose gradient with respect to the model's parameters is its slope, got a slope of "
         f"{found:.4g} by differences of the loss and {told:.4g} by the gradient, {where}. {WAY_OUT}"
     )
+
+
+def _jump_along(
+    loss: Callable[[Tensor], float], theta: Tensor, direction: Tensor, reaches: Sequence[float]
+) -> Jump | None:
+    scale = max(float(theta.norm()), 1.0) / float(direction.norm())
+    moves = (reach * scale * direction for reach in reaches)
+    return next((jump for move in moves if (jump := find_jump(loss, theta - move, theta + move))), None)
+
+
+def _slopes(
+    loss: Callable[[Tensor], float], theta: Tensor, direction: Tensor
+) -> list[tuple[float, float, float]]:
+    """Steps from the longest to the shortest, slopes by differences, and how far rounding moves those."""
+    scale = max(float(theta.norm()), 1.0) / float(direction.norm())
+    found = []
+    for step in sorted(STEPS[theta.dtype], reverse=True):
+        h = step * scale
+        ahead, behind = loss(theta + h * direction), loss(theta - h * direction)
+        found.append((h, (ahead - behind) / (2 * h), _rounding(ahead, behind, h, theta.dtype)))
+    return found
+
+
+def _settle(slopes: list[tuple[float, float, float]]) -> bool:
+    """Whether slopes at two steps, one next to the other, agree."""
+    return any(
+        abs(a - b) <= _SETTLED * max(abs(a), abs(b)) + by_a + by_b
+        for (_, a, by_a), (_, b, by_b) in pairwise(slopes)
+    )
+
+
+def _rounding(ahead: float, behind: float, h: float, dtype: torch.dtype) -> float:
+    return _ROUNDING * torch.finfo(dtype).eps * max(abs(ahead), abs(behind)) / h
 
 
 def _disagreement(
@@ -118,8 +235,8 @@ def _disagreement(
         if ahead == behind and not told:  # too short a step for a loss that is rounded
             continue
         slope = (ahead - behind) / (2 * h)
-        rounding = _ROUNDING * torch.finfo(theta.dtype).eps * max(abs(ahead), abs(behind)) / h
         gap = abs(slope - told)
+        rounding = _rounding(ahead, behind, h, theta.dtype)
         if not gap > TOLERANCE[theta.dtype] * max(size, abs(slope)) + rounding:
             return None
         if nearest is None or gap < abs(nearest[0] - nearest[1]):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from landscape_widget.objective import Objective
-from landscape_widget.results import EigenPairs, FloatArray, Slopes
-from landscape_widget.vectors import inner, norm
+from landscape_widget.results import EigenPairs, Slopes
+from landscape_widget.vectors import FloatArray, inner, norm
 
 #: A rest of at most this share of the gradient is rounding: eigenvectors are orthonormal to about 1e-14.
 _ROUNDING = 1e-10

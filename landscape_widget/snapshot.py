@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from typing import Any
 
@@ -13,7 +13,8 @@ from torch.nn.utils.rnn import PackedSequence
 from torch.utils.data import DataLoader, Dataset
 
 from landscape_widget.counting import count_examples, is_divisible
-from landscape_widget.tree import describe, leaves, map_tensors
+from landscape_widget.sources import stacks_examples, told_size
+from landscape_widget.tree import check_open, describe, leaves, map_tensors
 
 #: Batch size for data that comes as whole tensors instead of batches.
 WHOLE_DATA_BATCH = 512
@@ -35,6 +36,8 @@ class Batch:
     n: int
     divisible: bool = True
     """Whether every tensor in it has one row for an example."""
+    certain: bool = False
+    """Whether more than the shapes of its tensors says how many examples it holds."""
 
 
 def read_batches(data: Any, max_examples: int | None = None, batch_size_fn: BatchSize = None) -> list[Batch]:
@@ -49,18 +52,21 @@ def read_batches(data: Any, max_examples: int | None = None, batch_size_fn: Batc
     Raises:
         ValueError: If there is no example, a batch does not tell how many it holds, one that would have to
             be cut cannot be, or the data do not end.
-        TypeError: If ``data`` is none of the above.
+        TypeError: If ``data`` is none of the above, or a batch hides tensors in it.
     """
     if max_examples is not None and max_examples < 1:
         raise ValueError(f"Expected max_examples to be at least 1 or None, got {max_examples}.")
     batches: list[Batch] = []
     total, size = 0, 0
     may_be_endless = max_examples is None and not isinstance(data, Sized)
-    for content in _iterate(data):
-        n = count_examples(content, batch_size_fn, f"batch {len(batches)}")
-        batch = Batch(
-            map_tensors(content, _copied), n, is_divisible(content, n, told=batch_size_fn is not None)
+    source, stacked = _opened(data)
+    for b, content in enumerate(source):
+        check_open(content, f"batch {b}")
+        n, certain = count_examples(
+            content, batch_size_fn, f"batch {b}", stacked=stacked, told=told_size(source, b)
         )
+        divisible = is_divisible(content, n, told=batch_size_fn is not None, stacked=stacked)
+        batch = Batch(map_tensors(content, _copied), n, divisible, certain)
         room = batch.n if max_examples is None else min(batch.n, max_examples - total)
         if 0 < room < batch.n and not batch.divisible:
             raise ValueError(
@@ -91,7 +97,7 @@ def convert(batches: Sequence[Batch], device: torch.device, dtype: torch.dtype) 
     def to(tensor: Tensor) -> Tensor:
         return tensor.to(device, converted_dtype(tensor, dtype))
 
-    return [Batch(map_tensors(batch.content, to), batch.n, batch.divisible) for batch in batches]
+    return [replace(batch, content=map_tensors(batch.content, to)) for batch in batches]
 
 
 def converted_dtype(tensor: Tensor, dtype: torch.dtype) -> torch.dtype:
@@ -159,7 +165,7 @@ def check_only_tensors(batch: Batch) -> None:
 def with_tensors(batch: Batch, tensors: Sequence[Tensor]) -> Batch:
     """The batch with other tensors in the places of its own, in the order of ``tensors_in``."""
     rest = iter(tensors)
-    return Batch(map_tensors(batch.content, lambda _: next(rest)), batch.n, batch.divisible)
+    return replace(batch, content=map_tensors(batch.content, lambda _: next(rest)))
 
 
 def cut(batch: Batch, rows: slice | Tensor) -> Batch:
@@ -182,37 +188,54 @@ def _bytes(tensor: Tensor) -> int:
     return 0 if tensor.layout is not torch.strided else tensor.nbytes
 
 
-def _iterate(data: Any) -> Iterable[Any]:
+def _opened(data: Any) -> tuple[Iterable[Any], bool]:
+    """What yields the batches, and whether each is made of examples by stacking their tensors."""
     if isinstance(data, tuple | list) and len(data) == 2 and all(_is_rows(t) for t in data):
         if len(data[0]) == len(data[1]):
-            return zip(*(t.split(WHOLE_DATA_BATCH) for t in data), strict=True) if len(data[0]) else ()
+            pairs = zip(*(t.split(WHOLE_DATA_BATCH) for t in data), strict=True) if len(data[0]) else ()
+            return pairs, True
         if isinstance(data, tuple):
             raise ValueError(
                 "Expected a pair of tensors with one row for an example in both, got "
                 f"{len(data[0])} and {len(data[1])} rows."
             )
     if isinstance(data, Mapping):
-        n = count_examples(data, None, "the data")
-        return (
-            {k: _rows(v, slice(i, i + WHOLE_DATA_BATCH)) for k, v in data.items()}
-            for i in range(0, n, WHOLE_DATA_BATCH)
-        )
+        return _pieces(data), True
     if isinstance(data, Dataset):
-        return DataLoader(data, batch_size=WHOLE_DATA_BATCH)
+        return _collated(data), True
     if isinstance(data, Iterable) and not isinstance(data, Tensor | str | PackedSequence):
-        return data
+        return data, stacks_examples(data)
     raise TypeError(
         "Expected data as a loader (an iterable of batches), a Dataset, a pair of tensors (x, y) or a "
         f"mapping of tensors, got {describe(data)}."
     )
 
 
+def _pieces(data: Mapping[Any, Any]) -> Iterable[Any]:
+    """A mapping of whole tensors in batches, or as one where it cannot be cut."""
+    check_open(data, "the data")
+    n, _ = count_examples(data, None, "the data", stacked=True)
+    if not is_divisible(data, n, told=False, stacked=True):
+        return [data]
+    whole = Batch(data, n)
+    return (cut(whole, slice(i, i + WHOLE_DATA_BATCH)).content for i in range(0, n, WHOLE_DATA_BATCH))
+
+
+def _collated(data: Dataset[Any]) -> Iterator[Any]:
+    try:
+        yield from DataLoader(data, batch_size=WHOLE_DATA_BATCH)
+    except (RuntimeError, TypeError) as error:  # of torch's default_collate
+        if "equal size" not in str(error) and "default_collate" not in str(error):
+            raise
+        raise ValueError(
+            "Expected a Dataset whose examples can be put together, such as tensors of one shape, got "
+            f"{type(error).__name__}: {error}. Pass a DataLoader with a collate_fn that puts them together, "
+            "for instance one that pads sequences (torch.nn.utils.rnn.pad_sequence)."
+        ) from error
+
+
 def _is_rows(value: Any) -> bool:
     return isinstance(value, Tensor) and bool(value.ndim) and not value.is_nested
-
-
-def _rows(value: Any, rows: slice) -> Any:
-    return map_tensors(value, lambda t: t[rows] if t.ndim else t)
 
 
 def _joined(batches: Sequence[Batch]) -> Batch:

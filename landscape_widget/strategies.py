@@ -22,10 +22,11 @@ from landscape_widget.first_layers import prepare
 from landscape_widget.losses import ModelTerms, Terms
 from landscape_widget.objective import Objective
 from landscape_widget.plane_programs import PlaneProgram, record
-from landscape_widget.results import FloatArray, Plane
+from landscape_widget.results import Plane
 from landscape_widget.snapshot import Batch, check_only_tensors, tensors_in, with_tensors
 from landscape_widget.threads import pool
 from landscape_widget.tree import describe
+from landscape_widget.vectors import FloatArray
 
 log = logging.getLogger(__name__)
 

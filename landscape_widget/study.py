@@ -25,7 +25,6 @@ from landscape_widget.projections import projection_steps
 from landscape_widget.quadratic import QuadraticModel, quadratic_model
 from landscape_widget.results import (
     EigenPairs,
-    FloatArray,
     Plane,
     ProjectedCurvatures,
     SaddleBlindness,
@@ -38,7 +37,7 @@ from landscape_widget.selfcheck import refusal
 from landscape_widget.slopes import slopes_along
 from landscape_widget.surface import Cache, Domain, evaluate_plane, grid_axis, n_known
 from landscape_widget.trace import default_method, trace_steps
-from landscape_widget.vectors import norm
+from landscape_widget.vectors import FloatArray, norm
 
 #: Mantissas that half-widths snap to; many are doubles of one another, so that zooming reuses nodes.
 MANTISSAS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)

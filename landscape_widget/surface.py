@@ -12,8 +12,9 @@ from landscape_widget.checks import check_integer, integer, real, told
 from landscape_widget.directions import check_plane
 from landscape_widget.monotone import monotone_cubic
 from landscape_widget.objective import Objective
-from landscape_widget.results import FloatArray, Plane, Provenance, Surface
+from landscape_widget.results import Plane, Provenance, Surface
 from landscape_widget.strategies import LOOP, PICTURE, Evaluator
+from landscape_widget.vectors import FloatArray
 
 #: (α min, α max, β min, β max)
 Domain = tuple[float, float, float, float]

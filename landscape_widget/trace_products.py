@@ -14,7 +14,8 @@ from landscape_widget.deflation import Deflation
 from landscape_widget.lanczos import Lanczos
 from landscape_widget.operators import Curvature
 from landscape_widget.probes import Probes
-from landscape_widget.results import FloatArray, Provenance, TraceEstimate
+from landscape_widget.results import Provenance, TraceEstimate
+from landscape_widget.vectors import FloatArray
 
 #: Largest part of the space that is deflated, in vectors and in bytes.
 _DEFLATED_VECTORS, _DEFLATED_BYTES = 200, 1 << 30

@@ -5,11 +5,19 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from numbers import Number
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from torch import Size, Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils import _pytree as pytree
+
+#: What holds no tensors, or none that are a batch's.
+_SIMPLE = (str, bytes, Number, type, nn.Module, FunctionType, MethodType, BuiltinFunctionType, ModuleType)
+
+#: How deep tensors are looked for in objects that are no known containers.
+_DEPTH = 6
 
 
 def leaves(content: Any) -> Iterator[Any]:
@@ -65,12 +73,79 @@ def _rebuilt(value: Any, inside: dict[str, Any]) -> Any:
     if isinstance(value, list | tuple):
         return type(value)(inside.values())
     twin = copy.copy(value)
+    get, put = (_item, _put_item) if isinstance(value, Mapping) else (getattr, object.__setattr__)
     for name, part in inside.items():
-        if isinstance(value, Mapping):
-            twin[name] = part
-        else:  # frozen dataclasses, too
-            object.__setattr__(twin, name, part)
+        own = get(value, name)
+        try:
+            put(twin, name, part)
+        except (TypeError, AttributeError) as error:
+            raise TypeError(_uncopied(value)) from error
+        if part is not own and get(value, name) is part:  # the batch is the user's
+            put(value, name, own)
+            raise TypeError(_uncopied(value))
     return twin
+
+
+def _item(value: Any, name: Any) -> Any:
+    return value[name]
+
+
+def _put_item(value: Any, name: Any, part: Any) -> None:
+    value[name] = part
+
+
+def _uncopied(value: Any) -> str:
+    kind = type(value).__name__
+    return (
+        f"Expected containers in a batch whose copies by copy.copy can be given other tensors, got {kind}, "
+        f"whose copy takes none, or shares them with the original. Give {kind} a method __copy__, or let the "
+        "loader's collate_fn return a dict."
+    )
+
+
+def check_open(content: Any, name: str) -> None:
+    """Raises a TypeError if there are tensors in a batch that ``leaves`` does not find.
+
+    They would be neither copied, nor moved, nor cut with the others.
+    """
+    try:
+        hiding = next((leaf for leaf in leaves(content) if _hides_tensors(leaf)), None)
+    except RecursionError as error:
+        raise TypeError(
+            f"Expected a batch of containers that end, got {name} as {type(content).__name__}, which holds "
+            "itself. Let the loader's collate_fn return a dict, or a dataclass."
+        ) from error
+    if hiding is not None:
+        raise TypeError(
+            f"Expected tensors in containers that can be opened, got {name} with tensors in "
+            f"{type(hiding).__name__}. Make that a mapping or a dataclass, or give it a method to(device)."
+        )
+
+
+def _hides_tensors(leaf: Any) -> bool:
+    """Whether an object that is no known container leads to a tensor."""
+    if isinstance(leaf, Tensor):
+        return False
+    seen: set[int] = set()
+    waiting: list[tuple[Any, int]] = [(leaf, 0)]
+    while waiting:
+        value, depth = waiting.pop()
+        if isinstance(value, Tensor):
+            return True
+        if id(value) in seen or depth > _DEPTH or isinstance(value, _SIMPLE):
+            continue
+        seen.add(id(value))
+        inside: list[Any] = []
+        if isinstance(value, Mapping):
+            inside = list(value.values())
+        elif isinstance(value, list | tuple | set | frozenset):
+            inside = list(value)
+        else:
+            inside = list(getattr(value, "__dict__", {}).values())
+            slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
+            inside += [getattr(value, name, None) for name in slots]
+        waiting += [(part, depth + 1) for part in inside]
+    return False
 
 
 def _is_closed(value: Any) -> bool:

@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+#: A real array of any shape.
+FloatArray = npt.NDArray[np.floating[Any]]
+
 
 def inner(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> Any:
     """aᵀb of vectors of shape (N,), or of the rows of arrays (…, N)."""

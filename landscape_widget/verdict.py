@@ -37,12 +37,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from landscape_widget.blindness import measured_blindness
 from landscape_widget.directions import parse_axis
-from landscape_widget.results import EigenPairs, FloatArray, ProjectedCurvatures, SaddleBlindness, Slopes
+from landscape_widget.results import (
+    EigenPairs,
+    ProjectedCurvatures,
+    SaddleBlindness,
+    Slopes,
+    measured_blindness,
+)
 from landscape_widget.shares import interval_words
 from landscape_widget.study import Controls, Findings, eigenvector_half_width
-from landscape_widget.vectors import norm
+from landscape_widget.vectors import FloatArray, norm
 
 #: Slopes up to this share of max|λ| w are zero but for rounding: over the domain they change the loss by a
 #: billionth of what the largest curvature does.

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from landscape_widget.compiled import named_parameters
 from landscape_widget.parameters import Layout
-from landscape_widget.results import FloatArray
+from landscape_widget.vectors import FloatArray
 
 
 class Weights:
@@ -29,7 +30,7 @@ class Weights:
         # what was there before apply(), and what apply() wrote
         self._before: dict[str, Tensor] | None = None
         self._written: dict[str, Tensor] = {}
-        owners = {id(p): name for name, p in model.named_parameters()}
+        owners = {id(p): name for name, p in named_parameters(model).items()}
         #: Key of the state → name in the layout. By identity, since tied parameters have several keys
         #: and wrappers rename them.
         self._moving = {

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from landscape_widget.blindness import measured_blindness
 from landscape_widget.objective import Objective
 from landscape_widget.quadratic import QuadraticModel
-from landscape_widget.results import BlindnessEstimate, FloatArray, Surface
+from landscape_widget.results import TRACE_LABELS, BlindnessEstimate, Surface, measured_blindness
 from landscape_widget.shares import interval_words
 from landscape_widget.study import (
     DENSITY_PROBES,
@@ -22,19 +21,11 @@ from landscape_widget.study import (
     trace_is_final,
 )
 from landscape_widget.surface import MAX_RESOLUTION
-from landscape_widget.vectors import inner
+from landscape_widget.vectors import FloatArray, inner
 from landscape_widget.verdict import sight, verdict_of
 
 #: Eigenvectors of each end that the page offers as axes.
 OFFERED_RANKS = 5
-
-#: What a method of estimating the trace is called.
-TRACE_LABELS = {
-    "exact": "exact",
-    "deflated": "deflated",
-    "hutchinson": "Hutchinson",
-    "curvature-fit": "curvature fit",
-}
 
 Payload = dict[str, Any]
 

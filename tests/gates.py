@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from landscape_widget import LandscapeExplorer, Objective
+from landscape_widget import LandscapeExplorer, Objective, Pin
 from landscape_widget.scheduler import Request
 from landscape_widget.study import Controls
 
@@ -77,6 +77,12 @@ def finish(request: Request | None) -> None:
     """Waits for the end of a request."""
     assert request is not None
     assert request.done.wait(HUNG)
+
+
+def finish_pin(explorer: LandscapeExplorer, pin: Pin) -> Pin:
+    """Waits until everything about a pin is computed."""
+    finish(explorer._points.requests[pin.number])
+    return pin
 
 
 def make_controls(**chosen: Any) -> Controls:

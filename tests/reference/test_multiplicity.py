@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from landscape_widget import Objective, hessian_eigenpairs
 from landscape_widget.hessian import eigenpair_steps
@@ -81,6 +82,67 @@ def test_what_it_costs_to_look_for_more_copies() -> None:
     estimates = list(eigenpair_steps(objective, k=2))
     settled = next(e.n_hvp for e in estimates if len(e.converged) == 4 and e.converged.all())
     assert estimates[-1].n_hvp <= settled + 4 + 20
+
+
+@pytest.mark.parametrize("seed", [209, 1002, 1244, 3])
+def test_the_end_of_the_spectrum_is_not_overlooked(seed: int) -> None:
+    """From the start vector of seed 0 the second eigenvalue at an end converges before the first shows."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 2))
+        x, y = torch.randn(40, 4), torch.randn(40, 2)
+    names, weights = zip(*model.double().named_parameters(), strict=True)
+
+    def loss(*values: torch.Tensor) -> torch.Tensor:
+        named = dict(zip(names, values, strict=True))
+        return (torch.func.functional_call(model, named, x.double()) - y).square().mean()
+
+    rows = torch.autograd.functional.hessian(loss, weights)
+    sizes = [w.numel() for w in weights]
+    matrix = torch.cat(
+        [
+            torch.cat([b.reshape(m, n) for b, n in zip(row, sizes, strict=True)], 1)
+            for row, m in zip(rows, sizes, strict=True)
+        ]
+    )
+    exact = np.linalg.eigvalsh(matrix.numpy())
+    pairs = hessian_eigenpairs(Objective(model.float(), (x, y), nn.MSELoss()))
+    assert pairs.complete
+    np.testing.assert_allclose(pairs.values, exact[[-1, 0]], rtol=2e-3)
+
+
+@pytest.mark.parametrize("where", [0, -1])
+@pytest.mark.parametrize("which", ["both", "largest", "smallest"])
+def test_an_end_that_the_start_hardly_contains(
+    where: int, which: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A start vector orthogonal to the eigenvector at an end, but for 1e-9 of it."""
+    monkeypatch.setattr("landscape_widget.hessian._FRESH_SHARE", 0.0)
+    spectrum = np.r_[[-6.0, -5.0], BULK, [5.0, 6.0]]
+    start = torch.randn(
+        len(spectrum), generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    ).numpy()
+    start[where] = 1e-9
+    ends = {"both": [6.0, -6.0], "largest": [6.0], "smallest": [-6.0]}[which]
+    pairs = hessian_eigenpairs(
+        quadratic(torch.diag(torch.from_numpy(spectrum))), which=which, start=start[:, None]
+    )
+    np.testing.assert_allclose(pairs.values, ends, rtol=1e-5)
+
+
+def test_below_zero_nothing_is_searched_where_there_is_nothing() -> None:
+    """Gauss-Newton and Fisher matrices: rank 20 of 58, so that the run ends with the space of the start."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(8, 5), nn.Tanh(), nn.Linear(5, 2))
+        data = torch.randn(10, 8), torch.randn(10, 2)
+    objective = Objective(model, data, nn.MSELoss(), dtype=torch.float64)
+    for operator in ("ggn", "fisher", "empirical-fisher"):
+        pairs = hessian_eigenpairs(objective, operator=operator)
+        assert pairs.complete
+        assert pairs.converged.all()
+        assert abs(pairs.values[1]) <= 1e-12 * pairs.values[0]
+        assert pairs.n_hvp <= 21 + 20 + 2
 
 
 def test_what_did_converge_is_kept() -> None:

@@ -63,7 +63,9 @@ def test_away_from_the_present_weights(case: Case) -> None:
 @everything
 @pytest.mark.parametrize("sizes", [(13,), (12, 1), (1,) * 13, (2, 9, 2)], ids=str)
 def test_results_do_not_depend_on_the_batches(case: Case, sizes: Sequence[int]) -> None:
-    one, other = case.objective(), case.objective(sizes)
+    # batches of numbers that differ in length may as well be single examples, unless they are said to be none
+    told = {"batch_size_fn": lambda batch: len(batch[0])} if case.name == "tied" else {}
+    one, other = case.objective(), case.objective(sizes, **told)
     v = vectors(one.n_parameters, 1)[:, 0]
     torch.testing.assert_close(other.loss(), one.loss(), rtol=1e-12, atol=0)
     torch.testing.assert_close(other.gradient(), one.gradient(), **CLOSE)

@@ -18,7 +18,7 @@ import pytest
 
 from landscape_widget import LandscapeExplorer, Surface, archive, load, save
 
-from ..gates import finish, gated_saddle
+from ..gates import finish, finish_pin, gated_saddle
 from .crafted import changed, entry, leaves, member, parts, put_together, zipped
 from .test_archive import assert_same, surface
 
@@ -37,7 +37,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A complete run, with pins."""
     path = tmp_path_factory.mktemp("run") / "run.npz"
     explorer = LandscapeExplorer(gated_saddle()[1], **CHOSEN).compute()
-    finish(explorer.pin(0.25, 0.0).request)
+    finish_pin(explorer, explorer.pin(0.25, 0.0))
     explorer.save(path)
     explorer.close()
     return path.read_bytes()
@@ -55,7 +55,7 @@ def explorer() -> Iterator[LandscapeExplorer]:
     """One that has a picture and a pin of its own."""
     explorer = LandscapeExplorer(gated_saddle()[1], resolution=3, samples=2, axes=("random", "random"))
     explorer.compute()
-    finish(explorer.pin(0.5, 0.5).request)
+    finish_pin(explorer, explorer.pin(0.5, 0.5))
     yield explorer
     explorer.close()
 
@@ -444,7 +444,7 @@ def test_what_is_changed_anywhere_is_refused_or_serves(explorer: LandscapeExplor
 def test_a_pin_that_is_not_looked_at_yet_is_no_crafted_one(path: Path) -> None:
     changed(path, lambda content, _: stand_in(content, ("pins", 0, "values"), None))
     explorer = LandscapeExplorer(gated_saddle()[1]).load(path)
-    finish(explorer.pins[0].request)
+    finish_pin(explorer, explorer.pins[0])
     assert explorer.pins[0].done
     explorer.close()
 
@@ -455,7 +455,7 @@ def test_what_goes_wrong_on_the_way_is_put_back(path: Path) -> None:
         gated_saddle()[1], resolution=3, samples=2, axes=("random", "random")
     ).compute()
     pin = explorer.pin(0.5, 0.5)
-    finish(pin.request)
+    finish_pin(explorer, pin)
     before, study = state(explorer), explorer._study
 
     for trait in ("resolution", "status", "_pins"):

@@ -18,6 +18,8 @@ FLOORS = (
     # what rests on numpy, torch and the standard library alone
     (
         "archive",
+        "calling",
+        "compiled",
         "copying",
         "counting",
         "derivatives",
@@ -28,6 +30,7 @@ FLOORS = (
         "files",
         "first_layers",
         "graph_passes",
+        "jumps",
         "lanczos",
         "monotone",
         "npz",
@@ -44,6 +47,7 @@ FLOORS = (
         "slope_check",
         "shares",
         "snapshot",
+        "sources",
         "threads",
         "tracing",
         "tree",
@@ -51,7 +55,21 @@ FLOORS = (
         "weights",
     ),
     # the loss as a function of θ
-    ("batch_norm", "evaluation", "first_evaluation", "losses", "objective", "products"),
+    (
+        "acceptance",
+        "batch_norm",
+        "evaluation",
+        "first_evaluation",
+        "graph_check",
+        "jump_places",
+        "losses",
+        "nearby",
+        "not_finite",
+        "objective",
+        "precision",
+        "products",
+        "rows",
+    ),
     # what is computed of an objective
     (
         "annihilation",

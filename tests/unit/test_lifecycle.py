@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from landscape_widget import LandscapeExplorer, Objective
 
-from ..gates import HUNG, Gate, finish, gated_saddle
+from ..gates import HUNG, Gate, finish, finish_pin, gated_saddle
 
 Make = Callable[..., LandscapeExplorer]
 
@@ -166,7 +166,7 @@ def test_calls_when_pins_change_on_the_workers_thread(make_explorer: Make, call:
     explorer.observe(observer, "_pins")
     pin = explorer.pin(0.1, 0.1)
     assert done.wait(HUNG)
-    finish(pin.request)
+    finish_pin(explorer, pin)
     if call == "close":
         assert told == [None]
         ended(explorer)
@@ -243,7 +243,7 @@ def test_results_of_a_closed_explorer_stay_readable(make_explorer: Make, tmp_pat
     explorer = make_explorer(gated_saddle()[1])
     hears(explorer.compute)
     pin = explorer.pin(0.1, 0.1)
-    finish(pin.request)
+    finish_pin(explorer, pin)
     loss, values = explorer.surface.loss.copy(), explorer.eigenpairs.values.copy()
     explorer.close()
     assert (explorer.surface.loss == loss).all()
@@ -310,7 +310,7 @@ def compute_all(explorer: LandscapeExplorer) -> None:
     explorer.compute()
     explorer.recentre(0.01, 0.0)
     explorer.compute()
-    finish(explorer.pin(0.1, 0.1).request)
+    finish_pin(explorer, explorer.pin(0.1, 0.1))
     explorer.table()
 
 

@@ -26,7 +26,7 @@ from landscape_widget.points import locate
 from landscape_widget.results import Plane
 
 from ..cases import ONE_BATCH, case
-from ..gates import HUNG, finish, gated_saddle
+from ..gates import HUNG, finish, finish_pin, gated_saddle
 from .test_explorer_page import send
 
 Make = Callable[..., LandscapeExplorer]
@@ -53,9 +53,8 @@ def make_network(make: Make, model: nn.Module | None = None, **keywords: Any) ->
     ).compute()
 
 
-def ready(pin: Pin) -> Pin:
-    finish(pin.request)
-    assert pin.done
+def ready(explorer: LandscapeExplorer, pin: Pin) -> Pin:
+    assert finish_pin(explorer, pin).done
     return pin
 
 
@@ -68,7 +67,7 @@ def loss_of(state: dict[str, Any], x: Tensor = X, y: Tensor = Y) -> float:
 
 def test_a_pin_knows_the_point(make_explorer: Make) -> None:
     explorer = make_network(make_explorer)
-    pin = ready(explorer.pin(*AT))
+    pin = ready(explorer, explorer.pin(*AT))
     assert explorer.pins == (pin,)
     test = explorer.objective.with_data(TEST)
     expected = evaluate_point(explorer.objective, explorer.plane, *AT, test)
@@ -83,7 +82,7 @@ def test_a_pin_knows_the_point(make_explorer: Make) -> None:
 
 def test_the_page_receives_the_numbers(make_explorer: Make) -> None:
     explorer = make_network(make_explorer)
-    pin = ready(explorer.pin(*AT))
+    pin = ready(explorer, explorer.pin(*AT))
     (sent,) = explorer._pins["pins"]
     json.dumps(explorer._pins, allow_nan=False)
     assert (sent["number"], sent["alpha"], sent["beta"]) == (1, *AT)
@@ -153,7 +152,7 @@ def test_a_pin_is_served_while_a_computation_runs_which_goes_on(make_explorer: M
     pin = explorer.pin(0.5, 0.25)  # returns at once, though the loss is held
     assert pin.values is None
     gate.go.set()
-    ready(pin)
+    ready(explorer, pin)
     finish(running)
     assert explorer.status == "done"
     assert explorer._request is running
@@ -167,9 +166,10 @@ def test_removing_a_pin_ends_its_computation(make_explorer: Make) -> None:
     gate.hold()
     pin = explorer.pin(0, 0)
     assert gate.reached.wait(HUNG)
+    request = explorer._points.requests[pin.number]
     explorer.unpin(1)
     gate.go.set()
-    finish(pin.request)
+    finish(request)
     assert not pin.done
     assert explorer._pins["pins"] == []
     with pytest.raises(KeyError, match=r"number of a pin \(none\), got 1"):
@@ -180,7 +180,7 @@ def test_a_fault_at_a_pin_stays_there(make_explorer: Make) -> None:
     gate, objective = gated_saddle()
     explorer = make_explorer(objective).compute()
     gate.fail(ArithmeticError("no gradient today"), after=1)
-    pin = ready(explorer.pin(0, 0))
+    pin = ready(explorer, explorer.pin(0, 0))
     assert pin.error == "ArithmeticError: no gradient today"
     assert pin.values.train.loss == objective.loss().item()
     assert explorer._pins["pins"][0]["error"] == pin.error
@@ -195,7 +195,7 @@ def test_what_is_not_finite_is_none_on_the_page(make_explorer: Make) -> None:
         Objective.from_function(f, torch.ones(4, dtype=torch.float64)), axes=("random", "random")
     ).compute()
     alpha = -3 / explorer.plane.eta[0]  # θ₁ = −2
-    pin = ready(explorer.pin(alpha, 0))
+    pin = ready(explorer, explorer.pin(alpha, 0))
     assert np.isnan(pin.values.train.loss)
     sent = explorer._pins["pins"][0]
     assert sent["train"]["loss"] is None
@@ -264,7 +264,7 @@ def test_another_centre_is_an_exploration_of_its_own(make_explorer: Make) -> Non
 
 def test_a_pin_becomes_the_centre_and_is_marked_there(make_explorer: Make) -> None:
     explorer = make_network(make_explorer)
-    pin = ready(explorer.pin(*AT))
+    pin = ready(explorer, explorer.pin(*AT))
     send(explorer, type="recentre", pin=1)
     finish(explorer._request)
     np.testing.assert_array_equal(explorer.plane.origin, pin.theta)
@@ -332,7 +332,7 @@ def test_the_page_copies_a_pin_and_hears_why_it_cannot_be_undone(make_explorer: 
     model = NETWORK.model()
     before = loss_of(model.state_dict())
     explorer = make_network(make_explorer, model)
-    pin = ready(explorer.pin(*AT))
+    pin = ready(explorer, explorer.pin(*AT))
     send(explorer, type="apply", pin=1)
     assert explorer._pins["applied"] == "pin 1"
     assert loss_of(model.state_dict()) == pytest.approx(pin.values.train.loss, rel=1e-12)
@@ -365,7 +365,7 @@ def test_the_users_model_is_not_touched_by_pins(make_explorer: Make) -> None:
     model = NETWORK.model()
     before = {key: (t.data_ptr(), t.clone()) for key, t in model.state_dict().items()}
     explorer = make_network(make_explorer, model)
-    ready(explorer.pin(*AT))
+    ready(explorer, explorer.pin(*AT))
     explorer.recentre(*AT)
     finish(explorer._request)
     explorer.parameters_at(0, 0)
@@ -385,7 +385,7 @@ def test_a_test_loader_that_the_model_cannot_take(make_explorer: Make) -> None:
 
 def test_an_objective_may_come_with_a_test_loader(make_explorer: Make) -> None:
     explorer = make_explorer(NETWORK.objective(ONE_BATCH), test_loader=TEST).compute()
-    assert ready(explorer.pin(0, 0)).values.test.n_examples == 9
+    assert ready(explorer, explorer.pin(0, 0)).values.test.n_examples == 9
 
 
 def test_the_table_of_both_planes(make_explorer: Make, tmp_path: Path) -> None:
@@ -433,7 +433,7 @@ def test_the_page_asks_for_the_table(make_explorer: Make, tmp_path: Path) -> Non
     assert explorer._pins["table"] is None
     assert "Expected a plane" in explorer._pins["note"]
     send(explorer, type="table")
-    finish(explorer.pin(0, 0).request)  # served after it
+    finish_pin(explorer, explorer.pin(0, 0))  # served after it
     json.dumps(explorer._pins, allow_nan=False)
     rows = explorer._pins["table"]
     table = explorer.table()
@@ -481,7 +481,7 @@ def kept(pin: Pin) -> tuple[Any, ...]:
 )
 def test_a_pin_keeps_its_plane_and_says_which(make_explorer: Make, controls: Any, places: Any) -> None:
     explorer = make_network(make_explorer)
-    pin = ready(explorer.pin(*AT))
+    pin = ready(explorer, explorer.pin(*AT))
     before = kept(pin)
     here = {**HOME, "here": True, "centred": True, "places": [pytest.approx(AT), None]}
     assert told(explorer) == here
@@ -506,7 +506,7 @@ def test_the_same_eigenvectors_of_a_longer_run_are_the_same_plane(make_explorer:
 
 def test_a_pin_on_a_random_plane_tells_its_seed(make_explorer: Make) -> None:
     explorer = make_network(make_explorer, axes=("random", "random:filter"), seed=3)
-    pin = ready(explorer.pin(*AT))
+    pin = ready(explorer, explorer.pin(*AT))
     before = kept(pin)
     assert (told(explorer)["seed"], told(explorer)["here"]) == (3, True)
     assert pin.where == "(0.3, −0.2) on random × random:filter (seed 3)"
@@ -528,7 +528,7 @@ def test_a_pin_on_a_random_plane_tells_its_seed(make_explorer: Make) -> None:
 def test_at_the_centre_of_two_planes_a_pin_is_still_of_its_own(make_explorer: Make) -> None:
     """θ* lies on both; the curvatures in the row are those of the first."""
     explorer = make_network(make_explorer)
-    curvatures = ready(explorer.pin(0, 0)).values.curvatures
+    curvatures = ready(explorer, explorer.pin(0, 0)).values.curvatures
     change(explorer, axes=("random", "random"))
     assert (told(explorer)["here"], told(explorer)["places"][0]) == (False, pytest.approx((0, 0)))
     assert explorer.pins[0].values.curvatures == curvatures
@@ -536,12 +536,12 @@ def test_at_the_centre_of_two_planes_a_pin_is_still_of_its_own(make_explorer: Ma
 
 def test_around_another_centre_and_back(make_explorer: Make) -> None:
     explorer = make_network(make_explorer)
-    pin = ready(explorer.pin(*AT))
+    pin = ready(explorer, explorer.pin(*AT))
     before = kept(pin)
     explorer.recentre(-0.4, 0.1)
     finish(explorer._request)
     assert told(explorer) == {**HOME, "here": False, "centred": False, "places": [None, None]}
-    far = ready(explorer.pin(0.2, 0.2))
+    far = ready(explorer, explorer.pin(0.2, 0.2))
     assert told(explorer, 2)["here"] is True
     explorer.go_back()
     finish(explorer._request)
@@ -553,9 +553,9 @@ def test_around_another_centre_and_back(make_explorer: Make) -> None:
 
 def test_after_loading_pins_are_on_the_planes_of_the_file(make_explorer: Make, tmp_path: Path) -> None:
     first = make_network(make_explorer, axes=("random", "random"), seed=3)
-    ready(first.pin(*AT))
+    ready(first, first.pin(*AT))
     change(first, seed=4)
-    ready(first.pin(*AT))
+    ready(first, first.pin(*AT))
     first.save(tmp_path / "run.npz")
     second = make_network(make_explorer)
     second.load(tmp_path / "run.npz")
@@ -569,7 +569,7 @@ def test_after_loading_pins_are_on_the_planes_of_the_file(make_explorer: Make, t
 def test_what_is_done_with_a_pin_is_done_on_its_own_plane(make_explorer: Make) -> None:
     model = NETWORK.model()
     explorer = make_network(make_explorer, model)
-    pin = ready(explorer.pin(*AT))
+    pin = ready(explorer, explorer.pin(*AT))
     change(explorer, axes=("random", "random"))
     assert not np.allclose(explorer.plane.point(*AT), pin.theta)
     assert loss_of(explorer.parameters_at(pin)) == pytest.approx(pin.values.train.loss, rel=1e-12)

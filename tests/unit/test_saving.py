@@ -18,7 +18,7 @@ from landscape_widget import LandscapeExplorer, Objective, Results, load, save
 from landscape_widget.bundle import KINDS
 
 from ..cases import ONE_BATCH, case
-from ..gates import HUNG, finish, gated_saddle, saddle
+from ..gates import HUNG, finish, finish_pin, gated_saddle, saddle
 from .test_archive import assert_same
 from .test_study import NOTHING, Counted
 
@@ -88,7 +88,7 @@ def test_pins_come_back_with_what_is_known_of_them(make_explorer: Make, path: Pa
     first.compute()
     first.unpin(first.pin(0.0, 0.25).number)
     for place in ((0.5, -0.25), (1.0, 1.0)):
-        finish(first.pin(*place).request)
+        finish_pin(first, first.pin(*place))
     first.pins[1].values = None  # as if it had been saved before it was looked at
     first.save(path)
 
@@ -97,9 +97,9 @@ def test_pins_come_back_with_what_is_known_of_them(make_explorer: Make, path: Pa
     second.pin(0.1, 0.1)
     second.load(path)
     later, pin = second.pins[1], second.pins[0]
-    finish(later.request)
+    finish_pin(second, later)
     assert [pin.number for pin in second.pins] == [2, 3]
-    assert pin.request is None, "nothing was left to compute"
+    assert pin.number not in second._points.requests, "nothing was left to compute"
     assert_same(pin.values, first.pins[0].values)
     assert np.array_equal(pin.theta, first.pins[0].theta)
     assert later.done

@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import binom, binomtest
 
 from landscape_widget import ProjectedCurvatures
-from landscape_widget.blindness import measured_blindness
+from landscape_widget.results import measured_blindness
 from landscape_widget.shares import interval_words
 
 

@@ -1,0 +1,121 @@
+"""Whether model, loss and metrics take the data, give the same twice, and leave the user's model alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from torch import Tensor, nn
+
+from landscape_widget import not_finite
+from landscape_widget.derivatives import evaluated
+from landscape_widget.evaluation import Spans, loss_of, unwritten
+from landscape_widget.faults import out_of_memory
+from landscape_widget.losses import InvalidLossError, ModelTerms
+from landscape_widget.precision import repeatable
+from landscape_widget.tree import describe
+
+
+def accepted(terms: ModelTerms, theta: Tensor, spans: Spans) -> float:
+    """The loss of the first batch, where model, loss and metrics take it and it is the same twice.
+
+    Raises:
+        ValueError: If not, and why.
+    """
+    with _told(terms, 0, "loss_fn"):
+        first = loss_of(terms.first(), theta, spans)
+    with _told(terms, 0, "metrics"), evaluated():
+        terms.metrics_on(theta.detach().clone(), terms.batches[0])
+    _check_repeatable(first, loss_of(terms.first(), theta, spans), terms, theta)
+    return first
+
+
+def check_whole(terms: ModelTerms, theta: Tensor, spans: Spans, *, first: float, in_graph: bool) -> None:
+    """Evaluates the loss of all batches; a refusal names the ones that it comes from.
+
+    Args:
+        terms: L.
+        theta: θ, shape (N,).
+        spans: Where each parameter tensor lies in θ.
+        first: The loss of the first batch at θ, as it is without a graph.
+        in_graph: Whether values need a graph.
+
+    Raises:
+        ValueError: If model or loss do not take one of the batches, or the whole is not finite.
+    """
+    losses = [] if in_graph else [first]
+    with evaluated(), unwritten(theta, spans) as own:
+        for b in range(len(losses), len(terms.batches)):
+            with _told(terms, b, "loss_fn"):
+                losses.append(float(terms.term(own.requires_grad_(in_graph), b).detach()))
+    whole = sum(weight * loss for weight, loss in zip(terms.weights, losses, strict=True))
+    if not math.isfinite(whole):
+        raise not_finite.refusal(whole, losses, terms, theta, spans)
+
+
+@contextmanager
+def restored(model: nn.Module) -> Iterator[None]:
+    """Puts the user's model back where a loss function has written into it.
+
+    Raises:
+        InvalidLossError: If it has.
+    """
+    tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    before = {name: (t._version, t.detach().clone(), t.grad) for name, t in tensors.items()}
+    try:
+        yield
+    finally:
+        written = [name for name, t in tensors.items() if t._version != before[name][0]]
+        marked = [name for name, t in tensors.items() if t.is_leaf and t.grad is not before[name][2]]
+        for name in written:
+            tensors[name].data.copy_(before[name][1])
+        for name in marked:
+            tensors[name].grad = before[name][2]
+    if written or marked:
+        raise InvalidLossError(
+            "Expected a loss_fn that leaves your model alone, got one that changed "
+            f"{', '.join((written or marked)[:5])} (a training step?). They are as they were. Leave out of "
+            f"loss_fn whatever trains, and write it as loss_fn(model, batch) where it needs the model."
+        )
+
+
+@contextmanager
+def _told(terms: ModelTerms, b: int, what: str) -> Iterator[None]:
+    """Says of an error on which batch model and loss, or ``what``, have met it."""
+    try:
+        yield
+    except InvalidLossError:
+        raise
+    except Exception as error:
+        if out_of_memory(error):
+            raise
+        got = describe(terms.batches[b].content)
+        where = (
+            f"the first batch, {got}"
+            if not b
+            else f"batch {b} of 0 to {len(terms.batches) - 1}, {got}, where the first one is "
+            f"{describe(terms.batches[0].content)}"
+        )
+        raise ValueError(
+            f"Expected a model and {what} that take {'all' if b else 'the'} batches of the data, got an "
+            f"error on {where}: {type(error).__name__}: {error}"
+            f"{terms.reminder(what, terms.batches[b], error)}"
+        ) from error
+
+
+def _check_repeatable(a: float, b: float, terms: ModelTerms, theta: Tensor) -> None:
+    near = abs(a - b) <= repeatable(theta.dtype) * max(abs(a), abs(b))
+    if near or a == b or math.isnan(a):  # two infinities have no difference
+        return
+    active = terms.active_dropout()
+    cause = (
+        f"these layers drop at random: {', '.join(active[:5])}. Use mode='eval'"
+        if active
+        else "the model or loss_fn draws random numbers, or keeps a state from call to call. Fix its noise, "
+        "for instance by a generator seeded in each call"
+    )
+    raise ValueError(
+        "Expected the same loss at the same parameters, got "
+        f"{a:.8g} and {b:.8g} in two evaluations. The likely cause: {cause}."
+    )
