@@ -7,6 +7,7 @@ import inspect
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from threading import RLock
 from time import monotonic
 from typing import Any
 
@@ -40,7 +41,7 @@ from landscape_widget.results import (
 )
 from landscape_widget.runtime import ExplorerPage, PlotlyRuntime, bundled, hold_weakly_in_scripts, shared
 from landscape_widget.saving import load_run, save_run
-from landscape_widget.scheduler import CLOSED, ObservedLock, Request, Worker, others_wait
+from landscape_widget.scheduler import CLOSED, Request, Worker, others_wait
 from landscape_widget.selfcheck import SecondDerivativeError
 from landscape_widget.study import Controls, Findings, Picture, Study
 from landscape_widget.surface import check_domain, check_resolution
@@ -162,8 +163,6 @@ class LandscapeExplorer(anywidget.AnyWidget):
         names = ("objective",) if isinstance(model, Objective) else ("model", "data", "loss_fn")
         held_out = {} if test_loader is None else {"test_loader": test_loader}
         self._given = given_arguments(names, options | held_out)
-        # handlers may run on another thread than the worker; both set traits under this lock
-        self._lock = ObservedLock()
         self._worker = Worker("landscape-explorer", self._on_end, leave_a_core_free)
         self._points = Points(
             objective,
@@ -175,6 +174,7 @@ class LandscapeExplorer(anywidget.AnyWidget):
         self._best = Findings()
         self._request: Request | None = None
         self._number = 0
+        self._taking = False
         self._throttle = Throttle(UPDATE_INTERVAL)
         super().__init__(
             _page=shared(ExplorerPage),
@@ -185,6 +185,11 @@ class LandscapeExplorer(anywidget.AnyWidget):
         )
         self.on_msg(self._on_message)
         self.observe(self._on_control, names=list(_CONTROLS))
+
+    @property
+    def _lock(self) -> RLock:
+        """Handlers may run on another thread than the worker; both set traits under this lock."""
+        return self._worker.lock
 
     @property
     def _study(self) -> Study:
@@ -291,21 +296,26 @@ class LandscapeExplorer(anywidget.AnyWidget):
             OSError: If the file cannot be opened.
             ValueError: If it is no regular file, damaged, of a later version, of another objective, or holds
                 what an explorer does not write.
+            RuntimeError: If an observer or another thread moves the centre meanwhile, loads, or closes.
         """
-        results, study, pins = load_run(path, self.objective, self._study.test)
+        here = self._study
+        results, study, pins = load_run(path, here.objective, here.test)
         with self._lock:
             controls, best, request = self._chosen(), self._best, self._request
+            self._check_unmoved(here)
             try:
                 self._take_controls(results.controls)
+                self._check_unmoved(here)
                 with self._points.resuming(study, pins):
                     self._best = results.findings()
                     if request is not None:
                         self._submit()
             except BaseException:
-                self._best = best
-                self._take_controls(controls)
-                if self._request is not request:
-                    self._submit()
+                if self._unmoved(here):
+                    self._best = best
+                    self._take_controls(controls)
+                    if self._request is not request:
+                        self._submit()
                 raise
         return self
 
@@ -323,8 +333,8 @@ class LandscapeExplorer(anywidget.AnyWidget):
                 "would wait for itself. Call it in a thread of its own, "
                 "threading.Thread(target=explorer.compute).start(), or set a control, which does not wait."
             )
-        request = self._submit()
         try:
+            request = self._submit()
             while not (self._worker.closed or (request.done.is_set() and request is self._request)):
                 request = self._request or request  # a control moved on the page starts another one
                 request.done.wait(0.1)  # in slices, or an interrupt would wait for the end
@@ -465,6 +475,8 @@ class LandscapeExplorer(anywidget.AnyWidget):
         """
         # a widget whose construction failed is closed too, by its destructor
         if hasattr(self, "_points"):
+            if self._worker.forked:  # a copy, whose page is that of the explorer in the other process
+                return
             self._worker.close(timeout=0.0)
             with self._lock:
                 self._number += 1  # nothing more is published
@@ -539,7 +551,7 @@ class LandscapeExplorer(anywidget.AnyWidget):
                         self._moved()
 
     def _on_control(self, _change: Any) -> None:
-        if self._request is not None:
+        if self._request is not None and not self._taking:
             self._submit()
 
     def _start(self) -> None:
@@ -557,7 +569,7 @@ class LandscapeExplorer(anywidget.AnyWidget):
 
     def _take_controls(self, controls: Controls) -> None:
         """Sets all controls at once, or none, without starting a computation."""
-        self.unobserve(self._on_control, names=list(_CONTROLS))
+        taking, self._taking = self._taking, True
         try:
             with self.hold_trait_notifications():
                 for name in _CONTROLS:
@@ -565,7 +577,18 @@ class LandscapeExplorer(anywidget.AnyWidget):
         except t.TraitError as error:
             raise ValueError(f"Expected controls that this explorer can take: {error}") from error
         finally:
-            self.observe(self._on_control, names=list(_CONTROLS))
+            self._taking = taking  # which it is still where an observer of a control had it load
+
+    def _unmoved(self, study: Study) -> bool:
+        """Whether ``study`` is still that of the centre, which observers and other threads may change."""
+        return not self._worker.closed and self._study is study
+
+    def _check_unmoved(self, study: Study) -> None:
+        if not self._unmoved(study):
+            raise RuntimeError(
+                "Expected the centre to stay where it was while a file was loaded; an observer or another "
+                "thread moved it, loaded a file or closed the explorer. Load the file again."
+            )
 
     def _moved(self) -> None:
         """The centre is another one: nothing that was found before is about it."""

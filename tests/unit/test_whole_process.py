@@ -28,7 +28,7 @@ from torch.backends import cuda
 
 from landscape_widget import LandscapeExplorer
 
-from ..gates import HUNG, finish
+from ..gates import HUNG, finish_pin
 from .switches import in_new_thread, look
 
 for module in ("scipy.special", "torch.fx.experimental.symbolic_shapes"):
@@ -121,8 +121,9 @@ def explorers(make: Make, ask: Asking) -> list[LandscapeExplorer]:
 
 
 def all_else(explorer: LandscapeExplorer, path: Path) -> None:
-    finish(explorer.pin(0.1, 0.1).request)
+    finish_pin(explorer, explorer.pin(0.1, 0.1))
     explorer.table()
+    explorer.face = "projections"
     explorer.recentre(0.01, 0.0)
     explorer.compute()
     explorer.save(path)
