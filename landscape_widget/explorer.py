@@ -41,7 +41,7 @@ from landscape_widget.results import (
 )
 from landscape_widget.runtime import ExplorerPage, PlotlyRuntime, bundled, hold_weakly_in_scripts, shared
 from landscape_widget.saving import load_run, save_run
-from landscape_widget.scheduler import CLOSED, Request, Worker, others_wait
+from landscape_widget.scheduler import CLOSED, Request, Worker, others_wait, stay_at_the_end
 from landscape_widget.selfcheck import SecondDerivativeError
 from landscape_widget.study import Controls, Findings, Picture, Study
 from landscape_widget.surface import check_domain, check_resolution
@@ -342,6 +342,7 @@ class LandscapeExplorer(anywidget.AnyWidget):
             self.cancel()
             raise
         if self._worker.closed:
+            stay_at_the_end()
             raise RuntimeError(f"The computation was not finished. {CLOSED}")
         if request.error is not None:
             raise RuntimeError(f"The landscape could not be computed: {self.error}") from request.error

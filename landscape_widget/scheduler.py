@@ -144,9 +144,21 @@ class _Mailbox:
 #: A thread still inside torch while the interpreter shuts down would crash it.
 _open: WeakSet[_Mailbox] = WeakSet()
 
+_ending = Event()
+
+
+def stay_at_the_end() -> None:
+    """Never returns while the interpreter ends, when only daemon threads are left to call this.
+
+    They are left behind anyway; an error would be printed as theirs, though nothing went wrong.
+    """
+    if _ending.is_set():
+        Event().wait()
+
 
 @atexit.register
 def _close_all() -> None:
+    _ending.set()
     mailboxes = list(_open)
     for mailbox in mailboxes:
         mailbox.close()

@@ -599,6 +599,13 @@ ENDS = {
     "idle": "one = explorer(); one.compute()",
     "never computed": "one = explorer()",
     "computing": "ones = [explorer(n=2_000) for _ in range(3)]; [one._submit() for one in ones]",
+    "in compute() of a daemon thread": """
+one = explorer(n=2_000)
+started = threading.Event()
+one.observe(lambda _: started.set(), "progress")
+threading.Thread(target=one.compute, daemon=True).start()
+started.wait()
+""",
     "in a model that never returns": """
 held = threading.Event()
 class Held(nn.Module):
