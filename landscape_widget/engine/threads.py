@@ -16,9 +16,16 @@ import torch
 from threadpoolctl import ThreadpoolController
 
 
-@cache
 def pool(threads: int) -> Executor:
-    """So many of them, kept: the memory of new ones is slow at first. Work in them must not wait for more."""
+    """So many of them, kept: the memory of new ones is slow at first. Work in them must not wait for more.
+
+    A process that was forked has others, since threads are not forked with it.
+    """
+    return _pool(threads, os.getpid())
+
+
+@cache
+def _pool(threads: int, _process: int) -> Executor:
     return _Daemons(threads)
 
 
@@ -72,8 +79,8 @@ def limit_this_thread(threads: int) -> None:
 
 @cache
 def _openmp() -> ThreadpoolController:
-    """The OpenMP libraries that are loaded, torch's among them."""
-    return ThreadpoolController().select(user_api="openmp")
+    """The OpenMP libraries that are loaded, torch's among them, but Microsoft's, whose count is one."""
+    return ThreadpoolController().select(prefix=["libgomp", "libiomp", "libomp"])
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import inf
+from threading import RLock
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -17,7 +18,7 @@ from landscape_widget.explorer.page import ExplorerPage, PlotlyRuntime, shared
 from landscape_widget.explorer.points import Points
 from landscape_widget.explorer.publisher import News, Publisher
 from landscape_widget.explorer.traits import CONTROLS, SharedState
-from landscape_widget.explorer.worker import CLOSED, Job, ObservedLock, Request, Worker, others_wait
+from landscape_widget.explorer.worker import CLOSED, Job, Request, Worker, others_wait, stay_at_the_end
 from landscape_widget.export import payloads as wire
 from landscape_widget.numerics.checks import check_real, told
 from landscape_widget.objective.objective import Objective
@@ -59,8 +60,7 @@ class BackgroundComputing(SharedState):
         self._request: Request | None = None
         self._errands: list[Request] = []
         self._number = 0
-        # handlers may run on another thread than the worker; both set traits under this lock
-        self._lock = ObservedLock()
+        self._taking = False
         self._worker = Worker("landscape-explorer", self._on_end, leave_a_core_free)
         self._publisher = Publisher(interval)
         self._points = Points(objective, weights, self._errand, self._send_pins, test)
@@ -72,6 +72,11 @@ class BackgroundComputing(SharedState):
             **{"examples": objective.n_examples, **controls},
         )
         self.observe(self._on_control, names=list(CONTROLS))
+
+    @property
+    def _lock(self) -> RLock:
+        """Handlers may run on another thread than the worker; both set traits under this lock."""
+        return self._worker.lock
 
     def compute(self: _Self) -> _Self:
         """Computes what the controls ask for and returns when it is done.
@@ -135,6 +140,7 @@ class BackgroundComputing(SharedState):
                 )
             running[0].done.wait(min(left, 0.1))  # in slices, or an interrupt would wait for the end
         if self._worker.closed:
+            stay_at_the_end()
             raise RuntimeError(f"The computation was not finished. {CLOSED}")
 
     def _successful(self: _Self) -> _Self:
@@ -163,6 +169,8 @@ class BackgroundComputing(SharedState):
         """
         # a widget whose construction failed is closed too, by its destructor
         if hasattr(self, "_points"):
+            if self._worker.forked:  # a copy, whose page is that of the explorer in the other process
+                return
             self._worker.close(timeout=0.0)
             with self._lock:
                 self._number += 1  # nothing more is published
@@ -175,7 +183,7 @@ class BackgroundComputing(SharedState):
         super().close()
 
     def _on_control(self, _change: Any) -> None:
-        if self._request is not None:
+        if self._request is not None and not self._taking:
             self._submit()
 
     def _start(self) -> None:
@@ -200,7 +208,7 @@ class BackgroundComputing(SharedState):
 
     def _take_controls(self, controls: Controls) -> None:
         """Sets all controls at once, or none, without starting a computation."""
-        self.unobserve(self._on_control, names=list(CONTROLS))
+        taking, self._taking = self._taking, True
         try:
             with self.hold_trait_notifications():
                 for name in CONTROLS:
@@ -208,7 +216,18 @@ class BackgroundComputing(SharedState):
         except t.TraitError as error:
             raise ValueError(f"Expected controls that this explorer can take: {error}") from error
         finally:
-            self.observe(self._on_control, names=list(CONTROLS))
+            self._taking = taking  # which it is still where an observer of a control had it load
+
+    def _unmoved(self, study: Study) -> bool:
+        """Whether ``study`` is still that of the centre, which observers and other threads may change."""
+        return not self._worker.closed and self._study is study
+
+    def _check_unmoved(self, study: Study) -> None:
+        if not self._unmoved(study):
+            raise RuntimeError(
+                "Expected the centre to stay where it was while a file was loaded; an observer or another "
+                "thread moved it, loaded a file or closed the explorer. Load the file again."
+            )
 
     def _moved(self) -> None:
         """The centre is another one: nothing that was found before is about it."""

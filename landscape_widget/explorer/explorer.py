@@ -102,21 +102,26 @@ class LandscapeExplorer(LatestResults):
             OSError: If the file cannot be opened.
             ValueError: If it is no regular file, damaged, of a later version, of another objective, or holds
                 what an explorer does not write.
+            RuntimeError: If an observer or another thread moves the centre meanwhile, loads, or closes.
         """
-        results, study, pins = load_run(path, self.objective, self._study.test)
+        here = self._study
+        results, study, pins = load_run(path, here.objective, here.test)
         with self._lock:
             controls, best, request = self._chosen(), self._publisher.latest, self._request
+            self._check_unmoved(here)
             try:
                 self._take_controls(results.controls)
+                self._check_unmoved(here)
                 with self._points.resuming(study, pins):
                     self._publisher.latest = results.findings()
                     if request is not None:
                         self._submit()
             except BaseException:
-                self._publisher.latest = best
-                self._take_controls(controls)
-                if self._request is not request:
-                    self._submit()
+                if self._unmoved(here):
+                    self._publisher.latest = best
+                    self._take_controls(controls)
+                    if self._request is not request:
+                        self._submit()
                 raise
         return self
 

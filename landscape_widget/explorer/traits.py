@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
+from threading import RLock
 from typing import Any, TypeVar
 
 import anywidget
@@ -11,7 +12,6 @@ import traitlets as t
 
 from landscape_widget.explorer.page import bundled, hold_weakly_in_scripts
 from landscape_widget.explorer.points import Points
-from landscape_widget.explorer.worker import ObservedLock
 from landscape_widget.loss.batch_norm import MODES
 from landscape_widget.numerics.checks import check_integer, check_seed
 from landscape_widget.planes.directions import check_axes
@@ -59,8 +59,7 @@ def _split(value: Any, study: Study) -> Any:
 class SharedState(anywidget.AnyWidget):
     """An explorer's traits, of which the page writes the controls and the kernel all others."""
 
-    # a subclass makes both before it sets any trait
-    _lock: ObservedLock
+    # a subclass makes it before it sets any trait
     _points: Points
 
     # as text: a file would keep every widget alive, since anywidget has it tell them of changes
@@ -137,6 +136,11 @@ class SharedState(anywidget.AnyWidget):
         """Takes the controls from the page; everything else is the kernel's to write."""
         with self._lock:
             super().set_state({name: v for name, v in sync_data.items() if name in CONTROLS})
+
+    @property
+    def _lock(self) -> RLock:
+        """The lock under which traits are set; a subclass has it."""
+        raise NotImplementedError
 
     def _chosen(self) -> Controls:
         """The controls as they stand."""

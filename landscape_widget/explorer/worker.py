@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 from threading import Event, RLock, Thread, current_thread, local
 from time import monotonic
-from weakref import WeakSet, finalize
+from weakref import WeakKeyDictionary, WeakSet, finalize
 
 log = logging.getLogger(__name__)
 
@@ -22,27 +23,32 @@ CLOSED = "Expected an open explorer, got a closed one, which has let go of its d
 #: Seconds that the interpreter waits for all threads when it ends.
 _AT_EXIT = 5.0
 
+#: What an explorer answers in a process that was forked from its own.
+FORKED = (
+    "Expected an explorer in the process that made it, got its copy in a process that was forked from that "
+    "one: its thread is missing there. Make a new explorer, or do this in the first process."
+)
+
 _here = local()
+
+_observed: WeakKeyDictionary[RLock, None] = WeakKeyDictionary()
+
+
+def observed_lock() -> RLock:
+    """A lock under which anybody's observers are called: ``others_wait`` tells them so.
+
+    Python's own, which is taken and released in C: no interrupt comes between and leaves it locked.
+    """
+    lock = RLock()
+    _observed[lock] = None
+    return lock
 
 
 def others_wait() -> bool:
-    """Whether this thread is a worker's, or holds an ``ObservedLock``: who waits in it may wait for ever."""
-    return getattr(_here, "depth", 0) > 0
-
-
-class ObservedLock:
-    """A reentrant lock under which anybody's observers are called: ``others_wait`` tells them so."""
-
-    def __init__(self) -> None:
-        self._lock = RLock()
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-        _here.depth = getattr(_here, "depth", 0) + 1
-
-    def __exit__(self, *_: object) -> None:
-        _here.depth -= 1
-        self._lock.release()
+    """Whether this thread is a worker's, or holds an ``observed_lock``: who waits in it may wait for ever."""
+    locks = [reference() for reference in _observed.keyrefs()]
+    holds = any(lock is not None and lock._is_owned() for lock in locks)  # type: ignore[attr-defined]
+    return holds or hasattr(_here, "works")
 
 
 class Request:
@@ -76,6 +82,7 @@ class _Mailbox:
     """All that a worker and its thread share. An idle thread knows nothing else, so it keeps nobody alive."""
 
     def __init__(self) -> None:
+        self.process = os.getpid()
         self.thread: Thread | None = None
         self.closed = False
         self.waiting: Request | None = None
@@ -85,8 +92,15 @@ class _Mailbox:
         self.wake: SimpleQueue[None] = SimpleQueue()
         """Anything, when there may be work. Unlike a condition's it is safe to use in a finalizer."""
 
+    @property
+    def forked(self) -> bool:
+        """Whether this is a copy in another process, with no thread and locks that may be held for ever."""
+        return self.process != os.getpid()
+
     def cancel(self) -> Request | None:
         """Ends the running job after its step, and returns the waiting one, which is taken out."""
+        if self.forked:
+            return None
         with self.lock:
             waiting, self.waiting = self.waiting, None
             if self.running is not None:
@@ -97,6 +111,8 @@ class _Mailbox:
 
     def close(self) -> None:
         """Has the thread end after its present step."""
+        if self.forked:
+            return
         if waiting := self.cancel():
             waiting.end()
         with self.lock:
@@ -128,15 +144,27 @@ class _Mailbox:
 #: A thread still inside torch while the interpreter shuts down would crash it.
 _open: WeakSet[_Mailbox] = WeakSet()
 
+_ending = Event()
+
+
+def stay_at_the_end() -> None:
+    """Never returns while the interpreter ends, when only daemon threads are left to call this.
+
+    They are left behind anyway; an error would be printed as theirs, though nothing went wrong.
+    """
+    if _ending.is_set():
+        Event().wait()
+
 
 @atexit.register
 def _close_all() -> None:
+    _ending.set()
     mailboxes = list(_open)
     for mailbox in mailboxes:
         mailbox.close()
     end = monotonic() + _AT_EXIT
     for mailbox in mailboxes:
-        if mailbox.thread is not None:
+        if mailbox.thread is not None and mailbox.thread.is_alive():
             mailbox.thread.join(max(0.0, end - monotonic()))
 
 
@@ -162,6 +190,7 @@ class Worker:
         self._prepare = prepare
         self._name = name
         self._on_end = on_end
+        self._lock = observed_lock()
         self._mailbox = _Mailbox()
         _open.add(self._mailbox)
         finalize(self, self._mailbox.close).atexit = False
@@ -172,6 +201,21 @@ class Worker:
         return self._mailbox.closed
 
     @property
+    def forked(self) -> bool:
+        """Whether this process was forked from that which made it; it takes no requests here."""
+        return self._mailbox.forked
+
+    @property
+    def lock(self) -> RLock:
+        """For its owner, while observers may be called.
+
+        Raises:
+            RuntimeError: In a process that was forked.
+        """
+        self._check_process()
+        return self._lock
+
+    @property
     def _thread(self) -> Thread | None:
         return self._mailbox.thread
 
@@ -179,8 +223,9 @@ class Worker:
         """Puts ``job`` into the mailbox, instead of one that waits there or runs.
 
         Raises:
-            RuntimeError: After ``close``.
+            RuntimeError: After ``close``, or in a process that was forked.
         """
+        self._check_process()
         request, mailbox = Request(job, self._on_end), self._mailbox
         with mailbox.lock:
             self._check_open()
@@ -199,8 +244,9 @@ class Worker:
         Setting ``cancelled`` on what is returned ends it after its present step.
 
         Raises:
-            RuntimeError: After ``close``.
+            RuntimeError: After ``close``, or in a process that was forked.
         """
+        self._check_process()
         request = Request(job)
         with self._mailbox.lock:
             self._check_open()
@@ -227,8 +273,12 @@ class Worker:
         finally:
             self._mailbox.close()
         thread = self._mailbox.thread
-        if thread is not None and thread is not current_thread():
+        if thread is not None and thread is not current_thread() and thread.is_alive():
             thread.join(timeout)
+
+    def _check_process(self) -> None:
+        if self.forked:
+            raise RuntimeError(FORKED)
 
     def _check_open(self) -> None:
         if self._mailbox.closed:
@@ -236,7 +286,7 @@ class Worker:
 
     def _wake(self) -> None:
         mailbox = self._mailbox
-        if mailbox.thread is None:
+        if mailbox.thread is None or mailbox.thread.ident is None:  # an interrupt came before it started
             mailbox.thread = Thread(target=_run, args=(mailbox, self._prepare), name=self._name, daemon=True)
             mailbox.thread.start()
         mailbox.wake.put(None)
@@ -244,7 +294,7 @@ class Worker:
 
 def _run(mailbox: _Mailbox, prepare: Callable[[], None]) -> None:
     """What the thread does: it holds on to no request while it waits, since that leads to an explorer."""
-    _here.depth = 1
+    _here.works = True
     try:
         prepare()
     except Exception:  # whoever waits for a job must not wait for a thread that has died

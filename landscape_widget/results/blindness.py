@@ -30,17 +30,16 @@ def measured_blindness(projections: ProjectedCurvatures) -> BlindnessEstimate:
     It holds the true probability in 95 % of cases at least, whatever that is. The standard error is that of
     (k + 2)/(S + 4) (Agresti & Coull), which stays positive for shares of 0 and 1.
     """
-    from scipy.stats import binomtest  # noqa: PLC0415 - slow to import
+    from scipy.special import betaincinv  # noqa: PLC0415 - scipy is slow to import, scipy.stats even more
 
     share, count = projections.p_no_saddle, projections.samples
     hidden = round(share * count)
     smoothed = (hidden + 2) / (count + 4)
-    interval = binomtest(hidden, count).proportion_ci(0.95, method="exact")
     return BlindnessEstimate(
         probability=share,
         stderr=math.sqrt(smoothed * (1 - smoothed) / (count + 4)),
-        low=float(interval.low),
-        high=float(interval.high),
+        low=float(betaincinv(hidden, count - hidden + 1, 0.025)) if hidden > 0 else 0.0,
+        high=float(betaincinv(hidden + 1, count - hidden, 0.975)) if hidden < count else 1.0,
     )
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import subprocess
 import sys
 import weakref
 from collections.abc import Callable
+from pathlib import Path
 from threading import Event, Thread
+from types import FrameType
 from typing import Any
 
 import comm
@@ -19,6 +22,7 @@ from ipywidgets.widgets import widget as registry
 from torch import Tensor, nn
 
 from landscape_widget import LandscapeExplorer, Objective
+from landscape_widget.explorer.worker import others_wait
 
 from ..support.gates import HUNG, Gate, finish, finish_pin, gated_saddle
 
@@ -61,12 +65,14 @@ MOMENTS = {
     "a picture": ("_surface", bool),
     "eigenpairs": ("_eigenpairs", bool),
 }
+#: The same when a control changes, on the thread that sets it.
+CONTROL = {"resolution": ("resolution", bool)}
 
 
 def calling(explorer: LandscapeExplorer, moment: str, call: Callable[[], Any]) -> list[Any]:
     """Has an observer call once; what that returned or raised is told in the list."""
     told: list[Any] = []
-    name, due = MOMENTS[moment]
+    name, due = {**MOMENTS, **CONTROL}[moment]
 
     def observer(change: Any) -> None:
         if due(change.new) and not told:
@@ -206,6 +212,84 @@ def test_close_while_another_thread_is_in_compute(make_explorer: Make) -> None:
     gate.go.set()
     ended(explorer)
     assert explorer.status == "cancelled"
+
+
+def interrupted(call: Callable[[], Any], at: int) -> bool:
+    """Interrupts ``call`` the ``at``-th time that Python looks for signals in this package, if that comes."""
+    seen = 0
+
+    def profile(frame: FrameType, event: str, _argument: Any) -> None:
+        nonlocal seen
+        if event in ("call", "return", "c_return") and "landscape_widget" in frame.f_globals["__name__"]:
+            seen += 1
+            if seen == at:
+                sys.setprofile(None)
+                raise KeyboardInterrupt
+
+    before = sys.getprofile()
+    gc.disable()  # an interrupt in a destructor would be dropped
+    sys.setprofile(profile)
+    try:
+        call()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.setprofile(before)
+        gc.enable()
+    return False
+
+
+def test_an_interrupt_at_any_time_leaves_an_explorer_that_computes() -> None:
+    at = 0
+    comes = True
+    while comes:
+        at += 1
+        explorer = LandscapeExplorer(gated_saddle()[1])
+        explorer._steps = lambda *_: iter([None])  # little to wait for
+        comes = interrupted(explorer.compute, at)
+        assert not others_wait()
+        assert explorer._request is None or explorer._request.cancelled or explorer._request.done.is_set()
+        assert hears(explorer.compute) is explorer
+        explorer.close()
+    assert at > 50
+
+
+def test_observers_of_controls_may_load_while_a_file_is_loaded(make_explorer: Make, tmp_path: Path) -> None:
+    """Then the controls, results and pins are those of the inner file, and the outer call says so."""
+    explorer = make_explorer(gated_saddle()[1])
+    for resolution in (7, 9):
+        explorer.resolution = resolution
+        hears(explorer.compute)
+        explorer.save(tmp_path / f"{resolution}.npz")
+    explorer.resolution = 5
+    hears(explorer.compute)
+    calling(explorer, "resolution", lambda: explorer.load(tmp_path / "9.npz"))
+    outcome = hears(lambda: explorer.load(tmp_path / "7.npz"))
+    assert "an observer" in str(outcome)
+    hears(explorer.compute)
+    assert explorer.resolution == 9
+    assert explorer.surface.loss.shape == (9, 9)
+
+
+@pytest.mark.parametrize("moved", ["recentre", "close"])
+def test_observers_of_controls_may_move_the_centre_while_a_file_is_loaded(
+    make_explorer: Make, tmp_path: Path, moved: str
+) -> None:
+    explorer = make_explorer(gated_saddle()[1], resolution=7)
+    hears(explorer.compute)
+    explorer.save(tmp_path / "run.npz")
+    explorer.resolution = 5
+    hears(explorer.compute)
+    calls = {"recentre": lambda: explorer.recentre(0.1, 0.0), "close": explorer.close}
+    calling(explorer, "resolution", calls[moved])
+    outcome = hears(lambda: explorer.load(tmp_path / "run.npz"))
+    assert "an observer" in str(outcome)
+    if moved == "recentre":
+        hears(explorer.compute)
+        assert explorer.surface.loss.min() <= explorer.objective.loss().item()
+        half = len(explorer.surface.alpha) // 2
+        assert explorer.surface.loss[half, half] == pytest.approx(explorer.objective.loss().item())
+        assert explorer._info["theta_norm"] == pytest.approx(float(explorer.objective.theta.norm()))
 
 
 # --- what a closed one answers
@@ -450,9 +534,11 @@ def explorer(n=64):
 '''
 
 
-def script(text: str, seconds: float = 120) -> str:
-    command = [sys.executable, "-c", BEGINNING + text]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
+def script(text: str, seconds: float = 120, **environment: str) -> str:
+    command, variables = [sys.executable, "-c", BEGINNING + text], {**os.environ, **environment}
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=seconds, check=False, env=variables
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr
 
@@ -461,34 +547,51 @@ MEMORY = """
 import ctypes
 from pathlib import Path
 
-def resident():
+def held():
     for _ in range(3):  # what is closed in a destructor is garbage of the next collection
         gc.collect()
-    # what the C library keeps for next time differs from run to run by as much as is asked for here
     getattr(ctypes.CDLL(None), "malloc_trim", lambda _: 0)(0)
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * 4096 / 1e6, len(gc.get_objects())
 
 def many(n):
     for _ in range(n):
-        one = explorer()
-        one.compute()
-        {end}
+        one, computing = explorer(), threading.Event()
+        {life}
 
 many(15)
-before = resident()
-grown = []
-while len(grown) < 5 and not (grown and min(grown) < 10):  # a leak grows from round to round
-    many(100)
-    grown.append(resident() - before)
-print(min(grown), threading.active_count())
+before, objects = held()
+many(100)
+after, more = held()
+print(after - before, more - objects, threading.active_count())
 """
+
+LIFETIMES = {
+    "closed": "one.compute(); one.close()",
+    "dropped": "one.compute(); one = None",
+    "closed midway": """
+        one.observe(lambda change: computing.set(), "progress")
+        request = one._submit()
+        computing.wait()
+        one.close()
+        request.done.wait()
+        request = None
+""",
+}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory in use is read as Linux tells it")
-@pytest.mark.parametrize("end", ["one.close()", "one = None"], ids=["closed", "dropped"])
-def test_a_hundred_explorers_leave_no_memory_behind(end: str) -> None:
-    grown, threads = script(MEMORY.format(end=end), 500).split()
+@pytest.mark.parametrize("life", LIFETIMES)
+def test_a_hundred_explorers_leave_no_memory_behind(life: str) -> None:
+    """With one arena for all threads, in the process that is measured.
+
+    The C library never gives back the free end of a thread's own arena. How long that is depends on which
+    thread freed what last: without a single Python object more, −21 to +21 MB were seen after a hundred
+    explorers, and 0.8 to 1.5 MB with one arena.
+    """
+    grown, objects, threads = script(MEMORY.format(life=LIFETIMES[life]), 500, MALLOC_ARENA_MAX="1").split()
     assert float(grown) < 10
+    assert int(objects) < 100
     assert int(threads) < 5
 
 
@@ -496,6 +599,13 @@ ENDS = {
     "idle": "one = explorer(); one.compute()",
     "never computed": "one = explorer()",
     "computing": "ones = [explorer(n=2_000) for _ in range(3)]; [one._submit() for one in ones]",
+    "in compute() of a daemon thread": """
+one = explorer(n=2_000)
+started = threading.Event()
+one.observe(lambda _: started.set(), "progress")
+threading.Thread(target=one.compute, daemon=True).start()
+started.wait()
+""",
     "in a model that never returns": """
 held = threading.Event()
 class Held(nn.Module):
@@ -533,6 +643,87 @@ def test_a_script_ends_with_explorers_open(end: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=HUNG, check=False)
     assert done.stderr == ""
     assert done.returncode == (1 if end == "with an exception" else 0)
+
+
+FORK = '''
+import multiprocessing, os
+import warnings
+from torch.utils.data import DataLoader, TensorDataset
+from landscape_widget.engine.threads import pool
+
+warnings.simplefilter("ignore")  # newer versions of Python warn of any fork beside threads
+fork = multiprocessing.get_context("fork")
+
+def child(what):
+    heard, said = fork.Pipe()
+    process = fork.Process(target=lambda: said.send(what()))
+    process.start()
+    print(heard.recv() if heard.poll(60) else "hangs", flush=True)
+    process.kill()
+    process.join()
+
+def refused(call):
+    try:
+        return call() and "done"
+    except RuntimeError as error:
+        return "refused" if "forked" in str(error) else repr(error)
+
+def anew():
+    other = explorer()
+    other.compute()
+    other.close()
+    return other.status
+
+def hold(*locks):
+    """As the thread of an explorer may at that moment."""
+    held = threading.Event()
+    def work():
+        [lock.acquire() for lock in locks]
+        held.set()
+        threading.Event().wait()
+    threading.Thread(target=work, daemon=True).start()
+    held.wait()
+
+pool(2).submit(int).result()
+one = explorer()
+one.compute()
+'''
+
+CHILDREN = """
+child(lambda: pool(2).submit(int, 5).result())
+child(anew)
+child(lambda: refused(one.compute))
+hold(one._lock)
+child(lambda: refused(lambda: one.results))
+child(one.close)
+os._exit(0)
+"""
+
+#: Two explorers compute while a loader starts its workers, and a child ends as a whole process does.
+MIDWAY = """
+others = [explorer(n=2_000) for _ in range(2)]
+for other in others:
+    other._submit()
+data = TensorDataset(torch.randn(40, 3))
+loader = DataLoader(data, batch_size=10, num_workers=2, multiprocessing_context=fork)
+print(sum(len(x) for x, in loader))
+hold(one._lock, one._worker._mailbox.lock)
+number = os.fork()
+if number == 0:
+    sys.exit(3)
+print(os.waitstatus_to_exitcode(os.waitpid(number, 0)[1]), flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [(CHILDREN, ["5", "done", "refused", "refused", "None"]), (MIDWAY, ["40", "3"])],
+    ids=["children", "midway"],
+)
+def test_a_process_that_is_forked_hangs_nowhere(text: str, said: list[str]) -> None:
+    assert script(FORK + text).split() == said
 
 
 EMBEDDED = """

@@ -9,7 +9,7 @@ from weakref import ref
 
 import pytest
 
-from landscape_widget.explorer.worker import ObservedLock, Request, Worker, others_wait
+from landscape_widget.explorer.worker import Request, Worker, observed_lock, others_wait
 
 #: Seconds after which a test that should not wait at all is taken for hung.
 HUNG = 30.0
@@ -422,8 +422,24 @@ def test_a_preparation_that_fails_is_logged_and_jobs_run(caplog: pytest.LogCaptu
     assert "no such library" in caplog.text
 
 
+@pytest.mark.parametrize("closed", [False, True], ids=["goes on", "is closed"])
+def test_an_interrupt_before_the_thread_has_started(monkeypatch: pytest.MonkeyPatch, closed: bool) -> None:
+    worker = Worker("test", lambda _: None)
+
+    def interrupted(_: Thread) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            worker.submit(quick)
+    if not closed:
+        finish(worker.submit(quick))
+    worker.close(timeout=HUNG)
+
+
 def test_a_lock_tells_who_is_inside() -> None:
-    lock, seen = ObservedLock(), []
+    lock, seen = observed_lock(), []
     with lock:
         with lock:
             seen.append(others_wait())
