@@ -193,7 +193,7 @@ def test_two_explorers_that_call_each_other_do_not_wait_for_each_other(make_expl
 def test_compute_inside_what_is_computed_is_refused(make_explorer: Make) -> None:
     gate, objective = gated_saddle()
     explorer = make_explorer(objective)
-    gate.then(explorer.compute, after=3)
+    gate.then(explorer.compute, after=1)
     error = hears(explorer.compute)
     assert "observers" in str(error.__cause__)
 
