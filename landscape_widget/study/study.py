@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from itertools import chain
 
@@ -16,6 +17,8 @@ from landscape_widget.study.known import Known
 from landscape_widget.study.picture_steps import compared_steps, is_begun, surface_steps
 from landscape_widget.study.preview import preview_steps, takes_long
 from landscape_widget.study.progress import fairly
+
+log = logging.getLogger(__name__)
 
 
 class Study:
@@ -50,7 +53,7 @@ class Study:
         yield found
         found.centre_loss = centre.loss(objective)
         if takes_long(centre, objective, controls) and not self._has_begun(objective, controls):
-            yield from preview_steps(centre, controls, found)
+            yield from _if_it_can_be(preview_steps(centre, controls, found))
         found.stage = "gradient at the present weights"
         yield found
         found.gradient_norm = norm(centre.gradient(objective))
@@ -78,6 +81,14 @@ class Study:
         if hessian_rank(controls.axes):
             return self._curvature.has_pairs(objective.n_examples)
         return is_begun(self.centre, objective, controls)
+
+
+def _if_it_can_be(first_picture: Iterator[Findings]) -> Iterator[Findings]:
+    """Draws a first picture, unless the loss needs more examples, as one of the hardest hundred does."""
+    try:
+        yield from first_picture
+    except Exception as error:
+        log.info("No first picture on part of the examples: %s: %s", type(error).__name__, error)
 
 
 def _to_the_end(job: Iterator[Findings], found: Findings) -> Iterator[Findings]:

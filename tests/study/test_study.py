@@ -295,6 +295,23 @@ def test_a_first_picture_on_part_of_the_examples(monkeypatch: pytest.MonkeyPatch
     assert again.surface.provenance["n_examples"] == 260
 
 
+def test_a_loss_that_needs_many_examples_has_no_first_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("landscape_widget.study.preview.PREVIEW_SECONDS", 0.0)  # any data are too slow for it
+    small = case("dense tanh")
+    x, y = small.examples()
+
+    def of_the_hardest(output: Tensor, target: Tensor) -> Tensor:
+        losses = torch.nn.functional.cross_entropy(output, target, reduction="none")
+        return losses.topk(100).values.mean()
+
+    objective = Objective(small.model(), (x.repeat(20, 1), y.repeat(20)), of_the_hardest)
+    chosen = replace(CONTROLS, examples=260, resolution=5, samples=1)
+    found = list(Study(objective).steps(chosen))[-1]
+    assert found.surface is not None
+    assert found.surface.final
+    assert found.pairs_final
+
+
 @pytest.mark.parametrize(
     ("alike", "times", "parts"),
     [(1e9, 170, [64, 256]), (0.0, 170, [64, 256, 1024]), (0.0, 20, [64, 130]), (0.0, 19, [64])],
