@@ -84,7 +84,7 @@ def derivative(probe: Probe, own: Sequence[Tensor]) -> Derivative:
                 "which is called with θ in the model, and use that model, for instance in weight decay over "
                 "model.parameters()."
             )
-        if isinstance(terms, ModelTerms) and not loss.requires_grad:
+        if isinstance(terms, ModelTerms) and not reaches(loss, [leaf]):
             raise CutOffError(
                 "Expected a loss that depends on the model's parameters, got one without a gradient with "
                 "respect to them. Part of the model or of loss_fn is cut off (no_grad, inference_mode, "

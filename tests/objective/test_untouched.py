@@ -204,8 +204,14 @@ def test_after_an_error_in_the_loader(network: Network) -> None:
     assert_same(before, state(network))
 
 
-@pytest.mark.parametrize("work", [w for w in WORK if w != "building"])
-@pytest.mark.parametrize("calls", [0, 1, 2])
+# the first calls of products weigh graphs of few examples, which a loss may refuse: those are forgiven
+@pytest.mark.parametrize(
+    ("work", "calls"),
+    [
+        *((work, calls) for work in ("derivatives", "surface", "subset in double") for calls in (0, 1, 2)),
+        *((work, calls) for work in ("eigenpairs", "projections") for calls in (0, 3, 4)),
+    ],
+)
 def test_after_an_error_while_computing(network: Network, work: str, calls: int) -> None:
     objective = Objective(network, loader(), criterion)
     before = state(network)
