@@ -123,7 +123,11 @@ def test_a_page_that_asks_the_network_is_caught(
     watch = open_page()
     requests = refuse_network(watch)
     watch.page.goto(path.as_uri())
-    wait_until(lambda: requests == [url], f"a request of {url}; those noted: {requests}")
+    # what is asked for after the page has loaded is noted while playwright is talked to
+    wait_until(
+        lambda: watch.page.title() == "asks" and requests == [url],
+        f"a request of {url}; those noted: {requests}",
+    )
     watch.page.close()
     watch.take_errors()  # the browser tells of what was refused
 
