@@ -12,11 +12,8 @@ from torch import Tensor
 from landscape_widget.data.batches import Batch, tensors_in
 from landscape_widget.data.tree import describe
 from landscape_widget.loss.evaluation import Spans
-from landscape_widget.loss.options import options
+from landscape_widget.loss.options import ignored_target
 from landscape_widget.loss.terms import ModelTerms, Terms
-
-#: What torch's cross entropy takes no account of unless it is told otherwise.
-_IGNORED = -100
 
 _TOLD = 5
 
@@ -59,8 +56,7 @@ def _cause(batch: Batch, loss_fn: Callable[..., Any]) -> str:
     tensors = [tensor for tensor in tensors_in(batch) if tensor.layout is torch.strided and tensor.numel()]
     if not all(bool(tensor.isfinite().all()) for tensor in tensors if not tensor.is_nested):
         return "The data there hold values that are not finite."
-    ignored = options(loss_fn)["ignore_index"]
-    ignored = _IGNORED if ignored is None else ignored
+    ignored = ignored_target(loss_fn)
     whole = [t for t in tensors if not t.is_floating_point() and not t.is_complex() and not t.is_nested]
     if any(bool((t == ignored).all()) for t in whole if t.dtype is not torch.bool):
         return (

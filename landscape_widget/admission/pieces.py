@@ -7,7 +7,6 @@ unless examples are coupled: by class weights, ignored targets, a sum over pairs
 from __future__ import annotations
 
 import logging
-from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -19,7 +18,7 @@ from landscape_widget.admission.nearby import Probe
 from landscape_widget.data.batches import Batch, regrouped, tensors_in
 from landscape_widget.engine.faults import out_of_memory
 from landscape_widget.loss.evaluation import Spans, loss_of
-from landscape_widget.loss.options import options
+from landscape_widget.loss.options import ignored_target, options, unwrapped
 from landscape_widget.loss.terms import InvalidLossError, ModelTerms
 
 log = logging.getLogger(__name__)
@@ -104,11 +103,11 @@ def _is_additive(probe: Probe, size: int) -> bool:
 
 def _is_mean(terms: ModelTerms) -> bool:
     """Whether ``loss_fn`` is a standard loss that is a mean over these examples."""
-    inner = terms.loss_fn.func if isinstance(terms.loss_fn, partial) else terms.loss_fn
+    inner = unwrapped(terms.loss_fn)
     told = options(terms.loss_fn)
     if told["reduction"] not in (None, "mean") or told["weight"] is not None:
         return False
     if inner in _CROSS_ENTROPIES or type(inner) in _CROSS_ENTROPIES:
-        ignored = -100 if told["ignore_index"] is None else told["ignore_index"]
+        ignored = ignored_target(terms.loss_fn)
         return not any(bool((t == ignored).any()) for b in terms.batches for t in tensors_in(b))
     return inner in _MEANS or type(inner) in _MEANS

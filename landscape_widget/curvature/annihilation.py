@@ -80,7 +80,7 @@ def annihilate(matrix: Curvature, ends: Ends, start: Tensor, seed: int, max_hvp:
         complete=product.left > 0,
     )
     vectors = torch.from_numpy(np.stack([v for _, v in found], axis=1)).to(matrix.like)
-    return certify(matrix, estimate, vectors, ends.tol, abs(value))
+    return certify(matrix, estimate, vectors, ends, abs(value))
 
 
 def _dominant(product: _Counted, shift: float, tol: float, start: np.ndarray) -> tuple[float, np.ndarray]:

@@ -62,14 +62,14 @@ def wanted_ends(n: int, k: int, which: str, tol: float) -> Ends:
     return Ends(k, k * ends[0], min(k * ends[1], n - k * ends[0]), tol)
 
 
-def certify(matrix: Curvature, estimate: EigenPairs, vectors: Tensor, tol: float, scale: float) -> EigenPairs:
+def certify(matrix: Curvature, estimate: EigenPairs, vectors: Tensor, ends: Ends, scale: float) -> EigenPairs:
     """Eigenvectors with their Rayleigh quotients and residuals, by one more product for each.
 
     Args:
         matrix: A.
         estimate: Everything else that the result is to carry; its ``n_hvp`` is without these products.
         vectors: Approximate eigenvectors, linearly independent, shape (N, m).
-        tol: Relative accuracy that counts as converged.
+        ends: What counts as converged.
         scale: The largest |λ|.
     """
     vectors = vectors / vectors.norm(dim=0)
@@ -79,13 +79,12 @@ def certify(matrix: Curvature, estimate: EigenPairs, vectors: Tensor, tol: float
     residuals = (products - values * vectors).norm(dim=0).cpu().numpy()
     found = values.cpu().numpy()
     order = np.argsort(-found, kind="stable")
-    bound = np.maximum(tol * np.abs(found), 1e-12 * scale)
     return replace(
         estimate,
         values=found[order],
         vectors=vectors.cpu().numpy()[:, order],
         residuals=residuals[order],
-        converged=(residuals <= bound)[order] & (not matrix.objective.doubt),
+        converged=(residuals <= ends.bound(found, scale))[order] & (not matrix.objective.doubt),
         n_hvp=estimate.n_hvp + vectors.shape[1],
     )
 

@@ -208,7 +208,7 @@ def _run(
             coordinates = torch.from_numpy(now.coordinates[:, now.chosen]).to(krylov.basis)
             scale = float(np.abs(now.values).max())
             found = replace(found, complete=now.complete)
-            yield certify(matrix, found, krylov.basis @ coordinates, ends.tol, scale)
+            yield certify(matrix, found, krylov.basis @ coordinates, ends, scale)
             return
         yield found
 
@@ -234,7 +234,7 @@ def _all_of_them(matrix: Curvature, ends: Ends, spent: int, provenance: Provenan
         provenance={**provenance, "method": "dense"},
         complete=True,
     )
-    return certify(matrix, found, vectors[:, chosen], ends.tol, float(values.abs().max()))
+    return certify(matrix, found, vectors[:, chosen], ends, float(values.abs().max()))
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from landscape_widget.loss.options import options, reduction
+from landscape_widget.loss.options import ignored_target, options, reduction, unwrapped
 
 _KNOWN: dict[Any, str] = {
     nn.MSELoss: "mse",
@@ -30,7 +29,7 @@ class OutputLoss:
             loss_fn: As the user gave it.
             takes_model: Whether it is called as loss_fn(model, batch).
         """
-        inner = loss_fn.func if isinstance(loss_fn, partial) else loss_fn
+        inner = unwrapped(loss_fn)
         self._loss_fn = loss_fn
         self._takes_model = takes_model
         self._kind = _KNOWN.get(inner) or _KNOWN.get(type(inner))
@@ -87,9 +86,7 @@ class OutputLoss:
         if target.is_floating_point():
             counted = torch.ones_like(output[:, :1])
         else:
-            ignored = self._options["ignore_index"]
-            ignored = -100 if ignored is None else ignored
-            counted = (target != ignored).to(output).unsqueeze(1)
+            counted = (target != ignored_target(self._loss_fn)).to(output).unsqueeze(1)
         n = len(output) if self._options.get("reduction") == "sum" else counted.sum()
         return image * counted / n
 
