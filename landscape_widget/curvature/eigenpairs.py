@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -13,8 +13,9 @@ from torch import Tensor
 
 from landscape_widget.curvature.certificate import Ends, certify, wanted_ends
 from landscape_widget.curvature.operators import Curvature, curvature
+from landscape_widget.curvature.search import Search
 from landscape_widget.numerics.checks import check_integer, check_seed
-from landscape_widget.numerics.lanczos import Krylov, Lanczos
+from landscape_widget.numerics.lanczos import Lanczos
 from landscape_widget.numerics.probes import generator
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
@@ -25,9 +26,6 @@ log = logging.getLogger(__name__)
 
 #: Limits of the Krylov basis; beyond them the process restarts from the outermost Ritz vectors.
 BASIS_BYTES, BASIS_VECTORS = 1 << 30, 200
-
-#: Probability that a search overlooks an eigenvalue beyond those found, by the bound of ``_excluded``.
-OVERLOOKED = 1e-3
 
 #: A run by products in float32 aims at this share of the tolerance, and ends after (1 + k) times so many of
 #: them: what is very small beside the largest eigenvalue may drown in their rounding. So does a tolerance
@@ -181,7 +179,7 @@ def _run(
         seed=seed,
     )
     # what rounding adds to a residual comes on top of what the process knows of it
-    search = _Search(
+    search = Search(
         process,
         replace(ends, tol=_MARGIN * ends.tol) if in_single else ends,
         0.0 if matrix.definite else -np.inf,
@@ -235,113 +233,6 @@ def _all_of_them(matrix: Curvature, ends: Ends, spent: int, provenance: Provenan
         complete=True,
     )
     return certify(matrix, found, vectors[:, chosen], ends, float(values.abs().max()))
-
-
-@dataclass(frozen=True)
-class _Stage:
-    """What a Krylov decomposition tells about the wanted ends."""
-
-    values: np.ndarray
-    coordinates: np.ndarray
-    residuals: np.ndarray
-    chosen: np.ndarray
-    """Indices of the wanted Ritz values, in descending order of the values."""
-    bound: np.ndarray
-    """Residuals that count as converged, for the chosen."""
-    complete: bool
-
-
-class _Search:
-    """Watches a Lanczos process until the wanted pairs are settled and no further one is missing."""
-
-    def __init__(self, process: Lanczos, ends: Ends, floor: float) -> None:
-        self._process = process
-        self._ends = ends
-        self._floor = floor  # no eigenvalue lies below
-        self._targets: tuple[float, float] | None = None
-
-    def look(self, krylov: Krylov) -> _Stage:
-        """Judges the present decomposition; sends the process exploring where that is due."""
-        ends = self._ends
-        values, coordinates, residuals = krylov.ritz()
-        m = len(values)
-        # at an early stage there are fewer Ritz values than asked for
-        top = min(ends.largest, m)
-        chosen = np.r_[m - top : m, 0 : min(ends.smallest, m - top)]
-        chosen = chosen[np.argsort(-values[chosen], kind="stable")]
-        scale = float(np.abs(values).max())
-        # half of the rounding that is let pass in the end, since that of the last products comes on top
-        bound = ends.bound(values[chosen], 0.5 * scale)
-        settled = len(chosen) == ends.total and bool(np.all(residuals[chosen] <= bound))
-        complete = krylov.exhausted
-        if settled and not complete:
-            complete = self._targets is not None and self._none_beyond(krylov, scale)
-            if not complete and (self._targets is None or self._found_more(krylov, scale)):
-                self._explore(values, coordinates, residuals, chosen, bound)
-        return _Stage(values, coordinates, residuals, chosen, bound, complete)
-
-    def _explore(
-        self,
-        values: np.ndarray,
-        coordinates: np.ndarray,
-        residuals: np.ndarray,
-        chosen: np.ndarray,
-        bound: np.ndarray,
-    ) -> None:
-        """Locks what converged, outermost first, so that little is left for the rest to spread over."""
-        top, bottom = values[chosen[: self._ends.largest]], values[chosen[self._ends.largest :]]
-        self._targets = (
-            float(top.min()) if len(top) else np.inf,
-            float(bottom.max()) if len(bottom) else -np.inf,
-        )
-        outward = np.argsort(-np.abs(values - np.median(values)))
-        others = [i for i in outward if i not in chosen and residuals[i] <= bound.min()]
-        room = max(0, self._process.max_basis // 2 - len(chosen))
-        locked = np.r_[chosen, others[:room]].astype(int)
-        self._process.explore(coordinates[:, locked], residuals[locked])
-
-    def _beyond(self, scale: float) -> tuple[float, float]:
-        """Values from which on an eigenvalue lies beyond the targets, above and below, rounding aside."""
-        assert self._targets is not None
-        upper, lower = self._targets
-        rounding = 1e-9 * max(abs(t) for t in self._targets if np.isfinite(t)) + 1e-12 * scale
-        return upper + rounding, lower - rounding
-
-    def _found_more(self, krylov: Krylov, scale: float) -> bool:
-        """Whether the space explored holds a value beyond one of the targets."""
-        values, _ = krylov.explored_ritz()
-        upper, lower = self._beyond(scale)
-        return bool(values[-1] > upper or values[0] < lower)
-
-    def _none_beyond(self, krylov: Krylov, scale: float) -> bool:
-        """Whether the exploration excludes further eigenvalues beyond both targets."""
-        if self._found_more(krylov, scale):
-            return False
-        values, residuals = krylov.explored_ritz()
-        upper, lower = self._beyond(scale)
-        size, steps = self._process.size - krylov.n_locked, krylov.n_explored
-        settled = residuals <= self._ends.bound(values, 0.5 * scale)
-        above = settled[-1] or _excluded(upper - values[-1], upper - values[0] + residuals[0], size, steps)
-        below = (
-            lower <= self._floor
-            or settled[0]
-            or _excluded(values[0] - lower, values[-1] + residuals[-1] - lower, size, steps)
-        )
-        return bool(above and below)
-
-
-def _excluded(gap: float, spread: float, size: int, steps: int) -> bool:
-    """Whether a random start vector would have shown an eigenvalue that far beyond its Ritz values.
-
-    For a symmetric matrix of order n with eigenvalues in an interval of length ``spread``, the largest
-    Ritz value after j Lanczos steps from a vector uniform on the sphere falls short of the largest
-    eigenvalue by more than ε · spread with probability at most 1.648 √n exp(−(2j − 1) √ε) (Kuczyński &
-    Woźniakowski 1992, Theorem 4.1). Here the eigenvalue in question would lie at the target.
-    """
-    if not np.isfinite(gap):
-        return True  # that end was not asked for
-    share = min(1.0, gap / spread) if spread > 0 else 1.0
-    return share > 0 and 1.648 * np.sqrt(size) * np.exp(-(2 * steps - 1) * np.sqrt(share)) <= OVERLOOKED
 
 
 def _start_vector(n: int, start: FloatArray | None, seed: int) -> Tensor:
