@@ -56,7 +56,7 @@ def hessian_eigenpairs(
     One Lanczos run with full reorthogonalisation serves both ends. A single start vector reaches one
     eigenvector of each repeated eigenvalue, and may miss one that it hardly contains, so the run goes on in
     the complement of what converged, from a random vector, until the bound of Kuczyński & Woźniakowski
-    (1992) excludes a further eigenvalue at the ends with probability ``1 - OVERLOOKED``; what it finds
+    (1992) excludes a further eigenvalue at the ends with probability 0.999; what it finds
     instead joins the pairs, and the search begins again. That costs 8 to 15 products for each round where
     the pairs stand out of the spectrum, as many as came before where they do not, and one round more for
     each missing copy. Where that does not settle, and the products left are as many as the columns of H,
