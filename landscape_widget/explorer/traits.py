@@ -15,8 +15,8 @@ from landscape_widget.explorer.points import Points
 from landscape_widget.loss.batch_norm import MODES
 from landscape_widget.numerics.checks import check_integer, check_seed
 from landscape_widget.planes.directions import check_axes
+from landscape_widget.planes.grid import check_domain, check_resolution
 from landscape_widget.planes.splits import SPLITS, check_split
-from landscape_widget.planes.surface import check_domain, check_resolution
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.study import Study
 

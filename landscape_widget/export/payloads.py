@@ -10,7 +10,7 @@ import numpy as np
 
 from landscape_widget.numerics.vectors import FloatArray, inner
 from landscape_widget.objective.objective import Objective
-from landscape_widget.planes.surface import MAX_RESOLUTION
+from landscape_widget.planes.grid import MAX_RESOLUTION
 from landscape_widget.results.blindness import BlindnessEstimate, measured_blindness
 from landscape_widget.results.planes import Surface
 from landscape_widget.results.quadratic import QuadraticModel

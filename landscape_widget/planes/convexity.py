@@ -13,7 +13,7 @@ from landscape_widget.curvature.operators import curvature
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.directions import check_plane
-from landscape_widget.planes.surface import Domain, check_domain, check_resolution, grid_axis
+from landscape_widget.planes.grid import Domain, check_domain, check_resolution, grid_axis
 from landscape_widget.results.planes import ConvexityMap, Plane
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from landscape_widget.planes.directions import hessian_rank
-from landscape_widget.planes.surface import Domain
+from landscape_widget.planes.grid import Domain
 from landscape_widget.results.equality import equal_by_content
 
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from landscape_widget.planes.directions import parse_axis
-from landscape_widget.planes.surface import Domain
+from landscape_widget.planes.grid import Domain
 from landscape_widget.results.curvature import EigenPairs
 from landscape_widget.results.planes import Plane
 

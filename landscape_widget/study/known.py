@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 import numpy as np
 
 from landscape_widget.numerics.vectors import FloatArray
-from landscape_widget.planes.surface import Cache
+from landscape_widget.planes.grid import Cache
 from landscape_widget.results.blindness import SaddleBlindness
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures, Slopes
 from landscape_widget.results.quadratic import QuadraticModel

@@ -8,8 +8,9 @@ from time import monotonic
 
 from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.directions import hessian_rank, make_plane
+from landscape_widget.planes.grid import grid_axis, n_known
 from landscape_widget.planes.splits import alongside, shown
-from landscape_widget.planes.surface import evaluate_plane, grid_axis, n_known
+from landscape_widget.planes.surface import evaluate_plane
 from landscape_widget.results.planes import Plane, Surface
 from landscape_widget.study.centre import Centre, plane_key
 from landscape_widget.study.controls import Controls

@@ -10,8 +10,9 @@ import numpy as np
 from landscape_widget.curvature.eigenpairs import eigenpair_steps
 from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.directions import hessian_rank, make_plane
+from landscape_widget.planes.grid import Domain
 from landscape_widget.planes.splits import alongside, shown
-from landscape_widget.planes.surface import Domain, evaluate_plane
+from landscape_widget.planes.surface import evaluate_plane
 from landscape_widget.results.curvature import EigenPairs
 from landscape_widget.results.planes import Plane, Surface
 from landscape_widget.study.budget import USUAL_PRODUCTS

@@ -27,9 +27,9 @@ from landscape_widget import (
     spectral_density,
 )
 from landscape_widget.curvature.eigenpairs import eigenpair_steps
+from landscape_widget.planes.grid import check_domain, grid_axis
 from landscape_widget.planes.projections import plane_hessian
 from landscape_widget.planes.quadratic import quadratic_model
-from landscape_widget.planes.surface import check_domain, grid_axis
 
 from ..support.cases import case, quadratic
 

@@ -13,7 +13,7 @@ import torch
 from scipy.interpolate import PchipInterpolator
 
 from landscape_widget import Objective, Plane, Surface, evaluate_plane, random_plane
-from landscape_widget.planes.surface import MAX_RESOLUTION, Domain, grid_axis
+from landscape_widget.planes.grid import MAX_RESOLUTION, Domain, grid_axis
 
 from ..support.cases import CASES, Case, case, quadratic
 
