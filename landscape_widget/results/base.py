@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +16,12 @@ import numpy.typing as npt
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.results.equality import equal_by_content
 from landscape_widget.results.files import Columns, csv_text, write_csv
+from landscape_widget.results.tables import dataframe, html_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BoolArray = npt.NDArray[np.bool_]
-
 
 #: Seeds, dtypes, numbers of examples, versions: whatever a reader needs to repeat a result.
 Provenance = Mapping[str, Any]
@@ -35,7 +38,10 @@ _version = cache(version)
 
 
 class Table:
-    """A result that is a table: columns by name, and a CSV file of them."""
+    """A result that is a table: columns by name, and a CSV file of them.
+
+    A dataclass of this kind leaves its ``repr`` to this one, since arrays say little in a line.
+    """
 
     provenance: Provenance
 
@@ -43,6 +49,25 @@ class Table:
     def columns(self) -> Columns:
         """Columns by name, all of one length."""
         raise NotImplementedError
+
+    @property
+    def summary(self) -> str:
+        """What it says, in a few words."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.summary})"
+
+    def _repr_html_(self) -> str:
+        return html_table(self.columns, repr(self))
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """The columns as a pandas ``DataFrame``, whose ``attrs`` hold the provenance.
+
+        Raises:
+            ImportError: Where pandas is not installed.
+        """
+        return dataframe(self.columns, self.provenance)
 
     @property
     def csv(self) -> str:

@@ -11,10 +11,11 @@ from landscape_widget.numerics.vectors import FloatArray, norm
 from landscape_widget.results.base import BoolArray, Estimate, Provenance, Table
 from landscape_widget.results.equality import equal_by_content
 from landscape_widget.results.files import Columns
+from landscape_widget.results.tables import brief
 
 
 @equal_by_content
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class EigenPairs(Table):
     """Eigenvalues and eigenvectors of the Hessian, each with its true residual."""
 
@@ -38,6 +39,18 @@ class EigenPairs(Table):
     """All Ritz values of the run's random start vector, shape (j,): one probe of the spectral density."""
     ritz_weights: FloatArray | None = None
     """Squared overlaps of the start vector with the Ritz vectors, shape (j,); they add up to 1."""
+
+    @property
+    def summary(self) -> str:
+        """The outermost values, how many are certified, and what they took."""
+        ends = [
+            f"λ{end} {brief(self.values[self.at(end)])}"
+            for end, there in (("max", self.n_largest), ("min", len(self.values) - self.n_largest))
+            if there
+        ]
+        told = f"{int(self.converged.sum())} of {len(self.values)} converged"
+        n = f"N = {len(self.vectors):,}"
+        return ", ".join([*ends, told, n, f"{self.n_hvp:,} products"])
 
     @property
     def columns(self) -> Columns:
@@ -92,7 +105,7 @@ class Slopes:
 
 
 @equal_by_content
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ProjectedCurvatures(Table):
     """Curvature of S random two-dimensional projections (Böttcher & Wheeler, Eqs. 19-21)."""
 
@@ -109,6 +122,13 @@ class ProjectedCurvatures(Table):
     """Gradients spent, where products were replaced by finite differences."""
     n_loss: int = 0
     """Evaluations of the loss spent, where products were replaced by finite differences."""
+
+    @property
+    def summary(self) -> str:
+        """How many, how many of them hide a saddle, and the mean curvatures."""
+        minus, plus = map(brief, self.mean_kappa)
+        hidden = round(self.samples * self.p_no_saddle)
+        return f"{self.samples:,} projections, {hidden:,} without a saddle, ⟨κ₋⟩ {minus}, ⟨κ₊⟩ {plus}"
 
     @property
     def columns(self) -> Columns:

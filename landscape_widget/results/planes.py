@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +16,14 @@ from landscape_widget.results.base import BoolArray, Provenance, Table, grid_col
 from landscape_widget.results.curvature import principal_curvatures
 from landscape_widget.results.equality import equal_by_content
 from landscape_widget.results.files import Columns
+from landscape_widget.results.tables import brief, grid_array
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 @equal_by_content
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plane(Table):
     """The plane θ* + αη + βδ in parameter space."""
 
@@ -39,6 +44,12 @@ class Plane(Table):
                 f"Expected eta and delta of the shape of origin, {n}, "
                 f"got {self.eta.shape} and {self.delta.shape}."
             )
+
+    @property
+    def summary(self) -> str:
+        """Axes, number of parameters, and the lengths of the directions."""
+        eta, delta = map(brief, self.norms)
+        return f"{' × '.join(self.axes)}, N = {len(self.origin):,}, ‖η‖ = {eta}, ‖δ‖ = {delta}"
 
     @property
     def columns(self) -> Columns:
@@ -65,7 +76,7 @@ class Plane(Table):
 
 
 @equal_by_content
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Surface(Table):
     """The loss on a grid of a plane, complete at every stage of refinement."""
 
@@ -78,6 +89,26 @@ class Surface(Table):
     done: BoolArray
     """True where the loss was evaluated, False where it is interpolated, shape (nβ, nα)."""
     provenance: Provenance = field(default_factory=dict)
+
+    @property
+    def summary(self) -> str:
+        """Size, evaluated nodes, domain, and range of the loss."""
+        return f"{_grid(self)}, loss {_range(self.loss)}"
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        """The loss, shape (nβ, nα), for numpy's functions."""
+        if copy is False and dtype is not None and self.loss.dtype != dtype:
+            raise ValueError(f"Expected the loss as {np.dtype(dtype)} to be a copy, got copy=False.")
+        loss = np.asarray(self.loss, dtype)
+        return loss.copy() if copy else loss
+
+    def to_xarray(self) -> xr.DataArray:
+        """The loss as an xarray ``DataArray`` over "beta" and "alpha", whose ``attrs`` hold the provenance.
+
+        Raises:
+            ImportError: Where xarray is not installed.
+        """
+        return grid_array("loss", self.alpha, self.beta, self.loss, self.provenance)
 
     @property
     def columns(self) -> Columns:
@@ -100,7 +131,7 @@ class Surface(Table):
 
 
 @equal_by_content
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ConvexityMap(Table):
     """Extreme eigenvalues of the full Hessian at the nodes of a plane (Li et al. 2018, Section 6)."""
 
@@ -119,6 +150,12 @@ class ConvexityMap(Table):
     n_hvp: int
     """Hessian-vector products spent."""
     provenance: Provenance = field(default_factory=dict)
+
+    @property
+    def summary(self) -> str:
+        """Size, computed nodes, domain, and the ranges of both ends."""
+        ends = f"λmax {_range(self.largest)}, λmin {_range(self.smallest)}"
+        return f"{_grid(self)}, {ends}, {self.n_hvp:,} products"
 
     @property
     def columns(self) -> Columns:
@@ -207,13 +244,18 @@ class ScoreRow:
 
 
 @equal_by_content
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ScoreTable(Table):
     """Loss and metrics at θ* and at the minima of planes (Böttcher & Wheeler, Table II)."""
 
     rows: tuple[ScoreRow, ...]
     """The centre first, then the minimum of each plane."""
     provenance: Provenance = field(default_factory=dict)
+
+    @property
+    def summary(self) -> str:
+        """The places in their order."""
+        return ", ".join(" × ".join(filter(None, row.axes)) or row.place for row in self.rows)
 
     @property
     def columns(self) -> Columns:
@@ -233,3 +275,15 @@ class ScoreTable(Table):
             for name in scores[0].metrics:
                 columns[f"{data}_{name}"] = [score.metrics[name] for score in scores]
         return columns
+
+
+def _grid(result: Surface | ConvexityMap) -> str:
+    """Size of a grid, how much of it is there, and where it lies."""
+    rows, columns = result.done.shape
+    a, b = (f"{brief(axis[0])} to {brief(axis[-1])}" for axis in (result.alpha, result.beta))
+    return f"{rows}×{columns} nodes, {int(result.done.sum()):,} evaluated, α {a}, β {b}"
+
+
+def _range(values: FloatArray) -> str:
+    finite = values[np.isfinite(values)]
+    return f"{brief(finite.min())} to {brief(finite.max())}" if len(finite) else "nowhere finite"

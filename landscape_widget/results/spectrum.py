@@ -12,6 +12,7 @@ from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.results.base import Provenance, Table
 from landscape_widget.results.equality import equal_by_content
 from landscape_widget.results.files import Columns
+from landscape_widget.results.tables import brief
 
 #: The names of the methods of estimating the trace, as a person reads them.
 TRACE_LABELS = {
@@ -83,7 +84,7 @@ class TraceEstimate:
 
 
 @equal_by_content
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SpectralDensity(Table):
     """The eigenvalue distribution (1/N) Σ_i δ(λ − λ_i) as a weighted set of nodes that integrates to 1."""
 
@@ -98,6 +99,14 @@ class SpectralDensity(Table):
     n_hvp: int
     """Products spent, without those of the eigenpairs that it was built on."""
     provenance: Provenance = field(default_factory=dict)
+
+    @property
+    def summary(self) -> str:
+        """Its range, mean eigenvalue, and what it rests on."""
+        low, high = brief(self.nodes.min()), brief(self.nodes.max())
+        probes = f"{self.n_probes} probe" + "s" * (self.n_probes != 1)
+        known = f"{len(self.certified)} certified, of {probes}"
+        return f"N = {self.n_parameters:,}, {low} to {high}, mean {brief(self.mean)}, {known}"
 
     @property
     def columns(self) -> Columns:
@@ -149,7 +158,12 @@ class SpectralDensity(Table):
         return replace(self, nodes=np.where(self.probe < 0, self.nodes, self.nodes + shift))
 
     def evaluate(self, grid: npt.ArrayLike, sigma: float) -> FloatArray:
-        """Returns the density with uncertified eigenvalues moved so far that tr(H) is ``trace``."""
+        """Returns the density at eigenvalues of any shape, each node broadened to a normal distribution.
+
+        Args:
+            grid: The eigenvalues to evaluate it at.
+            sigma: The standard deviation of the normal distribution.
+        """
         distance = (np.asarray(grid, float)[..., None] - self.nodes) / sigma
         kernel = np.exp(-0.5 * distance**2) / (sigma * np.sqrt(2 * np.pi))
         density: FloatArray = kernel @ self.weights
