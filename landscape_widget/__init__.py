@@ -1,5 +1,7 @@
 """Loss landscapes of PyTorch models: curvature, planes, and a Jupyter widget to explore them."""
 
+from importlib.metadata import version
+
 from landscape_widget.curvature.blindness import saddle_blindness
 from landscape_widget.curvature.density import spectral_density, trace_of
 from landscape_widget.curvature.eigenpairs import hessian_eigenpairs
@@ -29,6 +31,8 @@ from landscape_widget.results.planes import (
 )
 from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
+
+__version__ = version("landscape-widget")
 
 __all__ = [
     "ConvexityMap",

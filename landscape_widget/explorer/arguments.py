@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import difflib
 import inspect
+from collections.abc import Iterable
 from typing import Any
 
 from landscape_widget.explorer.traits import CONTROLS
 from landscape_widget.objective.objective import Objective
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """Asks whether another name was meant; empty where none is near."""
+    close = difflib.get_close_matches(str(name), known, n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 def objective_of(model: Any, data: Any, loss_fn: Any, options: dict[str, Any]) -> Objective:
@@ -19,8 +26,7 @@ def objective_of(model: Any, data: Any, loss_fn: Any, options: dict[str, Any]) -
     ]
     for name in options:
         if name not in known:
-            close = difflib.get_close_matches(name, [*known, *CONTROLS, "test_loader"], n=1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
+            hint = near(name, [*known, *CONTROLS, "test_loader"])
             raise TypeError(f"LandscapeExplorer got an unexpected keyword {name!r}.{hint}")
     if isinstance(model, Objective):
         if data is not None or loss_fn is not None or options:

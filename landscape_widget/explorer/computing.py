@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import inf
 from threading import RLock
 from time import monotonic
@@ -61,6 +61,7 @@ class BackgroundComputing(SharedState):
         self._errands: list[Request] = []
         self._number = 0
         self._taking = False
+        self._announced: dict[str, Any] = {}
         self._worker = Worker("landscape-explorer", self._on_end, leave_a_core_free)
         self._publisher = Publisher(interval)
         self._points = Points(objective, weights, self._errand, self._send_pins, test)
@@ -232,9 +233,17 @@ class BackgroundComputing(SharedState):
     def _moved(self) -> None:
         """The centre is another one: nothing that was found before is about it."""
         self._publisher.forget()
+        self._announce()
         self._info = wire.info(self._study.objective, self._study.theta_norm, self._study.test)
         if self._request is not None:
             self._submit()
+
+    def _announce(self, sent: Iterable[str] | None = None) -> None:
+        """Tells those who observe results of the new ones; a subclass has the results.
+
+        Args:
+            sent: The traits in which the page has got new ones; None for all.
+        """
 
     def _send_pins(self) -> None:
         with self._lock:
@@ -263,13 +272,16 @@ class BackgroundComputing(SharedState):
                 return
             theta_norm, moved = self._study.theta_norm, self._points.centres.moved
             news = News(found, controls, number, elapsed, theta_norm, moved, self._given)
+            sent = []
             for trait, payload in self._publisher.updates(news, flush):
                 setattr(self, trait, payload)
+                sent.append(trait)
                 plane = news.planes.get(trait)
                 if payload is not None and plane is not None:
                     which = list(news.planes).index(trait)
                     if self._points.shows(plane, payload["n_examples"], number, which):
                         self._send_pins()  # pins lie elsewhere on it than on the picture before
+            self._announce(sent)
 
     def _on_end(self, request: Request) -> None:
         """Tells how the newest request ended."""

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from landscape_widget.explorer.arguments import objective_of, test_objective_of
+from landscape_widget.explorer.arguments import near, objective_of, test_objective_of
 from landscape_widget.explorer.latest import LatestResults
 from landscape_widget.explorer.messages import AT_POINTS, obey
 from landscape_widget.explorer.model_weights import Weights
@@ -72,6 +72,15 @@ class LandscapeExplorer(LatestResults):
         )
         self.on_msg(self._on_message)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_") and not hasattr(type(self), name):
+            known = [known for known in dir(type(self)) if not known.startswith("_")]
+            raise AttributeError(
+                f"Expected an attribute of {type(self).__name__}, got {name!r}, which it has not."
+                f"{near(name, known)}"
+            )
+        super().__setattr__(name, value)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes controls, results, pins and every point evaluated so far to one npz file.
 
@@ -114,11 +123,13 @@ class LandscapeExplorer(LatestResults):
                 self._check_unmoved(here)
                 with self._points.resuming(study, pins):
                     self._publisher.latest = results.findings()
+                    self._announce()
                     if request is not None:
                         self._submit()
             except BaseException:
                 if self._unmoved(here):
                     self._publisher.latest = best
+                    self._announce()
                     self._take_controls(controls)
                     if self._request is not request:
                         self._submit()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import plotly.graph_objects as go
+import traitlets as t
 
+from landscape_widget.explorer.arguments import near
 from landscape_widget.explorer.computing import BackgroundComputing
 from landscape_widget.explorer.points import Pictures
 from landscape_widget.explorer.worker import CLOSED
@@ -19,9 +22,79 @@ from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
 from landscape_widget.study.findings import Picture
 
+#: Results by the trait in which the page gets them.
+_RESULTS = {
+    "_surface": ("surface", "plane", "surfaces", "quadratic"),
+    "_compared": ("compared",),
+    "_eigenpairs": ("eigenpairs",),
+    "_projections": ("projections", "blindness"),
+    "_spectrum": ("density", "blindness"),
+    "_trace": ("traces",),
+}
+
+#: Names of all results.
+RESULTS = tuple(dict.fromkeys(name for names in _RESULTS.values() for name in names))
+
 
 class LatestResults(BackgroundComputing):
     """Shows the latest of what was computed; a result is None while there is none."""
+
+    def __repr__(self) -> str:
+        verdict = self.results.verdict
+        told = [
+            self.status,
+            verdict.sentence.partition(". ")[0] if verdict else "no verdict yet",
+            f"{' × '.join(self.axes)}, {self.resolution}×{self.resolution} nodes",
+        ]
+        return f"{type(self).__name__}({'; '.join(told)})"
+
+    def observe(
+        self,
+        handler: Callable[[Any], object],
+        names: Any = t.All,
+        type: Any = "change",  # noqa: A002 - the name that traitlets gives it
+    ) -> None:
+        """As that of every widget, for the names of results, too.
+
+        Args:
+            handler: It is called with a dictionary of "name", "new", "old" and "owner". New results come on
+                the thread that computes, at most as often as the page gets them, the last one always.
+            names: One name or several, of traits and of results, such as "surface"; all traits by default.
+            type: The kind of notification.
+
+        Raises:
+            ValueError: For a name that is neither.
+        """
+        for name in [names] if isinstance(names, str) else names if names is not t.All else ():
+            if name is not t.All and name not in RESULTS and not self.has_trait(name):
+                hint = near(name, [*RESULTS, *self.trait_names()])
+                raise ValueError(f"Expected the name of a trait or a result, got {name!r}.{hint}")
+        super().observe(handler, names, type)
+
+    def on_result(self, callback: Callable[[str, Any], object]) -> Callable[[], None]:
+        """Has ``callback(name, result)`` called whenever there is a new result, such as a finer "surface".
+
+        It is called on the thread that computes, at most as often as the page gets a result, and with the
+        last one always; with None where a result is no more.
+
+        Returns:
+            What ends that.
+        """
+
+        def handler(change: Any) -> None:
+            callback(change["name"], change["new"])
+
+        self.observe(handler, RESULTS)
+        return lambda: self.unobserve(handler, RESULTS)
+
+    def _announce(self, sent: Iterable[str] | None = None) -> None:
+        names = RESULTS if sent is None else [name for trait in sent for name in _RESULTS.get(trait, ())]
+        for name in dict.fromkeys(names):
+            new, old = getattr(self, name), self._announced.get(name)
+            if new is not old:
+                self._announced[name] = new
+                # not ``notify_change``, which holds back in user's code what only traits can be
+                self._notify_observers(t.Bunch(name=name, old=old, new=new, owner=self, type="change"))
 
     @property
     def objective(self) -> Objective:
@@ -73,7 +146,8 @@ class LatestResults(BackgroundComputing):
     @property
     def traces(self) -> Mapping[str, Sequence[TraceEstimate]] | None:
         """Running estimates of tr(H) by method, None unless the face "trace" was on show."""
-        return self._publisher.latest.traces
+        traces = self._publisher.latest.traces
+        return None if traces is None else {method: tuple(found) for method, found in traces.items()}
 
     @property
     def blindness(self) -> SaddleBlindness | None:

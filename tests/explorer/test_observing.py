@@ -1,0 +1,96 @@
+"""What people do with an explorer in Python: observe results, read it in one line, mistype."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from landscape_widget import LandscapeExplorer
+from landscape_widget.explorer.latest import RESULTS
+from tests.support.cases import paper_function
+
+
+@pytest.fixture
+def explorer() -> LandscapeExplorer:
+    return LandscapeExplorer(paper_function(6, 4), resolution=11, samples=5)
+
+
+def test_results_are_observed_like_traits(explorer: LandscapeExplorer) -> None:
+    """Old and new follow on each other, and what a handler reads belongs to the same picture."""
+    seen: list[Any] = []
+
+    def handler(change: Any) -> None:
+        assert explorer.surface is change["new"]
+        assert explorer.plane is not None
+        seen.append(change)
+
+    explorer.observe(handler, "surface")
+    explorer.compute()
+    assert seen[0]["old"] is None
+    assert [change["new"] for change in seen[:-1]] == [change["old"] for change in seen[1:]]
+    assert seen[-1]["new"] is explorer.surface
+    count = len(seen)
+    explorer.unobserve(handler, "surface")
+    explorer.resolution = 13
+    explorer.wait()
+    assert len(seen) == count
+
+
+def test_every_result_is_told_of(explorer: LandscapeExplorer) -> None:
+    """The last one of each kind is the one that the explorer has at the end; a new centre has none."""
+    last: dict[str, Any] = {}
+    stop = explorer.on_result(lambda name, result: last.update({name: result}))
+    explorer.compared_axes, explorer.face = ("random", "random"), "trace"
+    explorer.compute()
+    assert set(last) == set(RESULTS)
+    assert all(np.all(value == getattr(explorer, name)) for name, value in last.items())
+    explorer.observe(lambda change: last.update(gone=change["new"]), "eigenpairs")
+    stop()
+    explorer.recentre(0.01, 0.0)
+    assert last["gone"] is None
+    explorer.wait()
+    assert last["gone"] is explorer.eigenpairs
+
+
+def test_results_while_traits_are_held(explorer: LandscapeExplorer) -> None:
+    """Whoever holds traits back does not hold back, or break, what the worker finds."""
+    seen: list[str] = []
+    explorer.on_result(lambda name, _: seen.append(name))
+    with explorer.hold_trait_notifications():
+        explorer.compute()
+    assert "eigenpairs" in seen
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("surfce", "'surface'"), ("resolutions", "'resolution'"), ("nothing like it", "got")]
+)
+def test_observing_what_is_not_there(name: str, hint: str, explorer: LandscapeExplorer) -> None:
+    """A handler that is never called is refused at once, among right names, too."""
+    with pytest.raises(ValueError, match=hint):
+        explorer.observe(print, ["surface", name])
+
+
+@pytest.mark.parametrize(("name", "hint"), [("axis", "'axes'"), ("resolutoin", "'resolution'"), ("x", "got")])
+def test_setting_what_is_not_there(name: str, hint: str, explorer: LandscapeExplorer) -> None:
+    with pytest.raises(AttributeError, match=hint):
+        setattr(explorer, name, 3)
+
+
+def test_results_are_not_set(explorer: LandscapeExplorer) -> None:
+    with pytest.raises(AttributeError):
+        explorer.surface = None  # type: ignore[misc]
+
+
+def test_one_line(explorer: LandscapeExplorer) -> None:
+    assert repr(explorer) == (
+        "LandscapeExplorer(idle; no verdict yet; hessian:max × hessian:min, 11×11 nodes)"
+    )
+    explorer.compute()
+    kind = explorer.results.verdict
+    assert kind is not None
+    assert kind.sentence.startswith(repr(explorer).split("; ")[1])
+    assert "\n" not in repr(explorer)
+    explorer.close()
+    assert "LandscapeExplorer(" in repr(explorer)
