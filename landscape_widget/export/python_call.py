@@ -24,9 +24,10 @@ def given_arguments(names: Sequence[str], keywords: Mapping[str, Any]) -> list[s
 
 
 def recipe(found: Findings, controls: Controls, given: Sequence[str], moved: float = 0.0) -> str:
-    """A call whose ``surface`` is the one found, node by node.
+    """A cell that shows an explorer whose ``surface`` becomes the one found, node by node.
 
-    Every control is written out, a domain that the kernel chose too.
+    Every control is written out, a domain that the kernel chose too. A comment names the variables that the
+    cell needs.
 
     Args:
         found: What the controls led to, with a surface.
@@ -41,12 +42,18 @@ def recipe(found: Findings, controls: Controls, given: Sequence[str], moved: flo
     chosen = asdict(controls) | domains
     arguments = [*given, *(f"{name}={value!r}" for name, value in chosen.items() if value is not None)]
     lines = ["import torch"] if any("=torch." in argument for argument in arguments) else []
-    lines += ["from landscape_widget import LandscapeExplorer", ""]
+    lines += ["from landscape_widget import LandscapeExplorer", "", f"# {_variables(given)} yours"]
     if moved:
         lines.append(f"# the centre was not the weights given but a point ‖Δθ‖ = {moved:.6g} away from them")
-    return "\n".join(
-        [*lines, "explorer = LandscapeExplorer(", *(f"    {a}," for a in arguments), ").compute()", ""]
-    )
+    call = ["explorer = LandscapeExplorer(", *(f"    {a}," for a in arguments), ")"]
+    return "\n".join([*lines, *call, "explorer", ""])
+
+
+def _variables(given: Sequence[str]) -> str:
+    """The variables among arguments: those by position, and those by a name that is their value, too."""
+    parted = [argument.partition("=") for argument in given]
+    *names, last = [name for name, sign, value in parted if not sign or name == value]
+    return f"{', '.join(names)} and {last} are" if names else f"{last} is"
 
 
 def _source(name: str, value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from contextlib import closing
@@ -95,7 +96,7 @@ def test_copied_call_makes_the_same_surface(digits: ExplorerOnPage) -> None:
 
     expect(digits.part("copied")).to_have_text("Copied.")
     source = digits.page.evaluate("navigator.clipboard.readText()")
-    digits.kernel.run(source.replace("explorer = ", "again = "))
+    digits.kernel.run(re.sub(r"\bexplorer\b", "again", source) + "again.compute()")
     assert digits.kernel.value("again.axes") == ["random:filter", "hessian:min"]
     for axis in ("alpha", "beta", "loss"):
         here, there = (digits.kernel.value(f"{e}.surface.{axis}.tolist()") for e in ("explorer", "again"))

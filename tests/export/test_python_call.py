@@ -26,7 +26,7 @@ def run(source: str, **names: Any) -> LandscapeExplorer:
     """Executes a call as a cell would."""
     exec(source, names)
     made: LandscapeExplorer = names["explorer"]
-    return made
+    return made.compute()
 
 
 CASES: dict[str, dict[str, Any]] = {
@@ -94,10 +94,11 @@ def test_of_a_function(make_explorer: Make) -> None:
     explorer = make_explorer(objective, domain=(-1, 1, -1, 1)).compute()
     source = explorer._surface["python"]
     assert source.startswith(
-        "from landscape_widget import LandscapeExplorer\n\nexplorer = LandscapeExplorer(\n    objective,\n"
+        "from landscape_widget import LandscapeExplorer\n\n# objective is yours\n"
+        "explorer = LandscapeExplorer(\n    objective,\n"
     )
     assert "    domain=(-1.0, 1.0, -1.0, 1.0),\n" in source
-    assert source.endswith(").compute()\n")
+    assert source.endswith(")\nexplorer\n")
     assert isinstance(objective, Objective)
     assert_close(run(source, objective=objective).surface.loss, explorer.surface.loss)
 
@@ -112,6 +113,7 @@ def test_test_data_and_metrics_stand_as_variables(make_explorer: Make) -> None:
     }
     explorer = make_explorer(*names.values(), **more).compute()
     source = explorer._surface["python"]
+    assert "# model, data, loss_fn, metrics and test_loader are yours\n" in source
     assert "    metrics=metrics,\n    test_loader=test_loader,\n" in source
     assert_close(run(source, **names, **more).surface.loss, explorer.surface.loss)
 
