@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -216,6 +217,8 @@ class LandscapeExplorer(LatestResults):
     def apply(self, alpha: float | Pin, beta: float | None = None) -> None:
         """Writes the weights at (α, β) into your model, in place. ``restore()`` undoes it.
 
+        What a model learnt since the explorer was made is lost until then, and a ``UserWarning`` says so.
+
         Args:
             alpha: Coordinate on the plane on show; or a pin, which keeps the plane that it was set on.
             beta: The other coordinate.
@@ -231,7 +234,9 @@ class LandscapeExplorer(LatestResults):
                 name = f"pin {alpha.number}"
             else:
                 name = place_words(self._shown_plane(), *check_coordinates(alpha, beta))
-            self._points.apply(theta, name)
+            note = self._points.apply(theta, name)
+        if note:
+            warnings.warn(note, stacklevel=2)
 
     def restore(self, force: bool = False) -> None:
         """Puts back, bit for bit, the weights that your model held before ``apply()``.

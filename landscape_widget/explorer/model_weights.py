@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -60,9 +61,18 @@ class Weights:
         """Writes θ* + displacement into the model, in place."""
         written = self.at(displacement)
         # after training on from weights written before, these are what a person will want back
-        before = self._before if self._before is not None and not self._changed() else _copied(self._model)
+        before = (
+            self._before
+            if self._before is not None and not self._changed(self._written)
+            else _copied(self._model)
+        )
         _write(self._model, written)
         self._before, self._written = before, _copied(self._model)
+
+    @property
+    def trained(self) -> bool:
+        """Whether the model holds what neither it held at first nor ``apply`` wrote."""
+        return bool(self._changed(self._first) and (self._before is None or self._changed(self._written)))
 
     @property
     def applied(self) -> bool:
@@ -80,7 +90,7 @@ class Weights:
         """
         if self._before is None:
             raise RuntimeError("Expected weights that apply() wrote, to be undone; nothing was applied.")
-        changed = self._changed()
+        changed = self._changed(self._written)
         if changed and not force:
             some = ", ".join(changed[:4]) + (", …" if len(changed) > 4 else "")
             raise RuntimeError(
@@ -91,12 +101,12 @@ class Weights:
         _write(self._model, self._before)
         self._before, self._written = None, {}
 
-    def _changed(self) -> list[str]:
-        """Keys of what differs, in any bit, from what ``apply`` wrote."""
+    def _changed(self, state: Mapping[str, Tensor]) -> list[str]:
+        """Keys of what differs, in any bit, from what the model held once."""
         present = _tensors(self._model)
         return [
             key
-            for key, tensor in self._written.items()
+            for key, tensor in state.items()
             if key not in present or not _same_bits(tensor, present[key].detach())
         ]
 

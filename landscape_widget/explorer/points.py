@@ -24,6 +24,11 @@ Pictures = Sequence[tuple[Plane, Mapping[str, Surface]]]
 #: Pictures whose planes are remembered: a click is on the one that its page showed, perhaps not the newest.
 _PICTURES = 4
 
+_TRAINED = (
+    "Your model had been trained on since the explorer was made, and holds other weights now; "
+    "restore() puts back what it held."
+)
+
 #: What a click tells of the picture that it was on: number of its request, axes, examples.
 PictureKey = tuple[int, tuple[str, ...], int]
 
@@ -152,11 +157,17 @@ class Points:
         """A state dict with the parameters θ, shape (N,)."""
         return self.weights.at(self.centres.away(theta))
 
-    def apply(self, theta: FloatArray, name: str) -> None:
-        """Writes θ into the user's model; ``name`` tells the page where that is."""
+    def apply(self, theta: FloatArray, name: str) -> str:
+        """Writes θ into the user's model; ``name`` tells the page where that is.
+
+        Returns:
+            What the person should know of it, empty for nothing.
+        """
+        note = _TRAINED if self.weights.trained else ""
         self.weights.apply(self.centres.away(theta))
-        self._applied, self._note = name, ""
+        self._applied, self._note = name, note
         self._changed()
+        return note
 
     def restore(self, force: bool) -> None:
         """Undoes ``apply``; with ``force`` even if the model was changed since."""

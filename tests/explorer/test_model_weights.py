@@ -186,6 +186,22 @@ def test_training_before_apply_does_not_move_the_plane() -> None:
     assert plain_loss("dense tanh", model) == pytest.approx(point.train.loss, rel=1e-12)
 
 
+@pytest.mark.parametrize("buffers", [False, True], ids=["parameters", "buffers alone"])
+def test_whether_it_was_trained(buffers: bool) -> None:
+    """Neither at first, nor with weights that were written and put back; batch norm's statistics count."""
+    model, _, plane, weights = set_up("convolution, batch norm")
+    assert not weights.trained
+    weights.apply(plane.point(*AT) - plane.origin)
+    assert not weights.trained
+    weights.restore()
+    assert not weights.trained
+    with torch.no_grad():
+        next(model.buffers() if buffers else model.parameters()).add_(1.0)
+    assert weights.trained
+    weights.apply(plane.point(*AT) - plane.origin)
+    assert not weights.trained
+
+
 def test_a_model_that_became_another_one_is_left_alone() -> None:
     model, _, plane, weights = set_up("dense tanh")
     model[4] = nn.Linear(5, 7).double()

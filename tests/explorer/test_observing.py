@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from landscape_widget import LandscapeExplorer
 from landscape_widget.explorer.latest import RESULTS
-from tests.support.cases import paper_function
+from tests.support.cases import ONE_BATCH, case, paper_function
 
 
 @pytest.fixture
@@ -94,3 +97,21 @@ def test_one_line(explorer: LandscapeExplorer) -> None:
     assert "\n" not in repr(explorer)
     explorer.close()
     assert "LandscapeExplorer(" in repr(explorer)
+
+
+def test_weights_written_over_what_training_made(make_explorer: Callable[..., LandscapeExplorer]) -> None:
+    """It can be undone, and is told: as a warning here, on the page as a note."""
+    network = case("dense tanh")
+    model = network.model()
+    explorer = make_explorer(model, network.batches(ONE_BATCH), network.loss_fn, resolution=3).compute()
+    explorer.apply(0.1, 0.0)
+    assert explorer._pins["note"] == ""
+    explorer.restore()
+    with torch.no_grad():
+        next(model.parameters()).add_(1.0)
+    trained = copy.deepcopy(model.state_dict())
+    with pytest.warns(UserWarning, match="trained on"):
+        explorer.apply(0.1, 0.0)
+    assert "restore()" in explorer._pins["note"]
+    explorer.restore()
+    assert all(torch.equal(value, trained[key]) for key, value in model.state_dict().items())
