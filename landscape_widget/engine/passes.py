@@ -25,8 +25,6 @@ _FRESH = (
     _ATEN.convolution.default,
     _ATEN.mm.default,
 )
-#: Bytes.
-_CACHE_LINE = 64
 _ZEROS = (_ATEN.zeros.default, _ATEN.zeros_like.default, _ATEN.new_zeros.default)
 
 
@@ -54,16 +52,6 @@ def origin(node: Any) -> fx.Node:
         node = node.args[0]
     origin: fx.Node = node
     return origin
-
-
-def end_at(graph: fx.Graph, names: Sequence[str]) -> None:
-    """Has a graph give the values of these nodes as a tuple, each before anything is done with it."""
-    nodes = {node.name: node for node in graph.nodes}
-    graph.output_node().args = (tuple(nodes[name] for name in names),)
-    for node in reversed(list(graph.nodes)):
-        # whatever comes later, and be it done in place
-        if node.op not in ("placeholder", "output") and not node.users:
-            graph.erase_node(node)
 
 
 def drop_what_changes_nothing(graph: fx.Graph) -> None:
@@ -190,86 +178,3 @@ def work_in_place(graph: fx.Graph) -> None:
                 alone = alone and len(source.users) == 1
             if alone and source.target in _FRESH:
                 node.target = _ATEN.relu_.default
-
-
-def work_late(graph: fx.Graph, nodes: Iterable[fx.Node]) -> None:
-    """Moves nodes to where they are first used: they are then still in the cache, and gone soon after.
-
-    Args:
-        graph: After everything that adds or removes nodes.
-        nodes: Those that may move; nothing they are made of is changed in place.
-    """
-    movable = set(nodes)
-    for node in reversed(list(graph.nodes)):
-        if node in movable and node.users:
-            min(node.users).prepend(node)
-
-
-def lay_examples_last(graph: fx.Graph, weights: Iterable[fx.Node]) -> None:
-    """Linear layers XW as (WᵀXᵀ)ᵀ where that fills whole cache lines and XW does not.
-
-    A product is faster by a tenth to a third where the rows of its result do. Only where what follows takes
-    each number by itself, or is a linear layer again.
-
-    Args:
-        graph: After ``fuse``, before anything works in place.
-        weights: The nodes that may stand for W, of shape (points, ., .).
-    """
-    weights = set(weights)
-    for node in list(graph.nodes):
-        if node.target not in (_ATEN.bmm.default, _ATEN.baddbmm.default) or node.kwargs:
-            continue
-        x, w = node.args[-2:]
-        value = node.meta["val"]
-        lines = [size * value.element_size() % _CACHE_LINE == 0 for size in value.shape[1:]]
-        if w not in weights or x in weights or lines != [True, False] or not _is_taken_by_number(node):
-            continue
-        with graph.inserting_before(node):
-            *added, second, first = (_transposed(graph, arg) for arg in node.args)
-            product = graph.call_function(node.target, (*added, first, second))
-            product.meta["val"] = value.transpose(1, 2).contiguous()
-            node.replace_all_uses_with(_call_transpose(graph, product))
-        graph.erase_node(node)
-    graph.eliminate_dead_code()
-
-
-def _is_taken_by_number(node: fx.Node) -> bool:
-    """Whether the order of a layer's result in memory is nothing to what follows."""
-    return all(
-        user.target in _FRESH
-        or (user.target in VIEWS and node.meta["val"].shape[-1] == 1)
-        or (_is_pointwise(user) and _is_taken_by_number(user))
-        for user in node.users
-    )
-
-
-def _is_pointwise(node: fx.Node) -> bool:
-    return isinstance(node.target, OpOverload) and torch.Tag.pointwise in node.target.tags
-
-
-def _transposed(graph: fx.Graph, node: fx.Node) -> fx.Node:
-    """The transpose of each point's matrix; what was transposed and then changed number by number is not."""
-    before = _before_transpose(node)
-    if before is not None:
-        return before
-    if _is_pointwise(node) and not changes_its_argument(node) and len(node.users) == 1:
-        before = _before_transpose(node.args[0])
-        if before is not None and node.all_input_nodes == [node.args[0]]:
-            assert isinstance(node.target, OpOverload)
-            twin = graph.call_function(node.target, (before, *node.args[1:]), node.kwargs)
-            twin.meta["val"] = node.meta["val"].transpose(1, 2)
-            return twin
-    return _call_transpose(graph, node)
-
-
-def _before_transpose(node: Any) -> fx.Node | None:
-    """What the node is the transpose of."""
-    if isinstance(node, fx.Node) and node.target is _ATEN.transpose.int and node.args[1:] == (1, 2):
-        return node.all_input_nodes[0]
-    return None
-
-
-def _call_transpose(graph: fx.Graph, node: fx.Node) -> fx.Node:
-    transpose = graph.call_function(_ATEN.transpose.int, (node, 1, 2))
-    transpose.meta["val"] = node.meta["val"].transpose(1, 2)
-    return transpose

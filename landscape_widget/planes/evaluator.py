@@ -4,43 +4,26 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import groupby
-from math import log2
-from threading import Lock
+from dataclasses import replace
 from time import perf_counter
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
-from torch import Tensor, fx
-from torch.func import vmap
+from torch import Tensor
 
-from landscape_widget.data.batches import Batch, check_only_tensors, tensors_in, with_tensors
-from landscape_widget.data.tree import describe
+from landscape_widget.data.batches import Batch
 from landscape_widget.engine.derivatives import evaluated
 from landscape_widget.engine.faults import of_the_moment, out_of_memory
-from landscape_widget.engine.first_layers import prepare
-from landscape_widget.engine.plane_programs import PlaneProgram, record
 from landscape_widget.engine.threads import pool
 from landscape_widget.loss.terms import ModelTerms, Terms
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
+from landscape_widget.planes.programs import mean_losses
+from landscape_widget.planes.strategies import LOOP, Choice, Strategy, check_memory
 from landscape_widget.results.planes import Plane
 
 log = logging.getLogger(__name__)
-
-#: Bytes that intermediate results of all threads may take.
-MEMORY_BUDGET = 150e6
-
-#: Bytes of intermediate results of one thread that its processor has at hand.
-_CACHED = 3e6
-
-#: Fewer points than these are not worth batching: for so few, operations on one point are large enough.
-_FEW = 8
-
-#: Bytes that the first layers of all examples may take, which are kept for as long as one plane is evaluated.
-PREPARED_BYTES = 64e6
 
 #: Another strategy is tried where the best one so far took or would take so many seconds: to trace a program
 #: takes a hundredth of a second and more. Once it is known what a trial costs, so many times that.
@@ -61,92 +44,8 @@ _GROUP = 0.05
 
 Coordinates = Sequence[tuple[float, float]]
 
-#: A batch's two stages (see ``plane_programs.Stages``), and what was prepared of it for a plane.
-_Ready = tuple[tuple[fx.GraphModule, fx.GraphModule], list[Tensor]]
 
-
-@dataclass(frozen=True)
-class Strategy:
-    """How points are evaluated: one after another with the model itself, or by a traced program."""
-
-    points: int = 0
-    """Points that one run of the program evaluates; 0 for the plain loop."""
-    examples: int = 0
-    """Examples at most in one batch."""
-    threads: int = 1
-
-    def __str__(self) -> str:
-        """For the provenance of a surface."""
-        if not self.points:
-            return "plain loop"
-        threads = f"{self.threads} thread" + "s" * (self.threads > 1)
-        return f"traced, {self.points} × {self.examples} examples, {threads}"
-
-
-LOOP = Strategy()
-
-
-class _Choice:
-    """What is known of the strategies for one objective's terms; it outlives the planes."""
-
-    def __init__(self, objective: Objective) -> None:
-        self.lock = Lock()
-        self.best = LOOP
-        self.seconds: dict[Strategy, float] = {}
-        """For one point."""
-        self.trial = 0.0
-        """Seconds that the last trial of a candidate took."""
-        self.spent = 0.0
-        """Seconds of evaluation since then: who looked at many points will look at more."""
-        self.programs: dict[tuple[Strategy, str], PlaneProgram] = {}
-        self.bytes = 0.0
-        """That one point takes for each example, as far as a program has told."""
-        self.batches: dict[int, Sequence[Batch]] = {}
-        """By the most examples that one of them may have."""
-        terms = objective.terms
-        self.candidates: Iterator[Strategy] = iter(())
-        if isinstance(terms, ModelTerms) and not terms.training and objective.dtype in _SAME:
-            natural = max(batch.n for batch in terms.batches)
-            self.candidates = self._candidates(natural, terms.n_examples, objective.device)
-
-    # without the terms: a generator that never starts would keep alive what the choice is kept for
-    def _candidates(self, natural: int, total: int, device: torch.device) -> Iterator[Strategy]:
-        """What to try next, given what was best so far; the first one is weighed only."""
-        threads = torch.get_num_threads() if device.type == "cpu" else 1
-        one = Strategy(1, natural, threads)
-        yield one  # to be weighed
-        cache, most = (_CACHED, 64) if device.type == "cpu" else (MEMORY_BUDGET, 256)
-        points = 2 ** int(log2(max(1.0, min(most, cache / (natural * self.bytes)))))
-        if points >= _FEW:
-            yield replace(one, points=points)
-        if self.best is LOOP:
-            if natural * self.bytes > cache:
-                one = replace(one, examples=2 ** round(log2(max(1.0, cache / self.bytes))))
-            yield one
-        best = one if self.best is LOOP else self.best
-        others = [2 * best.examples] if best.examples < total else []
-        if best.points == 1:  # the number of points was chosen for batches of that size
-            others.append(best.examples // 2)
-        for examples in others:
-            if 0 < examples * best.points * self.bytes < 2 * cache:
-                yield replace(best, examples=examples)
-
-    def need(self, strategy: Strategy) -> float:
-        """Bytes that its programs would take, judged by the one for a single point."""
-        return strategy.threads * strategy.points * strategy.examples * self.bytes
-
-    def learn(self, strategy: Strategy, seconds: float) -> None:
-        self.seconds[strategy] = seconds
-        if seconds < self.seconds.get(self.best, np.inf):
-            self.best = strategy
-
-    def forget_others(self) -> None:
-        """Programs and data of strategies that lost."""
-        self.programs = {key: program for key, program in self.programs.items() if key[0] == self.best}
-        self.batches = {size: batches for size, batches in self.batches.items() if size == self.best.examples}
-
-
-_choices: WeakKeyDictionary[Terms, _Choice] = WeakKeyDictionary()
+_choices: WeakKeyDictionary[Terms, Choice] = WeakKeyDictionary()
 
 
 class Evaluator:
@@ -167,12 +66,11 @@ class Evaluator:
             ]
         )
         self._rounded = self._basis.to(objective.dtype)
-        self._choice = _choices.setdefault(objective.terms, _Choice(objective))
+        self._choice = _choices.setdefault(objective.terms, Choice(objective))
         self.failures: list[str] = []
         """What model or loss raised, for each point without a loss because of that."""
         self._off_centre: list[tuple[float, float]] = []
         self._seen = 0
-        self._ready: dict[Strategy, list[_Ready]] = {}
 
     @property
     def strategy(self) -> Strategy:
@@ -243,7 +141,8 @@ class Evaluator:
         if strategy is LOOP:
             array = np.array([self._loss(point) for point in points])
         else:
-            array = self._traced(strategy, points, self._batches(strategy)).to("cpu", torch.float64).numpy()
+            batches = self._choice.batches_of(strategy, self._terms)
+            array = self._traced(strategy, points, batches).to("cpu", torch.float64).numpy()
         return np.where(np.isfinite(array), array, np.nan)
 
     def _loss(self, point: tuple[float, float]) -> float:
@@ -267,85 +166,31 @@ class Evaluator:
 
     def _traced(self, strategy: Strategy, points: Coordinates, batches: Sequence[Batch]) -> Tensor:
         """Mean loss over ``batches`` at every point."""
-        programs = self._prepared(strategy, batches)
-        examples = sum(batch.n for batch in batches)
+        terms = self._terms
+        runs = [(self._choice.program(strategy, terms, self._rounded, batch), batch) for batch in batches]
 
         def losses(chunk: Coordinates) -> Tensor:
             padded = [*chunk, *[chunk[-1]] * (strategy.points - len(chunk))]
             coefficients = self._rounded.new_tensor([(1.0, *point) for point in padded])
-            total = coefficients.new_zeros(strategy.points)
-            with torch.no_grad():
-                for (combine, rest), same in groupby(zip(batches, programs, strict=True), lambda p: p[1][0]):
-                    weights = combine(coefficients, self._rounded)
-                    for batch, (_, prepared) in same:
-                        arguments = *tensors_in(batch), *prepared, *weights
-                        total += batch.n / examples * rest(coefficients, self._rounded, *arguments)
-            return total[: len(chunk)]
+            return mean_losses(runs, coefficients, self._rounded, terms.layout)[: len(chunk)]
 
         chunks = [points[i : i + strategy.points] for i in range(0, len(points), strategy.points)]
         if strategy.threads == 1:
             return torch.cat([losses(chunk) for chunk in chunks])
         return torch.cat(list(pool(strategy.threads).map(losses, chunks)))
 
-    def _prepared(self, strategy: Strategy, batches: Sequence[Batch]) -> list[_Ready]:
-        """For each batch its program, and what that needs of the plane, which is worked out once."""
-        known = self._ready.setdefault(strategy, [])
-        for batch in batches[len(known) :]:
-            program = self._program(strategy, batch)
-            kept = sum(tensor.nbytes for _, prepared in known for tensor in prepared)
-            need = program.prepared_elements * self._rounded.element_size()
-            if program.first is not None and program.behind is not None and kept + need <= PREPARED_BYTES:
-                with torch.no_grad():
-                    prepared = prepare(program.first, strategy.points, self._rounded, tensors_in(batch))
-                stages = program.behind
-            else:
-                prepared, stages = [], program.whole
-            known.append(((stages.weights, stages.rest), prepared))
-        return known[: len(batches)]
-
-    def _batches(self, strategy: Strategy) -> Sequence[Batch]:
-        known = self._choice.batches
-        if strategy.examples not in known:
-            terms = self._objective.terms
-            assert isinstance(terms, ModelTerms)
-            natural = strategy.examples == max(batch.n for batch in terms.batches)
-            known[strategy.examples] = (terms if natural else terms.regroup(strategy.examples)).batches
-        return known[strategy.examples]
-
-    def _program(self, strategy: Strategy, batch: Batch) -> PlaneProgram:
-        """The program for batches of this shape, traced when first needed."""
+    @property
+    def _terms(self) -> ModelTerms:
         terms = self._objective.terms
         assert isinstance(terms, ModelTerms)
-        key = strategy, describe(batch.content)
-        if key not in self._choice.programs:
-            check_only_tensors(batch)
-            entries = terms.layout.entries
-
-            def losses(coefficients: Tensor, basis: Tensor, *tensors: Tensor) -> Tensor:
-                content = with_tensors(batch, tensors)
-                with evaluated():
-                    return at_points(coefficients, basis, content)
-
-            def at_points(coefficients: Tensor, basis: Tensor, content: Batch) -> Tensor:
-                parts = {e.name: coefficients @ basis[:, e.start : e.stop] for e in entries}
-                if strategy.points == 1:
-                    own = {e.name: parts[e.name].view(e.shape) for e in entries}
-                    return terms.loss_with(own, content).reshape(1)
-                weights = {e.name: parts[e.name].view(-1, *e.shape) for e in entries}
-                return vmap(lambda own: terms.loss_with(own, content))(weights)
-
-            coefficients = self._rounded.new_tensor([(1.0, 0.0, 0.0)] * strategy.points)
-            self._choice.programs[key] = record(
-                losses,
-                *(coefficients, self._rounded, *tensors_in(batch)),
-                batches=sum(describe(other.content) == key[1] for other in self._batches(strategy)),
-            )
-        return self._choice.programs[key]
+        return terms
 
     def _try_another(self, left: int) -> None:
         """Sets the next candidate up, checks and times it, if there is enough work left for that to pay."""
         choice = self._choice
-        while choice.spent + left * choice.seconds.get(choice.best, 0.0) > self._patience():
+        while choice.spent + left * choice.seconds.get(choice.best, 0.0) > max(
+            _PATIENCE, _TRIALS * choice.trial
+        ):
             candidate = next(choice.candidates, None)
             if candidate is None:
                 break
@@ -361,16 +206,12 @@ class Evaluator:
                     choice.candidates = iter(())
             choice.trial = perf_counter() - started
             choice.forget_others()
-            self._ready = {choice.best: self._ready.get(choice.best, [])}
-
-    def _patience(self) -> float:
-        """Seconds of work that make another trial worth its cost."""
-        return max(_PATIENCE, _TRIALS * self._choice.trial)
 
     def _weigh(self, strategy: Strategy) -> None:
         """Learns the memory for one point, before many are tried."""
-        batch = self._batches(strategy)[0]
-        self._choice.bytes = self._program(strategy, batch).peak_bytes / batch.n
+        batch = self._choice.batches_of(strategy, self._terms)[0]
+        program = self._choice.program(strategy, self._terms, self._rounded, batch)
+        self._choice.bytes = program.bytes / batch.n
 
     def _time(self, strategy: Strategy) -> float:
         """Seconds for one point, measured on the first batch.
@@ -378,12 +219,12 @@ class Evaluator:
         Raises:
             ValueError: If its losses are not those of the plain loop, or its memory exceeds the budget.
         """
-        batches, choice = self._batches(strategy), self._choice
+        choice, terms = self._choice, self._terms
         # to trace a program is to run it, so one that is known to be too large must not even be traced
-        _check_memory(choice.need(strategy))
-        _check_memory(strategy.threads * self._program(strategy, batches[0]).peak_bytes)
-        first, terms = batches[:1], self._objective.terms
-        assert isinstance(terms, ModelTerms)
+        check_memory(choice.need(strategy))
+        batches = choice.batches_of(strategy, terms)
+        first = batches[:1]
+        check_memory(strategy.threads * choice.program(strategy, terms, self._rounded, first[0]).bytes)
         values = self._traced(strategy, self._off_centre, first).tolist()
         share = first[0].n / self._objective.n_examples
         with evaluated():
@@ -407,11 +248,5 @@ class Evaluator:
             if regrouped and self._objective.regrouped(strategy.examples) is terms:
                 raise ValueError("in other batches its loss is another function")
             for batch in batches:  # the programs for other shapes must exist before it is relied on
-                self._program(strategy, batch)
+                choice.program(strategy, terms, self._rounded, batch)
         return found
-
-
-def _check_memory(need: float) -> None:
-    """Raises a ValueError if intermediate results would take more than the budget."""
-    if need > MEMORY_BUDGET:
-        raise ValueError(f"it needs {need / 1e6:.0f} MB, more than {MEMORY_BUDGET / 1e6:.0f} MB")

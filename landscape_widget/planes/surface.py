@@ -9,9 +9,10 @@ from landscape_widget.numerics.checks import check_integer
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.directions import check_plane
-from landscape_widget.planes.evaluator import LOOP, PICTURE, Evaluator
+from landscape_widget.planes.evaluator import PICTURE, Evaluator
 from landscape_widget.planes.grid import Cache, Domain, check_domain, check_resolution, grid_axis
 from landscape_widget.planes.refinement import Refinement
+from landscape_widget.planes.strategies import LOOP
 from landscape_widget.results.base import Provenance
 from landscape_widget.results.planes import Plane, Surface
 

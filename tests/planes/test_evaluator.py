@@ -13,8 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from landscape_widget import Objective, evaluate_plane, random_plane
-from landscape_widget.planes import evaluator as strategies
-from landscape_widget.planes.evaluator import LOOP, Evaluator, Strategy
+from landscape_widget.data.batches import Batch
+from landscape_widget.loss.terms import ModelTerms
+from landscape_widget.planes import evaluator as evaluation
+from landscape_widget.planes import strategies
+from landscape_widget.planes.evaluator import Evaluator
+from landscape_widget.planes.programs import Program
+from landscape_widget.planes.strategies import LOOP, Strategy
 from landscape_widget.results.planes import Plane
 
 from ..support.cases import CASES, RAGGED, Case, case
@@ -32,8 +37,8 @@ POINTS = [(a / 4, b / 3) for a in range(-2, 3) for b in range(-1, 2)]
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Candidates are worth their set-up however little work there is."""
-    monkeypatch.setattr(strategies, "_PATIENCE", 0.0)
-    monkeypatch.setattr(strategies, "_TRIALS", 0.0)
+    monkeypatch.setattr(evaluation, "_PATIENCE", 0.0)
+    monkeypatch.setattr(evaluation, "_TRIALS", 0.0)
 
 
 def plain(objective: Objective, plane: Plane, points: list[tuple[float, float]]) -> np.ndarray:
@@ -215,33 +220,15 @@ def test_two_planes_of_one_objective_at_once() -> None:
         np.testing.assert_allclose(loss, grid(objective, plane), rtol=1e-12)
 
 
-@pytest.mark.parametrize("room", [0, 1, 2], ids=["nothing", "some batches", "everything"])
-def test_first_layers_are_prepared_as_far_as_memory_allows(
-    room: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    objective = case("convolution, batch norm").objective()
-    plane = random_plane(objective, seed=1)
-    way = Strategy(1, 2, 2)
-    whole = Evaluator(objective, plane)
-    expected = whole._run(way, POINTS)
-    needs = [sum(t.nbytes for t in prepared) for _, prepared in whole._ready[way]]
-    assert all(needs)
-    monkeypatch.setattr(strategies, "PREPARED_BYTES", (0, needs[0] + needs[1], sum(needs))[room])
-    evaluator = Evaluator(objective, plane)
-    np.testing.assert_allclose(evaluator._run(way, POINTS), expected, rtol=1e-12)
-    prepared = [bool(parts) for _, parts in evaluator._ready[way]]
-    assert sum(prepared) == (0, 2, len(needs))[room]
-
-
 def test_what_is_known_of_strategies_goes_with_the_objective() -> None:
     objective = case("dense tanh").objective()
     last(objective, random_plane(objective))
     terms = ref(objective.terms)
-    known = len(strategies._choices)
+    known = len(evaluation._choices)
     del objective
     gc.collect()
     assert terms() is None
-    assert len(strategies._choices) < known
+    assert len(evaluation._choices) < known
 
 
 def test_a_function_of_theta_is_evaluated_by_the_plain_loop() -> None:
@@ -256,16 +243,16 @@ def test_a_program_known_to_be_too_large_is_not_even_traced(monkeypatch: pytest.
     traced: list[int] = []
     record = strategies.record
 
-    def noted(losses: object, coefficients: Tensor, *rest: object, batches: int) -> object:
-        traced.append(len(coefficients))
-        return record(losses, coefficients, *rest, batches=batches)
+    def noted(terms: ModelTerms, basis: Tensor, points: int, batch: Batch) -> Program:
+        traced.append(points)
+        return record(terms, basis, points, batch)
 
     monkeypatch.setattr(strategies, "record", noted)
     objective = case("dense tanh").objective()
     plane = random_plane(objective)
     *_, whole = evaluate_plane(objective, plane, resolution=17)
     assert max(traced) > 8
-    single = strategies._choices[objective.terms].bytes
+    single = evaluation._choices[objective.terms].bytes
     assert single > 0
 
     traced.clear()
