@@ -1,4 +1,4 @@
-"""The loss on a full grid: the plain loop, this package, loss-landscapes and landscaper."""
+"""The loss on a full grid: the plain loop, this package, plain vmap, loss-landscapes and landscaper."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ import json
 import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 import torch
+from torch.func import functional_call, vmap
 from torch.nn.utils import vector_to_parameters
 from torch.utils.flop_counter import FlopCounterMode
 
 from landscape_widget import Objective, Plane, evaluate_plane
+from landscape_widget.engine.threads import pool
 
 from .measure import TOLERANCE, Contender, Rounds, Run, alternate, timed
 from .workloads import HALF_WIDTH, ROOT, Problem, Workload
@@ -24,6 +27,10 @@ from .workloads import HALF_WIDTH, ROOT, Problem, Workload
 LANDSCAPER_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
 
 PLAIN, OURS, AGAIN = "plain loop", "this package", "this package, later planes"
+VMAP = "plain vmap"
+
+#: Points in one chunk of the plain vmap: the best of these on a few nodes, found before the time starts.
+CHUNKS = (1, 8, 16, 32, 64)
 
 #: Grids after which an objective has tried the strategies that pay.
 _TRIED = 3
@@ -35,12 +42,15 @@ def measure(workload: Workload, dtype: str, ratios: int) -> Rounds:
     known = objective_of(problem)
     for _ in range(_TRIED):
         this_package(problem, known)
+    few = problem.coarse()
+    chunk = min(CHUNKS, key=lambda points: min(plain_vmap(few, points, 64).seconds for _ in range(2)))
     with Landscaper(workload, dtype) as landscaper:
 
         def contenders(problem: Problem) -> dict[str, Contender]:
             return {
                 PLAIN: lambda: timed(lambda: (plain_loop(problem), {})),
                 OURS: lambda: this_package(problem, objective_of(problem)),
+                VMAP: lambda: plain_vmap(problem, chunk),
                 AGAIN: lambda: this_package(problem, known),
                 "loss-landscapes": lambda: loss_landscapes(problem),
                 "landscaper": lambda: landscaper.run(problem.resolution),
@@ -65,6 +75,48 @@ def plain_loop(problem: Problem) -> np.ndarray:
                 total += len(x) * problem.loss_fn(model(x), y).item()
             loss[i, j] = total / len(problem.x)
     return loss
+
+
+def plain_vmap(problem: Problem, chunk: int, repeated: int = 0) -> Run:
+    """Ten lines over ``vmap(functional_call)``: chunks of points, two threads, a copy of the model for each.
+
+    Args:
+        problem: What is evaluated.
+        chunk: Points at once.
+        repeated: The first so many points of the grid, over and over, in place of all, to choose ``chunk``.
+    """
+    basis = torch.stack([torch.from_numpy(v).to(problem.dtype) for v in problem.vectors()])
+    shapes = {name: p.shape for name, p in problem.model.named_parameters()}
+    parts = basis.split([p.numel() for p in problem.parameters], dim=1)
+    batches = list(problem.loader)
+    axis = problem.axis.tolist()
+    points = [(1.0, alpha, beta) for beta in axis for alpha in axis]
+    points = (points * repeated)[:repeated] if repeated else points
+    threads = torch.get_num_threads()
+    models: SimpleQueue[torch.nn.Module] = SimpleQueue()
+    for _ in range(threads):
+        models.put(copy.deepcopy(problem.model))
+
+    def losses(start: int) -> torch.Tensor:
+        model = models.get()
+        coefficients = torch.tensor(points[start : start + chunk], dtype=problem.dtype)
+        weights = {
+            n: (coefficients @ p).view(-1, *s) for (n, s), p in zip(shapes.items(), parts, strict=True)
+        }
+        with torch.no_grad():
+            total = torch.zeros(len(coefficients), dtype=torch.float64)
+            for x, y in batches:
+                loss = vmap(lambda w, x=x, y=y: problem.loss_fn(functional_call(model, w, x), y))(weights)
+                total += len(x) / len(problem.x) * loss
+        models.put(model)
+        return total
+
+    def work() -> tuple[np.ndarray, Mapping[str, Any]]:
+        found = torch.cat(list(pool(threads).map(losses, range(0, len(points), chunk))))
+        shape = (-1,) if repeated else (len(axis), len(axis))
+        return found.reshape(shape).numpy(), {"points": chunk}
+
+    return timed(work)
 
 
 def objective_of(problem: Problem) -> Objective:

@@ -37,9 +37,10 @@ def test_plain_loop_and_package_agree_on_the_grid(dtype: str) -> None:
     contenders = {
         planes.PLAIN: lambda: Run(1.0, planes.plain_loop(problem)),
         planes.OURS: lambda: planes.this_package(problem, planes.objective_of(problem)),
+        planes.VMAP: lambda: planes.plain_vmap(problem, 4),
     }
     rounds = alternate(contenders, contenders, 2, 1e-5 if dtype == "float32" else 1e-12)
-    assert [len(seconds) for seconds in rounds.seconds.values()] == [2, 2]
+    assert [len(seconds) for seconds in rounds.seconds.values()] == [2, 2, 2]
     assert rounds.refused == {}
 
 
