@@ -48,7 +48,8 @@ const VALUES = [3.8214, 2.2071, -0.6204, -1.4973];
 
 /** @param {number} request */
 export const mockEigenpairs = (request) => ({
-  request, axes: ["hessian:max", "hessian:max:2", "hessian:min:2", "hessian:min"], values: VALUES, residuals: [2.1e-4, 3.4e-4, 5e-4, 8.7e-5],
+  request, axes: ["hessian:max", "hessian:max:2", "hessian:min:2", "hessian:min"],
+  symbols: ["λ₁", "λ₂", "λₙ₋₁", "λₙ"], words: ["λmax", "λmax (2)", "λmin (2)", "λmin"], values: VALUES, residuals: [2.1e-4, 3.4e-4, 5e-4, 8.7e-5],
   converged: [true, true, true, true], n_hvp: 42, gradient_norm: 0.0031, verdict: "saddle", final: true,
   sentence: "Saddle: λmax 3.821, λmin −1.497, ‖∇L‖ 0.0031. A random plane hides it in 27.3–31.4 % of cases (586 of 2000 drawn); this plane shows it.",
 });

@@ -1,4 +1,5 @@
 // A model without a kernel: it answers like one, with a synthetic saddle, coarse to fine.
+import { OFFER, planeOf } from "./mock-axes.js";
 import { mockEigenpairs, mockProjections, mockSpectrum, mockTrace, plain } from "./mock-curvature.js";
 import { wire } from "./wire.js";
 
@@ -79,7 +80,7 @@ export const defaults = {
   status: "idle",
   error: "",
   progress: {},
-  _info: { n_parameters: 23946, n_examples: 1797, n_test_examples: 0, theta_norm: 11.83, dtype: "float64", device: "cpu", max_resolution: 201, k_max: 4, batch_norm: false, divisible: true, differentiable: true },
+  _info: { n_parameters: 23946, n_examples: 1797, n_test_examples: 0, theta_norm: 11.83, dtype: "float64", device: "cpu", max_resolution: 201, axes: OFFER, batch_norm: false, divisible: true, differentiable: true },
   _surface: null,
   _compared: null,
   _eigenpairs: null,
@@ -133,7 +134,7 @@ export function mockSurface({ request, axes, seed, domain, resolution: n, exampl
   const lowestOn = (/** @type {string} */ name) => mockSurface({ request, axes, seed, domain, resolution: n, examples, batch_norm, split: name }, step, { decades, holes }).minimum;
   const minima = split === "difference" ? { train: lowestOn("train"), test: lowestOn("test") } : { [split]: minimum };
   return {
-    request, axes, seed, alpha: wire(alpha), beta: wire(beta), loss: wire(loss), done: wire(done), final: step === 1,
+    request, axes, ...planeOf(axes, seed), seed, alpha: wire(alpha), beta: wire(beta), loss: wire(loss), done: wire(done), final: step === 1,
     n_done: done.reduce((sum, value) => sum + value, 0), n_examples: examples, batch_norm, split, norms: [1, 1], cosine: 0, theta_norm: 11.83,
     quadratic: turn || decades || split !== "train" ? null : { loss: 0.35, gradient: [0, 0], hessian: [3.8, 0.95, -1.5] },
     centre_loss: at((n - 1) / 2, (n - 1) / 2), minimum: split === "difference" ? null : minimum, minima, provenance: { dtype: "float64" },
@@ -178,7 +179,8 @@ export function attachKernel(model, { pace = 250, old = false, ...kind } = {}) {
       const plane = compared_axes ? { seed: asked.seed + 1, axes: compared_axes, domain: compared_domain } : {};
       const sights = ["Shows the saddle: κ₋ −1.497, κ₊ 3.821.", "Hides the saddle, looks like a minimum: κ₋ 0.21, κ₊ 1.3."];
       const surface = () => mockSurface({ ...asked, ...plane, split: compared_split ?? asked.split }, step, kind);
-      return { _compared: compared_axes || compared_split ? { ...surface(), seed: asked.seed, sights } : null };
+      const name = planeOf(compared_axes ?? asked.axes, asked.seed);
+      return { _compared: compared_axes || compared_split ? { ...surface(), ...name, seed: asked.seed, sights } : null };
     };
     const steps = [
       () => progress("computing Hessian eigenvectors", 0.1),

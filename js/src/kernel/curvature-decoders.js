@@ -5,6 +5,8 @@ import { decodeArray } from "./decoders.js";
  * @typedef {object} EigenResult
  * @property {number} request
  * @property {string[]} axes
+ * @property {string[]} symbols  short names: λ₁, λₙ₋₁
+ * @property {string[]} words  as sentences name them: λmax, λmin (2)
  * @property {number[]} values
  * @property {number[]} residuals
  * @property {boolean[]} converged
@@ -86,6 +88,8 @@ export function decodeEigenpairs(raw) {
   return {
     request: raw.request,
     axes: raw.axes,
+    symbols: raw.symbols,
+    words: raw.words,
     values: raw.values,
     residuals: raw.residuals,
     converged: raw.converged,

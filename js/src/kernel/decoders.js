@@ -6,7 +6,9 @@
  * @typedef {object} SurfaceResult
  * @property {number} request
  * @property {[string, string]} axes
+ * @property {string} name  of its plane, in words
  * @property {number} seed
+ * @property {boolean} seeded  whether the plane depends on it
  * @property {Float64Array} alpha  node positions (nα,)
  * @property {Float64Array} beta  node positions (nβ,)
  * @property {Float32Array} loss  row-major (nβ, nα); NaN is a hole
@@ -81,7 +83,9 @@ export function decodeSurface(raw) {
   return {
     request: raw.request,
     axes: raw.axes,
+    name: raw.name,
     seed: raw.seed,
+    seeded: raw.seeded,
     alpha,
     beta,
     loss,

@@ -41,7 +41,7 @@ import { sameDomain } from "../model/values.js";
  * @property {number} n_examples
  * @property {number} theta_norm
  * @property {number} max_resolution
- * @property {number} k_max
+ * @property {import("./axes.js").Offer} axes
  * @property {number} n_test_examples  0 without test data
  * @property {boolean} divisible  whether part of the examples can be had
  * @property {boolean} batch_norm  whether the model has batch-norm layers with running statistics
@@ -80,9 +80,6 @@ export const FACES = ["projections", "spectrum", "trace"];
 /** The other traits: they say nothing of what plane is asked for. */
 const OTHERS = ["face", "status", "error", "progress", "_info", "_surface", "_compared", "_eigenpairs", "_projections", "_spectrum", "_trace", "_pins"];
 
-/** @type {Info} */
-const UNKNOWN = { n_parameters: 0, n_examples: 1, n_test_examples: 0, theta_norm: 0, max_resolution: 501, k_max: 1, batch_norm: false, divisible: true, differentiable: true };
-
 /** Tells whether a result is of what the controls said before they changed. */
 function createOutdated() {
   /** Results up to this request are. @type {number | null} */
@@ -107,8 +104,7 @@ function createOutdated() {
  */
 export function sameLosses(surface, { axes, seed, examples, batch_norm, split }) {
   if (surface.nExamples !== examples || surface.batchNorm !== batch_norm || surface.split !== split) return false;
-  const fixed = axes.every((axis) => axis.startsWith("hessian"));
-  return surface.axes.every((axis, i) => axis === axes[i]) && (fixed || surface.seed === seed);
+  return surface.axes.every((axis, i) => axis === axes[i]) && (!surface.seeded || surface.seed === seed);
 }
 
 /**
@@ -177,7 +173,7 @@ export function createState(model) {
       status,
       error: model.get("error") ?? "",
       progress: model.get("progress")?.stage === undefined ? null : model.get("progress"),
-      info: { ...UNKNOWN, ...model.get("_info") },
+      info: model.get("_info"),
       surface: shown,
       compared: second,
       comparedProvisional: comparedOutdated.is(second, secondControls(values) ?? values) || former(second),
