@@ -12,7 +12,7 @@ const full = {
 };
 const bare = { ...full, number: 2, train: null, test: null, gradient_norm: null, hessian: null, curvatures: null, done: false, places: [null, null] };
 const points = (/** @type {object[]} */ pins, more = {}) => ({
-  _pins: { pins, writable: true, applied: null, note: "", centre: { depth: 0, request: 0, moved: 0 }, ...more },
+  _pins: { pins, writable: true, table: null, csv: "", applied: null, note: "", centre: { depth: 0, request: 0, moved: 0 }, ...more },
 });
 const surface = (more = {}) => ({ _surface: mockSurface({ ...controls, request: 1, ...more }, 1) });
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -20,6 +20,7 @@ from landscape_widget.results.shares import interval_words
 from landscape_widget.results.spectrum import TRACE_LABELS
 from landscape_widget.study.budget import DENSITY_PROBES, TRACE_METHODS
 from landscape_widget.study.controls import Controls
+from landscape_widget.study.domain import eigenvector_half_width
 from landscape_widget.study.findings import Findings, Picture
 from landscape_widget.study.verdict import sight, verdict_of
 
@@ -97,6 +98,7 @@ def _picture(
     return {
         "request": request,
         "axes": list(plane.axes),
+        "python": "",
         "name": plane_words(plane.axes, controls.seed),
         "seed": controls.seed,
         "seeded": depends_on_seed(plane.axes),
@@ -149,6 +151,7 @@ def eigenpairs(found: Findings, controls: Controls, request: int, theta_norm: fl
         "residuals": pairs.residuals.tolist(),
         "converged": pairs.converged.tolist(),
         "slopes": None if found.slopes is None else found.slopes.along.tolist(),
+        "domains": _domains(found, axes, theta_norm),
         "centre_loss": finite(found.centre_loss),
         "n_examples": pairs.provenance["n_examples"],
         "n_hvp": pairs.n_hvp,
@@ -161,6 +164,19 @@ def eigenpairs(found: Findings, controls: Controls, request: int, theta_norm: fl
     if verdict is not None:
         payload |= {"verdict": verdict.kind, "sentence": verdict.sentence}
     return payload
+
+
+def _domains(found: Findings, axes: Sequence[Axis], theta_norm: float) -> list[list[list[float]]] | None:
+    """The automatic domain of the plane of every two certified eigenvectors, by the indices of η and δ."""
+    pairs = found.pairs
+    if pairs is None or found.slopes is None:
+        return None
+
+    def domain(eta: Axis, delta: Axis) -> list[float]:
+        width = eigenvector_half_width((eta.name, delta.name), pairs, found.centre_loss, theta_norm)
+        return [-width, width, -width, width]
+
+    return [[domain(eta, delta) for delta in axes] for eta in axes]
 
 
 def projections(found: Findings, controls: Controls, request: int) -> Payload:

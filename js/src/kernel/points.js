@@ -43,17 +43,13 @@
  * @property {[Mark[], Mark[]]} marks  on the first and the second plane
  */
 
-/** @type {Points} */
-const NONE = { pins: [], writable: false, table: null, csv: "", applied: null, note: "", centre: { depth: 0, request: 0, moved: 0 }, marks: [[], []] };
-
 /** @param {any} raw @returns {Points} */
 export function decodePoints(raw) {
-  if (!raw?.pins) return NONE;
   /** @param {0 | 1} which @returns {Mark[]} */
   const marks = (which) =>
     raw.pins.flatMap((/** @type {Pin} */ { number, places }) => {
       const place = places[which];
       return place ? [{ number, alpha: place[0], beta: place[1] }] : [];
     });
-  return { ...NONE, ...raw, marks: [marks(0), marks(1)] };
+  return { ...raw, marks: [marks(0), marks(1)] };
 }

@@ -169,10 +169,10 @@ export function createState(model) {
     const former = (result) => result !== null && result.request <= points.centre.request;
     return {
       ...values,
-      face: FACES.find((face) => face === model.get("face")) ?? FACES[0],
+      face: model.get("face"),
       status,
-      error: model.get("error") ?? "",
-      progress: model.get("progress")?.stage === undefined ? null : model.get("progress"),
+      error: model.get("error"),
+      progress: "stage" in model.get("progress") ? model.get("progress") : null,
       info: model.get("_info"),
       surface: shown,
       compared: second,
@@ -214,7 +214,7 @@ export function createState(model) {
   }
 
   function controlChanged() {
-    const latest = Math.max(snapshot.surface?.request ?? 0, model.get("progress")?.request ?? 0);
+    const latest = Math.max(snapshot.surface?.request ?? 0, model.get("progress").request ?? 0);
     for (const each of [outdated, comparedOutdated]) each.mark(latest);
     changed();
   }

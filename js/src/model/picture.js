@@ -1,10 +1,10 @@
 // The picture to show: what the kernel sent, or while it computes, the best that is known already.
 import { finiteRange } from "../kernel/decoders.js";
-import { automaticWidth, gridAxis } from "./domains.js";
+import { gridAxis } from "./domains.js";
 import { formatPart } from "./format.js";
 import { modelAt, modelOfEigenvectors } from "./quadratic.js";
 import { sameLosses } from "../kernel/state.js";
-import { sameDomain, squareDomain } from "./values.js";
+import { sameDomain } from "./values.js";
 
 /** @typedef {import("../kernel/state.js").Snapshot} Snapshot */
 /** @typedef {import("../kernel/decoders.js").SurfaceResult} SurfaceResult */
@@ -65,12 +65,10 @@ export function interpolate({ alpha, beta, rows }, x, y) {
  * @param {SurfaceResult[]} layers  of this plane, newest first
  * @returns {Domain | null}
  */
-function foreseenDomain({ axes, eigenpairs, info }, model, layers) {
-  if (model && eigenpairs?.slopes && axes.every((axis) => eigenpairs.axes.includes(axis))) {
-    const [a, , c] = model.hessian;
-    return squareDomain(automaticWidth([a, c], eigenpairs.values, model.loss, info.theta_norm));
-  }
-  return layers[0]?.domain ?? null;
+function foreseenDomain({ axes, eigenpairs }, model, layers) {
+  const [i, j] = axes.map((axis) => eigenpairs?.axes.indexOf(axis) ?? -1);
+  const chosen = model ? eigenpairs?.domains?.[i]?.[j] : null;
+  return chosen ?? layers[0]?.domain ?? null;
 }
 
 /**
