@@ -6,10 +6,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { mockEigenpairs, mockProjections, mockSpectrum, mockTrace } from "../dev/mock-curvature.js";
 import { createMockModel, defaults, mockSurface } from "../dev/mock.js";
-import { decodeEigenpairs, decodeProjections, decodeSpectrum, decodeTrace } from "../src/kernel/curvature-decoders.js";
-import { decodeCompared, decodeSurface } from "../src/kernel/decoders.js";
 import { decodePoints } from "../src/kernel/points.js";
-import { createState, FACES } from "../src/kernel/state.js";
+import { createState, DECODERS, FACES } from "../src/kernel/state.js";
 import { gridAxis } from "../src/model/domains.js";
 import { HALF_WIDTHS, nearestPosition } from "../src/model/values.js";
 
@@ -46,26 +44,18 @@ function plain(value) {
 }
 
 /** By the traits that results are sent in. @type {Record<string, (raw: any) => any>} */
-const DECODERS = {
-  _surface: decodeSurface,
-  _compared: decodeCompared,
-  _eigenpairs: decodeEigenpairs,
-  _projections: decodeProjections,
-  _spectrum: decodeSpectrum,
-  _trace: decodeTrace,
-  _pins: decodePoints,
-};
+const decoders = { ...Object.fromEntries(Object.entries(DECODERS).map(([name, decode]) => [`_${name}`, decode])), _pins: decodePoints };
 
 for (const { trait, name, payload, expected } of payloads) {
   test(`${trait}, ${name}: what is decoded is what Python found, and nothing else`, () => {
-    const { rows, ...decoded } = DECODERS[trait](strict(payload, trait));
+    const { rows, ...decoded } = decoders[trait](strict(payload, trait));
     assert.deepEqual(plain(decoded), expected);
     rows?.forEach((/** @type {Float32Array} */ row, /** @type {number} */ i) => assert.deepEqual(row, decoded.loss.subarray(i * row.length, (i + 1) * row.length)));
   });
 }
 
 test("every result trait was decoded", () => {
-  assert.deepEqual(new Set(payloads.map((/** @type {any} */ { trait }) => trait)), new Set(Object.keys(DECODERS)));
+  assert.deepEqual(new Set(payloads.map((/** @type {any} */ { trait }) => trait)), new Set(Object.keys(decoders)));
 });
 
 test("a snapshot of the kernel's traits holds what they say, before and after a computation", () => {
