@@ -35,21 +35,17 @@ export function mockProjections(request, samples, plane) {
     means: { kappa_minus: m.mean, kappa_plus: p.mean, trace: { value: 601.3, stderr: 4.2 } },
     blindness: done
       ? { measured: "27.3–31.4 %", closed_form: "29.3 %", spectral: "28.5–29.8 %" }
-      : null,
+      : { measured: null, closed_form: null, spectral: null },
   };
-}
-
-/** What a kernel that knows of no more sends. @param {ReturnType<typeof mockProjections>} full */
-export function plain({ seeds, fits, means, blindness, ...known }) {
-  return known;
 }
 
 const VALUES = [3.8214, 2.2071, -0.6204, -1.4973];
 
 /** @param {number} request */
 export const mockEigenpairs = (request) => ({
-  request, axes: ["hessian:max", "hessian:max:2", "hessian:min:2", "hessian:min"], values: VALUES, residuals: [2.1e-4, 3.4e-4, 5e-4, 8.7e-5],
-  converged: [true, true, true, true], n_hvp: 42, gradient_norm: 0.0031, verdict: "saddle", final: true,
+  request, axes: ["hessian:max", "hessian:max:2", "hessian:min:2", "hessian:min"],
+  symbols: ["λ₁", "λ₂", "λₙ₋₁", "λₙ"], words: ["λmax", "λmax (2)", "λmin (2)", "λmin"], values: VALUES, residuals: [2.1e-4, 3.4e-4, 5e-4, 8.7e-5],
+  converged: [true, true, true, true], slopes: null, domains: null, centre_loss: null, n_examples: 1797, n_hvp: 42, gradient_norm: 0.0031, verdict: "saddle", final: true,
   sentence: "Saddle: λmax 3.821, λmin −1.497, ‖∇L‖ 0.0031. A random plane hides it in 27.3–31.4 % of cases (586 of 2000 drawn); this plane shows it.",
 });
 

@@ -1,5 +1,6 @@
 // A model without a kernel: it answers like one, with a synthetic saddle, coarse to fine.
-import { mockEigenpairs, mockProjections, mockSpectrum, mockTrace, plain } from "./mock-curvature.js";
+import { OFFER, planeOf } from "./mock-axes.js";
+import { mockEigenpairs, mockProjections, mockSpectrum, mockTrace } from "./mock-curvature.js";
 import { wire } from "./wire.js";
 
 /** @typedef {Record<string, any>} Traits */
@@ -79,7 +80,7 @@ export const defaults = {
   status: "idle",
   error: "",
   progress: {},
-  _info: { n_parameters: 23946, n_examples: 1797, n_test_examples: 0, theta_norm: 11.83, dtype: "float64", device: "cpu", max_resolution: 201, k_max: 4, batch_norm: false, divisible: true, differentiable: true },
+  _info: { n_parameters: 23946, n_examples: 1797, n_test_examples: 0, theta_norm: 11.83, dtype: "float64", device: "cpu", max_resolution: 201, axes: OFFER, batch_norm: false, divisible: true, differentiable: true },
   _surface: null,
   _compared: null,
   _eigenpairs: null,
@@ -87,7 +88,7 @@ export const defaults = {
   face: "projections",
   _spectrum: null,
   _trace: null,
-  _pins: {},
+  _pins: { pins: [], writable: false, table: null, csv: "", applied: null, note: "", centre: { depth: 0, request: 0, moved: 0 } },
 };
 
 /** @param {number} count @param {number} low @param {number} high */
@@ -133,20 +134,20 @@ export function mockSurface({ request, axes, seed, domain, resolution: n, exampl
   const lowestOn = (/** @type {string} */ name) => mockSurface({ request, axes, seed, domain, resolution: n, examples, batch_norm, split: name }, step, { decades, holes }).minimum;
   const minima = split === "difference" ? { train: lowestOn("train"), test: lowestOn("test") } : { [split]: minimum };
   return {
-    request, axes, seed, alpha: wire(alpha), beta: wire(beta), loss: wire(loss), done: wire(done), final: step === 1,
+    request, axes, ...planeOf(axes, seed), seed, alpha: wire(alpha), beta: wire(beta), loss: wire(loss), done: wire(done), final: step === 1,
     n_done: done.reduce((sum, value) => sum + value, 0), n_examples: examples, batch_norm, split, norms: [1, 1], cosine: 0, theta_norm: 11.83,
     quadratic: turn || decades || split !== "train" ? null : { loss: 0.35, gradient: [0, 0], hessian: [3.8, 0.95, -1.5] },
-    centre_loss: at((n - 1) / 2, (n - 1) / 2), minimum: split === "difference" ? null : minimum, minima, provenance: { dtype: "float64" },
+    centre_loss: at((n - 1) / 2, (n - 1) / 2), minimum: split === "difference" ? null : minimum, minima,
+    note: "", python: "", provenance: { dtype: "float64" },
   };
 }
 
 /**
  * Lets a mock model answer what the page sends, as the kernel would.
  * @param {MockModel} model
- * @param {{pace?: number, decades?: boolean, holes?: boolean, old?: boolean}} [options]  milliseconds between two
- *   results, what surface, and whether the kernel is one that knows of one face only
+ * @param {{pace?: number, decades?: boolean, holes?: boolean}} [options]  milliseconds between two results, and what surface
  */
-export function attachKernel(model, { pace = 250, old = false, ...kind } = {}) {
+export function attachKernel(model, { pace = 250, ...kind } = {}) {
   let request = 0;
   /** @type {ReturnType<typeof setTimeout>[]} */
   let timers = [];
@@ -163,22 +164,20 @@ export function attachKernel(model, { pace = 250, old = false, ...kind } = {}) {
       status: "computing",
       progress: { request: current, stage, fraction, eta: ((1 - fraction) * pace * 6) / 1000, elapsed: (performance.now() - began) / 1000 },
     });
-    const projections = (/** @type {number} */ samples) => {
-      const full = mockProjections(current, samples, plane);
-      return { _projections: old ? plain(full) : full };
-    };
+    const projections = (/** @type {number} */ samples) => ({ _projections: mockProjections(current, samples, plane) });
     /** What only its own face asks for. @type {Record<string, (share: number) => Traits>} */
     const faces = {
       spectrum: (share) => ({ _spectrum: mockSpectrum(current, Math.round(10 * share), 10) }),
       trace: (share) => ({ _trace: mockTrace(current, Math.round(200 * share), 200) }),
     };
-    const face = (/** @type {number} */ share) => (old ? {} : (faces[model.get("face")]?.(share) ?? {}));
+    const face = (/** @type {number} */ share) => faces[model.get("face")]?.(share) ?? {};
     const second = (/** @type {number} */ step) => {
       const { compared_axes, compared_domain, compared_split } = controls;
       const plane = compared_axes ? { seed: asked.seed + 1, axes: compared_axes, domain: compared_domain } : {};
       const sights = ["Shows the saddle: κ₋ −1.497, κ₊ 3.821.", "Hides the saddle, looks like a minimum: κ₋ 0.21, κ₊ 1.3."];
       const surface = () => mockSurface({ ...asked, ...plane, split: compared_split ?? asked.split }, step, kind);
-      return { _compared: compared_axes || compared_split ? { ...surface(), seed: asked.seed, sights } : null };
+      const name = planeOf(compared_axes ?? asked.axes, asked.seed);
+      return { _compared: compared_axes || compared_split ? { ...surface(), ...name, seed: asked.seed, sights } : null };
     };
     const steps = [
       () => progress("computing Hessian eigenvectors", 0.1),

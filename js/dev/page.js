@@ -17,7 +17,7 @@ const host = {
 };
 
 const model = createMockModel({ ...defaults, face: query.get("face") ?? defaults.face });
-attachKernel(model, { pace: Number(query.get("pace") ?? 250), decades: query.has("decades"), holes: query.has("holes"), old: query.has("old") });
+attachKernel(model, { pace: Number(query.get("pace") ?? 250), decades: query.has("decades"), holes: query.has("holes") });
 Object.assign(globalThis, { model });
 
 for (let i = 0; i < Number(query.get("views") ?? 1); i++) {

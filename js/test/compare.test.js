@@ -2,13 +2,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mockSurface } from "../dev/mock.js";
-import { counterpart } from "../src/controls/compare.js";
+import { OFFER, planeOf } from "../dev/mock-axes.js";
+import { counterpart } from "../src/kernel/axes.js";
 import { commonRange } from "../src/views/second-picture.js";
 import { controls, enter, nextFrame, positionOf, settled, show } from "./show.js";
 
 const sights = ["Shows the saddle: κ₋ −1, κ₊ 2.", "Hides the saddle, looks like a minimum: κ₋ 1, κ₊ 2."];
 /** @param {object} [change] */
-const second = (change) => ({ ...mockSurface({ ...controls, request: 1, axes: ["random", "random"], seed: 5, ...change }, 1), seed: 3, sights });
+const second = (change) => ({ ...mockSurface({ ...controls, request: 1, axes: ["random", "random"], seed: 5, ...change }, 1), ...planeOf(["random", "random"], 3), seed: 3, sights });
 const both = { seed: 3, compared_axes: ["random", "random"], _surface: mockSurface({ ...controls, seed: 3, request: 1 }, 1), _compared: second() };
 
 /** The newest figure of a view. @param {any} shown @param {string} name */
@@ -24,8 +25,8 @@ test("one click asks for the other kind of plane, another takes it away", async 
     { compared_axes: ["random", "random"], compared_domain: null },
     { compared_axes: null },
   ]);
-  assert.deepEqual(counterpart(["hessian:max:2", "hessian:min"]), ["random", "random"]);
-  assert.deepEqual(counterpart(["hessian:max", "random"]), ["hessian:max", "hessian:min"]);
+  assert.deepEqual(counterpart(OFFER, ["hessian:max:2", "hessian:min"]), ["random", "random"]);
+  assert.deepEqual(counterpart(OFFER, ["hessian:max", "random"]), ["hessian:max", "hessian:min"]);
 });
 
 test("both planes are drawn with their own losses and named in every title", async () => {

@@ -1,7 +1,7 @@
 // Zooming and panning to where nodes are known, and the kernel's own choice of the domain.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { automaticWidth, gridAxis, pan, snapDomain, stepZoom } from "../src/model/domains.js";
+import { gridAxis, pan, snapDomain, stepZoom } from "../src/model/domains.js";
 
 /** @typedef {import("../src/model/values.js").Domain} Domain */
 const N = 51;
@@ -56,12 +56,4 @@ test("zooming ends at the narrowest and the widest half-width", () => {
   assert.deepEqual(domain, [-1e-4, 1e-4, -1e-4, 1e-4]);
   for (let i = 0; i < 100; i++) domain = stepZoom(domain, -1, { alpha: 0, beta: 0 }, N);
   assert.deepEqual(domain, [-1000, 1000, -1000, 1000]);
-});
-
-test("the automatic half-width is the kernel's", () => {
-  // The kernel's own test: ½|λ|w² = L(θ*) = 2 with |λ| = √(4·3) gives 1.07, and ‖θ*‖/20 = 0.112 bounds it.
-  assert.equal(automaticWidth([4, -3], [4, 2, -1, -3], 2, 0), 1);
-  assert.equal(automaticWidth([4, -3], [4, -3], 2, 5 ** 0.5), 0.1);
-  // An eigenvalue of next to nothing counts as a thousandth of the largest.
-  assert.equal(automaticWidth([1000, 1e-9], [1000, 1e-9], 0.5, 0), automaticWidth([1000, 1], [1000, 1], 0.5, 0));
 });

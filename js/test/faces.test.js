@@ -1,7 +1,7 @@
 // The three faces of the curvature panel, with a stand-in for the plotting library.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { mockEigenpairs, mockProjections, mockSpectrum, mockTrace, plain } from "../dev/mock-curvature.js";
+import { mockEigenpairs, mockProjections, mockSpectrum, mockTrace } from "../dev/mock-curvature.js";
 import { defaults, mockSurface } from "../dev/mock.js";
 import { controls, settled, show } from "./show.js";
 
@@ -163,7 +163,8 @@ test("every eigenvalue can be marked and chosen with keys", async () => {
 });
 
 test("a bar of which no plane is known is not for clicking", async () => {
-  const page = await show({ _projections: plain(mockProjections(1, 2000, null)) });
+  const nothing = { mean: 0, std: 0 };
+  const page = await show({ _projections: { ...mockProjections(1, 300, null), seeds: null, fits: { kappa_minus: nothing, kappa_plus: nothing } } });
   const { drawn, events } = curvature(page);
   events().plotly_click({ points: [{ curveNumber: 0, pointNumber: 3 }], event: {} });
   assert.deepEqual(page.model.saves, []);

@@ -6,13 +6,13 @@ import { controls, settled, show } from "./show.js";
 
 const scores = (/** @type {number | null} */ loss, /** @type {number} */ accuracy, n = 1797) => ({ loss, metrics: { accuracy }, n_examples: n });
 const full = {
-  number: 1, alpha: 0.2, beta: -0.6, axes: ["hessian:max", "hessian:min"], seed: null, n_examples: 1797, here: true, centred: true, places: [[0.2, -0.6], null],
+  number: 1, alpha: 0.2, beta: -0.6, axes: ["hessian:max", "hessian:min"], plane: "Hessian λmax × λmin", symbols: ["λ₁", "λₙ"], seed: null, n_examples: 1797, here: true, centred: true, places: [[0.2, -0.6], null],
   train: scores(0.51234567, 0.9), test: scores(0.71234567, 0.8, 450), gradient_norm: 0.25, hessian: [[4, 0.5], [0.5, -2]],
   curvatures: [-2.0415, 4.0415], done: true, error: "",
 };
 const bare = { ...full, number: 2, train: null, test: null, gradient_norm: null, hessian: null, curvatures: null, done: false, places: [null, null] };
 const points = (/** @type {object[]} */ pins, more = {}) => ({
-  _pins: { pins, writable: true, applied: null, note: "", centre: { depth: 0, request: 0, moved: 0 }, ...more },
+  _pins: { pins, writable: true, table: null, csv: "", applied: null, note: "", centre: { depth: 0, request: 0, moved: 0 }, ...more },
 });
 const surface = (more = {}) => ({ _surface: mockSurface({ ...controls, request: 1, ...more }, 1) });
 
@@ -117,10 +117,9 @@ test("after the plane has changed a pin says on which it lies, with the coordina
   const marks = traceOf(plotly, find("heatmap"));
   assert.deepEqual([marks.x, marks.y], [[-0.6], [0.2]], "marked where it lies on the plane on show");
   assert.equal(find("pin-1-place").title, "0.2, -0.6");
-  const random = { axes: ["random", "random"], seed: 3, n_examples: null, places: [null, null] };
+  const random = { plane: "Random (seed 3)", n_examples: null, places: [null, null] };
   assert.equal(await told(random), "0.200, −0.600 on Random (seed 3)");
   assert.equal(traceOf(plotly, find("heatmap")).x.length, 0);
-  assert.equal(await told({ axes: ["hessian:max", "random"], seed: 0 }), "0.200, −0.600 on λ₁ × random (seed 0)");
   assert.equal(await told({ n_examples: 500 }), "0.200, −0.600 on Hessian λmax × λmin, of 500 examples");
   assert.equal(await told({ centred: false }), "0.200, −0.600 on Hessian λmax × λmin, around another centre");
   assert.equal(await told({ here: true }), "0.200, −0.600");
@@ -196,11 +195,11 @@ test("another centre makes what is on show provisional, and nothing of it is use
 
 test("the table of minima is asked for on a click, and closes when the picture changes", async () => {
   const { model, find } = await show({ ...surface(), ...points([]) });
-  const row = (/** @type {string} */ place, /** @type {string[]} */ axes, /** @type {number} */ alpha) => ({ place, axes, alpha, beta: 0, train: scores(0.5 - alpha, 0.9), test: scores(0.7 - alpha, 0.8, 450) });
+  const row = (/** @type {string} */ place, /** @type {string} */ plane, /** @type {number} */ alpha) => ({ place, plane, alpha, beta: 0, train: scores(0.5 - alpha, 0.9), test: scores(0.7 - alpha, 0.8, 450) });
   assert.equal(find("score-table").parentElement.hidden, true);
   find("table-open").click();
   assert.deepEqual(model.messages.at(-1), { type: "table" });
-  model.receive(points([], { table: [row("centre", ["", ""], 0), row("minimum", ["hessian:max", "hessian:min"], 0.2), row("minimum", ["random", "random"], 0)] }));
+  model.receive(points([], { table: [row("centre", "", 0), row("minimum", "Hessian λmax × λmin", 0.2), row("minimum", "Random (seed 3)", 0)] }));
   await settled();
   assert.equal(find("score-table").parentElement.hidden, false);
   const names = [...find("score-table").querySelectorAll("tbody th")].map((/** @type {Element} */ cell) => cell.textContent);

@@ -115,13 +115,6 @@ test("another face is no other plane", async () => {
   assert.deepEqual(model.saves, [{ face: "spectrum" }]);
 });
 
-test("a kernel that knows of no faces, or of others, shows projections", () => {
-  for (const face of [undefined, null, "density"]) {
-    const { state } = setUp({ face, _spectrum: undefined, _trace: undefined });
-    assert.deepEqual([state.snapshot.face, state.snapshot.spectrum, state.snapshot.trace], ["projections", null, null]);
-  }
-});
-
 test("spectrum and trace are decoded, and leave with what they belonged to", async () => {
   const { model, state } = setUp({ _projections: mockProjections(1, 300, null) });
   model.receive({ _spectrum: mockSpectrum(1, 4, 10), _trace: mockTrace(1, 20, 200) });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { axisChoices, canonical, presetOf } from "../src/kernel/axes.js";
+import { OFFER } from "../dev/mock-axes.js";
+import { counterpart, isEigen, planeLabel, presetOf } from "../src/kernel/axes.js";
 import { exampleCounts, HALF_WIDTHS, nearestNode, nearestPosition, resolutions, sameDomain } from "../src/model/values.js";
 
 test("half-widths are the numbers a person would type, ascending", () => {
@@ -45,16 +46,20 @@ test("domains are compared relative to their width", () => {
   assert.ok(!sameDomain([-1e-4, 1e-4, -1e-4, 1e-4], [-1e-4, 1.1e-4, -1e-4, 1e-4]));
 });
 
-test("presets are recognised, with and without the first eigenvector's number", () => {
-  assert.equal(presetOf(["hessian:max", "hessian:min"]), "hessian");
-  assert.equal(presetOf(["hessian:max:1", "hessian:min:1"]), "hessian");
-  assert.equal(presetOf(["random", "random"]), "random");
-  assert.equal(presetOf(["random:filter", "random:filter"]), "filter");
-  assert.equal(presetOf(["hessian:max", "random"]), "custom");
-  assert.equal(canonical("hessian:max:10"), "hessian:max:10");
+test("a plane is known by its preset, or by the names of its axes", () => {
+  assert.equal(presetOf(OFFER, ["hessian:max", "hessian:min"])?.value, "hessian");
+  assert.equal(presetOf(OFFER, ["random:filter", "random:filter"])?.value, "filter");
+  assert.equal(presetOf(OFFER, ["hessian:max", "random"]), undefined);
+  assert.equal(planeLabel(OFFER, ["random", "random"]), "Random");
+  assert.equal(planeLabel(OFFER, ["hessian:max", "random"]), "hessian:max × random");
 });
 
-test("as many eigenvectors are offered as the kernel gives", () => {
-  const values = axisChoices(3)[0].options.map(({ value }) => value);
-  assert.deepEqual(values, ["hessian:max", "hessian:max:2", "hessian:max:3", "hessian:min", "hessian:min:2", "hessian:min:3"]);
+test("eigenvectors are told from other axes, whatever their rank", () => {
+  const axes = ["hessian:max", "hessian:max:12", "hessian:min", "random", "random:filter", "hessian", "hessian:maximal"];
+  assert.deepEqual(axes.map((axis) => isEigen(OFFER, axis)), [true, true, true, false, false, false, false]);
+});
+
+test("beside eigenvectors stands a plane of none, and the other way round", () => {
+  assert.deepEqual(counterpart(OFFER, ["hessian:max:12", "hessian:min"]), ["random", "random"]);
+  assert.deepEqual(counterpart(OFFER, ["hessian:max", "random"]), ["hessian:max", "hessian:min"]);
 });

@@ -79,7 +79,7 @@ test("the caption says that a single parameter has a single direction", () => {
 });
 
 test("eigenvalues come with their residuals, and say if they did not converge", () => {
-  const pairs = { axes: ["hessian:max", "hessian:min:2"], values: [5007.9, -16.4], residuals: [0.01, 0.2], converged: [true, false] };
+  const pairs = { words: ["λmax", "λmin (2)"], values: [5007.9, -16.4], residuals: [0.01, 0.2], converged: [true, false] };
   assert.equal(describeResiduals(/** @type {any} */ (pairs)), "λmax 5008 ± 0.01 · λmin (2) −16.40 ± 0.2, not converged");
 });
 

@@ -215,11 +215,12 @@ class Points:
 
     def payload(self) -> Payload:
         """All of this as the page receives it."""
-        centres, table = self.centres, self._table
+        centres, table, first = self.centres, self._table, self._shown[0]
+        seed = first.provenance.get("seed") if first else None
         return {
             "pins": [wire.pin(pin, self._shown, centres.is_origin(pin.plane)) for pin in self.pins.all],
             "writable": self._weights is not None,
-            "table": None if table is None else [wire.row(row) for row in table[1].rows],
+            "table": None if table is None else [wire.row(row, seed) for row in table[1].rows],
             "csv": "" if table is None else table[1].csv,
             "applied": self._applied,
             "note": self._note,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from landscape_widget.numerics.vectors import FloatArray, inner
 from landscape_widget.objective.objective import Objective
+from landscape_widget.planes.axes import KINDS, PRESETS, Axis, depends_on_seed, eigen_axis, plane_words
 from landscape_widget.planes.grid import MAX_RESOLUTION
 from landscape_widget.results.blindness import BlindnessEstimate, measured_blindness
 from landscape_widget.results.planes import Surface
@@ -18,6 +20,7 @@ from landscape_widget.results.shares import interval_words
 from landscape_widget.results.spectrum import TRACE_LABELS
 from landscape_widget.study.budget import DENSITY_PROBES, TRACE_METHODS
 from landscape_widget.study.controls import Controls
+from landscape_widget.study.domain import eigenvector_half_width
 from landscape_widget.study.findings import Findings, Picture
 from landscape_widget.study.verdict import sight, verdict_of
 
@@ -41,10 +44,24 @@ def info(objective: Objective, theta_norm: float, test: Objective | None = None)
         "dtype": str(objective.dtype).removeprefix("torch."),
         "device": str(objective.device),
         "max_resolution": MAX_RESOLUTION,
-        "k_max": max(1, min(OFFERED_RANKS, objective.n_parameters // 2)),
+        "axes": _axes(max(1, min(OFFERED_RANKS, objective.n_parameters // 2))),
         "batch_norm": objective.has_batch_norm,
         "divisible": objective.divisible,
         "differentiable": True,
+    }
+
+
+def _axes(most: int) -> Payload:
+    """Axes and planes that the page offers, and which kinds are eigenvectors, offered up to a rank."""
+    groups: dict[str, list[Payload]] = {}
+    for kind in KINDS.values():
+        for axis in [Axis(kind, rank + 1) for rank in range(most)] if kind.end else [Axis(kind)]:
+            label = kind.choice if axis.rank <= 1 else axis.symbol
+            groups.setdefault(kind.group, []).append({"value": axis.name, "label": label})
+    return {
+        "groups": [{"label": label, "options": options} for label, options in groups.items()],
+        "presets": [asdict(preset) | {"axes": list(preset.axes)} for preset in PRESETS],
+        "eigen": [kind.name for kind in KINDS.values() if kind.end],
     }
 
 
@@ -81,7 +98,10 @@ def _picture(
     return {
         "request": request,
         "axes": list(plane.axes),
+        "python": "",
+        "name": plane_words(plane.axes, controls.seed),
         "seed": controls.seed,
+        "seeded": depends_on_seed(plane.axes),
         "alpha": _buffer(result.alpha, np.float64),
         "beta": _buffer(result.beta, np.float64),
         "loss": _buffer(result.loss, np.float32),
@@ -121,13 +141,17 @@ def eigenpairs(found: Findings, controls: Controls, request: int, theta_norm: fl
     """Eigenvalues with their residuals, and the verdict once they are certified."""
     pairs = found.pairs
     assert pairs is not None
+    axes = [eigen_axis(*end) for end in pairs.ends]
     payload: Payload = {
         "request": request,
-        "axes": [f"hessian:{end}" + (f":{rank}" if rank > 1 else "") for end, rank in pairs.ends],
+        "axes": [axis.name for axis in axes],
+        "symbols": [axis.symbol for axis in axes],
+        "words": [axis.eigenvalue for axis in axes],
         "values": pairs.values.tolist(),
         "residuals": pairs.residuals.tolist(),
         "converged": pairs.converged.tolist(),
         "slopes": None if found.slopes is None else found.slopes.along.tolist(),
+        "domains": _domains(found, axes, theta_norm),
         "centre_loss": finite(found.centre_loss),
         "n_examples": pairs.provenance["n_examples"],
         "n_hvp": pairs.n_hvp,
@@ -140,6 +164,19 @@ def eigenpairs(found: Findings, controls: Controls, request: int, theta_norm: fl
     if verdict is not None:
         payload |= {"verdict": verdict.kind, "sentence": verdict.sentence}
     return payload
+
+
+def _domains(found: Findings, axes: Sequence[Axis], theta_norm: float) -> list[list[list[float]]] | None:
+    """The automatic domain of the plane of every two certified eigenvectors, by the indices of η and δ."""
+    pairs = found.pairs
+    if pairs is None or found.slopes is None:
+        return None
+
+    def domain(eta: Axis, delta: Axis) -> list[float]:
+        width = eigenvector_half_width((eta.name, delta.name), pairs, found.centre_loss, theta_norm)
+        return [-width, width, -width, width]
+
+    return [[domain(eta, delta) for delta in axes] for eta in axes]
 
 
 def projections(found: Findings, controls: Controls, request: int) -> Payload:

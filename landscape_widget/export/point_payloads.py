@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from landscape_widget.export.payloads import Payload, finite
+from landscape_widget.planes.axes import plane_words, symbol_of
 from landscape_widget.planes.points import Pin, locate, plane_seed, same_plane
 from landscape_widget.results.planes import Plane, ScoreRow, Scores
 
@@ -20,13 +21,16 @@ def pin(marked: Pin, shown: Sequence[Plane | None], centred: bool) -> Payload:
         shown: The first plane on show and the one beside it, None where there is none.
         centred: Whether its own plane goes out from the present centre.
     """
+    seed = plane_seed(marked.plane)
     values, theta, plane, first = marked.values, marked.theta, marked.plane, shown[0]
     return {
         "number": marked.number,
         "alpha": marked.alpha,
         "beta": marked.beta,
         "axes": list(plane.axes),
-        "seed": plane_seed(plane),
+        "plane": plane_words(plane.axes, seed),
+        "symbols": [symbol_of(name) for name in plane.axes],
+        "seed": seed,
         "n_examples": plane.provenance.get("n_examples"),
         "here": first is not None and same_plane(plane, first),
         "centred": centred,
@@ -41,9 +45,10 @@ def pin(marked: Pin, shown: Sequence[Plane | None], centred: bool) -> Payload:
     }
 
 
-def row(scored: ScoreRow) -> Payload:
-    """A row of a table of scores."""
-    place = {"place": scored.place, "axes": list(scored.axes), "alpha": scored.alpha, "beta": scored.beta}
+def row(scored: ScoreRow, seed: int | None) -> Payload:
+    """A row of a table of scores, of planes with this seed."""
+    plane = plane_words(scored.axes, seed) if any(scored.axes) else ""
+    place = {"place": scored.place, "plane": plane, "alpha": scored.alpha, "beta": scored.beta}
     return place | {"train": _scores(scored.train), "test": _scores(scored.test)}
 
 

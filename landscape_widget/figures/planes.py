@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from landscape_widget.figures.style import COLOURS, LOWEST, MINUS, ORIGIN, colour_bar, finished, number
 from landscape_widget.numerics.vectors import FloatArray, norm
+from landscape_widget.planes.axes import words_of
 from landscape_widget.results.planes import Plane, Surface
 
 #: The lowest point of a surface: α, β and the loss there.
@@ -172,7 +173,7 @@ def _axis_labels(surface: Surface, plane: Plane | None) -> list[str]:
 
 def _axis_names(surface: Surface, plane: Plane | None) -> list[str]:
     axes = plane.axes if plane else surface.provenance.get("axes", ("", ""))
-    return [f"{a} ({_axis_name(axis)})" if axis else a for a, axis in zip("αβ", axes, strict=True)]
+    return [f"{a} ({words_of(axis)})" if axis else a for a, axis in zip("αβ", axes, strict=True)]
 
 
 def _units(plane: Plane | None) -> list[str]:
@@ -188,14 +189,6 @@ def _units(plane: Plane | None) -> list[str]:
         f"1 is ‖Δθ‖ = {number(length, 3)}{share}" if length else "no direction of its own"
         for length, share in zip(plane.norms, shares, strict=True)
     ]
-
-
-def _axis_name(axis: str) -> str:
-    """λmax, λmax (2), random, filter-normalised random, or the axis' own name."""
-    kind, *rest = axis.split(":")
-    if kind == "hessian":
-        return f"λ{rest[0]}" + (f", rank {rest[1]}" if len(rest) > 1 else "")
-    return "random, filter-normalised" if axis == "random:filter" else axis
 
 
 def _unfinished(surface: Surface) -> str:

@@ -2,71 +2,51 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
 import torch
 
 from landscape_widget.curvature.eigenpairs import hessian_eigenpairs
-from landscape_widget.numerics.checks import check_seed
-from landscape_widget.numerics.vectors import FloatArray
+from landscape_widget.numerics.checks import check_seed, told
 from landscape_widget.objective.objective import Objective
+from landscape_widget.planes.axes import parse_axis
 from landscape_widget.results.base import library_versions
 from landscape_widget.results.curvature import EigenPairs
 from landscape_widget.results.planes import Plane
 
-_AXIS = re.compile(r"hessian:(max|min)(?::([1-9]\d*))?|random(?::filter)?")
-
-
-def parse_axis(axis: str) -> tuple[str, int]:
-    """Kind and rank of an axis name.
-
-    Returns:
-        ("max", rank) or ("min", rank) for Hessian axes, ("random", 0), ("filter", 0).
-
-    Raises:
-        ValueError: If the name is none of "hessian:max", "hessian:max:2" …, "hessian:min", …,
-            "random", "random:filter".
-    """
-    match = _AXIS.fullmatch(axis) if isinstance(axis, str) else None
-    if match is None:
-        raise ValueError(
-            'Expected an axis named "hessian:max", "hessian:min", "hessian:max:2", …, "random" or '
-            f'"random:filter", got {axis!r}.'
-        )
-    if match[1]:
-        return match[1], int(match[2] or 1)
-    return ("filter" if axis.endswith("filter") else "random"), 0
-
 
 def check_axes(axes: object, objective: Objective) -> tuple[str, str]:
-    """Two axis names that make a plane for ``objective``.
+    """Two axis names that make a plane for ``objective``, "hessian:max:1" as "hessian:max".
 
     Raises:
         ValueError: For other than two known names, two equal Hessian axes, a rank beyond N // 2, or
             filter normalisation where no parameter belongs to a filter.
     """
-    names = tuple(axes) if isinstance(axes, list | tuple) else ()
-    if len(names) != 2:
-        raise ValueError(f"Expected axes as two names, for α and β, got {axes!r}.")
-    parsed = [parse_axis(axis) for axis in names]
+    given = tuple(axes) if isinstance(axes, list | tuple) else ()
+    if len(given) != 2:
+        raise ValueError(f"Expected axes as two names, for α and β, got {told(axes)}.")
+    alpha, beta = map(parse_axis, given)
     most = max(1, objective.n_parameters // 2)
-    for name, (kind, rank) in zip(names, parsed, strict=True):
-        if rank > most:
+    for axis in (alpha, beta):
+        if axis.rank > most:
             raise ValueError(
-                f"Expected a rank up to {most} for {objective.n_parameters} parameters, got {name!r}."
+                f"Expected a rank up to {most} for {objective.n_parameters} parameters, got {axis.name!r}."
             )
-        if kind == "filter":
-            _check_filters(objective)
-    if parsed[0] == parsed[1] and parsed[0][1]:
-        raise ValueError(f"Expected two different Hessian axes, got {names[0]!r} twice.")
-    return names[0], names[1]
+        axis.kind.check(objective)
+    if alpha == beta and alpha.rank:
+        raise ValueError(f"Expected two different Hessian axes, got {alpha.name!r} twice.")
+    return alpha.name, beta.name
 
 
 def hessian_rank(axes: tuple[str, str]) -> int:
     """How many eigenpairs at each end the axes need; 0 where none of them is a Hessian axis."""
-    return max(rank for _, rank in map(parse_axis, axes))
+    return max(parse_axis(name).rank for name in axes)
+
+
+def by_eigenvectors(axes: tuple[str, str]) -> bool:
+    """Whether both axes are eigenvectors."""
+    return all(parse_axis(name).rank for name in axes)
 
 
 def check_plane(plane: Any, objective: Objective) -> None:
@@ -108,25 +88,18 @@ def make_plane(
     n = objective.n_parameters
     rests_on = pairs.provenance if pairs is not None and hessian_rank(axes) else {}
     draws = random_pair(n, seed)
-    directions, notes = [], {}
-    for (kind, rank), draw in zip(map(parse_axis, axes), draws, strict=True):
-        if rank:
-            if pairs is None:
-                raise ValueError("Expected eigenpairs for a Hessian axis, got none.")
-            if len(pairs.vectors) != n:
-                raise ValueError(f"Expected pairs of {n} parameters, got {len(pairs.vectors)}.")
-            directions.append(pairs.vectors[:, pairs.at(kind, rank)])
-        elif kind == "filter":
-            directions.append(filter_normalise(objective, draw.numpy()))
-        else:
-            directions.append(draw.numpy())
-    if n == 1 and all(parse_axis(axis)[1] for axis in axes):
-        directions[1] = np.zeros(1)
+    eta, delta = (
+        parse_axis(name).direction(objective, draw, pairs)
+        for name, draw in zip(axes, draws.numpy(), strict=True)
+    )
+    notes = {}
+    if n == 1 and by_eigenvectors(axes):
+        delta = np.zeros(1)
         notes["delta"] = "zero: one parameter has one direction"
     return Plane(
         origin=objective.theta.detach().cpu().double().numpy().copy(),
-        eta=directions[0],
-        delta=directions[1],
+        eta=eta,
+        delta=delta,
         axes=axes,
         provenance={
             "axes": axes,
@@ -176,44 +149,8 @@ def hessian_plane(
         pairs: Eigenpairs already computed; otherwise they are computed here.
         seed: Of the Lanczos start vector.
     """
-    if not all(parse_axis(axis)[1] for axis in axes):
+    if not by_eigenvectors(axes):
         raise ValueError(f"Expected two Hessian axes, got {axes}.")
     if pairs is None:
         pairs = hessian_eigenpairs(objective, k=hessian_rank(axes), seed=seed)
     return make_plane(objective, axes, seed, pairs)
-
-
-def filter_normalise(objective: Objective, direction: FloatArray) -> FloatArray:
-    """Rescales each filter of ``direction`` to the norm of the same filter of θ* (Li et al. 2018).
-
-    d_{i,j} ← d_{i,j} / ‖d_{i,j}‖ · ‖θ_{i,j}‖. Biases and parameters of normalisation layers get zero.
-
-    Args:
-        objective: Tells θ* and which element belongs to which filter.
-        direction: Shape (N,).
-
-    Raises:
-        ValueError: If no parameter belongs to a filter, as for plain functions of θ.
-    """
-    _check_filters(objective)
-    blocks = objective.filter_blocks.numpy()
-    inside = blocks >= 0
-    theta = objective.theta.detach().cpu().double().numpy()
-    labels = blocks[inside]
-
-    def norms(vector: FloatArray) -> FloatArray:
-        return np.sqrt(np.bincount(labels, weights=vector[inside] ** 2))
-
-    wanted, present = norms(theta), norms(direction)
-    scale = np.divide(wanted, present, out=np.zeros_like(wanted), where=present > 0)
-    normalised = np.zeros_like(direction)
-    normalised[inside] = direction[inside] * scale[labels]
-    return normalised
-
-
-def _check_filters(objective: Objective) -> None:
-    if not bool((objective.filter_blocks >= 0).any()):
-        raise ValueError(
-            "Expected parameters that form filters (matrices or convolution kernels), got none. "
-            "Use random directions without filter normalisation."
-        )

@@ -15,6 +15,7 @@ from landscape_widget.curvature.product_check import check_hvp
 from landscape_widget.numerics.checks import real, told
 from landscape_widget.numerics.vectors import FloatArray, inner, norm
 from landscape_widget.objective.objective import Objective
+from landscape_widget.planes.axes import depends_on_seed
 from landscape_widget.planes.directions import check_plane
 from landscape_widget.planes.projections import plane_hessian
 from landscape_widget.results.planes import Plane, PlanePoint, ScoreRow, Scores, ScoreTable
@@ -137,9 +138,8 @@ def place_words(plane: Plane, alpha: float, beta: float) -> str:
 
 
 def plane_seed(plane: Plane) -> int | None:
-    """Seed of its random axes; None where it has none."""
-    random = any(axis.startswith("random") for axis in plane.axes)
-    return plane.provenance.get("seed") if random else None
+    """Seed of the axes that depend on one; None where none does."""
+    return plane.provenance.get("seed") if depends_on_seed(plane.axes) else None
 
 
 def locate(plane: Plane, theta: FloatArray) -> tuple[float, float] | None:

@@ -15,7 +15,8 @@ from torch import Tensor
 from landscape_widget.curvature.product_check import refusal
 from landscape_widget.numerics.checks import check_integer, check_seed
 from landscape_widget.objective.objective import Objective
-from landscape_widget.planes.directions import check_plane, filter_normalise, random_pair
+from landscape_widget.planes.directions import check_plane, random_pair
+from landscape_widget.planes.filters import filter_normalise
 from landscape_widget.results.curvature import ProjectedCurvatures
 from landscape_widget.results.planes import Plane
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from landscape_widget.numerics.vectors import FloatArray, inner
 from landscape_widget.objective.objective import Objective
-from landscape_widget.planes.directions import check_plane, parse_axis
+from landscape_widget.planes.axes import parse_axis
+from landscape_widget.planes.directions import by_eigenvectors, check_plane
 from landscape_widget.planes.projections import plane_hessian
 from landscape_widget.results.curvature import EigenPairs
 from landscape_widget.results.planes import Plane
@@ -31,9 +32,9 @@ def quadratic_model(
         pairs: The eigenpairs that the plane's Hessian axes were made of.
     """
     check_plane(plane, objective)
-    ends = [parse_axis(axis) for axis in plane.axes]
-    if pairs is not None and all(rank for _, rank in ends):
-        a, c = (float(pairs.values[pairs.at(end, rank)]) for end, rank in ends)
+    if pairs is not None and by_eigenvectors(plane.axes):
+        ends = [(axis.kind.end, axis.rank) for axis in map(parse_axis, plane.axes)]
+        a, c = (float(pairs.values[pairs.at(*end)]) for end in ends)
         if not plane.delta.any():  # the second axis of a single parameter
             c = 0.0
         return QuadraticModel(

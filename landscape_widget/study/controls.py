@@ -1,42 +1,104 @@
-"""What a person chooses in an explorer."""
+"""What a person chooses in an explorer, each control declared once: its default, its check, its words."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from landscape_widget.planes.directions import hessian_rank
-from landscape_widget.planes.grid import Domain
+from landscape_widget.loss.batch_norm import MODES
+from landscape_widget.numerics.checks import check_integer, check_seed
+from landscape_widget.objective.objective import Objective
+from landscape_widget.planes.directions import check_axes, hessian_rank
+from landscape_widget.planes.grid import Domain, check_domain, check_resolution
+from landscape_widget.planes.splits import SPLITS, check_split
 from landscape_widget.results.equality import equal_by_content
+
+#: The page holds integers up to this.
+_LARGEST_SEED = 2**53 - 1
+
+#: Random projections of one histogram.
+_MOST_SAMPLES = 1_000_000
+
+#: Faces of the curvature panel.
+FACES = ("projections", "spectrum", "trace")
+
+#: Makes of a value, other than None, what a control becomes, for L and for the same objective on test data;
+#: raises a ValueError for one that they cannot take.
+Check = Callable[[Any, Objective, Objective | None], Any]
+
+
+def _declared(
+    check: Check, *, least: int | None = None, values: tuple[str, ...] = (), synced: bool = True
+) -> dict[str, Any]:
+    """What the explorer makes a trait of; one whose default is None may be set to None again.
+
+    Args:
+        check: Its check.
+        least: The smallest integer that it takes.
+        values: All that it takes, where those are a few names.
+        synced: Whether the page may set it.
+    """
+    return {"check": check, "least": least, "values": values, "synced": synced}
+
+
+def _axes(value: Any, objective: Objective, _: Objective | None) -> tuple[str, str]:
+    return check_axes(value, objective)
+
+
+def _domain(value: Any, _: Objective, __: Objective | None) -> Domain:
+    return check_domain(value)
+
+
+def _examples(value: Any, objective: Objective, _: Objective | None) -> int:
+    return objective.check_examples(check_integer(value, "examples"))
+
+
+def _batch_norm(value: Any, objective: Objective, _: Objective | None) -> str:
+    return objective.check_batch_norm(value)
+
+
+def _split(value: Any, _: Objective, test: Objective | None) -> str:
+    return check_split(value, test)
 
 
 @equal_by_content
 @dataclass(frozen=True)
 class Controls:
-    """What a person chose; each field has the name of a trait of the explorer."""
+    """What a person chose; each field is a trait of the explorer, too."""
 
-    axes: tuple[str, str]
-    """Directions of α and β."""
-    seed: int
+    axes: tuple[str, str] = field(default=("hessian:max", "hessian:min"), metadata=_declared(_axes))
+    """Names of the directions of α and β, as ``planes.axes.KINDS`` lists them."""
+    seed: int = field(
+        default=0,
+        metadata=_declared(lambda value, *_: check_seed(value, most=_LARGEST_SEED), least=0),
+    )
     """Seed of random directions."""
-    domain: Domain | None
-    """(α min, α max, β min, β max); None for one that the study chooses."""
-    resolution: int
-    """Nodes for each axis."""
-    examples: int
-    """Examples that the loss is averaged over."""
-    samples: int
-    """Random projections of the histogram."""
-    face: str = "projections"
-    """Face of the curvature panel on show: "projections", "spectrum" or "trace"."""
-    batch_norm: str = "frozen"
-    """Statistics of batch-norm layers in the pictures; curvature always rests on frozen ones."""
-    split: str = "train"
+    domain: Domain | None = field(default=None, metadata=_declared(_domain))
+    """(α min, α max, β min, β max) in units of the directions; None for one that the study chooses."""
+    resolution: int = field(default=51, metadata=_declared(lambda value, *_: check_resolution(value)))
+    """Nodes for each axis, odd."""
+    examples: int = field(default=1, metadata=_declared(_examples))
+    """Examples that the loss is averaged over; an explorer begins with all of them."""
+    samples: int = field(
+        default=100,
+        metadata=_declared(
+            lambda value, *_: check_integer(value, "samples", 1, _MOST_SAMPLES), least=1, synced=False
+        ),
+    )
+    """Random projections of the histogram; the page has no control for it."""
+    face: str = field(default="projections", metadata=_declared(lambda value, *_: value, values=FACES))
+    """Face of the curvature panel on show, which is computed first, and the trace only if it is this."""
+    batch_norm: str = field(default="frozen", metadata=_declared(_batch_norm, values=MODES))
+    """Statistics of batch-norm layers in the pictures: "frozen", "recomputed" at every point, or the
+    "difference"; curvature always rests on frozen ones."""
+    split: str = field(default="train", metadata=_declared(_split, values=SPLITS))
     """What the loss in the picture is on: "train", "test", or "difference" for test − training."""
-    compared_axes: tuple[str, str] | None = None
+    compared_axes: tuple[str, str] | None = field(default=None, metadata=_declared(_axes))
     """Axes of a second picture beside the first; None for those of the first."""
-    compared_domain: Domain | None = None
-    """Domain of the second picture where it has axes of its own."""
-    compared_split: str | None = None
+    compared_domain: Domain | None = field(default=None, metadata=_declared(_domain))
+    """Domain of the second picture where it has axes of its own; None for one that the study chooses."""
+    compared_split: str | None = field(default=None, metadata=_declared(_split, values=SPLITS))
     """Data of the second picture; None for those of the first. There is none if its axes are None, too."""
 
     @property

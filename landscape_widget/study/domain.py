@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from landscape_widget.planes.directions import parse_axis
+from landscape_widget.planes.axes import parse_axis
 from landscape_widget.planes.grid import Domain
 from landscape_widget.results.curvature import EigenPairs
 from landscape_widget.results.planes import Plane
@@ -40,12 +40,12 @@ def automatic_domain(
         theta_norm: ‖θ*‖.
     """
     widths = []
-    for axis, unit in zip(plane.axes, plane.norms, strict=True):
-        kind, rank = parse_axis(axis)
-        if rank and pairs:
+    for name, unit in zip(plane.axes, plane.norms, strict=True):
+        axis = parse_axis(name)
+        if axis.rank and pairs:
             widths.append(eigenvector_half_width(plane.axes, pairs, centre_loss, theta_norm))
         else:
-            alike = kind == "filter" or not theta_norm or not unit
+            alike = axis.kind.scaled or not theta_norm or not unit
             widths.append(snap(1.0 if alike else theta_norm / unit))
     return -widths[0], widths[0], -widths[1], widths[1]
 
@@ -65,7 +65,7 @@ def eigenvector_half_width(
         centre_loss: L(θ*).
         theta_norm: ‖θ*‖.
     """
-    ranked = [pairs.at(end, rank) for end, rank in map(parse_axis, axes) if rank]
+    ranked = [pairs.at(axis.kind.end, axis.rank) for axis in map(parse_axis, axes) if axis.rank]
     curvatures = np.abs(pairs.values[ranked or [0, -1]])
     steepest = float(np.abs(pairs.values).max())
     if not steepest > _FLAT:

@@ -8,7 +8,7 @@ from itertools import chain
 
 from landscape_widget.numerics.vectors import norm
 from landscape_widget.objective.objective import Objective
-from landscape_widget.planes.directions import hessian_rank, make_plane, parse_axis
+from landscape_widget.planes.directions import by_eigenvectors, hessian_rank, make_plane
 from landscape_widget.study.centre import Centre
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.curvature_steps import CurvatureSteps
@@ -63,7 +63,7 @@ class Study:
             pairs = iter(())
         plane = make_plane(objective, controls.axes, controls.seed, found.pairs)
         surface = surface_steps(centre, objective, controls, plane, found)
-        if all(parse_axis(axis)[1] for axis in controls.axes):  # for nothing; else it waits for the picture
+        if by_eigenvectors(controls.axes):  # for nothing; else it waits for the picture
             found.quadratic = centre.quadratic(objective, plane, found.pairs)
         found.stage = "loss surface"
         yield next(surface)

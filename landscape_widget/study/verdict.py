@@ -38,7 +38,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from landscape_widget.numerics.vectors import FloatArray, norm
-from landscape_widget.planes.directions import parse_axis
+from landscape_widget.planes.axes import eigen_axis, parse_axis
 from landscape_widget.results.blindness import SaddleBlindness, measured_blindness
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures, Slopes
 from landscape_widget.results.shares import interval_words
@@ -52,8 +52,6 @@ NEGLIGIBLE = 1e-9
 
 #: Offsets up to this share of the half-width are too small to be seen.
 _AT_THETA = 1e-3
-
-_ENDS = {"max": "λmax", "min": "λmin"}
 
 
 @dataclass(frozen=True)
@@ -99,7 +97,8 @@ def half_widths(
         automatic: The half-width of the automatic domain along eigenvectors.
     """
     sides = [automatic] * 2 if domain is None else [(domain[i + 1] - domain[i]) / 2 for i in (0, 2)]
-    shown = {end: side for end, side in zip(map(parse_axis, axes), sides, strict=True) if end[1]}
+    parsed = zip(map(parse_axis, axes), sides, strict=True)
+    shown = {(axis.kind.end, axis.rank): side for axis, side in parsed if axis.rank}
     others = max(shown.values(), default=automatic)
     return np.array([*(shown.get(end, others) for end in pairs.ends), others])
 
@@ -176,7 +175,7 @@ def _place(pairs: EigenPairs, away: FloatArray, widths: FloatArray) -> tuple[str
     if inside and share[i] <= _AT_THETA:
         return "The critical point of the quadratic model is θ*.", True
     m = len(pairs.values)
-    names = [_ENDS[end] + (f" ({rank})" if rank > 1 else "") for end, rank in pairs.ends]
+    names = [eigen_axis(*end).eigenvalue for end in pairs.ends]
     along = f"the eigenvector of {names[i]}" if i < m else "what eigenvectors leave of the gradient"
     if np.isinf(away[i]):
         return f"The quadratic model has no critical point along {along}.", False

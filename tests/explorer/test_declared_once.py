@@ -31,7 +31,10 @@ def test_every_control_is_a_trait_with_a_check() -> None:
 
 def test_the_page_knows_every_trait_that_is_sent() -> None:
     sent = set(LandscapeExplorer.class_traits(sync=True)) - set(AnyWidget.class_traits(sync=True))
-    known = words(r"const CONTROLS = [^[]*\[(.*?)\]") | words(r"const OTHERS = \[(.*?)\]")
+    results = re.search(r"const DECODERS = \{(.*?)\}", STATE, re.DOTALL)
+    assert results is not None
+    known = words(r"const CONTROLS = [^[]*\[(.*?)\]") | words(r"const OTHERS = \[(.*?)\.\.\.")
+    known |= {f"_{name}" for name in re.findall(r"(\w+):", results[1])}
     assert sent - {"_page", "_runtime"} == known
 
 

@@ -51,6 +51,7 @@ def test_surface_decodes_to_the_result(found: Findings) -> None:
     assert np.array_equal(np.frombuffer(payload["done"], "u1").reshape(5, 5), result.done)
     assert (payload["request"], payload["n_done"], payload["final"]) == (17, 25, True)
     assert payload["axes"] == ["hessian:max:2", "random"]
+    assert (payload["name"], payload["seeded"]) == ("λ₂ × random (seed 3)", True)
     assert (payload["seed"], payload["n_examples"], payload["theta_norm"]) == (3, 13, 2.5)
     assert payload["norms"] == list(found.plane.norms)
     assert payload["cosine"] == pytest.approx(
@@ -98,6 +99,8 @@ def test_eigenpairs_decode_to_the_result(found: Findings) -> None:
     assert payload["values"] == pairs.values.tolist()
     assert payload["residuals"] == pairs.residuals.tolist()
     assert payload["axes"] == ["hessian:max", "hessian:max:2", "hessian:min:2", "hessian:min"]
+    assert payload["symbols"] == ["λ₁", "λ₂", "λₙ₋₁", "λₙ"]
+    assert payload["words"] == ["λmax", "λmax (2)", "λmin (2)", "λmin"]
     gradient = case("dense tanh").objective(ONE_BATCH).gradient().numpy()
     np.testing.assert_allclose(payload["slopes"], pairs.vectors.T @ gradient, rtol=1e-12)
     assert (payload["centre_loss"], payload["n_examples"]) == (found.centre_loss, 13)
@@ -153,11 +156,17 @@ def test_a_surface_of_holes_has_no_minimum(found: Findings) -> None:
     assert payload["centre_loss"] is None
 
 
-@pytest.mark.parametrize(("n", "k_max"), [(1, 1), (2, 1), (7, 3), (100, wire.OFFERED_RANKS)])
-def test_axes_on_offer(n: int, k_max: int) -> None:
+@pytest.mark.parametrize(("n", "most"), [(1, 1), (2, 1), (7, 3), (100, wire.OFFERED_RANKS)])
+def test_axes_on_offer(n: int, most: int) -> None:
     objective = Objective.from_function(lambda t: (t**2).sum(), torch.zeros(n, dtype=torch.float64))
     info = wire.info(objective, 0.0)
-    assert (info["k_max"], info["n_parameters"], info["dtype"]) == (k_max, n, "float64")
+    assert (info["n_parameters"], info["dtype"]) == (n, "float64")
+    vectors, draws = info["axes"]["groups"]
+    names = [
+        f"hessian:{end}" + (f":{k}" if k > 1 else "") for end in ("max", "min") for k in range(1, most + 1)
+    ]
+    assert [option["value"] for option in vectors["options"]] == names
+    assert [option["value"] for option in draws["options"]] == ["random", "random:filter"]
     json.dumps(info, allow_nan=False)
 
 

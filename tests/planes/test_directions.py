@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from landscape_widget import Objective, hessian_eigenpairs, hessian_plane, random_plane
-from landscape_widget.planes.directions import filter_normalise, make_plane
+from landscape_widget.planes.directions import make_plane
+from landscape_widget.planes.filters import filter_normalise
 
 from ..support.cases import case, quadratic
 

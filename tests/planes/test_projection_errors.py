@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from landscape_widget import Objective, projected_curvatures
-from landscape_widget.planes.directions import filter_normalise
+from landscape_widget.planes.filters import filter_normalise
 
 from ..support.cases import case, paper_function, quadratic
 from ..support.oracle import dense

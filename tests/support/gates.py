@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
 from threading import Event
 from typing import Any
 
@@ -87,5 +86,4 @@ def finish_pin(explorer: LandscapeExplorer, pin: Pin) -> Pin:
 
 def make_controls(**chosen: Any) -> Controls:
     """What an explorer starts with, but for what is chosen."""
-    traits = LandscapeExplorer.class_traits()
-    return Controls(**{f.name: traits[f.name].default() for f in fields(Controls)} | chosen)
+    return Controls(**chosen)

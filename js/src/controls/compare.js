@@ -1,5 +1,5 @@
 // The comparison of two planes: which ones, on what domains, and what each of them shows of θ*.
-import { planeName, PRESETS, presetOf } from "../kernel/axes.js";
+import { isEigen, planeLabel, presetOf } from "../kernel/axes.js";
 import { h, setText, uniqueId } from "../ui/dom.js";
 import { createPanel } from "../ui/panel.js";
 import { SPLIT_NAMES } from "../kernel/splits.js";
@@ -8,19 +8,16 @@ import { createWidth } from "./width.js";
 
 /** @typedef {import("../kernel/state.js").Snapshot} Snapshot */
 
-/** The plane that shows what this one may hide. @param {[string, string]} axes @returns {[string, string]} */
-export const counterpart = (axes) => (axes.every((axis) => axis.startsWith("hessian")) ? ["random", "random"] : ["hessian:max", "hessian:min"]);
-
 /**
  * What tells a picture from the one beside it: its plane, or on the same plane what the loss is on; both where
  * that is not the training loss.
  * @param {Snapshot} snapshot  as of an explorer that shows this picture alone
  * @param {boolean} planes  whether the other one is of another plane
  */
-export function pictureName({ axes, seed, split, surface }, planes) {
+export function pictureName({ axes, split, surface, info }, planes) {
   const loss = SPLIT_NAMES[surface?.split ?? split];
   if (!planes) return loss;
-  const plane = planeName(surface?.axes ?? axes, surface?.seed ?? seed);
+  const plane = surface?.name ?? planeLabel(info.axes, axes);
   return split === "train" ? plane : `${plane}, ${loss.toLowerCase()}`;
 }
 
@@ -45,9 +42,11 @@ export function createComparison(el, state) {
   const panel = createPanel("comparison", "Comparison");
   const select = h("select", { id: uniqueId("compared"), "data-testid": "compared-preset" });
   const custom = h("option", { value: "custom", disabled: true }, "Custom");
-  select.append(...PRESETS.map(({ value, label }) => h("option", { value }, label)), custom);
+  const offer = state.snapshot.info.axes;
+  const options = offer.presets.map(({ value, label }) => h("option", { value }, label));
+  select.append(...options, custom);
   select.addEventListener("change", () => {
-    const preset = PRESETS.find(({ value }) => value === select.value);
+    const preset = offer.presets.find(({ value }) => value === select.value);
     if (preset) state.set({ compared_axes: [...preset.axes], compared_domain: null });
   });
   const plane = h("div", { class: "lw-field" }, h("span", { class: "lw-field-head" }, h("label", { for: select.id }, "Second plane")), select);
@@ -67,9 +66,12 @@ export function createComparison(el, state) {
       const second = comparedPlane(snapshot);
       panel.element.hidden = !compared_axes;
       if (!compared_axes || !second) return;
-      custom.hidden = presetOf(compared_axes) !== "custom";
-      select.value = presetOf(compared_axes);
-      select.options[0].disabled = !info.differentiable;
+      const preset = presetOf(offer, compared_axes);
+      custom.hidden = preset !== undefined;
+      select.value = preset?.value ?? "custom";
+      options.forEach((option, i) => {
+        option.disabled = !info.differentiable && offer.presets[i].axes.some((axis) => isEigen(offer, axis));
+      });
       width.set(compared_domain, compared?.domain);
       [name, second.name].forEach((text, i) => {
         setText(terms[i].name, text);

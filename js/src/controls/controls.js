@@ -1,6 +1,5 @@
 // What a person can set. Each control writes to the state and follows it; none keeps a value of its own.
-import { axisChoices, canonical, planeName, presetOf, PRESETS } from "../kernel/axes.js";
-import { counterpart } from "./compare.js";
+import { counterpart, isEigen, planeLabel, presetOf } from "../kernel/axes.js";
 import { h, uniqueId } from "../ui/dom.js";
 import { formatCount } from "../model/format.js";
 import { createSegments } from "../ui/segments.js";
@@ -30,18 +29,17 @@ function createAxisSelect(name, label, send) {
 
   return {
     element: field(label, select),
-    /** @param {string} spec @param {{k_max: number, differentiable: boolean}} info */
-    set(spec, { k_max, differentiable }) {
-      const value = canonical(spec);
-      const groups = axisChoices(k_max);
+    /** @param {string} value @param {import("../kernel/state.js").Info} info */
+    set(value, { axes: offer, differentiable }) {
+      const { groups } = offer;
       const listed = groups.some(({ options }) => options.some((option) => option.value === value));
-      const offer = `${k_max} ${differentiable} ${listed ? "" : value}`;
-      if (offer !== offered) {
-        offered = offer;
-        const nodes = groups.map(({ label: name, options }, i) =>
+      const wanted = JSON.stringify([groups, differentiable, listed ? "" : value]);
+      if (wanted !== offered) {
+        offered = wanted;
+        const nodes = groups.map(({ label: name, options }) =>
           h(
             "optgroup",
-            { label: name, disabled: i === 0 && !differentiable },
+            { label: name, disabled: !differentiable && options.every((option) => isEigen(offer, option.value)) },
             ...options.map((option) => h("option", { value: option.value }, option.label)),
           ),
         );
@@ -75,20 +73,21 @@ function splitControls(value) {
   return { split: value, compared_split: null };
 }
 
-/** @param {(axes: [string, string]) => void} send */
-function createPresets(send) {
+/** @param {import("../kernel/axes.js").Offer} offer @param {(axes: [string, string]) => void} send */
+function createPresets(offer, send) {
+  const { presets } = offer;
   const segments = createSegments({
     name: "preset",
     label: "Plane",
-    choices: PRESETS,
-    send: (value) => send([.../** @type {typeof PRESETS[0]} */ (PRESETS.find((preset) => preset.value === value)).axes]),
+    choices: presets,
+    send: (value) => send([.../** @type {import("../kernel/axes.js").Preset} */ (presets.find((preset) => preset.value === value)).axes]),
   });
   return {
     element: segments.element,
     /** @param {[string, string]} axes @param {boolean} differentiable */
     set(axes, differentiable) {
-      segments.set(presetOf(axes));
-      segments.enable((value) => value !== "hessian" || differentiable);
+      segments.set(presetOf(offer, axes)?.value ?? "custom");
+      segments.enable((value) => differentiable || !presets.some((preset) => preset.value === value && preset.axes.some((axis) => isEigen(offer, axis))));
     },
   };
 }
@@ -97,15 +96,15 @@ function createPresets(send) {
 function createCompare(state) {
   const element = h("button", { type: "button", class: "lw-button lw-toggle", "data-testid": "compare" }, "Compare");
   element.addEventListener("click", () => {
-    const { axes, compared_axes } = state.snapshot;
-    state.set({ compared_axes: compared_axes ? null : counterpart(axes), compared_domain: null, compared_split: null });
+    const { axes, compared_axes, info } = state.snapshot;
+    state.set({ compared_axes: compared_axes ? null : [...counterpart(info.axes, axes)], compared_domain: null, compared_split: null });
   });
   return {
     element,
     /** @param {Snapshot} snapshot */
-    set({ axes, compared_axes }) {
+    set({ axes, compared_axes, info }) {
       element.setAttribute("aria-pressed", String(compared_axes !== null));
-      element.title = compared_axes ? "One plane again" : `${planeName(counterpart(axes))} of the same model beside this plane`;
+      element.title = compared_axes ? "One plane again" : `${planeLabel(info.axes, counterpart(info.axes, axes))} of the same model beside this plane`;
     },
   };
 }
@@ -141,7 +140,7 @@ function createSeed(send) {
  * @param {import("../kernel/state.js").State} state
  */
 export function createControls(el, state) {
-  const presets = createPresets((axes) => state.set({ axes, domain: null }));
+  const presets = createPresets(state.snapshot.info.axes, (axes) => state.set({ axes, domain: null }));
   const setAxis = (/** @type {0 | 1} */ which) => (/** @type {string} */ spec) => {
     const axes = /** @type {[string, string]} */ ([...state.snapshot.axes]);
     axes[which] = spec;

@@ -1,17 +1,10 @@
 // The outermost eigenvalues as buttons: each can be made an axis of the plane.
-import { canonical, eigenName } from "../kernel/axes.js";
 import { h, setText } from "../ui/dom.js";
 import { formatEstimate, formatNumber } from "../model/format.js";
 
 /** @typedef {import("../kernel/curvature-decoders.js").EigenResult} EigenResult */
 
 const AXES = ["α", "β"];
-
-/** From the largest eigenvalue down to the smallest, whatever the values settle at. @param {string} spec */
-const order = (spec) => {
-  const rank = Number(spec.split(":")[2] ?? 1);
-  return spec.startsWith("hessian:min") ? -rank : rank - Number.MAX_SAFE_INTEGER;
-};
 
 /**
  * The axes with one of them set anew. Two equal axes span no plane: then they change places.
@@ -23,13 +16,12 @@ const order = (spec) => {
 export function withAxis(axes, which, spec) {
   const next = /** @type {[string, string]} */ ([...axes]);
   next[which] = spec;
-  if (canonical(next[1 - which]) === canonical(spec)) next[1 - which] = axes[which];
+  if (next[1 - which] === spec) next[1 - which] = axes[which];
   return next;
 }
 
-/** @param {string} spec @param {(which: number, spec: string) => void} choose */
-function createChip(spec, choose) {
-  const name = eigenName(spec);
+/** @param {string} spec @param {string} name @param {(which: number, spec: string) => void} choose */
+function createChip(spec, name, choose) {
   const main = h("button", {
     type: "button",
     "data-testid": `eigenvalue-${spec}`,
@@ -49,7 +41,7 @@ function createChip(spec, choose) {
       setText(main, `${name} ${converged ? formatNumber(value) : formatEstimate({ value, stderr: residual })}`);
       main.dataset.sign = value < 0 ? "negative" : "positive";
       main.classList.toggle("lw-settling", !converged);
-      parts.forEach((button, which) => button.setAttribute("aria-pressed", String(canonical(axes[which]) === canonical(spec))));
+      parts.forEach((button, which) => button.setAttribute("aria-pressed", String(axes[which] === spec)));
     },
   };
 }
@@ -67,17 +59,14 @@ export function createEigenvalues(choose) {
     set(eigenpairs, axes) {
       element.hidden = !eigenpairs?.axes.length;
       if (!eigenpairs) return;
-      const specs = [...new Set(eigenpairs.axes)].sort((a, b) => order(a) - order(b));
+      const { axes: specs, symbols } = eigenpairs;
       if (specs.join() !== offered) {
         // Only then: a button that is replaced loses the focus.
         offered = specs.join();
-        chips = specs.map((spec) => ({ spec, chip: createChip(spec, choose) }));
+        chips = specs.map((spec, i) => ({ spec, chip: createChip(spec, symbols[i], choose) }));
         element.replaceChildren(...chips.map(({ chip }) => chip.element));
       }
-      for (const { spec, chip } of chips) {
-        const i = eigenpairs.axes.indexOf(spec);
-        chip.set(eigenpairs.values[i], eigenpairs.residuals[i], eigenpairs.converged[i], axes);
-      }
+      chips.forEach(({ chip }, i) => chip.set(eigenpairs.values[i], eigenpairs.residuals[i], eigenpairs.converged[i], axes));
     },
   };
 }

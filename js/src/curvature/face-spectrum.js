@@ -1,5 +1,4 @@
 // How the Hessian's eigenvalues are spread, on a logarithmic scale, with the certified ones marked.
-import { eigenName } from "../kernel/axes.js";
 import { h, setText } from "../ui/dom.js";
 import { createEigenvalues, withAxis } from "./eigenvalues.js";
 import { formatCount, formatNumber, formatPercent } from "../model/format.js";
@@ -22,6 +21,7 @@ const CROWDED = 330;
 const doubts = (eigenpairs) => eigenpairs?.residuals.map((residual, i) => (eigenpairs.converged[i] ? 0 : residual)) ?? [];
 
 /** Before there is a density. */
+const NO_PAIRS = { axes: [], symbols: [], values: [] };
 const NO_DENSITY = { x: new Float64Array(0), density: new Float64Array(0), ends: null };
 
 /**
@@ -31,14 +31,14 @@ const NO_DENSITY = { x: new Float64Array(0), density: new Float64Array(0), ends:
  * @param {import("../ui/theme.js").Palette} palette
  */
 function ticks(eigenpairs, floor, palette) {
-  const { axes, values } = eigenpairs ?? { axes: [], values: [] };
+  const { axes, symbols, values } = eigenpairs ?? NO_PAIRS;
   return {
     type: "scatter",
     mode: "markers",
     x: values,
     error_x: { type: "data", array: doubts(eigenpairs), color: palette.muted, thickness: 1.2, width: 3 },
     y: values.map(() => floor),
-    text: axes.map((spec, i) => `${eigenName(spec)} = ${formatNumber(values[i], 5)}`),
+    text: symbols.map((symbol, i) => `${symbol} = ${formatNumber(values[i], 5)}`),
     customdata: axes,
     cliponaxis: false,
     marker: {
@@ -165,12 +165,12 @@ export function createSpectrumFace(state) {
      * @returns {import("../ui/keyboard-marks.js").Offer}
      */
     offer({ palette, snapshot }) {
-      const { axes, values } = snapshot.eigenpairs ?? { axes: [], values: [] };
+      const { axes, symbols, values } = snapshot.eigenpairs ?? NO_PAIRS;
       const row = axes.map((spec, i) => ({
         x: values[i],
         width: 0,
         color: values[i] < 0 ? palette.kappaMinus : palette.kappaPlus,
-        words: `${eigenName(spec)} = ${formatNumber(values[i], 5)}`,
+        words: `${symbols[i]} = ${formatNumber(values[i], 5)}`,
         choose: (/** @type {{shiftKey: boolean}} */ { shiftKey }) => choose(Number(shiftKey), spec),
       }));
       return {

@@ -1,81 +1,28 @@
-// The directions a person can choose: their specs on the wire, and their names on screen.
+// The directions and planes a person can choose, as the kernel offers them.
 
 /** @typedef {[string, string]} Axes */
 
-/** @type {{value: string, label: string, title: string, axes: Axes}[]} */
-export const PRESETS = [
-  {
-    value: "hessian",
-    label: "Hessian λmax × λmin",
-    title: "The directions of the largest and the smallest curvature",
-    axes: ["hessian:max", "hessian:min"],
-  },
-  { value: "random", label: "Random", title: "Two directions with normally distributed entries", axes: ["random", "random"] },
-  {
-    value: "filter",
-    label: "Filter-normalised",
-    title: "Two random directions, each filter rescaled to the norm of the model's own",
-    axes: ["random:filter", "random:filter"],
-  },
-];
-
-/** The first eigenvector can be written with and without its number. @param {string} spec */
-export const canonical = (spec) => spec.replace(/^(hessian:(?:max|min)):1$/, "$1");
-
-/** @param {Axes} axes */
-export function presetOf(axes) {
-  const found = PRESETS.find((preset) => preset.axes.every((axis, i) => axis === canonical(axes[i])));
-  return found?.value ?? "custom";
-}
+/** @typedef {{value: string, label: string, title: string, axes: Axes}} Preset */
 
 /**
- * A plane in a few words: Hessian λmax × λmin, Random (seed 3), λ₁ × random (seed 0).
- * @param {Axes} axes
- * @param {number} [seed]  of random axes, where it is to be told
+ * @typedef {object} Offer
+ * @property {{label: string, options: {value: string, label: string}[]}[]} groups  axes to choose from
+ * @property {Preset[]} presets  planes to choose from
+ * @property {string[]} eigen  axes that are eigenvectors; ":2" and so on may follow
  */
-export function planeName(axes, seed) {
-  const preset = PRESETS.find(({ value }) => value === presetOf(axes));
-  const name = preset?.label ?? axes.map((axis) => (axis === "random:filter" ? "filter-normalised" : eigenName(axis))).join(" × ");
-  return seed !== undefined && axes.some((axis) => axis.startsWith("random")) ? `${name} (seed ${seed})` : name;
-}
 
-/** @param {number} n */
-const subscript = (n) => [...String(n)].map((digit) => String.fromCharCode(0x2080 + Number(digit))).join("");
+/** @param {Offer} offer @param {string} axis */
+export const isEigen = ({ eigen }, axis) => eigen.some((name) => `${axis}:`.startsWith(`${name}:`));
 
-/**
- * The name of an eigenvalue among all N of them in descending order: λ₁, λ₂ … λₙ₋₁, λₙ.
- * @param {string} spec
- */
-export function eigenName(spec) {
-  const [, end, rank] = spec.match(/^hessian:(max|min)(?::(\d+))?$/) ?? [];
-  const k = Number(rank ?? 1);
-  if (end === "max") return `λ${subscript(k)}`;
-  if (end === "min") return k === 1 ? "λₙ" : `λₙ₋${subscript(k - 1)}`;
-  return spec;
-}
+/** The plane of these axes that a person can choose by one click. @param {Offer} offer @param {Axes} axes */
+export const presetOf = ({ presets }, axes) => presets.find((preset) => preset.axes.every((axis, i) => axis === axes[i]));
 
-/**
- * Choices for an axis, in groups.
- * @param {number} kMax  eigenvectors offered at each end
- * @returns {{label: string, options: {value: string, label: string}[]}[]}
- */
-export function axisChoices(kMax) {
-  const ranks = Array.from({ length: Math.max(1, kMax) }, (_, i) => i + 1);
-  const spec = (/** @type {string} */ end, /** @type {number} */ k) => canonical(`hessian:${end}:${k}`);
-  return [
-    {
-      label: "Hessian eigenvectors",
-      options: [
-        ...ranks.map((k) => ({ value: spec("max", k), label: `${eigenName(spec("max", k))}${k === 1 ? " largest" : ""}` })),
-        ...ranks.map((k) => ({ value: spec("min", k), label: `${eigenName(spec("min", k))}${k === 1 ? " smallest" : ""}` })),
-      ],
-    },
-    {
-      label: "Random directions",
-      options: [
-        { value: "random", label: "Random" },
-        { value: "random:filter", label: "Random, filter-norm." },
-      ],
-    },
-  ];
+/** A plane that the kernel has not told of yet. @param {Offer} offer @param {Axes} axes */
+export const planeLabel = (offer, axes) => presetOf(offer, axes)?.label ?? axes.join(" × ");
+
+/** The plane that shows what this one may hide: one of eigenvectors or one of others. @param {Offer} offer @param {Axes} axes */
+export function counterpart(offer, axes) {
+  const all = (/** @type {Axes} */ names) => names.every((name) => isEigen(offer, name));
+  const { presets } = offer;
+  return (presets.find((preset) => all(preset.axes) !== all(axes)) ?? presets[0]).axes;
 }

@@ -1,15 +1,18 @@
-// What the kernel says about curvature, as the page uses it. Parts that a kernel does not send are null.
+// What the kernel says about curvature, as the page uses it.
 import { decodeArray } from "./decoders.js";
 
 /**
  * @typedef {object} EigenResult
  * @property {number} request
  * @property {string[]} axes
+ * @property {string[]} symbols  short names: λ₁, λₙ₋₁
+ * @property {string[]} words  as sentences name them: λmax, λmin (2)
  * @property {number[]} values
  * @property {number[]} residuals
  * @property {boolean[]} converged
  * @property {number} nHvp  Hessian-vector products spent
  * @property {number[] | null} slopes  ∇L·v for each eigenvector, null until they are certified
+ * @property {import("../model/values.js").Domain[][] | null} domains  that the kernel chooses for the plane of two of them, null until then
  * @property {number | null} centreLoss
  * @property {number | null} nExamples
  * @property {number} gradientNorm
@@ -86,13 +89,16 @@ export function decodeEigenpairs(raw) {
   return {
     request: raw.request,
     axes: raw.axes,
+    symbols: raw.symbols,
+    words: raw.words,
     values: raw.values,
     residuals: raw.residuals,
     converged: raw.converged,
     nHvp: raw.n_hvp,
-    slopes: raw.slopes ?? null,
-    centreLoss: raw.centre_loss ?? null,
-    nExamples: raw.n_examples ?? null,
+    slopes: raw.slopes,
+    domains: raw.domains,
+    centreLoss: raw.centre_loss,
+    nExamples: raw.n_examples,
     gradientNorm: raw.gradient_norm,
     verdict: raw.verdict,
     sentence: raw.sentence,
@@ -100,17 +106,12 @@ export function decodeEigenpairs(raw) {
   };
 }
 
-/** @param {any} raw @returns {Estimate | null} */
-const estimate = (raw) => (Number.isFinite(raw?.value) ? { value: raw.value, stderr: raw.stderr ?? null } : null);
-
-/** @param {any} raw @returns {Fit | null} */
-const fit = (raw) => (Number.isFinite(raw?.mean) && raw.std > 0 ? { mean: raw.mean, std: raw.std } : null);
+/** A Gaussian of one number has no width. @param {Fit} raw @returns {Fit | null} */
+const fit = (raw) => (raw.std > 0 ? raw : null);
 
 /** @param {any} raw @returns {ProjectionResult["blindness"]} */
-function decodeBlindness(raw) {
-  if (!raw) return null;
-  const known = { measured: raw.measured ?? null, closedForm: raw.closed_form ?? null, spectral: raw.spectral ?? null };
-  return Object.values(known).some(Boolean) ? known : null;
+function decodeBlindness({ measured, closed_form: closedForm, spectral }) {
+  return measured || closedForm || spectral ? { measured, closedForm, spectral } : null;
 }
 
 /** @param {any} raw @returns {ProjectionResult} */
@@ -122,13 +123,9 @@ export function decodeProjections(raw) {
     samples: raw.samples,
     total: raw.total,
     plane: raw.plane ? { kappaMinus: raw.plane.kappa_minus, kappaPlus: raw.plane.kappa_plus } : null,
-    seeds: raw.seeds ?? null,
-    fits: { kappaMinus: fit(raw.fits?.kappa_minus), kappaPlus: fit(raw.fits?.kappa_plus) },
-    means: {
-      kappaMinus: estimate(raw.means?.kappa_minus),
-      kappaPlus: estimate(raw.means?.kappa_plus),
-      trace: estimate(raw.means?.trace),
-    },
+    seeds: raw.seeds,
+    fits: { kappaMinus: fit(raw.fits.kappa_minus), kappaPlus: fit(raw.fits.kappa_plus) },
+    means: { kappaMinus: raw.means.kappa_minus, kappaPlus: raw.means.kappa_plus, trace: raw.means.trace },
     blindness: decodeBlindness(raw.blindness),
     final: raw.final,
   };
@@ -144,37 +141,31 @@ function checkLengths(what, arrays) {
 
 /** @param {any} raw @returns {SpectrumResult} */
 export function decodeSpectrum(raw) {
-  const numbers = (/** @type {string} */ name) => (raw[name] ? decodeArray(raw[name], Float64Array) : new Float64Array(0));
-  const [x, density, nodes, weights] = ["x", "density", "nodes", "weights"].map(numbers);
+  const [x, density, nodes, weights] = [raw.x, raw.density, raw.nodes, raw.weights].map((view) => decodeArray(view, Float64Array));
   checkLengths("Spectrum", { x, density });
   checkLengths("Spectrum", { nodes, weights });
   return {
     request: raw.request,
     x,
     density,
-    ends: raw.ends ?? null,
+    ends: raw.ends,
     nodes,
     weights,
     probes: raw.probes,
     total: raw.total,
     nHvp: raw.n_hvp,
-    traceMean: raw.trace_mean ?? null,
+    traceMean: raw.trace_mean,
     final: raw.final,
   };
 }
-
-/** Half of a 95 % interval in standard errors, for results saved by a kernel that sent those. */
-const OF_STDERR = 1.96;
 
 /** @param {any} raw @returns {TraceResult} */
 export function decodeTrace(raw) {
   const numbers = (/** @type {any} */ view) => decodeArray(view, Float64Array);
   const methods = raw.methods.map((/** @type {any} */ method) => {
-    const [n, value] = [numbers(method.n), numbers(method.value)];
-    const error = method.error ? numbers(method.error) : numbers(method.stderr).map((stderr) => OF_STDERR * stderr);
+    const [n, value, error] = [method.n, method.value, method.error].map(numbers);
     checkLengths("Trace", { n, value, error });
-    const { name, label = name, bias = 0, half_width: halfWidth = null } = method;
-    return { name, label, n, value, error, bias, halfWidth };
+    return { name: method.name, label: method.label, n, value, error, bias: method.bias, halfWidth: method.half_width };
   });
   const { reference } = raw;
   return {

@@ -6,7 +6,9 @@
  * @typedef {object} SurfaceResult
  * @property {number} request
  * @property {[string, string]} axes
+ * @property {string} name  of its plane, in words
  * @property {number} seed
+ * @property {boolean} seeded  whether the plane depends on it
  * @property {Float64Array} alpha  node positions (nα,)
  * @property {Float64Array} beta  node positions (nβ,)
  * @property {Float32Array} loss  row-major (nβ, nα); NaN is a hole
@@ -81,7 +83,9 @@ export function decodeSurface(raw) {
   return {
     request: raw.request,
     axes: raw.axes,
+    name: raw.name,
     seed: raw.seed,
+    seeded: raw.seeded,
     alpha,
     beta,
     loss,
@@ -90,17 +94,17 @@ export function decodeSurface(raw) {
     final: raw.final,
     nDone: raw.n_done,
     nExamples: raw.n_examples,
-    batchNorm: raw.batch_norm ?? "frozen",
-    split: raw.split ?? "train",
+    batchNorm: raw.batch_norm,
+    split: raw.split,
     norms: raw.norms,
-    cosine: raw.cosine ?? 0,
+    cosine: raw.cosine,
     thetaNorm: raw.theta_norm,
-    centreLoss: raw.centre_loss ?? null,
-    quadratic: raw.quadratic ?? null,
-    minimum: raw.minimum ?? null,
-    note: raw.note ?? "",
-    minima: raw.minima ?? {},
-    python: raw.python ?? "",
+    centreLoss: raw.centre_loss,
+    quadratic: raw.quadratic,
+    minimum: raw.minimum,
+    note: raw.note,
+    minima: raw.minima,
+    python: raw.python,
     domain: [alpha[0], alpha[alpha.length - 1], beta[0], beta[beta.length - 1]],
     range: finiteRange(loss),
   };

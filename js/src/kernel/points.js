@@ -12,7 +12,8 @@
  * @property {number} alpha  in the plane that it was set on
  * @property {number} beta
  * @property {[string, string]} axes  of that plane
- * @property {number | null} seed  of its random axes
+ * @property {string} plane  the same in words, with the seed where it counts
+ * @property {string[]} symbols  short names of its axes
  * @property {number | null} n_examples  that its eigenvectors rest on
  * @property {boolean} here  whether it is the first plane on show
  * @property {boolean} centred  whether it lies around the present centre
@@ -26,7 +27,7 @@
  * @property {string} error
  */
 
-/** @typedef {Pick<Pin, "axes" | "alpha" | "beta" | "train" | "test"> & {place: "centre" | "minimum" | "test minimum"}} Row  of the table of minima */
+/** @typedef {Pick<Pin, "plane" | "alpha" | "beta" | "train" | "test"> & {place: "centre" | "minimum" | "test minimum"}} Row  of the table of minima */
 
 /** @typedef {{number: number, alpha: number, beta: number}} Mark  a pin on a plane */
 
@@ -42,17 +43,13 @@
  * @property {[Mark[], Mark[]]} marks  on the first and the second plane
  */
 
-/** @type {Points} */
-const NONE = { pins: [], writable: false, table: null, csv: "", applied: null, note: "", centre: { depth: 0, request: 0, moved: 0 }, marks: [[], []] };
-
 /** @param {any} raw @returns {Points} */
 export function decodePoints(raw) {
-  if (!raw?.pins) return NONE;
   /** @param {0 | 1} which @returns {Mark[]} */
   const marks = (which) =>
     raw.pins.flatMap((/** @type {Pin} */ { number, places }) => {
       const place = places[which];
       return place ? [{ number, alpha: place[0], beta: place[1] }] : [];
     });
-  return { ...NONE, ...raw, marks: [marks(0), marks(1)] };
+  return { ...raw, marks: [marks(0), marks(1)] };
 }

@@ -41,7 +41,7 @@ import { sameDomain } from "../model/values.js";
  * @property {number} n_examples
  * @property {number} theta_norm
  * @property {number} max_resolution
- * @property {number} k_max
+ * @property {import("./axes.js").Offer} axes
  * @property {number} n_test_examples  0 without test data
  * @property {boolean} divisible  whether part of the examples can be had
  * @property {boolean} batch_norm  whether the model has batch-norm layers with running statistics
@@ -49,19 +49,13 @@ import { sameDomain } from "../model/values.js";
  */
 
 /**
- * @typedef {Controls & {
+ * @typedef {Controls & Results & {
  *   face: Face,
  *   status: "idle" | "computing" | "done" | "cancelled" | "failed",
  *   error: string,
  *   progress: Progress | null,
  *   info: Info,
- *   surface: import("./decoders.js").SurfaceResult | null,
- *   compared: import("./decoders.js").ComparedResult | null,
  *   comparedProvisional: boolean,
- *   eigenpairs: import("./curvature-decoders.js").EigenResult | null,
- *   projections: import("./curvature-decoders.js").ProjectionResult | null,
- *   spectrum: import("./curvature-decoders.js").SpectrumResult | null,
- *   trace: import("./curvature-decoders.js").TraceResult | null,
  *   points: import("./points.js").Points,
  *   provisional: boolean,
  * }} Snapshot
@@ -71,6 +65,18 @@ import { sameDomain } from "../model/values.js";
 /** @typedef {Pick<import("@anywidget/types").AnyModel, "get" | "set" | "on" | "off" | "save_changes" | "send">} Model */
 
 const CONTROLS = /** @type {const} */ (["axes", "seed", "domain", "resolution", "examples", "batch_norm", "split", "compared_axes", "compared_domain", "compared_split"]);
+/** What decodes each result, by its name in a snapshot; with "_" before it, it is the name of its trait. */
+export const DECODERS = {
+  surface: decodeSurface,
+  compared: decodeCompared,
+  eigenpairs: decodeEigenpairs,
+  projections: decodeProjections,
+  spectrum: decodeSpectrum,
+  trace: decodeTrace,
+};
+
+/** @typedef {{[name in keyof typeof DECODERS]: ReturnType<typeof DECODERS[name]> | null}} Results */
+
 const RUNTIME = "_runtime";
 /** Milliseconds without another change after which those that need not be sent at once are. */
 const PAUSE = 200;
@@ -78,10 +84,7 @@ const PAUSE = 200;
 /** @type {readonly Face[]} */
 export const FACES = ["projections", "spectrum", "trace"];
 /** The other traits: they say nothing of what plane is asked for. */
-const OTHERS = ["face", "status", "error", "progress", "_info", "_surface", "_compared", "_eigenpairs", "_projections", "_spectrum", "_trace", "_pins"];
-
-/** @type {Info} */
-const UNKNOWN = { n_parameters: 0, n_examples: 1, n_test_examples: 0, theta_norm: 0, max_resolution: 501, k_max: 1, batch_norm: false, divisible: true, differentiable: true };
+const OTHERS = ["face", "status", "error", "progress", "_info", "_pins", ...Object.keys(DECODERS).map((name) => `_${name}`)];
 
 /** Tells whether a result is of what the controls said before they changed. */
 function createOutdated() {
@@ -107,8 +110,7 @@ function createOutdated() {
  */
 export function sameLosses(surface, { axes, seed, examples, batch_norm, split }) {
   if (surface.nExamples !== examples || surface.batchNorm !== batch_norm || surface.split !== split) return false;
-  const fixed = axes.every((axis) => axis.startsWith("hessian"));
-  return surface.axes.every((axis, i) => axis === axes[i]) && (fixed || surface.seed === seed);
+  return surface.axes.every((axis, i) => axis === axes[i]) && (!surface.seeded || surface.seed === seed);
 }
 
 /**
@@ -143,12 +145,7 @@ export function secondControls(controls) {
 export function createState(model) {
   /** @type {Set<(snapshot: Snapshot) => void>} */
   const listeners = new Set();
-  const surface = createResult(decodeSurface);
-  const eigenpairs = createResult(decodeEigenpairs);
-  const projections = createResult(decodeProjections);
-  const spectrum = createResult(decodeSpectrum);
-  const trace = createResult(decodeTrace);
-  const compared = createResult(decodeCompared);
+  const results = Object.entries(DECODERS).map(([name, decode]) => /** @type {const} */ ([name, createResult(/** @type {(raw: any) => any} */ (decode))]));
   const [outdated, comparedOutdated] = [createOutdated(), createOutdated()];
   /** @type {{raw: unknown, points: import("./points.js").Points} | null} */
   let decoded = null;
@@ -163,9 +160,8 @@ export function createState(model) {
   /** @returns {Snapshot} */
   function read() {
     const values = controls();
-    const shown = surface(model.get("_surface"));
-    const status = model.get("status");
-    const second = compared(model.get("_compared"));
+    const known = /** @type {Results} */ (Object.fromEntries(results.map(([name, result]) => [name, result(model.get(`_${name}`))])));
+    const { surface: shown, compared: second } = known;
     const raw = model.get("_pins");
     if (decoded?.raw !== raw || !decoded) decoded = { raw, points: decodePoints(raw) };
     const { points } = decoded;
@@ -173,18 +169,13 @@ export function createState(model) {
     const former = (result) => result !== null && result.request <= points.centre.request;
     return {
       ...values,
-      face: FACES.find((face) => face === model.get("face")) ?? FACES[0],
-      status,
-      error: model.get("error") ?? "",
-      progress: model.get("progress")?.stage === undefined ? null : model.get("progress"),
-      info: { ...UNKNOWN, ...model.get("_info") },
-      surface: shown,
-      compared: second,
+      ...known,
+      face: model.get("face"),
+      status: model.get("status"),
+      error: model.get("error"),
+      progress: "stage" in model.get("progress") ? model.get("progress") : null,
+      info: model.get("_info"),
       comparedProvisional: comparedOutdated.is(second, secondControls(values) ?? values) || former(second),
-      eigenpairs: eigenpairs(model.get("_eigenpairs")),
-      projections: projections(model.get("_projections")),
-      spectrum: spectrum(model.get("_spectrum")),
-      trace: trace(model.get("_trace")),
       points,
       provisional: outdated.is(shown, values) || former(shown),
     };
@@ -218,7 +209,7 @@ export function createState(model) {
   }
 
   function controlChanged() {
-    const latest = Math.max(snapshot.surface?.request ?? 0, model.get("progress")?.request ?? 0);
+    const latest = Math.max(snapshot.surface?.request ?? 0, model.get("progress").request ?? 0);
     for (const each of [outdated, comparedOutdated]) each.mark(latest);
     changed();
   }

@@ -1,8 +1,14 @@
-// Parts of the plane: the one that the kernel would choose, and those that a person zooms and pans to.
+// Parts of the plane that a person zooms and pans to, on nodes as the kernel lays them.
 import { HALF_WIDTHS, nearestPosition } from "./values.js";
 
 /** @typedef {import("./values.js").Domain} Domain */
 /** @typedef {[number, number]} Interval */
+
+/** To the nearest integer, a half to the even one as the kernel does. @param {number} value */
+function round(value) {
+  const nearest = Math.round(value);
+  return nearest - value === 0.5 && nearest % 2 ? nearest - 1 : nearest;
+}
 
 /**
  * The nodes of an axis as the kernel lays them: multiples of the spacing, so that grids of equal spacing share them.
@@ -12,7 +18,7 @@ import { HALF_WIDTHS, nearestPosition } from "./values.js";
  */
 export function gridAxis(low, high, count) {
   const spacing = (high - low) / (count - 1);
-  const first = Math.round(low / spacing);
+  const first = round(low / spacing);
   return Float64Array.from({ length: count }, (_, i) => (first + i) * spacing);
 }
 
@@ -31,7 +37,7 @@ const clean = (value) => Number(value.toPrecision(12));
  */
 function onNodes(centre, half, count) {
   const spacing = (2 * half) / (count - 1);
-  const first = Math.round((centre - half) / spacing);
+  const first = round((centre - half) / spacing);
   return [clean(first * spacing), clean((first + count - 1) * spacing)];
 }
 
@@ -47,8 +53,8 @@ function snapInterval(now, next, count) {
   const [half, wanted] = [(now[1] - now[0]) / 2, (next[1] - next[0]) / 2];
   const centre = (next[0] + next[1]) / 2;
   if (Math.abs(wanted - half) < 1e-3 * half) return onNodes(centre, half, count);
-  const round = HALF_WIDTHS.find((value) => value >= NEARLY_ALL * wanted) ?? HALF_WIDTHS[HALF_WIDTHS.length - 1];
-  return onNodes(centre, round, count);
+  const closest = HALF_WIDTHS.find((value) => value >= NEARLY_ALL * wanted) ?? HALF_WIDTHS[HALF_WIDTHS.length - 1];
+  return onNodes(centre, closest, count);
 }
 
 /**
@@ -94,19 +100,4 @@ export function pan(domain, right, up, count) {
   const [a0, a1, b0, b1] = domain;
   const [x, y] = [right * (a1 - a0), up * (b1 - b0)];
   return snapDomain(domain, [a0 + x, a1 + x, b0 + y, b1 + y], count);
-}
-
-/**
- * The half-width along eigenvectors that the kernel chooses: where ½|λ|w² reaches the loss at θ*, at most ‖θ*‖/20.
- * @param {number[]} curvatures  of the eigenvectors among the axes
- * @param {number[]} values  all eigenvalues known
- * @param {number} loss  at θ*
- * @param {number} thetaNorm
- */
-export function automaticWidth(curvatures, values, loss, thetaNorm) {
-  const floor = 1e-3 * Math.max(...values.map(Math.abs), 1e-12);
-  const logs = curvatures.map((curvature) => Math.log(Math.max(Math.abs(curvature), floor)));
-  const mean = Math.exp(logs.reduce((sum, value) => sum + value, 0) / logs.length);
-  const width = Math.sqrt((2 * Math.max(Math.abs(loss), 1)) / mean);
-  return HALF_WIDTHS[nearestPosition(HALF_WIDTHS, thetaNorm ? Math.min(width, thetaNorm / 20) : width)];
 }

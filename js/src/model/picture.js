@@ -1,11 +1,10 @@
 // The picture to show: what the kernel sent, or while it computes, the best that is known already.
-import { canonical } from "../kernel/axes.js";
 import { finiteRange } from "../kernel/decoders.js";
-import { automaticWidth, gridAxis } from "./domains.js";
+import { gridAxis } from "./domains.js";
 import { formatPart } from "./format.js";
 import { modelAt, modelOfEigenvectors } from "./quadratic.js";
 import { sameLosses } from "../kernel/state.js";
-import { sameDomain, squareDomain } from "./values.js";
+import { sameDomain } from "./values.js";
 
 /** @typedef {import("../kernel/state.js").Snapshot} Snapshot */
 /** @typedef {import("../kernel/decoders.js").SurfaceResult} SurfaceResult */
@@ -66,12 +65,10 @@ export function interpolate({ alpha, beta, rows }, x, y) {
  * @param {SurfaceResult[]} layers  of this plane, newest first
  * @returns {Domain | null}
  */
-function foreseenDomain({ axes, eigenpairs, info }, model, layers) {
-  if (model && eigenpairs?.slopes && axes.every((axis) => axis.startsWith("hessian"))) {
-    const [a, , c] = model.hessian;
-    return squareDomain(automaticWidth([a, c], eigenpairs.values, model.loss, info.theta_norm));
-  }
-  return layers[0]?.domain ?? null;
+function foreseenDomain({ axes, eigenpairs }, model, layers) {
+  const [i, j] = axes.map((axis) => eigenpairs?.axes.indexOf(axis) ?? -1);
+  const chosen = model ? eigenpairs?.domains?.[i]?.[j] : null;
+  return chosen ?? layers[0]?.domain ?? null;
 }
 
 /**
@@ -145,11 +142,10 @@ export function createPicture() {
   function composed(snapshot, basis, log, given) {
     const own = layers.filter((layer) => sameLosses(layer, snapshot));
     const sent = own.find(({ quadratic }) => quadratic)?.quadratic;
-    const axes = /** @type {[string, string]} */ (snapshot.axes.map(canonical));
     // The curvature is that of the training loss on frozen batch-norm statistics.
     const modelled = snapshot.batch_norm === "frozen" && snapshot.split === "train";
     const pairs = (snapshot.eigenpairs?.request ?? 0) > former ? snapshot.eigenpairs : null;
-    const model = modelled ? (sent ?? modelOfEigenvectors(pairs, axes, snapshot.examples)) : null;
+    const model = modelled ? (sent ?? modelOfEigenvectors(pairs, snapshot.axes, snapshot.examples)) : null;
     const asked = given ?? snapshot.domain ?? foreseenDomain(snapshot, model, own);
     if (!asked || (!own.length && !model)) return null;
     const count = Math.min(snapshot.resolution, MOST_NODES);
@@ -160,14 +156,15 @@ export function createPicture() {
     const [lowest] = own
       .flatMap(({ minimum }) => (minimum && covers(/** @type {SurfaceResult} */ (surface), minimum.alpha, minimum.beta) ? [minimum] : []))
       .sort((one, other) => one.loss - other.loss);
-    const eigenvectors = { norms: /** @type {[number, number]} */ ([1, 1]), cosine: 0 };
-    const { norms, cosine } = own[0] ?? eigenvectors;
+    const eigenvectors = { norms: /** @type {[number, number]} */ ([1, 1]), cosine: 0, seeded: false };
+    const { norms, cosine, seeded } = own[0] ?? eigenvectors;
     const picture = {
       surface: {
         ...basis,
         ...surface,
         axes: snapshot.axes,
         seed: snapshot.seed,
+        seeded,
         batchNorm: snapshot.batch_norm,
         split: snapshot.split,
         done: new Uint8Array(surface.loss.length),

@@ -1,5 +1,4 @@
 // What a person knows of single points: pins in a table, the way back from another centre, weights taken.
-import { eigenName, planeName } from "../kernel/axes.js";
 import { h, setText } from "../ui/dom.js";
 import { formatCount, formatNumber } from "../model/format.js";
 
@@ -65,17 +64,17 @@ function examplesOf(pins) {
  * @param {Pin} pin
  * @param {number} examples  that the plane on show rests on
  */
-export function planeOf({ here, axes, seed, n_examples, centred }, examples) {
+export function planeOf({ here, plane, n_examples, centred }, examples) {
   if (here) return "";
   const part = n_examples === null || n_examples === examples ? "" : `, of ${formatCount(n_examples)} examples`;
-  return `on ${planeName(axes, seed ?? undefined)}${part}${centred ? "" : ", around another centre"}`;
+  return `on ${plane}${part}${centred ? "" : ", around another centre"}`;
 }
 
 /** What the plane's Hessian says in full. @param {Pin} pin */
-function hessianWords({ hessian, axes }) {
+function hessianWords({ hessian, symbols }) {
   if (!hessian) return "";
   const [[a, b], [, c]] = hessian;
-  return `Hessian by (α, β) in the plane of ${axes.map(eigenName).join(" and ")}: A = ${a}, B = ${b}, C = ${c}`;
+  return `Hessian by (α, β) in the plane of ${symbols.join(" and ")}: A = ${a}, B = ${b}, C = ${c}`;
 }
 
 /** @param {string} id @param {string} text @param {string} title @param {() => void} act */

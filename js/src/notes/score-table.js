@@ -1,5 +1,4 @@
 // The table of loss and metrics at the centre and where each plane on show is lowest, behind a button.
-import { planeName } from "../kernel/axes.js";
 import { h, setText } from "../ui/dom.js";
 import { formatNumber } from "../model/format.js";
 import { scoreColumns } from "./pins.js";
@@ -7,8 +6,8 @@ import { download } from "../ui/save-image.js";
 
 /** @typedef {import("../kernel/points.js").Row} Row */
 
-/** @param {Row} row @param {number} seed */
-const nameOf = ({ place, axes }, seed) => (place === "centre" ? "θ*" : `${place === "minimum" ? "Minimum" : "Test minimum"}, ${planeName(axes, seed)}`);
+/** @param {Row} row */
+const nameOf = ({ place, plane }) => (place === "centre" ? "θ*" : `${place === "minimum" ? "Minimum" : "Test minimum"}, ${plane}`);
 
 /**
  * @param {HTMLElement} el
@@ -33,25 +32,25 @@ export function createScoreTable(el, state) {
     update(state.snapshot);
   });
 
-  /** @param {Row[]} rows @param {number} seed */
-  function fill(rows, seed) {
+  /** @param {Row[]} rows */
+  function fill(rows) {
     const columns = scoreColumns(rows);
     head.replaceChildren(...["", "α, β", ...columns.map(({ name }) => name)].map((name) => h(name ? "th" : "td", name ? { scope: "col" } : {}, name)));
     body.replaceChildren(
       ...rows.map((row, i) => {
         const cell = (/** @type {string} */ id, /** @type {(number | null)[]} */ values, digits = 4) =>
           h("td", { "data-testid": `row-${i}-${id}`, title: values.map((value) => value ?? "not finite").join(", ") }, values.map((value) => formatNumber(value, digits)).join(", "));
-        return h("tr", {}, h("th", { scope: "row" }, nameOf(row, seed)), cell("place", [row.alpha, row.beta], 3), ...columns.map(({ id, of }) => cell(id, of(row) ?? [null])));
+        return h("tr", {}, h("th", { scope: "row" }, nameOf(row)), cell("place", [row.alpha, row.beta], 3), ...columns.map(({ id, of }) => cell(id, of(row) ?? [null])));
       }),
     );
   }
 
   /** @param {import("../kernel/state.js").Snapshot} snapshot */
-  function update({ points, surface, seed }) {
+  function update({ points, surface }) {
     element.hidden = surface === null;
     // A picture that changed while the table is open closes it: its numbers were of another one.
     if ((shown || points.note) && !points.table) open = false;
-    if (points.table && points.table !== shown) fill(points.table, seed);
+    if (points.table && points.table !== shown) fill(points.table);
     shown = points.table;
     scroll.hidden = csv.hidden = !open || !shown;
     button.setAttribute("aria-expanded", String(open));

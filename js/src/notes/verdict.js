@@ -37,13 +37,11 @@ function createSign() {
  * How certain each eigenvalue is: |λ − exact| is at most the residual.
  * @param {EigenResult} eigenpairs
  */
-export function describeResiduals({ axes, values, residuals, converged }) {
-  return axes
-    .map((axis, i) => {
-      const name = axis.startsWith("hessian:max") ? "λmax" : axis.startsWith("hessian:min") ? "λmin" : axis;
-      const rank = axis.split(":")[2];
+export function describeResiduals({ words, values, residuals, converged }) {
+  return words
+    .map((name, i) => {
       const state = converged[i] ? "" : ", not converged";
-      return `${name}${rank && rank !== "1" ? ` (${rank})` : ""} ${formatNumber(values[i])} ± ${formatNumber(residuals[i], 1)}${state}`;
+      return `${name} ${formatNumber(values[i])} ± ${formatNumber(residuals[i], 1)}${state}`;
     })
     .join(" · ");
 }

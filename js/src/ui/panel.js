@@ -45,7 +45,7 @@ export function createPanel(name, title) {
     },
     /**
      * Tells that a result is on the page.
-     * @param {{request: number, final: boolean, axes?: string[], seed?: number}} result
+     * @param {{request: number, final: boolean, axes?: string[], seed?: number, seeded?: boolean}} result
      */
     drawn(result) {
       save.names(result);

@@ -58,9 +58,9 @@ export function createSave(name, body) {
   });
   return {
     element: h("span", { class: "lw-save", hidden: true }, ...buttons),
-    /** @param {{axes?: string[], seed?: number}} result */
-    names({ axes = [], seed }) {
-      shown = axes.some((axis) => axis.startsWith("random")) ? [...axes, `seed-${seed}`] : axes;
+    /** @param {{axes?: string[], seed?: number, seeded?: boolean}} result */
+    names({ axes = [], seed, seeded = false }) {
+      shown = seeded ? [...axes, `seed-${seed}`] : axes;
     },
   };
 }

@@ -1,0 +1,242 @@
+"""What an axis of a plane can be: the registry of kinds, and names such as "hessian:max:2" read into values.
+
+A new kind is one more entry of ``KINDS``. No other module looks into the names of axes: what figures and the
+page call an axis, whether it needs eigenvectors or changes with the seed, and how its direction is made all
+stand in that entry.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from landscape_widget.numerics.checks import told
+from landscape_widget.numerics.vectors import FloatArray
+from landscape_widget.objective.objective import Objective
+from landscape_widget.planes.filters import check_filters, filter_normalise
+from landscape_widget.results.curvature import EigenPairs
+
+_RANK = re.compile(r"(.*):([1-9][0-9]{0,17})")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """All that the package and the page need to know of one kind of axis."""
+
+    name: str
+    """Name of the axis, such as "random:filter"; ":2", ":3" … may follow where there is an ``end``."""
+    words: str
+    """What figures call it."""
+    symbol: Callable[[int], str]
+    """What the page calls the axis of a rank, in a few characters."""
+    choice: str
+    """What the page's list of choices calls the first one; others go by their symbol."""
+    group: str
+    """Heading of that list under which it stands."""
+    direction: Callable[[Axis, Objective, FloatArray, EigenPairs | None], FloatArray]
+    """Makes the direction, shape (N,), of the axis, the objective, a draw from N(0, 1) of shape (N,) and
+    eigenpairs."""
+    end: str = ""
+    """End of the spectrum whose eigenvectors it stands for, "max" or "min"; "" where it needs none."""
+    seeded: bool = False
+    """Whether its direction changes with the seed."""
+    scaled: bool = False
+    """Whether its direction is in proportion to θ* already, so that 1 is as far as one wants to look."""
+    check: Callable[[Objective], None] = lambda _: None
+    """Raises a ValueError for an objective that has no such direction."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What the direction of an axis is."""
+
+    kind: Kind
+    """Its entry in the registry."""
+    rank: int = 0
+    """Number of the eigenvector counted from its end, from 1 on; 0 where the direction is no eigenvector."""
+
+    @property
+    def name(self) -> str:
+        """Its public name; the first eigenvector goes without a number."""
+        return self.kind.name + (f":{self.rank}" if self.rank > 1 else "")
+
+    @property
+    def symbol(self) -> str:
+        """What the page calls it: λ₁, λₙ₋₁, random."""
+        return self.kind.symbol(self.rank)
+
+    @property
+    def words(self) -> str:
+        """What figures call it: λmax, or λmax, rank 2."""
+        return self.kind.words + (f", rank {self.rank}" if self.rank > 1 else "")
+
+    @property
+    def eigenvalue(self) -> str:
+        """What sentences call the eigenvalue along it: λmax, or λmax (2)."""
+        return self.kind.words + (f" ({self.rank})" if self.rank > 1 else "")
+
+    def direction(self, objective: Objective, draw: FloatArray, pairs: EigenPairs | None) -> FloatArray:
+        """Makes its direction, shape (N,).
+
+        Args:
+            objective: Its θ* is the origin.
+            draw: Entries from N(0, 1), shape (N,), for kinds that depend on the seed.
+            pairs: Eigenpairs, for kinds that have a rank.
+
+        Raises:
+            ValueError: If there are no eigenpairs, or pairs of another number of parameters.
+            IndexError: If the pairs lack the one that is asked for.
+        """
+        return self.kind.direction(self, objective, draw, pairs)
+
+
+def _eigenvector(axis: Axis, objective: Objective, _: FloatArray, pairs: EigenPairs | None) -> FloatArray:
+    if pairs is None:
+        raise ValueError("Expected eigenpairs for a Hessian axis, got none.")
+    if len(pairs.vectors) != objective.n_parameters:
+        raise ValueError(f"Expected pairs of {objective.n_parameters} parameters, got {len(pairs.vectors)}.")
+    return pairs.vectors[:, pairs.at(axis.kind.end, axis.rank)]
+
+
+def _subscript(number: int) -> str:
+    return "".join(chr(0x2080 + int(digit)) for digit in str(number))
+
+
+_EIGENVECTORS = "Hessian eigenvectors"
+_DRAWS = "Random directions"
+
+#: The registry of kinds by their names, in the order in which the page offers them.
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind(
+            "hessian:max",
+            words="λmax",
+            symbol=lambda rank: f"λ{_subscript(rank)}",
+            choice="λ₁ largest",
+            group=_EIGENVECTORS,
+            direction=_eigenvector,
+            end="max",
+        ),
+        Kind(
+            "hessian:min",
+            words="λmin",
+            symbol=lambda rank: "λₙ" if rank == 1 else f"λₙ₋{_subscript(rank - 1)}",
+            choice="λₙ smallest",
+            group=_EIGENVECTORS,
+            direction=_eigenvector,
+            end="min",
+        ),
+        Kind(
+            "random",
+            words="random",
+            symbol=lambda _: "random",
+            choice="Random",
+            group=_DRAWS,
+            direction=lambda _axis, _objective, draw, _pairs: draw,
+            seeded=True,
+        ),
+        Kind(
+            "random:filter",
+            words="random, filter-normalised",
+            symbol=lambda _: "filter-normalised",
+            choice="Random, filter-norm.",
+            group=_DRAWS,
+            direction=lambda _axis, objective, draw, _pairs: filter_normalise(objective, draw),
+            seeded=True,
+            scaled=True,
+            check=check_filters,
+        ),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A plane that the page offers by one click."""
+
+    value: str
+    """Its name in the page's code."""
+    label: str
+    """What the page calls it."""
+    title: str
+    """The same in a sentence."""
+    axes: tuple[str, str]
+    """Names of its axes."""
+
+
+PRESETS = (
+    Preset(
+        "hessian",
+        "Hessian λmax × λmin",
+        "The directions of the largest and the smallest curvature",
+        ("hessian:max", "hessian:min"),
+    ),
+    Preset("random", "Random", "Two directions with normally distributed entries", ("random", "random")),
+    Preset(
+        "filter",
+        "Filter-normalised",
+        "Two random directions, each filter rescaled to the norm of the model's own",
+        ("random:filter", "random:filter"),
+    ),
+)
+
+
+def parse_axis(name: object) -> Axis:
+    """The axis of a public name.
+
+    Raises:
+        ValueError: If the name is none of "hessian:max", "hessian:max:2" …, "hessian:min", …,
+            "random", "random:filter", or what else ``KINDS`` holds.
+    """
+    axis = find_axis(name)
+    if axis is not None:
+        return axis
+    names = [f'"{kind.name}"' + (f', "{kind.name}:2" …' if kind.end else "") for kind in KINDS.values()]
+    raise ValueError(f"Expected an axis named {', '.join(names[:-1])} or {names[-1]}, got {told(name)}.")
+
+
+def find_axis(name: object) -> Axis | None:
+    """The axis of a public name; None for others, as planes from elsewhere may have them."""
+    if not isinstance(name, str):
+        return None
+    ranked = _RANK.fullmatch(name)
+    kind = KINDS.get(ranked[1] if ranked else name)
+    if kind is None or (ranked and not kind.end):
+        return None
+    return Axis(kind, int(ranked[2]) if ranked else int(bool(kind.end)))
+
+
+def depends_on_seed(axes: Iterable[str]) -> bool:
+    """Whether a plane of these axes changes with the seed."""
+    return any(axis is not None and axis.kind.seeded for axis in map(find_axis, axes))
+
+
+def eigen_axis(end: str, rank: int) -> Axis:
+    """The axis along an eigenvector, as ``EigenPairs.ends`` counts them."""
+    return Axis(next(kind for kind in KINDS.values() if kind.end == end), rank)
+
+
+def plane_words(axes: tuple[str, str], seed: int | None = None) -> str:
+    """A plane in a few words: Hessian λmax × λmin, Random (seed 3), λ₁ × random (seed 0).
+
+    Args:
+        axes: Names of its axes.
+        seed: Of the plane, told where an axis depends on it; None where it is not to be told.
+    """
+    preset = next((preset.label for preset in PRESETS if preset.axes == tuple(axes)), None)
+    words = preset or " × ".join(map(symbol_of, axes))
+    return words if seed is None or not depends_on_seed(axes) else f"{words} (seed {seed})"
+
+
+def symbol_of(name: str) -> str:
+    """What the page calls an axis; one that is not in the registry goes by its name."""
+    axis = find_axis(name)
+    return name if axis is None else axis.symbol
+
+
+def words_of(name: str) -> str:
+    """What figures call an axis; one that is not in the registry goes by its name."""
+    axis = find_axis(name)
+    return name if axis is None else axis.words
