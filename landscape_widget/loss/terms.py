@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.utils.rnn import PackedSequence
 
-from landscape_widget.data.batches import Batch, convert, regrouped, shuffled_subset
+from landscape_widget.data.batches import Batch, convert_late, regrouped, shuffled_subset
 from landscape_widget.data.counting import is_list_of_examples
 from landscape_widget.data.tree import describe
 from landscape_widget.loss.calling import is_pair, reminder, takes_model
@@ -127,7 +127,7 @@ class ModelTerms:
         Raises:
             ValueError: If the batches are no pairs (x, y), or the outputs no tensor.
         """
-        batch = self.batches[b]
+        batch = self.batches[b].widened()
         if not is_pair(batch.content):
             raise ValueError(f"Expected batches (x, y), got {describe(batch.content)}.")
         output = self._call(theta, batch, "output")
@@ -205,7 +205,7 @@ class ModelTerms:
         tensors |= {name: buffer.clone() for name, buffer in self._batch_loss.named_buffers()}
         tensors |= {} if buffers is None else buffers
         with self._lock:
-            return functional_call(self._batch_loss, tensors, (batch, what))
+            return functional_call(self._batch_loss, tensors, (batch.widened(), what))
 
     @property
     def training(self) -> bool:
@@ -243,9 +243,9 @@ class ModelTerms:
         ]
 
     def convert(self, device: torch.device, dtype: torch.dtype) -> ModelTerms:
-        """A second copy of model and data, on ``device`` and in ``dtype``."""
+        """The same with a copy of the model, on ``device`` in ``dtype``; data are shared where possible."""
         batch_loss = convert_module(deep_copy(self._batch_loss), device, dtype)
-        return ModelTerms(batch_loss, self.layout, convert(self.batches, device, dtype))
+        return ModelTerms(batch_loss, self.layout, convert_late(self.batches, device, dtype))
 
     def subset(self, n: int) -> ModelTerms:
         """The same model over ``n`` examples drawn without replacement (nested as n grows).

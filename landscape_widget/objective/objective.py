@@ -16,7 +16,7 @@ from landscape_widget.admission.nearby import displaced
 from landscape_widget.admission.pieces import in_pieces
 from landscape_widget.admission.precision import rounding_fault
 from landscape_widget.admission.slope_check import CutOffError
-from landscape_widget.data.batches import BatchSize, convert, is_whole, read_batches
+from landscape_widget.data.reading import BatchSize, is_whole, read_batches
 from landscape_widget.data.tree import describe
 from landscape_widget.engine.derivatives import evaluated
 from landscape_widget.engine.random_state import preserved_random_state
@@ -97,7 +97,7 @@ class Objective:
             device = torch.device(device) if device is not None else first.device
             dtype = dtype or _widest(selected.values())
             layout = Layout(selected.items())
-            batches = convert(read_batches(data, max_examples, batch_size_fn), device, dtype)
+            batches = read_batches(data, max_examples, batch_size_fn, device, dtype)
             copied = convert_module(deep_copy(BatchLoss(model, loss_fn, metrics)), device, dtype)
             copied.model.train(mode == "train")
             copied.requires_grad_(False)
@@ -242,9 +242,9 @@ class Objective:
         for dtype in (torch.float64, torch.float32):
             if torch.promote_types(dtype, self.dtype) is self.dtype:
                 break
-            cause = rounding_fault(self._terms.first().convert(self.device, dtype), self.theta.to(dtype))
+            wide = self.to(dtype)
+            cause = rounding_fault(wide._terms.first(), wide.theta)
             if cause is None:
-                wide = self.to(dtype)
                 wide._imprecise = fault
                 return wide
             fault = fault or _IMPRECISE.format(cause=cause)
@@ -305,8 +305,8 @@ class Objective:
         if not isinstance(self._terms, ModelTerms):
             raise TypeError("Expected an objective of a model, got one of a function, which takes no data.")
         with preserved_random_state(), torch.inference_mode(False):
-            batches = read_batches(data, max_examples, self._batch_size_fn)
-            terms = self._terms.over(convert(batches, self.device, self.dtype))
+            batches = read_batches(data, max_examples, self._batch_size_fn, self.device, self.dtype)
+            terms = self._terms.over(batches)
             if is_whole(data):
                 terms = in_pieces(terms, self.theta, self.spans)
             told = self._batch_size_fn is not None
