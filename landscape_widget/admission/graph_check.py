@@ -73,7 +73,7 @@ def derivative(probe: Probe, own: Sequence[Tensor]) -> Derivative:
         ValueError: If torch has no gradient of it.
     """
     terms = probe.terms
-    point, plain = probe.point()
+    point, plain = probe.point
     with unwritten(point, probe.spans) as at, differentiated(at) as (leaf, gradient):
         loss = terms.term(leaf, 0)
         if own and reaches(loss, list(own)):

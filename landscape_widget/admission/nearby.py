@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -47,6 +48,7 @@ class Probe:
         """The loss at a point."""
         return loss_of(self.terms, theta, self.spans, in_graph=in_graph)
 
+    @cached_property
     def point(self) -> tuple[Tensor, float]:
         """The displaced θ and the loss there, or θ where that is not defined, as of a variance below zero."""
         loss = self._value_if_any(self.displaced)
@@ -81,7 +83,7 @@ class Probe:
 
     def first(self) -> Probe:
         """The same of the first term alone."""
-        return replace(self, terms=self.terms.first())
+        return self if len(self.terms.weights) == 1 else replace(self, terms=self.terms.first())
 
     def few(self, n: int) -> Probe:
         """The same of ``n`` examples of the first term, where that can be cut and they have a loss."""
