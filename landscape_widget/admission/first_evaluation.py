@@ -12,9 +12,10 @@ from landscape_widget.admission.acceptance import accepted, check_whole
 from landscape_widget.admission.graph_check import derivative
 from landscape_widget.admission.nearby import Probe
 from landscape_widget.admission.rows import check_rows
+from landscape_widget.loss.batch_loss import InvalidLossError
 from landscape_widget.loss.evaluation import Spans
 from landscape_widget.loss.options import is_mean
-from landscape_widget.loss.terms import InvalidLossError, ModelTerms, Terms
+from landscape_widget.loss.terms import ModelTerms, Terms
 
 #: Examples that stand for all in what a model does to each of them alike.
 _FEW = 16

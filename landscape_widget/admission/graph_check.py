@@ -17,8 +17,9 @@ from landscape_widget.admission.precision import repeatable
 from landscape_widget.admission.slope_check import CutOffError, Telling, check_slope, jumping, reaches
 from landscape_widget.engine.derivatives import differentiated
 from landscape_widget.engine.faults import out_of_memory
+from landscape_widget.loss.batch_loss import InvalidLossError
 from landscape_widget.loss.evaluation import unwritten
-from landscape_widget.loss.terms import InvalidLossError, ModelTerms
+from landscape_widget.loss.terms import ModelTerms
 
 #: Examples on which jumps are looked for, at ten evaluations or more.
 _FEWER = 8

@@ -12,8 +12,9 @@ from torch import Tensor
 from landscape_widget.admission.precision import rounding_fault
 from landscape_widget.data.batches import cut
 from landscape_widget.engine.faults import out_of_memory
+from landscape_widget.loss.batch_loss import InvalidLossError
 from landscape_widget.loss.evaluation import Spans, loss_of
-from landscape_widget.loss.terms import InvalidLossError, ModelTerms, Terms
+from landscape_widget.loss.terms import ModelTerms, Terms
 
 #: Length of a displacement to where nothing is a coincidence, relative to max(‖θ‖, 1).
 _DISPLACED = 1e-2

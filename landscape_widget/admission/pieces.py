@@ -15,9 +15,10 @@ from torch import Tensor
 from landscape_widget.admission.nearby import Probe
 from landscape_widget.data.batches import Batch, regrouped
 from landscape_widget.engine.faults import out_of_memory
+from landscape_widget.loss.batch_loss import InvalidLossError
 from landscape_widget.loss.evaluation import Spans, loss_of
 from landscape_widget.loss.options import is_mean
-from landscape_widget.loss.terms import InvalidLossError, ModelTerms
+from landscape_widget.loss.terms import ModelTerms
 
 log = logging.getLogger(__name__)
 

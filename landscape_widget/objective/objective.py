@@ -20,11 +20,12 @@ from landscape_widget.data.reading import BatchSize, is_whole, read_batches
 from landscape_widget.data.tree import describe
 from landscape_widget.engine.derivatives import evaluated
 from landscape_widget.engine.random_state import preserved_random_state
+from landscape_widget.loss.batch_loss import BatchLoss
 from landscape_widget.loss.batch_norm import MODES, DifferenceTerms, RecomputedTerms, frozen_layers
 from landscape_widget.loss.copying import convert_module, deep_copy
 from landscape_widget.loss.evaluation import Spans, gradient_of, loss_of
 from landscape_widget.loss.parameters import Layout, Selection, filter_blocks, select_parameters
-from landscape_widget.loss.terms import BatchLoss, FunctionTerms, ModelTerms, Terms
+from landscape_widget.loss.terms import FunctionTerms, ModelTerms, Terms
 from landscape_widget.objective.products import KEPT_BYTES, Products
 from landscape_widget.results.base import library_versions
 

@@ -10,22 +10,21 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import wait
-from threading import Lock
 from time import perf_counter
 
 import torch
 from torch import Tensor
 
-from landscape_widget.data.batches import check_only_tensors, tensors_in, with_tensors
-from landscape_widget.data.tree import describe
+from landscape_widget.data.batches import tensors_in
 from landscape_widget.engine.derivatives import differentiated, vector_jacobian
 from landscape_widget.engine.faults import out_of_memory
-from landscape_widget.engine.product_program import ProductProgram, kept_bytes, record
+from landscape_widget.engine.product_program import kept_bytes
 from landscape_widget.engine.threads import pool
 from landscape_widget.loss.evaluation import wide_zeros
 from landscape_widget.loss.terms import ModelTerms, Terms
+from landscape_widget.objective.programs import Programs
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +87,7 @@ class Products:
         """Trials left of many threads, whose first one finds their memory cold."""
         self._timed = bool(keep) and theta.device.type == "cpu"
         self._built = False
-        self._programs: _Programs | None = None
+        self._programs: Programs | None = None
         self._at_once = 0
         """Vectors multiplied at once, 0 as long as it is not known what is faster."""
 
@@ -112,7 +111,7 @@ class Products:
         """Sets programs up, if they give the same as automatic differentiation, and sooner."""
         if not isinstance(self.terms, ModelTerms) or self.terms.training:
             return
-        programs, plain = _Programs(self.terms, self._theta), Products(self.terms, self._theta)
+        programs, plain = Programs(self.terms, self._theta), Products(self.terms, self._theta)
         v = torch.randn(self._theta.shape, generator=torch.Generator().manual_seed(0)).to(self._theta)
         try:
             seconds = self._compare(
@@ -125,7 +124,7 @@ class Products:
             log.info("Products are not recorded: %s: %s", type(error).__name__, error)
             return
         if seconds[0] < seconds[1]:
-            self._programs = _Programs(self.terms, self._theta, self._left, programs.known)
+            self._programs = Programs(self.terms, self._theta, self._left, programs.known)
 
     def _try_several(self, rows: Tensor) -> None:
         """Finds out whether several vectors at once are faster than one after another."""
@@ -298,60 +297,3 @@ def _even(n: int, most: int) -> int:
     least = -(-n // most)
     numbers = range(least, least + least // 3 + 1)
     return -(-n // next((number for number in numbers if n % number == 0), least))
-
-
-class _Programs:
-    """The recorded products of all batches, and what is kept of them."""
-
-    def __init__(
-        self,
-        terms: ModelTerms,
-        theta: Tensor,
-        keep: float = 0.0,
-        known: Mapping[str, ProductProgram] | None = None,
-    ) -> None:
-        self._terms = terms
-        self._theta = theta
-        self._left = keep
-        self.known = dict(known or {})
-        """By the shapes of a batch."""
-        self._kept: dict[int, tuple[Tensor, ...]] = {}
-        self._no_room: set[int] = set()
-        self._lock = Lock()
-
-    @torch.no_grad()
-    def add(self, b: int, columns: Tensor, total: Tensor) -> Tensor:
-        """Adds the share of one batch of the products with ``columns``, shape (N, k)."""
-        data, weight = tensors_in(self._terms.batches[b]), self._terms.weights[b]
-        program = self.program(b)
-        kept = self._kept.get(b)
-        if kept is None and (columns.shape[1] > 1 or b not in self._no_room):
-            kept = program.at(self._theta, *data)
-            self._keep(b, kept, kept_bytes(kept, [self._theta, *data]))
-        for column, into in zip(columns.T, total.T, strict=True):
-            v = column.contiguous()
-            product = program.whole(self._theta, v, *data) if kept is None else program.along(v, *kept)
-            into.add_(product, alpha=weight)
-        return total
-
-    def _keep(self, b: int, kept: tuple[Tensor, ...], need: float) -> None:
-        with self._lock:
-            if need <= self._left:
-                self._left -= need
-                self._kept[b] = kept
-            else:
-                self._no_room.add(b)
-
-    def program(self, b: int) -> ProductProgram:
-        """The one for batches of the shape of this one, recorded when first needed."""
-        batch = self._terms.batches[b]
-        key = describe(batch.content)
-        with self._lock:
-            if key not in self.known:
-                check_only_tensors(batch)
-
-                def loss(theta: Tensor, *tensors: Tensor) -> Tensor:
-                    return self._terms.loss_on(theta, with_tensors(batch, tensors))
-
-                self.known[key] = record(loss, self._theta, torch.ones_like(self._theta), *tensors_in(batch))
-            return self.known[key]

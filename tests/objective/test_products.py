@@ -237,8 +237,8 @@ def test_a_recording_that_differs_is_not_used(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(products, "_WORTH_RECORDING", 0.0)
-    add = products._Programs.add
-    monkeypatch.setattr(products._Programs, "add", lambda *args: add(*args) * (1 + 1e-8))
+    add = products.Programs.add
+    monkeypatch.setattr(products.Programs, "add", lambda *args: add(*args) * (1 + 1e-8))
     example = case("dense tanh")
     objective = example.objective()
     v = vectors(objective.n_parameters)
