@@ -78,7 +78,7 @@ DATA: dict[str, tuple[Callable[[Tensor, Tensor], Any], Any]] = {
     ("kind", "dtype"), [*((kind, torch.float32) for kind in DATA), ("whole", torch.float64)]
 )
 def test_the_data_are_held_once(kind: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("landscape_widget.objective.objective.KEPT_BYTES", KEPT)
+    monkeypatch.setattr("landscape_widget.objective.pure_function.KEPT_BYTES", KEPT)
     x, y = images()
     arrange, loss_fn = DATA[kind]
     data, model = arrange(x, y), network().to(dtype)
