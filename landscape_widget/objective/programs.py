@@ -26,10 +26,10 @@ class Programs:
     ) -> None:
         self._terms = terms
         self._theta = theta
-        self._left = keep
+        self.left = keep
         self.known = dict(known or {})
         """By the shapes of a batch."""
-        self._kept: dict[int, tuple[Tensor, ...]] = {}
+        self.kept: dict[int, tuple[Tensor, ...]] = {}
         self._no_room: set[int] = set()
         self._lock = Lock()
 
@@ -38,7 +38,7 @@ class Programs:
         """Adds the share of one batch of the products with ``columns``, shape (N, k)."""
         data, weight = tensors_in(self._terms.batches[b]), self._terms.weights[b]
         program = self.program(b)
-        kept = self._kept.get(b)
+        kept = self.kept.get(b)
         if kept is None and (columns.shape[1] > 1 or b not in self._no_room):
             kept = program.at(self._theta, *data)
             self._keep(b, kept, kept_bytes(kept, [self._theta, *data]))
@@ -50,9 +50,9 @@ class Programs:
 
     def _keep(self, b: int, kept: tuple[Tensor, ...], need: float) -> None:
         with self._lock:
-            if need <= self._left:
-                self._left -= need
-                self._kept[b] = kept
+            if need <= self.left:
+                self.left -= need
+                self.kept[b] = kept
             else:
                 self._no_room.add(b)
 
@@ -69,3 +69,13 @@ class Programs:
 
                 self.known[key] = record(loss, self._theta, torch.ones_like(self._theta), *tensors_in(batch))
             return self.known[key]
+
+
+def even_size(n: int, most: int) -> int:
+    """Examples in a batch so that all batches are equal, if that takes few more than of at most ``most``.
+
+    A program is recorded for each size.
+    """
+    least = -(-n // most)
+    numbers = range(least, least + least // 3 + 1)
+    return -(-n // next((number for number in numbers if n % number == 0), least))
