@@ -14,8 +14,9 @@ from landscape_widget.data.tree import describe
 from landscape_widget.engine.derivatives import evaluated
 from landscape_widget.engine.faults import out_of_memory
 from landscape_widget.engine.random_state import random_numbers_to_come
+from landscape_widget.loss.batch_loss import InvalidLossError
 from landscape_widget.loss.evaluation import Spans, loss_of, unwritten
-from landscape_widget.loss.terms import InvalidLossError, ModelTerms
+from landscape_widget.loss.terms import ModelTerms
 
 
 def accepted(terms: ModelTerms, theta: Tensor, spans: Spans) -> float:

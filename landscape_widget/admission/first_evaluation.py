@@ -12,8 +12,10 @@ from landscape_widget.admission.acceptance import accepted, check_whole
 from landscape_widget.admission.graph_check import derivative
 from landscape_widget.admission.nearby import Probe
 from landscape_widget.admission.rows import check_rows
+from landscape_widget.loss.batch_loss import InvalidLossError
 from landscape_widget.loss.evaluation import Spans
-from landscape_widget.loss.terms import InvalidLossError, ModelTerms, Terms
+from landscape_widget.loss.options import is_mean
+from landscape_widget.loss.terms import ModelTerms, Terms
 
 #: Examples that stand for all in what a model does to each of them alike.
 _FEW = 16
@@ -44,7 +46,10 @@ def first_evaluation(terms: Terms, theta: Tensor, spans: Spans, own: Sequence[Te
         found.check_slope()
         return found.in_graph
     first = accepted(terms, theta, spans)
-    probe = probe.first().widened()
+    probe = probe.first()
+    if is_mean(terms.loss_fn, terms.batches[:1]):  # then the model alone may couple examples
+        probe = probe.few(_FEW)
+    probe = probe.widened()
     check_rows(probe, terms, told=told)
     found = derivative(probe.few(_FEW), own)
     check_whole(terms, theta, spans, first=first, in_graph=found.in_graph)

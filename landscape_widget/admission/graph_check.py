@@ -17,8 +17,9 @@ from landscape_widget.admission.precision import repeatable
 from landscape_widget.admission.slope_check import CutOffError, Telling, check_slope, jumping, reaches
 from landscape_widget.engine.derivatives import differentiated
 from landscape_widget.engine.faults import out_of_memory
+from landscape_widget.loss.batch_loss import InvalidLossError
 from landscape_widget.loss.evaluation import unwritten
-from landscape_widget.loss.terms import InvalidLossError, ModelTerms
+from landscape_widget.loss.terms import ModelTerms
 
 #: Examples on which jumps are looked for, at ten evaluations or more.
 _FEWER = 8
@@ -73,7 +74,7 @@ def derivative(probe: Probe, own: Sequence[Tensor]) -> Derivative:
         ValueError: If torch has no gradient of it.
     """
     terms = probe.terms
-    point, plain = probe.point()
+    point, plain = probe.point
     with unwritten(point, probe.spans) as at, differentiated(at) as (leaf, gradient):
         loss = terms.term(leaf, 0)
         if own and reaches(loss, list(own)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -11,8 +12,9 @@ from torch import Tensor
 from landscape_widget.admission.precision import rounding_fault
 from landscape_widget.data.batches import cut
 from landscape_widget.engine.faults import out_of_memory
+from landscape_widget.loss.batch_loss import InvalidLossError
 from landscape_widget.loss.evaluation import Spans, loss_of
-from landscape_widget.loss.terms import InvalidLossError, ModelTerms, Terms
+from landscape_widget.loss.terms import ModelTerms, Terms
 
 #: Length of a displacement to where nothing is a coincidence, relative to max(‖θ‖, 1).
 _DISPLACED = 1e-2
@@ -47,6 +49,7 @@ class Probe:
         """The loss at a point."""
         return loss_of(self.terms, theta, self.spans, in_graph=in_graph)
 
+    @cached_property
     def point(self) -> tuple[Tensor, float]:
         """The displaced θ and the loss there, or θ where that is not defined, as of a variance below zero."""
         loss = self._value_if_any(self.displaced)
@@ -81,7 +84,7 @@ class Probe:
 
     def first(self) -> Probe:
         """The same of the first term alone."""
-        return replace(self, terms=self.terms.first())
+        return self if len(self.terms.weights) == 1 else replace(self, terms=self.terms.first())
 
     def few(self, n: int) -> Probe:
         """The same of ``n`` examples of the first term, where that can be cut and they have a loss."""

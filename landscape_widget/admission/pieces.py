@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import logging
 from itertools import pairwise
-from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
 from landscape_widget.admission.nearby import Probe
-from landscape_widget.data.batches import Batch, regrouped, tensors_in
+from landscape_widget.data.batches import Batch, regrouped
 from landscape_widget.engine.faults import out_of_memory
+from landscape_widget.loss.batch_loss import InvalidLossError
 from landscape_widget.loss.evaluation import Spans, loss_of
-from landscape_widget.loss.options import ignored_target, options, unwrapped
-from landscape_widget.loss.terms import InvalidLossError, ModelTerms
+from landscape_widget.loss.options import is_mean
+from landscape_widget.loss.terms import ModelTerms
 
 log = logging.getLogger(__name__)
 
@@ -31,23 +30,6 @@ _FEW = 64
 
 #: Relative difference, in float64, up to which the loss of two pieces is the mean of theirs.
 _SAME = 1e-10
-
-#: Losses that are a mean over examples, whatever the data.
-_MEANS: tuple[Any, ...] = (
-    nn.MSELoss,
-    nn.L1Loss,
-    nn.SmoothL1Loss,
-    nn.HuberLoss,
-    nn.BCEWithLogitsLoss,
-    functional.mse_loss,
-    functional.l1_loss,
-    functional.smooth_l1_loss,
-    functional.huber_loss,
-    functional.binary_cross_entropy_with_logits,
-)
-
-#: Those that are one without class weights and ignored targets.
-_CROSS_ENTROPIES: tuple[Any, ...] = (nn.CrossEntropyLoss, functional.cross_entropy)
 
 
 def in_pieces(terms: ModelTerms, theta: Tensor, spans: Spans) -> ModelTerms:
@@ -66,7 +48,7 @@ def in_pieces(terms: ModelTerms, theta: Tensor, spans: Spans) -> ModelTerms:
         return pieces
     probe = Probe.of(pieces, theta, spans)
     size = PIECE // 2
-    if _is_mean(pieces):
+    if is_mean(pieces.loss_fn, pieces.batches):
         probe, size = probe.few(_FEW), _FEW // 2
     try:
         wide = probe.widened()
@@ -83,7 +65,7 @@ def in_pieces(terms: ModelTerms, theta: Tensor, spans: Spans) -> ModelTerms:
 
 def _is_additive(probe: Probe, size: int) -> bool:
     """Whether the loss of any two neighbouring stretches of ``size`` examples is the mean of theirs."""
-    terms, (theta, _) = probe.terms, probe.point()
+    terms, (theta, _) = probe.terms, probe.point
     assert isinstance(terms, ModelTerms)
 
     def loss(batch: Batch) -> float:
@@ -99,15 +81,3 @@ def _is_additive(probe: Probe, size: int) -> bool:
         if not abs(whole - parts) <= _SAME * (abs(losses[i]) + abs(losses[i + 1])):
             return False
     return True
-
-
-def _is_mean(terms: ModelTerms) -> bool:
-    """Whether ``loss_fn`` is a standard loss that is a mean over these examples."""
-    inner = unwrapped(terms.loss_fn)
-    told = options(terms.loss_fn)
-    if told["reduction"] not in (None, "mean") or told["weight"] is not None:
-        return False
-    if inner in _CROSS_ENTROPIES or type(inner) in _CROSS_ENTROPIES:
-        ignored = ignored_target(terms.loss_fn)
-        return not any(bool((t == ignored).any()) for b in terms.batches for t in tensors_in(b))
-    return inner in _MEANS or type(inner) in _MEANS

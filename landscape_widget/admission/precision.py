@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import torch
@@ -11,6 +12,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from landscape_widget.engine.derivatives import evaluated
 from landscape_widget.engine.faults import out_of_memory
 from landscape_widget.loss.terms import Terms
+
+log = logging.getLogger(__name__)
 
 #: Relative difference of two evaluations at one θ up to which they count as the same: parallel sums
 #: round differently from run to run, dropout is off by far more.
@@ -53,6 +56,30 @@ def rounding_fault(terms: Terms, theta: Tensor, *, own: bool = False) -> str | N
     if narrow is None:
         return None
     return f"the model or loss_fn goes through {_name(narrow)} ({watch.where or 'its result'})"
+
+
+def widest(terms: Terms, theta: Tensor) -> tuple[torch.dtype, str]:
+    """The widest type in which L is the same function, and why that is not float64, "" where it is.
+
+    Args:
+        terms: L, in the type of θ.
+        theta: θ, shape (N,).
+    """
+    own, fault = theta.dtype, ""
+    if theta.device.type == "mps":
+        return own, "the device has no float64"
+    if own is torch.float64:
+        cause = rounding_fault(terms.first(), theta, own=True)
+        return (own, "") if cause is None else (torch.float32, cause)  # whose rounding it has
+    for dtype in (torch.float64, torch.float32):
+        if torch.promote_types(dtype, own) is own:
+            break
+        cause = rounding_fault(terms.first().convert(theta.device, dtype), theta.to(dtype))
+        if cause is None:
+            return dtype, fault
+        fault = fault or cause
+        log.info("Not computed in %s: %s", dtype, cause)
+    return own, fault
 
 
 class _Narrow(TorchDispatchMode):

@@ -30,11 +30,13 @@ _SEEN = 1e2
 
 @dataclass(frozen=True)
 class _Halves:
-    """The loss of the first batch and the mean over its halves."""
+    """The loss of the first batch, or of some of it, and the mean over its halves."""
 
     whole: float
     mean: float
     dtype: torch.dtype
+    what: str
+    """Whose loss it is, in words."""
 
     @property
     def differ(self) -> bool:
@@ -45,7 +47,7 @@ def check_rows(probe: Probe, terms: ModelTerms, *, told: bool) -> None:
     """Refuses single examples in place of batches, and time in place of examples.
 
     Args:
-        probe: The first batch, in float64 where that can be had.
+        probe: The first batch, or as many of its examples as tell, in float64 where that can be had.
         terms: L; its batches are never cut again where the model does not take part of one.
         told: Whether the user said how many examples a batch holds.
 
@@ -53,7 +55,7 @@ def check_rows(probe: Probe, terms: ModelTerms, *, told: bool) -> None:
         ValueError: If the rows of a batch are no examples, or may be none.
 
     Warns:
-        UserWarning: If the loss of the first batch is not the mean of the losses of its examples.
+        UserWarning: If that loss is not the mean of the losses of its examples.
     """
     found = _over_halves(probe, terms)
     if not all(batch.certain for batch in terms.batches):
@@ -63,7 +65,7 @@ def check_rows(probe: Probe, terms: ModelTerms, *, told: bool) -> None:
     if not told:
         _check_time(terms)
     warnings.warn(
-        f"The loss of the first batch is {found.whole:.6g}, the mean over its two halves {found.mean:.6g}: "
+        f"The loss of {found.what} is {found.whole:.6g}, the mean over its two halves {found.mean:.6g}: "
         "it is not a mean over examples (class weights, ignored targets, batch statistics, or pairs "
         "within the batch?), so results depend on the batches.",
         stacklevel=4,
@@ -80,7 +82,7 @@ def _over_halves(probe: Probe, terms: ModelTerms) -> _Halves | None:
     parts = halves(batch)
     if parts is None:
         return None
-    point, whole = probe.point()
+    point, whole = probe.point
     try:
         losses = [loss_of(probe.terms.over([part]), point, probe.spans) for part in parts]
     except Exception as error:  # a model may insist on its batch size; then none is cut
@@ -89,7 +91,8 @@ def _over_halves(probe: Probe, terms: ModelTerms) -> _Halves | None:
         terms.never_cut()
         return None
     mean = sum(part.n * loss for part, loss in zip(parts, losses, strict=True)) / batch.n
-    return _Halves(whole, mean, point.dtype)
+    what = "the first batch" if batch.n == terms.batches[0].n else f"the first {batch.n} examples"
+    return _Halves(whole, mean, point.dtype, what)
 
 
 def _check_single(probe: Probe, batches: list[Batch], found: _Halves | None) -> None:

@@ -1,30 +1,16 @@
-"""A fixed copy of the data: read once, counted by examples, cut, moved to a device and dtype."""
+"""Batches of the fixed copy of the data: cut, joined and widened without a second copy of all."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import PackedSequence
-from torch.utils.data import DataLoader, Dataset
 
-from landscape_widget.data.counting import count_examples, is_divisible
-from landscape_widget.data.sources import stacks_examples, told_size
-from landscape_widget.data.tree import check_open, describe, leaves, map_tensors
-
-#: Examples of a ``Dataset`` that are put together at once.
-_AT_ONCE = 512
-
-#: A loader that does not tell its length is taken for endless after so many examples, or bytes.
-ENDLESS_EXAMPLES, ENDLESS_BYTES = 200_000, 4 << 30
-
-#: Says how many examples a batch holds, where that cannot be told from the batch.
-BatchSize = Callable[[Any], int] | None
+from landscape_widget.data.tree import describe, leaves, map_tensors
 
 _WIDER = {torch.float64: torch.complex128, torch.float32: torch.complex64, torch.float16: torch.complex32}
 
@@ -39,62 +25,20 @@ class Batch:
     """Whether every tensor in it has one row for an example."""
     certain: bool = False
     """Whether more than the shapes of its tensors says how many examples it holds."""
+    dtype: torch.dtype | None = None
+    """What its numbers are widened to whenever the loss is evaluated; None where they are held as that."""
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Its own examples: pickled as it is, a view would take along all that it is a view of."""
+        return {**vars(self), "content": map_tensors(self.content, _alone)}
 
-def read_batches(data: Any, max_examples: int | None = None, batch_size_fn: BatchSize = None) -> list[Batch]:
-    """Reads ``data`` once, in its own order, until it ends or holds ``max_examples``.
-
-    Args:
-        data: A loader (any iterable of batches), a ``Dataset``, a pair of tensors ``(x, y)`` or a
-            mapping of tensors, each with one row for an example.
-        max_examples: Upper limit; the batch that crosses it is cut.
-        batch_size_fn: ``batch_size_fn(batch)`` → examples in it; such batches are never cut.
-
-    Raises:
-        ValueError: If there is no example, a batch does not tell how many it holds, one that would have to
-            be cut cannot be, or the data do not end.
-        TypeError: If ``data`` is none of the above, or a batch hides tensors in it.
-    """
-    if max_examples is not None and max_examples < 1:
-        raise ValueError(f"Expected max_examples to be at least 1 or None, got {max_examples}.")
-    batches: list[Batch] = []
-    total, size = 0, 0
-    may_be_endless = max_examples is None and not isinstance(data, Sized)
-    source, stacked = _opened(data)
-    for b, content in enumerate(_collated(source)):
-        check_open(content, f"batch {b}")
-        n, certain = count_examples(
-            content, batch_size_fn, f"batch {b}", stacked=stacked, told=told_size(source, b)
-        )
-        divisible = is_divisible(content, n, told=batch_size_fn is not None, stacked=stacked)
-        batch = Batch(map_tensors(content, _copied), n, divisible, certain)
-        room = batch.n if max_examples is None else min(batch.n, max_examples - total)
-        if 0 < room < batch.n and not batch.divisible:
-            raise ValueError(
-                f"Expected max_examples={max_examples} to fall between two batches, since batches such as "
-                f"{describe(content)} cannot be cut, got {total} examples before batch {len(batches)} and "
-                f"{total + batch.n} after it. Use one of these numbers."
-            )
-        if room:
-            batches.append(batch if room == batch.n else cut(batch, slice(room)))
-            total += room
-            size += sum(_bytes(tensor) for tensor in tensors_in(batch)) if may_be_endless else 0
-        if total == max_examples:
-            break
-        if may_be_endless and (total > ENDLESS_EXAMPLES or size > ENDLESS_BYTES):
-            raise ValueError(
-                f"Expected data that end, got {total:,} examples ({size / 1e6:,.0f} MB) from a loader that "
-                f"does not tell its length. Set max_examples; without it at most {ENDLESS_EXAMPLES:,} "
-                f"examples or {ENDLESS_BYTES >> 30} GB are read of such a loader."
-            )
-    if not total:
-        raise ValueError("Expected data with at least one example, got an empty loader.")
-    return batches
-
-
-def is_whole(data: Any) -> bool:
-    """Whether data come as a whole, tensors or examples, and in no batches of their own."""
-    return isinstance(data, Mapping | Dataset) or _is_pair(data)
+    def widened(self) -> Batch:
+        """The batch with its numbers as ``dtype``; exact, and a copy for as long as somebody holds it."""
+        if self.dtype is None:
+            return self
+        dtype = self.dtype
+        content = map_tensors(self.content, lambda tensor: tensor.to(converted_dtype(tensor, dtype)))
+        return replace(self, content=content, dtype=None)
 
 
 def convert(batches: Sequence[Batch], device: torch.device, dtype: torch.dtype) -> list[Batch]:
@@ -103,7 +47,21 @@ def convert(batches: Sequence[Batch], device: torch.device, dtype: torch.dtype) 
     def to(tensor: Tensor) -> Tensor:
         return tensor.to(device, converted_dtype(tensor, dtype))
 
-    return [replace(batch, content=map_tensors(batch.content, to)) for batch in batches]
+    return [replace(batch, content=map_tensors(batch.content, to), dtype=None) for batch in batches]
+
+
+def convert_late(batches: Sequence[Batch], device: torch.device, dtype: torch.dtype) -> list[Batch]:
+    """The same, where numbers that only become wider are held as they are: others take twice the room."""
+
+    def late(batch: Batch) -> Batch:
+        tensors = tensors_in(batch)
+        wanted = [converted_dtype(tensor, dtype) for tensor in tensors]
+        wider = all(torch.promote_types(t.dtype, w) is w for t, w in zip(tensors, wanted, strict=True))
+        if not wider or any(tensor.device != device for tensor in tensors):
+            return convert([batch], device, dtype)[0]
+        return replace(batch, dtype=None if wanted == [tensor.dtype for tensor in tensors] else dtype)
+
+    return [late(batch) for batch in batches]
 
 
 def converted_dtype(tensor: Tensor, dtype: torch.dtype) -> torch.dtype:
@@ -149,6 +107,28 @@ def regrouped(batches: Sequence[Batch], size: int) -> list[Batch]:
     return result
 
 
+def pack(batches: list[Batch]) -> None:
+    """Puts neighbours that can be joined into one storage, where other groups of them are views.
+
+    Each copy takes the place of its batch in the list, so that one batch is there twice and not all.
+    """
+    for signature, run in groupby(range(len(batches)), lambda b: _signature(batches[b])):
+        numbers = list(run)
+        if signature is None or len(numbers) == 1:
+            continue
+        first, total = batches[numbers[0]], sum(batches[b].n for b in numbers)
+        if not all(map(_rows_are_dense, tensors_in(first))):
+            continue
+        room = [t.new_empty_strided((total, *t.shape[1:]), _row_strides(t)) for t in tensors_in(first)]
+        start = 0
+        for b in numbers:
+            places = [tensor[start : start + batches[b].n] for tensor in room]
+            for place, tensor in zip(places, tensors_in(batches[b]), strict=True):
+                place.copy_(tensor)
+            start += batches[b].n
+            batches[b] = with_tensors(batches[b], places)
+
+
 def halves(batch: Batch) -> tuple[Batch, Batch] | None:
     """The batch as two, or None where it holds a single example or cannot be cut."""
     if batch.n < 2 or not batch.divisible:
@@ -183,69 +163,44 @@ def cut(batch: Batch, rows: slice | Tensor) -> Batch:
             return tensor
         return tensor[rows] if isinstance(rows, slice) else tensor[rows.to(tensor.device)]
 
-    return Batch(map_tensors(batch.content, take), n)
-
-
-def _copied(tensor: Tensor) -> Tensor:
-    return tensor.detach().clone()
-
-
-def _bytes(tensor: Tensor) -> int:
-    return 0 if tensor.layout is not torch.strided else tensor.nbytes
-
-
-def _opened(data: Any) -> tuple[Iterable[Any], bool]:
-    """What yields the batches, and whether each is made of examples by stacking their tensors."""
-    if _is_pair(data):
-        return [tuple(data)] if len(data[0]) else [], True
-    if isinstance(data, tuple) and len(data) == 2 and all(map(_is_rows, data)):
-        raise ValueError(
-            "Expected a pair of tensors with one row for an example in both, got "
-            f"{len(data[0])} and {len(data[1])} rows."
-        )
-    if isinstance(data, tuple | list) and data and all(isinstance(part, np.ndarray) for part in data):
-        raise TypeError("Expected data as tensors, got numpy arrays. Pass each as torch.as_tensor(array).")
-    if isinstance(data, Mapping):
-        return [data], True
-    if isinstance(data, Dataset):
-        return DataLoader(data, batch_size=_AT_ONCE), True
-    if isinstance(data, Iterable) and not isinstance(data, Tensor | str | PackedSequence):
-        return data, stacks_examples(data)
-    way_out = " Wrap it: torch.utils.data.TensorDataset(x)." if isinstance(data, Tensor) else ""
-    raise TypeError(
-        "Expected data as a loader (an iterable of batches), a Dataset, a pair of tensors (x, y) or a "
-        f"mapping of tensors, got {describe(data)}.{way_out}"
-    )
-
-
-def _collated(data: Iterable[Any]) -> Iterator[Any]:
-    """The batches of a source, whose examples may not fit together."""
-    try:
-        yield from data
-    except (RuntimeError, TypeError) as error:  # of torch's default_collate
-        if "equal size" not in str(error) and "default_collate" not in str(error):
-            raise
-        raise ValueError(
-            "Expected examples that can be put together, such as tensors of one shape, got "
-            f"{type(error).__name__}: {error}. Pass a DataLoader with a collate_fn that puts them together, "
-            "for instance one that pads sequences (torch.nn.utils.rnn.pad_sequence)."
-        ) from error
-
-
-def _is_pair(data: Any) -> bool:
-    pair = isinstance(data, tuple | list) and len(data) == 2 and all(map(_is_rows, data))
-    return pair and len(data[0]) == len(data[1])
-
-
-def _is_rows(value: Any) -> bool:
-    return isinstance(value, Tensor) and bool(value.ndim) and not value.is_nested
+    return Batch(map_tensors(batch.content, take), n, dtype=batch.dtype)
 
 
 def _joined(batches: Sequence[Batch]) -> Batch:
     """Batches of one signature as one."""
     parts = [iter(tensors_in(batch)) for batch in batches]
-    content = map_tensors(batches[0].content, lambda _: torch.cat([next(part) for part in parts]))
-    return Batch(content, sum(batch.n for batch in batches))
+    content = map_tensors(batches[0].content, lambda _: _one_after_another([next(part) for part in parts]))
+    return Batch(content, sum(batch.n for batch in batches), dtype=batches[0].dtype)
+
+
+def _rows_are_dense(tensor: Tensor) -> bool:
+    """Whether a row takes the room of its numbers alone, in whatever order of its dimensions."""
+    row = tensor[0]
+    last = sum((size - 1) * step for size, step in zip(row.shape, row.stride(), strict=True))
+    return last + 1 == row.numel()
+
+
+def _row_strides(tensor: Tensor) -> tuple[int, ...]:
+    """Strides of a tensor of such rows one after another."""
+    return (tensor[0].numel(), *tensor.stride()[1:])
+
+
+def _alone(tensor: Tensor) -> Tensor:
+    """The tensor in a storage of its own."""
+    part = not tensor.is_nested and tensor.layout is torch.strided
+    return tensor.clone() if part and tensor.nbytes < tensor.untyped_storage().nbytes() else tensor
+
+
+def _one_after_another(parts: Sequence[Tensor]) -> Tensor:
+    """Tensors joined along their first dimension, as a view where they lie so in one storage already."""
+    first, start = parts[0], parts[0].storage_offset()
+    for part in parts:
+        here = part.untyped_storage().data_ptr(), part.storage_offset(), part.stride()
+        if here != (first.untyped_storage().data_ptr(), start, first.stride()):
+            return torch.cat(list(parts))
+        start += len(part) * part.stride(0)
+    rows = sum(map(len, parts))
+    return first.as_strided((rows, *first.shape[1:]), first.stride(), first.storage_offset())
 
 
 def _signature(batch: Batch) -> str | None:

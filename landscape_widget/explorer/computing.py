@@ -13,12 +13,13 @@ import traitlets as t
 
 from landscape_widget.curvature.product_check import SecondDerivativeError
 from landscape_widget.engine.threads import leave_a_core_free
+from landscape_widget.explorer.mailbox import Job, Request
 from landscape_widget.explorer.model_weights import Weights
 from landscape_widget.explorer.page import ExplorerPage, PlotlyRuntime, shared
 from landscape_widget.explorer.points import Points
 from landscape_widget.explorer.publisher import News, Publisher
 from landscape_widget.explorer.traits import CONTROLS, SharedState
-from landscape_widget.explorer.worker import CLOSED, Job, Request, Worker, others_wait, stay_at_the_end
+from landscape_widget.explorer.worker import CLOSED, Worker, others_wait, stay_at_the_end
 from landscape_widget.export import payloads as wire
 from landscape_widget.numerics.checks import check_real, told
 from landscape_widget.objective.objective import Objective

@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from landscape_widget.explorer.centres import Centres
-from landscape_widget.explorer.worker import Job, Request
+from landscape_widget.explorer.mailbox import Job, Request
 from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.points import Pin, check_coordinates, point_steps
 from landscape_widget.results.planes import Plane

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from landscape_widget.explorer.centres import Centres
+from landscape_widget.explorer.mailbox import Job, Request
 from landscape_widget.explorer.model_weights import Weights
 from landscape_widget.explorer.pins import Pins
-from landscape_widget.explorer.worker import Job, Request
 from landscape_widget.export import point_payloads as wire
 from landscape_widget.export.payloads import Payload
 from landscape_widget.numerics.vectors import FloatArray

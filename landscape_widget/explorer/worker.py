@@ -1,21 +1,17 @@
-"""One worker thread with a one-place mailbox: the newest request wins, short errands are served between."""
+"""One worker thread, which takes jobs from its mailbox and serves short errands between their steps."""
 
 from __future__ import annotations
 
 import atexit
 import logging
-import os
-from collections import deque
 from collections.abc import Callable, Iterator
-from queue import SimpleQueue
 from threading import Event, RLock, Thread, current_thread, local
 from time import monotonic
 from weakref import WeakKeyDictionary, WeakSet, finalize
 
-log = logging.getLogger(__name__)
+from landscape_widget.explorer.mailbox import Job, Mailbox, Request
 
-#: Starts a computation that does a bounded piece of work at every step.
-Job = Callable[[], Iterator[None]]
+log = logging.getLogger(__name__)
 
 #: What a closed explorer answers.
 CLOSED = "Expected an open explorer, got a closed one, which has let go of its data. Make a new one."
@@ -51,98 +47,8 @@ def others_wait() -> bool:
     return holds or hasattr(_here, "works")
 
 
-class Request:
-    """A job on its way; ``done`` is set when it ends, is cancelled or is replaced."""
-
-    def __init__(self, job: Job, on_end: Callable[[Request], None] = lambda _: None) -> None:
-        self.done = Event()
-        self.cancelled = False
-        self.error: BaseException | None = None
-        self._job: Job | None = job
-        self._on_end: Callable[[Request], None] | None = on_end
-
-    def start(self) -> Iterator[None]:
-        """The job's steps."""
-        job, self._job = self._job, None
-        assert job is not None
-        return job()
-
-    def report(self) -> None:
-        """Tells who wanted it how it ended."""
-        if self._on_end is not None:
-            self._on_end(self)
-
-    def end(self) -> None:
-        """Lets go of the job and of who wanted it: who keeps the request keeps nothing else."""
-        self._job = self._on_end = None
-        self.done.set()
-
-
-class _Mailbox:
-    """All that a worker and its thread share. An idle thread knows nothing else, so it keeps nobody alive."""
-
-    def __init__(self) -> None:
-        self.process = os.getpid()
-        self.thread: Thread | None = None
-        self.closed = False
-        self.waiting: Request | None = None
-        self.running: Request | None = None
-        self.errands: deque[Request] = deque()
-        self.lock = RLock()
-        self.wake: SimpleQueue[None] = SimpleQueue()
-        """Anything, when there may be work. Unlike a condition's it is safe to use in a finalizer."""
-
-    @property
-    def forked(self) -> bool:
-        """Whether this is a copy in another process, with no thread and locks that may be held for ever."""
-        return self.process != os.getpid()
-
-    def cancel(self) -> Request | None:
-        """Ends the running job after its step, and returns the waiting one, which is taken out."""
-        if self.forked:
-            return None
-        with self.lock:
-            waiting, self.waiting = self.waiting, None
-            if self.running is not None:
-                self.running.cancelled = True
-        if waiting is not None:
-            waiting.cancelled = True
-        return waiting
-
-    def close(self) -> None:
-        """Has the thread end after its present step."""
-        if self.forked:
-            return
-        if waiting := self.cancel():
-            waiting.end()
-        with self.lock:
-            self.closed = True
-            for errand in self.errands:
-                errand.cancelled = True
-                errand.end()
-            self.errands.clear()
-        self.wake.put(None)
-
-    def has_work(self) -> bool:
-        """Waits for a job or an errand; False once it is closed."""
-        while not (self.waiting is not None or self.errands or self.closed):
-            self.wake.get()
-        return not self.closed
-
-    def take(self) -> Request | None:
-        """The job that is to run now."""
-        with self.lock:
-            self.running, self.waiting = self.waiting, None
-            return self.running
-
-    def errand(self) -> Request | None:
-        """The next errand."""
-        with self.lock:
-            return self.errands.popleft() if self.errands else None
-
-
 #: A thread still inside torch while the interpreter shuts down would crash it.
-_open: WeakSet[_Mailbox] = WeakSet()
+_open: WeakSet[Mailbox] = WeakSet()
 
 _ending = Event()
 
@@ -191,7 +97,7 @@ class Worker:
         self._name = name
         self._on_end = on_end
         self._lock = observed_lock()
-        self._mailbox = _Mailbox()
+        self._mailbox = Mailbox()
         _open.add(self._mailbox)
         finalize(self, self._mailbox.close).atexit = False
 
@@ -292,7 +198,7 @@ class Worker:
         mailbox.wake.put(None)
 
 
-def _run(mailbox: _Mailbox, prepare: Callable[[], None]) -> None:
+def _run(mailbox: Mailbox, prepare: Callable[[], None]) -> None:
     """What the thread does: it holds on to no request while it waits, since that leads to an explorer."""
     _here.works = True
     try:
@@ -304,7 +210,7 @@ def _run(mailbox: _Mailbox, prepare: Callable[[], None]) -> None:
         _serve_job(mailbox)
 
 
-def _serve_job(mailbox: _Mailbox) -> None:
+def _serve_job(mailbox: Mailbox) -> None:
     request = mailbox.take()
     if request is None:
         return
@@ -322,7 +228,7 @@ def _serve_job(mailbox: _Mailbox) -> None:
         request.end()
 
 
-def _drive(request: Request, mailbox: _Mailbox) -> None:
+def _drive(request: Request, mailbox: Mailbox) -> None:
     steps = request.start()
     try:
         while not request.cancelled:
@@ -335,7 +241,7 @@ def _drive(request: Request, mailbox: _Mailbox) -> None:
         _close(steps)
 
 
-def _serve_errands(mailbox: _Mailbox) -> None:
+def _serve_errands(mailbox: Mailbox) -> None:
     while (errand := mailbox.errand()) is not None:
         try:
             steps = errand.start()

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from landscape_widget.engine.derivatives import differentiated, evaluated
-from landscape_widget.loss.terms import InvalidLossError, Terms
+from landscape_widget.loss.batch_loss import InvalidLossError
+from landscape_widget.loss.terms import Terms
 
 #: Where each parameter tensor lies in θ, by name.
 Spans = Mapping[str, slice]

@@ -2,9 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
+
+from torch import nn
+from torch.nn import functional
+
+from landscape_widget.data.batches import Batch, tensors_in
+
+#: Losses that are a mean over examples, whatever the data.
+_MEANS: tuple[Any, ...] = (
+    nn.MSELoss,
+    nn.L1Loss,
+    nn.SmoothL1Loss,
+    nn.HuberLoss,
+    nn.BCEWithLogitsLoss,
+    functional.mse_loss,
+    functional.l1_loss,
+    functional.smooth_l1_loss,
+    functional.huber_loss,
+    functional.binary_cross_entropy_with_logits,
+)
+
+#: Those that are one without class weights and ignored targets.
+_CROSS_ENTROPIES: tuple[Any, ...] = (nn.CrossEntropyLoss, functional.cross_entropy)
 
 
 def unwrapped(loss_fn: Callable[..., Any]) -> Callable[..., Any]:
@@ -29,3 +51,14 @@ def ignored_target(loss_fn: Callable[..., Any]) -> int:
     """The target that a cross entropy takes no account of; torch's own where it was not told another."""
     told: int | None = options(loss_fn)["ignore_index"]
     return -100 if told is None else told
+
+
+def is_mean(loss_fn: Callable[..., Any], batches: Iterable[Batch]) -> bool:
+    """Whether a loss is a standard one that is a mean over these examples, whatever model it is of."""
+    inner, told = unwrapped(loss_fn), options(loss_fn)
+    if told["reduction"] not in (None, "mean") or told["weight"] is not None:
+        return False
+    if inner in _CROSS_ENTROPIES or type(inner) in _CROSS_ENTROPIES:
+        ignored = ignored_target(loss_fn)
+        return not any(bool((t == ignored).any()) for b in batches for t in tensors_in(b))
+    return inner in _MEANS or type(inner) in _MEANS

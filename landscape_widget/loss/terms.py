@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
 from threading import RLock
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn.utils.rnn import PackedSequence
 
-from landscape_widget.data.batches import Batch, convert, regrouped, shuffled_subset
-from landscape_widget.data.counting import is_list_of_examples
+from landscape_widget.data.batches import Batch, convert_late, regrouped, shuffled_subset
 from landscape_widget.data.tree import describe
-from landscape_widget.loss.calling import is_pair, reminder, takes_model
-from landscape_widget.loss.compiled import uncompiled
+from landscape_widget.loss.batch_loss import BatchLoss, as_scalar
+from landscape_widget.loss.calling import is_pair, reminder
 from landscape_widget.loss.copying import convert_module, deep_copy
-from landscape_widget.loss.options import reduction
 from landscape_widget.loss.parameters import Layout
 
 #: Buffers of the model by name, in place of its own; a layer in train mode writes into them.
@@ -127,7 +121,7 @@ class ModelTerms:
         Raises:
             ValueError: If the batches are no pairs (x, y), or the outputs no tensor.
         """
-        batch = self.batches[b]
+        batch = self.batches[b].widened()
         if not is_pair(batch.content):
             raise ValueError(f"Expected batches (x, y), got {describe(batch.content)}.")
         output = self._call(theta, batch, "output")
@@ -205,7 +199,7 @@ class ModelTerms:
         tensors |= {name: buffer.clone() for name, buffer in self._batch_loss.named_buffers()}
         tensors |= {} if buffers is None else buffers
         with self._lock:
-            return functional_call(self._batch_loss, tensors, (batch, what))
+            return functional_call(self._batch_loss, tensors, (batch.widened(), what))
 
     @property
     def training(self) -> bool:
@@ -243,9 +237,9 @@ class ModelTerms:
         ]
 
     def convert(self, device: torch.device, dtype: torch.dtype) -> ModelTerms:
-        """A second copy of model and data, on ``device`` and in ``dtype``."""
+        """The same with a copy of the model, on ``device`` in ``dtype``; data are shared where possible."""
         batch_loss = convert_module(deep_copy(self._batch_loss), device, dtype)
-        return ModelTerms(batch_loss, self.layout, convert(self.batches, device, dtype))
+        return ModelTerms(batch_loss, self.layout, convert_late(self.batches, device, dtype))
 
     def subset(self, n: int) -> ModelTerms:
         """The same model over ``n`` examples drawn without replacement (nested as n grows).
@@ -270,95 +264,3 @@ class ModelTerms:
         batches = regrouped(self.batches, size)
         same = [batch.n for batch in batches] == [batch.n for batch in self.batches]
         return self if same else self.over(batches)
-
-
-class BatchLoss(nn.Module):
-    """Model, loss function and metrics as one module, so that these meet the model with θ in place."""
-
-    def __init__(
-        self,
-        model: nn.Module,
-        loss_fn: Callable[..., Tensor],
-        metrics: Mapping[str, Callable[..., Any]] | None = None,
-    ) -> None:
-        super().__init__()
-        self.model = model
-        self.loss_fn = loss_fn = uncompiled(loss_fn)
-        self.metrics = {name: uncompiled(metric) for name, metric in (metrics or {}).items()}
-        # those that are modules go along to another device or dtype
-        self.metric_modules = nn.ModuleList(m for m in self.metrics.values() if isinstance(m, nn.Module))
-        self.takes_model = takes_model(loss_fn)
-        self._metrics_taking_model = {name for name, metric in self.metrics.items() if takes_model(metric)}
-
-    def forward(self, batch: Batch, what: str = "loss") -> Any:
-        """Mean loss of the batch, shape (), or its metrics or the model's output as ``what`` says."""
-        output = cache(lambda: _apply(self.model, batch.content[0], batch.n))
-        if what == "output":
-            return output()
-        if what == "loss":
-            loss = as_scalar(self._call(self.loss_fn, self.takes_model, batch, output), "loss_fn")
-            return _mean(self.loss_fn, loss, batch)
-        values = {
-            name: self._call(metric, name in self._metrics_taking_model, batch, output)
-            for name, metric in self.metrics.items()
-        }
-        return {name: _mean(self.metrics[name], as_number(v, name), batch) for name, v in values.items()}
-
-    def _call(self, f: Callable[..., Any], takes_model: bool, batch: Batch, output: Callable[[], Any]) -> Any:
-        """f(model, batch) or f(output, target)."""
-        if takes_model or not is_pair(batch.content):
-            return f(self.model, batch.content)
-        return f(output(), batch.content[1])
-
-
-def _mean(f: Callable[..., Any], value: Any, batch: Batch) -> Any:
-    """The mean over the batch, also where a module or function of ``torch.nn`` returns the sum."""
-    return value / batch.n if reduction(f) == "sum" else value
-
-
-class InvalidLossError(ValueError):
-    """The loss function or a metric returned something other than one real number."""
-
-
-def as_scalar(loss: Any, source: str) -> Tensor:
-    """``loss`` as a tensor of shape ().
-
-    Raises:
-        InvalidLossError: If it is no real floating-point tensor, or has more than one element.
-    """
-    if not isinstance(loss, Tensor) or not loss.is_floating_point():
-        raise InvalidLossError(
-            f"Expected {source} to return a real floating-point torch tensor with one element, "
-            f"got {describe(loss)}."
-        )
-    if loss.numel() != 1:
-        raise InvalidLossError(
-            f"Expected {source} to return a scalar, the mean over the examples of the batch, got a "
-            f"tensor of shape {tuple(loss.shape)}. Take its mean, or use reduction='mean'."
-        )
-    return loss.reshape(())
-
-
-def as_number(value: Any, metric: str) -> float:
-    """What a metric returned as a number.
-
-    Raises:
-        InvalidLossError: If it is not one real number.
-    """
-    if isinstance(value, Tensor | np.ndarray | np.generic) and math.prod(value.shape) == 1:
-        value = value.item()
-    if not isinstance(value, int | float):
-        raise InvalidLossError(
-            f"Expected the metric {metric!r} to return one real number, its mean over the examples of the "
-            f"batch, got {describe(value)}."
-        )
-    return float(value)
-
-
-def _apply(model: Callable[..., Any], inputs: Any, n: int) -> Any:
-    if isinstance(inputs, Mapping):
-        return model(**inputs)
-    packed = isinstance(inputs, PackedSequence)
-    if isinstance(inputs, list | tuple) and not packed and not is_list_of_examples(inputs, n):
-        return model(*inputs)
-    return model(inputs)

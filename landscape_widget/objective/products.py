@@ -10,22 +10,21 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import wait
-from threading import Lock
 from time import perf_counter
 
 import torch
 from torch import Tensor
 
-from landscape_widget.data.batches import check_only_tensors, tensors_in, with_tensors
-from landscape_widget.data.tree import describe
+from landscape_widget.data.batches import tensors_in
 from landscape_widget.engine.derivatives import differentiated, vector_jacobian
 from landscape_widget.engine.faults import out_of_memory
-from landscape_widget.engine.product_program import ProductProgram, kept_bytes, record
+from landscape_widget.engine.product_program import kept_bytes
 from landscape_widget.engine.threads import pool
 from landscape_widget.loss.evaluation import wide_zeros
 from landscape_widget.loss.terms import ModelTerms, Terms
+from landscape_widget.objective.programs import Programs, even_size
 
 log = logging.getLogger(__name__)
 
@@ -82,37 +81,52 @@ class Products:
         self._each = 0.0 if keep else math.inf
         """Bytes that the graph of a batch takes for each example, and beside those."""
         self._fixed = 0.0
-        self._seconds: dict[int, float] = {}
+        self.seconds: dict[int, float] = {}
         """For one vector, by the number of threads, as far as they were tried."""
         self._again = 1
         """Trials left of many threads, whose first one finds their memory cold."""
         self._timed = bool(keep) and theta.device.type == "cpu"
         self._built = False
-        self._programs: _Programs | None = None
-        self._at_once = 0
+        self._programs: Programs | None = None
+        self.at_once = 0
         """Vectors multiplied at once, 0 as long as it is not known what is faster."""
+
+    @property
+    def recorded(self) -> bool:
+        """Whether products come from recordings."""
+        return self._programs is not None
+
+    @property
+    def kept(self) -> int:
+        """Batches of which a graph, or what a recording computes once, is kept."""
+        return len(self._graphs) + (len(self._programs.kept) if self._programs is not None else 0)
+
+    @property
+    def left(self) -> float:
+        """Bytes that may be kept beside what is."""
+        return self._left if self._programs is None else self._programs.left
 
     def of(self, columns: Tensor) -> Tensor:
         """HV for V of shape (N, k)."""
         if not self._each and self._measure() > _WORTH_RECORDING:
             self._record()
-        if not self._at_once and columns.shape[1] >= _AT_ONCE and 0 in self._graphs:
+        if not self.at_once and columns.shape[1] >= _AT_ONCE and 0 in self._graphs:
             self._try_several(columns.T[:_AT_ONCE].contiguous())
-        threads = self._threads()
+        threads = self.threads()
         began = perf_counter()
         total = self._sum(columns) if threads == 1 else self._sum_in_threads(columns, threads)
         if not self._built:
             self._built = True
         else:
             seconds = (perf_counter() - began) / max(1, columns.shape[1])
-            self._seconds[threads] = min(seconds, self._seconds.get(threads, math.inf))
+            self.seconds[threads] = min(seconds, self.seconds.get(threads, math.inf))
         return total.to(columns.dtype)
 
     def _record(self) -> None:
         """Sets programs up, if they give the same as automatic differentiation, and sooner."""
         if not isinstance(self.terms, ModelTerms) or self.terms.training:
             return
-        programs, plain = _Programs(self.terms, self._theta), Products(self.terms, self._theta)
+        programs, plain = Programs(self.terms, self._theta), Products(self.terms, self._theta)
         v = torch.randn(self._theta.shape, generator=torch.Generator().manual_seed(0)).to(self._theta)
         try:
             seconds = self._compare(
@@ -125,11 +139,11 @@ class Products:
             log.info("Products are not recorded: %s: %s", type(error).__name__, error)
             return
         if seconds[0] < seconds[1]:
-            self._programs = _Programs(self.terms, self._theta, self._left, programs.known)
+            self._programs = Programs(self.terms, self._theta, self._left, programs.known)
 
     def _try_several(self, rows: Tensor) -> None:
         """Finds out whether several vectors at once are faster than one after another."""
-        self._at_once = 1
+        self.at_once = 1
         leaf, gradient = self._graphs[0]
         if not gradient.requires_grad:
             return
@@ -142,7 +156,7 @@ class Products:
             log.info("Products are taken one by one: %s: %s", type(error).__name__, error)
             return
         if seconds[0] < seconds[1]:
-            self._at_once = len(rows)
+            self.at_once = len(rows)
 
     def _compare(self, one: Callable[[], Tensor], reference: Callable[[], Tensor]) -> list[float]:
         """Seconds that each takes once it has run: the least of a few, in turns.
@@ -162,13 +176,13 @@ class Products:
                 seconds[i] = min(seconds[i], perf_counter() - began)
         return seconds
 
-    def _threads(self) -> int:
+    def threads(self) -> int:
         """How many to use: what was faster when tried."""
         most = min(torch.get_num_threads(), len(self.terms.weights)) if self._timed else 1
-        if most == 1 or self._seconds.get(1, 0.0) < _WORTH_THREADS:
+        if most == 1 or self.seconds.get(1, 0.0) < _WORTH_THREADS:
             return 1
-        best = min((1, most), key=lambda threads: self._seconds.get(threads, 0.0))
-        if best == 1 and most in self._seconds and self._again:
+        best = min((1, most), key=lambda threads: self.seconds.get(threads, 0.0))
+        if best == 1 and most in self.seconds and self._again:
             self._again -= 1
             return most
         return best
@@ -200,7 +214,7 @@ class Products:
         leaf, gradient = self._graphs.get(b) or self._graph(b)
         if not gradient.requires_grad:
             return total
-        at_once, weight = self._at_once, self.terms.weights[b]
+        at_once, weight = self.at_once, self.terms.weights[b]
         if at_once > 1 and columns.shape[1] > 1:
             for rows, into in zip(
                 torch.split(columns.T, at_once), torch.split(total.T, at_once), strict=True
@@ -215,13 +229,13 @@ class Products:
         """θ as a leaf and ∇L_b on it, kept if there is room."""
         with differentiated(self._theta) as (leaf, gradient):
             graph = leaf, gradient(self.terms.term(leaf, b), True)
-        need = self._need(b)
+        need = self.need(b)
         if not self._built and need <= self._left:
             self._left -= need
             self._graphs[b] = graph
         return graph
 
-    def _need(self, b: int) -> float:
+    def need(self, b: int) -> float:
         """Bytes that the graph of one batch takes."""
         return self._fixed + self._each * self.terms.weights[b] * self.terms.n_examples
 
@@ -244,8 +258,8 @@ class Products:
         self._fixed = max(0.0, few[1] - self._each * few[0])
         most = max(self.terms.weights) * n
         joined, split = (max(limit - self._fixed, limit / 4) / self._each for limit in _BATCH_BYTES)
-        self.terms = self._regrouped(_even(n, max(1, round(min(max(joined, most), split)))))
-        whole = sum(map(self._need, range(len(self.terms.weights))))
+        self.terms = self._regrouped(even_size(n, max(1, round(min(max(joined, most), split)))))
+        whole = sum(map(self.need, range(len(self.terms.weights))))
         if self._left < _LEAST_SHARE * whole:
             self._left = 0.0
         return self._time_graphs()
@@ -288,70 +302,3 @@ def _weigh(terms: Terms, theta: Tensor) -> tuple[float, float]:
         gradient(terms.term(leaf, 0), True)
     data = tensors_in(terms.batches[0]) if isinstance(terms, ModelTerms) else []
     return terms.weights[0] * terms.n_examples, float(kept_bytes(saved, [theta, *data]))
-
-
-def _even(n: int, most: int) -> int:
-    """Examples in a batch so that all batches are equal, if that takes few more than of at most ``most``.
-
-    A program is recorded for each size.
-    """
-    least = -(-n // most)
-    numbers = range(least, least + least // 3 + 1)
-    return -(-n // next((number for number in numbers if n % number == 0), least))
-
-
-class _Programs:
-    """The recorded products of all batches, and what is kept of them."""
-
-    def __init__(
-        self,
-        terms: ModelTerms,
-        theta: Tensor,
-        keep: float = 0.0,
-        known: Mapping[str, ProductProgram] | None = None,
-    ) -> None:
-        self._terms = terms
-        self._theta = theta
-        self._left = keep
-        self.known = dict(known or {})
-        """By the shapes of a batch."""
-        self._kept: dict[int, tuple[Tensor, ...]] = {}
-        self._no_room: set[int] = set()
-        self._lock = Lock()
-
-    @torch.no_grad()
-    def add(self, b: int, columns: Tensor, total: Tensor) -> Tensor:
-        """Adds the share of one batch of the products with ``columns``, shape (N, k)."""
-        data, weight = tensors_in(self._terms.batches[b]), self._terms.weights[b]
-        program = self.program(b)
-        kept = self._kept.get(b)
-        if kept is None and (columns.shape[1] > 1 or b not in self._no_room):
-            kept = program.at(self._theta, *data)
-            self._keep(b, kept, kept_bytes(kept, [self._theta, *data]))
-        for column, into in zip(columns.T, total.T, strict=True):
-            v = column.contiguous()
-            product = program.whole(self._theta, v, *data) if kept is None else program.along(v, *kept)
-            into.add_(product, alpha=weight)
-        return total
-
-    def _keep(self, b: int, kept: tuple[Tensor, ...], need: float) -> None:
-        with self._lock:
-            if need <= self._left:
-                self._left -= need
-                self._kept[b] = kept
-            else:
-                self._no_room.add(b)
-
-    def program(self, b: int) -> ProductProgram:
-        """The one for batches of the shape of this one, recorded when first needed."""
-        batch = self._terms.batches[b]
-        key = describe(batch.content)
-        with self._lock:
-            if key not in self.known:
-                check_only_tensors(batch)
-
-                def loss(theta: Tensor, *tensors: Tensor) -> Tensor:
-                    return self._terms.loss_on(theta, with_tensors(batch, tensors))
-
-                self.known[key] = record(loss, self._theta, torch.ones_like(self._theta), *tensors_in(batch))
-            return self.known[key]

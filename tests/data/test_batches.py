@@ -14,12 +14,12 @@ from landscape_widget.data.batches import (
     Batch,
     convert,
     halves,
-    read_batches,
     regrouped,
     shuffled_subset,
     tensors_in,
     with_tensors,
 )
+from landscape_widget.data.reading import read_batches
 
 
 class Pair(NamedTuple):

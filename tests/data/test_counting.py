@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset, default_collate
 
 from landscape_widget import Objective
-from landscape_widget.data.batches import cut, read_batches
+from landscape_widget.data.batches import cut
+from landscape_widget.data.reading import read_batches
 
 MSE = nn.MSELoss()
 GENERATOR = torch.Generator().manual_seed(0)

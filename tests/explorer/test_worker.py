@@ -9,7 +9,8 @@ from weakref import ref
 
 import pytest
 
-from landscape_widget.explorer.worker import Request, Worker, observed_lock, others_wait
+from landscape_widget.explorer.mailbox import Request
+from landscape_widget.explorer.worker import Worker, observed_lock, others_wait
 
 #: Seconds after which a test that should not wait at all is taken for hung.
 HUNG = 30.0

@@ -84,13 +84,13 @@ def test_room_for_few_graphs_is_not_used(share: float, used: bool, monkeypatch: 
     v = vectors(objective.n_parameters)
     whole = products.Products(objective.terms, objective.theta, objective.regrouped, 128e6)
     whole.of(v)
-    batches = len(whole._graphs)
+    batches = whole.kept
     assert batches == objective.n_examples
-    need = batches * (whole._fixed + whole._each)
+    need = sum(map(whole.need, range(batches)))
     some = products.Products(objective.terms, objective.theta, objective.regrouped, share * need)
     some.of(v)
-    assert bool(some._graphs) is used
-    assert len(some._graphs) < batches
+    assert bool(some.kept) is used
+    assert some.kept < batches
 
 
 def test_graphs_are_weighed_without_the_data_that_they_refer_to() -> None:
@@ -137,11 +137,11 @@ def test_threads_that_were_slow_at_first_are_tried_once_more(monkeypatch: pytest
     monkeypatch.setattr(products, "_BATCH_BYTES", (1.0, 1.0))
     objective = case("dense tanh").objective()
     by_graph = products.Products(objective.terms, objective.theta, objective.regrouped, 128e6)
-    by_graph._measure()
+    by_graph.of(vectors(objective.n_parameters))
     found = []
     for seconds in ({}, {1: 1.0}, {1: 1.0, 3: 0.5}, {1: 1.0, 3: 2.0}, {1: 1.0, 3: 1.5}):
-        by_graph._seconds = seconds
-        found.append(by_graph._threads())
+        by_graph.seconds = seconds
+        found.append(by_graph.threads())
     assert found == [1, 3, 3, 3, 1]
 
 
@@ -157,8 +157,8 @@ def test_batches_in_threads(example: Case, kept: float, monkeypatch: pytest.Monk
     by_graph = products.Products(objective.terms, objective.theta, objective.regrouped, kept)
     for _ in range(3):
         assert relative(by_graph.of(v), hessian @ v) < 1e-10
-    assert set(by_graph._seconds) == {1, 3}, "both ways are tried"
-    by_graph._seconds = {1: 1.0, 3: 0.0}
+    assert set(by_graph.seconds) == {1, 3}, "both ways are tried"
+    by_graph.seconds = {1: 1.0, 3: 0.0}
     assert relative(by_graph.of(v), hessian @ v) < 1e-10
     assert torch.backends.cuda.flash_sdp_enabled() == flash
 
@@ -183,10 +183,9 @@ def test_recorded_products(example: Case, kept: float, n_kept: int, monkeypatch:
     for _ in range(3):
         assert relative(by_program.of(v), hessian @ v) < 1e-10
         assert relative(by_program.of(v[:, :1]), hessian @ v[:, :1]) < 1e-10
-    assert by_program._programs is not None
-    assert not by_program._graphs
-    assert len(by_program._programs._kept) == n_kept
-    assert set(by_program._seconds) == {1, 3}
+    assert by_program.recorded
+    assert by_program.kept == n_kept
+    assert set(by_program.seconds) == {1, 3}
 
 
 def test_a_recording_computes_nothing_that_the_product_does_not_need() -> None:
@@ -218,27 +217,27 @@ def test_the_first_product_loads_nothing_large() -> None:
     ("n", "most", "size"), [(2000, 128, 125), (256, 43, 32), (13, 5, 5), (7, 9, 7), (12, 4, 4), (97, 10, 10)]
 )
 def test_batches_are_equal_where_that_takes_few_more(n: int, most: int, size: int) -> None:
-    assert products._even(n, most) == size
+    assert products.even_size(n, most) == size
 
 
 def test_what_is_kept_of_a_recording_counts_against_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     by_program = recorded(case("dense tanh"), 128e6, monkeypatch)
-    v = vectors(by_program._theta.numel())
+    v = vectors(case("dense tanh").objective().n_parameters)
     by_program.of(v)
-    assert by_program._programs is not None
-    used = 128e6 - by_program._programs._left
+    assert by_program.recorded
+    used = 128e6 - by_program.left
     smaller = recorded(case("dense tanh"), 0.7 * used, monkeypatch)
     assert torch.equal(smaller.of(v), by_program.of(v))
-    assert smaller._programs is not None
-    assert len(smaller._programs._kept) == 2
+    assert smaller.recorded
+    assert smaller.kept == 2
 
 
 def test_a_recording_that_differs_is_not_used(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(products, "_WORTH_RECORDING", 0.0)
-    add = products._Programs.add
-    monkeypatch.setattr(products._Programs, "add", lambda *args: add(*args) * (1 + 1e-8))
+    add = products.Programs.add
+    monkeypatch.setattr(products.Programs, "add", lambda *args: add(*args) * (1 + 1e-8))
     example = case("dense tanh")
     objective = example.objective()
     v = vectors(objective.n_parameters)
@@ -246,7 +245,7 @@ def test_a_recording_that_differs_is_not_used(
         assert relative(objective.hvp(v), dense(example).hessian @ v) < 1e-10
     assert "differ by 1.0e-08" in caplog.text
     assert objective._products is not None
-    assert objective._products._programs is None
+    assert not objective._products.recorded
 
 
 def test_a_loss_that_cannot_be_recorded_is_differentiated(
@@ -280,7 +279,7 @@ def test_several_vectors_at_once(example: Case, count: int, monkeypatch: pytest.
     v = torch.randn(len(hessian), count, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     for _ in range(2):
         assert relative(by_graph.of(v), hessian @ v) < 1e-10
-    assert by_graph._at_once == products._AT_ONCE
+    assert by_graph.at_once == products._AT_ONCE
 
 
 def test_small_products_start_no_threads(monkeypatch: pytest.MonkeyPatch) -> None:

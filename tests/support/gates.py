@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from landscape_widget import LandscapeExplorer, Objective, Pin
-from landscape_widget.explorer.worker import Request
+from landscape_widget.explorer.mailbox import Request
 from landscape_widget.study.controls import Controls
 
 #: Seconds after which a test that should not wait at all is taken for hung.

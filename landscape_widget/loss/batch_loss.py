@@ -1,0 +1,111 @@
+"""Model, loss function and metrics on one batch, and what they must return."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from landscape_widget.data.batches import Batch
+from landscape_widget.data.counting import is_list_of_examples
+from landscape_widget.data.tree import describe
+from landscape_widget.loss.calling import is_pair, takes_model
+from landscape_widget.loss.compiled import uncompiled
+from landscape_widget.loss.options import reduction
+
+
+class BatchLoss(nn.Module):
+    """Model, loss function and metrics as one module, so that these meet the model with θ in place."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        loss_fn: Callable[..., Tensor],
+        metrics: Mapping[str, Callable[..., Any]] | None = None,
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.loss_fn = loss_fn = uncompiled(loss_fn)
+        self.metrics = {name: uncompiled(metric) for name, metric in (metrics or {}).items()}
+        # those that are modules go along to another device or dtype
+        self.metric_modules = nn.ModuleList(m for m in self.metrics.values() if isinstance(m, nn.Module))
+        self.takes_model = takes_model(loss_fn)
+        self._metrics_taking_model = {name for name, metric in self.metrics.items() if takes_model(metric)}
+
+    def forward(self, batch: Batch, what: str = "loss") -> Any:
+        """Mean loss of the batch, shape (), or its metrics or the model's output as ``what`` says."""
+        output = cache(lambda: _apply(self.model, batch.content[0], batch.n))
+        if what == "output":
+            return output()
+        if what == "loss":
+            loss = as_scalar(self._call(self.loss_fn, self.takes_model, batch, output), "loss_fn")
+            return _mean(self.loss_fn, loss, batch)
+        values = {
+            name: self._call(metric, name in self._metrics_taking_model, batch, output)
+            for name, metric in self.metrics.items()
+        }
+        return {name: _mean(self.metrics[name], as_number(v, name), batch) for name, v in values.items()}
+
+    def _call(self, f: Callable[..., Any], takes_model: bool, batch: Batch, output: Callable[[], Any]) -> Any:
+        """f(model, batch) or f(output, target)."""
+        if takes_model or not is_pair(batch.content):
+            return f(self.model, batch.content)
+        return f(output(), batch.content[1])
+
+
+def _mean(f: Callable[..., Any], value: Any, batch: Batch) -> Any:
+    """The mean over the batch, also where a module or function of ``torch.nn`` returns the sum."""
+    return value / batch.n if reduction(f) == "sum" else value
+
+
+class InvalidLossError(ValueError):
+    """The loss function or a metric returned something other than one real number."""
+
+
+def as_scalar(loss: Any, source: str) -> Tensor:
+    """``loss`` as a tensor of shape ().
+
+    Raises:
+        InvalidLossError: If it is no real floating-point tensor, or has more than one element.
+    """
+    if not isinstance(loss, Tensor) or not loss.is_floating_point():
+        raise InvalidLossError(
+            f"Expected {source} to return a real floating-point torch tensor with one element, "
+            f"got {describe(loss)}."
+        )
+    if loss.numel() != 1:
+        raise InvalidLossError(
+            f"Expected {source} to return a scalar, the mean over the examples of the batch, got a "
+            f"tensor of shape {tuple(loss.shape)}. Take its mean, or use reduction='mean'."
+        )
+    return loss.reshape(())
+
+
+def as_number(value: Any, metric: str) -> float:
+    """What a metric returned as a number.
+
+    Raises:
+        InvalidLossError: If it is not one real number.
+    """
+    if isinstance(value, Tensor | np.ndarray | np.generic) and math.prod(value.shape) == 1:
+        value = value.item()
+    if not isinstance(value, int | float):
+        raise InvalidLossError(
+            f"Expected the metric {metric!r} to return one real number, its mean over the examples of the "
+            f"batch, got {describe(value)}."
+        )
+    return float(value)
+
+
+def _apply(model: Callable[..., Any], inputs: Any, n: int) -> Any:
+    if isinstance(inputs, Mapping):
+        return model(**inputs)
+    packed = isinstance(inputs, PackedSequence)
+    if isinstance(inputs, list | tuple) and not packed and not is_list_of_examples(inputs, n):
+        return model(*inputs)
+    return model(inputs)

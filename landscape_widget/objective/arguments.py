@@ -1,0 +1,48 @@
+"""What an objective may be made of, said before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+
+def check_arguments(model: Any, loss_fn: Any, mode: Any, dtype: Any, batch_size_fn: Any) -> None:
+    """Raises a TypeError or ValueError for arguments of ``Objective`` that are of the wrong kind."""
+    if not isinstance(model, nn.Module):
+        raise TypeError(
+            f"Expected model as a torch.nn.Module, got {type(model).__name__}. "
+            "For a plain function of θ use Objective.from_function."
+        )
+    if isinstance(model, torch.jit.ScriptModule):
+        raise TypeError(
+            "Expected a model in Python, got a TorchScript module, whose derivatives run past all "
+            "checks. Pass the module that it was made from."
+        )
+    if isinstance(loss_fn, type):
+        name = loss_fn.__name__
+        raise TypeError(f"Expected loss_fn as a callable, got the class {name}. Make one of it: {name}().")
+    if not callable(loss_fn):
+        raise TypeError(f"Expected loss_fn as a callable, got {type(loss_fn).__name__}.")
+    if batch_size_fn is not None and not callable(batch_size_fn):
+        raise TypeError(f"Expected batch_size_fn as a callable, got {type(batch_size_fn).__name__}.")
+    if mode not in ("eval", "train"):
+        raise ValueError(f"Expected mode 'eval' or 'train', got {mode!r}.")
+    if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+        raise TypeError(f"Expected dtype as a floating-point torch.dtype, got {dtype!r}.")
+
+
+def check_metrics(metrics: Any) -> None:
+    """Raises a TypeError for metrics that are no functions by name."""
+    if metrics is None:
+        return
+    if not isinstance(metrics, Mapping) or not all(isinstance(name, str) for name in metrics):
+        raise TypeError(
+            'Expected metrics as a mapping of names to functions, such as {"accuracy": accuracy}, got '
+            f"{type(metrics).__name__}."
+        )
+    for name, metric in metrics.items():
+        if not callable(metric):
+            raise TypeError(f"Expected the metric {name!r} as a callable, got {type(metric).__name__}.")
