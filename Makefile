@@ -7,6 +7,8 @@ ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# most modules of the dependencies are never imported: Python compiles the others when they are
+INSTALL := install --no-compile --constraint constraints.txt
 
 JS_SOURCES := $(shell find js/src -type f) js/build.mjs js/package-lock.json
 
@@ -15,11 +17,11 @@ JS_SOURCES := $(shell find js/src -type f) js/build.mjs js/package-lock.json
 demo: setup ## sets up and opens JupyterLab on the quickstart
 	$(BIN)/python -m jupyterlab $(ROOT) --LabApp.default_url=/lab/tree/notebooks/01_quickstart.ipynb
 
-test: setup lint js-test ## sets up and runs every check
-	$(MAKE) --jobs=2 --output-sync=target py-test notebooks
-	$(MAKE) browser-test
+# the longest two run beside each other, each followed by a shorter one
+test: ## sets up and runs every check
+	$(MAKE) --jobs=2 --output-sync=target py-test lint js-test browser-test notebooks
 
-check: setup ## the inner loop: lint, types, the page, and the tests of the rooms that changed
+check: ## the inner loop: lint, types, the page, and the tests of the rooms that changed
 	$(MAKE) --jobs=2 --output-sync=target check-py lint js-test
 
 # no oracles: there are many; and 5 is what pytest returns where nothing but oracles changed
@@ -29,10 +31,13 @@ check-py: setup
 setup: $(VENV)/.installed $(VENV)/.bundled
 
 # constraints.txt pins everything that set-up and CI install; the package itself states ranges
-$(VENV)/.installed: pyproject.toml constraints.txt hatch_build.py | js/node_modules/.installed
+$(VENV)/.torch: constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --constraint constraints.txt torch
-	$(PIP) install --constraint constraints.txt --editable '.[test]'
+	$(PIP) $(INSTALL) torch
+	touch $@
+
+$(VENV)/.installed: pyproject.toml hatch_build.py $(VENV)/.torch | js/node_modules/.installed
+	$(PIP) $(INSTALL) --editable '.[test]'
 	touch $@
 
 js/node_modules/.installed: js/package-lock.json
@@ -67,7 +72,7 @@ bench: setup $(VENV)/.benched .venv-bench/.installed ## measures speed beside ot
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 $(VENV)/.benched: $(VENV)/.installed
-	$(PIP) install --constraint constraints.txt --editable '.[bench]'
+	$(PIP) $(INSTALL) --editable '.[bench]'
 	touch $@
 
 # landscaper needs an older numpy than the rest
