@@ -466,7 +466,7 @@ def change(explorer: LandscapeExplorer, **controls: Any) -> None:
     with explorer.hold_trait_notifications():
         for name, value in controls.items():
             setattr(explorer, name, value)
-    finish(explorer._request)
+    explorer.wait(HUNG)
 
 
 def kept(pin: Pin) -> tuple[Any, ...]:
