@@ -124,11 +124,19 @@ def bombs() -> dict[str, tuple[list[tuple[str, bytes]], int]]:
     }
 
 
+@pytest.fixture(scope="module")
+def all_bombs() -> dict[str, tuple[list[tuple[str, bytes]], int]]:
+    return bombs()
+
+
 @pytest.mark.parametrize("name", bombs())
-def test_nothing_is_unpacked(explorer: LandscapeExplorer, path: Path, name: str) -> None:
-    members, compression = bombs()[name]
-    zipped(path, members, compression)
-    del members
+def test_nothing_is_unpacked(
+    explorer: LandscapeExplorer,
+    all_bombs: dict[str, tuple[list[tuple[str, bytes]], int]],
+    path: Path,
+    name: str,
+) -> None:
+    zipped(path, *all_bombs[name])
     tracemalloc.start()
     try:
         with pytest.raises(ValueError, match="damaged, cut short or of another kind"):
