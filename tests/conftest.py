@@ -19,6 +19,17 @@ def _same_random_numbers() -> None:
     torch.manual_seed(0)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _short_densities() -> Iterator[None]:
+    """Explorers' spectral densities take few steps: those of small problems took most of the time of tests.
+
+    What densities and the integral over them are is tested where they are computed, with as many as in use.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("landscape_widget.study.curvature_steps.DENSITY_STEPS", 8)
+        yield
+
+
 @pytest.fixture
 def make_explorer() -> Iterator[Callable[..., LandscapeExplorer]]:
     """Makes explorers, small unless told otherwise, and closes them after the test."""

@@ -21,7 +21,7 @@ test("a file's name says what it shows", () => {
   assert.equal(fileName(["curvature"], "svg"), "curvature.svg");
 });
 
-test("a view's buttons appear with its picture, and save it on the page's background", async () => {
+test("a view's buttons appear with its picture, and save it on the page's background", async (t) => {
   const { find, model, plotly } = await show();
   const save = () => find("heatmap").querySelector(".lw-save");
   assert.equal(save().hidden, true);
@@ -43,6 +43,10 @@ test("a view's buttons appear with its picture, and save it on the page's backgr
     files.push({ name: "", blob: /** @type {Blob} */ (blob) });
     return "blob:it";
   };
+  /** @type {string[]} */
+  const revoked = [];
+  URL.revokeObjectURL = (href) => void revoked.push(href);
+  t.mock.timers.enable({ apis: ["setTimeout"] }); // the minute for which a file is kept would hold the process as long
   const { HTMLAnchorElement } = /** @type {any} */ (document.defaultView);
   HTMLAnchorElement.prototype.click = function () {
     files[files.length - 1].name = this.download;
@@ -56,6 +60,9 @@ test("a view's buttons appear with its picture, and save it on the page's backgr
   assert.deepEqual(await Promise.all(files.map(({ blob }) => blob.text())), ["png", "svg"]);
   assert.deepEqual(asked.map(({ options }) => [options.format, options.scale]), [["png", 2], ["svg", 1]]);
   assert.equal(asked[0].figure.layout.paper_bgcolor, "rgb(1, 2, 3)");
+  assert.deepEqual(revoked, []);
+  t.mock.timers.tick(60_000);
+  assert.deepEqual(revoked, ["blob:it", "blob:it"]);
 });
 
 /** @param {any} clipboard */

@@ -23,6 +23,8 @@ ARGUMENTS = [
     "--use-gl=angle",
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
+    # Only WebGL needs it: putting the page together in software WebGL took most of the time of these tests.
+    "--disable-gpu-compositing",
 ]
 
 ALLOWED_ERRORS: dict[str, str] = {}

@@ -148,7 +148,8 @@ def test_a_failure_keeps_the_last_good_picture(make_explorer: Make) -> None:
     surface, sent = explorer.surface, explorer._surface
     gate.fail(MemoryError("no room today"))
     explorer.domain = (-3, 3, -3, 3)
-    finish(explorer._request)
+    with pytest.raises(RuntimeError, match="no room today"):
+        explorer.wait(HUNG)
     assert explorer.status == "failed"
     assert explorer.error == "MemoryError: no room today"
     assert explorer.surface is surface
@@ -228,7 +229,7 @@ def test_a_new_value_replaces_the_running_request(make_explorer: Make) -> None:
     explorer.resolution = 9
     gate.go.set()
     finish(first)
-    finish(explorer._request)
+    explorer.wait(HUNG)
     assert first.cancelled
     assert explorer.status == "done"
     assert explorer.surface.loss.shape == (9, 9)
@@ -309,7 +310,8 @@ def test_cancel_keeps_what_is_known(make_explorer: Make, after: int) -> None:
     assert explorer.status == "computing"
     explorer.cancel()
     gate.go.set()
-    finish(explorer._request)
+    with pytest.raises(RuntimeError, match="cancelled"):
+        explorer.wait(HUNG)
     assert explorer.status == "cancelled"
     assert explorer.error == ""
     assert explorer.eigenpairs is pairs
@@ -350,7 +352,8 @@ def test_an_interrupt_of_the_kernel_cancels(make_explorer: Make) -> None:
     finally:
         signal.signal(signal.SIGINT, before)
     gate.go.set()
-    finish(explorer._request)
+    with pytest.raises(RuntimeError, match="cancelled"):
+        explorer.wait(HUNG)
     assert explorer.status == "cancelled"
 
 

@@ -57,7 +57,8 @@ def test_the_page_cancels(make_explorer: Make) -> None:
     assert gate.reached.wait(HUNG)
     send(explorer, type="cancel")
     gate.go.set()
-    finish(explorer._request)
+    with pytest.raises(RuntimeError, match="cancelled"):
+        explorer.wait(HUNG)
     assert explorer.status == "cancelled"
 
 
@@ -90,7 +91,7 @@ def test_results_and_status_are_the_kernels_to_write(make_explorer: Make) -> Non
     before = explorer.get_state()
     forged = {"status": "failed", "error": "forged", "progress": {}, "_surface": None, "_eigenpairs": {}}
     update(explorer, **forged, _info={}, _projections=None, resolution=7)
-    finish(explorer._request)
+    explorer.wait(HUNG)
     assert explorer.resolution == 7
     assert (explorer.status, explorer.error) == ("done", "")
     assert explorer._info == before["_info"]

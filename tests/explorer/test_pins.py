@@ -44,13 +44,17 @@ def accuracy(output: Tensor, target: Tensor) -> Tensor:
     return (output.argmax(1) == target).double().mean()
 
 
-def make_network(make: Make, model: nn.Module | None = None, **keywords: Any) -> LandscapeExplorer:
+def new_network(make: Make, model: nn.Module | None = None, **keywords: Any) -> LandscapeExplorer:
     return make(
         NETWORK.model() if model is None else model,
         NETWORK.batches(ONE_BATCH),
         NETWORK.loss_fn,
         **{"metrics": {"accuracy": accuracy}, "test_loader": TEST, "domain": (-1, 1, -1, 1), **keywords},
-    ).compute()
+    )
+
+
+def make_network(make: Make, model: nn.Module | None = None, **keywords: Any) -> LandscapeExplorer:
+    return new_network(make, model, **keywords).compute()
 
 
 def ready(explorer: LandscapeExplorer, pin: Pin) -> Pin:
@@ -462,7 +466,7 @@ def change(explorer: LandscapeExplorer, **controls: Any) -> None:
     with explorer.hold_trait_notifications():
         for name, value in controls.items():
             setattr(explorer, name, value)
-    finish(explorer._request)
+    explorer.wait(HUNG)
 
 
 def kept(pin: Pin) -> tuple[Any, ...]:
@@ -557,7 +561,7 @@ def test_after_loading_pins_are_on_the_planes_of_the_file(make_explorer: Make, t
     change(first, seed=4)
     ready(first, first.pin(*AT))
     first.save(tmp_path / "run.npz")
-    second = make_network(make_explorer)
+    second = new_network(make_explorer)  # one on show would compute at once
     second.load(tmp_path / "run.npz")
     assert [told(second, number)["seed"] for number in (1, 2)] == [3, 4]
     second.compute()

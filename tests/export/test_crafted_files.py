@@ -19,7 +19,7 @@ import pytest
 from landscape_widget import LandscapeExplorer, Surface, load, save
 from landscape_widget.export import archive
 
-from ..support.gates import finish, finish_pin, gated_saddle
+from ..support.gates import HUNG, finish_pin, gated_saddle
 from .crafted import changed, entry, leaves, member, parts, put_together, zipped
 from .test_archive import assert_same, surface
 
@@ -124,11 +124,19 @@ def bombs() -> dict[str, tuple[list[tuple[str, bytes]], int]]:
     }
 
 
+@pytest.fixture(scope="module")
+def all_bombs() -> dict[str, tuple[list[tuple[str, bytes]], int]]:
+    return bombs()
+
+
 @pytest.mark.parametrize("name", bombs())
-def test_nothing_is_unpacked(explorer: LandscapeExplorer, path: Path, name: str) -> None:
-    members, compression = bombs()[name]
-    zipped(path, members, compression)
-    del members
+def test_nothing_is_unpacked(
+    explorer: LandscapeExplorer,
+    all_bombs: dict[str, tuple[list[tuple[str, bytes]], int]],
+    path: Path,
+    name: str,
+) -> None:
+    zipped(path, *all_bombs[name])
     tracemalloc.start()
     try:
         with pytest.raises(ValueError, match="damaged, cut short or of another kind"):
@@ -486,7 +494,7 @@ def test_what_goes_wrong_on_the_way_is_put_back(path: Path) -> None:
         with pytest.raises(ZeroDivisionError):
             explorer.load(path)
         explorer.unobserve(fail, names=trait)
-        finish(explorer._request)
+        explorer.wait(HUNG)
         after = state(explorer)
         for part in (before, after):
             part["sent"].pop("_surface", None)  # it carries the number of its request
@@ -494,7 +502,7 @@ def test_what_goes_wrong_on_the_way_is_put_back(path: Path) -> None:
         assert explorer._study is study
         assert explorer.pins == (pin,)
     explorer.load(path)
-    finish(explorer._request)
+    explorer.wait(HUNG)
     assert explorer.surface.loss.shape == (5, 5)
     explorer.close()
 

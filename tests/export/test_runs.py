@@ -183,7 +183,7 @@ def test_a_saved_explorer_on_show_goes_on_at_once(make_explorer: Make, path: Pat
     request = second._request
     second.load(path)
     assert second._request is not request
-    finish(second._request)
+    second.wait(HUNG)
     assert second._surface["axes"] == list(CHOSEN["axes"])
     assert_same(second.results.surface, first.results.surface)
 
@@ -203,7 +203,7 @@ def test_saving_while_it_computes_and_loading_into_one_that_does(make_explorer: 
     explorer.load(path)
     gate.go.set()
     finish(running)
-    finish(explorer._request)
+    explorer.wait(HUNG)
     assert explorer.seed == 0
     assert explorer.status == "done"
     assert explorer.surface.final
@@ -279,7 +279,7 @@ def test_a_refused_file_changes_nothing(make_explorer: Make, path: Path) -> None
     assert_same(explorer.results, before)
     assert (explorer._study, explorer._request) == (study, request)
     explorer.resolution = 5  # and it is still alive
-    finish(explorer._request)
+    explorer.wait(HUNG)
     assert explorer.surface.loss.shape == (5, 5)
 
 
@@ -294,7 +294,7 @@ def test_controls_that_an_explorer_cannot_take_change_nothing(make_explorer: Mak
         explorer.load(path)
     assert_same(explorer.results, before)
     explorer.seed = 9  # controls are observed as before
-    finish(explorer._request)
+    explorer.wait(HUNG)
     assert explorer.status == "done"
 
 

@@ -22,7 +22,7 @@ from landscape_widget import (
     random_plane,
 )
 
-from ..support.gates import Gate, finish
+from ..support.gates import HUNG, Gate
 
 X = torch.randn(13, 1, 6, 6, generator=torch.Generator().manual_seed(1))
 Y = torch.randint(3, (13,), generator=torch.Generator().manual_seed(2))
@@ -242,11 +242,12 @@ def test_after_a_cancel(
     before = state(network)
     network.gate.hold(after=calls)
     explorer._handle_custom_msg({"type": "shown"}, [])
-    assert network.gate.reached.wait(60)
+    assert network.gate.reached.wait(HUNG)
     assert_same(before, state(network))  # also in the midst of a forward pass
     explorer.cancel()
     network.gate.go.set()
-    finish(explorer._request)
+    with pytest.raises(RuntimeError, match="cancelled"):
+        explorer.wait(HUNG)
     assert explorer.status == "cancelled"
     assert_same(before, state(network))
 

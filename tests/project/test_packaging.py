@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -24,12 +25,22 @@ def build(source: Path, target: str, out: Path, **environment: str) -> Path:
 
 
 @pytest.fixture(scope="module")
-def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(ROOT, "sdist", tmp_path_factory.mktemp("sdist"))
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy, because building writes the bundle anew, which tests of the page may be reading."""
+    source = tmp_path_factory.mktemp("checkout") / "source"
+    ignored = (".git", ".venv*", "node_modules", "static", "test-output", "dist", "*cache*")
+    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(*ignored))
+    (source / "js" / "node_modules").symlink_to(ROOT / "js" / "node_modules")
+    return source
 
 
-def test_the_wheel_holds_the_bundle_and_the_types(tmp_path: Path) -> None:
-    with zipfile.ZipFile(build(ROOT, "wheel", tmp_path)) as wheel:
+@pytest.fixture(scope="module")
+def sdist(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(checkout, "sdist", tmp_path_factory.mktemp("sdist"))
+
+
+def test_the_wheel_holds_the_bundle_and_the_types(checkout: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(build(checkout, "wheel", tmp_path)) as wheel:
         names = set(wheel.namelist())
     assert names >= BUNDLE | {"landscape_widget/py.typed", "landscape_widget/explorer/explorer.py"}
     assert not any(name.startswith(("js/", "tests/", "notebooks/")) for name in names)
