@@ -14,6 +14,7 @@ from landscape_widget.explorer.page import bundled, hold_weakly_in_scripts
 from landscape_widget.explorer.points import Points
 from landscape_widget.loss.batch_norm import MODES
 from landscape_widget.numerics.checks import check_integer, check_seed
+from landscape_widget.planes.certified import ACCURACY, check_accuracy
 from landscape_widget.planes.directions import check_axes
 from landscape_widget.planes.grid import check_domain, check_resolution
 from landscape_widget.planes.splits import SPLITS, check_split
@@ -97,6 +98,8 @@ class SharedState(anywidget.AnyWidget):
     """Domain of a second plane; None: chosen by the kernel."""
     compared_split = _control(t.Enum(SPLITS, None, allow_none=True), _or_none(_split))
     """Data of the second picture; None: those of the first. Without ``compared_axes``, too, there is none."""
+    accuracy = _control(t.Float(ACCURACY), lambda value, _: check_accuracy(value), sync=False)
+    """How far interpolated losses may be off, as a share of their range; 0: every node is evaluated."""
 
     status = t.Enum(("idle", "computing", "done", "cancelled", "failed"), "idle").tag(sync=True)
     """What the kernel does; written by the kernel."""

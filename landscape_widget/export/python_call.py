@@ -24,7 +24,7 @@ def given_arguments(names: Sequence[str], keywords: Mapping[str, Any]) -> list[s
 
 
 def recipe(found: Findings, controls: Controls, given: Sequence[str], moved: float = 0.0) -> str:
-    """A call whose ``surface`` is the one found, node by node.
+    """A call whose ``surface`` is the one found, node by node as far as both evaluate them.
 
     Every control is written out, a domain that the kernel chose too.
 

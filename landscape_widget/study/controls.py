@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from landscape_widget.planes.certified import ACCURACY
 from landscape_widget.planes.directions import hessian_rank
 from landscape_widget.planes.grid import Domain
 from landscape_widget.results.equality import equal_by_content
@@ -38,6 +39,8 @@ class Controls:
     """Domain of the second picture where it has axes of its own."""
     compared_split: str | None = None
     """Data of the second picture; None for those of the first. There is none if its axes are None, too."""
+    accuracy: float = ACCURACY
+    """How far interpolated losses may be off, as a share of their range; 0 evaluates every node."""
 
     @property
     def rank(self) -> int:
