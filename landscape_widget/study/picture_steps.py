@@ -68,10 +68,12 @@ def _nodes(
         runs[split] = evaluate_plane(
             measured, plane, domain, controls.resolution, cache=cache, accuracy=accuracy
         )
-    found.meter.expect(kind, len(runs) * min(controls.resolution**2, most), known)
-    started = monotonic()
+    every, usual = len(runs) * controls.resolution**2, len(runs) * most
+    done, started = known, monotonic()
+    found.meter.expect(kind, min(every, max(usual, done * 5 // 4)), known)
     for surfaces in alongside(runs):
         done = sum(surface.n_evaluated for surface in surfaces.values())
+        found.meter.expect(kind, min(every, max(usual, done * 5 // 4)), known)
         found.meter.record(kind, done, monotonic() - started)
         yield surfaces
         started = monotonic()
