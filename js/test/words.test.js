@@ -69,6 +69,9 @@ test("the caption says that a picture is coarse, and no longer when it is not", 
   assert.match(coarse, /^Coarse: 36 of 2,601 points, the rest interpolated · 1,797 examples · 12,345 parameters · /);
   const final = captionText(snapshot({ surface: decodeSurface(mockSurface(request, 1)) }));
   assert.match(final, /^2,601 points · /);
+  const coverage = "2,601 nodes, 312 evaluated, 90 % of the others within 0.2 % of the range";
+  const certified = captionText(snapshot({ surface: decodeSurface({ ...mockSurface(request, 1), coverage }) }));
+  assert.ok(certified.startsWith(`${coverage} · `));
   assert.match(final, /1 on either axis is ‖Δθ‖ = 1\.00 \(‖θ\*‖ = 11\.8\)$/);
 });
 

@@ -24,7 +24,7 @@ def given_arguments(names: Sequence[str], keywords: Mapping[str, Any]) -> list[s
 
 
 def recipe(found: Findings, controls: Controls, given: Sequence[str], moved: float = 0.0) -> str:
-    """A cell that shows an explorer whose ``surface`` becomes the one found, node by node.
+    """A cell that shows an explorer whose ``surface`` becomes the one found, where both evaluate its nodes.
 
     Every control is written out, a domain that the kernel chose too. A comment names the variables that the
     cell needs.

@@ -57,7 +57,7 @@ def surface_figure(
     # along a tilted axis there is no room for more than its name
     note = " · ".join(f"{letter}: {unit}" for letter, unit in zip("αβ", units, strict=True) if unit)
     title = f"{_quantity(surface).capitalize()} surface"
-    return finished(figure, title, surface.provenance, _unfinished(surface), note)
+    return finished(figure, title, surface.provenance, _interpolated(surface), note)
 
 
 def heatmap_figure(
@@ -88,7 +88,7 @@ def heatmap_figure(
         figure.add_scatter(x=[alpha], y=[beta], name=label, mode="markers", marker=marker | {"size": 10})
     figure.update_xaxes(title=labels[0], range=surface.alpha[[0, -1]].tolist())
     figure.update_yaxes(title=labels[1], range=surface.beta[[0, -1]].tolist())
-    return finished(figure, _quantity(surface).capitalize(), surface.provenance, _unfinished(surface))
+    return finished(figure, _quantity(surface).capitalize(), surface.provenance, _interpolated(surface))
 
 
 def slices_figure(surface: Surface, plane: Plane | None = None, *, log: bool = False) -> go.Figure:
@@ -121,7 +121,7 @@ def slices_figure(surface: Surface, plane: Plane | None = None, *, log: bool = F
     figure.update_yaxes(title=name, row=1, col=1)
     through = surface.beta[i] == surface.alpha[j] == 0
     title = "Slices through θ*" if through else "Slices as close to θ* as the domain goes"
-    return finished(figure, title, surface.provenance, _unfinished(surface))
+    return finished(figure, title, surface.provenance, _interpolated(surface))
 
 
 def _quantity(surface: Surface) -> str:
@@ -191,9 +191,6 @@ def _units(plane: Plane | None) -> list[str]:
     ]
 
 
-def _unfinished(surface: Surface) -> str:
-    """What is not evaluated yet, empty for a final surface."""
-    done, total = int(surface.done.sum()), surface.done.size
-    if surface.final:
-        return ""
-    return f"not finished: {done:,} of {total:,} points evaluated, the rest interpolated"
+def _interpolated(surface: Surface) -> str:
+    """How much of it is interpolated, and how right that is; empty where every node was evaluated."""
+    return "" if surface.done.all() else surface.coverage

@@ -82,6 +82,11 @@ def grid_axis(low: float, high: float, resolution: int) -> FloatArray:
     return (first + np.arange(resolution)) * spacing
 
 
+def nearest(axis: FloatArray, x: float) -> int:
+    """The node that is nearest to a coordinate."""
+    return int(np.argmin(np.abs(axis - x)))
+
+
 def cache_keys(axis: FloatArray) -> list[float]:
     """Coordinates to 12 digits: a node of two grids may come out a rounding error apart."""
     return [float(f"{x:.12g}") for x in axis]

@@ -57,6 +57,16 @@ class Refinement:
         return int(self._done.sum())
 
     @property
+    def n_left(self) -> int:
+        """How many more nodes will be asked for."""
+        return self._done.size - self.n_done
+
+    @property
+    def error_bound(self) -> float | None:
+        """0 where every node is known, else None."""
+        return None if self.n_left else 0.0
+
+    @property
     def done(self) -> np.ndarray:
         """Which nodes are known, shape (nβ, nα)."""
         return self._done.copy()
@@ -80,8 +90,8 @@ class Refinement:
             rows, columns = self._levels[self._level]
             nodes = [(i, j) for i in rows.tolist() for j in columns.tolist() if not self._done[i, j]]
             if nodes:
-                return sorted(nodes, key=self._distance)
-            self._below = _interpolate(self._loss, rows, columns)
+                return self._from_the_centre(nodes)
+            self._below = interpolate(self._loss, rows, columns)
             if self._level == len(self._levels) - 1:
                 return []
             self._level += 1
@@ -99,13 +109,14 @@ class Refinement:
         """
         return self._loss.copy() if self._below is None else np.where(self._done, self._loss, self._below)
 
-    def _distance(self, node: Node) -> float:
-        """Distance of a node from the centre of the picture."""
-        (i, j), (rows, columns) = node, self._loss.shape
-        return float(np.hypot(2 * i / (rows - 1) - 1, 2 * j / (columns - 1) - 1))
+    def _from_the_centre(self, nodes: Iterable[Node]) -> list[Node]:
+        """Nodes by their distance from the centre of the picture."""
+        i0, j0 = (len(self._beta) - 1) / 2, (len(self._alpha) - 1) / 2
+        found = [(int(i), int(j)) for i, j in nodes]
+        return sorted(found, key=lambda node: float(np.hypot(node[0] / i0 - 1, node[1] / j0 - 1)))
 
 
-def _interpolate(loss: FloatArray, rows: np.ndarray, columns: np.ndarray) -> FloatArray:
+def interpolate(loss: FloatArray, rows: np.ndarray, columns: np.ndarray) -> FloatArray:
     """Along rows, then along columns, between the nodes of a sub-grid; holes stay holes."""
     n_rows, n_columns = loss.shape
     along = monotone_cubic(np.arange(n_columns), columns, loss[np.ix_(rows, columns)])

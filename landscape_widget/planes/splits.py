@@ -58,4 +58,5 @@ def shown(surfaces: Mapping[str, Surface]) -> Surface:
         "n_test_examples": test.provenance["n_examples"],
         "test_strategy": test.provenance["strategy"],
     }
-    return Surface(train.alpha, train.beta, test.loss - train.loss, train.done & test.done, provenance)
+    loss, done = test.loss - train.loss, train.done & test.done
+    return Surface(train.alpha, train.beta, loss, done, provenance, 0.0 if done.all() else None)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from time import monotonic
 
 from landscape_widget.numerics.checks import check_integer
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
+from landscape_widget.planes.certified import ACCURACY, CertifiedRefinement, check_accuracy
 from landscape_widget.planes.directions import check_plane
 from landscape_widget.planes.evaluator import PICTURE, Evaluator
-from landscape_widget.planes.grid import Cache, Domain, check_domain, check_resolution, grid_axis
+from landscape_widget.planes.grid import Cache, Domain, check_domain, check_resolution, grid_axis, nearest
 from landscape_widget.planes.refinement import Refinement
 from landscape_widget.planes.strategies import LOOP
 from landscape_widget.results.base import Provenance
@@ -29,11 +30,14 @@ def evaluate_plane(
     cache: Cache | None = None,
     interval: float = 0.1,
     enough: int | None = None,
+    accuracy: float = ACCURACY,
+    always: Sequence[tuple[float, float]] = (),
 ) -> Iterator[Surface]:
     """Evaluates L(θ* + αη + βδ) on a grid; yields surfaces that are each complete and better.
 
-    A grid of 3×3 nodes is refined by halves. What is not evaluated yet is interpolated, never beyond
-    the values of its neighbours, and marked so in ``Surface.done``. Between two surfaces the caller may stop.
+    A grid of 3×3 nodes is refined by halves, as far as the accuracy needs; ``Surface.error_bound`` says how
+    right the last surface is. What is not evaluated is interpolated, never beyond the losses evaluated so
+    far, and marked so in ``Surface.done``. Between two surfaces the caller may stop.
 
     Args:
         objective: L.
@@ -42,7 +46,10 @@ def evaluate_plane(
         resolution: Nodes for each axis, odd, 3 to 501.
         cache: Losses of this plane that are known already; new ones are added to it.
         interval: Seconds of work between two surfaces.
-        enough: Nodes after which to stop, at the end of a level; None for all of them.
+        enough: Nodes after which to stop, at the end of a level; None for all that the accuracy needs.
+        accuracy: How far interpolated losses may be off, as a share of their range, and where all are
+            positive of that of their logarithms; 0 evaluates every node.
+        always: Points (α, β) whose nearest nodes are evaluated in any case.
 
     Yields:
         ``Surface`` with ``loss[i, j]`` = L(θ* + alpha[j]·η + beta[i]·δ). Values that are not finite are NaN,
@@ -50,7 +57,7 @@ def evaluate_plane(
         points and the first error under "failures".
 
     Raises:
-        ValueError: For a bad domain or resolution, or a plane of another number of parameters.
+        ValueError: For a bad domain, resolution or accuracy, or a plane of another number of parameters.
     """
     check_plane(plane, objective)
     a0, a1, b0, b1 = check_domain(domain)
@@ -59,8 +66,11 @@ def evaluate_plane(
         "loss", axes=plane.axes, plane=dict(plane.provenance), domain=(a0, a1, b0, b1)
     )
     enough = resolution**2 if enough is None else check_integer(enough, "enough", 1)
+    accuracy = check_accuracy(accuracy)
+    if accuracy:
+        provenance["accuracy"] = accuracy
     axes = grid_axis(a0, a1, resolution), grid_axis(b0, b1, resolution)
-    return _refine(objective, plane, axes, cache, interval, enough, provenance)
+    return _refine(objective, plane, axes, cache, interval, enough, accuracy, always, provenance)
 
 
 def _refine(
@@ -70,17 +80,23 @@ def _refine(
     cache: Cache | None,
     interval: float,
     enough: int,
+    accuracy: float,
+    always: Sequence[tuple[float, float]],
     provenance: Provenance,
 ) -> Iterator[Surface]:
     """Evaluates what a refinement asks for; yields a surface whenever that has been told, and in between."""
     evaluator = Evaluator(objective, plane)
-    refinement = Refinement(*axes, cache, _COARSE if evaluator.strategy is LOOP else PICTURE)
+    coarsest = _COARSE if evaluator.strategy is LOOP else PICTURE
+    refinement = Refinement(*axes, cache, coarsest)
+    if accuracy:
+        nodes = [(nearest(axes[1], b), nearest(axes[0], a)) for a, b in always]
+        refinement = CertifiedRefinement(*axes, cache, coarsest, accuracy=accuracy, always=nodes)
 
     def surface() -> Surface:
         told = {**provenance, "strategy": str(evaluator.strategy)}
         if evaluator.failures:
             told["failures"] = {"points": len(evaluator.failures), "first": evaluator.failures[0][:500]}
-        return Surface(*axes, refinement.picture(), refinement.done, told)
+        return Surface(*axes, refinement.picture(), refinement.done, told, refinement.error_bound)
 
     nodes = refinement.ask()
     if not nodes:  # all were known before
@@ -88,7 +104,7 @@ def _refine(
     worked_since = monotonic()
     while nodes:
         points, told = [refinement.point(node) for node in nodes], 0
-        for values in evaluator.losses(points, enough - refinement.n_done):
+        for values in evaluator.losses(points, min(enough - refinement.n_done, refinement.n_left)):
             refinement.tell(nodes[told : told + len(values)], values.tolist())
             told += len(values)
             # the last nodes that were asked for are followed by a surface of their own

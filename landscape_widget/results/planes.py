@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -89,6 +90,9 @@ class Surface(Table):
     done: BoolArray
     """True where the loss was evaluated, False where it is interpolated, shape (nβ, nα)."""
     provenance: Provenance = field(default_factory=dict)
+    error_bound: float | None = None
+    """At least 90 % of the interpolated nodes are off by at most this, with a probability of 0.99 over the
+    draws of the nodes where it was measured; 0 where all were evaluated, None while it is not known."""
 
     @property
     def summary(self) -> str:
@@ -117,8 +121,31 @@ class Surface(Table):
 
     @property
     def final(self) -> bool:
-        """Whether every node was evaluated."""
-        return bool(self.done.all())
+        """Whether every node was evaluated, or enough of them for the accuracy asked for."""
+        return self.error_bound is not None or bool(self.done.all())
+
+    @property
+    def n_evaluated(self) -> int:
+        """The number of nodes that were evaluated."""
+        return int(self.done.sum())
+
+    @property
+    def coverage(self) -> str:
+        """How many nodes were evaluated and how right the others are, in words."""
+        total = f"{self.done.size:,}"
+        if not self.final:
+            return f"not finished: {self.n_evaluated:,} of {total} points evaluated, the rest interpolated"
+        if self.done.all():
+            return f"{total} points"
+        words = f"{total} nodes, {self.n_evaluated:,} evaluated"
+        finite = self.loss[np.isfinite(self.loss)]
+        extent = float(np.ptp(finite)) if finite.size else 0.0
+        if not extent or self.error_bound is None:
+            return words
+        share = max(100 * self.error_bound / extent, 1e-3)
+        digit = 10.0 ** math.floor(math.log10(share))
+        share = math.ceil(share / digit - 1e-9) * digit
+        return f"{words}, 90 % of the others within {share:.3g} % of the range"
 
     @property
     def minimum(self) -> tuple[float, float, float] | None:

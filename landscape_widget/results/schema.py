@@ -6,6 +6,7 @@ have made it, so that nothing that is done with it afterwards meets a surprise.
 
 from __future__ import annotations
 
+import math
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -16,7 +17,7 @@ import numpy as np
 
 from landscape_widget.numerics.checks import LARGEST_SEED, told
 from landscape_widget.results.curvature import EigenPairs
-from landscape_widget.results.planes import ScoreTable
+from landscape_widget.results.planes import ScoreTable, Surface
 from landscape_widget.results.spectrum import SpectralDensity
 
 #: Dimensions of arrays by their fields, each 1 or more. Equal letters are equal numbers; N is the
@@ -182,10 +183,17 @@ def _check_table(table: ScoreTable, place: str, _n: int | None) -> None:
     _expect(same, f"{place} with the same metrics in all rows")
 
 
+def _check_surface(surface: Surface, place: str, _n: int | None) -> None:
+    bound = surface.error_bound
+    right = bound is None or 0 <= bound < math.inf
+    _expect(right, f"{place}.error_bound as a finite number that is not negative", bound)
+
+
 _RULES: dict[str, Callable[[Any, str, int | None], None]] = {
     "EigenPairs": _check_pairs,
     "SpectralDensity": _check_density,
     "ScoreTable": _check_table,
+    "Surface": _check_surface,
 }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from landscape_widget.loss.batch_norm import MODES
 from landscape_widget.numerics.checks import check_integer, check_seed
 from landscape_widget.objective.objective import Objective
+from landscape_widget.planes.certified import ACCURACY, check_accuracy
 from landscape_widget.planes.directions import check_axes, hessian_rank
 from landscape_widget.planes.grid import Domain, check_domain, check_resolution
 from landscape_widget.planes.splits import SPLITS, check_split
@@ -100,6 +101,10 @@ class Controls:
     """Domain of the second picture where it has axes of its own; None for one that the study chooses."""
     compared_split: str | None = field(default=None, metadata=_declared(_split, values=SPLITS))
     """Data of the second picture; None for those of the first. There is none if its axes are None, too."""
+    accuracy: float = field(
+        default=ACCURACY, metadata=_declared(lambda value, *_: check_accuracy(value), synced=False)
+    )
+    """How far interpolated losses may be off, as a share of their range; 0 evaluates every node."""
 
     @property
     def rank(self) -> int:

@@ -98,7 +98,9 @@ def _sketch(
 ) -> Iterator[Findings]:
     """Draws a coarse picture on part of the examples, from when it is as fine as the one before."""
     runs = {
-        split: evaluate_plane(measured, plane, domain, controls.resolution, enough=PREVIEW_NODES)
+        split: evaluate_plane(
+            measured, plane, domain, controls.resolution, enough=PREVIEW_NODES, accuracy=0.0
+        )
         for split, measured in centre.measured(centre.objective.subset(part), controls).items()
     }
     for surfaces in alongside(runs):

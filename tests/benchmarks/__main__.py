@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import curvature, growth, machine, memory, page, picture, planes, products, report, startup
+from . import certified, curvature, growth, machine, memory, page, picture, planes, products, report, startup
 from .measure import Rounds, WrongResultError
 from .report import Row
 from .workloads import ROOT, WORKLOADS, Workload
@@ -111,6 +111,25 @@ def first(plan: Plan) -> Iterator[Row]:
             yield Row(part, f"{what}: rms error after {picture.SOON:g} s", error, "%", picture.GOOD)
 
 
+def evaluations(plan: Plan) -> Iterator[Row]:
+    """Nodes that a picture takes, and its error."""
+    for workload in plan.workloads:
+        if workload.resolution <= QUICK_RESOLUTION:  # the full grids alone take minutes
+            continue
+        for part in certified.measure(workload, "float32"):
+            size = f"{part.resolution}×{part.resolution}"
+            title = f"{workload.title.rpartition(', ')[0]}, {part.plane}, {size}, accuracy {part.accuracy:g}"
+            kinked = (workload.name, part.plane) in certified.KINKED
+            bound = (
+                f"off by {part.worst:.2g} % of the range at most, {part.rms:.2g} % rms; "
+                f"bound {part.bound:.2g} %, {part.within:.3g} % of the interpolated nodes within it"
+            )
+            figure = part.evaluated if part.worst <= certified.GOOD else None
+            row = "Nodes evaluated for a picture within 0.5 % everywhere"
+            details = {"bound": bound, "evaluated": part.evaluated}
+            yield Row(row, title, figure, "%", certified.GOALS[part.resolution][kinked], details)
+
+
 def held(plan: Plan) -> Iterator[Row]:
     """Memory over the model and its data."""
     for workload in plan.workloads:
@@ -158,6 +177,7 @@ PARTS: dict[str, Callable[[Plan], Iterator[Row]]] = {
     "hvp": hvp,
     "ends": ends,
     "picture": first,
+    "evaluations": evaluations,
     "memory": held,
     "page": in_lab,
     "growth": grown,

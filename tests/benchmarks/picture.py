@@ -99,7 +99,7 @@ def _errors(explorer: LandscapeExplorer, history: list[Shown]) -> list[float]:
         key = (id(shown.plane), float(alpha[0]), float(beta[0]))
         if key not in whole:
             domain = (float(alpha[0]), float(alpha[-1]), float(beta[0]), float(beta[-1]))
-            *_, surface = evaluate_plane(explorer.objective, shown.plane, domain, len(alpha))
+            *_, surface = evaluate_plane(explorer.objective, shown.plane, domain, len(alpha), accuracy=0.0)
             whole[key] = surface.loss
         errors.append(shown.error(whole[key]))
     return errors

@@ -251,12 +251,14 @@ CHANGES: list[tuple[tuple[Any, ...], Any]] = [
         for bad in ("other", 3, None)
     ),
     (("result", "controls", "compared_split"), "test"),
+    *((("result", "controls", "accuracy"), bad) for bad in (-0.1, 1.0, number(math.nan), "0", True, None)),
     (("result", "controls"), None),
     *(
         (("result", "surface", name), bad)
         for name in ("loss", "alpha", "done")
         for bad in (None, 1, [1.0, 2.0])
     ),
+    *((("result", "surface", "error_bound"), bad) for bad in (-1.0, number(math.inf), number(math.nan), "0")),
     *(
         (("result", "surface", "provenance"), bad)
         for bad in (None, 3, {"map": [[1, 2]]}, {"map": [["versions", 3]]})
@@ -307,6 +309,21 @@ def test_entries_that_no_run_has(
 ) -> None:
     changed(path, lambda content, _: stand_in(content, names, value))
     refused(explorer, path)
+
+
+def test_files_from_before_there_was_an_accuracy(explorer: LandscapeExplorer, path: Path) -> None:
+    def craft(content: Any, _: Any) -> None:
+        del entry(content, "result", "controls")["fields"]["accuracy"]
+        for place in (("surface",), ("compared", "surface"), ("surfaces", "train")):
+            del entry(content, "result", *place)["fields"]["error_bound"]
+
+    changed(path, craft)
+    results = load(path)
+    assert results.surface.final
+    assert results.surface.error_bound is None
+    assert results.surface.coverage == "25 points"
+    assert explorer.load(path).surface.final
+    assert explorer.accuracy == results.controls.accuracy == 0.002
 
 
 def array_named(arrays: dict[str, np.ndarray], end: str) -> str:

@@ -64,6 +64,20 @@ def test_surface_decodes_to_the_result(found: Findings) -> None:
     assert payload["minimum"] == dict(zip(("alpha", "beta", "loss"), result.minimum, strict=True))
 
 
+def test_a_surface_says_how_much_of_it_was_evaluated_once_it_is_final(found: Findings) -> None:
+    def sent(bound: float | None) -> tuple[Any, ...]:
+        done = found.surface.done.copy()
+        done[1, 3] = False
+        surface = replace(found.surface, done=done, error_bound=bound)
+        payload = wire.surface(replace(found, surface=surface), CONTROLS, 17, 2.5)
+        return payload["final"], payload["n_done"], payload["error_bound"], payload["coverage"]
+
+    extent = float(np.ptp(found.surface.loss))
+    assert sent(None) == (False, 24, None, "")
+    words = "25 nodes, 24 evaluated, 90 % of the others within 0.2 % of the range"
+    assert sent(0.0015 * extent) == (True, 24, 0.0015 * extent, words)
+
+
 def test_the_second_plane_decodes_to_its_result() -> None:
     chosen = replace(
         CONTROLS,

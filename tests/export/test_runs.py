@@ -157,6 +157,29 @@ def test_an_interrupted_run_evaluates_no_point_twice(make_explorer: Make, path: 
     assert second.surface.final
 
 
+@pytest.mark.parametrize("after", [40, 90, 120])
+def test_an_interrupted_picture_from_part_of_the_nodes_ends_as_without(
+    make_explorer: Make, path: Path, after: int
+) -> None:
+    controls = {"axes": ("random", "random"), "domain": (-1.0, 1.0, -1.0, 1.0), "resolution": 33}
+    _, complete = counted(make_explorer, **controls)
+    complete.compute()
+    assert complete.surface.n_evaluated < 33**2
+    failing = Failing.make()
+    first = make_explorer(failing, **controls)
+    failing.points_left = after
+    with pytest.raises(RuntimeError, match="the machine went down"):
+        first.compute()
+    first.save(path)
+    objective, second = counted(make_explorer)
+    second.load(path)
+    left = complete.surface.n_evaluated - after
+    # what products are checked with may have been there before
+    assert left <= spent(objective, second.compute)["loss"] <= CHECK["loss"] + left
+    assert np.array_equal(second.surface.done, complete.surface.done)
+    assert second.surface.error_bound == pytest.approx(complete.surface.error_bound, rel=1e-6, abs=1e-12)
+
+
 def test_projections_go_on_from_any_number(make_explorer: Make, path: Path) -> None:
     controls = {**CHOSEN, "axes": ("random", "random"), "compared_axes": None, "samples": 40}
     _, complete = counted(make_explorer, **controls)

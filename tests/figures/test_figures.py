@@ -143,6 +143,8 @@ def test_what_is_not_evaluated_stands_in_the_title(draw: Callable[..., go.Figure
     assert draw(bowl()).layout.title.subtitle.text == ""
     title = draw(coarse()).layout.title.subtitle.text
     assert title == "not finished: 5 of 15 points evaluated, the rest interpolated"
+    title = draw(replace(coarse(), error_bound=0.0)).layout.title.subtitle.text
+    assert title == "15 nodes, 5 evaluated, 90 % of the others within 0.001 % of the range"
 
 
 @pytest.mark.parametrize("draw", ON_PLANE)

@@ -112,7 +112,9 @@ def test_quickstart(run: Callable[[str, Wanted], dict[str, Any]]) -> None:
             nn.utils.vector_to_parameters(theta, model.parameters())
             with torch.no_grad():
                 loss = nn.functional.cross_entropy(model(inputs), labels).item()
-            assert surface.loss[i, j] == pytest.approx(loss, rel=1e-4)  # the picture is in float32
+            # the picture is in float32; what is not evaluated is interpolated
+            off = 0.0 if surface.done[i, j] else 2 * surface.provenance["accuracy"] * np.ptp(surface.loss)
+            assert surface.loss[i, j] == pytest.approx(loss, rel=1e-4, abs=off)
 
 
 def test_paper_examples(run: Callable[[str, Wanted], dict[str, Any]]) -> None:

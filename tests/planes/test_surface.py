@@ -93,7 +93,7 @@ def test_a_domain_away_from_theta_is_possible() -> None:
 @pytest.mark.parametrize("resolution", [3, 5, 7, 9, 17, 21, 51])
 def test_every_node_is_evaluated_once(resolution: int) -> None:
     counted = Counted()
-    surface = last(counted.steps((-0.3, 1.1, -1.0, 1.0), resolution))
+    surface = last(counted.steps((-0.3, 1.1, -1.0, 1.0), resolution, accuracy=0.0))
     assert surface.final
     assert len(counted.points) == len(set(counted.points)) == resolution**2
     np.testing.assert_allclose(surface.loss, surface.alpha**2 - 3 * surface.beta[:, None], atol=1e-14)
@@ -115,12 +115,12 @@ def test_every_node_is_evaluated_once(resolution: int) -> None:
 )
 def test_only_new_nodes_are_evaluated(first: Any, second: Any, shared: int) -> None:
     counted, cache = Counted(), {}
-    last(counted.steps(*first, cache=cache))
+    last(counted.steps(*first, cache=cache, accuracy=0.0))
     counted.points.clear()
-    surface = last(counted.steps(*second, cache=cache))
+    surface = last(counted.steps(*second, cache=cache, accuracy=0.0))
     assert surface.final
     assert len(counted.points) == second[1] ** 2 - shared
-    fresh = last(Counted().steps(*second))
+    fresh = last(Counted().steps(*second, accuracy=0.0))
     assert np.array_equal(surface.loss, fresh.loss)
 
 
@@ -128,21 +128,21 @@ def test_only_new_nodes_are_evaluated(first: Any, second: Any, shared: int) -> N
 def test_nodes_are_known_again_in_a_corner(k: int) -> None:
     """Zoomed to a corner, the spacing of its numbers differs by a rounding error from half the former one."""
     counted, cache = Counted(), {}
-    last(counted.steps((-0.3, 0.3, -0.3, 0.3), 31, cache=cache))
+    last(counted.steps((-0.3, 0.3, -0.3, 0.3), 31, cache=cache, accuracy=0.0))
     counted.points.clear()
     low = k * 0.01
-    last(counted.steps((low, low + 0.3, -low - 0.3, -low), 31, cache=cache))
+    last(counted.steps((low, low + 0.3, -low - 0.3, -low), 31, cache=cache, accuracy=0.0))
     within = len(range(k + k % 2, 31, 2))  # nodes up to 0.3 that are even multiples of the new spacing
     assert len(counted.points) == 31**2 - within**2
 
 
 def test_a_run_that_was_left_goes_on_from_its_cache() -> None:
     counted, cache = Counted(), {}
-    steps = counted.steps(resolution=17, cache=cache, interval=0.0)
+    steps = counted.steps(resolution=17, cache=cache, interval=0.0, accuracy=0.0)
     next(steps)
     next(steps)
     steps.close()
-    last(counted.steps(resolution=17, cache=cache))
+    last(counted.steps(resolution=17, cache=cache, accuracy=0.0))
     assert len(counted.points) == len(set(counted.points)) == 17 * 17
 
 

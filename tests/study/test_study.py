@@ -169,7 +169,7 @@ def test_the_same_again_costs_nothing(controls: Controls) -> None:
 @pytest.mark.parametrize(
     ("controls", "change", "losses"),
     [
-        (CONTROLS, {"resolution": 17}, 17**2 - 9**2),
+        (CONTROLS, {"resolution": 17, "accuracy": 0.0}, 17**2 - 9**2),
         (CONTROLS, {"domain": (-0.5, 0.5, -0.5, 0.5)}, 9**2 - 5**2),
         (CONTROLS, {"domain": (-2.0, 2.0, -2.0, 2.0)}, 9**2 - 5**2),
         (CONTROLS, {"seed": 5}, 0),

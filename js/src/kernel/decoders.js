@@ -16,6 +16,7 @@
  * @property {Uint8Array} done  1 evaluated, 0 interpolated
  * @property {boolean} final
  * @property {number} nDone
+ * @property {string} coverage
  * @property {number} nExamples
  * @property {import("./state.js").BatchNorm} batchNorm  "difference": recomputed − frozen, no losses
  * @property {import("./splits.js").Split} split
@@ -93,6 +94,7 @@ export function decodeSurface(raw) {
     done,
     final: raw.final,
     nDone: raw.n_done,
+    coverage: raw.coverage ?? "",
     nExamples: raw.n_examples,
     batchNorm: raw.batch_norm,
     split: raw.split,

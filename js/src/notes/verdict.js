@@ -86,7 +86,7 @@ export function captionText({ surface, info, examples }) {
   const parameters = info.n_parameters ? `${formatCount(info.n_parameters)} parameters` : "";
   if (!surface) return parameters;
   const total = formatCount(surface.loss.length);
-  const points = surface.final ? `${total} points` : `Coarse: ${formatCount(surface.nDone)} of ${total} points, the rest interpolated`;
+  const points = surface.final ? surface.coverage || `${total} points` : `Coarse: ${formatCount(surface.nDone)} of ${total} points, the rest interpolated`;
   const [eta, delta] = surface.norms.map((norm) => formatNumber(norm, 3));
   const alone = surface.norms[1] === 0; // the second axis of a single parameter
   const both = eta === delta ? `1 on either axis is ‖Δθ‖ = ${eta}` : `1 on α is ‖Δθ‖ = ${eta}, on β ${delta}`;
