@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from anywidget import AnyWidget
 from torch import nn
 
 from landscape_widget import LandscapeExplorer, Objective
@@ -36,8 +37,11 @@ ROOT = Path(__file__).parents[2]
 REQUEST, THETA_NORM = 17, 2.5
 
 #: Traits that the page reads.
-READ = sorted(set(LandscapeExplorer.class_traits(sync=True)) & {*CONTROLS, "status", "error", "progress"})
-RESULTS = ["_surface", "_compared", "_eigenpairs", "_projections", "_spectrum", "_trace", "_pins", "_info"]
+READ = sorted(
+    set(LandscapeExplorer.class_traits(sync=True))
+    - set(AnyWidget.class_traits(sync=True))
+    - {"_page", "_runtime"}
+)
 
 Case = dict[str, Any]
 
@@ -307,7 +311,7 @@ def explorer_states() -> Iterator[tuple[dict[str, Any], dict[str, Any], list[Cas
     info = {"n_parameters": 8, "n_examples": 12, "n_test_examples": 5, "max_resolution": 501}
 
     def state() -> dict[str, Any]:
-        return {name: getattr(explorer, name) for name in (*READ, *RESULTS)}
+        return {name: getattr(explorer, name) for name in READ}
 
     def told() -> dict[str, Any]:
         controls = {name: getattr(explorer, name) for name in READ if name in CONTROLS}

@@ -175,7 +175,7 @@ def test_axes_on_offer(n: int, most: int) -> None:
     objective = Objective.from_function(lambda t: (t**2).sum(), torch.zeros(n, dtype=torch.float64))
     info = wire.info(objective, 0.0)
     assert (info["n_parameters"], info["dtype"]) == (n, "float64")
-    vectors, draws = info["axes"]["groups"]
+    vectors, draws, *_ = info["axes"]["groups"]
     names = [
         f"hessian:{end}" + (f":{k}" if k > 1 else "") for end in ("max", "min") for k in range(1, most + 1)
     ]

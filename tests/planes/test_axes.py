@@ -57,7 +57,7 @@ def test_a_name_is_read_into_its_kind_and_rank(name: str, kind: str, rank: int) 
     ],
 )
 def test_any_other_name_is_refused_with_those_that_there_are(name: object) -> None:
-    with pytest.raises(ValueError, match=r'"hessian:max", "hessian:max:2" …, ".* or "random:filter", got'):
+    with pytest.raises(ValueError, match=r'"hessian:max", "hessian:max:2" …, ".* or ".*", got'):
         parse_axis(name)
 
 
