@@ -561,9 +561,11 @@ def many(n):
 
 many(10)
 before, objects = held()
-many(30)
-after, more = held()
-print(after - before, more - objects, threading.active_count())
+many(15)
+_, later = held()
+many(15)
+after, last = held()
+print(after - before, min(later - objects, last - later), threading.active_count())
 """
 
 LIFETIMES = {
@@ -585,13 +587,16 @@ LIFETIMES = {
 def test_many_explorers_leave_no_memory_behind(life: str) -> None:
     """A tenth of the data of each, and one object, with one arena for all threads in the process measured.
 
+    Of two times fifteen explorers, the ones that leave fewer objects count: what is loaded once, when a slow
+    machine first takes another way, is no leak.
+
     The C library never gives back the free end of a thread's own arena. How long that is depends on which
     thread freed what last: without a single Python object more, −21 to +21 MB were seen after a hundred
     explorers, and 0.8 to 1.5 MB with one arena.
     """
     grown, objects, threads = script(MEMORY.format(life=LIFETIMES[life]), 500, MALLOC_ARENA_MAX="1").split()
     assert float(grown) < 3
-    assert int(objects) < 30
+    assert int(objects) < 15
     assert int(threads) < 5
 
 
