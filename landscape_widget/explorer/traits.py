@@ -31,7 +31,11 @@ def _trait(control: Field[Any]) -> t.TraitType[Any, Any]:
     return trait.tag(sync=declared["synced"], check=declared["check"])
 
 
-class SharedState(anywidget.AnyWidget):
+#: The traits of all controls.
+_ControlTraits: Any = type("_ControlTraits", (t.HasTraits,), {c.name: _trait(c) for c in fields(Controls)})
+
+
+class SharedState(anywidget.AnyWidget, _ControlTraits):  # type: ignore[misc] # a base that is made
     """An explorer's traits, of which the page writes the controls and the kernel all others."""
 
     # a subclass makes it before it sets any trait
@@ -41,8 +45,6 @@ class SharedState(anywidget.AnyWidget):
     _esm = bundled("explorer.js").read_text(encoding="utf-8")
     _page = anywidget.WidgetTrait().tag(sync=True)
     _runtime = anywidget.WidgetTrait().tag(sync=True)
-
-    locals().update({control.name: _trait(control) for control in fields(Controls)})
 
     status = t.Enum(("idle", "computing", "done", "cancelled", "failed"), "idle").tag(sync=True)
     """What the kernel does; written by the kernel."""
