@@ -130,5 +130,5 @@ def start_long_computation(bowl: ExplorerOnPage) -> None:
     """Ask for far more points than the slow function gets done during a test."""
     # Another domain each time: points that are known already would not be computed again.
     bowl.kernel.run("fast.clear(); width *= 1.37; explorer.domain = (-width, width, -width, width)")
-    bowl.kernel.run("explorer.resolution = 201")
+    bowl.kernel.run("explorer.resolution = 51")
     bowl.wait_for_status("computing")
