@@ -122,7 +122,11 @@ class Runs(Generic[K, T]):
 
 
 def fairly(*jobs: Iterator[T]) -> Iterator[T]:
-    """Advances the job that has had the least time so far, until all have ended."""
+    """Advances the job that has had the least time so far, until all have ended.
+
+    What the caller does with a result counts as time of the job: one that only waits for another would
+    otherwise be asked again and again.
+    """
     queue = [(0.0, order, job) for order, job in enumerate(jobs)]
     while queue:
         spent, order, job = heapq.heappop(queue)
@@ -131,8 +135,8 @@ def fairly(*jobs: Iterator[T]) -> Iterator[T]:
             result = next(job)
         except StopIteration:
             continue
-        heapq.heappush(queue, (spent + monotonic() - started, order, job))
         yield result
+        heapq.heappush(queue, (spent + monotonic() - started, order, job))
 
 
 class Throttle:
