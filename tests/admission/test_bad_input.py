@@ -317,6 +317,8 @@ TRAITS = [
     ("examples", 2, "between 1 and 1 examples"),
     ("seed", -1, "seed.*not be less than 0"),
     ("samples", 0, "samples.*not be less than 1"),
+    ("accuracy", 1.0, "accuracy as a share of the range.*got 1.0"),
+    ("accuracy", -0.5, "accuracy as a share of the range.*got -0.5"),
 ]
 
 

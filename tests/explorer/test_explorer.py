@@ -95,6 +95,22 @@ def test_results_are_what_the_functions_give(make_explorer: Make, axes: tuple[st
     assert explorer.progress["request"] == 1
 
 
+def test_an_accuracy_of_zero_evaluates_every_node_and_uses_what_was_evaluated(make_explorer: Make) -> None:
+    gate, objective = gated_saddle()
+    explorer = make_explorer(objective, axes=("random", "random"), domain=(-1, 1, -1, 1), resolution=33)
+    explorer.compute()
+    part, calls = explorer.surface, gate.calls
+    assert part.n_evaluated < 33 * 33
+    assert explorer._surface["final"]
+    assert explorer._surface["coverage"] == part.coverage
+    explorer.accuracy = 0.0
+    explorer.compute()
+    assert explorer.surface.done.all()
+    assert explorer._surface["coverage"] == "1,089 points"
+    assert gate.calls - calls == 33 * 33 - part.n_evaluated
+    np.testing.assert_allclose(explorer.surface.loss, part.loss, rtol=0, atol=4e-3 * np.ptp(part.loss))
+
+
 def test_keywords_reach_the_objective(make_explorer: Make) -> None:
     network = case("dense tanh")
     explorer = make_explorer(
