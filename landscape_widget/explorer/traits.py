@@ -97,6 +97,8 @@ class SharedState(anywidget.AnyWidget):
     """Domain of a second plane; None: chosen by the kernel."""
     compared_split = _control(t.Enum(SPLITS, None, allow_none=True), _or_none(_split))
     """Data of the second picture; None: those of the first. Without ``compared_axes``, too, there is none."""
+    equal_axes = _control(t.Bool(False), lambda value, _: value)
+    """Whether an automatic domain reaches equally far along two eigenvectors; else by their curvatures."""
 
     status = t.Enum(("idle", "computing", "done", "cancelled", "failed"), "idle").tag(sync=True)
     """What the kernel does; written by the kernel."""

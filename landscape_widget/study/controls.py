@@ -38,6 +38,8 @@ class Controls:
     """Domain of the second picture where it has axes of its own."""
     compared_split: str | None = None
     """Data of the second picture; None for those of the first. There is none if its axes are None, too."""
+    equal_axes: bool = False
+    """Whether an automatic domain reaches equally far along two eigenvectors; else by their curvatures."""
 
     @property
     def rank(self) -> int:
