@@ -82,6 +82,7 @@ def _picture(
         "request": request,
         "axes": list(plane.axes),
         "seed": controls.seed,
+        "equal_axes": controls.equal_axes,
         "alpha": _buffer(result.alpha, np.float64),
         "beta": _buffer(result.beta, np.float64),
         "loss": _buffer(result.loss, np.float32),
@@ -134,11 +135,12 @@ def eigenpairs(found: Findings, controls: Controls, request: int, theta_norm: fl
         "gradient_norm": finite(found.gradient_norm),
         "verdict": "undecided",
         "sentence": "",
+        "sights": None,
         "final": found.pairs_final,
     }
     verdict = verdict_of(found, controls, theta_norm)
     if verdict is not None:
-        payload |= {"verdict": verdict.kind, "sentence": verdict.sentence}
+        payload |= {"verdict": verdict.kind, "sentence": verdict.sentence, "sights": verdict.sights}
     return payload
 
 
