@@ -76,6 +76,7 @@ export const defaults = {
   compared_axes: null,
   compared_domain: null,
   compared_split: null,
+  equal_axes: false,
   status: "idle",
   error: "",
   progress: {},

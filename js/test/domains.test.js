@@ -1,7 +1,7 @@
 // Zooming and panning to where nodes are known, and the kernel's own choice of the domain.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { automaticWidth, gridAxis, pan, snapDomain, stepZoom } from "../src/model/domains.js";
+import { automaticDomain, gridAxis, pan, snapDomain, stepZoom } from "../src/model/domains.js";
 
 /** @typedef {import("../src/model/values.js").Domain} Domain */
 const N = 51;
@@ -58,10 +58,18 @@ test("zooming ends at the narrowest and the widest half-width", () => {
   assert.deepEqual(domain, [-1000, 1000, -1000, 1000]);
 });
 
-test("the automatic half-width is the kernel's", () => {
-  // The kernel's own test: ½|λ|w² = L(θ*) = 2 with |λ| = √(4·3) gives 1.07, and ‖θ*‖/20 = 0.112 bounds it.
-  assert.equal(automaticWidth([4, -3], [4, 2, -1, -3], 2, 0), 1);
-  assert.equal(automaticWidth([4, -3], [4, -3], 2, 5 ** 0.5), 0.1);
+test("the automatic domain is the kernel's", () => {
+  // The kernel's own test: ½|λ|w² = L(θ*) = 2 gives 1 and 1.15; and 3·1.15² = 4·1².
+  assert.deepEqual(automaticDomain([4, -3], [4, 2, -1, -3], 2, 0, false), [-1, 1, -1, 1]);
+  assert.deepEqual(automaticDomain([4, -3], [4, -3], 2, 5 ** 0.5, true), [-0.1, 0.1, -0.1, 0.1]);
+  // ‖θ*‖/20 bounds the flatter axis, and the other follows: ½·25·0.1² = ½·1·0.5².
+  assert.deepEqual(automaticDomain([25, -1], [25, -1], 2, 10, false), [-0.1, 0.1, -0.5, 0.5]);
+  assert.deepEqual(automaticDomain([-1, 25], [25, -1], 2, 10, false), [-0.5, 0.5, -0.1, 0.1]);
+  // Three times as far as the critical point, 0.1, is away; but not beyond the domain of equal axes, 0.6.
+  assert.deepEqual(automaticDomain([100, -1], [100, -1], 2, 0, false, [10, 0]), [-0.3, 0.3, -2, 2]);
+  assert.deepEqual(automaticDomain([100, -1], [100, -1], 2, 0, false, [1e3, 0]), [-0.6, 0.6, -2, 2]);
+  // By the geometric mean of the curvatures both reach as far, √(2·2/5) = 0.89.
+  assert.deepEqual(automaticDomain([25, -1], [25, -1], 2, 0, true), [-0.8, 0.8, -0.8, 0.8]);
   // An eigenvalue of next to nothing counts as a thousandth of the largest.
-  assert.equal(automaticWidth([1000, 1e-9], [1000, 1e-9], 0.5, 0), automaticWidth([1000, 1], [1000, 1], 0.5, 0));
+  assert.deepEqual(automaticDomain([1000, 1e-9], [1000, 1e-9], 0.5, 0, false), automaticDomain([1000, 1], [1000, 1], 0.5, 0, false));
 });

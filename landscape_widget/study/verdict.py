@@ -181,8 +181,8 @@ def judge(
         return Verdict("slope", f"On a slope; {_CURVATURE[kind]}: {numbers}. {place}")
     if kind == "undecided":
         return Verdict(kind, f"Undecided: {numbers}. {_doubt(pairs, signs)} {place}")
-    seen = _sight(plane_curvature, projections, blindness, seen) if kind == "saddle" else ""
-    return Verdict(kind, f"{kind.capitalize()}: {numbers}. {place}{seen}")
+    sight = _sight(plane_curvature, projections, blindness, seen) if kind == "saddle" else ""
+    return Verdict(kind, f"{kind.capitalize()}: {numbers}. {place}{sight}")
 
 
 #: The curvature on a slope, by what θ* would be without one.

@@ -20,6 +20,7 @@
  * @property {[number, number]} norms  lengths of η and δ
  * @property {number} cosine  of the angle between them
  * @property {number} thetaNorm
+ * @property {boolean} equalAxes  whether an automatic domain was to reach equally far along two eigenvectors
  * @property {number | null} centreLoss
  * @property {import("../model/quadratic.js").QuadraticModel | null} quadratic  the loss to second order
  * @property {LowestPoint | null} minimum  null for a difference, which has no lowest loss
@@ -95,6 +96,7 @@ export function decodeSurface(raw) {
     norms: raw.norms,
     cosine: raw.cosine ?? 0,
     thetaNorm: raw.theta_norm,
+    equalAxes: raw.equal_axes ?? false,
     centreLoss: raw.centre_loss ?? null,
     quadratic: raw.quadratic ?? null,
     minimum: raw.minimum ?? null,

@@ -20,7 +20,7 @@ export function gridAxis(low, high, count) {
 const NEARLY_ALL = 0.9;
 
 /** A number without the digits that rounding errors leave. @param {number} value */
-const clean = (value) => Number(value.toPrecision(12));
+export const clean = (value) => Number(value.toPrecision(12));
 
 /**
  * An interval of the kernel's nodes around `centre`.
@@ -96,17 +96,34 @@ export function pan(domain, right, up, count) {
   return snapDomain(domain, [a0 + x, a1 + x, b0 + y, b1 + y], count);
 }
 
+/** Curvatures below this share of the largest count as this. */
+const FLATTEST = 1e-3;
+/** The domain reaches at least so many times as far as the critical point is away. */
+const BESIDE = 3;
+
 /**
- * The half-width along eigenvectors that the kernel chooses: where ½|λ|w² reaches the loss at θ*, at most ‖θ*‖/20.
- * @param {number[]} curvatures  of the eigenvectors among the axes
+ * The domain along two eigenvectors that the kernel begins with: on both axes it ends where ½|λ|w² is the same, the loss
+ * at θ* at most, and within ‖θ*‖/20. The kernel cuts it further to where the quadratic model holds.
+ * @param {[number, number]} curvatures  of the axes
  * @param {number[]} values  all eigenvalues known
  * @param {number} loss  at θ*
  * @param {number} thetaNorm
+ * @param {boolean} equalAxes  whether both reach equally far instead
+ * @param {[number, number]} [gradient]  along the axes: the domain shows what bends beside what slopes
+ * @returns {Domain}
  */
-export function automaticWidth(curvatures, values, loss, thetaNorm) {
-  const floor = 1e-3 * Math.max(...values.map(Math.abs), 1e-12);
-  const logs = curvatures.map((curvature) => Math.log(Math.max(Math.abs(curvature), floor)));
-  const mean = Math.exp(logs.reduce((sum, value) => sum + value, 0) / logs.length);
-  const width = Math.sqrt((2 * Math.max(Math.abs(loss), 1)) / mean);
-  return HALF_WIDTHS[nearestPosition(HALF_WIDTHS, thetaNorm ? Math.min(width, thetaNorm / 20) : width)];
+export function automaticDomain(curvatures, values, loss, thetaNorm, equalAxes, gradient = [0, 0]) {
+  const least = FLATTEST * Math.max(...values.map(Math.abs), 1e-12);
+  const steep = curvatures.map((curvature) => Math.max(Math.abs(curvature), least));
+  const height = Math.max(Math.abs(loss), 1);
+  const limit = thetaNorm ? thetaNorm / 20 : 10;
+  const equal = Math.min(Math.sqrt((2 * height) / Math.sqrt(steep[0] * steep[1])), limit);
+  const most = Math.min(height, (Math.min(...steep) * limit ** 2) / 2);
+  const [alpha, beta] = steep.map((curvature, i) => {
+    const own = Math.min(Math.sqrt((2 * most) / curvature), limit);
+    const beside = (BESIDE * Math.abs(gradient[i])) / curvature;
+    const width = equalAxes ? equal : Math.max(own, Math.min(beside, equal));
+    return HALF_WIDTHS[nearestPosition(HALF_WIDTHS, width)];
+  });
+  return [-alpha, alpha, -beta, beta];
 }

@@ -1,11 +1,11 @@
 // The picture to show: what the kernel sent, or while it computes, the best that is known already.
 import { canonical } from "../kernel/axes.js";
 import { finiteRange } from "../kernel/decoders.js";
-import { automaticWidth, gridAxis } from "./domains.js";
+import { automaticDomain, gridAxis } from "./domains.js";
 import { formatPart } from "./format.js";
 import { modelAt, modelOfEigenvectors } from "./quadratic.js";
 import { sameLosses } from "../kernel/state.js";
-import { sameDomain, squareDomain } from "./values.js";
+import { sameDomain } from "./values.js";
 
 /** @typedef {import("../kernel/state.js").Snapshot} Snapshot */
 /** @typedef {import("../kernel/decoders.js").SurfaceResult} SurfaceResult */
@@ -66,10 +66,10 @@ export function interpolate({ alpha, beta, rows }, x, y) {
  * @param {SurfaceResult[]} layers  of this plane, newest first
  * @returns {Domain | null}
  */
-function foreseenDomain({ axes, eigenpairs, info }, model, layers) {
+function foreseenDomain({ axes, eigenpairs, equal_axes, info }, model, layers) {
   if (model && eigenpairs?.slopes && axes.every((axis) => axis.startsWith("hessian"))) {
     const [a, , c] = model.hessian;
-    return squareDomain(automaticWidth([a, c], eigenpairs.values, model.loss, info.theta_norm));
+    return automaticDomain([a, c], eigenpairs.values, model.loss, info.theta_norm, equal_axes, model.gradient);
   }
   return layers[0]?.domain ?? null;
 }
