@@ -19,7 +19,7 @@ from landscape_widget.results.spectrum import TRACE_LABELS
 from landscape_widget.study.budget import DENSITY_PROBES, TRACE_METHODS
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Findings, Picture
-from landscape_widget.study.verdict import sight, verdict_of
+from landscape_widget.study.verdict import is_seen, sight, verdict_of
 
 #: Eigenvectors of each end that the page offers as axes.
 OFFERED_RANKS = 5
@@ -64,9 +64,12 @@ def compared(found: Findings, controls: Controls, request: int, theta_norm: floa
     picture = found.compared
     assert picture is not None
     verdict = verdict_of(found, controls, theta_norm)
-    curvatures = found.plane_curvature, picture.curvature
+    pictures = (found.surface, found.quadratic), (picture.surface, picture.quadratic)
     return _picture(picture, found, controls, request, theta_norm) | {
-        "sights": [sight(verdict.kind, kappa) if verdict and kappa else "" for kappa in curvatures]
+        "sights": [
+            sight(verdict.kind, model.curvatures, is_seen(shown, model)) if verdict and model else ""
+            for shown, model in pictures
+        ]
     }
 
 

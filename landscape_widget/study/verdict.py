@@ -41,6 +41,8 @@ from landscape_widget.numerics.vectors import FloatArray, norm
 from landscape_widget.planes.directions import parse_axis
 from landscape_widget.results.blindness import SaddleBlindness, measured_blindness
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures, Slopes
+from landscape_widget.results.planes import Surface
+from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.results.scale import is_training_loss, sees_saddle
 from landscape_widget.results.shares import interval_words
 from landscape_widget.study.controls import Controls
@@ -88,10 +90,11 @@ def verdict_of(found: Findings, controls: Controls, theta_norm: float) -> Verdic
     cause = pairs.provenance.get("precision")
     note = f" Computed in {pairs.provenance['dtype']} only: {cause}." if cause else ""
     known = found.plane_curvature, found.projections, found.blindness
-    judged = [judge(pairs, slopes, widths, *known, seen=is_seen) for is_seen in (True, False)]
+    judged = [judge(pairs, slopes, widths, *known, seen=one) for one in (True, False)]
     seen, unseen = (verdict.sentence + note for verdict in judged)
     sights = (seen, unseen) if seen != unseen else None
-    return Verdict(judged[0].kind, seen if _is_seen(found) else unseen, sights)
+    picture = None if found.preview else found.surface
+    return Verdict(judged[0].kind, seen if is_seen(picture, found.quadratic) else unseen, sights)
 
 
 def _domain_on_show(found: Findings) -> tuple[float, ...] | None:
@@ -101,12 +104,14 @@ def _domain_on_show(found: Findings) -> tuple[float, ...] | None:
     return tuple(float(x) for axis in (found.surface.alpha, found.surface.beta) for x in (axis[0], axis[-1]))
 
 
-def _is_seen(found: Findings) -> bool:
-    """Whether the picture on show has the colours for what lies in its plane, or none yet that could tell."""
-    surface = found.surface
-    if surface is None or found.preview or not is_training_loss(surface):
+def is_seen(surface: Surface | None, quadratic: QuadraticModel | None) -> bool:
+    """Whether a picture has the colours for a saddle that lies in its plane, or does not tell.
+
+    Only training losses do, whose curvature is known; none that is not there yet does.
+    """
+    if surface is None or not is_training_loss(surface):
         return True
-    return sees_saddle(surface, found.quadratic)
+    return sees_saddle(surface, quadratic)
 
 
 def half_widths(
@@ -237,17 +242,20 @@ def _quotient(numerator: FloatArray, denominator: FloatArray, nothing: float) ->
     return found
 
 
-def sight(kind: str, plane_curvature: tuple[float, float]) -> str:
+def sight(kind: str, plane_curvature: tuple[float, float], seen: bool = True) -> str:
     """What a plane shows of θ*, in words.
 
     Args:
         kind: The kind of point that θ* is, as in ``Verdict.kind``.
         plane_curvature: (κ₋, κ₊) of the plane at θ*.
+        seen: Whether the picture shows to the eye a saddle that lies in the plane.
     """
     looks = _looks(plane_curvature)
     numbers = f"κ₋ {_number(plane_curvature[0])}, κ₊ {_number(plane_curvature[1])}"
     if kind not in ("saddle", "minimum", "maximum"):
         return f"Curves like a {looks}: {numbers}."
+    if looks == kind == "saddle" and not seen:
+        return f"The saddle lies in this plane but cannot be seen at this domain: {numbers}."
     if looks == kind:
         return f"Shows the {kind}: {numbers}."
     return f"Hides the {kind}, looks like a {looks}: {numbers}."

@@ -436,3 +436,7 @@ def test_only_a_saddle_in_the_plane_can_be_unseen() -> None:
 )
 def test_what_a_plane_shows(kind: str, curvature: tuple[float, float], sentence: str) -> None:
     assert sight(kind, curvature) == sentence
+    lies = "The saddle lies in this plane but cannot be seen at this domain: κ₋ −1, κ₊ 2."
+    assert sight(kind, curvature, seen=False) == (
+        lies if sentence.startswith("Shows the saddle") else sentence
+    )

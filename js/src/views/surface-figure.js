@@ -1,5 +1,5 @@
 // The figures of the surface view: in three dimensions, and flat where there is no WebGL.
-import { LEVEL, PIN, flatPins, raisedPins } from "./pin-marks.js";
+import { LEVEL, PIN, flatLevel, flatMarks, flatPins, raisedPins } from "./pin-marks.js";
 import { baseAxis, baseLayout } from "../ui/plot.js";
 import { modelRows } from "../model/quadratic.js";
 import { colouring, contourLevels, inkOn, shade } from "../model/scale.js";
@@ -250,6 +250,8 @@ export function figure2d(frame, surface, el) {
         line: { width: 0 },
         hoverinfo: "none",
       },
+      ...flatLevel(surface, shade(frame, surface)),
+      ...flatMarks(frame),
       flatPins(frame),
     ],
     layout: {
