@@ -77,6 +77,7 @@ export const defaults = {
   compared_axes: null,
   compared_domain: null,
   compared_split: null,
+  equal_axes: false,
   status: "idle",
   error: "",
   progress: {},
@@ -102,12 +103,12 @@ function lossAt(a, b, decades) {
 
 /**
  * A surface of which every `step`-th node was evaluated, the rest interpolated.
- * @param {{request: number, axes: string[], seed: number, domain: number[] | null, resolution: number, examples: number, batch_norm?: string, split?: string}} request
+ * @param {{request: number, axes: string[], seed: number, domain: number[] | null, resolution: number, examples: number, batch_norm?: string, split?: string, equal_axes?: boolean}} request
  * @param {number} step
  * @param {{decades?: boolean, holes?: boolean}} [kind]
  * @returns {any}  as the kernel sends it
  */
-export function mockSurface({ request, axes, seed, domain, resolution: n, examples, batch_norm = "frozen", split = "train" }, step, { decades = false, holes = false } = {}) {
+export function mockSurface({ request, axes, seed, domain, resolution: n, examples, batch_norm = "frozen", split = "train", equal_axes = false }, step, { decades = false, holes = false } = {}) {
   const [a0, a1, b0, b1] = domain ?? [-1, 1, -1, 1];
   const [alpha, beta] = [linspace(n, a0, a1), linspace(n, b0, b1)];
   const turn = seed * 0.4;
@@ -135,7 +136,7 @@ export function mockSurface({ request, axes, seed, domain, resolution: n, exampl
   const minima = split === "difference" ? { train: lowestOn("train"), test: lowestOn("test") } : { [split]: minimum };
   return {
     request, axes, ...planeOf(axes, seed), seed, alpha: wire(alpha), beta: wire(beta), loss: wire(loss), done: wire(done), final: step === 1,
-    n_done: done.reduce((sum, value) => sum + value, 0), n_examples: examples, batch_norm, split, norms: [1, 1], cosine: 0, theta_norm: 11.83,
+    n_done: done.reduce((sum, value) => sum + value, 0), n_examples: examples, batch_norm, split, equal_axes, coverage: "", norms: [1, 1], cosine: 0, theta_norm: 11.83,
     quadratic: turn || decades || split !== "train" ? null : { loss: 0.35, gradient: [0, 0], hessian: [3.8, 0.95, -1.5] },
     centre_loss: at((n - 1) / 2, (n - 1) / 2), minimum: split === "difference" ? null : minimum, minima,
     note: "", python: "", provenance: { dtype: "float64" },

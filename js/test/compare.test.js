@@ -31,6 +31,8 @@ test("one click asks for the other kind of plane, another takes it away", async 
 
 test("both planes are drawn with their own losses and named in every title", async () => {
   const shown = await show(both);
+  enter(shown.find("scale"), "linear", "change");
+  await settled();
   for (const [name, surface] of /** @type {const} */ ([["heatmap", both._surface], ["heatmap-2", both._compared]])) {
     const loss = new Float32Array(surface.loss.buffer.slice(surface.loss.byteOffset, surface.loss.byteOffset + surface.loss.byteLength));
     const { z } = drawn(shown, name).data[0];
@@ -75,6 +77,15 @@ test("a camera turned in one surface turns the other, and a reset resets both", 
 test("one scale gives both pictures the colours and heights of both ranges together", async () => {
   const shown = await show(both, { webgl: true });
   const span = (/** @type {string} */ name) => [drawn(shown, name).data[0].zmin, drawn(shown, name).data[0].zmax];
+  assert.notDeepEqual(span("heatmap"), span("heatmap-2"));
+  shown.find("one-scale").click();
+  await settled();
+  // About the first picture's L(θ*), as far from it as its own curvatures say.
+  assert.deepEqual(span("heatmap"), span("heatmap-2"));
+  assert.deepEqual(drawn(shown, "heatmap").data[0].colorbar.ticktext, drawn(shown, "heatmap-2").data[0].colorbar.ticktext);
+  shown.find("one-scale").click();
+  enter(shown.find("scale"), "linear", "change");
+  await settled();
   const apart = ["heatmap", "heatmap-2"].map(span);
   assert.notDeepEqual(apart[0], apart[1]);
   shown.find("one-scale").click();

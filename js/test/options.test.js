@@ -35,6 +35,9 @@ test("contours can be switched off and on", async () => {
 
 test("both colour maps are safe for the colour-blind, and both views wear the same", async () => {
   const { drawn, find } = await setUp({}, { webgl: true });
+  assert.equal(find("colour-map").disabled, true);
+  enter(find("scale"), "linear", "change");
+  await settled();
   for (const name of ["Viridis", "Cividis"]) {
     enter(find("colour-map"), name, "change");
     await settled();
@@ -43,21 +46,24 @@ test("both colour maps are safe for the colour-blind, and both views wear the sa
 });
 
 test("a logarithm needs positive losses", async () => {
-  const { find, check, drawn } = await setUp();
-  assert.equal(find("log").disabled, false);
-  await check("log");
+  const { find, drawn } = await setUp();
+  const log = (/** @type {any} */ { find }) => find("scale").querySelector("[value=log]");
+  assert.equal(log({ find }).disabled, false);
+  enter(find("scale"), "log", "change");
+  await settled();
   assert.deepEqual([...drawn("heatmap").data[0].z[3]], [...surface.rows[3].map(Math.log10)]);
   const negative = await setUp({ loss: surface.loss.map((value) => value - 1) });
-  assert.equal(negative.find("log").disabled, true);
+  assert.equal(log(negative).disabled, true);
 });
 
 test("the quadratic model is drawn over the heatmap and the surface with its own values", async () => {
-  const { drawn, check } = await setUp({}, { webgl: true });
+  const { drawn, check, find } = await setUp({}, { webgl: true });
   assert.equal(drawn("heatmap").named("quadratic").visible, false);
   assert.equal(drawn("surface").named("quadratic").x.length, 0);
+  enter(find("scale"), "linear", "change");
   await check("quadratic");
   const rows = modelRows(model, surface.alpha, surface.beta);
-  assert.deepEqual(drawn("heatmap").named("quadratic").z, rows);
+  assert.deepEqual(drawn("heatmap").named("quadratic").z, rows.map((row) => row.map((loss) => loss)));
   const { x, y, z } = drawn("surface").named("quadratic");
   let inside = 0;
   x.forEach((/** @type {number} */ a, /** @type {number} */ k) => {

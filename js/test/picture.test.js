@@ -127,10 +127,10 @@ test("other eigenvectors are shown to second order at once, where the kernel wil
   await look();
   state.set({ axes: ["hessian:max:2", "hessian:min"], domain: null });
   const { surface, model, note, extent } = await look();
-  assert.deepEqual(model, { loss: 3, gradient: [0.5, 0], hessian: [2, 0, -1] });
+  assert.deepEqual(model, { loss: 4, gradient: [0.5, 0], hessian: [2, 0, -1] });
   assert.equal(note, "quadratic model");
-  assert.deepEqual(extent, [-2, 2, -2, 2]);
-  everyNode(surface, (a, b, value) => assert.ok(Math.abs(value - (3 + 0.5 * a + a * a - b * b / 2)) < 1e-5));
+  assert.deepEqual(extent, [-2, 2, -3, 3]); // ½·2·2² = 4 = ½·1·2.83²
+  everyNode(surface, (a, b, value) => assert.ok(Math.abs(value - (4 + 0.5 * a + a * a - b * b / 2)) < 1e-5));
 });
 
 test("a first picture on part of the examples is marked as such", async () => {

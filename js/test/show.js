@@ -3,7 +3,7 @@ import { createMockModel, defaults } from "../dev/mock.js";
 import { render } from "../src/app/app.js";
 import { createPlotly, later, openPage } from "./page.js";
 
-export const controls = { axes: defaults.axes, seed: 0, domain: null, resolution: 11, examples: 1797, split: "train" };
+export const controls = { axes: defaults.axes, seed: 0, domain: null, resolution: 11, examples: 1797, split: "train", equal_axes: false };
 
 /** Lets promises that are already resolved run their course. */
 export async function turn() {

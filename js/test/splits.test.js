@@ -10,10 +10,10 @@ const surface = (split, more) => mockSurface({ ...controls, request: 1, split, .
 
 /** The newest figure of a view. @param {any} shown @param {string} name */
 const drawn = ({ find, plotly }, name) => /** @type {any} */ (plotly.drawn.get(find(name).querySelector(".js-plotly-plot"))?.at(-1));
-/** The marks of the lowest losses, without the light ones below them. @param {any} figure */
+/** The marks of the lowest losses. @param {any} figure */
 function marks({ data }) {
   const { x, y, marker } = data.find((/** @type {any} */ { name }) => name === "lowest");
-  return marker.symbol.map((/** @type {string} */ symbol, /** @type {number} */ i) => [symbol, x[i], y[i]]).filter((/** @type {any} */ _, /** @type {number} */ i) => i % 2);
+  return marker.symbol.map((/** @type {string} */ symbol, /** @type {number} */ i) => [symbol, x[i], y[i]]);
 }
 const at = (/** @type {any} */ { alpha, beta }) => [alpha, beta];
 
@@ -58,11 +58,11 @@ test("a difference has both minima, and colours around zero", async () => {
   const figure = drawn(shown, "heatmap");
   const { train, test: held } = difference.minima;
   assert.notDeepEqual(at(train), at(held));
-  assert.deepEqual(marks(figure), [["x-thin", ...at(train)], ["cross-thin", ...at(held)]]);
+  assert.deepEqual(marks(figure), [["x", ...at(train)], ["cross", ...at(held)]]);
   assert.equal(figure.data[0].zmin, -figure.data[0].zmax);
   assert.equal(figure.data[0].colorbar.title.text, "test − training");
   const solid = drawn(shown, "surface");
-  assert.deepEqual(solid.data.find((/** @type {any} */ { name }) => name === "lowest").text, ["×", "+"]);
+  assert.deepEqual(solid.data.find((/** @type {any} */ { name }) => name === "lowest").text, ["×", "+", "◇"]);
   assert.equal(solid.data[0].cmin, -solid.data[0].cmax);
   assert.match(shown.find("readout").textContent, /lowest × training \(.*\)\u2003\+ test \(/);
 });
@@ -77,7 +77,7 @@ test("side by side both have one scale, one crosshair, one zoom, and mark both m
   const [one, two] = ["heatmap", "heatmap-2"].map((name) => drawn(shown, name));
   assert.deepEqual([one.data[0].zmin, one.data[0].zmax], [two.data[0].zmin, two.data[0].zmax]);
   for (const figure of [one, two]) {
-    assert.deepEqual(marks(figure), [["x-thin", ...at(train.minimum)], ["cross-thin", ...at(held.minimum)]]);
+    assert.deepEqual(marks(figure), [["x", ...at(train.minimum)], ["cross", ...at(held.minimum)]]);
   }
   const title = (/** @type {string} */ name) => find(name).querySelector("h3").textContent;
   assert.deepEqual(["surface", "heatmap-2"].map(title), ["Surface · Training loss", "Plane · Test loss"]);

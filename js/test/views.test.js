@@ -3,12 +3,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mockEigenpairs, mockProjections } from "../dev/mock-curvature.js";
 import { mockSurface } from "../dev/mock.js";
-import { controls, nextFrame, settled, show, turn } from "./show.js";
+import { controls, enter, nextFrame, settled, show, turn } from "./show.js";
 
 test("each view is drawn with the kernel's values and tells which result it shows", async () => {
   const { model, find, plotly } = await show();
   const surface = mockSurface({ ...controls, request: 7 }, 1, { holes: true });
   model.receive({ _surface: surface, _projections: mockProjections(7, 2000, { kappa_minus: -1, kappa_plus: 2 }), _eigenpairs: mockEigenpairs(7) });
+  await settled();
+  enter(find("scale"), "linear", "change");
   await settled();
   for (const name of ["surface", "heatmap", "curvature"]) {
     assert.deepEqual([find(name).dataset.request, find(name).dataset.final], ["7", "true"], name);

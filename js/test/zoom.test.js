@@ -184,9 +184,10 @@ test("hovering a slice moves the crosshair of every view along its axis", async 
   assert.match(find("readout").textContent, /^α = −0\.400\s+β = 0\.800/);
   const shapes = drawn("heatmap").layout.shapes.slice(-2);
   assert.deepEqual([shapes[0].x0, shapes[1].y0], [surface.alpha[3], surface.beta[9]]);
+  const [{ z: rows }] = drawn("surface").data;
   const lines = drawn("surface").data.find((/** @type {any} */ trace) => trace.name === "slices");
-  assert.deepEqual(lines.z.slice(0, 11), [...surface.rows[9]]);
-  assert.deepEqual(lines.z.slice(12), surface.rows.map((row) => row[3]));
+  assert.deepEqual(lines.z.slice(0, 11), [...rows[9]]);
+  assert.deepEqual(lines.z.slice(12), rows.map((/** @type {Float32Array} */ row) => row[3]));
   fire("slices", "plotly_unhover", {});
   await settled();
   assert.match(find("readout").textContent, /^×/);

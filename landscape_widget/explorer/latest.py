@@ -160,9 +160,9 @@ class LatestResults(BackgroundComputing):
         with self._lock:
             return Results.of(self._publisher.latest, self._chosen())
 
-    def figure(self, kind: str = "surface", *, log: bool = False) -> go.Figure:
+    def figure(self, kind: str = "surface", *, scale: str = "auto", log: bool = False) -> go.Figure:
         """A plotly figure fit for a paper, see ``Results.figure``."""
-        return self.results.figure(kind, log=log)
+        return self.results.figure(kind, scale=scale, log=log)
 
     def to_html(self, path: str | os.PathLike[str], title: str = "Loss landscape") -> None:
         """Writes a page of all figures for readers without a kernel, see ``Results.to_html``."""

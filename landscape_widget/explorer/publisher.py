@@ -100,8 +100,8 @@ TOPICS = (
     ),
     Topic(
         "_eigenpairs",
-        # the verdict's sentence grows with what is known of planes
-        lambda n: (n.found.pairs, n.found.quadratic, n.found.projections, n.found.blindness),
+        # the verdict's sentence grows with what is known of planes; with the first comes the domain on show
+        lambda n: (n.found.pairs, n.found.quadratic, n.found.projections, n.found.blindness, n.found.plane),
         lambda n: wire.eigenpairs(n.found, n.controls, n.request, n.theta_norm),
         _certified,
     ),

@@ -26,6 +26,8 @@ def _trait(control: Field[Any]) -> t.TraitType[Any, Any]:
     trait: t.TraitType[Any, Any] = t.Any(default, **options)
     if declared["values"]:
         trait = t.Enum(declared["values"], default, **options)
+    elif isinstance(default, bool):
+        trait = t.Bool(default)
     elif isinstance(default, int):
         trait = t.Int(default, min=declared["least"])
     return trait.tag(sync=declared["synced"], check=declared["check"])

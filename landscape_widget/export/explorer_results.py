@@ -88,20 +88,22 @@ class Results:
         known: dict[str, Any] = {name: getattr(self, name) for name in _SHARED}
         return Findings(pairs=self.eigenpairs, trace=best_trace(self.traces or {}), **known)
 
-    def figure(self, kind: str = "surface", *, log: bool = False) -> go.Figure:
+    def figure(self, kind: str = "surface", *, scale: str = "auto", log: bool = False) -> go.Figure:
         """A figure fit for a paper.
 
         Args:
             kind: "surface", "heatmap", "slices", "curvature", "spectrum" or "trace".
-            log: Whether height and colour of the first three stand for log₁₀ of the loss.
+            scale: What height and colour of the first two stand for: "auto", "linear" or "log", as for
+                ``surface_figure``; of "slices" for a logarithm.
+            log: Short for ``scale="log"``.
 
         Raises:
-            ValueError: For another ``kind``, or ``log`` where a loss is not positive.
+            ValueError: For another ``kind`` or ``scale``, or a logarithm where a loss is not positive.
             RuntimeError: If there is nothing to draw yet.
         """
         if not isinstance(kind, str) or kind not in KINDS:
             raise ValueError(f"Expected kind as one of {', '.join(KINDS)}, got {told(kind)}.")
-        drawers = self._drawers(log)
+        drawers = self._drawers("log" if log else scale)
         if kind in drawers:
             return drawers[kind]()
         face = ' with face="trace"' if kind == "trace" else ""
@@ -109,15 +111,16 @@ class Results:
             f"Expected a result to draw as {kind!r}, there is none yet. Compute it first{face}."
         )
 
-    def _drawers(self, log: bool = False) -> dict[str, Callable[[], go.Figure]]:
+    def _drawers(self, scale: str = "auto") -> dict[str, Callable[[], go.Figure]]:
         """What draws each kind of figure that there is something for."""
         drawers: dict[str, Callable[[], go.Figure]] = {}
         if self.surface is not None:
             minima = {split: s.minimum for split, s in self.surfaces.items() if s.minimum}
+            how: dict[str, Any] = {"scale": scale, "minima": minima, "quadratic": self.quadratic}
             drawers |= {
-                "surface": partial(surface_figure, self.surface, self.plane, log=log, minima=minima),
-                "heatmap": partial(heatmap_figure, self.surface, self.plane, log=log, minima=minima),
-                "slices": partial(slices_figure, self.surface, self.plane, log=log),
+                "surface": partial(surface_figure, self.surface, self.plane, **how),
+                "heatmap": partial(heatmap_figure, self.surface, self.plane, **how),
+                "slices": partial(slices_figure, self.surface, self.plane, log=scale == "log"),
             }
         if self.projections is not None:
             drawers["curvature"] = partial(curvature_figure, self.projections, self.plane_curvature)

@@ -20,9 +20,9 @@ from landscape_widget.results.shares import interval_words
 from landscape_widget.results.spectrum import TRACE_LABELS
 from landscape_widget.study.budget import DENSITY_PROBES, TRACE_METHODS
 from landscape_widget.study.controls import Controls
-from landscape_widget.study.domain import eigenvector_half_width
+from landscape_widget.study.domain import eigenvector_half_widths
 from landscape_widget.study.findings import Findings, Picture
-from landscape_widget.study.verdict import sight, verdict_of
+from landscape_widget.study.verdict import is_seen, sight, verdict_of
 
 #: Eigenvectors of each end that the page offers as axes.
 OFFERED_RANKS = 5
@@ -81,9 +81,12 @@ def compared(found: Findings, controls: Controls, request: int, theta_norm: floa
     picture = found.compared
     assert picture is not None
     verdict = verdict_of(found, controls, theta_norm)
-    curvatures = found.plane_curvature, picture.curvature
+    pictures = (found.surface, found.quadratic), (picture.surface, picture.quadratic)
     return _picture(picture, found, controls, request, theta_norm) | {
-        "sights": [sight(verdict.kind, kappa) if verdict and kappa else "" for kappa in curvatures]
+        "sights": [
+            sight(verdict.kind, model.curvatures, is_seen(shown, model)) if verdict and model else ""
+            for shown, model in pictures
+        ]
     }
 
 
@@ -102,6 +105,7 @@ def _picture(
         "name": plane_words(plane.axes, controls.seed),
         "seed": controls.seed,
         "seeded": depends_on_seed(plane.axes),
+        "equal_axes": controls.equal_axes,
         "alpha": _buffer(result.alpha, np.float64),
         "beta": _buffer(result.beta, np.float64),
         "loss": _buffer(result.loss, np.float32),
@@ -109,7 +113,6 @@ def _picture(
         "final": result.final,
         "n_done": result.n_evaluated,
         "coverage": result.coverage if result.final else "",
-        "error_bound": result.error_bound,
         "n_examples": controls.examples,
         "split": split,
         "batch_norm": result.provenance["batch_norm"],
@@ -153,32 +156,42 @@ def eigenpairs(found: Findings, controls: Controls, request: int, theta_norm: fl
         "residuals": pairs.residuals.tolist(),
         "converged": pairs.converged.tolist(),
         "slopes": None if found.slopes is None else found.slopes.along.tolist(),
-        "domains": _domains(found, axes, theta_norm),
+        "domains": _domains(found, axes, theta_norm, controls.equal_axes),
         "centre_loss": finite(found.centre_loss),
         "n_examples": pairs.provenance["n_examples"],
         "n_hvp": pairs.n_hvp,
         "gradient_norm": finite(found.gradient_norm),
         "verdict": "undecided",
         "sentence": "",
+        "sights": None,
         "final": found.pairs_final,
     }
     verdict = verdict_of(found, controls, theta_norm)
     if verdict is not None:
-        payload |= {"verdict": verdict.kind, "sentence": verdict.sentence}
+        payload |= {"verdict": verdict.kind, "sentence": verdict.sentence, "sights": verdict.sights}
     return payload
 
 
-def _domains(found: Findings, axes: Sequence[Axis], theta_norm: float) -> list[list[list[float]]] | None:
-    """The automatic domain of the plane of every two certified eigenvectors, by the indices of η and δ."""
-    pairs = found.pairs
-    if pairs is None or found.slopes is None:
+def _domains(
+    found: Findings, axes: Sequence[Axis], theta_norm: float, equal_axes: bool
+) -> list[list[list[float]]] | None:
+    """The automatic domain of the plane of every two certified eigenvectors, by the indices of η and δ.
+
+    The study cuts it further to where the quadratic model holds.
+    """
+    pairs, slopes = found.pairs, found.slopes
+    if pairs is None or slopes is None:
         return None
 
-    def domain(eta: Axis, delta: Axis) -> list[float]:
-        width = eigenvector_half_width((eta.name, delta.name), pairs, found.centre_loss, theta_norm)
-        return [-width, width, -width, width]
+    def domain(i: int, j: int) -> list[float]:
+        names = axes[i].name, axes[j].name
+        widths = eigenvector_half_widths(
+            names, pairs, found.centre_loss, theta_norm, equal_axes, slopes.along
+        )
+        a, b = float(widths[i]), float(widths[j])
+        return [-a, a, -b, b]
 
-    return [[domain(eta, delta) for delta in axes] for eta in axes]
+    return [[domain(i, j) for j in range(len(axes))] for i in range(len(axes))]
 
 
 def projections(found: Findings, controls: Controls, request: int) -> Payload:

@@ -2,18 +2,44 @@
 
 from __future__ import annotations
 
+from bisect import bisect
+
 import plotly.graph_objects as go
 
 from landscape_widget.results.base import Provenance
+from landscape_widget.results.scale import LossScale
 
-#: Perceptually uniform, safe for colour-blind readers, and the same as on the page.
+#: Without a middle: perceptually uniform, safe for colour-blind readers, and the same as on the page.
 COLOURS = "Viridis"
+
+#: For losses around L(θ*): blue below, red above, equally dark and safe for colour-blind readers. The hues
+#: come early, so that little of either is seen.
+DIVERGING = {
+    -1.0: "#053061",
+    -0.6: "#2166ac",
+    -0.25: "#67a9cf",
+    -0.06: "#d1e5f0",
+    0.0: "#f7f7f7",
+    0.06: "#fddbc7",
+    0.25: "#ef8a62",
+    0.6: "#b2182b",
+    1.0: "#67001f",
+}
 
 #: Of what belongs to the smaller and the larger curvature, or to one thing and another.
 MINUS, PLUS = "#1f6fb2", "#c8620a"
 
-#: Of θ* and of the lowest point: both stand out of every shade of the colour map.
-ORIGIN, LOWEST = "#e0245e", "#ffffff"
+#: Of a line through θ*.
+ORIGIN = "#e0245e"
+
+#: The marks of places, the same as on the page; a black rim around white stands out of every colour.
+RIM = {"color": "#000000", "width": 1.5}
+THETA = {"symbol": "diamond", "color": "#ffffff", "line": RIM}
+LOWEST = {"symbol": "x", "color": "#ffffff", "line": RIM}
+LOWEST_TEST = {"symbol": "cross", "color": "#ffffff", "line": RIM}
+
+#: The same in text, by plotly's names.
+SIGNS = {"diamond": "◇", "x": "×", "cross": "+"}
 
 
 def finished(
@@ -66,3 +92,23 @@ def number(value: float, digits: int = 4) -> str:
 def colour_bar(title: str) -> dict[str, object]:
     """A slim colour bar with its title alongside."""
     return {"title": {"text": title, "side": "right"}, "thickness": 14, "outlinewidth": 0}
+
+
+def diverging(scale: LossScale) -> list[tuple[float, str]]:
+    """The part of the diverging colour map that a scale's losses take, as plotly's stops from 0 to 1."""
+    low, high = scale.range
+    ends = low / scale.most, high / scale.most
+    inside = [(at, colour) for at, colour in DIVERGING.items() if ends[0] < at < ends[1]]
+    stops = [(ends[0], _between(ends[0])), *inside, (ends[1], _between(ends[1]))]
+    return [((at - ends[0]) / (ends[1] - ends[0]), colour) for at, colour in stops]
+
+
+def _between(position: float) -> str:
+    """The colour at a position of the diverging map, −1 to 1."""
+    stops = list(DIVERGING.items())
+    places = [at for at, _ in stops]
+    i = min(max(bisect(places, position), 1), len(stops) - 1)
+    (start, one), (end, other) = stops[i - 1], stops[i]
+    share = (position - start) / (end - start)
+    parts = [(int(one[k : k + 2], 16), int(other[k : k + 2], 16)) for k in (1, 3, 5)]
+    return "#" + "".join(f"{round(x + share * (y - x)):02x}" for x, y in parts)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from time import monotonic
+
+import torch
 
 from landscape_widget.curvature.slopes import slopes_along
 from landscape_widget.numerics.vectors import FloatArray
@@ -13,6 +17,8 @@ from landscape_widget.results.planes import Plane
 from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.known import Known, PlaneKey
+
+log = logging.getLogger(__name__)
 
 #: Parts of the data that are kept beside the whole, each a copy of its examples.
 MOST_PARTS = 3
@@ -67,6 +73,21 @@ class Centre:
             losses[n] = objective.loss().item()
             self._seconds[n] = monotonic() - started
         return losses[n]
+
+    def loss_at(self, objective: Objective, plane: Plane, alpha: float, beta: float) -> float:
+        """Returns the training loss at a point of a plane, NaN where the model or the loss fails there.
+
+        It is kept apart from a picture's losses, which other programs round otherwise.
+        """
+        losses = self.known.losses_on((objective.n_examples, f"{plane.fingerprint} alone"))
+        if (alpha, beta) not in losses:
+            try:
+                loss = objective.loss(torch.from_numpy(plane.point(alpha, beta))).item()
+            except Exception as error:
+                log.info("No loss at (%g, %g): %s: %s", alpha, beta, type(error).__name__, error)
+                loss = math.nan
+            losses[alpha, beta] = loss
+        return losses[alpha, beta]
 
     def seconds(self, objective: Objective) -> float:
         """Returns how long ``loss`` took; 0 where it came from a file."""

@@ -105,6 +105,8 @@ class Controls:
         default=ACCURACY, metadata=_declared(lambda value, *_: check_accuracy(value), synced=False)
     )
     """How far interpolated losses may be off, as a share of their range; 0 evaluates every node."""
+    equal_axes: bool = field(default=False, metadata=_declared(lambda value, *_: value))
+    """Whether an automatic domain reaches equally far along two eigenvectors; else by their curvatures."""
 
     @property
     def rank(self) -> int:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
+from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.planes.axes import parse_axis
 from landscape_widget.planes.grid import Domain
 from landscape_widget.results.curvature import EigenPairs
@@ -18,61 +20,133 @@ MANTISSAS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
 #: ask for any.
 _WIDEST_AT_ZERO = 10.0
 
+#: Curvatures below this share of the largest count as this: no axis reaches more than 32 times as far as
+#: another by its curvature.
+_FLATTEST = 1e-3
+
+#: The domain reaches at least so many times as far as the critical point is away.
+_BESIDE = 3.0
+
 #: A loss whose largest curvature is at most this counts as flat.
 _FLAT = 1e-12
+
+#: The quadratic model holds where it is wrong by this factor at most.
+_AGREES = 4.0
+
+#: Shares of the widths by curvature at which the model is tried.
+_SHARES = tuple(2 ** (-k / 2) for k in range(9))
 
 #: Smallest and largest half-width, far from the limits of a domain, whatever the scale of θ*.
 _HALF_WIDTHS = 1e-50, 1e50
 
 
 def automatic_domain(
-    plane: Plane, pairs: EigenPairs | None, centre_loss: float | None, theta_norm: float
+    plane: Plane,
+    pairs: EigenPairs | None,
+    centre_loss: float | None,
+    theta_norm: float,
+    equal_axes: bool = False,
+    slopes: FloatArray | None = None,
+    loss_at: Callable[[float, float], float] | None = None,
 ) -> Domain:
     """Returns a domain on which the plane has something to show.
 
-    Along eigenvectors it reaches as far as ``eigenvector_half_width`` says, along random directions to a
+    Along eigenvectors it reaches as far as ``eigenvector_half_widths`` says, along random directions to a
     displacement by ‖θ*‖, along filter-normalised ones to 1.
 
     Args:
         plane: The plane on show.
-        pairs: The eigenpairs that its Hessian axes are taken from.
+        pairs: The m eigenpairs that its Hessian axes are taken from.
         centre_loss: L(θ*).
         theta_norm: ‖θ*‖.
+        equal_axes: Whether two eigenvectors are to reach equally far.
+        slopes: The gradient along the eigenvectors, shape (m,).
+        loss_at: The training loss at (α, β), which cuts the domain along two eigenvectors to where the
+            quadratic model says something of it.
     """
+    on_axes = [parse_axis(axis) for axis in plane.axes]
+    along = None
+    if pairs and any(axis.rank for axis in on_axes):
+        holds = 1.0
+        if loss_at and not equal_axes and all(axis.rank for axis in on_axes):
+            on_show = [pairs.at(axis.kind.end, axis.rank) for axis in on_axes]
+            free = eigenvector_half_widths(plane.axes, pairs, centre_loss, theta_norm)[on_show]
+            holds = _share_where_the_model_holds(free, pairs.values[on_show], loss_at)
+        along = eigenvector_half_widths(plane.axes, pairs, centre_loss, theta_norm, equal_axes, slopes, holds)
     widths = []
-    for name, unit in zip(plane.axes, plane.norms, strict=True):
-        axis = parse_axis(name)
-        if axis.rank and pairs:
-            widths.append(eigenvector_half_width(plane.axes, pairs, centre_loss, theta_norm))
+    for axis, unit in zip(on_axes, plane.norms, strict=True):
+        if axis.rank and pairs and along is not None:
+            widths.append(float(along[pairs.at(axis.kind.end, axis.rank)]))
         else:
             alike = axis.kind.scaled or not theta_norm or not unit
             widths.append(snap(1.0 if alike else theta_norm / unit))
     return -widths[0], widths[0], -widths[1], widths[1]
 
 
-def eigenvector_half_width(
-    axes: tuple[str, str], pairs: EigenPairs, centre_loss: float | None, theta_norm: float
-) -> float:
-    """Returns how far the automatic domain reaches along eigenvectors to either side, in ‖Δθ‖.
+def eigenvector_half_widths(
+    axes: tuple[str, str],
+    pairs: EigenPairs,
+    centre_loss: float | None,
+    theta_norm: float,
+    equal_axes: bool = False,
+    slopes: FloatArray | None = None,
+    share: float = 1.0,
+) -> FloatArray:
+    """Returns how far the automatic domain reaches along each eigenvector, shape (m,), in ‖Δθ‖.
 
-    It ends where the quadratic model ½|λ|w² is the loss at θ* (at least 1), with the geometric mean of the
-    curvatures on show, and at ‖θ*‖/20 at most, since far out the loss of a network grows steeply and hides
-    what is near. A loss without curvature has no such width; then it is ‖θ*‖/20, or 1 where θ* is zero.
+    Along every eigenvector it ends where the quadratic model ½|λ|w² is the same, so that a picture shows each
+    curvature as clearly as the other. That is the loss at θ* (at least 1), or what keeps the flattest
+    eigenvector on show within ‖θ*‖/20, since far out the loss of a network grows steeply and hides what is
+    near. Where θ* lies beside the model's critical point, the domain reaches three times as far as that, so
+    that what bends stands out of what slopes, but not beyond the domain of equal axes. A loss without
+    curvature has no such width; then it is ‖θ*‖/20, or 1 where θ* is zero.
 
     Args:
         axes: The axes of the plane on show; without an eigenvector among them those of λmax and λmin count.
-        pairs: The eigenpairs that the axes are taken from.
+        pairs: The m eigenpairs that the axes are taken from.
         centre_loss: L(θ*).
         theta_norm: ‖θ*‖.
+        equal_axes: Whether all reach equally far instead, by the geometric mean of the curvatures on show.
+        slopes: The gradient along the eigenvectors, shape (m,).
+        share: Of the widths by curvature, up to which the quadratic model holds.
     """
-    ranked = [pairs.at(axis.kind.end, axis.rank) for axis in map(parse_axis, axes) if axis.rank]
-    curvatures = np.abs(pairs.values[ranked or [0, -1]])
-    steepest = float(np.abs(pairs.values).max())
+    parsed = map(parse_axis, axes)
+    on_show = [pairs.at(axis.kind.end, axis.rank) for axis in parsed if axis.rank] or [0, -1]
+    curvatures = np.abs(pairs.values)
+    steepest = float(curvatures.max())
     if not steepest > _FLAT:
-        return snap(theta_norm / 20 or 1.0)
-    mean = math.exp(np.mean(np.log(np.maximum(curvatures, 1e-3 * steepest))))
-    width = math.sqrt(2 * max(1.0, abs(centre_loss or 0.0)) / mean)  # 1 for a loss that is NaN, too
-    return snap(min(width, theta_norm / 20 or _WIDEST_AT_ZERO))
+        return np.full(len(curvatures), snap(theta_norm / 20 or 1.0))
+    limit = theta_norm / 20 or _WIDEST_AT_ZERO
+    curvatures = np.maximum(curvatures, _FLATTEST * steepest)
+    height = max(1.0, abs(centre_loss or 0.0))  # 1 for a loss that is NaN, too
+    mean = math.exp(np.mean(np.log(curvatures[on_show])))
+    equal = min(math.sqrt(2 * height / mean), limit)
+    if equal_axes:
+        return np.full(len(curvatures), snap(equal))
+    height = min(height, float(curvatures[on_show].min()) * limit**2 / 2)
+    widths = share * np.minimum(np.sqrt(2 * height / curvatures), limit)
+    beside = np.zeros(len(curvatures)) if slopes is None else np.abs(slopes) / curvatures
+    return np.array(list(map(snap, np.maximum(widths, np.minimum(_BESIDE * beside, equal)))))
+
+
+def _share_where_the_model_holds(
+    widths: FloatArray, curvatures: FloatArray, loss_at: Callable[[float, float], float]
+) -> float:
+    """The share of both half-widths up to which the flatter axis curves as the quadratic model says.
+
+    Opposite points are taken together, between which the slope cancels. Where the model holds nowhere,
+    nothing is gained by a smaller domain.
+    """
+    flatter = int(np.argmin(np.abs(curvatures)))
+    centre = loss_at(0.0, 0.0)
+    for share in _SHARES:
+        width = share * float(widths[flatter])
+        ends = [(width, 0.0), (-width, 0.0)] if flatter == 0 else [(0.0, width), (0.0, -width)]
+        bent = (loss_at(*ends[0]) + loss_at(*ends[1])) / 2 - centre
+        model = float(curvatures[flatter]) * width**2 / 2
+        if model and 1 / _AGREES <= bent / model <= _AGREES:
+            return share
+    return 1.0
 
 
 def snap(width: float) -> float:

@@ -55,7 +55,15 @@ def _nodes(
     kind: str, centre: Centre, objective: Objective, controls: Controls, plane: Plane, found: Findings
 ) -> Iterator[dict[str, Surface]]:
     """Yields surfaces of a plane by their splits, on what is known of it; meters them as work of a kind."""
-    domain = controls.domain or automatic_domain(plane, found.pairs, found.centre_loss, centre.theta_norm)
+    domain = controls.domain or automatic_domain(
+        plane,
+        found.pairs,
+        found.centre_loss,
+        centre.theta_norm,
+        controls.equal_axes,
+        found.slopes.along if found.slopes else None,
+        lambda alpha, beta: centre.loss_at(objective, plane, alpha, beta),
+    )
     alpha = grid_axis(domain[0], domain[1], controls.resolution)
     beta = grid_axis(domain[2], domain[3], controls.resolution)
     # of two losses that differ by little, each would be right to a share of its own range only

@@ -81,7 +81,9 @@ def preview_steps(centre: Centre, controls: Controls, found: Findings) -> Iterat
     if pairs is not None:
         rests_on = {"eigenvectors": "not certified", "n_examples": pairs.provenance["n_examples"]}
         plane = replace(plane, provenance={**plane.provenance, **rests_on})
-    domain = controls.domain or automatic_domain(plane, pairs, found.centre_loss, centre.theta_norm)
+    domain = controls.domain or automatic_domain(
+        plane, pairs, found.centre_loss, centre.theta_norm, controls.equal_axes
+    )
     yield from _sketch(centre, controls, plane, domain, part, found)
     # test data are not divided: their loss would be the same again
     while rank and controls.split == "train" and 2 * part <= n // 2:

@@ -17,9 +17,9 @@ domain to the other, whatever the curvature. It is **undecided** where the sign 
 kind stays the same when L is multiplied by a number, and when θ is together with the domain.
 
 - The half-width along an eigenvector on show is half of its side of the domain, in ‖Δθ‖ since eigenvectors
-  have unit length. All other directions get the larger one of those, and where no eigenvector is on show that
-  of the automatic domain (``domain.eigenvector_half_width``). Who looks at a smaller neighbourhood asks for
-  one that is flatter.
+  have unit length. All other directions get the larger one of those. Where no eigenvector is on show, each
+  has the half-width that an automatic domain would have along it (``domain.eigenvector_half_widths``), and
+  the rest the largest of them. Who looks at a smaller neighbourhood asks for one that is flatter.
 - An eigenvalue's sign is certain where |λ| exceeds its residual, because an eigenvalue of H lies within
   ‖Hv − λv‖ of λ. Where it is not, the residual takes the place of |λ| in (i): the offset is at least that.
 - Approximate eigenvectors leave up to |g·vᵢ| ‖Hvᵢ − λᵢvᵢ‖ / |λᵢ| of their part of the gradient to the rest;
@@ -33,7 +33,7 @@ along the flat part alone then stays unseen. More certified pairs leave less to 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -41,9 +41,12 @@ from landscape_widget.numerics.vectors import FloatArray, norm
 from landscape_widget.planes.axes import eigen_axis, parse_axis
 from landscape_widget.results.blindness import SaddleBlindness, measured_blindness
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures, Slopes
+from landscape_widget.results.planes import Surface
+from landscape_widget.results.quadratic import QuadraticModel
+from landscape_widget.results.scale import is_training_loss, sees_saddle
 from landscape_widget.results.shares import interval_words
 from landscape_widget.study.controls import Controls
-from landscape_widget.study.domain import eigenvector_half_width
+from landscape_widget.study.domain import eigenvector_half_widths
 from landscape_widget.study.findings import Findings
 
 #: Slopes up to this share of max|λ| w are zero but for rounding: over the domain they change the loss by a
@@ -62,6 +65,9 @@ class Verdict:
     """"minimum", "saddle", "maximum", "slope" or "undecided"."""
     sentence: str
     """The same in words, with the numbers it rests on."""
+    sights: tuple[str, str] | None = None
+    """The sentence for a picture in which a saddle that lies in its plane is seen, and for one in which it is
+    not; None where there is no such saddle."""
 
 
 def verdict_of(found: Findings, controls: Controls, theta_norm: float) -> Verdict | None:
@@ -75,18 +81,39 @@ def verdict_of(found: Findings, controls: Controls, theta_norm: float) -> Verdic
     pairs, slopes = found.pairs, found.slopes
     if pairs is None or not found.pairs_final or slopes is None:
         return None
-    automatic = eigenvector_half_width(controls.axes, pairs, found.centre_loss, theta_norm)
-    widths = half_widths(pairs, controls.axes, controls.domain, automatic)
-    verdict = judge(pairs, slopes, widths, found.plane_curvature, found.projections, found.blindness)
+    automatic = eigenvector_half_widths(
+        controls.axes, pairs, found.centre_loss, theta_norm, controls.equal_axes, slopes.along
+    )
+    widths = half_widths(pairs, controls.axes, controls.domain or _domain_on_show(found), automatic)
     cause = pairs.provenance.get("precision")
-    if cause is None:
-        return verdict
-    told = f"{verdict.sentence} Computed in {pairs.provenance['dtype']} only: {cause}."
-    return replace(verdict, sentence=told)
+    note = f" Computed in {pairs.provenance['dtype']} only: {cause}." if cause else ""
+    known = found.plane_curvature, found.projections, found.blindness
+    judged = [judge(pairs, slopes, widths, *known, seen=one) for one in (True, False)]
+    seen, unseen = (verdict.sentence + note for verdict in judged)
+    sights = (seen, unseen) if seen != unseen else None
+    picture = None if found.preview else found.surface
+    return Verdict(judged[0].kind, seen if is_seen(picture, found.quadratic) else unseen, sights)
+
+
+def _domain_on_show(found: Findings) -> tuple[float, ...] | None:
+    """The domain of the picture, None where there is none yet on all of the examples."""
+    if found.surface is None or found.preview:
+        return None
+    return tuple(float(x) for axis in (found.surface.alpha, found.surface.beta) for x in (axis[0], axis[-1]))
+
+
+def is_seen(surface: Surface | None, quadratic: QuadraticModel | None) -> bool:
+    """Whether a picture has the colours for a saddle that lies in its plane, or does not tell.
+
+    Only training losses do, whose curvature is known; none that is not there yet does.
+    """
+    if surface is None or not is_training_loss(surface):
+        return True
+    return sees_saddle(surface, quadratic)
 
 
 def half_widths(
-    pairs: EigenPairs, axes: tuple[str, str], domain: Sequence[float] | None, automatic: float
+    pairs: EigenPairs, axes: tuple[str, str], domain: Sequence[float] | None, automatic: FloatArray
 ) -> FloatArray:
     """How far the domain on show reaches along each eigenvector, and along the rest, shape (m + 1,), in ‖Δθ‖.
 
@@ -94,12 +121,15 @@ def half_widths(
         pairs: The m certified pairs.
         axes: The axes of the plane on show.
         domain: The domain (α min, α max, β min, β max); None for the automatic one.
-        automatic: The half-width of the automatic domain along eigenvectors.
+        automatic: The half-widths of the automatic domain along the eigenvectors, shape (m,).
     """
-    sides = [automatic] * 2 if domain is None else [(domain[i + 1] - domain[i]) / 2 for i in (0, 2)]
-    parsed = zip(map(parse_axis, axes), sides, strict=True)
-    shown = {(axis.kind.end, axis.rank): side for axis, side in parsed if axis.rank}
-    others = max(shown.values(), default=automatic)
+    parsed = [parse_axis(axis) for axis in axes]
+    if domain is None or not any(axis.rank for axis in parsed):
+        return np.append(automatic, automatic.max())
+    sides = [(domain[i + 1] - domain[i]) / 2 for i in (0, 2)]
+    along = zip(parsed, sides, strict=True)
+    shown = {(axis.kind.end, axis.rank): side for axis, side in along if axis.rank}
+    others = max(shown.values())
     return np.array([*(shown.get(end, others) for end in pairs.ends), others])
 
 
@@ -126,6 +156,7 @@ def judge(
     plane_curvature: tuple[float, float] | None = None,
     projections: ProjectedCurvatures | None = None,
     blindness: SaddleBlindness | None = None,
+    seen: bool = True,
 ) -> Verdict:
     """Decides by the rule above.
 
@@ -136,6 +167,7 @@ def judge(
         plane_curvature: (κ₋, κ₊) of the plane on show.
         projections: Random projections, for how often they hide a saddle.
         blindness: The same probability as the spectrum predicts it.
+        seen: Whether the picture shows to the eye what lies in its plane.
     """
     top, bottom = float(pairs.values[0]), float(pairs.values[-1])
     signs = _sign(top, float(pairs.residuals[0])), _sign(bottom, float(pairs.residuals[-1]))
@@ -154,8 +186,8 @@ def judge(
         return Verdict("slope", f"On a slope; {_CURVATURE[kind]}: {numbers}. {place}")
     if kind == "undecided":
         return Verdict(kind, f"Undecided: {numbers}. {_doubt(pairs, signs)} {place}")
-    seen = _sight(plane_curvature, projections, blindness) if kind == "saddle" else ""
-    return Verdict(kind, f"{kind.capitalize()}: {numbers}. {place}{seen}")
+    sight = _sight(plane_curvature, projections, blindness, seen) if kind == "saddle" else ""
+    return Verdict(kind, f"{kind.capitalize()}: {numbers}. {place}{sight}")
 
 
 #: The curvature on a slope, by what θ* would be without one.
@@ -210,17 +242,20 @@ def _quotient(numerator: FloatArray, denominator: FloatArray, nothing: float) ->
     return found
 
 
-def sight(kind: str, plane_curvature: tuple[float, float]) -> str:
+def sight(kind: str, plane_curvature: tuple[float, float], seen: bool = True) -> str:
     """What a plane shows of θ*, in words.
 
     Args:
         kind: The kind of point that θ* is, as in ``Verdict.kind``.
         plane_curvature: (κ₋, κ₊) of the plane at θ*.
+        seen: Whether the picture shows to the eye a saddle that lies in the plane.
     """
     looks = _looks(plane_curvature)
     numbers = f"κ₋ {_number(plane_curvature[0])}, κ₊ {_number(plane_curvature[1])}"
     if kind not in ("saddle", "minimum", "maximum"):
         return f"Curves like a {looks}: {numbers}."
+    if looks == kind == "saddle" and not seen:
+        return f"The saddle lies in this plane but cannot be seen at this domain: {numbers}."
     if looks == kind:
         return f"Shows the {kind}: {numbers}."
     return f"Hides the {kind}, looks like a {looks}: {numbers}."
@@ -238,6 +273,7 @@ def _sight(
     plane_curvature: tuple[float, float] | None,
     projections: ProjectedCurvatures | None,
     blindness: SaddleBlindness | None,
+    seen: bool,
 ) -> str:
     """Who sees the saddle: random planes, and the one on show."""
     parts = []
@@ -252,7 +288,8 @@ def _sight(
     if plane_curvature is not None:
         looks = _looks(plane_curvature)
         if looks == "saddle":
-            parts.append("this plane shows it")
+            unseen = "it lies in this plane but cannot be seen at this domain"
+            parts.append("this plane shows it" if seen else unseen)
         else:
             parts.append(f"it looks like a {looks} here: this plane hides it")
     sentence = "; ".join(parts)

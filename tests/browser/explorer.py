@@ -20,6 +20,8 @@ READ_GRID = """plot => {
   return { x: plain(full.x), y: plain(full.y), z: Array.from(full.z, plain) };
 }"""
 
+IS_DIVERGING = "plot => Array.isArray(plot.data[0].colorscale)"
+
 READ_TRACES = """plot => plot._fullData.map(trace => ({
   type: trace.type,
   name: trace.name,
@@ -102,8 +104,18 @@ class ExplorerOnPage:
         assert self.trait("status") == status
 
     def grid(self, view: str) -> Grid:
-        """Return what the plot of "surface" or "heatmap" holds."""
+        """Return what the plot of "surface" or "heatmap" holds, on a scale that shows losses."""
+        scale = self.part("scale")
+        if scale.input_value() == "auto":
+            scale.select_option("linear")
+            wait_until(
+                lambda: not self._plot(view).evaluate(IS_DIVERGING), f"a linear scale in {view}", TIMEOUT
+            )
         return Grid(self._plot(view).evaluate(READ_GRID))
+
+    def positions(self, view: str) -> NDArray[np.float64]:
+        """Return the heights or colours of a plot on the scale that is on show."""
+        return Grid(self._plot(view).evaluate(READ_GRID)).z
 
     def traces(self, view: str) -> list[dict[str, Any]]:
         """Return type, name, x and y of each trace of a plot."""

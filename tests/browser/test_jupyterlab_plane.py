@@ -173,12 +173,32 @@ def test_the_error_map_is_what_second_order_leaves(quartic: ExplorerOnPage) -> N
 
 def test_loss_as_a_logarithm(quartic: ExplorerOnPage) -> None:
     loss = np.array(quartic.kernel.value("explorer.surface.loss.tolist()"))
-    quartic.part("log").check()
+    quartic.grid("surface")  # of losses
+    quartic.part("scale").select_option("log")
     for view in ("surface", "heatmap"):
         wait_until(lambda view=view: quartic.grid(view).z.max() < 1, f"logarithms in {view}")
         np.testing.assert_allclose(quartic.grid(view).z, np.log10(loss), rtol=1e-6)
-    quartic.part("log").uncheck()
+    quartic.part("scale").select_option("linear")
     wait_until(lambda: quartic.grid("heatmap").z.max() > 1, "the losses again")
+
+
+def test_colours_and_heights_are_those_of_the_figure(quartic: ExplorerOnPage) -> None:
+    """The page's scale about L(θ*) is the kernel's, number by number, and a saddle has four sectors on it."""
+    quartic.part("scale").select_option("auto")
+    wait_until(lambda: quartic.positions("heatmap").min() < 0, "losses below L(θ*)")
+    figure = "explorer.figure('heatmap').data[0]"
+    expected = np.array(quartic.kernel.value(f"{figure}.z.tolist()"))
+    for view in ("surface", "heatmap"):
+        np.testing.assert_allclose(quartic.positions(view), expected, rtol=1e-4, atol=1e-5)
+    drawn = quartic.part("heatmap").locator(".js-plotly-plot").evaluate("plot => plot.data[0].colorscale")
+    expected_scale = quartic.kernel.value(f"[list(stop) for stop in {figure}.colorscale]")
+    assert [colour for _, colour in drawn] == [colour for _, colour in expected_scale]
+    middle = len(expected) // 2
+    # at half of the way: further out the quartic wall takes over
+    near, far = middle // 2, middle + middle // 2
+    ring = [expected[middle, far], expected[far, middle], expected[middle, near], expected[near, middle]]
+    assert [np.sign(value) for value in ring] in ([1, -1, 1, -1], [-1, 1, -1, 1])
+    quartic.part("scale").select_option("linear")
 
 
 def at(explorer: ExplorerOnPage, alpha: float, beta: float) -> tuple[float, float]:

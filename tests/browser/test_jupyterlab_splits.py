@@ -18,7 +18,7 @@ from .test_jupyterlab_compare import COLOURS, assert_second_equals_kernel, on_pl
 
 MARKS = """plot => {
   const { x, y, marker } = plot._fullData.find(trace => trace.name === "lowest");
-  return Array.from(x, (value, i) => [marker.symbol[i], value, y[i]]).filter((_, i) => i % 2);
+  return Array.from(x, (value, i) => [marker.symbol[i], value, y[i]]);
 }"""
 
 
@@ -64,7 +64,7 @@ def test_each_loss_and_the_difference(explorer: ExplorerOnPage) -> None:
         explorer.assert_plots_equal_kernel()
         pictures[choice] = explorer.grid("heatmap").z
         if choice != "difference":
-            symbol = {"train": "x-thin", "test": "cross-thin"}[choice]
+            symbol = {"train": "x", "test": "cross"}[choice]
             assert marks(explorer) == [[symbol, *minimum(explorer, choice)]]
     difference = pictures["test"] - pictures["train"]
     # three numbers of 24 bits each, as they travel

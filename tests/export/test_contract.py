@@ -24,7 +24,7 @@ from landscape_widget.export import payloads as wire
 from landscape_widget.planes.surface import grid_axis
 from landscape_widget.study.budget import DENSITY_PROBES
 from landscape_widget.study.controls import Controls
-from landscape_widget.study.domain import eigenvector_half_width, snap
+from landscape_widget.study.domain import eigenvector_half_widths, snap
 from landscape_widget.study.findings import Findings, Picture
 from landscape_widget.study.study import Study
 from landscape_widget.study.verdict import verdict_of
@@ -84,6 +84,8 @@ def expected_surface(
         "done": surface.done.ravel().astype(int).tolist(),
         "final": surface.final,
         "nDone": int(surface.done.sum()),
+        "coverage": surface.coverage if surface.final else "",
+        "equalAxes": controls.equal_axes,
         "nExamples": controls.examples,
         "batchNorm": controls.batch_norm,
         "split": split,
@@ -136,8 +138,13 @@ def eigenpairs(found: Findings, controls: Controls) -> Case:
     verdict = verdict_of(found, controls, THETA_NORM)
 
     def domain(one: str, other: str) -> list[float]:
-        width = eigenvector_half_width((one, other), pairs, found.centre_loss, THETA_NORM)
-        return [-width, width, -width, width]
+        assert found.slopes is not None
+        along = found.slopes.along
+        widths = eigenvector_half_widths(
+            (one, other), pairs, found.centre_loss, THETA_NORM, controls.equal_axes, along
+        )
+        a, b = widths[axes.index(one)], widths[axes.index(other)]
+        return [-a, a, -b, b]
 
     expected = {
         "request": REQUEST,
@@ -155,6 +162,7 @@ def eigenpairs(found: Findings, controls: Controls) -> Case:
         "gradientNorm": found.gradient_norm,
         "verdict": verdict.kind if verdict else "undecided",
         "sentence": verdict.sentence if verdict else "",
+        "sights": list(verdict.sights) if verdict else None,
         "final": found.pairs_final,
     }
     payload = wire.eigenpairs(found, controls, REQUEST, THETA_NORM)

@@ -29,7 +29,15 @@ from landscape_widget import (
     surface_figure,
     trace_figure,
 )
-from landscape_widget.figures.style import COLOURS, describe_provenance
+from landscape_widget.figures.style import (
+    COLOURS,
+    DIVERGING,
+    LOWEST,
+    LOWEST_TEST,
+    SIGNS,
+    THETA,
+    describe_provenance,
+)
 
 from ..support.gates import gated_saddle
 
@@ -81,7 +89,7 @@ def words(figure: go.Figure) -> str:
 
 @pytest.mark.parametrize(("draw", "which"), [(surface_figure, 0), (heatmap_figure, 0), (heatmap_figure, 1)])
 def test_losses_are_drawn_where_they_belong(draw: Callable[..., go.Figure], which: int) -> None:
-    drawn = draw(bowl()).data[which]
+    drawn = draw(bowl(), scale="linear").data[which]
     assert np.array_equal(drawn.x, bowl().alpha)
     assert np.array_equal(drawn.y, bowl().beta)
     np.testing.assert_array_equal(drawn.z, bowl().loss)  # the hole is one
@@ -110,12 +118,13 @@ def test_slices_of_a_domain_without_theta() -> None:
 
 @pytest.mark.parametrize("draw", [surface_figure, heatmap_figure])
 def test_theta_and_the_lowest_point_are_marked(draw: Callable[..., go.Figure]) -> None:
-    figure = draw(bowl())
+    figure = draw(bowl(), scale="linear")
     theta, lowest = trace(figure, "θ*"), trace(figure, "lowest evaluated: 1")
     assert (theta.x, theta.y) == ((0,), (0,))
     assert (lowest.x, lowest.y) == ((1,), (0,))
     if draw is surface_figure:
-        assert (theta.z, lowest.z) == ((2,), (1,))
+        # a twenty-fifth of all heights, 1 to 11, above the surface, to be seen
+        assert (theta.z, lowest.z) == ((2.4,), (1.4,))
 
 
 def test_the_lowest_point_is_one_that_was_evaluated() -> None:
@@ -169,12 +178,65 @@ def test_a_logarithm() -> None:
         heatmap_figure(replace(bowl(), loss=bowl().loss - 2), log=True)
 
 
-def test_colours_are_those_of_the_page() -> None:
+def test_the_automatic_scale_shows_losses_around_theta() -> None:
+    """L(θ*) = 2, the losses go from 1 to 11; without curvatures it is linear within a thirtieth of 9."""
+    for draw in (surface_figure, heatmap_figure):
+        drawn = draw(bowl()).data[0]
+        np.testing.assert_allclose(2 + 0.3 * np.sinh(drawn.z), bowl().loss, rtol=1e-12)
+        np.testing.assert_array_equal(drawn.customdata, bowl().loss)
+        bar = drawn.colorbar
+        assert bar.title.text == "loss"
+        told = [float(text.replace("−", "-")) for text in bar.ticktext]
+        np.testing.assert_allclose(2 + 0.3 * np.sinh(bar.tickvals), told, rtol=0.05)
+        assert "2" in bar.ticktext
+    with pytest.raises(ValueError, match=r"Expected scale as one of auto, linear, log, got 'cubic'"):
+        heatmap_figure(bowl(), scale="cubic")
+
+
+@pytest.mark.parametrize("scale", ["auto", "linear", "log"])
+def test_the_line_of_the_loss_at_theta_is_bold(scale: str) -> None:
+    level = {"auto": 0, "linear": 2, "log": np.log10(2)}[scale]
+    under, over = (t for t in heatmap_figure(bowl(), scale=scale).data if t.name == "L(θ*)")
+    for line in (under, over):
+        assert (line.contours.start, line.contours.end) == (level, level)
+    assert under.line.width > over.line.width > 2 * heatmap_figure(bowl(), scale=scale).data[1].line.width
+    solid = trace(surface_figure(bowl(), scale=scale), "L(θ*)")
+    assert len(solid.x) > 9
+    assert solid.line.width > 3
+
+
+def test_a_difference_of_losses_has_no_loss_at_theta() -> None:
+    gap = replace(bowl(), provenance=PROVENANCE | {"split": "difference"})
+    assert heatmap_figure(gap).data[0].colorscale == heatmap_figure(gap, scale="linear").data[0].colorscale
+    np.testing.assert_array_equal(heatmap_figure(gap).data[0].z, gap.loss)
+
+
+def test_labels_say_how_much_larger_an_axis_is_drawn() -> None:
+    """α goes 4 · 2 far, β 2 · 0.5."""
+    assert "drawn 8 × larger than α" in heatmap_figure(bowl(), PLANE).layout.yaxis.title.text
+    assert "drawn" not in heatmap_figure(bowl(), PLANE).layout.xaxis.title.text
+    assert "drawn 8 × larger than α" in words(surface_figure(bowl(), PLANE))
+    square = replace(PLANE, delta=np.array([0, 4.0]))
+    assert "drawn" not in heatmap_figure(bowl(), square).layout.yaxis.title.text
+
+
+def test_colours_and_marks_are_those_of_the_page() -> None:
     found = re.search(
         r'\bmap: createCell\(.*"(\w+)"\)\)', (JS / "ui" / "link.js").read_text(encoding="utf-8")
     )
     assert found is not None
     assert found[1] == COLOURS
+    page = (JS / "model" / "colours.js").read_text(encoding="utf-8")
+    stops = re.findall(r'\[(-?[\d.]+), "(#\w{6})"\]', page)
+    assert {float(at): colour for at, colour in stops} == DIVERGING
+    page = (JS / "views" / "pin-marks.js").read_text(encoding="utf-8")
+    found = re.search(r'SYMBOLS = \{ theta: "(\w+)", train: "(\w+)", test: "(\w+)" \}', page)
+    assert found is not None
+    assert found.groups() == tuple(mark["symbol"] for mark in (THETA, LOWEST, LOWEST_TEST))
+    page = (JS / "kernel" / "splits.js").read_text(encoding="utf-8")
+    found = re.search(r'SIGNS = \{ train: "(.)", test: "(.)", theta: "(.)" \}', page)
+    assert found is not None
+    assert found.groups() == tuple(SIGNS[symbol] for symbol in ("x", "cross", "diamond"))
 
 
 def test_histogram_counts_every_projection() -> None:
@@ -252,8 +314,10 @@ def test_an_explorer_draws_its_results(make_explorer: Make) -> None:
         explorer.figure("heatmap")
     explorer.compute()
     results = explorer.results
-    assert np.array_equal(explorer.figure().data[0].z, explorer.surface.loss)
-    assert explorer.figure("heatmap") == heatmap_figure(explorer.surface, explorer.plane)
+    assert np.array_equal(explorer.figure(scale="linear").data[0].z, explorer.surface.loss)
+    drawn = heatmap_figure(explorer.surface, explorer.plane, quadratic=explorer.quadratic)
+    assert explorer.figure("heatmap") == drawn
+    assert np.array_equal(explorer.figure(log=True).data[0].z, np.log10(explorer.surface.loss))
     assert explorer.figure("slices", log=True) == slices_figure(explorer.surface, explorer.plane, log=True)
     assert explorer.figure("spectrum") == spectrum_figure(explorer.density, explorer.eigenpairs)
     assert explorer.figure("trace") == trace_figure(explorer.traces)

@@ -402,6 +402,59 @@ def test_automatic_domain_along_eigenvectors_of_flat_valleys() -> None:
     assert domain_of(Counted.make(), ("hessian:max", "hessian:min")) == (-0.1, 0.1, -0.1, 0.1)
 
 
+def curved(*curvatures: float, constant: float = 2.0, wall: float = 0.0, slope: float = 0.0) -> Objective:
+    """½ Σ λᵢ θᵢ² + wall Σ θᵢ⁴ + slope θ₀ around θ* = 0, whose norm tells nothing."""
+    c = torch.tensor(curvatures, dtype=torch.float64)
+    return Objective.from_function(
+        lambda t: constant + (c * t**2).sum() / 2 + wall * (t**4).sum() + slope * t[0],
+        torch.zeros(len(c)).double(),
+    )
+
+
+HESSIAN = ("hessian:max", "hessian:min")
+
+
+def test_each_eigenvector_has_a_half_width_by_its_curvature() -> None:
+    """½·100·0.2² = 2 = ½·1·2²."""
+    assert domain_of(curved(100, -1), HESSIAN) == (-0.2, 0.2, -2, 2)
+    assert domain_of(curved(100, -1), HESSIAN[::-1]) == (-2, 2, -0.2, 0.2)
+    assert domain_of(curved(-100, 1), HESSIAN) == (-2, 2, -0.2, 0.2)
+    # along α alone there is nothing to be in proportion to
+    assert domain_of(curved(100, -1), ("hessian:max", "random"))[:2] == (-0.2, 0.2)
+
+
+def test_no_eigenvector_reaches_much_further_than_another() -> None:
+    """An eigenvalue of next to nothing counts as a thousandth of the largest: √1000 = 32 times as far."""
+    a0, a1, b0, b1 = domain_of(curved(1000, -1e-9), HESSIAN)
+    assert (-a0, -b0) == (a1, b1)
+    assert b1 / a1 == pytest.approx(1000**0.5, rel=0.2)  # both are snapped
+
+
+def test_equal_axes_return_to_the_square() -> None:
+    """½·10·w² = 2 with the mean curvature √(100·1): w = 0.63."""
+    assert domain_of(curved(100, -1), HESSIAN, equal_axes=True) == (-0.6, 0.6, -0.6, 0.6)
+
+
+def test_the_domain_ends_where_the_quadratic_model_does() -> None:
+    """Along λmin −½y² + 1.5y⁴ has fallen by a quarter of ½y² at y² = 3/8 / 1.5, y = 0.5 = 2·2^(−4/2)."""
+    domain = domain_of(curved(100, -1, wall=1.5), HESSIAN)
+    assert domain == (-0.05, 0.05, -0.5, 0.5)
+    assert domain_of(curved(100, -1, wall=1.5), HESSIAN, equal_axes=True)[3] == 0.6
+
+
+def test_the_domain_shows_what_bends_beside_what_slopes() -> None:
+    """The critical point is 0.1 away along λmax, and three times that is 0.3."""
+    assert domain_of(curved(100, -1, slope=10), HESSIAN) == (-0.3, 0.3, -2, 2)
+    # beyond the square's half-width of 0.6 the domain does not follow it
+    assert domain_of(curved(100, -1, slope=1e3), HESSIAN) == (-0.6, 0.6, -2, 2)
+
+
+def test_random_axes_know_nothing_of_curvatures() -> None:
+    axes = ("random", "random")
+    for equal in (False, True):
+        assert domain_of(curved(100, -1), axes, equal_axes=equal) == (-1, 1, -1, 1)
+
+
 def test_automatic_domain_along_random_directions() -> None:
     """A displacement by ‖θ*‖, to the next step of the scale."""
     objective = Counted.make()

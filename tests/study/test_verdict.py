@@ -288,11 +288,14 @@ def of(objective: Objective, chosen: Controls) -> Verdict:
 def test_the_half_widths_of_the_domain_on_show() -> None:
     found = hessian_eigenpairs(bowl(SPECTRA["saddle"], [0.0] * 6)[0], k=2)
     plane = ("hessian:min", "hessian:max:2")
-    np.testing.assert_array_equal(half_widths(found, plane, (-1, 2, 0, 1), 9), [1.5, 0.5, 1.5, 1.5, 1.5])
-    np.testing.assert_array_equal(half_widths(found, plane, None, 9), [9] * 5)
-    np.testing.assert_array_equal(half_widths(found, ("random", "random"), (-1, 1, -1, 1), 9), [9] * 5)
+    own = np.array([1.0, 2, 9, 4])
+    np.testing.assert_array_equal(half_widths(found, plane, (-1, 2, 0, 1), own), [1.5, 0.5, 1.5, 1.5, 1.5])
+    np.testing.assert_array_equal(half_widths(found, plane, None, own), [1, 2, 9, 4, 9])
+    np.testing.assert_array_equal(
+        half_widths(found, ("random", "random"), (-1, 1, -1, 1), own), [1, 2, 9, 4, 9]
+    )
     one = ("random", "hessian:max:1")
-    np.testing.assert_array_equal(half_widths(found, one, (-1, 1, -3, 3), 9), [3] * 5)
+    np.testing.assert_array_equal(half_widths(found, one, (-1, 1, -3, 3), own), [3] * 5)
 
 
 def test_one_value_has_one_end() -> None:
@@ -380,6 +383,46 @@ def test_what_random_planes_and_this_plane_show() -> None:
 
 
 @pytest.mark.parametrize(
+    ("flat", "width", "seen"),
+    [(-1.0, 1.0, True), (-1e-3, 1.0, True), (-1e-6, 1.0, False), (-1.0, 1e3, False)],
+)
+def test_a_plane_shows_what_the_picture_has_colours_for(flat: float, width: float, seen: bool) -> None:
+    """½(4x² + flat·y²) and a wall 0.01·y⁴, which at ±1000 is 10¹⁰ high where the saddle falls by 12.5."""
+    objective = Objective.from_function(
+        lambda t: 3 + (4 * t[0] ** 2 + flat * t[1] ** 2 + 0.02 * (width > 1) * t[1] ** 4) / 2,
+        torch.zeros(2, dtype=torch.float64),
+    )
+    chosen = replace(controls(domain=(-width, width, -width, width)), resolution=41)
+    verdict = of(objective, chosen)
+    told = ("this plane shows it.", "it lies in this plane but cannot be seen at this domain.")
+    assert verdict.sentence.endswith(told[not seen])
+    assert verdict.sights is not None
+    assert all(sentence.endswith(end) for sentence, end in zip(verdict.sights, told, strict=True))
+    # the automatic domain shows it wherever the numbers of the loss have the digits for it
+    if flat != -1e-6:
+        assert of(objective, replace(chosen, domain=None)).sentence.endswith(told[0])
+
+
+def test_the_slope_does_not_count_as_the_fall_of_a_saddle() -> None:
+    """½(4x² − 10⁻⁶y²) + x falls by 1/8 along x, and by its curvature alone by next to nothing."""
+    objective = Objective.from_function(
+        lambda t: 3 + t[0] + (4 * t[0] ** 2 - 1e-6 * t[1] ** 2) / 2, torch.zeros(2, dtype=torch.float64)
+    )
+    verdict = of(objective, replace(controls(domain=(-1, 1, -1, 1)), resolution=21))
+    assert verdict.kind == "saddle"
+    assert verdict.sentence.endswith("cannot be seen at this domain.")
+
+
+def test_only_a_saddle_in_the_plane_can_be_unseen() -> None:
+    for spectrum, axes in (
+        ("minimum", ("hessian:max", "hessian:min")),
+        ("saddle", ("hessian:max", "hessian:max:2")),
+    ):
+        objective, _ = bowl(SPECTRA[spectrum], [0.0] * 6)
+        assert of(objective, controls(axes)).sights is None
+
+
+@pytest.mark.parametrize(
     ("kind", "curvature", "sentence"),
     [
         ("saddle", (-1.0, 2.0), "Shows the saddle: κ₋ −1, κ₊ 2."),
@@ -393,3 +436,7 @@ def test_what_random_planes_and_this_plane_show() -> None:
 )
 def test_what_a_plane_shows(kind: str, curvature: tuple[float, float], sentence: str) -> None:
     assert sight(kind, curvature) == sentence
+    lies = "The saddle lies in this plane but cannot be seen at this domain: κ₋ −1, κ₊ 2."
+    assert sight(kind, curvature, seen=False) == (
+        lies if sentence.startswith("Shows the saddle") else sentence
+    )

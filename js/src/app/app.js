@@ -59,7 +59,10 @@ export function render({ model, el, host, signal }) {
   ];
   const pair = createPair(views, link, { first: zoom, second: createZoom(state, "compared_domain") }, update);
   const pins = createPins(foot, state);
-  const verdict = createVerdict(foot);
+  const verdict = createVerdict(foot, () => {
+    link.scale.set("auto");
+    state.set({ domain: null, equal_axes: false });
+  });
   const copy = createCopy(foot);
   const scores = createScoreTable(foot, state);
   const pictureOf = createPicture();
@@ -82,13 +85,12 @@ export function render({ model, el, host, signal }) {
     setText(error, message);
     controls.update(snapshot);
     progress.update(snapshot);
-    verdict.update(snapshot);
     pins.update(snapshot);
     copy.update(snapshot);
     scores.update(snapshot);
     const second = comparedPlane(snapshot);
     const range = commonRange(second?.samePlane || link.oneScale.get(), snapshot.surface, second?.snapshot.surface);
-    const log = link.log.get() && snapshot.surface !== null && offersLog(range ?? snapshot.surface.range);
+    const log = link.scale.get() === "log" && snapshot.surface !== null && offersLog(range ?? snapshot.surface.range);
     const picture = pictureOf(snapshot, log);
     const frame = {
       snapshot,
@@ -101,11 +103,13 @@ export function render({ model, el, host, signal }) {
       pins: kernelSurface(snapshot, picture) ? snapshot.points.marks[0] : NO_PINS,
       pin,
       range,
+      basis: null,
       lowest: lowestPoints(picture.surface, second?.samePlane ? second.snapshot.surface : null),
       name: second || snapshot.split !== "train" ? pictureName(snapshot, second !== null && !second.samePlane) : "",
       words: waitingWords(snapshot, plotly !== null, fault),
     };
     options.update(frame);
+    verdict.update(frame);
     for (const plot of plots) plot.update(frame);
     pair.update(frame, second);
   }

@@ -50,7 +50,14 @@ export function createComparison(el, state) {
     if (preset) state.set({ compared_axes: [...preset.axes], compared_domain: null });
   });
   const plane = h("div", { class: "lw-field" }, h("span", { class: "lw-field-head" }, h("label", { for: select.id }, "Second plane")), select);
-  const width = createWidth({ name: "compared-half-width", auto: "compared-domain-auto", label: "Its half-width", send: (domain) => state.set({ compared_domain: domain }) });
+  const width = createWidth({
+    name: "compared-half-width",
+    auto: "compared-domain-auto",
+    equal: "compared-equal-axes",
+    label: "Its half-width",
+    send: (domain) => state.set({ compared_domain: domain }),
+    sendEqual: (equal_axes) => state.set({ equal_axes, compared_domain: null }),
+  });
 
   const terms = [0, 1].map((i) => ({ name: h("dt"), sight: h("dd", { "data-testid": `sight-${i + 1}` }) }));
   const sights = h("dl", { class: "lw-sights" }, ...terms.flatMap(({ name, sight }) => [name, sight]));
@@ -72,7 +79,7 @@ export function createComparison(el, state) {
       options.forEach((option, i) => {
         option.disabled = !info.differentiable && offer.presets[i].axes.some((axis) => isEigen(offer, axis));
       });
-      width.set(compared_domain, compared?.domain);
+      width.set(compared_domain, compared?.domain, second.snapshot);
       [name, second.name].forEach((text, i) => {
         setText(terms[i].name, text);
         setText(terms[i].sight, compared?.sights[i] || "…");

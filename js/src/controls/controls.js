@@ -151,7 +151,14 @@ export function createControls(el, state) {
   const beta = createAxisSelect("axis-beta", "β direction", setAxis(1));
   const seed = createSeed((value) => state.set({ seed: value }));
 
-  const width = createWidth({ name: "half-width", auto: "domain-auto", label: "Half-width", send: (domain) => state.set({ domain }) });
+  const width = createWidth({
+    name: "half-width",
+    auto: "domain-auto",
+    equal: "equal-axes",
+    label: "Half-width",
+    send: (domain) => state.set({ domain }),
+    sendEqual: (equal_axes) => state.set({ equal_axes, domain: null }),
+  });
   const resolution = createSlider({
     name: "resolution",
     label: "Resolution",
@@ -195,7 +202,7 @@ export function createControls(el, state) {
       alpha.set(axes[0], info);
       beta.set(axes[1], info);
       seed.set(snapshot.seed);
-      width.set(domain, surface?.domain);
+      width.set(domain, surface?.domain, snapshot);
       resolution.setValues(resolutions(info.max_resolution));
       resolution.set(snapshot.resolution);
       examples.setValues(exampleCounts(info.n_examples));

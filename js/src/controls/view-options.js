@@ -2,10 +2,18 @@
 import { h, setText, uniqueId } from "../ui/dom.js";
 import { formatNumber, formatPercent } from "../model/format.js";
 import { displacement, errorMap, TOLERANCE } from "../model/quadratic.js";
-import { COLOUR_MAPS, offersLog } from "../model/scale.js";
+import { COLOUR_MAPS } from "../model/colours.js";
+import { offersLog } from "../model/scale.js";
 
 /** @typedef {import("../ui/frame.js").Frame} Frame */
 /** @typedef {import("../ui/link.js").Link} Link */
+
+/** @type {{value: import("../model/scale.js").ScaleName, label: string, title: string}[]} */
+const SCALES = [
+  { value: "auto", label: "about L(θ*)", title: "Blue below L(θ*), red above; linear near it, a logarithm beyond, so that both curvatures are seen" },
+  { value: "linear", label: "linear", title: "The loss as it is" },
+  { value: "log", label: "log", title: "The loss as a logarithm; for positive losses" },
+];
 
 /**
  * A check box that shows a cell of the link and sets it.
@@ -31,18 +39,20 @@ function createCheck(name, text, title, value) {
 /**
  * @param {string} name  test id
  * @param {string} label
- * @param {readonly {value: string, label: string}[]} choices
+ * @param {readonly {value: string, label: string, title?: string}[]} choices
  * @param {{get(): string, set(value: any): void}} value
  */
 function createChoice(name, label, choices, value) {
   const id = uniqueId(name);
-  const options = choices.map((choice) => h("option", { value: choice.value }, choice.label));
+  const options = choices.map((choice) => h("option", { value: choice.value, title: choice.title }, choice.label));
   const select = h("select", { id, "data-testid": name }, ...options);
   select.addEventListener("change", () => value.set(select.value));
   return {
     element: h("span", { class: "lw-choice" }, h("label", { for: id }, label), select),
     options,
-    update() {
+    /** @param {boolean} [possible] */
+    update(possible = true) {
+      select.disabled = !possible;
       select.value = value.get();
     },
   };
@@ -76,12 +86,12 @@ export function createViewOptions(el, link) {
     link.colour,
   );
   const map = createChoice("colour-map", "Map", Object.keys(COLOUR_MAPS).map((name) => ({ value: name, label: name })), link.map);
-  const log = createCheck("log", "log", "Loss as a logarithm, in colour and height; for positive losses", link.log);
+  const scale = createChoice("scale", "Scale", SCALES, link.scale);
   const contours = createCheck("contours", "contours", "Lines of equal loss", link.contours);
   const quadratic = createCheck("quadratic", "quadratic", "The loss to second order at θ* over the true one, dashed or as a wire frame", link.quadratic);
   const words = h("output", { "data-testid": "model-words" });
   const key = h("span", { class: "lw-key lw-model-words" }, h("i", { class: "lw-swatch lw-limit", "aria-hidden": "true" }), words);
-  const parts = [colour, map, log, contours, quadratic];
+  const parts = [colour, scale, map, contours, quadratic];
   const element = h("div", { class: "lw-options", role: "group", "aria-label": "Display" }, ...parts.map((part) => part.element), key);
   el.append(element);
 
@@ -91,8 +101,9 @@ export function createViewOptions(el, link) {
       const { surface, model } = frame.picture;
       colour.options[1].disabled = model === null;
       colour.update();
-      map.update();
-      log.update(surface !== null && offersLog(frame.range ?? surface.range));
+      scale.options[2].disabled = surface === null || !offersLog(frame.range ?? surface.range);
+      scale.update();
+      map.update(frame.scale !== "auto");
       contours.update(true);
       quadratic.update(model !== null);
       const asked = link.quadratic.get() || link.colour.get() === "error";

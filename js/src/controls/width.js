@@ -1,4 +1,7 @@
-// Half the width of a plane's domain: a slider, and a button that leaves it to the kernel.
+// Half the width of a plane's domain: a slider that scales both axes, a button that leaves it to the kernel, and a
+// switch for the same distance on both axes.
+import { isEigen } from "../kernel/axes.js";
+import { clean } from "../model/domains.js";
 import { h } from "../ui/dom.js";
 import { formatShort } from "../model/format.js";
 import { createSlider } from "../ui/slider.js";
@@ -13,26 +16,52 @@ function describeWidth(domain) {
   return `${formatShort(alpha)} × ${formatShort(beta)}`;
 }
 
+
+/**
+ * The domain around θ* that reaches so far along its wider axis, and along the other in proportion.
+ * @param {Domain} domain
+ * @param {number} width
+ * @returns {Domain}
+ */
+export function scaledDomain([a0, a1, b0, b1], width) {
+  const [alpha, beta] = [a1 - a0, b1 - b0].map((side) => clean((width * side) / Math.max(a1 - a0, b1 - b0)));
+  return [-alpha, alpha, -beta, beta];
+}
+
 /**
  * @param {object} options
  * @param {string} options.name  test id of the slider
  * @param {string} options.auto  test id of the button
+ * @param {string} options.equal  test id of the switch
  * @param {string} options.label
  * @param {(domain: Domain | null) => void} options.send
+ * @param {(equal: boolean) => void} options.sendEqual
  */
-export function createWidth({ name, auto, label, send }) {
-  const slider = createSlider({ name, label, values: HALF_WIDTHS, format: formatShort, send: (value) => send(squareDomain(value)) });
+export function createWidth({ name, auto, equal, label, send, sendEqual }) {
+  /** Whose proportions are kept; null for a square. @type {Domain | null} */
+  let kept = null;
+  const slider = createSlider({ name, label, values: HALF_WIDTHS, format: formatShort, send: (value) => send(kept ? scaledDomain(kept, value) : squareDomain(value)) });
   const button = h("button", { type: "button", class: "lw-link-button", "data-testid": auto, title: "Let the kernel choose" }, "auto");
   button.addEventListener("click", () => send(null));
-  slider.head.append(button);
+  const square = h("button", { type: "button", class: "lw-link-button", "data-testid": equal, title: "The same distance on both axes; else each axis by its own curvature, so that both are seen" }, "1:1");
+  square.addEventListener("click", () => sendEqual(square.getAttribute("aria-pressed") !== "true"));
+  slider.head.append(button, square);
   return {
     element: slider.element,
-    /** @param {Domain | null} domain @param {Domain | undefined} shown  what the kernel chose */
-    set(domain, shown) {
+    /**
+     * @param {Domain | null} domain
+     * @param {Domain | undefined} shown  what the kernel chose
+     * @param {Pick<import("../kernel/state.js").Snapshot, "axes" | "equal_axes" | "info">} plane
+     */
+    set(domain, shown, { axes, equal_axes, info }) {
       const actual = domain ?? shown;
+      const eigenvectors = axes.every((axis) => isEigen(info.axes, axis)); // each with a half-width by its own curvature
+      kept = actual && eigenvectors && !equal_axes ? actual : null;
       if (actual) slider.set(halfWidth(actual), describeWidth(actual));
       else slider.set(1, "–");
       button.setAttribute("aria-pressed", String(domain === null));
+      square.hidden = !eigenvectors;
+      square.setAttribute("aria-pressed", String(equal_axes));
     },
     destroy: slider.destroy,
   };

@@ -18,6 +18,7 @@ import { decodeArray } from "./decoders.js";
  * @property {number} gradientNorm
  * @property {string} verdict
  * @property {string} sentence
+ * @property {[string, string] | null} sights  the sentence where a saddle in this plane is seen, and where it is not
  * @property {boolean} final
  */
 
@@ -102,6 +103,7 @@ export function decodeEigenpairs(raw) {
     gradientNorm: raw.gradient_norm,
     verdict: raw.verdict,
     sentence: raw.sentence,
+    sights: raw.sights ?? null,
     final: raw.final,
   };
 }

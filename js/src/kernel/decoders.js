@@ -23,6 +23,7 @@
  * @property {[number, number]} norms  lengths of η and δ
  * @property {number} cosine  of the angle between them
  * @property {number} thetaNorm
+ * @property {boolean} equalAxes  whether an automatic domain was to reach equally far along two eigenvectors
  * @property {number | null} centreLoss
  * @property {import("../model/quadratic.js").QuadraticModel | null} quadratic  the loss to second order
  * @property {LowestPoint | null} minimum  null for a difference, which has no lowest loss
@@ -94,13 +95,14 @@ export function decodeSurface(raw) {
     done,
     final: raw.final,
     nDone: raw.n_done,
-    coverage: raw.coverage ?? "",
+    coverage: raw.coverage,
     nExamples: raw.n_examples,
     batchNorm: raw.batch_norm,
     split: raw.split,
     norms: raw.norms,
     cosine: raw.cosine,
     thetaNorm: raw.theta_norm,
+    equalAxes: raw.equal_axes,
     centreLoss: raw.centre_loss,
     quadratic: raw.quadratic,
     minimum: raw.minimum,

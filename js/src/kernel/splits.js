@@ -13,8 +13,8 @@ export const SPLIT_NAMES = { train: "Training loss", test: "Test loss", differen
 /** The same in a narrow place. @type {Record<string, string>} */
 export const SPLIT_WORDS = { train: "training", test: "test" };
 
-/** What marks the lowest loss on a split, in text. @type {Record<string, string>} */
-export const SIGNS = { train: "×", test: "+" };
+/** What marks the lowest loss on a split, and θ*, in text. @type {Record<string, string>} */
+export const SIGNS = { train: "×", test: "+", theta: "◇" };
 
 /** Whether values have a sign that matters: they are what lies between two losses. @param {import("./decoders.js").SurfaceResult} surface */
 export const isDifference = ({ split, batchNorm }) => split === "difference" || batchNorm === "difference";

@@ -24,6 +24,7 @@ import { sameDomain } from "../model/values.js";
  * @property {[string, string] | null} compared_axes  of a second picture, null for those of the first
  * @property {Domain | null} compared_domain  where it has axes of its own
  * @property {import("./splits.js").Split | null} compared_split  of the second picture; there is none without it or axes
+ * @property {boolean} equal_axes  whether the kernel's domain reaches equally far along two eigenvectors
  */
 
 /**
@@ -64,7 +65,7 @@ import { sameDomain } from "../model/values.js";
 
 /** @typedef {Pick<import("@anywidget/types").AnyModel, "get" | "set" | "on" | "off" | "save_changes" | "send">} Model */
 
-const CONTROLS = /** @type {const} */ (["axes", "seed", "domain", "resolution", "examples", "batch_norm", "split", "compared_axes", "compared_domain", "compared_split"]);
+const CONTROLS = /** @type {const} */ (["axes", "seed", "domain", "resolution", "examples", "batch_norm", "split", "compared_axes", "compared_domain", "compared_split", "equal_axes"]);
 /** What decodes each result, by its name in a snapshot; with "_" before it, it is the name of its trait. */
 export const DECODERS = {
   surface: decodeSurface,
@@ -124,7 +125,7 @@ function answers(surface, controls) {
     surface.seed === controls.seed &&
     surface.alpha.length === controls.resolution &&
     surface.beta.length === controls.resolution &&
-    (controls.domain === null || sameDomain(surface.domain, controls.domain))
+    (controls.domain === null ? surface.equalAxes === controls.equal_axes : sameDomain(surface.domain, controls.domain))
   );
 }
 

@@ -26,7 +26,7 @@ export function gridAxis(low, high, count) {
 const NEARLY_ALL = 0.9;
 
 /** A number without the digits that rounding errors leave. @param {number} value */
-const clean = (value) => Number(value.toPrecision(12));
+export const clean = (value) => Number(value.toPrecision(12));
 
 /**
  * An interval of the kernel's nodes around `centre`.

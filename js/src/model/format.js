@@ -32,9 +32,16 @@ export function formatNumber(value, digits = 4) {
  * A number in as few characters as its value needs, for slider outputs: 0.4, 15, 1e-4 → 0.0001.
  * @param {number} value
  */
-export function formatShort(value) {
-  if (value !== 0 && (Math.abs(value) < 1e-4 || Math.abs(value) >= 1e5)) return formatNumber(value, 3);
-  return withMinus(String(Number(value.toPrecision(3))));
+export const formatShort = (value) => formatTick(value, 3);
+
+/**
+ * The same with so many significant digits, for scales.
+ * @param {number} value
+ * @param {number} digits
+ */
+export function formatTick(value, digits) {
+  if (value !== 0 && (Math.abs(value) < 1e-4 || Math.abs(value) >= 1e5)) return formatNumber(value, digits);
+  return withMinus(String(Number(value.toPrecision(digits))));
 }
 
 /**

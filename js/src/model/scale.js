@@ -1,14 +1,20 @@
-// What colour and height stand for: the loss, linear or as a logarithm, or what the quadratic model leaves of it.
+// What colour and height stand for: the loss around L(θ*), linear or as a logarithm, or what the quadratic model leaves of it.
+import { divergingStops } from "./colours.js";
+import { formatTick } from "./format.js";
+import { automaticScale, fallAndRise, positionOf, theta, ticksOf } from "./loss-scale.js";
 import { errorMap } from "./quadratic.js";
 import { isDifference, quantityOf } from "../kernel/splits.js";
 
-/** Perceptually uniform and safe for colour-blind readers: names that plotly knows. */
-export const COLOUR_MAPS = /** @type {const} */ ({ Viridis: "Viridis", Cividis: "Cividis" });
+/** @typedef {import("../kernel/decoders.js").SurfaceResult} SurfaceResult */
+/** @typedef {import("./colours.js").Stops} Stops */
+/** @typedef {import("./loss-scale.js").LossScale} LossScale */
 
-/** @typedef {keyof typeof COLOUR_MAPS} ColourMap */
+/** @typedef {"auto" | "linear" | "log"} ScaleName  "auto": about L(θ*), linear near it and a logarithm beyond */
 
-/** Blue below, red above, both equally dark: safe for colour-blind readers too. @type {[number, string][]} */
-const DIVERGING = ["#053061", "#2f79b5", "#a7cfe4", "#f7f7f7", "#f6b799", "#c94741", "#67001f"].map((colour, i) => [i / 6, colour]);
+/** Colours of a scale, from its lowest to its highest. */
+const N_COLOURS = 256;
+/** A saddle is seen where it falls and rises by more than so many colours. */
+const LEAST_COLOURS = 2;
 
 /**
  * Whether there is a logarithm: all losses are positive.
@@ -21,47 +27,108 @@ export const offersLog = ([low, high]) => low > 0 && high > low;
  * @property {Float32Array[]} rows  what colour and height stand for
  * @property {[number, number]} range
  * @property {string} title
+ * @property {(loss: number) => number} of  what stands for a loss
+ * @property {number | null} level  what stands for L(θ*)
+ * @property {LossScale | null} around  the automatic scale, where it is on show
+ * @property {(count: number) => {tickvals: number[], ticktext: string[]} | {}} ticks  of an axis that shows losses where rows are something else
  */
 
 /**
  * With plotly's name or stops of a colour map; a diverging one is light in the middle, where the others are not.
- * @typedef {Shade & {scale: string | [number, string][], diverging: boolean}} Colouring
+ * @typedef {Pick<Shade, "rows" | "range" | "title" | "ticks"> & {scale: string | Stops, diverging: boolean}} Colouring
  */
 
-/** @type {WeakMap<import("../kernel/decoders.js").SurfaceResult, Float32Array[]>} */
-const logs = new WeakMap();
+/** The same arrays for the same surface on the same scale, so that plotly sees what changed. @type {WeakMap<SurfaceResult, {key: string, rows: Float32Array[]}>} */
+const transformed = new WeakMap();
+
+/** @param {SurfaceResult} surface @param {string} key @param {(loss: number) => number} of */
+function transform(surface, key, of) {
+  const known = transformed.get(surface);
+  if (known?.key === key) return known.rows;
+  const rows = surface.rows.map((row) => row.map(of));
+  transformed.set(surface, { key, rows });
+  return rows;
+}
+
+const none = () => ({});
+
+/** What `shade` needs of a frame. @typedef {Pick<import("../ui/frame.js").Frame, "scale" | "range" | "basis"> & {picture: Pick<import("./picture.js").Picture, "surface" | "model">}} Scaling */
 
 /**
- * A surface's losses on the chosen scale. The same arrays for the same surface, so that plotly sees what changed.
- * @param {import("../kernel/decoders.js").SurfaceResult} surface
- * @param {boolean} log
- * @param {[number, number] | null} [common]  losses to span, if other than the surface's own
+ * A surface's losses on the chosen scale; a linear one where that is not to be had.
+ * @param {Scaling} frame
+ * @param {SurfaceResult} surface
  * @returns {Shade}
  */
-export function shade(surface, log, common = null) {
+export function shade({ scale, range: common, basis, picture }, surface) {
   const range = common ?? surface.range;
-  if (!log || !offersLog(range)) return { rows: surface.rows, range, title: quantityOf(surface) };
-  const rows = logs.get(surface) ?? surface.rows.map((row) => row.map(Math.log10));
-  logs.set(surface, rows);
-  return { rows, range: [Math.log10(range[0]), Math.log10(range[1])], title: `log₁₀ ${quantityOf(surface)}` };
+  const title = quantityOf(surface);
+  const { surface: first, model } = basis ?? { surface, model: picture.model };
+  const around = automaticScale(first ?? surface, model, range);
+  if (scale === "auto" && around) {
+    const of = (/** @type {number} */ loss) => positionOf(around, loss);
+    const ticks = (/** @type {number} */ count) => {
+      const losses = ticksOf(around, count);
+      return { tickvals: losses.map(([loss]) => of(loss)), ticktext: losses.map(([loss, digits]) => formatTick(loss, digits)) };
+    };
+    return {
+      rows: transform(surface, `${around.centre} ${around.width}`, of),
+      range: around.range,
+      title,
+      of,
+      level: 0,
+      around,
+      ticks,
+    };
+  }
+  const level = around?.centre ?? null;
+  if (scale !== "log" || !offersLog(range)) return { rows: surface.rows, range, title, of: (loss) => loss, level, around: null, ticks: none };
+  const rows = transform(surface, "log", Math.log10);
+  const ends = /** @type {[number, number]} */ (range.map(Math.log10));
+  return { rows, range: ends, title: `log₁₀ ${title}`, of: Math.log10, level: level === null ? null : Math.log10(level), around: null, ticks: none };
+}
+
+/**
+ * Whether a picture shows a saddle at θ* to the eye, where its plane curves both ways.
+ * @param {Scaling} frame
+ * @param {SurfaceResult} surface
+ */
+export function seesSaddle(frame, surface) {
+  const { of, level, around, range } = shade(frame, surface);
+  const node = theta(surface);
+  if (level === null || !node) return false;
+  const centre = surface.rows[node[0]][node[1]];
+  const [fall, rise] = fallAndRise(surface);
+  const span = around ? 2 * around.most : range[1] - range[0];
+  const colours = [-fall, rise].map((difference) => (N_COLOURS * Math.abs(of(centre + difference) - of(centre))) / span);
+  return Math.min(...colours) > LEAST_COLOURS;
 }
 
 /**
  * What the colours of a picture stand for.
  * @param {import("../ui/frame.js").Frame} frame
- * @param {import("../kernel/decoders.js").SurfaceResult} surface
+ * @param {SurfaceResult} surface
  * @returns {Colouring}
  */
-export function colouring({ picture: { model }, errors, log, colours, range }, surface) {
-  const around = (/** @type {number} */ most) => ({ range: /** @type {[number, number]} */ ([-most, most]), scale: DIVERGING, diverging: true });
+export function colouring(frame, surface) {
+  const { picture: { model }, errors, colours } = frame;
+  const zero = (/** @type {number} */ most) => ({ range: /** @type {[number, number]} */ ([-most, most]), scale: divergingStops(-1, 1), diverging: true, ticks: none });
   if (errors && model) {
     const { rows, largest } = errorMap(surface, model);
-    return { rows, title: "loss − quadratic", ...around(largest || 1) };
+    return { rows, title: "loss − quadratic", ...zero(largest || 1) };
   }
-  const shaded = shade(surface, log, range);
-  if (!isDifference(surface)) return { ...shaded, scale: colours, diverging: false };
-  return { ...shaded, ...around(Math.max(...shaded.range.map(Math.abs)) || 1) };
+  const shaded = shade(frame, surface);
+  const { rows, range, title, ticks, around } = shaded;
+  if (isDifference(surface)) return { rows, title, ...zero(Math.max(...range.map(Math.abs)) || 1) };
+  if (!around) return { rows, range, title, ticks, scale: colours, diverging: false };
+  return { rows, range, title, ticks, scale: divergingStops(range[0] / around.most, range[1] / around.most), diverging: true };
 }
+
+/** Black or white, whichever is seen on the colour of a value. @param {Colouring} colours @returns {(value: number) => string} */
+export const inkOn = ({ range: [low, high], diverging }) => (value) => {
+  const dark = diverging ? Math.abs(value) > 0.4 * Math.max(-low, high) : value < (low + high) / 2;
+  return dark ? "#ffffff" : "#000000";
+};
 
 /**
  * Round contour levels, about `count` of them, the same in every view.

@@ -1,6 +1,7 @@
 // What the certified curvature says about θ*, in words, and what the picture is made of.
 import { h, setText } from "../ui/dom.js";
 import { formatCount, formatNumber, formatPart } from "../model/format.js";
+import { seesSaddle } from "../model/scale.js";
 import { nearestNode } from "../model/values.js";
 
 /** @typedef {import("../kernel/state.js").Snapshot} Snapshot */
@@ -97,25 +98,41 @@ export function captionText({ surface, info, examples }) {
   return [points, examplesText(surface, examples), parameters, unit + theta, split, norm, surface.note].filter(Boolean).join(" · ");
 }
 
-/** @param {HTMLElement} el */
-export function createVerdict(el) {
+/**
+ * Whether the picture shows to the eye what lies in its plane; only losses whose curvature is told can tell.
+ * @param {import("../ui/frame.js").Frame} frame
+ */
+const isSeen = (frame) => !frame.picture.surface || !frame.picture.model || seesSaddle(frame, frame.picture.surface);
+
+/**
+ * @param {HTMLElement} el
+ * @param {() => void} showSaddle  goes to where a saddle that lies in this plane is seen
+ */
+export function createVerdict(el, showSaddle) {
   const sign = createSign();
   const sentence = h("span", { class: "lw-sentence" });
   const residuals = h("span", { class: "lw-residuals" });
   const verdict = h("p", { class: "lw-verdict", "data-testid": "verdict", "aria-live": "polite", hidden: true });
-  verdict.append(sign.svg, h("span", {}, sentence, " ", residuals));
+  const show = h("button", { type: "button", class: "lw-button", "data-testid": "show-saddle", title: "The domain by the curvatures, on the scale about L(θ*)", hidden: true }, "Show it");
+  show.addEventListener("click", showSaddle);
+  verdict.append(sign.svg, h("span", {}, sentence, " ", show, " ", residuals));
   const caption = h("p", { class: "lw-caption", "data-testid": "caption" });
   el.append(verdict, caption);
 
   return {
-    /** @param {Snapshot} snapshot */
-    update(snapshot) {
+    /** @param {import("../ui/frame.js").Frame} frame */
+    update(frame) {
+      const { snapshot } = frame;
       const { eigenpairs } = snapshot;
       verdict.hidden = !eigenpairs?.sentence;
       if (eigenpairs) {
         verdict.dataset.verdict = eigenpairs.verdict;
         sign.set(eigenpairs.verdict);
-        setText(sentence, eigenpairs.sentence);
+        const { sights } = eigenpairs;
+        const seen = !sights || isSeen(frame);
+        setText(sentence, sights ? sights[seen ? 0 : 1] : eigenpairs.sentence);
+        verdict.dataset.seen = String(seen);
+        show.hidden = seen || (snapshot.domain === null && !snapshot.equal_axes && frame.scale === "auto");
         setText(residuals, describeResiduals(eigenpairs));
       }
       setText(caption, captionText(snapshot));

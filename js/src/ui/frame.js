@@ -6,10 +6,12 @@
  * @property {import("./plot.js").Plotly | null} plotly  null until the plotting library is there
  * @property {import("./theme.js").Palette} palette
  * @property {boolean} log  whether losses are shown as logarithms
+ * @property {import("../model/scale.js").ScaleName} scale  what is asked for
+ * @property {import("../model/picture.js").Picture | null} basis  whose scale this picture has, if not its own
  * @property {boolean} contours
  * @property {boolean} quadratic  whether the quadratic model is shown over the loss
  * @property {boolean} errors  whether colours stand for what the quadratic model leaves of the loss
- * @property {import("../model/scale.js").ColourMap} colours
+ * @property {import("../model/colours.js").ColourMap} colours
  * @property {import("./link.js").Point | null} point  where the crosshair is
  * @property {import("../model/picture.js").Picture} picture  what the views of the plane show
  * @property {import("../kernel/points.js").Mark[]} pins  on the plane of the picture
@@ -53,6 +55,7 @@ export function waitingWords({ status, progress }, loaded, fault) {
  * @param {import("../model/picture.js").Picture} picture
  */
 export const display = (link, { model }) => ({
+  scale: link.scale.get(),
   contours: link.contours.get(),
   quadratic: link.quadratic.get() && model !== null,
   errors: link.colour.get() === "error" && model !== null,
@@ -63,4 +66,4 @@ export const display = (link, { model }) => ({
  * All that changes how the same losses look.
  * @param {Frame} frame
  */
-export const displayOf = ({ log, contours, quadratic, errors, colours, range, pins, lowest, picture: { model } }) => [range?.join(), JSON.stringify([pins, lowest]), log, contours, quadratic, errors, colours, quadratic || errors ? model : null];
+export const displayOf = ({ log, scale, basis, contours, quadratic, errors, colours, range, pins, lowest, picture: { model } }) => [range?.join(), JSON.stringify([pins, lowest]), log, scale, basis?.surface, contours, quadratic, errors, colours, model];

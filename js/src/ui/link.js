@@ -40,11 +40,11 @@ export const samePoint = (a, b) => a === b || (!!a && !!b && a.alpha === b.alpha
 export function createLink() {
   return {
     point: createCell(/** @type {Point | null} */ (null), samePoint),
-    log: createCell(false),
+    scale: createCell(/** @type {import("../model/scale.js").ScaleName} */ ("auto")),
     contours: createCell(true),
     quadratic: createCell(false),
     colour: createCell(/** @type {Colouring} */ ("loss")),
-    map: createCell(/** @type {import("../model/scale.js").ColourMap} */ ("Viridis")),
+    map: createCell(/** @type {import("../model/colours.js").ColourMap} */ ("Viridis")),
     /** Where a person has turned the surfaces to; null: where they start. */
     camera: createCell(/** @type {object | null} */ (null)),
     /** Whether two pictures side by side share colours and heights. */

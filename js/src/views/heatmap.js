@@ -3,21 +3,20 @@ import { h, setText } from "../ui/dom.js";
 import { formatNumber } from "../model/format.js";
 import { createMemory } from "../ui/changed.js";
 import { createPanel } from "../ui/panel.js";
-import { flatPins } from "./pin-marks.js";
+import { createLegend } from "./legend.js";
+import { flatLevel, flatMarks, flatPins } from "./pin-marks.js";
 import { displayOf } from "../ui/frame.js";
 import { baseAxis, baseLayout, createPlot } from "../ui/plot.js";
 import { errorMap, modelAt, modelRows } from "../model/quadratic.js";
 import { colouring, contourLevels, shade } from "../model/scale.js";
 import { quantityOf, SIGNS, SPLIT_WORDS } from "../kernel/splits.js";
-import { axisTitle, distanceWords } from "../model/units.js";
+import { axisTitles, distanceWords } from "../model/units.js";
 import { nearestNode } from "../model/values.js";
 import { dragged, onWheelZoom, ZOOM_KEYS, ZOOM_MOUSE, zoomKey } from "./zoom.js";
 
 /** @typedef {import("../ui/frame.js").Frame} Frame */
 /** @typedef {import("../kernel/decoders.js").SurfaceResult} SurfaceResult */
 
-/** Marks of the lowest loss on a split, as plotly names them. @type {Record<string, string>} */
-const SYMBOLS = { train: "x-thin", test: "cross-thin" };
 const HALO = "rgba(255, 255, 255, 0.85)";
 /** Where second order stops describing the loss: a colour of neither map. */
 const LIMIT = "#ff3d8b";
@@ -62,22 +61,23 @@ const outline = ([x0, x1, y0, y1]) => ({ type: "rect", x0, x1, y0, y1, line: { c
  * @param {SurfaceResult} surface
  * @param {Record<string, any>} lines  what they share with those of the loss
  * @param {string} color
+ * @param {(loss: number) => number} of  what stands for a loss
  */
-function secondOrder({ picture: { model }, quadratic, errors, log, contours }, surface, lines, color) {
+function secondOrder({ picture: { model }, quadratic, errors, contours }, surface, lines, color, of) {
   // Every other level, or the lines of both would hide the picture.
   const { start = 0, size = 0 } = lines.contours;
   const levels = { ...lines.contours, start: Math.ceil(start / (2 * size)) * 2 * size, size: 2 * size };
   const shown = model !== null && (quadratic || errors);
   const none = [[0]];
   const { rows, limit } = shown ? errorMap(surface, model) : { rows: none, limit: 1 };
-  const own = shown && quadratic ? modelRows(model, surface.alpha, surface.beta) : none;
+  const own = shown && quadratic ? modelRows(model, surface.alpha, surface.beta) : [];
   return [
     {
       ...lines,
       name: "quadratic",
       visible: shown && quadratic && contours && size > 0,
       contours: levels,
-      z: log ? own.map((row) => row.map(Math.log10)) : own,
+      z: own.map((row) => row.map(of)),
       line: { color, width: 1.1, dash: "6px,4px", smoothing: 0.6 },
     },
     {
@@ -93,17 +93,16 @@ function secondOrder({ picture: { model }, quadratic, errors, log, contours }, s
 
 /** @param {Frame} frame @param {SurfaceResult} surface @param {HTMLElement} el @param {number} drags  so far */
 function figure(frame, surface, el, drags) {
-  const { palette, log, picture } = frame;
+  const { palette, picture } = frame;
   const { extent } = picture;
-  const { rows, range, title, scale, diverging } = colouring(frame, surface);
-  const losses = shade(surface, log, frame.range);
+  const { rows, range, title, scale, diverging, ticks } = colouring(frame, surface);
+  const losses = shade(frame, surface);
   const levels = contourLevels(losses.range);
+  const titles = axisTitles(surface, extent);
   const grid = { x: surface.alpha, y: surface.beta };
   const lines = { ...grid, type: "contour", autocontour: false, showscale: false, hoverinfo: "skip" };
   const faint = diverging ? "rgba(0, 0, 0, 0.35)" : "rgba(255, 255, 255, 0.5)";
   const strong = diverging ? "#1a1a1a" : "#ffffff";
-  // Each mark twice: a wide light one below the black one keeps it visible on dark colours.
-  const lowest = frame.lowest.flatMap((point) => [point, point]);
   const over = { type: "scatter", mode: "markers", hoverinfo: "skip", cliponaxis: false };
   return {
     data: [
@@ -123,6 +122,7 @@ function figure(frame, surface, el, drags) {
           outlinewidth: 0,
           tickfont: { size: 10, color: palette.muted },
           nticks: 6,
+          ...ticks(7),
           exponentformat: "power",
           x: 1.02,
           xpad: 0,
@@ -137,20 +137,10 @@ function figure(frame, surface, el, drags) {
         contours: { coloring: "none", ...levels },
         line: { color: faint, width: 0.8, smoothing: 0.6 },
       },
-      ...secondOrder(frame, surface, { ...lines, contours: { coloring: "none", ...levels } }, strong),
+      ...secondOrder(frame, surface, { ...lines, contours: { coloring: "none", ...levels } }, strong, losses.of),
+      ...flatLevel(surface, losses),
       { ...over, ...dots(surface), marker: { size: 2.5, color: "rgba(255, 255, 255, 0.55)" } },
-      { ...over, x: [0], y: [0], marker: { symbol: "circle-open", size: 8, color: strong, line: { color: strong, width: 1.5 } } },
-      {
-        ...over,
-        name: "lowest",
-        x: lowest.map(({ alpha }) => alpha),
-        y: lowest.map(({ beta }) => beta),
-        marker: {
-          symbol: lowest.map(({ split }) => SYMBOLS[split]),
-          size: lowest.map((_, i) => 12 - (i % 2)),
-          line: { color: lowest.map((_, i) => (i % 2 ? "#000000" : HALO)), width: lowest.map((_, i) => 5 - 2 * (i % 2)) },
-        },
-      },
+      ...flatMarks(frame),
       flatPins(frame),
     ],
     layout: {
@@ -160,8 +150,8 @@ function figure(frame, surface, el, drags) {
       hovermode: "closest",
       // What a person has dragged into view is shown by what comes of it, never by plotly's own memory.
       uirevision: `${extent.join()} ${drags}`,
-      xaxis: { ...baseAxis(palette, axisTitle("α", surface.norms[0], surface.thetaNorm)), range: extent.slice(0, 2), zeroline: false, showgrid: false },
-      yaxis: { ...baseAxis(palette, axisTitle("β", surface.norms[1], surface.thetaNorm)), range: extent.slice(2), zeroline: false, showgrid: false },
+      xaxis: { ...baseAxis(palette, titles[0]), range: extent.slice(0, 2), zeroline: false, showgrid: false },
+      yaxis: { ...baseAxis(palette, titles[1]), range: extent.slice(2), zeroline: false, showgrid: false },
       shapes: [...picture.outlines.map(outline), ...crosshair(frame, surface)],
     },
   };
@@ -205,7 +195,8 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
   const id = name.replace("heatmap", "readout");
   const readout = h("output", { class: "lw-readout", "data-testid": id });
   const below = h("output", { class: "lw-readout", "data-testid": `${id}-distance` });
-  panel.foot.append(readout, below);
+  const legend = createLegend();
+  panel.foot.append(readout, below, legend.element);
   panel.body.setAttribute("tabindex", "0");
   panel.body.setAttribute("role", "group");
   panel.body.setAttribute("aria-label", `Loss in the plane. The arrow keys move the crosshair, Enter pins the point, Escape takes the crosshair away; ${ZOOM_KEYS}`);
@@ -302,6 +293,7 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
     if (frame.point) setText(readout, readAt(surface, frame.point.alpha, frame.point.beta));
     else setText(readout, readLowest(frame, surface));
     const at = frame.point ?? (frame.lowest.length === 1 ? frame.lowest[0] : null);
+    legend.update(frame);
     setText(below, at ? readBelow(frame, surface, at) : "");
     plot ??= createPlot(panel.body, frame.plotly, {
       buttons: [],

@@ -1,9 +1,49 @@
-// Pinned points in the pictures: numbered, as in the table below them.
+// What marks places in the pictures: θ*, the lowest points, the line of L(θ*), and pins, numbered as in the table below.
 
 /** @typedef {import("../ui/frame.js").Frame} Frame */
 
 export const PIN = "#e0245e";
+/** The line of L(θ*). */
+export const LEVEL = "#1a1a1a";
 const RIM = { color: "#ffffff", width: 1 };
+/** A black rim around white stands out of every colour. */
+const INK = { color: "#ffffff", line: { color: "#000000", width: 1.5 } };
+/** Marks of θ* and of the lowest loss on a split, as plotly names them. @type {Record<string, string>} */
+const SYMBOLS = { theta: "diamond", train: "x", test: "cross" };
+
+const OVER = { type: "scatter", mode: "markers", hoverinfo: "skip", cliponaxis: false };
+
+/** θ* and the lowest points in the plane. @param {Frame} frame */
+export const flatMarks = ({ lowest }) => [
+  { ...OVER, name: "theta", x: [0], y: [0], marker: { ...INK, symbol: SYMBOLS.theta, size: 10 } },
+  {
+    ...OVER,
+    name: "lowest",
+    x: lowest.map(({ alpha }) => alpha),
+    y: lowest.map(({ beta }) => beta),
+    marker: { ...INK, symbol: lowest.map(({ split }) => SYMBOLS[split]), size: 10 },
+  },
+];
+
+/**
+ * The contour at L(θ*) in the plane: wide and light under a dark one, for every colour.
+ * @param {import("../kernel/decoders.js").SurfaceResult} surface
+ * @param {import("../model/scale.js").Shade} shaded
+ */
+export const flatLevel = ({ alpha, beta }, { rows, level }) =>
+  /** @type {[string, number][]} */ ([["rgba(255, 255, 255, 0.8)", 4.5], [LEVEL, 2.2]]).map(([color, width]) => ({
+    type: "contour",
+    name: "level",
+    x: alpha,
+    y: beta,
+    z: rows,
+    visible: level !== null,
+    autocontour: false,
+    showscale: false,
+    hoverinfo: "skip",
+    contours: { coloring: "none", start: level ?? 0, end: level ?? 0, size: 1 },
+    line: { color, width, smoothing: 0.6 },
+  }));
 
 /** Numbered discs in the plane. @param {Frame} frame */
 export const flatPins = ({ pins }) => ({

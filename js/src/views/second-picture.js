@@ -89,11 +89,11 @@ export function createPair(el, link, zooms, changed) {
       if (!views.length) open();
       const { snapshot, name } = second;
       const range = frame.range ?? snapshot.surface?.range;
-      const log = link.log.get() && range !== undefined && offersLog(range);
+      const log = link.scale.get() === "log" && range !== undefined && offersLog(range);
       const picture = pictureOf(snapshot, log);
       const pins = kernelSurface(snapshot, picture) ? snapshot.points.marks[samePlane ? 0 : 1] : [];
       const lowest = lowestPoints(picture.surface, samePlane ? frame.picture.surface : null);
-      const mine = { ...frame, ...display(link, picture), lowest, snapshot, name, log, picture, pins, point: own.point.get() };
+      const mine = { ...frame, ...display(link, picture), lowest, snapshot, name, log, picture, basis: frame.range && frame.picture, pins, point: own.point.get() };
       for (const view of views) view.update(mine);
     },
     destroy() {

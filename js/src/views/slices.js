@@ -5,7 +5,7 @@ import { createMemory } from "../ui/changed.js";
 import { createPanel } from "../ui/panel.js";
 import { baseAxis, baseLayout, createPlot } from "../ui/plot.js";
 import { modelAt } from "../model/quadratic.js";
-import { shade } from "../model/scale.js";
+import { quantityOf } from "../kernel/splits.js";
 import { nearestNode } from "../model/values.js";
 
 /** @typedef {import("../ui/frame.js").Frame} Frame */
@@ -38,9 +38,9 @@ function rangeOf(values) {
  * @param {SurfaceResult} surface
  * @returns {[Slice, Slice]}
  */
-export function slicesThrough({ point, log, range, quadratic, errors, picture: { model } }, surface) {
+export function slicesThrough({ point, log, quadratic, errors, picture: { model } }, surface) {
   const { alpha, beta } = surface;
-  const { rows } = shade(surface, log, range);
+  const rows = log ? surface.rows.map((row) => row.map(Math.log10)) : surface.rows;
   const [i, j] = [nearestNode(beta, point?.beta ?? 0), nearestNode(alpha, point?.alpha ?? 0)];
   const shown = model && (quadratic || errors) ? model : null;
   const scaled = (/** @type {number} */ value) => (log ? Math.log10(value) : value);
@@ -53,8 +53,8 @@ export function slicesThrough({ point, log, range, quadratic, errors, picture: {
 
 /** @param {Frame} frame @param {SurfaceResult} surface @param {HTMLElement} el */
 function figure(frame, surface, el) {
-  const { palette, log, picture, range } = frame;
-  const { title } = shade(surface, log, range);
+  const { palette, log, picture } = frame;
+  const title = log ? `log₁₀ ${quantityOf(surface)}` : quantityOf(surface);
   const slices = slicesThrough(frame, surface);
   const colours = [palette.first, palette.second];
   const suffixes = ["", "2"];

@@ -1,9 +1,10 @@
 // The figures of the surface view: in three dimensions, and flat where there is no WebGL.
-import { PIN, flatPins, raisedPins } from "./pin-marks.js";
+import { LEVEL, PIN, flatLevel, flatMarks, flatPins, raisedPins } from "./pin-marks.js";
 import { baseAxis, baseLayout } from "../ui/plot.js";
 import { modelRows } from "../model/quadratic.js";
-import { colouring, contourLevels, shade } from "../model/scale.js";
+import { colouring, contourLevels, inkOn, shade } from "../model/scale.js";
 import { SIGNS } from "../kernel/splits.js";
+import { levelSegments } from "../model/level.js";
 import { nearestNode } from "../model/values.js";
 
 /** @typedef {import("../ui/frame.js").Frame} Frame */
@@ -33,15 +34,21 @@ function place(surface, { rows }, point) {
   return { x: surface.alpha[j], y: surface.beta[i], z: rows[i][j] };
 }
 
+/** The plus of most fonts is smaller than their multiplication sign. @type {Record<string, number>} */
+const SIZES = { theta: 20, train: 22, test: 30 };
+
 /**
- * Signs at the lowest points. White: there the colour map is at its darkest; black on a diverging one.
+ * Signs at θ* and at the lowest points: text, since fonts lack what plotly takes for its own cross.
  * @param {SurfaceResult} surface
  * @param {import("../model/scale.js").Shade} shaded
  * @param {Frame} frame
- * @param {string} color
+ * @param {(z: number) => string} ink  what is seen on the colour of a height
  */
-function signs(surface, shaded, { lowest }, color) {
-  const places = lowest.map((point) => place(surface, shaded, point));
+function signs(surface, shaded, { lowest }, ink) {
+  const { alpha, beta } = surface;
+  const centre = alpha.includes(0) && beta.includes(0) ? [{ split: "theta", alpha: 0, beta: 0 }] : [];
+  const marked = [...lowest, ...centre];
+  const places = marked.map((point) => place(surface, shaded, point));
   // Raised a little, else the slope in front hides their lower half.
   const lift = 0.04 * (shaded.range[1] - shaded.range[0]);
   return {
@@ -51,10 +58,9 @@ function signs(surface, shaded, { lowest }, color) {
     x: places.map(({ x }) => x),
     y: places.map(({ y }) => y),
     z: places.map(({ z }) => z + lift),
-    text: lowest.map(({ split }) => SIGNS[split]),
+    text: marked.map(({ split }) => SIGNS[split]),
     textposition: "middle center",
-    // The plus of most fonts is smaller than their multiplication sign.
-    textfont: { size: lowest.map(({ split }) => (split === "test" ? 30 : 22)), color },
+    textfont: { size: marked.map(({ split }) => SIZES[split]), color: places.map(({ z }) => ink(z)) },
     hoverinfo: "skip",
   };
 }
@@ -108,6 +114,18 @@ function cuts(surface, shaded, { point, palette }) {
   };
 }
 
+/**
+ * The contour at L(θ*), on the surface itself: at a saddle it crosses itself.
+ * @param {SurfaceResult} surface
+ * @param {import("../model/scale.js").Shade} shaded
+ */
+function levelLine(surface, { rows, level, range: [low, high] }) {
+  const { x, y } = level === null ? { x: [], y: [] } : levelSegments(surface, rows, level);
+  // Raised a little, else the surface hides half of it.
+  const z = x.map(() => (level ?? 0) + 0.004 * (high - low));
+  return { type: "scatter3d", name: "level", mode: "lines", connectgaps: false, hoverinfo: "skip", x, y, z, line: { color: LEVEL, width: 5 } };
+}
+
 /** Lines of the wire frame in each direction. */
 const WIRES = 11;
 
@@ -117,7 +135,7 @@ const WIRES = 11;
  * @param {import("../model/scale.js").Shade} shaded
  * @param {Frame} frame
  */
-function wires({ alpha, beta }, { range: [low, high] }, { picture: { model }, quadratic, errors, log, palette }) {
+function wires({ alpha, beta }, { range: [low, high], of }, { picture: { model }, quadratic, errors, palette }) {
   /** @type {{x: number[], y: number[], z: number[]}} */
   const at = { x: [], y: [], z: [] };
   const line = { type: "scatter3d", name: "quadratic", mode: "lines", connectgaps: false, hoverinfo: "skip", line: { color: errors ? "#8a8a8a" : palette.text, width: 2.5 }, ...at };
@@ -125,7 +143,7 @@ function wires({ alpha, beta }, { range: [low, high] }, { picture: { model }, qu
   const rows = modelRows(model, alpha, beta);
   const margin = 0.05 * (high - low);
   const add = (/** @type {number} */ i, /** @type {number} */ j) => {
-    const z = log ? Math.log10(rows[i][j]) : rows[i][j];
+    const z = of(rows[i][j]);
     at.x.push(alpha[j]);
     at.y.push(beta[i]);
     at.z.push(z >= low - margin && z <= high + margin ? z : NaN);
@@ -150,10 +168,10 @@ function wires({ alpha, beta }, { range: [low, high] }, { picture: { model }, qu
  * @param {object | null} camera  where a person has turned it to
  */
 export function figure3d(frame, surface, el, camera) {
-  const { palette, log, picture, range } = frame;
+  const { palette, picture, range } = frame;
   const { extent } = picture;
-  const shaded = shade(surface, log, range);
-  const levels = frame.contours ? contourLevels(shaded.range) : null;
+  const shaded = shade(frame, surface);
+  const levels = frame.contours ? contourLevels(shaded.range, 14) : null;
   const colours = colouring(frame, surface);
   // WebGL lines take no transparency.
   const solid = palette.theme === "dark" ? "#3d3d3d" : "#d9d9d9";
@@ -181,7 +199,8 @@ export function figure3d(frame, surface, el, camera) {
           z: { show: levels !== null, ...levels, usecolormap: false, color: "#b4c4c6", width: 1, highlight: false },
         },
       },
-      signs(surface, shaded, frame, colours.diverging ? "#000000" : "#ffffff"),
+      levelLine(surface, shaded),
+      signs(surface, shaded, frame, inkOn(colours)),
       pin(surface, shaded, frame),
       cuts(surface, shaded, frame),
       wires(surface, shaded, frame),
@@ -199,7 +218,7 @@ export function figure3d(frame, surface, el, camera) {
         aspectratio: { x: 1, y: 1, z: 0.72 },
         xaxis: { ...axis, title: title("α"), range: extent.slice(0, 2) },
         yaxis: { ...axis, title: title("β"), range: extent.slice(2) },
-        zaxis: { ...axis, title: title(isNarrow(el) ? "" : shaded.title), ...(range && { range: shaded.range }) },
+        zaxis: { ...axis, title: title(isNarrow(el) ? "" : shaded.title), ...shaded.ticks(5), ...(range && { range: shaded.range }) },
       },
     },
   };
@@ -231,6 +250,8 @@ export function figure2d(frame, surface, el) {
         line: { width: 0 },
         hoverinfo: "none",
       },
+      ...flatLevel(surface, shade(frame, surface)),
+      ...flatMarks(frame),
       flatPins(frame),
     ],
     layout: {

@@ -1,0 +1,105 @@
+// The automatic scale of losses around θ*, as in the kernel's `results/scale.py`: one table of values holds both to it.
+import { isDifference } from "../kernel/splits.js";
+
+/** @typedef {import("../kernel/decoders.js").SurfaceResult} SurfaceResult */
+/** @typedef {import("./quadratic.js").QuadraticModel} QuadraticModel */
+
+/** A curvature whose share of the largest difference from L(θ*) is less than this counts as flat. */
+const FLAT = 1e-4;
+/** So does one that changes the loss by less than this share of L(θ*), which arrives in single precision. */
+const ROUNDING = 1e-5;
+/** Linear width as a share of the largest difference, where no curvature tells it. */
+const UNTOLD = 1 / 30;
+
+/**
+ * Losses as positions asinh((L − L(θ*)) / s) on a scale with L(θ*) in its middle.
+ * @typedef {object} LossScale
+ * @property {number} centre  L(θ*)
+ * @property {number} width  s, up to which the scale is linear
+ * @property {[number, number]} range  positions of the lowest and the highest loss
+ * @property {number} most  the largest distance of either from the middle
+ */
+
+/** @param {LossScale} scale @param {number} loss */
+export const positionOf = ({ centre, width }, loss) => Math.asinh((loss - centre) / width);
+
+/** Row and column of θ*; null where the domain does not contain it. @param {Pick<SurfaceResult, "alpha" | "beta">} surface @returns {[number, number] | null} */
+export function theta({ alpha, beta }) {
+  const [i, j] = [beta.indexOf(0), alpha.indexOf(0)];
+  return i < 0 || j < 0 ? null : [i, j];
+}
+
+/** ½|κ|w² of the smaller curvature, with the axes in half-widths of the domain. @param {SurfaceResult} surface @param {QuadraticModel} model */
+function smallerCurvature({ domain: [a0, a1, b0, b1] }, { hessian }) {
+  const [x, y] = [(a1 - a0) / 2, (b1 - b0) / 2];
+  const [a, b, c] = [hessian[0] * x * x, hessian[1] * x * y, hessian[2] * y * y];
+  const radius = Math.hypot(b, (a - c) / 2);
+  return Math.min(Math.abs((a + c) / 2 - radius), Math.abs((a + c) / 2 + radius)) / 2;
+}
+
+/**
+ * The automatic scale of a surface; null where L(θ*) is not known or no other loss is on show, and for a difference.
+ * @param {SurfaceResult} surface
+ * @param {QuadraticModel | null} model  of the same losses
+ * @param {[number, number]} [range]  losses to span, if other than the surface's own
+ * @returns {LossScale | null}
+ */
+export function automaticScale(surface, model, range = surface.range) {
+  const node = theta(surface);
+  const centre = node ? surface.rows[node[0]][node[1]] : (model?.loss ?? NaN);
+  const largest = Math.max(Math.abs(range[0] - centre), Math.abs(range[1] - centre));
+  if (isDifference(surface) || !(largest > 0 && largest < Infinity)) return null;
+  const small = model ? smallerCurvature(surface, model) : 0;
+  const told = small >= Math.max(FLAT * largest, ROUNDING * Math.abs(centre));
+  const width = told ? Math.min(small, largest) : UNTOLD * largest;
+  const ends = /** @type {[number, number]} */ (range.map((loss) => Math.asinh((loss - centre) / width)));
+  return { centre, width, range: ends, most: Math.max(...ends.map(Math.abs)) };
+}
+
+/**
+ * How far the loss falls below L(θ*) and rises above it, as means of opposite points, between which the slope cancels.
+ * @param {Pick<SurfaceResult, "alpha" | "beta" | "rows">} surface
+ * @returns {[number, number]}
+ */
+export function fallAndRise({ alpha, beta, rows }) {
+  const node = theta({ alpha, beta });
+  let [fall, rise] = [0, 0];
+  if (!node) return [fall, rise];
+  const [i0, j0] = node;
+  const centre = rows[i0][j0];
+  rows.forEach((row, i) =>
+    row.forEach((loss, j) => {
+      const even = (loss + (rows[2 * i0 - i]?.[2 * j0 - j] ?? NaN)) / 2 - centre;
+      if (even < -fall) fall = -even;
+      if (even > rise) rise = even;
+    }),
+  );
+  return [fall, rise];
+}
+
+/**
+ * Losses for a colour bar, evenly spread over it as far as they are round, each with the digits that it needs.
+ * @param {LossScale} scale
+ * @param {number} [count]
+ * @returns {[number, number][]}
+ */
+export function ticksOf({ centre, width, range: [low, high] }, count = 7) {
+  const step = (high - low) / (count - 1);
+  const lossAt = (/** @type {number} */ position) => centre + width * Math.sinh(position);
+  const round = (/** @type {number} */ value, /** @type {number} */ places) => {
+    if (places > 20) return value;
+    return places < 0 ? Math.round(value * 10 ** places) * 10 ** -places : Number(value.toFixed(places));
+  };
+  /** @type {[number, number][]} */
+  const found = [];
+  for (let k = Math.ceil(low / step - 1e-9); k <= Math.floor(high / step + 1e-9); k++) {
+    const [near, loss, far] = [-0.1, 0, 0.1].map((d) => lossAt(step * (k + d)));
+    let places = -Math.floor(Math.log10(far - near));
+    const inside = round(loss, places);
+    if (inside < lossAt(low) || inside > lossAt(high)) places++;
+    const rounded = round(loss, places);
+    const digits = rounded === 0 ? 1 : Math.max(1, Math.floor(Math.log10(Math.abs(rounded))) + 1 + places);
+    found.push([k === 0 ? loss : rounded, digits]);
+  }
+  return found;
+}

@@ -1,0 +1,24 @@
+// What the marks in surface and plane stand for, in one line.
+import { h } from "../ui/dom.js";
+import { SIGNS } from "../kernel/splits.js";
+
+/** @type {{sign: string, words: string, shown: (frame: import("../ui/frame.js").Frame) => boolean}[]} */
+const MARKS = [
+  { sign: SIGNS.theta, words: "θ*", shown: () => true },
+  { sign: "━", words: "L(θ*)", shown: () => true },
+  { sign: SIGNS.train, words: "lowest", shown: ({ lowest }) => lowest.some(({ split }) => split === "train") },
+  { sign: SIGNS.test, words: "lowest test loss", shown: ({ lowest }) => lowest.some(({ split }) => split === "test") },
+  { sign: "①", words: "pin", shown: ({ pins }) => pins.length > 0 },
+];
+
+export function createLegend() {
+  const entries = MARKS.map(({ sign, words }) => h("span", { class: "lw-key" }, h("i", { class: "lw-mark", "aria-hidden": "true" }, sign), words));
+  const element = h("span", { class: "lw-marks", "data-testid": "legend" }, ...entries);
+  return {
+    element,
+    /** @param {import("../ui/frame.js").Frame} frame */
+    update(frame) {
+      entries.forEach((entry, i) => (entry.hidden = !MARKS[i].shown(frame)));
+    },
+  };
+}

@@ -1,0 +1,166 @@
+"""The automatic scale around L(θ*), held to closed forms and, with the page's, to one table of values."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from landscape_widget import QuadraticModel, Surface
+from landscape_widget.figures.style import diverging
+from landscape_widget.results.scale import automatic_scale, fall_and_rise, sees_saddle
+
+#: Read by the page's tests, too.
+TABLE = json.loads((Path(__file__).parents[1] / "support" / "scales.json").read_text(encoding="utf-8"))
+
+
+def surface_of(model: QuadraticModel, x: float = 1.0, y: float = 1.0, n: int = 11) -> Surface:
+    alpha, beta = np.linspace(-x, x, n), np.linspace(-y, y, n)
+    alpha[n // 2] = beta[n // 2] = 0
+    loss = model(alpha, beta[:, None])
+    return Surface(
+        alpha, beta, loss, np.ones_like(loss, dtype=bool), {"split": "train", "batch_norm": "frozen"}
+    )
+
+
+SADDLE = QuadraticModel(3.0, (0.0, 0.0), (4.0, 0.0, -0.02))
+
+
+def test_it_is_linear_within_the_smaller_curvature_and_has_theta_in_the_middle() -> None:
+    surface = surface_of(SADDLE)
+    scale = automatic_scale(surface, SADDLE)
+    assert scale is not None
+    assert (scale.centre, scale.width) == (3, pytest.approx(0.01, rel=1e-12))
+    assert scale(3.0) == 0
+    np.testing.assert_allclose(3 + 0.01 * np.sinh(scale(surface.loss)), surface.loss, rtol=1e-12)
+    # asinh(1) of asinh(200): a falling axis 400 times flatter takes a seventh of the colours of its half
+    assert scale.colours(0.01) == pytest.approx(128 * math.asinh(1) / math.asinh(200), rel=1e-9)
+
+
+def test_the_width_is_that_of_the_domain() -> None:
+    """With ½·4·0.1² = 0.02 and ½·0.02·2² = 0.04, the steeper axis is the smaller one."""
+    scale = automatic_scale(surface_of(SADDLE, 0.1, 2), SADDLE)
+    assert scale is not None
+    assert scale.width == pytest.approx(0.02, rel=1e-12)
+
+
+def test_curvatures_are_those_of_the_plane_not_of_its_axes() -> None:
+    """[[1, 3], [3, 1]] has the eigenvalues 4 and −2."""
+    model = QuadraticModel(0.0, (0.0, 0.0), (1.0, 3.0, 1.0))
+    scale = automatic_scale(surface_of(model), model)
+    assert scale is not None
+    assert scale.width == pytest.approx(1.0, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "model", [None, QuadraticModel(3, (0, 0), (4, 0, 0)), QuadraticModel(3, (0, 0), (4, 0, 1e-9))]
+)
+def test_without_a_second_curvature_it_is_linear_within_a_thirtieth(model: QuadraticModel | None) -> None:
+    scale = automatic_scale(surface_of(model or SADDLE), model)
+    assert scale is not None
+    assert scale.width == pytest.approx(2 / 30, rel=0.01)
+
+
+def test_a_test_loss_has_curvatures_of_its_own() -> None:
+    surface = replace(surface_of(SADDLE), provenance={"split": "test"})
+    assert automatic_scale(surface, SADDLE) == automatic_scale(surface, None)
+
+
+def test_holes_are_no_losses() -> None:
+    surface = surface_of(SADDLE)
+    holed = surface.loss.copy()
+    holed[0], holed[-1, -1] = np.nan, np.inf
+    scale = automatic_scale(replace(surface, loss=holed), SADDLE)
+    assert scale is not None
+    assert scale.high == np.nanmax(holed[np.isfinite(holed)])
+
+
+@pytest.mark.parametrize("change", ["difference", "constant", "nan at θ*", "elsewhere", "all holes"])
+def test_without_a_loss_at_theta_there_is_none(change: str) -> None:
+    surface = surface_of(SADDLE)
+    loss = surface.loss.copy()
+    if change == "difference":
+        surface = replace(surface, provenance={"split": "difference"})
+    elif change == "constant":
+        loss[:] = 3.0
+    elif change == "nan at θ*":
+        loss[5, 5] = np.nan
+    elif change == "elsewhere":
+        surface = replace(surface, alpha=surface.alpha + 9)
+    else:
+        loss[:] = np.nan
+    assert automatic_scale(replace(surface, loss=loss)) is None
+
+
+def test_elsewhere_the_model_knows_the_loss_at_theta() -> None:
+    scale = automatic_scale(replace(surface_of(SADDLE), alpha=np.linspace(2, 4, 11)), SADDLE)
+    assert scale is not None
+    assert scale.centre == 3
+
+
+def test_opposite_points_cancel_the_slope() -> None:
+    model = QuadraticModel(1.0, (5.0, -2.0), (4.0, 0.0, -0.5))
+    assert fall_and_rise(surface_of(model)) == (pytest.approx(0.25), pytest.approx(2.0))
+    bowl = QuadraticModel(1.0, (5.0, -2.0), (4.0, 0.0, 0.5))
+    assert fall_and_rise(surface_of(bowl)) == (0, pytest.approx(2.25))
+
+
+def test_two_colours_are_not_enough() -> None:
+    """Without a model it is linear within 1/30 of 2: a fall of d takes 128·asinh(15 d)/asinh(30) colours."""
+    for fall, seen in ((0.0044, True), (0.0040, False)):
+        surface = surface_of(QuadraticModel(3.0, (0.0, 0.0), (4.0, 0.0, -2 * fall)))
+        assert sees_saddle(replace(surface, provenance={"split": "test"})) is seen
+
+
+def test_ticks_are_round_inside_and_have_theta() -> None:
+    for case in TABLE:
+        scale = automatic_scale(*from_table(case))
+        assert scale is not None
+        losses = [loss for loss, _ in scale.ticks()]
+        assert losses == sorted(losses)
+        assert scale.low <= losses[0]
+        assert losses[-1] <= scale.high
+        assert len(losses) >= 4
+        assert scale.centre in losses or not scale.low <= scale.centre <= scale.high
+        told = [float(f"{loss:.{digits}g}") for loss, digits in scale.ticks()]
+        assert len(set(told)) == len(told)
+        step = np.diff(scale.range)[0] / 6
+        np.testing.assert_allclose(scale(told), scale(losses), atol=0.1 * step)
+
+
+def from_table(case: dict[str, Any]) -> tuple[Surface, QuadraticModel | None]:
+    alpha, beta, loss = (np.array(case[name], float) for name in ("alpha", "beta", "loss"))
+    told = case["quadratic"]
+    model = told and QuadraticModel(told["loss"], tuple(told["gradient"]), tuple(told["hessian"]))
+    done = np.ones_like(loss, dtype=bool)
+    return Surface(alpha, beta, loss, done, {"split": "train", "batch_norm": "frozen"}), model
+
+
+def of_table(surface: Surface, model: QuadraticModel | None) -> dict[str, Any]:
+    """What both sides make of a case."""
+    scale = automatic_scale(surface, model)
+    assert scale is not None
+    return {
+        "centre": scale.centre,
+        "width": scale.width,
+        "positions": scale(surface.loss).tolist(),
+        "ticks": [list(tick) for tick in scale.ticks()],
+        "stops": [list(stop) for stop in diverging(scale)],
+        "fall_and_rise": list(fall_and_rise(surface)),
+        "seen": sees_saddle(surface, model),
+    }
+
+
+@pytest.mark.parametrize("case", TABLE, ids=lambda case: case["name"])
+def test_the_table_that_the_page_is_held_to(case: dict[str, Any]) -> None:
+    found = of_table(*from_table(case))
+    expected = case["expected"]
+    assert found["seen"] is expected["seen"]
+    assert [colour for _, colour in found["stops"]] == [colour for _, colour in expected["stops"]]
+    for name in ("centre", "width", "positions", "ticks", "fall_and_rise"):
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-9, atol=1e-12)
