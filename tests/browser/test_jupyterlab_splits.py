@@ -83,7 +83,7 @@ def test_the_values_are_those_of_plain_torch(explorer: ExplorerOnPage) -> None:
 
 def test_a_difference_marks_both_minima(explorer: ExplorerOnPage) -> None:
     choose(explorer, "difference")
-    expected = [["x-thin", *minimum(explorer, "train")], ["cross-thin", *minimum(explorer, "test")]]
+    expected = [["x", *minimum(explorer, "train")], ["cross", *minimum(explorer, "test")]]
     assert marks(explorer) == expected
     low, high = on_plot(explorer, "heatmap", COLOURS)
     assert low == -high
