@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from typing import Any
 
 from landscape_widget.explorer.traits import CONTROLS
 from landscape_widget.objective.objective import Objective
+from landscape_widget.study.controls import Controls
+
+#: Keywords of ``Objective`` with their defaults.
+_OF_OBJECTIVE = {
+    name: parameter.default
+    for name, parameter in inspect.signature(Objective.__init__).parameters.items()
+    if parameter.kind is parameter.KEYWORD_ONLY
+}
 
 
 def near(name: str, known: Iterable[str]) -> str:
@@ -17,17 +26,29 @@ def near(name: str, known: Iterable[str]) -> str:
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
+def sorted_arguments(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Keywords of ``Objective`` and controls among the arguments given that are not at their defaults.
+
+    Raises:
+        TypeError: For what is under "unknown" in ``given``.
+    """
+    for name in given["unknown"]:
+        hint = near(name, [*_OF_OBJECTIVE, *CONTROLS, "test_loader"])
+        raise TypeError(f"LandscapeExplorer got an unexpected keyword {name!r}.{hint}")
+    controls = {control.name: control.default for control in fields(Controls)} | {"examples": None}
+    options, chosen = (
+        {name: given[name] for name, default in known.items() if not _is(given[name], default)}
+        for known in (_OF_OBJECTIVE, controls)
+    )
+    return options, chosen
+
+
+def _is(value: Any, default: Any) -> bool:
+    return value is default or (type(value) is type(default) and bool(value == default))
+
+
 def objective_of(model: Any, data: Any, loss_fn: Any, options: dict[str, Any]) -> Objective:
     """The objective that the constructor's arguments describe."""
-    known = [
-        name
-        for name, parameter in inspect.signature(Objective.__init__).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    ]
-    for name in options:
-        if name not in known:
-            hint = near(name, [*known, *CONTROLS, "test_loader"])
-            raise TypeError(f"LandscapeExplorer got an unexpected keyword {name!r}.{hint}")
     if isinstance(model, Objective):
         if data is not None or loss_fn is not None or options:
             raise TypeError(

@@ -10,17 +10,20 @@ from typing import Any
 import torch
 from torch import nn
 
-from landscape_widget.explorer.arguments import near, objective_of, test_objective_of
+from landscape_widget.data.reading import BatchSize
+from landscape_widget.explorer.arguments import near, objective_of, sorted_arguments, test_objective_of
 from landscape_widget.explorer.latest import LatestResults
 from landscape_widget.explorer.messages import AT_POINTS, obey
 from landscape_widget.explorer.model_weights import Weights
-from landscape_widget.explorer.traits import CONTROLS
 from landscape_widget.export.python_call import given_arguments
 from landscape_widget.export.runs import load_run, save_run
+from landscape_widget.loss.parameters import Selection
 from landscape_widget.numerics.vectors import FloatArray
-from landscape_widget.objective.objective import Objective
+from landscape_widget.objective.objective import Metrics, Objective
+from landscape_widget.planes.grid import Domain
 from landscape_widget.planes.points import Pin, check_coordinates, place_words
 from landscape_widget.results.planes import ScoreTable
+from landscape_widget.study.controls import Controls
 
 #: Least seconds between two updates of one result: above about ten messages a second pages fall behind.
 UPDATE_INTERVAL = 0.15
@@ -41,7 +44,28 @@ class LandscapeExplorer(LatestResults):
         loss_fn: Callable[..., torch.Tensor] | None = None,
         *,
         test_loader: Any = None,
-        **options: Any,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        max_examples: int | None = None,
+        parameters: Selection = None,
+        mode: str = "eval",
+        metrics: Metrics | None = None,
+        batch_size_fn: BatchSize = None,
+        axes: tuple[str, str] = Controls.axes,
+        seed: int = Controls.seed,
+        domain: Domain | None = Controls.domain,
+        resolution: int = Controls.resolution,
+        accuracy: float = Controls.accuracy,
+        examples: int | None = None,
+        samples: int = Controls.samples,
+        face: str = Controls.face,
+        batch_norm: str = Controls.batch_norm,
+        split: str = Controls.split,
+        equal_axes: bool = Controls.equal_axes,
+        compared_axes: tuple[str, str] | None = Controls.compared_axes,
+        compared_domain: Domain | None = Controls.compared_domain,
+        compared_split: str | None = Controls.compared_split,
+        **unknown: Any,
     ) -> None:
         """Reads the data and checks model and loss; computes nothing else.
 
@@ -51,15 +75,38 @@ class LandscapeExplorer(LatestResults):
             data: As for ``Objective``.
             loss_fn: As for ``Objective``.
             test_loader: Data held out for testing, of the same kinds as ``data``.
-            **options: Controls, such as ``axes`` and ``resolution``, each an attribute of this class; and
-                keywords of ``Objective``, such as ``metrics`` and ``dtype``.
+            device: As for ``Objective``, and so are those up to ``batch_size_fn``.
+            dtype: Floating-point type; default: that of the model's parameters.
+            max_examples: At most so many examples, of ``test_loader``, too.
+            parameters: Which trainable parameters make up θ.
+            mode: "eval" or "train".
+            metrics: Further quantities by name, such as {"accuracy": accuracy}.
+            batch_size_fn: ``batch_size_fn(batch)`` → examples in it.
+            axes: Names of the directions of α and β: "hessian:max", "hessian:max:2" …, "hessian:min" …,
+                "random", "random:filter". This and all that follow are controls, attributes to be set later.
+            seed: Seed of random directions.
+            domain: (α min, α max, β min, β max) in units of the directions; None: chosen by the curvature.
+            resolution: Nodes for each axis, odd.
+            accuracy: How far interpolated losses may be off, as a share of their range; 0: evaluate all.
+            examples: How many examples the loss is averaged over; None: all.
+            samples: Random projections of the histogram.
+            face: Face of the curvature panel on show: "projections", "spectrum" or "trace".
+            batch_norm: Batch norm's statistics in the pictures: "frozen", "recomputed" at every point, or the
+                "difference".
+            split: What the loss in the picture is on: "train", "test", or the "difference" test − training.
+            equal_axes: Whether an automatic domain reaches equally far along two eigenvectors; else by their
+                curvatures.
+            compared_axes: Axes of a second picture beside the first; None: those of the first.
+            compared_domain: Its domain; None: chosen by the curvature.
+            compared_split: Its data; None: those of the first. Without ``compared_axes``, too, there is none.
+            **unknown: Refused, with the nearest known name.
 
         Raises:
             TypeError: For an unknown keyword, or what ``Objective`` raises.
             ValueError: What ``Objective`` raises.
             traitlets.TraitError: For a control out of its range.
         """
-        controls = {name: options.pop(name) for name in CONTROLS if name in options}
+        options, controls = sorted_arguments(locals())
         objective = objective_of(model, data, loss_fn, options)
         names = ("objective",) if isinstance(model, Objective) else ("model", "data", "loss_fn")
         held_out = {} if test_loader is None else {"test_loader": test_loader}

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from anywidget import AnyWidget
 
-from landscape_widget import LandscapeExplorer, Results
+from landscape_widget import LandscapeExplorer, Objective, Results
 from landscape_widget.explorer.messages import AT_POINTS
 from landscape_widget.explorer.publisher import TOPICS
 from landscape_widget.explorer.traits import CONTROLS
+from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Findings
 
 STATE = (Path(__file__).parents[2] / "js" / "src" / "kernel" / "state.js").read_text(encoding="utf-8")
@@ -27,6 +30,19 @@ def words(pattern: str) -> set[str]:
 
 def test_every_control_is_a_trait_with_a_check() -> None:
     assert {name for name, trait in TRAITS.items() if "check" in trait.metadata} == set(CONTROLS)
+
+
+def test_the_constructor_takes_every_control_and_every_keyword_of_an_objective() -> None:
+    """With their defaults, but for the number of examples, which is that of all."""
+    taken = keywords(LandscapeExplorer)
+    controls = {control.name: control.default for control in fields(Controls)} | {"examples": None}
+    assert taken == {"test_loader": None, **keywords(Objective), **controls}
+
+
+def keywords(cls: type) -> dict[str, Any]:
+    """Keyword-only parameters of a constructor, with their defaults."""
+    found = inspect.signature(cls).parameters.values()
+    return {each.name: each.default for each in found if each.kind is each.KEYWORD_ONLY}
 
 
 def test_the_page_knows_every_trait_that_is_sent() -> None:

@@ -81,7 +81,7 @@ def test_keywords_of_the_objective(make_explorer: Make) -> None:
     explorer = make_explorer(*names.values(), **given).compute()
     source = explorer._surface["python"]
     assert (
-        "    parameters=parameters,\n    dtype=torch.float32,\n    max_examples=7,\n    device='cpu',\n"
+        "    device='cpu',\n    dtype=torch.float32,\n    max_examples=7,\n    parameters=parameters,\n"
         in source
     )
     again = run(source, **names, parameters=parameters)
