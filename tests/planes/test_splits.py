@@ -246,7 +246,7 @@ def test_the_recipe_makes_the_same_picture(explorer: LandscapeExplorer) -> None:
     explorer.compute()
     names: dict[str, Any] = {"model": network(), "data": TRAIN, "loss_fn": LOSS, "test_loader": TEST}
     exec(explorer._surface["python"], names)
-    again = names["explorer"]
+    again = names["explorer"].compute()
     assert np.array_equal(again.surface.loss, explorer.surface.loss)
     assert np.array_equal(again.compared.surface.loss, explorer.compared.surface.loss)
     again.close()
