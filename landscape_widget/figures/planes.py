@@ -26,9 +26,9 @@ from landscape_widget.figures.style import (
 from landscape_widget.numerics.level import level_segments
 from landscape_widget.numerics.vectors import FloatArray, norm
 from landscape_widget.planes.axes import words_of
+from landscape_widget.planes.scale import LossScale, automatic_scale
 from landscape_widget.results.planes import Plane, Surface
 from landscape_widget.results.quadratic import QuadraticModel
-from landscape_widget.results.scale import LossScale, automatic_scale
 
 #: The lowest point of a surface: α, β and the loss there.
 Minimum = tuple[float, float, float]

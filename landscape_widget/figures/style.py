@@ -6,8 +6,8 @@ from bisect import bisect
 
 import plotly.graph_objects as go
 
+from landscape_widget.planes.scale import LossScale
 from landscape_widget.results.base import Provenance
-from landscape_widget.results.scale import LossScale
 
 #: Without a middle: perceptually uniform, safe for colour-blind readers, and the same as on the page.
 COLOURS = "Viridis"

@@ -39,11 +39,11 @@ import numpy as np
 
 from landscape_widget.numerics.vectors import FloatArray, norm
 from landscape_widget.planes.axes import eigen_axis, parse_axis
+from landscape_widget.planes.scale import is_training_loss, sees_saddle
 from landscape_widget.results.blindness import SaddleBlindness, measured_blindness
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures, Slopes
 from landscape_widget.results.planes import Surface
 from landscape_widget.results.quadratic import QuadraticModel
-from landscape_widget.results.scale import is_training_loss, sees_saddle
 from landscape_widget.results.shares import interval_words
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.domain import eigenvector_half_widths

@@ -1,4 +1,4 @@
-// The automatic scale of losses around θ*, as in the kernel's `results/scale.py`: one table of values holds both to it.
+// The automatic scale of losses around θ*, as in the kernel's `planes/scale.py`: one table of values holds both to it.
 import { isDifference } from "../kernel/splits.js";
 
 /** @typedef {import("../kernel/decoders.js").SurfaceResult} SurfaceResult */
