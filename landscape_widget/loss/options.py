@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
+import torch
 from torch import nn
 from torch.nn import functional
 
@@ -60,5 +61,7 @@ def is_mean(loss_fn: Callable[..., Any], batches: Iterable[Batch]) -> bool:
         return False
     if inner in _CROSS_ENTROPIES or type(inner) in _CROSS_ENTROPIES:
         ignored = ignored_target(loss_fn)
-        return not any(bool((t == ignored).any()) for b in batches for t in tensors_in(b))
+        # targets that are classes are integers, and dense
+        whole = [t for b in batches for t in tensors_in(b) if not t.is_floating_point()]
+        return not any(bool((t == ignored).any()) for t in whole if t.layout is torch.strided)
     return inner in _MEANS or type(inner) in _MEANS
