@@ -7,6 +7,8 @@ import { COLOUR_MAPS, offersLog } from "../model/scale.js";
 /** @typedef {import("../ui/frame.js").Frame} Frame */
 /** @typedef {import("../ui/link.js").Link} Link */
 
+const [FIRST_MAP] = Object.keys(COLOUR_MAPS);
+
 /**
  * A check box that shows a cell of the link and sets it.
  * @param {string} name  test id
@@ -31,16 +33,17 @@ function createCheck(name, text, title, value) {
 /**
  * @param {string} name  test id
  * @param {string} label
+ * @param {string} title
  * @param {readonly {value: string, label: string}[]} choices
  * @param {{get(): string, set(value: any): void}} value
  */
-function createChoice(name, label, choices, value) {
+function createChoice(name, label, title, choices, value) {
   const id = uniqueId(name);
   const options = choices.map((choice) => h("option", { value: choice.value }, choice.label));
   const select = h("select", { id, "data-testid": name }, ...options);
   select.addEventListener("change", () => value.set(select.value));
   return {
-    element: h("span", { class: "lw-choice" }, h("label", { for: id }, label), select),
+    element: h("div", { class: "lw-field", title }, h("label", { for: id }, label), select),
     options,
     update() {
       select.value = value.get();
@@ -61,29 +64,36 @@ export function modelWords({ picture: { surface, model, composed } }) {
   return `Second order is right to ${limit} on ${formatPercent(share)} of this picture, and first wrong at ‖Δθ‖ = ${distance}.`;
 }
 
+/** What is not as usual. @param {Frame} frame */
+const unusual = ({ log, contours, quadratic, errors, colours }) =>
+  [quadratic && "quadratic", errors && "colours of loss − quadratic", colours !== FIRST_MAP && colours, log && "log", !contours && "no contours"].filter((words) => words !== false);
+
 /**
  * @param {HTMLElement} el
+ * @param {HTMLElement} foot  where it says how far second order goes, below the pictures
  * @param {Link} link
  */
-export function createViewOptions(el, link) {
+export function createViewOptions(el, foot, link) {
   const colour = createChoice(
     "colour",
     "Colour",
+    "What the colours stand for",
     [
       { value: "loss", label: "loss" },
       { value: "error", label: "loss − quadratic" },
     ],
     link.colour,
   );
-  const map = createChoice("colour-map", "Map", Object.keys(COLOUR_MAPS).map((name) => ({ value: name, label: name })), link.map);
+  const map = createChoice("colour-map", "Map", "The colours; all maps are safe for the colour-blind", Object.keys(COLOUR_MAPS).map((name) => ({ value: name, label: name })), link.map);
   const log = createCheck("log", "log", "Loss as a logarithm, in colour and height; for positive losses", link.log);
   const contours = createCheck("contours", "contours", "Lines of equal loss", link.contours);
   const quadratic = createCheck("quadratic", "quadratic", "The loss to second order at θ* over the true one, dashed or as a wire frame", link.quadratic);
   const words = h("output", { "data-testid": "model-words" });
-  const key = h("span", { class: "lw-key lw-model-words" }, h("i", { class: "lw-swatch lw-limit", "aria-hidden": "true" }), words);
+  const key = h("p", { class: "lw-key lw-model-words", hidden: true }, h("i", { class: "lw-swatch lw-limit", "aria-hidden": "true" }), words);
   const parts = [colour, map, log, contours, quadratic];
-  const element = h("div", { class: "lw-options", role: "group", "aria-label": "Display" }, ...parts.map((part) => part.element), key);
+  const element = h("div", { class: "lw-options", role: "group", "aria-label": "Display" }, ...parts.map((part) => part.element));
   el.append(element);
+  foot.append(key);
 
   return {
     /** @param {Frame} frame */
@@ -100,8 +110,10 @@ export function createViewOptions(el, link) {
       key.hidden = text === "";
       setText(words, text);
     },
+    unusual,
     destroy() {
       element.remove();
+      key.remove();
     },
   };
 }

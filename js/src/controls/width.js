@@ -18,13 +18,15 @@ function describeWidth(domain) {
  * @param {string} options.name  test id of the slider
  * @param {string} options.auto  test id of the button
  * @param {string} options.label
+ * @param {Node} [options.mark]  in place of the label, for the eye
  * @param {(domain: Domain | null) => void} options.send
  */
-export function createWidth({ name, auto, label, send }) {
-  const slider = createSlider({ name, label, values: HALF_WIDTHS, format: formatShort, send: (value) => send(squareDomain(value)) });
-  const button = h("button", { type: "button", class: "lw-link-button", "data-testid": auto, title: "Let the kernel choose" }, "auto");
+export function createWidth({ name, auto, label, mark, send }) {
+  const title = "How far the picture reaches from θ* on either side";
+  const slider = createSlider({ name, label, title, mark, values: HALF_WIDTHS, format: formatShort, send: (value) => send(squareDomain(value)) });
+  const button = h("button", { type: "button", class: "lw-button", "data-testid": auto, title: "Let the kernel choose how far" }, "auto");
   button.addEventListener("click", () => send(null));
-  slider.head.append(button);
+  slider.element.append(button);
   return {
     element: slider.element,
     /** @param {Domain | null} domain @param {Domain | undefined} shown  what the kernel chose */

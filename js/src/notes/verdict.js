@@ -1,6 +1,7 @@
 // What the certified curvature says about θ*, in words, and what the picture is made of.
 import { h, setText } from "../ui/dom.js";
 import { formatCount, formatNumber, formatPart } from "../model/format.js";
+import { drawing } from "../ui/drawing.js";
 import { nearestNode } from "../model/values.js";
 
 /** @typedef {import("../kernel/state.js").Snapshot} Snapshot */
@@ -15,15 +16,9 @@ const SIGNS = {
 };
 const UNDECIDED = "M3 9 H15";
 
-const SVG = "http://www.w3.org/2000/svg";
-
 function createSign() {
-  const svg = document.createElementNS(SVG, "svg");
-  for (const [name, value] of Object.entries({ viewBox: "0 0 18 18", width: "18", height: "18", "aria-hidden": "true", class: "lw-sign" })) {
-    svg.setAttribute(name, value);
-  }
-  const path = document.createElementNS(SVG, "path");
-  svg.append(path);
+  const svg = drawing([18, 18], "lw-verdict-sign", UNDECIDED);
+  const path = /** @type {SVGPathElement} */ (svg.firstChild);
   return {
     svg,
     /** @param {string} verdict */
@@ -99,15 +94,32 @@ export function captionText({ surface, info, examples }) {
   return [points, examplesText(surface, examples), parameters, unit + theta, split, norm, surface.note].filter(Boolean).join(" · ");
 }
 
-/** @param {HTMLElement} el */
-export function createVerdict(el) {
+/**
+ * The verdict's own word and what follows it.
+ * @param {string} sentence
+ * @returns {[string, string]}
+ */
+export function splitSentence(sentence) {
+  const end = sentence.search(/[:.,;]/);
+  return end < 0 ? [sentence, ""] : [sentence.slice(0, end), sentence.slice(end)];
+}
+
+/**
+ * @param {HTMLElement} head  where the verdict stands, before anything else
+ * @param {HTMLElement} foot  where it says what all rests on
+ */
+export function createVerdict(head, foot) {
   const sign = createSign();
-  const sentence = h("span", { class: "lw-sentence" });
-  const residuals = h("span", { class: "lw-residuals" });
+  const word = h("strong");
+  const rest = h("span");
   const verdict = h("p", { class: "lw-verdict", "data-testid": "verdict", "aria-live": "polite", hidden: true });
-  verdict.append(sign.svg, h("span", {}, sentence, " ", residuals));
-  const caption = h("p", { class: "lw-caption", "data-testid": "caption" });
-  el.append(verdict, caption);
+  verdict.append(sign.svg, h("span", { class: "lw-sentence" }, word, rest));
+  head.append(verdict);
+
+  const line = h("summary", { "data-testid": "caption", title: "What the pictures rest on; a click shows all of it" });
+  const residuals = h("p", { class: "lw-residuals", "data-testid": "residuals" });
+  const caption = h("details", { class: "lw-caption" }, line, residuals);
+  foot.append(caption);
 
   return {
     /** @param {Snapshot} snapshot */
@@ -117,10 +129,13 @@ export function createVerdict(el) {
       if (eigenpairs) {
         verdict.dataset.verdict = eigenpairs.verdict;
         sign.set(eigenpairs.verdict);
-        setText(sentence, eigenpairs.sentence);
-        setText(residuals, describeResiduals(eigenpairs));
+        const [first, more] = splitSentence(eigenpairs.sentence);
+        setText(word, first);
+        setText(rest, more);
       }
-      setText(caption, captionText(snapshot));
+      const known = eigenpairs ? describeResiduals(eigenpairs) : "";
+      setText(residuals, known && `Eigenvalues and how far they may be off: ${known}`);
+      setText(line, captionText(snapshot));
     },
     destroy() {
       verdict.remove();

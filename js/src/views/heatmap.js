@@ -21,8 +21,8 @@ const SYMBOLS = { train: "x-thin", test: "cross-thin" };
 const HALO = "rgba(255, 255, 255, 0.85)";
 /** Where second order stops describing the loss: a colour of neither map. */
 const LIMIT = "#ff3d8b";
-/** Milliseconds within which plotly takes a second click for a double click. */
-const DOUBLE_CLICK = 300;
+/** Milliseconds within which a browser takes a second click for a double click; plotly waits for 300 only. */
+const DOUBLE_CLICK = 500;
 /** Beyond this many nodes their dots would hide the picture. */
 const MOST_DOTS = 450;
 
@@ -209,7 +209,7 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
   panel.body.setAttribute("tabindex", "0");
   panel.body.setAttribute("role", "group");
   panel.body.setAttribute("aria-label", `Loss in the plane. The arrow keys move the crosshair, Enter pins the point, Escape takes the crosshair away; ${ZOOM_KEYS}`);
-  const undo = h("button", { type: "button", class: "lw-link-button", "data-testid": name.replace("heatmap", "undo-zoom"), title: ZOOM_MOUSE, hidden: true }, "↶ undo zoom");
+  const undo = h("button", { type: "button", class: "lw-button", "data-testid": name.replace("heatmap", "undo-zoom"), title: ZOOM_MOUSE, hidden: true }, "↶ undo zoom");
   undo.addEventListener("click", () => zoom.undo());
   panel.tools.append(undo);
   el.append(panel.element);
@@ -233,15 +233,31 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
     const at = event.points?.[0];
     if (at) link.point.set({ alpha: at.x, beta: at.y, source: "heatmap" });
   }
-  // The first click of a double click, which resets the zoom, is none of its own.
-  function doubleClicked() {
+  /** A pin that waits for a second click, which would make it none. @type {(() => void) | null} */
+  let pending = null;
+  function settle() {
     clearTimeout(click);
+    pending?.();
+    pending = null;
+  }
+  function doubleClicked() {
+    pending = null;
     zoom.reset();
   }
+  // Of a slow double click plotly tells as of two clicks: the browser's count tells them apart.
+  let clicks = 1;
+  function pressed(/** @type {MouseEvent} */ { detail }) {
+    clicks = detail;
+    if (clicks > 1) pending = null;
+  }
+  panel.body.addEventListener("mousedown", pressed, { capture: true });
   function clicked(/** @type {any} */ event) {
     const at = event.points?.[0];
-    clearTimeout(click);
-    if (at) click = setTimeout(() => last?.pin(last, { alpha: at.x, beta: at.y }), DOUBLE_CLICK);
+    if (clicks > 1) return doubleClicked();
+    settle();
+    if (!at) return;
+    pending = () => last?.pin(last, { alpha: at.x, beta: at.y });
+    click = setTimeout(settle, DOUBLE_CLICK);
   }
   function leave() {
     if (link.point.get()?.source === "heatmap") link.point.set(null);
