@@ -101,8 +101,9 @@ export function createControls(el, state, ...tools) {
     format: (value) => `${value} × ${value}`,
     send: (value) => state.set({ resolution: value }),
   });
-  const parts = [presets, alpha, beta, width, resolution].map(({ element }) => element);
-  const bar = h("div", { class: "lw-bar", role: "group", "aria-label": "Plane and accuracy" }, ...parts, h("div", { class: "lw-tools" }, compare.element, ...tools));
+  const fields = h("div", { class: "lw-fields" }, ...[alpha, beta, width, resolution].map(({ element }) => element));
+  const buttons = h("div", { class: "lw-tools" }, compare.element, ...tools);
+  const bar = h("div", { class: "lw-bar", role: "group", "aria-label": "Plane and accuracy" }, presets.element, fields, buttons);
   el.append(bar);
 
   return {

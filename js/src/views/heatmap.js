@@ -6,6 +6,7 @@ import { createPanel } from "../ui/panel.js";
 import { flatPins } from "./pin-marks.js";
 import { displayOf } from "../ui/frame.js";
 import { baseAxis, baseLayout, createPlot } from "../ui/plot.js";
+import { tickCount, tickRoom } from "../ui/ticks.js";
 import { errorMap, modelAt, modelRows } from "../model/quadratic.js";
 import { colouring, contourLevels, shade } from "../model/scale.js";
 import { quantityOf, SIGNS, SPLIT_WORDS } from "../kernel/splits.js";
@@ -23,6 +24,8 @@ const HALO = "rgba(255, 255, 255, 0.85)";
 const LIMIT = "#ff3d8b";
 /** Milliseconds within which a browser takes a second click for a double click; plotly waits for 300 only. */
 const DOUBLE_CLICK = 500;
+/** Width of the colour bar with its labels, in pixels; longer labels get more. */
+const BAR = 64;
 /** Beyond this many nodes their dots would hide the picture. */
 const MOST_DOTS = 450;
 
@@ -118,7 +121,6 @@ function figure(frame, surface, el, drags) {
         hoverongaps: false,
         zsmooth: false,
         colorbar: {
-          title: { text: title, side: "right", font: { size: 11, color: palette.text } },
           thickness: 9,
           outlinewidth: 0,
           tickfont: { size: 10, color: palette.muted },
@@ -155,14 +157,16 @@ function figure(frame, surface, el, drags) {
     ],
     layout: {
       ...baseLayout(palette, el),
-      margin: { l: 52, r: 64, t: 8, b: 40 },
+      margin: { l: tickRoom(extent.slice(2)), r: BAR, t: 24, b: 40 },
       dragmode: "zoom",
       hovermode: "closest",
       // What a person has dragged into view is shown by what comes of it, never by plotly's own memory.
       uirevision: `${extent.join()} ${drags}`,
-      xaxis: { ...baseAxis(palette, axisTitle("α", surface.norms[0], surface.thetaNorm)), range: extent.slice(0, 2), zeroline: false, showgrid: false },
+      xaxis: { ...baseAxis(palette, axisTitle("α", surface.norms[0], surface.thetaNorm)), range: extent.slice(0, 2), nticks: tickCount(extent.slice(0, 2), el.clientWidth - 120), zeroline: false, showgrid: false },
       yaxis: { ...baseAxis(palette, axisTitle("β", surface.norms[1], surface.thetaNorm)), range: extent.slice(2), zeroline: false, showgrid: false },
       shapes: [...picture.outlines.map(outline), ...crosshair(frame, surface)],
+      // Above the colour bar and no title of its own, which plotly writes over long labels.
+      annotations: [{ name: "quantity", text: title, xref: "paper", yref: "paper", x: 1, y: 1, xanchor: "right", yanchor: "bottom", xshift: BAR - 2, yshift: 2, showarrow: false, font: { size: 11, color: palette.text } }],
     },
   };
 }
@@ -322,9 +326,10 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
     plot ??= createPlot(panel.body, frame.plotly, {
       buttons: [],
       zoomed: true,
+      onResize: () => last && update(last),
       on: { plotly_hover: hover, plotly_unhover: leave, plotly_click: clicked, plotly_relayout: relayout, plotly_doubleclick: doubleClicked },
     });
-    const anew = isNew(surface, frame.palette, extent.join(), drags, ...displayOf(frame));
+    const anew = isNew(surface, frame.palette, extent.join(), drags, panel.body.clientWidth, ...displayOf(frame));
     const moved = isMoved(frame.point);
     const make = () => figure(frame, surface, panel.body, drags);
     if (anew) plot.draw(make(), () => composed || panel.drawn(surface));
