@@ -21,9 +21,9 @@ test("the verdict stands first, then the bar, then the pictures", async () => {
 });
 
 test("a sentence without a stop is all verdict", () => {
-  assert.deepEqual(splitSentence("Undecided"), ["Undecided", ""]);
-  assert.deepEqual(splitSentence("Saddle: λmin −0.02."), ["Saddle", ": λmin −0.02."]);
-  assert.deepEqual(splitSentence("Undecided at this tolerance; run longer."), ["Undecided at this tolerance", "; run longer."]);
+  assert.deepEqual(splitSentence("Undecided"), ["Undecided", "", ""]);
+  assert.deepEqual(splitSentence("Saddle: λmin −0.02."), ["Saddle", ": λmin −0.02.", ""]);
+  assert.deepEqual(splitSentence("Undecided at this tolerance; run longer. More."), ["Undecided at this tolerance", "; run longer.", " More."]);
 });
 
 test("settings and glossary are folded away, open by a click and close by Escape", async () => {

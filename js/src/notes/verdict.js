@@ -95,13 +95,15 @@ export function captionText({ surface, info, examples }) {
 }
 
 /**
- * The verdict's own word and what follows it.
+ * The verdict's own word, the numbers that it rests on, and what else there is to say.
  * @param {string} sentence
- * @returns {[string, string]}
+ * @returns {[string, string, string]}
  */
 export function splitSentence(sentence) {
-  const end = sentence.search(/[:.,;]/);
-  return end < 0 ? [sentence, ""] : [sentence.slice(0, end), sentence.slice(end)];
+  const [word] = /** @type {RegExpMatchArray} */ (sentence.match(/^[^:.,;]*/));
+  const stop = sentence.search(/\.\s/);
+  const end = stop < 0 ? sentence.length : stop + 1;
+  return [word, sentence.slice(word.length, end), sentence.slice(end)];
 }
 
 /**
@@ -110,10 +112,9 @@ export function splitSentence(sentence) {
  */
 export function createVerdict(head, foot) {
   const sign = createSign();
-  const word = h("strong");
-  const rest = h("span");
+  const parts = [h("strong"), h("span"), h("span", { class: "lw-more" })];
   const verdict = h("p", { class: "lw-verdict", "data-testid": "verdict", "aria-live": "polite", hidden: true });
-  verdict.append(sign.svg, h("span", { class: "lw-sentence" }, word, rest));
+  verdict.append(sign.svg, h("span", { class: "lw-sentence" }, ...parts));
   head.append(verdict);
 
   const line = h("summary", { "data-testid": "caption", title: "What the pictures rest on; a click shows all of it" });
@@ -129,9 +130,7 @@ export function createVerdict(head, foot) {
       if (eigenpairs) {
         verdict.dataset.verdict = eigenpairs.verdict;
         sign.set(eigenpairs.verdict);
-        const [first, more] = splitSentence(eigenpairs.sentence);
-        setText(word, first);
-        setText(rest, more);
+        splitSentence(eigenpairs.sentence).forEach((text, i) => setText(parts[i], text));
       }
       const known = eigenpairs ? describeResiduals(eigenpairs) : "";
       setText(residuals, known && `Eigenvalues and how far they may be off: ${known}`);
