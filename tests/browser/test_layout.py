@@ -25,12 +25,13 @@ LEAST = 320
 
 BOXED = """
 import ipywidgets
+other = LandscapeExplorer(Objective.from_function(bowl, torch.zeros(6, dtype=torch.float64)), resolution=21)
 grid = ipywidgets.GridspecLayout(1, 2)
-grid[0, 0] = grid[0, 1] = explorer
+grid[0, 0], grid[0, 1] = explorer, other
 boxes = {
-    "HBox": ipywidgets.HBox([explorer, explorer]),
+    "HBox": ipywidgets.HBox([explorer, other]),
     "GridspecLayout": grid,
-    "Tab": ipywidgets.Tab([explorer, ipywidgets.VBox([explorer])]),
+    "Tab": ipywidgets.Tab([explorer, ipywidgets.VBox([other])]),
 }
 """
 
@@ -110,7 +111,7 @@ def test_nothing_touches_with_all_unfolded_and_two_planes(open_: Open) -> None:
 def test_a_touch_would_be_found(open_: Open) -> None:
     page = open_("width=1000")
     root(page).evaluate("""root => {
-      const move = (part, x, y) => root.querySelector(part).setAttribute("transform", `translate(${x}, ${y})`);
+      const move = (part, ...by) => root.querySelector(part).setAttribute("transform", `translate(${by})`);
       root.querySelector(".lw-tools").style.marginLeft = "-200px";
       move('[data-testid="heatmap"] .g-ytitle', 36, 0);
       move('[data-testid="curvature"] .annotation', 40, 120);
@@ -166,10 +167,16 @@ def test_the_wheel_is_the_pages_until_the_surface_was_clicked(open_: Open) -> No
 
     page.mouse.wheel(0, -60)
     wait_until(lambda: page.evaluate("scrollY") == 0, "the page to scroll back")
+    # A browser takes what follows a turn of the wheel for the same gesture, until the pointer moves.
+    page.mouse.move(at["x"] + at["width"] / 3, at["y"] + at["height"] / 3)
     page.mouse.down()
     page.mouse.up()
-    page.mouse.wheel(0, 60)
-    wait_until(lambda: scene.evaluate(eye) != start, "the scene to come closer")
+
+    def closer() -> bool:
+        page.mouse.wheel(0, 20)
+        return bool(scene.evaluate(eye) != start)
+
+    wait_until(closer, "the scene to come closer")
     assert page.evaluate("scrollY") == 0
 
     page.mouse.move(2, 2)
