@@ -22,7 +22,7 @@ import { createSurface } from "../views/surface.js";
 import { createTheme } from "../ui/theme.js";
 import { createVerdict } from "../notes/verdict.js";
 import { createViewOptions } from "../controls/view-options.js";
-import { createZoom } from "../views/zoom.js";
+import { createZoom, ZOOM_KEYS, ZOOM_MOUSE } from "../views/zoom.js";
 
 /** @typedef {import("../ui/plot.js").Plotly} Plotly */
 
@@ -50,7 +50,7 @@ export function render({ model, el, host, signal }) {
 
   const theme = createTheme(root, update);
   const settings = createSettings(state);
-  const glossary = createGlossary();
+  const glossary = createGlossary({ mouse: ZOOM_MOUSE, keys: ZOOM_KEYS });
   body.append(head, error);
   const verdict = createVerdict(head, foot);
   const progress = createProgress(head, state);

@@ -2,7 +2,6 @@
 import { h } from "../ui/dom.js";
 import { drawing } from "../ui/drawing.js";
 import { createFold } from "../ui/fold.js";
-import { ZOOM_MOUSE } from "../views/zoom.js";
 
 /** A drawing's paths: in the text's colour, or with the class of a colour. @typedef {(string | [string, string])[]} Paths */
 
@@ -42,17 +41,16 @@ const TERMS = [
   },
 ];
 
-const HANDLING = [
-  ["Plane", `${ZOOM_MOUSE} A click pins a point. With the keyboard: arrow keys move the crosshair, Enter pins, + and − zoom, 0 resets.`],
-  ["Surface", "Drag to turn. The wheel zooms after a click, until the pointer leaves."],
-];
-
-export function createGlossary() {
+/** @param {{mouse: string, keys: string}} zoom  how the plane is zoomed */
+export function createGlossary({ mouse, keys }) {
   const { button, body } = createFold({ name: "glossary", label: "Glossary", title: "What the words mean, and what mouse and keys do", mark: "?" });
   const entries = TERMS.map(({ term, words, paths }) =>
     h("div", { class: "lw-term" }, drawing([72, 48], "lw-drawing", ...paths), h("dt", {}, term), h("dd", {}, words)),
   );
-  const handling = HANDLING.map(([term, words]) => h("div", { class: "lw-term lw-wide" }, h("dt", {}, term), h("dd", {}, words)));
+  const handling = [
+    ["Plane", `${mouse} A click pins a point. Arrow keys move the crosshair, Enter pins; ${keys}`],
+    ["Surface", "Drag to turn. The wheel zooms after a click, until the pointer leaves."],
+  ].map(([term, words]) => h("div", { class: "lw-term lw-wide" }, h("dt", {}, term), h("dd", {}, words)));
   body.append(h("dl", { class: "lw-terms" }, ...entries, ...handling));
   return { button, body };
 }
