@@ -162,7 +162,7 @@ def eigenpairs(found: Findings, controls: Controls) -> Case:
         "gradientNorm": found.gradient_norm,
         "verdict": verdict.kind if verdict else "undecided",
         "sentence": verdict.sentence if verdict else "",
-        "sights": list(verdict.sights) if verdict else None,
+        "sights": list(verdict.sights) if verdict and verdict.sights else None,
         "final": found.pairs_final,
     }
     payload = wire.eigenpairs(found, controls, REQUEST, THETA_NORM)

@@ -36,17 +36,20 @@ export function createProgress(el, state) {
   const bar = h("progress", { id, max: 1, value: 0, "data-testid": "progress" });
   const stage = h("label", { for: id });
   const text = h("output", { "data-testid": "progress-text", "aria-live": "off" });
-  const cancel = h("button", { type: "button", "data-testid": "cancel", class: "lw-button" }, "Cancel");
-  const recompute = h("button", { type: "button", "data-testid": "recompute", class: "lw-button" }, "Recompute");
+  const cancel = h("button", { type: "button", "data-testid": "cancel", class: "lw-button", title: "Stop, and keep what is there" }, "Cancel");
+  const recompute = h("button", { type: "button", "data-testid": "recompute", class: "lw-button", title: "Go on from what is known already" }, "Recompute");
   const spoken = h("span", { class: "lw-spoken", "aria-live": "polite" });
   cancel.addEventListener("click", () => state.send("cancel"));
   recompute.addEventListener("click", () => state.send("compute"));
 
   const element = h(
     "div",
-    { class: "lw-field lw-progress" },
-    h("span", { class: "lw-field-head" }, stage, text),
-    h("span", { class: "lw-field-row" }, bar, cancel, recompute),
+    { class: "lw-progress" },
+    stage,
+    bar,
+    text,
+    cancel,
+    recompute,
     spoken,
   );
   el.append(element);

@@ -1,5 +1,6 @@
 // A labelled range input over a list of values, which can also show a value that is not on the list.
 import { h, setText, uniqueId } from "./dom.js";
+import { nameOf } from "./field.js";
 import { createThrottle } from "./throttle.js";
 import { nearestPosition } from "../model/values.js";
 
@@ -10,16 +11,17 @@ const INTERVAL = 100;
  * @param {object} options
  * @param {string} options.name  test id of the input; the output's is `${name}-value`
  * @param {string} options.label
+ * @param {string} options.title
+ * @param {Node} [options.mark]  in place of the label, for the eye
  * @param {readonly number[]} options.values  ascending, positive
  * @param {(value: number) => string} options.format
  * @param {(value: number) => void} options.send  called while dragging and on release
  */
-export function createSlider({ name, label, values: initial, format, send }) {
+export function createSlider({ name, label, title, mark, values: initial, format, send }) {
   const id = uniqueId(name);
   const input = h("input", { type: "range", id, "data-testid": name, min: 0, max: initial.length - 1, step: 1 });
   const output = h("output", { for: id, "data-testid": `${name}-value` });
-  const head = h("span", { class: "lw-field-head" }, h("label", { for: id }, label), output);
-  const element = h("div", { class: "lw-field lw-field-slider" }, head, input);
+  const element = h("div", { class: "lw-field lw-slider", title }, nameOf(id, label, mark), input, output);
 
   let values = initial;
   let held = false;
@@ -67,7 +69,6 @@ export function createSlider({ name, label, values: initial, format, send }) {
 
   return {
     element,
-    head,
     /**
      * Follows the kernel, except while a person holds the slider.
      * @param {number} value

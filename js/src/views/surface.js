@@ -8,6 +8,7 @@ import { createPanel } from "../ui/panel.js";
 import { createPlot } from "../ui/plot.js";
 import { quantityOf } from "../kernel/splits.js";
 import { figure2d, figure3d, fromElsewhere, isNarrow } from "./surface-figure.js";
+import { onlyAfterClick } from "./zoom.js";
 
 /** @typedef {import("../ui/frame.js").Frame} Frame */
 /** @typedef {import("../kernel/decoders.js").SurfaceResult} SurfaceResult */
@@ -40,9 +41,10 @@ function hasWebGL() {
 export function createSurface(el, link, name = "surface") {
   const panel = createPanel(name, "Surface");
   const notice = h("p", { class: "lw-notice", hidden: true });
-  const again = h("button", { type: "button", class: "lw-link-button" }, "Try 3-D again");
+  const again = h("button", { type: "button", class: "lw-button", title: "Draw the surface in three dimensions again" }, "Try 3-D again");
   notice.append("The browser gave up this 3-D view; contours instead. ", again);
   panel.body.append(notice);
+  onlyAfterClick(panel.body);
   el.append(panel.element);
 
   /** @type {ReturnType<typeof createPlot> | null} */
