@@ -158,14 +158,16 @@ export function createControls(el, state) {
     label: "Resolution",
     values: resolutions(state.snapshot.info.max_resolution),
     format: (value) => `${value} × ${value}`,
-    send: (value) => state.set({ resolution: value }),
+    send: (value) => value !== state.snapshot.resolution && state.set({ resolution: value }),
+    costly: true,
   });
   const examples = createSlider({
     name: "examples",
     label: "Examples",
     values: exampleCounts(state.snapshot.info.n_examples),
     format: formatCount,
-    send: (value) => state.set({ examples: value }),
+    send: (value) => value !== state.snapshot.examples && state.set({ examples: value }),
+    costly: true,
   });
 
   const element = h("div", { class: "lw-controls", role: "group", "aria-label": "Plane and accuracy" });

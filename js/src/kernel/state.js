@@ -33,6 +33,7 @@ import { sameDomain } from "../model/values.js";
  * @property {number} fraction
  * @property {number | null} eta
  * @property {number} elapsed
+ * @property {Record<string, number | null>} [parts]  seconds left of each part, null while unknown
  */
 
 /**
@@ -52,6 +53,7 @@ import { sameDomain } from "../model/values.js";
  * @typedef {Controls & {
  *   face: Face,
  *   status: "idle" | "computing" | "done" | "cancelled" | "failed",
+ *   cancelling: boolean,
  *   error: string,
  *   progress: Progress | null,
  *   info: Info,
@@ -64,13 +66,17 @@ import { sameDomain } from "../model/values.js";
  *   trace: import("./curvature-decoders.js").TraceResult | null,
  *   points: import("./points.js").Points,
  *   provisional: boolean,
+ *   sent: number,
  * }} Snapshot
+ *   `cancelling`: a person has cancelled, and the kernel has not answered yet; `sent`: number of the newest picture.
  *   `provisional`: the controls ask for something else than the surface shows; `comparedProvisional` for the second.
  */
 
 /** @typedef {Pick<import("@anywidget/types").AnyModel, "get" | "set" | "on" | "off" | "save_changes" | "send">} Model */
 
 const CONTROLS = /** @type {const} */ (["axes", "seed", "domain", "resolution", "examples", "batch_norm", "split", "compared_axes", "compared_domain", "compared_split"]);
+/** Results that take long to draw, each sent with a number of its own. */
+const PICTURES = /** @type {const} */ (["_surface", "_compared", "_projections", "_spectrum", "_trace"]);
 const RUNTIME = "_runtime";
 /** Milliseconds without another change after which those that need not be sent at once are. */
 const PAUSE = 200;
@@ -156,16 +162,23 @@ export function createState(model) {
   let pause;
   let scheduled = false;
   let destroyed = false;
+  /** The request that a person has cancelled, until the kernel answers or another one follows. @type {number | null} */
+  let cancelled = null;
 
   /** @returns {Controls} */
   const controls = () => /** @type {any} */ (Object.fromEntries(CONTROLS.map((name) => [name, model.get(name)])));
 
+  const newestRequest = () => model.get("progress")?.request ?? 0;
+
   /** @returns {Snapshot} */
   function read() {
     const values = controls();
-    const shown = surface(model.get("_surface"));
     const status = model.get("status");
-    const second = compared(model.get("_compared"));
+    if (status !== "computing" || newestRequest() !== cancelled) cancelled = null;
+    // Nothing of what is still on its way is drawn: Cancel must show at once.
+    const before = cancelled === null ? null : snapshot;
+    const shown = before ? before.surface : surface(model.get("_surface"));
+    const second = before ? before.compared : compared(model.get("_compared"));
     const raw = model.get("_pins");
     if (decoded?.raw !== raw || !decoded) decoded = { raw, points: decodePoints(raw) };
     const { points } = decoded;
@@ -175,6 +188,7 @@ export function createState(model) {
       ...values,
       face: FACES.find((face) => face === model.get("face")) ?? FACES[0],
       status,
+      cancelling: cancelled !== null,
       error: model.get("error") ?? "",
       progress: model.get("progress")?.stage === undefined ? null : model.get("progress"),
       info: { ...UNKNOWN, ...model.get("_info") },
@@ -182,11 +196,12 @@ export function createState(model) {
       compared: second,
       comparedProvisional: comparedOutdated.is(second, secondControls(values) ?? values) || former(second),
       eigenpairs: eigenpairs(model.get("_eigenpairs")),
-      projections: projections(model.get("_projections")),
-      spectrum: spectrum(model.get("_spectrum")),
-      trace: trace(model.get("_trace")),
+      projections: before ? before.projections : projections(model.get("_projections")),
+      spectrum: before ? before.spectrum : spectrum(model.get("_spectrum")),
+      trace: before ? before.trace : trace(model.get("_trace")),
       points,
       provisional: outdated.is(shown, values) || former(shown),
+      sent: Math.max(...PICTURES.map((name) => model.get(name)?.sent ?? 0)),
     };
   }
 
@@ -218,7 +233,8 @@ export function createState(model) {
   }
 
   function controlChanged() {
-    const latest = Math.max(snapshot.surface?.request ?? 0, model.get("progress")?.request ?? 0);
+    cancelled = null;
+    const latest = Math.max(snapshot.surface?.request ?? 0, newestRequest());
     for (const each of [outdated, comparedOutdated]) each.mark(latest);
     changed();
   }
@@ -254,11 +270,14 @@ export function createState(model) {
       } else save();
     },
     /**
-     * @param {"shown" | "cancel" | "compute" | "pin" | "unpin" | "recentre" | "back" | "apply" | "restore" | "table"} type
+     * @param {"shown" | "drawn" | "cancel" | "compute" | "pin" | "unpin" | "recentre" | "back" | "apply" | "restore" | "table"} type
      * @param {object} [content]  what the kernel needs to know with it
      */
     send(type, content = {}) {
       model.send({ type, ...content });
+      if (type !== "cancel" || snapshot.status !== "computing") return;
+      cancelled = newestRequest();
+      changed();
     },
     destroy() {
       destroyed = true;

@@ -13,8 +13,9 @@ const INTERVAL = 100;
  * @param {readonly number[]} options.values  ascending, positive
  * @param {(value: number) => string} options.format
  * @param {(value: number) => void} options.send  called while dragging and on release
+ * @param {boolean} [options.costly]  whether every value costs much: then it is called on release only
  */
-export function createSlider({ name, label, values: initial, format, send }) {
+export function createSlider({ name, label, values: initial, format, send, costly = false }) {
   const id = uniqueId(name);
   const input = h("input", { type: "range", id, "data-testid": name, min: 0, max: initial.length - 1, step: 1 });
   const output = h("output", { for: id, "data-testid": `${name}-value` });
@@ -27,6 +28,8 @@ export function createSlider({ name, label, values: initial, format, send }) {
   let missed = null;
   /** @type {number | null} */
   let pushed = null;
+  /** A costly value that was chosen and not sent yet. @type {number | null} */
+  let chosen = null;
   const throttle = createThrottle(send, INTERVAL);
 
   /** @param {number} value @param {string} text */
@@ -42,8 +45,19 @@ export function createSlider({ name, label, values: initial, format, send }) {
     const value = values[Number(input.value)];
     show(value, format(value));
     missed = null;
-    if (value !== pushed) throttle.push(value);
+    if (costly) chosen = value;
+    else if (value !== pushed) throttle.push(value);
     pushed = value;
+  }
+
+  // Comes before `change`, and what the kernel says in between would put the slider back.
+  function commit() {
+    if (chosen !== null) {
+      missed = null;
+      send(chosen);
+    }
+    chosen = null;
+    release();
   }
 
   function release() {
@@ -60,10 +74,10 @@ export function createSlider({ name, label, values: initial, format, send }) {
   input.addEventListener("change", () => {
     moved();
     throttle.flush();
-    release();
+    commit();
   });
   // A drag that ends where it began fires no `change`.
-  for (const event of ["pointerup", "pointercancel", "blur"]) input.addEventListener(event, release);
+  for (const event of ["pointerup", "pointercancel", "blur"]) input.addEventListener(event, commit);
 
   return {
     element,

@@ -25,6 +25,9 @@ const PLACEHOLDER = decodeSurface({
 /** Milliseconds without a result after which the scene is built: a result that is about to come must not wait for it. */
 const PATIENCE = 1000;
 
+/** A picture that is refined is drawn again once it has so many times the nodes: twice as many along each axis. */
+const STAGE = 4;
+
 /** Whether this browser draws WebGL at all. */
 function hasWebGL() {
   const context = document.createElement("canvas").getContext("webgl");
@@ -53,7 +56,10 @@ export function createSurface(el, link, name = "surface") {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let ahead;
   let turning = false;
+  /** The kernel's picture in the scene. @type {SurfaceResult | null} */
+  let scene = null;
   const isNew = createMemory();
+  const isAsked = createMemory();
   const isMoved = createMemory();
 
   /** @param {any} event */
@@ -69,6 +75,9 @@ export function createSurface(el, link, name = "surface") {
   function keep(/** @type {any} */ event) {
     if (event["scene.camera"]) link.camera.set(event["scene.camera"]);
     else if (event["scene.camera.eye"]) link.camera.set(null);
+    // Who has turned it wants to see it as it is by now.
+    scene = null;
+    if (!turning && last) update(last);
   }
   function turned(/** @type {any} */ event) {
     turning = true;
@@ -96,6 +105,7 @@ export function createSurface(el, link, name = "surface") {
     return createPlot(panel.body, plotly, {
       buttons: ["resetCameraDefault3d"],
       slow: true,
+      patient: true,
       on: { plotly_hover: hover, plotly_unhover: leave, plotly_relayout: keep, plotly_relayouting: turned },
       onContextLost: () => setFlat(true),
       onResize: () => last && update(last),
@@ -116,6 +126,18 @@ export function createSurface(el, link, name = "surface") {
     plot.draw(figure3d(frame, PLACEHOLDER, panel.body, link.camera.get()));
   }
 
+  /**
+   * Whether a picture is worth a scene, which in software takes a browser longer than all else: while the kernel
+   * refines one, a few stages of it are, and whatever a person has changed.
+   * @param {Frame} frame
+   * @param {SurfaceResult} surface
+   */
+  function isDue({ snapshot, palette, log, contours, quadratic, errors, colours, pins, picture }, surface) {
+    const asked = isAsked(plot, palette, picture.extent.join(), isNarrow(panel.body), log, contours, quadratic, errors, colours, JSON.stringify(pins));
+    if (asked || snapshot.status !== "computing" || surface.final || picture.composed) return true;
+    return !scene || scene.request !== surface.request || surface.nDone >= STAGE * scene.nDone;
+  }
+
   /** @param {Frame} frame */
   function update(frame) {
     last = frame;
@@ -134,10 +156,12 @@ export function createSurface(el, link, name = "surface") {
     setText(panel.foot, `Height: ${quantityOf(surface)}, ${formatNumber(surface.range[0])} to ${formatNumber(surface.range[1])}`);
     plot ??= makePlot(frame.plotly);
     const narrow = isNarrow(panel.body);
-    const anew = isNew(plot, surface, frame.palette, extent.join(), narrow, ...displayOf(frame));
+    const anew = isDue(frame, surface) && isNew(plot, surface, frame.palette, extent.join(), narrow, ...displayOf(frame));
     const moved = isMoved(fromElsewhere(frame.point));
-    if (anew) plot.draw(make(frame), () => composed || panel.drawn(surface));
-    else if (moved && !flat) plot.follow(() => make(last ?? frame));
+    if (anew) {
+      scene = composed ? null : surface;
+      plot.draw(make(frame), () => composed || panel.drawn(surface));
+    } else if (moved && !flat) plot.follow(() => make(last ?? frame));
   }
 
   return {
