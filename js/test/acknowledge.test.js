@@ -36,7 +36,7 @@ test("of pictures that come while one is drawn the newest is acknowledged", asyn
     await settled();
   }
   await drawnOut();
-  assert.deepEqual(drawn(model).map(({ number }) => number), [1, 3]);
+  assert.deepEqual(drawn(model).map((/** @type {any} */ { number }) => number), [1, 3]);
 });
 
 test("a page that comes later acknowledges what it finds, and a page without the plotting library too", async () => {

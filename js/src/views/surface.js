@@ -1,7 +1,7 @@
 // The loss surface in three dimensions.
 import { decodeSurface } from "../kernel/decoders.js";
 import { h, setText } from "../ui/dom.js";
-import { formatNumber } from "../model/format.js";
+import { formatCount, formatNumber } from "../model/format.js";
 import { displayOf } from "../ui/frame.js";
 import { createMemory } from "../ui/changed.js";
 import { createPanel } from "../ui/panel.js";
@@ -27,6 +27,12 @@ const PATIENCE = 1000;
 
 /** A picture that is refined is drawn again once it has so many times the nodes: twice as many along each axis. */
 const STAGE = 4;
+
+/** How much of a picture is there, until all of it is. @param {Frame} frame */
+function soFar({ snapshot: { surface }, picture: { composed } }) {
+  if (!surface || surface.final || composed) return "";
+  return ` · ${formatCount(surface.nDone)} of ${formatCount(surface.done.length)} nodes so far`;
+}
 
 /** Whether this browser draws WebGL at all. */
 function hasWebGL() {
@@ -153,7 +159,8 @@ export function createSurface(el, link, name = "surface") {
     }
     clearTimeout(ahead);
 
-    setText(panel.foot, `Height: ${quantityOf(surface)}, ${formatNumber(surface.range[0])} to ${formatNumber(surface.range[1])}`);
+    const heights = `Height: ${quantityOf(surface)}, ${formatNumber(surface.range[0])} to ${formatNumber(surface.range[1])}`;
+    setText(panel.foot, heights + soFar(frame));
     plot ??= makePlot(frame.plotly);
     const narrow = isNarrow(panel.body);
     const anew = isDue(frame, surface) && isNew(plot, surface, frame.palette, extent.join(), narrow, ...displayOf(frame));
