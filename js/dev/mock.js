@@ -92,6 +92,8 @@ export const defaults = {
   _pins: { pins: [], writable: false, table: null, csv: "", applied: null, note: "", centre: { depth: 0, request: 0, moved: 0 } },
 };
 
+const PICTURES = ["_surface", "_compared", "_projections", "_spectrum", "_trace"];
+
 /** @param {number} count @param {number} low @param {number} high */
 const linspace = (count, low, high) => Float64Array.from({ length: count }, (_, i) => low + ((high - low) * i) / (count - 1));
 
@@ -154,18 +156,23 @@ export function attachKernel(model, { pace = 250, ...kind } = {}) {
   /** @type {ReturnType<typeof setTimeout>[]} */
   let timers = [];
   let shown = false;
+  let sent = 0;
+
+  /** Pictures with numbers of their own. @param {Traits} traits @returns {Traits} */
+  const numbered = (traits) =>
+    Object.fromEntries(Object.entries(traits).map(([name, value]) => [name, value && PICTURES.includes(name) ? { ...value, sent: ++sent } : value]));
 
   function start() {
     timers.forEach(clearTimeout);
     const [current, began] = [++request, performance.now()];
-    const controls = Object.fromEntries(["axes", "seed", "domain", "resolution", "examples", "batch_norm", "split", "compared_axes", "compared_domain", "compared_split"].map((name) => [name, model.get(name)]));
+    const controls = Object.fromEntries(["axes", "seed", "domain", "resolution", "examples", "batch_norm", "split", "compared_axes", "compared_domain", "compared_split", "equal_axes"].map((name) => [name, model.get(name)]));
     const asked = /** @type {any} */ ({ ...controls, request: current });
     const hessian = controls.axes[0].startsWith("hessian");
     const { scale = 1 } = kind;
     const plane = hessian ? { kappa_minus: -1.497 * scale, kappa_plus: 3.821 * scale } : { kappa_minus: 0.21 * scale, kappa_plus: 1.3 * scale };
     const progress = (/** @type {string} */ stage, /** @type {number} */ fraction) => ({
       status: "computing",
-      progress: { request: current, stage, fraction, eta: ((1 - fraction) * pace * 6) / 1000, elapsed: (performance.now() - began) / 1000 },
+      progress: { request: current, stage, fraction, eta: ((1 - fraction) * pace * 6) / 1000, elapsed: (performance.now() - began) / 1000, parts: { surface: ((1 - fraction) * pace * 6) / 1000, curvature: null } },
     });
     const projections = (/** @type {number} */ samples) => ({ _projections: mockProjections(current, samples, plane, scale) });
     /** What only its own face asks for. @type {Record<string, (share: number) => Traits>} */
@@ -193,7 +200,7 @@ export function attachKernel(model, { pace = 250, ...kind } = {}) {
       () => ({ status: "done", error: "" }),
     ];
     model.receive({ status: "computing", error: "", progress: {} });
-    timers = steps.map((step, i) => setTimeout(() => model.receive(step()), pace * (i + 1)));
+    timers = steps.map((step, i) => setTimeout(() => model.receive(numbered(step())), pace * (i + 1)));
   }
 
   model.kernel = ({ saved, message }) => {

@@ -195,7 +195,7 @@ test("the same picture is the same object, so that plots are not redrawn", async
   await look();
   state.set({ domain: [-2, 2, -2, 2] });
   const picture = await look();
-  model.receive({ progress: { request: 2, stage: "x", fraction: 0.1, eta: null, elapsed: 1 }, _eigenpairs: { ...PAIRS, request: 2 } });
+  model.receive({ progress: { request: 2, stage: "x", fraction: 0.1, eta: null, elapsed: 1, parts: {} }, _eigenpairs: { ...PAIRS, request: 2 } });
   assert.equal(await look(), picture);
 });
 

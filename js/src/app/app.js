@@ -1,4 +1,5 @@
 // The page: builds the page side of one explorer and hands every change to its views.
+import { createAcknowledgement } from "./acknowledge.js";
 import { comparedPlane, createComparison, pictureName } from "../controls/compare.js";
 import { createCopy } from "../notes/copy-python.js";
 import { createControls } from "../controls/controls.js";
@@ -73,6 +74,7 @@ export function render({ model, el, host, signal }) {
   const copy = createCopy(foot);
   const scores = createScoreTable(foot, state);
   const pictureOf = createPicture();
+  const acknowledgement = createAcknowledgement((number) => state.send("drawn", { number }));
 
   /** @type {Plotly | null} */
   let plotly = null;
@@ -120,6 +122,7 @@ export function render({ model, el, host, signal }) {
     settings.update(snapshot, options.unusual(frame));
     for (const plot of plots) plot.update(frame);
     pair.update(frame, second);
+    acknowledgement.update(snapshot.sent);
   }
 
   state.subscribe(update);
@@ -132,7 +135,7 @@ export function render({ model, el, host, signal }) {
     destroyed = true;
     state.destroy();
     theme.destroy();
-    for (const view of [controls, settings, progress, options, pins, verdict, copy, scores, pair, ...plots]) view.destroy();
+    for (const view of [controls, settings, progress, options, pins, verdict, copy, scores, pair, acknowledgement, ...plots]) view.destroy();
     root.remove();
   }
   signal?.addEventListener("abort", destroy, { once: true });

@@ -106,7 +106,8 @@ export function createControls(el, state, ...tools) {
     title: "How many points the picture has along either axis",
     values: resolutions(state.snapshot.info.max_resolution),
     format: (value) => `${value} × ${value}`,
-    send: (value) => state.set({ resolution: value }),
+    send: (value) => value !== state.snapshot.resolution && state.set({ resolution: value }),
+    costly: true,
   });
   const fields = h("div", { class: "lw-fields" }, ...[alpha, beta, width, resolution].map(({ element }) => element));
   const buttons = h("div", { class: "lw-tools" }, compare.element, ...tools);

@@ -5,8 +5,9 @@ import { formatDuration } from "../model/format.js";
 /** @typedef {import("../kernel/state.js").Snapshot} Snapshot */
 
 /** @param {Snapshot} snapshot */
-export function progressText({ status, progress }) {
+export function progressText({ status, progress, cancelling }) {
   if (status === "computing") {
+    if (cancelling) return "Cancelling …";
     if (!progress) return "Starting …";
     const percent = `${Math.floor(100 * progress.fraction)} %`;
     return progress.eta === null ? percent : `${percent} · ${formatDuration(progress.eta)} left`;
@@ -15,6 +16,14 @@ export function progressText({ status, progress }) {
   if (status === "cancelled") return "Cancelled";
   if (status === "failed") return "Failed";
   return "";
+}
+
+/** The time left of each part, where there are several. @param {Snapshot} snapshot */
+export function partsText({ status, progress }) {
+  const parts = Object.entries(progress ? progress.parts : {});
+  if (status !== "computing" || parts.length < 2) return "";
+  const words = (/** @type {number | null} */ left) => (left === null ? "not known yet" : left > 0 ? `${formatDuration(left)} left` : "done");
+  return parts.map(([name, left]) => `${name[0].toUpperCase()}${name.slice(1)}: ${words(left)}`).join("\n");
 }
 
 /** @param {Snapshot} snapshot */
@@ -62,6 +71,7 @@ export function createProgress(el, state) {
       else bar.value = status === "done" ? 1 : (progress?.fraction ?? 0);
       setText(stage, stageText(snapshot));
       setText(text, progressText(snapshot));
+      text.title = partsText(snapshot);
       setText(spoken, SPOKEN[status] ?? "");
       element.dataset.status = status;
       cancel.hidden = status !== "computing";

@@ -85,7 +85,8 @@ export function createSettings(state) {
     title: "How many examples the loss is the mean over",
     values: exampleCounts(state.snapshot.info.n_examples),
     format: formatCount,
-    send: (value) => state.set({ examples: value }),
+    send: (value) => value !== state.snapshot.examples && state.set({ examples: value }),
+    costly: true,
   });
   const split = createSegments({ name: "split", label: "Loss on", choices: SPLITS, send: (value) => state.set(splitControls(value)) });
   const norm = createSegments({ name: "batch-norm", label: "Batch-norm statistics", choices: BATCH_NORM, send: (value) => state.set({ batch_norm: value }) });

@@ -16,8 +16,9 @@ const INTERVAL = 100;
  * @param {readonly number[]} options.values  ascending, positive
  * @param {(value: number) => string} options.format
  * @param {(value: number) => void} options.send  called while dragging and on release
+ * @param {boolean} [options.costly]  whether every value costs much: then it is called on release only
  */
-export function createSlider({ name, label, title, mark, values: initial, format, send }) {
+export function createSlider({ name, label, title, mark, values: initial, format, send, costly = false }) {
   const id = uniqueId(name);
   const input = h("input", { type: "range", id, "data-testid": name, min: 0, max: initial.length - 1, step: 1 });
   const output = h("output", { for: id, "data-testid": `${name}-value` });
@@ -29,6 +30,8 @@ export function createSlider({ name, label, title, mark, values: initial, format
   let missed = null;
   /** @type {number | null} */
   let pushed = null;
+  /** A costly value that was chosen and not sent yet. @type {number | null} */
+  let chosen = null;
   const throttle = createThrottle(send, INTERVAL);
 
   /** @param {number} value @param {string} text */
@@ -44,8 +47,19 @@ export function createSlider({ name, label, title, mark, values: initial, format
     const value = values[Number(input.value)];
     show(value, format(value));
     missed = null;
-    if (value !== pushed) throttle.push(value);
+    if (costly) chosen = value;
+    else if (value !== pushed) throttle.push(value);
     pushed = value;
+  }
+
+  // Comes before `change`, and what the kernel says in between would put the slider back.
+  function commit() {
+    if (chosen !== null) {
+      missed = null;
+      send(chosen);
+    }
+    chosen = null;
+    release();
   }
 
   function release() {
@@ -62,10 +76,10 @@ export function createSlider({ name, label, title, mark, values: initial, format
   input.addEventListener("change", () => {
     moved();
     throttle.flush();
-    release();
+    commit();
   });
   // A drag that ends where it began fires no `change`.
-  for (const event of ["pointerup", "pointercancel", "blur"]) input.addEventListener(event, release);
+  for (const event of ["pointerup", "pointercancel", "blur"]) input.addEventListener(event, commit);
 
   return {
     element,

@@ -1,7 +1,7 @@
 // The loss surface in three dimensions.
 import { decodeSurface } from "../kernel/decoders.js";
 import { h, setText } from "../ui/dom.js";
-import { formatNumber } from "../model/format.js";
+import { formatCount, formatNumber } from "../model/format.js";
 import { displayOf } from "../ui/frame.js";
 import { createMemory } from "../ui/changed.js";
 import { createPanel } from "../ui/panel.js";
@@ -25,6 +25,15 @@ const PLACEHOLDER = decodeSurface({
 
 /** Milliseconds without a result after which the scene is built: a result that is about to come must not wait for it. */
 const PATIENCE = 1000;
+
+/** A picture that is refined is drawn again once it has so many times the nodes: twice as many along each axis. */
+const STAGE = 4;
+
+/** How much of a picture is there, until all of it is. @param {Frame} frame */
+function soFar({ snapshot: { surface }, picture: { composed } }) {
+  if (!surface || surface.final || composed) return "";
+  return ` · ${formatCount(surface.nDone)} of ${formatCount(surface.done.length)} nodes so far`;
+}
 
 /** Whether this browser draws WebGL at all. */
 function hasWebGL() {
@@ -55,7 +64,10 @@ export function createSurface(el, link, name = "surface") {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let ahead;
   let turning = false;
+  /** The kernel's picture in the scene. @type {SurfaceResult | null} */
+  let scene = null;
   const isNew = createMemory();
+  const isAsked = createMemory();
   const isMoved = createMemory();
 
   /** @param {any} event */
@@ -71,6 +83,9 @@ export function createSurface(el, link, name = "surface") {
   function keep(/** @type {any} */ event) {
     if (event["scene.camera"]) link.camera.set(event["scene.camera"]);
     else if (event["scene.camera.eye"]) link.camera.set(null);
+    // Who has turned it wants to see it as it is by now.
+    scene = null;
+    if (!turning && last) update(last);
   }
   function turned(/** @type {any} */ event) {
     turning = true;
@@ -98,6 +113,7 @@ export function createSurface(el, link, name = "surface") {
     return createPlot(panel.body, plotly, {
       buttons: ["resetCameraDefault3d"],
       slow: true,
+      patient: true,
       on: { plotly_hover: hover, plotly_unhover: leave, plotly_relayout: keep, plotly_relayouting: turned },
       onContextLost: () => setFlat(true),
       onResize: () => last && update(last),
@@ -118,6 +134,18 @@ export function createSurface(el, link, name = "surface") {
     plot.draw(figure3d(frame, PLACEHOLDER, panel.body, link.camera.get()));
   }
 
+  /**
+   * Whether a picture is worth a scene, which in software takes a browser longer than all else: while the kernel
+   * refines one, a few stages of it are, and whatever a person has changed.
+   * @param {Frame} frame
+   * @param {SurfaceResult} surface
+   */
+  function isDue({ snapshot, palette, log, scale, contours, quadratic, errors, colours, pins, picture }, surface) {
+    const asked = isAsked(plot, palette, picture.extent.join(), isNarrow(panel.body), log, scale, contours, quadratic, errors, colours, JSON.stringify(pins));
+    if (asked || snapshot.status !== "computing" || surface.final || picture.composed) return true;
+    return !scene || scene.request !== surface.request || surface.nDone >= STAGE * scene.nDone;
+  }
+
   /** @param {Frame} frame */
   function update(frame) {
     last = frame;
@@ -133,13 +161,16 @@ export function createSurface(el, link, name = "surface") {
     }
     clearTimeout(ahead);
 
-    setText(panel.foot, `Height: ${quantityOf(surface)}, ${formatNumber(surface.range[0])} to ${formatNumber(surface.range[1])}`);
+    const heights = `Height: ${quantityOf(surface)}, ${formatNumber(surface.range[0])} to ${formatNumber(surface.range[1])}`;
+    setText(panel.foot, heights + soFar(frame));
     plot ??= makePlot(frame.plotly);
     const narrow = isNarrow(panel.body);
-    const anew = isNew(plot, surface, frame.palette, extent.join(), narrow, ...displayOf(frame));
+    const anew = isDue(frame, surface) && isNew(plot, surface, frame.palette, extent.join(), narrow, ...displayOf(frame));
     const moved = isMoved(fromElsewhere(frame.point));
-    if (anew) plot.draw(make(frame), () => composed || panel.drawn(surface));
-    else if (moved && !flat) plot.follow(() => make(last ?? frame));
+    if (anew) {
+      scene = composed ? null : surface;
+      plot.draw(make(frame), () => composed || panel.drawn(surface));
+    } else if (moved && !flat) plot.follow(() => make(last ?? frame));
   }
 
   return {
