@@ -23,9 +23,9 @@ function moments(sample) {
   return { fit: { mean, std }, mean: { value: mean, stderr: std / Math.sqrt(sample.length) } };
 }
 
-/** @param {number} request @param {number} samples @param {{kappa_minus: number, kappa_plus: number} | null} plane */
-export function mockProjections(request, samples, plane) {
-  const [minus, plus] = [normal(samples, 0.35, 0.42, 12345), normal(samples, 1.15, 0.5, 777)];
+/** @param {number} request @param {number} samples @param {{kappa_minus: number, kappa_plus: number} | null} plane @param {number} [scale] */
+export function mockProjections(request, samples, plane, scale = 1) {
+  const [minus, plus] = [normal(samples, 0.35 * scale, 0.42 * scale, 12345), normal(samples, 1.15 * scale, 0.5 * scale, 777)];
   const [m, p] = [moments(minus), moments(plus)];
   const done = samples === 2000;
   return {
@@ -41,19 +41,19 @@ export function mockProjections(request, samples, plane) {
 
 const VALUES = [3.8214, 2.2071, -0.6204, -1.4973];
 
-/** @param {number} request */
-export const mockEigenpairs = (request) => ({
+/** @param {number} request @param {number} [scale] */
+export const mockEigenpairs = (request, scale = 1) => ({
   request, axes: ["hessian:max", "hessian:max:2", "hessian:min:2", "hessian:min"],
-  symbols: ["λ₁", "λ₂", "λₙ₋₁", "λₙ"], words: ["λmax", "λmax (2)", "λmin (2)", "λmin"], values: VALUES, residuals: [2.1e-4, 3.4e-4, 5e-4, 8.7e-5],
-  converged: [true, true, true, true], slopes: null, domains: null, centre_loss: null, n_examples: 1797, n_hvp: 42, gradient_norm: 0.0031, verdict: "saddle", final: true,
+  symbols: ["λ₁", "λ₂", "λₙ₋₁", "λₙ"], words: ["λmax", "λmax (2)", "λmin (2)", "λmin"], values: VALUES.map((value) => scale * value), residuals: [2.1e-4, 3.4e-4, 5e-4, 8.7e-5].map((value) => scale * value),
+  converged: [true, true, true, true], slopes: null, domains: null, centre_loss: null, n_examples: 1797, n_hvp: 42, gradient_norm: 0.0031, verdict: "saddle", sights: null, final: true,
   sentence: "Saddle: λmax 3.821, λmin −1.497, ‖∇L‖ 0.0031. A random plane hides it in 27.3–31.4 % of cases (586 of 2000 drawn); this plane shows it.",
 });
 
 /**
  * A bulk around zero with a long positive side, and outliers that one eigenvalue each stands for.
- * @param {number} request @param {number} probes @param {number} total
+ * @param {number} request @param {number} probes @param {number} total @param {number} [scale]
  */
-export function mockSpectrum(request, probes, total) {
+export function mockSpectrum(request, probes, total, scale = 1) {
   const [count, width] = [512, 0.045];
   const x = Float64Array.from({ length: count }, (_, i) => -1.75 + (5.8 * i) / (count - 1));
   const lone = 1 / 23946;
@@ -66,18 +66,18 @@ export function mockSpectrum(request, probes, total) {
     }, 0),
   );
   return {
-    request, x: wire(x), density: wire(density), ends: { min: VALUES[3], max: VALUES[0] }, nodes: wire(nodes), weights: wire(weights),
-    probes, total, n_hvp: 40 * probes, trace_mean: 0.0251, final: probes === total,
+    request, x: wire(x.map((at) => scale * at)), density: wire(density.map((value) => value / scale)), ends: { min: scale * VALUES[3], max: scale * VALUES[0] }, nodes: wire(nodes.map((at) => scale * at)), weights: wire(weights),
+    probes, total, n_hvp: 40 * probes, trace_mean: 0.0251 * scale, final: probes === total,
   };
 }
 
 /**
  * Running means of noise around 600, the curvature fit's a little wider, and the trace itself.
- * @param {number} request @param {number} vectors @param {number} total
+ * @param {number} request @param {number} vectors @param {number} total @param {number} [scale]
  */
-export function mockTrace(request, vectors, total) {
+export function mockTrace(request, vectors, total, scale = 1) {
   const run = (/** @type {number} */ spread, /** @type {number} */ seed) => {
-    const draws = normal(total, 600, spread, seed).subarray(0, vectors);
+    const draws = normal(total, 600 * scale, spread * scale, seed).subarray(0, vectors);
     let [sum, squares] = [0, 0];
     const rows = Array.from(draws, (draw, i) => {
       sum += draw;
@@ -90,7 +90,7 @@ export function mockTrace(request, vectors, total) {
   };
   return {
     request, final: vectors === total,
-    reference: { name: "exact", label: "exact", value: 600.2, error: 0, n_hvp: 1001 },
+    reference: { name: "exact", label: "exact", value: 600.2 * scale, error: 0, n_hvp: 1001 },
     methods: [
       { name: "hutchinson", label: "Hutchinson", bias: 0, half_width: null, ...run(58, 4242) },
       { name: "curvature-fit", label: "curvature fit", bias: 0, half_width: 0.05, ...run(75, 99) },

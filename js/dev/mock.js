@@ -92,6 +92,8 @@ export const defaults = {
   _pins: { pins: [], writable: false, table: null, csv: "", applied: null, note: "", centre: { depth: 0, request: 0, moved: 0 } },
 };
 
+const PICTURES = ["_surface", "_compared", "_projections", "_spectrum", "_trace"];
+
 /** @param {number} count @param {number} low @param {number} high */
 const linspace = (count, low, high) => Float64Array.from({ length: count }, (_, i) => low + ((high - low) * i) / (count - 1));
 
@@ -105,10 +107,10 @@ function lossAt(a, b, decades) {
  * A surface of which every `step`-th node was evaluated, the rest interpolated.
  * @param {{request: number, axes: string[], seed: number, domain: number[] | null, resolution: number, examples: number, batch_norm?: string, split?: string, equal_axes?: boolean}} request
  * @param {number} step
- * @param {{decades?: boolean, holes?: boolean}} [kind]
+ * @param {{decades?: boolean, holes?: boolean, scale?: number}} [kind]
  * @returns {any}  as the kernel sends it
  */
-export function mockSurface({ request, axes, seed, domain, resolution: n, examples, batch_norm = "frozen", split = "train", equal_axes = false }, step, { decades = false, holes = false } = {}) {
+export function mockSurface({ request, axes, seed, domain, resolution: n, examples, batch_norm = "frozen", split = "train", equal_axes = false }, step, { decades = false, holes = false, scale = 1 } = {}) {
   const [a0, a1, b0, b1] = domain ?? [-1, 1, -1, 1];
   const [alpha, beta] = [linspace(n, a0, a1), linspace(n, b0, b1)];
   const turn = seed * 0.4;
@@ -116,7 +118,8 @@ export function mockSurface({ request, axes, seed, domain, resolution: n, exampl
     const [a, b] = [alpha[j] * Math.cos(turn) - beta[i] * Math.sin(turn), alpha[j] * Math.sin(turn) + beta[i] * Math.cos(turn)];
     if (holes && a > 0.6 && b > 0.5) return NaN;
     const test = lossAt(0.9 * a + 0.2, 0.9 * b - 0.1, decades) + 0.05;
-    return split === "train" ? lossAt(a, b, decades) : split === "test" ? test : test - lossAt(a, b, decades);
+    const train = lossAt(a, b, decades);
+    return scale * (split === "train" ? train : split === "test" ? test : test - train);
   };
   const loss = new Float32Array(n * n);
   const done = new Uint8Array(n * n);
@@ -132,12 +135,12 @@ export function mockSurface({ request, axes, seed, domain, resolution: n, exampl
       if (done[i * n + j] && loss[i * n + j] < minimum.loss) minimum = { alpha: alpha[j], beta: beta[i], loss: loss[i * n + j] };
     }
   }
-  const lowestOn = (/** @type {string} */ name) => mockSurface({ request, axes, seed, domain, resolution: n, examples, batch_norm, split: name }, step, { decades, holes }).minimum;
+  const lowestOn = (/** @type {string} */ name) => mockSurface({ request, axes, seed, domain, resolution: n, examples, batch_norm, split: name }, step, { decades, holes, scale }).minimum;
   const minima = split === "difference" ? { train: lowestOn("train"), test: lowestOn("test") } : { [split]: minimum };
   return {
     request, axes, ...planeOf(axes, seed), seed, alpha: wire(alpha), beta: wire(beta), loss: wire(loss), done: wire(done), final: step === 1,
     n_done: done.reduce((sum, value) => sum + value, 0), n_examples: examples, batch_norm, split, equal_axes, coverage: "", norms: [1, 1], cosine: 0, theta_norm: 11.83,
-    quadratic: turn || decades || split !== "train" ? null : { loss: 0.35, gradient: [0, 0], hessian: [3.8, 0.95, -1.5] },
+    quadratic: turn || decades || split !== "train" ? null : { loss: 0.35 * scale, gradient: [0, 0], hessian: [3.8, 0.95, -1.5].map((value) => scale * value) },
     centre_loss: at((n - 1) / 2, (n - 1) / 2), minimum: split === "difference" ? null : minimum, minima,
     note: "", python: "", provenance: { dtype: "float64" },
   };
@@ -146,30 +149,36 @@ export function mockSurface({ request, axes, seed, domain, resolution: n, exampl
 /**
  * Lets a mock model answer what the page sends, as the kernel would.
  * @param {MockModel} model
- * @param {{pace?: number, decades?: boolean, holes?: boolean}} [options]  milliseconds between two results, and what surface
+ * @param {{pace?: number, decades?: boolean, holes?: boolean, scale?: number}} [options]  milliseconds between two results, and what surface
  */
 export function attachKernel(model, { pace = 250, ...kind } = {}) {
   let request = 0;
   /** @type {ReturnType<typeof setTimeout>[]} */
   let timers = [];
   let shown = false;
+  let sent = 0;
+
+  /** Pictures with numbers of their own. @param {Traits} traits @returns {Traits} */
+  const numbered = (traits) =>
+    Object.fromEntries(Object.entries(traits).map(([name, value]) => [name, value && PICTURES.includes(name) ? { ...value, sent: ++sent } : value]));
 
   function start() {
     timers.forEach(clearTimeout);
     const [current, began] = [++request, performance.now()];
-    const controls = Object.fromEntries(["axes", "seed", "domain", "resolution", "examples", "batch_norm", "split", "compared_axes", "compared_domain", "compared_split"].map((name) => [name, model.get(name)]));
+    const controls = Object.fromEntries(["axes", "seed", "domain", "resolution", "examples", "batch_norm", "split", "compared_axes", "compared_domain", "compared_split", "equal_axes"].map((name) => [name, model.get(name)]));
     const asked = /** @type {any} */ ({ ...controls, request: current });
     const hessian = controls.axes[0].startsWith("hessian");
-    const plane = hessian ? { kappa_minus: -1.497, kappa_plus: 3.821 } : { kappa_minus: 0.21, kappa_plus: 1.3 };
+    const { scale = 1 } = kind;
+    const plane = hessian ? { kappa_minus: -1.497 * scale, kappa_plus: 3.821 * scale } : { kappa_minus: 0.21 * scale, kappa_plus: 1.3 * scale };
     const progress = (/** @type {string} */ stage, /** @type {number} */ fraction) => ({
       status: "computing",
-      progress: { request: current, stage, fraction, eta: ((1 - fraction) * pace * 6) / 1000, elapsed: (performance.now() - began) / 1000 },
+      progress: { request: current, stage, fraction, eta: ((1 - fraction) * pace * 6) / 1000, elapsed: (performance.now() - began) / 1000, parts: { surface: ((1 - fraction) * pace * 6) / 1000, curvature: null } },
     });
-    const projections = (/** @type {number} */ samples) => ({ _projections: mockProjections(current, samples, plane) });
+    const projections = (/** @type {number} */ samples) => ({ _projections: mockProjections(current, samples, plane, scale) });
     /** What only its own face asks for. @type {Record<string, (share: number) => Traits>} */
     const faces = {
-      spectrum: (share) => ({ _spectrum: mockSpectrum(current, Math.round(10 * share), 10) }),
-      trace: (share) => ({ _trace: mockTrace(current, Math.round(200 * share), 200) }),
+      spectrum: (share) => ({ _spectrum: mockSpectrum(current, Math.round(10 * share), 10, scale) }),
+      trace: (share) => ({ _trace: mockTrace(current, Math.round(200 * share), 200, scale) }),
     };
     const face = (/** @type {number} */ share) => faces[model.get("face")]?.(share) ?? {};
     const second = (/** @type {number} */ step) => {
@@ -182,7 +191,7 @@ export function attachKernel(model, { pace = 250, ...kind } = {}) {
     };
     const steps = [
       () => progress("computing Hessian eigenvectors", 0.1),
-      () => ({ ...progress("evaluating the plane", 0.3), _eigenpairs: mockEigenpairs(current), _surface: mockSurface(asked, 10, kind) }),
+      () => ({ ...progress("evaluating the plane", 0.3), _eigenpairs: mockEigenpairs(current, scale), _surface: mockSurface(asked, 10, kind) }),
       () => ({ ...progress("projecting on random planes", 0.5), ...projections(300), ...face(0.2) }),
       () => ({ ...progress("evaluating the plane", 0.7), _surface: mockSurface(asked, 5, kind), ...face(0.5) }),
       () => ({ ...progress("evaluating the plane", 1), _surface: mockSurface(asked, 1, kind), ...projections(2000), ...face(1) }),
@@ -191,7 +200,7 @@ export function attachKernel(model, { pace = 250, ...kind } = {}) {
       () => ({ status: "done", error: "" }),
     ];
     model.receive({ status: "computing", error: "", progress: {} });
-    timers = steps.map((step, i) => setTimeout(() => model.receive(step()), pace * (i + 1)));
+    timers = steps.map((step, i) => setTimeout(() => model.receive(numbered(step())), pace * (i + 1)));
   }
 
   model.kernel = ({ saved, message }) => {

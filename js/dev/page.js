@@ -16,9 +16,12 @@ const host = {
   },
 };
 
-const model = createMockModel({ ...defaults, face: query.get("face") ?? defaults.face });
-attachKernel(model, { pace: Number(query.get("pace") ?? 250), decades: query.has("decades"), holes: query.has("holes") });
+const half = Number(query.get("half") ?? 1);
+const model = createMockModel({ ...defaults, face: query.get("face") ?? defaults.face, domain: query.has("half") ? [-half, half, -half, half] : null });
+attachKernel(model, { pace: Number(query.get("pace") ?? 250), decades: query.has("decades"), holes: query.has("holes"), scale: Number(query.get("scale") ?? 1) });
 Object.assign(globalThis, { model });
+
+if (query.has("row")) Object.assign(document.body.style, { display: "flex", gap: "4px" });
 
 for (let i = 0; i < Number(query.get("views") ?? 1); i++) {
   const el = document.createElement("div");

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { mockEigenpairs, mockProjections, mockSpectrum, mockTrace } from "../dev/mock-curvature.js";
-import { createMockModel, defaults, mockSurface } from "../dev/mock.js";
+import { attachKernel, createMockModel, defaults, mockSurface } from "../dev/mock.js";
 import { decodePoints } from "../src/kernel/points.js";
 import { createState, DECODERS, FACES } from "../src/kernel/state.js";
 import { gridAxis } from "../src/model/domains.js";
@@ -71,7 +71,7 @@ test("a snapshot of the kernel's traits holds what they say, before and after a 
 function shape(value) {
   if (Array.isArray(value)) return value.length ? [shape(value[0])] : "empty";
   if (value === null || typeof value !== "object" || ArrayBuffer.isView(value)) return "value";
-  const open = ["provenance", "minima", "metrics"];
+  const open = ["provenance", "minima", "metrics", "parts"];
   return Object.fromEntries(Object.keys(value).sort().map((key) => [key, open.includes(key) ? "open" : shape(value[key])]));
 }
 
@@ -97,6 +97,15 @@ test("the mock answers with the kernel's keys", () => {
   };
   for (const { trait, payload } of payloads) alike(shape(mocks[trait]), shape(payload), trait);
   alike(shape(mocks._info), shape(traits[0]._info), "_info");
+});
+
+test("the mock's kernel sets traits with the kernel's keys", async () => {
+  const model = createMockModel(defaults);
+  attachKernel(model, { pace: 0 });
+  model.send({ type: "compute" });
+  while (model.get("status") !== "done") await new Promise((resolve) => setTimeout(resolve));
+  const last = traits.at(-1);
+  for (const name of ["_surface", "_eigenpairs", "_projections", "progress"]) alike(shape(model.get(name)), shape(last[name]), name);
 });
 
 test("nodes lie where the kernel lays them", () => {

@@ -81,10 +81,11 @@ test("the error map is centred on zero and says where second order ends", async 
   enter(find("colour"), "error", "change");
   await settled();
   const { rows, largest, limit, share } = errorMap(surface, model);
-  const [heatmap] = drawn("heatmap").data;
+  const { data, layout } = drawn("heatmap");
+  const [heatmap] = data;
   assert.deepEqual(heatmap.z, rows);
   assert.deepEqual([heatmap.zmin, heatmap.zmax], [-largest, largest]);
-  assert.equal(heatmap.colorbar.title.text, "loss − quadratic");
+  assert.equal(layout.annotations[0].text, "loss − quadratic");
   const line = drawn("heatmap").named("limit");
   assert.deepEqual([line.visible, line.contours.start, line.contours.end], [true, limit, limit]);
   assert.ok(line.z.every((/** @type {Float32Array} */ row) => row.every((value) => value >= 0)));

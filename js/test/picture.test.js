@@ -119,17 +119,17 @@ test("an answer that stays coarse is shown when the computation ends", async () 
 
 const PAIRS = {
   request: 1, axes: ["hessian:max", "hessian:max:2", "hessian:min"], values: [4, 2, -1], residuals: [0, 0, 0], converged: [true, true, true],
-  slopes: [0.25, 0.5, 0], domains: [[], [null, null, [-2, 2, -2, 2]]], centre_loss: 3, n_examples: 8, gradient_norm: 0.3, verdict: "saddle", sentence: "", final: true,
+  slopes: [0.25, 0.5, 0], domains: [[], [null, null, [-2, 2, -2, 2]]], centre_loss: 3, n_examples: 8, gradient_norm: 0.3, verdict: "saddle", sentence: "", sights: null, final: true,
 };
 
 test("other eigenvectors are shown to second order at once, where the kernel will look", async () => {
-  const { state, look } = setUp({ _surface: surfaceOf(1, [-1, 1, -1, 1]), _eigenpairs: PAIRS });
+  const { state, look } = setUp({ _surface: surfaceOf(1, [-1, 1, -1, 1]), _eigenpairs: { ...PAIRS, centre_loss: 4, domains: [[], [null, null, [-2, 2, -3, 3]]] } });
   await look();
   state.set({ axes: ["hessian:max:2", "hessian:min"], domain: null });
   const { surface, model, note, extent } = await look();
   assert.deepEqual(model, { loss: 4, gradient: [0.5, 0], hessian: [2, 0, -1] });
   assert.equal(note, "quadratic model");
-  assert.deepEqual(extent, [-2, 2, -3, 3]); // ½·2·2² = 4 = ½·1·2.83²
+  assert.deepEqual(extent, [-2, 2, -3, 3]);
   everyNode(surface, (a, b, value) => assert.ok(Math.abs(value - (4 + 0.5 * a + a * a - b * b / 2)) < 1e-5));
 });
 
@@ -195,7 +195,7 @@ test("the same picture is the same object, so that plots are not redrawn", async
   await look();
   state.set({ domain: [-2, 2, -2, 2] });
   const picture = await look();
-  model.receive({ progress: { request: 2, stage: "x", fraction: 0.1, eta: null, elapsed: 1 }, _eigenpairs: { ...PAIRS, request: 2 } });
+  model.receive({ progress: { request: 2, stage: "x", fraction: 0.1, eta: null, elapsed: 1, parts: {} }, _eigenpairs: { ...PAIRS, request: 2 } });
   assert.equal(await look(), picture);
 });
 

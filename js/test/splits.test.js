@@ -46,7 +46,7 @@ test("the picture of one loss never stands in for that of another", async () => 
   await settled();
   assert.equal(find("heatmap").dataset.provisional, "false");
   assert.match(find("caption").textContent, /the loss on 360 test examples; directions, verdict and curvature are those of the training loss/);
-  assert.equal(drawn(shown, "heatmap").data[0].colorbar.title.text, "test loss");
+  assert.equal(drawn(shown, "heatmap").layout.annotations[0].text, "test loss");
   assert.match(find("readout").textContent, /^\+ α = .*\u2003test loss = /);
   assert.match(find("heatmap").querySelector("h3").textContent, /Test loss/);
   assert.equal(find("quadratic").disabled, true, "the quadratic model is that of the training loss");
@@ -60,7 +60,7 @@ test("a difference has both minima, and colours around zero", async () => {
   assert.notDeepEqual(at(train), at(held));
   assert.deepEqual(marks(figure), [["x", ...at(train)], ["cross", ...at(held)]]);
   assert.equal(figure.data[0].zmin, -figure.data[0].zmax);
-  assert.equal(figure.data[0].colorbar.title.text, "test − training");
+  assert.equal(figure.layout.annotations[0].text, "test − training");
   const solid = drawn(shown, "surface");
   assert.deepEqual(solid.data.find((/** @type {any} */ { name }) => name === "lowest").text, ["×", "+", "◇"]);
   assert.equal(solid.data[0].cmin, -solid.data[0].cmax);

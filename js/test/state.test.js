@@ -74,7 +74,7 @@ test("a changed control makes the picture provisional until an answer comes", as
 });
 
 test("late results of the request that a change replaced do not end the provisional state", async () => {
-  const { model, state } = setUp({ _surface: surfaceOf(1), progress: { request: 2, stage: "x", fraction: 0, eta: null, elapsed: 0 } });
+  const { model, state } = setUp({ _surface: surfaceOf(1), progress: { request: 2, stage: "x", fraction: 0, eta: null, elapsed: 0, parts: {} } });
   state.set({ seed: 9, axes: ["random", "random"] });
   await settled();
   model.receive({ _surface: surfaceOf(2) });

@@ -25,6 +25,16 @@ test("each view is drawn with the kernel's values and tells which result it show
   assert.match(find("curvature").textContent, /hides the saddle in27\.3–31\.4 %measured/);
 });
 
+test("the caption of the surface tells how much of it is there, until all of it is", async () => {
+  const { model, find } = await show();
+  model.receive({ _surface: mockSurface({ ...controls, request: 1 }, 2) });
+  await settled();
+  assert.match(find("surface").querySelector(".lw-panel-foot").textContent, /^Height: loss, .* · 36 of 121 nodes so far$/);
+  model.receive({ _surface: mockSurface({ ...controls, request: 1 }, 1) });
+  await settled();
+  assert.doesNotMatch(find("surface").querySelector(".lw-panel-foot").textContent, /so far/);
+});
+
 test("hovering the heatmap reads the values out, and leaving gives the lowest point again", async () => {
   const { model, find, plotly } = await show();
   model.receive({ _surface: mockSurface({ ...controls, request: 1 }, 1) });

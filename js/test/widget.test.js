@@ -75,13 +75,35 @@ test("an axis that the page does not know is shown as it is", async () => {
 test("a slider that is held keeps its place, and follows the kernel when let go", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const { model, find } = await show();
-  enter(find("resolution"), positionOf(find("resolution"), 51), "input");
-  model.receive({ resolution: 21 });
+  const slider = find("half-width");
+  enter(slider, 10, "input");
+  const held = slider.dataset.value;
+  model.receive({ domain: [-0.4, 0.4, -0.4, 0.4] });
   await settled();
-  assert.equal(find("resolution").dataset.value, "51");
-  find("resolution").dispatchEvent(new Event("pointerup"));
-  assert.equal(find("resolution").dataset.value, "21");
+  assert.equal(slider.dataset.value, held);
+  slider.dispatchEvent(new Event("pointerup"));
+  assert.equal(slider.dataset.value, "0.4");
 });
+
+for (const name of ["resolution", "examples"]) {
+  test(`${name} is costly: it is sent once, when the slider is let go`, async (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    const { model, find } = await show();
+    const slider = find(name);
+    for (const position of [4, 3, 2]) enter(slider, position, "input");
+    t.mock.timers.tick(1000);
+    assert.deepEqual(model.saves, []);
+    const value = Number(slider.dataset.value);
+    // The kernel goes on telling of the old value.
+    model.receive({ progress: { request: 1, stage: "", fraction: 0, eta: null, elapsed: 0, parts: {} } });
+    await settled();
+    slider.dispatchEvent(new Event("pointerup"));
+    await settled();
+    slider.dispatchEvent(new Event("change"));
+    assert.deepEqual(model.saves, [{ [name]: value }]);
+    assert.equal(Number(slider.dataset.value), value);
+  });
+}
 
 test("with an automatic domain the slider shows the half-width of the surface", async () => {
   const { model, find } = await show({ _surface: mockSurface({ ...controls, request: 1, domain: [-0.4, 0.4, -0.4, 0.4] }, 1) });

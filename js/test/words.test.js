@@ -55,7 +55,7 @@ test("durations read as a person says them", () => {
 const snapshot = (values) => /** @type {any} */ ({ status: "computing", progress: null, surface: null, info: { n_parameters: 12345 }, examples: 1797, ...values });
 
 test("progress tells the share and the time left, where it is known", () => {
-  const progress = { request: 1, stage: "x", fraction: 0.639, eta: 4.2, elapsed: 7 };
+  const progress = { request: 1, stage: "x", fraction: 0.639, eta: 4.2, elapsed: 7, parts: {} };
   assert.equal(progressText(snapshot({ progress })), "63 % · 4 s left");
   assert.equal(progressText(snapshot({ progress: { ...progress, eta: null } })), "63 %");
   assert.equal(progressText(snapshot({})), "Starting …");

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from math import inf
-from threading import RLock
+from threading import RLock, Timer
 from time import monotonic
 from typing import Any, TypeVar
+from weakref import ref
 
 import traitlets as t
 
 from landscape_widget.curvature.product_check import SecondDerivativeError
 from landscape_widget.engine.threads import leave_a_core_free
+from landscape_widget.explorer.in_flight import PATIENCE
 from landscape_widget.explorer.mailbox import Job, Request
 from landscape_widget.explorer.model_weights import Weights
 from landscape_widget.explorer.page import ExplorerPage, PlotlyRuntime, shared
@@ -25,7 +28,7 @@ from landscape_widget.numerics.checks import check_real, told
 from landscape_widget.objective.objective import Objective
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Findings
-from landscape_widget.study.study import Study
+from landscape_widget.study.study import Study, check_part
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +68,8 @@ class BackgroundComputing(SharedState):
         self._announced: dict[str, Any] = {}
         self._worker = Worker("landscape-explorer", self._on_end, leave_a_core_free)
         self._publisher = Publisher(interval)
+        self._held: tuple[News, bool] | None = None
+        self._untold: list[str] = []
         self._points = Points(objective, weights, self._errand, self._send_pins, test)
         super().__init__(
             _page=shared(ExplorerPage),
@@ -80,17 +85,22 @@ class BackgroundComputing(SharedState):
         """Handlers may run on another thread than the worker; both set traits under this lock."""
         return self._worker.lock
 
-    def compute(self: _Self) -> _Self:
+    def compute(self: _Self, what: str = "all") -> _Self:
         """Computes what the controls ask for and returns when it is done.
 
+        Args:
+            what: "surface", "eigenpairs" or "curvature" for that alone, with what it rests on; or "all".
+
         Raises:
+            ValueError: For another ``what``.
             RuntimeError: If the computation fails, with the cause chained, or is cancelled; if the explorer
                 is closed meanwhile; inside an observer, which the computation would wait for.
             KeyboardInterrupt: On an interrupt of the kernel; the computation is cancelled.
         """
         _refuse_inside("compute")
+        check_part(what)
         try:
-            self._submit()
+            self._submit(what)
             self._wait_while(lambda: [self._request])
         except KeyboardInterrupt:
             self.cancel()
@@ -177,7 +187,7 @@ class BackgroundComputing(SharedState):
             with self._lock:
                 self._number += 1  # nothing more is published
                 self._points.close()
-                self._errands = []
+                self._errands, self._held = [], None
                 if self._request is not None:
                     self._request.error = None  # its traceback leads to the data
         if hasattr(self, "_own_layout"):
@@ -192,12 +202,12 @@ class BackgroundComputing(SharedState):
         if self._request is None:
             self._submit()
 
-    def _submit(self) -> Request:
+    def _submit(self, what: str = "all") -> Request:
         with self._lock:
             self._number += 1
             number = self._number
             study, controls = self._study, self._chosen()
-            self._request = self._worker.submit(lambda: self._steps(study, controls, number))
+            self._request = self._worker.submit(lambda: self._steps(study, controls, number, what))
             self.status, self.error = "computing", ""
             return self._request
 
@@ -233,6 +243,7 @@ class BackgroundComputing(SharedState):
 
     def _moved(self) -> None:
         """The centre is another one: nothing that was found before is about it."""
+        self._held, self._untold = None, []
         self._publisher.forget()
         self._announce()
         self._info = wire.info(self._study.objective, self._study.theta_norm, self._study.test)
@@ -251,11 +262,11 @@ class BackgroundComputing(SharedState):
             if not self._worker.closed:
                 self._pins = self._points.payload()
 
-    def _steps(self, study: Study, controls: Controls, number: int) -> Iterator[None]:
+    def _steps(self, study: Study, controls: Controls, number: int, what: str) -> Iterator[None]:
         """On the worker's thread: one computation, publishing what it finds."""
         started, found, stage = monotonic(), Findings(), ""
         try:
-            for found in study.steps(controls):
+            for found in study.steps(controls, what):
                 # a first picture on part of the examples means long stages: none begins with news held back
                 long = found.preview > 0 and found.stage != stage
                 self._publish(found, controls, number, monotonic() - started, flush=long)
@@ -272,17 +283,47 @@ class BackgroundComputing(SharedState):
             if number != self._number:
                 return
             theta_norm, moved = self._study.theta_norm, self._points.centres.moved
-            news = News(found, controls, number, elapsed, theta_norm, moved, self._given)
-            sent = []
-            for trait, payload in self._publisher.updates(news, flush):
-                setattr(self, trait, payload)
-                sent.append(trait)
-                plane = news.planes.get(trait)
-                if payload is not None and plane is not None:
-                    which = list(news.planes).index(trait)
-                    if self._points.shows(plane, payload["n_examples"], number, which):
-                        self._send_pins()  # pins lie elsewhere on it than on the picture before
-            self._announce(sent)
+            # a copy: what is held is sent from another thread, while this one finds more
+            news = News(copy(found), controls, number, elapsed, theta_norm, moved, self._given)
+            self._send_news(news, flush)
+            # on the worker's thread alone, and of the last results even where the page has no room
+            told_of, self._untold = [*self._untold, *(self._publisher.left if flush else ())], []
+            self._announce(told_of)
+
+    def _send_news(self, news: News, flush: bool) -> None:
+        """Sets the traits that are due, and holds what the page has no room for yet."""
+        request = self._request
+        assert request is not None
+        self._held = None  # this is newer
+        for trait, payload in self._publisher.updates(news, flush, lambda: request.cancelled):
+            setattr(self, trait, payload)
+            self._untold.append(trait)
+            plane = news.planes.get(trait)
+            if payload is not None and plane is not None:
+                which = list(news.planes).index(trait)
+                if self._points.shows(plane, payload["n_examples"], news.request, which):
+                    self._send_pins()  # pins lie elsewhere on it than on the picture before
+        self._held = (news, flush) if self._publisher.holds else None
+        if self._held and flush:  # nothing may come after it that would look again
+            timer = Timer(PATIENCE, _send_late, (ref(self),))
+            timer.daemon = True
+            timer.start()
+
+    def _send_held(self) -> None:
+        """Sends what was held, where there is room by now and nothing newer is asked for."""
+        held, request = self._held, self._request
+        if held is None or held[0].request != self._number or request is None or request.cancelled:
+            self._held = None
+        elif self._publisher.flight.free or self._publisher.flight.late:
+            self._send_news(*held)
+            if held[1]:  # the last of its request, which was told of when it was found
+                self._untold = []
+
+    def _acknowledged(self, number: int) -> None:
+        """The page has drawn a picture: there is room for the next."""
+        with self._lock:
+            self._publisher.flight.acknowledge(number)
+            self._send_held()
 
     def _on_end(self, request: Request) -> None:
         """Tells how the newest request ended."""
@@ -298,6 +339,14 @@ class BackgroundComputing(SharedState):
                 self.status = "failed"
             else:
                 self.status = "cancelled" if request.cancelled else "done"
+
+
+def _send_late(explorer: ref[BackgroundComputing]) -> None:
+    """On a timer's thread: sends what was held for an acknowledgement that has not come."""
+    there = explorer()
+    if there is not None and there.comm is not None:
+        with there._lock:
+            there._send_held()
 
 
 def _refuse_inside(call: str) -> None:

@@ -312,16 +312,19 @@ class LandscapeExplorer(LatestResults):
         return super()._repr_mimebundle_(**kwargs)
 
     def _on_message(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
-        match content.get("type"):
-            case "shown":
+        match content:
+            case {"type": "shown"}:
+                self._publisher.flight.hear()
                 self._start()
-            case "compute":
+            case {"type": "drawn", "number": int(number)}:
+                self._acknowledged(number)
+            case {"type": "compute"}:
                 self._submit()
-            case "cancel":
+            case {"type": "cancel"}:
                 self.cancel()
-            case "table":
+            case {"type": "table"}:
                 self._points.tabulate(self._sent)
-            case kind if kind in AT_POINTS:
+            case {"type": kind} if kind in AT_POINTS:
                 with self._lock:
                     centre = self._study
                     self._points.tell(lambda: obey(content, self._points, self._number))

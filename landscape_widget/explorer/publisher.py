@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from landscape_widget.explorer.in_flight import InFlight
 from landscape_widget.export import payloads as wire
 from landscape_widget.export.payloads import Payload
 from landscape_widget.export.python_call import recipe
@@ -81,9 +82,11 @@ class Topic:
     """The fields of the latest findings that it sets."""
     asked: Callable[[Controls], bool] = lambda _: True
     """Whether the controls ask for it; where they do not, it is taken from the page and forgotten."""
+    drawn: bool = True
+    """Whether it is a picture, which the page takes long to draw; all else is small and never waits."""
 
 
-#: All that the page is sent of a computation, in the order in which it is sent.
+#: All that the page is sent of a computation; what it is doing comes last, with all of what was done before.
 TOPICS = (
     Topic(
         "_surface",
@@ -104,6 +107,7 @@ TOPICS = (
         lambda n: (n.found.pairs, n.found.quadratic, n.found.projections, n.found.blindness, n.found.plane),
         lambda n: wire.eigenpairs(n.found, n.controls, n.request, n.theta_norm),
         _certified,
+        drawn=False,
     ),
     Topic(
         "_projections",
@@ -128,29 +132,48 @@ TOPICS = (
         lambda n: (n.elapsed,),
         lambda n: wire.progress(n.found, n.request, n.elapsed),
         _fields("centre_loss", "gradient_norm"),
+        drawn=False,
     ),
 )
 
 
 class Publisher:
-    """Keeps the latest of each result, and tells what the page has not been sent lately."""
+    """Keeps the latest of each result, and tells what the page is to be sent now.
 
-    def __init__(self, interval: float) -> None:
-        """``interval`` is the least number of seconds between two updates of one topic."""
+    Small messages go at once. Of the pictures one at a time is on its way: of each kind the newest is kept
+    until there is room, and the kind that has waited longest goes first.
+    """
+
+    def __init__(self, interval: float, flight: InFlight | None = None) -> None:
+        """Starts without results.
+
+        Args:
+            interval: The least number of seconds between two updates of one topic.
+            flight: What is on its way to the page.
+        """
         self.latest = Findings()
         """The latest results; those of another request stay until there are new ones."""
+        self.flight = flight or InFlight()
+        """Pictures on their way to the page."""
+        self.holds = False
+        """Whether the last updates left a new picture behind, for want of room."""
+        self.left: list[str] = []
+        """The traits of all new pictures that the last updates left behind, after a cancel, too."""
         self._throttle = Throttle(interval)
 
     def forget(self) -> None:
         """Starts again without results, such as those around another centre."""
         self.latest = Findings()
 
-    def updates(self, news: News, flush: bool) -> Iterator[tuple[str, Payload | None]]:
+    def updates(
+        self, news: News, flush: bool, cancelled: Callable[[], bool] = lambda: False
+    ) -> Iterator[tuple[str, Payload | None]]:
         """Each trait that is to be set now, with its value.
 
         Args:
             news: What was found.
-            flush: Whether nothing new may be held back.
+            flush: Whether nothing new may be held back, but for pictures while one is on its way.
+            cancelled: Whether nobody wants pictures any more.
         """
         latest = self.latest
         states = {topic: topic.shows(news) for topic in TOPICS if topic.asked(news.controls)}
@@ -160,11 +183,28 @@ class Publisher:
                 vars(latest).update(dict.fromkeys(topic.keeps(news.found)))
             elif states[topic][0] is not None:
                 vars(latest).update(topic.keeps(news.found))
-        for topic in TOPICS:
+        late, self.holds, self.left = self.flight.late, False, []
+        for topic in self._in_order():
             if topic not in states:
                 yield topic.trait, None
                 continue
             result, *others = states[topic]
             state = (news.request, result, *others)
-            if result is not None and self._throttle.due(topic.trait, state, flush):
-                yield topic.trait, topic.payload(news)
+            if result is None:
+                continue
+            unwanted = cancelled()
+            if topic.drawn and (unwanted or not (late or self.flight.free)):
+                if self._throttle.is_new(topic.trait, state):
+                    self.left.append(topic.trait)
+                    self.holds = self.holds or not unwanted
+            elif self._throttle.due(topic.trait, state, flush):
+                payload = topic.payload(news)
+                yield topic.trait, payload | {"sent": self.flight.send()} if topic.drawn else payload
+
+    def _in_order(self) -> list[Topic]:
+        """The topics, of which pictures take each other's places by how long they have waited."""
+        waiting = sorted(
+            filter(lambda topic: topic.drawn, TOPICS), key=lambda t: self._throttle.passed(t.trait)
+        )
+        pictures = iter(waiting)
+        return [next(pictures) if topic.drawn else topic for topic in TOPICS]

@@ -53,7 +53,7 @@ class SharedState(anywidget.AnyWidget, _ControlTraits):  # type: ignore[misc] # 
     error = t.Unicode("").tag(sync=True)
     """Message of the last failure; written by the kernel."""
     progress = t.Dict().tag(sync=True)
-    """request, stage, fraction, eta (seconds) and elapsed; written by the kernel."""
+    """request, stage, fraction, eta (seconds), elapsed, parts with their eta; written by the kernel."""
 
     _info = t.Dict().tag(sync=True)
     _surface = t.Instance(dict, allow_none=True).tag(sync=True)

@@ -27,6 +27,9 @@ from landscape_widget.study.verdict import is_seen, sight, verdict_of
 #: Eigenvectors of each end that the page offers as axes.
 OFFERED_RANKS = 5
 
+#: Parts that are told apart in the time left, by kinds of work; all others are the curvature panel's.
+_PART_OF = {"node": "surface", "compared node": "surface", "product": "eigenpairs"}
+
 Payload = dict[str, Any]
 
 
@@ -301,6 +304,18 @@ def progress(found: Findings, request: int, elapsed: float) -> Payload:
         "fraction": fraction,
         "eta": eta,
         "elapsed": elapsed,
+        "parts": _parts(found.meter.ahead()),
+    }
+
+
+def _parts(ahead: Mapping[str, float | None]) -> dict[str, float | None]:
+    """The seconds before each part of a computation, None while one of its kinds of work is unknown."""
+    parts: dict[str, list[float | None]] = {}
+    for kind, seconds in ahead.items():
+        parts.setdefault(_PART_OF.get(kind, "curvature"), []).append(seconds)
+    return {
+        part: None if None in kinds else sum(seconds for seconds in kinds if seconds is not None)
+        for part, kinds in parts.items()
     }
 
 

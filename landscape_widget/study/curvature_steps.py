@@ -63,16 +63,24 @@ class CurvatureSteps:
             found.meter.finish("product")
             raise
 
-    def panel(
+    def shown(
         self, objective: Objective, controls: Controls, plane: Plane, found: Findings
     ) -> Iterator[Findings]:
-        """Computes what the curvature panel shows: the face on show first, then what the others rest on."""
+        """Computes what the face of the curvature panel that is on show rests on."""
         found.quadratic = self._centre.quadratic(objective, plane, found.pairs)
         found.trace = self._best_trace(objective)
-        if controls.face == "trace":
-            yield from self._compare_traces(objective, found)
-        if controls.face == "spectrum":
-            yield from self._density(objective, found)
+        match controls.face:
+            case "trace":
+                yield from self._compare_traces(objective, found)
+            case "spectrum":
+                yield from self._density(objective, found)
+            case _:
+                yield from self._projections(objective, controls, found)
+
+    def rest(
+        self, objective: Objective, controls: Controls, _plane: Plane, found: Findings
+    ) -> Iterator[Findings]:
+        """Computes what all other faces rest on, and what rests on all of them."""
         yield from self._projections(objective, controls, found)
         yield from self._density(objective, found)
         if found.density is None:

@@ -42,18 +42,23 @@ class Meter:
     def left(self) -> tuple[float, float | None]:
         """Returns the fraction of the time that is behind us, and the seconds ahead (None while unknown)."""
         spent = sum(self._seconds.values())
-        ahead = 0.0
-        known = bool(self._total)
+        parts = self.ahead().values()
+        ahead = sum(seconds for seconds in parts if seconds is not None)
+        if not parts or None in parts:
+            return 0.0, None
+        return (spent / (spent + ahead) if spent + ahead > 0 else 1.0), ahead
+
+    def ahead(self) -> dict[str, float | None]:
+        """Returns the seconds ahead for each kind of work, None while unknown."""
+        found: dict[str, float | None] = {}
         for kind, total in self._total.items():
             fresh = self._done[kind] - self._reused[kind]
             remaining = max(0, total - self._done[kind])
             if fresh > 0:
-                ahead += remaining * self._seconds.get(kind, 0.0) / fresh
-            elif remaining:
-                known = False
-        if not known:
-            return 0.0, None
-        return (spent / (spent + ahead) if spent + ahead > 0 else 1.0), ahead
+                found[kind] = remaining * self._seconds.get(kind, 0.0) / fresh
+            else:
+                found[kind] = None if remaining else 0.0
+        return found
 
 
 class Run(Generic[T]):
@@ -159,9 +164,16 @@ class Throttle:
             state: The objects it is made of; it is new if one of them is another object than before.
             flush: Whether this is the last chance, so that a new result is passed on however soon it comes.
         """
-        passed, when = self._passed.get(name, ((), -math.inf))
-        same = len(passed) == len(state) and all(a is b for a, b in zip(passed, state, strict=True))
-        if same or not (flush or monotonic() - when >= self._interval):
+        if not self.is_new(name, state) or not (flush or monotonic() - self.passed(name) >= self._interval):
             return False
         self._passed[name] = state, monotonic()
         return True
+
+    def is_new(self, name: str, state: tuple[object, ...]) -> bool:
+        """Whether a result is another one than was passed on last."""
+        passed, _ = self._passed.get(name, ((), None))
+        return len(passed) != len(state) or any(a is not b for a, b in zip(passed, state, strict=True))
+
+    def passed(self, name: str) -> float:
+        """When a result of this name was passed on last, −∞ before the first."""
+        return self._passed[name][1] if name in self._passed else -math.inf

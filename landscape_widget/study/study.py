@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from itertools import chain
 
+from landscape_widget.numerics.checks import told
 from landscape_widget.numerics.vectors import norm
 from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.directions import by_eigenvectors, hessian_rank, make_plane
@@ -19,6 +20,20 @@ from landscape_widget.study.preview import preview_steps, takes_long
 from landscape_widget.study.progress import fairly
 
 log = logging.getLogger(__name__)
+
+#: Parts that can be computed alone, each with what it rests on; and all of them.
+PARTS = ("surface", "eigenpairs", "curvature", "all")
+
+
+def check_part(what: object) -> str:
+    """Returns the name of a part.
+
+    Raises:
+        ValueError: For anything else.
+    """
+    if not isinstance(what, str) or what not in PARTS:
+        raise ValueError(f"Expected one of {', '.join(map(repr, PARTS))}, got {told(what)}.")
+    return what
 
 
 class Study:
@@ -39,10 +54,11 @@ class Study:
         self.theta_norm = self.centre.theta_norm
         self._curvature = CurvatureSteps(self.centre)
 
-    def steps(self, controls: Controls) -> Iterator[Findings]:
-        """Computes everything for ``controls``; yields the findings whenever they got better.
+    def steps(self, controls: Controls, what: str = "all") -> Iterator[Findings]:
+        """Computes one of ``PARTS`` for ``controls``; yields the findings whenever they got better.
 
-        The picture comes first, then picture and curvature share the time evenly. Where the curvature
+        The picture comes first, then picture and curvature on show share the time evenly; the faces of the
+        curvature panel that are not on show come last. Where the curvature
         fails and the axes need no eigenvectors, everything else is computed before the error is raised:
         what needs no second derivative can be had of losses that have none.
         """
@@ -52,27 +68,43 @@ class Study:
         found.stage = "loss at the present weights"
         yield found
         found.centre_loss = centre.loss(objective)
-        if takes_long(centre, objective, controls) and not self._has_begun(objective, controls):
+        drawn = what in ("surface", "all")
+        if drawn and takes_long(centre, objective, controls) and not self._has_begun(objective, controls):
             yield from _if_it_can_be(preview_steps(centre, controls, found))
         found.stage = "gradient at the present weights"
         yield found
         found.gradient_norm = norm(centre.gradient(objective))
         pairs = self._curvature.eigenpairs(objective, controls, found)
-        if hessian_rank(controls.axes):
+        if what == "eigenpairs" or hessian_rank(controls.axes):
             yield from pairs
             pairs = iter(())
+        if what == "eigenpairs":
+            return
         plane = make_plane(objective, controls.axes, controls.seed, found.pairs)
         surface = surface_steps(centre, objective, controls, plane, found)
         if by_eigenvectors(controls.axes):  # for nothing; else it waits for the picture
             found.quadratic = centre.quadratic(objective, plane, found.pairs)
-        found.stage = "loss surface"
-        yield next(surface)
-        pairs = _to_the_end(pairs, found)
-        if second := controls.compared():
-            first = [surface, pairs] if hessian_rank(second.axes) else [surface]
+        if drawn:
+            found.stage = "loss surface"
+            yield next(surface)
+        second = controls.compared() if drawn else None
+        pairs_needed = second is not None and hessian_rank(second.axes) > 0
+        pairs = _to_the_end(pairs, found) if what != "surface" or pairs_needed else iter(())
+        if second is not None:
+            first = [surface, pairs] if pairs_needed else [surface]
             surface = chain(*first, compared_steps(centre, objective, second, found))
-        curvature = _to_the_end(self._curvature.panel(objective, controls, plane, found), found)
-        yield from fairly(surface, pairs, curvature)
+        shown, rest = (
+            _to_the_end(steps(objective, controls, plane, found), found)
+            for steps in (self._curvature.shown, self._curvature.rest)
+        )
+        match what:
+            case "surface":
+                yield from fairly(surface, pairs)
+            case "curvature":
+                found.stage = "curvature"
+                yield from chain(fairly(pairs, shown), rest)
+            case _:
+                yield from chain(fairly(surface, pairs, shown), rest)
         if found.fault is not None:
             raise found.fault
 

@@ -147,6 +147,14 @@ def in_lab(plan: Plan) -> Iterator[Row]:
     in_row = _median(found.update_in_row)
     yield Row(part, f"{size} updates, one after another without a pause", in_row, "ms")
     yield Row(part, f"bytes of a {size} update", _median(found.update_bytes), "kB", 60)
+    yield Row(part, f"longest pause of the page while {size} are computed", _median(found.stall), "ms", 150)
+    finest = f"{page.FINEST}×{page.FINEST}"
+    yield Row(
+        part, f"from Cancel at {finest} until the page tells of it", _median(found.cancel_told), "ms", 300
+    )
+    yield Row(
+        part, f"from Cancel at {finest} until the kernel has obeyed", _median(found.cancel_obeyed), "ms"
+    )
     yield Row(part, "from display to the first picture", _median(found.first_picture), "s", 2)
     yield Row("Start-up", "a second explorer on the wire", _median(found.second_explorer), "kB", 60)
 

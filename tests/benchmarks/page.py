@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import time
 
 from playwright.sync_api import Browser, WebSocket, sync_playwright
 
@@ -66,6 +67,33 @@ with explorer.hold_sync():
 """
 
 
+#: Remembers the longest time between two frames, in which the page answers nobody.
+PULSE = """() => {
+  window.pulse = 0;
+  let last = performance.now();
+  requestAnimationFrame(function beat() {
+    const now = performance.now();
+    window.pulse = Math.max(window.pulse, now - last);
+    last = now;
+    requestAnimationFrame(beat);
+  });
+}"""
+
+#: Remembers when the page first told of a Cancel, and when it told that the kernel had obeyed.
+ANSWERS = """() => {
+  window.answers = {};
+  const root = document.querySelector("[data-testid=landscape-explorer]");
+  const text = root.querySelector("[data-testid=progress-text]");
+  new MutationObserver(() => {
+    if (text.textContent.startsWith("Cancel")) window.answers.told ??= Date.now();
+    if (root.dataset.status === "cancelled") window.answers.obeyed ??= Date.now();
+  }).observe(root, { subtree: true, childList: true, characterData: true, attributes: true });
+}"""
+
+#: Nodes for each axis of the picture that is cancelled.
+FINEST = 501
+
+
 @dataclass(frozen=True)
 class Page:
     """Each figure once for every time it was measured."""
@@ -80,11 +108,17 @@ class Page:
     """kB of that message."""
     second_explorer: list[float]
     """kB that come in while a second explorer is made and shown, without its results."""
+    stall: list[float]
+    """Milliseconds of the longest pause between two frames, from a change until 101×101 are drawn."""
+    cancel_told: list[float]
+    """Milliseconds from a click on Cancel, while 501×501 are computed, until the page tells of it."""
+    cancel_obeyed: list[float]
+    """The same until it tells that the kernel has obeyed."""
 
 
 def measure(times: int) -> Page:
     """Starts JupyterLab and a browser, and measures each figure so many times."""
-    found = Page([], [], [], [], [])
+    found = Page([], [], [], [], [], [], [], [])
     with tempfile.TemporaryDirectory() as folder, lab(Path(folder)) as (server, browser):
         for _ in range(times):
             with closing(open_notebook(server, browser, [DIGITS, SHOW])) as notebook:
@@ -93,6 +127,8 @@ def measure(times: int) -> Page:
             traffic = Traffic(notebook)
             _updates(notebook, traffic, times, found)
             found.second_explorer.append(_second_explorer(notebook, traffic))
+        with closing(open_notebook(server, browser, [DIGITS, SHOW])) as notebook:
+            _pauses(notebook, times, found)
     return found
 
 
@@ -173,6 +209,47 @@ def _update(notebook: Notebook, request: int) -> float:
     drawn: float = notebook.page.evaluate("keys => Math.max(...keys.map(key => clock.drawn[key]))", wanted)
     arrived: float = notebook.page.evaluate("large[0]")
     return drawn - arrived
+
+
+def _pauses(notebook: Notebook, times: int, found: Page) -> None:
+    """How long the page answers nobody, and how soon it answers a click on Cancel."""
+    notebook.run(1)
+    notebook.cell(1)
+    page, explorer = notebook.page, ExplorerOnPage(notebook.page, notebook.kernel)
+    explorer.wait_for_result()
+    page.evaluate(PULSE)
+    page.evaluate(ANSWERS)
+    for k in range(times):
+        # a domain of its own each time: nodes that are known are not computed again
+        explorer.set_traits(resolution=21)
+        page.wait_for_timeout(REST)
+        page.evaluate("pulse = 0")
+        explorer.set_traits(domain=(-1.0 - k / 7, 1.1, -1.2, 1.3), resolution=RESOLUTION)
+        found.stall.append(page.evaluate("pulse"))
+    for k in range(times):
+        explorer.set_traits(resolution=21)
+        page.wait_for_timeout(REST)
+        notebook.kernel.run(
+            f"explorer.domain = ({-1.5 - k / 7}, 1.6, -1.7, 1.8); explorer.resolution = {FINEST}"
+        )
+        told, obeyed = _cancel(notebook, explorer)
+        found.cancel_told.append(told)
+        found.cancel_obeyed.append(obeyed)
+
+
+def _cancel(notebook: Notebook, explorer: ExplorerOnPage) -> tuple[float, float]:
+    """Milliseconds from a click until the page tells of it, and until the kernel has obeyed."""
+    page, button = notebook.page, explorer.part("cancel")
+    button.wait_for()
+    box = button.bounding_box()
+    assert box is not None
+    page.wait_for_timeout(3 * REST)  # by then pictures of it come
+    page.evaluate("answers = {}")
+    clicked = 1e3 * time()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_function("answers.obeyed", timeout=120_000)
+    answers: dict[str, float] = page.evaluate("answers")
+    return answers["told"] - clicked, answers["obeyed"] - clicked
 
 
 def _second_explorer(notebook: Notebook, traffic: Traffic) -> float:

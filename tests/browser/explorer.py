@@ -143,6 +143,12 @@ class ExplorerOnPage:
             # The loss travels as float32: half a unit in the last of 24 bits is 6e-8.
             np.testing.assert_allclose(grid.z, loss, rtol=6e-8, atol=0, err_msg=view)
 
+    def open_settings(self) -> None:
+        """Unfold what is set once and then left alone, where it is folded away."""
+        button = self.part("settings-open")
+        if button.get_attribute("aria-expanded") == "false":
+            button.click()
+
     def press(self, test_id: str, *keys: str) -> None:
         """Press keys on a control that has the focus, as a person without a mouse does."""
         control = self.part(test_id)

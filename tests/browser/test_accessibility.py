@@ -33,6 +33,9 @@ def notebook(open_notebook: OpenNotebook) -> Iterator[Notebook]:
     """An explorer with every control that there is, and axe-core on its page."""
     with showing(open_notebook, EVERYTHING, height=1600) as notebook:
         notebook.page.evaluate(AXE.read_text(encoding="utf-8"))
+        explorer = ExplorerOnPage(notebook.page, notebook.kernel)
+        explorer.open_settings()
+        explorer.part("glossary-open").click()
         yield notebook
         notebook.set_theme("JupyterLab Light")  # the server keeps it for the tests that follow
 

@@ -39,6 +39,7 @@ def digits(digits_notebook: Notebook) -> ExplorerOnPage:
     digits_notebook.cell(SHOW_CELL)
     explorer = ExplorerOnPage(digits_notebook.page, digits_notebook.kernel)
     explorer.wait_for_result()
+    explorer.open_settings()
     return explorer
 
 

@@ -23,6 +23,7 @@ def explorer(open_notebook: OpenNotebook) -> Iterator[ExplorerOnPage]:
         notebook.cell(1)
         explorer = ExplorerOnPage(notebook.page, notebook.kernel)
         explorer.wait_for_result()
+        explorer.open_settings()
         yield explorer
 
 

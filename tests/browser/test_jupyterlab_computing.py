@@ -16,6 +16,35 @@ from .pixels import middle, pixels, spread
 
 SHOW_CELL = 1
 
+#: Counts in the kernel the pictures that were sent, and those of them that the page has not acknowledged.
+COUNT = """
+import sys
+for name in ("in_flight", "computing"):  # a lost acknowledgement must not hide behind the next picture
+    sys.modules[f"landscape_widget.explorer.{name}"].PATIENCE = 1e9
+sent, undrawn, most, at_cancel = 0, set(), 0, None
+acknowledge, cancel = explorer._publisher.flight.acknowledge, explorer.cancel
+
+def counted(change):
+    global sent, most
+    if change.new is not None:
+        sent += 1
+        undrawn.add(change.new["sent"])
+        most = max(most, len(undrawn))
+
+def acknowledged(number):
+    undrawn.discard(number)
+    acknowledge(number)
+
+def cancelled():
+    global at_cancel
+    cancel()
+    at_cancel = sent
+
+undrawn.clear()
+explorer._publisher.flight.acknowledge, explorer.cancel = acknowledged, cancelled
+explorer.observe(counted, ["_surface", "_compared", "_projections", "_spectrum", "_trace"])
+"""
+
 
 @pytest.fixture(scope="module")
 def notebook(open_notebook: OpenNotebook) -> Iterator[Notebook]:
@@ -92,6 +121,30 @@ def test_failure_is_told_and_the_last_picture_kept(bowl: ExplorerOnPage) -> None
     bowl.part("recompute").click()
     bowl.wait_for_result(request)
     expect(bowl.part("error")).to_be_hidden()
+
+
+def test_one_picture_at_a_time_is_on_its_way_and_none_after_cancel(
+    notebook: Notebook, bowl: ExplorerOnPage
+) -> None:
+    """By counters, with two views that draw the same pictures."""
+    notebook.run(notebook.add(SHOW))
+    ExplorerOnPage(notebook.page, notebook.kernel, index=1).wait_for_result()
+    request = bowl.request()
+    notebook.kernel.run(COUNT)
+    bowl.kernel.run("width *= 1.37; explorer.domain = (-width, width, -width, width)")
+    bowl.kernel.run("explorer.resolution = 101")
+    bowl.wait_for_result(request)
+    bowl.assert_plots_equal_kernel()
+    assert notebook.kernel.value("sent") > 2
+    assert notebook.kernel.value("most") == 1
+
+    start_long_computation(bowl)
+    bowl.part("cancel").first.click()
+    bowl.wait_for_status("cancelled")
+    bowl.kernel.run("fast.set(); explorer._worker.errand(lambda: iter(())).done.wait(60)")
+
+    assert notebook.kernel.value("most") == 1
+    assert notebook.kernel.value("sent == at_cancel")
 
 
 def test_second_view_shows_the_same(notebook: Notebook, bowl: ExplorerOnPage) -> None:

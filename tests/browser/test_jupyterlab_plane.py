@@ -46,6 +46,7 @@ def quartic(notebook: Notebook) -> Iterator[ExplorerOnPage]:
     explorer = ExplorerOnPage(notebook.page, notebook.kernel)
     notebook.kernel.run("fast.set()")
     explorer.set_traits(axes=HESSIAN, domain=(-1, 1, -1, 1), resolution=21)
+    explorer.open_settings()
     yield explorer
     notebook.kernel.run("fast.set()")
 

@@ -31,7 +31,9 @@ def notebook(open_notebook: OpenNotebook) -> Iterator[Notebook]:
 
 @pytest.fixture
 def explorer(notebook: Notebook) -> ExplorerOnPage:
-    return ExplorerOnPage(notebook.page, notebook.kernel)
+    explorer = ExplorerOnPage(notebook.page, notebook.kernel)
+    explorer.open_settings()
+    return explorer
 
 
 def choose(explorer: ExplorerOnPage, choice: str) -> int:

@@ -474,3 +474,84 @@ def test_a_second_plane_comes_and_goes(make_explorer: Make) -> None:
         explorer.compared_axes = ("hessian:max", "hessian:max")
     with pytest.raises(traitlets.TraitError, match="α min < α max"):
         explorer.compared_domain = (1, -1, -1, 1)
+
+
+def products(objective: Objective, monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """Grows with every call of a Hessian-vector product of ``objective``."""
+    calls: list[None] = []
+    hvp = type(objective).hvp
+
+    def counted(self: Objective, v: Tensor, theta: Tensor | None = None) -> Tensor:
+        calls.append(None)
+        return hvp(self, v, theta)
+
+    monkeypatch.setattr(type(objective), "hvp", counted)
+    return calls
+
+
+def test_the_surface_alone_takes_no_curvature(make_explorer: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    objective = gated_saddle()[1]
+    calls = products(objective, monkeypatch)
+    explorer = make_explorer(objective, axes=("random", "random"))
+    assert explorer.compute("surface") is explorer
+    assert explorer.surface.final
+    assert (explorer.eigenpairs, explorer.projections, explorer.density) == (None, None, None)
+    assert calls == []
+    explorer.compute()
+    assert explorer.eigenpairs is not None
+    assert explorer.density is not None
+
+
+def test_a_surface_along_eigenvectors_takes_these_and_no_more(make_explorer: Make) -> None:
+    explorer = make_explorer(gated_saddle()[1]).compute("surface")
+    assert explorer.surface.final
+    assert explorer.eigenpairs is not None
+    assert (explorer.projections, explorer.density) == (None, None)
+
+
+def test_both_pictures_are_the_surface(make_explorer: Make) -> None:
+    explorer = make_explorer(
+        gated_saddle()[1], axes=("random", "random"), compared_axes=("hessian:max", "hessian:min")
+    ).compute("surface")
+    assert explorer.compared.surface.final
+    assert explorer.projections is None
+
+
+@pytest.mark.parametrize("axes", [("hessian:max", "hessian:min"), ("random", "random")])
+def test_the_eigenpairs_alone_take_no_nodes(make_explorer: Make, axes: tuple[str, str]) -> None:
+    explorer = make_explorer(gated_saddle()[1], axes=axes).compute("eigenpairs")
+    assert explorer.eigenpairs.converged.all()
+    assert (explorer.surface, explorer.projections) == (None, None)
+
+
+@pytest.mark.parametrize("face", ["projections", "spectrum", "trace"])
+def test_the_curvature_alone_is_all_of_the_panel_and_no_nodes(make_explorer: Make, face: str) -> None:
+    explorer = make_explorer(gated_saddle()[1], axes=("random", "random"), face=face).compute("curvature")
+    assert explorer.surface is None
+    assert explorer.eigenpairs.converged.all()
+    assert explorer.projections.samples == 4
+    assert explorer.density is not None
+    assert explorer.blindness is not None
+
+
+@pytest.mark.parametrize("what", ["surfaces", "", None, 1, ["surface"]], ids=str)
+def test_a_part_that_does_not_exist_is_refused_with_the_list(make_explorer: Make, what: Any) -> None:
+    explorer = make_explorer(gated_saddle()[1])
+    with pytest.raises(ValueError, match="Expected one of 'surface', 'eigenpairs', 'curvature', 'all', got"):
+        explorer.compute(what)
+    assert explorer._request is None
+
+
+@pytest.mark.parametrize(("face", "last"), [("projections", "_spectrum"), ("spectrum", "_projections")])
+def test_what_the_panel_does_not_show_is_computed_last(make_explorer: Make, face: str, last: str) -> None:
+    explorer = make_explorer(gated_saddle()[1], resolution=33, face=face)
+    finals: list[bool] = []
+    explorer.observe(lambda _: finals.append(explorer.surface.final), names=[last])
+    explorer.compute()
+    assert finals
+    assert all(finals)
+
+
+def test_the_time_left_is_told_of_each_part(make_explorer: Make) -> None:
+    explorer = make_explorer(gated_saddle()[1]).compute()
+    assert explorer.progress["parts"] == {"surface": 0.0, "eigenpairs": 0.0, "curvature": 0.0}

@@ -115,3 +115,29 @@ def test_weights_written_over_what_training_made(make_explorer: Callable[..., La
     assert "restore()" in explorer._pins["note"]
     explorer.restore()
     assert all(torch.equal(value, trained[key]) for key, value in model.state_dict().items())
+
+
+def test_the_last_results_are_told_of_though_the_page_has_no_room(explorer: LandscapeExplorer) -> None:
+    """A page that acknowledges nothing keeps pictures waiting, and those who observe them not."""
+    last: dict[str, Any] = {}
+    explorer.on_result(lambda name, result: last.update({name: result}))
+    explorer._publisher.flight.hear()
+    explorer.compute()
+    assert explorer._publisher.holds
+    assert last["surface"] is explorer.surface
+    assert last["projections"] is explorer.projections
+
+
+def test_what_was_found_before_a_cancel_is_told_of(explorer: LandscapeExplorer) -> None:
+    """No picture goes to the page after it, but what the explorer has is what observers have heard of."""
+    last: dict[str, Any] = {}
+
+    def cancel(change: Any) -> None:
+        if change["new"] is not None:
+            explorer.cancel()
+
+    explorer.on_result(lambda name, result: last.update({name: result}))
+    explorer.observe(cancel, "_surface")
+    with pytest.raises(RuntimeError, match="cancelled"):
+        explorer.compute()
+    assert last["surface"] is explorer.surface

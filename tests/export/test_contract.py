@@ -325,7 +325,7 @@ def explorer_states() -> Iterator[tuple[dict[str, Any], dict[str, Any], list[Cas
         controls = {name: getattr(explorer, name) for name in READ if name in CONTROLS}
         return controls | {"status": explorer.status, "error": "", "provisional": False}
 
-    before = told() | {"progress": None, "surface": None, "trace": None}
+    before = told() | {"progress": None, "surface": None, "trace": None, "sent": 0}
     nothing = explorer._pins | {"marks": [[], []]}
     sent = {"trait": "_pins", "name": "none", "payload": explorer._pins, "expected": nothing}
     yield state(), before, [sent]
@@ -338,7 +338,11 @@ def explorer_states() -> Iterator[tuple[dict[str, Any], dict[str, Any], list[Cas
     marks = [[{"number": pin.number, "alpha": alpha, "beta": beta}], []]
     assert pins["pins"][0]["plane"] == "Hessian λmax × λmin"
     assert {row["plane"] for row in pins["table"]} == {"", "Hessian λmax × λmin"}
-    after = told() | {"progress": json.loads(json.dumps(explorer.progress))}
+    pictures = [explorer._surface, explorer._projections, explorer._spectrum]
+    after = told() | {
+        "progress": json.loads(json.dumps(explorer.progress)),
+        "sent": max(picture["sent"] for picture in pictures if picture),
+    }
     sent = {"trait": "_pins", "name": "one", "payload": explorer._pins, "expected": pins | {"marks": marks}}
     yield state(), after, [sent]
     assert {name: explorer._info[name] for name in info} == info

@@ -1,10 +1,12 @@
 // The page: builds the page side of one explorer and hands every change to its views.
+import { createAcknowledgement } from "./acknowledge.js";
 import { comparedPlane, createComparison, pictureName } from "../controls/compare.js";
 import { createCopy } from "../notes/copy-python.js";
 import { createControls } from "../controls/controls.js";
 import { createCurvature } from "../curvature/panel.js";
 import { h, setText } from "../ui/dom.js";
 import { display, waitingWords } from "../ui/frame.js";
+import { createGlossary } from "../notes/glossary.js";
 import { createHeatmap } from "../views/heatmap.js";
 import { createLink } from "../ui/link.js";
 import { commonRange, createPair } from "../views/second-picture.js";
@@ -13,6 +15,7 @@ import { createPins } from "../notes/pins.js";
 import { createProgress } from "../controls/progress.js";
 import { offersLog } from "../model/scale.js";
 import { createScoreTable } from "../notes/score-table.js";
+import { createSettings } from "../controls/settings.js";
 import { createSlices } from "../views/slices.js";
 import { lowestPoints } from "../kernel/splits.js";
 import { createState } from "../kernel/state.js";
@@ -20,7 +23,7 @@ import { createSurface } from "../views/surface.js";
 import { createTheme } from "../ui/theme.js";
 import { createVerdict } from "../notes/verdict.js";
 import { createViewOptions } from "../controls/view-options.js";
-import { createZoom } from "../views/zoom.js";
+import { createZoom, ZOOM_KEYS, ZOOM_MOUSE } from "../views/zoom.js";
 
 /** @typedef {import("../ui/plot.js").Plotly} Plotly */
 
@@ -32,6 +35,7 @@ export function render({ model, el, host, signal }) {
   const state = createState(model);
   const link = createLink();
   const error = h("div", { class: "lw-error", role: "alert", "data-testid": "error", hidden: true });
+  const head = h("header", { class: "lw-head" });
   const views = h("div", { class: "lw-views" });
   const foot = h("footer", { class: "lw-foot" });
   const body = h("div", { class: "lw-body" });
@@ -41,31 +45,36 @@ export function render({ model, el, host, signal }) {
   root.addEventListener("keydown", (event) => {
     if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
   });
+  // In a row of widgets it must neither take all nor shrink to nothing.
+  el.classList.add("lw-host");
   el.append(root);
 
   const theme = createTheme(root, update);
-  const controls = createControls(body, state);
-  const progress = createProgress(controls.bar, state);
-  body.append(error);
-  const options = createViewOptions(body, link);
-  body.append(views, foot);
+  const settings = createSettings(state);
+  const glossary = createGlossary({ mouse: ZOOM_MOUSE, keys: ZOOM_KEYS });
+  body.append(head, error);
+  const verdict = createVerdict(head, foot, () => {
+    link.scale.set("auto");
+    state.set({ domain: null, equal_axes: false });
+  });
+  const progress = createProgress(head, state);
+  const controls = createControls(body, state, settings.button, glossary.button);
+  body.append(settings.line, settings.body, glossary.body, views, foot);
+  const options = createViewOptions(settings.body, foot, link);
   const zoom = createZoom(state, "domain");
   const plots = [
+    createComparison(views, state),
     createSurface(views, link),
     createHeatmap(views, link, zoom),
     createCurvature(views, state),
-    createComparison(views, state),
     createSlices(views, link),
   ];
   const pair = createPair(views, link, { first: zoom, second: createZoom(state, "compared_domain") }, update);
   const pins = createPins(foot, state);
-  const verdict = createVerdict(foot, () => {
-    link.scale.set("auto");
-    state.set({ domain: null, equal_axes: false });
-  });
   const copy = createCopy(foot);
   const scores = createScoreTable(foot, state);
   const pictureOf = createPicture();
+  const acknowledgement = createAcknowledgement((number) => state.send("drawn", { number }));
 
   /** @type {Plotly | null} */
   let plotly = null;
@@ -110,8 +119,10 @@ export function render({ model, el, host, signal }) {
     };
     options.update(frame);
     verdict.update(frame);
+    settings.update(snapshot, options.unusual(frame));
     for (const plot of plots) plot.update(frame);
     pair.update(frame, second);
+    acknowledgement.update(snapshot.sent);
   }
 
   state.subscribe(update);
@@ -124,7 +135,7 @@ export function render({ model, el, host, signal }) {
     destroyed = true;
     state.destroy();
     theme.destroy();
-    for (const view of [controls, progress, options, pins, verdict, copy, scores, pair, ...plots]) view.destroy();
+    for (const view of [controls, settings, progress, options, pins, verdict, copy, scores, pair, acknowledgement, ...plots]) view.destroy();
     root.remove();
   }
   signal?.addEventListener("abort", destroy, { once: true });

@@ -1,7 +1,7 @@
 // The comparison of two planes: which ones, on what domains, and what each of them shows of θ*.
 import { isEigen, planeLabel, presetOf } from "../kernel/axes.js";
-import { h, setText, uniqueId } from "../ui/dom.js";
-import { createPanel } from "../ui/panel.js";
+import { h, setText } from "../ui/dom.js";
+import { createField } from "../ui/field.js";
 import { SPLIT_NAMES } from "../kernel/splits.js";
 import { secondControls } from "../kernel/state.js";
 import { createWidth } from "./width.js";
@@ -39,8 +39,7 @@ export function comparedPlane(snapshot) {
  * @param {import("../kernel/state.js").State} state
  */
 export function createComparison(el, state) {
-  const panel = createPanel("comparison", "Comparison");
-  const select = h("select", { id: uniqueId("compared"), "data-testid": "compared-preset" });
+  const select = h("select", { "data-testid": "compared-preset" });
   const custom = h("option", { value: "custom", disabled: true }, "Custom");
   const offer = state.snapshot.info.axes;
   const options = offer.presets.map(({ value, label }) => h("option", { value }, label));
@@ -49,7 +48,7 @@ export function createComparison(el, state) {
     const preset = offer.presets.find(({ value }) => value === select.value);
     if (preset) state.set({ compared_axes: [...preset.axes], compared_domain: null });
   });
-  const plane = h("div", { class: "lw-field" }, h("span", { class: "lw-field-head" }, h("label", { for: select.id }, "Second plane")), select);
+  const plane = createField(select, { label: "Second plane", title: "The plane that is shown beside the first" });
   const width = createWidth({
     name: "compared-half-width",
     auto: "compared-domain-auto",
@@ -60,18 +59,17 @@ export function createComparison(el, state) {
   });
 
   const terms = [0, 1].map((i) => ({ name: h("dt"), sight: h("dd", { "data-testid": `sight-${i + 1}` }) }));
-  const sights = h("dl", { class: "lw-sights" }, ...terms.flatMap(({ name, sight }) => [name, sight]));
-  panel.body.append(sights, plane, width.element);
-  panel.wait(null);
-  panel.element.hidden = true;
-  el.append(panel.element);
+  const sights = h("dl", { class: "lw-sights" }, ...terms.map(({ name, sight }) => h("div", {}, name, sight)));
+  const fields = h("div", { class: "lw-options" }, plane, width.element);
+  const element = h("section", { class: "lw-comparison", "data-testid": "comparison", "aria-label": "Comparison", hidden: true }, fields, sights);
+  el.append(element);
 
   return {
     /** @param {import("../ui/frame.js").Frame} frame */
     update({ snapshot, name }) {
       const { compared_axes, compared_domain, compared, info } = snapshot;
       const second = comparedPlane(snapshot);
-      panel.element.hidden = !compared_axes;
+      element.hidden = !compared_axes;
       if (!compared_axes || !second) return;
       const preset = presetOf(offer, compared_axes);
       custom.hidden = preset !== undefined;
@@ -87,7 +85,7 @@ export function createComparison(el, state) {
     },
     destroy() {
       width.destroy();
-      panel.element.remove();
+      element.remove();
     },
   };
 }

@@ -1,34 +1,23 @@
-// What a person can set. Each control writes to the state and follows it; none keeps a value of its own.
+// The bar: which plane, how far, how fine. Each control writes to the state and follows it; none keeps a value of its own.
 import { counterpart, isEigen, planeLabel, presetOf } from "../kernel/axes.js";
-import { h, uniqueId } from "../ui/dom.js";
-import { formatCount } from "../model/format.js";
+import { h } from "../ui/dom.js";
+import { sign } from "../ui/drawing.js";
+import { createField } from "../ui/field.js";
 import { createSegments } from "../ui/segments.js";
 import { createSlider } from "../ui/slider.js";
-import { exampleCounts, resolutions } from "../model/values.js";
+import { resolutions } from "../model/values.js";
 import { createWidth } from "./width.js";
 
 /** @typedef {import("../kernel/state.js").Snapshot} Snapshot */
 
-/**
- * A label above a control.
- * @param {string} label
- * @param {HTMLElement} control
- * @param {...HTMLElement} more
- */
-function field(label, control, ...more) {
-  control.id = uniqueId("control");
-  const row = more.length ? h("span", { class: "lw-field-row" }, control, ...more) : control;
-  return h("div", { class: "lw-field" }, h("span", { class: "lw-field-head" }, h("label", { for: control.id }, label)), row);
-}
-
-/** A choice of an axis. @param {string} name @param {string} label @param {(spec: string) => void} send */
-function createAxisSelect(name, label, send) {
+/** A choice of an axis. @param {string} name @param {string} mark @param {(spec: string) => void} send */
+function createAxisSelect(name, mark, send) {
   const select = h("select", { "data-testid": name });
   select.addEventListener("change", () => send(select.value));
   let offered = "";
 
   return {
-    element: field(label, select),
+    element: createField(select, { label: `${mark} direction`, mark, title: `The direction that ${mark} runs along: an eigenvector of the Hessian, or a random one` }),
     /** @param {string} value @param {import("../kernel/state.js").Info} info */
     set(value, { axes: offer, differentiable }) {
       const { groups } = offer;
@@ -48,29 +37,6 @@ function createAxisSelect(name, label, send) {
       select.value = value;
     },
   };
-}
-
-/** @type {{value: import("../kernel/state.js").BatchNorm, label: string, title: string}[]} */
-const BATCH_NORM = [
-  { value: "frozen", label: "Frozen", title: "As training left them: one fixed function, the one whose curvature is told" },
-  { value: "recomputed", label: "Recomputed", title: "Estimated anew from the data at every point of the plane" },
-  { value: "difference", label: "Difference", title: "Recomputed − frozen" },
-];
-
-/** @typedef {import("../kernel/splits.js").Split | "beside"} Shown */
-
-/** @type {{value: Shown, label: string, title: string}[]} */
-const SPLITS = [
-  { value: "train", label: "Training", title: "The loss that the weights were trained on" },
-  { value: "test", label: "Test", title: "The loss on the data held out for testing, over the same plane" },
-  { value: "beside", label: "Both", title: "Training and test loss side by side, on one scale" },
-  { value: "difference", label: "Difference", title: "Test − training loss: the generalisation gap" },
-];
-
-/** What is asked for to show a choice of these. @param {Shown} value @returns {Partial<import("../kernel/state.js").Controls>} */
-function splitControls(value) {
-  if (value === "beside") return { split: "train", compared_axes: null, compared_domain: null, compared_split: "test" };
-  return { split: value, compared_split: null };
 }
 
 /** @param {import("../kernel/axes.js").Offer} offer @param {(axes: [string, string]) => void} send */
@@ -94,7 +60,7 @@ function createPresets(offer, send) {
 
 /** One click to the other kind of plane beside this one, another to take it away. @param {import("../kernel/state.js").State} state */
 function createCompare(state) {
-  const element = h("button", { type: "button", class: "lw-button lw-toggle", "data-testid": "compare" }, "Compare");
+  const element = h("button", { type: "button", class: "lw-button lw-compare", "data-testid": "compare" }, sign("pair"), h("span", {}, "Compare"));
   element.addEventListener("click", () => {
     const { axes, compared_axes, info } = state.snapshot;
     state.set({ compared_axes: compared_axes ? null : [...counterpart(info.axes, axes)], compared_domain: null, compared_split: null });
@@ -109,37 +75,12 @@ function createCompare(state) {
   };
 }
 
-/** @param {(seed: number) => void} send */
-function createSeed(send) {
-  const input = h("input", { type: "number", min: 0, step: 1, "data-testid": "seed", inputmode: "numeric" });
-  const fresh = h("button", { type: "button", class: "lw-icon-button", "data-testid": "new-seed", title: "Next seed", "aria-label": "Next seed" });
-  fresh.textContent = "⟳";
-  let current = 0;
-  function commit() {
-    const seed = input.valueAsNumber;
-    if (!Number.isSafeInteger(seed) || seed < 0) input.value = String(current);
-    else if (seed !== current) send(seed);
-  }
-  input.addEventListener("change", commit);
-  // Some hosts take the key for themselves, and the browser's own `change` with it.
-  input.addEventListener("keydown", (event) => event.key === "Enter" && commit());
-  fresh.addEventListener("click", () => send(current + 1));
-  return {
-    element: field("Seed", input, fresh),
-    /** @param {number} seed */
-    set(seed) {
-      if (seed === current && input.value !== "") return;
-      current = seed;
-      input.value = String(seed);
-    },
-  };
-}
-
 /**
  * @param {HTMLElement} el
  * @param {import("../kernel/state.js").State} state
+ * @param {...HTMLElement} tools  buttons at the end
  */
-export function createControls(el, state) {
+export function createControls(el, state, ...tools) {
   const presets = createPresets(state.snapshot.info.axes, (axes) => state.set({ axes, domain: null }));
   const setAxis = (/** @type {0 | 1} */ which) => (/** @type {string} */ spec) => {
     const axes = /** @type {[string, string]} */ ([...state.snapshot.axes]);
@@ -147,53 +88,33 @@ export function createControls(el, state) {
     state.set({ axes, domain: null });
   };
   const compare = createCompare(state);
-  const alpha = createAxisSelect("axis-alpha", "α direction", setAxis(0));
-  const beta = createAxisSelect("axis-beta", "β direction", setAxis(1));
-  const seed = createSeed((value) => state.set({ seed: value }));
-
+  const alpha = createAxisSelect("axis-alpha", "α", setAxis(0));
+  const beta = createAxisSelect("axis-beta", "β", setAxis(1));
   const width = createWidth({
     name: "half-width",
     auto: "domain-auto",
     equal: "equal-axes",
     label: "Half-width",
+    mark: sign("width"),
     send: (domain) => state.set({ domain }),
     sendEqual: (equal_axes) => state.set({ equal_axes, domain: null }),
   });
   const resolution = createSlider({
     name: "resolution",
     label: "Resolution",
+    mark: sign("grid"),
+    title: "How many points the picture has along either axis",
     values: resolutions(state.snapshot.info.max_resolution),
     format: (value) => `${value} × ${value}`,
-    send: (value) => state.set({ resolution: value }),
+    send: (value) => value !== state.snapshot.resolution && state.set({ resolution: value }),
+    costly: true,
   });
-  const examples = createSlider({
-    name: "examples",
-    label: "Examples",
-    values: exampleCounts(state.snapshot.info.n_examples),
-    format: formatCount,
-    send: (value) => state.set({ examples: value }),
-  });
-
-  const element = h("div", { class: "lw-controls", role: "group", "aria-label": "Plane and accuracy" });
-  const bar = h("div", { class: "lw-bar" }, presets.element, compare.element);
-  const norm = createSegments({
-    name: "batch-norm",
-    label: "Batch-norm statistics",
-    choices: BATCH_NORM,
-    send: (value) => state.set({ batch_norm: value }),
-  });
-  const split = createSegments({ name: "split", label: "Loss on", choices: SPLITS, send: (value) => state.set(splitControls(value)) });
-  /** @param {string} name @param {HTMLElement} control */
-  const group = (name, control) => h("div", { class: "lw-field" }, h("span", { class: "lw-field-head" }, h("span", { class: "lw-field-name" }, name)), control);
-  const splitField = group("Loss on", split.element);
-  const normField = group("Batch-norm statistics", norm.element);
-  const parts = [alpha, beta, seed, width, resolution, examples];
-  element.append(...parts.map((part) => part.element), splitField, normField);
-  el.append(bar, element);
+  const fields = h("div", { class: "lw-fields" }, ...[alpha, beta, width, resolution].map(({ element }) => element));
+  const buttons = h("div", { class: "lw-tools" }, compare.element, ...tools);
+  const bar = h("div", { class: "lw-bar", role: "group", "aria-label": "Plane and accuracy" }, presets.element, fields, buttons);
+  el.append(bar);
 
   return {
-    /** Place for what belongs beside the presets. */
-    bar,
     /** @param {Snapshot} snapshot */
     update(snapshot) {
       const { axes, info, domain, surface } = snapshot;
@@ -201,22 +122,13 @@ export function createControls(el, state) {
       presets.set(axes, info.differentiable);
       alpha.set(axes[0], info);
       beta.set(axes[1], info);
-      seed.set(snapshot.seed);
       width.set(domain, surface?.domain, snapshot);
       resolution.setValues(resolutions(info.max_resolution));
       resolution.set(snapshot.resolution);
-      examples.setValues(exampleCounts(info.n_examples));
-      examples.set(snapshot.examples);
-      examples.element.hidden = info.divisible === false;
-      splitField.hidden = !info.n_test_examples;
-      split.set(snapshot.compared_split && !snapshot.compared_axes ? "beside" : snapshot.split);
-      normField.hidden = !info.batch_norm;
-      norm.set(snapshot.batch_norm);
     },
     destroy() {
-      for (const slider of [width, resolution, examples]) slider.destroy();
+      for (const slider of [width, resolution]) slider.destroy();
       bar.remove();
-      element.remove();
     },
   };
 }

@@ -5,8 +5,9 @@ import { formatDuration } from "../model/format.js";
 /** @typedef {import("../kernel/state.js").Snapshot} Snapshot */
 
 /** @param {Snapshot} snapshot */
-export function progressText({ status, progress }) {
+export function progressText({ status, progress, cancelling }) {
   if (status === "computing") {
+    if (cancelling) return "Cancelling …";
     if (!progress) return "Starting …";
     const percent = `${Math.floor(100 * progress.fraction)} %`;
     return progress.eta === null ? percent : `${percent} · ${formatDuration(progress.eta)} left`;
@@ -15,6 +16,14 @@ export function progressText({ status, progress }) {
   if (status === "cancelled") return "Cancelled";
   if (status === "failed") return "Failed";
   return "";
+}
+
+/** The time left of each part, where there are several. @param {Snapshot} snapshot */
+export function partsText({ status, progress }) {
+  const parts = Object.entries(progress ? progress.parts : {});
+  if (status !== "computing" || parts.length < 2) return "";
+  const words = (/** @type {number | null} */ left) => (left === null ? "not known yet" : left > 0 ? `${formatDuration(left)} left` : "done");
+  return parts.map(([name, left]) => `${name[0].toUpperCase()}${name.slice(1)}: ${words(left)}`).join("\n");
 }
 
 /** @param {Snapshot} snapshot */
@@ -36,17 +45,20 @@ export function createProgress(el, state) {
   const bar = h("progress", { id, max: 1, value: 0, "data-testid": "progress" });
   const stage = h("label", { for: id });
   const text = h("output", { "data-testid": "progress-text", "aria-live": "off" });
-  const cancel = h("button", { type: "button", "data-testid": "cancel", class: "lw-button" }, "Cancel");
-  const recompute = h("button", { type: "button", "data-testid": "recompute", class: "lw-button" }, "Recompute");
+  const cancel = h("button", { type: "button", "data-testid": "cancel", class: "lw-button", title: "Stop, and keep what is there" }, "Cancel");
+  const recompute = h("button", { type: "button", "data-testid": "recompute", class: "lw-button", title: "Go on from what is known already" }, "Recompute");
   const spoken = h("span", { class: "lw-spoken", "aria-live": "polite" });
   cancel.addEventListener("click", () => state.send("cancel"));
   recompute.addEventListener("click", () => state.send("compute"));
 
   const element = h(
     "div",
-    { class: "lw-field lw-progress" },
-    h("span", { class: "lw-field-head" }, stage, text),
-    h("span", { class: "lw-field-row" }, bar, cancel, recompute),
+    { class: "lw-progress" },
+    stage,
+    bar,
+    text,
+    cancel,
+    recompute,
     spoken,
   );
   el.append(element);
@@ -59,6 +71,7 @@ export function createProgress(el, state) {
       else bar.value = status === "done" ? 1 : (progress?.fraction ?? 0);
       setText(stage, stageText(snapshot));
       setText(text, progressText(snapshot));
+      text.title = partsText(snapshot);
       setText(spoken, SPOKEN[status] ?? "");
       element.dataset.status = status;
       cancel.hidden = status !== "computing";

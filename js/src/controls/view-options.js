@@ -15,6 +15,8 @@ const SCALES = [
   { value: "log", label: "log", title: "The loss as a logarithm; for positive losses" },
 ];
 
+const [FIRST_MAP] = Object.keys(COLOUR_MAPS);
+
 /**
  * A check box that shows a cell of the link and sets it.
  * @param {string} name  test id
@@ -39,16 +41,17 @@ function createCheck(name, text, title, value) {
 /**
  * @param {string} name  test id
  * @param {string} label
+ * @param {string} title
  * @param {readonly {value: string, label: string, title?: string}[]} choices
  * @param {{get(): string, set(value: any): void}} value
  */
-function createChoice(name, label, choices, value) {
+function createChoice(name, label, title, choices, value) {
   const id = uniqueId(name);
   const options = choices.map((choice) => h("option", { value: choice.value, title: choice.title }, choice.label));
   const select = h("select", { id, "data-testid": name }, ...options);
   select.addEventListener("change", () => value.set(select.value));
   return {
-    element: h("span", { class: "lw-choice" }, h("label", { for: id }, label), select),
+    element: h("div", { class: "lw-field", title }, h("label", { for: id }, label), select),
     options,
     /** @param {boolean} [possible] */
     update(possible = true) {
@@ -71,29 +74,44 @@ export function modelWords({ picture: { surface, model, composed } }) {
   return `Second order is right to ${limit} on ${formatPercent(share)} of this picture, and first wrong at ‖Δθ‖ = ${distance}.`;
 }
 
+/** What is not as usual. @param {Frame} frame */
+const unusual = ({ scale, log, contours, quadratic, errors, colours }) => {
+  const plain = scale !== "auto"; // else colours are not those of a map
+  return [
+    quadratic && "quadratic",
+    errors && "colours of loss − quadratic",
+    plain && (log ? "log scale" : "linear scale"),
+    plain && colours !== FIRST_MAP && colours,
+    !contours && "no contours",
+  ].filter((words) => words !== false);
+};
+
 /**
  * @param {HTMLElement} el
+ * @param {HTMLElement} foot  where it says how far second order goes, below the pictures
  * @param {Link} link
  */
-export function createViewOptions(el, link) {
+export function createViewOptions(el, foot, link) {
   const colour = createChoice(
     "colour",
     "Colour",
+    "What the colours stand for",
     [
       { value: "loss", label: "loss" },
       { value: "error", label: "loss − quadratic" },
     ],
     link.colour,
   );
-  const map = createChoice("colour-map", "Map", Object.keys(COLOUR_MAPS).map((name) => ({ value: name, label: name })), link.map);
-  const scale = createChoice("scale", "Scale", SCALES, link.scale);
+  const map = createChoice("colour-map", "Map", "The colours; all maps are safe for the colour-blind", Object.keys(COLOUR_MAPS).map((name) => ({ value: name, label: name })), link.map);
+  const scale = createChoice("scale", "Scale", "How losses become colours and heights", SCALES, link.scale);
   const contours = createCheck("contours", "contours", "Lines of equal loss", link.contours);
   const quadratic = createCheck("quadratic", "quadratic", "The loss to second order at θ* over the true one, dashed or as a wire frame", link.quadratic);
   const words = h("output", { "data-testid": "model-words" });
-  const key = h("span", { class: "lw-key lw-model-words" }, h("i", { class: "lw-swatch lw-limit", "aria-hidden": "true" }), words);
+  const key = h("p", { class: "lw-key lw-model-words", hidden: true }, h("i", { class: "lw-swatch lw-limit", "aria-hidden": "true" }), words);
   const parts = [colour, scale, map, contours, quadratic];
-  const element = h("div", { class: "lw-options", role: "group", "aria-label": "Display" }, ...parts.map((part) => part.element), key);
+  const element = h("div", { class: "lw-options", role: "group", "aria-label": "Display" }, ...parts.map((part) => part.element));
   el.append(element);
+  foot.append(key);
 
   return {
     /** @param {Frame} frame */
@@ -111,8 +129,10 @@ export function createViewOptions(el, link) {
       key.hidden = text === "";
       setText(words, text);
     },
+    unusual,
     destroy() {
       element.remove();
+      key.remove();
     },
   };
 }

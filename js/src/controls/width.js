@@ -16,7 +16,6 @@ function describeWidth(domain) {
   return `${formatShort(alpha)} × ${formatShort(beta)}`;
 }
 
-
 /**
  * The domain around θ* that reaches so far along its wider axis, and along the other in proportion.
  * @param {Domain} domain
@@ -34,18 +33,20 @@ export function scaledDomain([a0, a1, b0, b1], width) {
  * @param {string} options.auto  test id of the button
  * @param {string} options.equal  test id of the switch
  * @param {string} options.label
+ * @param {Node} [options.mark]  in place of the label, for the eye
  * @param {(domain: Domain | null) => void} options.send
  * @param {(equal: boolean) => void} options.sendEqual
  */
-export function createWidth({ name, auto, equal, label, send, sendEqual }) {
+export function createWidth({ name, auto, equal, label, mark, send, sendEqual }) {
   /** Whose proportions are kept; null for a square. @type {Domain | null} */
   let kept = null;
-  const slider = createSlider({ name, label, values: HALF_WIDTHS, format: formatShort, send: (value) => send(kept ? scaledDomain(kept, value) : squareDomain(value)) });
-  const button = h("button", { type: "button", class: "lw-link-button", "data-testid": auto, title: "Let the kernel choose" }, "auto");
+  const title = "How far the picture reaches from θ* on either side";
+  const slider = createSlider({ name, label, title, mark, values: HALF_WIDTHS, format: formatShort, send: (value) => send(kept ? scaledDomain(kept, value) : squareDomain(value)) });
+  const button = h("button", { type: "button", class: "lw-button", "data-testid": auto, title: "Let the kernel choose how far" }, "auto");
   button.addEventListener("click", () => send(null));
-  const square = h("button", { type: "button", class: "lw-link-button", "data-testid": equal, title: "The same distance on both axes; else each axis by its own curvature, so that both are seen" }, "1:1");
+  const square = h("button", { type: "button", class: "lw-button", "data-testid": equal, title: "The same distance on both axes; else each axis by its own curvature, so that both are seen" }, "1:1");
   square.addEventListener("click", () => sendEqual(square.getAttribute("aria-pressed") !== "true"));
-  slider.head.append(button, square);
+  slider.element.append(button, square);
   return {
     element: slider.element,
     /**

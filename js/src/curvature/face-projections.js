@@ -3,8 +3,9 @@ import { h, setText } from "../ui/dom.js";
 import { formatCount, formatEstimate, formatNumber } from "../model/format.js";
 import { gaussianCurve, histogram, typicalOf } from "../model/histogram.js";
 import { createKey } from "../ui/legend-key.js";
-import { drawMark, zeroLine } from "./line-marks.js";
+import { drawMark, headroom, zeroLine } from "./line-marks.js";
 import { baseAxis, baseLayout } from "../ui/plot.js";
+import { tickCount, tickRoom } from "../ui/ticks.js";
 import { NOTHING } from "../ui/keyboard-marks.js";
 
 /** @typedef {import("../ui/frame.js").Frame} Frame */
@@ -53,22 +54,23 @@ function figure({ palette }, { kappaMinus, kappaPlus, plane, samples, fits, seed
       ? [{ type: "scatter", mode: "lines", hoverinfo: "skip", ...gaussianCurve(fit, edges, samples), line: { color: colours[k], width: 1.8 } }]
       : [],
   );
+  const highest = Math.max(1, ...[...bars, ...curves].flatMap(({ y }) => [...y]));
   return {
     data: [...bars, ...curves],
     layout: {
       ...baseLayout(palette, el),
       uirevision: "projections",
-      margin: { l: 48, r: 14, t: 8, b: 40 },
+      margin: { l: tickRoom([0, highest]), r: 16, t: 8, b: 40 },
       barmode: "overlay",
       bargap: 0,
       dragmode: false,
       hovermode: "closest",
-      xaxis: { ...baseAxis(palette, "projected curvature κ"), range, zeroline: false, showgrid: false, fixedrange: true },
+      xaxis: { ...baseAxis(palette, "projected curvature κ"), range, nticks: tickCount(range, el.clientWidth - 64), zeroline: false, showgrid: false, fixedrange: true },
       yaxis: {
         ...baseAxis(palette, `of ${formatCount(samples)} random planes`),
         zeroline: false,
         fixedrange: true,
-        rangemode: "tozero",
+        range: [0, highest / (1 - headroom(el, marks.length))],
         nticks: 5,
       },
       shapes: [zeroLine(palette.muted), ...marks.flatMap(({ shape }) => shape ?? [])],

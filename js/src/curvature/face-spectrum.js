@@ -2,17 +2,15 @@
 import { h, setText } from "../ui/dom.js";
 import { createEigenvalues, withAxis } from "./eigenvalues.js";
 import { formatCount, formatNumber, formatPercent } from "../model/format.js";
-import { drawMark, zeroLine } from "./line-marks.js";
+import { drawMark, headroom, zeroLine } from "./line-marks.js";
 import { baseAxis, baseLayout } from "../ui/plot.js";
+import { tickCount } from "../ui/ticks.js";
 import { densityFloor, peakOf, shareBelowZero, splitAtZero } from "../model/spectrum.js";
 
 /** @typedef {import("../ui/frame.js").Frame} Frame */
 /** @typedef {import("../kernel/state.js").Snapshot} Snapshot */
 /** @typedef {import("../kernel/curvature-decoders.js").SpectrumResult} SpectrumResult */
 /** @typedef {import("../kernel/curvature-decoders.js").EigenResult} EigenResult */
-
-/** The part of the plot's height above the density, where the ends are named. */
-const HEADROOM = 0.2;
 
 /** A plot that is narrower, in pixels, names the ends in two rows. */
 const CROWDED = 330;
@@ -92,11 +90,11 @@ function figure({ palette, snapshot }, el) {
       margin: { l: 52, r: 14, t: 8, b: 40 },
       dragmode: "zoom",
       hovermode: "closest",
-      xaxis: { ...baseAxis(palette, "eigenvalue λ"), range, zeroline: false, showgrid: false },
+      xaxis: { ...baseAxis(palette, "eigenvalue λ"), range, nticks: tickCount(range, el.clientWidth - 68), zeroline: false, showgrid: false },
       yaxis: {
         ...baseAxis(palette, "spectral density"),
         type: "log",
-        range: [bottom, bottom + decades / (1 - HEADROOM)],
+        range: [bottom, bottom + decades / (1 - headroom(el, crowded ? 2 : 1))],
         tickmode: "linear",
         tick0: Math.ceil(bottom),
         dtick: Math.ceil(decades / 4),

@@ -4,6 +4,7 @@ import { h, setText } from "../ui/dom.js";
 import { formatCount, formatEstimate, formatNumber, formatShort } from "../model/format.js";
 import { createKey } from "../ui/legend-key.js";
 import { baseAxis, baseLayout } from "../ui/plot.js";
+import { tickRoom } from "../ui/ticks.js";
 import { NOTHING } from "../ui/keyboard-marks.js";
 
 /** @typedef {import("../ui/frame.js").Frame} Frame */
@@ -58,16 +59,17 @@ function figure({ palette }, { reference, methods }, el) {
         },
       ]
     : [];
+  const range = bandRange(across ? [...methods, across] : methods) ?? undefined;
   return {
     data: [...bands, ...lines, ...limits, ...ends],
     layout: {
       ...baseLayout(palette, el),
       uirevision: "trace",
-      margin: { l: 52, r: 14, t: 8, b: 40 },
+      margin: { l: tickRoom(range), r: 16, t: 8, b: 40 },
       dragmode: "zoom",
       hovermode: "closest",
       xaxis: { ...baseAxis(palette, "random vectors"), rangemode: "tozero", zeroline: false, showgrid: false },
-      yaxis: { ...baseAxis(palette, "tr(H)"), range: bandRange(across ? [...methods, across] : methods) ?? undefined, zeroline: false, fixedrange: true, nticks: 5 },
+      yaxis: { ...baseAxis(palette, "tr(H)"), range, zeroline: false, fixedrange: true, nticks: 5 },
     },
   };
 }

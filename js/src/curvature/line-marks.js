@@ -1,6 +1,16 @@
 // Vertical lines with a label, for values that a plot's axis is marked with.
 import { formatNumber } from "../model/format.js";
 
+/** Height of a label's row, in pixels. */
+const ROW = 16;
+
+/**
+ * The share of a plot's height that labels in rows at its top need, so that nothing drawn is below them.
+ * @param {HTMLElement} el  around the plot
+ * @param {number} rows
+ */
+export const headroom = ({ clientHeight }, rows) => Math.min(0.4, (ROW * rows + 4) / Math.max(120, clientHeight - 48));
+
 /**
  * A vertical line with its label, or an arrow at the edge where the value lies outside.
  * @param {{name: string, value: number, color: string, row: number, digits?: number}} mark  the label's row, from the top
@@ -15,9 +25,10 @@ export function drawMark({ name, value, color, row, digits = 3 }, [low, high], b
   const left = outside === 1 || (outside === 0 && position > (low + high) / 2);
   const annotation = {
     x: position,
-    y: 0.99 - row * 0.085,
+    y: 1,
     yref: "paper",
     yanchor: "top",
+    yshift: -1 - ROW * row,
     xanchor: left ? "right" : "left",
     xshift: outside ? 0 : left ? -4 : 4,
     text: outside === 1 ? `${text} →` : outside === -1 ? `← ${text}` : text,

@@ -64,10 +64,10 @@ export function createCurvature(el, state) {
     view.update(frame.snapshot);
     const drawable = result !== null && frame.plotly !== null;
     panel.wait(drawable ? null : frame.words.curvature[face]);
-    if (!isNew(face, frame.palette, drawable, walk.at, ...view.inputs(frame))) return;
+    if (!isNew(face, frame.palette, drawable, walk.at, panel.body.clientWidth, ...view.inputs(frame))) return;
     walk.set(drawable ? view.offer(frame) : NOTHING);
     if (!result || !frame.plotly) return panel.undrawn();
-    plot ??= createPlot(panel.body, frame.plotly, { buttons: ["resetScale2d"], on });
+    plot ??= createPlot(panel.body, frame.plotly, { buttons: ["resetScale2d"], on, onResize: () => latest && update(latest) });
     plot.draw(walk.onto(view.figure(frame, panel.body)), () => face === shown && panel.drawn(result));
   }
 

@@ -103,7 +103,7 @@ export function decodeEigenpairs(raw) {
     gradientNorm: raw.gradient_norm,
     verdict: raw.verdict,
     sentence: raw.sentence,
-    sights: raw.sights ?? null,
+    sights: raw.sights,
     final: raw.final,
   };
 }

@@ -34,6 +34,7 @@ import { sameDomain } from "../model/values.js";
  * @property {number} fraction
  * @property {number | null} eta
  * @property {number} elapsed
+ * @property {Record<string, number | null>} parts  seconds left of each part, null while unknown
  */
 
 /**
@@ -53,13 +54,16 @@ import { sameDomain } from "../model/values.js";
  * @typedef {Controls & Results & {
  *   face: Face,
  *   status: "idle" | "computing" | "done" | "cancelled" | "failed",
+ *   cancelling: boolean,
  *   error: string,
  *   progress: Progress | null,
  *   info: Info,
  *   comparedProvisional: boolean,
  *   points: import("./points.js").Points,
  *   provisional: boolean,
+ *   sent: number,
  * }} Snapshot
+ *   `cancelling`: a person has cancelled, and the kernel has not answered yet; `sent`: number of the newest picture.
  *   `provisional`: the controls ask for something else than the surface shows; `comparedProvisional` for the second.
  */
 
@@ -75,6 +79,8 @@ export const DECODERS = {
   spectrum: decodeSpectrum,
   trace: decodeTrace,
 };
+/** Those that take long to draw, each sent with a number of its own. */
+const PICTURES = /** @type {const} */ (["surface", "compared", "projections", "spectrum", "trace"]);
 
 /** @typedef {{[name in keyof typeof DECODERS]: ReturnType<typeof DECODERS[name]> | null}} Results */
 
@@ -154,14 +160,24 @@ export function createState(model) {
   let pause;
   let scheduled = false;
   let destroyed = false;
+  /** The request that a person has cancelled, until the kernel answers or another one follows. @type {number | null} */
+  let cancelled = null;
 
   /** @returns {Controls} */
   const controls = () => /** @type {any} */ (Object.fromEntries(CONTROLS.map((name) => [name, model.get(name)])));
 
+  const newestRequest = () => model.get("progress").request ?? 0;
+
   /** @returns {Snapshot} */
   function read() {
     const values = controls();
-    const known = /** @type {Results} */ (Object.fromEntries(results.map(([name, result]) => [name, result(model.get(`_${name}`))])));
+    const status = model.get("status");
+    if (status !== "computing" || newestRequest() !== cancelled) cancelled = null;
+    // Nothing of what is still on its way is drawn: Cancel must show at once.
+    const kept = /** @type {readonly string[]} */ (cancelled === null ? [] : PICTURES);
+    const known = /** @type {Results} */ (
+      Object.fromEntries(results.map(([name, result]) => [name, kept.includes(name) ? snapshot[/** @type {keyof Results} */ (name)] : result(model.get(`_${name}`))]))
+    );
     const { surface: shown, compared: second } = known;
     const raw = model.get("_pins");
     if (decoded?.raw !== raw || !decoded) decoded = { raw, points: decodePoints(raw) };
@@ -172,13 +188,15 @@ export function createState(model) {
       ...values,
       ...known,
       face: model.get("face"),
-      status: model.get("status"),
+      status,
+      cancelling: cancelled !== null,
       error: model.get("error"),
       progress: "stage" in model.get("progress") ? model.get("progress") : null,
       info: model.get("_info"),
       comparedProvisional: comparedOutdated.is(second, secondControls(values) ?? values) || former(second),
       points,
       provisional: outdated.is(shown, values) || former(shown),
+      sent: Math.max(...PICTURES.map((name) => model.get(`_${name}`)?.sent ?? 0)),
     };
   }
 
@@ -210,7 +228,8 @@ export function createState(model) {
   }
 
   function controlChanged() {
-    const latest = Math.max(snapshot.surface?.request ?? 0, model.get("progress").request ?? 0);
+    cancelled = null;
+    const latest = Math.max(snapshot.surface?.request ?? 0, newestRequest());
     for (const each of [outdated, comparedOutdated]) each.mark(latest);
     changed();
   }
@@ -246,11 +265,14 @@ export function createState(model) {
       } else save();
     },
     /**
-     * @param {"shown" | "cancel" | "compute" | "pin" | "unpin" | "recentre" | "back" | "apply" | "restore" | "table"} type
+     * @param {"shown" | "drawn" | "cancel" | "compute" | "pin" | "unpin" | "recentre" | "back" | "apply" | "restore" | "table"} type
      * @param {object} [content]  what the kernel needs to know with it
      */
     send(type, content = {}) {
       model.send({ type, ...content });
+      if (type !== "cancel" || snapshot.status !== "computing") return;
+      cancelled = newestRequest();
+      changed();
     },
     destroy() {
       destroyed = true;

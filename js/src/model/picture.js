@@ -3,6 +3,7 @@ import { finiteRange } from "../kernel/decoders.js";
 import { gridAxis } from "./domains.js";
 import { formatPart } from "./format.js";
 import { modelAt, modelOfEigenvectors } from "./quadratic.js";
+import { thinned } from "./thinned.js";
 import { sameLosses } from "../kernel/state.js";
 import { sameDomain } from "./values.js";
 
@@ -25,7 +26,7 @@ import { sameDomain } from "./values.js";
 const ENOUGH = 81;
 /** Pictures to remember. */
 const MOST_LAYERS = 12;
-/** Nodes for each axis of a provisional picture. */
+/** Nodes for each axis of a picture that is not the last one: the page must not stall while it computes. */
 const MOST_NODES = 101;
 
 /** @param {SurfaceResult} surface */
@@ -211,7 +212,7 @@ export function createPicture() {
     const part = surface.nExamples < snapshot.examples ? `on ${formatPart(surface.nExamples, snapshot.examples)}` : "";
     const note = provisional ? "former picture" : part;
     const whole = provisional && domain && !failed ? domain : surface.domain;
-    last = early ?? { ...fresh, surface, model: surface.quadratic, extent: whole, note };
+    last = early ?? { ...fresh, surface: thinned(surface, MOST_NODES), model: surface.quadratic, extent: whole, note };
     return last;
   };
 }

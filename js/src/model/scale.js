@@ -30,7 +30,7 @@ export const offersLog = ([low, high]) => low > 0 && high > low;
  * @property {(loss: number) => number} of  what stands for a loss
  * @property {number | null} level  what stands for L(θ*)
  * @property {LossScale | null} around  the automatic scale, where it is on show
- * @property {(count: number) => {tickvals: number[], ticktext: string[]} | {}} ticks  of an axis that shows losses where rows are something else
+ * @property {(count: number) => {tickvals?: number[], ticktext?: string[]}} ticks  of an axis that shows losses where rows are something else
  */
 
 /**

@@ -24,7 +24,7 @@ async function copy(text, place) {
 /** @param {HTMLElement} el */
 export function createCopy(el) {
   const title = "Copy the call that makes this very picture, with the domain on show";
-  const button = h("button", { type: "button", class: "lw-link-button", "data-testid": "copy-python", title, disabled: true }, "Copy as Python");
+  const button = h("button", { type: "button", class: "lw-button", "data-testid": "copy-python", title, disabled: true }, "Copy as Python");
   const words = h("span", { class: "lw-copied", role: "status", "data-testid": "copied" });
   const element = h("p", { class: "lw-copy" }, button, " ", words);
   el.append(element);

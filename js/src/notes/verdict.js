@@ -2,6 +2,7 @@
 import { h, setText } from "../ui/dom.js";
 import { formatCount, formatNumber, formatPart } from "../model/format.js";
 import { seesSaddle } from "../model/scale.js";
+import { drawing } from "../ui/drawing.js";
 import { nearestNode } from "../model/values.js";
 
 /** @typedef {import("../kernel/state.js").Snapshot} Snapshot */
@@ -16,15 +17,9 @@ const SIGNS = {
 };
 const UNDECIDED = "M3 9 H15";
 
-const SVG = "http://www.w3.org/2000/svg";
-
 function createSign() {
-  const svg = document.createElementNS(SVG, "svg");
-  for (const [name, value] of Object.entries({ viewBox: "0 0 18 18", width: "18", height: "18", "aria-hidden": "true", class: "lw-sign" })) {
-    svg.setAttribute(name, value);
-  }
-  const path = document.createElementNS(SVG, "path");
-  svg.append(path);
+  const svg = drawing([18, 18], "lw-verdict-sign", UNDECIDED);
+  const path = /** @type {SVGPathElement} */ (svg.firstChild);
   return {
     svg,
     /** @param {string} verdict */
@@ -105,19 +100,35 @@ export function captionText({ surface, info, examples }) {
 const isSeen = (frame) => !frame.picture.surface || !frame.picture.model || seesSaddle(frame, frame.picture.surface);
 
 /**
- * @param {HTMLElement} el
+ * The verdict's own word, the numbers that it rests on, and what else there is to say.
+ * @param {string} sentence
+ * @returns {[string, string, string]}
+ */
+export function splitSentence(sentence) {
+  const [word] = /** @type {RegExpMatchArray} */ (sentence.match(/^[^:.,;]*/));
+  const stop = sentence.search(/\.\s/);
+  const end = stop < 0 ? sentence.length : stop + 1;
+  return [word, sentence.slice(word.length, end), sentence.slice(end)];
+}
+
+/**
+ * @param {HTMLElement} head  where the verdict stands, before anything else
+ * @param {HTMLElement} foot  where it says what all rests on
  * @param {() => void} showSaddle  goes to where a saddle that lies in this plane is seen
  */
-export function createVerdict(el, showSaddle) {
+export function createVerdict(head, foot, showSaddle) {
   const sign = createSign();
-  const sentence = h("span", { class: "lw-sentence" });
-  const residuals = h("span", { class: "lw-residuals" });
+  const parts = [h("strong"), h("span"), h("span", { class: "lw-more" })];
   const verdict = h("p", { class: "lw-verdict", "data-testid": "verdict", "aria-live": "polite", hidden: true });
   const show = h("button", { type: "button", class: "lw-button", "data-testid": "show-saddle", title: "The domain by the curvatures, on the scale about L(θ*)", hidden: true }, "Show it");
   show.addEventListener("click", showSaddle);
-  verdict.append(sign.svg, h("span", {}, sentence, " ", show, " ", residuals));
-  const caption = h("p", { class: "lw-caption", "data-testid": "caption" });
-  el.append(verdict, caption);
+  verdict.append(sign.svg, h("span", { class: "lw-sentence" }, ...parts), show);
+  head.append(verdict);
+
+  const line = h("summary", { "data-testid": "caption", title: "What the pictures rest on; a click shows all of it" });
+  const residuals = h("p", { class: "lw-residuals", "data-testid": "residuals" });
+  const caption = h("details", { class: "lw-caption" }, line, residuals);
+  foot.append(caption);
 
   return {
     /** @param {import("../ui/frame.js").Frame} frame */
@@ -130,12 +141,14 @@ export function createVerdict(el, showSaddle) {
         sign.set(eigenpairs.verdict);
         const { sights } = eigenpairs;
         const seen = !sights || isSeen(frame);
-        setText(sentence, sights ? sights[seen ? 0 : 1] : eigenpairs.sentence);
+        const sentence = sights ? sights[seen ? 0 : 1] : eigenpairs.sentence;
+        splitSentence(sentence).forEach((text, i) => setText(parts[i], text));
         verdict.dataset.seen = String(seen);
         show.hidden = seen || (snapshot.domain === null && !snapshot.equal_axes && frame.scale === "auto");
-        setText(residuals, describeResiduals(eigenpairs));
       }
-      setText(caption, captionText(snapshot));
+      const known = eigenpairs ? describeResiduals(eigenpairs) : "";
+      setText(residuals, known && `Eigenvalues and how far they may be off: ${known}`);
+      setText(line, captionText(snapshot));
     },
     destroy() {
       verdict.remove();

@@ -1,5 +1,6 @@
 // The one place that drives plotly: a plot is made once and then only told its newest figure.
 import { createPace } from "./pace.js";
+import { painted } from "./painted.js";
 
 /** @typedef {{data: any[], layout: Record<string, any>}} Figure */
 /** @typedef {HTMLElement & {on(event: string, listener: (event: any) => void): void}} PlotElement */
@@ -82,16 +83,6 @@ function loseContexts(el) {
     context?.getExtension("WEBGL_lose_context")?.loseContext();
   }
 }
-
-/** After what was drawn in this turn is seen; soon enough where the page is in the background and paints nothing. */
-const painted = () =>
-  new Promise((resolve) => {
-    const timer = setTimeout(resolve, 100);
-    requestAnimationFrame(() => {
-      clearTimeout(timer);
-      setTimeout(resolve);
-    });
-  });
 
 /**
  * A plot inside `el`. `slow`: its first picture takes long, so that those of others are shown before; `patient`: those of others matter more, each time. `zoomed`: what a drag brings into view is drawn by whoever hears of it, not by plotly.

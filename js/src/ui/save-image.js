@@ -45,7 +45,7 @@ export function createSave(name, body) {
   let shown = [];
   const buttons = /** @type {Format[]} */ (["png", "svg"]).map((format) => {
     const words = `Save the ${name} as ${format.toUpperCase()}`;
-    const attributes = { type: "button", class: "lw-link-button", "data-testid": `save-${format}`, title: words, "aria-label": words };
+    const attributes = { type: "button", class: "lw-button", "data-testid": `save-${format}`, title: words, "aria-label": words };
     const button = h("button", attributes, format.toUpperCase());
     button.addEventListener("click", async () => {
       try {

@@ -1,5 +1,6 @@
 // A labelled range input over a list of values, which can also show a value that is not on the list.
 import { h, setText, uniqueId } from "./dom.js";
+import { nameOf } from "./field.js";
 import { createThrottle } from "./throttle.js";
 import { nearestPosition } from "../model/values.js";
 
@@ -10,16 +11,18 @@ const INTERVAL = 100;
  * @param {object} options
  * @param {string} options.name  test id of the input; the output's is `${name}-value`
  * @param {string} options.label
+ * @param {string} options.title
+ * @param {Node} [options.mark]  in place of the label, for the eye
  * @param {readonly number[]} options.values  ascending, positive
  * @param {(value: number) => string} options.format
  * @param {(value: number) => void} options.send  called while dragging and on release
+ * @param {boolean} [options.costly]  whether every value costs much: then it is called on release only
  */
-export function createSlider({ name, label, values: initial, format, send }) {
+export function createSlider({ name, label, title, mark, values: initial, format, send, costly = false }) {
   const id = uniqueId(name);
   const input = h("input", { type: "range", id, "data-testid": name, min: 0, max: initial.length - 1, step: 1 });
   const output = h("output", { for: id, "data-testid": `${name}-value` });
-  const head = h("span", { class: "lw-field-head" }, h("label", { for: id }, label), output);
-  const element = h("div", { class: "lw-field lw-field-slider" }, head, input);
+  const element = h("div", { class: "lw-field lw-slider", title }, nameOf(id, label, mark), input, output);
 
   let values = initial;
   let held = false;
@@ -27,6 +30,8 @@ export function createSlider({ name, label, values: initial, format, send }) {
   let missed = null;
   /** @type {number | null} */
   let pushed = null;
+  /** A costly value that was chosen and not sent yet. @type {number | null} */
+  let chosen = null;
   const throttle = createThrottle(send, INTERVAL);
 
   /** @param {number} value @param {string} text */
@@ -42,8 +47,19 @@ export function createSlider({ name, label, values: initial, format, send }) {
     const value = values[Number(input.value)];
     show(value, format(value));
     missed = null;
-    if (value !== pushed) throttle.push(value);
+    if (costly) chosen = value;
+    else if (value !== pushed) throttle.push(value);
     pushed = value;
+  }
+
+  // Comes before `change`, and what the kernel says in between would put the slider back.
+  function commit() {
+    if (chosen !== null) {
+      missed = null;
+      send(chosen);
+    }
+    chosen = null;
+    release();
   }
 
   function release() {
@@ -60,14 +76,13 @@ export function createSlider({ name, label, values: initial, format, send }) {
   input.addEventListener("change", () => {
     moved();
     throttle.flush();
-    release();
+    commit();
   });
   // A drag that ends where it began fires no `change`.
-  for (const event of ["pointerup", "pointercancel", "blur"]) input.addEventListener(event, release);
+  for (const event of ["pointerup", "pointercancel", "blur"]) input.addEventListener(event, commit);
 
   return {
     element,
-    head,
     /**
      * Follows the kernel, except while a person holds the slider.
      * @param {number} value

@@ -7,6 +7,7 @@ import { createLegend } from "./legend.js";
 import { flatLevel, flatMarks, flatPins } from "./pin-marks.js";
 import { displayOf } from "../ui/frame.js";
 import { baseAxis, baseLayout, createPlot } from "../ui/plot.js";
+import { tickCount, tickRoom } from "../ui/ticks.js";
 import { errorMap, modelAt, modelRows } from "../model/quadratic.js";
 import { colouring, contourLevels, shade } from "../model/scale.js";
 import { quantityOf, SIGNS, SPLIT_WORDS } from "../kernel/splits.js";
@@ -20,8 +21,10 @@ import { dragged, onWheelZoom, ZOOM_KEYS, ZOOM_MOUSE, zoomKey } from "./zoom.js"
 const HALO = "rgba(255, 255, 255, 0.85)";
 /** Where second order stops describing the loss: a colour of neither map. */
 const LIMIT = "#ff3d8b";
-/** Milliseconds within which plotly takes a second click for a double click. */
-const DOUBLE_CLICK = 300;
+/** Milliseconds within which a browser takes a second click for a double click; plotly waits for 300 only. */
+const DOUBLE_CLICK = 500;
+/** Width of the colour bar with its labels, in pixels; longer labels get more. */
+const BAR = 64;
 /** Beyond this many nodes their dots would hide the picture. */
 const MOST_DOTS = 450;
 
@@ -117,7 +120,6 @@ function figure(frame, surface, el, drags) {
         hoverongaps: false,
         zsmooth: false,
         colorbar: {
-          title: { text: title, side: "right", font: { size: 11, color: palette.text } },
           thickness: 9,
           outlinewidth: 0,
           tickfont: { size: 10, color: palette.muted },
@@ -145,14 +147,16 @@ function figure(frame, surface, el, drags) {
     ],
     layout: {
       ...baseLayout(palette, el),
-      margin: { l: 52, r: 64, t: 8, b: 40 },
+      margin: { l: tickRoom(extent.slice(2)), r: BAR, t: 24, b: 40 },
       dragmode: "zoom",
       hovermode: "closest",
       // What a person has dragged into view is shown by what comes of it, never by plotly's own memory.
       uirevision: `${extent.join()} ${drags}`,
-      xaxis: { ...baseAxis(palette, titles[0]), range: extent.slice(0, 2), zeroline: false, showgrid: false },
+      xaxis: { ...baseAxis(palette, titles[0]), range: extent.slice(0, 2), nticks: tickCount(extent.slice(0, 2), el.clientWidth - 120), zeroline: false, showgrid: false },
       yaxis: { ...baseAxis(palette, titles[1]), range: extent.slice(2), zeroline: false, showgrid: false },
       shapes: [...picture.outlines.map(outline), ...crosshair(frame, surface)],
+      // Above the colour bar and no title of its own, which plotly writes over long labels.
+      annotations: [{ name: "quantity", text: title, xref: "paper", yref: "paper", x: 1, y: 1, xanchor: "right", yanchor: "bottom", xshift: BAR - 2, yshift: 2, showarrow: false, font: { size: 11, color: palette.text } }],
     },
   };
 }
@@ -200,7 +204,7 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
   panel.body.setAttribute("tabindex", "0");
   panel.body.setAttribute("role", "group");
   panel.body.setAttribute("aria-label", `Loss in the plane. The arrow keys move the crosshair, Enter pins the point, Escape takes the crosshair away; ${ZOOM_KEYS}`);
-  const undo = h("button", { type: "button", class: "lw-link-button", "data-testid": name.replace("heatmap", "undo-zoom"), title: ZOOM_MOUSE, hidden: true }, "↶ undo zoom");
+  const undo = h("button", { type: "button", class: "lw-button", "data-testid": name.replace("heatmap", "undo-zoom"), title: ZOOM_MOUSE, hidden: true }, "↶ undo zoom");
   undo.addEventListener("click", () => zoom.undo());
   panel.tools.append(undo);
   el.append(panel.element);
@@ -224,15 +228,31 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
     const at = event.points?.[0];
     if (at) link.point.set({ alpha: at.x, beta: at.y, source: "heatmap" });
   }
-  // The first click of a double click, which resets the zoom, is none of its own.
-  function doubleClicked() {
+  /** A pin that waits for a second click, which would make it none. @type {(() => void) | null} */
+  let pending = null;
+  function settle() {
     clearTimeout(click);
+    pending?.();
+    pending = null;
+  }
+  function doubleClicked() {
+    pending = null;
     zoom.reset();
   }
+  // Of a slow double click plotly tells as of two clicks: the browser's count tells them apart.
+  let clicks = 1;
+  function pressed(/** @type {MouseEvent} */ { detail }) {
+    clicks = detail;
+    if (clicks > 1) pending = null;
+  }
+  panel.body.addEventListener("mousedown", pressed, { capture: true });
   function clicked(/** @type {any} */ event) {
     const at = event.points?.[0];
-    clearTimeout(click);
-    if (at) click = setTimeout(() => last?.pin(last, { alpha: at.x, beta: at.y }), DOUBLE_CLICK);
+    if (clicks > 1) return doubleClicked();
+    settle();
+    if (!at) return;
+    pending = () => last?.pin(last, { alpha: at.x, beta: at.y });
+    click = setTimeout(settle, DOUBLE_CLICK);
   }
   function leave() {
     if (link.point.get()?.source === "heatmap") link.point.set(null);
@@ -298,9 +318,10 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
     plot ??= createPlot(panel.body, frame.plotly, {
       buttons: [],
       zoomed: true,
+      onResize: () => last && update(last),
       on: { plotly_hover: hover, plotly_unhover: leave, plotly_click: clicked, plotly_relayout: relayout, plotly_doubleclick: doubleClicked },
     });
-    const anew = isNew(surface, frame.palette, extent.join(), drags, ...displayOf(frame));
+    const anew = isNew(surface, frame.palette, extent.join(), drags, panel.body.clientWidth, ...displayOf(frame));
     const moved = isMoved(frame.point);
     const make = () => figure(frame, surface, panel.body, drags);
     if (anew) plot.draw(make(), () => composed || panel.drawn(surface));

@@ -4,12 +4,16 @@ import { formatNumber } from "../model/format.js";
 import { createMemory } from "../ui/changed.js";
 import { createPanel } from "../ui/panel.js";
 import { baseAxis, baseLayout, createPlot } from "../ui/plot.js";
+import { tickCount, tickRoom } from "../ui/ticks.js";
 import { modelAt } from "../model/quadratic.js";
 import { quantityOf } from "../kernel/splits.js";
 import { nearestNode } from "../model/values.js";
 
 /** @typedef {import("../ui/frame.js").Frame} Frame */
 /** @typedef {import("../kernel/decoders.js").SurfaceResult} SurfaceResult */
+
+/** Free pixels beside a slice. */
+const MARGIN = 12;
 
 /**
  * The range of some losses, with room above and below.
@@ -66,18 +70,22 @@ function figure(frame, surface, el) {
       { ...axes, name: `${name} here`, mode: "markers", x: [at], y: [loss[x.indexOf(at)]], hoverinfo: "skip", marker: { color: colours[k], size: 8, line: { color: palette.background, width: 1.5 } } },
     ];
   });
-  const domains = [[0, 0.46], [0.56, 1]];
+  const ranges = slices.map(({ loss }) => rangeOf(loss));
+  const [left, between] = ranges.map(tickRoom);
+  const width = Math.max(200, (el.clientWidth || 900) - left - MARGIN);
+  const gap = (between + MARGIN) / width;
+  const domains = [[0, (1 - gap) / 2], [(1 + gap) / 2, 1]];
   const plane = [picture.extent.slice(0, 2), picture.extent.slice(2)];
-  const axes = slices.flatMap(({ name, loss, fixed }, k) => [
-    [`xaxis${suffixes[k]}`, { ...baseAxis(palette, `${name} <span style="font-size: 10px">\u2002(${fixed})</span>`), domain: domains[k], range: plane[k], anchor: `y${suffixes[k]}`, zeroline: false, fixedrange: true }],
-    [`yaxis${suffixes[k]}`, { ...baseAxis(palette, title), range: rangeOf(loss), anchor: `x${suffixes[k]}`, zeroline: false, fixedrange: true, nticks: 5 }],
+  const axes = slices.flatMap(({ name, fixed }, k) => [
+    [`xaxis${suffixes[k]}`, { ...baseAxis(palette, `${name} <span style="font-size: 10px">\u2002(${fixed})</span>`), domain: domains[k], range: plane[k], nticks: tickCount(plane[k], (width * (1 - gap)) / 2), anchor: `y${suffixes[k]}`, zeroline: false, fixedrange: true }],
+    [`yaxis${suffixes[k]}`, { ...baseAxis(palette, title), range: ranges[k], anchor: `x${suffixes[k]}`, zeroline: false, fixedrange: true, nticks: 5 }],
   ]);
   return {
     data,
     layout: {
       ...baseLayout(palette, el),
       ...Object.fromEntries(axes),
-      margin: { l: 52, r: 10, t: 6, b: 38 },
+      margin: { l: left, r: MARGIN, t: 8, b: 40 },
       hovermode: "x",
       dragmode: false,
       shapes: slices.map(({ at }, k) => ({ type: "line", xref: `x${suffixes[k]}`, yref: `y${suffixes[k]} domain`, x0: at, x1: at, y0: 0, y1: 1, layer: "below", line: { color: palette.muted, width: 1 } })),
@@ -95,6 +103,8 @@ export function createSlices(el, link) {
 
   /** @type {ReturnType<typeof createPlot> | null} */
   let plot = null;
+  /** @type {Frame | null} */
+  let last = null;
   const isNew = createMemory();
   const isMoved = createMemory();
 
@@ -109,21 +119,29 @@ export function createSlices(el, link) {
     if (link.point.get()?.source === "slices") link.point.set(null);
   }
 
+  /** @param {Frame} frame */
+  function update(frame) {
+    last = frame;
+    const { surface, note, composed, extent } = frame.picture;
+    panel.setName(frame.name);
+    panel.setProvisional(note !== "");
+    panel.wait(surface && frame.plotly ? null : frame.words.slices);
+    if (!surface || !frame.plotly) return;
+    plot ??= createPlot(panel.body, frame.plotly, {
+      buttons: [],
+      patient: true,
+      on: { plotly_hover: hover, plotly_unhover: leave },
+      onResize: () => last && update(last),
+    });
+    const anew = isNew(surface, frame.palette, extent.join(), panel.body.clientWidth, ...displayOf(frame));
+    const moved = isMoved(frame.point);
+    const make = () => figure(frame, surface, panel.body);
+    if (anew) plot.draw(make(), () => composed || panel.drawn(surface));
+    else if (moved) plot.follow(make);
+  }
+
   return {
-    /** @param {Frame} frame */
-    update(frame) {
-      const { surface, note, composed, extent } = frame.picture;
-      panel.setName(frame.name);
-      panel.setProvisional(note !== "");
-      panel.wait(surface && frame.plotly ? null : frame.words.slices);
-      if (!surface || !frame.plotly) return;
-      plot ??= createPlot(panel.body, frame.plotly, { buttons: [], patient: true, on: { plotly_hover: hover, plotly_unhover: leave } });
-      const anew = isNew(surface, frame.palette, extent.join(), ...displayOf(frame));
-      const moved = isMoved(frame.point);
-      const make = () => figure(frame, surface, panel.body);
-      if (anew) plot.draw(make(), () => composed || panel.drawn(surface));
-      else if (moved) plot.follow(make);
-    },
+    update,
     destroy() {
       plot?.destroy();
       panel.element.remove();

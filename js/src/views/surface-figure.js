@@ -1,6 +1,7 @@
 // The figures of the surface view: in three dimensions, and flat where there is no WebGL.
 import { LEVEL, PIN, flatLevel, flatMarks, flatPins, raisedPins } from "./pin-marks.js";
 import { baseAxis, baseLayout } from "../ui/plot.js";
+import { labelWidth } from "../ui/ticks.js";
 import { modelRows } from "../model/quadratic.js";
 import { colouring, contourLevels, inkOn, shade } from "../model/scale.js";
 import { SIGNS } from "../kernel/splits.js";
@@ -19,6 +20,9 @@ function startCamera({ clientWidth, clientHeight }) {
   // A little to the right of the middle: the title of the loss axis stands on the left.
   return { eye: { x: 1.2 * far, y: -1.3 * far, z: 1.05 * far }, center: { x: -0.07, y: -0.06, z: -0.13 } };
 }
+
+/** Labels of the loss axis that are wider, in pixels, leave no room for its title; the line below names it anyway. */
+const WIDE = 36;
 
 /** Whether the title of the loss axis would be cut off; the line below names it anyway. @param {HTMLElement} el */
 export const isNarrow = (el) => el.clientWidth < 420;
@@ -171,6 +175,7 @@ export function figure3d(frame, surface, el, camera) {
   const { palette, picture, range } = frame;
   const { extent } = picture;
   const shaded = shade(frame, surface);
+  const ticks = shaded.ticks(5);
   const levels = frame.contours ? contourLevels(shaded.range, 14) : null;
   const colours = colouring(frame, surface);
   // WebGL lines take no transparency.
@@ -218,7 +223,7 @@ export function figure3d(frame, surface, el, camera) {
         aspectratio: { x: 1, y: 1, z: 0.72 },
         xaxis: { ...axis, title: title("α"), range: extent.slice(0, 2) },
         yaxis: { ...axis, title: title("β"), range: extent.slice(2) },
-        zaxis: { ...axis, title: title(isNarrow(el) ? "" : shaded.title), ...shaded.ticks(5), ...(range && { range: shaded.range }) },
+        zaxis: { ...axis, title: title(isNarrow(el) || labelWidth(shaded.range, ticks.ticktext) > WIDE ? "" : shaded.title), ...ticks, ...(range && { range: shaded.range }) },
       },
     },
   };

@@ -1,13 +1,14 @@
 // The loss surface in three dimensions.
 import { decodeSurface } from "../kernel/decoders.js";
 import { h, setText } from "../ui/dom.js";
-import { formatNumber } from "../model/format.js";
+import { formatCount, formatNumber } from "../model/format.js";
 import { displayOf } from "../ui/frame.js";
 import { createMemory } from "../ui/changed.js";
 import { createPanel } from "../ui/panel.js";
 import { createPlot } from "../ui/plot.js";
 import { quantityOf } from "../kernel/splits.js";
 import { figure2d, figure3d, fromElsewhere, isNarrow } from "./surface-figure.js";
+import { onlyAfterClick } from "./zoom.js";
 
 /** @typedef {import("../ui/frame.js").Frame} Frame */
 /** @typedef {import("../kernel/decoders.js").SurfaceResult} SurfaceResult */
@@ -25,6 +26,15 @@ const PLACEHOLDER = decodeSurface({
 /** Milliseconds without a result after which the scene is built: a result that is about to come must not wait for it. */
 const PATIENCE = 1000;
 
+/** A picture that is refined is drawn again once it has so many times the nodes: twice as many along each axis. */
+const STAGE = 4;
+
+/** How much of a picture is there, until all of it is. @param {Frame} frame */
+function soFar({ snapshot: { surface }, picture: { composed } }) {
+  if (!surface || surface.final || composed) return "";
+  return ` · ${formatCount(surface.nDone)} of ${formatCount(surface.done.length)} nodes so far`;
+}
+
 /** Whether this browser draws WebGL at all. */
 function hasWebGL() {
   const context = document.createElement("canvas").getContext("webgl");
@@ -40,9 +50,10 @@ function hasWebGL() {
 export function createSurface(el, link, name = "surface") {
   const panel = createPanel(name, "Surface");
   const notice = h("p", { class: "lw-notice", hidden: true });
-  const again = h("button", { type: "button", class: "lw-link-button" }, "Try 3-D again");
+  const again = h("button", { type: "button", class: "lw-button", title: "Draw the surface in three dimensions again" }, "Try 3-D again");
   notice.append("The browser gave up this 3-D view; contours instead. ", again);
   panel.body.append(notice);
+  onlyAfterClick(panel.body);
   el.append(panel.element);
 
   /** @type {ReturnType<typeof createPlot> | null} */
@@ -53,7 +64,10 @@ export function createSurface(el, link, name = "surface") {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let ahead;
   let turning = false;
+  /** The kernel's picture in the scene. @type {SurfaceResult | null} */
+  let scene = null;
   const isNew = createMemory();
+  const isAsked = createMemory();
   const isMoved = createMemory();
 
   /** @param {any} event */
@@ -69,6 +83,9 @@ export function createSurface(el, link, name = "surface") {
   function keep(/** @type {any} */ event) {
     if (event["scene.camera"]) link.camera.set(event["scene.camera"]);
     else if (event["scene.camera.eye"]) link.camera.set(null);
+    // Who has turned it wants to see it as it is by now.
+    scene = null;
+    if (!turning && last) update(last);
   }
   function turned(/** @type {any} */ event) {
     turning = true;
@@ -96,6 +113,7 @@ export function createSurface(el, link, name = "surface") {
     return createPlot(panel.body, plotly, {
       buttons: ["resetCameraDefault3d"],
       slow: true,
+      patient: true,
       on: { plotly_hover: hover, plotly_unhover: leave, plotly_relayout: keep, plotly_relayouting: turned },
       onContextLost: () => setFlat(true),
       onResize: () => last && update(last),
@@ -116,6 +134,18 @@ export function createSurface(el, link, name = "surface") {
     plot.draw(figure3d(frame, PLACEHOLDER, panel.body, link.camera.get()));
   }
 
+  /**
+   * Whether a picture is worth a scene, which in software takes a browser longer than all else: while the kernel
+   * refines one, a few stages of it are, and whatever a person has changed.
+   * @param {Frame} frame
+   * @param {SurfaceResult} surface
+   */
+  function isDue({ snapshot, palette, log, scale, contours, quadratic, errors, colours, pins, picture }, surface) {
+    const asked = isAsked(plot, palette, picture.extent.join(), isNarrow(panel.body), log, scale, contours, quadratic, errors, colours, JSON.stringify(pins));
+    if (asked || snapshot.status !== "computing" || surface.final || picture.composed) return true;
+    return !scene || scene.request !== surface.request || surface.nDone >= STAGE * scene.nDone;
+  }
+
   /** @param {Frame} frame */
   function update(frame) {
     last = frame;
@@ -131,13 +161,16 @@ export function createSurface(el, link, name = "surface") {
     }
     clearTimeout(ahead);
 
-    setText(panel.foot, `Height: ${quantityOf(surface)}, ${formatNumber(surface.range[0])} to ${formatNumber(surface.range[1])}`);
+    const heights = `Height: ${quantityOf(surface)}, ${formatNumber(surface.range[0])} to ${formatNumber(surface.range[1])}`;
+    setText(panel.foot, heights + soFar(frame));
     plot ??= makePlot(frame.plotly);
     const narrow = isNarrow(panel.body);
-    const anew = isNew(plot, surface, frame.palette, extent.join(), narrow, ...displayOf(frame));
+    const anew = isDue(frame, surface) && isNew(plot, surface, frame.palette, extent.join(), narrow, ...displayOf(frame));
     const moved = isMoved(fromElsewhere(frame.point));
-    if (anew) plot.draw(make(frame), () => composed || panel.drawn(surface));
-    else if (moved && !flat) plot.follow(() => make(last ?? frame));
+    if (anew) {
+      scene = composed ? null : surface;
+      plot.draw(make(frame), () => composed || panel.drawn(surface));
+    } else if (moved && !flat) plot.follow(() => make(last ?? frame));
   }
 
   return {

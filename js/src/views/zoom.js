@@ -121,3 +121,15 @@ export function onWheelZoom(el, step) {
   }
   el.addEventListener("wheel", wheel, { passive: false, capture: true });
 }
+
+/**
+ * Leaves the wheel to the page until the view was clicked, and again once the pointer has left it.
+ * @param {HTMLElement} el
+ */
+export function onlyAfterClick(el) {
+  let taken = false;
+  el.addEventListener("pointerdown", () => (taken = true), { capture: true });
+  el.addEventListener("pointerleave", () => (taken = false));
+  // Before plotly hears of it.
+  el.addEventListener("wheel", (event) => taken || event.stopPropagation(), { passive: true, capture: true });
+}

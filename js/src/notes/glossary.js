@@ -1,0 +1,56 @@
+// The words of the field, each with a small picture, and what mouse and keys do: behind a button.
+import { h } from "../ui/dom.js";
+import { drawing } from "../ui/drawing.js";
+import { createFold } from "../ui/fold.js";
+
+/** A drawing's paths: in the text's colour, or with the class of a colour. @typedef {(string | [string, string])[]} Paths */
+
+const FLOOR = "M4 40H68";
+
+/** @type {{term: string, words: string, paths: Paths}[]} */
+const TERMS = [
+  {
+    term: "θ*",
+    words: "The weights that are looked at: the middle of the picture, α = β = 0. Trained weights are often taken for a minimum; whether they are one is what this shows.",
+    paths: [FLOOR, ["M6 8C22 44 50 44 66 8", "lw-minus"], ["M36 32.5a3 3 0 1 0 .01 0", "lw-dot"]],
+  },
+  {
+    term: "λmax, λmin",
+    words: "The largest and the smallest curvature of the loss over all directions: the outermost eigenvalues of its Hessian. One above and one below zero make a saddle.",
+    paths: [["M10 6C20 44 52 44 62 6", "lw-plus"], ["M6 44C20 12 52 12 66 44", "lw-minus"], ["M36 25a3 3 0 1 0 .01 0", "lw-dot"]],
+  },
+  {
+    term: "κ₋, κ₊",
+    words: "The smallest and the largest curvature within one plane. Random planes see means over many directions, so that both are mostly positive even at a saddle.",
+    paths: [FLOOR, "M22 40V6", ["M8 40C18 40 20 12 28 12S38 40 48 40", "lw-minus"], ["M26 40C36 40 40 18 48 18S58 40 66 40", "lw-plus"]],
+  },
+  {
+    term: "Blindness",
+    words: "The share of random planes that hide a saddle: those in which the loss curves upwards both ways, so that θ* looks like a minimum.",
+    paths: [["M6 12C22 44 50 44 66 12", "lw-plus"], ["M36 34C44 34 52 38 58 46M36 34C28 34 20 38 14 46", "lw-minus lw-dashed"], ["M36 33a3 3 0 1 0 .01 0", "lw-dot"]],
+  },
+  {
+    term: "Filter-normalised",
+    words: "A random direction rescaled, filter by filter, to the size of the model's own weights (Li et al., 2018): a step of 1 changes each filter by as much as it is large.",
+    paths: [["M10 40V14M22 40V26M34 40V8", "lw-plus lw-thick"], ["M44 40V14M56 40V26M68 40V8", "lw-minus lw-thick"], FLOOR],
+  },
+  {
+    term: "L(θ* + αη + βδ)",
+    words: "What the pictures show: the loss of the weights a step of α along one direction and of β along another away from θ*.",
+    paths: ["M36 30L66 38M36 30L58 8", ["M66 38l-7-5M66 38l-8 2M58 8l-8 3M58 8l-1 8", "lw-plus"], ["M36 27a3 3 0 1 0 .01 0", "lw-dot"]],
+  },
+];
+
+/** @param {{mouse: string, keys: string}} zoom  how the plane is zoomed */
+export function createGlossary({ mouse, keys }) {
+  const { button, body } = createFold({ name: "glossary", label: "Glossary", title: "What the words mean, and what mouse and keys do", mark: "?" });
+  const entries = TERMS.map(({ term, words, paths }) =>
+    h("div", { class: "lw-term" }, drawing([72, 48], "lw-drawing", ...paths), h("dt", {}, term), h("dd", {}, words)),
+  );
+  const handling = [
+    ["Plane", `${mouse} A click pins a point. Arrow keys move the crosshair, Enter pins; ${keys}`],
+    ["Surface", "Drag to turn. The wheel zooms after a click, until the pointer leaves."],
+  ].map(([term, words]) => h("div", { class: "lw-term lw-wide" }, h("dt", {}, term), h("dd", {}, words)));
+  body.append(h("dl", { class: "lw-terms" }, ...entries, ...handling));
+  return { button, body };
+}

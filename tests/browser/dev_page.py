@@ -1,0 +1,47 @@
+"""The explorer on a page without a kernel: the built bundles on the synthetic answers of ``js/dev``."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+DONE = """() => {
+  const explorers = [...document.querySelectorAll("[data-testid='landscape-explorer']")];
+  const views = ["surface", "heatmap", "curvature", "slices"];
+  const final = e => views.every(v => e.querySelector(`[data-testid='${v}']`).dataset.final === "true");
+  return explorers.length > 0 && explorers.every(e => e.dataset.status === "done" && final(e));
+}"""
+"""Whether every explorer on the page shows its last answer."""
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Stay silent: pytest shows what matters."""
+
+    def do_GET(self) -> None:
+        """Answer a browser's own question for a sign of the page with nothing."""
+        if self.path == "/favicon.ico":
+            self.send_response(204)
+            self.end_headers()
+        else:
+            super().do_GET()
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    """The address of the page, while it is served."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, directory=str(ROOT)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/js/dev/"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

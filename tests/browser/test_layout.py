@@ -1,0 +1,268 @@
+"""How the explorer is laid out: what is on the first screen, what touches, and what mouse and wheel do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from .conftest import OpenNotebook, OpenPage, showing
+from .dev_page import DONE, serving
+from .explorer import ExplorerOnPage
+from .lab import Notebook
+from .notebooks import BOWL
+from .waiting import wait_until
+
+BOXES = (Path(__file__).parent / "boxes.js").read_text(encoding="utf-8")
+PATIENCE = 60_000
+WIDTHS = (1400, 1000, 700, 500)
+LEAST = 320
+"""Pixels that an explorer is wide at least."""
+
+BOXED = """
+import ipywidgets
+other = LandscapeExplorer(Objective.from_function(bowl, torch.zeros(6, dtype=torch.float64)), resolution=21)
+grid = ipywidgets.GridspecLayout(1, 2)
+grid[0, 0], grid[0, 1] = explorer, other
+boxes = {
+    "HBox": ipywidgets.HBox([explorer, other]),
+    "GridspecLayout": grid,
+    "Tab": ipywidgets.Tab([explorer, ipywidgets.VBox([other])]),
+}
+"""
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def page(open_page: OpenPage) -> Iterator[Page]:
+    """A page as wide as the widest layout that is looked at."""
+    watch = open_page(1432, 900)
+    yield watch.page
+    watch.page.close()
+
+
+@pytest.fixture(scope="module")
+def open_(page: Page) -> Iterator[Open]:
+    """Show an explorer without a kernel, as the address asks for it."""
+    with serving() as url:
+
+        def open_(query: str = "") -> Page:
+            page.goto(f"{url}?pace=10&{query}")
+            page.wait_for_function(DONE, timeout=PATIENCE)
+            return page
+
+        yield open_
+        page.goto("about:blank")
+
+
+def root(page: Page) -> Locator:
+    return page.get_by_test_id("landscape-explorer").first
+
+
+def faults(page: Page) -> list[str]:
+    """What touches, covers or is cut off."""
+    # Plots follow a change of their place in the next frames.
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    found: list[str] = root(page).evaluate(BOXES)
+    return found
+
+
+def assert_nothing_touches(page: Page, what: object) -> None:
+    """Wait until plots have followed the last change of their places, and nothing touches."""
+    try:
+        wait_until(lambda: not faults(page), "nothing to touch", timeout=15)
+    except TimeoutError:
+        pytest.fail(f"{what}: {faults(page)}")
+
+
+def set_width(page: Page, width: int) -> None:
+    """Give the explorer so much room."""
+    page.locator(".lw-host").first.evaluate("(el, width) => { el.style.width = `${width}px`; }", width)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", ["", "scale=1e-7&half=0.003", "scale=1e7&half=300"])
+def test_nothing_touches(open_: Open, theme: str, size: str) -> None:
+    page = open_(f"theme={theme}&{size}")
+    for face in ("spectrum", "trace", "projections"):
+        page.get_by_test_id(f"face-{face}").locator("xpath=..").click()
+        page.wait_for_function(DONE, timeout=PATIENCE)
+        for width in WIDTHS:
+            set_width(page, width)
+            assert_nothing_touches(page, (face, width))
+
+
+def test_nothing_touches_with_all_unfolded_and_two_planes(open_: Open) -> None:
+    page = open_()
+    for button in ("settings-open", "glossary-open", "compare"):
+        page.get_by_test_id(button).click()
+    expect(page.get_by_test_id("heatmap-2")).to_have_attribute("data-final", "true", timeout=PATIENCE)
+    page.wait_for_function(DONE, timeout=PATIENCE)
+    for width in WIDTHS:
+        set_width(page, width)
+        assert_nothing_touches(page, width)
+
+
+def test_a_touch_would_be_found(open_: Open) -> None:
+    page = open_("width=1000")
+    root(page).evaluate("""root => {
+      const move = (part, ...by) => root.querySelector(part).setAttribute("transform", `translate(${by})`);
+      root.querySelector(".lw-tools").style.marginLeft = "-200px";
+      move('[data-testid="heatmap"] .g-ytitle', 36, 0);
+      move('[data-testid="curvature"] .annotation', 40, 120);
+    }""")
+    said = "\n".join(faults(page))
+    for part in ("lw-bar", 'heatmap: "', "bars"):
+        assert part in said
+
+
+def box(part: Locator) -> dict[str, float]:
+    found = part.bounding_box()
+    assert found is not None
+    return {**found, "right": found["x"] + found["width"], "bottom": found["y"] + found["height"]}
+
+
+def test_the_bar_is_one_line_and_two_in_a_narrow_place(open_: Open) -> None:
+    page = open_()
+    bar = page.locator(".lw-bar")
+    for width, lines in ((1400, 1), (900, 1), (899, 2), (500, 2)):
+        set_width(page, width)
+        assert box(bar)["height"] == 28 * lines + 8 * (lines - 1), width
+
+
+def ratio(page: Page) -> float:
+    """Width of the plane's picture by its height."""
+    area = box(page.get_by_test_id("heatmap").locator(".nsewdrag"))
+    return area["width"] / area["height"]
+
+
+def test_the_pictures_are_equal_and_nearly_square(open_: Open) -> None:
+    page = open_()
+    for width in WIDTHS[:3]:
+        set_width(page, width)
+        surface, heatmap = (
+            box(page.get_by_test_id(view).locator(".lw-panel-body")) for view in ("surface", "heatmap")
+        )
+        assert [surface[k] for k in ("y", "width", "height")] == pytest.approx(
+            [heatmap[k] for k in ("y", "width", "height")], abs=0.1
+        )
+        wait_until(lambda: 0.8 < ratio(page) < 1.3, f"a nearly square plane at {width} pixels")
+
+
+def test_the_wheel_is_the_pages_until_the_surface_was_clicked(open_: Open) -> None:
+    page = open_("width=500")
+    scene = page.get_by_test_id("surface").locator(".lw-panel-body")
+    eye = "body => body.querySelector('.js-plotly-plot')._fullLayout.scene._scene.getCamera().eye.x"
+    at = box(scene)
+    page.mouse.move(at["x"] + at["width"] / 2, at["y"] + at["height"] / 2)
+    start = scene.evaluate(eye)
+    page.mouse.wheel(0, 60)
+    wait_until(lambda: page.evaluate("scrollY") > 0, "the page to scroll")
+    assert scene.evaluate(eye) == start
+
+    page.mouse.wheel(0, -60)
+    wait_until(lambda: page.evaluate("scrollY") == 0, "the page to scroll back")
+    # A browser takes what follows a turn of the wheel for the same gesture, until the pointer moves.
+    page.mouse.move(at["x"] + at["width"] / 3, at["y"] + at["height"] / 3)
+    page.mouse.down()
+    page.mouse.up()
+
+    def closer() -> bool:
+        page.mouse.wheel(0, 20)
+        return bool(scene.evaluate(eye) != start)
+
+    wait_until(closer, "the scene to come closer")
+    assert page.evaluate("scrollY") == 0
+
+    page.mouse.move(2, 2)
+    page.mouse.move(at["x"] + at["width"] / 2, at["y"] + at["height"] / 2)
+    page.mouse.wheel(0, 60)
+    wait_until(lambda: page.evaluate("scrollY") > 0, "the page to scroll again")
+
+
+@pytest.mark.parametrize("pause", [0, 350])
+def test_a_double_click_resets_and_pins_nothing(open_: Open, pause: int) -> None:
+    page = open_("half=0.5")
+    at = box(page.get_by_test_id("heatmap").locator(".nsewdrag"))
+    page.mouse.move(at["x"] + 60, at["y"] + 60)
+    for count in (1, 2):
+        page.mouse.down(click_count=count)
+        page.mouse.up(click_count=count)
+        if count == 1:
+            page.wait_for_timeout(pause)  # what is tried is a slow hand
+    page.wait_for_function("() => model.get('domain') === null", timeout=PATIENCE)
+    page.mouse.move(at["x"] + 160, at["y"] + 60)
+    page.mouse.down()
+    page.mouse.up()
+    page.wait_for_function("() => model.messages.some(({type}) => type === 'pin')", timeout=PATIENCE)
+    pins: list[dict[str, Any]] = page.evaluate("model.messages.filter(({type}) => type === 'pin')")
+    assert len(pins) == 1, "that of the single click after it"
+
+
+def test_everything_is_within_three_keys(open_: Open) -> None:
+    page = open_("width=1000")
+    page.get_by_test_id("settings-open").focus()
+    page.keyboard.press("Enter")
+    page.get_by_test_id("scale").select_option("linear")  # the other scale has colours of its own
+    for name in ("seed", "examples", "colour", "scale", "colour-map", "contours", "quadratic"):
+        part = page.get_by_test_id(name)
+        part.focus()
+        expect(part).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("settings")).to_be_hidden()
+    expect(page.get_by_test_id("settings-open")).to_be_focused()
+
+
+@pytest.fixture(scope="module")
+def small_screen(open_notebook: OpenNotebook) -> Iterator[Notebook]:
+    """An explorer in JupyterLab on a laptop's screen."""
+    with showing(open_notebook, BOWL, width=1280, height=720) as notebook:
+        yield notebook
+
+
+@pytest.mark.parametrize("sidebar", ["open", "closed"])
+def test_the_answer_and_both_pictures_are_on_the_first_screen(small_screen: Notebook, sidebar: str) -> None:
+    page = small_screen.page
+    if sidebar == "closed":
+        page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
+    explorer = ExplorerOnPage(page, small_screen.kernel)
+    explorer.root.evaluate("root => root.scrollIntoView()")
+    window = box(page.locator(".jp-WindowedPanel-outer").first)
+    parts = [
+        explorer.part("verdict"),
+        page.locator(".lw-bar"),
+        explorer.part("surface"),
+        explorer.part("heatmap"),
+    ]
+
+    def whole() -> bool:
+        boxes = [box(part) for part in parts]
+        return all(b["y"] >= window["y"] and b["bottom"] <= window["bottom"] for b in boxes)
+
+    wait_until(whole, "verdict, bar and pictures to be whole on the screen")
+    verdict, bar, surface, heatmap = (box(part) for part in parts)
+    assert verdict["bottom"] <= bar["y"] < bar["bottom"] <= surface["y"]
+    assert surface["right"] <= heatmap["x"]
+
+
+def test_boxes_keep_a_least_width_and_gutters(open_notebook: OpenNotebook) -> None:
+    with closing(
+        open_notebook([BOWL + BOXED, "boxes['HBox']", "boxes['GridspecLayout']", "boxes['Tab']"])
+    ) as notebook:
+        notebook.run_all()
+        for index, shown in ((1, 2), (2, 2), (3, 1)):
+            explorers = notebook.cell(index).get_by_test_id("landscape-explorer")
+            expect(explorers.first).to_be_visible(timeout=PATIENCE)
+            boxes = [box(explorers.nth(i)) for i in range(shown)]
+            assert all(b["width"] >= LEAST for b in boxes), index
+            bodies = [box(explorers.nth(i).locator(".lw-bar")) for i in range(shown)]
+            if shown == 2:
+                assert bodies[0]["right"] + 16 <= bodies[1]["x"], index
+            notebook.page.set_viewport_size({"width": 800, "height": 900})
+            assert all(box(explorers.nth(i))["width"] >= LEAST for i in range(shown)), index
+            notebook.page.set_viewport_size({"width": 1400, "height": 1200})
