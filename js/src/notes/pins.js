@@ -88,7 +88,7 @@ function button(id, text, title, act) {
 function createRow({ number }, state) {
   const act = (/** @type {"unpin" | "recentre" | "apply"} */ type) => () => state.send(type, { pin: number });
   const name = h("th", { scope: "row" }, h("span", { class: "lw-pin-name" }, String(number)));
-  const apply = button(`pin-${number}-apply`, "Copy weights", `Copy the weights of pin ${number} into your model`, act("apply"));
+  const apply = button(`pin-${number}-apply`, "Load into model", `Load the weights of pin ${number} into your model`, act("apply"));
   const problem = h("span", { class: "lw-pins-problem", "data-testid": `pin-${number}-error` });
   const actions = h(
     "span",
