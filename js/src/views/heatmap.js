@@ -156,7 +156,7 @@ function figure(frame, surface, el, drags) {
       yaxis: { ...baseAxis(palette, titles[1]), range: extent.slice(2), zeroline: false, showgrid: false },
       shapes: [...picture.outlines.map(outline), ...crosshair(frame, surface)],
       // Above the colour bar and no title of its own, which plotly writes over long labels.
-      annotations: [{ name: "quantity", text: title, xref: "paper", yref: "paper", x: 1, y: 1, xanchor: "right", yanchor: "bottom", xshift: BAR - 2, yshift: 2, showarrow: false, font: { size: 11, color: palette.text } }],
+      annotations: [{ name: "quantity", text: title, xref: "paper", yref: "paper", x: 1, y: 1, xanchor: "right", yanchor: "bottom", xshift: BAR - 2, yshift: 7, showarrow: false, font: { size: 11, color: palette.text } }],
     },
   };
 }
@@ -200,13 +200,13 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
   const readout = h("output", { class: "lw-readout", "data-testid": id });
   const below = h("output", { class: "lw-readout", "data-testid": `${id}-distance` });
   const legend = createLegend();
-  panel.foot.append(readout, below, legend.element);
+  panel.foot.append(readout, below);
   panel.body.setAttribute("tabindex", "0");
   panel.body.setAttribute("role", "group");
   panel.body.setAttribute("aria-label", `Loss in the plane. The arrow keys move the crosshair, Enter pins the point, Escape takes the crosshair away; ${ZOOM_KEYS}`);
   const undo = h("button", { type: "button", class: "lw-button", "data-testid": name.replace("heatmap", "undo-zoom"), title: ZOOM_MOUSE, hidden: true }, "↶ undo zoom");
   undo.addEventListener("click", () => zoom.undo());
-  panel.tools.append(undo);
+  panel.tools.append(undo, legend.element);
   el.append(panel.element);
 
   /** @type {ReturnType<typeof createPlot> | null} */
