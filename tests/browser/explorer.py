@@ -88,6 +88,7 @@ class ExplorerOnPage:
                 self.status() == "done"
                 and self.request() > after
                 and all(self.part(view).get_attribute("data-final") == "true" for view in VIEWS)
+                and self.trait("status") == "done"
                 and self.request() == self.kernel.value(f"{self._name}._surface['request']")
             )
 
@@ -107,7 +108,7 @@ class ExplorerOnPage:
         """Return what the plot of "surface" or "heatmap" holds, on a scale that shows losses."""
         scale = self.part("scale")
         if scale.input_value() == "auto":
-            scale.select_option("linear")
+            scale.select_option("linear", force=True)  # also where settings are folded away
             wait_until(
                 lambda: not self._plot(view).evaluate(IS_DIVERGING), f"a linear scale in {view}", TIMEOUT
             )

@@ -45,7 +45,7 @@ def quartic(notebook: Notebook) -> Iterator[ExplorerOnPage]:
     notebook.cell(SHOW_CELL)
     explorer = ExplorerOnPage(notebook.page, notebook.kernel)
     notebook.kernel.run("fast.set()")
-    explorer.set_traits(axes=HESSIAN, domain=(-1, 1, -1, 1), resolution=21)
+    explorer.set_traits(axes=HESSIAN, domain=(-1, 1, -1, 1), resolution=21, accuracy=0.002)
     explorer.open_settings()
     yield explorer
     notebook.kernel.run("fast.set()")
@@ -266,8 +266,8 @@ def test_one_crosshair_for_heatmap_surface_and_slices(quartic: ExplorerOnPage) -
 
 
 def test_a_box_is_evaluated_with_the_nodes_that_are_known(quartic: ExplorerOnPage) -> None:
-    # a plane of which no other test has evaluated a node
-    quartic.set_traits(axes=("hessian:max:2", "hessian:min:2"), domain=(-1.2, 1.2, -1.2, 1.2))
+    # a plane of which no other test has evaluated a node, and of which each one counts
+    quartic.set_traits(axes=("hessian:max:2", "hessian:min:2"), domain=(-1.2, 1.2, -1.2, 1.2), accuracy=0.0)
     request, calls = quartic.request(), quartic.kernel.value("calls")
 
     drag(quartic, (-0.59, -0.58), (0.59, 0.6))
