@@ -204,9 +204,10 @@ def test_colours_and_heights_are_those_of_the_figure(quartic: ExplorerOnPage) ->
 
 def at(explorer: ExplorerOnPage, alpha: float, beta: float) -> tuple[float, float]:
     """Where a point of the plane is on the page."""
+    grid = explorer.grid("heatmap")  # before the place: the line of what is set moves it
     area = explorer.part("heatmap").locator(".nsewdrag")
     area.scroll_into_view_if_needed()
-    box, grid = area.bounding_box(), explorer.grid("heatmap")
+    box = area.bounding_box()
     assert box
     u = (alpha - grid.x[0]) / (grid.x[-1] - grid.x[0])
     v = (beta - grid.y[0]) / (grid.y[-1] - grid.y[0])
