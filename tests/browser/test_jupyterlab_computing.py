@@ -148,6 +148,7 @@ def test_one_picture_at_a_time_is_on_its_way_and_none_after_cancel(
 
 
 def test_second_view_shows_the_same(notebook: Notebook, bowl: ExplorerOnPage) -> None:
+    bowl.wait_for_result()
     calls = notebook.kernel.value("calls")
     request = bowl.request()
     notebook.run(notebook.add(SHOW))

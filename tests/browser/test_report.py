@@ -21,7 +21,7 @@ READ = """plots => plots.map(plot => plot._fullData.map(trace => ({
   type: trace.type,
   x: Array.from(trace.x ?? []),
   y: Array.from(trace.y ?? []),
-  z: trace.z && Array.from(trace.z, row => row.length === undefined ? row : Array.from(row)),
+  losses: trace.customdata && Array.from(trace.customdata, row => Array.from(row)),
 })))"""
 DRAWN = """document.querySelectorAll('details').length === 1 &&
   [...document.querySelectorAll("figure")].every(f => f.querySelector(".js-plotly-plot .main-svg"))"""
@@ -81,7 +81,7 @@ def test_page_shows_the_results(
     for plot in plots[:2]:
         np.testing.assert_array_equal(plot[0]["x"], explorer.surface.alpha)
         np.testing.assert_array_equal(plot[0]["y"], explorer.surface.beta)
-        np.testing.assert_array_equal(plot[0]["z"], explorer.surface.loss)
+        np.testing.assert_array_equal(plot[0]["losses"], explorer.surface.loss)
     assert sum(plots[3][0]["y"]) == 20
     for figure in page.locator("figure").all():
         assert figure.locator(".js-plotly-plot").bounding_box()["width"] <= figure.bounding_box()["width"]
