@@ -102,3 +102,15 @@ test("two planes of the test loss say both", async () => {
   const { find } = await show({ _info, split: "test", _surface: surface("test"), ...compared });
   assert.equal(find("heatmap").querySelector("h3").textContent, "Plane · Hessian λmax × λmin, test loss");
 });
+
+test("a difference of one sign has one hue over its own range, light at the end next to zero", async () => {
+  const difference = surface("difference");
+  for (const [sign, end] of /** @type {[number, number][]} */ ([[1, 0], [-1, 1]])) {
+    const loss = new Float32Array(difference.alpha.byteLength / 8 * (difference.beta.byteLength / 8)).map((_, i) => sign * (5 + (i % 7) / 7));
+    const shown = await show({ _info, split: "difference", _surface: { ...difference, loss: new DataView(loss.buffer) } }, { webgl: true });
+    const { zmin, zmax, colorscale } = drawn(shown, "heatmap").data[0];
+    assert.deepEqual([zmin, zmax], [Math.min(...loss), Math.max(...loss)]);
+    assert.equal(colorscale[end * (colorscale.length - 1)][1], "#f7f7f7");
+    assert.equal(colorscale[(1 - end) * (colorscale.length - 1)][1], sign > 0 ? "#67001f" : "#053061");
+  }
+});

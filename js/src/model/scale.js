@@ -119,14 +119,20 @@ export function colouring(frame, surface) {
   }
   const shaded = shade(frame, surface);
   const { rows, range, title, ticks, around } = shaded;
-  if (isDifference(surface)) return { rows, title, ...zero(Math.max(...range.map(Math.abs)) || 1) };
+  if (isDifference(surface)) {
+    // One hue alone, where all are of one sign: about zero, they would often be of one colour.
+    const ends = range[0] > 0 ? [0, 1] : range[1] < 0 ? [-1, 0] : null;
+    if (ends && range[0] < range[1]) return { rows, title, range, scale: divergingStops(ends[0], ends[1]), diverging: true, ticks: none };
+    return { rows, title, ...zero(Math.max(...range.map(Math.abs)) || 1) };
+  }
   if (!around) return { rows, range, title, ticks, scale: colours, diverging: false };
   return { rows, range, title, ticks, scale: divergingStops(range[0] / around.most, range[1] / around.most), diverging: true };
 }
 
 /** Black or white, whichever is seen on the colour of a value. @param {Colouring} colours @returns {(value: number) => string} */
 export const inkOn = ({ range: [low, high], diverging }) => (value) => {
-  const dark = diverging ? Math.abs(value) > 0.4 * Math.max(-low, high) : value < (low + high) / 2;
+  const light = Math.min(high, Math.max(low, 0));
+  const dark = diverging ? Math.abs(value - light) > 0.4 * Math.max(light - low, high - light) : value < (low + high) / 2;
   return dark ? "#ffffff" : "#000000";
 };
 
