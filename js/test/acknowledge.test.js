@@ -110,11 +110,12 @@ test("the last picture of a cancelled computation is drawn in three dimensions t
   assert.equal(count(), before + 1);
 });
 
-for (const [resolution, kept] of [[101, 101], [151, 76], [201, 101], [301, 101], [401, 101], [203, 101], [501, 101]]) {
+for (const [resolution, kept] of [[101, 101], [151, 77], [201, 101], [301, 101], [401, 101], [203, 101], [501, 101]]) {
   test(`of ${resolution} nodes for each axis a picture that is being refined shows ${kept}, the final one all`, () => {
     const wide = decodeSurface(surfaceOf(1, 2, { resolution }));
     const few = thinned(wide, 101);
     assert.deepEqual([few.alpha.length, few.beta.length, few.loss.length], [kept, kept, kept * kept]);
+    assert.ok(few.alpha.includes(0) && few.beta.includes(0), "θ*, about which colours part");
     assert.deepEqual([few.alpha[0], few.alpha.at(-1), few.beta[0], few.beta.at(-1)], wide.domain);
     few.rows.forEach((row, i) =>
       row.forEach((loss, j) => assert.equal(loss, wide.rows[wide.beta.indexOf(few.beta[i])][wide.alpha.indexOf(few.alpha[j])])),

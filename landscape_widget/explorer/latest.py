@@ -25,7 +25,7 @@ from landscape_widget.study.findings import Picture
 #: Results by the trait in which the page gets them.
 _RESULTS = {
     "_surface": ("surface", "plane", "surfaces", "quadratic"),
-    "_compared": ("compared",),
+    "_compared": ("compared", "surfaces"),
     "_eigenpairs": ("eigenpairs",),
     "_projections": ("projections", "blindness"),
     "_spectrum": ("density", "blindness"),
@@ -91,7 +91,7 @@ class LatestResults(BackgroundComputing):
         names = RESULTS if sent is None else [name for trait in sent for name in _RESULTS.get(trait, ())]
         for name in dict.fromkeys(names):
             new, old = getattr(self, name), self._announced.get(name)
-            if new is not old:
+            if new is not old and not (isinstance(new, Mapping) and new == old):
                 self._announced[name] = new
                 # not ``notify_change``, which holds back in user's code what only traits can be
                 self._notify_observers(t.Bunch(name=name, old=old, new=new, owner=self, type="change"))

@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 
 from landscape_widget.export.html_page import page
 from landscape_widget.figures.curvature import curvature_figure, spectrum_figure, trace_figure
-from landscape_widget.figures.planes import heatmap_figure, slices_figure, surface_figure
+from landscape_widget.figures.planes import SCALES, heatmap_figure, slices_figure, surface_figure
 from landscape_widget.numerics.checks import told
 from landscape_widget.numerics.vectors import norm
 from landscape_widget.results.base import Provenance, Table
@@ -103,6 +103,8 @@ class Results:
         """
         if not isinstance(kind, str) or kind not in KINDS:
             raise ValueError(f"Expected kind as one of {', '.join(KINDS)}, got {told(kind)}.")
+        if scale not in SCALES:
+            raise ValueError(f"Expected scale as one of {', '.join(SCALES)}, got {told(scale)}.")
         drawers = self._drawers("log" if log else scale)
         if kind in drawers:
             return drawers[kind]()

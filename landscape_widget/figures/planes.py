@@ -270,7 +270,9 @@ def _logarithm(surface: Surface) -> tuple[FloatArray, str]:
     """log₁₀ of the loss, shape (nβ, nα), and its name."""
     finite = surface.loss[np.isfinite(surface.loss)]
     if (finite <= 0).any():
-        raise ValueError(f"Expected positive losses for log=True, got {finite.min():.4g}. Use log=False.")
+        raise ValueError(
+            f"Expected positive losses for a logarithm, got {finite.min():.4g}. Use a linear scale."
+        )
     return np.log10(surface.loss), f"log₁₀ {_quantity(surface)}"
 
 

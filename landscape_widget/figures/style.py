@@ -6,6 +6,7 @@ from bisect import bisect
 
 import plotly.graph_objects as go
 
+from landscape_widget.planes.axes import depends_on_seed
 from landscape_widget.planes.scale import LossScale
 from landscape_widget.results.base import Provenance
 
@@ -70,7 +71,7 @@ def describe_provenance(provenance: Provenance) -> str:
     versions = provenance.get("versions", {})
     counts = {"n_examples": "example", "n_parameters": "parameter"}
     plane = provenance.get("plane", provenance)
-    drawn = "seed" in plane and any("random" in axis for axis in plane.get("axes", ("random",)))
+    drawn = "seed" in plane and depends_on_seed(plane.get("axes", ("random",)))
     parts = [
         str(provenance.get("dtype", "")),
         *(

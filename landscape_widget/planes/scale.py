@@ -34,6 +34,9 @@ _FLAT = 1e-4
 #: So does one that changes the loss by less than this share of L(θ*); the page holds it in single precision.
 _ROUNDING = 1e-5
 
+#: Differences from L(θ*) up to this share of it are rounding.
+_NOTHING = 1e-12
+
 #: Linear width as a share of the largest difference, where no curvature tells it.
 _UNTOLD = 1 / 30
 
@@ -109,7 +112,7 @@ def automatic_scale(surface: Surface, quadratic: QuadraticModel | None = None) -
         return None
     low, high = float(finite.min()), float(finite.max())
     largest = max(abs(low - centre), abs(high - centre))
-    if not 0 < largest < math.inf:
+    if not _NOTHING * abs(centre) < largest < math.inf:
         return None
     small = _smaller_curvature(surface, model) if model else 0.0
     told = small >= max(_FLAT * largest, _ROUNDING * abs(centre))

@@ -174,7 +174,7 @@ def test_a_logarithm() -> None:
     drawn = heatmap_figure(bowl(), log=True).data[0]
     np.testing.assert_array_equal(drawn.z, np.log10(bowl().loss))
     assert drawn.colorbar.title.text == "log₁₀ loss"
-    with pytest.raises(ValueError, match=r"positive losses for log=True, got -1\. Use log=False"):
+    with pytest.raises(ValueError, match=r"positive losses for a logarithm, got -1\. Use a linear scale"):
         heatmap_figure(replace(bowl(), loss=bowl().loss - 2), log=True)
 
 

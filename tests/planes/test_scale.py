@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from landscape_widget import QuadraticModel, Surface
+from landscape_widget import QuadraticModel, Surface, heatmap_figure
 from landscape_widget.figures.style import diverging
 from landscape_widget.planes.scale import automatic_scale, fall_and_rise, sees_saddle
 
@@ -165,3 +165,14 @@ def test_the_table_that_the_page_is_held_to(case: dict[str, Any]) -> None:
     assert [colour for _, colour in found["stops"]] == [colour for _, colour in expected["stops"]]
     for name in ("centre", "width", "positions", "ticks", "fall_and_rise"):
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("units", [0, 1, 2])
+def test_a_loss_that_varies_by_rounding_has_no_scale(units: int) -> None:
+    """Dead units and directions that change nothing leave a loss like that; it is drawn as it is."""
+    centre = 2.302585092994046
+    loss = np.full((3, 3), centre)
+    loss[0, 0] += units * np.spacing(centre)
+    surface = Surface(np.array([-1.0, 0, 1]), np.array([-1.0, 0, 1]), loss, np.ones((3, 3), bool))
+    assert automatic_scale(surface) is None
+    assert np.array_equal(heatmap_figure(surface).data[0].z, loss)

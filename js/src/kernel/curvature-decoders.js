@@ -12,7 +12,7 @@ import { decodeArray } from "./decoders.js";
  * @property {boolean[]} converged
  * @property {number} nHvp  Hessian-vector products spent
  * @property {number[] | null} slopes  ∇L·v for each eigenvector, null until they are certified
- * @property {import("../model/values.js").Domain[][] | null} domains  that the kernel chooses for the plane of two of them, null until then
+ * @property {import("../model/values.js").Domain[][] | null} domains  that the kernel begins from for the plane of two of them, null until then
  * @property {number | null} centreLoss
  * @property {number | null} nExamples
  * @property {number} gradientNorm

@@ -37,6 +37,9 @@ function smallerCurvature({ domain: [a0, a1, b0, b1] }, { hessian }) {
   return Math.min(Math.abs((a + c) / 2 - radius), Math.abs((a + c) / 2 + radius)) / 2;
 }
 
+/** Differences from L(θ*) up to this share of it are rounding. */
+const NOTHING = 1e-12;
+
 /**
  * The automatic scale of a surface; null where L(θ*) is not known or no other loss is on show, and for a difference.
  * @param {SurfaceResult} surface
@@ -48,7 +51,7 @@ export function automaticScale(surface, model, range = surface.range) {
   const node = theta(surface);
   const centre = node ? surface.rows[node[0]][node[1]] : (model?.loss ?? NaN);
   const largest = Math.max(Math.abs(range[0] - centre), Math.abs(range[1] - centre));
-  if (isDifference(surface) || !(largest > 0 && largest < Infinity)) return null;
+  if (isDifference(surface) || !(largest > NOTHING * Math.abs(centre) && largest < Infinity)) return null;
   const small = model ? smallerCurvature(surface, model) : 0;
   const told = small >= Math.max(FLAT * largest, ROUNDING * Math.abs(centre));
   const width = told ? Math.min(small, largest) : UNTOLD * largest;

@@ -19,8 +19,14 @@ function spread(count, most) {
   return Array.from({ length: number }, (_, k) => Math.round((k * intervals) / (number - 1)));
 }
 
+/** With the node of θ*, about which colours part. @param {Float64Array} axis @param {number[]} kept */
+function withTheta(axis, kept) {
+  const at = axis.indexOf(0);
+  return at < 0 || kept.includes(at) ? kept : [...kept, at].sort((one, other) => one - other);
+}
+
 /**
- * A surface of at most so many nodes for each axis, while it is not final.
+ * A surface of so many nodes for each axis at most, and that of θ*, while it is not final.
  * @param {SurfaceResult} surface
  * @param {number} most  odd
  * @returns {SurfaceResult}
@@ -30,7 +36,7 @@ export function thinned(surface, most) {
   if (final || Math.max(alpha.length, beta.length) <= most) return surface;
   const known = made.get(surface);
   if (known) return known;
-  const [columns, lines] = [alpha, beta].map((axis) => spread(axis.length, Math.min(most, axis.length)));
+  const [columns, lines] = [alpha, beta].map((axis) => withTheta(axis, spread(axis.length, Math.min(most, axis.length))));
   const from = lines.flatMap((i) => columns.map((j) => i * alpha.length + j));
   const [few, marks] = [Float32Array.from(from, (k) => loss[k]), Uint8Array.from(from, (k) => done[k])];
   const result = {

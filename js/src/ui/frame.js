@@ -40,7 +40,7 @@ export function waitingWords({ status, progress }, loaded, fault) {
   return {
     surface: stage,
     slices: "The loss along each axis.",
-    heatmap: "A coarse picture first, then every node.",
+    heatmap: "A coarse picture first, then finer where it needs to be.",
     curvature: {
       projections: `The curvature that random planes show. ${missing}`,
       spectrum: `How the Hessian's eigenvalues are spread. ${missing}`,
