@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import plotly.graph_objects as go
@@ -85,7 +86,12 @@ class LatestResults(BackgroundComputing):
             callback(change["name"], change["new"])
 
         self.observe(handler, RESULTS)
-        return lambda: self.unobserve(handler, RESULTS)
+
+        def stop() -> None:
+            with suppress(ValueError):  # it has ended already
+                self.unobserve(handler, RESULTS)
+
+        return stop
 
     def _announce(self, sent: Iterable[str] | None = None) -> None:
         names = RESULTS if sent is None else [name for trait in sent for name in _RESULTS.get(trait, ())]

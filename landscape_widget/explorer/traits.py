@@ -30,6 +30,7 @@ def _trait(control: Field[Any]) -> t.TraitType[Any, Any]:
         trait = t.Bool(default)
     elif isinstance(default, int):
         trait = t.Int(default, min=declared["least"])
+    trait.allow_none = default is None  # any other ``Any`` takes None without a check
     return trait.tag(sync=declared["synced"], check=declared["check"])
 
 
@@ -70,7 +71,7 @@ class SharedState(anywidget.AnyWidget, _ControlTraits):  # type: ignore[misc] # 
 
     @t.validate(*CONTROLS)
     def _valid_control(self, proposal: Any) -> Any:
-        if proposal.value is None:  # which the trait allows
+        if proposal.value is None and proposal.trait.default_value is None:
             return None
         study, check = self._study, proposal.trait.metadata["check"]
         try:

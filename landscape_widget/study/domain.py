@@ -34,7 +34,7 @@ _FLAT = 1e-12
 _AGREES = 4.0
 
 #: Shares of the widths by curvature at which the model is tried.
-_SHARES = tuple(2.0**-k for k in range(5))
+_SHARES = tuple(2 ** (-k / 2) for k in range(9))
 
 #: Smallest and largest half-width, far from the limits of a domain, whatever the scale of θ*.
 _HALF_WIDTHS = 1e-50, 1e50

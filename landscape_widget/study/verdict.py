@@ -53,6 +53,9 @@ from landscape_widget.study.findings import Findings
 #: billionth of what the largest curvature does.
 NEGLIGIBLE = 1e-9
 
+#: A curvature up to this share of the largest is rounding.
+_ROUNDING = 1e-12
+
 #: Offsets up to this share of the half-width are too small to be seen.
 _AT_THETA = 1e-3
 
@@ -145,7 +148,9 @@ def offsets(pairs: EigenPairs, slopes: Slopes, widths: FloatArray) -> FloatArray
     left_behind = norm(slopes.along * _quotient(pairs.residuals, curvature, nothing=0.0))
     slope = np.append(np.abs(slopes.along), max(0.0, slopes.rest - left_behind))
     slope[slope <= NEGLIGIBLE * curvature.max() * widths] = 0
-    away = _quotient(slope, np.append(curvature, abs(slopes.rest_curvature)), nothing=np.inf)
+    rest = abs(slopes.rest_curvature)
+    rest = rest if rest > _ROUNDING * curvature.max() else 0.0
+    away = _quotient(slope, np.append(curvature, rest), nothing=np.inf)
     return np.where(slope > 0, away, 0.0)
 
 

@@ -308,6 +308,9 @@ AXES = [
 
 TRAITS = [
     *(("axes", value, message) for value, message in AXES),
+    ("axes", None, "None"),
+    ("accuracy", None, "None"),
+    ("accuracy", 1.5, "share of the range"),
     ("resolution", 50, "odd resolution.*Use 51"),
     ("resolution", 100_001, "between 3 and 501"),
     ("domain", (0.4, -0.4, -1, 1), "α min < α max"),

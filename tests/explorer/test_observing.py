@@ -51,6 +51,7 @@ def test_every_result_is_told_of(explorer: LandscapeExplorer) -> None:
     assert all(np.all(value == getattr(explorer, name)) for name, value in last.items())
     explorer.observe(lambda change: last.update(gone=change["new"]), "eigenpairs")
     stop()
+    stop()
     explorer.recentre(0.01, 0.0)
     assert last["gone"] is None
     explorer.wait()
