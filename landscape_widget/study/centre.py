@@ -79,8 +79,6 @@ class Centre:
 
         It is kept apart from a picture's losses, which other programs round otherwise.
         """
-        if not (alpha or beta):
-            return self.loss(objective)
         losses = self.known.losses_on((objective.n_examples, f"{plane.fingerprint} alone"))
         if (alpha, beta) not in losses:
             try:
