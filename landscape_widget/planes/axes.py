@@ -62,6 +62,11 @@ class Axis:
         return self.kind.name + (f":{self.rank}" if self.rank > 1 else "")
 
     @property
+    def end(self) -> tuple[str, int]:
+        """End and rank of its eigenvector, as ``EigenPairs.at`` takes them; ("", 0) where it is none."""
+        return self.kind.end, self.rank
+
+    @property
     def symbol(self) -> str:
         """What the page calls it: λ₁, λₙ₋₁, random."""
         return self.kind.symbol(self.rank)
@@ -96,7 +101,7 @@ def _eigenvector(axis: Axis, objective: Objective, _: FloatArray, pairs: EigenPa
         raise ValueError("Expected eigenpairs for a Hessian axis, got none.")
     if len(pairs.vectors) != objective.n_parameters:
         raise ValueError(f"Expected pairs of {objective.n_parameters} parameters, got {len(pairs.vectors)}.")
-    return pairs.vectors[:, pairs.at(axis.kind.end, axis.rank)]
+    return pairs.vectors[:, pairs.at(*axis.end)]
 
 
 def _subscript(number: int) -> str:

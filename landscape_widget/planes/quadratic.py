@@ -33,7 +33,7 @@ def quadratic_model(
     """
     check_plane(plane, objective)
     if pairs is not None and by_eigenvectors(plane.axes):
-        ends = [(axis.kind.end, axis.rank) for axis in map(parse_axis, plane.axes)]
+        ends = [axis.end for axis in map(parse_axis, plane.axes)]
         a, c = (float(pairs.values[pairs.at(*end)]) for end in ends)
         if not plane.delta.any():  # the second axis of a single parameter
             c = 0.0

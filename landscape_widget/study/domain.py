@@ -69,14 +69,14 @@ def automatic_domain(
     if pairs and any(axis.rank for axis in on_axes):
         holds = 1.0
         if loss_at and not equal_axes and all(axis.rank for axis in on_axes):
-            on_show = [pairs.at(axis.kind.end, axis.rank) for axis in on_axes]
+            on_show = [pairs.at(*axis.end) for axis in on_axes]
             free = eigenvector_half_widths(plane.axes, pairs, centre_loss, theta_norm)[on_show]
             holds = _share_where_the_model_holds(free, pairs.values[on_show], loss_at)
         along = eigenvector_half_widths(plane.axes, pairs, centre_loss, theta_norm, equal_axes, slopes, holds)
     widths = []
     for axis, unit in zip(on_axes, plane.norms, strict=True):
         if axis.rank and pairs and along is not None:
-            widths.append(float(along[pairs.at(axis.kind.end, axis.rank)]))
+            widths.append(float(along[pairs.at(*axis.end)]))
         else:
             alike = axis.kind.scaled or not theta_norm or not unit
             widths.append(snap(1.0 if alike else theta_norm / unit))
@@ -111,7 +111,7 @@ def eigenvector_half_widths(
         share: Of the widths by curvature, up to which the quadratic model holds.
     """
     parsed = map(parse_axis, axes)
-    on_show = [pairs.at(axis.kind.end, axis.rank) for axis in parsed if axis.rank] or [0, -1]
+    on_show = [pairs.at(*axis.end) for axis in parsed if axis.rank] or [0, -1]
     curvatures = np.abs(pairs.values)
     steepest = float(curvatures.max())
     if not steepest > _FLAT:

@@ -9,7 +9,7 @@ from time import monotonic
 from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.certified import USUAL_NODES
 from landscape_widget.planes.directions import hessian_rank, make_plane
-from landscape_widget.planes.grid import MAX_RESOLUTION, grid_axis, n_known
+from landscape_widget.planes.grid import grid_axis, n_known
 from landscape_widget.planes.splits import alongside, shown
 from landscape_widget.planes.surface import evaluate_plane
 from landscape_widget.results.planes import Plane, Surface
@@ -68,7 +68,6 @@ def _nodes(
     beta = grid_axis(domain[2], domain[3], controls.resolution)
     # of two losses that differ by little, each would be right to a share of its own range only
     accuracy = 0.0 if controls.split == "difference" else controls.accuracy
-    most = USUAL_NODES if accuracy else MAX_RESOLUTION**2
     runs, known = {}, 0
     for split, measured in centre.measured(objective, controls).items():
         cache = centre.known.losses_on(plane_key(objective, plane, controls.batch_norm, split))
@@ -76,12 +75,17 @@ def _nodes(
         runs[split] = evaluate_plane(
             measured, plane, domain, controls.resolution, cache=cache, accuracy=accuracy
         )
-    every, usual = len(runs) * controls.resolution**2, len(runs) * most
-    done, started = known, monotonic()
-    found.meter.expect(kind, min(every, max(usual, done * 5 // 4)), known)
+    every = len(runs) * controls.resolution**2
+    usual = len(runs) * USUAL_NODES if accuracy else every
+
+    def expected(done: int) -> int:
+        return min(every, max(usual, done * 5 // 4))
+
+    started = monotonic()
+    found.meter.expect(kind, expected(known), known)
     for surfaces in alongside(runs):
         done = sum(surface.n_evaluated for surface in surfaces.values())
-        found.meter.expect(kind, min(every, max(usual, done * 5 // 4)), known)
+        found.meter.expect(kind, expected(done), known)
         found.meter.record(kind, done, monotonic() - started)
         yield surfaces
         started = monotonic()

@@ -131,7 +131,7 @@ def half_widths(
         return np.append(automatic, automatic.max())
     sides = [(domain[i + 1] - domain[i]) / 2 for i in (0, 2)]
     along = zip(parsed, sides, strict=True)
-    shown = {(axis.kind.end, axis.rank): side for axis, side in along if axis.rank}
+    shown = {axis.end: side for axis, side in along if axis.rank}
     others = max(shown.values())
     return np.array([*(shown.get(end, others) for end in pairs.ends), others])
 

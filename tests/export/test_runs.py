@@ -138,20 +138,27 @@ class Failing(Counted):
         return super().loss(theta)
 
 
+def gone_on_with(
+    make: Make, path: Path, after: int, controls: dict[str, Any]
+) -> tuple[Counted, LandscapeExplorer]:
+    """What counts, and an explorer that goes on from the file of one that failed after so many points."""
+    failing = Failing.make()
+    first = make(failing, **controls)
+    failing.points_left = after
+    with pytest.raises(RuntimeError, match="the machine went down"):
+        first.compute()
+    first.save(path)
+    objective, second = counted(make)
+    return objective, second.load(path)
+
+
 @pytest.mark.parametrize("after", [0, 1, 7, 20, 48])
 def test_an_interrupted_run_evaluates_no_point_twice(make_explorer: Make, path: Path, after: int) -> None:
     """Left after so many of the 49 points of a random plane."""
     controls = {"axes": ("random", "random"), "domain": (-1.0, 1.0, -1.0, 1.0), "resolution": 7}
     _, complete = counted(make_explorer, **controls)
     complete.compute()
-    failing = Failing.make()
-    first = make_explorer(failing, **controls)
-    failing.points_left = after
-    with pytest.raises(RuntimeError, match="the machine went down"):
-        first.compute()
-    first.save(path)
-    objective, second = counted(make_explorer)
-    second.load(path)
+    objective, second = gone_on_with(make_explorer, path, after, controls)
     assert spent(objective, second.compute)["loss"] == CHECK["loss"] + 49 - after
     np.testing.assert_allclose(second.surface.loss, complete.surface.loss, rtol=1e-12)
     assert second.surface.final
@@ -165,14 +172,7 @@ def test_an_interrupted_picture_from_part_of_the_nodes_ends_as_without(
     _, complete = counted(make_explorer, **controls)
     complete.compute()
     assert complete.surface.n_evaluated < 33**2
-    failing = Failing.make()
-    first = make_explorer(failing, **controls)
-    failing.points_left = after
-    with pytest.raises(RuntimeError, match="the machine went down"):
-        first.compute()
-    first.save(path)
-    objective, second = counted(make_explorer)
-    second.load(path)
+    objective, second = gone_on_with(make_explorer, path, after, controls)
     left = complete.surface.n_evaluated - after
     # what products are checked with may have been there before
     assert left <= spent(objective, second.compute)["loss"] <= CHECK["loss"] + left
