@@ -1,27 +1,22 @@
-"""What runs in the background: computations for the controls, errands for pins, and what they publish."""
+"""What runs in the background: computations for the controls, and errands for pins."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from copy import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import inf
-from threading import RLock, Timer
 from time import monotonic
 from typing import Any, TypeVar
-from weakref import ref
 
 import traitlets as t
 
 from landscape_widget.curvature.product_check import SecondDerivativeError
 from landscape_widget.engine.threads import leave_a_core_free
-from landscape_widget.explorer.in_flight import PATIENCE
 from landscape_widget.explorer.mailbox import Job, Request
 from landscape_widget.explorer.model_weights import Weights
-from landscape_widget.explorer.page import ExplorerPage, PlotlyRuntime, shared
 from landscape_widget.explorer.points import Points
-from landscape_widget.explorer.publisher import News, Publisher
-from landscape_widget.explorer.traits import CONTROLS, SharedState
+from landscape_widget.explorer.sending import Sending
+from landscape_widget.explorer.traits import CONTROLS
 from landscape_widget.explorer.worker import CLOSED, Worker, others_wait, stay_at_the_end
 from landscape_widget.export import payloads as wire
 from landscape_widget.numerics.checks import check_real, told
@@ -35,8 +30,8 @@ log = logging.getLogger(__name__)
 _Self = TypeVar("_Self", bound="BackgroundComputing")
 
 
-class BackgroundComputing(SharedState):
-    """Computes on a thread of its own what the controls ask for, and sets the traits that show it.
+class BackgroundComputing(Sending):
+    """Computes on a thread of its own what the controls ask for.
 
     A change of a control starts a computation once there was a first one; the newest one wins.
     """
@@ -60,30 +55,12 @@ class BackgroundComputing(SharedState):
             interval: Least seconds between two updates of one result.
             controls: Values of controls by their names; all others keep their defaults.
         """
-        self._given = given
-        self._request: Request | None = None
         self._errands: list[Request] = []
-        self._number = 0
         self._taking = False
-        self._announced: dict[str, Any] = {}
-        self._worker = Worker("landscape-explorer", self._on_end, leave_a_core_free)
-        self._publisher = Publisher(interval)
-        self._held: tuple[News, bool] | None = None
-        self._untold: list[str] = []
-        self._points = Points(objective, weights, self._errand, self._send_pins, test)
-        super().__init__(
-            _page=shared(ExplorerPage),
-            _runtime=shared(PlotlyRuntime),
-            _info=wire.info(objective, self._study.theta_norm, test),
-            _pins=self._points.payload(),
-            **{"examples": objective.n_examples, **controls},
-        )
+        worker = Worker("landscape-explorer", self._on_end, leave_a_core_free)
+        points = Points(objective, weights, self._errand, self._send_pins, test)
+        super().__init__(worker, points, given, interval, controls)
         self.observe(self._on_control, names=list(CONTROLS))
-
-    @property
-    def _lock(self) -> RLock:
-        """Handlers may run on another thread than the worker; both set traits under this lock."""
-        return self._worker.lock
 
     def compute(self: _Self, what: str = "all") -> _Self:
         """Computes what the controls ask for and returns when it is done.
@@ -243,24 +220,12 @@ class BackgroundComputing(SharedState):
 
     def _moved(self) -> None:
         """The centre is another one: nothing that was found before is about it."""
-        self._held, self._untold = None, []
+        self._forget()
         self._publisher.forget()
         self._announce()
         self._info = wire.info(self._study.objective, self._study.theta_norm, self._study.test)
         if self._request is not None:
             self._submit()
-
-    def _announce(self, sent: Iterable[str] | None = None) -> None:
-        """Tells those who observe results of the new ones; a subclass has the results.
-
-        Args:
-            sent: The traits in which the page has got new ones; None for all.
-        """
-
-    def _send_pins(self) -> None:
-        with self._lock:
-            if not self._worker.closed:
-                self._pins = self._points.payload()
 
     def _steps(self, study: Study, controls: Controls, number: int, what: str) -> Iterator[None]:
         """On the worker's thread: one computation, publishing what it finds."""
@@ -274,56 +239,6 @@ class BackgroundComputing(SharedState):
                 yield
         finally:  # what was found before a failure or a cancel is on show, too
             self._publish(found, controls, number, monotonic() - started, flush=True)
-
-    def _publish(
-        self, found: Findings, controls: Controls, number: int, elapsed: float, flush: bool = False
-    ) -> None:
-        """Sends the page what it has not been sent lately, unless there is a newer request."""
-        with self._lock:
-            if number != self._number:
-                return
-            theta_norm, moved = self._study.theta_norm, self._points.centres.moved
-            # a copy: what is held is sent from another thread, while this one finds more
-            news = News(copy(found), controls, number, elapsed, theta_norm, moved, self._given)
-            self._send_news(news, flush)
-            # on the worker's thread alone, and of the last results even where the page has no room
-            told_of, self._untold = [*self._untold, *(self._publisher.left if flush else ())], []
-            self._announce(told_of)
-
-    def _send_news(self, news: News, flush: bool) -> None:
-        """Sets the traits that are due, and holds what the page has no room for yet."""
-        request = self._request
-        assert request is not None
-        self._held = None  # this is newer
-        for trait, payload in self._publisher.updates(news, flush, lambda: request.cancelled):
-            setattr(self, trait, payload)
-            self._untold.append(trait)
-            plane = news.planes.get(trait)
-            if payload is not None and plane is not None:
-                which = list(news.planes).index(trait)
-                if self._points.shows(plane, payload["n_examples"], news.request, which):
-                    self._send_pins()  # pins lie elsewhere on it than on the picture before
-        self._held = (news, flush) if self._publisher.holds else None
-        if self._held and flush:  # nothing may come after it that would look again
-            timer = Timer(PATIENCE, _send_late, (ref(self),))
-            timer.daemon = True
-            timer.start()
-
-    def _send_held(self) -> None:
-        """Sends what was held, where there is room by now and nothing newer is asked for."""
-        held, request = self._held, self._request
-        if held is None or held[0].request != self._number or request is None or request.cancelled:
-            self._held = None
-        elif self._publisher.flight.free or self._publisher.flight.late:
-            self._send_news(*held)
-            if held[1]:  # the last of its request, which was told of when it was found
-                self._untold = []
-
-    def _acknowledged(self, number: int) -> None:
-        """The page has drawn a picture: there is room for the next."""
-        with self._lock:
-            self._publisher.flight.acknowledge(number)
-            self._send_held()
 
     def _on_end(self, request: Request) -> None:
         """Tells how the newest request ended."""
@@ -339,14 +254,6 @@ class BackgroundComputing(SharedState):
                 self.status = "failed"
             else:
                 self.status = "cancelled" if request.cancelled else "done"
-
-
-def _send_late(explorer: ref[BackgroundComputing]) -> None:
-    """On a timer's thread: sends what was held for an acknowledgement that has not come."""
-    there = explorer()
-    if there is not None and there.comm is not None:
-        with there._lock:
-            there._send_held()
 
 
 def _refuse_inside(call: str) -> None:

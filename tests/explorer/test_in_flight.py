@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from landscape_widget import LandscapeExplorer
-from landscape_widget.explorer import computing, in_flight
+from landscape_widget.explorer import in_flight, sending
 from landscape_widget.explorer.in_flight import PATIENCE, InFlight
 
 from ..support.gates import HUNG, finish, gated_saddle
@@ -153,7 +153,7 @@ def test_of_what_waits_the_newest_comes_and_small_messages_do_not_wait(make_expl
 def test_no_acknowledgement_at_all_stops_nothing(
     make_explorer: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (computing, in_flight):
+    for module in (in_flight, sending):
         monkeypatch.setattr(module, "PATIENCE", 0.01)
     explorer = make_explorer(gated_saddle()[1], resolution=33)
     page = Page(explorer, draws=False)
