@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # most modules of the dependencies are never imported: Python compiles the others when they are
 INSTALL := install --no-compile --constraint constraints.txt
 
-JS_SOURCES := $(shell find js/src -type f) js/build.mjs js/package-lock.json
+JS_SOURCES := $(shell find js/src -type f) js/build.mjs js/plotly-patches.mjs js/package-lock.json
 
 .PHONY: demo test check check-py setup lint js-test py-test oracle-test browser-test notebooks bench clean
 

@@ -4,29 +4,13 @@ import { readFile, stat } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { plotlyPatches } from "./plotly-patches.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const out = join(here, "..", "landscape_widget", "static");
 
 /** Largest size that each bundle may reach, in bytes. */
 const limits = { "runtime.js": 1_750_000, "page.js": 100_000, "page.css": 20_000, "explorer.js": 1_000 };
-
-/**
- * Plotly cuts the cells of a surface until there are 120 nodes in each direction or more, without a setting for it:
- * of 51 it makes 204, sixteen times as many cells to be uploaded and drawn. Up to 48 it shows, beyond it does not.
- * @type {import("esbuild").Plugin}
- */
-const coarserSurfaces = {
-  name: "coarser-surfaces",
-  setup({ onLoad }) {
-    onLoad({ filter: /plotly\.js\/src\/traces\/surface\/convert\.js$/ }, async ({ path }) => {
-      const source = await readFile(path, "utf8");
-      const contents = source.replace("MIN_RESOLUTION = highlyComposites[9]", "MIN_RESOLUTION = highlyComposites[7]");
-      if (contents === source) throw new Error(`${path}: expected its least resolution of a surface, found none.`);
-      return { contents };
-    });
-  },
-};
 
 /** @type {import("esbuild").BuildOptions} */
 const shared = {
@@ -48,7 +32,7 @@ await Promise.all([
     define: { define: "undefined", global: "globalThis" },
     // Plotly's style sheets belong to its maps, which this bundle leaves out.
     loader: { ".css": "empty" },
-    plugins: [coarserSurfaces],
+    plugins: [plotlyPatches],
     legalComments: "eof",
   }),
   build({ ...shared, entryPoints: ["src/bundles/page.js", "src/bundles/explorer.js"] }),

@@ -111,7 +111,7 @@ test("the last picture of a cancelled computation is drawn in three dimensions t
 });
 
 for (const [resolution, kept] of [[101, 101], [151, 77], [201, 101], [301, 101], [401, 101], [203, 101], [501, 101]]) {
-  test(`of ${resolution} nodes for each axis a picture that is being refined shows ${kept}, the final one all`, () => {
+  test(`of ${resolution} nodes for each axis a thinned picture has ${kept}`, () => {
     const wide = decodeSurface(surfaceOf(1, 2, { resolution }));
     const few = thinned(wide, 101);
     assert.deepEqual([few.alpha.length, few.beta.length, few.loss.length], [kept, kept, kept * kept]);
@@ -121,7 +121,22 @@ for (const [resolution, kept] of [[101, 101], [151, 77], [201, 101], [301, 101],
       row.forEach((loss, j) => assert.equal(loss, wide.rows[wide.beta.indexOf(few.beta[i])][wide.alpha.indexOf(few.alpha[j])])),
     );
     assert.equal(thinned(wide, 101), few);
-    const final = { ...wide, final: true };
-    assert.equal(thinned(final, 101), final);
   });
 }
+
+test("the scene has fewer nodes than the heatmap: few while the kernel computes, at the end as many as can be seen", async () => {
+  const { model, find, plotly } = await show({}, { webgl: true });
+  /** @param {object} traits */
+  async function nodes(traits) {
+    model.receive(traits);
+    await drawnOut();
+    return ["heatmap", "surface"].map((name) => plotly.drawn.get(find(name).querySelector(".js-plotly-plot"))?.at(-1)?.data[0].x.length);
+  }
+  const of = (/** @type {number} */ request, /** @type {number} */ resolution, final = false) => ({ _surface: { ...surfaceOf(request, final ? 1 : 2, { resolution }), final } });
+  assert.deepEqual(await nodes({ ...computing, ...of(2, 41) }), [41, 41]);
+  assert.deepEqual(await nodes(of(3, 101)), [101, 51]);
+  assert.deepEqual(await nodes({ status: "cancelled" }), [101, 101]);
+  assert.deepEqual(await nodes({ ...computing, ...of(4, 201) }), [101, 51]);
+  assert.deepEqual(await nodes(of(4, 201, true)), [201, 101]);
+  assert.deepEqual(await nodes({ status: "done" }), [201, 101]);
+});

@@ -19,7 +19,7 @@ SHOW_CELL = 1
 #: Counts in the kernel the pictures that were sent, and those of them that the page has not acknowledged.
 COUNT = """
 import sys
-for name in ("in_flight", "computing"):  # a lost acknowledgement must not hide behind the next picture
+for name in ("in_flight", "sending"):  # a lost acknowledgement must not hide behind the next picture
     sys.modules[f"landscape_widget.explorer.{name}"].PATIENCE = 1e9
 sent, undrawn, most, at_cancel = 0, set(), 0, None
 acknowledge, cancel = explorer._publisher.flight.acknowledge, explorer.cancel

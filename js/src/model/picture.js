@@ -212,7 +212,7 @@ export function createPicture() {
     const part = surface.nExamples < snapshot.examples ? `on ${formatPart(surface.nExamples, snapshot.examples)}` : "";
     const note = provisional ? "former picture" : part;
     const whole = provisional && domain && !failed ? domain : surface.domain;
-    last = early ?? { ...fresh, surface: thinned(surface, MOST_NODES), model: surface.quadratic, extent: whole, note };
+    last = early ?? { ...fresh, surface: surface.final ? surface : thinned(surface, MOST_NODES), model: surface.quadratic, extent: whole, note };
     return last;
   };
 }

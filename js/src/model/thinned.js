@@ -1,4 +1,4 @@
-// A picture that is still being refined, with fewer nodes: it is drawn again and again, and interpolated anyway.
+// A picture with fewer nodes: while it is refined it is drawn again and again, and interpolated anyway.
 
 /** @typedef {import("../kernel/decoders.js").SurfaceResult} SurfaceResult */
 
@@ -26,14 +26,14 @@ function withTheta(axis, kept) {
 }
 
 /**
- * A surface of so many nodes for each axis at most, and that of θ*, while it is not final.
+ * A surface of so many nodes for each axis at most, and that of θ*.
  * @param {SurfaceResult} surface
  * @param {number} most  odd
  * @returns {SurfaceResult}
  */
 export function thinned(surface, most) {
-  const { alpha, beta, loss, done, final } = surface;
-  if (final || Math.max(alpha.length, beta.length) <= most) return surface;
+  const { alpha, beta, loss, done } = surface;
+  if (Math.max(alpha.length, beta.length) <= most) return surface;
   const known = made.get(surface);
   if (known) return known;
   const [columns, lines] = [alpha, beta].map((axis) => withTheta(axis, spread(axis.length, Math.min(most, axis.length))));

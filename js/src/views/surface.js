@@ -6,6 +6,7 @@ import { displayOf } from "../ui/frame.js";
 import { createMemory } from "../ui/changed.js";
 import { createPanel } from "../ui/panel.js";
 import { createPlot } from "../ui/plot.js";
+import { thinned } from "../model/thinned.js";
 import { quantityOf } from "../kernel/splits.js";
 import { figure2d, figure3d, fromElsewhere, isNarrow } from "./surface-figure.js";
 import { onlyAfterClick } from "./zoom.js";
@@ -28,6 +29,16 @@ const PATIENCE = 1000;
 
 /** A picture that is refined is drawn again once it has so many times the nodes: twice as many along each axis. */
 const STAGE = 4;
+
+/** Nodes for each axis in the scene: more are smaller than can be seen; while they change, drawing must take little. */
+const MOST = { atRest: 101, meanwhile: 51 };
+
+/** What of a picture is in the scene. @param {Frame} frame  with a surface */
+function inScene({ snapshot: { status }, picture: { surface, composed } }) {
+  const { final } = /** @type {SurfaceResult} */ (surface);
+  const rests = final || (status !== "computing" && !composed);
+  return thinned(/** @type {SurfaceResult} */ (surface), rests ? MOST.atRest : MOST.meanwhile);
+}
 
 /** How much of a picture is there, until all of it is. @param {Frame} frame */
 function soFar({ snapshot: { surface }, picture: { composed } }) {
@@ -122,7 +133,7 @@ export function createSurface(el, link, name = "surface") {
 
   /** @param {Frame} frame  with a surface */
   function make(frame) {
-    const surface = /** @type {SurfaceResult} */ (frame.picture.surface);
+    const surface = inScene(frame);
     return flat ? figure2d(frame, surface, panel.body) : figure3d(frame, surface, panel.body, link.camera.get());
   }
 
@@ -165,7 +176,7 @@ export function createSurface(el, link, name = "surface") {
     setText(panel.foot, heights + soFar(frame));
     plot ??= makePlot(frame.plotly);
     const narrow = isNarrow(panel.body);
-    const anew = isDue(frame, surface) && isNew(plot, surface, frame.palette, extent.join(), narrow, ...displayOf(frame));
+    const anew = isDue(frame, surface) && isNew(plot, inScene(frame), frame.palette, extent.join(), narrow, ...displayOf(frame));
     const moved = isMoved(fromElsewhere(frame.point));
     if (anew) {
       scene = composed ? null : surface;

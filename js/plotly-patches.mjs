@@ -1,0 +1,55 @@
+// What is changed in plotly's scenes while they are bundled: it has no settings for it.
+import { readFile } from "node:fs/promises";
+
+/**
+ * @typedef {object} Patch
+ * @property {RegExp} file
+ * @property {string} what
+ * @property {[string, string][]} changes  what stands there, once or more, and what stands there instead
+ */
+
+/** @type {Patch[]} */
+const PATCHES = [
+  {
+    // Plotly cuts the cells of a surface until there are 120 nodes in each direction or more: of 51 it makes 204,
+    // sixteen times as many cells to be uploaded and drawn. Up to 48 it shows, beyond it does not.
+    what: "the least resolution of a surface",
+    file: /plotly\.js\/src\/traces\/surface\/convert\.js$/,
+    changes: [["MIN_RESOLUTION = highlyComposites[9]", "MIN_RESOLUTION = highlyComposites[7]"]],
+  },
+  {
+    // Plotly draws twice as many pixels in each direction as there are on an ordinary screen, and each of them four
+    // times. The first alone looks the same; drawn in software, both take twice as long. Saved images keep both.
+    what: "multisampling",
+    file: /plotly\.js\/src\/plots\/gl3d\/scene\.js$/,
+    changes: [["antialias: true\n        },\n        container", "antialias: devicePixelRatio > 1\n        },\n        container"]],
+  },
+  {
+    // Plotly draws each scene once more, unseen, for what is under the pointer, and reads it back, which the page
+    // waits for. Here it is drawn when the pointer asks.
+    what: "the picture for the pointer",
+    file: /plotly\.js\/stackgl_modules\/index\.js$/,
+    changes: [
+      ["    if(pickDirty) {\n      pickDirty = false\n      renderPick()\n    }\n", ""],
+      ["        for(var i=0; i<numPick; ++i) {\n          var result", "        if(pickDirty) {\n          pickDirty = false\n          renderPick()\n        }\n        for(var i=0; i<numPick; ++i) {\n          var result"],
+      ["  if(!this._readTimeout) {\n    clearTimeout(this._readTimeout)\n  }\n  this._readTimeout = setTimeout(this._readCallback, 1)", "  this._readCallback()"],
+    ],
+  },
+];
+
+/** @type {import("esbuild").Plugin} */
+export const plotlyPatches = {
+  name: "plotly-patches",
+  setup({ onLoad }) {
+    for (const { file, what, changes } of PATCHES) {
+      onLoad({ filter: file }, async ({ path }) => {
+        let contents = await readFile(path, "utf8");
+        for (const [from, to] of changes) {
+          if (!contents.includes(from)) throw new Error(`${path}: expected ${what}, ${JSON.stringify(from)}, found none.`);
+          contents = contents.replaceAll(from, to);
+        }
+        return { contents };
+      });
+    }
+  },
+};
