@@ -12,10 +12,14 @@ import { readFile } from "node:fs/promises";
 const PATCHES = [
   {
     // Plotly cuts the cells of a surface until there are 120 nodes in each direction or more: of 51 it makes 204,
-    // sixteen times as many cells to be uploaded and drawn. Up to 48 it shows, beyond it does not.
+    // sixteen times as many cells to be uploaded and drawn. Up to 48 it shows, beyond it does not. Where one distance
+    // between nodes differs from the others it makes up to 720, to have them all.
     what: "the least resolution of a surface",
     file: /plotly\.js\/src\/traces\/surface\/convert\.js$/,
-    changes: [["MIN_RESOLUTION = highlyComposites[9]", "MIN_RESOLUTION = highlyComposites[7]"]],
+    changes: [
+      ["MIN_RESOLUTION = highlyComposites[9]", "MIN_RESOLUTION = highlyComposites[7]"],
+      ["var resDst = 1 + arrayLCM(nums);", "var resDst = resSrc;"],
+    ],
   },
   {
     // Plotly draws twice as many pixels in each direction as there are on an ordinary screen, and each of them four

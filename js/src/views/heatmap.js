@@ -10,6 +10,7 @@ import { baseAxis, baseLayout, createPlot } from "../ui/plot.js";
 import { tickCount, tickRoom } from "../ui/ticks.js";
 import { errorMap, modelAt, modelRows } from "../model/quadratic.js";
 import { colouring, contourLevels, shade } from "../model/scale.js";
+import { thinned } from "../model/thinned.js";
 import { quantityOf, SIGNS, SPLIT_WORDS } from "../kernel/splits.js";
 import { axisTitles, distanceWords } from "../model/units.js";
 import { nearestNode } from "../model/values.js";
@@ -27,6 +28,9 @@ const DOUBLE_CLICK = 500;
 const BAR = 64;
 /** Beyond this many nodes their dots would hide the picture. */
 const MOST_DOTS = 450;
+
+/** Nodes for each axis that lines are drawn through: more would not be seen. */
+const MOST_OF_LINES = 101;
 
 /** Nodes that were evaluated, as long as the rest is interpolated between them. @param {SurfaceResult} surface */
 function dots({ final, nDone, done, alpha, beta }) {
@@ -99,18 +103,19 @@ function figure(frame, surface, el, drags) {
   const { palette, picture } = frame;
   const { extent } = picture;
   const { rows, range, title, scale, diverging, ticks } = colouring(frame, surface);
-  const losses = shade(frame, surface);
+  const few = thinned(surface, MOST_OF_LINES);
+  const losses = shade(frame, few);
   const levels = contourLevels(losses.range);
   const titles = axisTitles(surface, extent);
-  const grid = { x: surface.alpha, y: surface.beta };
-  const lines = { ...grid, type: "contour", autocontour: false, showscale: false, hoverinfo: "skip" };
+  const lines = { x: few.alpha, y: few.beta, type: "contour", autocontour: false, showscale: false, hoverinfo: "skip" };
   const faint = diverging ? "rgba(0, 0, 0, 0.35)" : "rgba(255, 255, 255, 0.5)";
   const strong = diverging ? "#1a1a1a" : "#ffffff";
   const over = { type: "scatter", mode: "markers", hoverinfo: "skip", cliponaxis: false };
   return {
     data: [
       {
-        ...grid,
+        x: surface.alpha,
+        y: surface.beta,
         type: "heatmap",
         z: rows,
         zmin: range[0],
@@ -139,8 +144,8 @@ function figure(frame, surface, el, drags) {
         contours: { coloring: "none", ...levels },
         line: { color: faint, width: 0.8, smoothing: 0.6 },
       },
-      ...secondOrder(frame, surface, { ...lines, contours: { coloring: "none", ...levels } }, strong, losses.of),
-      ...flatLevel(surface, losses),
+      ...secondOrder(frame, few, { ...lines, contours: { coloring: "none", ...levels } }, strong, losses.of),
+      ...flatLevel(few, losses),
       { ...over, ...dots(surface), marker: { size: 2.5, color: "rgba(255, 255, 255, 0.55)" } },
       ...flatMarks(frame),
       flatPins(frame),
