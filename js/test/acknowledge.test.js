@@ -56,7 +56,7 @@ test("Cancel shows at once, and nothing that is still on its way is drawn until 
   await settled();
   assert.equal(find("progress-text").textContent, "Cancelling …");
   assert.equal(model.messages.at(-1).type, "cancel");
-  model.receive({ _surface: surfaceOf(2), progress: { ...computing.progress, fraction: 0.5 } });
+  model.receive({ _surface: { ...surfaceOf(2), sent: 2 }, progress: { ...computing.progress, fraction: 0.5 } });
   await settled();
   assert.equal(plotly.drawn.get(plot)?.length, before);
   assert.equal(find("progress-text").textContent, "Cancelling …");

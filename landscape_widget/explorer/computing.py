@@ -56,6 +56,7 @@ class BackgroundComputing(Sending):
             controls: Values of controls by their names; all others keep their defaults.
         """
         self._errands: list[Request] = []
+        self._part = "all"
         self._taking = False
         worker = Worker("landscape-explorer", self._on_end, leave_a_core_free)
         points = Points(objective, weights, self._errand, self._send_pins, test)
@@ -64,6 +65,8 @@ class BackgroundComputing(Sending):
 
     def compute(self: _Self, what: str = "all") -> _Self:
         """Computes what the controls ask for and returns when it is done.
+
+        Where a control is changed meanwhile, the same is computed for what the controls ask for by then.
 
         Args:
             what: "surface", "eigenpairs" or "curvature" for that alone, with what it rests on; or "all".
@@ -179,8 +182,16 @@ class BackgroundComputing(Sending):
         if self._request is None:
             self._submit()
 
-    def _submit(self, what: str = "all") -> Request:
+    def _submit(self, what: str | None = None) -> Request:
+        """Has the worker compute for the controls as they stand.
+
+        Args:
+            what: As for ``compute``; None for what is being computed, "all" where nothing is.
+        """
         with self._lock:
+            last = self._request
+            running = last is not None and not (last.cancelled or last.done.is_set())
+            self._part = what = what or (self._part if running else "all")
             self._number += 1
             number = self._number
             study, controls = self._study, self._chosen()

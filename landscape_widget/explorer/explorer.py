@@ -319,7 +319,7 @@ class LandscapeExplorer(LatestResults):
             case {"type": "drawn", "number": int(number)}:
                 self._acknowledged(number)
             case {"type": "compute"}:
-                self._submit()
+                self._submit("all")
             case {"type": "cancel"}:
                 self.cancel()
             case {"type": "table"}:

@@ -182,9 +182,9 @@ class LatestResults(BackgroundComputing):
         return [first, (second.plane, second.surfaces)]
 
     def _sent(self) -> tuple[Pictures, int]:
-        """The same with the number of their request."""
+        """The same with the number of their request; the page may not have been sent them yet."""
         with self._lock:
-            return self._pictures(), self._surface["request"] if self._surface else 0
+            return self._pictures(), self._publisher.requests.get("_surface", 0)
 
     def _shown_plane(self) -> Plane:
         if self._publisher.latest.plane is None:

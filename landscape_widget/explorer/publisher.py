@@ -155,6 +155,8 @@ class Publisher:
         """The latest results; those of another request stay until there are new ones."""
         self.flight = flight or InFlight()
         """Pictures on their way to the page."""
+        self.requests: dict[str, int] = {}
+        """Number of the request that the latest result of each trait is of."""
         self.holds = False
         """Whether the last updates left a new picture behind, for want of room."""
         self.left: list[str] = []
@@ -183,6 +185,7 @@ class Publisher:
                 vars(latest).update(dict.fromkeys(topic.keeps(news.found)))
             elif states[topic][0] is not None:
                 vars(latest).update(topic.keeps(news.found))
+                self.requests[topic.trait] = news.request
         late, self.holds, self.left = self.flight.late, False, []
         for topic in self._in_order():
             if topic not in states:
@@ -199,7 +202,9 @@ class Publisher:
                     self.holds = self.holds or not unwanted
             elif self._throttle.due(topic.trait, state, flush):
                 payload = topic.payload(news)
-                yield topic.trait, payload | {"sent": self.flight.send()} if topic.drawn else payload
+                if topic.drawn:
+                    payload, late = payload | {"sent": self.flight.send()}, False
+                yield topic.trait, payload
 
     def _in_order(self) -> list[Topic]:
         """The topics, of which pictures take each other's places by how long they have waited."""

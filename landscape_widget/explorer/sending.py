@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from threading import RLock, Timer
@@ -18,6 +19,8 @@ from landscape_widget.explorer.worker import Worker
 from landscape_widget.export import payloads as wire
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Findings
+
+log = logging.getLogger(__name__)
 
 
 class Sending(SharedState):
@@ -107,8 +110,12 @@ class Sending(SharedState):
                 which = list(news.planes).index(trait)
                 if self._points.shows(plane, payload["n_examples"], news.request, which):
                     self._send_pins()  # pins lie elsewhere on it than on the picture before
-        self._held = (news, flush) if self._publisher.holds else None
-        if self._held and flush:  # nothing may come after it that would look again
+        if self._publisher.holds:
+            self._hold(news, flush)
+
+    def _hold(self, news: News, flush: bool) -> None:
+        self._held = news, flush
+        if flush:  # nothing may come after it that would look again
             timer = Timer(PATIENCE, _send_late, (ref(self),))
             timer.daemon = True
             timer.start()
@@ -119,7 +126,11 @@ class Sending(SharedState):
         if held is None or held[0].request != self._number or request is None or request.cancelled:
             self._held = None
         elif self._publisher.flight.free or self._publisher.flight.late:
-            self._send_news(*held)
+            try:
+                self._send_news(*held)
+            except Exception:  # of an observer; no computation is there to fail by it
+                log.exception("An observer of what the page is sent failed.")
+                self._hold(*held)
             if held[1]:  # the last of its request, which was told of when it was found
                 self._untold = []
 

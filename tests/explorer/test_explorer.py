@@ -517,6 +517,36 @@ def test_both_pictures_are_the_surface(make_explorer: Make) -> None:
     assert explorer.projections is None
 
 
+@pytest.mark.parametrize(
+    ("control", "value"), [("resolution", 7), ("domain", (-2.0, 1.0, -1.0, 1.0)), ("seed", 3)]
+)
+def test_a_control_that_is_changed_meanwhile_leaves_it_at_the_part(
+    make_explorer: Make, control: str, value: Any
+) -> None:
+    gate, objective = gated_saddle()
+    explorer = make_explorer(objective, axes=("random", "random"))
+    gate.then(lambda: setattr(explorer, control, value), after=10)
+    explorer.compute("surface")
+    assert explorer._number == 2
+    assert explorer.surface.final
+    assert explorer.eigenpairs is None
+    explorer.resolution = 9
+    assert explorer.wait(HUNG).eigenpairs is not None
+
+
+def test_a_control_that_is_changed_after_a_cancel_asks_for_everything(make_explorer: Make) -> None:
+    gate, objective = gated_saddle()
+    explorer = make_explorer(objective, axes=("random", "random"))
+
+    def cancelled_and_moved() -> None:
+        explorer.cancel()
+        explorer.resolution = 7
+
+    gate.then(cancelled_and_moved, after=10)
+    explorer.compute("surface")
+    assert explorer.eigenpairs is not None
+
+
 @pytest.mark.parametrize("axes", [("hessian:max", "hessian:min"), ("random", "random")])
 def test_the_eigenpairs_alone_take_no_nodes(make_explorer: Make, axes: tuple[str, str]) -> None:
     explorer = make_explorer(gated_saddle()[1], axes=axes).compute("eigenpairs")

@@ -11,13 +11,14 @@ import pytest
 from landscape_widget import LandscapeExplorer
 from landscape_widget.explorer import in_flight, sending
 from landscape_widget.explorer.in_flight import PATIENCE, InFlight
+from landscape_widget.explorer.publisher import TOPICS, News, Publisher
 
 from ..support.gates import HUNG, finish, gated_saddle
 
 Make = Callable[..., LandscapeExplorer]
 
 #: Traits that the page takes long to draw.
-PICTURES = ["_surface", "_compared", "_projections", "_spectrum", "_trace"]
+PICTURES = [topic.trait for topic in TOPICS if topic.drawn]
 
 
 class Page:
@@ -159,6 +160,70 @@ def test_no_acknowledgement_at_all_stops_nothing(
     page = Page(explorer, draws=False)
     explorer.wait(HUNG)
     assert page.final.wait(HUNG)
+
+
+def test_what_is_late_is_sent_one_picture_at_a_time(make_explorer: Make) -> None:
+    explorer = make_explorer(gated_saddle()[1], resolution=5, face="spectrum").compute()
+    news = News(explorer._publisher.latest, explorer._chosen(), 1, 0.0, 1.0, 0.0, ("objective",))
+    pictures, clock = flight()
+    pictures.hear()
+    publisher = Publisher(0.0, pictures)
+
+    def sent() -> list[str]:
+        return [trait for trait, payload in publisher.updates(news, flush=True) if payload and trait in PICTURES]
+
+    came = sent()
+    for _ in range(2):
+        assert publisher.holds
+        assert sent() == []
+        clock.now += PATIENCE
+        came += sent()
+    assert sorted(came) == ["_projections", "_spectrum", "_surface"]
+    assert not publisher.holds
+
+
+def test_an_observer_that_fails_keeps_no_later_picture_back(
+    make_explorer: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As it would once no computation is there to fail by it."""
+    explorer = make_explorer(gated_saddle()[1], resolution=33)
+    page = Page(explorer, draws=False)
+    finish(explorer._request)
+
+    def fails(change: Any) -> None:
+        raise ValueError("no room")
+
+    explorer.observe(fails, "_projections")
+    while page.undrawn:
+        page.draw()
+    assert explorer.status == "done"
+    assert page.sent("_surface")[-1]["final"]
+    assert page.sent("_projections")
+    assert "no room" in caplog.text
+
+
+def test_the_table_is_of_the_picture_that_is_on_its_way(make_explorer: Make) -> None:
+    """Though the page shows a former one until then: the picture that the table is of leaves it where it is."""
+    explorer = make_explorer(gated_saddle()[1], resolution=5)
+    page = Page(explorer)
+    explorer.wait(HUNG)
+    page.draws = False
+    number = explorer._publisher.flight.send()  # there is no room for what follows
+    explorer.domain = (-2.0, 2.0, -1.0, 1.0)
+    finish(explorer._request)
+    page.say(type="table")
+    explorer.wait(HUNG)
+    assert explorer._surface["request"] == 1
+    page.say(type="drawn", number=number)
+    while page.undrawn:
+        page.draw()
+    assert explorer._surface["request"] == 2
+    assert explorer._pins["table"]
+    explorer.domain = (-1.0, 1.0, -1.0, 1.0)
+    while explorer._surface["request"] == 2:
+        finish(explorer._request)
+        page.draw()
+    assert not explorer._pins["table"]
 
 
 def test_a_page_that_comes_later_is_waited_for(make_explorer: Make) -> None:

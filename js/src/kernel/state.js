@@ -79,8 +79,8 @@ export const DECODERS = {
   spectrum: decodeSpectrum,
   trace: decodeTrace,
 };
-/** Those that take long to draw, each sent with a number of its own. */
-const PICTURES = /** @type {const} */ (["surface", "compared", "projections", "spectrum", "trace"]);
+/** The number that pictures are sent with, which take long to draw; 0 of all else. @param {any} raw @returns {number} */
+const numberOf = (raw) => (raw && "sent" in raw ? raw.sent : 0);
 
 /** @typedef {{[name in keyof typeof DECODERS]: ReturnType<typeof DECODERS[name]> | null}} Results */
 
@@ -173,10 +173,10 @@ export function createState(model) {
     const values = controls();
     const status = model.get("status");
     if (status !== "computing" || newestRequest() !== cancelled) cancelled = null;
-    // Nothing of what is still on its way is drawn: Cancel must show at once.
-    const kept = /** @type {readonly string[]} */ (cancelled === null ? [] : PICTURES);
+    const sent = results.map(([name, result]) => ({ name, result, raw: model.get(`_${name}`) }));
+    // No picture that is still on its way is drawn: Cancel must show at once.
     const known = /** @type {Results} */ (
-      Object.fromEntries(results.map(([name, result]) => [name, kept.includes(name) ? snapshot[/** @type {keyof Results} */ (name)] : result(model.get(`_${name}`))]))
+      Object.fromEntries(sent.map(({ name, result, raw }) => [name, cancelled !== null && numberOf(raw) ? snapshot[/** @type {keyof Results} */ (name)] : result(raw)]))
     );
     const { surface: shown, compared: second } = known;
     const raw = model.get("_pins");
@@ -196,7 +196,7 @@ export function createState(model) {
       comparedProvisional: comparedOutdated.is(second, secondControls(values) ?? values) || former(second),
       points,
       provisional: outdated.is(shown, values) || former(shown),
-      sent: Math.max(...PICTURES.map((name) => model.get(`_${name}`)?.sent ?? 0)),
+      sent: Math.max(...sent.map(({ raw }) => numberOf(raw))),
     };
   }
 
