@@ -170,7 +170,9 @@ def test_what_is_late_is_sent_one_picture_at_a_time(make_explorer: Make) -> None
     publisher = Publisher(0.0, pictures)
 
     def sent() -> list[str]:
-        return [trait for trait, payload in publisher.updates(news, flush=True) if payload and trait in PICTURES]
+        return [
+            trait for trait, payload in publisher.updates(news, flush=True) if payload and trait in PICTURES
+        ]
 
     came = sent()
     for _ in range(2):
@@ -203,7 +205,7 @@ def test_an_observer_that_fails_keeps_no_later_picture_back(
 
 
 def test_the_table_is_of_the_picture_that_is_on_its_way(make_explorer: Make) -> None:
-    """Though the page shows a former one until then: the picture that the table is of leaves it where it is."""
+    """Though the page shows a former one until then; that picture leaves the table where it is."""
     explorer = make_explorer(gated_saddle()[1], resolution=5)
     page = Page(explorer)
     explorer.wait(HUNG)
