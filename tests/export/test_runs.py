@@ -180,6 +180,37 @@ def test_an_interrupted_picture_from_part_of_the_nodes_ends_as_without(
     assert second.surface.error_bound == pytest.approx(complete.surface.error_bound, rel=1e-6, abs=1e-12)
 
 
+@pytest.mark.parametrize(
+    "axes", [("random", "random"), ("hessian:max", "hessian:min"), ("random", "hessian:max")]
+)
+@pytest.mark.parametrize("accuracy", [0.0, 0.002])
+def test_a_cancelled_picture_is_finished_from_its_file(
+    make_explorer: Make, path: Path, axes: tuple[str, str], accuracy: float
+) -> None:
+    """Bit for bit at every node that is evaluated; what is interpolated is within the bounds of both."""
+    controls = {"axes": axes, "domain": (-1.0, 1.2, -0.9, 1.0), "resolution": 33, "accuracy": accuracy}
+    complete = make_explorer(gated_saddle()[1], **controls).compute("surface").surface
+    gate, objective = gated_saddle()
+    first = make_explorer(objective, **controls)
+
+    def cancelled_amid(change: Any) -> None:
+        if change["new"].n_evaluated > 81:
+            first.cancel()
+
+    first.observe(cancelled_amid, "surface")
+    first._publisher._throttle._interval = 0.0
+    with pytest.raises(RuntimeError, match="cancelled"):
+        first.compute("surface")
+    assert not first.surface.final
+    first.save(path)
+    found = make_explorer(gated_saddle()[1]).load(path).compute("surface").surface
+    assert found.final
+    assert np.array_equal(found.done, complete.done)
+    assert np.array_equal(found.loss[found.done], complete.loss[complete.done])
+    assert np.all(np.abs(found.loss - complete.loss) <= 2 * (complete.error_bound or 0.0))
+    assert accuracy or found.done.all()
+
+
 def test_projections_go_on_from_any_number(make_explorer: Make, path: Path) -> None:
     controls = {**CHOSEN, "axes": ("random", "random"), "compared_axes": None, "samples": 40}
     _, complete = counted(make_explorer, **controls)
