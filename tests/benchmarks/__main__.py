@@ -148,6 +148,8 @@ def in_lab(plan: Plan) -> Iterator[Row]:
     yield Row(part, f"{size} updates, one after another without a pause", in_row, "ms")
     yield Row(part, f"bytes of a {size} update", _median(found.update_bytes), "kB", 60)
     yield Row(part, f"longest pause of the page while {size} are computed", _median(found.stall), "ms", 150)
+    yield Row(part, f"frames while the camera of {size} is turned", _median(found.turning), "/s")
+    yield Row(part, f"frames while the half-width of {size} is dragged", _median(found.sliding), "/s")
     finest = f"{page.FINEST}×{page.FINEST}"
     yield Row(
         part, f"from Cancel at {finest} until the page tells of it", _median(found.cancel_told), "ms", 300

@@ -67,13 +67,13 @@ with explorer.hold_sync():
 """
 
 
-#: Remembers the longest time between two frames, in which the page answers nobody.
+#: Remembers the times between frames, in which the page answers nobody.
 PULSE = """() => {
-  window.pulse = 0;
+  window.pauses = [];
   let last = performance.now();
   requestAnimationFrame(function beat() {
     const now = performance.now();
-    window.pulse = Math.max(window.pulse, now - last);
+    window.pauses.push(now - last);
     last = now;
     requestAnimationFrame(beat);
   });
@@ -89,6 +89,9 @@ ANSWERS = """() => {
     if (root.dataset.status === "cancelled") window.answers.obeyed ??= Date.now();
   }).observe(root, { subtree: true, childList: true, characterData: true, attributes: true });
 }"""
+
+#: Moves of the mouse from one end of a drag to the other.
+DRAG = 20
 
 #: Nodes for each axis of the picture that is cancelled.
 FINEST = 501
@@ -114,11 +117,15 @@ class Page:
     """Milliseconds from a click on Cancel, while 501×501 are computed, until the page tells of it."""
     cancel_obeyed: list[float]
     """The same until it tells that the kernel has obeyed."""
+    turning: list[float]
+    """Frames in a second while the camera of 101×101 is turned with the mouse."""
+    sliding: list[float]
+    """The same while the slider of the half-width is dragged, and the kernel computes what it says."""
 
 
 def measure(times: int) -> Page:
     """Starts JupyterLab and a browser, and measures each figure so many times."""
-    found = Page([], [], [], [], [], [], [], [])
+    found = Page([], [], [], [], [], [], [], [], [], [])
     with tempfile.TemporaryDirectory() as folder, lab(Path(folder)) as (server, browser):
         for _ in range(times):
             with closing(open_notebook(server, browser, [DIGITS, SHOW])) as notebook:
@@ -223,18 +230,39 @@ def _pauses(notebook: Notebook, times: int, found: Page) -> None:
         # a domain of its own each time: nodes that are known are not computed again
         explorer.set_traits(resolution=21)
         page.wait_for_timeout(REST)
-        page.evaluate("pulse = 0")
+        page.evaluate("pauses = []")
         explorer.set_traits(domain=(-1.0 - k / 7, 1.1, -1.2, 1.3), resolution=RESOLUTION)
-        found.stall.append(page.evaluate("pulse"))
+        found.stall.append(page.evaluate("Math.max(...pauses)"))
+        found.turning.append(_dragging(explorer, "surface"))
+        found.sliding.append(_dragging(explorer, "half-width"))
+        explorer.wait_for_result()
     for k in range(times):
         explorer.set_traits(resolution=21)
         page.wait_for_timeout(REST)
         notebook.kernel.run(
-            f"explorer.domain = ({-1.5 - k / 7}, 1.6, -1.7, 1.8); explorer.resolution = {FINEST}"
+            f"explorer.accuracy = 0; explorer.domain = ({-1.5 - k / 7}, 1.6, -1.7, 1.8); "
+            f"explorer.resolution = {FINEST}"
         )
         told, obeyed = _cancel(notebook, explorer)
         found.cancel_told.append(told)
         found.cancel_obeyed.append(obeyed)
+
+
+def _dragging(explorer: ExplorerOnPage, part: str) -> float:
+    """Frames in a second while the mouse drags from the middle of a part to the right and back."""
+    page, box = explorer.page, explorer.part(part).bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.evaluate("pauses = []")
+    for step in [*range(DRAG), *range(DRAG, -1, -1)]:
+        page.mouse.move(x + 0.2 * box["width"] * step / DRAG, y)
+    pauses: list[float] = page.evaluate("pauses")
+    page.mouse.up()
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(REST)
+    return 1e3 * len(pauses) / sum(pauses)
 
 
 def _cancel(notebook: Notebook, explorer: ExplorerOnPage) -> tuple[float, float]:

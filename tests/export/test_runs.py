@@ -190,8 +190,7 @@ def test_a_cancelled_picture_is_finished_from_its_file(
     """Bit for bit at every node that is evaluated; what is interpolated is within the bounds of both."""
     controls = {"axes": axes, "domain": (-1.0, 1.2, -0.9, 1.0), "resolution": 33, "accuracy": accuracy}
     complete = make_explorer(gated_saddle()[1], **controls).compute("surface").surface
-    gate, objective = gated_saddle()
-    first = make_explorer(objective, **controls)
+    first = make_explorer(gated_saddle()[1], **controls)
 
     def cancelled_amid(change: Any) -> None:
         if change["new"].n_evaluated > 81:

@@ -1,0 +1,70 @@
+"""The scene: what of it is drawn, and when, by what the page asks of WebGL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from .conftest import OpenPage
+from .dev_page import DONE, serving
+
+PATIENCE = 60_000
+
+#: Counts how often pixels are read back, which a page waits for until all is drawn.
+COUNT = """
+  window.reads = 0;
+  const { readPixels } = WebGLRenderingContext.prototype;
+  WebGLRenderingContext.prototype.readPixels = function (...args) {
+    window.reads++;
+    return readPixels.apply(this, args);
+  };
+"""
+
+
+@pytest.fixture
+def page(open_page: OpenPage) -> Iterator[Page]:
+    """An explorer that has computed, and that nobody has pointed at."""
+    page = open_page(1280, 900).page
+    page.add_init_script(COUNT)
+    with serving() as url:
+        page.goto(f"{url}?pace=10")
+        page.wait_for_function(DONE, timeout=PATIENCE)
+        yield page
+        page.close()
+
+
+def test_nothing_is_read_back_until_the_pointer_asks(page: Page) -> None:
+    assert page.evaluate("reads") == 0
+    readout = page.get_by_test_id("readout")
+    lowest = readout.text_content() or ""
+    box = page.get_by_test_id("surface").locator("canvas").first.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"])
+    expect(readout).not_to_have_text(lowest)
+    asked = page.evaluate("reads")
+    assert asked > 0
+    page.evaluate("model.receive({ progress: { ...model.get('progress'), elapsed: 1e3 } })")
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+    assert page.evaluate("reads") == asked
+    page.get_by_test_id("landscape-explorer").evaluate(
+        "() => { model.set('seed', 5); model.save_changes(); }"
+    )
+    page.wait_for_function(DONE, timeout=PATIENCE)
+    assert page.evaluate("reads") == asked
+
+
+def test_the_surface_tells_where_the_pointer_is_each_time_that_it_comes(page: Page) -> None:
+    box = page.get_by_test_id("surface").locator("canvas").first.bounding_box()
+    assert box is not None
+    places = [(box["x"] + share * box["width"], box["y"] + 0.5 * box["height"]) for share in (0.4, 0.6)]
+    readout = page.get_by_test_id("readout")
+    page.mouse.move(*places[0])
+    expect(readout).to_contain_text("α =")
+    first = readout.text_content() or ""
+    page.mouse.move(0, 0)
+    expect(readout).not_to_have_text(first)
+    page.mouse.move(*places[1])
+    expect(readout).to_contain_text("α =")
+    expect(readout).not_to_have_text(first)
