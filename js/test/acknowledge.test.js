@@ -139,6 +139,7 @@ test("the scene has fewer nodes than the heatmap: few while the kernel computes,
   assert.deepEqual(await nodes({ ...computing, ...of(4, 201) }), [101, 51]);
   assert.deepEqual(await nodes(of(4, 201, true)), [201, 101]);
   assert.deepEqual(await nodes({ status: "done" }), [201, 101]);
+  assert.match(find("surface").querySelector(".lw-panel-foot").textContent, /^Height: loss, .* · 101 × 101 of its nodes$/);
   const { data } = /** @type {any} */ (plotly.drawn.get(find("heatmap").querySelector(".js-plotly-plot"))?.at(-1));
   assert.deepEqual(new Set(data.filter((/** @type {any} */ { type }) => type === "contour").map((/** @type {any} */ { x }) => x.length)), new Set([101]));
 });

@@ -40,9 +40,12 @@ function inScene({ snapshot: { status }, picture: { surface, composed } }) {
   return thinned(/** @type {SurfaceResult} */ (surface), rests ? MOST.atRest : MOST.meanwhile);
 }
 
-/** How much of a picture is there, until all of it is. @param {Frame} frame */
-function soFar({ snapshot: { surface }, picture: { composed } }) {
-  if (!surface || surface.final || composed) return "";
+/** How much of a picture is there, until all of it is; then how much of it is in the scene. @param {Frame} frame */
+function soFar(frame) {
+  const { snapshot: { surface }, picture: { composed } } = frame;
+  if (!surface || composed) return "";
+  const { alpha, beta } = inScene(frame);
+  if (surface.final) return alpha.length < surface.alpha.length ? ` · ${alpha.length} × ${beta.length} of its nodes` : "";
   return ` · ${formatCount(surface.nDone)} of ${formatCount(surface.done.length)} nodes so far`;
 }
 
