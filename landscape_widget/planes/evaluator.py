@@ -77,12 +77,15 @@ class Evaluator:
         """The fastest one so far."""
         return self._choice.best
 
-    def losses(self, points: Coordinates, left: int) -> Iterator[FloatArray]:
-        """L at (α, β), as arrays for consecutive groups of ``points``; not finite values are NaN.
+    def losses(self, points: Coordinates, left: int) -> Iterator[tuple[Sequence[int], FloatArray]]:
+        """L at (α, β), for consecutive groups of ``points``; not finite values are NaN.
 
         Args:
             points: Where.
             left: Points that the caller will want in all, these included.
+
+        Yields:
+            Which of the points, and their losses.
         """
         done = 0
         while done < len(points):
@@ -101,9 +104,10 @@ class Evaluator:
                 seconds = elapsed / len(group)
                 self._choice.learn(LOOP, min(seconds, self._choice.seconds.get(LOOP, seconds)))
                 self._off_centre += [point for point in group if any(point)][: 2 - len(self._off_centre)]
+            which = range(done, done + len(group))
             done += len(group)
             self._seen += len(group)
-            yield values
+            yield which, values
 
     def _picture_is_near(self) -> bool:
         """Whether the plain loop will soon have evaluated enough for a first picture."""
@@ -139,26 +143,32 @@ class Evaluator:
 
     def _run(self, strategy: Strategy, points: Coordinates) -> FloatArray:
         if strategy is LOOP:
-            array = np.array([self._loss(point) for point in points])
-        else:
-            batches = self._choice.batches_of(strategy, self._terms)
-            array = self._traced(strategy, points, batches).to("cpu", torch.float64).numpy()
+            return np.array([self.loss(point) for point in points])
+        batches = self._choice.batches_of(strategy, self._terms)
+        array = self._traced(strategy, points, batches).to("cpu", torch.float64).numpy()
         return np.where(np.isfinite(array), array, np.nan)
 
-    def _loss(self, point: tuple[float, float]) -> float:
-        """L at one point; NaN, which is told, where model or loss fail there, again, and not at θ*."""
+    def loss(self, point: tuple[float, float]) -> float:
+        """L at one point by the plain loop, NaN where it is not finite.
+
+        NaN, too, and told, where model or loss fail there, again, and not at θ*.
+        """
         theta = self._theta(*point)
         try:
-            return self._objective.loss(theta).item()
+            return self._finite(theta)
         except Exception as error:
             if of_the_moment(error) or not any(point):
                 raise
             self._objective.loss(self._theta(0.0, 0.0))
             try:
-                return self._objective.loss(theta).item()
+                return self._finite(theta)
             except type(error) as again:
                 self.failures.append(f"{type(again).__name__}: {again}")
                 return np.nan
+
+    def _finite(self, theta: Tensor) -> float:
+        value = self._objective.loss(theta).item()
+        return value if np.isfinite(value) else np.nan
 
     def _theta(self, alpha: float, beta: float) -> Tensor:
         """θ* + αη + βδ, put together in float64; the objective rounds it once."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from time import monotonic
+from typing import Any
 
 from landscape_widget.numerics.checks import check_integer
 from landscape_widget.numerics.vectors import FloatArray
@@ -14,6 +15,7 @@ from landscape_widget.planes.evaluator import PICTURE, Evaluator
 from landscape_widget.planes.grid import Cache, Domain, check_domain, check_resolution, grid_axis, nearest
 from landscape_widget.planes.refinement import Refinement
 from landscape_widget.planes.strategies import LOOP
+from landscape_widget.planes.workers import Workers
 from landscape_widget.results.base import Provenance
 from landscape_widget.results.planes import Plane, Surface
 
@@ -32,6 +34,7 @@ def evaluate_plane(
     enough: int | None = None,
     accuracy: float = ACCURACY,
     always: Sequence[tuple[float, float]] = (),
+    executor: Any = None,
 ) -> Iterator[Surface]:
     """Evaluates L(θ* + αη + βδ) on a grid; yields surfaces that are each complete and better.
 
@@ -50,6 +53,10 @@ def evaluate_plane(
         accuracy: How far interpolated losses may be off, as a share of their range, and where all are
             positive of that of their logarithms; 0 evaluates every node.
         always: Points (α, β) whose nearest nodes are evaluated in any case.
+        executor: Who evaluates, if not this thread: any ``concurrent.futures.Executor``, a client of Dask, or
+            a function without arguments that returns one, which is called again when workers are lost, such
+            as ``loky.get_reusable_executor``. Model and data reach each worker once. Losses are those of the
+            plain loop in one thread, whoever evaluates them.
 
     Yields:
         ``Surface`` with ``loss[i, j]`` = L(θ* + alpha[j]·η + beta[i]·δ). Values that are not finite are NaN,
@@ -58,6 +65,8 @@ def evaluate_plane(
 
     Raises:
         ValueError: For a bad domain, resolution or accuracy, or a plane of another number of parameters.
+        TypeError: For an executor that is none.
+        WorkersLostError: If an executor has no workers any more; what they had finished is in ``cache``.
     """
     check_plane(plane, objective)
     a0, a1, b0, b1 = check_domain(domain)
@@ -70,12 +79,12 @@ def evaluate_plane(
     if accuracy:
         provenance["accuracy"] = accuracy
     axes = grid_axis(a0, a1, resolution), grid_axis(b0, b1, resolution)
-    return _refine(objective, plane, axes, cache, interval, enough, accuracy, always, provenance)
+    evaluator = Evaluator(objective, plane) if executor is None else Workers(objective, plane, executor)
+    return _refine(evaluator, axes, cache, interval, enough, accuracy, always, provenance)
 
 
 def _refine(
-    objective: Objective,
-    plane: Plane,
+    evaluator: Evaluator | Workers,
     axes: tuple[FloatArray, FloatArray],
     cache: Cache | None,
     interval: float,
@@ -85,7 +94,6 @@ def _refine(
     provenance: Provenance,
 ) -> Iterator[Surface]:
     """Evaluates what a refinement asks for; yields a surface whenever that has been told, and in between."""
-    evaluator = Evaluator(objective, plane)
     coarsest = _COARSE if evaluator.strategy is LOOP else PICTURE
     refinement = Refinement(*axes, cache, coarsest)
     if accuracy:
@@ -103,12 +111,12 @@ def _refine(
         yield surface()
     worked_since = monotonic()
     while nodes:
-        points, told = [refinement.point(node) for node in nodes], 0
-        for values in evaluator.losses(points, min(enough - refinement.n_done, refinement.n_left)):
-            refinement.tell(nodes[told : told + len(values)], values.tolist())
-            told += len(values)
+        points, n_told = [refinement.point(node) for node in nodes], 0
+        for which, values in evaluator.losses(points, min(enough - refinement.n_done, refinement.n_left)):
+            refinement.tell([nodes[i] for i in which], values.tolist())
+            n_told += len(which)
             # the last nodes that were asked for are followed by a surface of their own
-            if told < len(nodes) and refinement.has_picture and monotonic() - worked_since >= interval:
+            if n_told < len(nodes) and refinement.has_picture and monotonic() - worked_since >= interval:
                 yield surface()
                 worked_since = monotonic()
         nodes = refinement.ask()

@@ -175,7 +175,7 @@ def test_out_of_memory_halves_the_chunk(monkeypatch: pytest.MonkeyPatch) -> None
         return traced(self, strategy, *rest)
 
     monkeypatch.setattr(Evaluator, "_traced", short_of_memory)
-    losses = np.concatenate(list(evaluator.losses(POINTS * 4, len(POINTS) * 4)))
+    losses = np.concatenate([values for _, values in evaluator.losses(POINTS * 4, len(POINTS) * 4)])
     assert tried[:3] == [16, 8, 4]
     assert set(tried[2:]) == {4}
     np.testing.assert_allclose(losses, np.tile(plain(objective, plane, POINTS), 4), rtol=1e-12)
