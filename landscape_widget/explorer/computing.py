@@ -9,6 +9,7 @@ from math import inf
 from threading import RLock, Timer
 from time import monotonic
 from typing import Any, TypeVar
+from uuid import uuid4
 from weakref import ref
 
 import traitlets as t
@@ -18,7 +19,6 @@ from landscape_widget.engine.threads import leave_a_core_free
 from landscape_widget.explorer.in_flight import PATIENCE
 from landscape_widget.explorer.mailbox import Job, Request
 from landscape_widget.explorer.model_weights import Weights
-from landscape_widget.explorer.page import ExplorerPage, PlotlyRuntime, shared
 from landscape_widget.explorer.points import Points
 from landscape_widget.explorer.publisher import News, Publisher
 from landscape_widget.explorer.traits import CONTROLS, SharedState
@@ -71,9 +71,10 @@ class BackgroundComputing(SharedState):
         self._held: tuple[News, bool] | None = None
         self._untold: list[str] = []
         self._points = Points(objective, weights, self._errand, self._send_pins, test)
+        self._still_class = f"landscape-still-{uuid4().hex[:12]}"
         super().__init__(
-            _page=shared(ExplorerPage),
-            _runtime=shared(PlotlyRuntime),
+            _anywidget_id=self._still_class,  # of the style sheet, too
+            _css=f".{self._still_class} {{ display: none; }}",
             _info=wire.info(objective, self._study.theta_norm, test),
             _pins=self._points.payload(),
             **{"examples": objective.n_examples, **controls},
@@ -176,8 +177,8 @@ class BackgroundComputing(SharedState):
         your model raises a RuntimeError from then on: ``compute``, ``objective``, ``save``, ``load``,
         ``table``, ``pin``, ``recentre``, ``apply``, ``restore`` and changed controls.
 
-        An explorer of a plain script that nobody refers to any more is closed by itself, when garbage is
-        collected. In a kernel, ipywidgets holds each one for the page until it is closed.
+        An explorer that nobody refers to any more is closed by itself, when garbage is collected. Until
+        then a cell that shows it counts; it lets go when it is run again.
         """
         # a widget whose construction failed is closed too, by its destructor
         if hasattr(self, "_points"):
@@ -190,8 +191,6 @@ class BackgroundComputing(SharedState):
                 self._errands, self._held = [], None
                 if self._request is not None:
                     self._request.error = None  # its traceback leads to the data
-        if hasattr(self, "_own_layout"):
-            self._own_layout.close()
         super().close()
 
     def _on_control(self, _change: Any) -> None:
