@@ -75,6 +75,7 @@ class _Notebook:
         self._cells: dict[str, WeakSet[Shown]] = {}
         self._new: list[Shown] = []
         self._leaving: WeakSet[Shown] = WeakSet()
+        self._unseen: WeakSet[Shown] = WeakSet()
         self._published: WeakKeyDictionary[Shown, object] = WeakKeyDictionary()
         shell.events.register("post_run_cell", self._ended)
 
@@ -94,9 +95,12 @@ class _Notebook:
         still_shown = {explorer for shown in self._cells.values() for explorer in shown}
         self._let_go([explorer for explorer in before if explorer not in still_shown])
         self._free()
-        waits = self._unattended()
-        for explorer in now if not waits else still_shown:
-            if waits:
+        if self._unattended():
+            self._unseen.update(now)
+        else:
+            self._unseen -= set(now)
+        for explorer in still_shown & {*now, *self._unseen}:
+            if explorer in self._unseen:
                 with suppress(RuntimeError):  # it failed, was cancelled or closed, which its output says
                     explorer.wait()
             self._publish(explorer, explorer in now)
@@ -105,7 +109,7 @@ class _Notebook:
 
     def _on_status(self, change: Any) -> None:
         explorer = change.owner
-        if change.new in _ENDS and explorer not in self._leaving and not self._unattended():
+        if change.new in _ENDS and explorer not in self._leaving and explorer not in self._unseen:
             explorer._later(lambda: self._publish(explorer))
 
     def _publish(self, explorer: Shown, new: bool = False) -> None:
