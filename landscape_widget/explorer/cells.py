@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from threading import Lock
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary, WeakSet, ref
 
@@ -22,8 +23,8 @@ _ENDS = ("done", "cancelled", "failed")
 class Shown(Protocol):
     """An explorer, as cells know it."""
 
-    model_id: str
     status: str
+    _still_class: str
 
     def observe(self, handler: Any, names: Any) -> None:
         """As that of every widget."""
@@ -77,6 +78,7 @@ class _Notebook:
         self._leaving: WeakSet[Shown] = WeakSet()
         self._unseen: WeakSet[Shown] = WeakSet()
         self._published: WeakKeyDictionary[Shown, object] = WeakKeyDictionary()
+        self._publishing = Lock()
         shell.events.register("post_run_cell", self._ended)
 
     def show(self, explorer: Shown) -> None:
@@ -99,13 +101,13 @@ class _Notebook:
             self._unseen.update(now)
         else:
             self._unseen -= set(now)
+        for explorer in now:
+            explorer.observe(self._on_status, "status")
         for explorer in still_shown & {*now, *self._unseen}:
             if explorer in self._unseen:
                 with suppress(RuntimeError):  # it failed, was cancelled or closed, which its output says
                     explorer.wait()
             self._publish(explorer, explorer in now)
-        for explorer in now:
-            explorer.observe(self._on_status, "status")
 
     def _on_status(self, change: Any) -> None:
         explorer = change.owner
@@ -114,16 +116,17 @@ class _Notebook:
 
     def _publish(self, explorer: Shown, new: bool = False) -> None:
         """Shows the still picture as an output of the running cell, or replaces the one that is there."""
-        shell, key = self._shell(), explorer._still_key()
-        if shell is None or not (new or self._published.get(explorer) != key):
-            return
-        name = {"display_id": f"landscape-still-{explorer.model_id}"}
-        data = dict(explorer._still())
-        if explorer in self._published:
-            shell.display_pub.publish(data, {}, transient=name, update=True)
-        if new:
-            shell.display_pub.publish(data, {}, transient=name)
-        self._published[explorer] = key
+        shell, name = self._shell(), {"display_id": explorer._still_class}
+        with self._publishing:
+            key, is_there = explorer._still_key(), explorer in self._published
+            if shell is None or not (new or (is_there and self._published[explorer] != key)):
+                return
+            data = dict(explorer._still())
+            if is_there:
+                shell.display_pub.publish(data, {}, transient=name, update=True)
+            if new:
+                shell.display_pub.publish(data, {}, transient=name)
+            self._published[explorer] = key
 
     def _unattended(self) -> bool:
         """Whether a notebook is executed as a whole, with nobody to look at a page meanwhile.

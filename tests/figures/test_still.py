@@ -11,7 +11,8 @@ import pytest
 from PIL import Image, ImageFont
 
 from landscape_widget import Surface
-from landscape_widget.figures.still import _FONT, HEATMAP, MOST_BYTES, N_COLOURS, WIDTH, still_picture
+from landscape_widget.figures.sheet import FONT, MOST_BYTES
+from landscape_widget.figures.still import HEATMAP, N_COLOURS, WIDTH, still_picture
 from landscape_widget.figures.style import DIVERGING
 from landscape_widget.planes.scale import automatic_scale
 from landscape_widget.results.quadratic import QuadraticModel
@@ -116,7 +117,7 @@ def test_a_hole_has_no_colour_of_a_loss() -> None:
 
 
 def test_the_font_has_what_sentences_are_made_of() -> None:
-    font = ImageFont.truetype(_FONT, 20)
+    font = ImageFont.truetype(FONT, 20)
     missing = font.getmask("\ue000").getbbox(), bytes(font.getmask("\ue000"))
     for letter in "θλαβηδκ∇‖−×·≤≥½σμπ₀₁ₙ…–²φΔε∞%":
         mask = font.getmask(letter)
