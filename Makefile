@@ -12,14 +12,14 @@ INSTALL := install --no-compile --constraint constraints.txt
 
 JS_SOURCES := $(shell find js/src -type f) js/build.mjs js/plotly-patches.mjs js/package-lock.json
 
-.PHONY: demo test check check-py setup lint js-test py-test oracle-test browser-test notebooks bench clean
+.PHONY: demo test check check-py setup lint js-test py-test oracle-test browser-test notebook-test notebooks bench clean
 
 demo: setup ## sets up and opens JupyterLab on the quickstart
 	$(BIN)/python -m jupyterlab $(ROOT) --LabApp.default_url=/lab/tree/notebooks/01_quickstart.ipynb
 
 # two lanes of about the same length; what fails soonest comes early
 test: ## sets up and runs every check
-	$(MAKE) --jobs=2 --output-sync=target browser-test lint js-test py-test notebooks oracle-test
+	$(MAKE) --jobs=2 --output-sync=target browser-test lint js-test py-test notebook-test oracle-test
 
 check: ## the inner loop: lint, types, the page, and the tests of the rooms that changed
 	$(MAKE) --jobs=2 --output-sync=target check-py lint js-test
@@ -65,8 +65,11 @@ py-test: setup
 oracle-test: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --ignore tests/browser --ignore tests/notebooks -m oracle
 
-notebooks: setup
+notebook-test: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/notebooks
+
+notebooks: setup ## executes the shipped notebooks and stores what they show, pictures included
+	$(BIN)/python notebooks/refresh.py
 
 browser-test: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser

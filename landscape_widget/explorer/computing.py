@@ -156,8 +156,8 @@ class BackgroundComputing(Sending):
         your model raises a RuntimeError from then on: ``compute``, ``objective``, ``save``, ``load``,
         ``table``, ``pin``, ``recentre``, ``apply``, ``restore`` and changed controls.
 
-        An explorer of a plain script that nobody refers to any more is closed by itself, when garbage is
-        collected. In a kernel, ipywidgets holds each one for the page until it is closed.
+        An explorer that nobody refers to any more is closed by itself, when garbage is collected. Until
+        then a cell that shows it counts; it lets go when it is run again.
         """
         # a widget whose construction failed is closed too, by its destructor
         if hasattr(self, "_points"):
@@ -170,8 +170,6 @@ class BackgroundComputing(Sending):
                 self._errands, self._held = [], None
                 if self._request is not None:
                     self._request.error = None  # its traceback leads to the data
-        if hasattr(self, "_own_layout"):
-            self._own_layout.close()
         super().close()
 
     def _on_control(self, _change: Any) -> None:

@@ -12,9 +12,11 @@ from torch import nn
 
 from landscape_widget.data.reading import BatchSize
 from landscape_widget.explorer.arguments import near, objective_of, sorted_arguments, test_objective_of
+from landscape_widget.explorer.cells import show
 from landscape_widget.explorer.latest import LatestResults
 from landscape_widget.explorer.messages import AT_POINTS, obey
 from landscape_widget.explorer.model_weights import Weights
+from landscape_widget.explorer.page import hold
 from landscape_widget.export.python_call import given_arguments
 from landscape_widget.export.runs import load_run, save_run
 from landscape_widget.loss.parameters import Selection
@@ -308,8 +310,14 @@ class LandscapeExplorer(LatestResults):
         return alpha.theta
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        hold(self)
         self._start()
-        return super()._repr_mimebundle_(**kwargs)
+        bundle: Any = super()._repr_mimebundle_(**kwargs)
+        if show(self):  # in cells the picture is an output of its own, which can be replaced
+            return bundle
+        data, *metadata = bundle if isinstance(bundle, tuple) else (bundle,)
+        pictured = {**self._still(), **data}
+        return (pictured, *metadata) if metadata else pictured
 
     def _on_message(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
         match content:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -12,9 +12,11 @@ import traitlets as t
 
 from landscape_widget.explorer.arguments import near
 from landscape_widget.explorer.computing import BackgroundComputing
+from landscape_widget.explorer.page import hold_weakly
 from landscape_widget.explorer.points import Pictures
 from landscape_widget.explorer.worker import CLOSED
 from landscape_widget.export.explorer_results import Results
+from landscape_widget.export.still_output import still_output
 from landscape_widget.objective.objective import Objective
 from landscape_widget.results.blindness import SaddleBlindness
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures
@@ -173,6 +175,30 @@ class LatestResults(BackgroundComputing):
     def to_html(self, path: str | os.PathLike[str], title: str = "Loss landscape") -> None:
         """Writes a page of all figures for readers without a kernel, see ``Results.to_html``."""
         self.results.to_html(path, title)
+
+    def _still(self) -> dict[str, str]:
+        """A still picture in the forms that hosts choose from, by MIME type."""
+        return still_output(self.results, self.status, self.error, self._still_class)
+
+    def _still_key(self) -> object:
+        """What is another one where the still picture is."""
+        results = self.results
+        return self.status, id(results.surface), results.verdict
+
+    def _later(self, act: Callable[[], object]) -> None:
+        """Has the worker do something between two steps of the computation."""
+
+        def job() -> Iterator[None]:
+            act()
+            yield
+
+        with suppress(RuntimeError):  # it is closed
+            self._errand(job)
+
+    def _let_go(self) -> None:
+        """Stops keeping itself for the page: from now on those who refer to it do."""
+        if self.comm is not None:
+            hold_weakly(self)
 
     def _pictures(self) -> Pictures:
         """The planes on show with their surfaces."""

@@ -1,12 +1,13 @@
-"""What the page of every explorer needs, as widgets of their own that are sent once for a kernel."""
+"""What the page of every explorer needs, as widgets of their own that are sent once for a session."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from weakref import proxy
+from threading import RLock
+from typing import Any, TypeVar
+from weakref import WeakMethod, WeakSet, proxy
 
 import anywidget
-from comm import DummyComm
 from ipywidgets import Widget
 from ipywidgets.widgets import widget as registry
 
@@ -28,36 +29,93 @@ def bundled(name: str) -> Path:
     return path
 
 
-class PlotlyRuntime(anywidget.AnyWidget):
-    """Holds plotly.js for every explorer of a kernel; it has no view."""
+class Sent(anywidget.AnyWidget):
+    """A widget that its users keep alive, and that is sent whole."""
 
-    _esm = bundled("runtime.js")
+    def open(self) -> None:
+        """Makes the widget known to the page."""
+        super().open()
+        self._own_layout = self.layout  # ipywidgets makes it for each widget and never closes it
+        for widget in (self, self.layout):
+            hold_weakly(widget)
+
+    def close(self) -> None:
+        """Ends it for page and kernel."""
+        if hasattr(self, "_own_layout"):
+            self._own_layout.close()
+        super().close()
+
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:  # noqa: ARG002
+        """All of the state, or some of it.
+
+        Defaults count: a page knows those of ipywidgets' own classes alone, and the code that it is to run is
+        one, without which ``ipywidgets.embed`` would write an empty page.
+        """
+        state: dict[str, Any] = super().get_state(key, drop_defaults=False)
+        return state
 
 
-class ExplorerPage(anywidget.AnyWidget):
-    """Holds the page side of the explorer for every explorer of a kernel; it has no view of its own."""
+class PlotlyRuntime(Sent):
+    """Holds plotly.js for every explorer of a session; it has no view."""
 
-    _esm = bundled("page.js")
-    _css = bundled("page.css")
+    # as text: a file would keep every widget alive, since anywidget has it tell them of changes
+    _esm = bundled("runtime.js").read_text(encoding="utf-8")
 
 
-def hold_weakly_in_scripts(*widgets: Widget) -> None:
-    """Lets open widgets be freed where no page can ever ask for them; ipywidgets holds them until closed.
+class ExplorerPage(Sent):
+    """Holds the page side of the explorer for every explorer of a session; it has no view of its own."""
 
-    In a kernel nothing changes.
+    _esm = bundled("page.js").read_text(encoding="utf-8")
+    _css = bundled("page.css").read_text(encoding="utf-8")
+
+
+def hold_weakly(widget: Widget) -> None:
+    """Lets an open widget be freed that nobody uses, which ipywidgets and its comm would hold."""
+    handler = WeakMethod(widget._handle_msg)
+
+    def hear(message: Any) -> None:
+        if (handle := handler()) is not None:
+            handle(message)
+
+    registry._instances[widget.model_id] = proxy(widget)
+    widget.comm.on_msg(hear)
+
+
+def hold(widget: Widget) -> None:
+    """Keeps a widget for as long as its comm is open: the page may ask for it at any time."""
+    widget.comm.on_msg(widget._handle_msg)
+
+
+#: What a comm sends through, under the names that comms have for it: of two sessions it is not the same.
+_CHANNELS = ("kernel", "comm_manager", "_stream")
+
+_Kind = TypeVar("_Kind", bound=Sent)
+
+_kept: WeakSet[Sent] = WeakSet()
+_making = RLock()
+
+
+def shared(kind: type[_Kind], beside: Widget) -> _Kind:
+    """The one widget of this kind in the session that another widget belongs to, made when first needed.
+
+    One process may serve several sessions, each with pages of its own, which know nothing of one another's
+    widgets. A session whose explorers are gone leaves none behind.
+
+    Args:
+        kind: Class of the widget.
+        beside: An open widget of the session.
     """
-    for widget in widgets:
-        comm = widget.comm
-        if isinstance(comm, DummyComm) or getattr(comm, "kernel", comm) is None:
-            registry._instances[widget.model_id] = proxy(widget)
-            comm.on_msg(None)
+    with _making:
+        for kept in list(_kept):
+            if isinstance(kept, kind) and kept.comm is not None and _same_session(kept.comm, beside.comm):
+                if getattr(kept.comm, "_closed", False):  # by its host, when the cell that made it ran again
+                    kept.comm = None
+                    kept.open()  # under the same number, by which other explorers refer to it
+                return kept
+        made = kind()
+        _kept.add(made)
+        return made
 
 
-_kept: dict[type[anywidget.AnyWidget], anywidget.AnyWidget] = {}
-
-
-def shared(kind: type[anywidget.AnyWidget]) -> anywidget.AnyWidget:
-    """The kernel's one widget of this kind, made when first needed and again after it was closed."""
-    if kind not in _kept or _kept[kind].comm is None:
-        _kept[kind] = kind()
-    return _kept[kind]
+def _same_session(one: Any, other: Any) -> bool:
+    return all(getattr(one, name, None) is getattr(other, name, None) for name in _CHANNELS)

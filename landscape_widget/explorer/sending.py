@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from threading import RLock, Timer
 from typing import Any
+from uuid import uuid4
 from weakref import ref
 
 from landscape_widget.explorer.in_flight import PATIENCE
 from landscape_widget.explorer.mailbox import Request
-from landscape_widget.explorer.page import ExplorerPage, PlotlyRuntime, shared
 from landscape_widget.explorer.points import Points
 from landscape_widget.explorer.publisher import News, Publisher
 from landscape_widget.explorer.traits import SharedState
@@ -51,10 +51,11 @@ class Sending(SharedState):
         self._publisher = Publisher(interval)
         self._announced: dict[str, Any] = {}
         self._forget()
+        self._still_class = f"landscape-still-{uuid4().hex[:12]}"
         objective, test = self._study.objective, self._study.test
         super().__init__(
-            _page=shared(ExplorerPage),
-            _runtime=shared(PlotlyRuntime),
+            _anywidget_id=self._still_class,  # of the style sheet, too
+            _css=f".{self._still_class} {{ display: none; }}",
             _info=wire.info(objective, self._study.theta_norm, test),
             _pins=self._points.payload(),
             **{"examples": objective.n_examples, **controls},

@@ -9,7 +9,7 @@ from typing import Any
 import anywidget
 import traitlets as t
 
-from landscape_widget.explorer.page import bundled, hold_weakly_in_scripts
+from landscape_widget.explorer.page import ExplorerPage, PlotlyRuntime, Sent, bundled, shared
 from landscape_widget.explorer.points import Points
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.study import Study
@@ -38,14 +38,14 @@ def _trait(control: Field[Any]) -> t.TraitType[Any, Any]:
 _ControlTraits: Any = type("_ControlTraits", (t.HasTraits,), {c.name: _trait(c) for c in fields(Controls)})
 
 
-class SharedState(anywidget.AnyWidget, _ControlTraits):  # type: ignore[misc] # a base that is made
+class SharedState(Sent, _ControlTraits):  # type: ignore[misc] # a base that is made
     """An explorer's traits, of which the page writes the controls and the kernel all others."""
 
     # a subclass makes it before it sets any trait
     _points: Points
 
-    # as text: a file would keep every widget alive, since anywidget has it tell them of changes
     _esm = bundled("explorer.js").read_text(encoding="utf-8")
+    _css = ""  # every explorer has its own, which hides its still picture in documents where it is itself
     _page = anywidget.WidgetTrait().tag(sync=True)
     _runtime = anywidget.WidgetTrait().tag(sync=True)
 
@@ -65,6 +65,15 @@ class SharedState(anywidget.AnyWidget, _ControlTraits):  # type: ignore[misc] # 
     _trace = t.Instance(dict, allow_none=True).tag(sync=True)
     _pins = t.Dict().tag(sync=True)
 
+    # the layout is the first of an explorer's widgets that is open
+    @t.default("_page")
+    def _session_page(self) -> ExplorerPage:
+        return shared(ExplorerPage, self.layout)
+
+    @t.default("_runtime")
+    def _session_runtime(self) -> PlotlyRuntime:
+        return shared(PlotlyRuntime, self.layout)
+
     @property
     def _study(self) -> Study:
         return self._points.study
@@ -78,12 +87,6 @@ class SharedState(anywidget.AnyWidget, _ControlTraits):  # type: ignore[misc] # 
             return check(proposal.value, study.objective, study.test)
         except ValueError as error:
             raise t.TraitError(str(error)) from None
-
-    def open(self) -> None:
-        """Makes the widget known to the page."""
-        super().open()
-        self._own_layout = self.layout  # ipywidgets makes it for each widget and never closes it
-        hold_weakly_in_scripts(self, self.layout)
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Takes the controls from the page; everything else is the kernel's to write."""

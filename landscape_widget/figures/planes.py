@@ -67,8 +67,8 @@ def surface_figure(
     Raises:
         ValueError: For a logarithm where a loss is not positive, or another ``scale``.
     """
-    shade = _shade(surface, scale, log, quadratic)
-    names, units = _axis_names(surface, plane), _units(plane)
+    shade = shading(surface, scale, log, quadratic)
+    names, units = axis_names(surface, plane), _units(plane)
     grid = {"x": surface.alpha, "y": surface.beta, "z": shade.z}
     drawn = go.Surface(
         **grid, colorscale=shade.colours, colorbar=shade.bar, customdata=surface.loss, hovertemplate=_HOVER
@@ -82,7 +82,7 @@ def surface_figure(
         figure.add_scatter3d(
             x=x, y=y, z=np.full(len(x), raised), mode="lines", line=line, name=_LEVEL_NAME, hoverinfo="skip"
         )
-    for label, alpha, beta, height, marker in _marks(surface, shade.z, minima):
+    for label, alpha, beta, height, marker in marks_on(surface, shade.z, minima):
         # text, since fonts lack what plotly takes for its own cross
         figure.add_scatter3d(
             x=[alpha],
@@ -108,9 +108,9 @@ def surface_figure(
     # along a tilted axis there is no room for more than its name
     parts = zip("αβ", units, _stretched(surface, plane), strict=True)
     notes = [f"{letter}: {'; '.join(filter(None, rest))}" for letter, *rest in parts if any(rest)]
-    signs = [f"{SIGNS[mark['symbol']]} {name}" for name, *_, mark in _marks(surface, shade.z, minima)]
+    signs = [f"{SIGNS[mark['symbol']]} {name}" for name, *_, mark in marks_on(surface, shade.z, minima)]
     note = " · ".join([*signs, *notes])
-    title = f"{_quantity(surface).capitalize()} surface"
+    title = f"{quantity_of(surface).capitalize()} surface"
     return finished(figure, title, surface.provenance, _interpolated(surface), note)
 
 
@@ -127,7 +127,7 @@ def heatmap_figure(
 
     Args and errors: as for ``surface_figure``.
     """
-    shade = _shade(surface, scale, log, quadratic)
+    shade = shading(surface, scale, log, quadratic)
     labels = _stretched_labels(surface, plane)
     grid = {"x": surface.alpha, "y": surface.beta, "z": shade.z}
     figure = go.Figure(
@@ -156,11 +156,11 @@ def heatmap_figure(
                 line={"color": color, "width": width},
                 name=_LEVEL_NAME,
             )
-    for label, alpha, beta, _, marker in _marks(surface, shade.z, minima):
+    for label, alpha, beta, _, marker in marks_on(surface, shade.z, minima):
         figure.add_scatter(x=[alpha], y=[beta], name=label, mode="markers", marker=marker | {"size": 10})
     figure.update_xaxes(title=labels[0], range=surface.alpha[[0, -1]].tolist())
     figure.update_yaxes(title=labels[1], range=surface.beta[[0, -1]].tolist())
-    return finished(figure, _quantity(surface).capitalize(), surface.provenance, _interpolated(surface))
+    return finished(figure, quantity_of(surface).capitalize(), surface.provenance, _interpolated(surface))
 
 
 def slices_figure(surface: Surface, plane: Plane | None = None, *, log: bool = False) -> go.Figure:
@@ -178,7 +178,7 @@ def slices_figure(surface: Surface, plane: Plane | None = None, *, log: bool = F
     """
     from plotly.subplots import make_subplots  # noqa: PLC0415 - slow to import
 
-    z, name = _logarithm(surface) if log else (surface.loss, _quantity(surface))
+    z, name = _logarithm(surface) if log else (surface.loss, quantity_of(surface))
     labels = _axis_labels(surface, plane)
     i, j = (int(np.argmin(np.abs(axis))) for axis in (surface.beta, surface.alpha))
     slices = (
@@ -203,7 +203,7 @@ def slices_figure(surface: Surface, plane: Plane | None = None, *, log: bool = F
     return finished(figure, title, surface.provenance, _interpolated(surface))
 
 
-def _quantity(surface: Surface) -> str:
+def quantity_of(surface: Surface) -> str:
     """What the values of a surface are."""
     what = {"test": "test loss", "difference": "test − training loss"}
     loss = what.get(surface.provenance.get("split", "train"), "loss")
@@ -212,7 +212,7 @@ def _quantity(surface: Surface) -> str:
 
 
 @dataclass(frozen=True)
-class _Shade:
+class Shade:
     """What height and colour stand for."""
 
     z: FloatArray
@@ -246,7 +246,7 @@ class _Shade:
         return colour_bar(self.name) | self.ticks
 
 
-def _shade(surface: Surface, scale: str, log: bool, quadratic: QuadraticModel | None) -> _Shade:
+def shading(surface: Surface, scale: str, log: bool, quadratic: QuadraticModel | None) -> Shade:
     """The chosen scale; a linear one in place of an automatic one without L(θ*)."""
     scale = "log" if log else scale
     if scale not in SCALES:
@@ -254,11 +254,11 @@ def _shade(surface: Surface, scale: str, log: bool, quadratic: QuadraticModel | 
     around = automatic_scale(surface, quadratic)
     if scale == "auto" and around:
         ticks = {"tickvals": [float(around(loss)) for loss, _ in around.ticks()], "ticktext": _words(around)}
-        return _Shade(around(surface.loss), _quantity(surface), diverging(around), 0.0, ticks)
+        return Shade(around(surface.loss), quantity_of(surface), diverging(around), 0.0, ticks)
     level = around.centre if around else None
     if scale == "log":
-        return _Shade(*_logarithm(surface), COLOURS, None if level is None else float(np.log10(level)), {})
-    return _Shade(surface.loss, _quantity(surface), COLOURS, level, {})
+        return Shade(*_logarithm(surface), COLOURS, None if level is None else float(np.log10(level)), {})
+    return Shade(surface.loss, quantity_of(surface), COLOURS, level, {})
 
 
 def _words(scale: LossScale) -> list[str]:
@@ -273,7 +273,7 @@ def _logarithm(surface: Surface) -> tuple[FloatArray, str]:
         raise ValueError(
             f"Expected positive losses for a logarithm, got {finite.min():.4g}. Use a linear scale."
         )
-    return np.log10(surface.loss), f"log₁₀ {_quantity(surface)}"
+    return np.log10(surface.loss), f"log₁₀ {quantity_of(surface)}"
 
 
 def _stretched(surface: Surface, plane: Plane | None) -> tuple[str, str]:
@@ -294,7 +294,7 @@ def _stretched_labels(surface: Surface, plane: Plane | None) -> list[str]:
     return ["; ".join(filter(None, part)) for part in parts]
 
 
-def _marks(
+def marks_on(
     surface: Surface, z: FloatArray, minima: Mapping[str, Minimum] | None
 ) -> list[tuple[str, float, float, float, dict[str, Any]]]:
     """Name, α, β, height and style of θ* and of the lowest evaluated nodes, where they are on the grid."""
@@ -316,11 +316,12 @@ def _marks(
 
 def _axis_labels(surface: Surface, plane: Plane | None) -> list[str]:
     """What α and β are, and how far one unit of each goes in parameter space."""
-    parts = zip(_axis_names(surface, plane), _units(plane), strict=True)
+    parts = zip(axis_names(surface, plane), _units(plane), strict=True)
     return ["; ".join(filter(None, part)) for part in parts]
 
 
-def _axis_names(surface: Surface, plane: Plane | None) -> list[str]:
+def axis_names(surface: Surface, plane: Plane | None) -> list[str]:
+    """What α and β are."""
     axes = plane.axes if plane else surface.provenance.get("axes", ("", ""))
     return [f"{a} ({words_of(axis)})" if axis else a for a, axis in zip("αβ", axes, strict=True)]
 

@@ -508,7 +508,7 @@ def test_in_a_kernel_an_explorer_stays_until_it_is_closed(monkeypatch: pytest.Mo
     del explorer
     gc.collect()
     explorer = kept()
-    assert registry._instances[number] is explorer
+    assert registry._instances[number] == explorer  # ipywidgets' registry refers to it, and does not keep it
     assert explorer.comm._msg_callback == explorer._handle_msg
     explorer.close()
     ended(explorer)

@@ -29,6 +29,8 @@ Wanted = dict[str, str]
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Wanted], dict[str, Any]]:
     """Runs a notebook and returns the values of some expressions after its last cell."""
     monkeypatch.syspath_prepend(str(NOTEBOOKS))  # classes of models that are written there
+    # as a server of pages has it: no cell waits for pictures that no test looks at
+    monkeypatch.setenv("SERVER_SOFTWARE", "tests")
 
     def run_(name: str, wanted: Wanted) -> dict[str, Any]:
         notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)

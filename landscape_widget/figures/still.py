@@ -1,0 +1,229 @@
+"""The loss on a plane as one small PNG, drawn without a browser for readers whose page runs no scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+from plotly.colors import get_colorscale
+
+from landscape_widget.figures.planes import Minimum, Shade, axis_names, marks_on, quantity_of, shading
+from landscape_widget.figures.sheet import FINE, INK, Colour, Point, Sheet, wrapped
+from landscape_widget.figures.style import number
+from landscape_widget.numerics.level import level_segments
+from landscape_widget.numerics.vectors import FloatArray
+from landscape_widget.results.planes import Plane, Surface
+from landscape_widget.results.quadratic import QuadraticModel
+
+#: Its width in pixels.
+WIDTH = 860
+
+#: Left, upper, right and lower edge of the heatmap, whose outermost nodes lie on them.
+HEATMAP = (66, 40, 366, 340)
+
+#: The middle of the surface, and how many pixels a side of its domain is long.
+_SURFACE, _SIDE = (660, 205), 262
+
+#: Colours of the losses; the other ones of the 256 that fit into one byte are greys.
+N_COLOURS = 224
+
+#: So many cells of the surface along an axis look as smooth as more.
+_CELLS = 60
+
+#: Lines along the surface, which show its form, for each axis.
+_LINES = 10
+
+#: From where the surface is seen, as in ``surface_figure``.
+_EYE = np.array([1.05, -1.25, 0.85]) / np.linalg.norm([1.05, -1.25, 0.85])
+_RIGHT = np.cross([0.0, 0.0, 1.0], _EYE) / np.linalg.norm(np.cross([0.0, 0.0, 1.0], _EYE))
+_UP = np.cross(_EYE, _RIGHT)
+
+#: Of the domain's side.
+_HEIGHT = 0.72
+
+_MUTED, _LINE = (98, 106, 115), (200, 200, 200)
+
+
+def still_picture(
+    surface: Surface,
+    plane: Plane | None,
+    sentence: str,
+    *,
+    minima: Mapping[str, Minimum] | None = None,
+    quadratic: QuadraticModel | None = None,
+) -> bytes:
+    """Heatmap and surface with a sentence below, as a PNG of at most 60 kB.
+
+    Colours, heights and marks are those of ``heatmap_figure`` and ``surface_figure``: L(θ*) in the middle of
+    the scale, its line bold.
+
+    Args:
+        surface: What to draw. A hole stays a hole.
+        plane: The plane that it lies on.
+        sentence: What the picture comes to.
+        minima: As for ``surface_figure``.
+        quadratic: As for ``surface_figure``.
+    """
+    shade = shading(surface, "auto", False, quadratic)
+    marks = [(a, b, z, style["symbol"]) for _, a, b, z, style in marks_on(surface, shade.z, minima)]
+    lines = [(line, 15, INK) for line in wrapped(sentence, 15, WIDTH - 40)]
+    lines += [(line, 11, _MUTED) for line in wrapped(surface.coverage, 11, WIDTH - 40)]
+    height = HEATMAP[3] + 62 + sum(size + 6 for _, size, _ in lines)
+    sheet = Sheet(WIDTH, height)
+    names = axis_names(surface, plane)
+    sheet.text((20, 10), f"{quantity_of(surface).capitalize()}.  {names[0]},  {names[1]}", 13)
+    _draw_heatmap(sheet, surface, shade, marks)
+    _draw_bar(sheet, shade)
+    _draw_surface(sheet, surface, shade, marks)
+    y = HEATMAP[3] + 50.0
+    for line, size, colour in lines:
+        sheet.text((20, y), line, size, colour)
+        y += size + 6
+    return sheet.png(_colours(shade))
+
+
+def _colours(shade: Shade) -> npt.NDArray[np.uint8]:
+    """The colours from the lowest to the highest value, shape (N_COLOURS, 3)."""
+    stops = get_colorscale(shade.colours) if isinstance(shade.colours, str) else shade.colours
+    at = [place for place, _ in stops]
+    parts = np.array([[int(colour[k : k + 2], 16) for k in (1, 3, 5)] for _, colour in stops])
+    share = np.linspace(0, 1, N_COLOURS)
+    rows = np.stack([np.interp(share, at, part) for part in parts.T], axis=1)
+    return rows.round().astype(np.uint8)
+
+
+def _indices(shade: Shade, z: FloatArray) -> npt.NDArray[np.int_]:
+    """Which colour each value has; −1 for a hole."""
+    low, high = shade.ends
+    share = (z - low) / (high - low) if high > low else np.full_like(z, 0.5)
+    whole = np.isfinite(share)
+    return np.where(whole, np.round(np.where(whole, share, 0) * (N_COLOURS - 1)), -1).astype(int)
+
+
+def _draw_heatmap(
+    sheet: Sheet, surface: Surface, shade: Shade, marks: Sequence[tuple[float, float, float, str]]
+) -> None:
+    left, top, right, bottom = HEATMAP
+    colours = np.vstack([_colours(shade), [[235, 235, 235]]])  # the last one is for holes
+    cells = [_nearest(axis, (right - left) * FINE) for axis in (surface.alpha, surface.beta)]
+    pixels = colours[_indices(shade, shade.z)[np.ix_(cells[1][::-1], cells[0])]]
+    sheet.paste((left, top), pixels.astype(np.uint8))
+
+    def place(alpha: float, beta: float) -> Point:
+        x, y = (
+            (value - axis[0]) / (axis[-1] - axis[0])
+            for value, axis in ((alpha, surface.alpha), (beta, surface.beta))
+        )
+        return left + x * (right - left), bottom - y * (bottom - top)
+
+    if shade.level is not None:
+        ends = level_segments(surface.alpha, surface.beta, shade.z, shade.level)
+        segments = [(place(a[0], b[0]), place(a[1], b[1])) for a, b in _pairs(*ends)]
+        # a wide light line under a dark one is seen on every colour
+        for colour, width in (((255, 255, 255), 4.0), ((26, 26, 26), 2.0)):
+            for segment in segments:
+                sheet.line(segment, colour, width)
+    sheet.line([(left, top), (right, top), (right, bottom), (left, bottom), (left, top)], _MUTED, 0.5)
+    for alpha, beta, _, symbol in marks:
+        sheet.mark(place(alpha, beta), symbol)
+    for value in (surface.alpha[0], 0.0, surface.alpha[-1]):
+        if surface.alpha[0] <= value <= surface.alpha[-1]:
+            sheet.text((place(value, surface.beta[0])[0], bottom + 8), number(value, 3), 11, anchor="ma")
+    for value in (surface.beta[0], 0.0, surface.beta[-1]):
+        if surface.beta[0] <= value <= surface.beta[-1]:
+            sheet.text((left - 5, place(surface.alpha[0], value)[1]), number(value, 3), 11, anchor="rm")
+    sheet.text(((left + right) / 2, bottom + 22), "α", 13, anchor="ma")
+    sheet.text((12, (top + bottom) / 2 - 14), "β", 13, anchor="lm")
+
+
+def _draw_bar(sheet: Sheet, shade: Shade) -> None:
+    _, top, right, bottom = HEATMAP
+    left, width = right + 12, 10
+    rows = _colours(shade)[::-1][np.linspace(0, N_COLOURS - 1, (bottom - top) * FINE).round().astype(int)]
+    sheet.paste((left, top), np.repeat(rows[:, None], width * FINE, axis=1))
+    low, high = shade.ends
+    ticks = list(zip(shade.ticks.get("tickvals", ()), shade.ticks.get("ticktext", ()), strict=True))
+    ticks = ticks or [(value, number(value, 3)) for value in np.linspace(low, high, 5)]
+    for value, text in ticks:
+        share = (value - low) / (high - low) if high > low else 0.5
+        sheet.text((left + width + 4, bottom - share * (bottom - top)), text, 11, anchor="lm")
+
+
+def _draw_surface(
+    sheet: Sheet, surface: Surface, shade: Shade, marks: Sequence[tuple[float, float, float, str]]
+) -> None:
+    low, high = shade.ends
+    span = (high - low) or 1.0
+
+    def scene(alpha: npt.ArrayLike, beta: npt.ArrayLike, z: npt.ArrayLike) -> FloatArray:
+        """Points in units of the domain's side around its middle, shape (…, 3)."""
+        x, y = (
+            (np.asarray(value, float) - axis[0]) / (axis[-1] - axis[0]) - 0.5
+            for value, axis in ((alpha, surface.alpha), (beta, surface.beta))
+        )
+        return np.stack(np.broadcast_arrays(x, y, ((np.asarray(z) - low) / span - 0.5) * _HEIGHT), axis=-1)
+
+    def place(points: FloatArray) -> list[Point]:
+        x = _SURFACE[0] + points @ _RIGHT * _SIDE
+        y = _SURFACE[1] - points @ _UP * _SIDE
+        return list(zip(x.ravel().tolist(), y.ravel().tolist(), strict=True))
+
+    floor = scene(surface.alpha[[0, -1, -1, 0, 0]], surface.beta[[0, 0, -1, -1, 0]], np.full(5, low))
+    sheet.line(place(floor), _LINE, 1.0)
+    rows, columns = (_spread(len(axis), _CELLS) for axis in (surface.beta, surface.alpha))
+    z = shade.z[np.ix_(rows, columns)]
+    nodes = scene(*np.meshgrid(surface.alpha[columns], surface.beta[rows]), z)
+    quads = np.stack([nodes[:-1, :-1], nodes[:-1, 1:], nodes[1:, 1:], nodes[1:, :-1]], axis=2).reshape(
+        -1, 4, 3
+    )
+    quads = quads[np.isfinite(quads).all(axis=(1, 2))]
+    colours = _colours(shade)[_indices(shade, (quads[..., 2].mean(axis=1) / _HEIGHT + 0.5) * span + low)]
+    pieces: list[tuple[float, list[Point], Colour, float]] = []
+    for quad, colour, far in zip(quads, colours, quads.mean(axis=1) @ _EYE, strict=True):
+        pieces.append((far, place(quad), tuple(colour.tolist()), 0.0))
+    near = 1.5 / max(len(rows), len(columns))  # over the cells that a line lies between
+    for line in _lines(nodes):
+        for pair in pairwise(line):
+            ends = np.stack(pair)
+            if np.isfinite(ends).all():
+                pieces.append((float((ends.mean(axis=0) @ _EYE) + near / 2), place(ends), (90, 90, 90), 0.5))
+    if shade.level is not None:
+        for a, b in _pairs(*level_segments(surface.alpha, surface.beta, shade.z, shade.level)):
+            ends = scene(a, b, np.full(2, shade.level))
+            pieces.append((float(ends.mean(axis=0) @ _EYE) + near, place(ends), (26, 26, 26), 2.5))
+    for _, points, colour, width in sorted(pieces, key=lambda piece: piece[0]):  # what is far comes first
+        if width:
+            sheet.line(points, colour, width)
+        else:
+            sheet.area(points, colour)
+    for alpha, beta, height, symbol in marks:
+        if np.isfinite(height):
+            sheet.mark(place(scene([alpha], [beta], [height]))[0], symbol)
+    for letter, middle in (("α", floor[:2].mean(axis=0)), ("β", floor[1:3].mean(axis=0))):
+        x, y = place(middle)[0]
+        sheet.text((x, y + 6), letter, 13, anchor="ma")
+
+
+def _nearest(axis: FloatArray, n: int) -> npt.NDArray[np.int_]:
+    """The node next to each of ``n`` pixels from the first to the last one."""
+    places = axis[0] + (np.arange(n) + 0.5) / n * (axis[-1] - axis[0])
+    nodes: npt.NDArray[np.int_] = np.searchsorted((axis[1:] + axis[:-1]) / 2, places)
+    return nodes
+
+
+def _spread(n: int, cells: int) -> npt.NDArray[np.int_]:
+    """So many of ``n`` nodes that there are at most so many cells between them."""
+    return np.unique(np.linspace(0, n - 1, min(n, cells + 1)).round().astype(int))
+
+
+def _lines(nodes: FloatArray) -> list[FloatArray]:
+    """Some of the grid's lines along both axes."""
+    across = [nodes[i] for i in _spread(len(nodes), _LINES)]
+    return across + [nodes[:, j] for j in _spread(nodes.shape[1], _LINES)]
+
+
+def _pairs(x: FloatArray, y: FloatArray) -> list[tuple[FloatArray, FloatArray]]:
+    """Both ends of each segment, from what ``level_segments`` returns."""
+    return list(zip(x.reshape(-1, 3)[:, :2], y.reshape(-1, 3)[:, :2], strict=True))

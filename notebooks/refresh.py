@@ -1,0 +1,45 @@
+"""Executes the notebooks and stores what they show, for readers without a kernel: ``make notebooks``.
+
+They stay small enough for a repository: of an explorer its picture is kept, not the state of its widget, 2 MB
+of it plotly.js. Plotly's own figures are left out, since pages that run no scripts show nothing of them.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+HERE = Path(__file__).parent
+PLOTLY = "application/vnd.plotly.v1+json"
+
+
+def stored(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None:
+    """What is kept of a cell's output, if anything."""
+    data = output.get("data", {})
+    if PLOTLY in data:
+        return None
+    if "image/png" in data:
+        data.pop("text/html", None)  # the same picture again
+    return output
+
+
+def refresh(path: Path) -> int:
+    """Executes one notebook in place and returns its size in bytes."""
+    notebook = nbformat.read(path, as_version=4)
+    place = {"metadata": {"path": str(HERE)}}
+    NotebookClient(notebook, timeout=3600, store_widget_state=False, resources=place).execute()
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)  # when it ran
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in map(stored, cell.outputs) if output]
+    notebook.metadata.language_info = {"name": "python"}
+    nbformat.write(notebook, path)
+    return path.stat().st_size
+
+
+if __name__ == "__main__":
+    for chosen in [Path(name) for name in sys.argv[1:]] or sorted(HERE.glob("*.ipynb")):
+        print(f"{chosen.name}: {refresh(chosen) / 1000:.0f} kB", flush=True)

@@ -1,0 +1,124 @@
+"""The still picture: small, drawn without a browser, and with the losses of the surface under its pixels."""
+
+from __future__ import annotations
+
+import math
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFont
+
+from landscape_widget import Surface
+from landscape_widget.figures.sheet import FONT, MOST_BYTES
+from landscape_widget.figures.still import HEATMAP, N_COLOURS, WIDTH, still_picture
+from landscape_widget.figures.style import DIVERGING
+from landscape_widget.planes.scale import automatic_scale
+from landscape_widget.results.quadratic import QuadraticModel
+
+SENTENCE = "Saddle: λmax 4, λmin −0.3, ‖∇L‖ 0. The critical point of the quadratic model is θ*."
+
+
+def saddle(n: int = 41, steep: float = 40.0) -> Surface:
+    alpha, beta = np.linspace(-1, 1, n), np.linspace(-0.5, 0.5, n)
+    loss = 1 + 0.5 * (steep * alpha**2 - beta[:, None] ** 2) + 0.3 * alpha**3
+    return Surface(alpha, beta, loss, np.ones((n, n), bool))
+
+
+def opened(picture: bytes) -> Any:
+    image = Image.open(BytesIO(picture))
+    assert image.format == "PNG"
+    return image.convert("RGB")
+
+
+def middle(surface: Surface, i: int, j: int) -> tuple[int, int]:
+    """The pixel of a node."""
+    left, top, right, bottom = HEATMAP
+    n, m = surface.loss.shape
+    return round(left + j / (m - 1) * (right - left)), round(bottom - i / (n - 1) * (bottom - top))
+
+
+def loss_of(colour: tuple[int, ...], surface: Surface, quadratic: QuadraticModel | None) -> float:
+    """What a reader takes from a colour: its place on the colour map, and t(L) = asinh((L − L₀)/s) back."""
+    scale = automatic_scale(surface, quadratic)
+    assert scale is not None
+    places = np.linspace(-1, 1, 20_001)
+    stops = np.array([[int(c[k : k + 2], 16) for k in (1, 3, 5)] for c in DIVERGING.values()])
+    shades = np.stack([np.interp(places, list(DIVERGING), part) for part in stops.T], axis=1)
+    low, high = (math.asinh((loss - scale.centre) / scale.width) for loss in (scale.low, scale.high))
+    most = max(-low, high)
+    place = places[np.argmin(((shades - colour) ** 2).sum(axis=1))]
+    return scale.centre + scale.width * math.sinh(place * most)
+
+
+@pytest.mark.parametrize("steep", [1.0, 40.0, -3.0])
+@pytest.mark.parametrize("told", [True, False])
+def test_pixels_are_the_losses_of_the_surface(steep: float, told: bool) -> None:
+    surface = saddle(steep=steep)
+    quadratic = QuadraticModel(1.0, (0.0, 0.0), (steep, 0.0, -1.0)) if told else None
+    image = opened(still_picture(surface, None, SENTENCE, quadratic=quadratic))
+    scale = automatic_scale(surface, quadratic)
+    rng = np.random.default_rng(0)
+    level, lowest = 1.0, surface.minimum
+    seen = 0
+    while seen < 20:
+        i, j = rng.integers(1, 40, 2)
+        near = surface.loss[i - 1 : i + 2, j - 1 : j + 2]
+        far = (
+            math.hypot(i - 20, j - 20) > 3
+            and math.hypot(*np.subtract(middle(surface, i, j), _at(lowest, surface))) > 15
+        )
+        if (near.min() - level) * (near.max() - level) <= 0 or not far:
+            continue  # under the line of L(θ*) or a mark
+        seen += 1
+        told_by_colour = loss_of(image.getpixel(middle(surface, i, j)), surface, quadratic)
+        # half of the step between two of the colours, and half a level of red, green or blue beside it
+        low, high = scale.range
+        step = (high - low) / (N_COLOURS - 1)
+        slack = scale.width * math.cosh(math.asinh((surface.loss[i, j] - 1) / scale.width)) * step
+        assert told_by_colour == pytest.approx(surface.loss[i, j], abs=slack)
+
+
+def _at(lowest: Any, surface: Surface) -> tuple[int, int]:
+    alpha, beta, _ = lowest
+    return middle(
+        surface, int(np.argmin(abs(surface.beta - beta))), int(np.argmin(abs(surface.alpha - alpha)))
+    )
+
+
+@pytest.mark.parametrize("n", [3, 31, 101, 201])
+@pytest.mark.parametrize("rough", [False, True])
+def test_it_is_small(n: int, rough: bool) -> None:
+    surface = saddle(n)
+    if rough:
+        noise = np.random.default_rng(0).normal(size=(n, n))
+        surface = Surface(surface.alpha, surface.beta, noise, surface.done)
+    picture = still_picture(surface, None, SENTENCE * 3)
+    assert len(picture) <= MOST_BYTES == 60_000
+    assert opened(picture).width == WIDTH
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [np.full((5, 5), 2.0), np.full((5, 5), np.nan), np.where(np.eye(5) > 0, np.nan, 1.0), np.zeros((5, 5))],
+    ids=["flat", "holes only", "some holes", "zero"],
+)
+def test_any_surface_can_be_drawn(loss: Any) -> None:
+    axis = np.linspace(-1, 1, 5)
+    opened(still_picture(Surface(axis, axis, loss, np.ones((5, 5), bool)), None, ""))
+
+
+def test_a_hole_has_no_colour_of_a_loss() -> None:
+    surface = saddle()
+    surface.loss[10, 30] = np.nan
+    red, green, blue = opened(still_picture(surface, None, "")).getpixel(middle(surface, 10, 30))
+    assert red == green == blue
+
+
+def test_the_font_has_what_sentences_are_made_of() -> None:
+    font = ImageFont.truetype(FONT, 20)
+    missing = font.getmask("\ue000").getbbox(), bytes(font.getmask("\ue000"))
+    for letter in "θλαβηδκ∇‖−×·≤≥½σμπ₀₁ₙ…–²φΔε∞%":
+        mask = font.getmask(letter)
+        assert (mask.getbbox(), bytes(mask)) != missing, letter
