@@ -112,7 +112,8 @@ def eigenpair_steps(
 
     Estimates carry Ritz values with the residuals that the Lanczos relation gives, and no vectors
     (shape (N, 0)); only the last result is certified. ``method="annihilation"`` yields that one alone.
-    Without ``precise``, products are taken in the objective's own dtype, for a first look.
+    Without ``precise``, products are taken in the objective's own dtype and were checked on a few examples
+    only: a first look, in which no pair counts as converged.
     """
     if method not in ("lanczos", "annihilation"):
         raise ValueError(f"Expected method as 'lanczos' or 'annihilation', got {method!r}.")
@@ -122,7 +123,8 @@ def eigenpair_steps(
         raise ValueError(f"Expected k = 1 for method='annihilation', which finds one pair, got {k}.")
     first = _start_vector(objective.n_parameters, start, seed)
     matrix = curvature(objective, operator, precise=precise)
-    return _steps(matrix, ends, method, first, seed, max_hvp, start is None)
+    steps = _steps(matrix, ends, method, first, seed, max_hvp, start is None)
+    return steps if precise else map(_uncertified, steps)
 
 
 def _steps(
@@ -209,6 +211,10 @@ def _run(
             yield certify(matrix, found, krylov.basis @ coordinates, ends, scale)
             return
         yield found
+
+
+def _uncertified(found: EigenPairs) -> EigenPairs:
+    return replace(found, converged=np.zeros_like(found.converged))
 
 
 def _all_of_them(matrix: Curvature, ends: Ends, spent: int, provenance: Provenance) -> EigenPairs:

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from landscape_widget.curvature.output_loss import OutputLoss
-from landscape_widget.curvature.product_check import check_hvp
+from landscape_widget.curvature.product_check import check_few, check_hvp
 from landscape_widget.engine.derivatives import differentiated
 from landscape_widget.loss.terms import ModelTerms
 from landscape_widget.objective.objective import Objective
@@ -88,8 +88,8 @@ def curvature(objective: Objective, operator: str = "hessian", *, precise: bool 
     Args:
         objective: L.
         operator: One of ``OPERATORS``.
-        precise: In float64 where the device allows; otherwise in the objective's own dtype. It is checked
-            in float64 in any case.
+        precise: In float64 where the device allows; otherwise in the objective's own dtype, for a first
+            look, and checked in float64 on a few examples only.
 
     Raises:
         ValueError: For an unknown operator, or one that the objective's loss does not have.
@@ -99,7 +99,7 @@ def curvature(objective: Objective, operator: str = "hessian", *, precise: bool 
         raise ValueError(f"Expected operator as one of {', '.join(OPERATORS)}, got {operator!r}.")
     in_double = objective.precise()
     if operator == "hessian":
-        check_hvp(in_double)
+        (check_hvp if precise else check_few)(in_double)
     else:
         _output_loss(_model_terms(in_double)).check(operator)
     if not precise:

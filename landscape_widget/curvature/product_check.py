@@ -78,6 +78,20 @@ def check_hvp(objective: Objective) -> None:
     objective.second_derivative_checked = True
 
 
+def check_few(objective: Objective) -> None:
+    """Compares as ``check_hvp`` does, on a few examples alone, for a first look that certifies nothing.
+
+    Layers that are wrong are so for each example. What only all of the data tell is left to ``check_hvp``,
+    and with it whatever leaves a doubt.
+
+    Raises:
+        SecondDerivativeError: As ``check_hvp``.
+        CutOffError: As ``check_hvp``, on those examples.
+    """
+    if not objective.second_derivative_checked:
+        _compare(_few(objective), suspicious_modules(objective), "a few examples")
+
+
 def _compare(objective: Objective, suspects: dict[str, str], where: str) -> str:
     """Why the product cannot be trusted; "" where it can, or nothing can be told."""
     theta = objective.theta

@@ -36,6 +36,9 @@ KEPT_BYTES, _LEAST_SHARE = 96e6, 0.2
 #: is small beside the work, and large ones split from the second on, so that memory stays bounded.
 _BATCH_BYTES = 12e6, 24e6
 
+#: Where no graphs are kept, batches take so many times the second of these: fewer and larger operations.
+_UNKEPT = 2.0
+
 #: Examples that graphs are weighed by.
 _WEIGHED = 4, 8
 
@@ -44,6 +47,10 @@ _WORTH_THREADS = 0.01
 
 #: Where the gradient of all examples takes fewer seconds, products are not recorded, which takes as long.
 _WORTH_RECORDING = 0.15
+
+#: Nor where the graph of one example takes more bytes, as in deep convolutional networks: time goes to large
+#: operations there, and a recording, which saves what is between them, costs as much as several products.
+_TOO_LARGE_TO_RECORD = 2e6
 
 #: Relative difference up to which another way gives the same.
 _SAME = {torch.float64: 1e-9, torch.float32: 1e-4}
@@ -108,8 +115,11 @@ class Products:
 
     def of(self, columns: Tensor) -> Tensor:
         """HV for V of shape (N, k)."""
-        if not self._each and self._measure() > _WORTH_RECORDING:
-            self._record()
+        if not self._each:
+            long = self._measure() > _WORTH_RECORDING
+            # unlimited where it could not be found out
+            if long and not _TOO_LARGE_TO_RECORD < self._each < math.inf:
+                self._record()
         if not self.at_once and columns.shape[1] >= _AT_ONCE and 0 in self._graphs:
             self._try_several(columns.T[:_AT_ONCE].contiguous())
         threads = self.threads()
@@ -257,7 +267,10 @@ class Products:
             self._each = max(1.0, few[1] / few[0])
         self._fixed = max(0.0, few[1] - self._each * few[0])
         most = max(self.terms.weights) * n
-        joined, split = (max(limit - self._fixed, limit / 4) / self._each for limit in _BATCH_BYTES)
+        least, largest = _BATCH_BYTES
+        if self._left < _LEAST_SHARE * self._each * n:
+            self._left, largest = 0.0, _UNKEPT * largest
+        joined, split = (max(limit - self._fixed, limit / 4) / self._each for limit in (least, largest))
         self.terms = self._regrouped(even_size(n, max(1, round(min(max(joined, most), split)))))
         whole = sum(map(self.need, range(len(self.terms.weights))))
         if self._left < _LEAST_SHARE * whole:

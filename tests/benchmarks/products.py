@@ -1,4 +1,4 @@
-"""Hessian-vector products: this package, PyHessian in both its ways, curvlinops."""
+"""Hessian-vector products: this package, a plain double backward, PyHessian in both its ways, curvlinops."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ def measure(workload: Workload, dtype: str, ratios: int) -> Rounds:
         return {
             PYHESSIAN: lambda: pyhessian(problem, count),
             OURS: lambda: this_package(problem, count),
+            "double backward": lambda: double_backward(problem, count),
             "PyHessian, one batch": lambda: pyhessian_one_batch(problem, count),
             "curvlinops": lambda: curvlinops(problem, count),
         }
@@ -49,6 +50,23 @@ def this_package(problem: Problem, count: int) -> Run:
     """``Objective.hvp`` on an objective that has seen no vector before."""
     objective = Objective(problem.model, problem.loader, problem.loss_fn)
     return replace(_products(problem, count, lambda: objective.hvp), notes={"products": count})
+
+
+def double_backward(problem: Problem, count: int) -> Run:
+    """The derivative of gᵀv, batch by batch of the loader, as everybody writes it."""
+    model, split = copy.deepcopy(problem.model), _splitter(problem)
+    parameters = list(model.parameters())
+
+    def product(v: Tensor) -> Tensor:
+        parts, total = split(v), torch.zeros_like(v)
+        for x, y in problem.loader:
+            loss = problem.loss_fn(model(x), y) * (len(x) / len(problem.x))
+            slopes = torch.autograd.grad(loss, parameters, create_graph=True)
+            along = torch.stack([(g * part).sum() for g, part in zip(slopes, parts, strict=True)]).sum()
+            total += _joined(list(torch.autograd.grad(along, parameters)))
+        return total
+
+    return _products(problem, count, lambda: product)
 
 
 def pyhessian(problem: Problem, count: int) -> Run:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
-from landscape_widget import hessian_eigenpairs
+from landscape_widget import Objective, hessian_eigenpairs
 from landscape_widget.curvature.eigenpairs import eigenpair_steps
+from landscape_widget.curvature.product_check import EXAMPLES
 
 from ..support.cases import CASES, Case, case
 from ..support.oracle import dense
@@ -67,6 +69,35 @@ def test_a_first_look_takes_products_in_the_dtype_of_the_model(case: Case) -> No
     *_, pairs = eigenpair_steps(objective, 1, tol=1e-2, precise=False)
     assert pairs.provenance["dtype"] == "float32"
     np.testing.assert_allclose(pairs.values, exact[[-1, 0]], rtol=1e-3, atol=1e-4 * np.abs(exact).max())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("name", ["dense ReLU", "convolution, batch norm"])
+def test_a_first_look_certifies_nothing_and_is_checked_on_a_few_examples(
+    name: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = case(name)
+    x, y = small.examples()
+    repeats = (5, *[1] * (x.ndim - 1))
+    objective = Objective(
+        small.model(), (x.repeat(repeats), y.repeat(5, *[1] * (y.ndim - 1))), small.loss_fn, dtype=dtype
+    )
+    examples: list[int] = []
+    gradient = Objective.gradient
+
+    def counted(self: Objective, theta: Tensor | None = None) -> Tensor:
+        examples.append(self.n_examples)
+        return gradient(self, theta)
+
+    monkeypatch.setattr(Objective, "gradient", counted)
+    *_, pairs = eigenpair_steps(objective, 1, tol=1e-2, max_hvp=200, precise=False)
+    assert examples
+    assert max(examples) <= EXAMPLES
+    assert not pairs.converged.any()
+    assert not objective.precise().second_derivative_checked
+    examples.clear()
+    assert hessian_eigenpairs(objective, max_hvp=200).converged.any()
+    assert max(examples) == objective.n_examples, "what is certified is checked on all of the data"
 
 
 def test_curvature_of_a_single_precision_model_is_computed_in_double() -> None:

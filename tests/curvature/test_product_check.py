@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import deque
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from landscape_widget import (
     projected_curvatures,
     spectral_density,
 )
+from landscape_widget.curvature.eigenpairs import eigenpair_steps
 from landscape_widget.curvature.product_check import check_hvp, suspicious_modules
 
 from ..support.cases import CASES, Case, case
@@ -205,3 +207,12 @@ def test_it_runs_once_on_one_batch_and_on_all(monkeypatch: pytest.MonkeyPatch) -
     check_hvp(objective)
     check_hvp(objective)
     assert examples == [1, 13]
+
+
+def test_a_first_look_is_refused_where_a_second_derivative_is_wrong() -> None:
+    model = nn.Sequential(weight_norm(nn.Linear(4, 6)), nn.Tanh(), nn.Linear(6, 3))
+    generator = torch.Generator().manual_seed(0)
+    data = torch.randn(40, 4, generator=generator), torch.arange(40) % 3
+    objective = Objective(model, data, nn.CrossEntropyLoss())
+    with pytest.raises(SecondDerivativeError, match="weight norm"):
+        deque(eigenpair_steps(objective, precise=False), maxlen=0)

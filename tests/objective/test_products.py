@@ -314,3 +314,43 @@ def test_a_loss_that_is_no_mean_over_examples_keeps_the_batches_of_the_loader() 
     parts = [Objective(case("dense tanh").model(), [batch], weighted) for batch in batches]
     expected = sum(len(b[0]) / 13 * part.hvp(v) for b, part in zip(batches, parts, strict=True))
     assert relative(objective.hvp(v), expected) < 1e-12
+
+
+@pytest.mark.parametrize(("limit", "recorded"), [(0.0, False), (1e12, True)])
+def test_large_operations_are_not_recorded(
+    limit: float, recorded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(products, "_WORTH_RECORDING", 0.0)
+    monkeypatch.setattr(products, "_TOO_LARGE_TO_RECORD", limit)
+    tried: list[products.Products] = []
+
+    def note(self: products.Products) -> None:
+        tried.append(self)
+
+    monkeypatch.setattr(products.Products, "_record", note)
+    example = case("convolution, batch norm")
+    objective, hessian = example.objective(), dense(example).hessian
+    found = products.Products(objective.terms, objective.theta, objective.regrouped, 128e6)
+    v = vectors(objective.n_parameters)
+    assert relative(found.of(v), hessian @ v) < 1e-10
+    assert bool(tried) is recorded
+
+
+@pytest.mark.parametrize("kept", [1.0, 128e6], ids=["none kept", "kept"])
+@pytest.mark.parametrize("name", ["dense tanh", "convolution, batch norm"])
+def test_batches_are_larger_where_no_graph_is_kept(
+    name: str, kept: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example = case(name)
+    objective, hessian = example.objective(), dense(example).hessian
+    v, batches = vectors(objective.n_parameters), []
+    probe = products.Products(objective.terms, objective.theta, objective.regrouped, kept)
+    probe._measure()
+    two = probe._fixed + 2 * probe._each
+    monkeypatch.setattr(products, "_BATCH_BYTES", (1.0, two))
+    for more in (1.0, 100.0):
+        monkeypatch.setattr(products, "_UNKEPT", more)
+        found = products.Products(objective.terms, objective.theta, objective.regrouped, kept)
+        assert relative(found.of(v), hessian @ v) < 1e-10
+        batches.append(len(found.terms.weights))
+    assert (batches[0] > batches[1]) is (kept == 1.0)
