@@ -20,6 +20,7 @@ from torch import nn
 
 from landscape_widget import LandscapeExplorer, Objective
 from landscape_widget.explorer.traits import CONTROLS
+from landscape_widget.export import curvature_payloads as curvature
 from landscape_widget.export import payloads as wire
 from landscape_widget.planes.surface import grid_axis
 from landscape_widget.study.budget import DENSITY_PROBES
@@ -165,14 +166,14 @@ def eigenpairs(found: Findings, controls: Controls) -> Case:
         "sights": list(verdict.sights) if verdict and verdict.sights else None,
         "final": found.pairs_final,
     }
-    payload = wire.eigenpairs(found, controls, REQUEST, THETA_NORM)
+    payload = curvature.eigenpairs(found, controls, REQUEST, THETA_NORM)
     return {"trait": "_eigenpairs", "payload": payload, "expected": expected}
 
 
 def projections(found: Findings, controls: Controls) -> Case:
     result, model = found.projections, found.quadratic
     assert result is not None
-    payload = wire.projections(found, controls, REQUEST)
+    payload = curvature.projections(found, controls, REQUEST)
     kappas = {"kappaMinus": result.kappa_minus, "kappaPlus": result.kappa_plus}
     fits = {name: {"mean": float(k.mean()), "std": float(k.std())} for name, k in kappas.items()}
     sources = {"kappaMinus": "kappa_minus", "kappaPlus": "kappa_plus", "trace": "kappa_mean"}
@@ -221,7 +222,7 @@ def spectrum(found: Findings) -> Case:
         "traceMean": mean,
         "final": found.density_final,
     }
-    return {"trait": "_spectrum", "payload": wire.spectrum(found, REQUEST), "expected": expected}
+    return {"trait": "_spectrum", "payload": curvature.spectrum(found, REQUEST), "expected": expected}
 
 
 def trace(found: Findings) -> Case:
@@ -252,7 +253,7 @@ def trace(found: Findings) -> Case:
         "methods": [method for method in methods if method["name"] in found.traces],
         "final": found.traces_final,
     }
-    return {"trait": "_trace", "payload": wire.trace(found, REQUEST), "expected": expected}
+    return {"trait": "_trace", "payload": curvature.trace(found, REQUEST), "expected": expected}
 
 
 def cases_of(found: Findings, controls: Controls, names: tuple[str, str]) -> Iterator[Case]:
