@@ -11,7 +11,9 @@ import numpy as np
 from landscape_widget.figures.style import LOWEST, LOWEST_TEST, THETA, number
 from landscape_widget.numerics.vectors import FloatArray, norm
 from landscape_widget.planes.axes import words_of
+from landscape_widget.results import words
 from landscape_widget.results.planes import Plane, Surface
+from landscape_widget.results.words import quantity_of
 
 #: The lowest point of a surface: α, β and the loss there.
 Minimum = tuple[float, float, float]
@@ -19,10 +21,14 @@ Minimum = tuple[float, float, float]
 
 def quantity(surface: Surface) -> str:
     """What the values of a surface are."""
-    what = {"test": "test loss", "difference": "test − training loss"}
-    loss = what.get(surface.provenance.get("split", "train"), "loss")
+    asked = surface.provenance
+    return quantity_of(asked.get("split", "train"), asked.get("batch_norm", "frozen"))
+
+
+def title_of(surface: Surface) -> str:
+    """The same as a title, which says what is recomputed."""
     added = surface.provenance.get("batch_norm") == "difference"
-    return f"{loss}, recomputed − frozen batch norm" if added else loss
+    return quantity(surface).capitalize() + (" batch norm" if added else "")
 
 
 def stretched(surface: Surface, plane: Plane | None) -> tuple[str, str]:
@@ -53,8 +59,8 @@ def marks_of(
         own = surface.provenance.get("split", "train")
         minima = {own: surface.minimum} if surface.minimum and own != "difference" else {}
     for split, (alpha, beta, loss) in minima.items():
-        which, mark = ("lowest test loss", LOWEST_TEST) if split == "test" else ("lowest evaluated", LOWEST)
-        places.append((f"{which}: {number(loss)}", alpha, beta, mark))
+        mark = LOWEST_TEST if split == "test" else LOWEST
+        places.append((f"{words.LOWEST[split]}: {number(loss)}", alpha, beta, mark))
     found = []
     for name, alpha, beta, marker in places:
         i, j = np.flatnonzero(surface.beta == beta), np.flatnonzero(surface.alpha == alpha)

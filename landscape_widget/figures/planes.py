@@ -16,16 +16,18 @@ from landscape_widget.figures.labels import (
     quantity,
     stretched,
     stretched_labels,
+    title_of,
     unit_words,
 )
 from landscape_widget.figures.shade import logarithm, shade_of
 from landscape_widget.figures.style import MINUS, ORIGIN, SIGNS, finished, number
 from landscape_widget.numerics.level import level_segments
+from landscape_widget.results import words
 from landscape_widget.results.planes import Plane, Surface
 from landscape_widget.results.quadratic import QuadraticModel
 
 #: The line of L(θ*).
-_LEVEL, _LEVEL_NAME = "#1a1a1a", "L(θ*)"
+_LEVEL, _LEVEL_NAME = "#1a1a1a", words.LEVEL
 
 _HOVER = "α %{x:.4g}<br>β %{y:.4g}<br>%{customdata:.6g}<extra></extra>"
 
@@ -98,7 +100,7 @@ def surface_figure(
     notes = [f"{letter}: {'; '.join(filter(None, rest))}" for letter, *rest in parts if any(rest)]
     signs = [f"{SIGNS[mark['symbol']]} {name}" for name, *_, mark in marks_of(surface, shade.z, minima)]
     note = " · ".join([*signs, *notes])
-    title = f"{quantity(surface).capitalize()} surface"
+    title = f"{title_of(surface)} surface"
     return finished(figure, title, surface.provenance, interpolated(surface), note)
 
 
@@ -148,7 +150,7 @@ def heatmap_figure(
         figure.add_scatter(x=[alpha], y=[beta], name=label, mode="markers", marker=marker | {"size": 10})
     figure.update_xaxes(title=labels[0], range=surface.alpha[[0, -1]].tolist())
     figure.update_yaxes(title=labels[1], range=surface.beta[[0, -1]].tolist())
-    return finished(figure, quantity(surface).capitalize(), surface.provenance, interpolated(surface))
+    return finished(figure, title_of(surface), surface.provenance, interpolated(surface))
 
 
 def slices_figure(surface: Surface, plane: Plane | None = None, *, log: bool = False) -> go.Figure:

@@ -31,6 +31,7 @@ from landscape_widget.study.study import Study
 from landscape_widget.study.verdict import verdict_of
 
 from ..explorer.test_explorer_page import send
+from ..project import agreed
 from ..support.cases import ONE_BATCH, case
 from ..support.gates import make_controls, saddle
 
@@ -368,6 +369,11 @@ def write(folder: Path, content: dict[str, Any]) -> None:
     (folder / "buffers.bin").write_bytes(buffers)
 
 
+def test_what_both_must_agree_on_is_the_kernels() -> None:
+    written = agreed.MODULE.read_text("utf-8")
+    assert written == agreed.module(), "write it anew: python -m tests.project.agreed"
+
+
 @pytest.mark.skipif(shutil.which("node") is None, reason="the page's decoders run in node")
 def test_the_page_reads_what_the_kernel_sends(tmp_path: Path) -> None:
     states = list(explorer_states())
@@ -386,7 +392,6 @@ def test_the_page_reads_what_the_kernel_sends(tmp_path: Path) -> None:
         "snapshot": [told for _, told, _ in states],
         "grids": grids,
         "widths": widths,
-        "faces": LandscapeExplorer.face.values,
     }
     write(tmp_path, content)
     environment = {**os.environ, "LANDSCAPE_PAYLOADS": str(tmp_path)}

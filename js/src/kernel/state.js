@@ -2,12 +2,13 @@
 import { decodeEigenpairs, decodeProjections, decodeSpectrum, decodeTrace } from "./curvature-decoders.js";
 import { decodeCompared, decodeSurface } from "./decoders.js";
 import { decodePoints } from "./points.js";
+import { PICTURES } from "./agreed.js";
 import { createResult } from "./newest.js";
 import { sameDomain } from "../model/values.js";
 
 /** @typedef {import("../model/values.js").Domain} Domain */
 
-/** @typedef {"projections" | "spectrum" | "trace"} Face  of the curvature panel */
+/** @typedef {typeof import("./agreed.js").FACES[number]} Face  of the curvature panel */
 
 /** @typedef {"frozen" | "recomputed" | "difference"} BatchNorm  statistics of batch-norm layers in the pictures */
 
@@ -79,8 +80,6 @@ export const DECODERS = {
   spectrum: decodeSpectrum,
   trace: decodeTrace,
 };
-/** Those that take long to draw, each sent with a number of its own. */
-const PICTURES = /** @type {const} */ (["surface", "compared", "projections", "spectrum", "trace"]);
 
 /** @typedef {{[name in keyof typeof DECODERS]: ReturnType<typeof DECODERS[name]> | null}} Results */
 
@@ -88,8 +87,6 @@ const RUNTIME = "_runtime";
 /** Milliseconds without another change after which those that need not be sent at once are. */
 const PAUSE = 200;
 
-/** @type {readonly Face[]} */
-export const FACES = ["projections", "spectrum", "trace"];
 /** The other traits: they say nothing of what plane is asked for. */
 const OTHERS = ["face", "status", "error", "progress", "_info", "_pins", ...Object.keys(DECODERS).map((name) => `_${name}`)];
 
