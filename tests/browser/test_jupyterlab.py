@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from .conftest import OpenNotebook
+from .conftest import OpenNotebook, Show
 from .explorer import VIEWS, ExplorerOnPage
 from .lab import Notebook
-from .notebooks import DIGITS, SHOW
+from .notebooks import DIGITS
 from .pixels import middle, n_colours, pixels, spread
 from .waiting import wait_until
 
@@ -24,12 +24,9 @@ QUICKSTART = Path(__file__).parents[2] / "notebooks" / "01_quickstart.ipynb"
 
 
 @pytest.fixture(scope="module")
-def digits_notebook(open_notebook: OpenNotebook) -> Iterator[Notebook]:
+def digits_notebook(show: Show) -> Iterator[Notebook]:
     """A notebook that trains a network on digits and shows its explorer."""
-    with closing(open_notebook([DIGITS, SHOW])) as notebook:
-        notebook.run_all()
-        notebook.cell(SHOW_CELL)
-        ExplorerOnPage(notebook.page, notebook.kernel).wait_for_result()
+    with show(DIGITS) as notebook:
         yield notebook
 
 

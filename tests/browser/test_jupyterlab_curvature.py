@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 
 from landscape_widget.results.shares import interval_words
 
-from .conftest import OpenNotebook
+from .conftest import OpenNotebook, Show
 from .explorer import TIMEOUT, ExplorerOnPage
 from .notebooks import DIGITS, SETTLING, SHOW
 from .pixels import middle, pixels, spread
@@ -35,14 +35,10 @@ TALLEST_BAR = """(plot, name) => {
 
 
 @pytest.fixture(scope="module")
-def shown(open_notebook: OpenNotebook) -> Iterator[ExplorerOnPage]:
+def shown(show: Show) -> Iterator[ExplorerOnPage]:
     """A trained network's explorer with a result on show."""
-    with closing(open_notebook([DIGITS, SHOW])) as notebook:
-        notebook.run_all()
-        notebook.cell(1)
-        explorer = ExplorerOnPage(notebook.page, notebook.kernel)
-        explorer.wait_for_result()
-        yield explorer
+    with show(DIGITS) as notebook:
+        yield ExplorerOnPage(notebook.page, notebook.kernel)
 
 
 @pytest.fixture
