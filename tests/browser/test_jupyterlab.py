@@ -10,8 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from playwright.sync_api import expect
 
+from ..notebooks.test_notebooks import QUICKSTART as CHECKED
+from ..notebooks.test_notebooks import check_quickstart
 from .conftest import OpenNotebook, Show
 from .explorer import VIEWS, ExplorerOnPage
 from .lab import Notebook
@@ -239,7 +242,7 @@ def test_dark_theme_is_followed(digits_notebook: Notebook, digits: ExplorerOnPag
     expect(digits.root).to_have_attribute("data-theme", "light")
 
 
-def test_quickstart_runs(open_notebook: OpenNotebook) -> None:
+def test_quickstart_runs(open_notebook: OpenNotebook, tmp_path: Path) -> None:
     with closing(open_notebook(QUICKSTART)) as notebook:
         notebook.run_all()
         cells = [index for index in range(notebook.n_cells()) if notebook.shows_widget(index)]
@@ -250,3 +253,6 @@ def test_quickstart_runs(open_notebook: OpenNotebook) -> None:
         explorer.assert_plots_equal_kernel()
         for view in VIEWS:
             assert spread(middle(pixels(explorer.part(view)))) > 5, f"{view} is blank"
+        kept = ", ".join(f"{key!r}: {expression}" for key, expression in CHECKED.items())
+        notebook.kernel.run(f"torch.save({{{kept}}}, {str(tmp_path / 'kept.pt')!r})")
+    check_quickstart(torch.load(tmp_path / "kept.pt", weights_only=False))
