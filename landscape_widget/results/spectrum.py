@@ -134,12 +134,6 @@ class SpectralDensity(Table):
         """How many eigenvalues each node stands for, shape (K,); they add up to N."""
         return self.n_parameters * self.weights
 
-    @property
-    def participation(self) -> float:
-        """tr(H²)²/tr(H⁴): about how many eigenvalues dominate; 1 for a single one, N for equal ones."""
-        second, fourth = self.counts @ self.nodes**2, self.counts @ self.nodes**4
-        return float(second**2 / fourth) if fourth > 0 else float(self.n_parameters)
-
     def without(self, probes: Sequence[int]) -> SpectralDensity:
         """Returns the density from all probes but some, for the jackknife."""
         kept = ~np.isin(self.probe, probes)

@@ -8,6 +8,7 @@ from landscape_widget.results.curvature import ProjectedCurvatures
 from landscape_widget.results.planes import Surface
 from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.results.shares import interval_words
+from landscape_widget.results.tables import brief
 
 
 def is_seen(surface: Surface | None, quadratic: QuadraticModel | None) -> bool:
@@ -29,7 +30,7 @@ def sight(kind: str, plane_curvature: tuple[float, float], seen: bool = True) ->
         seen: Whether the picture shows to the eye a saddle that lies in the plane.
     """
     looks = _looks(plane_curvature)
-    numbers = f"κ₋ {number(plane_curvature[0])}, κ₊ {number(plane_curvature[1])}"
+    numbers = f"κ₋ {brief(plane_curvature[0])}, κ₊ {brief(plane_curvature[1])}"
     if kind not in ("saddle", "minimum", "maximum"):
         return f"Curves like a {looks}: {numbers}."
     if looks == kind == "saddle" and not seen:
@@ -72,8 +73,3 @@ def blindness_words(
             parts.append(f"it looks like a {looks} here: this plane hides it")
     sentence = "; ".join(parts)
     return f" {sentence[0].upper()}{sentence[1:]}." if sentence else ""
-
-
-def number(value: float, digits: int = 4) -> str:
-    """A number with so many significant digits and a true minus sign."""
-    return f"{value:.{digits}g}".replace("-", "\N{MINUS SIGN}")

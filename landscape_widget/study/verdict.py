@@ -41,10 +41,11 @@ from landscape_widget.numerics.vectors import FloatArray, norm
 from landscape_widget.planes.axes import eigen_axis, parse_axis
 from landscape_widget.results.blindness import SaddleBlindness
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures, Slopes
+from landscape_widget.results.tables import brief
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.domain import eigenvector_half_widths
 from landscape_widget.study.findings import Findings
-from landscape_widget.study.sights import blindness_words, is_seen, number
+from landscape_widget.study.sights import blindness_words, is_seen
 
 #: Slopes up to this share of max|λ| w are zero but for rounding: over the domain they change the loss by a
 #: billionth of what the largest curvature does.
@@ -165,8 +166,8 @@ def judge(
     signs = _sign(top, float(pairs.residuals[0])), _sign(bottom, float(pairs.residuals[-1]))
     certified = bool(pairs.converged[0] and pairs.converged[-1])
     numbers = (
-        f"λmax {number(top)}, λmin {number(bottom)}{'' if certified else ' (not converged)'}, "
-        f"‖∇L‖ {number(slopes.norm)}"
+        f"λmax {brief(top)}, λmin {brief(bottom)}{'' if certified else ' (not converged)'}, "
+        f"‖∇L‖ {brief(slopes.norm)}"
     )
     away = offsets(pairs, slopes, widths)
     place, inside = _place(pairs, away, widths)
@@ -206,15 +207,15 @@ def _place(pairs: EigenPairs, away: FloatArray, widths: FloatArray) -> tuple[str
     least = "at least " if i < m and _sign(pairs.values[i], pairs.residuals[i]) == 0 else ""
     where = "within" if inside else "beyond"
     return (
-        f"The critical point of the quadratic model is {least}‖Δθ‖ = {number(away[i], 3)} away "
-        f"along {along}, {where} the domain of ±{number(widths[i], 3)}."
+        f"The critical point of the quadratic model is {least}‖Δθ‖ = {brief(away[i], 3)} away "
+        f"along {along}, {where} the domain of ±{brief(widths[i], 3)}."
     ), inside
 
 
 def _doubt(pairs: EigenPairs, signs: tuple[int, int]) -> str:
     """Why the signs at the ends decide nothing."""
     open_ends = [
-        f"{name} ({number(float(pairs.residuals[i]))} from being exact)"
+        f"{name} ({brief(float(pairs.residuals[i]))} from being exact)"
         for name, i, sign in zip(("λmax", "λmin"), (0, -1), signs, strict=True)
         if sign == 0
     ]
