@@ -92,12 +92,16 @@ def show(open_notebook: OpenNotebook) -> Iterator[Show]:
     with closing(open_notebook([SHOW])) as notebook:
 
         @contextmanager
-        def show_(*cells: str, width: int = 1400, height: int = 1200) -> Iterator[Notebook]:
+        def show_(
+            *cells: str, width: int = 1400, height: int = 1200, wait: bool = True
+        ) -> Iterator[Notebook]:
+            notebook.kernel.run("if 'explorer' in globals(): explorer.close()")
             notebook.page.set_viewport_size({"width": width, "height": height})
             notebook.set_cells([*cells, SHOW])
             notebook.run_all()
             notebook.cell(len(cells))
-            ExplorerOnPage(notebook.page, notebook.kernel).wait_for_result()
+            if wait:
+                ExplorerOnPage(notebook.page, notebook.kernel).wait_for_result()
             yield notebook
             notebook.kernel.run("explorer.close()")
 
