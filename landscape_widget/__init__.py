@@ -20,15 +20,8 @@ from landscape_widget.planes.projections import projected_curvatures
 from landscape_widget.planes.surface import evaluate_plane
 from landscape_widget.results.blindness import SaddleBlindness
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures
-from landscape_widget.results.planes import (
-    ConvexityMap,
-    Plane,
-    PlanePoint,
-    ScoreRow,
-    Scores,
-    ScoreTable,
-    Surface,
-)
+from landscape_widget.results.planes import ConvexityMap, Plane, Surface
+from landscape_widget.results.points import PlanePoint, ScoreRow, Scores, ScoreTable
 from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
 

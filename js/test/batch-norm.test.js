@@ -29,5 +29,5 @@ test("a picture with frozen statistics is not shown as one with recomputed ones"
   model.receive({ batch_norm: "difference", _surface: surface(3, "difference") });
   await settled();
   const figure = /** @type {any} */ (plotly.drawn.get(find("heatmap").querySelector(".js-plotly-plot"))?.at(-1));
-  assert.equal(figure.layout.annotations[0].text, "recomputed − frozen");
+  assert.equal(figure.layout.annotations[0].text, "loss, recomputed − frozen");
 });

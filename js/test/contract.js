@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { mockEigenpairs, mockProjections, mockSpectrum, mockTrace } from "../dev/mock-curvature.js";
 import { attachKernel, createMockModel, defaults, mockSurface } from "../dev/mock.js";
 import { decodePoints } from "../src/kernel/points.js";
-import { createState, DECODERS, FACES } from "../src/kernel/state.js";
+import { createState, DECODERS } from "../src/kernel/state.js";
 import { gridAxis } from "../src/model/domains.js";
 import { HALF_WIDTHS, nearestPosition } from "../src/model/values.js";
 
@@ -17,7 +17,7 @@ const bytes = readFileSync(join(folder, "buffers.bin"));
 
 /** Buffers are windows into one message, as they arrive. @param {string} _ @param {any} value */
 const revive = (_, value) => (Array.isArray(value?.buffer) ? new DataView(bytes.buffer, bytes.byteOffset + value.buffer[0], value.buffer[1]) : value);
-const { payloads, traits, snapshot, grids, widths, faces } = JSON.parse(readFileSync(join(folder, "payloads.json"), "utf8"), revive);
+const { payloads, traits, snapshot, grids, widths } = JSON.parse(readFileSync(join(folder, "payloads.json"), "utf8"), revive);
 
 /**
  * The same, but to read a key that is not there is an error.
@@ -114,8 +114,4 @@ test("nodes lie where the kernel lays them", () => {
 
 test("half-widths snap to where the kernel's do", () => {
   for (const [width, snapped] of widths) assert.equal(HALF_WIDTHS[nearestPosition(HALF_WIDTHS, width)], snapped, String(width));
-});
-
-test("the faces of the curvature panel are the kernel's", () => {
-  assert.deepEqual(FACES, faces);
 });

@@ -47,6 +47,23 @@ test("Enter pins the node under the crosshair, and nothing without one", async (
   assert.ok(Math.abs(alpha - 0.2) < 1e-9 && Math.abs(beta) < 1e-9);
 });
 
+test("a key on a button within the picture is the button's", async () => {
+  const { model, find } = await show(surface());
+  const body = find("heatmap").querySelector("[tabindex]");
+  const press = (/** @type {Element} */ on, /** @type {string} */ key) => {
+    const event = new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true });
+    on.dispatchEvent(event);
+    return event.defaultPrevented;
+  };
+  press(body, "ArrowRight");
+  const sent = model.messages.length;
+  for (const format of ["png", "svg"]) {
+    const button = body.querySelector(`[data-testid="save-${format}"]`);
+    for (const key of ["Enter", " ", "ArrowRight", "+"]) assert.equal(press(button, key), false, `${format}, ${key}`);
+  }
+  assert.equal(model.messages.length, sent);
+});
+
 test("a provisional picture takes pins and shows them only where it is of the kernel's plane", async () => {
   const { model, find, plotly } = await show({ ...surface(), ...points([full]) });
   const body = find("heatmap").querySelector("[tabindex]");

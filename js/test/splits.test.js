@@ -60,7 +60,7 @@ test("a difference has both minima, and colours around zero", async () => {
   assert.notDeepEqual(at(train), at(held));
   assert.deepEqual(marks(figure), [["x", ...at(train)], ["cross", ...at(held)]]);
   assert.equal(figure.data[0].zmin, -figure.data[0].zmax);
-  assert.equal(figure.layout.annotations[0].text, "test − training");
+  assert.equal(figure.layout.annotations[0].text, "test − training loss");
   const solid = drawn(shown, "surface");
   assert.deepEqual(solid.data.find((/** @type {any} */ { name }) => name === "lowest").text, ["×", "+", "◇"]);
   assert.equal(solid.data[0].cmin, -solid.data[0].cmax);

@@ -24,7 +24,7 @@ from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Metrics, Objective
 from landscape_widget.planes.grid import Domain
 from landscape_widget.planes.points import Pin, check_coordinates, place_words
-from landscape_widget.results.planes import ScoreTable
+from landscape_widget.results.points import ScoreTable
 from landscape_widget.study.controls import Controls
 
 #: Least seconds between two updates of one result: above about ten messages a second pages fall behind.

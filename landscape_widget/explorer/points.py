@@ -15,7 +15,8 @@ from landscape_widget.export.payloads import Payload
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.points import score_table
-from landscape_widget.results.planes import Plane, ScoreTable, Surface
+from landscape_widget.results.planes import Plane, Surface
+from landscape_widget.results.points import ScoreTable
 from landscape_widget.study.study import Study
 
 #: Planes on show, and the surfaces evaluated on each by their split.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from landscape_widget.explorer.in_flight import InFlight
+from landscape_widget.export import curvature_payloads as curvature
 from landscape_widget.export import payloads as wire
 from landscape_widget.export.payloads import Payload
 from landscape_widget.export.python_call import recipe
@@ -105,26 +106,26 @@ TOPICS = (
         "_eigenpairs",
         # the verdict's sentence grows with what is known of planes; with the first comes the domain on show
         lambda n: (n.found.pairs, n.found.quadratic, n.found.projections, n.found.blindness, n.found.plane),
-        lambda n: wire.eigenpairs(n.found, n.controls, n.request, n.theta_norm),
+        lambda n: curvature.eigenpairs(n.found, n.controls, n.request, n.theta_norm),
         _certified,
         drawn=False,
     ),
     Topic(
         "_projections",
         lambda n: (n.found.projections, n.found.quadratic, n.found.blindness),
-        lambda n: wire.projections(n.found, n.controls, n.request),
+        lambda n: curvature.projections(n.found, n.controls, n.request),
         _fields("projections", "blindness"),
     ),
     Topic(
         "_spectrum",
         lambda n: (n.found.density, n.found.blindness),
-        lambda n: wire.spectrum(n.found, n.request),
+        lambda n: curvature.spectrum(n.found, n.request),
         _fields("density"),
     ),
     Topic(
         "_trace",
         _traces,
-        lambda n: wire.trace(n.found, n.request),
+        lambda n: curvature.trace(n.found, n.request),
         _fields("traces"),
     ),
     Topic(

@@ -14,7 +14,8 @@ import plotly.graph_objects as go
 
 from landscape_widget.export.html_page import page
 from landscape_widget.figures.curvature import curvature_figure, spectrum_figure, trace_figure
-from landscape_widget.figures.planes import SCALES, heatmap_figure, slices_figure, surface_figure
+from landscape_widget.figures.planes import heatmap_figure, slices_figure, surface_figure
+from landscape_widget.figures.shade import SCALES
 from landscape_widget.numerics.checks import told
 from landscape_widget.numerics.vectors import norm
 from landscape_widget.results.base import Provenance, Table

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -11,18 +11,14 @@ import numpy as np
 
 from landscape_widget.numerics.vectors import FloatArray, inner
 from landscape_widget.objective.objective import Objective
-from landscape_widget.planes.axes import KINDS, PRESETS, Axis, depends_on_seed, eigen_axis, plane_words
+from landscape_widget.planes.axes import KINDS, PRESETS, Axis, depends_on_seed, plane_words
 from landscape_widget.planes.grid import MAX_RESOLUTION
-from landscape_widget.results.blindness import BlindnessEstimate, measured_blindness
 from landscape_widget.results.planes import Surface
 from landscape_widget.results.quadratic import QuadraticModel
-from landscape_widget.results.shares import interval_words
-from landscape_widget.results.spectrum import TRACE_LABELS
-from landscape_widget.study.budget import DENSITY_PROBES, TRACE_METHODS
 from landscape_widget.study.controls import Controls
-from landscape_widget.study.domain import eigenvector_half_widths
 from landscape_widget.study.findings import Findings, Picture
-from landscape_widget.study.verdict import is_seen, sight, verdict_of
+from landscape_widget.study.sights import is_seen, sight
+from landscape_widget.study.verdict import verdict_of
 
 #: Eigenvectors of each end that the page offers as axes.
 OFFERED_RANKS = 5
@@ -109,10 +105,10 @@ def _picture(
         "seed": controls.seed,
         "seeded": depends_on_seed(plane.axes),
         "equal_axes": controls.equal_axes,
-        "alpha": _buffer(result.alpha, np.float64),
-        "beta": _buffer(result.beta, np.float64),
-        "loss": _buffer(result.loss, np.float32),
-        "done": _buffer(result.done, np.uint8),
+        "alpha": buffer(result.alpha, np.float64),
+        "beta": buffer(result.beta, np.float64),
+        "loss": buffer(result.loss, np.float32),
+        "done": buffer(result.done, np.uint8),
         "final": result.final,
         "n_done": result.n_evaluated,
         "coverage": result.coverage if result.final else "",
@@ -143,156 +139,6 @@ def _failures(result: Surface) -> str:
 
 def _minimum(lowest: tuple[float, float, float] | None) -> Payload | None:
     return dict(zip(("alpha", "beta", "loss"), lowest, strict=True)) if lowest else None
-
-
-def eigenpairs(found: Findings, controls: Controls, request: int, theta_norm: float) -> Payload:
-    """Eigenvalues with their residuals, and the verdict once they are certified."""
-    pairs = found.pairs
-    assert pairs is not None
-    axes = [eigen_axis(*end) for end in pairs.ends]
-    payload: Payload = {
-        "request": request,
-        "axes": [axis.name for axis in axes],
-        "symbols": [axis.symbol for axis in axes],
-        "words": [axis.eigenvalue for axis in axes],
-        "values": pairs.values.tolist(),
-        "residuals": pairs.residuals.tolist(),
-        "converged": pairs.converged.tolist(),
-        "slopes": None if found.slopes is None else found.slopes.along.tolist(),
-        "domains": _domains(found, axes, theta_norm, controls.equal_axes),
-        "centre_loss": finite(found.centre_loss),
-        "n_examples": pairs.provenance["n_examples"],
-        "n_hvp": pairs.n_hvp,
-        "gradient_norm": finite(found.gradient_norm),
-        "verdict": "undecided",
-        "sentence": "",
-        "sights": None,
-        "final": found.pairs_final,
-    }
-    verdict = verdict_of(found, controls, theta_norm)
-    if verdict is not None:
-        payload |= {"verdict": verdict.kind, "sentence": verdict.sentence, "sights": verdict.sights}
-    return payload
-
-
-def _domains(
-    found: Findings, axes: Sequence[Axis], theta_norm: float, equal_axes: bool
-) -> list[list[list[float]]] | None:
-    """The automatic domain of the plane of every two certified eigenvectors, by the indices of η and δ.
-
-    The study cuts it further to where the quadratic model holds.
-    """
-    pairs, slopes = found.pairs, found.slopes
-    if pairs is None or slopes is None:
-        return None
-
-    def domain(i: int, j: int) -> list[float]:
-        names = axes[i].name, axes[j].name
-        widths = eigenvector_half_widths(
-            names, pairs, found.centre_loss, theta_norm, equal_axes, slopes.along
-        )
-        a, b = float(widths[i]), float(widths[j])
-        return [-a, a, -b, b]
-
-    return [[domain(i, j) for j in range(len(axes))] for i in range(len(axes))]
-
-
-def projections(found: Findings, controls: Controls, request: int) -> Payload:
-    """Curvatures of random projections, those of the plane on show, and how often a saddle is hidden."""
-    result, plane, blindness = found.projections, found.plane_curvature, found.blindness
-    assert result is not None
-    means = result.statistics
-    return {
-        "request": request,
-        "kappa_minus": _buffer(result.kappa_minus, np.float32),
-        "kappa_plus": _buffer(result.kappa_plus, np.float32),
-        "samples": result.samples,
-        "total": controls.samples,
-        "plane": None if plane is None else {"kappa_minus": plane[0], "kappa_plus": plane[1]},
-        "seeds": result.provenance["seed"],
-        "fits": {
-            name: {"mean": float(kappa.mean()), "std": float(kappa.std())}
-            for name, kappa in (("kappa_minus", result.kappa_minus), ("kappa_plus", result.kappa_plus))
-        },
-        "means": {
-            name: _estimate(means[source].value, means[source].stderr)
-            for name, source in (
-                ("kappa_minus", "kappa_minus"),
-                ("kappa_plus", "kappa_plus"),
-                ("trace", "kappa_mean"),
-            )
-        },
-        "blindness": {
-            "measured": _blindness(measured_blindness(result)),
-            "closed_form": _blindness(blindness.closed_form) if blindness else None,
-            "spectral": _blindness(blindness.spectral) if blindness else None,
-        },
-        "final": found.projections_final(controls),
-    }
-
-
-def spectrum(found: Findings, request: int) -> Payload:
-    """The spectral density, broadened for a plot."""
-    result, pairs = found.density, found.pairs
-    assert result is not None
-    x, density = result.curve()
-    certified = pairs is not None and pairs.vectors.shape[1] > 0
-    return {
-        "request": request,
-        "x": _buffer(x, np.float64),
-        "density": _buffer(density, np.float64),
-        "ends": {"min": float(pairs.values[-1]), "max": float(pairs.values[0])}
-        if certified and pairs
-        else None,
-        "nodes": _buffer(result.nodes, np.float64),
-        "weights": _buffer(result.weights, np.float64),
-        "probes": result.n_probes,
-        "total": DENSITY_PROBES,
-        "n_hvp": result.n_hvp,
-        "trace_mean": found.trace.value / result.n_parameters if found.trace else result.mean,
-        "final": found.density_final,
-    }
-
-
-def trace(found: Findings, request: int) -> Payload:
-    """The exact or deflated trace, and running estimates of it, each with half of its 95 % interval."""
-    assert found.traces is not None
-    methods = []
-    for name in TRACE_METHODS:
-        if name not in found.traces:  # it needs products that the loss does not have
-            continue
-        known = [estimate for estimate in found.traces[name] if np.isfinite(estimate.stderr)]
-        columns = {
-            "n": [estimate.samples for estimate in known],
-            "value": [estimate.value for estimate in known],
-            "error": [estimate.error for estimate in known],
-        }
-        newest = known[-1] if known else None
-        methods.append(
-            {
-                "name": name,
-                "label": TRACE_LABELS[name],
-                **{key: _buffer(np.array(column), np.float64) for key, column in columns.items()},
-                "bias": newest.bias if newest and newest.biased else 0.0,
-                "half_width": newest.provenance.get("half_width") if newest else None,
-            }
-        )
-    return {
-        "request": request,
-        "reference": _reference(found),
-        "methods": methods,
-        "final": found.traces_final,
-    }
-
-
-def _reference(found: Findings) -> Payload | None:
-    """The exact or deflated trace, as far as it is known."""
-    for name in ("exact", "deflated"):
-        for estimate in reversed((found.traces or {}).get(name, ())):
-            if math.isfinite(estimate.error):
-                known = {"value": estimate.value, "error": estimate.error, "n_hvp": estimate.n_hvp}
-                return {"name": name, "label": TRACE_LABELS[name], **known}
-    return None
 
 
 def progress(found: Findings, request: int, elapsed: float) -> Payload:
@@ -326,19 +172,8 @@ def _quadratic(model: QuadraticModel | None) -> Payload | None:
     return {"loss": model.loss, "gradient": list(model.gradient), "hessian": list(model.hessian)}
 
 
-def _estimate(value: float, stderr: float) -> Payload | None:
-    """A value with its standard error, None where the value is not known; 0 for an unknown error."""
-    return {"value": value, "stderr": finite(stderr) or 0.0} if math.isfinite(value) else None
-
-
-def _blindness(estimate: BlindnessEstimate | None) -> str | None:
-    """The 95 % interval in words; None where there is no number."""
-    if estimate is None or not math.isfinite(estimate.probability):
-        return None
-    return interval_words(estimate.low, estimate.high)
-
-
-def _buffer(array: FloatArray | np.ndarray, dtype: type[np.generic]) -> bytes:
+def buffer(array: FloatArray | np.ndarray, dtype: type[np.generic]) -> bytes:
+    """An array as the page reads it: its numbers in this type, one after the other."""
     return array.astype(dtype).tobytes()
 
 

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from landscape_widget.figures.style import MINUS, PLUS, finished, number
 from landscape_widget.numerics.vectors import FloatArray
+from landscape_widget.results import words
 from landscape_widget.results.blindness import measured_blindness
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures
 from landscape_widget.results.shares import interval_words
@@ -48,12 +49,12 @@ def curvature_figure(
                 annotation={"text": f"{name} = {number(value)}", "yshift": -14 * row, "font_color": colour},
             )
     figure.update_layout(barmode="overlay", bargap=0)
-    figure.update_xaxes(title="projected curvature κ")
-    figure.update_yaxes(title="random planes")
+    figure.update_xaxes(title=words.PROJECTED)
+    figure.update_yaxes(title=words.PLANES)
     measured = measured_blindness(projections)
     hidden = f"{round(projections.p_no_saddle * projections.samples):,} of them show no saddle"
-    words = interval_words(measured.low, measured.high)
-    title = f"Curvature of {projections.samples:,} random planes: {hidden} ({words} of all)"
+    share = interval_words(measured.low, measured.high)
+    title = f"Curvature of {projections.samples:,} random planes: {hidden} ({share} of all)"
     return finished(figure, title, projections.provenance)
 
 
@@ -77,9 +78,9 @@ def spectrum_figure(density: SpectralDensity, pairs: EigenPairs | None = None) -
             marker=marker,
             cliponaxis=False,
         )
-    figure.update_xaxes(title="eigenvalue λ")
+    figure.update_xaxes(title=words.EIGENVALUE)
     figure.update_yaxes(
-        title="spectral density",
+        title=words.DENSITY,
         type="log",
         exponentformat="power",
         range=[np.log10(floor), np.log10(2 * y.max())],
@@ -127,19 +128,19 @@ def trace_figure(traces: Mapping[str, Sequence[TraceEstimate]]) -> go.Figure:
             name=_caption(method, best),
             line={"color": "#777777", "dash": "dot"},
         )
-    figure.update_xaxes(title="random vectors")
-    figure.update_yaxes(title="tr(H)")
+    figure.update_xaxes(title=words.VECTORS)
+    figure.update_yaxes(title=words.TRACE)
     return finished(figure, "Trace of the Hessian, with 95 % intervals", last.provenance)
 
 
 def _caption(method: str, estimate: TraceEstimate) -> str:
     """Method and value in words."""
     label, value = TRACE_LABELS.get(method, method), number(estimate.value)
-    words = f"{label}: {value} ± {number(estimate.error, 2)}" if estimate.error else f"{label}: {value}"
+    caption = f"{label}: {value} ± {number(estimate.error, 2)}" if estimate.error else f"{label}: {value}"
     if estimate.biased:
         side = "too high" if estimate.bias > 0 else "too low"
-        words += f", about {number(abs(estimate.bias), 2)} {side}: outside of the parabola"
-    return words
+        caption += f", about {number(abs(estimate.bias), 2)} {side}: outside of the parabola"
+    return caption
 
 
 def _bin_edges(values: FloatArray) -> FloatArray:

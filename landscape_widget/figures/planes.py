@@ -2,44 +2,34 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
-from landscape_widget.figures.style import (
-    COLOURS,
-    LOWEST,
-    LOWEST_TEST,
-    MINUS,
-    ORIGIN,
-    SIGNS,
-    THETA,
-    colour_bar,
-    diverging,
-    finished,
-    number,
+from landscape_widget.figures.labels import (
+    Minimum,
+    axis_labels,
+    axis_names,
+    interpolated,
+    marks_of,
+    quantity,
+    stretched,
+    stretched_labels,
+    title_of,
+    unit_words,
 )
+from landscape_widget.figures.shade import logarithm, shade_of
+from landscape_widget.figures.style import MINUS, ORIGIN, SIGNS, finished, number
 from landscape_widget.numerics.level import level_segments
-from landscape_widget.numerics.vectors import FloatArray, norm
-from landscape_widget.planes.axes import words_of
-from landscape_widget.planes.scale import LossScale, automatic_scale
+from landscape_widget.results import words
 from landscape_widget.results.planes import Plane, Surface
 from landscape_widget.results.quadratic import QuadraticModel
 
-#: The lowest point of a surface: α, β and the loss there.
-Minimum = tuple[float, float, float]
-
 #: The line of L(θ*).
-_LEVEL, _LEVEL_NAME = "#1a1a1a", "L(θ*)"
+_LEVEL, _LEVEL_NAME = "#1a1a1a", words.LEVEL
 
 _HOVER = "α %{x:.4g}<br>β %{y:.4g}<br>%{customdata:.6g}<extra></extra>"
-
-#: What height and colour can stand for.
-SCALES = ("auto", "linear", "log")
 
 
 def surface_figure(
@@ -67,8 +57,8 @@ def surface_figure(
     Raises:
         ValueError: For a logarithm where a loss is not positive, or another ``scale``.
     """
-    shade = shading(surface, scale, log, quadratic)
-    names, units = axis_names(surface, plane), _units(plane)
+    shade = shade_of(surface, scale, log, quadratic)
+    names, units = axis_names(surface, plane), unit_words(plane)
     grid = {"x": surface.alpha, "y": surface.beta, "z": shade.z}
     drawn = go.Surface(
         **grid, colorscale=shade.colours, colorbar=shade.bar, customdata=surface.loss, hovertemplate=_HOVER
@@ -82,7 +72,7 @@ def surface_figure(
         figure.add_scatter3d(
             x=x, y=y, z=np.full(len(x), raised), mode="lines", line=line, name=_LEVEL_NAME, hoverinfo="skip"
         )
-    for label, alpha, beta, height, marker in marks_on(surface, shade.z, minima):
+    for label, alpha, beta, height, marker in marks_of(surface, shade.z, minima):
         # text, since fonts lack what plotly takes for its own cross
         figure.add_scatter3d(
             x=[alpha],
@@ -106,12 +96,12 @@ def surface_figure(
         }
     )
     # along a tilted axis there is no room for more than its name
-    parts = zip("αβ", units, _stretched(surface, plane), strict=True)
+    parts = zip("αβ", units, stretched(surface, plane), strict=True)
     notes = [f"{letter}: {'; '.join(filter(None, rest))}" for letter, *rest in parts if any(rest)]
-    signs = [f"{SIGNS[mark['symbol']]} {name}" for name, *_, mark in marks_on(surface, shade.z, minima)]
+    signs = [f"{SIGNS[mark['symbol']]} {name}" for name, *_, mark in marks_of(surface, shade.z, minima)]
     note = " · ".join([*signs, *notes])
-    title = f"{quantity_of(surface).capitalize()} surface"
-    return finished(figure, title, surface.provenance, _interpolated(surface), note)
+    title = f"{title_of(surface)} surface"
+    return finished(figure, title, surface.provenance, interpolated(surface), note)
 
 
 def heatmap_figure(
@@ -127,8 +117,8 @@ def heatmap_figure(
 
     Args and errors: as for ``surface_figure``.
     """
-    shade = shading(surface, scale, log, quadratic)
-    labels = _stretched_labels(surface, plane)
+    shade = shade_of(surface, scale, log, quadratic)
+    labels = stretched_labels(surface, plane)
     grid = {"x": surface.alpha, "y": surface.beta, "z": shade.z}
     figure = go.Figure(
         go.Heatmap(
@@ -156,11 +146,11 @@ def heatmap_figure(
                 line={"color": color, "width": width},
                 name=_LEVEL_NAME,
             )
-    for label, alpha, beta, _, marker in marks_on(surface, shade.z, minima):
+    for label, alpha, beta, _, marker in marks_of(surface, shade.z, minima):
         figure.add_scatter(x=[alpha], y=[beta], name=label, mode="markers", marker=marker | {"size": 10})
     figure.update_xaxes(title=labels[0], range=surface.alpha[[0, -1]].tolist())
     figure.update_yaxes(title=labels[1], range=surface.beta[[0, -1]].tolist())
-    return finished(figure, quantity_of(surface).capitalize(), surface.provenance, _interpolated(surface))
+    return finished(figure, title_of(surface), surface.provenance, interpolated(surface))
 
 
 def slices_figure(surface: Surface, plane: Plane | None = None, *, log: bool = False) -> go.Figure:
@@ -178,8 +168,8 @@ def slices_figure(surface: Surface, plane: Plane | None = None, *, log: bool = F
     """
     from plotly.subplots import make_subplots  # noqa: PLC0415 - slow to import
 
-    z, name = _logarithm(surface) if log else (surface.loss, quantity_of(surface))
-    labels = _axis_labels(surface, plane)
+    z, name = logarithm(surface) if log else (surface.loss, quantity(surface))
+    labels = axis_labels(surface, plane)
     i, j = (int(np.argmin(np.abs(axis))) for axis in (surface.beta, surface.alpha))
     slices = (
         (surface.alpha, z[i], surface.done[i], f"β = {number(surface.beta[i])}"),
@@ -200,147 +190,4 @@ def slices_figure(surface: Surface, plane: Plane | None = None, *, log: bool = F
     figure.update_yaxes(title=name, row=1, col=1)
     through = surface.beta[i] == surface.alpha[j] == 0
     title = "Slices through θ*" if through else "Slices as close to θ* as the domain goes"
-    return finished(figure, title, surface.provenance, _interpolated(surface))
-
-
-def quantity_of(surface: Surface) -> str:
-    """What the values of a surface are."""
-    what = {"test": "test loss", "difference": "test − training loss"}
-    loss = what.get(surface.provenance.get("split", "train"), "loss")
-    added = surface.provenance.get("batch_norm") == "difference"
-    return f"{loss}, recomputed − frozen batch norm" if added else loss
-
-
-@dataclass(frozen=True)
-class Shade:
-    """What height and colour stand for."""
-
-    z: FloatArray
-    """Heights, shape (nβ, nα)."""
-    name: str
-    colours: str | list[tuple[float, str]]
-    level: float | None
-    """The height of L(θ*), where that is known."""
-    ticks: dict[str, Any]
-    """Of an axis that shows losses where ``z`` is something else."""
-
-    @property
-    def ends(self) -> tuple[float, float]:
-        """The lowest and the highest of ``z``."""
-        finite = self.z[np.isfinite(self.z)]
-        return (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
-
-    def ink(self, height: float) -> str:
-        """Black or white, whichever is seen on the colour of a height."""
-        low, high = self.ends
-        dark = (
-            height < (low + high) / 2
-            if isinstance(self.colours, str)
-            else abs(height) > 0.4 * max(-low, high)
-        )
-        return "white" if dark else "black"
-
-    @property
-    def bar(self) -> dict[str, Any]:
-        """The colour bar."""
-        return colour_bar(self.name) | self.ticks
-
-
-def shading(surface: Surface, scale: str, log: bool, quadratic: QuadraticModel | None) -> Shade:
-    """The chosen scale; a linear one in place of an automatic one without L(θ*)."""
-    scale = "log" if log else scale
-    if scale not in SCALES:
-        raise ValueError(f"Expected scale as one of {', '.join(SCALES)}, got {scale!r}.")
-    around = automatic_scale(surface, quadratic)
-    if scale == "auto" and around:
-        ticks = {"tickvals": [float(around(loss)) for loss, _ in around.ticks()], "ticktext": _words(around)}
-        return Shade(around(surface.loss), quantity_of(surface), diverging(around), 0.0, ticks)
-    level = around.centre if around else None
-    if scale == "log":
-        return Shade(*_logarithm(surface), COLOURS, None if level is None else float(np.log10(level)), {})
-    return Shade(surface.loss, quantity_of(surface), COLOURS, level, {})
-
-
-def _words(scale: LossScale) -> list[str]:
-    """The losses along a colour bar."""
-    return [number(loss, digits) for loss, digits in scale.ticks()]
-
-
-def _logarithm(surface: Surface) -> tuple[FloatArray, str]:
-    """log₁₀ of the loss, shape (nβ, nα), and its name."""
-    finite = surface.loss[np.isfinite(surface.loss)]
-    if (finite <= 0).any():
-        raise ValueError(
-            f"Expected positive losses for a logarithm, got {finite.min():.4g}. Use a linear scale."
-        )
-    return np.log10(surface.loss), f"log₁₀ {quantity_of(surface)}"
-
-
-def _stretched(surface: Surface, plane: Plane | None) -> tuple[str, str]:
-    """What is said of an axis on which a distance in parameter space is drawn larger than on the other."""
-    if plane is None:
-        return "", ""
-    axes = zip((surface.alpha, surface.beta), plane.norms, strict=True)
-    alpha, beta = (float(axis[-1] - axis[0]) * length for axis, length in axes)
-    if not alpha or not beta or math.isclose(alpha, beta, rel_tol=0.01):
-        return "", ""
-    ratio = number(max(alpha, beta) / min(alpha, beta), 3)
-    return (f"drawn {ratio} × larger than β", "") if alpha < beta else ("", f"drawn {ratio} × larger than α")
-
-
-def _stretched_labels(surface: Surface, plane: Plane | None) -> list[str]:
-    """What α and β are, with how much larger one is drawn than the other."""
-    parts = zip(_axis_labels(surface, plane), _stretched(surface, plane), strict=True)
-    return ["; ".join(filter(None, part)) for part in parts]
-
-
-def marks_on(
-    surface: Surface, z: FloatArray, minima: Mapping[str, Minimum] | None
-) -> list[tuple[str, float, float, float, dict[str, Any]]]:
-    """Name, α, β, height and style of θ* and of the lowest evaluated nodes, where they are on the grid."""
-    places: list[tuple[str, float, float, dict[str, Any]]]
-    places = [("θ*", 0.0, 0.0, THETA)]
-    if minima is None:
-        own = surface.provenance.get("split", "train")
-        minima = {own: surface.minimum} if surface.minimum and own != "difference" else {}
-    for split, (alpha, beta, loss) in minima.items():
-        which, mark = ("lowest test loss", LOWEST_TEST) if split == "test" else ("lowest evaluated", LOWEST)
-        places.append((f"{which}: {number(loss)}", alpha, beta, mark))
-    found = []
-    for name, alpha, beta, marker in places:
-        i, j = np.flatnonzero(surface.beta == beta), np.flatnonzero(surface.alpha == alpha)
-        if len(i) and len(j):
-            found.append((name, alpha, beta, float(z[i[0], j[0]]), marker))
-    return found
-
-
-def _axis_labels(surface: Surface, plane: Plane | None) -> list[str]:
-    """What α and β are, and how far one unit of each goes in parameter space."""
-    parts = zip(axis_names(surface, plane), _units(plane), strict=True)
-    return ["; ".join(filter(None, part)) for part in parts]
-
-
-def axis_names(surface: Surface, plane: Plane | None) -> list[str]:
-    """What α and β are."""
-    axes = plane.axes if plane else surface.provenance.get("axes", ("", ""))
-    return [f"{a} ({words_of(axis)})" if axis else a for a, axis in zip("αβ", axes, strict=True)]
-
-
-def _units(plane: Plane | None) -> list[str]:
-    """The length of η and δ, and its share of ‖θ*‖; nothing where the plane is not known.
-
-    The second axis of a single parameter has none.
-    """
-    if plane is None:
-        return ["", ""]
-    size = norm(plane.origin)
-    shares = [f" = {number(length / size, 3)} ‖θ*‖" if size else "" for length in plane.norms]
-    return [
-        f"1 is ‖Δθ‖ = {number(length, 3)}{share}" if length else "no direction of its own"
-        for length, share in zip(plane.norms, shares, strict=True)
-    ]
-
-
-def _interpolated(surface: Surface) -> str:
-    """How much of it is interpolated, and how right that is; empty where every node was evaluated."""
-    return "" if surface.done.all() else surface.coverage
+    return finished(figure, title, surface.provenance, interpolated(surface))

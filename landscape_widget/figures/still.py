@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from plotly.colors import get_colorscale
 
-from landscape_widget.figures.planes import Minimum, Shade, axis_names, marks_on, quantity_of, shading
+from landscape_widget.figures.labels import Minimum, axis_names, marks_of, quantity
+from landscape_widget.figures.shade import Shade, shade_of
 from landscape_widget.figures.sheet import FINE, INK, Colour, Point, Sheet, wrapped
 from landscape_widget.figures.style import number
 from landscape_widget.numerics.level import level_segments
@@ -66,14 +67,14 @@ def still_picture(
         minima: As for ``surface_figure``.
         quadratic: As for ``surface_figure``.
     """
-    shade = shading(surface, "auto", False, quadratic)
-    marks = [(a, b, z, style["symbol"]) for _, a, b, z, style in marks_on(surface, shade.z, minima)]
+    shade = shade_of(surface, "auto", False, quadratic)
+    marks = [(a, b, z, style["symbol"]) for _, a, b, z, style in marks_of(surface, shade.z, minima)]
     lines = [(line, 15, INK) for line in wrapped(sentence, 15, WIDTH - 40)]
     lines += [(line, 11, _MUTED) for line in wrapped(surface.coverage, 11, WIDTH - 40)]
     height = HEATMAP[3] + 62 + sum(size + 6 for _, size, _ in lines)
     sheet = Sheet(WIDTH, height)
     names = axis_names(surface, plane)
-    sheet.text((20, 10), f"{quantity_of(surface).capitalize()}.  {names[0]},  {names[1]}", 13)
+    sheet.text((20, 10), f"{quantity(surface).capitalize()}.  {names[0]},  {names[1]}", 13)
     _draw_heatmap(sheet, surface, shade, marks)
     _draw_bar(sheet, shade)
     _draw_surface(sheet, surface, shade, marks)

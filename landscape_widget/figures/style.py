@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from landscape_widget.planes.axes import depends_on_seed
 from landscape_widget.planes.scale import LossScale
 from landscape_widget.results.base import Provenance
+from landscape_widget.results.tables import brief
 
 #: Without a middle: perceptually uniform, safe for colour-blind readers, and the same as on the page.
 COLOURS = "Viridis"
@@ -87,7 +88,7 @@ def describe_provenance(provenance: Provenance) -> str:
 
 def number(value: float, digits: int = 4) -> str:
     """A number with so many significant digits and a true minus sign."""
-    return f"{float(value):.{digits}g}".replace("-", "\N{MINUS SIGN}")
+    return brief(float(value), digits)
 
 
 def colour_bar(title: str) -> dict[str, object]:

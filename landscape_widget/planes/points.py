@@ -18,7 +18,8 @@ from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.axes import depends_on_seed
 from landscape_widget.planes.directions import check_plane
 from landscape_widget.planes.projections import plane_hessian
-from landscape_widget.results.planes import Plane, PlanePoint, ScoreRow, Scores, ScoreTable
+from landscape_widget.results.planes import Plane
+from landscape_widget.results.points import PlanePoint, ScoreRow, Scores, ScoreTable
 
 #: A point lies on a plane where its distance from it is at most this share of its distance from the
 #: centre: eigenvectors that were computed anew differ by about their tolerance.

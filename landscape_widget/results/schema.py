@@ -17,7 +17,8 @@ import numpy as np
 
 from landscape_widget.numerics.checks import LARGEST_SEED, told
 from landscape_widget.results.curvature import EigenPairs
-from landscape_widget.results.planes import ScoreTable, Surface
+from landscape_widget.results.planes import Surface
+from landscape_widget.results.points import ScoreTable
 from landscape_widget.results.spectrum import SpectralDensity
 
 #: Dimensions of arrays by their fields, each 1 or more. Equal letters are equal numbers; N is the

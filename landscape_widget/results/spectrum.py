@@ -13,6 +13,7 @@ from landscape_widget.results.base import Provenance, Table
 from landscape_widget.results.equality import equal_by_content
 from landscape_widget.results.files import Columns
 from landscape_widget.results.tables import brief
+from landscape_widget.results.words import TRACE
 
 #: The names of the methods of estimating the trace, as a person reads them.
 TRACE_LABELS = {
@@ -78,7 +79,7 @@ class TraceEstimate:
         )
         if self.biased:
             words += f", biased by about {self.bias:+.2g}"
-        method = self.provenance.get("method", "tr(H)")
+        method = self.provenance.get("method", TRACE)
         cost = f"{self.n_loss} losses" if self.n_loss else f"{self.n_hvp} products"
         return f"TraceEstimate({words}; {method}, {self.samples} samples, {cost})"
 
@@ -132,12 +133,6 @@ class SpectralDensity(Table):
     def counts(self) -> FloatArray:
         """How many eigenvalues each node stands for, shape (K,); they add up to N."""
         return self.n_parameters * self.weights
-
-    @property
-    def participation(self) -> float:
-        """tr(H²)²/tr(H⁴): about how many eigenvalues dominate; 1 for a single one, N for equal ones."""
-        second, fourth = self.counts @ self.nodes**2, self.counts @ self.nodes**4
-        return float(second**2 / fourth) if fourth > 0 else float(self.n_parameters)
 
     def without(self, probes: Sequence[int]) -> SpectralDensity:
         """Returns the density from all probes but some, for the jackknife."""

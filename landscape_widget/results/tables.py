@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 _MOST_ROWS = 12
 
 
-def brief(value: float) -> str:
-    """A number to four digits, with a true minus sign: "−0.01963"."""
-    return f"{value:.4g}".replace("-", "\N{MINUS SIGN}")
+def brief(value: float, digits: int = 4) -> str:
+    """A number to so many significant digits, with a true minus sign: "−0.01963"."""
+    return f"{value:.{digits}g}".replace("-", "\N{MINUS SIGN}")
 
 
 def html_table(columns: Columns, caption: str) -> str:

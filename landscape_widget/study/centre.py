@@ -79,7 +79,7 @@ class Centre:
 
         It is kept apart from a picture's losses, which other programs round otherwise.
         """
-        losses = self.known.losses_on((objective.n_examples, f"{plane.fingerprint} alone"))
+        losses = self.known.losses_on(_key(objective, plane, "alone"))
         if (alpha, beta) not in losses:
             try:
                 loss = objective.loss(torch.from_numpy(plane.point(alpha, beta))).item()
@@ -118,5 +118,10 @@ class Centre:
 
 def plane_key(objective: Objective, plane: Plane, batch_norm: str, split: str) -> PlaneKey:
     """Returns the key under which losses of a plane are kept."""
-    words = [plane.fingerprint, *(["test"] if split == "test" else [])]
-    return objective.n_examples, " ".join([*words, *([batch_norm] if batch_norm != "frozen" else [])])
+    test, norm = ["test"] if split == "test" else [], [batch_norm] if batch_norm != "frozen" else []
+    return _key(objective, plane, *test, *norm)
+
+
+def _key(objective: Objective, plane: Plane, *apart: str) -> PlaneKey:
+    """Returns a key of the plane, with words for what is kept apart from its other losses."""
+    return objective.n_examples, " ".join([plane.fingerprint, *apart])

@@ -18,8 +18,8 @@ from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
 #: Nodes whose losses are remembered, some 100 MB; planes used longest ago are forgotten first.
 MOST_NODES = 500_000
 
-#: What losses on a plane depend on: the number of examples, and the plane's fingerprint (with "test" and
-#: the batch-norm mode after it, where that is so).
+#: What losses on a plane depend on: the number of examples, and the plane's fingerprint (with "test",
+#: the batch-norm mode or "alone" after it, where that is so).
 PlaneKey = tuple[int, str]
 
 

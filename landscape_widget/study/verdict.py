@@ -39,15 +39,13 @@ import numpy as np
 
 from landscape_widget.numerics.vectors import FloatArray, norm
 from landscape_widget.planes.axes import eigen_axis, parse_axis
-from landscape_widget.planes.scale import is_training_loss, sees_saddle
-from landscape_widget.results.blindness import SaddleBlindness, measured_blindness
+from landscape_widget.results.blindness import SaddleBlindness
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures, Slopes
-from landscape_widget.results.planes import Surface
-from landscape_widget.results.quadratic import QuadraticModel
-from landscape_widget.results.shares import interval_words
+from landscape_widget.results.tables import brief
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.domain import eigenvector_half_widths
 from landscape_widget.study.findings import Findings
+from landscape_widget.study.sights import blindness_words, is_seen
 
 #: Slopes up to this share of max|λ| w are zero but for rounding: over the domain they change the loss by a
 #: billionth of what the largest curvature does.
@@ -103,16 +101,6 @@ def _domain_on_show(found: Findings) -> tuple[float, ...] | None:
     if found.surface is None or found.preview:
         return None
     return tuple(float(x) for axis in (found.surface.alpha, found.surface.beta) for x in (axis[0], axis[-1]))
-
-
-def is_seen(surface: Surface | None, quadratic: QuadraticModel | None) -> bool:
-    """Whether a picture has the colours for a saddle that lies in its plane, or does not tell.
-
-    Only training losses do, whose curvature is known; none that is not there yet does.
-    """
-    if surface is None or not is_training_loss(surface):
-        return True
-    return sees_saddle(surface, quadratic)
 
 
 def half_widths(
@@ -178,8 +166,8 @@ def judge(
     signs = _sign(top, float(pairs.residuals[0])), _sign(bottom, float(pairs.residuals[-1]))
     certified = bool(pairs.converged[0] and pairs.converged[-1])
     numbers = (
-        f"λmax {_number(top)}, λmin {_number(bottom)}{'' if certified else ' (not converged)'}, "
-        f"‖∇L‖ {_number(slopes.norm)}"
+        f"λmax {brief(top)}, λmin {brief(bottom)}{'' if certified else ' (not converged)'}, "
+        f"‖∇L‖ {brief(slopes.norm)}"
     )
     away = offsets(pairs, slopes, widths)
     place, inside = _place(pairs, away, widths)
@@ -191,8 +179,8 @@ def judge(
         return Verdict("slope", f"On a slope; {_CURVATURE[kind]}: {numbers}. {place}")
     if kind == "undecided":
         return Verdict(kind, f"Undecided: {numbers}. {_doubt(pairs, signs)} {place}")
-    sight = _sight(plane_curvature, projections, blindness, seen) if kind == "saddle" else ""
-    return Verdict(kind, f"{kind.capitalize()}: {numbers}. {place}{sight}")
+    sees = blindness_words(plane_curvature, projections, blindness, seen) if kind == "saddle" else ""
+    return Verdict(kind, f"{kind.capitalize()}: {numbers}. {place}{sees}")
 
 
 #: The curvature on a slope, by what θ* would be without one.
@@ -219,15 +207,15 @@ def _place(pairs: EigenPairs, away: FloatArray, widths: FloatArray) -> tuple[str
     least = "at least " if i < m and _sign(pairs.values[i], pairs.residuals[i]) == 0 else ""
     where = "within" if inside else "beyond"
     return (
-        f"The critical point of the quadratic model is {least}‖Δθ‖ = {_number(away[i], 3)} away "
-        f"along {along}, {where} the domain of ±{_number(widths[i], 3)}."
+        f"The critical point of the quadratic model is {least}‖Δθ‖ = {brief(away[i], 3)} away "
+        f"along {along}, {where} the domain of ±{brief(widths[i], 3)}."
     ), inside
 
 
 def _doubt(pairs: EigenPairs, signs: tuple[int, int]) -> str:
     """Why the signs at the ends decide nothing."""
     open_ends = [
-        f"{name} ({_number(float(pairs.residuals[i]))} from being exact)"
+        f"{name} ({brief(float(pairs.residuals[i]))} from being exact)"
         for name, i, sign in zip(("λmax", "λmin"), (0, -1), signs, strict=True)
         if sign == 0
     ]
@@ -245,61 +233,3 @@ def _quotient(numerator: FloatArray, denominator: FloatArray, nothing: float) ->
     found = np.full(len(numerator), nothing)
     np.divide(numerator, denominator, out=found, where=denominator > 0)
     return found
-
-
-def sight(kind: str, plane_curvature: tuple[float, float], seen: bool = True) -> str:
-    """What a plane shows of θ*, in words.
-
-    Args:
-        kind: The kind of point that θ* is, as in ``Verdict.kind``.
-        plane_curvature: (κ₋, κ₊) of the plane at θ*.
-        seen: Whether the picture shows to the eye a saddle that lies in the plane.
-    """
-    looks = _looks(plane_curvature)
-    numbers = f"κ₋ {_number(plane_curvature[0])}, κ₊ {_number(plane_curvature[1])}"
-    if kind not in ("saddle", "minimum", "maximum"):
-        return f"Curves like a {looks}: {numbers}."
-    if looks == kind == "saddle" and not seen:
-        return f"The saddle lies in this plane but cannot be seen at this domain: {numbers}."
-    if looks == kind:
-        return f"Shows the {kind}: {numbers}."
-    return f"Hides the {kind}, looks like a {looks}: {numbers}."
-
-
-def _looks(plane_curvature: tuple[float, float]) -> str:
-    """What θ* looks like to whoever sees this plane only."""
-    minus, plus = plane_curvature
-    if minus < 0 < plus:
-        return "saddle"
-    return "minimum" if minus > 0 else "maximum" if plus < 0 else "flat valley"
-
-
-def _sight(
-    plane_curvature: tuple[float, float] | None,
-    projections: ProjectedCurvatures | None,
-    blindness: SaddleBlindness | None,
-    seen: bool,
-) -> str:
-    """Who sees the saddle: random planes, and the one on show."""
-    parts = []
-    if projections is not None:
-        measured = measured_blindness(projections)
-        count = f"{round(projections.p_no_saddle * projections.samples)} of {projections.samples} drawn"
-        predicted = blindness.spectral if blindness else None
-        if predicted is not None:
-            count += f"; {interval_words(predicted.low, predicted.high)} by the spectrum"
-        words = interval_words(measured.low, measured.high)
-        parts.append(f"a random plane hides it in {words} of cases ({count})")
-    if plane_curvature is not None:
-        looks = _looks(plane_curvature)
-        if looks == "saddle":
-            unseen = "it lies in this plane but cannot be seen at this domain"
-            parts.append("this plane shows it" if seen else unseen)
-        else:
-            parts.append(f"it looks like a {looks} here: this plane hides it")
-    sentence = "; ".join(parts)
-    return f" {sentence[0].upper()}{sentence[1:]}." if sentence else ""
-
-
-def _number(value: float, digits: int = 4) -> str:
-    return f"{value:.{digits}g}".replace("-", "\N{MINUS SIGN}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,7 @@ OUTPUT = Path(__file__).parents[2] / "test-output"
 
 OpenPage = Callable[..., Watch]
 OpenNotebook = Callable[..., Notebook]
+Show = Callable[..., AbstractContextManager[Notebook]]
 
 
 @pytest.fixture(scope="session")
@@ -79,6 +80,32 @@ def showing(open_notebook: OpenNotebook, source: str, **size: int) -> Iterator[N
         notebook.cell(1)
         ExplorerOnPage(notebook.page, notebook.kernel).wait_for_result()
         yield notebook
+
+
+@pytest.fixture(scope="session")
+def show(open_notebook: OpenNotebook) -> Iterator[Show]:
+    """Show, in a notebook that modules use one after another, the explorer that some cells make.
+
+    To start JupyterLab's page, a kernel and torch anew takes most of the time of a few tests. Who changes
+    more of them than ``explorer`` opens a notebook of its own.
+    """
+    with closing(open_notebook([SHOW])) as notebook:
+
+        @contextmanager
+        def show_(
+            *cells: str, width: int = 1400, height: int = 1200, wait: bool = True
+        ) -> Iterator[Notebook]:
+            notebook.kernel.run("if 'explorer' in globals(): explorer.close()")
+            notebook.page.set_viewport_size({"width": width, "height": height})
+            notebook.set_cells([*cells, SHOW])
+            notebook.run_all()
+            notebook.cell(len(cells))
+            if wait:
+                ExplorerOnPage(notebook.page, notebook.kernel).wait_for_result()
+            yield notebook
+            notebook.kernel.run("explorer.close()")
+
+        yield show_
 
 
 @pytest.fixture(scope="session")

@@ -116,6 +116,18 @@ class Notebook:
         )
         return count - 1
 
+    def set_cells(self, sources: list[str]) -> None:
+        """Put code cells, with no outputs yet, in the place of all that there are."""
+        self.page.evaluate(
+            f"""sources => {{
+              const model = {PANEL}.content.model.sharedModel;
+              const before = model.cells.length;
+              model.insertCells(before, sources.map(source => ({{ cell_type: "code", source }})));
+              model.deleteCellRange(0, before);
+            }}""",
+            sources,
+        )
+
     def n_cells(self) -> int:
         """Return the number of cells."""
         return int(self.page.evaluate(f"{PANEL}.content.model.cells.length"))

@@ -88,7 +88,8 @@ import torch
 import landscape_widget.explorer.explorer
 from landscape_widget import LandscapeExplorer, Objective
 
-landscape_widget.explorer.explorer.UPDATE_INTERVAL = 0.0
+module = landscape_widget.explorer.explorer
+interval, module.UPDATE_INTERVAL = module.UPDATE_INTERVAL, 0.0
 curvatures = torch.linspace(-1, 3, 100, dtype=torch.float64)
 calls = 0
 halts = {20: threading.Event(), 26: threading.Event()}
@@ -105,6 +106,7 @@ def function(theta):
     return (curvatures * theta**2).sum() / 2
 
 explorer = LandscapeExplorer(Halting.from_function(function, torch.zeros(100, dtype=torch.float64)))
+module.UPDATE_INTERVAL = interval
 explorer.face = "spectrum"
 explorer.resolution = 5
 """

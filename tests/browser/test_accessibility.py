@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from .conftest import OpenNotebook, showing
+from .conftest import Show
 from .explorer import ExplorerOnPage
 from .lab import Notebook
 from .notebooks import EVERYTHING
@@ -29,9 +29,9 @@ RUN = """async (root) => {
 
 
 @pytest.fixture(scope="module")
-def notebook(open_notebook: OpenNotebook) -> Iterator[Notebook]:
+def notebook(show: Show) -> Iterator[Notebook]:
     """An explorer with every control that there is, and axe-core on its page."""
-    with showing(open_notebook, EVERYTHING, height=1600) as notebook:
+    with show(EVERYTHING, height=1600) as notebook:
         notebook.page.evaluate(AXE.read_text(encoding="utf-8"))
         explorer = ExplorerOnPage(notebook.page, notebook.kernel)
         explorer.open_settings()

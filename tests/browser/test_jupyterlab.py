@@ -10,12 +10,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from playwright.sync_api import expect
 
-from .conftest import OpenNotebook
+from ..notebooks.test_notebooks import QUICKSTART as CHECKED
+from ..notebooks.test_notebooks import check_quickstart
+from .conftest import OpenNotebook, Show
 from .explorer import VIEWS, ExplorerOnPage
 from .lab import Notebook
-from .notebooks import DIGITS, SHOW
+from .notebooks import DIGITS
 from .pixels import middle, n_colours, pixels, spread
 from .waiting import wait_until
 
@@ -24,12 +27,9 @@ QUICKSTART = Path(__file__).parents[2] / "notebooks" / "01_quickstart.ipynb"
 
 
 @pytest.fixture(scope="module")
-def digits_notebook(open_notebook: OpenNotebook) -> Iterator[Notebook]:
+def digits_notebook(show: Show) -> Iterator[Notebook]:
     """A notebook that trains a network on digits and shows its explorer."""
-    with closing(open_notebook([DIGITS, SHOW])) as notebook:
-        notebook.run_all()
-        notebook.cell(SHOW_CELL)
-        ExplorerOnPage(notebook.page, notebook.kernel).wait_for_result()
+    with show(DIGITS) as notebook:
         yield notebook
 
 
@@ -242,7 +242,7 @@ def test_dark_theme_is_followed(digits_notebook: Notebook, digits: ExplorerOnPag
     expect(digits.root).to_have_attribute("data-theme", "light")
 
 
-def test_quickstart_runs(open_notebook: OpenNotebook) -> None:
+def test_quickstart_runs(open_notebook: OpenNotebook, tmp_path: Path) -> None:
     with closing(open_notebook(QUICKSTART)) as notebook:
         notebook.run_all()
         cells = [index for index in range(notebook.n_cells()) if notebook.shows_widget(index)]
@@ -253,3 +253,6 @@ def test_quickstart_runs(open_notebook: OpenNotebook) -> None:
         explorer.assert_plots_equal_kernel()
         for view in VIEWS:
             assert spread(middle(pixels(explorer.part(view)))) > 5, f"{view} is blank"
+        kept = ", ".join(f"{key!r}: {expression}" for key, expression in CHECKED.items())
+        notebook.kernel.run(f"torch.save({{{kept}}}, {str(tmp_path / 'kept.pt')!r})")
+    check_quickstart(torch.load(tmp_path / "kept.pt", weights_only=False))

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from playwright.sync_api import expect
 
-from .conftest import OpenNotebook
+from .conftest import Show
 from .explorer import ExplorerOnPage
-from .notebooks import BATCH_NORM, SHOW
+from .notebooks import BATCH_NORM
 
 
 @pytest.fixture(scope="module")
-def explorer(open_notebook: OpenNotebook) -> Iterator[ExplorerOnPage]:
+def explorer(show: Show) -> Iterator[ExplorerOnPage]:
     """The explorer of a network with batch normalisation, with a result on show."""
-    with closing(open_notebook([BATCH_NORM + "explorer.resolution = 11", SHOW])) as notebook:
-        notebook.run_all()
-        notebook.cell(1)
+    with show(BATCH_NORM + "explorer.resolution = 11") as notebook:
         explorer = ExplorerOnPage(notebook.page, notebook.kernel)
-        explorer.wait_for_result()
         explorer.open_settings()
         yield explorer
 

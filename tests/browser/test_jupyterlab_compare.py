@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from .conftest import OpenNotebook, showing
+from .conftest import Show
 from .explorer import ExplorerOnPage
 from .lab import Notebook
 from .notebooks import DIGITS
@@ -21,9 +21,9 @@ COLOURS = "plot => { const t = plot._fullData[0]; return [t.zmin ?? t.cmin, t.zm
 
 
 @pytest.fixture(scope="module")
-def notebook(open_notebook: OpenNotebook) -> Iterator[Notebook]:
+def notebook(show: Show) -> Iterator[Notebook]:
     """A trained network's explorer with a result on show."""
-    with showing(open_notebook, DIGITS, height=1600) as notebook:
+    with show(DIGITS, height=1600) as notebook:
         yield notebook
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 
 import pytest
 from playwright.sync_api import expect
 
-from .conftest import OpenNotebook
+from .conftest import OpenNotebook, showing
 from .explorer import ExplorerOnPage
 from .lab import Notebook
 from .notebooks import BOWL, SHOW
@@ -49,10 +48,7 @@ explorer.observe(counted, ["_surface", "_compared", "_projections", "_spectrum",
 @pytest.fixture(scope="module")
 def notebook(open_notebook: OpenNotebook) -> Iterator[Notebook]:
     """A notebook that shows the explorer of a function under the test's control."""
-    with closing(open_notebook([BOWL, SHOW])) as notebook:
-        notebook.run_all()
-        notebook.cell(SHOW_CELL)
-        ExplorerOnPage(notebook.page, notebook.kernel).wait_for_result()
+    with showing(open_notebook, BOWL) as notebook:
         yield notebook
 
 

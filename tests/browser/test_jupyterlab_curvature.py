@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -13,9 +12,9 @@ from playwright.sync_api import expect
 
 from landscape_widget.results.shares import interval_words
 
-from .conftest import OpenNotebook
+from .conftest import Show
 from .explorer import TIMEOUT, ExplorerOnPage
-from .notebooks import DIGITS, SETTLING, SHOW
+from .notebooks import DIGITS, SETTLING
 from .pixels import middle, pixels, spread
 from .waiting import wait_until
 
@@ -35,14 +34,10 @@ TALLEST_BAR = """(plot, name) => {
 
 
 @pytest.fixture(scope="module")
-def shown(open_notebook: OpenNotebook) -> Iterator[ExplorerOnPage]:
+def shown(show: Show) -> Iterator[ExplorerOnPage]:
     """A trained network's explorer with a result on show."""
-    with closing(open_notebook([DIGITS, SHOW])) as notebook:
-        notebook.run_all()
-        notebook.cell(1)
-        explorer = ExplorerOnPage(notebook.page, notebook.kernel)
-        explorer.wait_for_result()
-        yield explorer
+    with show(DIGITS) as notebook:
+        yield ExplorerOnPage(notebook.page, notebook.kernel)
 
 
 @pytest.fixture
@@ -181,11 +176,9 @@ def test_three_ways_to_the_same_probability_stand_side_by_side(explorer: Explore
         assert interval_words(low, high) in text, name
 
 
-def test_eigenvalues_are_seen_settling(open_notebook: OpenNotebook) -> None:
+def test_eigenvalues_are_seen_settling(show: Show) -> None:
     """While the kernel is in the midst of its products, with the residuals of the moment."""
-    with closing(open_notebook([SETTLING, SHOW])) as notebook:
-        notebook.run_all()
-        notebook.cell(1)
+    with show(SETTLING, wait=False) as notebook:
         explorer = ExplorerOnPage(notebook.page, notebook.kernel)
         largest = explorer.part("eigenvalue-hessian:max")
         seen = []

@@ -6,7 +6,6 @@ import io
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +13,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from .conftest import OpenNotebook
+from .conftest import Show
 from .explorer import VIEWS, ExplorerOnPage
 from .lab import Notebook
-from .notebooks import DIGITS, SHOW
+from .notebooks import DIGITS
 from .pixels import middle, n_colours, spread
 
 SHOW_CELL = 2
@@ -30,10 +29,9 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture(scope="module")
-def notebook(open_notebook: OpenNotebook) -> Iterator[Notebook]:
+def notebook(show: Show) -> Iterator[Notebook]:
     """A notebook that shows the explorer of a network trained on digits."""
-    with closing(open_notebook([DIGITS, FIXED, SHOW])) as notebook:
-        notebook.run_all()
+    with show(DIGITS, FIXED) as notebook:
         yield notebook
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,10 @@ import pytest
 from numpy.typing import NDArray
 from playwright.sync_api import expect
 
-from .conftest import OpenNotebook
+from .conftest import Show
 from .explorer import TIMEOUT, ExplorerOnPage
 from .lab import Notebook
-from .notebooks import QUARTIC, SHOW
+from .notebooks import QUARTIC
 from .waiting import wait_until
 
 SHOW_CELL = 1
@@ -30,12 +29,9 @@ READ_NAMED = """(plot, name) => {
 
 
 @pytest.fixture(scope="module")
-def notebook(open_notebook: OpenNotebook) -> Iterator[Notebook]:
+def notebook(show: Show) -> Iterator[Notebook]:
     """A notebook that shows the explorer of a function that its quadratic model describes near θ* only."""
-    with closing(open_notebook([QUARTIC, SHOW])) as notebook:
-        notebook.run_all()
-        notebook.cell(SHOW_CELL)
-        ExplorerOnPage(notebook.page, notebook.kernel).wait_for_result()
+    with show(QUARTIC) as notebook:
         yield notebook
 
 

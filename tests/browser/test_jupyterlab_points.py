@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from .conftest import OpenNotebook, showing
+from .conftest import Show
 from .explorer import ExplorerOnPage
 from .lab import Notebook
 from .notebooks import POINTS
@@ -29,9 +29,9 @@ READ_PINS = """plot => {
 
 
 @pytest.fixture(scope="module")
-def notebook(open_notebook: OpenNotebook) -> Iterator[Notebook]:
+def notebook(show: Show) -> Iterator[Notebook]:
     """A notebook that shows the explorer of a network with test data and a metric."""
-    with showing(open_notebook, POINTS) as notebook:
+    with show(POINTS) as notebook:
         yield notebook
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from .conftest import OpenNotebook, showing
+from .conftest import Show
 from .explorer import ExplorerOnPage
 from .lab import Notebook
 from .notebooks import POINTS
@@ -23,9 +23,9 @@ MARKS = """plot => {
 
 
 @pytest.fixture(scope="module")
-def notebook(open_notebook: OpenNotebook) -> Iterator[Notebook]:
+def notebook(show: Show) -> Iterator[Notebook]:
     """A notebook that shows the explorer of a network with data held out."""
-    with showing(open_notebook, POINTS, height=1600) as notebook:
+    with show(POINTS, height=1600) as notebook:
         yield notebook
 
 

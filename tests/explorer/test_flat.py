@@ -53,37 +53,28 @@ FUNCTIONS: dict[str, tuple[Callable[[Tensor], Tensor], Tensor, str]] = {
 }
 
 
-@pytest.mark.parametrize("axes", [HESSIAN, RANDOM, MIXED], ids=" × ".join)
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_every_function_has_a_picture(make_explorer: Make, name: str, axes: tuple[str, str]) -> None:
-    f, theta, kind = FUNCTIONS[name]
-    explorer = make_explorer(Objective.from_function(f, theta), axes=axes, resolution=9)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", RuntimeWarning)
-        explorer.compute()
-        assert explorer.status == "done"
-        surface, plane = explorer.surface, explorer.plane
-        for width, axis, length in zip(axes, (surface.alpha, surface.beta), plane.norms, strict=True):
-            assert 0.01 <= axis[-1] * (length or 1.0) <= 20, width
-        points = [[plane.point(a, b) for a in surface.alpha] for b in surface.beta]
-        expected = [[f(torch.from_numpy(p)).item() for p in row] for row in points]
-        np.testing.assert_allclose(surface.loss, expected, rtol=1e-5, atol=1e-9)
-        assert explorer.results.verdict is not None
-        if kind:
-            assert explorer.results.verdict.kind == kind
-        for figure in ("surface", "heatmap", "slices"):
-            explorer.figure(figure)
-        explorer.recentre(0.0, 0.0)
-
-
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_every_function_s_results_can_be_told(make_explorer: Make, name: str, tmp_path: Path) -> None:
+def test_every_function_has_a_picture(make_explorer: Make, name: str, tmp_path: Path) -> None:
     """What a file and a page hold beside the picture does not depend on its axes."""
-    f, theta, _ = FUNCTIONS[name]
-    explorer = make_explorer(Objective.from_function(f, theta), axes=MIXED)
+    f, theta, kind = FUNCTIONS[name]
+    explorer = make_explorer(Objective.from_function(f, theta), resolution=9)
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
-        explorer.compute()
+        for axes in (HESSIAN, RANDOM, MIXED):
+            explorer.axes = axes
+            explorer.compute()
+            assert explorer.status == "done"
+            surface, plane = explorer.surface, explorer.plane
+            for width, axis, length in zip(axes, (surface.alpha, surface.beta), plane.norms, strict=True):
+                assert 0.01 <= axis[-1] * (length or 1.0) <= 20, width
+            points = [[plane.point(a, b) for a in surface.alpha] for b in surface.beta]
+            expected = [[f(torch.from_numpy(p)).item() for p in row] for row in points]
+            np.testing.assert_allclose(surface.loss, expected, rtol=1e-5, atol=1e-9)
+            assert explorer.results.verdict is not None
+            if kind:
+                assert explorer.results.verdict.kind == kind
+            for figure in ("surface", "heatmap", "slices"):
+                explorer.figure(figure)
         for figure in ("curvature", "spectrum"):
             explorer.figure(figure)
         explorer.to_html(tmp_path / "page.html")
@@ -91,6 +82,7 @@ def test_every_function_s_results_can_be_told(make_explorer: Make, name: str, tm
         loaded = make_explorer(Objective.from_function(f, theta)).load(tmp_path / "run.npz")
         assert loaded.surface == explorer.surface
         explorer.table()
+        explorer.recentre(0.0, 0.0)
 
 
 def test_the_second_axis_of_one_parameter_goes_nowhere(make_explorer: Make) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import subprocess
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event, Thread
 from types import FrameType
@@ -25,6 +24,7 @@ from landscape_widget import LandscapeExplorer, Objective
 from landscape_widget.explorer.worker import others_wait
 
 from ..support.gates import HUNG, Gate, finish, finish_pin, gated_saddle
+from ..support.scripts import Scripts
 
 Make = Callable[..., LandscapeExplorer]
 
@@ -534,13 +534,18 @@ def explorer(n=64):
 '''
 
 
-def script(text: str, seconds: float = 120, **environment: str) -> str:
-    command, variables = [sys.executable, "-c", BEGINNING + text], {**os.environ, **environment}
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=seconds, check=False, env=variables
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout + done.stderr
+@pytest.fixture(scope="module")
+def scripts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scripts]:
+    """They have one arena of memory for all threads, so that what they hold can be measured."""
+    scripts = Scripts(BEGINNING, tmp_path_factory.mktemp("scripts"), MALLOC_ARENA_MAX="1")
+    yield scripts
+    scripts.close()
+
+
+def said(scripts: Scripts, text: str, seconds: float = 120) -> list[str]:
+    code, out, err = scripts.run(text, seconds)
+    assert (code, err) == (0, "")
+    return out.split()
 
 
 MEMORY = """
@@ -551,8 +556,8 @@ def held():
     for _ in range(3):  # what is closed in a destructor is garbage of the next collection
         gc.collect()
     getattr(ctypes.CDLL(None), "malloc_trim", lambda _: 0)(0)
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * 4096 / 1e6, len(gc.get_objects())
+    resident, of_files = map(int, Path("/proc/self/statm").read_text().split()[1:3])
+    return (resident - of_files) * 4096 / 1e6, len(gc.get_objects())
 
 def many(n):
     for _ in range(n):
@@ -584,7 +589,7 @@ LIFETIMES = {
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory in use is read as Linux tells it")
 @pytest.mark.parametrize("life", LIFETIMES)
-def test_many_explorers_leave_no_memory_behind(life: str) -> None:
+def test_many_explorers_leave_no_memory_behind(scripts: Scripts, life: str) -> None:
     """A tenth of the data of each, and one object, with one arena for all threads in the process measured.
 
     Of two times fifteen explorers, the ones that leave fewer objects count: what is loaded once, when a slow
@@ -594,7 +599,7 @@ def test_many_explorers_leave_no_memory_behind(life: str) -> None:
     thread freed what last: without a single Python object more, −21 to +21 MB were seen after a hundred
     explorers, and 0.8 to 1.5 MB with one arena.
     """
-    grown, objects, threads = script(MEMORY.format(life=LIFETIMES[life]), 500, MALLOC_ARENA_MAX="1").split()
+    grown, objects, threads = said(scripts, MEMORY.format(life=LIFETIMES[life]), 500)
     assert float(grown) < 3
     assert int(objects) < 15
     assert int(threads) < 5
@@ -643,11 +648,10 @@ owner = Owner(); owner.explorer.compute()
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_a_script_ends_with_explorers_open(end: str) -> None:
-    command = [sys.executable, "-c", BEGINNING + ENDS[end]]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=HUNG, check=False)
-    assert done.stderr == ""
-    assert done.returncode == (1 if end == "with an exception" else 0)
+def test_a_script_ends_with_explorers_open(scripts: Scripts, end: str) -> None:
+    code, _, err = scripts.run(ENDS[end], HUNG)
+    assert err == ""
+    assert code == (1 if end == "with an exception" else 0)
 
 
 FORK = '''
@@ -723,12 +727,12 @@ os._exit(0)
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [(CHILDREN, ["5", "done", "refused", "refused", "None"]), (MIDWAY, ["40", "3"])],
     ids=["children", "midway"],
 )
-def test_a_process_that_is_forked_hangs_nowhere(text: str, said: list[str]) -> None:
-    assert script(FORK + text).split() == said
+def test_a_process_that_is_forked_hangs_nowhere(scripts: Scripts, text: str, expected: list[str]) -> None:
+    assert said(scripts, FORK + text) == expected
 
 
 EMBEDDED = """
@@ -740,7 +744,7 @@ print(states[one.model_id]["state"]["status"], len(states))
 """
 
 
-def test_a_script_can_embed_an_explorer_in_a_page() -> None:
-    status, widgets = script(EMBEDDED).split()
+def test_a_script_can_embed_an_explorer_in_a_page(scripts: Scripts) -> None:
+    status, widgets = said(scripts, EMBEDDED)
     assert status == "done"
     assert int(widgets) >= 3  # and what its page needs

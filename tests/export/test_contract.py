@@ -20,6 +20,7 @@ from torch import nn
 
 from landscape_widget import LandscapeExplorer, Objective
 from landscape_widget.explorer.traits import CONTROLS
+from landscape_widget.export import curvature_payloads as curvature
 from landscape_widget.export import payloads as wire
 from landscape_widget.planes.surface import grid_axis
 from landscape_widget.study.budget import DENSITY_PROBES
@@ -30,6 +31,7 @@ from landscape_widget.study.study import Study
 from landscape_widget.study.verdict import verdict_of
 
 from ..explorer.test_explorer_page import send
+from ..project import agreed
 from ..support.cases import ONE_BATCH, case
 from ..support.gates import make_controls, saddle
 
@@ -165,14 +167,14 @@ def eigenpairs(found: Findings, controls: Controls) -> Case:
         "sights": list(verdict.sights) if verdict and verdict.sights else None,
         "final": found.pairs_final,
     }
-    payload = wire.eigenpairs(found, controls, REQUEST, THETA_NORM)
+    payload = curvature.eigenpairs(found, controls, REQUEST, THETA_NORM)
     return {"trait": "_eigenpairs", "payload": payload, "expected": expected}
 
 
 def projections(found: Findings, controls: Controls) -> Case:
     result, model = found.projections, found.quadratic
     assert result is not None
-    payload = wire.projections(found, controls, REQUEST)
+    payload = curvature.projections(found, controls, REQUEST)
     kappas = {"kappaMinus": result.kappa_minus, "kappaPlus": result.kappa_plus}
     fits = {name: {"mean": float(k.mean()), "std": float(k.std())} for name, k in kappas.items()}
     sources = {"kappaMinus": "kappa_minus", "kappaPlus": "kappa_plus", "trace": "kappa_mean"}
@@ -221,7 +223,7 @@ def spectrum(found: Findings) -> Case:
         "traceMean": mean,
         "final": found.density_final,
     }
-    return {"trait": "_spectrum", "payload": wire.spectrum(found, REQUEST), "expected": expected}
+    return {"trait": "_spectrum", "payload": curvature.spectrum(found, REQUEST), "expected": expected}
 
 
 def trace(found: Findings) -> Case:
@@ -252,7 +254,7 @@ def trace(found: Findings) -> Case:
         "methods": [method for method in methods if method["name"] in found.traces],
         "final": found.traces_final,
     }
-    return {"trait": "_trace", "payload": wire.trace(found, REQUEST), "expected": expected}
+    return {"trait": "_trace", "payload": curvature.trace(found, REQUEST), "expected": expected}
 
 
 def cases_of(found: Findings, controls: Controls, names: tuple[str, str]) -> Iterator[Case]:
@@ -367,6 +369,11 @@ def write(folder: Path, content: dict[str, Any]) -> None:
     (folder / "buffers.bin").write_bytes(buffers)
 
 
+def test_what_both_must_agree_on_is_the_kernels() -> None:
+    written = agreed.MODULE.read_text("utf-8")
+    assert written == agreed.module(), "write it anew: python -m tests.project.agreed"
+
+
 @pytest.mark.skipif(shutil.which("node") is None, reason="the page's decoders run in node")
 def test_the_page_reads_what_the_kernel_sends(tmp_path: Path) -> None:
     states = list(explorer_states())
@@ -385,7 +392,6 @@ def test_the_page_reads_what_the_kernel_sends(tmp_path: Path) -> None:
         "snapshot": [told for _, told, _ in states],
         "grids": grids,
         "widths": widths,
-        "faces": LandscapeExplorer.face.values,
     }
     write(tmp_path, content)
     environment = {**os.environ, "LANDSCAPE_PAYLOADS": str(tmp_path)}

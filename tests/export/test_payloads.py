@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from landscape_widget import Objective, TraceEstimate
+from landscape_widget.export import curvature_payloads as curvature
 from landscape_widget.export import payloads as wire
 from landscape_widget.planes.projections import plane_hessian
 from landscape_widget.study.controls import Controls
@@ -107,7 +108,7 @@ def test_the_second_plane_decodes_to_its_result() -> None:
 
 
 def test_eigenpairs_decode_to_the_result(found: Findings) -> None:
-    payload = wire.eigenpairs(found, CONTROLS, 17, 2.5)
+    payload = curvature.eigenpairs(found, CONTROLS, 17, 2.5)
     pairs = found.pairs
     assert pairs is not None
     assert payload["values"] == pairs.values.tolist()
@@ -126,14 +127,14 @@ def test_eigenpairs_decode_to_the_result(found: Findings) -> None:
 def test_the_verdict_waits_for_certified_pairs() -> None:
     objective = case("dense tanh").objective(ONE_BATCH)
     estimates = next(f for f in Study(objective).steps(CONTROLS) if f.pairs is not None)
-    payload = wire.eigenpairs(estimates, CONTROLS, 1, 2.5)
+    payload = curvature.eigenpairs(estimates, CONTROLS, 1, 2.5)
     assert not payload["final"]
     assert (payload["verdict"], payload["sentence"]) == ("undecided", "")
     assert payload["slopes"] is None
 
 
 def test_projections_decode_to_the_result(found: Findings) -> None:
-    payload = wire.projections(found, CONTROLS, 17)
+    payload = curvature.projections(found, CONTROLS, 17)
     result = found.projections
     assert result is not None
     for name in ("kappa_minus", "kappa_plus"):
@@ -156,7 +157,11 @@ def test_holes_travel_in_buffers_only() -> None:
     found = findings(objective, chosen)
     surface = wire.surface(found, chosen, 1, 1.0)
     assert np.isnan(np.frombuffer(surface["loss"], "<f4")).any()
-    for payload in (surface, wire.eigenpairs(found, chosen, 1, 1.0), wire.projections(found, chosen, 1)):
+    for payload in (
+        surface,
+        curvature.eigenpairs(found, chosen, 1, 1.0),
+        curvature.projections(found, chosen, 1),
+    ):
         json.dumps(plain(payload), allow_nan=False)
 
 
@@ -186,7 +191,7 @@ def test_axes_on_offer(n: int, most: int) -> None:
 
 def test_a_trace_decodes_to_its_estimates_and_their_intervals() -> None:
     found = findings(case("dense tanh").objective(ONE_BATCH), replace(CONTROLS, face="trace"))
-    payload = wire.trace(found, 17)
+    payload = curvature.trace(found, 17)
     assert found.traces is not None
     assert found.trace is not None
     exact = found.trace
@@ -209,7 +214,7 @@ def test_a_trace_decodes_to_its_estimates_and_their_intervals() -> None:
     assert payload["final"]
     json.dumps([plain(payload["reference"]), *map(plain, payload["methods"])], allow_nan=False)
     mean = exact.value / exact.samples
-    assert wire.spectrum(found, 17)["trace_mean"] == mean
+    assert curvature.spectrum(found, 17)["trace_mean"] == mean
 
 
 def test_a_bias_travels_where_it_matters() -> None:
@@ -217,6 +222,6 @@ def test_a_bias_travels_where_it_matters() -> None:
         return TraceEstimate(60.0, 5.0, 100, 0, 1.0, 1.0, provenance={"half_width": 0.05}, bias=bias)
 
     for bias, told in ((43.0, 43.0), (-3.0, -3.0), (0.5, 0.0)):
-        payload = wire.trace(Findings(traces={"curvature-fit": [estimate(bias)]}), 1)
+        payload = curvature.trace(Findings(traces={"curvature-fit": [estimate(bias)]}), 1)
         assert (payload["methods"][0]["bias"], payload["methods"][0]["half_width"]) == (told, 0.05)
         assert (payload["reference"], payload["final"]) == (None, True)

@@ -119,7 +119,7 @@ def test_slices_of_a_domain_without_theta() -> None:
 @pytest.mark.parametrize("draw", [surface_figure, heatmap_figure])
 def test_theta_and_the_lowest_point_are_marked(draw: Callable[..., go.Figure]) -> None:
     figure = draw(bowl(), scale="linear")
-    theta, lowest = trace(figure, "θ*"), trace(figure, "lowest evaluated: 1")
+    theta, lowest = trace(figure, "θ*"), trace(figure, "lowest loss: 1")
     assert (theta.x, theta.y) == ((0,), (0,))
     assert (lowest.x, lowest.y) == ((1,), (0,))
     if draw is surface_figure:
@@ -128,7 +128,7 @@ def test_theta_and_the_lowest_point_are_marked(draw: Callable[..., go.Figure]) -
 
 
 def test_the_lowest_point_is_one_that_was_evaluated() -> None:
-    lowest = trace(heatmap_figure(coarse()), "lowest evaluated: 2")
+    lowest = trace(heatmap_figure(coarse()), "lowest loss: 2")
     assert (lowest.x, lowest.y) == ((0,), (0,))
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from functools import wraps
@@ -249,16 +247,3 @@ def test_the_objective_of_a_compiled_model_pickles() -> None:
     again = pickle.loads(pickle.dumps(objective))
     assert torch.equal(again.loss(), objective.loss())
     assert seen() == {}
-
-
-def test_no_compiler_is_loaded_for_a_model_that_is_not_compiled() -> None:
-    """It takes seconds."""
-    code = (
-        "import sys, torch\n"
-        "from landscape_widget import Objective\n"
-        "x = torch.ones(4, 2)\n"
-        "before = 'torch._dynamo' in sys.modules\n"
-        "Objective(torch.nn.Linear(2, 1), (x, x[:, :1]), torch.nn.MSELoss()).gradient()\n"
-        "assert before or 'torch._dynamo' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)

@@ -24,16 +24,25 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 #: What the tests take from a notebook's last state: a name for each expression.
 Wanted = dict[str, str]
 
+Run = Callable[..., dict[str, Any]]
+
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Wanted], dict[str, Any]]:
-    """Runs a notebook and returns the values of some expressions after its last cell."""
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a notebook and returns the values of some expressions after its last cell.
+
+    What only takes time may be ``smaller``: the text of a notebook, and what stands in its place.
+    """
     monkeypatch.syspath_prepend(str(NOTEBOOKS))  # classes of models that are written there
     # as a server of pages has it: no cell waits for pictures that no test looks at
     monkeypatch.setenv("SERVER_SOFTWARE", "tests")
 
-    def run_(name: str, wanted: Wanted) -> dict[str, Any]:
-        notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
+    def run_(name: str, wanted: Wanted, smaller: dict[str, str] | None = None) -> dict[str, Any]:
+        text = (NOTEBOOKS / f"{name}.ipynb").read_text("utf-8")
+        for large, small in (smaller or {}).items():
+            assert large in text, f"expected {large} in {name}"
+            text = text.replace(large, small)
+        notebook = nbformat.reads(text, as_version=4)
         path = tmp_path / "kept.pt"
         kept = ", ".join(f"{key!r}: {expression}" for key, expression in wanted.items())
         notebook.cells.append(nbformat.v4.new_code_cell(f"torch.save({{{kept}}}, {str(path)!r})"))
@@ -66,21 +75,22 @@ def ends(product: Callable[[Any], np.ndarray], n: int) -> np.ndarray:
     return np.sort(values)[::-1]
 
 
-def test_quickstart(run: Callable[[str, Wanted], dict[str, Any]]) -> None:
-    found = run(
-        "01_quickstart",
-        {
-            "model": "model",
-            "train": "(x_train, y_train)",
-            "test": "(x_test, y_test)",
-            "accuracy": "accuracy",
-            "pairs": "explorer.eigenpairs",
-            "verdict": "explorer.results.verdict.kind",
-            "kappa": "(explorer.projections.kappa_minus, explorer.projections.kappa_plus)",
-            "plane": "explorer.plane",
-            "surfaces": "dict(explorer.surfaces)",
-        },
-    )
+#: What ``check_quickstart`` looks at.
+QUICKSTART: Wanted = {
+    "model": "model",
+    "train": "(x_train, y_train)",
+    "test": "(x_test, y_test)",
+    "accuracy": "accuracy",
+    "pairs": "explorer.eigenpairs",
+    "verdict": "explorer.results.verdict.kind",
+    "kappa": "(explorer.projections.kappa_minus, explorer.projections.kappa_plus)",
+    "plane": "explorer.plane",
+    "surfaces": "dict(explorer.surfaces)",
+}
+
+
+def check_quickstart(found: dict[str, Any]) -> None:
+    """Of the quickstart as it runs in JupyterLab: tests/browser/test_jupyterlab.py."""
     model, pairs = found["model"].double(), found["pairs"]
     (x, y), (x_test, y_test) = (
         (images.double(), labels) for images, labels in (found["train"], found["test"])
@@ -119,7 +129,7 @@ def test_quickstart(run: Callable[[str, Wanted], dict[str, Any]]) -> None:
             assert surface.loss[i, j] == pytest.approx(loss, rel=1e-4, abs=off)
 
 
-def test_paper_examples(run: Callable[[str, Wanted], dict[str, Any]]) -> None:
+def test_paper_examples(run: Run) -> None:
     found = run(
         "02_paper_examples",
         {
@@ -151,7 +161,7 @@ FUNCTION_APPROXIMATION = {
 }
 
 
-def test_function_approximation(run: Callable[[str, Wanted], dict[str, Any]]) -> None:
+def test_function_approximation(run: Run) -> None:
     found = run(
         "03_function_approximation",
         {
@@ -173,15 +183,16 @@ def test_function_approximation(run: Callable[[str, Wanted], dict[str, Any]]) ->
     assert found["verdict"] == "saddle"
 
 
-def test_resnet56(run: Callable[[str, Wanted], dict[str, Any]]) -> None:
+def test_resnet56(run: Run) -> None:
     found = run(
         "04_resnet56",
         {
             "models": "models",
-            "data": "(images[train][:64], labels[train][:64])",
+            "data": "(images[train][:32], labels[train][:32])",
             "pairs": "pairs",
             "losses": "{name: objective.loss().item() for name, objective in objectives.items()}",
         },
+        smaller={"epochs=12": "epochs=3", "[:64]": "[:32]"},
     )
     x, y = found["data"][0].double(), found["data"][1]
     for name, pairs in found["pairs"].items():
@@ -198,5 +209,5 @@ def test_resnet56(run: Callable[[str, Wanted], dict[str, Any]]) -> None:
 
 
 def test_every_notebook_has_a_test() -> None:
-    tested = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
+    tested = {name.removeprefix("test_").removeprefix("check_") for name in globals()}
     assert {path.stem[3:] for path in NOTEBOOKS.glob("*.ipynb")} <= tested

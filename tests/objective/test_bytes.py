@@ -98,7 +98,7 @@ def test_the_data_are_held_once(kind: str, dtype: torch.dtype, monkeypatch: pyte
         for _ in range(2):
             precise.hvp(v)
         assert storages.held() <= most + KEPT, "after products"
-        pairs = hessian_eigenpairs(objective, k=1)
+        pairs = hessian_eigenpairs(objective, k=1, tol=0.1)  # what is held is noticed at a price
         assert storages.held() <= most + KEPT, "after eigenpairs"
         if kind != "small batches":  # programs of many points at once take more than these data
             (*_, surface) = evaluate_plane(objective, random_plane(objective), (-1, 1, -1, 1), 3)

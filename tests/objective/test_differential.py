@@ -30,7 +30,7 @@ from landscape_widget import (
 
 pytestmark = pytest.mark.oracle
 
-N_CASES = int(os.environ.get("CASES", "150"))
+N_CASES = int(os.environ.get("CASES", "120"))
 CLASSES, TOKENS = 3, 4
 
 Criterion = Callable[[Tensor, Tensor], Tensor]
@@ -221,9 +221,9 @@ def test_everything_agrees_or_is_refused(problem: dict[str, Any]) -> None:
     off = hessian.numpy() @ pairs.vectors - pairs.vectors * pairs.values
     np.testing.assert_allclose(np.linalg.norm(off, axis=0), pairs.residuals, atol=scale)
     plane = random_plane(objective, seed=problem["seed"])
-    *_, surface = evaluate_plane(objective, plane, (-0.5, 0.5, -0.5, 0.5), 9)
+    *_, surface = evaluate_plane(objective, plane, (-0.5, 0.5, -0.5, 0.5), 5)
     assert surface.done.all()
-    for i in range(0, 9, 4):
-        for j in range(0, 9, 2):
+    for i in range(0, 5, 2):
+        for j in range(5):
             theta = torch.from_numpy(plane.point(surface.alpha[j], surface.beta[i]))
             assert surface.loss[i, j] == pytest.approx(truth.loss_at(theta), rel=1e-9, nan_ok=True)

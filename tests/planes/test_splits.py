@@ -236,7 +236,7 @@ def test_figures_name_the_data_and_mark_both_minima(explorer: LandscapeExplorer)
     for kind in ("surface", "heatmap"):
         figure = explorer.figure(kind)
         assert "Test − training loss" in figure.layout.title.text
-        for which, words in (("train", "lowest evaluated"), ("test", "lowest test loss")):
+        for which, words in (("train", "lowest loss"), ("test", "lowest test loss")):
             (mark,) = (trace for trace in figure.data if (trace.name or "").startswith(words))
             assert (mark.x[0], mark.y[0]) == explorer.surfaces[which].minimum[:2]
 

@@ -64,10 +64,3 @@ def test_a_checkout_without_bundle_and_node_says_what_to_do(sdist: Path, tmp_pat
     with pytest.raises(subprocess.CalledProcessError) as failure:
         build(source, "wheel", tmp_path / "out", PATH="")
     assert b"Install Node, or install a released wheel" in failure.value.stderr
-
-
-def test_importing_the_package_leaves_slow_libraries_for_when_they_are_needed() -> None:
-    slow = ("scipy", "torch._dynamo", "sympy", "plotly.basedatatypes")
-    code = f"import sys, landscape_widget; print([name for name in {slow} if name in sys.modules])"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "[]"

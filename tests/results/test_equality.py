@@ -33,7 +33,7 @@ from landscape_widget.curvature.slopes import slopes_along
 from landscape_widget.planes.quadratic import quadratic_model
 from landscape_widget.results.base import Estimate
 from landscape_widget.results.blindness import BlindnessEstimate
-from landscape_widget.results.planes import PlanePoint
+from landscape_widget.results.points import PlanePoint
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Findings, Picture
 

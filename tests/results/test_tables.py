@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from landscape_widget import ConvexityMap, EigenPairs, Plane, ProjectedCurvatures, ScoreTable, Surface
-from landscape_widget.results.planes import ScoreRow, Scores
+from landscape_widget.results.points import ScoreRow, Scores
 from landscape_widget.results.spectrum import SpectralDensity
 
 SURFACE = Surface(

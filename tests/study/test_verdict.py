@@ -17,8 +17,9 @@ from landscape_widget.results.blindness import BlindnessEstimate, SaddleBlindnes
 from landscape_widget.results.curvature import Slopes
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Findings
+from landscape_widget.study.sights import sight
 from landscape_widget.study.study import Study
-from landscape_widget.study.verdict import Verdict, half_widths, judge, offsets, sight, verdict_of
+from landscape_widget.study.verdict import Verdict, half_widths, judge, offsets, verdict_of
 
 from ..support.cases import ONE_BATCH, case
 from ..support.oracle import dense

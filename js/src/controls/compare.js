@@ -1,8 +1,9 @@
 // The comparison of two planes: which ones, on what domains, and what each of them shows of θ*.
 import { isEigen, planeLabel, presetOf } from "../kernel/axes.js";
+import { capitalised } from "../model/format.js";
 import { h, setText } from "../ui/dom.js";
 import { createField } from "../ui/field.js";
-import { SPLIT_NAMES } from "../kernel/splits.js";
+import { WORDS } from "../kernel/agreed.js";
 import { secondControls } from "../kernel/state.js";
 import { createWidth } from "./width.js";
 
@@ -15,10 +16,10 @@ import { createWidth } from "./width.js";
  * @param {boolean} planes  whether the other one is of another plane
  */
 export function pictureName({ axes, split, surface, info }, planes) {
-  const loss = SPLIT_NAMES[surface?.split ?? split];
-  if (!planes) return loss;
+  const loss = WORDS.splits[surface?.split ?? split];
+  if (!planes) return capitalised(loss);
   const plane = surface?.name ?? planeLabel(info.axes, axes);
-  return split === "train" ? plane : `${plane}, ${loss.toLowerCase()}`;
+  return split === "train" ? plane : `${plane}, ${loss}`;
 }
 
 /**

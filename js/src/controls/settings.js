@@ -1,5 +1,6 @@
 // What is set once and then left alone: folded away, with a line that says what of it is not as usual.
-import { formatCount } from "../model/format.js";
+import { WORDS } from "../kernel/agreed.js";
+import { capitalised, formatCount } from "../model/format.js";
 import { exampleCounts } from "../model/values.js";
 import { h, setText } from "../ui/dom.js";
 import { sign } from "../ui/drawing.js";
@@ -14,7 +15,7 @@ import { createSlider } from "../ui/slider.js";
 const BATCH_NORM = [
   { value: "frozen", label: "Frozen", title: "As training left them: one fixed function, the one whose curvature is told" },
   { value: "recomputed", label: "Recomputed", title: "Estimated anew from the data at every point of the plane" },
-  { value: "difference", label: "Difference", title: "Recomputed − frozen" },
+  { value: "difference", label: "Difference", title: capitalised(WORDS.recomputedLessFrozen) },
 ];
 
 /** @typedef {import("../kernel/splits.js").Split | "beside"} Shown */
@@ -24,11 +25,11 @@ const SPLITS = [
   { value: "train", label: "Training", title: "The loss that the weights were trained on" },
   { value: "test", label: "Test", title: "The loss on the data held out for testing, over the same plane" },
   { value: "beside", label: "Both", title: "Training and test loss side by side, on one scale" },
-  { value: "difference", label: "Difference", title: "Test − training loss: the generalisation gap" },
+  { value: "difference", label: "Difference", title: `${capitalised(WORDS.splits.difference)}: the generalisation gap` },
 ];
 
 /** What the line says of a choice. @type {Record<Shown, string>} */
-const SPLIT_WORDS = { train: "", test: "test loss", beside: "training and test loss", difference: "test − training loss" };
+const SPLIT_WORDS = { ...WORDS.splits, train: "", beside: "training and test loss" };
 
 /** @param {Snapshot} snapshot @returns {Shown} */
 const shownSplit = ({ compared_split, compared_axes, split }) => (compared_split && !compared_axes ? "beside" : split);
@@ -71,7 +72,7 @@ export function unusual(snapshot) {
     seed ? `seed ${seed}` : "",
     examples < info.n_examples ? `${formatCount(examples)} of ${formatCount(info.n_examples)} examples` : "",
     SPLIT_WORDS[shownSplit(snapshot)],
-    batch_norm === "frozen" ? "" : `batch norm ${batch_norm === "difference" ? "recomputed − frozen" : batch_norm}`,
+    batch_norm === "frozen" ? "" : `batch norm ${batch_norm === "difference" ? WORDS.recomputedLessFrozen : batch_norm}`,
   ].filter(Boolean);
 }
 

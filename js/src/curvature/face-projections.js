@@ -1,4 +1,5 @@
 // How random planes see the curvature: histograms of κ₋ and κ₊, and how often they hide a saddle.
+import { WORDS } from "../kernel/agreed.js";
 import { h, setText } from "../ui/dom.js";
 import { formatCount, formatEstimate, formatNumber } from "../model/format.js";
 import { gaussianCurve, histogram, typicalOf } from "../model/histogram.js";
@@ -65,9 +66,9 @@ function figure({ palette }, { kappaMinus, kappaPlus, plane, samples, fits, seed
       bargap: 0,
       dragmode: false,
       hovermode: "closest",
-      xaxis: { ...baseAxis(palette, "projected curvature κ"), range, nticks: tickCount(range, el.clientWidth - 64), zeroline: false, showgrid: false, fixedrange: true },
+      xaxis: { ...baseAxis(palette, WORDS.projected), range, nticks: tickCount(range, el.clientWidth - 64), zeroline: false, showgrid: false, fixedrange: true },
       yaxis: {
-        ...baseAxis(palette, `of ${formatCount(samples)} random planes`),
+        ...baseAxis(palette, `of ${formatCount(samples)} ${WORDS.planes}`),
         zeroline: false,
         fixedrange: true,
         range: [0, highest / (1 - headroom(el, marks.length))],
@@ -99,7 +100,7 @@ export function seedOfBar({ kappaMinus, kappaPlus, seeds }, which, bin) {
  * @param {boolean} [saddle]  whether there is one to hide
  */
 export function describe({ samples, total, blindness, final }, saddle = true) {
-  if (!final && samples < total) return `${formatCount(samples)} of ${formatCount(total)} random planes so far`;
+  if (!final && samples < total) return `${formatCount(samples)} of ${formatCount(total)} ${WORDS.planes} so far`;
   if (!blindness) return "";
   return saddle ? "A random plane hides the saddle in" : "A random plane shows no saddle in";
 }

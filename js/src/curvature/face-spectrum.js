@@ -1,4 +1,5 @@
 // How the Hessian's eigenvalues are spread, on a logarithmic scale, with the certified ones marked.
+import { WORDS } from "../kernel/agreed.js";
 import { h, setText } from "../ui/dom.js";
 import { createEigenvalues, withAxis } from "./eigenvalues.js";
 import { formatCount, formatNumber, formatPercent } from "../model/format.js";
@@ -90,9 +91,9 @@ function figure({ palette, snapshot }, el) {
       margin: { l: 52, r: 14, t: 8, b: 40 },
       dragmode: "zoom",
       hovermode: "closest",
-      xaxis: { ...baseAxis(palette, "eigenvalue λ"), range, nticks: tickCount(range, el.clientWidth - 68), zeroline: false, showgrid: false },
+      xaxis: { ...baseAxis(palette, WORDS.eigenvalue), range, nticks: tickCount(range, el.clientWidth - 68), zeroline: false, showgrid: false },
       yaxis: {
-        ...baseAxis(palette, "spectral density"),
+        ...baseAxis(palette, WORDS.density),
         type: "log",
         range: [bottom, bottom + decades / (1 - headroom(el, crowded ? 2 : 1))],
         tickmode: "linear",

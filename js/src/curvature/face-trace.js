@@ -1,4 +1,5 @@
 // The Hessian's trace, exact or nearly so, and two methods that estimate it from random vectors, with 95 % intervals.
+import { WORDS } from "../kernel/agreed.js";
 import { bandOutline, bandRange, latest } from "../model/band.js";
 import { h, setText } from "../ui/dom.js";
 import { formatCount, formatEstimate, formatNumber, formatShort } from "../model/format.js";
@@ -68,8 +69,8 @@ function figure({ palette }, { reference, methods }, el) {
       margin: { l: tickRoom(range), r: 16, t: 8, b: 40 },
       dragmode: "zoom",
       hovermode: "closest",
-      xaxis: { ...baseAxis(palette, "random vectors"), rangemode: "tozero", zeroline: false, showgrid: false },
-      yaxis: { ...baseAxis(palette, "tr(H)"), range, zeroline: false, fixedrange: true, nticks: 5 },
+      xaxis: { ...baseAxis(palette, WORDS.vectors), rangemode: "tozero", zeroline: false, showgrid: false },
+      yaxis: { ...baseAxis(palette, WORDS.trace), range, zeroline: false, fixedrange: true, nticks: 5 },
     },
   };
 }
@@ -88,8 +89,8 @@ function acrossOf({ name, label, value, error }, methods) {
 /** The exact or deflated trace in words. @param {TraceReference} reference */
 export function describeReference({ name, value, error, nHvp }) {
   const products = `${formatCount(nHvp)} ${nHvp === 1 ? "product" : "products"}`;
-  if (name === "exact") return `tr(H) = ${formatNumber(value)}, exact (${products})`;
-  return `tr(H) = ${formatEstimate({ value, stderr: error })} (best estimate, ${products})`;
+  if (name === "exact") return `${WORDS.trace} = ${formatNumber(value)}, exact (${products})`;
+  return `${WORDS.trace} = ${formatEstimate({ value, stderr: error })} (best estimate, ${products})`;
 }
 
 /**
@@ -100,12 +101,12 @@ export function describeReference({ name, value, error, nHvp }) {
  */
 export function describeMethod(method, reference = null, twin = undefined) {
   const last = latest(method);
-  if (!last) return `tr(H): no estimate yet (${method.label})`;
+  if (!last) return `${WORDS.trace}: no estimate yet (${method.label})`;
   const { n, value, error } = last;
   const cost = `${formatCount(n)} ${Math.round(n) === 1 ? "vector" : "vectors"}`;
   const where = method.halfWidth ? `, |α| ≤ ${formatShort(method.halfWidth)}` : "";
   const remark = remarkOn(method, last, reference, twin && latest(twin));
-  return `tr(H) = ${formatEstimate({ value, stderr: error })} (${method.label}, ${cost}${where})${remark}`;
+  return `${WORDS.trace} = ${formatEstimate({ value, stderr: error })} (${method.label}, ${cost}${where})${remark}`;
 }
 
 /** Share of half an interval from which on two estimates from the same vectors differ. */

@@ -1,5 +1,7 @@
 // The data that a picture shows the loss on: training, test, or the difference.
 
+import { QUANTITIES } from "./agreed.js";
+
 /** @typedef {"train" | "test" | "difference"} Split  "difference": test − training */
 
 /** @typedef {{split: Split, alpha: number, beta: number, loss: number}} Lowest  where the loss on a split is lowest */
@@ -7,10 +9,7 @@
 /** Splits that have a lowest loss. */
 const LOSSES = /** @type {const} */ (["train", "test"]);
 
-/** Names of pictures, in titles. @type {Record<Split, string>} */
-export const SPLIT_NAMES = { train: "Training loss", test: "Test loss", difference: "Test − training" };
-
-/** The same in a narrow place. @type {Record<string, string>} */
+/** In a narrow place. @type {Record<string, string>} */
 export const SPLIT_WORDS = { train: "training", test: "test" };
 
 /** What marks the lowest loss on a split, and θ*, in text. @type {Record<string, string>} */
@@ -23,11 +22,7 @@ export const isDifference = ({ split, batchNorm }) => split === "difference" || 
  * What the values of a surface are.
  * @param {import("./decoders.js").SurfaceResult} surface
  */
-export function quantityOf({ split, batchNorm }) {
-  const loss = { train: "loss", test: "test loss", difference: "test − training" }[split];
-  if (batchNorm !== "difference") return loss;
-  return split === "train" ? "recomputed − frozen" : `${loss}, recomputed − frozen`;
-}
+export const quantityOf = ({ split, batchNorm }) => QUANTITIES[split][batchNorm];
 
 /**
  * The lowest points to mark in a picture: its own, or those of the losses that it is the difference of; and that of

@@ -7,7 +7,7 @@ import { sameDomain } from "../model/values.js";
 
 /** @typedef {import("../model/values.js").Domain} Domain */
 
-/** @typedef {"projections" | "spectrum" | "trace"} Face  of the curvature panel */
+/** @typedef {typeof import("./agreed.js").FACES[number]} Face  of the curvature panel */
 
 /** @typedef {"frozen" | "recomputed" | "difference"} BatchNorm  statistics of batch-norm layers in the pictures */
 
@@ -88,8 +88,6 @@ const RUNTIME = "_runtime";
 /** Milliseconds without another change after which those that need not be sent at once are. */
 const PAUSE = 200;
 
-/** @type {readonly Face[]} */
-export const FACES = ["projections", "spectrum", "trace"];
 /** The other traits: they say nothing of what plane is asked for. */
 const OTHERS = ["face", "status", "error", "progress", "_info", "_pins", ...Object.keys(DECODERS).map((name) => `_${name}`)];
 

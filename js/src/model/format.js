@@ -6,6 +6,9 @@ const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 /** @param {string} text */
 const withMinus = (text) => text.replace(/-/g, MINUS);
 
+/** With a capital letter. @param {string} text */
+export const capitalised = (text) => text.slice(0, 1).toUpperCase() + text.slice(1);
+
 /** @param {number} exponent */
 function superscript(exponent) {
   const digits = [...String(Math.abs(exponent))].map((digit) => SUPERSCRIPTS[Number(digit)]).join("");

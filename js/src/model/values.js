@@ -1,8 +1,8 @@
 // The values that the sliders snap to, and what a domain means to them.
 
-/** @typedef {[number, number, number, number]} Domain  (α min, α max, β min, β max) */
+import { MANTISSAS } from "../kernel/agreed.js";
 
-const MANTISSAS = [1, 1.5, 2, 3, 4, 5, 6, 8];
+/** @typedef {[number, number, number, number]} Domain  (α min, α max, β min, β max) */
 
 /**
  * Round numbers, evenly spread on a logarithmic scale, from `10**first` up to `10**last`.

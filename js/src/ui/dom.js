@@ -26,6 +26,9 @@ let serial = 0;
  */
 export const uniqueId = (name) => `lw-${name}-${++serial}`;
 
+/** Whether a key belongs to a button, and not to the picture that the button lies in. @param {EventTarget | null} target */
+export const isButton = (target) => /** @type {Element | null} */ (target)?.closest("button") != null;
+
 /**
  * Writes text only where it differs, so that screen readers and selections are left in peace.
  * @param {HTMLElement} element

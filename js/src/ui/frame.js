@@ -1,5 +1,7 @@
 // Everything that a view needs to draw itself, gathered once per change.
 
+import { capitalised } from "../model/format.js";
+
 /**
  * @typedef {object} Frame
  * @property {import("../kernel/state.js").Snapshot} snapshot
@@ -36,7 +38,7 @@ export function waitingWords({ status, progress }, loaded, fault) {
   const missing = status === "computing" ? "Being computed …" : "Not computed yet.";
   if (status === "failed" || status === "cancelled") return all("No picture yet.");
   if (!loaded) return all("Loading the plotting library …");
-  const stage = progress?.stage ? `${progress.stage[0].toUpperCase()}${progress.stage.slice(1)} …` : "Waiting for the kernel …";
+  const stage = progress?.stage ? `${capitalised(progress.stage)} …` : "Waiting for the kernel …";
   return {
     surface: stage,
     slices: "The loss along each axis.",

@@ -1,5 +1,5 @@
 // Marks of a plot without a pointer: the arrow keys go from one to the next, Enter does what a click does.
-import { h, setText } from "./dom.js";
+import { h, isButton, setText } from "./dom.js";
 
 /**
  * A mark that can be chosen.
@@ -60,6 +60,7 @@ export function createWalk(body, moved) {
   };
 
   body.addEventListener("keydown", (event) => {
+    if (isButton(event.target)) return;
     const stop = present();
     if (event.key === "Escape") at = null;
     else if (event.key === "Enter" && stop) stop.choose(event);

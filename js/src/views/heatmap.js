@@ -1,5 +1,5 @@
 // The plane from above: colours, contour lines, the lowest point, and the crosshair.
-import { h, setText } from "../ui/dom.js";
+import { h, isButton, setText } from "../ui/dom.js";
 import { formatNumber } from "../model/format.js";
 import { createMemory } from "../ui/changed.js";
 import { createPanel } from "../ui/panel.js";
@@ -282,7 +282,7 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
   });
 
   panel.body.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || isButton(event.target)) return;
     if (event.key === "Escape") link.point.set(null);
     const point = link.point.get();
     if (event.key === "Enter" && point && shown && last) {

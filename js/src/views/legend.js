@@ -1,13 +1,14 @@
 // What the marks in surface and plane stand for, in one line.
 import { h } from "../ui/dom.js";
+import { WORDS } from "../kernel/agreed.js";
 import { SIGNS } from "../kernel/splits.js";
 
 /** @type {{sign: string, words: string, shown: (frame: import("../ui/frame.js").Frame) => boolean}[]} */
 const MARKS = [
   { sign: SIGNS.theta, words: "θ*", shown: () => true },
-  { sign: "━", words: "L(θ*)", shown: () => true },
-  { sign: SIGNS.train, words: "lowest", shown: ({ lowest }) => lowest.some(({ split }) => split === "train") },
-  { sign: SIGNS.test, words: "lowest test loss", shown: ({ lowest }) => lowest.some(({ split }) => split === "test") },
+  { sign: "━", words: WORDS.level, shown: () => true },
+  { sign: SIGNS.train, words: WORDS.lowest.train, shown: ({ lowest }) => lowest.some(({ split }) => split === "train") },
+  { sign: SIGNS.test, words: WORDS.lowest.test, shown: ({ lowest }) => lowest.some(({ split }) => split === "test") },
   { sign: "①", words: "pin", shown: ({ pins }) => pins.length > 0 },
 ];
 

@@ -19,6 +19,8 @@ const PLACEHOLDER = decodeSurface({
   axes: ["", ""],
   alpha: Float64Array.of(-1, 0, 1),
   beta: Float64Array.of(-1, 0, 1),
+  split: "train",
+  batch_norm: "frozen",
   loss: Float32Array.of(0, 1, 2, 0, 1, 2, 0, 1, 2),
   done: new Uint8Array(9),
   minimum: { alpha: -1, beta: 0, loss: 0 },

@@ -1,0 +1,83 @@
+"""What height and colour stand for in figures of planes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from landscape_widget.figures.labels import quantity
+from landscape_widget.figures.style import COLOURS, colour_bar, diverging, number
+from landscape_widget.numerics.vectors import FloatArray
+from landscape_widget.planes.scale import LossScale, automatic_scale
+from landscape_widget.results.planes import Surface
+from landscape_widget.results.quadratic import QuadraticModel
+
+#: What height and colour can stand for.
+SCALES = ("auto", "linear", "log")
+
+
+@dataclass(frozen=True)
+class Shade:
+    """What height and colour stand for."""
+
+    z: FloatArray
+    """Heights, shape (nβ, nα)."""
+    name: str
+    colours: str | list[tuple[float, str]]
+    level: float | None
+    """The height of L(θ*), where that is known."""
+    ticks: dict[str, Any]
+    """Of an axis that shows losses where ``z`` is something else."""
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The lowest and the highest of ``z``."""
+        finite = self.z[np.isfinite(self.z)]
+        return (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
+
+    def ink(self, height: float) -> str:
+        """Black or white, whichever is seen on the colour of a height."""
+        low, high = self.ends
+        dark = (
+            height < (low + high) / 2
+            if isinstance(self.colours, str)
+            else abs(height) > 0.4 * max(-low, high)
+        )
+        return "white" if dark else "black"
+
+    @property
+    def bar(self) -> dict[str, Any]:
+        """The colour bar."""
+        return colour_bar(self.name) | self.ticks
+
+
+def shade_of(surface: Surface, scale: str, log: bool, quadratic: QuadraticModel | None) -> Shade:
+    """The chosen scale; a linear one in place of an automatic one without L(θ*)."""
+    scale = "log" if log else scale
+    if scale not in SCALES:
+        raise ValueError(f"Expected scale as one of {', '.join(SCALES)}, got {scale!r}.")
+    around = automatic_scale(surface, quadratic)
+    if scale == "auto" and around:
+        ticks = {"tickvals": [float(around(loss)) for loss, _ in around.ticks()], "ticktext": _words(around)}
+        return Shade(around(surface.loss), quantity(surface), diverging(around), 0.0, ticks)
+    level = around.centre if around else None
+    if scale == "log":
+        return Shade(*logarithm(surface), COLOURS, None if level is None else float(np.log10(level)), {})
+    return Shade(surface.loss, quantity(surface), COLOURS, level, {})
+
+
+def _words(scale: LossScale) -> list[str]:
+    """The losses along a colour bar."""
+    return [number(loss, digits) for loss, digits in scale.ticks()]
+
+
+def logarithm(surface: Surface) -> tuple[FloatArray, str]:
+    """log₁₀ of the loss, shape (nβ, nα), and its name."""
+    finite = surface.loss[np.isfinite(surface.loss)]
+    if (finite <= 0).any():
+        raise ValueError(
+            f"Expected positive losses for a logarithm, got {finite.min():.4g}. Use a linear scale."
+        )
+    return np.log10(surface.loss), f"log₁₀ {quantity(surface)}"
