@@ -78,7 +78,7 @@ def surface_figure(
     if shade.level is not None:
         x, y = level_segments(surface.alpha, surface.beta, shade.z, shade.level)
         raised = shade.level + 0.004 * span  # else the surface hides half of it
-        line = {"color": _LEVEL, "width": 6}
+        line = {"color": shade.ink(shade.level), "width": 6}
         figure.add_scatter3d(
             x=x, y=y, z=np.full(len(x), raised), mode="lines", line=line, name=_LEVEL_NAME, hoverinfo="skip"
         )
@@ -141,8 +141,7 @@ def heatmap_figure(
     )
     ink = "white" if isinstance(shade.colours, str) else "#555555"
     unnamed = {"showscale": False, "showlegend": False, "hoverinfo": "skip"}
-    # labels tell z, which is no loss on the automatic scale
-    lines = {"coloring": "none", "showlabels": not shade.ticks, "labelfont": {"size": 9, "color": ink}}
+    lines = {"coloring": "none"}  # without labels, which no one colour makes legible on all of a map
     figure.add_contour(**grid, **unnamed, contours=lines, ncontours=14, line={"color": ink, "width": 0.8})
     if shade.level is not None:
         level = {"coloring": "none", "start": shade.level, "end": shade.level, "size": 1}

@@ -4,7 +4,7 @@ import { formatNumber } from "../model/format.js";
 import { createMemory } from "../ui/changed.js";
 import { createPanel } from "../ui/panel.js";
 import { createLegend } from "./legend.js";
-import { flatLevel, flatMarks, flatPins } from "./pin-marks.js";
+import { flatLevel, flatMarks, flatPins, haloed, LEVEL } from "./pin-marks.js";
 import { displayOf } from "../ui/frame.js";
 import { baseAxis, baseLayout, createPlot } from "../ui/plot.js";
 import { tickCount, tickRoom } from "../ui/ticks.js";
@@ -18,9 +18,10 @@ import { dragged, onWheelZoom, ZOOM_KEYS, ZOOM_MOUSE, zoomKey } from "./zoom.js"
 /** @typedef {import("../ui/frame.js").Frame} Frame */
 /** @typedef {import("../kernel/decoders.js").SurfaceResult} SurfaceResult */
 
-const HALO = "rgba(255, 255, 255, 0.85)";
-/** Where second order stops describing the loss: a colour of neither map. */
-const LIMIT = "#ff3d8b";
+/** What lies around a light line. */
+const SHADE = "rgba(0, 0, 0, 0.9)";
+/** Where second order stops describing the loss: a colour of no map. */
+const LIMIT = "#ff8fbf";
 /** Milliseconds within which a browser takes a second click for a double click; plotly waits for 300 only. */
 const DOUBLE_CLICK = 500;
 /** Width of the colour bar with its labels, in pixels; longer labels get more. */
@@ -42,7 +43,7 @@ function dots({ final, nDone, done, alpha, beta }) {
 }
 
 /** @param {Frame} frame @param {SurfaceResult} surface */
-function crosshair({ point, palette }, surface) {
+function crosshair({ point }, surface) {
   if (!point) return [];
   const x = surface.alpha[nearestNode(surface.alpha, point.alpha)];
   const y = surface.beta[nearestNode(surface.beta, point.beta)];
@@ -52,21 +53,21 @@ function crosshair({ point, palette }, surface) {
   ];
   const style = (/** @type {string} */ color, /** @type {number} */ width) =>
     lines.map((line) => ({ type: "line", ...line, line: { color, width } }));
-  return [...style("rgba(0, 0, 0, 0.45)", 3), ...style(palette.theme === "dark" ? "#ffffff" : "#fafafa", 1)];
+  return [...style(SHADE, 3), ...style("#ffffff", 1)];
 }
 
 /** Where an earlier picture ends and the quadratic model begins. @param {import("../model/values.js").Domain} domain */
-const outline = ([x0, x1, y0, y1]) => ({ type: "rect", x0, x1, y0, y1, line: { color: HALO, width: 1.2, dash: "dash" } });
+const outline = ([x0, x1, y0, y1]) =>
+  [{ color: SHADE, width: 3 }, { color: "#ffffff", width: 1.2, dash: "dash" }].map((line) => ({ type: "rect", x0, x1, y0, y1, line }));
 
 /**
  * The quadratic model's own contour lines, dashed, and the line where it is off by a tenth of the range.
  * @param {Frame} frame
  * @param {SurfaceResult} surface
  * @param {Record<string, any>} lines  what they share with those of the loss
- * @param {string} color
  * @param {(loss: number) => number} of  what stands for a loss
  */
-function secondOrder({ picture: { model }, quadratic, errors, contours }, surface, lines, color, of) {
+function secondOrder({ picture: { model }, quadratic, errors, contours }, surface, lines, of) {
   // Every other level, or the lines of both would hide the picture.
   const { start = 0, size = 0 } = lines.contours;
   const levels = { ...lines.contours, start: Math.ceil(start / (2 * size)) * 2 * size, size: 2 * size };
@@ -74,24 +75,9 @@ function secondOrder({ picture: { model }, quadratic, errors, contours }, surfac
   const none = [[0]];
   const { rows, limit } = shown ? errorMap(surface, model) : { rows: none, limit: 1 };
   const own = shown && quadratic ? modelRows(model, surface.alpha, surface.beta) : [];
-  return [
-    {
-      ...lines,
-      name: "quadratic",
-      visible: shown && quadratic && contours && size > 0,
-      contours: levels,
-      z: own.map((row) => row.map(of)),
-      line: { color, width: 1.1, dash: "6px,4px", smoothing: 0.6 },
-    },
-    {
-      ...lines,
-      name: "limit",
-      visible: shown && limit > 0,
-      z: rows.map((row) => row.map(Math.abs)),
-      contours: { coloring: "none", start: limit, end: limit, size: limit || 1 },
-      line: { color: LIMIT, width: 2, smoothing: 0.6 },
-    },
-  ];
+  const second = { ...lines, name: "quadratic", visible: shown && quadratic && contours && size > 0, contours: levels, z: own.map((row) => row.map(of)) };
+  const end = { ...lines, name: "limit", visible: shown && limit > 0, z: rows.map((row) => row.map(Math.abs)), contours: { coloring: "none", start: limit, end: limit, size: limit || 1 } };
+  return [...haloed(second, { color: LEVEL, width: 1.1, dash: "6px,4px" }), ...haloed(end, { color: LIMIT, width: 2 }, SHADE)];
 }
 
 /** @param {Frame} frame @param {SurfaceResult} surface @param {HTMLElement} el @param {number} drags  so far */
@@ -105,7 +91,6 @@ function figure(frame, surface, el, drags) {
   const grid = { x: surface.alpha, y: surface.beta };
   const lines = { ...grid, type: "contour", autocontour: false, showscale: false, hoverinfo: "skip" };
   const faint = diverging ? "rgba(0, 0, 0, 0.35)" : "rgba(255, 255, 255, 0.5)";
-  const strong = diverging ? "#1a1a1a" : "#ffffff";
   const over = { type: "scatter", mode: "markers", hoverinfo: "skip", cliponaxis: false };
   return {
     data: [
@@ -139,11 +124,11 @@ function figure(frame, surface, el, drags) {
         contours: { coloring: "none", ...levels },
         line: { color: faint, width: 0.8, smoothing: 0.6 },
       },
-      ...secondOrder(frame, surface, { ...lines, contours: { coloring: "none", ...levels } }, strong, losses.of),
+      ...secondOrder(frame, surface, { ...lines, contours: { coloring: "none", ...levels } }, losses.of),
       ...flatLevel(surface, losses),
-      { ...over, ...dots(surface), marker: { size: 2.5, color: "rgba(255, 255, 255, 0.55)" } },
+      { ...over, ...dots(surface), marker: { size: 2.5, color: "#ffffff", line: { color: "#000000", width: 0.5 } } },
       ...flatMarks(frame),
-      flatPins(frame),
+      ...flatPins(frame),
     ],
     layout: {
       ...baseLayout(palette, el),
@@ -154,7 +139,7 @@ function figure(frame, surface, el, drags) {
       uirevision: `${extent.join()} ${drags}`,
       xaxis: { ...baseAxis(palette, titles[0]), range: extent.slice(0, 2), nticks: tickCount(extent.slice(0, 2), el.clientWidth - 120), zeroline: false, showgrid: false },
       yaxis: { ...baseAxis(palette, titles[1]), range: extent.slice(2), zeroline: false, showgrid: false },
-      shapes: [...picture.outlines.map(outline), ...crosshair(frame, surface)],
+      shapes: [...picture.outlines.flatMap(outline), ...crosshair(frame, surface)],
       // Above the colour bar and no title of its own, which plotly writes over long labels.
       annotations: [{ name: "quantity", text: title, xref: "paper", yref: "paper", x: 1, y: 1, xanchor: "right", yanchor: "bottom", xshift: BAR - 2, yshift: 7, showarrow: false, font: { size: 11, color: palette.text } }],
     },
