@@ -81,7 +81,7 @@ export const defaults = {
   status: "idle",
   error: "",
   progress: {},
-  _info: { n_parameters: 23946, n_examples: 1797, n_test_examples: 0, theta_norm: 11.83, dtype: "float64", device: "cpu", max_resolution: 201, axes: OFFER, batch_norm: false, divisible: true, differentiable: true },
+  _info: { subject: "Sequential", n_parameters: 23946, n_examples: 1797, n_test_examples: 0, theta_norm: 11.83, dtype: "float64", device: "cpu", max_resolution: 201, axes: OFFER, batch_norm: false, divisible: true, differentiable: true },
   _surface: null,
   _compared: null,
   _eigenpairs: null,
@@ -142,7 +142,9 @@ export function mockSurface({ request, axes, seed, domain, resolution: n, exampl
     n_done: done.reduce((sum, value) => sum + value, 0), n_examples: examples, batch_norm, split, equal_axes, coverage: "", norms: [1, 1], cosine: 0, theta_norm: 11.83,
     quadratic: turn || decades || split !== "train" ? null : { loss: 0.35 * scale, gradient: [0, 0], hessian: [3.8, 0.95, -1.5].map((value) => scale * value) },
     centre_loss: at((n - 1) / 2, (n - 1) / 2), minimum: split === "difference" ? null : minimum, minima,
-    note: "", python: "", provenance: { dtype: "float64" },
+    note: "", python: "",
+    title: `${{ train: "Loss", test: "Test loss" }[split] ?? "Test − training loss"} of Sequential: ${planeOf(axes, seed).name}`,
+    details: { Model: "Sequential, 23,946 parameters", Loss: "cross_entropy", Examples: `${examples} training examples`, Axes: axes.join(" × "), "Half-widths": `α ±${a1}, β ±${b1}`, Resolution: `${n} × ${n}`, Software: "landscape-widget 0.1.0" },
   };
 }
 
@@ -184,7 +186,8 @@ export function attachKernel(model, { pace = 250, ...kind } = {}) {
     const second = (/** @type {number} */ step) => {
       const { compared_axes, compared_domain, compared_split } = controls;
       const plane = compared_axes ? { seed: asked.seed + 1, axes: compared_axes, domain: compared_domain } : {};
-      const sights = ["Shows the saddle: κ₋ −1.497, κ₊ 3.821.", "Hides the saddle, looks like a minimum: κ₋ 0.21, κ₊ 1.3."];
+      const hidden = "Hides the saddle, looks like a minimum: κ₋ 0.21, κ₊ 1.3.";
+      const sights = [["Shows the saddle: κ₋ −1.497, κ₊ 3.821.", "The saddle lies in this plane but cannot be seen at this domain: κ₋ −1.497, κ₊ 3.821."], [hidden, hidden]];
       const surface = () => mockSurface({ ...asked, ...plane, split: compared_split ?? asked.split }, step, kind);
       const name = planeOf(compared_axes ?? asked.axes, asked.seed);
       return { _compared: compared_axes || compared_split ? { ...surface(), ...name, seed: asked.seed, sights } : null };

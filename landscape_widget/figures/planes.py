@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from landscape_widget.figures.captions import quantity_of, title_of
 from landscape_widget.figures.style import (
     COLOURS,
     LOWEST,
@@ -110,8 +111,7 @@ def surface_figure(
     notes = [f"{letter}: {'; '.join(filter(None, rest))}" for letter, *rest in parts if any(rest)]
     signs = [f"{SIGNS[mark['symbol']]} {name}" for name, *_, mark in _marks(surface, shade.z, minima)]
     note = " · ".join([*signs, *notes])
-    title = f"{_quantity(surface).capitalize()} surface"
-    return finished(figure, title, surface.provenance, _interpolated(surface), note)
+    return finished(figure, title_of(surface), surface.provenance, _interpolated(surface), note)
 
 
 def heatmap_figure(
@@ -159,7 +159,7 @@ def heatmap_figure(
         figure.add_scatter(x=[alpha], y=[beta], name=label, mode="markers", marker=marker | {"size": 10})
     figure.update_xaxes(title=labels[0], range=surface.alpha[[0, -1]].tolist())
     figure.update_yaxes(title=labels[1], range=surface.beta[[0, -1]].tolist())
-    return finished(figure, _quantity(surface).capitalize(), surface.provenance, _interpolated(surface))
+    return finished(figure, title_of(surface), surface.provenance, _interpolated(surface))
 
 
 def slices_figure(surface: Surface, plane: Plane | None = None, *, log: bool = False) -> go.Figure:
@@ -177,7 +177,7 @@ def slices_figure(surface: Surface, plane: Plane | None = None, *, log: bool = F
     """
     from plotly.subplots import make_subplots  # noqa: PLC0415 - slow to import
 
-    z, name = _logarithm(surface) if log else (surface.loss, _quantity(surface))
+    z, name = _logarithm(surface) if log else (surface.loss, quantity_of(surface))
     labels = _axis_labels(surface, plane)
     i, j = (int(np.argmin(np.abs(axis))) for axis in (surface.beta, surface.alpha))
     slices = (
@@ -198,16 +198,8 @@ def slices_figure(surface: Surface, plane: Plane | None = None, *, log: bool = F
         figure.update_xaxes(title=label, row=1, col=column)
     figure.update_yaxes(title=name, row=1, col=1)
     through = surface.beta[i] == surface.alpha[j] == 0
-    title = "Slices through θ*" if through else "Slices as close to θ* as the domain goes"
-    return finished(figure, title, surface.provenance, _interpolated(surface))
-
-
-def _quantity(surface: Surface) -> str:
-    """What the values of a surface are."""
-    what = {"test": "test loss", "difference": "test − training loss"}
-    loss = what.get(surface.provenance.get("split", "train"), "loss")
-    added = surface.provenance.get("batch_norm") == "difference"
-    return f"{loss}, recomputed − frozen batch norm" if added else loss
+    where = "slices through θ*" if through else "slices as close to θ* as the domain goes"
+    return finished(figure, f"{title_of(surface)}, {where}", surface.provenance, _interpolated(surface))
 
 
 @dataclass(frozen=True)
@@ -253,11 +245,11 @@ def _shade(surface: Surface, scale: str, log: bool, quadratic: QuadraticModel | 
     around = automatic_scale(surface, quadratic)
     if scale == "auto" and around:
         ticks = {"tickvals": [float(around(loss)) for loss, _ in around.ticks()], "ticktext": _words(around)}
-        return _Shade(around(surface.loss), _quantity(surface), diverging(around), 0.0, ticks)
+        return _Shade(around(surface.loss), quantity_of(surface), diverging(around), 0.0, ticks)
     level = around.centre if around else None
     if scale == "log":
         return _Shade(*_logarithm(surface), COLOURS, None if level is None else float(np.log10(level)), {})
-    return _Shade(surface.loss, _quantity(surface), COLOURS, level, {})
+    return _Shade(surface.loss, quantity_of(surface), COLOURS, level, {})
 
 
 def _words(scale: LossScale) -> list[str]:
@@ -272,7 +264,7 @@ def _logarithm(surface: Surface) -> tuple[FloatArray, str]:
         raise ValueError(
             f"Expected positive losses for a logarithm, got {finite.min():.4g}. Use a linear scale."
         )
-    return np.log10(surface.loss), f"log₁₀ {_quantity(surface)}"
+    return np.log10(surface.loss), f"log₁₀ {quantity_of(surface)}"
 
 
 def _stretched(surface: Surface, plane: Plane | None) -> tuple[str, str]:

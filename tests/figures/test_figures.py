@@ -219,7 +219,9 @@ def test_lines_and_signs_on_a_surface_are_seen_on_its_colours(scale: str, centre
     """At least 3 : 1, wherever L(θ*) lies among the losses: at the lowest, between, and near the highest."""
     beta = np.arange(-2.0, 3.0)
     loss = (bowl().alpha - centre) ** 2 + (beta[:, None] - centre) ** 2 + 1
-    figure = surface_figure(Surface(beta, beta, loss, np.ones_like(loss, dtype=bool), PROVENANCE), scale=scale)
+    figure = surface_figure(
+        Surface(beta, beta, loss, np.ones_like(loss, dtype=bool), PROVENANCE), scale=scale
+    )
     drawn = figure.data[0]
     stops = [(at, colour) for at, colour in drawn.colorscale]
     at, colours = zip(*stops, strict=True)

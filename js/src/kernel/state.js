@@ -39,6 +39,7 @@ import { sameDomain } from "../model/values.js";
 
 /**
  * @typedef {object} Info
+ * @property {string} subject  name of the model or function; "" where it has none
  * @property {number} n_parameters
  * @property {number} n_examples
  * @property {number} theta_norm

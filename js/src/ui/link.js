@@ -45,6 +45,8 @@ export function createLink() {
     quadratic: createCell(false),
     colour: createCell(/** @type {Colouring} */ ("loss")),
     map: createCell(/** @type {import("../model/colours.js").ColourMap} */ ("Viridis")),
+    /** Whether a title stands in saved pictures. */
+    titled: createCell(true),
     /** Where a person has turned the surfaces to; null: where they start. */
     camera: createCell(/** @type {object | null} */ (null)),
     /** Whether two pictures side by side share colours and heights. */

@@ -2,6 +2,7 @@
 import { h, setText } from "../ui/dom.js";
 import { formatNumber } from "../model/format.js";
 import { createMemory } from "../ui/changed.js";
+import { teller } from "../ui/caption.js";
 import { createPanel } from "../ui/panel.js";
 import { createLegend } from "./legend.js";
 import { flatLevel, flatMarks, flatPins, haloed, LEVEL } from "./pin-marks.js";
@@ -18,8 +19,8 @@ import { dragged, onWheelZoom, ZOOM_KEYS, ZOOM_MOUSE, zoomKey } from "./zoom.js"
 /** @typedef {import("../ui/frame.js").Frame} Frame */
 /** @typedef {import("../kernel/decoders.js").SurfaceResult} SurfaceResult */
 
-/** What lies around a light line. */
-const SHADE = "rgba(0, 0, 0, 0.9)";
+/** What lies around light lines: as faint as it may be, and strong where the line is not white. */
+const [SHADE, STRONG] = ["rgba(0, 0, 0, 0.7)", "rgba(0, 0, 0, 0.9)"];
 /** Where second order stops describing the loss: a colour of no map. */
 const LIMIT = "#ff8fbf";
 /** Milliseconds within which a browser takes a second click for a double click; plotly waits for 300 only. */
@@ -77,7 +78,7 @@ function secondOrder({ picture: { model }, quadratic, errors, contours }, surfac
   const own = shown && quadratic ? modelRows(model, surface.alpha, surface.beta) : [];
   const second = { ...lines, name: "quadratic", visible: shown && quadratic && contours && size > 0, contours: levels, z: own.map((row) => row.map(of)) };
   const end = { ...lines, name: "limit", visible: shown && limit > 0, z: rows.map((row) => row.map(Math.abs)), contours: { coloring: "none", start: limit, end: limit, size: limit || 1 } };
-  return [...haloed(second, { color: LEVEL, width: 1.1, dash: "6px,4px" }), ...haloed(end, { color: LIMIT, width: 2 }, SHADE)];
+  return [...haloed(second, { color: LEVEL, width: 1.1, dash: "6px,4px" }), ...haloed(end, { color: LIMIT, width: 2 }, STRONG)];
 }
 
 /** @param {Frame} frame @param {SurfaceResult} surface @param {HTMLElement} el @param {number} drags  so far */
@@ -180,7 +181,7 @@ const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [1, 0], ArrowDo
  * @param {string} [name]  the view's test id
  */
 export function createHeatmap(el, link, zoom, name = "heatmap") {
-  const panel = createPanel(name, "Plane");
+  const panel = createPanel(name, "Plane", teller(() => last));
   const id = name.replace("heatmap", "readout");
   const readout = h("output", { class: "lw-readout", "data-testid": id });
   const below = h("output", { class: "lw-readout", "data-testid": `${id}-distance` });

@@ -2,6 +2,7 @@
 import { displayOf } from "../ui/frame.js";
 import { formatNumber } from "../model/format.js";
 import { createMemory } from "../ui/changed.js";
+import { teller } from "../ui/caption.js";
 import { createPanel } from "../ui/panel.js";
 import { baseAxis, baseLayout, createPlot } from "../ui/plot.js";
 import { tickCount, tickRoom } from "../ui/ticks.js";
@@ -93,12 +94,18 @@ function figure(frame, surface, el) {
   };
 }
 
+/** @param {Frame} frame */
+function slicesTitle({ point, picture: { surface } }) {
+  const through = point ? `(${formatNumber(point.alpha, 3)}, ${formatNumber(point.beta, 3)})` : "θ*";
+  return surface ? `${surface.title}, slices through ${through}` : "";
+}
+
 /**
  * @param {HTMLElement} el
  * @param {import("../ui/link.js").Link} link
  */
 export function createSlices(el, link) {
-  const panel = createPanel("slices", "Slices");
+  const panel = createPanel("slices", "Slices", teller(() => last, slicesTitle));
   el.append(panel.element);
 
   /** @type {ReturnType<typeof createPlot> | null} */
