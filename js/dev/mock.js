@@ -87,6 +87,7 @@ export const defaults = {
   _eigenpairs: null,
   _projections: null,
   face: "projections",
+  view: {},
   _spectrum: null,
   _trace: null,
   _pins: { pins: [], writable: false, table: null, csv: "", applied: null, note: "", centre: { depth: 0, request: 0, moved: 0 } },

@@ -142,6 +142,28 @@ test("the call goes to the clipboard as the kernel wrote it", async () => {
   assert.equal(find("copied").textContent, "");
 });
 
+test("the call carries how losses are shown, where that is not as usual", async () => {
+  /** @type {string[]} */
+  const copied = [];
+  withClipboard({ writeText: async (/** @type {string} */ text) => copied.push(text) });
+  const call = "explorer = LandscapeExplorer(\n    model,\n    domain=(-1.0, 1.0),\n)\nexplorer\n";
+  const { find, model } = await show({ _surface: { ...surface, python: call }, view: { scale: "log", camera: { eye: { x: 1.23456789, y: 0, z: -1 } } } });
+  assert.equal(find("scale").value, "log");
+  find("contours").click();
+  find("copy-python").click();
+  await settled();
+  assert.equal(copied[0], call.replace("\n)", '\n    view={"scale": "log", "contours": False, "camera": {"eye": {"x": 1.2346, "y": 0, "z": -1}}},\n)'));
+  // What the kernel says later is shown, too.
+  model.receive({ view: { map: "Cividis" } });
+  await settled();
+  assert.deepEqual([find("scale").value, find("colour-map").value, find("contours").checked], ["auto", "Cividis", true]);
+  model.receive({ view: {} });
+  await settled();
+  find("copy-python").click();
+  await settled();
+  assert.equal(copied[1], call);
+});
+
 test("without a clipboard the page copies as pages once did, or says that it cannot", async () => {
   withClipboard(undefined);
   const { find } = await show({ _surface: { ...surface, python: "explorer = 3\n" } });

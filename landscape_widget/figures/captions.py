@@ -1,4 +1,4 @@
-"""What a picture of a plane is of, in a title, and what it rests on, line by line: for figures and for files."""
+"""Titles of pictures of planes, and what they rest on, line by line: for figures and for files."""
 
 from __future__ import annotations
 

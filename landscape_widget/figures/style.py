@@ -67,7 +67,7 @@ def finished(
 
 
 def describe_provenance(provenance: Provenance) -> str:
-    """Model, loss, dtype, examples, parameters, seed of what is random, and versions in one line, as far as known."""
+    """What is known of model, loss, dtype, data, seed of what is random, and versions, in one line."""
     versions = provenance.get("versions", {})
     counts = {"n_examples": "example", "n_parameters": "parameter"}
     plane = provenance.get("plane", provenance)

@@ -252,9 +252,7 @@ def test_labels_say_how_much_larger_an_axis_is_drawn() -> None:
 
 
 def test_colours_and_marks_are_those_of_the_page() -> None:
-    found = re.search(
-        r'\bmap: createCell\(.*"(\w+)"\)\)', (JS / "ui" / "link.js").read_text(encoding="utf-8")
-    )
+    found = re.search(r'USUAL = \{.* map: "(\w+)"', (JS / "ui" / "link.js").read_text(encoding="utf-8"))
     assert found is not None
     assert found[1] == COLOURS
     page = (JS / "model" / "colours.js").read_text(encoding="utf-8")
