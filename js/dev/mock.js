@@ -108,15 +108,15 @@ function lossAt(a, b, decades) {
  * A surface of which every `step`-th node was evaluated, the rest interpolated.
  * @param {{request: number, axes: string[], seed: number, domain: number[] | null, resolution: number, examples: number, batch_norm?: string, split?: string, equal_axes?: boolean}} request
  * @param {number} step
- * @param {{decades?: boolean, holes?: boolean, scale?: number}} [kind]
+ * @param {{decades?: boolean, holes?: boolean, scale?: number, stretch?: number}} [kind]
  * @returns {any}  as the kernel sends it
  */
-export function mockSurface({ request, axes, seed, domain, resolution: n, examples, batch_norm = "frozen", split = "train", equal_axes = false }, step, { decades = false, holes = false, scale = 1 } = {}) {
-  const [a0, a1, b0, b1] = domain ?? [-1, 1, -1, 1];
+export function mockSurface({ request, axes, seed, domain, resolution: n, examples, batch_norm = "frozen", split = "train", equal_axes = false }, step, { decades = false, holes = false, scale = 1, stretch = 1 } = {}) {
+  const [a0, a1, b0, b1] = domain ?? [-1 / stretch, 1 / stretch, -1, 1];
   const [alpha, beta] = [linspace(n, a0, a1), linspace(n, b0, b1)];
   const turn = seed * 0.4;
   const at = (/** @type {number} */ i, /** @type {number} */ j) => {
-    const [a, b] = [alpha[j] * Math.cos(turn) - beta[i] * Math.sin(turn), alpha[j] * Math.sin(turn) + beta[i] * Math.cos(turn)];
+    const [a, b] = [stretch * alpha[j] * Math.cos(turn) - beta[i] * Math.sin(turn), stretch * alpha[j] * Math.sin(turn) + beta[i] * Math.cos(turn)];
     if (holes && a > 0.6 && b > 0.5) return NaN;
     const test = lossAt(0.9 * a + 0.2, 0.9 * b - 0.1, decades) + 0.05;
     const train = lossAt(a, b, decades);
@@ -136,12 +136,12 @@ export function mockSurface({ request, axes, seed, domain, resolution: n, exampl
       if (done[i * n + j] && loss[i * n + j] < minimum.loss) minimum = { alpha: alpha[j], beta: beta[i], loss: loss[i * n + j] };
     }
   }
-  const lowestOn = (/** @type {string} */ name) => mockSurface({ request, axes, seed, domain, resolution: n, examples, batch_norm, split: name }, step, { decades, holes, scale }).minimum;
+  const lowestOn = (/** @type {string} */ name) => mockSurface({ request, axes, seed, domain, resolution: n, examples, batch_norm, split: name }, step, { decades, holes, scale, stretch }).minimum;
   const minima = split === "difference" ? { train: lowestOn("train"), test: lowestOn("test") } : { [split]: minimum };
   return {
     request, axes, ...planeOf(axes, seed), seed, alpha: wire(alpha), beta: wire(beta), loss: wire(loss), done: wire(done), final: step === 1,
     n_done: done.reduce((sum, value) => sum + value, 0), n_examples: examples, batch_norm, split, equal_axes, coverage: "", norms: [1, 1], cosine: 0, theta_norm: 11.83,
-    quadratic: turn || decades || split !== "train" ? null : { loss: 0.35 * scale, gradient: [0, 0], hessian: [3.8, 0.95, -1.5].map((value) => scale * value) },
+    quadratic: turn || decades || split !== "train" ? null : { loss: 0.35 * scale, gradient: [0, 0], hessian: [3.8 * stretch ** 2, 0.95 * stretch, -1.5].map((value) => scale * value) },
     centre_loss: at((n - 1) / 2, (n - 1) / 2), minimum: split === "difference" ? null : minimum, minima,
     note: "", python: "",
     title: `${{ train: "Loss", test: "Test loss" }[split] ?? "Test − training loss"} of Sequential: ${planeOf(axes, seed).name}`,
@@ -152,7 +152,7 @@ export function mockSurface({ request, axes, seed, domain, resolution: n, exampl
 /**
  * Lets a mock model answer what the page sends, as the kernel would.
  * @param {MockModel} model
- * @param {{pace?: number, decades?: boolean, holes?: boolean, scale?: number}} [options]  milliseconds between two results, and what surface
+ * @param {{pace?: number, decades?: boolean, holes?: boolean, scale?: number, stretch?: number}} [options]  milliseconds between two results, and what surface
  */
 export function attachKernel(model, { pace = 250, ...kind } = {}) {
   let request = 0;

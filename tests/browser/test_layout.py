@@ -86,7 +86,7 @@ def set_width(page: Page, width: int) -> None:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", ["", "scale=1e-7&half=0.003", "scale=1e7&half=300"])
+@pytest.mark.parametrize("size", ["", "scale=1e-7&half=0.003", "scale=1e7&half=300", "scale=1e-2&stretch=10"])
 def test_nothing_touches(open_: Open, theme: str, size: str) -> None:
     page = open_(f"theme={theme}&{size}")
     for face in ("spectrum", "trace", "projections"):

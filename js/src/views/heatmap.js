@@ -1,5 +1,5 @@
 // The plane from above: colours, contour lines, the lowest point, and the crosshair.
-import { h, setText } from "../ui/dom.js";
+import { h } from "../ui/dom.js";
 import { formatNumber } from "../model/format.js";
 import { createMemory } from "../ui/changed.js";
 import { teller } from "../ui/caption.js";
@@ -27,6 +27,8 @@ const LIMIT = "#ff8fbf";
 const DOUBLE_CLICK = 500;
 /** Width of the colour bar with its labels, in pixels; longer labels get more. */
 const BAR = 64;
+/** A narrower view has no room for all of an axis's title in one line, and a line more takes so many pixels. */
+const [NARROW, LINE] = [460, 13];
 /** Beyond this many nodes their dots would hide the picture. */
 const MOST_DOTS = 450;
 
@@ -88,7 +90,10 @@ function figure(frame, surface, el, drags) {
   const { rows, range, title, scale, diverging, ticks } = colouring(frame, surface);
   const losses = shade(frame, surface);
   const levels = contourLevels(losses.range);
-  const titles = axisTitles(surface, extent);
+  const narrow = el.clientWidth < NARROW;
+  const titles = axisTitles(surface, extent, narrow);
+  // Of the two titles, the one with a second line has room for it.
+  const [below, beside] = titles.map((title) => (narrow && title.includes("<br>") ? LINE : 0));
   const grid = { x: surface.alpha, y: surface.beta };
   const lines = { ...grid, type: "contour", autocontour: false, showscale: false, hoverinfo: "skip" };
   const faint = diverging ? "rgba(0, 0, 0, 0.35)" : "rgba(255, 255, 255, 0.5)";
@@ -133,7 +138,7 @@ function figure(frame, surface, el, drags) {
     ],
     layout: {
       ...baseLayout(palette, el),
-      margin: { l: tickRoom(extent.slice(2)), r: BAR, t: 24, b: 40 },
+      margin: { l: tickRoom(extent.slice(2)) + beside, r: BAR, t: 24, b: 40 + below },
       dragmode: "zoom",
       hovermode: "closest",
       // What a person has dragged into view is shown by what comes of it, never by plotly's own memory.
@@ -153,6 +158,16 @@ function readAt(surface, alpha, beta) {
   const [a, b] = [formatNumber(surface.alpha[j], 3), formatNumber(surface.beta[i], 3)];
   const loss = formatNumber(surface.rows[i][j]);
   return `α = ${a}\u2003β = ${b}\u2003${quantityOf(surface)} = ${loss}`;
+}
+
+/**
+ * Writes a reading whose parts are not broken across lines.
+ * @param {HTMLElement} element
+ * @param {string} text  parts with wide spaces between them
+ */
+function setReading(element, text) {
+  if (element.textContent === text) return;
+  element.replaceChildren(...text.split("\u2003").flatMap((part, i) => [...(i ? ["\u2003"] : []), h("span", {}, part)]));
 }
 
 /** Where the loss is lowest; of two losses, without what it is there. @param {Frame} frame @param {SurfaceResult} surface */
@@ -296,11 +311,10 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
     panel.wait(surface && frame.plotly ? null : frame.words.heatmap);
     if (!surface || !frame.plotly) return;
 
-    if (frame.point) setText(readout, readAt(surface, frame.point.alpha, frame.point.beta));
-    else setText(readout, readLowest(frame, surface));
+    setReading(readout, frame.point ? readAt(surface, frame.point.alpha, frame.point.beta) : readLowest(frame, surface));
     const at = frame.point ?? (frame.lowest.length === 1 ? frame.lowest[0] : null);
     legend.update(frame);
-    setText(below, at ? readBelow(frame, surface, at) : "");
+    setReading(below, at ? readBelow(frame, surface, at) : "");
     plot ??= createPlot(panel.body, frame.plotly, {
       buttons: [],
       zoomed: true,

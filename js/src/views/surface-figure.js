@@ -18,7 +18,7 @@ import { nearestNode } from "../model/values.js";
 function startCamera({ clientWidth, clientHeight }) {
   const far = clientWidth ? Math.max(1, (1.1 * clientHeight) / clientWidth) : 1;
   // A little to the right of the middle: the title of the loss axis stands on the left.
-  return { eye: { x: 1.2 * far, y: -1.3 * far, z: 1.05 * far }, center: { x: -0.07, y: -0.06, z: -0.13 } };
+  return { eye: { x: 1.2 * far, y: -1.3 * far, z: 1.05 * far }, center: { x: -0.07, y: -0.06, z: -0.17 } };
 }
 
 /** Labels of the loss axis that are wider, in pixels, leave no room for its title; the line below names it anyway. */
