@@ -81,12 +81,13 @@ export const defaults = {
   status: "idle",
   error: "",
   progress: {},
-  _info: { n_parameters: 23946, n_examples: 1797, n_test_examples: 0, theta_norm: 11.83, dtype: "float64", device: "cpu", max_resolution: 201, axes: OFFER, batch_norm: false, divisible: true, differentiable: true },
+  _info: { subject: "Sequential", n_parameters: 23946, n_examples: 1797, n_test_examples: 0, theta_norm: 11.83, dtype: "float64", device: "cpu", max_resolution: 201, axes: OFFER, batch_norm: false, divisible: true, differentiable: true },
   _surface: null,
   _compared: null,
   _eigenpairs: null,
   _projections: null,
   face: "projections",
+  view: {},
   _spectrum: null,
   _trace: null,
   _pins: { pins: [], writable: false, table: null, csv: "", applied: null, note: "", centre: { depth: 0, request: 0, moved: 0 } },
@@ -107,15 +108,15 @@ function lossAt(a, b, decades) {
  * A surface of which every `step`-th node was evaluated, the rest interpolated.
  * @param {{request: number, axes: string[], seed: number, domain: number[] | null, resolution: number, examples: number, batch_norm?: string, split?: string, equal_axes?: boolean}} request
  * @param {number} step
- * @param {{decades?: boolean, holes?: boolean, scale?: number}} [kind]
+ * @param {{decades?: boolean, holes?: boolean, scale?: number, stretch?: number}} [kind]
  * @returns {any}  as the kernel sends it
  */
-export function mockSurface({ request, axes, seed, domain, resolution: n, examples, batch_norm = "frozen", split = "train", equal_axes = false }, step, { decades = false, holes = false, scale = 1 } = {}) {
-  const [a0, a1, b0, b1] = domain ?? [-1, 1, -1, 1];
+export function mockSurface({ request, axes, seed, domain, resolution: n, examples, batch_norm = "frozen", split = "train", equal_axes = false }, step, { decades = false, holes = false, scale = 1, stretch = 1 } = {}) {
+  const [a0, a1, b0, b1] = domain ?? [-1 / stretch, 1 / stretch, -1, 1];
   const [alpha, beta] = [linspace(n, a0, a1), linspace(n, b0, b1)];
   const turn = seed * 0.4;
   const at = (/** @type {number} */ i, /** @type {number} */ j) => {
-    const [a, b] = [alpha[j] * Math.cos(turn) - beta[i] * Math.sin(turn), alpha[j] * Math.sin(turn) + beta[i] * Math.cos(turn)];
+    const [a, b] = [stretch * alpha[j] * Math.cos(turn) - beta[i] * Math.sin(turn), stretch * alpha[j] * Math.sin(turn) + beta[i] * Math.cos(turn)];
     if (holes && a > 0.6 && b > 0.5) return NaN;
     const test = lossAt(0.9 * a + 0.2, 0.9 * b - 0.1, decades) + 0.05;
     const train = lossAt(a, b, decades);
@@ -135,21 +136,23 @@ export function mockSurface({ request, axes, seed, domain, resolution: n, exampl
       if (done[i * n + j] && loss[i * n + j] < minimum.loss) minimum = { alpha: alpha[j], beta: beta[i], loss: loss[i * n + j] };
     }
   }
-  const lowestOn = (/** @type {string} */ name) => mockSurface({ request, axes, seed, domain, resolution: n, examples, batch_norm, split: name }, step, { decades, holes, scale }).minimum;
+  const lowestOn = (/** @type {string} */ name) => mockSurface({ request, axes, seed, domain, resolution: n, examples, batch_norm, split: name }, step, { decades, holes, scale, stretch }).minimum;
   const minima = split === "difference" ? { train: lowestOn("train"), test: lowestOn("test") } : { [split]: minimum };
   return {
     request, axes, ...planeOf(axes, seed), seed, alpha: wire(alpha), beta: wire(beta), loss: wire(loss), done: wire(done), final: step === 1,
     n_done: done.reduce((sum, value) => sum + value, 0), n_examples: examples, batch_norm, split, equal_axes, coverage: "", norms: [1, 1], cosine: 0, theta_norm: 11.83,
-    quadratic: turn || decades || split !== "train" ? null : { loss: 0.35 * scale, gradient: [0, 0], hessian: [3.8, 0.95, -1.5].map((value) => scale * value) },
+    quadratic: turn || decades || split !== "train" ? null : { loss: 0.35 * scale, gradient: [0, 0], hessian: [3.8 * stretch ** 2, 0.95 * stretch, -1.5].map((value) => scale * value) },
     centre_loss: at((n - 1) / 2, (n - 1) / 2), minimum: split === "difference" ? null : minimum, minima,
-    note: "", python: "", provenance: { dtype: "float64" },
+    note: "", python: "",
+    title: `${{ train: "Loss", test: "Test loss" }[split] ?? "Test − training loss"} of Sequential: ${planeOf(axes, seed).name}`,
+    details: { Model: "Sequential, 23,946 parameters", Loss: "cross_entropy", Examples: `${examples} training examples`, Axes: axes.join(" × "), "Half-widths": `α ±${a1}, β ±${b1}`, Resolution: `${n} × ${n}`, Software: "landscape-widget 0.1.0" },
   };
 }
 
 /**
  * Lets a mock model answer what the page sends, as the kernel would.
  * @param {MockModel} model
- * @param {{pace?: number, decades?: boolean, holes?: boolean, scale?: number}} [options]  milliseconds between two results, and what surface
+ * @param {{pace?: number, decades?: boolean, holes?: boolean, scale?: number, stretch?: number}} [options]  milliseconds between two results, and what surface
  */
 export function attachKernel(model, { pace = 250, ...kind } = {}) {
   let request = 0;
@@ -184,7 +187,8 @@ export function attachKernel(model, { pace = 250, ...kind } = {}) {
     const second = (/** @type {number} */ step) => {
       const { compared_axes, compared_domain, compared_split } = controls;
       const plane = compared_axes ? { seed: asked.seed + 1, axes: compared_axes, domain: compared_domain } : {};
-      const sights = ["Shows the saddle: κ₋ −1.497, κ₊ 3.821.", "Hides the saddle, looks like a minimum: κ₋ 0.21, κ₊ 1.3."];
+      const hidden = "Hides the saddle, looks like a minimum: κ₋ 0.21, κ₊ 1.3.";
+      const sights = [["Shows the saddle: κ₋ −1.497, κ₊ 3.821.", "The saddle lies in this plane but cannot be seen at this domain: κ₋ −1.497, κ₊ 3.821."], [hidden, hidden]];
       const surface = () => mockSurface({ ...asked, ...plane, split: compared_split ?? asked.split }, step, kind);
       const name = planeOf(compared_axes ?? asked.axes, asked.seed);
       return { _compared: compared_axes || compared_split ? { ...surface(), ...name, seed: asked.seed, sights } : null };

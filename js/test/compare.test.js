@@ -5,9 +5,11 @@ import { mockSurface } from "../dev/mock.js";
 import { OFFER, planeOf } from "../dev/mock-axes.js";
 import { counterpart } from "../src/kernel/axes.js";
 import { commonRange } from "../src/views/second-picture.js";
+import { wire } from "../dev/wire.js";
 import { controls, enter, nextFrame, positionOf, settled, show } from "./show.js";
 
-const sights = ["Shows the saddle: κ₋ −1, κ₊ 2.", "Hides the saddle, looks like a minimum: κ₋ 1, κ₊ 2."];
+const HIDDEN = "Hides the saddle, looks like a minimum: κ₋ 1, κ₊ 2.";
+const sights = [["Shows the saddle: κ₋ −1, κ₊ 2.", "The saddle lies in this plane but cannot be seen: κ₋ −1, κ₊ 2."], [HIDDEN, HIDDEN]];
 /** @param {object} [change] */
 const second = (change) => ({ ...mockSurface({ ...controls, request: 1, axes: ["random", "random"], seed: 5, ...change }, 1), ...planeOf(["random", "random"], 3), seed: 3, sights });
 const both = { seed: 3, compared_axes: ["random", "random"], _surface: mockSurface({ ...controls, seed: 3, request: 1 }, 1), _compared: second() };
@@ -45,7 +47,33 @@ test("both planes are drawn with their own losses and named in every title", asy
     "Surface · Random (seed 3)",
     "Plane · Random (seed 3)",
   ]);
-  assert.deepEqual([shown.find("sight-1").textContent, shown.find("sight-2").textContent], sights);
+  assert.deepEqual([shown.find("sight-1").textContent, shown.find("sight-2").textContent], [sights[0][0], HIDDEN]);
+});
+
+/** A saddle of these curvatures on [−1, 1]². @param {number} fall */
+function saddle(fall) {
+  const quadratic = { loss: 3, gradient: [0, 0], hessian: [4, 0, -fall] };
+  const surface = mockSurface({ ...controls, resolution: 41, request: 1 }, 1);
+  const loss = Float32Array.from({ length: 41 * 41 }, (_, k) => 3 + 2 * (((k % 41) - 20) / 20) ** 2 - (fall / 2) * ((Math.floor(k / 41) - 20) / 20) ** 2);
+  return { ...surface, loss: wire(loss), quadratic };
+}
+
+test("what either plane shows is told of the scale on show, one by one", async () => {
+  const [seen, unseen] = ["Shows the saddle.", "The saddle lies in this plane but cannot be seen."];
+  const saddles = { sights: [[seen, unseen], [seen, unseen]] };
+  const { find, model } = await show({ ...both, resolution: 41, seed: 0, _surface: saddle(0.01), _compared: { ...second({ resolution: 41 }), ...saddle(2), axes: ["random", "random"], ...saddles } });
+  const told = () => [find("sight-1").textContent, find("sight-2").textContent];
+  assert.deepEqual(told(), [seen, seen]);
+  // Linear, a fall of a four-hundredth of the rise is less than a colour.
+  enter(find("scale"), "linear", "change");
+  await settled();
+  assert.deepEqual(told(), [unseen, seen]);
+  model.receive({ _compared: { ...second({ resolution: 41 }), ...saddle(0.01), axes: ["random", "random"], ...saddles } });
+  await settled();
+  assert.deepEqual(told(), [unseen, unseen]);
+  enter(find("scale"), "auto", "change");
+  await settled();
+  assert.deepEqual(told(), [seen, seen]);
 });
 
 test("without a second plane there are no second views, and titles are short", async () => {

@@ -71,7 +71,7 @@ test("a snapshot of the kernel's traits holds what they say, before and after a 
 function shape(value) {
   if (Array.isArray(value)) return value.length ? [shape(value[0])] : "empty";
   if (value === null || typeof value !== "object" || ArrayBuffer.isView(value)) return "value";
-  const open = ["provenance", "minima", "metrics", "parts"];
+  const open = ["details", "minima", "metrics", "parts"];
   return Object.fromEntries(Object.keys(value).sort().map((key) => [key, open.includes(key) ? "open" : shape(value[key])]));
 }
 
@@ -89,7 +89,7 @@ test("the mock answers with the kernel's keys", () => {
   const mocks = {
     ...defaults,
     _surface: mockSurface(request, 1),
-    _compared: { ...mockSurface(request, 1), sights: ["", ""] },
+    _compared: { ...mockSurface(request, 1), sights: [["", ""], ["", ""]] },
     _eigenpairs: mockEigenpairs(1),
     _projections: mockProjections(1, 300, null),
     _spectrum: mockSpectrum(1, 4, 10),

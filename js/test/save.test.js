@@ -1,7 +1,10 @@
 // Pictures as files, and the call that makes them again on the clipboard.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { crc32 } from "node:zlib";
+import { JSDOM } from "jsdom";
 import { mockSurface } from "../dev/mock.js";
+import { captionedPng, captionedSvg, wrapped } from "../src/model/picture-file.js";
 import { blobOf, fileName } from "../src/ui/save-image.js";
 import { controls, settled, show } from "./show.js";
 
@@ -19,6 +22,52 @@ test("a data URL becomes a blob of the same bytes", async () => {
 test("a file's name says what it shows", () => {
   assert.equal(fileName(["surface", "hessian:max", "random:filter", "seed-3"], "png"), "surface_hessian-max_random-filter_seed-3.png");
   assert.equal(fileName(["curvature"], "svg"), "curvature.svg");
+});
+
+/** A PNG of one grey pixel. */
+const PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg==";
+const caption = { title: "Loss of A<B>: λ₁ × λₙ", details: { Model: "A<B>, 610 parameters", "Half-widths": "α ±0.04, β ±0.6", Software: "landscape-widget 0.1.0" } };
+
+/** Names and texts of the chunks of a PNG, each with the check sum that zlib finds. @param {Uint8Array} bytes */
+function chunksOf(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const found = [];
+  for (let at = 8; at < bytes.length; at += 12 + view.getUint32(at)) {
+    const end = at + 8 + view.getUint32(at);
+    assert.equal(view.getUint32(end), crc32(bytes.subarray(at + 4, end)));
+    found.push(Buffer.from(bytes.subarray(at + 4, end)).toString("utf8"));
+  }
+  return found;
+}
+
+test("a PNG has its caption in chunks behind the header, and its pixels as they were", () => {
+  const bare = Uint8Array.from(Buffer.from(PIXEL, "base64"));
+  const chunks = chunksOf(captionedPng(bare, caption));
+  assert.deepEqual(chunks.map((chunk) => chunk.slice(0, 4)), ["IHDR", "iTXt", "iTXt", "iTXt", "iTXt", "IDAT", "IEND"]);
+  const texts = Object.fromEntries(chunks.slice(1, 5).map((chunk) => chunk.slice(4).split("\0\0\0\0\0")));
+  assert.deepEqual(Object.keys(texts), ["Title", "Description", "Software", "landscape-widget"]);
+  assert.equal(texts.Title, caption.title);
+  assert.equal(texts.Description, "Model: A<B>, 610 parameters\nHalf-widths: α ±0.04, β ±0.6\nSoftware: landscape-widget 0.1.0");
+  assert.deepEqual(JSON.parse(texts["landscape-widget"]), { title: caption.title, ...caption.details });
+  assert.deepEqual([chunks[0], ...chunks.slice(5)], chunksOf(bare));
+  const other = Uint8Array.of(1, 2, 3);
+  assert.equal(captionedPng(other, caption), other);
+});
+
+test("an SVG begins with its caption", () => {
+  const svg = captionedSvg('<svg class="main-svg" width="3"><g/></svg>', caption);
+  const { documentElement } = new (/** @type {any} */ (new JSDOM("").window).DOMParser)().parseFromString(svg, "image/svg+xml");
+  const [title, description, metadata, picture] = documentElement.children;
+  assert.deepEqual([title, description, metadata, picture].map(({ localName }) => localName), ["title", "desc", "metadata", "g"]);
+  assert.equal(title.textContent, caption.title);
+  assert.match(description.textContent, /^Model: A<B>, 610 parameters\nHalf/);
+  assert.deepEqual(JSON.parse(metadata.textContent), { title: caption.title, ...caption.details });
+});
+
+test("what stands above a picture goes into as many lines as it needs", () => {
+  assert.deepEqual(wrapped(["one", "two", "three"], 9), ["one · two", "three"]);
+  assert.deepEqual(wrapped(["longer than that", "two"], 9), ["longer than that", "two"]);
+  assert.deepEqual(wrapped([], 9), []);
 });
 
 test("a view's buttons appear with its picture, and save it on the page's background", async (t) => {
@@ -60,9 +109,17 @@ test("a view's buttons appear with its picture, and save it on the page's backgr
   assert.deepEqual(await Promise.all(files.map(({ blob }) => blob.text())), ["png", "svg"]);
   assert.deepEqual(asked.map(({ options }) => [options.format, options.scale]), [["png", 2], ["svg", 1]]);
   assert.equal(asked[0].figure.layout.paper_bgcolor, "rgb(1, 2, 3)");
+  assert.match(asked[0].figure.layout.title.text, /^<b>Loss of Sequential:<br>Hessian/); // a page of no width has lines of one part
+  const high = asked[0].options.height;
+  find("titled").click();
+  await settled();
+  find("heatmap").querySelector('[data-testid="save-png"]').click();
+  await settled();
+  assert.equal(asked[2].figure.layout.title, undefined);
+  assert.ok(asked[2].options.height < high);
   assert.deepEqual(revoked, []);
   t.mock.timers.tick(60_000);
-  assert.deepEqual(revoked, ["blob:it", "blob:it"]);
+  assert.deepEqual(revoked, ["blob:it", "blob:it", "blob:it"]);
 });
 
 /** @param {any} clipboard */
@@ -83,6 +140,28 @@ test("the call goes to the clipboard as the kernel wrote it", async () => {
   model.receive({ _surface: { ...surface, request: 2, python: "explorer = 2\n" } });
   await settled();
   assert.equal(find("copied").textContent, "");
+});
+
+test("the call carries how losses are shown, where that is not as usual", async () => {
+  /** @type {string[]} */
+  const copied = [];
+  withClipboard({ writeText: async (/** @type {string} */ text) => copied.push(text) });
+  const call = "explorer = LandscapeExplorer(\n    model,\n    domain=(-1.0, 1.0),\n)\nexplorer\n";
+  const { find, model } = await show({ _surface: { ...surface, python: call }, view: { scale: "log", camera: { eye: { x: 1.23456789, y: 0, z: -1 } } } });
+  assert.equal(find("scale").value, "log");
+  find("contours").click();
+  find("copy-python").click();
+  await settled();
+  assert.equal(copied[0], call.replace("\n)", '\n    view={"scale": "log", "contours": False, "camera": {"eye": {"x": 1.2346, "y": 0, "z": -1}}},\n)'));
+  // What the kernel says later is shown, too.
+  model.receive({ view: { map: "Cividis" } });
+  await settled();
+  assert.deepEqual([find("scale").value, find("colour-map").value, find("contours").checked], ["auto", "Cividis", true]);
+  model.receive({ view: {} });
+  await settled();
+  find("copy-python").click();
+  await settled();
+  assert.equal(copied[1], call);
 });
 
 test("without a clipboard the page copies as pages once did, or says that it cannot", async () => {

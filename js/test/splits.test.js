@@ -68,7 +68,7 @@ test("a difference has both minima, and colours around zero", async () => {
 });
 
 test("side by side both have one scale, one crosshair, one zoom, and mark both minima", async () => {
-  const [train, held] = [surface("train"), { ...surface("test"), sights: ["", ""] }];
+  const [train, held] = [surface("train"), { ...surface("test"), sights: [["", ""], ["", ""]] }];
   const shown = await show({ _info, compared_split: "test", _surface: train, _compared: held });
   const { find, model } = shown;
   assert.equal(find("split-beside").checked, true);
@@ -91,14 +91,14 @@ test("side by side both have one scale, one crosshair, one zoom, and mark both m
   await new Promise((resolve) => setTimeout(resolve, 250));
   assert.deepEqual(Object.keys(/** @type {any} */ (model.saves.at(-1))), ["domain"]);
 
-  model.receive({ compared_axes: ["random", "random"], compared_split: null, _compared: { ...surface("train", { axes: ["random", "random"] }), sights: ["", ""] } });
+  model.receive({ compared_axes: ["random", "random"], compared_split: null, _compared: { ...surface("train", { axes: ["random", "random"] }), sights: [["", ""], ["", ""]] } });
   await settled();
   assert.ok(find("one-scale"), "two planes have scales of their own");
   assert.deepEqual(["surface", "heatmap-2"].map(title), ["Surface · Hessian λmax × λmin", "Plane · Random (seed 0)"]);
 });
 
 test("two planes of the test loss say both", async () => {
-  const compared = { compared_axes: ["random", "random"], _compared: { ...surface("test", { axes: ["random", "random"] }), sights: ["", ""] } };
+  const compared = { compared_axes: ["random", "random"], _compared: { ...surface("test", { axes: ["random", "random"] }), sights: [["", ""], ["", ""]] } };
   const { find } = await show({ _info, split: "test", _surface: surface("test"), ...compared });
   assert.equal(find("heatmap").querySelector("h3").textContent, "Plane · Hessian λmax × λmin, test loss");
 });

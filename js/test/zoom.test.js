@@ -76,7 +76,7 @@ test("nothing is redrawn under a mouse that drags, and what waited comes when it
 
 test("a zoom of the second plane is its own", async (t) => {
   const second = { compared_axes: ["random", "random"], compared_domain: null };
-  const compared = { ...mockSurface({ ...controls, request: 1, axes: second.compared_axes }, 1), sights: ["", ""] };
+  const compared = { ...mockSurface({ ...controls, request: 1, axes: second.compared_axes }, 1), sights: [["", ""], ["", ""]] };
   const { model, fire, find } = await setUp(t, { ...second, _compared: compared });
   fire("heatmap-2", "plotly_relayout", BOX);
   t.mock.timers.tick(1000);

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -67,6 +67,7 @@ class LandscapeExplorer(LatestResults):
         compared_axes: tuple[str, str] | None = Controls.compared_axes,
         compared_domain: Domain | None = Controls.compared_domain,
         compared_split: str | None = Controls.compared_split,
+        view: Mapping[str, Any] | None = None,
         **unknown: Any,
     ) -> None:
         """Reads the data and checks model and loss; computes nothing else.
@@ -101,6 +102,7 @@ class LandscapeExplorer(LatestResults):
             compared_axes: Axes of a second picture beside the first; None: those of the first.
             compared_domain: Its domain; None: chosen by the curvature.
             compared_split: Its data; None: those of the first. Without ``compared_axes``, too, there is none.
+            view: How pages show losses at first, such as {"scale": "log"}; ``docs/guide.md`` has all options.
             **unknown: Refused, with the nearest known name.
 
         Raises:
@@ -110,15 +112,18 @@ class LandscapeExplorer(LatestResults):
         """
         options, controls = sorted_arguments(locals())
         objective = objective_of(model, data, loss_fn, options)
-        names = ("objective",) if isinstance(model, Objective) else ("model", "data", "loss_fn")
+        whole = {"objective": model}
+        positional = (
+            whole if isinstance(model, Objective) else {"model": model, "data": data, "loss_fn": loss_fn}
+        )
         held_out = {} if test_loader is None else {"test_loader": test_loader}
         super().__init__(
             objective,
             test_objective_of(objective, test_loader, options.get("max_examples")),
             Weights(model, objective.layout) if isinstance(model, nn.Module) and objective.layout else None,
-            given_arguments(names, options | held_out),
+            given_arguments(positional, options | held_out),
             UPDATE_INTERVAL,
-            controls,
+            controls | ({} if view is None else {"view": view}),
         )
         self.on_msg(self._on_message)
 

@@ -11,6 +11,7 @@ import traitlets as t
 
 from landscape_widget.explorer.page import ExplorerPage, PlotlyRuntime, Sent, bundled, shared
 from landscape_widget.explorer.points import Points
+from landscape_widget.explorer.view_options import check_view
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.study import Study
 
@@ -56,6 +57,9 @@ class SharedState(Sent, _ControlTraits):  # type: ignore[misc] # a base that is 
     progress = t.Dict().tag(sync=True)
     """request, stage, fraction, eta (seconds), elapsed, parts with their eta; written by the kernel."""
 
+    view = t.Dict().tag(sync=True)
+    """How pages show losses at first, as ``view_options`` has it; each may change it for itself."""
+
     _info = t.Dict().tag(sync=True)
     _surface = t.Instance(dict, allow_none=True).tag(sync=True)
     _compared = t.Instance(dict, allow_none=True).tag(sync=True)
@@ -85,6 +89,13 @@ class SharedState(Sent, _ControlTraits):  # type: ignore[misc] # a base that is 
         study, check = self._study, proposal.trait.metadata["check"]
         try:
             return check(proposal.value, study.objective, study.test)
+        except ValueError as error:
+            raise t.TraitError(str(error)) from None
+
+    @t.validate("view")
+    def _valid_view(self, proposal: Any) -> dict[str, Any]:
+        try:
+            return check_view(proposal.value)
         except ValueError as error:
             raise t.TraitError(str(error)) from None
 

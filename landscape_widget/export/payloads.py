@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from landscape_widget.figures.captions import details_of, subject_of, title_of
 from landscape_widget.numerics.vectors import FloatArray, inner
 from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.axes import KINDS, PRESETS, Axis, depends_on_seed, plane_words
@@ -17,7 +18,7 @@ from landscape_widget.results.planes import Surface
 from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Findings, Picture
-from landscape_widget.study.sights import is_seen, sight
+from landscape_widget.study.sights import sight
 from landscape_widget.study.verdict import verdict_of
 
 #: Eigenvectors of each end that the page offers as axes.
@@ -36,6 +37,7 @@ def info(objective: Objective, theta_norm: float, test: Objective | None = None)
     granted until a computation ends otherwise.
     """
     return {
+        "subject": subject_of(objective.provenance("loss")),
         "n_parameters": objective.n_parameters,
         "n_examples": objective.n_examples,
         "n_test_examples": test.n_examples if test else 0,
@@ -76,15 +78,21 @@ def surface(
 
 
 def compared(found: Findings, controls: Controls, request: int, theta_norm: float) -> Payload:
-    """The surface of the second plane, and what either plane shows of θ*."""
+    """The surface of the second plane, and what either plane shows of θ*.
+
+    Of each: where its picture has the colours for what lies in it, and where it has not.
+    """
     picture = found.compared
     assert picture is not None
     verdict = verdict_of(found, controls, theta_norm)
-    pictures = (found.surface, found.quadratic), (picture.surface, picture.quadratic)
+    models = found.quadratic, picture.quadratic
     return _picture(picture, found, controls, request, theta_norm) | {
         "sights": [
-            sight(verdict.kind, model.curvatures, is_seen(shown, model)) if verdict and model else ""
-            for shown, model in pictures
+            [
+                sight(verdict.kind, model.curvatures, seen) if verdict and model else ""
+                for seen in (True, False)
+            ]
+            for model in models
         ]
     }
 
@@ -123,9 +131,8 @@ def _picture(
         "minimum": _minimum(lowest),
         "note": _failures(result),
         "minima": {split: _minimum(part.minimum) for split, part in picture.surfaces.items()},
-        "provenance": {
-            key: value for key, value in result.provenance.items() if isinstance(value, str | int | float)
-        },
+        "title": title_of(result),
+        "details": details_of(result, plane),
     }
 
 

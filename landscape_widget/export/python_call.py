@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from keyword import iskeyword
 from typing import Any
 
 import torch
@@ -12,15 +14,20 @@ from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Findings
 
 
-def given_arguments(names: Sequence[str], keywords: Mapping[str, Any]) -> list[str]:
+def given_arguments(positional: Mapping[str, Any], keywords: Mapping[str, Any]) -> list[str]:
     """How the arguments that an explorer was made with are written.
 
+    What has no literal, such as a model, data or metrics, stands as the variable of the notebook that holds
+    it, or where there is none, as one of its parameter's name.
+
     Args:
-        names: Of those by position, which stand for themselves.
-        keywords: Those by name. What has no literal, such as data, metrics or a predicate, stands as a
-            variable of its keyword's name.
+        positional: Those by position, by the names of their parameters.
+        keywords: Those by name.
     """
-    return [*names, *(f"{name}={_source(name, value)}" for name, value in keywords.items())]
+    return [
+        *(_variable(name, value) for name, value in positional.items()),
+        *(f"{name}={_source(name, value)}" for name, value in keywords.items()),
+    ]
 
 
 def recipe(found: Findings, controls: Controls, given: Sequence[str], moved: float = 0.0) -> str:
@@ -50,9 +57,9 @@ def recipe(found: Findings, controls: Controls, given: Sequence[str], moved: flo
 
 
 def _variables(given: Sequence[str]) -> str:
-    """The variables among arguments: those by position, and those by a name that is their value, too."""
-    parted = [argument.partition("=") for argument in given]
-    *names, last = [name for name, sign, value in parted if not sign or name == value]
+    """The variables among arguments."""
+    values = [argument.rpartition("=")[2] for argument in given]
+    *names, last = dict.fromkeys(v for v in values if v.isidentifier() and not iskeyword(v))
     return f"{', '.join(names)} and {last} are" if names else f"{last} is"
 
 
@@ -60,4 +67,11 @@ def _source(name: str, value: Any) -> str:
     if isinstance(value, torch.device):
         return repr(str(value))
     literal = value is None or isinstance(value, str | int | float | torch.dtype)
-    return repr(value) if literal else name
+    return repr(value) if literal else _variable(name, value)
+
+
+def _variable(name: str, value: Any) -> str:
+    """The variable that a person gave a value to, in a notebook or a script; ``name`` where there is none."""
+    known = vars(sys.modules["__main__"]).items()
+    # the names that begin with a line are those of IPython's own history
+    return next((key for key, held in [*known] if held is value and not key.startswith("_")), name)

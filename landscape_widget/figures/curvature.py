@@ -8,9 +8,11 @@ from itertools import cycle
 import numpy as np
 import plotly.graph_objects as go
 
+from landscape_widget.figures.captions import subject_of
 from landscape_widget.figures.style import MINUS, PLUS, finished, number
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.results import words
+from landscape_widget.results.base import Provenance
 from landscape_widget.results.blindness import measured_blindness
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures
 from landscape_widget.results.shares import interval_words
@@ -54,7 +56,8 @@ def curvature_figure(
     measured = measured_blindness(projections)
     hidden = f"{round(projections.p_no_saddle * projections.samples):,} of them show no saddle"
     share = interval_words(measured.low, measured.high)
-    title = f"Curvature of {projections.samples:,} random planes: {hidden} ({share} of all)"
+    planes = f"{projections.samples:,} random planes{_of(projections.provenance)}"
+    title = f"Curvature of {planes}: {hidden} ({share} of all)"
     return finished(figure, title, projections.provenance)
 
 
@@ -85,7 +88,7 @@ def spectrum_figure(density: SpectralDensity, pairs: EigenPairs | None = None) -
         exponentformat="power",
         range=[np.log10(floor), np.log10(2 * y.max())],
     )
-    title = f"Spectrum of the Hessian: mean eigenvalue {number(density.mean)}"
+    title = f"Spectrum of the Hessian{_of(density.provenance)}: mean eigenvalue {number(density.mean)}"
     return finished(figure, title, density.provenance)
 
 
@@ -130,7 +133,14 @@ def trace_figure(traces: Mapping[str, Sequence[TraceEstimate]]) -> go.Figure:
         )
     figure.update_xaxes(title=words.VECTORS)
     figure.update_yaxes(title=words.TRACE)
-    return finished(figure, "Trace of the Hessian, with 95 % intervals", last.provenance)
+    title = f"Trace of the Hessian{_of(last.provenance)}, with 95 % intervals"
+    return finished(figure, title, last.provenance)
+
+
+def _of(provenance: Provenance) -> str:
+    """Whose Hessian it is, as the end of a phrase."""
+    subject = subject_of(provenance)
+    return f" of {subject}" if subject else ""
 
 
 def _caption(method: str, estimate: TraceEstimate) -> str:

@@ -25,12 +25,6 @@ def quantity(surface: Surface) -> str:
     return quantity_of(asked.get("split", "train"), asked.get("batch_norm", "frozen"))
 
 
-def title_of(surface: Surface) -> str:
-    """The same as a title, which says what is recomputed."""
-    added = surface.provenance.get("batch_norm") == "difference"
-    return quantity(surface).capitalize() + (" batch norm" if added else "")
-
-
 def stretched(surface: Surface, plane: Plane | None) -> tuple[str, str]:
     """What is said of an axis on which a distance in parameter space is drawn larger than on the other."""
     if plane is None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import plotly.graph_objects as go
 
+from landscape_widget.figures.captions import title_of
 from landscape_widget.figures.labels import (
     Minimum,
     axis_labels,
@@ -16,7 +17,6 @@ from landscape_widget.figures.labels import (
     quantity,
     stretched,
     stretched_labels,
-    title_of,
     unit_words,
 )
 from landscape_widget.figures.shade import logarithm, shade_of
@@ -68,7 +68,7 @@ def surface_figure(
     if shade.level is not None:
         x, y = level_segments(surface.alpha, surface.beta, shade.z, shade.level)
         raised = shade.level + 0.004 * span  # else the surface hides half of it
-        line = {"color": _LEVEL, "width": 6}
+        line = {"color": shade.ink(shade.level), "width": 6}
         figure.add_scatter3d(
             x=x, y=y, z=np.full(len(x), raised), mode="lines", line=line, name=_LEVEL_NAME, hoverinfo="skip"
         )
@@ -100,8 +100,7 @@ def surface_figure(
     notes = [f"{letter}: {'; '.join(filter(None, rest))}" for letter, *rest in parts if any(rest)]
     signs = [f"{SIGNS[mark['symbol']]} {name}" for name, *_, mark in marks_of(surface, shade.z, minima)]
     note = " · ".join([*signs, *notes])
-    title = f"{title_of(surface)} surface"
-    return finished(figure, title, surface.provenance, interpolated(surface), note)
+    return finished(figure, title_of(surface), surface.provenance, interpolated(surface), note)
 
 
 def heatmap_figure(
@@ -131,8 +130,7 @@ def heatmap_figure(
     )
     ink = "white" if isinstance(shade.colours, str) else "#555555"
     unnamed = {"showscale": False, "showlegend": False, "hoverinfo": "skip"}
-    # labels tell z, which is no loss on the automatic scale
-    lines = {"coloring": "none", "showlabels": not shade.ticks, "labelfont": {"size": 9, "color": ink}}
+    lines = {"coloring": "none"}  # without labels, which no one colour makes legible on all of a map
     figure.add_contour(**grid, **unnamed, contours=lines, ncontours=14, line={"color": ink, "width": 0.8})
     if shade.level is not None:
         level = {"coloring": "none", "start": shade.level, "end": shade.level, "size": 1}
@@ -189,5 +187,5 @@ def slices_figure(surface: Surface, plane: Plane | None = None, *, log: bool = F
         figure.update_xaxes(title=label, row=1, col=column)
     figure.update_yaxes(title=name, row=1, col=1)
     through = surface.beta[i] == surface.alpha[j] == 0
-    title = "Slices through θ*" if through else "Slices as close to θ* as the domain goes"
-    return finished(figure, title, surface.provenance, interpolated(surface))
+    where = "slices through θ*" if through else "slices as close to θ* as the domain goes"
+    return finished(figure, f"{title_of(surface)}, {where}", surface.provenance, interpolated(surface))

@@ -68,12 +68,14 @@ def finished(
 
 
 def describe_provenance(provenance: Provenance) -> str:
-    """Dtype, examples, parameters, seed of what is random, and versions in one line, as far as known."""
+    """What is known of model, loss, dtype, data, seed of what is random, and versions, in one line."""
     versions = provenance.get("versions", {})
     counts = {"n_examples": "example", "n_parameters": "parameter"}
     plane = provenance.get("plane", provenance)
     drawn = "seed" in plane and depends_on_seed(plane.get("axes", ("random",)))
+    names = dict.fromkeys(str(provenance.get(key, "")) for key in ("model", "loss_fn"))
     parts = [
+        *names,
         str(provenance.get("dtype", "")),
         *(
             f"{provenance[key]:,} {what}{'s' * (provenance[key] != 1)}"

@@ -22,6 +22,7 @@ from landscape_widget.loss.copying import convert_module, deep_copy
 from landscape_widget.loss.parameters import Layout, Selection, filter_blocks, select_parameters
 from landscape_widget.loss.terms import FunctionTerms, ModelTerms
 from landscape_widget.objective.arguments import check_arguments, check_metrics
+from landscape_widget.objective.names import names_of
 from landscape_widget.objective.pure_function import PureFunction
 from landscape_widget.results.base import library_versions
 
@@ -97,6 +98,7 @@ class Objective(PureFunction):
             terms = ModelTerms(copied, layout, batches)
             theta = layout.flatten({n: p.detach().clone() for n, p in selected.items()}).to(device, dtype)
             self._set(terms, theta, filter_blocks(model, layout), layout, batch_size_fn)
+            self._names = names_of(loss_fn, model)
             with restored(model):
                 if is_whole(data):
                     terms = in_pieces(terms, theta, self.spans)
@@ -123,6 +125,7 @@ class Objective(PureFunction):
         blocks = torch.full(theta.shape, -1, dtype=torch.long)
         with torch.inference_mode(False):
             objective._set(FunctionTerms(f), theta.detach().clone(), blocks, None)
+            objective._names = names_of(f)
             try:
                 first_evaluation(objective._terms, objective.theta, objective.spans, [], told=True)
             except CutOffError as error:  # its losses are right, and all that needs no derivative
@@ -133,6 +136,7 @@ class Objective(PureFunction):
         """What a reader needs to repeat a result of this objective."""
         return {
             "quantity": quantity,
+            **self._names,
             **details,
             "dtype": str(self.dtype).removeprefix("torch."),
             "batch_norm": getattr(self._terms, "batch_norm", "frozen"),

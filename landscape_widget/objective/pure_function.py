@@ -45,6 +45,8 @@ class PureFunction:
         self.doubt = ""
         """Why Hessian-vector products may be wrong, if so."""
         self._batch_size_fn = batch_size_fn
+        self._names: dict[str, str] = {}
+        """What model and loss are called."""
         self._in_graph = False
         """Whether values need a graph, because the loss asks whether parameters require a gradient."""
         self._groupings: dict[tuple[float, ...], bool] = {}
@@ -209,5 +211,5 @@ class PureFunction:
     def _with(self, terms: Terms, theta: Tensor) -> Self:
         other = type(self).__new__(type(self))
         other._set(terms, theta, self.filter_blocks, self.layout, self._batch_size_fn)
-        other._in_graph, other._cut_off = self._in_graph, self._cut_off
+        other._in_graph, other._cut_off, other._names = self._in_graph, self._cut_off, self._names
         return other

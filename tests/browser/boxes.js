@@ -30,6 +30,10 @@
     if (button.scrollWidth > button.clientWidth + 1) faults.push(`the words of "${name(button)}" are cut off`);
   }
 
+  for (const words of all(".lw-readout, .lw-panel-foot, .lw-panel-title, .lw-marks, .lw-holds, .lw-sentence, .lw-copied, summary, dt, dd, output").filter(visible)) {
+    if (words.scrollWidth > words.clientWidth + 1 && getComputedStyle(words).display !== "inline") faults.push(`"${name(words)}" is cut short`);
+  }
+
   // Texts of plots. Their boxes are as high as a line, which leaves a little air above and below.
   for (const plot of all(".js-plotly-plot").filter(visible)) {
     const view = plot.closest("section").dataset.testid;

@@ -70,6 +70,47 @@ def test_no_serious_finding(notebook: Notebook, theme: str) -> None:
         assert findings(explorer) == [], choice
 
 
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+def test_no_serious_finding_in_pins_and_scores(notebook: Notebook, theme: str) -> None:
+    explorer = ExplorerOnPage(notebook.page, notebook.kernel)
+    notebook.set_theme(f"JupyterLab {theme}")
+    expect(explorer.root).to_have_attribute("data-theme", theme.lower())
+    pin = notebook.kernel.value("explorer.pin(0.0, 0.0).number")
+    expect(explorer.part(f"pin-{pin}")).to_have_attribute("data-done", "true", timeout=60_000)
+    if explorer.part("table-open").get_attribute("aria-expanded") == "false":
+        explorer.part("table-open").click()
+    assert findings(explorer) == []
+
+
+#: All that can be used and is in sight, by name, the first of which takes the focus; a group of radio buttons
+#: is one stop.
+STOPS = """root => {
+  const all = [...root.querySelectorAll("button, input, select, summary, [tabindex='0'], a[href]")];
+  const seen = all.filter(part => !part.disabled && part.checkVisibility({ visibilityProperty: true }));
+  const stops = seen.filter(part => part.type !== "radio" || part.checked);
+  const name = part => part.dataset.testid ?? part.getAttribute("aria-label") ?? part.className;
+  stops[0].focus();
+  return stops.map(name);
+}"""
+
+HERE = """() => {
+  const part = document.activeElement;
+  return part.dataset.testid ?? part.getAttribute("aria-label") ?? part.className;
+}"""
+
+
+def test_the_tab_key_reaches_everything(notebook: Notebook) -> None:
+    """In order, from the first control to the last, with settings, glossary and the table of pins open."""
+    explorer = ExplorerOnPage(notebook.page, notebook.kernel)
+    stops: list[str] = explorer.root.evaluate(STOPS)
+    assert {"settings-open", "seed", "titled", "copy-python", "save-png"} <= set(stops)
+    reached = [notebook.page.evaluate(HERE)]
+    while len(reached) < len(stops):
+        notebook.page.keyboard.press("Tab")
+        reached.append(notebook.page.evaluate(HERE))
+    assert sorted(reached) == sorted(stops)
+
+
 def test_a_serious_fault_would_be_found(notebook: Notebook) -> None:
     explorer = ExplorerOnPage(notebook.page, notebook.kernel)
     seed = explorer.part("seed")

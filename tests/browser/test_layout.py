@@ -87,7 +87,13 @@ def set_width(page: Page, width: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("theme", "size"), [("light", ""), ("dark", "scale=1e-7&half=0.003"), ("light", "scale=1e7&half=300")]
+    ("theme", "size"),
+    [
+        ("light", ""),
+        ("dark", "scale=1e-7&half=0.003"),
+        ("light", "scale=1e7&half=300"),
+        ("dark", "scale=1e-2&stretch=10"),
+    ],
 )
 def test_nothing_touches(open_: Open, theme: str, size: str) -> None:
     page = open_(f"theme={theme}&{size}")

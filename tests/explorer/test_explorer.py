@@ -465,7 +465,7 @@ def test_a_second_plane_comes_and_goes(make_explorer: Make) -> None:
     loss = np.frombuffer(explorer._compared["loss"], "<f4").reshape(5, 5)
     assert np.array_equal(loss, explorer.compared.surface.loss.astype("f4"))
     assert explorer._compared["request"] == explorer._surface["request"]
-    assert all(explorer._compared["sights"])
+    assert all(sentence for sight in explorer._compared["sights"] for sentence in sight)
     explorer.compared_axes = None
     explorer.wait(HUNG)
     assert explorer.compared is None

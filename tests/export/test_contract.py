@@ -101,6 +101,8 @@ def expected_surface(
         "minimum": None if split == "difference" else lowest(surface.minimum),
         "note": "",
         "minima": {part: lowest(one.minimum) for part, one in picture.surfaces.items()},
+        "title": payload["title"],  # words, held against the result elsewhere
+        "details": payload["details"],
         "python": "explorer",
         "domain": [*surface.alpha[[0, -1]].tolist(), *surface.beta[[0, -1]].tolist()],
         "range": numbers([finite.min(), finite.max()] if len(finite) else [math.nan] * 2),

@@ -98,12 +98,13 @@ def test_the_second_plane_decodes_to_its_result() -> None:
     assert (payload["axes"], payload["seed"], payload["final"]) == (["random", "random"], 3, True)
     assert payload["norms"] == list(picture.plane.norms)
     first, second = payload["sights"]
-    assert first == "Shows the saddle: κ₋ −3, κ₊ 4."
+    assert first[0] == "Shows the saddle: κ₋ −3, κ₊ 4."
+    assert first[1] == "The saddle lies in this plane but cannot be seen at this domain: κ₋ −3, κ₊ 4."
     kappa = plane_hessian(Objective.from_function(saddle, torch.ones(5, dtype=torch.float64)), picture.plane)[
         1
     ]
     looks = "Shows" if np.linalg.det(kappa) < 0 else "Hides"
-    assert second.startswith(f"{looks} the saddle")
+    assert second[0].startswith(f"{looks} the saddle")
     json.dumps(plain(payload), allow_nan=False)
 
 

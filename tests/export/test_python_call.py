@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -116,6 +117,26 @@ def test_test_data_and_metrics_stand_as_variables(make_explorer: Make) -> None:
     assert "# model, data, loss_fn, metrics and test_loader are yours\n" in source
     assert "    metrics=metrics,\n    test_loader=test_loader,\n" in source
     assert_close(run(source, **names, **more).surface.loss, explorer.surface.loss)
+
+
+def test_variables_have_the_names_that_a_person_gave_them(
+    make_explorer: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of the notebook or script; IPython's own history of outputs does not count."""
+    network = case("dense tanh")
+    x, y = network.examples()
+    names = {"net": network.model(), "train_loader": network.batches(ONE_BATCH), "held_out": (x[:5], y[:5])}
+    notebook = sys.modules["__main__"]
+    monkeypatch.setattr(notebook, "_7", names["net"], raising=False)
+    for name, value in names.items():
+        monkeypatch.setattr(notebook, name, value, raising=False)
+    explorer = make_explorer(
+        names["net"], names["train_loader"], network.loss_fn, test_loader=names["held_out"]
+    ).compute()
+    source = explorer._surface["python"]
+    assert "# net, train_loader, loss_fn and held_out are yours\n" in source
+    assert "(\n    net,\n    train_loader,\n    loss_fn,\n    test_loader=held_out,\n" in source
+    assert_close(run(source, **names, loss_fn=network.loss_fn).surface.loss, explorer.surface.loss)
 
 
 def test_another_centre_is_told(make_explorer: Make) -> None:

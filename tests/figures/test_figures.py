@@ -205,6 +205,37 @@ def test_the_line_of_the_loss_at_theta_is_bold(scale: str) -> None:
     assert solid.line.width > 3
 
 
+def luminance(colour: str) -> float:
+    """Relative luminance by WCAG 2.2, of a colour as #rrggbb or of black or white by name."""
+    named = {"black": "#000000", "white": "#ffffff"}.get(colour, colour)
+    parts = np.array([int(named[k : k + 2], 16) for k in (1, 3, 5)]) / 255
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+@pytest.mark.parametrize("scale", ["auto", "linear", "log"])
+@pytest.mark.parametrize("centre", [-2.0, 0.0, 2.0])
+def test_lines_and_signs_on_a_surface_are_seen_on_its_colours(scale: str, centre: float) -> None:
+    """At least 3 : 1, wherever L(θ*) lies among the losses: at the lowest, between, and near the highest."""
+    beta = np.arange(-2.0, 3.0)
+    loss = (bowl().alpha - centre) ** 2 + (beta[:, None] - centre) ** 2 + 1
+    figure = surface_figure(
+        Surface(beta, beta, loss, np.ones_like(loss, dtype=bool), PROVENANCE), scale=scale
+    )
+    drawn = figure.data[0]
+    stops = [(at, colour) for at, colour in drawn.colorscale]
+    at, colours = zip(*stops, strict=True)
+    rgb = np.array([[int(colour[k : k + 2], 16) for k in (1, 3, 5)] for colour in colours])
+    low, high = np.nanmin(drawn.z), np.nanmax(drawn.z)
+    i = int(np.flatnonzero(beta == 0)[0])
+    under = [np.interp((drawn.z[i, i] - low) / (high - low), at, channel) for channel in rgb.T]
+    below = luminance("#" + "".join(f"{round(part):02x}" for part in under))
+    inks = [trace(figure, "L(θ*)").line.color, trace(figure, "θ*").textfont.color]
+    for ink in inks:
+        dark, light = sorted((luminance(ink), below))
+        assert (light + 0.05) / (dark + 0.05) >= 3, (ink, below)
+
+
 def test_a_difference_of_losses_has_no_loss_at_theta() -> None:
     gap = replace(bowl(), provenance=PROVENANCE | {"split": "difference"})
     assert heatmap_figure(gap).data[0].colorscale == heatmap_figure(gap, scale="linear").data[0].colorscale
@@ -221,9 +252,7 @@ def test_labels_say_how_much_larger_an_axis_is_drawn() -> None:
 
 
 def test_colours_and_marks_are_those_of_the_page() -> None:
-    found = re.search(
-        r'\bmap: createCell\(.*"(\w+)"\)\)', (JS / "ui" / "link.js").read_text(encoding="utf-8")
-    )
+    found = re.search(r'USUAL = \{.* map: "(\w+)"', (JS / "ui" / "link.js").read_text(encoding="utf-8"))
     assert found is not None
     assert found[1] == COLOURS
     page = (JS / "model" / "colours.js").read_text(encoding="utf-8")

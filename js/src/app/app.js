@@ -8,7 +8,7 @@ import { h, setText } from "../ui/dom.js";
 import { display, waitingWords } from "../ui/frame.js";
 import { createGlossary } from "../notes/glossary.js";
 import { createHeatmap } from "../views/heatmap.js";
-import { createLink } from "../ui/link.js";
+import { createLink, setView } from "../ui/link.js";
 import { commonRange, createPair } from "../views/second-picture.js";
 import { createPicture, kernelSurface } from "../model/picture.js";
 import { createPins } from "../notes/pins.js";
@@ -34,6 +34,7 @@ const NO_PINS = [];
 export function render({ model, el, host, signal }) {
   const state = createState(model);
   const link = createLink();
+  setView(link, state.snapshot.view);
   const error = h("div", { class: "lw-error", role: "alert", "data-testid": "error", hidden: true });
   const head = h("header", { class: "lw-head" });
   const views = h("div", { class: "lw-views" });
@@ -71,7 +72,7 @@ export function render({ model, el, host, signal }) {
   ];
   const pair = createPair(views, link, { first: zoom, second: createZoom(state, "compared_domain") }, update);
   const pins = createPins(foot, state);
-  const copy = createCopy(foot);
+  const copy = createCopy(foot, link);
   const scores = createScoreTable(foot, state);
   const pictureOf = createPicture();
   const acknowledgement = createAcknowledgement((number) => state.send("drawn", { number }));
@@ -126,6 +127,12 @@ export function render({ model, el, host, signal }) {
   }
 
   state.subscribe(update);
+  let { view } = state.snapshot;
+  state.subscribe((snapshot) => {
+    if (snapshot.view === view) return;
+    ({ view } = snapshot);
+    setView(link, view);
+  });
   for (const cell of Object.values(link)) cell.subscribe(update);
   update();
 

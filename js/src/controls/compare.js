@@ -5,6 +5,7 @@ import { h, setText } from "../ui/dom.js";
 import { createField } from "../ui/field.js";
 import { WORDS } from "../kernel/agreed.js";
 import { secondControls } from "../kernel/state.js";
+import { isSeen } from "../model/scale.js";
 import { createWidth } from "./width.js";
 
 /** @typedef {import("../kernel/state.js").Snapshot} Snapshot */
@@ -67,7 +68,8 @@ export function createComparison(el, state) {
 
   return {
     /** @param {import("../ui/frame.js").Frame} frame */
-    update({ snapshot, name }) {
+    update(frame) {
+      const { snapshot, name, picture } = frame;
       const { compared_axes, compared_domain, compared, info } = snapshot;
       const second = comparedPlane(snapshot);
       element.hidden = !compared_axes;
@@ -79,9 +81,11 @@ export function createComparison(el, state) {
         option.disabled = !info.differentiable && offer.presets[i].axes.some((axis) => isEigen(offer, axis));
       });
       width.set(compared_domain, compared?.domain, second.snapshot);
+      const beside = { ...frame, basis: frame.range && picture, picture: { surface: compared, model: compared?.quadratic ?? null } };
       [name, second.name].forEach((text, i) => {
         setText(terms[i].name, text);
-        setText(terms[i].sight, compared?.sights[i] || "…");
+        // Of the scale on show, as the verdict is.
+        setText(terms[i].sight, compared?.sights[i][isSeen([frame, beside][i]) ? 0 : 1] || "…");
       });
     },
     destroy() {

@@ -75,7 +75,7 @@ export function modelWords({ picture: { surface, model, composed } }) {
 }
 
 /** What is not as usual. @param {Frame} frame */
-const unusual = ({ scale, log, contours, quadratic, errors, colours }) => {
+const unusual = ({ scale, log, contours, quadratic, errors, colours, titled }) => {
   const plain = scale !== "auto"; // else colours are not those of a map
   return [
     quadratic && "quadratic",
@@ -83,6 +83,7 @@ const unusual = ({ scale, log, contours, quadratic, errors, colours }) => {
     plain && (log ? "log scale" : "linear scale"),
     plain && colours !== FIRST_MAP && colours,
     !contours && "no contours",
+    !titled && "no titles in saved pictures",
   ].filter((words) => words !== false);
 };
 
@@ -106,9 +107,10 @@ export function createViewOptions(el, foot, link) {
   const scale = createChoice("scale", "Scale", "How losses become colours and heights", SCALES, link.scale);
   const contours = createCheck("contours", "contours", "Lines of equal loss", link.contours);
   const quadratic = createCheck("quadratic", "quadratic", "The loss to second order at θ* over the true one, dashed or as a wire frame", link.quadratic);
+  const titled = createCheck("titled", "titles in saved pictures", "Whether PNG and SVG have a line above that says what they show; their files say it in any case", link.titled);
   const words = h("output", { "data-testid": "model-words" });
   const key = h("p", { class: "lw-key lw-model-words", hidden: true }, h("i", { class: "lw-swatch lw-limit", "aria-hidden": "true" }), words);
-  const parts = [colour, scale, map, contours, quadratic];
+  const parts = [colour, scale, map, contours, quadratic, titled];
   const element = h("div", { class: "lw-options", role: "group", "aria-label": "Display" }, ...parts.map((part) => part.element));
   el.append(element);
   foot.append(key);
@@ -123,6 +125,7 @@ export function createViewOptions(el, foot, link) {
       scale.update();
       map.update(frame.scale !== "auto");
       contours.update(true);
+      titled.update(true);
       quadratic.update(model !== null);
       const asked = link.quadratic.get() || link.colour.get() === "error";
       const text = asked ? modelWords(frame) : "";

@@ -5,18 +5,25 @@ import { createProjectionsFace } from "./face-projections.js";
 import { createSpectrumFace } from "./face-spectrum.js";
 import { createTraceFace } from "./face-trace.js";
 import { createMemory } from "../ui/changed.js";
+import { teller } from "../ui/caption.js";
 import { createPanel } from "../ui/panel.js";
 import { createPlot } from "../ui/plot.js";
 import { createWalk, NOTHING } from "../ui/keyboard-marks.js";
 
 /** @typedef {import("../ui/frame.js").Frame} Frame */
 
+/** What each face shows. @type {Record<import("../kernel/state.js").Face, string>} */
+const TITLES = { projections: "Curvature of random planes", spectrum: "Spectrum of the Hessian", trace: "Trace of the Hessian" };
+
+/** @param {Frame} frame */
+const titleOf = ({ snapshot: { face, info } }) => TITLES[face] + (info.subject && ` of ${info.subject}`);
+
 /**
  * @param {HTMLElement} el
  * @param {import("../kernel/state.js").State} state
  */
 export function createCurvature(el, state) {
-  const panel = createPanel("curvature", "Curvature");
+  const panel = createPanel("curvature", "Curvature", teller(() => latest, titleOf));
   const control = createFaceControl((face) => state.set({ face }));
   panel.tools.append(control.element);
   const faces = { projections: createProjectionsFace(state), spectrum: createSpectrumFace(state), trace: createTraceFace() };

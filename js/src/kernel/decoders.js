@@ -29,6 +29,8 @@
  * @property {LowestPoint | null} minimum  null for a difference, which has no lowest loss
  * @property {Partial<Record<import("./splits.js").Split, LowestPoint | null>>} minima  of the losses it is made of
  * @property {string} note  what is to be said of points without a loss
+ * @property {string} title  of the picture: quantity, model and plane
+ * @property {Record<string, string>} details  what it rests on, in words by their names
  * @property {string} python  the call that makes it again; "" where unknown
  * @property {import("../model/values.js").Domain} domain
  * @property {[number, number]} range  smallest and largest finite loss; [NaN, NaN] without any
@@ -64,8 +66,9 @@ export function finiteRange(values) {
 }
 
 /**
- * The surface of a second plane, and what the first and the second show of θ* ("" while unknown).
- * @typedef {SurfaceResult & {sights: [string, string]}} ComparedResult
+ * The surface of a second plane, and what the first and the second show of θ* ("" while unknown): of each where its
+ * picture has the colours for it, and where it has not.
+ * @typedef {SurfaceResult & {sights: [[string, string], [string, string]]}} ComparedResult
  */
 
 /** @param {any} raw @returns {ComparedResult} */
@@ -108,6 +111,8 @@ export function decodeSurface(raw) {
     minimum: raw.minimum,
     note: raw.note,
     minima: raw.minima,
+    title: raw.title,
+    details: raw.details,
     python: raw.python,
     domain: [alpha[0], alpha[alpha.length - 1], beta[0], beta[beta.length - 1]],
     range: finiteRange(loss),

@@ -39,6 +39,7 @@ import { sameDomain } from "../model/values.js";
 
 /**
  * @typedef {object} Info
+ * @property {string} subject  name of the model or function; "" where it has none
  * @property {number} n_parameters
  * @property {number} n_examples
  * @property {number} theta_norm
@@ -53,6 +54,7 @@ import { sameDomain } from "../model/values.js";
 /**
  * @typedef {Controls & Results & {
  *   face: Face,
+ *   view: import("../ui/link.js").View,
  *   status: "idle" | "computing" | "done" | "cancelled" | "failed",
  *   cancelling: boolean,
  *   error: string,
@@ -85,11 +87,13 @@ const numberOf = (raw) => (raw && "sent" in raw ? raw.sent : 0);
 /** @typedef {{[name in keyof typeof DECODERS]: ReturnType<typeof DECODERS[name]> | null}} Results */
 
 const RUNTIME = "_runtime";
+/** The view of a kernel that has none. @type {import("../ui/link.js").View} */
+const AS_USUAL = {};
 /** Milliseconds without another change after which those that need not be sent at once are. */
 const PAUSE = 200;
 
 /** The other traits: they say nothing of what plane is asked for. */
-const OTHERS = ["face", "status", "error", "progress", "_info", "_pins", ...Object.keys(DECODERS).map((name) => `_${name}`)];
+const OTHERS = ["face", "view", "status", "error", "progress", "_info", "_pins", ...Object.keys(DECODERS).map((name) => `_${name}`)];
 
 /** Tells whether a result is of what the controls said before they changed. */
 function createOutdated() {
@@ -186,6 +190,7 @@ export function createState(model) {
       ...values,
       ...known,
       face: model.get("face"),
+      view: model.get("view") ?? AS_USUAL,
       status,
       cancelling: cancelled !== null,
       error: model.get("error"),

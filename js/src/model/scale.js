@@ -105,6 +105,13 @@ export function seesSaddle(frame, surface) {
 }
 
 /**
+ * Whether the picture on show has the colours for a saddle that lies in its plane, or does not tell: only losses whose
+ * curvature is told do.
+ * @param {Scaling} frame
+ */
+export const isSeen = (frame) => !frame.picture.surface || !frame.picture.model || seesSaddle(frame, frame.picture.surface);
+
+/**
  * What the colours of a picture stand for.
  * @param {import("../ui/frame.js").Frame} frame
  * @param {SurfaceResult} surface

@@ -16,14 +16,15 @@ function lengthWords(length, thetaNorm) {
  * Titles of both axes that say what 1 on them is, and of one that is drawn larger than the other by how much.
  * @param {Pick<import("../kernel/decoders.js").SurfaceResult, "norms" | "thetaNorm">} surface
  * @param {import("./values.js").Domain} extent  of the plane on show
+ * @param {boolean} [narrow]  whether the latter stands in a line of its own
  * @returns {[string, string]}
  */
-export function axisTitles({ norms, thetaNorm }, [a0, a1, b0, b1]) {
+export function axisTitles({ norms, thetaNorm }, [a0, a1, b0, b1], narrow = false) {
   const names = ["α", "β"];
   const lengths = [(a1 - a0) * norms[0], (b1 - b0) * norms[1]];
   const titles = names.map((name, i) => {
     const ratio = lengths[1 - i] / lengths[i];
-    const larger = ratio > 1.01 && ratio < Infinity ? `; drawn ${formatNumber(ratio, 2)} × larger than ${names[1 - i]}` : "";
+    const larger = ratio > 1.01 && ratio < Infinity ? `${narrow ? ";<br>" : "; "}drawn ${formatNumber(ratio, 2)} × larger than ${names[1 - i]}` : "";
     return `${name} <span style="font-size: 10px">\u2002(1: ${lengthWords(norms[i], thetaNorm)}${larger})</span>`;
   });
   return [titles[0], titles[1]];

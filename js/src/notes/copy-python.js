@@ -1,5 +1,6 @@
 // The Python call that makes the picture again, to the clipboard.
 import { h, setText } from "../ui/dom.js";
+import { viewOf } from "../ui/link.js";
 
 /**
  * Copies text, also where a page has no clipboard: in a frame without the right, or without https.
@@ -21,8 +22,24 @@ async function copy(text, place) {
   }
 }
 
-/** @param {HTMLElement} el */
-export function createCopy(el) {
+/** As Python writes it: numbers of four decimals, which no eye tells from more. @param {unknown} value @returns {string} */
+function literal(value) {
+  if (value === null) return "None";
+  if (typeof value === "boolean") return value ? "True" : "False";
+  if (typeof value === "number") return String(Number(value.toFixed(4)));
+  if (typeof value !== "object") return JSON.stringify(value);
+  return `{${Object.entries(value).map(([name, each]) => `${JSON.stringify(name)}: ${literal(each)}`).join(", ")}}`;
+}
+
+/**
+ * The kernel's call with how the page shows it, where that is not as usual.
+ * @param {string} call
+ * @param {import("../ui/link.js").View} view
+ */
+export const withView = (call, view) => (Object.keys(view).length ? call.replace(/^\)$/m, () => `    view=${literal(view)},\n)`) : call);
+
+/** @param {HTMLElement} el @param {import("../ui/link.js").Link} link */
+export function createCopy(el, link) {
   const title = "Copy the call that makes this very picture, with the domain on show";
   const button = h("button", { type: "button", class: "lw-button", "data-testid": "copy-python", title, disabled: true }, "Copy as Python");
   const words = h("span", { class: "lw-copied", role: "status", "data-testid": "copied" });
@@ -30,7 +47,7 @@ export function createCopy(el) {
   el.append(element);
   let text = "";
   button.addEventListener("click", async () => {
-    const done = await copy(text, element);
+    const done = await copy(withView(text, viewOf(link)), element);
     setText(words, done ? "Copied." : "The browser does not let this page copy.");
     button.focus();
   });

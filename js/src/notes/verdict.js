@@ -1,7 +1,7 @@
 // What the certified curvature says about θ*, in words, and what the picture is made of.
 import { h, setText } from "../ui/dom.js";
 import { formatCount, formatNumber, formatPart } from "../model/format.js";
-import { seesSaddle } from "../model/scale.js";
+import { isSeen } from "../model/scale.js";
 import { drawing } from "../ui/drawing.js";
 import { nearestNode } from "../model/values.js";
 
@@ -92,12 +92,6 @@ export function captionText({ surface, info, examples }) {
   const theta = surface.thetaNorm ? ` (‖θ*‖ = ${formatNumber(surface.thetaNorm, 3)})` : "";
   return [points, examplesText(surface, examples), parameters, unit + theta, split, norm, surface.note].filter(Boolean).join(" · ");
 }
-
-/**
- * Whether the picture shows to the eye what lies in its plane; only losses whose curvature is told can tell.
- * @param {import("../ui/frame.js").Frame} frame
- */
-const isSeen = (frame) => !frame.picture.surface || !frame.picture.model || seesSaddle(frame, frame.picture.surface);
 
 /**
  * The verdict's own word, the numbers that it rests on, and what else there is to say.

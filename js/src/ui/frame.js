@@ -14,6 +14,7 @@ import { capitalised } from "../model/format.js";
  * @property {boolean} quadratic  whether the quadratic model is shown over the loss
  * @property {boolean} errors  whether colours stand for what the quadratic model leaves of the loss
  * @property {import("../model/colours.js").ColourMap} colours
+ * @property {boolean} titled  whether saved pictures have their title in sight
  * @property {import("./link.js").Point | null} point  where the crosshair is
  * @property {import("../model/picture.js").Picture} picture  what the views of the plane show
  * @property {import("../kernel/points.js").Mark[]} pins  on the plane of the picture
@@ -62,6 +63,7 @@ export const display = (link, { model }) => ({
   quadratic: link.quadratic.get() && model !== null,
   errors: link.colour.get() === "error" && model !== null,
   colours: link.map.get(),
+  titled: link.titled.get(),
 });
 
 /**

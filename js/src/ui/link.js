@@ -36,17 +36,43 @@ export const samePoint = (a, b) => a === b || (!!a && !!b && a.alpha === b.alpha
 
 /** @typedef {"loss" | "error"} Colouring  the loss itself, or what the quadratic model leaves of it */
 
+/**
+ * How losses are shown; what is not there is as usual.
+ * @typedef {object} View
+ * @property {import("../model/scale.js").ScaleName} [scale]
+ * @property {import("../model/colours.js").ColourMap} [map]
+ * @property {Colouring} [colour]
+ * @property {boolean} [contours]
+ * @property {boolean} [quadratic]
+ * @property {boolean} [titled]
+ * @property {object | null} [camera]
+ */
+
+/** The usual way. @type {Required<View>} */
+const USUAL = { scale: "auto", map: "Viridis", colour: "loss", contours: true, quadratic: false, titled: true, camera: null };
+const OPTIONS = /** @type {(keyof View)[]} */ (Object.keys(USUAL));
+
+/** What of a view is not as usual. @param {Link} link @returns {View} */
+export const viewOf = (link) => Object.fromEntries(OPTIONS.map((name) => [name, link[name].get()]).filter(([name, value]) => value !== USUAL[/** @type {keyof View} */ (name)]));
+
+/** Shows losses so, all that is not told as usual. @param {Link} link @param {View} view */
+export function setView(link, view) {
+  for (const name of OPTIONS) /** @type {{set(value: any): void}} */ (link[name]).set(view[name] ?? USUAL[name]);
+}
+
 /** The crosshair and the camera of one explorer's views, and how they show losses. */
 export function createLink() {
   return {
     point: createCell(/** @type {Point | null} */ (null), samePoint),
-    scale: createCell(/** @type {import("../model/scale.js").ScaleName} */ ("auto")),
-    contours: createCell(true),
-    quadratic: createCell(false),
-    colour: createCell(/** @type {Colouring} */ ("loss")),
-    map: createCell(/** @type {import("../model/colours.js").ColourMap} */ ("Viridis")),
+    scale: createCell(USUAL.scale),
+    contours: createCell(USUAL.contours),
+    quadratic: createCell(USUAL.quadratic),
+    colour: createCell(USUAL.colour),
+    map: createCell(USUAL.map),
+    /** Whether a title stands in saved pictures. */
+    titled: createCell(USUAL.titled),
     /** Where a person has turned the surfaces to; null: where they start. */
-    camera: createCell(/** @type {object | null} */ (null)),
+    camera: createCell(USUAL.camera),
     /** Whether two pictures side by side share colours and heights. */
     oneScale: createCell(false),
   };

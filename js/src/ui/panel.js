@@ -5,15 +5,16 @@ import { createSave } from "./save-image.js";
 /**
  * @param {string} name  the view's test id
  * @param {string} title
+ * @param {Parameters<typeof createSave>[2]} tell  what a saved picture is to say of itself
  */
-export function createPanel(name, title) {
+export function createPanel(name, title, tell) {
   const heading = h("h3", { class: "lw-panel-title" }, title);
   const tools = h("div", { class: "lw-panel-tools" });
   const words = h("p", { class: "lw-skeleton-words" });
   const skeleton = h("div", { class: "lw-skeleton" }, words);
   const note = h("span", { class: "lw-provisional", "data-testid": "provisional", hidden: true });
   const body = h("div", { class: "lw-panel-body" }, skeleton, note);
-  const save = createSave(name, body);
+  const save = createSave(name, body, tell);
   body.append(save.element);
   const foot = h("div", { class: "lw-panel-foot" });
   const element = h(

@@ -1,6 +1,7 @@
 // The one place that drives plotly: a plot is made once and then only told its newest figure.
 import { createPace } from "./pace.js";
 import { painted } from "./painted.js";
+import { wrapped } from "../model/picture-file.js";
 
 /** @typedef {{data: any[], layout: Record<string, any>}} Figure */
 /** @typedef {HTMLElement & {on(event: string, listener: (event: any) => void): void}} PlotElement */
@@ -12,6 +13,9 @@ import { painted } from "./painted.js";
  * @property {(figure: object, options: object) => Promise<string>} toImage  as a data URL
  */
 
+/** Pixels that a character takes in the two sizes of a saved picture's title, at most. */
+const [LARGE, SMALL] = [8, 5.6];
+
 /** The library behind each plot. @type {WeakMap<Element, Plotly>} */
 const libraries = new WeakMap();
 
@@ -19,16 +23,27 @@ const libraries = new WeakMap();
  * The plot in a place as an image, on the page's background; a PNG at twice the size in pixels.
  * @param {HTMLElement} place
  * @param {"png" | "svg"} format
+ * @param {string[]} [words]  a title to stand above it, and what else is to be said
  * @returns {Promise<string>}  a data URL
  */
-export async function imageOf(place, format) {
+export async function imageOf(place, format, [title, ...more] = []) {
   const plot = /** @type {HTMLElement & Figure} */ (place.querySelector(".lw-plot"));
   const Plotly = libraries.get(plot);
   if (!Plotly) throw new Error("Expected a plot, found none.");
   const root = /** @type {HTMLElement} */ (place.closest(".lw-root") ?? place);
   // A copy: plotly notes in its layout what it made of it.
+  /** @type {Record<string, any>} */
   const layout = { ...structuredClone(plot.layout), paper_bgcolor: getComputedStyle(root).backgroundColor };
   const size = { width: plot.offsetWidth, height: plot.offsetHeight };
+  if (title) {
+    const [{ color }, room] = [getComputedStyle(root), size.width - 16];
+    const [large, small] = [wrapped(title.split(/(?<=:) /), room / LARGE), wrapped(more, room / SMALL)];
+    const added = 17 * large.length + 14 * small.length + 14;
+    const text = [`<b>${large.join("<br>").replaceAll(" · ", " ")}</b>`, ...small.map((line) => `<span style="font-size: 10px">${line}</span>`)].join("<br>");
+    layout.title = { text, font: { size: 13, color }, x: 0, xref: "container", xanchor: "left", y: 1, yref: "container", yanchor: "top", pad: { l: 8, t: 16 } };
+    layout.margin = { ...layout.margin, t: (layout.margin?.t ?? 0) + added };
+    size.height += added;
+  }
   return Plotly.toImage({ data: plot.data.map((trace) => ({ ...trace })), layout }, { format, ...size, scale: format === "png" ? 2 : 1 });
 }
 

@@ -1,6 +1,8 @@
 // Pictures as files: each view's plot as PNG or SVG, as it stands on the page.
 import { h } from "./dom.js";
+import { inSight } from "./caption.js";
 import { imageOf } from "./plot.js";
+import { captionedPng, captionedSvg } from "../model/picture-file.js";
 
 /** @typedef {"png" | "svg"} Format */
 
@@ -36,11 +38,23 @@ export function download(blob, name) {
 export const fileName = (parts, format) => `${parts.filter(Boolean).join("_").replace(/[^\w.-]+/g, "-")}.${format}`;
 
 /**
+ * A picture with its caption in the file.
+ * @param {Blob} blob
+ * @param {import("../model/picture-file.js").Caption} caption
+ */
+export async function captioned(blob, caption) {
+  const { type } = blob;
+  if (type === "image/png") return new Blob([captionedPng(new Uint8Array(await blob.arrayBuffer()), caption)], { type });
+  return new Blob([captionedSvg(await blob.text(), caption)], { type });
+}
+
+/**
  * Two buttons that save what a view shows.
  * @param {string} name  of the view
  * @param {HTMLElement} body  where its plot is
+ * @param {() => {caption: import("../model/picture-file.js").Caption, titled: boolean}} tell  what it is, and whether that is to be seen in it
  */
-export function createSave(name, body) {
+export function createSave(name, body, tell) {
   /** What is on show, for the name of the file. @type {string[]} */
   let shown = [];
   const buttons = /** @type {Format[]} */ (["png", "svg"]).map((format) => {
@@ -49,7 +63,9 @@ export function createSave(name, body) {
     const button = h("button", attributes, format.toUpperCase());
     button.addEventListener("click", async () => {
       try {
-        download(blobOf(await imageOf(body, format)), fileName([name, ...shown], format));
+        const { caption, titled } = tell();
+        const image = await imageOf(body, format, titled ? [caption.title, ...inSight(caption)].filter(Boolean) : []);
+        download(await captioned(blobOf(image), caption), fileName([name, ...shown], format));
       } catch (error) {
         console.error("landscape-widget: a picture could not be saved", error);
       }

@@ -64,11 +64,17 @@ export function createSlider({ name, label, title, mark, values: initial, format
 
   function release() {
     held = false;
+    input.style.flex = input.style.width = "";
     pushed = null;
     if (missed) show(missed.value, missed.text);
     missed = null;
   }
 
+  // Its value's words change in length: beside them the slider would run away from under the pointer.
+  input.addEventListener("pointerdown", () => {
+    input.style.width = `${input.offsetWidth}px`;
+    input.style.flex = "none";
+  });
   input.addEventListener("input", () => {
     held = true;
     moved();

@@ -2,9 +2,10 @@
 import { h, isButton, setText } from "../ui/dom.js";
 import { formatNumber } from "../model/format.js";
 import { createMemory } from "../ui/changed.js";
+import { teller } from "../ui/caption.js";
 import { createPanel } from "../ui/panel.js";
 import { createLegend } from "./legend.js";
-import { flatLevel, flatMarks, flatPins } from "./pin-marks.js";
+import { flatLevel, flatMarks, flatPins, haloed, LEVEL } from "./pin-marks.js";
 import { displayOf } from "../ui/frame.js";
 import { baseAxis, baseLayout, createPlot } from "../ui/plot.js";
 import { tickCount, tickRoom } from "../ui/ticks.js";
@@ -19,13 +20,16 @@ import { dragged, onWheelZoom, ZOOM_KEYS, ZOOM_MOUSE, zoomKey } from "./zoom.js"
 /** @typedef {import("../ui/frame.js").Frame} Frame */
 /** @typedef {import("../kernel/decoders.js").SurfaceResult} SurfaceResult */
 
-const HALO = "rgba(255, 255, 255, 0.85)";
-/** Where second order stops describing the loss: a colour of neither map. */
-const LIMIT = "#ff3d8b";
+/** What lies around light lines: as faint as it may be, and strong where the line is not white. */
+const [SHADE, STRONG] = ["rgba(0, 0, 0, 0.7)", "rgba(0, 0, 0, 0.9)"];
+/** Where second order stops describing the loss: a colour of no map. */
+const LIMIT = "#ff8fbf";
 /** Milliseconds within which a browser takes a second click for a double click; plotly waits for 300 only. */
 const DOUBLE_CLICK = 500;
 /** Width of the colour bar with its labels, in pixels; longer labels get more. */
 const BAR = 64;
+/** A narrower view has no room for all of an axis's title in one line, and a line more takes so many pixels. */
+const [NARROW, LINE] = [460, 13];
 /** Beyond this many nodes their dots would hide the picture. */
 const MOST_DOTS = 450;
 
@@ -46,7 +50,7 @@ function dots({ final, nDone, done, alpha, beta }) {
 }
 
 /** @param {Frame} frame @param {SurfaceResult} surface */
-function crosshair({ point, palette }, surface) {
+function crosshair({ point }, surface) {
   if (!point) return [];
   const x = surface.alpha[nearestNode(surface.alpha, point.alpha)];
   const y = surface.beta[nearestNode(surface.beta, point.beta)];
@@ -56,21 +60,21 @@ function crosshair({ point, palette }, surface) {
   ];
   const style = (/** @type {string} */ color, /** @type {number} */ width) =>
     lines.map((line) => ({ type: "line", ...line, line: { color, width } }));
-  return [...style("rgba(0, 0, 0, 0.45)", 3), ...style(palette.theme === "dark" ? "#ffffff" : "#fafafa", 1)];
+  return [...style(SHADE, 3), ...style("#ffffff", 1)];
 }
 
 /** Where an earlier picture ends and the quadratic model begins. @param {import("../model/values.js").Domain} domain */
-const outline = ([x0, x1, y0, y1]) => ({ type: "rect", x0, x1, y0, y1, line: { color: HALO, width: 1.2, dash: "dash" } });
+const outline = ([x0, x1, y0, y1]) =>
+  [{ color: SHADE, width: 3 }, { color: "#ffffff", width: 1.2, dash: "dash" }].map((line) => ({ type: "rect", x0, x1, y0, y1, line }));
 
 /**
  * The quadratic model's own contour lines, dashed, and the line where it is off by a tenth of the range.
  * @param {Frame} frame
  * @param {SurfaceResult} surface
  * @param {Record<string, any>} lines  what they share with those of the loss
- * @param {string} color
  * @param {(loss: number) => number} of  what stands for a loss
  */
-function secondOrder({ picture: { model }, quadratic, errors, contours }, surface, lines, color, of) {
+function secondOrder({ picture: { model }, quadratic, errors, contours }, surface, lines, of) {
   // Every other level, or the lines of both would hide the picture.
   const { start = 0, size = 0 } = lines.contours;
   const levels = { ...lines.contours, start: Math.ceil(start / (2 * size)) * 2 * size, size: 2 * size };
@@ -78,24 +82,9 @@ function secondOrder({ picture: { model }, quadratic, errors, contours }, surfac
   const none = [[0]];
   const { rows, limit } = shown ? errorMap(surface, model) : { rows: none, limit: 1 };
   const own = shown && quadratic ? modelRows(model, surface.alpha, surface.beta) : [];
-  return [
-    {
-      ...lines,
-      name: "quadratic",
-      visible: shown && quadratic && contours && size > 0,
-      contours: levels,
-      z: own.map((row) => row.map(of)),
-      line: { color, width: 1.1, dash: "6px,4px", smoothing: 0.6 },
-    },
-    {
-      ...lines,
-      name: "limit",
-      visible: shown && limit > 0,
-      z: rows.map((row) => row.map(Math.abs)),
-      contours: { coloring: "none", start: limit, end: limit, size: limit || 1 },
-      line: { color: LIMIT, width: 2, smoothing: 0.6 },
-    },
-  ];
+  const second = { ...lines, name: "quadratic", visible: shown && quadratic && contours && size > 0, contours: levels, z: own.map((row) => row.map(of)) };
+  const end = { ...lines, name: "limit", visible: shown && limit > 0, z: rows.map((row) => row.map(Math.abs)), contours: { coloring: "none", start: limit, end: limit, size: limit || 1 } };
+  return [...haloed(second, { color: LEVEL, width: 1.1, dash: "6px,4px" }), ...haloed(end, { color: LIMIT, width: 2 }, STRONG)];
 }
 
 /** @param {Frame} frame @param {SurfaceResult} surface @param {HTMLElement} el @param {number} drags  so far */
@@ -106,10 +95,12 @@ function figure(frame, surface, el, drags) {
   const few = thinned(surface, MOST_OF_LINES);
   const losses = shade(frame, few);
   const levels = contourLevels(losses.range);
-  const titles = axisTitles(surface, extent);
+  const narrow = el.clientWidth < NARROW;
+  const titles = axisTitles(surface, extent, narrow);
+  // Of the two titles, the one with a second line has room for it.
+  const [below, beside] = titles.map((title) => (narrow && title.includes("<br>") ? LINE : 0));
   const lines = { x: few.alpha, y: few.beta, type: "contour", autocontour: false, showscale: false, hoverinfo: "skip" };
   const faint = diverging ? "rgba(0, 0, 0, 0.35)" : "rgba(255, 255, 255, 0.5)";
-  const strong = diverging ? "#1a1a1a" : "#ffffff";
   const over = { type: "scatter", mode: "markers", hoverinfo: "skip", cliponaxis: false };
   return {
     data: [
@@ -144,22 +135,22 @@ function figure(frame, surface, el, drags) {
         contours: { coloring: "none", ...levels },
         line: { color: faint, width: 0.8, smoothing: 0.6 },
       },
-      ...secondOrder(frame, few, { ...lines, contours: { coloring: "none", ...levels } }, strong, losses.of),
+      ...secondOrder(frame, few, { ...lines, contours: { coloring: "none", ...levels } }, losses.of),
       ...flatLevel(few, losses),
-      { ...over, ...dots(surface), marker: { size: 2.5, color: "rgba(255, 255, 255, 0.55)" } },
+      { ...over, ...dots(surface), marker: { size: 2.5, color: "#ffffff", line: { color: "#000000", width: 0.5 } } },
       ...flatMarks(frame),
-      flatPins(frame),
+      ...flatPins(frame),
     ],
     layout: {
       ...baseLayout(palette, el),
-      margin: { l: tickRoom(extent.slice(2)), r: BAR, t: 24, b: 40 },
+      margin: { l: tickRoom(extent.slice(2)) + beside, r: BAR, t: 24, b: 40 + below },
       dragmode: "zoom",
       hovermode: "closest",
       // What a person has dragged into view is shown by what comes of it, never by plotly's own memory.
       uirevision: `${extent.join()} ${drags}`,
       xaxis: { ...baseAxis(palette, titles[0]), range: extent.slice(0, 2), nticks: tickCount(extent.slice(0, 2), el.clientWidth - 120), zeroline: false, showgrid: false },
       yaxis: { ...baseAxis(palette, titles[1]), range: extent.slice(2), zeroline: false, showgrid: false },
-      shapes: [...picture.outlines.map(outline), ...crosshair(frame, surface)],
+      shapes: [...picture.outlines.flatMap(outline), ...crosshair(frame, surface)],
       // Above the colour bar and no title of its own, which plotly writes over long labels.
       annotations: [{ name: "quantity", text: title, xref: "paper", yref: "paper", x: 1, y: 1, xanchor: "right", yanchor: "bottom", xshift: BAR - 2, yshift: 7, showarrow: false, font: { size: 11, color: palette.text } }],
     },
@@ -172,6 +163,16 @@ function readAt(surface, alpha, beta) {
   const [a, b] = [formatNumber(surface.alpha[j], 3), formatNumber(surface.beta[i], 3)];
   const loss = formatNumber(surface.rows[i][j]);
   return `α = ${a}\u2003β = ${b}\u2003${quantityOf(surface)} = ${loss}`;
+}
+
+/**
+ * Writes a reading whose parts are not broken across lines.
+ * @param {HTMLElement} element
+ * @param {string} text  parts with wide spaces between them
+ */
+function setReading(element, text) {
+  if (element.textContent === text) return;
+  element.replaceChildren(...text.split("\u2003").flatMap((part, i) => [...(i ? ["\u2003"] : []), h("span", {}, part)]));
 }
 
 /** Where the loss is lowest; of two losses, without what it is there. @param {Frame} frame @param {SurfaceResult} surface */
@@ -200,7 +201,7 @@ const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [1, 0], ArrowDo
  * @param {string} [name]  the view's test id
  */
 export function createHeatmap(el, link, zoom, name = "heatmap") {
-  const panel = createPanel(name, "Plane");
+  const panel = createPanel(name, "Plane", teller(() => last));
   const id = name.replace("heatmap", "readout");
   const readout = h("output", { class: "lw-readout", "data-testid": id });
   const below = h("output", { class: "lw-readout", "data-testid": `${id}-distance` });
@@ -315,11 +316,10 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
     panel.wait(surface && frame.plotly ? null : frame.words.heatmap);
     if (!surface || !frame.plotly) return;
 
-    if (frame.point) setText(readout, readAt(surface, frame.point.alpha, frame.point.beta));
-    else setText(readout, readLowest(frame, surface));
+    setReading(readout, frame.point ? readAt(surface, frame.point.alpha, frame.point.beta) : readLowest(frame, surface));
     const at = frame.point ?? (frame.lowest.length === 1 ? frame.lowest[0] : null);
     legend.update(frame);
-    setText(below, at ? readBelow(frame, surface, at) : "");
+    setReading(below, at ? readBelow(frame, surface, at) : "");
     plot ??= createPlot(panel.body, frame.plotly, {
       buttons: [],
       zoomed: true,

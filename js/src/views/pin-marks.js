@@ -6,6 +6,7 @@ export const PIN = "#e0245e";
 /** The line of L(θ*). */
 export const LEVEL = "#1a1a1a";
 const RIM = { color: "#ffffff", width: 1 };
+const DISC = 15;
 /** A black rim around white stands out of every colour. */
 const INK = { color: "#ffffff", line: { color: "#000000", width: 1.5 } };
 /** Marks of θ* and of the lowest loss on a split, as plotly names them. @type {Record<string, string>} */
@@ -26,38 +27,52 @@ export const flatMarks = ({ lowest }) => [
 ];
 
 /**
- * The contour at L(θ*) in the plane: wide and light under a dark one, for every colour.
+ * A contour line that is seen on every colour: one within a wider one, light in dark or dark in light.
+ * @param {Record<string, any>} trace
+ * @param {{color: string, width: number, dash?: string}} line
+ * @param {string} [around]
+ */
+export const haloed = (trace, line, around = "rgba(255, 255, 255, 0.8)") =>
+  [{ ...line, color: around, width: line.width + 2.3 }, line].map((each) => ({ ...trace, line: { smoothing: 0.6, ...each } }));
+
+/**
+ * The contour at L(θ*) in the plane.
  * @param {import("../kernel/decoders.js").SurfaceResult} surface
  * @param {import("../model/scale.js").Shade} shaded
  */
 export const flatLevel = ({ alpha, beta }, { rows, level }) =>
-  /** @type {[string, number][]} */ ([["rgba(255, 255, 255, 0.8)", 4.5], [LEVEL, 2.2]]).map(([color, width]) => ({
-    type: "contour",
-    name: "level",
-    x: alpha,
-    y: beta,
-    z: rows,
-    visible: level !== null,
-    autocontour: false,
-    showscale: false,
-    hoverinfo: "skip",
-    contours: { coloring: "none", start: level ?? 0, end: level ?? 0, size: 1 },
-    line: { color, width, smoothing: 0.6 },
-  }));
+  haloed(
+    {
+      type: "contour",
+      name: "level",
+      x: alpha,
+      y: beta,
+      z: rows,
+      visible: level !== null,
+      autocontour: false,
+      showscale: false,
+      hoverinfo: "skip",
+      contours: { coloring: "none", start: level ?? 0, end: level ?? 0, size: 1 },
+    },
+    { color: LEVEL, width: 2.2 },
+  );
 
-/** Numbered discs in the plane. @param {Frame} frame */
-export const flatPins = ({ pins }) => ({
-  type: "scatter",
-  name: "pins",
-  mode: "markers+text",
-  x: pins.map(({ alpha }) => alpha),
-  y: pins.map(({ beta }) => beta),
-  text: pins.map(({ number }) => String(number)),
-  textfont: { size: 10, color: "#ffffff" },
-  marker: { size: 15, color: PIN, line: RIM },
-  hoverinfo: "skip",
-  cliponaxis: true,
-});
+/** Numbered discs in the plane, with a light rim in a dark one. @param {Frame} frame */
+export function flatPins({ pins }) {
+  const at = { x: pins.map(({ alpha }) => alpha), y: pins.map(({ beta }) => beta) };
+  const over = { ...OVER, ...at, cliponaxis: true };
+  return [
+    { ...over, name: "pin rims", marker: { size: DISC + 4, color: "#000000" } },
+    {
+      ...over,
+      name: "pins",
+      mode: "markers+text",
+      text: pins.map(({ number }) => String(number)),
+      textfont: { size: 10, color: "#ffffff" },
+      marker: { size: DISC, color: PIN, line: RIM },
+    },
+  ];
+}
 
 /**
  * The same on a surface, as pins tall enough to be seen where a slope hides their feet.

@@ -2,6 +2,7 @@
 import { displayOf } from "../ui/frame.js";
 import { formatNumber } from "../model/format.js";
 import { createMemory } from "../ui/changed.js";
+import { teller } from "../ui/caption.js";
 import { createPanel } from "../ui/panel.js";
 import { baseAxis, baseLayout, createPlot } from "../ui/plot.js";
 import { tickCount, tickRoom } from "../ui/ticks.js";
@@ -77,7 +78,7 @@ function figure(frame, surface, el) {
   const domains = [[0, (1 - gap) / 2], [(1 + gap) / 2, 1]];
   const plane = [picture.extent.slice(0, 2), picture.extent.slice(2)];
   const axes = slices.flatMap(({ name, fixed }, k) => [
-    [`xaxis${suffixes[k]}`, { ...baseAxis(palette, `${name} <span style="font-size: 10px">\u2002(${fixed})</span>`), domain: domains[k], range: plane[k], nticks: tickCount(plane[k], (width * (1 - gap)) / 2), anchor: `y${suffixes[k]}`, zeroline: false, fixedrange: true }],
+    [`xaxis${suffixes[k]}`, { ...baseAxis(palette, `${name} <span style="font-size: 10px">\u2002(${fixed})</span>`), domain: domains[k], range: plane[k], ticklabelstandoff: 5, nticks: tickCount(plane[k], (width * (1 - gap)) / 2), anchor: `y${suffixes[k]}`, zeroline: false, fixedrange: true }],
     [`yaxis${suffixes[k]}`, { ...baseAxis(palette, title), range: ranges[k], anchor: `x${suffixes[k]}`, zeroline: false, fixedrange: true, nticks: 5 }],
   ]);
   return {
@@ -85,7 +86,7 @@ function figure(frame, surface, el) {
     layout: {
       ...baseLayout(palette, el),
       ...Object.fromEntries(axes),
-      margin: { l: left, r: MARGIN, t: 8, b: 40 },
+      margin: { l: left, r: MARGIN, t: 8, b: 44 },
       hovermode: "x",
       dragmode: false,
       shapes: slices.map(({ at }, k) => ({ type: "line", xref: `x${suffixes[k]}`, yref: `y${suffixes[k]} domain`, x0: at, x1: at, y0: 0, y1: 1, layer: "below", line: { color: palette.muted, width: 1 } })),
@@ -93,12 +94,18 @@ function figure(frame, surface, el) {
   };
 }
 
+/** @param {Frame} frame */
+function slicesTitle({ point, picture: { surface } }) {
+  const through = point ? `(${formatNumber(point.alpha, 3)}, ${formatNumber(point.beta, 3)})` : "θ*";
+  return surface ? `${surface.title}, slices through ${through}` : "";
+}
+
 /**
  * @param {HTMLElement} el
  * @param {import("../ui/link.js").Link} link
  */
 export function createSlices(el, link) {
-  const panel = createPanel("slices", "Slices");
+  const panel = createPanel("slices", "Slices", teller(() => last, slicesTitle));
   el.append(panel.element);
 
   /** @type {ReturnType<typeof createPlot> | null} */

@@ -1,5 +1,5 @@
 // The figures of the surface view: in three dimensions, and flat where there is no WebGL.
-import { LEVEL, PIN, flatLevel, flatMarks, flatPins, raisedPins } from "./pin-marks.js";
+import { PIN, flatLevel, flatMarks, flatPins, raisedPins } from "./pin-marks.js";
 import { baseAxis, baseLayout } from "../ui/plot.js";
 import { labelWidth } from "../ui/ticks.js";
 import { modelRows } from "../model/quadratic.js";
@@ -18,7 +18,7 @@ import { nearestNode } from "../model/values.js";
 function startCamera({ clientWidth, clientHeight }) {
   const far = clientWidth ? Math.max(1, (1.1 * clientHeight) / clientWidth) : 1;
   // A little to the right of the middle: the title of the loss axis stands on the left.
-  return { eye: { x: 1.2 * far, y: -1.3 * far, z: 1.05 * far }, center: { x: -0.07, y: -0.06, z: -0.13 } };
+  return { eye: { x: 1.2 * far, y: -1.3 * far, z: 1.05 * far }, center: { x: -0.07, y: -0.06, z: -0.17 } };
 }
 
 /** Labels of the loss axis that are wider, in pixels, leave no room for its title; the line below names it anyway. */
@@ -38,6 +38,14 @@ function place(surface, { rows }, point) {
   return { x: surface.alpha[j], y: surface.beta[i], z: rows[i][j] };
 }
 
+/** @typedef {(x: number, y: number) => string} Ink  black or white, whichever is seen on the surface there */
+
+/** @param {SurfaceResult} surface @param {import("../model/scale.js").Colouring} colours @returns {Ink} */
+function inkOf(surface, colours) {
+  const ink = inkOn(colours);
+  return (x, y) => ink(colours.rows[nearestNode(surface.beta, y)][nearestNode(surface.alpha, x)]);
+}
+
 /** The plus of most fonts is smaller than their multiplication sign. @type {Record<string, number>} */
 const SIZES = { theta: 20, train: 22, test: 30 };
 
@@ -46,7 +54,7 @@ const SIZES = { theta: 20, train: 22, test: 30 };
  * @param {SurfaceResult} surface
  * @param {import("../model/scale.js").Shade} shaded
  * @param {Frame} frame
- * @param {(z: number) => string} ink  what is seen on the colour of a height
+ * @param {Ink} ink
  */
 function signs(surface, shaded, { lowest }, ink) {
   const { alpha, beta } = surface;
@@ -64,7 +72,7 @@ function signs(surface, shaded, { lowest }, ink) {
     z: places.map(({ z }) => z + lift),
     text: marked.map(({ split }) => SIGNS[split]),
     textposition: "middle center",
-    textfont: { size: marked.map(({ split }) => SIZES[split]), color: places.map(({ z }) => ink(z)) },
+    textfont: { size: marked.map(({ split }) => SIZES[split]), color: places.map(({ x, y }) => ink(x, y)) },
     hoverinfo: "skip",
   };
 }
@@ -102,32 +110,32 @@ function pin(surface, shaded, { point, palette }) {
  * @param {SurfaceResult} surface
  * @param {import("../model/scale.js").Shade} shaded
  * @param {Frame} frame
+ * @param {Ink} ink
  */
-function cuts(surface, shaded, { point, palette }) {
+function cuts(surface, shaded, { point }, ink) {
   const shown = fromElsewhere(point);
   const at = shown && place(surface, shaded, shown);
   const { alpha, beta } = surface;
-  const line = { type: "scatter3d", name: "slices", mode: "lines", connectgaps: false, hoverinfo: "skip", line: { color: palette.text, width: 3 } };
+  const line = { type: "scatter3d", name: "slices", mode: "lines", connectgaps: false, hoverinfo: "skip" };
   if (!at) return { ...line, x: [], y: [], z: [] };
   const [i, j] = [beta.indexOf(at.y), alpha.indexOf(at.x)];
-  return {
-    ...line,
-    x: [...alpha, NaN, ...beta.map(() => at.x)],
-    y: [...alpha.map(() => at.y), NaN, ...beta],
-    z: [...shaded.rows[i], NaN, ...shaded.rows.map((row) => row[j])],
-  };
+  const x = [...alpha, NaN, ...beta.map(() => at.x)];
+  const y = [...alpha.map(() => at.y), NaN, ...beta];
+  const color = x.map((_, k) => ink(x[k], y[k]));
+  return { ...line, x, y, z: [...shaded.rows[i], NaN, ...shaded.rows.map((row) => row[j])], line: { color, width: 3 } };
 }
 
 /**
  * The contour at L(θ*), on the surface itself: at a saddle it crosses itself.
  * @param {SurfaceResult} surface
  * @param {import("../model/scale.js").Shade} shaded
+ * @param {Ink} ink
  */
-function levelLine(surface, { rows, level, range: [low, high] }) {
+function levelLine(surface, { rows, level, range: [low, high] }, ink) {
   const { x, y } = level === null ? { x: [], y: [] } : levelSegments(surface, rows, level);
   // Raised a little, else the surface hides half of it.
   const z = x.map(() => (level ?? 0) + 0.004 * (high - low));
-  return { type: "scatter3d", name: "level", mode: "lines", connectgaps: false, hoverinfo: "skip", x, y, z, line: { color: LEVEL, width: 5 } };
+  return { type: "scatter3d", name: "level", mode: "lines", connectgaps: false, hoverinfo: "skip", x, y, z, line: { color: x.map((_, k) => ink(x[k], y[k])), width: 5 } };
 }
 
 /** Lines of the wire frame in each direction. */
@@ -178,6 +186,7 @@ export function figure3d(frame, surface, el, camera) {
   const ticks = shaded.ticks(5);
   const levels = frame.contours ? contourLevels(shaded.range, 14) : null;
   const colours = colouring(frame, surface);
+  const ink = inkOf(surface, colours);
   // WebGL lines take no transparency.
   const solid = palette.theme === "dark" ? "#3d3d3d" : "#d9d9d9";
   const axis = { ...baseAxis(palette, ""), showbackground: false, showspikes: false, nticks: 5, gridcolor: solid, linecolor: solid, zerolinecolor: solid };
@@ -204,10 +213,10 @@ export function figure3d(frame, surface, el, camera) {
           z: { show: levels !== null, ...levels, usecolormap: false, color: "#b4c4c6", width: 1, highlight: false },
         },
       },
-      levelLine(surface, shaded),
-      signs(surface, shaded, frame, inkOn(colours)),
+      levelLine(surface, shaded, ink),
+      signs(surface, shaded, frame, ink),
       pin(surface, shaded, frame),
-      cuts(surface, shaded, frame),
+      cuts(surface, shaded, frame, ink),
       wires(surface, shaded, frame),
       raisedPins(frame, (point) => place(surface, shaded, point), shaded.range[1]),
     ],
@@ -257,7 +266,7 @@ export function figure2d(frame, surface, el) {
       },
       ...flatLevel(surface, shade(frame, surface)),
       ...flatMarks(frame),
-      flatPins(frame),
+      ...flatPins(frame),
     ],
     layout: {
       ...baseLayout(palette, el),

@@ -4,6 +4,7 @@ import { h, setText } from "../ui/dom.js";
 import { formatCount, formatNumber } from "../model/format.js";
 import { displayOf } from "../ui/frame.js";
 import { createMemory } from "../ui/changed.js";
+import { teller } from "../ui/caption.js";
 import { createPanel } from "../ui/panel.js";
 import { createPlot } from "../ui/plot.js";
 import { thinned } from "../model/thinned.js";
@@ -64,7 +65,7 @@ function hasWebGL() {
  * @param {string} [name]  the view's test id
  */
 export function createSurface(el, link, name = "surface") {
-  const panel = createPanel(name, "Surface");
+  const panel = createPanel(name, "Surface", teller(() => last));
   const notice = h("p", { class: "lw-notice", hidden: true });
   const again = h("button", { type: "button", class: "lw-button", title: "Draw the surface in three dimensions again" }, "Try 3-D again");
   notice.append("The browser gave up this 3-D view; contours instead. ", again);

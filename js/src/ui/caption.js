@@ -1,0 +1,52 @@
+// What a saved picture says of itself: the kernel's words for the plane, and how the page shows it.
+import { formatNumber } from "../model/format.js";
+
+/** @typedef {import("./frame.js").Frame} Frame */
+/** @typedef {import("../model/picture-file.js").Caption} Caption */
+
+/** Details that also stand in the picture, below its title. */
+const IN_SIGHT = ["Eigenvalues", "Examples", "Half-widths", "Resolution"];
+
+/** The details that stand in a picture. @param {Caption} caption */
+export const inSight = ({ details }) => IN_SIGHT.filter((name) => details[name]).map((name) => (name === "Resolution" ? `${details[name]} nodes` : details[name]));
+
+/**
+ * Certified eigenvalues, the outermost first, and how far they may be off.
+ * @param {Frame} frame
+ */
+function eigenvalues({ snapshot: { eigenpairs } }) {
+  if (!eigenpairs?.final) return "";
+  const { words, values, residuals } = eigenpairs;
+  const ends = values.length > 1 ? [0, values.length - 1] : [0];
+  return ends.map((i) => `${words[i]} ${formatNumber(values[i])} ± ${formatNumber(residuals[i], 1)}`).join(", ");
+}
+
+/**
+ * What a saved picture is to say of itself.
+ * @param {() => Frame | null} frame  the last one
+ * @param {(frame: Frame) => string} [head]
+ */
+export const teller = (frame, head) => () => ({ caption: captionOf(frame(), head), titled: frame()?.titled ?? false });
+
+/**
+ * @param {Frame | null} frame
+ * @param {(frame: Frame) => string} head  what the picture is, where that is not the surface's own title
+ * @returns {Caption}
+ */
+export function captionOf(frame, head = () => "") {
+  const surface = frame?.picture.surface ?? frame?.snapshot.surface;
+  if (!frame || !surface) return { title: "", details: {} };
+  const { scale, log, colours, errors, picture, snapshot } = frame;
+  const provisional = picture.note && `provisional: ${picture.note}`;
+  const shown = { auto: "about L(θ*)", linear: "linear", log: "log" }[scale === "auto" ? "auto" : log ? "log" : "linear"];
+  const details = {
+    Eigenvalues: eigenvalues(frame),
+    Verdict: snapshot.eigenpairs?.sentence ?? "",
+    ...surface.details,
+    Scale: errors ? "loss − quadratic" : shown,
+    Colours: errors || scale === "auto" ? "diverging" : colours,
+    Picture: provisional,
+  };
+  const title = [head(frame) || surface.title, provisional].filter(Boolean).join(", ");
+  return { title, details: /** @type {Record<string, string>} */ (Object.fromEntries(Object.entries(details).filter(([, words]) => words))) };
+}

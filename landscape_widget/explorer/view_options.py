@@ -1,0 +1,58 @@
+"""How pages show losses at first: options that change no result, and that each page may change for itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from landscape_widget.numerics.checks import told
+
+#: The values of each option, its default first; a camera is a mapping of plotly's.
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "scale": ("auto", "linear", "log"),
+    "map": ("Viridis", "Cividis"),
+    "colour": ("loss", "error"),
+    "contours": (True, False),
+    "quadratic": (False, True),
+    "titled": (True, False),
+}
+
+_CAMERA = ("eye", "center", "up")
+
+
+def check_view(view: Any) -> dict[str, Any]:
+    """``view`` itself, if it is made of options that there are.
+
+    Raises:
+        ValueError: If not.
+    """
+    if not isinstance(view, Mapping):
+        raise ValueError(f"Expected view as a mapping such as {{'scale': 'log'}}, got {told(view)}.")
+    for name, value in view.items():
+        if name == "camera":
+            _check_camera(value)
+        elif name not in CHOICES:
+            known = ", ".join([*CHOICES, "camera"])
+            raise ValueError(f"Expected options of view among {known}, got {told(name)}.")
+        elif not any(
+            value is choice or (value == choice and isinstance(value, str)) for choice in CHOICES[name]
+        ):
+            choices = ", ".join(map(repr, CHOICES[name]))
+            raise ValueError(f"Expected view[{name!r}] as one of {choices}, got {told(value)}.")
+    return dict(view)
+
+
+def _check_camera(camera: Any) -> None:
+    """Raise where a camera is not one that plotly takes: points of finite coordinates by their names."""
+    if camera is None:
+        return
+    points = [camera.get(name, {}) for name in _CAMERA] if isinstance(camera, Mapping) else [None]
+    numbers = [
+        point.get(axis, 0.0) if isinstance(point, Mapping) else None for point in points for axis in "xyz"
+    ]
+    if not all(isinstance(x, int | float) and math.isfinite(x) for x in numbers):
+        raise ValueError(
+            "Expected view['camera'] as plotly's, such as {'eye': {'x': 1.2, 'y': -1.3, 'z': 1}}, "
+            f"got {told(camera)}."
+        )

@@ -1,0 +1,102 @@
+"""Pictures that a person saves say what they show: in the picture, and in the file."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from playwright.sync_api import Page
+
+from .conftest import OpenPage
+from .dev_page import DONE, serving
+
+SVG = "{http://www.w3.org/2000/svg}"
+TITLES = {
+    "surface": "Loss of Sequential: Hessian λmax × λmin",
+    "heatmap": "Loss of Sequential: Hessian λmax × λmin",
+    "slices": "Loss of Sequential: Hessian λmax × λmin, slices through θ*",
+    "curvature": "Curvature of random planes of Sequential",
+}
+
+
+@pytest.fixture(scope="module")
+def page(open_page: OpenPage) -> Iterator[Page]:
+    """An explorer without a kernel, with its pictures on show."""
+    watch = open_page(1000, 1100)
+    with serving() as url:
+        watch.page.goto(f"{url}?pace=10&theme=dark")
+        watch.page.wait_for_function(DONE, timeout=60_000)
+        yield watch.page
+        watch.page.close()
+
+
+def saved(page: Page, view: str, kind: str) -> bytes:
+    """The file that a click on a view's button gives."""
+    panel = page.get_by_test_id(view)
+    panel.hover()
+    with page.expect_download(timeout=60_000) as download:
+        panel.get_by_test_id(f"save-{kind}").click()
+    path: Path = download.value.path()
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("view", TITLES)
+def test_a_png_carries_title_and_provenance(page: Page, view: str) -> None:
+    image = Image.open(io.BytesIO(saved(page, view, "png")))
+    image.load()
+    texts: dict[str, str] = image.text  # type: ignore[attr-defined] # of PNG files alone
+    assert texts["Title"] == TITLES[view]
+    told = json.loads(texts["landscape-widget"])
+    assert told == {"title": TITLES[view]} | dict(
+        line.split(": ", 1) for line in texts["Description"].split("\n")
+    )
+    assert told["Model"] == "Sequential, 23,946 parameters"
+    assert told["Axes"] == "hessian:max × hessian:min"
+    assert told["Eigenvalues"].startswith("λmax 3.821 ± ")
+    assert told["Half-widths"] == "α ±1, β ±1"
+    assert told["Resolution"] == "51 × 51"
+    assert told["Examples"] == "1797 training examples"
+    assert told["Scale"] == "about L(θ*)"
+    assert texts["Software"].startswith("landscape-widget ")
+
+
+@pytest.mark.parametrize("view", TITLES)
+def test_an_svg_carries_title_and_provenance(page: Page, view: str) -> None:
+    root = ElementTree.fromstring(saved(page, view, "svg"))
+    title, description, metadata = (
+        root.findtext(f"{SVG}{name}") or "" for name in ("title", "desc", "metadata")
+    )
+    assert title == TITLES[view]
+    assert "Half-widths: α ±1, β ±1\n" in description
+    assert json.loads(metadata)["Axes"] == "hessian:max × hessian:min"
+    seen = "".join(root.find(f".//{SVG}g[@class='g-gtitle']").itertext())  # type: ignore[union-attr] # it has one
+    assert seen.replace(" ", "").startswith(TITLES[view].replace(" ", ""))
+
+
+def pixels(data: bytes) -> NDArray[np.uint8]:
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+def test_a_title_takes_no_room_from_the_picture_and_can_be_left_out(page: Page) -> None:
+    titled = pixels(saved(page, "heatmap", "png"))
+    page.get_by_test_id("settings-open").click()
+    page.get_by_test_id("titled").uncheck()
+    assert page.get_by_test_id("holds").text_content() == "Set: no titles in saved pictures"
+    try:
+        bare = pixels(saved(page, "heatmap", "png"))
+    finally:
+        page.get_by_test_id("titled").check()
+        page.get_by_test_id("settings-open").click()
+    added = titled.shape[0] - bare.shape[0]
+    assert added > 0
+    assert titled.shape[1] == bare.shape[1]
+    # from the picture's own upper edge on both are the same but for how lines fall on pixels
+    assert np.abs(titled[added + 60 :].astype(int) - bare[60:]).mean() < 2
+    assert titled[:added].std() > 3, "there are words in the room above"
