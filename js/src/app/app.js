@@ -19,6 +19,7 @@ import { createSettings } from "../controls/settings.js";
 import { createSlices } from "../views/slices.js";
 import { lowestPoints } from "../kernel/splits.js";
 import { createState } from "../kernel/state.js";
+import { createStyles } from "../ui/styles.js";
 import { createSurface } from "../views/surface.js";
 import { createTheme } from "../ui/theme.js";
 import { createVerdict } from "../notes/verdict.js";
@@ -30,8 +31,11 @@ import { createZoom, ZOOM_KEYS, ZOOM_MOUSE } from "../views/zoom.js";
 /** @type {import("../kernel/points.js").Mark[]} */
 const NO_PINS = [];
 
-/** @type {import("@anywidget/types").Render} */
-export function render({ model, el, host, signal }) {
+/**
+ * @param {import("@anywidget/types").RenderProps} props
+ * @param {string} css  style sheet of the page
+ */
+export function render({ model, el, host, signal }, css = "") {
   const state = createState(model);
   const link = createLink();
   const error = h("div", { class: "lw-error", role: "alert", "data-testid": "error", hidden: true });
@@ -47,6 +51,7 @@ export function render({ model, el, host, signal }) {
   });
   // In a row of widgets it must neither take all nor shrink to nothing.
   el.classList.add("lw-host");
+  const styles = createStyles(el, css);
   el.append(root);
 
   const theme = createTheme(root, update);
@@ -135,7 +140,7 @@ export function render({ model, el, host, signal }) {
     destroyed = true;
     state.destroy();
     theme.destroy();
-    for (const view of [controls, settings, progress, options, pins, verdict, copy, scores, pair, acknowledgement, ...plots]) view.destroy();
+    for (const view of [styles, controls, settings, progress, options, pins, verdict, copy, scores, pair, acknowledgement, ...plots]) view.destroy();
     root.remove();
   }
   signal?.addEventListener("abort", destroy, { once: true });
@@ -145,6 +150,7 @@ export function render({ model, el, host, signal }) {
     .then(() => host.getWidget(state.runtime))
     .then(({ exports }) => {
       plotly = /** @type {{Plotly: Plotly}} */ (exports).Plotly;
+      styles.update();
     })
     .catch((/** @type {unknown} */ reason) => {
       fault = `The plotting library could not be loaded: ${reason instanceof Error ? reason.message : reason}`;
