@@ -8,6 +8,7 @@ import { h, setText } from "../ui/dom.js";
 import { display, waitingWords } from "../ui/frame.js";
 import { createGlossary } from "../notes/glossary.js";
 import { createHeatmap } from "../views/heatmap.js";
+import { createKernelLine } from "../controls/kernel-line.js";
 import { createLink } from "../ui/link.js";
 import { commonRange, createPair } from "../views/second-picture.js";
 import { createPicture, kernelSurface } from "../model/picture.js";
@@ -63,6 +64,7 @@ export function render({ model, el, host, signal }, css = "") {
     state.set({ domain: null, equal_axes: false });
   });
   const progress = createProgress(head, state);
+  const kernelLine = createKernelLine(body, root);
   const controls = createControls(body, state, settings.button, glossary.button);
   body.append(settings.line, settings.body, glossary.body, views, foot);
   const options = createViewOptions(settings.body, foot, link);
@@ -127,6 +129,7 @@ export function render({ model, el, host, signal }, css = "") {
     settings.update(snapshot, options.unusual(frame));
     for (const plot of plots) plot.update(frame);
     pair.update(frame, second);
+    kernelLine.update(snapshot);
     acknowledgement.update(snapshot.sent);
   }
 
@@ -140,7 +143,7 @@ export function render({ model, el, host, signal }, css = "") {
     destroyed = true;
     state.destroy();
     theme.destroy();
-    for (const view of [styles, controls, settings, progress, options, pins, verdict, copy, scores, pair, acknowledgement, ...plots]) view.destroy();
+    for (const view of [styles, kernelLine, controls, settings, progress, options, pins, verdict, copy, scores, pair, acknowledgement, ...plots]) view.destroy();
     root.remove();
   }
   signal?.addEventListener("abort", destroy, { once: true });
