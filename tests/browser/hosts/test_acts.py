@@ -166,6 +166,36 @@ def test_narrow(stage: Stage, views: list[View]) -> None:
         stage.page.set_viewport_size({"width": 1280, "height": 900})
 
 
+def test_second_session_in_the_dark(stage: Stage, views: list[View]) -> None:
+    """Another person has explorers of her own, or the same ones where the kernel is shared; none is lost."""
+    with stage.session(scheme="dark") as page:
+        others = stage.views(page)
+        picture(stage, page, "dark")
+        if stage.name in FOLLOW_THE_SYSTEM:
+            expect(others[0].root).to_have_attribute("data-theme", "dark")
+        mine, request = views[0].request(), others[0].request()
+        others[0].choose("axis-alpha", "hessian:max:2")
+        others[0].wait_for_result(request)
+        others[0].assert_losses("hessian:max:2", "hessian:min")
+        if stage.host.own_sessions:
+            assert views[0].request() == mine
+            views[0].assert_losses("hessian:max", "hessian:min")
+            for view in others[2:]:
+                view.assert_losses("hessian:max", "hessian:min")
+        else:
+            request = others[0].request()
+            others[0].choose("axis-alpha", "hessian:max")
+            others[0].wait_for_result(request)
+    if stage.host.own_sessions:
+        stage.page.reload()
+        for view in stage.views(stage.page):
+            view.assert_losses("hessian:max", "hessian:min")
+
+
+FOLLOW_THE_SYSTEM = ("marimo-run", "solara", "voila", "panel")
+"""Hosts that leave the choice of the theme to the system."""
+
+
 def test_no_kernel(stage: Stage, views: list[View]) -> None:
     """The last act: the kernel is killed. The page says so, and still shows the planes that it holds."""
     view = views[0]
