@@ -1,4 +1,4 @@
-"""The acts take long and need the packages of all hosts: they run where they are asked for, by ``make hosts``."""
+"""The acts take long and need the packages of all hosts: they run where they are asked for."""
 
 from __future__ import annotations
 
