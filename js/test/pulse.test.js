@@ -57,8 +57,17 @@ test("a kernel that is busy for ten minutes is not declared dead, nor asked agai
   answer();
   seconds(600);
   manager.kernel.status = "idle";
+  seconds(1);
+  assert.deepEqual([said, asked()], [[], 1]);
+  answer();
+  assert.deepEqual(said, []);
+});
+
+test("a restart that no look has seen is noticed by silence", (t) => {
+  const { said, seconds, answer, asked } = open(t, jupyter({ status: "idle" }));
+  answer();
   seconds(600);
-  assert.deepEqual([said, asked()], [[], 0]);
+  assert.deepEqual([said, asked()], [["gone"], 1]);
 });
 
 test("an idle kernel that does not know this explorer is as good as none, and is not asked twice", (t) => {

@@ -6,7 +6,7 @@
 const LOOK = 1000;
 /** Milliseconds that an answer may take where nothing else runs. */
 const ANSWER = 3000;
-/** Milliseconds of silence after which a kernel is asked whose host does not tell how it is. */
+/** Milliseconds of silence after which a kernel is asked that is not known to be busy. */
 const SILENCE = 8000;
 
 /** How Jupyter's hosts call a kernel that is not there, or another one than before from now on. */
@@ -85,7 +85,11 @@ export function createPulse(model, ask, changed) {
       // A manager that was never answered stands on a page that was saved.
       const saved = !heardOnce && typeof manager?.create_view === "function";
       become(sign === "idle" || saved ? "gone" : "unclear");
-    } else if (asked === null && (due || (sign === "silent" && now - silentSince >= SILENCE))) put();
+    } else if (asked === null) {
+      // A restart may be over between two looks; a kernel that did not know this explorer is not asked again.
+      const doubt = sign === "silent" || (sign === "idle" && kernel !== "gone");
+      if (due || (doubt && now - silentSince >= SILENCE)) put();
+    }
   }
   const clock = setInterval(look, LOOK);
 
