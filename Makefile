@@ -12,7 +12,7 @@ INSTALL := install --no-compile --constraint constraints.txt
 
 JS_SOURCES := $(shell find js/src -type f) js/build.mjs js/plotly-patches.mjs js/package-lock.json
 
-.PHONY: demo test check check-py setup lint js-test py-test oracle-test browser-test notebook-test notebooks bench clean
+.PHONY: demo test check check-py setup lint js-test py-test oracle-test browser-test notebook-test notebooks hosts bench clean
 
 demo: setup ## sets up and opens JupyterLab on the quickstart
 	$(BIN)/python -m jupyterlab $(ROOT) --LabApp.default_url=/lab/tree/notebooks/01_quickstart.ipynb
@@ -73,6 +73,13 @@ notebooks: setup ## executes the shipped notebooks and stores what they show, pi
 
 browser-test: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser
+
+hosts: setup $(VENV)/.hosted ## the same acts in every host that the explorer is shown in; takes long
+	OMP_NUM_THREADS=1 LANDSCAPE_HOSTS=all $(BIN)/python -m pytest tests/browser/hosts
+
+$(VENV)/.hosted: $(VENV)/.installed
+	$(PIP) $(INSTALL) --editable '.[hosts]'
+	touch $@
 
 bench: setup $(VENV)/.benched .venv-bench/.installed ## measures speed beside other tools; needs an idle machine
 	$(BIN)/python -m tests.benchmarks $(ARGS)

@@ -55,6 +55,12 @@ export function createMockModel(initial) {
     off(/** @type {any} */ event, /** @type {any} */ listener) {
       listeners.get(event)?.delete(listener);
     },
+    /** @param {string} event @param {any} [content] */
+    emit(event, content) {
+      for (const listener of [...(listeners.get(event) ?? [])]) listener(content);
+    },
+    /** A message of the kernel. @param {any} message */
+    hear: (message) => model.emit("msg:custom", message),
     /** @param {string} event */
     count: (event) => listeners.get(event)?.size ?? 0,
   };
@@ -208,6 +214,7 @@ export function attachKernel(model, { pace = 250, ...kind } = {}) {
   }
 
   model.kernel = ({ saved, message }) => {
+    if (message?.type === "shown" || message?.type === "alive") model.hear({ type: "alive" });
     if (saved || message?.type === "compute" || (message?.type === "shown" && !shown)) {
       if (message) shown = true;
       start();

@@ -8,11 +8,13 @@ document.documentElement.dataset.lwTheme = query.get("theme") ?? "light";
 const bundle = (/** @type {string} */ name) => import(`../../landscape_widget/static/${name}.js`);
 const { default: explorer } = await bundle("explorer");
 
+const page = createMockModel({ _css: await (await fetch("../../landscape_widget/static/page.css")).text() });
+
 const host = {
   async getWidget(/** @type {string} */ reference) {
     const name = reference.replace("anywidget:", "");
     if (name === "runtime" && query.has("noruntime")) throw new Error("the host has no widget of this name");
-    return { exports: (await bundle(name)).default.initialize() };
+    return { exports: (await bundle(name)).default.initialize({ model: page }) };
   },
 };
 
@@ -26,6 +28,7 @@ if (query.has("row")) Object.assign(document.body.style, { display: "flex", gap:
 for (let i = 0; i < Number(query.get("views") ?? 1); i++) {
   const el = document.createElement("div");
   if (query.has("width")) el.style.width = `${query.get("width")}px`;
-  document.body.append(el);
+  if (query.has("shadow")) document.body.appendChild(document.createElement("div")).attachShadow({ mode: "open" }).append(el);
+  else document.body.append(el);
   explorer.render({ model, el, host, signal: new AbortController().signal });
 }

@@ -4,6 +4,10 @@ import { JSDOM } from "jsdom";
 /** Time that goes on where a test stops the clock of the page. */
 export const later = globalThis.setTimeout;
 
+// A page that a test leaves open must not keep it from ending.
+const every = globalThis.setInterval;
+globalThis.setInterval = /** @type {any} */ ((/** @type {() => void} */ act, /** @type {number} */ pause) => every(act, pause).unref());
+
 /**
  * Replaces the globals of a page with those of a fresh one.
  * @param {{html?: string, webgl?: boolean}} [options]

@@ -39,6 +39,37 @@ test("a page's own word comes before the system's preference", () => {
   assert.equal(themeOf(`<body>${el}`), "light");
 });
 
+/** The theme in a shadow root. @param {string} body  the page's body element, with the root's host */
+function themeInShadow(body) {
+  const { document } = openPage({ html: `<!doctype html>${body}` });
+  const root = /** @type {Element} */ (document.querySelector("#host")).attachShadow({ mode: "open" });
+  root.innerHTML = "<section><div id=el></div></section>";
+  const place = /** @type {HTMLElement} */ (root.querySelector("#el"));
+  const theme = createTheme(place, () => {});
+  theme.destroy();
+  return [detectTheme(place), place.hasAttribute("data-chosen")];
+}
+
+test("what is said around a shadow root holds inside it", () => {
+  const host = "<div id=host></div>";
+  assert.deepEqual(themeInShadow(`<body><div data-lw-theme="dark">${host}</div>`), ["dark", true]);
+  assert.deepEqual(themeInShadow(`<body data-jp-theme-light="true"><div data-jp-theme-light="false">${host}</div>`), ["dark", false]);
+  assert.deepEqual(themeInShadow(`<body data-theme="dark">${host}`), ["dark", false]);
+  assert.deepEqual(themeInShadow(`<body class="dark">${host}`), ["dark", false]);
+});
+
+test("a part of the page may have a theme of its own, and change it", async () => {
+  assert.equal(themeOf(`<body><div class="v-application theme--dark">${el}</div>`), "dark");
+  assert.equal(themeOf(`<body><div class="v-application theme--light">${el}</div>`, true), "light");
+  const { document } = openPage({ html: "<!doctype html><body><main class=theme--light><div id=el></div></main></body>" });
+  const root = /** @type {HTMLElement} */ (document.querySelector("#el"));
+  const theme = createTheme(root, () => {});
+  /** @type {HTMLElement} */ (document.querySelector("main")).className = "theme--dark";
+  await Promise.resolve();
+  assert.equal(theme.palette.theme, "dark");
+  theme.destroy();
+});
+
 test("a change of the host's theme is seen, and no longer after the end", async () => {
   const { document } = openPage({ html: '<!doctype html><body data-jp-theme-light="true"><div id=el></div></body>' });
   const root = /** @type {HTMLElement} */ (document.querySelector("#el"));

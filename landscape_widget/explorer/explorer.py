@@ -328,7 +328,10 @@ class LandscapeExplorer(LatestResults):
         match content:
             case {"type": "shown"}:
                 self._publisher.flight.hear()
+                self.send({"type": "alive"})
                 self._start()
+            case {"type": "alive"}:  # a page asks where it has not heard of its kernel for long
+                self.send({"type": "alive"})
             case {"type": "drawn", "number": int(number)}:
                 self._acknowledged(number)
             case {"type": "compute"}:

@@ -8,6 +8,7 @@ import { h, setText } from "../ui/dom.js";
 import { display, waitingWords } from "../ui/frame.js";
 import { createGlossary } from "../notes/glossary.js";
 import { createHeatmap } from "../views/heatmap.js";
+import { createKernelLine } from "../controls/kernel-line.js";
 import { createLink, setView } from "../ui/link.js";
 import { commonRange, createPair } from "../views/second-picture.js";
 import { createPicture, kernelSurface } from "../model/picture.js";
@@ -19,6 +20,7 @@ import { createSettings } from "../controls/settings.js";
 import { createSlices } from "../views/slices.js";
 import { lowestPoints } from "../kernel/splits.js";
 import { createState } from "../kernel/state.js";
+import { createStyles } from "../ui/styles.js";
 import { createSurface } from "../views/surface.js";
 import { createTheme } from "../ui/theme.js";
 import { createVerdict } from "../notes/verdict.js";
@@ -30,8 +32,11 @@ import { createZoom, ZOOM_KEYS, ZOOM_MOUSE } from "../views/zoom.js";
 /** @type {import("../kernel/points.js").Mark[]} */
 const NO_PINS = [];
 
-/** @type {import("@anywidget/types").Render} */
-export function render({ model, el, host, signal }) {
+/**
+ * @param {import("@anywidget/types").RenderProps} props
+ * @param {string} css  style sheet of the page
+ */
+export function render({ model, el, host, signal }, css = "") {
   const state = createState(model);
   const link = createLink();
   setView(link, state.snapshot.view);
@@ -48,6 +53,7 @@ export function render({ model, el, host, signal }) {
   });
   // In a row of widgets it must neither take all nor shrink to nothing.
   el.classList.add("lw-host");
+  const styles = createStyles(el, css);
   el.append(root);
 
   const theme = createTheme(root, update);
@@ -59,6 +65,7 @@ export function render({ model, el, host, signal }) {
     state.set({ domain: null, equal_axes: false });
   });
   const progress = createProgress(head, state);
+  const kernelLine = createKernelLine(body, root);
   const controls = createControls(body, state, settings.button, glossary.button);
   body.append(settings.line, settings.body, glossary.body, views, foot);
   const options = createViewOptions(settings.body, foot, link);
@@ -123,6 +130,7 @@ export function render({ model, el, host, signal }) {
     settings.update(snapshot, options.unusual(frame));
     for (const plot of plots) plot.update(frame);
     pair.update(frame, second);
+    kernelLine.update(snapshot);
     acknowledgement.update(snapshot.sent);
   }
 
@@ -142,7 +150,7 @@ export function render({ model, el, host, signal }) {
     destroyed = true;
     state.destroy();
     theme.destroy();
-    for (const view of [controls, settings, progress, options, pins, verdict, copy, scores, pair, acknowledgement, ...plots]) view.destroy();
+    for (const view of [styles, kernelLine, controls, settings, progress, options, pins, verdict, copy, scores, pair, acknowledgement, ...plots]) view.destroy();
     root.remove();
   }
   signal?.addEventListener("abort", destroy, { once: true });
@@ -152,6 +160,7 @@ export function render({ model, el, host, signal }) {
     .then(() => host.getWidget(state.runtime))
     .then(({ exports }) => {
       plotly = /** @type {{Plotly: Plotly}} */ (exports).Plotly;
+      styles.update();
     })
     .catch((/** @type {unknown} */ reason) => {
       fault = `The plotting library could not be loaded: ${reason instanceof Error ? reason.message : reason}`;

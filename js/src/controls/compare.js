@@ -41,7 +41,7 @@ export function comparedPlane(snapshot) {
  * @param {import("../kernel/state.js").State} state
  */
 export function createComparison(el, state) {
-  const select = h("select", { "data-testid": "compared-preset" });
+  const select = h("select", { "data-testid": "compared-preset", "data-asks": true });
   const custom = h("option", { value: "custom", disabled: true }, "Custom");
   const offer = state.snapshot.info.axes;
   const options = offer.presets.map(({ value, label }) => h("option", { value }, label));

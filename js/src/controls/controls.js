@@ -18,8 +18,8 @@ function createAxisSelect(name, mark, send) {
 
   return {
     element: createField(select, { label: `${mark} direction`, mark, title: `The direction that ${mark} runs along: an eigenvector of the Hessian, or a random one` }),
-    /** @param {string} value @param {import("../kernel/state.js").Info} info */
-    set(value, { axes: offer, differentiable }) {
+    /** @param {string} value @param {import("../kernel/state.js").Info} info @param {(value: string) => boolean} offers */
+    set(value, { axes: offer, differentiable }, offers) {
       const { groups } = offer;
       const listed = groups.some(({ options }) => options.some((option) => option.value === value));
       const wanted = JSON.stringify([groups, differentiable, listed ? "" : value]);
@@ -35,6 +35,7 @@ function createAxisSelect(name, mark, send) {
         select.replaceChildren(...nodes, ...(listed ? [] : [h("option", { value }, value)]));
       }
       select.value = value;
+      for (const option of select.options) option.disabled = option.value !== value && !offers(option.value);
     },
   };
 }
@@ -50,17 +51,17 @@ function createPresets(offer, send) {
   });
   return {
     element: segments.element,
-    /** @param {[string, string]} axes @param {boolean} differentiable */
-    set(axes, differentiable) {
+    /** @param {Snapshot} snapshot */
+    set({ axes, info: { differentiable }, offers }) {
       segments.set(presetOf(offer, axes)?.value ?? "custom");
-      segments.enable((value) => differentiable || !presets.some((preset) => preset.value === value && preset.axes.some((axis) => isEigen(offer, axis))));
+      segments.enable((value) => presets.some((preset) => preset.value === value && offers(preset.axes) && (differentiable || !preset.axes.some((axis) => isEigen(offer, axis)))));
     },
   };
 }
 
 /** One click to the other kind of plane beside this one, another to take it away. @param {import("../kernel/state.js").State} state */
 function createCompare(state) {
-  const element = h("button", { type: "button", class: "lw-button lw-compare", "data-testid": "compare" }, sign("pair"), h("span", {}, "Compare"));
+  const element = h("button", { type: "button", class: "lw-button lw-compare", "data-testid": "compare", "data-asks": true }, sign("pair"), h("span", {}, "Compare"));
   element.addEventListener("click", () => {
     const { axes, compared_axes, info } = state.snapshot;
     state.set({ compared_axes: compared_axes ? null : [...counterpart(info.axes, axes)], compared_domain: null, compared_split: null });
@@ -108,6 +109,7 @@ export function createControls(el, state, ...tools) {
     format: (value) => `${value} × ${value}`,
     send: (value) => value !== state.snapshot.resolution && state.set({ resolution: value }),
     costly: true,
+    asks: true,
   });
   const fields = h("div", { class: "lw-fields" }, ...[alpha, beta, width, resolution].map(({ element }) => element));
   const buttons = h("div", { class: "lw-tools" }, compare.element, ...tools);
@@ -117,11 +119,11 @@ export function createControls(el, state, ...tools) {
   return {
     /** @param {Snapshot} snapshot */
     update(snapshot) {
-      const { axes, info, domain, surface } = snapshot;
+      const { axes, info, domain, surface, offers } = snapshot;
       compare.set(snapshot);
-      presets.set(axes, info.differentiable);
-      alpha.set(axes[0], info);
-      beta.set(axes[1], info);
+      presets.set(snapshot);
+      alpha.set(axes[0], info, (value) => offers([value, axes[1]]));
+      beta.set(axes[1], info, (value) => offers([axes[0], value]));
       width.set(domain, surface?.domain, snapshot);
       resolution.setValues(resolutions(info.max_resolution));
       resolution.set(snapshot.resolution);

@@ -5,7 +5,8 @@ import { formatDuration } from "../model/format.js";
 /** @typedef {import("../kernel/state.js").Snapshot} Snapshot */
 
 /** @param {Snapshot} snapshot */
-export function progressText({ status, progress, cancelling }) {
+export function progressText({ status, progress, cancelling, kernel }) {
+  if (kernel === "gone") return "No kernel";
   if (status === "computing") {
     if (cancelling) return "Cancelling …";
     if (!progress) return "Starting …";
@@ -73,9 +74,9 @@ export function createProgress(el, state) {
       setText(text, progressText(snapshot));
       text.title = partsText(snapshot);
       setText(spoken, SPOKEN[status] ?? "");
-      element.dataset.status = status;
+      element.dataset.status = snapshot.kernel === "gone" ? "cancelled" : status;
       cancel.hidden = status !== "computing";
-      recompute.hidden = status !== "cancelled" && status !== "failed";
+      recompute.hidden = snapshot.kernel === "gone" || (status !== "cancelled" && status !== "failed");
     },
     destroy() {
       element.remove();

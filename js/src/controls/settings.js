@@ -42,8 +42,8 @@ function splitControls(value) {
 
 /** @param {(seed: number) => void} send */
 function createSeed(send) {
-  const input = h("input", { type: "number", min: 0, step: 1, "data-testid": "seed", inputmode: "numeric" });
-  const fresh = h("button", { type: "button", class: "lw-button lw-icon", "data-testid": "new-seed", title: "Next seed", "aria-label": "Next seed" }, sign("next"));
+  const input = h("input", { type: "number", min: 0, step: 1, "data-testid": "seed", inputmode: "numeric", "data-asks": true });
+  const fresh = h("button", { type: "button", class: "lw-button lw-icon", "data-testid": "new-seed", "data-asks": true, title: "Next seed", "aria-label": "Next seed" }, sign("next"));
   let current = 0;
   function commit() {
     const seed = input.valueAsNumber;
@@ -88,9 +88,10 @@ export function createSettings(state) {
     format: formatCount,
     send: (value) => value !== state.snapshot.examples && state.set({ examples: value }),
     costly: true,
+    asks: true,
   });
-  const split = createSegments({ name: "split", label: "Loss on", choices: SPLITS, send: (value) => state.set(splitControls(value)) });
-  const norm = createSegments({ name: "batch-norm", label: "Batch-norm statistics", choices: BATCH_NORM, send: (value) => state.set({ batch_norm: value }) });
+  const split = createSegments({ name: "split", label: "Loss on", choices: SPLITS, asks: true, send: (value) => state.set(splitControls(value)) });
+  const norm = createSegments({ name: "batch-norm", label: "Batch-norm statistics", choices: BATCH_NORM, asks: true, send: (value) => state.set({ batch_norm: value }) });
   const splitField = createGroup("Loss on", split.element);
   const normField = createGroup("Batch-norm statistics", norm.element);
   const line = h("p", { class: "lw-holds", "data-testid": "holds", hidden: true });

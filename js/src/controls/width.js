@@ -44,7 +44,7 @@ export function createWidth({ name, auto, equal, label, mark, send, sendEqual })
   const slider = createSlider({ name, label, title, mark, values: HALF_WIDTHS, format: formatShort, send: (value) => send(kept ? scaledDomain(kept, value) : squareDomain(value)) });
   const button = h("button", { type: "button", class: "lw-button", "data-testid": auto, title: "Let the kernel choose how far" }, "auto");
   button.addEventListener("click", () => send(null));
-  const square = h("button", { type: "button", class: "lw-button", "data-testid": equal, title: "The same distance on both axes; else each axis by its own curvature, so that both are seen" }, "1:1");
+  const square = h("button", { type: "button", class: "lw-button", "data-testid": equal, "data-asks": true, title: "The same distance on both axes; else each axis by its own curvature, so that both are seen" }, "1:1");
   square.addEventListener("click", () => sendEqual(square.getAttribute("aria-pressed") !== "true"));
   slider.element.append(button, square);
   return {

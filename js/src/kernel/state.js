@@ -2,7 +2,9 @@
 import { decodeEigenpairs, decodeProjections, decodeSpectrum, decodeTrace } from "./curvature-decoders.js";
 import { decodeCompared, decodeSurface } from "./decoders.js";
 import { decodePoints } from "./points.js";
+import { controlsOf, createHeld } from "./held.js";
 import { createResult } from "./newest.js";
+import { createPulse } from "./pulse.js";
 import { sameDomain } from "../model/values.js";
 
 /** @typedef {import("../model/values.js").Domain} Domain */
@@ -64,12 +66,15 @@ import { sameDomain } from "../model/values.js";
  *   points: import("./points.js").Points,
  *   provisional: boolean,
  *   sent: number,
+ *   kernel: import("./pulse.js").Kernel,
+ *   offers: (axes: readonly string[]) => boolean,
  * }} Snapshot
+ *   `offers`: whether a plane of these axes can be had, from the kernel or of those that the page holds.
  *   `cancelling`: a person has cancelled, and the kernel has not answered yet; `sent`: number of the newest picture.
  *   `provisional`: the controls ask for something else than the surface shows; `comparedProvisional` for the second.
  */
 
-/** @typedef {Pick<import("@anywidget/types").AnyModel, "get" | "set" | "on" | "off" | "save_changes" | "send">} Model */
+/** @typedef {Pick<import("@anywidget/types").AnyModel, "get" | "set" | "on" | "off" | "save_changes" | "send"> & {widget_manager?: any}} Model */
 
 const CONTROLS = /** @type {const} */ (["axes", "seed", "domain", "resolution", "examples", "batch_norm", "split", "compared_axes", "compared_domain", "compared_split", "equal_axes"]);
 /** What decodes each result, by its name in a snapshot; with "_" before it, it is the name of its trait. */
@@ -162,6 +167,12 @@ export function createState(model) {
   let pause;
   let scheduled = false;
   let destroyed = false;
+  const held = createHeld();
+  const pulse = createPulse(model, () => deliver({ type: "alive" }), (kernel) => {
+    if (kernel === "gone") settle();
+    else if (kernel === "there") save();
+    changed();
+  });
   /** The request that a person has cancelled, until the kernel answers or another one follows. @type {number | null} */
   let cancelled = null;
 
@@ -180,10 +191,13 @@ export function createState(model) {
     const known = /** @type {Results} */ (
       Object.fromEntries(sent.map(({ name, result, raw }) => [name, cancelled !== null && numberOf(raw) ? snapshot[/** @type {keyof Results} */ (name)] : result(raw)]))
     );
-    const { surface: shown, compared: second } = known;
     const raw = model.get("_pins");
     if (decoded?.raw !== raw || !decoded) decoded = { raw, points: decodePoints(raw) };
     const { points } = decoded;
+    held.keep(known.surface, known.projections, points.centre.request);
+    const { kernel } = pulse;
+    if (kernel === "gone") Object.assign(known, held.of(values.axes));
+    const { surface: shown, compared: second } = known;
     /** A picture around a centre that was left. @param {{request: number} | null} result */
     const former = (result) => result !== null && result.request <= points.centre.request;
     return {
@@ -191,7 +205,7 @@ export function createState(model) {
       ...known,
       face: model.get("face"),
       view: model.get("view") ?? AS_USUAL,
-      status,
+      status: kernel === "gone" && status === "computing" ? "cancelled" : status,
       cancelling: cancelled !== null,
       error: model.get("error"),
       progress: "stage" in model.get("progress") ? model.get("progress") : null,
@@ -200,6 +214,8 @@ export function createState(model) {
       points,
       provisional: outdated.is(shown, values) || former(shown),
       sent: Math.max(...sent.map(({ raw }) => numberOf(raw))),
+      kernel,
+      offers: (axes) => kernel !== "gone" || held.of(axes) !== null,
     };
   }
 
@@ -217,6 +233,40 @@ export function createState(model) {
     for (const listener of [...listeners]) listener(snapshot);
   }
 
+  /** @param {object} message */
+  function deliver(message) {
+    try {
+      model.send(message);
+    } catch {
+      pulse.gone(); // hosts throw where the connection was closed
+    }
+  }
+
+  /** @param {object} values */
+  function write(values) {
+    for (const [name, value] of Object.entries(values)) model.set(name, value);
+  }
+
+  /** What of these values can be had without a kernel. @param {Partial<Controls & {face: Face}>} values */
+  function without({ axes, ...values }) {
+    if (axes) {
+      const plane = held.of(axes);
+      return plane ? controlsOf(plane.surface) : {};
+    }
+    return Object.fromEntries(Object.entries(values).filter(([name]) => ["domain", "compared_domain", "face"].includes(name)));
+  }
+
+  /** What was asked for and will not come gives way to what is there. */
+  function settle() {
+    const { surface, provisional } = snapshot;
+    if (surface && (provisional || !answers(surface, snapshot))) write(controlsOf(surface));
+  }
+
+  function told() {
+    pulse.heard();
+    changed();
+  }
+
   // Traits that arrive in one message change one by one; listeners hear of them together.
   function changed() {
     if (scheduled) return;
@@ -227,7 +277,8 @@ export function createState(model) {
   function save() {
     clearTimeout(pause);
     pause = undefined;
-    model.save_changes();
+    // What no kernel hears of is sent once there is one again.
+    if (pulse.kernel !== "gone") model.save_changes();
   }
 
   function controlChanged() {
@@ -239,7 +290,7 @@ export function createState(model) {
 
   const events = [
     ...CONTROLS.map((name) => /** @type {const} */ ([`change:${name}`, controlChanged])),
-    ...OTHERS.map((name) => /** @type {const} */ ([`change:${name}`, changed])),
+    ...OTHERS.map((name) => /** @type {const} */ ([`change:${name}`, name === "face" ? changed : told])),
   ];
   for (const [event, listener] of events) model.on(event, listener);
 
@@ -261,7 +312,7 @@ export function createState(model) {
      * @param {boolean} [unhurried]  the page follows at once, the kernel hears of it when the changes pause
      */
     set(values, unhurried = false) {
-      for (const [name, value] of Object.entries(values)) model.set(name, value);
+      write(pulse.kernel === "gone" ? without(values) : values);
       if (unhurried) {
         clearTimeout(pause);
         pause = setTimeout(save, PAUSE);
@@ -272,7 +323,8 @@ export function createState(model) {
      * @param {object} [content]  what the kernel needs to know with it
      */
     send(type, content = {}) {
-      model.send({ type, ...content });
+      if (pulse.kernel === "gone") return;
+      deliver({ type, ...content });
       if (type !== "cancel" || snapshot.status !== "computing") return;
       cancelled = newestRequest();
       changed();
@@ -280,6 +332,7 @@ export function createState(model) {
     destroy() {
       destroyed = true;
       if (pause !== undefined) save();
+      pulse.destroy();
       listeners.clear();
       for (const [event, listener] of events) model.off(event, listener);
     },

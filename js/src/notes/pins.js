@@ -79,7 +79,7 @@ function hessianWords({ hessian, symbols }) {
 
 /** @param {string} id @param {string} text @param {string} title @param {() => void} act */
 function button(id, text, title, act) {
-  const element = h("button", { type: "button", class: "lw-button", "data-testid": id, title, "aria-label": title }, text);
+  const element = h("button", { type: "button", class: "lw-button", "data-testid": id, "data-asks": true, title, "aria-label": title }, text);
   element.addEventListener("click", act);
   return element;
 }

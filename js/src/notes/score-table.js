@@ -53,6 +53,7 @@ export function createScoreTable(el, state) {
     if (points.table && points.table !== shown) fill(points.table);
     shown = points.table;
     scroll.hidden = csv.hidden = !open || !shown;
+    button.toggleAttribute("data-asks", !shown);
     button.setAttribute("aria-expanded", String(open));
     setText(button, open ? (shown ? "Hide the loss at the minima" : "Evaluating …") : "Loss at the minima …");
   }

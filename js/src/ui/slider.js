@@ -17,10 +17,11 @@ const INTERVAL = 100;
  * @param {(value: number) => string} options.format
  * @param {(value: number) => void} options.send  called while dragging and on release
  * @param {boolean} [options.costly]  whether every value costs much: then it is called on release only
+ * @param {boolean} [options.asks]  whether nothing comes of it without a kernel
  */
-export function createSlider({ name, label, title, mark, values: initial, format, send, costly = false }) {
+export function createSlider({ name, label, title, mark, values: initial, format, send, costly = false, asks = false }) {
   const id = uniqueId(name);
-  const input = h("input", { type: "range", id, "data-testid": name, min: 0, max: initial.length - 1, step: 1 });
+  const input = h("input", { type: "range", id, "data-testid": name, min: 0, max: initial.length - 1, step: 1, "data-asks": asks });
   const output = h("output", { for: id, "data-testid": `${name}-value` });
   const element = h("div", { class: "lw-field lw-slider", title }, nameOf(id, label, mark), input, output);
 

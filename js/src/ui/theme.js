@@ -13,35 +13,47 @@
  * @property {string} second
  */
 
-/** @param {Element | null} element @returns {"light" | "dark" | null} */
-const explicitTheme = (element) => {
-  const value = element?.getAttribute("data-lw-theme");
+/** What says light or dark: a page, or a part of one; the second kind is Vuetify's, which Solara is made with. */
+const PARTS = '[data-theme="dark"], [data-theme="light"], .dark, .theme--dark, .theme--light';
+
+/**
+ * Like `closest`, also past the shadow roots that an element is in.
+ * @param {Element} el
+ * @param {string} selector
+ * @returns {Element | null}
+ */
+function closest(el, selector) {
+  const found = el.closest(selector);
+  const root = el.getRootNode();
+  return found ?? ("host" in root ? closest(/** @type {ShadowRoot} */ (root).host, selector) : null);
+}
+
+/** The theme that a person chose for the explorer. @param {Element} el @returns {"light" | "dark" | null} */
+function explicitTheme(el) {
+  const value = closest(el, "[data-lw-theme]")?.getAttribute("data-lw-theme");
   return value === "light" || value === "dark" ? value : null;
-};
+}
 
 /**
  * The theme around an element: an explicit choice (`data-lw-theme` on an ancestor), then VS Code, then
- * JupyterLab, then what the page says of itself, then the system's preference.
+ * JupyterLab, then what the page or a part of it says of itself, then the system's preference.
  * @param {Element} el
  * @returns {"light" | "dark"}
  */
 export function detectTheme(el) {
-  const { body, documentElement, defaultView } = el.ownerDocument;
-  const chosen = explicitTheme(el.closest("[data-lw-theme]"));
+  const { body, defaultView } = el.ownerDocument;
+  const chosen = explicitTheme(el);
   if (chosen) return chosen;
 
   const classes = body.classList;
   if (classes.contains("vscode-light") || classes.contains("vscode-high-contrast-light")) return "light";
   if (classes.contains("vscode-dark") || classes.contains("vscode-high-contrast")) return "dark";
 
-  const jupyter = (el.closest("[data-jp-theme-light]") ?? body).getAttribute("data-jp-theme-light");
+  const jupyter = (closest(el, "[data-jp-theme-light]") ?? body).getAttribute("data-jp-theme-light");
   if (jupyter !== null) return jupyter === "false" ? "dark" : "light";
 
-  for (const page of [body, documentElement]) {
-    const theme = page.getAttribute("data-theme");
-    if (theme === "dark" || theme === "light") return theme;
-    if (page.classList.contains("dark")) return "dark";
-  }
+  const part = closest(el, PARTS);
+  if (part) return part.matches('[data-theme="dark"], .dark:not([data-theme="light"]), .theme--dark') ? "dark" : "light";
   return defaultView?.matchMedia?.("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 }
 
@@ -77,9 +89,16 @@ function readPalette(root, theme) {
 export function createTheme(root, onChange) {
   const { body, documentElement, defaultView } = root.ownerDocument;
 
+  const attributes = { attributes: true, attributeFilter: ["class", "style", "data-theme", "data-lw-theme", "data-jp-theme-light", "data-jp-theme-name"] };
+  const observer = new MutationObserver(refresh);
+
   function read() {
-    const theme = detectTheme(root.parentElement ?? root);
+    const place = root.parentElement ?? root;
+    const theme = detectTheme(place);
     root.dataset.theme = theme;
+    root.toggleAttribute("data-chosen", explicitTheme(place) !== null);
+    const part = closest(place, PARTS);
+    if (part) observer.observe(part, attributes);
     return readPalette(root, theme);
   }
   let palette = read();
@@ -91,9 +110,7 @@ export function createTheme(root, onChange) {
     onChange();
   }
 
-  const observer = new MutationObserver(refresh);
-  const attributeFilter = ["class", "style", "data-theme", "data-lw-theme", "data-jp-theme-light", "data-jp-theme-name"];
-  for (const page of [body, documentElement]) observer.observe(page, { attributes: true, attributeFilter });
+  for (const page of [body, documentElement]) observer.observe(page, attributes);
   // A sheet that is there already will not load again: what waits for it would keep a view that is gone.
   const ended = new AbortController();
   // Hosts swap the theme's style sheet after they have changed the attribute.

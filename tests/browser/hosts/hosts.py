@@ -1,0 +1,152 @@
+"""The hosts: how each is started, opened and ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from playwright.sync_api import Page
+
+from tests.browser.jupyter import JupyterServer
+from tests.browser.lab import write_notebook
+from tests.browser.waiting import wait_until
+
+from . import sources
+from .network import install_packages
+from .served import Served
+
+
+class Host(Protocol):
+    """A host that runs, with a page that shows four views of three explorers."""
+
+    slow: Path
+    """While this file exists, the function is slow."""
+    own_sessions: bool
+    """Whether each page that is opened has explorers of its own."""
+
+    def open(self, page: Page) -> None:
+        """Have a page show them."""
+
+    def kill(self) -> None:
+        """End the kernel under the open pages."""
+
+    def stop(self) -> None:
+        """End everything."""
+
+
+class App:
+    """A host that serves a program."""
+
+    own_sessions = True
+
+    def __init__(self, folder: Path, name: str, source: str, command: list[str], path: str = "") -> None:
+        self.slow = folder / "slow"
+        (folder / name).write_text(source)
+        self._server = Served(command, path, folder)
+
+    def open(self, page: Page) -> None:
+        page.goto(self._server.url)
+
+    def kill(self) -> None:
+        self._server.kill()
+
+    def stop(self) -> None:
+        self._server.kill()
+
+
+def marimo(how: str) -> Callable[[Path], Host]:
+    def start(folder: Path) -> Host:
+        command = ["marimo", how, "app.py", "--headless", "--no-token", "--port", "{port}"]
+        app = App(folder, "app.py", sources.marimo(folder / "slow"), command)
+        # Of a notebook that is edited there is one, which another page takes over.
+        app.own_sessions = how == "run"
+        return app
+
+    return start
+
+
+def solara(folder: Path) -> Host:
+    install_packages()
+    command = [
+        "solara",
+        "run",
+        "app.py",
+        "--production",
+        "--no-open",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "{port}",
+    ]
+    return App(folder, "app.py", sources.solara(folder / "slow"), command)
+
+
+def panel(folder: Path) -> Host:
+    command = ["panel", "serve", "app.py", "--address", "127.0.0.1", "--port", "{port}"]
+    return App(folder, "app.py", sources.panel(folder / "slow"), command, "/app")
+
+
+def voila(folder: Path) -> Host:
+    write_notebook(folder / "app.ipynb", sources.cells(folder / "slow"))
+    command = ["voila", "app.ipynb", "--no-browser", "--port={port}", "--Voila.ip=127.0.0.1"]
+    return App(folder, "notes.txt", "", command)
+
+
+class Jupyter:
+    """JupyterLab or Notebook 7: one kernel, which every page of the notebook shares."""
+
+    own_sessions = False
+
+    def __init__(self, folder: Path, path: str) -> None:
+        self.slow = folder / "slow"
+        self._folder = folder
+        self.server = JupyterServer(folder / "server")
+        self._path = path
+        write_notebook(self.server.root / "app.ipynb", sources.cells(self.slow))
+        self.server.start()
+
+    def open(self, page: Page) -> None:
+        fresh = not self.sessions()
+        page.goto(f"{self.server.url}/{self._path}/app.ipynb?token={self.server.token}")
+        page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=60_000)
+        wait_until(
+            lambda: any(s["kernel"]["execution_state"] == "idle" for s in self.sessions()), "a kernel", 60
+        )
+        if fresh:
+            page.locator(".jp-CodeCell .jp-InputArea-editor").first.click()
+            for _ in range(2):
+                page.keyboard.press("Shift+Enter")
+
+    def sessions(self) -> list[dict[str, dict[str, str]]]:
+        """What runs on the server."""
+        return list(self.server.request("GET", "sessions"))
+
+    @property
+    def kernel_id(self) -> str:
+        return self.sessions()[0]["kernel"]["id"]
+
+    def kill(self) -> None:
+        connection = self._folder / "server" / "runtime" / f"kernel-{self.kernel_id}.json"
+        kernel = self.server.connect(self.kernel_id)
+        process = kernel.value("__import__('os').getpid()")
+        kernel.close()
+        assert json.loads(connection.read_text())
+        os.kill(process, signal.SIGKILL)
+
+    def stop(self) -> None:
+        self.server.stop()
+
+
+HOSTS: dict[str, Callable[[Path], Host]] = {
+    "jupyterlab": lambda folder: Jupyter(folder, "lab/tree"),
+    "notebook": lambda folder: Jupyter(folder, "notebooks"),
+    "marimo-run": marimo("run"),
+    "marimo-edit": marimo("edit"),
+    "solara": solara,
+    "voila": voila,
+    "panel": panel,
+}

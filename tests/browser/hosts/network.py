@@ -1,0 +1,63 @@
+"""No page of a test reaches the network: what hosts load from there comes from installed packages."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import anywidget
+from playwright.sync_api import BrowserContext, Route
+
+HERE = Path(__file__).parent
+LOCAL = re.compile(r"^(https?|wss?)://(localhost|127\.0\.0\.1)[:/]")
+ANY = re.compile(r"^(https?|wss?)://")
+
+#: Decorations that a host's page asks for and does without.
+_EMPTY = re.compile(r"^https://(cdnjs\.cloudflare\.com|cdn\.holoviz\.org)/.*\.css(\?.*)?$")
+_ANYWIDGET = re.compile(r"^https://(unpkg\.com|cdn\.jsdelivr\.net/npm)/anywidget@[^/]+/dist/index(\.js)?$")
+#: Solara's server fetches for its pages; it cannot here.
+_SOLARA = re.compile(r"/_solara/cdn/((?:@[^/]+/)?[^@/]+)@[^/]+/([^?]+)")
+
+
+def install_packages() -> None:
+    """Install the packages of the front ends where that is not done yet.
+
+    Raises:
+        RuntimeError: If npm fails; the message holds what it printed.
+    """
+    if (HERE / "node_modules" / ".package-lock.json").exists():
+        return
+    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    done = subprocess.run(command, check=False, cwd=HERE, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"npm ci failed:\n{done.stdout}\n{done.stderr}")
+
+
+class Network:
+    """Stands between the pages of a browser context and all addresses.
+
+    A regular expression asks for each request: a glob such as ``http*://**`` matches none of them.
+    """
+
+    def __init__(self, context: BrowserContext) -> None:
+        self.refused: list[str] = []
+        context.route(ANY, self._answer)
+
+    def _answer(self, route: Route) -> None:
+        url = route.request.url
+        if match := _SOLARA.search(url):
+            route.fulfill(path=HERE / "node_modules" / match[1] / match[2])
+        elif LOCAL.match(url):
+            route.continue_()
+        elif _ANYWIDGET.match(url):
+            route.fulfill(path=Path(anywidget.__file__).parent / "nbextension" / "index.js")
+        elif _EMPTY.match(url):
+            route.fulfill(body="", content_type="text/css")
+        else:
+            self.refused.append(url)
+            route.abort()
+
+    def check(self) -> None:
+        """Fail if a page has asked for anything else than its host."""
+        assert not self.refused, f"asked the network for {self.refused}"

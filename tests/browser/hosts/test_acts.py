@@ -1,0 +1,217 @@
+"""The acts: what a person does with an explorer, the same in every host.
+
+``LANDSCAPE_HOSTS=all`` runs them in all hosts, or ``LANDSCAPE_HOSTS=panel,voila`` in those.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.browser import Watch
+from tests.browser.pixels import middle, n_colours, pixels
+from tests.browser.waiting import wait_until
+
+from .hosts import HOSTS, Host
+from .network import Network
+from .view import View
+
+TOPS = """plot => [plot, ...plot.querySelectorAll(".main-svg")]
+  .map(each => Math.round(each.getBoundingClientRect().top))"""
+"""Where a plot begins, and each of the drawings that plotly lays over one another."""
+
+PICTURES = os.environ.get("LANDSCAPE_PICTURES")
+"""A folder for a picture of each host, for who wants to look at them."""
+
+
+def _names() -> list[str]:
+    asked = os.environ.get("LANDSCAPE_HOSTS", "all")
+    return list(HOSTS) if asked == "all" else asked.split(",")
+
+
+class Stage:
+    """A host, and the pages that are open in it."""
+
+    def __init__(self, name: str, host: Host, browser: Browser, watches: list[Watch]) -> None:
+        self.name = name
+        self.host = host
+        self.browser = browser
+        self.watches = watches
+        self.page: Page
+
+    @contextmanager
+    def session(self, width: int = 1280, height: int = 900, scheme: str = "light") -> Iterator[Page]:
+        """Another person's browser at the host's address."""
+        size = {"width": width, "height": height}
+        context = self.browser.new_context(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
+        network = Network(context)
+        watch = Watch(context.new_page())
+        self.watches.append(watch)
+        try:
+            self.host.open(watch.page)
+            yield watch.page
+            network.check()
+        finally:
+            context.close()
+
+    def views(self, page: Page) -> list[View]:
+        """The four views on a page: two of the first explorer, then one each of two others."""
+        views = [View(page, index) for index in range(4)]
+        for view in views:
+            view.wait_for_result()
+        return views
+
+
+@pytest.fixture(scope="module", params=_names())
+def stage(
+    request: pytest.FixtureRequest,
+    browser: Browser,
+    watches: list[Watch],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Stage]:
+    """A host with one page open, all of whose results are there."""
+    host = HOSTS[request.param](tmp_path_factory.mktemp(request.param))
+    stage = Stage(request.param, host, browser, watches)
+    try:
+        with stage.session() as page:
+            stage.page = page
+            stage.views(page)
+            yield stage
+    finally:
+        host.stop()
+
+
+@pytest.fixture
+def views(stage: Stage) -> list[View]:
+    """The views on the page that is open, with results."""
+    return stage.views(stage.page)
+
+
+def picture(stage: Stage, page: Page, what: str) -> None:
+    if PICTURES:
+        View(page, 0).root.scroll_into_view_if_needed()
+        page.screenshot(path=Path(PICTURES) / f"{stage.name}-{what}.png")
+
+
+def test_display(stage: Stage, views: list[View]) -> None:
+    """It is drawn, with its style sheet and plotly's, and shows the losses as they are."""
+    view = views[0]
+    heatmap = view.part("heatmap").locator(".js-plotly-plot")
+    tops = heatmap.evaluate(TOPS)
+    assert len(tops) > 2
+    assert len(set(tops)) == 1, "plotly's drawings lie one above the other"
+    assert view.part("preset").evaluate("e => getComputedStyle(e.closest('.lw-bar')).display") == "flex"
+    assert n_colours(middle(pixels(heatmap))) > 50
+    assert view.kernel() == "there"
+    picture(stage, stage.page, "display")
+    view.assert_losses("hessian:max", "hessian:min")
+
+
+def test_control_brings_a_result(views: list[View]) -> None:
+    view = views[0]
+    request = view.request()
+    view.choose("axis-alpha", "hessian:max:2")
+    view.wait_for_result(request)
+    view.assert_losses("hessian:max:2", "hessian:min")
+    request = view.request()
+    view.choose("axis-alpha", "hessian:max")
+    view.wait_for_result(request)
+
+
+def test_second_view_follows_the_first_and_other_explorers_do_not(views: list[View]) -> None:
+    first, again, second, third = views
+    before = [view.request() for view in (second, third)]
+    request = first.request()
+    again.choose("axis-beta", "hessian:max:2")
+    first.wait_for_result(request)
+    again.wait_for_result(request)
+    first.assert_losses("hessian:max", "hessian:max:2")
+    assert first.request() == again.request()
+    assert [view.request() for view in (second, third)] == before
+    for view in (second, third):
+        view.assert_losses("hessian:max", "hessian:min")
+    request = first.request()
+    first.choose("axis-beta", "hessian:min")
+    first.wait_for_result(request)
+
+
+def test_cancel(stage: Stage, views: list[View]) -> None:
+    view = views[0]
+    request = view.request()
+    stage.host.slow.touch()
+    try:
+        view.choose("axis-alpha", "random")
+        view.part("cancel").click(timeout=30_000)
+        wait_until(lambda: view.status() == "cancelled", "the computation to be cancelled")
+    finally:
+        stage.host.slow.unlink()
+    view.choose("axis-alpha", "hessian:max")
+    view.wait_for_result(request)
+    view.assert_losses("hessian:max", "hessian:min")
+
+
+def test_narrow(stage: Stage, views: list[View]) -> None:
+    stage.page.set_viewport_size({"width": 700, "height": 900})
+    try:
+        view = views[0]
+        view.root.scroll_into_view_if_needed()
+        wait_until(lambda: not view.faults(), f"nothing to touch: {view.faults()}", timeout=15)
+        picture(stage, stage.page, "narrow")
+    finally:
+        stage.page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def test_second_session_in_the_dark(stage: Stage, views: list[View]) -> None:
+    """Another person has explorers of her own, or the same ones where the kernel is shared; none is lost."""
+    with stage.session(scheme="dark") as page:
+        others = stage.views(page)
+        picture(stage, page, "dark")
+        if stage.name in FOLLOW_THE_SYSTEM:
+            expect(others[0].root).to_have_attribute("data-theme", "dark")
+        mine, request = views[0].request(), others[0].request()
+        others[0].choose("axis-alpha", "hessian:max:2")
+        others[0].wait_for_result(request)
+        others[0].assert_losses("hessian:max:2", "hessian:min")
+        if stage.host.own_sessions:
+            assert views[0].request() == mine
+            views[0].assert_losses("hessian:max", "hessian:min")
+            for view in others[2:]:
+                view.assert_losses("hessian:max", "hessian:min")
+        else:
+            request = others[0].request()
+            others[0].choose("axis-alpha", "hessian:max")
+            others[0].wait_for_result(request)
+    if stage.host.own_sessions:
+        stage.page.reload()
+        for view in stage.views(stage.page):
+            view.assert_losses("hessian:max", "hessian:min")
+
+
+FOLLOW_THE_SYSTEM = ("marimo-run", "solara", "voila", "panel")
+"""Hosts that leave the choice of the theme to the system."""
+
+
+def test_no_kernel(stage: Stage, views: list[View]) -> None:
+    """The last act: the kernel is killed. The page says so, and still shows the planes that it holds."""
+    view = views[0]
+    request = view.request()
+    view.choose("axis-alpha", "hessian:max:2")
+    view.wait_for_result(request)
+    stage.host.kill()
+    wait_until(lambda: view.kernel() != "there", "the page to notice", timeout=20)
+    picture(stage, stage.page, "no-kernel")
+    if view.kernel() == "gone":
+        expect(view.part("kernel")).to_have_text("No kernel: showing saved results; run the cell to go on.")
+        expect(view.part("resolution")).to_be_disabled()
+        view.choose("axis-alpha", "hessian:max")
+        expect(view.part("heatmap")).to_have_attribute("data-provisional", "false")
+        view.assert_losses("hessian:max", "hessian:min")
+    else:
+        expect(view.part("kernel")).to_contain_text("Kernel busy or gone")
+    for watch in stage.watches:
+        watch.errors.clear()  # a host complains of what it has lost
