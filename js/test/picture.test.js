@@ -1,6 +1,6 @@
 // What is on show while the kernel computes: earlier pictures where they reach, the quadratic model beyond.
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { createMockModel, defaults, mockSurface } from "../dev/mock.js";
 import { wire } from "../dev/wire.js";
 import { decodeSurface } from "../src/kernel/decoders.js";
@@ -23,10 +23,15 @@ function surfaceOf(request, domain, more = {}, step = 1, resolution = 21) {
   return { ...raw, loss: wire(loss), quadratic: MODEL, minimum: null, ...more };
 }
 
+/** @type {(() => void)[]} */
+const ends = [];
+after(() => ends.forEach((end) => end()));
+
 /** @param {object} traits */
 function setUp(traits = {}) {
   const model = createMockModel({ ...defaults, axes: AXES, resolution: 21, examples: 8, domain: [-1, 1, -1, 1], status: "computing", ...traits });
   const state = createState(/** @type {any} */ (model));
+  ends.push(state.destroy);
   const pictureOf = createPicture();
   const look = async (log = false) => {
     await Promise.resolve();
