@@ -13,6 +13,8 @@ from landscape_widget.export.runs import load, save
 from landscape_widget.figures.curvature import curvature_figure, spectrum_figure, trace_figure
 from landscape_widget.figures.planes import heatmap_figure, slices_figure, surface_figure
 from landscape_widget.objective.objective import Objective
+from landscape_widget.paths.recorder import TrajectoryRecorder
+from landscape_widget.paths.trajectory import Trajectory
 from landscape_widget.planes.convexity import convexity_map
 from landscape_widget.planes.directions import hessian_plane, random_plane
 from landscape_widget.planes.points import Pin, evaluate_point, score_table
@@ -53,6 +55,8 @@ __all__ = [
     "SpectralDensity",
     "Surface",
     "TraceEstimate",
+    "Trajectory",
+    "TrajectoryRecorder",
     "convexity_map",
     "curvature_figure",
     "evaluate_plane",
