@@ -13,6 +13,9 @@ from landscape_widget.export.runs import load, save
 from landscape_widget.figures.curvature import curvature_figure, spectrum_figure, trace_figure
 from landscape_widget.figures.planes import heatmap_figure, slices_figure, surface_figure
 from landscape_widget.objective.objective import Objective
+from landscape_widget.paths.components import path_components
+from landscape_widget.paths.planes import interpolation_plane, trajectory_plane
+from landscape_widget.paths.projection import plane_path
 from landscape_widget.paths.recorder import TrajectoryRecorder
 from landscape_widget.paths.trajectory import Trajectory
 from landscape_widget.planes.convexity import convexity_map
@@ -22,6 +25,7 @@ from landscape_widget.planes.projections import projected_curvatures
 from landscape_widget.planes.surface import evaluate_plane
 from landscape_widget.results.blindness import SaddleBlindness
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures
+from landscape_widget.results.paths import Path, PathComponents
 from landscape_widget.results.planes import (
     ConvexityMap,
     Plane,
@@ -41,6 +45,8 @@ __all__ = [
     "EigenPairs",
     "LandscapeExplorer",
     "Objective",
+    "Path",
+    "PathComponents",
     "Pin",
     "Plane",
     "PlanePoint",
@@ -65,7 +71,10 @@ __all__ = [
     "hessian_eigenpairs",
     "hessian_plane",
     "hessian_trace",
+    "interpolation_plane",
     "load",
+    "path_components",
+    "plane_path",
     "projected_curvatures",
     "random_plane",
     "saddle_blindness",
@@ -77,4 +86,5 @@ __all__ = [
     "surface_figure",
     "trace_figure",
     "trace_of",
+    "trajectory_plane",
 ]

@@ -8,6 +8,7 @@ import os
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
@@ -118,7 +119,7 @@ class SafetensorsFile:
             places, tied = _header(file)
             if crc32 is not None and _checksum(file) != crc32:
                 raise ValueError("its content is not what was written: the checksums differ")
-        return cls(path, places | {alias: places[name] for alias, name in tied.items()}, tied)
+        return cls(path, places, tied)
 
     @property
     def shapes(self) -> Mapping[str, torch.Size]:
@@ -149,33 +150,40 @@ class SafetensorsFile:
         return torch.frombuffer(data, dtype=dtype)
 
 
-def _header(file: BinaryIO) -> tuple[dict[str, _Place], dict[str, str]]:
+def _header(file: BinaryIO) -> tuple[Mapping[str, _Place], Mapping[str, str]]:
     """Where the tensors lie in a safetensors file, and what else those are called that are tied."""
     size = os.fstat(file.fileno()).st_size
     length = int.from_bytes(file.read(8), "little")
     if size < 8 or length > min(size - 8, _LONGEST_HEADER):
         raise ValueError("it is cut short, or no safetensors file")
     try:
-        entries = json.loads(file.read(length))
-        metadata = entries.pop("__metadata__", {})
-        tied = json.loads(metadata.get(TIED, "{}"))
-        places, ends = {}, [8 + length]
-        for name, entry in entries.items():
-            dtype, shape = _DTYPES[entry["dtype"]], torch.Size(entry["shape"])
-            start, stop = entry["data_offsets"]
-            if min(shape, default=1) < 0 or not 0 <= start <= stop or not isinstance(name, str):
-                raise ValueError(f"{name!r} has no place in it")
-            if stop - start != math.prod(shape) * dtype.itemsize:
-                raise ValueError(f"{name!r} has {stop - start} bytes for shape {tuple(shape)} of {dtype}")
-            places[name] = _Place(dtype, shape, 8 + length + start)
-            ends.append(8 + length + stop)
-        if any(name not in places or alias in places for alias, name in tied.items()):
-            raise ValueError("its tied tensors are not there")
+        places, tied, end = _parsed(file.read(length))
     except (KeyError, TypeError, AttributeError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"its header is damaged ({type(error).__name__}: {error})") from error
-    if size != max(ends):
-        raise ValueError(f"it has {size} bytes where its header tells of {max(ends)}")
+    if size != end:
+        raise ValueError(f"it has {size} bytes where its header tells of {end}")
     return places, tied
+
+
+@lru_cache(maxsize=4)  # the checkpoints of one run have one header, which is long
+def _parsed(header: bytes) -> tuple[Mapping[str, _Place], Mapping[str, str], int]:
+    """Places of the tensors, names of the tied ones, and where the file ends."""
+    entries = json.loads(header)
+    tied = json.loads(entries.pop("__metadata__", {}).get(TIED, "{}"))
+    first = end = 8 + len(header)
+    places = {}
+    for name, entry in entries.items():
+        dtype, shape = _DTYPES[entry["dtype"]], torch.Size(entry["shape"])
+        start, stop = entry["data_offsets"]
+        if min(shape, default=1) < 0 or not 0 <= start <= stop:
+            raise ValueError(f"{name!r} has no place in it")
+        if stop - start != math.prod(shape) * dtype.itemsize:
+            raise ValueError(f"{name!r} has {stop - start} bytes for shape {tuple(shape)} of {dtype}")
+        places[name] = _Place(dtype, shape, first + start)
+        end = max(end, first + stop)
+    if any(name not in places or alias in places for alias, name in tied.items()):
+        raise ValueError("its tied tensors are not there")
+    return places | {alias: places[name] for alias, name in tied.items()}, tied, end
 
 
 def _checksum(file: BinaryIO) -> int:

@@ -15,15 +15,13 @@ from torch import Tensor, nn
 
 from landscape_widget.numerics.checks import check_integer, told
 from landscape_widget.numerics.vectors import FloatArray
+from landscape_widget.objective.states import THETA
 from landscape_widget.paths.index import Recorded, read_index
 from landscape_widget.paths.stored import SAFETENSORS, Held, SafetensorsFile, Weights, tensors_of, torch_file
 from landscape_widget.results.files import given_path
 
 #: What a checkpoint may be: a state dict, a model, a file of either kind, or θ itself, shape (N,).
 Solution = Mapping[str, Tensor] | nn.Module | str | os.PathLike[str] | Tensor | npt.NDArray[Any]
-
-#: Name of the one tensor of a checkpoint that is θ itself.
-THETA = "θ"
 
 
 class Trajectory(Sequence[dict[str, Tensor]]):
