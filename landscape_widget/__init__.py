@@ -11,6 +11,7 @@ from landscape_widget.explorer.explorer import LandscapeExplorer
 from landscape_widget.export.explorer_results import Results
 from landscape_widget.export.runs import load, save
 from landscape_widget.figures.curvature import curvature_figure, spectrum_figure, trace_figure
+from landscape_widget.figures.paths import scree_figure
 from landscape_widget.figures.planes import heatmap_figure, slices_figure, surface_figure
 from landscape_widget.objective.objective import Objective
 from landscape_widget.paths.components import path_components
@@ -80,6 +81,7 @@ __all__ = [
     "saddle_blindness",
     "save",
     "score_table",
+    "scree_figure",
     "slices_figure",
     "spectral_density",
     "spectrum_figure",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
+from landscape_widget.figures.paths import Paths, add_to_heatmap, add_to_surface
 from landscape_widget.figures.style import (
     COLOURS,
     LOWEST,
@@ -50,6 +51,7 @@ def surface_figure(
     log: bool = False,
     minima: Mapping[str, Minimum] | None = None,
     quadratic: QuadraticModel | None = None,
+    path: Paths | None = None,
 ) -> go.Figure:
     """The loss above a plane, in three dimensions.
 
@@ -63,9 +65,13 @@ def surface_figure(
         log: Short for ``scale="log"``.
         minima: Lowest points to mark, "train" and "test"; default the surface's own.
         quadratic: The training loss to second order, whose curvatures tell how far "auto" is linear.
+        path: What ``plane_path`` made of a trajectory on this plane, or several by name. It is drawn at its
+            true loss, with a line from each checkpoint to the surface; marks are the larger the farther off
+            the plane a checkpoint is.
 
     Raises:
-        ValueError: For a logarithm where a loss is not positive, or another ``scale``.
+        ValueError: For a logarithm where a loss is not positive, another ``scale``, or a path on another
+            plane.
     """
     shade = _shade(surface, scale, log, quadratic)
     names, units = _axis_names(surface, plane), _units(plane)
@@ -82,6 +88,8 @@ def surface_figure(
         figure.add_scatter3d(
             x=x, y=y, z=np.full(len(x), raised), mode="lines", line=line, name=_LEVEL_NAME, hoverinfo="skip"
         )
+    if path is not None:
+        add_to_surface(figure, surface, shade.z, path, shade.height)
     for label, alpha, beta, height, marker in _marks(surface, shade.z, minima):
         # text, since fonts lack what plotly takes for its own cross
         figure.add_scatter3d(
@@ -122,6 +130,7 @@ def heatmap_figure(
     log: bool = False,
     minima: Mapping[str, Minimum] | None = None,
     quadratic: QuadraticModel | None = None,
+    path: Paths | None = None,
 ) -> go.Figure:
     """The loss on a plane from above: colours, contour lines, that of L(θ*) bold, θ* and the lowest point.
 
@@ -156,11 +165,16 @@ def heatmap_figure(
                 line={"color": color, "width": width},
                 name=_LEVEL_NAME,
             )
+    if path is not None:
+        add_to_heatmap(figure, surface, path)
     for label, alpha, beta, _, marker in _marks(surface, shade.z, minima):
         figure.add_scatter(x=[alpha], y=[beta], name=label, mode="markers", marker=marker | {"size": 10})
     figure.update_xaxes(title=labels[0], range=surface.alpha[[0, -1]].tolist())
     figure.update_yaxes(title=labels[1], range=surface.beta[[0, -1]].tolist())
-    return finished(figure, _quantity(surface).capitalize(), surface.provenance, _interpolated(surface))
+    finished(figure, _quantity(surface).capitalize(), surface.provenance, _interpolated(surface))
+    if path is not None:  # a legend of two lines needs more room
+        figure.update_layout(margin_t=120, title={"y": 0.97, "yanchor": "top"})
+    return figure
 
 
 def slices_figure(surface: Surface, plane: Plane | None = None, *, log: bool = False) -> go.Figure:
@@ -223,6 +237,8 @@ class _Shade:
     """The height of L(θ*), where that is known."""
     ticks: dict[str, Any]
     """Of an axis that shows losses where ``z`` is something else."""
+    height: Callable[[FloatArray], FloatArray] = lambda loss: loss
+    """The height of a loss, NaN where it has none."""
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -254,11 +270,17 @@ def _shade(surface: Surface, scale: str, log: bool, quadratic: QuadraticModel | 
     around = automatic_scale(surface, quadratic)
     if scale == "auto" and around:
         ticks = {"tickvals": [float(around(loss)) for loss, _ in around.ticks()], "ticktext": _words(around)}
-        return _Shade(around(surface.loss), _quantity(surface), diverging(around), 0.0, ticks)
+        return _Shade(around(surface.loss), _quantity(surface), diverging(around), 0.0, ticks, around)
     level = around.centre if around else None
     if scale == "log":
-        return _Shade(*_logarithm(surface), COLOURS, None if level is None else float(np.log10(level)), {})
+        height = None if level is None else float(np.log10(level))
+        return _Shade(*_logarithm(surface), COLOURS, height, {}, _log)
     return _Shade(surface.loss, _quantity(surface), COLOURS, level, {})
+
+
+def _log(loss: FloatArray) -> FloatArray:
+    """log₁₀ of losses, NaN where they are not positive."""
+    return np.log10(np.where(loss > 0, loss, np.nan))
 
 
 def _words(scale: LossScale) -> list[str]:

@@ -17,10 +17,10 @@ from landscape_widget.paths.trajectory import Solution, Trajectory
 from landscape_widget.results.paths import PathComponents
 
 #: Bytes of differences that are held at once.
-_BLOCK_BYTES = 40_000_000
+_BLOCK_BYTES = 60_000_000
 
 #: Rows of the Gram matrix that are computed at once; what lies above its diagonal is not.
-_STRIP = 75
+_STRIP = 100
 
 #: A component with a smaller share of the first one's is rounding.
 _LEAST_SHARE = 1e-10
@@ -103,14 +103,16 @@ class _Differences:
         for first in range(0, size, width):
             span = slice(first, min(first + width, size))
             rows = block[:, : span.stop - first]
-            pieces = self._pieces(span)
+            pieces, theta = self._pieces(span), self._theta[span]
             for i, (weights, keys) in enumerate(self._weights):
                 whole = THETA in keys
                 wanted = [(THETA, span.start, span.stop)] if whole else pieces
                 with self._trajectory.named(i):
                     parts = weights.pieces([(keys[name], start, stop) for name, start, stop in wanted])
-                torch.cat([part.to("cpu", torch.float64) for part in parts], out=rows[i])
-            rows -= self._theta[span]
+                row, at = rows[i], 0
+                for (_, start, stop), part in zip(wanted, parts, strict=True):
+                    here = slice(at, at := at + stop - start)
+                    torch.sub(part.cpu(), theta[here], out=row[here])
             yield span, rows
 
     def _pieces(self, span: slice) -> Sequence[Piece]:

@@ -141,13 +141,12 @@ class SafetensorsFile:
 
     def _piece(self, file: BinaryIO, name: str, start: int, stop: int) -> Tensor:
         dtype, _, first = self.places[name]
-        if stop == start:
-            return torch.empty(0, dtype=dtype)
-        data = bytearray((stop - start) * dtype.itemsize)
+        piece = torch.empty(stop - start, dtype=dtype)
         file.seek(first + start * dtype.itemsize)
-        if file.readinto(data) != len(data):  # type: ignore[attr-defined]  # raw files have it
+        n_read = file.readinto(piece.view(torch.uint8).numpy())  # type: ignore[attr-defined]  # raw files have it
+        if n_read != piece.nbytes:
             raise ValueError(f"it was cut short while it was read, in {name!r}")
-        return torch.frombuffer(data, dtype=dtype)
+        return piece
 
 
 def _header(file: BinaryIO) -> tuple[Mapping[str, _Place], Mapping[str, str]]:
