@@ -190,9 +190,11 @@ class Objective(PureFunction):
         """
         keys = keys_of(self, {name: tensor.shape for name, tensor in state.items()})
         with torch.inference_mode(False):
-            theta = self._point(theta_of(self, state, keys).clone())
+            moved = self.at(theta_of(self, state, keys).clone())
             others = others_of(self, state, keys)
-            return self._with(with_others(self._terms, others), theta) if others else self.at(theta)
+            if others:
+                moved._terms = with_others(self._terms, others)
+        return moved
 
     def with_data(self, data: Any, max_examples: int | None = None) -> Objective:
         """The same model, loss, metrics and θ* on other data, for instance those held out for testing.

@@ -64,6 +64,17 @@ def theta_of(objective: PureFunction, state: Mapping[str, Tensor], keys: Mapping
     return objective.layout.flatten({name: state[keys[name]].detach() for name in objective.layout.names})
 
 
+def full_state(objective: PureFunction, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A state with all that the objective's model has, its own values where the state is θ alone."""
+    if THETA not in state or objective.layout is None:
+        return dict(state)
+    parts = objective.layout.unflatten(state[THETA])
+    model = _model(objective.terms)
+    moving = _moving(objective, model)
+    own = {name: tensor.detach() for name, tensor in _tensors(model).items()}
+    return own | {name: parts[owner] for name, owner in moving.items()}
+
+
 def others_of(
     objective: PureFunction, state: Mapping[str, Tensor], keys: Mapping[str, str]
 ) -> dict[str, Tensor]:
@@ -74,11 +85,23 @@ def others_of(
     if THETA in keys:
         return {}
     model = _model(objective.terms)
-    assert objective.layout is not None
-    moving = {id(p) for name, p in model.named_parameters() if name in objective.layout.names}
-    own = {name: t for name, t in _tensors(model).items() if id(t) not in moving}
+    moving = _moving(objective, model)
+    own = {name: t for name, t in _tensors(model).items() if name not in moving}
     given = {name: state[keys[name]].detach().to(t.device, t.dtype) for name, t in own.items()}
     return {} if all(torch.equal(t, given[name]) for name, t in own.items()) else given
+
+
+def moving_names(objective: PureFunction) -> set[str]:
+    """The keys of a complete state that belong to θ, each further name of a tied parameter included."""
+    return {THETA} if objective.layout is None else set(_moving(objective, _model(objective.terms)))
+
+
+def _moving(objective: PureFunction, model: nn.Module) -> dict[str, str]:
+    """Names in the layout of θ by the keys of the model's state, of which tied parameters have several."""
+    assert objective.layout is not None
+    in_layout = set(objective.layout.names)
+    owners = {id(p): name for name, p in model.named_parameters() if name in in_layout}
+    return {key: owners[id(t)] for key, t in _tensors(model).items() if id(t) in owners}
 
 
 def with_others(terms: Any, others: Mapping[str, Tensor]) -> Any:
