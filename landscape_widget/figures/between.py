@@ -67,6 +67,12 @@ def interpolation_figure(
     figure.update_layout(margin_t=140, title={"y": 0.97, "yanchor": "top"})
     if metric is not None:
         figure.update_layout(
-            yaxis2={"title": {"text": f"{metric} (dotted)"}, "overlaying": "y", "side": "right"}, margin_r=70
+            yaxis2={
+                "title": {"text": f"{metric} (dotted)"},
+                "overlaying": "y",
+                "side": "right",
+                "tickmode": "auto",
+            },
+            margin_r=70,
         )
     return figure

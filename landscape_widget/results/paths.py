@@ -152,7 +152,7 @@ class Interpolation(Table):
         """The barrier in words: "barrier 0.31 ± 0.02 at t = 0.52"."""
         if not self.barrier > 0:
             return "no barrier" if self.barrier == 0 else "no finite barrier"
-        error = f" ± {brief(self.barrier_stderr)}" if np.isfinite(self.barrier_stderr) else ""
+        error = f" ± {self.barrier_stderr:.2g}" if np.isfinite(self.barrier_stderr) else ""
         return f"barrier {brief(self.barrier)}{error} at t = {brief(self.barrier_at)}"
 
     @property
