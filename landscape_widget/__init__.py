@@ -10,9 +10,18 @@ from landscape_widget.curvature.trace import hessian_trace
 from landscape_widget.explorer.explorer import LandscapeExplorer
 from landscape_widget.export.explorer_results import Results
 from landscape_widget.export.runs import load, save
+from landscape_widget.figures.between import interpolation_figure
 from landscape_widget.figures.curvature import curvature_figure, spectrum_figure, trace_figure
+from landscape_widget.figures.paths import scree_figure
 from landscape_widget.figures.planes import heatmap_figure, slices_figure, surface_figure
 from landscape_widget.objective.objective import Objective
+from landscape_widget.paths.bezier import bezier_curve
+from landscape_widget.paths.components import path_components
+from landscape_widget.paths.interpolation import interpolation
+from landscape_widget.paths.planes import interpolation_plane, trajectory_plane
+from landscape_widget.paths.projection import plane_path
+from landscape_widget.paths.recorder import TrajectoryRecorder
+from landscape_widget.paths.trajectory import Trajectory
 from landscape_widget.planes.convexity import convexity_map
 from landscape_widget.planes.directions import hessian_plane, random_plane
 from landscape_widget.planes.points import Pin, evaluate_point, score_table
@@ -20,6 +29,7 @@ from landscape_widget.planes.projections import projected_curvatures
 from landscape_widget.planes.surface import evaluate_plane
 from landscape_widget.results.blindness import SaddleBlindness
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures
+from landscape_widget.results.paths import Interpolation, Path, PathComponents
 from landscape_widget.results.planes import ConvexityMap, Plane, Surface
 from landscape_widget.results.points import PlanePoint, ScoreRow, Scores, ScoreTable
 from landscape_widget.results.quadratic import QuadraticModel
@@ -30,8 +40,11 @@ __version__ = version("landscape-widget")
 __all__ = [
     "ConvexityMap",
     "EigenPairs",
+    "Interpolation",
     "LandscapeExplorer",
     "Objective",
+    "Path",
+    "PathComponents",
     "Pin",
     "Plane",
     "PlanePoint",
@@ -46,6 +59,9 @@ __all__ = [
     "SpectralDensity",
     "Surface",
     "TraceEstimate",
+    "Trajectory",
+    "TrajectoryRecorder",
+    "bezier_curve",
     "convexity_map",
     "curvature_figure",
     "evaluate_plane",
@@ -54,16 +70,23 @@ __all__ = [
     "hessian_eigenpairs",
     "hessian_plane",
     "hessian_trace",
+    "interpolation",
+    "interpolation_figure",
+    "interpolation_plane",
     "load",
+    "path_components",
+    "plane_path",
     "projected_curvatures",
     "random_plane",
     "saddle_blindness",
     "save",
     "score_table",
+    "scree_figure",
     "slices_figure",
     "spectral_density",
     "spectrum_figure",
     "surface_figure",
     "trace_figure",
     "trace_of",
+    "trajectory_plane",
 ]

@@ -55,7 +55,7 @@ def info(objective: Objective, theta_norm: float, test: Objective | None = None)
 def _axes(most: int) -> Payload:
     """Axes and planes that the page offers, and which kinds are eigenvectors, offered up to a rank."""
     groups: dict[str, list[Payload]] = {}
-    for kind in KINDS.values():
+    for kind in (kind for kind in KINDS.values() if not kind.of_path):
         for axis in [Axis(kind, rank + 1) for rank in range(most)] if kind.end else [Axis(kind)]:
             label = kind.choice if axis.rank <= 1 else axis.symbol
             groups.setdefault(kind.group, []).append({"value": axis.name, "label": label})

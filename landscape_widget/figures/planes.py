@@ -19,6 +19,7 @@ from landscape_widget.figures.labels import (
     stretched_labels,
     unit_words,
 )
+from landscape_widget.figures.paths import Paths, add_to_heatmap, add_to_surface
 from landscape_widget.figures.shade import logarithm, shade_of
 from landscape_widget.figures.style import MINUS, ORIGIN, SIGNS, finished, number
 from landscape_widget.numerics.level import level_segments
@@ -40,6 +41,7 @@ def surface_figure(
     log: bool = False,
     minima: Mapping[str, Minimum] | None = None,
     quadratic: QuadraticModel | None = None,
+    path: Paths | None = None,
 ) -> go.Figure:
     """The loss above a plane, in three dimensions.
 
@@ -53,9 +55,13 @@ def surface_figure(
         log: Short for ``scale="log"``.
         minima: Lowest points to mark, "train" and "test"; default the surface's own.
         quadratic: The training loss to second order, whose curvatures tell how far "auto" is linear.
+        path: What ``plane_path`` made of a trajectory on this plane, or several by name. It is drawn at its
+            true loss, with a line from each checkpoint to the surface; marks are the larger the farther off
+            the plane a checkpoint is.
 
     Raises:
-        ValueError: For a logarithm where a loss is not positive, or another ``scale``.
+        ValueError: For a logarithm where a loss is not positive, another ``scale``, or a path on another
+            plane.
     """
     shade = shade_of(surface, scale, log, quadratic)
     names, units = axis_names(surface, plane), unit_words(plane)
@@ -72,6 +78,8 @@ def surface_figure(
         figure.add_scatter3d(
             x=x, y=y, z=np.full(len(x), raised), mode="lines", line=line, name=_LEVEL_NAME, hoverinfo="skip"
         )
+    if path is not None:
+        add_to_surface(figure, surface, shade.z, path, shade.height)
     for label, alpha, beta, height, marker in marks_of(surface, shade.z, minima):
         # text, since fonts lack what plotly takes for its own cross
         figure.add_scatter3d(
@@ -111,6 +119,7 @@ def heatmap_figure(
     log: bool = False,
     minima: Mapping[str, Minimum] | None = None,
     quadratic: QuadraticModel | None = None,
+    path: Paths | None = None,
 ) -> go.Figure:
     """The loss on a plane from above: colours, contour lines, that of L(θ*) bold, θ* and the lowest point.
 
@@ -144,11 +153,16 @@ def heatmap_figure(
                 line={"color": color, "width": width},
                 name=_LEVEL_NAME,
             )
+    if path is not None:
+        add_to_heatmap(figure, surface, path)
     for label, alpha, beta, _, marker in marks_of(surface, shade.z, minima):
         figure.add_scatter(x=[alpha], y=[beta], name=label, mode="markers", marker=marker | {"size": 10})
     figure.update_xaxes(title=labels[0], range=surface.alpha[[0, -1]].tolist())
     figure.update_yaxes(title=labels[1], range=surface.beta[[0, -1]].tolist())
-    return finished(figure, title_of(surface), surface.provenance, interpolated(surface))
+    finished(figure, title_of(surface), surface.provenance, interpolated(surface))
+    if path is not None:  # a legend of two lines needs more room
+        figure.update_layout(margin_t=120, title={"y": 0.97, "yanchor": "top"})
+    return figure
 
 
 def slices_figure(surface: Surface, plane: Plane | None = None, *, log: bool = False) -> go.Figure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,8 @@ class Shade:
     """The height of L(θ*), where that is known."""
     ticks: dict[str, Any]
     """Of an axis that shows losses where ``z`` is something else."""
+    height: Callable[[FloatArray], FloatArray] = lambda loss: loss
+    """The height of a loss, NaN where it has none."""
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -61,11 +64,17 @@ def shade_of(surface: Surface, scale: str, log: bool, quadratic: QuadraticModel 
     around = automatic_scale(surface, quadratic)
     if scale == "auto" and around:
         ticks = {"tickvals": [float(around(loss)) for loss, _ in around.ticks()], "ticktext": _words(around)}
-        return Shade(around(surface.loss), quantity(surface), diverging(around), 0.0, ticks)
+        return Shade(around(surface.loss), quantity(surface), diverging(around), 0.0, ticks, around)
     level = around.centre if around else None
     if scale == "log":
-        return Shade(*logarithm(surface), COLOURS, None if level is None else float(np.log10(level)), {})
+        height = None if level is None else float(np.log10(level))
+        return Shade(*logarithm(surface), COLOURS, height, {}, _log)
     return Shade(surface.loss, quantity(surface), COLOURS, level, {})
+
+
+def _log(loss: FloatArray) -> FloatArray:
+    """log₁₀ of losses, NaN where they are not positive."""
+    return np.log10(np.where(loss > 0, loss, np.nan))
 
 
 def _words(scale: LossScale) -> list[str]:

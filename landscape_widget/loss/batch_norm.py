@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from landscape_widget.loss.terms import ModelTerms, Terms
@@ -46,7 +46,7 @@ class RecomputedTerms:
         self._collecting = self._source.with_model(self._collect)
         self._known: tuple[Tensor, int, dict[str, Tensor]] | None = None
 
-    def _collect(self, modules: dict[str, torch.nn.Module]) -> None:
+    def _collect(self, modules: dict[str, nn.Module]) -> None:
         for name in self._layers:
             modules[name].train()
             modules[name].momentum = None  # type: ignore[assignment]  # where it runs twice, both count
@@ -112,6 +112,14 @@ class RecomputedTerms:
     def _from(self, terms: ModelTerms, source: ModelTerms) -> RecomputedTerms:
         return RecomputedTerms(terms, None if self._source is self._terms else source)
 
+    def named_modules(self) -> dict[str, nn.Module]:
+        """The modules of the model by name."""
+        return self._terms.named_modules()
+
+    def with_model(self, change: Callable[[dict[str, nn.Module]], None]) -> RecomputedTerms:
+        """The same with a copy of the model of which ``change`` gets the modules by name."""
+        return self._from(self._terms.with_model(change), self._source.with_model(change))
+
     def regroup(self, size: int) -> RecomputedTerms:  # noqa: ARG002 - as Terms has it
         """Itself: the statistics depend on which examples share a batch."""
         return self
@@ -122,7 +130,7 @@ class DifferenceTerms:
 
     batch_norm = "difference"
 
-    def __init__(self, recomputed: Terms, frozen: Terms) -> None:
+    def __init__(self, recomputed: RecomputedTerms, frozen: ModelTerms) -> None:
         self._recomputed, self._frozen = recomputed, frozen
 
     @property
@@ -155,6 +163,14 @@ class DifferenceTerms:
     def first(self) -> DifferenceTerms:
         """The same over the first batch."""
         return DifferenceTerms(self._recomputed.first(), self._frozen.first())
+
+    def named_modules(self) -> dict[str, nn.Module]:
+        """The modules of the model by name."""
+        return self._frozen.named_modules()
+
+    def with_model(self, change: Callable[[dict[str, nn.Module]], None]) -> DifferenceTerms:
+        """The same with a copy of the model of which ``change`` gets the modules by name."""
+        return DifferenceTerms(self._recomputed.with_model(change), self._frozen.with_model(change))
 
     def regroup(self, size: int) -> DifferenceTerms:  # noqa: ARG002 - as Terms has it
         """Itself: the statistics depend on which examples share a batch."""

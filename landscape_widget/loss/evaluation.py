@@ -28,10 +28,15 @@ def loss_of(terms: Terms, theta: Tensor, spans: Spans, *, in_graph: bool = False
     Raises:
         InvalidLossError: If a forward pass writes into the parameters.
     """
+    weights = torch.tensor(terms.weights, dtype=torch.float64)
+    return float(weights @ losses_of(terms, theta, spans, in_graph=in_graph))
+
+
+def losses_of(terms: Terms, theta: Tensor, spans: Spans, *, in_graph: bool = False) -> Tensor:
+    """The mean loss of each term at θ, shape (B,), float64 on the CPU; otherwise as ``loss_of``."""
     with evaluated(), unwritten(theta, spans) as own:
         values = [terms.term(own.requires_grad_(in_graph), b).detach() for b in range(len(terms.weights))]
-    weights = torch.tensor(terms.weights, dtype=torch.float64)
-    return float(weights @ torch.stack(values).to("cpu", torch.float64))
+    return torch.stack(values).to("cpu", torch.float64)
 
 
 def gradient_of(terms: Terms, theta: Tensor, spans: Spans) -> Tensor:

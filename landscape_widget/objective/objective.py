@@ -24,6 +24,7 @@ from landscape_widget.loss.terms import FunctionTerms, ModelTerms
 from landscape_widget.objective.arguments import check_arguments, check_metrics
 from landscape_widget.objective.names import names_of
 from landscape_widget.objective.pure_function import PureFunction
+from landscape_widget.objective.states import keys_of, others_of, theta_of, with_others
 from landscape_widget.results.base import library_versions
 
 #: What is said where the examples were not shown to have the same loss in other batches.
@@ -181,6 +182,23 @@ class Objective(PureFunction):
         other.second_derivative_checked, other.doubt = self.second_derivative_checked, self.doubt
         other._groupings, other._imprecise = self._groupings, self._imprecise
         return other
+
+    def with_state(self, state: Mapping[str, Tensor]) -> Objective:
+        """The same objective at the weights of a checkpoint, with its frozen parameters and buffers.
+
+        Args:
+            state: A state dict of the model, complete, or {"θ": θ} for a vector θ of shape (N,) alone.
+
+        Raises:
+            ValueError: If tensors are missing, foreign or of another shape, naming them.
+        """
+        keys = keys_of(self, {name: tensor.shape for name, tensor in state.items()})
+        with torch.inference_mode(False):
+            moved = self.at(theta_of(self, state, keys).clone())
+            others = others_of(self, state, keys)
+            if others:
+                moved._terms = with_others(self._terms, others)
+        return moved
 
     def with_data(self, data: Any, max_examples: int | None = None) -> Objective:
         """The same model, loss, metrics and θ* on other data, for instance those held out for testing.

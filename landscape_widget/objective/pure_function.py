@@ -11,7 +11,7 @@ from landscape_widget.admission.precision import widest
 from landscape_widget.admission.slope_check import CutOffError
 from landscape_widget.data.reading import BatchSize
 from landscape_widget.engine.derivatives import evaluated
-from landscape_widget.loss.evaluation import Spans, gradient_of, loss_of
+from landscape_widget.loss.evaluation import Spans, gradient_of, loss_of, losses_of
 from landscape_widget.loss.parameters import Layout
 from landscape_widget.loss.terms import Terms
 from landscape_widget.objective.groupings import OwnSlope
@@ -108,6 +108,21 @@ class PureFunction:
         """
         value = loss_of(self._terms, self._point(theta), self.spans, in_graph=self._in_graph)
         return torch.tensor(value, dtype=torch.promote_types(self.dtype, torch.float32), device=self.device)
+
+    def losses(self, size: int, theta: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The mean loss over each of some groups of examples, and the share of the examples in each.
+
+        Args:
+            size: Examples in a group, about; they stay as the loader gave them where the loss is not known to
+                be the same function in others.
+            theta: Where, shape (N,); default θ*.
+
+        Returns:
+            Both of shape (B,), in float64 on the CPU.
+        """
+        terms = self.regrouped(size)
+        losses = losses_of(terms, self._point(theta), self.spans, in_graph=self._in_graph)
+        return losses, torch.tensor(terms.weights, dtype=torch.float64)
 
     def metrics(self, theta: Tensor | None = None) -> dict[str, float]:
         """The mean over the examples of each metric at ``theta``, shape (N,), default θ*."""

@@ -16,6 +16,10 @@ from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.filters import check_filters, filter_normalise
 from landscape_widget.results.curvature import EigenPairs
+from landscape_widget.results.paths import PathComponents
+
+#: What numbered directions are taken from.
+Source = EigenPairs | PathComponents | None
 
 _RANK = re.compile(r"(.*):([1-9][0-9]{0,17})")
 
@@ -34,17 +38,24 @@ class Kind:
     """What the page's list of choices calls the first one; others go by their symbol."""
     group: str
     """Heading of that list under which it stands."""
-    direction: Callable[[Axis, Objective, FloatArray, EigenPairs | None], FloatArray]
-    """Makes the direction, shape (N,), of the axis, the objective, a draw from N(0, 1) of shape (N,) and
-    eigenpairs."""
+    direction: Callable[[Axis, Objective, FloatArray, Source], FloatArray]
+    """Makes the direction, shape (N,), of the axis, the objective, a draw from N(0, 1) of shape (N,), and
+    eigenpairs, or the components of a path where it is ``of_path``."""
     end: str = ""
     """End of the spectrum whose eigenvectors it stands for, "max" or "min"; "" where it needs none."""
+    of_path: bool = False
+    """Whether it is a principal component of a trajectory, numbered from 1."""
     seeded: bool = False
     """Whether its direction changes with the seed."""
     scaled: bool = False
     """Whether its direction is in proportion to θ* already, so that 1 is as far as one wants to look."""
     check: Callable[[Objective], None] = lambda _: None
     """Raises a ValueError for an objective that has no such direction."""
+
+    @property
+    def ranked(self) -> bool:
+        """Whether there are several, told apart by a number."""
+        return bool(self.end) or self.of_path
 
 
 @dataclass(frozen=True)
@@ -54,17 +65,18 @@ class Axis:
     kind: Kind
     """Its entry in the registry."""
     rank: int = 0
-    """Number of the eigenvector counted from its end, from 1 on; 0 where the direction is no eigenvector."""
+    """Number of the eigenvector counted from its end, or of the component, from 1 on; 0 where there is one
+    such direction only."""
 
     @property
     def name(self) -> str:
         """Its public name; the first eigenvector goes without a number."""
-        return self.kind.name + (f":{self.rank}" if self.rank > 1 else "")
+        return self.kind.name + (f":{self.rank}" if self.rank > 1 or self.kind.of_path else "")
 
     @property
     def end(self) -> tuple[str, int]:
         """End and rank of its eigenvector, as ``EigenPairs.at`` takes them; ("", 0) where it is none."""
-        return self.kind.end, self.rank
+        return self.kind.end, self.rank if self.kind.end else 0
 
     @property
     def symbol(self) -> str:
@@ -74,6 +86,8 @@ class Axis:
     @property
     def words(self) -> str:
         """What figures call it: λmax, or λmax, rank 2."""
+        if self.kind.of_path:
+            return f"{self.kind.words} {self.rank}"
         return self.kind.words + (f", rank {self.rank}" if self.rank > 1 else "")
 
     @property
@@ -81,23 +95,33 @@ class Axis:
         """What sentences call the eigenvalue along it: λmax, or λmax (2)."""
         return self.kind.words + (f" ({self.rank})" if self.rank > 1 else "")
 
-    def direction(self, objective: Objective, draw: FloatArray, pairs: EigenPairs | None) -> FloatArray:
+    def direction(self, objective: Objective, draw: FloatArray, source: Source) -> FloatArray:
         """Makes its direction, shape (N,).
 
         Args:
             objective: Its θ* is the origin.
             draw: Entries from N(0, 1), shape (N,), for kinds that depend on the seed.
-            pairs: Eigenpairs, for kinds that have a rank.
+            source: Eigenpairs or components of a path, for kinds that have a rank.
 
         Raises:
-            ValueError: If there are no eigenpairs, or pairs of another number of parameters.
-            IndexError: If the pairs lack the one that is asked for.
+            ValueError: If there are none, or those of another number of parameters.
+            IndexError: If they lack the one that is asked for.
         """
-        return self.kind.direction(self, objective, draw, pairs)
+        return self.kind.direction(self, objective, draw, source)
 
 
-def _eigenvector(axis: Axis, objective: Objective, _: FloatArray, pairs: EigenPairs | None) -> FloatArray:
-    if pairs is None:
+def _component(axis: Axis, objective: Objective, _: FloatArray, components: Source) -> FloatArray:
+    if not isinstance(components, PathComponents):
+        raise ValueError(f"Expected a trajectory for the axis {axis.name!r}, got none. Use trajectory_plane.")
+    if len(components.directions) != objective.n_parameters:
+        raise ValueError(
+            f"Expected components of {objective.n_parameters} parameters, got {len(components.directions)}."
+        )
+    return components.direction(axis.rank)
+
+
+def _eigenvector(axis: Axis, objective: Objective, _: FloatArray, pairs: Source) -> FloatArray:
+    if not isinstance(pairs, EigenPairs):
         raise ValueError("Expected eigenpairs for a Hessian axis, got none.")
     if len(pairs.vectors) != objective.n_parameters:
         raise ValueError(f"Expected pairs of {objective.n_parameters} parameters, got {len(pairs.vectors)}.")
@@ -132,6 +156,15 @@ KINDS = {
             group=_EIGENVECTORS,
             direction=_eigenvector,
             end="min",
+        ),
+        Kind(
+            "trajectory",
+            words="trajectory, component",
+            symbol=lambda rank: f"PC{_subscript(rank)}",
+            choice="",  # the page has no trajectory to offer
+            group="",
+            direction=_component,
+            of_path=True,
         ),
         Kind(
             "random",
@@ -198,7 +231,10 @@ def parse_axis(name: object) -> Axis:
     axis = find_axis(name)
     if axis is not None:
         return axis
-    names = [f'"{kind.name}"' + (f', "{kind.name}:2" …' if kind.end else "") for kind in KINDS.values()]
+    names = [
+        f'"{Axis(kind, 1 if kind.of_path else 0).name}"' + (f', "{kind.name}:2" …' if kind.ranked else "")
+        for kind in KINDS.values()
+    ]
     raise ValueError(f"Expected an axis named {', '.join(names[:-1])} or {names[-1]}, got {told(name)}.")
 
 
@@ -208,7 +244,7 @@ def find_axis(name: object) -> Axis | None:
         return None
     ranked = _RANK.fullmatch(name)
     kind = KINDS.get(ranked[1] if ranked else name)
-    if kind is None or (ranked and not kind.end):
+    if kind is None or (ranked and not kind.ranked) or (kind.of_path and not ranked):
         return None
     return Axis(kind, int(ranked[2]) if ranked else int(bool(kind.end)))
 

@@ -13,15 +13,22 @@ from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.axes import parse_axis
 from landscape_widget.results.base import library_versions
 from landscape_widget.results.curvature import EigenPairs
+from landscape_widget.results.paths import PathComponents
 from landscape_widget.results.planes import Plane
 
 
-def check_axes(axes: object, objective: Objective) -> tuple[str, str]:
+def check_axes(axes: object, objective: Objective, of_path: bool = False) -> tuple[str, str]:
     """Two axis names that make a plane for ``objective``, "hessian:max:1" as "hessian:max".
 
+    Args:
+        axes: The names.
+        objective: Tells which directions there are.
+        of_path: Whether there is a trajectory, whose components may be axes.
+
     Raises:
-        ValueError: For other than two known names, two equal Hessian axes, a rank beyond N // 2, or
-            filter normalisation where no parameter belongs to a filter.
+        ValueError: For other than two known names, two equal Hessian axes or components, a rank beyond
+            N // 2, filter normalisation where no parameter belongs to a filter, or a component without a
+            trajectory.
     """
     given = tuple(axes) if isinstance(axes, list | tuple) else ()
     if len(given) != 2:
@@ -29,24 +36,30 @@ def check_axes(axes: object, objective: Objective) -> tuple[str, str]:
     alpha, beta = map(parse_axis, given)
     most = max(1, objective.n_parameters // 2)
     for axis in (alpha, beta):
-        if axis.rank > most:
+        if axis.kind.of_path and not of_path:
+            raise ValueError(
+                f"Expected a trajectory for the axis {axis.name!r}, got none. Use trajectory_plane, which "
+                "takes one."
+            )
+        if axis.end[1] > most:
             raise ValueError(
                 f"Expected a rank up to {most} for {objective.n_parameters} parameters, got {axis.name!r}."
             )
         axis.kind.check(objective)
     if alpha == beta and alpha.rank:
-        raise ValueError(f"Expected two different Hessian axes, got {alpha.name!r} twice.")
+        what = "components of the path" if alpha.kind.of_path else "Hessian axes"
+        raise ValueError(f"Expected two different {what}, got {alpha.name!r} twice.")
     return alpha.name, beta.name
 
 
 def hessian_rank(axes: tuple[str, str]) -> int:
     """How many eigenpairs at each end the axes need; 0 where none of them is a Hessian axis."""
-    return max(parse_axis(name).rank for name in axes)
+    return max(parse_axis(name).end[1] for name in axes)
 
 
 def by_eigenvectors(axes: tuple[str, str]) -> bool:
     """Whether both axes are eigenvectors."""
-    return all(parse_axis(name).rank for name in axes)
+    return all(parse_axis(name).kind.end for name in axes)
 
 
 def check_plane(plane: Any, objective: Objective) -> None:
@@ -68,7 +81,11 @@ def check_plane(plane: Any, objective: Objective) -> None:
 
 
 def make_plane(
-    objective: Objective, axes: tuple[str, str], seed: int = 0, pairs: EigenPairs | None = None
+    objective: Objective,
+    axes: tuple[str, str],
+    seed: int = 0,
+    pairs: EigenPairs | None = None,
+    components: PathComponents | None = None,
 ) -> Plane:
     """The plane whose axes have the given names.
 
@@ -79,20 +96,28 @@ def make_plane(
         axes: Names for η and δ, see ``parse_axis``.
         seed: Of random axes. η is always the first draw and δ the second, whatever the other one is.
         pairs: Eigenpairs that Hessian axes are taken from.
+        components: Those of a trajectory, which its axes are taken from.
 
     Raises:
-        ValueError: For an unknown name, or two equal Hessian axes.
-        IndexError: If ``pairs`` lacks the one that is asked for.
+        ValueError: For an unknown name, two equal axes that are numbered, or an axis of a trajectory without
+            one.
+        IndexError: If ``pairs`` or ``components`` lack the one that is asked for.
     """
-    axes = check_axes(axes, objective)
+    axes = check_axes(axes, objective, components is not None)
     n = objective.n_parameters
     rests_on = pairs.provenance if pairs is not None and hessian_rank(axes) else {}
     draws = random_pair(n, seed)
+    parsed = [parse_axis(name) for name in axes]
     eta, delta = (
-        parse_axis(name).direction(objective, draw, pairs)
-        for name, draw in zip(axes, draws.numpy(), strict=True)
+        axis.direction(objective, draw, components if axis.kind.of_path else pairs)
+        for axis, draw in zip(parsed, draws.numpy(), strict=True)
     )
-    notes = {}
+    notes: dict[str, Any] = {}
+    variance = None
+    if components is not None and any(axis.kind.of_path for axis in parsed):
+        along = [components.shares[a.rank - 1] if a.kind.of_path else np.nan for a in parsed]
+        variance = float(along[0]), float(along[1])
+        notes["checkpoints"] = components.provenance.get("checkpoints")
     if n == 1 and by_eigenvectors(axes):
         delta = np.zeros(1)
         notes["delta"] = "zero: one parameter has one direction"
@@ -109,6 +134,7 @@ def make_plane(
             **notes,
             "versions": library_versions(),
         },
+        variance=variance,
     )
 
 

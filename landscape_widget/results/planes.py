@@ -35,6 +35,9 @@ class Plane(Table):
     axes: tuple[str, str] = ("custom", "custom")
     """How the two directions were made, for example ("hessian:max", "random:filter")."""
     provenance: Provenance = field(default_factory=dict)
+    variance: tuple[float, float] | None = None
+    """Shares of a trajectory's variation along the two axes, see ``PathComponents.shares``; NaN for an axis
+    that is none of its components, None where neither is."""
 
     def __post_init__(self) -> None:
         n = self.origin.shape

@@ -17,6 +17,7 @@ import numpy as np
 
 from landscape_widget.numerics.checks import LARGEST_SEED, told
 from landscape_widget.results.curvature import EigenPairs
+from landscape_widget.results.paths import Interpolation, Path
 from landscape_widget.results.planes import Surface
 from landscape_widget.results.points import ScoreTable
 from landscape_widget.results.spectrum import SpectralDensity
@@ -38,6 +39,9 @@ _SHAPES = {
         **dict.fromkeys(("largest", "smallest", "converged", "done"), "ba"),
     },
     "PlanePoint": {"hessian": "22"},
+    "PathComponents": {"directions": "Nm", "shares": "n"},
+    "Path": dict.fromkeys(("alpha", "beta", "off_plane", "distance", "loss", "step"), "n"),
+    "Interpolation": {"t": "n", "loss": "n", "bend": "N"},
 }
 
 #: Fields whose entries are finite.
@@ -48,6 +52,9 @@ _FINITE = {
     "ProjectedCurvatures": ("A", "B", "C"),
     "SpectralDensity": ("nodes", "weights"),
     "ConvexityMap": ("alpha", "beta"),
+    "PathComponents": ("directions", "shares"),
+    "Path": ("alpha", "beta", "off_plane", "distance"),
+    "Interpolation": ("t",),
 }
 
 #: Types of the entries of a provenance that have a meaning; the rest may be anything.
@@ -190,11 +197,23 @@ def _check_surface(surface: Surface, place: str, _n: int | None) -> None:
     _expect(right, f"{place}.error_bound as a finite number that is not negative", bound)
 
 
+def _check_path(path: Path, place: str, _n: int | None) -> None:
+    for name, values in path.scalars.items():
+        _expect(values.shape == path.step.shape, f"{place}.scalars[{name!r}] for each step", values.shape)
+
+
+def _check_interpolation(way: Interpolation, place: str, _n: int | None) -> None:
+    for name, values in way.metrics.items():
+        _expect(values.shape == way.t.shape, f"{place}.metrics[{name!r}] for each t", values.shape)
+
+
 _RULES: dict[str, Callable[[Any, str, int | None], None]] = {
     "EigenPairs": _check_pairs,
     "SpectralDensity": _check_density,
     "ScoreTable": _check_table,
     "Surface": _check_surface,
+    "Path": _check_path,
+    "Interpolation": _check_interpolation,
 }
 
 

@@ -1,0 +1,78 @@
+"""Loss and metrics on the way from one solution to another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import cycle
+
+import plotly.graph_objects as go
+
+from landscape_widget.figures.style import MINUS, ORIGIN, PLUS, finished
+from landscape_widget.results.paths import Interpolation
+
+#: Of ways, one after the other; training data solid, test data dashed, metrics dotted.
+_COLOURS = (MINUS, PLUS, "#009e73", "#8c4fb5")
+
+
+def interpolation_figure(
+    ways: Interpolation | Mapping[str, Interpolation], metric: str | None = None, *, log: bool = False
+) -> go.Figure:
+    """The loss from one solution, t = 0, to another, t = 1, and beyond (Li et al. 2018, Fig. 2).
+
+    Args:
+        ways: What ``interpolation`` and ``bezier_curve`` return, or several of them by name.
+        metric: Name of a metric to draw on an axis of its own; default the first one there is.
+        log: Whether the loss is drawn on a logarithmic axis.
+
+    Raises:
+        ValueError: For a metric that a way lacks.
+    """
+    named = {"": ways} if isinstance(ways, Interpolation) else dict(ways)
+    if not named:
+        raise ValueError("Expected at least one way between solutions, got none.")
+    first = next(iter(named.values()))
+    metric = metric if metric is not None else next(iter(first.metrics), None)
+    figure = go.Figure()
+    for (name, way), colour in zip(named.items(), cycle(_COLOURS), strict=False):
+        if metric is not None and metric not in way.metrics:
+            raise ValueError(f"Expected metric as one of {', '.join(way.metrics) or 'none'}, got {metric!r}.")
+        splits = {"training": way} | ({} if way.test is None else {"test": way.test})
+        for split, values in splits.items():
+            caption = f"{name}, {split}" if name else split
+            dash = "solid" if split == "training" else "dash"
+            figure.add_scatter(
+                x=values.t,
+                y=values.loss,
+                mode="lines",
+                name=f"{caption}: {values.barrier_words}",
+                line={"color": colour, "width": 2.5, "dash": dash},
+            )
+            if metric is not None:
+                figure.add_scatter(
+                    x=values.t,
+                    y=values.metrics[metric],
+                    mode="lines",
+                    name=f"{caption}: {metric}",
+                    line={"color": colour, "width": 1.2, "dash": "dot" if split == "training" else "dashdot"},
+                    yaxis="y2",
+                )
+    for end in (0, 1):
+        figure.add_vline(end, line={"color": ORIGIN, "width": 1, "dash": "dot"})
+    figure.update_xaxes(title="t: 0 is the first solution, 1 the second")
+    figure.update_yaxes(title="loss", type="log" if log else "linear")
+    provenance = first.provenance
+    kind = provenance.get("batch_norm", "frozen")
+    note = f"batch-norm statistics {kind}" if kind != "frozen" else ""
+    finished(figure, "Between two solutions", provenance, note=note)
+    figure.update_layout(margin_t=140, title={"y": 0.97, "yanchor": "top"})
+    if metric is not None:
+        figure.update_layout(
+            yaxis2={
+                "title": {"text": f"{metric} (dotted)"},
+                "overlaying": "y",
+                "side": "right",
+                "tickmode": "auto",
+            },
+            margin_r=70,
+        )
+    return figure

@@ -1,0 +1,221 @@
+"""Paths of training over the loss on a plane, and the share of a path that each of its components holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import cycle
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+
+from landscape_widget.figures.style import MINUS, PLUS, finished, number
+from landscape_widget.numerics.vectors import FloatArray
+from landscape_widget.results.paths import Path, PathComponents
+from landscape_widget.results.planes import Surface
+
+#: One path, or several by name.
+Paths = Path | Mapping[str, Path]
+
+#: Of paths, one after the other: told apart by colour-blind readers, and from both halves of the colour map.
+_COLOURS = ("#009e73", "#e69f00", "#8c4fb5", "#56b4e9", "#f0e442")
+
+#: Diameters of the marks of checkpoints in the plane, and of those that are farthest off it.
+_SMALLEST, _LARGEST = 4.0, 14.0
+
+#: Most epochs, and most changes of the learning rate, that are marked on a path.
+_MOST_MARKS = 8
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """A path as it is drawn."""
+
+    path: Path
+    caption: str
+    colour: str
+    inside: npt.NDArray[np.bool_]
+    """Which checkpoints lie over the surface, shape (n,)."""
+    sizes: FloatArray
+    """Diameters of their marks."""
+    marks: list[tuple[int, str]]
+    """Checkpoints at which something changed, and what."""
+
+    @property
+    def custom(self) -> npt.NDArray[Any]:
+        """Step, loss and distance off the plane, which are told where the pointer is."""
+        return np.column_stack([self.path.step, self.path.loss, self.path.off_plane])
+
+
+_HOVER = (
+    "step %{customdata[0]:.0f}<br>true loss %{customdata[1]:.6g}<br>off the plane ‖Δθ‖ = "
+    "%{customdata[2]:.4g}<extra></extra>"
+)
+
+
+def add_to_heatmap(figure: go.Figure, surface: Surface, paths: Paths) -> None:
+    """Draws paths on the plane: lines, and marks that are the larger the farther off it a checkpoint is.
+
+    Raises:
+        ValueError: If a path is that of another plane than the surface.
+    """
+    for drawn in _drawn(surface, paths):
+        place = {"x": drawn.path.alpha, "y": drawn.path.beta}
+        figure.add_scatter(
+            **place,
+            mode="lines",
+            line={"color": "rgba(255, 255, 255, 0.85)", "width": 5},
+            showlegend=False,
+            hoverinfo="skip",
+        )
+        figure.add_scatter(
+            **place,
+            mode="lines+markers",
+            line={"color": drawn.colour, "width": 2.5},
+            marker={"size": drawn.sizes, "color": drawn.colour, "line": {"color": "#ffffff", "width": 1}},
+            customdata=drawn.custom,
+            hovertemplate=_HOVER,
+            name=drawn.caption,
+        )
+        for i, words in drawn.marks:
+            figure.add_annotation(
+                x=drawn.path.alpha[i],
+                y=drawn.path.beta[i],
+                text=words,
+                font={"size": 10, "color": "#1a1a1a"},
+                bgcolor="rgba(255, 255, 255, 0.75)",
+                arrowcolor=drawn.colour,
+                arrowsize=0.8,
+                ax=18,
+                ay=-18,
+            )
+
+
+def add_to_surface(
+    figure: go.Figure,
+    surface: Surface,
+    heights: FloatArray,
+    paths: Paths,
+    height: Callable[[FloatArray], FloatArray],
+) -> None:
+    """Draws paths at their true loss, each checkpoint with a line to the surface above or below.
+
+    Args:
+        figure: The surface, to be drawn on.
+        surface: What it is of.
+        heights: Its heights as they are drawn, shape (nβ, nα).
+        paths: Paths on its plane.
+        height: Maps losses to heights.
+
+    Raises:
+        ValueError: If a path is that of another plane than the surface.
+    """
+    from scipy.interpolate import RegularGridInterpolator  # noqa: PLC0415 - slow to import
+
+    ground = RegularGridInterpolator((surface.beta, surface.alpha), heights, bounds_error=False)
+    for drawn in _drawn(surface, paths):
+        path, out = drawn.path, ~drawn.inside
+        alpha, beta, above = (np.where(out, np.nan, v) for v in (path.alpha, path.beta, height(path.loss)))
+        below = ground(np.column_stack([path.beta, path.alpha]))
+        figure.add_scatter3d(
+            x=alpha,
+            y=beta,
+            z=above,
+            mode="lines+markers",
+            line={"color": drawn.colour, "width": 7},
+            marker={"size": drawn.sizes * 0.6, "color": drawn.colour},
+            customdata=drawn.custom,
+            hovertemplate=_HOVER,
+            name=drawn.caption,
+        )
+        gap = np.full(len(alpha), np.nan)
+        figure.add_scatter3d(
+            x=np.column_stack([alpha, alpha, gap]).ravel(),
+            y=np.column_stack([beta, beta, gap]).ravel(),
+            z=np.column_stack([above, below, gap]).ravel(),
+            mode="lines",
+            line={"color": drawn.colour, "width": 2},
+            showlegend=False,
+            hoverinfo="skip",
+        )
+        marked = [(i, words) for i, words in drawn.marks if drawn.inside[i]]
+        if marked:
+            at = [i for i, _ in marked]
+            figure.add_scatter3d(
+                x=alpha[at],
+                y=beta[at],
+                z=above[at],
+                mode="text",
+                text=[words for _, words in marked],
+                textposition="top right",
+                textfont={"size": 11},
+                showlegend=False,
+                hoverinfo="skip",
+            )
+
+
+def scree_figure(components: PathComponents, most: int = 20) -> go.Figure:
+    """The share of a path's variation along each of its components, and what they hold together.
+
+    Args:
+        components: Of the path.
+        most: Components to draw, the first ones.
+    """
+    shares = 100 * components.shares[:most]
+    ranks = np.arange(1, len(shares) + 1)
+    figure = go.Figure(go.Bar(x=ranks, y=shares, name="each", marker_color=MINUS))
+    figure.add_scatter(
+        x=ranks, y=np.cumsum(shares), mode="lines+markers", name="together", line={"color": PLUS, "width": 2}
+    )
+    figure.update_xaxes(title="component", dtick=max(1, len(shares) // 10))
+    figure.update_yaxes(title="share of Σ‖θᵢ − θ*‖² in %", range=[0, 105])
+    two = number(float(shares[:2].sum()), 4)
+    title = f"Components of {len(components.shares)} checkpoints: the first two hold {two} %"
+    return finished(figure, title, components.provenance)
+
+
+def _drawn(surface: Surface, paths: Paths) -> Iterator[_Drawn]:
+    """Paths with their captions, colours and marks."""
+    named = {"path": paths} if isinstance(paths, Path) else dict(paths)
+    wanted = surface.provenance.get("axes")
+    farthest = max((float(path.off_plane.max()) for path in named.values()), default=0.0)
+    for (name, path), colour in zip(named.items(), cycle(_COLOURS), strict=False):
+        own = path.provenance.get("axes")
+        if wanted and own and tuple(wanted) != tuple(own):
+            raise ValueError(
+                f"Expected a path on the plane {' × '.join(wanted)} of the surface, got one on "
+                f"{' × '.join(own)}. Project it with plane_path."
+            )
+        inside = (
+            (path.alpha >= surface.alpha[0])
+            & (path.alpha <= surface.alpha[-1])
+            & (path.beta >= surface.beta[0])
+            & (path.beta <= surface.beta[-1])
+        )
+        caption = f"{name}, {number(100 * path.share, 3)} % in the plane"
+        if not inside.all():
+            caption += f", {int((~inside).sum())} of {len(inside)} checkpoints outside"
+        off = path.off_plane / farthest if farthest else np.zeros_like(path.off_plane)
+        sizes = _SMALLEST + (_LARGEST - _SMALLEST) * off
+        yield _Drawn(path, caption, colour, inside, sizes, _marks(path, inside))
+
+
+def _marks(path: Path, inside: npt.NDArray[np.bool_]) -> list[tuple[int, str]]:
+    """Where the learning rate changes, unless it does all the time, and where epochs begin, thinned out."""
+    rates, epochs = (_changes(path, name, inside) for name in ("lr", "epoch"))
+    marks = [(i, f"lr {number(path.scalars['lr'][i], 3)}") for i in rates if len(rates) <= _MOST_MARKS]
+    taken = {i for i, _ in marks}
+    every = -(-len(epochs) // _MOST_MARKS) if epochs else 1
+    marks += [(i, f"epoch {number(path.scalars['epoch'][i])}") for i in epochs[::every] if i not in taken]
+    return marks
+
+
+def _changes(path: Path, name: str, inside: npt.NDArray[np.bool_]) -> list[int]:
+    """Checkpoints over the surface at which a number is another one than before."""
+    values = path.scalars.get(name)
+    if values is None:
+        return []
+    changed = (values[1:] != values[:-1]) & np.isfinite(values[1:]) & np.isfinite(values[:-1])
+    return [int(i) for i in np.flatnonzero(changed) + 1 if inside[i]]

@@ -1,0 +1,128 @@
+"""The weights of a checkpoint, held against those of an objective's model and put in their place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from landscape_widget.loss.terms import Terms
+
+if TYPE_CHECKING:
+    from landscape_widget.objective.pure_function import PureFunction
+
+#: Name of the one tensor of a state that is θ itself; all else stays the objective's own then.
+THETA = "θ"
+
+#: What torch.compile puts into the names of what it has compiled.
+_COMPILED = "_orig_mod."
+
+#: Names that a message tells.
+_TOLD = 5
+
+
+def keys_of(objective: PureFunction, shapes: Mapping[str, torch.Size]) -> dict[str, str]:
+    """Keys of a state by the names that the objective's model has for them, all of its state being there.
+
+    Args:
+        objective: Its model tells what is wanted.
+        shapes: Shapes of the tensors of the state by key.
+
+    Raises:
+        ValueError: If a tensor is missing, is not the model's, or has another shape, naming those.
+    """
+    wanted = {THETA: objective.theta.shape}
+    if set(shapes) != {THETA} and objective.layout is not None:
+        wanted = {name: tensor.shape for name, tensor in _tensors(_model(objective.terms)).items()}
+    keys = {key.replace(_COMPILED, ""): key for key in shapes}
+    faults = {
+        "lacks": [name for name in wanted if name not in keys],
+        "has besides": [name for name in keys if name not in wanted],
+        "has of another shape": [
+            f"{name} {tuple(shapes[keys[name]])} for {tuple(shape)}"
+            for name, shape in wanted.items()
+            if name in keys and shapes[keys[name]] != shape
+        ],
+    }
+    if any(faults.values()):
+        told = [
+            f"{fault} {', '.join(names[:_TOLD])}{', …' if len(names) > _TOLD else ''}"
+            for fault, names in faults.items()
+            if names
+        ]
+        raise ValueError(f"its tensors are not those of the objective's model: it {'; it '.join(told)}.")
+    return keys
+
+
+def theta_of(objective: PureFunction, state: Mapping[str, Tensor], keys: Mapping[str, str]) -> Tensor:
+    """θ of a state, shape (N,), in the state's own dtype."""
+    if THETA in keys:
+        return state[keys[THETA]].detach()
+    assert objective.layout is not None
+    return objective.layout.flatten({name: state[keys[name]].detach() for name in objective.layout.names})
+
+
+def full_state(objective: PureFunction, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A state with all that the objective's model has, its own values where the state is θ alone."""
+    if THETA not in state or objective.layout is None:
+        return dict(state)
+    parts = objective.layout.unflatten(state[THETA])
+    model = _model(objective.terms)
+    moving = _moving(objective, model)
+    own = {name: tensor.detach() for name, tensor in _tensors(model).items()}
+    return own | {name: parts[owner] for name, owner in moving.items()}
+
+
+def others_of(
+    objective: PureFunction, state: Mapping[str, Tensor], keys: Mapping[str, str]
+) -> dict[str, Tensor]:
+    """What a state has beside θ, in the objective's types, by the names that its model has for it.
+
+    Nothing where all of that is equal to what the model has already.
+    """
+    if THETA in keys:
+        return {}
+    model = _model(objective.terms)
+    moving = _moving(objective, model)
+    own = {name: t for name, t in _tensors(model).items() if name not in moving}
+    given = {name: state[keys[name]].detach().to(t.device, t.dtype) for name, t in own.items()}
+    return {} if all(torch.equal(t, given[name]) for name, t in own.items()) else given
+
+
+def moving_names(objective: PureFunction) -> set[str]:
+    """The keys of a complete state that belong to θ, each further name of a tied parameter included."""
+    return {THETA} if objective.layout is None else set(_moving(objective, _model(objective.terms)))
+
+
+def _moving(objective: PureFunction, model: nn.Module) -> dict[str, str]:
+    """Names in the layout of θ by the keys of the model's state, of which tied parameters have several."""
+    assert objective.layout is not None
+    in_layout = set(objective.layout.names)
+    owners = {id(p): name for name, p in model.named_parameters() if name in in_layout}
+    return {key: owners[id(t)] for key, t in _tensors(model).items() if id(t) in owners}
+
+
+def with_others(terms: Any, others: Mapping[str, Tensor]) -> Any:
+    """The same terms with other frozen parameters and buffers."""
+
+    def change(modules: dict[str, nn.Module]) -> None:
+        tensors = _tensors(modules[""])
+        with torch.no_grad():
+            for name, tensor in others.items():
+                tensors[name].copy_(tensor)
+
+    return terms.with_model(change)
+
+
+def _model(terms: Terms) -> nn.Module:
+    """The model that a loss is of."""
+    modules: dict[str, nn.Module] = terms.named_modules()  # type: ignore[attr-defined]  # all but functions
+    return modules[""]
+
+
+def _tensors(model: nn.Module) -> dict[str, Tensor]:
+    """Parameters and persistent buffers, the objects themselves, by their keys in the state dict."""
+    state = model.state_dict(keep_vars=True)
+    return {name: value for name, value in state.items() if isinstance(value, Tensor)}

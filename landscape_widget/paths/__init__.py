@@ -1,0 +1,1 @@
+"""Paths through the space of θ: those of training, and those between two solutions."""

@@ -1,0 +1,116 @@
+"""The index of a recorder's folder: which checkpoints it holds, and what was noted beside them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from landscape_widget.numerics.checks import check_integer, real, told
+from landscape_widget.results.files import open_regular, replacing
+
+#: Name of the file in a recorder's folder that lists its checkpoints.
+INDEX = "trajectory.json"
+
+#: What that file says it is, and its version.
+FORMAT, VERSION = "landscape-widget trajectory", 1
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One checkpoint: where its weights are, and what was noted beside them."""
+
+    source: Any
+    """A ``Path``, or the weights themselves."""
+    step: int
+    scalars: Mapping[str, float] = field(default_factory=dict)
+    crc32: int | None = None
+    """Checksum of the file, where it is known."""
+
+
+#: Checkpoints that are kept, each with its number among all that were recorded.
+Kept = list[tuple[int, Recorded]]
+
+
+@dataclass(frozen=True)
+class Index:
+    """What a recorder's folder holds."""
+
+    kept: Kept
+    """The checkpoints, each with its number among all that were recorded."""
+    calls: int
+    """Calls of the recorder so far, those that it let pass included."""
+    stride: int
+    """Of how many recorded checkpoints one is kept."""
+
+
+def read_index(folder: Path) -> Index:
+    """Reads what a recorder's folder holds.
+
+    Raises:
+        FileNotFoundError: If it is none.
+        ValueError: If its index is damaged, or of a later version.
+    """
+    path = folder / INDEX
+    try:
+        with open_regular(path) as file:
+            text = file.read()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FileNotFoundError(
+            f"Expected the folder of a TrajectoryRecorder, found no {INDEX} in {str(folder)!r}. Of other "
+            "files make a list: Trajectory(sorted(folder.glob('*.pt')))."
+        ) from error
+    try:
+        content = json.loads(text)
+        kind, version = content["format"], content["version"]
+        if (kind, version) != (FORMAT, VERSION):
+            raise ValueError(f"it is of format {told(kind)}, version {told(version)}")
+        return Index(
+            [_entry(folder, entry) for entry in content["checkpoints"]],
+            check_integer(content["calls"], "calls", 0),
+            check_integer(content["stride"], "stride", 1),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"Expected the index of a trajectory of version {VERSION}, got {str(path)!r}, which is "
+            f"damaged or of another kind ({type(error).__name__}: {error})."
+        ) from error
+
+
+def _entry(folder: Path, entry: Mapping[str, Any]) -> tuple[int, Recorded]:
+    name = entry["file"]
+    if not isinstance(name, str) or Path(name).name != name:
+        raise ValueError(f"a checkpoint lies elsewhere, in {told(name)}")
+    scalars = {str(key): real(value) for key, value in entry["scalars"].items()}
+    step, crc32 = check_integer(entry["step"], "step"), check_integer(entry["crc32"], "crc32", 0)
+    number = check_integer(entry["number"], "number", 0)
+    return number, Recorded(folder / name, step, scalars, crc32)
+
+
+def write_index(folder: Path, kept: Kept, calls: int, stride: int) -> None:
+    """Writes the index of a folder, in the place of the one that is there once the new one is complete.
+
+    Raises:
+        OSError: If it cannot be written; then the one that is there stays.
+    """
+    entries = [
+        {
+            "file": recorded.source.name,
+            "number": number,
+            "step": recorded.step,
+            "scalars": dict(recorded.scalars),
+            "crc32": recorded.crc32,
+        }
+        for number, recorded in kept
+    ]
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        "calls": calls,
+        "stride": stride,
+        "checkpoints": entries,
+    }
+    with replacing(folder / INDEX) as file:
+        file.write(json.dumps(content, indent=1).encode())

@@ -1,0 +1,263 @@
+"""Checkpoints of a training run, taken while it runs and without a trace in it."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import warnings
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from landscape_widget.numerics.checks import check_integer, real, told
+from landscape_widget.paths.index import INDEX, Kept, Recorded, read_index, write_index
+from landscape_widget.paths.stored import SAFETENSORS, TIED, Held
+from landscape_widget.paths.trajectory import Trajectory
+from landscape_widget.results.files import given_path, replacing
+
+#: Checkpoints that are kept unless told otherwise.
+MOST = 300
+
+
+class TrajectoryRecorder:
+    """Keeps copies of a model's weights, buffers included, as training goes on.
+
+    Training stays what it is without a recorder, to the last bit: weights are copied, no random number is
+    drawn, and ``close``, or the end of a ``with`` block, removes what ``attach`` hooked.
+
+    In a folder each checkpoint is a safetensors file and ``trajectory.json`` lists them. Either comes into
+    being as a whole or not at all, so that a process that is killed, or a full disk, costs at most the
+    checkpoint under way.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        path: str | os.PathLike[str] | None = None,
+        every: int = 1,
+        most: int | None = MOST,
+        *,
+        resume: bool = False,
+    ) -> None:
+        """Makes the folder, where it is not there; records nothing yet.
+
+        Args:
+            model: The model that is trained.
+            path: A folder; None keeps the checkpoints in memory.
+            every: Of so many calls of ``record``, or steps of an optimiser, the first is recorded.
+            most: At most so many checkpoints are kept, 2 at least: beyond, every second one is dropped, but
+                the first and the last; None for no limit.
+            resume: Go on after the last checkpoint of a folder that holds some.
+
+        Raises:
+            FileExistsError: If the folder holds a trajectory and is not to be resumed.
+            OSError: If the folder cannot be made.
+            ValueError: For an ``every`` or ``most`` out of range, or a folder to resume that holds none or
+                that of a model with other tensors.
+        """
+        if not isinstance(model, nn.Module):
+            raise TypeError(f"Expected model as a torch.nn.Module, got {type(model).__name__}.")
+        self._model = model
+        self._every = check_integer(every, "every", 1)
+        self._most = None if most is None else check_integer(most, "most", 2)
+        self._folder = None if path is None else given_path(path)
+        self._kept: Kept = []
+        self._calls, self._stride = 0, 1
+        self._last_step: int | None = None
+        self._left_out: tuple[int, dict[str, float]] | None = None
+        self._hooks: list[Any] = []
+        self._closed = False
+        if self._folder is not None:
+            self._open(self._folder, resume)
+
+    def record(self, step: int | None = None, **scalars: float) -> None:
+        """Copies the weights as they are, in one call of ``every``.
+
+        Args:
+            step: Of training, larger than that of the call before; default one more.
+            **scalars: Numbers to keep beside them; "lr" and "epoch" are marked on figures.
+
+        Raises:
+            OSError: If the checkpoint cannot be written; those before are as they were.
+            RuntimeError: After ``close``.
+            ValueError: For a step that is not larger, or scalars that are no numbers.
+        """
+        if self._closed:
+            raise RuntimeError("Expected a recorder that is open, this one was closed.")
+        least = None if self._last_step is None else self._last_step + 1
+        step = (0 if least is None else least) if step is None else check_integer(step, "step", least)
+        noted = {name: _number(name, value) for name, value in scalars.items()}
+        if self._calls % self._every == 0:
+            self._keep(step, noted, self._calls + 1)
+            self._left_out = None
+        else:
+            self._left_out = step, noted
+        self._calls += 1
+        self._last_step = step
+
+    def attach(self, optimizer: torch.optim.Optimizer) -> Self:
+        """Records now, and after each of the optimiser's steps, with its first group's learning rate as "lr".
+
+        A checkpoint that cannot be written, on a full disk for example, does not end the training: a warning
+        says so, and nothing more is recorded.
+
+        Raises:
+            TypeError: If it is no optimiser of torch.
+        """
+        if not isinstance(optimizer, torch.optim.Optimizer):
+            raise TypeError(f"Expected a torch.optim.Optimizer, got {type(optimizer).__name__}.")
+
+        def note(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+            try:
+                self.record(lr=optimizer.param_groups[0]["lr"])
+            except OSError as error:
+                self._detach()
+                warnings.warn(
+                    f"Expected to record a checkpoint, got {type(error).__name__}: {error}. Training "
+                    f"goes on, nothing more of it is recorded; {len(self._kept)} checkpoints are complete.",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
+
+        if not self._kept:
+            self.record(lr=optimizer.param_groups[0]["lr"])
+        self._hooks.append(optimizer.register_step_post_hook(note))
+        return self
+
+    @property
+    def trajectory(self) -> Trajectory:
+        """What was recorded so far.
+
+        Raises:
+            ValueError: If that is nothing.
+        """
+        if not self._kept:
+            raise ValueError("Expected a checkpoint that record() took, there is none yet.")
+        return Trajectory.of_recorded(recorded for _, recorded in self._kept)
+
+    def close(self) -> None:
+        """Removes the hooks; if ``every`` left out the latest call, the weights as they are now are kept.
+
+        Raises:
+            OSError: If they cannot be written.
+        """
+        self._detach()
+        left_out, self._left_out = self._left_out, None
+        if not self._closed and left_out is not None:
+            self._keep(*left_out, self._calls)
+        self._closed = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self._left_out = None  # an error may have come in the midst of a step
+        self.close()
+
+    def _detach(self) -> None:
+        while self._hooks:
+            self._hooks.pop().remove()
+
+    def _open(self, folder: Path, resume: bool) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        present = (folder / INDEX).exists()
+        if present and not resume:
+            raise FileExistsError(
+                f"Expected a folder without a trajectory, got {str(folder)!r}. Choose another one, or pass "
+                "resume=True to go on after its last checkpoint."
+            )
+        if not present:
+            return
+        index = read_index(folder)
+        self._kept = index.kept
+        self._calls, self._stride = index.calls, index.stride
+        if not self._kept:
+            return
+        last = self.trajectory
+        self._last_step = int(last.steps[-1])
+        there, mine = last.weights(-1).shapes, {name: t.shape for name, t in _tensors(self._model).items()}
+        if there != mine:
+            differ = [name for name in {**there, **mine} if there.get(name) != mine.get(name)]
+            raise ValueError(
+                f"Expected a model with the tensors of the trajectory in {str(folder)!r}, got another one, "
+                f"which differs in {', '.join(differ[:5])}."
+            )
+
+    def _keep(self, step: int, scalars: Mapping[str, float], calls: int) -> None:
+        """Writes the new checkpoint, then the index, and only then deletes what is over the budget."""
+        number = self._kept[-1][0] + 1 if self._kept else 0
+        if self._folder is None:
+            recorded = Recorded(Held(_copies(self._model)), step, scalars)
+        else:
+            path = self._folder / f"{number:08d}{SAFETENSORS}"
+            content = _serialized(self._model)
+            with replacing(path) as file:
+                file.write(content)
+            recorded = Recorded(path, step, scalars, zlib.crc32(content))
+        kept, stride = _thinned([*self._kept, (number, recorded)], self._stride, self._most)
+        if self._folder is not None:
+            try:
+                write_index(self._folder, kept, calls, stride)
+            except BaseException:
+                recorded.source.unlink(missing_ok=True)  # no index tells of it
+                raise
+        dropped = self._kept
+        self._kept, self._stride = kept, stride
+        still = {number for number, _ in kept}
+        for before, old in dropped:
+            if before not in still and isinstance(old.source, Path):
+                old.source.unlink(missing_ok=True)
+
+
+def _thinned(kept: Kept, stride: int, most: int | None) -> tuple[Kept, int]:
+    """The checkpoints within a budget: the first, every ``stride``-th, and the newest."""
+    *before, newest = kept
+    while True:
+        left = [entry for entry in before if entry[0] % stride == 0]
+        if most is None or len(left) < most:
+            return [*left, newest], stride
+        stride *= 2
+
+
+def _tensors(model: nn.Module) -> dict[str, Tensor]:
+    """The tensors of the model's state dict themselves, so that tied ones are told by identity."""
+    state = model.state_dict(keep_vars=True)
+    return {name: value for name, value in state.items() if isinstance(value, Tensor)}
+
+
+def _copies(model: nn.Module) -> dict[str, Tensor]:
+    """Copies of the tensors on the CPU; tied ones are one tensor here, too."""
+    made: dict[int, Tensor] = {}
+    for tensor in (tensors := _tensors(model)).values():
+        if id(tensor) not in made:
+            copied = tensor.detach().to("cpu", copy=True)
+            made[id(tensor)] = copied.contiguous()
+    return {name: made[id(tensor)] for name, tensor in tensors.items()}
+
+
+def _serialized(model: nn.Module) -> bytes:
+    """A safetensors file of the model's state; tied tensors are stored once, under their first name."""
+    first: dict[int, str] = {}
+    copies = _copies(model)
+    owners = {name: first.setdefault(id(tensor), name) for name, tensor in copies.items()}
+    tied = {name: owner for name, owner in owners.items() if name != owner}
+    stored = {name: tensor for name, tensor in copies.items() if name not in tied}
+    return safetensors.torch.save(stored, {TIED: json.dumps(tied)} if tied else None)
+
+
+def _number(name: str, value: Any) -> float:
+    number = real(value)
+    given = value.item() if isinstance(value, Tensor) and value.ndim == 0 else value
+    if math.isnan(number) and not (isinstance(given, float) and math.isnan(given)):
+        raise ValueError(f"Expected {name} as a number, got {told(value)}.")
+    return number

@@ -1,0 +1,227 @@
+"""Files of weights: safetensors read in pieces and held against their checksum, torch's own mapped."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from landscape_widget.results.files import open_regular
+
+#: Part of a tensor: its name, its first element and one past its last, counted in the tensor laid flat.
+Piece = tuple[str, int, int]
+
+#: Ending of the files that are read in pieces.
+SAFETENSORS = ".safetensors"
+
+#: Key of a file's metadata that holds the further names of tied tensors, as JSON.
+TIED = "tied"
+
+#: Number types by their names in safetensors.
+_DTYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+    "C64": torch.complex64,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+    "U16": torch.uint16,
+    "U32": torch.uint32,
+    "U64": torch.uint64,
+}
+
+#: Where other tools put the weights in a file that holds more than these.
+_WEIGHTS = ("state_dict", "model_state_dict", "model")
+
+#: The longest header that is read; safetensors itself takes no longer ones.
+_LONGEST_HEADER = 100_000_000
+
+#: Bytes that are read at once for a checksum.
+_CHUNK = 1 << 20
+
+
+class Weights(Protocol):
+    """The weights of one checkpoint, wherever they lie."""
+
+    @property
+    def shapes(self) -> Mapping[str, torch.Size]:
+        """Shapes of the tensors by name, tied ones under each of their names."""
+
+    def pieces(self, wanted: Sequence[Piece]) -> list[Tensor]:
+        """The parts of tensors that are asked for, each of one dimension."""
+
+    def state(self) -> dict[str, Tensor]:
+        """All of the tensors by name."""
+
+
+class Held:
+    """Weights in memory."""
+
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        self._tensors = {name: tensor.detach() for name, tensor in tensors.items()}
+
+    @property
+    def shapes(self) -> Mapping[str, torch.Size]:
+        """Shapes of the tensors by name."""
+        return {name: tensor.shape for name, tensor in self._tensors.items()}
+
+    def pieces(self, wanted: Sequence[Piece]) -> list[Tensor]:
+        """Parts of tensors, each of one dimension."""
+        return [self._tensors[name].reshape(-1)[start:stop] for name, start, stop in wanted]
+
+    def state(self) -> dict[str, Tensor]:
+        """The tensors by name, which are not copied."""
+        return dict(self._tensors)
+
+
+class _Place(NamedTuple):
+    dtype: torch.dtype
+    shape: torch.Size
+    start: int
+    """First byte, counted from the beginning of the file."""
+
+
+@dataclass(frozen=True)
+class SafetensorsFile:
+    """Weights in a safetensors file, of which only what is asked for is read."""
+
+    path: Path
+    places: Mapping[str, _Place]
+    """Where each tensor lies, tied ones under each of their names."""
+    tied: Mapping[str, str]
+    """Further names of tensors, and the name that each is stored under."""
+
+    @classmethod
+    def opened(cls, path: Path, crc32: int | None = None) -> SafetensorsFile:
+        """Reads the header, and holds the file against its checksum where that is known.
+
+        Raises:
+            OSError: If it cannot be read.
+            ValueError: If it is no complete file of this kind, or differs from its checksum.
+        """
+        with open_regular(path) as file:
+            places, tied = _header(file)
+            if crc32 is not None and _checksum(file) != crc32:
+                raise ValueError("its content is not what was written: the checksums differ")
+        return cls(path, places, tied)
+
+    @property
+    def shapes(self) -> Mapping[str, torch.Size]:
+        """Shapes of the tensors by name."""
+        return {name: place.shape for name, place in self.places.items()}
+
+    def pieces(self, wanted: Sequence[Piece]) -> list[Tensor]:
+        """Parts of tensors, each of one dimension, read by one opening of the file."""
+        with self.path.open("rb", buffering=0) as file:
+            return [self._piece(file, *piece) for piece in wanted]
+
+    def state(self) -> dict[str, Tensor]:
+        """All of the tensors by name; tied ones are one tensor."""
+        whole = {name: (name, 0, math.prod(place.shape)) for name, place in self.places.items()}
+        names = [name for name in whole if name not in self.tied]
+        parts = self.pieces([whole[name] for name in names])
+        state = {name: part.view(self.places[name].shape) for name, part in zip(names, parts, strict=True)}
+        return {name: state[self.tied.get(name, name)] for name in self.places}
+
+    def _piece(self, file: BinaryIO, name: str, start: int, stop: int) -> Tensor:
+        dtype, _, first = self.places[name]
+        piece = torch.empty(stop - start, dtype=dtype)
+        file.seek(first + start * dtype.itemsize)
+        n_read = file.readinto(piece.view(torch.uint8).numpy())  # type: ignore[attr-defined]  # raw files have it
+        if n_read != piece.nbytes:
+            raise ValueError(f"it was cut short while it was read, in {name!r}")
+        return piece
+
+
+def _header(file: BinaryIO) -> tuple[Mapping[str, _Place], Mapping[str, str]]:
+    """Where the tensors lie in a safetensors file, and what else those are called that are tied."""
+    size = os.fstat(file.fileno()).st_size
+    length = int.from_bytes(file.read(8), "little")
+    if size < 8 or length > min(size - 8, _LONGEST_HEADER):
+        raise ValueError("it is cut short, or no safetensors file")
+    try:
+        places, tied, end = _parsed(file.read(length))
+    except (KeyError, TypeError, AttributeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"its header is damaged ({type(error).__name__}: {error})") from error
+    if size != end:
+        raise ValueError(f"it has {size} bytes where its header tells of {end}")
+    return places, tied
+
+
+@lru_cache(maxsize=4)  # the checkpoints of one run have one header, which is long
+def _parsed(header: bytes) -> tuple[Mapping[str, _Place], Mapping[str, str], int]:
+    """Places of the tensors, names of the tied ones, and where the file ends."""
+    entries = json.loads(header)
+    tied = json.loads(entries.pop("__metadata__", {}).get(TIED, "{}"))
+    first = end = 8 + len(header)
+    places = {}
+    for name, entry in entries.items():
+        dtype, shape = _DTYPES[entry["dtype"]], torch.Size(entry["shape"])
+        start, stop = entry["data_offsets"]
+        if min(shape, default=1) < 0 or not 0 <= start <= stop:
+            raise ValueError(f"{name!r} has no place in it")
+        if stop - start != math.prod(shape) * dtype.itemsize:
+            raise ValueError(f"{name!r} has {stop - start} bytes for shape {tuple(shape)} of {dtype}")
+        places[name] = _Place(dtype, shape, first + start)
+        end = max(end, first + stop)
+    if any(name not in places or alias in places for alias, name in tied.items()):
+        raise ValueError("its tied tensors are not there")
+    return places | {alias: places[name] for alias, name in tied.items()}, tied, end
+
+
+def _checksum(file: BinaryIO) -> int:
+    file.seek(0)
+    value = 0
+    while chunk := file.read(_CHUNK):
+        value = zlib.crc32(chunk, value)
+    return value
+
+
+def torch_file(path: Path) -> Held:
+    """The weights in a file that ``torch.save`` wrote, mapped into memory; no code in it is run.
+
+    Raises:
+        OSError: If it cannot be read.
+        ValueError: If it holds no tensors by name, on its own or as "state_dict", "model_state_dict" or
+            "model".
+    """
+    open_regular(path).close()
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except OSError:
+        raise
+    except Exception as error:
+        raise ValueError(f"torch cannot read it ({type(error).__name__}: {str(error)[:200]})") from error
+    return Held(tensors_of(content))
+
+
+def tensors_of(content: Any) -> dict[str, Tensor]:
+    """The tensors by name in a state dict, or in a mapping that holds one among other things.
+
+    Raises:
+        ValueError: If there are none.
+    """
+    if isinstance(content, Mapping):
+        tensors = {name: value for name, value in content.items() if isinstance(value, Tensor)}
+        if tensors:
+            return tensors
+        for key in _WEIGHTS:
+            if isinstance(content.get(key), Mapping):
+                return tensors_of(content[key])
+    raise ValueError(f"it holds no tensors by name, but {type(content).__name__}")

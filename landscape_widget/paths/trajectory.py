@@ -1,0 +1,200 @@
+"""The checkpoints of a training run, in memory or in files that are read only when they are needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from landscape_widget.numerics.checks import check_integer, told
+from landscape_widget.numerics.vectors import FloatArray
+from landscape_widget.objective.states import THETA
+from landscape_widget.paths.index import Recorded, read_index
+from landscape_widget.paths.stored import SAFETENSORS, Held, SafetensorsFile, Weights, tensors_of, torch_file
+from landscape_widget.results.files import given_path
+
+#: What a checkpoint may be: a state dict, a model, a file of either kind, or θ itself, shape (N,).
+Solution = Mapping[str, Tensor] | nn.Module | str | os.PathLike[str] | Tensor | npt.NDArray[Any]
+
+
+class Trajectory(Sequence[dict[str, Tensor]]):
+    """Checkpoints in their order; ``trajectory[i]`` is the state dict of one, read when it is asked for.
+
+    Files are never read as a whole before that, so a trajectory may be larger than memory.
+    """
+
+    def __init__(
+        self,
+        checkpoints: str | os.PathLike[str] | Iterable[Solution],
+        steps: Iterable[int] | None = None,
+        scalars: Mapping[str, npt.ArrayLike] | None = None,
+    ) -> None:
+        """Reads the index of a folder; of a list it reads nothing yet.
+
+        Args:
+            checkpoints: The folder of a ``TrajectoryRecorder``, or a list of state dicts, models, vectors
+                θ of shape (N,), and paths of files that safetensors or ``torch.save`` wrote.
+            steps: Of the checkpoints of a list, ascending, default 0, 1, …
+            scalars: What else is known of each of them, such as {"lr": …, "epoch": …, "loss": …}, which
+                figures mark.
+
+        Raises:
+            FileNotFoundError: If a folder has no index.
+            ValueError: If the index is damaged, or a list is empty or holds something else.
+        """
+        if isinstance(checkpoints, str | os.PathLike):
+            if steps is not None or scalars is not None:
+                raise ValueError("Expected steps and scalars with a list; a folder has its own.")
+            self.recorded = tuple(recorded for _, recorded in read_index(given_path(checkpoints)).kept)
+        else:
+            sources = [_source(checkpoint) for checkpoint in checkpoints]
+            columns = {name: np.asarray(values, float) for name, values in (scalars or {}).items()}
+            chosen = range(len(sources)) if steps is None else [check_integer(s, "a step") for s in steps]
+            for name, values in {"steps": chosen, **columns}.items():
+                if np.shape(values) != (len(sources),):
+                    raise ValueError(
+                        f"Expected {name} as {len(sources)} numbers, one for each checkpoint, got shape "
+                        f"{np.shape(values)}."
+                    )
+            self.recorded = tuple(
+                Recorded(source, step, {name: float(values[i]) for name, values in columns.items()})
+                for i, (source, step) in enumerate(zip(sources, chosen, strict=True))
+            )
+        if not self.recorded:
+            raise ValueError("Expected at least one checkpoint, got none.")
+        if any(a.step >= b.step for a, b in zip(self.recorded, self.recorded[1:], strict=False)):
+            raise ValueError(f"Expected ascending steps, got {told(self.steps.tolist())}.")
+
+    @classmethod
+    def of(cls, given: Trajectory | str | os.PathLike[str] | Iterable[Solution]) -> Trajectory:
+        """A trajectory itself, or that of what its constructor takes."""
+        return given if isinstance(given, Trajectory) else cls(given)
+
+    @classmethod
+    def of_recorded(cls, recorded: Iterable[Recorded]) -> Trajectory:
+        """The trajectory of checkpoints as a recorder keeps them."""
+        made = cls.__new__(cls)
+        made.recorded = tuple(recorded)
+        return made
+
+    def __len__(self) -> int:
+        return len(self.recorded)
+
+    @overload
+    def __getitem__(self, i: int) -> dict[str, Tensor]: ...
+    @overload
+    def __getitem__(self, i: slice) -> Trajectory: ...
+    def __getitem__(self, i: int | slice) -> dict[str, Tensor] | Trajectory:
+        if isinstance(i, slice):
+            return self.of_recorded(self.recorded[i])
+        weights = self.weights(i)
+        with self.named(i):
+            return weights.state()
+
+    def __repr__(self) -> str:
+        first, last = self.recorded[0].step, self.recorded[-1].step
+        return f"Trajectory({len(self)} checkpoints, steps {first} to {last})"
+
+    @property
+    def steps(self) -> npt.NDArray[np.int_]:
+        """The step of each checkpoint, shape (n,)."""
+        return np.array([recorded.step for recorded in self.recorded])
+
+    @property
+    def scalars(self) -> dict[str, FloatArray]:
+        """What was noted beside the checkpoints by name, each of shape (n,); NaN where it was not."""
+        names = dict.fromkeys(name for recorded in self.recorded for name in recorded.scalars)
+        return {
+            name: np.array([recorded.scalars.get(name, np.nan) for recorded in self.recorded])
+            for name in names
+        }
+
+    def weights(self, i: int) -> Weights:
+        """The weights of checkpoint ``i``, of which pieces can be read; a file is verified first.
+
+        Raises:
+            FileNotFoundError: If its file is missing.
+            ValueError: If its file is damaged.
+        """
+        recorded = self.recorded[i]
+        with self.named(i):
+            return opened(recorded.source, recorded.crc32)
+
+    @contextmanager
+    def named(self, i: int) -> Iterator[None]:
+        """Names checkpoint ``i`` in errors about it.
+
+        Raises:
+            FileNotFoundError: For one that is missing.
+            ValueError: For another error of its file or of its content.
+        """
+        i %= len(self)
+        where = f"checkpoint {i} of {len(self)} (step {self.recorded[i].step}"
+        if isinstance(self.recorded[i].source, Path):
+            where += f", {str(self.recorded[i].source)!r}"
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f"Expected the file of {where}), found none. Leave it out: Trajectory([…]) takes a list of "
+                "files."
+            ) from error
+        except (OSError, ValueError) as error:
+            raise ValueError(f"Expected {where}) to be complete and of this model, but {error}") from error
+
+
+def opened(source: Any, crc32: int | None = None) -> Weights:
+    """The weights that a checkpoint's ``source`` leads to.
+
+    Raises:
+        OSError: If its file cannot be read.
+        ValueError: If its file is damaged.
+    """
+    if not isinstance(source, Path):
+        weights: Weights = source
+        return weights
+    return SafetensorsFile.opened(source, crc32) if source.suffix == SAFETENSORS else torch_file(source)
+
+
+def weights_of(solution: Solution, name: str) -> Weights:
+    """The weights of a state dict, a model, a file, or a vector θ.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is something else, or a file is damaged.
+    """
+    try:
+        return opened(_source(solution))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"Expected {name} as a file that is there: {error}.") from error
+    except (OSError, ValueError) as error:
+        raise ValueError(f"Expected {name} as the weights of a model, but {error}") from error
+
+
+def _source(checkpoint: Solution) -> Path | Held:
+    """Where the weights of a checkpoint are."""
+    match checkpoint:
+        case str() | os.PathLike():
+            return given_path(checkpoint)
+        case nn.Module():
+            return Held(tensors_of(checkpoint.state_dict()))
+        case Tensor() | np.ndarray():
+            vector = torch.as_tensor(checkpoint).detach()
+            if vector.ndim != 1 or not vector.is_floating_point():
+                raise ValueError(
+                    f"a vector θ has one dimension and floating-point numbers, got {told(vector)}."
+                )
+            return Held({THETA: vector})
+        case Mapping():
+            return Held(tensors_of(checkpoint))
+    raise ValueError(
+        "Expected a checkpoint as a state dict, a model, a path or a vector θ, got "
+        f"{type(checkpoint).__name__}."
+    )

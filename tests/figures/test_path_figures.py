@@ -1,0 +1,103 @@
+"""Paths in figures: at their own loss, with how far they are off the plane, and only over their own plane."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+from landscape_widget import Path, PathComponents, Surface, heatmap_figure, scree_figure, surface_figure
+
+AXES = ("trajectory:1", "trajectory:2")
+
+
+def bowl() -> Surface:
+    """1 + α² + β² on [−2, 2]²."""
+    alpha = np.arange(-2.0, 3.0)
+    loss = 1 + alpha**2 + alpha[:, None] ** 2
+    return Surface(alpha, alpha, loss, np.ones_like(loss, dtype=bool), {"axes": AXES})
+
+
+def path() -> Path:
+    """Six checkpoints, one of them outside, one without a loss; only the end lies in the plane."""
+    alpha = np.array([-3.0, -2.0, -1.5, -1.0, -0.5, 0.0])
+    return Path(
+        alpha=alpha,
+        beta=0 * alpha,
+        off_plane=np.array([3.0, 2.0, 1.0, 1.0, 0.5, 0.0]),
+        distance=np.hypot(alpha, [3.0, 2.0, 1.0, 1.0, 0.5, 0.0]),
+        loss=np.array([20.0, 12.0, np.nan, 4.0, 1.0, 1.0]),
+        step=np.arange(6) * 10,
+        scalars={"lr": np.array([1, 1, 1, 0.1, 0.1, 0.1]), "epoch": np.array([0.0, 0, 1, 1, 2, np.nan])},
+        provenance={"axes": list(AXES)},
+    )
+
+
+def named(figure: go.Figure, word: str) -> go.Scatter:
+    (trace,) = [trace for trace in figure.data if (trace.name or "").startswith(word)]
+    return trace
+
+
+def test_a_path_is_drawn_where_it_is_nearest_and_the_larger_the_farther_off() -> None:
+    figure = heatmap_figure(bowl(), path=path())
+    trace = named(figure, "path")
+    assert trace.x.tolist() == path().alpha.tolist()
+    assert trace.name == "path, 52 % in the plane, 1 of 6 checkpoints outside"
+    assert (
+        np.argsort(trace.marker.size, kind="stable").tolist()
+        == np.argsort(path().off_plane, kind="stable").tolist()
+    )
+    assert trace.customdata[1].tolist() == [10, 12, 2]
+    words = [(a.x, a.text) for a in figure.layout.annotations if a.x is not None and a.text and a.ax]
+    assert words == [(-1.0, "lr 0.1"), (-1.5, "epoch 1"), (-0.5, "epoch 2")]
+
+
+@pytest.mark.parametrize("scale", ["linear", "log", "auto"])
+def test_a_path_stands_at_its_true_loss_with_lines_down_to_the_surface(scale: str) -> None:
+    figure = surface_figure(bowl(), path=path(), scale=scale)
+    trace, surface = named(figure, "path"), figure.data[0]
+    assert np.isnan(trace.z).tolist() == [True, False, True, False, False, False]  # outside, and no loss
+    if scale == "linear":
+        assert trace.z[[1, 3, 4, 5]].tolist() == [12, 4, 1, 1]
+    (stems,) = [t for t in figure.data if t.type == "scatter3d" and t.line.width == 2]
+    tops, feet = stems.z.reshape(-1, 3)[:, 0], stems.z.reshape(-1, 3)[:, 1]
+    assert np.array_equal(tops, trace.z, equal_nan=True)
+    # at nodes the feet stand on them, between two nodes in their middle
+    assert feet[[1, 3, 5]].tolist() == surface.z[2, [0, 1, 2]].tolist()
+    assert feet[4] == pytest.approx(surface.z[2, [1, 2]].mean())
+    if scale != "linear":  # the end lies in the plane, and so on the surface
+        assert trace.z[5] == pytest.approx(surface.z[2, 2], abs=1e-12)
+
+
+def test_several_runs_have_their_names_and_colours() -> None:
+    for make in (heatmap_figure, surface_figure):
+        figure = make(bowl(), path={"SGD": path(), "Adam": replace(path(), scalars={})})
+        traces = [named(figure, name) for name in ("SGD", "Adam")]
+        assert len({trace.line.color for trace in traces}) == 2
+
+
+def test_a_learning_rate_that_always_changes_is_not_marked_and_epochs_are_thinned() -> None:
+    n = 50
+    many = Path(
+        *(np.linspace(-1, 0, n), np.zeros(n), np.zeros(n), np.ones(n), np.ones(n), np.arange(n)),
+        scalars={"lr": np.linspace(1, 0, n), "epoch": np.arange(n) * 1.0},
+    )
+    words = [a.text for a in heatmap_figure(bowl(), path=many).layout.annotations]
+    assert not any(text.startswith("lr") for text in words)
+    assert 4 <= sum(text.startswith("epoch") for text in words) <= 8
+
+
+def test_a_path_on_another_plane_is_refused() -> None:
+    other = replace(path(), provenance={"axes": ("random", "random")})
+    for make in (heatmap_figure, surface_figure):
+        with pytest.raises(ValueError, match="got one on random × random"):
+            make(bowl(), path=other)
+
+
+def test_the_scree_holds_all() -> None:
+    figure = scree_figure(PathComponents(np.eye(4)[:, :2], np.array([0.75, 0.2, 0.05])))
+    assert figure.data[0].y == pytest.approx([75, 20, 5])
+    assert figure.data[1].y == pytest.approx([75, 95, 100])
+    assert figure.layout.title.text == "Components of 3 checkpoints: the first two hold 95 %"

@@ -1,0 +1,359 @@
+"""Recording: training stays as it is, nothing finished is lost, and what is read is what was written."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from landscape_widget import Trajectory, TrajectoryRecorder
+from landscape_widget.engine.random_state import random_numbers_to_come
+from landscape_widget.paths import index as indexing
+from landscape_widget.paths import recorder as recording
+
+from ..support.cases import Tied, convolution, frozen
+
+State = dict[str, Tensor]
+
+
+def copied(model: nn.Module) -> State:
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+
+def same(one: State, other: State) -> bool:
+    return one.keys() == other.keys() and all(
+        one[name].dtype == other[name].dtype and torch.equal(one[name], other[name]) for name in one
+    )
+
+
+def train(attach: Callable[[nn.Module, torch.optim.Optimizer], Any] | None) -> tuple[State, list[bytes]]:
+    """Six steps with dropout, batch norm, momentum and a schedule: the state and the random numbers after."""
+    torch.manual_seed(3)
+    np.random.seed(3)  # noqa: NPY002 - the global generator is meant
+    model = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.3), nn.Linear(8, 2))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, 2, 0.1)
+    recorder = attach(model, optimizer) if attach else None
+    for _ in range(6):
+        x = torch.randn(10, 4)
+        optimizer.zero_grad()
+        nn.functional.mse_loss(model(x), x[:, :2]).backward()
+        optimizer.step()
+        schedule.step()
+    if recorder:
+        recorder.close()
+        assert not optimizer._optimizer_step_post_hooks
+    momentum = {f"momentum {i}": s["momentum_buffer"] for i, s in enumerate(optimizer.state.values())}
+    return copied(model) | momentum, random_numbers_to_come()
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_training_is_the_same_to_the_last_bit(in_memory: bool, tmp_path: Path) -> None:
+    made: list[TrajectoryRecorder] = []
+
+    def attach(model: nn.Module, optimizer: torch.optim.Optimizer) -> TrajectoryRecorder:
+        made.append(TrajectoryRecorder(model, None if in_memory else tmp_path / "run").attach(optimizer))
+        return made[0]
+
+    with_recorder, without = train(attach), train(None)
+    assert same(with_recorder[0], without[0])
+    assert with_recorder[1] == without[1]
+    trajectory = made[0].trajectory
+    assert trajectory.steps.tolist() == [*range(7)]
+    assert trajectory.scalars["lr"] == pytest.approx([0.1, 0.1, 0.1, 0.01, 0.01, 0.001, 0.001])
+    last = trajectory[-1]
+    assert same(last, {name: with_recorder[0][name] for name in last})
+
+
+MODELS: dict[str, Callable[[], nn.Module]] = {
+    "batch norm": convolution,
+    "tied": Tied,
+    "frozen": frozen,
+    "bfloat16": lambda: nn.Linear(3, 2).bfloat16(),
+}
+
+
+def _transposed() -> nn.Module:
+    model = nn.Linear(3, 2)
+    model.weight = nn.Parameter(torch.randn(3, 2).T)
+    return model
+
+
+MODELS["transposed in memory"] = _transposed
+
+
+@pytest.mark.parametrize("make", MODELS.values(), ids=MODELS.keys())
+def test_what_is_read_is_what_was_written(make: Callable[[], nn.Module], tmp_path: Path) -> None:
+    model = make()
+    recorder, in_memory = TrajectoryRecorder(model, tmp_path / "run"), TrajectoryRecorder(model)
+    states = []
+    for step in (0, 5):
+        recorder.record(step, loss=1.5)
+        in_memory.record(step, loss=1.5)
+        states.append(copied(model))
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(1)
+    for trajectory in (recorder.trajectory, Trajectory(tmp_path / "run"), in_memory.trajectory):
+        assert trajectory.steps.tolist() == [0, 5]
+        assert trajectory.scalars["loss"].tolist() == [1.5, 1.5]
+        assert all(same(trajectory[i], states[i]) for i in (0, 1))
+        shapes = {name: tensor.shape for name, tensor in states[0].items()}
+        assert trajectory.weights(0).shapes == shapes
+        make().load_state_dict(trajectory[1])
+
+
+def test_the_files_are_safetensors_that_other_tools_read(tmp_path: Path) -> None:
+    model = convolution()
+    TrajectoryRecorder(model, tmp_path / "run").record()
+    (path,) = (tmp_path / "run").glob("*.safetensors")
+    assert same(safetensors.torch.load_file(path), copied(model))
+
+
+def test_lists_of_states_models_and_files_are_one_trajectory(tmp_path: Path) -> None:
+    model = convolution()
+    torch.save(model.state_dict(), tmp_path / "plain.pt")
+    torch.save({"epoch": 3, "model": model.state_dict()}, tmp_path / "nested.pt")
+    safetensors.torch.save_file(model.state_dict(), tmp_path / "one.safetensors")
+    files = [tmp_path / "plain.pt", str(tmp_path / "nested.pt"), tmp_path / "one.safetensors"]
+    trajectory = Trajectory([model, model.state_dict(), *files], scalars={"lr": [1, 1, 1, 1, 0.1]})
+    assert len(trajectory) == 5
+    assert all(same(state, copied(model)) for state in trajectory)
+    assert trajectory[3:].scalars["lr"].tolist() == [1, 0.1]
+    assert trajectory.steps.tolist() == [*range(5)]
+
+
+@pytest.mark.parametrize("most", [2, 3, 8, None])
+@pytest.mark.parametrize("n", [1, 7, 40])
+def test_a_budget_keeps_the_first_the_last_and_evenly_between(
+    most: int | None, n: int, tmp_path: Path
+) -> None:
+    model = nn.Linear(1, 1)
+    recorder = TrajectoryRecorder(model, tmp_path / "run", most=most)
+    for step in range(n):
+        recorder.record(step)
+        kept = recorder.trajectory.steps
+        assert len(kept) <= (most or n)
+        assert (kept[0], kept[-1]) == (0, step)
+        gaps = np.diff(kept)
+        if len(gaps) > 1:
+            assert len(set(gaps[:-1])) == 1  # only the newest may come early
+            assert gaps[-1] <= gaps[0]
+        if most and step >= most:
+            assert len(kept) >= most // 2
+    assert len(list((tmp_path / "run").glob("*.safetensors"))) == len(kept)
+    assert Trajectory(tmp_path / "run").steps.tolist() == kept.tolist()
+
+
+@pytest.mark.parametrize(("calls", "kept"), [(1, [0]), (4, [0, 3]), (6, [0, 3, 5])])
+def test_every_few_calls_and_the_last_of_them(calls: int, kept: list[int]) -> None:
+    with TrajectoryRecorder(nn.Linear(1, 1), every=3) as recorder:
+        for _ in range(calls):
+            recorder.record()
+    assert recorder.trajectory.steps.tolist() == kept
+    with pytest.raises(RuntimeError, match="was closed"):
+        recorder.record()
+    recorder.close()
+    assert recorder.trajectory.steps.tolist() == kept
+
+
+def test_an_error_in_training_records_nothing_and_leaves_no_hook() -> None:
+    model = nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    recorder = TrajectoryRecorder(model, every=3)
+
+    def fit() -> None:
+        with recorder.attach(optimizer):
+            optimizer.step()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fit()
+    assert not optimizer._optimizer_step_post_hooks
+    assert recorder.trajectory.steps.tolist() == [0]
+
+
+def test_a_folder_is_gone_on_with_only_when_asked(tmp_path: Path) -> None:
+    model = nn.Linear(1, 1)
+    for step in (0, 10):
+        with TrajectoryRecorder(model, tmp_path, resume=True) as recorder:
+            recorder.record(step)
+    with pytest.raises(FileExistsError, match="resume=True"):
+        TrajectoryRecorder(model, tmp_path)
+    with pytest.raises(ValueError, match="differs in weight"):
+        TrajectoryRecorder(nn.Linear(2, 1), tmp_path, resume=True)
+    recorder = TrajectoryRecorder(model, tmp_path, resume=True)
+    with pytest.raises(ValueError, match="at least 11"):
+        recorder.record(10)
+    recorder.record()
+    assert Trajectory(tmp_path).steps.tolist() == [0, 10, 11]
+
+
+KILLED = """
+import os, signal, sys
+import torch
+from landscape_widget.paths import index as indexing
+from landscape_widget.paths import recorder as recording
+from landscape_widget.results import files
+
+model = torch.nn.Linear(50, 50)
+recorder = recording.TrajectoryRecorder(model, sys.argv[1])
+for step in range(3):
+    recorder.record(step)
+at, place = int(sys.argv[2]), [0]
+os_fsync = os.fsync
+
+def killed(*_):  # the third argument says before which of the steps of writing
+    place[0] += 1
+    if place[0] > at:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+files.os = type("os", (), {**vars(os), "fsync": staticmethod(lambda fd: (killed(), os_fsync(fd), killed()))})
+recorder.record(3)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("at", [0, 1, 2, 3, 4])
+def test_a_process_that_is_killed_as_it_writes_loses_nothing_finished(at: int, tmp_path: Path) -> None:
+    """Before and after the bytes of checkpoint and index are on the disk, and after all of it."""
+    run = [sys.executable, "-c", KILLED, str(tmp_path / "run"), str(at)]
+    done = subprocess.run(run, capture_output=True, check=False, text=True, env={**os.environ})
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    trajectory = Trajectory(tmp_path / "run")
+    assert trajectory.steps.tolist() == [*range(4 if at == 4 else 3)]
+    assert all(len(state) == 2 for state in trajectory)
+    model = nn.Linear(50, 50)
+    with TrajectoryRecorder(model, tmp_path / "run", resume=True) as recorder:
+        recorder.record()
+    assert same(Trajectory(tmp_path / "run")[-1], copied(model))
+
+
+@pytest.mark.parametrize("after", [0, 1])
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_full_disk_or_an_interrupt_loses_nothing_finished(
+    error: BaseException, after: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the checkpoint is written, and as the index is."""
+    recorder = TrajectoryRecorder(nn.Linear(5, 5), tmp_path, most=3)
+    for _ in range(3):
+        recorder.record()
+    files = sorted(path.name for path in tmp_path.iterdir())
+    calls, replacing = [0], recording.replacing
+
+    def full(path: Path) -> Any:
+        calls[0] += 1
+        if calls[0] > after:
+            raise error
+        return replacing(path)
+
+    for module in (recording, indexing):
+        monkeypatch.setattr(module, "replacing", full)
+    with pytest.raises(type(error)):
+        recorder.record()
+    monkeypatch.undo()
+    assert sorted(path.name for path in tmp_path.iterdir()) == files
+    assert Trajectory(tmp_path).steps.tolist() == [0, 1, 2]
+    assert all(len(state) == 2 for state in Trajectory(tmp_path))
+    recorder.record(7)
+    assert Trajectory(tmp_path).steps.tolist() == [0, 2, 7]
+
+
+def test_a_full_disk_does_not_end_a_training_that_is_watched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = nn.Linear(5, 5)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    TrajectoryRecorder(model, tmp_path).attach(optimizer)
+
+    def full(path: Path) -> Any:
+        raise OSError(28, "No space left on device")
+
+    for module in (recording, indexing):
+        monkeypatch.setattr(module, "replacing", full)
+    with pytest.warns(RuntimeWarning, match="No space left on device.*1 checkpoints are complete"):
+        optimizer.step()
+    optimizer.step()
+    assert Trajectory(tmp_path).steps.tolist() == [0]
+
+
+def write(path: Path, change: Callable[[bytes], bytes]) -> None:
+    path.write_bytes(change(path.read_bytes()))
+
+
+DAMAGE: dict[str, tuple[Callable[[Path], None], type[Exception], str]] = {
+    "missing": (Path.unlink, FileNotFoundError, "found none"),
+    "cut short": (lambda path: write(path, lambda b: b[:-5]), ValueError, "has .* bytes where"),
+    "empty": (lambda path: path.write_bytes(b""), ValueError, "no safetensors file"),  # type: ignore[dict-item]
+    "another byte": (lambda path: write(path, lambda b: b[:-1] + b"\x01"), ValueError, "checksums"),
+    "a header of noise": (lambda path: write(path, lambda b: b[:8] + b"~" + b[9:]), ValueError, "header"),
+    "a folder": (lambda path: (path.unlink(), path.mkdir())[0], ValueError, "a folder"),
+}
+
+
+@pytest.mark.parametrize(("damage", "error", "words"), DAMAGE.values(), ids=DAMAGE.keys())
+def test_a_damaged_checkpoint_is_named_and_the_others_are_read(
+    damage: Callable[[Path], None], error: type[Exception], words: str, tmp_path: Path
+) -> None:
+    recorder = TrajectoryRecorder(nn.Linear(5, 5), tmp_path)
+    for step in (0, 20, 40):
+        recorder.record(step)
+    damage(tmp_path / "00000001.safetensors")
+    trajectory = Trajectory(tmp_path)
+    with pytest.raises(error, match=rf"checkpoint 1 of 3 \(step 20, '.*00000001.safetensors'\).*{words}"):
+        trajectory[1]
+    assert len(trajectory[0]) == len(trajectory[2]) == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda index: index.pop("format"),
+        lambda index: index.update(version=2),
+        lambda index: index["checkpoints"][0].update(file="../elsewhere.safetensors"),
+        lambda index: index["checkpoints"][0].pop("scalars"),
+        lambda index: index.update(checkpoints=3),
+    ],
+)
+def test_an_index_that_none_writes_is_refused(change: Callable[[Any], Any], tmp_path: Path) -> None:
+    TrajectoryRecorder(nn.Linear(1, 1), tmp_path).record()
+    index = json.loads((tmp_path / "trajectory.json").read_text())
+    change(index)
+    (tmp_path / "trajectory.json").write_text(json.dumps(index))
+    with pytest.raises(ValueError, match="Expected the index of a trajectory"):
+        Trajectory(tmp_path)
+
+
+def test_other_arguments_are_refused(tmp_path: Path) -> None:
+    model = nn.Linear(1, 1)
+    with pytest.raises(FileNotFoundError, match=r"no trajectory\.json"):
+        Trajectory(tmp_path)
+    with pytest.raises(ValueError, match="at least one checkpoint"):
+        Trajectory([])
+    with pytest.raises(ValueError, match="got int"):
+        Trajectory([model, 3])  # type: ignore[list-item]
+    with pytest.raises(ValueError, match="ascending"):
+        Trajectory([model, model], steps=[3, 3])
+    with pytest.raises(ValueError, match="2 numbers"):
+        Trajectory([model, model], scalars={"lr": [1.0]})
+    with pytest.raises(TypeError, match=r"torch\.nn\.Module"):
+        TrajectoryRecorder(model.state_dict())  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="most"):
+        TrajectoryRecorder(model, most=1)
+    with pytest.raises(TypeError, match="Optimizer"):
+        TrajectoryRecorder(model).attach(model)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="Expected loss as a number"):
+        TrajectoryRecorder(model).record(loss="low")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="there is none yet"):
+        _ = TrajectoryRecorder(model).trajectory

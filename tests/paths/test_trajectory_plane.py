@@ -1,0 +1,244 @@
+"""Components of a trajectory against a dense SVD, planes along them, and paths projected to any plane."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path as FilePath
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from landscape_widget import (
+    Objective,
+    Plane,
+    Trajectory,
+    TrajectoryRecorder,
+    evaluate_plane,
+    heatmap_figure,
+    load,
+    path_components,
+    plane_path,
+    random_plane,
+    save,
+    trajectory_plane,
+)
+from landscape_widget.paths import components as streaming
+
+from ..support.cases import ONE_BATCH, Case, case, paper_function
+
+State = dict[str, Tensor]
+
+CASES = [case(name) for name in ("dense tanh", "convolution, batch norm", "tied", "frozen")]
+
+
+def walk(model: nn.Module, steps: int = 8) -> list[State]:
+    """States on a random walk of every tensor, statistics and frozen ones too, that ends at the model."""
+    generator = torch.Generator().manual_seed(5)
+    states = [{name: tensor.clone() for name, tensor in model.state_dict().items()}]
+    for _ in range(steps - 1):
+        moved: State = {}
+        kept: dict[int, Tensor] = {}
+        for (name, tensor), own in zip(
+            states[0].items(), model.state_dict(keep_vars=True).values(), strict=True
+        ):
+            noise = torch.randn(tensor.shape, generator=generator, dtype=torch.float64).abs()
+            step = tensor + 0.1 * noise if tensor.is_floating_point() else tensor + 1
+            moved[name] = kept.setdefault(id(own), step)
+        states.insert(0, moved)
+    return states
+
+
+def thetas(objective: Objective, states: list[State]) -> np.ndarray:
+    """θ of each state, shape (n, N), by the names of the objective's spans."""
+    return np.array(
+        [torch.cat([state[name].flatten() for name in objective.spans]).numpy() for state in states]
+    )
+
+
+def evaluated(model: nn.Module, state: State, problem: Case) -> float:
+    """The loss of a state by hand: loaded into the model, on all examples at once."""
+    model.load_state_dict(state)
+    x, y = problem.examples()
+    with torch.no_grad():
+        return problem.loss_fn(model(x), y).item()
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("block_bytes", [60_000_000, 8 * 8 * 7])
+@pytest.mark.parametrize("problem", CASES, ids=str)
+def test_components_are_those_of_a_dense_svd(
+    problem: Case, block_bytes: int, tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From files and from memory, in one block and in blocks of seven parameters across tensors."""
+    monkeypatch.setattr(streaming, "_BLOCK_BYTES", block_bytes)
+    model, objective = problem.model(), problem.objective(ONE_BATCH)
+    states = walk(model)
+    recorder = TrajectoryRecorder(model, tmp_path)
+    for state in states:
+        model.load_state_dict(state)
+        recorder.record()
+    rows = thetas(objective, states)
+    _, s, vt = np.linalg.svd(rows - rows[-1], full_matrices=False)
+    for trajectory in (states, tmp_path):
+        found = path_components(objective, trajectory, k=3)
+        # the Gram matrix holds squares: 1e-16 of the largest
+        assert found.shares == pytest.approx(s**2 / (s**2).sum(), abs=1e-14)
+        assert found.shares.sum() == pytest.approx(1, abs=1e-14)
+        assert found.directions.T @ found.directions == pytest.approx(np.eye(3), abs=1e-13)
+        overlap = np.abs((found.directions * vt[:3].T).sum(axis=0))
+        assert overlap == pytest.approx(np.ones(3), abs=1e-12)
+        largest = np.abs(found.directions).argmax(axis=0)
+        assert (found.directions[largest, range(3)] > 0).all()
+
+
+def test_a_plane_tells_its_shares_and_the_rest(tmp_path: FilePath) -> None:
+    problem = case("dense tanh")
+    objective, states = problem.objective(ONE_BATCH), walk(problem.model())
+    plane = trajectory_plane(objective, states)
+    components = path_components(objective, states)
+    assert plane.axes == ("trajectory:1", "trajectory:2")
+    assert plane.variance == tuple(components.shares[:2])
+    path = plane_path(plane, objective, states)
+    assert path.share + components.shares[2:].sum() == pytest.approx(1, abs=1e-12)
+    assert path.share == pytest.approx(sum(plane.variance), abs=1e-12)
+    assert (path.alpha[-1], path.beta[-1], path.off_plane[-1]) == (0, 0, 0)
+    for result in (plane, components, path):
+        save(result, tmp_path / "result.npz")
+        assert load(tmp_path / "result.npz") == result
+        result.to_csv(tmp_path / "result.csv")
+        assert len(result.to_dataframe()) == len(next(iter(result.columns.values())))
+
+
+@pytest.mark.parametrize(
+    "axes",
+    [
+        ("trajectory:1", "hessian:max"),
+        ("hessian:min", "trajectory:3"),
+        ("trajectory:2", "random"),
+        ("random:filter", "trajectory:1"),
+    ],
+)
+def test_components_mix_with_any_other_axis(axes: tuple[str, str]) -> None:
+    problem = case("dense tanh")
+    objective, states = problem.objective(ONE_BATCH), walk(problem.model())
+    plane = trajectory_plane(objective, states, axes, seed=2)
+    assert plane.axes == axes
+    along = [name.startswith("trajectory") for name in axes]
+    assert plane.variance is not None
+    assert [not math.isnan(share) for share in plane.variance] == along
+    *_, surface = evaluate_plane(objective, plane, plane_path(plane, objective, states).domain, 3)
+    assert f"component {axes[along.index(True)][-1]}" in str(heatmap_figure(surface, plane).to_dict())
+
+
+def slanted(objective: Objective) -> Plane:
+    """Two directions at an angle of about 30 degrees, and an origin that is not θ*."""
+    first, second = random_plane(objective, seed=1).eta, random_plane(objective, seed=1).delta
+    return Plane(objective.theta.numpy() + 0.1 * second, first, 2 * first + second, ("mine", "yours"))
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("problem", CASES, ids=str)
+@pytest.mark.parametrize("make", [slanted, random_plane])
+def test_a_path_is_projected_to_the_nearest_point_and_has_its_own_loss(
+    problem: Case, make: Callable[[Objective], Plane]
+) -> None:
+    """With frozen layers and batch-norm statistics of each checkpoint, which are not those of θ*."""
+    model, objective = problem.model(), problem.objective()
+    states = walk(model)
+    plane = make(objective)
+    path = plane_path(plane, objective, states)
+    away = thetas(objective, states) - plane.origin
+    basis = np.stack([plane.eta, plane.delta], axis=1)
+    solved, *_ = np.linalg.lstsq(basis, away.T, rcond=None)
+    assert np.stack([path.alpha, path.beta]) == pytest.approx(solved, rel=1e-10, abs=1e-12)
+    assert path.distance == pytest.approx(np.linalg.norm(away, axis=1), rel=1e-12)
+    assert path.off_plane == pytest.approx(np.linalg.norm(away - solved.T @ basis.T, axis=1), rel=1e-10)
+    assert path.loss == pytest.approx([evaluated(model, state, problem) for state in states], rel=1e-12)
+    again = plane_path(random_plane(objective, seed=3), objective, states, loss=path.loss)
+    assert np.array_equal(again.loss, path.loss)
+
+
+def test_a_plane_of_one_direction_only() -> None:
+    objective = case("dense tanh").objective(ONE_BATCH)
+    theta = objective.theta.numpy()
+    plane = Plane(theta, np.eye(len(theta))[0], np.zeros(len(theta)))
+    path = plane_path(plane, objective, [theta + 3 * np.eye(len(theta))[0] + np.eye(len(theta))[1]])
+    assert (path.alpha[0], path.beta[0], path.off_plane[0]) == (pytest.approx(3), 0, pytest.approx(1))
+
+
+def test_a_selection_and_recomputed_statistics() -> None:
+    """θ of one layer moves along the plane, the rest of a checkpoint counts for its loss."""
+    problem = case("convolution, batch norm")
+    model = problem.model()
+    states = walk(model)
+    part = problem.objective(parameters="5.*")
+    path = plane_path(trajectory_plane(part, states), part, states)
+    assert path.loss == pytest.approx([evaluated(model, state, problem) for state in states], rel=1e-12)
+    recomputed = problem.objective().with_batch_norm("recomputed")
+    losses = plane_path(random_plane(recomputed), recomputed, states).loss
+    for state, loss in zip(states, losses, strict=True):
+        model.load_state_dict(state)
+        own = Objective(model, problem.batches(), problem.loss_fn).with_batch_norm("recomputed")
+        assert loss == pytest.approx(own.loss().item(), rel=1e-12)
+
+
+def test_a_function_has_paths_of_vectors() -> None:
+    objective = paper_function(3, 3)
+    steps = [objective.theta + t * torch.arange(7.0, dtype=torch.float64) for t in (0.3, 0.1, 0.0)]
+    components = path_components(objective, steps)
+    assert components.directions.shape == (7, 1)
+    assert components.shares == pytest.approx([1, 0, 0], abs=1e-15)
+    path = plane_path(random_plane(objective), objective, steps)
+    assert path.loss == pytest.approx([objective.loss(theta).item() for theta in steps])
+    with pytest.raises(IndexError, match="lies in 1 dimensions"):
+        trajectory_plane(objective, steps)
+
+
+def test_what_is_no_trajectory_of_this_model_is_refused_by_name(tmp_path: FilePath) -> None:
+    problem = case("convolution, batch norm")
+    model, objective = problem.model(), problem.objective(ONE_BATCH)
+    good = model.state_dict()
+
+    def refused(state: State, words: str) -> None:
+        for call in (path_components, lambda o, t: plane_path(random_plane(o), o, t)):
+            with pytest.raises(ValueError, match=rf"checkpoint 1 of 2 \(step 1\) .*{words}"):
+                call(objective, [good, state])
+
+    refused({name: t for name, t in good.items() if name != "1.running_var"}, r"it lacks 1\.running_var")
+    refused(good | {"6.weight": torch.ones(2)}, r"it has besides 6\.weight")
+    refused(good | {"0.bias": torch.ones(4)}, r"of another shape 0\.bias \(4,\) for \(3,\)")
+    refused(good | {"0.bias": torch.full((3,), math.nan)}, "not all finite")
+    refused({"θ": torch.ones(3)}, "of another shape θ")
+    with pytest.raises(ValueError, match="all equal to θ"):
+        path_components(objective, [good, model])
+    with pytest.raises(ValueError, match="such as 'trajectory:1'"):
+        trajectory_plane(objective, [good, good], ("random", "random"))
+    with pytest.raises(ValueError, match="two different components of the path"):
+        trajectory_plane(objective, [good, good], ("trajectory:1", "trajectory:1"))
+    with pytest.raises(ValueError, match="one for each checkpoint"):
+        plane_path(random_plane(objective), objective, [good], loss=[1, 2])
+
+
+def test_a_compiled_model_and_one_that_is_not_have_one_trajectory() -> None:
+    problem = case("dense tanh")
+    objective, states = problem.objective(ONE_BATCH), walk(problem.model())
+    compiled = [{f"_orig_mod.{name}": tensor for name, tensor in state.items()} for state in states]
+    assert trajectory_plane(objective, compiled) == trajectory_plane(objective, states)
+
+
+def test_a_loss_that_is_not_finite_is_a_gap() -> None:
+    problem = case("dense tanh", "mse")
+    objective = problem.objective(ONE_BATCH)
+    far = {name: 1e200 * tensor.abs() for name, tensor in problem.model().state_dict().items()}
+    path = plane_path(random_plane(objective), objective, Trajectory([far, problem.model()]))
+    assert np.isnan(path.loss).tolist() == [True, False]
+
+
+def test_the_explorers_axes_need_a_trajectory() -> None:
+    from landscape_widget.planes.directions import check_axes
+
+    with pytest.raises(ValueError, match="Use trajectory_plane"):
+        check_axes(("trajectory:1", "random"), case("dense tanh").objective(ONE_BATCH))

@@ -1,0 +1,42 @@
+"""The page on paths: its code runs as it stands."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .floors import ROOT
+
+BLOCKS = re.compile(r"```python\n(.*?)```", re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def names(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the page's code has defined by its end."""
+    page = (ROOT / "docs" / "paths.md").read_text("utf-8")
+    names: dict[str, Any] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("page"))
+        exec("\n".join(BLOCKS.findall(page)), names)
+        names["folder"] = Path.cwd()
+    return names
+
+
+def test_the_run_is_recorded(names: dict[str, Any]) -> None:
+    assert (names["folder"] / "runs" / "0" / "trajectory.json").exists()
+    assert names["accuracy"](names["model"](names["test"][0]), names["test"][1]) > 0.8
+
+
+def test_the_plane_holds_most_of_the_run(names: dict[str, Any]) -> None:
+    assert sum(names["paths"]["seed 0"].distance > 0) > 40
+    assert names["mixed"].axes == ("trajectory:1", "hessian:max")
+    assert names["paths"]["seed 0"].share > 0.9
+
+
+def test_the_curve_goes_round_the_barrier(names: dict[str, Any]) -> None:
+    assert names["line"].barrier > 3 * names["line"].barrier_stderr
+    assert names["curve"].barrier < 0.1 * names["line"].barrier
+    assert names["path"].alpha == pytest.approx([0, 1], abs=1e-6)  # the model is in single precision
