@@ -53,6 +53,11 @@ class Trajectory(Sequence[dict[str, Tensor]]):
             if steps is not None or scalars is not None:
                 raise ValueError("Expected steps and scalars with a list; a folder has its own.")
             self.recorded = tuple(recorded for _, recorded in read_index(given_path(checkpoints)).kept)
+        elif isinstance(checkpoints, Mapping | nn.Module | Tensor):  # all of them iterable
+            raise ValueError(
+                f"Expected a list of checkpoints, got a single one ({type(checkpoints).__name__}). Put it "
+                "into a list."
+            )
         else:
             sources = [_source(checkpoint) for checkpoint in checkpoints]
             columns = {name: np.asarray(values, float) for name, values in (scalars or {}).items()}

@@ -56,6 +56,7 @@ class Way:
                 f"Expected batch_norm as one of {', '.join(map(repr, BATCH_NORM))}, got {batch_norm!r}."
             )
         ends = [full_state(objective, solution_state(objective, s, n)) for n, s in (("a", a), ("b", b))]
+        ends = [{name: tensor.cpu() for name, tensor in end.items()} for end in ends]
         moving = frozenset(moving_names(objective))
         here = objective.with_batch_norm("recomputed") if batch_norm == "recomputed" else objective
         return cls(here, objective, (ends[0], ends[1]), batch_norm, moving)
@@ -64,7 +65,7 @@ class Way:
     def thetas(self) -> tuple[Tensor, Tensor]:
         """θ of both ends in float64, shape (N,) each."""
         keys = {name: name for name in self.ends[0]}
-        a, b = (theta_of(self.objective, end, keys).cpu().double() for end in self.ends)
+        a, b = (theta_of(self.objective, end, keys).double() for end in self.ends)
         return a, b
 
     def theta(self, t: float) -> Tensor:

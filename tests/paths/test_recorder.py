@@ -341,6 +341,9 @@ def test_other_arguments_are_refused(tmp_path: Path) -> None:
         Trajectory(tmp_path)
     with pytest.raises(ValueError, match="at least one checkpoint"):
         Trajectory([])
+    for single in (model, model.state_dict(), model.weight[0], nn.Sequential(model)):
+        with pytest.raises(ValueError, match="Put it into a list"):
+            Trajectory(single)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="got int"):
         Trajectory([model, 3])  # type: ignore[list-item]
     with pytest.raises(ValueError, match="ascending"):
