@@ -62,7 +62,8 @@ test("a snapshot of the kernel's traits holds what they say, before and after a 
   for (const [i, state] of traits.entries()) {
     const model = createMockModel(strict(state, "traits"));
     model.get = (name) => strict(state, "traits")[name];
-    const { snapshot: found } = createState(/** @type {any} */ (model));
+    const { snapshot: found, destroy } = createState(/** @type {any} */ (model));
+    destroy();
     for (const [name, value] of Object.entries(snapshot[i])) assert.deepEqual(plain(found[/** @type {keyof typeof found} */ (name)]), value, name);
   }
 });
