@@ -76,6 +76,19 @@ test("an idle kernel that does not know this explorer is as good as none, and is
   assert.deepEqual([said, asked()], [["gone"], 0]);
 });
 
+test("a kernel that starts where one had answered is another one", (t) => {
+  const manager = jupyter({ status: "starting" });
+  const { said, seconds, answer } = open(t, manager);
+  seconds(2);
+  assert.deepEqual(said, []);
+  answer();
+  manager.kernel.status = "idle";
+  seconds(2);
+  manager.kernel.status = "starting";
+  seconds(1);
+  assert.deepEqual(said, ["gone"]);
+});
+
 for (const status of ["restarting", "autorestarting", "terminating", "dead"]) {
   test(`a kernel that is ${status} is gone within a second, and one that answers afterwards is noticed`, (t) => {
     const manager = jupyter({ status: "idle" });

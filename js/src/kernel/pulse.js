@@ -11,19 +11,21 @@ const SILENCE = 8000;
 
 /** How Jupyter's hosts call a kernel that is not there, or another one than before from now on. */
 const DEAD = ["dead", "terminating", "restarting", "autorestarting"];
-const BUSY = ["busy", "starting"];
 
 /**
  * What the host's own connection says of the kernel; "silent" where there is none.
  * @param {any} manager  the host's widget manager
  * @param {boolean} lost  whether a connection that was there has been lost for long
+ * @param {boolean} known  whether a kernel has ever answered: one that starts then is another one, which JupyterLab
+ *   calls "starting" until it has run something
  * @returns {"dead" | "busy" | "idle" | "silent"}
  */
-function signOf(manager, lost) {
+function signOf(manager, lost, known) {
   const kernel = manager?.kernel;
   if (kernel === undefined) return "silent";
   if (kernel === null || kernel.isDisposed || DEAD.includes(kernel.status) || lost) return "dead";
-  if (BUSY.includes(kernel.status)) return "busy";
+  if (kernel.status === "starting" && known) return "dead";
+  if (kernel.status === "busy") return "busy";
   return kernel.status === "idle" ? "idle" : "silent";
 }
 
@@ -76,7 +78,7 @@ export function createPulse(model, ask, changed) {
     if (slept || document.visibilityState === "hidden") [asked, due] = [null, true];
     if (document.visibilityState === "hidden") return;
     if (manager?.kernel?.connectionStatus === "connected") connected = now;
-    const sign = signOf(manager, connected !== null && now - connected >= ANSWER);
+    const sign = signOf(manager, connected !== null && now - connected >= ANSWER, heardOnce);
     if (sign === "dead") return gone();
     // Messages of the page wait for what the kernel runs.
     if (asked !== null && sign === "busy") asked = now;
