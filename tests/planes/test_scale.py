@@ -176,3 +176,14 @@ def test_a_loss_that_varies_by_rounding_has_no_scale(units: int) -> None:
     surface = Surface(np.array([-1.0, 0, 1]), np.array([-1.0, 0, 1]), loss, np.ones((3, 3), bool))
     assert automatic_scale(surface) is None
     assert np.array_equal(heatmap_figure(surface).data[0].z, loss)
+
+
+@pytest.mark.parametrize("size", [1e-323, 1e-310, 1.7e308])
+def test_losses_at_the_ends_of_floating_point_are_drawn(size: float) -> None:
+    """Where a scale could not be told from rounding, or is beyond all numbers, they are drawn as they are."""
+    axis = np.array([-1.0, 0, 1])
+    loss = size * np.array([[1.0, -1, 1], [0, 0, 0], [-1, 1, -1]])
+    surface = Surface(axis, axis, loss, np.ones((3, 3), bool))
+    assert automatic_scale(surface) is None
+    heights = heatmap_figure(surface).data[0].z
+    assert np.array_equal(heights, loss)
