@@ -187,3 +187,24 @@ def test_losses_at_the_ends_of_floating_point_are_drawn(size: float) -> None:
     assert automatic_scale(surface) is None
     heights = heatmap_figure(surface).data[0].z
     assert np.array_equal(heights, loss)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("shift", [2.0, 1.0])
+def test_a_logarithm_of_what_is_not_positive_is_refused_without_a_warning(shift: float) -> None:
+    axis = np.array([-1.0, 0, 1])
+    loss = 1 + np.arange(-4.0, 5).reshape(3, 3) ** 2 - shift
+    surface = Surface(axis, axis, loss, np.ones((3, 3), bool))
+    with pytest.raises(ValueError, match="positive losses"):
+        heatmap_figure(surface, log=True)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_logarithm_has_no_line_where_the_model_is_not_positive_at_theta() -> None:
+    """θ* lies beyond the domain, and the model's loss there is negative: the others can be drawn."""
+    axis = np.array([1.0, 2, 3])
+    loss = axis + axis[:, None]
+    surface = Surface(axis, axis, loss, np.ones((3, 3), bool))
+    model = QuadraticModel(loss=-1.0, gradient=(1.0, 1.0), hessian=(1.0, 0.0, 1.0))
+    figure = heatmap_figure(surface, log=True, quadratic=model)
+    assert np.array_equal(figure.data[0].z, np.log10(loss))
