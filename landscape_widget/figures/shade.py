@@ -67,8 +67,9 @@ def shade_of(surface: Surface, scale: str, log: bool, quadratic: QuadraticModel 
         return Shade(around(surface.loss), quantity(surface), diverging(around), 0.0, ticks, around)
     level = around.centre if around else None
     if scale == "log":
-        height = None if level is None else float(np.log10(level))
-        return Shade(*logarithm(surface), COLOURS, height, {}, _log)
+        z, name = logarithm(surface)
+        height = float(np.log10(level)) if level is not None and level > 0 else None
+        return Shade(z, name, COLOURS, height, {}, _log)
     return Shade(surface.loss, quantity(surface), COLOURS, level, {})
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -42,15 +44,30 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
 
 
 def wrapped(text: str, size: int, width: float) -> list[str]:
-    """Lines that are no wider than ``width`` pixels."""
+    """Lines that are no wider than ``width`` pixels; a word that is goes on in the next line."""
     lines: list[str] = []
-    for word in text.split():
+    fits = partial(_fits, size=size, width=width)
+    for word in chain.from_iterable(_parts(word, fits) for word in text.split()):
         longer = f"{lines[-1]} {word}" if lines else word
-        if lines and _font(size).getlength(longer) <= width * FINE:
+        if lines and fits(longer):
             lines[-1] = longer
         else:
             lines.append(word)
     return lines
+
+
+def _fits(text: str, size: int, width: float) -> bool:
+    return _font(size).getlength(text) <= width * FINE
+
+
+def _parts(word: str, fits: Callable[[str], bool]) -> Iterator[str]:
+    """A word in parts that fit, each as long as it can be, though of one letter at least."""
+    while not fits(word):
+        n = max(1, bisect_left(range(1, len(word) + 1), True, key=lambda n: not fits(word[:n])))
+        yield word[:n]
+        word = word[n:]
+    if word:
+        yield word
 
 
 def _in_palette(pixels: npt.NDArray[np.uint8], palette: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -114,8 +131,10 @@ class Sheet:
         greys = np.linspace(0, 255, 256 - len(colours)).round().astype(np.uint8)
         palette = np.vstack([colours, np.repeat(greys[:, None], 3, axis=1)])
         places = _in_palette(np.asarray(self._image.reduce(FINE)), palette)
-        for step in (1, 4, 16, 56):
-            coarse = np.where(places < len(colours), places // step * step + step // 2, places)
+        white = len(palette) - 1
+        for step, grey in ((1, 1), (4, 1), (16, 1), (56, 1), (56, 8)):
+            greys_left = white - (white - places) // grey * grey
+            coarse = np.where(places < len(colours), places // step * step + step // 2, greys_left)
             packed = Image.fromarray(coarse.astype(np.uint8), "P")
             packed.putpalette(palette.tobytes())
             file = BytesIO()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
@@ -69,12 +70,16 @@ def still_picture(
     """
     shade = shade_of(surface, "auto", False, quadratic)
     marks = [(a, b, z, style["symbol"]) for _, a, b, z, style in marks_of(surface, shade.z, minima)]
+    what, names = f"{quantity(surface).capitalize()}.", ",  ".join(axis_names(surface, plane))
+    title = f"{what}  {names}"
     lines = [(line, 15, INK) for line in wrapped(sentence, 15, WIDTH - 40)]
+    if len(wrapped(title, 13, WIDTH - 40)) > 1:  # there is room for one line only
+        title = what
+        lines = [(line, 13, INK) for line in wrapped(names, 13, WIDTH - 40)] + lines
     lines += [(line, 11, _MUTED) for line in wrapped(surface.coverage, 11, WIDTH - 40)]
     height = HEATMAP[3] + 62 + sum(size + 6 for _, size, _ in lines)
     sheet = Sheet(WIDTH, height)
-    names = axis_names(surface, plane)
-    sheet.text((20, 10), f"{quantity(surface).capitalize()}.  {names[0]},  {names[1]}", 13)
+    sheet.text((20, 10), title, 13)
     _draw_heatmap(sheet, surface, shade, marks)
     _draw_bar(sheet, shade)
     _draw_surface(sheet, surface, shade, marks)
@@ -95,12 +100,20 @@ def _colours(shade: Shade) -> npt.NDArray[np.uint8]:
     return rows.round().astype(np.uint8)
 
 
-def _indices(shade: Shade, z: FloatArray) -> npt.NDArray[np.int_]:
-    """Which colour each value has; −1 for a hole."""
+def _shares(shade: Shade, z: npt.ArrayLike) -> FloatArray:
+    """Where values lie between the lowest, 0, and the highest, 1; NaN for a hole, ½ if all are equal."""
     low, high = shade.ends
-    share = (z - low) / (high - low) if high > low else np.full_like(z, 0.5)
-    whole = np.isfinite(share)
-    return np.where(whole, np.round(np.where(whole, share, 0) * (N_COLOURS - 1)), -1).astype(int)
+    z = np.asarray(z, float)
+    if high == low:
+        return np.where(np.isfinite(z), 0.5, np.nan)
+    if math.isinf(high - low):  # halves do not go beyond all numbers
+        low, high, z = low / 2, high / 2, z / 2
+    return np.where(np.isfinite(z), (z - low) / (high - low), np.nan)
+
+
+def _indices(shares: FloatArray) -> npt.NDArray[np.int_]:
+    """Which colour each share has; −1 for a hole."""
+    return np.where(np.isnan(shares), -1, np.round(np.nan_to_num(shares) * (N_COLOURS - 1))).astype(int)
 
 
 def _draw_heatmap(
@@ -109,7 +122,7 @@ def _draw_heatmap(
     left, top, right, bottom = HEATMAP
     colours = np.vstack([_colours(shade), [[235, 235, 235]]])  # the last one is for holes
     cells = [_nearest(axis, (right - left) * FINE) for axis in (surface.alpha, surface.beta)]
-    pixels = colours[_indices(shade, shade.z)[np.ix_(cells[1][::-1], cells[0])]]
+    pixels = colours[_indices(_shares(shade, shade.z))[np.ix_(cells[1][::-1], cells[0])]]
     sheet.paste((left, top), pixels.astype(np.uint8))
 
     def place(alpha: float, beta: float) -> Point:
@@ -146,41 +159,39 @@ def _draw_bar(sheet: Sheet, shade: Shade) -> None:
     sheet.paste((left, top), np.repeat(rows[:, None], width * FINE, axis=1))
     low, high = shade.ends
     ticks = list(zip(shade.ticks.get("tickvals", ()), shade.ticks.get("ticktext", ()), strict=True))
-    ticks = ticks or [(value, number(value, 3)) for value in np.linspace(low, high, 5)]
+    between = [low * (1 - share) + high * share for share in (0, 0.25, 0.5, 0.75, 1)]
+    ticks = ticks or [(value, number(value, 3)) for value in between]
     for value, text in ticks:
-        share = (value - low) / (high - low) if high > low else 0.5
+        share = float(_shares(shade, value))
         sheet.text((left + width + 4, bottom - share * (bottom - top)), text, 11, anchor="lm")
 
 
 def _draw_surface(
     sheet: Sheet, surface: Surface, shade: Shade, marks: Sequence[tuple[float, float, float, str]]
 ) -> None:
-    low, high = shade.ends
-    span = (high - low) or 1.0
-
-    def scene(alpha: npt.ArrayLike, beta: npt.ArrayLike, z: npt.ArrayLike) -> FloatArray:
+    def scene(alpha: npt.ArrayLike, beta: npt.ArrayLike, shares: npt.ArrayLike) -> FloatArray:
         """Points in units of the domain's side around its middle, shape (…, 3)."""
         x, y = (
             (np.asarray(value, float) - axis[0]) / (axis[-1] - axis[0]) - 0.5
             for value, axis in ((alpha, surface.alpha), (beta, surface.beta))
         )
-        return np.stack(np.broadcast_arrays(x, y, ((np.asarray(z) - low) / span - 0.5) * _HEIGHT), axis=-1)
+        return np.stack(np.broadcast_arrays(x, y, (np.asarray(shares) - 0.5) * _HEIGHT), axis=-1)
 
     def place(points: FloatArray) -> list[Point]:
         x = _SURFACE[0] + points @ _RIGHT * _SIDE
         y = _SURFACE[1] - points @ _UP * _SIDE
         return list(zip(x.ravel().tolist(), y.ravel().tolist(), strict=True))
 
-    floor = scene(surface.alpha[[0, -1, -1, 0, 0]], surface.beta[[0, 0, -1, -1, 0]], np.full(5, low))
+    floor = scene(surface.alpha[[0, -1, -1, 0, 0]], surface.beta[[0, 0, -1, -1, 0]], np.zeros(5))
     sheet.line(place(floor), _LINE, 1.0)
     rows, columns = (_spread(len(axis), _CELLS) for axis in (surface.beta, surface.alpha))
-    z = shade.z[np.ix_(rows, columns)]
+    z = _shares(shade, shade.z[np.ix_(rows, columns)])
     nodes = scene(*np.meshgrid(surface.alpha[columns], surface.beta[rows]), z)
     quads = np.stack([nodes[:-1, :-1], nodes[:-1, 1:], nodes[1:, 1:], nodes[1:, :-1]], axis=2).reshape(
         -1, 4, 3
     )
     quads = quads[np.isfinite(quads).all(axis=(1, 2))]
-    colours = _colours(shade)[_indices(shade, (quads[..., 2].mean(axis=1) / _HEIGHT + 0.5) * span + low)]
+    colours = _colours(shade)[_indices(quads[..., 2].mean(axis=1) / _HEIGHT + 0.5)]
     pieces: list[tuple[float, list[Point], Colour, float]] = []
     for quad, colour, far in zip(quads, colours, quads.mean(axis=1) @ _EYE, strict=True):
         pieces.append((far, place(quad), tuple(colour.tolist()), 0.0))
@@ -192,7 +203,7 @@ def _draw_surface(
                 pieces.append((float((ends.mean(axis=0) @ _EYE) + near / 2), place(ends), (90, 90, 90), 0.5))
     if shade.level is not None:
         for a, b in _pairs(*level_segments(surface.alpha, surface.beta, shade.z, shade.level)):
-            ends = scene(a, b, np.full(2, shade.level))
+            ends = scene(a, b, np.full(2, _shares(shade, shade.level)))
             pieces.append((float(ends.mean(axis=0) @ _EYE) + near, place(ends), (26, 26, 26), 2.5))
     for _, points, colour, width in sorted(pieces, key=lambda piece: piece[0]):  # what is far comes first
         if width:
@@ -201,7 +212,7 @@ def _draw_surface(
             sheet.area(points, colour)
     for alpha, beta, height, symbol in marks:
         if np.isfinite(height):
-            sheet.mark(place(scene([alpha], [beta], [height]))[0], symbol)
+            sheet.mark(place(scene([alpha], [beta], _shares(shade, [height])))[0], symbol)
     for letter, middle in (("α", floor[:2].mean(axis=0)), ("β", floor[1:3].mean(axis=0))):
         x, y = place(middle)[0]
         sheet.text((x, y + 6), letter, 13, anchor="ma")

@@ -43,9 +43,10 @@ def plane_path(
     known = None if loss is None else np.asarray(loss, float)
     if known is not None and known.shape != (n,):
         raise ValueError(f"Expected loss of shape ({n},), one for each checkpoint, got {known.shape}.")
-    axes = np.stack([plane.eta, plane.delta])
+    lengths = np.array([length or 1.0 for length in plane.norms])
+    units = np.stack([plane.eta, plane.delta]) / lengths[:, None]
     # least squares, whatever the angle between the axes; an axis of zeros gets the coordinate 0
-    inverse = np.linalg.pinv(inner(axes[:, None], axes), hermitian=True)
+    inverse = np.linalg.pinv(inner(units[:, None], units), hermitian=True)
     coordinates, off_plane, distance, losses = np.empty((n, 2)), np.empty(n), np.empty(n), np.empty(n)
     for i in range(n):
         state = trajectory[i]
@@ -55,9 +56,10 @@ def plane_path(
             if not np.isfinite(theta).all():
                 raise ValueError("its weights are not all finite. Leave it out.")
         away = theta - plane.origin
-        coordinates[i] = inverse @ inner(axes, away)
+        along = inverse @ inner(units, away)
+        coordinates[i] = along / lengths
         distance[i] = norm(away)
-        off_plane[i] = norm(away - coordinates[i] @ axes)
+        off_plane[i] = norm(away - along @ units)
         losses[i] = objective.with_state(state).loss().item() if known is None else known[i]
     return Path(
         alpha=coordinates[:, 0],

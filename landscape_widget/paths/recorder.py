@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 import safetensors.torch
 import torch
 from torch import Tensor, nn
@@ -85,6 +86,7 @@ class TrajectoryRecorder:
             **scalars: Numbers to keep beside them; "lr" and "epoch" are marked on figures.
 
         Raises:
+            FileExistsError: If another recorder has begun to write into the folder since this one was made.
             OSError: If the checkpoint cannot be written; those before are as they were.
             RuntimeError: After ``close``.
             ValueError: For a step that is not larger, or scalars that are no numbers.
@@ -94,9 +96,9 @@ class TrajectoryRecorder:
         least = None if self._last_step is None else self._last_step + 1
         step = (0 if least is None else least) if step is None else check_integer(step, "step", least)
         noted = {name: _number(name, value) for name, value in scalars.items()}
+        self._left_out = None  # the weights are those of another step now
         if self._calls % self._every == 0:
             self._keep(step, noted, self._calls + 1)
-            self._left_out = None
         else:
             self._left_out = step, noted
         self._calls += 1
@@ -196,6 +198,11 @@ class TrajectoryRecorder:
     def _keep(self, step: int, scalars: Mapping[str, float], calls: int) -> None:
         """Writes the new checkpoint, then the index, and only then deletes what is over the budget."""
         number = self._kept[-1][0] + 1 if self._kept else 0
+        if self._folder is not None and not self._kept and (self._folder / INDEX).exists():
+            raise FileExistsError(
+                f"Expected {str(self._folder)!r} without a trajectory, as when this recorder was made, but "
+                "another one has written into it since. Close one of them, and choose another folder."
+            )
         if self._folder is None:
             recorded = Recorded(Held(_copies(self._model)), step, scalars)
         else:
@@ -257,7 +264,7 @@ def _serialized(model: nn.Module) -> bytes:
 
 def _number(name: str, value: Any) -> float:
     number = real(value)
-    given = value.item() if isinstance(value, Tensor) and value.ndim == 0 else value
+    given = value.item() if isinstance(value, Tensor | np.ndarray | np.generic) and not value.ndim else value
     if math.isnan(number) and not (isinstance(given, float) and math.isnan(given)):
         raise ValueError(f"Expected {name} as a number, got {told(value)}.")
     return number

@@ -37,6 +37,9 @@ _ROUNDING = 1e-5
 #: Differences from L(θ*) up to this share of it are rounding.
 _NOTHING = 1e-12
 
+#: Beyond these differences a width, or a tick, is beyond what floating-point numbers tell apart.
+_LEAST, _MOST = 1e-300, 1e300
+
 #: Linear width as a share of the largest difference, where no curvature tells it.
 _UNTOLD = 1 / 30
 
@@ -112,7 +115,7 @@ def automatic_scale(surface: Surface, quadratic: QuadraticModel | None = None) -
         return None
     low, high = float(finite.min()), float(finite.max())
     largest = max(abs(low - centre), abs(high - centre))
-    if not _NOTHING * abs(centre) < largest < math.inf:
+    if not max(_NOTHING * abs(centre), _LEAST) < largest < _MOST:
         return None
     small = _smaller_curvature(surface, model) if model else 0.0
     told = small >= max(_FLAT * largest, _ROUNDING * abs(centre))

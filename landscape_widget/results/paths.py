@@ -16,6 +16,9 @@ from landscape_widget.results.tables import brief
 
 IntArray = npt.NDArray[np.int_]
 
+#: A path that extends less than this along one axis, as a share of the other one, is a straight line.
+_ROUNDING = 1e-12
+
 
 @equal_by_content
 @dataclass(frozen=True, repr=False)
@@ -105,6 +108,7 @@ class Path(Table):
         """(α min, α max, β min, β max) around the path and θ*, with a margin of a tenth."""
         low, high = [], []
         widths = [float(np.ptp([*c, 0.0])) for c in (self.alpha, self.beta)]
+        widths = [width if width > _ROUNDING * max(widths) else 0.0 for width in widths]
         for c, width in zip((self.alpha, self.beta), widths, strict=True):
             margin = 0.1 * (width or max(widths) or 1.0)
             low.append(min(0.0, float(c.min())) - margin)

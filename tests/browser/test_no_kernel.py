@@ -20,7 +20,8 @@ GONE = "No kernel: showing saved results; run the cell to go on."
 
 SEEN = """e => {
   window.seen = [e.dataset.kernel];
-  new MutationObserver(() => window.seen.push(e.dataset.kernel)).observe(e, {attributeFilter: ["data-kernel"]});
+  const look = () => window.seen.push(e.dataset.kernel);
+  new MutationObserver(look).observe(e, {attributeFilter: ["data-kernel"]});
 }"""
 
 

@@ -106,6 +106,27 @@ def test_names_of_models_and_losses() -> None:
     assert names_of(bowl) == {"loss_fn": "bowl"}
 
 
+class Wrapping(nn.Module):
+    """A loss that calls a function that it holds under the name by which a partial holds its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.func = nn.functional.cross_entropy
+
+    def forward(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return self.func(output, target)
+
+
+def test_a_loss_is_called_by_its_own_name_whatever_it_wraps() -> None:
+    assert names_of(Wrapping()) == {"loss_fn": "Wrapping"}
+    assert names_of(partial(Wrapping())) == {"loss_fn": "Wrapping"}
+    assert names_of(partial(lambda theta: theta)) == {}
+    compiled = nn.Module()
+    compiled._orig_mod = Wrapping()  # what torch.compile returns
+    assert names_of(compiled) == {"loss_fn": "Wrapping"}
+    assert names_of(partial(compiled)) == {"loss_fn": "Wrapping"}
+
+
 def test_results_carry_the_names_wherever_their_objective_goes() -> None:
     network = Objective(
         Net(3, 2), (torch.ones(4, 3), torch.zeros(4, dtype=torch.long)), nn.CrossEntropyLoss()

@@ -87,7 +87,7 @@ def _at(lowest: Any, surface: Surface) -> tuple[int, int]:
     )
 
 
-@pytest.mark.parametrize("n", [3, 31, 101, 201])
+@pytest.mark.parametrize("n", [3, 31, 101, 201, 401])
 @pytest.mark.parametrize("rough", [False, True])
 def test_it_is_small(n: int, rough: bool) -> None:
     surface = saddle(n)
@@ -101,19 +101,35 @@ def test_it_is_small(n: int, rough: bool) -> None:
 
 @pytest.mark.parametrize(
     "loss",
-    [np.full((5, 5), 2.0), np.full((5, 5), np.nan), np.where(np.eye(5) > 0, np.nan, 1.0), np.zeros((5, 5))],
-    ids=["flat", "holes only", "some holes", "zero"],
+    [np.full((5, 5), 2.0), np.full((5, 5), np.nan), np.where(np.eye(5) > 0, np.nan, 1.0), np.zeros((5, 5))]
+    + [size * np.outer([1, 0.5, 0, -0.5, -1], np.ones(5)) for size in (1.7e308, 1e-310, 5e-324)],
+    ids=["flat", "holes only", "some holes", "zero", "huge", "tiny", "least"],
 )
 def test_any_surface_can_be_drawn(loss: Any) -> None:
     axis = np.linspace(-1, 1, 5)
     opened(still_picture(Surface(axis, axis, loss, np.ones((5, 5), bool)), None, ""))
 
 
-def test_a_hole_has_no_colour_of_a_loss() -> None:
+@pytest.mark.parametrize("flat", [False, True])
+def test_a_hole_has_no_colour_of_a_loss(flat: bool) -> None:
     surface = saddle()
+    if flat:
+        surface.loss[:] = 2.0
     surface.loss[10, 30] = np.nan
     red, green, blue = opened(still_picture(surface, None, "")).getpixel(middle(surface, 10, 30))
     assert red == green == blue
+
+
+@pytest.mark.parametrize("axis", ["toward:" + "another solution " * 20, "toward:" + "x" * 300])
+@pytest.mark.parametrize("sentence", ["", "y" * 300])
+def test_no_word_is_cut_off(axis: str, sentence: str) -> None:
+    """What is longer than a line goes on in the next one: the margin stays white."""
+    surface = saddle()
+    short = opened(still_picture(surface, None, ""))
+    surface.provenance["axes"] = (axis, "random")
+    picture = opened(still_picture(surface, None, sentence))
+    assert np.all(np.asarray(picture)[:, WIDTH - 15 :] == 255)
+    assert picture.height > short.height
 
 
 def test_the_font_has_what_sentences_are_made_of() -> None:

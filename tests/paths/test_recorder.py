@@ -335,6 +335,52 @@ def test_an_index_that_none_writes_is_refused(change: Callable[[Any], Any], tmp_
         Trajectory(tmp_path)
 
 
+def test_what_every_left_out_before_a_full_disk_is_not_told_of_later_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Step 1 was left out, step 2 met a full disk: the weights at the end are those of neither."""
+    model = nn.Linear(5, 5)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+    def full(path: Path) -> Any:
+        raise OSError(28, "No space left on device")
+
+    with TrajectoryRecorder(model, tmp_path, every=2).attach(optimizer):
+        optimizer.step()
+        monkeypatch.setattr(recording, "replacing", full)
+        with pytest.warns(RuntimeWarning, match="No space left"):
+            optimizer.step()
+        monkeypatch.undo()
+        optimizer.step()
+    assert Trajectory(tmp_path).steps.tolist() == [0]
+
+
+def test_two_recorders_of_one_new_folder(tmp_path: Path) -> None:
+    """The folder was empty when the second one was made, and is not when it records."""
+    model = nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    for resume in (False, True):
+        folder = tmp_path / str(resume)
+        first = TrajectoryRecorder(model, folder)
+        second, third = (TrajectoryRecorder(nn.Linear(1, 1), folder, resume=resume) for _ in range(2))
+        first.record()
+        with pytest.raises(FileExistsError, match="another one"):
+            second.record()
+        with pytest.raises(FileExistsError, match="another one"):
+            third.attach(optimizer)
+        first.record()
+        assert Trajectory(folder).steps.tolist() == [0, 1]
+        assert all(same(state, copied(model)) for state in Trajectory(folder))
+
+
+@pytest.mark.parametrize("kind", [float, np.float64, np.float32, np.float16, np.array, torch.tensor])
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.5])
+def test_a_training_that_diverges_is_recorded(kind: Callable[[float], Any], value: float) -> None:
+    recorder = TrajectoryRecorder(nn.Linear(1, 1))
+    recorder.record(loss=kind(value))
+    assert recorder.trajectory.scalars["loss"] == pytest.approx([value], nan_ok=True)
+
+
 def test_other_arguments_are_refused(tmp_path: Path) -> None:
     model = nn.Linear(1, 1)
     with pytest.raises(FileNotFoundError, match=r"no trajectory\.json"):

@@ -169,6 +169,30 @@ def test_a_plane_of_one_direction_only() -> None:
     assert (path.alpha[0], path.beta[0], path.off_plane[0]) == (pytest.approx(3), 0, pytest.approx(1))
 
 
+@pytest.mark.parametrize("lengths", [(1e-9, 1.0), (1.0, 1e-12), (1e-9, 1e9), (1e-150, 1e150)])
+def test_a_path_is_where_it_is_whatever_the_units_of_the_axes(lengths: tuple[float, float]) -> None:
+    """A gradient close to a minimum is as good an axis as a unit vector."""
+    problem = case("dense tanh")
+    objective, states = problem.objective(ONE_BATCH), walk(problem.model())
+    plane = slanted(objective)
+    path = plane_path(plane, objective, states)
+    eta, delta = plane.eta * lengths[0], plane.delta * lengths[1]
+    scaled = plane_path(Plane(plane.origin, eta, delta), objective, states, loss=path.loss)
+    # 30 degrees between the axes cost two of float64's 16 digits
+    assert scaled.off_plane == pytest.approx(path.off_plane, rel=1e-12)
+    assert scaled.alpha * lengths[0] == pytest.approx(path.alpha, rel=1e-12)
+    assert scaled.beta * lengths[1] == pytest.approx(path.beta, rel=1e-12)
+
+
+@pytest.mark.parametrize("axes", [("trajectory:1", "random"), ("hessian:max", "trajectory:1")])
+def test_a_straight_path_has_a_domain_of_two_dimensions(axes: tuple[str, str]) -> None:
+    """Two checkpoints leave nothing but rounding along the other axis."""
+    problem = case("dense tanh")
+    objective, states = problem.objective(ONE_BATCH), walk(problem.model(), 2)
+    low, high, bottom, top = plane_path(trajectory_plane(objective, states, axes), objective, states).domain
+    assert 0.1 < (top - bottom) / (high - low) < 10
+
+
 def test_a_selection_and_recomputed_statistics() -> None:
     """θ of one layer moves along the plane, the rest of a checkpoint counts for its loss."""
     problem = case("convolution, batch norm")

@@ -176,3 +176,35 @@ def test_a_loss_that_varies_by_rounding_has_no_scale(units: int) -> None:
     surface = Surface(np.array([-1.0, 0, 1]), np.array([-1.0, 0, 1]), loss, np.ones((3, 3), bool))
     assert automatic_scale(surface) is None
     assert np.array_equal(heatmap_figure(surface).data[0].z, loss)
+
+
+@pytest.mark.parametrize("size", [1e-323, 1e-310, 1.7e308])
+def test_losses_at_the_ends_of_floating_point_are_drawn(size: float) -> None:
+    """Where a scale could not be told from rounding, or is beyond all numbers, they are drawn as they are."""
+    axis = np.array([-1.0, 0, 1])
+    loss = size * np.array([[1.0, -1, 1], [0, 0, 0], [-1, 1, -1]])
+    surface = Surface(axis, axis, loss, np.ones((3, 3), bool))
+    assert automatic_scale(surface) is None
+    heights = heatmap_figure(surface).data[0].z
+    assert np.array_equal(heights, loss)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("shift", [2.0, 1.0])
+def test_a_logarithm_of_what_is_not_positive_is_refused_without_a_warning(shift: float) -> None:
+    axis = np.array([-1.0, 0, 1])
+    loss = 1 + np.arange(-4.0, 5).reshape(3, 3) ** 2 - shift
+    surface = Surface(axis, axis, loss, np.ones((3, 3), bool))
+    with pytest.raises(ValueError, match="positive losses"):
+        heatmap_figure(surface, log=True)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_logarithm_has_no_line_where_the_model_is_not_positive_at_theta() -> None:
+    """θ* lies beyond the domain, and the model's loss there is negative: the others can be drawn."""
+    axis = np.array([1.0, 2, 3])
+    loss = axis + axis[:, None]
+    surface = Surface(axis, axis, loss, np.ones((3, 3), bool))
+    model = QuadraticModel(loss=-1.0, gradient=(1.0, 1.0), hessian=(1.0, 0.0, 1.0))
+    figure = heatmap_figure(surface, log=True, quadratic=model)
+    assert np.array_equal(figure.data[0].z, np.log10(loss))

@@ -40,6 +40,9 @@ function smallerCurvature({ domain: [a0, a1, b0, b1] }, { hessian }) {
 /** Differences from L(θ*) up to this share of it are rounding. */
 const NOTHING = 1e-12;
 
+/** Beyond these differences a width, or a tick, is beyond what floating-point numbers tell apart. */
+const [LEAST, MOST] = [1e-300, 1e300];
+
 /**
  * The automatic scale of a surface; null where L(θ*) is not known or no other loss is on show, and for a difference.
  * @param {SurfaceResult} surface
@@ -51,7 +54,7 @@ export function automaticScale(surface, model, range = surface.range) {
   const node = theta(surface);
   const centre = node ? surface.rows[node[0]][node[1]] : (model?.loss ?? NaN);
   const largest = Math.max(Math.abs(range[0] - centre), Math.abs(range[1] - centre));
-  if (isDifference(surface) || !(largest > NOTHING * Math.abs(centre) && largest < Infinity)) return null;
+  if (isDifference(surface) || !(largest > Math.max(NOTHING * Math.abs(centre), LEAST) && largest < MOST)) return null;
   const small = model ? smallerCurvature(surface, model) : 0;
   const told = small >= Math.max(FLAT * largest, ROUNDING * Math.abs(centre));
   const width = told ? Math.min(small, largest) : UNTOLD * largest;
