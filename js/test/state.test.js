@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { mockProjections, mockSpectrum, mockTrace } from "../dev/mock-curvature.js";
 import { createMockModel, defaults, mockSurface } from "../dev/mock.js";
 import { wire } from "../dev/wire.js";
@@ -12,9 +12,14 @@ const surfaceOf = (/** @type {number} */ request, step = 1, more = {}) => mockSu
 /** Past the microtask in which a state gathers changes. */
 const settled = () => Promise.resolve();
 
+/** @type {(() => void)[]} */
+const ends = [];
+after(() => ends.forEach((end) => end()));
+
 function setUp(traits = {}) {
   const model = createMockModel({ ...defaults, resolution: 11, ...traits });
   const state = createState(/** @type {any} */ (model));
+  ends.push(state.destroy);
   /** @type {import("../src/kernel/state.js").Snapshot[]} */
   const heard = [];
   state.subscribe((snapshot) => heard.push(snapshot));
