@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Callable
 
 import numpy as np
 
@@ -47,7 +47,7 @@ def automatic_domain(
     theta_norm: float,
     equal_axes: bool = False,
     slopes: FloatArray | None = None,
-    share: float = 1.0,
+    loss_at: Callable[[float, float], float] | None = None,
 ) -> Domain:
     """Returns a domain on which the plane has something to show.
 
@@ -61,12 +61,18 @@ def automatic_domain(
         theta_norm: ‖θ*‖.
         equal_axes: Whether two eigenvectors are to reach equally far.
         slopes: The gradient along the eigenvectors, shape (m,).
-        share: Of the widths by curvature, see ``share_where_the_model_holds``.
+        loss_at: The training loss at (α, β), which cuts the domain along two eigenvectors to where the
+            quadratic model says something of it.
     """
     on_axes = [parse_axis(axis) for axis in plane.axes]
     along = None
     if pairs and any(axis.rank for axis in on_axes):
-        along = eigenvector_half_widths(plane.axes, pairs, centre_loss, theta_norm, equal_axes, slopes, share)
+        holds = 1.0
+        if loss_at and not equal_axes and all(axis.rank for axis in on_axes):
+            on_show = [pairs.at(*axis.end) for axis in on_axes]
+            free = eigenvector_half_widths(plane.axes, pairs, centre_loss, theta_norm)[on_show]
+            holds = _share_where_the_model_holds(free, pairs.values[on_show], loss_at)
+        along = eigenvector_half_widths(plane.axes, pairs, centre_loss, theta_norm, equal_axes, slopes, holds)
     widths = []
     for axis, unit in zip(on_axes, plane.norms, strict=True):
         if axis.rank and pairs and along is not None:
@@ -123,40 +129,20 @@ def eigenvector_half_widths(
     return np.array(list(map(snap, np.maximum(widths, np.minimum(_BESIDE * beside, equal)))))
 
 
-def share_where_the_model_holds(
-    plane: Plane,
-    pairs: EigenPairs | None,
-    centre_loss: float | None,
-    theta_norm: float,
-    equal_axes: bool = False,
-) -> Generator[tuple[float, float], float, float]:
-    """The share of half-widths by curvature up to which the flatter axis curves as the quadratic model says.
+def _share_where_the_model_holds(
+    widths: FloatArray, curvatures: FloatArray, loss_at: Callable[[float, float], float]
+) -> float:
+    """The share of both half-widths up to which the flatter axis curves as the quadratic model says.
 
     Opposite points are taken together, between which the slope cancels. Where the model holds nowhere,
-    nothing is gained by a smaller domain; nor is anything asked unless both axes are eigenvectors.
-
-    Args:
-        plane: The plane on show.
-        pairs: Eigenpairs that its Hessian axes are taken from.
-        centre_loss: L(θ*).
-        theta_norm: ‖θ*‖.
-        equal_axes: Whether two eigenvectors are to reach equally far, whatever the model says.
-
-    Yields:
-        Points (α, β), and is sent the training loss there.
+    nothing is gained by a smaller domain.
     """
-    on_axes = [parse_axis(axis) for axis in plane.axes]
-    if not pairs or equal_axes or not all(axis.rank for axis in on_axes):
-        return 1.0
-    on_show = [pairs.at(*axis.end) for axis in on_axes]
-    widths = eigenvector_half_widths(plane.axes, pairs, centre_loss, theta_norm)[on_show]
-    curvatures = pairs.values[on_show]
     flatter = int(np.argmin(np.abs(curvatures)))
-    centre = yield 0.0, 0.0
+    centre = loss_at(0.0, 0.0)
     for share in _SHARES:
         width = share * float(widths[flatter])
         ends = [(width, 0.0), (-width, 0.0)] if flatter == 0 else [(0.0, width), (0.0, -width)]
-        bent = ((yield ends[0]) + (yield ends[1])) / 2 - centre
+        bent = (loss_at(*ends[0]) + loss_at(*ends[1])) / 2 - centre
         model = float(curvatures[flatter]) * width**2 / 2
         if model and 1 / _AGREES <= bent / model <= _AGREES:
             return share

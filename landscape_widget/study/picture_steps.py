@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from time import monotonic
 
@@ -15,7 +15,7 @@ from landscape_widget.planes.surface import evaluate_plane
 from landscape_widget.results.planes import Plane, Surface
 from landscape_widget.study.centre import Centre, plane_key
 from landscape_widget.study.controls import Controls
-from landscape_widget.study.domain import automatic_domain, share_where_the_model_holds
+from landscape_widget.study.domain import automatic_domain
 from landscape_widget.study.findings import Findings, Picture
 
 
@@ -24,8 +24,7 @@ def surface_steps(
 ) -> Iterator[Findings]:
     """Draws the first picture."""
     for surfaces in _nodes("node", centre, objective, controls, plane, found):
-        if surfaces:
-            found.draw(plane, surfaces)
+        found.draw(plane, surfaces)
         yield found
 
 
@@ -37,8 +36,7 @@ def compared_steps(
         return
     plane = make_plane(objective, controls.axes, controls.seed, found.pairs)
     for surfaces in _nodes("compared node", centre, objective, controls, plane, found):
-        if surfaces:
-            found.compared = Picture(plane, shown(surfaces), surfaces=surfaces)
+        found.compared = Picture(plane, shown(surfaces), surfaces=surfaces)
         yield found
     assert found.compared is not None
     model = centre.quadratic(objective, plane, found.pairs)
@@ -53,33 +51,19 @@ def is_begun(centre: Centre, objective: Objective, controls: Controls) -> bool:
     return any(centre.known.losses.get(key) for key in keys)
 
 
-def _answered(
-    asked: Generator[tuple[float, float], float, float], centre: Centre, objective: Objective, plane: Plane
-) -> Generator[dict[str, Surface], None, float]:
-    """Returns what comes of losses at the points that are asked for, one of them a step."""
-    try:
-        point = next(asked)
-        while True:
-            loss = centre.loss_at(objective, plane, *point)
-            yield {}
-            point = asked.send(loss)
-    except StopIteration as end:
-        return float(end.value)
-
-
 def _nodes(
     kind: str, centre: Centre, objective: Objective, controls: Controls, plane: Plane, found: Findings
 ) -> Iterator[dict[str, Surface]]:
-    """Yields surfaces of a plane by their splits, on what is known of it; meters them as work of a kind.
-
-    None at all while the domain is looked for.
-    """
-    domain = controls.domain
-    if domain is None:
-        known_of_it = plane, found.pairs, found.centre_loss, centre.theta_norm, controls.equal_axes
-        asked = share_where_the_model_holds(*known_of_it)
-        share = yield from _answered(asked, centre, objective, plane)
-        domain = automatic_domain(*known_of_it, found.slopes.along if found.slopes else None, share)
+    """Yields surfaces of a plane by their splits, on what is known of it; meters them as work of a kind."""
+    domain = controls.domain or automatic_domain(
+        plane,
+        found.pairs,
+        found.centre_loss,
+        centre.theta_norm,
+        controls.equal_axes,
+        found.slopes.along if found.slopes else None,
+        lambda alpha, beta: centre.loss_at(objective, plane, alpha, beta),
+    )
     alpha = grid_axis(domain[0], domain[1], controls.resolution)
     beta = grid_axis(domain[2], domain[3], controls.resolution)
     # of two losses that differ by little, each would be right to a share of its own range only

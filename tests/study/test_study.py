@@ -20,7 +20,7 @@ from landscape_widget import (
     saddle_blindness,
 )
 from landscape_widget.curvature import trace as trace_module
-from landscape_widget.results.planes import Plane, Surface
+from landscape_widget.results.planes import Surface
 from landscape_widget.study import budget, centre, known, preview
 from landscape_widget.study.budget import trace_is_final
 from landscape_widget.study.controls import Controls
@@ -440,21 +440,6 @@ def test_the_domain_ends_where_the_quadratic_model_does() -> None:
     domain = domain_of(curved(100, -1, wall=1.5), HESSIAN)
     assert domain == (-0.05, 0.05, -0.5, 0.5)
     assert domain_of(curved(100, -1, wall=1.5), HESSIAN, equal_axes=True)[3] == 0.6
-
-
-def test_a_step_takes_one_loss_while_the_domain_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[float, float]] = []
-    look_up = centre.Centre.loss_at
-
-    def counted(self: centre.Centre, objective: Objective, plane: Plane, alpha: float, beta: float) -> float:
-        asked.append((alpha, beta))
-        return look_up(self, objective, plane, alpha, beta)
-
-    monkeypatch.setattr(centre.Centre, "loss_at", counted)
-    controls = replace(CONTROLS, domain=None)
-    in_steps = [len(asked) for _ in Study(curved(100, -1, wall=1.5)).steps(controls)]
-    assert len(set(asked)) > 3
-    assert set(np.diff(in_steps)) <= {0, 1}
 
 
 def test_the_domain_shows_what_bends_beside_what_slopes() -> None:
