@@ -112,9 +112,17 @@ class TrajectoryRecorder:
 
         Raises:
             TypeError: If it is no optimiser of torch.
+            ValueError: If it moves no parameter of the model.
         """
         if not isinstance(optimizer, torch.optim.Optimizer):
             raise TypeError(f"Expected a torch.optim.Optimizer, got {type(optimizer).__name__}.")
+        moved = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        if moved.isdisjoint(map(id, self._model.parameters())):
+            raise ValueError(
+                "Expected an optimizer of the recorder's model, got one that holds none of its parameters, "
+                "perhaps those of a model that was made before. Make the recorder of the model that is "
+                "trained; where an optimizer moves copies of the weights, call record() after each step."
+            )
 
         def note(optimizer: torch.optim.Optimizer, *_: Any) -> None:
             try:

@@ -22,6 +22,9 @@ from landscape_widget.results.paths import Interpolation
 #: What happens to frozen parameters and batch-norm statistics on the way.
 BATCH_NORM = ("interpolated", "frozen", "recomputed")
 
+#: Rounding of a mean loss, in units of the last place.
+_ROUNDING = 16
+
 #: Groups of examples that the sampling error of a barrier is told from, where there are as many.
 _GROUPS = 64
 
@@ -121,7 +124,7 @@ class Way:
             losses[i] = there.loss().item()
             metrics.append(there.metrics())
         losses = np.where(np.isfinite(losses), losses, np.nan)
-        height, at = _barrier(t, losses)
+        height, at = _barrier(t, losses, torch.finfo(objective.dtype).eps)
         return Interpolation(
             t=t,
             loss=losses,
@@ -148,12 +151,16 @@ class Way:
         return math.sqrt(float(squares.sum()) * len(here) / (len(here) - 1))
 
 
-def _barrier(t: FloatArray, loss: FloatArray) -> tuple[float, float]:
-    """Largest excess over the straight line between the losses at 0 and 1, and where it is."""
+def _barrier(t: FloatArray, loss: FloatArray, eps: float) -> tuple[float, float]:
+    """Largest excess over the straight line between the losses at 0 and 1, and where it is.
+
+    What rounding to ``eps`` can make of equal losses is no barrier.
+    """
     between = (t >= 0) & (t <= 1)
     t, loss = t[between], loss[between]
     excess = loss - ((1 - t) * loss[0] + t * loss[-1])
     if not np.isfinite(excess).all():
         return math.nan, float(t[np.argmax(~np.isfinite(loss))])
     highest = int(np.argmax(excess))
-    return max(0.0, float(excess[highest])), float(t[highest])
+    rounding = _ROUNDING * eps * float(np.abs(loss).max())
+    return float(excess[highest]) if excess[highest] > rounding else 0.0, float(t[highest])

@@ -131,7 +131,7 @@ class Interpolation(Table):
     loss: FloatArray
     """The loss there, shape (n,); NaN where not finite."""
     barrier: float
-    """Height of the barrier; NaN where a loss between the ends is not finite."""
+    """Height of the barrier; 0 where it is no more than rounding, NaN where a loss between is not finite."""
     barrier_stderr: float
     """Its standard error over the draw of the examples, at the point where it is highest; NaN where the
     examples cannot be told apart."""

@@ -266,3 +266,18 @@ def test_a_figure_holds_loss_and_metric_of_both_data() -> None:
     assert len(interpolation_figure(way(metrics={}), log=True).data) == 1
     with pytest.raises(ValueError, match="metric as one of accuracy"):
         interpolation_figure(way(), metric="recall")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_rounding_is_no_barrier(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 1)).to(dtype)
+    objective = Objective(
+        model, (torch.randn(50, 3, dtype=dtype), torch.randn(50, 1, dtype=dtype)), nn.MSELoss()
+    )
+    line = interpolation(objective, model, copy.deepcopy(model), n=41)
+    assert line.barrier == 0
+    assert "no barrier" in repr(line)
+    figure = interpolation_figure(line)
+    assert figure.layout.showlegend
+    assert "no barrier" in figure.data[0].name

@@ -357,12 +357,12 @@ def test_what_every_left_out_before_a_full_disk_is_not_told_of_later_weights(
 
 def test_two_recorders_of_one_new_folder(tmp_path: Path) -> None:
     """The folder was empty when the second one was made, and is not when it records."""
-    model = nn.Linear(1, 1)
-    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    model, other = nn.Linear(1, 1), nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(other.parameters(), 0.1)
     for resume in (False, True):
         folder = tmp_path / str(resume)
         first = TrajectoryRecorder(model, folder)
-        second, third = (TrajectoryRecorder(nn.Linear(1, 1), folder, resume=resume) for _ in range(2))
+        second, third = (TrajectoryRecorder(other, folder, resume=resume) for _ in range(2))
         first.record()
         with pytest.raises(FileExistsError, match="another one"):
             second.record()
@@ -406,3 +406,12 @@ def test_other_arguments_are_refused(tmp_path: Path) -> None:
         TrajectoryRecorder(model).record(loss="low")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="there is none yet"):
         _ = TrajectoryRecorder(model).trajectory
+
+
+def test_an_optimizer_of_another_model_is_refused() -> None:
+    """As where a cell that makes the model was run again."""
+    model, other = nn.Linear(2, 1), nn.Linear(2, 1)
+    with pytest.raises(ValueError, match="none of its parameters"):
+        TrajectoryRecorder(model).attach(torch.optim.SGD(other.parameters(), lr=0.1))
+    both = torch.optim.SGD([*other.parameters(), *model.parameters()], lr=0.1)
+    TrajectoryRecorder(model).attach(both).close()
