@@ -9,6 +9,7 @@ from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.planes.axes import depends_on_seed, plane_words
 from landscape_widget.results.base import Provenance
 from landscape_widget.results.planes import Plane, Surface
+from landscape_widget.results.tables import brief
 
 
 def subject_of(provenance: Provenance) -> str:
@@ -85,4 +86,4 @@ def _reach(axis: FloatArray) -> str:
     low, high = float(axis[0]), float(axis[-1])
     if math.isclose(-low, high, rel_tol=1e-9):
         return f"±{high:.4g}"
-    return f"{low:.4g} to {high:.4g}".replace("-", "\N{MINUS SIGN}")
+    return f"{brief(low)} to {brief(high)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,7 @@ class Way:
         here = objective.with_batch_norm("recomputed") if batch_norm == "recomputed" else objective
         return cls(here, objective, (ends[0], ends[1]), batch_norm, moving)
 
-    @property
+    @cached_property
     def thetas(self) -> tuple[Tensor, Tensor]:
         """θ of both ends in float64, shape (N,) each."""
         keys = {name: name for name in self.ends[0]}
@@ -99,7 +100,7 @@ class Way:
         }
         return objective.with_state(state).at(theta)
 
-    @property
+    @cached_property
     def _others_differ(self) -> bool:
         a, b = self.ends
         return any(not torch.equal(a[name], b[name]) for name in a if name not in self.moving)
