@@ -35,7 +35,7 @@ def keys_of(objective: PureFunction, shapes: Mapping[str, torch.Size]) -> dict[s
     """
     wanted = {THETA: objective.theta.shape}
     if set(shapes) != {THETA} and objective.layout is not None:
-        wanted = {name: tensor.shape for name, tensor in _tensors(_model(objective.terms)).items()}
+        wanted = {name: tensor.shape for name, tensor in state_tensors(_model(objective.terms)).items()}
     keys = {key.replace(_COMPILED, ""): key for key in shapes}
     faults = {
         "lacks": [name for name in wanted if name not in keys],
@@ -71,7 +71,7 @@ def full_state(objective: PureFunction, state: Mapping[str, Tensor]) -> dict[str
     parts = objective.layout.unflatten(state[THETA])
     model = _model(objective.terms)
     moving = _moving(objective, model)
-    own = {name: tensor.detach() for name, tensor in _tensors(model).items()}
+    own = {name: tensor.detach() for name, tensor in state_tensors(model).items()}
     return own | {name: parts[owner] for name, owner in moving.items()}
 
 
@@ -86,7 +86,7 @@ def others_of(
         return {}
     model = _model(objective.terms)
     moving = _moving(objective, model)
-    own = {name: t for name, t in _tensors(model).items() if name not in moving}
+    own = {name: t for name, t in state_tensors(model).items() if name not in moving}
     given = {name: state[keys[name]].detach().to(t.device, t.dtype) for name, t in own.items()}
     return {} if all(torch.equal(t, given[name]) for name, t in own.items()) else given
 
@@ -101,14 +101,14 @@ def _moving(objective: PureFunction, model: nn.Module) -> dict[str, str]:
     assert objective.layout is not None
     in_layout = set(objective.layout.names)
     owners = {id(p): name for name, p in model.named_parameters() if name in in_layout}
-    return {key: owners[id(t)] for key, t in _tensors(model).items() if id(t) in owners}
+    return {key: owners[id(t)] for key, t in state_tensors(model).items() if id(t) in owners}
 
 
 def with_others(terms: Any, others: Mapping[str, Tensor]) -> Any:
     """The same terms with other frozen parameters and buffers."""
 
     def change(modules: dict[str, nn.Module]) -> None:
-        tensors = _tensors(modules[""])
+        tensors = state_tensors(modules[""])
         with torch.no_grad():
             for name, tensor in others.items():
                 tensors[name].copy_(tensor)
@@ -122,7 +122,7 @@ def _model(terms: Terms) -> nn.Module:
     return modules[""]
 
 
-def _tensors(model: nn.Module) -> dict[str, Tensor]:
-    """Parameters and persistent buffers, the objects themselves, by their keys in the state dict."""
+def state_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """Parameters and persistent buffers, the objects themselves, so that tied ones are told by identity."""
     state = model.state_dict(keep_vars=True)
     return {name: value for name, value in state.items() if isinstance(value, Tensor)}

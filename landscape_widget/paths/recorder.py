@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape_widget.numerics.checks import check_integer, real, told
+from landscape_widget.objective.states import state_tensors
 from landscape_widget.paths.index import INDEX, Kept, Recorded, read_index, write_index
 from landscape_widget.paths.stored import SAFETENSORS, TIED, Held
 from landscape_widget.paths.trajectory import Trajectory
@@ -195,7 +196,10 @@ class TrajectoryRecorder:
             return
         last = self.trajectory
         self._last_step = int(last.steps[-1])
-        there, mine = last.weights(-1).shapes, {name: t.shape for name, t in _tensors(self._model).items()}
+        there, mine = (
+            last.weights(-1).shapes,
+            {name: t.shape for name, t in state_tensors(self._model).items()},
+        )
         if there != mine:
             differ = [name for name in {**there, **mine} if there.get(name) != mine.get(name)]
             raise ValueError(
@@ -244,16 +248,10 @@ def _thinned(kept: Kept, stride: int, most: int | None) -> tuple[Kept, int]:
         stride *= 2
 
 
-def _tensors(model: nn.Module) -> dict[str, Tensor]:
-    """The tensors of the model's state dict themselves, so that tied ones are told by identity."""
-    state = model.state_dict(keep_vars=True)
-    return {name: value for name, value in state.items() if isinstance(value, Tensor)}
-
-
 def _copies(model: nn.Module) -> dict[str, Tensor]:
     """Copies of the tensors on the CPU; tied ones are one tensor here, too."""
     made: dict[int, Tensor] = {}
-    for tensor in (tensors := _tensors(model)).values():
+    for tensor in (tensors := state_tensors(model)).values():
         if id(tensor) not in made:
             copied = tensor.detach().to("cpu", copy=True)
             made[id(tensor)] = copied.contiguous()
