@@ -54,8 +54,9 @@ from landscape_widget.results.blindness import BlindnessEstimate, SaddleBlindnes
 from landscape_widget.results.curvature import ProjectedCurvatures
 from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
 
-#: Step of the trapezoidal rule in log t and log u; its error falls exponentially, 1e-7 at this step.
-_LOG_STEP = 0.3
+#: Step of the double exponential rule in t and u. Its error falls exponentially: below 1e-7 at this step,
+#: and that only where one eigenvalue stands far out of all others.
+_STEP = 0.2
 
 #: Parts of the probes that the jackknife leaves out in turn, at most.
 JACKKNIFE_GROUPS = 10
@@ -188,15 +189,13 @@ def exact_blindness(eigenvalues: npt.ArrayLike, counts: npt.ArrayLike | None = N
     values = values / np.abs(values).max()  # first, for squares of very small or large ones are none
     values = values / math.sqrt(float(weights @ values**2))
     shift = _saddle_point(values, weights)
-    log_t, log_u = _support(values, weights, shift)
-    t, u = np.exp(log_t), np.exp(log_u)
+    (t, dt), (u, du) = (_half_line(x) for x in _support(values, weights, shift))
     total = 0.0
     rows = max(1, 4_000_000 // (len(u) * len(values)))
-    for part in np.array_split(t, max(1, len(t) // rows)):
-        integrand = _integrand(values, weights, shift, part[:, None], u[None, :])
-        total += float((integrand * part[:, None] * u).sum())
+    for part in np.array_split(np.arange(len(t)), max(1, len(t) // rows)):
+        total += float(dt[part] @ _integrand(values, weights, shift, t[part, None], u[None, :]) @ du)
     # t < 0 gives the complex conjugate, hence twice the real part
-    return min(1.0, max(0.0, 1 - 2 / math.pi * _LOG_STEP**2 * total))
+    return min(1.0, max(0.0, 1 - 2 / math.pi * _STEP**2 * total))
 
 
 def _gaussian(trace: npt.ArrayLike, square: npt.ArrayLike) -> FloatArray:
@@ -236,23 +235,31 @@ def _over_eigenvalues(terms: npt.NDArray[Any], weights: FloatArray) -> npt.NDArr
     return (terms.reshape(-1, len(weights)) @ weights).reshape(terms.shape[:-1])
 
 
+def _half_line(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Points t > 0 and dt/dx of the double exponential rule (Takahasi & Mori 1974).
+
+    Equal steps of x crowd where t is small far less than those of log t, and reach as far.
+    """
+    t = np.exp(x - np.exp(-x))
+    return t, t * (1 + np.exp(-x))
+
+
 def _support(values: FloatArray, weights: FloatArray, shift: float) -> tuple[FloatArray, FloatArray]:
-    """Grids of log t and log u outside which the integrand is below 1e-9 of its largest.
+    """Grids of x, for t and for u, outside which the integrand is below 1e-9 of its largest.
 
     It falls like t^(1/2 − n/2) where u² is about t and n is the number of eigenvalues, slowly for small n.
     """
-    logs = np.arange(-30.0, 90.0, 1.0)
-    t, u = np.exp(logs)[:, None, None], np.exp(logs)[None, :, None]
-    size = logs[:, None] + logs[None, :]
-    total = np.zeros(size.shape)
-    for value, weight in zip(values, weights, strict=True):
-        factor = np.abs(1 + 2 * shift * value - 2j * t[..., 0] * value + (u[..., 0] * value) ** 2)
-        size = size - 0.5 * weight * np.log(factor)
-        total += weight * value**2 / factor
-    size += np.log(total)
+    x = np.concatenate([np.arange(-5.0, 6.0), np.arange(6.0, 96.0, 3.0)])
+    points, widths = _half_line(x)
+    t, u = points[:, None, None], points[None, :, None]
+    factors = np.abs(1 + 2 * shift * values - 2j * t * values + (u * values) ** 2)
+    size = np.log(widths)[:, None] + np.log(widths) - 0.5 * _over_eigenvalues(np.log(factors), weights)
+    size += np.log(_over_eigenvalues(values**2 / factors, weights))
     inside = size > size.max() - math.log(1e9)
-    rows, columns = logs[inside.any(axis=1)], logs[inside.any(axis=0)]
-    return (
-        np.arange(rows.min() - 1, rows.max() + 1, _LOG_STEP),
-        np.arange(columns.min() - 1, columns.max() + 1, _LOG_STEP),
-    )
+    rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
+    return _steps_around(x, rows), _steps_around(x, columns)
+
+
+def _steps_around(x: FloatArray, found: npt.NDArray[np.intp]) -> FloatArray:
+    """Steps from the coarse one before the first that was found to the one after the last."""
+    return np.arange(x[max(found[0] - 1, 0)], x[min(found[-1] + 1, len(x) - 1)] + _STEP / 2, _STEP)

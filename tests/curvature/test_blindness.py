@@ -104,6 +104,21 @@ def test_the_integral_against_drawing(spectrum: np.ndarray) -> None:
     assert exact == pytest.approx(drawn(spectrum, samples), abs=4 * deviation)
 
 
+FAR_OUT = {
+    "one far out": np.r_[100.0, np.full(50, -1e-3)],
+    "one very far out": np.r_[1e5, np.full(50, -1e-3)],
+    "one out of a bulk around zero": np.r_[-100.0, np.random.default_rng(2).normal(size=300) / 10],
+}
+
+
+@pytest.mark.parametrize("spectrum", [*SPECTRA.values(), *FAR_OUT.values()], ids=[*SPECTRA, *FAR_OUT])
+def test_the_step_of_the_integral(spectrum: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rule's error falls exponentially with 1/step, so that at half of it there is next to none."""
+    found = exact_blindness(spectrum)
+    monkeypatch.setattr("landscape_widget.curvature.blindness._STEP", 0.1)
+    assert found == pytest.approx(exact_blindness(spectrum), abs=1e-7)
+
+
 @pytest.mark.parametrize("spectrum", [[1.0, -1.0], [5.0, -0.01], [1e-6, -1e6]])
 def test_two_eigenvalues_of_opposite_sign_always_show(spectrum: list[float]) -> None:
     """det M = λ₁λ₂ det(x₁ x₂)² < 0."""
@@ -125,7 +140,7 @@ def test_laws_of_the_integral() -> None:
     spectrum = SPECTRA["bulk"]
     exact = exact_blindness(spectrum)
     assert exact_blindness(1e9 * spectrum) == pytest.approx(exact, abs=1e-10)
-    assert exact_blindness(-spectrum) == pytest.approx(exact, abs=1e-7)
+    assert exact_blindness(-spectrum) == pytest.approx(exact, abs=1e-8)
     assert exact_blindness(np.r_[spectrum, np.zeros(9)]) == pytest.approx(exact, abs=1e-10)
     assert exact_blindness(spectrum, np.full(50, 2.0)) == pytest.approx(
         exact_blindness(np.repeat(spectrum, 2)), abs=1e-10
