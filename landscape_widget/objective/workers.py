@@ -1,9 +1,9 @@
-"""Losses at points of a plane by the workers of an executor: other processes, here or elsewhere."""
+"""Tasks for the workers of an executor: other processes, here or elsewhere."""
 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, wait
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -11,26 +11,14 @@ from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
 from threading import local
-from time import perf_counter
 from typing import Any, cast
 from weakref import finalize
 
-import numpy as np
 import torch
 
 from landscape_widget.engine.threads import limit_this_thread
 from landscape_widget.numerics.checks import told
-from landscape_widget.numerics.vectors import FloatArray
-from landscape_widget.objective.objective import Objective
-from landscape_widget.planes.evaluator import Coordinates, Evaluator
 from landscape_widget.results.base import library_versions
-from landscape_widget.results.planes import Plane
-
-#: Seconds that a task should take: long beside what it costs to send one, short for who cancels or loses it.
-_TILE = 0.5
-
-#: Tasks that points are cut into at least, so that workers which are done early take from those that are not.
-_TILES = 32
 
 #: Times in a row that tasks are sent again while none of them is finished.
 _ATTEMPTS = 3
@@ -38,8 +26,8 @@ _ATTEMPTS = 3
 #: Seconds after which it is asked whether there are workers still, where the executor can tell.
 _PATIENCE = 5.0
 
-#: Objectives that a worker keeps: both splits of a picture take turns.
-_KEPT = 2
+#: Snapshots that a worker keeps: both splits of a picture take turns, and products in both precisions.
+_KEPT = 4
 
 #: Libraries whose version decides what a task computes.
 _DECISIVE = ("landscape-widget", "torch")
@@ -51,7 +39,7 @@ class WorkersLostError(RuntimeError):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """An objective and a plane for workers, which each read it once."""
+    """What tasks are about, such as an objective and a plane, for workers which each read it once."""
 
     digest: str
     versions: dict[str, str]
@@ -59,116 +47,100 @@ class Snapshot:
     """A file that holds it, or its bytes."""
 
 
-@dataclass(frozen=True)
-class Tile:
-    """What a task found at its points."""
-
-    losses: list[float]
-    failures: list[str]
-    seconds: float
-
-
 class Workers:
-    """L at points of one plane, each by the plain loop in one thread of a worker.
+    """Tasks about one thing, such as an objective, which each worker of an executor reads once."""
 
-    So the losses do not depend on how many workers there are, on who takes which points, or on who fails.
-    """
-
-    strategy = "plain loop, by the workers of an executor"
-
-    def __init__(self, objective: Objective, plane: Plane, executor: Any) -> None:
+    def __init__(self, executor: Any, make: Callable[..., Any], *content: Any) -> None:
         """Writes the snapshot where workers on this machine find it.
 
         Args:
-            objective: L.
-            plane: θ*, η and δ.
             executor: See ``evaluate_plane``.
+            make: Called by each worker with the content; what it returns is what tasks are given.
+            content: What is sent.
 
         Raises:
             TypeError: For an executor that is none.
             ImportError: Where cloudpickle is not installed.
-            ValueError: If model, loss or data cannot be sent to another process.
+            ValueError: If the content, such as model, loss or data, cannot be sent to another process.
         """
-        self.failures: list[str] = []
-        """What model or loss raised, for each point without a loss because of that."""
         self._given = executor
-        self._content = _pickled((objective, plane))
+        self._content = _pickled((make, content))
         folder = mkdtemp(prefix="landscape-widget-")
         finalize(self, rmtree, folder, ignore_errors=True)
         digest = blake2b(self._content, digest_size=16).hexdigest()
         path = Path(folder) / digest
         path.write_bytes(self._content)
         self._snapshot = Snapshot(digest, library_versions(), str(path))
-        self._seconds = np.inf
         self._cause: BaseException | None = None
         self._start()
 
-    def losses(self, points: Coordinates, left: int) -> Iterator[tuple[Sequence[int], FloatArray]]:  # noqa: ARG002
-        """L at (α, β), for groups of ``points`` as workers return them; not finite values are NaN.
+    def run(
+        self, task: Callable[[Any, Any, Any], Any], items: Sequence[Any], shared: Any = None
+    ) -> Iterator[tuple[int, Any]]:
+        """Does ``task(made, item, shared)`` for every item, in one thread of a worker each.
+
+        So what comes back does not depend on how many workers there are, on who does what, or on who fails.
 
         Args:
-            points: Where.
-            left: As of an ``Evaluator``.
+            task: A function of a module, which must not return None.
+            items: One for each task.
+            shared: What all tasks are given beside, sent as few times as the executor can.
 
         Yields:
-            Which of the points, and their losses.
+            The place of an item, and what its task returned, in the order in which they are done.
 
         Raises:
             WorkersLostError: If no worker is left.
             RuntimeError: If a worker has another version of this package or of torch.
-            Exception: What model or loss raise at θ*.
+            Exception: What a task raises.
         """
-        size = max(1, int(min(len(points) / _TILES, _TILE / self._seconds)))
-        tiles = [range(i, min(i + size, len(points))) for i in range(0, len(points), size)]
-        attempts = 0
-        while tiles:
-            lost = yield from self._round(tiles, points)
-            attempts = attempts + 1 if len(lost) == len(tiles) else 0
+        attempts, left = 0, list(range(len(items)))
+        while left:
+            lost = yield from self._round(task, items, left, shared)
+            attempts = attempts + 1 if len(lost) == len(left) else 0
             if lost:
                 self._recover(attempts)
-            tiles = lost
+            left = lost
 
     def _round(
-        self, tiles: Sequence[range], points: Coordinates
-    ) -> Generator[tuple[Sequence[int], FloatArray], None, list[range]]:
-        """Sends every tile once; yields what comes back, and returns the tiles whose workers were lost."""
-        lost: list[range] = []
-        running: dict[Future[Any], range] = {}
-
-        waiting: list[range] = []
+        self, task: Callable[[Any, Any, Any], Any], items: Sequence[Any], left: Sequence[int], shared: Any
+    ) -> Generator[tuple[int, Any], None, list[int]]:
+        """Sends every item left once; yields what comes back, and returns those whose workers were lost."""
+        lost: list[int] = []
+        running: dict[Future[Any], int] = {}
+        waiting: list[int] = []
         carrier: Future[Any] | None = None
+        beside = self._scattered(shared)
 
-        def send(snapshot: Any, tile: range) -> Future[Any] | None:
+        def send(snapshot: Any, i: int) -> Future[Any] | None:
             try:
-                task: Future[Any] = self._executor.submit(losses_at, snapshot, [points[i] for i in tile])
+                sent: Future[Any] = self._executor.submit(carried_out, snapshot, task, items[i], beside)
             except RuntimeError as error:  # of an executor that is broken or shut down
                 self._cause = error
-                lost.append(tile)
+                lost.append(i)
                 return None
-            running[task] = tile
-            return task
+            running[sent] = i
+            return sent
 
         try:
-            for tile in tiles:
-                send(self._argument, tile)
+            for i in left:
+                send(self._argument, i)
             while running:
                 done, _ = wait(running, _PATIENCE, FIRST_COMPLETED)
                 if not done:
                     self._check_workers()
-                for task in done:
-                    tile = running.pop(task)
+                for future in done:
+                    i = running.pop(future)
                     try:
-                        found = task.result()
+                        found = future.result()
                     except (BrokenExecutor, CancelledError) as error:
                         self._cause = error
-                        lost.append(tile)
+                        lost.append(i)
                         continue
                     if found is None:
-                        waiting.append(tile)
-                        continue
-                    self.failures += found.failures
-                    self._seconds = found.seconds / len(tile)
-                    yield tile, np.array(found.losses)
+                        waiting.append(i)
+                    else:
+                        yield i, found
                 # to workers that do not see the file it is sent with one task at a time, once to each of them
                 if carrier in done:
                     carrier = None
@@ -178,8 +150,8 @@ class Workers:
                     carrier = send(replace(self._snapshot, source=self._content), waiting.pop())
             lost += waiting
         finally:
-            for task in running:
-                task.cancel()
+            for future in running:
+                future.cancel()
         return lost
 
     def _start(self) -> None:
@@ -203,9 +175,14 @@ class Workers:
         self._argument: Any = self._snapshot
         if self._client is not None:
             self._check_workers()
-            whole = replace(self._snapshot, source=self._content)
-            # under a name of its own: what was sent before under the same one may just be forgotten
-            self._argument = self._client.scatter(whole, broadcast=True, hash=False)
+            self._argument = self._scattered(replace(self._snapshot, source=self._content))
+
+    def _scattered(self, content: Any) -> Any:
+        """What stands for content in every task: where there is a scheduler, it hands it to each worker once."""
+        if self._client is None or content is None:
+            return content
+        # under a name of its own: what was sent before under the same one may just be forgotten
+        return self._client.scatter(content, broadcast=True, hash=False)
 
     def _check_workers(self) -> None:
         if self._client is not None and not self._client.scheduler_info()["workers"]:
@@ -225,35 +202,35 @@ class Workers:
 
 #: What is said where nobody is left to work.
 _GONE = (
-    "Expected workers, but those of the executor are gone. The losses that they had returned are kept: call "
-    "again with the same cache once there are workers. Where executor is a function that returns one, such "
-    "as loky.get_reusable_executor, it is called again whenever workers are lost."
+    "Expected workers, but those of the executor are gone. The losses of a plane that they had returned are "
+    "kept: call again with the same cache once there are workers. Where executor is a function that returns "
+    "one, such as loky.get_reusable_executor, it is called again whenever workers are lost."
 )
 
 
-def losses_at(snapshot: Snapshot, points: Coordinates) -> Tile | None:
-    """L at (α, β), in a worker; None if the worker cannot read the snapshot.
+def carried_out(
+    snapshot: Snapshot, task: Callable[[Any, Any, Any], Any], item: Any, shared: Any
+) -> Any | None:
+    """A task, in a worker; None if the worker cannot read the snapshot.
 
     Raises:
         RuntimeError: If the snapshot was written by another version of this package or of torch.
-        Exception: What model or loss raise at θ*.
+        Exception: What the task raises.
     """
     here = library_versions()
     for name in _DECISIVE:
         if here[name] != snapshot.versions[name]:
             raise RuntimeError(
-                f"Expected {name} {snapshot.versions[name]} in every worker, as where the plane is evaluated "
-                f"from, got {here[name]}. Install that version there."
+                f"Expected {name} {snapshot.versions[name]} in every worker, as where the tasks come from, "
+                f"got {here[name]}. Install that version there."
             )
-    evaluator = _evaluator(snapshot)
-    if evaluator is None:
+    made = _made(snapshot)
+    if made is None:
         return None
-    threads, known = torch.get_num_threads(), len(evaluator.failures)
+    threads = torch.get_num_threads()
     limit_this_thread(1)
     try:
-        started = perf_counter()
-        losses = [evaluator.loss(point) for point in points]
-        return Tile(losses, evaluator.failures[known:], perf_counter() - started)
+        return task(made, item, shared)
     finally:
         limit_this_thread(threads)
 
@@ -262,8 +239,8 @@ def losses_at(snapshot: Snapshot, points: Coordinates) -> Tile | None:
 _read = local()
 
 
-def _evaluator(snapshot: Snapshot) -> Evaluator | None:
-    known: dict[str, Evaluator] = vars(_read).setdefault("evaluators", {})
+def _made(snapshot: Snapshot) -> Any | None:
+    known: dict[str, Any] = vars(_read).setdefault("made", {})
     if snapshot.digest not in known:
         content = snapshot.source
         if isinstance(content, str):
@@ -273,7 +250,8 @@ def _evaluator(snapshot: Snapshot) -> Evaluator | None:
                 return None
         while len(known) >= _KEPT:
             del known[next(iter(known))]
-        known[snapshot.digest] = Evaluator(*pickle.loads(content))
+        make, arguments = pickle.loads(content)
+        known[snapshot.digest] = make(*arguments)
     return known[snapshot.digest]
 
 
@@ -290,5 +268,5 @@ def _pickled(content: Any) -> bytes:
     except Exception as error:
         raise ValueError(
             f"Expected a model, a loss and data that can be sent to another process, got {error}. Leave out "
-            "what holds files, locks or connections, or evaluate without executor."
+            "what holds files, locks or connections, or do without executor."
         ) from error

@@ -15,7 +15,7 @@ from landscape_widget.planes.evaluator import PICTURE, Evaluator
 from landscape_widget.planes.grid import Cache, Domain, check_domain, check_resolution, grid_axis, nearest
 from landscape_widget.planes.refinement import Refinement
 from landscape_widget.planes.strategies import LOOP
-from landscape_widget.planes.workers import Workers
+from landscape_widget.planes.workers import PlaneWorkers
 from landscape_widget.results.base import Provenance
 from landscape_widget.results.planes import Plane, Surface
 
@@ -79,12 +79,12 @@ def evaluate_plane(
     if accuracy:
         provenance["accuracy"] = accuracy
     axes = grid_axis(a0, a1, resolution), grid_axis(b0, b1, resolution)
-    evaluator = Evaluator(objective, plane) if executor is None else Workers(objective, plane, executor)
+    evaluator = Evaluator(objective, plane) if executor is None else PlaneWorkers(objective, plane, executor)
     return _refine(evaluator, axes, cache, interval, enough, accuracy, always, provenance)
 
 
 def _refine(
-    evaluator: Evaluator | Workers,
+    evaluator: Evaluator | PlaneWorkers,
     axes: tuple[FloatArray, FloatArray],
     cache: Cache | None,
     interval: float,

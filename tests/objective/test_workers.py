@@ -17,8 +17,8 @@ from distributed import Client
 from torch import Tensor, nn
 
 from landscape_widget import Objective, Surface, evaluate_plane, random_plane
-from landscape_widget.planes import workers
-from landscape_widget.planes.workers import WorkersLostError
+from landscape_widget.objective import workers
+from landscape_widget.objective.workers import WorkersLostError
 from tests.support.cases import case
 
 
@@ -217,7 +217,7 @@ def test_stopping_early_leaves_nothing() -> None:
     threads = torch.get_num_threads()
     run = evaluate_plane(objective, random_plane(objective), executor=executor, interval=0.0)
     next(run)
-    folder = Path(run.gi_frame.f_locals["evaluator"]._snapshot.source).parent
+    folder = Path(run.gi_frame.f_locals["evaluator"]._workers._snapshot.source).parent
     assert folder.exists()
     run.close()
     del run

@@ -1,0 +1,80 @@
+"""Losses at points of a plane by the workers of an executor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from landscape_widget.numerics.vectors import FloatArray
+from landscape_widget.objective.objective import Objective
+from landscape_widget.objective.workers import Workers
+from landscape_widget.planes.evaluator import Coordinates, Evaluator
+from landscape_widget.results.planes import Plane
+
+#: Seconds that a task should take: long beside what it costs to send one, short for who cancels or loses it.
+_TILE = 0.5
+
+#: Tasks that points are cut into at least, so that workers which are done early take from those that are not.
+_TILES = 32
+
+
+@dataclass(frozen=True)
+class Tile:
+    """What a task found at its points."""
+
+    losses: list[float]
+    failures: list[str]
+    seconds: float
+
+
+class PlaneWorkers:
+    """L at points of one plane, each by the plain loop in one thread of a worker."""
+
+    strategy = "plain loop, by the workers of an executor"
+
+    def __init__(self, objective: Objective, plane: Plane, executor: Any) -> None:
+        """Sends objective and plane; errors as of ``Workers``.
+
+        Args:
+            objective: L.
+            plane: θ*, η and δ.
+            executor: See ``evaluate_plane``.
+        """
+        self.failures: list[str] = []
+        """What model or loss raised, for each point without a loss because of that."""
+        self._workers = Workers(executor, Evaluator, objective, plane)
+        self._seconds = np.inf
+
+    def losses(self, points: Coordinates, left: int) -> Iterator[tuple[Sequence[int], FloatArray]]:  # noqa: ARG002
+        """L at (α, β), for groups of ``points`` as workers return them; not finite values are NaN.
+
+        Args:
+            points: Where.
+            left: As of an ``Evaluator``.
+
+        Yields:
+            Which of the points, and their losses.
+
+        Raises:
+            WorkersLostError: If no worker is left.
+            RuntimeError: If a worker has another version of this package or of torch.
+            Exception: What model or loss raise at θ*.
+        """
+        size = max(1, int(min(len(points) / _TILES, _TILE / self._seconds)))
+        tiles = [range(i, min(i + size, len(points))) for i in range(0, len(points), size)]
+        for k, found in self._workers.run(losses_at, [[points[i] for i in tile] for tile in tiles]):
+            self.failures += found.failures
+            self._seconds = found.seconds / len(tiles[k])
+            yield tiles[k], np.array(found.losses)
+
+
+def losses_at(evaluator: Evaluator, points: Coordinates, _: Any) -> Tile:
+    """L at (α, β), in a worker."""
+    known = len(evaluator.failures)
+    started = perf_counter()
+    losses = [evaluator.loss(point) for point in points]
+    return Tile(losses, evaluator.failures[known:], perf_counter() - started)
