@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -28,6 +29,7 @@ def spectral_density(
     *,
     operator: str = "hessian",
     pairs: EigenPairs | None = None,
+    executor: Any = None,
 ) -> SpectralDensity:
     """The distribution of the Hessian's eigenvalues at θ*, with certified ends where pairs are given.
 
@@ -48,6 +50,8 @@ def spectral_density(
         seed: Of the probes.
         operator: "hessian", "ggn", "fisher" or "empirical-fisher".
         pairs: Certified eigenpairs of the same operator.
+        executor: Whose workers take the products, if not this thread; see ``evaluate_plane``. They have the
+            same bits for any number of workers.
 
     Returns:
         Nodes and weights; ``evaluate`` broadens them for a plot.
@@ -55,6 +59,7 @@ def spectral_density(
     Raises:
         ValueError: If ``probes`` or ``steps`` is not positive, or ``pairs`` do not fit.
     """
+    objective = objective.by_workers(executor)
     return deque(
         density_steps(objective, probes, steps, seed, operator=operator, pairs=pairs), maxlen=1
     ).pop()

@@ -6,6 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -50,6 +51,7 @@ def hessian_eigenpairs(
     max_hvp: int = 1000,
     operator: str = "hessian",
     start: FloatArray | None = None,
+    executor: Any = None,
 ) -> EigenPairs:
     """Eigenpairs at the ends of the Hessian's spectrum at θ*, certified by their residuals.
 
@@ -80,6 +82,8 @@ def hessian_eigenpairs(
         operator: "hessian", "ggn", "fisher" or "empirical-fisher" (see
             ``landscape_widget.curvature.operators``).
         start: Vectors near the wanted ones, shape (N, j), for instance those of a point nearby.
+        executor: Whose workers take the products, if not this thread; see ``evaluate_plane``. They have the
+            same bits for any number of workers.
 
     Returns:
         Values in descending order, with vectors (N, m), residuals and flags.
@@ -89,6 +93,7 @@ def hessian_eigenpairs(
         ArithmeticError: If a product is not finite.
         SecondDerivativeError: If torch cannot differentiate the loss twice, or does it wrongly.
     """
+    objective = objective.by_workers(executor)
     steps = eigenpair_steps(
         objective, k, which, tol, seed, max_hvp, method=method, operator=operator, start=start
     )

@@ -92,11 +92,16 @@ def curvature(objective: Objective, operator: str = "hessian", *, precise: bool 
             look, and checked in float64 on a few examples only.
 
     Raises:
-        ValueError: For an unknown operator, or one that the objective's loss does not have.
+        ValueError: For an unknown operator, or one that the objective's loss or its workers do not have.
         SecondDerivativeError: If the Hessian-vector product is impossible or wrong (see ``check_hvp``).
     """
     if operator not in OPERATORS:
         raise ValueError(f"Expected operator as one of {', '.join(OPERATORS)}, got {operator!r}.")
+    if objective.has_workers and operator != "hessian":
+        raise ValueError(
+            f"Expected operator 'hessian' with an executor, whose workers take no other products, got "
+            f"{operator!r}. Leave executor out."
+        )
     in_double = objective.precise()
     if operator == "hessian":
         (check_hvp if precise else check_few)(in_double)

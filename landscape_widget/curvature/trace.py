@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterator
+from typing import Any
 
 from landscape_widget.curvature.curvature_fit import fit_steps
 from landscape_widget.curvature.deflation import Deflation
@@ -34,6 +35,7 @@ def hessian_trace(
     operator: str = "hessian",
     pairs: EigenPairs | None = None,
     half_width: float | None = None,
+    executor: Any = None,
 ) -> TraceEstimate:
     """tr(H) at θ*, exact or with an error, and tr(H²) from the same samples.
 
@@ -69,6 +71,8 @@ def hessian_trace(
         pairs: Eigenpairs of the same operator, for "deflated".
         half_width: Of the interval of α for "curvature-fit", at 50 equidistant points: 0.05 in the paper,
             which is right for its functions, and far too wide for most networks. Default: as said above.
+        executor: Whose workers take the products, if not this thread; see ``evaluate_plane``. They have the
+            same bits for any number of workers.
 
     Returns:
         The estimate. Its standard error comes from the samples, for normal probes from their variance
@@ -78,6 +82,7 @@ def hessian_trace(
     Raises:
         ValueError: For an unknown name, too few samples, or pairs or a half-width that do not fit.
     """
+    objective = objective.by_workers(executor)
     steps = trace_steps(
         objective,
         method,

@@ -181,6 +181,7 @@ class Objective(PureFunction):
         other = self._with(self._terms, self._point(theta))
         other.second_derivative_checked, other.doubt = self.second_derivative_checked, self.doubt
         other._groupings, other._imprecise = self._groupings, self._imprecise
+        other._executor = self._executor
         return other
 
     def with_state(self, state: Mapping[str, Tensor]) -> Objective:

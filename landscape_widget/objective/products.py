@@ -132,6 +132,12 @@ class Products:
             self.seconds[threads] = min(seconds, self.seconds.get(threads, math.inf))
         return total.to(columns.dtype)
 
+    def grouped(self) -> Terms:
+        """The terms in the batches that products are taken by."""
+        if not self._each:
+            self._measure()
+        return self.terms
+
     def _record(self) -> None:
         """Sets programs up, if they give the same as automatic differentiation, and sooner."""
         if not isinstance(self.terms, ModelTerms) or self.terms.training:
@@ -141,7 +147,7 @@ class Products:
         try:
             seconds = self._compare(
                 lambda: programs.add(0, v[:, None], torch.zeros_like(v[:, None])),
-                lambda: plain._add(0, v[:, None], torch.zeros_like(v[:, None])),
+                lambda: plain.add(0, v[:, None], torch.zeros_like(v[:, None])),
             )
             for b in range(len(self.terms.weights)):
                 programs.program(b)
@@ -200,7 +206,7 @@ class Products:
     def _sum(self, columns: Tensor) -> Tensor:
         total = wide_zeros(columns)
         for b in range(len(self.terms.weights)):
-            self._add(b, columns, total)
+            self.add(b, columns, total)
         return total
 
     def _sum_in_threads(self, columns: Tensor, threads: int) -> Tensor:
@@ -210,15 +216,15 @@ class Products:
         def share(first: int) -> Tensor:
             total = wide_zeros(columns)
             for b in range(first, batches, threads):
-                self._add(b, columns, total)
+                self.add(b, columns, total)
             return total
 
         shares = [pool(threads).submit(share, first) for first in range(threads)]
         wait(shares)  # also where one of them fails
         return sum((done.result() for done in shares), wide_zeros(columns))
 
-    def _add(self, b: int, columns: Tensor, total: Tensor) -> Tensor:
-        """Adds the share of one batch."""
+    def add(self, b: int, columns: Tensor, total: Tensor) -> Tensor:
+        """Adds the share of one batch to ``total``, and returns that."""
         if self._programs is not None:
             return self._programs.add(b, columns, total)
         leaf, gradient = self._graphs.get(b) or self._graph(b)

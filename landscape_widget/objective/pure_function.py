@@ -16,6 +16,7 @@ from landscape_widget.loss.parameters import Layout
 from landscape_widget.loss.terms import Terms
 from landscape_widget.objective.groupings import OwnSlope
 from landscape_widget.objective.products import KEPT_BYTES, Products
+from landscape_widget.objective.shared_products import SharedProducts
 
 #: What it means that there is nothing wider than float32.
 _IMPRECISE = (
@@ -59,10 +60,16 @@ class PureFunction:
         """Why curvature is in no wider type than this objective's own, if so."""
         self._precise: Self | None = None
         self._products: Products | None = None
+        self._executor: Any = None
+        """Whose workers take the products, if not this thread."""
+        self._shared: SharedProducts | None = None
+        self._twin: Self | None = None
+        """The same by the workers of an executor, the last one that was asked for."""
 
     def __getstate__(self) -> dict[str, Any]:
         """What cannot be computed again: executors send objectives to other processes."""
-        return {**vars(self), "_precise": None, "_products": None, "_own_slope": None}
+        own = dict.fromkeys(("_precise", "_products", "_own_slope", "_executor", "_shared", "_twin"))
+        return {**vars(self), **own}
 
     @property
     def n_parameters(self) -> int:
@@ -170,6 +177,10 @@ class PureFunction:
         if self._products is None:
             self._products = Products(self._terms, self.theta, self.regrouped, KEPT_BYTES)
         here = theta is self.theta
+        if self._executor is not None:
+            if self._shared is None:
+                self._shared = SharedProducts(self._products.grouped(), self.theta, self._executor)
+            return self._shared.of(columns, None if here else theta).reshape(v.shape)
         products = self._products if here else Products(self._products.terms, theta)
         return products.of(columns).reshape(v.shape)
 
@@ -187,7 +198,27 @@ class PureFunction:
         if (dtype, device) == (self.dtype, self.device):
             return self
         with torch.inference_mode(False):
-            return self._with(self._terms.convert(device, dtype), self.theta.to(device, dtype))
+            other = self._with(self._terms.convert(device, dtype), self.theta.to(device, dtype))
+        other._executor = self._executor
+        return other
+
+    def by_workers(self, executor: Any) -> Self:
+        """The same objective, whose Hessian-vector products are taken by the workers of an executor.
+
+        Args:
+            executor: See ``evaluate_plane``; None for this objective itself.
+        """
+        if executor is None:
+            return self
+        if self._twin is None or self._twin._executor is not executor:
+            self._twin = self._with(self._terms, self.theta)
+            self._twin._executor, self._twin._groupings = executor, self._groupings
+        return self._twin
+
+    @property
+    def has_workers(self) -> bool:
+        """Whether Hessian-vector products are taken by the workers of an executor."""
+        return self._executor is not None
 
     def precise(self) -> Self:
         """The same in float64, or itself where device (MPS), model or loss have none.

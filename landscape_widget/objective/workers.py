@@ -178,7 +178,7 @@ class Workers:
             self._argument = self._scattered(replace(self._snapshot, source=self._content))
 
     def _scattered(self, content: Any) -> Any:
-        """What stands for content in every task: where there is a scheduler, it hands it to each worker once."""
+        """What stands for content in every task: a scheduler, where there is one, hands it on once."""
         if self._client is None or content is None:
             return content
         # under a name of its own: what was sent before under the same one may just be forgotten

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,6 +39,7 @@ def projected_curvatures(
     *,
     method: str = "auto",
     normalize: str | None = None,
+    executor: Any = None,
 ) -> ProjectedCurvatures:
     """A, B, C and κ_± of ``samples`` random projections, with standard errors in ``statistics``.
 
@@ -56,12 +58,15 @@ def projected_curvatures(
             impossible or wrong.
         normalize: None as in the paper, so that E[A] = tr(H); "unit" for ‖η‖ = ‖δ‖ = 1, so that
             E[A] = tr(H)/N; "filter" as in Li et al.
+        executor: Whose workers take the products, if not this thread; see ``evaluate_plane``. They have the
+            same bits for any number of workers.
 
     Raises:
         ValueError: If ``samples`` is not positive, or for an unknown name.
         SecondDerivativeError: For method="hvp", if the product is impossible or wrong.
         ArithmeticError: If a curvature is not finite.
     """
+    objective = objective.by_workers(executor)
     steps = projection_steps(objective, samples, seed, method=method, normalize=normalize)
     return deque(steps, maxlen=1).pop()
 

@@ -1,0 +1,64 @@
+"""Hessian-vector products by the workers of an executor, each of them for a share of the batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from landscape_widget.loss.evaluation import wide_zeros
+from landscape_widget.loss.terms import Terms
+from landscape_widget.objective.products import Products
+from landscape_widget.objective.workers import Workers
+
+#: Shares that the batches are cut into, whatever the number of workers, so that sums do not depend on it:
+#: few enough for vectors of millions of entries to be sent with each, enough for sixteen workers.
+SHARES = 16
+
+
+class SharedProducts:
+    """Hv: every product is cut into the same shares, which are added up in the same order.
+
+    So it has the same bits for any number of workers. Graphs are built anew for each product.
+    """
+
+    def __init__(self, terms: Terms, theta: Tensor, executor: Any) -> None:
+        """Sends terms and θ*; errors as of ``Workers``.
+
+        Args:
+            terms: L, in the batches that workers shall take at once.
+            theta: θ*, shape (N,).
+            executor: See ``evaluate_plane``.
+        """
+        self._workers = Workers(executor, Here, terms, theta)
+        n, shares = len(terms.weights), min(SHARES, len(terms.weights))
+        self._shares = [range(n * i // shares, n * (i + 1) // shares) for i in range(shares)]
+
+    def of(self, columns: Tensor, theta: Tensor | None) -> Tensor:
+        """HV for V of shape (N, k), at θ of shape (N,) or at θ*."""
+        found = dict(self._workers.run(share_of, self._shares, (columns, theta)))
+        total = wide_zeros(columns)
+        for i in range(len(self._shares)):
+            total += found[i]
+        return total.to(columns.dtype)
+
+
+@dataclass(frozen=True)
+class Here:
+    """What a worker reads once."""
+
+    terms: Terms
+    theta: Tensor
+
+
+def share_of(here: Here, batches: range, given: tuple[Tensor, Tensor | None]) -> Tensor:
+    """The part of HV that some of the batches make up, in a worker."""
+    columns, theta = given
+    products = Products(here.terms, here.theta if theta is None else theta)
+    total = wide_zeros(columns)
+    with torch.inference_mode(False):
+        for b in batches:
+            products.add(b, columns, total)
+    return total
