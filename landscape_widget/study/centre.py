@@ -9,6 +9,7 @@ from time import monotonic
 import torch
 
 from landscape_widget.curvature.slopes import slopes_along
+from landscape_widget.engine.wanted import check_wanted
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.quadratic import quadratic_model
@@ -81,6 +82,7 @@ class Centre:
         """
         losses = self.known.losses_on(_key(objective, plane, "alone"))
         if (alpha, beta) not in losses:
+            check_wanted()  # a domain takes up to 19 of them in one step
             try:
                 loss = objective.loss(torch.from_numpy(plane.point(alpha, beta))).item()
             except Exception as error:
