@@ -57,9 +57,10 @@ class BackgroundComputing(Sending):
         """
         self._errands: list[Request] = []
         self._part = "all"
+        self._last: tuple[Study, Controls, int, float, Findings] | None = None
         self._taking = False
         worker = Worker("landscape-explorer", self._on_end, leave_a_core_free)
-        points = Points(objective, weights, self._errand, self._send_pins, test)
+        points = Points(objective, weights, self._errand, self._send_pins, self._redraw, test)
         super().__init__(worker, points, given, interval, controls)
         self.observe(self._on_control, names=list(CONTROLS))
 
@@ -167,7 +168,7 @@ class BackgroundComputing(Sending):
             with self._lock:
                 self._number += 1  # nothing more is published
                 self._points.close()
-                self._errands, self._held = [], None
+                self._errands, self._held, self._last = [], None, None
                 if self._request is not None:
                     self._request.error = None  # its traceback leads to the data
         super().close()
@@ -239,15 +240,32 @@ class BackgroundComputing(Sending):
     def _steps(self, study: Study, controls: Controls, number: int, what: str) -> Iterator[None]:
         """On the worker's thread: one computation, publishing what it finds."""
         started, found, stage = monotonic(), Findings(), ""
+
+        def publish(flush: bool) -> None:
+            self._last = study, controls, number, monotonic() - started, found
+            self._publish(found, controls, number, self._last[3], flush)
+
         try:
             for found in study.steps(controls, what):
                 # a first picture on part of the examples means long stages: none begins with news held back
-                long = found.preview > 0 and found.stage != stage
-                self._publish(found, controls, number, monotonic() - started, flush=long)
+                publish(flush=found.preview > 0 and found.stage != stage)
                 stage = found.stage
                 yield
         finally:  # what was found before a failure or a cancel is on show, too
-            self._publish(found, controls, number, monotonic() - started, flush=True)
+            publish(flush=True)
+
+    def _redraw(self) -> Iterator[None]:
+        """On the worker's thread: evaluates pins in pictures that are finished; others do so themselves."""
+        if self._last is None or self._last[2] != self._number:
+            return
+        study, controls, number, elapsed, found = self._last
+        before = found.surface, found.compared
+        try:
+            for _ in study.redrawn(controls, found):
+                yield
+        finally:
+            if found.surface is not before[0] or found.compared is not before[1]:
+                self._publish(found, controls, number, elapsed, flush=True)
 
     def _on_end(self, request: Request) -> None:
         """Tells how the newest request ended."""

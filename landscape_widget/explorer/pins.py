@@ -21,7 +21,11 @@ class Pins:
     """
 
     def __init__(
-        self, centres: Centres, serve: Callable[[Job], Request], changed: Callable[[], None]
+        self,
+        centres: Centres,
+        serve: Callable[[Job], Request],
+        changed: Callable[[], None],
+        redraw: Job,
     ) -> None:
         """Starts without a pin.
 
@@ -29,8 +33,9 @@ class Pins:
             centres: Whose present study evaluates new pins.
             serve: Hands an errand to the worker.
             changed: Is called whenever there is something new to show.
+            redraw: Evaluates pins that the pictures on show interpolate.
         """
-        self._centres, self._serve, self._changed = centres, serve, changed
+        self._centres, self._serve, self._changed, self._redraw = centres, serve, changed, redraw
         self._pins: dict[int, Pin] = {}
         self.count = 0
         """Number of the newest pin; numbers do not come back."""
@@ -64,7 +69,9 @@ class Pins:
                 return pin
         self.count += 1
         pin = self._pins[self.count] = Pin(self.count, plane, alpha, beta)
+        self._mark(pin)
         self._look(pin)
+        self._serve(self._redraw)
         self._changed()
         return pin
 
@@ -97,6 +104,7 @@ class Pins:
             self._pins = {pin.number: pin for pin in fresh}
             self.count = max(self.count, *self._pins, 0)
             for pin in fresh:
+                self._mark(pin)
                 if not pin.done:
                     self._look(pin)
             yield
@@ -107,6 +115,9 @@ class Pins:
         finally:
             for request in let_go.values():
                 request.cancelled = True
+
+    def _mark(self, pin: Pin) -> None:
+        self._centres.study.centre.mark(pin.plane, pin.alpha, pin.beta)
 
     def _look(self, pin: Pin) -> None:
         objective, test = self._centres.study.objective, self._centres.study.test

@@ -46,6 +46,7 @@ class Points:
         weights: Weights | None,
         serve: Callable[[Job], Request],
         changed: Callable[[], None],
+        redraw: Job,
         test: Objective | None = None,
     ) -> None:
         """Starts at the objective's θ*.
@@ -55,10 +56,11 @@ class Points:
             weights: Those of the user's model; None where there is none.
             serve: Hands an errand to the worker.
             changed: Is called whenever there is something new to show.
+            redraw: Evaluates pins that the pictures on show interpolate.
             test: The same objective on test data.
         """
         self.centres = Centres(objective, test)
-        self.pins = Pins(self.centres, serve, changed)
+        self.pins = Pins(self.centres, serve, changed, redraw)
         self._weights = weights
         self._serve, self._changed = serve, changed
         self._planes: dict[PictureKey, Plane] = {}

@@ -9,6 +9,7 @@ from threading import Event, RLock, Thread, current_thread, local
 from time import monotonic
 from weakref import WeakKeyDictionary, WeakSet, finalize
 
+from landscape_widget.engine.wanted import UnwantedError, wanted_unless
 from landscape_widget.explorer.mailbox import Job, Mailbox, Request
 
 log = logging.getLogger(__name__)
@@ -77,9 +78,10 @@ def _close_all() -> None:
 class Worker:
     """Runs one job at a time on a thread of its own, which ends with it.
 
-    A job is a generator: between two of its steps the worker looks whether it was cancelled or
-    replaced, and closes it if so. Errands are short jobs that wait in a queue of their own: they are
-    served between two steps of the running job, which goes on afterwards, or at once where nothing runs.
+    A job is a generator: between two of its steps the worker looks whether it was cancelled or replaced, and
+    closes it if so; a long step looks itself, by ``check_wanted``. Errands are short jobs that wait in a
+    queue of their own: they are served between two steps of the running job, which goes on afterwards, or at
+    once where nothing runs.
     Mailbox and queue are all that other threads touch.
     """
 
@@ -233,8 +235,9 @@ def _drive(request: Request, mailbox: Mailbox) -> None:
     try:
         while not request.cancelled:
             try:
-                next(steps)
-            except StopIteration:
+                with wanted_unless(lambda: request.cancelled):
+                    next(steps)
+            except (StopIteration, UnwantedError):
                 return
             _serve_errands(mailbox)
     finally:

@@ -9,29 +9,33 @@ kinks, cliffs and the borders of holes are refined down to every node, smooth re
 the range of their logarithms, whichever is less: so the picture is right on either scale.
 
 **Audit.** When no cell is left to be refined, nodes are drawn at random, with equal chances, from all those
-that nothing was fitted to, and are evaluated. Where one of them is off by more than its tolerance, all of
+that nothing was fitted to, and are looked at. Where one of them is off by more than its tolerance, all of
 them are fitted, the threshold is lowered, and refinement goes on, up to another audit with other nodes.
 Otherwise the largest error among them becomes the bound E, of which this is true, whatever the loss:
 
     With a probability of 0.99, over the draws, at least 90 % of the nodes that then are still interpolated
     are off by at most E.
 
-For the k-th audit draws so many nodes (51 at first, of many) that, were it not so, it would have missed all
-nodes beyond E with a probability of at most 0.01/2ᵏ. Nodes that are known from another picture count among
-the interpolated ones, although they are right. E is no bound for every single node: a bump that is narrower
-than the cells and lies between the nodes is missed.
+These are neither evaluated nor known from another picture. Of many nodes 54 are drawn where few are known;
+draws of nodes that are known cost nothing and tell little of the others, so that there are the more of them
+(``audit``). E is no bound for every single node: a bump that is narrower than the cells and lies between the
+nodes is missed.
+
+**Minimum.** The lowest node of all that are known is evaluated together with its neighbours, and so are some
+that are predicted to be lower still.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Generator, Iterator, Sequence
+from itertools import count
 
 import numpy as np
 
 from landscape_widget.numerics.checks import check_real
 from landscape_widget.numerics.hierarchy import Hierarchy
 from landscape_widget.numerics.vectors import FloatArray
+from landscape_widget.planes.audit import next_draws, odds_of, vouches
 from landscape_widget.planes.grid import Cache, levels
 from landscape_widget.planes.refinement import Node, Refinement, interpolate
 
@@ -47,11 +51,8 @@ _THRESHOLD = 2.0
 #: The threshold after an audit that was not passed, as a share of that before.
 _TIGHTER = 0.7
 
-#: Share of the interpolated nodes that may be off by more than the bound.
-_BEYOND = 0.1
-
-#: Probability that there are more of them, all audits together.
-_RISK = 0.01
+#: So many nodes at most are evaluated because they are predicted to be lower than all that are known.
+_MOST_LOWER = 4
 
 #: Seed of the draws.
 _SEED = 0
@@ -89,6 +90,7 @@ class CertifiedRefinement(Refinement):
         super().__init__(alpha, beta, cache, coarsest)
         self._accuracy, self._always = accuracy, always
         self._audited: float | None = None
+        self._expected = self._loss
         self._plan = self._stages()
         self._wanted = next(self._plan)
 
@@ -128,27 +130,48 @@ class CertifiedRefinement(Refinement):
             self._below = interpolate(self._loss, rows, columns)
             if max(len(rows), len(columns)) >= _WHOLE:
                 break
-        for node in self._always:
-            fitted[node] = True
-        yield fitted
         if fitted.all():
             return
+        given = fitted.copy()
+        for node in self._always:  # nothing is fitted to them, so that another one changes nothing else
+            given[node] = True
+        yield given
         hierarchy = Hierarchy(list(levels(self._beta, self._alpha, 3)))
-        rng, threshold, risk = np.random.default_rng(_SEED), _THRESHOLD, _RISK / 2
+        rng, threshold, looks = np.random.default_rng(_SEED), _THRESHOLD, count(1)
         while True:
             predicted = yield from self._refined(hierarchy, fitted, threshold)
-            others = np.flatnonzero(~fitted)
-            drawn = rng.choice(others, audit_size(len(others), risk), replace=False)
-            audited = np.zeros_like(fitted)
-            audited.flat[drawn] = True
-            yield fitted | audited
-            found, expected = self._loss[audited], predicted[audited]
-            errors = _differences(found, expected)
-            if (errors <= self._tolerance(found, self._loss[fitted])).all():
-                self._audited = float(errors.max(initial=0.0))
+            drawn = yield from self._audit(predicted, fitted, rng, looks)
+            if self._audited is not None:
                 return
-            fitted |= audited
-            threshold, risk = threshold * _TIGHTER, risk / 2
+            fitted |= drawn
+            threshold *= _TIGHTER
+
+    def _audit(
+        self, predicted: FloatArray, fitted: np.ndarray, rng: np.random.Generator, looks: Iterator[int]
+    ) -> Generator[np.ndarray, None, np.ndarray]:
+        """Holds a picture against nodes drawn at random; takes the bound that they tell, if it is right.
+
+        Returns:
+            The nodes drawn.
+        """
+        order = rng.permutation(fitted.size)  # of all, so that it changes little where other nodes are fitted
+        others = order[~fitted.flat[order]]
+        n, drawn = 0, np.zeros_like(fitted)
+        for look in looks:
+            odds = odds_of(look)
+            n = next_draws(len(others), n, odds)
+            drawn.flat[others[:n]] = True
+            yield fitted | drawn
+            found = self._loss[drawn]
+            errors = _differences(found, predicted[drawn])
+            if (errors > self._tolerance(found, self._loss[fitted])).any():
+                break
+            yield from self._to_the_lowest(fitted | drawn, _MOST_LOWER)
+            yield from self._to_the_lowest(self._done.copy(), 0)  # a node that is known may be the lowest
+            if vouches(len(others), n, int((~self._done).sum()), odds):
+                self._audited = float(errors.max(initial=0.0))
+                break
+        return drawn
 
     def _refined(
         self, hierarchy: Hierarchy, fitted: np.ndarray, threshold: float
@@ -165,17 +188,39 @@ class CertifiedRefinement(Refinement):
             fit = hierarchy.fit(self._loss, fitted)
             tolerance = self._tolerance(fit.values, losses)
             wanted = hierarchy.around(fit.misses > threshold * tolerance, fit.ragged) & ~fitted
-            self._below = fit.values
+            self._below = self._expected = fit.values
             if np.isfinite(losses).any():
                 self._below = fit.values.clip(np.nanmin(losses), np.nanmax(losses))
                 if not wanted.any():
                     lowest = _lowest(np.where(fitted, fit.values, fit.values + tolerance), lowest)
-                    i, j = lowest
-                    wanted[max(0, i - 1) : i + 2, max(0, j - 1) : j + 2] = True
+                    wanted[_around(lowest)] = True
                     wanted &= ~fitted
             if not wanted.any():
                 return self._below
             fitted |= wanted
+
+    def _to_the_lowest(self, seen: np.ndarray, more: int) -> Iterator[np.ndarray]:
+        """Has the lowest node of those seen evaluated with its neighbours, and then the next lowest found.
+
+        Args:
+            seen: Nodes that are known and count; those evaluated are added.
+            more: Nodes that are evaluated at most because they are predicted to be lower still.
+        """
+        while True:
+            heights = np.where(seen & np.isfinite(self._loss), self._loss, np.inf)
+            lowest = _lowest(heights, None)
+            if np.isinf(heights[lowest]):
+                return
+            if not seen[_around(lowest)].all():
+                seen[_around(lowest)] = True
+            else:
+                expected = np.where(seen | np.isnan(self._expected), np.inf, self._expected)
+                lower = _lowest(expected, None)
+                if not more or not expected[lower] < heights[lowest] - _ROUNDING * abs(heights[lowest]):
+                    return
+                seen[lower] = True
+                more -= 1
+            yield seen
 
     def _tolerance(self, values: FloatArray, losses: FloatArray) -> FloatArray:
         """How far values may be off, where these losses tell the range."""
@@ -189,20 +234,6 @@ class CertifiedRefinement(Refinement):
                 relative = self._accuracy * np.log(high / low)
                 tolerance = np.fmin(tolerance, relative * np.maximum(values, low))
         return np.maximum(tolerance, _ROUNDING * max(abs(low), abs(high)))
-
-
-def audit_size(population: int, risk: float) -> int:
-    """Draws without replacement that are enough for the claim above; the whole population if it is small.
-
-    Args:
-        population: Nodes to draw from.
-        risk: Probability that none of the draws is beyond the bound where too many of the others are.
-    """
-    for n in range(population):
-        too_many = math.floor(_BEYOND * (population - n)) + 1
-        if math.comb(population - too_many, n) <= risk * math.comb(population, n):
-            return n
-    return population
 
 
 def check_accuracy(accuracy: object) -> float:
@@ -233,3 +264,9 @@ def _lowest(heights: FloatArray, before: Node | None) -> Node:
     """The lowest node; that of before if none is lower."""
     i, j = np.unravel_index(int(np.nanargmin(heights)), heights.shape)
     return before if before and not heights[i, j] < heights[before] else (int(i), int(j))
+
+
+def _around(node: Node) -> tuple[slice, slice]:
+    """A node and its neighbours."""
+    i, j = node
+    return np.s_[max(0, i - 1) : i + 2, max(0, j - 1) : j + 2]

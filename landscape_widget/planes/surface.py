@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from time import monotonic
 from typing import Any
 
+from landscape_widget.engine.wanted import check_wanted
 from landscape_widget.numerics.checks import check_integer
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
@@ -115,6 +116,7 @@ def _refine(
         for which, values in evaluator.losses(points, min(enough - refinement.n_done, refinement.n_left)):
             refinement.tell([nodes[i] for i in which], values.tolist())
             n_told += len(which)
+            check_wanted()  # up to a first picture, a step takes many of them
             # the last nodes that were asked for are followed by a surface of their own
             if n_told < len(nodes) and refinement.has_picture and monotonic() - worked_since >= interval:
                 yield surface()

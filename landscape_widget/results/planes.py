@@ -92,8 +92,8 @@ class Surface(Table):
     """True where the loss was evaluated, False where it is interpolated, shape (nβ, nα)."""
     provenance: Provenance = field(default_factory=dict)
     error_bound: float | None = None
-    """At least 90 % of the interpolated nodes are off by at most this, with a probability of 0.99 over the
-    draws of the nodes where it was measured; 0 where all were evaluated, None while it is not known."""
+    """At least 90 % of the nodes that are not ``done`` are off by at most this, with a probability of 0.99
+    over the draws of nodes where it was measured; 0 where all were evaluated, None while it is not known."""
 
     @property
     def summary(self) -> str:

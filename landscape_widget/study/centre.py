@@ -9,8 +9,10 @@ from time import monotonic
 import torch
 
 from landscape_widget.curvature.slopes import slopes_along
+from landscape_widget.engine.wanted import check_wanted
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
+from landscape_widget.planes.points import locate
 from landscape_widget.planes.quadratic import quadratic_model
 from landscape_widget.results.curvature import EigenPairs, Slopes
 from landscape_widget.results.planes import Plane
@@ -44,6 +46,7 @@ class Centre:
         self.parts: dict[int, Objective] = {}
         """Objectives on fewer examples; the one used last comes last."""
         self._seconds: dict[int, float] = {}
+        self._marked: list[tuple[Plane, float, float]] = []
 
     def on(self, n_examples: int) -> Objective:
         """Returns the objective on the first so many examples."""
@@ -81,6 +84,7 @@ class Centre:
         """
         losses = self.known.losses_on(_key(objective, plane, "alone"))
         if (alpha, beta) not in losses:
+            check_wanted()  # a domain takes up to 19 of them in one step
             try:
                 loss = objective.loss(torch.from_numpy(plane.point(alpha, beta))).item()
             except Exception as error:
@@ -88,6 +92,20 @@ class Centre:
                 loss = math.nan
             losses[alpha, beta] = loss
         return losses[alpha, beta]
+
+    def mark(self, plane: Plane, alpha: float, beta: float) -> None:
+        """Has a point evaluated in every picture that it lies in, from the next one on."""
+        self._marked.append((plane, alpha, beta))
+
+    def marked_on(self, plane: Plane, alpha: FloatArray, beta: FloatArray) -> list[tuple[float, float]]:
+        """Returns the marked points (α, β) that lie on a grid of a plane, wherever they were set."""
+        places = []
+        for other, a, b in list(self._marked):
+            same = other.fingerprint == plane.fingerprint
+            place = (a, b) if same else locate(plane, other.point(a, b))
+            if place and alpha[0] <= place[0] <= alpha[-1] and beta[0] <= place[1] <= beta[-1]:
+                places.append(place)
+        return places
 
     def seconds(self, objective: Objective) -> float:
         """Returns how long ``loss`` took; 0 where it came from a file."""

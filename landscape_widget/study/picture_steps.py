@@ -9,7 +9,7 @@ from time import monotonic
 from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.certified import USUAL_NODES
 from landscape_widget.planes.directions import hessian_rank, make_plane
-from landscape_widget.planes.grid import grid_axis, n_known
+from landscape_widget.planes.grid import grid_axis, n_known, nearest
 from landscape_widget.planes.splits import alongside, shown
 from landscape_widget.planes.surface import evaluate_plane
 from landscape_widget.results.planes import Plane, Surface
@@ -44,6 +44,24 @@ def compared_steps(
     yield found
 
 
+def redrawn_steps(
+    centre: Centre, objective: Objective, controls: Controls, found: Findings
+) -> Iterator[Findings]:
+    """Draws finished pictures again in which marked points are interpolated, with these evaluated."""
+    second = controls.compared()
+    if found.plane and found.surface and not found.preview and _lacks(centre, found.plane, found.surface):
+        yield from surface_steps(centre, objective, controls, found.plane, found)
+    if second and found.compared and _lacks(centre, found.compared.plane, found.compared.surface):
+        yield from compared_steps(centre, objective, second, found)
+
+
+def _lacks(centre: Centre, plane: Plane, surface: Surface) -> bool:
+    """Whether a finished picture interpolates a marked point."""
+    places = centre.marked_on(plane, surface.alpha, surface.beta)
+    nodes = [(nearest(surface.beta, b), nearest(surface.alpha, a)) for a, b in places]
+    return surface.final and not all(surface.done[node] for node in nodes)
+
+
 def is_begun(centre: Centre, objective: Objective, controls: Controls) -> bool:
     """Whether losses on the plane that the controls ask for are known; it has no Hessian axes."""
     plane = make_plane(objective, controls.axes, controls.seed, None)
@@ -68,25 +86,33 @@ def _nodes(
     beta = grid_axis(domain[2], domain[3], controls.resolution)
     # of two losses that differ by little, each would be right to a share of its own range only
     accuracy = 0.0 if controls.split == "difference" else controls.accuracy
-    runs, known = {}, 0
-    for split, measured in centre.measured(objective, controls).items():
-        cache = centre.known.losses_on(plane_key(objective, plane, controls.batch_norm, split))
-        known += n_known(cache, alpha, beta)
-        runs[split] = evaluate_plane(
-            measured, plane, domain, controls.resolution, cache=cache, accuracy=accuracy
-        )
-    every = len(runs) * controls.resolution**2
-    usual = len(runs) * USUAL_NODES if accuracy else every
+    measured = {
+        split: (one, centre.known.losses_on(plane_key(objective, plane, controls.batch_norm, split)))
+        for split, one in centre.measured(objective, controls).items()
+    }
+    known = sum(n_known(cache, alpha, beta) for _, cache in measured.values())
+    every = len(measured) * controls.resolution**2
+    usual = len(measured) * USUAL_NODES if accuracy else every
 
     def expected(done: int) -> int:
         return min(every, max(usual, done * 5 // 4))
 
-    started = monotonic()
+    started, marked = monotonic(), centre.marked_on(plane, alpha, beta)
     found.meter.expect(kind, expected(known), known)
-    for surfaces in alongside(runs):
-        done = sum(surface.n_evaluated for surface in surfaces.values())
-        found.meter.expect(kind, expected(done), known)
-        found.meter.record(kind, done, monotonic() - started)
-        yield surfaces
-        started = monotonic()
+    while True:
+        runs = {
+            split: evaluate_plane(
+                one, plane, domain, controls.resolution, cache=cache, accuracy=accuracy, always=marked
+            )
+            for split, (one, cache) in measured.items()
+        }
+        for surfaces in alongside(runs):
+            done = sum(surface.n_evaluated for surface in surfaces.values())
+            found.meter.expect(kind, expected(done), known)
+            found.meter.record(kind, done, monotonic() - started)
+            yield surfaces
+            started = monotonic()
+        before, marked = marked, centre.marked_on(plane, alpha, beta)
+        if marked == before:  # else points were marked meanwhile
+            break
     found.meter.finish(kind)

@@ -15,7 +15,7 @@ from landscape_widget.study.controls import Controls
 from landscape_widget.study.curvature_steps import CurvatureSteps
 from landscape_widget.study.findings import Findings
 from landscape_widget.study.known import Known
-from landscape_widget.study.picture_steps import compared_steps, is_begun, surface_steps
+from landscape_widget.study.picture_steps import compared_steps, is_begun, redrawn_steps, surface_steps
 from landscape_widget.study.preview import preview_steps, takes_long
 from landscape_widget.study.progress import fairly
 
@@ -107,6 +107,10 @@ class Study:
                 yield from chain(fairly(surface, pairs, shown), rest)
         if found.fault is not None:
             raise found.fault
+
+    def redrawn(self, controls: Controls, found: Findings) -> Iterator[Findings]:
+        """Draws what was found for ``controls`` again where it interpolates points that were marked."""
+        return redrawn_steps(self.centre, self.centre.on(controls.examples), controls, found)
 
     def _has_begun(self, objective: Objective, controls: Controls) -> bool:
         """Whether something is known of the picture on all of the examples."""

@@ -128,6 +128,23 @@ def evaluations(plan: Plan) -> Iterator[Row]:
             row = "Nodes evaluated for a picture within 0.5 % everywhere"
             details = {"bound": bound, "evaluated": part.evaluated}
             yield Row(row, title, figure, "%", certified.GOALS[part.resolution][kinked], details)
+        yield from audits(workload)
+
+
+def audits(workload: Workload) -> Iterator[Row]:
+    """Planes on which a picture's bound does not hold, by kind and by what was known, and what they took."""
+    found: dict[tuple[str, float], list[certified.Part]] = {}
+    for kind, known, part in certified.audits(workload, "float32"):
+        found.setdefault((kind, known), []).append(part)
+    for (kind, known), parts in found.items():
+        taken = sorted(part.evaluated for part in parts)
+        details = {
+            "bound": f"{_median(taken):.3g} % of the nodes evaluated ({taken[0]:.3g} to {taken[-1]:.3g}); "
+            f"off by {max(part.worst for part in parts):.2g} % of the range at most"
+        }
+        title = f"{workload.title.rpartition(', ')[0]}, {len(parts)} {kind} planes, {known:.0%} known before"
+        failed = 100 * float(np.mean([part.within < 90 for part in parts]))
+        yield Row("Audits: planes of which the bound does not hold", title, failed, "%", 1, details)
 
 
 def held(plan: Plan) -> Iterator[Row]:

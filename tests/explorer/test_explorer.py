@@ -6,7 +6,7 @@ import _thread
 import signal
 from collections import deque
 from collections.abc import Callable
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,8 @@ from landscape_widget import (
     hessian_eigenpairs,
     projected_curvatures,
 )
+from landscape_widget.study import picture_steps
+from landscape_widget.study.domain import automatic_domain
 
 from ..support.cases import ONE_BATCH, case
 from ..support.gates import HUNG, Gate, finish, gated_saddle, saddle
@@ -335,6 +337,69 @@ def test_cancel_keeps_what_is_known(make_explorer: Make, after: int) -> None:
     explorer.compute()
     assert explorer.surface.final
     assert explorer.surface.loss.shape == (33, 33)
+
+
+def domain_asks(gate: Gate, explorer: LandscapeExplorer, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Holds the loss when the automatic domain asks for its first one; returns the calls up to then."""
+    reached = Event()
+
+    def looked_for(*arguments: Any) -> Any:
+        gate.hold()
+        reached.set()
+        return automatic_domain(*arguments)
+
+    monkeypatch.setattr(picture_steps, "automatic_domain", looked_for)
+    explorer._submit()
+    assert reached.wait(HUNG)
+    assert gate.reached.wait(HUNG)
+    return gate.calls
+
+
+@pytest.mark.parametrize("end", ["cancel", "another control", "close"])
+def test_a_cancel_while_the_domain_is_looked_for_is_obeyed_after_one_loss(
+    make_explorer: Make, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    """It takes up to 19 in one step."""
+    gate, objective = gated_saddle()
+    explorer = make_explorer(objective)
+    calls = domain_asks(gate, explorer, monkeypatch)
+    request = explorer._request
+    if end == "another control":
+        explorer.samples = 7
+    else:
+        getattr(explorer, end)()
+    gate.go.set()
+    finish(request)
+    assert request.cancelled
+    assert request.error is None
+    if end == "cancel":
+        assert gate.calls == calls
+        assert explorer.status == "cancelled"
+        assert explorer.surface is None
+        explorer.compute()
+        assert explorer.surface.final
+
+
+@pytest.mark.parametrize("axes", [("random", "random"), ("hessian:max", "hessian:min")])
+def test_a_cancel_before_the_first_picture_is_obeyed_after_one_loss(
+    make_explorer: Make, axes: tuple[str, str]
+) -> None:
+    """The nine nodes of a first picture are one step; those that are known are not evaluated again."""
+    gate, objective = gated_saddle()
+    explorer = make_explorer(objective, axes=axes, domain=(-0.7, 0.9, -0.7, 0.9)).compute("eigenpairs")
+    before = gate.calls
+    gate.hold(after=5)
+    explorer._submit("surface")
+    assert gate.reached.wait(HUNG)
+    calls = gate.calls
+    explorer.cancel()
+    gate.go.set()
+    finish(explorer._request)
+    assert gate.calls == calls
+    assert calls - before < 9
+    assert explorer.surface is None
+    explorer.compute("surface")
+    assert gate.calls - before == explorer.surface.n_evaluated
 
 
 def test_compute_tells_that_it_was_cancelled(make_explorer: Make) -> None:

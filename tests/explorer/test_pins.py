@@ -23,7 +23,7 @@ from landscape_widget import (
 )
 from landscape_widget.planes.directions import random_pair
 from landscape_widget.planes.points import locate
-from landscape_widget.results.planes import Plane
+from landscape_widget.results.planes import Plane, Surface
 
 from ..support.cases import ONE_BATCH, case
 from ..support.gates import HUNG, finish, finish_pin, gated_saddle
@@ -102,6 +102,77 @@ def test_the_page_receives_the_numbers(make_explorer: Make) -> None:
     assert sent["places"][0] == pytest.approx(AT, abs=1e-12)
     assert sent["places"][1] is None
     assert (sent["done"], sent["error"]) == (True, "")
+
+
+def interpolated_node(surface: Surface, which: int = 300) -> tuple[tuple[int, int], tuple[float, float]]:
+    """A node that was not evaluated, and where it is."""
+    i, j = np.argwhere(~surface.done)[which].tolist()
+    return (i, j), (float(surface.alpha[j]), float(surface.beta[i]))
+
+
+def test_a_pin_on_an_interpolated_node_has_it_evaluated(make_explorer: Make) -> None:
+    """Nothing else changes, and the bound is still one of those interpolated."""
+    explorer = make_network(make_explorer, resolution=51)
+    before = explorer.surface
+    node, at = interpolated_node(before)
+    told = dict(explorer.progress)
+    pin = explorer.pin(*at)
+    explorer.wait(HUNG)
+    after = explorer.surface
+    assert np.argwhere(after.done & ~before.done).tolist() == [list(node)]
+    assert after.loss[node] == pytest.approx(pin.values.train.loss, rel=1e-9)
+    assert after.error_bound == before.error_bound
+    assert explorer.progress["fraction"] == told["fraction"]
+    assert explorer.progress["elapsed"] == told["elapsed"]
+    assert explorer._surface["n_done"] == before.n_evaluated + 1
+    assert explorer.status == "done"
+    explorer.pin(0, 0)
+    explorer.wait(HUNG)
+    assert explorer.surface is after
+
+
+def test_a_pin_is_evaluated_in_every_picture_that_it_lies_in(make_explorer: Make, tmp_path: Path) -> None:
+    """Of both splits, in the second picture, in later ones, and in another explorer that loads a file."""
+    options = {"resolution": 51, "compared_split": "test"}
+    explorer = make_network(make_explorer, **options)
+    missing = ~(explorer.surface.done | explorer.compared.surface.done)
+    i, j = np.argwhere(missing)[200].tolist()
+    at = float(explorer.surface.alpha[j]), float(explorer.surface.beta[i])
+    explorer.pin(*at)
+    explorer.wait(HUNG)
+    assert explorer.surface.done[i, j]
+    assert explorer.compared.surface.done[i, j]
+    path = tmp_path / "run.npz"
+    explorer.save(path)
+    explorer.domain = (-0.9, 1.1, -1.2, 1)
+    explorer.compute()
+    other = new_network(make_explorer, **options).load(path).compute()
+    other.domain = (-0.9, 1.1, -1.2, 1)
+    other.compute()
+    for one in (explorer, other):
+        surface = one.surface
+        row, column = (
+            int(np.argmin(abs(axis - x)))
+            for axis, x in zip((surface.beta, surface.alpha), at[::-1], strict=True)
+        )
+        assert surface.done[row, column]
+
+
+def test_a_pin_that_is_set_while_the_picture_grows_is_evaluated_in_it(make_explorer: Make) -> None:
+    options = {"resolution": 51, "domain": (-0.8, 0.9, -0.8, 0.9)}
+    plain = make_explorer(gated_saddle()[1], **options).compute("surface")
+    node, at = interpolated_node(plain.surface)
+    gate, objective = gated_saddle()
+    explorer = make_explorer(objective, **options).compute("eigenpairs")
+    gate.hold(after=150)
+    explorer._submit("surface")
+    assert gate.reached.wait(HUNG)
+    assert not explorer.surface.final
+    explorer.pin(*at)
+    gate.go.set()
+    explorer.wait(HUNG)
+    assert explorer.surface.final
+    assert np.argwhere(explorer.surface.done & ~plain.surface.done).tolist() == [list(node)]
 
 
 def click(explorer: LandscapeExplorer, alpha: Any, beta: Any, shown: Any = None) -> None:
