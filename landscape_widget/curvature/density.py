@@ -17,6 +17,7 @@ from landscape_widget.numerics.probes import Probes
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
 from landscape_widget.results.curvature import EigenPairs
+from landscape_widget.results.given import check_given
 from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
 
 
@@ -70,6 +71,8 @@ def density_steps(
     pairs: EigenPairs | None = None,
 ) -> Iterator[SpectralDensity]:
     """As ``spectral_density``, yielding the density after every product."""
+    check_given(Objective, objective=objective)
+    check_given(EigenPairs | None, pairs=pairs)
     probes, steps, seed = check_integer(probes, "probes"), check_integer(steps, "steps"), check_seed(seed)
     if probes < 1 or steps < 1:
         raise ValueError(f"Expected probes and steps to be at least 1, got {probes} and {steps}.")
@@ -89,6 +92,7 @@ def trace_of(density: SpectralDensity) -> TraceEstimate:
     The standard errors come from this formula with the density's own moments, because the differences
     between a handful of probes would tell them badly.
     """
+    check_given(SpectralDensity, density=density)
     certified = density.certified
     n = density.n_parameters - len(certified)
     own = density.probe >= 0

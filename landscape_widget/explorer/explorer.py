@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from landscape_widget.data.reading import BatchSize
-from landscape_widget.explorer.arguments import near, objective_of, sorted_arguments, test_objective_of
+from landscape_widget.explorer.arguments import objective_of, sorted_arguments, test_objective_of
 from landscape_widget.explorer.cells import show
 from landscape_widget.explorer.latest import LatestResults
 from landscape_widget.explorer.messages import AT_POINTS, obey
@@ -21,6 +21,7 @@ from landscape_widget.explorer.publisher import gathered_of
 from landscape_widget.export.python_call import given_arguments
 from landscape_widget.export.runs import load_run, save_run
 from landscape_widget.loss.parameters import Selection
+from landscape_widget.numerics.checks import near
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Metrics, Objective
 from landscape_widget.planes.grid import Domain

@@ -12,7 +12,6 @@ from typing import Any
 import plotly.graph_objects as go
 import traitlets as t
 
-from landscape_widget.explorer.arguments import near
 from landscape_widget.explorer.computing import BackgroundComputing
 from landscape_widget.explorer.gathered import of_picture
 from landscape_widget.explorer.page import hold_weakly
@@ -20,6 +19,7 @@ from landscape_widget.explorer.points import Pictures
 from landscape_widget.explorer.worker import CLOSED
 from landscape_widget.export.explorer_results import Results
 from landscape_widget.export.still_output import still_output
+from landscape_widget.numerics.checks import near
 from landscape_widget.objective.objective import Objective
 from landscape_widget.results.blindness import SaddleBlindness
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures
@@ -88,6 +88,10 @@ class LatestResults(BackgroundComputing):
         Returns:
             What ends that.
         """
+        if not callable(callback):
+            raise TypeError(
+                f"Expected a callback as a function (name, result), got {type(callback).__name__}."
+            )
 
         def handler(change: Any) -> None:
             callback(change["name"], change["new"])
