@@ -52,6 +52,7 @@ from landscape_widget.curvature.density import trace_of
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.results.blindness import BlindnessEstimate, SaddleBlindness, measured_blindness
 from landscape_widget.results.curvature import ProjectedCurvatures
+from landscape_widget.results.given import check_given
 from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
 
 #: Step of the double exponential rule in t and u. Its error falls exponentially: below 1e-7 at this step,
@@ -78,6 +79,9 @@ def saddle_blindness(
         density: For the integral (iii), which holds where a few eigenvalues dominate too. If ``trace`` is
             given as well, (iii) takes the better of both traces.
     """
+    check_given(ProjectedCurvatures | None, projections=projections)
+    check_given(TraceEstimate | None, trace=trace)
+    check_given(SpectralDensity | None, density=density)
     return SaddleBlindness(
         measured=None if projections is None else measured_blindness(projections),
         closed_form=None if trace is None else gaussian_blindness(trace),

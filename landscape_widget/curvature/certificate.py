@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from landscape_widget.curvature.operators import Curvature
-from landscape_widget.numerics.checks import check_integer, check_real
+from landscape_widget.numerics.checks import check_choice, check_integer, check_real
 from landscape_widget.results.curvature import EigenPairs
 
 _ENDS = {"largest": (1, 0), "smallest": (0, 1), "both": (1, 1)}
@@ -50,8 +50,7 @@ def wanted_ends(n: int, k: int, which: str, tol: float) -> Ends:
     Raises:
         ValueError: For an impossible ``k``, ``which`` or ``tol``.
     """
-    if which not in _ENDS:
-        raise ValueError(f"Expected which as one of {', '.join(_ENDS)}, got {which!r}.")
+    check_choice(which, _ENDS, "which")
     tol = check_real(tol, "tol")
     if not 0 < tol < 1:
         raise ValueError(f"Expected 0 < tol < 1, got {tol}.")

@@ -18,6 +18,7 @@ from landscape_widget.numerics.probes import Probes
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
 from landscape_widget.results.curvature import EigenPairs
+from landscape_widget.results.given import check_given
 from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
 
 
@@ -59,6 +60,7 @@ def spectral_density(
     Raises:
         ValueError: If ``probes`` or ``steps`` is not positive, or ``pairs`` do not fit.
     """
+    check_given(Objective, objective=objective)
     objective = objective.by_workers(executor)
     return deque(
         density_steps(objective, probes, steps, seed, operator=operator, pairs=pairs), maxlen=1
@@ -75,6 +77,8 @@ def density_steps(
     pairs: EigenPairs | None = None,
 ) -> Iterator[SpectralDensity]:
     """As ``spectral_density``, yielding the density after every product."""
+    check_given(Objective, objective=objective)
+    check_given(EigenPairs | None, pairs=pairs)
     probes, steps, seed = check_integer(probes, "probes"), check_integer(steps, "steps"), check_seed(seed)
     if probes < 1 or steps < 1:
         raise ValueError(f"Expected probes and steps to be at least 1, got {probes} and {steps}.")
@@ -94,6 +98,7 @@ def trace_of(density: SpectralDensity) -> TraceEstimate:
     The standard errors come from this formula with the density's own moments, because the differences
     between a handful of probes would tell them badly.
     """
+    check_given(SpectralDensity, density=density)
     certified = density.certified
     n = density.n_parameters - len(certified)
     own = density.probe >= 0

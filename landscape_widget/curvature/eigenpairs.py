@@ -15,13 +15,14 @@ from torch import Tensor
 from landscape_widget.curvature.certificate import Ends, certify, wanted_ends
 from landscape_widget.curvature.operators import Curvature, curvature
 from landscape_widget.curvature.search import Search
-from landscape_widget.numerics.checks import check_integer, check_seed
+from landscape_widget.numerics.checks import check_choice, check_integer, check_seed, told
 from landscape_widget.numerics.lanczos import Lanczos
 from landscape_widget.numerics.probes import generator
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
 from landscape_widget.results.base import Provenance
 from landscape_widget.results.curvature import EigenPairs
+from landscape_widget.results.given import check_given
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +94,7 @@ def hessian_eigenpairs(
         ArithmeticError: If a product is not finite.
         SecondDerivativeError: If torch cannot differentiate the loss twice, or does it wrongly.
     """
+    check_given(Objective, objective=objective)
     objective = objective.by_workers(executor)
     steps = eigenpair_steps(
         objective, k, which, tol, seed, max_hvp, method=method, operator=operator, start=start
@@ -120,8 +122,8 @@ def eigenpair_steps(
     Without ``precise``, products are taken in the objective's own dtype and were checked on a few examples
     only: a first look, in which no pair counts as converged.
     """
-    if method not in ("lanczos", "annihilation"):
-        raise ValueError(f"Expected method as 'lanczos' or 'annihilation', got {method!r}.")
+    check_given(Objective, objective=objective)
+    check_choice(method, ("lanczos", "annihilation"), "method")
     ends = wanted_ends(objective.n_parameters, k, which, tol)
     seed, max_hvp = check_seed(seed), check_integer(max_hvp, "max_hvp", 1)
     if method == "annihilation" and k > 1:
@@ -251,7 +253,10 @@ def _start_vector(n: int, start: FloatArray | None, seed: int) -> Tensor:
     fresh = torch.randn(n, generator=generator(seed, "start"), dtype=torch.float64)
     if start is None:
         return fresh
-    given = torch.as_tensor(np.asarray(start, dtype=float).reshape(len(start), -1))
+    try:
+        given = torch.as_tensor(np.asarray(start, dtype=float).reshape(np.shape(start)[0], -1))
+    except (TypeError, ValueError, IndexError):
+        raise ValueError(f"Expected start as finite vectors of shape ({n}, j), got {told(start)}.") from None
     if len(given) != n or not given.shape[1] or not torch.isfinite(given).all():
         raise ValueError(f"Expected start as finite vectors of shape ({n}, j), got {tuple(np.shape(start))}.")
     total = given.sum(dim=1)

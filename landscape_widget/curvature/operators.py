@@ -28,7 +28,9 @@ from landscape_widget.curvature.output_loss import OutputLoss
 from landscape_widget.curvature.product_check import check_few, check_hvp
 from landscape_widget.engine.derivatives import differentiated
 from landscape_widget.loss.terms import ModelTerms
+from landscape_widget.numerics.checks import check_choice
 from landscape_widget.objective.objective import Objective
+from landscape_widget.results.given import check_given
 
 OPERATORS = ("hessian", "ggn", "fisher", "empirical-fisher")
 
@@ -95,8 +97,8 @@ def curvature(objective: Objective, operator: str = "hessian", *, precise: bool 
         ValueError: For an unknown operator, or one that the objective's loss or its workers do not have.
         SecondDerivativeError: If the Hessian-vector product is impossible or wrong (see ``check_hvp``).
     """
-    if operator not in OPERATORS:
-        raise ValueError(f"Expected operator as one of {', '.join(OPERATORS)}, got {operator!r}.")
+    check_given(Objective, objective=objective)
+    check_choice(operator, OPERATORS, "operator")
     if objective.has_workers and operator != "hessian":
         raise ValueError(
             f"Expected operator 'hessian' with an executor, whose workers take no other products, got "

@@ -11,10 +11,11 @@ from landscape_widget.curvature.curvature_fit import fit_steps
 from landscape_widget.curvature.deflation import Deflation
 from landscape_widget.curvature.operators import curvature
 from landscape_widget.curvature.trace_products import ProbeRun, exact_steps
-from landscape_widget.numerics.checks import check_integer, check_seed
+from landscape_widget.numerics.checks import check_choice, check_integer, check_seed
 from landscape_widget.numerics.probes import Probes
 from landscape_widget.objective.objective import Objective
 from landscape_widget.results.curvature import EigenPairs
+from landscape_widget.results.given import check_given
 from landscape_widget.results.spectrum import TraceEstimate
 
 METHODS = ("hutchinson", "hutch++", "deflated", "curvature-fit", "exact")
@@ -82,6 +83,7 @@ def hessian_trace(
     Raises:
         ValueError: For an unknown name, too few samples, or pairs or a half-width that do not fit.
     """
+    check_given(Objective, objective=objective)
     objective = objective.by_workers(executor)
     steps = trace_steps(
         objective,
@@ -120,11 +122,12 @@ def trace_steps(
     While a deflating method still collects its Q, it yields plain Hutchinson estimates; of an exact trace
     nothing is known (NaN) before the end.
     """
+    check_given(Objective, objective=objective)
+    check_given(EigenPairs | None, pairs=pairs)
     samples, seed = check_integer(samples, "samples", 1), check_seed(seed)
-    if method is None or method == "auto":
+    method = "auto" if method is None else check_choice(method, (*METHODS, "auto"), "method")
+    if method == "auto":
         method = default_method(objective, samples)
-    if method not in METHODS:
-        raise ValueError(f"Expected method as one of {', '.join(METHODS)}, or 'auto', got {method!r}.")
     least = {"hutch++": 6, "deflated": 4, "exact": 1}.get(method, 2)
     if samples < least:
         raise ValueError(
@@ -132,7 +135,8 @@ def trace_steps(
             f"two probes, got {samples}."
         )
     fit = method == "curvature-fit"
-    distribution = distribution or ("normal" if fit else "rademacher")
+    if distribution is None:
+        distribution = "normal" if fit else "rademacher"
     probes = Probes(objective.n_parameters, distribution, seed, "trace", objective.precise().theta)
     if half_width is not None and not (fit and half_width > 0 and math.isfinite(half_width)):
         raise ValueError(

@@ -16,6 +16,7 @@ from landscape_widget.data.batches import Batch, converted_dtype, cut, pack, ten
 from landscape_widget.data.counting import count_examples, is_divisible
 from landscape_widget.data.sources import stacks_examples, told_size
 from landscape_widget.data.tree import check_open, describe, map_tensors
+from landscape_widget.numerics.checks import check_integer
 
 #: Examples of a ``Dataset`` that are put together at once.
 _AT_ONCE = 512
@@ -49,8 +50,8 @@ def read_batches(
             be cut cannot be, or the data do not end.
         TypeError: If ``data`` is none of the above, or a batch hides tensors in it.
     """
-    if max_examples is not None and max_examples < 1:
-        raise ValueError(f"Expected max_examples to be at least 1 or None, got {max_examples}.")
+    if max_examples is not None:
+        max_examples = check_integer(max_examples, "max_examples", 1)
     batches: list[Batch] = []
     total, size = 0, 0
 

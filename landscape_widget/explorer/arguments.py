@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
 from landscape_widget.explorer.traits import CONTROLS
+from landscape_widget.numerics.checks import near
 from landscape_widget.objective.objective import Objective
 from landscape_widget.study.controls import Controls
 
@@ -18,12 +18,6 @@ _OF_OBJECTIVE = {
     for name, parameter in inspect.signature(Objective.__init__).parameters.items()
     if parameter.kind is parameter.KEYWORD_ONLY
 }
-
-
-def near(name: str, known: Iterable[str]) -> str:
-    """Asks whether another name was meant; empty where none is near."""
-    close = difflib.get_close_matches(str(name), known, n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 def sorted_arguments(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import inf
 from time import monotonic
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import traitlets as t
 
 from landscape_widget.curvature.product_check import SecondDerivativeError
 from landscape_widget.engine.threads import leave_a_core_free
+from landscape_widget.explorer.gathered import Gathered
 from landscape_widget.explorer.mailbox import Job, Request
 from landscape_widget.explorer.model_weights import Weights
 from landscape_widget.explorer.points import Points
@@ -62,6 +64,8 @@ class BackgroundComputing(Sending):
         worker = Worker("landscape-explorer", self._on_end, leave_a_core_free)
         points = Points(objective, weights, self._errand, self._send_pins, self._redraw, test)
         super().__init__(worker, points, given, interval, controls)
+        self._around: WeakKeyDictionary[Study, Gathered] = WeakKeyDictionary()
+        self._around[self._study] = self._publisher.gathered
         self.observe(self._on_control, names=list(CONTROLS))
 
     def compute(self: _Self, what: str = "all") -> _Self:
@@ -229,9 +233,9 @@ class BackgroundComputing(Sending):
             )
 
     def _moved(self) -> None:
-        """The centre is another one: nothing that was found before is about it."""
+        """The centre is another one: what is shown is what was found around it before, if anything."""
         self._forget()
-        self._publisher.forget()
+        self._publisher.gathered = self._around.setdefault(self._study, Gathered())
         self._announce()
         self._info = wire.info(self._study.objective, self._study.theta_norm, self._study.test)
         if self._request is not None:

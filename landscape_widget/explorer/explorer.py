@@ -11,15 +11,17 @@ import torch
 from torch import nn
 
 from landscape_widget.data.reading import BatchSize
-from landscape_widget.explorer.arguments import near, objective_of, sorted_arguments, test_objective_of
+from landscape_widget.explorer.arguments import objective_of, sorted_arguments, test_objective_of
 from landscape_widget.explorer.cells import show
 from landscape_widget.explorer.latest import LatestResults
 from landscape_widget.explorer.messages import AT_POINTS, obey
 from landscape_widget.explorer.model_weights import Weights
 from landscape_widget.explorer.page import hold
+from landscape_widget.explorer.publisher import gathered_of
 from landscape_widget.export.python_call import given_arguments
 from landscape_widget.export.runs import load_run, save_run
 from landscape_widget.loss.parameters import Selection
+from landscape_widget.numerics.checks import near
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Metrics, Objective
 from landscape_widget.planes.grid import Domain
@@ -149,7 +151,8 @@ class LandscapeExplorer(LatestResults):
         """
         with self._lock:
             results, study, pins = self.results, self._study, self._points.pins.memory()
-        save_run(path, results, study, pins)
+            controls = self._chosen()
+        save_run(path, results, study, pins, controls)
 
     def load(self, path: str | os.PathLike[str]) -> LandscapeExplorer:
         """Goes on from what ``save`` wrote; nothing in the file is evaluated again.
@@ -169,21 +172,22 @@ class LandscapeExplorer(LatestResults):
             RuntimeError: If an observer or another thread moves the centre meanwhile, loads, or closes.
         """
         here = self._study
-        results, study, pins = load_run(path, here.objective, here.test)
+        results, study, pins, chosen = load_run(path, here.objective, here.test)
         with self._lock:
-            controls, best, request = self._chosen(), self._publisher.latest, self._request
+            controls, best, request = self._chosen(), self._publisher.gathered, self._request
             self._check_unmoved(here)
             try:
-                self._take_controls(results.controls)
+                self._take_controls(chosen)
                 self._check_unmoved(here)
                 with self._points.resuming(study, pins):
-                    self._publisher.latest = results.findings()
+                    self._publisher.gathered = gathered_of(results.findings(), results.controls)
+                    self._around[study] = self._publisher.gathered
                     self._announce()
                     if request is not None:
                         self._submit()
             except BaseException:
                 if self._unmoved(here):
-                    self._publisher.latest = best
+                    self._publisher.gathered = best
                     self._announce()
                     self._take_controls(controls)
                     if self._request is not request:

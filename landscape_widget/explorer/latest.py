@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any
 
 import plotly.graph_objects as go
 import traitlets as t
 
-from landscape_widget.explorer.arguments import near
 from landscape_widget.explorer.computing import BackgroundComputing
+from landscape_widget.explorer.gathered import of_picture
 from landscape_widget.explorer.page import hold_weakly
 from landscape_widget.explorer.points import Pictures
 from landscape_widget.explorer.worker import CLOSED
 from landscape_widget.export.explorer_results import Results
 from landscape_widget.export.still_output import still_output
+from landscape_widget.numerics.checks import near
 from landscape_widget.objective.objective import Objective
 from landscape_widget.results.blindness import SaddleBlindness
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures
 from landscape_widget.results.planes import Plane, Surface
 from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
+from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Picture
 
 #: Results by the trait in which the page gets them.
@@ -43,11 +47,12 @@ class LatestResults(BackgroundComputing):
     """Shows the latest of what was computed; a result is None while there is none."""
 
     def __repr__(self) -> str:
-        verdict = self.results.verdict
+        results = self.results
+        verdict, controls = results.verdict, results.controls
         told = [
             self.status,
             verdict.sentence.partition(". ")[0] if verdict else "no verdict yet",
-            f"{' × '.join(self.axes)}, {self.resolution}×{self.resolution} nodes",
+            f"{' × '.join(controls.axes)}, {controls.resolution}×{controls.resolution} nodes",
         ]
         return f"{type(self).__name__}({'; '.join(told)})"
 
@@ -83,6 +88,10 @@ class LatestResults(BackgroundComputing):
         Returns:
             What ends that.
         """
+        if not callable(callback):
+            raise TypeError(
+                f"Expected a callback as a function (name, result), got {type(callback).__name__}."
+            )
 
         def handler(change: Any) -> None:
             callback(change["name"], change["new"])
@@ -128,7 +137,7 @@ class LatestResults(BackgroundComputing):
     def surfaces(self) -> Mapping[str, Surface]:
         """Surfaces of that plane by their split, "train" and "test", as far as a picture shows them."""
         second = self._publisher.latest.compared
-        beside = second.surfaces if second is not None and self.compared_axes is None else {}
+        beside = second.surfaces if second is not None and self._same_plane(second) else {}
         return {**beside, **self._publisher.latest.surfaces}
 
     @property
@@ -164,17 +173,50 @@ class LatestResults(BackgroundComputing):
 
     @property
     def results(self) -> Results:
-        """All of the latest results in one object that needs no model."""
+        """The latest picture and what was found for its controls, in one object that needs no model.
+
+        ``results.controls`` are those of the picture. They differ from the explorer's own from a change of
+        one until there is the first picture for it.
+        """
         with self._lock:
-            return Results.of(self._publisher.latest, self._chosen())
+            gathered = self._publisher.gathered
+            return Results.of(gathered.together, gathered.controls or self._chosen())
 
     def figure(self, kind: str = "surface", *, scale: str = "auto", log: bool = False) -> go.Figure:
-        """A plotly figure fit for a paper, see ``Results.figure``."""
-        return self.results.figure(kind, scale=scale, log=log)
+        """A plotly figure fit for a paper, see ``Results.figure``.
+
+        It is of ``results``: where a control was changed and there is no picture for it yet, of the former
+        picture, and a ``UserWarning`` says so.
+        """
+        results = self.results
+        figure = results.figure(kind, scale=scale, log=log)
+        self._warn_of_changed(results.controls)
+        return figure
 
     def to_html(self, path: str | os.PathLike[str], title: str = "Loss landscape") -> None:
-        """Writes a page of all figures for readers without a kernel, see ``Results.to_html``."""
-        self.results.to_html(path, title)
+        """Writes a page of all figures for readers without a kernel, see ``Results.to_html``.
+
+        Its pictures are those of ``figure()``, with the controls that they were made for.
+        """
+        results = self.results
+        results.to_html(path, title)
+        self._warn_of_changed(results.controls)
+
+    def _warn_of_changed(self, controls: Controls) -> None:
+        """Warns, where ``figure`` or ``to_html`` was called, if a picture is not of the controls as they are.
+
+        Args:
+            controls: Of the picture.
+        """
+        was, now = asdict(of_picture(controls)), asdict(of_picture(self._chosen()))
+        changed = [f"{name}={was[name]!r}, now {now[name]!r}" for name in was if was[name] != now[name]]
+        if changed:
+            warnings.warn(
+                "Expected a picture of the explorer's controls as they are, got that from before some of "
+                f"them were changed ({'; '.join(changed)}), which says what it is of. For the new one call "
+                "wait() or compute() first.",
+                stacklevel=3,
+            )
 
     def _still(self) -> dict[str, str]:
         """A still picture in the forms that hosts choose from, by MIME type."""
@@ -200,10 +242,15 @@ class LatestResults(BackgroundComputing):
         if self.comm is not None:
             hold_weakly(self)
 
+    def _same_plane(self, second: Picture) -> bool:
+        """Whether a second picture lies on the plane of the first: then it is one of other data."""
+        plane = self._publisher.latest.plane
+        return plane is not None and plane.fingerprint == second.plane.fingerprint
+
     def _pictures(self) -> Pictures:
         """The planes on show with their surfaces."""
         first, second = (self._shown_plane(), self.surfaces), self._publisher.latest.compared
-        if second is None or self.compared_axes is None:
+        if second is None or self._same_plane(second):
             return [first]
         return [first, (second.plane, second.surfaces)]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from landscape_widget.explorer.centres import Centres
 from landscape_widget.explorer.mailbox import Job, Request
+from landscape_widget.numerics.checks import told
 from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.points import Pin, check_coordinates, point_steps
 from landscape_widget.results.planes import Plane
@@ -39,7 +40,6 @@ class Pins:
         self._pins: dict[int, Pin] = {}
         self.count = 0
         """Number of the newest pin; numbers do not come back."""
-        """Number of the newest pin; numbers do not come back."""
         self.requests: dict[int, Request] = {}
         """What is computed for each pin, by its number."""
 
@@ -49,9 +49,9 @@ class Pins:
         return tuple(self._pins.values())
 
     def __getitem__(self, number: int) -> Pin:
-        if number not in self._pins:
+        if not isinstance(number, int) or number not in self._pins:
             known = ", ".join(map(str, self._pins)) or "none"
-            raise KeyError(f"Expected the number of a pin ({known}), got {number!r}.")
+            raise KeyError(f"Expected the number of a pin ({known}), got {told(number)}.")
         return self._pins[number]
 
     def add(self, plane: Plane, alpha: float, beta: float) -> Pin:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from landscape_widget.explorer.gathered import Gathered, Kept, of_picture
 from landscape_widget.explorer.in_flight import InFlight
 from landscape_widget.export import curvature_payloads as curvature
 from landscape_widget.export import payloads as wire
@@ -55,6 +56,12 @@ def _first_picture(found: Findings) -> dict[str, Any]:
     return _fields("surface", "plane", "surfaces")(found) | {"quadratic": found.surface_model}
 
 
+def _at_centre(found: Findings) -> dict[str, Any]:
+    """What is known at θ*: a computation begins without it, and may have found it before."""
+    known = _fields("centre_loss", "gradient_norm")(found)
+    return {name: value for name, value in known.items() if value is not None}
+
+
 def _certified(found: Findings) -> dict[str, Any]:
     """The eigenpairs once they are certified: estimates are for the page alone."""
     return _fields("pairs", "slopes")(found) if found.pairs_final else {}
@@ -83,6 +90,8 @@ class Topic:
     """The fields of the latest findings that it sets."""
     asked: Callable[[Controls], bool] = lambda _: True
     """Whether the controls ask for it; where they do not, it is taken from the page and forgotten."""
+    rests_on: Callable[[Controls], object] = lambda controls: controls.examples
+    """What of the controls those fields depend on."""
     drawn: bool = True
     """Whether it is a picture, which the page takes long to draw; all else is small and never waits."""
 
@@ -94,6 +103,7 @@ TOPICS = (
         lambda n: (n.found.surface, n.found.surface_model),
         lambda n: wire.surface(n.found, n.controls, n.request, n.theta_norm, n.python),
         _first_picture,
+        rests_on=of_picture,
     ),
     Topic(
         "_compared",
@@ -101,6 +111,7 @@ TOPICS = (
         lambda n: wire.compared(n.found, n.controls, n.request, n.theta_norm),
         _fields("compared"),
         lambda controls: controls.compared() is not None,
+        rests_on=of_picture,
     ),
     Topic(
         "_eigenpairs",
@@ -132,7 +143,7 @@ TOPICS = (
         "progress",
         lambda n: (n.elapsed,),
         lambda n: wire.progress(n.found, n.request, n.elapsed),
-        _fields("centre_loss", "gradient_norm"),
+        _at_centre,
         drawn=False,
     ),
 )
@@ -152,8 +163,8 @@ class Publisher:
             interval: The least number of seconds between two updates of one topic.
             flight: What is on its way to the page.
         """
-        self.latest = Findings()
-        """The latest results; those of another request stay until there are new ones."""
+        self.gathered = Gathered()
+        """What was found; results of another request stay until there are new ones."""
         self.flight = flight or InFlight()
         """Pictures on their way to the page."""
         self.requests: dict[str, int] = {}
@@ -164,9 +175,10 @@ class Publisher:
         """The traits of all new pictures that the last updates left behind, after a cancel, too."""
         self._throttle = Throttle(interval)
 
-    def forget(self) -> None:
-        """Starts again without results, such as those around another centre."""
-        self.latest = Findings()
+    @property
+    def latest(self) -> Findings:
+        """The latest of each result."""
+        return self.gathered.latest
 
     def updates(
         self, news: News, flush: bool, cancelled: Callable[[], bool] = lambda: False
@@ -178,15 +190,18 @@ class Publisher:
             flush: Whether nothing new may be held back, but for pictures while one is on its way.
             cancelled: Whether nobody wants pictures any more.
         """
-        latest = self.latest
         states = {topic: topic.shows(news) for topic in TOPICS if topic.asked(news.controls)}
         # known before any trait is set, for an observer of it may close the explorer
+        kept = {}
         for topic in TOPICS:
             if topic not in states:
-                vars(latest).update(dict.fromkeys(topic.keeps(news.found)))
-            elif states[topic][0] is not None:
-                vars(latest).update(topic.keeps(news.found))
+                fields: dict[str, Any] = dict.fromkeys(topic.keeps(news.found))
+            elif states[topic][0] is not None and (fields := topic.keeps(news.found)):
                 self.requests[topic.trait] = news.request
+            else:
+                continue
+            kept[topic.trait] = Kept(fields, news.controls, topic.rests_on)
+        self.gathered.take(kept, news.controls)
         late, self.holds, self.left = self.flight.late, False, []
         for topic in self._in_order():
             if topic not in states:
@@ -214,3 +229,11 @@ class Publisher:
         )
         pictures = iter(waiting)
         return [next(pictures) if topic.drawn else topic for topic in TOPICS]
+
+
+def gathered_of(found: Findings, controls: Controls) -> Gathered:
+    """What a file holds, as if it had just been found."""
+    gathered = Gathered()
+    kept = {topic.trait: Kept(topic.keeps(found), controls, topic.rests_on) for topic in TOPICS}
+    gathered.take(kept, controls)
+    return gathered

@@ -12,6 +12,7 @@ import traitlets as t
 from landscape_widget.explorer.page import ExplorerPage, PlotlyRuntime, Sent, bundled, shared
 from landscape_widget.explorer.points import Points
 from landscape_widget.explorer.view_options import check_view
+from landscape_widget.numerics.checks import check_choice
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.study import Study
 
@@ -24,15 +25,10 @@ def _trait(control: Field[Any]) -> t.TraitType[Any, Any]:
     default: Any = control.default
     declared = control.metadata
     options: dict[str, Any] = {"allow_none": default is None}
+    # a trait of its own type would refuse values with messages in another style than the checks'
     trait: t.TraitType[Any, Any] = t.Any(default, **options)
-    if declared["values"]:
-        trait = t.Enum(declared["values"], default, **options)
-    elif isinstance(default, bool):
-        trait = t.Bool(default)
-    elif isinstance(default, int):
-        trait = t.Int(default, min=declared["least"])
     trait.allow_none = default is None  # any other ``Any`` takes None without a check
-    return trait.tag(sync=declared["synced"], check=declared["check"])
+    return trait.tag(sync=declared["synced"], check=declared["check"], values=declared["values"])
 
 
 #: The traits of all controls.
@@ -57,7 +53,8 @@ class SharedState(Sent, _ControlTraits):  # type: ignore[misc] # a base that is 
     progress = t.Dict().tag(sync=True)
     """request, stage, fraction, eta (seconds), elapsed, parts with their eta; written by the kernel."""
 
-    view = t.Dict().tag(sync=True)
+    view = t.Any().tag(sync=True)
+    view.allow_none = False
     """How pages show losses at first, as ``view_options`` has it; each may change it for itself."""
 
     _info = t.Dict().tag(sync=True)
@@ -68,6 +65,10 @@ class SharedState(Sent, _ControlTraits):  # type: ignore[misc] # a base that is 
     _spectrum = t.Instance(dict, allow_none=True).tag(sync=True)
     _trace = t.Instance(dict, allow_none=True).tag(sync=True)
     _pins = t.Dict().tag(sync=True)
+
+    @t.default("view")
+    def _usual_view(self) -> dict[str, Any]:
+        return {}
 
     # the layout is the first of an explorer's widgets that is open
     @t.default("_page")
@@ -86,8 +87,11 @@ class SharedState(Sent, _ControlTraits):  # type: ignore[misc] # a base that is 
     def _valid_control(self, proposal: Any) -> Any:
         if proposal.value is None and proposal.trait.default_value is None:
             return None
-        study, check = self._study, proposal.trait.metadata["check"]
+        study, declared = self._study, proposal.trait.metadata
+        check, values = declared["check"], declared["values"]
         try:
+            if values:
+                check_choice(proposal.value, values, proposal.trait.name)
             return check(proposal.value, study.objective, study.test)
         except ValueError as error:
             raise t.TraitError(str(error)) from None

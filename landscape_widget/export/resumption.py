@@ -14,6 +14,7 @@ from landscape_widget.planes.points import Pin, check_coordinates
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures
 from landscape_widget.results.schema import check
 from landscape_widget.study.budget import TRACE_METHODS
+from landscape_widget.study.controls import Controls
 from landscape_widget.study.known import OPTIONAL, SAVED
 
 #: What a file holds of a pin.
@@ -36,6 +37,8 @@ def check_run(content: Mapping[str, Any], n_parameters: int, n_examples: int) ->
         ValueError: If they are not, and where.
     """
     check(content["result"], Results, "the result", n_parameters)
+    if "controls" in content:  # which files of version 0.1 lack
+        check(content["controls"], Controls, "the controls")
     _check_entries(content["study"], SAVED, "the study", n_parameters, OPTIONAL)
     for kind, known in content["study"].items():
         for key, value in known.items():

@@ -50,14 +50,27 @@ def load(path: str | os.PathLike[str]) -> Any:
 
 
 def save_run(
-    path: str | os.PathLike[str], results: Results, study: Study, pins: Sequence[Mapping[str, Any]] = ()
+    path: str | os.PathLike[str],
+    results: Results,
+    study: Study,
+    pins: Sequence[Mapping[str, Any]] = (),
+    controls: Controls | None = None,
 ) -> None:
-    """Writes results together with all that the study knows, and the pins."""
+    """Writes results together with all that the study knows, the pins, and what is asked for.
+
+    Args:
+        path: The file to write.
+        results: They have the controls that they were found for.
+        study: It knows more than these.
+        pins: What ``Pins.memory`` told.
+        controls: What is asked for by now; default those of the results.
+    """
     content = {
         "result": results,
         "objective": identity(study.objective),
         "study": study.known.saved(),
         "pins": list(pins),
+        "controls": controls or results.controls,
     }
     if study.test is not None:
         content["test"] = identity(study.test)
@@ -66,7 +79,7 @@ def save_run(
 
 def load_run(
     path: str | os.PathLike[str], objective: Objective, test: Objective | None = None
-) -> tuple[Results, Study, Sequence[Mapping[str, Any]]]:
+) -> tuple[Results, Study, Sequence[Mapping[str, Any]], Controls]:
     """Reads what ``save_run`` wrote, for the objective that it was written of, and the same on test data.
 
     Raises:
@@ -100,7 +113,8 @@ def load_run(
         study = Study(objective, test, Known.resumed(content["study"]))
     except Exception as error:
         raise _crafted(path, error) from error
-    return content["result"], study, content.get("pins", ())
+    results: Results = content["result"]
+    return results, study, content.get("pins", ()), content.get("controls", results.controls)
 
 
 def _crafted(path: str | os.PathLike[str], error: Exception) -> ValueError:

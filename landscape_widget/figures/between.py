@@ -8,6 +8,8 @@ from itertools import cycle
 import plotly.graph_objects as go
 
 from landscape_widget.figures.style import MINUS, ORIGIN, PLUS, finished
+from landscape_widget.numerics.checks import check_flag
+from landscape_widget.results.given import check_given
 from landscape_widget.results.paths import Interpolation
 
 #: Of ways, one after the other; training data solid, test data dashed, metrics dotted.
@@ -27,14 +29,15 @@ def interpolation_figure(
     Raises:
         ValueError: For a metric that a way lacks.
     """
-    named = {"": ways} if isinstance(ways, Interpolation) else dict(ways)
+    named = dict(ways) if isinstance(ways, Mapping) else {"": ways}
+    check_given(Interpolation, **{f"ways[{name!r}]" if name else "ways": way for name, way in named.items()})
     if not named:
         raise ValueError("Expected at least one way between solutions, got none.")
     first = next(iter(named.values()))
     metric = metric if metric is not None else next(iter(first.metrics), None)
     figure = go.Figure()
     for (name, way), colour in zip(named.items(), cycle(_COLOURS), strict=False):
-        if metric is not None and metric not in way.metrics:
+        if metric is not None and not (isinstance(metric, str) and metric in way.metrics):
             raise ValueError(f"Expected metric as one of {', '.join(way.metrics) or 'none'}, got {metric!r}.")
         splits = {"training": way} | ({} if way.test is None else {"test": way.test})
         for split, values in splits.items():
@@ -59,7 +62,7 @@ def interpolation_figure(
     for end in (0, 1):
         figure.add_vline(end, line={"color": ORIGIN, "width": 1, "dash": "dot"})
     figure.update_xaxes(title="t: 0 is the first solution, 1 the second")
-    figure.update_yaxes(title="loss", type="log" if log else "linear")
+    figure.update_yaxes(title="loss", type="log" if check_flag(log, "log") else "linear")
     provenance = first.provenance
     kind = provenance.get("batch_norm", "frozen")
     note = f"batch-norm statistics {kind}" if kind != "frozen" else ""

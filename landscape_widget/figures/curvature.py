@@ -10,11 +10,13 @@ import plotly.graph_objects as go
 
 from landscape_widget.figures.captions import subject_of
 from landscape_widget.figures.style import MINUS, PLUS, finished, number
+from landscape_widget.numerics.checks import told
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.results import words
 from landscape_widget.results.base import Provenance
 from landscape_widget.results.blindness import measured_blindness
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures
+from landscape_widget.results.given import check_given
 from landscape_widget.results.shares import interval_words
 from landscape_widget.results.spectrum import TRACE_LABELS, SpectralDensity, TraceEstimate
 
@@ -31,8 +33,15 @@ def curvature_figure(
         projections: The random planes.
         plane_curvature: (κ₋, κ₊) of a plane to mark among them.
     """
+    check_given(ProjectedCurvatures, projections=projections)
     samples = {"κ₋": projections.kappa_minus, "κ₊": projections.kappa_plus}
     edges = _bin_edges(np.concatenate(list(samples.values())))
+    if plane_curvature is not None and not (
+        isinstance(plane_curvature, tuple | list) and len(plane_curvature) == 2
+    ):
+        raise TypeError(
+            f"Expected plane_curvature as two numbers, (κ₋, κ₊), or None, got {told(plane_curvature)}."
+        )
     marked = plane_curvature or ()
     figure = go.Figure()
     for row, ((name, kappa), colour) in enumerate(zip(samples.items(), (MINUS, PLUS), strict=True)):
@@ -68,6 +77,8 @@ def spectrum_figure(density: SpectralDensity, pairs: EigenPairs | None = None) -
         density: What to draw, as its ``curve``.
         pairs: Certified eigenvalues to mark.
     """
+    check_given(SpectralDensity, density=density)
+    check_given(EigenPairs | None, pairs=pairs)
     x, y = density.curve()
     floor = float(y.max()) * min(1e-3, 0.1 / density.n_parameters)
     figure = go.Figure(go.Scatter(x=x, y=y, mode="lines", name="density", line_color=MINUS))
@@ -104,6 +115,12 @@ def trace_figure(traces: Mapping[str, Sequence[TraceEstimate]]) -> go.Figure:
     Raises:
         ValueError: If there is no estimate with a standard error.
     """
+    if not isinstance(traces, Mapping) or not all(isinstance(h, Sequence) for h in traces.values()):
+        raise TypeError(
+            "Expected traces as a mapping of methods to estimates, such as explorer.traces or "
+            f'{{"deflated": [hessian_trace(objective)]}}, got {type(traces).__name__}.'
+        )
+    check_given(TraceEstimate, **{f"traces[{m!r}]": e for m, history in traces.items() for e in history})
     known = {method: [e for e in history if np.isfinite(e.stderr)] for method, history in traces.items()}
     known = {method: history for method, history in known.items() if history}
     if not known:

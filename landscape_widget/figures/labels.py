@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from landscape_widget.figures.style import LOWEST, LOWEST_TEST, THETA, number
+from landscape_widget.numerics.checks import told
 from landscape_widget.numerics.vectors import FloatArray, norm
 from landscape_widget.planes.axes import words_of
 from landscape_widget.results import words
@@ -52,6 +53,13 @@ def marks_of(
     if minima is None:
         own = surface.provenance.get("split", "train")
         minima = {own: surface.minimum} if surface.minimum and own != "difference" else {}
+    if not isinstance(minima, Mapping) or not all(
+        split in words.LOWEST and isinstance(place, tuple) for split, place in minima.items()
+    ):
+        raise TypeError(
+            'Expected minima as a mapping of "train" or "test" to (α, β, loss), such as '
+            f'{{"test": surface.minimum}}, got {told(minima)}.'
+        )
     for split, (alpha, beta, loss) in minima.items():
         mark = LOWEST_TEST if split == "test" else LOWEST
         places.append((f"{words.LOWEST[split]}: {number(loss)}", alpha, beta, mark))

@@ -12,7 +12,9 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from landscape_widget.figures.style import MINUS, PLUS, finished, number
+from landscape_widget.numerics.checks import check_integer
 from landscape_widget.numerics.vectors import FloatArray
+from landscape_widget.results.given import check_given
 from landscape_widget.results.paths import Path, PathComponents
 from landscape_widget.results.planes import Surface
 
@@ -163,6 +165,8 @@ def scree_figure(components: PathComponents, most: int = 20) -> go.Figure:
         components: Of the path.
         most: Components to draw, the first ones.
     """
+    check_given(PathComponents, components=components)
+    most = check_integer(most, "most", 1)
     shares = 100 * components.shares[:most]
     ranks = np.arange(1, len(shares) + 1)
     figure = go.Figure(go.Bar(x=ranks, y=shares, name="each", marker_color=MINUS))
@@ -178,7 +182,8 @@ def scree_figure(components: PathComponents, most: int = 20) -> go.Figure:
 
 def _drawn(surface: Surface, paths: Paths) -> Iterator[_Drawn]:
     """Paths with their captions, colours and marks."""
-    named = {"path": paths} if isinstance(paths, Path) else dict(paths)
+    named = dict(paths) if isinstance(paths, Mapping) else {"path": paths}
+    check_given(Path, **{"path" if path is paths else f"path[{n!r}]": path for n, path in named.items()})
     wanted = surface.provenance.get("axes")
     farthest = max((float(path.off_plane.max()) for path in named.values()), default=0.0)
     for (name, path), colour in zip(named.items(), cycle(_COLOURS), strict=False):

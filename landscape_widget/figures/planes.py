@@ -22,8 +22,10 @@ from landscape_widget.figures.labels import (
 from landscape_widget.figures.paths import Paths, add_to_heatmap, add_to_surface
 from landscape_widget.figures.shade import logarithm, shade_of
 from landscape_widget.figures.style import MINUS, ORIGIN, SIGNS, finished, number
+from landscape_widget.numerics.checks import check_flag
 from landscape_widget.numerics.level import level_segments
 from landscape_widget.results import words
+from landscape_widget.results.given import check_given
 from landscape_widget.results.planes import Plane, Surface
 from landscape_widget.results.quadratic import QuadraticModel
 
@@ -63,6 +65,7 @@ def surface_figure(
         ValueError: For a logarithm where a loss is not positive, another ``scale``, or a path on another
             plane.
     """
+    check_given(Plane | None, plane=plane)
     shade = shade_of(surface, scale, log, quadratic)
     names, units = axis_names(surface, plane), unit_words(plane)
     grid = {"x": surface.alpha, "y": surface.beta, "z": shade.z}
@@ -125,6 +128,7 @@ def heatmap_figure(
 
     Args and errors: as for ``surface_figure``.
     """
+    check_given(Plane | None, plane=plane)
     shade = shade_of(surface, scale, log, quadratic)
     labels = stretched_labels(surface, plane)
     grid = {"x": surface.alpha, "y": surface.beta, "z": shade.z}
@@ -180,7 +184,9 @@ def slices_figure(surface: Surface, plane: Plane | None = None, *, log: bool = F
     """
     from plotly.subplots import make_subplots  # noqa: PLC0415 - slow to import
 
-    z, name = logarithm(surface) if log else (surface.loss, quantity(surface))
+    check_given(Surface, surface=surface)
+    check_given(Plane | None, plane=plane)
+    z, name = logarithm(surface) if check_flag(log, "log") else (surface.loss, quantity(surface))
     labels = axis_labels(surface, plane)
     i, j = (int(np.argmin(np.abs(axis))) for axis in (surface.beta, surface.alpha))
     slices = (

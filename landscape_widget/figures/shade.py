@@ -10,8 +10,10 @@ import numpy as np
 
 from landscape_widget.figures.labels import quantity
 from landscape_widget.figures.style import COLOURS, colour_bar, diverging, number
+from landscape_widget.numerics.checks import check_choice, check_flag
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.planes.scale import LossScale, automatic_scale
+from landscape_widget.results.given import check_given
 from landscape_widget.results.planes import Surface
 from landscape_widget.results.quadratic import QuadraticModel
 
@@ -58,9 +60,9 @@ class Shade:
 
 def shade_of(surface: Surface, scale: str, log: bool, quadratic: QuadraticModel | None) -> Shade:
     """The chosen scale; a linear one in place of an automatic one without L(θ*)."""
-    scale = "log" if log else scale
-    if scale not in SCALES:
-        raise ValueError(f"Expected scale as one of {', '.join(SCALES)}, got {scale!r}.")
+    check_given(Surface, surface=surface)
+    check_given(QuadraticModel | None, quadratic=quadratic)
+    scale = "log" if check_flag(log, "log") else check_choice(scale, SCALES, "scale")
     around = automatic_scale(surface, quadratic)
     if scale == "auto" and around:
         ticks = {"tickvals": [float(around(loss)) for loss, _ in around.ticks()], "ticktext": _words(around)}

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from landscape_widget.loss.compiled import named_parameters
+from landscape_widget.numerics.checks import told
 
 #: Chooses parameters: a glob over names ("layer4.*"), a module of the model (model.layer4), several of
 #: either, or a predicate (name, parameter) -> bool.
@@ -91,6 +92,11 @@ def select_parameters(model: nn.Module, selection: Selection) -> dict[str, nn.Pa
         )
     if selection is None:
         return _usable(trainable)
+    if isinstance(selection, type) or not (callable(selection) or isinstance(selection, str | Iterable)):
+        raise TypeError(
+            "Expected `parameters` as a glob over names, a module of the model, several of either, or a "
+            f"predicate (name, parameter), got {told(selection)}."
+        )
     if isinstance(selection, str | nn.Module):  # modules are callable and often iterable, too
         selection = (selection,)
     if callable(selection):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import math
+from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
 
@@ -77,6 +79,36 @@ def real(value: Any) -> float:
         return float(number)
     except OverflowError:  # such as 10**400
         return math.nan
+
+
+def check_flag(value: Any, name: str) -> bool:
+    """``value`` as a bool, from Python's or numpy's.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"Expected {name} as True or False, got {told(value)}.")
+    return bool(value)
+
+
+def check_choice(value: Any, choices: Iterable[str], name: str) -> str:
+    """``value`` itself, if it is one of a few words.
+
+    Raises:
+        ValueError: If it is something else; a word that is near to it is asked for.
+    """
+    known = list(choices)
+    if not isinstance(value, str) or value not in known:
+        hint = near(value, known) if isinstance(value, str) else ""
+        raise ValueError(f"Expected {name} as one of {', '.join(map(repr, known))}, got {told(value)}.{hint}")
+    return value
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """Asks whether another word was meant; empty where none is near."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 def told(value: Any) -> str:

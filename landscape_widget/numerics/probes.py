@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from landscape_widget.numerics.checks import check_choice
+
 DISTRIBUTIONS = ("rademacher", "normal")
 
 #: What random vectors are drawn for. Those of one seed must not be the same vectors for two purposes: a
@@ -37,10 +39,7 @@ class Probes:
         Raises:
             ValueError: For another distribution.
         """
-        if distribution not in DISTRIBUTIONS:
-            raise ValueError(
-                f"Expected distribution as one of {', '.join(DISTRIBUTIONS)}, got {distribution!r}."
-            )
+        check_choice(distribution, DISTRIBUTIONS, "distribution")
         self._n, self._distribution, self._like = n, distribution, like
         self._generator = generator(seed, stream)
         self.largest_block = max(1, _BLOCK_BYTES // (n * 8 * 4))

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from landscape_widget.numerics.checks import told
+
 
 def check_arguments(model: Any, loss_fn: Any, mode: Any, dtype: Any, batch_size_fn: Any) -> None:
     """Raises a TypeError or ValueError for arguments of ``Objective`` that are of the wrong kind."""
@@ -28,10 +30,35 @@ def check_arguments(model: Any, loss_fn: Any, mode: Any, dtype: Any, batch_size_
         raise TypeError(f"Expected loss_fn as a callable, got {type(loss_fn).__name__}.")
     if batch_size_fn is not None and not callable(batch_size_fn):
         raise TypeError(f"Expected batch_size_fn as a callable, got {type(batch_size_fn).__name__}.")
-    if mode not in ("eval", "train"):
-        raise ValueError(f"Expected mode 'eval' or 'train', got {mode!r}.")
-    if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
-        raise TypeError(f"Expected dtype as a floating-point torch.dtype, got {dtype!r}.")
+    if not isinstance(mode, str) or mode not in ("eval", "train"):
+        raise ValueError(f"Expected mode 'eval' or 'train', got {told(mode)}.")
+    if dtype is not None:
+        check_dtype(dtype)
+
+
+def check_dtype(dtype: Any) -> torch.dtype:
+    """``dtype`` itself, if it is a floating-point one of torch.
+
+    Raises:
+        TypeError: If it is something else.
+    """
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise TypeError(f"Expected dtype as a floating-point torch.dtype, got {told(dtype)}.")
+    return dtype
+
+
+def check_device(device: Any) -> torch.device:
+    """The device of a name, or ``device`` itself.
+
+    Raises:
+        TypeError: If it is something else.
+        RuntimeError: If torch knows no such device.
+    """
+    if not isinstance(device, str | torch.device):
+        raise TypeError(
+            f"Expected device as a torch.device or its name, such as 'cpu' or 'cuda:0', got {told(device)}."
+        )
+    return torch.device(device)
 
 
 def check_metrics(metrics: Any) -> None:

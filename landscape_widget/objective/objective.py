@@ -21,7 +21,8 @@ from landscape_widget.loss.batch_norm import MODES, DifferenceTerms, RecomputedT
 from landscape_widget.loss.copying import convert_module, deep_copy
 from landscape_widget.loss.parameters import Layout, Selection, filter_blocks, select_parameters
 from landscape_widget.loss.terms import FunctionTerms, ModelTerms
-from landscape_widget.objective.arguments import check_arguments, check_metrics
+from landscape_widget.numerics.checks import check_choice, integer, told
+from landscape_widget.objective.arguments import check_arguments, check_device, check_metrics
 from landscape_widget.objective.names import names_of
 from landscape_widget.objective.pure_function import PureFunction
 from landscape_widget.objective.states import keys_of, others_of, theta_of, with_others
@@ -89,7 +90,7 @@ class Objective(PureFunction):
         with preserved_random_state(), torch.inference_mode(False):
             selected = select_parameters(model, parameters)
             first = next(iter(selected.values()))
-            device = torch.device(device) if device is not None else first.device
+            device = first.device if device is None else check_device(device)
             dtype = dtype or _widest(selected.values())
             layout = Layout(selected.items())
             batches = read_batches(data, max_examples, batch_size_fn, device, dtype)
@@ -120,7 +121,9 @@ class Objective(PureFunction):
         Raises:
             ValueError: If θ* is no vector, or f(θ*) is not a finite scalar.
         """
-        if theta.ndim != 1 or not theta.is_floating_point():
+        if not callable(f):
+            raise TypeError(f"Expected f as a callable, got {type(f).__name__}.")
+        if not isinstance(theta, Tensor) or theta.ndim != 1 or not theta.is_floating_point():
             raise ValueError(f"Expected theta as a float vector of shape (N,), got {describe(theta)}.")
         objective = cls.__new__(cls)
         blocks = torch.full(theta.shape, -1, dtype=torch.long)
@@ -155,8 +158,12 @@ class Objective(PureFunction):
         Raises:
             ValueError: If not.
         """
+        number = integer(n_examples)
+        if number is None:
+            raise ValueError(f"Expected examples as an integer, got {told(n_examples)}.")
+        n_examples = number
         if not 1 <= n_examples <= self.n_examples:
-            raise ValueError(f"Expected between 1 and {self.n_examples} examples, got {n_examples}.")
+            raise ValueError(f"Expected between 1 and {self.n_examples} examples, got {told(n_examples)}.")
         if n_examples < self.n_examples and not self.divisible:
             raise ValueError(
                 f"Expected all {self.n_examples} examples, since these batches cannot be cut between two of "
@@ -193,7 +200,15 @@ class Objective(PureFunction):
         Raises:
             ValueError: If tensors are missing, foreign or of another shape, naming them.
         """
-        keys = keys_of(self, {name: tensor.shape for name, tensor in state.items()})
+        if not isinstance(state, Mapping) or not all(isinstance(t, Tensor) for t in state.values()):
+            raise TypeError(
+                "Expected state as a state dict, tensors by their names, such as model.state_dict(), got "
+                f"{told(state) if isinstance(state, Mapping) else type(state).__name__}."
+            )
+        try:
+            keys = keys_of(self, {name: tensor.shape for name, tensor in state.items()})
+        except ValueError as error:
+            raise ValueError(f"Expected a state of the objective's model, but {error}") from error
         with torch.inference_mode(False):
             moved = self.at(theta_of(self, state, keys).clone())
             others = others_of(self, state, keys)
@@ -254,8 +269,7 @@ class Objective(PureFunction):
         Raises:
             ValueError: If not.
         """
-        if mode not in MODES:
-            raise ValueError(f"Expected batch_norm as one of {', '.join(map(repr, MODES))}, got {mode!r}.")
+        check_choice(mode, MODES, "batch_norm")
         if mode != "frozen" and not self.has_batch_norm:
             raise ValueError(
                 f"Expected a model in eval mode with batch-norm layers that keep running statistics for "

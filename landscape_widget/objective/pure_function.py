@@ -14,6 +14,7 @@ from landscape_widget.engine.derivatives import evaluated
 from landscape_widget.loss.evaluation import Spans, gradient_of, loss_of, losses_of
 from landscape_widget.loss.parameters import Layout
 from landscape_widget.loss.terms import Terms
+from landscape_widget.objective.arguments import check_device, check_dtype
 from landscape_widget.objective.groupings import OwnSlope
 from landscape_widget.objective.products import KEPT_BYTES, Products
 from landscape_widget.objective.shared_products import SharedProducts
@@ -162,6 +163,10 @@ class PureFunction:
             Hv, of the shape of ``v``.
         """
         theta = self._point(theta)
+        if not isinstance(v, Tensor):
+            raise TypeError(
+                f"Expected v as a tensor, got {type(v).__name__}. Pass an array as torch.as_tensor(v)."
+            )
         if v.ndim not in (1, 2) or len(v) != self.n_parameters:
             raise ValueError(
                 f"Expected v of shape ({self.n_parameters},) or ({self.n_parameters}, k), "
@@ -187,6 +192,11 @@ class PureFunction:
     def _point(self, theta: Tensor | None) -> Tensor:
         if theta is None:
             return self.theta
+        if not isinstance(theta, Tensor):
+            raise TypeError(
+                f"Expected theta as a tensor of shape ({self.n_parameters},), got {type(theta).__name__}. "
+                "Pass an array as torch.as_tensor(theta)."
+            )
         if theta.shape != self.theta.shape:
             raise ValueError(f"Expected theta of shape ({self.n_parameters},), got {tuple(theta.shape)}.")
         with torch.inference_mode(False):
@@ -194,7 +204,8 @@ class PureFunction:
 
     def to(self, dtype: torch.dtype, device: torch.device | str | None = None) -> Self:
         """The same objective in another dtype or on another device; itself if nothing changes."""
-        device = self.device if device is None else torch.device(device)
+        device = self.device if device is None else check_device(device)
+        dtype = check_dtype(dtype)
         if (dtype, device) == (self.dtype, self.device):
             return self
         with torch.inference_mode(False):

@@ -13,6 +13,7 @@ from landscape_widget.numerics.checks import check_integer, check_real
 from landscape_widget.objective.objective import Objective
 from landscape_widget.paths.trajectory import Solution
 from landscape_widget.paths.ways import Way
+from landscape_widget.results.given import check_given
 from landscape_widget.results.paths import Interpolation
 
 #: The fractional parts of its multiples spread evenly over [0, 1], however many there are.
@@ -53,6 +54,8 @@ def bezier_curve(
         ValueError: If a solution is of another model, naming the tensors, both are the same, or for bad
             numbers.
     """
+    check_given(Objective, objective=objective)
+    check_given(Objective | None, test=test)
     n, steps = check_integer(n, "n", 3), check_integer(steps, "steps", 1)
     rate = check_real(rate, "rate")
     if rate <= 0:

@@ -14,6 +14,7 @@ from landscape_widget.objective.objective import Objective
 from landscape_widget.objective.states import THETA, keys_of
 from landscape_widget.paths.stored import Piece, Weights
 from landscape_widget.paths.trajectory import Solution, Trajectory
+from landscape_widget.results.given import check_given
 from landscape_widget.results.paths import PathComponents
 
 #: Bytes of differences that are held at once.
@@ -45,6 +46,7 @@ def path_components(objective: Objective, trajectory: Given, k: int = 2) -> Path
         ValueError: If a checkpoint is damaged, of another model, or not finite, naming it; or if all of them
             are θ*.
     """
+    check_given(Objective, objective=objective)
     trajectory, k = Trajectory.of(trajectory), check_integer(k, "k", 1)
     rows = _Differences(objective, trajectory)
     gram = torch.zeros(len(trajectory), len(trajectory), dtype=torch.float64)

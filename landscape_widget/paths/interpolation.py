@@ -8,6 +8,7 @@ from landscape_widget.numerics.checks import check_integer, check_real
 from landscape_widget.objective.objective import Objective
 from landscape_widget.paths.trajectory import Solution
 from landscape_widget.paths.ways import Way
+from landscape_widget.results.given import check_given
 from landscape_widget.results.paths import Interpolation
 
 
@@ -38,6 +39,8 @@ def interpolation(
         FileNotFoundError: If a file is missing.
         ValueError: If a solution is of another model, naming the tensors, or for bad numbers.
     """
+    check_given(Objective, objective=objective)
+    check_given(Objective | None, test=test)
     n, beyond = check_integer(n, "n", 3), check_real(beyond, "beyond")
     if beyond < 0:
         raise ValueError(f"Expected beyond as a share of 0 or more, got {beyond}.")

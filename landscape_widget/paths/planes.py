@@ -14,6 +14,7 @@ from landscape_widget.planes.axes import parse_axis
 from landscape_widget.planes.directions import check_axes, hessian_rank, make_plane
 from landscape_widget.results.base import library_versions
 from landscape_widget.results.curvature import EigenPairs
+from landscape_widget.results.given import check_given
 from landscape_widget.results.paths import PathComponents
 from landscape_widget.results.planes import Plane
 
@@ -50,6 +51,8 @@ def trajectory_plane(
         ValueError: For axes without a component, or what ``path_components`` raises.
     """
     axes = check_axes(axes, objective, of_path=True)
+    check_given(PathComponents | None, components=components)
+    check_given(EigenPairs | None, pairs=pairs)
     ranks = [axis.rank for axis in map(parse_axis, axes) if axis.kind.of_path]
     if not ranks:
         raise ValueError(f"Expected an axis such as 'trajectory:1', got {axes}.")
@@ -78,6 +81,7 @@ def interpolation_plane(objective: Objective, a: Solution, b: Solution, c: Solut
         FileNotFoundError: If a file is missing.
         ValueError: If a solution is of another model, naming the tensors, or the three lie on a line.
     """
+    check_given(Objective, objective=objective)
     given = {"a": a, "b": b, "c": objective.theta if c is None else c}
     origin, second, third = (solution_theta(objective, solution, name) for name, solution in given.items())
     eta: FloatArray = second - origin

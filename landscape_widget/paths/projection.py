@@ -7,6 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from landscape_widget.numerics.checks import told
 from landscape_widget.numerics.vectors import FloatArray, inner, norm
 from landscape_widget.objective.objective import Objective
 from landscape_widget.objective.states import keys_of, theta_of
@@ -40,7 +41,10 @@ def plane_path(
     check_plane(plane, objective)
     trajectory = Trajectory.of(trajectory)
     n = len(trajectory)
-    known = None if loss is None else np.asarray(loss, float)
+    try:
+        known = None if loss is None else np.asarray(loss, float)
+    except (TypeError, ValueError):
+        raise TypeError(f"Expected loss as {n} numbers, one for each checkpoint, got {told(loss)}.") from None
     if known is not None and known.shape != (n,):
         raise ValueError(f"Expected loss of shape ({n},), one for each checkpoint, got {known.shape}.")
     lengths = np.array([length or 1.0 for length in plane.norms])

@@ -58,7 +58,19 @@ class Trajectory(Sequence[dict[str, Tensor]]):
                 f"Expected a list of checkpoints, got a single one ({type(checkpoints).__name__}). Put it "
                 "into a list."
             )
+        elif not isinstance(checkpoints, Iterable):
+            raise TypeError(
+                "Expected the folder of a TrajectoryRecorder, or a list of checkpoints, got "
+                f"{type(checkpoints).__name__}."
+            )
         else:
+            if scalars is not None and not isinstance(scalars, Mapping):
+                raise TypeError(
+                    'Expected scalars as a mapping of names to numbers, such as {"loss": losses}, got '
+                    f"{type(scalars).__name__}."
+                )
+            if steps is not None and not isinstance(steps, Iterable):
+                raise TypeError(f"Expected steps as a list of integers, got {type(steps).__name__}.")
             sources = [_source(checkpoint) for checkpoint in checkpoints]
             columns = {name: np.asarray(values, float) for name, values in (scalars or {}).items()}
             chosen = range(len(sources)) if steps is None else [check_integer(s, "a step") for s in steps]

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from landscape_widget.numerics.checks import check_choice
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
 from landscape_widget.objective.states import full_state, moving_names, theta_of
@@ -55,10 +56,7 @@ class Way:
             FileNotFoundError: If a file is missing.
             ValueError: If a solution is of another model, naming the tensors, or for another ``batch_norm``.
         """
-        if batch_norm not in BATCH_NORM:
-            raise ValueError(
-                f"Expected batch_norm as one of {', '.join(map(repr, BATCH_NORM))}, got {batch_norm!r}."
-            )
+        check_choice(batch_norm, BATCH_NORM, "batch_norm")
         ends = [full_state(objective, solution_state(objective, s, n)) for n, s in (("a", a), ("b", b))]
         ends = [{name: tensor.cpu() for name, tensor in end.items()} for end in ends]
         moving = frozenset(moving_names(objective))

@@ -13,6 +13,7 @@ from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.axes import parse_axis
 from landscape_widget.results.base import library_versions
 from landscape_widget.results.curvature import EigenPairs
+from landscape_widget.results.given import check_given
 from landscape_widget.results.paths import PathComponents
 from landscape_widget.results.planes import Plane
 
@@ -30,6 +31,7 @@ def check_axes(axes: object, objective: Objective, of_path: bool = False) -> tup
             N // 2, filter normalisation where no parameter belongs to a filter, or a component without a
             trajectory.
     """
+    check_given(Objective, objective=objective)
     given = tuple(axes) if isinstance(axes, list | tuple) else ()
     if len(given) != 2:
         raise ValueError(f"Expected axes as two names, for α and β, got {told(axes)}.")
@@ -69,6 +71,7 @@ def check_plane(plane: Any, objective: Objective) -> None:
         TypeError: If it is no plane.
         ValueError: If it is one of another number of parameters.
     """
+    check_given(Objective, objective=objective)
     if not isinstance(plane, Plane):
         raise TypeError(
             f"Expected plane as a Plane, as random_plane returns one, got {type(plane).__name__}."
@@ -155,8 +158,8 @@ def random_plane(objective: Objective, seed: int = 0, normalize: str | None = No
     Raises:
         ValueError: For another ``normalize``, or where no parameter belongs to a filter.
     """
-    if normalize not in (None, "filter"):
-        raise ValueError(f"Expected normalize as None or 'filter', got {normalize!r}.")
+    if normalize is not None and (not isinstance(normalize, str) or normalize != "filter"):
+        raise ValueError(f"Expected normalize as None or 'filter', got {told(normalize)}.")
     axis = "random:filter" if normalize else "random"
     return make_plane(objective, (axis, axis), seed)
 
@@ -175,6 +178,8 @@ def hessian_plane(
         pairs: Eigenpairs already computed; otherwise they are computed here.
         seed: Of the Lanczos start vector.
     """
+    check_given(EigenPairs | None, pairs=pairs)
+    axes = check_axes(axes, objective)
     if not by_eigenvectors(axes):
         raise ValueError(f"Expected two Hessian axes, got {axes}.")
     if pairs is None:

@@ -18,6 +18,7 @@ from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.axes import depends_on_seed
 from landscape_widget.planes.directions import check_plane
 from landscape_widget.planes.projections import plane_hessian
+from landscape_widget.results.given import check_given
 from landscape_widget.results.planes import Plane
 from landscape_widget.results.points import PlanePoint, ScoreRow, Scores, ScoreTable
 
@@ -55,6 +56,7 @@ def point_steps(
 ) -> Iterator[PlanePoint]:
     """The same in steps: what is known gets more with each."""
     check_plane(plane, objective)
+    check_given(Objective | None, test=test)
     alpha, beta = check_coordinates(alpha, beta)
     theta = torch.from_numpy(plane.point(alpha, beta))
     point = PlanePoint(alpha, beta, score(objective, theta))
@@ -95,6 +97,9 @@ def score_table(
         tested = score(test, theta) if test is not None else None
         return ScoreRow(place, axes, alpha, beta, distance, score(objective, theta), tested)
 
+    check_given(Objective, objective=objective)
+    check_given(Objective | None, test=test)
+    minima, test_minima = _places("minima", minima), _places("test_minima", test_minima)
     for plane, alpha, beta in (*minima, *test_minima):
         check_plane(plane, objective)
         check_coordinates(alpha, beta)
@@ -106,6 +111,19 @@ def score_table(
             rows.append(row(place, plane.axes, alpha, beta, theta))
     n_test = {} if test is None else {"n_test_examples": test.n_examples}
     return ScoreTable(tuple(rows), objective.provenance("scores", **n_test))
+
+
+def _places(name: str, given: Any) -> Sequence[tuple[Plane, float, float]]:
+    """Points on planes as people give them.
+
+    Raises:
+        TypeError: If they are something else.
+    """
+    try:
+        places = [(plane, alpha, beta) for plane, alpha, beta in given]
+    except (TypeError, ValueError):
+        raise TypeError(f"Expected {name} as a list of (plane, α, β), got {told(given)}.") from None
+    return places
 
 
 def check_coordinates(alpha: Any, beta: Any) -> tuple[float, float]:

@@ -14,11 +14,12 @@ import torch
 from torch import Tensor
 
 from landscape_widget.curvature.product_check import refusal
-from landscape_widget.numerics.checks import check_integer, check_seed
+from landscape_widget.numerics.checks import check_choice, check_integer, check_seed
 from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.directions import check_plane, random_pair
 from landscape_widget.planes.filters import filter_normalise
 from landscape_widget.results.curvature import ProjectedCurvatures
+from landscape_widget.results.given import check_given
 from landscape_widget.results.planes import Plane
 
 METHODS = ("auto", "hvp", "gradients", "losses")
@@ -66,6 +67,7 @@ def projected_curvatures(
         SecondDerivativeError: For method="hvp", if the product is impossible or wrong.
         ArithmeticError: If a curvature is not finite.
     """
+    check_given(Objective, objective=objective)
     objective = objective.by_workers(executor)
     steps = projection_steps(objective, samples, seed, method=method, normalize=normalize)
     return deque(steps, maxlen=1).pop()
@@ -85,10 +87,11 @@ def projection_steps(
 
     It goes on from ``known``, the first projections of an earlier run with the same arguments.
     """
+    check_given(Objective, objective=objective)
     samples, seed = check_integer(samples, "samples", 1), check_seed(seed)
     check_seed(seed + samples - 1, "seed + samples \N{MINUS SIGN} 1")
-    if normalize not in NORMALISATIONS:
-        raise ValueError(f"Expected normalize as None, 'unit' or 'filter', got {normalize!r}.")
+    if normalize is not None:
+        check_choice(normalize, [name for name in NORMALISATIONS if name], "normalize")
     precise = objective.precise()
     source = _SOURCES[_usable(precise, method)](precise)
     n = precise.n_parameters
@@ -148,8 +151,7 @@ def plane_hessian(objective: Objective, plane: Plane) -> tuple[np.ndarray, np.nd
 
 
 def _usable(objective: Objective, method: str) -> str:
-    if method not in METHODS:
-        raise ValueError(f"Expected method as one of {', '.join(METHODS)}, got {method!r}.")
+    check_choice(method, METHODS, "method")
     if method not in ("auto", "hvp"):
         return method
     error = refusal(objective)

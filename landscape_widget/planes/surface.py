@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 from time import monotonic
 from typing import Any
 
 from landscape_widget.engine.wanted import check_wanted
-from landscape_widget.numerics.checks import check_integer
+from landscape_widget.numerics.checks import check_integer, check_real, told
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.certified import ACCURACY, CertifiedRefinement, check_accuracy
@@ -75,6 +75,12 @@ def evaluate_plane(
     provenance = objective.provenance(
         "loss", axes=plane.axes, plane=dict(plane.provenance), domain=(a0, a1, b0, b1)
     )
+    if cache is not None and not isinstance(cache, MutableMapping):
+        raise TypeError(f"Expected cache as a dictionary, empty at first, got {type(cache).__name__}.")
+    try:
+        always = [(check_real(a, "α"), check_real(b, "β")) for a, b in always]
+    except (TypeError, ValueError):
+        raise TypeError(f"Expected always as a list of points (α, β), got {told(always)}.") from None
     enough = resolution**2 if enough is None else check_integer(enough, "enough", 1)
     accuracy = check_accuracy(accuracy)
     if accuracy:

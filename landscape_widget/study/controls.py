@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from landscape_widget.loss.batch_norm import MODES
-from landscape_widget.numerics.checks import check_integer, check_seed
+from landscape_widget.numerics.checks import check_flag, check_integer, check_seed
 from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.certified import ACCURACY, check_accuracy
 from landscape_widget.planes.directions import check_axes, hessian_rank
@@ -29,18 +29,15 @@ FACES = ("projections", "spectrum", "trace")
 Check = Callable[[Any, Objective, Objective | None], Any]
 
 
-def _declared(
-    check: Check, *, least: int | None = None, values: tuple[str, ...] = (), synced: bool = True
-) -> dict[str, Any]:
+def _declared(check: Check, *, values: tuple[str, ...] = (), synced: bool = True) -> dict[str, Any]:
     """What the explorer makes a trait of; one whose default is None may be set to None again.
 
     Args:
         check: Its check.
-        least: The smallest integer that it takes.
         values: All that it takes, where those are a few names.
         synced: Whether the page may set it.
     """
-    return {"check": check, "least": least, "values": values, "synced": synced}
+    return {"check": check, "values": values, "synced": synced}
 
 
 def _axes(value: Any, objective: Objective, _: Objective | None) -> tuple[str, str]:
@@ -72,7 +69,7 @@ class Controls:
     """Names of the directions of α and β, as ``planes.axes.KINDS`` lists them."""
     seed: int = field(
         default=0,
-        metadata=_declared(lambda value, *_: check_seed(value, most=_LARGEST_SEED), least=0),
+        metadata=_declared(lambda value, *_: check_seed(value, most=_LARGEST_SEED)),
     )
     """Seed of random directions."""
     domain: Domain | None = field(default=None, metadata=_declared(_domain))
@@ -83,9 +80,7 @@ class Controls:
     """Examples that the loss is averaged over; an explorer begins with all of them."""
     samples: int = field(
         default=100,
-        metadata=_declared(
-            lambda value, *_: check_integer(value, "samples", 1, _MOST_SAMPLES), least=1, synced=False
-        ),
+        metadata=_declared(lambda value, *_: check_integer(value, "samples", 1, _MOST_SAMPLES), synced=False),
     )
     """Random projections of the histogram; the page has no control for it."""
     face: str = field(default="projections", metadata=_declared(lambda value, *_: value, values=FACES))
@@ -105,7 +100,9 @@ class Controls:
         default=ACCURACY, metadata=_declared(lambda value, *_: check_accuracy(value), synced=False)
     )
     """How far interpolated losses may be off, as a share of their range; 0 evaluates every node."""
-    equal_axes: bool = field(default=False, metadata=_declared(lambda value, *_: value))
+    equal_axes: bool = field(
+        default=False, metadata=_declared(lambda value, *_: check_flag(value, "equal_axes"))
+    )
     """Whether an automatic domain reaches equally far along two eigenvectors; else by their curvatures."""
 
     @property
