@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from landscape_widget.curvature.certificate import Ends, certify, wanted_ends
-from landscape_widget.curvature.operators import Curvature, curvature
+from landscape_widget.curvature.operators import Curvature, curvature, preconditioned
 from landscape_widget.curvature.search import Search
 from landscape_widget.numerics.checks import check_integer, check_seed
 from landscape_widget.numerics.lanczos import Lanczos
@@ -50,6 +50,7 @@ def hessian_eigenpairs(
     max_hvp: int = 1000,
     operator: str = "hessian",
     start: FloatArray | None = None,
+    preconditioner: FloatArray | None = None,
 ) -> EigenPairs:
     """Eigenpairs at the ends of the Hessian's spectrum at θ*, certified by their residuals.
 
@@ -80,17 +81,29 @@ def hessian_eigenpairs(
         operator: "hessian", "ggn", "fisher" or "empirical-fisher" (see
             ``landscape_widget.curvature.operators``).
         start: Vectors near the wanted ones, shape (N, j), for instance those of a point nearby.
+        preconditioner: The diagonal of P, shape (N,): the pairs are those of P^(−½) H P^(−½) then, whose
+            eigenvalues are those of P⁻¹H.
 
     Returns:
         Values in descending order, with vectors (N, m), residuals and flags.
 
     Raises:
-        ValueError: For an impossible ``k``, ``which``, ``tol``, ``method``, ``operator`` or ``start``.
+        ValueError: For an impossible ``k``, ``which``, ``tol``, ``method``, ``operator``,
+            ``start`` or ``preconditioner``.
         ArithmeticError: If a product is not finite.
         SecondDerivativeError: If torch cannot differentiate the loss twice, or does it wrongly.
     """
     steps = eigenpair_steps(
-        objective, k, which, tol, seed, max_hvp, method=method, operator=operator, start=start
+        objective,
+        k,
+        which,
+        tol,
+        seed,
+        max_hvp,
+        method=method,
+        operator=operator,
+        start=start,
+        preconditioner=preconditioner,
     )
     return deque(steps, maxlen=1).pop()
 
@@ -107,6 +120,7 @@ def eigenpair_steps(
     operator: str = "hessian",
     start: FloatArray | None = None,
     precise: bool = True,
+    preconditioner: FloatArray | None = None,
 ) -> Iterator[EigenPairs]:
     """As ``hessian_eigenpairs``, yielding estimates after every product and the certified pairs last.
 
@@ -123,6 +137,8 @@ def eigenpair_steps(
         raise ValueError(f"Expected k = 1 for method='annihilation', which finds one pair, got {k}.")
     first = _start_vector(objective.n_parameters, start, seed)
     matrix = curvature(objective, operator, precise=precise)
+    if preconditioner is not None:
+        matrix = preconditioned(matrix, preconditioner)
     steps = _steps(matrix, ends, method, first, seed, max_hvp, start is None)
     return steps if precise else map(_uncertified, steps)
 
