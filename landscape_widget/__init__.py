@@ -10,6 +10,7 @@ from landscape_widget.curvature.trace import hessian_trace
 from landscape_widget.explorer.explorer import LandscapeExplorer
 from landscape_widget.export.explorer_results import Results
 from landscape_widget.export.runs import load, save
+from landscape_widget.figures.animation import evolution_animation
 from landscape_widget.figures.between import interpolation_figure
 from landscape_widget.figures.curvature import curvature_figure, spectrum_figure, trace_figure
 from landscape_widget.figures.evolution import evolution_figure
@@ -73,6 +74,7 @@ __all__ = [
     "evaluate_plane",
     "evaluate_point",
     "evolution",
+    "evolution_animation",
     "evolution_figure",
     "heatmap_figure",
     "hessian_eigenpairs",
