@@ -10,8 +10,10 @@ from landscape_widget.curvature.trace import hessian_trace
 from landscape_widget.explorer.explorer import LandscapeExplorer
 from landscape_widget.export.explorer_results import Results
 from landscape_widget.export.runs import load, save
+from landscape_widget.figures.animation import evolution_animation
 from landscape_widget.figures.between import interpolation_figure
 from landscape_widget.figures.curvature import curvature_figure, spectrum_figure, trace_figure
+from landscape_widget.figures.evolution import evolution_figure
 from landscape_widget.figures.paths import scree_figure
 from landscape_widget.figures.planes import heatmap_figure, slices_figure, surface_figure
 from landscape_widget.objective.objective import Objective
@@ -19,6 +21,7 @@ from landscape_widget.paths.bezier import bezier_curve
 from landscape_widget.paths.components import path_components
 from landscape_widget.paths.interpolation import interpolation
 from landscape_widget.paths.planes import interpolation_plane, trajectory_plane
+from landscape_widget.paths.preconditioners import adam_preconditioner
 from landscape_widget.paths.projection import plane_path
 from landscape_widget.paths.recorder import TrajectoryRecorder
 from landscape_widget.paths.trajectory import Trajectory
@@ -29,17 +32,20 @@ from landscape_widget.planes.projections import projected_curvatures
 from landscape_widget.planes.surface import evaluate_plane
 from landscape_widget.results.blindness import SaddleBlindness
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures
+from landscape_widget.results.evolution import Evolution
 from landscape_widget.results.paths import Interpolation, Path, PathComponents
 from landscape_widget.results.planes import ConvexityMap, Plane, Surface
 from landscape_widget.results.points import PlanePoint, ScoreRow, Scores, ScoreTable
 from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
+from landscape_widget.study.evolution import evolution
 
 __version__ = version("landscape-widget")
 
 __all__ = [
     "ConvexityMap",
     "EigenPairs",
+    "Evolution",
     "Interpolation",
     "LandscapeExplorer",
     "Objective",
@@ -61,11 +67,15 @@ __all__ = [
     "TraceEstimate",
     "Trajectory",
     "TrajectoryRecorder",
+    "adam_preconditioner",
     "bezier_curve",
     "convexity_map",
     "curvature_figure",
     "evaluate_plane",
     "evaluate_point",
+    "evolution",
+    "evolution_animation",
+    "evolution_figure",
     "heatmap_figure",
     "hessian_eigenpairs",
     "hessian_plane",

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from landscape_widget.curvature.certificate import Ends, certify, wanted_ends
-from landscape_widget.curvature.operators import Curvature, curvature
+from landscape_widget.curvature.operators import Curvature, curvature, preconditioned
 from landscape_widget.curvature.search import Search
 from landscape_widget.numerics.checks import check_choice, check_integer, check_seed, told
 from landscape_widget.numerics.lanczos import Lanczos
@@ -53,6 +53,7 @@ def hessian_eigenpairs(
     operator: str = "hessian",
     start: FloatArray | None = None,
     executor: Any = None,
+    preconditioner: FloatArray | None = None,
 ) -> EigenPairs:
     """Eigenpairs at the ends of the Hessian's spectrum at θ*, certified by their residuals.
 
@@ -85,19 +86,31 @@ def hessian_eigenpairs(
         start: Vectors near the wanted ones, shape (N, j), for instance those of a point nearby.
         executor: Whose workers take the products, if not this thread; see ``evaluate_plane``. They have the
             same bits for any number of workers.
+        preconditioner: The diagonal of P, shape (N,): the pairs are those of P^(−½) H P^(−½) then, whose
+            eigenvalues are those of P⁻¹H.
 
     Returns:
         Values in descending order, with vectors (N, m), residuals and flags.
 
     Raises:
-        ValueError: For an impossible ``k``, ``which``, ``tol``, ``method``, ``operator`` or ``start``.
+        ValueError: For an impossible ``k``, ``which``, ``tol``, ``method``, ``operator``,
+            ``start`` or ``preconditioner``.
         ArithmeticError: If a product is not finite.
         SecondDerivativeError: If torch cannot differentiate the loss twice, or does it wrongly.
     """
     check_given(Objective, objective=objective)
     objective = objective.by_workers(executor)
     steps = eigenpair_steps(
-        objective, k, which, tol, seed, max_hvp, method=method, operator=operator, start=start
+        objective,
+        k,
+        which,
+        tol,
+        seed,
+        max_hvp,
+        method=method,
+        operator=operator,
+        start=start,
+        preconditioner=preconditioner,
     )
     return deque(steps, maxlen=1).pop()
 
@@ -114,6 +127,7 @@ def eigenpair_steps(
     operator: str = "hessian",
     start: FloatArray | None = None,
     precise: bool = True,
+    preconditioner: FloatArray | None = None,
 ) -> Iterator[EigenPairs]:
     """As ``hessian_eigenpairs``, yielding estimates after every product and the certified pairs last.
 
@@ -130,6 +144,8 @@ def eigenpair_steps(
         raise ValueError(f"Expected k = 1 for method='annihilation', which finds one pair, got {k}.")
     first = _start_vector(objective.n_parameters, start, seed)
     matrix = curvature(objective, operator, precise=precise)
+    if preconditioner is not None:
+        matrix = preconditioned(matrix, preconditioner)
     steps = _steps(matrix, ends, method, first, seed, max_hvp, start is None)
     return steps if precise else map(_uncertified, steps)
 

@@ -18,9 +18,10 @@ minimum and is no substitute for F there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -28,7 +29,8 @@ from landscape_widget.curvature.output_loss import OutputLoss
 from landscape_widget.curvature.product_check import check_few, check_hvp
 from landscape_widget.engine.derivatives import differentiated
 from landscape_widget.loss.terms import ModelTerms
-from landscape_widget.numerics.checks import check_choice
+from landscape_widget.numerics.checks import check_choice, told
+from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
 from landscape_widget.results.given import check_given
 
@@ -47,6 +49,9 @@ class Curvature:
     """A twin in float32, where that is the model's own precision, for what is certified afterwards.
 
     What it keeps between products goes with it."""
+    scale: Tensor | None = None
+    """s = P^(−½) for a diagonal preconditioner P, shape (N,), in the dtype of every product: the matrix is
+    then diag(s) times the operator times diag(s)."""
 
     @property
     def size(self) -> int:
@@ -75,12 +80,18 @@ class Curvature:
         return self._product(self.single, v).to(self.like)
 
     def _product(self, objective: Objective, v: Tensor) -> Tensor:
+        if self.scale is not None:
+            scale = self.scale.reshape(-1, *[1] * (v.ndim - 1))
+            inner = replace(self, scale=None)
+            return scale * inner._product(objective, scale * v.to(scale)).to(scale)
         if self.operator == "hessian":
             return objective.hvp(v)
         return _output_space_product(objective, v, self.operator)
 
     def provenance(self, quantity: str, **details: Any) -> dict[str, Any]:
         """What a reader needs to repeat a result."""
+        if self.scale is not None:
+            details["preconditioner"] = "diagonal"
         return self.objective.provenance(quantity, operator=self.operator, **details)
 
 
@@ -113,6 +124,25 @@ def curvature(objective: Objective, operator: str = "hessian", *, precise: bool 
         return Curvature(objective, operator)
     lower = objective.dtype is torch.float32 and in_double is not objective
     return Curvature(in_double, operator, objective.at(objective.theta) if lower else None)
+
+
+def preconditioned(matrix: Curvature, preconditioner: FloatArray) -> Curvature:
+    """P^(−½) A P^(−½), whose eigenvalues are those of P⁻¹A.
+
+    Args:
+        matrix: A.
+        preconditioner: The diagonal of P, shape (N,), positive.
+
+    Raises:
+        ValueError: If it has another shape, or entries that are not positive.
+    """
+    diagonal = np.asarray(preconditioner, float)
+    if diagonal.shape != (matrix.size,) or not (np.isfinite(diagonal) & (diagonal > 0)).all():
+        raise ValueError(
+            f"Expected preconditioner as {matrix.size} positive numbers, the diagonal of P, got "
+            f"{told(preconditioner)}."
+        )
+    return replace(matrix, scale=torch.from_numpy(diagonal**-0.5).to(matrix.like))
 
 
 def _model_terms(objective: Objective) -> ModelTerms:

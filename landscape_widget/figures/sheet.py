@@ -126,6 +126,11 @@ class Sheet:
         """Writes a line; the anchor is Pillow's, by default the upper left."""
         self._draw.text(self._fine([place])[0], text, colour, _font(size), anchor)
 
+    @property
+    def pixels(self) -> npt.NDArray[np.uint8]:
+        """The picture as it comes out, shape (height, width, 3)."""
+        return np.asarray(self._image.reduce(FINE))
+
     def png(self, colours: npt.NDArray[np.uint8]) -> bytes:
         """The picture in those colours and greys; where that takes too many bytes, in fewer of them."""
         greys = np.linspace(0, 255, 256 - len(colours)).round().astype(np.uint8)

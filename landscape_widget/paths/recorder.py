@@ -75,7 +75,7 @@ class TrajectoryRecorder:
         self._last_step: int | None = None
         self._left_out: tuple[int, dict[str, float]] | None = None
         self._hooks: list[Any] = []
-        self._closed = False
+        self._closed = self._given_up = False
         if self._folder is not None:
             self._open(self._folder, resume)
 
@@ -105,6 +105,25 @@ class TrajectoryRecorder:
         self._calls += 1
         self._last_step = step
 
+    def try_record(self, step: int | None = None, **scalars: float) -> None:
+        """As ``record``, but a checkpoint that cannot be written, on a full disk for example, is no error.
+
+        A warning says so then, and nothing more is recorded.
+        """
+        if self._given_up:
+            return
+        try:
+            self.record(step, **scalars)
+        except OSError as error:
+            self._detach()
+            self._given_up = True
+            warnings.warn(
+                f"Expected to record a checkpoint, got {type(error).__name__}: {error}. Training "
+                f"goes on, nothing more of it is recorded; {len(self._kept)} checkpoints are complete.",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+
     def attach(self, optimizer: torch.optim.Optimizer) -> Self:
         """Records now, and after each of the optimiser's steps, with its first group's learning rate as "lr".
 
@@ -126,16 +145,7 @@ class TrajectoryRecorder:
             )
 
         def note(optimizer: torch.optim.Optimizer, *_: Any) -> None:
-            try:
-                self.record(lr=optimizer.param_groups[0]["lr"])
-            except OSError as error:
-                self._detach()
-                warnings.warn(
-                    f"Expected to record a checkpoint, got {type(error).__name__}: {error}. Training "
-                    f"goes on, nothing more of it is recorded; {len(self._kept)} checkpoints are complete.",
-                    RuntimeWarning,
-                    stacklevel=2,
-                )
+            self.try_record(lr=optimizer.param_groups[0]["lr"])
 
         if not self._kept:
             self.record(lr=optimizer.param_groups[0]["lr"])

@@ -17,6 +17,7 @@ import numpy as np
 
 from landscape_widget.numerics.checks import LARGEST_SEED, told
 from landscape_widget.results.curvature import EigenPairs
+from landscape_widget.results.evolution import Evolution
 from landscape_widget.results.paths import Interpolation, Path
 from landscape_widget.results.planes import Surface
 from landscape_widget.results.points import ScoreTable
@@ -42,6 +43,14 @@ _SHAPES = {
     "PathComponents": {"directions": "Nm", "shares": "n"},
     "Path": dict.fromkeys(("alpha", "beta", "off_plane", "distance", "loss", "step"), "n"),
     "Interpolation": {"t": "n", "loss": "n", "bend": "N"},
+    "Evolution": {
+        **dict.fromkeys(
+            ("checkpoint", "step", "done", "loss", "gradient_norm", "learning_rate", "n_hvp"), "n"
+        ),
+        **dict.fromkeys(("values", "residuals", "converged", "overlaps", "follows"), "nm"),
+        **dict.fromkeys(("trace", "trace_stderr"), "n"),
+        **{f"preconditioned{what}": "n" for what in ("", "_residual", "_converged")},
+    },
 }
 
 #: Fields whose entries are finite.
@@ -202,6 +211,17 @@ def _check_path(path: Path, place: str, _n: int | None) -> None:
         _expect(values.shape == path.step.shape, f"{place}.scalars[{name!r}] for each step", values.shape)
 
 
+def _check_evolution(run: Evolution, place: str, _n: int | None) -> None:
+    n, m = run.values.shape
+    _expect(len(run.verdict) == n, f"{place}.verdict for each checkpoint", len(run.verdict))
+    _expect(run.n_largest <= m, f"{place}.n_largest up to {m}", run.n_largest)
+    _expect((np.diff(run.step) > 0).all(), f"{place}.step ascending", run.step)
+    if run.pairs is not None:
+        at = run.latest
+        right = len(run.pairs.values) == m and at is not None and at < n and run.done[at]
+        _expect(right, f"{place}.pairs of {m} values, of a checkpoint that is done", run.latest)
+
+
 def _check_interpolation(way: Interpolation, place: str, _n: int | None) -> None:
     for name, values in way.metrics.items():
         _expect(values.shape == way.t.shape, f"{place}.metrics[{name!r}] for each t", values.shape)
@@ -214,6 +234,7 @@ _RULES: dict[str, Callable[[Any, str, int | None], None]] = {
     "Surface": _check_surface,
     "Path": _check_path,
     "Interpolation": _check_interpolation,
+    "Evolution": _check_evolution,
 }
 
 

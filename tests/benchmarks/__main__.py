@@ -17,7 +17,20 @@ from pathlib import Path
 
 import numpy as np
 
-from . import certified, curvature, growth, machine, memory, page, picture, planes, products, report, startup
+from . import (
+    certified,
+    curvature,
+    evolution,
+    growth,
+    machine,
+    memory,
+    page,
+    picture,
+    planes,
+    products,
+    report,
+    startup,
+)
 from .measure import Rounds, WrongResultError
 from .report import Row
 from .workloads import ROOT, WORKLOADS, Workload
@@ -93,6 +106,18 @@ def ends(plan: Plan) -> Iterator[Row]:
             curvature.measure,
             *(name, plan.ratios),
         )
+
+
+def evolved(_plan: Plan) -> Iterator[Row]:
+    """Products along a training run."""
+    for part in evolution.measure():
+        fewer = float(np.mean(part.cold) / np.mean(part.warm))
+        bound = (
+            f"{np.mean(part.warm):.3g} warm, {np.mean(part.cold):.3g} cold; eigenvectors of λmax overlap by "
+            f"{part.overlaps:.3g}"
+        )
+        details = {"bound": bound, "warm": part.warm, "cold": part.cold}
+        yield Row("Products a checkpoint, cold over warm-started", part.name, fewer, "×", 2, details)
 
 
 def first(plan: Plan) -> Iterator[Row]:
@@ -203,6 +228,7 @@ PARTS: dict[str, Callable[[Plan], Iterator[Row]]] = {
     "grid": grid,
     "hvp": hvp,
     "ends": ends,
+    "evolution": evolved,
     "picture": first,
     "evaluations": evaluations,
     "memory": held,

@@ -1,0 +1,188 @@
+"""Pictures of planes along a training run as one GIF, all on one scale of colours."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from plotly.colors import get_colorscale
+
+from landscape_widget.figures.labels import quantity
+from landscape_widget.figures.sheet import FINE, INK, Point, Sheet, wrapped
+from landscape_widget.figures.style import COLOURS, number
+from landscape_widget.numerics.level import level_segments
+from landscape_widget.numerics.vectors import FloatArray
+from landscape_widget.results.evolution import Evolution
+from landscape_widget.results.files import replacing
+from landscape_widget.results.planes import Surface
+
+#: The side of a picture, what is left of it, and what lies between two, in pixels.
+_SIDE, _LEFT, _APART = 300, 60, 50
+
+#: The upper edge of pictures, what is below, and the width of the bar of colours with its numbers.
+_TOP, _BELOW, _BAR = 40, 92, 90
+
+#: Colours of the losses; the other ones of the 256 of a GIF are greys.
+_N_COLOURS = 224
+
+#: Losses that differ by more than this factor have a logarithmic scale, if all are positive.
+_LOG_FROM = 30.0
+
+#: Of a hole, and of lines.
+_HOLE, _MUTED = (235, 235, 235), (98, 106, 115)
+
+
+def evolution_animation(
+    evolution: Evolution,
+    surfaces: Mapping[str, Sequence[Surface]],
+    path: str | os.PathLike[str],
+    *,
+    seconds: float = 0.5,
+) -> None:
+    """Writes a GIF of the loss on planes along a training run, one picture for each checkpoint.
+
+    All pictures have one scale of colours, so that training is seen as they darken. The line is where the
+    loss is that of the checkpoint, the mark the checkpoint itself.
+
+    Args:
+        evolution: Of the run; its rows that are done are the pictures.
+        surfaces: By the names of planes, up to three beside one another: the loss at each of these rows.
+        path: The file to write, replaced where it exists.
+        seconds: For which each picture is seen; the last one four times as long.
+
+    Raises:
+        OSError: If the file cannot be written.
+        ValueError: If there is no surface for each row that is done, or no finite loss.
+    """
+    rows = np.flatnonzero(evolution.done)
+    counts = {name: len(given) for name, given in surfaces.items()}
+    if not len(rows) or not 1 <= len(surfaces) <= 3 or set(counts.values()) != {len(rows)}:
+        raise ValueError(
+            f"Expected one to three lists of {len(rows)} surfaces, one for each checkpoint that is done, got "
+            f"{counts}."
+        )
+    scale = _Scale.of([surface for given in surfaces.values() for surface in given])
+    palette = _palette()
+    frames = []
+    for frame, row in enumerate(rows):
+        sheet = _drawn(
+            {name: given[frame] for name, given in surfaces.items()}, scale, _caption(evolution, int(row))
+        )
+        frames.append(Image.fromarray(sheet.pixels).quantize(palette=palette, dither=Image.Dither.NONE))
+    times = [round(1000 * seconds)] * (len(frames) - 1) + [round(4000 * seconds)]
+    with replacing(path) as file:
+        frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], duration=times, loop=0)
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """What colours stand for, the same in all pictures."""
+
+    low: float
+    high: float
+    log: bool
+    name: str
+
+    @classmethod
+    def of(cls, surfaces: Sequence[Surface]) -> _Scale:
+        losses = np.concatenate([surface.loss[np.isfinite(surface.loss)] for surface in surfaces])
+        if not len(losses):
+            raise ValueError("Expected surfaces with finite losses, got none.")
+        low, high = float(losses.min()), float(losses.max())
+        log = low > 0 and high / low > _LOG_FROM
+        return cls(low, high, log, quantity(surfaces[0]))
+
+    def shares(self, losses: npt.ArrayLike) -> FloatArray:
+        """Where losses lie between the lowest, 0, and the highest, 1; NaN for a hole."""
+        given = np.where(np.isfinite(losses), losses, np.nan)
+        low, high = (np.log(end) if self.log else end for end in (self.low, self.high))
+        values = np.log(given) if self.log else given
+        return (values - low) / ((high - low) or 1.0)
+
+    @property
+    def ticks(self) -> list[tuple[float, str]]:
+        """Shares, and the losses there."""
+        ends = np.geomspace(self.low, self.high, 5) if self.log else np.linspace(self.low, self.high, 5)
+        return [(share, number(loss, 2)) for share, loss in zip(np.linspace(0, 1, 5), ends, strict=True)]
+
+
+def _caption(evolution: Evolution, row: int) -> str:
+    found = f"step {evolution.step[row]:,}:  loss {number(evolution.loss[row], 3)}"
+    if np.isfinite(evolution.largest[row]):
+        ends = (number(end[row], 3) for end in (evolution.largest, evolution.smallest))
+        found += ",  λmax {},  λmin {}".format(*ends)
+    return f"{found},  {evolution.verdict[row]}"
+
+
+def _drawn(surfaces: Mapping[str, Surface], scale: _Scale, caption: str) -> Sheet:
+    """One picture beside the other, with a bar of colours at the right."""
+    width = _LEFT + len(surfaces) * (_SIDE + _APART) - _APART + _BAR
+    sheet = Sheet(width, _TOP + _SIDE + _BELOW)
+    for k, (name, surface) in enumerate(surfaces.items()):
+        _draw_plane(sheet, _LEFT + k * (_SIDE + _APART), name, surface, scale)
+    left, bar = width - _BAR + 14, _colours()[::-1]
+    rows = bar[np.linspace(0, _N_COLOURS - 1, _SIDE * FINE).round().astype(int)]
+    sheet.paste((left, _TOP), np.repeat(rows[:, None], 12 * FINE, axis=1))
+    for share, text in scale.ticks:
+        sheet.text((left + 16, _TOP + (1 - share) * _SIDE), text, 11, anchor="lm")
+    sheet.text((left, 12), scale.name, 12)
+    for i, line in enumerate(wrapped(caption, 14, width - 30)[:2]):
+        sheet.text((_LEFT, _TOP + _SIDE + 42 + 20 * i), line, 14)
+    return sheet
+
+
+def _draw_plane(sheet: Sheet, left: int, name: str, surface: Surface, scale: _Scale) -> None:
+    places = (np.arange(_SIDE * FINE) + 0.5) / (_SIDE * FINE)
+    axes = surface.alpha, surface.beta
+    columns, rows = (np.abs(_shares(axis)[:, None] - places).argmin(axis=0) for axis in axes)
+    shares = scale.shares(surface.loss)
+    colours = np.vstack([_colours(), [_HOLE]]).astype(np.uint8)
+    indices = np.where(np.isnan(shares), -1, np.nan_to_num(shares) * (_N_COLOURS - 1)).round().astype(int)
+    sheet.paste((left, _TOP), colours[indices[np.ix_(rows[::-1], columns)]])
+
+    def place(alpha: float, beta: float) -> Point:
+        x, y = (
+            float((v - axis[0]) / (axis[-1] - axis[0])) for v, axis in zip((alpha, beta), axes, strict=True)
+        )
+        return left + x * _SIDE, _TOP + (1 - y) * _SIDE
+
+    at = np.flatnonzero(surface.beta == 0), np.flatnonzero(surface.alpha == 0)
+    if len(at[0]) and len(at[1]):
+        level = float(surface.loss[at[0][0], at[1][0]])
+        x, y = level_segments(*axes, surface.loss, level) if np.isfinite(level) else (np.empty(0),) * 2
+        for a, b in zip(x.reshape(-1, 3)[:, :2], y.reshape(-1, 3)[:, :2], strict=True):
+            sheet.line([place(a[0], b[0]), place(a[1], b[1])], (255, 255, 255), 2.0)
+        sheet.mark(place(0.0, 0.0), "diamond")
+    corners = [(left, _TOP), (left + _SIDE, _TOP), (left + _SIDE, _TOP + _SIDE), (left, _TOP + _SIDE)]
+    sheet.line([*corners, corners[0]], _MUTED, 0.5)
+    sheet.text((left + _SIDE / 2, 12), name, 13, INK, anchor="ma")
+    for value in (surface.alpha[0], 0.0, surface.alpha[-1]):
+        sheet.text((place(value, surface.beta[0])[0], _TOP + _SIDE + 7), number(value, 2), 11, anchor="ma")
+    for value in (surface.beta[0], surface.beta[-1]):
+        sheet.text((left - 5, place(surface.alpha[0], value)[1]), number(value, 2), 11, anchor="rm")
+    sheet.text((left + 0.75 * _SIDE, _TOP + _SIDE + 7), "α", 12, anchor="ma")
+    sheet.text((left - 8, _TOP + _SIDE / 2), "β", 12, anchor="rm")
+
+
+def _shares(axis: FloatArray) -> FloatArray:
+    found: FloatArray = (axis - axis[0]) / (axis[-1] - axis[0])
+    return found
+
+
+def _colours() -> npt.NDArray[np.uint8]:
+    """From the lowest to the highest loss, shape (_N_COLOURS, 3)."""
+    stops = get_colorscale(COLOURS)
+    parts = np.array([[int(colour[k : k + 2], 16) for k in (1, 3, 5)] for _, colour in stops])
+    share, at = np.linspace(0, 1, _N_COLOURS), [place for place, _ in stops]
+    return np.stack([np.interp(share, at, part) for part in parts.T], axis=1).round().astype(np.uint8)
+
+
+def _palette() -> Image.Image:
+    greys = np.linspace(0, 255, 256 - _N_COLOURS).round().astype(np.uint8)
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(np.vstack([_colours(), np.repeat(greys[:, None], 3, axis=1)]).ravel().tolist())
+    return palette

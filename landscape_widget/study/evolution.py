@@ -1,0 +1,247 @@
+"""Loss, gradient and curvature at one checkpoint of a training run after the other."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from landscape_widget.curvature.certificate import wanted_ends
+from landscape_widget.curvature.eigenpairs import hessian_eigenpairs
+from landscape_widget.curvature.matching import matched
+from landscape_widget.curvature.slopes import slopes_along
+from landscape_widget.curvature.trace import hessian_trace
+from landscape_widget.numerics.checks import check_integer, check_real, told
+from landscape_widget.numerics.vectors import FloatArray, norm
+from landscape_widget.objective.objective import Objective
+from landscape_widget.paths.components import Given
+from landscape_widget.paths.trajectory import Trajectory
+from landscape_widget.results.curvature import EigenPairs
+from landscape_widget.results.evolution import Evolution
+from landscape_widget.study.checkpoints import taken_over, with_row
+from landscape_widget.study.domain import eigenvector_half_widths
+from landscape_widget.study.verdict import judge
+
+log = logging.getLogger(__name__)
+
+#: The diagonals of preconditioners, each of shape (N,), one for each checkpoint of the trajectory.
+Preconditioners = Sequence[npt.ArrayLike] | Callable[[int], npt.ArrayLike]
+
+
+def evolution(
+    objective: Objective,
+    trajectory: Given,
+    k: int = 1,
+    *,
+    most: int | None = None,
+    checkpoints: Iterable[int] | None = None,
+    learning_rate: npt.ArrayLike | None = None,
+    momentum: float = 0.0,
+    preconditioner: Preconditioners | None = None,
+    trace_samples: int = 0,
+    tol: float = 1e-3,
+    max_hvp: int = 1000,
+    seed: int = 0,
+    known: Evolution | None = None,
+) -> Iterator[Evolution]:
+    """The loss and both ends of the Hessian's spectrum along a training run, each certified.
+
+    Yields after every checkpoint, each time all that is known so far; to leave the loop cancels, and loses
+    nothing that is finished. ``*_, found = evolution(…)`` takes the last one.
+
+    Eigenvectors start from those of the checkpoint before, and are matched to them, with their signs. A
+    checkpoint at which the loss or a product is not finite stays NaN.
+
+    Args:
+        objective: L; its own θ* does not count.
+        trajectory: The checkpoints.
+        k: Eigenpairs at each end.
+        most: At most so many checkpoints, spread evenly, the first and the last among them.
+        checkpoints: Which checkpoints instead, counted from 0, negative ones from the end.
+        learning_rate: η of the optimiser, one number, or one for each checkpoint of the trajectory; default
+            what was recorded as "lr", if that was. Stability then ends at λmax = 2/η:
+            ``Evolution.threshold``.
+        momentum: β of the optimiser; of Adam its first one.
+        preconditioner: The diagonals of P, one for each checkpoint of the trajectory, or a function of its
+            number, as ``adam_preconditioner`` makes them: λmax of P^(−½) H P^(−½) is computed, too.
+        trace_samples: Products for tr(H) at each checkpoint, see ``hessian_trace``; 0 for no trace.
+        tol: Relative accuracy of eigenvalues, see ``hessian_eigenpairs``.
+        max_hvp: Products after which the search at a checkpoint ends; ``converged`` tells.
+        seed: Of the start vectors.
+        known: What an earlier call found, of the same run or of its beginning: what is done there is taken
+            over, the rest computed.
+
+    Raises:
+        FileNotFoundError: If the file of a checkpoint is missing, naming it.
+        ValueError: If a checkpoint is damaged or of another model, naming it; if ``known`` is of another
+            objective; or for an impossible argument.
+        SecondDerivativeError: If torch cannot differentiate the loss twice, or does it wrongly.
+    """
+    trajectory = Trajectory.of(trajectory)
+    ends = wanted_ends(objective.n_parameters, k, "both", tol)
+    if trace_samples:
+        check_integer(trace_samples, "trace_samples", 4)
+    chosen = _chosen(len(trajectory), most, checkpoints)
+    rates = _rates(trajectory, learning_rate)[chosen]
+    beta = check_real(momentum, "momentum")
+    if not 0 <= beta < 1:
+        raise ValueError(f"Expected momentum from 0 to 1, as the β of an optimiser, got {momentum}.")
+    n, m = len(chosen), ends.total
+    extra = preconditioner is not None
+    empty = Evolution(
+        checkpoint=chosen,
+        step=trajectory.steps[chosen],
+        done=np.zeros(n, bool),
+        loss=_holes(n),
+        gradient_norm=_holes(n),
+        values=_holes(n, m),
+        residuals=_holes(n, m),
+        converged=np.zeros((n, m), bool),
+        n_largest=ends.largest,
+        overlaps=_holes(n, m),
+        follows=np.full((n, m), -1),
+        n_hvp=np.zeros(n, int),
+        verdict=("",) * n,
+        learning_rate=rates,
+        momentum=beta,
+        trace=_holes(n) if trace_samples else None,
+        trace_stderr=_holes(n) if trace_samples else None,
+        preconditioned=_holes(n) if extra else None,
+        preconditioned_residual=_holes(n) if extra else None,
+        preconditioned_converged=np.zeros(n, bool) if extra else None,
+        provenance=objective.provenance(
+            "evolution", k=k, tol=tol, trace_samples=trace_samples, seed=seed, max_hvp=max_hvp
+        ),
+    )
+    at = _diagonals(preconditioner, len(trajectory))
+    search = _Search(k, tol, max_hvp, seed, trace_samples)
+    start = empty if known is None else taken_over(empty, known, objective, trajectory)
+    return _steps(start, objective, trajectory, search, at)
+
+
+@dataclass(frozen=True)
+class _Search:
+    """What is asked for at every checkpoint."""
+
+    k: int
+    tol: float
+    max_hvp: int
+    seed: int
+    trace_samples: int
+
+    def pairs(self, here: Objective, which: str, k: int, start: EigenPairs | None, **more: Any) -> EigenPairs:
+        vectors = None if start is None else start.vectors
+        return hessian_eigenpairs(
+            here, k, which, self.tol, seed=self.seed, max_hvp=self.max_hvp, start=vectors, **more
+        )
+
+    def at(self, here: Objective, before: EigenPairs | None) -> tuple[dict[str, Any], EigenPairs | None]:
+        """What is found at a checkpoint, by the fields of an ``Evolution``, and its eigenpairs."""
+        loss = here.loss().item()
+        found: dict[str, Any] = {"loss": loss if math.isfinite(loss) else math.nan, "verdict": "undecided"}
+        try:
+            gradient: FloatArray = here.precise().gradient().cpu().double().numpy()
+            if not (np.isfinite(gradient).all() and math.isfinite(loss)):
+                raise ArithmeticError("loss or gradient are not finite")
+            pairs = self.pairs(here, "both", self.k, before)
+            found["gradient_norm"] = norm(gradient)
+            if before is not None:
+                pairs, found["follows"], found["overlaps"] = matched(pairs, before)
+            slopes = slopes_along(here, pairs, gradient)
+            widths = eigenvector_half_widths(
+                ("hessian:max", "hessian:min"), pairs, loss, float(here.theta.norm()), slopes=slopes.along
+            )
+            if self.trace_samples:
+                trace = hessian_trace(here, samples=self.trace_samples, seed=self.seed, pairs=pairs)
+                found |= {"trace": trace.value, "trace_stderr": trace.stderr}
+        except ArithmeticError as error:
+            log.info("No curvature: %s", error)
+            return found, None
+        return found | {
+            "values": pairs.values,
+            "residuals": pairs.residuals,
+            "converged": pairs.converged & pairs.complete,
+            "n_hvp": pairs.n_hvp,
+            "verdict": judge(pairs, slopes, np.append(widths, widths.max())).kind,
+        }, pairs
+
+
+def _steps(
+    state: Evolution,
+    objective: Objective,
+    trajectory: Trajectory,
+    search: _Search,
+    diagonal: Callable[[int], FloatArray] | None,
+) -> Iterator[Evolution]:
+    scaled: EigenPairs | None = None
+    if state.done.all():
+        yield state
+    for row in np.flatnonzero(~state.done):
+        i = int(state.checkpoint[row])
+        weights = trajectory[i]
+        with trajectory.named(i):
+            here = objective.with_state(weights)
+        before = state.pairs if state.latest == row - 1 else None
+        found, pairs = search.at(here, before)
+        if diagonal is not None and pairs is not None:
+            scaled = search.pairs(here, "largest", 1, scaled, preconditioner=diagonal(i))
+            found |= {
+                "preconditioned": scaled.values[0],
+                "preconditioned_residual": scaled.residuals[0],
+                "preconditioned_converged": bool(scaled.converged[0]) and scaled.complete,
+                "n_hvp": found["n_hvp"] + scaled.n_hvp,
+            }
+        state = with_row(state, int(row), found | {"done": True}, pairs)
+        yield state
+
+
+def _chosen(n: int, most: int | None, checkpoints: Iterable[int] | None) -> npt.NDArray[np.int_]:
+    """The numbers of the checkpoints that are asked for, ascending."""
+    if checkpoints is not None:
+        if most is not None:
+            raise ValueError("Expected most or checkpoints, got both.")
+        given = [check_integer(i, "a checkpoint", -n, n - 1) % n for i in checkpoints]
+        if not given:
+            raise ValueError("Expected at least one checkpoint, got none.")
+        return np.unique(given)
+    if most is None:
+        return np.arange(n)
+    most = check_integer(most, "most", 1)
+    return np.unique(np.linspace(n - 1 if most == 1 else 0, n - 1, min(most, n)).round().astype(int))
+
+
+def _rates(trajectory: Trajectory, given: npt.ArrayLike | None) -> FloatArray:
+    """η at each checkpoint of a trajectory, NaN where it is not known."""
+    n = len(trajectory)
+    if given is None:
+        return trajectory.scalars.get("lr", _holes(n))
+    rates = np.asarray(given, float)
+    if rates.shape not in ((), (n,)) or not (rates > 0).all():
+        raise ValueError(
+            f"Expected learning_rate as a positive number, or one for each of {n} checkpoints, got "
+            f"{told(given)}."
+        )
+    return np.broadcast_to(rates, n).copy()
+
+
+def _diagonals(given: Preconditioners | None, n: int) -> Callable[[int], FloatArray] | None:
+    """The diagonal of P by the number of a checkpoint."""
+    if given is None:
+        return None
+    if not callable(given):
+        if len(given) != n:
+            raise ValueError(
+                f"Expected preconditioner as {n} diagonals of shape (N,), one for each checkpoint, got "
+                f"{len(given)}."
+            )
+        given = given.__getitem__
+    return lambda i: np.asarray(given(i), float)
+
+
+def _holes(*shape: int) -> FloatArray:
+    return np.full(shape, math.nan)

@@ -1,0 +1,332 @@
+"""Curvature along a training run against dense Hessians of every checkpoint, and the edge of stability."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, hessian
+
+from landscape_widget import (
+    Evolution,
+    Objective,
+    Trajectory,
+    TrajectoryRecorder,
+    adam_preconditioner,
+    evolution,
+    evolution_figure,
+    hessian_eigenpairs,
+    load,
+    save,
+)
+
+from ..support.cases import quadratic
+
+State = dict[str, Tensor]
+
+X = torch.linspace(-1, 1, 20, dtype=torch.float64)[:, None]
+DATA = X, torch.sin(6 * X)
+MSE = nn.functional.mse_loss
+
+
+def network(dtype: torch.dtype = torch.float64) -> nn.Module:
+    """Smooth, of 193 parameters."""
+    torch.manual_seed(0)
+    layers = (nn.Linear(1, 12), nn.Tanh(), nn.Linear(12, 12), nn.Tanh(), nn.Linear(12, 1))
+    return nn.Sequential(*layers).to(dtype)
+
+
+def train(model: nn.Module, optimizer: torch.optim.Optimizer, steps: int) -> None:
+    """On all data at once."""
+    x, y = (part.to(next(model.parameters())) for part in DATA)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        MSE(model(x), y).backward()
+        optimizer.step()
+
+
+def descent(rate: float, steps: int, every: int, **more: float) -> tuple[nn.Module, Trajectory]:
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=rate, **more)
+    with TrajectoryRecorder(model, every=every) as recorder:
+        recorder.attach(optimizer)
+        train(model, optimizer, steps)
+    return model, recorder.trajectory
+
+
+def last(*arguments: object, **more: object) -> Evolution:
+    *_, found = evolution(*arguments, **more)  # type: ignore[arg-type]
+    return found
+
+
+def dense(model: nn.Module, state: State) -> tuple[float, np.ndarray, np.ndarray]:
+    """Loss, gradient and Hessian at a state by ``torch.func``, in float64."""
+    names = [name for name, _ in model.named_parameters()]
+    shapes = [state[name].shape for name in names]
+    theta = torch.cat([state[name].double().flatten() for name in names])
+
+    def loss(vector: Tensor) -> Tensor:
+        parts = torch.split(vector, [shape.numel() for shape in shapes])
+        parameters = {n: p.view(s) for n, p, s in zip(names, parts, shapes, strict=True)}
+        return MSE(functional_call(model, parameters, (DATA[0],)), DATA[1])
+
+    slope = torch.func.grad(loss)(theta)
+    return loss(theta).item(), slope.numpy(), hessian(loss)(theta).numpy()
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_each_checkpoint_is_that_of_a_dense_hessian(dtype: torch.dtype) -> None:
+    model = network(dtype)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with TrajectoryRecorder(model, every=100) as recorder:
+        recorder.attach(optimizer)
+        train(model, optimizer, 400)
+    states = recorder.trajectory
+    objective = Objective(model, tuple(part.to(dtype) for part in DATA), MSE)
+    found = last(objective, states, 2, trace_samples=1000)
+    assert found.done.all()
+    assert found.converged.all()
+    assert found.step.tolist() == [0, 100, 200, 300, 400]
+    # the data in float32 are other data by their rounding, and the loss is rounded itself
+    rounding = 1e-12 if dtype is torch.float64 else 1e-5
+    vectors = []
+    for i, state in enumerate(states):
+        loss, gradient, matrix = dense(network(), state)
+        values, v = np.linalg.eigh(matrix)
+        vectors.append(v)
+        assert found.loss[i] == pytest.approx(loss, rel=rounding)
+        assert found.gradient_norm[i] == pytest.approx(np.linalg.norm(gradient), rel=rounding)
+        assert found.trace[i] == pytest.approx(np.trace(matrix), rel=rounding)
+        assert found.trace_stderr[i] == 0
+        expected = values[[-1, -2, 1, 0]]
+        assert (found.residuals[i] <= 1e-3 * np.abs(found.values[i])).all()
+        # a symmetric matrix has an eigenvalue within the residual
+        np.testing.assert_allclose(found.values[i], expected, atol=found.residuals[i].max() + rounding)
+    for i in range(1, len(states)):
+        truth = abs(vectors[i - 1][:, -1] @ vectors[i][:, -1])
+        # vectors are right to residual/gap, which is well below a hundredth here
+        assert found.overlaps[i, 0] == pytest.approx(truth, abs=0.02)
+        assert found.follows[i, 0] == 0
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(("rate", "steps"), [(0.2, 4200), (0.1, 6000)])
+def test_descent_on_all_data_goes_to_the_edge_of_stability_and_stays(rate: float, steps: int) -> None:
+    """Cohen et al. 2021: λmax rises until it is about 2/η."""
+    model, states = descent(rate, steps, steps // 20)
+    found = last(Objective(model, DATA, MSE), states)
+    assert len(found.step) == 21
+    assert found.threshold == pytest.approx(np.full(21, 2 / rate))
+    assert found.threshold_words == "2/η"
+    for i, state in enumerate(states):
+        values = np.linalg.eigvalsh(dense(model, state)[2])
+        assert found.largest[i] == pytest.approx(values[-1], rel=0.01)
+        assert found.smallest[i] == pytest.approx(values[0], rel=0.01)
+    share = found.largest * rate / 2
+    assert share[0] < 0.6
+    # it oscillates about the edge, by up to a seventh at the smaller rate
+    assert share[-5:].mean() == pytest.approx(1, abs=0.03)
+    assert share[-10:] == pytest.approx(np.ones(10), abs=0.15)
+    assert (found.loss[-5:] < 0.1 * found.loss[0]).all()
+
+
+@pytest.mark.oracle
+def test_a_warm_start_finds_what_a_cold_one_does() -> None:
+    model, states = descent(0.2, 300, 30)
+    objective = Objective(model, DATA, MSE)
+    found = last(objective, states, tol=1e-6)
+    for i in range(len(states)):
+        cold = hessian_eigenpairs(objective.with_state(states[i]), tol=1e-6)
+        np.testing.assert_allclose(found.values[i], cold.values, atol=2e-6 * np.abs(cold.values).max())
+        alone = last(objective, states, checkpoints=[i], tol=1e-6)
+        assert alone.values[0] == pytest.approx(cold.values, abs=0)
+        assert np.isnan(alone.overlaps).all()
+        assert (alone.follows == -1).all()
+
+
+def test_eigenvectors_are_followed_where_eigenvalues_cross() -> None:
+    """H = diag(0, 1 + t, 2 − t, −1, −2) along θ = (t, 0, 0, 0, 0): two cross between t = 0.2 and 0.8."""
+
+    def f(theta: Tensor) -> Tensor:
+        t = theta[0]
+        curvature = torch.stack([1 + t, 2 - t, -1 + 0 * t, -2 + 0 * t])
+        return (curvature * theta[1:] ** 2).sum() / 2
+
+    thetas = [torch.tensor([t, 0, 0, 0, 0], dtype=torch.float64) for t in (0.0, 0.2, 0.8, 0.9)]
+    objective = Objective.from_function(f, thetas[-1])
+    signs = []
+    for found in evolution(objective, thetas, 2):
+        assert found.latest is not None
+        assert found.pairs is not None
+        signs.append(np.sign(found.pairs.vectors[np.abs(found.pairs.vectors).argmax(axis=0), range(4)]))
+    assert found.values == pytest.approx(
+        np.array([[2, 1, -1, -2], [1.8, 1.2, -1, -2], [1.8, 1.2, -1, -2], [1.9, 1.1, -1, -2]]), abs=1e-3
+    )
+    assert found.follows.tolist() == [[-1] * 4, [0, 1, 2, 3], [1, 0, 2, 3], [0, 1, 2, 3]]
+    assert found.overlaps[1:] == pytest.approx(np.ones((3, 4)), abs=1e-5)
+    assert (np.array(signs) == 1).all()  # they go on from those of the first, which are positive
+
+
+def test_signs_go_on_where_the_largest_entry_changes() -> None:
+    """The eigenvector (cos t, sin t) turns by 0.3 a step, and so does its negative."""
+
+    def f(theta: Tensor) -> Tensor:
+        t, x, y = theta
+        along, across = t.cos() * x + t.sin() * y, t.cos() * y - t.sin() * x
+        return along**2 - across**2
+
+    turns = np.arange(0.0, 6.0, 0.3)
+    thetas = [torch.tensor([t, 0, 0], dtype=torch.float64) for t in turns]
+    last_vector = None
+    for found in evolution(Objective.from_function(f, thetas[0]), thetas):
+        assert found.pairs is not None
+        vector = found.pairs.vectors[:, 0]
+        if last_vector is not None:
+            assert vector @ last_vector == pytest.approx(math.cos(0.3), abs=1e-3)
+        last_vector = vector
+    assert found.overlaps[1:] == pytest.approx(np.full((19, 2), math.cos(0.3)), abs=1e-3)
+
+
+def test_a_run_that_was_left_goes_on_from_what_is_done(tmp_path: Path) -> None:
+    model, states = descent(0.2, 100, 20)
+    objective = Objective(model, DATA, MSE)
+    whole = last(objective, states)
+    for found in evolution(objective, states[:4]):
+        if found.done.sum() == 2:
+            break
+    assert found.done.tolist() == [True, True, False, False]
+    assert found.summary.startswith("2 of 4 checkpoints, at step 20: loss ")
+    save(found, tmp_path / "half.npz")
+    again = load(tmp_path / "half.npz")
+    assert again == found
+    rest = list(evolution(objective, states, known=again))  # of a run that has gone on meanwhile
+    assert len(rest) == len(states) - 2
+    assert rest[-1] == whole  # eigenvectors are taken over, too
+    assert list(evolution(objective, states, known=whole)) == [whole]
+    assert again.done.sum() == 2  # what was handed out stays
+    whole.to_csv(tmp_path / "whole.csv")
+    assert len(whole.to_dataframe()) == len(states)
+    other = Objective(model, (DATA[0], 2 * DATA[1]), MSE)
+    with pytest.raises(ValueError, match=r"a loss of .* at step 20"):
+        evolution(other, states, known=again)
+    with pytest.raises(ValueError, match=r"n_examples 20 for 9; k 1 for 2\."):
+        evolution(Objective(model, (DATA[0][:9], DATA[1][:9]), MSE), states, 2, known=again)
+
+
+def test_checkpoints_are_chosen_and_their_errors_named(tmp_path: Path) -> None:
+    model, states = descent(0.2, 20, 2)
+    objective = Objective(model, DATA, MSE)
+    assert last(objective, states, most=3).step.tolist() == [0, 10, 20]
+    assert last(objective, states, most=1).step.tolist() == [20]
+    assert last(objective, states, checkpoints=[-1, 0, 3, 3]).checkpoint.tolist() == [0, 3, 10]
+    for wrong in (
+        {"most": 2, "checkpoints": [0]},
+        {"checkpoints": []},
+        {"checkpoints": [11]},
+        {"momentum": 1},
+    ):
+        with pytest.raises(ValueError, match="Expected"):
+            evolution(objective, states, **wrong)  # type: ignore[arg-type]
+    for rate in (0.0, [0.1, 0.2], float("nan")):
+        with pytest.raises(ValueError, match="Expected learning_rate as"):
+            evolution(objective, states, learning_rate=rate)
+    with pytest.raises(ValueError, match=r"checkpoint 1 of 2 \(step 1\).*has of another shape"):
+        last(objective, [dict(states[0]), nn.Sequential(nn.Linear(2, 12))])
+
+
+@pytest.mark.parametrize("bad", [math.inf, math.nan, 1e200])
+def test_a_checkpoint_without_curvature_stays_a_hole(bad: float) -> None:
+    model, states = descent(0.2, 40, 10)
+    broken = [dict(state) for state in states]
+    broken[2] = {**broken[2], "4.bias": torch.tensor([bad], dtype=torch.float64)}
+    found = last(Objective(model, DATA, MSE), broken, trace_samples=10)
+    assert found.done.all()
+    assert np.isnan(found.loss).tolist() == [False, False, True, False, False]
+    assert np.isnan(found.values).any(axis=1).tolist() == [False, False, True, False, False]
+    assert found.verdict[2] == "undecided"
+    assert found.converged.all(axis=1).tolist() == [True, True, False, True, True]
+    # it goes on from nothing, and the next one from that again
+    assert np.isnan(found.overlaps[:, 0]).tolist() == [True, False, True, True, False]
+    assert "step" in evolution_figure(found).to_json()
+
+
+@pytest.mark.oracle
+def test_the_preconditioned_curvature_is_that_of_a_dense_matrix() -> None:
+    model = network()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2, betas=(0.9, 0.99))
+    states, diagonals = [], []
+    for _ in range(4):
+        before = nn.utils.parameters_to_vector(model.parameters()).detach().clone()
+        train(model, optimizer, 25)
+        states.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
+        diagonals.append(adam_preconditioner(model, optimizer))
+    before = nn.utils.parameters_to_vector(model.parameters()).detach().clone()
+    train(model, optimizer, 1)
+    moved = nn.utils.parameters_to_vector(model.parameters()).detach() - before
+    mean = torch.cat([optimizer.state[p]["exp_avg"].flatten() for p in model.parameters()])
+    mean = mean / (1 - 0.9**101)
+    # its definition, to the rounding of a difference of weights
+    np.testing.assert_allclose(
+        moved.numpy(), -1e-2 * mean.numpy() / adam_preconditioner(model, optimizer), atol=1e-15
+    )
+
+    objective = Objective(model, DATA, MSE)
+    given = {"momentum": 0.9, "learning_rate": 1e-2}
+    found = last(objective, states, preconditioner=diagonals, **given)
+    assert found.preconditioned is not None
+    assert found.preconditioned_converged.all()
+    for i, (state, diagonal) in enumerate(zip(states, diagonals, strict=True)):
+        scale = diagonal**-0.5
+        expected = np.linalg.eigvalsh(scale[:, None] * dense(model, state)[2] * scale)
+        assert found.preconditioned[i] == pytest.approx(expected[-1], rel=1e-3)
+        assert found.largest[i] == pytest.approx(np.linalg.eigvalsh(dense(model, state)[2])[-1], rel=1e-3)
+    assert found.threshold == pytest.approx(np.full(4, 38 / 1e-2))  # 38/η for β₁ = 0.9 (Cohen et al. 2022)
+    assert last(objective, states, preconditioner=diagonals.__getitem__, **given) == found
+    names = [trace.name for trace in evolution_figure(found).data]
+    assert "λmax of P^(−½) H P^(−½)" in names
+    assert "(2 + 2β)/((1 − β)η), the edge of stability" in names
+    for wrong in (diagonals[:2], [d[:-1] for d in diagonals], [-d for d in diagonals]):
+        with pytest.raises(ValueError, match="Expected preconditioner as"):
+            last(objective, states, preconditioner=wrong)
+    with pytest.raises(TypeError, match=r"Expected torch\.optim\.Adam or AdamW, got SGD"):
+        adam_preconditioner(model, torch.optim.SGD(model.parameters(), lr=1))
+    with pytest.raises(ValueError, match=r"has taken a step with '0\.weight'"):
+        adam_preconditioner(model, torch.optim.Adam(model.parameters()))
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("beta", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("mean", [False, True], ids=["SGD", "Adam's mean"])
+def test_steps_grow_beyond_the_threshold_and_not_before(beta: float, mean: bool) -> None:
+    """On a parabola with the curvature at the threshold but for 1 %."""
+    eta = 0.1
+    objective = quadratic(torch.eye(2, dtype=torch.float64))
+    more = {"preconditioner": [np.ones(2)]} if mean else {}
+    edge = last(objective, [objective.theta], learning_rate=eta, momentum=beta, **more).threshold[0]
+    for share, grows in ((0.99, False), (1.01, True)):
+        theta = velocity = 1.0
+        for _ in range(4000):
+            velocity = beta * velocity + (1 - beta if mean else 1.0) * share * edge * theta
+            theta -= eta * velocity
+            if abs(theta) > 1e3:
+                break
+        assert bool(abs(theta) > 1) == grows
+
+
+def test_the_figure_shows_all_curves_and_marks_what_is_not_certified() -> None:
+    model, states = descent(0.2, 40, 10)
+    found = last(Objective(model, DATA, MSE), states, trace_samples=10, max_hvp=3)
+    assert not found.converged.all()
+    figure = evolution_figure(found)
+    traces = {trace.name: trace for trace in figure.data}
+    assert {"loss", "‖∇L‖", "λmax", "λmin", "tr(H)", "2/η, the edge of stability"} <= set(traces)
+    assert traces["λmax"].y.tolist() == found.largest.tolist()
+    assert set(traces["λmin"].marker.symbol) == {"circle-open"}
+    assert any("not certified" in note.text for note in figure.layout.annotations)
+    first = next(iter(evolution(Objective(model, DATA, MSE), states, learning_rate=0.1)))
+    assert len(evolution_figure(first, log_loss=False).data[0].x) == 1
