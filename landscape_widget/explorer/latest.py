@@ -12,7 +12,6 @@ import traitlets as t
 
 from landscape_widget.explorer.arguments import near
 from landscape_widget.explorer.computing import BackgroundComputing
-from landscape_widget.explorer.page import hold_weakly
 from landscape_widget.explorer.points import Pictures
 from landscape_widget.explorer.worker import CLOSED
 from landscape_widget.export.explorer_results import Results
@@ -194,11 +193,6 @@ class LatestResults(BackgroundComputing):
 
         with suppress(RuntimeError):  # it is closed
             self._errand(job)
-
-    def _let_go(self) -> None:
-        """Stops keeping itself for the page: from now on those who refer to it do."""
-        if self.comm is not None:
-            hold_weakly(self)
 
     def _pictures(self) -> Pictures:
         """The planes on show with their surfaces."""
