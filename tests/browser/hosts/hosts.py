@@ -58,8 +58,19 @@ class App:
         self._server.kill()
 
 
+MARIMO = """[display]
+theme = "system"
+
+[runtime]
+auto_instantiate = true
+"""
+"""What a person sets in marimo: the theme, which is light otherwise, and that a notebook runs when it is opened."""
+
+
 def marimo(how: str) -> Callable[[Path], Host]:
     def start(folder: Path) -> Host:
+        (folder / "marimo").mkdir()
+        (folder / "marimo" / "marimo.toml").write_text(MARIMO)
         command = ["marimo", how, "app.py", "--headless", "--no-token", "--port", "{port}"]
         app = App(folder, "app.py", sources.marimo(folder / "slow"), command)
         # Of a notebook that is edited there is one, which another page takes over.

@@ -56,6 +56,10 @@ class Stage:
             self.host.open(watch.page)
             yield watch.page
             network.check()
+        except BaseException:
+            if PICTURES:
+                watch.page.screenshot(path=Path(PICTURES) / f"{self.name}-failed.png")
+            raise
         finally:
             context.close()
 
