@@ -64,7 +64,7 @@ theme = "system"
 [runtime]
 auto_instantiate = true
 """
-"""What a person sets in marimo: the theme, which is light otherwise, and that a notebook runs when it is opened."""
+"""What a person sets in marimo: the theme, else light, and that a notebook runs when it is opened."""
 
 
 def marimo(how: str) -> Callable[[Path], Host]:
