@@ -12,7 +12,7 @@ from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet, ref
 
-from IPython import get_ipython
+from IPython import InteractiveShell, get_ipython
 from ipywidgets import DOMWidget, Widget
 
 from landscape_widget.explorer.latest import LatestResults
@@ -28,8 +28,8 @@ _ENDS = ("done", "cancelled", "failed")
 def follow_cells() -> bool:
     """Takes note, from now on, of the widgets that cells show; False where there are no cells."""
     shell = get_ipython()
-    if getattr(shell, "kernel", None) is None:
-        return False
+    if not isinstance(shell, InteractiveShell) or getattr(shell, "kernel", None) is None:
+        return False  # no shell, one without pages, or what Solara has in its place
     if shell not in _notebooks:
         _notebooks[shell] = _Notebook(shell)
     return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import nbformat
@@ -309,6 +310,17 @@ def test_other_hosts_have_the_picture_in_the_bundle(make_explorer: Callable[...,
     data, _ = explorer._repr_mimebundle_()
     assert {WIDGET, "image/png", "text/html"} <= set(data)
     assert data["text/plain"] == repr(explorer)
+
+
+def test_a_host_with_a_shell_of_its_own_kind_has_no_cells(
+    monkeypatch: pytest.MonkeyPatch, make_explorer: Callable[..., LandscapeExplorer]
+) -> None:
+    """As Solara puts one in the place of IPython's, with a kernel and little else."""
+    shell = SimpleNamespace(kernel=object(), user_ns={})
+    monkeypatch.setattr("landscape_widget.explorer.cells.get_ipython", lambda: shell)
+    explorer = make_explorer(gated_saddle()[1]).compute()
+    data, _ = explorer._repr_mimebundle_()
+    assert {WIDGET, "image/png", "text/html"} <= set(data)
 
 
 def test_embedding_with_the_defaults_keeps_the_page(make_explorer: Callable[..., LandscapeExplorer]) -> None:
