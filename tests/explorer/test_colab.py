@@ -1,7 +1,7 @@
 """What Colab asks of a widget, as far as it can be held to without Colab.
 
-Its rules: https://github.com/googlecolab/colab-cdn-widget-manager for the manager of third-party widgets, which is
-to be enabled in Python; and messages that are not large.
+Its manager of third-party widgets is https://github.com/googlecolab/colab-cdn-widget-manager, and is to be
+enabled in Python; and messages should not be large.
 """
 
 from __future__ import annotations
