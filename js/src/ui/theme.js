@@ -13,8 +13,8 @@
  * @property {string} second
  */
 
-/** What says light or dark: a page, or a part of one; the second kind is Vuetify's, which Solara is made with. */
-const PARTS = '[data-theme="dark"], [data-theme="light"], .dark, .theme--dark, .theme--light';
+/** What says light or dark: a page, or a part of one; the last are those of Vuetify 2 and 3, which Solara is made with. */
+const PARTS = '[data-theme="dark"], [data-theme="light"], .dark, .theme--dark, .theme--light, .v-theme--dark, .v-theme--light';
 
 /**
  * Like `closest`, also past the shadow roots that an element is in.
@@ -53,7 +53,7 @@ export function detectTheme(el) {
   if (jupyter !== null) return jupyter === "false" ? "dark" : "light";
 
   const part = closest(el, PARTS);
-  if (part) return part.matches('[data-theme="dark"], .dark:not([data-theme="light"]), .theme--dark') ? "dark" : "light";
+  if (part) return part.matches('[data-theme="dark"], .dark:not([data-theme="light"]), .theme--dark, .v-theme--dark') ? "dark" : "light";
   return defaultView?.matchMedia?.("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 }
 
