@@ -60,8 +60,8 @@ test("what is said around a shadow root holds inside it", () => {
   const host = "<div id=host></div>";
   assert.deepEqual(themeInShadow(`<body><div data-lw-theme="dark">${host}</div>`), ["dark", true]);
   assert.deepEqual(themeInShadow(`<body data-jp-theme-light="true"><div data-jp-theme-light="false">${host}</div>`), ["dark", false]);
-  assert.deepEqual(themeInShadow(`<body data-theme="dark">${host}`), ["dark", false]);
-  assert.deepEqual(themeInShadow(`<body class="dark">${host}`), ["dark", false]);
+  assert.deepEqual(themeInShadow(`<body data-theme="dark">${host}`), ["dark", true]);
+  assert.deepEqual(themeInShadow(`<body class="dark">${host}`), ["dark", true]);
 });
 
 test("a part of the page may have a theme of its own, and change it", async () => {

@@ -14,7 +14,7 @@ LOCAL = re.compile(r"^(https?|wss?)://(localhost|127\.0\.0\.1)[:/]")
 ANY = re.compile(r"^(https?|wss?)://")
 
 #: Decorations that a host's page asks for and does without.
-_EMPTY = re.compile(r"^https://(cdnjs\.cloudflare\.com|cdn\.holoviz\.org)/.*\.css(\?.*)?$")
+_EMPTY = re.compile(r"^https://(cdnjs\.cloudflare\.com|cdn\.jsdelivr\.net|cdn\.holoviz\.org)/.*\.css(\?.*)?$")
 _ANYWIDGET = re.compile(r"^https://(unpkg\.com|cdn\.jsdelivr\.net/npm)/anywidget@[^/]+/dist/index(\.js)?$")
 #: Solara's server fetches for its pages; it cannot here.
 _SOLARA = re.compile(r"/_solara/cdn/((?:@[^/]+/)?[^@/]+)@[^/]+/([^?]+)")

@@ -176,6 +176,8 @@ def test_second_session_in_the_dark(stage: Stage, views: list[View]) -> None:
         others = stage.views(page)
         picture(stage, page, "dark")
         expect(others[0].root).to_have_attribute("data-theme", "dark")
+        light = others[0].root.evaluate("e => getComputedStyle(e).backgroundColor.match(/\\d+/g).slice(0, 3)")
+        assert max(map(int, light)) < 50, "dark colours on a dark page"
         mine, request = views[0].request(), others[0].request()
         others[0].choose("axis-alpha", "hessian:max:2")
         others[0].wait_for_result(request)
