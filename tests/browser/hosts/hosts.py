@@ -117,9 +117,9 @@ def panel(folder: Path) -> Host:
 def voila(folder: Path) -> Host:
     write_notebook(folder / "app.ipynb", sources.cells(folder / "slow"))
     command = ["voila", "app.ipynb", "--no-browser", "--port={port}", "--Voila.ip=127.0.0.1"]
-    # else it loads all of JupyterLab's, some of which do not run here
-    for extension in ("anywidget", "@jupyter-widgets/jupyterlab-manager"):
-        command.append(f"--VoilaConfiguration.extension_allowlist={extension}")
+    # extensions of JupyterLab that other hosts brought along, and that complain here
+    for extension in ("@pyviz/jupyterlab_pyviz", "@jupyter-notebook/lab-extension"):
+        command.append(f"--VoilaConfiguration.extension_denylist={extension}")
     return App(folder, "notes.txt", "", command, "/", "?theme=dark")
 
 
