@@ -39,6 +39,12 @@ test("a page's own word comes before the system's preference", () => {
   assert.equal(themeOf(`<body>${el}`), "light");
 });
 
+test("the nearest part of a page has the word, and Vuetify's own words are known", () => {
+  assert.equal(themeOf(`<body><div class="theme--dark"><p>${el}`), "dark");
+  assert.equal(themeOf(`<body><div class="v-application theme--light"><main class="v-theme--dark">${el}`), "dark");
+  assert.equal(themeOf(`<body class="dark"><div class="v-theme--light">${el}`, true), "light");
+});
+
 /** The theme in a shadow root. @param {string} body  the page's body element, with the root's host */
 function themeInShadow(body) {
   const { document } = openPage({ html: `<!doctype html>${body}` });
@@ -54,8 +60,8 @@ test("what is said around a shadow root holds inside it", () => {
   const host = "<div id=host></div>";
   assert.deepEqual(themeInShadow(`<body><div data-lw-theme="dark">${host}</div>`), ["dark", true]);
   assert.deepEqual(themeInShadow(`<body data-jp-theme-light="true"><div data-jp-theme-light="false">${host}</div>`), ["dark", false]);
-  assert.deepEqual(themeInShadow(`<body data-theme="dark">${host}`), ["dark", false]);
-  assert.deepEqual(themeInShadow(`<body class="dark">${host}`), ["dark", false]);
+  assert.deepEqual(themeInShadow(`<body data-theme="dark">${host}`), ["dark", true]);
+  assert.deepEqual(themeInShadow(`<body class="dark">${host}`), ["dark", true]);
 });
 
 test("a part of the page may have a theme of its own, and change it", async () => {

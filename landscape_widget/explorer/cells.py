@@ -5,13 +5,18 @@ from __future__ import annotations
 import gc
 import os
 import re
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterable
 from contextlib import suppress
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any
 from weakref import WeakKeyDictionary, WeakSet, ref
 
-from IPython import get_ipython
+from IPython import InteractiveShell, get_ipython
+from ipywidgets import DOMWidget, Widget
+
+from landscape_widget.explorer.latest import LatestResults
+from landscape_widget.explorer.page import hold_weakly
 
 #: Names under which IPython keeps what cells returned.
 _HISTORY = re.compile(r"_{1,3}|_\d+")
@@ -20,101 +25,82 @@ _HISTORY = re.compile(r"_{1,3}|_\d+")
 _ENDS = ("done", "cancelled", "failed")
 
 
-class Shown(Protocol):
-    """An explorer, as cells know it."""
-
-    status: str
-    _still_class: str
-
-    def observe(self, handler: Any, names: Any) -> None:
-        """As that of every widget."""
-
-    def wait(self) -> Any:
-        """Returns when nothing is computed any more."""
-
-    def cancel(self) -> None:
-        """Ends the running computation."""
-
-    def _still(self) -> Mapping[str, str]:
-        """A still picture, by MIME type."""
-
-    def _still_key(self) -> object:
-        """What is another one where the still picture is."""
-
-    def _later(self, act: Any) -> None:
-        """Has the worker do it between two steps."""
-
-    def _let_go(self) -> None:
-        """Stops keeping itself for the page."""
-
-
-def show(explorer: Shown) -> bool:
-    """Takes note that the running cell shows an explorer; False where there are no cells."""
+def follow_cells() -> bool:
+    """Takes note, from now on, of the widgets that cells show; False where there are no cells."""
     shell = get_ipython()
-    if getattr(shell, "kernel", None) is None:
-        return False
+    if not isinstance(shell, InteractiveShell) or getattr(shell, "kernel", None) is None:
+        return False  # no shell, one without pages, or what Solara has in its place
     if shell not in _notebooks:
         _notebooks[shell] = _Notebook(shell)
-    _notebooks[shell].show(explorer)
     return True
 
 
 class _Notebook:
     """The cells that a kernel has run.
 
-    When a cell is run again, its former outputs are gone. An explorer that no other cell shows is let go
-    then, by IPython's history of results, too: it goes on where a variable still holds it, and else it is
-    closed.
+    When a cell is run again, its former outputs are gone. What no other cell shows is let go then, by
+    IPython's history of results, too: an explorer, and a container with all that is in it, which ipywidgets
+    would hold for ever. It goes on where a variable still holds it, and else it is closed.
 
-    Below the explorer a cell has an output with a still picture, which is replaced when a computation ends.
+    Below an explorer a cell has an output with a still picture, which is replaced when a computation ends.
     It is an output of its own, since a host that gets new data for the explorer's makes its view anew. The
     explorer's page hides it.
     """
 
     def __init__(self, shell: Any) -> None:
         self._shell = ref(shell)
-        self._cells: dict[str, WeakSet[Shown]] = {}
-        self._new: list[Shown] = []
-        self._leaving: WeakSet[Shown] = WeakSet()
-        self._unseen: WeakSet[Shown] = WeakSet()
-        self._published: WeakKeyDictionary[Shown, object] = WeakKeyDictionary()
+        self._cells: dict[str, WeakSet[Widget]] = {}
+        self._new: list[Widget] = []
+        self._leaving: WeakSet[LatestResults] = WeakSet()
+        self._unseen: WeakSet[LatestResults] = WeakSet()
+        self._published: WeakKeyDictionary[LatestResults, object] = WeakKeyDictionary()
         self._publishing = Lock()
         shell.events.register("post_run_cell", self._ended)
+        shell.display_formatter.mimebundle_formatter.for_type(DOMWidget, self._shown)
 
-    def show(self, explorer: Shown) -> None:
-        self._leaving.discard(explorer)
-        if explorer not in self._new:
-            self._new.append(explorer)
+    def _shown(self, widget: DOMWidget) -> Any:
+        """A widget in the forms that hosts choose from; the running cell shows it."""
+        for explorer in _explorers([widget]):
+            self._leaving.discard(explorer)
+            explorer._start()  # where it is in a container that no page shows
+        self._new.append(widget)
+        forms = widget._repr_mimebundle_
+        return None if forms is None else forms(include=None, exclude=None)  # None of one that is closed
 
     def _ended(self, result: Any) -> None:
         """A cell has run."""
-        now, self._new = self._new, []
+        shown, self._new = self._new, []
         # hosts without numbers of cells: the same code is the same cell
         cell = getattr(result.info, "cell_id", None) or result.info.raw_cell
-        before = self._cells.pop(cell, WeakSet())
-        if now:
-            self._cells[cell] = WeakSet(now)
-        still_shown = {explorer for shown in self._cells.values() for explorer in shown}
-        self._let_go([explorer for explorer in before if explorer not in still_shown])
+        before = list(self._cells.pop(cell, ()))
+        if shown:
+            self._cells[cell] = WeakSet(shown)
+        if _explorers(before):
+            self._let_go(before)
         self._free()
+        now = _explorers(shown)
         if self._unattended():
             self._unseen.update(now)
         else:
             self._unseen -= set(now)
         for explorer in now:
             explorer.observe(self._on_status, "status")
-        for explorer in still_shown & {*now, *self._unseen}:
+        for explorer in _explorers([*shown, *self._on_show()]):
             if explorer in self._unseen:
                 with suppress(RuntimeError):  # it failed, was cancelled or closed, which its output says
                     explorer.wait()
-            self._publish(explorer, explorer in now)
+            if explorer in self._unseen or explorer in now:
+                self._publish(explorer, explorer in now)
+
+    def _on_show(self) -> list[Widget]:
+        return [widget for shown in self._cells.values() for widget in shown]
 
     def _on_status(self, change: Any) -> None:
         explorer = change.owner
         if change.new in _ENDS and explorer not in self._leaving and explorer not in self._unseen:
             explorer._later(lambda: self._publish(explorer))
 
-    def _publish(self, explorer: Shown, new: bool = False) -> None:
+    def _publish(self, explorer: LatestResults, new: bool = False) -> None:
         """Shows the still picture as an output of the running cell, or replaces the one that is there."""
         shell, name = self._shell(), {"display_id": explorer._still_class}
         with self._publishing:
@@ -138,17 +124,24 @@ class _Notebook:
         request = shell.get_parent() if shell is not None and hasattr(shell, "get_parent") else {}
         return request.get("content", {}).get("allow_stdin") is False and "SERVER_SOFTWARE" not in os.environ
 
-    def _let_go(self, gone: list[Shown]) -> None:
+    def _let_go(self, before: list[Widget]) -> None:
+        """Lets go of what a cell showed, as far as no cell shows it now."""
         shell = self._shell()
-        if not gone or shell is None:
+        if shell is None:
             return
+        still_shown = {id(widget) for widget in _within(self._on_show())}
+        gone = [widget for widget in _within(before) if id(widget) not in still_shown]
         _forget_results(shell, gone)
-        for explorer in gone:
-            explorer._let_go()
-            self._leaving.add(explorer)
-            if not any(value is explorer for value in shell.user_ns.values()):
-                explorer.cancel()  # what it still computes would hold it until the end
-        gone.clear()
+        variables = [value for value in shell.user_ns.values() if isinstance(value, Widget)]
+        held = {id(widget) for widget in _within(variables)}
+        for widget in gone:
+            if widget.comm is not None:
+                hold_weakly(widget)
+            if isinstance(widget, LatestResults):
+                self._leaving.add(widget)
+                if id(widget) not in held:
+                    widget.cancel()  # what it still computes would hold it until the end
+        before.clear()
 
     def _free(self) -> None:
         """Frees what was let go and computes no more: it is too large to wait for Python to collect it."""
@@ -164,8 +157,30 @@ class _Notebook:
 _notebooks: WeakKeyDictionary[Any, _Notebook] = WeakKeyDictionary()
 
 
-def _forget_results(shell: Any, gone: list[Shown]) -> None:
-    """Takes explorers out of IPython's history of what cells returned."""
+def _within(widgets: Iterable[Any]) -> list[Widget]:
+    """Widgets and all that their traits hold, each once; what an explorer is made of is its own affair."""
+    found: dict[int, Widget] = {}
+    todo = deque(widgets)
+    while todo:
+        one = todo.popleft()
+        if isinstance(one, Widget) and id(one) not in found:
+            found[id(one)] = one
+            if not isinstance(one, LatestResults):
+                todo.extend(one._trait_values.values())
+        elif isinstance(one, (list, tuple)):
+            todo.extend(one)
+        elif isinstance(one, dict):
+            todo.extend(one.values())
+    return list(found.values())
+
+
+def _explorers(widgets: Iterable[Widget]) -> list[LatestResults]:
+    """The explorers among widgets and in them."""
+    return [widget for widget in _within(widgets) if isinstance(widget, LatestResults)]
+
+
+def _forget_results(shell: Any, gone: list[Widget]) -> None:
+    """Takes widgets out of IPython's history of what cells returned."""
     numbers, hook = {id(one) for one in gone}, shell.displayhook
     results = shell.user_ns.get("_oh", {})
     for count in [count for count, value in results.items() if id(value) in numbers]:

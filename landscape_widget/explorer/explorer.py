@@ -12,7 +12,7 @@ from torch import nn
 
 from landscape_widget.data.reading import BatchSize
 from landscape_widget.explorer.arguments import objective_of, sorted_arguments, test_objective_of
-from landscape_widget.explorer.cells import show
+from landscape_widget.explorer.cells import follow_cells
 from landscape_widget.explorer.latest import LatestResults
 from landscape_widget.explorer.messages import AT_POINTS, obey
 from landscape_widget.explorer.model_weights import Weights
@@ -128,6 +128,7 @@ class LandscapeExplorer(LatestResults):
             controls | ({} if view is None else {"view": view}),
         )
         self.on_msg(self._on_message)
+        follow_cells()
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("_") and not hasattr(type(self), name):
@@ -322,7 +323,7 @@ class LandscapeExplorer(LatestResults):
         hold(self)
         self._start()
         bundle: Any = super()._repr_mimebundle_(**kwargs)
-        if show(self):  # in cells the picture is an output of its own, which can be replaced
+        if follow_cells():  # in cells the picture is an output of its own, which can be replaced
             return bundle
         data, *metadata = bundle if isinstance(bundle, tuple) else (bundle,)
         pictured = {**self._still(), **data}

@@ -14,7 +14,6 @@ import traitlets as t
 
 from landscape_widget.explorer.computing import BackgroundComputing
 from landscape_widget.explorer.gathered import of_picture
-from landscape_widget.explorer.page import hold_weakly
 from landscape_widget.explorer.points import Pictures
 from landscape_widget.explorer.worker import CLOSED
 from landscape_widget.export.explorer_results import Results
@@ -236,11 +235,6 @@ class LatestResults(BackgroundComputing):
 
         with suppress(RuntimeError):  # it is closed
             self._errand(job)
-
-    def _let_go(self) -> None:
-        """Stops keeping itself for the page: from now on those who refer to it do."""
-        if self.comm is not None:
-            hold_weakly(self)
 
     def _same_plane(self, second: Picture) -> bool:
         """Whether a second picture lies on the plane of the first: then it is one of other data."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import nbformat
@@ -22,6 +23,8 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 BEGINNING = """
 import gc, threading, time
 import torch
+from ipywidgets import Accordion, Button, HBox, IntSlider, Tab, VBox
+from traitlets import link
 from landscape_widget import LandscapeExplorer, Objective
 
 def f(t):
@@ -43,6 +46,18 @@ def alive(expected):
         gc.collect()
     return count()
 """
+
+SLOW = """
+entered, gate = threading.Event(), threading.Event()
+def held(t):
+    if threading.current_thread() is not threading.main_thread():
+        entered.set()
+        gate.wait(60)
+    return f(t)
+def slow():
+    return LandscapeExplorer(Objective.from_function(held, torch.zeros(4, dtype=torch.float64)), resolution=5)
+"""
+"""An explorer whose computation waits for an event."""
 
 Outputs = list[dict[str, Any]]
 
@@ -116,8 +131,27 @@ def still(outputs: Outputs) -> list[dict[str, Any]]:
         ("explorer = make()\nexplorer", True, 10),
         ("explorer = make()\ndisplay(explorer)", True, 3),
         ("make()", False, 3),
+        ("VBox([make()])", True, 3),
+        ("explorer = make()\nbox = HBox([Button(), VBox([explorer])])\ndisplay(box)", True, 3),
+        ("Tab([Accordion([make()])])", False, 3),
+        (
+            "explorer, other = make(), IntSlider()\nlink((explorer, 'seed'), (other, 'value'))\n"
+            "VBox([other, explorer])",
+            True,
+            3,
+        ),
+        ("explorer = make()\ndisplay(explorer)\nVBox([explorer])", True, 3),
     ],
-    ids=["a variable", "display", "cells known by their code"],
+    ids=[
+        "a variable",
+        "display",
+        "cells known by their code",
+        "a container",
+        "a container in a container",
+        "a container of containers by their code",
+        "a linked control beside it",
+        "in a container and by itself",
+    ],
 )
 def test_a_cell_that_is_run_again_keeps_one_explorer(
     kernel: Kernel, code: str, numbered: bool, times: int
@@ -131,23 +165,17 @@ def test_a_cell_that_is_run_again_keeps_one_explorer(
         threads.append(int(kernel.tell("threading.active_count()")))
     assert kernel.tell("alive(1)") == "1"
     assert threads[-1] <= threads[0]
-    kernel.run("kept, make = make, lambda: None")
-    kernel.run(code, "one" if numbered else None)  # the same cell, and no explorer
-    kernel.run("make = kept")
+    if numbered:
+        kernel.run("explorer = other = box = None", "one")
+    else:  # the same cell, and no explorer
+        kernel.run("kept, make = make, Button")
+        kernel.run(code)
+        kernel.run("make = kept")
     assert kernel.tell("alive(0)") == "0"
 
 
 def test_a_cell_that_is_run_again_ends_what_its_explorer_computes(kernel: Kernel) -> None:
-    kernel.run("""
-entered, gate = threading.Event(), threading.Event()
-def held(t):
-    if threading.current_thread() is not threading.main_thread():
-        entered.set()
-        gate.wait(60)
-    return f(t)
-def slow():
-    return LandscapeExplorer(Objective.from_function(held, torch.zeros(4, dtype=torch.float64)), resolution=5)
-""")
+    kernel.run(SLOW)
     kernel.run("explorer = slow()\nexplorer", "one")
     kernel.run("entered.wait(60); request = explorer._request", "three")
     kernel.run("explorer = make()\nexplorer", "one")
@@ -171,6 +199,49 @@ def test_what_another_cell_shows_or_a_variable_holds_stays(kernel: Kernel) -> No
     kernel.run("box[0]", "one")  # shown again, and kept again
     kernel.run("box = None; gc.collect();")
     assert kernel.tell("alive(1)") == "1"
+
+
+def test_what_a_container_elsewhere_or_a_variable_holds_stays(kernel: Kernel) -> None:
+    kernel.run("explorer, button = make(), Button()\nbox = VBox([explorer, button])\nbox", "one")
+    kernel.run("HBox([explorer])", "two")
+    kernel.run("number = box.model_id\nexplorer = box = None", "one")  # shown in the second cell alone
+    assert kernel.tell("alive(1)") == "1"
+    assert kernel.tell("number in type(button).widgets, button.comm is None") == "False False"
+    kernel.run("other = VBox([make()])\nother", "three")
+    kernel.run("box, other = other, None", "three")
+    assert kernel.tell("alive(2)") == "2"
+    kernel.run("box.children[0].compute(); None")
+    kernel.run("box", "three")  # shown again
+    kernel.run("box.children = (make(),)")
+    kernel.run("box = None", "two")
+    assert kernel.tell("alive(1)") == "1"  # of the box that is on show, the one that it holds now
+    kernel.run("None", "three")
+    assert kernel.tell("alive(0)") == "0"
+
+
+def test_a_cell_that_is_run_again_ends_what_an_explorer_in_its_container_computes(kernel: Kernel) -> None:
+    """Unless a variable leads to it, as the container that was kept does."""
+    kernel.run(SLOW)
+    kernel.run("kept = box = VBox([slow()])\nbox", "one")
+    kernel.run("entered.wait(60); request = box.children[0]._request", "three")
+    kernel.run("box = None", "one")
+    assert kernel.tell("request.cancelled") == "False"
+    kernel.run("kept", "one")
+    kernel.run("kept = None", "one")
+    assert kernel.tell("request.cancelled") == "True"
+    kernel.run("gate.set(); request.done.wait(60); del request")
+    kernel.run("None")
+    assert kernel.tell("alive(0)") == "0"
+
+
+@pytest.mark.parametrize("attended", [True, False])
+def test_a_container_has_a_picture_of_each_explorer_below(kernel: Kernel, attended: bool) -> None:
+    first = kernel.run("explorer, other = make(), make()\nTab([explorer, VBox([other])])", "one", attended)
+    assert sum(WIDGET in o.get("data", {}) for o in first if o["mine"]) == 1
+    assert len([o for o in first if o["kind"] == "display_data"]) == 2
+    later = kernel.run("explorer.wait(); other.wait(); None", "two")
+    pictures = {o["transient"]["display_id"] for o in first + later if "image/png" in o.get("data", {})}
+    assert pictures == set(kernel.tell("explorer._still_class + ' ' + other._still_class").split())
 
 
 def test_the_picture_follows_the_explorer_and_never_its_own_output(kernel: Kernel) -> None:
@@ -239,6 +310,17 @@ def test_other_hosts_have_the_picture_in_the_bundle(make_explorer: Callable[...,
     data, _ = explorer._repr_mimebundle_()
     assert {WIDGET, "image/png", "text/html"} <= set(data)
     assert data["text/plain"] == repr(explorer)
+
+
+def test_a_host_with_a_shell_of_its_own_kind_has_no_cells(
+    monkeypatch: pytest.MonkeyPatch, make_explorer: Callable[..., LandscapeExplorer]
+) -> None:
+    """As Solara puts one in the place of IPython's, with a kernel and little else."""
+    shell = SimpleNamespace(kernel=object(), user_ns={})
+    monkeypatch.setattr("landscape_widget.explorer.cells.get_ipython", lambda: shell)
+    explorer = make_explorer(gated_saddle()[1]).compute()
+    data, _ = explorer._repr_mimebundle_()
+    assert {WIDGET, "image/png", "text/html"} <= set(data)
 
 
 def test_embedding_with_the_defaults_keeps_the_page(make_explorer: Callable[..., LandscapeExplorer]) -> None:

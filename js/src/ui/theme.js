@@ -13,8 +13,8 @@
  * @property {string} second
  */
 
-/** What says light or dark: a page, or a part of one; the second kind is Vuetify's, which Solara is made with. */
-const PARTS = '[data-theme="dark"], [data-theme="light"], .dark, .theme--dark, .theme--light';
+/** What says light or dark: a page, or a part of one; the last are those of Vuetify 2 and 3, which Solara is made with. */
+const PARTS = '[data-theme="dark"], [data-theme="light"], .dark, .theme--dark, .theme--light, .v-theme--dark, .v-theme--light';
 
 /**
  * Like `closest`, also past the shadow roots that an element is in.
@@ -34,6 +34,17 @@ function explicitTheme(el) {
   return value === "light" || value === "dark" ? value : null;
 }
 
+/** What VS Code or JupyterLab says, whose own colours go with it. @param {Element} el @returns {"light" | "dark" | null} */
+function notebookTheme(el) {
+  const { body } = el.ownerDocument;
+  const classes = body.classList;
+  if (classes.contains("vscode-light") || classes.contains("vscode-high-contrast-light")) return "light";
+  if (classes.contains("vscode-dark") || classes.contains("vscode-high-contrast")) return "dark";
+
+  const jupyter = (closest(el, "[data-jp-theme-light]") ?? body).getAttribute("data-jp-theme-light");
+  return jupyter === null ? null : jupyter === "false" ? "dark" : "light";
+}
+
 /**
  * The theme around an element: an explicit choice (`data-lw-theme` on an ancestor), then VS Code, then
  * JupyterLab, then what the page or a part of it says of itself, then the system's preference.
@@ -41,20 +52,12 @@ function explicitTheme(el) {
  * @returns {"light" | "dark"}
  */
 export function detectTheme(el) {
-  const { body, defaultView } = el.ownerDocument;
-  const chosen = explicitTheme(el);
-  if (chosen) return chosen;
-
-  const classes = body.classList;
-  if (classes.contains("vscode-light") || classes.contains("vscode-high-contrast-light")) return "light";
-  if (classes.contains("vscode-dark") || classes.contains("vscode-high-contrast")) return "dark";
-
-  const jupyter = (closest(el, "[data-jp-theme-light]") ?? body).getAttribute("data-jp-theme-light");
-  if (jupyter !== null) return jupyter === "false" ? "dark" : "light";
+  const said = explicitTheme(el) ?? notebookTheme(el);
+  if (said) return said;
 
   const part = closest(el, PARTS);
-  if (part) return part.matches('[data-theme="dark"], .dark:not([data-theme="light"]), .theme--dark') ? "dark" : "light";
-  return defaultView?.matchMedia?.("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  if (part) return part.matches('[data-theme="dark"], .dark:not([data-theme="light"]), .theme--dark, .v-theme--dark') ? "dark" : "light";
+  return el.ownerDocument.defaultView?.matchMedia?.("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 }
 
 /**
@@ -96,7 +99,8 @@ export function createTheme(root, onChange) {
     const place = root.parentElement ?? root;
     const theme = detectTheme(place);
     root.dataset.theme = theme;
-    root.toggleAttribute("data-chosen", explicitTheme(place) !== null);
+    // Other hosts have JupyterLab's light colours from its widgets, whatever their own are.
+    root.toggleAttribute("data-chosen", explicitTheme(place) !== null || notebookTheme(place) === null);
     const part = closest(place, PARTS);
     if (part) observer.observe(part, attributes);
     return readPalette(root, theme);

@@ -39,17 +39,30 @@ class Host(Protocol):
 
 
 class App:
-    """A host that serves a program."""
+    """A host that serves a program.
+
+    Args:
+        folder: Where it runs.
+        name: Of the program's file.
+        source: The program.
+        command: Module and arguments, with "{port}" for the port.
+        path: Of the page.
+        dark: What follows the path of a dark page, where the host does not follow the system.
+    """
 
     own_sessions = True
 
-    def __init__(self, folder: Path, name: str, source: str, command: list[str], path: str = "") -> None:
+    def __init__(
+        self, folder: Path, name: str, source: str, command: list[str], path: str = "", dark: str = ""
+    ) -> None:
         self.slow = folder / "slow"
+        self._dark = dark
         (folder / name).write_text(source)
         self._server = Served(command, path, folder)
 
     def open(self, page: Page) -> None:
-        page.goto(self._server.url)
+        dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+        page.goto(self._server.url + (self._dark if dark else ""))
 
     def kill(self) -> None:
         self._server.kill()
@@ -58,8 +71,19 @@ class App:
         self._server.kill()
 
 
+MARIMO = """[display]
+theme = "system"
+
+[runtime]
+auto_instantiate = true
+"""
+"""What a person sets in marimo: the theme, else light, and that a notebook runs when it is opened."""
+
+
 def marimo(how: str) -> Callable[[Path], Host]:
     def start(folder: Path) -> Host:
+        (folder / "marimo").mkdir()
+        (folder / "marimo" / "marimo.toml").write_text(MARIMO)
         command = ["marimo", how, "app.py", "--headless", "--no-token", "--port", "{port}"]
         app = App(folder, "app.py", sources.marimo(folder / "slow"), command)
         # Of a notebook that is edited there is one, which another page takes over.
@@ -82,18 +106,21 @@ def solara(folder: Path) -> Host:
         "--port",
         "{port}",
     ]
-    return App(folder, "app.py", sources.solara(folder / "slow"), command)
+    return App(folder, "app.py", sources.solara(folder / "slow"), command, "/", "?dark")
 
 
 def panel(folder: Path) -> Host:
     command = ["panel", "serve", "app.py", "--address", "127.0.0.1", "--port", "{port}"]
-    return App(folder, "app.py", sources.panel(folder / "slow"), command, "/app")
+    return App(folder, "app.py", sources.panel(folder / "slow"), command, "/app", "?theme=dark")
 
 
 def voila(folder: Path) -> Host:
     write_notebook(folder / "app.ipynb", sources.cells(folder / "slow"))
     command = ["voila", "app.ipynb", "--no-browser", "--port={port}", "--Voila.ip=127.0.0.1"]
-    return App(folder, "notes.txt", "", command)
+    # extensions of JupyterLab that other hosts brought along, and that complain here
+    for extension in ("@pyviz/jupyterlab_pyviz", "@jupyter-notebook/lab-extension"):
+        command.append(f"--VoilaConfiguration.extension_denylist={extension}")
+    return App(folder, "notes.txt", "", command, "/", "?theme=dark")
 
 
 class Jupyter:

@@ -13,8 +13,14 @@ HERE = Path(__file__).parent
 LOCAL = re.compile(r"^(https?|wss?)://(localhost|127\.0\.0\.1)[:/]")
 ANY = re.compile(r"^(https?|wss?)://")
 
+#: What notebooks that were converted load to bring widgets to life.
+_MANAGER = re.compile(
+    r"^https://(?:unpkg\.com|cdn\.jsdelivr\.net/npm)/(@jupyter-widgets/html-manager)@[^/]+/(dist/[^?]+)"
+)
+_REQUIRE = re.compile(r"^https://cdnjs\.cloudflare\.com/ajax/libs/require\.js/[^/]+/require(\.min)?\.js$")
+
 #: Decorations that a host's page asks for and does without.
-_EMPTY = re.compile(r"^https://(cdnjs\.cloudflare\.com|cdn\.holoviz\.org)/.*\.css(\?.*)?$")
+_EMPTY = re.compile(r"^https://(cdnjs\.cloudflare\.com|cdn\.jsdelivr\.net|cdn\.holoviz\.org)/.*\.css(\?.*)?$")
 _ANYWIDGET = re.compile(r"^https://(unpkg\.com|cdn\.jsdelivr\.net/npm)/anywidget@[^/]+/dist/index(\.js)?$")
 #: Solara's server fetches for its pages; it cannot here.
 _SOLARA = re.compile(r"/_solara/cdn/((?:@[^/]+/)?[^@/]+)@[^/]+/([^?]+)")
@@ -26,22 +32,28 @@ def install_packages() -> None:
     Raises:
         RuntimeError: If npm fails; the message holds what it printed.
     """
-    if (HERE / "node_modules" / ".package-lock.json").exists():
+    done, asked = HERE / "node_modules" / ".package-lock.json", HERE / "package-lock.json"
+    if done.exists() and done.stat().st_mtime >= asked.stat().st_mtime:
         return
     command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    done = subprocess.run(command, check=False, cwd=HERE, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"npm ci failed:\n{done.stdout}\n{done.stderr}")
+    ran = subprocess.run(command, check=False, cwd=HERE, capture_output=True, text=True)
+    if ran.returncode:
+        raise RuntimeError(f"npm ci failed:\n{ran.stdout}\n{ran.stderr}")
 
 
 class Network:
     """Stands between the pages of a browser context and all addresses.
 
     A regular expression asks for each request: a glob such as ``http*://**`` matches none of them.
+
+    Args:
+        context: Of the pages.
+        packages: Whether what is installed here is there to be had, too.
     """
 
-    def __init__(self, context: BrowserContext) -> None:
+    def __init__(self, context: BrowserContext, packages: bool = True) -> None:
         self.refused: list[str] = []
+        self._packages = packages
         context.route(ANY, self._answer)
 
     def _answer(self, route: Route) -> None:
@@ -50,6 +62,13 @@ class Network:
             route.fulfill(path=HERE / "node_modules" / match[1] / match[2])
         elif LOCAL.match(url):
             route.continue_()
+        elif not self._packages:
+            self.refused.append(url)
+            route.abort()
+        elif match := _MANAGER.match(url):
+            route.fulfill(path=HERE / "node_modules" / match[1] / match[2])
+        elif _REQUIRE.match(url):
+            route.fulfill(path=HERE / "node_modules" / "requirejs" / "require.js")
         elif _ANYWIDGET.match(url):
             route.fulfill(path=Path(anywidget.__file__).parent / "nbextension" / "index.js")
         elif _EMPTY.match(url):

@@ -59,9 +59,10 @@ def solara(slow: Path) -> str:
         f"    {line}" for line in made(slow).splitlines() if not line.startswith(("import", "from"))
     )
     return (
-        "import time\nfrom pathlib import Path\nimport solara\nimport torch\n"
+        "import time\nfrom pathlib import Path\nimport solara\nimport solara.lab\nimport torch\n"
         f"from landscape_widget import LandscapeExplorer, Objective\n\ndef explorers():\n{lines}\n"
         "    return first, second, third\n\n@solara.component\ndef Page():\n"
+        "    if solara.use_router().search == 'dark':\n        solara.lab.theme.dark = True\n"
         "    first, second, third = solara.use_memo(explorers, [])\n"
         "    with solara.Column():\n"
         f"        for each in {_SHOW}:\n            solara.display(each)\n"

@@ -56,6 +56,10 @@ class Stage:
             self.host.open(watch.page)
             yield watch.page
             network.check()
+        except BaseException:
+            if PICTURES:
+                watch.page.screenshot(path=Path(PICTURES) / f"{self.name}-failed.png")
+            raise
         finally:
             context.close()
 
@@ -171,8 +175,9 @@ def test_second_session_in_the_dark(stage: Stage, views: list[View]) -> None:
     with stage.session(scheme="dark") as page:
         others = stage.views(page)
         picture(stage, page, "dark")
-        if stage.name in FOLLOW_THE_SYSTEM:
-            expect(others[0].root).to_have_attribute("data-theme", "dark")
+        expect(others[0].root).to_have_attribute("data-theme", "dark")
+        light = others[0].root.evaluate("e => getComputedStyle(e).backgroundColor.match(/\\d+/g).slice(0, 3)")
+        assert max(map(int, light)) < 50, "dark colours on a dark page"
         mine, request = views[0].request(), others[0].request()
         others[0].choose("axis-alpha", "hessian:max:2")
         others[0].wait_for_result(request)
@@ -190,10 +195,6 @@ def test_second_session_in_the_dark(stage: Stage, views: list[View]) -> None:
         stage.page.reload()
         for view in stage.views(stage.page):
             view.assert_losses("hessian:max", "hessian:min")
-
-
-FOLLOW_THE_SYSTEM = ("marimo-run", "solara", "voila", "panel")
-"""Hosts that leave the choice of the theme to the system."""
 
 
 def test_no_kernel(stage: Stage, views: list[View]) -> None:

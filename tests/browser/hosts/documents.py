@@ -1,0 +1,34 @@
+"""A notebook of three explorers that was executed as a whole, from which documents are made."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+
+from . import sources
+
+NAMES = ("first", "second", "third")
+
+
+def execute(folder: Path, state: bool) -> Any:
+    """The notebook with its outputs.
+
+    Args:
+        folder: Where it runs.
+        state: Whether the state of its widgets is stored, too, as is nbclient's custom.
+    """
+    codes = [sources.made(folder / "slow"), *NAMES]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in codes])
+    client = NotebookClient(
+        notebook, timeout=300, store_widget_state=state, resources={"metadata": {"path": str(folder)}}
+    )
+    return client.execute(env=os.environ | {"OMP_NUM_THREADS": "1"})
+
+
+def size(notebook: Any) -> int:
+    """Bytes of its file."""
+    return len(nbformat.writes(notebook).encode())
