@@ -11,6 +11,7 @@ import numpy as np
 from landscape_widget.figures.style import LOWEST, LOWEST_TEST, THETA, number
 from landscape_widget.numerics.vectors import FloatArray, norm
 from landscape_widget.planes.axes import words_of
+from landscape_widget.planes.scale import is_loss
 from landscape_widget.results import words
 from landscape_widget.results.planes import Plane, Surface
 from landscape_widget.results.words import quantity_of
@@ -58,7 +59,8 @@ def marks_of(surface: Surface, z: FloatArray, minima: Mapping[str, Minimum] | No
         minima = {own: surface.minimum} if surface.minimum and own != "difference" else {}
     for split, (alpha, beta, loss) in minima.items():
         mark = LOWEST_TEST if split == "test" else LOWEST
-        where = f", {words.AT_BORDER}" if split == own and falls_at(surface, alpha, beta) else ""
+        falls = split == own and is_loss(surface) and falls_at(surface, alpha, beta)
+        where = f", {words.AT_BORDER}" if falls else ""
         places.append((f"{words.LOWEST[split]}: {number(loss)}{where}", alpha, beta, mark))
     found = []
     for name, alpha, beta, marker in places:
