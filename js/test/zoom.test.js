@@ -127,7 +127,8 @@ test("a zoom of other axes is not taken back", async () => {
 
 test("where the loss still falls at the border the page says so and looks further at a click", async () => {
   const { model, find } = await setUp(undefined, { domain: [-0.5, 0.5, -0.5, 0.5] });
-  assert.match(find("readout").textContent, /^× at the border: α = /);
+  assert.match(find("readout").textContent, /^× α = /);
+  assert.equal(find("readout-distance").textContent, "the loss still falls at the border");
   assert.equal(find("widen").hidden, false);
   find("widen").click();
   assert.deepEqual(model.get("domain"), [-0.6, 0.6, -0.6, 0.6]);

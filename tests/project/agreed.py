@@ -29,7 +29,6 @@ def tables() -> dict[str, tuple[str, Any]]:
     named = {
         "splits": words.SPLITS,
         "lowest": words.LOWEST,
-        "atBorder": words.AT_BORDER,
         "falls": words.FALLS,
         "recomputedLessFrozen": words.RECOMPUTED_LESS_FROZEN,
         "level": words.LEVEL,

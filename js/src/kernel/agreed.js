@@ -31,7 +31,6 @@ export const WORDS = /** @type {const} */ ({
     "train": "lowest loss",
     "test": "lowest test loss"
   },
-  "atBorder": "at the border",
   "falls": "the loss still falls at the border",
   "recomputedLessFrozen": "recomputed − frozen",
   "level": "L(θ*)",

@@ -184,8 +184,7 @@ const isCut = (lowest, surface) => !isDifference(surface) && lowest.some((point)
 function readLowest({ lowest }, surface) {
   const [first] = lowest;
   if (!first) return "";
-  const where = isCut(lowest, surface) ? ` ${WORDS.atBorder}:` : "";
-  if (lowest.length === 1) return `${SIGNS[first.split]}${where} ${readAt(surface, first.alpha, first.beta)}`;
+  if (lowest.length === 1) return `${SIGNS[first.split]} ${readAt(surface, first.alpha, first.beta)}`;
   const words = lowest.map(({ split, alpha, beta }) => `${SIGNS[split]} ${SPLIT_WORDS[split]} (${formatNumber(alpha, 3)}, ${formatNumber(beta, 3)})`);
   return `lowest ${words.join("\u2003")}`;
 }
@@ -212,7 +211,7 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
   const readout = h("output", { class: "lw-readout", "data-testid": id });
   const below = h("output", { class: "lw-readout", "data-testid": `${id}-distance` });
   const legend = createLegend();
-  panel.foot.append(readout, below);
+  panel.foot.append(readout, " ", below);
   panel.body.setAttribute("tabindex", "0");
   panel.body.setAttribute("role", "group");
   panel.body.setAttribute("aria-label", `Loss in the plane. The arrow keys move the crosshair, Enter pins the point, Escape takes the crosshair away; ${ZOOM_KEYS}`);
@@ -328,8 +327,9 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
     setReading(readout, frame.point ? readAt(surface, frame.point.alpha, frame.point.beta) : readLowest(frame, surface));
     const at = frame.point ?? (frame.lowest.length === 1 ? frame.lowest[0] : null);
     legend.update(frame);
-    widen.hidden = composed || !isCut(frame.lowest, surface);
-    setReading(below, at ? readBelow(frame, surface, at) : "");
+    const cut = isCut(frame.lowest, surface);
+    widen.hidden = composed || !cut;
+    setReading(below, cut && !frame.point ? WORDS.falls : at ? readBelow(frame, surface, at) : "");
     plot ??= createPlot(panel.body, frame.plotly, {
       buttons: [],
       zoomed: true,
