@@ -10,6 +10,9 @@ for (const k of RANKS) {
   SYMBOLS[`hessian:min${k > 1 ? `:${k}` : ""}`] = k > 1 ? `λₙ₋${LOW[k - 1]}` : "λₙ";
 }
 
+/** What the first ones are called in the list of choices. @type {Record<string, string>} */
+const CHOICES = { "hessian:max": "λ₁ largest", "hessian:min": "λₙ smallest" };
+
 const eigen = Object.keys(SYMBOLS).filter((value) => value.startsWith("hessian"));
 const ends = ["hessian:max", "hessian:min"];
 const sorted = ends.flatMap((end) => eigen.filter((value) => value.startsWith(end)));
@@ -17,7 +20,7 @@ const sorted = ends.flatMap((end) => eigen.filter((value) => value.startsWith(en
 /** @type {import("../src/kernel/axes.js").Offer} */
 export const OFFER = {
   groups: [
-    { label: "Hessian eigenvectors", options: sorted.map((value) => ({ value, label: SYMBOLS[value] })) },
+    { label: "Hessian eigenvectors", options: sorted.map((value) => ({ value, label: CHOICES[value] ?? SYMBOLS[value] })) },
     { label: "Random directions", options: [{ value: "random", label: "Random" }, { value: "random:filter", label: "Random, filter-norm." }] },
   ],
   presets: [

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mockSurface } from "../dev/mock.js";
 import { decodeSurface } from "../src/kernel/decoders.js";
+import { fallsAt } from "../src/model/border.js";
 import { modelAt } from "../src/model/quadratic.js";
 import { controls, nextFrame, painted, settled, show } from "./show.js";
 
@@ -122,6 +123,33 @@ test("a zoom of other axes is not taken back", async () => {
   model.set("axes", ["random", "random"]);
   await settled();
   assert.equal(find("undo-zoom").hidden, true);
+});
+
+test("where the loss still falls at the border the page says so and looks further at a click", async () => {
+  const { model, find } = await setUp(undefined, { domain: [-0.5, 0.5, -0.5, 0.5] });
+  assert.match(find("readout").textContent, /^× α = /);
+  assert.equal(find("readout-distance").textContent, "the loss still falls at the border");
+  assert.equal(find("widen").hidden, false);
+  find("widen").click();
+  assert.deepEqual(model.get("domain"), [-0.6, 0.6, -0.6, 0.6]);
+  await settled();
+  assert.equal(find("undo-zoom").hidden, false);
+});
+
+test("a minimum inside, a plain and rounding are no fall at the border", () => {
+  const nodes = [-1, 0, 1];
+  const falls = (/** @type {(a: number, b: number) => number} */ f, alpha = 0, beta = -1) => {
+    const rows = nodes.map((b) => nodes.map((a) => f(a, b)));
+    const all = rows.flat();
+    return fallsAt(/** @type {any} */ ({ alpha: nodes, beta: nodes, rows, range: [Math.min(...all), Math.max(...all)] }), { alpha, beta });
+  };
+  assert.equal(falls((a, b) => a * a - b * b), true);
+  assert.equal(falls((a, b) => a + b, -1, -1), true);
+  assert.equal(falls((a, b) => a * a + b * b, 0, 0), false);
+  assert.equal(falls((a) => a * a), false);
+  assert.equal(falls(() => 1, -1, -1), false);
+  assert.equal(falls((a, b) => a * a + 1e-9 * b), false);
+  assert.equal(falls((a, b) => (b === 0 ? NaN : a * a)), false);
 });
 
 test("keys zoom, pan, reset and undo", async () => {

@@ -11,6 +11,8 @@ from typing import Any
 import plotly.graph_objects as go
 import plotly.io as pio
 
+from landscape_widget.figures.style import BELOW, KEY
+
 _PAGE = Template("""<!doctype html>
 <html lang="en">
 <head>
@@ -26,7 +28,9 @@ _PAGE = Template("""<!doctype html>
 body { margin: 0 auto; max-width: 1500px; padding: 1rem; color: var(--text); background: var(--paper);
   font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
 main { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 30rem), 1fr)); gap: 1rem; }
-figure { margin: 0; min-width: 0; border-top: 1px solid var(--line); }
+figure { margin: 0; min-width: 0; padding-top: .5rem; border-top: 1px solid var(--line); }
+figcaption { overflow-wrap: anywhere; }
+.below { margin: 0; color: var(--muted); font-size: 12px; overflow-wrap: anywhere; }
 pre { overflow-x: auto; color: var(--muted); font-size: 12px; }
 </style>
 </head>
@@ -43,7 +47,12 @@ const looks = $looks;
 const dark = matchMedia("(prefers-color-scheme: dark)");
 function dress() {
   const template = looks[dark.matches ? "dark" : "light"];
-  for (const plot of document.querySelectorAll(".js-plotly-plot")) Plotly.relayout(plot, { template });
+  const ink = getComputedStyle(document.body).color;
+  for (const plot of document.querySelectorAll(".js-plotly-plot")) {
+    const keys = plot.data.flatMap(({ meta }, i) => (meta === "$key" ? [i] : []));
+    if (keys.length) Plotly.restyle(plot, { "line.color": ink }, keys);
+    Plotly.relayout(plot, { template });
+  }
 }
 dark.addEventListener("change", dress);
 if (dark.matches) dress();
@@ -64,24 +73,40 @@ def page(title: str, sentence: str, figures: Sequence[go.Figure], provenance: Ma
         figures: At least one.
         provenance: What a reader needs to repeat them.
     """
-    parts = [
-        pio.to_html(
-            figure,
-            full_html=False,
-            include_plotlyjs=i == 0,
-            config={"responsive": True},
-            default_height="460px",
-        )
-        for i, figure in enumerate(figures)
-    ]
+    parts = [_figure(figure, i == 0) for i, figure in enumerate(figures)]
     return _PAGE.substitute(
         title=escape(title),
         sentence=escape(sentence),
-        figures="\n".join(f"<figure>{part}</figure>" for part in parts),
+        figures="\n".join(parts),
         provenance=escape(json.dumps(provenance, indent=2, ensure_ascii=False, default=str)),
         looks=_looks(figures[0]),
         dark_paper=_DARK_PAPER,
+        key=KEY,
     )
+
+
+def _figure(figure: go.Figure, first: bool) -> str:
+    """A figure with its titles and what stands below as text of the page, which breaks lines by itself."""
+    bare = go.Figure(figure)
+    title, subtitle = bare.layout.title.text, bare.layout.title.subtitle.text
+    below = [a.text for a in bare.layout.annotations if a.name == BELOW]
+    bare.layout.annotations = [a for a in bare.layout.annotations if a.name != BELOW]
+    bare.update_layout(title={"text": "", "subtitle": {"text": ""}}, margin={"t": 30, "b": 50}, height=None)
+    plot = pio.to_html(
+        bare,
+        full_html=False,
+        include_plotlyjs=first,
+        config={"responsive": True},
+        default_height="460px",
+    )
+    more = f'<div class="below">{_plain(subtitle)}</div>' if subtitle else ""
+    words = "".join(f'<p class="below">{_plain(text)}</p>' for text in below)
+    return f"<figure><figcaption><strong>{_plain(title)}</strong>{more}</figcaption>{plot}{words}</figure>"
+
+
+def _plain(text: str) -> str:
+    """A line of a figure as HTML: names of models, losses and axes are no tags."""
+    return escape(text.replace("<br>", " "))
 
 
 def _looks(figure: go.Figure) -> str:

@@ -68,7 +68,7 @@ def interpolation_figure(
     note = f"batch-norm statistics {kind}" if kind != "frozen" else ""
     finished(figure, "Between two solutions", provenance, note=note)
     # plotly hides the legend of a single line, and with it the barrier
-    figure.update_layout(margin_t=140, title={"y": 0.97, "yanchor": "top"}, showlegend=True)
+    figure.update_layout(showlegend=True)
     if metric is not None:
         figure.update_layout(
             yaxis2={

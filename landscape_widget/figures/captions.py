@@ -6,7 +6,7 @@ import math
 
 from landscape_widget.figures.labels import quantity
 from landscape_widget.numerics.vectors import FloatArray
-from landscape_widget.planes.axes import depends_on_seed, plane_words
+from landscape_widget.planes.axes import depends_on_seed, plane_words, words_of
 from landscape_widget.results.base import Provenance
 from landscape_widget.results.planes import Plane, Surface
 from landscape_widget.results.tables import brief
@@ -27,7 +27,7 @@ def title_of(surface: Surface) -> str:
     if len(axes) != 2 or not all(axes):
         return title
     seed = provenance.get("plane", {}).get("seed")
-    return f"{title}: {plane_words(axes, seed)}"
+    return f"{title}: {plane_words(axes, seed, words_of)}"
 
 
 def details_of(surface: Surface, plane: Plane | None = None) -> dict[str, str]:

@@ -44,8 +44,10 @@ def curvature_figure(
         )
     marked = plane_curvature or ()
     figure = go.Figure()
+    highest = 1
     for row, ((name, kappa), colour) in enumerate(zip(samples.items(), (MINUS, PLUS), strict=True)):
         counts, _ = np.histogram(kappa, edges)
+        highest = max(highest, int(counts.max()))
         figure.add_bar(
             x=(edges[:-1] + edges[1:]) / 2,
             y=counts,
@@ -61,7 +63,8 @@ def curvature_figure(
             )
     figure.update_layout(barmode="overlay", bargap=0)
     figure.update_xaxes(title=words.PROJECTED)
-    figure.update_yaxes(title=words.PLANES)
+    # the names of marked lines stand above the bars
+    figure.update_yaxes(title=words.PLANES, range=[0, highest * (1.2 if marked else 1.05)])
     measured = measured_blindness(projections)
     hidden = f"{round(projections.p_no_saddle * projections.samples):,} of them show no saddle"
     share = interval_words(measured.low, measured.high)

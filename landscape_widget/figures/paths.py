@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from landscape_widget.figures.style import MINUS, PLUS, finished, number
+from landscape_widget.figures.style import LIFT, MINUS, PLUS, finished, number
 from landscape_widget.numerics.checks import check_integer
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.results.given import check_given
@@ -30,12 +30,19 @@ _SMALLEST, _LARGEST = 4.0, 14.0
 #: Most epochs, and most changes of the learning rate, that are marked on a path.
 _MOST_MARKS = 8
 
+#: Parts of a line between two checkpoints that follow the surface.
+_STEPS = 12
+
+#: Components that hold so much together leave nothing to be seen for the others.
+_ALL = 0.999
+
 
 @dataclass(frozen=True)
 class _Drawn:
     """A path as it is drawn."""
 
     path: Path
+    name: str
     caption: str
     colour: str
     inside: npt.NDArray[np.bool_]
@@ -104,6 +111,9 @@ def add_to_surface(
 ) -> None:
     """Draws paths at their true loss, each checkpoint with a line to the surface above or below.
 
+    Where the surface is as high as a path or higher, it hides it: a dashed line on the surface shows where
+    the path runs over the plane, as one looks down on it.
+
     Args:
         figure: The surface, to be drawn on.
         surface: What it is of.
@@ -117,6 +127,7 @@ def add_to_surface(
     from scipy.interpolate import RegularGridInterpolator  # noqa: PLC0415 - slow to import
 
     ground = RegularGridInterpolator((surface.beta, surface.alpha), heights, bounds_error=False)
+    raised = LIFT * float(np.ptp(heights[np.isfinite(heights)])) if np.isfinite(heights).any() else 0.0
     for drawn in _drawn(surface, paths):
         path, out = drawn.path, ~drawn.inside
         alpha, beta, above = (np.where(out, np.nan, v) for v in (path.alpha, path.beta, height(path.loss)))
@@ -131,6 +142,16 @@ def add_to_surface(
             customdata=drawn.custom,
             hovertemplate=_HOVER,
             name=drawn.caption,
+        )
+        x, y = _between(alpha), _between(beta)
+        figure.add_scatter3d(
+            x=x,
+            y=y,
+            z=ground(np.column_stack([y, x])) + raised,
+            mode="lines",
+            line={"color": drawn.colour, "width": 4, "dash": "dash"},
+            name=f"seen from above: {drawn.name}",
+            hoverinfo="skip",
         )
         gap = np.full(len(alpha), np.nan)
         figure.add_scatter3d(
@@ -158,22 +179,32 @@ def add_to_surface(
             )
 
 
+def _between(places: FloatArray) -> FloatArray:
+    """Coordinates of checkpoints with more of them in between, for a line that follows the surface."""
+    at = np.arange(len(places))
+    return np.interp(np.linspace(0, len(at) - 1, _STEPS * (len(at) - 1) + 1), at, places)
+
+
 def scree_figure(components: PathComponents, most: int = 20) -> go.Figure:
     """The share of a path's variation along each of its components, and what they hold together.
 
     Args:
         components: Of the path.
-        most: Components to draw, the first ones.
+        most: Components to draw, the first ones; fewer where those hold 99.9 % together, but all that there
+            are directions of.
     """
     check_given(PathComponents, components=components)
     most = check_integer(most, "most", 1)
-    shares = 100 * components.shares[:most]
+    # what they hold together hardly grows any more, and no direction of them is at hand
+    enough = int(np.searchsorted(np.cumsum(components.shares), _ALL)) + 1
+    shares = 100 * components.shares[: min(most, max(enough, components.directions.shape[1]))]
     ranks = np.arange(1, len(shares) + 1)
     figure = go.Figure(go.Bar(x=ranks, y=shares, name="each", marker_color=MINUS))
     figure.add_scatter(
         x=ranks, y=np.cumsum(shares), mode="lines+markers", name="together", line={"color": PLUS, "width": 2}
     )
-    figure.update_xaxes(title="component", dtick=max(1, len(shares) // 10))
+    dtick = max(1, len(shares) // 10)
+    figure.update_xaxes(title="component", tick0=1, dtick=dtick, range=[0.4, len(shares) + 0.6])
     figure.update_yaxes(title="share of Σ‖θᵢ − θ*‖² in %", range=[0, 105])
     two = number(float(shares[:2].sum()), 4)
     title = f"Components of {len(components.shares)} checkpoints: the first two hold {two} %"
@@ -204,7 +235,7 @@ def _drawn(surface: Surface, paths: Paths) -> Iterator[_Drawn]:
             caption += f", {int((~inside).sum())} of {len(inside)} checkpoints outside"
         off = path.off_plane / farthest if farthest else np.zeros_like(path.off_plane)
         sizes = _SMALLEST + (_LARGEST - _SMALLEST) * off
-        yield _Drawn(path, caption, colour, inside, sizes, _marks(path, inside))
+        yield _Drawn(path, name, caption, colour, inside, sizes, _marks(path, inside))
 
 
 def _marks(path: Path, inside: npt.NDArray[np.bool_]) -> list[tuple[int, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -18,10 +19,11 @@ from landscape_widget.figures.labels import (
     stretched,
     stretched_labels,
     unit_words,
+    what_is_missing,
 )
 from landscape_widget.figures.paths import Paths, add_to_heatmap, add_to_surface
-from landscape_widget.figures.shade import logarithm, shade_of
-from landscape_widget.figures.style import MINUS, ORIGIN, SIGNS, finished, number
+from landscape_widget.figures.shade import Shade, logarithm, shade_of
+from landscape_widget.figures.style import KEY, LIFT, MINUS, ORIGIN, SIGNS, finished, number
 from landscape_widget.numerics.checks import check_flag
 from landscape_widget.numerics.level import level_segments
 from landscape_widget.results import words
@@ -76,14 +78,23 @@ def surface_figure(
     span = shade.ends[1] - shade.ends[0]
     if shade.level is not None:
         x, y = level_segments(surface.alpha, surface.beta, shade.z, shade.level)
-        raised = shade.level + 0.004 * span  # else the surface hides half of it
+        raised = shade.level + LIFT * span
         line = {"color": shade.ink(shade.level), "width": 6}
         figure.add_scatter3d(
-            x=x, y=y, z=np.full(len(x), raised), mode="lines", line=line, name=_LEVEL_NAME, hoverinfo="skip"
+            x=x,
+            y=y,
+            z=np.full(len(x), raised),
+            mode="lines",
+            line=line,
+            name=_LEVEL_NAME,
+            showlegend=False,
+            hoverinfo="skip",
         )
+        figure.add_scatter3d(x=[None], y=[None], z=[None], **_level_key(shade))
     if path is not None:
         add_to_surface(figure, surface, shade.z, path, shade.height)
-    for label, alpha, beta, height, marker in marks_of(surface, shade.z, minima):
+    marks = marks_of(surface, shade.z, minima)
+    for label, alpha, beta, height, marker in marks:
         # text, since fonts lack what plotly takes for its own cross
         figure.add_scatter3d(
             x=[alpha],
@@ -101,17 +112,28 @@ def surface_figure(
             "xaxis_title": names[0],
             "yaxis_title": names[1],
             "zaxis": {"title": shade.name} | shade.ticks,
-            "camera": {"eye": {"x": 1.05, "y": -1.25, "z": 0.85}, "center": {"x": 0, "y": 0, "z": -0.18}},
+            "camera": {
+                "eye": {"x": 1.26, "y": -1.5, "z": 1.02},
+                "center": {"x": -0.07, "y": -0.06, "z": -0.18},
+            },
             "aspectmode": "manual",
             "aspectratio": {"x": 1, "y": 1, "z": 0.72},
         }
     )
+    for label, *_, marker in marks:  # what has no place is drawn in the legend alone
+        key = marker | {"size": 8, "line": {"color": "#000000", "width": 1}}
+        figure.add_scatter3d(x=[None], y=[None], z=[None], mode="markers", marker=key, name=label)
     # along a tilted axis there is no room for more than its name
     parts = zip("αβ", units, stretched(surface, plane), strict=True)
     notes = [f"{letter}: {'; '.join(filter(None, rest))}" for letter, *rest in parts if any(rest)]
-    signs = [f"{SIGNS[mark['symbol']]} {name}" for name, *_, mark in marks_of(surface, shade.z, minima)]
-    note = " · ".join([*signs, *notes])
-    return finished(figure, title_of(surface), surface.provenance, interpolated(surface), note)
+    missing = what_is_missing(surface, marks)
+    return finished(figure, title_of(surface), surface.provenance, missing, " · ".join(notes))
+
+
+def _level_key(shade: Shade) -> dict[str, Any]:
+    """What the legend says of the line of L(θ*): a line without a place, for pages to draw in their ink."""
+    name = f"{_LEVEL_NAME} = {number(shade.centre)}" if shade.centre is not None else _LEVEL_NAME
+    return {"mode": "lines", "line": {"color": _LEVEL, "width": 3}, "name": name, "meta": KEY}
 
 
 def heatmap_figure(
@@ -151,22 +173,23 @@ def heatmap_figure(
         for color, width in (("rgba(255, 255, 255, 0.8)", 5), (_LEVEL, 2.5)):
             figure.add_contour(
                 **grid,
-                **unnamed | {"showlegend": color == _LEVEL},
+                **unnamed,
                 autocontour=False,
                 contours=level,
                 line={"color": color, "width": width},
                 name=_LEVEL_NAME,
             )
+        figure.add_scatter(x=[None], y=[None], **_level_key(shade))
     if path is not None:
         add_to_heatmap(figure, surface, path)
-    for label, alpha, beta, _, marker in marks_of(surface, shade.z, minima):
-        figure.add_scatter(x=[alpha], y=[beta], name=label, mode="markers", marker=marker | {"size": 10})
+    marks = marks_of(surface, shade.z, minima)
+    for label, alpha, beta, _, marker in marks:
+        figure.add_scatter(
+            x=[alpha], y=[beta], name=label, mode="markers", marker=marker | {"size": 10}, cliponaxis=False
+        )
     figure.update_xaxes(title=labels[0], range=surface.alpha[[0, -1]].tolist())
     figure.update_yaxes(title=labels[1], range=surface.beta[[0, -1]].tolist())
-    finished(figure, title_of(surface), surface.provenance, interpolated(surface))
-    if path is not None:  # a legend of two lines needs more room
-        figure.update_layout(margin_t=120, title={"y": 0.97, "yanchor": "top"})
-    return figure
+    return finished(figure, title_of(surface), surface.provenance, what_is_missing(surface, marks))
 
 
 def slices_figure(surface: Surface, plane: Plane | None = None, *, log: bool = False) -> go.Figure:

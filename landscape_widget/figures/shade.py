@@ -33,6 +33,8 @@ class Shade:
     """The height of L(θ*), where that is known."""
     ticks: dict[str, Any]
     """Of an axis that shows losses where ``z`` is something else."""
+    centre: float | None = None
+    """L(θ*), where that is known."""
     height: Callable[[FloatArray], FloatArray] = lambda loss: loss
     """The height of a loss, NaN where it has none."""
 
@@ -66,13 +68,15 @@ def shade_of(surface: Surface, scale: str, log: bool, quadratic: QuadraticModel 
     around = automatic_scale(surface, quadratic)
     if scale == "auto" and around:
         ticks = {"tickvals": [float(around(loss)) for loss, _ in around.ticks()], "ticktext": _words(around)}
-        return Shade(around(surface.loss), quantity(surface), diverging(around), 0.0, ticks, around)
+        return Shade(
+            around(surface.loss), quantity(surface), diverging(around), 0.0, ticks, around.centre, around
+        )
     level = around.centre if around else None
     if scale == "log":
         z, name = logarithm(surface)
         height = float(np.log10(level)) if level is not None and level > 0 else None
-        return Shade(z, name, COLOURS, height, {}, _log)
-    return Shade(surface.loss, quantity(surface), COLOURS, level, {})
+        return Shade(z, name, COLOURS, height, {}, level, _log)
+    return Shade(surface.loss, quantity(surface), COLOURS, level, {}, level)
 
 
 def _log(loss: FloatArray) -> FloatArray:

@@ -56,8 +56,13 @@ def wrapped(text: str, size: int, width: float) -> list[str]:
     return lines
 
 
+def width_of(text: str, size: int) -> float:
+    """Of a line, in pixels."""
+    return _font(size).getlength(text) / FINE
+
+
 def _fits(text: str, size: int, width: float) -> bool:
-    return _font(size).getlength(text) <= width * FINE
+    return width_of(text, size) <= width
 
 
 def _parts(word: str, fits: Callable[[str], bool]) -> Iterator[str]:

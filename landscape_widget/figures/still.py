@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 from plotly.colors import get_colorscale
 
-from landscape_widget.figures.labels import Minimum, axis_names, marks_of, quantity
+from landscape_widget.figures.labels import Minimum, axis_names, falls_words, marks_of, quantity
 from landscape_widget.figures.shade import Shade, shade_of
-from landscape_widget.figures.sheet import FINE, INK, Colour, Point, Sheet, wrapped
+from landscape_widget.figures.sheet import FINE, INK, Colour, Point, Sheet, width_of, wrapped
 from landscape_widget.figures.style import number
 from landscape_widget.numerics.level import level_segments
 from landscape_widget.numerics.vectors import FloatArray
+from landscape_widget.results import words
 from landscape_widget.results.planes import Plane, Surface
 from landscape_widget.results.quadratic import QuadraticModel
 
@@ -47,6 +48,18 @@ _HEIGHT = 0.72
 
 _MUTED, _LINE = (98, 106, 115), (200, 200, 200)
 
+#: The line of L(θ*), and the other contour lines, so many of them.
+_LEVEL, _CONTOUR, _CONTOURS = (26, 26, 26), (130, 130, 130), 12
+
+#: Half the difference of the ends from which on differences of heights are beyond all numbers.
+_LARGEST = np.finfo(float).max / 2
+
+#: More segments of contour lines than this cover the picture.
+_MOST_SEGMENTS = 12_000
+
+#: Height of a row of the legend, and what a sign takes of its width.
+_KEY_ROW, _SIGN = 20, 22
+
 
 def still_picture(
     surface: Surface,
@@ -56,10 +69,10 @@ def still_picture(
     minima: Mapping[str, Minimum] | None = None,
     quadratic: QuadraticModel | None = None,
 ) -> bytes:
-    """Heatmap and surface with a sentence below, as a PNG of at most 60 kB.
+    """Heatmap and surface with a legend and a sentence below, as a PNG of at most 60 kB.
 
-    Colours, heights and marks are those of ``heatmap_figure`` and ``surface_figure``: L(θ*) in the middle of
-    the scale, its line bold.
+    Colours, heights, contour lines and marks are those of ``heatmap_figure`` and ``surface_figure``: L(θ*) in
+    the middle of the scale, its line bold.
 
     Args:
         surface: What to draw. A hole stays a hole.
@@ -69,25 +82,78 @@ def still_picture(
         quadratic: As for ``surface_figure``.
     """
     shade = shade_of(surface, "auto", False, quadratic)
-    marks = [(a, b, z, style["symbol"]) for _, a, b, z, style in marks_of(surface, shade.z, minima)]
+    named = marks_of(surface, shade.z, minima)
+    marks = [(a, b, z, style["symbol"]) for _, a, b, z, style in named]
+    keys = [(name, style["symbol"]) for name, *_, style in named]
+    if shade.level is not None and shade.centre is not None:
+        keys[1:1] = [(f"{words.LEVEL} = {number(shade.centre)}", "")]
+    key_rows = _rows(keys)
     what, names = f"{quantity(surface).capitalize()}.", ",  ".join(axis_names(surface, plane))
     title = f"{what}  {names}"
     lines = [(line, 15, INK) for line in wrapped(sentence, 15, WIDTH - 40)]
     if len(wrapped(title, 13, WIDTH - 40)) > 1:  # there is room for one line only
         title = what
         lines = [(line, 13, INK) for line in wrapped(names, 13, WIDTH - 40)] + lines
-    lines += [(line, 11, _MUTED) for line in wrapped(surface.coverage, 11, WIDTH - 40)]
-    height = HEATMAP[3] + 62 + sum(size + 6 for _, size, _ in lines)
+    rests = "; ".join(filter(None, [surface.coverage, falls_words(named)]))
+    lines += [(line, 11, _MUTED) for line in wrapped(rests, 11, WIDTH - 40)]
+    below = HEATMAP[3] + 50 + _KEY_ROW * len(key_rows)
+    height = below + 12 + sum(size + 6 for _, size, _ in lines)
     sheet = Sheet(WIDTH, height)
     sheet.text((20, 10), title, 13)
     _draw_heatmap(sheet, surface, shade, marks)
     _draw_bar(sheet, shade)
     _draw_surface(sheet, surface, shade, marks)
-    y = HEATMAP[3] + 50.0
+    for i, row in enumerate(key_rows):
+        _draw_keys(sheet, row, HEATMAP[3] + 50 + _KEY_ROW * i)
+    y = float(below)
     for line, size, colour in lines:
         sheet.text((20, y), line, size, colour)
         y += size + 6
     return sheet.png(_colours(shade))
+
+
+def _rows(keys: Sequence[tuple[str, str]]) -> list[list[tuple[float, str, str]]]:
+    """The legend's entries in rows, each with where it begins."""
+    rows: list[list[tuple[float, str, str]]] = [[]]
+    x = 20.0
+    for name, symbol in keys:
+        wide = _SIGN + width_of(name, 12) + 18
+        if rows[-1] and x + wide > WIDTH - 20:
+            rows.append([])
+            x = 20.0
+        rows[-1].append((x, name, symbol))
+        x += wide
+    return rows
+
+
+def _draw_keys(sheet: Sheet, row: Sequence[tuple[float, str, str]], y: float) -> None:
+    for x, name, symbol in row:
+        if symbol:
+            sheet.mark((x + 8, y + 8), symbol)
+        else:
+            sheet.line([(x, y + 8), (x + 16, y + 8)], _LEVEL, 2.0)
+        sheet.text((x + _SIGN, y), name, 12)
+
+
+def contour_levels(shade: Shade) -> FloatArray:
+    """Heights of the thin contour lines, evenly spread between the ends."""
+    low, high = shade.ends
+    shares = np.arange(1, _CONTOURS + 1) / (_CONTOURS + 1)
+    return low * (1 - shares) + high * shares
+
+
+def _draw_contours(
+    sheet: Sheet, surface: Surface, shade: Shade, place: Callable[[float, float], Point]
+) -> None:
+    """Thin lines, but none where the surface is too rough for them to tell anything."""
+    rows, columns = (_spread(len(axis), _CELLS) for axis in (surface.beta, surface.alpha))
+    grid = surface.alpha[columns], surface.beta[rows], shade.z[np.ix_(rows, columns)]
+    if not 0 < shade.ends[1] / 2 - shade.ends[0] / 2 < _LARGEST:
+        return
+    segments = [pair for level in contour_levels(shade) for pair in _pairs(*level_segments(*grid, level))]
+    if len(segments) <= _MOST_SEGMENTS:
+        for a, b in segments:
+            sheet.line([place(a[0], b[0]), place(a[1], b[1])], _CONTOUR, 0.5)
 
 
 def _colours(shade: Shade) -> npt.NDArray[np.uint8]:
@@ -132,11 +198,12 @@ def _draw_heatmap(
         )
         return left + x * (right - left), bottom - y * (bottom - top)
 
+    _draw_contours(sheet, surface, shade, place)
     if shade.level is not None:
         ends = level_segments(surface.alpha, surface.beta, shade.z, shade.level)
         segments = [(place(a[0], b[0]), place(a[1], b[1])) for a, b in _pairs(*ends)]
         # a wide light line under a dark one is seen on every colour
-        for colour, width in (((255, 255, 255), 4.0), ((26, 26, 26), 2.0)):
+        for colour, width in (((255, 255, 255), 4.0), (_LEVEL, 2.0)):
             for segment in segments:
                 sheet.line(segment, colour, width)
     sheet.line([(left, top), (right, top), (right, bottom), (left, bottom), (left, top)], _MUTED, 0.5)
@@ -204,7 +271,7 @@ def _draw_surface(
     if shade.level is not None:
         for a, b in _pairs(*level_segments(surface.alpha, surface.beta, shade.z, shade.level)):
             ends = scene(a, b, np.full(2, _shares(shade, shade.level)))
-            pieces.append((float(ends.mean(axis=0) @ _EYE) + near, place(ends), (26, 26, 26), 2.5))
+            pieces.append((float(ends.mean(axis=0) @ _EYE) + near, place(ends), _LEVEL, 2.5))
     for _, points, colour, width in sorted(pieces, key=lambda piece: piece[0]):  # what is far comes first
         if width:
             sheet.line(points, colour, width)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect
+from textwrap import wrap
 
 import plotly.graph_objects as go
 
@@ -43,28 +44,85 @@ LOWEST_TEST = {"symbol": "cross", "color": "#ffffff", "line": RIM}
 #: The same in text, by plotly's names.
 SIGNS = {"diamond": "◇", "x": "×", "cross": "+"}
 
+#: How far, of all heights, a line on a surface is raised: else the surface hides half of it.
+LIFT = 0.004
+
+#: What lines that stand in the legend alone have as ``meta``: a dark page draws them in a light ink.
+KEY = "key"
+
+#: Name of the annotation below a figure.
+BELOW = "below"
+
+#: In a figure 700 pixels wide: characters of a line of the title, and of one below; pixels for a legend.
+_TITLE, _BELOW, _LEGEND = 64, 122, 520
+
 
 def finished(
     figure: go.Figure, title: str, provenance: Provenance, subtitle: str = "", note: str = ""
 ) -> go.Figure:
-    """The same with titles, a plain style, and a line below: ``note``, and what it rests on."""
-    below = {"text": " · ".join(filter(None, [note, describe_provenance(provenance)]))}
+    """The same with titles, a plain style, and lines below: ``note``, and what it rests on.
+
+    What stands above and below has room for itself, also where a figure is 700 pixels wide.
+    """
+    heading = _wrapped(title, _TITLE)
+    below = _wrapped(" · ".join(filter(None, [note, describe_provenance(provenance)])), _BELOW)
+    solid = any(trace.type == "surface" for trace in figure.data)
+    under = 4 if solid else _under(figure)
     figure.add_annotation(
-        below | {"font": {"size": 9, "color": "#777777"}, "showarrow": False},
+        {"text": "<br>".join(below), "font": {"size": 9, "color": "#777777"}, "showarrow": False},
+        name=BELOW,
         x=0,
         y=0,
-        yshift=-62,
+        yshift=-under,
         xref="paper",
         yref="paper",
         xanchor="left",
         yanchor="top",
+        align="left",
     )
+    top = 20 + 28 * len(heading) + 28 * bool(subtitle) + 21 * _legend_rows(figure) + 26 * _has_heads(figure)
+    bottom = under + 8 + 13 * len(below)
     return figure.update_layout(
         template="simple_white",
-        title={"text": title, "subtitle": {"text": subtitle}, "x": 0.02},
-        margin={"l": 70, "r": 30, "t": 90, "b": 90},
-        legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"},
+        title={
+            "text": "<br>".join(heading),
+            "font": {"size": 16},
+            "subtitle": {"text": subtitle, "font": {"size": 12}},
+            "x": 0.02,
+            "y": 1,
+            "yanchor": "top",
+            "pad": {"t": 12 + 8 * (len(heading) - 1)},
+        },
+        height=max(450, 290 + top + bottom),
+        margin={"l": 20 if solid else 70, "r": 30, "t": top, "b": bottom},
+        # a mark on the border reaches beyond it
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "bgcolor": "rgba(0, 0, 0, 0)"},
     )
+
+
+def _under(figure: go.Figure) -> int:
+    """Pixels that labels and titles of horizontal axes take."""
+    titles = [axis.title.text or "" for axis in figure.select_xaxes()]
+    return 52 + 18 * max((title.count("<br>") for title in titles), default=0)
+
+
+def _has_heads(figure: go.Figure) -> bool:
+    """Whether subplots have titles of their own."""
+    return any(a.yref == "paper" and a.y == 1 and a.yanchor == "bottom" for a in figure.layout.annotations)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Lines of so many characters at most, where there is a place to break them."""
+    return wrap(text, width, break_long_words=False, break_on_hyphens=False)
+
+
+def _legend_rows(figure: go.Figure) -> int:
+    """How many rows the legend has, where there are 520 pixels for it; plotly makes all columns equal."""
+    names = [trace.name for trace in figure.data if trace.name and trace.showlegend is not False]
+    widths = [46 + 6.4 * len(name) for name in names]
+    if sum(widths) <= _LEGEND:
+        return int(bool(names))
+    return -(-len(names) // max(1, int(_LEGEND // max(widths))))
 
 
 def describe_provenance(provenance: Provenance) -> str:

@@ -87,7 +87,7 @@ class Axis:
     def words(self) -> str:
         """What figures call it: λmax, or λmax, rank 2."""
         if self.kind.of_path:
-            return f"{self.kind.words} {self.rank}"
+            return f"{self.kind.words} {self.symbol}"
         return self.kind.words + (f", rank {self.rank}" if self.rank > 1 else "")
 
     @property
@@ -159,7 +159,7 @@ KINDS = {
         ),
         Kind(
             "trajectory",
-            words="trajectory, component",
+            words="trajectory",
             symbol=lambda rank: f"PC{_subscript(rank)}",
             choice="",  # the page has no trajectory to offer
             group="",
@@ -259,15 +259,18 @@ def eigen_axis(end: str, rank: int) -> Axis:
     return Axis(next(kind for kind in KINDS.values() if kind.end == end), rank)
 
 
-def plane_words(axes: tuple[str, str], seed: int | None = None) -> str:
+def plane_words(
+    axes: tuple[str, str], seed: int | None = None, name: Callable[[str], str] | None = None
+) -> str:
     """A plane in a few words: Hessian λmax × λmin, Random (seed 3), λ₁ × random (seed 0).
 
     Args:
         axes: Names of its axes.
         seed: Of the plane, told where an axis depends on it; None where it is not to be told.
+        name: What an axis is called; default as on the page, ``symbol_of``.
     """
     preset = next((preset.label for preset in PRESETS if preset.axes == tuple(axes)), None)
-    words = preset or " × ".join(map(symbol_of, axes))
+    words = preset or " × ".join(map(name or symbol_of, axes))
     return words if seed is None or not depends_on_seed(axes) else f"{words} (seed {seed})"
 
 

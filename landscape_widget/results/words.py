@@ -11,6 +11,10 @@ SPLITS = {"train": "training loss", "test": "test loss", "difference": "test −
 #: Where a loss is lowest among the nodes that were evaluated.
 LOWEST = {"train": "lowest loss", "test": "lowest test loss"}
 
+#: Said of such a point on the border of the domain, where the loss falls towards it, and of the picture.
+AT_BORDER = "at the border"
+FALLS = "the loss still falls at the border"
+
 #: What is shown of the loss where statistics of batch-norm layers are recomputed at each point.
 RECOMPUTED_LESS_FROZEN = "recomputed − frozen"
 

@@ -58,10 +58,11 @@ def blindness_words(
     parts = []
     if projections is not None:
         measured = measured_blindness(projections)
-        count = f"{round(projections.p_no_saddle * projections.samples)} of {projections.samples} drawn"
+        hidden = round(projections.p_no_saddle * projections.samples)
+        count = f"95 % interval of {hidden} in {projections.samples} drawn"
         predicted = blindness.spectral if blindness else None
         if predicted is not None:
-            count += f"; {interval_words(predicted.low, predicted.high)} by the spectrum"
+            count += f"; {interval_words(predicted.low, predicted.high)} as the spectrum predicts"
         words = interval_words(measured.low, measured.high)
         parts.append(f"a random plane hides it in {words} of cases ({count})")
     if plane_curvature is not None:

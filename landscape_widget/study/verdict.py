@@ -201,14 +201,22 @@ def _place(pairs: EigenPairs, away: FloatArray, widths: FloatArray) -> tuple[str
         return "The critical point of the quadratic model is θ*.", True
     m = len(pairs.values)
     names = [eigen_axis(*end).eigenvalue for end in pairs.ends]
-    along = f"the eigenvector of {names[i]}" if i < m else "what eigenvectors leave of the gradient"
+    along = (
+        f"the eigenvector of {names[i]}" if i < m else "the part of the gradient outside of the eigenvectors"
+    )
     if np.isinf(away[i]):
         return f"The quadratic model has no critical point along {along}.", False
     least = "at least " if i < m and _sign(pairs.values[i], pairs.residuals[i]) == 0 else ""
     where = "within" if inside else "beyond"
+    # the picture's two axes may reach differently far, and neither lies along the rest of the gradient
+    reach = (
+        f"half-width of {brief(widths[i], 3)} that way"
+        if i < m
+        else f"largest half-width, {brief(widths[i], 3)}"
+    )
     return (
         f"The critical point of the quadratic model is {least}‖Δθ‖ = {brief(away[i], 3)} away "
-        f"along {along}, {where} the domain of ±{brief(widths[i], 3)}."
+        f"along {along}, {where} the domain's {reach}."
     ), inside
 
 

@@ -260,6 +260,41 @@ def test_the_answer_and_both_pictures_are_on_the_first_screen(small_screen: Note
     assert surface["right"] <= heatmap["x"]
 
 
+def test_a_narrower_page_that_changes_its_theme_at_once_stays_within_its_place(
+    small_screen: Notebook,
+) -> None:
+    """JupyterLab swaps a style sheet: for less than a frame a place is wider, and then as wide as it was."""
+    page = small_screen.page
+    explorer = ExplorerOnPage(page, small_screen.kernel)
+    explorer.root.evaluate("root => root.scrollIntoView()")
+    try:
+        for theme in ("Dark", "Light"):
+            page.set_viewport_size({"width": 1280, "height": 720})
+            assert_nothing_touches(page, "wide")
+            page.set_viewport_size({"width": 700, "height": 720})
+            small_screen.set_theme(f"JupyterLab {theme}")
+            expect(explorer.root).to_have_attribute("data-theme", theme.lower())
+            assert_nothing_touches(page, theme)
+    finally:
+        page.set_viewport_size({"width": 1280, "height": 720})
+
+
+def test_no_choice_is_cut_short(open_: Open) -> None:
+    """The chosen axis is read whole from the width on at which the bar is one line."""
+    page = open_("stretch=10")
+    text = """select => {
+      const pen = document.createElement("canvas").getContext("2d");
+      const style = getComputedStyle(select);
+      pen.font = style.font;
+      const room = select.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+      return room - pen.measureText(select.selectedOptions[0].textContent).width;
+    }"""
+    for width in (1400, 1000, 960, 900, 800, 700, 500):
+        set_width(page, width)
+        for name in ("axis-alpha", "axis-beta"):
+            assert page.get_by_test_id(name).evaluate(text) >= 0, (name, width)
+
+
 def test_boxes_keep_a_least_width_and_gutters(open_notebook: OpenNotebook) -> None:
     with closing(
         open_notebook([BOWL + BOXED, "boxes['HBox']", "boxes['GridspecLayout']", "boxes['Tab']"])

@@ -40,7 +40,11 @@ def surface(**told: Any) -> Surface:
     [
         ({}, "Loss of Net: Hessian λmax × λmin"),
         ({"axes": ("random", "random")}, "Loss of Net: Random (seed 3)"),
-        ({"axes": ("hessian:max:2", "random"), "split": "test"}, "Test loss of Net: λ₂ × random (seed 3)"),
+        (
+            {"axes": ("hessian:max:2", "random"), "split": "test"},
+            "Test loss of Net: λmax, rank 2 × random (seed 3)",
+        ),
+        ({"axes": ("trajectory:1", "hessian:max")}, "Loss of Net: trajectory PC₁ × λmax"),
         ({"split": "difference"}, "Test − training loss of Net: Hessian λmax × λmin"),
         ({"model": ""}, "Loss of cross_entropy: Hessian λmax × λmin"),
         ({"model": "", "loss_fn": "", "axes": ("", "")}, "Loss"),

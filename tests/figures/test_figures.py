@@ -137,6 +137,63 @@ def test_theta_outside_the_domain_is_not_marked() -> None:
     assert not [t for t in figure.data if t.name == "θ*"]
 
 
+FALLING = {
+    "a saddle": (lambda a, b: a**2 - b**2, True),
+    "a slope": (lambda a, b: a + 3 * b, True),
+    "a minimum on the border": (lambda a, b: (a + 2) ** 2 + b**2, True),
+    "a minimum inside": (lambda a, b: (a - 1) ** 2 + b**2, False),
+    "a valley along α": (lambda a, b: 0 * a + b**2, False),
+    "a plain": (lambda a, b: 0 * a * b + 1, False),
+    "rounding": (lambda a, b: 1 + 1e-9 * a * b + b**2 * (b > 0), False),
+}
+
+
+@pytest.mark.parametrize("draw", [surface_figure, heatmap_figure])
+@pytest.mark.parametrize("kind", FALLING)
+def test_a_lowest_point_on_the_border_is_told_from_a_minimum(
+    draw: Callable[..., go.Figure], kind: str
+) -> None:
+    alpha, beta = np.arange(-2.0, 3.0), np.arange(-1.0, 2.0)
+    f, falls = FALLING[kind]
+    loss = f(alpha, beta[:, None])
+    figure = draw(Surface(alpha, beta, loss, np.ones_like(loss, dtype=bool), PROVENANCE))
+    assert trace(figure, "lowest loss").name.endswith(", at the border") == falls
+    assert ("the loss still falls at the border" in figure.layout.title.subtitle.text) == falls
+
+
+def test_a_mark_on_the_border_is_whole() -> None:
+    figure = heatmap_figure(replace(bowl(), loss=bowl().loss - 9 * (bowl().alpha == 2)))
+    assert trace(figure, "lowest loss").x == (2,)
+    assert trace(figure, "lowest loss").cliponaxis is False
+
+
+@pytest.mark.parametrize("draw", [surface_figure, heatmap_figure])
+def test_marks_and_the_line_of_the_loss_at_theta_are_in_the_legend(draw: Callable[..., go.Figure]) -> None:
+    """With their signs, in three dimensions, too, where text stands in for the signs on the surface."""
+    entries = {t.name: t for t in draw(bowl()).data if t.name and t.showlegend is not False}
+    assert list(entries) == ["L(θ*) = 2", "θ*", "lowest loss: 1"]
+    assert [t.marker.symbol for t in entries.values()] == [None, "diamond", "x"]
+
+
+@pytest.mark.parametrize("draw", ON_PLANE)
+@pytest.mark.parametrize(
+    ("axes", "names"),
+    [
+        (("hessian:max", "random"), ("λmax", "random")),
+        (("hessian:min:3", "hessian:max:2"), ("λmin, rank 3", "λmax, rank 2")),
+        (("trajectory:1", "hessian:max"), ("trajectory PC₁", "λmax")),
+        (("mine", "random:filter"), ("mine", "random, filter-normalised")),
+    ],
+)
+def test_an_axis_has_one_name_in_a_figure(
+    draw: Callable[..., go.Figure], axes: tuple[str, str], names: tuple[str, str]
+) -> None:
+    figure = draw(replace(bowl(), provenance={"axes": axes}))
+    assert " × ".join(names) in figure.layout.title.text
+    text = figure.to_json().encode().decode("unicode_escape")
+    assert all(f"{letter} ({name})" in text for letter, name in zip("αβ", names, strict=True))
+
+
 @pytest.mark.parametrize("draw", ON_PLANE)
 def test_labels_say_what_a_unit_is(draw: Callable[..., go.Figure]) -> None:
     figure = draw(bowl(), PLANE)
@@ -289,8 +346,9 @@ def test_histogram_counts_every_projection() -> None:
     hidden = round(200 * result.p_no_saddle)
     interval = binomtest(hidden, 200).proportion_ci()
     told = f"200 random planes: {hidden} of them show no saddle ("
-    assert told in figure.layout.title.text
-    low, high = map(float, figure.layout.title.text.split(told)[1].split(" %")[0].split("–"))
+    title = figure.layout.title.text.replace("<br>", " ")  # which has no room in one line
+    assert told in title
+    low, high = map(float, title.split(told)[1].split(" %")[0].split("–"))
     assert 0 <= low <= 100 * interval.low
     assert 100 * interval.high <= high <= 100
 

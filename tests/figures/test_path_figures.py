@@ -71,6 +71,26 @@ def test_a_path_stands_at_its_true_loss_with_lines_down_to_the_surface(scale: st
         assert trace.z[5] == pytest.approx(surface.z[2, 2], abs=1e-12)
 
 
+@pytest.mark.parametrize("scale", ["linear", "log", "auto"])
+def test_where_a_surface_hides_a_path_a_dashed_line_on_it_shows_where_it_runs(scale: str) -> None:
+    """The path itself stays at its true loss, also below the surface: only the dashed line lies on it."""
+    low = replace(path(), loss=np.full(6, 0.5))
+    figure = surface_figure(bowl(), path=low, scale=scale)
+    surface, dashed, true = figure.data[0], named(figure, "seen from above: path"), named(figure, "path")
+    if scale == "linear":
+        assert true.z[1:].tolist() == [0.5] * 5
+    assert dashed.line.dash == "dash"
+    lift = (surface.z.max() - surface.z.min()) / 250
+    inside = np.isfinite(dashed.x)
+    assert dashed.x[inside].min() == -2
+    heights = np.interp(dashed.x[inside], surface.x, surface.z[2]) + lift  # all of it is at β = 0
+    np.testing.assert_allclose(dashed.z[inside], heights, rtol=1e-12)
+    assert np.isnan(dashed.z[~inside]).all()
+    # at every checkpoint over the surface, and in between
+    assert set(low.alpha[1:]) <= set(dashed.x[inside])
+    assert inside.sum() > 40
+
+
 def test_several_runs_have_their_names_and_colours() -> None:
     for make in (heatmap_figure, surface_figure):
         figure = make(bowl(), path={"SGD": path(), "Adam": replace(path(), scalars={})})
@@ -101,3 +121,21 @@ def test_the_scree_holds_all() -> None:
     assert figure.data[0].y == pytest.approx([75, 20, 5])
     assert figure.data[1].y == pytest.approx([75, 95, 100])
     assert figure.layout.title.text == "Components of 3 checkpoints: the first two hold 95 %"
+    assert figure.layout.xaxis.range == (0.4, 3.6)
+
+
+@pytest.mark.parametrize(
+    ("shares", "k", "bars"),
+    [
+        (np.append([0.9, 0.0995], np.full(48, 0.0005 / 48)), 5, 5),
+        (np.append([0.9, 0.0995], np.full(48, 0.0005 / 48)), 1, 2),
+        (np.full(50, 0.02), 5, 20),
+        (np.full(3, 1 / 3), 2, 3),
+        (np.zeros(4), 2, 4),
+    ],
+    ids=["as many as directions", "as many as count", "at most", "all", "a run that stands still"],
+)
+def test_the_scree_ends_where_nothing_is_left_to_see(shares: np.ndarray, k: int, bars: int) -> None:
+    figure = scree_figure(PathComponents(np.eye(60)[:, :k], shares))
+    assert figure.data[0].x.tolist() == list(range(1, bars + 1))
+    assert figure.layout.xaxis.range == (0.4, bars + 0.6)

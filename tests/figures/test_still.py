@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from io import BytesIO
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ import pytest
 from PIL import Image, ImageFont
 
 from landscape_widget import Surface
+from landscape_widget.figures.shade import shade_of
 from landscape_widget.figures.sheet import FONT, MOST_BYTES
-from landscape_widget.figures.still import HEATMAP, N_COLOURS, WIDTH, still_picture
+from landscape_widget.figures.still import HEATMAP, N_COLOURS, WIDTH, contour_levels, still_picture
 from landscape_widget.figures.style import DIVERGING
 from landscape_widget.planes.scale import automatic_scale
 from landscape_widget.results.quadratic import QuadraticModel
@@ -59,18 +61,20 @@ def test_pixels_are_the_losses_of_the_surface(steep: float, told: bool) -> None:
     quadratic = QuadraticModel(1.0, (0.0, 0.0), (steep, 0.0, -1.0)) if told else None
     image = opened(still_picture(surface, None, SENTENCE, quadratic=quadratic))
     scale = automatic_scale(surface, quadratic)
+    assert scale is not None
     rng = np.random.default_rng(0)
-    level, lowest = 1.0, surface.minimum
+    lowest = surface.minimum
+    lines = np.append(contour_levels(shade_of(surface, "auto", False, quadratic)), 0.0)
     seen = 0
     while seen < 20:
         i, j = rng.integers(1, 40, 2)
-        near = surface.loss[i - 1 : i + 2, j - 1 : j + 2]
+        near = scale(surface.loss[i - 1 : i + 2, j - 1 : j + 2])
         far = (
             math.hypot(i - 20, j - 20) > 3
             and math.hypot(*np.subtract(middle(surface, i, j), _at(lowest, surface))) > 15
         )
-        if (near.min() - level) * (near.max() - level) <= 0 or not far:
-            continue  # under the line of L(θ*) or a mark
+        if ((near.min() <= lines) & (lines <= near.max())).any() or not far:
+            continue  # under a contour line, that of L(θ*) at 0 among them, or a mark
         seen += 1
         told_by_colour = loss_of(image.getpixel(middle(surface, i, j)), surface, quadratic)
         # half of the step between two of the colours, and half a level of red, green or blue beside it
@@ -130,6 +134,43 @@ def test_no_word_is_cut_off(axis: str, sentence: str) -> None:
     picture = opened(still_picture(surface, None, sentence))
     assert np.all(np.asarray(picture)[:, WIDTH - 15 :] == 255)
     assert picture.height > short.height
+
+
+def legend_of(surface: Surface) -> Any:
+    """The strip between the heatmap's axis and the sentence, as grey values."""
+    bottom = HEATMAP[3] + 48
+    return np.asarray(opened(still_picture(surface, None, "")).convert("L"))[bottom : bottom + 22]
+
+
+def test_it_has_a_legend() -> None:
+    """A diamond, a line, and a cross where there is a lowest point, each with its words."""
+    rows = legend_of(saddle())
+    ink = (rows < 100).any(axis=0)
+    starts = np.flatnonzero(ink[1:] & ~ink[:-1])
+    signs = [starts[0], *(b for a, b in pairwise(starts) if b - a > 24)]
+    assert len(signs) >= 2
+    line = rows[:, starts[0] + 1 :]
+    assert ((line < 60).sum(axis=1) >= 14).any(), "the line of L(θ*), as in the picture"
+    bare = saddle()
+    bare.loss[:] = np.nan
+    assert (legend_of(bare) < 100).sum() < (rows < 100).sum() / 2
+
+
+def test_it_has_contour_lines() -> None:
+    """Between the last level and the highest loss along β = 0 each level is crossed on either side of θ*."""
+    surface = saddle()
+    image = np.asarray(opened(still_picture(surface, None, "")).convert("L")).astype(int)
+    shade = shade_of(surface, "auto", False, None)
+    levels = [level for level in contour_levels(shade) if level > 0.1]
+    assert len(levels) > 5
+    row = shade.z[20]
+    left, top, right, bottom = HEATMAP
+    for level in levels:
+        j = int(np.flatnonzero((row[20:-1] - level) * (row[21:] - level) <= 0)[0]) + 20
+        x = left + (j + (level - row[j]) / (row[j + 1] - row[j])) / 40 * (right - left)
+        y = (top + bottom) // 2 + 4
+        near = image[y - 1 : y + 2, round(x) - 4 : round(x) + 5]
+        assert np.ptp(near, axis=1).max() >= 6, (level, near)
 
 
 def test_the_font_has_what_sentences_are_made_of() -> None:

@@ -70,9 +70,11 @@ def test_every_kind_has_its_words() -> None:
         "random",
         "random:filter",
         "x:1",
+        "trajectory:2",
     ]
-    symbols = ["λ₁", "λ₁₂", "λₙ₋₂", "λₙ", "random", "filter-normalised", "x:1"]
+    symbols = ["λ₁", "λ₁₂", "λₙ₋₂", "λₙ", "random", "filter-normalised", "x:1", "PC₂"]
     words = ["λmax", "λmax, rank 12", "λmin, rank 3", "λmin", "random", "random, filter-normalised", "x:1"]
+    words += ["trajectory PC₂"]
     assert [symbol_of(name) for name in names] == symbols
     assert [words_of(name) for name in names] == words
     assert [parse_axis(name).eigenvalue for name in names[:3]] == ["λmax", "λmax (12)", "λmin (3)"]
@@ -106,7 +108,7 @@ def test_a_kind_joins_by_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     assert plane_seed(make_plane(objective, ("ones", "ones"), seed=4)) is None
     assert plane_words(plane.axes, 4) == "𝟏 × random (seed 4)"
     *_, surface = evaluate_plane(objective, plane, (-1, 1, -1, 1), 3)
-    assert "α (all alike); " in heatmap_figure(surface, plane).layout.xaxis.title.text
+    assert "α (all alike)<br>" in heatmap_figure(surface, plane).layout.xaxis.title.text
     offered = wire.info(objective, 1.0)["axes"]["groups"]
     assert offered[-1] == {"label": "Other directions", "options": [{"value": "ones", "label": "All alike"}]}
     with pytest.raises(ValueError, match='or "ones", got'):
@@ -119,4 +121,4 @@ def test_planes_from_elsewhere_keep_the_names_of_their_axes() -> None:
     plane = Plane(theta, np.ones_like(theta), np.arange(len(theta)) * 1.0, ("mine", "yours"), {"seed": 1})
     assert plane_seed(plane) is None
     *_, surface = evaluate_plane(objective, plane, (-1, 1, -1, 1), 3)
-    assert "α (mine); " in heatmap_figure(surface, plane).layout.xaxis.title.text
+    assert "α (mine)<br>" in heatmap_figure(surface, plane).layout.xaxis.title.text

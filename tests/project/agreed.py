@@ -29,6 +29,7 @@ def tables() -> dict[str, tuple[str, Any]]:
     named = {
         "splits": words.SPLITS,
         "lowest": words.LOWEST,
+        "falls": words.FALLS,
         "recomputedLessFrozen": words.RECOMPUTED_LESS_FROZEN,
         "level": words.LEVEL,
         "projected": words.PROJECTED,

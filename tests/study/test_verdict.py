@@ -130,26 +130,38 @@ def test_numbers_are_in_the_sentence() -> None:
         (
             slopes(0.1, 0.2),
             "The critical point of the quadratic model is ‖Δθ‖ = 0.2 away along the eigenvector of λmin, "
-            "within the domain of ±0.4.",
+            "within the domain's half-width of 0.4 that way.",
         ),
         (
             slopes(-1, 0.2),
             "The critical point of the quadratic model is ‖Δθ‖ = 0.5 away along the eigenvector of λmax, "
-            "beyond the domain of ±0.4.",
+            "beyond the domain's half-width of 0.4 that way.",
         ),
         (
             slopes(rest=3, curvature=-2),
-            "The critical point of the quadratic model is ‖Δθ‖ = 1.5 away along what eigenvectors leave of "
-            "the gradient, beyond the domain of ±0.4.",
+            "The critical point of the quadratic model is ‖Δθ‖ = 1.5 away along the part of the gradient "
+            "outside of the eigenvectors, beyond the domain's largest half-width, 0.4.",
         ),
         (
             slopes(rest=3, curvature=0),
-            "The quadratic model has no critical point along what eigenvectors leave of the gradient.",
+            "The quadratic model has no critical point along the part of the gradient outside of the "
+            "eigenvectors.",
         ),
     ],
 )
 def test_the_sentence_tells_where_the_critical_point_is(gradient: Slopes, place: str) -> None:
     assert judged(pairs(2, -1), gradient).sentence.endswith(place)
+
+
+def test_the_half_width_that_is_told_is_that_of_the_direction_meant() -> None:
+    """α reaches ±0.1, β ±3, and directions outside of the picture count as far as the farther of them."""
+    widths = np.array([0.1, 3.0, 3.0])
+    for gradient, reach in (
+        (slopes(top=0.4), "beyond the domain's half-width of 0.1 that way."),
+        (slopes(bottom=0.4), "within the domain's half-width of 3 that way."),
+        (slopes(rest=0.4), "within the domain's largest half-width, 3."),
+    ):
+        assert judge(pairs(2, -1), gradient, widths).sentence.endswith(reach)
 
 
 def test_along_an_end_of_uncertain_sign_the_offset_is_a_bound() -> None:
@@ -375,12 +387,14 @@ def test_what_random_planes_and_this_plane_show() -> None:
     projections = ProjectedCurvatures(np.array([1.0, 1, 1, 1]), np.zeros(4), np.array([1.0, 1, 1, -1]), 8)
     shows = judged(pairs(2, -1), plane_curvature=(-1.0, 2.0), projections=projections).sentence
     hides = judged(pairs(2, -1), plane_curvature=(1.0, 2.0), projections=projections).sentence
-    random = "A random plane hides it in 19–100 % of cases (3 of 4 drawn); this plane shows it."
+    random = (
+        "A random plane hides it in 19–100 % of cases (95 % interval of 3 in 4 drawn); this plane shows it."
+    )
     assert shows.endswith(random)
     assert hides.endswith("this plane hides it.")
     blindness = SaddleBlindness(None, None, BlindnessEstimate(0.93, math.nan, 0.912, 0.951))
     known = judged(pairs(2, -1), projections=projections, blindness=blindness).sentence
-    assert known.endswith("of cases (3 of 4 drawn; 91.2–95.1 % by the spectrum).")
+    assert known.endswith("of cases (95 % interval of 3 in 4 drawn; 91.2–95.1 % as the spectrum predicts).")
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ export const WORDS = /** @type {const} */ ({
     "train": "lowest loss",
     "test": "lowest test loss"
   },
+  "falls": "the loss still falls at the border",
   "recomputedLessFrozen": "recomputed − frozen",
   "level": "L(θ*)",
   "projected": "projected curvature κ",

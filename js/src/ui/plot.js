@@ -129,7 +129,7 @@ export function createPlot(el, Plotly, { buttons, slow = false, patient = false,
     while (waiting && !destroyed && !held) {
       const { figure, drawn, follows } = waiting;
       waiting = null;
-      const began = performance.now();
+      const [began, size] = [performance.now(), sizeOf()];
       try {
         await Plotly.react(plot, figure.data, figure.layout, config);
         // A new result costs more than the same one with the crosshair elsewhere.
@@ -139,7 +139,8 @@ export function createPlot(el, Plotly, { buttons, slow = false, patient = false,
           for (const [event, listener] of Object.entries(on)) plot.on(event, listener);
         }
         if (!destroyed) drawn?.();
-        if (missed) resize();
+        // A host that swaps its style sheet changes a place for less than a frame, and observers never tell.
+        if (missed || (seen && size !== seen)) resize();
       } catch (error) {
         if (!destroyed) console.error("landscape-widget: a plot could not be drawn", error);
       }
@@ -161,7 +162,13 @@ export function createPlot(el, Plotly, { buttons, slow = false, patient = false,
       onResize?.();
     });
   }
-  const sizes = new ResizeObserver(resize);
+  const sizeOf = () => `${plot.offsetWidth} × ${plot.offsetHeight}`;
+  /** The size that was told last. */
+  let seen = "";
+  const sizes = new ResizeObserver(() => {
+    seen = sizeOf();
+    resize();
+  });
   sizes.observe(el);
   // A notebook that takes cells out of the page blanks their canvases without changing their size.
   const sights = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && resize());

@@ -1,6 +1,6 @@
 // The plane from above: colours, contour lines, the lowest point, and the crosshair.
 import { h, isButton, setText } from "../ui/dom.js";
-import { formatNumber } from "../model/format.js";
+import { capitalised, formatNumber } from "../model/format.js";
 import { createMemory } from "../ui/changed.js";
 import { teller } from "../ui/caption.js";
 import { createPanel } from "../ui/panel.js";
@@ -12,7 +12,9 @@ import { tickCount, tickRoom } from "../ui/ticks.js";
 import { errorMap, modelAt, modelRows } from "../model/quadratic.js";
 import { colouring, contourLevels, shade } from "../model/scale.js";
 import { thinned } from "../model/thinned.js";
-import { quantityOf, SIGNS, SPLIT_WORDS } from "../kernel/splits.js";
+import { WORDS } from "../kernel/agreed.js";
+import { isDifference, quantityOf, SIGNS, SPLIT_WORDS } from "../kernel/splits.js";
+import { fallsAt } from "../model/border.js";
 import { axisTitles, distanceWords } from "../model/units.js";
 import { nearestNode } from "../model/values.js";
 import { dragged, onWheelZoom, ZOOM_KEYS, ZOOM_MOUSE, zoomKey } from "./zoom.js";
@@ -175,6 +177,9 @@ function setReading(element, text) {
   element.replaceChildren(...text.split("\u2003").flatMap((part, i) => [...(i ? ["\u2003"] : []), h("span", {}, part)]));
 }
 
+/** Whether the loss on show still falls where it is lowest. @param {Frame["lowest"]} lowest @param {SurfaceResult} surface */
+const isCut = (lowest, surface) => !isDifference(surface) && lowest.some((point) => point.split === surface.split && fallsAt(surface, point));
+
 /** Where the loss is lowest; of two losses, without what it is there. @param {Frame} frame @param {SurfaceResult} surface */
 function readLowest({ lowest }, surface) {
   const [first] = lowest;
@@ -206,13 +211,16 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
   const readout = h("output", { class: "lw-readout", "data-testid": id });
   const below = h("output", { class: "lw-readout", "data-testid": `${id}-distance` });
   const legend = createLegend();
-  panel.foot.append(readout, below);
+  panel.foot.append(readout, " ", below);
   panel.body.setAttribute("tabindex", "0");
   panel.body.setAttribute("role", "group");
   panel.body.setAttribute("aria-label", `Loss in the plane. The arrow keys move the crosshair, Enter pins the point, Escape takes the crosshair away; ${ZOOM_KEYS}`);
   const undo = h("button", { type: "button", class: "lw-button", "data-testid": name.replace("heatmap", "undo-zoom"), title: ZOOM_MOUSE, hidden: true }, "↶ undo zoom");
   undo.addEventListener("click", () => zoom.undo());
-  panel.tools.append(undo, legend.element);
+  const title = `${capitalised(WORDS.falls)}: × is no minimum. A click looks a step further`;
+  const widen = h("button", { type: "button", class: "lw-button", "data-testid": name.replace("heatmap", "widen"), title, hidden: true }, "⤢ widen");
+  widen.addEventListener("click", () => zoom.step(extent, -1, { alpha: 0, beta: 0 }));
+  panel.tools.append(undo, widen, legend.element);
   el.append(panel.element);
 
   /** @type {ReturnType<typeof createPlot> | null} */
@@ -319,7 +327,9 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
     setReading(readout, frame.point ? readAt(surface, frame.point.alpha, frame.point.beta) : readLowest(frame, surface));
     const at = frame.point ?? (frame.lowest.length === 1 ? frame.lowest[0] : null);
     legend.update(frame);
-    setReading(below, at ? readBelow(frame, surface, at) : "");
+    const cut = isCut(frame.lowest, surface);
+    widen.hidden = composed || !cut;
+    setReading(below, cut && !frame.point ? WORDS.falls : at ? readBelow(frame, surface, at) : "");
     plot ??= createPlot(panel.body, frame.plotly, {
       buttons: [],
       zoomed: true,
