@@ -96,7 +96,7 @@ export const defaults = {
   view: {},
   _spectrum: null,
   _trace: null,
-  _pins: { pins: [], writable: false, table: null, csv: "", applied: null, note: "", centre: { depth: 0, request: 0, moved: 0 } },
+  _pins: { pins: [], writable: false, table: null, csv: "", applied: null, note: "", centre: { depth: 0, request: 0, moved: 0 }, checkpoint: 0, drift: null },
 };
 
 const PICTURES = ["_surface", "_compared", "_projections", "_spectrum", "_trace"];

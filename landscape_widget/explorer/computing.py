@@ -227,6 +227,11 @@ class BackgroundComputing(Sending):
                 "thread moved it, loaded a file or closed the explorer. Load the file again."
             )
 
+    def _look(self) -> str:
+        """Sees whether the user's model has moved away from θ*, and what is to be said of it."""
+        with self._lock:
+            return "" if self._worker.closed else self._points.look()
+
     def _moved(self) -> None:
         """The centre is another one: nothing that was found before is about it."""
         self._forget()
@@ -239,6 +244,7 @@ class BackgroundComputing(Sending):
     def _steps(self, study: Study, controls: Controls, number: int, what: str) -> Iterator[None]:
         """On the worker's thread: one computation, publishing what it finds."""
         started, found, stage = monotonic(), Findings(), ""
+        self._look()
         try:
             for found in study.steps(controls, what):
                 # a first picture on part of the examples means long stages: none begins with news held back

@@ -233,11 +233,36 @@ class LandscapeExplorer(LatestResults):
     def go_back(self) -> None:
         """Returns to the centre before the present one; what was computed there is still known.
 
+        That is the one before ``recentre()`` or ``update()``.
+
         Raises:
             RuntimeError: At the first centre, the model's weights.
         """
         with self._lock:
             self._points.go_back(self._number)
+            self._points.look()
+            self._moved()
+
+    def update(self, model: nn.Module | None = None) -> None:
+        """Takes the present weights of your model as the new θ*; all controls stay.
+
+        A page and ``repr`` say so when your model has moved since its weights were taken; nothing is taken
+        without being asked for. The former θ* is a centre to ``go_back()`` to, with all that is known there.
+        What was trained besides θ, such as batch norm's statistics, is taken, too.
+
+        Args:
+            model: Another model with the same parameters, which takes the place of yours from now on.
+
+        Raises:
+            TypeError: If ``model`` is none.
+            RuntimeError: If the model has other parameters by now, or others of them are trainable, naming
+                them; if it is being trained at this moment; or the explorer was made of an ``Objective``.
+            ValueError: If weights are not finite.
+        """
+        if model is not None and not isinstance(model, nn.Module):
+            raise TypeError(f"Expected a model, got {type(model).__name__}.")
+        with self._lock:
+            self._points.update(model, self._number)
             self._moved()
 
     def table(self) -> ScoreTable:
@@ -256,7 +281,7 @@ class LandscapeExplorer(LatestResults):
     def parameters_at(self, alpha: float | Pin, beta: float | None = None) -> dict[str, Any]:
         """A complete state dict at (α, β), for ``model.load_state_dict``; the model stays as it is.
 
-        Frozen parameters and buffers are those that the model had when the explorer was made.
+        Frozen parameters and buffers are those that the model had when its weights were taken.
 
         Args:
             alpha: Coordinate on the plane on show; or a pin, which keeps the plane that it was set on.
@@ -266,12 +291,13 @@ class LandscapeExplorer(LatestResults):
             RuntimeError: If no plane is there yet, or the explorer was made of an ``Objective``.
             ValueError: For coordinates that are not finite.
         """
-        return self._points.parameters_at(self._point(alpha, beta))
+        plane = alpha.plane if isinstance(alpha, Pin) else None
+        return self._points.parameters_at(self._point(alpha, beta), plane)
 
     def apply(self, alpha: float | Pin, beta: float | None = None) -> None:
         """Writes the weights at (α, β) into your model, in place. ``restore()`` undoes it.
 
-        What a model learnt since the explorer was made is lost until then, and a ``UserWarning`` says so.
+        What a model learnt since its weights were taken is lost until then, and a ``UserWarning`` says so.
 
         Args:
             alpha: Coordinate on the plane on show; or a pin, which keeps the plane that it was set on.
@@ -288,7 +314,7 @@ class LandscapeExplorer(LatestResults):
                 name = f"pin {alpha.number}"
             else:
                 name = place_words(self._shown_plane(), *check_coordinates(alpha, beta))
-            note = self._points.apply(theta, name)
+            note = self._points.apply(theta, name, alpha.plane if isinstance(alpha, Pin) else None)
         if note:
             warnings.warn(note, stacklevel=2)
 
@@ -330,8 +356,10 @@ class LandscapeExplorer(LatestResults):
                 self._publisher.flight.hear()
                 self.send({"type": "alive"})
                 self._start()
+                self._later(self._look)
             case {"type": "alive"}:  # a page asks where it has not heard of its kernel for long
                 self.send({"type": "alive"})
+                self._later(self._look)
             case {"type": "drawn", "number": int(number)}:
                 self._acknowledged(number)
             case {"type": "compute"}:

@@ -49,6 +49,8 @@ class LatestResults(BackgroundComputing):
             verdict.sentence.partition(". ")[0] if verdict else "no verdict yet",
             f"{' × '.join(self.axes)}, {self.resolution}×{self.resolution} nodes",
         ]
+        if drift := self._look():
+            told.append(drift[0].lower() + drift.rstrip(".")[1:])
         return f"{type(self).__name__}({'; '.join(told)})"
 
     def observe(

@@ -6,6 +6,7 @@ import { createControls } from "../controls/controls.js";
 import { createCurvature } from "../curvature/panel.js";
 import { h, setText } from "../ui/dom.js";
 import { display, waitingWords } from "../ui/frame.js";
+import { createDrift } from "../notes/drift.js";
 import { createGlossary } from "../notes/glossary.js";
 import { createHeatmap } from "../views/heatmap.js";
 import { createKernelLine } from "../controls/kernel-line.js";
@@ -65,6 +66,7 @@ export function render({ model, el, host, signal }, css = "") {
     state.set({ domain: null, equal_axes: false });
   });
   const progress = createProgress(head, state);
+  const drift = createDrift(body, state);
   const kernelLine = createKernelLine(body, root);
   const controls = createControls(body, state, settings.button, glossary.button);
   body.append(settings.line, settings.body, glossary.body, views, foot);
@@ -102,6 +104,7 @@ export function render({ model, el, host, signal }, css = "") {
     setText(error, message);
     controls.update(snapshot);
     progress.update(snapshot);
+    drift.update(snapshot);
     pins.update(snapshot);
     copy.update(snapshot);
     scores.update(snapshot);
@@ -150,7 +153,7 @@ export function render({ model, el, host, signal }, css = "") {
     destroyed = true;
     state.destroy();
     theme.destroy();
-    for (const view of [styles, kernelLine, controls, settings, progress, options, pins, verdict, copy, scores, pair, acknowledgement, ...plots]) view.destroy();
+    for (const view of [styles, kernelLine, controls, settings, progress, options, drift, pins, verdict, copy, scores, pair, acknowledgement, ...plots]) view.destroy();
     root.remove();
   }
   signal?.addEventListener("abort", destroy, { once: true });

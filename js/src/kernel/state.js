@@ -319,7 +319,7 @@ export function createState(model) {
       } else save();
     },
     /**
-     * @param {"shown" | "drawn" | "cancel" | "compute" | "pin" | "unpin" | "recentre" | "back" | "apply" | "restore" | "table"} type
+     * @param {"shown" | "drawn" | "cancel" | "compute" | "pin" | "unpin" | "recentre" | "back" | "update" | "apply" | "restore" | "table"} type
      * @param {object} [content]  what the kernel needs to know with it
      */
     send(type, content = {}) {
