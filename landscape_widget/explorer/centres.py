@@ -13,6 +13,7 @@ from landscape_widget.explorer.model_weights import State
 from landscape_widget.explorer.worker import CLOSED
 from landscape_widget.numerics.vectors import FloatArray, norm
 from landscape_widget.objective.objective import Objective
+from landscape_widget.paths.landmarks import Landmarks
 from landscape_widget.results.planes import Plane
 from landscape_widget.study.study import Study
 
@@ -35,7 +36,11 @@ class Centres:
     """A stack of centres: the first is that of the weights given, the last the present one."""
 
     def __init__(
-        self, objective: Objective, test: Objective | None = None, state: State | None = None
+        self,
+        objective: Objective,
+        test: Objective | None = None,
+        state: State | None = None,
+        landmarks: Landmarks | None = None,
     ) -> None:
         """Starts at the objective's θ*; ``test`` is the same objective on test data.
 
@@ -43,8 +48,9 @@ class Centres:
             objective: L.
             test: The same objective on test data.
             state: All of the model's state, None without a model.
+            landmarks: A trajectory and solutions.
         """
-        self._stack = [_Centre(Study(objective, test), _vector(objective), state)]
+        self._stack = [_Centre(Study(objective, test, landmarks=landmarks), _vector(objective), state)]
         self.left_at = 0
         """Number of the last request that was about another centre."""
 
@@ -76,7 +82,8 @@ class Centres:
         """
         objective, test = self.study.objective, self.study.test
         moved = torch.from_numpy(theta)
-        study = Study(objective.at(moved), test.at(moved) if test else None)
+        landmarks = self.study.centre.around.landmarks
+        study = Study(objective.at(moved), test.at(moved) if test else None, landmarks=landmarks)
         self._stack.append(replace(self._stack[-1], study=study))
         self.left_at = request
 
@@ -94,7 +101,8 @@ class Centres:
         objective, test = (each and each.with_state(state) for each in (before.objective, before.test))
         assert objective is not None
         checkpoint = self._stack[-1].checkpoint + 1
-        self._stack.append(_Centre(Study(objective, test), _vector(objective), state, checkpoint))
+        study = Study(objective, test, landmarks=before.centre.around.landmarks.now())
+        self._stack.append(_Centre(study, _vector(objective), state, checkpoint))
         self.left_at = request
 
     def go_back(self, request: int) -> None:

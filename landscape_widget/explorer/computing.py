@@ -18,9 +18,9 @@ from landscape_widget.explorer.points import Points
 from landscape_widget.explorer.sending import Sending
 from landscape_widget.explorer.traits import CONTROLS
 from landscape_widget.explorer.worker import CLOSED, Worker, others_wait, stay_at_the_end
-from landscape_widget.export import payloads as wire
 from landscape_widget.numerics.checks import check_real, told
 from landscape_widget.objective.objective import Objective
+from landscape_widget.paths.landmarks import Landmarks
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Findings
 from landscape_widget.study.study import Study, check_part
@@ -44,6 +44,7 @@ class BackgroundComputing(Sending):
         given: Sequence[str],
         interval: float,
         controls: Mapping[str, Any],
+        landmarks: Landmarks | None = None,
     ) -> None:
         """Computes nothing yet.
 
@@ -54,12 +55,13 @@ class BackgroundComputing(Sending):
             given: The arguments that the explorer was made with, as they are written.
             interval: Least seconds between two updates of one result.
             controls: Values of controls by their names; all others keep their defaults.
+            landmarks: A trajectory and solutions.
         """
         self._errands: list[Request] = []
         self._part = "all"
         self._taking = False
         worker = Worker("landscape-explorer", self._on_end, leave_a_core_free)
-        points = Points(objective, weights, self._errand, self._send_pins, test)
+        points = Points(objective, weights, self._errand, self._send_pins, test, landmarks)
         super().__init__(worker, points, given, interval, controls)
         self.observe(self._on_control, names=list(CONTROLS))
 
@@ -204,9 +206,10 @@ class BackgroundComputing(Sending):
             self._errands = [*(errand for errand in self._errands if not errand.done.is_set()), request]
             return request
 
-    def _take_controls(self, controls: Controls) -> None:
-        """Sets all controls at once, or none, without starting a computation."""
+    def _take_controls(self, controls: Controls, study: Study | None = None) -> None:
+        """Sets all controls at once, or none, without starting a computation; ``study`` is to take them."""
         taking, self._taking = self._taking, True
+        judge, self._judge = self._judge, study
         try:
             with self.hold_trait_notifications():
                 for name in CONTROLS:
@@ -214,6 +217,7 @@ class BackgroundComputing(Sending):
         except t.TraitError as error:
             raise ValueError(f"Expected controls that this explorer can take: {error}") from error
         finally:
+            self._judge = judge
             self._taking = taking  # which it is still where an observer of a control had it load
 
     def _unmoved(self, study: Study) -> bool:
@@ -237,7 +241,7 @@ class BackgroundComputing(Sending):
         self._forget()
         self._publisher.forget()
         self._announce()
-        self._info = wire.info(self._study.objective, self._study.theta_norm, self._study.test)
+        self._info = self._informed()
         if self._request is not None:
             self._submit()
 

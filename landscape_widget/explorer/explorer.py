@@ -22,6 +22,8 @@ from landscape_widget.export.runs import load_run, save_run
 from landscape_widget.loss.parameters import Selection
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Metrics, Objective
+from landscape_widget.paths.landmarks import GivenTrajectory, Landmarks
+from landscape_widget.paths.trajectory import Solution
 from landscape_widget.planes.grid import Domain
 from landscape_widget.planes.points import Pin, check_coordinates, place_words
 from landscape_widget.results.points import ScoreTable
@@ -53,6 +55,8 @@ class LandscapeExplorer(LatestResults):
         mode: str = "eval",
         metrics: Metrics | None = None,
         batch_size_fn: BatchSize = None,
+        trajectory: GivenTrajectory | None = None,
+        solutions: Mapping[str, Solution] | None = None,
         axes: tuple[str, str] = Controls.axes,
         seed: int = Controls.seed,
         domain: Domain | None = Controls.domain,
@@ -74,7 +78,7 @@ class LandscapeExplorer(LatestResults):
 
         Args:
             model: A model, whose present weights are θ*; or an ``Objective``, and then nothing but
-                ``test_loader`` and controls may follow.
+                ``test_loader``, ``trajectory``, ``solutions`` and controls may follow.
             data: As for ``Objective``.
             loss_fn: As for ``Objective``.
             test_loader: Data held out for testing, of the same kinds as ``data``.
@@ -85,8 +89,14 @@ class LandscapeExplorer(LatestResults):
             mode: "eval" or "train".
             metrics: Further quantities by name, such as {"accuracy": accuracy}.
             batch_size_fn: ``batch_size_fn(batch)`` → examples in it.
+            trajectory: The path of training: a ``Trajectory``, a ``TrajectoryRecorder``, its folder, or a
+                list of state dicts or files. Axes "trajectory:1", "trajectory:2" … run along its components,
+                and every plane shows it.
+            solutions: Other solutions by name, such as {"small batch": state}, each a state dict, a model,
+                or a file. Axes "toward:small batch" … lead to them, and every plane shows where they are.
             axes: Names of the directions of α and β: "hessian:max", "hessian:max:2" …, "hessian:min" …,
-                "random", "random:filter". This and all that follow are controls, attributes to be set later.
+                "random", "random:filter", and those above. This and all that follow are controls,
+                attributes to be set later.
             seed: Seed of random directions.
             domain: (α min, α max, β min, β max) in units of the directions; None: chosen by the curvature.
             resolution: Nodes for each axis, odd.
@@ -116,14 +126,16 @@ class LandscapeExplorer(LatestResults):
         positional = (
             whole if isinstance(model, Objective) else {"model": model, "data": data, "loss_fn": loss_fn}
         )
-        held_out = {} if test_loader is None else {"test_loader": test_loader}
+        further = {"test_loader": test_loader, "trajectory": trajectory, "solutions": solutions}
+        further = {name: value for name, value in further.items() if value is not None}
         super().__init__(
             objective,
             test_objective_of(objective, test_loader, options.get("max_examples")),
             Weights(model, objective.layout) if isinstance(model, nn.Module) and objective.layout else None,
-            given_arguments(positional, options | held_out),
+            given_arguments(positional, options | further),
             UPDATE_INTERVAL,
             controls | ({} if view is None else {"view": view}),
+            Landmarks.of(objective, trajectory, solutions),
         )
         self.on_msg(self._on_message)
 
@@ -169,12 +181,13 @@ class LandscapeExplorer(LatestResults):
             RuntimeError: If an observer or another thread moves the centre meanwhile, loads, or closes.
         """
         here = self._study
-        results, study, pins = load_run(path, here.objective, here.test)
+        landmarks = here.centre.around.landmarks
+        results, study, pins = load_run(path, here.objective, here.test, landmarks)
         with self._lock:
             controls, best, request = self._chosen(), self._publisher.latest, self._request
             self._check_unmoved(here)
             try:
-                self._take_controls(results.controls)
+                self._take_controls(results.controls, study)
                 self._check_unmoved(here)
                 with self._points.resuming(study, pins):
                     self._publisher.latest = results.findings()
@@ -189,6 +202,8 @@ class LandscapeExplorer(LatestResults):
                     if self._request is not request:
                         self._submit()
                 raise
+            if self._unmoved(study):
+                self._info = self._informed()  # a file may hold axes of its own
         return self
 
     @property

@@ -133,8 +133,9 @@ class Weights:
         """
         if others := self._others(base):
             raise RuntimeError(
-                "Expected a model with the parameters and buffers that it had when the explorer was made, of the "
-                f"same shapes, and the same ones trainable; others are {_some(others)}. Make a new explorer."
+                "Expected a model with the parameters and buffers that it had when the explorer was made, of "
+                f"the same shapes, and the same ones trainable; others are {_some(others)}. Make a new "
+                "explorer."
             )
         for _ in range(_LOOKS):
             state = _copied(self._model)
@@ -177,8 +178,8 @@ class Weights:
         if changed and not force:
             raise RuntimeError(
                 "Expected the model as apply() left it, but it was changed since, for instance by training "
-                f"({_some(changed)}). Restoring would lose that: keep a copy of model.state_dict() if you need "
-                "it, then call restore(force=True)."
+                f"({_some(changed)}). Restoring would lose that: keep a copy of model.state_dict() if you "
+                "need it, then call restore(force=True)."
             )
         _write(self._model, self._before)
         self._before, self._written = None, {}

@@ -17,6 +17,7 @@ from landscape_widget.export import point_payloads as wire
 from landscape_widget.export.payloads import Payload
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
+from landscape_widget.paths.landmarks import Landmarks
 from landscape_widget.planes.points import score_table
 from landscape_widget.results.planes import Plane, Surface
 from landscape_widget.results.points import ScoreTable
@@ -50,6 +51,7 @@ class Points:
         serve: Callable[[Job], Request],
         changed: Callable[[], None],
         test: Objective | None = None,
+        landmarks: Landmarks | None = None,
     ) -> None:
         """Starts at the objective's θ*.
 
@@ -59,8 +61,9 @@ class Points:
             serve: Hands an errand to the worker.
             changed: Is called whenever there is something new to show.
             test: The same objective on test data.
+            landmarks: A trajectory and solutions.
         """
-        self.centres = Centres(objective, test, weights.first if weights else None)
+        self.centres = Centres(objective, test, weights.first if weights else None, landmarks)
         self.pins = Pins(self.centres, serve, changed)
         self._weights = weights
         self._serve, self._changed = serve, changed

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from dataclasses import is_dataclass
 
-from landscape_widget.results import base, blindness, curvature, paths, planes, points, quadratic, spectrum
+from landscape_widget.results import (
+    base,
+    blindness,
+    curvature,
+    landmarks,
+    paths,
+    planes,
+    points,
+    quadratic,
+    spectrum,
+)
 
 #: Every module of this folder that defines results.
-_MODULES = (base, blindness, curvature, paths, planes, points, quadratic, spectrum)
+_MODULES = (base, blindness, curvature, landmarks, paths, planes, points, quadratic, spectrum)
 
 #: Classes of results by their names, which files hold and which therefore stay.
 RESULTS: dict[str, type] = {

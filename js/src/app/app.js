@@ -19,6 +19,7 @@ import { offersLog } from "../model/scale.js";
 import { createScoreTable } from "../notes/score-table.js";
 import { createSettings } from "../controls/settings.js";
 import { createSlices } from "../views/slices.js";
+import { pathsOn } from "../kernel/landmarks.js";
 import { lowestPoints } from "../kernel/splits.js";
 import { createState } from "../kernel/state.js";
 import { createStyles } from "../ui/styles.js";
@@ -121,6 +122,7 @@ export function render({ model, el, host, signal }, css = "") {
       point: link.point.get(),
       picture,
       pins: kernelSurface(snapshot, picture) ? snapshot.points.marks[0] : NO_PINS,
+      paths: pathsOn(snapshot.landmarks, picture.surface, 0),
       pin,
       range,
       basis: null,
