@@ -1,5 +1,6 @@
 // A model without a kernel: it answers like one, with a synthetic saddle, coarse to fine.
 import { OFFER, planeOf } from "./mock-axes.js";
+import { mockLandmarks } from "./mock-landmarks.js";
 import { mockEigenpairs, mockProjections, mockSpectrum, mockTrace } from "./mock-curvature.js";
 import { wire } from "./wire.js";
 
@@ -90,16 +91,17 @@ export const defaults = {
   _info: { subject: "Sequential", n_parameters: 23946, n_examples: 1797, n_test_examples: 0, theta_norm: 11.83, dtype: "float64", device: "cpu", max_resolution: 201, axes: OFFER, batch_norm: false, divisible: true, differentiable: true },
   _surface: null,
   _compared: null,
+  _landmarks: null,
   _eigenpairs: null,
   _projections: null,
   face: "projections",
   view: {},
   _spectrum: null,
   _trace: null,
-  _pins: { pins: [], writable: false, table: null, csv: "", applied: null, note: "", centre: { depth: 0, request: 0, moved: 0 } },
+  _pins: { pins: [], writable: false, table: null, csv: "", applied: null, note: "", centre: { depth: 0, request: 0, moved: 0 }, checkpoint: 0, drift: null },
 };
 
-const PICTURES = ["_surface", "_compared", "_projections", "_spectrum", "_trace"];
+const PICTURES = ["_surface", "_compared", "_landmarks", "_projections", "_spectrum", "_trace"];
 
 /** @param {number} count @param {number} low @param {number} high */
 const linspace = (count, low, high) => Float64Array.from({ length: count }, (_, i) => low + ((high - low) * i) / (count - 1));
@@ -145,7 +147,7 @@ export function mockSurface({ request, axes, seed, domain, resolution: n, exampl
   const lowestOn = (/** @type {string} */ name) => mockSurface({ request, axes, seed, domain, resolution: n, examples, batch_norm, split: name }, step, { decades, holes, scale, stretch }).minimum;
   const minima = split === "difference" ? { train: lowestOn("train"), test: lowestOn("test") } : { [split]: minimum };
   return {
-    request, axes, ...planeOf(axes, seed), seed, alpha: wire(alpha), beta: wire(beta), loss: wire(loss), done: wire(done), final: step === 1,
+    request, axes, plane: `${axes} ${seed}`, ...planeOf(axes, seed), seed, alpha: wire(alpha), beta: wire(beta), loss: wire(loss), done: wire(done), final: step === 1,
     n_done: done.reduce((sum, value) => sum + value, 0), n_examples: examples, batch_norm, split, equal_axes, coverage: "", norms: [1, 1], cosine: 0, theta_norm: 11.83,
     quadratic: turn || decades || split !== "train" ? null : { loss: 0.35 * scale, gradient: [0, 0], hessian: [3.8 * stretch ** 2, 0.95 * stretch, -1.5].map((value) => scale * value) },
     centre_loss: at((n - 1) / 2, (n - 1) / 2), minimum: split === "difference" ? null : minimum, minima,
@@ -158,7 +160,7 @@ export function mockSurface({ request, axes, seed, domain, resolution: n, exampl
 /**
  * Lets a mock model answer what the page sends, as the kernel would.
  * @param {MockModel} model
- * @param {{pace?: number, decades?: boolean, holes?: boolean, scale?: number, stretch?: number}} [options]  milliseconds between two results, and what surface
+ * @param {{pace?: number, decades?: boolean, holes?: boolean, scale?: number, stretch?: number, paths?: boolean}} [options]  milliseconds between two results, and what surface
  */
 export function attachKernel(model, { pace = 250, ...kind } = {}) {
   let request = 0;
@@ -205,6 +207,7 @@ export function attachKernel(model, { pace = 250, ...kind } = {}) {
       () => ({ ...progress("projecting on random planes", 0.5), ...projections(300), ...face(0.2) }),
       () => ({ ...progress("evaluating the plane", 0.7), _surface: mockSurface(asked, 5, kind), ...face(0.5) }),
       () => ({ ...progress("evaluating the plane", 1), _surface: mockSurface(asked, 1, kind), ...projections(2000), ...face(1) }),
+      ...(kind.paths ? [0.5, 1].map((share) => () => ({ _landmarks: mockLandmarks(mockSurface(asked, 10, kind), share) })) : []),
       () => second(5),
       () => second(1),
       () => ({ status: "done", error: "" }),

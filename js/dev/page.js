@@ -20,7 +20,7 @@ const host = {
 
 const half = Number(query.get("half") ?? 1);
 const model = createMockModel({ ...defaults, face: query.get("face") ?? defaults.face, domain: query.has("half") ? [-half, half, -half, half] : null });
-attachKernel(model, { pace: Number(query.get("pace") ?? 250), decades: query.has("decades"), holes: query.has("holes"), scale: Number(query.get("scale") ?? 1), stretch: Number(query.get("stretch") ?? 1) });
+attachKernel(model, { pace: Number(query.get("pace") ?? 250), decades: query.has("decades"), holes: query.has("holes"), scale: Number(query.get("scale") ?? 1), stretch: Number(query.get("stretch") ?? 1), paths: query.has("paths") });
 Object.assign(globalThis, { model });
 
 if (query.has("row")) Object.assign(document.body.style, { display: "flex", gap: "4px" });

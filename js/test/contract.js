@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { mockEigenpairs, mockProjections, mockSpectrum, mockTrace } from "../dev/mock-curvature.js";
+import { mockLandmarks } from "../dev/mock-landmarks.js";
 import { attachKernel, createMockModel, defaults, mockSurface } from "../dev/mock.js";
 import { decodePoints } from "../src/kernel/points.js";
 import { createState, DECODERS } from "../src/kernel/state.js";
@@ -91,6 +92,7 @@ test("the mock answers with the kernel's keys", () => {
     ...defaults,
     _surface: mockSurface(request, 1),
     _compared: { ...mockSurface(request, 1), sights: [["", ""], ["", ""]] },
+    _landmarks: mockLandmarks(mockSurface(request, 1)),
     _eigenpairs: mockEigenpairs(1),
     _projections: mockProjections(1, 300, null),
     _spectrum: mockSpectrum(1, 4, 10),

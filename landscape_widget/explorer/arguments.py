@@ -27,7 +27,7 @@ def sorted_arguments(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str
         TypeError: For what is under "unknown" in ``given``.
     """
     for name in given["unknown"]:
-        hint = near(name, [*_OF_OBJECTIVE, *CONTROLS, "test_loader", "view"])
+        hint = near(name, [*_OF_OBJECTIVE, *CONTROLS, "test_loader", "trajectory", "solutions", "view"])
         raise TypeError(f"LandscapeExplorer got an unexpected keyword {name!r}.{hint}")
     controls = {control.name: control.default for control in fields(Controls)} | {"examples": None}
     options, chosen = (

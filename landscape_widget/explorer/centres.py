@@ -1,27 +1,56 @@
-"""The way from centre to centre: each θ* that was explored around, with its study."""
+"""The way from centre to centre: each θ* that was explored around, with its study and where it came from."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
+from landscape_widget.explorer.model_weights import State
 from landscape_widget.explorer.worker import CLOSED
 from landscape_widget.numerics.vectors import FloatArray, norm
 from landscape_widget.objective.objective import Objective
+from landscape_widget.paths.landmarks import Landmarks
 from landscape_widget.results.planes import Plane
 from landscape_widget.study.study import Study
 
 
-class Centres:
-    """A stack of studies: the first is that of the weights given, the last that of the present centre."""
+@dataclass(frozen=True)
+class _Centre:
+    """A θ* that is explored around."""
 
-    def __init__(self, objective: Objective, test: Objective | None = None) -> None:
-        """Starts at the objective's θ*; ``test`` is the same objective on test data."""
-        self._studies = [Study(objective, test)]
-        self._first = _vector(objective)
+    study: Study
+    """What is known there."""
+    theta: FloatArray
+    """The weights that were last taken from the model, shape (N,)."""
+    state: State | None
+    """All of the model's state with them; None where there is no model."""
+    checkpoint: int = 0
+    """How often weights had been taken before these."""
+
+
+class Centres:
+    """A stack of centres: the first is that of the weights given, the last the present one."""
+
+    def __init__(
+        self,
+        objective: Objective,
+        test: Objective | None = None,
+        state: State | None = None,
+        landmarks: Landmarks | None = None,
+    ) -> None:
+        """Starts at the objective's θ*; ``test`` is the same objective on test data.
+
+        Args:
+            objective: L.
+            test: The same objective on test data.
+            state: All of the model's state, None without a model.
+            landmarks: A trajectory and solutions.
+        """
+        self._stack = [_Centre(Study(objective, test, landmarks=landmarks), _vector(objective), state)]
         self.left_at = 0
         """Number of the last request that was about another centre."""
 
@@ -33,16 +62,16 @@ class Centres:
             RuntimeError: After ``close``.
         """
         self.check_open()
-        return self._studies[-1]
+        return self._stack[-1].study
 
     def check_open(self) -> None:
         """Raises a RuntimeError after ``close``."""
-        if not self._studies:
+        if not self._stack:
             raise RuntimeError(CLOSED)
 
     def close(self) -> None:
         """Lets go of all studies, and so of the data."""
-        self._studies.clear()
+        self._stack.clear()
 
     def recentre(self, theta: FloatArray, request: int) -> None:
         """Makes θ, shape (N,), the centre of a new exploration.
@@ -53,7 +82,27 @@ class Centres:
         """
         objective, test = self.study.objective, self.study.test
         moved = torch.from_numpy(theta)
-        self._studies.append(Study(objective.at(moved), test.at(moved) if test else None))
+        landmarks = self.study.centre.around.landmarks
+        study = Study(objective.at(moved), test.at(moved) if test else None, landmarks=landmarks)
+        self._stack.append(replace(self._stack[-1], study=study))
+        self.left_at = request
+
+    def take(self, state: State, request: int) -> None:
+        """Makes a later state of the model the centre of a new exploration.
+
+        Args:
+            state: All of it.
+            request: Number of the last request that was about the old one.
+
+        Raises:
+            ValueError: If it is not one of this model, naming the tensors.
+        """
+        before = self.study
+        objective, test = (each and each.with_state(state) for each in (before.objective, before.test))
+        assert objective is not None
+        checkpoint = self._stack[-1].checkpoint + 1
+        study = Study(objective, test, landmarks=before.centre.around.landmarks.now())
+        self._stack.append(_Centre(study, _vector(objective), state, checkpoint))
         self.left_at = request
 
     def go_back(self, request: int) -> None:
@@ -67,35 +116,62 @@ class Centres:
         """
         self.check_open()
         if not self.depth:
-            raise RuntimeError("Expected a centre that recentre() chose, to go back from; this is the first.")
-        self._studies.pop()
+            raise RuntimeError(
+                "Expected a centre that recentre() or update() chose, to go back from; this is the first."
+            )
+        self._stack.pop()
         self.left_at = request
 
     @contextmanager
     def replaced(self, study: Study) -> Iterator[None]:
         """Puts another study in the place of the present one, and back if what is done under it fails."""
-        before = self.study
-        self._studies[-1] = study
+        self.check_open()
+        before = self._stack[-1]
+        self._stack[-1] = replace(before, study=study)
         try:
             yield
         except BaseException:
-            if self._studies and self._studies[-1] is study:  # an observer may have moved on, or closed
-                self._studies[-1] = before
+            # an observer may have moved on, or closed
+            if self._stack and self._stack[-1].study is study:
+                self._stack[-1] = before
             raise
 
     @property
     def depth(self) -> int:
         """How many steps back there are."""
-        return len(self._studies) - 1
+        return len(self._stack) - 1
+
+    @property
+    def checkpoint(self) -> int:
+        """How often weights were taken from the model before those of the present centre."""
+        return self._stack[-1].checkpoint
 
     @property
     def moved(self) -> float:
-        """‖Δθ‖ from the first centre to the present one."""
-        return norm(self.away(_vector(self.study.objective)))
+        """‖Δθ‖ from the weights last taken to the present centre."""
+        return norm(_vector(self.study.objective) - self._stack[-1].theta)
 
-    def away(self, theta: FloatArray) -> FloatArray:
-        """The displacement from the first centre to θ, shape (N,)."""
-        return theta - self._first
+    @property
+    def state(self) -> State | None:
+        """All of the model's state when the present centre's weights were taken; None without a model."""
+        self.check_open()
+        return self._stack[-1].state
+
+    def displacement(self, theta: FloatArray, plane: Plane | None = None) -> tuple[FloatArray, State | None]:
+        """From which state of the model θ, shape (N,), is how far away.
+
+        Args:
+            theta: The point.
+            plane: That it was found on, if not that of the present centre: then it goes by the state there.
+        """
+        self.check_open()
+        there = [
+            centre
+            for centre in self._stack
+            if plane is not None and np.array_equal(plane.origin, _vector(centre.study.objective))
+        ]
+        taken = (there or self._stack)[-1]
+        return theta - taken.theta, taken.state
 
     def is_origin(self, plane: Plane) -> bool:
         """Whether a plane goes out from the present centre."""

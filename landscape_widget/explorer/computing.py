@@ -20,9 +20,9 @@ from landscape_widget.explorer.points import Points
 from landscape_widget.explorer.sending import Sending
 from landscape_widget.explorer.traits import CONTROLS
 from landscape_widget.explorer.worker import CLOSED, Worker, others_wait, stay_at_the_end
-from landscape_widget.export import payloads as wire
 from landscape_widget.numerics.checks import check_real, told
 from landscape_widget.objective.objective import Objective
+from landscape_widget.paths.landmarks import Landmarks
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Findings
 from landscape_widget.study.study import Study, check_part
@@ -46,6 +46,7 @@ class BackgroundComputing(Sending):
         given: Sequence[str],
         interval: float,
         controls: Mapping[str, Any],
+        landmarks: Landmarks | None = None,
     ) -> None:
         """Computes nothing yet.
 
@@ -56,13 +57,14 @@ class BackgroundComputing(Sending):
             given: The arguments that the explorer was made with, as they are written.
             interval: Least seconds between two updates of one result.
             controls: Values of controls by their names; all others keep their defaults.
+            landmarks: A trajectory and solutions.
         """
         self._errands: list[Request] = []
         self._part = "all"
         self._last: tuple[Study, Controls, int, float, Findings] | None = None
         self._taking = False
         worker = Worker("landscape-explorer", self._on_end, leave_a_core_free)
-        points = Points(objective, weights, self._errand, self._send_pins, self._redraw, test)
+        points = Points(objective, weights, self._errand, self._send_pins, self._redraw, test, landmarks)
         super().__init__(worker, points, given, interval, controls)
         self._around: WeakKeyDictionary[Study, Gathered] = WeakKeyDictionary()
         self._around[self._study] = self._publisher.gathered
@@ -209,9 +211,10 @@ class BackgroundComputing(Sending):
             self._errands = [*(errand for errand in self._errands if not errand.done.is_set()), request]
             return request
 
-    def _take_controls(self, controls: Controls) -> None:
-        """Sets all controls at once, or none, without starting a computation."""
+    def _take_controls(self, controls: Controls, study: Study | None = None) -> None:
+        """Sets all controls at once, or none, without starting a computation; ``study`` is to take them."""
         taking, self._taking = self._taking, True
+        judge, self._judge = self._judge, study
         try:
             with self.hold_trait_notifications():
                 for name in CONTROLS:
@@ -219,6 +222,7 @@ class BackgroundComputing(Sending):
         except t.TraitError as error:
             raise ValueError(f"Expected controls that this explorer can take: {error}") from error
         finally:
+            self._judge = judge
             self._taking = taking  # which it is still where an observer of a control had it load
 
     def _unmoved(self, study: Study) -> bool:
@@ -232,12 +236,17 @@ class BackgroundComputing(Sending):
                 "thread moved it, loaded a file or closed the explorer. Load the file again."
             )
 
+    def _look(self) -> str:
+        """Sees whether the user's model has moved away from θ*, and what is to be said of it."""
+        with self._lock:
+            return "" if self._worker.closed else self._points.look()
+
     def _moved(self) -> None:
         """The centre is another one: what is shown is what was found around it before, if anything."""
         self._forget()
         self._publisher.gathered = self._around.setdefault(self._study, Gathered())
         self._announce()
-        self._info = wire.info(self._study.objective, self._study.theta_norm, self._study.test)
+        self._info = self._informed()
         if self._request is not None:
             self._submit()
 
@@ -249,6 +258,7 @@ class BackgroundComputing(Sending):
             self._last = study, controls, number, monotonic() - started, found
             self._publish(found, controls, number, self._last[3], flush)
 
+        self._look()
         try:
             for found in study.steps(controls, what):
                 # a first picture on part of the examples means long stages: none begins with news held back

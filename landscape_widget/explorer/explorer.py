@@ -24,6 +24,8 @@ from landscape_widget.loss.parameters import Selection
 from landscape_widget.numerics.checks import near
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Metrics, Objective
+from landscape_widget.paths.landmarks import GivenTrajectory, Landmarks
+from landscape_widget.paths.trajectory import Solution
 from landscape_widget.planes.grid import Domain
 from landscape_widget.planes.points import Pin, check_coordinates, place_words
 from landscape_widget.results.points import ScoreTable
@@ -55,6 +57,8 @@ class LandscapeExplorer(LatestResults):
         mode: str = "eval",
         metrics: Metrics | None = None,
         batch_size_fn: BatchSize = None,
+        trajectory: GivenTrajectory | None = None,
+        solutions: Mapping[str, Solution] | None = None,
         axes: tuple[str, str] = Controls.axes,
         seed: int = Controls.seed,
         domain: Domain | None = Controls.domain,
@@ -76,7 +80,7 @@ class LandscapeExplorer(LatestResults):
 
         Args:
             model: A model, whose present weights are θ*; or an ``Objective``, and then nothing but
-                ``test_loader`` and controls may follow.
+                ``test_loader``, ``trajectory``, ``solutions`` and controls may follow.
             data: As for ``Objective``.
             loss_fn: As for ``Objective``.
             test_loader: Data held out for testing, of the same kinds as ``data``.
@@ -87,8 +91,14 @@ class LandscapeExplorer(LatestResults):
             mode: "eval" or "train".
             metrics: Further quantities by name, such as {"accuracy": accuracy}.
             batch_size_fn: ``batch_size_fn(batch)`` → examples in it.
+            trajectory: The path of training: a ``Trajectory``, a ``TrajectoryRecorder``, its folder, or a
+                list of state dicts or files. Axes "trajectory:1", "trajectory:2" … run along its components,
+                and every plane shows it.
+            solutions: Other solutions by name, such as {"small batch": state}, each a state dict, a model,
+                or a file. Axes "toward:small batch" … lead to them, and every plane shows where they are.
             axes: Names of the directions of α and β: "hessian:max", "hessian:max:2" …, "hessian:min" …,
-                "random", "random:filter". This and all that follow are controls, attributes to be set later.
+                "random", "random:filter", and those above. This and all that follow are controls,
+                attributes to be set later.
             seed: Seed of random directions.
             domain: (α min, α max, β min, β max) in units of the directions; None: chosen by the curvature.
             resolution: Nodes for each axis, odd.
@@ -118,14 +128,16 @@ class LandscapeExplorer(LatestResults):
         positional = (
             whole if isinstance(model, Objective) else {"model": model, "data": data, "loss_fn": loss_fn}
         )
-        held_out = {} if test_loader is None else {"test_loader": test_loader}
+        further = {"test_loader": test_loader, "trajectory": trajectory, "solutions": solutions}
+        further = {name: value for name, value in further.items() if value is not None}
         super().__init__(
             objective,
             test_objective_of(objective, test_loader, options.get("max_examples")),
             Weights(model, objective.layout) if isinstance(model, nn.Module) and objective.layout else None,
-            given_arguments(positional, options | held_out),
+            given_arguments(positional, options | further),
             UPDATE_INTERVAL,
             controls | ({} if view is None else {"view": view}),
+            Landmarks.of(objective, trajectory, solutions),
         )
         self.on_msg(self._on_message)
         follow_cells()
@@ -173,12 +185,13 @@ class LandscapeExplorer(LatestResults):
             RuntimeError: If an observer or another thread moves the centre meanwhile, loads, or closes.
         """
         here = self._study
-        results, study, pins, chosen = load_run(path, here.objective, here.test)
+        landmarks = here.centre.around.landmarks
+        results, study, pins, chosen = load_run(path, here.objective, here.test, landmarks)
         with self._lock:
             controls, best, request = self._chosen(), self._publisher.gathered, self._request
             self._check_unmoved(here)
             try:
-                self._take_controls(chosen)
+                self._take_controls(chosen, study)
                 self._check_unmoved(here)
                 with self._points.resuming(study, pins):
                     self._publisher.gathered = gathered_of(results.findings(), results.controls)
@@ -194,6 +207,8 @@ class LandscapeExplorer(LatestResults):
                     if self._request is not request:
                         self._submit()
                 raise
+            if self._unmoved(study):
+                self._info = self._informed()  # a file may hold axes of its own
         return self
 
     @property
@@ -238,11 +253,36 @@ class LandscapeExplorer(LatestResults):
     def go_back(self) -> None:
         """Returns to the centre before the present one; what was computed there is still known.
 
+        That is the one before ``recentre()`` or ``update()``.
+
         Raises:
             RuntimeError: At the first centre, the model's weights.
         """
         with self._lock:
             self._points.go_back(self._number)
+            self._points.look()
+            self._moved()
+
+    def update(self, model: nn.Module | None = None) -> None:
+        """Takes the present weights of your model as the new θ*; all controls stay.
+
+        A page and ``repr`` say so when your model has moved since its weights were taken; nothing is taken
+        without being asked for. The former θ* is a centre to ``go_back()`` to, with all that is known there.
+        What was trained besides θ, such as batch norm's statistics, is taken, too.
+
+        Args:
+            model: Another model with the same parameters, which takes the place of yours from now on.
+
+        Raises:
+            TypeError: If ``model`` is none.
+            RuntimeError: If the model has other parameters by now, or others of them are trainable, naming
+                them; if it is being trained at this moment; or the explorer was made of an ``Objective``.
+            ValueError: If weights are not finite.
+        """
+        if model is not None and not isinstance(model, nn.Module):
+            raise TypeError(f"Expected a model, got {type(model).__name__}.")
+        with self._lock:
+            self._points.update(model, self._number)
             self._moved()
 
     def table(self) -> ScoreTable:
@@ -261,7 +301,7 @@ class LandscapeExplorer(LatestResults):
     def parameters_at(self, alpha: float | Pin, beta: float | None = None) -> dict[str, Any]:
         """A complete state dict at (α, β), for ``model.load_state_dict``; the model stays as it is.
 
-        Frozen parameters and buffers are those that the model had when the explorer was made.
+        Frozen parameters and buffers are those that the model had when its weights were taken.
 
         Args:
             alpha: Coordinate on the plane on show; or a pin, which keeps the plane that it was set on.
@@ -271,12 +311,13 @@ class LandscapeExplorer(LatestResults):
             RuntimeError: If no plane is there yet, or the explorer was made of an ``Objective``.
             ValueError: For coordinates that are not finite.
         """
-        return self._points.parameters_at(self._point(alpha, beta))
+        plane = alpha.plane if isinstance(alpha, Pin) else None
+        return self._points.parameters_at(self._point(alpha, beta), plane)
 
     def apply(self, alpha: float | Pin, beta: float | None = None) -> None:
         """Writes the weights at (α, β) into your model, in place. ``restore()`` undoes it.
 
-        What a model learnt since the explorer was made is lost until then, and a ``UserWarning`` says so.
+        What a model learnt since its weights were taken is lost until then, and a ``UserWarning`` says so.
 
         Args:
             alpha: Coordinate on the plane on show; or a pin, which keeps the plane that it was set on.
@@ -293,7 +334,7 @@ class LandscapeExplorer(LatestResults):
                 name = f"pin {alpha.number}"
             else:
                 name = place_words(self._shown_plane(), *check_coordinates(alpha, beta))
-            note = self._points.apply(theta, name)
+            note = self._points.apply(theta, name, alpha.plane if isinstance(alpha, Pin) else None)
         if note:
             warnings.warn(note, stacklevel=2)
 
@@ -335,8 +376,10 @@ class LandscapeExplorer(LatestResults):
                 self._publisher.flight.hear()
                 self.send({"type": "alive"})
                 self._start()
+                self._later(self._look)
             case {"type": "alive"}:  # a page asks where it has not heard of its kernel for long
                 self.send({"type": "alive"})
+                self._later(self._look)
             case {"type": "drawn", "number": int(number)}:
                 self._acknowledged(number)
             case {"type": "compute"}:

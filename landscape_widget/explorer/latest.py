@@ -22,6 +22,7 @@ from landscape_widget.numerics.checks import near
 from landscape_widget.objective.objective import Objective
 from landscape_widget.results.blindness import SaddleBlindness
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures
+from landscape_widget.results.landmarks import LandmarksOnPlane
 from landscape_widget.results.planes import Plane, Surface
 from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
@@ -32,6 +33,7 @@ from landscape_widget.study.findings import Picture
 _RESULTS = {
     "_surface": ("surface", "plane", "surfaces", "quadratic"),
     "_compared": ("compared", "surfaces"),
+    "_landmarks": ("landmarks", "compared_landmarks"),
     "_eigenpairs": ("eigenpairs",),
     "_projections": ("projections", "blindness"),
     "_spectrum": ("density", "blindness"),
@@ -53,6 +55,8 @@ class LatestResults(BackgroundComputing):
             verdict.sentence.partition(". ")[0] if verdict else "no verdict yet",
             f"{' × '.join(controls.axes)}, {controls.resolution}×{controls.resolution} nodes",
         ]
+        if drift := self._look():
+            told.append(drift[0].lower() + drift.rstrip(".")[1:])
         return f"{type(self).__name__}({'; '.join(told)})"
 
     def observe(
@@ -143,6 +147,16 @@ class LatestResults(BackgroundComputing):
     def compared(self) -> Picture | None:
         """The second picture, None unless ``compared_axes`` or ``compared_split`` asks for one."""
         return self._publisher.latest.compared
+
+    @property
+    def landmarks(self) -> LandmarksOnPlane | None:
+        """The path of training and other solutions on that plane so far, None without any."""
+        return self._publisher.latest.landmarks
+
+    @property
+    def compared_landmarks(self) -> LandmarksOnPlane | None:
+        """The same on the plane of the second picture."""
+        return self._publisher.latest.compared_landmarks
 
     @property
     def eigenpairs(self) -> EigenPairs | None:

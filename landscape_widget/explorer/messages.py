@@ -8,7 +8,7 @@ from typing import Any
 from landscape_widget.explorer.points import Points
 
 #: Types of the messages that ``obey`` knows.
-AT_POINTS = ("pin", "unpin", "recentre", "back", "apply", "restore")
+AT_POINTS = ("pin", "unpin", "recentre", "back", "update", "apply", "restore")
 
 
 def obey(content: Mapping[str, Any], points: Points, request: int) -> None:
@@ -33,7 +33,9 @@ def obey(content: Mapping[str, Any], points: Points, request: int) -> None:
             points.recentre(points.pins[number].theta, request)
         case {"type": "back"}:
             points.go_back(request)
+        case {"type": "update"}:
+            points.update(None, request)
         case {"type": "apply", "pin": number}:
-            points.apply(points.pins[number].theta, f"pin {number}")
+            points.apply(points.pins[number].theta, f"pin {number}", points.pins[number].plane)
         case {"type": "restore", "force": force}:
             points.restore(bool(force))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,27 @@ from torch import Tensor, nn
 from landscape_widget.loss.compiled import named_parameters
 from landscape_widget.loss.parameters import Layout
 from landscape_widget.numerics.vectors import FloatArray
+from landscape_widget.results.tables import brief
+
+#: Parameters and buffers of a model at one time, by their keys in its state dict.
+State = Mapping[str, Tensor]
+
+#: How often weights that change are copied anew before that is given up.
+_LOOKS = 20
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What a model's weights have become since they were taken."""
+
+    words: str
+    """That, in a sentence."""
+    takes: bool
+    """Whether they can be taken as the next θ*."""
 
 
 class Weights:
-    """A model's complete state as it was at first, moved in the parameters that make up θ."""
+    """A model's complete state as it was when it was taken, moved in the parameters that make up θ."""
 
     def __init__(self, model: nn.Module, layout: Layout) -> None:
         """Copies the model's state; the model itself is only written to by ``apply`` and ``restore``.
@@ -27,7 +45,9 @@ class Weights:
         """
         self._model = model
         self._layout = layout
-        self._first = _copied(model)
+        self.first: State = _copied(model)
+        """The state that the model had at first."""
+        self._trainable = _trainable(model)
         # what was there before apply(), and what apply() wrote
         self._before: dict[str, Tensor] | None = None
         self._written: dict[str, Tensor] = {}
@@ -40,26 +60,28 @@ class Weights:
             if owners.get(id(tensor)) in layout.names
         }
 
-    def at(self, displacement: FloatArray) -> dict[str, Any]:
+    def at(self, displacement: FloatArray, base: State | None = None) -> dict[str, Any]:
         """A state dict at θ* + displacement, in the model's dtypes and on its devices.
 
-        It is complete: frozen parameters and buffers are those of the beginning, at 0 all is as at first.
+        It is complete: frozen parameters and buffers are those of ``base``, at 0 all is as it is there.
 
         Args:
             displacement: Shape (N,).
+            base: The state that the displacement is from; default the first one.
         """
+        base = self.first if base is None else base
         moved = self._layout.unflatten(torch.from_numpy(np.asarray(displacement, float)))
         state = self._model.state_dict()
         for key, value in state.items():
-            state[key] = self._first[key].clone() if key in self._first else copy.deepcopy(value)
+            state[key] = base[key].clone() if key in base else copy.deepcopy(value)
         for key, name in self._moving.items():
             # added in float64 on the CPU, which has it on every machine, and rounded once
-            state[key].copy_(self._first[key].double().cpu() + moved[name])
+            state[key].copy_(base[key].double().cpu() + moved[name])
         return state
 
-    def apply(self, displacement: FloatArray) -> None:
-        """Writes θ* + displacement into the model, in place."""
-        written = self.at(displacement)
+    def apply(self, displacement: FloatArray, base: State | None = None) -> None:
+        """Writes θ* + displacement into the model, in place; ``base`` as for ``at``."""
+        written = self.at(displacement, base)
         # after training on from weights written before, these are what a person will want back
         before = (
             self._before
@@ -69,10 +91,72 @@ class Weights:
         _write(self._model, written)
         self._before, self._written = before, _copied(self._model)
 
-    @property
-    def trained(self) -> bool:
-        """Whether the model holds what neither it held at first nor ``apply`` wrote."""
-        return bool(self._changed(self._first) and (self._before is None or self._changed(self._written)))
+    def trained_since(self, base: State) -> bool:
+        """Whether the model holds what neither was taken from it nor ``apply`` wrote."""
+        return bool(self._changed(base) and (self._before is None or self._changed(self._written)))
+
+    def drift(self, base: State) -> Drift | None:
+        """What the model has become since ``base`` was taken, None where nothing or by ``apply`` alone.
+
+        Only values count: a model that was moved to another device or type is the same as long as those are.
+        """
+        present = _tensors(self._model)
+        differ = _unlike(base, present)
+        if not differ or not self.trained_since(base):
+            return None
+        if others := self._others(base):
+            return Drift(
+                f"Your model has other parameters by now ({_some(others)}). Make a new explorer.", False
+            )
+        moving = [key for key in differ if key in self._moving]
+        if not all(bool(present[key].isfinite().all()) for key in moving):
+            return Drift("Your model's weights are not all finite by now.", False)
+        # of tied parameters, which have several keys, each counts once
+        owners = {self._moving[key]: key for key in moving}
+        squares = [
+            float((present[key].detach().double().cpu() - base[key].double().cpu()).square().sum())
+            for key in owners.values()
+        ]
+        if not sum(squares):
+            return Drift(f"Your model has changed since, not in θ but in {_some(differ)}.", True)
+        return Drift(f"Your model has moved ‖Δθ‖ = {brief(sum(squares) ** 0.5, 3)} since.", True)
+
+    def taken(self, base: State) -> State:
+        """A copy of what the model holds now, as the next θ*.
+
+        Args:
+            base: What was taken last.
+
+        Raises:
+            RuntimeError: If the model has other parameters by now, naming them, or is being trained.
+            ValueError: If weights are not finite.
+        """
+        if others := self._others(base):
+            raise RuntimeError(
+                "Expected a model with the parameters and buffers that it had when the explorer was made, of "
+                f"the same shapes, and the same ones trainable; others are {_some(others)}. Make a new "
+                "explorer."
+            )
+        for _ in range(_LOOKS):
+            state = _copied(self._model)
+            if not self._changed(state):  # a copy amid a step of training is of no weights there ever were
+                break
+        else:
+            raise RuntimeError(
+                "Expected weights that hold still while they are copied; they are being trained. Take them "
+                "between two steps of training."
+            )
+        if wrong := [key for key in self._moving if not bool(state[key].isfinite().all())]:
+            raise ValueError(f"Expected finite weights, got others in {_some(wrong)}. The former ones stay.")
+        return state
+
+    def _others(self, base: State) -> list[str]:
+        """Names of what is there no more, or new, or has another shape, or is trainable on one side only."""
+        present, trainable = _tensors(self._model), _trainable(self._model)
+        shapes = {key: tensor.shape for key, tensor in present.items()}
+        other = [key for key, tensor in base.items() if shapes.get(key) != tensor.shape]
+        other += [key for key in present if key not in base]
+        return other or [name for name, on in self._trainable.items() if trainable.get(name) is not on]
 
     @property
     def applied(self) -> bool:
@@ -92,16 +176,15 @@ class Weights:
             raise RuntimeError("Expected weights that apply() wrote, to be undone; nothing was applied.")
         changed = self._changed(self._written)
         if changed and not force:
-            some = ", ".join(changed[:4]) + (", …" if len(changed) > 4 else "")
             raise RuntimeError(
                 "Expected the model as apply() left it, but it was changed since, for instance by training "
-                f"({some}). Restoring would lose that: keep a copy of model.state_dict() if you need it, "
-                "then call restore(force=True)."
+                f"({_some(changed)}). Restoring would lose that: keep a copy of model.state_dict() if you "
+                "need it, then call restore(force=True)."
             )
         _write(self._model, self._before)
         self._before, self._written = None, {}
 
-    def _changed(self, state: Mapping[str, Tensor]) -> list[str]:
+    def _changed(self, state: State) -> list[str]:
         """Keys of what differs, in any bit, from what the model held once."""
         present = _tensors(self._model)
         return [
@@ -132,6 +215,31 @@ def _write(model: nn.Module, state: dict[str, Any]) -> None:
     with torch.no_grad():
         for key, tensor in present.items():
             tensor.copy_(state[key])
+
+
+def _trainable(model: nn.Module) -> dict[str, bool]:
+    return {name: parameter.requires_grad for name, parameter in named_parameters(model).items()}
+
+
+def _some(names: Iterable[str]) -> str:
+    first = list(names)
+    return ", ".join(first[:4]) + (", …" if len(first) > 4 else "")
+
+
+def _unlike(state: State, present: State) -> list[str]:
+    """Keys of what has other values, whatever their type."""
+    return [
+        key
+        for key in {**state, **present}
+        if key not in state or key not in present or not _same_values(state[key], present[key].detach())
+    ]
+
+
+def _same_values(a: Tensor, b: Tensor) -> bool:
+    if a.dtype == b.dtype or a.shape != b.shape:
+        return _same_bits(a, b)
+    wide = torch.promote_types(a.dtype, b.dtype)
+    return torch.equal(a.cpu().to(wide), b.cpu().to(wide))
 
 
 def _same_bits(a: Tensor, b: Tensor) -> bool:

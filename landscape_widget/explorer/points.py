@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
+
+from torch import nn
 
 from landscape_widget.explorer.centres import Centres
 from landscape_widget.explorer.mailbox import Job, Request
-from landscape_widget.explorer.model_weights import Weights
+from landscape_widget.explorer.model_weights import Drift, Weights
 from landscape_widget.explorer.pins import Pins
 from landscape_widget.export import point_payloads as wire
 from landscape_widget.export.payloads import Payload
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
+from landscape_widget.paths.landmarks import Landmarks
 from landscape_widget.planes.points import score_table
 from landscape_widget.results.planes import Plane, Surface
 from landscape_widget.results.points import ScoreTable
@@ -26,7 +30,7 @@ Pictures = Sequence[tuple[Plane, Mapping[str, Surface]]]
 _PICTURES = 4
 
 _TRAINED = (
-    "Your model had been trained on since the explorer was made, and holds other weights now; "
+    "Your model had been trained on since its weights were taken, and holds other weights now; "
     "restore() puts back what it held."
 )
 
@@ -48,6 +52,7 @@ class Points:
         changed: Callable[[], None],
         redraw: Job,
         test: Objective | None = None,
+        landmarks: Landmarks | None = None,
     ) -> None:
         """Starts at the objective's θ*.
 
@@ -58,8 +63,9 @@ class Points:
             changed: Is called whenever there is something new to show.
             redraw: Evaluates pins that the pictures on show interpolate.
             test: The same objective on test data.
+            landmarks: A trajectory and solutions.
         """
-        self.centres = Centres(objective, test)
+        self.centres = Centres(objective, test, weights.first if weights else None, landmarks)
         self.pins = Pins(self.centres, serve, changed, redraw)
         self._weights = weights
         self._serve, self._changed = serve, changed
@@ -68,6 +74,7 @@ class Points:
         self._table: tuple[int, ScoreTable] | None = None
         self._applied: str | None = None
         self._note = ""
+        self._drift: Drift | None = None
 
     @property
     def study(self) -> Study:
@@ -141,6 +148,36 @@ class Points:
         self.centres.go_back(request)
         self._changed()
 
+    def update(self, model: nn.Module | None, request: int) -> None:
+        """Makes the present weights of the model the new centre.
+
+        Args:
+            model: The one that takes the place of the explorer's own; None for that.
+            request: Number of the last request that was about the old centre.
+
+        Raises:
+            RuntimeError: If there is no model, it has other parameters, or is being trained.
+            ValueError: If weights are not finite, or ``model`` is of another kind.
+        """
+        layout = self.study.objective.layout
+        weights = self.weights if model is None or layout is None else Weights(model, layout)
+        state = self.centres.state
+        self.centres.take(weights.taken(weights.first if state is None else state), request)
+        if weights is not self._weights:
+            self._applied = None  # into the former model
+        self._weights = weights
+        self.look()
+        self._changed()
+
+    def look(self) -> str:
+        """Sees whether the model's weights are still those that were taken; returns what is to be told."""
+        drift, state = self._drift, self.centres.state
+        if self._weights is not None and state is not None:
+            self._drift = self._weights.drift(state)
+        if self._drift != drift:
+            self._changed()
+        return self._drift.words if self._drift else ""
+
     @property
     def weights(self) -> Weights:
         """Those of the user's model.
@@ -156,19 +193,22 @@ class Points:
             )
         return self._weights
 
-    def parameters_at(self, theta: FloatArray) -> dict[str, Any]:
-        """A state dict with the parameters θ, shape (N,)."""
-        return self.weights.at(self.centres.away(theta))
+    def parameters_at(self, theta: FloatArray, plane: Plane | None = None) -> dict[str, Any]:
+        """A state dict with the parameters θ, shape (N,), found on ``plane``; default the present one."""
+        return self.weights.at(*self.centres.displacement(theta, plane))
 
-    def apply(self, theta: FloatArray, name: str) -> str:
-        """Writes θ into the user's model; ``name`` tells the page where that is.
+    def apply(self, theta: FloatArray, name: str, plane: Plane | None = None) -> str:
+        """Writes θ into the user's model; ``name`` tells the page where that is, ``plane`` on which it lies.
 
         Returns:
             What the person should know of it, empty for nothing.
         """
-        note = _TRAINED if self.weights.trained else ""
-        self.weights.apply(self.centres.away(theta))
+        displacement, base = self.centres.displacement(theta, plane)
+        taken = self.centres.state
+        note = _TRAINED if taken is not None and self.weights.trained_since(taken) else ""
+        self.weights.apply(displacement, base)
         self._applied, self._note = name, note
+        self.look()
         self._changed()
         return note
 
@@ -176,6 +216,7 @@ class Points:
         """Undoes ``apply``; with ``force`` even if the model was changed since."""
         self.weights.restore(force)
         self._applied, self._note = None, ""
+        self.look()
         self._changed()
 
     def table(self, pictures: Pictures) -> ScoreTable:
@@ -227,5 +268,11 @@ class Points:
             "csv": "" if table is None else table[1].csv,
             "applied": self._applied,
             "note": self._note,
-            "centre": {"depth": centres.depth, "request": centres.left_at, "moved": centres.moved},
+            "centre": {
+                "depth": centres.depth,
+                "request": centres.left_at,
+                "moved": centres.moved,
+            },
+            "checkpoint": centres.checkpoint,
+            "drift": None if self._drift is None else asdict(self._drift),
         }

@@ -10,6 +10,7 @@ from landscape_widget.explorer.gathered import Gathered, Kept, of_picture
 from landscape_widget.explorer.in_flight import InFlight
 from landscape_widget.export import curvature_payloads as curvature
 from landscape_widget.export import payloads as wire
+from landscape_widget.export.landmark_payloads import landmarks
 from landscape_widget.export.payloads import Payload
 from landscape_widget.export.python_call import recipe
 from landscape_widget.results.planes import Plane
@@ -112,6 +113,12 @@ TOPICS = (
         _fields("compared"),
         lambda controls: controls.compared() is not None,
         rests_on=of_picture,
+    ),
+    Topic(
+        "_landmarks",
+        lambda n: (n.found.landmarks, n.found.compared_landmarks),
+        lambda n: landmarks(n.found, n.controls, n.request),
+        _fields("landmarks", "compared_landmarks"),
     ),
     Topic(
         "_eigenpairs",

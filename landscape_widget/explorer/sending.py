@@ -17,6 +17,7 @@ from landscape_widget.explorer.publisher import News, Publisher
 from landscape_widget.explorer.traits import SharedState
 from landscape_widget.explorer.worker import Worker
 from landscape_widget.export import payloads as wire
+from landscape_widget.export.payloads import Payload
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Findings
 
@@ -52,13 +53,12 @@ class Sending(SharedState):
         self._announced: dict[str, Any] = {}
         self._forget()
         self._still_class = f"landscape-still-{uuid4().hex[:12]}"
-        objective, test = self._study.objective, self._study.test
         super().__init__(
             _anywidget_id=self._still_class,  # of the style sheet, too
             _css=f".{self._still_class} {{ display: none; }}",
-            _info=wire.info(objective, self._study.theta_norm, test),
+            _info=self._informed(),
             _pins=self._points.payload(),
-            **{"examples": objective.n_examples, **controls},
+            **{"examples": self._study.objective.n_examples, **controls},
         )
 
     @property
@@ -77,6 +77,11 @@ class Sending(SharedState):
         Args:
             sent: The traits in which the page has got new ones; None for all.
         """
+
+    def _informed(self) -> Payload:
+        """What the page is to know of the present centre."""
+        study = self._study
+        return wire.info(study.objective, study.theta_norm, study.test, study.centre.around.offered)
 
     def _send_pins(self) -> None:
         with self._lock:

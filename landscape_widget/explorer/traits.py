@@ -41,6 +41,9 @@ class SharedState(Sent, _ControlTraits):  # type: ignore[misc] # a base that is 
     # a subclass makes it before it sets any trait
     _points: Points
 
+    _judge: Study | None = None
+    """What tells which controls can be had, if not the present study: one that is about to take its place."""
+
     _esm = bundled("explorer.js").read_text(encoding="utf-8")
     _css = ""  # every explorer has its own, which hides its still picture in documents where it is itself
     _page = anywidget.WidgetTrait().tag(sync=True)
@@ -60,6 +63,7 @@ class SharedState(Sent, _ControlTraits):  # type: ignore[misc] # a base that is 
     _info = t.Dict().tag(sync=True)
     _surface = t.Instance(dict, allow_none=True).tag(sync=True)
     _compared = t.Instance(dict, allow_none=True).tag(sync=True)
+    _landmarks = t.Instance(dict, allow_none=True).tag(sync=True)
     _eigenpairs = t.Instance(dict, allow_none=True).tag(sync=True)
     _projections = t.Instance(dict, allow_none=True).tag(sync=True)
     _spectrum = t.Instance(dict, allow_none=True).tag(sync=True)
@@ -87,12 +91,12 @@ class SharedState(Sent, _ControlTraits):  # type: ignore[misc] # a base that is 
     def _valid_control(self, proposal: Any) -> Any:
         if proposal.value is None and proposal.trait.default_value is None:
             return None
-        study, declared = self._study, proposal.trait.metadata
+        study, declared = self._judge or self._study, proposal.trait.metadata
         check, values = declared["check"], declared["values"]
         try:
             if values:
                 check_choice(proposal.value, values, proposal.trait.name)
-            return check(proposal.value, study.objective, study.test)
+            return check(proposal.value, study.centre)
         except ValueError as error:
             raise t.TraitError(str(error)) from None
 

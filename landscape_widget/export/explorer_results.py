@@ -23,6 +23,7 @@ from landscape_widget.results.blindness import SaddleBlindness
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures, Slopes
 from landscape_widget.results.equality import equal_by_content
 from landscape_widget.results.files import Columns, check_replaceable, given_path, replacing, write_csv
+from landscape_widget.results.landmarks import LandmarksOnPlane
 from landscape_widget.results.planes import Plane, Surface
 from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
@@ -70,6 +71,10 @@ class Results:
     """What ``surface`` is made of, by its split: "train", "test" or both."""
     slopes: Slopes | None = None
     """The gradient as the certified eigenvectors see it."""
+    landmarks: LandmarksOnPlane | None = None
+    """The path of training and other solutions on the plane."""
+    compared_landmarks: LandmarksOnPlane | None = None
+    """The same on the plane of the second picture."""
 
     @property
     def plane_curvature(self) -> tuple[float, float] | None:
@@ -120,6 +125,8 @@ class Results:
         if self.surface is not None:
             minima = {split: s.minimum for split, s in self.surfaces.items() if s.minimum}
             how: dict[str, Any] = {"scale": scale, "minima": minima, "quadratic": self.quadratic}
+            if self.landmarks is not None:
+                how["path"] = self.landmarks.paths
             drawers |= {
                 "surface": partial(surface_figure, self.surface, self.plane, **how),
                 "heatmap": partial(heatmap_figure, self.surface, self.plane, **how),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -25,16 +25,21 @@ from landscape_widget.study.verdict import verdict_of
 OFFERED_RANKS = 5
 
 #: Parts that are told apart in the time left, by kinds of work; all others are the curvature panel's.
-_PART_OF = {"node": "surface", "compared node": "surface", "product": "eigenpairs"}
+_PART_OF = {
+    **dict.fromkeys(("node", "compared node", "checkpoint", "compared checkpoint"), "surface"),
+    "product": "eigenpairs",
+}
 
 Payload = dict[str, Any]
 
 
-def info(objective: Objective, theta_norm: float, test: Objective | None = None) -> Payload:
+def info(
+    objective: Objective, theta_norm: float, test: Objective | None = None, offered: Sequence[Axis] = ()
+) -> Payload:
     """What does not change during the life of an explorer, but for ``differentiable``.
 
     Whether torch can differentiate the loss twice, and so whether there are Hessian axes, is taken for
-    granted until a computation ends otherwise.
+    granted until a computation ends otherwise. ``offered``: the axes of a trajectory and of solutions.
     """
     return {
         "subject": subject_of(objective.provenance("loss")),
@@ -45,23 +50,26 @@ def info(objective: Objective, theta_norm: float, test: Objective | None = None)
         "dtype": str(objective.dtype).removeprefix("torch."),
         "device": str(objective.device),
         "max_resolution": MAX_RESOLUTION,
-        "axes": _axes(max(1, min(OFFERED_RANKS, objective.n_parameters // 2))),
+        "axes": _axes(max(1, min(OFFERED_RANKS, objective.n_parameters // 2)), offered),
         "batch_norm": objective.has_batch_norm,
         "divisible": objective.divisible,
         "differentiable": True,
     }
 
 
-def _axes(most: int) -> Payload:
+def _axes(most: int, offered: Sequence[Axis] = ()) -> Payload:
     """Axes and planes that the page offers, and which kinds are eigenvectors, offered up to a rank."""
     groups: dict[str, list[Payload]] = {}
-    for kind in (kind for kind in KINDS.values() if not kind.of_path):
-        for axis in [Axis(kind, rank + 1) for rank in range(most)] if kind.end else [Axis(kind)]:
-            label = kind.choice if axis.rank <= 1 else axis.symbol
-            groups.setdefault(kind.group, []).append({"value": axis.name, "label": label})
+    kinds = [kind for kind in KINDS.values() if not (kind.of_path or kind.named)]
+    always = [Axis(kind, rank) for kind in kinds for rank in (range(1, most + 1) if kind.end else [0])]
+    for axis in [*always, *offered]:
+        label = (axis.kind.choice if axis.rank <= 1 else "") or axis.symbol
+        groups.setdefault(axis.kind.group, []).append({"value": axis.name, "label": label})
+    names = [axis.name for axis in [*always, *offered]]
+    presets = [preset for preset in PRESETS if set(preset.axes) <= {*names, *KINDS}]
     return {
         "groups": [{"label": label, "options": options} for label, options in groups.items()],
-        "presets": [asdict(preset) | {"axes": list(preset.axes)} for preset in PRESETS],
+        "presets": [asdict(preset) | {"axes": list(preset.axes)} for preset in presets],
         "eigen": [kind.name for kind in KINDS.values() if kind.end],
     }
 
@@ -109,6 +117,7 @@ def _picture(
         "request": request,
         "axes": list(plane.axes),
         "python": "",
+        "plane": plane.fingerprint,
         "name": plane_words(plane.axes, controls.seed),
         "seed": controls.seed,
         "seeded": depends_on_seed(plane.axes),

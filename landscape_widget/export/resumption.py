@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any, get_type_hints
 
+import numpy as np
+
 from landscape_widget.curvature.certificate import wanted_ends
 from landscape_widget.export.explorer_results import Results
 from landscape_widget.export.identity import IDENTITY
@@ -93,5 +95,6 @@ _FITS: dict[str, Callable[[Any, Any, int], bool]] = {
     ),
     "densities": lambda key, density, n: 0 < key[1] <= n and "method" in density.provenance,
     "traces": lambda key, history, _: key[1] in ("exact", "deflated", *TRACE_METHODS) and len(history) > 0,
+    "directions": lambda _, direction, n: direction.shape == (n,) and np.isfinite(direction).all(),
     "blindness": lambda key, _, __: len(key) > 1,
 }

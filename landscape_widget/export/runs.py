@@ -11,6 +11,7 @@ from landscape_widget.export.explorer_results import Results
 from landscape_widget.export.identity import differences, identity
 from landscape_widget.export.resumption import check_identity, check_run
 from landscape_widget.objective.objective import Objective
+from landscape_widget.paths.landmarks import Landmarks
 from landscape_widget.results import schema
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Picture
@@ -78,7 +79,10 @@ def save_run(
 
 
 def load_run(
-    path: str | os.PathLike[str], objective: Objective, test: Objective | None = None
+    path: str | os.PathLike[str],
+    objective: Objective,
+    test: Objective | None = None,
+    landmarks: Landmarks | None = None,
 ) -> tuple[Results, Study, Sequence[Mapping[str, Any]], Controls]:
     """Reads what ``save_run`` wrote, for the objective that it was written of, and the same on test data.
 
@@ -110,7 +114,7 @@ def load_run(
         )
     try:
         check_run(content, objective.n_parameters, objective.n_examples)
-        study = Study(objective, test, Known.resumed(content["study"]))
+        study = Study(objective, test, Known.resumed(content["study"]), landmarks)
     except Exception as error:
         raise _crafted(path, error) from error
     results: Results = content["result"]

@@ -38,8 +38,8 @@ _ALL = 0.999
 
 
 @dataclass(frozen=True)
-class _Drawn:
-    """A path as it is drawn."""
+class Drawn:
+    """A path as it is each."""
 
     path: Path
     name: str
@@ -70,8 +70,8 @@ def add_to_heatmap(figure: go.Figure, surface: Surface, paths: Paths) -> None:
     Raises:
         ValueError: If a path is that of another plane than the surface.
     """
-    for drawn in _drawn(surface, paths):
-        place = {"x": drawn.path.alpha, "y": drawn.path.beta}
+    for each in drawn(surface, paths):
+        place = {"x": each.path.alpha, "y": each.path.beta}
         figure.add_scatter(
             **place,
             mode="lines",
@@ -82,20 +82,20 @@ def add_to_heatmap(figure: go.Figure, surface: Surface, paths: Paths) -> None:
         figure.add_scatter(
             **place,
             mode="lines+markers",
-            line={"color": drawn.colour, "width": 2.5},
-            marker={"size": drawn.sizes, "color": drawn.colour, "line": {"color": "#ffffff", "width": 1}},
-            customdata=drawn.custom,
+            line={"color": each.colour, "width": 2.5},
+            marker={"size": each.sizes, "color": each.colour, "line": {"color": "#ffffff", "width": 1}},
+            customdata=each.custom,
             hovertemplate=_HOVER,
-            name=drawn.caption,
+            name=each.caption,
         )
-        for i, words in drawn.marks:
+        for i, words in each.marks:
             figure.add_annotation(
-                x=drawn.path.alpha[i],
-                y=drawn.path.beta[i],
+                x=each.path.alpha[i],
+                y=each.path.beta[i],
                 text=words,
                 font={"size": 10, "color": "#1a1a1a"},
                 bgcolor="rgba(255, 255, 255, 0.75)",
-                arrowcolor=drawn.colour,
+                arrowcolor=each.colour,
                 arrowsize=0.8,
                 ax=18,
                 ay=-18,
@@ -128,8 +128,8 @@ def add_to_surface(
 
     ground = RegularGridInterpolator((surface.beta, surface.alpha), heights, bounds_error=False)
     raised = LIFT * float(np.ptp(heights[np.isfinite(heights)])) if np.isfinite(heights).any() else 0.0
-    for drawn in _drawn(surface, paths):
-        path, out = drawn.path, ~drawn.inside
+    for each in drawn(surface, paths):
+        path, out = each.path, ~each.inside
         alpha, beta, above = (np.where(out, np.nan, v) for v in (path.alpha, path.beta, height(path.loss)))
         below = ground(np.column_stack([path.beta, path.alpha]))
         figure.add_scatter3d(
@@ -137,11 +137,11 @@ def add_to_surface(
             y=beta,
             z=above,
             mode="lines+markers",
-            line={"color": drawn.colour, "width": 7},
-            marker={"size": drawn.sizes * 0.6, "color": drawn.colour},
-            customdata=drawn.custom,
+            line={"color": each.colour, "width": 7},
+            marker={"size": each.sizes * 0.6, "color": each.colour},
+            customdata=each.custom,
             hovertemplate=_HOVER,
-            name=drawn.caption,
+            name=each.caption,
         )
         x, y = _between(alpha), _between(beta)
         figure.add_scatter3d(
@@ -149,8 +149,8 @@ def add_to_surface(
             y=y,
             z=ground(np.column_stack([y, x])) + raised,
             mode="lines",
-            line={"color": drawn.colour, "width": 4, "dash": "dash"},
-            name=f"seen from above: {drawn.name}",
+            line={"color": each.colour, "width": 4, "dash": "dash"},
+            name=f"seen from above: {each.name}",
             hoverinfo="skip",
         )
         gap = np.full(len(alpha), np.nan)
@@ -159,11 +159,11 @@ def add_to_surface(
             y=np.column_stack([beta, beta, gap]).ravel(),
             z=np.column_stack([above, below, gap]).ravel(),
             mode="lines",
-            line={"color": drawn.colour, "width": 2},
+            line={"color": each.colour, "width": 2},
             showlegend=False,
             hoverinfo="skip",
         )
-        marked = [(i, words) for i, words in drawn.marks if drawn.inside[i]]
+        marked = [(i, words) for i, words in each.marks if each.inside[i]]
         if marked:
             at = [i for i, _ in marked]
             figure.add_scatter3d(
@@ -211,7 +211,7 @@ def scree_figure(components: PathComponents, most: int = 20) -> go.Figure:
     return finished(figure, title, components.provenance)
 
 
-def _drawn(surface: Surface, paths: Paths) -> Iterator[_Drawn]:
+def drawn(surface: Surface, paths: Paths) -> Iterator[Drawn]:
     """Paths with their captions, colours and marks."""
     named = dict(paths) if isinstance(paths, Mapping) else {"path": paths}
     check_given(Path, **{"path" if path is paths else f"path[{n!r}]": path for n, path in named.items()})
@@ -235,7 +235,7 @@ def _drawn(surface: Surface, paths: Paths) -> Iterator[_Drawn]:
             caption += f", {int((~inside).sum())} of {len(inside)} checkpoints outside"
         off = path.off_plane / farthest if farthest else np.zeros_like(path.off_plane)
         sizes = _SMALLEST + (_LARGEST - _SMALLEST) * off
-        yield _Drawn(path, name, caption, colour, inside, sizes, _marks(path, inside))
+        yield Drawn(path, name, caption, colour, inside, sizes, _marks(path, inside))
 
 
 def _marks(path: Path, inside: npt.NDArray[np.bool_]) -> list[tuple[int, str]]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections import deque
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from landscape_widget.numerics.checks import told
 from landscape_widget.numerics.vectors import FloatArray, inner, norm
@@ -38,7 +41,6 @@ def plane_path(
         ValueError: If a checkpoint is damaged, of another model, or not finite, naming it; or the plane has
             another number of parameters.
     """
-    check_plane(plane, objective)
     trajectory = Trajectory.of(trajectory)
     n = len(trajectory)
     try:
@@ -47,11 +49,36 @@ def plane_path(
         raise TypeError(f"Expected loss as {n} numbers, one for each checkpoint, got {told(loss)}.") from None
     if known is not None and known.shape != (n,):
         raise ValueError(f"Expected loss of shape ({n},), one for each checkpoint, got {known.shape}.")
+
+    def loss_of(i: int, state: dict[str, Tensor]) -> float:
+        return objective.with_state(state).loss().item() if known is None else float(known[i])
+
+    return deque(path_steps(plane, objective, trajectory, loss_of), maxlen=1).pop()
+
+
+def path_steps(
+    plane: Plane,
+    objective: Objective,
+    trajectory: Trajectory,
+    loss_of: Callable[[int, dict[str, Tensor]], float],
+) -> Iterator[Path]:
+    """As ``plane_path``, yielding the path up to each checkpoint, the whole of it last.
+
+    Args:
+        plane: Any plane.
+        objective: Tells which parameters make up θ.
+        trajectory: The checkpoints.
+        loss_of: Makes the loss of a checkpoint of its number and its state.
+    """
+    check_plane(plane, objective)
+    n = len(trajectory)
     lengths = np.array([length or 1.0 for length in plane.norms])
     units = np.stack([plane.eta, plane.delta]) / lengths[:, None]
     # least squares, whatever the angle between the axes; an axis of zeros gets the coordinate 0
     inverse = np.linalg.pinv(inner(units[:, None], units), hermitian=True)
     coordinates, off_plane, distance, losses = np.empty((n, 2)), np.empty(n), np.empty(n), np.empty(n)
+    steps, scalars = trajectory.steps, trajectory.scalars
+    provenance = objective.provenance("path", axes=plane.axes, plane=dict(plane.provenance))
     for i in range(n):
         state = trajectory[i]
         with trajectory.named(i):
@@ -64,14 +91,16 @@ def plane_path(
         coordinates[i] = along / lengths
         distance[i] = norm(away)
         off_plane[i] = norm(away - along @ units)
-        losses[i] = objective.with_state(state).loss().item() if known is None else known[i]
-    return Path(
-        alpha=coordinates[:, 0],
-        beta=coordinates[:, 1],
-        off_plane=off_plane,
-        distance=distance,
-        loss=np.where(np.isfinite(losses), losses, math.nan),
-        step=trajectory.steps,
-        scalars=trajectory.scalars,
-        provenance=objective.provenance("path", axes=plane.axes, plane=dict(plane.provenance)),
-    )
+        loss = loss_of(i, state)
+        losses[i] = loss if math.isfinite(loss) else math.nan
+        so_far = slice(i + 1)
+        yield Path(
+            alpha=coordinates[so_far, 0].copy(),
+            beta=coordinates[so_far, 1].copy(),
+            off_plane=off_plane[so_far].copy(),
+            distance=distance[so_far].copy(),
+            loss=losses[so_far].copy(),
+            step=steps[so_far],
+            scalars={name: values[so_far] for name, values in scalars.items()},
+            provenance=provenance,
+        )

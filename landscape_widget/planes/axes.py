@@ -45,6 +45,8 @@ class Kind:
     """End of the spectrum whose eigenvectors it stands for, "max" or "min"; "" where it needs none."""
     of_path: bool = False
     """Whether it is a principal component of a trajectory, numbered from 1."""
+    named: bool = False
+    """Whether it leads to something by its name, which follows after a colon: "toward:NAME"."""
     seeded: bool = False
     """Whether its direction changes with the seed."""
     scaled: bool = False
@@ -67,10 +69,14 @@ class Axis:
     rank: int = 0
     """Number of the eigenvector counted from its end, or of the component, from 1 on; 0 where there is one
     such direction only."""
+    label: str = ""
+    """Name of what it leads to, for a kind that is ``named``."""
 
     @property
     def name(self) -> str:
         """Its public name; the first eigenvector goes without a number."""
+        if self.kind.named:
+            return f"{self.kind.name}:{self.label}"
         return self.kind.name + (f":{self.rank}" if self.rank > 1 or self.kind.of_path else "")
 
     @property
@@ -81,13 +87,15 @@ class Axis:
     @property
     def symbol(self) -> str:
         """What the page calls it: λ₁, λₙ₋₁, random."""
-        return self.kind.symbol(self.rank)
+        return self.kind.symbol(self.rank) + self.label
 
     @property
     def words(self) -> str:
         """What figures call it: λmax, or λmax, rank 2."""
         if self.kind.of_path:
             return f"{self.kind.words} {self.symbol}"
+        if self.kind.named:
+            return f"{self.kind.words} {self.label}"
         return self.kind.words + (f", rank {self.rank}" if self.rank > 1 else "")
 
     @property
@@ -120,6 +128,13 @@ def _component(axis: Axis, objective: Objective, _: FloatArray, components: Sour
     return components.direction(axis.rank)
 
 
+def _toward(axis: Axis, _: Objective, __: FloatArray, ___: Source) -> FloatArray:
+    raise ValueError(
+        f"Expected a solution named {axis.label!r} for the axis {axis.name!r}, got none. Give it to "
+        "LandscapeExplorer(…, solutions={…}), or make the plane with interpolation_plane."
+    )
+
+
 def _eigenvector(axis: Axis, objective: Objective, _: FloatArray, pairs: Source) -> FloatArray:
     if not isinstance(pairs, EigenPairs):
         raise ValueError("Expected eigenpairs for a Hessian axis, got none.")
@@ -134,6 +149,8 @@ def _subscript(number: int) -> str:
 
 _EIGENVECTORS = "Hessian eigenvectors"
 _DRAWS = "Random directions"
+_COMPONENTS = "Components of the trajectory"
+_SOLUTIONS = "Toward a solution"
 
 #: The registry of kinds by their names, in the order in which the page offers them.
 KINDS = {
@@ -161,10 +178,20 @@ KINDS = {
             "trajectory",
             words="trajectory",
             symbol=lambda rank: f"PC{_subscript(rank)}",
-            choice="",  # the page has no trajectory to offer
-            group="",
+            choice="PC₁ of the trajectory",
+            group=_COMPONENTS,
             direction=_component,
             of_path=True,
+        ),
+        Kind(
+            "toward",
+            words="toward",
+            symbol=lambda _: "→ ",
+            choice="",  # each goes by its symbol
+            group=_SOLUTIONS,
+            direction=_toward,
+            named=True,
+            scaled=True,
         ),
         Kind(
             "random",
@@ -218,6 +245,12 @@ PRESETS = (
         "Two random directions, each filter rescaled to the norm of the model's own",
         ("random:filter", "random:filter"),
     ),
+    Preset(
+        "trajectory",
+        "Trajectory",
+        "The two directions along which training has moved most",
+        ("trajectory:1", "trajectory:2"),
+    ),
 )
 
 
@@ -232,7 +265,8 @@ def parse_axis(name: object) -> Axis:
     if axis is not None:
         return axis
     names = [
-        f'"{Axis(kind, 1 if kind.of_path else 0).name}"' + (f', "{kind.name}:2" …' if kind.ranked else "")
+        f'"{Axis(kind, 1 if kind.of_path else 0, "NAME").name}"'
+        + (f', "{kind.name}:2" …' if kind.ranked else "")
         for kind in KINDS.values()
     ]
     raise ValueError(f"Expected an axis named {', '.join(names[:-1])} or {names[-1]}, got {told(name)}.")
@@ -242,9 +276,12 @@ def find_axis(name: object) -> Axis | None:
     """The axis of a public name; None for others, as planes from elsewhere may have them."""
     if not isinstance(name, str):
         return None
+    first, _, label = name.partition(":")
+    if label and first in KINDS and KINDS[first].named:
+        return Axis(KINDS[first], label=label)
     ranked = _RANK.fullmatch(name)
     kind = KINDS.get(ranked[1] if ranked else name)
-    if kind is None or (ranked and not kind.ranked) or (kind.of_path and not ranked):
+    if kind is None or kind.named or (ranked and not kind.ranked) or (kind.of_path and not ranked):
         return None
     return Axis(kind, int(ranked[2]) if ranked else int(bool(kind.end)))
 

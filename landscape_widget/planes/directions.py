@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 
 from landscape_widget.curvature.eigenpairs import hessian_eigenpairs
 from landscape_widget.numerics.checks import check_seed, told
+from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.axes import parse_axis
 from landscape_widget.results.base import library_versions
@@ -18,38 +20,53 @@ from landscape_widget.results.paths import PathComponents
 from landscape_widget.results.planes import Plane
 
 
-def check_axes(axes: object, objective: Objective, of_path: bool = False) -> tuple[str, str]:
+def check_axes(
+    axes: object, objective: Objective, of_path: bool = False, given: Collection[str] = ()
+) -> tuple[str, str]:
     """Two axis names that make a plane for ``objective``, "hessian:max:1" as "hessian:max".
 
     Args:
         axes: The names.
         objective: Tells which directions there are.
         of_path: Whether there is a trajectory, whose components may be axes.
+        given: Names of axes whose directions are given, as those toward solutions are.
 
     Raises:
-        ValueError: For other than two known names, two equal Hessian axes or components, a rank beyond
-            N // 2, filter normalisation where no parameter belongs to a filter, or a component without a
-            trajectory.
+        ValueError: For other than two known names, two equal axes that are no draws, a rank beyond
+            N // 2, filter normalisation where no parameter belongs to a filter, a component without a
+            trajectory, or a solution that there is not.
     """
     check_given(Objective, objective=objective)
-    given = tuple(axes) if isinstance(axes, list | tuple) else ()
-    if len(given) != 2:
+    names = tuple(axes) if isinstance(axes, list | tuple) else ()
+    if len(names) != 2:
         raise ValueError(f"Expected axes as two names, for α and β, got {told(axes)}.")
-    alpha, beta = map(parse_axis, given)
+    alpha, beta = map(parse_axis, names)
     most = max(1, objective.n_parameters // 2)
     for axis in (alpha, beta):
-        if axis.kind.of_path and not of_path:
+        if axis.kind.of_path and not of_path and axis.name not in given:
             raise ValueError(
                 f"Expected a trajectory for the axis {axis.name!r}, got none. Use trajectory_plane, which "
-                "takes one."
+                "takes one, or LandscapeExplorer(…, trajectory=…)."
+            )
+        if axis.kind.named and axis.name not in given:
+            known = ", ".join(repr(name) for name in given if parse_axis(name).kind.named) or "none"
+            raise ValueError(
+                f"Expected an axis toward one of the solutions ({known}), got {axis.name!r}. Give them to "
+                "LandscapeExplorer(…, solutions={…})."
             )
         if axis.end[1] > most:
             raise ValueError(
                 f"Expected a rank up to {most} for {objective.n_parameters} parameters, got {axis.name!r}."
             )
         axis.kind.check(objective)
-    if alpha == beta and alpha.rank:
-        what = "components of the path" if alpha.kind.of_path else "Hessian axes"
+    if alpha == beta and (alpha.rank or alpha.label):
+        what = (
+            "components of the path"
+            if alpha.kind.of_path
+            else "solutions"
+            if alpha.kind.named
+            else "Hessian axes"
+        )
         raise ValueError(f"Expected two different {what}, got {alpha.name!r} twice.")
     return alpha.name, beta.name
 
@@ -89,6 +106,7 @@ def make_plane(
     seed: int = 0,
     pairs: EigenPairs | None = None,
     components: PathComponents | None = None,
+    directions: Mapping[str, FloatArray] | None = None,
 ) -> Plane:
     """The plane whose axes have the given names.
 
@@ -100,19 +118,23 @@ def make_plane(
         seed: Of random axes. η is always the first draw and δ the second, whatever the other one is.
         pairs: Eigenpairs that Hessian axes are taken from.
         components: Those of a trajectory, which its axes are taken from.
+        directions: Directions that are given, shape (N,), by the names of their axes.
 
     Raises:
         ValueError: For an unknown name, two equal axes that are numbered, or an axis of a trajectory without
             one.
         IndexError: If ``pairs`` or ``components`` lack the one that is asked for.
     """
-    axes = check_axes(axes, objective, components is not None)
+    given = directions or {}
+    axes = check_axes(axes, objective, components is not None, given)
     n = objective.n_parameters
     rests_on = pairs.provenance if pairs is not None and hessian_rank(axes) else {}
     draws = random_pair(n, seed)
     parsed = [parse_axis(name) for name in axes]
     eta, delta = (
-        axis.direction(objective, draw, components if axis.kind.of_path else pairs)
+        given[axis.name]
+        if axis.name in given
+        else axis.direction(objective, draw, components if axis.kind.of_path else pairs)
         for axis, draw in zip(parsed, draws.numpy(), strict=True)
     )
     notes: dict[str, Any] = {}

@@ -9,6 +9,7 @@ from landscape_widget.results import (
     blindness,
     curvature,
     evolution,
+    landmarks,
     paths,
     planes,
     points,
@@ -17,7 +18,7 @@ from landscape_widget.results import (
 )
 
 #: Every module of this folder that defines results.
-_MODULES = (base, blindness, curvature, evolution, paths, planes, points, quadratic, spectrum)
+_MODULES = (base, blindness, curvature, evolution, landmarks, paths, planes, points, quadratic, spectrum)
 
 #: Classes of results by their names, which files hold and which therefore stay.
 RESULTS: dict[str, type] = {

@@ -12,6 +12,7 @@ from landscape_widget.curvature.slopes import slopes_along
 from landscape_widget.engine.wanted import check_wanted
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
+from landscape_widget.paths.landmarks import Landmarks
 from landscape_widget.planes.points import locate
 from landscape_widget.planes.quadratic import quadratic_model
 from landscape_widget.results.curvature import EigenPairs, Slopes
@@ -19,6 +20,7 @@ from landscape_widget.results.planes import Plane
 from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.known import Known, PlaneKey
+from landscape_widget.study.landmarks import Surroundings
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +32,11 @@ class Centre:
     """Objectives at one θ*; whatever one call computes of them is remembered in ``known``."""
 
     def __init__(
-        self, objective: Objective, test: Objective | None = None, known: Known | None = None
+        self,
+        objective: Objective,
+        test: Objective | None = None,
+        known: Known | None = None,
+        landmarks: Landmarks | None = None,
     ) -> None:
         """Computes nothing yet.
 
@@ -38,10 +44,12 @@ class Centre:
             objective: The loss on all examples, whose θ* is the centre.
             test: The same loss on test data.
             known: What is known of an equal objective.
+            landmarks: A trajectory and solutions of the same model.
         """
         self.objective = objective
         self.test = test
         self.known = Known() if known is None else known
+        self.around = Surroundings(objective, landmarks or Landmarks(), self.known)
         self.theta_norm = float(objective.theta.norm())
         self.parts: dict[int, Objective] = {}
         """Objectives on fewer examples; the one used last comes last."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 from landscape_widget.loss.batch_norm import MODES
 from landscape_widget.numerics.checks import check_flag, check_integer, check_seed
 from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.certified import ACCURACY, check_accuracy
-from landscape_widget.planes.directions import check_axes, hessian_rank
+from landscape_widget.planes.directions import hessian_rank
 from landscape_widget.planes.grid import Domain, check_domain, check_resolution
 from landscape_widget.planes.splits import SPLITS, check_split
 from landscape_widget.results.equality import equal_by_content
@@ -24,9 +24,28 @@ _MOST_SAMPLES = 1_000_000
 #: Faces of the curvature panel.
 FACES = ("projections", "spectrum", "trace")
 
-#: Makes of a value, other than None, what a control becomes, for L and for the same objective on test data;
-#: raises a ValueError for one that they cannot take.
-Check = Callable[[Any, Objective, Objective | None], Any]
+
+class _Axes(Protocol):
+    def check_axes(self, axes: object) -> tuple[str, str]:
+        """Two names that make a plane."""
+
+
+class Place(Protocol):
+    """What controls are held against: a ``Centre``."""
+
+    objective: Objective
+    """L."""
+    test: Objective | None
+    """The same on test data."""
+
+    @property
+    def around(self) -> _Axes:
+        """What knows all axes."""
+
+
+#: Makes of a value, other than None, what a control becomes around a centre; raises a ValueError for one that
+#: cannot be had there.
+Check = Callable[[Any, Place], Any]
 
 
 def _declared(check: Check, *, values: tuple[str, ...] = (), synced: bool = True) -> dict[str, Any]:
@@ -40,24 +59,24 @@ def _declared(check: Check, *, values: tuple[str, ...] = (), synced: bool = True
     return {"check": check, "values": values, "synced": synced}
 
 
-def _axes(value: Any, objective: Objective, _: Objective | None) -> tuple[str, str]:
-    return check_axes(value, objective)
+def _axes(value: Any, centre: Place) -> tuple[str, str]:
+    return centre.around.check_axes(value)
 
 
-def _domain(value: Any, _: Objective, __: Objective | None) -> Domain:
+def _domain(value: Any, _: Place) -> Domain:
     return check_domain(value)
 
 
-def _examples(value: Any, objective: Objective, _: Objective | None) -> int:
-    return objective.check_examples(check_integer(value, "examples"))
+def _examples(value: Any, centre: Place) -> int:
+    return centre.objective.check_examples(check_integer(value, "examples"))
 
 
-def _batch_norm(value: Any, objective: Objective, _: Objective | None) -> str:
-    return objective.check_batch_norm(value)
+def _batch_norm(value: Any, centre: Place) -> str:
+    return centre.objective.check_batch_norm(value)
 
 
-def _split(value: Any, _: Objective, test: Objective | None) -> str:
-    return check_split(value, test)
+def _split(value: Any, centre: Place) -> str:
+    return check_split(value, centre.test)
 
 
 @equal_by_content

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -48,11 +48,13 @@ def automatic_domain(
     equal_axes: bool = False,
     slopes: FloatArray | None = None,
     loss_at: Callable[[float, float], float] | None = None,
+    reach: Mapping[str, tuple[float, float]] | None = None,
 ) -> Domain:
     """Returns a domain on which the plane has something to show.
 
     Along eigenvectors it reaches as far as ``eigenvector_half_widths`` says, along random directions to a
-    displacement by ‖θ*‖, along filter-normalised ones to 1.
+    displacement by ‖θ*‖, along filter-normalised ones to 1; along those of a path or toward a solution as
+    far as ``reach`` says.
 
     Args:
         plane: The plane on show.
@@ -63,24 +65,28 @@ def automatic_domain(
         slopes: The gradient along the eigenvectors, shape (m,).
         loss_at: The training loss at (α, β), which cuts the domain along two eigenvectors to where the
             quadratic model says something of it.
+        reach: From where to where along axes, by their names.
     """
     on_axes = [parse_axis(axis) for axis in plane.axes]
     along = None
-    if pairs and any(axis.rank for axis in on_axes):
+    if pairs and any(axis.kind.end for axis in on_axes):
         holds = 1.0
-        if loss_at and not equal_axes and all(axis.rank for axis in on_axes):
+        if loss_at and not equal_axes and all(axis.kind.end for axis in on_axes):
             on_show = [pairs.at(*axis.end) for axis in on_axes]
             free = eigenvector_half_widths(plane.axes, pairs, centre_loss, theta_norm)[on_show]
             holds = _share_where_the_model_holds(free, pairs.values[on_show], loss_at)
         along = eigenvector_half_widths(plane.axes, pairs, centre_loss, theta_norm, equal_axes, slopes, holds)
     widths = []
     for axis, unit in zip(on_axes, plane.norms, strict=True):
-        if axis.rank and pairs and along is not None:
+        if axis.kind.end and pairs and along is not None:
             widths.append(float(along[pairs.at(*axis.end)]))
         else:
             alike = axis.kind.scaled or not theta_norm or not unit
             widths.append(snap(1.0 if alike else theta_norm / unit))
-    return -widths[0], widths[0], -widths[1], widths[1]
+    low, high = zip(
+        *((reach or {}).get(a.name, (-w, w)) for a, w in zip(on_axes, widths, strict=True)), strict=True
+    )
+    return low[0], high[0], low[1], high[1]
 
 
 def eigenvector_half_widths(
@@ -111,7 +117,7 @@ def eigenvector_half_widths(
         share: Of the widths by curvature, up to which the quadratic model holds.
     """
     parsed = map(parse_axis, axes)
-    on_show = [pairs.at(*axis.end) for axis in parsed if axis.rank] or [0, -1]
+    on_show = [pairs.at(*axis.end) for axis in parsed if axis.kind.end] or [0, -1]
     curvatures = np.abs(pairs.values)
     steepest = float(curvatures.max())
     if not steepest > _FLAT:

@@ -9,6 +9,7 @@ from landscape_widget.planes.splits import shown
 from landscape_widget.results.blindness import SaddleBlindness
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures, Slopes
 from landscape_widget.results.equality import equal_by_content
+from landscape_widget.results.landmarks import LandmarksOnPlane
 from landscape_widget.results.planes import Plane, Surface
 from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
@@ -63,6 +64,10 @@ class Findings:
     """The gradient as the certified eigenvectors see it."""
     compared: Picture | None = None
     """The second plane."""
+    landmarks: LandmarksOnPlane | None = None
+    """The path of training and other solutions on the first plane."""
+    compared_landmarks: LandmarksOnPlane | None = None
+    """The same on the second plane."""
     density: SpectralDensity | None = None
     """Spectral density of the probes so far."""
     traces: Mapping[str, Sequence[TraceEstimate]] | None = None

@@ -12,6 +12,7 @@ from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.planes.grid import Cache
 from landscape_widget.results.blindness import SaddleBlindness
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures, Slopes
+from landscape_widget.results.landmarks import LandmarksOnPlane
 from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
 
@@ -51,6 +52,12 @@ class Known:
     """Running estimates of tr(H) by method, up to the last one."""
     blindness: dict[tuple[int, ...], SaddleBlindness] = field(default_factory=dict)
     """How often random planes hide a saddle, by the sizes of the results that this rests on."""
+    directions: dict[tuple[int, str], FloatArray] = field(default_factory=dict, metadata={"optional": True})
+    """Directions of axes that a trajectory or a solution has made, shape (N,), by all examples and name."""
+    landmarks: dict[PlaneKey, LandmarksOnPlane] = field(default_factory=dict, metadata={"optional": True})
+    """Where a trajectory and solutions lie on planes, as far as that was found."""
+    landmark_losses: dict[tuple[int, str], float] = field(default_factory=dict, metadata={"optional": True})
+    """True losses of checkpoints and solutions, by a digest of their weights, split and batch-norm mode."""
 
     def losses_on(self, plane: PlaneKey) -> Cache:
         """Returns losses of a plane, to read and to add to; forgets others where there are too many."""

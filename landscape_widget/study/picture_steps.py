@@ -8,10 +8,11 @@ from time import monotonic
 
 from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.certified import USUAL_NODES
-from landscape_widget.planes.directions import hessian_rank, make_plane
+from landscape_widget.planes.directions import hessian_rank
 from landscape_widget.planes.grid import grid_axis, n_known, nearest
 from landscape_widget.planes.splits import alongside, shown
 from landscape_widget.planes.surface import evaluate_plane
+from landscape_widget.results.landmarks import LandmarksOnPlane
 from landscape_widget.results.planes import Plane, Surface
 from landscape_widget.study.centre import Centre, plane_key
 from landscape_widget.study.controls import Controls
@@ -34,7 +35,7 @@ def compared_steps(
     """Draws the second picture; its Hessian axes rest on certified pairs, without which there is none."""
     if hessian_rank(controls.axes) and not found.pairs_final:
         return
-    plane = make_plane(objective, controls.axes, controls.seed, found.pairs)
+    plane = centre.around.plane(objective, controls.axes, controls.seed, found.pairs)
     for surfaces in _nodes("compared node", centre, objective, controls, plane, found):
         found.compared = Picture(plane, shown(surfaces), surfaces=surfaces)
         yield found
@@ -42,6 +43,30 @@ def compared_steps(
     model = centre.quadratic(objective, plane, found.pairs)
     found.compared = replace(found.compared, quadratic=model)
     yield found
+    for placed in _landmarks("compared checkpoint", centre, objective, controls, plane, found):
+        found.compared_landmarks = placed
+        yield found
+
+
+def landmark_steps(
+    centre: Centre, objective: Objective, controls: Controls, plane: Plane, found: Findings
+) -> Iterator[Findings]:
+    """Finds where the path of training and other solutions lie on the first plane, and their true losses."""
+    for placed in _landmarks("checkpoint", centre, objective, controls, plane, found):
+        found.landmarks = placed
+        yield found
+
+
+def _landmarks(
+    kind: str, centre: Centre, objective: Objective, controls: Controls, plane: Plane, found: Findings
+) -> Iterator[LandmarksOnPlane]:
+    started = monotonic()
+    steps = centre.around.steps(centre.measured(objective, controls), controls.batch_norm, plane)
+    for done, placed in enumerate(steps, 1):
+        found.meter.expect(kind, placed.total)
+        found.meter.record(kind, done, monotonic() - started)
+        yield placed
+        started = monotonic()
 
 
 def redrawn_steps(
@@ -64,7 +89,7 @@ def _lacks(centre: Centre, plane: Plane, surface: Surface) -> bool:
 
 def is_begun(centre: Centre, objective: Objective, controls: Controls) -> bool:
     """Whether losses on the plane that the controls ask for are known; it has no Hessian axes."""
-    plane = make_plane(objective, controls.axes, controls.seed, None)
+    plane = centre.around.plane(objective, controls.axes, controls.seed, None)
     keys = (plane_key(objective, plane, controls.batch_norm, split) for split in ("train", "test"))
     return any(centre.known.losses.get(key) for key in keys)
 
@@ -81,6 +106,7 @@ def _nodes(
         controls.equal_axes,
         found.slopes.along if found.slopes else None,
         lambda alpha, beta: centre.loss_at(objective, plane, alpha, beta),
+        centre.around.reach(plane),
     )
     alpha = grid_axis(domain[0], domain[1], controls.resolution)
     beta = grid_axis(domain[2], domain[3], controls.resolution)

@@ -9,7 +9,7 @@ import numpy as np
 
 from landscape_widget.curvature.eigenpairs import eigenpair_steps
 from landscape_widget.objective.objective import Objective
-from landscape_widget.planes.directions import hessian_rank, make_plane
+from landscape_widget.planes.directions import hessian_rank
 from landscape_widget.planes.grid import Domain
 from landscape_widget.planes.splits import alongside, shown
 from landscape_widget.planes.surface import evaluate_plane
@@ -77,12 +77,17 @@ def preview_steps(centre: Centre, controls: Controls, found: Findings) -> Iterat
         for estimate in eigenpair_steps(sample, rank, tol=1e-2, max_hvp=products, precise=False):
             pairs = estimate
             yield found
-    plane = make_plane(objective, controls.axes, controls.seed, pairs)
+    plane = centre.around.plane(objective, controls.axes, controls.seed, pairs)
     if pairs is not None:
         rests_on = {"eigenvectors": "not certified", "n_examples": pairs.provenance["n_examples"]}
         plane = replace(plane, provenance={**plane.provenance, **rests_on})
     domain = controls.domain or automatic_domain(
-        plane, pairs, found.centre_loss, centre.theta_norm, controls.equal_axes
+        plane,
+        pairs,
+        found.centre_loss,
+        centre.theta_norm,
+        controls.equal_axes,
+        reach=centre.around.reach(plane),
     )
     yield from _sketch(centre, controls, plane, domain, part, found)
     # test data are not divided: their loss would be the same again

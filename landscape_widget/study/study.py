@@ -9,13 +9,20 @@ from itertools import chain
 from landscape_widget.numerics.checks import told
 from landscape_widget.numerics.vectors import norm
 from landscape_widget.objective.objective import Objective
-from landscape_widget.planes.directions import by_eigenvectors, hessian_rank, make_plane
+from landscape_widget.paths.landmarks import Landmarks
+from landscape_widget.planes.directions import by_eigenvectors, hessian_rank
 from landscape_widget.study.centre import Centre
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.curvature_steps import CurvatureSteps
 from landscape_widget.study.findings import Findings
 from landscape_widget.study.known import Known
-from landscape_widget.study.picture_steps import compared_steps, is_begun, redrawn_steps, surface_steps
+from landscape_widget.study.picture_steps import (
+    compared_steps,
+    is_begun,
+    landmark_steps,
+    redrawn_steps,
+    surface_steps,
+)
 from landscape_widget.study.preview import preview_steps, takes_long
 from landscape_widget.study.progress import fairly
 
@@ -40,7 +47,11 @@ class Study:
     """Computes what an explorer shows around one θ*; results are kept, so that controls can be dragged."""
 
     def __init__(
-        self, objective: Objective, test: Objective | None = None, known: Known | None = None
+        self,
+        objective: Objective,
+        test: Objective | None = None,
+        known: Known | None = None,
+        landmarks: Landmarks | None = None,
     ) -> None:
         """Computes nothing yet.
 
@@ -48,8 +59,9 @@ class Study:
             objective: The loss on all examples.
             test: The same loss on test data.
             known: What a former study knew of an equal objective.
+            landmarks: A trajectory and solutions of the same model.
         """
-        self.centre = Centre(objective, test, known)
+        self.centre = Centre(objective, test, known, landmarks)
         self.objective, self.test, self.known = objective, test, self.centre.known
         self.theta_norm = self.centre.theta_norm
         self._curvature = CurvatureSteps(self.centre)
@@ -80,8 +92,9 @@ class Study:
             pairs = iter(())
         if what == "eigenpairs":
             return
-        plane = make_plane(objective, controls.axes, controls.seed, found.pairs)
-        surface = surface_steps(centre, objective, controls, plane, found)
+        plane = centre.around.plane(objective, controls.axes, controls.seed, found.pairs)
+        landmarks = _to_the_end(landmark_steps(centre, objective, controls, plane, found), found)
+        surface = chain(surface_steps(centre, objective, controls, plane, found), landmarks)
         if by_eigenvectors(controls.axes):  # for nothing; else it waits for the picture
             found.quadratic = centre.quadratic(objective, plane, found.pairs)
         if drawn:

@@ -131,3 +131,36 @@ def scores(state, data):
     return loss_fn(output, data[1]).item(), accuracy(output, data[1]).item()
 """
 """The digits with data held out and a metric; `scores` evaluates weights with plain torch."""
+
+PATHS = (
+    DIGITS.split("optimizer =", maxsplit=1)[0]
+    + """
+from landscape_widget import TrajectoryRecorder
+
+def train(model, steps, recorder=None):
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, 40, 0.1)
+    if recorder is not None:
+        recorder.attach(optimizer)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss_fn(model(inputs), targets).backward()
+        optimizer.step()
+        schedule.step()
+
+def network(seed):
+    torch.manual_seed(seed)
+    return torch.nn.Sequential(torch.nn.Linear(64, 8), torch.nn.Tanh(), torch.nn.Linear(8, 10))
+
+model, other = network(0), network(1)
+recorder = TrajectoryRecorder(model, every=5)
+train(model, 60, recorder)
+recorder.close()
+train(other, 60)
+explorer = LandscapeExplorer(
+    model, loader, loss_fn, trajectory=recorder, solutions={"other seed": other},
+    axes=("trajectory:1", "trajectory:2"), resolution=21,
+)
+"""
+)
+"""A run on the digits with its checkpoints, and another solution; `train` goes on with a model."""

@@ -190,16 +190,16 @@ def test_training_before_apply_does_not_move_the_plane() -> None:
 def test_whether_it_was_trained(buffers: bool) -> None:
     """Neither at first, nor with weights that were written and put back; batch norm's statistics count."""
     model, _, plane, weights = set_up("convolution, batch norm")
-    assert not weights.trained
+    assert not weights.trained_since(weights.first)
     weights.apply(plane.point(*AT) - plane.origin)
-    assert not weights.trained
+    assert not weights.trained_since(weights.first)
     weights.restore()
-    assert not weights.trained
+    assert not weights.trained_since(weights.first)
     with torch.no_grad():
         next(model.buffers() if buffers else model.parameters()).add_(1.0)
-    assert weights.trained
+    assert weights.trained_since(weights.first)
     weights.apply(plane.point(*AT) - plane.origin)
-    assert not weights.trained
+    assert not weights.trained_since(weights.first)
 
 
 def test_a_model_that_became_another_one_is_left_alone() -> None:

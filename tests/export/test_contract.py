@@ -21,7 +21,10 @@ from torch import nn
 from landscape_widget import LandscapeExplorer, Objective
 from landscape_widget.explorer.traits import CONTROLS
 from landscape_widget.export import curvature_payloads as curvature
+from landscape_widget.export import landmark_payloads
 from landscape_widget.export import payloads as wire
+from landscape_widget.paths.landmarks import Landmarks
+from landscape_widget.planes.directions import random_pair
 from landscape_widget.planes.surface import grid_axis
 from landscape_widget.study.budget import DENSITY_PROBES
 from landscape_widget.study.controls import Controls
@@ -77,6 +80,7 @@ def expected_surface(
     return {
         "request": REQUEST,
         "axes": list(plane.axes),
+        "plane": plane.fingerprint,
         "name": name,
         "seed": controls.seed,
         "seeded": "random" in "".join(plane.axes),
@@ -126,6 +130,80 @@ def compared(found: Findings, controls: Controls, name: str) -> Case:
     expected = expected_surface(payload, found.compared, found, second, name)
     expected |= {"python": "", "sights": payload["sights"]}
     return {"trait": "_compared", "payload": payload, "expected": expected}
+
+
+def placed(found: Findings, controls: Controls) -> Case:
+    """The path of training and a solution on both planes."""
+    payload = landmark_payloads.landmarks(found, controls, REQUEST)
+
+    def on(which: Any, plane: Any, split: str, sent: Case) -> dict[str, Any]:
+        paths = {"path": which.path, **which.solutions}
+        return {
+            "plane": plane.fingerprint,
+            "of": [split, "frozen", controls.examples],
+            "paths": [
+                {
+                    "name": name,
+                    "solution": name != "path",
+                    "caption": f"{name}, {100 * path.share:.3g} % in the plane{outside}",
+                    "colour": colour,
+                    "alpha": path.alpha.tolist(),
+                    "beta": path.beta.tolist(),
+                    "offPlane": path.off_plane.tolist(),
+                    "loss": numbers(path.loss),
+                    "step": path.step.tolist(),
+                    "sizes": sent["paths"][i]["sizes"]
+                    and near(
+                        np.frombuffer(sent["paths"][i]["sizes"]).tolist(),
+                        (4 + 10 * path.off_plane / most).tolist(),
+                    ),
+                    "marks": [],
+                }
+                for i, ((name, path), colour, outside) in enumerate(
+                    zip(
+                        paths.items(),
+                        ("#009e73", "#e69f00"),
+                        (", 1 of 2 checkpoints outside", ""),
+                        strict=True,
+                    )
+                )
+                if (most := max(float(each.off_plane.max()) for each in paths.values()))
+            ],
+        }
+
+    assert found.compared is not None
+    expected = {
+        "request": REQUEST,
+        "final": True,
+        "planes": [
+            on(found.landmarks, found.plane, "train", payload["planes"][0]),
+            on(found.compared_landmarks, found.compared.plane, "test", payload["planes"][1]),
+        ],
+    }
+    return {"trait": "_landmarks", "name": "both planes", "payload": payload, "expected": expected}
+
+
+def with_landmarks() -> Iterator[Case]:
+    """A path of which the first checkpoint is outside of the domain, and a solution, on two planes."""
+    network = case("dense tanh").objective(ONE_BATCH)
+    theta = network.theta
+    draws = torch.randn(3, len(theta), generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    # in the first direction drawn with seed 3: far out, and near
+    first = random_pair(len(theta), 3)[0]
+    steps = [theta + 5 * first + draws[0], theta + 0.1 * first + 0.1 * draws[1]]
+    landmarks = Landmarks.of(network, steps, {"other": theta + 0.3 * draws[2]})
+    study = Study(network, network, landmarks=landmarks)
+    controls = make_controls(
+        axes=("random", "random"),
+        seed=3,
+        domain=(-1, 1, -1, 1),
+        resolution=5,
+        examples=13,
+        samples=7,
+        compared_split="test",
+    )
+    *_, found = study.steps(controls, "surface")
+    yield placed(found, controls)
 
 
 #: Axis, symbol and words of eigenvectors from either end.
@@ -329,7 +407,7 @@ def explorer_states() -> Iterator[tuple[dict[str, Any], dict[str, Any], list[Cas
         controls = {name: getattr(explorer, name) for name in READ if name in CONTROLS}
         return controls | {"status": explorer.status, "error": "", "provisional": False}
 
-    before = told() | {"progress": None, "surface": None, "trace": None, "sent": 0}
+    before = told() | {"progress": None, "surface": None, "landmarks": None, "trace": None, "sent": 0}
     nothing = explorer._pins | {"marks": [[], []]}
     sent = {"trait": "_pins", "name": "none", "payload": explorer._pins, "expected": nothing}
     yield state(), before, [sent]
@@ -379,7 +457,7 @@ def test_what_both_must_agree_on_is_the_kernels() -> None:
 @pytest.mark.skipif(shutil.which("node") is None, reason="the page's decoders run in node")
 def test_the_page_reads_what_the_kernel_sends(tmp_path: Path) -> None:
     states = list(explorer_states())
-    payloads = [*studies(), *(one for *_, sent in states for one in sent)]
+    payloads = [*studies(), *with_landmarks(), *(one for *_, sent in states for one in sent)]
     # bounds that are no nodes, spacings that a float cannot hold, and halves between two nodes
     axes = [(-1, 1, 5), (-0.3, 1.1, 21), (-0.07, 0.9, 51), (7, 8, 3)]
     axes += [(low, low + 4, 5) for low in (-2.5, -1.5, -0.5, 0.5, 1.5, 2.5)]

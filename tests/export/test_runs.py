@@ -59,7 +59,8 @@ CHECK = {"loss": 2, "gradient": 2, "product": 1}
 
 def test_results_come_back_without_the_model(make_explorer: Make, path: Path) -> None:
     network = case("dense tanh")
-    explorer = make_explorer(network.model(), network.batches(ONE_BATCH), network.loss_fn, **CHOSEN).compute()
+    given = {"solutions": {"itself": network.model()}, **CHOSEN}
+    explorer = make_explorer(network.model(), network.batches(ONE_BATCH), network.loss_fn, **given).compute()
     for f in fields(Results):
         assert getattr(explorer.results, f.name) is not None, f.name
     explorer.save(path)

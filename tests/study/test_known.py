@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 
+from landscape_widget.paths.landmarks import Landmarks
 from landscape_widget.results.equality import same
 from landscape_widget.results.schema import check
 from landscape_widget.study.known import OPTIONAL, SAVED, Known
@@ -17,8 +18,11 @@ from .test_study import CONTROLS, MIXED, NOTHING, TRACE, Counted, fresh, last
 
 @pytest.fixture(scope="module")
 def study() -> Study:
-    study = Study(Counted.make())
+    objective = Counted.make()
+    landmarks = Landmarks.of(objective, None, {"other": objective.theta + 1})
+    study = Study(objective, landmarks=landmarks)
     last(study, TRACE)
+    last(study, replace(TRACE, axes=("toward:other", "random")))
     return study
 
 

@@ -6,6 +6,7 @@ import { createControls } from "../controls/controls.js";
 import { createCurvature } from "../curvature/panel.js";
 import { h, setText } from "../ui/dom.js";
 import { display, waitingWords } from "../ui/frame.js";
+import { createDrift } from "../notes/drift.js";
 import { createGlossary } from "../notes/glossary.js";
 import { createHeatmap } from "../views/heatmap.js";
 import { createKernelLine } from "../controls/kernel-line.js";
@@ -18,6 +19,7 @@ import { offersLog } from "../model/scale.js";
 import { createScoreTable } from "../notes/score-table.js";
 import { createSettings } from "../controls/settings.js";
 import { createSlices } from "../views/slices.js";
+import { pathsOn } from "../kernel/landmarks.js";
 import { lowestPoints } from "../kernel/splits.js";
 import { createState } from "../kernel/state.js";
 import { createStyles } from "../ui/styles.js";
@@ -65,6 +67,7 @@ export function render({ model, el, host, signal }, css = "") {
     state.set({ domain: null, equal_axes: false });
   });
   const progress = createProgress(head, state);
+  const drift = createDrift(body, state);
   const kernelLine = createKernelLine(body, root);
   const controls = createControls(body, state, settings.button, glossary.button);
   body.append(settings.line, settings.body, glossary.body, views, foot);
@@ -102,6 +105,7 @@ export function render({ model, el, host, signal }, css = "") {
     setText(error, message);
     controls.update(snapshot);
     progress.update(snapshot);
+    drift.update(snapshot);
     pins.update(snapshot);
     copy.update(snapshot);
     scores.update(snapshot);
@@ -118,6 +122,7 @@ export function render({ model, el, host, signal }, css = "") {
       point: link.point.get(),
       picture,
       pins: kernelSurface(snapshot, picture) ? snapshot.points.marks[0] : NO_PINS,
+      paths: pathsOn(snapshot.landmarks, picture.surface, 0),
       pin,
       range,
       basis: null,
@@ -150,7 +155,7 @@ export function render({ model, el, host, signal }, css = "") {
     destroyed = true;
     state.destroy();
     theme.destroy();
-    for (const view of [styles, kernelLine, controls, settings, progress, options, pins, verdict, copy, scores, pair, acknowledgement, ...plots]) view.destroy();
+    for (const view of [styles, kernelLine, controls, settings, progress, options, drift, pins, verdict, copy, scores, pair, acknowledgement, ...plots]) view.destroy();
     root.remove();
   }
   signal?.addEventListener("abort", destroy, { once: true });

@@ -6,6 +6,7 @@
  * @typedef {object} SurfaceResult
  * @property {number} request
  * @property {[string, string]} axes
+ * @property {string} plane  its fingerprint, another one for every other plane
  * @property {string} name  of its plane, in words
  * @property {number} seed
  * @property {boolean} seeded  whether the plane depends on it
@@ -88,6 +89,7 @@ export function decodeSurface(raw) {
   return {
     request: raw.request,
     axes: raw.axes,
+    plane: raw.plane,
     name: raw.name,
     seed: raw.seed,
     seeded: raw.seeded,

@@ -40,6 +40,8 @@
  * @property {string | null} applied  whose weights the user's model holds
  * @property {string} note  why something asked for was not done
  * @property {{depth: number, request: number, moved: number}} centre  `request`: the last one about another centre
+ * @property {number} checkpoint  how often weights had been taken from the user's model before the present ones
+ * @property {{words: string, takes: boolean} | null} drift  what they have become since; "takes": whether they can be taken
  * @property {[Mark[], Mark[]]} marks  on the first and the second plane
  */
 

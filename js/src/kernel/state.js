@@ -1,6 +1,7 @@
 // The explorer's traits as one typed snapshot. No other file knows a trait's name.
 import { decodeEigenpairs, decodeProjections, decodeSpectrum, decodeTrace } from "./curvature-decoders.js";
 import { decodeCompared, decodeSurface } from "./decoders.js";
+import { decodeLandmarks } from "./landmarks.js";
 import { decodePoints } from "./points.js";
 import { controlsOf, createHeld } from "./held.js";
 import { createResult } from "./newest.js";
@@ -81,6 +82,7 @@ const CONTROLS = /** @type {const} */ (["axes", "seed", "domain", "resolution", 
 export const DECODERS = {
   surface: decodeSurface,
   compared: decodeCompared,
+  landmarks: decodeLandmarks,
   eigenpairs: decodeEigenpairs,
   projections: decodeProjections,
   spectrum: decodeSpectrum,
@@ -319,7 +321,7 @@ export function createState(model) {
       } else save();
     },
     /**
-     * @param {"shown" | "drawn" | "cancel" | "compute" | "pin" | "unpin" | "recentre" | "back" | "apply" | "restore" | "table"} type
+     * @param {"shown" | "drawn" | "cancel" | "compute" | "pin" | "unpin" | "recentre" | "back" | "update" | "apply" | "restore" | "table"} type
      * @param {object} [content]  what the kernel needs to know with it
      */
     send(type, content = {}) {

@@ -164,6 +164,7 @@ export function createPicture() {
         ...basis,
         ...surface,
         axes: snapshot.axes,
+        plane: own[0]?.plane ?? "",
         seed: snapshot.seed,
         seeded,
         batchNorm: snapshot.batch_norm,

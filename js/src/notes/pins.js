@@ -188,7 +188,7 @@ export function createPins(el, state) {
       const { applied: name, note: words } = points;
       const { depth, moved: distance } = points.centre;
       centre.hidden = depth === 0;
-      setText(moved, `θ* is ${formatNumber(distance, 3)} away from your model's weights.`);
+      setText(moved, distance ? `θ* is ${formatNumber(distance, 3)} away from your model's weights.` : "θ* are your model's weights as they were last taken.");
       applied.hidden = name === null;
       setText(holder, `Your model holds the weights of ${name}.`);
       note.hidden = words === "";

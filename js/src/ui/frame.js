@@ -18,6 +18,7 @@ import { capitalised } from "../model/format.js";
  * @property {import("./link.js").Point | null} point  where the crosshair is
  * @property {import("../model/picture.js").Picture} picture  what the views of the plane show
  * @property {import("../kernel/points.js").Mark[]} pins  on the plane of the picture
+ * @property {import("../kernel/landmarks.js").PathOnPlane[]} paths  of training and to other solutions, on that plane
  * @property {import("../kernel/splits.js").Lowest[]} lowest  points where losses on this plane are lowest
  * @property {(frame: Frame, at: {alpha: number, beta: number}) => void} pin  pins a point of the picture
  * @property {[number, number] | null} range  losses that colours and heights span; null: those of the picture
@@ -70,4 +71,4 @@ export const display = (link, { model }) => ({
  * All that changes how the same losses look.
  * @param {Frame} frame
  */
-export const displayOf = ({ log, scale, basis, contours, quadratic, errors, colours, range, pins, lowest, picture: { model } }) => [range?.join(), JSON.stringify([pins, lowest]), log, scale, basis?.surface, contours, quadratic, errors, colours, model];
+export const displayOf = ({ log, scale, basis, contours, quadratic, errors, colours, range, pins, paths, lowest, picture: { model } }) => [paths, range?.join(), JSON.stringify([pins, lowest]), log, scale, basis?.surface, contours, quadratic, errors, colours, model];

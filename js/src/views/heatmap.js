@@ -6,6 +6,7 @@ import { teller } from "../ui/caption.js";
 import { createPanel } from "../ui/panel.js";
 import { createLegend } from "./legend.js";
 import { flatLevel, flatMarks, flatPins, haloed, LEVEL } from "./pin-marks.js";
+import { flatPaths, flatWords, readPaths } from "./path-marks.js";
 import { displayOf } from "../ui/frame.js";
 import { baseAxis, baseLayout, createPlot } from "../ui/plot.js";
 import { tickCount, tickRoom } from "../ui/ticks.js";
@@ -140,6 +141,7 @@ function figure(frame, surface, el, drags) {
       ...secondOrder(frame, few, { ...lines, contours: { coloring: "none", ...levels } }, losses.of),
       ...flatLevel(few, losses),
       { ...over, ...dots(surface), marker: { size: 2.5, color: "#ffffff", line: { color: "#000000", width: 0.5 } } },
+      ...flatPaths(frame),
       ...flatMarks(frame),
       ...flatPins(frame),
     ],
@@ -154,7 +156,7 @@ function figure(frame, surface, el, drags) {
       yaxis: { ...baseAxis(palette, titles[1]), range: extent.slice(2), zeroline: false, showgrid: false },
       shapes: [...picture.outlines.flatMap(outline), ...crosshair(frame, surface)],
       // Above the colour bar and no title of its own, which plotly writes over long labels.
-      annotations: [{ name: "quantity", text: title, xref: "paper", yref: "paper", x: 1, y: 1, xanchor: "right", yanchor: "bottom", xshift: BAR - 2, yshift: 7, showarrow: false, font: { size: 11, color: palette.text } }],
+      annotations: [...flatWords(frame), { name: "quantity", text: title, xref: "paper", yref: "paper", x: 1, y: 1, xanchor: "right", yanchor: "bottom", xshift: BAR - 2, yshift: 7, showarrow: false, font: { size: 11, color: palette.text } }],
     },
   };
 }
@@ -211,7 +213,8 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
   const readout = h("output", { class: "lw-readout", "data-testid": id });
   const below = h("output", { class: "lw-readout", "data-testid": `${id}-distance` });
   const legend = createLegend();
-  panel.foot.append(readout, " ", below);
+  const along = h("output", { class: "lw-readout lw-along", "data-testid": `${id}-path`, hidden: true });
+  panel.foot.append(readout, " ", below, along);
   panel.body.setAttribute("tabindex", "0");
   panel.body.setAttribute("role", "group");
   panel.body.setAttribute("aria-label", `Loss in the plane. The arrow keys move the crosshair, Enter pins the point, Escape takes the crosshair away; ${ZOOM_KEYS}`);
@@ -329,6 +332,8 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
     legend.update(frame);
     const cut = isCut(frame.lowest, surface);
     widen.hidden = composed || !cut;
+    along.hidden = frame.paths.length === 0;
+    setReading(along, readPaths(frame));
     setReading(below, cut && !frame.point ? WORDS.falls : at ? readBelow(frame, surface, at) : "");
     plot ??= createPlot(panel.body, frame.plotly, {
       buttons: [],

@@ -9,6 +9,8 @@ const MARKS = [
   { sign: "━", words: WORDS.level, shown: () => true },
   { sign: SIGNS.train, words: WORDS.lowest.train, shown: ({ lowest }) => lowest.some(({ split }) => split === "train") },
   { sign: SIGNS.test, words: WORDS.lowest.test, shown: ({ lowest }) => lowest.some(({ split }) => split === "test") },
+  { sign: "•", words: "path of training", shown: ({ paths }) => paths.some(({ solution }) => !solution) },
+  { sign: "★", words: "solution", shown: ({ paths }) => paths.some(({ solution }) => solution) },
   { sign: "①", words: "pin", shown: ({ pins }) => pins.length > 0 },
 ];
 

@@ -5,6 +5,7 @@ import { createHeatmap } from "./heatmap.js";
 import { createCell, samePoint } from "../ui/link.js";
 import { createPicture, kernelSurface } from "../model/picture.js";
 import { offersLog } from "../model/scale.js";
+import { pathsOn } from "../kernel/landmarks.js";
 import { lowestPoints } from "../kernel/splits.js";
 import { createSurface } from "./surface.js";
 
@@ -93,7 +94,7 @@ export function createPair(el, link, zooms, changed) {
       const picture = pictureOf(snapshot, log);
       const pins = kernelSurface(snapshot, picture) ? snapshot.points.marks[samePlane ? 0 : 1] : [];
       const lowest = lowestPoints(picture.surface, samePlane ? frame.picture.surface : null);
-      const mine = { ...frame, ...display(link, picture), lowest, snapshot, name, log, picture, basis: frame.range && frame.picture, pins, point: own.point.get() };
+      const mine = { ...frame, ...display(link, picture), lowest, snapshot, name, log, picture, basis: frame.range && frame.picture, pins, paths: pathsOn(frame.snapshot.landmarks, picture.surface, 1), point: own.point.get() };
       for (const view of views) view.update(mine);
     },
     destroy() {

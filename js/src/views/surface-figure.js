@@ -1,5 +1,6 @@
 // The figures of the surface view: in three dimensions, and flat where there is no WebGL.
 import { PIN, flatLevel, flatMarks, flatPins, raisedPins } from "./pin-marks.js";
+import { flatPaths, flatWords, raisedPaths } from "./path-marks.js";
 import { baseAxis, baseLayout } from "../ui/plot.js";
 import { labelWidth } from "../ui/ticks.js";
 import { modelRows } from "../model/quadratic.js";
@@ -218,6 +219,7 @@ export function figure3d(frame, surface, el, camera) {
       pin(surface, shaded, frame),
       cuts(surface, shaded, frame, ink),
       wires(surface, shaded, frame),
+      ...raisedPaths(frame, surface, shaded),
       raisedPins(frame, (point) => place(surface, shaded, point), shaded.range[1]),
     ],
     layout: {
@@ -265,12 +267,14 @@ export function figure2d(frame, surface, el) {
         hoverinfo: "none",
       },
       ...flatLevel(surface, shade(frame, surface)),
+      ...flatPaths(frame),
       ...flatMarks(frame),
       ...flatPins(frame),
     ],
     layout: {
       ...baseLayout(palette, el),
       margin: { l: 48, r: 12, t: 30, b: 40 },
+      annotations: flatWords(frame),
       xaxis: { ...baseAxis(palette, "α"), range: extent.slice(0, 2), fixedrange: true },
       yaxis: { ...baseAxis(palette, "β"), range: extent.slice(2), fixedrange: true },
     },

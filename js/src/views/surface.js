@@ -157,8 +157,8 @@ export function createSurface(el, link, name = "surface") {
    * @param {Frame} frame
    * @param {SurfaceResult} surface
    */
-  function isDue({ snapshot, palette, log, scale, contours, quadratic, errors, colours, pins, picture }, surface) {
-    const asked = isAsked(plot, palette, picture.extent.join(), isNarrow(panel.body), log, scale, contours, quadratic, errors, colours, JSON.stringify(pins));
+  function isDue({ snapshot, palette, log, scale, contours, quadratic, errors, colours, pins, paths, picture }, surface) {
+    const asked = isAsked(plot, palette, picture.extent.join(), isNarrow(panel.body), log, scale, contours, quadratic, errors, colours, JSON.stringify(pins), snapshot.landmarks?.final && paths);
     if (asked || snapshot.status !== "computing" || surface.final || picture.composed) return true;
     return !scene || scene.request !== surface.request || surface.nDone >= STAGE * scene.nDone;
   }

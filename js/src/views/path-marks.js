@@ -1,0 +1,116 @@
+// The path of training and other solutions in the pictures: nearest points of the plane, at the loss that they really have.
+import { formatNumber } from "../model/format.js";
+import { interpolate } from "../model/picture.js";
+
+/** @typedef {import("../ui/frame.js").Frame} Frame */
+/** @typedef {import("../kernel/landmarks.js").PathOnPlane} PathOnPlane */
+/** @typedef {import("../kernel/decoders.js").SurfaceResult} SurfaceResult */
+
+/** Under the line of a path, so that it is seen on every colour. */
+const RIM = "rgba(255, 255, 255, 0.85)";
+/** A point is read where the crosshair is nearer to it than this share of the picture. */
+const NEAR = 0.02;
+
+/** A solution has a mark of another shape than a checkpoint. @param {PathOnPlane} path */
+const symbolOf = ({ solution }) => (solution ? "star" : "circle");
+const least = (/** @type {PathOnPlane} */ path) => (path.solution ? 13 : 0);
+
+/** Paths in the plane. @param {Frame} frame */
+export const flatPaths = ({ paths }) =>
+  paths.flatMap((path) => {
+    const { name, solution, colour, alpha, beta, sizes } = path;
+    const at = { type: "scatter", x: Array.from(alpha), y: Array.from(beta), cliponaxis: true };
+    const size = Array.from(sizes, (each) => Math.max(each, least(path)));
+    return [
+      { ...at, name: `${name} rim`, mode: "lines", hoverinfo: "skip", line: { color: RIM, width: 5 } },
+      {
+        ...at,
+        name: `path ${name}`,
+        mode: solution ? "markers+text" : "lines+markers",
+        hoverinfo: "none",
+        line: { color: colour, width: 2.5 },
+        marker: { symbol: symbolOf(path), size, color: colour, line: { color: "#ffffff", width: 1 } },
+      },
+    ];
+  });
+
+/** Words beside checkpoints where something changed, and beside solutions. @param {Frame} frame */
+export const flatWords = ({ paths, picture: { extent: [a0, a1, b0, b1] } }) =>
+  paths.flatMap(({ name, solution, colour, alpha, beta, marks }) =>
+    (solution ? [/** @type {const} */ ([0, name])] : marks)
+      .filter(([i]) => alpha[i] >= a0 && alpha[i] <= a1 && beta[i] >= b0 && beta[i] <= b1)
+      .map(([i, text]) => ({
+        name: "path words",
+        x: alpha[i],
+        y: beta[i],
+        text: text.replaceAll("&", "&amp;").replaceAll("<", "&lt;"),
+        font: { size: 10, color: "#1a1a1a" },
+        bgcolor: "rgba(255, 255, 255, 0.8)",
+        borderpad: 1,
+        arrowcolor: colour,
+        arrowsize: 0.8,
+        arrowwidth: 1.5,
+        ax: 18,
+        ay: -18,
+      })),
+  );
+
+/**
+ * Paths at their true loss, each checkpoint with a line to the surface above or below it.
+ * @param {Frame} frame
+ * @param {SurfaceResult} surface
+ * @param {import("../model/scale.js").Shade} shaded
+ */
+export const raisedPaths = ({ paths, palette }, surface, { rows, of }) =>
+  paths.flatMap((path) => {
+    const { name, solution, colour, alpha, beta, loss, sizes, marks } = path;
+    const { alpha: x, beta: y } = surface;
+    const inside = Array.from(alpha, (a, i) => a >= x[0] && a <= x[x.length - 1] && beta[i] >= y[0] && beta[i] <= y[y.length - 1]);
+    const only = (/** @type {number[]} */ values) => values.map((value, i) => (inside[i] ? value : NaN));
+    const above = only(Array.from(loss, of));
+    const below = above.map((_, i) => (inside[i] ? interpolate({ ...surface, rows }, alpha[i], beta[i]) : NaN));
+    const [xs, ys] = [only(Array.from(alpha)), only(Array.from(beta))];
+    const words = new Map(solution ? [[0, name]] : marks);
+    const drops = (/** @type {(i: number) => number[]} */ each) => above.flatMap((_, i) => [...each(i), NaN]);
+    const shared = { type: "scatter3d", connectgaps: false };
+    return [
+      {
+        ...shared,
+        name: `path ${name}`,
+        mode: "lines+markers+text",
+        x: xs,
+        y: ys,
+        z: above,
+        text: above.map((_, i) => words.get(i) ?? ""),
+        textposition: "top right",
+        textfont: { size: 11, color: palette.text },
+        line: { color: colour, width: 7 },
+        marker: { symbol: solution ? "diamond" : "circle", size: Array.from(sizes, (each) => 0.6 * Math.max(each, least(path))), color: colour },
+        hoverinfo: "none",
+      },
+      {
+        ...shared,
+        name: `drop ${name}`,
+        mode: "lines",
+        x: drops((i) => [xs[i], xs[i]]),
+        y: drops((i) => [ys[i], ys[i]]),
+        z: drops((i) => [above[i], below[i]]),
+        line: { color: colour, width: 2 },
+        hoverinfo: "skip",
+      },
+    ];
+  });
+
+/** What is to be read at the crosshair, or of all paths where it is at none of their points. @param {Frame} frame */
+export function readPaths({ paths, point, picture: { extent: [a0, a1, b0, b1] } }) {
+  let best = { distance: NEAR, text: "" };
+  /** @param {PathOnPlane} path @param {number} i */
+  const told = ({ name, solution, loss, offPlane, step }, i) => [solution ? name : `step ${step[i]}`, `true loss ${formatNumber(loss[i])}`, `off the plane ‖Δθ‖ = ${formatNumber(offPlane[i], 3)}`];
+  for (const path of paths) {
+    path.alpha.forEach((a, i) => {
+      const distance = point ? Math.hypot((a - point.alpha) / (a1 - a0), (path.beta[i] - point.beta) / (b1 - b0)) : Infinity;
+      if (distance < best.distance) best = { distance, text: told(path, i).join("\u2003") };
+    });
+  }
+  return best.text || paths.map((path) => (path.solution ? told(path, 0).join(", ") : path.caption)).join("\u2003");
+}

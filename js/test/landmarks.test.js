@@ -1,0 +1,74 @@
+// The path of training and other solutions: drawn where the kernel says, at their own loss, and read where one points.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { mockLandmarks } from "../dev/mock-landmarks.js";
+import { mockSurface } from "../dev/mock.js";
+import { decodeLandmarks } from "../src/kernel/landmarks.js";
+import { controls, settled, show } from "./show.js";
+
+const surface = mockSurface({ ...controls, request: 1 }, 1);
+const traits = { _surface: surface, _landmarks: mockLandmarks(surface) };
+const [path, other] = /** @type {any} */ (decodeLandmarks(traits._landmarks).planes[0]).paths;
+
+/** @param {any} plotly @param {any} view */
+const figureOf = (plotly, view) => plotly.drawn.get(view.querySelector(".js-plotly-plot")).at(-1);
+/** @param {any} figure @param {string} name */
+const traceOf = ({ data }, name) => data.find((/** @type {any} */ trace) => trace.name === name);
+
+test("the plane has the path with its marks, larger the farther off, and solutions by name", async () => {
+  const { find, plotly } = await show(traits);
+  const figure = figureOf(plotly, find("heatmap"));
+  const line = traceOf(figure, "path path");
+  assert.deepEqual(line.x, [...path.alpha]);
+  assert.deepEqual(line.y, [...path.beta]);
+  assert.deepEqual(line.marker.size, [...path.sizes]);
+  assert.equal(line.mode, "lines+markers");
+  assert.deepEqual(traceOf(figure, "path other seed").x, [...other.alpha]);
+  const words = figure.layout.annotations.filter((/** @type {any} */ { name }) => name === "path words").map((/** @type {any} */ { text }) => text);
+  assert.deepEqual(words, ["lr 0.1", "other seed"]);
+});
+
+test("in three dimensions it stands at its true loss, with lines down to the surface", async () => {
+  const { find, plotly } = await show({ ...traits, view: { scale: "linear" } }, { webgl: true });
+  await settled();
+  const figure = figureOf(plotly, find("surface"));
+  assert.deepEqual(traceOf(figure, "path path").z, [...path.loss]);
+  const drop = traceOf(figure, "drop path");
+  assert.equal(drop.z.length, 3 * path.loss.length);
+  assert.equal(drop.z[0], path.loss[0]);
+  assert.ok(Number.isNaN(drop.z[2]));
+  // a node of the surface near the first checkpoint has about the height of the other end
+  const mesh = figure.data[0];
+  const nearest = (/** @type {number[]} */ values, /** @type {number} */ at) => [...values].reduce((best, value, i) => (Math.abs(value - at) < Math.abs(values[best] - at) ? i : best), 0);
+  const height = mesh.z[nearest(mesh.y, path.beta[0])][nearest(mesh.x, path.alpha[0])];
+  assert.ok(Math.abs(drop.z[1] - height) < 0.2, `${drop.z[1]} is not near ${height}`);
+});
+
+test("where one points, a checkpoint tells step, loss and distance off the plane", async () => {
+  const { find, plotly } = await show(traits);
+  assert.ok(find("readout-path").textContent.includes("path, 71.2 % in the plane"));
+  assert.ok(find("readout-path").textContent.includes("other seed, true loss 0.4000, off the plane ‖Δθ‖ = 6.10"));
+  const events = /** @type {any} */ (plotly.events.get(find("heatmap").querySelector(".js-plotly-plot")));
+  events.plotly_hover({ points: [{ x: path.alpha[3], y: path.beta[3] }] });
+  assert.match(find("readout-path").textContent, /^step 30\u2003true loss 1\.228\u2003off the plane ‖Δθ‖ = 1\.37$/);
+  events.plotly_hover({ points: [{ x: 0.5, y: -0.5 }] });
+  assert.match(find("readout-path").textContent, /^other seed/);
+  events.plotly_hover({ points: [{ x: 0.9, y: 0.9 }] });
+  assert.match(find("readout-path").textContent, /^path, 71/);
+});
+
+test("on another plane, or of other losses, it is gone", async () => {
+  const { find, model, plotly } = await show(traits);
+  const shown = () => traceOf(figureOf(plotly, find("heatmap")), "path path") !== undefined;
+  assert.ok(shown());
+  model.receive({ _surface: mockSurface({ ...controls, seed: 3, request: 2 }, 1) });
+  await settled();
+  assert.ok(!shown());
+  assert.ok(find("readout-path").hidden);
+  model.receive({ _surface: mockSurface({ ...controls, split: "test", request: 3 }, 1) });
+  await settled();
+  assert.ok(!shown());
+  model.receive({ _surface: mockSurface({ ...controls, domain: [-0.5, 0.5, -0.5, 0.5], request: 4 }, 1) });
+  await settled();
+  assert.ok(shown(), "a part of the same plane keeps it");
+});

@@ -1,0 +1,54 @@
+"""The path of training and other solutions as the page receives them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from landscape_widget.export.payloads import Payload, buffer
+from landscape_widget.figures.paths import drawn
+from landscape_widget.results.landmarks import LandmarksOnPlane
+from landscape_widget.results.planes import Plane, Surface
+from landscape_widget.study.controls import Controls
+from landscape_widget.study.findings import Findings
+
+
+def landmarks(found: Findings, controls: Controls, request: int) -> Payload:
+    """What lies on the first plane, and on the second one where there is one.
+
+    Words, colours and sizes are those of figures.
+    """
+    second = found.compared
+    pictures = [
+        (found.landmarks, found.plane, found.surface),
+        (found.compared_landmarks, second.plane if second else None, second.surface if second else None),
+    ]
+    shown = [_on_plane(*picture, controls.examples) for picture in pictures]
+    every = [placed for placed in (found.landmarks, found.compared_landmarks) if placed is not None]
+    return {"request": request, "planes": shown, "final": all(placed.final for placed in every)}
+
+
+def _on_plane(
+    placed: LandmarksOnPlane | None, plane: Plane | None, surface: Surface | None, n_examples: int
+) -> Payload | None:
+    if placed is None or plane is None or surface is None:
+        return None
+    return {
+        "plane": plane.fingerprint,
+        "of": [surface.provenance["split"], surface.provenance["batch_norm"], n_examples],
+        "paths": [
+            {
+                "name": name,
+                "solution": name in placed.solutions,
+                "caption": each.caption,
+                "colour": each.colour,
+                "alpha": buffer(each.path.alpha, np.float64),
+                "beta": buffer(each.path.beta, np.float64),
+                "off_plane": buffer(each.path.off_plane, np.float64),
+                "loss": buffer(each.path.loss, np.float64),
+                "step": buffer(each.path.step, np.float64),
+                "sizes": buffer(each.sizes, np.float64),
+                "marks": [[i, words] for i, words in each.marks],
+            }
+            for name, each in zip(placed.paths, drawn(surface, placed.paths), strict=True)
+        ],
+    }

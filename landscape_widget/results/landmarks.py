@@ -1,0 +1,61 @@
+"""Where the path of training and other solutions lie on a plane."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from landscape_widget.results.base import Provenance, Table
+from landscape_widget.results.equality import equal_by_content
+from landscape_widget.results.files import Columns
+from landscape_widget.results.paths import Path
+
+
+@equal_by_content
+@dataclass(frozen=True, repr=False)
+class LandmarksOnPlane(Table):
+    """The path of training and other solutions, projected to one plane, each point with its true loss."""
+
+    path: Path | None = None
+    """The checkpoints so far; None without a trajectory, or before the first."""
+    solutions: Mapping[str, Path] = field(default_factory=dict)
+    """Each solution by its name, as a path of one point."""
+    total: int = 0
+    """How many points there are to be in all."""
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        """All of them by their names, the path of training first."""
+        return {**({} if self.path is None else {"path": self.path}), **self.solutions}
+
+    @property
+    def final(self) -> bool:
+        """Whether every point is there."""
+        return sum(len(path.loss) for path in self.paths.values()) >= self.total
+
+    @property
+    def summary(self) -> str:
+        """The path, and the names of the solutions."""
+        return "; ".join([*([self.path.summary] if self.path else []), *self.solutions])
+
+    @property
+    def columns(self) -> Columns:
+        """Columns name, step, alpha, beta, off_plane, distance and loss, with a row for each point."""
+        paths = self.paths
+        names = [name for name, path in paths.items() for _ in path.loss]
+        own = ("step", "alpha", "beta", "off_plane", "distance", "loss")
+        none = np.empty(0)
+        return {
+            "name": names,
+            **{
+                name: np.concatenate([none, *(getattr(path, name) for path in paths.values())])
+                for name in own
+            },
+        }
+
+    @property
+    def provenance(self) -> Provenance:  # type: ignore[override]  # that of its parts
+        """That of the first of them."""
+        return next((path.provenance for path in self.paths.values()), {})

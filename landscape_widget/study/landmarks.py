@@ -1,0 +1,194 @@
+"""The path of training and other solutions around one θ*: the axes that they make, and where they lie."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import deque
+from collections.abc import Iterator, Mapping
+from hashlib import blake2b
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from landscape_widget.numerics.vectors import FloatArray
+from landscape_widget.objective.objective import Objective
+from landscape_widget.paths.components import path_components
+from landscape_widget.paths.landmarks import Landmarks
+from landscape_widget.paths.projection import path_steps
+from landscape_widget.paths.solutions import solution_theta
+from landscape_widget.paths.trajectory import Trajectory
+from landscape_widget.planes.axes import KINDS, Axis, parse_axis
+from landscape_widget.planes.directions import check_axes, make_plane
+from landscape_widget.results.curvature import EigenPairs
+from landscape_widget.results.landmarks import LandmarksOnPlane
+from landscape_widget.results.paths import Path, PathComponents
+from landscape_widget.results.planes import Plane
+from landscape_widget.study.known import Known
+
+log = logging.getLogger(__name__)
+
+#: Components that are had at once, as far as there are so many: those that the page offers.
+OFFERED_COMPONENTS = 5
+
+#: How far a picture reaches along the line from θ* (0) to a solution (1), beyond both (Li et al. 2018).
+_BEYOND = -0.5, 1.5
+
+
+class Surroundings:
+    """Landmarks around one θ*; what is computed of them is remembered in ``known``, or as long as this is."""
+
+    def __init__(self, objective: Objective, landmarks: Landmarks, known: Known) -> None:
+        """Computes nothing yet.
+
+        Args:
+            objective: The loss on all examples, whose θ* is the centre.
+            landmarks: The trajectory and the solutions.
+            known: What is known of this θ*, directions of axes that a file had among it.
+        """
+        self._objective, self._known = objective, known
+        self.landmarks = landmarks
+        self._components: dict[int, PathComponents] = {}
+        self._reach: dict[str, dict[str, tuple[float, float]]] = {}
+
+    @property
+    def offered(self) -> list[Axis]:
+        """The axes that they make, first ones first."""
+        path, toward = KINDS["trajectory"], KINDS["toward"]
+        n_steps = len(self.landmarks.trajectory or ())
+        own = [Axis(path, rank + 1) for rank in range(min(OFFERED_COMPONENTS, n_steps))]
+        own += [Axis(toward, label=name) for name in self.landmarks.solutions]
+        former = [axis for axis in map(parse_axis, self._held()) if axis not in own]
+        return own + former
+
+    def check_axes(self, axes: object) -> tuple[str, str]:
+        """Two axis names that make a plane here; raises what ``directions.check_axes`` does."""
+        there = self.landmarks.trajectory is not None
+        return check_axes(axes, self._objective, there, [axis.name for axis in self.offered])
+
+    def plane(
+        self, objective: Objective, axes: tuple[str, str], seed: int, pairs: EigenPairs | None
+    ) -> Plane:
+        """The plane of these axes; ``objective`` is the same on all or fewer examples."""
+        ranks = [axis.rank for axis in map(parse_axis, axes) if axis.kind.of_path]
+        components = None
+        if ranks and self.landmarks.trajectory is not None:
+            components = self._first_components(max(ranks))
+        directions = {name: self._direction(name, components) for name in axes if self._is_given(name)}
+        for name, direction in directions.items():
+            self._known.directions[self._objective.n_examples, name] = direction
+        return make_plane(objective, axes, seed, pairs, components, directions)
+
+    def reach(self, plane: Plane) -> dict[str, tuple[float, float]]:
+        """How far a picture should reach along the axes of the landmarks, from where to where."""
+        if plane.fingerprint not in self._reach:
+            found: dict[str, tuple[float, float]] = {}
+            for name, i in zip(plane.axes, (0, 2), strict=True):
+                axis = parse_axis(name)
+                if axis.kind.named:
+                    found[name] = _BEYOND
+                elif axis.kind.of_path and (path := self._whole(plane)) is not None:
+                    found[name] = path.domain[i], path.domain[i + 1]
+            self._reach[plane.fingerprint] = found
+        return self._reach[plane.fingerprint]
+
+    def steps(
+        self, measured: Mapping[str, Objective], apart: str, plane: Plane
+    ) -> Iterator[LandmarksOnPlane]:
+        """Finds where they lie on a plane, the solutions first, with the true loss of each.
+
+        Args:
+            measured: The objectives whose losses count, by their splits; of two the difference does.
+            apart: What losses depend on beside examples and split.
+            plane: Any plane through θ*.
+        """
+        steps, states = self.landmarks.trajectory, self.landmarks.solutions
+        total = len(steps or ()) + len(states)
+        key = self._objective.n_examples, " ".join([plane.fingerprint, *measured, apart])
+        placed = self._known.landmarks
+        if not total:  # a file may hold what was to be seen here
+            if key in placed:
+                yield placed[key]
+            return
+
+        def loss_of(_: int, state: Mapping[str, Tensor]) -> float:
+            digest = _digest(state)
+            losses = [
+                self._loss(objective, state, f"{digest} {split} {apart}")
+                for split, objective in measured.items()
+            ]
+            return losses[0] if len(losses) == 1 else losses[1] - losses[0]
+
+        solutions: dict[str, Path] = {}
+        for name, state in states.items():
+            (solutions[name],) = path_steps(plane, self._objective, Trajectory([state]), loss_of)
+            placed[key] = LandmarksOnPlane(None, dict(solutions), total)
+            yield placed[key]
+        for path in path_steps(plane, self._objective, steps, loss_of) if steps is not None else ():
+            placed[key] = LandmarksOnPlane(path, solutions, total)
+            yield placed[key]
+
+    def _held(self) -> list[str]:
+        """Names of axes whose directions are known of a file."""
+        return [name for _, name in self._known.directions]
+
+    def _is_given(self, name: str) -> bool:
+        kind = parse_axis(name).kind
+        return kind.named or kind.of_path
+
+    def _direction(self, name: str, components: PathComponents | None) -> FloatArray:
+        """The direction of an axis of theirs, that of what was given before that of a file.
+
+        Raises:
+            ValueError: If it is zero.
+        """
+        axis = parse_axis(name)
+        if axis.kind.of_path and components is not None:
+            return components.direction(axis.rank)
+        state = self.landmarks.solutions.get(axis.label)
+        if state is None:
+            return self._known.directions[self._objective.n_examples, name]
+        theta = self._objective.theta.detach().cpu().double().numpy()
+        direction: FloatArray = solution_theta(self._objective, state, axis.label) - theta
+        if not direction.any():
+            raise ValueError(f"Expected a solution other than θ* for the axis {name!r}, got θ* itself.")
+        return direction
+
+    def _first_components(self, most: int) -> PathComponents:
+        k = max(most, OFFERED_COMPONENTS)
+        if k not in self._components:
+            assert self.landmarks.trajectory is not None
+            self._components[k] = path_components(self._objective, self.landmarks.trajectory, k)
+        return self._components[k]
+
+    def _whole(self, plane: Plane) -> Path | None:
+        """The path on a plane, without losses; that of a file where there is no trajectory."""
+        if self.landmarks.trajectory is not None:
+            return deque(
+                path_steps(plane, self._objective, self.landmarks.trajectory, lambda *_: math.nan), maxlen=1
+            ).pop()
+        held = [(key, placed.path) for (_, key), placed in self._known.landmarks.items()]
+        return next((path for key, path in held if key.startswith(plane.fingerprint)), None)
+
+    def _loss(self, objective: Objective, state: Mapping[str, Tensor], key: str) -> float:
+        """L of a complete state, NaN where the model or the loss fails there."""
+        losses, place = self._known.landmark_losses, (objective.n_examples, key)
+        if place not in losses:
+            there = objective.with_state(state)
+            try:
+                losses[place] = there.loss().item()
+            except Exception as error:
+                log.info("No loss of a checkpoint: %s: %s", type(error).__name__, error)
+                losses[place] = math.nan
+        return losses[place]
+
+
+def _digest(state: Mapping[str, Tensor]) -> str:
+    """What tells one state from others."""
+    digest = blake2b(digest_size=12)
+    for name in sorted(state):
+        tensor = state[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
+        digest.update(np.ascontiguousarray(tensor.reshape(-1).view(torch.uint8).numpy()).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,128 @@
+"""Training and landscape in JupyterLab: the path in every kind of plane, and weights that moved since."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from .conftest import Show
+from .explorer import ExplorerOnPage
+from .lab import Notebook
+from .notebooks import PATHS
+from .test_jupyterlab_points import PIXEL_OF, SHOW_CELL
+from .waiting import wait_until
+
+PATH = "path path"
+
+PLANES = [
+    ("trajectory:1", "trajectory:2"),
+    ("hessian:max", "hessian:min"),
+    ("random:filter", "random:filter"),
+    ("toward:other seed", "trajectory:1"),
+]
+
+
+@pytest.fixture(scope="module")
+def notebook(show: Show) -> Iterator[Notebook]:
+    """A notebook that shows the explorer of a recorded run."""
+    with show(PATHS) as notebook:
+        yield notebook
+
+
+@pytest.fixture
+def explorer(notebook: Notebook) -> ExplorerOnPage:
+    notebook.cell(SHOW_CELL)
+    return ExplorerOnPage(notebook.page, notebook.kernel)
+
+
+def drawn(explorer: ExplorerOnPage, view: str) -> list[float]:
+    """α of the checkpoints that a view has drawn, those outside of a scene left out."""
+    for trace in explorer.traces(view):
+        if trace["name"] == PATH:
+            return [x for x in trace["x"] if x is not None and x == x]  # noqa: PLR0124 - NaN
+    return []
+
+
+@pytest.mark.parametrize("axes", PLANES)
+def test_every_kind_of_plane_shows_the_path_and_how_far_off_it_is(
+    explorer: ExplorerOnPage, axes: tuple[str, str]
+) -> None:
+    explorer.set_traits(axes=axes)
+    path = "explorer.landmarks.path"
+    alpha = explorer.kernel.value(f"{path}.alpha.tolist()")
+    wait_until(lambda: drawn(explorer, "heatmap") == alpha, "the path in the plane")
+    inside = explorer.kernel.value(
+        f"(({path}.alpha >= explorer.surface.alpha[0]) & ({path}.alpha <= explorer.surface.alpha[-1])"
+        f" & ({path}.beta >= explorer.surface.beta[0]) & ({path}.beta <= explorer.surface.beta[-1])).tolist()"
+    )
+    wanted = [a for a, within in zip(alpha, inside, strict=True) if within]
+    wait_until(lambda: drawn(explorer, "surface") == pytest.approx(wanted), "the path above the surface")
+    line = explorer.part("readout-path")
+    expect(line).to_contain_text("in the plane")
+    expect(line).to_contain_text("other seed, true loss")
+    # where one points, a checkpoint says step, loss and distance; in a random plane all lie on each other
+    i = inside.index(True)
+    plot = explorer.part("heatmap").locator(".js-plotly-plot")
+    plot.scroll_into_view_if_needed()
+    x, y = plot.evaluate(PIXEL_OF, [alpha[i], explorer.kernel.value(f"float({path}.beta[{i}])")])
+    explorer.page.mouse.move(x - 3, y - 3)
+    explorer.page.mouse.move(x, y)
+    expect(line).to_contain_text(re.compile("^step "))
+    told = [float(number) for number in re.findall(r"(?:step|loss|=) ?([\d.e-]+)", line.inner_text())]
+    steps = explorer.kernel.value(f"{path}.step.tolist()")
+    at = steps.index(told[0])
+    assert at == i or axes == ("random:filter", "random:filter")
+    assert told[1] == pytest.approx(explorer.kernel.value(f"float({path}.loss[{at}])"), rel=1e-3)
+    off = explorer.kernel.value(f"float({path}.off_plane[{at}])")
+    assert told[2] == pytest.approx(off, rel=1e-2, abs=1e-4)
+    explorer.page.mouse.move(0, 0)
+
+
+def test_axes_and_plane_are_to_be_had_by_hand(explorer: ExplorerOnPage) -> None:
+    explorer.set_traits(axes=("hessian:max", "hessian:min"))
+    request = explorer.request()
+    explorer.part("preset-trajectory").check(force=True)
+    explorer.wait_for_result(request)
+    assert explorer.trait("axes") == ["trajectory:1", "trajectory:2"]
+    request = explorer.request()
+    explorer.part("axis-beta").select_option(label="→ other seed")
+    explorer.wait_for_result(request)
+    assert explorer.trait("axes") == ["trajectory:1", "toward:other seed"]
+
+
+def test_training_on_is_told_and_taken_by_a_click_while_the_page_shows_the_old_state(
+    explorer: ExplorerOnPage,
+) -> None:
+    explorer.set_traits(axes=("hessian:max", "hessian:min"))
+    expect(explorer.part("drift")).to_be_hidden()
+    explorer.kernel.run("before = explorer.objective.theta.clone(); train(model, 20)")
+    # the page asks its kernel from time to time, with nothing else running
+    expect(explorer.part("drift")).to_contain_text("Your model has moved ‖Δθ‖ =", timeout=60_000)
+    assert explorer.kernel.value("bool((explorer.objective.theta == before).all())")
+    request = explorer.request()
+    explorer.part("update").click()
+    expect(explorer.part("drift")).to_be_hidden()
+    explorer.wait_for_result(request)
+    assert explorer.kernel.value("float(explorer.results.centre_loss)") == pytest.approx(
+        explorer.kernel.value("loss_fn(model(inputs), targets).item()"), rel=1e-5
+    )
+    assert explorer.trait("axes") == ["hessian:max", "hessian:min"]
+    request = explorer.request()
+    explorer.part("centre-back").click()
+    explorer.wait_for_result(request)
+    assert explorer.kernel.value("bool((explorer.objective.theta == before).all())")
+    expect(explorer.part("drift")).to_contain_text("Your model has moved")
+
+
+def test_update_from_a_cell_while_the_page_shows_the_old_state(explorer: ExplorerOnPage) -> None:
+    explorer.set_traits(axes=("random", "random"))
+    old = explorer.grid("heatmap").z
+    request = explorer.request()
+    explorer.kernel.run("train(model, 5); explorer.update()")
+    explorer.wait_for_result(request)
+    explorer.assert_plots_equal_kernel()
+    assert (explorer.grid("heatmap").z != old).any()
+    expect(explorer.part("centre")).to_contain_text("your model's weights as they were last taken")

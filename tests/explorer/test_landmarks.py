@@ -1,0 +1,344 @@
+"""The path of training and other solutions in an explorer; numpy in float64 is the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from landscape_widget import LandscapeExplorer, Objective, TrajectoryRecorder, load
+from landscape_widget.results.paths import Path as TrainingPath
+
+from ..support.cases import ONE_BATCH, case
+
+Make = Callable[..., LandscapeExplorer]
+
+NETWORK = case("dense tanh")
+X, Y = NETWORK.examples()
+TEST = (
+    torch.randn(9, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64),
+    torch.arange(9) % 3,
+)
+PLANES = [
+    ("random", "random"),
+    ("random:filter", "random:filter"),
+    ("hessian:max", "hessian:min"),
+    ("trajectory:1", "trajectory:2"),
+    ("trajectory:1", "hessian:max"),
+    ("toward:far", "trajectory:2"),
+    ("toward:near", "toward:far"),
+]
+
+State = dict[str, Tensor]
+
+
+def trained(seed: int = 0, steps: int = 6) -> list[State]:
+    """States of a run, the last one that of the model below."""
+    model = NETWORK.model()
+    generator = torch.Generator().manual_seed(seed)
+    states = []
+    for _ in range(steps):
+        states.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(0.2 * torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype))
+    return states[::-1]
+
+
+def shifted(by: float, seed: int) -> State:
+    generator = torch.Generator().manual_seed(seed)
+    return {
+        name: tensor + by * torch.randn(tensor.shape, generator=generator, dtype=tensor.dtype)
+        for name, tensor in NETWORK.model().state_dict().items()
+    }
+
+
+SOLUTIONS = {"near": shifted(0.1, 1), "far": shifted(1.0, 2)}
+
+
+def explorer_of(make: Make, **keywords: Any) -> LandscapeExplorer:
+    given = {
+        "trajectory": trained(),
+        "solutions": SOLUTIONS,
+        "test_loader": TEST,
+        "resolution": 5,
+        "samples": 7,
+    }
+    return make(NETWORK.model(), NETWORK.batches(ONE_BATCH), NETWORK.loss_fn, **{**given, **keywords})
+
+
+def vector(state: State) -> np.ndarray:
+    return torch.cat([tensor.double().reshape(-1) for tensor in state.values()]).numpy()
+
+
+def loss_of(state: State, data: tuple[Tensor, Tensor] = (X, Y)) -> float:
+    model = NETWORK.model()
+    model.load_state_dict(state)
+    with torch.no_grad():
+        return float(nn.functional.cross_entropy(model(data[0]), data[1]))
+
+
+def check(path: TrainingPath, states: list[State], explorer: LandscapeExplorer, losses: list[float]) -> None:
+    """Least squares by numpy's own solver, and losses of plain torch."""
+    plane = explorer.plane
+    assert plane is not None
+    axes = np.stack([plane.eta, plane.delta], axis=1)
+    away = np.stack([vector(state) for state in states], axis=1) - plane.origin[:, None]
+    coordinates, *_ = np.linalg.lstsq(axes, away, rcond=None)
+    np.testing.assert_allclose(path.alpha, coordinates[0], rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(path.beta, coordinates[1], rtol=1e-8, atol=1e-10)
+    off = np.linalg.norm(away - axes @ coordinates, axis=0)
+    np.testing.assert_allclose(
+        path.off_plane, off, rtol=1e-8, atol=1e-7
+    )  # a root of rounding where it is zero
+    np.testing.assert_allclose(path.loss, losses, rtol=1e-10)
+
+
+@pytest.mark.parametrize("axes", PLANES)
+def test_every_plane_shows_the_path_and_the_solutions(make_explorer: Make, axes: tuple[str, str]) -> None:
+    explorer = explorer_of(make_explorer, axes=axes).compute("surface")
+    found = explorer.landmarks
+    assert found is not None
+    assert found.final
+    check(found.path, trained(), explorer, [loss_of(state) for state in trained()])
+    assert list(found.solutions) == ["near", "far"]
+    for name, path in found.solutions.items():
+        check(path, [SOLUTIONS[name]], explorer, [loss_of(SOLUTIONS[name])])
+    assert explorer.surface.final
+    if all(axis.startswith("trajectory") for axis in axes):
+        a0, a1, b0, b1 = explorer.surface.provenance["domain"]
+        assert ((found.path.alpha > a0) & (found.path.alpha < a1)).all()
+        assert ((found.path.beta > b0) & (found.path.beta < b1)).all()
+
+
+def test_components_are_those_of_a_dense_decomposition(make_explorer: Make) -> None:
+    explorer = explorer_of(make_explorer, axes=("trajectory:1", "trajectory:2")).compute("surface")
+    theta = vector(NETWORK.model().state_dict())
+    _, values, rows = np.linalg.svd(np.stack([vector(state) - theta for state in trained()]))
+    for direction, row in zip((explorer.plane.eta, explorer.plane.delta), rows, strict=False):
+        assert abs(direction @ row) == pytest.approx(1, abs=1e-10)
+    np.testing.assert_allclose(explorer.plane.variance, values[:2] ** 2 / (values**2).sum(), rtol=1e-10)
+
+
+def test_an_axis_toward_a_solution_leads_there(make_explorer: Make) -> None:
+    explorer = explorer_of(make_explorer, axes=("toward:far", "random")).compute("surface")
+    theta = vector(NETWORK.model().state_dict())
+    np.testing.assert_allclose(explorer.plane.eta, vector(SOLUTIONS["far"]) - theta, rtol=1e-12)
+    assert explorer.surface.provenance["domain"][:2] == (-0.5, 1.5)
+    assert explorer.landmarks.solutions["far"].alpha == pytest.approx(1, abs=1e-10)
+    assert explorer.landmarks.solutions["far"].off_plane == pytest.approx(0, abs=1e-7)
+
+
+@pytest.mark.parametrize("split", ["test", "difference"])
+def test_losses_are_those_of_the_split_on_show(make_explorer: Make, split: str) -> None:
+    explorer = explorer_of(make_explorer, axes=("random", "random"), split=split).compute("surface")
+    on_test = np.array([loss_of(state, TEST) for state in trained()])
+    on_train = np.array([loss_of(state) for state in trained()])
+    wanted = on_test if split == "test" else on_test - on_train
+    np.testing.assert_allclose(explorer.landmarks.path.loss, wanted, rtol=1e-8, atol=1e-12)
+
+
+@pytest.mark.parametrize("mode", ["frozen", "recomputed", "difference"])
+def test_batch_norm_statistics_are_the_checkpoints_own(make_explorer: Make, mode: str) -> None:
+    network = case("convolution, batch norm")
+    model, states = network.model(), []
+    for _ in range(3):
+        model.train()
+        model(network.examples()[0])
+        states.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
+    model.eval()
+    explorer = make_explorer(
+        model,
+        network.batches(ONE_BATCH),
+        network.loss_fn,
+        trajectory=states,
+        axes=("random", "random"),
+        resolution=3,
+        batch_norm=mode,
+    )
+    explorer.compute("surface")
+    wanted = []
+    for state in states:
+        other = network.model().eval()
+        other.load_state_dict(state)
+        wanted.append(
+            Objective(other, network.batches(ONE_BATCH), network.loss_fn).with_batch_norm(mode).loss().item()
+        )
+    np.testing.assert_allclose(explorer.landmarks.path.loss, wanted, rtol=1e-10, atol=1e-14)
+
+
+def test_losses_are_computed_once_whatever_the_plane(make_explorer: Make) -> None:
+    explorer = explorer_of(make_explorer, axes=("random", "random")).compute("surface")
+    known = dict(explorer._study.known.landmark_losses)
+    assert len(known) == len(trained()) + len(SOLUTIONS)
+    explorer.axes = ("hessian:max", "hessian:min")
+    explorer.compute("surface")
+    assert explorer._study.known.landmark_losses == known
+
+
+def test_the_second_picture_has_them_too(make_explorer: Make) -> None:
+    explorer = explorer_of(
+        make_explorer, axes=("random", "random"), compared_axes=("trajectory:1", "trajectory:2")
+    )
+    explorer.compute("surface")
+    sent = explorer._landmarks
+    assert [on["plane"] for on in sent["planes"]] == [
+        explorer.plane.fingerprint,
+        explorer.compared.plane.fingerprint,
+    ]
+    assert explorer.compared_landmarks.path.share > explorer.landmarks.path.share
+
+
+def test_a_damaged_checkpoint_is_named_and_all_else_is_there(make_explorer: Make, tmp_path: Path) -> None:
+    with TrajectoryRecorder(NETWORK.model(), tmp_path / "run") as recorder:
+        for step in range(3):
+            recorder.record(step)
+    explorer = explorer_of(make_explorer, trajectory=tmp_path / "run", axes=("random", "random"))
+    middle = sorted((tmp_path / "run").glob("*.safetensors"))[1]
+    middle.write_bytes(middle.read_bytes()[:-8])
+    with pytest.raises(RuntimeError, match="checkpoint 1 of 3"):
+        explorer.compute("surface")
+    assert explorer.surface.final
+    assert len(explorer.landmarks.path.loss) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"trajectory": [{"0.weight": torch.zeros(2, 2)}]}, "lacks 0.bias"),
+        ({"trajectory": []}, "at least one checkpoint"),
+        ({"solutions": {"other": nn.Linear(2, 2).state_dict()}}, r"solutions\['other'\].*lacks 0.weight"),
+        ({"solutions": {"": SOLUTIONS["near"]}}, "names of solutions"),
+        ({"solutions": {" near": SOLUTIONS["near"]}}, "names of solutions"),
+        ({"solutions": {"a\nb": SOLUTIONS["near"]}}, "names of solutions"),
+        ({"solutions": {3: SOLUTIONS["near"]}}, "names of solutions"),
+        ({"solutions": {"x" * 41: SOLUTIONS["near"]}}, "up to 40 letters"),
+    ],
+)
+def test_what_is_of_another_model_or_has_no_name_is_refused_at_once(
+    make_explorer: Make, given: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ValueError, match=told):
+        explorer_of(make_explorer, **{"trajectory": None, "solutions": None, **given})
+
+
+@pytest.mark.parametrize(
+    ("axis", "told"), [("trajectory:1", "Expected a trajectory"), ("toward:near", "Expected an axis toward")]
+)
+def test_axes_that_nothing_was_given_for(make_explorer: Make, axis: str, told: str) -> None:
+    explorer = explorer_of(make_explorer, trajectory=None, solutions=None)
+    with pytest.raises(Exception, match=told):
+        explorer.axes = (axis, "random")
+    with pytest.raises(Exception, match="two different"):
+        explorer_of(make_explorer).axes = ("toward:far", "toward:far")
+
+
+def test_the_page_is_offered_what_there_is(make_explorer: Make) -> None:
+    explorer = explorer_of(make_explorer)
+    groups = {group["label"]: group["options"] for group in explorer._info["axes"]["groups"]}
+    assert [option["value"] for option in groups["Components of the trajectory"]] == [
+        f"trajectory:{rank}" for rank in range(1, 6)
+    ]
+    assert groups["Toward a solution"] == [
+        {"value": "toward:near", "label": "→ near"},
+        {"value": "toward:far", "label": "→ far"},
+    ]
+    assert "trajectory" in {preset["value"] for preset in explorer._info["axes"]["presets"]}
+    bare = explorer_of(make_explorer, trajectory=None, solutions=None)
+    assert "trajectory" not in {preset["value"] for preset in bare._info["axes"]["presets"]}
+    assert len(bare._info["axes"]["groups"]) == 2
+
+
+def test_a_solution_is_what_it_was_when_it_was_given(make_explorer: Make) -> None:
+    other = NETWORK.model()
+    with torch.no_grad():
+        other[0].bias += 1
+    loss = loss_of(other.state_dict())
+    explorer = explorer_of(make_explorer, solutions={"other": other}, axes=("random", "random"))
+    with torch.no_grad():
+        other[0].bias += 1
+    explorer.compute("surface")
+    assert explorer.landmarks.solutions["other"].loss == pytest.approx(loss, rel=1e-10)
+
+
+def test_a_recorder_that_goes_on_is_read_again_with_the_new_weights(make_explorer: Make) -> None:
+    model = NETWORK.model()
+    recorder = TrajectoryRecorder(model)
+    recorder.record(0)
+    explorer = make_explorer(
+        model,
+        NETWORK.batches(ONE_BATCH),
+        NETWORK.loss_fn,
+        trajectory=recorder,
+        axes=("random", "random"),
+        resolution=3,
+    )
+    explorer.compute("surface")
+    assert len(explorer.landmarks.path.loss) == 1
+    with torch.no_grad():
+        model[0].bias += 1
+    recorder.record(1)
+    explorer.update()
+    explorer.compute("surface")
+    np.testing.assert_allclose(
+        explorer.landmarks.path.distance[::-1], [0, len(model[0].bias) ** 0.5], atol=1e-12
+    )
+    explorer.go_back()
+    explorer.compute("surface")
+    assert len(explorer.landmarks.path.loss) == 1
+
+
+def test_a_saved_run_holds_path_and_axes_without_what_they_were_made_of(
+    make_explorer: Make, tmp_path: Path
+) -> None:
+    explorer = explorer_of(make_explorer, axes=("trajectory:1", "toward:far"), resolution=7).compute(
+        "surface"
+    )
+    explorer.save(tmp_path / "run.npz")
+    assert load(tmp_path / "run.npz").landmarks == explorer.landmarks
+    bare = explorer_of(make_explorer, trajectory=None, solutions=None).load(tmp_path / "run.npz")
+    assert bare.axes == ("trajectory:1", "toward:far")
+    offered = [option["value"] for group in bare._info["axes"]["groups"] for option in group["options"]]
+    assert {"trajectory:1", "toward:far"} <= set(offered)
+    bare.compute("surface")
+    np.testing.assert_array_equal(bare.surface.loss, explorer.surface.loss)
+    assert bare.landmarks == explorer.landmarks
+    assert bare._landmarks["planes"][0]["paths"] == explorer._landmarks["planes"][0]["paths"]
+    bare.resolution = 5
+    bare.compute("surface")
+    assert bare.surface.final
+    assert bare.surface.provenance["domain"] == pytest.approx(explorer.surface.provenance["domain"])
+
+
+def test_the_call_to_copy_names_them(make_explorer: Make) -> None:
+    explorer = explorer_of(make_explorer, axes=("random", "random")).compute("surface")
+    assert "trajectory=trajectory" in explorer._surface["python"]
+    assert "solutions=solutions" in explorer._surface["python"]
+
+
+def test_figures_and_tables_have_them(make_explorer: Make, tmp_path: Path) -> None:
+    explorer = explorer_of(make_explorer, axes=("random", "random")).compute("surface")
+    names = {trace.name for trace in explorer.figure("heatmap").data}
+    assert any(name and name.startswith("path, ") for name in names)
+    assert any(name and name.startswith("far, ") for name in names)
+    tables = explorer.results.to_csv(tmp_path)
+    (table,) = [path for path in tables if path.stem == "landmarks"]
+    rows = table.read_text("utf-8").splitlines()
+    assert sum(row.startswith("path,") for row in rows) == len(trained())
+
+
+def test_one_point_is_found_after_the_other_once_the_surface_is_there(make_explorer: Make) -> None:
+    """So that a cancel is obeyed between any two."""
+    explorer = explorer_of(make_explorer, axes=("random", "random"))
+    counts = []
+    for found in explorer._study.steps(explorer._chosen(), "surface"):
+        if found.landmarks is not None:
+            assert found.surface.final
+            counts.append(sum(len(path.loss) for path in found.landmarks.paths.values()))
+    total = len(trained()) + len(SOLUTIONS)
+    assert sorted(set(counts)) == list(range(1, total + 1))

@@ -1,0 +1,260 @@
+"""Training on: what an explorer says of a model that has moved, and takes when asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from landscape_widget import LandscapeExplorer, Objective
+
+from ..support.cases import ONE_BATCH, case
+from ..support.gates import finish, gated_saddle
+from .test_explorer_page import send
+
+Make = Callable[..., LandscapeExplorer]
+
+NAME = "dense tanh"
+
+
+def explorer_of(make: Make, name: str = NAME, **keywords: Any) -> tuple[nn.Module, LandscapeExplorer]:
+    network = case(name)
+    model = network.model()
+    if name != NAME:
+        model.eval()
+    keywords = {"axes": ("random", "random"), "resolution": 5, "domain": (-1, 1, -1, 1), **keywords}
+    return model, make(model, network.batches(ONE_BATCH), network.loss_fn, **keywords)
+
+
+def train(model: nn.Module, by: float = 0.1) -> float:
+    """Moves the trainable parameters as training does, and returns ‖Δθ‖."""
+    generator, total = torch.Generator().manual_seed(3), 0.0
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                step = by * torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype)
+                parameter.add_(step)
+                total += float(step.double().square().sum())
+    return total**0.5
+
+
+def loss_now(model: nn.Module, name: str = NAME) -> float:
+    network = case(name)
+    return float(Objective(model, network.batches(ONE_BATCH), network.loss_fn).loss())
+
+
+def drift(explorer: LandscapeExplorer) -> str:
+    told = explorer._pins["drift"]
+    return "" if told is None else told["words"]
+
+
+def ask(explorer: LandscapeExplorer) -> None:
+    """The page's regular question, answered."""
+    send(explorer, type="alive")
+    for errand in explorer._errands:
+        assert errand.done.wait(60)
+
+
+@pytest.mark.parametrize("name", [NAME, "tied", "frozen", "convolution, batch norm"])
+def test_a_model_that_moved_is_told_of_and_nothing_is_taken(make_explorer: Make, name: str) -> None:
+    model, explorer = explorer_of(make_explorer, name)
+    explorer.compute("surface")
+    theta, loss = explorer.objective.theta.clone(), explorer.results.centre_loss
+    assert drift(explorer) == ""
+    assert "moved" not in repr(explorer)
+    moved = train(model)
+    ask(explorer)
+    assert drift(explorer) == f"Your model has moved ‖Δθ‖ = {moved:.3g} since."
+    assert f"your model has moved ‖Δθ‖ = {moved:.3g} since" in repr(explorer)
+    explorer.compute("surface")
+    assert torch.equal(explorer.objective.theta, theta)
+    assert explorer.results.centre_loss == loss
+
+
+def test_a_computation_that_begins_sees_it(make_explorer: Make) -> None:
+    model, explorer = explorer_of(make_explorer)
+    train(model)
+    explorer.compute("surface")
+    assert "moved" in drift(explorer)
+
+
+@pytest.mark.parametrize("name", [NAME, "tied", "frozen", "convolution, batch norm"])
+def test_update_takes_the_present_weights_and_goes_back(make_explorer: Make, name: str) -> None:
+    model, explorer = explorer_of(make_explorer, name, seed=4, samples=7)
+    explorer.compute("surface")
+    controls, before = explorer._chosen(), explorer.results
+    moved = train(model)
+    explorer.update()
+    assert drift(explorer) == ""
+    assert explorer._pins["centre"] == {"depth": 1, "request": explorer._points.centres.left_at, "moved": 0.0}
+    assert explorer._pins["checkpoint"] == 1
+    explorer.compute("surface")
+    assert explorer._chosen() == controls
+    assert explorer.results.centre_loss == pytest.approx(loss_now(model, name), rel=1e-12)
+    state = explorer.parameters_at(0.0, 0.0)
+    assert all(torch.equal(state[key], tensor) for key, tensor in model.state_dict().items())
+    explorer.go_back()
+    explorer.compute("surface")
+    np.testing.assert_array_equal(explorer.surface.loss, before.surface.loss)
+    assert drift(explorer) == f"Your model has moved ‖Δθ‖ = {moved:.3g} since."  # away from that θ* again
+    assert explorer._pins["checkpoint"] == 0
+
+
+def test_the_page_takes_them_too(make_explorer: Make) -> None:
+    model, explorer = explorer_of(make_explorer)
+    explorer.compute("surface")
+    train(model)
+    send(explorer, type="update")
+    finish(explorer._request)
+    assert explorer.results.centre_loss == pytest.approx(loss_now(model), rel=1e-12)
+    assert explorer._pins["checkpoint"] == 1
+
+
+def test_batch_norm_statistics_alone(make_explorer: Make) -> None:
+    """They are not in θ, but the loss rests on them."""
+    name = "convolution, batch norm"
+    model, explorer = explorer_of(make_explorer, name)
+    explorer.compute("surface")
+    model.train()
+    model(case(name).examples()[0])
+    model.eval()
+    ask(explorer)
+    assert "not in θ but in 1.running_mean" in drift(explorer)
+    explorer.update()
+    explorer.compute("surface")
+    assert explorer.results.centre_loss == pytest.approx(loss_now(model, name), rel=1e-12)
+    explorer.go_back()
+    explorer.compute("surface")
+    assert explorer.results.centre_loss != pytest.approx(loss_now(model, name), rel=1e-6)
+
+
+def test_another_type_with_the_same_values_is_no_move(make_explorer: Make) -> None:
+    model, explorer = explorer_of(make_explorer)
+    train(model)
+    explorer.update()
+    model.float()
+    ask(explorer)
+    assert "moved" in drift(explorer)  # weights in float64 were rounded
+    explorer.update()
+    model.double()
+    ask(explorer)
+    assert drift(explorer) == ""
+    explorer.compute("surface")
+    assert explorer.results.centre_loss == pytest.approx(loss_now(model), rel=1e-12)
+
+
+def reshape(model: nn.Module) -> None:
+    model[0] = nn.Linear(4, 9, dtype=torch.float64)
+
+
+def freeze(model: nn.Module) -> None:
+    train(model)
+    model[0].bias.requires_grad_(False)
+
+
+def spoil(model: nn.Module) -> None:
+    with torch.no_grad():
+        model[0].bias[0] = torch.nan
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "told"),
+    [(reshape, RuntimeError, "0.weight"), (freeze, RuntimeError, "0.bias"), (spoil, ValueError, "0.bias")],
+)
+def test_what_cannot_be_taken_is_refused_with_names_and_nothing_changes(
+    make_explorer: Make, change: Callable[[nn.Module], None], error: type[Exception], told: str
+) -> None:
+    model, explorer = explorer_of(make_explorer)
+    explorer.compute("surface")
+    theta = explorer.objective.theta.clone()
+    change(model)
+    ask(explorer)
+    assert explorer._pins["drift"]["takes"] is False
+    with pytest.raises(error, match=told):
+        explorer.update()
+    send(explorer, type="update")
+    assert told in explorer._pins["note"]
+    assert torch.equal(explorer.objective.theta, theta)
+    assert explorer._pins["centre"]["depth"] == 0
+
+
+def test_weights_that_apply_wrote_are_no_move_and_can_be_taken(make_explorer: Make) -> None:
+    model, explorer = explorer_of(make_explorer)
+    explorer.compute("surface")
+    explorer.apply(0.3, -0.2)
+    ask(explorer)
+    assert drift(explorer) == ""
+    explorer.update()
+    explorer.compute("surface")
+    assert explorer.results.centre_loss == pytest.approx(loss_now(model), rel=1e-12)
+    explorer.restore()
+    assert "moved" in drift(explorer)
+
+
+def test_a_pin_of_former_weights_keeps_their_buffers(make_explorer: Make) -> None:
+    name = "convolution, batch norm"
+    model, explorer = explorer_of(make_explorer, name)
+    explorer.compute("surface")
+    pin = explorer.pin(0.3, -0.2)
+    before = explorer.parameters_at(pin)
+    train(model)
+    model.train()
+    model(case(name).examples()[0])
+    model.eval()
+    explorer.update()
+    after = explorer.parameters_at(pin)
+    assert all(torch.equal(after[key], tensor) for key, tensor in before.items())
+
+
+def test_without_a_model_there_is_nothing_to_take(make_explorer: Make) -> None:
+    explorer = make_explorer(gated_saddle()[1])
+    with pytest.raises(RuntimeError, match="made of an objective"):
+        explorer.update()
+
+
+def test_while_it_computes_the_newest_weights_win(make_explorer: Make) -> None:
+    model, explorer = explorer_of(make_explorer, resolution=51, accuracy=0.0)
+    send(explorer, type="shown")
+    first = explorer._request
+    train(model)
+    explorer.update()
+    assert explorer._request is not first
+    finish(first)
+    finish(explorer._request)
+    assert explorer.results.centre_loss == pytest.approx(loss_now(model), rel=1e-12)
+
+
+def test_two_explorers_of_one_model(make_explorer: Make) -> None:
+    model, first = explorer_of(make_explorer)
+    second = make_explorer(model, case(NAME).batches(ONE_BATCH), case(NAME).loss_fn)
+    train(model)
+    first.update()
+    for explorer in (first, second):
+        ask(explorer)
+    assert drift(first) == ""
+    assert "moved" in drift(second)
+
+
+def test_another_model_takes_the_place_of_the_first(make_explorer: Make) -> None:
+    model, explorer = explorer_of(make_explorer)
+    other = case(NAME).model()
+    train(other)
+    explorer.update(other)
+    explorer.compute("surface")
+    assert explorer.results.centre_loss == pytest.approx(loss_now(other), rel=1e-12)
+    train(model)
+    ask(explorer)
+    assert drift(explorer) == ""
+    train(other)
+    ask(explorer)
+    assert "moved" in drift(explorer)
+    with pytest.raises(RuntimeError, match="Make a new explorer"):
+        explorer.update(
+            nn.Sequential(nn.Linear(4, 9, dtype=torch.float64), nn.Linear(9, 3, dtype=torch.float64))
+        )
+    with pytest.raises(TypeError, match="Expected a model, got dict"):
+        explorer.update(dict(other.state_dict()))  # type: ignore[arg-type]
