@@ -35,7 +35,7 @@ def check_axes(axes: object, objective: Objective, of_path: bool = False) -> tup
     given = tuple(axes) if isinstance(axes, list | tuple) else ()
     if len(given) != 2:
         raise ValueError(f"Expected axes as two names, for α and β, got {told(axes)}.")
-    alpha, beta = map(parse_axis, given)
+    alpha, beta = (parse_axis(name, of_path) for name in given)
     most = max(1, objective.n_parameters // 2)
     for axis in (alpha, beta):
         if axis.kind.of_path and not of_path:
