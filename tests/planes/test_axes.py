@@ -123,7 +123,7 @@ def test_planes_from_elsewhere_keep_the_names_of_their_axes() -> None:
 
 
 def test_a_misspelt_axis_is_asked_back_among_those_that_are_there() -> None:
-    objective = case("dense tanh").objective((12,))
+    objective = case("dense tanh").objective(ONE_BATCH)
     for wrong, meant in (
         ("hesian:max", "hessian:max"),
         ("random:filtr", "random:filter"),
