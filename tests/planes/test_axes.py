@@ -13,7 +13,7 @@ from landscape_widget.planes.directions import by_eigenvectors, check_axes, hess
 from landscape_widget.planes.points import plane_seed
 from landscape_widget.planes.surface import evaluate_plane
 
-from ..support.cases import case
+from ..support.cases import ONE_BATCH, case
 
 
 @pytest.mark.parametrize(
