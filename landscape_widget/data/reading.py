@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from dataclasses import replace
 from typing import Any
@@ -34,6 +35,8 @@ def read_batches(
     batch_size_fn: BatchSize = None,
     device: torch.device | None = None,
     dtype: torch.dtype | None = None,
+    *,
+    chosen: bool = False,
 ) -> list[Batch]:
     """Reads ``data`` once, in its own order, until it ends or holds ``max_examples``.
 
@@ -44,6 +47,7 @@ def read_batches(
         batch_size_fn: ``batch_size_fn(batch)`` → examples in it; such batches are never cut.
         device: Where the copy is to be; default: where the data are.
         dtype: What its numbers become; default: what they are.
+        chosen: Whether the user asked for this ``dtype``, and so for what it rounds.
 
     Raises:
         ValueError: If there is no example, a batch does not tell how many it holds, one that would have to
@@ -54,10 +58,14 @@ def read_batches(
         max_examples = check_integer(max_examples, "max_examples", 1)
     batches: list[Batch] = []
     total, size = 0, 0
+    rounded: dict[torch.dtype, torch.dtype] = {}
 
     def copied(tensor: Tensor) -> Tensor:
         wanted = tensor.dtype if dtype is None else converted_dtype(tensor, dtype)
-        return tensor.detach().to(tensor.device if device is None else device, wanted, copy=True)
+        made = tensor.detach().to(tensor.device if device is None else device, wanted, copy=True)
+        if tensor.dtype not in rounded and _rounds(tensor, made):
+            rounded[tensor.dtype] = wanted
+        return made
 
     may_be_endless = max_examples is None and not isinstance(data, Sized)
     source, stacked = _opened(data)
@@ -91,7 +99,29 @@ def read_batches(
     if not total:
         raise ValueError("Expected data with at least one example, got an empty loader.")
     pack(batches)
+    if rounded and not chosen:
+        _tell_of_rounding(*next(iter(rounded.items())))
     return batches
+
+
+def _rounds(tensor: Tensor, made: Tensor) -> bool:
+    """Whether numbers became other ones in a narrower type."""
+    if made.dtype is tensor.dtype or torch.promote_types(tensor.dtype, made.dtype) is made.dtype:
+        return False
+    if tensor.is_nested or tensor.layout is not torch.strided:
+        return True
+    return not torch.equal(made.to(tensor.device, tensor.dtype), tensor)
+
+
+def _tell_of_rounding(given: torch.dtype, held: torch.dtype) -> None:
+    """Warns of data that are held in the type of the model's parameters and lose digits by it."""
+    names = [str(dtype).removeprefix("torch.") for dtype in (given, held)]
+    warnings.warn(
+        f"Expected data in the floating-point type of the model's parameters, got {names[0]}, which are read "
+        f"as {names[1]} and rounded by that. Pass dtype=torch.{names[0]} to compute in theirs, "
+        f"dtype=torch.{names[1]} or data of that type to compute in the model's.",
+        stacklevel=4,
+    )
 
 
 def is_whole(data: Any) -> bool:

@@ -29,6 +29,9 @@ from landscape_widget.study.study import Study, check_part
 
 log = logging.getLogger(__name__)
 
+#: What is said of controls in a file that do not fit.
+_NOT_TAKEN = "Expected controls that this explorer can take: {}"
+
 _Self = TypeVar("_Self", bound="BackgroundComputing")
 
 
@@ -211,6 +214,14 @@ class BackgroundComputing(Sending):
             self._errands = [*(errand for errand in self._errands if not errand.done.is_set()), request]
             return request
 
+    def _check_controls(self, controls: Controls) -> None:
+        """Raises a ValueError for controls that this explorer cannot take."""
+        try:
+            for name in CONTROLS:
+                self.traits()[name]._validate(self, getattr(controls, name))
+        except t.TraitError as error:
+            raise ValueError(_NOT_TAKEN.format(error)) from error
+
     def _take_controls(self, controls: Controls, study: Study | None = None) -> None:
         """Sets all controls at once, or none, without starting a computation; ``study`` is to take them."""
         taking, self._taking = self._taking, True
@@ -220,7 +231,7 @@ class BackgroundComputing(Sending):
                 for name in CONTROLS:
                     setattr(self, name, getattr(controls, name))
         except t.TraitError as error:
-            raise ValueError(f"Expected controls that this explorer can take: {error}") from error
+            raise ValueError(_NOT_TAKEN.format(error)) from error
         finally:
             self._judge = judge
             self._taking = taking  # which it is still where an observer of a control had it load

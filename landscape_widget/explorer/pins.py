@@ -15,6 +15,21 @@ from landscape_widget.planes.points import Pin, check_coordinates, point_steps
 from landscape_widget.results.planes import Plane
 
 
+class PinTuple(tuple[Pin, ...]):
+    """Pins, in the order in which they were set."""
+
+    __slots__ = ()
+
+    def __getitem__(self, i: Any) -> Any:
+        try:
+            return super().__getitem__(i)
+        except IndexError:
+            raise IndexError(
+                f"Expected the place of one of {len(self)} pins, got {told(i)}. Set one by "
+                "explorer.pin(alpha, beta), or by a click in the plane."
+            ) from None
+
+
 class Pins:
     """All pins of an explorer, and what is computed for them.
 
@@ -44,9 +59,9 @@ class Pins:
         """What is computed for each pin, by its number."""
 
     @property
-    def all(self) -> tuple[Pin, ...]:
+    def all(self) -> PinTuple:
         """All pins, in the order in which they were set."""
-        return tuple(self._pins.values())
+        return PinTuple(self._pins.values())
 
     def __getitem__(self, number: int) -> Pin:
         if not isinstance(number, int) or number not in self._pins:

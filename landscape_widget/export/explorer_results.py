@@ -76,6 +76,17 @@ class Results:
     compared_landmarks: LandmarksOnPlane | None = None
     """The same on the plane of the second picture."""
 
+    def __repr__(self) -> str:
+        """What it is of and holds, in a line: the fields have lines of their own."""
+        controls, verdict = self.controls, self.verdict
+        there = [f.name for f in fields(self) if f.name != "controls" and getattr(self, f.name)]
+        told = [
+            verdict.sentence.partition(". ")[0] if verdict else "no verdict yet",
+            f"{' × '.join(controls.axes)}, {controls.resolution}×{controls.resolution} nodes",
+            f"with {', '.join(there)}" if there else "nothing computed yet",
+        ]
+        return f"Results({'; '.join(told)})"
+
     @property
     def plane_curvature(self) -> tuple[float, float] | None:
         """(κ₋, κ₊) of the plane at θ*."""

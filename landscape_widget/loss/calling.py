@@ -23,6 +23,19 @@ def takes_model(f: Callable[..., Any]) -> bool:
     return bool(names) and names[0] == "model"
 
 
+def _other_arguments(f: Callable[..., Any]) -> list[str]:
+    """The arguments of a function that cannot be called with two; none where it can, or does not tell."""
+    try:
+        signature = inspect.signature(f)
+    except (TypeError, ValueError):
+        return []
+    try:
+        signature.bind(None, None)
+    except TypeError:
+        return list(signature.parameters)
+    return []
+
+
 def is_pair(content: Any) -> bool:
     """Whether a batch is (x, y)."""
     return isinstance(content, list | tuple) and len(content) == 2
@@ -45,10 +58,17 @@ def reminder(what: str, f: Callable[..., Any], content: Any, error: Exception) -
     if pair and isinstance(f, nn.Module):
         return ""
     if takes_model(f):
-        return f". {what} was called with (model, batch), because its first argument is named 'model'."
-    if not pair:
-        return f". {what} was called with (model, batch), because the batches are no pairs (x, y)."
-    return (
-        f". {what} was called with (output, target), because its first argument is not named 'model'. Name "
-        "it so where (model, batch) is meant."
-    )
+        words = f". {what} was called with (model, batch), because its first argument is named 'model'."
+    elif not pair:
+        words = f". {what} was called with (model, batch), because the batches are no pairs (x, y)."
+    else:
+        words = (
+            f". {what} was called with (output, target), because its first argument is not named 'model'. "
+            "Name it so where (model, batch) is meant."
+        )
+    if names := _other_arguments(f):
+        words += (
+            f" It takes ({', '.join(names)}), but gets two arguments either way. Write it as (model, batch), "
+            "and in it: x, y = batch."
+        )
+    return words

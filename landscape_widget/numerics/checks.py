@@ -101,7 +101,7 @@ def check_choice(value: Any, choices: Iterable[str], name: str) -> str:
     known = list(choices)
     if not isinstance(value, str) or value not in known:
         hint = near(value, known) if isinstance(value, str) else ""
-        raise ValueError(f"Expected {name} as one of {', '.join(map(repr, known))}, got {told(value)}.{hint}")
+        raise ValueError(f"Expected {name} as one of {', '.join(known)}, got {told(value)}.{hint}")
     return value
 
 

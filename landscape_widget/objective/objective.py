@@ -66,7 +66,8 @@ class Objective(PureFunction):
                 other batch, or whenever its first argument is named ``model``. Returns the mean over
                 the batch (a loss module with ``reduction="sum"`` is divided by the batch size).
             device: Where to compute; default: where the model's parameters are.
-            dtype: Floating-point type; default: that of the model's parameters.
+            dtype: Floating-point type; default: that of the model's parameters, and where the data are
+                rounded to it, a ``UserWarning`` says so.
             max_examples: At most so many examples, the first ones in the loader's order.
             parameters: Which trainable parameters make up θ: a glob over names, a module of the model,
                 several of either, or a predicate (name, parameter). The others stay at their values, so
@@ -91,16 +92,17 @@ class Objective(PureFunction):
             selected = select_parameters(model, parameters)
             first = next(iter(selected.values()))
             device = first.device if device is None else check_device(device)
+            chosen = dtype is not None
             dtype = dtype or _widest(selected.values())
             layout = Layout(selected.items())
-            batches = read_batches(data, max_examples, batch_size_fn, device, dtype)
+            batches = read_batches(data, max_examples, batch_size_fn, device, dtype, chosen=chosen)
             copied = convert_module(deep_copy(BatchLoss(model, loss_fn, metrics)), device, dtype)
             copied.model.train(mode == "train")
             copied.requires_grad_(False)
             terms = ModelTerms(copied, layout, batches)
             theta = layout.flatten({n: p.detach().clone() for n, p in selected.items()}).to(device, dtype)
             self._set(terms, theta, filter_blocks(model, layout), layout, batch_size_fn)
-            self._names = names_of(loss_fn, model)
+            self._names, self._dtype_chosen = names_of(loss_fn, model), chosen
             with restored(model):
                 if is_whole(data):
                     terms = in_pieces(terms, theta, self.spans)
@@ -230,7 +232,8 @@ class Objective(PureFunction):
         if not isinstance(self._terms, ModelTerms):
             raise TypeError("Expected an objective of a model, got one of a function, which takes no data.")
         with preserved_random_state(), torch.inference_mode(False):
-            batches = read_batches(data, max_examples, self._batch_size_fn, self.device, self.dtype)
+            how = self._batch_size_fn, self.device, self.dtype
+            batches = read_batches(data, max_examples, *how, chosen=self._dtype_chosen)
             terms = self._terms.over(batches)
             if is_whole(data):
                 terms = in_pieces(terms, self.theta, self.spans)

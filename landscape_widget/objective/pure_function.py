@@ -49,6 +49,8 @@ class PureFunction:
         self._batch_size_fn = batch_size_fn
         self._names: dict[str, str] = {}
         """What model and loss are called."""
+        self._dtype_chosen = False
+        """Whether the user asked for its floating-point type."""
         self._in_graph = False
         """Whether values need a graph, because the loss asks whether parameters require a gradient."""
         self._groupings: dict[tuple[float, ...], bool] = {}
@@ -269,4 +271,5 @@ class PureFunction:
         other = type(self).__new__(type(self))
         other._set(terms, theta, self.filter_blocks, self.layout, self._batch_size_fn)
         other._in_graph, other._cut_off, other._names = self._in_graph, self._cut_off, self._names
+        other._dtype_chosen = self._dtype_chosen
         return other

@@ -161,7 +161,13 @@ class Workers:
             TypeError: If it is none.
         """
         given = self._given
-        found = given if hasattr(given, "submit") or not callable(given) else given()
+        try:
+            found = given if hasattr(given, "submit") or not callable(given) else given()
+        except TypeError as error:
+            raise TypeError(
+                "Expected executor as a function without arguments that returns a "
+                f"concurrent.futures.Executor, got {told(given)}, which raises {error}."
+            ) from error
         # a client of Dask is no executor, but has one; its scheduler hands the snapshot on among workers
         is_client = hasattr(found, "get_executor")
         self._executor = found.get_executor() if is_client else found
@@ -174,6 +180,11 @@ class Workers:
             )
         self._argument: Any = self._snapshot
         if self._client is not None:
+            if getattr(self._client, "status", "") in ("closing", "closed"):
+                raise WorkersLostError(
+                    "Expected an open client of Dask, got a closed one. Connect a new Client, and call again "
+                    "with the same cache."
+                )
             self._check_workers()
             self._argument = self._scattered(replace(self._snapshot, source=self._content))
 

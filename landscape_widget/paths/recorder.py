@@ -76,6 +76,7 @@ class TrajectoryRecorder:
         self._left_out: tuple[int, dict[str, float]] | None = None
         self._hooks: list[Any] = []
         self._closed = self._given_up = False
+        self._index = b""
         if self._folder is not None:
             self._open(self._folder, resume)
 
@@ -200,6 +201,7 @@ class TrajectoryRecorder:
         if not present:
             return
         index = read_index(folder)
+        self._index = (folder / INDEX).read_bytes()
         self._kept = index.kept
         self._calls, self._stride = index.calls, index.stride
         if not self._kept:
@@ -220,11 +222,13 @@ class TrajectoryRecorder:
     def _keep(self, step: int, scalars: Mapping[str, float], calls: int) -> None:
         """Writes the new checkpoint, then the index, and only then deletes what is over the budget."""
         number = self._kept[-1][0] + 1 if self._kept else 0
-        if self._folder is not None and not self._kept and (self._folder / INDEX).exists():
-            raise FileExistsError(
-                f"Expected {str(self._folder)!r} without a trajectory, as when this recorder was made, but "
-                "another one has written into it since. Close one of them, and choose another folder."
-            )
+        if self._folder is not None:
+            index = self._folder / INDEX
+            if index.exists() and index.read_bytes() != self._index:
+                raise FileExistsError(
+                    f"Expected {str(self._folder)!r} as this recorder left or found it, but another one has "
+                    "written into it since. Close one of them, and choose another folder."
+                )
         if self._folder is None:
             recorded = Recorded(Held(_copies(self._model)), step, scalars)
         else:
@@ -237,6 +241,7 @@ class TrajectoryRecorder:
         if self._folder is not None:
             try:
                 write_index(self._folder, kept, calls, stride)
+                self._index = (self._folder / INDEX).read_bytes()
             except BaseException:
                 recorded.source.unlink(missing_ok=True)  # no index tells of it
                 raise

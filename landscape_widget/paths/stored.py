@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import os
+import pickle
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -48,6 +50,9 @@ _DTYPES = {
 
 #: Where other tools put the weights in a file that holds more than these.
 _WEIGHTS = ("state_dict", "model_state_dict", "model")
+
+#: What torch names that it does not read without running code.
+_FOREIGN = re.compile(r"GLOBAL ([\w.]+)")
 
 #: The longest header that is read; safetensors itself takes no longer ones.
 _LONGEST_HEADER = 100_000_000
@@ -206,6 +211,14 @@ def torch_file(path: Path) -> Held:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except OSError:
         raise
+    except pickle.UnpicklingError as error:
+        if (found := _FOREIGN.search(str(error))) is None:
+            raise ValueError(f"torch cannot read it ({type(error).__name__}: {str(error)[:200]})") from error
+        raise ValueError(
+            f"it holds objects of Python beside tensors ({found[1]}), as torch.save(model) writes them, "
+            "which are not read, since they could run code. Save the weights alone, "
+            "torch.save(model.state_dict(), path), or pass the model that you load from it"
+        ) from error
     except Exception as error:
         raise ValueError(f"torch cannot read it ({type(error).__name__}: {str(error)[:200]})") from error
     return Held(tensors_of(content))

@@ -59,9 +59,10 @@ class Trajectory(Sequence[dict[str, Tensor]]):
                 "into a list."
             )
         elif not isinstance(checkpoints, Iterable):
+            has = " Pass its .trajectory." if hasattr(checkpoints, "trajectory") else ""
             raise TypeError(
-                "Expected the folder of a TrajectoryRecorder, or a list of checkpoints, got "
-                f"{type(checkpoints).__name__}."
+                "Expected the folder of a TrajectoryRecorder, a Trajectory, or a list of checkpoints, got "
+                f"{type(checkpoints).__name__}.{has}"
             )
         else:
             if scalars is not None and not isinstance(scalars, Mapping):

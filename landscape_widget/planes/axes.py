@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from landscape_widget.numerics.checks import told
+from landscape_widget.numerics.checks import near, told
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.filters import check_filters, filter_normalise
@@ -254,8 +254,12 @@ PRESETS = (
 )
 
 
-def parse_axis(name: object) -> Axis:
+def parse_axis(name: object, of_path: bool = True) -> Axis:
     """The axis of a public name.
+
+    Args:
+        name: The name.
+        of_path: Whether components of a trajectory are among those that are told where it is none.
 
     Raises:
         ValueError: If the name is none of "hessian:max", "hessian:max:2" …, "hessian:min", …,
@@ -264,12 +268,16 @@ def parse_axis(name: object) -> Axis:
     axis = find_axis(name)
     if axis is not None:
         return axis
-    names = [
-        f'"{Axis(kind, 1 if kind.of_path else 0, "NAME").name}"'
-        + (f', "{kind.name}:2" …' if kind.ranked else "")
-        for kind in KINDS.values()
+    kinds = [kind for kind in KINDS.values() if of_path or not kind.of_path]
+    names = [Axis(kind, 1 if kind.of_path else 0, "NAME").name for kind in kinds]
+    words = [
+        f'"{name}"' + (f', "{kind.name}:2" …' if kind.ranked else "")
+        for name, kind in zip(names, kinds, strict=True)
     ]
-    raise ValueError(f"Expected an axis named {', '.join(names[:-1])} or {names[-1]}, got {told(name)}.")
+    hint = near(name, names) if isinstance(name, str) else ""
+    raise ValueError(
+        f"Expected an axis named {', '.join(words[:-1])} or {words[-1]}, got {told(name)}.{hint}"
+    )
 
 
 def find_axis(name: object) -> Axis | None:

@@ -32,7 +32,7 @@ from itertools import count
 
 import numpy as np
 
-from landscape_widget.numerics.checks import check_real
+from landscape_widget.numerics.checks import real, told
 from landscape_widget.numerics.hierarchy import Hierarchy
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.planes.audit import next_draws, odds_of, vouches
@@ -242,11 +242,11 @@ def check_accuracy(accuracy: object) -> float:
     Raises:
         ValueError: If it is not one from 0 up to, but not including, 1.
     """
-    number = check_real(accuracy, "accuracy")
+    number = real(accuracy)
     if not 0 <= number < 1:
         raise ValueError(
-            "Expected accuracy as a share of the range, from 0 (every node is evaluated) to below 1, "
-            f"got {number}."
+            "Expected accuracy as a share of the range, from 0 (every node is evaluated) to below 1, such "
+            f"as 0.002, got {told(accuracy)}."
         )
     return number
 

@@ -40,7 +40,7 @@ def check_axes(
     names = tuple(axes) if isinstance(axes, list | tuple) else ()
     if len(names) != 2:
         raise ValueError(f"Expected axes as two names, for α and β, got {told(axes)}.")
-    alpha, beta = map(parse_axis, names)
+    alpha, beta = (parse_axis(name, of_path) for name in names)
     most = max(1, objective.n_parameters // 2)
     for axis in (alpha, beta):
         if axis.kind.of_path and not of_path and axis.name not in given:

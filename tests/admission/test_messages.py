@@ -146,6 +146,29 @@ def test_the_other_way_is_told_too() -> None:
     assert "loss_fn was called with (model, batch), because the batches are no pairs (x, y)" in told
 
 
+@pytest.mark.parametrize("named", [False, True])
+def test_a_function_of_other_than_two_arguments_is_told_how_to_write_it(named: bool) -> None:
+    def of_model_x_y(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        return of_three(model, x, y)
+
+    def of_batch(batch: Any) -> Tensor:
+        return batch[0].sum()
+
+    def of_pair(model: nn.Module, batch: Any) -> Tensor:
+        x, y = batch
+        return CRITERION(model(x), y)
+
+    loss_fn = of_model_x_y if named else of_three
+    told = message(lambda: Objective(linear(), (X, Y), loss_fn))
+    assert f"It takes ({'model' if named else 'net'}, x, y), but gets two arguments either way" in told
+    assert "(model, batch), and in it: x, y = batch" in told
+    told = message(lambda: Objective(linear(), (X, Y), CRITERION, metrics={"m": of_batch}))
+    assert "It takes (batch), but gets two arguments" in told
+    assert Objective(linear(), (X, Y), of_pair).n_examples == 6  # as told
+    told = message(lambda: Objective(linear(), (X, Y), of_its_parameters))
+    assert "either way" not in told
+
+
 class Failing(nn.Linear):
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x).missing  # type: ignore[attr-defined]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import TensorDataset
 
+from landscape_widget import Objective
 from landscape_widget.data.batches import (
     Batch,
     convert,
@@ -155,3 +157,54 @@ def test_tensors_of_a_batch_can_be_replaced() -> None:
     assert torch.equal(other.content["x"], X + 1)
     assert torch.equal(other.content["more"][0], Y + 2)
     assert other.content["more"][1] == "text"
+
+
+WIDE = torch.tensor([[0.1], [0.5]], dtype=torch.float64)
+
+
+@pytest.mark.parametrize(
+    ("x", "dtype"),
+    [
+        (WIDE, torch.float32),
+        (WIDE.float(), torch.bfloat16),
+        (WIDE.to(torch.complex128), torch.float32),
+        (WIDE.to_sparse(), torch.float32),
+    ],
+)
+def test_data_that_lose_digits_are_told_of(x: Tensor, dtype: torch.dtype) -> None:
+    name = str(x.dtype).removeprefix("torch.")
+    with pytest.warns(UserWarning, match=rf"got {name}, which are read as .*Pass dtype=torch\.{name}"):
+        read_batches([(x, Y[:2])], dtype=dtype)
+
+
+@pytest.mark.parametrize(
+    ("x", "dtype"),
+    [
+        (WIDE, torch.float64),
+        (WIDE.float(), torch.float64),
+        (torch.full((2, 1), 0.25, dtype=torch.float64), torch.float32),  # exact in both
+        (Y[:2, None], torch.float32),
+    ],
+)
+def test_data_that_lose_nothing_are_not(x: Tensor, dtype: torch.dtype) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read_batches([(x, Y[:2])], dtype=dtype)
+        read_batches([(WIDE, Y[:2])], dtype=torch.float32, chosen=True)
+
+
+def test_an_objective_tells_of_rounded_data_at_the_callers_line() -> None:
+    """Of those held out, too; nobody who asked for the type is told."""
+    model, loss_fn = torch.nn.Linear(1, 1), torch.nn.MSELoss()
+    with pytest.warns(UserWarning, match="got float64, which are read as float32") as told:
+        objective = Objective(model, (WIDE, WIDE), loss_fn)
+    assert [warning.filename for warning in told] == [__file__]
+    with pytest.warns(UserWarning, match="got float64"):
+        objective.with_data((WIDE, WIDE))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Objective(model, (WIDE.float(), WIDE.float()), loss_fn)
+        Objective(model, (WIDE, WIDE), loss_fn, dtype=torch.float64)
+        Objective(model, (WIDE, WIDE), loss_fn, dtype=torch.float32).at(objective.theta).with_data(
+            (WIDE, WIDE)
+        )

@@ -142,3 +142,21 @@ def test_what_was_found_before_a_cancel_is_told_of(explorer: LandscapeExplorer) 
     with pytest.raises(RuntimeError, match="cancelled"):
         explorer.compute()
     assert last["surface"] is explorer.surface
+
+
+def test_results_are_read_in_a_line(explorer: LandscapeExplorer) -> None:
+    assert repr(explorer.results) == (
+        "Results(no verdict yet; hessian:max × hessian:min, 11×11 nodes; nothing computed yet)"
+    )
+    explorer.compared_axes, explorer.face = ("random", "random"), "trace"
+    results = explorer.compute().results
+    assert repr(results).startswith(f"Results({results.verdict.sentence.partition('. ')[0]}; hessian:max × ")
+    assert all(name in repr(results) for name in ("surface", "eigenpairs", "traces", "compared"))
+    assert len(repr(results)) < 300
+    for part in (
+        results.compared,
+        explorer.pin(0.0, 0.0),
+        results.quadratic,
+        results.slopes,
+    ):
+        assert len(repr(part)) < 500, repr(part)

@@ -684,3 +684,15 @@ def test_near_the_centre_another_plane_is_not_taken_for_the_pins(make_explorer: 
     explorer.pin(near, 0)
     change(explorer, axes=("random", "random"))
     assert told(explorer)["places"] == [None, None]
+
+
+def test_a_pin_that_is_not_there(make_explorer: Make) -> None:
+    explorer = make_network(make_explorer)
+    for place in (0, -1, 7):
+        with pytest.raises(IndexError, match=rf"one of 0 pins, got {place}\. Set one by explorer\.pin"):
+            _ = explorer.pins[place]
+    pin = explorer.pin(*AT)
+    assert explorer.pins[0] is pin
+    assert explorer.pins[:1] == (pin,) == explorer.pins
+    with pytest.raises(IndexError, match="one of 1 pins, got 1"):
+        _ = explorer.pins[1]

@@ -292,6 +292,9 @@ CHANGES: list[tuple[tuple[Any, ...], Any]] = [
     (("pins", 0, "error"), 3),
 ]
 
+#: What was asked for when the file was saved is held against the same.
+CHANGES += [(names[1:], value) for names, value in CHANGES if names[:2] == ("result", "controls")]
+
 
 def stand_in(content: Any, names: tuple[Any, ...], value: Any) -> None:
     *above, last = names

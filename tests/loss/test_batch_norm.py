@@ -158,7 +158,7 @@ def test_a_model_without_running_statistics_has_no_such_mode(mode: str) -> None:
     with pytest.raises(ValueError, match="batch-norm layers that keep running statistics"):
         plain.with_batch_norm(mode)
     assert plain.with_batch_norm("frozen") is plain
-    with pytest.raises(ValueError, match="'frozen', 'recomputed', 'difference', got 'thawed'"):
+    with pytest.raises(ValueError, match="one of frozen, recomputed, difference, got 'thawed'"):
         plain.with_batch_norm("thawed")
 
 

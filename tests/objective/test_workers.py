@@ -153,6 +153,26 @@ def test_dask_without_workers() -> None:
         picture(objective, empty, resolution=7)
 
 
+def test_a_client_of_dask_that_is_closed() -> None:
+    """Before it begins, and between two pictures."""
+    objective = Objective(model(), data(), nn.MSELoss())
+    closed = Client(n_workers=0, processes=False, dashboard_address=None)
+    closed.close()
+    for executor in (closed, closed.get_executor(), lambda: closed):
+        with pytest.raises(WorkersLostError, match=r"got a closed one.*the same cache"):
+            picture(objective, executor, resolution=7)
+
+
+def test_an_executor_that_was_shut_down() -> None:
+    objective = Objective(model(), data(), nn.MSELoss())
+    pool = ThreadPoolExecutor(1)
+    pool.shutdown()
+    with pytest.raises(WorkersLostError):
+        picture(objective, pool, resolution=7)
+    with pytest.raises(TypeError, match="function without arguments"):
+        picture(objective, InPlace.submit, resolution=7)
+
+
 def test_a_point_that_fails_is_a_hole() -> None:
     def f(theta: Tensor) -> Tensor:
         if theta[0] > 1.5:

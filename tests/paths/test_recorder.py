@@ -373,6 +373,48 @@ def test_two_recorders_of_one_new_folder(tmp_path: Path) -> None:
         assert all(same(state, copied(model)) for state in Trajectory(folder))
 
 
+def test_two_recorders_that_resume_one_folder(tmp_path: Path) -> None:
+    """The first of them that records goes on; the other is refused before it writes anything."""
+    model = nn.Linear(1, 1)
+    with TrajectoryRecorder(model, tmp_path) as recorder:
+        recorder.record()
+    first, second = (TrajectoryRecorder(model, tmp_path, resume=True) for _ in range(2))
+    first.record()
+    files = sorted(path.name for path in tmp_path.iterdir())
+    with pytest.raises(FileExistsError, match="another one"):
+        second.record()
+    assert sorted(path.name for path in tmp_path.iterdir()) == files
+    first.record()
+    assert Trajectory(tmp_path).steps.tolist() == [0, 1, 2]
+    with pytest.raises(FileExistsError, match="another one"):  # nor the one that made it
+        _ = recorder._keep(3, {}, 4)
+    with TrajectoryRecorder(model, tmp_path, resume=True) as third:
+        third.record()
+    assert len(Trajectory(tmp_path)) == 4
+
+
+def test_a_recorder_is_no_trajectory_but_has_one() -> None:
+    recorder = TrajectoryRecorder(nn.Linear(1, 1))
+    recorder.record()
+    with pytest.raises(TypeError, match=r"got TrajectoryRecorder\. Pass its \.trajectory"):
+        Trajectory.of(recorder)  # type: ignore[arg-type]
+    assert len(Trajectory.of(recorder.trajectory)) == 1
+
+
+@pytest.mark.parametrize("kind", ["model", "module in a mapping", "optimizer and object"])
+def test_a_file_with_objects_of_python_says_what_to_save(tmp_path: Path, kind: str) -> None:
+    model, path = nn.Linear(1, 1), tmp_path / "a.pt"
+    content = {
+        "model": model,
+        "module in a mapping": {"model": model, "epoch": 3},
+        "optimizer and object": {"state_dict": model.state_dict(), "options": Path("x")},
+    }[kind]
+    torch.save(content, path)
+    told = r"objects of Python beside tensors \((torch|pathlib).*torch\.save\(model\.state_dict\(\), path\)"
+    with pytest.raises(ValueError, match=told):
+        Trajectory([path])[0]
+
+
 @pytest.mark.parametrize("kind", [float, np.float64, np.float32, np.float16, np.array, torch.tensor])
 @pytest.mark.parametrize("value", [np.nan, np.inf, 0.5])
 def test_a_training_that_diverges_is_recorded(kind: Callable[[float], Any], value: float) -> None:

@@ -13,7 +13,7 @@ from landscape_widget.planes.directions import by_eigenvectors, check_axes, hess
 from landscape_widget.planes.points import plane_seed
 from landscape_widget.planes.surface import evaluate_plane
 
-from ..support.cases import case
+from ..support.cases import ONE_BATCH, case
 
 
 @pytest.mark.parametrize(
@@ -122,3 +122,19 @@ def test_planes_from_elsewhere_keep_the_names_of_their_axes() -> None:
     assert plane_seed(plane) is None
     *_, surface = evaluate_plane(objective, plane, (-1, 1, -1, 1), 3)
     assert "α (mine)<br>" in heatmap_figure(surface, plane).layout.xaxis.title.text
+
+
+def test_a_misspelt_axis_is_asked_back_among_those_that_are_there() -> None:
+    objective = case("dense tanh").objective(ONE_BATCH)
+    for wrong, meant in (
+        ("hesian:max", "hessian:max"),
+        ("random:filtr", "random:filter"),
+        ("rand", "random"),
+    ):
+        with pytest.raises(ValueError, match=rf"got '{wrong}'\. Did you mean '{meant}'\?") as caught:
+            check_axes((wrong, "random"), objective)
+        assert "trajectory" not in str(caught.value)
+    with pytest.raises(ValueError, match=r"got 'trajectry:1'\. Did you mean 'trajectory:1'\?"):
+        check_axes(("trajectry:1", "random"), objective, of_path=True)
+    with pytest.raises(ValueError, match=r"got 3\.$"):
+        check_axes((3, "random"), objective)

@@ -10,7 +10,9 @@ import pytest
 import torch
 from torch import nn
 
-from . import floors
+import landscape_widget
+
+from . import api, floors
 from .floors import ROOT
 
 DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -103,3 +105,13 @@ def test_the_ways_through_the_house_lead_past_what_is_there() -> None:
     for path, name in steps:
         source = (ROOT / path).read_text("utf-8")
         assert re.search(rf"\b(def|class|function|const) {name}\b", source), f"{name} in {path}"
+
+
+def test_every_name_has_its_line_in_the_list() -> None:
+    found = api.LISTS.search(api.PAGE.read_text("utf-8"))
+    assert found, "expected lists between <!-- lists --> and <!-- end -->"
+    assert found[0] == api.lists(), "write them anew: python -m tests.project.api"
+    names = re.findall(r"^\| `(\w+)` \| \S.*\.? \|$", found[0], re.MULTILINE)
+    assert sorted(names) == sorted(landscape_widget.__all__)
+    rows = re.findall(r"^\| `(\.?\w+)` \| (.*) \|$", found[0], re.MULTILINE)
+    assert [name for name, words in rows if not words] == []

@@ -169,6 +169,12 @@ def test_a_word_that_is_near_is_asked_for() -> None:
         lw.hessian_trace(OBJECTIVE, "hutchinson", distribution="normale")
 
 
+def test_an_accuracy_in_words_is_told_what_an_accuracy_is() -> None:
+    for wrong in ("high", None, True, float("nan"), 2):
+        with pytest.raises(ValueError, match=r"accuracy as a share of .* such as 0\.002, got"):
+            lw.evaluate_plane(OBJECTIVE, PLANE, accuracy=wrong)  # type: ignore[arg-type]
+
+
 def test_of_what_is_not_run_yet_the_last_is_to_be_taken() -> None:
     surfaces = lw.evaluate_plane(OBJECTIVE, PLANE, resolution=3)
     with pytest.raises(TypeError, match=r"got generator\. Take the last .*\*_, surface = evaluate_plane"):

@@ -1,0 +1,104 @@
+"""The code of every page of the docs runs as it stands, one block after the other.
+
+What a page takes as given, a model and its data, is given here; the pages on paths and the front page, which
+say more, have tests of their own.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from .floors import ROOT
+
+BLOCKS = re.compile(r"```python\n(.*?)```", re.DOTALL)
+
+#: Pages with code, and what their readers have: names that no block defines.
+PAGES = {
+    "README.md": None,
+    "docs/paths.md": None,
+    "docs/guide.md": ("model", "train_loader", "test_loader", "loss_fn", "accuracy"),
+    "docs/scripts.md": ("model", "loader", "loss_fn"),
+    "docs/files.md": ("explorer",),
+}
+
+
+def accuracy(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    return (output.argmax(1) == target).float().mean()
+
+
+def given() -> dict[str, Any]:
+    """What the pages take as given."""
+    torch.manual_seed(0)
+    data = TensorDataset(torch.randn(40, 3), torch.arange(40) % 2)
+    loader = DataLoader(data, batch_size=20)
+    return {
+        "model": nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)),
+        "loss_fn": nn.CrossEntropyLoss(),
+        "accuracy": accuracy,
+        **dict.fromkeys(("loader", "train_loader", "test_loader"), loader),
+    }
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs the code of a page, and returns the names that it ends with."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(page: str, **names: Any) -> dict[str, Any]:
+        for block in BLOCKS.findall((ROOT / page).read_text("utf-8")):
+            exec(compile(block, page, "exec"), names)
+        return names
+
+    return run
+
+
+def named(page: str) -> dict[str, Any]:
+    return {name: value for name, value in given().items() if name in (PAGES[page] or ())}
+
+
+def test_no_page_with_code_is_left_out() -> None:
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+    coded = {str(page.relative_to(ROOT)) for page in pages if BLOCKS.search(page.read_text("utf-8"))}
+    assert coded == set(PAGES)
+
+
+def test_the_page_on_the_explorer(run: Any) -> None:
+    names = run("docs/guide.md", **named("docs/guide.md"))
+    explorer, model = names["explorer"], names["model"]
+    assert explorer.pins == ()
+    assert names["pin"].values.hessian is not None
+    assert Path("table.csv").read_text().count("\n") == 2 + 1 + 1  # provenance, names, θ*, the lowest point
+    assert names["state"].keys() == model.state_dict().keys()
+    names["stop"]()
+    explorer.close()
+
+
+def test_the_page_on_scripts(run: Any) -> None:
+    names = run("docs/scripts.md", **named("docs/scripts.md"))
+    names["loky"].get_reusable_executor().shutdown()
+    surface = names["surface"]
+    assert surface.final
+    assert surface.alpha[[0, -1]] == pytest.approx([-0.4, 0.4])
+    assert 0 in surface.alpha
+    assert len(names["pairs"].values) == 4
+
+
+def test_the_page_on_files(run: Any) -> None:
+    from landscape_widget import LandscapeExplorer
+
+    start = given()
+    explorer = LandscapeExplorer(start["model"], start["loader"], start["loss_fn"], resolution=11, samples=5)
+    names = run("docs/files.md", explorer=explorer)
+    assert names["results"] == explorer.results
+    assert np.array_equal(names["results"].surface.loss, explorer.surface.loss)
+    for path in ("plane.html", "run.html", "run.npz", "tables/surface.csv", "surface.csv"):
+        assert Path(path).stat().st_size
+    explorer.close()
