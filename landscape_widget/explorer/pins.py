@@ -86,7 +86,6 @@ class Pins:
         pin = self._pins[self.count] = Pin(self.count, plane, alpha, beta)
         self._mark(pin)
         self._look(pin)
-        self._serve(self._redraw)
         self._changed()
         return pin
 
@@ -141,6 +140,7 @@ class Pins:
     def _steps(self, pin: Pin, objective: Objective, test: Objective | None) -> Iterator[None]:
         """On the worker's thread: what is to be known of a pin."""
         try:
+            yield from self._redraw()
             for values in point_steps(objective, pin.plane, pin.alpha, pin.beta, test):
                 pin.values = values
                 self._changed()

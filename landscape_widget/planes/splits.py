@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from landscape_widget.objective.objective import Objective
+from landscape_widget.results.base import Provenance
 from landscape_widget.results.planes import Surface
 
 #: What a picture shows the loss on; "difference" is test − training, the generalisation gap.
@@ -48,15 +49,28 @@ def alongside(runs: Mapping[str, Iterator[Surface]]) -> Iterator[dict[str, Surfa
 
 
 def shown(surfaces: Mapping[str, Surface]) -> Surface:
-    """The one surface, or test − training of two."""
+    """The one surface, or test − training of two; between those, where it was not evaluated itself."""
     if len(surfaces) == 1:
         return next(iter(surfaces.values()))
+    if "difference" in surfaces:
+        return surfaces["difference"]
     train, test = surfaces["train"], surfaces["test"]
-    provenance = {
+    loss, done = test.loss - train.loss, train.done & test.done
+    provenance = difference_provenance(surfaces)
+    return Surface(train.alpha, train.beta, loss, done, provenance, 0.0 if done.all() else None)
+
+
+def parts(surfaces: Mapping[str, Surface]) -> dict[str, Surface]:
+    """The surfaces of losses, without what lies between them."""
+    return {split: surface for split, surface in surfaces.items() if split != "difference"}
+
+
+def difference_provenance(surfaces: Mapping[str, Surface]) -> Provenance:
+    """What is told of test − training."""
+    train, test = surfaces["train"], surfaces["test"]
+    return {
         **train.provenance,
         "split": "difference",
         "n_test_examples": test.provenance["n_examples"],
         "test_strategy": test.provenance["strategy"],
     }
-    loss, done = test.loss - train.loss, train.done & test.done
-    return Surface(train.alpha, train.beta, loss, done, provenance, 0.0 if done.all() else None)

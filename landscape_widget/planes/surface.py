@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping, Sequence
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol
 
 from landscape_widget.engine.wanted import check_wanted
 from landscape_widget.numerics.checks import check_integer, check_real, told
@@ -12,7 +12,7 @@ from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.certified import ACCURACY, CertifiedRefinement, check_accuracy
 from landscape_widget.planes.directions import check_plane
-from landscape_widget.planes.evaluator import PICTURE, Evaluator
+from landscape_widget.planes.evaluator import PICTURE, Coordinates, Evaluator
 from landscape_widget.planes.grid import Cache, Domain, check_domain, check_resolution, grid_axis, nearest
 from landscape_widget.planes.refinement import Refinement
 from landscape_widget.planes.strategies import LOOP
@@ -87,11 +87,26 @@ def evaluate_plane(
         provenance["accuracy"] = accuracy
     axes = grid_axis(a0, a1, resolution), grid_axis(b0, b1, resolution)
     evaluator = Evaluator(objective, plane) if executor is None else PlaneWorkers(objective, plane, executor)
-    return _refine(evaluator, axes, cache, interval, enough, accuracy, always, provenance)
+    return refine(evaluator, axes, cache, interval, enough, accuracy, always, provenance)
 
 
-def _refine(
-    evaluator: Evaluator | PlaneWorkers,
+class PointEvaluator(Protocol):
+    """Evaluates points of a plane, as ``Evaluator`` does."""
+
+    @property
+    def strategy(self) -> object:
+        """How."""
+
+    @property
+    def failures(self) -> list[str]:
+        """What was raised at points without a loss."""
+
+    def losses(self, points: Coordinates, left: int) -> Iterator[tuple[Sequence[int], FloatArray]]:
+        """Losses of groups of points, see ``Evaluator.losses``."""
+
+
+def refine(
+    evaluator: PointEvaluator,
     axes: tuple[FloatArray, FloatArray],
     cache: Cache | None,
     interval: float,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from landscape_widget.planes.splits import shown
+from landscape_widget.planes.splits import parts, shown
 from landscape_widget.results.blindness import SaddleBlindness
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures, Slopes
 from landscape_widget.results.equality import equal_by_content
@@ -87,7 +87,7 @@ class Findings:
         """Takes a picture over, as soon as it is as fine as the one that is there."""
         surface = shown(surfaces)
         if self.surface is None or surface.done.sum() >= self.surface.done.sum():
-            self.plane, self.surface, self.surfaces, self.preview = plane, surface, surfaces, preview
+            self.plane, self.surface, self.surfaces, self.preview = plane, surface, parts(surfaces), preview
 
     @property
     def pairs_final(self) -> bool:

@@ -8,9 +8,10 @@ from time import monotonic
 
 from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.certified import USUAL_NODES
+from landscape_widget.planes.differences import evaluate_difference
 from landscape_widget.planes.directions import hessian_rank
 from landscape_widget.planes.grid import grid_axis, n_known, nearest
-from landscape_widget.planes.splits import alongside, shown
+from landscape_widget.planes.splits import alongside, parts, shown
 from landscape_widget.planes.surface import evaluate_plane
 from landscape_widget.results.landmarks import LandmarksOnPlane
 from landscape_widget.results.planes import Plane, Surface
@@ -37,7 +38,7 @@ def compared_steps(
         return
     plane = centre.around.plane(objective, controls.axes, controls.seed, found.pairs)
     for surfaces in _nodes("compared node", centre, objective, controls, plane, found):
-        found.compared = Picture(plane, shown(surfaces), surfaces=surfaces)
+        found.compared = Picture(plane, shown(surfaces), surfaces=parts(surfaces))
         yield found
     assert found.compared is not None
     model = centre.quadratic(objective, plane, found.pairs)
@@ -110,13 +111,13 @@ def _nodes(
     )
     alpha = grid_axis(domain[0], domain[1], controls.resolution)
     beta = grid_axis(domain[2], domain[3], controls.resolution)
-    # of two losses that differ by little, each would be right to a share of its own range only
-    accuracy = 0.0 if controls.split == "difference" else controls.accuracy
-    measured = {
-        split: (one, centre.known.losses_on(plane_key(objective, plane, controls.batch_norm, split)))
-        for split, one in centre.measured(objective, controls).items()
+    accuracy = controls.accuracy
+    measured = centre.measured(objective, controls)
+    caches = {
+        split: centre.known.losses_on(plane_key(objective, plane, controls.batch_norm, split))
+        for split in measured
     }
-    known = sum(n_known(cache, alpha, beta) for _, cache in measured.values())
+    known = sum(n_known(cache, alpha, beta) for cache in caches.values())
     every = len(measured) * controls.resolution**2
     usual = len(measured) * USUAL_NODES if accuracy else every
 
@@ -126,14 +127,29 @@ def _nodes(
     started, marked = monotonic(), centre.marked_on(plane, alpha, beta)
     found.meter.expect(kind, expected(known), known)
     while True:
-        runs = {
-            split: evaluate_plane(
-                one, plane, domain, controls.resolution, cache=cache, accuracy=accuracy, always=marked
+        if controls.split == "difference" and accuracy:  # of two that are right, the difference need not be
+            steps = evaluate_difference(
+                measured, plane, domain, controls.resolution, caches, accuracy, marked
             )
-            for split, (one, cache) in measured.items()
-        }
-        for surfaces in alongside(runs):
-            done = sum(surface.n_evaluated for surface in surfaces.values())
+        else:
+            steps = alongside(
+                {
+                    split: evaluate_plane(
+                        one,
+                        plane,
+                        domain,
+                        controls.resolution,
+                        cache=caches[split],
+                        accuracy=accuracy,
+                        always=marked,
+                    )
+                    for split, one in measured.items()
+                }
+            )
+        for surfaces in steps:
+            done = sum(surface.n_evaluated for surface in parts(surfaces).values())
+            if "difference" in surfaces:
+                done = max(done, 2 * surfaces["difference"].n_evaluated)
             found.meter.expect(kind, expected(done), known)
             found.meter.record(kind, done, monotonic() - started)
             yield surfaces
