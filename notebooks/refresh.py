@@ -1,7 +1,8 @@
 """Executes the notebooks and stores what they show, for readers without a kernel: ``make notebooks``.
 
 They stay small enough for a repository: of an explorer its picture is kept, not the state of its widget, 2 MB
-of it plotly.js. Plotly's own figures are left out, since pages that run no scripts show nothing of them.
+of it plotly.js. Plotly's own figures are left out, since pages that run no scripts show nothing of them, and
+so are animations, which are too large.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ import nbformat
 from nbclient import NotebookClient
 
 HERE = Path(__file__).parent
-PLOTLY = "application/vnd.plotly.v1+json"
+LEFT_OUT = {"application/vnd.plotly.v1+json", "image/gif"}
 
 
 def stored(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None:
     """What is kept of a cell's output, if anything."""
     data = output.get("data", {})
-    if PLOTLY in data:
+    if LEFT_OUT & data.keys():
         return None
     if "image/png" in data:
         data.pop("text/html", None)  # the same picture again

@@ -124,10 +124,10 @@ def evolution_figure(evolution: Evolution, *, log_loss: bool = True) -> go.Figur
         )
     kind = "log" if log_loss else "linear"
     figure.update_yaxes(title="loss", type=kind, row=1, col=1, secondary_y=False)
-    figure.update_yaxes(title="‖∇L‖", type=kind, row=1, col=1, secondary_y=True)
+    figure.update_yaxes(title="‖∇L‖", type=kind, tickmode="auto", row=1, col=1, secondary_y=True)
     figure.update_yaxes(title="eigenvalue λ", row=2, col=1)
     figure.update_xaxes(title="step", row=2, col=1)
     open_marks = int((~evolution.converged[done]).any(axis=1).sum())
     note = f"open marks at {open_marks} checkpoints: not certified" if open_marks else ""
     finished(figure, "Along the training run", evolution.provenance, note=note)
-    return figure.update_layout(margin_t=130, height=620, title={"y": 0.97, "yanchor": "top"})
+    return figure.update_layout(margin_t=110, height=620, title={"y": 0.97, "yanchor": "top"})

@@ -208,6 +208,83 @@ def test_resnet56(run: Run) -> None:
             assert off < 1e-3 * abs(value), name
 
 
+def test_training_evolution(run: Run) -> None:
+    found = run(
+        "05_training_evolution",
+        {
+            "fcnn2": "evolved",
+            "states": "[descent[i] for i in (0, -1)]",
+            "network": "model",
+            "data": "points(50)",
+            "curves": "curves",
+            "networks": "networks",
+            "digits": "(images, labels)",
+            "values": "explorer.eigenpairs.values",
+        },
+        smaller={
+            "8000, [0, 100, 1000, 1400, 1600, 2800, 4000, 5600, 8000]": "4000, [0, 1400, 2800, 3400, 4000]",
+            "domain, 19)": "domain, 5)",
+        },
+    )
+    evolved, (x, y) = found["fcnn2"], (part.double() for part in found["data"])
+    model = found["network"].double()
+    for row, state in zip((0, -1), found["states"], strict=True):
+        model.load_state_dict(state)
+        product = products(model, lambda: nn.functional.mse_loss(model(x), y))
+        expected = ends(product, sum(p.numel() for p in model.parameters()))
+        np.testing.assert_allclose(evolved.values[row], expected, rtol=1e-3)
+    # the edge of stability: 2/η for the rates of all three runs
+    assert evolved.largest[-3:] == pytest.approx([20] * 3, rel=0.2)  # it oscillates about it
+    images, labels = (part.double() for part in found["digits"])
+    for rate, curve in found["curves"].items():
+        model = found["networks"][rate].double()
+        product = products(model, lambda model=model: nn.functional.mse_loss(model(images), labels))
+        expected = ends(product, sum(p.numel() for p in model.parameters()))
+        np.testing.assert_allclose(curve.values[-1], expected, rtol=1e-3)
+        assert expected[0] * rate / 2 == pytest.approx(1, abs=0.15)
+    np.testing.assert_allclose(found["values"], found["curves"][0.5].values[-1], rtol=2e-3)
+
+
+def test_paths_between_minima(run: Run) -> None:
+    found = run(
+        "06_paths_between_minima",
+        {
+            "models": "{'small': small, 'large': large}",
+            "copy": "copy",
+            "data": "train",
+            "loss_fn": "loss_fn",
+            "line": "line",
+            "straight": "straight",
+            "curve": "curve",
+            "values": "explorer.eigenpairs.values",
+        },
+    )
+    (x, y), loss_fn = found["data"], found["loss_fn"]
+    states = {name: model.state_dict() for name, model in found["models"].items()} | {"copy": found["copy"]}
+    model = found["models"]["small"]
+
+    def loss(state: dict[str, Tensor]) -> float:
+        model.load_state_dict(state)
+        with torch.no_grad():
+            return loss_fn(model(x), y).item()
+
+    states = {name: {key: t.clone() for key, t in state.items()} for name, state in states.items()}
+    for way, end in (("line", "large"), ("straight", "copy")):
+        for t, value in zip(found[way].t, found[way].loss, strict=True):
+            between = {key: (1 - t) * a + t * states[end][key] for key, a in states["small"].items()}
+            assert value == pytest.approx(loss(between), rel=1e-4), (way, t)  # in float32
+    straight, curve = found["straight"], found["curve"]
+    # the copy is the same function: equal losses at both ends, a barrier between, none along the curve
+    assert straight.loss[0] == pytest.approx(straight.loss[-1], rel=1e-5)
+    assert straight.barrier > 10 * straight.barrier_stderr
+    assert curve.loss.max() <= 1.1 * straight.loss[0]
+    model.load_state_dict(states["small"])
+    double = model.double()
+    product = products(double, lambda: loss_fn(double(x.double()), y))
+    expected = ends(product, sum(p.numel() for p in double.parameters()))
+    np.testing.assert_allclose(found["values"], expected, rtol=1e-3)
+
+
 def test_every_notebook_has_a_test() -> None:
     tested = {name.removeprefix("test_").removeprefix("check_") for name in globals()}
     assert {path.stem[3:] for path in NOTEBOOKS.glob("*.ipynb")} <= tested

@@ -40,3 +40,12 @@ def test_the_curve_goes_round_the_barrier(names: dict[str, Any]) -> None:
     assert names["line"].barrier > 3 * names["line"].barrier_stderr
     assert names["curve"].barrier < 0.1 * names["line"].barrier
     assert names["path"].alpha == pytest.approx([0, 1], abs=1e-6)  # the model is in single precision
+
+
+def test_curvature_is_told_along_the_run(names: dict[str, Any]) -> None:
+    found = names["load"](names["folder"] / "evolution.npz")
+    assert found.done.all()
+    assert len(found.step) == 8
+    assert found.threshold.max() == pytest.approx(20)  # 2/η after the schedule's step to 0.1
+    assert names["of_adam"].preconditioned_converged.all()
+    assert (names["folder"] / "run.gif").stat().st_size < 200_000

@@ -24,7 +24,8 @@ from landscape_widget import (
     save,
 )
 
-from ..support.cases import quadratic
+from ..paths.test_trajectory_plane import walk
+from ..support.cases import ONE_BATCH, case, quadratic
 
 State = dict[str, Tensor]
 
@@ -147,6 +148,23 @@ def test_a_warm_start_finds_what_a_cold_one_does() -> None:
         assert alone.values[0] == pytest.approx(cold.values, abs=0)
         assert np.isnan(alone.overlaps).all()
         assert (alone.follows == -1).all()
+
+
+def test_a_checkpoint_counts_with_its_statistics_and_frozen_parameters() -> None:
+    """As if an objective were made of a model that holds it."""
+    for name in ("convolution, batch norm", "frozen", "tied"):
+        problem = case(name)
+        model = problem.model()
+        states = walk(model, 3)
+        found = last(problem.objective(ONE_BATCH), states)
+        for i, state in enumerate(states):
+            model.load_state_dict(state)
+            alone = Objective(model, problem.examples(), problem.loss_fn)
+            assert found.loss[i] == pytest.approx(alone.loss().item(), rel=1e-12)
+            assert found.gradient_norm[i] == pytest.approx(float(alone.gradient().norm()), rel=1e-10)
+            pairs = hessian_eigenpairs(alone)
+            bound = np.maximum(found.residuals[i], pairs.residuals).max()
+            np.testing.assert_allclose(found.values[i], pairs.values, atol=2 * bound)
 
 
 def test_eigenvectors_are_followed_where_eigenvalues_cross() -> None:
