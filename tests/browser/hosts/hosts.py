@@ -128,10 +128,10 @@ class Jupyter:
 
     own_sessions = False
 
-    def __init__(self, folder: Path, path: str) -> None:
+    def __init__(self, folder: Path, application: str, path: str) -> None:
         self.slow = folder / "slow"
         self._folder = folder
-        self.server = JupyterServer(folder / "server")
+        self.server = JupyterServer(folder / "server", application)
         self._path = path
         write_notebook(self.server.root / "app.ipynb", sources.cells(self.slow))
         self.server.start()
@@ -141,7 +141,7 @@ class Jupyter:
         page.goto(f"{self.server.url}/{self._path}/app.ipynb?token={self.server.token}")
         page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=60_000)
         wait_until(
-            lambda: any(s["kernel"]["execution_state"] == "idle" for s in self.sessions()), "a kernel", 60
+            lambda: any(s["kernel"]["execution_state"] == "idle" for s in self.sessions()), "a kernel", 120
         )
         if fresh:
             page.locator(".jp-CodeCell .jp-InputArea-editor").first.click()
@@ -169,8 +169,8 @@ class Jupyter:
 
 
 HOSTS: dict[str, Callable[[Path], Host]] = {
-    "jupyterlab": lambda folder: Jupyter(folder, "lab/tree"),
-    "notebook": lambda folder: Jupyter(folder, "notebooks"),
+    "jupyterlab": lambda folder: Jupyter(folder, "jupyterlab", "lab/tree"),
+    "notebook": lambda folder: Jupyter(folder, "notebook", "notebooks"),
     "marimo-run": marimo("run"),
     "marimo-edit": marimo("edit"),
     "solara": solara,
