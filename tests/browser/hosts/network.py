@@ -10,7 +10,7 @@ import anywidget
 from playwright.sync_api import BrowserContext, Route
 
 HERE = Path(__file__).parent
-#: Every address but those of this machine, which a browser asks without the tests' help: they may wait for it.
+#: All but this machine, which browsers ask without the tests' help: these may be waiting for an answer.
 FOREIGN = re.compile(r"^(https?|wss?)://(?!(localhost|127\.0\.0\.1)[:/])")
 
 #: What notebooks that were converted load to bring widgets to life.
