@@ -111,7 +111,7 @@ def solara(folder: Path) -> Host:
 
 def panel(folder: Path) -> Host:
     command = ["panel", "serve", "app.py", "--address", "127.0.0.1", "--port", "{port}"]
-    return App(folder, "app.py", sources.panel(folder / "slow"), command, "/app", "?theme=dark")
+    return App(folder, "app.py", sources.panel(folder / "slow"), command, "/app")
 
 
 def voila(folder: Path) -> Host:
