@@ -12,7 +12,8 @@ from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet, ref
 
-from IPython import InteractiveShell, get_ipython
+from IPython import get_ipython
+from IPython.core.interactiveshell import InteractiveShell
 from ipywidgets import DOMWidget, Widget
 
 from landscape_widget.explorer.latest import LatestResults
