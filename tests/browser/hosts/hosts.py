@@ -147,6 +147,11 @@ class Jupyter:
             page.locator(".jp-CodeCell .jp-InputArea-editor").first.click()
             for _ in range(2):
                 page.keyboard.press("Shift+Enter")
+            # another page of the notebook has its outputs from the file
+            page.get_by_test_id("landscape-explorer").nth(3).wait_for(timeout=120_000)
+            page.keyboard.press("Control+s")
+            path = self.server.root / "app.ipynb"
+            wait_until(lambda: path.read_text().count("widget-view+json") == 4, "the saved notebook", 60)
 
     def sessions(self) -> list[dict[str, dict[str, str]]]:
         """What runs on the server."""
