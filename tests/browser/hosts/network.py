@@ -70,6 +70,8 @@ class Network:
             route.fulfill(path=HERE / "node_modules" / "requirejs" / "require.js")
         elif _ANYWIDGET.match(url):
             route.fulfill(path=Path(anywidget.__file__).parent / "nbextension" / "index.js")
+        elif "/mathjax/" in url:
+            route.fulfill(body="", content_type="text/javascript")
         elif _EMPTY.match(url):
             route.fulfill(body="", content_type="text/css")
         else:
