@@ -64,6 +64,9 @@ class _Notebook:
         for explorer in _explorers([widget]):
             self._leaving.discard(explorer)
             explorer._start()  # where it is in a container that no page shows
+            if self._unattended():
+                with suppress(RuntimeError):
+                    explorer.wait()  # what is stored of it shall not say that it computes
         self._new.append(widget)
         forms = widget._repr_mimebundle_
         return None if forms is None else forms(include=None, exclude=None)  # None of one that is closed

@@ -36,9 +36,11 @@ class JupyterServer:
 
     Args:
         folder: Holds the notebooks, the configuration, the runtime files and the log.
+        application: The module that is run, "jupyterlab" or "notebook".
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, application: str = "jupyterlab") -> None:
+        self._application = application
         self.root = folder / "notebooks"
         self.log = folder / "server.log"
         self.token = secrets.token_hex(16)
@@ -63,7 +65,7 @@ class JupyterServer:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
-        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
+        command = [sys.executable, "-m", self._application, "--no-browser", "--allow-root"]
         command += ["--expose-app-in-browser"]
         options = {
             "ServerApp.ip": "127.0.0.1",
@@ -79,7 +81,7 @@ class JupyterServer:
             self._process = subprocess.Popen(
                 command, env=self._environment, stdout=log, stderr=subprocess.STDOUT
             )
-        wait_until(self._answers, "JupyterLab to answer", timeout=60)
+        wait_until(self._answers, f"{self._application} to answer", timeout=120)
 
     def stop(self) -> None:
         """Stop the server, which shuts its kernels down."""

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import io
+import math
+import re
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 from nbformat import read
 from nbformat.sign import NotebookNotary
+from PIL import Image
 from playwright.sync_api import Locator, expect
 
+from landscape_widget import Surface
+from landscape_widget.figures.still import N_COLOURS
+from landscape_widget.planes.scale import automatic_scale
+from landscape_widget.results.quadratic import QuadraticModel
+
+from ..figures.test_still import loss_of, middle
 from .conftest import OUTPUT, OpenNotebook
 from .explorer import ExplorerOnPage
 from .jupyter import JupyterServer
 from .lab import Notebook
 from .notebooks import BOWL, SHOW
+from .pixels import pixels
 from .waiting import wait_until
 
 
@@ -56,6 +69,87 @@ def test_beside_the_live_explorer_it_is_unseen_and_leaves_its_view_alone(
     wait_until(lambda: still(notebook).locator("img").get_attribute("src") != before, "a new picture")
     assert view.evaluate("element => element.marked && element.isConnected")
     notebook.watch.screenshot(OUTPUT / "still-live.png")
+
+
+PLACE = """(plot, [x, y]) => {
+  const { xaxis, yaxis } = plot._fullLayout;
+  return [xaxis._offset + xaxis.l2p(x), yaxis._offset + yaxis.l2p(y)].map(Math.round);
+}"""
+"""Where a point of the plane is drawn on the page, in pixels from the plot's corner."""
+
+COLOURS = """plot => {
+  const { colorscale, zmin, zmax } = plot._fullData[0];
+  return [colorscale, zmin, zmax];
+}"""
+
+
+def rgb(colour: str) -> list[int]:
+    if colour.startswith("#"):
+        return [int(colour[k : k + 2], 16) for k in (1, 3, 5)]
+    return [int(part) for part in re.findall(r"\d+", colour)[:3]]
+
+
+def test_the_losses_under_its_pixels_are_those_of_the_page(notebook: Notebook, live: ExplorerOnPage) -> None:
+    def picture() -> Image.Image:
+        """The one that was drawn last."""
+        outputs = notebook._cell(1, "model.outputs.toJSON()")
+        data = next(
+            output["data"]["image/png"] for output in outputs if "image/png" in output.get("data", {})
+        )
+        return Image.open(io.BytesIO(b64decode(data))).convert("RGB")
+
+    before, request = picture().tobytes(), live.request()
+    notebook.kernel.run("explorer.view = {'contours': False}")  # no lines over the colours
+    notebook.kernel.run("explorer.axes, explorer.resolution = ('hessian:max', 'hessian:min'), 23")
+    live.wait_for_result(request)
+    wait_until(lambda: picture().tobytes() != before, "the picture of this")
+    value = notebook.kernel.value
+    alpha, beta, loss = (
+        np.array(value(f"explorer.surface.{name}.tolist()")) for name in ("alpha", "beta", "loss")
+    )
+    surface = Surface(alpha, beta, loss, np.ones(loss.shape, bool))
+    quadratic = QuadraticModel(*value("__import__('dataclasses').astuple(explorer.quadratic)"))
+    scale = automatic_scale(surface, quadratic)
+    assert scale is not None
+
+    plot = live.part("heatmap").locator(".js-plotly-plot")
+    wait_until(lambda: plot.evaluate("plot => plot._fullData[0].z.length") == 23, "the page's picture")
+    page = pixels(plot)
+    stops, low, high = plot.evaluate(COLOURS)
+    shares = np.linspace(0, 1, 20_001)
+    map_ = np.stack(
+        [np.interp(shares, [at for at, _ in stops], part) for part in np.array([rgb(c) for _, c in stops]).T],
+        axis=1,
+    )
+    heights, order = live.positions("heatmap"), np.argsort(loss, axis=None)
+
+    def loss_on_page(colour: np.ndarray) -> float:
+        share = shares[np.argmin(((map_ - colour) ** 2).sum(axis=1))]
+        return float(np.interp(low + share * (high - low), heights.ravel()[order], loss.ravel()[order]))
+
+    still_ = picture()
+    rng = np.random.default_rng(0)
+    lowest = np.unravel_index(np.argmin(loss), loss.shape)
+    seen = 0
+    while seen < 20:
+        i, j = (int(k) for k in rng.integers(1, 22, 2))
+        near = loss[i - 1 : i + 2, j - 1 : j + 2]
+        marked = min(math.hypot(i - 11, j - 11), math.hypot(i - lowest[0], j - lowest[1])) < 3
+        if marked or (near.min() - scale.centre) * (near.max() - scale.centre) <= 0:
+            continue  # under a mark or the line of L(θ*)
+        seen += 1
+        x, y = plot.evaluate(PLACE, [alpha[j], beta[i]])
+        on_page, in_picture = (
+            loss_on_page(page[y, x]),
+            loss_of(still_.getpixel(middle(surface, i, j)), surface, quadratic),
+        )
+        # half of the step between two of the picture's colours; and as much for the page's, rounded, too
+        first, last = scale.range
+        step = (last - first) / (N_COLOURS - 1)
+        slack = 2 * scale.width * math.cosh(math.asinh((loss[i, j] - scale.centre) / scale.width)) * step
+        assert on_page == pytest.approx(in_picture, abs=slack)
+        assert on_page == pytest.approx(loss[i, j], abs=slack)
+    notebook.kernel.run("explorer.view = {}")
 
 
 @pytest.mark.parametrize("trusted", [False, True], ids=["untrusted", "trusted"])

@@ -287,6 +287,7 @@ def test_an_executed_notebook_shows_finished_pictures(executed: Any) -> None:
     for cell in executed.cells[1:]:
         widget, picture = [output["data"] for output in cell.outputs if "data" in output]
         assert WIDGET in widget
+        assert widget["text/plain"].startswith("LandscapeExplorer(done; Saddle")
         assert len(picture["image/png"]) < 80_000
         assert "Saddle" in picture["text/plain"]
 

@@ -111,7 +111,7 @@ def solara(folder: Path) -> Host:
 
 def panel(folder: Path) -> Host:
     command = ["panel", "serve", "app.py", "--address", "127.0.0.1", "--port", "{port}"]
-    return App(folder, "app.py", sources.panel(folder / "slow"), command, "/app", "?theme=dark")
+    return App(folder, "app.py", sources.panel(folder / "slow"), command, "/app")
 
 
 def voila(folder: Path) -> Host:
@@ -128,10 +128,10 @@ class Jupyter:
 
     own_sessions = False
 
-    def __init__(self, folder: Path, path: str) -> None:
+    def __init__(self, folder: Path, application: str, path: str) -> None:
         self.slow = folder / "slow"
         self._folder = folder
-        self.server = JupyterServer(folder / "server")
+        self.server = JupyterServer(folder / "server", application)
         self._path = path
         write_notebook(self.server.root / "app.ipynb", sources.cells(self.slow))
         self.server.start()
@@ -141,12 +141,17 @@ class Jupyter:
         page.goto(f"{self.server.url}/{self._path}/app.ipynb?token={self.server.token}")
         page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=60_000)
         wait_until(
-            lambda: any(s["kernel"]["execution_state"] == "idle" for s in self.sessions()), "a kernel", 60
+            lambda: any(s["kernel"]["execution_state"] == "idle" for s in self.sessions()), "a kernel", 120
         )
         if fresh:
             page.locator(".jp-CodeCell .jp-InputArea-editor").first.click()
             for _ in range(2):
                 page.keyboard.press("Shift+Enter")
+            # another page of the notebook has its outputs from the file
+            page.get_by_test_id("landscape-explorer").nth(3).wait_for(timeout=120_000)
+            page.keyboard.press("Control+s")
+            path = self.server.root / "app.ipynb"
+            wait_until(lambda: path.read_text().count("widget-view+json") == 4, "the saved notebook", 60)
 
     def sessions(self) -> list[dict[str, dict[str, str]]]:
         """What runs on the server."""
@@ -169,8 +174,8 @@ class Jupyter:
 
 
 HOSTS: dict[str, Callable[[Path], Host]] = {
-    "jupyterlab": lambda folder: Jupyter(folder, "lab/tree"),
-    "notebook": lambda folder: Jupyter(folder, "notebooks"),
+    "jupyterlab": lambda folder: Jupyter(folder, "jupyterlab", "lab/tree"),
+    "notebook": lambda folder: Jupyter(folder, "notebook", "notebooks"),
     "marimo-run": marimo("run"),
     "marimo-edit": marimo("edit"),
     "solara": solara,
