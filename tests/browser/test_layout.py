@@ -281,7 +281,7 @@ def test_a_narrower_page_that_changes_its_theme_at_once_stays_within_its_place(
 
 def test_no_choice_is_cut_short(open_: Open) -> None:
     """The chosen axis is read whole from the width on at which the bar is one line."""
-    page = open_("stretch=10")
+    page = open_("stretch=10&half=0.02")
     text = """select => {
       const pen = document.createElement("canvas").getContext("2d");
       const style = getComputedStyle(select);

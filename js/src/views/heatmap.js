@@ -211,7 +211,7 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
   const readout = h("output", { class: "lw-readout", "data-testid": id });
   const below = h("output", { class: "lw-readout", "data-testid": `${id}-distance` });
   const legend = createLegend();
-  panel.foot.append(readout, " ", below);
+  panel.foot.append(readout, "\u2003", below);
   panel.body.setAttribute("tabindex", "0");
   panel.body.setAttribute("role", "group");
   panel.body.setAttribute("aria-label", `Loss in the plane. The arrow keys move the crosshair, Enter pins the point, Escape takes the crosshair away; ${ZOOM_KEYS}`);
