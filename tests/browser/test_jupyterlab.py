@@ -19,7 +19,7 @@ from .conftest import OpenNotebook, Show
 from .explorer import VIEWS, ExplorerOnPage
 from .lab import Notebook
 from .notebooks import DIGITS
-from .pixels import middle, n_colours, pixels, spread
+from .pixels import middle, n_colours, pixels, sectors, spread
 from .waiting import wait_until
 
 SHOW_CELL = 1
@@ -255,4 +255,8 @@ def test_quickstart_runs(open_notebook: OpenNotebook, tmp_path: Path) -> None:
             assert spread(middle(pixels(explorer.part(view)))) > 5, f"{view} is blank"
         kept = ", ".join(f"{key!r}: {expression}" for key, expression in CHECKED.items())
         notebook.kernel.run(f"torch.save({{{kept}}}, {str(tmp_path / 'kept.pt')!r})")
+        explorer.part("scale").select_option("auto", force=True)
+        explorer.set_traits(split="train")
+        plane = explorer.part("heatmap").locator(".nsewdrag")
+        wait_until(lambda: sectors(pixels(plane)) >= 4, "the saddle to be seen on the rendered plane")
     check_quickstart(torch.load(tmp_path / "kept.pt", weights_only=False))

@@ -14,7 +14,8 @@ from PIL import Image, ImageFont
 from landscape_widget import Surface
 from landscape_widget.figures.shade import shade_of
 from landscape_widget.figures.sheet import FONT, MOST_BYTES
-from landscape_widget.figures.still import HEATMAP, N_COLOURS, WIDTH, contour_levels, still_picture
+from landscape_widget.figures.still import WIDTH, still_picture
+from landscape_widget.figures.still_plane import HEATMAP, N_COLOURS, contour_levels
 from landscape_widget.figures.style import DIVERGING
 from landscape_widget.planes.scale import automatic_scale
 from landscape_widget.results.quadratic import QuadraticModel

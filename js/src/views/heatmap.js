@@ -214,7 +214,7 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
   const below = h("output", { class: "lw-readout", "data-testid": `${id}-distance` });
   const legend = createLegend();
   const along = h("output", { class: "lw-readout lw-along", "data-testid": `${id}-path`, hidden: true });
-  panel.foot.append(readout, " ", below, along);
+  panel.foot.append(readout, "\u2003", below, along);
   panel.body.setAttribute("tabindex", "0");
   panel.body.setAttribute("role", "group");
   panel.body.setAttribute("aria-label", `Loss in the plane. The arrow keys move the crosshair, Enter pins the point, Escape takes the crosshair away; ${ZOOM_KEYS}`);

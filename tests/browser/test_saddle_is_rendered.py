@@ -1,0 +1,60 @@
+"""One look tells a saddle: the hues of the plane as the browser renders it, pixel by pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from .conftest import Show
+from .explorer import ExplorerOnPage
+from .pixels import pixels, sectors
+from .waiting import wait_until
+
+FUNCTION = """
+import torch
+from landscape_widget import LandscapeExplorer, Objective
+
+curvatures = torch.tensor([4.0, 2.0, 1.0, 0.02], dtype=torch.float64)
+signs = torch.ones(100, dtype=torch.float64)
+signs[40:] = -1
+
+def paper(t):  # Böttcher & Wheeler's Eq. (31), at θ* = (0, …, 0, 1)
+    return 0.5 * t[-1] * (signs * t[:-1] ** 2).sum()
+
+def minimum(t):
+    return 1 + (curvatures * t**2).sum() / 2
+
+def slope(t):
+    return 1 + t.sum() + (curvatures * t**2).sum() / 200
+
+theta = torch.zeros({n}, dtype=torch.float64)
+theta[-1] = {last}
+explorer = LandscapeExplorer(Objective.from_function({name}, theta), resolution=31)
+"""
+
+
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+@pytest.mark.parametrize(
+    ("name", "n", "last", "told", "holds"),
+    [
+        ("paper", 101, 1, "this plane shows it", lambda count: count >= 4),
+        ("minimum", 4, 0, "Minimum", lambda count: count == 0),
+        ("slope", 4, 0, "On a slope", lambda count: count == 2),
+    ],
+    ids=["Eq. (31)", "minimum", "slope"],
+)
+def test_sectors_of_the_rendered_plane(
+    show: Show, name: str, n: int, last: int, told: str, holds: Callable[[int], bool], theme: str
+) -> None:
+    with show(FUNCTION.format(name=name, n=n, last=last)) as notebook:
+        explorer = ExplorerOnPage(notebook.page, notebook.kernel)
+        notebook.set_theme(f"JupyterLab {theme}")
+        try:
+            expect(explorer.root).to_have_attribute("data-theme", theme.lower())
+            expect(explorer.part("verdict")).to_contain_text(told)
+            plane = explorer.part("heatmap").locator(".nsewdrag")
+            wait_until(lambda: holds(sectors(pixels(plane))), f"the hues of a {name}")
+        finally:
+            notebook.set_theme("JupyterLab Light")  # the server keeps it for the tests that follow
