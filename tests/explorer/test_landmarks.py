@@ -342,3 +342,16 @@ def test_one_point_is_found_after_the_other_once_the_surface_is_there(make_explo
             counts.append(sum(len(path.loss) for path in found.landmarks.paths.values()))
     total = len(trained()) + len(SOLUTIONS)
     assert sorted(set(counts)) == list(range(1, total + 1))
+
+
+@pytest.mark.parametrize("axes", [("trajectory:1", "trajectory:2"), ("toward:far", "trajectory:1")])
+def test_the_verdict_takes_no_component_for_an_eigenvector(
+    make_explorer: Make, axes: tuple[str, str]
+) -> None:
+    """Its widths are those of a random plane, of which no axis is an eigenvector either."""
+    explorer = explorer_of(make_explorer, axes=("random", "random")).compute("eigenpairs")
+    explorer.compute()
+    place = explorer.results.verdict.sentence.split(". ")[1]
+    explorer.axes = axes
+    explorer.compute()
+    assert explorer.results.verdict.sentence.split(". ")[1] == place
