@@ -40,3 +40,10 @@ def test_the_curve_goes_round_the_barrier(names: dict[str, Any]) -> None:
     assert names["line"].barrier > 3 * names["line"].barrier_stderr
     assert names["curve"].barrier < 0.1 * names["line"].barrier
     assert names["path"].alpha == pytest.approx([0, 1], abs=1e-6)  # the model is in single precision
+
+
+def test_the_explorer_shows_the_run(names: dict[str, Any]) -> None:
+    explorer = names["explorer"]
+    assert len(explorer.landmarks.path.loss) == len(names["paths"]["seed 0"].loss)
+    assert explorer.axes == ("toward:seed 1", "hessian:max")
+    explorer.close()
