@@ -107,7 +107,8 @@ class Surroundings:
         """
         steps, states = self.landmarks.trajectory, self.landmarks.solutions
         total = len(steps or ()) + len(states)
-        key = self._objective.n_examples, " ".join([plane.fingerprint, *measured, apart])
+        losses = "difference" if len(measured) > 1 else next(iter(measured)), apart
+        key = self._objective.n_examples, " ".join([plane.fingerprint, *losses])
         placed = self._known.landmarks
         if not total:  # a file may hold what was to be seen here
             if key in placed:
@@ -126,10 +127,10 @@ class Surroundings:
         for name, state in states.items():
             own = partial(loss_of, name=name)
             (solutions[name],) = path_steps(plane, self._objective, Trajectory([state]), own)
-            placed[key] = LandmarksOnPlane(None, dict(solutions), total)
+            placed[key] = LandmarksOnPlane(None, dict(solutions), total, plane.fingerprint, losses)
             yield placed[key]
         for path in path_steps(plane, self._objective, steps, loss_of) if steps is not None else ():
-            placed[key] = LandmarksOnPlane(path, solutions, total)
+            placed[key] = LandmarksOnPlane(path, solutions, total, plane.fingerprint, losses)
             yield placed[key]
 
     def _held(self) -> list[str]:
