@@ -136,7 +136,7 @@ class Results:
         if self.surface is not None:
             minima = {split: s.minimum for split, s in self.surfaces.items() if s.minimum}
             how: dict[str, Any] = {"scale": scale, "minima": minima, "quadratic": self.quadratic}
-            if self.landmarks is not None:
+            if self.landmarks is not None and self.landmarks.belongs_to(self.plane, self.surface):
                 how["path"] = self.landmarks.paths
             drawers |= {
                 "surface": partial(surface_figure, self.surface, self.plane, **how),

@@ -30,11 +30,11 @@ def landmarks(found: Findings, controls: Controls, request: int) -> Payload:
 def _on_plane(
     placed: LandmarksOnPlane | None, plane: Plane | None, surface: Surface | None, n_examples: int
 ) -> Payload | None:
-    if placed is None or plane is None or surface is None:
+    if placed is None or plane is None or surface is None or not placed.belongs_to(plane, surface):
         return None
     return {
-        "plane": plane.fingerprint,
-        "of": [surface.provenance["split"], surface.provenance["batch_norm"], n_examples],
+        "plane": placed.plane,
+        "of": [*placed.losses, n_examples],
         "paths": [
             {
                 "name": name,

@@ -20,6 +20,9 @@ from landscape_widget.planes.directions import check_plane
 from landscape_widget.results.paths import Path
 from landscape_widget.results.planes import Plane
 
+#: A distance off the plane below this share of ‖θ*‖, or of the distance from θ*, is rounding, and none.
+_ROUNDING = 1e-13
+
 
 def plane_path(
     plane: Plane, objective: Objective, trajectory: Given, *, loss: npt.ArrayLike | None = None
@@ -75,7 +78,7 @@ def path_steps(
     lengths = np.array([length or 1.0 for length in plane.norms])
     units = np.stack([plane.eta, plane.delta]) / lengths[:, None]
     # least squares, whatever the angle between the axes; an axis of zeros gets the coordinate 0
-    inverse = np.linalg.pinv(inner(units[:, None], units), hermitian=True)
+    inverse, scale = np.linalg.pinv(inner(units[:, None], units), hermitian=True), norm(plane.origin)
     coordinates, off_plane, distance, losses = np.empty((n, 2)), np.empty(n), np.empty(n), np.empty(n)
     steps, scalars = trajectory.steps, trajectory.scalars
     provenance = objective.provenance("path", axes=plane.axes, plane=dict(plane.provenance))
@@ -90,7 +93,8 @@ def path_steps(
         along = inverse @ inner(units, away)
         coordinates[i] = along / lengths
         distance[i] = norm(away)
-        off_plane[i] = norm(away - along @ units)
+        off = norm(away - along @ units)
+        off_plane[i] = off if off > _ROUNDING * max(distance[i], scale) else 0.0
         loss = loss_of(i, state)
         losses[i] = loss if math.isfinite(loss) else math.nan
         so_far = slice(i + 1)

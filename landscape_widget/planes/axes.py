@@ -178,7 +178,7 @@ KINDS = {
             "trajectory",
             words="trajectory",
             symbol=lambda rank: f"PC{_subscript(rank)}",
-            choice="PC₁ of the trajectory",
+            choice="",  # all go by their symbols
             group=_COMPONENTS,
             direction=_component,
             of_path=True,

@@ -11,6 +11,7 @@ from landscape_widget.results.base import Provenance, Table
 from landscape_widget.results.equality import equal_by_content
 from landscape_widget.results.files import Columns
 from landscape_widget.results.paths import Path
+from landscape_widget.results.planes import Plane, Surface
 
 
 @equal_by_content
@@ -24,6 +25,15 @@ class LandmarksOnPlane(Table):
     """Each solution by its name, as a path of one point."""
     total: int = 0
     """How many points there are to be in all."""
+    plane: str = ""
+    """Fingerprint of the plane."""
+    losses: tuple[str, str] = ("", "")
+    """What the losses are: split and batch-norm mode."""
+
+    def belongs_to(self, plane: Plane | None, surface: Surface) -> bool:
+        """Whether a surface on a plane is to be drawn with this: it is of that plane, and of such losses."""
+        losses = tuple(surface.provenance.get(name) for name in ("split", "batch_norm"))
+        return plane is not None and plane.fingerprint == self.plane and losses == self.losses
 
     @property
     def paths(self) -> dict[str, Path]:

@@ -6,6 +6,7 @@ import logging
 import math
 from collections import deque
 from collections.abc import Iterator, Mapping
+from functools import partial
 from hashlib import blake2b
 
 import numpy as np
@@ -50,6 +51,7 @@ class Surroundings:
         self._objective, self._known = objective, known
         self.landmarks = landmarks
         self._components: dict[int, PathComponents] = {}
+        self._digests: dict[tuple[str, int], str] = {}
         self._reach: dict[str, dict[str, tuple[float, float]]] = {}
 
     @property
@@ -105,15 +107,16 @@ class Surroundings:
         """
         steps, states = self.landmarks.trajectory, self.landmarks.solutions
         total = len(steps or ()) + len(states)
-        key = self._objective.n_examples, " ".join([plane.fingerprint, *measured, apart])
+        losses = "difference" if len(measured) > 1 else next(iter(measured)), apart
+        key = self._objective.n_examples, " ".join([plane.fingerprint, *losses])
         placed = self._known.landmarks
         if not total:  # a file may hold what was to be seen here
             if key in placed:
                 yield placed[key]
             return
 
-        def loss_of(_: int, state: Mapping[str, Tensor]) -> float:
-            digest = _digest(state)
+        def loss_of(i: int, state: Mapping[str, Tensor], name: str = "") -> float:
+            digest = self._digests.get((name, i)) or self._digests.setdefault((name, i), _digest(state))
             losses = [
                 self._loss(objective, state, f"{digest} {split} {apart}")
                 for split, objective in measured.items()
@@ -122,11 +125,12 @@ class Surroundings:
 
         solutions: dict[str, Path] = {}
         for name, state in states.items():
-            (solutions[name],) = path_steps(plane, self._objective, Trajectory([state]), loss_of)
-            placed[key] = LandmarksOnPlane(None, dict(solutions), total)
+            own = partial(loss_of, name=name)
+            (solutions[name],) = path_steps(plane, self._objective, Trajectory([state]), own)
+            placed[key] = LandmarksOnPlane(None, dict(solutions), total, plane.fingerprint, losses)
             yield placed[key]
         for path in path_steps(plane, self._objective, steps, loss_of) if steps is not None else ():
-            placed[key] = LandmarksOnPlane(path, solutions, total)
+            placed[key] = LandmarksOnPlane(path, solutions, total, plane.fingerprint, losses)
             yield placed[key]
 
     def _held(self) -> list[str]:

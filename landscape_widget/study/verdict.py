@@ -115,11 +115,11 @@ def half_widths(
         automatic: The half-widths of the automatic domain along the eigenvectors, shape (m,).
     """
     parsed = [parse_axis(axis) for axis in axes]
-    if domain is None or not any(axis.rank for axis in parsed):
+    if domain is None or not any(axis.kind.end for axis in parsed):
         return np.append(automatic, automatic.max())
     sides = [(domain[i + 1] - domain[i]) / 2 for i in (0, 2)]
     along = zip(parsed, sides, strict=True)
-    shown = {axis.end: side for axis, side in along if axis.rank}
+    shown = {axis.end: side for axis, side in along if axis.kind.end}
     others = max(shown.values())
     return np.array([*(shown.get(end, others) for end in pairs.ends), others])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -342,3 +343,31 @@ def test_one_point_is_found_after_the_other_once_the_surface_is_there(make_explo
             counts.append(sum(len(path.loss) for path in found.landmarks.paths.values()))
     total = len(trained()) + len(SOLUTIONS)
     assert sorted(set(counts)) == list(range(1, total + 1))
+
+
+@pytest.mark.parametrize("axes", [("trajectory:1", "trajectory:2"), ("toward:far", "trajectory:1")])
+def test_the_verdict_takes_no_component_for_an_eigenvector(
+    make_explorer: Make, axes: tuple[str, str]
+) -> None:
+    """Its widths are those of a random plane, of which no axis is an eigenvector either."""
+    explorer = explorer_of(make_explorer, axes=("random", "random")).compute("eigenpairs")
+    explorer.compute()
+    place = explorer.results.verdict.sentence.split(". ")[1]
+    explorer.axes = axes
+    explorer.compute()
+    assert explorer.results.verdict.sentence.split(". ")[1] == place
+
+
+@pytest.mark.parametrize("change", [{"seed": 5}, {"split": "test"}, {"axes": ("hessian:max", "hessian:min")}])
+def test_a_figure_amid_a_computation_has_no_path_of_another_plane_or_of_other_losses(
+    make_explorer: Make, change: dict[str, Any]
+) -> None:
+    explorer = explorer_of(make_explorer, axes=("random", "random")).compute("surface")
+    former = explorer.landmarks
+    for name, value in change.items():
+        setattr(explorer, name, value)
+    explorer.compute("surface")
+    between = replace(explorer.results, landmarks=former)  # before the new ones are there
+    for results, shown in ((between, False), (explorer.results, True)):
+        names = [trace.name or "" for trace in results.figure("heatmap").data]
+        assert any(name.startswith("path, ") for name in names) is shown

@@ -17,7 +17,9 @@ from tests.support.cases import ONE_BATCH, case, paper_function
 
 @pytest.fixture
 def explorer() -> LandscapeExplorer:
-    return LandscapeExplorer(paper_function(6, 4), resolution=11, samples=5)
+    objective = paper_function(6, 4)
+    other = {"other": objective.theta + 0.1}
+    return LandscapeExplorer(objective, resolution=11, samples=5, solutions=other)
 
 
 def test_results_are_observed_like_traits(explorer: LandscapeExplorer) -> None:

@@ -49,3 +49,10 @@ def test_curvature_is_told_along_the_run(names: dict[str, Any]) -> None:
     assert found.threshold.max() == pytest.approx(20)  # 2/η after the schedule's step to 0.1
     assert names["of_adam"].preconditioned_converged.all()
     assert (names["folder"] / "run.gif").stat().st_size < 200_000
+
+
+def test_the_explorer_shows_the_run(names: dict[str, Any]) -> None:
+    explorer = names["explorer"]
+    assert len(explorer.landmarks.path.loss) == len(names["paths"]["seed 0"].loss)
+    assert explorer.axes == ("toward:seed 1", "hessian:max")
+    explorer.close()

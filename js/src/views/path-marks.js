@@ -8,7 +8,7 @@ import { interpolate } from "../model/picture.js";
 
 /** Under the line of a path, so that it is seen on every colour. */
 const RIM = "rgba(255, 255, 255, 0.85)";
-/** A point is read where the crosshair is nearer to it than this share of the picture. */
+/** A point is read where the crosshair is nearer to it than this share of the picture, or than half the way to the next node. */
 const NEAR = 0.02;
 
 /** A solution has a mark of another shape than a checkpoint. @param {PathOnPlane} path */
@@ -102,8 +102,8 @@ export const raisedPaths = ({ paths, palette }, surface, { rows, of }) =>
   });
 
 /** What is to be read at the crosshair, or of all paths where it is at none of their points. @param {Frame} frame */
-export function readPaths({ paths, point, picture: { extent: [a0, a1, b0, b1] } }) {
-  let best = { distance: NEAR, text: "" };
+export function readPaths({ paths, point, picture: { surface, extent: [a0, a1, b0, b1] } }) {
+  let best = { distance: Math.max(NEAR, 0.5 / ((surface?.alpha.length ?? 0) - 1)), text: "" };
   /** @param {PathOnPlane} path @param {number} i */
   const told = ({ name, solution, loss, offPlane, step }, i) => [solution ? name : `step ${step[i]}`, `true loss ${formatNumber(loss[i])}`, `off the plane ‖Δθ‖ = ${formatNumber(offPlane[i], 3)}`];
   for (const path of paths) {

@@ -184,7 +184,11 @@ export function figure3d(frame, surface, el, camera) {
   const { palette, picture, range } = frame;
   const { extent } = picture;
   const shaded = shade(frame, surface);
-  const ticks = shaded.ticks(5);
+  const raised = raisedPaths(frame, surface, shaded);
+  // Where a path is far above the surface, the losses of that are on a small part of the axis.
+  const [low, high] = shaded.range;
+  const top = Math.max(high, ...raised.flatMap(({ z }) => z.filter(Number.isFinite)));
+  const ticks = shaded.ticks(Math.max(2, Math.round((5 * (high - low)) / (top - low || 1))));
   const levels = frame.contours ? contourLevels(shaded.range, 14) : null;
   const colours = colouring(frame, surface);
   const ink = inkOf(surface, colours);
@@ -219,7 +223,7 @@ export function figure3d(frame, surface, el, camera) {
       pin(surface, shaded, frame),
       cuts(surface, shaded, frame, ink),
       wires(surface, shaded, frame),
-      ...raisedPaths(frame, surface, shaded),
+      ...raised,
       raisedPins(frame, (point) => place(surface, shaded, point), shaded.range[1]),
     ],
     layout: {
