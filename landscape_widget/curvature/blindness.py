@@ -55,9 +55,15 @@ from landscape_widget.results.curvature import ProjectedCurvatures
 from landscape_widget.results.given import check_given
 from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
 
-#: Step of the double exponential rule in t and u. Its error falls exponentially: below 1e-7 at this step,
-#: and that only where one eigenvalue stands far out of all others.
+#: Step of the double exponential rule in t and u. Its error falls exponentially, and is below 1e-7 here.
 _STEP = 0.2
+
+#: Moments of the smallest eigenvalues that stand for them, and how small their products with what they are
+#: multiplied by must be: the terms left out are below 1e-9 of the leading one, which is a hundred at most.
+_ORDER, _SMALL = 12, 0.1
+
+#: Largest values of the integrand, times the widths of its variables, that are nothing.
+_NOTHING = 1e-14
 
 #: Parts of the probes that the jackknife leaves out in turn, at most.
 JACKKNIFE_GROUPS = 10
@@ -193,11 +199,18 @@ def exact_blindness(eigenvalues: npt.ArrayLike, counts: npt.ArrayLike | None = N
     values = values / np.abs(values).max()  # first, for squares of very small or large ones are none
     values = values / math.sqrt(float(weights @ values**2))
     shift = _saddle_point(values, weights)
-    (t, dt), (u, du) = (_half_line(x) for x in _support(values, weights, shift))
+    support = _support(values, weights, shift)
+    if support is None:
+        return 1.0
+    (t, dt), (u, du) = support
+    # where 2(|t| + |τ|)|λ| and u|λ| stay small, some moments stand for any number of eigenvalues
+    small = np.abs(values) * (2 * (t[-1] + abs(shift)) + u[-1]) < _SMALL
+    moments = (values[small] ** np.arange(_ORDER + 3)[:, None]) @ weights[small]
+    large = values[~small], weights[~small]
     total = 0.0
-    rows = max(1, 4_000_000 // (len(u) * len(values)))
+    rows = max(1, 4_000_000 // (len(u) * (len(large[0]) + 4)))
     for part in np.array_split(np.arange(len(t)), max(1, len(t) // rows)):
-        total += float(dt[part] @ _integrand(values, weights, shift, t[part, None], u[None, :]) @ du)
+        total += float(dt[part] @ _integrand(*large, moments, shift, t[part, None], u[None, :]) @ du)
     # t < 0 gives the complex conjugate, hence twice the real part
     return min(1.0, max(0.0, 1 - 2 / math.pi * _STEP**2 * total))
 
@@ -225,45 +238,80 @@ def _saddle_point(values: FloatArray, weights: FloatArray) -> float:
 
 
 def _integrand(
-    values: FloatArray, weights: FloatArray, shift: float, t: FloatArray, u: FloatArray
+    values: FloatArray, weights: FloatArray, moments: FloatArray, shift: float, t: FloatArray, u: FloatArray
 ) -> FloatArray:
-    """Re[φ S] at (t + iτ, u), of the shape that t and u broadcast to."""
-    factors = (1 + 2 * shift * values) - 2j * t[..., None] * values + u[..., None] ** 2 * values**2
-    log_phi = -0.5 * _over_eigenvalues(np.log(factors), weights)
-    found: FloatArray = (np.exp(log_phi) * _over_eigenvalues(values**2 / factors, weights)).real
+    """Re[φ S] at (t + iτ, u), of the shape that t and u broadcast to.
+
+    Of further eigenvalues ``moments`` has Σ c λ^k. There log(1 + aλ + bλ²) = −Σ p_k λ^k / k with the power
+    sums p_k = −a p_(k−1) − b p_(k−2) of the roots, and 1/(1 + aλ + bλ²) = Σ h_k λ^k with the same recurrence.
+    """
+    a, b = 2 * (shift - 1j * t), u**2
+    factors = 1 + a[..., None] * values + b[..., None] * values**2
+    log_product, ratios = (
+        _over_eigenvalues(np.log(factors), weights),
+        _over_eigenvalues(values**2 / factors, weights),
+    )
+    if moments.any():
+        (p_before, p), (h_before, h) = (2 + 0 * a, -a), (0 * a, 1 + 0 * a)
+        for k in range(1, _ORDER + 1):
+            log_product = log_product - p * moments[k] / k
+            ratios = ratios + h * moments[k + 1]
+            p_before, p = p, -a * p - b * p_before
+            h_before, h = h, -a * h - b * h_before
+    found: FloatArray = (np.exp(-0.5 * log_product) * ratios).real
     return found
 
 
 def _over_eigenvalues(terms: npt.NDArray[Any], weights: FloatArray) -> npt.NDArray[Any]:
     """The weighted sum over the last dimension, as one product: a BLAS starts its threads for each."""
-    return (terms.reshape(-1, len(weights)) @ weights).reshape(terms.shape[:-1])
+    shape = terms.shape[:-1]
+    return (terms.reshape(math.prod(shape), len(weights)) @ weights).reshape(shape)
 
 
-def _half_line(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _half_line(x: FloatArray, scale: float = math.inf) -> tuple[FloatArray, FloatArray]:
     """Points t > 0 and dt/dx of the double exponential rule (Takahasi & Mori 1974).
 
-    Equal steps of x crowd where t is small far less than those of log t, and reach as far.
+    Equal steps of x crowd where t is small far less than those of log t, and reach as far; beyond ``scale``
+    they are equal steps of t.
     """
-    t = np.exp(x - np.exp(-x))
-    return t, t * (1 + np.exp(-x))
+    log_t = x - np.exp(-x)
+    if math.isinf(scale):
+        t = np.exp(log_t)
+        return t, t * (1 + np.exp(-x))
+    softened = np.logaddexp(0.0, log_t - math.log(scale))
+    return scale * softened, scale * -np.expm1(-softened) * (1 + np.exp(-x))
 
 
-def _support(values: FloatArray, weights: FloatArray, shift: float) -> tuple[FloatArray, FloatArray]:
-    """Grids of x, for t and for u, outside which the integrand is below 1e-9 of its largest.
+def _support(
+    values: FloatArray, weights: FloatArray, shift: float
+) -> tuple[tuple[FloatArray, FloatArray], tuple[FloatArray, FloatArray]] | None:
+    """Points and widths of t and of u where the integrand is not below 1e-9 of its largest; None if it is 0.
 
     It falls like t^(1/2 − n/2) where u² is about t and n is the number of eigenvalues, slowly for small n.
+    Far from the largest of them the others turn its phase at their trace: steps of t are short beside that.
     """
     x = np.concatenate([np.arange(-5.0, 6.0), np.arange(6.0, 96.0, 3.0)])
     points, widths = _half_line(x)
     t, u = points[:, None, None], points[None, :, None]
-    factors = np.abs(1 + 2 * shift * values - 2j * t * values + (u * values) ** 2)
-    size = np.log(widths)[:, None] + np.log(widths) - 0.5 * _over_eigenvalues(np.log(factors), weights)
-    size += np.log(_over_eigenvalues(values**2 / factors, weights))
+    factors = 1 + 2 * shift * values - 2j * t * values + (u * values) ** 2
+    moduli = np.abs(factors)
+    size = np.log(widths)[:, None] + np.log(widths) - 0.5 * _over_eigenvalues(np.log(moduli), weights)
+    size += np.log(_over_eigenvalues(values**2 / moduli, weights))
+    if size.max() < math.log(_NOTHING):
+        return None
     inside = size > size.max() - math.log(1e9)
+    turning = np.abs(_over_eigenvalues(values / factors, weights).real)
+    fast = inside & (turning * widths[:, None] * _STEP > 1)
+    scale = 1 / (_STEP * float(turning[fast].max())) if fast.any() else math.inf
     rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
-    return _steps_around(x, rows), _steps_around(x, columns)
+    (first, last), (lower, upper) = _around(x, rows), _around(x, columns)
+    if math.isfinite(scale):  # the same t as before
+        furthest = points[min(rows[-1] + 1, len(x) - 1)] / scale
+        last = math.log(scale) + furthest + math.log(-math.expm1(-furthest)) + 1
+    in_t, in_u = np.arange(first, last + _STEP / 2, _STEP), np.arange(lower, upper + _STEP / 2, _STEP)
+    return _half_line(in_t, scale), _half_line(in_u)
 
 
-def _steps_around(x: FloatArray, found: npt.NDArray[np.intp]) -> FloatArray:
-    """Steps from the coarse one before the first that was found to the one after the last."""
-    return np.arange(x[max(found[0] - 1, 0)], x[min(found[-1] + 1, len(x) - 1)] + _STEP / 2, _STEP)
+def _around(x: FloatArray, found: npt.NDArray[np.intp]) -> tuple[float, float]:
+    """The coarse step before the first that was found and the one after the last."""
+    return float(x[max(found[0] - 1, 0)]), float(x[min(found[-1] + 1, len(x) - 1)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -117,6 +118,46 @@ def test_the_step_of_the_integral(spectrum: np.ndarray, monkeypatch: pytest.Monk
     found = exact_blindness(spectrum)
     monkeypatch.setattr("landscape_widget.curvature.blindness._STEP", 0.1)
     assert found == pytest.approx(exact_blindness(spectrum), abs=1e-7)
+
+
+WIDE_BULKS = {
+    "as large as the outlier": ([1, -1e-3], [1, 1e3]),
+    "of a million": ([1, -1e-6], [1, 1e6]),
+    "that outweighs the outlier": ([-1e5, 1], [1, 1e4]),
+    "beside two outliers": ([1, 0.5, -1e-5], [1, 1, 1e5]),
+    "of both signs": ([-1, 3e-5, -1e-5], [1, 1e5, 5e4]),
+    "beside outliers of several sizes": ([10, 3, 1, -1e-3], [1, 1, 2, 8e3]),
+    "beside three equal outliers": ([1, -1e-3], [3, 5e3]),
+    "that is spread": (
+        np.r_[1, -(1 + np.random.default_rng(1).normal(size=134) / 10) / 1e5],
+        np.r_[1, np.full(134, 1e5 / 134)],
+    ),
+}
+
+
+@pytest.mark.parametrize(("values", "counts"), WIDE_BULKS.values(), ids=WIDE_BULKS)
+def test_outliers_over_a_wide_flat_bulk(values: Sequence[float], counts: Sequence[float]) -> None:
+    """Far from the outliers the bulk turns the phase of the integrand at its trace, and damps it slowly.
+
+    Drawn by Bartlett's decomposition of the sums over equal eigenvalues; 10⁵ draws, four standard deviations.
+    """
+    generator, samples = np.random.default_rng(0), 100_000
+    a, b, c = np.zeros((3, samples))
+    for value, count in zip(values, counts, strict=True):
+        first = generator.chisquare(count, samples)
+        along = generator.standard_normal(samples)
+        across = generator.chisquare(count - 1, samples) if count > 1 else 0.0
+        a += value * first
+        b += value * np.sqrt(first) * along
+        c += value * (along**2 + across)
+    share = float((a * c >= b**2).mean())
+    deviation = math.sqrt(share * (1 - share) / samples)
+    assert exact_blindness(values, counts) == pytest.approx(share, abs=4 * deviation)
+
+
+def test_one_outlier_whose_trace_the_bulk_takes_away() -> None:
+    """M = λ(xxᵀ − 1) in the limit: a saddle where |x|² > 1, which for a normal pair has e^(−1/2)."""
+    assert exact_blindness([1, -1e-6], [1, 1e6]) == pytest.approx(1 - math.exp(-0.5), abs=1e-4)
 
 
 @pytest.mark.parametrize("spectrum", [[1.0, -1.0], [5.0, -0.01], [1e-6, -1e6]])
