@@ -201,7 +201,7 @@ def _inside(pairs: EigenPairs, slopes: Slopes, away: FloatArray, scale: str) -> 
         return f"At the scale of {scale} the gradient is rounding."
     m = len(pairs.values)
     names = [eigen_axis(*end).eigenvalue for end in pairs.ends] if m <= 2 else [f"{m} eigenvectors"]
-    rest = ["the rest of ∇L (one direction, which may hide flatter ones)"] if away[-1] else []
+    rest = ["the rest of ∇L (taken as one direction)"] if away[-1] else []
     *first, last = names + rest
     along = f"{', '.join(first)} and {last}" if first else last
     return f"The quadratic model turns within ‖Δθ‖ = {brief(away.max(), 3)}, inside {scale}, along {along}."
@@ -212,7 +212,7 @@ def _beyond(pairs: EigenPairs, away: FloatArray, widths: FloatArray, scale: str)
     i = int(np.argmax(away / widths))
     if i == len(pairs.values):
         # the picture's two axes may reach differently far, and neither lies along the rest of the gradient
-        along, reach = "the rest of ∇L (one direction)", f"largest half-width, {brief(widths[i], 3)}"
+        along, reach = "the rest of ∇L (taken as one direction)", f"largest half-width, {brief(widths[i], 3)}"
     else:
         along = f"the eigenvector of {eigen_axis(*pairs.ends[i]).eigenvalue}"
         reach = f"half-width of {brief(widths[i], 3)} that way"

@@ -124,7 +124,7 @@ def test_numbers_are_in_the_sentence() -> None:
     assert "‖∇L‖ 0.003" in sentence
 
 
-REST = "the rest of ∇L (one direction, which may hide flatter ones)"
+REST = "the rest of ∇L (taken as one direction)"
 
 
 @pytest.mark.parametrize(
@@ -147,12 +147,12 @@ REST = "the rest of ∇L (one direction, which may hide flatter ones)"
         ),
         (
             slopes(rest=3, curvature=-2),
-            "The quadratic model turns ‖Δθ‖ = 1.5 away along the rest of ∇L (one direction), "
+            "The quadratic model turns ‖Δθ‖ = 1.5 away along the rest of ∇L (taken as one direction), "
             "beyond the domain's largest half-width, 0.4.",
         ),
         (
             slopes(rest=3, curvature=0),
-            "The quadratic model turns nowhere along the rest of ∇L (one direction).",
+            "The quadratic model turns nowhere along the rest of ∇L (taken as one direction).",
         ),
     ],
 )
@@ -174,7 +174,7 @@ def test_beside_a_gradient_no_domain_makes_a_critical_point_of_the_centre(width:
         assert "The gradient is zero" not in sentence
 
 
-def test_a_rest_that_hides_a_flat_direction_is_said_to() -> None:
+def test_a_rest_that_hides_a_flat_direction_is_told_as_one_direction() -> None:
     """The rest of the gradient is (0.4, 0.001) along curvatures of 4 and 10⁻⁴: the Newton step is 10 long."""
     objective, _ = bowl([50.0, 4.0, 1e-4, -30.0], [0, 0.1, 10.0, 0])
     found = hessian_eigenpairs(objective, tol=1e-9)
