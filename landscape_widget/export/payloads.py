@@ -18,8 +18,8 @@ from landscape_widget.results.planes import Surface
 from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Findings, Picture
-from landscape_widget.study.sights import sight
-from landscape_widget.study.verdict import verdict_of
+from landscape_widget.study.sights import domain_of, sight
+from landscape_widget.study.verdict import domain_on_show, verdict_of
 
 #: Eigenvectors of each end that the page offers as axes.
 OFFERED_RANKS = 5
@@ -93,14 +93,17 @@ def compared(found: Findings, controls: Controls, request: int, theta_norm: floa
     picture = found.compared
     assert picture is not None
     verdict = verdict_of(found, controls, theta_norm)
-    models = found.quadratic, picture.quadratic
+    shown = (
+        (found.quadratic, domain_on_show(found, controls)),
+        (picture.quadratic, domain_of(picture.surface)),
+    )
     return _picture(picture, found, controls, request, theta_norm) | {
         "sights": [
             [
-                sight(verdict.kind, model.curvatures, seen) if verdict and model else ""
+                sight(verdict.kind, model, domain, seen) if verdict and model and domain else ""
                 for seen in (True, False)
             ]
-            for model in models
+            for model, domain in shown
         ]
     }
 

@@ -52,9 +52,9 @@ def automatic_domain(
 ) -> Domain:
     """Returns a domain on which the plane has something to show.
 
-    Along eigenvectors it reaches as far as ``eigenvector_half_widths`` says, along random directions to a
-    displacement by ‖θ*‖, along filter-normalised ones to 1; along those of a path or toward a solution as
-    far as ``reach`` says.
+    Along eigenvectors it reaches as far as ``eigenvector_half_widths`` says, along a random direction beside
+    one as far in ‖Δθ‖; without one along random directions to a displacement by ‖θ*‖, along filter-normalised
+    ones to 1; along those of a path or toward a solution as far as ``reach`` says.
 
     Args:
         plane: The plane on show.
@@ -76,10 +76,13 @@ def automatic_domain(
             free = eigenvector_half_widths(plane.axes, pairs, centre_loss, theta_norm)[on_show]
             holds = _share_where_the_model_holds(free, pairs.values[on_show], loss_at)
         along = eigenvector_half_widths(plane.axes, pairs, centre_loss, theta_norm, equal_axes, slopes, holds)
+    shown = [] if pairs is None or along is None else [along[pairs.at(*a.end)] for a in on_axes if a.kind.end]
     widths = []
     for axis, unit in zip(on_axes, plane.norms, strict=True):
         if axis.kind.end and pairs and along is not None:
             widths.append(float(along[pairs.at(*axis.end)]))
+        elif shown and unit:
+            widths.append(snap(float(shown[0]) / unit))
         else:
             alike = axis.kind.scaled or not theta_norm or not unit
             widths.append(snap(1.0 if alike else theta_norm / unit))

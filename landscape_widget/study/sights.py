@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from landscape_widget.planes.scale import is_training_loss, sees_saddle
 from landscape_widget.results.blindness import SaddleBlindness, measured_blindness
 from landscape_widget.results.curvature import ProjectedCurvatures
@@ -9,6 +13,13 @@ from landscape_widget.results.planes import Surface
 from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.results.shares import interval_words
 from landscape_widget.results.tables import brief
+
+#: Slopes up to this share of max|λ| w are zero but for rounding: over the domain they change the loss by a
+#: billionth of what the largest curvature does.
+NEGLIGIBLE = 1e-9
+
+#: A curvature up to this share of the largest is rounding.
+ROUNDING = 1e-12
 
 
 def is_seen(surface: Surface | None, quadratic: QuadraticModel | None) -> bool:
@@ -21,27 +32,62 @@ def is_seen(surface: Surface | None, quadratic: QuadraticModel | None) -> bool:
     return sees_saddle(surface, quadratic)
 
 
-def sight(kind: str, plane_curvature: tuple[float, float], seen: bool = True) -> str:
+def domain_of(surface: Surface) -> tuple[float, ...]:
+    """(α min, α max, β min, β max) of a picture."""
+    return tuple(float(x) for axis in (surface.alpha, surface.beta) for x in (axis[0], axis[-1]))
+
+
+def looks(model: QuadraticModel, domain: Sequence[float]) -> str:
+    """What θ* looks like to whoever sees this plane only, in words.
+
+    It is a slope where the plane's own quadratic model has no critical point within the domain, whatever its
+    curvatures are.
+
+    Args:
+        model: The training loss to second order in the plane.
+        domain: What is on show, (α min, α max, β min, β max).
+    """
+    return _curves_like(model.curvatures) if _turns_within(model, domain) else "slope"
+
+
+def _turns_within(model: QuadraticModel, domain: Sequence[float]) -> bool:
+    """Whether the model has a critical point in the domain: of several, the one nearest to θ* counts."""
+    a, b, c = model.hessian
+    kappa, principal = np.linalg.eigh(np.array([[a, b], [b, c]]))
+    steepest = np.abs(kappa).max()
+    low, high = np.array(domain[::2]), np.array(domain[1::2])
+    slope = principal.T @ np.array(model.gradient)
+    slope[np.abs(slope) <= NEGLIGIBLE * steepest * (high - low).max() / 2] = 0
+    flat = np.abs(kappa) <= ROUNDING * steepest
+    if slope[flat].any():
+        return False
+    point = -principal @ (slope / np.where(flat, 1, kappa))
+    return bool(np.all((low <= point) & (point <= high)))
+
+
+def sight(kind: str, model: QuadraticModel, domain: Sequence[float], seen: bool = True) -> str:
     """What a plane shows of θ*, in words.
 
     Args:
         kind: The kind of point that θ* is, as in ``Verdict.kind``.
-        plane_curvature: (κ₋, κ₊) of the plane at θ*.
+        model: The training loss to second order in the plane.
+        domain: What is on show of it, (α min, α max, β min, β max).
         seen: Whether the picture shows to the eye a saddle that lies in the plane.
     """
-    looks = _looks(plane_curvature)
-    numbers = f"κ₋ {brief(plane_curvature[0])}, κ₊ {brief(plane_curvature[1])}"
+    minus, plus = model.curvatures
+    numbers = f"κ₋ {brief(minus)}, κ₊ {brief(plus)}"
     if kind not in ("saddle", "minimum", "maximum"):
-        return f"Curves like a {looks}: {numbers}."
-    if looks == kind == "saddle" and not seen:
+        return f"Curves like a {_curves_like(model.curvatures)}: {numbers}."
+    seen_as = looks(model, domain)
+    if seen_as == kind == "saddle" and not seen:
         return f"The saddle lies in this plane but cannot be seen at this domain: {numbers}."
-    if looks == kind:
+    if seen_as == kind:
         return f"Shows the {kind}: {numbers}."
-    return f"Hides the {kind}, looks like a {looks}: {numbers}."
+    return f"Hides the {kind}, looks like a {seen_as}: {numbers}."
 
 
-def _looks(plane_curvature: tuple[float, float]) -> str:
-    """What θ* looks like to whoever sees this plane only."""
+def _curves_like(plane_curvature: tuple[float, float]) -> str:
+    """What a plane of these curvatures (κ₋, κ₊) looks like where its slope is zero."""
     minus, plus = plane_curvature
     if minus < 0 < plus:
         return "saddle"
@@ -49,12 +95,12 @@ def _looks(plane_curvature: tuple[float, float]) -> str:
 
 
 def blindness_words(
-    plane_curvature: tuple[float, float] | None,
+    here: str | None,
     projections: ProjectedCurvatures | None,
     blindness: SaddleBlindness | None,
     seen: bool,
 ) -> str:
-    """Who sees the saddle: random planes, and the one on show."""
+    """Who sees the saddle: random planes, and the one on show, which ``looks`` like ``here``."""
     parts = []
     if projections is not None:
         measured = measured_blindness(projections)
@@ -65,12 +111,10 @@ def blindness_words(
             count += f"; {interval_words(predicted.low, predicted.high)} as the spectrum predicts"
         words = interval_words(measured.low, measured.high)
         parts.append(f"a random plane hides it in {words} of cases ({count})")
-    if plane_curvature is not None:
-        looks = _looks(plane_curvature)
-        if looks == "saddle":
-            unseen = "it lies in this plane but cannot be seen at this domain"
-            parts.append("this plane shows it" if seen else unseen)
-        else:
-            parts.append(f"it looks like a {looks} here: this plane hides it")
+    if here == "saddle":
+        unseen = "it lies in this plane but cannot be seen at this domain"
+        parts.append("this plane shows it" if seen else unseen)
+    elif here is not None:
+        parts.append(f"it looks like a {here} here: this plane hides it")
     sentence = "; ".join(parts)
     return f" {sentence[0].upper()}{sentence[1:]}." if sentence else ""

@@ -1,20 +1,26 @@
 """What certified eigenvalues and the gradient say of θ*, in one word and in a sentence.
 
-The verdict rests on the quadratic model L(θ*) + g·x + ½ xᵀHx, x = Δθ, in the span of the certified
-eigenvectors v₁ … v_m and of the unit vector u along what they leave of the gradient,
+The verdict rests on the quadratic model L(θ*) + g·x + ½ xᵀHx, x = Δθ, along the certified eigenvectors
+v₁ … v_m and along the unit vector u of what they leave of the gradient,
 
     g = Σᵢ (g·vᵢ) vᵢ + r u.
 
-The whole gradient lies in that span, and H is diagonal in it, with λ₁ … λ_m and q = uᵀHu. So the model's
-critical point there is known without solving for anything. From θ* it lies
+On the line through θ* along each of them the model is a parabola, with the curvatures λ₁ … λ_m and q = uᵀHu,
+that **turns**
 
-    |g·vᵢ| / |λᵢ| away along vᵢ, and r / |q| along u.                                                   (i)
+    |g·vᵢ| / |λᵢ| away from θ* along vᵢ, and r / |q| along u.                                           (i)
 
 θ* is a **saddle, minimum or maximum**, by the signs of λmax and λmin, where each offset in (i) is at most
-the half-width w of the domain along that direction: the slice through θ* then turns within the domain. It is
-**on a slope** where one of them is more: along that direction the loss rises or falls from one end of the
-domain to the other, whatever the curvature. It is **undecided** where the sign of an end is not certain. The
-kind stays the same when L is multiplied by a number, and when θ is together with the domain.
+the half-width w of the domain along that direction. It is **on a slope** where one of them is more: along
+that direction the loss rises or falls from one end of the domain to the other, whatever the curvature. It is
+**undecided** where the sign of an end is not certain. The kind stays the same when L is multiplied by a
+number, and when θ is together with the domain.
+
+What this does not say: that the model has a critical point in the domain. The rest of the gradient is made
+of many eigenvectors; q is the mean of their curvatures, weighted by the squares of its parts, so that along
+those of small curvature the model may turn much farther away, or not at all. More certified pairs leave less
+to the rest. "Near enough" needs a scale, since beside a gradient that is not zero everything is a slope for
+who comes close enough; it is that of a domain, and the sentence says so.
 
 - The half-width along an eigenvector on show is half of its side of the domain, in ‖Δθ‖ since eigenvectors
   have unit length. All other directions get the larger one of those. Where no eigenvector is on show, each
@@ -25,9 +31,6 @@ kind stays the same when L is multiplied by a number, and when θ is together wi
 - Approximate eigenvectors leave up to |g·vᵢ| ‖Hvᵢ − λᵢvᵢ‖ / |λᵢ| of their part of the gradient to the rest;
   r counts beyond that.
 - A slope that is ``NEGLIGIBLE`` beside the largest curvature is rounding, and has no offset.
-
-A rest that is made of a steep and a flat part has a curvature q between theirs; that the model is a slope
-along the flat part alone then stays unseen. More certified pairs leave less to the rest.
 """
 
 from __future__ import annotations
@@ -45,17 +48,7 @@ from landscape_widget.results.tables import brief
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.domain import eigenvector_half_widths
 from landscape_widget.study.findings import Findings
-from landscape_widget.study.sights import blindness_words, is_seen
-
-#: Slopes up to this share of max|λ| w are zero but for rounding: over the domain they change the loss by a
-#: billionth of what the largest curvature does.
-NEGLIGIBLE = 1e-9
-
-#: A curvature up to this share of the largest is rounding.
-_ROUNDING = 1e-12
-
-#: Offsets up to this share of the half-width are too small to be seen.
-_AT_THETA = 1e-3
+from landscape_widget.study.sights import NEGLIGIBLE, ROUNDING, blindness_words, domain_of, is_seen, looks
 
 
 @dataclass(frozen=True)
@@ -85,22 +78,26 @@ def verdict_of(found: Findings, controls: Controls, theta_norm: float) -> Verdic
     automatic = eigenvector_half_widths(
         controls.axes, pairs, found.centre_loss, theta_norm, controls.equal_axes, slopes.along
     )
-    widths = half_widths(pairs, controls.axes, controls.domain or _domain_on_show(found), automatic)
+    domain = domain_on_show(found, controls)
+    widths = half_widths(pairs, controls.axes, domain, automatic)
+    on_show = any(parse_axis(axis).kind.end for axis in controls.axes)
     cause = pairs.provenance.get("precision")
     note = f" Computed in {pairs.provenance['dtype']} only: {cause}." if cause else ""
-    known = found.plane_curvature, found.projections, found.blindness
-    judged = [judge(pairs, slopes, widths, *known, seen=one) for one in (True, False)]
+    here = looks(found.quadratic, domain) if found.quadratic and domain else None
+    known = here, found.projections, found.blindness
+    scale = "the domain" if on_show else "the Hessian plane's automatic domain"
+    judged = [judge(pairs, slopes, widths, *known, seen=one, scale=scale) for one in (True, False)]
     seen, unseen = (verdict.sentence + note for verdict in judged)
     sights = (seen, unseen) if seen != unseen else None
     picture = None if found.preview else found.surface
     return Verdict(judged[0].kind, seen if is_seen(picture, found.quadratic) else unseen, sights)
 
 
-def _domain_on_show(found: Findings) -> tuple[float, ...] | None:
-    """The domain of the picture, None where there is none yet on all of the examples."""
-    if found.surface is None or found.preview:
-        return None
-    return tuple(float(x) for axis in (found.surface.alpha, found.surface.beta) for x in (axis[0], axis[-1]))
+def domain_on_show(found: Findings, controls: Controls) -> Sequence[float] | None:
+    """The domain asked for or else that of the picture; None without one yet on all of the examples."""
+    if controls.domain is not None or found.surface is None or found.preview:
+        return controls.domain
+    return domain_of(found.surface)
 
 
 def half_widths(
@@ -125,7 +122,7 @@ def half_widths(
 
 
 def offsets(pairs: EigenPairs, slopes: Slopes, widths: FloatArray) -> FloatArray:
-    """How far from θ* the quadratic model has its critical point, by (i), shape (m + 1,).
+    """How far from θ* the quadratic model turns along each direction, by (i), shape (m + 1,).
 
     Args:
         pairs: The m certified pairs.
@@ -137,7 +134,7 @@ def offsets(pairs: EigenPairs, slopes: Slopes, widths: FloatArray) -> FloatArray
     slope = np.append(np.abs(slopes.along), max(0.0, slopes.rest - left_behind))
     slope[slope <= NEGLIGIBLE * curvature.max() * widths] = 0
     rest = abs(slopes.rest_curvature)
-    rest = rest if rest > _ROUNDING * curvature.max() else 0.0
+    rest = rest if rest > ROUNDING * curvature.max() else 0.0
     away = _quotient(slope, np.append(curvature, rest), nothing=np.inf)
     return np.where(slope > 0, away, 0.0)
 
@@ -146,10 +143,11 @@ def judge(
     pairs: EigenPairs,
     slopes: Slopes,
     widths: FloatArray,
-    plane_curvature: tuple[float, float] | None = None,
+    here: str | None = None,
     projections: ProjectedCurvatures | None = None,
     blindness: SaddleBlindness | None = None,
     seen: bool = True,
+    scale: str = "the domain",
 ) -> Verdict:
     """Decides by the rule above.
 
@@ -157,10 +155,11 @@ def judge(
         pairs: Certified pairs at both ends.
         slopes: The gradient by their eigenvectors.
         widths: Half-widths of the domain along each of them and the rest, shape (m + 1,), in ‖Δθ‖.
-        plane_curvature: (κ₋, κ₊) of the plane on show.
+        here: What θ* ``looks`` like in the plane on show.
         projections: Random projections, for how often they hide a saddle.
         blindness: The same probability as the spectrum predicts it.
         seen: Whether the picture shows to the eye what lies in its plane.
+        scale: Whose half-widths these are, in words.
     """
     top, bottom = float(pairs.values[0]), float(pairs.values[-1])
     signs = _sign(top, float(pairs.residuals[0])), _sign(bottom, float(pairs.residuals[-1]))
@@ -170,7 +169,8 @@ def judge(
         f"‖∇L‖ {brief(slopes.norm)}"
     )
     away = offsets(pairs, slopes, widths)
-    place, inside = _place(pairs, away, widths)
+    inside = bool(np.all(away <= widths))
+    place = _inside(pairs, slopes, away, scale) if inside else _beyond(pairs, away, widths, scale)
     # a definite curvature needs the far end to be the true end, an indefinite one only a value of each sign
     kind = "saddle" if signs == (1, -1) else "undecided"
     if certified:
@@ -179,8 +179,9 @@ def judge(
         return Verdict("slope", f"On a slope; {_CURVATURE[kind]}: {numbers}. {place}")
     if kind == "undecided":
         return Verdict(kind, f"Undecided: {numbers}. {_doubt(pairs, signs)} {place}")
-    sees = blindness_words(plane_curvature, projections, blindness, seen) if kind == "saddle" else ""
-    return Verdict(kind, f"{kind.capitalize()}: {numbers}. {place}{sees}")
+    sees = blindness_words(here, projections, blindness, seen) if kind == "saddle" else ""
+    near = " at this scale" if away.any() else ""
+    return Verdict(kind, f"{kind.capitalize()}{near}: {numbers}. {place}{sees}")
 
 
 #: The curvature on a slope, by what θ* would be without one.
@@ -192,32 +193,34 @@ _CURVATURE = {
 }
 
 
-def _place(pairs: EigenPairs, away: FloatArray, widths: FloatArray) -> tuple[str, bool]:
-    """Where the critical point lies against the domain in words, and whether it is inside."""
-    share = away / widths
-    i = int(np.argmax(share))
-    inside = bool(share[i] <= 1)
-    if inside and share[i] <= _AT_THETA:
-        return "The critical point of the quadratic model is θ*.", True
+def _inside(pairs: EigenPairs, slopes: Slopes, away: FloatArray, scale: str) -> str:
+    """How near the model turns, in words, where it turns within the domain along all directions."""
+    if not slopes.norm:
+        return "The gradient is zero."
+    if not away.any():
+        return f"At the scale of {scale} the gradient is rounding."
     m = len(pairs.values)
-    names = [eigen_axis(*end).eigenvalue for end in pairs.ends]
-    along = (
-        f"the eigenvector of {names[i]}" if i < m else "the part of the gradient outside of the eigenvectors"
-    )
+    names = [eigen_axis(*end).eigenvalue for end in pairs.ends] if m <= 2 else [f"{m} eigenvectors"]
+    rest = ["the rest of ∇L (taken as one direction)"] if away[-1] else []
+    *first, last = names + rest
+    along = f"{', '.join(first)} and {last}" if first else last
+    return f"The quadratic model turns within ‖Δθ‖ = {brief(away.max(), 3)}, inside {scale}, along {along}."
+
+
+def _beyond(pairs: EigenPairs, away: FloatArray, widths: FloatArray, scale: str) -> str:
+    """Along which direction the model turns farthest beyond the domain, in words."""
+    i = int(np.argmax(away / widths))
+    if i == len(pairs.values):
+        # the picture's two axes may reach differently far, and neither lies along the rest of the gradient
+        along, reach = "the rest of ∇L (taken as one direction)", f"largest half-width, {brief(widths[i], 3)}"
+    else:
+        along = f"the eigenvector of {eigen_axis(*pairs.ends[i]).eigenvalue}"
+        reach = f"half-width of {brief(widths[i], 3)} that way"
     if np.isinf(away[i]):
-        return f"The quadratic model has no critical point along {along}.", False
-    least = "at least " if i < m and _sign(pairs.values[i], pairs.residuals[i]) == 0 else ""
-    where = "within" if inside else "beyond"
-    # the picture's two axes may reach differently far, and neither lies along the rest of the gradient
-    reach = (
-        f"half-width of {brief(widths[i], 3)} that way"
-        if i < m
-        else f"largest half-width, {brief(widths[i], 3)}"
-    )
-    return (
-        f"The critical point of the quadratic model is {least}‖Δθ‖ = {brief(away[i], 3)} away "
-        f"along {along}, {where} the domain's {reach}."
-    ), inside
+        return f"The quadratic model turns nowhere along {along}."
+    open_sign = i < len(pairs.values) and _sign(pairs.values[i], pairs.residuals[i]) == 0
+    distance = f"{'at least ' if open_sign else ''}‖Δθ‖ = {brief(away[i], 3)}"
+    return f"The quadratic model turns {distance} away along {along}, beyond {scale}'s {reach}."
 
 
 def _doubt(pairs: EigenPairs, signs: tuple[int, int]) -> str:

@@ -423,6 +423,20 @@ def test_each_eigenvector_has_a_half_width_by_its_curvature() -> None:
     assert domain_of(curved(100, -1), ("hessian:max", "random"))[:2] == (-0.2, 0.2)
 
 
+@pytest.mark.parametrize("other", ["random", "random:filter"])
+@pytest.mark.parametrize("end", ["hessian:max", "hessian:min:2"])
+def test_a_random_direction_beside_an_eigenvector_reaches_equally_far(end: str, other: str) -> None:
+    """In ‖Δθ‖, but for the steps of the scale, which are at most 1.5 apart by ratio."""
+    objective = case("dense tanh").objective(ONE_BATCH)
+    for axes in ((end, other), (other, end)):
+        controls = replace(CONTROLS, axes=axes, domain=None, examples=objective.n_examples)
+        found = last(Study(objective), controls)
+        assert found.plane is not None
+        assert found.surface is not None
+        a, b = found.surface.alpha[-1] * found.plane.norms[0], found.surface.beta[-1] * found.plane.norms[1]
+        assert 1 / 1.25 < a / b < 1.25
+
+
 def test_no_eigenvector_reaches_much_further_than_another() -> None:
     """An eigenvalue of next to nothing counts as a thousandth of the largest: √1000 = 32 times as far."""
     a0, a1, b0, b1 = domain_of(curved(1000, -1e-9), HESSIAN)

@@ -15,9 +15,10 @@ from landscape_widget import EigenPairs, Objective, ProjectedCurvatures, hessian
 from landscape_widget.curvature.slopes import slopes_along
 from landscape_widget.results.blindness import BlindnessEstimate, SaddleBlindness
 from landscape_widget.results.curvature import Slopes
+from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Findings
-from landscape_widget.study.sights import sight
+from landscape_widget.study.sights import looks, sight
 from landscape_widget.study.study import Study
 from landscape_widget.study.verdict import Verdict, half_widths, judge, offsets, verdict_of
 
@@ -123,34 +124,65 @@ def test_numbers_are_in_the_sentence() -> None:
     assert "‖∇L‖ 0.003" in sentence
 
 
+REST = "the rest of ∇L (taken as one direction)"
+
+
 @pytest.mark.parametrize(
     ("gradient", "place"),
     [
-        (slopes(), "The critical point of the quadratic model is θ*."),
+        (slopes(), "The gradient is zero."),
+        (slopes(1e-12), "At the scale of the domain the gradient is rounding."),
         (
             slopes(0.1, 0.2),
-            "The critical point of the quadratic model is ‖Δθ‖ = 0.2 away along the eigenvector of λmin, "
-            "within the domain's half-width of 0.4 that way.",
+            "The quadratic model turns within ‖Δθ‖ = 0.2, inside the domain, along λmax and λmin.",
+        ),
+        (
+            slopes(0.1, 0.2, rest=0.6, curvature=-2),
+            f"The quadratic model turns within ‖Δθ‖ = 0.3, inside the domain, along λmax, λmin and {REST}.",
         ),
         (
             slopes(-1, 0.2),
-            "The critical point of the quadratic model is ‖Δθ‖ = 0.5 away along the eigenvector of λmax, "
+            "The quadratic model turns ‖Δθ‖ = 0.5 away along the eigenvector of λmax, "
             "beyond the domain's half-width of 0.4 that way.",
         ),
         (
             slopes(rest=3, curvature=-2),
-            "The critical point of the quadratic model is ‖Δθ‖ = 1.5 away along the part of the gradient "
-            "outside of the eigenvectors, beyond the domain's largest half-width, 0.4.",
+            "The quadratic model turns ‖Δθ‖ = 1.5 away along the rest of ∇L (taken as one direction), "
+            "beyond the domain's largest half-width, 0.4.",
         ),
         (
             slopes(rest=3, curvature=0),
-            "The quadratic model has no critical point along the part of the gradient outside of the "
-            "eigenvectors.",
+            "The quadratic model turns nowhere along the rest of ∇L (taken as one direction).",
         ),
     ],
 )
-def test_the_sentence_tells_where_the_critical_point_is(gradient: Slopes, place: str) -> None:
+def test_the_sentence_tells_where_the_model_turns(gradient: Slopes, place: str) -> None:
     assert judged(pairs(2, -1), gradient).sentence.endswith(place)
+
+
+def test_more_eigenvectors_are_counted() -> None:
+    found = EigenPairs(np.array([2.0, 1, -1]), np.eye(3), np.zeros(3), np.full(3, True), 9, 2)
+    sentence = judged(found, Slopes(np.array([0.2, 0, 0.1]), 0.3, 1.0)).sentence
+    assert sentence.endswith(f"within ‖Δθ‖ = 0.3, inside the domain, along 3 eigenvectors and {REST}.")
+
+
+@pytest.mark.parametrize("width", [0.4, 1e3, 1e12])
+def test_beside_a_gradient_no_domain_makes_a_critical_point_of_the_centre(width: float) -> None:
+    for gradient in (slopes(0.04), slopes(bottom=-0.04), slopes(rest=0.04)):
+        sentence = judged(pairs(2, -1), gradient, width).sentence
+        assert "scale" in sentence
+        assert "The gradient is zero" not in sentence
+
+
+def test_a_rest_that_hides_a_flat_direction_is_told_as_one_direction() -> None:
+    """The rest of the gradient is (0.4, 0.001) along curvatures of 4 and 10⁻⁴: the Newton step is 10 long."""
+    objective, _ = bowl([50.0, 4.0, 1e-4, -30.0], [0, 0.1, 10.0, 0])
+    found = hessian_eigenpairs(objective, tol=1e-9)
+    gradient = slopes_along(objective, found, objective.gradient().numpy())
+    assert offsets(found, gradient, np.full(3, W)).max() == pytest.approx(0.1, rel=1e-3)
+    assert judged(found, gradient).sentence.endswith(
+        f"‖Δθ‖ = 0.1, inside the domain, along λmax, λmin and {REST}."
+    )
 
 
 def test_the_half_width_that_is_told_is_that_of_the_direction_meant() -> None:
@@ -158,15 +190,24 @@ def test_the_half_width_that_is_told_is_that_of_the_direction_meant() -> None:
     widths = np.array([0.1, 3.0, 3.0])
     for gradient, reach in (
         (slopes(top=0.4), "beyond the domain's half-width of 0.1 that way."),
-        (slopes(bottom=0.4), "within the domain's half-width of 3 that way."),
-        (slopes(rest=0.4), "within the domain's largest half-width, 3."),
+        (slopes(bottom=4), "beyond the domain's half-width of 3 that way."),
+        (slopes(rest=4), "beyond the domain's largest half-width, 3."),
     ):
         assert judge(pairs(2, -1), gradient, widths).sentence.endswith(reach)
 
 
+def test_without_an_eigenvector_on_show_the_sentence_says_whose_domain_it_means() -> None:
+    objective, _ = bowl(SPECTRA["saddle"], [0, 0, 0, 0, 0, 0.02])
+    for axes, scale in (
+        (("random", "random"), "inside the Hessian plane's automatic domain,"),
+        (("hessian:min", "random"), "inside the domain,"),
+    ):
+        assert scale in of(objective, controls(axes)).sentence
+
+
 def test_along_an_end_of_uncertain_sign_the_offset_is_a_bound() -> None:
     sentence = judged(pairs(2, 1e-9, residual=1e-3), slopes(0, 1)).sentence
-    assert "is at least ‖Δθ‖ = 1e+03 away along the eigenvector of λmin" in sentence
+    assert "turns at least ‖Δθ‖ = 1e+03 away along the eigenvector of λmin" in sentence
 
 
 def test_values_that_are_not_certified_are_marked() -> None:
@@ -232,7 +273,7 @@ def test_a_shift_in_every_direction_is_judged_by_the_farthest() -> None:
         gradient = slopes_along(objective, found, objective.gradient().numpy())
         verdict = judged(found, gradient)
         assert verdict.kind == kind
-        assert "eigenvector of λm" in verdict.sentence
+        assert ("along 6 eigenvectors." if kind == "saddle" else "eigenvector of λm") in verdict.sentence
 
 
 def test_a_gradient_orthogonal_to_all_certified_eigenvectors_counts() -> None:
@@ -379,19 +420,19 @@ def test_the_slope_of_an_untrained_network_is_found_and_gone_after_training() ->
     assert of_weights(best).kind == "minimum"
     off = of_weights(best + 0.01)
     assert off.kind == "minimum"
-    assert "within the domain" in off.sentence
+    assert "inside the domain" in off.sentence
 
 
 def test_what_random_planes_and_this_plane_show() -> None:
     """Of 4 planes 3 hide it; Clopper and Pearson's interval is 0.194 to 0.994."""
     projections = ProjectedCurvatures(np.array([1.0, 1, 1, 1]), np.zeros(4), np.array([1.0, 1, 1, -1]), 8)
-    shows = judged(pairs(2, -1), plane_curvature=(-1.0, 2.0), projections=projections).sentence
-    hides = judged(pairs(2, -1), plane_curvature=(1.0, 2.0), projections=projections).sentence
+    shows = judged(pairs(2, -1), here="saddle", projections=projections).sentence
+    hides = judged(pairs(2, -1), here="minimum", projections=projections).sentence
     random = (
         "A random plane hides it in 19–100 % of cases (95 % interval of 3 in 4 drawn); this plane shows it."
     )
     assert shows.endswith(random)
-    assert hides.endswith("this plane hides it.")
+    assert hides.endswith("; it looks like a minimum here: this plane hides it.")
     blindness = SaddleBlindness(None, None, BlindnessEstimate(0.93, math.nan, 0.912, 0.951))
     known = judged(pairs(2, -1), projections=projections, blindness=blindness).sentence
     assert known.endswith("of cases (95 % interval of 3 in 4 drawn; 91.2–95.1 % as the spectrum predicts).")
@@ -450,8 +491,58 @@ def test_only_a_saddle_in_the_plane_can_be_unseen() -> None:
     ],
 )
 def test_what_a_plane_shows(kind: str, curvature: tuple[float, float], sentence: str) -> None:
-    assert sight(kind, curvature) == sentence
+    at_rest = in_plane((0, 0), (curvature[0], 0, curvature[1]))
+    assert sight(kind, at_rest, SQUARE) == sentence
     lies = "The saddle lies in this plane but cannot be seen at this domain: κ₋ −1, κ₊ 2."
-    assert sight(kind, curvature, seen=False) == (
+    assert sight(kind, at_rest, SQUARE, seen=False) == (
         lies if sentence.startswith("Shows the saddle") else sentence
     )
+
+
+SQUARE = (-1.0, 1, -1, 1)
+
+
+def in_plane(gradient: tuple[float, float], hessian: tuple[float, float, float]) -> QuadraticModel:
+    return QuadraticModel(3.0, gradient, hessian)
+
+
+@pytest.mark.parametrize(
+    ("model", "domain", "word"),
+    [
+        (in_plane((-0.085, -0.021), (0.034, 0, 0.063)), (-0.87, 0.87, -0.87, 0.87), "slope"),
+        (in_plane((-0.085, -0.021), (0.034, 0, 0.063)), (-3, 3, -3, 3), "minimum"),
+        (in_plane((-0.085, -0.021), (0.034, 0, 0.063)), (-3, 2, -3, 3), "slope"),
+        (in_plane((1.9, 0), (2, 0, -1)), SQUARE, "saddle"),
+        (in_plane((2.1, 0), (2, 0, -1)), SQUARE, "slope"),
+        (in_plane((0, 1.1), (2, 0, -1)), SQUARE, "slope"),
+        (in_plane((0, 0), (2, 0, 0)), SQUARE, "flat valley"),
+        (in_plane((0.5, 1e-17), (2, 0, 1e-18)), SQUARE, "flat valley"),
+        (in_plane((0.5, 0.1), (2, 0, 0)), SQUARE, "slope"),
+        (in_plane((0, 0), (0, 0, 0)), SQUARE, "flat valley"),
+        (in_plane((0.1, 0), (0, 0, 0)), SQUARE, "slope"),
+        # H = [[2, 1], [1, 2]] with its critical point at (0.9, −0.6), and at (0.9, −1.2)
+        (in_plane((-1.2, 0.3), (2, 1, 2)), SQUARE, "minimum"),
+        (in_plane((-0.6, 1.5), (2, 1, 2)), SQUARE, "slope"),
+        (in_plane((0.6, -1.5), (-2, -1, -2)), (0, 1, -2, 0), "maximum"),
+    ],
+)
+def test_a_plane_without_a_critical_point_in_the_domain_looks_like_a_slope(
+    model: QuadraticModel, domain: tuple[float, ...], word: str
+) -> None:
+    assert looks(model, domain) == word
+    told = sight("saddle", model, domain)
+    assert f"looks like a {word}: " in told if word != "saddle" else told.startswith("Shows the saddle")
+
+
+def test_a_plane_that_only_slopes_hides_a_saddle() -> None:
+    """40 directions in which the loss turns 0.02 away, in a random plane of ±10⁻⁴ of about ‖Δθ‖ = √42."""
+    objective = Objective.from_function(
+        lambda t: 3 + (4 * t[0] ** 2 - t[1] ** 2 + 0.5 * ((t[2:] - 0.02) ** 2).sum()) / 2,
+        torch.zeros(42, dtype=torch.float64),
+    )
+    narrow, wide = (
+        of(objective, replace(controls(("random", "random")), domain=(-w, w, -w, w))) for w in (1e-4, 1.0)
+    )
+    assert narrow.kind == wide.kind == "saddle"
+    assert narrow.sentence.endswith("it looks like a slope here: this plane hides it.")
+    assert "slope" not in wide.sentence
