@@ -214,13 +214,16 @@ class BackgroundComputing(Sending):
             self._errands = [*(errand for errand in self._errands if not errand.done.is_set()), request]
             return request
 
-    def _check_controls(self, controls: Controls) -> None:
-        """Raises a ValueError for controls that this explorer cannot take."""
+    def _check_controls(self, controls: Controls, study: Study) -> None:
+        """Raises a ValueError for controls that this explorer cannot take with ``study``."""
+        judge, self._judge = self._judge, study
         try:
             for name in CONTROLS:
                 self.traits()[name]._validate(self, getattr(controls, name))
         except t.TraitError as error:
             raise ValueError(_NOT_TAKEN.format(error)) from error
+        finally:
+            self._judge = judge
 
     def _take_controls(self, controls: Controls, study: Study | None = None) -> None:
         """Sets all controls at once, or none, without starting a computation; ``study`` is to take them."""

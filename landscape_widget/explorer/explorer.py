@@ -190,7 +190,7 @@ class LandscapeExplorer(LatestResults):
         with self._lock:
             controls, best, request = self._chosen(), self._publisher.gathered, self._request
             self._check_unmoved(here)
-            self._check_controls(results.controls)
+            self._check_controls(results.controls, study)
             try:
                 self._take_controls(chosen, study)
                 self._check_unmoved(here)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from landscape_widget.paths.recorder import TrajectoryRecorder
+from landscape_widget.paths.recorder import TrajectoryRecorder, rates
 
 try:
     from lightning.pytorch import Callback
@@ -42,5 +42,5 @@ class TrajectoryCallback(Callback):
     def _note(self, trainer: Any) -> None:
         self._latest = trainer.global_step
         if trainer.is_global_zero:
-            rates = {"lr": trainer.optimizers[0].param_groups[0]["lr"]} if trainer.optimizers else {}
-            self.recorder.try_record(trainer.global_step, epoch=trainer.current_epoch, **rates)
+            told = rates(trainer.optimizers[0]) if trainer.optimizers else {}
+            self.recorder.try_record(trainer.global_step, epoch=trainer.current_epoch, **told)

@@ -28,6 +28,22 @@ from landscape_widget.results.files import given_path, replacing
 MOST = 300
 
 
+def rates(optimizer: torch.optim.Optimizer) -> dict[str, float]:
+    """The learning rate η of its first group as "lr", and β as "momentum".
+
+    β is NaN where training is not stable up to λmax = (2 + 2β)/η: that holds of gradient descent and of its
+    momentum alone, with the same rate for all parameters.
+    """
+    groups = optimizer.param_groups
+    first = groups[0]
+    plain = type(optimizer) is torch.optim.SGD and all(
+        not (group["nesterov"] or group["dampening"] or group["weight_decay"] or group["maximize"])
+        and (group["lr"], group["momentum"]) == (first["lr"], first["momentum"])
+        for group in groups
+    )
+    return {"lr": float(first["lr"]), "momentum": float(first["momentum"]) if plain else math.nan}
+
+
 class TrajectoryRecorder:
     """Keeps copies of a model's weights, buffers included, as training goes on.
 
@@ -126,7 +142,7 @@ class TrajectoryRecorder:
             )
 
     def attach(self, optimizer: torch.optim.Optimizer) -> Self:
-        """Records now, and after each of the optimiser's steps, with its first group's learning rate as "lr".
+        """Records now, and after each of the optimiser's steps, with what ``rates`` tells of it.
 
         A checkpoint that cannot be written, on a full disk for example, does not end the training: a warning
         says so, and nothing more is recorded.
@@ -146,10 +162,10 @@ class TrajectoryRecorder:
             )
 
         def note(optimizer: torch.optim.Optimizer, *_: Any) -> None:
-            self.try_record(lr=optimizer.param_groups[0]["lr"])
+            self.try_record(None, **rates(optimizer))
 
         if not self._kept:
-            self.record(lr=optimizer.param_groups[0]["lr"])
+            self.record(None, **rates(optimizer))
         self._hooks.append(optimizer.register_step_post_hook(note))
         return self
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 
 from landscape_widget.numerics.checks import told
+from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
 from landscape_widget.paths.trajectory import Trajectory
 from landscape_widget.results.curvature import EigenPairs
@@ -25,7 +28,12 @@ _ALIKE = (
     "k",
     "tol",
     "trace_samples",
+    "seed",
+    "max_hvp",
 )
+
+#: Entry of a provenance with digests of preconditioners.
+_PRECONDITIONERS = "preconditioners"
 
 #: Relative difference of a loss that is computed again.
 _SAME_LOSS = 1e-4
@@ -65,8 +73,28 @@ def with_row(state: Evolution, row: int, found: dict[str, Any], pairs: EigenPair
     return replace(state, **changed)
 
 
-def taken_over(empty: Evolution, known: Evolution, objective: Objective, trajectory: Trajectory) -> Evolution:
-    """What is done in ``known``, by its steps, in the place of what is not."""
+def noted(state: Evolution, row: int, diagonal: FloatArray) -> Evolution:
+    """The same with the digest of a checkpoint's preconditioner, by its step."""
+    digests = {**state.provenance.get(_PRECONDITIONERS, {}), str(state.step[row]): _digest(diagonal)}
+    return replace(state, provenance={**state.provenance, _PRECONDITIONERS: digests})
+
+
+def _digest(diagonal: FloatArray) -> str:
+    return blake2b(np.ascontiguousarray(diagonal).tobytes(), digest_size=8).hexdigest()
+
+
+def taken_over(
+    empty: Evolution,
+    known: Evolution,
+    objective: Objective,
+    trajectory: Trajectory,
+    diagonal: Callable[[int], FloatArray] | None = None,
+) -> Evolution:
+    """What is done in ``known``, by its steps, in the place of what is not.
+
+    Raises:
+        ValueError: If it is of another run, or was found in another way: every loss is computed again.
+    """
     unlike = [
         f"{name} {told(known.provenance.get(name))} for {told(empty.provenance.get(name))}"
         for name in _ALIKE
@@ -80,14 +108,20 @@ def taken_over(empty: Evolution, known: Evolution, objective: Objective, traject
         for row in np.flatnonzero(known.done)
         if int(known.step[row]) in places
     ]
-    if not unlike and rows:
-        old, new = rows[-1]
-        i = int(empty.checkpoint[new])
+    digests = known.provenance.get(_PRECONDITIONERS, {})
+    for old, new in rows if not unlike else []:
+        i, step = int(empty.checkpoint[new]), int(known.step[old])
         weights = trajectory[i]
         with trajectory.named(i):
             loss = objective.with_state(weights).loss().item()
-        if not math.isclose(loss, known.loss[old], rel_tol=_SAME_LOSS) and math.isfinite(loss):
-            unlike.append(f"a loss of {known.loss[old]:.6g} at step {known.step[old]} where it is {loss:.6g}")
+        was = known.loss[old]
+        same = math.isclose(loss, was, rel_tol=_SAME_LOSS) or (np.isnan(was) and not math.isfinite(loss))
+        if not same:
+            unlike.append(f"a loss of {was:.6g} at step {step} where it is {loss:.6g}")
+        if diagonal is not None and str(step) in digests and digests[str(step)] != _digest(diagonal(i)):
+            unlike.append(f"another preconditioner at step {step}")
+        if unlike:
+            break
     if unlike:
         raise ValueError(
             f"Expected known as what was found of the same run, with the same settings, got "
@@ -96,5 +130,9 @@ def taken_over(empty: Evolution, known: Evolution, objective: Objective, traject
     state = empty
     for old, new in rows:
         found = {name: getattr(known, name)[old] for name in _ROWS if getattr(known, name) is not None}
+        before = known.step[old - 1] if old else None
+        if new and (before is None or before != empty.step[new - 1]):  # it goes on from another checkpoint
+            found["overlaps"] = np.full_like(known.overlaps[old], math.nan)
+            found["follows"] = np.full_like(known.follows[old], -1)
         state = with_row(state, new, found, known.pairs if old == known.latest else None)
-    return state
+    return replace(state, provenance={**state.provenance, **({_PRECONDITIONERS: digests} if digests else {})})

@@ -23,7 +23,7 @@ from landscape_widget.paths.components import Given
 from landscape_widget.paths.trajectory import Trajectory
 from landscape_widget.results.curvature import EigenPairs
 from landscape_widget.results.evolution import Evolution
-from landscape_widget.study.checkpoints import taken_over, with_row
+from landscape_widget.study.checkpoints import noted, taken_over, with_row
 from landscape_widget.study.domain import eigenvector_half_widths
 from landscape_widget.study.verdict import judge
 
@@ -41,7 +41,7 @@ def evolution(
     most: int | None = None,
     checkpoints: Iterable[int] | None = None,
     learning_rate: npt.ArrayLike | None = None,
-    momentum: float = 0.0,
+    momentum: float | None = None,
     preconditioner: Preconditioners | None = None,
     trace_samples: int = 0,
     tol: float = 1e-3,
@@ -64,9 +64,9 @@ def evolution(
         most: At most so many checkpoints, spread evenly, the first and the last among them.
         checkpoints: Which checkpoints instead, counted from 0, negative ones from the end.
         learning_rate: η of the optimiser, one number, or one for each checkpoint of the trajectory; default
-            what was recorded as "lr", if that was. Stability then ends at λmax = 2/η:
-            ``Evolution.threshold``.
-        momentum: β of the optimiser; of Adam its first one.
+            what was recorded as "lr", if that was, and not of an optimiser that is known to be another one
+            than gradient descent with one rate. Stability then ends at λmax = 2/η: ``Evolution.threshold``.
+        momentum: β of the optimiser; of Adam its first one; default what was recorded as "momentum", or 0.
         preconditioner: The diagonals of P, one for each checkpoint of the trajectory, or a function of its
             number, as ``adam_preconditioner`` makes them: λmax of P^(−½) H P^(−½) is computed, too.
         trace_samples: Products for tr(H) at each checkpoint, see ``hessian_trace``; 0 for no trace.
@@ -88,7 +88,7 @@ def evolution(
         check_integer(trace_samples, "trace_samples", 4)
     chosen = _chosen(len(trajectory), most, checkpoints)
     rates = _rates(trajectory, learning_rate)[chosen]
-    beta = check_real(momentum, "momentum")
+    beta = check_real(_momentum(trajectory) if momentum is None else momentum, "momentum")
     if not 0 <= beta < 1:
         raise ValueError(f"Expected momentum from 0 to 1, as the β of an optimiser, got {momentum}.")
     n, m = len(chosen), ends.total
@@ -120,7 +120,7 @@ def evolution(
     )
     at = _diagonals(preconditioner, len(trajectory))
     search = _Search(k, tol, max_hvp, seed, trace_samples)
-    start = empty if known is None else taken_over(empty, known, objective, trajectory)
+    start = empty if known is None else taken_over(empty, known, objective, trajectory, at)
     return _steps(start, objective, trajectory, search, at)
 
 
@@ -190,6 +190,7 @@ def _steps(
         found, pairs = search.at(here, before)
         if diagonal is not None and pairs is not None:
             scaled = search.pairs(here, "largest", 1, scaled, preconditioner=diagonal(i))
+            state = noted(state, int(row), diagonal(i))
             found |= {
                 "preconditioned": scaled.values[0],
                 "preconditioned_residual": scaled.residuals[0],
@@ -219,7 +220,9 @@ def _rates(trajectory: Trajectory, given: npt.ArrayLike | None) -> FloatArray:
     """η at each checkpoint of a trajectory, NaN where it is not known."""
     n = len(trajectory)
     if given is None:
-        return trajectory.scalars.get("lr", _holes(n))
+        recorded = trajectory.scalars.get("lr", _holes(n))
+        # noted as NaN where 2/η is no threshold of the optimiser
+        return recorded + 0 * trajectory.scalars.get("momentum", np.zeros(n))
     rates = np.asarray(given, float)
     if rates.shape not in ((), (n,)) or not (rates > 0).all():
         raise ValueError(
@@ -227,6 +230,13 @@ def _rates(trajectory: Trajectory, given: npt.ArrayLike | None) -> FloatArray:
             f"{told(given)}."
         )
     return np.broadcast_to(rates, n).copy()
+
+
+def _momentum(trajectory: Trajectory) -> float:
+    """β as it was recorded, at the end of the run; 0 where it was not."""
+    recorded = trajectory.scalars.get("momentum", np.zeros(1))
+    known = recorded[np.isfinite(recorded)]
+    return float(known[-1]) if len(known) else 0.0
 
 
 def _diagonals(given: Preconditioners | None, n: int) -> Callable[[int], FloatArray] | None:

@@ -230,7 +230,7 @@ def test_a_run_that_was_left_goes_on_from_what_is_done(tmp_path: Path) -> None:
     whole.to_csv(tmp_path / "whole.csv")
     assert len(whole.to_dataframe()) == len(states)
     other = Objective(model, (DATA[0], 2 * DATA[1]), MSE)
-    with pytest.raises(ValueError, match=r"a loss of .* at step 20"):
+    with pytest.raises(ValueError, match=r"a loss of .* at step 0"):
         evolution(other, states, known=again)
     with pytest.raises(ValueError, match=r"n_examples 20 for 9; k 1 for 2\."):
         evolution(Objective(model, (DATA[0][:9], DATA[1][:9]), MSE), states, 2, known=again)
