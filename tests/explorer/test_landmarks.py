@@ -294,6 +294,37 @@ def test_a_recorder_that_goes_on_is_read_again_with_the_new_weights(make_explore
     assert len(explorer.landmarks.path.loss) == 1
 
 
+@pytest.mark.parametrize("by_folder", [False, True])
+@pytest.mark.parametrize("axes", [("random", "random"), ("trajectory:1", "random")])
+@pytest.mark.parametrize("before", [True, False])
+def test_a_recorder_may_thin_out_what_is_shown(
+    make_explorer: Make, tmp_path: Path, by_folder: bool, axes: tuple[str, str], before: bool
+) -> None:
+    """Checkpoints over the budget are deleted while an explorer still lists them."""
+    recorder = TrajectoryRecorder(NETWORK.model(), tmp_path / "run", most=4)
+    model, states = recorder._model, trained(steps=24)
+
+    def train(steps: range) -> None:
+        for step in steps:
+            model.load_state_dict(states[step])
+            recorder.record(step)
+
+    train(range(4))
+    given = tmp_path / "run" if by_folder else recorder
+    explorer = explorer_of(make_explorer, trajectory=given, axes=axes, resolution=3)
+    if before:
+        explorer.compute("surface")
+    train(range(4, 24))
+    explorer.seed = 4
+    explorer.compute("surface")
+    kept = recorder.trajectory
+    np.testing.assert_array_equal(explorer.landmarks.path.step, kept.steps)
+    np.testing.assert_allclose(
+        explorer.landmarks.path.loss, [loss_of(states[step]) for step in kept.steps], rtol=1e-10
+    )
+    assert explorer.landmarks.final
+
+
 def test_a_saved_run_holds_path_and_axes_without_what_they_were_made_of(
     make_explorer: Make, tmp_path: Path
 ) -> None:
