@@ -16,7 +16,7 @@ from torch import Tensor
 
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
-from landscape_widget.paths.components import path_components
+from landscape_widget.paths.components import path_components, path_rank
 from landscape_widget.paths.landmarks import Landmarks
 from landscape_widget.paths.projection import path_steps
 from landscape_widget.paths.solutions import solution_theta
@@ -54,6 +54,7 @@ class Surroundings:
         self._objective, self._known = objective, known
         self.landmarks = landmarks
         self._components: dict[int, PathComponents] = {}
+        self._rank: int | None = None
         self._digests: dict[tuple[str, int], str] = {}
         self._reach: dict[str, dict[str, tuple[float, float]]] = {}
 
@@ -61,16 +62,23 @@ class Surroundings:
     def offered(self) -> list[Axis]:
         """The axes that they make, first ones first."""
         path, toward = KINDS["trajectory"], KINDS["toward"]
-        n_steps = len(self.landmarks.trajectory or ())
-        own = [Axis(path, rank + 1) for rank in range(min(OFFERED_COMPONENTS, n_steps))]
+        own = [Axis(path, rank + 1) for rank in range(min(OFFERED_COMPONENTS, self._n_components()))]
         own += [Axis(toward, label=name) for name in self.landmarks.solutions]
         former = [axis for axis in map(parse_axis, self._held()) if axis not in own]
         return own + former
 
     def check_axes(self, axes: object) -> tuple[str, str]:
         """Two axis names that make a plane here; raises what ``directions.check_axes`` does."""
-        there = self.landmarks.trajectory is not None
-        return check_axes(axes, self._objective, there, [axis.name for axis in self.offered])
+        there, offered = self.landmarks.trajectory is not None, self.offered
+        checked = check_axes(axes, self._objective, there, [axis.name for axis in offered])
+        most = self._n_components()
+        for axis in map(parse_axis, checked):
+            if axis.kind.of_path and axis.rank > most and axis not in offered:
+                raise ValueError(
+                    f"Expected a component that the path has, got {axis.name!r}: around θ* it lies "
+                    f"in {most} dimension{'s' if most != 1 else ''}. Choose another axis."
+                )
+        return checked
 
     def plane(
         self, objective: Objective, axes: tuple[str, str], seed: int, pairs: EigenPairs | None
@@ -172,6 +180,27 @@ class Surroundings:
                 if not self._read_again():
                     raise
 
+    def _n_components(self) -> int:
+        """How many components the path has, at most: not more than it has checkpoints other than θ*.
+
+        They are counted where they are known, or the checkpoints are so few that some may be missing of those
+        that are offered.
+        """
+        trajectory = self.landmarks.trajectory
+        if trajectory is None:
+            return 0
+        for k, components in self._components.items():
+            if (m := components.directions.shape[1]) < k:
+                return m
+        if len(trajectory) > OFFERED_COMPONENTS + 1:
+            return min(len(trajectory), self._objective.n_parameters)
+        if self._rank is None:
+            try:
+                self._rank = self._of_path(lambda steps: path_rank(self._objective, steps))
+            except (OSError, ValueError):  # told once it is asked for
+                self._rank = len(trajectory)
+        return self._rank
+
     def _held(self) -> list[str]:
         """Names of axes whose directions are known of a file."""
         return [name for _, name in self._known.directions]
@@ -187,8 +216,10 @@ class Surroundings:
             ValueError: If it is zero.
         """
         axis = parse_axis(name)
+        held = self._known.directions.get((self._objective.n_examples, name))
         if axis.kind.of_path and components is not None:
-            return components.direction(axis.rank)
+            has = axis.rank <= components.directions.shape[1]
+            return held if held is not None and not has else components.direction(axis.rank)
         state = self.landmarks.solutions.get(axis.label)
         if state is None:
             return self._known.directions[self._objective.n_examples, name]
