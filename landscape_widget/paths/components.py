@@ -12,7 +12,7 @@ from landscape_widget.numerics.checks import check_integer
 from landscape_widget.objective.objective import Objective
 from landscape_widget.objective.states import THETA, keys_of
 from landscape_widget.paths.stored import Piece, Weights
-from landscape_widget.paths.trajectory import Solution, Trajectory
+from landscape_widget.paths.trajectory import Recording, Solution, Trajectory
 from landscape_widget.results.given import check_given
 from landscape_widget.results.paths import PathComponents
 
@@ -26,7 +26,7 @@ _STRIP = 100
 _LEAST_SHARE = 1e-10
 
 #: What a trajectory may be given as.
-Given = Trajectory | str | os.PathLike[str] | Iterable[Solution]
+Given = Trajectory | Recording | str | os.PathLike[str] | Iterable[Solution]
 
 
 def path_components(objective: Objective, trajectory: Given, k: int = 2) -> PathComponents:

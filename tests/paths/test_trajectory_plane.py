@@ -263,7 +263,7 @@ def test_a_loss_that_is_not_finite_is_a_gap() -> None:
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("lost", [[1], [4], [0, 2], [3, 4]])
-def test_a_checkpoint_that_is_not_finite_is_a_gap(bad: float, lost: list[int]) -> None:
+def test_a_checkpoint_that_is_not_finite_is_a_gap(tmp_path: FilePath, bad: float, lost: list[int]) -> None:
     """As a run that diverges leaves it: all else is that of the run without it."""
     problem = case("dense tanh")
     objective, states = problem.objective(ONE_BATCH), walk(problem.model())[:5]
@@ -284,6 +284,8 @@ def test_a_checkpoint_that_is_not_finite_is_a_gap(bad: float, lost: list[int]) -
     assert path.share == whole.share
     assert path.domain == whole.domain
     assert f"5 checkpoints ({len(lost)} not finite)" in path.summary
+    save(path, tmp_path / "path.npz")
+    assert load(tmp_path / "path.npz") == path
     *_, surface = evaluate_plane(objective, plane, path.domain, 3)
     for figure in (heatmap_figure, surface_figure):
         names = [trace.name for trace in figure(surface, plane, path=path).data]
