@@ -38,6 +38,8 @@ class Trajectory(Sequence[dict[str, Tensor]]):
     Files are never read as a whole before that, so a trajectory may be larger than memory.
     """
 
+    recorded: tuple[Recorded, ...]
+
     def __init__(
         self,
         checkpoints: Recording | str | os.PathLike[str] | Iterable[Solution],

@@ -190,7 +190,8 @@ class Surroundings:
         if trajectory is None:
             return 0
         for k, components in self._components.items():
-            if (m := components.directions.shape[1]) < k:
+            m: int = components.directions.shape[1]
+            if m < k:
                 return m
         if len(trajectory) > OFFERED_COMPONENTS + 1:
             return min(len(trajectory), self._objective.n_parameters)

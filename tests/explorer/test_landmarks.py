@@ -239,6 +239,13 @@ def test_axes_that_nothing_was_given_for(make_explorer: Make, axis: str, told: s
         explorer_of(make_explorer).axes = ("toward:far", "toward:far")
 
 
+@pytest.mark.parametrize("name", ["trajectory", "solutions", "test_loader", "model", "metrics"])
+def test_what_is_given_only_at_first_cannot_be_set(make_explorer: Make, name: str) -> None:
+    explorer = explorer_of(make_explorer)
+    with pytest.raises(AttributeError, match=rf"{name}', which is given only when.*\(…, {name}=…\)"):
+        setattr(explorer, name, None)
+
+
 def test_the_page_is_offered_what_there_is(make_explorer: Make) -> None:
     explorer = explorer_of(make_explorer)
     groups = {group["label"]: group["options"] for group in explorer._info["axes"]["groups"]}

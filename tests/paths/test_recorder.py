@@ -401,6 +401,17 @@ def test_two_recorders_that_resume_one_folder(tmp_path: Path) -> None:
     assert len(Trajectory(tmp_path)) == 4
 
 
+def test_a_recorder_says_what_it_holds(tmp_path: Path) -> None:
+    recorder = TrajectoryRecorder(nn.Linear(3, 2))
+    assert repr(recorder) == "TrajectoryRecorder(0 checkpoints, in memory)"
+    recorder.record(3)
+    assert repr(recorder) == "TrajectoryRecorder(1 checkpoint, steps 3 to 3, in memory)"
+    with TrajectoryRecorder(nn.Linear(3, 2), tmp_path / "run") as kept:
+        kept.record()
+        kept.record()
+    assert repr(kept) == f"TrajectoryRecorder(2 checkpoints, steps 0 to 1, in {str(tmp_path / 'run')!r})"
+
+
 @pytest.mark.parametrize("folder", [False, True])
 def test_a_recorder_stands_for_what_it_has_recorded(tmp_path: Path, folder: bool) -> None:
     model = nn.Linear(3, 2)
