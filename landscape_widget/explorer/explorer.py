@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Mapping
+from inspect import signature
 from typing import Any
 
 import torch
@@ -144,6 +145,11 @@ class LandscapeExplorer(LatestResults):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("_") and not hasattr(type(self), name):
+            if name in {*signature(type(self).__init__).parameters} - {"self", "unknown"}:
+                raise AttributeError(
+                    f"Expected an attribute that can be set, got {name!r}, which is given only when an "
+                    f"explorer is made. Make another one: {type(self).__name__}(…, {name}=…)."
+                )
             known = [known for known in dir(type(self)) if not known.startswith("_")]
             raise AttributeError(
                 f"Expected an attribute of {type(self).__name__}, got {name!r}, which it has not."

@@ -40,6 +40,7 @@ def _on_plane(
                 "name": name,
                 "solution": name in placed.solutions,
                 "caption": each.caption,
+                "remark": each.remark,
                 "colour": each.colour,
                 "alpha": buffer(each.path.alpha, np.float64),
                 "beta": buffer(each.path.beta, np.float64),

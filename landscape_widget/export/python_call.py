@@ -48,18 +48,25 @@ def recipe(found: Findings, controls: Controls, given: Sequence[str], moved: flo
         domains["compared_domain"] = found.compared.surface.provenance["domain"]
     chosen = asdict(controls) | domains
     arguments = [*given, *(f"{name}={value!r}" for name, value in chosen.items() if value is not None)]
+    variables = _variables(given)
     lines = ["import torch"] if any("=torch." in argument for argument in arguments) else []
-    lines += ["from landscape_widget import LandscapeExplorer", "", f"# {_variables(given)} yours"]
+    lines += ["from landscape_widget import LandscapeExplorer", "", f"# {_listed(variables)} yours"]
+    if missing := [name for name in variables if name not in vars(sys.modules["__main__"])]:
+        lines.append(f"# {_listed(missing)} to be defined first: no variable here has that name")
     if moved:
         lines.append(f"# the centre was not the weights given but a point ‖Δθ‖ = {moved:.6g} away from them")
     call = ["explorer = LandscapeExplorer(", *(f"    {a}," for a in arguments), ")"]
     return "\n".join([*lines, *call, "explorer", ""])
 
 
-def _variables(given: Sequence[str]) -> str:
+def _variables(given: Sequence[str]) -> list[str]:
     """The variables among arguments."""
     values = [argument.rpartition("=")[2] for argument in given]
-    *names, last = dict.fromkeys(v for v in values if v.isidentifier() and not iskeyword(v))
+    return list(dict.fromkeys(v for v in values if v.isidentifier() and not iskeyword(v)))
+
+
+def _listed(variables: Sequence[str]) -> str:
+    *names, last = variables
     return f"{', '.join(names)} and {last} are" if names else f"{last} is"
 
 

@@ -6,10 +6,13 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from landscape_widget.export import archive
 from landscape_widget.export.explorer_results import Results
 from landscape_widget.export.identity import differences, identity
 from landscape_widget.export.resumption import check_identity, check_run
+from landscape_widget.numerics.checks import told
 from landscape_widget.objective.objective import Objective
 from landscape_widget.paths.landmarks import Landmarks
 from landscape_widget.results import schema
@@ -28,7 +31,7 @@ def save(result: Any, path: str | os.PathLike[str]) -> None:
     Any numpy reads its arrays: ``numpy.load(path)["result.loss"]``.
 
     Args:
-        result: A result, for instance a ``Surface``, ``EigenPairs`` or ``Results``.
+        result: A result, for instance a ``Surface``, ``EigenPairs`` or ``Results``; or a list, tuple or dict.
         path: The file to write, replaced where it exists once the new file is complete.
 
     Raises:
@@ -36,6 +39,8 @@ def save(result: Any, path: str | os.PathLike[str]) -> None:
         ValueError: For a result whose fields hold what they cannot.
         OSError: If the file cannot be written, or is no regular file; then ``path`` is what it was before.
     """
+    if result is None or isinstance(result, str | bool | int | float | np.ndarray | np.generic):
+        raise TypeError(f"Expected a result, such as a Surface, got {told(result)}.")
     schema.check(result)
     archive.write(path, {"result": result})
 

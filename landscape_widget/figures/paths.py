@@ -44,6 +44,8 @@ class Drawn:
     path: Path
     name: str
     caption: str
+    remark: str
+    """What the caption says beside how much of it lies in the plane; often nothing."""
     colour: str
     inside: npt.NDArray[np.bool_]
     """Which checkpoints lie over the surface, shape (n,)."""
@@ -216,7 +218,9 @@ def drawn(surface: Surface, paths: Paths) -> Iterator[Drawn]:
     named = dict(paths) if isinstance(paths, Mapping) else {"path": paths}
     check_given(Path, **{"path" if path is paths else f"path[{n!r}]": path for n, path in named.items()})
     wanted = surface.provenance.get("axes")
-    farthest = max((float(path.off_plane.max()) for path in named.values()), default=0.0)
+    farthest = max(
+        (float(off) for path in named.values() for off in path.off_plane[path.finite]), default=0.0
+    )
     for (name, path), colour in zip(named.items(), cycle(_COLOURS), strict=False):
         own = path.provenance.get("axes")
         if wanted and own and tuple(wanted) != tuple(own):
@@ -231,11 +235,18 @@ def drawn(surface: Surface, paths: Paths) -> Iterator[Drawn]:
             & (path.beta <= surface.beta[-1])
         )
         caption = f"{name}, {number(100 * path.share, 3)} % in the plane"
-        if not inside.all():
-            caption += f", {int((~inside).sum())} of {len(inside)} checkpoints outside"
-        off = path.off_plane / farthest if farthest else np.zeros_like(path.off_plane)
+        remarks = []
+        for what, which in (("outside", path.finite & ~inside), ("not finite", ~path.finite)):
+            if len(which) == 1 and which.any():
+                remarks.append("outside the domain" if what == "outside" else what)
+            elif which.any():
+                remarks.append(f"{int(which.sum())} of {len(which)} checkpoints {what}")
+        if differ := path.provenance.get("differ"):
+            remarks.append(f"{' and '.join(differ)} differ from those of θ*")
+        caption = ", ".join([caption, *remarks])
+        off = np.where(path.finite, path.off_plane, 0.0) / (farthest or 1.0)
         sizes = _SMALLEST + (_LARGEST - _SMALLEST) * off
-        yield Drawn(path, name, caption, colour, inside, sizes, _marks(path, inside))
+        yield Drawn(path, name, caption, ", ".join(remarks), colour, inside, sizes, _marks(path, inside))
 
 
 def _marks(path: Path, inside: npt.NDArray[np.bool_]) -> list[tuple[int, str]]:

@@ -138,6 +138,10 @@ class Objective(PureFunction):
                 objective._cut_off = error
         return objective
 
+    def __repr__(self) -> str:
+        sizes = f"{self.n_parameters:,} parameters", f"{self.n_examples:,} examples"
+        return f"{type(self).__name__}({', '.join([*self._names.values(), *sizes])})"
+
     def provenance(self, quantity: str, **details: Any) -> dict[str, Any]:
         """What a reader needs to repeat a result of this objective."""
         return {

@@ -126,3 +126,20 @@ def state_tensors(model: nn.Module) -> dict[str, Tensor]:
     """Parameters and persistent buffers, the objects themselves, so that tied ones are told by identity."""
     state = model.state_dict(keep_vars=True)
     return {name: value for name, value in state.items() if isinstance(value, Tensor)}
+
+
+def others_that_differ(
+    objective: PureFunction, state: Mapping[str, Tensor], keys: Mapping[str, str]
+) -> list[str]:
+    """What a state has beside θ that is not the objective's own, "frozen parameters" and "buffers".
+
+    The count of batches, which batch norm keeps and no loss depends on, is none of it.
+    """
+    others, model = others_of(objective, state, keys), _model(objective.terms) if objective.layout else None
+    own = state_tensors(model) if model is not None else {}
+    kinds = {
+        "frozen parameters" if isinstance(own[name], nn.Parameter) else "buffers"
+        for name, tensor in others.items()
+        if name.rpartition(".")[2] != "num_batches_tracked" and not torch.equal(tensor, own[name].detach())
+    }
+    return sorted(kinds, reverse=True)

@@ -34,7 +34,7 @@ _DECISIVE = ("landscape-widget", "torch")
 
 
 class WorkersLostError(RuntimeError):
-    """The workers of an executor are gone; what they had finished is in the cache and in the last surface."""
+    """The workers of an executor are gone; of a plane, what they had finished is in the cache."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,14 @@ class Snapshot:
 class Workers:
     """Tasks about one thing, such as an objective, which each worker of an executor reads once."""
 
-    def __init__(self, executor: Any, make: Callable[..., Any], *content: Any) -> None:
+    def __init__(self, executor: Any, make: Callable[..., Any], *content: Any, kept: str = "") -> None:
         """Writes the snapshot where workers on this machine find it.
 
         Args:
             executor: See ``evaluate_plane``.
             make: Called by each worker with the content; what it returns is what tasks are given.
             content: What is sent.
+            kept: What is told to do once workers are lost, where what they had returned is kept.
 
         Raises:
             TypeError: For an executor that is none.
@@ -64,6 +65,7 @@ class Workers:
             ValueError: If the content, such as model, loss or data, cannot be sent to another process.
         """
         self._given = executor
+        self._kept = kept or "Call again once there are workers."
         self._content = _pickled((make, content))
         folder = mkdtemp(prefix="landscape-widget-")
         finalize(self, rmtree, folder, ignore_errors=True)
@@ -182,8 +184,7 @@ class Workers:
         if self._client is not None:
             if getattr(self._client, "status", "") in ("closing", "closed"):
                 raise WorkersLostError(
-                    "Expected an open client of Dask, got a closed one. Connect a new Client, and call again "
-                    "with the same cache."
+                    f"Expected an open client of Dask, got a closed one. Connect a new Client. {self._kept}"
                 )
             self._check_workers()
             self._argument = self._scattered(replace(self._snapshot, source=self._content))
@@ -197,7 +198,7 @@ class Workers:
 
     def _check_workers(self) -> None:
         if self._client is not None and not self._client.scheduler_info()["workers"]:
-            raise WorkersLostError(_GONE)
+            raise WorkersLostError(_GONE.format(self._kept))
 
     def _recover(self, attempts: int) -> None:
         """Takes workers anew.
@@ -207,15 +208,14 @@ class Workers:
         """
         again = self._client is not None or not hasattr(self._given, "submit")
         if not again or attempts >= _ATTEMPTS:
-            raise WorkersLostError(_GONE) from self._cause
+            raise WorkersLostError(_GONE.format(self._kept)) from self._cause
         self._start()
 
 
 #: What is said where nobody is left to work.
 _GONE = (
-    "Expected workers, but those of the executor are gone. The losses of a plane that they had returned are "
-    "kept: call again with the same cache once there are workers. Where executor is a function that returns "
-    "one, such as loky.get_reusable_executor, it is called again whenever workers are lost."
+    "Expected workers, but those of the executor are gone. {} Where executor is a function that returns one, "
+    "such as loky.get_reusable_executor, it is called again whenever workers are lost."
 )
 
 

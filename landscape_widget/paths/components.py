@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,7 +12,7 @@ from landscape_widget.numerics.checks import check_integer
 from landscape_widget.objective.objective import Objective
 from landscape_widget.objective.states import THETA, keys_of
 from landscape_widget.paths.stored import Piece, Weights
-from landscape_widget.paths.trajectory import Solution, Trajectory
+from landscape_widget.paths.trajectory import Recording, Solution, Trajectory
 from landscape_widget.results.given import check_given
 from landscape_widget.results.paths import PathComponents
 
@@ -27,14 +26,15 @@ _STRIP = 100
 _LEAST_SHARE = 1e-10
 
 #: What a trajectory may be given as.
-Given = Trajectory | str | os.PathLike[str] | Iterable[Solution]
+Given = Trajectory | Recording | str | os.PathLike[str] | Iterable[Solution]
 
 
 def path_components(objective: Objective, trajectory: Given, k: int = 2) -> PathComponents:
     """Principal components of the differences θᵢ − θ* of a trajectory's checkpoints.
 
     The Gram matrix of the differences, shape (n, n), is added up over blocks of parameters, so that neither
-    all checkpoints nor anything of N² numbers is ever in memory.
+    all checkpoints nor anything of N² numbers is ever in memory. Checkpoints that are not finite, as a run
+    that diverges leaves them, are left out.
 
     Args:
         objective: Tells θ*, usually the last checkpoint, and which parameters make up θ.
@@ -43,30 +43,25 @@ def path_components(objective: Objective, trajectory: Given, k: int = 2) -> Path
 
     Raises:
         FileNotFoundError: If the file of a checkpoint is missing, naming it.
-        ValueError: If a checkpoint is damaged, of another model, or not finite, naming it; or if all of them
-            are θ*.
+        ValueError: If a checkpoint is damaged, or of another model, naming it; or if all of them are θ*, or
+            none is finite.
     """
     check_given(Objective, objective=objective)
     trajectory, k = Trajectory.of(trajectory), check_integer(k, "k", 1)
     rows = _Differences(objective, trajectory)
-    gram = torch.zeros(len(trajectory), len(trajectory), dtype=torch.float64)
-    for _, block in rows.blocks():
-        for i in range(0, len(block), _STRIP):
-            strip = slice(i, i + _STRIP)
-            gram[strip, : i + _STRIP].addmm_(block[strip], block[: i + _STRIP].T)
-    for bad in np.flatnonzero(~np.isfinite(gram.diagonal().numpy())):
-        with trajectory.named(int(bad)):
-            raise ValueError("its weights are not all finite. Leave it out.")
-    values, vectors = torch.linalg.eigh(gram)  # of the lower triangle
-    values, vectors = values.flip(0).clamp(min=0), vectors.flip(1)
+    finite, values, vectors = _decomposed(rows)
+    if not finite.any():
+        raise ValueError(
+            "Expected a trajectory with finite weights, got one whose checkpoints all have none."
+        )
     total = float(values.sum())
     if not total:
         raise ValueError("Expected a trajectory that moves, got one whose checkpoints are all equal to θ*.")
-    k = min(k, int((values > _LEAST_SHARE * values[0]).sum()))
+    k = min(k, _rank(values))
     mixing = vectors[:, :k] / values[:k].sqrt()
     directions = torch.empty(objective.n_parameters, k, dtype=torch.float64)
     for span, block in rows.blocks():
-        directions[span] = block.T @ mixing
+        directions[span] = block[finite].T @ mixing
     return PathComponents(
         _signed(torch.linalg.qr(directions).Q).numpy(),
         (values / total).numpy(),
@@ -74,6 +69,30 @@ def path_components(objective: Objective, trajectory: Given, k: int = 2) -> Path
             "path components", checkpoints=len(trajectory), steps=[int(s) for s in trajectory.steps[[0, -1]]]
         ),
     )
+
+
+def path_rank(objective: Objective, trajectory: Trajectory) -> int:
+    """How many components ``path_components`` finds; 0 where that raises since there are none."""
+    _, values, _ = _decomposed(_Differences(objective, trajectory))
+    return _rank(values)
+
+
+def _decomposed(rows: _Differences) -> tuple[Tensor, Tensor, Tensor]:
+    """Which checkpoints are finite; of those the Gram matrix's eigenvalues, descending, and eigenvectors."""
+    n = rows.n
+    gram = torch.zeros(n, n, dtype=torch.float64)
+    for _, block in rows.blocks():
+        for i in range(0, len(block), _STRIP):
+            strip = slice(i, i + _STRIP)
+            gram[strip, : i + _STRIP].addmm_(block[strip], block[: i + _STRIP].T)
+    finite = gram.diagonal().isfinite()
+    values, vectors = torch.linalg.eigh(gram[finite][:, finite])  # of the lower triangle
+    return finite, values.flip(0).clamp(min=0), vectors.flip(1)
+
+
+def _rank(values: Tensor) -> int:
+    """How many of the eigenvalues are more than rounding."""
+    return int((values > _LEAST_SHARE * values[:1]).sum())
 
 
 def _signed(directions: Tensor) -> Tensor:
@@ -94,6 +113,7 @@ class _Differences:
             weights = trajectory.weights(i)
             with trajectory.named(i):
                 self._weights.append((weights, keys_of(objective, weights.shapes)))
+        self.n = len(trajectory)
         entries = [] if objective.layout is None else objective.layout.entries
         self._spans = [(entry.name, entry.start, entry.stop) for entry in entries]
 

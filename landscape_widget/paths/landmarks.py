@@ -74,8 +74,7 @@ class Landmarks:
         source = self.source
         if source is None:
             return self
-        read = source.trajectory if isinstance(source, TrajectoryRecorder) else Trajectory.of(source)
-        return replace(self, trajectory=read)
+        return replace(self, trajectory=Trajectory.of(source))
 
 
 def _checked(name: object) -> str:

@@ -13,7 +13,7 @@ from torch import Tensor
 from landscape_widget.numerics.checks import told
 from landscape_widget.numerics.vectors import FloatArray, inner, norm
 from landscape_widget.objective.objective import Objective
-from landscape_widget.objective.states import keys_of, theta_of
+from landscape_widget.objective.states import keys_of, others_that_differ, theta_of
 from landscape_widget.paths.components import Given
 from landscape_widget.paths.trajectory import Trajectory
 from landscape_widget.planes.directions import check_plane
@@ -31,7 +31,8 @@ def plane_path(
 
     A checkpoint's loss is that of the whole of it, with its own frozen parameters and batch-norm statistics
     (unless the objective recomputes these); it is the surface's height at (α, β) only where the checkpoint
-    lies in the plane.
+    lies in the plane. What is not of θ and differs from the objective's own is named in the provenance. A
+    checkpoint that is not finite, as a run that diverges leaves it, is a gap: all of its numbers are NaN.
 
     Args:
         plane: Any plane; its directions need not be orthogonal.
@@ -41,8 +42,8 @@ def plane_path(
 
     Raises:
         FileNotFoundError: If the file of a checkpoint is missing, naming it.
-        ValueError: If a checkpoint is damaged, of another model, or not finite, naming it; or the plane has
-            another number of parameters.
+        ValueError: If a checkpoint is damaged, or of another model, naming it; or the plane has another
+            number of parameters.
     """
     trajectory = Trajectory.of(trajectory)
     n = len(trajectory)
@@ -79,24 +80,26 @@ def path_steps(
     units = np.stack([plane.eta, plane.delta]) / lengths[:, None]
     # least squares, whatever the angle between the axes; an axis of zeros gets the coordinate 0
     inverse, scale = np.linalg.pinv(inner(units[:, None], units), hermitian=True), norm(plane.origin)
-    coordinates, off_plane, distance, losses = np.empty((n, 2)), np.empty(n), np.empty(n), np.empty(n)
+    coordinates = np.full((n, 2), np.nan)
+    off_plane, distance, losses = (np.full(n, np.nan) for _ in range(3))
     steps, scalars = trajectory.steps, trajectory.scalars
     provenance = objective.provenance("path", axes=plane.axes, plane=dict(plane.provenance))
+    differ: dict[str, None] = {}
     for i in range(n):
         state = trajectory[i]
         with trajectory.named(i):
             keys = keys_of(objective, {name: tensor.shape for name, tensor in state.items()})
             theta: FloatArray = theta_of(objective, state, keys).cpu().double().numpy()
-            if not np.isfinite(theta).all():
-                raise ValueError("its weights are not all finite. Leave it out.")
-        away = theta - plane.origin
-        along = inverse @ inner(units, away)
-        coordinates[i] = along / lengths
-        distance[i] = norm(away)
-        off = norm(away - along @ units)
-        off_plane[i] = off if off > _ROUNDING * max(distance[i], scale) else 0.0
-        loss = loss_of(i, state)
-        losses[i] = loss if math.isfinite(loss) else math.nan
+        if np.isfinite(theta).all():
+            away = theta - plane.origin
+            along = inverse @ inner(units, away)
+            coordinates[i] = along / lengths
+            distance[i] = norm(away)
+            off = norm(away - along @ units)
+            off_plane[i] = off if off > _ROUNDING * max(distance[i], scale) else 0.0
+            loss = loss_of(i, state)
+            losses[i] = loss if math.isfinite(loss) else math.nan
+            differ |= dict.fromkeys(others_that_differ(objective, state, keys))
         so_far = slice(i + 1)
         yield Path(
             alpha=coordinates[so_far, 0].copy(),
@@ -106,5 +109,5 @@ def path_steps(
             loss=losses[so_far].copy(),
             step=steps[so_far],
             scalars={name: values[so_far] for name, values in scalars.items()},
-            provenance=provenance,
+            provenance={**provenance, **({"differ": list(differ)} if differ else {})},
         )

@@ -192,6 +192,11 @@ class TrajectoryRecorder:
             self._keep(*left_out, self._calls)
         self._closed = True
 
+    def __repr__(self) -> str:
+        n, where = len(self._kept), "memory" if self._folder is None else repr(str(self._folder))
+        steps = f", steps {self._kept[0][1].step} to {self._kept[-1][1].step}" if n else ""
+        return f"TrajectoryRecorder({n} checkpoint{'s' if n != 1 else ''}{steps}, in {where})"
+
     def __enter__(self) -> Self:
         return self
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, Protocol, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -24,23 +24,34 @@ from landscape_widget.results.files import given_path
 Solution = Mapping[str, Tensor] | nn.Module | str | os.PathLike[str] | Tensor | npt.NDArray[Any]
 
 
+class Recording(Protocol):
+    """What records a trajectory and tells it as it is by now: a ``TrajectoryRecorder``."""
+
+    @property
+    def trajectory(self) -> Trajectory:
+        """What was recorded so far."""
+
+
 class Trajectory(Sequence[dict[str, Tensor]]):
     """Checkpoints in their order; ``trajectory[i]`` is the state dict of one, read when it is asked for.
 
     Files are never read as a whole before that, so a trajectory may be larger than memory.
     """
 
+    recorded: tuple[Recorded, ...]
+
     def __init__(
         self,
-        checkpoints: str | os.PathLike[str] | Iterable[Solution],
+        checkpoints: Recording | str | os.PathLike[str] | Iterable[Solution],
         steps: Iterable[int] | None = None,
         scalars: Mapping[str, npt.ArrayLike] | None = None,
     ) -> None:
         """Reads the index of a folder; of a list it reads nothing yet.
 
         Args:
-            checkpoints: The folder of a ``TrajectoryRecorder``, or a list of state dicts, models, vectors
-                θ of shape (N,), and paths of files that safetensors or ``torch.save`` wrote.
+            checkpoints: A ``TrajectoryRecorder`` or its folder, as far as it is by now, or a list of state
+                dicts, models, vectors θ of shape (N,), and paths of files that safetensors or ``torch.save``
+                wrote.
             steps: Of the checkpoints of a list, ascending, default 0, 1, …
             scalars: What else is known of each of them, such as {"lr": …, "epoch": …, "loss": …}, which
                 figures mark.
@@ -49,9 +60,13 @@ class Trajectory(Sequence[dict[str, Tensor]]):
             FileNotFoundError: If a folder has no index.
             ValueError: If the index is damaged, or a list is empty or holds something else.
         """
-        if isinstance(checkpoints, str | os.PathLike):
-            if steps is not None or scalars is not None:
-                raise ValueError("Expected steps and scalars with a list; a folder has its own.")
+        own = getattr(checkpoints, "trajectory", None)
+        whole = isinstance(own, Trajectory) or isinstance(checkpoints, str | os.PathLike)
+        if whole and not (steps is None and scalars is None):
+            raise ValueError("Expected steps and scalars with a list; a recorder or a folder has its own.")
+        if isinstance(own, Trajectory):
+            self.recorded = own.recorded
+        elif isinstance(checkpoints, str | os.PathLike):
             self.recorded = tuple(recorded for _, recorded in read_index(given_path(checkpoints)).kept)
         elif isinstance(checkpoints, Mapping | nn.Module | Tensor):  # all of them iterable
             raise ValueError(
@@ -59,10 +74,9 @@ class Trajectory(Sequence[dict[str, Tensor]]):
                 "into a list."
             )
         elif not isinstance(checkpoints, Iterable):
-            has = " Pass its .trajectory." if hasattr(checkpoints, "trajectory") else ""
             raise TypeError(
-                "Expected the folder of a TrajectoryRecorder, a Trajectory, or a list of checkpoints, got "
-                f"{type(checkpoints).__name__}.{has}"
+                "Expected a TrajectoryRecorder or its folder, a Trajectory, or a list of checkpoints, got "
+                f"{type(checkpoints).__name__}."
             )
         else:
             if scalars is not None and not isinstance(scalars, Mapping):
@@ -91,7 +105,7 @@ class Trajectory(Sequence[dict[str, Tensor]]):
             raise ValueError(f"Expected ascending steps, got {told(self.steps.tolist())}.")
 
     @classmethod
-    def of(cls, given: Trajectory | str | os.PathLike[str] | Iterable[Solution]) -> Trajectory:
+    def of(cls, given: Trajectory | Recording | str | os.PathLike[str] | Iterable[Solution]) -> Trajectory:
         """A trajectory itself, or that of what its constructor takes."""
         return given if isinstance(given, Trajectory) else cls(given)
 

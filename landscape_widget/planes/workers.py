@@ -31,6 +31,13 @@ class Tile:
     seconds: float
 
 
+#: What is told once workers are lost.
+_KEPT = (
+    "The losses of a plane that workers had returned are kept: call again with the same cache once there are "
+    "some."
+)
+
+
 class PlaneWorkers:
     """L at points of one plane, each by the plain loop in one thread of a worker."""
 
@@ -46,7 +53,7 @@ class PlaneWorkers:
         """
         self.failures: list[str] = []
         """What model or loss raised, for each point without a loss because of that."""
-        self._workers = Workers(executor, Evaluator, objective, plane)
+        self._workers = Workers(executor, Evaluator, objective, plane, kept=_KEPT)
         self._seconds = np.inf
 
     def losses(self, points: Coordinates, left: int) -> Iterator[tuple[Sequence[int], FloatArray]]:  # noqa: ARG002

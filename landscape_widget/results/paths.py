@@ -88,7 +88,9 @@ class Path(Table):
     def summary(self) -> str:
         """Checkpoints, loss from first to last, and how much of the path the plane shows."""
         first, last = brief(self.loss[0]), brief(self.loss[-1])
-        return f"{len(self.loss)} checkpoints, loss {first} to {last}, {100 * self.share:.3g} % in the plane"
+        lost = f" ({n} not finite)" if (n := int((~self.finite).sum())) else ""
+        share = f"{100 * self.share:.3g} % in the plane"
+        return f"{len(self.loss)} checkpoints{lost}, loss {first} to {last}, {share}"
 
     @property
     def columns(self) -> Columns:
@@ -100,19 +102,26 @@ class Path(Table):
     @property
     def share(self) -> float:
         """Share of Σᵢ ‖θᵢ − θ*‖² that lies in the plane; 1 for a path that never leaves its origin."""
-        total = float(inner(self.distance, self.distance))
-        return 1.0 - float(inner(self.off_plane, self.off_plane)) / total if total else 1.0
+        distance, off_plane = self.distance[self.finite], self.off_plane[self.finite]
+        total = float(inner(distance, distance))
+        return 1.0 - float(inner(off_plane, off_plane)) / total if total else 1.0
+
+    @property
+    def finite(self) -> npt.NDArray[np.bool_]:
+        """Which checkpoints have finite weights, shape (n,); all numbers of the others are NaN."""
+        return np.isfinite(self.distance)
 
     @property
     def domain(self) -> tuple[float, float, float, float]:
         """(α min, α max, β min, β max) around the path and θ*, with a margin of a tenth."""
         low, high = [], []
-        widths = [float(np.ptp([*c, 0.0])) for c in (self.alpha, self.beta)]
+        alpha, beta = (np.append(c[self.finite], 0.0) for c in (self.alpha, self.beta))
+        widths = [float(np.ptp(c)) for c in (alpha, beta)]
         widths = [width if width > _ROUNDING * max(widths) else 0.0 for width in widths]
-        for c, width in zip((self.alpha, self.beta), widths, strict=True):
+        for c, width in zip((alpha, beta), widths, strict=True):
             margin = 0.1 * (width or max(widths) or 1.0)
-            low.append(min(0.0, float(c.min())) - margin)
-            high.append(max(0.0, float(c.max())) + margin)
+            low.append(float(c.min()) - margin)
+            high.append(float(c.max()) + margin)
         return low[0], high[0], low[1], high[1]
 
 

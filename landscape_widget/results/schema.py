@@ -62,7 +62,6 @@ _FINITE = {
     "SpectralDensity": ("nodes", "weights"),
     "ConvexityMap": ("alpha", "beta"),
     "PathComponents": ("directions", "shares"),
-    "Path": ("alpha", "beta", "off_plane", "distance"),
     "Interpolation": ("t",),
 }
 
@@ -207,6 +206,9 @@ def _check_surface(surface: Surface, place: str, _n: int | None) -> None:
 
 
 def _check_path(path: Path, place: str, _n: int | None) -> None:
+    for name in ("alpha", "beta", "off_plane", "distance"):
+        right = np.where(path.finite, np.isfinite(getattr(path, name)), np.isnan(getattr(path, name)))
+        _expect(right.all(), f"{place}.{name} as finite numbers, NaN where the whole checkpoint is")
     for name, values in path.scalars.items():
         _expect(values.shape == path.step.shape, f"{place}.scalars[{name!r}] for each step", values.shape)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import math
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from hashlib import blake2b
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
-from landscape_widget.paths.components import path_components
+from landscape_widget.paths.components import path_components, path_rank
 from landscape_widget.paths.landmarks import Landmarks
 from landscape_widget.paths.projection import path_steps
 from landscape_widget.paths.solutions import solution_theta
@@ -29,6 +30,8 @@ from landscape_widget.results.planes import Plane
 from landscape_widget.study.known import Known
 
 log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 #: Components that are had at once, as far as there are so many: those that the page offers.
 OFFERED_COMPONENTS = 5
@@ -51,6 +54,7 @@ class Surroundings:
         self._objective, self._known = objective, known
         self.landmarks = landmarks
         self._components: dict[int, PathComponents] = {}
+        self._rank: int | None = None
         self._digests: dict[tuple[str, int], str] = {}
         self._reach: dict[str, dict[str, tuple[float, float]]] = {}
 
@@ -58,16 +62,23 @@ class Surroundings:
     def offered(self) -> list[Axis]:
         """The axes that they make, first ones first."""
         path, toward = KINDS["trajectory"], KINDS["toward"]
-        n_steps = len(self.landmarks.trajectory or ())
-        own = [Axis(path, rank + 1) for rank in range(min(OFFERED_COMPONENTS, n_steps))]
+        own = [Axis(path, rank + 1) for rank in range(min(OFFERED_COMPONENTS, self._n_components()))]
         own += [Axis(toward, label=name) for name in self.landmarks.solutions]
         former = [axis for axis in map(parse_axis, self._held()) if axis not in own]
         return own + former
 
     def check_axes(self, axes: object) -> tuple[str, str]:
         """Two axis names that make a plane here; raises what ``directions.check_axes`` does."""
-        there = self.landmarks.trajectory is not None
-        return check_axes(axes, self._objective, there, [axis.name for axis in self.offered])
+        there, offered = self.landmarks.trajectory is not None, self.offered
+        checked = check_axes(axes, self._objective, there, [axis.name for axis in offered])
+        most = self._n_components()
+        for axis in map(parse_axis, checked):
+            if axis.kind.of_path and axis.rank > most and axis not in offered:
+                raise ValueError(
+                    f"Expected a component that the path has, got {axis.name!r}: around θ* it lies "
+                    f"in {most} dimension{'s' if most != 1 else ''}. Choose another axis."
+                )
+        return checked
 
     def plane(
         self, objective: Objective, axes: tuple[str, str], seed: int, pairs: EigenPairs | None
@@ -105,13 +116,11 @@ class Surroundings:
             apart: What losses depend on beside examples and split.
             plane: Any plane through θ*.
         """
-        steps, states = self.landmarks.trajectory, self.landmarks.solutions
-        total = len(steps or ()) + len(states)
         losses = "difference" if len(measured) > 1 else next(iter(measured)), apart
         key = self._objective.n_examples, " ".join([plane.fingerprint, *losses])
         placed = self._known.landmarks
-        if not total:  # a file may hold what was to be seen here
-            if key in placed:
+        if self.landmarks.trajectory is None and not self.landmarks.solutions:
+            if key in placed:  # a file may hold what was to be seen here
                 yield placed[key]
             return
 
@@ -123,15 +132,75 @@ class Surroundings:
             ]
             return losses[0] if len(losses) == 1 else losses[1] - losses[0]
 
+        while True:
+            try:
+                for path, solutions in self._places(plane, loss_of):
+                    total = len(self.landmarks.trajectory or ()) + len(self.landmarks.solutions)
+                    placed[key] = LandmarksOnPlane(path, solutions, total, plane.fingerprint, losses)
+                    yield placed[key]
+                return
+            except FileNotFoundError:
+                if not self._read_again():
+                    raise
+
+    def _places(
+        self, plane: Plane, loss_of: Callable[..., float]
+    ) -> Iterator[tuple[Path | None, dict[str, Path]]]:
+        """The path up to each checkpoint, and the solutions so far."""
         solutions: dict[str, Path] = {}
-        for name, state in states.items():
+        for name, state in self.landmarks.solutions.items():
             own = partial(loss_of, name=name)
             (solutions[name],) = path_steps(plane, self._objective, Trajectory([state]), own)
-            placed[key] = LandmarksOnPlane(None, dict(solutions), total, plane.fingerprint, losses)
-            yield placed[key]
-        for path in path_steps(plane, self._objective, steps, loss_of) if steps is not None else ():
-            placed[key] = LandmarksOnPlane(path, solutions, total, plane.fingerprint, losses)
-            yield placed[key]
+            yield None, dict(solutions)
+        if self.landmarks.trajectory is not None:
+            for path in path_steps(plane, self._objective, self.landmarks.trajectory, loss_of):
+                yield path, solutions
+
+    def _read_again(self) -> bool:
+        """Takes the trajectory as it is by now; False where that is what it was.
+
+        A recorder that is still at work deletes checkpoints that are over its budget.
+        """
+        now = self.landmarks.now()
+        before, after = (
+            [recorded.source for recorded in each.trajectory.recorded] if each.trajectory else []
+            for each in (self.landmarks, now)
+        )
+        self.landmarks = now
+        self._digests.clear()
+        return before != after
+
+    def _of_path(self, compute: Callable[[Trajectory], _T]) -> _T:
+        """What is computed of the trajectory, which is read again where a file of it is gone."""
+        while True:
+            assert self.landmarks.trajectory is not None
+            try:
+                return compute(self.landmarks.trajectory)
+            except FileNotFoundError:
+                if not self._read_again():
+                    raise
+
+    def _n_components(self) -> int:
+        """How many components the path has, at most: not more than it has checkpoints other than θ*.
+
+        They are counted where they are known, or the checkpoints are so few that some may be missing of those
+        that are offered.
+        """
+        trajectory = self.landmarks.trajectory
+        if trajectory is None:
+            return 0
+        for k, components in self._components.items():
+            m: int = components.directions.shape[1]
+            if m < k:
+                return m
+        if len(trajectory) > OFFERED_COMPONENTS + 1:
+            return min(len(trajectory), self._objective.n_parameters)
+        if self._rank is None:
+            try:
+                self._rank = self._of_path(lambda steps: path_rank(self._objective, steps))
+            except (OSError, ValueError):  # told once it is asked for
+                self._rank = len(trajectory)
+        return self._rank
 
     def _held(self) -> list[str]:
         """Names of axes whose directions are known of a file."""
@@ -148,8 +217,10 @@ class Surroundings:
             ValueError: If it is zero.
         """
         axis = parse_axis(name)
+        held = self._known.directions.get((self._objective.n_examples, name))
         if axis.kind.of_path and components is not None:
-            return components.direction(axis.rank)
+            has = axis.rank <= components.directions.shape[1]
+            return held if held is not None and not has else components.direction(axis.rank)
         state = self.landmarks.solutions.get(axis.label)
         if state is None:
             return self._known.directions[self._objective.n_examples, name]
@@ -162,16 +233,17 @@ class Surroundings:
     def _first_components(self, most: int) -> PathComponents:
         k = max(most, OFFERED_COMPONENTS)
         if k not in self._components:
-            assert self.landmarks.trajectory is not None
-            self._components[k] = path_components(self._objective, self.landmarks.trajectory, k)
+            self._components[k] = self._of_path(lambda steps: path_components(self._objective, steps, k))
         return self._components[k]
 
     def _whole(self, plane: Plane) -> Path | None:
         """The path on a plane, without losses; that of a file where there is no trajectory."""
         if self.landmarks.trajectory is not None:
-            return deque(
-                path_steps(plane, self._objective, self.landmarks.trajectory, lambda *_: math.nan), maxlen=1
-            ).pop()
+            return self._of_path(
+                lambda steps: deque(
+                    path_steps(plane, self._objective, steps, lambda *_: math.nan), maxlen=1
+                ).pop()
+            )
         held = [(key, placed.path) for (_, key), placed in self._known.landmarks.items()]
         return next((path for key, path in held if key.startswith(plane.fingerprint)), None)
 

@@ -63,7 +63,8 @@ def _landmarks(
 ) -> Iterator[LandmarksOnPlane]:
     started = monotonic()
     steps = centre.around.steps(centre.measured(objective, controls), controls.batch_norm, plane)
-    for done, placed in enumerate(steps, 1):
+    for placed in steps:
+        done = sum(len(path.loss) for path in placed.paths.values())
         found.meter.expect(kind, placed.total)
         found.meter.record(kind, done, monotonic() - started)
         yield placed

@@ -239,6 +239,13 @@ def test_axes_that_nothing_was_given_for(make_explorer: Make, axis: str, told: s
         explorer_of(make_explorer).axes = ("toward:far", "toward:far")
 
 
+@pytest.mark.parametrize("name", ["trajectory", "solutions", "test_loader", "model", "metrics"])
+def test_what_is_given_only_at_first_cannot_be_set(make_explorer: Make, name: str) -> None:
+    explorer = explorer_of(make_explorer)
+    with pytest.raises(AttributeError, match=rf"{name}', which is given only when.*\(…, {name}=…\)"):
+        setattr(explorer, name, None)
+
+
 def test_the_page_is_offered_what_there_is(make_explorer: Make) -> None:
     explorer = explorer_of(make_explorer)
     groups = {group["label"]: group["options"] for group in explorer._info["axes"]["groups"]}
@@ -253,6 +260,103 @@ def test_the_page_is_offered_what_there_is(make_explorer: Make) -> None:
     bare = explorer_of(make_explorer, trajectory=None, solutions=None)
     assert "trajectory" not in {preset["value"] for preset in bare._info["axes"]["presets"]}
     assert len(bare._info["axes"]["groups"]) == 2
+
+
+def offered_ranks(explorer: LandscapeExplorer) -> list[str]:
+    groups = {group["label"]: group["options"] for group in explorer._info["axes"]["groups"]}
+    return [option["value"] for option in groups.get("Components of the trajectory", [])]
+
+
+@pytest.mark.parametrize(
+    ("places", "n"),
+    [
+        ([0, -1], 1),  # it ends at θ*
+        ([-1, 0], 1),
+        ([0, 1], 2),
+        ([0, -1, 2], 2),
+        ([0, 0, -1], 1),  # one of them twice
+        ([-1], 0),
+        ([0, 1, 2, 3, 4], 5),
+        ([0, 1, 2, 3, -1], 4),
+    ],
+)
+def test_only_components_that_a_short_path_has_are_offered(
+    make_explorer: Make, places: list[int], n: int
+) -> None:
+    run = trained()
+    explorer = explorer_of(make_explorer, trajectory=[run[i] for i in places], resolution=3)
+    assert offered_ranks(explorer) == [f"trajectory:{rank}" for rank in range(1, n + 1)]
+    presets = {preset["value"] for preset in explorer._info["axes"]["presets"]}
+    assert ("trajectory" in presets) == (n > 1)
+    with pytest.raises(Exception, match=f"around θ\\* it lies in {n} dimension"):
+        explorer.axes = (f"trajectory:{n + 1}", "random")
+    if n:
+        explorer.axes = (f"trajectory:{n}", "random")
+        explorer.compute("surface")
+        assert explorer.surface.final
+
+
+def test_a_long_path_on_a_line_refuses_further_components_once_they_are_known(make_explorer: Make) -> None:
+    theta, start = NETWORK.model().state_dict(), trained()[0]
+    line = [{k: theta[k] + t * (start[k] - theta[k]) for k in theta} for t in np.linspace(1, 0, 9)]
+    explorer = explorer_of(make_explorer, trajectory=line, axes=("trajectory:1", "random"), resolution=3)
+    explorer.compute("surface")
+    with pytest.raises(Exception, match="it lies in 1 dimension"):
+        explorer.axes = ("trajectory:1", "trajectory:2")
+
+
+@pytest.mark.parametrize("axes", [("random", "random"), ("trajectory:1", "trajectory:2")])
+def test_a_run_that_diverges_is_shown_as_far_as_it_is_finite(
+    make_explorer: Make, axes: tuple[str, str]
+) -> None:
+    run = trained()
+    run[2] = {name: torch.full_like(tensor, torch.nan) for name, tensor in run[2].items()}
+    explorer = explorer_of(make_explorer, trajectory=run, axes=axes, resolution=3).compute("surface")
+    assert explorer.landmarks.final
+    wanted = [np.nan if i == 2 else loss_of(state) for i, state in enumerate(run)]
+    np.testing.assert_allclose(explorer.landmarks.path.loss, wanted, rtol=1e-10)
+    assert "1 of 6 checkpoints not finite" in explorer._landmarks["planes"][0]["paths"][0]["caption"]
+
+
+@pytest.mark.parametrize("what", ["a frozen layer", "a buffer", "both", "neither", "the count of batches"])
+def test_what_differs_beside_the_parameters_is_told(make_explorer: Make, what: str) -> None:
+    """There the surface has another loss than the solution, however near the plane that is."""
+    network = case("convolution, batch norm")
+    state = {name: tensor.clone() for name, tensor in network.model().state_dict().items()}
+    state["0.bias"] += 1
+    if what in ("a frozen layer", "both"):
+        state[[name for name, _ in network.model().named_parameters()][-1]] += 1
+    if what in ("a buffer", "both"):
+        state["1.running_mean"] += 1
+    if what == "the count of batches":
+        state["1.num_batches_tracked"] += 1
+    explorer = make_explorer(
+        network.model(),
+        network.batches(ONE_BATCH),
+        network.loss_fn,
+        parameters="0.*",
+        solutions={"other": state},
+        axes=("toward:other", "random"),
+        resolution=3,
+    )
+    explorer.compute("surface")
+    (sent,) = explorer._landmarks["planes"][0]["paths"]
+    words = {
+        "a frozen layer": ", frozen parameters differ from those of θ*",
+        "a buffer": ", buffers differ from those of θ*",
+        "both": ", frozen parameters and buffers differ from those of θ*",
+    }
+    assert sent["caption"] == "other, 100 % in the plane" + words.get(what, "")
+
+
+def test_a_solution_beyond_the_picture_is_told(make_explorer: Make) -> None:
+    explorer = explorer_of(
+        make_explorer, axes=("toward:near", "toward:far"), domain=(-0.5, 1.5, -0.5, 0.5), trajectory=None
+    ).compute("surface")
+    near, far = explorer._landmarks["planes"][0]["paths"]
+    assert near["caption"] == "near, 100 % in the plane"
+    assert far["caption"] == "far, 100 % in the plane, outside the domain"
+    assert (near["remark"], far["remark"]) == ("", "outside the domain")
 
 
 def test_a_solution_is_what_it_was_when_it_was_given(make_explorer: Make) -> None:
@@ -292,6 +396,37 @@ def test_a_recorder_that_goes_on_is_read_again_with_the_new_weights(make_explore
     explorer.go_back()
     explorer.compute("surface")
     assert len(explorer.landmarks.path.loss) == 1
+
+
+@pytest.mark.parametrize("by_folder", [False, True])
+@pytest.mark.parametrize("axes", [("random", "random"), ("trajectory:1", "random")])
+@pytest.mark.parametrize("before", [True, False])
+def test_a_recorder_may_thin_out_what_is_shown(
+    make_explorer: Make, tmp_path: Path, by_folder: bool, axes: tuple[str, str], before: bool
+) -> None:
+    """Checkpoints over the budget are deleted while an explorer still lists them."""
+    recorder = TrajectoryRecorder(NETWORK.model(), tmp_path / "run", most=4)
+    model, states = recorder._model, trained(steps=24)
+
+    def train(steps: range) -> None:
+        for step in steps:
+            model.load_state_dict(states[step])
+            recorder.record(step)
+
+    train(range(4))
+    given = tmp_path / "run" if by_folder else recorder
+    explorer = explorer_of(make_explorer, trajectory=given, axes=axes, resolution=3)
+    if before:
+        explorer.compute("surface")
+    train(range(4, 24))
+    explorer.seed = 4
+    explorer.compute("surface")
+    kept = recorder.trajectory
+    np.testing.assert_array_equal(explorer.landmarks.path.step, kept.steps)
+    np.testing.assert_allclose(
+        explorer.landmarks.path.loss, [loss_of(states[step]) for step in kept.steps], rtol=1e-10
+    )
+    assert explorer.landmarks.final
 
 
 def test_a_saved_run_holds_path_and_axes_without_what_they_were_made_of(

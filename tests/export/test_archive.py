@@ -106,7 +106,22 @@ def test_a_single_result_is_saved_and_loaded(path: Path) -> None:
     assert_same(load(path), surface())
 
 
-@pytest.mark.parametrize("bad", [{1, 2}, print, np.array([print]), EigenPairs])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {1, 2},
+        print,
+        np.array([print]),
+        EigenPairs,
+        3,
+        1.5,
+        True,
+        None,
+        "run.npz",
+        np.ones(3),
+        np.float64(2),
+    ],
+)
 def test_what_is_no_result_is_refused(path: Path, bad: Any) -> None:
     with pytest.raises(TypeError, match="Expected"):
         save(bad, path)

@@ -149,6 +149,7 @@ def placed(found: Findings, controls: Controls) -> Case:
                     "colour": colour,
                     "alpha": path.alpha.tolist(),
                     "beta": path.beta.tolist(),
+                    "remark": outside.removeprefix(", "),
                     "offPlane": path.off_plane.tolist(),
                     "loss": numbers(path.loss),
                     "step": path.step.tolist(),

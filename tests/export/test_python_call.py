@@ -96,6 +96,7 @@ def test_of_a_function(make_explorer: Make) -> None:
     source = explorer._surface["python"]
     assert source.startswith(
         "from landscape_widget import LandscapeExplorer\n\n# objective is yours\n"
+        "# objective is to be defined first: no variable here has that name\n"
         "explorer = LandscapeExplorer(\n    objective,\n"
     )
     assert "    domain=(-1.0, 1.0, -1.0, 1.0),\n" in source
@@ -115,6 +116,7 @@ def test_test_data_and_metrics_stand_as_variables(make_explorer: Make) -> None:
     explorer = make_explorer(*names.values(), **more).compute()
     source = explorer._surface["python"]
     assert "# model, data, loss_fn, metrics and test_loader are yours\n" in source
+    assert "# model, data, loss_fn, metrics and test_loader are to be defined first" in source
     assert "    metrics=metrics,\n    test_loader=test_loader,\n" in source
     assert_close(run(source, **names, **more).surface.loss, explorer.surface.loss)
 
@@ -134,7 +136,7 @@ def test_variables_have_the_names_that_a_person_gave_them(
         names["net"], names["train_loader"], network.loss_fn, test_loader=names["held_out"]
     ).compute()
     source = explorer._surface["python"]
-    assert "# net, train_loader, loss_fn and held_out are yours\n" in source
+    assert "# net, train_loader, loss_fn and held_out are yours\n# loss_fn is to be defined first" in source
     assert "(\n    net,\n    train_loader,\n    loss_fn,\n    test_loader=held_out,\n" in source
     assert_close(run(source, **names, loss_fn=network.loss_fn).surface.loss, explorer.surface.loss)
 
@@ -145,3 +147,22 @@ def test_another_centre_is_told(make_explorer: Make) -> None:
     explorer.recentre(0.5, 0)
     explorer.wait(HUNG)
     assert "# the centre was not the weights given but a point ‖Δθ‖ = 0.5 away" in explorer._surface["python"]
+
+
+def test_what_was_given_inline_is_told_and_what_has_a_variable_is_not(
+    make_explorer: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = case("dense tanh")
+    names = {"net": network.model(), "data": network.batches(ONE_BATCH), "criterion": network.loss_fn}
+    for name, value in names.items():
+        monkeypatch.setattr(sys.modules["__main__"], name, value, raising=False)
+    solutions = {"other": {name: t + 1 for name, t in network.model().state_dict().items()}}
+    for given, words in (
+        ({}, ""),
+        ({"solutions": solutions}, "solutions is"),
+        ({"solutions": solutions, "test_loader": network.examples()}, "test_loader and solutions are"),
+    ):
+        explorer = make_explorer(*names.values(), **given, axes=("random", "random"), resolution=3)
+        source = explorer.compute("surface")._surface["python"]
+        assert source.count("to be defined first") == bool(words)
+        assert f"# {words} to be defined first" in source or not words

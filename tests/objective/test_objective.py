@@ -244,3 +244,9 @@ def test_dtype_is_chosen_and_curvature_is_double(dtype: torch.dtype) -> None:
     assert objective.precise().dtype == torch.float64
     # float32 keeps seven digits of weights and data
     torch.testing.assert_close(objective.loss().double(), dense(DENSE).loss, rtol=1e-5, atol=0)
+
+
+def test_an_objective_says_what_it_is_of() -> None:
+    objective = Objective(nn.Linear(3, 2), (torch.ones(5, 3), torch.ones(5, 2)), nn.MSELoss())
+    assert repr(objective) == "Objective(Linear, MSELoss, 8 parameters, 5 examples)"
+    assert repr(objective.with_data((torch.ones(4, 3), torch.ones(4, 2)))).endswith("4 examples)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +17,15 @@ import torch
 from distributed import Client
 from torch import Tensor, nn
 
-from landscape_widget import Objective, Surface, evaluate_plane, random_plane
+from landscape_widget import (
+    Objective,
+    Surface,
+    evaluate_plane,
+    hessian_eigenpairs,
+    hessian_trace,
+    random_plane,
+    spectral_density,
+)
 from landscape_widget.objective import workers
 from landscape_widget.objective.workers import WorkersLostError
 from tests.support.cases import case
@@ -138,6 +147,28 @@ def test_all_workers_gone_and_back() -> None:
     going_on = InPlace()
     found = picture(objective, going_on, resolution=7, accuracy=0, cache=cache)
     np.testing.assert_array_equal(found.loss, picture(objective, InPlace(), resolution=7, accuracy=0).loss)
+
+
+@pytest.mark.parametrize("call", [hessian_eigenpairs, hessian_trace, spectral_density])
+@pytest.mark.parametrize("kind", ["shut down", "lost", "client of Dask"])
+def test_only_a_plane_tells_of_its_cache(call: Callable[..., Any], kind: str) -> None:
+    objective = Objective(model(), data(), nn.MSELoss())
+    executor: Any = InPlace(0)
+    if kind == "shut down":
+        executor = ThreadPoolExecutor(1)
+        executor.shutdown()
+    elif kind == "client of Dask":
+        executor = Client(n_workers=0, processes=False, dashboard_address=None)
+        executor.close()
+
+    def to_its_end() -> None:
+        found = call(objective, executor=executor)
+        deque(found if isinstance(found, Iterator) else (), maxlen=0)
+
+    with pytest.raises(WorkersLostError) as error:
+        to_its_end()
+    assert "cache" not in str(error.value)
+    assert "Call again once" in str(error.value)
 
 
 def test_workers_that_never_last() -> None:

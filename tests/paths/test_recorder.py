@@ -17,7 +17,15 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from landscape_widget import Trajectory, TrajectoryRecorder
+from landscape_widget import (
+    Objective,
+    Trajectory,
+    TrajectoryRecorder,
+    evolution,
+    path_components,
+    plane_path,
+    trajectory_plane,
+)
 from landscape_widget.engine.random_state import random_numbers_to_come
 from landscape_widget.paths import index as indexing
 from landscape_widget.paths import recorder as recording
@@ -393,12 +401,41 @@ def test_two_recorders_that_resume_one_folder(tmp_path: Path) -> None:
     assert len(Trajectory(tmp_path)) == 4
 
 
-def test_a_recorder_is_no_trajectory_but_has_one() -> None:
-    recorder = TrajectoryRecorder(nn.Linear(1, 1))
+def test_a_recorder_says_what_it_holds(tmp_path: Path) -> None:
+    recorder = TrajectoryRecorder(nn.Linear(3, 2))
+    assert repr(recorder) == "TrajectoryRecorder(0 checkpoints, in memory)"
+    recorder.record(3)
+    assert repr(recorder) == "TrajectoryRecorder(1 checkpoint, steps 3 to 3, in memory)"
+    with TrajectoryRecorder(nn.Linear(3, 2), tmp_path / "run") as kept:
+        kept.record()
+        kept.record()
+    assert repr(kept) == f"TrajectoryRecorder(2 checkpoints, steps 0 to 1, in {str(tmp_path / 'run')!r})"
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_a_recorder_stands_for_what_it_has_recorded(tmp_path: Path, folder: bool) -> None:
+    model = nn.Linear(3, 2)
+    recorder = TrajectoryRecorder(model, tmp_path / "run" if folder else None)
+    with pytest.raises(ValueError, match="there is none yet"):
+        Trajectory(recorder)
+    for _ in range(4):
+        recorder.record()
+        with torch.no_grad():
+            model.weight += torch.randn(2, 3)
+    objective = Objective(model, (torch.randn(5, 3), torch.randn(5, 2)), nn.MSELoss())
+    steps = recorder.trajectory
+    plane = trajectory_plane(objective, recorder)
+    assert plane == trajectory_plane(objective, steps)
+    assert plane_path(plane, objective, recorder) == plane_path(plane, objective, steps)
+    assert path_components(objective, recorder, 3) == path_components(objective, steps, 3)
+    *_, found = evolution(objective, recorder, k=1)
+    *_, wanted = evolution(objective, steps, k=1)
+    np.testing.assert_array_equal(found.values, wanted.values)
+    assert Trajectory(recorder).steps.tolist() == [0, 1, 2, 3]
     recorder.record()
-    with pytest.raises(TypeError, match=r"got TrajectoryRecorder\. Pass its \.trajectory"):
-        Trajectory.of(recorder)  # type: ignore[arg-type]
-    assert len(Trajectory.of(recorder.trajectory)) == 1
+    assert len(Trajectory(recorder)) == 5
+    with pytest.raises(ValueError, match="a recorder or a folder has its own"):
+        Trajectory(recorder, steps=range(5))
 
 
 @pytest.mark.parametrize("kind", ["model", "module in a mapping", "optimizer and object"])

@@ -23,6 +23,7 @@ from landscape_widget import (
     plane_path,
     random_plane,
     save,
+    surface_figure,
     trajectory_plane,
 )
 from landscape_widget.paths import components as streaming
@@ -234,7 +235,6 @@ def test_what_is_no_trajectory_of_this_model_is_refused_by_name(tmp_path: FilePa
     refused({name: t for name, t in good.items() if name != "1.running_var"}, r"it lacks 1\.running_var")
     refused(good | {"6.weight": torch.ones(2)}, r"it has besides 6\.weight")
     refused(good | {"0.bias": torch.ones(4)}, r"of another shape 0\.bias \(4,\) for \(3,\)")
-    refused(good | {"0.bias": torch.full((3,), math.nan)}, "not all finite")
     refused({"θ": torch.ones(3)}, "of another shape θ")
     with pytest.raises(ValueError, match="all equal to θ"):
         path_components(objective, [good, model])
@@ -259,6 +259,48 @@ def test_a_loss_that_is_not_finite_is_a_gap() -> None:
     far = {name: 1e200 * tensor.abs() for name, tensor in problem.model().state_dict().items()}
     path = plane_path(random_plane(objective), objective, Trajectory([far, problem.model()]))
     assert np.isnan(path.loss).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("lost", [[1], [4], [0, 2], [3, 4]])
+def test_a_checkpoint_that_is_not_finite_is_a_gap(tmp_path: FilePath, bad: float, lost: list[int]) -> None:
+    """As a run that diverges leaves it: all else is that of the run without it."""
+    problem = case("dense tanh")
+    objective, states = problem.objective(ONE_BATCH), walk(problem.model())[:5]
+    given = [
+        {**state, "0.bias": torch.full_like(state["0.bias"], bad)} if i in lost else state
+        for i, state in enumerate(states)
+    ]
+    good = [i for i in range(5) if i not in lost]
+    kept = [states[i] for i in good]
+    found, wanted = path_components(objective, given), path_components(objective, kept)
+    np.testing.assert_allclose(found.directions, wanted.directions, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(found.shares, wanted.shares, rtol=1e-9, atol=1e-14)
+    plane = trajectory_plane(objective, given)
+    path, whole = plane_path(plane, objective, given), plane_path(plane, objective, kept)
+    for name in ("alpha", "beta", "off_plane", "distance", "loss"):
+        np.testing.assert_array_equal(getattr(path, name)[good], getattr(whole, name))
+        assert np.isnan(getattr(path, name)[lost]).all()
+    assert path.share == whole.share
+    assert path.domain == whole.domain
+    assert f"5 checkpoints ({len(lost)} not finite)" in path.summary
+    save(path, tmp_path / "path.npz")
+    assert load(tmp_path / "path.npz") == path
+    *_, surface = evaluate_plane(objective, plane, path.domain, 3)
+    for figure in (heatmap_figure, surface_figure):
+        names = [trace.name for trace in figure(surface, plane, path=path).data]
+        assert any(name and name.endswith(f"{len(lost)} of 5 checkpoints not finite") for name in names)
+
+
+def test_a_run_without_a_finite_checkpoint_has_no_components() -> None:
+    problem = case("dense tanh")
+    objective = problem.objective(ONE_BATCH)
+    bad = {name: torch.full_like(t, math.nan) for name, t in problem.model().state_dict().items()}
+    with pytest.raises(ValueError, match="got one whose checkpoints all have none"):
+        path_components(objective, [bad, bad])
+    path = plane_path(random_plane(objective), objective, [bad, bad])
+    assert np.isnan(path.loss).all()
+    assert np.isfinite(path.domain).all()
 
 
 def test_the_explorers_axes_need_a_trajectory() -> None:

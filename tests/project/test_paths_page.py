@@ -42,6 +42,16 @@ def test_the_curve_goes_round_the_barrier(names: dict[str, Any]) -> None:
     assert names["path"].alpha == pytest.approx([0, 1], abs=1e-6)  # the model is in single precision
 
 
+def test_the_curve_is_drawn_where_it_runs(names: dict[str, Any]) -> None:
+    """Through both ends and, at t = 1/2, half way to the bend; with the losses that the curve itself has."""
+    drawn, curve = names["ways"]["curve"], names["curve"]
+    assert drawn.alpha[[0, -1]] == pytest.approx([0, 1], abs=1e-6)
+    assert abs(drawn.beta[10]) > 0.05
+    assert drawn.off_plane.max() < 1e-4 * drawn.distance.max()  # ends in single precision
+    within = (curve.t >= 0) & (curve.t <= 1)
+    assert drawn.loss.max() == pytest.approx(curve.loss[within].max(), rel=0.1)  # at other t
+
+
 def test_curvature_is_told_along_the_run(names: dict[str, Any]) -> None:
     found = names["load"](names["folder"] / "evolution.npz")
     assert found.done.all()

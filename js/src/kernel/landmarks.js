@@ -7,6 +7,7 @@ import { decodeArray } from "./decoders.js";
  * @property {string} name
  * @property {boolean} solution
  * @property {string} caption  the name, and how much of it the plane shows
+ * @property {string} remark  what the caption says beside how much of it lies in the plane; often nothing
  * @property {string} colour
  * @property {Float64Array} alpha  of the point of the plane that is nearest to each checkpoint
  * @property {Float64Array} beta
@@ -25,10 +26,11 @@ import { decodeArray } from "./decoders.js";
 export function decodeLandmarks({ request, final, planes }) {
   const numbers = (/** @type {any} */ view) => decodeArray(view, Float64Array);
   /** @param {any} path @returns {PathOnPlane} */
-  const decode = ({ name, solution, caption, colour, alpha, beta, off_plane, loss, step, sizes, marks }) => ({
+  const decode = ({ name, solution, caption, remark, colour, alpha, beta, off_plane, loss, step, sizes, marks }) => ({
     name,
     solution,
     caption,
+    remark,
     colour,
     alpha: numbers(alpha),
     beta: numbers(beta),

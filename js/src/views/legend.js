@@ -10,7 +10,7 @@ const MARKS = [
   { sign: SIGNS.train, words: WORDS.lowest.train, shown: ({ lowest }) => lowest.some(({ split }) => split === "train") },
   { sign: SIGNS.test, words: WORDS.lowest.test, shown: ({ lowest }) => lowest.some(({ split }) => split === "test") },
   { sign: "•", words: "path of training", shown: ({ paths }) => paths.some(({ solution }) => !solution) },
-  { sign: "★", words: "solution", shown: ({ paths }) => paths.some(({ solution }) => solution) },
+  { sign: "★", words: "solution", shown: ({ paths, picture: { extent: [a0, a1, b0, b1] } }) => paths.some(({ solution, alpha: [a], beta: [b] }) => solution && a >= a0 && a <= a1 && b >= b0 && b <= b1) },
   { sign: "①", words: "pin", shown: ({ pins }) => pins.length > 0 },
 ];
 

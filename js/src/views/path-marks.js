@@ -112,5 +112,6 @@ export function readPaths({ paths, point, picture: { surface, extent: [a0, a1, b
       if (distance < best.distance) best = { distance, text: told(path, i).join("\u2003") };
     });
   }
-  return best.text || paths.map((path) => (path.solution ? told(path, 0).join(", ") : path.caption)).join("\u2003");
+  const whole = (/** @type {PathOnPlane} */ path) => [...told(path, 0), ...(path.remark ? [path.remark] : [])].join(", ");
+  return best.text || paths.map((path) => (path.solution ? whole(path) : path.caption)).join("\u2003");
 }
