@@ -12,7 +12,7 @@ export function mockLandmarks({ request, plane, split, batch_norm, n_examples },
     name: "path", solution: false, caption: "path, 71.2 % in the plane", colour: "#009e73",
     alpha: numbers((i) => -0.8 * Math.exp(-i / 6)), beta: numbers((i) => 0.6 * Math.exp(-i / 10) * Math.cos(i / 4)),
     off_plane: numbers((i) => 2 * Math.exp(-i / 8)), loss: numbers((i) => 0.35 + 1.6 * Math.exp(-i / 5)), step: numbers((i) => 10 * i),
-    sizes: numbers((i) => 4 + 10 * Math.exp(-i / 8)), marks: [[0, "lr 0.1"]],
+    sizes: numbers((i) => 4 + 10 * Math.exp(-i / 8)), marks: [[0, "lr 0.1"], ...steps.filter((i) => i % 3 === 2).map((i) => [i, `epoch ${i}`])],
   };
   const one = (/** @type {number} */ value) => numbers(() => value, [0]);
   const other = {

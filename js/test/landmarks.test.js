@@ -25,7 +25,9 @@ test("the plane has the path with its marks, larger the farther off, and solutio
   assert.equal(line.mode, "lines+markers");
   assert.deepEqual(traceOf(figure, "path other seed").x, [...other.alpha]);
   const words = figure.layout.annotations.filter((/** @type {any} */ { name }) => name === "path words").map((/** @type {any} */ { text }) => text);
-  assert.deepEqual(words, ["lr 0.1", "other seed"]);
+  assert.deepEqual(words.slice(0, 2), ["other seed", "lr 0.1"]);
+  const epochs = path.marks.length - 1;
+  assert.ok(words.length > 3 && words.length < 2 + epochs, "as many epochs as there is room for");
 });
 
 test("in three dimensions it stands at its true loss, with lines down to the surface", async () => {
@@ -42,6 +44,15 @@ test("in three dimensions it stands at its true loss, with lines down to the sur
   const nearest = (/** @type {number[]} */ values, /** @type {number} */ at) => [...values].reduce((best, value, i) => (Math.abs(value - at) < Math.abs(values[best] - at) ? i : best), 0);
   const height = mesh.z[nearest(mesh.y, path.beta[0])][nearest(mesh.x, path.alpha[0])];
   assert.ok(Math.abs(drop.z[1] - height) < 0.2, `${drop.z[1]} is not near ${height}`);
+});
+
+test("in three dimensions, too, there are words for as many checkpoints as there is room for", async () => {
+  const { find, plotly } = await show(traits, { webgl: true });
+  await settled();
+  const { text, textposition } = traceOf(figureOf(plotly, find("surface")), "path path");
+  const said = text.filter((/** @type {string} */ words) => words !== "");
+  assert.ok(said.includes("lr 0.1") && said.length < path.marks.length, String(said));
+  assert.equal(textposition.length, text.length);
 });
 
 test("where one points, a checkpoint tells step, loss and distance off the plane", async () => {

@@ -68,6 +68,19 @@ export function baseLayout(palette, el) {
   };
 }
 
+/** What a page without a screen takes a place to be, in pixels. */
+const UNKNOWN = 480;
+
+/**
+ * The room that margins leave for a picture, in pixels.
+ * @param {HTMLElement} el
+ * @param {{l: number, r: number, t: number, b: number}} [margin]
+ */
+export const roomOf = ({ clientWidth, clientHeight }, { l, r, t, b } = { l: 0, r: 0, t: 0, b: 0 }) => ({
+  width: (clientWidth || UNKNOWN) - l - r,
+  height: (clientHeight || UNKNOWN) - t - b,
+});
+
 /**
  * An axis in the host's colours.
  * @param {import("./theme.js").Palette} palette
