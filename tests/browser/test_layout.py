@@ -188,6 +188,28 @@ def test_choices_of_axes_are_read_whole_beside_four_planes(open_: Open) -> None:
             assert needed <= room, (width, name)
 
 
+def test_the_buttons_to_save_cover_no_labels_of_axes(open_: Open) -> None:
+    page = open_("stretch=10")
+    for width in WIDTHS:
+        set_width(page, width)
+        for view in ("heatmap", "slices"):
+            panel = page.get_by_test_id(view)
+            panel.hover()
+
+            def covered(panel: Locator = panel) -> list[str]:
+                found: list[str] = panel.evaluate("""panel => {
+                  const { left, right, top, bottom } = panel.querySelector(".lw-save").getBoundingClientRect();
+                  const texts = [...panel.querySelectorAll("[class*='tick'] text")];
+                  return texts.filter(text => {
+                    const box = text.getBoundingClientRect();
+                    return box.left < right && left < box.right && box.top + 2 < bottom && top < box.bottom - 2;
+                  }).map(text => text.textContent);
+                }""")
+                return found
+
+            wait_until(lambda: not covered(), f"labels of {view} to be free at {width} pixels", timeout=15)
+
+
 def ratio(page: Page) -> float:
     """Width of the plane's picture by its height."""
     area = box(page.get_by_test_id("heatmap").locator(".nsewdrag"))
