@@ -8,7 +8,7 @@ import { createLegend } from "./legend.js";
 import { flatLevel, flatMarks, flatPins, haloed, LEVEL } from "./pin-marks.js";
 import { flatPaths, flatWords, readPaths } from "./path-marks.js";
 import { displayOf } from "../ui/frame.js";
-import { baseAxis, baseLayout, createPlot, roomOf } from "../ui/plot.js";
+import { baseAxis, baseLayout, createPlot, POINTER, roomOf } from "../ui/plot.js";
 import { tickCount, tickRoom } from "../ui/ticks.js";
 import { errorMap, modelAt, modelRows } from "../model/quadratic.js";
 import { colouring, contourLevels, shade } from "../model/scale.js";
@@ -62,7 +62,7 @@ function crosshair({ point }, surface) {
     { x0: 0, x1: 1, xref: "paper", y0: y, y1: y },
   ];
   const style = (/** @type {string} */ color, /** @type {number} */ width) =>
-    lines.map((line) => ({ type: "line", ...line, line: { color, width } }));
+    lines.map((line) => ({ type: "line", name: POINTER, ...line, line: { color, width } }));
   return [...style(SHADE, 3), ...style("#ffffff", 1)];
 }
 

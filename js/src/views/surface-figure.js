@@ -1,7 +1,7 @@
 // The figures of the surface view: in three dimensions, and flat where there is no WebGL.
 import { PIN, flatLevel, flatMarks, flatPins, raisedPins } from "./pin-marks.js";
 import { flatPaths, flatWords, raisedPaths, thinWords } from "./path-marks.js";
-import { baseAxis, baseLayout, roomOf } from "../ui/plot.js";
+import { baseAxis, baseLayout, POINTER, roomOf } from "../ui/plot.js";
 import { labelWidth } from "../ui/ticks.js";
 import { seenBy } from "../model/free-places.js";
 import { modelRows } from "../model/quadratic.js";
@@ -100,6 +100,7 @@ function pin(surface, shaded, { point, palette }) {
   const [x, y, z] = at ? [[at.x, at.x], [at.y, at.y], [at.z, shaded.range[1]]] : [[], [], []];
   return {
     type: "scatter3d",
+    meta: POINTER,
     mode: "lines+markers",
     x,
     y,
@@ -121,7 +122,7 @@ function cuts(surface, shaded, { point }, ink) {
   const shown = fromElsewhere(point);
   const at = shown && place(surface, shaded, shown);
   const { alpha, beta } = surface;
-  const line = { type: "scatter3d", name: "slices", mode: "lines", connectgaps: false, hoverinfo: "skip" };
+  const line = { type: "scatter3d", name: "slices", meta: POINTER, mode: "lines", connectgaps: false, hoverinfo: "skip" };
   if (!at) return { ...line, x: [], y: [], z: [] };
   const [i, j] = [beta.indexOf(at.y), alpha.indexOf(at.x)];
   const x = [...alpha, NaN, ...beta.map(() => at.x)];
