@@ -210,6 +210,23 @@ def test_the_buttons_to_save_cover_no_labels_of_axes(open_: Open) -> None:
             wait_until(lambda: not covered(), f"labels of {view} to be free at {width} pixels", timeout=15)
 
 
+def test_a_notice_takes_its_room_from_the_pictures(open_: Open) -> None:
+    page = open_("paths&width=1232")
+    usual = page.viewport_size
+    assert usual is not None
+    page.set_viewport_size({"width": 1280, "height": 720})
+    try:
+        before = box(page.get_by_test_id("heatmap"))["bottom"]
+        page.evaluate("""() => {
+          const drift = { words: "Your model has moved.", takes: true };
+          model.receive({ _pins: { ...model.get("_pins"), drift } });
+        }""")
+        expect(page.get_by_test_id("drift")).to_be_visible()
+        assert box(page.get_by_test_id("heatmap"))["bottom"] == pytest.approx(before, abs=2)
+    finally:
+        page.set_viewport_size(usual)
+
+
 def ratio(page: Page) -> float:
     """Width of the plane's picture by its height."""
     area = box(page.get_by_test_id("heatmap").locator(".nsewdrag"))
