@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mockLandmarks } from "../dev/mock-landmarks.js";
 import { mockSurface } from "../dev/mock.js";
+import { wire } from "../dev/wire.js";
 import { decodeLandmarks } from "../src/kernel/landmarks.js";
 import { controls, settled, show } from "./show.js";
 
@@ -57,7 +58,7 @@ test("in three dimensions, too, there are words for as many checkpoints as there
 
 test("where one points, a checkpoint tells step, loss and distance off the plane", async () => {
   const { find, plotly } = await show(traits);
-  assert.ok(find("readout-path").textContent.includes("path, 71.2 % in the plane"));
+  assert.ok(find("readout-path").textContent.includes("path, 71.2 % of ‖Δθ‖² in the plane"));
   assert.ok(find("readout-path").textContent.includes("other seed, true loss 0.4000, off the plane ‖Δθ‖ = 6.10"));
   const events = /** @type {any} */ (plotly.events.get(find("heatmap").querySelector(".js-plotly-plot")));
   events.plotly_hover({ points: [{ x: path.alpha[3], y: path.beta[3] }] });
@@ -66,6 +67,20 @@ test("where one points, a checkpoint tells step, loss and distance off the plane
   assert.match(find("readout-path").textContent, /^other seed/);
   events.plotly_hover({ points: [{ x: 0.9, y: 0.9 }] });
   assert.match(find("readout-path").textContent, /^path, 71/);
+});
+
+test("what is off the plane by rounding alone is in it", async () => {
+  const near = (/** @type {number} */ distance) => {
+    const raw = mockLandmarks(surface);
+    const other = /** @type {any} */ (raw.planes[0]).paths[1];
+    return { ...traits, _landmarks: { ...raw, planes: [{ .../** @type {any} */ (raw.planes[0]), paths: [{ ...other, off_plane: wire(Float64Array.of(distance)) }] }, null] } };
+  };
+  for (const distance of [0, 9.74e-15, 1e-6]) {
+    const { find } = await show(near(distance));
+    assert.match(find("readout-path").textContent, /true loss 0\.4000, in the plane$/);
+  }
+  const { find } = await show(near(0.01));
+  assert.match(find("readout-path").textContent, /off the plane ‖Δθ‖ = 0\.0100$/);
 });
 
 test("on another plane, or of other losses, it is gone", async () => {

@@ -259,7 +259,7 @@ def drawn(surface: Surface, paths: Paths) -> Iterator[Drawn]:
             & (path.beta >= surface.beta[0])
             & (path.beta <= surface.beta[-1])
         )
-        caption = f"{name}, {number(100 * path.share, 3)} % in the plane"
+        caption = f"{name}, {number(100 * path.share, 3)} % of ‖Δθ‖² in the plane"
         if not inside.all():
             caption += f", {int((~inside).sum())} of {len(inside)} checkpoints outside"
         off = path.off_plane / farthest if farthest else np.zeros_like(path.off_plane)

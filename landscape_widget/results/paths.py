@@ -88,7 +88,8 @@ class Path(Table):
     def summary(self) -> str:
         """Checkpoints, loss from first to last, and how much of the path the plane shows."""
         first, last = brief(self.loss[0]), brief(self.loss[-1])
-        return f"{len(self.loss)} checkpoints, loss {first} to {last}, {100 * self.share:.3g} % in the plane"
+        shown = f"{100 * self.share:.3g} % of ‖Δθ‖² in the plane"
+        return f"{len(self.loss)} checkpoints, loss {first} to {last}, {shown}"
 
     @property
     def columns(self) -> Columns:

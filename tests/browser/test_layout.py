@@ -198,11 +198,13 @@ def test_the_buttons_to_save_cover_no_labels_of_axes(open_: Open) -> None:
 
             def covered(panel: Locator = panel) -> list[str]:
                 found: list[str] = panel.evaluate("""panel => {
-                  const { left, right, top, bottom } = panel.querySelector(".lw-save").getBoundingClientRect();
+                  const { left, right, top, bottom } =
+                    panel.querySelector(".lw-save").getBoundingClientRect();
                   const texts = [...panel.querySelectorAll("[class*='tick'] text")];
                   return texts.filter(text => {
                     const box = text.getBoundingClientRect();
-                    return box.left < right && left < box.right && box.top + 2 < bottom && top < box.bottom - 2;
+                    return box.left < right && left < box.right && box.top + 2 < bottom
+                      && top < box.bottom - 2;
                   }).map(text => text.textContent);
                 }""")
                 return found

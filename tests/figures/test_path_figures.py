@@ -44,7 +44,7 @@ def test_a_path_is_drawn_where_it_is_nearest_and_the_larger_the_farther_off() ->
     figure = heatmap_figure(bowl(), path=path())
     trace = named(figure, "path")
     assert trace.x.tolist() == path().alpha.tolist()
-    assert trace.name == "path, 52 % in the plane, 1 of 6 checkpoints outside"
+    assert trace.name == "path, 52 % of ‖Δθ‖² in the plane, 1 of 6 checkpoints outside"
     assert (
         np.argsort(trace.marker.size, kind="stable").tolist()
         == np.argsort(path().off_plane, kind="stable").tolist()

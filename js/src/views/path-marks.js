@@ -11,6 +11,8 @@ import { interpolate } from "../model/picture.js";
 const RIM = "rgba(255, 255, 255, 0.85)";
 /** A point is read where the crosshair is nearer to it than this share of the picture, or than half the way to the next node. */
 const NEAR = 0.02;
+/** Of ‖θ*‖: what parameters in single precision may be off a plane by rounding. */
+const ROUNDING = 1e-6;
 
 /** A solution has a mark of another shape than a checkpoint. @param {PathOnPlane} path */
 const symbolOf = ({ solution }) => (solution ? "star" : "circle");
@@ -135,7 +137,10 @@ export function thinWords(traces, see, room) {
 export function readPaths({ paths, point, picture: { surface, extent: [a0, a1, b0, b1] } }) {
   let best = { distance: Math.max(NEAR, 0.5 / ((surface?.alpha.length ?? 0) - 1)), text: "" };
   /** @param {PathOnPlane} path @param {number} i */
-  const told = ({ name, solution, loss, offPlane, step }, i) => [solution ? name : `step ${step[i]}`, `true loss ${formatNumber(loss[i])}`, `off the plane ‖Δθ‖ = ${formatNumber(offPlane[i], 3)}`];
+  const told = ({ name, solution, loss, offPlane, step }, i) => {
+    const off = offPlane[i] <= ROUNDING * (surface?.thetaNorm ?? 0) ? "in the plane" : `off the plane ‖Δθ‖ = ${formatNumber(offPlane[i], 3)}`;
+    return [solution ? name : `step ${step[i]}`, `true loss ${formatNumber(loss[i])}`, off];
+  };
   for (const path of paths) {
     path.alpha.forEach((a, i) => {
       const distance = point ? Math.hypot((a - point.alpha) / (a1 - a0), (path.beta[i] - point.beta) / (b1 - b0)) : Infinity;
