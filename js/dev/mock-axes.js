@@ -41,3 +41,10 @@ export function planeOf(axes, seed) {
   const name = `${preset?.label ?? symbolsOf(axes).join(" × ")}${seeded ? ` (seed ${seed})` : ""}`;
   return { name, seeded };
 }
+
+/** What a kernel offers where a trajectory and another solution were given. @param {import("../src/kernel/axes.js").Offer} offer @returns {import("../src/kernel/axes.js").Offer} */
+export const withPaths = ({ groups, presets, eigen }) => ({
+  groups: [...groups, { label: "Trajectory", options: [1, 2].map((k) => ({ value: `trajectory:${k}`, label: `Component ${k}` })) }],
+  presets: [...presets, { value: "trajectory", label: "Trajectory", title: "Two components of the path", axes: ["trajectory:1", "trajectory:2"] }],
+  eigen,
+});

@@ -1,4 +1,5 @@
 // Shows the built widget on a mock model; the address chooses how.
+import { withPaths } from "./mock-axes.js";
 import { attachKernel, createMockModel, defaults } from "./mock.js";
 
 const query = new URLSearchParams(location.search);
@@ -18,8 +19,9 @@ const host = {
   },
 };
 
+const info = query.has("paths") ? { ...defaults._info, axes: withPaths(defaults._info.axes) } : defaults._info;
 const half = Number(query.get("half") ?? 1);
-const model = createMockModel({ ...defaults, face: query.get("face") ?? defaults.face, domain: query.has("half") ? [-half, half, -half, half] : null });
+const model = createMockModel({ ...defaults, _info: info, face: query.get("face") ?? defaults.face, domain: query.has("half") ? [-half, half, -half, half] : null });
 attachKernel(model, { pace: Number(query.get("pace") ?? 250), decades: query.has("decades"), holes: query.has("holes"), scale: Number(query.get("scale") ?? 1), stretch: Number(query.get("stretch") ?? 1), paths: query.has("paths") });
 Object.assign(globalThis, { model });
 

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mockLandmarks } from "../dev/mock-landmarks.js";
 import { mockSurface } from "../dev/mock.js";
+import { wire } from "../dev/wire.js";
 import { decodeLandmarks } from "../src/kernel/landmarks.js";
 import { controls, settled, show } from "./show.js";
 
@@ -25,7 +26,9 @@ test("the plane has the path with its marks, larger the farther off, and solutio
   assert.equal(line.mode, "lines+markers");
   assert.deepEqual(traceOf(figure, "path other seed").x, [...other.alpha]);
   const words = figure.layout.annotations.filter((/** @type {any} */ { name }) => name === "path words").map((/** @type {any} */ { text }) => text);
-  assert.deepEqual(words, ["lr 0.1", "other seed"]);
+  assert.deepEqual(words.slice(0, 2), ["other seed", "lr 0.1"]);
+  const epochs = path.marks.length - 1;
+  assert.ok(words.length > 3 && words.length < 2 + epochs, "as many epochs as there is room for");
 });
 
 test("in three dimensions it stands at its true loss, with lines down to the surface", async () => {
@@ -44,9 +47,18 @@ test("in three dimensions it stands at its true loss, with lines down to the sur
   assert.ok(Math.abs(drop.z[1] - height) < 0.2, `${drop.z[1]} is not near ${height}`);
 });
 
+test("in three dimensions, too, there are words for as many checkpoints as there is room for", async () => {
+  const { find, plotly } = await show(traits, { webgl: true });
+  await settled();
+  const { text, textposition } = traceOf(figureOf(plotly, find("surface")), "path path");
+  const said = text.filter((/** @type {string} */ words) => words !== "");
+  assert.ok(said.includes("lr 0.1") && said.length < path.marks.length, String(said));
+  assert.equal(textposition.length, text.length);
+});
+
 test("where one points, a checkpoint tells step, loss and distance off the plane", async () => {
   const { find, plotly } = await show(traits);
-  assert.ok(find("readout-path").textContent.includes("path, 71.2 % in the plane"));
+  assert.ok(find("readout-path").textContent.includes("path, 71.2 % of ‖Δθ‖² in the plane"));
   assert.ok(find("readout-path").textContent.includes("other seed, true loss 0.4000, off the plane ‖Δθ‖ = 6.10"));
   const events = /** @type {any} */ (plotly.events.get(find("heatmap").querySelector(".js-plotly-plot")));
   events.plotly_hover({ points: [{ x: path.alpha[3], y: path.beta[3] }] });
@@ -55,6 +67,20 @@ test("where one points, a checkpoint tells step, loss and distance off the plane
   assert.match(find("readout-path").textContent, /^other seed/);
   events.plotly_hover({ points: [{ x: 0.9, y: 0.9 }] });
   assert.match(find("readout-path").textContent, /^path, 71/);
+});
+
+test("what is off the plane by rounding alone is in it", async () => {
+  const near = (/** @type {number} */ distance) => {
+    const raw = mockLandmarks(surface);
+    const other = /** @type {any} */ (raw.planes[0]).paths[1];
+    return { ...traits, _landmarks: { ...raw, planes: [{ .../** @type {any} */ (raw.planes[0]), paths: [{ ...other, off_plane: wire(Float64Array.of(distance)) }] }, null] } };
+  };
+  for (const distance of [0, 9.74e-15, 1e-6]) {
+    const { find } = await show(near(distance));
+    assert.match(find("readout-path").textContent, /true loss 0\.4000, in the plane$/);
+  }
+  const { find } = await show(near(0.01));
+  assert.match(find("readout-path").textContent, /off the plane ‖Δθ‖ = 0\.0100$/);
 });
 
 test("on another plane, or of other losses, it is gone", async () => {

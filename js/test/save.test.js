@@ -6,7 +6,7 @@ import { JSDOM } from "jsdom";
 import { mockSurface } from "../dev/mock.js";
 import { captionedPng, captionedSvg, wrapped } from "../src/model/picture-file.js";
 import { blobOf, fileName } from "../src/ui/save-image.js";
-import { controls, settled, show } from "./show.js";
+import { controls, nextFrame, settled, show } from "./show.js";
 
 const surface = mockSurface({ ...controls, request: 1 }, 1);
 
@@ -77,6 +77,10 @@ test("a view's buttons appear with its picture, and save it on the page's backgr
   model.receive({ _surface: surface });
   await settled();
   assert.equal(save().hidden, false);
+  const plot = find("heatmap").querySelector(".js-plotly-plot");
+  /** @type {any} */ (plotly.events.get(plot)).plotly_hover({ points: [{ x: 0.2, y: 0.2 }] });
+  await nextFrame();
+  assert.equal(plot.layout.shapes.length, 4, "the crosshair is there");
 
   /** @type {{name: string, blob: Blob}[]} */
   const files = [];
@@ -108,6 +112,7 @@ test("a view's buttons appear with its picture, and save it on the page's backgr
   assert.deepEqual(files.map(({ name }) => name), ["heatmap_hessian-max_hessian-min.png", "heatmap_hessian-max_hessian-min.svg"]);
   assert.deepEqual(await Promise.all(files.map(({ blob }) => blob.text())), ["png", "svg"]);
   assert.deepEqual(asked.map(({ options }) => [options.format, options.scale]), [["png", 2], ["svg", 1]]);
+  assert.deepEqual(asked[0].figure.layout.shapes, [], "where the pointer was is no part of the picture");
   assert.equal(asked[0].figure.layout.paper_bgcolor, "rgb(1, 2, 3)");
   assert.match(asked[0].figure.layout.title.text, /^<b>Loss of Sequential:<br>Hessian/); // a page of no width has lines of one part
   const high = asked[0].options.height;

@@ -11,6 +11,7 @@ import { levelSegments } from "../src/model/level.js";
 import { automaticScale, fallAndRise, positionOf, ticksOf } from "../src/model/loss-scale.js";
 import { modelAt } from "../src/model/quadratic.js";
 import { seesSaddle } from "../src/model/scale.js";
+import { axisTitles } from "../src/model/units.js";
 import { controls, enter, positionOf as sliderPosition, settled, show } from "./show.js";
 
 /** @typedef {import("../src/kernel/decoders.js").SurfaceResult} SurfaceResult */
@@ -149,6 +150,12 @@ test("the half-width scales both axes, and one switch gives both the same distan
 
 test("a scaled domain keeps its proportions around θ*", () => {
   assert.deepEqual(scaledDomain([0, 0.2, -3, -1], 4), [-0.4, 0.4, -4, 4]);
+});
+
+test("an axis that is drawn hardly larger says nothing of it", () => {
+  const at = (/** @type {number} */ half) => axisTitles({ norms: [1, 1], thetaNorm: 1 }, [-1, 1, -half, half]).filter((title) => title.includes("drawn")).length;
+  assert.deepEqual([1, 1.02, 1.04, 0.97].map(at), [0, 0, 0, 0]);
+  assert.deepEqual([1.06, 0.9, 8].map(at), [1, 1, 1]);
 });
 
 test("an axis that is drawn larger says by how much", async () => {

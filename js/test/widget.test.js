@@ -186,3 +186,21 @@ test("every control has a label", async () => {
     assert.ok(labels?.length, control.outerHTML);
   }
 });
+
+test("the half-widths to choose from lie around the automatic one, and reach what is on show", async () => {
+  const { find, model } = await show({ _surface: mockSurface({ ...controls, domain: [-0.02, 0.02, -0.2, 0.2], request: 1 }, 1) });
+  const slider = find("half-width");
+  const [last, first] = [Number(slider.max), 0].map((position) => {
+    enter(slider, position, "input", "change");
+    return Number(slider.dataset.value);
+  });
+  assert.deepEqual([first, last], [0.002, 20]);
+  model.receive({ domain: [-1000, 1000, -1000, 1000] });
+  await settled();
+  assert.equal(slider.value, slider.max);
+  assert.equal(slider.dataset.value, "1000");
+  model.receive({ domain: [-0.2, 0.2, -0.2, 0.2] });
+  await settled();
+  enter(slider, Number(slider.max), "input", "change");
+  assert.equal(Number(slider.dataset.value), 20);
+});

@@ -33,13 +33,17 @@ def quantity(surface: Surface) -> str:
     return quantity_of(asked.get("split", "train"), asked.get("batch_norm", "frozen"))
 
 
+#: Lengths that differ by less are told to be the same: they are drawn 1.0 times as large.
+_EQUAL = 0.05
+
+
 def stretched(surface: Surface, plane: Plane | None) -> tuple[str, str]:
     """What is said of an axis on which a distance in parameter space is drawn larger than on the other."""
     if plane is None:
         return "", ""
     axes = zip((surface.alpha, surface.beta), plane.norms, strict=True)
     alpha, beta = (float(axis[-1] - axis[0]) * length for axis, length in axes)
-    if not alpha or not beta or math.isclose(alpha, beta, rel_tol=0.01):
+    if not alpha or not beta or math.isclose(alpha, beta, rel_tol=_EQUAL):
         return "", ""
     ratio = number(max(alpha, beta) / min(alpha, beta), 3)
     return (f"drawn {ratio} × larger than β", "") if alpha < beta else ("", f"drawn {ratio} × larger than α")

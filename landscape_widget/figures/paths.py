@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from landscape_widget.figures.style import LIFT, MINUS, PLUS, finished, number
+from landscape_widget.figures.free_places import AWAY, ROOM, free_places, seen
+from landscape_widget.figures.style import CAMERA, DEPTH, LIFT, MINUS, PLUS, finished, number
 from landscape_widget.numerics.checks import check_integer
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.results.given import check_given
@@ -29,6 +30,9 @@ _SMALLEST, _LARGEST = 4.0, 14.0
 
 #: Most epochs, and most changes of the learning rate, that are marked on a path.
 _MOST_MARKS = 8
+
+#: Sides of a point, by plotly's names.
+_VERTICAL, _HORIZONTAL = {-1: "top", 1: "bottom"}, {-1: "left", 1: "right"}
 
 #: Parts of a line between two checkpoints that follow the surface.
 _STEPS = 12
@@ -72,7 +76,8 @@ def add_to_heatmap(figure: go.Figure, surface: Surface, paths: Paths) -> None:
     Raises:
         ValueError: If a path is that of another plane than the surface.
     """
-    for each in drawn(surface, paths):
+    shown = list(drawn(surface, paths))
+    for each in shown:
         place = {"x": each.path.alpha, "y": each.path.beta}
         figure.add_scatter(
             **place,
@@ -90,18 +95,25 @@ def add_to_heatmap(figure: go.Figure, surface: Surface, paths: Paths) -> None:
             hovertemplate=_HOVER,
             name=each.caption,
         )
-        for i, words in each.marks:
-            figure.add_annotation(
-                x=each.path.alpha[i],
-                y=each.path.beta[i],
-                text=words,
-                font={"size": 10, "color": "#1a1a1a"},
-                bgcolor="rgba(255, 255, 255, 0.75)",
-                arrowcolor=each.colour,
-                arrowsize=0.8,
-                ax=18,
-                ay=-18,
-            )
+    marked = [(each, i, words) for each in shown for i, words in each.marks]
+    places = [
+        (_share(each.path.alpha[i], surface.alpha), 1 - _share(each.path.beta[i], surface.beta))
+        for each, i, _ in marked
+    ]
+    room = np.reshape(places, (-1, 2)) * ROOM
+    for k, (right, down) in free_places(room, [words for *_, words in marked], centred=True).items():
+        each, i, words = marked[k]
+        figure.add_annotation(
+            x=each.path.alpha[i],
+            y=each.path.beta[i],
+            text=words,
+            font={"size": 10, "color": "#1a1a1a"},
+            bgcolor="rgba(255, 255, 255, 0.75)",
+            arrowcolor=each.colour,
+            arrowsize=0.8,
+            ax=AWAY * right,
+            ay=AWAY * down,
+        )
 
 
 def add_to_surface(
@@ -130,7 +142,8 @@ def add_to_surface(
 
     ground = RegularGridInterpolator((surface.beta, surface.alpha), heights, bounds_error=False)
     raised = LIFT * float(np.ptp(heights[np.isfinite(heights)])) if np.isfinite(heights).any() else 0.0
-    for each in drawn(surface, paths):
+    shown = list(drawn(surface, paths))
+    for each in shown:
         path, out = each.path, ~each.inside
         alpha, beta, above = (np.where(out, np.nan, v) for v in (path.alpha, path.beta, height(path.loss)))
         below = ground(np.column_stack([path.beta, path.alpha]))
@@ -165,20 +178,36 @@ def add_to_surface(
             showlegend=False,
             hoverinfo="skip",
         )
-        marked = [(i, words) for i, words in each.marks if each.inside[i]]
-        if marked:
-            at = [i for i, _ in marked]
-            figure.add_scatter3d(
-                x=alpha[at],
-                y=beta[at],
-                z=above[at],
-                mode="text",
-                text=[words for _, words in marked],
-                textposition="top right",
-                textfont={"size": 11},
-                showlegend=False,
-                hoverinfo="skip",
-            )
+    marked = [(each, i, words) for each in shown for i, words in each.marks if each.inside[i]]
+    if not marked:
+        return
+    x, y, losses = np.array(
+        [[each.path.alpha[i], each.path.beta[i], each.path.loss[i]] for each, i, _ in marked]
+    ).T
+    z = height(losses)
+    ends = np.append(heights[np.isfinite(heights)], z[np.isfinite(z)])
+    scene = [_share(x, surface.alpha) - 0.5, _share(y, surface.beta) - 0.5, DEPTH * (_share(z, ends) - 0.5)]
+    eye, centre = (np.array([CAMERA[part][axis] for axis in "xyz"]) for part in ("eye", "center"))
+    free = free_places(seen(np.column_stack(scene), eye, centre), [words for *_, words in marked])
+    if free:
+        at = list(free)
+        figure.add_scatter3d(
+            x=x[at],
+            y=y[at],
+            z=z[at],
+            mode="text",
+            text=[marked[k][2] for k in at],
+            textposition=[f"{_VERTICAL[down]} {_HORIZONTAL[right]}" for right, down in free.values()],
+            textfont={"size": 11},
+            showlegend=False,
+            hoverinfo="skip",
+        )
+
+
+def _share(value: Any, nodes: FloatArray) -> Any:
+    """How far between the lowest and the highest of some numbers another one lies, 0 to 1."""
+    low, high = float(np.min(nodes)), float(np.max(nodes))
+    return (value - low) / ((high - low) or 1)
 
 
 def _between(places: FloatArray) -> FloatArray:
@@ -234,7 +263,7 @@ def drawn(surface: Surface, paths: Paths) -> Iterator[Drawn]:
             & (path.beta >= surface.beta[0])
             & (path.beta <= surface.beta[-1])
         )
-        caption = f"{name}, {number(100 * path.share, 3)} % in the plane"
+        caption = f"{name}, {number(100 * path.share, 3)} % of ‖Δθ‖² in the plane"
         remarks = []
         for what, which in (("outside", path.finite & ~inside), ("not finite", ~path.finite)):
             if len(which) == 1 and which.any():

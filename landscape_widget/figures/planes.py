@@ -23,7 +23,7 @@ from landscape_widget.figures.labels import (
 )
 from landscape_widget.figures.paths import Paths, add_to_heatmap, add_to_surface
 from landscape_widget.figures.shade import Shade, logarithm, shade_of
-from landscape_widget.figures.style import KEY, LIFT, MINUS, ORIGIN, SIGNS, finished, number
+from landscape_widget.figures.style import CAMERA, DEPTH, KEY, LIFT, MINUS, ORIGIN, SIGNS, finished, number
 from landscape_widget.numerics.checks import check_flag
 from landscape_widget.numerics.level import level_segments
 from landscape_widget.results import words
@@ -112,12 +112,9 @@ def surface_figure(
             "xaxis_title": names[0],
             "yaxis_title": names[1],
             "zaxis": {"title": shade.name} | shade.ticks,
-            "camera": {
-                "eye": {"x": 1.26, "y": -1.5, "z": 1.02},
-                "center": {"x": -0.07, "y": -0.06, "z": -0.18},
-            },
+            "camera": CAMERA,
             "aspectmode": "manual",
-            "aspectratio": {"x": 1, "y": 1, "z": 0.72},
+            "aspectratio": {"x": 1, "y": 1, "z": DEPTH},
         }
     )
     for label, *_, marker in marks:  # what has no place is drawn in the legend alone

@@ -47,6 +47,10 @@ SIGNS = {"diamond": "◇", "x": "×", "cross": "+"}
 #: How far, of all heights, a line on a surface is raised: else the surface hides half of it.
 LIFT = 0.004
 
+#: From where a surface is seen, and its height by its width.
+CAMERA = {"eye": {"x": 1.26, "y": -1.5, "z": 1.02}, "center": {"x": -0.07, "y": -0.06, "z": -0.18}}
+DEPTH = 0.72
+
 #: What lines that stand in the legend alone have as ``meta``: a dark page draws them in a light ink.
 KEY = "key"
 

@@ -89,7 +89,7 @@ class Path(Table):
         """Checkpoints, loss from first to last, and how much of the path the plane shows."""
         first, last = brief(self.loss[0]), brief(self.loss[-1])
         lost = f" ({n} not finite)" if (n := int((~self.finite).sum())) else ""
-        share = f"{100 * self.share:.3g} % in the plane"
+        share = f"{100 * self.share:.3g} % of ‖Δθ‖² in the plane"
         return f"{len(self.loss)} checkpoints{lost}, loss {first} to {last}, {share}"
 
     @property

@@ -143,6 +143,92 @@ def test_the_bar_is_one_line_and_two_in_a_narrow_place(open_: Open) -> None:
         assert box(bar)["height"] == 28 * lines + 8 * (lines - 1), width
 
 
+@pytest.mark.parametrize(
+    ("width", "query"),
+    [(1232, "stretch=10"), (1232, "paths"), (900, "stretch=30"), (700, "paths&stretch=10")],
+)
+def test_a_slider_stays_in_place_under_the_pointer(open_: Open, width: int, query: str) -> None:
+    page = open_(query)
+    set_width(page, width)
+    slider = page.get_by_test_id("half-width")
+    at = box(slider)
+    assert at["width"] >= 80
+    last = int(slider.get_attribute("max") or 0)
+    thumb = 12
+    x = at["x"] + thumb / 2 + (at["width"] - thumb) * int(slider.input_value()) / last
+    page.mouse.move(x, at["bottom"] - 7)
+    page.mouse.down()
+    before = int(slider.input_value())
+    for _ in range(30):
+        x -= 1
+        page.mouse.move(x, at["bottom"] - 7)
+        page.wait_for_timeout(10)  # what is tried is a hand that waits for nothing
+        after = int(slider.input_value())
+        assert before - 1 <= after <= before
+        before = after
+        now = box(slider)
+        assert [now[side] for side in ("x", "width")] == [at[side] for side in ("x", "width")]
+    page.mouse.up()
+    assert page.evaluate("model.get('domain')") is not None
+
+
+def test_choices_of_axes_are_read_whole_beside_four_planes(open_: Open) -> None:
+    page = open_("paths&stretch=30")
+    for width in (1232, 1100, 960):
+        set_width(page, width)
+        for name in ("axis-alpha", "axis-beta"):
+            room, needed = page.get_by_test_id(name).evaluate("""select => {
+              const style = getComputedStyle(select);
+              const pen = document.createElement("canvas").getContext("2d");
+              pen.font = style.font;
+              const edges = ["paddingLeft", "paddingRight", "borderLeftWidth", "borderRightWidth"];
+              const room = select.offsetWidth - edges.reduce((sum, name) => sum + parseFloat(style[name]), 0);
+              return [room, pen.measureText(select.selectedOptions[0].label).width];
+            }""")
+            assert needed <= room, (width, name)
+
+
+def test_the_buttons_to_save_cover_no_labels_of_axes(open_: Open) -> None:
+    page = open_("stretch=10")
+    for width in WIDTHS:
+        set_width(page, width)
+        for view in ("heatmap", "slices"):
+            panel = page.get_by_test_id(view)
+            panel.hover()
+
+            def covered(panel: Locator = panel) -> list[str]:
+                found: list[str] = panel.evaluate("""panel => {
+                  const { left, right, top, bottom } =
+                    panel.querySelector(".lw-save").getBoundingClientRect();
+                  const texts = [...panel.querySelectorAll("[class*='tick'] text")];
+                  return texts.filter(text => {
+                    const box = text.getBoundingClientRect();
+                    return box.left < right && left < box.right && box.top + 2 < bottom
+                      && top < box.bottom - 2;
+                  }).map(text => text.textContent);
+                }""")
+                return found
+
+            wait_until(lambda: not covered(), f"labels of {view} to be free at {width} pixels", timeout=15)
+
+
+def test_a_notice_takes_its_room_from_the_pictures(open_: Open) -> None:
+    page = open_("paths&width=1232")
+    usual = page.viewport_size
+    assert usual is not None
+    page.set_viewport_size({"width": 1280, "height": 720})
+    try:
+        before = box(page.get_by_test_id("heatmap"))["bottom"]
+        page.evaluate("""() => {
+          const drift = { words: "Your model has moved.", takes: true };
+          model.receive({ _pins: { ...model.get("_pins"), drift } });
+        }""")
+        expect(page.get_by_test_id("drift")).to_be_visible()
+        assert box(page.get_by_test_id("heatmap"))["bottom"] == pytest.approx(before, abs=2)
+    finally:
+        page.set_viewport_size(usual)
+
+
 def ratio(page: Page) -> float:
     """Width of the plane's picture by its height."""
     area = box(page.get_by_test_id("heatmap").locator(".nsewdrag"))

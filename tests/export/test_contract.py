@@ -145,7 +145,7 @@ def placed(found: Findings, controls: Controls) -> Case:
                 {
                     "name": name,
                     "solution": name != "path",
-                    "caption": f"{name}, {100 * path.share:.3g} % in the plane{outside}",
+                    "caption": f"{name}, {100 * path.share:.3g} % of ‖Δθ‖² in the plane{outside}",
                     "colour": colour,
                     "alpha": path.alpha.tolist(),
                     "beta": path.beta.tolist(),

@@ -44,7 +44,7 @@ def test_a_path_is_drawn_where_it_is_nearest_and_the_larger_the_farther_off() ->
     figure = heatmap_figure(bowl(), path=path())
     trace = named(figure, "path")
     assert trace.x.tolist() == path().alpha.tolist()
-    assert trace.name == "path, 52 % in the plane, 1 of 6 checkpoints outside"
+    assert trace.name == "path, 52 % of ‖Δθ‖² in the plane, 1 of 6 checkpoints outside"
     assert (
         np.argsort(trace.marker.size, kind="stable").tolist()
         == np.argsort(path().off_plane, kind="stable").tolist()
@@ -107,6 +107,45 @@ def test_a_learning_rate_that_always_changes_is_not_marked_and_epochs_are_thinne
     words = [a.text for a in heatmap_figure(bowl(), path=many).layout.annotations]
     assert not any(text.startswith("lr") for text in words)
     assert 4 <= sum(text.startswith("epoch") for text in words) <= 8
+
+
+def crowded(turns: float) -> Path:
+    """Eight epochs that end close to each other, as training does; some near the border."""
+    n = 9
+    shrinking = 1.99 * np.exp(-np.arange(n) / 2)
+    angle = turns * np.arange(n)
+    alpha, beta = shrinking * np.cos(angle), shrinking * np.sin(angle)
+    zeros = np.zeros(n)
+    loss = 1 + alpha**2 + beta**2
+    return Path(alpha, beta, zeros, zeros, loss, np.arange(n), scalars={"epoch": np.arange(n) * 1.0})
+
+
+@pytest.mark.parametrize("turns", [0.0, 0.5, 2.5])
+def test_words_along_a_path_stand_clear_of_each_other_and_of_the_border(turns: float) -> None:
+    figure = heatmap_figure(bowl(), path=crowded(turns))
+    words = [a for a in figure.layout.annotations if (a.text or "").startswith("epoch")]
+    assert 2 <= len(words) < 8
+    # the picture in the narrowest figure, and letters of 10 pixels: 5 to 6 wide
+    width, height = 320, 290
+    at = np.array([[width * (a.x + 2) / 4 + a.ax, height * (2 - a.y) / 4 + a.ay] for a in words])
+    half = np.array([[3 * len(a.text), 7] for a in words])
+    assert (at - half >= 0).all()
+    assert (at + half <= [width, height]).all()
+    for i in range(len(words)):
+        apart = np.abs(at[i] - at[i + 1 :]) >= half[i] + half[i + 1 :]
+        assert apart.any(axis=1).all()
+
+
+@pytest.mark.parametrize("turns", [0.0, 0.5, 2.5])
+def test_words_along_a_raised_path_are_fewer_where_it_is_crowded(turns: float) -> None:
+    figure = surface_figure(bowl(), path=crowded(turns))
+    (words,) = [
+        t
+        for t in figure.data
+        if t.type == "scatter3d" and t.mode == "text" and str(t.text[0]).startswith("epoch")
+    ]
+    assert 2 <= len(words.text) < 8
+    assert len(words.textposition) == len(words.text)
 
 
 def test_a_path_on_another_plane_is_refused() -> None:

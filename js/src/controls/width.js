@@ -5,7 +5,7 @@ import { clean } from "../model/domains.js";
 import { h } from "../ui/dom.js";
 import { formatShort } from "../model/format.js";
 import { createSlider } from "../ui/slider.js";
-import { HALF_WIDTHS, halfWidth, sameDomain, squareDomain } from "../model/values.js";
+import { halfWidth, halfWidthsAround, sameDomain, squareDomain } from "../model/values.js";
 
 /** @typedef {import("../model/values.js").Domain} Domain */
 
@@ -40,8 +40,10 @@ export function scaledDomain([a0, a1, b0, b1], width) {
 export function createWidth({ name, auto, equal, label, mark, send, sendEqual }) {
   /** Whose proportions are kept; null for a square. @type {Domain | null} */
   let kept = null;
+  /** The half-width that the slider's range lies around, and of which plane it is. */
+  const middle = { width: 1, plane: "" };
   const title = "How far the picture reaches from θ* on either side";
-  const slider = createSlider({ name, label, title, mark, values: HALF_WIDTHS, format: formatShort, send: (value) => send(kept ? scaledDomain(kept, value) : squareDomain(value)) });
+  const slider = createSlider({ name, label, title, mark, values: halfWidthsAround(middle.width), format: formatShort, send: (value) => send(kept ? scaledDomain(kept, value) : squareDomain(value)) });
   const button = h("button", { type: "button", class: "lw-button", "data-testid": auto, title: "Let the kernel choose how far" }, "auto");
   button.addEventListener("click", () => send(null));
   const square = h("button", { type: "button", class: "lw-button", "data-testid": equal, "data-asks": true, title: "The same distance on both axes; else each axis by its own curvature, so that both are seen" }, "1:1");
@@ -58,6 +60,10 @@ export function createWidth({ name, auto, equal, label, mark, send, sendEqual })
       const actual = domain ?? shown;
       const eigenvectors = axes.every((axis) => isEigen(info.axes, axis)); // each with a half-width by its own curvature
       kept = actual && eigenvectors && !equal_axes ? actual : null;
+      const plane = String([axes, equal_axes]);
+      // The kernel's own choice; of a plane that it has not chosen for, what is on show.
+      if (actual && (domain === null || plane !== middle.plane)) Object.assign(middle, { width: halfWidth(actual), plane });
+      slider.setValues(halfWidthsAround(middle.width, actual ? halfWidth(actual) : middle.width));
       if (actual) slider.set(halfWidth(actual), describeWidth(actual));
       else slider.set(1, "–");
       button.setAttribute("aria-pressed", String(domain === null));

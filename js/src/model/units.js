@@ -12,6 +12,9 @@ function lengthWords(length, thetaNorm) {
   return `‖Δθ‖ = ${formatNumber(length, 3)}${relative}`;
 }
 
+/** A ratio of lengths from which on one is told: less is 1.0 in words. */
+const STRETCHED = 1.05;
+
 /**
  * Titles of both axes that say what 1 on them is, and of one that is drawn larger than the other by how much.
  * @param {Pick<import("../kernel/decoders.js").SurfaceResult, "norms" | "thetaNorm">} surface
@@ -24,7 +27,7 @@ export function axisTitles({ norms, thetaNorm }, [a0, a1, b0, b1], narrow = fals
   const lengths = [(a1 - a0) * norms[0], (b1 - b0) * norms[1]];
   const titles = names.map((name, i) => {
     const ratio = lengths[1 - i] / lengths[i];
-    const larger = ratio > 1.01 && ratio < Infinity ? `${narrow ? ";<br>" : "; "}drawn ${formatNumber(ratio, 2)} × larger than ${names[1 - i]}` : "";
+    const larger = ratio >= STRETCHED && ratio < Infinity ? `${narrow ? ";<br>" : "; "}drawn ${formatNumber(ratio, 2)} × larger than ${names[1 - i]}` : "";
     return `${name} <span style="font-size: 10px">\u2002(1: ${lengthWords(norms[i], thetaNorm)}${larger})</span>`;
   });
   return [titles[0], titles[1]];

@@ -21,6 +21,19 @@ function roundNumbers(first, last) {
 
 export const HALF_WIDTHS = roundNumbers(-4, 3);
 
+/** The values of a slider reach so many times as far as its middle, and as little. */
+const REACH = 100;
+
+/**
+ * Half-widths that are of use around one of them, `shown` included: of all there are, most are far too wide or narrow.
+ * @param {number} middle
+ * @param {number} [shown]
+ */
+export function halfWidthsAround(middle, shown = middle) {
+  const [first, last] = [Math.min(middle / REACH, shown), Math.max(middle * REACH, shown)].map((end) => nearestPosition(HALF_WIDTHS, end));
+  return HALF_WIDTHS.slice(first, last + 1);
+}
+
 const RESOLUTIONS = [11, 21, 31, 41, 51, 61, 81, 101, 151, 201];
 
 /**

@@ -45,7 +45,7 @@ export const samePoint = (a, b) => a === b || (!!a && !!b && a.alpha === b.alpha
  * @property {boolean} [contours]
  * @property {boolean} [quadratic]
  * @property {boolean} [titled]
- * @property {object | null} [camera]
+ * @property {import("../model/free-places.js").Camera | null} [camera]
  */
 
 /** The usual way. @type {Required<View>} */

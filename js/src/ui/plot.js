@@ -13,6 +13,9 @@ import { wrapped } from "../model/picture-file.js";
  * @property {(figure: object, options: object) => Promise<string>} toImage  as a data URL
  */
 
+/** Name of shapes, and `meta` of traces, that follow the pointer and are no part of a saved picture. */
+export const POINTER = "pointer";
+
 /** Pixels that a character takes in the two sizes of a saved picture's title, at most. */
 const [LARGE, SMALL] = [8, 5.6];
 
@@ -34,6 +37,7 @@ export async function imageOf(place, format, [title, ...more] = []) {
   // A copy: plotly notes in its layout what it made of it.
   /** @type {Record<string, any>} */
   const layout = { ...structuredClone(plot.layout), paper_bgcolor: getComputedStyle(root).backgroundColor };
+  layout.shapes = layout.shapes?.filter((/** @type {any} */ { name }) => name !== POINTER);
   const size = { width: plot.offsetWidth, height: plot.offsetHeight };
   if (title) {
     const [{ color }, room] = [getComputedStyle(root), size.width - 16];
@@ -44,7 +48,7 @@ export async function imageOf(place, format, [title, ...more] = []) {
     layout.margin = { ...layout.margin, t: (layout.margin?.t ?? 0) + added };
     size.height += added;
   }
-  return Plotly.toImage({ data: plot.data.map((trace) => ({ ...trace })), layout }, { format, ...size, scale: format === "png" ? 2 : 1 });
+  return Plotly.toImage({ data: plot.data.filter(({ meta }) => meta !== POINTER).map((trace) => ({ ...trace })), layout }, { format, ...size, scale: format === "png" ? 2 : 1 });
 }
 
 const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif";
@@ -67,6 +71,19 @@ export function baseLayout(palette, el) {
     uirevision: "keep",
   };
 }
+
+/** What a page without a screen takes a place to be, in pixels. */
+const UNKNOWN = 480;
+
+/**
+ * The room that margins leave for a picture, in pixels.
+ * @param {HTMLElement} el
+ * @param {{l: number, r: number, t: number, b: number}} [margin]
+ */
+export const roomOf = ({ clientWidth, clientHeight }, { l, r, t, b } = { l: 0, r: 0, t: 0, b: 0 }) => ({
+  width: (clientWidth || UNKNOWN) - l - r,
+  height: (clientHeight || UNKNOWN) - t - b,
+});
 
 /**
  * An axis in the host's colours.

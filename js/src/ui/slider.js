@@ -23,7 +23,7 @@ export function createSlider({ name, label, title, mark, values: initial, format
   const id = uniqueId(name);
   const input = h("input", { type: "range", id, "data-testid": name, min: 0, max: initial.length - 1, step: 1, "data-asks": asks });
   const output = h("output", { for: id, "data-testid": `${name}-value` });
-  const element = h("div", { class: "lw-field lw-slider", title }, nameOf(id, label, mark), input, output);
+  const element = h("div", { class: "lw-field lw-slider", title }, nameOf(id, label, mark), h("span", { class: "lw-range" }, output, input));
 
   let values = initial;
   let held = false;
@@ -65,17 +65,11 @@ export function createSlider({ name, label, title, mark, values: initial, format
 
   function release() {
     held = false;
-    input.style.flex = input.style.width = "";
     pushed = null;
     if (missed) show(missed.value, missed.text);
     missed = null;
   }
 
-  // Its value's words change in length: beside them the slider would run away from under the pointer.
-  input.addEventListener("pointerdown", () => {
-    input.style.width = `${input.offsetWidth}px`;
-    input.style.flex = "none";
-  });
   input.addEventListener("input", () => {
     held = true;
     moved();
@@ -99,8 +93,9 @@ export function createSlider({ name, label, title, mark, values: initial, format
       if (held) missed = { value, text };
       else show(value, text);
     },
-    /** @param {readonly number[]} next */
+    /** Other values, except while a person holds the slider: its thumb would run away. @param {readonly number[]} next */
     setValues(next) {
+      if (held) return;
       if (next.length === values.length && next.every((value, i) => value === values[i])) return;
       values = next;
       input.max = String(next.length - 1);

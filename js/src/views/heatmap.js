@@ -8,7 +8,7 @@ import { createLegend } from "./legend.js";
 import { flatLevel, flatMarks, flatPins, haloed, LEVEL } from "./pin-marks.js";
 import { flatPaths, flatWords, readPaths } from "./path-marks.js";
 import { displayOf } from "../ui/frame.js";
-import { baseAxis, baseLayout, createPlot } from "../ui/plot.js";
+import { baseAxis, baseLayout, createPlot, POINTER, roomOf } from "../ui/plot.js";
 import { tickCount, tickRoom } from "../ui/ticks.js";
 import { errorMap, modelAt, modelRows } from "../model/quadratic.js";
 import { colouring, contourLevels, shade } from "../model/scale.js";
@@ -62,7 +62,7 @@ function crosshair({ point }, surface) {
     { x0: 0, x1: 1, xref: "paper", y0: y, y1: y },
   ];
   const style = (/** @type {string} */ color, /** @type {number} */ width) =>
-    lines.map((line) => ({ type: "line", ...line, line: { color, width } }));
+    lines.map((line) => ({ type: "line", name: POINTER, ...line, line: { color, width } }));
   return [...style(SHADE, 3), ...style("#ffffff", 1)];
 }
 
@@ -102,6 +102,7 @@ function figure(frame, surface, el, drags) {
   const titles = axisTitles(surface, extent, narrow);
   // Of the two titles, the one with a second line has room for it.
   const [below, beside] = titles.map((title) => (narrow && title.includes("<br>") ? LINE : 0));
+  const margin = { l: tickRoom(extent.slice(2)) + beside, r: BAR, t: 24, b: 40 + below };
   const lines = { x: few.alpha, y: few.beta, type: "contour", autocontour: false, showscale: false, hoverinfo: "skip" };
   const faint = diverging ? "rgba(0, 0, 0, 0.35)" : "rgba(255, 255, 255, 0.5)";
   const over = { type: "scatter", mode: "markers", hoverinfo: "skip", cliponaxis: false };
@@ -147,7 +148,7 @@ function figure(frame, surface, el, drags) {
     ],
     layout: {
       ...baseLayout(palette, el),
-      margin: { l: tickRoom(extent.slice(2)) + beside, r: BAR, t: 24, b: 40 + below },
+      margin,
       dragmode: "zoom",
       hovermode: "closest",
       // What a person has dragged into view is shown by what comes of it, never by plotly's own memory.
@@ -156,7 +157,7 @@ function figure(frame, surface, el, drags) {
       yaxis: { ...baseAxis(palette, titles[1]), range: extent.slice(2), zeroline: false, showgrid: false },
       shapes: [...picture.outlines.flatMap(outline), ...crosshair(frame, surface)],
       // Above the colour bar and no title of its own, which plotly writes over long labels.
-      annotations: [...flatWords(frame), { name: "quantity", text: title, xref: "paper", yref: "paper", x: 1, y: 1, xanchor: "right", yanchor: "bottom", xshift: BAR - 2, yshift: 7, showarrow: false, font: { size: 11, color: palette.text } }],
+      annotations: [...flatWords(frame, roomOf(el, margin)), { name: "quantity", text: title, xref: "paper", yref: "paper", x: 1, y: 1, xanchor: "right", yanchor: "bottom", xshift: BAR - 2, yshift: 7, showarrow: false, font: { size: 11, color: palette.text } }],
     },
   };
 }

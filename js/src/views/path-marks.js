@@ -1,5 +1,6 @@
 // The path of training and other solutions in the pictures: nearest points of the plane, at the loss that they really have.
 import { formatNumber } from "../model/format.js";
+import { freePlaces } from "../model/free-places.js";
 import { interpolate } from "../model/picture.js";
 
 /** @typedef {import("../ui/frame.js").Frame} Frame */
@@ -10,6 +11,8 @@ import { interpolate } from "../model/picture.js";
 const RIM = "rgba(255, 255, 255, 0.85)";
 /** A point is read where the crosshair is nearer to it than this share of the picture, or than half the way to the next node. */
 const NEAR = 0.02;
+/** Of ‖θ*‖: what parameters in single precision may be off a plane by rounding. */
+const ROUNDING = 1e-6;
 
 /** A solution has a mark of another shape than a checkpoint. @param {PathOnPlane} path */
 const symbolOf = ({ solution }) => (solution ? "star" : "circle");
@@ -34,26 +37,37 @@ export const flatPaths = ({ paths }) =>
     ];
   });
 
-/** Words beside checkpoints where something changed, and beside solutions. @param {Frame} frame */
-export const flatWords = ({ paths, picture: { extent: [a0, a1, b0, b1] } }) =>
-  paths.flatMap(({ name, solution, colour, alpha, beta, marks }) =>
+/** From a point to the middle of its words, in pixels. */
+const AWAY = 18;
+
+/** Solutions first: what they are called is said nowhere else. @param {readonly PathOnPlane[]} paths */
+const solutionsFirst = (paths) => [...paths].sort((a, b) => Number(b.solution) - Number(a.solution));
+
+/**
+ * Words beside checkpoints where something changed, and beside solutions, as many as there is room for.
+ * @param {Frame} frame
+ * @param {{width: number, height: number}} room  of the picture, in pixels
+ */
+export function flatWords({ paths, picture: { extent: [a0, a1, b0, b1] } }, room) {
+  const labels = solutionsFirst(paths).flatMap(({ name, solution, colour, alpha, beta, marks }) =>
     (solution ? [/** @type {const} */ ([0, name])] : marks)
       .filter(([i]) => alpha[i] >= a0 && alpha[i] <= a1 && beta[i] >= b0 && beta[i] <= b1)
-      .map(([i, text]) => ({
-        name: "path words",
-        x: alpha[i],
-        y: beta[i],
-        text: text.replaceAll("&", "&amp;").replaceAll("<", "&lt;"),
-        font: { size: 10, color: "#1a1a1a" },
-        bgcolor: "rgba(255, 255, 255, 0.8)",
-        borderpad: 1,
-        arrowcolor: colour,
-        arrowsize: 0.8,
-        arrowwidth: 1.5,
-        ax: 18,
-        ay: -18,
-      })),
+      .map(([i, text]) => ({ at: { x: alpha[i], y: beta[i] }, text, colour, x: ((alpha[i] - a0) / (a1 - a0)) * room.width, y: ((b1 - beta[i]) / (b1 - b0)) * room.height })),
   );
+  return freePlaces(labels, room, () => [AWAY, AWAY]).map(({ at, text, colour, side }) => ({
+    name: "path words",
+    ...at,
+    text: text.replaceAll("&", "&amp;").replaceAll("<", "&lt;"),
+    font: { size: 10, color: "#1a1a1a" },
+    bgcolor: "rgba(255, 255, 255, 0.8)",
+    borderpad: 1,
+    arrowcolor: colour,
+    arrowsize: 0.8,
+    arrowwidth: 1.5,
+    ax: AWAY * side[0],
+    ay: AWAY * side[1],
+  }));
+}
 
 /**
  * Paths at their true loss, each checkpoint with a line to the surface above or below it.
@@ -62,7 +76,7 @@ export const flatWords = ({ paths, picture: { extent: [a0, a1, b0, b1] } }) =>
  * @param {import("../model/scale.js").Shade} shaded
  */
 export const raisedPaths = ({ paths, palette }, surface, { rows, of }) =>
-  paths.flatMap((path) => {
+  solutionsFirst(paths).flatMap((path) => {
     const { name, solution, colour, alpha, beta, loss, sizes, marks } = path;
     const { alpha: x, beta: y } = surface;
     const inside = Array.from(alpha, (a, i) => a >= x[0] && a <= x[x.length - 1] && beta[i] >= y[0] && beta[i] <= y[y.length - 1]);
@@ -101,11 +115,32 @@ export const raisedPaths = ({ paths, palette }, surface, { rows, of }) =>
     ];
   });
 
+/**
+ * Leaves of the words of raised paths those that there is room for where the camera stands.
+ * @param {ReturnType<typeof raisedPaths>} traces
+ * @param {(point: {x: number, y: number, z: number}) => {x: number, y: number}} see  a point of the axes in the picture, in pixels
+ * @param {{width: number, height: number}} room  of the picture
+ */
+export function thinWords(traces, see, room) {
+  const named = traces.flatMap((/** @type {any} */ trace) => (trace.text ? [{ trace, words: /** @type {string[]} */ (trace.text) }] : []));
+  const labels = named.flatMap(({ trace, words }) =>
+    words.flatMap((text, i) => (text && Number.isFinite(trace.z[i]) ? [{ trace, i, text, ...see({ x: trace.x[i], y: trace.y[i], z: trace.z[i] }) }] : [])),
+  );
+  for (const { trace, words } of named) Object.assign(trace, { text: words.map(() => ""), textposition: words.map(() => "top right") });
+  for (const { trace, i, text, side } of freePlaces(labels, room, (wide) => [wide / 2, AWAY / 2])) {
+    trace.text[i] = text;
+    trace.textposition[i] = `${side[1] < 0 ? "top" : "bottom"} ${side[0] < 0 ? "left" : "right"}`;
+  }
+}
+
 /** What is to be read at the crosshair, or of all paths where it is at none of their points. @param {Frame} frame */
 export function readPaths({ paths, point, picture: { surface, extent: [a0, a1, b0, b1] } }) {
   let best = { distance: Math.max(NEAR, 0.5 / ((surface?.alpha.length ?? 0) - 1)), text: "" };
   /** @param {PathOnPlane} path @param {number} i */
-  const told = ({ name, solution, loss, offPlane, step }, i) => [solution ? name : `step ${step[i]}`, `true loss ${formatNumber(loss[i])}`, `off the plane ‖Δθ‖ = ${formatNumber(offPlane[i], 3)}`];
+  const told = ({ name, solution, loss, offPlane, step }, i) => {
+    const off = offPlane[i] <= ROUNDING * (surface?.thetaNorm ?? 0) ? "in the plane" : `off the plane ‖Δθ‖ = ${formatNumber(offPlane[i], 3)}`;
+    return [solution ? name : `step ${step[i]}`, `true loss ${formatNumber(loss[i])}`, off];
+  };
   for (const path of paths) {
     path.alpha.forEach((a, i) => {
       const distance = point ? Math.hypot((a - point.alpha) / (a1 - a0), (path.beta[i] - point.beta) / (b1 - b0)) : Infinity;

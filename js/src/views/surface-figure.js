@@ -1,8 +1,9 @@
 // The figures of the surface view: in three dimensions, and flat where there is no WebGL.
 import { PIN, flatLevel, flatMarks, flatPins, raisedPins } from "./pin-marks.js";
-import { flatPaths, flatWords, raisedPaths } from "./path-marks.js";
-import { baseAxis, baseLayout } from "../ui/plot.js";
+import { flatPaths, flatWords, raisedPaths, thinWords } from "./path-marks.js";
+import { baseAxis, baseLayout, POINTER, roomOf } from "../ui/plot.js";
 import { labelWidth } from "../ui/ticks.js";
+import { seenBy } from "../model/free-places.js";
 import { modelRows } from "../model/quadratic.js";
 import { colouring, contourLevels, inkOn, shade } from "../model/scale.js";
 import { SIGNS } from "../kernel/splits.js";
@@ -21,6 +22,9 @@ function startCamera({ clientWidth, clientHeight }) {
   // A little to the right of the middle: the title of the loss axis stands on the left.
   return { eye: { x: 1.2 * far, y: -1.3 * far, z: 1.05 * far }, center: { x: -0.07, y: -0.06, z: -0.17 } };
 }
+
+/** Height of the scene by its width. */
+const DEPTH = 0.72;
 
 /** Labels of the loss axis that are wider, in pixels, leave no room for its title; the line below names it anyway. */
 const WIDE = 36;
@@ -96,6 +100,7 @@ function pin(surface, shaded, { point, palette }) {
   const [x, y, z] = at ? [[at.x, at.x], [at.y, at.y], [at.z, shaded.range[1]]] : [[], [], []];
   return {
     type: "scatter3d",
+    meta: POINTER,
     mode: "lines+markers",
     x,
     y,
@@ -117,7 +122,7 @@ function cuts(surface, shaded, { point }, ink) {
   const shown = fromElsewhere(point);
   const at = shown && place(surface, shaded, shown);
   const { alpha, beta } = surface;
-  const line = { type: "scatter3d", name: "slices", mode: "lines", connectgaps: false, hoverinfo: "skip" };
+  const line = { type: "scatter3d", name: "slices", meta: POINTER, mode: "lines", connectgaps: false, hoverinfo: "skip" };
   if (!at) return { ...line, x: [], y: [], z: [] };
   const [i, j] = [beta.indexOf(at.y), alpha.indexOf(at.x)];
   const x = [...alpha, NaN, ...beta.map(() => at.x)];
@@ -178,7 +183,7 @@ function wires({ alpha, beta }, { range: [low, high], of }, { picture: { model }
  * @param {Frame} frame
  * @param {SurfaceResult} surface
  * @param {HTMLElement} el
- * @param {object | null} camera  where a person has turned it to
+ * @param {import("../model/free-places.js").Camera | null} camera  where a person has turned it to
  */
 export function figure3d(frame, surface, el, camera) {
   const { palette, picture, range } = frame;
@@ -188,6 +193,12 @@ export function figure3d(frame, surface, el, camera) {
   // Where a path is far above the surface, the losses of that are on a small part of the axis.
   const [low, high] = shaded.range;
   const top = Math.max(high, ...raised.flatMap(({ z }) => z.filter(Number.isFinite)));
+  const standing = camera ?? startCamera(el);
+  const room = roomOf(el);
+  const see = seenBy(standing, room);
+  const [a0, a1, b0, b1] = extent;
+  const share = (/** @type {number} */ value, /** @type {number} */ from, /** @type {number} */ to) => (value - from) / (to - from || 1) - 0.5;
+  thinWords(raised, ({ x, y, z }) => see({ x: share(x, a0, a1), y: share(y, b0, b1), z: DEPTH * share(z, low, top) }), room);
   const ticks = shaded.ticks(Math.max(2, Math.round((5 * (high - low)) / (top - low || 1))));
   const levels = frame.contours ? contourLevels(shaded.range, 14) : null;
   const colours = colouring(frame, surface);
@@ -230,12 +241,12 @@ export function figure3d(frame, surface, el, camera) {
       ...baseLayout(palette, el),
       margin: { l: 0, r: 0, t: 0, b: 0 },
       scene: {
-        camera: camera ?? startCamera(el),
+        camera: standing,
         dragmode: "turntable",
         // The camera is kept here, for two pictures to share it: plotly must not hold on to one of its own.
         uirevision: JSON.stringify(camera),
         aspectmode: "manual",
-        aspectratio: { x: 1, y: 1, z: 0.72 },
+        aspectratio: { x: 1, y: 1, z: DEPTH },
         xaxis: { ...axis, title: title("α"), range: extent.slice(0, 2) },
         yaxis: { ...axis, title: title("β"), range: extent.slice(2) },
         zaxis: { ...axis, title: title(isNarrow(el) || labelWidth(shaded.range, ticks.ticktext) > WIDE ? "" : shaded.title), ...ticks, ...(range && { range: shaded.range }) },
@@ -254,6 +265,7 @@ export function figure2d(frame, surface, el) {
   const { palette, picture: { extent } } = frame;
   const shaded = colouring(frame, surface);
   const [zmin, zmax] = shaded.range;
+  const margin = { l: 48, r: 12, t: 30, b: 40 };
   return {
     data: [
       {
@@ -277,8 +289,8 @@ export function figure2d(frame, surface, el) {
     ],
     layout: {
       ...baseLayout(palette, el),
-      margin: { l: 48, r: 12, t: 30, b: 40 },
-      annotations: flatWords(frame),
+      margin,
+      annotations: flatWords(frame, roomOf(el, margin)),
       xaxis: { ...baseAxis(palette, "α"), range: extent.slice(0, 2), fixedrange: true },
       yaxis: { ...baseAxis(palette, "β"), range: extent.slice(2), fixedrange: true },
     },

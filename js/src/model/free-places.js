@@ -1,0 +1,61 @@
+// Words beside points of a picture: as many as stand clear of each other and of its border.
+
+/** Pixels of a character and of a line, at most, with what is around them. */
+const [CHARACTER, AROUND, LINE] = [6, 6, 16];
+
+/** Sides of a point that words may stand on, the best first: to the right and down. @type {[1 | -1, 1 | -1][]} */
+const SIDES = [[1, -1], [-1, -1], [1, 1], [-1, 1]];
+
+/**
+ * Labels with the side of their point that they have room on; those without any are left out.
+ * @template {{x: number, y: number, text: string}} T  pixels from the upper left corner
+ * @param {T[]} labels  the most important first
+ * @param {{width: number, height: number}} room
+ * @param {(width: number) => [number, number]} away  from a point to the middle of words so wide, on either axis
+ * @returns {(T & {side: [1 | -1, 1 | -1]})[]}
+ */
+export function freePlaces(labels, { width, height }, away) {
+  /** @type {number[][]} */
+  const taken = [];
+  return labels.flatMap((label) => {
+    const wide = CHARACTER * label.text.length + AROUND;
+    const [dx, dy] = away(wide);
+    for (const side of SIDES) {
+      const [x, y] = [label.x + side[0] * dx, label.y + side[1] * dy];
+      const box = [x - wide / 2, x + wide / 2, y - LINE / 2, y + LINE / 2];
+      const inside = box[0] >= 0 && box[1] <= width && box[2] >= 0 && box[3] <= height;
+      if (!inside || taken.some(([x0, x1, y0, y1]) => x0 < box[1] && box[0] < x1 && y0 < box[3] && box[2] < y1)) continue;
+      taken.push(box);
+      return [{ ...label, side }];
+    }
+    return [];
+  });
+}
+
+/** @typedef {{x: number, y: number, z: number}} Vector */
+/** @typedef {{eye: Vector, center?: Vector}} Camera  as plotly has it */
+const minus = (/** @type {Vector} */ a, /** @type {Vector} */ b) => ({ x: a.x - b.x, y: a.y - b.y, z: a.z - b.z });
+const dot = (/** @type {Vector} */ a, /** @type {Vector} */ b) => a.x * b.x + a.y * b.y + a.z * b.z;
+const scaled = (/** @type {Vector} */ { x, y, z }, /** @type {number} */ by) => ({ x: by * x, y: by * y, z: by * z });
+
+/** Tangent of half of plotly's angle of view. */
+const VIEW = Math.tan(Math.PI / 8);
+
+/**
+ * Where a camera of plotly sees points of its scene, in pixels; its vertical stays vertical.
+ * @param {Camera} camera
+ * @param {{width: number, height: number}} room
+ * @returns {(point: Vector) => {x: number, y: number}}
+ */
+export function seenBy({ eye, center = { x: 0, y: 0, z: 0 } }, { width, height }) {
+  const sight = minus(center, eye);
+  const ahead = scaled(sight, 1 / Math.sqrt(dot(sight, sight)));
+  const level = Math.hypot(ahead.x, ahead.y) || 1;
+  const right = { x: ahead.y / level, y: -ahead.x / level, z: 0 };
+  const up = { x: -right.y * -ahead.z, y: right.x * -ahead.z, z: level };
+  return (point) => {
+    const to = minus(point, eye);
+    const scale = height / 2 / VIEW / dot(to, ahead);
+    return { x: width / 2 + scale * dot(to, right), y: height / 2 - scale * dot(to, up) };
+  };
+}
