@@ -173,7 +173,7 @@ def sectors(losses: NDArray[np.float64]) -> int:
 
 def test_find_the_verdict(start: Start) -> None:
     person = start()
-    expect(person.part("verdict")).to_contain_text("Saddle: λmax")
+    expect(person.part("verdict")).to_contain_text("Saddle at this scale: λmax")
     assert person.sees(person.part("verdict"))
     assert person.acts == []
 
