@@ -346,7 +346,7 @@ def test_what_differs_beside_the_parameters_is_told(make_explorer: Make, what: s
         "a buffer": ", buffers differ from those of θ*",
         "both": ", frozen parameters and buffers differ from those of θ*",
     }
-    assert sent["caption"] == "other, 100 % in the plane" + words.get(what, "")
+    assert sent["caption"] == "other, 100 % of ‖Δθ‖² in the plane" + words.get(what, "")
 
 
 def test_a_solution_beyond_the_picture_is_told(make_explorer: Make) -> None:
@@ -354,8 +354,8 @@ def test_a_solution_beyond_the_picture_is_told(make_explorer: Make) -> None:
         make_explorer, axes=("toward:near", "toward:far"), domain=(-0.5, 1.5, -0.5, 0.5), trajectory=None
     ).compute("surface")
     near, far = explorer._landmarks["planes"][0]["paths"]
-    assert near["caption"] == "near, 100 % in the plane"
-    assert far["caption"] == "far, 100 % in the plane, outside the domain"
+    assert near["caption"] == "near, 100 % of ‖Δθ‖² in the plane"
+    assert far["caption"] == "far, 100 % of ‖Δθ‖² in the plane, outside the domain"
     assert (near["remark"], far["remark"]) == ("", "outside the domain")
 
 
