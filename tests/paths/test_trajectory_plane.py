@@ -131,7 +131,8 @@ def test_components_mix_with_any_other_axis(axes: tuple[str, str]) -> None:
     assert plane.variance is not None
     assert [not math.isnan(share) for share in plane.variance] == along
     *_, surface = evaluate_plane(objective, plane, plane_path(plane, objective, states).domain, 3)
-    assert f"component {axes[along.index(True)][-1]}" in str(heatmap_figure(surface, plane).to_dict())
+    symbol = f"PC{'₀₁₂₃'[int(axes[along.index(True)][-1])]}"
+    assert f"trajectory {symbol}" in str(heatmap_figure(surface, plane).to_dict())
 
 
 def slanted(objective: Objective) -> Plane:

@@ -348,3 +348,55 @@ def test_the_figure_shows_all_curves_and_marks_what_is_not_certified() -> None:
     assert any("not certified" in note.text for note in figure.layout.annotations)
     first = next(iter(evolution(Objective(model, DATA, MSE), states, learning_rate=0.1)))
     assert len(evolution_figure(first, log_loss=False).data[0].x) == 1
+
+
+def test_what_is_known_of_another_run_is_refused() -> None:
+    """Two runs that end alike, and diagonals that are not those of before."""
+    model, states = descent(0.2, 60, 20)
+    objective = Objective(model, DATA, MSE)
+    _, others = descent(0.1, 40, 20)
+    mixed = Trajectory([*others, states[-1]])
+    with pytest.raises(ValueError, match="Expected known as what was found of the same run"):
+        evolution(objective, mixed, known=last(objective, [states[i] for i in range(len(states))]))
+    diagonals = [np.full(objective.n_parameters, 2.0)] * len(states)
+    known = last(objective, states, preconditioner=diagonals)
+    assert list(evolution(objective, states, preconditioner=diagonals, known=known))[-1] == known
+    with pytest.raises(ValueError, match="another preconditioner at step 0"):
+        evolution(objective, states, preconditioner=[10 * d for d in diagonals], known=known)
+    for setting in ({"seed": 1}, {"max_hvp": 999}):
+        with pytest.raises(ValueError, match=next(iter(setting))):
+            evolution(objective, states, known=last(objective, states), **setting)
+
+
+def test_eigenvectors_go_on_from_the_checkpoint_before_or_from_none() -> None:
+    model, states = descent(0.2, 80, 20)
+    objective = Objective(model, DATA, MSE)
+    found = last(objective, states, known=last(objective, states, checkpoints=[0, 2, 4]))
+    whole = last(objective, states)
+    known = np.isfinite(found.overlaps)
+    assert not known[2].any()
+    assert not known[4].any()
+    assert (found.follows[~known] == -1).all()
+    np.testing.assert_allclose(found.overlaps[known], whole.overlaps[known], rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("make", "edge"),
+    [
+        (lambda p: torch.optim.SGD(p, lr=0.5, momentum=0.9), 3.8 / 0.5),
+        (lambda p: torch.optim.SGD(p, lr=0.5), 2 / 0.5),
+        (lambda p: torch.optim.Adam(p, lr=1e-3), math.nan),
+        (lambda p: torch.optim.SGD(p, lr=0.5, momentum=0.9, nesterov=True), math.nan),
+        (lambda p: torch.optim.SGD(p, lr=0.5, weight_decay=0.1), math.nan),
+        (lambda p: torch.optim.SGD([{"params": p[:1]}, {"params": p[1:], "lr": 0.1}], lr=0.5), math.nan),
+    ],
+    ids=["momentum", "plain", "Adam", "Nesterov", "weight decay", "two rates"],
+)
+def test_the_edge_of_stability_is_that_of_the_optimiser(make: object, edge: float) -> None:
+    model = network()
+    with TrajectoryRecorder(model) as recorder:
+        recorder.attach(make(list(model.parameters())))  # type: ignore[operator]
+    objective = Objective(model, DATA, MSE)
+    assert last(objective, recorder.trajectory).threshold == pytest.approx([edge], nan_ok=True)
+    told = last(objective, recorder.trajectory, learning_rate=0.5, momentum=0.0)
+    assert told.threshold == pytest.approx([4])
