@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from torch import nn
 
 from landscape_widget.explorer.model_weights import State
 from landscape_widget.explorer.worker import CLOSED
 from landscape_widget.numerics.vectors import FloatArray, norm
 from landscape_widget.objective.objective import Objective
+from landscape_widget.objective.same_loss import check_same_loss
 from landscape_widget.paths.landmarks import Landmarks
 from landscape_widget.results.planes import Plane
 from landscape_widget.study.study import Study
@@ -87,19 +89,22 @@ class Centres:
         self._stack.append(replace(self._stack[-1], study=study))
         self.left_at = request
 
-    def take(self, state: State, request: int) -> None:
+    def take(self, state: State, request: int, model: nn.Module) -> None:
         """Makes a later state of the model the centre of a new exploration.
 
         Args:
             state: All of it.
+            model: Which it was taken from.
             request: Number of the last request that was about the old one.
 
         Raises:
             ValueError: If it is not one of this model, naming the tensors.
+            RuntimeError: If the model has become another one in what its state does not hold.
         """
         before = self.study
         objective, test = (each and each.with_state(state) for each in (before.objective, before.test))
         assert objective is not None
+        check_same_loss(objective, model)
         checkpoint = self._stack[-1].checkpoint + 1
         study = Study(objective, test, landmarks=before.centre.around.landmarks.now())
         self._stack.append(_Centre(study, _vector(objective), state, checkpoint))

@@ -283,7 +283,9 @@ class LandscapeExplorer(LatestResults):
         Raises:
             TypeError: If ``model`` is none.
             RuntimeError: If the model has other parameters by now, or others of them are trainable, naming
-                them; if it is being trained at this moment; or the explorer was made of an ``Objective``.
+                them; if it has become another one in what its state does not hold, such as an attribute or a
+                buffer that is not persistent; if it is being trained at this moment; or the explorer was made
+                of an ``Objective``.
             ValueError: If weights are not finite.
         """
         if model is not None and not isinstance(model, nn.Module):

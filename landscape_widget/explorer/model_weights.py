@@ -43,7 +43,8 @@ class Weights:
             model: The user's own; its present weights are θ*.
             layout: Which of its parameters make up θ.
         """
-        self._model = model
+        self.model = model
+        """The user's own."""
         self._layout = layout
         self.first: State = _copied(model)
         """The state that the model had at first."""
@@ -71,7 +72,7 @@ class Weights:
         """
         base = self.first if base is None else base
         moved = self._layout.unflatten(torch.from_numpy(np.asarray(displacement, float)))
-        state = self._model.state_dict()
+        state = self.model.state_dict()
         for key, value in state.items():
             state[key] = base[key].clone() if key in base else copy.deepcopy(value)
         for key, name in self._moving.items():
@@ -86,10 +87,10 @@ class Weights:
         before = (
             self._before
             if self._before is not None and not self._changed(self._written)
-            else _copied(self._model)
+            else _copied(self.model)
         )
-        _write(self._model, written)
-        self._before, self._written = before, _copied(self._model)
+        _write(self.model, written)
+        self._before, self._written = before, _copied(self.model)
 
     def trained_since(self, base: State) -> bool:
         """Whether the model holds what neither was taken from it nor ``apply`` wrote."""
@@ -100,7 +101,7 @@ class Weights:
 
         Only values count: a model that was moved to another device or type is the same as long as those are.
         """
-        present = _tensors(self._model)
+        present = _tensors(self.model)
         differ = _unlike(base, present)
         if not differ or not self.trained_since(base):
             return None
@@ -138,7 +139,7 @@ class Weights:
                 "explorer."
             )
         for _ in range(_LOOKS):
-            state = _copied(self._model)
+            state = _copied(self.model)
             if not self._changed(state):  # a copy amid a step of training is of no weights there ever were
                 break
         else:
@@ -152,7 +153,7 @@ class Weights:
 
     def _others(self, base: State) -> list[str]:
         """Names of what is there no more, or new, or has another shape, or is trainable on one side only."""
-        present, trainable = _tensors(self._model), _trainable(self._model)
+        present, trainable = _tensors(self.model), _trainable(self.model)
         shapes = {key: tensor.shape for key, tensor in present.items()}
         other = [key for key, tensor in base.items() if shapes.get(key) != tensor.shape]
         other += [key for key in present if key not in base]
@@ -181,12 +182,12 @@ class Weights:
                 f"({_some(changed)}). Restoring would lose that: keep a copy of model.state_dict() if you "
                 "need it, then call restore(force=True)."
             )
-        _write(self._model, self._before)
+        _write(self.model, self._before)
         self._before, self._written = None, {}
 
     def _changed(self, state: State) -> list[str]:
         """Keys of what differs, in any bit, from what the model held once."""
-        present = _tensors(self._model)
+        present = _tensors(self.model)
         return [
             key
             for key, tensor in state.items()

@@ -162,7 +162,8 @@ class Points:
         layout = self.study.objective.layout
         weights = self.weights if model is None or layout is None else Weights(model, layout)
         state = self.centres.state
-        self.centres.take(weights.taken(weights.first if state is None else state), request)
+        taken = weights.taken(weights.first if state is None else state)
+        self.centres.take(taken, request, weights.model)
         if weights is not self._weights:
             self._applied = None  # into the former model
         self._weights = weights

@@ -57,10 +57,19 @@ def keys_of(objective: PureFunction, shapes: Mapping[str, torch.Size]) -> dict[s
 
 
 def theta_of(objective: PureFunction, state: Mapping[str, Tensor], keys: Mapping[str, str]) -> Tensor:
-    """θ of a state, shape (N,), in the state's own dtype."""
+    """θ of a state, shape (N,), in the state's own dtype.
+
+    Raises:
+        ValueError: If what is one parameter of the objective's model has several values there, naming them.
+    """
     if THETA in keys:
         return state[keys[THETA]].detach()
     assert objective.layout is not None
+    for name, owner in _moving(objective, _model(objective.terms)).items():
+        if name != owner and not torch.equal(state[keys[name]], state[keys[owner]]):
+            raise ValueError(
+                f"its tensors {owner} and {name} differ, which are one parameter of the objective's model."
+            )
     return objective.layout.flatten({name: state[keys[name]].detach() for name in objective.layout.names})
 
 

@@ -258,3 +258,73 @@ def test_another_model_takes_the_place_of_the_first(make_explorer: Make) -> None
         )
     with pytest.raises(TypeError, match="Expected a model, got dict"):
         explorer.update(dict(other.state_dict()))  # type: ignore[arg-type]
+
+
+class Gated(nn.Module):
+    """Its output depends on what a state dict does not hold."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(3, 3), nn.Linear(3, 3)
+        self.register_buffer("shift", torch.zeros(3), persistent=False)
+        self.temperature = 1.0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last(torch.tanh(self.first(x) + self.shift)) / self.temperature
+
+
+class Bent(Gated):
+    """The same state, another function."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last(torch.relu(self.first(x)))
+
+
+def shifted(model: Gated) -> None:
+    model.shift += 1
+
+
+def heated(model: Gated) -> None:
+    model.temperature = 0.2
+
+
+def untied(model: Gated) -> None:
+    model.last.weight = nn.Parameter(model.last.weight.detach() + 1)
+
+
+@pytest.mark.parametrize("change", [shifted, heated, untied, lambda _: Bent()])
+def test_a_model_that_is_another_function_by_now_is_refused(
+    make_explorer: Make, change: Callable[[Gated], Gated | None]
+) -> None:
+    torch.manual_seed(0)
+    data = torch.randn(20, 3), torch.arange(20) % 3
+    model = Gated()
+    if change is untied:
+        model.last.weight = model.first.weight
+    explorer = make_explorer(
+        model, data, nn.CrossEntropyLoss(), axes=("random", "random"), domain=(-1, 1, -1, 1)
+    )
+    train(model)
+    explorer.update()  # that alone is no reason
+    explorer.compute("surface")
+    other = change(model)
+    train(model)
+    if other is not None:
+        other.load_state_dict(model.state_dict())
+    before = explorer.surface
+    with pytest.raises((RuntimeError, ValueError), match="Make a new explorer|which are one parameter"):
+        explorer.update(other)
+    assert explorer.surface is before
+    assert explorer.compute("surface").surface.loss[2, 2] == before.loss[2, 2]
+
+
+def test_solutions_in_which_tied_weights_differ_are_refused(make_explorer: Make) -> None:
+    model = Gated()
+    model.last.weight = model.first.weight
+    state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    state["last.weight"] += 1
+    data = torch.randn(20, 3), torch.arange(20) % 3
+    with pytest.raises(ValueError, match=r"first\.weight and last\.weight differ, which are one parameter"):
+        make_explorer(model, data, nn.CrossEntropyLoss(), solutions={"untied": state})
+    with pytest.raises(ValueError, match="which are one parameter"):
+        Objective(model, data, nn.CrossEntropyLoss()).with_state(state)

@@ -1,0 +1,44 @@
+"""Whether a model is the one of an objective in all that no state dict holds."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from landscape_widget.engine.derivatives import evaluated
+from landscape_widget.loss.batch_loss import BatchLoss
+from landscape_widget.loss.copying import convert_module, deep_copy
+from landscape_widget.loss.terms import ModelTerms
+from landscape_widget.objective.objective import Objective
+
+#: Relative difference of losses of one function, which rounding alone makes differ.
+_SAME_LOSS = 1e-4
+
+
+def check_same_loss(objective: Objective, model: nn.Module) -> None:
+    """Holds the loss on the first batch against that of a model which the objective has the state of.
+
+    Nothing is held against in training mode, whose forward passes may be random.
+
+    Raises:
+        RuntimeError: If they differ, because of what no state dict has.
+    """
+    here = objective.first_batch()
+    terms = here.terms
+    if not isinstance(terms, ModelTerms) or terms.training:
+        return
+    other = convert_module(deep_copy(BatchLoss(model, terms.loss_fn, {})), here.device, here.dtype)
+    other.model.eval()
+    other.requires_grad_(False)
+    with evaluated(), torch.no_grad():
+        found = float(other(terms.batches[0].widened(), "loss"))
+    expected = here.loss().item()
+    if not math.isclose(found, expected, rel_tol=_SAME_LOSS, abs_tol=1e-12) and math.isfinite(found):
+        raise RuntimeError(
+            "Expected a model that is the explorer's in all but parameters and buffers, got one with a loss "
+            f"of {found:.6g} on the first batch where the explorer's has {expected:.6g} with the same weights: "
+            "an attribute, a buffer that is not persistent, tied weights or the forward pass are others. Make "
+            "a new explorer."
+        )
