@@ -38,7 +38,7 @@ def check_same_loss(objective: Objective, model: nn.Module) -> None:
     if not math.isclose(found, expected, rel_tol=_SAME_LOSS, abs_tol=1e-12) and math.isfinite(found):
         raise RuntimeError(
             "Expected a model that is the explorer's in all but parameters and buffers, got one with a loss "
-            f"of {found:.6g} on the first batch where the explorer's has {expected:.6g} with the same weights: "
-            "an attribute, a buffer that is not persistent, tied weights or the forward pass are others. Make "
-            "a new explorer."
+            f"of {found:.6g} on the first batch where the explorer's has {expected:.6g} with the same "
+            "weights: an attribute, a buffer that is not persistent, tied weights or the forward pass are "
+            "others. Make a new explorer."
         )

@@ -312,7 +312,7 @@ def test_a_model_that_is_another_function_by_now_is_refused(
     if other is not None:
         other.load_state_dict(model.state_dict())
     before = explorer.surface
-    with pytest.raises((RuntimeError, ValueError), match="Make a new explorer|which are one parameter"):
+    with pytest.raises((RuntimeError, ValueError), match=r"Make a new explorer|which are one parameter"):
         explorer.update(other)
     assert explorer.surface is before
     assert explorer.compute("surface").surface.loss[2, 2] == before.loss[2, 2]
