@@ -5,9 +5,6 @@ The files that such a page asks a delivery network for come from installed packa
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +17,6 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.browser import Watch
 from tests.browser.conftest import OUTPUT
 
-from . import sources
 from .documents import NAMES, execute, size
 from .network import Network, install_packages
 from .view import View
@@ -72,16 +68,3 @@ def test_a_converted_notebook_with_its_state(executed: Any, opened: Any, tmp_pat
         for picture in page.locator(".landscape-still").all():
             expect(picture).to_be_hidden()
         page.screenshot(path=OUTPUT / "converted-with-state.png")
-
-
-@pytest.mark.xfail(reason="the page was not seen to show the explorer here; why is not known yet")
-def test_a_page_by_embed_minimal_html(opened: Any, tmp_path: Path) -> None:
-    code = f"""{sources.made(tmp_path / "slow")}
-from ipywidgets.embed import embed_minimal_html
-embed_minimal_html("page.html", [first.compute()])
-"""
-    subprocess.run(
-        [sys.executable, "-c", code], check=True, cwd=tmp_path, env=os.environ | {"OMP_NUM_THREADS": "1"}
-    )
-    with opened(tmp_path / "page.html") as page:
-        assert_alive_without_a_kernel(View(page, 0))
