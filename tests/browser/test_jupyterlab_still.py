@@ -18,7 +18,7 @@ from PIL import Image
 from playwright.sync_api import Locator, expect
 
 from landscape_widget import Surface
-from landscape_widget.figures.still import N_COLOURS
+from landscape_widget.figures.still_plane import N_COLOURS
 from landscape_widget.planes.scale import automatic_scale
 from landscape_widget.results.quadratic import QuadraticModel
 
