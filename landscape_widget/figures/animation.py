@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +15,12 @@ from plotly.colors import get_colorscale
 from landscape_widget.figures.labels import quantity
 from landscape_widget.figures.sheet import FINE, INK, Point, Sheet, wrapped
 from landscape_widget.figures.style import COLOURS, number
+from landscape_widget.numerics.checks import check_real, told
 from landscape_widget.numerics.level import level_segments
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.results.evolution import Evolution
 from landscape_widget.results.files import replacing
+from landscape_widget.results.given import check_given
 from landscape_widget.results.planes import Surface
 
 #: The side of a picture, what is left of it, and what lies between two, in pixels.
@@ -31,6 +34,9 @@ _N_COLOURS = 224
 
 #: Losses that differ by more than this factor have a logarithmic scale, if all are positive.
 _LOG_FROM = 30.0
+
+#: Seconds that a picture is seen for at most: in a GIF these are hundredths in two bytes.
+_LONGEST = 100
 
 #: Of a hole, and of lines.
 _HOLE, _MUTED = (235, 235, 235), (98, 106, 115)
@@ -51,13 +57,24 @@ def evolution_animation(
     Args:
         evolution: Of the run; its rows that are done are the pictures.
         surfaces: By the names of planes, up to three beside one another: the loss at each of these rows.
-        path: The file to write, replaced where it exists.
+        path: The file to write, *.gif, replaced where it exists.
         seconds: For which each picture is seen; the last one four times as long.
 
     Raises:
         OSError: If the file cannot be written.
-        ValueError: If there is no surface for each row that is done, or no finite loss.
+        ValueError: If there is no surface for each row that is done, or no finite loss; or for a file of
+            another name.
+        TypeError: For surfaces that are none.
     """
+    check_given(Evolution, evolution=evolution)
+    if not isinstance(surfaces, Mapping):
+        raise TypeError(f"Expected surfaces as lists by the names of planes, got {told(surfaces)}.")
+    check_given(Surface, **{f"surfaces[{name!r}]": s for name, given in surfaces.items() for s in given})
+    if Path(path).suffix.lower() != ".gif":
+        raise ValueError(f"Expected path as *.gif, the format that is written, got {os.fspath(path)!r}.")
+    seconds = check_real(seconds, "seconds")
+    if not 0 < seconds < _LONGEST:
+        raise ValueError(f"Expected seconds above 0 and below {_LONGEST}, got {seconds}.")
     rows = np.flatnonzero(evolution.done)
     counts = {name: len(given) for name, given in surfaces.items()}
     if not len(rows) or not 1 <= len(surfaces) <= 3 or set(counts.values()) != {len(rows)}:

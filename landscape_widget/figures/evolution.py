@@ -9,6 +9,7 @@ from landscape_widget.figures.style import MINUS, ORIGIN, PLUS, finished
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.results.base import BoolArray
 from landscape_widget.results.evolution import Evolution
+from landscape_widget.results.given import check_given
 
 #: Of the verdicts.
 _COLOURS = {
@@ -36,6 +37,7 @@ def evolution_figure(evolution: Evolution, *, log_loss: bool = True) -> go.Figur
     """
     from plotly.subplots import make_subplots  # noqa: PLC0415 - slow to import
 
+    check_given(Evolution, evolution=evolution)
     done = evolution.done
     if not done.any():
         raise ValueError("Expected an evolution with a checkpoint that is done, got none.")

@@ -19,9 +19,11 @@ def adam_preconditioner(model: nn.Module, optimizer: torch.optim.Optimizer) -> F
         optimizer: ``torch.optim.Adam``, or ``AdamW``, after its first step.
 
     Raises:
-        TypeError: For another optimiser.
+        TypeError: For another optimiser, or a model that is none.
         ValueError: Before the first step, or where a trainable parameter is not the optimiser's.
     """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"Expected model as the module that is trained, got {type(model).__name__}.")
     if not isinstance(optimizer, torch.optim.Adam | torch.optim.AdamW):
         raise TypeError(f"Expected torch.optim.Adam or AdamW, got {type(optimizer).__name__}.")
     groups = {id(p): group for group in optimizer.param_groups for p in group["params"]}

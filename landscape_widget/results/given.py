@@ -19,6 +19,7 @@ _MADE_BY = {
     "PathComponents": "path_components(objective, trajectory)",
     "Path": "plane_path(plane, objective, trajectory)",
     "Interpolation": "interpolation(objective, a, b)",
+    "Evolution": "*_, found = evolution(objective, trajectory)",
 }
 
 

@@ -23,6 +23,7 @@ from landscape_widget.paths.components import Given
 from landscape_widget.paths.trajectory import Trajectory
 from landscape_widget.results.curvature import EigenPairs
 from landscape_widget.results.evolution import Evolution
+from landscape_widget.results.given import check_given
 from landscape_widget.study.checkpoints import noted, taken_over, with_row
 from landscape_widget.study.domain import eigenvector_half_widths
 from landscape_widget.study.verdict import judge
@@ -82,6 +83,8 @@ def evolution(
             objective; or for an impossible argument.
         SecondDerivativeError: If torch cannot differentiate the loss twice, or does it wrongly.
     """
+    check_given(Objective, objective=objective)
+    check_given(Evolution | None, known=known)
     trajectory = Trajectory.of(trajectory)
     ends = wanted_ends(objective.n_parameters, k, "both", tol)
     if trace_samples:
@@ -206,6 +209,8 @@ def _chosen(n: int, most: int | None, checkpoints: Iterable[int] | None) -> npt.
     if checkpoints is not None:
         if most is not None:
             raise ValueError("Expected most or checkpoints, got both.")
+        if isinstance(checkpoints, str) or not isinstance(checkpoints, Iterable):
+            raise TypeError(f"Expected checkpoints as numbers from {-n} to {n - 1}, got {told(checkpoints)}.")
         given = [check_integer(i, "a checkpoint", -n, n - 1) % n for i in checkpoints]
         if not given:
             raise ValueError("Expected at least one checkpoint, got none.")
@@ -223,7 +228,10 @@ def _rates(trajectory: Trajectory, given: npt.ArrayLike | None) -> FloatArray:
         recorded = trajectory.scalars.get("lr", _holes(n))
         # noted as NaN where 2/η is no threshold of the optimiser
         return recorded + 0 * trajectory.scalars.get("momentum", np.zeros(n))
-    rates = np.asarray(given, float)
+    try:
+        rates = np.asarray(given, float)
+    except (TypeError, ValueError):
+        rates = np.full(1, math.nan)
     if rates.shape not in ((), (n,)) or not (rates > 0).all():
         raise ValueError(
             f"Expected learning_rate as a positive number, or one for each of {n} checkpoints, got "
@@ -244,10 +252,10 @@ def _diagonals(given: Preconditioners | None, n: int) -> Callable[[int], FloatAr
     if given is None:
         return None
     if not callable(given):
-        if len(given) != n:
+        if not isinstance(given, Sequence | np.ndarray) or isinstance(given, str) or len(given) != n:
             raise ValueError(
-                f"Expected preconditioner as {n} diagonals of shape (N,), one for each checkpoint, got "
-                f"{len(given)}."
+                f"Expected preconditioner as {n} diagonals of shape (N,), one for each checkpoint, or a "
+                f"function of a checkpoint's number, got {told(given)}."
             )
         given = given.__getitem__
     return lambda i: np.asarray(given(i), float)

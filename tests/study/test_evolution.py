@@ -17,10 +17,13 @@ from landscape_widget import (
     Trajectory,
     TrajectoryRecorder,
     adam_preconditioner,
+    evaluate_plane,
     evolution,
+    evolution_animation,
     evolution_figure,
     hessian_eigenpairs,
     load,
+    random_plane,
     save,
 )
 
@@ -400,3 +403,39 @@ def test_the_edge_of_stability_is_that_of_the_optimiser(make: object, edge: floa
     assert last(objective, recorder.trajectory).threshold == pytest.approx([edge], nan_ok=True)
     told = last(objective, recorder.trajectory, learning_rate=0.5, momentum=0.0)
     assert told.threshold == pytest.approx([4])
+
+
+def test_what_is_of_another_kind_is_refused(tmp_path: Path) -> None:
+    model, states = descent(0.2, 20, 10)
+    objective = Objective(model, DATA, MSE)
+    found = last(objective, states, most=1)
+    for wrong, words in (
+        ({"learning_rate": "a"}, "Expected learning_rate as a positive number"),
+        ({"learning_rate": 1j}, "Expected learning_rate as a positive number"),
+        ({"preconditioner": 3}, "Expected preconditioner as 3 diagonals"),
+        ({"checkpoints": 3}, "Expected checkpoints as numbers"),
+        ({"known": 3}, "Expected known"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=words):
+            evolution(objective, states, **wrong)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="Expected objective"):
+        evolution(model, states)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="Expected evolution"):
+        evolution_figure(model)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="Expected model"):
+        adam_preconditioner(None, torch.optim.Adam(model.parameters()))  # type: ignore[arg-type]
+    *_, surface = evaluate_plane(objective, random_plane(objective), resolution=5)
+    given = {"random": [surface]}
+    for arguments, words in (
+        ((found, [surface], tmp_path / "a.gif"), "Expected surfaces as lists"),
+        ((found, {"random": [1]}, tmp_path / "a.gif"), r"Expected surfaces\['random'\]"),
+        ((found, given, tmp_path / "a.mp4"), r"Expected path as \*\.gif"),
+        ((found, given, tmp_path / "a"), r"Expected path as \*\.gif"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=words):
+            evolution_animation(*arguments)  # type: ignore[arg-type]
+    for seconds in (-1, 0, math.nan, "x", 1e9):
+        with pytest.raises((TypeError, ValueError), match="seconds"):
+            evolution_animation(found, given, tmp_path / "a.gif", seconds=seconds)  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
+    evolution_animation(found, given, tmp_path / "a.gif")
