@@ -284,8 +284,8 @@ class LandscapeExplorer(LatestResults):
             TypeError: If ``model`` is none.
             RuntimeError: If the model has other parameters by now, or others of them are trainable, naming
                 them; if it has become another one in what its state does not hold, such as an attribute or a
-                buffer that is not persistent; if it is being trained at this moment; or the explorer was made
-                of an ``Objective``.
+                buffer that is not persistent (by the loss of the first batch, and not with mode="train"); if
+                it is being trained at this moment; or the explorer was made of an ``Objective``.
             ValueError: If weights are not finite.
         """
         if model is not None and not isinstance(model, nn.Module):

@@ -288,11 +288,15 @@ def heated(model: Gated) -> None:
     model.temperature = 0.2
 
 
+def burst(model: Gated) -> None:
+    model.temperature = 0.0
+
+
 def untied(model: Gated) -> None:
     model.last.weight = nn.Parameter(model.last.weight.detach() + 1)
 
 
-@pytest.mark.parametrize("change", [shifted, heated, untied, lambda _: Bent()])
+@pytest.mark.parametrize("change", [shifted, heated, burst, untied, lambda _: Bent()])
 def test_a_model_that_is_another_function_by_now_is_refused(
     make_explorer: Make, change: Callable[[Gated], Gated | None]
 ) -> None:
