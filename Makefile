@@ -12,7 +12,7 @@ INSTALL := install --no-compile --constraint constraints.txt
 
 JS_SOURCES := $(shell find js/src -type f) js/build.mjs js/plotly-patches.mjs js/package-lock.json
 
-.PHONY: demo test check check-py setup lint js-test py-test oracle-test browser-test notebook-test notebooks hosts bench clean
+.PHONY: demo test check check-py setup lint js-test py-test oracle-test browser-test notebook-test notebooks hosts callbacks bench clean
 
 demo: setup ## sets up and opens JupyterLab on the quickstart
 	$(BIN)/python -m jupyterlab $(ROOT) --LabApp.default_url=/lab/tree/notebooks/01_quickstart.ipynb
@@ -60,10 +60,10 @@ js-test: setup
 
 # one thread: on a busy machine torch's thread pool costs more than it brings on problems of this size
 py-test: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --ignore tests/browser --ignore tests/notebooks -m "not oracle"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --ignore tests/browser --ignore tests/notebooks --ignore tests/callbacks -m "not oracle"
 
 oracle-test: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --ignore tests/browser --ignore tests/notebooks -m oracle
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --ignore tests/browser --ignore tests/notebooks --ignore tests/callbacks -m oracle
 
 notebook-test: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/notebooks
@@ -81,6 +81,14 @@ $(VENV)/.hosted: $(VENV)/.installed
 	$(PIP) $(INSTALL) --editable '.[hosts]'
 	touch $@
 
+callbacks: .venv-callbacks/.installed ## the callbacks for Lightning and Hugging Face's Trainer, with both installed
+	OMP_NUM_THREADS=1 .venv-callbacks/bin/python -m pytest tests/callbacks
+
+.venv-callbacks/.installed: pyproject.toml $(VENV)/.bundled
+	test -x .venv-callbacks/bin/python || $(PYTHON) -m venv .venv-callbacks
+	.venv-callbacks/bin/python -m pip --disable-pip-version-check --quiet $(INSTALL) --editable '.[callbacks]'
+	touch $@
+
 bench: setup $(VENV)/.benched .venv-bench/.installed ## measures speed beside other tools; needs an idle machine
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
@@ -95,4 +103,4 @@ $(VENV)/.benched: $(VENV)/.installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-bench js/node_modules landscape_widget/static dist test-output
+	rm -rf $(VENV) .venv-bench .venv-callbacks js/node_modules landscape_widget/static dist test-output

@@ -25,7 +25,6 @@ LAB_SETTINGS = {
         "fetchNews": "false",
         "checkForUpdates": False,
     },
-    "@jupyterlab/apputils-extension:themes": {"adaptive-theme": True},
     # An auto-save in the middle of a test competes with the comparison that the test makes.
     "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
 }

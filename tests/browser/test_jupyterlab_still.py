@@ -18,7 +18,8 @@ from PIL import Image
 from playwright.sync_api import Locator, expect
 
 from landscape_widget import Surface
-from landscape_widget.figures.still_plane import N_COLOURS
+from landscape_widget.figures.shade import shade_of
+from landscape_widget.figures.still_plane import N_COLOURS, contour_levels
 from landscape_widget.planes.scale import automatic_scale
 from landscape_widget.results.quadratic import QuadraticModel
 
@@ -130,13 +131,14 @@ def test_the_losses_under_its_pixels_are_those_of_the_page(notebook: Notebook, l
     still_ = picture()
     rng = np.random.default_rng(0)
     lowest = np.unravel_index(np.argmin(loss), loss.shape)
+    lines = np.append(contour_levels(shade_of(surface, "auto", False, quadratic)), 0.0)
     seen = 0
     while seen < 20:
         i, j = (int(k) for k in rng.integers(1, 22, 2))
-        near = loss[i - 1 : i + 2, j - 1 : j + 2]
+        near = scale(loss[i - 1 : i + 2, j - 1 : j + 2])
         marked = min(math.hypot(i - 11, j - 11), math.hypot(i - lowest[0], j - lowest[1])) < 3
-        if marked or (near.min() - scale.centre) * (near.max() - scale.centre) <= 0:
-            continue  # under a mark or the line of L(θ*)
+        if marked or ((near.min() <= lines) & (lines <= near.max())).any():
+            continue  # under a mark or a contour line, that of L(θ*) at 0 among them
         seen += 1
         x, y = plot.evaluate(PLACE, [alpha[j], beta[i]])
         on_page, in_picture = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -21,16 +20,6 @@ Y = X.sum(dim=1, keepdim=True)
 Train = Callable[[nn.Module, "TrajectoryRecorder | None", Path], None]
 
 
-def needed(name: str) -> Any:
-    """A module, without which a test is skipped, but on CI, where it fails."""
-    try:
-        return import_module(name)
-    except Exception as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"{name} cannot be imported: {error}")
-
-
 def network() -> nn.Module:
     torch.manual_seed(0)
     return nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.5), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 1))
@@ -38,7 +27,7 @@ def network() -> nn.Module:
 
 def by_lightning(model: nn.Module, recorder: TrajectoryRecorder | None, folder: Path) -> None:
     """Two epochs of six batches, a step for every two of them, with a rate that falls after each."""
-    pl = needed("lightning.pytorch")
+    pl = import_module("lightning.pytorch")
 
     class Module(pl.LightningModule):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -72,8 +61,8 @@ def by_lightning(model: nn.Module, recorder: TrajectoryRecorder | None, folder: 
 
 def by_transformers(model: nn.Module, recorder: TrajectoryRecorder | None, folder: Path) -> None:
     """The same by the Trainer."""
-    transformers = needed("transformers")
-    needed("accelerate")
+    transformers = import_module("transformers")
+    import_module("accelerate")
 
     class Module(nn.Module):
         def __init__(self) -> None:
