@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from landscape_widget.loss.compiled import named_parameters
 from landscape_widget.loss.parameters import Layout
 from landscape_widget.numerics.vectors import FloatArray
+from landscape_widget.objective.states import state_tensors
 from landscape_widget.results.tables import brief
 
 #: Parameters and buffers of a model at one time, by their keys in its state dict.
@@ -57,7 +58,7 @@ class Weights:
         #: and wrappers rename them.
         self._moving = {
             key: owners[id(tensor)]
-            for key, tensor in _tensors(model).items()
+            for key, tensor in state_tensors(model).items()
             if owners.get(id(tensor)) in layout.names
         }
 
@@ -101,7 +102,7 @@ class Weights:
 
         Only values count: a model that was moved to another device or type is the same as long as those are.
         """
-        present = _tensors(self.model)
+        present = state_tensors(self.model)
         differ = _unlike(base, present)
         if not differ or not self.trained_since(base):
             return None
@@ -153,7 +154,7 @@ class Weights:
 
     def _others(self, base: State) -> list[str]:
         """Names of what is there no more, or new, or has another shape, or is trainable on one side only."""
-        present, trainable = _tensors(self.model), _trainable(self.model)
+        present, trainable = state_tensors(self.model), _trainable(self.model)
         shapes = {key: tensor.shape for key, tensor in present.items()}
         other = [key for key, tensor in base.items() if shapes.get(key) != tensor.shape]
         other += [key for key in present if key not in base]
@@ -187,7 +188,7 @@ class Weights:
 
     def _changed(self, state: State) -> list[str]:
         """Keys of what differs, in any bit, from what the model held once."""
-        present = _tensors(self.model)
+        present = state_tensors(self.model)
         return [
             key
             for key, tensor in state.items()
@@ -195,18 +196,12 @@ class Weights:
         ]
 
 
-def _tensors(model: nn.Module) -> dict[str, Tensor]:
-    """Parameters and persistent buffers, the objects themselves, by their keys in the state dict."""
-    state = model.state_dict(keep_vars=True)
-    return {key: value for key, value in state.items() if isinstance(value, Tensor)}
-
-
 def _copied(model: nn.Module) -> dict[str, Tensor]:
-    return {key: tensor.detach().clone() for key, tensor in _tensors(model).items()}
+    return {key: tensor.detach().clone() for key, tensor in state_tensors(model).items()}
 
 
 def _write(model: nn.Module, state: dict[str, Any]) -> None:
-    present = _tensors(model)
+    present = state_tensors(model)
     differ = [key for key, tensor in present.items() if key not in state or state[key].shape != tensor.shape]
     if differ or len(present) < sum(isinstance(value, Tensor) for value in state.values()):
         raise RuntimeError(

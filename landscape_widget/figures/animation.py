@@ -14,6 +14,7 @@ from plotly.colors import get_colorscale
 
 from landscape_widget.figures.labels import quantity
 from landscape_widget.figures.sheet import FINE, INK, Point, Sheet, wrapped
+from landscape_widget.figures.still_plane import HOLE, MUTED, N_COLOURS, colour_table, indices_of, pairs_of
 from landscape_widget.figures.style import COLOURS, number
 from landscape_widget.numerics.checks import check_real, told
 from landscape_widget.numerics.level import level_segments
@@ -29,17 +30,14 @@ _SIDE, _LEFT, _APART = 300, 60, 50
 #: The upper edge of pictures, what is below, and the width of the bar of colours with its numbers.
 _TOP, _BELOW, _BAR = 40, 92, 90
 
-#: Colours of the losses; the other ones of the 256 of a GIF are greys.
-_N_COLOURS = 224
-
 #: Losses that differ by more than this factor have a logarithmic scale, if all are positive.
 _LOG_FROM = 30.0
 
 #: Seconds that a picture is seen for at most: in a GIF these are hundredths in two bytes.
 _LONGEST = 100
 
-#: Of a hole, and of lines.
-_HOLE, _MUTED = (235, 235, 235), (98, 106, 115)
+#: Of the losses from the lowest to the highest; the other ones of the 256 of a GIF are greys.
+_COLOURS = colour_table(get_colorscale(COLOURS))
 
 
 def evolution_animation(
@@ -141,8 +139,8 @@ def _drawn(surfaces: Mapping[str, Surface], scale: _Scale, caption: str) -> Shee
     sheet = Sheet(width, _TOP + _SIDE + _BELOW)
     for k, (name, surface) in enumerate(surfaces.items()):
         _draw_plane(sheet, _LEFT + k * (_SIDE + _APART), name, surface, scale)
-    left, bar = width - _BAR + 14, _colours()[::-1]
-    rows = bar[np.linspace(0, _N_COLOURS - 1, _SIDE * FINE).round().astype(int)]
+    left = width - _BAR + 14
+    rows = _COLOURS[::-1][np.linspace(0, N_COLOURS - 1, _SIDE * FINE).round().astype(int)]
     sheet.paste((left, _TOP), np.repeat(rows[:, None], 12 * FINE, axis=1))
     for share, text in scale.ticks:
         sheet.text((left + 16, _TOP + (1 - share) * _SIDE), text, 11, anchor="lm")
@@ -157,9 +155,8 @@ def _draw_plane(sheet: Sheet, left: int, name: str, surface: Surface, scale: _Sc
     axes = surface.alpha, surface.beta
     columns, rows = (np.abs(_shares(axis)[:, None] - places).argmin(axis=0) for axis in axes)
     shares = scale.shares(surface.loss)
-    colours = np.vstack([_colours(), [_HOLE]]).astype(np.uint8)
-    indices = np.where(np.isnan(shares), -1, np.nan_to_num(shares) * (_N_COLOURS - 1)).round().astype(int)
-    sheet.paste((left, _TOP), colours[indices[np.ix_(rows[::-1], columns)]])
+    colours = np.vstack([_COLOURS, [HOLE]]).astype(np.uint8)
+    sheet.paste((left, _TOP), colours[indices_of(shares)[np.ix_(rows[::-1], columns)]])
 
     def place(alpha: float, beta: float) -> Point:
         x, y = (
@@ -171,11 +168,11 @@ def _draw_plane(sheet: Sheet, left: int, name: str, surface: Surface, scale: _Sc
     if len(at[0]) and len(at[1]):
         level = float(surface.loss[at[0][0], at[1][0]])
         x, y = level_segments(*axes, surface.loss, level) if np.isfinite(level) else (np.empty(0),) * 2
-        for a, b in zip(x.reshape(-1, 3)[:, :2], y.reshape(-1, 3)[:, :2], strict=True):
+        for a, b in pairs_of(x, y):
             sheet.line([place(a[0], b[0]), place(a[1], b[1])], (255, 255, 255), 2.0)
         sheet.mark(place(0.0, 0.0), "diamond")
     corners = [(left, _TOP), (left + _SIDE, _TOP), (left + _SIDE, _TOP + _SIDE), (left, _TOP + _SIDE)]
-    sheet.line([*corners, corners[0]], _MUTED, 0.5)
+    sheet.line([*corners, corners[0]], MUTED, 0.5)
     sheet.text((left + _SIDE / 2, 12), name, 13, INK, anchor="ma")
     for value in (surface.alpha[0], 0.0, surface.alpha[-1]):
         sheet.text((place(value, surface.beta[0])[0], _TOP + _SIDE + 7), number(value, 2), 11, anchor="ma")
@@ -190,16 +187,8 @@ def _shares(axis: FloatArray) -> FloatArray:
     return found
 
 
-def _colours() -> npt.NDArray[np.uint8]:
-    """From the lowest to the highest loss, shape (_N_COLOURS, 3)."""
-    stops = get_colorscale(COLOURS)
-    parts = np.array([[int(colour[k : k + 2], 16) for k in (1, 3, 5)] for _, colour in stops])
-    share, at = np.linspace(0, 1, _N_COLOURS), [place for place, _ in stops]
-    return np.stack([np.interp(share, at, part) for part in parts.T], axis=1).round().astype(np.uint8)
-
-
 def _palette() -> Image.Image:
-    greys = np.linspace(0, 255, 256 - _N_COLOURS).round().astype(np.uint8)
+    greys = np.linspace(0, 255, 256 - N_COLOURS).round().astype(np.uint8)
     palette = Image.new("P", (1, 1))
-    palette.putpalette(np.vstack([_colours(), np.repeat(greys[:, None], 3, axis=1)]).ravel().tolist())
+    palette.putpalette(np.vstack([_COLOURS, np.repeat(greys[:, None], 3, axis=1)]).ravel().tolist())
     return palette

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,8 +35,8 @@ _LARGEST = np.finfo(float).max / 2
 #: More segments of contour lines than this cover the picture.
 _MOST_SEGMENTS = 12_000
 
-#: Of what matters less.
-MUTED = (98, 106, 115)
+#: Of holes, and of what matters less.
+HOLE, MUTED = (235, 235, 235), (98, 106, 115)
 
 
 def draw_heatmap(
@@ -43,7 +44,7 @@ def draw_heatmap(
 ) -> None:
     """Draws the losses with contour lines, that of L(θ*) bold, marks (α, β, height, symbol) and axes."""
     left, top, right, bottom = HEATMAP
-    colours = np.vstack([colours_of(shade), [[235, 235, 235]]])  # the last one is for holes
+    colours = np.vstack([colours_of(shade), [HOLE]])
     cells = [_nearest(axis, (right - left) * FINE) for axis in (surface.alpha, surface.beta)]
     pixels = colours[indices_of(shares_of(shade, shade.z))[np.ix_(cells[1][::-1], cells[0])]]
     sheet.paste((left, top), pixels.astype(np.uint8))
@@ -114,7 +115,12 @@ def _draw_contours(
 
 def colours_of(shade: Shade) -> npt.NDArray[np.uint8]:
     """The colours from the lowest to the highest value, shape (N_COLOURS, 3)."""
-    stops = get_colorscale(shade.colours) if isinstance(shade.colours, str) else shade.colours
+    return colour_table(get_colorscale(shade.colours) if isinstance(shade.colours, str) else shade.colours)
+
+
+def colour_table(stops: Iterable[Sequence[Any]]) -> npt.NDArray[np.uint8]:
+    """The colours between stops (place, "#rrggbb") of plotly, shape (N_COLOURS, 3)."""
+    stops = list(stops)
     at = [place for place, _ in stops]
     parts = np.array([[int(colour[k : k + 2], 16) for k in (1, 3, 5)] for _, colour in stops])
     share = np.linspace(0, 1, N_COLOURS)

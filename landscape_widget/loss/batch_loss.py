@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
@@ -16,6 +17,7 @@ from landscape_widget.data.counting import is_list_of_examples
 from landscape_widget.data.tree import describe
 from landscape_widget.loss.calling import is_pair, takes_model
 from landscape_widget.loss.compiled import uncompiled
+from landscape_widget.loss.copying import convert_module, deep_copy
 from landscape_widget.loss.options import reduction
 
 
@@ -56,6 +58,25 @@ class BatchLoss(nn.Module):
         if takes_model or not is_pair(batch.content):
             return f(self.model, batch.content)
         return f(output(), batch.content[1])
+
+
+def private_copy(
+    model: nn.Module,
+    loss_fn: Callable[..., Tensor],
+    metrics: Mapping[str, Callable[..., Any]] | None,
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    training: bool,
+) -> BatchLoss:
+    """The three on copies of what the user passed, that evaluations can have for themselves.
+
+    Raises:
+        TypeError: If something in them cannot be copied.
+    """
+    copied = convert_module(deep_copy(BatchLoss(model, loss_fn, metrics)), device, dtype)
+    copied.model.train(training)
+    return copied.requires_grad_(False)
 
 
 def _mean(f: Callable[..., Any], value: Any, batch: Batch) -> Any:

@@ -16,9 +16,8 @@ from landscape_widget.admission.slope_check import CutOffError
 from landscape_widget.data.reading import BatchSize, is_whole, read_batches
 from landscape_widget.data.tree import describe
 from landscape_widget.engine.random_state import preserved_random_state
-from landscape_widget.loss.batch_loss import BatchLoss
+from landscape_widget.loss.batch_loss import private_copy
 from landscape_widget.loss.batch_norm import MODES, DifferenceTerms, RecomputedTerms, frozen_layers
-from landscape_widget.loss.copying import convert_module, deep_copy
 from landscape_widget.loss.parameters import Layout, Selection, filter_blocks, select_parameters
 from landscape_widget.loss.terms import FunctionTerms, ModelTerms
 from landscape_widget.numerics.checks import check_choice, integer, told
@@ -96,9 +95,7 @@ class Objective(PureFunction):
             dtype = dtype or _widest(selected.values())
             layout = Layout(selected.items())
             batches = read_batches(data, max_examples, batch_size_fn, device, dtype, chosen=chosen)
-            copied = convert_module(deep_copy(BatchLoss(model, loss_fn, metrics)), device, dtype)
-            copied.model.train(mode == "train")
-            copied.requires_grad_(False)
+            copied = private_copy(model, loss_fn, metrics, device, dtype, training=mode == "train")
             terms = ModelTerms(copied, layout, batches)
             theta = layout.flatten({n: p.detach().clone() for n, p in selected.items()}).to(device, dtype)
             self._set(terms, theta, filter_blocks(model, layout), layout, batch_size_fn)

@@ -8,8 +8,7 @@ import torch
 from torch import nn
 
 from landscape_widget.engine.derivatives import evaluated
-from landscape_widget.loss.batch_loss import BatchLoss
-from landscape_widget.loss.copying import convert_module, deep_copy
+from landscape_widget.loss.batch_loss import private_copy
 from landscape_widget.loss.terms import ModelTerms
 from landscape_widget.objective.objective import Objective
 
@@ -29,9 +28,7 @@ def check_same_loss(objective: Objective, model: nn.Module) -> None:
     terms = here.terms
     if not isinstance(terms, ModelTerms) or terms.training:
         return
-    other = convert_module(deep_copy(BatchLoss(model, terms.loss_fn, {})), here.device, here.dtype)
-    other.model.eval()
-    other.requires_grad_(False)
+    other = private_copy(model, terms.loss_fn, None, here.device, here.dtype, training=False)
     with evaluated(), torch.no_grad():
         found = float(other(terms.batches[0].widened(), "loss"))
     expected = here.loss().item()

@@ -8,6 +8,7 @@ from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
+from playwright.sync_api import Page, expect
 
 from . import sources
 
@@ -32,3 +33,15 @@ def execute(folder: Path, state: bool) -> Any:
 def size(notebook: Any) -> int:
     """Bytes of its file."""
     return len(nbformat.writes(notebook).encode())
+
+
+def assert_pictures(page: Page) -> None:
+    """A document shows a still picture of each explorer, and says what it is."""
+    pictures = page.locator(".landscape-still img")
+    expect(pictures).to_have_count(len(NAMES))
+    for picture in pictures.all():
+        picture.scroll_into_view_if_needed()
+        expect(picture).to_be_visible()
+        assert picture.evaluate("image => image.complete && image.naturalWidth") == 860
+        assert "Saddle" in (picture.get_attribute("alt") or "")
+    expect(page.locator(".landscape-still figcaption").first).to_contain_text("A still picture")

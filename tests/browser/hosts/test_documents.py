@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from nbconvert import HTMLExporter
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser
 
 from tests.browser.conftest import OUTPUT
 
-from .documents import NAMES, execute, size
+from .documents import NAMES, assert_pictures, execute, size
 from .network import Network
 
 
@@ -36,14 +36,7 @@ def test_a_converted_notebook_shows_a_picture_of_each_without_network(
         network = Network(context, packages=False)
         page = context.new_page()
         page.goto(path.as_uri(), wait_until="commit")
-        pictures = page.locator(".landscape-still img")
-        expect(pictures).to_have_count(len(NAMES))
-        for picture in pictures.all():
-            picture.scroll_into_view_if_needed()
-            expect(picture).to_be_visible()
-            assert picture.evaluate("image => image.complete && image.naturalWidth") == 860
-            assert "Saddle" in (picture.get_attribute("alt") or "")
-        expect(page.locator(".landscape-still figcaption").first).to_contain_text("A still picture")
+        assert_pictures(page)
         OUTPUT.mkdir(exist_ok=True)
         page.screenshot(path=OUTPUT / "converted-offline.png")
         # what it asks for is the converter's own: formulas, and the manager of widgets

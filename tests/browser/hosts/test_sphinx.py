@@ -7,13 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser
 
 from tests.browser.conftest import OUTPUT
 from tests.browser.lab import write_notebook
 
 from . import sources
-from .documents import NAMES
+from .documents import NAMES, assert_pictures
 from .network import Network
 
 CONFIGURATION = "extensions = ['myst_nb']\nnb_execution_mode = 'force'\nnb_execution_raise_on_error = True\n"
@@ -36,13 +36,6 @@ def test_a_page_that_sphinx_executes_shows_a_picture_of_each(browser: Browser, t
         Network(context, packages=False)
         page = context.new_page()
         page.goto((made / "index.html").as_uri(), wait_until="commit")
-        pictures = page.locator(".landscape-still img")
-        expect(pictures).to_have_count(len(NAMES))
-        for picture in pictures.all():
-            picture.scroll_into_view_if_needed()
-            expect(picture).to_be_visible()
-            assert picture.evaluate("image => image.complete && image.naturalWidth") == 860
-            assert "Saddle" in (picture.get_attribute("alt") or "")
-        expect(page.locator(".landscape-still figcaption").first).to_contain_text("A still picture")
+        assert_pictures(page)
         OUTPUT.mkdir(exist_ok=True)
         page.screenshot(path=OUTPUT / "sphinx.png")
