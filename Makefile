@@ -12,7 +12,7 @@ INSTALL := install --no-compile --constraint constraints.txt
 
 JS_SOURCES := $(shell find js/src -type f) js/build.mjs js/plotly-patches.mjs js/package-lock.json
 
-.PHONY: demo test check check-py setup lint js-test py-test oracle-test browser-test notebook-test notebooks hosts callbacks bench clean
+.PHONY: demo test check check-py setup lint js-test py-test oracle-test browser-test notebook-test notebooks hosts callbacks bench papers clean
 
 demo: setup ## sets up and opens JupyterLab on the quickstart
 	$(BIN)/python -m jupyterlab $(ROOT) --LabApp.default_url=/lab/tree/notebooks/01_quickstart.ipynb
@@ -88,6 +88,11 @@ callbacks: .venv-callbacks/.installed ## the callbacks for Lightning and Hugging
 	test -x .venv-callbacks/bin/python || $(PYTHON) -m venv .venv-callbacks
 	.venv-callbacks/bin/python -m pip --disable-pip-version-check --quiet $(INSTALL) --editable '.[callbacks]'
 	touch $@
+
+papers: setup ## computes what docs/papers.md holds against both papers; DATA=folder for ResNet-56 as well
+	$(BIN)/python notebooks/papers/measure.py
+	$(if $(DATA),$(BIN)/python notebooks/papers/measure.py --only resnet56 --data $(DATA))
+	$(BIN)/python notebooks/papers/ledger.py
 
 bench: setup $(VENV)/.benched .venv-bench/.installed ## measures speed beside other tools; needs an idle machine
 	$(BIN)/python -m tests.benchmarks $(ARGS)

@@ -1,0 +1,72 @@
+"""Computes what docs/papers.md holds against the two papers, and keeps it in results/: ``make papers``.
+
+python notebooks/papers/measure.py
+python notebooks/papers/measure.py --only resnet56 --data FOLDER --images 1000
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import platform
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import landscape_widget
+
+RESULTS = Path(__file__).parent / "results"
+
+#: Parts that need nothing but the repository; the other one needs CIFAR-10 and the published weights.
+FREE = ("examples", "approximation")
+
+
+def rounded(value: Any) -> Any:
+    """Numbers with six digits, so that files change where a figure does and not its rounding."""
+    if isinstance(value, dict):
+        return {key: rounded(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(each) for each in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
+
+
+def write(name: str, figures: dict[str, Any], command: str, started: float) -> None:
+    """One file of results, with what it was made by."""
+    made = {
+        "command": command,
+        "landscape_widget": landscape_widget.__version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "seconds": round(time.monotonic() - started),
+    }
+    RESULTS.mkdir(exist_ok=True)
+    text = json.dumps({"made by": made, "figures": rounded(figures)}, indent=1, ensure_ascii=False)
+    (RESULTS / f"{name}.json").write_text(text + "\n", "utf-8")
+
+
+def main() -> None:
+    """Reads the command line and measures each part that it names."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", choices=[*FREE, "resnet56"], action="append", help="one part, or several")
+    parser.add_argument("--data", type=Path, help="folder of CIFAR-10 and of the published weights")
+    parser.add_argument("--images", type=int, default=1000, help="how many images the ends are certified on")
+    chosen = parser.parse_args()
+    parts = chosen.only or FREE
+    if "resnet56" in parts and chosen.data is None:
+        parser.error("resnet56 needs --data: the folder that holds CIFAR-10 and the published weights")
+    for part in parts:
+        started = time.monotonic()
+        module = importlib.import_module(part)
+        arguments = (chosen.data, chosen.images) if part == "resnet56" else ()
+        options = f" --data FOLDER --images {chosen.images}" if arguments else ""
+        command = f"python notebooks/papers/measure.py --only {part}{options}"
+        write(part, module.measure(*arguments), command, started)
+        print(f"{part}: {time.monotonic() - started:.0f} s", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
