@@ -12,7 +12,10 @@ from typing import Any
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "papers.md"
-TABLE = re.compile(r"(?<=<!-- table: )(\w+)( -->\n).*?(?=\n<!-- end -->)", re.DOTALL)
+TABLE = re.compile(r"(?<=<!-- table: )(\w+)( -->\n).*?(?=<!-- end -->)", re.DOTALL)
+
+#: Files of results that measure.py can write.
+PARTS = ("examples", "approximation", "resnet56")
 
 #: All results: file, then what measure.py wrote.
 Results = dict[str, Any]
@@ -117,7 +120,7 @@ def rim(r: Results) -> str:
     """The highest loss along the first axis of both filter-normalised planes."""
     highest = {}
     for name in ("with shortcuts", "without shortcuts"):
-        plane = r["resnet56"][name]["planes on 100 images"]["random, filter-normalised"]
+        plane = r["resnet56"][name]["planes"]["random, filter-normalised"]
         highest[name] = max(plane["loss along α"])
     return "; ".join(f"{name}: loss {loss:.3g} at the most along α in ±1" for name, loss in highest.items())
 
@@ -184,7 +187,7 @@ BOTTCHER = [
         "differs",
         "examples",
         lambda r: r["examples"]["33"]["hidden"]["measured"][0] > 0.996,
-        "100,000 drawings of the projected Hessian that use nothing of this package give 0.0027 as well (notebook 02)",
+        "100,000 drawings of the projected Hessian without this package give 0.0027 as well (notebook 02)",
     ),
     Claim(
         "Table II, ResNet-56: parameters",
@@ -240,7 +243,7 @@ BOTTCHER = [
         "–",
         "not done",
         "",
-        why="no weights of these networks are published",
+        why="these networks are not trained here",
     ),
     Claim(
         "Figs. 6 and 7",
@@ -277,8 +280,8 @@ BOTTCHER = [
         lower("fcnn1"),
         "differs",
         "approximation",
-        why="the offset is the slope that the last step of gradient descent leaves, so it depends on where a run "
-        "is stopped (first loss below 1e-4; lowest loss)",
+        why="the offset is the slope that the last step of gradient descent leaves, so it depends on where "
+        "a run is stopped (first loss below 1e-4; lowest loss)",
     ),
     Claim(
         "Fig. 9, FCNN 2",
@@ -316,7 +319,7 @@ LI = [
         "on 100 images",
     ),
     Claim(
-        "Fig. 7: |λmin/λmax| over a plane",
+        "Fig. 7: the ratio of λmin and λmax over a plane",
         "convexity maps",
         "convexity_map, held against dense Hessians at every node of small networks",
         "not done",
@@ -326,16 +329,18 @@ LI = [
     Claim(
         "Fig. 8: random directions show almost nothing of a path",
         "cos ~ √(2/(πN))",
-        "the share of a path in any plane is told beside it (docs/paths.md)",
-        "same",
-        "05_training_evolution",
+        "in every plane the share of a path that lies in it is told (docs/paths.md)",
+        "not done",
+        "",
+        why="not on the paper's networks",
     ),
     Claim(
         "Fig. 9: paths in the plane of their own principal components",
         "most of the variation on two axes",
-        "trajectory_plane, with the share of each axis",
-        "same",
-        "06_paths_between_minima",
+        "trajectory_plane, with the share of each axis (docs/paths.md)",
+        "not done",
+        "",
+        why="not on the paper's networks",
     ),
 ]
 
@@ -343,15 +348,19 @@ TABLES = {"bottcher": BOTTCHER, "li": LI}
 
 
 def table(claims: list[Claim], found: Results) -> str:
-    """The rows of one paper."""
+    """The rows of one paper; of a part that was not measured, what the paper states."""
     rows = ["| place | the paper | here | verdict | by |", "|---|---|---|---|---|"]
     for claim in claims:
-        verdict = f"**{claim.verdict}**" + (f": {claim.why}" if claim.why else "")
-        source = (
-            claim.source if claim.source in found else f"notebook {claim.source[:2]}" if claim.source else ""
+        here, verdict, source, why = claim.here, claim.verdict, claim.source, claim.why
+        if source in PARTS and source not in found:
+            here, verdict, why = "–", "not done", "`make papers DATA=folder`"
+        elif callable(here):
+            here = here(found)
+        here = re.sub(r"-(?=\d)", "−", here)
+        by = source if source in PARTS else f"notebook {source[:2]}" if source else ""
+        rows.append(
+            f"| {claim.place} | {claim.says} | {here} | **{verdict}**{f': {why}' if why else ''} | {by} |"
         )
-        here = claim.here if isinstance(claim.here, str) else claim.here(found)
-        rows.append(f"| {claim.place} | {claim.says} | {here} | {verdict} | {source} |")
     return "\n".join(rows)
 
 
@@ -361,7 +370,7 @@ def page(text: str, found: Results) -> str:
 
     def part(match: re.Match[str]) -> str:
         name = match[1]
-        return f"{name}{match[2]}" + (commands if name == "commands" else table(TABLES[name], found))
+        return f"{name}{match[2]}{commands if name == 'commands' else table(TABLES[name], found)}\n"
 
     return TABLE.sub(part, text)
 

@@ -216,3 +216,46 @@ def test_a_first_look_is_refused_where_a_second_derivative_is_wrong() -> None:
     objective = Objective(model, data, nn.CrossEntropyLoss())
     with pytest.raises(SecondDerivativeError, match="weight norm"):
         deque(eigenpair_steps(objective, precise=False), maxlen=0)
+
+
+class Wrong(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return WrongBackward.apply(x)
+
+
+def dead_units(layer: nn.Module) -> tuple[nn.Module, tuple[Tensor, Tensor]]:
+    """A network of which weight decay has left two units of 1e-14: on their kink at θ*."""
+    model = double(nn.Sequential, nn.Linear(4, 8), nn.ReLU(), layer, nn.Linear(8, 3))
+    with torch.no_grad():
+        model[0].weight[:2] *= 1e-14
+        model[0].bias[:2] *= 1e-14
+    return model, (data(40, 4), torch.arange(40) % 3)
+
+
+def test_a_kink_at_the_point_itself_is_no_doubt() -> None:
+    model, batch = dead_units(nn.Identity())
+    objective = Objective(model, batch, nn.CrossEntropyLoss())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        pairs = hessian_eigenpairs(objective)
+    assert pairs.converged.all()
+    slopes = torch.autograd.grad(
+        nn.functional.cross_entropy(model(batch[0]), batch[1]), [*model.parameters()], create_graph=True
+    )
+    slope = torch.cat([part.reshape(-1) for part in slopes])
+    rows = [torch.autograd.grad(each, [*model.parameters()], retain_graph=True) for each in slope]
+    dense = torch.stack([torch.cat([part.reshape(-1) for part in row]) for row in rows])
+    np.testing.assert_allclose(pairs.values, torch.linalg.eigvalsh(dense)[[-1, 0]], rtol=1e-6)
+
+
+def test_a_wrong_derivative_beside_such_kinks_is_doubted() -> None:
+    model, batch = dead_units(Wrong())
+    with pytest.warns(UserWarning, match="agree with finite differences"):
+        assert not hessian_eigenpairs(Objective(model, batch, nn.CrossEntropyLoss())).converged.any()
+
+
+def test_a_tensor_of_zeros_is_compared_all_the_same() -> None:
+    model, batch = dead_units(nn.Identity())
+    nn.init.zeros_(model[3].bias)
+    with pytest.warns(UserWarning, match="agree with finite differences"):
+        assert not hessian_eigenpairs(Objective(model, batch, nn.CrossEntropyLoss())).converged.any()
