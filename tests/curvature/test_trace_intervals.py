@@ -20,7 +20,7 @@ from ..support.oracle import dense
 
 pytestmark = pytest.mark.oracle
 
-RUNS = 200
+RUNS = 100
 
 #: A few large eigenvalues among many near zero, as networks have them; a single one; and the paper's.
 SPECTRA = {
