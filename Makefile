@@ -12,14 +12,14 @@ INSTALL := install --no-compile --constraint constraints.txt
 
 JS_SOURCES := $(shell find js/src -type f) js/build.mjs js/plotly-patches.mjs js/package-lock.json
 
-.PHONY: demo test check check-py setup lint js-test py-test oracle-test browser-test notebook-test notebooks hosts callbacks bench papers clean
+.PHONY: demo test check check-py setup lint js-test kernel-test py-test oracle-test browser-test notebook-test notebooks hosts callbacks bench papers clean
 
 demo: setup ## sets up and opens JupyterLab on the quickstart
 	$(BIN)/python -m jupyterlab $(ROOT) --LabApp.default_url=/lab/tree/notebooks/01_quickstart.ipynb
 
 # two lanes of about the same length; what fails soonest comes early
 test: ## sets up and runs every check
-	$(MAKE) --jobs=2 --output-sync=target browser-test lint js-test py-test notebook-test oracle-test
+	$(MAKE) --jobs=2 --output-sync=target browser-test lint js-test kernel-test notebook-test
 
 check: ## the inner loop: lint, types, the page, and the tests of the rooms that changed
 	$(MAKE) --jobs=2 --output-sync=target check-py lint js-test
@@ -59,11 +59,16 @@ js-test: setup
 	cd js && npm run --silent test
 
 # one thread: on a busy machine torch's thread pool costs more than it brings on problems of this size
+KERNEL_TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --ignore tests/browser --ignore tests/notebooks --ignore tests/callbacks
+
+kernel-test: setup ## both of the next two, in one process, as collecting them takes a quarter of a minute
+	$(KERNEL_TESTS)
+
 py-test: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --ignore tests/browser --ignore tests/notebooks --ignore tests/callbacks -m "not oracle"
+	$(KERNEL_TESTS) -m "not oracle"
 
 oracle-test: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --ignore tests/browser --ignore tests/notebooks --ignore tests/callbacks -m oracle
+	$(KERNEL_TESTS) -m oracle
 
 notebook-test: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/notebooks

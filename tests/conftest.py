@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,7 +11,15 @@ import torch
 
 from landscape_widget import LandscapeExplorer
 
+from .support.scripts import Scripts
+
 torch.manual_seed(0)  # for what modules draw when they are imported
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays, and garbage is found soon: it would be looked for in all of that."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +37,14 @@ def _short_densities() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("landscape_widget.study.curvature_steps.DENSITY_STEPS", 8)
         yield
+
+
+@pytest.fixture(scope="session")
+def new_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scripts]:
+    """Runs scripts in processes that have torch and the package and have done nothing with them yet."""
+    scripts = Scripts("import torch, landscape_widget", tmp_path_factory.mktemp("scripts"))
+    yield scripts
+    scripts.close()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from landscape_widget import Objective, hessian_eigenpairs
 from landscape_widget.curvature.eigenpairs import eigenpair_steps
 from landscape_widget.curvature.product_check import EXAMPLES
 
-from ..support.cases import CASES, Case, case
+from ..support.cases import EACH, Case, case
 from ..support.oracle import dense
 
 pytestmark = pytest.mark.oracle
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.oracle
 TOL = 1e-6
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", EACH, ids=str)
 @pytest.mark.parametrize(("which", "k"), [("both", 1), ("both", 4), ("largest", 3), ("smallest", 3)])
 def test_both_ends_against_the_dense_spectrum(case: Case, which: str, k: int) -> None:
     matrix = dense(case).hessian.numpy()
@@ -36,7 +36,7 @@ def test_both_ends_against_the_dense_spectrum(case: Case, which: str, k: int) ->
     np.testing.assert_allclose(pairs.values, expected, rtol=TOL, atol=1e-12 * np.abs(exact).max())
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", EACH, ids=str)
 def test_vectors_and_residuals_are_what_they_claim(case: Case) -> None:
     matrix = dense(case).hessian.numpy()
     pairs = hessian_eigenpairs(case.objective(), k=3, tol=TOL)
@@ -61,7 +61,7 @@ def test_the_same_seed_gives_the_same_bits() -> None:
     assert np.array_equal(one.vectors, other.vectors)
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", EACH, ids=str)
 def test_a_first_look_takes_products_in_the_dtype_of_the_model(case: Case) -> None:
     matrix = dense(case).hessian.numpy()
     exact = np.linalg.eigvalsh(matrix)

@@ -47,18 +47,17 @@ def assert_coverage(found: list[TraceEstimate], trace: float) -> None:
     assert np.mean([e.error for e in found]) <= 3 * np.sqrt(np.mean(errors**2))
 
 
-@pytest.mark.parametrize("name", SPECTRA)
 @pytest.mark.parametrize(
-    ("method", "distribution", "samples"),
+    ("method", "distribution", "samples", "name"),
     [
-        ("hutchinson", "normal", 30),
-        ("hutchinson", "rademacher", 40),
-        ("hutch++", "rademacher", 40),
-        ("deflated", "rademacher", 40),
-        ("deflated", "normal", 40),
+        *(("hutchinson", "normal", 30, name) for name in SPECTRA),
+        ("hutchinson", "rademacher", 40, "a few large"),
+        *(("hutch++", "rademacher", 40, name) for name in SPECTRA),
+        *(("deflated", "rademacher", 40, name) for name in ("a few large", "one")),
+        ("deflated", "normal", 40, "a few large"),
     ],
 )
-def test_intervals_hold(name: str, method: str, distribution: str, samples: int) -> None:
+def test_intervals_hold(method: str, distribution: str, samples: int, name: str) -> None:
     """95 % intervals hold for at least 90 % of the seeds; and are no longer than they must be.
 
     zᵀHz is a sum of few χ² here, so that a normal sample with a low mean has a low variance, too.
@@ -86,7 +85,7 @@ def test_intervals_of_the_curvature_fit_hold(name: str) -> None:
     assert_coverage([fit_estimate(sample, 0, {}) for sample in forms], spectrum.sum())
 
 
-@pytest.mark.parametrize("name", SPECTRA)
+@pytest.mark.parametrize("name", ["a few large", "of one size"])
 def test_intervals_of_a_density_s_trace_hold(name: str) -> None:
     spectrum = SPECTRA[name]
     objective = rotated(spectrum)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from threading import Event, Thread
@@ -13,6 +12,8 @@ import torch
 
 from landscape_widget.engine import threads
 from landscape_widget.engine.threads import leave_a_core_free, limit_this_thread, pool
+
+from ..support.scripts import Scripts
 
 HUNG = 30.0
 
@@ -83,10 +84,8 @@ def test_a_core_is_left_free(monkeypatch: pytest.MonkeyPatch, cores: int, expect
 #: Which kernel threads a product of matrices, a function of every element and a convolution keep busy, by the
 #: kernel's own count of the nanoseconds that each ran.
 BUSY = """
-import sys
 from pathlib import Path
 from threading import Thread
-import torch
 from landscape_widget.engine.threads import limit_this_thread
 
 torch.set_num_threads(3)
@@ -120,8 +119,9 @@ print(busy())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's count of each thread's time is Linux's")
-def test_matrix_products_run_in_as_many_threads_as_told() -> None:
-    found = subprocess.run([sys.executable, "-c", BUSY], capture_output=True, text=True, check=True)
-    limited, free = (json.loads(line) for line in found.stdout.splitlines())
+def test_matrix_products_run_in_as_many_threads_as_told(new_process: Scripts) -> None:
+    code, out, err = new_process.run(BUSY, 60)
+    assert code == 0, err
+    limited, free = (json.loads(line) for line in out.splitlines())
     assert limited == [1, 1, 1, 1]
     assert all(n > 1 for n in free), f"the work does not show how many threads do it: {free}"

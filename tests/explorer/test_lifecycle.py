@@ -531,6 +531,8 @@ def explorer(n=64):
     data = torch.randn(n, 1, 64, 64), torch.randn(n, 1)
     model = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4, 1))
     return LandscapeExplorer(model, data, nn.MSELoss(), resolution=3, samples=1)
+
+gc.freeze()  # children need not look through what libraries hold, nor copy it thereby
 '''
 
 

@@ -7,8 +7,6 @@ observer: what is set for a call alone and put back afterwards is seen as well.
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +27,7 @@ from torch.backends import cuda
 from landscape_widget import LandscapeExplorer
 
 from ..support.gates import HUNG, finish_pin
+from ..support.scripts import Scripts
 from .switches import in_new_thread, look
 
 for module in ("scipy.special", "torch.fx.experimental.symbolic_shapes"):
@@ -194,7 +193,6 @@ def test_a_user_s_choice_of_kernels_is_left_alone(make_explorer: Make) -> None:
 #: In a process that has loaded nothing else yet.
 FIRST = """
 import warnings
-import torch
 from torch import nn
 from landscape_widget import LandscapeExplorer
 
@@ -208,13 +206,12 @@ for new in warnings.filters:
 """
 
 
-def test_libraries_loaded_on_the_way_add_filters_for_their_own_warnings_alone() -> None:
+def test_libraries_loaded_on_the_way_add_filters_for_their_own_warnings_alone(new_process: Scripts) -> None:
     """Python has a library's import change what it likes, and importing these with the package would be slow.
 
     Torch loads sympy when a derivative first begins with several vectors; intervals need scipy.special, which
     brings a BLAS. The rest of scipy would hide warnings of numpy's as well.
     """
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}  # sooner done on a busy machine
-    command = [sys.executable, "-c", FIRST]
-    found = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-    assert set(found.stdout.split()) <= {"sympy", "scipy"}
+    code, out, err = new_process.run(FIRST, 120)
+    assert code == 0, err
+    assert set(out.split()) <= {"sympy", "scipy"}

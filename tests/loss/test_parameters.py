@@ -8,10 +8,10 @@ from torch import nn
 
 from landscape_widget.loss.parameters import Layout, filter_blocks, select_parameters
 
-from ..support.cases import CASES, Case, case
+from ..support.cases import EACH, Case, case
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", EACH, ids=str)
 def test_flatten_and_unflatten_are_inverse(case: Case) -> None:
     named = select_parameters(case.model(), None)
     layout = Layout(named.items())

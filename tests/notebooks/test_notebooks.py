@@ -140,6 +140,7 @@ def test_paper_examples(run: Run) -> None:
             "traces": "{name: hessian_trace(f, 'exact').value for name, f in cases.items()}",
             "surface": "explorer.surface",
         },
+        smaller={"10_000": "2_000", "probes=20": "probes=8"},
     )
     # 1000 eigenvalues of 1, 800 of −1, and one of 0
     np.testing.assert_allclose(found["values"], [1, -1], atol=1e-9)
@@ -172,6 +173,7 @@ def test_function_approximation(run: Run) -> None:
             "values": "explorer.eigenpairs.values",
             "verdict": "explorer.results.verdict.kind",
         },
+        smaller={"1, 1, 21)": "1, 1, 5)", "0.01, 0.01, 21)": "0.01, 0.01, 5)"},
     )
     for name, expected in FUNCTION_APPROXIMATION.items():
         np.testing.assert_allclose(found["pairs"][name], expected, rtol=1e-3, err_msg=name)
@@ -188,11 +190,11 @@ def test_resnet56(run: Run) -> None:
         "04_resnet56",
         {
             "models": "models",
-            "data": "(images[train][:32], labels[train][:32])",
+            "data": "(images[train][:16], labels[train][:16])",
             "pairs": "pairs",
             "losses": "{name: objective.loss().item() for name, objective in objectives.items()}",
         },
-        smaller={"epochs=12": "epochs=3", "[:64]": "[:32]"},
+        smaller={"epochs=12": "epochs=1", "[:64]": "[:16]", "resolution=11": "resolution=5"},
     )
     x, y = found["data"][0].double(), found["data"][1]
     for name, pairs in found["pairs"].items():

@@ -30,7 +30,7 @@ from landscape_widget import (
 
 pytestmark = pytest.mark.oracle
 
-N_CASES = int(os.environ.get("CASES", "120"))
+N_CASES = int(os.environ.get("CASES", "60"))
 CLASSES, TOKENS = 3, 4
 
 Criterion = Callable[[Tensor, Tensor], Tensor]

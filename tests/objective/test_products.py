@@ -16,7 +16,7 @@ from landscape_widget.engine.product_program import record
 from landscape_widget.loss.terms import ModelTerms
 from landscape_widget.objective import products
 
-from ..support.cases import CASES, Case, case
+from ..support.cases import EACH, Case, case
 from ..support.oracle import dense
 
 VECTORS = 3
@@ -45,7 +45,7 @@ def by_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.param((1.0, 1e12), 1.0, 6, id="built anew for each product"),
     ],
 )
-@pytest.mark.parametrize("example", CASES, ids=str)
+@pytest.mark.parametrize("example", EACH, ids=str)
 def test_however_batches_are_grouped_and_graphs_kept(
     example: Case,
     bytes_of_batch: tuple[float, float],
@@ -145,7 +145,7 @@ def test_threads_that_were_slow_at_first_are_tried_once_more(monkeypatch: pytest
 
 @pytest.mark.usefixtures("three_threads")
 @pytest.mark.parametrize("kept", [128e6, 1.0], ids=["kept", "built anew"])
-@pytest.mark.parametrize("example", CASES, ids=str)
+@pytest.mark.parametrize("example", EACH, ids=str)
 def test_batches_in_threads(example: Case, kept: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(products, "_BATCH_BYTES", (1.0, 1.0))
     monkeypatch.setattr(products, "_WORTH_THREADS", 0.0)
@@ -172,7 +172,7 @@ def recorded(example: Case, kept: float, monkeypatch: pytest.MonkeyPatch) -> pro
 
 @pytest.mark.usefixtures("three_threads")
 @pytest.mark.parametrize(("kept", "n_kept"), [(128e6, 3), (1.0, 0)], ids=["kept", "built anew"])
-@pytest.mark.parametrize("example", CASES, ids=str)
+@pytest.mark.parametrize("example", EACH, ids=str)
 def test_recorded_products(example: Case, kept: float, n_kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(products, "_WORTH_THREADS", 0.0)
     by_program = recorded(example, kept, monkeypatch)
@@ -257,7 +257,7 @@ def test_a_loss_that_cannot_be_recorded_is_differentiated(
 
 
 @pytest.mark.parametrize("count", [8, 11])
-@pytest.mark.parametrize("example", CASES, ids=str)
+@pytest.mark.parametrize("example", EACH, ids=str)
 def test_several_vectors_at_once(example: Case, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(products.Products, "_compare", lambda *_: (0.0, 1.0))
     objective = example.objective()

@@ -148,7 +148,7 @@ def test_verdict(part: Restriction) -> None:
         assert f"{number:.4g}".replace("-", "\N{MINUS SIGN}") in verdict.sentence
 
 
-@each
+@pytest.mark.parametrize("part", [ALL["glob"], ALL["predicate"]], ids=["glob", "predicate"])
 def test_convexity(part: Restriction) -> None:
     """At every node the block at the displaced weights; the other parameters stay where they are."""
     objective, whole = part.objective(), NETWORK.objective()
@@ -164,7 +164,7 @@ def test_convexity(part: Restriction) -> None:
 
 
 @pytest.mark.parametrize("operator", [name for name in OPERATORS if name != "hessian"])
-@each
+@pytest.mark.parametrize("part", [ALL["glob"], ALL["predicate"]], ids=["glob", "predicate"])
 def test_gauss_newton_and_fisher(part: Restriction, operator: str) -> None:
     objective = part.objective()
     block = expected(NETWORK, operator)[part.rows][:, part.rows]

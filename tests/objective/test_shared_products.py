@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -37,12 +37,6 @@ class InPlace(Executor):
         except Exception as error:
             future.set_exception(error)
         return future
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[Client]:
-    with Client(n_workers=2, threads_per_worker=2, dashboard_address=None) as found:
-        yield found
 
 
 @pytest.mark.oracle

@@ -68,12 +68,6 @@ class InPlace(Executor):
         return future
 
 
-@pytest.fixture(scope="module")
-def client() -> Iterator[Client]:
-    with Client(n_workers=2, threads_per_worker=2, dashboard_address=None) as found:
-        yield found
-
-
 def expected(objective: Objective, surface: Surface) -> np.ndarray:
     """L at every node by an evaluation of its own."""
     plane = random_plane(objective)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,6 +28,7 @@ from landscape_widget.paths import index as indexing
 from landscape_widget.paths import recorder as recording
 
 from ..support.cases import Tied, convolution, frozen
+from ..support.scripts import Scripts
 
 State = dict[str, Tensor]
 
@@ -209,36 +207,36 @@ def test_a_folder_is_gone_on_with_only_when_asked(tmp_path: Path) -> None:
 
 
 KILLED = """
-import os, signal, sys
-import torch
+import os, signal
 from landscape_widget.paths import index as indexing
 from landscape_widget.paths import recorder as recording
 from landscape_widget.results import files
 
 model = torch.nn.Linear(50, 50)
-recorder = recording.TrajectoryRecorder(model, sys.argv[1])
+recorder = recording.TrajectoryRecorder(model, {folder!r})
 for step in range(3):
     recorder.record(step)
-at, place = int(sys.argv[2]), [0]
+at, place = {at}, [0]
 os_fsync = os.fsync
 
-def killed(*_):  # the third argument says before which of the steps of writing
+def killed(*_):  # before one of the steps of writing
     place[0] += 1
     if place[0] > at:
         os.kill(os.getpid(), signal.SIGKILL)
 
-files.os = type("os", (), {**vars(os), "fsync": staticmethod(lambda fd: (killed(), os_fsync(fd), killed()))})
+files.os = type("os", (), dict(vars(os), fsync=staticmethod(lambda fd: (killed(), os_fsync(fd), killed()))))
 recorder.record(3)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
 @pytest.mark.parametrize("at", [0, 1, 2, 3, 4])
-def test_a_process_that_is_killed_as_it_writes_loses_nothing_finished(at: int, tmp_path: Path) -> None:
+def test_a_process_that_is_killed_as_it_writes_loses_nothing_finished(
+    at: int, tmp_path: Path, new_process: Scripts
+) -> None:
     """Before and after the bytes of checkpoint and index are on the disk, and after all of it."""
-    run = [sys.executable, "-c", KILLED, str(tmp_path / "run"), str(at)]
-    done = subprocess.run(run, capture_output=True, check=False, text=True, env={**os.environ})
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    code, _, err = new_process.run(KILLED.format(folder=str(tmp_path / "run"), at=at), 60)
+    assert code == -signal.SIGKILL, err
     trajectory = Trajectory(tmp_path / "run")
     assert trajectory.steps.tolist() == [*range(4 if at == 4 else 3)]
     assert all(len(state) == 2 for state in trajectory)

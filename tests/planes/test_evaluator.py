@@ -22,7 +22,7 @@ from landscape_widget.planes.programs import Program
 from landscape_widget.planes.strategies import LOOP, Strategy
 from landscape_widget.results.planes import Plane
 
-from ..support.cases import CASES, RAGGED, Case, case
+from ..support.cases import EACH, RAGGED, Case, case
 
 #: A chunk that the points do not fill, batches as they come, joined and split, one thread and several.
 WAYS = [
@@ -47,7 +47,7 @@ def plain(objective: Objective, plane: Plane, points: list[tuple[float, float]])
 
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
-@pytest.mark.parametrize("example", CASES, ids=str)
+@pytest.mark.parametrize("example", EACH, ids=str)
 def test_losses_of_the_plain_loop(example: Case, way: Strategy) -> None:
     objective = example.objective()
     plane = random_plane(objective, seed=1)

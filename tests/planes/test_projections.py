@@ -18,7 +18,7 @@ from landscape_widget import (
 from landscape_widget.planes.projections import projection_steps
 from landscape_widget.results.curvature import principal_curvatures
 
-from ..support.cases import CASES, Case, case, quadratic
+from ..support.cases import EACH, Case, case, quadratic
 from ..support.oracle import dense
 
 
@@ -63,7 +63,7 @@ def test_means_in_either_order() -> None:
     assert both.trace == 2
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", EACH, ids=str)
 def test_elements_of_the_projected_hessian(case: Case) -> None:
     """A = ηᵀHη, B = ηᵀHδ, C = δᵀHδ; projection i has the pair that a random plane of seed + i has."""
     matrix = dense(case).hessian.numpy()

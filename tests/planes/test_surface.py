@@ -15,7 +15,7 @@ from scipy.interpolate import PchipInterpolator
 from landscape_widget import Objective, Plane, Surface, evaluate_plane, random_plane
 from landscape_widget.planes.grid import MAX_RESOLUTION, Domain, grid_axis
 
-from ..support.cases import CASES, Case, case, quadratic
+from ..support.cases import EACH, Case, case, quadratic
 
 SQUARE = (-1.0, 1.0, -1.0, 1.0)
 
@@ -43,7 +43,7 @@ class Counted:
         return evaluate_plane(self.objective, self.plane, domain, resolution, **keywords)
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", EACH, ids=str)
 def test_rows_are_beta_and_columns_are_alpha(case: Case) -> None:
     """loss[i, j] = L(θ* + alpha[j]·η + beta[i]·δ), by direct evaluation at every node."""
     objective = case.objective()
@@ -56,7 +56,7 @@ def test_rows_are_beta_and_columns_are_alpha(case: Case) -> None:
             assert surface.loss[i, j] == pytest.approx(direct, rel=1e-12)
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", EACH, ids=str)
 def test_the_centre_is_the_loss_at_the_present_weights(case: Case) -> None:
     objective = case.objective()
     surface = last(evaluate_plane(objective, random_plane(objective), SQUARE, 3))

@@ -173,6 +173,9 @@ CASES += [
     if case.name in ("dense tanh", "embedding, layer norm")
 ]
 
+#: Each network once, with one loss and the other in turn: for laws that both losses obey for one reason.
+EACH = [pair[i % 2] for i, pair in enumerate(zip(CASES[::2], CASES[1::2], strict=True))]
+
 
 def case(name: str, loss: str = "cross entropy") -> Case:
     """One case of the catalogue."""
