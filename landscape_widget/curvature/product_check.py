@@ -71,7 +71,7 @@ def check_hvp(objective: Objective) -> None:
         return
     suspects = suspicious_modules(objective)
     few = _few(objective)
-    doubt = _compare(few, suspects, "a few examples") if few is not objective else ""
+    doubt = _compare(few, suspects, "a few examples", once=True) if few is not objective else ""
     objective.doubt = _compare(objective, suspects, "all of the data") or doubt
     if objective.doubt:
         warnings.warn(objective.doubt, stacklevel=3)
@@ -89,15 +89,19 @@ def check_few(objective: Objective) -> None:
         CutOffError: As ``check_hvp``, on those examples.
     """
     if not objective.second_derivative_checked:
-        _compare(_few(objective), suspicious_modules(objective), "a few examples")
+        few = _few(objective)
+        _compare(few, suspicious_modules(objective), "a few examples", once=few is not objective)
 
 
-def _compare(objective: Objective, suspects: dict[str, str], where: str) -> str:
-    """Why the product cannot be trusted; "" where it can, or nothing can be told."""
+def _compare(objective: Objective, suspects: dict[str, str], where: str, *, once: bool = False) -> str:
+    """Why the product cannot be trusted; "" where it can, or nothing can be told.
+
+    ``once`` says that no other product of the objective will follow, for which graphs would be weighed.
+    """
     theta = objective.theta
     v = torch.randn(len(theta), generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(theta)
     v = v / v.norm()
-    product = _product(objective, v, suspects)
+    product = _product(objective, v, suspects, theta.clone() if once else None)
     if theta.dtype not in (torch.float64, torch.float32) or (theta.dtype is torch.float32 and not suspects):
         return ""
     if not bool(product.isfinite().all()):  # which curvature tells as what it is
@@ -113,10 +117,13 @@ def _compare(objective: Objective, suspects: dict[str, str], where: str) -> str:
     )
 
 
-def _product(objective: Objective, v: Tensor, suspects: dict[str, str]) -> Tensor:
-    """Hv; an error is one of second derivatives only where gradients can be had and it says so, twice."""
+def _product(objective: Objective, v: Tensor, suspects: dict[str, str], theta: Tensor | None) -> Tensor:
+    """Hv at θ, or at θ* itself.
+
+    An error is one of second derivatives only where gradients can be had and it says so, twice.
+    """
     try:
-        return objective.hvp(v)
+        return objective.hvp(v, theta)
     except (RuntimeError, NotImplementedError) as error:
         if of_the_moment(error):
             raise
@@ -127,7 +134,7 @@ def _product(objective: Objective, v: Tensor, suspects: dict[str, str]) -> Tenso
         ):
             raise
         try:
-            return objective.hvp(v)
+            return objective.hvp(v, theta)
         except (RuntimeError, NotImplementedError) as again:
             if of_the_moment(again) or str(again) != str(error):
                 raise
