@@ -75,7 +75,7 @@ def check_hvp(objective: Objective) -> None:
         return
     suspects = suspicious_modules(objective)
     few = _few(objective)
-    doubt = _compare(few, suspects, "a few examples") if few is not objective else ""
+    doubt = _compare(few, suspects, "a few examples", once=True) if few is not objective else ""
     objective.doubt = _compare(objective, suspects, "all of the data") or doubt
     if objective.doubt:
         warnings.warn(objective.doubt, stacklevel=3)
@@ -93,14 +93,19 @@ def check_few(objective: Objective) -> None:
         CutOffError: As ``check_hvp``, on those examples.
     """
     if not objective.second_derivative_checked:
-        _compare(_few(objective), suspicious_modules(objective), "a few examples")
+        few = _few(objective)
+        _compare(few, suspicious_modules(objective), "a few examples", once=few is not objective)
 
 
-def _compare(objective: Objective, suspects: dict[str, str], where: str) -> str:
-    """Why the product cannot be trusted; "" where it can, or nothing can be told."""
+def _compare(objective: Objective, suspects: dict[str, str], where: str, *, once: bool = False) -> str:
+    """Why the product cannot be trusted; "" where it can, or nothing can be told.
+
+    ``once`` says that no other product of the objective will follow, for which graphs would be weighed.
+    """
     theta = objective.theta
     z = torch.randn(len(theta), generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(theta)
-    product = _product(objective, z / z.norm(), suspects)
+    place = theta.clone() if once else None
+    product = _product(objective, z / z.norm(), suspects, place)
     if theta.dtype not in (torch.float64, torch.float32) or (theta.dtype is torch.float32 and not suspects):
         return ""
     if not bool(product.isfinite().all()):  # which curvature tells as what it is
@@ -108,7 +113,7 @@ def _compare(objective: Objective, suspects: dict[str, str], where: str) -> str:
     wrong = _disagreement(objective, z / z.norm(), product, where)
     if wrong and all(bool(theta[span].any()) for span in objective.spans.values()):
         v = z * theta.abs() / (z * theta).norm()
-        wrong = _disagreement(objective, v, _product(objective, v, suspects), where)
+        wrong = _disagreement(objective, v, _product(objective, v, suspects, place), where)
     if wrong and suspects:
         raise SecondDerivativeError(_wrong(wrong, suspects))
     if not wrong:
@@ -119,10 +124,13 @@ def _compare(objective: Objective, suspects: dict[str, str], where: str) -> str:
     )
 
 
-def _product(objective: Objective, v: Tensor, suspects: dict[str, str]) -> Tensor:
-    """Hv; an error is one of second derivatives only where gradients can be had and it says so, twice."""
+def _product(objective: Objective, v: Tensor, suspects: dict[str, str], theta: Tensor | None) -> Tensor:
+    """Hv at θ, or at θ* itself.
+
+    An error is one of second derivatives only where gradients can be had and it says so, twice.
+    """
     try:
-        return objective.hvp(v)
+        return objective.hvp(v, theta)
     except (RuntimeError, NotImplementedError) as error:
         if of_the_moment(error):
             raise
@@ -133,7 +141,7 @@ def _product(objective: Objective, v: Tensor, suspects: dict[str, str]) -> Tenso
         ):
             raise
         try:
-            return objective.hvp(v)
+            return objective.hvp(v, theta)
         except (RuntimeError, NotImplementedError) as again:
             if of_the_moment(again) or str(again) != str(error):
                 raise

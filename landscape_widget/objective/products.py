@@ -17,14 +17,12 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
-from landscape_widget.data.batches import tensors_in
 from landscape_widget.engine.derivatives import differentiated, vector_jacobian
-from landscape_widget.engine.faults import out_of_memory
-from landscape_widget.engine.product_program import kept_bytes
 from landscape_widget.engine.threads import pool
 from landscape_widget.loss.evaluation import wide_zeros
 from landscape_widget.loss.terms import ModelTerms, Terms
 from landscape_widget.objective.programs import Programs, even_size
+from landscape_widget.objective.weighing import GraphSize, graph_size
 
 log = logging.getLogger(__name__)
 
@@ -39,18 +37,11 @@ _BATCH_BYTES = 12e6, 24e6
 #: Where no graphs are kept, batches take so many times the second of these: fewer and larger operations.
 _UNKEPT = 2.0
 
-#: Examples that graphs are weighed by.
-_WEIGHED = 4, 8
-
 #: Products that take fewer seconds are not worth the start of threads.
 _WORTH_THREADS = 0.01
 
 #: Where the gradient of all examples takes fewer seconds, products are not recorded, which takes as long.
 _WORTH_RECORDING = 0.15
-
-#: Nor where the graph of one example takes more bytes, as in deep convolutional networks: time goes to large
-#: operations there, and a recording, which saves what is between them, costs as much as several products.
-_TOO_LARGE_TO_RECORD = 2e6
 
 #: Relative difference up to which another way gives the same.
 _SAME = {torch.float64: 1e-9, torch.float32: 1e-4}
@@ -85,9 +76,7 @@ class Products:
         self._theta = theta.detach().clone()
         self._left = keep
         self._graphs: dict[int, tuple[Tensor, Tensor]] = {}
-        self._each = 0.0 if keep else math.inf
-        """Bytes that the graph of a batch takes for each example, and beside those."""
-        self._fixed = 0.0
+        self._size = GraphSize(0.0 if keep else math.inf)
         self.seconds: dict[int, float] = {}
         """For one vector, by the number of threads, as far as they were tried."""
         self._again = 1
@@ -115,10 +104,10 @@ class Products:
 
     def of(self, columns: Tensor) -> Tensor:
         """HV for V of shape (N, k)."""
-        if not self._each:
+        if not self._size.each:
             long = self._measure() > _WORTH_RECORDING
-            # unlimited where it could not be found out
-            if long and not _TOO_LARGE_TO_RECORD < self._each < math.inf:
+            # a recording saves what is between operations, and costs as much as several products
+            if long and not self._size.deep:
                 self._record()
         if not self.at_once and columns.shape[1] >= _AT_ONCE and 0 in self._graphs:
             self._try_several(columns.T[:_AT_ONCE].contiguous())
@@ -134,7 +123,7 @@ class Products:
 
     def grouped(self) -> Terms:
         """The terms in the batches that products are taken by."""
-        if not self._each:
+        if not self._size.each:
             self._measure()
         return self.terms
 
@@ -253,50 +242,32 @@ class Products:
 
     def need(self, b: int) -> float:
         """Bytes that the graph of one batch takes."""
-        return self._fixed + self._each * self.terms.weights[b] * self.terms.n_examples
+        return self._size.of(self.terms.weights[b] * self.terms.n_examples)
 
     def _measure(self) -> float:
-        """Weighs the graphs of a few examples and of twice as many, and groups the examples by that.
+        """Weighs graphs, and groups the examples by that.
 
-        The graph of a whole batch of the loader may be too large to be built. Returns about how many seconds
-        it takes to build those of all examples.
+        Returns about how many seconds it takes to build the graphs of all examples.
         """
         n = self.terms.n_examples
-        weighed = self._weigh_few()
-        if weighed is None:
-            self._each, self._left = math.inf, 0.0
+        size = self._size = graph_size(self.terms, self._theta)
+        if math.isinf(size.each):
+            self._left = 0.0
             return self._time_graphs()
-        few, more = weighed
-        if more[0] > few[0]:
-            self._each = max(1.0, (more[1] - few[1]) / (more[0] - few[0]))
-        else:  # they cannot be grouped anew
-            self._each = max(1.0, few[1] / few[0])
-        self._fixed = max(0.0, few[1] - self._each * few[0])
-        most = max(self.terms.weights) * n
-        least, largest = _BATCH_BYTES
-        if self._left < _LEAST_SHARE * self._each * n:
-            self._left, largest = 0.0, _UNKEPT * largest
-        joined, split = (max(limit - self._fixed, limit / 4) / self._each for limit in (least, largest))
-        self.terms = self._regrouped(even_size(n, max(1, round(min(max(joined, most), split)))))
-        whole = sum(map(self.need, range(len(self.terms.weights))))
-        if self._left < _LEAST_SHARE * whole:
+        # that other batches leave the loss the same is shown in float64, which takes as long as some products
+        if not (size.deep and self._whole() <= self._left):
+            least, largest = _BATCH_BYTES
+            if self._left < _LEAST_SHARE * size.each * n:
+                self._left, largest = 0.0, _UNKEPT * largest
+            most = size.batch(max(self.terms.weights) * n, least, largest)
+            self.terms = self._regrouped(even_size(n, max(1, round(most))))
+        if self._left < _LEAST_SHARE * self._whole():
             self._left = 0.0
         return self._time_graphs()
 
-    def _weigh_few(self) -> list[tuple[float, float]] | None:
-        """The weights of the graphs of a few examples and of more; None where that cannot be found out.
-
-        A loss may need a whole batch, as one of the largest fifty does, and a graph with transforms of
-        ``torch.func`` in it cannot be looked into.
-        """
-        for groups in ([self.terms.regroup(size) for size in _WEIGHED], [self.terms] * 2):
-            try:
-                return [_weigh(terms, self._theta) for terms in groups]
-            except Exception as error:
-                if out_of_memory(error):
-                    raise
-                log.info("Graphs of few examples are not weighed: %s: %s", type(error).__name__, error)
-        return None
+    def _whole(self) -> float:
+        """Bytes of the graphs of all batches."""
+        return sum(map(self.need, range(len(self.terms.weights))))
 
     def _time_graphs(self) -> float:
         """Seconds that it takes to build the graphs of all batches, by that of the first."""
@@ -304,20 +275,3 @@ class Products:
         with differentiated(self._theta) as (leaf, gradient):
             gradient(self.terms.term(leaf, 0), True)
         return (perf_counter() - began) / self.terms.weights[0]
-
-
-def _weigh(terms: Terms, theta: Tensor) -> tuple[float, float]:
-    """Examples in the first batch, and bytes of its graph beside θ and the data themselves."""
-    saved: list[Tensor] = []
-
-    def note(tensor: Tensor) -> Tensor:
-        saved.append(tensor.detach())  # the graph would hold itself for ever by a result as it stands
-        return saved[-1]
-
-    with (
-        differentiated(theta) as (leaf, gradient),
-        torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor),
-    ):
-        gradient(terms.term(leaf, 0), True)
-    data = tensors_in(terms.batches[0]) if isinstance(terms, ModelTerms) else []
-    return terms.weights[0] * terms.n_examples, float(kept_bytes(saved, [theta, *data]))

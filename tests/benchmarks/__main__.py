@@ -4,6 +4,7 @@ For instance::
 
     python -m tests.benchmarks                                  # everything, an hour or so
     python -m tests.benchmarks --parts grid --workloads fcnn1 --ratios 7
+    python -m tests.benchmarks --parts grid hvp --threads 1     # beside other work: processor time
     python -m tests.benchmarks --quick                          # whether everything runs
     python -m tests.benchmarks --markdown test-output/benchmark.json
 """
@@ -16,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from . import (
     certified,
@@ -244,6 +246,9 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--workloads", nargs="+", choices=WORKLOADS, default=list(WORKLOADS))
     parser.add_argument("--ratios", type=int, default=5, help="runs of each contender")
+    parser.add_argument(
+        "--threads", type=int, help="threads of torch; with one, grids and products are by processor time"
+    )
     parser.add_argument("--quick", action="store_true", help="one run on few nodes: nothing to quote")
     parser.add_argument("--json", type=Path, default=ROOT / "test-output" / "benchmark.json")
     parser.add_argument("--markdown", type=Path, metavar="JSON", help="print the table of an earlier run")
@@ -251,6 +256,8 @@ def main() -> None:
     if chosen.markdown:
         print(report.markdown(*report.read(chosen.markdown)))
         return
+    if chosen.threads:
+        torch.set_num_threads(chosen.threads)
     workloads = [WORKLOADS[name] for name in chosen.workloads]
     if chosen.quick:
         workloads = [planes.smaller(workload, QUICK_RESOLUTION) for workload in workloads]

@@ -1,6 +1,7 @@
 """landscaper's own function for a plane, in its own environment: one grid for each line of standard input.
 
-A line holds the resolution; the answer is a line of JSON. The workload and dtype are the command's arguments.
+A line holds the resolution; the answer is a line of JSON. Workload, dtype and number of torch's threads are
+the command's arguments.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ import io
 import json
 import sys
 from importlib.metadata import version
-from time import perf_counter
 
 import torch
 from landscaper.compute import compute_loss_landscape
 
+from .measure import clock
 from .workloads import HALF_WIDTH, WORKLOADS, Problem
 
 
@@ -30,15 +31,16 @@ def grid(problem: Problem, resolution: int) -> dict[str, object]:
     distance = HALF_WIDTH * resolution / (resolution - 1)
     directions = [problem.in_tensors(delta), problem.in_tensors(eta)]
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        started = perf_counter()
+        started = clock()
         found, _ = compute_loss_landscape(
             problem.model, loader, directions, loss, steps=resolution, distance=distance, dim=2, device="cpu"
         )
-        seconds = perf_counter() - started
+        seconds = clock() - started
     return {"seconds": seconds, "loss": found.tolist(), "version": version("landscaper")}
 
 
 if __name__ == "__main__":
+    torch.set_num_threads(int(sys.argv[3]))
     chosen = WORKLOADS[sys.argv[1]].problem(sys.argv[2])
     for line in sys.stdin:
         print(json.dumps(grid(chosen, int(line))), flush=True)

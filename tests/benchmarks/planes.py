@@ -1,15 +1,18 @@
-"""The loss on a full grid: the plain loop, this package, plain vmap, loss-landscapes and landscaper."""
+"""The loss on a full grid: the plain loop, this package, plain vmap, loss-landscapes and landscaper.
+
+Where a grid takes longer than ``BUDGET``, each evaluates part of it. What goes node by node is broken off; a
+peer's function, which cannot be, gets a coarser grid.
+"""
 
 from __future__ import annotations
 
 import copy
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from queue import SimpleQueue
 from types import TracebackType
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,8 +22,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from landscape_widget import Objective, Plane, evaluate_plane
 from landscape_widget.engine.threads import pool
+from landscape_widget.planes.grid import levels
 
-from .measure import TOLERANCE, Contender, Rounds, Run, alternate, timed
+from .measure import BUDGET, TOLERANCE, Budget, Contender, Rounds, Run, alternate, clock
 from .workloads import HALF_WIDTH, ROOT, Problem, Workload
 
 #: landscaper needs an older numpy: it runs in a process of its own.
@@ -37,48 +41,84 @@ _TRIED = 3
 
 
 def measure(workload: Workload, dtype: str, ratios: int) -> Rounds:
-    """Ratios of the plain loop's seconds to everybody's, on the full grid."""
+    """Ratios of the plain loop's seconds to everybody's, for the full grid."""
     problem = workload.problem(dtype)
     known = objective_of(problem)
     for _ in range(_TRIED):
-        this_package(problem, known)
-    few = problem.coarse()
-    chunk = min(CHUNKS, key=lambda points: min(plain_vmap(few, points, 64).seconds for _ in range(2)))
+        this_package(problem, known, steady=True)
+    chunk = best_chunk(problem.coarse())
     with Landscaper(workload, dtype) as landscaper:
 
         def contenders(problem: Problem) -> dict[str, Contender]:
             return {
-                PLAIN: lambda: timed(lambda: (plain_loop(problem), {})),
+                PLAIN: lambda: plain_loop(problem),
                 OURS: lambda: this_package(problem, objective_of(problem)),
                 VMAP: lambda: plain_vmap(problem, chunk),
-                AGAIN: lambda: this_package(problem, known),
-                "loss-landscapes": lambda: loss_landscapes(problem),
-                "landscaper": lambda: landscaper.run(problem.resolution),
+                AGAIN: lambda: this_package(problem, known, steady=True),
+                "loss-landscapes": lambda: by_rate(loss_landscapes, problem),
+                "landscaper": lambda: by_rate(lambda few: landscaper.run(few.resolution), problem),
             }
 
-        return alternate(contenders(problem.coarse()), contenders(problem), ratios, TOLERANCE[dtype])
+        return alternate(contenders(problem.coarse()), contenders(problem), ratios, TOLERANCE[dtype], 0.0)
+
+
+def best_chunk(problem: Problem) -> int:
+    """How many points at once are fastest; no more are tried than the first number that is slower."""
+    best, least = 1, float("inf")
+    for chunk in CHUNKS:
+        seconds = min(plain_vmap(problem, chunk, 64).seconds for _ in range(2))
+        if seconds > 1.2 * least:
+            break
+        best, least = (chunk, seconds) if seconds < least else (best, least)
+    return best
+
+
+def by_rate(run: Callable[[Problem], Run], problem: Problem) -> Run:
+    """A run on as many nodes as fit the budget, its seconds scaled to all of them.
+
+    The nodes of a coarser grid are others, so that its losses are not told; the warm-up's are.
+    """
+    few = run(problem.coarse())
+    fit = (BUDGET / few.seconds) ** 0.5 * problem.coarse().resolution
+    resolution = min(problem.resolution, max(3, 2 * int((fit - 1) / 2) + 1))
+    if resolution == problem.resolution:
+        return run(problem)
+    part = few if resolution == 3 else run(replace(problem, resolution=resolution))
+    scale = (problem.resolution / resolution) ** 2
+    unknown = np.full((problem.resolution, problem.resolution), np.nan)
+    return Run(scale * part.seconds, unknown, {**part.notes, "nodes": resolution**2})
 
 
 @torch.no_grad()
-def plain_loop(problem: Problem) -> np.ndarray:
-    """What everybody writes first: set the weights, run the loader; shape (resolution, resolution)."""
+def plain_loop(problem: Problem) -> Run:
+    """What everybody writes first: set the weights, run the loader."""
     origin, eta, delta = (torch.from_numpy(v).to(problem.dtype) for v in problem.vectors())
     model, loader = copy.deepcopy(problem.model), problem.loader
     parameters = list(model.parameters())
     axis = problem.axis.tolist()
-    loss = np.empty((len(axis), len(axis)))
-    for i, beta in enumerate(axis):
-        for j, alpha in enumerate(axis):
-            vector_to_parameters(origin + alpha * eta + beta * delta, parameters)
-            total = 0.0
-            for x, y in loader:
-                total += len(x) * problem.loss_fn(model(x), y).item()
-            loss[i, j] = total / len(problem.x)
-    return loss
+    loss = np.full((len(axis), len(axis)), np.nan)
+    budget, nodes = Budget(BUDGET), coarse_to_fine(problem)
+    for done, (i, j) in enumerate(nodes, 1):
+        vector_to_parameters(origin + axis[j] * eta + axis[i] * delta, parameters)
+        total = 0.0
+        for x, y in loader:
+            total += len(x) * problem.loss_fn(model(x), y).item()
+        loss[i, j] = total / len(problem.x)
+        if not budget.is_left(done):
+            break
+    return Run(budget.seconds(len(nodes), steady=True), loss, {"nodes": done})
+
+
+def coarse_to_fine(problem: Problem) -> list[tuple[int, int]]:
+    """The nodes (i, j) in about the order of this package, so that parts of a grid can be compared."""
+    found: dict[tuple[int, int], None] = {}
+    for rows, columns in levels(problem.axis, problem.axis, 3):
+        found |= dict.fromkeys((int(i), int(j)) for i in rows for j in columns)
+    return list(found)
 
 
 def plain_vmap(problem: Problem, chunk: int, repeated: int = 0) -> Run:
-    """Ten lines over ``vmap(functional_call)``: chunks of points, two threads, a copy of the model for each.
+    """Ten lines over ``vmap(functional_call)``: chunks of points, a copy of the model for each thread.
 
     Args:
         problem: What is evaluated.
@@ -89,9 +129,9 @@ def plain_vmap(problem: Problem, chunk: int, repeated: int = 0) -> Run:
     shapes = {name: p.shape for name, p in problem.model.named_parameters()}
     parts = basis.split([p.numel() for p in problem.parameters], dim=1)
     batches = list(problem.loader)
-    axis = problem.axis.tolist()
-    points = [(1.0, alpha, beta) for beta in axis for alpha in axis]
-    points = (points * repeated)[:repeated] if repeated else points
+    axis, nodes = problem.axis.tolist(), coarse_to_fine(problem)
+    nodes = (nodes * repeated)[:repeated] if repeated else nodes
+    points = [(1.0, axis[j], axis[i]) for i, j in nodes]
     threads = torch.get_num_threads()
     models: SimpleQueue[torch.nn.Module] = SimpleQueue()
     for _ in range(threads):
@@ -111,12 +151,17 @@ def plain_vmap(problem: Problem, chunk: int, repeated: int = 0) -> Run:
         models.put(model)
         return total
 
-    def work() -> tuple[np.ndarray, Mapping[str, Any]]:
-        found = torch.cat(list(pool(threads).map(losses, range(0, len(points), chunk))))
-        shape = (-1,) if repeated else (len(axis), len(axis))
-        return found.reshape(shape).numpy(), {"points": chunk}
-
-    return timed(work)
+    budget, found = Budget(BUDGET if not repeated else BUDGET / 10), []
+    starts = range(0, len(points), chunk)
+    for first in range(0, len(starts), threads):  # so many at once as there are threads
+        found += pool(threads).map(losses, starts[first : first + threads])
+        done = sum(map(len, found))
+        if not budget.is_left(done):
+            break
+    loss = np.full((len(axis), len(axis)), np.nan)
+    for (i, j), value in zip(nodes, torch.cat(found).tolist(), strict=False):
+        loss[i, j] = value
+    return Run(budget.seconds(len(points), steady=True), loss, {"points": chunk, "nodes": done})
 
 
 def objective_of(problem: Problem) -> Objective:
@@ -124,17 +169,25 @@ def objective_of(problem: Problem) -> Objective:
     return Objective(problem.model, problem.loader, problem.loss_fn)
 
 
-def this_package(problem: Problem, objective: Objective) -> Run:
-    """``evaluate_plane`` to its end."""
+def this_package(problem: Problem, objective: Objective, *, steady: bool = False) -> Run:
+    """``evaluate_plane``.
+
+    Args:
+        problem: What is evaluated.
+        objective: Of the problem.
+        steady: Whether it has tried the strategies that pay, so that nodes take as long as one another.
+    """
     origin, eta, delta = problem.vectors()
     plane = Plane(origin, eta, delta)
     domain = (-HALF_WIDTH, HALF_WIDTH, -HALF_WIDTH, HALF_WIDTH)
-
-    def work() -> tuple[np.ndarray, Mapping[str, Any]]:
-        *_, surface = evaluate_plane(objective, plane, domain, problem.resolution, accuracy=0.0)
-        return surface.loss, {k: v for k, v in surface.provenance.items() if k in ("strategy", "threads")}
-
-    return timed(work)
+    budget = Budget(BUDGET)
+    for surface in evaluate_plane(objective, plane, domain, problem.resolution, accuracy=0.0):
+        done = int(surface.done.sum())
+        if not budget.is_left(done):
+            break
+    notes = {k: v for k, v in surface.provenance.items() if k in ("strategy", "threads")}
+    seconds = budget.seconds(problem.resolution**2, steady=steady)
+    return Run(seconds, np.where(surface.done, surface.loss, np.nan), {**notes, "nodes": done})
 
 
 def loss_landscapes(problem: Problem) -> Run:
@@ -159,22 +212,20 @@ def loss_landscapes(problem: Problem) -> Run:
                 p.copy_(value)
         ends.append(model)
     metric = Loss(problem.loss_fn, problem.x, problem.y)
-
-    def work() -> tuple[np.ndarray, Mapping[str, Any]]:
-        found = planar_interpolation(*ends, metric, steps=steps)
-        loss = np.full((steps, steps), np.nan)
-        loss[::2, 1:] = found[::2, :-1]
-        loss[1::2] = found[1::2]
-        return loss, {}
-
-    return timed(work)
+    started = clock()
+    found = planar_interpolation(*ends, metric, steps=steps)
+    seconds = clock() - started
+    loss = np.full((steps, steps), np.nan)
+    loss[::2, 1:] = found[::2, :-1]
+    loss[1::2] = found[1::2]
+    return Run(seconds, loss)
 
 
 class Landscaper:
     """landscaper in its own process, which waits while others run."""
 
     def __init__(self, workload: Workload, dtype: str) -> None:
-        self._arguments = [workload.name, dtype]
+        self._arguments = [workload.name, dtype, str(torch.get_num_threads())]
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Landscaper:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from landscape_widget import Objective
 
-from .measure import TOLERANCE, Contender, Rounds, Run, alternate, timed
+from .measure import BUDGET, TOLERANCE, Budget, Contender, Rounds, Run, alternate
 from .workloads import BATCH_SIZE, Problem, Workload
 
 PYHESSIAN, OURS = "PyHessian", "this package"
@@ -23,6 +22,9 @@ PYHESSIAN, OURS = "PyHessian", "this package"
 #: Seconds that the reference's run should last, and how few and many products it may take for that. Both ends
 #: take 21 products and more on each of the networks, so at least twenty share what is done once.
 AIM, LEAST, MOST = 1.0, 20, 200
+
+#: Vectors that are multiplied in turn, and products before a run may be broken off: the first ones are dear.
+_VECTORS, _FIRST = 4, 4
 
 
 def measure(workload: Workload, dtype: str, ratios: int) -> Rounds:
@@ -41,7 +43,7 @@ def measure(workload: Workload, dtype: str, ratios: int) -> Rounds:
     # second derivatives of attention exist for this kernel only
     with sdpa_kernel(SDPBackend.MATH), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Using backward")  # PyHessian's way, and its leak
-        seconds = min(pyhessian(problem, 1).seconds for _ in range(2))
+        seconds = pyhessian(problem, 1).seconds
         count = int(np.clip(AIM / seconds, LEAST, MOST))
         return alternate(contenders(1), contenders(count), ratios, TOLERANCE[dtype])
 
@@ -49,7 +51,7 @@ def measure(workload: Workload, dtype: str, ratios: int) -> Rounds:
 def this_package(problem: Problem, count: int) -> Run:
     """``Objective.hvp`` on an objective that has seen no vector before."""
     objective = Objective(problem.model, problem.loader, problem.loss_fn)
-    return replace(_products(problem, count, lambda: objective.hvp), notes={"products": count})
+    return _products(problem, count, lambda: objective.hvp)
 
 
 def double_backward(problem: Problem, count: int) -> Run:
@@ -107,17 +109,21 @@ def curvlinops(problem: Problem, count: int) -> Run:
 
 
 def _products(problem: Problem, count: int, prepare: Callable[[], Callable[[Tensor], Tensor]]) -> Run:
-    """Times ``prepare`` and ``count`` products with fixed vectors; the result is the last of them."""
+    """Times ``prepare`` and ``count`` products with fixed vectors; the result is the last of them.
+
+    Where they take longer than the budget, the run is broken off, at the same vector for everybody, and the
+    rest counts as the last ones did.
+    """
     n = sum(p.numel() for p in problem.parameters)
-    vectors = torch.randn(4, n, generator=torch.Generator().manual_seed(2), dtype=problem.dtype)
-
-    def work() -> tuple[np.ndarray, dict[str, Any]]:
-        product = prepare()
-        for i in range(count):
-            last = product(vectors[i % len(vectors)])
-        return last.detach().numpy(), {}
-
-    return timed(work)
+    vectors = torch.randn(_VECTORS, n, generator=torch.Generator().manual_seed(2), dtype=problem.dtype)
+    budget = Budget(BUDGET)
+    product = prepare()
+    for i in range(count):
+        last = product(vectors[i % _VECTORS])
+        if not budget.is_left(i + 1) and i + 1 >= _FIRST and (i + 1 - count) % _VECTORS == 0:
+            break
+    notes = {"products": count} | ({"taken": i + 1} if i + 1 < count else {})
+    return Run(budget.seconds(count, steady=False), last.detach().numpy(), notes)
 
 
 def _splitter(problem: Problem) -> Callable[[Tensor], list[Tensor]]:

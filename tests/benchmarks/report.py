@@ -92,6 +92,7 @@ def markdown(about: Mapping[str, Any], rows: Sequence[Row]) -> str:
     packages = ", ".join(f"{name} {number}" for name, number in versions.items() if number)
     ratios = "a quick run, not to be quoted" if about["quick"] else f"medians of {about['ratios']} runs each"
     hardware = f"{machine['processor']}, {machine['cores']} cores, {threads['torch']} threads of torch"
+    hardware += " and processor time" if threads["torch"] == 1 else ""
     return "\n".join([*lines, "", f"{hardware}; {packages}; {ratios}."])
 
 

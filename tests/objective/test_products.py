@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from landscape_widget import Objective
 from landscape_widget.engine.product_program import record
 from landscape_widget.loss.terms import ModelTerms
-from landscape_widget.objective import products
+from landscape_widget.objective import products, weighing
 
 from ..support.cases import EACH, Case, case
 from ..support.oracle import dense
@@ -100,9 +100,9 @@ def test_graphs_are_weighed_without_the_data_that_they_refer_to() -> None:
         objective = Objective(example.model(), (x.repeat(times, 1), y.repeat(times)), example.loss_fn)
         weighed = products.Products(objective.terms, objective.theta, objective.regrouped, 128e6)
         weighed._measure()
-        found.append((weighed._each, weighed._fixed))
+        found.append(weighed._size)
     assert found[0] == found[1]
-    assert found[0][1] < 50 * x.nbytes
+    assert found[0].fixed < 50 * x.nbytes
 
 
 def test_graphs_that_were_weighed_are_gone() -> None:
@@ -308,7 +308,7 @@ def test_large_operations_are_not_recorded(
     limit: float, recorded: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(products, "_WORTH_RECORDING", 0.0)
-    monkeypatch.setattr(products, "_TOO_LARGE_TO_RECORD", limit)
+    monkeypatch.setattr(weighing, "DEEP", limit)
     tried: list[products.Products] = []
 
     def note(self: products.Products) -> None:
@@ -333,7 +333,7 @@ def test_batches_are_larger_where_no_graph_is_kept(
     v, batches = vectors(objective.n_parameters), []
     probe = products.Products(objective.terms, objective.theta, objective.regrouped, kept)
     probe._measure()
-    two = probe._fixed + 2 * probe._each
+    two = probe._size.of(2)
     monkeypatch.setattr(products, "_BATCH_BYTES", (1.0, two))
     for more in (1.0, 100.0):
         monkeypatch.setattr(products, "_UNKEPT", more)
@@ -341,3 +341,35 @@ def test_batches_are_larger_where_no_graph_is_kept(
         assert relative(found.of(v), hessian @ v) < 1e-10
         batches.append(len(found.terms.weights))
     assert (batches[0] > batches[1]) is (kept == 1.0)
+
+
+@pytest.mark.parametrize(
+    ("bytes_of_example", "examples"),
+    [
+        pytest.param(1e6, 24, id="shallow"),
+        pytest.param(4e6, 12, id="deep"),
+        pytest.param(50e6, 4, id="deep and large"),
+    ],
+)
+def test_operations_of_deep_networks_have_some_examples_at_once(
+    bytes_of_example: float, examples: int
+) -> None:
+    size = weighing.GraphSize(bytes_of_example, 0.0)
+    assert round(size.batch(128, 12e6, 24e6)) == examples
+
+
+@pytest.mark.parametrize(("keep", "as_they_are"), [(128e6, True), (1e3, False)])
+def test_batches_stay_where_all_graphs_of_a_deep_network_are_kept(
+    keep: float, as_they_are: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weighing, "DEEP", 0.0)
+    monkeypatch.setattr(weighing, "_LEAST_EXAMPLES", 1)
+    monkeypatch.setattr(products, "_BATCH_BYTES", (1.0, 1.0))
+    example = case("convolution, batch norm")
+    objective, hessian = example.objective(), dense(example).hessian
+    found = products.Products(objective.terms, objective.theta, objective.regrouped, keep)
+    v = vectors(objective.n_parameters)
+    for _ in range(2):
+        assert relative(found.of(v), hessian @ v) < 1e-10
+    assert (found.terms is objective.terms) is as_they_are
+    assert bool(found.kept) is as_they_are

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from ..benchmarks import planes, products, report
-from ..benchmarks.measure import Run, WrongResultError, alternate, compare
+from ..benchmarks import measure, planes, products, report
+from ..benchmarks.measure import Budget, Run, WrongResultError, alternate, compare
 from ..benchmarks.report import Row
 from ..benchmarks.workloads import WORKLOADS, Workload
 
@@ -35,7 +35,7 @@ def run_of(*values: float) -> Run:
 def test_plain_loop_and_package_agree_on_the_grid(dtype: str) -> None:
     problem = TINY.problem(dtype)
     contenders = {
-        planes.PLAIN: lambda: Run(1.0, planes.plain_loop(problem)),
+        planes.PLAIN: lambda: planes.plain_loop(problem),
         planes.OURS: lambda: planes.this_package(problem, planes.objective_of(problem)),
         planes.VMAP: lambda: planes.plain_vmap(problem, 4),
     }
@@ -46,7 +46,7 @@ def test_plain_loop_and_package_agree_on_the_grid(dtype: str) -> None:
 
 def test_the_plain_loop_is_the_mean_over_examples_at_each_node() -> None:
     problem = TINY.problem("float64")
-    loss = planes.plain_loop(problem)
+    loss = planes.plain_loop(problem).result
     origin, eta, delta = problem.vectors()
     for i, j in ((2, 2), (0, 3), (4, 1)):
         at = origin + problem.axis[j] * eta + problem.axis[i] * delta
@@ -118,6 +118,35 @@ def test_this_package_may_not_be_wrong() -> None:
     contenders = {"reference": lambda: run_of(0, 1, 2), "ours": lambda: run_of(0, 1, 3)}
     with pytest.raises(WrongResultError, match="ours"):
         alternate(contenders, contenders, 1, 1e-3)
+
+
+def test_the_rest_of_a_run_that_is_broken_off_counts_as_its_last_parts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    times = iter([0.0, 3.0, 4.0, 5.0, 6.0])
+    monkeypatch.setattr(measure, "clock", lambda: next(times))
+    budget = Budget(5.5)
+    assert [budget.is_left(done) for done in (1, 2, 3, 4)] == [True, True, True, False]
+    assert budget.seconds(10, steady=False) == 6.0 + 6 * 1.0
+    assert budget.seconds(10, steady=True) == 15.0
+
+
+def test_a_run_that_is_broken_off_after_its_first_part_has_that_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    times = iter([0.0, 2.0])
+    monkeypatch.setattr(measure, "clock", lambda: next(times))
+    budget = Budget(1.0)
+    assert not budget.is_left(2)
+    assert budget.seconds(2, steady=False) == budget.seconds(2, steady=True) == 2.0
+    assert budget.seconds(6, steady=False) == budget.seconds(6, steady=True) == 6.0
+
+
+def test_only_losses_that_both_have_are_compared() -> None:
+    reference = np.array([0.0, 1.0, np.nan, 3.0])
+    compare(np.array([0.0, np.nan, 7.0, np.nan]), reference, 1e-3, least=0.0)
+    with pytest.raises(WrongResultError):
+        compare(np.array([0.1, np.nan, 7.0, np.nan]), reference, 1e-3, least=0.0)
 
 
 def test_speed_is_the_median_of_the_ratios_within_rounds() -> None:
