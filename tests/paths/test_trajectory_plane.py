@@ -26,7 +26,7 @@ from landscape_widget import (
     surface_figure,
     trajectory_plane,
 )
-from landscape_widget.paths import components as streaming
+from landscape_widget.paths import streaming
 
 from ..support.cases import ONE_BATCH, Case, case, paper_function
 
