@@ -56,7 +56,7 @@ def path_components(objective: Objective, trajectory: Given, k: int = 2) -> Path
     k = min(k, _rank(values))
     mixing = (vectors[:, :k] / values[:k].sqrt()).T
     with torch.inference_mode(False):
-        directions = torch.empty(objective.n_parameters, k, dtype=torch.float64)
+        directions = torch.empty(objective.n_parameters, k, dtype=torch.float64, device="cpu")
 
     def mix(_: int, span: slice, chunk: Tensor) -> None:
         directions[span] = (mixing @ (chunk if finite.all() else chunk[finite])).T
@@ -80,7 +80,7 @@ def path_rank(objective: Objective, trajectory: Trajectory) -> int:
 def _decomposed(rows: Differences) -> tuple[Tensor, Tensor, Tensor]:
     """Which checkpoints are finite; of those the Gram matrix's eigenvalues, descending, and eigenvectors."""
     with torch.inference_mode(False):
-        grams = torch.zeros(rows.n_threads, rows.n, rows.n, dtype=torch.float64)
+        grams = torch.zeros(rows.n_threads, rows.n, rows.n, dtype=torch.float64, device="cpu")
 
     def add(thread: int, _: slice, chunk: Tensor) -> None:
         for i in range(0, len(chunk), _STRIP):

@@ -29,7 +29,7 @@ SAFETENSORS = ".safetensors"
 TIED = "tied"
 
 #: Number types by their names in safetensors.
-_DTYPES = {
+_NAMES = {
     "F64": torch.float64,
     "F32": torch.float32,
     "F16": torch.float16,
@@ -47,6 +47,9 @@ _DTYPES = {
     "U32": torch.uint32,
     "U64": torch.uint64,
 }
+
+#: Those that such a file can hold.
+DTYPES = frozenset(_NAMES.values())
 
 #: Where other tools put the weights in a file that holds more than these.
 _WEIGHTS = ("state_dict", "model_state_dict", "model")
@@ -153,7 +156,7 @@ class SafetensorsFile:
         with self.path.open("rb") as file:
             for (name, start, stop), part in zip(wanted, parts, strict=True):
                 dtype, _, first = self.places[name]
-                own = part if dtype == part.dtype else torch.empty(stop - start, dtype=dtype)
+                own = part if dtype == part.dtype else torch.empty(stop - start, dtype=dtype, device="cpu")
                 _read(file, first + start * dtype.itemsize, own)
                 if own is not part:
                     part.copy_(own)
@@ -164,7 +167,7 @@ class SafetensorsFile:
         with self.path.open("rb") as file:
             for name, (dtype, shape, first) in self.places.items():
                 if name not in self.tied:
-                    state[name] = torch.empty(shape, dtype=dtype)
+                    state[name] = torch.empty(shape, dtype=dtype, device="cpu")
                     _read(file, first, state[name])
         return {name: state[self.tied.get(name, name)] for name in self.places}
 
@@ -200,7 +203,7 @@ def _parsed(header: bytes) -> tuple[Mapping[str, _Place], Mapping[str, str], int
     first = end = 8 + len(header)
     places = {}
     for name, entry in entries.items():
-        dtype, shape = _DTYPES[entry["dtype"]], torch.Size(entry["shape"])
+        dtype, shape = _NAMES[entry["dtype"]], torch.Size(entry["shape"])
         start, stop = entry["data_offsets"]
         if min(shape, default=1) < 0 or not 0 <= start <= stop:
             raise ValueError(f"{name!r} has no place in it")

@@ -62,8 +62,8 @@ class Differences:
         width = max(1, _BLOCK_BYTES // (self._dtype.itemsize * n))
         narrow = max(1, min(width, _CHUNK_BYTES // (8 * n)))
         with torch.inference_mode(False):
-            block = torch.empty(n, min(width, size), dtype=self._dtype)
-            scratch = torch.empty(self.n_threads, n, narrow, dtype=torch.float64)
+            block = torch.empty(n, min(width, size), dtype=self._dtype, device="cpu")
+            scratch = torch.empty(self.n_threads, n, narrow, dtype=torch.float64, device="cpu")
 
         def fill(rows: Tensor, span: slice, thread: int) -> None:
             pieces = self._pieces(span)
