@@ -40,8 +40,9 @@ const [slider, button, said] = ["input", "button", "output"].map((name) => docum
 let timer = 0;
 function show() {
   image.src = "data:image/png;base64," + pictures[slider.value];
-  image.alt = said.value = captions[slider.value];
-  slider.setAttribute("aria-valuetext", said.value);
+  image.alt = captions[slider.value];
+  slider.setAttribute("aria-valuetext", image.alt);
+  said.value = Number(slider.value) + 1 + " / " + pictures.length;
 }
 function stop() {
   clearInterval(timer);
