@@ -257,10 +257,10 @@ def tensors_of(content: Any) -> dict[str, Tensor]:
         ValueError: If there are none.
     """
     if isinstance(content, Mapping):
+        for key in _WEIGHTS:  # a loss, or another number, may stand beside them as a tensor
+            if isinstance(content.get(key), Mapping):
+                return tensors_of(content[key])
         tensors = {name: value for name, value in content.items() if isinstance(value, Tensor)}
         if tensors:
             return tensors
-        for key in _WEIGHTS:
-            if isinstance(content.get(key), Mapping):
-                return tensors_of(content[key])
     raise ValueError(f"it holds no tensors by name, but {type(content).__name__}")

@@ -522,3 +522,12 @@ def test_a_buffer_that_is_a_single_number_in_memory_is_a_buffer(tmp_path: Path) 
     model(x)
     recorder.record()
     assert np.isfinite(plane_path(random_plane(objective), objective, recorder).loss).all()
+
+
+@pytest.mark.parametrize("key", ["state_dict", "model_state_dict", "model"])
+def test_a_file_with_numbers_as_tensors_beside_the_weights(tmp_path: Path, key: str) -> None:
+    weights = nn.Linear(3, 2).state_dict()
+    torch.save({"loss": torch.tensor(0.3), "epoch": 3, key: weights}, tmp_path / "run.pt")
+    assert same(Trajectory([tmp_path / "run.pt"])[0], weights)
+    torch.save({"step": torch.tensor(3), "model": {"state_dict": weights}}, tmp_path / "run.pt")
+    assert same(Trajectory([tmp_path / "run.pt"])[0], weights)
