@@ -1,4 +1,4 @@
-"""Pictures of planes along a training run as one GIF, all on one scale of colours."""
+"""Pictures of planes along a training run in one file, all on one scale of colours."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from PIL import Image
 from plotly.colors import get_colorscale
 
 from landscape_widget.figures.labels import quantity
+from landscape_widget.figures.moving import write_film, write_gif, write_page
 from landscape_widget.figures.sheet import FINE, INK, Point, Sheet, wrapped
 from landscape_widget.figures.still_plane import HOLE, MUTED, N_COLOURS, colour_table, indices_of, pairs_of
 from landscape_widget.figures.style import COLOURS, number
@@ -20,7 +21,6 @@ from landscape_widget.numerics.checks import check_real, told
 from landscape_widget.numerics.level import level_segments
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.results.evolution import Evolution
-from landscape_widget.results.files import replacing
 from landscape_widget.results.given import check_given
 from landscape_widget.results.planes import Surface
 
@@ -47,7 +47,9 @@ def evolution_animation(
     *,
     seconds: float = 0.5,
 ) -> None:
-    """Writes a GIF of the loss on planes along a training run, one picture for each checkpoint.
+    """Writes the loss on planes along a training run, one picture for each checkpoint, as the path ends.
+
+    As *.gif; as *.mp4, where ffmpeg is found; or as *.html, a page with a slider that needs nothing else.
 
     All pictures have one scale of colours, so that training is seen as they darken. The line is where the
     loss is that of the checkpoint, the mark the checkpoint itself.
@@ -55,11 +57,11 @@ def evolution_animation(
     Args:
         evolution: Of the run; its rows that are done are the pictures.
         surfaces: By the names of planes, up to three beside one another: the loss at each of these rows.
-        path: The file to write, *.gif, replaced where it exists.
+        path: The file to write, *.gif, *.mp4 or *.html, replaced where it exists.
         seconds: For which each picture is seen; the last one four times as long.
 
     Raises:
-        OSError: If the file cannot be written.
+        OSError: If the file cannot be written, or there is no ffmpeg for an *.mp4.
         ValueError: If there is no surface for each row that is done, or no finite loss; or for a file of
             another name.
         TypeError: For surfaces that are none.
@@ -68,8 +70,9 @@ def evolution_animation(
     if not isinstance(surfaces, Mapping):
         raise TypeError(f"Expected surfaces as lists by the names of planes, got {told(surfaces)}.")
     check_given(Surface, **{f"surfaces[{name!r}]": s for name, given in surfaces.items() for s in given})
-    if Path(path).suffix.lower() != ".gif":
-        raise ValueError(f"Expected path as *.gif, the format that is written, got {os.fspath(path)!r}.")
+    kind = Path(path).suffix.lower()
+    if kind not in (".gif", ".mp4", ".html"):
+        raise ValueError(f"Expected path as *.gif, *.mp4 or *.html, got {os.fspath(path)!r}.")
     seconds = check_real(seconds, "seconds")
     if not 0 < seconds < _LONGEST:
         raise ValueError(f"Expected seconds above 0 and below {_LONGEST}, got {seconds}.")
@@ -82,15 +85,15 @@ def evolution_animation(
         )
     scale = _Scale.of([surface for given in surfaces.values() for surface in given])
     palette = _palette()
+    captions = [_caption(evolution, int(row)) for row in rows]
     frames = []
-    for frame, row in enumerate(rows):
-        sheet = _drawn(
-            {name: given[frame] for name, given in surfaces.items()}, scale, _caption(evolution, int(row))
-        )
+    for frame, caption in enumerate(captions):
+        sheet = _drawn({name: given[frame] for name, given in surfaces.items()}, scale, caption)
         frames.append(Image.fromarray(sheet.pixels).quantize(palette=palette, dither=Image.Dither.NONE))
-    times = [round(1000 * seconds)] * (len(frames) - 1) + [round(4000 * seconds)]
-    with replacing(path) as file:
-        frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], duration=times, loop=0)
+    if kind == ".html":
+        write_page(frames, captions, Path(path), seconds)
+    else:
+        (write_gif if kind == ".gif" else write_film)(frames, Path(path), seconds)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from landscape_widget.results.given import check_given
 from landscape_widget.results.paths import Interpolation
 
 #: Of ways, one after the other; training data solid, test data dashed, metrics dotted.
-_COLOURS = (MINUS, PLUS, "#009e73", "#8c4fb5")
+_COLOURS = (MINUS, PLUS, "#009e73", "#8c4fb5", "#e69f00", "#56b4e9")
 
 
 def interpolation_figure(
@@ -35,7 +35,7 @@ def interpolation_figure(
         raise ValueError("Expected at least one way between solutions, got none.")
     first = next(iter(named.values()))
     metric = metric if metric is not None else next(iter(first.metrics), None)
-    figure = go.Figure()
+    figure, keyed = go.Figure(), set[str]()
     for (name, way), colour in zip(named.items(), cycle(_COLOURS), strict=False):
         if metric is not None and not (isinstance(metric, str) and metric in way.metrics):
             raise ValueError(f"Expected metric as one of {', '.join(way.metrics) or 'none'}, got {metric!r}.")
@@ -55,10 +55,13 @@ def interpolation_figure(
                     x=values.t,
                     y=values.metrics[metric],
                     mode="lines",
-                    name=f"{caption}: {metric}",
+                    # one key for all ways, each of which has its colour in that of its loss
+                    name=f"{split}: {metric}",
+                    showlegend=split not in keyed,
                     line={"color": colour, "width": 1.2, "dash": "dot" if split == "training" else "dashdot"},
                     yaxis="y2",
                 )
+                keyed.add(split)
     for end in (0, 1):
         figure.add_vline(end, line={"color": ORIGIN, "width": 1, "dash": "dot"})
     figure.update_xaxes(title="t: 0 is the first solution, 1 the second")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import plotly.graph_objects as go
 
-from landscape_widget.figures.style import MINUS, ORIGIN, PLUS, finished
+from landscape_widget.figures.style import MINUS, ORIGIN, PLUS, finished, number
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.results.base import BoolArray
-from landscape_widget.results.evolution import Evolution
+from landscape_widget.results.evolution import Evolution, IntArray
 from landscape_widget.results.given import check_given
 
 #: Of the verdicts.
@@ -21,6 +23,9 @@ _COLOURS = {
 }
 
 _FURTHER = "#009e73"
+
+#: From so many decades on there are ticks at powers of ten alone, and so many of these at most.
+_MANY_DECADES, _MOST_TICKS = 2.5, 5
 
 
 def evolution_figure(evolution: Evolution, *, log_loss: bool = True) -> go.Figure:
@@ -113,6 +118,9 @@ def evolution_figure(evolution: Evolution, *, log_loss: bool = True) -> go.Figur
             row=2,
             col=1,
         )
+    shown = [values[done] for values, *_ in curves.values()]
+    if evolution.trace is not None:
+        shown.append(evolution.trace[done])
     threshold = evolution.threshold[done]
     if np.isfinite(threshold).any():
         figure.add_scatter(
@@ -124,12 +132,64 @@ def evolution_figure(evolution: Evolution, *, log_loss: bool = True) -> go.Figur
             row=2,
             col=1,
         )
+        _keep_in_view(figure, evolution.threshold_words, step, threshold, np.concatenate(shown))
     kind = "log" if log_loss else "linear"
-    figure.update_yaxes(title="loss", type=kind, row=1, col=1, secondary_y=False)
-    figure.update_yaxes(title="‖∇L‖", type=kind, tickmode="auto", row=1, col=1, secondary_y=True)
+    above = {"loss": evolution.loss[done], "‖∇L‖": evolution.gradient_norm[done]}
+    for second, (title, values) in enumerate(above.items()):
+        ticks = _log_ticks(values) if log_loss else {}
+        figure.update_yaxes(
+            title=title,
+            type=kind,
+            tickmode="auto",
+            exponentformat="power",
+            **ticks,
+            row=1,
+            col=1,
+            secondary_y=bool(second),
+        )
     figure.update_yaxes(title="eigenvalue λ", row=2, col=1)
     figure.update_xaxes(title="step", row=2, col=1)
     open_marks = int((~evolution.converged[done]).any(axis=1).sum())
     note = f"open marks at {open_marks} checkpoints: not certified" if open_marks else ""
     finished(figure, "Along the training run", evolution.provenance, note=note)
-    return figure.update_layout(margin_t=110, height=620, title={"y": 0.97, "yanchor": "top"})
+    return figure.update_layout(margin_t=125, height=635, title={"y": 0.97, "yanchor": "top"})
+
+
+def _keep_in_view(
+    figure: go.Figure, words: str, step: IntArray, threshold: FloatArray, values: FloatArray
+) -> None:
+    """Has the axis follow the curvature, with a mark where the threshold leaves the picture above it.
+
+    A learning rate that falls to a tenth would otherwise press all curvature to the axis.
+    """
+    values = np.append(values[np.isfinite(values)], 0.0)
+    low, high = float(values.min()), float(values.max())
+    room = (high - low) or 1.0
+    near = threshold[threshold <= high + room]
+    top = max(high, float(near.max(initial=high))) + 0.12 * room
+    beyond = threshold > top
+    if not beyond.any():
+        return
+    leaves = np.flatnonzero(beyond & ~np.append(False, beyond[:-1]))
+    figure.add_scatter(
+        x=step[leaves],
+        y=np.full(len(leaves), top - 0.04 * room),
+        mode="markers+text",
+        text=[f"{words} = {number(float(threshold[i]), 4)}" for i in leaves],
+        textposition=["middle left" if step[i] > step.mean() else "middle right" for i in leaves],
+        marker={"symbol": "triangle-up", "size": 9, "color": ORIGIN},
+        hoverinfo="skip",
+        showlegend=False,
+        row=2,
+        col=1,
+    )
+    figure.update_yaxes(range=[low - 0.06 * room, top], row=2, col=1)
+
+
+def _log_ticks(values: FloatArray) -> dict[str, object]:
+    """Ticks of a logarithmic axis that have room for their numbers; plotly's own have where it is short."""
+    positive = values[np.isfinite(values) & (values > 0)]
+    decades = float(np.log10(positive.max() / positive.min())) if len(positive) else 0.0
+    if decades < 1:
+        return {}
+    return {"dtick": "D2" if decades < _MANY_DECADES else math.ceil(decades / _MOST_TICKS)}

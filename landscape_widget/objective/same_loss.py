@@ -19,7 +19,8 @@ _SAME_LOSS = 1e-4
 def check_same_loss(objective: Objective, model: nn.Module) -> None:
     """Holds the loss on the first batch against that of a model which the objective has the state of.
 
-    Nothing is held against in training mode, whose forward passes may be random.
+    What differs on other batches only is not found, which would take a pass over all data; nor is anything in
+    training mode, whose forward passes may be random.
 
     Raises:
         RuntimeError: If they differ, because of what no state dict has.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,6 +18,9 @@ THETA = "θ"
 
 #: What torch.compile puts into the names of what it has compiled.
 _COMPILED = "_orig_mod."
+
+#: What DataParallel, and others that wrap whole models, put before all of the names.
+_WRAPPED = "module."
 
 #: Names that a message tells.
 _TOLD = 5
@@ -36,7 +39,8 @@ def keys_of(objective: PureFunction, shapes: Mapping[str, torch.Size]) -> dict[s
     wanted = {THETA: objective.theta.shape}
     if set(shapes) != {THETA} and objective.layout is not None:
         wanted = {name: tensor.shape for name, tensor in state_tensors(_model(objective.terms)).items()}
-    keys = {key.replace(_COMPILED, ""): key for key in shapes}
+    own = _plain(wanted)
+    keys = {own.get(plain, plain): key for plain, key in _plain(shapes).items()}
     faults = {
         "lacks": [name for name in wanted if name not in keys],
         "has besides": [name for name in keys if name not in wanted],
@@ -54,6 +58,14 @@ def keys_of(objective: PureFunction, shapes: Mapping[str, torch.Size]) -> dict[s
         ]
         raise ValueError(f"its tensors are not those of the objective's model: it {'; it '.join(told)}.")
     return keys
+
+
+def _plain(names: Iterable[str]) -> dict[str, str]:
+    """The names by what they are without ``torch.compile`` and wrappers of the whole model."""
+    plain = {name.replace(_COMPILED, ""): name for name in names}
+    while plain and all(name.startswith(_WRAPPED) for name in plain):
+        plain = {name.removeprefix(_WRAPPED): given for name, given in plain.items()}
+    return plain
 
 
 def theta_of(objective: PureFunction, state: Mapping[str, Tensor], keys: Mapping[str, str]) -> Tensor:
@@ -120,7 +132,8 @@ def with_others(terms: Any, others: Mapping[str, Tensor]) -> Any:
         tensors = state_tensors(modules[""])
         with torch.no_grad():
             for name, tensor in others.items():
-                tensors[name].copy_(tensor)
+                if not torch.equal(tensors[name], tensor):  # what is expanded cannot be written to
+                    tensors[name].copy_(tensor)
 
     return terms.with_model(change)
 

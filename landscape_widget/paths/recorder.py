@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from landscape_widget.numerics.checks import check_integer, real, told
 from landscape_widget.objective.states import state_tensors
 from landscape_widget.paths.index import INDEX, Kept, Recorded, read_index, write_index
-from landscape_widget.paths.stored import SAFETENSORS, TIED, Held
+from landscape_widget.paths.stored import DTYPES, SAFETENSORS, TIED, Held
 from landscape_widget.paths.trajectory import Trajectory
 from landscape_widget.results.files import given_path, replacing
 
@@ -107,7 +107,8 @@ class TrajectoryRecorder:
             FileExistsError: If another recorder has begun to write into the folder since this one was made.
             OSError: If the checkpoint cannot be written; those before are as they were.
             RuntimeError: After ``close``.
-            ValueError: For a step that is not larger, or scalars that are no numbers.
+            ValueError: For a step that is not larger, scalars that are no numbers, or a model with a tensor
+                that cannot be kept, such as a sparse one.
         """
         if self._closed:
             raise RuntimeError("Expected a recorder that is open, this one was closed.")
@@ -287,8 +288,10 @@ def _thinned(kept: Kept, stride: int, most: int | None) -> tuple[Kept, int]:
 def _copies(model: nn.Module) -> dict[str, Tensor]:
     """Copies of the tensors on the CPU; tied ones are one tensor here, too."""
     made: dict[int, Tensor] = {}
-    for tensor in (tensors := state_tensors(model)).values():
+    for name, tensor in (tensors := state_tensors(model)).items():
         if id(tensor) not in made:
+            if tensor.layout != torch.strided or tensor.is_quantized:
+                raise _unfit(name, tensor)
             copied = tensor.detach().to("cpu", copy=True)
             made[id(tensor)] = copied.contiguous()
     return {name: made[id(tensor)] for name, tensor in tensors.items()}
@@ -301,7 +304,18 @@ def _serialized(model: nn.Module) -> bytes:
     owners = {name: first.setdefault(id(tensor), name) for name, tensor in copies.items()}
     tied = {name: owner for name, owner in owners.items() if name != owner}
     stored = {name: tensor for name, tensor in copies.items() if name not in tied}
+    for name, tensor in stored.items():
+        if tensor.dtype not in DTYPES:
+            raise _unfit(name, tensor)
     return safetensors.torch.save(stored, {TIED: json.dumps(tied)} if tied else None)
+
+
+def _unfit(name: str, tensor: Tensor) -> ValueError:
+    kind = tensor.dtype if tensor.layout == torch.strided else tensor.layout
+    return ValueError(
+        f"Expected tensors that can be recorded, got {name} of {kind}, which safetensors files have no room "
+        "for. Keep it out of the state dict, by register_buffer(…, persistent=False) for example."
+    )
 
 
 def _number(name: str, value: Any) -> float:

@@ -29,7 +29,7 @@ SAFETENSORS = ".safetensors"
 TIED = "tied"
 
 #: Number types by their names in safetensors.
-_DTYPES = {
+_NAMES = {
     "F64": torch.float64,
     "F32": torch.float32,
     "F16": torch.float16,
@@ -47,6 +47,9 @@ _DTYPES = {
     "U32": torch.uint32,
     "U64": torch.uint64,
 }
+
+#: Those that such a file can hold.
+DTYPES = frozenset(_NAMES.values())
 
 #: Where other tools put the weights in a file that holds more than these.
 _WEIGHTS = ("state_dict", "model_state_dict", "model")
@@ -68,8 +71,12 @@ class Weights(Protocol):
     def shapes(self) -> Mapping[str, torch.Size]:
         """Shapes of the tensors by name, tied ones under each of their names."""
 
-    def pieces(self, wanted: Sequence[Piece]) -> list[Tensor]:
-        """The parts of tensors that are asked for, each of one dimension."""
+    @property
+    def dtypes(self) -> Mapping[str, torch.dtype]:
+        """Their number types by name."""
+
+    def read(self, wanted: Sequence[Piece], row: Tensor) -> None:
+        """Copies parts of tensors, one after the other, into a vector of their size."""
 
     def state(self) -> dict[str, Tensor]:
         """All of the tensors by name."""
@@ -86,9 +93,16 @@ class Held:
         """Shapes of the tensors by name."""
         return {name: tensor.shape for name, tensor in self._tensors.items()}
 
-    def pieces(self, wanted: Sequence[Piece]) -> list[Tensor]:
-        """Parts of tensors, each of one dimension."""
-        return [self._tensors[name].reshape(-1)[start:stop] for name, start, stop in wanted]
+    @property
+    def dtypes(self) -> Mapping[str, torch.dtype]:
+        """Their number types by name."""
+        return {name: tensor.dtype for name, tensor in self._tensors.items()}
+
+    def read(self, wanted: Sequence[Piece], row: Tensor) -> None:
+        """Copies parts of tensors, one after the other, into a vector."""
+        parts = row.split_with_sizes([stop - start for _, start, stop in wanted])
+        for (name, start, stop), part in zip(wanted, parts, strict=True):
+            part.copy_(self._tensors[name].reshape(-1)[start:stop])
 
     def state(self) -> dict[str, Tensor]:
         """The tensors by name, which are not copied."""
@@ -131,27 +145,39 @@ class SafetensorsFile:
         """Shapes of the tensors by name."""
         return {name: place.shape for name, place in self.places.items()}
 
-    def pieces(self, wanted: Sequence[Piece]) -> list[Tensor]:
-        """Parts of tensors, each of one dimension, read by one opening of the file."""
-        with self.path.open("rb", buffering=0) as file:
-            return [self._piece(file, *piece) for piece in wanted]
+    @property
+    def dtypes(self) -> Mapping[str, torch.dtype]:
+        """Their number types by name."""
+        return {name: place.dtype for name, place in self.places.items()}
+
+    def read(self, wanted: Sequence[Piece], row: Tensor) -> None:
+        """Reads parts of tensors, one after the other, into a vector."""
+        parts = row.split_with_sizes([stop - start for _, start, stop in wanted])
+        with self.path.open("rb") as file:
+            for (name, start, stop), part in zip(wanted, parts, strict=True):
+                dtype, _, first = self.places[name]
+                own = part if dtype == part.dtype else torch.empty(stop - start, dtype=dtype, device="cpu")
+                _read(file, first + start * dtype.itemsize, own)
+                if own is not part:
+                    part.copy_(own)
 
     def state(self) -> dict[str, Tensor]:
         """All of the tensors by name; tied ones are one tensor."""
-        whole = {name: (name, 0, math.prod(place.shape)) for name, place in self.places.items()}
-        names = [name for name in whole if name not in self.tied]
-        parts = self.pieces([whole[name] for name in names])
-        state = {name: part.view(self.places[name].shape) for name, part in zip(names, parts, strict=True)}
+        state = {}
+        with self.path.open("rb") as file:
+            for name, (dtype, shape, first) in self.places.items():
+                if name not in self.tied:
+                    state[name] = torch.empty(shape, dtype=dtype, device="cpu")
+                    _read(file, first, state[name])
         return {name: state[self.tied.get(name, name)] for name in self.places}
 
-    def _piece(self, file: BinaryIO, name: str, start: int, stop: int) -> Tensor:
-        dtype, _, first = self.places[name]
-        piece = torch.empty(stop - start, dtype=dtype)
-        file.seek(first + start * dtype.itemsize)
-        n_read = file.readinto(piece.view(torch.uint8).numpy())  # type: ignore[attr-defined]  # raw files have it
-        if n_read != piece.nbytes:
-            raise ValueError(f"it was cut short while it was read, in {name!r}")
-        return piece
+
+def _read(file: BinaryIO, start: int, tensor: Tensor) -> None:
+    """Fills a tensor with the bytes of a file from a place on."""
+    file.seek(start)
+    n_read = file.readinto(tensor.view(-1).view(torch.uint8).numpy())  # type: ignore[attr-defined]  # all files have it
+    if n_read != tensor.nbytes:
+        raise ValueError("it was cut short while it was read")
 
 
 def _header(file: BinaryIO) -> tuple[Mapping[str, _Place], Mapping[str, str]]:
@@ -177,7 +203,7 @@ def _parsed(header: bytes) -> tuple[Mapping[str, _Place], Mapping[str, str], int
     first = end = 8 + len(header)
     places = {}
     for name, entry in entries.items():
-        dtype, shape = _DTYPES[entry["dtype"]], torch.Size(entry["shape"])
+        dtype, shape = _NAMES[entry["dtype"]], torch.Size(entry["shape"])
         start, stop = entry["data_offsets"]
         if min(shape, default=1) < 0 or not 0 <= start <= stop:
             raise ValueError(f"{name!r} has no place in it")
@@ -231,10 +257,10 @@ def tensors_of(content: Any) -> dict[str, Tensor]:
         ValueError: If there are none.
     """
     if isinstance(content, Mapping):
+        for key in _WEIGHTS:  # a loss, or another number, may stand beside them as a tensor
+            if isinstance(content.get(key), Mapping):
+                return tensors_of(content[key])
         tensors = {name: value for name, value in content.items() if isinstance(value, Tensor)}
         if tensors:
             return tensors
-        for key in _WEIGHTS:
-            if isinstance(content.get(key), Mapping):
-                return tensors_of(content[key])
     raise ValueError(f"it holds no tensors by name, but {type(content).__name__}")

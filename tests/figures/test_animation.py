@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import json
+import os
+import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,3 +102,52 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="finite losses"):
         evolution_animation(run(), {"a": empty}, tmp_path / "run.gif")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_page_has_the_same_pictures_and_asks_for_nothing(tmp_path: Path) -> None:
+    for name in ("run.gif", "run.html"):
+        evolution_animation(run(), {"<b>": bowls([1.0, 0.1, 0.01])}, tmp_path / name)
+    page = (tmp_path / "run.html").read_text("utf-8")
+    assert not re.findall(r"https?:|src=\"(?!data)|@import|<link|url\(", page)
+    found = json.loads(re.findall(r"const pictures = (\[.*?\])", page)[0])
+    for encoded, picture in zip(found, frames(tmp_path / "run.gif"), strict=True):
+        image = Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGB")
+        assert np.abs(np.asarray(image) - picture).max() <= 1  # both have the palette of the GIF
+    assert "step 20:  loss 0.01" in page
+
+
+#: Keeps what it is told and given, and makes a file.
+FFMPEG = """#!{python}
+import pathlib, sys
+pathlib.Path({told!r}).write_text("\\n".join(sys.argv[1:]))
+pathlib.Path({given!r}).write_bytes(sys.stdin.buffer.read())
+pathlib.Path(sys.argv[-1]).write_bytes(b"film")
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a script is no program there")
+def test_a_film_is_made_by_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ffmpeg gets every picture, the last one four times, in the size and the rate that it is told."""
+    told, given, programs = tmp_path / "told", tmp_path / "given", tmp_path / "programs"
+    programs.mkdir()
+    monkeypatch.setenv("PATH", str(programs))
+    surfaces = {"a": bowls([1.0, 0.1, 0.01])}
+    with pytest.raises(FileNotFoundError, match=r"Expected ffmpeg .* write \*\.gif or \*\.html"):
+        evolution_animation(run(), surfaces, tmp_path / "run.mp4")
+    program = programs / "ffmpeg"
+    program.write_text(FFMPEG.format(python=sys.executable, told=str(told), given=str(given)))
+    program.chmod(0o755)
+    for name in ("run.gif", "run.mp4"):
+        evolution_animation(run(), surfaces, tmp_path / name, seconds=0.25)
+    assert (tmp_path / "run.mp4").read_bytes() == b"film"
+    arguments = told.read_text().split("\n")
+    pictures = frames(tmp_path / "run.gif")
+    height, width, _ = pictures[0].shape
+    assert arguments[arguments.index("-s") + 1] == f"{width}x{height}"
+    assert arguments[arguments.index("-framerate") + 1] == "4"
+    content = np.frombuffer(given.read_bytes(), np.uint8).reshape(-1, height, width, 3).astype(int)
+    assert np.abs(content - np.stack([*pictures, *[pictures[-1]] * 3])).max() <= 1
+    program.write_text(f"#!{sys.executable}\nimport sys\nsys.exit('no such encoder')\n")
+    with pytest.raises(OSError, match=r"Expected ffmpeg to make run\.mp4, but .*no such encoder"):
+        evolution_animation(run(), surfaces, tmp_path / "run.mp4")
+    assert (tmp_path / "run.mp4").read_bytes() == b"film"

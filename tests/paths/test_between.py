@@ -261,6 +261,9 @@ def test_a_figure_holds_loss_and_metric_of_both_data() -> None:
     names = [trace.name for trace in figure.data]
     assert names[0] == "line, training: barrier 0.5 ± 0.01 at t = 0.5"
     assert len(names) == 6
+    keys = [trace.name for trace in figure.data if trace.showlegend is not False]
+    assert keys[1::2] == ["training: accuracy", "test: accuracy"]  # once, however many ways
+    assert len(keys) == 5
     assert [trace.yaxis for trace in figure.data] == [None, "y2"] * 3
     assert figure.data[0].y.tolist() == way().loss.tolist()
     assert len(interpolation_figure(way(metrics={}), log=True).data) == 1

@@ -21,6 +21,7 @@ from landscape_widget import (
     evolution,
     path_components,
     plane_path,
+    random_plane,
     trajectory_plane,
 )
 from landscape_widget.engine.random_state import random_numbers_to_come
@@ -492,3 +493,39 @@ def test_an_optimizer_of_another_model_is_refused() -> None:
         TrajectoryRecorder(model).attach(torch.optim.SGD(other.parameters(), lr=0.1))
     both = torch.optim.SGD([*other.parameters(), *model.parameters()], lr=0.1)
     TrajectoryRecorder(model).attach(both).close()
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.zeros(3, dtype=torch.complex128),
+        torch.eye(3).to_sparse(),
+    ],
+)
+def test_a_tensor_that_no_file_can_hold_is_named(tensor: Tensor, tmp_path: Path) -> None:
+    model = nn.Linear(3, 2)
+    model.register_buffer("other", tensor)
+    with pytest.raises(ValueError, match=r"got other of torch\.(complex128|sparse_coo)"):
+        TrajectoryRecorder(model, tmp_path / "run").record()
+
+
+def test_a_buffer_that_is_a_single_number_in_memory_is_a_buffer(tmp_path: Path) -> None:
+    """It cannot be written to, and need not be."""
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
+    model.register_buffer("expanded", torch.zeros(1).expand(5))
+    x = torch.randn(8, 3)
+    objective = Objective(model, (x, x[:, :1]), nn.functional.mse_loss)
+    recorder = TrajectoryRecorder(model, tmp_path / "run")
+    recorder.record()
+    model(x)
+    recorder.record()
+    assert np.isfinite(plane_path(random_plane(objective), objective, recorder).loss).all()
+
+
+@pytest.mark.parametrize("key", ["state_dict", "model_state_dict", "model"])
+def test_a_file_with_numbers_as_tensors_beside_the_weights(tmp_path: Path, key: str) -> None:
+    weights = nn.Linear(3, 2).state_dict()
+    torch.save({"loss": torch.tensor(0.3), "epoch": 3, key: weights}, tmp_path / "run.pt")
+    assert same(Trajectory([tmp_path / "run.pt"])[0], weights)
+    torch.save({"step": torch.tensor(3), "model": {"state_dict": weights}}, tmp_path / "run.pt")
+    assert same(Trajectory([tmp_path / "run.pt"])[0], weights)

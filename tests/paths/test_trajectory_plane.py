@@ -9,6 +9,7 @@ from pathlib import Path as FilePath
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from landscape_widget import (
@@ -26,7 +27,7 @@ from landscape_widget import (
     surface_figure,
     trajectory_plane,
 )
-from landscape_widget.paths import components as streaming
+from landscape_widget.paths import streaming
 
 from ..support.cases import ONE_BATCH, Case, case, paper_function
 
@@ -309,3 +310,39 @@ def test_the_explorers_axes_need_a_trajectory() -> None:
 
     with pytest.raises(ValueError, match="Use trajectory_plane"):
         check_axes(("trajectory:1", "random"), case("dense tanh").objective(ONE_BATCH))
+
+
+@pytest.mark.parametrize("wrapped", ["checkpoints", "objective", "both"])
+@pytest.mark.parametrize("wrap", [nn.DataParallel, lambda m: torch.compile(nn.DataParallel(m))])
+def test_a_wrapped_model_and_the_one_within_have_one_trajectory(
+    wrapped: str, wrap: Callable[[nn.Module], nn.Module]
+) -> None:
+    problem = case("convolution, batch norm")
+    model, states = problem.model(), walk(problem.model())
+    whole = wrap(model)
+    given = [
+        dict(zip(whole.state_dict(), state.values(), strict=True)) if wrapped != "objective" else state
+        for state in states
+    ]
+    of = Objective(
+        nn.DataParallel(model) if wrapped != "checkpoints" else model, problem.batches(), problem.loss_fn
+    )
+    plane, plain = trajectory_plane(of, given), trajectory_plane(problem.objective(), states)
+    np.testing.assert_array_equal(plane.eta, plain.eta)
+    assert plane_path(plane, of, given, loss=np.ones(8)).share == pytest.approx(sum(plane.variance or ()))
+
+
+def test_checkpoints_of_several_number_types_keep_their_digits(tmp_path: FilePath) -> None:
+    """What is read is worked on in float64, whatever another checkpoint has."""
+    problem = case("dense tanh")
+    objective, states = problem.objective(ONE_BATCH), walk(problem.model(), 5)
+    kinds = [torch.float16, torch.float64, torch.bfloat16, torch.float32, torch.float64]
+    given = [{n: t.to(kind) for n, t in s.items()} for s, kind in zip(states, kinds, strict=True)]
+    for i, state in enumerate(given):
+        save_file(state, tmp_path / f"{i}.safetensors")
+    rows = thetas(objective, [{n: t.double() for n, t in state.items()} for state in given])
+    s = np.linalg.svd(rows - rows[-1], compute_uv=False)
+    for checkpoints in (given, sorted(tmp_path.iterdir())):
+        with torch.device("meta"):  # where a person has tensors made elsewhere
+            shares = path_components(objective, checkpoints).shares
+        assert shares == pytest.approx(s**2 / (s**2).sum(), abs=1e-14)

@@ -1,0 +1,69 @@
+"""The figure of curvature along a run: its axes follow what was measured."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+from landscape_widget import Evolution, evolution_figure
+
+
+def figure_of(rates: list[float], gradients: list[float]) -> go.Figure:
+    """Of a run with λmax from 1 to 10 and λmin of −1."""
+    n = len(rates)
+    values = np.stack([np.linspace(1, 10, n), np.full(n, -1.0)], axis=1)
+    return evolution_figure(
+        Evolution(
+            checkpoint=np.arange(n),
+            step=10 * np.arange(n),
+            done=np.full(n, True),
+            loss=np.array(gradients),
+            gradient_norm=np.array(gradients),
+            values=values,
+            residuals=np.zeros((n, 2)),
+            converged=np.full((n, 2), True),
+            n_largest=1,
+            overlaps=np.ones((n, 2)),
+            follows=np.zeros((n, 2), int),
+            n_hvp=np.ones(n, int),
+            verdict=("saddle",) * n,
+            learning_rate=np.array(rates),
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("rates", "steps"),
+    [
+        ([0.2, 0.2, 0.02, 0.02], [20]),
+        ([0.02, 0.2, 0.002, 0.2], [0, 20]),
+        ([1e-4] * 4, [0]),
+    ],
+)
+def test_a_threshold_far_above_is_marked_where_it_leaves(rates: list[float], steps: list[int]) -> None:
+    figure = figure_of(rates, [1.0, 0.5, 0.3, 0.2])
+    low, high = figure.layout.yaxis3.range
+    assert low < -1
+    assert 10 < high < 25
+    marks = next(trace for trace in figure.data if trace.mode == "markers+text")
+    assert marks.x.tolist() == steps
+    assert [float(text.split(" = ")[1].replace(",", "")) for text in marks.text] == pytest.approx(
+        [2 / rates[step // 10] for step in steps]
+    )
+    assert all(low < y < high for y in marks.y)
+
+
+@pytest.mark.parametrize("rates", [[0.2] * 4, [0.2, 0.2, 0.15, 0.15], [np.nan] * 4])
+def test_a_threshold_near_the_curvature_leaves_the_axis_alone(rates: list[float]) -> None:
+    figure = figure_of(rates, [1.0, 0.5, 0.3, 0.2])
+    assert figure.layout.yaxis3.range is None
+    assert all(trace.mode != "markers+text" for trace in figure.data)
+
+
+@pytest.mark.parametrize(
+    ("last", "tick"), [(0.5, None), (0.03, "D2"), (1e-4, 1), (1e-14, 3), (0.0, None), (np.nan, None)]
+)
+def test_ticks_of_logarithmic_axes_have_room(last: float, tick: object) -> None:
+    figure = figure_of([0.2] * 3, [1.0, 0.9, last])
+    assert figure.layout.yaxis.dtick == figure.layout.yaxis2.dtick == tick
