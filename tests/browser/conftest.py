@@ -67,21 +67,18 @@ def lab(server: JupyterServer, open_page: OpenPage) -> Iterator[Notebook]:
     """A notebook, its page and its kernel, that modules use one after another.
 
     To start JupyterLab's page, a kernel and torch anew takes most of the time of a few tests. Who changes
-    more of them than the notebook's own names opens a notebook of its own.
+    more of them than names in the kernel opens a notebook of its own.
     """
     with closing(Notebook(server, open_page(), [SHOW])) as notebook:
         yield notebook
 
 
 @pytest.fixture(scope="session")
-def open_notebook(server: JupyterServer, lab: Notebook, open_page: OpenPage) -> OpenNotebook:
-    """Open a notebook of the given cells with a kernel of its own; who opens it closes it.
+def open_notebook(server: JupyterServer, open_page: OpenPage) -> OpenNotebook:
+    """Open a notebook of the given cells on a page and with a kernel of its own; who opens it closes it."""
 
-    It is a tab beside `lab`, unless it is to be apart, on a page that may complain.
-    """
-
-    def open_(cells: list[str] | Path, *, apart: bool = False) -> Notebook:
-        return Notebook(server, open_page() if apart else lab.watch, cells, tab=not apart)
+    def open_(cells: list[str] | Path, **size: int) -> Notebook:
+        return Notebook(server, open_page(**size), cells)
 
     return open_
 

@@ -49,7 +49,7 @@ explorer.observe(counted, ["_surface", "_compared", "_projections", "_spectrum",
 @pytest.fixture(scope="module")
 def notebook(open_notebook: OpenNotebook) -> Iterator[Notebook]:
     """A notebook that shows the explorer of a function under the test's control."""
-    with closing(open_notebook([BOWL, SHOW], apart=True)) as notebook:
+    with closing(open_notebook([BOWL, SHOW])) as notebook:
         notebook.run_all()
         notebook.cell(SHOW_CELL)
         ExplorerOnPage(notebook.page, notebook.kernel).wait_for_result()

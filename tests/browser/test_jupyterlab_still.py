@@ -168,7 +168,7 @@ def test_a_saved_notebook_shows_it_without_a_kernel_that_knows_it(
         copy.write_text(path.read_text().replace('"explorer"', f'"explorer  # {name}"'))
     NotebookNotary(data_dir=str(server.root.parent / "data")).sign(read(copies["trusted"], as_version=4))
     with (
-        closing(open_notebook(copies["untrusted"], apart=True)) as first,
+        closing(open_notebook(copies["untrusted"])) as first,
         closing(Notebook(server, first.watch, copies["trusted"], tab=True)) as second,
     ):
         for reader, name in ((second, "trusted"), (first, "untrusted")):

@@ -45,7 +45,7 @@ def expect_gone(explorer: Locator) -> None:
 def test_a_kernel_that_is_busy_restarted_or_killed(
     open_notebook: OpenNotebook, server: JupyterServer
 ) -> None:
-    with closing(open_notebook([BOWL, SHOW, BUSY], apart=True)) as notebook:
+    with closing(open_notebook([BOWL, SHOW, BUSY])) as notebook:
         explorer = shown(notebook)
         explorer.evaluate(SEEN)
         notebook.run(2)
