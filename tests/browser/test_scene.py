@@ -23,9 +23,9 @@ COUNT = """
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def page(open_page: OpenPage) -> Iterator[Page]:
-    """An explorer that has computed, and that nobody has pointed at before the first test."""
+    """An explorer that has computed, and that nobody has pointed at."""
     page = open_page(1280, 900).page
     page.add_init_script(COUNT)
     with serving() as url:
@@ -56,7 +56,6 @@ def test_nothing_is_read_back_until_the_pointer_asks(page: Page) -> None:
 
 
 def test_the_surface_tells_where_the_pointer_is_each_time_that_it_comes(page: Page) -> None:
-    page.mouse.move(0, 0)
     box = page.get_by_test_id("surface").locator("canvas").first.bounding_box()
     assert box is not None
     places = [(box["x"] + share * box["width"], box["y"] + 0.5 * box["height"]) for share in (0.4, 0.6)]
