@@ -41,9 +41,11 @@ class Sent(anywidget.AnyWidget):
 
     def close(self) -> None:
         """Ends it for page and kernel."""
-        if hasattr(self, "_own_layout"):
-            self._own_layout.close()
-        super().close()
+        try:
+            if hasattr(self, "_own_layout"):
+                self._own_layout.close()
+        finally:  # a host that is gone may refuse to hear of it
+            super().close()
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:  # noqa: ARG002
         """All of the state, or some of it.
@@ -77,7 +79,14 @@ def hold_weakly(widget: Widget) -> None:
         if (handle := handler()) is not None:
             handle(message)
 
-    registry._instances[widget.model_id] = proxy(widget)
+    number = widget.model_id
+
+    def forget(dead: Any) -> None:
+        """Takes out what is left of a widget that could not be closed: hosts ask all that are registered."""
+        if registry._instances.get(number) is dead:
+            del registry._instances[number]
+
+    registry._instances[number] = proxy(widget, forget)
     widget.comm.on_msg(hear)
 
 

@@ -63,8 +63,19 @@ def open_page(browser: Browser, watches: list[Watch]) -> OpenPage:
 
 
 @pytest.fixture(scope="session")
+def lab(server: JupyterServer, open_page: OpenPage) -> Iterator[Notebook]:
+    """A notebook, its page and its kernel, that modules use one after another.
+
+    To start JupyterLab's page, a kernel and torch anew takes most of the time of a few tests. Who changes
+    more of them than names in the kernel opens a notebook of its own.
+    """
+    with closing(Notebook(server, open_page(), [SHOW])) as notebook:
+        yield notebook
+
+
+@pytest.fixture(scope="session")
 def open_notebook(server: JupyterServer, open_page: OpenPage) -> OpenNotebook:
-    """Open a notebook of the given cells; who opens it closes it."""
+    """Open a notebook of the given cells on a page and with a kernel of its own; who opens it closes it."""
 
     def open_(cells: list[str] | Path, **size: int) -> Notebook:
         return Notebook(server, open_page(**size), cells)
@@ -72,40 +83,24 @@ def open_notebook(server: JupyterServer, open_page: OpenPage) -> OpenNotebook:
     return open_
 
 
-@contextmanager
-def showing(open_notebook: OpenNotebook, source: str, **size: int) -> Iterator[Notebook]:
-    """A notebook whose second cell shows the explorer that its first one makes, with a result on show."""
-    with closing(open_notebook([source, SHOW], **size)) as notebook:
-        notebook.run_all()
-        notebook.cell(1)
-        ExplorerOnPage(notebook.page, notebook.kernel).wait_for_result()
-        yield notebook
-
-
 @pytest.fixture(scope="session")
-def show(open_notebook: OpenNotebook) -> Iterator[Show]:
-    """Show, in a notebook that modules use one after another, the explorer that some cells make.
+def show(lab: Notebook) -> Show:
+    """Show the explorer that some cells make in the notebook that all modules use."""
 
-    To start JupyterLab's page, a kernel and torch anew takes most of the time of a few tests. Who changes
-    more of them than ``explorer`` opens a notebook of its own.
-    """
-    with closing(open_notebook([SHOW])) as notebook:
+    @contextmanager
+    def show_(*cells: str, width: int = 1400, height: int = 1200, wait: bool = True) -> Iterator[Notebook]:
+        lab.kernel.run("if 'explorer' in globals(): explorer.close()")
+        lab.page.set_viewport_size({"width": width, "height": height})
+        lab.set_cells([*cells, SHOW])
+        lab.run_all()
+        lab.cell(len(cells))
+        if wait:
+            ExplorerOnPage(lab.page, lab.kernel).wait_for_result()
+        yield lab
+        lab.kernel.run("explorer.close()")
+        lab.set_cells([""])
 
-        @contextmanager
-        def show_(
-            *cells: str, width: int = 1400, height: int = 1200, wait: bool = True
-        ) -> Iterator[Notebook]:
-            notebook.kernel.run("if 'explorer' in globals(): explorer.close()")
-            notebook.page.set_viewport_size({"width": width, "height": height})
-            notebook.set_cells([*cells, SHOW])
-            notebook.run_all()
-            notebook.cell(len(cells))
-            if wait:
-                ExplorerOnPage(notebook.page, notebook.kernel).wait_for_result()
-            yield notebook
-            notebook.kernel.run("explorer.close()")
-
-        yield show_
+    return show_
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,14 @@ READ_TRACES = """plot => plot._fullData.map(trace => ({
 }))"""
 
 
+READ_FINAL = """(root, views) => {
+  const parts = views.map(name => root.querySelector(`[data-testid="${name}"]`));
+  const final = root.dataset.status === "done" && parts.every(part => part?.dataset.final === "true");
+  return final ? Number(parts[0].dataset.request ?? 0) : 0;
+}"""
+"""The number of the request whose final result every view shows; 0 while one does not."""
+
+
 class Grid:
     """A surface or heatmap as plotly holds it: x (nα,), y (nβ,), z (nβ, nα), holes as NaN."""
 
@@ -83,17 +91,15 @@ class ExplorerOnPage:
             after: The result must answer a later request than this one.
         """
 
-        def complete() -> bool:
-            return (
-                self.status() == "done"
-                and self.request() > after
-                and all(self.part(view).get_attribute("data-final") == "true" for view in VIEWS)
-                and self.trait("status") == "done"
-                and self.request() == self.kernel.value(f"{self._name}._surface['request']")
-            )
+        self.root.wait_for(timeout=TIMEOUT * 1e3)
+        # what was asked for last: a picture may wait until the page has drawn the one before
+        of_kernel = f"[{self._name}.status, {self._name}._number]"
 
-        wait_until(complete, f"a result after request {after}; the page: {self!r}", TIMEOUT)
-        return self.request()
+        def complete() -> int:
+            shown: int = self.root.evaluate(READ_FINAL, VIEWS)
+            return shown if shown > after and self.kernel.value(of_kernel) == ["done", shown] else 0
+
+        return wait_until(complete, lambda: f"a result after request {after}; the page: {self!r}", TIMEOUT)
 
     def status(self) -> str:
         """Return the status that the page shows."""

@@ -80,7 +80,7 @@ class JupyterServer:
             self._process = subprocess.Popen(
                 command, env=self._environment, stdout=log, stderr=subprocess.STDOUT
             )
-        wait_until(self._answers, f"{self._application} to answer", timeout=120)
+        wait_until(self._answers, f"{self._application} to answer", timeout=300)
 
     def stop(self) -> None:
         """Stop the server, which shuts its kernels down."""

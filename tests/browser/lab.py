@@ -16,28 +16,26 @@ from .jupyter import JupyterServer, KernelClient
 from .waiting import wait_until
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
-PANEL = "window.jupyterapp.shell.currentWidget"
+PANEL = "[...(window.jupyterapp?.shell?.widgets('main') ?? [])].find(({ context }) => context?.path === '%s')"
 READY = """() => {
-  const panel = window.jupyterapp?.shell?.currentWidget;
+  const panel = %s;
   return panel?.context?.isReady && panel.sessionContext?.isReady
     && panel.sessionContext.session?.kernel?.status === "idle";
 }"""
 
 
 class Notebook:
-    """A notebook that is open in JupyterLab in a page of its own.
+    """A notebook that is open in JupyterLab, with a kernel of its own.
 
     Args:
         server: Where it is stored and where its kernel runs.
         watch: The page to open it in.
         cells: The sources of the code cells, or a notebook to copy.
+        tab: Whether JupyterLab is on that page already, and the notebook opens beside others.
     """
 
     def __init__(
-        self,
-        server: JupyterServer,
-        watch: Watch,
-        cells: list[str] | Path,
+        self, server: JupyterServer, watch: Watch, cells: list[str] | Path, *, tab: bool = False
     ) -> None:
         self.name = f"{uuid.uuid4().hex[:8]}.ipynb"
         self._server = server
@@ -48,11 +46,18 @@ class Notebook:
             write_notebook(path, cells)
         self.watch = watch
         self.page = page = watch.page
+        self._tab = tab
+        self._panel = PANEL % self.name
         # A workspace of its own: tabs of another test's notebook must not come back.
         self._url = f"{server.url}/lab/workspaces/{uuid.uuid4().hex}/tree/{self.name}"
-        page.goto(f"{self._url}?token={server.token}")
-        page.wait_for_function(READY, timeout=60_000)
-        self.kernel_id = str(page.evaluate(f"{PANEL}.sessionContext.session.kernel.id"))
+        if tab:
+            page.evaluate(
+                "path => window.jupyterapp.commands.execute('docmanager:open', { path })", self.name
+            )
+        else:
+            page.goto(f"{self._url}?token={server.token}")
+        page.wait_for_function(READY % self._panel, timeout=60_000)
+        self.kernel_id = str(page.evaluate(f"{self._panel}.sessionContext.session.kernel.id"))
         self.kernel: KernelClient = server.connect(self.kernel_id)
 
     def run(self, index: int, *, timeout: float = 60) -> list[dict[str, Any]]:
@@ -71,7 +76,7 @@ class Notebook:
         """Run the cell at `index` without waiting for its end."""
         self.page.evaluate(
             f"""index => {{
-              const notebook = {PANEL}.content;
+              const notebook = {self._panel}.content;
               notebook.activeCellIndex = index;
               notebook.deselectAll();
               window.jupyterapp.commands.execute("notebook:run-cell");
@@ -108,7 +113,7 @@ class Notebook:
         """Append a code cell and return its index."""
         count: int = self.page.evaluate(
             f"""source => {{
-              const model = {PANEL}.content.model.sharedModel;
+              const model = {self._panel}.content.model.sharedModel;
               model.insertCell(model.cells.length, {{ cell_type: "code", source }});
               return model.cells.length;
             }}""",
@@ -120,7 +125,7 @@ class Notebook:
         """Put code cells, with no outputs yet, in the place of all that there are."""
         self.page.evaluate(
             f"""sources => {{
-              const model = {PANEL}.content.model.sharedModel;
+              const model = {self._panel}.content.model.sharedModel;
               const before = model.cells.length;
               model.insertCells(before, sources.map(source => ({{ cell_type: "code", source }})));
               model.deleteCellRange(0, before);
@@ -130,12 +135,13 @@ class Notebook:
 
     def n_cells(self) -> int:
         """Return the number of cells."""
-        return int(self.page.evaluate(f"{PANEL}.content.model.cells.length"))
+        return int(self.page.evaluate(f"{self._panel}.content.model.cells.length"))
 
     def cell(self, index: int) -> Locator:
         """Return the element of the cell at `index`, scrolled into view (lab draws cells lazily)."""
-        self.page.evaluate(f"index => {PANEL}.content.scrollToItem(index, 'start')", index)
-        return self.page.locator(f".jp-Cell[data-windowed-list-index='{index}']")
+        self.page.evaluate(f"index => {self._panel}.content.scrollToItem(index, 'start')", index)
+        panel = self.page.evaluate(f"{self._panel}.id")
+        return self.page.locator(f"[id='{panel}'] .jp-Cell[data-windowed-list-index='{index}']")
 
     def set_theme(self, theme: str) -> None:
         """Change JupyterLab's theme and wait until the page wears it."""
@@ -146,16 +152,23 @@ class Notebook:
 
     def save(self) -> None:
         """Save the notebook, outputs included."""
-        self.page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+        self.page.evaluate(f"{self._panel}.context.save()")
+
+    def show(self) -> None:
+        """Bring it to the front of the tabs."""
+        self.page.evaluate(f"window.jupyterapp.shell.activateById({self._panel}.id)")
 
     def reload(self) -> None:
         """Load the page anew; the kernel and its widgets go on living."""
         self.page.goto(self._url)
-        self.page.wait_for_function(READY, timeout=60_000)
+        self.page.wait_for_function(READY % self._panel, timeout=60_000)
 
     def close(self) -> None:
-        """Close the page, then end the kernel: a page whose kernel is gone complains."""
-        self.page.close()
+        """Close the page, or the tab, then end the kernel: a page whose kernel is gone complains."""
+        if self._tab:
+            self.page.evaluate(f"{self._panel}.dispose()")
+        else:
+            self.page.close()
         self.kernel.close()
         self._server.shut_down_kernel(self.kernel_id)
 
@@ -165,7 +178,7 @@ class Notebook:
         return is_code and bool(self._cell(index, "model.sharedModel.source.trim()"))
 
     def _cell(self, index: int, attribute: str) -> Any:
-        return self.page.evaluate(f"index => {PANEL}.content.widgets[index].{attribute}", index)
+        return self.page.evaluate(f"index => {self._panel}.content.widgets[index].{attribute}", index)
 
 
 def write_notebook(path: Path, cells: list[str]) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from playwright.sync_api import expect
 
-from .conftest import OpenNotebook, showing
+from .conftest import OpenNotebook
 from .explorer import ExplorerOnPage
 from .lab import Notebook
 from .notebooks import BOWL, SHOW
@@ -48,7 +49,10 @@ explorer.observe(counted, ["_surface", "_compared", "_projections", "_spectrum",
 @pytest.fixture(scope="module")
 def notebook(open_notebook: OpenNotebook) -> Iterator[Notebook]:
     """A notebook that shows the explorer of a function under the test's control."""
-    with showing(open_notebook, BOWL) as notebook:
+    with closing(open_notebook([BOWL, SHOW])) as notebook:
+        notebook.run_all()
+        notebook.cell(SHOW_CELL)
+        ExplorerOnPage(notebook.page, notebook.kernel).wait_for_result()
         yield notebook
 
 

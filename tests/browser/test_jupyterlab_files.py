@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from .conftest import Show
-from .explorer import VIEWS, ExplorerOnPage
+from .explorer import ExplorerOnPage
 from .lab import Notebook
 from .notebooks import DIGITS
 from .pixels import middle, n_colours, spread
@@ -25,7 +24,6 @@ FIXED = """
 data = (inputs, targets)
 explorer = LandscapeExplorer(model, data, loss_fn, resolution=21)
 """
-SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture(scope="module")
@@ -53,39 +51,19 @@ def saved(explorer: ExplorerOnPage, view: str, file_format: str) -> tuple[str, b
     return download.value.suggested_filename, Path(download.value.path()).read_bytes()
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_view_is_saved_as_png(digits: ExplorerOnPage, view: str) -> None:
-    name, content = saved(digits, view, "png")
-    plane = "" if view == "curvature" else "_hessian-max_hessian-min"
-    assert name == f"{view}{plane}.png"
+def test_a_view_is_saved_with_the_keyboard(digits: ExplorerOnPage) -> None:
+    """In JupyterLab; what is in each view's files is tested on a page without a kernel."""
+    name, content = saved(digits, "heatmap", "png")
+    assert name == "heatmap_hessian-max_hessian-min.png"
     image = Image.open(io.BytesIO(content))
     assert image.format == "PNG"
-    box = digits.part(view).locator(".js-plotly-plot").bounding_box()
+    box = digits.part("heatmap").locator(".js-plotly-plot").bounding_box()
     assert box is not None
     assert image.width == 2 * round(box["width"])
-    above = image.height - 2 * round(box["height"])  # a title of two to four lines
-    assert 60 < above < 200
     pixels = np.asarray(image.convert("RGB"))
-    assert n_colours(middle(pixels)) > (4 if view == "curvature" else 100)
+    assert n_colours(middle(pixels)) > 100
     assert spread(middle(pixels)) > 5
     assert np.asarray(image.convert("RGBA"))[0, 0].tolist() == [255, 255, 255, 255]  # JupyterLab's paper
-
-
-@pytest.mark.parametrize("view", VIEWS)
-def test_view_is_saved_as_svg(digits: ExplorerOnPage, view: str) -> None:
-    name, content = saved(digits, view, "svg")
-    assert name.endswith(".svg")
-    root = ET.fromstring(content)
-    assert root.tag == f"{SVG}svg"
-    pictures = list(root.iter(f"{SVG}image"))
-    words = "".join(text for element in root.iter(f"{SVG}text") for text in element.itertext())
-    if view == "curvature":
-        assert "projected curvature" in words
-        assert len(list(root.iter(f"{SVG}path"))) > 10
-    else:
-        assert pictures, "neither cells nor a scene"
-    if view == "heatmap":
-        assert "α" in words
 
 
 def test_copied_call_makes_the_same_surface(digits: ExplorerOnPage) -> None:

@@ -24,19 +24,18 @@ from landscape_widget.planes.scale import automatic_scale
 from landscape_widget.results.quadratic import QuadraticModel
 
 from ..figures.test_still import loss_of, middle
-from .conftest import OUTPUT, OpenNotebook
+from .conftest import OUTPUT, OpenNotebook, Show
 from .explorer import ExplorerOnPage
 from .jupyter import JupyterServer
 from .lab import Notebook
-from .notebooks import BOWL, SHOW
+from .notebooks import BOWL
 from .pixels import pixels
 from .waiting import wait_until
 
 
 @pytest.fixture(scope="module")
-def notebook(open_notebook: OpenNotebook) -> Iterator[Notebook]:
-    with closing(open_notebook([BOWL, SHOW])) as notebook:
-        notebook.run_all()
+def notebook(show: Show) -> Iterator[Notebook]:
+    with show(BOWL) as notebook:
         yield notebook
 
 
@@ -157,32 +156,27 @@ def test_the_losses_under_its_pixels_are_those_of_the_page(notebook: Notebook, l
     notebook.kernel.run("explorer.view = {}")
 
 
-@pytest.mark.parametrize("trusted", [False, True], ids=["untrusted", "trusted"])
 def test_a_saved_notebook_shows_it_without_a_kernel_that_knows_it(
-    notebook: Notebook,
-    live: ExplorerOnPage,
-    server: JupyterServer,
-    open_notebook: OpenNotebook,
-    trusted: bool,
+    notebook: Notebook, live: ExplorerOnPage, server: JupyterServer, open_notebook: OpenNotebook
 ) -> None:
+    """On a page of their own: beside the live explorer its picture is unseen."""
     notebook.save()
     path: Path = server.root / notebook.name
     wait_until(lambda: "image/png" in path.read_text(), "the saved notebook")
-    if trusted:
-        NotebookNotary(data_dir=str(server.root.parent / "data")).sign(read(path, as_version=4))
-    else:  # a copy whose content nobody has signed
-        path = path.with_name("copy.ipynb")
-        path.write_text(
-            (server.root / notebook.name).read_text().replace('"explorer"', '"explorer  # copied"')
-        )
-    with closing(open_notebook(path)) as reader:
-        assert (
-            reader.page.evaluate("window.jupyterapp.shell.currentWidget.content.widgets[1].model.trusted")
-            is trusted
-        )
-        picture = reader.cell(1).locator("img[src^='data:image/png']")
-        expect(picture).to_be_visible()
-        assert picture.evaluate("image => image.complete && image.naturalWidth") == 860
-        expect(reader.cell(1)).to_contain_text("still picture")
-        reader.watch.screenshot(OUTPUT / f"still-{'trusted' if trusted else 'untrusted'}.png")
-        reader.watch.take_errors()  # JupyterLab complains of the widget that it does not find
+    copies = {name: path.with_name(f"{name}.ipynb") for name in ("untrusted", "trusted")}
+    for name, copy in copies.items():  # whose content nobody has signed yet
+        copy.write_text(path.read_text().replace('"explorer"', f'"explorer  # {name}"'))
+    NotebookNotary(data_dir=str(server.root.parent / "data")).sign(read(copies["trusted"], as_version=4))
+    with (
+        closing(open_notebook(copies["untrusted"])) as first,
+        closing(Notebook(server, first.watch, copies["trusted"], tab=True)) as second,
+    ):
+        for reader, name in ((second, "trusted"), (first, "untrusted")):
+            reader.show()
+            assert reader._cell(1, "model.trusted") is (name == "trusted")
+            picture = reader.cell(1).locator("img[src^='data:image/png']")
+            expect(picture).to_be_visible()
+            assert picture.evaluate("image => image.complete && image.naturalWidth") == 860
+            expect(reader.cell(1)).to_contain_text("still picture")
+            reader.watch.screenshot(OUTPUT / f"still-{name}.png")
+            reader.watch.take_errors()  # JupyterLab complains of the widget that it does not find

@@ -35,7 +35,6 @@ explorer = LandscapeExplorer(Objective.from_function({name}, theta), resolution=
 """
 
 
-@pytest.mark.parametrize("theme", ["Light", "Dark"])
 @pytest.mark.parametrize(
     ("name", "n", "last", "told", "holds"),
     [
@@ -46,15 +45,13 @@ explorer = LandscapeExplorer(Objective.from_function({name}, theta), resolution=
     ids=["Eq. (31)", "minimum", "slope"],
 )
 def test_sectors_of_the_rendered_plane(
-    show: Show, name: str, n: int, last: int, told: str, holds: Callable[[int], bool], theme: str
+    show: Show, name: str, n: int, last: int, told: str, holds: Callable[[int], bool]
 ) -> None:
     with show(FUNCTION.format(name=name, n=n, last=last)) as notebook:
         explorer = ExplorerOnPage(notebook.page, notebook.kernel)
-        notebook.set_theme(f"JupyterLab {theme}")
-        try:
+        for theme in ("Dark", "Light"):
+            notebook.set_theme(f"JupyterLab {theme}")  # at last that which the server keeps for others
             expect(explorer.root).to_have_attribute("data-theme", theme.lower())
             expect(explorer.part("verdict")).to_contain_text(told)
             plane = explorer.part("heatmap").locator(".nsewdrag")
-            wait_until(lambda: holds(sectors(pixels(plane))), f"the hues of a {name}")
-        finally:
-            notebook.set_theme("JupyterLab Light")  # the server keeps it for the tests that follow
+            wait_until(lambda plane=plane: holds(sectors(pixels(plane))), f"the hues of a {name}, {theme}")

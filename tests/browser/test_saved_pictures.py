@@ -16,8 +16,10 @@ from playwright.sync_api import Page
 
 from .conftest import OpenPage
 from .dev_page import DONE, serving
+from .pixels import middle, n_colours, spread
 
 SVG = "{http://www.w3.org/2000/svg}"
+DARK_PAPER = [17, 17, 17, 255]
 TITLES = {
     "surface": "Loss of Sequential: Hessian λmax × λmin",
     "heatmap": "Loss of Sequential: Hessian λmax × λmin",
@@ -38,11 +40,18 @@ def page(open_page: OpenPage) -> Iterator[Page]:
 
 
 def saved(page: Page, view: str, kind: str) -> bytes:
-    """The file that a click on a view's button gives."""
+    """The file that a view's button gives, pressed by the mouse for a PNG and by a key for an SVG."""
     panel = page.get_by_test_id(view)
     panel.hover()
+    button = panel.get_by_role("button", name=f"Save the {view} as {kind.upper()}")
     with page.expect_download(timeout=60_000) as download:
-        panel.get_by_test_id(f"save-{kind}").click()
+        if kind == "png":
+            button.click()
+        else:
+            button.focus()
+            button.press("Enter")
+    plane = "" if view == "curvature" else "_hessian-max_hessian-min"
+    assert download.value.suggested_filename == f"{view}{plane}.{kind}"
     path: Path = download.value.path()
     return path.read_bytes()
 
@@ -50,7 +59,16 @@ def saved(page: Page, view: str, kind: str) -> bytes:
 @pytest.mark.parametrize("view", TITLES)
 def test_a_png_carries_title_and_provenance(page: Page, view: str) -> None:
     image = Image.open(io.BytesIO(saved(page, view, "png")))
+    assert image.format == "PNG"
     image.load()
+    box = page.get_by_test_id(view).locator(".js-plotly-plot").bounding_box()
+    assert box is not None
+    assert image.width == 2 * round(box["width"])
+    assert 60 < image.height - 2 * round(box["height"]) < 200, "a title of two to four lines"
+    drawn = middle(np.asarray(image.convert("RGB")))
+    assert n_colours(drawn) > (100 if view in ("surface", "heatmap") else 4)
+    assert spread(drawn) > 5
+    assert np.asarray(image.convert("RGBA"))[0, 0].tolist() == DARK_PAPER
     texts: dict[str, str] = image.text  # type: ignore[attr-defined] # of PNG files alone
     assert texts["Title"] == TITLES[view]
     told = json.loads(texts["landscape-widget"])
@@ -76,6 +94,14 @@ def test_an_svg_carries_title_and_provenance(page: Page, view: str) -> None:
     assert title == TITLES[view]
     assert "Half-widths: α ±1, β ±1\n" in description
     assert json.loads(metadata)["Axes"] == "hessian:max × hessian:min"
+    words = "".join(text for element in root.iter(f"{SVG}text") for text in element.itertext())
+    if view in ("surface", "heatmap"):
+        assert list(root.iter(f"{SVG}image")), "neither cells nor a scene"
+    if view == "heatmap":
+        assert "α" in words
+    if view == "curvature":
+        assert "projected curvature" in words
+        assert len(list(root.iter(f"{SVG}path"))) > 10
     seen = "".join(root.find(f".//{SVG}g[@class='g-gtitle']").itertext())  # type: ignore[union-attr] # it has one
     assert seen.replace(" ", "").startswith(TITLES[view].replace(" ", ""))
 

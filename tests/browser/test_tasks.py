@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Locator, expect
 
-from .conftest import OpenNotebook
 from .explorer import ExplorerOnPage
 from .lab import Notebook
 from .waiting import wait_until
@@ -113,13 +111,15 @@ class Person:
 
 
 @pytest.fixture(scope="module")
-def notebook(open_notebook: OpenNotebook) -> Iterator[Notebook]:
+def notebook(lab: Notebook) -> Iterator[Notebook]:
     """A notebook with that network, whose second cell shows an explorer of it."""
-    with closing(open_notebook([NETWORK, SHOW], **SCREEN)) as notebook:
-        notebook.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-        notebook.run(0, timeout=120)
-        yield notebook
-        notebook.set_theme("JupyterLab Light")  # the server keeps it for the tests that follow
+    lab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    lab.page.set_viewport_size(SCREEN)
+    lab.set_cells([NETWORK, SHOW])
+    lab.run(0, timeout=120)
+    yield lab
+    lab.kernel.run("explorer.close()")
+    lab.set_cells([""])
 
 
 Start = Callable[..., Person]
@@ -246,21 +246,30 @@ def test_save_a_picture_for_a_paper(start: Start) -> None:
     assert told["Software"].startswith("landscape-widget ")
 
 
-def test_take_the_picture_along_as_python(start: Start, open_notebook: OpenNotebook) -> None:
-    """What is copied runs in a kernel that knows nothing but the network, under the names it was given."""
+def test_take_the_picture_along_as_python(start: Start) -> None:
+    """What is copied runs where nothing but the network is known, under the names it was given."""
     person = start("{'axes': ('hessian:max', 'random'), 'seed': 3, 'view': {'scale': 'log'}}")
     person.click(person.part("copy-python"))
     expect(person.part("copied")).to_have_text("Copied.")
     source: str = person.page.evaluate("navigator.clipboard.readText()")
     assert "# net, train_data, criterion and held_out are yours" in source
-    with closing(open_notebook([NETWORK, source], **SCREEN)) as other:
-        other.run_all()
-        other.cell(1)
-        again = ExplorerOnPage(other.page, other.kernel)
+    losses = [person.explorer.trait("surface.loss.tolist()")]
+    notebook = person.notebook
+    notebook.kernel.run("explorer.close(); get_ipython().reset()")
+    assert not notebook.kernel.value("[name for name in globals() if name in ('explorer', 'net')]")
+    notebook.set_cells([NETWORK.replace("from landscape_widget import LandscapeExplorer", ""), source])
+    try:
+        notebook.run_all()
+        notebook.cell(1)
+        again = ExplorerOnPage(notebook.page, notebook.kernel)
         again.wait_for_result()
         expect(again.part("scale")).to_have_value("log")
-        losses = [each.trait("surface.loss.tolist()") for each in (person.explorer, again)]
+        losses.append(again.trait("surface.loss.tolist()"))
         np.testing.assert_allclose(losses[1], losses[0], rtol=1e-6)
+    finally:
+        notebook.kernel.run("if 'explorer' in globals(): explorer.close()")
+        notebook.set_cells([NETWORK, SHOW])
+        notebook.run(0)
 
 
 def test_two_explorers_in_a_row(start: Start) -> None:

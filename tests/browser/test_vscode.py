@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from .conftest import OpenPage
 from .explorer import VIEWS, ExplorerOnPage
 from .jupyter import JupyterServer
-from .notebooks import DIGITS, SHOW
+from .notebooks import BOWL, SHOW
 from .pixels import middle, n_colours, pixels, spread
 from .vscode_host import HostServer, VSCode
 from .waiting import wait_until
@@ -19,9 +19,9 @@ from .waiting import wait_until
 
 @pytest.fixture(scope="module")
 def vscode(server: JupyterServer, vscode_host: HostServer, open_page: OpenPage) -> Iterator[VSCode]:
-    """A page with a kernel in which a trained network's explorer is on show."""
+    """A page with a kernel in which a function's explorer is on show."""
     with closing(VSCode(server, vscode_host, open_page())) as vscode:
-        vscode.execute(DIGITS)
+        vscode.execute(BOWL)
         vscode.execute(SHOW)
         ExplorerOnPage(vscode.page, vscode.kernel).wait_for_result()
         yield vscode

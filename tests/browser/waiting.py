@@ -9,12 +9,12 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_until(condition: Callable[[], T], what: str, timeout: float = 30.0) -> T:
+def wait_until(condition: Callable[[], T], what: str | Callable[[], str], timeout: float = 30.0) -> T:
     """Call `condition` until it returns something true, and return that.
 
     Args:
         condition: Asked again and again; cheap, and without side effects.
-        what: Completes the sentence "waited … s for", for the message.
+        what: Completes the sentence "waited … s for", for the message; or tells it when the time is over.
         timeout: In seconds.
 
     Raises:
@@ -26,5 +26,6 @@ def wait_until(condition: Callable[[], T], what: str, timeout: float = 30.0) -> 
         if value:
             return value
         if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {timeout:g} s for {what}; last seen: {value!r}")
-        time.sleep(0.02)
+            said = what() if callable(what) else what
+            raise TimeoutError(f"waited {timeout:g} s for {said}; last seen: {value!r}")
+        time.sleep(0.03)

@@ -519,6 +519,34 @@ def test_in_a_kernel_an_explorer_stays_until_it_is_closed(monkeypatch: pytest.Mo
     assert left(references | {"explorer": kept}) == []
 
 
+class Deaf(Comm):
+    """Of a page that has gone, whose host cannot be told of an end any more."""
+
+    def close(self, *_: Any, **__: Any) -> None:
+        raise AttributeError("the document of this page was destroyed")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("ended_first", [False, True], ids=["dropped", "closed"])
+def test_no_dead_widget_stays_registered_where_a_page_is_gone(
+    monkeypatch: pytest.MonkeyPatch, ended_first: bool
+) -> None:
+    """Panel asks all registered widgets whenever it shows one: a dead one left its next page empty."""
+    monkeypatch.setattr(comm, "create_comm", Deaf)
+    before = set(registry._instances)
+    explorer = LandscapeExplorer(gated_saddle()[1], resolution=5, samples=4)
+    assert set(registry._instances) > before
+    if ended_first:
+        with pytest.raises(AttributeError, match="was destroyed"):
+            explorer.close()
+    kept = weakref.ref(explorer)
+    del explorer
+    gc.collect()
+    assert kept() is None
+    for number in set(registry._instances) - before:
+        getattr(registry._instances[number], "_document", None)  # alive: else a ReferenceError
+
+
 #: In processes of their own: what a script is left with, and how it ends.
 BEGINNING = '''
 import gc, sys, threading

@@ -5,5 +5,7 @@ from __future__ import annotations
 import os
 
 collect_ignore = (
-    [] if os.environ.get("LANDSCAPE_HOSTS") else ["test_acts.py", "test_embedded.py", "test_sphinx.py"]
+    []
+    if os.environ.get("LANDSCAPE_HOSTS")
+    else ["test_acts.py", "test_embedded.py", "test_shutdown.py", "test_sphinx.py"]
 )

@@ -152,6 +152,17 @@ class Jupyter:
             page.keyboard.press("Control+s")
             path = self.server.root / "app.ipynb"
             wait_until(lambda: path.read_text().count("widget-view+json") == 4, "the saved notebook", 60)
+        if page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches"):
+            self._darken(page)
+
+    def _darken(self, page: Page) -> None:
+        """Have the page follow a person who wants it dark, as that person does: Notebook 7 does by itself."""
+        if page.locator("body").get_attribute("data-jp-theme-light") == "false":
+            return
+        page.get_by_role("menuitem", name="Settings", exact=True).click()
+        for label in ("Theme", "JupyterLab Dark"):
+            page.locator(".lm-Menu").get_by_text(label, exact=True).click()
+        page.locator("body[data-jp-theme-light='false']").wait_for(state="attached")
 
     def sessions(self) -> list[dict[str, dict[str, str]]]:
         """What runs on the server."""

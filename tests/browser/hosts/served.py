@@ -54,7 +54,7 @@ class Served:
                 start_new_session=True,  # what it starts ends with it
             )
         try:
-            wait_until(self._answers, f"{command[0]} to answer", timeout=60)
+            wait_until(self._answers, f"{command[0]} to answer", timeout=180)
         except BaseException:
             self.kill()
             raise

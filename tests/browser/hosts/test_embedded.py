@@ -5,18 +5,21 @@ The files that such a page asks a delivery network for come from installed packa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ipywidgets.embed import embed_minimal_html
 from nbconvert import HTMLExporter
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.browser import Watch
 from tests.browser.conftest import OUTPUT
 
+from . import sources
 from .documents import NAMES, execute, size
 from .network import Network, install_packages
 from .view import View
@@ -68,3 +71,22 @@ def test_a_converted_notebook_with_its_state(executed: Any, opened: Any, tmp_pat
         for picture in page.locator(".landscape-still").all():
             expect(picture).to_be_hidden()
         page.screenshot(path=OUTPUT / "converted-with-state.png")
+
+
+def test_embed_minimal_html(opened: Any, tmp_path: Path) -> None:
+    """With its defaults: the page shows the explorer where it may load ipywidgets and anywidget."""
+    made: dict[str, Any] = {}
+    exec(sources.made(tmp_path / "slow"), made)
+    path = tmp_path / "page.html"
+    try:
+        embed_minimal_html(str(path), views=[made["first"].compute()], title="Explorer")
+    finally:
+        for name in NAMES:
+            made[name].close()
+    html = path.read_text(encoding="utf-8")
+    assert 1_500_000 < len(html) < 2_200_000, "plotly.js is in it once"
+    # the page names the digest of another build of require.js than is installed here
+    path.write_text(re.sub(r' integrity="[^"]*"', "", html), encoding="utf-8")
+    with opened(path) as page:
+        assert_alive_without_a_kernel(View(page, 0))
+        page.screenshot(path=OUTPUT / "embedded.png")

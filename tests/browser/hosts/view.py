@@ -12,7 +12,7 @@ from tests.browser.waiting import wait_until
 
 from .sources import CURVATURES
 
-PATIENCE = 90.0
+PATIENCE = 300.0
 BOXES = (Path(__file__).parents[1] / "boxes.js").read_text(encoding="utf-8")
 FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
@@ -43,7 +43,7 @@ class View:
     def wait_for_result(self, after: int = 0) -> int:
         """Wait until all its pictures are final, and return the number of their request."""
         self.root.wait_for(timeout=PATIENCE * 1e3)
-        self.root.scroll_into_view_if_needed()
+        self.root.scroll_into_view_if_needed(timeout=PATIENCE * 1e3)
 
         def complete() -> bool:
             final = all(self.part(view).get_attribute("data-final") == "true" for view in VIEWS)
@@ -54,7 +54,7 @@ class View:
 
     def choose(self, test_id: str, value: str) -> None:
         """Choose an option."""
-        self.root.scroll_into_view_if_needed()
+        self.root.scroll_into_view_if_needed(timeout=PATIENCE * 1e3)
         self.part(test_id).select_option(value)
 
     def grid(self) -> Grid:
