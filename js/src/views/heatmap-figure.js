@@ -1,4 +1,4 @@
-// The figure of the plane from above: colours, contour lines, marks, paths and the crosshair.
+// The figures of the plane from above: colours, contour lines, marks, paths and the crosshair.
 import { flatLevel, flatMarks, flatPins, haloed, LEVEL } from "./pin-marks.js";
 import { flatPaths, flatWords } from "./path-marks.js";
 import { baseAxis, baseLayout, POINTER, roomOf } from "../ui/plot.js";
@@ -145,6 +145,48 @@ export function heatmapFigure(frame, surface, el, drags) {
       shapes: [...picture.outlines.flatMap(outline), ...crosshair(frame, surface)],
       // Above the colour bar and no title of its own, which plotly writes over long labels.
       annotations: [...flatWords(frame, roomOf(el, margin)), { name: "quantity", text: title, xref: "paper", yref: "paper", x: 1, y: 1, xanchor: "right", yanchor: "bottom", xshift: BAR - 2, yshift: 7, showarrow: false, font: { size: 11, color: palette.text } }],
+    },
+  };
+}
+
+/**
+ * The same losses as bands, in the place of the surface where there is no WebGL.
+ * @param {Frame} frame
+ * @param {SurfaceResult} surface
+ * @param {HTMLElement} el
+ */
+export function figure2d(frame, surface, el) {
+  const { palette, picture: { extent } } = frame;
+  const shaded = colouring(frame, surface);
+  const [zmin, zmax] = shaded.range;
+  const margin = { l: 48, r: 12, t: 30, b: 40 };
+  return {
+    data: [
+      {
+        type: "contour",
+        x: surface.alpha,
+        y: surface.beta,
+        z: shaded.rows,
+        zmin,
+        zmax,
+        colorscale: shaded.scale,
+        showscale: false,
+        autocontour: false,
+        contours: { coloring: "fill", ...contourLevels(shaded.range, 24) },
+        line: { width: 0 },
+        hoverinfo: "none",
+      },
+      ...flatLevel(surface, shade(frame, surface)),
+      ...flatPaths(frame),
+      ...flatMarks(frame),
+      ...flatPins(frame),
+    ],
+    layout: {
+      ...baseLayout(palette, el),
+      margin,
+      annotations: flatWords(frame, roomOf(el, margin)),
+      xaxis: { ...baseAxis(palette, "α"), range: extent.slice(0, 2), fixedrange: true },
+      yaxis: { ...baseAxis(palette, "β"), range: extent.slice(2), fixedrange: true },
     },
   };
 }

@@ -34,7 +34,8 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
   const readout = h("output", { class: "lw-readout", "data-testid": id });
   const below = h("output", { class: "lw-readout", "data-testid": `${id}-distance` });
   const legend = createLegend();
-  const along = h("output", { class: "lw-readout lw-along", "data-testid": `${id}-path`, hidden: true });
+  const shares = "How much of the squared distance ‖Δθ‖² of its checkpoints from θ* lies in this plane; the rest of it is off the plane. Point at a checkpoint to read its own";
+  const along = h("output", { class: "lw-readout lw-along", "data-testid": `${id}-path`, title: shares, hidden: true });
   panel.foot.append(readout, "\u2003", below, along);
   panel.body.setAttribute("tabindex", "0");
   panel.body.setAttribute("role", "group");

@@ -1,6 +1,6 @@
 // The path of training and other solutions in the pictures: nearest points of the plane, at the loss that they really have.
 import { formatNumber } from "../model/format.js";
-import { freePlaces } from "../model/free-places.js";
+import { freePlaces, hiddenFrom, seenBy } from "../model/free-places.js";
 import { interpolate } from "../model/picture.js";
 
 /** @typedef {import("../ui/frame.js").Frame} Frame */
@@ -116,18 +116,29 @@ export const raisedPaths = ({ paths, palette }, surface, { rows, of }) =>
   });
 
 /**
- * Leaves of the words of raised paths those that there is room for where the camera stands.
+ * Leaves of the words of raised paths those that there is room for where the camera stands, and no surface before.
  * @param {ReturnType<typeof raisedPaths>} traces
- * @param {(point: {x: number, y: number, z: number}) => {x: number, y: number}} see  a point of the axes in the picture, in pixels
+ * @param {(point: import("../model/free-places.js").Vector) => import("../model/free-places.js").Vector} inScene  a point of the axes
+ * @param {import("../model/free-places.js").Camera} camera
  * @param {{width: number, height: number}} room  of the picture
+ * @param {(x: number, y: number) => number} heightAt  of the surface in the scene
  */
-export function thinWords(traces, see, room) {
+export function thinWords(traces, inScene, camera, room, heightAt) {
+  const see = seenBy(camera, room);
+  const hidden = hiddenFrom(camera, room, heightAt);
   const named = traces.flatMap((/** @type {any} */ trace) => (trace.text ? [{ trace, words: /** @type {string[]} */ (trace.text) }] : []));
   const labels = named.flatMap(({ trace, words }) =>
-    words.flatMap((text, i) => (text && Number.isFinite(trace.z[i]) ? [{ trace, i, text, ...see({ x: trace.x[i], y: trace.y[i], z: trace.z[i] }) }] : [])),
+    words.flatMap((text, i) => {
+      const at = inScene({ x: trace.x[i], y: trace.y[i], z: trace.z[i] });
+      return text && Number.isFinite(trace.z[i]) ? [{ trace, i, text, at, ...see(at) }] : [];
+    }),
   );
   for (const { trace, words } of named) Object.assign(trace, { text: words.map(() => ""), textposition: words.map(() => "top right") });
-  for (const { trace, i, text, side } of freePlaces(labels, room, (wide) => [wide / 2, AWAY / 2])) {
+  const placed = freePlaces(labels, room, (wide) => [wide / 2, AWAY / 2], ({ at }, [left, right, top, bottom]) =>
+    // Words that a slope cuts through are not read.
+    ![left, (left + right) / 2, right].some((across) => hidden(at, across, top) || hidden(at, across, bottom)),
+  );
+  for (const { trace, i, text, side } of placed) {
     trace.text[i] = text;
     trace.textposition[i] = `${side[1] < 0 ? "top" : "bottom"} ${side[0] < 0 ? "left" : "right"}`;
   }

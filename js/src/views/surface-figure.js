@@ -1,9 +1,9 @@
-// The figures of the surface view: in three dimensions, and flat where there is no WebGL.
-import { PIN, flatLevel, flatMarks, flatPins, raisedPins } from "./pin-marks.js";
-import { flatPaths, flatWords, raisedPaths, thinWords } from "./path-marks.js";
+// The figure of the surface in three dimensions.
+import { PIN, raisedPins } from "./pin-marks.js";
+import { raisedPaths, thinWords } from "./path-marks.js";
 import { baseAxis, baseLayout, POINTER, roomOf } from "../ui/plot.js";
 import { labelWidth } from "../ui/ticks.js";
-import { seenBy } from "../model/free-places.js";
+import { interpolate } from "../model/picture.js";
 import { modelRows } from "../model/quadratic.js";
 import { colouring, contourLevels, inkOn, shade } from "../model/scale.js";
 import { SIGNS } from "../kernel/splits.js";
@@ -194,11 +194,13 @@ export function figure3d(frame, surface, el, camera) {
   const [low, high] = shaded.range;
   const top = Math.max(high, ...raised.flatMap(({ z }) => z.filter(Number.isFinite)));
   const standing = camera ?? startCamera(el);
-  const room = roomOf(el);
-  const see = seenBy(standing, room);
   const [a0, a1, b0, b1] = extent;
   const share = (/** @type {number} */ value, /** @type {number} */ from, /** @type {number} */ to) => (value - from) / (to - from || 1) - 0.5;
-  thinWords(raised, ({ x, y, z }) => see({ x: share(x, a0, a1), y: share(y, b0, b1), z: DEPTH * share(z, low, top) }), room);
+  const upright = (/** @type {number} */ z) => DEPTH * share(z, low, top);
+  const ground = { ...surface, rows: shaded.rows };
+  const heightAt = (/** @type {number} */ x, /** @type {number} */ y) =>
+    Math.max(Math.abs(x), Math.abs(y)) > 0.5 ? NaN : upright(interpolate(ground, a0 + (x + 0.5) * (a1 - a0), b0 + (y + 0.5) * (b1 - b0)));
+  thinWords(raised, ({ x, y, z }) => ({ x: share(x, a0, a1), y: share(y, b0, b1), z: upright(z) }), standing, roomOf(el), heightAt);
   const ticks = shaded.ticks(Math.max(2, Math.round((5 * (high - low)) / (top - low || 1))));
   const levels = frame.contours ? contourLevels(shaded.range, 14) : null;
   const colours = colouring(frame, surface);
@@ -251,48 +253,6 @@ export function figure3d(frame, surface, el, camera) {
         yaxis: { ...axis, title: title("β"), range: extent.slice(2) },
         zaxis: { ...axis, title: title(isNarrow(el) || labelWidth(shaded.range, ticks.ticktext) > WIDE ? "" : shaded.title), ...ticks, ...(range && { range: shaded.range }) },
       },
-    },
-  };
-}
-
-/**
- * The same losses as bands in the plane, where there is no WebGL.
- * @param {Frame} frame
- * @param {SurfaceResult} surface
- * @param {HTMLElement} el
- */
-export function figure2d(frame, surface, el) {
-  const { palette, picture: { extent } } = frame;
-  const shaded = colouring(frame, surface);
-  const [zmin, zmax] = shaded.range;
-  const margin = { l: 48, r: 12, t: 30, b: 40 };
-  return {
-    data: [
-      {
-        type: "contour",
-        x: surface.alpha,
-        y: surface.beta,
-        z: shaded.rows,
-        zmin,
-        zmax,
-        colorscale: shaded.scale,
-        showscale: false,
-        autocontour: false,
-        contours: { coloring: "fill", ...contourLevels(shaded.range, 24) },
-        line: { width: 0 },
-        hoverinfo: "none",
-      },
-      ...flatLevel(surface, shade(frame, surface)),
-      ...flatPaths(frame),
-      ...flatMarks(frame),
-      ...flatPins(frame),
-    ],
-    layout: {
-      ...baseLayout(palette, el),
-      margin,
-      annotations: flatWords(frame, roomOf(el, margin)),
-      xaxis: { ...baseAxis(palette, "α"), range: extent.slice(0, 2), fixedrange: true },
-      yaxis: { ...baseAxis(palette, "β"), range: extent.slice(2), fixedrange: true },
     },
   };
 }

@@ -9,7 +9,8 @@ import { createPanel } from "../ui/panel.js";
 import { createPlot } from "../ui/plot.js";
 import { thinned } from "../model/thinned.js";
 import { quantityOf } from "../kernel/splits.js";
-import { figure2d, figure3d, fromElsewhere, isNarrow } from "./surface-figure.js";
+import { figure2d } from "./heatmap-figure.js";
+import { figure3d, fromElsewhere, isNarrow } from "./surface-figure.js";
 import { onlyAfterClick } from "./zoom.js";
 
 /** @typedef {import("../ui/frame.js").Frame} Frame */
@@ -63,13 +64,15 @@ function hasWebGL() {
  * @param {ParentNode} el
  * @param {import("../ui/link.js").Link} link
  * @param {string} [name]  the view's test id
+ * @param {HTMLElement[]} tools  beside its title
  */
-export function createSurface(el, link, name = "surface") {
+export function createSurface(el, link, name = "surface", ...tools) {
   const panel = createPanel(name, "Surface", teller(() => last));
   const notice = h("p", { class: "lw-notice", hidden: true });
   const again = h("button", { type: "button", class: "lw-button", title: "Draw the surface in three dimensions again" }, "Try 3-D again");
   notice.append("The browser gave up this 3-D view; contours instead. ", again);
   panel.body.append(notice);
+  panel.tools.append(...tools);
   onlyAfterClick(panel.body);
   el.append(panel.element);
 
