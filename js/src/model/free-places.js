@@ -67,26 +67,30 @@ export function seenBy(camera, { width, height }) {
   };
 }
 
-/** Steps along a line of sight through the scene. */
-const STEPS = 32;
+/** Parts of a line of sight through the scene, which is 1 wide: none in it is longer than 1.5. */
+const [STEPS, LONGEST] = [48, 1.5];
 
 /**
- * Whether a surface stands between a camera and what is some pixels beside a point of the scene, as far away as it.
+ * The first place of a surface on the line of sight of what is some pixels beside a point of the scene, as far away as
+ * it: towards the camera it hides that, beyond it is what is seen around it.
  * @param {Camera} camera
  * @param {{width: number, height: number}} room
  * @param {(x: number, y: number) => number} heightAt  of the surface, NaN where there is none
- * @returns {(point: Vector, across: number, down: number) => boolean}
  */
-export function hiddenFrom(camera, { height }, heightAt) {
+export function sightOf(camera, { height }, heightAt) {
   const { eye } = camera;
   const { ahead, right, up } = directionsOf(camera);
   const move = (/** @type {Vector} */ from, /** @type {Vector} */ along, /** @type {number} */ by) => minus(from, scaled(along, -by));
-  return (point, across, down) => {
+  /** @param {Vector} point @param {number} across @param {number} down @param {1 | -1} direction  1: to the camera @returns {Vector | null} */
+  return (point, across, down, direction) => {
     const pixel = (2 * VIEW * dot(minus(point, eye), ahead)) / height;
     const from = move(move(point, right, across * pixel), up, -down * pixel);
     const sight = minus(eye, from);
-    // The scene is 1 wide: no line of sight is longer in it.
-    const step = 1.5 / STEPS / Math.sqrt(dot(sight, sight));
-    return Array.from({ length: STEPS }, (_, i) => move(from, sight, step * (i + 0.5))).some(({ x, y, z }) => heightAt(x, y) > z);
+    const step = (direction * LONGEST) / STEPS / Math.sqrt(dot(sight, sight));
+    for (let i = 0; i < STEPS; i++) {
+      const at = move(from, sight, step * i);
+      if (heightAt(at.x, at.y) > at.z) return at;
+    }
+    return null;
   };
 }
