@@ -14,8 +14,8 @@ from landscape_widget.figures.animation import evolution_animation
 from landscape_widget.figures.between import interpolation_figure
 from landscape_widget.figures.curvature import curvature_figure, spectrum_figure, trace_figure
 from landscape_widget.figures.evolution import evolution_figure
-from landscape_widget.figures.paths import scree_figure
 from landscape_widget.figures.planes import heatmap_figure, slices_figure, surface_figure
+from landscape_widget.figures.scree import scree_figure
 from landscape_widget.objective.objective import Objective
 from landscape_widget.paths.bezier import bezier_curve
 from landscape_widget.paths.components import path_components

@@ -135,6 +135,14 @@ test("a picture of holes leaves the common scale to the other", () => {
   assert.equal(commonRange(true, null, of([1, 2])), null);
 });
 
+test("two losses on one plane share a scale where both are seen on it", () => {
+  const of = (/** @type {number[]} */ range) => /** @type {any} */ ({ range });
+  assert.deepEqual(commonRange(null, of([0, 1]), of([0.5, 2])), [0, 2]);
+  assert.deepEqual(commonRange(null, of([3, 3]), of([3, 3])), [3, 3], "constant losses");
+  assert.equal(commonRange(null, of([0, 1]), of([9, 10])), null, "far apart");
+  assert.equal(commonRange(null, of([0, 0.01]), of([0, 1])), null, "one much flatter");
+});
+
 test("each plane has a crosshair of its own: a point of the one is no point of the other", async () => {
   const shown = await show(both);
   const before = shown.find("readout").textContent;

@@ -83,6 +83,20 @@ test("what is off the plane by rounding alone is in it", async () => {
   assert.match(find("readout-path").textContent, /off the plane ‖Δθ‖ = 0\.0100$/);
 });
 
+test("the legend names what is in sight alone", async () => {
+  const shown = async (/** @type {any} */ domain) => {
+    const { find } = await show({ ...traits, domain, _surface: mockSurface({ ...controls, domain, request: 1 }, 1) });
+    return [...find("legend").querySelectorAll(".lw-key:not([hidden])")].map(({ textContent }) => textContent);
+  };
+  const whole = await shown([-1, 1, -1, 1]);
+  assert.ok(whole.includes("•path of training") && whole.includes("★solution"));
+  const [a, b] = [other.alpha[0], other.beta[0]];
+  const corner = [0.97, 0.99, -0.99, -0.97];
+  assert.ok(!(a > 0.97 && b < -0.97), "the solution is elsewhere");
+  const part = await shown(corner);
+  assert.ok(part.includes("◇θ*") && !part.includes("★solution") && !part.includes("•path of training"), String(part));
+});
+
 test("on another plane, or of other losses, it is gone", async () => {
   const { find, model, plotly } = await show(traits);
   const shown = () => traceOf(figureOf(plotly, find("heatmap")), "path path") !== undefined;

@@ -42,6 +42,12 @@ test("settings and glossary are folded away, open by a click and close by Escape
   assert.equal(find("glossary").querySelectorAll("svg").length, 6);
 });
 
+test("the scale of losses is one choice away, beside the title of the surface", async () => {
+  const { find } = await show({ _surface: surface });
+  assert.ok(find("surface").querySelector(".lw-panel-head").contains(find("scale")));
+  assert.equal(find("settings").hidden, true);
+});
+
 test("one line says what is not as usual, and there is none where all is", async () => {
   const { model, find } = await show({ _info: info, _surface: surface });
   assert.equal(find("holds").hidden, true);

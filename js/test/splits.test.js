@@ -73,7 +73,7 @@ test("side by side both have one scale, one crosshair, one zoom, and mark both m
   const { find, model } = shown;
   assert.equal(find("split-beside").checked, true);
   assert.equal(find("comparison").hidden, true, "there is one plane");
-  assert.equal(find("one-scale"), null);
+  assert.equal(find("one-scale").checked, true);
   const [one, two] = ["heatmap", "heatmap-2"].map((name) => drawn(shown, name));
   assert.deepEqual([one.data[0].zmin, one.data[0].zmax], [two.data[0].zmin, two.data[0].zmax]);
   for (const figure of [one, two]) {

@@ -17,6 +17,7 @@ from landscape_widget.engine.random_state import random_numbers_to_come
 from landscape_widget.loss.batch_loss import InvalidLossError
 from landscape_widget.loss.evaluation import Spans, loss_of, unwritten
 from landscape_widget.loss.terms import ModelTerms
+from landscape_widget.numerics.checks import few
 
 
 def accepted(terms: ModelTerms, theta: Tensor, spans: Spans) -> float:
@@ -86,7 +87,7 @@ def restored(model: nn.Module) -> Iterator[None]:
     if written or marked:
         raise InvalidLossError(
             "Expected a loss_fn that leaves your model alone, got one that changed "
-            f"{', '.join((written or marked)[:5])} (a training step?). They are as they were. Leave out of "
+            f"{few(written or marked)} (a training step?). They are as they were. Leave out of "
             f"loss_fn whatever trains, and write it as loss_fn(model, batch) where it needs the model."
         )
 
@@ -121,7 +122,7 @@ def _check_repeatable(a: float, b: float, terms: ModelTerms, theta: Tensor) -> N
         return
     active = terms.active_dropout()
     cause = (
-        f"these layers drop at random: {', '.join(active[:5])}. Use mode='eval'"
+        f"these layers drop at random: {few(active)}. Use mode='eval'"
         if active
         else "the model or loss_fn draws random numbers, or keeps a state from call to call. Fix its noise, "
         "for instance by a generator seeded in each call"

@@ -16,6 +16,7 @@ from landscape_widget.loss.batch_loss import InvalidLossError
 from landscape_widget.loss.evaluation import Spans
 from landscape_widget.loss.options import is_mean
 from landscape_widget.loss.terms import ModelTerms, Terms
+from landscape_widget.numerics.checks import few
 
 #: Examples that stand for all in what a model does to each of them alike.
 _FEW = 16
@@ -57,6 +58,6 @@ def first_evaluation(terms: Terms, theta: Tensor, spans: Spans, own: Sequence[Te
     if written := terms.written_in_place():
         raise InvalidLossError(
             "Expected a model that leaves its parameters as they are, got a forward pass that writes into "
-            f"{', '.join(written[:5])}. Do that in the training step, or on a copy in forward."
+            f"{few(written)}. Do that in the training step, or on a copy in forward."
         )
     return found.in_graph

@@ -22,6 +22,7 @@ from landscape_widget.engine.derivatives import evaluated
 from landscape_widget.engine.faults import out_of_memory
 from landscape_widget.loss.evaluation import loss_of
 from landscape_widget.loss.terms import ModelTerms
+from landscape_widget.numerics.checks import few
 
 #: Difference of the loss of a batch from the mean over its halves from which on it is told, in units of that
 #: between two evaluations.
@@ -114,9 +115,7 @@ def _check_single(probe: Probe, batches: list[Batch], found: _Halves | None) -> 
     if not flat and not layers:
         return
     got, n = describe(batches[0].content), sizes[0]
-    why = (
-        "whose tensors have one dimension" if flat else f"which {', '.join(layers[:3])} takes for one example"
-    )
+    why = "whose tensors have one dimension" if flat else f"which {few(layers)} takes for one example"
     raise ValueError(
         f"Expected batches with one row for an example, got {got}, {why}: {n} examples or a single example, "
         "and the loss does not tell which. Put single examples into batches by a DataLoader. "
@@ -164,6 +163,6 @@ def _check_time(terms: ModelTerms) -> None:
         raise ValueError(
             "Expected batches with examples as their first dimension, got "
             f"{describe(terms.batches[0].content)} for a model with layers that take time first "
-            f"({', '.join(layers[:3])}), whose loss is not a mean over the first dimension. Pass "
+            f"({few(layers)}), whose loss is not a mean over the first dimension. Pass "
             "batch_size_fn=, which returns the number of examples in a batch."
         )

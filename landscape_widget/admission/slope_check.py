@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from landscape_widget.admission.jumps import Jump, find_jump
+from landscape_widget.numerics.checks import few
 
 #: Steps of the central difference relative to max(‖θ‖, 1), tried in this order until one agrees: a kink
 #: (ReLU) that lies between the two points disturbs only some.
@@ -96,9 +97,9 @@ def check_slope(
             continue
         found = _disagreement(loss, theta, direction, [slopes[name] for name in names])
         if found:
-            raise _refusal(loss, theta, direction, *found, f"on {where}, in {_listed(names)}", tell)
+            raise _refusal(loss, theta, direction, *found, f"on {where}, in {few(names)}", tell)
         if direction is still and (jump := _jump_along(loss, theta, direction, _FAR)):
-            raise jumping(*tell(jump), f"in {_listed(names)} its gradient is zero")
+            raise jumping(*tell(jump), f"in {few(names)} its gradient is zero")
 
 
 def check_slope_between(
@@ -256,7 +257,3 @@ def reaches(loss: Tensor, tensors: list[Tensor]) -> bool:
             return True
         waiting += [following for following, _ in node.next_functions]
     return False
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -18,6 +18,7 @@ from landscape_widget.admission.jump_places import told
 from landscape_widget.admission.slope_check import check_slope_between
 from landscape_widget.engine.faults import of_the_moment, out_of_memory
 from landscape_widget.loss.terms import ModelTerms
+from landscape_widget.numerics.checks import few
 from landscape_widget.objective.objective import Objective
 
 #: Steps of the central difference relative to max(‖θ‖, 1), tried in this order until one agrees. A wrong
@@ -263,8 +264,8 @@ def _differs(wrong: dict[str, float]) -> str:
             "Expected gradients beside θ* that are finite, by whose differences Hessian-vector products are "
             "checked, got none at any step."
         )
-    worst = sorted(wrong, key=lambda name: -wrong[name])[:5]
-    where = ", ".join(f"{name} ({100 * wrong[name]:.2g} %)" for name in worst)
+    worst = sorted(wrong, key=lambda name: -wrong[name])
+    where = few(f"{name} ({100 * wrong[name]:.2g} %)" for name in worst)
     return (
         "Expected Hessian-vector products that agree with finite differences of the gradient, got a "
         f"difference in {where}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from landscape_widget.loss.compiled import named_parameters
 from landscape_widget.loss.parameters import Layout
+from landscape_widget.numerics.checks import few
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.states import state_tensors
 from landscape_widget.results.tables import brief
@@ -108,7 +109,7 @@ class Weights:
             return None
         if others := self._others(base):
             return Drift(
-                f"Your model has other parameters by now ({_some(others)}). Make a new explorer.", False
+                f"Your model has other parameters by now ({few(others)}). Make a new explorer.", False
             )
         moving = [key for key in differ if key in self._moving]
         if not all(bool(present[key].isfinite().all()) for key in moving):
@@ -119,9 +120,10 @@ class Weights:
             float((present[key].detach().double().cpu() - base[key].double().cpu()).square().sum())
             for key in owners.values()
         ]
+        since = "since its weights were taken"
         if not sum(squares):
-            return Drift(f"Your model has changed since, not in θ but in {_some(differ)}.", True)
-        return Drift(f"Your model has moved ‖Δθ‖ = {brief(sum(squares) ** 0.5, 3)} since.", True)
+            return Drift(f"Your model has changed {since}, not in θ but in {few(differ)}.", True)
+        return Drift(f"Your model has moved ‖Δθ‖ = {brief(sum(squares) ** 0.5, 3)} {since}.", True)
 
     def taken(self, base: State) -> State:
         """A copy of what the model holds now, as the next θ*.
@@ -136,7 +138,7 @@ class Weights:
         if others := self._others(base):
             raise RuntimeError(
                 "Expected a model with the parameters and buffers that it had when the explorer was made, of "
-                f"the same shapes, and the same ones trainable; others are {_some(others)}. Make a new "
+                f"the same shapes, and the same ones trainable; others are {few(others)}. Make a new "
                 "explorer."
             )
         for _ in range(_LOOKS):
@@ -149,7 +151,7 @@ class Weights:
                 "between two steps of training."
             )
         if wrong := [key for key in self._moving if not bool(state[key].isfinite().all())]:
-            raise ValueError(f"Expected finite weights, got others in {_some(wrong)}. The former ones stay.")
+            raise ValueError(f"Expected finite weights, got others in {few(wrong)}. The former ones stay.")
         return state
 
     def _others(self, base: State) -> list[str]:
@@ -180,7 +182,7 @@ class Weights:
         if changed and not force:
             raise RuntimeError(
                 "Expected the model as apply() left it, but it was changed since, for instance by training "
-                f"({_some(changed)}). Restoring would lose that: keep a copy of model.state_dict() if you "
+                f"({few(changed)}). Restoring would lose that: keep a copy of model.state_dict() if you "
                 "need it, then call restore(force=True)."
             )
         _write(self.model, self._before)
@@ -206,7 +208,7 @@ def _write(model: nn.Module, state: dict[str, Any]) -> None:
     if differ or len(present) < sum(isinstance(value, Tensor) for value in state.values()):
         raise RuntimeError(
             "Expected a model with the same parameters and buffers as when the explorer was made, got "
-            f"others{': ' if differ else ''}{', '.join(differ[:4])}. Make a new explorer."
+            f"others{': ' if differ else ''}{few(differ)}. Make a new explorer."
         )
     with torch.no_grad():
         for key, tensor in present.items():
@@ -215,11 +217,6 @@ def _write(model: nn.Module, state: dict[str, Any]) -> None:
 
 def _trainable(model: nn.Module) -> dict[str, bool]:
     return {name: parameter.requires_grad for name, parameter in named_parameters(model).items()}
-
-
-def _some(names: Iterable[str]) -> str:
-    first = list(names)
-    return ", ".join(first[:4]) + (", …" if len(first) > 4 else "")
 
 
 def _unlike(state: State, present: State) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 import plotly.graph_objects as go
 import plotly.io as pio
 
-from landscape_widget.figures.style import BELOW, KEY
+from landscape_widget.figures.style import BELOW, KEY, legend_rows
 
 _PAGE = Template("""<!doctype html>
 <html lang="en">
@@ -61,6 +61,9 @@ if (dark.matches) dress();
 </html>
 """)
 
+#: Pixels of a plot, and of a row of its legend, which would else take them from the picture.
+_HEIGHT, _ROW = 440, 21
+
 _DARK_PAPER, _DARK_INK = "#161616", "rgb(222,222,222)"
 
 
@@ -97,7 +100,7 @@ def _figure(figure: go.Figure, first: bool) -> str:
         full_html=False,
         include_plotlyjs=first,
         config={"responsive": True},
-        default_height="460px",
+        default_height=f"{_HEIGHT + _ROW * legend_rows(bare)}px",
     )
     more = f'<div class="below">{_plain(subtitle)}</div>' if subtitle else ""
     words = "".join(f'<p class="below">{_plain(text)}</p>' for text in below)

@@ -21,7 +21,8 @@ from landscape_widget.figures.labels import (
     unit_words,
     what_is_missing,
 )
-from landscape_widget.figures.paths import Paths, add_to_heatmap, add_to_surface
+from landscape_widget.figures.paths import Paths, add_to_heatmap
+from landscape_widget.figures.raised_paths import add_to_surface
 from landscape_widget.figures.shade import Shade, logarithm, shade_of
 from landscape_widget.figures.style import CAMERA, DEPTH, KEY, LIFT, MINUS, ORIGIN, SIGNS, finished, number
 from landscape_widget.numerics.checks import check_flag
@@ -33,6 +34,9 @@ from landscape_widget.results.quadratic import QuadraticModel
 
 #: The line of L(θ*).
 _LEVEL, _LEVEL_NAME = "#1a1a1a", words.LEVEL
+
+#: Least distance of ticks along the loss axis, by its length.
+_BETWEEN = 0.12
 
 _HOVER = "α %{x:.4g}<br>β %{y:.4g}<br>%{customdata:.6g}<extra></extra>"
 
@@ -91,8 +95,7 @@ def surface_figure(
             hoverinfo="skip",
         )
         figure.add_scatter3d(x=[None], y=[None], z=[None], **_level_key(shade))
-    if path is not None:
-        add_to_surface(figure, surface, shade.z, path, shade.height)
+    paths = add_to_surface(figure, surface, shade, path) if path is not None else ""
     marks = marks_of(surface, shade.z, minima)
     for label, alpha, beta, height, marker in marks:
         # text, since fonts lack what plotly takes for its own cross
@@ -109,9 +112,10 @@ def surface_figure(
         )
     figure.update_layout(
         scene={
-            "xaxis_title": names[0],
-            "yaxis_title": names[1],
-            "zaxis": {"title": shade.name} | shade.ticks,
+            # along a tilted axis there is no room for more than its letter
+            "xaxis_title": "α",
+            "yaxis_title": "β",
+            "zaxis": {"title": shade.name} | _apart(shade.ticks, figure),
             "camera": CAMERA,
             "aspectmode": "manual",
             "aspectratio": {"x": 1, "y": 1, "z": DEPTH},
@@ -120,11 +124,29 @@ def surface_figure(
     for label, *_, marker in marks:  # what has no place is drawn in the legend alone
         key = marker | {"size": 8, "line": {"color": "#000000", "width": 1}}
         figure.add_scatter3d(x=[None], y=[None], z=[None], mode="markers", marker=key, name=label)
-    # along a tilted axis there is no room for more than its name
-    parts = zip("αβ", units, stretched(surface, plane), strict=True)
-    notes = [f"{letter}: {'; '.join(filter(None, rest))}" for letter, *rest in parts if any(rest)]
+    parts = zip(names, units, stretched(surface, plane), strict=True)
+    told = [": ".join(filter(None, [name, "; ".join(filter(None, rest))])) for name, *rest in parts]
+    notes = [note for note in told if len(note) > 1]
     missing = what_is_missing(surface, marks)
-    return finished(figure, title_of(surface), surface.provenance, missing, " · ".join(notes))
+    below = " · ".join(filter(None, [*notes, paths]))
+    return finished(figure, title_of(surface), surface.provenance, missing, below)
+
+
+def _apart(ticks: dict[str, Any], figure: go.Figure) -> dict[str, Any]:
+    """Of ticks along the loss axis those that do not touch, where a path stands far above the surface."""
+    if not ticks:
+        return ticks
+    heights = [np.asarray(trace.z, float).ravel() for trace in figure.data if trace.z is not None]
+    finite = np.concatenate([z[np.isfinite(z)] for z in heights])
+    kept: dict[float, str] = {}
+    # that of L(θ*) before all others
+    for value, text in sorted(
+        zip(ticks["tickvals"], ticks["ticktext"], strict=True), key=lambda t: abs(t[0])
+    ):
+        if all(abs(value - other) >= _BETWEEN * np.ptp(finite) for other in kept):
+            kept[value] = text
+    values = sorted(kept)
+    return {"tickvals": values, "ticktext": [kept[value] for value in values]}
 
 
 def _level_key(shade: Shade) -> dict[str, Any]:
@@ -177,8 +199,7 @@ def heatmap_figure(
                 name=_LEVEL_NAME,
             )
         figure.add_scatter(x=[None], y=[None], **_level_key(shade))
-    if path is not None:
-        add_to_heatmap(figure, surface, path)
+    paths = add_to_heatmap(figure, surface, path) if path is not None else ""
     marks = marks_of(surface, shade.z, minima)
     for label, alpha, beta, _, marker in marks:
         figure.add_scatter(
@@ -186,7 +207,7 @@ def heatmap_figure(
         )
     figure.update_xaxes(title=labels[0], range=surface.alpha[[0, -1]].tolist())
     figure.update_yaxes(title=labels[1], range=surface.beta[[0, -1]].tolist())
-    return finished(figure, title_of(surface), surface.provenance, what_is_missing(surface, marks))
+    return finished(figure, title_of(surface), surface.provenance, what_is_missing(surface, marks), paths)
 
 
 def slices_figure(surface: Surface, plane: Plane | None = None, *, log: bool = False) -> go.Figure:

@@ -84,7 +84,7 @@ def finished(
         yanchor="top",
         align="left",
     )
-    top = 20 + 28 * len(heading) + 28 * bool(subtitle) + 21 * _legend_rows(figure) + 26 * _has_heads(figure)
+    top = 20 + 28 * len(heading) + 28 * bool(subtitle) + 21 * legend_rows(figure) + 26 * _has_heads(figure)
     bottom = under + 8 + 13 * len(below)
     return figure.update_layout(
         template="simple_white",
@@ -120,7 +120,7 @@ def _wrapped(text: str, width: int) -> list[str]:
     return wrap(text, width, break_long_words=False, break_on_hyphens=False)
 
 
-def _legend_rows(figure: go.Figure) -> int:
+def legend_rows(figure: go.Figure) -> int:
     """How many rows the legend has, where there are 520 pixels for it; plotly makes all columns equal."""
     names = [trace.name for trace in figure.data if trace.name and trace.showlegend is not False]
     widths = [46 + 6.4 * len(name) for name in names]

@@ -11,6 +11,7 @@ from torch import Tensor
 from landscape_widget.engine.derivatives import differentiated, evaluated
 from landscape_widget.loss.batch_loss import InvalidLossError
 from landscape_widget.loss.terms import Terms
+from landscape_widget.numerics.checks import few
 
 #: Where each parameter tensor lies in θ, by name.
 Spans = Mapping[str, slice]
@@ -70,6 +71,6 @@ def unwritten(theta: Tensor, spans: Spans) -> Iterator[Tensor]:
         if names:
             raise InvalidLossError(
                 "Expected a model and loss_fn that leave the parameters as they are, got a forward pass that "
-                f"writes into {', '.join(names[:5])} (Embedding(max_norm=…), clamp_, .data …). The loss "
+                f"writes into {few(names)} (Embedding(max_norm=…), clamp_, .data …). The loss "
                 "would be one of other parameters. Do that in the training step, or on a copy in forward."
             )

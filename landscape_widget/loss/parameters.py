@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from landscape_widget.loss.compiled import named_parameters
-from landscape_widget.numerics.checks import told
+from landscape_widget.numerics.checks import few, told
 
 #: Chooses parameters: a glob over names ("layer4.*"), a module of the model (model.layer4), several of
 #: either, or a predicate (name, parameter) -> bool.
@@ -79,7 +79,7 @@ def select_parameters(model: nn.Module, selection: Selection) -> dict[str, nn.Pa
     lazy = [name for name, p in model.named_parameters() if is_lazy(p)]
     if lazy:
         raise ValueError(
-            f"Expected a model whose parameters have a shape, got lazy ones: {', '.join(lazy[:5])}. Call "
+            f"Expected a model whose parameters have a shape, got lazy ones: {few(lazy)}. Call "
             "the model on one batch first."
         )
     trainable = {name: p for name, p in named_parameters(model).items() if p.requires_grad}

@@ -17,6 +17,9 @@ LARGEST_SEED = 2**64 - 1
 #: A value is told in at most so many characters.
 _TOLD = 100
 
+#: Of names that a message lists, so many are told.
+_FEW = 5
+
 
 def check_integer(
     value: Any, name: str, least: int | None = None, most: int | None = None, among: str = ""
@@ -109,6 +112,12 @@ def near(name: str, known: Iterable[str]) -> str:
     """Asks whether another word was meant; empty where none is near."""
     close = difflib.get_close_matches(name, known, n=1)
     return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def few(names: Iterable[str]) -> str:
+    """Names in a message, of many the first ones: "a, b, c, d, e and 3 more"."""
+    first = list(names)
+    return ", ".join(first[:_FEW]) + (f" and {len(first) - _FEW} more" if len(first) > _FEW else "")
 
 
 def told(value: Any) -> str:

@@ -52,13 +52,22 @@ def check_device(device: Any) -> torch.device:
 
     Raises:
         TypeError: If it is something else.
-        RuntimeError: If torch knows no such device.
+        RuntimeError: If torch knows no such device, or has none here.
     """
     if not isinstance(device, str | torch.device):
         raise TypeError(
             f"Expected device as a torch.device or its name, such as 'cpu' or 'cuda:0', got {told(device)}."
         )
-    return torch.device(device)
+    wanted = torch.device(device)
+    try:
+        torch.empty(0, device=wanted)
+    except (AssertionError, RuntimeError, NotImplementedError) as error:
+        reason = str(error).strip().partition("\n")[0].rstrip(".")
+        raise RuntimeError(
+            f"Expected a device that torch can use on this machine, got {str(wanted)!r}: {reason}. Leave "
+            "device= out to stay where the model is, pass device='cpu', or install a torch for that device."
+        ) from error
+    return wanted
 
 
 def check_metrics(metrics: Any) -> None:

@@ -17,7 +17,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from landscape_widget.numerics.checks import check_integer, real, told
+from landscape_widget.numerics.checks import check_integer, few, real, told
 from landscape_widget.objective.states import state_tensors
 from landscape_widget.paths.index import INDEX, Kept, Recorded, read_index, write_index
 from landscape_widget.paths.stored import DTYPES, SAFETENSORS, TIED, Held
@@ -238,7 +238,7 @@ class TrajectoryRecorder:
             differ = [name for name in {**there, **mine} if there.get(name) != mine.get(name)]
             raise ValueError(
                 f"Expected a model with the tensors of the trajectory in {str(folder)!r}, got another one, "
-                f"which differs in {', '.join(differ[:5])}."
+                f"which differs in {few(differ)}."
             )
 
     def _keep(self, step: int, scalars: Mapping[str, float], calls: int) -> None:

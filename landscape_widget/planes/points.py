@@ -21,6 +21,7 @@ from landscape_widget.planes.projections import plane_hessian
 from landscape_widget.results.given import check_given
 from landscape_widget.results.planes import Plane
 from landscape_widget.results.points import PlanePoint, ScoreRow, Scores, ScoreTable
+from landscape_widget.results.tables import brief
 
 #: A point lies on a plane where its distance from it is at most this share of its distance from the
 #: centre: eigenvectors that were computed anew differ by about their tolerance.
@@ -152,7 +153,7 @@ def same_plane(one: Plane, other: Plane) -> bool:
 def place_words(plane: Plane, alpha: float, beta: float) -> str:
     """A point with its plane: "(0.1, −0.2) on hessian:max × random (seed 3)"."""
     seed = plane_seed(plane)
-    words = f"({alpha:.4g}, {beta:.4g})".replace("-", "\N{MINUS SIGN}") + f" on {' × '.join(plane.axes)}"
+    words = f"({brief(alpha)}, {brief(beta)}) on {' × '.join(plane.axes)}"
     return words if seed is None else f"{words} (seed {seed})"
 
 

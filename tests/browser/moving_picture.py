@@ -102,7 +102,7 @@ def play(notebook: Notebook) -> Film:
     notebook.run(0, timeout=300)
     notebook.start(1)
     explorer = ExplorerOnPage(notebook.page, notebook.kernel)
-    explorer.root.wait_for()
+    explorer.root.wait_for(timeout=PATIENCE)
     notebook.cell(1)
     film = Film(explorer)
     film.until_done(0)

@@ -68,7 +68,7 @@ def test_a_model_that_moved_is_told_of_and_nothing_is_taken(make_explorer: Make,
     assert "moved" not in repr(explorer)
     moved = train(model)
     ask(explorer)
-    assert drift(explorer) == f"Your model has moved ‖Δθ‖ = {moved:.3g} since."
+    assert drift(explorer) == f"Your model has moved ‖Δθ‖ = {moved:.3g} since its weights were taken."
     assert f"your model has moved ‖Δθ‖ = {moved:.3g} since" in repr(explorer)
     explorer.compute("surface")
     assert torch.equal(explorer.objective.theta, theta)
@@ -100,7 +100,9 @@ def test_update_takes_the_present_weights_and_goes_back(make_explorer: Make, nam
     explorer.go_back()
     explorer.compute("surface")
     np.testing.assert_array_equal(explorer.surface.loss, before.surface.loss)
-    assert drift(explorer) == f"Your model has moved ‖Δθ‖ = {moved:.3g} since."  # away from that θ* again
+    assert (
+        drift(explorer) == f"Your model has moved ‖Δθ‖ = {moved:.3g} since its weights were taken."
+    )  # away from that θ* again
     assert explorer._pins["checkpoint"] == 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ import plotly.graph_objects as go
 import pytest
 
 from landscape_widget import Path, PathComponents, Surface, heatmap_figure, scree_figure, surface_figure
+from landscape_widget.figures.style import BELOW
 
 AXES = ("trajectory:1", "trajectory:2")
 
@@ -178,3 +180,55 @@ def test_the_scree_ends_where_nothing_is_left_to_see(shares: np.ndarray, k: int,
     figure = scree_figure(PathComponents(np.eye(60)[:, :k], shares))
     assert figure.data[0].x.tolist() == list(range(1, bars + 1))
     assert figure.layout.xaxis.range == (0.4, bars + 0.6)
+
+
+def solution(alpha: float) -> Path:
+    """One point, off the plane by rounding alone."""
+    one = np.ones(1)
+    return Path(
+        alpha * one, 0 * one, 1e-15 * one, abs(alpha) * one, 3 * one, 0 * one, provenance={"axes": AXES}
+    )
+
+
+@pytest.mark.parametrize("draw", [heatmap_figure, surface_figure])
+def test_a_solution_is_a_mark_of_its_own_with_its_name(draw: Callable[..., go.Figure]) -> None:
+    figure = draw(bowl(), path={"run": path(), "other <seed>": solution(1.0)})
+    trace = named(figure, "other <seed>, ")
+    assert trace.mode == "markers"
+    assert trace.marker.symbol == ("star" if draw is heatmap_figure else "diamond")
+    assert trace.customdata[0, 2] == 0  # rounding
+    said = [a.text for a in figure.layout.annotations]
+    said += [text for t in figure.select_traces({"mode": "text"}) for text in np.atleast_1d(t.text)]
+    assert any("other" in text for text in said)
+
+
+@pytest.mark.parametrize("draw", [heatmap_figure, surface_figure])
+@pytest.mark.parametrize(
+    "out", [solution(5.0), replace(path(), alpha=path().alpha - 9)], ids=["solution", "run"]
+)
+def test_what_is_not_in_sight_is_told_below_and_not_in_the_legend(
+    draw: Callable[..., go.Figure], out: Path
+) -> None:
+    figure = draw(bowl(), path={"run": path(), "far away": out})
+    assert not any((t.name or "").startswith("far away") for t in figure.data)
+    (below,) = [a.text for a in figure.layout.annotations if a.name == BELOW]
+    assert "far away, " in below.replace("<br>", " ")
+    assert "outside" in below
+
+
+def test_a_run_has_one_entry_in_the_legend_of_a_surface() -> None:
+    figure = surface_figure(bowl(), path={"SGD": path(), "Adam": path()})
+    entries = [t.name for t in figure.data if t.name and t.showlegend is not False]
+    assert [entry.split(",")[0] for entry in entries if "‖Δθ‖²" in entry] == ["SGD", "Adam"]
+    assert not any(entry.startswith("seen from above") for entry in entries)
+
+
+@pytest.mark.parametrize("top", [12.0, 1e3, 1e6])
+def test_ticks_of_the_loss_do_not_touch_where_a_path_is_far_above(top: float) -> None:
+    high = replace(path(), loss=np.array([top, top, top, 4, 1, 1]))
+    axis = surface_figure(bowl(), path=high).layout.scene.zaxis
+    heights = [np.ravel(t.z) for t in surface_figure(bowl(), path=high).data if t.z is not None]
+    finite = np.concatenate([np.asarray(z, float) for z in heights])
+    span = np.nanmax(finite) - np.nanmin(finite)
+    assert 0 in axis.tickvals  # that of L(θ*) stays
+    assert np.diff(axis.tickvals).min(initial=span) >= 0.1 * span

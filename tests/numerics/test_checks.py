@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from landscape_widget.numerics.checks import LARGEST_SEED, check_integer, check_real, check_seed
+from landscape_widget.numerics.checks import LARGEST_SEED, check_integer, check_real, check_seed, few
 
 NO_INTEGER: list[Any] = [
     *(True, np.True_, torch.tensor(True), 3.0, np.float64(3), "3", b"3", None, [3], 3j),
@@ -82,3 +82,10 @@ def test_a_long_value_is_told_in_short() -> None:
     with pytest.raises(ValueError, match="…") as caught:
         check_integer(list(range(10_000)), "k", 1)
     assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("n", "words"), [(0, ""), (1, "0"), (5, "0, 1, 2, 3, 4"), (6, "0, 1, 2, 3, 4 and 1 more")]
+)
+def test_of_many_names_the_first_are_told_and_the_others_counted(n: int, words: str) -> None:
+    assert few(str(i) for i in range(n)) == words

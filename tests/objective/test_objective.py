@@ -250,3 +250,10 @@ def test_an_objective_says_what_it_is_of() -> None:
     objective = Objective(nn.Linear(3, 2), (torch.ones(5, 3), torch.ones(5, 2)), nn.MSELoss())
     assert repr(objective) == "Objective(Linear, MSELoss, 8 parameters, 5 examples)"
     assert repr(objective.with_data((torch.ones(4, 3), torch.ones(4, 2)))).endswith("4 examples)")
+
+
+@pytest.mark.parametrize("device", ["cuda:97", torch.device("cuda:97"), "xpu:97"])
+def test_a_device_that_is_not_here_is_refused_with_the_way_out(device: str | torch.device) -> None:
+    batch = torch.ones(2, 3), torch.ones(2, 1)
+    with pytest.raises(RuntimeError, match=r"Expected a device .* got '\w+:97': .*pass device='cpu'"):
+        Objective(nn.Linear(3, 1), batch, nn.functional.mse_loss, device=device)

@@ -75,7 +75,7 @@ export function render({ model, el, host, signal }, css = "") {
   const zoom = createZoom(state, "domain");
   const plots = [
     createComparison(views, state),
-    createSurface(views, link),
+    createSurface(views, link, "surface", options.scale),
     createHeatmap(views, link, zoom),
     createCurvature(views, state),
     createSlices(views, link),
@@ -110,7 +110,7 @@ export function render({ model, el, host, signal }, css = "") {
     copy.update(snapshot);
     scores.update(snapshot);
     const second = comparedPlane(snapshot);
-    const range = commonRange(second?.samePlane || link.oneScale.get(), snapshot.surface, second?.snapshot.surface);
+    const range = commonRange(link.oneScale.get() ?? (second?.samePlane ? null : false), snapshot.surface, second?.snapshot.surface);
     const log = link.scale.get() === "log" && snapshot.surface !== null && offersLog(range ?? snapshot.surface.range);
     const picture = pictureOf(snapshot, log);
     const frame = {

@@ -110,12 +110,14 @@ export function createViewOptions(el, foot, link) {
   const titled = createCheck("titled", "titles in saved pictures", "Whether PNG and SVG have a line above that says what they show; their files say it in any case", link.titled);
   const words = h("output", { "data-testid": "model-words" });
   const key = h("p", { class: "lw-key lw-model-words", hidden: true }, h("i", { class: "lw-swatch lw-limit", "aria-hidden": "true" }), words);
-  const parts = [colour, scale, map, contours, quadratic, titled];
+  const parts = [colour, map, contours, quadratic, titled];
   const element = h("div", { class: "lw-options", role: "group", "aria-label": "Display" }, ...parts.map((part) => part.element));
   el.append(element);
   foot.append(key);
 
   return {
+    /** The scale of losses, for a place in sight. */
+    scale: scale.element,
     /** @param {Frame} frame */
     update(frame) {
       const { surface, model } = frame.picture;
@@ -134,8 +136,7 @@ export function createViewOptions(el, foot, link) {
     },
     unusual,
     destroy() {
-      element.remove();
-      key.remove();
+      for (const part of [element, scale.element, key]) part.remove();
     },
   };
 }

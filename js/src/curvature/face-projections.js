@@ -14,6 +14,8 @@ import { NOTHING } from "../ui/keyboard-marks.js";
 /** @typedef {import("../kernel/curvature-decoders.js").ProjectionResult} ProjectionResult */
 
 const NAMES = ["κ₋", "κ₊"];
+/** Why they may lie beyond the eigenvalues. */
+const LENGTHS = "ηᵀHη and the like for random directions η ~ N(0, 1), which are about √N long: sums over all eigenvalues, with mean tr(H), often beyond λmax. Divided by N they are curvatures along a unit of length";
 /** How far beyond the histogram a plane's curvature may stretch the axis, in widths of the histogram. */
 const STRETCH = 0.6;
 
@@ -125,7 +127,7 @@ export function createProjectionsFace(state) {
   const keys = [createKey("kappa-minus"), createKey("kappa-plus")];
   const words = h("span", { class: "lw-line" });
   const blindness = createBlindness();
-  const legend = h("span", { class: "lw-line lw-legend" }, ...keys.map(({ element }) => element));
+  const legend = h("span", { class: "lw-line lw-legend", title: LENGTHS }, ...keys.map(({ element }) => element));
   const foot = h("div", { class: "lw-face-foot" }, legend, words, blindness.element);
   const show = (/** @type {number} */ seed) => state.set({ axes: ["random", "random"], seed, domain: null });
 

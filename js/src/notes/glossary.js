@@ -21,7 +21,7 @@ const TERMS = [
   },
   {
     term: "κ₋, κ₊",
-    words: "The smallest and the largest curvature within one plane. Random planes see means over many directions, so that both are mostly positive even at a saddle.",
+    words: "The smallest and the largest curvature within one plane. Random planes see means over many directions, so that both are mostly positive even at a saddle. Their directions are not of length 1 but about √N: their curvatures are about tr(H), far above λmax.",
     paths: [FLOOR, "M22 40V6", ["M8 40C18 40 20 12 28 12S38 40 48 40", "lw-minus"], ["M26 40C36 40 40 18 48 18S58 40 66 40", "lw-plus"]],
   },
   {

@@ -73,8 +73,8 @@ export function createLink() {
     titled: createCell(USUAL.titled),
     /** Where a person has turned the surfaces to; null: where they start. */
     camera: createCell(USUAL.camera),
-    /** Whether two pictures side by side share colours and heights. */
-    oneScale: createCell(false),
+    /** Whether two pictures side by side share colours and heights; null: as they are best seen. */
+    oneScale: createCell(/** @type {boolean | null} */ (null)),
   };
 }
 

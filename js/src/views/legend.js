@@ -3,15 +3,21 @@ import { h } from "../ui/dom.js";
 import { WORDS } from "../kernel/agreed.js";
 import { SIGNS } from "../kernel/splits.js";
 
+/** Whether a place is in the picture. @param {import("../ui/frame.js").Frame} frame @param {number} alpha @param {number} beta */
+const inSight = ({ picture: { extent: [a0, a1, b0, b1] } }, alpha, beta) => alpha >= a0 && alpha <= a1 && beta >= b0 && beta <= b1;
+
+/** Whether something of the paths, or of the solutions, is. @param {import("../ui/frame.js").Frame} frame @param {boolean} wanted */
+const hasPath = (frame, wanted) => frame.paths.some(({ solution, alpha, beta }) => solution === wanted && alpha.some((a, i) => inSight(frame, a, beta[i])));
+
 /** @type {{sign: string, words: string, shown: (frame: import("../ui/frame.js").Frame) => boolean}[]} */
 const MARKS = [
   { sign: SIGNS.theta, words: "θ*", shown: () => true },
   { sign: "━", words: WORDS.level, shown: () => true },
   { sign: SIGNS.train, words: WORDS.lowest.train, shown: ({ lowest }) => lowest.some(({ split }) => split === "train") },
   { sign: SIGNS.test, words: WORDS.lowest.test, shown: ({ lowest }) => lowest.some(({ split }) => split === "test") },
-  { sign: "•", words: "path of training", shown: ({ paths }) => paths.some(({ solution }) => !solution) },
-  { sign: "★", words: "solution", shown: ({ paths, picture: { extent: [a0, a1, b0, b1] } }) => paths.some(({ solution, alpha: [a], beta: [b] }) => solution && a >= a0 && a <= a1 && b >= b0 && b <= b1) },
-  { sign: "①", words: "pin", shown: ({ pins }) => pins.length > 0 },
+  { sign: "•", words: "path of training", shown: (frame) => hasPath(frame, false) },
+  { sign: "★", words: "solution", shown: (frame) => hasPath(frame, true) },
+  { sign: "①", words: "pin", shown: (frame) => frame.pins.some(({ alpha, beta }) => inSight(frame, alpha, beta)) },
 ];
 
 export function createLegend() {

@@ -1,6 +1,6 @@
 // The path of training and other solutions in the pictures: nearest points of the plane, at the loss that they really have.
 import { formatNumber } from "../model/format.js";
-import { freePlaces } from "../model/free-places.js";
+import { freePlaces, seenBy, sightOf } from "../model/free-places.js";
 import { interpolate } from "../model/picture.js";
 
 /** @typedef {import("../ui/frame.js").Frame} Frame */
@@ -116,20 +116,44 @@ export const raisedPaths = ({ paths, palette }, surface, { rows, of }) =>
   });
 
 /**
- * Leaves of the words of raised paths those that there is room for where the camera stands.
- * @param {ReturnType<typeof raisedPaths>} traces
- * @param {(point: {x: number, y: number, z: number}) => {x: number, y: number}} see  a point of the axes in the picture, in pixels
- * @param {{width: number, height: number}} room  of the picture
+ * The scene as the camera sees it.
+ * @typedef {object} Scene
+ * @property {import("../model/free-places.js").Camera} camera
+ * @property {{width: number, height: number}} room  of the picture, in pixels
+ * @property {(point: Vector) => Vector} place  of a point of the axes in it
+ * @property {(x: number, y: number) => number} heightAt  of the surface, NaN where there is none
+ * @property {(x: number, y: number) => string} ink  black or white, whichever is seen on the surface there
  */
-export function thinWords(traces, see, room) {
-  const named = traces.flatMap((/** @type {any} */ trace) => (trace.text ? [{ trace, words: /** @type {string[]} */ (trace.text) }] : []));
+/** @typedef {import("../model/free-places.js").Vector} Vector */
+
+/**
+ * Leaves of the words of raised paths those that there is room for and no surface before, in an ink that is seen on
+ * what is behind them.
+ * @param {ReturnType<typeof raisedPaths>} traces
+ * @param {Scene} scene
+ */
+export function thinWords(traces, { camera, room, place, heightAt, ink }) {
+  const see = seenBy(camera, room);
+  const meets = sightOf(camera, room, heightAt);
+  const named = traces.flatMap((/** @type {any} */ trace) => (trace.text ? [{ trace, words: /** @type {string[]} */ (trace.text), colour: trace.textfont.color }] : []));
   const labels = named.flatMap(({ trace, words }) =>
-    words.flatMap((text, i) => (text && Number.isFinite(trace.z[i]) ? [{ trace, i, text, ...see({ x: trace.x[i], y: trace.y[i], z: trace.z[i] }) }] : [])),
+    words.flatMap((text, i) => {
+      const at = place({ x: trace.x[i], y: trace.y[i], z: trace.z[i] });
+      return text && Number.isFinite(trace.z[i]) ? [{ trace, i, text, at, ...see(at) }] : [];
+    }),
   );
-  for (const { trace, words } of named) Object.assign(trace, { text: words.map(() => ""), textposition: words.map(() => "top right") });
-  for (const { trace, i, text, side } of freePlaces(labels, room, (wide) => [wide / 2, AWAY / 2])) {
+  for (const { trace, words, colour } of named) {
+    const each = (/** @type {string} */ value) => words.map(() => value);
+    Object.assign(trace, { text: each(""), textposition: each("top right"), textfont: { ...trace.textfont, color: each(colour) } });
+  }
+  // Words that a slope cuts through are not read.
+  const stands = (/** @type {typeof labels[0]} */ { at }, /** @type {number[]} */ [left, right, top, bottom]) =>
+    [left, (left + right) / 2, right].every((across) => [top, bottom].every((down) => meets(at, across, down, 1) === null));
+  for (const { trace, i, at, text, side } of freePlaces(labels, room, (wide) => [wide / 2, AWAY / 2], stands)) {
     trace.text[i] = text;
     trace.textposition[i] = `${side[1] < 0 ? "top" : "bottom"} ${side[0] < 0 ? "left" : "right"}`;
+    const behind = meets(at, side[0] * 3 * text.length, (side[1] * AWAY) / 2, -1);
+    if (behind) trace.textfont.color[i] = ink(behind.x, behind.y);
   }
 }
 

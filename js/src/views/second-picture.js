@@ -19,18 +19,24 @@ import { createSurface } from "./surface.js";
  * @property {boolean} samePlane  whether a point of the one is a point of the other: then the crosshair is one too
  */
 
+/** Two losses on one plane share a scale where each of them has at least so much of it, else one is all of one colour. */
+const SHARE = 1 / 4;
+
 /**
  * The losses that both pictures are scaled by, null where each has a scale of its own.
- * @param {boolean} one
+ * @param {boolean | null} one  whether they are to have one; null: where both are seen on it
  * @param {import("../kernel/decoders.js").SurfaceResult | null} first
  * @param {import("../kernel/decoders.js").SurfaceResult | null | undefined} second
  * @returns {[number, number] | null}
  */
 export function commonRange(one, first, second) {
-  if (!one || !first || !second) return null;
-  const [[a, b], [c, d]] = [first.range, second.range];
+  if (one === false || !first || !second) return null;
+  const ranges = [first.range, second.range];
   // A picture of holes has no range; the other one's is taken then.
-  return [Math.min(...[a, c].filter(Number.isFinite)), Math.max(...[b, d].filter(Number.isFinite))];
+  const ends = ranges[0].map((_, i) => ranges.map((range) => range[i]).filter(Number.isFinite));
+  const [low, high] = [Math.min(...ends[0]), Math.max(...ends[1])];
+  if (one === null && ranges.some(([a, b]) => b - a < SHARE * (high - low))) return null;
+  return [low, high];
 }
 
 /**
@@ -45,6 +51,8 @@ export function createPair(el, link, zooms, changed) {
   let views = [];
   let pictureOf = createPicture();
   let samePlane = false;
+  /** @type {HTMLInputElement} */
+  let check;
   const stops = [
     link.point.subscribe((point) => samePlane && own.point.set(point)),
     own.point.subscribe((point) => {
@@ -56,15 +64,14 @@ export function createPair(el, link, zooms, changed) {
   function open() {
     const zoom = samePlane ? zooms.first : zooms.second;
     const box = h("input", { type: "checkbox", "data-testid": "one-scale" });
-    box.checked = link.oneScale.get();
     box.addEventListener("change", () => link.oneScale.set(box.checked));
+    check = box;
     const label = h("label", { class: "lw-check", title: "The same colours and heights for the same loss in both" }, box, "one scale");
     // Beside the views they belong to, for readers who go from one to the next.
     views = ["surface", "heatmap"].map((name) => {
       const place = document.createDocumentFragment();
       const view = name === "surface" ? createSurface(place, own, "surface-2") : createHeatmap(place, own, zoom, "heatmap-2");
-      // Of one plane, two scales would hide what lies between the losses.
-      if (name === "surface" && !samePlane) place.querySelector(".lw-panel-tools")?.append(label);
+      if (name === "surface") place.querySelector(".lw-panel-tools")?.append(label);
       el.querySelector(`[data-testid="${name}"]`)?.after(place);
       return view;
     });
@@ -88,6 +95,7 @@ export function createPair(el, link, zooms, changed) {
       if (!second) return;
       ({ samePlane } = second);
       if (!views.length) open();
+      check.checked = frame.range !== null;
       const { snapshot, name } = second;
       const range = frame.range ?? snapshot.surface?.range;
       const log = link.scale.get() === "log" && range !== undefined && offersLog(range);

@@ -1,9 +1,9 @@
-// The figures of the surface view: in three dimensions, and flat where there is no WebGL.
-import { PIN, flatLevel, flatMarks, flatPins, raisedPins } from "./pin-marks.js";
-import { flatPaths, flatWords, raisedPaths, thinWords } from "./path-marks.js";
+// The figure of the surface in three dimensions.
+import { PIN, raisedPins } from "./pin-marks.js";
+import { raisedPaths, thinWords } from "./path-marks.js";
 import { baseAxis, baseLayout, POINTER, roomOf } from "../ui/plot.js";
 import { labelWidth } from "../ui/ticks.js";
-import { seenBy } from "../model/free-places.js";
+import { interpolate } from "../model/picture.js";
 import { modelRows } from "../model/quadratic.js";
 import { colouring, contourLevels, inkOn, shade } from "../model/scale.js";
 import { SIGNS } from "../kernel/splits.js";
@@ -14,11 +14,15 @@ import { nearestNode } from "../model/values.js";
 /** @typedef {import("../kernel/decoders.js").SurfaceResult} SurfaceResult */
 
 /**
- * Where the camera starts: further away in a narrow place, so that nothing is cut off.
+ * How far away the camera starts: further in a narrow place, so that nothing is cut off. In steps, since a scene takes
+ * long to be drawn anew.
  * @param {HTMLElement} el
  */
-function startCamera({ clientWidth, clientHeight }) {
-  const far = clientWidth ? Math.max(1, (1.1 * clientHeight) / clientWidth) : 1;
+const distanceTo = ({ clientWidth, clientHeight }) => (clientWidth ? Math.max(1, Math.ceil((22 * clientHeight) / clientWidth) / 20) : 1);
+
+/** @param {HTMLElement} el */
+function startCamera(el) {
+  const far = distanceTo(el);
   // A little to the right of the middle: the title of the loss axis stands on the left.
   return { eye: { x: 1.2 * far, y: -1.3 * far, z: 1.05 * far }, center: { x: -0.07, y: -0.06, z: -0.17 } };
 }
@@ -30,7 +34,10 @@ const DEPTH = 0.72;
 const WIDE = 36;
 
 /** Whether the title of the loss axis would be cut off; the line below names it anyway. @param {HTMLElement} el */
-export const isNarrow = (el) => el.clientWidth < 420;
+const isNarrow = (el) => el.clientWidth < 420;
+
+/** What of a place its figure depends on. @param {HTMLElement} el */
+export const fitOf = (el) => `${isNarrow(el)} ${distanceTo(el)}`;
 
 /**
  * The node closest to a point, in plot coordinates.
@@ -194,15 +201,22 @@ export function figure3d(frame, surface, el, camera) {
   const [low, high] = shaded.range;
   const top = Math.max(high, ...raised.flatMap(({ z }) => z.filter(Number.isFinite)));
   const standing = camera ?? startCamera(el);
-  const room = roomOf(el);
-  const see = seenBy(standing, room);
-  const [a0, a1, b0, b1] = extent;
-  const share = (/** @type {number} */ value, /** @type {number} */ from, /** @type {number} */ to) => (value - from) / (to - from || 1) - 0.5;
-  thinWords(raised, ({ x, y, z }) => see({ x: share(x, a0, a1), y: share(y, b0, b1), z: DEPTH * share(z, low, top) }), room);
-  const ticks = shaded.ticks(Math.max(2, Math.round((5 * (high - low)) / (top - low || 1))));
-  const levels = frame.contours ? contourLevels(shaded.range, 14) : null;
   const colours = colouring(frame, surface);
   const ink = inkOf(surface, colours);
+  const [a0, a1, b0, b1] = extent;
+  const share = (/** @type {number} */ value, /** @type {number} */ from, /** @type {number} */ to) => (value - from) / (to - from || 1) - 0.5;
+  const upright = (/** @type {number} */ z) => DEPTH * share(z, low, top);
+  const back = (/** @type {number} */ x, /** @type {number} */ y) => /** @type {const} */ ([a0 + (x + 0.5) * (a1 - a0), b0 + (y + 0.5) * (b1 - b0)]);
+  const ground = { ...surface, rows: shaded.rows };
+  thinWords(raised, {
+    camera: standing,
+    room: roomOf(el),
+    place: ({ x, y, z }) => ({ x: share(x, a0, a1), y: share(y, b0, b1), z: upright(z) }),
+    heightAt: (x, y) => (Math.max(Math.abs(x), Math.abs(y)) > 0.5 ? NaN : upright(interpolate(ground, ...back(x, y)))),
+    ink: (x, y) => ink(...back(x, y)),
+  });
+  const ticks = shaded.ticks(Math.max(2, Math.round((5 * (high - low)) / (top - low || 1))));
+  const levels = frame.contours ? contourLevels(shaded.range, 14) : null;
   // WebGL lines take no transparency.
   const solid = palette.theme === "dark" ? "#3d3d3d" : "#d9d9d9";
   const axis = { ...baseAxis(palette, ""), showbackground: false, showspikes: false, nticks: 5, gridcolor: solid, linecolor: solid, zerolinecolor: solid };
@@ -251,48 +265,6 @@ export function figure3d(frame, surface, el, camera) {
         yaxis: { ...axis, title: title("β"), range: extent.slice(2) },
         zaxis: { ...axis, title: title(isNarrow(el) || labelWidth(shaded.range, ticks.ticktext) > WIDE ? "" : shaded.title), ...ticks, ...(range && { range: shaded.range }) },
       },
-    },
-  };
-}
-
-/**
- * The same losses as bands in the plane, where there is no WebGL.
- * @param {Frame} frame
- * @param {SurfaceResult} surface
- * @param {HTMLElement} el
- */
-export function figure2d(frame, surface, el) {
-  const { palette, picture: { extent } } = frame;
-  const shaded = colouring(frame, surface);
-  const [zmin, zmax] = shaded.range;
-  const margin = { l: 48, r: 12, t: 30, b: 40 };
-  return {
-    data: [
-      {
-        type: "contour",
-        x: surface.alpha,
-        y: surface.beta,
-        z: shaded.rows,
-        zmin,
-        zmax,
-        colorscale: shaded.scale,
-        showscale: false,
-        autocontour: false,
-        contours: { coloring: "fill", ...contourLevels(shaded.range, 24) },
-        line: { width: 0 },
-        hoverinfo: "none",
-      },
-      ...flatLevel(surface, shade(frame, surface)),
-      ...flatPaths(frame),
-      ...flatMarks(frame),
-      ...flatPins(frame),
-    ],
-    layout: {
-      ...baseLayout(palette, el),
-      margin,
-      annotations: flatWords(frame, roomOf(el, margin)),
-      xaxis: { ...baseAxis(palette, "α"), range: extent.slice(0, 2), fixedrange: true },
-      yaxis: { ...baseAxis(palette, "β"), range: extent.slice(2), fixedrange: true },
     },
   };
 }

@@ -9,7 +9,8 @@ import { createPanel } from "../ui/panel.js";
 import { createPlot } from "../ui/plot.js";
 import { thinned } from "../model/thinned.js";
 import { quantityOf } from "../kernel/splits.js";
-import { figure2d, figure3d, fromElsewhere, isNarrow } from "./surface-figure.js";
+import { figure2d } from "./heatmap-figure.js";
+import { figure3d, fitOf, fromElsewhere } from "./surface-figure.js";
 import { onlyAfterClick } from "./zoom.js";
 
 /** @typedef {import("../ui/frame.js").Frame} Frame */
@@ -63,13 +64,15 @@ function hasWebGL() {
  * @param {ParentNode} el
  * @param {import("../ui/link.js").Link} link
  * @param {string} [name]  the view's test id
+ * @param {HTMLElement[]} tools  beside its title
  */
-export function createSurface(el, link, name = "surface") {
+export function createSurface(el, link, name = "surface", ...tools) {
   const panel = createPanel(name, "Surface", teller(() => last));
   const notice = h("p", { class: "lw-notice", hidden: true });
   const again = h("button", { type: "button", class: "lw-button", title: "Draw the surface in three dimensions again" }, "Try 3-D again");
   notice.append("The browser gave up this 3-D view; contours instead. ", again);
   panel.body.append(notice);
+  panel.tools.append(...tools);
   onlyAfterClick(panel.body);
   el.append(panel.element);
 
@@ -158,7 +161,7 @@ export function createSurface(el, link, name = "surface") {
    * @param {SurfaceResult} surface
    */
   function isDue({ snapshot, palette, log, scale, contours, quadratic, errors, colours, pins, paths, picture }, surface) {
-    const asked = isAsked(plot, palette, picture.extent.join(), isNarrow(panel.body), log, scale, contours, quadratic, errors, colours, JSON.stringify(pins), snapshot.landmarks?.final && paths);
+    const asked = isAsked(plot, palette, picture.extent.join(), fitOf(panel.body), log, scale, contours, quadratic, errors, colours, JSON.stringify(pins), snapshot.landmarks?.final && paths);
     if (asked || snapshot.status !== "computing" || surface.final || picture.composed) return true;
     return !scene || scene.request !== surface.request || surface.nDone >= STAGE * scene.nDone;
   }
@@ -181,12 +184,16 @@ export function createSurface(el, link, name = "surface") {
     const heights = `Height: ${quantityOf(surface)}, ${formatNumber(surface.range[0])} to ${formatNumber(surface.range[1])}`;
     setText(panel.foot, heights + soFar(frame));
     plot ??= makePlot(frame.plotly);
-    const narrow = isNarrow(panel.body);
-    const anew = isDue(frame, surface) && isNew(plot, inScene(frame), frame.palette, extent.join(), narrow, ...displayOf(frame));
+    const anew = isDue(frame, surface) && isNew(plot, inScene(frame), frame.palette, extent.join(), fitOf(panel.body), ...displayOf(frame));
     const moved = isMoved(fromElsewhere(frame.point));
     if (anew) {
       scene = composed ? null : surface;
-      plot.draw(make(frame), () => composed || panel.drawn(surface));
+      const fit = fitOf(panel.body);
+      plot.draw(make(frame), () => {
+        if (!composed) panel.drawn(surface);
+        // A host that swaps its style sheet may have given the place another size while this was made.
+        if (last && fit !== fitOf(panel.body)) update(last);
+      });
     } else if (moved && !flat) plot.follow(() => make(last ?? frame));
   }
 

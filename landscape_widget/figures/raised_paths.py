@@ -1,0 +1,150 @@
+"""Paths of training and other solutions over a surface, at the loss that they really have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import plotly.graph_objects as go
+
+from landscape_widget.figures.free_places import Sight, free_places, seen
+from landscape_widget.figures.paths import HOVER, Drawn, Paths, in_sight, share_of
+from landscape_widget.figures.shade import Shade
+from landscape_widget.figures.style import CAMERA, DEPTH, LIFT
+from landscape_widget.numerics.vectors import FloatArray
+from landscape_widget.results.planes import Surface
+
+#: Sides of a point, by plotly's names.
+_VERTICAL, _HORIZONTAL = {-1: "top", 1: "bottom"}, {-1: "left", 1: "right"}
+
+#: Parts of a line between two checkpoints that follow the surface.
+_STEPS = 12
+
+#: Diameter of a solution's mark.
+_DIAMOND = 8.0
+
+#: Words beside the surface: seen on light and on dark paper.
+_BESIDE = "#777777"
+
+
+def add_to_surface(figure: go.Figure, surface: Surface, shade: Shade, paths: Paths) -> str:
+    """Draws paths at their true loss, each checkpoint with a line to the surface above or below.
+
+    Where the surface is as high as a path or higher, it hides it: a dashed line on the surface shows where
+    the path runs over the plane, as one looks down on it.
+
+    Args:
+        figure: The surface, to be drawn on.
+        surface: What it is of.
+        shade: What its heights and colours stand for.
+        paths: What is drawn.
+
+    Returns:
+        What is said of those that are not in sight, and of the dashed lines.
+    """
+    from scipy.interpolate import RegularGridInterpolator  # noqa: PLC0415 - slow to import
+
+    ground = RegularGridInterpolator((surface.beta, surface.alpha), shade.z, bounds_error=False)
+    low, high = shade.ends
+    raised = LIFT * (high - low)
+    shown, unseen = in_sight(surface, paths)
+    for each in shown:
+        path, out = each.path, ~each.inside
+        alpha, beta, above = (
+            np.where(out, np.nan, v) for v in (path.alpha, path.beta, shade.height(path.loss))
+        )
+        below = ground(np.column_stack([path.beta, path.alpha]))
+        look = {"symbol": "diamond", "size": _DIAMOND} if each.solution else {"size": each.sizes * 0.6}
+        figure.add_scatter3d(
+            x=alpha,
+            y=beta,
+            z=above,
+            mode="markers" if each.solution else "lines+markers",
+            line={"color": each.colour, "width": 7},
+            marker={"color": each.colour} | look,
+            customdata=each.custom,
+            hovertemplate=HOVER,
+            name=each.caption,
+            legendgroup=each.name,
+        )
+        if not each.solution:
+            x, y = _between(alpha), _between(beta)
+            figure.add_scatter3d(
+                x=x,
+                y=y,
+                z=ground(np.column_stack([y, x])) + raised,
+                mode="lines",
+                line={"color": each.colour, "width": 4, "dash": "dash"},
+                name=f"seen from above: {each.name}",
+                legendgroup=each.name,
+                showlegend=False,
+                hoverinfo="skip",
+            )
+        gap = np.full(len(alpha), np.nan)
+        figure.add_scatter3d(
+            x=np.column_stack([alpha, alpha, gap]).ravel(),
+            y=np.column_stack([beta, beta, gap]).ravel(),
+            z=np.column_stack([above, below, gap]).ravel(),
+            mode="lines",
+            line={"color": each.colour, "width": 2},
+            legendgroup=each.name,
+            showlegend=False,
+            hoverinfo="skip",
+        )
+    _add_words(figure, surface, shade, shown, ground)
+    dashed = "dashed: where a path runs, seen from above" if any(not each.solution for each in shown) else ""
+    return " · ".join(filter(None, [dashed, unseen]))
+
+
+def _add_words(
+    figure: go.Figure,
+    surface: Surface,
+    shade: Shade,
+    shown: list[Drawn],
+    ground: Callable[[FloatArray], FloatArray],
+) -> None:
+    """What is said beside points, where there is room for it and the surface does not cut through it."""
+    marked = [(each, i, words) for each in shown for i, words in each.words if each.inside[i]]
+    if not marked:
+        return
+    x, y, losses = np.array(
+        [[each.path.alpha[i], each.path.beta[i], each.path.loss[i]] for each, i, _ in marked]
+    ).T
+    z = shade.height(losses)
+    tops = [shade.height(each.path.loss[each.inside]) for each in shown]
+    ends = np.concatenate([np.array(shade.ends), *(top[np.isfinite(top)] for top in tops)])
+
+    def upright(heights: FloatArray) -> FloatArray:
+        scaled: FloatArray = DEPTH * (share_of(heights, ends) - 0.5)
+        return scaled
+
+    scene = np.column_stack([share_of(x, surface.alpha) - 0.5, share_of(y, surface.beta) - 0.5, upright(z)])
+    starts, spans = np.array([[axis[0], axis[-1] - axis[0]] for axis in (surface.beta, surface.alpha)]).T
+    eye, centre = (np.array([CAMERA[part][axis] for axis in "xyz"]) for part in ("eye", "center"))
+    sight = Sight(eye, centre, lambda places: upright(ground((places + 0.5) * spans + starts)))
+    places = seen(scene, eye, centre)
+    texts = [words for *_, words in marked]
+    free = free_places(places, texts, stands=lambda k, box: not sight.cuts(scene[k], box))
+    if not free:
+        return
+    at = list(free)
+    low, high = float(np.min(ends)), float(np.max(ends))
+    behind = [sight.behind(scene[k], (20.0 * right, 9.0 * down)) for k, (right, down) in free.items()]
+    inks = [_BESIDE if h is None else shade.ink(low + (h / DEPTH + 0.5) * (high - low)) for h in behind]
+    figure.add_scatter3d(
+        x=x[at],
+        y=y[at],
+        z=z[at],
+        mode="text",
+        text=[texts[k] for k in at],
+        textposition=[f"{_VERTICAL[down]} {_HORIZONTAL[right]}" for right, down in free.values()],
+        textfont={"size": 11, "color": inks},
+        showlegend=False,
+        hoverinfo="skip",
+    )
+
+
+def _between(places: FloatArray) -> FloatArray:
+    """Coordinates of checkpoints with more of them in between, for a line that follows the surface."""
+    at = np.arange(len(places))
+    return np.interp(np.linspace(0, len(at) - 1, _STEPS * (len(at) - 1) + 1), at, places)
