@@ -23,7 +23,7 @@ const picture = (request, asked = {}) => ({
 async function saved(...asked) {
   const pictures = asked.map((each, i) => picture(i + 1, each));
   const { axes, split, resolution, domain } = { ...controls, ...asked[0] };
-  const shown = await show({ status: "done", _pictures: pictures, axes, split, resolution, domain });
+  const shown = await show({ status: "done", axes, split, resolution, domain }, { pictures });
   const heatmap = () => shown.find("heatmap").dataset;
   return { ...shown, heatmap, root: /** @type {HTMLElement} */ (shown.el.querySelector(".lw-root")) };
 }

@@ -80,7 +80,7 @@ import { sameDomain } from "../model/values.js";
  *   `provisional`: the controls ask for something else than the surface shows; `comparedProvisional` for the second.
  */
 
-/** @typedef {Pick<import("@anywidget/types").AnyModel, "get" | "set" | "on" | "off" | "save_changes" | "send"> & {widget_manager?: any}} Model */
+/** @typedef {Pick<import("@anywidget/types").AnyModel, "get" | "set" | "on" | "off" | "save_changes" | "send"> & {widget_manager?: any, pictures?: any[]}} Model  `pictures`: those of a page that was saved with them */
 
 const CONTROLS = /** @type {const} */ (["axes", "seed", "domain", "resolution", "examples", "batch_norm", "split", "compared_axes", "compared_domain", "compared_split", "equal_axes"]);
 /** What decodes each result, by its name in a snapshot; with "_" before it, it is the name of its trait. */
@@ -99,8 +99,6 @@ const numberOf = (raw) => (raw && "sent" in raw ? raw.sent : 0);
 /** @typedef {{[name in keyof typeof DECODERS]: ReturnType<typeof DECODERS[name]> | null}} Results */
 
 const RUNTIME = "_runtime";
-/** What a page has that was saved without a kernel. */
-const PICTURES = "_pictures";
 /** The view of a kernel that has none. @type {import("../ui/link.js").View} */
 const AS_USUAL = {};
 /** Milliseconds without another change after which those that need not be sent at once are. */
@@ -176,7 +174,7 @@ export function createState(model) {
   let pause;
   let scheduled = false;
   let destroyed = false;
-  const pictures = model.get(PICTURES);
+  const { pictures } = model;
   const held = createHeld(pictures && decodePictures(pictures));
   const together = createTogether();
   const pulse = pictures ? NO_KERNEL : createPulse(model, () => deliver({ type: "alive" }), (kernel) => {
