@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-BUNDLE = ("runtime.js", "page.js", "page.css", "explorer.js")
+BUNDLE = ("runtime.js", "page.js", "page.css", "explorer.js", "saved.js")
 
 
 class BundleHook(BuildHookInterface):

@@ -30,11 +30,11 @@ export async function nextFrame() {
 
 /**
  * @param {object} [traits]
- * @param {{views?: number, host?: any, webgl?: boolean}} [options]
+ * @param {{views?: number, host?: any, webgl?: boolean, pictures?: any[]}} [options]
  */
-export async function show(traits = {}, { views = 1, host, webgl = false } = {}) {
+export async function show(traits = {}, { views = 1, host, webgl = false, pictures } = {}) {
   const { document } = openPage({ webgl });
-  const model = createMockModel({ ...defaults, resolution: 11, ...traits });
+  const model = Object.assign(createMockModel({ ...defaults, resolution: 11, ...traits }), { pictures });
   const plotly = createPlotly();
   const props = { model, host: host ?? { getWidget: async () => ({ exports: { Plotly: plotly } }) } };
   const shown = Array.from({ length: views }, () => {

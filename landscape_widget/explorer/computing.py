@@ -20,6 +20,7 @@ from landscape_widget.explorer.points import Points
 from landscape_widget.explorer.sending import Sending
 from landscape_widget.explorer.traits import CONTROLS
 from landscape_widget.explorer.worker import CLOSED, Worker, others_wait, stay_at_the_end
+from landscape_widget.export.news import News
 from landscape_widget.numerics.checks import check_real, told
 from landscape_widget.objective.objective import Objective
 from landscape_widget.paths.landmarks import Landmarks
@@ -87,7 +88,7 @@ class BackgroundComputing(Sending):
                 is closed meanwhile; inside an observer, which the computation would wait for.
             KeyboardInterrupt: On an interrupt of the kernel; the computation is cancelled.
         """
-        _refuse_inside("compute")
+        refuse_inside("compute")
         check_part(what)
         try:
             self._submit(what)
@@ -115,7 +116,7 @@ class BackgroundComputing(Sending):
             TimeoutError: If it is not done by then; it goes on.
             ValueError: For a ``timeout`` that is no number of seconds.
         """
-        _refuse_inside("wait")
+        refuse_inside("wait")
         if timeout is not None and (timeout := check_real(timeout, "timeout")) < 0:
             raise ValueError(f"Expected timeout as a number of seconds or None, got {told(timeout)}.")
         self._wait_while(lambda: [self._request, *self._errands], timeout)
@@ -214,12 +215,12 @@ class BackgroundComputing(Sending):
             self._errands = [*(errand for errand in self._errands if not errand.done.is_set()), request]
             return request
 
-    def _check_controls(self, controls: Controls, study: Study) -> None:
-        """Raises a ValueError for controls that this explorer cannot take with ``study``."""
+    def _check_controls(self, controls: Controls, study: Study) -> Controls:
+        """The controls as this explorer takes them with ``study``; raises a ValueError if it cannot."""
         judge, self._judge = self._judge, study
         try:
-            for name in CONTROLS:
-                self.traits()[name]._validate(self, getattr(controls, name))
+            traits = self.traits()
+            return Controls(**{n: traits[n]._validate(self, getattr(controls, n)) for n in CONTROLS})
         except t.TraitError as error:
             raise ValueError(_NOT_TAKEN.format(error)) from error
         finally:
@@ -281,6 +282,12 @@ class BackgroundComputing(Sending):
                 yield
         finally:  # what was found before a failure or a cancel is on show, too
             publish(flush=True)
+        with self._lock:
+            if number == self._number and found.surface is not None:
+                self._finish(self._news(found, controls, number, monotonic() - started))
+
+    def _finish(self, news: News) -> None:
+        """Takes note of a picture that is complete; a subclass does."""
 
     def _redraw(self) -> Iterator[None]:
         """On the worker's thread: evaluates pins in pictures that are finished; others do so themselves."""
@@ -311,7 +318,7 @@ class BackgroundComputing(Sending):
                 self.status = "cancelled" if request.cancelled else "done"
 
 
-def _refuse_inside(call: str) -> None:
+def refuse_inside(call: str) -> None:
     """Raises a RuntimeError on a thread that what is computed would wait for."""
     if others_wait():
         raise RuntimeError(

@@ -14,10 +14,10 @@ from torch import nn
 from landscape_widget.data.reading import BatchSize
 from landscape_widget.explorer.arguments import objective_of, sorted_arguments, test_objective_of
 from landscape_widget.explorer.cells import follow_cells
-from landscape_widget.explorer.latest import LatestResults
 from landscape_widget.explorer.messages import AT_POINTS, obey
 from landscape_widget.explorer.model_weights import Weights
 from landscape_widget.explorer.page import hold
+from landscape_widget.explorer.pages import SavedPages
 from landscape_widget.explorer.publisher import gathered_of
 from landscape_widget.export.python_call import given_arguments
 from landscape_widget.export.runs import load_run, save_run
@@ -36,7 +36,7 @@ from landscape_widget.study.controls import Controls
 UPDATE_INTERVAL = 0.15
 
 
-class LandscapeExplorer(LatestResults):
+class LandscapeExplorer(SavedPages):
     """Explores L(θ* + αη + βδ) of a PyTorch model in a notebook.
 
     Nothing is computed until it is shown or ``compute()`` is called. From then on every change of a

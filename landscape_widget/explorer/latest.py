@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -205,15 +204,6 @@ class LatestResults(BackgroundComputing):
         figure = results.figure(kind, scale=scale, log=log)
         self._warn_of_changed(results.controls)
         return figure
-
-    def to_html(self, path: str | os.PathLike[str], title: str = "Loss landscape") -> None:
-        """Writes a page of all figures for readers without a kernel, see ``Results.to_html``.
-
-        Its pictures are those of ``figure()``, with the controls that they were made for.
-        """
-        results = self.results
-        results.to_html(path, title)
-        self._warn_of_changed(results.controls)
 
     def _warn_of_changed(self, controls: Controls) -> None:
         """Warns, where ``figure`` or ``to_html`` was called, if a picture is not of the controls as they are.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from threading import RLock
 from typing import Any, TypeVar
 from weakref import WeakMethod, WeakSet, proxy
@@ -11,22 +10,7 @@ import anywidget
 from ipywidgets import Widget
 from ipywidgets.widgets import widget as registry
 
-STATIC = Path(__file__).parents[1] / "static"
-
-
-def bundled(name: str) -> Path:
-    """A file of the page's bundle.
-
-    Raises:
-        FileNotFoundError: In a source checkout that was never built.
-    """
-    path = STATIC / name
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"Expected the page's bundle at {path}, found none. "
-            "Build it: `npm ci && npm run build` in js/, or reinstall the package."
-        )
-    return path
+from landscape_widget.export.bundle import bundled
 
 
 class Sent(anywidget.AnyWidget):

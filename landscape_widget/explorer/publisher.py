@@ -2,50 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from landscape_widget.explorer.gathered import Gathered, Kept, of_picture
 from landscape_widget.explorer.in_flight import InFlight
-from landscape_widget.export import curvature_payloads as curvature
-from landscape_widget.export import payloads as wire
-from landscape_widget.export.landmark_payloads import landmarks
+from landscape_widget.export.news import PAYLOADS, News
 from landscape_widget.export.payloads import Payload
-from landscape_widget.export.python_call import recipe
-from landscape_widget.results.planes import Plane
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Findings
 from landscape_widget.study.progress import Throttle
-
-
-@dataclass(frozen=True)
-class News:
-    """What a computation has found so far, with all else that payloads tell of it."""
-
-    found: Findings
-    controls: Controls
-    request: int
-    """Number of the computation's request."""
-    elapsed: float
-    """Seconds since it began."""
-    theta_norm: float
-    """‖θ*‖ of the present centre."""
-    moved: float
-    """‖Δθ‖ from the model's weights to the present centre."""
-    given: Sequence[str]
-    """The arguments that the explorer was made with, as they are written."""
-
-    @property
-    def python(self) -> str:
-        """The call that makes the first picture again."""
-        return recipe(self.found, self.controls, self.given, self.moved)
-
-    @property
-    def planes(self) -> dict[str, Plane | None]:
-        """The planes of the pictures, by the traits that the pictures are sent in."""
-        second = self.found.compared
-        return {"_surface": self.found.plane, "_compared": second.plane if second else None}
 
 
 def _fields(*names: str) -> Callable[[Findings], dict[str, Any]]:
@@ -85,8 +52,6 @@ class Topic:
 
     While that is None there is nothing to send; it is sent again when one of them is another object.
     """
-    payload: Callable[[News], Payload]
-    """Makes what is sent."""
     keeps: Callable[[Findings], dict[str, Any]]
     """The fields of the latest findings that it sets."""
     asked: Callable[[Controls], bool] = lambda _: True
@@ -102,14 +67,12 @@ TOPICS = (
     Topic(
         "_surface",
         lambda n: (n.found.surface, n.found.surface_model),
-        lambda n: wire.surface(n.found, n.controls, n.request, n.theta_norm, n.python),
         _first_picture,
         rests_on=of_picture,
     ),
     Topic(
         "_compared",
         lambda n: (n.found.compared, n.found.pairs, n.found.quadratic),
-        lambda n: wire.compared(n.found, n.controls, n.request, n.theta_norm),
         _fields("compared"),
         lambda controls: controls.compared() is not None,
         rests_on=of_picture,
@@ -117,39 +80,33 @@ TOPICS = (
     Topic(
         "_landmarks",
         lambda n: (n.found.landmarks, n.found.compared_landmarks),
-        lambda n: landmarks(n.found, n.controls, n.request),
         _fields("landmarks", "compared_landmarks"),
     ),
     Topic(
         "_eigenpairs",
         # the verdict's sentence grows with what is known of planes; with the first comes the domain on show
         lambda n: (n.found.pairs, n.found.quadratic, n.found.projections, n.found.blindness, n.found.plane),
-        lambda n: curvature.eigenpairs(n.found, n.controls, n.request, n.theta_norm),
         _certified,
         drawn=False,
     ),
     Topic(
         "_projections",
         lambda n: (n.found.projections, n.found.quadratic, n.found.blindness),
-        lambda n: curvature.projections(n.found, n.controls, n.request),
         _fields("projections", "blindness"),
     ),
     Topic(
         "_spectrum",
         lambda n: (n.found.density, n.found.blindness),
-        lambda n: curvature.spectrum(n.found, n.request),
         _fields("density"),
     ),
     Topic(
         "_trace",
         _traces,
-        lambda n: curvature.trace(n.found, n.request),
         _fields("traces"),
     ),
     Topic(
         "progress",
         lambda n: (n.elapsed,),
-        lambda n: wire.progress(n.found, n.request, n.elapsed),
         _at_centre,
         drawn=False,
     ),
@@ -224,7 +181,7 @@ class Publisher:
                     self.left.append(topic.trait)
                     self.holds = self.holds or not unwanted
             elif self._throttle.due(topic.trait, state, flush):
-                payload = topic.payload(news)
+                payload = PAYLOADS[topic.trait](news)
                 if topic.drawn:
                     payload, late = payload | {"sent": self.flight.send()}, False
                 yield topic.trait, payload

@@ -13,10 +13,11 @@ from weakref import ref
 from landscape_widget.explorer.in_flight import PATIENCE
 from landscape_widget.explorer.mailbox import Request
 from landscape_widget.explorer.points import Points
-from landscape_widget.explorer.publisher import News, Publisher
+from landscape_widget.explorer.publisher import Publisher
 from landscape_widget.explorer.traits import SharedState
 from landscape_widget.explorer.worker import Worker
 from landscape_widget.export import payloads as wire
+from landscape_widget.export.news import News
 from landscape_widget.export.payloads import Payload
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Findings
@@ -95,13 +96,15 @@ class Sending(SharedState):
         with self._lock:
             if number != self._number:
                 return
-            theta_norm, moved = self._study.theta_norm, self._points.centres.moved
-            # a copy: what is held is sent from another thread, while this one finds more
-            news = News(copy(found), controls, number, elapsed, theta_norm, moved, self._given)
-            self._send_news(news, flush)
+            self._send_news(self._news(found, controls, number, elapsed), flush)
             # on the worker's thread alone, and of the last results even where the page has no room
             told_of, self._untold = [*self._untold, *(self._publisher.left if flush else ())], []
             self._announce(told_of)
+
+    def _news(self, found: Findings, controls: Controls, number: int, elapsed: float) -> News:
+        theta_norm, moved = self._study.theta_norm, self._points.centres.moved
+        # a copy: what is held is sent from another thread, while this one finds more
+        return News(copy(found), controls, number, elapsed, theta_norm, moved, self._given)
 
     def _send_news(self, news: News, flush: bool) -> None:
         """Sets the traits that are due, and holds what the page has no room for yet."""

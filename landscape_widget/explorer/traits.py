@@ -9,9 +9,10 @@ from typing import Any
 import anywidget
 import traitlets as t
 
-from landscape_widget.explorer.page import ExplorerPage, PlotlyRuntime, Sent, bundled, shared
+from landscape_widget.explorer.page import ExplorerPage, PlotlyRuntime, Sent, shared
 from landscape_widget.explorer.points import Points
 from landscape_widget.explorer.view_options import check_view
+from landscape_widget.export.bundle import bundled
 from landscape_widget.numerics.checks import check_choice
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.study import Study

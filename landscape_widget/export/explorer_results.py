@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
 
-from landscape_widget.export.html_page import page
+from landscape_widget.export.html_page import write_page
+from landscape_widget.export.news import News
 from landscape_widget.figures.curvature import curvature_figure, spectrum_figure, trace_figure
 from landscape_widget.figures.planes import heatmap_figure, slices_figure, surface_figure
 from landscape_widget.figures.shade import SCALES
@@ -22,7 +23,7 @@ from landscape_widget.results.base import Provenance, Table
 from landscape_widget.results.blindness import SaddleBlindness
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures, Slopes
 from landscape_widget.results.equality import equal_by_content
-from landscape_widget.results.files import Columns, check_replaceable, given_path, replacing, write_csv
+from landscape_widget.results.files import Columns, check_replaceable, given_path, write_csv
 from landscape_widget.results.landmarks import LandmarksOnPlane
 from landscape_widget.results.planes import Plane, Surface
 from landscape_widget.results.quadratic import QuadraticModel
@@ -160,7 +161,10 @@ class Results:
         return verdict_of(self.findings(), self.controls, norm(self.plane.origin))
 
     def to_html(self, path: str | os.PathLike[str], title: str = "Loss landscape") -> None:
-        """Writes a page of all figures that needs neither a kernel nor a network (about 5 MB).
+        """Writes the explorer with this picture as a page without a kernel or a network (about 1 MB).
+
+        Views, crosshair, scale, zoom and faces of the curvature panel are those of the explorer; what only a
+        kernel can answer is grey. Losses are rounded to 16 bits.
 
         Args:
             path: Replaced where it exists, once the new file is complete.
@@ -171,16 +175,7 @@ class Results:
             RuntimeError: If there is nothing to draw yet.
             OSError: If the file cannot be written.
         """
-        if not isinstance(title, str):
-            raise TypeError(f"Expected title as a string, got {type(title).__name__}.")
-        check_replaceable(path)
-        if self.surface is None:
-            raise RuntimeError("Expected results to show, there are none yet. Compute them first.")
-        figures = [self.figure(kind) for kind in self._drawers()]
-        sentence = self.verdict.sentence if self.verdict else ""
-        html = page(title, sentence, figures, {"controls": asdict(self.controls), **self.surface.provenance})
-        with replacing(path) as file:
-            file.write(html.encode())
+        write_page(path, title, news_of(self))
 
     def to_csv(self, folder: str | os.PathLike[str]) -> list[Path]:
         """Writes every result as a table of its own: surface.csv, eigenpairs.csv and so on.
@@ -217,6 +212,12 @@ class Results:
             numbers = {name: [getattr(e, name) for _, e in estimates] for name in _TRACE_COLUMNS}
             tables["traces"] = {**methods, **numbers}, estimates[0][1].provenance
         return tables
+
+
+def news_of(results: Results) -> News:
+    """The same as a computation tells it."""
+    theta_norm = 0.0 if results.plane is None else norm(results.plane.origin)
+    return News(results.findings(), results.controls, 1, 0.0, theta_norm)
 
 
 #: Results that a study's findings hold under the same name: all but the eigenpairs.

@@ -1,17 +1,22 @@
-"""Figures as one page that needs neither a kernel nor a network."""
+"""The explorer as one page that needs neither a kernel nor a network, and switches between held pictures."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
 from html import escape
 from string import Template
 from typing import Any
 
-import plotly.graph_objects as go
-import plotly.io as pio
-
-from landscape_widget.figures.style import BELOW, KEY, legend_rows
+from landscape_widget.export.bundle import bundled
+from landscape_widget.export.news import News, pictures
+from landscape_widget.export.packed import packed, rounded
+from landscape_widget.export.payloads import Payload, info_of
+from landscape_widget.results.files import check_replaceable, replacing
+from landscape_widget.results.tables import brief
+from landscape_widget.study.verdict import verdict_of
 
 _PAGE = Template("""<!doctype html>
 <html lang="en">
@@ -21,99 +26,143 @@ _PAGE = Template("""<!doctype html>
 <meta name="color-scheme" content="light dark">
 <title>$title</title>
 <style>
-:root { --text: #1f2328; --muted: #626a73; --paper: #ffffff; --line: #d9d9d9; }
-@media (prefers-color-scheme: dark) {
-  :root { --text: #e3e5e8; --muted: #9aa2ab; --paper: $dark_paper; --line: #3d3d3d; }
-}
+:root { --text: #1f2328; --muted: #626a73; --paper: #ffffff; }
+@media (prefers-color-scheme: dark) { :root { --text: #e3e5e8; --muted: #9aa2ab; --paper: #111111; } }
 body { margin: 0 auto; max-width: 1500px; padding: 1rem; color: var(--text); background: var(--paper);
   font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
-main { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 30rem), 1fr)); gap: 1rem; }
-figure { margin: 0; min-width: 0; padding-top: .5rem; border-top: 1px solid var(--line); }
-figcaption { overflow-wrap: anywhere; }
-.below { margin: 0; color: var(--muted); font-size: 12px; overflow-wrap: anywhere; }
-pre { overflow-x: auto; color: var(--muted); font-size: 12px; }
+h1 { margin: 0 .5rem; font-size: 1.4rem; overflow-wrap: anywhere; }
+details { margin: 0 .5rem; }
+pre { overflow-x: auto; }
+pre, details p { color: var(--muted); font-size: 12px; }
+@media print {
+  body { padding: 0; }
+  .lw-root :is(button, .lw-bar, .lw-options, .lw-segments) { display: none !important; }
+  .lw-root :is(.lw-kernel, .lw-holds) { display: none !important; }
+  .lw-views > * { break-inside: avoid; }
+}
 </style>
+<style id="paper"></style>
 </head>
 <body>
-<header><h1>$title</h1>
-<p>$sentence</p></header>
-<main>
-$figures
+<h1>$title</h1>
+<main id="explorer">
+<p>$sentence</p>
+<noscript><p>The pictures need scripts, which this page brings along.</p></noscript>
 </main>
 <details><summary>What it rests on</summary>
+<p>$rounding</p>
 <pre>$provenance</pre></details>
-<script>
-const looks = $looks;
-const dark = matchMedia("(prefers-color-scheme: dark)");
-function dress() {
-  const template = looks[dark.matches ? "dark" : "light"];
-  const ink = getComputedStyle(document.body).color;
-  for (const plot of document.querySelectorAll(".js-plotly-plot")) {
-    const keys = plot.data.flatMap(({ meta }, i) => (meta === "$key" ? [i] : []));
-    if (keys.length) Plotly.restyle(plot, { "line.color": ink }, keys);
-    Plotly.relayout(plot, { template });
-  }
-}
-dark.addEventListener("change", dress);
-if (dark.matches) dress();
+<script type="text/plain" id="code">$code</script>
+<script type="text/plain" id="data">$data</script>
+<script type="module">
+$script
 </script>
 </body>
 </html>
 """)
 
-#: Pixels of a plot, and of a row of its legend, which would else take them from the picture.
-_HEIGHT, _ROW = 440, 21
+#: Traits of a page that nobody computes for: it has no weights to write to, and no centre to go back to.
+_AT_REST: dict[str, Any] = {
+    "_runtime": "runtime",
+    "status": "done",
+    "error": "",
+    "progress": {},
+    "view": {},
+    **dict.fromkeys(
+        ("_surface", "_compared", "_landmarks", "_eigenpairs", "_projections", "_spectrum", "_trace")
+    ),
+}
+_NO_POINTS: dict[str, Any] = {
+    "pins": [],
+    "table": None,
+    "csv": "",
+    "writable": False,
+    "applied": None,
+    "note": "",
+    "centre": {"depth": 0, "request": 0, "moved": 0},
+    "checkpoint": 0,
+    "drift": None,
+}
 
-_DARK_PAPER, _DARK_INK = "#161616", "rgb(222,222,222)"
+
+def check_page(path: str | os.PathLike[str], title: object) -> None:
+    """Raises what ``write_page`` raises for a path or a title, before anything is computed for it."""
+    if not isinstance(title, str):
+        raise TypeError(f"Expected title as a string, got {type(title).__name__}.")
+    check_replaceable(path)
 
 
-def page(title: str, sentence: str, figures: Sequence[go.Figure], provenance: Mapping[str, Any]) -> str:
-    """A page of its own, plotly.js (about 5 MB) included; light or dark as the reader's system is.
+def write_page(
+    path: str | os.PathLike[str],
+    title: str,
+    news: News,
+    held: Sequence[Payload] = (),
+    traits: Mapping[str, Any] | None = None,
+    points: Mapping[str, Any] | None = None,
+) -> None:
+    """Writes a page of its own, with the page's bundle in it; light or dark as the reader's system is.
 
     Args:
+        path: Replaced where it exists, once the new file is complete.
         title: Of the page.
-        sentence: What the figures come to.
-        figures: At least one.
-        provenance: What a reader needs to repeat them.
+        news: What the page begins with.
+        held: Other pictures, as ``news.pictures`` makes them, the newest last.
+        traits: What the page is to know beside that.
+        points: Pins and table, as the page gets them from a kernel.
+
+    Raises:
+        TypeError: If ``title`` is no text, or ``path`` no path.
+        RuntimeError: If there is nothing to draw yet.
+        OSError: If the file cannot be written.
     """
-    parts = [_figure(figure, i == 0) for i, figure in enumerate(figures)]
+    check_page(path, title)
+    found, controls = news.found, news.controls
+    if found.surface is None:
+        raise RuntimeError("Expected results to show, there are none yet. Compute them first.")
+    verdict = verdict_of(found, controls, news.theta_norm)
+    chosen = {f.name: getattr(controls, f.name) for f in fields(controls) if f.metadata["synced"]}
+    html = _page(
+        title,
+        verdict.sentence if verdict else "",
+        [*held, *pictures(news)],
+        {**chosen, "_info": info_of(found, controls, news.theta_norm), **(traits or {})},
+        {"controls": asdict(controls), **found.surface.provenance},
+        points or {},
+    )
+    with replacing(path) as file:
+        file.write(html.encode())
+
+
+def _page(
+    title: str,
+    sentence: str,
+    pictures: Sequence[Payload],
+    traits: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+    points: Mapping[str, Any],
+) -> str:
+    held, errors = [], []
+    for number, picture in enumerate(pictures, 1):  # requests of several computations may have one number
+        numbered = {
+            name: {**result, "request": number} if isinstance(result, Mapping) else result
+            for name, result in picture.items()
+        }
+        surface, error = rounded(numbered["_surface"])
+        held.append(numbered | {"_surface": surface})
+        errors.append(error)
+    known = {name: value for name, value in points.items() if name in ("pins", "table", "csv")}
+    data = {**_AT_REST, **traits, "_pins": {**_NO_POINTS, **known}, "pictures": held}
+    code: dict[str, Any] = {name: bundled(f"{name}.js").read_bytes() for name in ("page", "runtime")}
+    code["css"] = bundled("page.css").read_text(encoding="utf-8")
     return _PAGE.substitute(
         title=escape(title),
         sentence=escape(sentence),
-        figures="\n".join(parts),
+        rounding=escape(
+            f"Losses on this page are rounded to 16 bits, which moves them by {brief(max(errors))} at most; "
+            "those at θ* and at the lowest points are exact to seven digits."
+        ),
         provenance=escape(json.dumps(provenance, indent=2, ensure_ascii=False, default=str)),
-        looks=_looks(figures[0]),
-        dark_paper=_DARK_PAPER,
-        key=KEY,
+        code=packed(code),
+        data=packed(data),
+        script=bundled("saved.js").read_text(encoding="utf-8").replace("</", "<\\/"),
     )
-
-
-def _figure(figure: go.Figure, first: bool) -> str:
-    """A figure with its titles and what stands below as text of the page, which breaks lines by itself."""
-    bare = go.Figure(figure)
-    title, subtitle = bare.layout.title.text, bare.layout.title.subtitle.text
-    below = [a.text for a in bare.layout.annotations if a.name == BELOW]
-    bare.layout.annotations = [a for a in bare.layout.annotations if a.name != BELOW]
-    bare.update_layout(title={"text": "", "subtitle": {"text": ""}}, margin={"t": 30, "b": 50}, height=None)
-    plot = pio.to_html(
-        bare,
-        full_html=False,
-        include_plotlyjs=first,
-        config={"responsive": True},
-        default_height=f"{_HEIGHT + _ROW * legend_rows(bare)}px",
-    )
-    more = f'<div class="below">{_plain(subtitle)}</div>' if subtitle else ""
-    words = "".join(f'<p class="below">{_plain(text)}</p>' for text in below)
-    return f"<figure><figcaption><strong>{_plain(title)}</strong>{more}</figcaption>{plot}{words}</figure>"
-
-
-def _plain(text: str) -> str:
-    """A line of a figure as HTML: names of models, losses and axes are no tags."""
-    return escape(text.replace("<br>", " "))
-
-
-def _looks(figure: go.Figure) -> str:
-    """The figures' template and its dark counterpart, as JSON that may stand in a script."""
-    light = json.dumps(figure.layout.template.to_plotly_json(), default=list).replace("</", "<\\/")
-    dark = light.replace("rgb(36,36,36)", _DARK_INK).replace('"white"', json.dumps(_DARK_PAPER))
-    return f'{{"light": {light}, "dark": {dark}}}'

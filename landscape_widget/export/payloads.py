@@ -57,6 +57,27 @@ def info(
     }
 
 
+def info_of(found: Findings, controls: Controls, theta_norm: float) -> Payload:
+    """The same as far as results tell it, for a page without the objective."""
+    assert found.surface is not None
+    second = found.compared
+    told = [found.surface.provenance, *([second.surface.provenance] if second else [])]
+    tested = [p["n_examples"] if p.get("split") == "test" else p.get("n_test_examples", 0) for p in told]
+    n = told[0].get("n_parameters", 0)
+    return {
+        "subject": subject_of(told[0]),
+        "n_parameters": n,
+        "n_examples": controls.examples,
+        "n_test_examples": max(tested),
+        "theta_norm": theta_norm,
+        "max_resolution": MAX_RESOLUTION,
+        "axes": _axes(max(1, min(OFFERED_RANKS, n // 2))),
+        "batch_norm": controls.batch_norm != "frozen",
+        "divisible": False,
+        "differentiable": True,
+    }
+
+
 def _axes(most: int, offered: Sequence[Axis] = ()) -> Payload:
     """Axes and planes that the page offers, and which kinds are eigenvectors, offered up to a rank."""
     groups: dict[str, list[Payload]] = {}
@@ -92,20 +113,23 @@ def compared(found: Findings, controls: Controls, request: int, theta_norm: floa
     """
     picture = found.compared
     assert picture is not None
-    verdict = verdict_of(found, controls, theta_norm)
-    shown = (
-        (found.quadratic, domain_on_show(found, controls)),
-        (picture.quadratic, domain_of(picture.surface)),
-    )
-    return _picture(picture, found, controls, request, theta_norm) | {
-        "sights": [
-            [
-                sight(verdict.kind, model, domain, seen) if verdict and model and domain else ""
-                for seen in (True, False)
-            ]
-            for model, domain in shown
+    told = sights(found, controls, theta_norm)
+    return _picture(picture, found, controls, request, theta_norm) | {"sights": told}
+
+
+def sights(found: Findings, controls: Controls, theta_norm: float) -> list[list[str]]:
+    """What each picture shows of θ*: where it has the colours for what lies in its plane, and where not."""
+    verdict, second = verdict_of(found, controls, theta_norm), found.compared
+    shown = [(found.quadratic, domain_on_show(found, controls))]
+    if second is not None:
+        shown.append((second.quadratic, domain_of(second.surface)))
+    return [
+        [
+            sight(verdict.kind, model, domain, seen) if verdict and model and domain else ""
+            for seen in (True, False)
         ]
-    }
+        for model, domain in shown
+    ]
 
 
 def _picture(

@@ -30,6 +30,7 @@ def pin(marked: Pin, shown: Sequence[Plane | None], centred: bool) -> Payload:
         "beta": marked.beta,
         "axes": list(plane.axes),
         "plane": plane_words(plane.axes, seed),
+        "fingerprint": plane.fingerprint,
         "symbols": [symbol_of(name) for name in plane.axes],
         "seed": seed,
         "n_examples": plane.provenance.get("n_examples"),

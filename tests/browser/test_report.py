@@ -1,14 +1,15 @@
-"""The page of figures: it opens without kernel and network, and shows the very numbers."""
+"""The saved page: it opens without kernel and network, shows the very numbers, and switches pictures."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Route
+from playwright.sync_api import Route, expect
 
 from landscape_widget import LandscapeExplorer, load, save
 
@@ -17,15 +18,27 @@ from .browser import Watch
 from .conftest import OpenPage
 from .waiting import wait_until
 
-READ = """plots => plots.map(plot => plot._fullData.map(trace => ({
-  type: trace.type,
-  x: Array.from(trace.x ?? []),
-  y: Array.from(trace.y ?? []),
-  losses: trace.customdata && Array.from(trace.customdata, row => Array.from(row)),
-})))"""
-DRAWN = """document.querySelectorAll('details').length === 1 &&
-  [...document.querySelectorAll("figure")].every(f => f.querySelector(".js-plotly-plot .main-svg"))"""
-#: Milliseconds for six plots, one of them in software WebGL, on a busy machine.
+READ = """plot => {
+  const full = plot._fullData.find(trace => trace.z?.length && trace.z[0]?.length);
+  const [x, y, z] = [Array.from(full.x), Array.from(full.y), Array.from(full.z, row => Array.from(row))];
+  return { type: full.type, x, y, z };
+}"""
+DRAWN = """["surface", "heatmap", "curvature", "slices"].every(
+  view => document.querySelector(`[data-testid=${view}]`)?.dataset.final === "true")"""
+SHOWN = "request => document.querySelector('[data-testid=surface]').dataset.request === request"
+#: The milliseconds from a click to the new heatmap.
+SWITCH = """async id => {
+  const find = name => document.querySelector(`[data-testid=${name}]`);
+  const before = find("heatmap").dataset.request;
+  const drawn = new Promise(resolve => {
+    const look = () => find("heatmap").dataset.request !== before && resolve(performance.now());
+    new MutationObserver(look).observe(find("heatmap"), { attributeFilter: ["data-request"] });
+  });
+  const start = performance.now();
+  find(id).click();
+  return await drawn - start;
+}"""
+#: Milliseconds for all plots, one of them in software WebGL, on a busy machine.
 PATIENCE = 120_000
 
 
@@ -67,26 +80,62 @@ def test_page_shows_the_results(
     path = tmp_path / "run.html"
     explorer.to_html(path, title="Saddle <5 parameters>")
     page = opened(path).page
-    assert page.get_by_role("heading").inner_text() == page.title() == "Saddle <5 parameters>"
-    assert explorer.results.verdict.sentence in page.locator("header").inner_text()
-    plots = page.locator(".js-plotly-plot").evaluate_all(READ)
-    assert [plot[0]["type"] for plot in plots] == [
-        "surface",
-        "heatmap",
-        "scatter",
-        "bar",
-        "scatter",
-        "scatter",
-    ]
-    for plot in plots[:2]:
-        np.testing.assert_array_equal(plot[0]["x"], explorer.surface.alpha)
-        np.testing.assert_array_equal(plot[0]["y"], explorer.surface.beta)
-        np.testing.assert_array_equal(plot[0]["losses"], explorer.surface.loss)
-    assert sum(plots[3][0]["y"]) == 20
-    for figure in page.locator("figure").all():
-        assert figure.locator(".js-plotly-plot").bounding_box()["width"] <= figure.bounding_box()["width"]
+    assert page.get_by_role("heading", level=1).inner_text() == page.title() == "Saddle <5 parameters>"
+    assert explorer.results.verdict.sentence in page.get_by_test_id("verdict").inner_text().replace("\n", " ")
+    page.get_by_test_id("scale").select_option("linear", force=True)
+    surface = explorer.surface
+    lowest = np.float32(surface.loss.min())
+    for view in ("surface", "heatmap"):
+        plot = page.get_by_test_id(view).locator(".js-plotly-plot")
+        wait_until(lambda plot=plot: np.min(plot.evaluate(READ)["z"]) == lowest, f"losses in {view}")
+        found = plot.evaluate(READ)
+        assert found["type"] == view
+        np.testing.assert_array_equal(found["x"], surface.alpha)
+        np.testing.assert_array_equal(found["y"], surface.beta)
+        # in 16 bits, whose steps here are 1e-4 of the distance from L(θ*) at most
+        np.testing.assert_allclose(
+            np.array(found["z"]), surface.loss, rtol=0, atol=1e-4 * np.ptp(surface.loss)
+        )
+        assert found["z"][4][4] == surface.loss[4, 4] == explorer.results.centre_loss
+    for face in ("projections", "spectrum", "trace"):
+        page.get_by_test_id(f"face-{face}").check(force=True)
+        drawn = page.get_by_test_id("curvature")
+        expect(drawn).to_have_attribute("data-face", face)
+        expect(drawn).to_have_attribute("data-final", "true")
     page.get_by_text("What it rests on").click()
     assert '"n_parameters": 5' in page.locator("pre").inner_text()
+    assert "rounded to 16 bits" in page.locator("details p").last.inner_text()
+    expect(page.get_by_test_id("preset-random")).to_be_disabled()
+    expect(page.get_by_test_id("resolution")).to_be_disabled()
+
+
+def test_page_switches_between_planes_also_in_a_frame(
+    explorer: LandscapeExplorer,
+    open_page: OpenPage,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """In a frame without an address or an origin, as pages of other people may be put into one."""
+    path, outer = tmp_path / "run.html", tmp_path / "outer.html"
+    explorer.to_html(path, planes=["hessian", "random", {"axes": "random", "seed": 1}], resolutions=101)
+    frame = f'<iframe sandbox="allow-scripts" width="1300" height="1100" srcdoc="{escape(path.read_text())}">'
+    outer.write_text(f"<!doctype html><meta charset=utf-8><title>outer</title>{frame}</iframe>")
+    watch = open_page()
+    requests = refuse_network(watch)
+    watch.page.goto(outer.as_uri(), wait_until="commit")
+    page = watch.page.wait_for_selector("iframe").content_frame()
+    page.wait_for_function(DRAWN, timeout=PATIENCE)
+    expect(page.get_by_test_id("preset-filter")).to_be_disabled()
+    times = [page.evaluate(SWITCH, f"preset-{plane}") for plane in ("random", "hessian", "random")]
+    assert page.get_by_test_id("heatmap").get_attribute("data-provisional") == "false"
+    record_property("milliseconds of a switch", times)
+    record_property("bytes", path.stat().st_size)
+    assert page.evaluate(SWITCH, "new-seed") > 0
+    expect(page.get_by_test_id("seed")).to_have_value("1")
+    page.get_by_test_id("compare").click()
+    expect(page.get_by_test_id("heatmap-2")).to_have_attribute("data-final", "true", timeout=PATIENCE)
+    expect(page.get_by_test_id("sight-2")).to_contain_text("Shows the saddle")
+    assert not requests, "the page asks the network"
 
 
 def test_page_follows_the_readers_theme_and_width(
@@ -96,13 +145,20 @@ def test_page_follows_the_readers_theme_and_width(
     path = tmp_path / "run.html"
     load(tmp_path / "run.npz").to_html(path)
     page = opened(path).page
-    paper = "() => document.querySelector('.js-plotly-plot')._fullLayout.paper_bgcolor"
-    assert page.evaluate(paper) == "white"
+    root, paper = page.get_by_test_id("landscape-explorer"), "getComputedStyle(document.body).backgroundColor"
+    expect(root).to_have_attribute("data-theme", "light")
     page.emulate_media(color_scheme="dark")
-    page.wait_for_function(f"({paper})() === '#161616'", timeout=PATIENCE)
+    expect(root).to_have_attribute("data-theme", "dark")
+    assert (
+        page.evaluate(paper) == root.evaluate("e => getComputedStyle(e).backgroundColor") == "rgb(17, 17, 17)"
+    )
     page.set_viewport_size({"width": 380, "height": 800})
     page.wait_for_function("document.querySelector('.js-plotly-plot').clientWidth < 380", timeout=PATIENCE)
     page.wait_for_function("document.documentElement.scrollWidth <= innerWidth", timeout=PATIENCE)
+    page.emulate_media(media="print")
+    expect(page.get_by_test_id("heatmap")).to_be_visible()
+    for control in ("half-width", "compare", "kernel", "copy-python"):
+        expect(page.get_by_test_id(control)).to_be_hidden()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ import pytest
 from landscape_widget import LandscapeExplorer
 from landscape_widget.explorer import in_flight, sending
 from landscape_widget.explorer.in_flight import PATIENCE, InFlight
-from landscape_widget.explorer.publisher import TOPICS, News, Publisher
+from landscape_widget.explorer.publisher import TOPICS, Publisher
+from landscape_widget.export.news import News
 
 from ..support.gates import HUNG, finish, gated_saddle
 

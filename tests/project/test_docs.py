@@ -65,7 +65,7 @@ def test_the_code_of_the_front_page_runs(tmp_path: Path, monkeypatch: pytest.Mon
     assert explorer.axes == ("hessian:max", "random")
     assert explorer.eigenpairs.converged.all()
     assert explorer.surface.final
-    assert (tmp_path / "run.html").stat().st_size > 1e6
+    assert (tmp_path / "run.html").stat().st_size > 0.5e6, "plotly.js is in it"
     explorer.close()
 
 

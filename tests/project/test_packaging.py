@@ -13,7 +13,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-BUNDLE = {f"landscape_widget/static/{name}" for name in ("runtime.js", "page.js", "page.css", "explorer.js")}
+BUNDLE = {
+    f"landscape_widget/static/{name}"
+    for name in ("runtime.js", "page.js", "page.css", "explorer.js", "saved.js")
+}
 
 
 def build(source: Path, target: str, out: Path, **environment: str) -> Path:

@@ -41,7 +41,7 @@ export function comparedPlane(snapshot) {
  * @param {import("../kernel/state.js").State} state
  */
 export function createComparison(el, state) {
-  const select = h("select", { "data-testid": "compared-preset", "data-asks": true });
+  const select = h("select", { "data-testid": "compared-preset" });
   const custom = h("option", { value: "custom", disabled: true }, "Custom");
   const offer = state.snapshot.info.axes;
   const options = offer.presets.map(({ value, label }) => h("option", { value }, label));
@@ -70,7 +70,7 @@ export function createComparison(el, state) {
     /** @param {import("../ui/frame.js").Frame} frame */
     update(frame) {
       const { snapshot, name, picture } = frame;
-      const { compared_axes, compared_domain, compared, info } = snapshot;
+      const { compared_axes, compared_domain, compared, info, offers } = snapshot;
       const second = comparedPlane(snapshot);
       element.hidden = !compared_axes;
       if (!compared_axes || !second) return;
@@ -78,7 +78,8 @@ export function createComparison(el, state) {
       custom.hidden = preset !== undefined;
       select.value = preset?.value ?? "custom";
       options.forEach((option, i) => {
-        option.disabled = !info.differentiable && offer.presets[i].axes.some((axis) => isEigen(offer, axis));
+        const { axes } = offer.presets[i];
+        option.disabled = (!info.differentiable && axes.some((axis) => isEigen(offer, axis))) || !offers({ compared_axes: axes, compared_domain: null });
       });
       width.set(compared_domain, compared?.domain, second.snapshot);
       const beside = { ...frame, basis: frame.range && picture, picture: { surface: compared, model: compared?.quadratic ?? null } };

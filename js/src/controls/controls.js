@@ -54,7 +54,7 @@ function createPresets(offer, send) {
     /** @param {Snapshot} snapshot */
     set({ axes, info: { differentiable }, offers }) {
       segments.set(presetOf(offer, axes)?.value ?? "custom");
-      segments.enable((value) => presets.some((preset) => preset.value === value && offers(preset.axes) && (differentiable || !preset.axes.some((axis) => isEigen(offer, axis)))));
+      segments.enable((value) => presets.some((preset) => preset.value === value && offers({ axes: preset.axes }) && (differentiable || !preset.axes.some((axis) => isEigen(offer, axis)))));
     },
   };
 }
@@ -62,16 +62,20 @@ function createPresets(offer, send) {
 /** One click to the other kind of plane beside this one, another to take it away. @param {import("../kernel/state.js").State} state */
 function createCompare(state) {
   const element = h("button", { type: "button", class: "lw-button lw-compare", "data-testid": "compare", "data-asks": true }, sign("pair"), h("span", {}, "Compare"));
-  element.addEventListener("click", () => {
-    const { axes, compared_axes, info } = state.snapshot;
-    state.set({ compared_axes: compared_axes ? null : [...counterpart(info.axes, axes)], compared_domain: null, compared_split: null });
-  });
+  /** @param {import("../kernel/axes.js").Axes | null} axes */
+  const beside = (axes) => ({ compared_axes: axes && /** @type {[string, string]} */ ([...axes]), compared_domain: null, compared_split: null });
+  /** @param {Snapshot} snapshot */
+  const asked = ({ axes, compared_axes, info, offers }) => beside(compared_axes ? null : counterpart(info.axes, axes, (plane) => offers(beside(plane))));
+  element.addEventListener("click", () => state.set(asked(state.snapshot)));
   return {
     element,
     /** @param {Snapshot} snapshot */
-    set({ axes, compared_axes, info }) {
+    set(snapshot) {
+      const { compared_axes, info, offers } = snapshot;
+      const next = asked(snapshot);
       element.setAttribute("aria-pressed", String(compared_axes !== null));
-      element.title = compared_axes ? "One plane again" : `${planeLabel(info.axes, counterpart(info.axes, axes))} of the same model beside this plane`;
+      element.dataset.asks = offers(next) ? "held" : "true";
+      element.title = next.compared_axes ? `${planeLabel(info.axes, next.compared_axes)} of the same model beside this plane` : "One plane again";
     },
   };
 }
@@ -119,13 +123,13 @@ export function createControls(el, state, ...tools) {
   return {
     /** @param {Snapshot} snapshot */
     update(snapshot) {
-      const { axes, info, domain, surface, offers } = snapshot;
+      const { axes, info, domain, surface, offers, choices } = snapshot;
       compare.set(snapshot);
       presets.set(snapshot);
-      alpha.set(axes[0], info, (value) => offers([value, axes[1]]));
-      beta.set(axes[1], info, (value) => offers([axes[0], value]));
+      alpha.set(axes[0], info, (value) => offers({ axes: [value, axes[1]] }));
+      beta.set(axes[1], info, (value) => offers({ axes: [axes[0], value] }));
       width.set(domain, surface?.domain, snapshot);
-      resolution.setValues(resolutions(info.max_resolution));
+      resolution.setValues(choices("resolution", resolutions(info.max_resolution)));
       resolution.set(snapshot.resolution);
     },
     destroy() {

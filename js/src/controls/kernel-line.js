@@ -8,19 +8,24 @@ const WORDS = {
   unclear: ["Kernel busy or gone: what is asked for waits until it answers.", "Kernel busy or gone: waiting until it answers."],
 };
 
+const SAVED = "A saved page: it shows the pictures that it was saved with, and what is grey is not among them.";
+
 /**
  * @param {HTMLElement} el
- * @param {HTMLElement} root  of the page, in which controls that need a kernel have the attribute `data-asks`
+ * @param {HTMLElement} root  of the page, in which controls that need a kernel have the attribute `data-asks`, with
+ *   "held" for its value while the page can answer them itself
  */
 export function createKernelLine(el, root) {
   const element = h("p", { class: "lw-kernel", role: "status", "data-testid": "kernel" });
   el.append(element);
   return {
     /** After all other parts. @param {import("../kernel/state.js").Snapshot} snapshot */
-    update({ kernel, surface }) {
-      setText(element, WORDS[kernel][surface ? 0 : 1]);
+    update({ kernel, surface, saved }) {
+      setText(element, saved ? SAVED : WORDS[kernel][surface ? 0 : 1]);
       root.dataset.kernel = kernel;
-      for (const control of root.querySelectorAll("[data-asks]")) /** @type {HTMLButtonElement} */ (control).disabled = kernel === "gone";
+      for (const control of /** @type {NodeListOf<HTMLButtonElement>} */ (root.querySelectorAll("[data-asks]"))) {
+        control.disabled = kernel === "gone" && control.dataset.asks !== "held";
+      }
     },
     destroy() {
       element.remove();

@@ -75,6 +75,7 @@ export function createProgress(el, state) {
       text.title = partsText(snapshot);
       setText(spoken, SPOKEN[status] ?? "");
       element.dataset.status = snapshot.kernel === "gone" ? "cancelled" : status;
+      element.hidden = snapshot.saved;
       cancel.hidden = status !== "computing";
       recompute.hidden = snapshot.kernel === "gone" || (status !== "cancelled" && status !== "failed");
     },

@@ -40,14 +40,14 @@ function splitControls(value) {
   return { split: value, compared_split: null };
 }
 
-/** @param {(seed: number) => void} send */
-function createSeed(send) {
+/** @param {(seed: number) => void} send @param {(seed: number) => boolean} offers */
+function createSeed(send, offers) {
   const input = h("input", { type: "number", min: 0, step: 1, "data-testid": "seed", inputmode: "numeric", "data-asks": true });
   const fresh = h("button", { type: "button", class: "lw-button lw-icon", "data-testid": "new-seed", "data-asks": true, title: "Next seed", "aria-label": "Next seed" }, sign("next"));
   let current = 0;
   function commit() {
     const seed = input.valueAsNumber;
-    if (!Number.isSafeInteger(seed) || seed < 0) input.value = String(current);
+    if (!Number.isSafeInteger(seed) || seed < 0 || !offers(seed)) input.value = String(current);
     else if (seed !== current) send(seed);
   }
   input.addEventListener("change", commit);
@@ -56,8 +56,10 @@ function createSeed(send) {
   fresh.addEventListener("click", () => send(current + 1));
   return {
     element: createField(input, { label: "Seed", title: "Equal seeds give equal random directions" }, fresh),
-    /** @param {number} seed */
-    set(seed) {
+    /** @param {number} seed @param {boolean} held  whether the page itself has others */
+    set(seed, held) {
+      input.dataset.asks = held ? "held" : "true";
+      fresh.dataset.asks = offers(seed + 1) ? "held" : "true";
       if (seed === current && input.value !== "") return;
       current = seed;
       input.value = String(seed);
@@ -79,7 +81,7 @@ export function unusual(snapshot) {
 /** @param {import("../kernel/state.js").State} state */
 export function createSettings(state) {
   const fold = createFold({ name: "settings", label: "Settings", title: "Seed, data and display", mark: sign("gear") });
-  const seed = createSeed((value) => state.set({ seed: value }));
+  const seed = createSeed((value) => state.set({ seed: value }), (value) => state.snapshot.offers({ seed: value }));
   const examples = createSlider({
     name: "examples",
     label: "Examples",
@@ -90,8 +92,8 @@ export function createSettings(state) {
     costly: true,
     asks: true,
   });
-  const split = createSegments({ name: "split", label: "Loss on", choices: SPLITS, asks: true, send: (value) => state.set(splitControls(value)) });
-  const norm = createSegments({ name: "batch-norm", label: "Batch-norm statistics", choices: BATCH_NORM, asks: true, send: (value) => state.set({ batch_norm: value }) });
+  const split = createSegments({ name: "split", label: "Loss on", choices: SPLITS, send: (value) => state.set(splitControls(value)) });
+  const norm = createSegments({ name: "batch-norm", label: "Batch-norm statistics", choices: BATCH_NORM, send: (value) => state.set({ batch_norm: value }) });
   const splitField = createGroup("Loss on", split.element);
   const normField = createGroup("Batch-norm statistics", norm.element);
   const line = h("p", { class: "lw-holds", "data-testid": "holds", hidden: true });
@@ -106,15 +108,17 @@ export function createSettings(state) {
     line,
     /** @param {Snapshot} snapshot @param {string[]} display  what is not as usual in how losses are shown */
     update(snapshot, display) {
-      const { info } = snapshot;
-      seed.set(snapshot.seed);
-      examples.setValues(exampleCounts(info.n_examples));
+      const { info, choices, offers } = snapshot;
+      seed.set(snapshot.seed, choices("seed", []).length > 1);
+      examples.setValues(choices("examples", exampleCounts(info.n_examples)));
       examples.set(snapshot.examples);
       examples.element.hidden = info.divisible === false;
       splitField.hidden = !info.n_test_examples;
       split.set(shownSplit(snapshot));
+      split.enable((value) => offers(splitControls(value)));
       normField.hidden = !info.batch_norm;
       norm.set(snapshot.batch_norm);
+      norm.enable((value) => offers({ batch_norm: value }));
       const words = [...unusual(snapshot), ...display];
       line.hidden = !words.length;
       line.title = words.join(" · ");

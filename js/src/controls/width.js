@@ -54,9 +54,9 @@ export function createWidth({ name, auto, equal, label, mark, send, sendEqual })
     /**
      * @param {Domain | null} domain
      * @param {Domain | undefined} shown  what the kernel chose
-     * @param {Pick<import("../kernel/state.js").Snapshot, "axes" | "equal_axes" | "info">} plane
+     * @param {Pick<import("../kernel/state.js").Snapshot, "axes" | "equal_axes" | "info" | "offers">} plane
      */
-    set(domain, shown, { axes, equal_axes, info }) {
+    set(domain, shown, { axes, equal_axes, info, offers }) {
       const actual = domain ?? shown;
       const eigenvectors = axes.every((axis) => isEigen(info.axes, axis)); // each with a half-width by its own curvature
       kept = actual && eigenvectors && !equal_axes ? actual : null;
@@ -69,6 +69,7 @@ export function createWidth({ name, auto, equal, label, mark, send, sendEqual })
       button.setAttribute("aria-pressed", String(domain === null));
       square.hidden = !eigenvectors;
       square.setAttribute("aria-pressed", String(equal_axes));
+      square.dataset.asks = offers({ equal_axes: !equal_axes, domain: null }) ? "held" : "true";
     },
     destroy: slider.destroy,
   };

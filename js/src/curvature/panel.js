@@ -65,6 +65,7 @@ export function createCurvature(el, state) {
       walk.leave();
       panel.undrawn();
     }
+    control.enable((name) => !frame.snapshot.saved || faces[name].result(frame.snapshot) !== null);
     const view = faces[face];
     const result = view.result(frame.snapshot);
     panel.setProvisional(provisional);

@@ -20,9 +20,15 @@ export const presetOf = ({ presets }, axes) => presets.find((preset) => preset.a
 /** A plane that the kernel has not told of yet. @param {Offer} offer @param {Axes} axes */
 export const planeLabel = (offer, axes) => presetOf(offer, axes)?.label ?? axes.join(" × ");
 
-/** The plane that shows what this one may hide: one of eigenvectors or one of others. @param {Offer} offer @param {Axes} axes */
-export function counterpart(offer, axes) {
+/**
+ * The plane that shows what this one may hide: one of eigenvectors or one of others.
+ * @param {Offer} offer
+ * @param {Axes} axes
+ * @param {(axes: Axes) => boolean} [offers]  whether it can be had: one that can goes before one that cannot
+ */
+export function counterpart(offer, axes, offers = () => true) {
   const all = (/** @type {Axes} */ names) => names.every((name) => isEigen(offer, name));
   const { presets } = offer;
-  return (presets.find((preset) => all(preset.axes) !== all(axes)) ?? presets[0]).axes;
+  const others = presets.filter((preset) => all(preset.axes) !== all(axes));
+  return (others.find((preset) => offers(preset.axes)) ?? others[0] ?? presets[0]).axes;
 }

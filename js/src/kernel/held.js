@@ -1,17 +1,29 @@
-// The planes that the page holds: they can be shown where no kernel is left to ask.
+// The pictures that the page holds, each with the controls it answers: they can be shown where no kernel is left to ask.
+import { sameDomain } from "../model/values.js";
 
+/** @typedef {import("./state.js").Controls} Controls */
 /** @typedef {import("./decoders.js").SurfaceResult} SurfaceResult */
-/** @typedef {ReturnType<typeof import("./curvature-decoders.js").decodeProjections>} Projections */
+/** @typedef {Omit<import("./state.js").Results, "compared">} Found */
+/** @typedef {[string, string]} Sights  what a plane shows of θ*, where the picture has the colours for it and where not */
+/** @typedef {{controls: Answered, found: Found & {surface: SurfaceResult}, sights: Sights | null}} HeldPicture  `sights`: null where nobody has told */
+/** @typedef {Pick<Controls, typeof TELLING[number]>} Answered */
 
-/** Planes to remember. */
+/** Pictures to remember of a kernel. */
 const MOST = 12;
+
+/** Controls that tell pictures apart, those first that matter most. */
+const TELLING = /** @type {const} */ (["axes", "split", "batch_norm", "examples", "seed", "domain", "equal_axes", "resolution"]);
+
+/** What decides the losses in a picture, wherever it looks at them. */
+const LOSSES = /** @type {const} */ (["axes", "split", "batch_norm", "examples", "seed"]);
 
 /**
  * The controls whose answer a surface is.
  * @param {SurfaceResult} surface
- * @returns {Partial<import("./state.js").Controls>}
+ * @param {boolean} [automatic]  whether the kernel chose its domain
+ * @returns {Answered}
  */
-export const controlsOf = ({ axes, seed, nExamples, batchNorm, split, alpha, equalAxes }) => ({
+export const controlsOf = ({ axes, seed, nExamples, batchNorm, split, alpha, equalAxes, domain }, automatic = true) => ({
   axes: [...axes],
   seed,
   examples: nExamples,
@@ -19,28 +31,86 @@ export const controlsOf = ({ axes, seed, nExamples, batchNorm, split, alpha, equ
   split,
   resolution: alpha.length,
   equal_axes: equalAxes,
-  domain: null,
+  domain: automatic ? null : domain,
 });
 
-export function createHeld() {
-  /** The last picture of each pair of axes, the newest last. @type {Map<string, {surface: SurfaceResult, projections: Projections | null}>} */
-  const planes = new Map();
+/**
+ * @param {HeldPicture} picture
+ * @param {Answered} asked
+ * @param {typeof TELLING[number]} name
+ */
+function agrees({ controls, found: { surface } }, asked, name) {
+  if (name === "axes") return String(controls.axes) === String(asked.axes);
+  if (name === "seed") return !surface.seeded || surface.seed === asked.seed;
+  if (name === "domain") return asked.domain ? sameDomain(surface.domain, asked.domain) : controls.domain === null;
+  return controls[name] === asked[name];
+}
+
+/** @param {HeldPicture[]} [given]  those of a page that was saved with them */
+export function createHeld(given = []) {
+  /** The newest last. */
+  let pictures = given;
+
+  /**
+   * The picture that is nearest to what is asked for, of those that agree in `must`.
+   * @param {Answered} asked
+   * @param {readonly (typeof TELLING[number])[]} must
+   */
+  function nearest(asked, must) {
+    let best = pictures.filter((picture) => must.every((name) => agrees(picture, asked, name)));
+    for (const name of TELLING) {
+      const closer = best.filter((picture) => agrees(picture, asked, name));
+      if (closer.length) best = closer;
+    }
+    return best.at(-1) ?? null;
+  }
+
   return {
     /**
-     * @param {SurfaceResult | null} surface
-     * @param {Projections | null} projections
+     * @param {Controls} controls
+     * @param {Found} found
      * @param {number} former  the last request about another centre
      */
-    keep(surface, projections, former) {
-      for (const [name, plane] of planes) if (plane.surface.request <= former) planes.delete(name);
+    keep(controls, found, former) {
+      pictures = pictures.filter(({ found: { surface } }) => surface.request > former);
+      const { surface } = found;
       if (!surface?.final || surface.request <= former) return;
-      const name = String(surface.axes);
-      const own = projections?.request === surface.request ? projections : (planes.get(name)?.projections ?? null);
-      planes.delete(name);
-      planes.set(name, { surface, projections: own });
-      if (planes.size > MOST) planes.delete(/** @type {string} */ (planes.keys().next().value));
+      const own = controlsOf(surface, controls.domain === null || !sameDomain(controls.domain, surface.domain));
+      const before = pictures.find((picture) => TELLING.every((name) => agrees(picture, own, name)));
+      // What was not found for this picture yet is that of the same one before.
+      const parts = Object.entries(found).map(([name, result]) => {
+        const former = before?.found[/** @type {keyof Found} */ (name)] ?? null;
+        return [name, result?.request === surface.request ? result : former];
+      });
+      const next = { controls: own, found: { ...Object.fromEntries(parts), surface }, sights: null };
+      pictures = [...pictures.filter((picture) => picture !== before), next].slice(-MOST);
     },
-    /** @param {readonly string[]} axes */
-    of: (axes) => planes.get(String(axes)) ?? null,
+    /** The picture to show for these controls. @param {Answered} asked */
+    on: (asked) => nearest(asked, ["axes"]),
+    /** The one of these very losses. @param {Answered} asked */
+    of: (asked) => nearest(asked, LOSSES),
+    /**
+     * What the controls become by a change of some of them; null where no picture answers it.
+     * @param {Answered} controls
+     * @param {Partial<Answered>} change
+     * @returns {Partial<Answered> | null}
+     */
+    after(controls, change) {
+      const names = TELLING.filter((name) => name in change);
+      // Another plane may be held of other losses only; any other change keeps to the losses on show.
+      const must = "axes" in change ? ["axes"] : [...LOSSES, ...names];
+      const found = nearest({ ...controls, ...change }, /** @type {typeof names} */ (must));
+      // Another seed of a plane that has none is no other picture.
+      if (found && (change.seed ?? found.controls.seed) !== found.controls.seed) return null;
+      if (found) return found.controls;
+      // Any part of a plane can be looked at, if only in a picture of another part.
+      return names.every((name) => name === "domain") ? change : null;
+    },
+    /** Values of a control for which the losses on show are held. @param {Answered} controls @param {"seed" | "examples" | "resolution"} name */
+    choices(controls, name) {
+      const must = LOSSES.filter((each) => each !== name);
+      const values = pictures.filter((picture) => must.every((each) => agrees(picture, controls, each))).map((picture) => picture.controls[name]);
+      return [...new Set(values)].sort((a, b) => a - b);
+    },
   };
 }

@@ -13,6 +13,7 @@
  * @property {number} beta
  * @property {[string, string]} axes  of that plane
  * @property {string} plane  the same in words, with the seed where it counts
+ * @property {string} [fingerprint]  of that plane
  * @property {string[]} symbols  short names of its axes
  * @property {number | null} n_examples  that its eigenvectors rest on
  * @property {boolean} here  whether it is the first plane on show

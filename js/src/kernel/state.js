@@ -4,6 +4,7 @@ import { decodeCompared, decodeSurface } from "./decoders.js";
 import { decodeLandmarks } from "./landmarks.js";
 import { decodePoints } from "./points.js";
 import { controlsOf, createHeld } from "./held.js";
+import { createTogether, decodePictures, NO_KERNEL } from "./saved-pictures.js";
 import { createResult } from "./newest.js";
 import { createPulse } from "./pulse.js";
 import { sameDomain } from "../model/values.js";
@@ -68,14 +69,18 @@ import { sameDomain } from "../model/values.js";
  *   provisional: boolean,
  *   sent: number,
  *   kernel: import("./pulse.js").Kernel,
- *   offers: (axes: readonly string[]) => boolean,
+ *   saved: boolean,
+ *   offers: (change: Partial<Controls>) => boolean,
+ *   choices: (name: "seed" | "examples" | "resolution", usual: readonly number[]) => readonly number[],
  * }} Snapshot
- *   `offers`: whether a plane of these axes can be had, from the kernel or of those that the page holds.
+ *   `saved`: the page was written with the pictures that it holds, and never had a kernel.
+ *   `offers`: whether a change of controls can be had, from the kernel or of the pictures that the page holds;
+ *   `choices`: which of the usual values of a control.
  *   `cancelling`: a person has cancelled, and the kernel has not answered yet; `sent`: number of the newest picture.
  *   `provisional`: the controls ask for something else than the surface shows; `comparedProvisional` for the second.
  */
 
-/** @typedef {Pick<import("@anywidget/types").AnyModel, "get" | "set" | "on" | "off" | "save_changes" | "send"> & {widget_manager?: any}} Model */
+/** @typedef {Pick<import("@anywidget/types").AnyModel, "get" | "set" | "on" | "off" | "save_changes" | "send"> & {widget_manager?: any, pictures?: any[]}} Model  `pictures`: those of a page that was saved with them */
 
 const CONTROLS = /** @type {const} */ (["axes", "seed", "domain", "resolution", "examples", "batch_norm", "split", "compared_axes", "compared_domain", "compared_split", "equal_axes"]);
 /** What decodes each result, by its name in a snapshot; with "_" before it, it is the name of its trait. */
@@ -169,8 +174,10 @@ export function createState(model) {
   let pause;
   let scheduled = false;
   let destroyed = false;
-  const held = createHeld();
-  const pulse = createPulse(model, () => deliver({ type: "alive" }), (kernel) => {
+  const { pictures } = model;
+  const held = createHeld(pictures && decodePictures(pictures));
+  const together = createTogether();
+  const pulse = pictures ? NO_KERNEL : createPulse(model, () => deliver({ type: "alive" }), (kernel) => {
     if (kernel === "gone") settle();
     else if (kernel === "there") save();
     changed();
@@ -195,10 +202,15 @@ export function createState(model) {
     );
     const raw = model.get("_pins");
     if (decoded?.raw !== raw || !decoded) decoded = { raw, points: decodePoints(raw) };
-    const { points } = decoded;
-    held.keep(known.surface, known.projections, points.centre.request);
+    let { points } = decoded;
     const { kernel } = pulse;
-    if (kernel === "gone") Object.assign(known, held.of(values.axes));
+    if (kernel === "gone") {
+      const asked = secondControls(values);
+      const { surface } = known;
+      const shown = together(held.on(values), asked && held.of(asked), points);
+      Object.assign(known, shown.results);
+      if (known.surface !== surface) ({ points } = shown); // else the kernel knew better where pins lie
+    } else held.keep(values, known, points.centre.request);
     const { surface: shown, compared: second } = known;
     /** A picture around a centre that was left. @param {{request: number} | null} result */
     const former = (result) => result !== null && result.request <= points.centre.request;
@@ -217,7 +229,9 @@ export function createState(model) {
       provisional: outdated.is(shown, values) || former(shown),
       sent: Math.max(...sent.map(({ raw }) => numberOf(raw))),
       kernel,
-      offers: (axes) => kernel !== "gone" || held.of(axes) !== null,
+      saved: !!pictures,
+      offers: (change) => kernel !== "gone" || without(values, change) !== null,
+      choices: (name, usual) => (kernel === "gone" ? held.choices(values, name) : usual),
     };
   }
 
@@ -249,13 +263,21 @@ export function createState(model) {
     for (const [name, value] of Object.entries(values)) model.set(name, value);
   }
 
-  /** What of these values can be had without a kernel. @param {Partial<Controls & {face: Face}>} values */
-  function without({ axes, ...values }) {
-    if (axes) {
-      const plane = held.of(axes);
-      return plane ? controlsOf(plane.surface) : {};
-    }
-    return Object.fromEntries(Object.entries(values).filter(([name]) => ["domain", "compared_domain", "face"].includes(name)));
+  /**
+   * What controls become without a kernel where these are asked for; null where nothing answers that.
+   * @param {Controls} controls
+   * @param {Partial<Controls & {face: Face}>} values
+   * @returns {Partial<Controls> | null}
+   */
+  function without(controls, { face, compared_axes, compared_domain, compared_split, ...change }) {
+    const rest = Object.fromEntries(Object.entries({ face, compared_axes, compared_domain, compared_split }).filter(([, value]) => value !== undefined));
+    const first = Object.keys(change).length ? held.after(controls, change) : {};
+    if (!first) return null;
+    const next = { ...first, ...rest };
+    const second = compared_axes || compared_split ? secondControls({ ...controls, ...next }) : null;
+    if (!second) return next;
+    const beside = held.of(second);
+    return beside && (beside.sights || !second.compared_axes) ? next : null;
   }
 
   /** What was asked for and will not come gives way to what is there. */
@@ -314,7 +336,7 @@ export function createState(model) {
      * @param {boolean} [unhurried]  the page follows at once, the kernel hears of it when the changes pause
      */
     set(values, unhurried = false) {
-      write(pulse.kernel === "gone" ? without(values) : values);
+      write(pulse.kernel === "gone" ? (without(controls(), values) ?? {}) : values);
       if (unhurried) {
         clearTimeout(pause);
         pause = setTimeout(save, PAUSE);

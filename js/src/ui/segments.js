@@ -8,11 +8,10 @@ import { h, uniqueId } from "./dom.js";
  * @param {string} options.label
  * @param {readonly {value: T, label: string, title?: string}[]} options.choices
  * @param {(value: T) => void} options.send
- * @param {boolean} [options.asks]  whether nothing comes of it without a kernel
  */
-export function createSegments({ name, label, choices, send, asks = false }) {
+export function createSegments({ name, label, choices, send }) {
   const group = uniqueId(name);
-  const inputs = choices.map(({ value }) => h("input", { type: "radio", name: group, value, "data-testid": `${name}-${value}`, "data-asks": asks }));
+  const inputs = choices.map(({ value }) => h("input", { type: "radio", name: group, value, "data-testid": `${name}-${value}` }));
   const element = h("div", { class: "lw-segments", role: "radiogroup", "aria-label": label, "data-testid": name });
   inputs.forEach((input, i) => {
     const { value, label: text, title } = choices[i];

@@ -96,6 +96,8 @@ export function createSlider({ name, label, title, mark, values: initial, format
     /** Other values, except while a person holds the slider: its thumb would run away. @param {readonly number[]} next */
     setValues(next) {
       if (held) return;
+      // Without a kernel they are those that the page can show.
+      if (asks) input.dataset.asks = next.length > 1 ? "held" : "true";
       if (next.length === values.length && next.every((value, i) => value === values[i])) return;
       values = next;
       input.max = String(next.length - 1);

@@ -1,0 +1,147 @@
+// A page that was saved with pictures and never had a kernel: it switches between them, and greys what it does not hold.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { mockEigenpairs, mockProjections, mockSpectrum } from "../dev/mock-curvature.js";
+import { mockSurface } from "../dev/mock.js";
+import { controls, enter, positionOf, settled, show } from "./show.js";
+
+const HESSIAN = ["hessian:max", "hessian:min"];
+const RANDOM = ["random", "random"];
+const TEN = { timeout: 10_000 };
+
+/** @param {number} request @param {any} [asked] */
+const picture = (request, asked = {}) => ({
+  automatic: !asked.domain,
+  sights: [`Sight ${request}, seen.`, `Sight ${request}, unseen.`],
+  _surface: mockSurface({ ...controls, ...asked, request }, 1),
+  _eigenpairs: { ...mockEigenpairs(request, 1), sentence: `Saddle. Picture ${request}.`, sights: null },
+  _projections: mockProjections(request, 100, { kappa_minus: -request, kappa_plus: 2 }, 1),
+  _spectrum: mockSpectrum(request, 10, 10, 1),
+});
+
+/** A page with pictures of these controls, the first on show. @param {...any} asked */
+async function saved(...asked) {
+  const pictures = asked.map((each, i) => picture(i + 1, each));
+  const { axes, split, resolution, domain } = { ...controls, ...asked[0] };
+  const shown = await show({ status: "done", axes, split, resolution, domain }, { pictures });
+  const heatmap = () => shown.find("heatmap").dataset;
+  return { ...shown, heatmap, root: /** @type {HTMLElement} */ (shown.el.querySelector(".lw-root")) };
+}
+
+test("it shows the first picture, says what it is, and sends nothing", TEN, async () => {
+  const { find, heatmap, root, model, stop } = await saved({}, { axes: RANDOM });
+  assert.match(find("kernel").textContent, /^A saved page/);
+  assert.deepEqual([heatmap().request, heatmap().provisional, root.dataset.status], ["1", "false", "done"]);
+  assert.match(find("verdict").textContent, /Picture 1/);
+  for (const id of ["cancel", "recompute", "progress-text"]) assert.ok(find(id).closest("[hidden]"), id);
+  find("preset-random").click();
+  await settled();
+  assert.deepEqual([model.saves, model.messages], [[], []]);
+  stop();
+});
+
+test("presets and axes switch to the pictures that are held, with all that was found for them", TEN, async () => {
+  const { find, heatmap, stop } = await saved({}, { axes: RANDOM }, { axes: ["hessian:max", "random"] });
+  find("preset-random").click();
+  await settled();
+  assert.deepEqual([heatmap().request, heatmap().provisional], ["2", "false"]);
+  assert.match(find("verdict").textContent, /Picture 2/);
+  assert.ok(find("preset-filter").disabled && !find("preset-hessian").disabled);
+  enter(find("axis-alpha"), "hessian:max", "change");
+  await settled();
+  assert.equal(heatmap().request, "3");
+  const open = [...find("axis-beta").options].filter(({ disabled }) => !disabled).map(({ value }) => value);
+  assert.deepEqual(open, ["hessian:min", "random"]);
+  stop();
+});
+
+test("resolutions, seeds and zoom levels are those that are held", TEN, async () => {
+  const close = { domain: [-0.5, 0.5, -0.5, 0.5] };
+  const { find, heatmap, model, stop } = await saved({ axes: RANDOM }, { axes: RANDOM, resolution: 31 }, { axes: RANDOM, ...close }, { axes: RANDOM, seed: 1 });
+  assert.ok(!find("resolution").disabled && find("resolution").max === "1");
+  enter(find("resolution"), 1, "input", "change");
+  await settled();
+  assert.equal(heatmap().request, "2");
+  enter(find("resolution"), 0, "input", "change");
+  await settled();
+  enter(find("half-width"), positionOf(find("half-width"), 0.5), "input", "change");
+  await settled();
+  assert.deepEqual([heatmap().request, heatmap().provisional], ["3", "false"]);
+  find("domain-auto").click();
+  await settled();
+  assert.deepEqual([heatmap().request, model.get("domain")], ["1", null]);
+  find("new-seed").click();
+  await settled();
+  assert.equal(heatmap().request, "4");
+  assert.ok(find("new-seed").disabled, "no third seed");
+  enter(find("seed"), 7, "change");
+  await settled();
+  assert.deepEqual([heatmap().request, find("seed").value], ["4", "1"]);
+  stop();
+});
+
+test("where nothing else is held, all that would need it is grey and not hidden", TEN, async () => {
+  const { find, stop } = await saved({});
+  for (const id of ["preset-random", "preset-filter", "resolution", "seed", "new-seed", "examples", "compare", "equal-axes", "face-trace"]) assert.ok(find(id).disabled, id);
+  for (const id of ["preset-hessian", "half-width", "domain-auto", "scale", "face-projections", "face-spectrum", "settings-open"]) assert.ok(!find(id).disabled, id);
+  find("face-spectrum").click();
+  await settled();
+  assert.equal(find("curvature").dataset.face, "spectrum");
+  stop();
+});
+
+test("a split that is held of this plane is on offer, and both beside each other", TEN, async () => {
+  const info = { n_test_examples: 30 };
+  const { find, heatmap, model, stop } = await saved({}, { split: "test" }, { axes: RANDOM });
+  model.receive({ _info: { ...model.get("_info"), ...info } });
+  await settled();
+  assert.ok(!find("split-test").disabled && !find("split-beside").disabled && find("split-difference").disabled);
+  find("split-test").click();
+  await settled();
+  assert.equal(heatmap().request, "2");
+  find("split-beside").click();
+  await settled();
+  assert.deepEqual([heatmap().request, find("heatmap-2").dataset.request], ["1", "2"]);
+  // The other plane has no test loss.
+  find("preset-random").click();
+  await settled();
+  assert.ok(find("split-test").disabled);
+  stop();
+});
+
+test("any two planes that are held stand side by side, with what each shows of the saddle", TEN, async () => {
+  const { find, stop } = await saved({ axes: RANDOM }, { axes: HESSIAN });
+  find("compare").click();
+  await settled();
+  assert.deepEqual([find("heatmap").dataset.request, find("heatmap-2").dataset.request], ["1", "2"]);
+  assert.match(find("sight-1").textContent, /^Sight 1, /);
+  assert.match(find("sight-2").textContent, /^Sight 2, /);
+  assert.ok([...find("compared-preset").options].find(({ value }) => value === "filter")?.disabled);
+  find("compare").click();
+  await settled();
+  assert.ok(!find("heatmap-2") || find("heatmap-2").closest("[hidden]"));
+  stop();
+});
+
+test("a part that is not held is looked at in what is", TEN, async () => {
+  const { find, heatmap, stop } = await saved({});
+  enter(find("half-width"), positionOf(find("half-width"), 0.3), "input", "change");
+  await settled();
+  assert.equal(heatmap().provisional, "true");
+  find("domain-auto").click();
+  await settled();
+  assert.deepEqual([heatmap().request, heatmap().provisional], ["1", "false"]);
+  stop();
+});
+
+test("a pin is marked on the plane that it was set on, and there alone", TEN, async () => {
+  const pin = { number: 1, alpha: 0.2, beta: 0.1, axes: RANDOM, plane: "Random", fingerprint: `${RANDOM} 0`, symbols: ["r", "r"], n_examples: 1797, here: true, centred: true, places: [null, null], train: null, test: null, gradient_norm: null, hessian: null, curvatures: null, done: true, error: "" };
+  const { find, model, stop } = await saved({}, { axes: RANDOM });
+  model.receive({ _pins: { ...model.get("_pins"), pins: [pin] } });
+  await settled();
+  assert.match(find("pin-1-place").textContent, /on Random/);
+  find("preset-random").click();
+  await settled();
+  assert.doesNotMatch(find("pin-1-place").textContent, /on Random/);
+  stop();
+});
