@@ -11,7 +11,7 @@ const MOST = 12;
  * @param {SurfaceResult} surface
  * @returns {Partial<import("./state.js").Controls>}
  */
-export const controlsOf = ({ axes, seed, nExamples, batchNorm, split, alpha, equalAxes }) => ({
+export const controlsOf = ({ axes, seed, nExamples, batchNorm, split, alpha, equalAxes, checkpoint }) => ({
   axes: [...axes],
   seed,
   examples: nExamples,
@@ -19,6 +19,7 @@ export const controlsOf = ({ axes, seed, nExamples, batchNorm, split, alpha, equ
   split,
   resolution: alpha.length,
   equal_axes: equalAxes,
+  checkpoint,
   domain: null,
 });
 
