@@ -375,10 +375,13 @@ class Centres:
 
     def _nearest_pairs(self, spot: Spot, n_examples: int, k: int) -> EigenPairs | None:
         """Certified pairs of the checkpoint that is nearest by its step, the former one of two."""
+        if spot.theta is not None:  # what is found beside a checkpoint does not depend on the way there
+            return None
         others = [
             (abs(one.recorded.step - spot.recorded.step), one.recorded.step, pairs)
             for one in self._visited
-            if one is not spot and (pairs := one.known.pairs.get((n_examples, k))) is not None
+            if not (one is spot or one.theta is not None)
+            and (pairs := one.known.pairs.get((n_examples, k))) is not None
         ]
         return min(others, key=lambda other: other[:2])[2] if others else None
 
