@@ -85,10 +85,11 @@ export const defaults = {
   compared_domain: null,
   compared_split: null,
   equal_axes: false,
+  checkpoint: null,
   status: "idle",
   error: "",
   progress: {},
-  _info: { subject: "Sequential", n_parameters: 23946, n_examples: 1797, n_test_examples: 0, theta_norm: 11.83, dtype: "float64", device: "cpu", max_resolution: 201, axes: OFFER, batch_norm: false, divisible: true, differentiable: true },
+  _info: { subject: "Sequential", n_parameters: 23946, n_examples: 1797, n_test_examples: 0, theta_norm: 11.83, dtype: "float64", device: "cpu", max_resolution: 201, axes: OFFER, batch_norm: false, divisible: true, differentiable: true, checkpoints: [] },
   _surface: null,
   _compared: null,
   _landmarks: null,
@@ -114,15 +115,15 @@ function lossAt(a, b, decades) {
 
 /**
  * A surface of which every `step`-th node was evaluated, the rest interpolated.
- * @param {{request: number, axes: string[], seed: number, domain: number[] | null, resolution: number, examples: number, batch_norm?: string, split?: string, equal_axes?: boolean}} request
+ * @param {{request: number, axes: string[], seed: number, domain: number[] | null, resolution: number, examples: number, batch_norm?: string, split?: string, equal_axes?: boolean, checkpoint?: number | null}} request
  * @param {number} step
  * @param {{decades?: boolean, holes?: boolean, scale?: number, stretch?: number}} [kind]
  * @returns {any}  as the kernel sends it
  */
-export function mockSurface({ request, axes, seed, domain, resolution: n, examples, batch_norm = "frozen", split = "train", equal_axes = false }, step, { decades = false, holes = false, scale = 1, stretch = 1 } = {}) {
+export function mockSurface({ request, axes, seed, domain, resolution: n, examples, batch_norm = "frozen", split = "train", equal_axes = false, checkpoint = null }, step, { decades = false, holes = false, scale = 1, stretch = 1 } = {}) {
   const [a0, a1, b0, b1] = domain ?? [-1 / stretch, 1 / stretch, -1, 1];
   const [alpha, beta] = [linspace(n, a0, a1), linspace(n, b0, b1)];
-  const turn = seed * 0.4;
+  const turn = seed * 0.4 + (checkpoint ?? 0) * 0.05;
   const at = (/** @type {number} */ i, /** @type {number} */ j) => {
     const [a, b] = [stretch * alpha[j] * Math.cos(turn) - beta[i] * Math.sin(turn), stretch * alpha[j] * Math.sin(turn) + beta[i] * Math.cos(turn)];
     if (holes && a > 0.6 && b > 0.5) return NaN;
@@ -148,7 +149,7 @@ export function mockSurface({ request, axes, seed, domain, resolution: n, exampl
   const minima = split === "difference" ? { train: lowestOn("train"), test: lowestOn("test") } : { [split]: minimum };
   return {
     request, axes, plane: `${axes} ${seed}`, ...planeOf(axes, seed), seed, alpha: wire(alpha), beta: wire(beta), loss: wire(loss), done: wire(done), final: step === 1,
-    n_done: done.reduce((sum, value) => sum + value, 0), n_examples: examples, batch_norm, split, equal_axes, coverage: "", norms: [1, 1], cosine: 0, theta_norm: 11.83,
+    n_done: done.reduce((sum, value) => sum + value, 0), n_examples: examples, batch_norm, split, equal_axes, checkpoint, coverage: "", norms: [1, 1], cosine: 0, theta_norm: 11.83,
     quadratic: turn || decades || split !== "train" ? null : { loss: 0.35 * scale, gradient: [0, 0], hessian: [3.8 * stretch ** 2, 0.95 * stretch, -1.5].map((value) => scale * value) },
     centre_loss: at((n - 1) / 2, (n - 1) / 2), minimum: split === "difference" ? null : minimum, minima,
     note: "", python: "",
@@ -176,7 +177,7 @@ export function attachKernel(model, { pace = 250, ...kind } = {}) {
   function start() {
     timers.forEach(clearTimeout);
     const [current, began] = [++request, performance.now()];
-    const controls = Object.fromEntries(["axes", "seed", "domain", "resolution", "examples", "batch_norm", "split", "compared_axes", "compared_domain", "compared_split", "equal_axes"].map((name) => [name, model.get(name)]));
+    const controls = Object.fromEntries(["axes", "seed", "domain", "resolution", "examples", "batch_norm", "split", "compared_axes", "compared_domain", "compared_split", "equal_axes", "checkpoint"].map((name) => [name, model.get(name)]));
     const asked = /** @type {any} */ ({ ...controls, request: current });
     const hessian = controls.axes[0].startsWith("hessian");
     const { scale = 1 } = kind;

@@ -72,6 +72,7 @@ class BackgroundComputing(Sending):
         super().__init__(worker, points, given, interval, controls)
         self._around: WeakKeyDictionary[Study, Gathered] = WeakKeyDictionary()
         self._around[self._study] = self._publisher.gathered
+        self._go_to(self.checkpoint)
         self.observe(self._on_control, names=list(CONTROLS))
 
     def compute(self: _Self, what: str = "all") -> _Self:
@@ -183,9 +184,35 @@ class BackgroundComputing(Sending):
                     self._request.error = None  # its traceback leads to the data
         super().close()
 
-    def _on_control(self, _change: Any) -> None:
-        if self._request is not None and not self._taking:
+    def _on_control(self, change: Any) -> None:
+        if self._taking:
+            return
+        if change["name"] == "checkpoint":
+            self._go_to(change["new"], change["old"])
+        elif self._request is not None:
             self._submit()
+
+    def _go_to(self, number: int | None, former: int | None = None) -> None:
+        """Explores around a checkpoint; where it cannot be had, the control gets back what it was."""
+        with self._lock:
+            here = self._study
+            try:
+                self._points.visit(number, self._number)
+            except (OSError, ValueError) as error:
+                self._points.tell(str(error))
+                self._set_aside(checkpoint=former)
+                raise
+            if self._study is not here:
+                self._moved()
+
+    def _set_aside(self, **controls: Any) -> None:
+        """Sets controls without computing anything."""
+        taking, self._taking = self._taking, True
+        try:
+            for name, value in controls.items():
+                setattr(self, name, value)
+        finally:
+            self._taking = taking
 
     def _start(self) -> None:
         if self._request is None:
@@ -259,6 +286,9 @@ class BackgroundComputing(Sending):
     def _moved(self) -> None:
         """The centre is another one: what is shown is what was found around it before, if anything."""
         self._forget()
+        number, last = self._points.centres.number, self._points.centres.last
+        if number != (last if self.checkpoint is None else self.checkpoint):
+            self._set_aside(checkpoint=None if number == last else number)
         self._publisher.gathered = self._around.setdefault(self._study, Gathered())
         self._announce()
         self._info = self._informed()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from inspect import signature
 from typing import Any
 
@@ -74,6 +75,7 @@ class LandscapeExplorer(SavedPages):
         compared_axes: tuple[str, str] | None = Controls.compared_axes,
         compared_domain: Domain | None = Controls.compared_domain,
         compared_split: str | None = Controls.compared_split,
+        checkpoint: int | None = Controls.checkpoint,
         view: Mapping[str, Any] | None = None,
         **unknown: Any,
     ) -> None:
@@ -115,6 +117,8 @@ class LandscapeExplorer(SavedPages):
             compared_axes: Axes of a second picture beside the first; None: those of the first.
             compared_domain: Its domain; None: chosen by the curvature.
             compared_split: Its data; None: those of the first. Without ``compared_axes``, too, there is none.
+            checkpoint: Which checkpoint of the trajectory θ* is, counted from 0; None for the model's own
+                weights, as they were last taken.
             view: How pages show losses at first, such as {"scale": "log"}; ``docs/guide.md`` has all options.
             **unknown: Refused, with the nearest known name.
 
@@ -191,8 +195,11 @@ class LandscapeExplorer(SavedPages):
             RuntimeError: If an observer or another thread moves the centre meanwhile, loads, or closes.
         """
         here = self._study
-        landmarks = here.centre.around.landmarks
-        results, study, pins, chosen = load_run(path, here.objective, here.test, landmarks)
+        loaded = load_run(path, here, self._points.centres.study_at)
+        results, study, chosen = loaded.results, loaded.study, loaded.controls
+        if loaded.here:  # whatever its number was where the file was written
+            chosen = replace(chosen, checkpoint=self.checkpoint)
+            results = replace(results, controls=replace(results.controls, checkpoint=self.checkpoint))
         with self._lock:
             controls, best, request = self._chosen(), self._publisher.gathered, self._request
             self._check_unmoved(here)
@@ -200,7 +207,7 @@ class LandscapeExplorer(SavedPages):
             try:
                 self._take_controls(chosen, study)
                 self._check_unmoved(here)
-                with self._points.resuming(study, pins):
+                with self._points.resuming(study, loaded.pins, chosen.checkpoint):
                     self._publisher.gathered = gathered_of(results.findings(), results.controls)
                     self._around[study] = self._publisher.gathered
                     self._announce()
@@ -274,7 +281,8 @@ class LandscapeExplorer(SavedPages):
         """Takes the present weights of your model as the new θ*; all controls stay.
 
         A page and ``repr`` say so when your model has moved since its weights were taken; nothing is taken
-        without being asked for. The former θ* is a centre to ``go_back()`` to, with all that is known there.
+        without being asked for. The former θ* is a centre to ``go_back()`` to, with what is known there, and
+        stays a checkpoint. Where nothing has moved, nothing happens.
         What was trained besides θ, such as batch norm's statistics, is taken, too.
 
         Args:
@@ -291,8 +299,10 @@ class LandscapeExplorer(SavedPages):
         if model is not None and not isinstance(model, nn.Module):
             raise TypeError(f"Expected a model, got {type(model).__name__}.")
         with self._lock:
+            here = self._study
             self._points.update(model, self._number)
-            self._moved()
+            if self._study is not here:
+                self._moved()
 
     def table(self) -> ScoreTable:
         """Loss and metrics at θ* and at the lowest node of each plane on show, on training and test data.
@@ -400,6 +410,6 @@ class LandscapeExplorer(SavedPages):
             case {"type": kind} if kind in AT_POINTS:
                 with self._lock:
                     centre = self._study
-                    self._points.tell(lambda: obey(content, self._points, self._number))
+                    self._points.attempt(lambda: obey(content, self._points, self._number))
                     if self._study is not centre:
                         self._moved()

@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from landscape_widget.loss.compiled import named_parameters
+from landscape_widget.loss.compiled import named_parameters, plain_names
 from landscape_widget.loss.parameters import Layout
 from landscape_widget.numerics.checks import few
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.states import state_tensors
 from landscape_widget.results.tables import brief
 
-#: Parameters and buffers of a model at one time, by their keys in its state dict.
+#: Parameters and buffers of a model at one time, by their keys in its state dict without ``torch.compile``.
 State = Mapping[str, Tensor]
 
 #: How often weights that change are copied anew before that is given up.
@@ -59,7 +59,7 @@ class Weights:
         #: and wrappers rename them.
         self._moving = {
             key: owners[id(tensor)]
-            for key, tensor in state_tensors(model).items()
+            for key, tensor in _tensors(model).items()
             if owners.get(id(tensor)) in layout.names
         }
 
@@ -75,11 +75,15 @@ class Weights:
         base = self.first if base is None else base
         moved = self._layout.unflatten(torch.from_numpy(np.asarray(displacement, float)))
         state = self.model.state_dict()
-        for key, value in state.items():
-            state[key] = base[key].clone() if key in base else copy.deepcopy(value)
-        for key, name in self._moving.items():
+        plain = {plain: key for key, plain in zip(state, map(plain_names(self.model), state), strict=True)}
+        for name, key in plain.items():
+            own = state[key]
+            # in the model's dtypes and on its devices, which those of a checkpoint need not be
+            there = base.get(name)
+            state[key] = copy.deepcopy(own) if there is None else there.to(own.device, own.dtype, copy=True)
+        for name, parameter in self._moving.items():
             # added in float64 on the CPU, which has it on every machine, and rounded once
-            state[key].copy_(base[key].double().cpu() + moved[name])
+            state[plain[name]].copy_(base[name].double().cpu() + moved[parameter])
         return state
 
     def apply(self, displacement: FloatArray, base: State | None = None) -> None:
@@ -103,7 +107,7 @@ class Weights:
 
         Only values count: a model that was moved to another device or type is the same as long as those are.
         """
-        present = state_tensors(self.model)
+        present = _tensors(self.model)
         differ = _unlike(base, present)
         if not differ or not self.trained_since(base):
             return None
@@ -156,7 +160,7 @@ class Weights:
 
     def _others(self, base: State) -> list[str]:
         """Names of what is there no more, or new, or has another shape, or is trainable on one side only."""
-        present, trainable = state_tensors(self.model), _trainable(self.model)
+        present, trainable = _tensors(self.model), _trainable(self.model)
         shapes = {key: tensor.shape for key, tensor in present.items()}
         other = [key for key, tensor in base.items() if shapes.get(key) != tensor.shape]
         other += [key for key in present if key not in base]
@@ -190,7 +194,7 @@ class Weights:
 
     def _changed(self, state: State) -> list[str]:
         """Keys of what differs, in any bit, from what the model held once."""
-        present = state_tensors(self.model)
+        present = _tensors(self.model)
         return [
             key
             for key, tensor in state.items()
@@ -198,12 +202,19 @@ class Weights:
         ]
 
 
+def _tensors(model: nn.Module) -> dict[str, Tensor]:
+    """Parameters and persistent buffers, the objects themselves."""
+    plain = plain_names(model)
+    return {plain(key): tensor for key, tensor in state_tensors(model).items()}
+
+
 def _copied(model: nn.Module) -> dict[str, Tensor]:
-    return {key: tensor.detach().clone() for key, tensor in state_tensors(model).items()}
+    return {key: tensor.detach().clone() for key, tensor in _tensors(model).items()}
 
 
 def _write(model: nn.Module, state: dict[str, Any]) -> None:
-    present = state_tensors(model)
+    present, plain = _tensors(model), plain_names(model)
+    state = {plain(key): value for key, value in state.items()}
     differ = [key for key, tensor in present.items() if key not in state or state[key].shape != tensor.shape]
     if differ or len(present) < sum(isinstance(value, Tensor) for value in state.values()):
         raise RuntimeError(
@@ -224,11 +235,12 @@ def _unlike(state: State, present: State) -> list[str]:
     return [
         key
         for key in {**state, **present}
-        if key not in state or key not in present or not _same_values(state[key], present[key].detach())
+        if key not in state or key not in present or not same_values(state[key], present[key].detach())
     ]
 
 
-def _same_values(a: Tensor, b: Tensor) -> bool:
+def same_values(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors are equal, whatever their types and wherever they are."""
     if a.dtype == b.dtype or a.shape != b.shape:
         return _same_bits(a, b)
     wide = torch.promote_types(a.dtype, b.dtype)

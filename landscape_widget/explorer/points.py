@@ -91,13 +91,20 @@ class Points:
         self._weights = None
 
     @contextmanager
-    def resuming(self, study: Study, pins: Sequence[Mapping[str, Any]]) -> Iterator[None]:
-        """Goes on from what a file holds: the study of this centre, and what ``memory`` told of the pins.
+    def resuming(
+        self, study: Study, pins: Sequence[Mapping[str, Any]], number: int | None = None
+    ) -> Iterator[None]:
+        """Goes on from what a file holds: a study, and what ``memory`` told of the pins.
 
         What was there before is put back if what is done under it fails, and let go of otherwise.
+
+        Args:
+            study: Of this centre, or of another checkpoint.
+            pins: What was pinned.
+            number: Of the checkpoint, None for the last one.
         """
         try:
-            with self.centres.replaced(study), self.pins.replaced(pins):
+            with self.centres.replaced(study, number), self.pins.replaced(pins):
                 self._changed()
                 yield
         except BaseException:
@@ -146,6 +153,18 @@ class Points:
             RuntimeError: At the first centre.
         """
         self.centres.go_back(request)
+        self._changed()
+
+    def visit(self, number: int | None, request: int) -> None:
+        """Goes to a checkpoint, None for the last one; ``request`` was the last about the present centre.
+
+        Raises:
+            FileNotFoundError: If its file is missing.
+            ValueError: If it is damaged, of another model, or not finite.
+        """
+        self.centres.visit(number, request)
+        self._note = ""
+        self.look()
         self._changed()
 
     def update(self, model: nn.Module | None, request: int) -> None:
@@ -249,14 +268,18 @@ class Points:
         self._changed()
         self._serve(steps)
 
-    def tell(self, act: Callable[[], None]) -> None:
+    def attempt(self, act: Callable[[], None]) -> None:
         """Does what the page asks for, and tells it why where that cannot be done."""
         self._note = ""
         try:
             act()
         except (KeyError, RuntimeError, ValueError) as error:
-            self._note = str(error.args[0])
-            self._changed()
+            self.tell(str(error.args[0]))
+
+    def tell(self, words: str) -> None:
+        """Tells the page why something was not done."""
+        self._note = words
+        self._changed()
 
     def payload(self) -> Payload:
         """All of this as the page receives it."""
@@ -274,6 +297,6 @@ class Points:
                 "request": centres.left_at,
                 "moved": centres.moved,
             },
-            "checkpoint": centres.checkpoint,
+            "checkpoint": centres.taken,
             "drift": None if self._drift is None else asdict(self._drift),
         }

@@ -82,7 +82,8 @@ class Sending(SharedState):
     def _informed(self) -> Payload:
         """What the page is to know of the present centre."""
         study = self._study
-        return wire.info(study.objective, study.theta_norm, study.test, study.centre.around.offered)
+        around, checkpoints = study.centre.around, self._points.centres.landmarks.checkpoints
+        return wire.info(study.objective, study.theta_norm, study.test, around.offered, checkpoints)
 
     def _send_pins(self) -> None:
         with self._lock:

@@ -12,10 +12,13 @@ import numpy as np
 from landscape_widget.figures.captions import details_of, subject_of, title_of
 from landscape_widget.numerics.vectors import FloatArray, inner
 from landscape_widget.objective.objective import Objective
+from landscape_widget.paths.index import Recorded
+from landscape_widget.paths.landmarks import TAKEN
 from landscape_widget.planes.axes import KINDS, PRESETS, Axis, depends_on_seed, plane_words
 from landscape_widget.planes.grid import MAX_RESOLUTION
 from landscape_widget.results.planes import Surface
 from landscape_widget.results.quadratic import QuadraticModel
+from landscape_widget.results.tables import brief
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Findings, Picture
 from landscape_widget.study.sights import domain_of, sight
@@ -34,12 +37,17 @@ Payload = dict[str, Any]
 
 
 def info(
-    objective: Objective, theta_norm: float, test: Objective | None = None, offered: Sequence[Axis] = ()
+    objective: Objective,
+    theta_norm: float,
+    test: Objective | None = None,
+    offered: Sequence[Axis] = (),
+    checkpoints: Sequence[Recorded] = (),
 ) -> Payload:
     """What does not change during the life of an explorer, but for ``differentiable``.
 
     Whether torch can differentiate the loss twice, and so whether there are Hessian axes, is taken for
-    granted until a computation ends otherwise. ``offered``: the axes of a trajectory and of solutions.
+    granted until a computation ends otherwise. ``offered``: the axes of a trajectory and of solutions;
+    ``checkpoints``: all that can be gone to.
     """
     return {
         "subject": subject_of(objective.provenance("loss")),
@@ -54,6 +62,7 @@ def info(
         "batch_norm": objective.has_batch_norm,
         "divisible": objective.divisible,
         "differentiable": True,
+        "checkpoints": [{"step": one.step, "label": _label(one)} for one in checkpoints],
     }
 
 
@@ -75,7 +84,16 @@ def info_of(found: Findings, controls: Controls, theta_norm: float) -> Payload:
         "batch_norm": controls.batch_norm != "frozen",
         "divisible": False,
         "differentiable": True,
+        "checkpoints": [],
     }
+
+
+def _label(checkpoint: Recorded) -> str:
+    """What a checkpoint is called."""
+    if update := checkpoint.scalars.get(TAKEN):
+        return f"update {int(update)}"
+    epoch = checkpoint.scalars.get("epoch", math.nan)
+    return f"step {checkpoint.step}" + (f", epoch {brief(epoch)}" if math.isfinite(epoch) else "")
 
 
 def _axes(most: int, offered: Sequence[Axis] = ()) -> Payload:
@@ -149,6 +167,7 @@ def _picture(
         "seed": controls.seed,
         "seeded": depends_on_seed(plane.axes),
         "equal_axes": controls.equal_axes,
+        "checkpoint": controls.checkpoint,
         "alpha": buffer(result.alpha, np.float64),
         "beta": buffer(result.beta, np.float64),
         "loss": buffer(result.loss, np.float32),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,9 +14,8 @@ from landscape_widget.export.explorer_results import Results
 from landscape_widget.export.identity import differences, identity
 from landscape_widget.export.resumption import check_identity, check_run
 from landscape_widget.numerics.checks import told
-from landscape_widget.objective.objective import Objective
-from landscape_widget.paths.landmarks import Landmarks
 from landscape_widget.results import schema
+from landscape_widget.results.schema import check
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Picture
 from landscape_widget.study.known import Known
@@ -83,13 +83,24 @@ def save_run(
     archive.write(path, content)
 
 
-def load_run(
-    path: str | os.PathLike[str],
-    objective: Objective,
-    test: Objective | None = None,
-    landmarks: Landmarks | None = None,
-) -> tuple[Results, Study, Sequence[Mapping[str, Any]], Controls]:
+class Loaded(NamedTuple):
+    """What a file holds of a run."""
+
+    results: Results
+    study: Study
+    pins: Sequence[Mapping[str, Any]]
+    controls: Controls
+    here: bool
+    """Whether it is of the present centre."""
+
+
+def load_run(path: str | os.PathLike[str], here: Study, elsewhere: Callable[[int | None], Study]) -> Loaded:
     """Reads what ``save_run`` wrote, for the objective that it was written of, and the same on test data.
+
+    Args:
+        path: The file to read.
+        here: The study of the present centre.
+        elsewhere: Makes the study of the checkpoint of a number, None for the last one.
 
     Raises:
         OSError: If the file cannot be opened.
@@ -102,28 +113,40 @@ def load_run(
             f"Expected a file that an explorer saved, got {os.fspath(path)!r}, which holds results alone. "
             "Read it with landscape_widget.load."
         )
+    results: Results = content["result"]
     try:
         for name in ("objective", "test"):
             if name in content or name == "objective":
                 check_identity(content[name])
+        controls = content.get("controls", results.controls)
+        check(controls, Controls, "the controls")
     except Exception as error:
         raise _crafted(path, error) from error
-    unlike = differences(content["objective"], objective)
-    if test is not None and "test" in content:
-        found = differences(content["test"], test)
-        unlike += [f"of the test data {difference}" for difference in found]
+    there, unlike = here, _differences(content, here)
     if unlike:
+        with suppress(OSError, ValueError, IndexError):  # such a checkpoint there may be none of
+            there = elsewhere(controls.checkpoint)
+    if unlike and (there is here or _differences(content, there)):
         raise ValueError(
             f"Expected a file saved of the same model, data and loss, got {os.fspath(path)!r}, where "
             f"{'; '.join(unlike)}."
         )
+    objective = there.objective
     try:
         check_run(content, objective.n_parameters, objective.n_examples)
-        study = Study(objective, test, Known.resumed(content["study"]), landmarks)
+        known, centre = Known.resumed(content["study"]), there.centre
+        study = Study(objective, there.test, known, centre.around.landmarks, centre.run)
     except Exception as error:
         raise _crafted(path, error) from error
-    results: Results = content["result"]
-    return results, study, content.get("pins", ()), content.get("controls", results.controls)
+    return Loaded(results, study, content.get("pins", ()), controls, there is here)
+
+
+def _differences(content: Mapping[str, Any], study: Study) -> list[str]:
+    """In what a study's objectives differ from those that a file was saved of, in words."""
+    unlike = differences(content["objective"], study.objective)
+    if study.test is not None and "test" in content:
+        unlike += [f"of the test data {found}" for found in differences(content["test"], study.test)]
+    return unlike
 
 
 def _crafted(path: str | os.PathLike[str], error: Exception) -> ValueError:

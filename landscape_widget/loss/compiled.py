@@ -7,7 +7,7 @@ function in a process, after which it compiles nothing more of it, the user's ne
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -57,12 +57,18 @@ def compiled_methods(module: nn.Module) -> Iterator[tuple[str, Any]]:
             seen.add(name)
 
 
-def named_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
-    """The parameters of a model under the names that they have without ``torch.compile``."""
+def plain_names(model: nn.Module) -> Callable[[str], str]:
+    """What makes of a name of a model's parameter or buffer the one that it has without ``torch.compile``."""
     compiled = {name for name, part in model.named_modules(remove_duplicate=False) if is_compiled(part)}
 
     def plain(name: str) -> str:
         parts = name.split(".")
         return ".".join(p for i, p in enumerate(parts) if p != _INNER or ".".join(parts[:i]) not in compiled)
 
+    return plain
+
+
+def named_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
+    """The parameters of a model under the names that they have without ``torch.compile``."""
+    plain = plain_names(model)
     return {plain(name): parameter for name, parameter in model.named_parameters()}

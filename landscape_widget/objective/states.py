@@ -77,7 +77,9 @@ def theta_of(objective: PureFunction, state: Mapping[str, Tensor], keys: Mapping
     if THETA in keys:
         return state[keys[THETA]].detach()
     assert objective.layout is not None
-    for name, owner in _moving(objective, _model(objective.terms)).items():
+    owners: dict[int, str] = {}
+    for name, tensor in state_tensors(_model(objective.terms)).items():
+        owner = owners.setdefault(id(tensor), name)
         if name != owner and not torch.equal(state[keys[name]], state[keys[owner]]):
             raise ValueError(
                 f"its tensors {owner} and {name} differ, which are one parameter of the objective's model."

@@ -11,12 +11,17 @@ from torch import Tensor
 from landscape_widget.numerics.checks import told
 from landscape_widget.objective.objective import Objective
 from landscape_widget.objective.states import keys_of
+from landscape_widget.paths.index import Recorded
 from landscape_widget.paths.recorder import TrajectoryRecorder
 from landscape_widget.paths.solutions import solution_state
+from landscape_widget.paths.stored import Held
 from landscape_widget.paths.trajectory import Solution, Trajectory
 
 #: What a trajectory may be given as, a recorder that is still at work among it.
 GivenTrajectory = Trajectory | TrajectoryRecorder | str | os.PathLike[str] | Iterable[Solution]
+
+#: What is noted beside weights that were taken from the model.
+TAKEN = "update"
 
 #: Letters of a name at most: it stands on axes and beside marks.
 _LONGEST = 40
@@ -32,6 +37,10 @@ class Landmarks:
     """The state of each solution by its name."""
     source: GivenTrajectory | None = None
     """What the trajectory is read from."""
+    first: Recorded | None = None
+    """The weights that were given first, where they are no checkpoint of the trajectory."""
+    taken: tuple[Recorded, ...] = ()
+    """Weights that were taken later on; from the first ones on the trajectory reaches them."""
 
     @classmethod
     def of(
@@ -71,10 +80,35 @@ class Landmarks:
 
     def now(self) -> Landmarks:
         """The same with all checkpoints that a recorder or a folder has by now."""
-        source = self.source
-        if source is None:
+        if self.source is None:
             return self
-        return replace(self, trajectory=Trajectory.of(source))
+        recorded = [*Trajectory.of(self.source).recorded, *self._own]
+        return replace(self, trajectory=Trajectory.of_recorded(sorted(recorded, key=_step)))
+
+    def with_taken(self, weights: Held) -> Landmarks:
+        """The same as it is by now, with further weights as its last checkpoint.
+
+        They are told one step after the checkpoint before.
+        """
+        now = self.now()
+        step = max((recorded.step for recorded in now.checkpoints), default=-1) + 1
+        return replace(now, taken=(*now.taken, Recorded(weights, step, {TAKEN: len(now.taken) + 1}))).now()
+
+    @property
+    def checkpoints(self) -> tuple[Recorded, ...]:
+        """All that there are, drawn or not, the present weights last."""
+        drawn = self.trajectory.recorded if self.trajectory is not None else ()
+        others = [one for one in (self.first, *self.taken) if one is not None and one not in drawn]
+        return (*drawn, *others)
+
+    @property
+    def _own(self) -> tuple[Recorded, ...]:
+        """What was taken beside the trajectory and belongs to its path."""
+        return (self.first, *self.taken) if self.taken and self.first is not None else self.taken
+
+
+def _step(recorded: Recorded) -> int:
+    return recorded.step
 
 
 def _checked(name: object) -> str:

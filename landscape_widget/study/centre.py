@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from time import monotonic
 
 import torch
@@ -16,6 +18,7 @@ from landscape_widget.paths.landmarks import Landmarks
 from landscape_widget.planes.points import locate
 from landscape_widget.planes.quadratic import quadratic_model
 from landscape_widget.results.curvature import EigenPairs, Slopes
+from landscape_widget.results.paths import PathComponents
 from landscape_widget.results.planes import Plane
 from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.study.controls import Controls
@@ -24,8 +27,24 @@ from landscape_widget.study.landmarks import Surroundings
 
 log = logging.getLogger(__name__)
 
+#: A point on a plane.
+Marked = tuple[Plane, float, float]
+
 #: Parts of the data that are kept beside the whole, each a copy of its examples.
 MOST_PARTS = 3
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the centres along one training run have of each other."""
+
+    pairs: Callable[[int, int], EigenPairs | None]
+    """Certified eigenpairs near by, on so many examples, so many at each end; None where there are none."""
+    origin: Objective | None
+    """Around whose θ* the components of the path are, so that its axes are the same everywhere; None for that
+    of the centre itself."""
+    components: dict[int, PathComponents]
+    """Those that are known, by how many were asked for."""
 
 
 class Centre:
@@ -37,6 +56,7 @@ class Centre:
         test: Objective | None = None,
         known: Known | None = None,
         landmarks: Landmarks | None = None,
+        run: Run | None = None,
     ) -> None:
         """Computes nothing yet.
 
@@ -45,16 +65,21 @@ class Centre:
             test: The same loss on test data.
             known: What is known of an equal objective.
             landmarks: A trajectory and solutions of the same model.
+            run: Other centres along it; None where this stands alone.
         """
         self.objective = objective
         self.test = test
         self.known = Known() if known is None else known
-        self.around = Surroundings(objective, landmarks or Landmarks(), self.known)
+        self.run = run or Run(lambda *_: None, None, {})
+        self.around = Surroundings(
+            objective, landmarks or Landmarks(), self.known, self.run.origin, self.run.components
+        )
         self.theta_norm = float(objective.theta.norm())
         self.parts: dict[int, Objective] = {}
         """Objectives on fewer examples; the one used last comes last."""
         self._seconds: dict[int, float] = {}
-        self._marked: list[tuple[Plane, float, float]] = []
+        self.marked: list[Marked] = []
+        """Points that every picture is to be evaluated at."""
 
     def on(self, n_examples: int) -> Objective:
         """Returns the objective on the first so many examples."""
@@ -103,12 +128,12 @@ class Centre:
 
     def mark(self, plane: Plane, alpha: float, beta: float) -> None:
         """Has a point evaluated in every picture that it lies in, from the next one on."""
-        self._marked.append((plane, alpha, beta))
+        self.marked.append((plane, alpha, beta))
 
     def marked_on(self, plane: Plane, alpha: FloatArray, beta: FloatArray) -> list[tuple[float, float]]:
         """Returns the marked points (α, β) that lie on a grid of a plane, wherever they were set."""
         places = []
-        for other, a, b in list(self._marked):
+        for other, a, b in list(self.marked):
             same = other.fingerprint == plane.fingerprint
             place = (a, b) if same else locate(plane, other.point(a, b))
             if place and alpha[0] <= place[0] <= alpha[-1] and beta[0] <= place[1] <= beta[-1]:

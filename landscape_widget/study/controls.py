@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from landscape_widget.loss.batch_norm import MODES
 from landscape_widget.numerics.checks import check_flag, check_integer, check_seed
 from landscape_widget.objective.objective import Objective
+from landscape_widget.paths.landmarks import Landmarks
 from landscape_widget.planes.certified import ACCURACY, check_accuracy
 from landscape_widget.planes.directions import hessian_rank
 from landscape_widget.planes.grid import Domain, check_domain, check_resolution
@@ -30,6 +31,11 @@ class _Axes(Protocol):
         """Two names that make a plane."""
 
 
+class _Surroundings(_Axes, Protocol):
+    landmarks: Landmarks
+    """What lies there."""
+
+
 class Place(Protocol):
     """What controls are held against: a ``Centre``."""
 
@@ -39,8 +45,8 @@ class Place(Protocol):
     """The same on test data."""
 
     @property
-    def around(self) -> _Axes:
-        """What knows all axes."""
+    def around(self) -> _Surroundings:
+        """What knows all axes and checkpoints."""
 
 
 #: Makes of a value, other than None, what a control becomes around a centre; raises a ValueError for one that
@@ -77,6 +83,11 @@ def _batch_norm(value: Any, centre: Place) -> str:
 
 def _split(value: Any, centre: Place) -> str:
     return check_split(value, centre.test)
+
+
+def _checkpoint(value: Any, centre: Place) -> int:
+    most = max(1, len(centre.around.landmarks.checkpoints)) - 1
+    return check_integer(value, "checkpoint", 0, most)
 
 
 @equal_by_content
@@ -123,6 +134,9 @@ class Controls:
         default=False, metadata=_declared(lambda value, *_: check_flag(value, "equal_axes"))
     )
     """Whether an automatic domain reaches equally far along two eigenvectors; else by their curvatures."""
+
+    checkpoint: int | None = field(default=None, metadata=_declared(_checkpoint))
+    """Which checkpoint of the trajectory θ* is, counted from 0; None for the last, the model's weights."""
 
     @property
     def rank(self) -> int:

@@ -10,10 +10,12 @@ from time import monotonic
 from landscape_widget.curvature.blindness import saddle_blindness
 from landscape_widget.curvature.density import density_steps, trace_of
 from landscape_widget.curvature.eigenpairs import eigenpair_steps
+from landscape_widget.curvature.matching import matched
 from landscape_widget.curvature.product_check import refusal
 from landscape_widget.curvature.trace import default_method, trace_steps
 from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.projections import projection_steps
+from landscape_widget.results.curvature import EigenPairs
 from landscape_widget.results.planes import Plane
 from landscape_widget.results.spectrum import TraceEstimate
 from landscape_widget.study import budget
@@ -50,7 +52,7 @@ class CurvatureSteps:
         found.meter.expect("product", USUAL_PRODUCTS * k, latest.n_hvp if latest else 0)
         found.stage = "Hessian eigenvectors"
         try:
-            for pairs, seconds in self._pairs.resume(key, lambda: eigenpair_steps(objective, k)):
+            for pairs, seconds in self._pairs.resume(key, lambda: self._search(objective, k)):
                 found.pairs = pairs
                 certified = found.pairs_final
                 if certified:
@@ -62,6 +64,12 @@ class CurvatureSteps:
         except Exception:
             found.meter.finish("product")
             raise
+
+    def _search(self, objective: Objective, k: int) -> Iterator[EigenPairs]:
+        """Begins at eigenvectors near by, if there are any, and gives what it finds the signs of these."""
+        near = self._centre.run.pairs(objective.n_examples, k)
+        for pairs in eigenpair_steps(objective, k, start=None if near is None else near.vectors):
+            yield pairs if near is None or not pairs.vectors.shape[1] else matched(pairs, near)[0]
 
     def shown(
         self, objective: Objective, controls: Controls, plane: Plane, found: Findings

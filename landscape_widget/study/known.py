@@ -67,6 +67,13 @@ class Known:
         self.losses[plane] = cache
         return cache
 
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of the vectors among it, which are most of it, about."""
+        vectors = [*self.gradients.copy().values(), *self.directions.copy().values()]
+        vectors += [pairs.vectors for pairs in self.pairs.copy().values()]
+        return sum(vector.nbytes for vector in vectors)
+
     def saved(self) -> dict[str, Any]:
         """Returns what a file holds, of the types in ``SAVED``; it may be asked for while steps run."""
         # dict() copies at once, whatever the worker's thread adds meanwhile

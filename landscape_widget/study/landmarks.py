@@ -43,17 +43,27 @@ _BEYOND = -0.5, 1.5
 class Surroundings:
     """Landmarks around one θ*; what is computed of them is remembered in ``known``, or as long as this is."""
 
-    def __init__(self, objective: Objective, landmarks: Landmarks, known: Known) -> None:
+    def __init__(
+        self,
+        objective: Objective,
+        landmarks: Landmarks,
+        known: Known,
+        origin: Objective | None = None,
+        components: dict[int, PathComponents] | None = None,
+    ) -> None:
         """Computes nothing yet.
 
         Args:
             objective: The loss on all examples, whose θ* is the centre.
             landmarks: The trajectory and the solutions.
             known: What is known of this θ*, directions of axes that a file had among it.
+            origin: Around whose θ* the path has its components; default the centre itself.
+            components: What is known of these.
         """
         self._objective, self._known = objective, known
         self.landmarks = landmarks
-        self._components: dict[int, PathComponents] = {}
+        self._origin = objective if origin is None else origin
+        self._components = {} if components is None else components
         self._rank: int | None = None
         self._digests: dict[tuple[str, int], str] = {}
         self._reach: dict[str, dict[str, tuple[float, float]]] = {}
@@ -197,7 +207,7 @@ class Surroundings:
             return min(len(trajectory), self._objective.n_parameters)
         if self._rank is None:
             try:
-                self._rank = self._of_path(lambda steps: path_rank(self._objective, steps))
+                self._rank = self._of_path(lambda steps: path_rank(self._origin, steps))
             except (OSError, ValueError):  # told once it is asked for
                 self._rank = len(trajectory)
         return self._rank
@@ -233,7 +243,7 @@ class Surroundings:
     def _first_components(self, most: int) -> PathComponents:
         k = max(most, OFFERED_COMPONENTS)
         if k not in self._components:
-            self._components[k] = self._of_path(lambda steps: path_components(self._objective, steps, k))
+            self._components[k] = self._of_path(lambda steps: path_components(self._origin, steps, k))
         return self._components[k]
 
     def _whole(self, plane: Plane) -> Path | None:

@@ -11,7 +11,7 @@ from landscape_widget.numerics.vectors import norm
 from landscape_widget.objective.objective import Objective
 from landscape_widget.paths.landmarks import Landmarks
 from landscape_widget.planes.directions import by_eigenvectors, hessian_rank
-from landscape_widget.study.centre import Centre
+from landscape_widget.study.centre import Centre, Run
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.curvature_steps import CurvatureSteps
 from landscape_widget.study.findings import Findings
@@ -52,6 +52,7 @@ class Study:
         test: Objective | None = None,
         known: Known | None = None,
         landmarks: Landmarks | None = None,
+        run: Run | None = None,
     ) -> None:
         """Computes nothing yet.
 
@@ -60,8 +61,9 @@ class Study:
             test: The same loss on test data.
             known: What a former study knew of an equal objective.
             landmarks: A trajectory and solutions of the same model.
+            run: Other centres along it.
         """
-        self.centre = Centre(objective, test, known, landmarks)
+        self.centre = Centre(objective, test, known, landmarks, run)
         self.objective, self.test, self.known = objective, test, self.centre.known
         self.theta_norm = self.centre.theta_norm
         self._curvature = CurvatureSteps(self.centre)

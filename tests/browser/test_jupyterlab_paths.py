@@ -126,3 +126,30 @@ def test_update_from_a_cell_while_the_page_shows_the_old_state(explorer: Explore
     explorer.assert_plots_equal_kernel()
     assert (explorer.grid("heatmap").z != old).any()
     expect(explorer.part("centre")).to_contain_text("your model's weights as they were last taken")
+
+
+def test_checkpoints_are_played_paused_and_scrubbed_while_it_computes(explorer: ExplorerOnPage) -> None:
+    explorer.set_traits(axes=("random", "random"))
+    last = explorer.kernel.value("len(explorer._info['checkpoints'])") - 1
+    loss = "loss_at(explorer.objective.theta)"
+    explorer.kernel.run("loss_at = lambda theta: float(explorer.objective.loss(theta))")
+    slider, play = explorer.part("checkpoint"), explorer.part("play")
+    expect(slider).to_have_value(str(last))
+    play.click()
+    wait_until(lambda: (explorer.trait("checkpoint") or 0) >= 2, "play to go on")
+    play.click()
+    expect(play).to_have_attribute("aria-pressed", "false")
+    slider.focus()
+    for _ in range(3):  # each while the one before is computed
+        explorer.page.keyboard.press("ArrowRight")
+    explorer.page.keyboard.press("Home")
+    wait_until(lambda: explorer.trait("checkpoint") == 0, "the first checkpoint")
+    wait_until(lambda: explorer.kernel.value("explorer.status") == "done", "its picture")
+    explorer.assert_plots_equal_kernel()
+    first = explorer.kernel.value(loss)
+    assert first == pytest.approx(explorer.kernel.value("float(explorer.landmarks.path.loss[0])"), rel=1e-5)
+    request = explorer.request()
+    explorer.page.keyboard.press("End")
+    explorer.wait_for_result(request)
+    assert explorer.trait("checkpoint") is None
+    assert explorer.kernel.value(loss) != first

@@ -92,6 +92,7 @@ def expected_surface(
         "nDone": int(surface.done.sum()),
         "coverage": surface.coverage if surface.final else "",
         "equalAxes": controls.equal_axes,
+        "checkpoint": controls.checkpoint,
         "nExamples": controls.examples,
         "batchNorm": controls.batch_norm,
         "split": split,

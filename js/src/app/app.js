@@ -1,5 +1,6 @@
 // The page: builds the page side of one explorer and hands every change to its views.
 import { createAcknowledgement } from "./acknowledge.js";
+import { createCheckpoints } from "../controls/checkpoints.js";
 import { comparedPlane, createComparison, pictureName } from "../controls/compare.js";
 import { createCopy } from "../notes/copy-python.js";
 import { createControls } from "../controls/controls.js";
@@ -70,6 +71,7 @@ export function render({ model, el, host, signal }, css = "") {
   const drift = createDrift(body, state);
   const kernelLine = createKernelLine(body, root);
   const controls = createControls(body, state, settings.button, glossary.button);
+  const checkpoints = createCheckpoints(body, state);
   body.append(settings.line, settings.body, glossary.body, views, foot);
   const options = createViewOptions(settings.body, foot, link);
   const zoom = createZoom(state, "domain");
@@ -104,6 +106,7 @@ export function render({ model, el, host, signal }, css = "") {
     error.hidden = message === "";
     setText(error, message);
     controls.update(snapshot);
+    checkpoints.update(snapshot);
     progress.update(snapshot);
     drift.update(snapshot);
     pins.update(snapshot);
@@ -155,7 +158,7 @@ export function render({ model, el, host, signal }, css = "") {
     destroyed = true;
     state.destroy();
     theme.destroy();
-    for (const view of [styles, kernelLine, controls, settings, progress, options, drift, pins, verdict, copy, scores, pair, acknowledgement, ...plots]) view.destroy();
+    for (const view of [styles, kernelLine, controls, checkpoints, settings, progress, options, drift, pins, verdict, copy, scores, pair, acknowledgement, ...plots]) view.destroy();
     root.remove();
   }
   signal?.addEventListener("abort", destroy, { once: true });

@@ -25,6 +25,7 @@
  * @property {number} cosine  of the angle between them
  * @property {number} thetaNorm
  * @property {boolean} equalAxes  whether an automatic domain was to reach equally far along two eigenvectors
+ * @property {number | null} checkpoint  that θ* is, as the controls tell it
  * @property {number | null} centreLoss
  * @property {import("../model/quadratic.js").QuadraticModel | null} quadratic  the loss to second order
  * @property {LowestPoint | null} minimum  null for a difference, which has no lowest loss
@@ -108,6 +109,7 @@ export function decodeSurface(raw) {
     cosine: raw.cosine,
     thetaNorm: raw.theta_norm,
     equalAxes: raw.equal_axes,
+    checkpoint: raw.checkpoint,
     centreLoss: raw.centre_loss,
     quadratic: raw.quadratic,
     minimum: raw.minimum,

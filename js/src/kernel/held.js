@@ -12,10 +12,10 @@ import { sameDomain } from "../model/values.js";
 const MOST = 12;
 
 /** Controls that tell pictures apart, those first that matter most. */
-const TELLING = /** @type {const} */ (["axes", "split", "batch_norm", "examples", "seed", "domain", "equal_axes", "resolution"]);
+const TELLING = /** @type {const} */ (["axes", "checkpoint", "split", "batch_norm", "examples", "seed", "domain", "equal_axes", "resolution"]);
 
 /** What decides the losses in a picture, wherever it looks at them. */
-const LOSSES = /** @type {const} */ (["axes", "split", "batch_norm", "examples", "seed"]);
+const LOSSES = /** @type {const} */ (["axes", "checkpoint", "split", "batch_norm", "examples", "seed"]);
 
 /**
  * The controls whose answer a surface is.
@@ -23,7 +23,7 @@ const LOSSES = /** @type {const} */ (["axes", "split", "batch_norm", "examples",
  * @param {boolean} [automatic]  whether the kernel chose its domain
  * @returns {Answered}
  */
-export const controlsOf = ({ axes, seed, nExamples, batchNorm, split, alpha, equalAxes, domain }, automatic = true) => ({
+export const controlsOf = ({ axes, seed, nExamples, batchNorm, split, alpha, equalAxes, checkpoint, domain }, automatic = true) => ({
   axes: [...axes],
   seed,
   examples: nExamples,
@@ -31,6 +31,7 @@ export const controlsOf = ({ axes, seed, nExamples, batchNorm, split, alpha, equ
   split,
   resolution: alpha.length,
   equal_axes: equalAxes,
+  checkpoint,
   domain: automatic ? null : domain,
 });
 

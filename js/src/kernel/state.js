@@ -29,6 +29,7 @@ import { sameDomain } from "../model/values.js";
  * @property {Domain | null} compared_domain  where it has axes of its own
  * @property {import("./splits.js").Split | null} compared_split  of the second picture; there is none without it or axes
  * @property {boolean} equal_axes  whether the kernel's domain reaches equally far along two eigenvectors
+ * @property {number | null} checkpoint  that θ* is, null for the last one, the model's weights
  */
 
 /**
@@ -53,6 +54,7 @@ import { sameDomain } from "../model/values.js";
  * @property {boolean} divisible  whether part of the examples can be had
  * @property {boolean} batch_norm  whether the model has batch-norm layers with running statistics
  * @property {boolean} differentiable
+ * @property {{step: number, label: string}[]} checkpoints  that can be gone to
  */
 
 /**
@@ -82,7 +84,7 @@ import { sameDomain } from "../model/values.js";
 
 /** @typedef {Pick<import("@anywidget/types").AnyModel, "get" | "set" | "on" | "off" | "save_changes" | "send"> & {widget_manager?: any, pictures?: any[]}} Model  `pictures`: those of a page that was saved with them */
 
-const CONTROLS = /** @type {const} */ (["axes", "seed", "domain", "resolution", "examples", "batch_norm", "split", "compared_axes", "compared_domain", "compared_split", "equal_axes"]);
+const CONTROLS = /** @type {const} */ (["axes", "seed", "domain", "resolution", "examples", "batch_norm", "split", "compared_axes", "compared_domain", "compared_split", "equal_axes", "checkpoint"]);
 /** What decodes each result, by its name in a snapshot; with "_" before it, it is the name of its trait. */
 export const DECODERS = {
   surface: decodeSurface,
@@ -127,10 +129,10 @@ function createOutdated() {
 /**
  * Whether a surface has the losses in the plane that the controls ask for.
  * @param {import("./decoders.js").SurfaceResult} surface
- * @param {Pick<Controls, "axes" | "seed" | "examples" | "batch_norm" | "split">} controls
+ * @param {Pick<Controls, "axes" | "seed" | "examples" | "batch_norm" | "split" | "checkpoint">} controls
  */
-export function sameLosses(surface, { axes, seed, examples, batch_norm, split }) {
-  if (surface.nExamples !== examples || surface.batchNorm !== batch_norm || surface.split !== split) return false;
+export function sameLosses(surface, { axes, seed, examples, batch_norm, split, checkpoint }) {
+  if (surface.checkpoint !== checkpoint || surface.nExamples !== examples || surface.batchNorm !== batch_norm || surface.split !== split) return false;
   return surface.axes.every((axis, i) => axis === axes[i]) && (!surface.seeded || surface.seed === seed);
 }
 

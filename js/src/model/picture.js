@@ -128,7 +128,7 @@ export function createPicture() {
   /** @param {SurfaceResult} surface */
   function keep(surface) {
     if (layers[0] === surface) return;
-    const controls = { axes: surface.axes, seed: surface.seed, examples: surface.nExamples, batch_norm: surface.batchNorm, split: surface.split };
+    const controls = { axes: surface.axes, seed: surface.seed, examples: surface.nExamples, batch_norm: surface.batchNorm, split: surface.split, checkpoint: surface.checkpoint };
     const others = layers.filter((layer) => !(sameLosses(layer, controls) && sameDomain(layer.domain, surface.domain)));
     layers = [surface, ...others].slice(0, MOST_LAYERS);
   }

@@ -1,0 +1,103 @@
+// The checkpoints of a training run: which one is on show, and play from one to the next.
+import { h, setText } from "../ui/dom.js";
+import { createSlider } from "../ui/slider.js";
+
+/** @typedef {import("../kernel/state.js").Snapshot} Snapshot */
+
+/** Milliseconds that a finished picture stays before the next one is asked for. */
+const PAUSE = 600;
+
+/** The number of the checkpoint on show. @param {Snapshot} snapshot */
+export const checkpointOf = ({ checkpoint, info }) => checkpoint ?? info.checkpoints.length - 1;
+
+/** Whether the picture that is asked for is there, as fine as it is to be. @param {Snapshot} snapshot */
+const isThere = ({ surface, provisional, status }) => surface !== null && !provisional && (surface.final || status === "done");
+
+/**
+ * @param {HTMLElement} el
+ * @param {import("../kernel/state.js").State} state
+ */
+export function createCheckpoints(el, state) {
+  const play = h("button", { type: "button", class: "lw-button", "data-testid": "play", "data-asks": true });
+  const labelOf = (/** @type {number} */ i) => state.snapshot.info.checkpoints[i]?.label ?? "";
+  const slider = createSlider({
+    name: "checkpoint",
+    label: "Checkpoint",
+    title: "The weights of the training run that θ* are; the last ones are your model's as they were last taken",
+    values: [0, 1],
+    format: (i) => `${labelOf(i)} (${i + 1} of ${state.snapshot.info.checkpoints.length})`,
+    send: (i) => {
+      stop();
+      go(i);
+    },
+    asks: true,
+  });
+  const element = h("div", { class: "lw-bar lw-checkpoints", role: "group", "aria-label": "Training run", "data-testid": "checkpoints", hidden: true }, play, slider.element);
+  el.append(element);
+
+  /** The checkpoint that play has asked for; null while it does not play. @type {number | null} */
+  let target = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+
+  /** @param {number} i */
+  const go = (i) => state.set({ checkpoint: i === state.snapshot.info.checkpoints.length - 1 ? null : i });
+
+  function stop() {
+    clearTimeout(timer);
+    timer = undefined;
+    target = null;
+    tell();
+  }
+
+  function tell() {
+    setText(play, target === null ? "▶ Play" : "❚❚ Pause");
+    play.setAttribute("aria-pressed", String(target !== null));
+  }
+
+  function next() {
+    timer = undefined;
+    const { snapshot } = state;
+    const at = checkpointOf(snapshot);
+    if (target === null || at + 1 >= snapshot.info.checkpoints.length) return stop();
+    target = at + 1;
+    go(target);
+  }
+
+  play.addEventListener("click", () => {
+    if (target !== null) return stop();
+    const at = checkpointOf(state.snapshot);
+    target = at === state.snapshot.info.checkpoints.length - 1 ? 0 : at + 1;
+    tell();
+    go(target);
+  });
+  tell();
+
+  return {
+    element,
+    /** Shows a checkpoint that was chosen elsewhere. @param {number} i */
+    choose(i) {
+      stop();
+      go(i);
+    },
+    /** @param {Snapshot} snapshot */
+    update(snapshot) {
+      const { info, kernel, status } = snapshot;
+      const n = info.checkpoints.length;
+      element.hidden = n < 2;
+      if (n < 2) return stop();
+      slider.setValues(Array.from({ length: n }, (_, i) => i));
+      slider.set(checkpointOf(snapshot));
+      if (target === null) return;
+      // What could not be had is told below; a cancel is a pause, too.
+      const refused = checkpointOf(snapshot) !== target;
+      if (refused || kernel === "gone" || status === "failed" || status === "cancelled") stop();
+      else if (timer === undefined && isThere(snapshot)) timer = setTimeout(next, PAUSE);
+    },
+    destroy() {
+      clearTimeout(timer);
+      slider.destroy();
+      element.remove();
+    },
+  };
+}

@@ -1,0 +1,370 @@
+"""The checkpoints of a run in an explorer: gone to, kept within bounds, reached by the path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import traitlets
+from torch import nn
+
+from landscape_widget import LandscapeExplorer, Objective, TrajectoryRecorder
+from landscape_widget.explorer import centres
+
+from ..support.cases import ONE_BATCH, case
+from ..support.gates import finish
+from .test_explorer_page import send
+from .test_landmarks import NETWORK, explorer_of, loss_of, shifted, trained
+from .test_training_on import ask, drift, train
+
+Make = Callable[..., LandscapeExplorer]
+
+RANDOM = ("random", "random")
+
+
+def dense_hessian(state: dict[str, torch.Tensor]) -> np.ndarray:
+    """By torch.func, of the mean cross entropy."""
+    model = NETWORK.model()
+    x, y = NETWORK.examples()
+    sizes = {name: t.shape for name, t in state.items()}
+
+    def loss(theta: torch.Tensor) -> torch.Tensor:
+        parts = dict(zip(sizes, theta.split([s.numel() for s in sizes.values()]), strict=True))
+        parts = {name: part.view(sizes[name]) for name, part in parts.items()}
+        return nn.functional.cross_entropy(torch.func.functional_call(model, parts, (x,)), y)
+
+    theta = torch.cat([t.reshape(-1) for t in state.values()])
+    return np.asarray(torch.func.hessian(loss)(theta))
+
+
+@pytest.mark.parametrize("given", ["states", "folder"])
+def test_each_checkpoint_is_shown_with_its_own_loss_and_back(
+    make_explorer: Make, tmp_path: Path, given: str
+) -> None:
+    run: Any = trained()
+    if given == "folder":
+        recorder = TrajectoryRecorder(NETWORK.model(), tmp_path / "run")
+        for step, state in enumerate(run):
+            recorder._model.load_state_dict(state)
+            recorder.record(step)
+        run = tmp_path / "run"
+    explorer = explorer_of(make_explorer, trajectory=run, axes=RANDOM).compute("surface")
+    last, eta = explorer.surface, explorer.plane.eta
+    for i in (2, 0, 5):
+        explorer.checkpoint = i
+        explorer.compute("surface")
+        assert explorer.surface.loss[2, 2] == pytest.approx(loss_of(trained()[i]), rel=1e-10)
+        np.testing.assert_array_equal(explorer.plane.eta, eta)  # directions that are drawn stay
+        assert explorer._surface["checkpoint"] == i
+        assert f"checkpoint={i}" in explorer._surface["python"]
+        assert explorer.landmarks.path.distance[i] == pytest.approx(0, abs=1e-12)
+        assert all(
+            torch.equal(value, trained()[i][name]) for name, value in explorer.parameters_at(0, 0).items()
+        )
+    explorer.checkpoint = None
+    explorer.compute("surface")
+    np.testing.assert_array_equal(explorer.surface.loss, last.loss)
+    assert explorer._pins["centre"]["depth"] == 0
+    assert drift(explorer) == ""
+
+
+def test_a_recent_one_is_not_computed_again(make_explorer: Make) -> None:
+    explorer = explorer_of(make_explorer, axes=("hessian:max", "hessian:min")).compute()
+    for i in (4, 3, None):
+        explorer.checkpoint = i
+        explorer.compute()
+    known = {}
+    for i in (4, 3, None):
+        explorer.checkpoint = i
+        known[i] = explorer._study.known
+        before = {name: dict(getattr(known[i], name)) for name in ("pairs", "projections", "densities")}
+        nodes = sum(map(len, known[i].losses.values()))
+        explorer.compute()
+        assert {name: dict(getattr(known[i], name)) for name in before} == before
+        assert sum(map(len, known[i].losses.values())) == nodes
+    assert len({id(each) for each in known.values()}) == 3
+
+
+def test_eigenvectors_go_on_from_one_to_the_next(make_explorer: Make) -> None:
+    """Their values are those of the dense Hessian, their signs those of the neighbour."""
+    states = [NETWORK.model().state_dict()]
+    for seed in range(4):
+        step = {
+            name: 0.02 * (value - NETWORK.model().state_dict()[name])
+            for name, value in shifted(1.0, seed).items()
+        }
+        states.append({name: value + step[name] for name, value in states[-1].items()})
+    explorer = explorer_of(make_explorer, trajectory=states[::-1], resolution=3).compute("eigenpairs")
+    before = explorer.eigenpairs.vectors
+    for i in (3, 2, 1, 0):
+        explorer.checkpoint = i
+        explorer.compute("eigenpairs")
+        pairs = explorer.eigenpairs
+        dense = np.linalg.eigvalsh(dense_hessian(states[::-1][i]))
+        np.testing.assert_allclose(pairs.values, dense[[-1, 0]], rtol=2e-3, atol=2e-3 * dense[-1])
+        assert (np.sum(pairs.vectors * before, axis=0) > 0.5).all()
+        before = pairs.vectors
+
+
+def test_components_of_the_path_stay_those_of_the_model(make_explorer: Make) -> None:
+    """A plane that is fixed: the same directions at each checkpoint."""
+    explorer = explorer_of(make_explorer, axes=("trajectory:1", "trajectory:2")).compute("surface")
+    eta, delta = explorer.plane.eta, explorer.plane.delta
+    explorer.checkpoint = 1
+    explorer.compute("surface")
+    np.testing.assert_array_equal(explorer.plane.eta, eta)
+    np.testing.assert_array_equal(explorer.plane.delta, delta)
+    np.testing.assert_allclose(explorer.plane.origin, explorer.objective.theta.numpy())
+
+
+@pytest.mark.parametrize("number", [6, -1, 1.5, "last", True])
+def test_a_checkpoint_that_there_is_not_is_refused(make_explorer: Make, number: Any) -> None:
+    explorer = explorer_of(make_explorer, axes=RANDOM)
+    with pytest.raises(traitlets.TraitError, match="checkpoint"):
+        explorer.checkpoint = number
+    assert explorer.checkpoint is None
+
+
+@pytest.mark.parametrize("fault", ["missing", "damaged", "not finite"])
+def test_one_that_cannot_be_had_is_named_and_all_stays(
+    make_explorer: Make, tmp_path: Path, fault: str
+) -> None:
+    files = []
+    for i, state in enumerate(trained()):
+        files.append(tmp_path / f"{i}.pt")
+        lost = i == 2 and fault == "not finite"
+        torch.save({name: value * (torch.nan if lost else 1) for name, value in state.items()}, files[-1])
+    explorer = explorer_of(make_explorer, trajectory=files, axes=RANDOM).compute("surface")
+    if fault == "missing":
+        files[2].unlink()
+    elif fault == "damaged":
+        files[2].write_bytes(b"nothing")
+    theta = explorer.objective.theta
+    with pytest.raises((OSError, ValueError), match="2 of 6"):
+        explorer.checkpoint = 2
+    assert explorer.checkpoint is None
+    assert explorer._pins["note"]
+    assert explorer.objective.theta is theta
+    explorer.checkpoint = 1
+    assert explorer._pins["note"] == ""
+
+
+def test_it_is_given_to_the_constructor_and_set_from_the_page(make_explorer: Make) -> None:
+    explorer = explorer_of(make_explorer, axes=RANDOM, checkpoint=1).compute("surface")
+    assert explorer.surface.loss[2, 2] == pytest.approx(loss_of(trained()[1]), rel=1e-10)
+    explorer.set_state({"checkpoint": 4})
+    finish(explorer._request)
+    assert explorer.surface.loss[2, 2] == pytest.approx(loss_of(trained()[4]), rel=1e-10)
+    assert explorer._pins["centre"]["request"] == explorer._number - 1
+
+
+def test_scrubbing_while_it_computes_ends_at_the_last_one(make_explorer: Make) -> None:
+    explorer = explorer_of(make_explorer, axes=RANDOM, resolution=51, accuracy=0.0)
+    send(explorer, type="shown")
+    for i in (0, 1, 2, 3, 4):
+        explorer.set_state({"checkpoint": i})
+    finish(explorer._request)
+    assert explorer.status == "done"
+    assert explorer.surface.loss[25, 25] == pytest.approx(loss_of(trained()[4]), rel=1e-10)
+
+
+def test_a_point_beside_a_checkpoint_and_the_way_back(make_explorer: Make) -> None:
+    explorer = explorer_of(make_explorer, axes=RANDOM).compute("surface")
+    explorer.checkpoint = 3
+    explorer.compute("surface")
+    explorer.recentre(0.3, -0.1)
+    explorer.compute("surface")
+    assert explorer.checkpoint == 3
+    assert explorer._pins["centre"]["moved"] > 0
+    explorer.go_back()
+    assert explorer._pins["centre"]["depth"] == 0
+    explorer.compute("surface")
+    assert explorer.surface.loss[2, 2] == pytest.approx(loss_of(trained()[3]), rel=1e-10)
+
+
+def test_the_weights_that_update_takes_are_the_last_checkpoint_and_the_path_reaches_them(
+    make_explorer: Make,
+) -> None:
+    model = NETWORK.model()
+    run = trained()
+    explorer = make_explorer(
+        model, NETWORK.batches(ONE_BATCH), NETWORK.loss_fn, trajectory=run, axes=RANDOM, resolution=5
+    ).compute("surface")
+    assert [one["label"] for one in explorer._info["checkpoints"]] == [f"step {i}" for i in range(6)]
+    first = loss_of(run[-1])
+    explorer.checkpoint = 2
+    train(model)
+    ask(explorer)
+    assert "moved" in drift(explorer)
+    explorer.update()
+    assert explorer.checkpoint is None
+    explorer.compute("surface")
+    path = explorer.landmarks.path
+    assert (path.distance[-1], len(path.loss)) == (0, 7)
+    assert (
+        path.loss[-1] == explorer.surface.loss[2, 2] == pytest.approx(loss_of(model.state_dict()), rel=1e-10)
+    )
+    assert explorer._info["checkpoints"][-1] == {"step": 6, "label": "update 1"}
+    assert [6, "update 1"] in explorer._landmarks["planes"][0]["paths"][0]["marks"]
+    explorer.checkpoint = 5
+    explorer.compute("surface")
+    assert explorer.surface.loss[2, 2] == pytest.approx(first, rel=1e-10)
+    explorer.go_back()
+    assert explorer.checkpoint == 2  # where update() was called
+    assert len(explorer._info["checkpoints"]) == 7
+
+
+def test_without_a_trajectory_there_are_those_that_were_taken(make_explorer: Make) -> None:
+    explorer = explorer_of(make_explorer, trajectory=None, solutions=None, axes=RANDOM)
+    model = explorer._points.weights.model
+    losses = [loss_of(model.state_dict())]
+    for _ in range(2):
+        train(model)
+        losses.append(loss_of(model.state_dict()))
+        explorer.update()
+    assert [one["label"] for one in explorer._info["checkpoints"]] == ["step 0", "update 1", "update 2"]
+    for i in (1, 0, 2):
+        explorer.checkpoint = i
+        explorer.compute("surface")
+        assert explorer.surface.loss[2, 2] == pytest.approx(losses[i], rel=1e-10)
+        assert explorer.landmarks is None
+
+
+def test_a_model_that_is_ahead_of_its_run_is_a_checkpoint_of_its_own(make_explorer: Make) -> None:
+    explorer = explorer_of(make_explorer, trajectory=trained()[:4], axes=RANDOM).compute("surface")
+    assert len(explorer._info["checkpoints"]) == 5
+    assert len(explorer.landmarks.path.loss) == 4
+    explorer.checkpoint = 3
+    explorer.compute("surface")
+    assert explorer.surface.loss[2, 2] == pytest.approx(loss_of(trained()[3]), rel=1e-10)
+    explorer.checkpoint = None
+    explorer.compute("surface")
+    assert explorer.surface.loss[2, 2] == pytest.approx(loss_of(trained()[5]), rel=1e-10)
+
+
+def test_update_where_nothing_moved_makes_no_centre(make_explorer: Make) -> None:
+    explorer = explorer_of(make_explorer, axes=RANDOM).compute("surface")
+    study, before = explorer._study, explorer.surface
+    for _ in range(3):
+        explorer.update()
+    assert explorer._study is study
+    assert explorer.surface is before
+    assert explorer._pins["centre"]["depth"] == 0
+    assert len(explorer._info["checkpoints"]) == 6
+
+
+def tensors_held(explorer: LandscapeExplorer, n: int) -> int:
+    """Bytes of what is as large as θ and reached from an explorer's centres."""
+    stack = explorer._points.centres._stack
+    states = {t.data_ptr(): t.nbytes for centre in stack for t in (centre.state or {}).values()}
+    vectors = [centre.spot.theta for centre in stack if centre.spot.theta is not None]
+    studies = [spot for spot in explorer._points.centres._visited if spot.study is not None]
+    return sum(states.values()) + sum(v.nbytes for v in vectors) + 100 * n * max(0, len(studies) - 2)
+
+
+def test_former_centres_hold_one_copy_of_the_parameters(make_explorer: Make) -> None:
+    explorer = explorer_of(make_explorer, trajectory=None, solutions=None, axes=RANDOM)
+    model = explorer._points.weights.model
+    own = sum(t.nbytes for t in model.state_dict().values())
+    for _ in range(5):
+        train(model)
+        explorer.update()
+    assert tensors_held(explorer, explorer.objective.n_parameters) == 6 * own
+
+
+def test_what_is_known_is_kept_within_bounds(make_explorer: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(centres, "_MOST_BYTES", 1)
+    explorer = explorer_of(make_explorer, axes=("hessian:max", "hessian:min")).compute()
+    for i in (0, 1, None):
+        explorer.checkpoint = i
+        explorer.compute()
+    kept = [spot for spot in explorer._points.centres._visited if spot.known.pairs]
+    assert len(kept) == 1
+    assert explorer.compute().surface.final
+
+
+def test_a_pin_around_a_centre_that_is_not_known_is_an_error(make_explorer: Make) -> None:
+    name = "convolution, batch norm"
+    model = case(name).model().eval()
+    more = {"axes": RANDOM, "resolution": 5, "domain": (-1, 1, -1, 1)}
+    explorer = make_explorer(model, case(name).batches(ONE_BATCH), case(name).loss_fn, **more).compute(
+        "surface"
+    )
+    explorer.recentre(0.3, -0.2)
+    explorer.compute("surface")
+    pin = explorer.pin(0.1, 0.1)
+    state = explorer.parameters_at(pin)
+    explorer.go_back()
+    model.train()
+    model(case(name).examples()[0])
+    model.eval()
+    explorer.update()
+    after = explorer.parameters_at(pin)  # of the former buffers, though its centre is left for good
+    assert all(torch.equal(after[key], value) for key, value in state.items())
+    other = make_explorer(model, case(name).batches(ONE_BATCH), case(name).loss_fn, **more).compute("surface")
+    foreign = other.recentre(0.2, 0.2) or other.compute("surface").pin(0.1, 0.1)
+    train(model)
+    explorer.update()
+    with pytest.raises(RuntimeError, match="Pin it again"):
+        explorer.parameters_at(foreign)
+
+
+def test_a_saved_run_is_of_its_checkpoint(make_explorer: Make, tmp_path: Path) -> None:
+    explorer = explorer_of(make_explorer, axes=RANDOM, checkpoint=2).compute("surface")
+    explorer.save(tmp_path / "run.npz")
+    other = explorer_of(make_explorer, axes=RANDOM).load(tmp_path / "run.npz")
+    assert other.checkpoint == 2
+    np.testing.assert_array_equal(other.surface.loss, explorer.surface.loss)
+    assert other.compute("surface").surface.loss[2, 2] == pytest.approx(loss_of(trained()[2]), rel=1e-10)
+    other.checkpoint = None
+    assert other.compute("surface").surface.loss[2, 2] == pytest.approx(loss_of(trained()[5]), rel=1e-10)
+    with pytest.raises(ValueError, match="same model"):
+        explorer_of(make_explorer, trajectory=None, axes=RANDOM).load(tmp_path / "run.npz")
+    model = NETWORK.model()
+    model.load_state_dict(trained()[2])
+    bare = make_explorer(model, NETWORK.batches(ONE_BATCH), NETWORK.loss_fn, axes=RANDOM)
+    assert bare.load(tmp_path / "run.npz").checkpoint is None  # which is the same θ*
+    np.testing.assert_array_equal(bare.surface.loss, explorer.surface.loss)
+
+
+def test_frozen_weights_that_are_tied_and_differ_are_refused() -> None:
+    class Frozen(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = nn.Linear(3, 3), nn.Linear(3, 3)
+            self.last.weight = self.first.weight
+            self.first.weight.requires_grad_(False)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.last(torch.tanh(self.first(x)))
+
+    model = Frozen()
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    objective = Objective(model, (torch.randn(8, 3), torch.arange(8) % 3), nn.CrossEntropyLoss())
+    objective.with_state(state)
+    state["last.weight"] += 1
+    with pytest.raises(ValueError, match=r"first\.weight and last\.weight differ, which are one parameter"):
+        objective.with_state(state)
+
+
+def test_a_compiled_model_and_the_one_it_was_made_of_take_each_others_place(make_explorer: Make) -> None:
+    model = NETWORK.model()
+    whole = torch.compile(model)
+    explorer = make_explorer(whole, NETWORK.batches(ONE_BATCH), NETWORK.loss_fn, axes=RANDOM, resolution=3)
+    explorer.compute("surface")
+    for each in (model, whole, NETWORK.model(), nn.Sequential(*[torch.compile(part) for part in model])):
+        train(each)
+        explorer.update(each)
+        explorer.compute("surface")
+        plain = {name.replace("_orig_mod.", ""): value for name, value in each.state_dict().items()}
+        assert explorer.results.centre_loss == pytest.approx(loss_of(plain), rel=1e-10)
+        each.load_state_dict(explorer.parameters_at(0.1, 0.1))
+        explorer.apply(0.0, 0.0)
+        assert all(
+            torch.equal(value, plain[name.replace("_orig_mod.", "")])
+            for name, value in each.state_dict().items()
+        )
