@@ -18,7 +18,7 @@ const isThere = ({ surface, provisional, status }) => surface !== null && !provi
  * @param {import("../kernel/state.js").State} state
  */
 export function createCheckpoints(el, state) {
-  const play = h("button", { type: "button", class: "lw-button", "data-testid": "play", "data-asks": true });
+  const play = h("button", { type: "button", class: "lw-button", "data-testid": "play", "data-asks": true, title: "Shows one checkpoint of the run after the other, each once its picture is there" });
   const labelOf = (/** @type {number} */ i) => state.snapshot.info.checkpoints[i]?.label ?? "";
   const slider = createSlider({
     name: "checkpoint",
