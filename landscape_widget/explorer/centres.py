@@ -128,6 +128,7 @@ class Centres:
 
     def close(self) -> None:
         """Lets go of all studies, and so of the data."""
+        self._first.leave()
         self._stack.clear()
         self._visited.clear()
         self._spots.clear()

@@ -133,7 +133,7 @@ def test_nothing_touches(open_: Open, query: str) -> None:
 
 def test_the_bar_is_one_line_and_two_in_a_narrow_place(open_: Open) -> None:
     page = open_()
-    bar = page.locator(".lw-bar")
+    bar = page.get_by_role("group", name="Plane and accuracy")
     for width, lines in ((1400, 1), (900, 1), (899, 2), (500, 2)):
         set_width(page, width)
         assert box(bar)["height"] == 28 * lines + 8 * (lines - 1), width
@@ -350,7 +350,7 @@ def test_the_answer_and_both_pictures_are_on_the_first_screen(small_screen: Note
     window = box(page.locator(".jp-WindowedPanel-outer").first)
     parts = [
         explorer.part("verdict"),
-        page.locator(".lw-bar"),
+        page.get_by_role("group", name="Plane and accuracy"),
         explorer.part("surface"),
         explorer.part("heatmap"),
     ]
@@ -398,7 +398,10 @@ def test_boxes_keep_a_least_width_and_gutters(lab: Notebook) -> None:
                 expect(explorers.first).to_be_visible(timeout=PATIENCE)
                 boxes = [box(explorers.nth(i)) for i in range(shown)]
                 assert all(b["width"] >= LEAST for b in boxes), (index, width)
-                bodies = [box(explorers.nth(i).locator(".lw-bar")) for i in range(shown)]
+                bodies = [
+                    box(explorers.nth(i).get_by_role("group", name="Plane and accuracy"))
+                    for i in range(shown)
+                ]
                 if shown == 2 and width == 1400:
                     assert bodies[0]["right"] + 16 <= bodies[1]["x"], index
     finally:

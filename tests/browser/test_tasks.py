@@ -40,7 +40,7 @@ hidden, _, output = net
 with torch.no_grad():
     hidden.weight[2:], hidden.bias[2:] = hidden.weight[:2], hidden.bias[:2]
     output.weight[:, 2:] = output.weight[:, :2]
-criterion = torch.nn.functional.cross_entropy
+criterion = torch.nn.CrossEntropyLoss()
 optimizer = torch.optim.LBFGS(net.parameters(), max_iter=400, line_search_fn="strong_wolfe")
 
 def step():
@@ -238,7 +238,7 @@ def test_save_a_picture_for_a_paper(start: Start) -> None:
     assert texts["Title"] == "Loss of Sequential: Hessian λmax × λmin"
     told = json.loads(texts["landscape-widget"])
     assert told["Model"] == "Sequential, 59 parameters"
-    assert told["Loss"] == "cross_entropy"
+    assert told["Loss"] == "CrossEntropyLoss"
     assert told["Examples"] == "300 training examples"
     assert told["Verdict"].startswith("Saddle")
     smallest = person.explorer.trait("eigenpairs.values[-1]")
