@@ -24,7 +24,7 @@ from landscape_widget.figures.labels import (
 from landscape_widget.figures.paths import Paths, add_to_heatmap
 from landscape_widget.figures.raised_paths import add_to_surface
 from landscape_widget.figures.shade import Shade, logarithm, shade_of
-from landscape_widget.figures.style import CAMERA, DEPTH, KEY, LIFT, MINUS, ORIGIN, SIGNS, finished, number
+from landscape_widget.figures.style import CAMERA, DEPTH, LIFT, MINUS, ORIGIN, SIGNS, finished, number
 from landscape_widget.numerics.checks import check_flag
 from landscape_widget.numerics.level import level_segments
 from landscape_widget.results import words
@@ -152,7 +152,7 @@ def _apart(ticks: dict[str, Any], figure: go.Figure) -> dict[str, Any]:
 def _level_key(shade: Shade) -> dict[str, Any]:
     """What the legend says of the line of L(θ*): a line without a place, for pages to draw in their ink."""
     name = f"{_LEVEL_NAME} = {number(shade.centre)}" if shade.centre is not None else _LEVEL_NAME
-    return {"mode": "lines", "line": {"color": _LEVEL, "width": 3}, "name": name, "meta": KEY}
+    return {"mode": "lines", "line": {"color": _LEVEL, "width": 3}, "name": name}
 
 
 def heatmap_figure(

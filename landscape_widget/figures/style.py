@@ -51,9 +51,6 @@ LIFT = 0.004
 CAMERA = {"eye": {"x": 1.26, "y": -1.5, "z": 1.02}, "center": {"x": -0.07, "y": -0.06, "z": -0.18}}
 DEPTH = 0.72
 
-#: What lines that stand in the legend alone have as ``meta``: a dark page draws them in a light ink.
-KEY = "key"
-
 #: Name of the annotation below a figure.
 BELOW = "below"
 

@@ -144,7 +144,7 @@ def test_checkpoints_are_played_paused_and_scrubbed_while_it_computes(explorer: 
         explorer.page.keyboard.press("ArrowRight")
     explorer.page.keyboard.press("Home")
     wait_until(lambda: explorer.trait("checkpoint") == 0, "the first checkpoint")
-    wait_until(lambda: explorer.kernel.value("explorer.status") == "done", "its picture")
+    explorer.wait_for_result()
     explorer.assert_plots_equal_kernel()
     first = explorer.kernel.value(loss)
     assert first == pytest.approx(explorer.kernel.value("float(explorer.landmarks.path.loss[0])"), rel=1e-5)
