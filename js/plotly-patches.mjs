@@ -30,11 +30,12 @@ const PATCHES = [
   },
   {
     // Plotly draws each scene once more, unseen, for what is under the pointer, and reads it back, which the page
-    // waits for. Here it is drawn when the pointer asks.
+    // waits for. Here it is drawn when the pointer asks. What it did for the picture itself stays: depths are cleared,
+    // which transparent marks have left locked, and else hide whatever is drawn twice in one frame.
     what: "the picture for the pointer",
     file: /plotly\.js\/stackgl_modules\/index\.js$/,
     changes: [
-      ["    if(pickDirty) {\n      pickDirty = false\n      renderPick()\n    }\n", ""],
+      ["    if(pickDirty) {\n      pickDirty = false\n      renderPick()\n    }\n", "    gl.depthMask(true)\n"],
       ["        for(var i=0; i<numPick; ++i) {\n          var result", "        if(pickDirty) {\n          pickDirty = false\n          renderPick()\n        }\n        for(var i=0; i<numPick; ++i) {\n          var result"],
       ["  if(!this._readTimeout) {\n    clearTimeout(this._readTimeout)\n  }\n  this._readTimeout = setTimeout(this._readCallback, 1)", "  this._readCallback()"],
     ],
