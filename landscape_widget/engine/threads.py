@@ -1,4 +1,4 @@
-"""How many threads of torch a thread of ours computes with, and ours that compute with one each."""
+"""How many threads of torch a thread computes with, threads of ours with one each, and their clock."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from functools import cache, partial
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
+from time import perf_counter, thread_time
 from typing import Any
 
 import torch
@@ -55,6 +56,16 @@ def _carry_out(future: Future[Any], work: Callable[[], Any]) -> None:
             future.set_result(work())
         except BaseException as error:  # it is raised where the result is asked for
             future.set_exception(error)
+
+
+def clock_of(device: torch.device) -> Callable[[], float]:
+    """A clock of what the calling thread computes on a device, in seconds.
+
+    On the CPU it stands still while other programs have the processor, so that what is fastest is found
+    beside them, too. Windows counts such time in steps that are longer than what is timed, and other devices
+    are waited for; there it is the clock on the wall.
+    """
+    return thread_time if device.type == "cpu" and os.name != "nt" else perf_counter
 
 
 def leave_a_core_free() -> None:

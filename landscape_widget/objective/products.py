@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from landscape_widget.engine.derivatives import differentiated, vector_jacobian
-from landscape_widget.engine.threads import pool
+from landscape_widget.engine.threads import clock_of, pool
 from landscape_widget.loss.evaluation import wide_zeros
 from landscape_widget.loss.terms import ModelTerms, Terms
 from landscape_widget.objective.programs import Programs, even_size
@@ -173,12 +173,12 @@ class Products:
         difference = float((found - expected).norm() / expected.norm())
         if difference > _SAME.get(self._theta.dtype, 0.0):
             raise ValueError(f"the results differ by {difference:.1e}")
-        seconds = [math.inf, math.inf]
+        seconds, clock = [math.inf, math.inf], clock_of(self._theta.device)
         for _ in range(_COMPARED):
             for i, way in enumerate((one, reference)):
-                began = perf_counter()
+                began = clock()
                 way()
-                seconds[i] = min(seconds[i], perf_counter() - began)
+                seconds[i] = min(seconds[i], clock() - began)
         return seconds
 
     def threads(self) -> int:
@@ -271,7 +271,8 @@ class Products:
 
     def _time_graphs(self) -> float:
         """Seconds that it takes to build the graphs of all batches, by that of the first."""
-        began = perf_counter()
+        clock = clock_of(self._theta.device)
+        began = clock()
         with differentiated(self._theta) as (leaf, gradient):
             gradient(self.terms.term(leaf, 0), True)
-        return (perf_counter() - began) / self.terms.weights[0]
+        return (clock() - began) / self.terms.weights[0]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from time import perf_counter
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -15,7 +14,7 @@ from torch import Tensor
 from landscape_widget.data.batches import Batch
 from landscape_widget.engine.derivatives import evaluated
 from landscape_widget.engine.faults import of_the_moment, out_of_memory
-from landscape_widget.engine.threads import pool
+from landscape_widget.engine.threads import clock_of, pool
 from landscape_widget.loss.terms import ModelTerms, Terms
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
@@ -36,7 +35,7 @@ PICTURE, _SOON = 9, 0.1
 #: Relative difference from the plain loop up to which a strategy computes the same.
 _SAME = {torch.float64: 1e-9, torch.float32: 1e-3}
 
-#: Runs that a strategy is timed by, the shortest of them: on a busy machine most are too long.
+#: Runs that a strategy is timed by, the shortest of them: others wait for memory that is not at hand yet.
 _LEAST_RUNS, _MOST_RUNS, _TIMING = 3, 5, 0.05
 
 #: Seconds that one group of points should take, so that a caller may look in between.
@@ -67,6 +66,7 @@ class Evaluator:
         )
         self._rounded = self._basis.to(objective.dtype)
         self._choice = _choices.setdefault(objective.terms, Choice(objective))
+        self._clock = clock_of(objective.device)
         self.failures: list[str] = []
         """What model or loss raised, for each point without a loss because of that."""
         self._off_centre: list[tuple[float, float]] = []
@@ -96,14 +96,13 @@ class Evaluator:
                 finally:
                     self._choice.lock.release()
             group = points[done : done + self._group()]
-            started = perf_counter()
+            started = self._clock()
             values, strategy = self._evaluate(self.strategy, group)
-            elapsed = perf_counter() - started
-            self._choice.spent += elapsed
             if strategy is LOOP:
-                seconds = elapsed / len(group)
+                seconds = (self._clock() - started) / len(group)
                 self._choice.learn(LOOP, min(seconds, self._choice.seconds.get(LOOP, seconds)))
                 self._off_centre += [point for point in group if any(point)][: 2 - len(self._off_centre)]
+            self._choice.spent += len(group) * self._choice.seconds[strategy]
             which = range(done, done + len(group))
             done += len(group)
             self._seen += len(group)
@@ -176,6 +175,14 @@ class Evaluator:
 
     def _traced(self, strategy: Strategy, points: Coordinates, batches: Sequence[Batch]) -> Tensor:
         """Mean loss over ``batches`` at every point."""
+        losses = self._chunk_losses(strategy, batches)
+        chunks = [points[i : i + strategy.points] for i in range(0, len(points), strategy.points)]
+        if strategy.threads == 1:
+            return torch.cat([losses(chunk) for chunk in chunks])
+        return torch.cat(list(pool(strategy.threads).map(losses, chunks)))
+
+    def _chunk_losses(self, strategy: Strategy, batches: Sequence[Batch]) -> Callable[[Coordinates], Tensor]:
+        """What one run of the program does: mean loss over ``batches`` at so many points at most."""
         terms = self._terms
         runs = [(self._choice.program(strategy, terms, self._rounded, batch), batch) for batch in batches]
 
@@ -184,10 +191,21 @@ class Evaluator:
             coefficients = self._rounded.new_tensor([(1.0, *point) for point in padded])
             return mean_losses(runs, coefficients, self._rounded, terms.layout)[: len(chunk)]
 
-        chunks = [points[i : i + strategy.points] for i in range(0, len(points), strategy.points)]
+        return losses
+
+    def _seconds(self, strategy: Strategy, batches: Sequence[Batch]) -> float:
+        """What one point takes while all threads of the strategy work, by the clock of each."""
+        losses, chunk = self._chunk_losses(strategy, batches), self._off_centre[:1] * strategy.points
+
+        def timed(_: int) -> float:
+            started = self._clock()
+            losses(chunk).cpu()
+            return self._clock() - started
+
         if strategy.threads == 1:
-            return torch.cat([losses(chunk) for chunk in chunks])
-        return torch.cat(list(pool(strategy.threads).map(losses, chunks)))
+            return timed(0) / strategy.points
+        each = list(pool(strategy.threads).map(timed, range(strategy.threads)))
+        return sum(each) / (strategy.points * strategy.threads**2)
 
     @property
     def _terms(self) -> ModelTerms:
@@ -204,7 +222,7 @@ class Evaluator:
             candidate = next(choice.candidates, None)
             if candidate is None:
                 break
-            choice.spent, started = 0.0, perf_counter()
+            choice.spent, started = 0.0, self._clock()
             try:
                 if choice.bytes:
                     choice.learn(candidate, self._time(candidate))
@@ -214,7 +232,7 @@ class Evaluator:
                 log.info("Not evaluated as %s: %s: %s", candidate, type(error).__name__, error)
                 if not choice.bytes:
                     choice.candidates = iter(())
-            choice.trial = perf_counter() - started
+            choice.trial = self._clock() - started
             choice.forget_others()
 
     def _weigh(self, strategy: Strategy) -> None:
@@ -239,20 +257,18 @@ class Evaluator:
         share = first[0].n / self._objective.n_examples
         with evaluated():
             thetas = [self._theta(*point).to(self._objective.theta) for point in self._off_centre]
-            started = perf_counter()
+            started = self._clock()
             expected = [terms.loss_on(theta, first[0]).item() for theta in thetas]
-            plain = (perf_counter() - started) / len(expected) / share
-        # the loop was timed on its first points, which are slow, and perhaps in a busy moment
+            plain = (self._clock() - started) / len(expected) / share
+        # the loop was timed on its first points, which are slow
         choice.learn(LOOP, min(plain, choice.seconds[LOOP]))
         if not np.allclose(values, expected, rtol=_SAME[self._objective.dtype], atol=0.0, equal_nan=True):
             raise ValueError(f"its losses are {values}, those of the plain loop {expected}")
-        points = self._off_centre[:1] * (strategy.points * strategy.threads)
+        each = strategy.points * strategy.threads
         seconds: list[float] = []
-        while len(seconds) < _LEAST_RUNS or (sum(seconds) < _TIMING and len(seconds) < _MOST_RUNS):
-            started = perf_counter()
-            self._traced(strategy, points, first)
-            seconds.append(perf_counter() - started)
-        found = min(seconds) / len(points) / share
+        while len(seconds) < _LEAST_RUNS or (sum(seconds) * each < _TIMING and len(seconds) < _MOST_RUNS):
+            seconds.append(self._seconds(strategy, first))
+        found = min(seconds) / share
         if found < choice.seconds[choice.best]:
             regrouped = [batch.n for batch in batches] != [batch.n for batch in terms.batches]
             if regrouped and self._objective.regrouped(strategy.examples) is terms:

@@ -6,12 +6,13 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from threading import Event, Thread
+from time import thread_time
 
 import pytest
 import torch
 
 from landscape_widget.engine import threads
-from landscape_widget.engine.threads import leave_a_core_free, limit_this_thread, pool
+from landscape_widget.engine.threads import clock_of, leave_a_core_free, limit_this_thread, pool
 
 from ..support.scripts import Scripts
 
@@ -125,3 +126,19 @@ def test_matrix_products_run_in_as_many_threads_as_told(new_process: Scripts) ->
     limited, free = (json.loads(line) for line in out.splitlines())
     assert limited == [1, 1, 1, 1]
     assert all(n > 1 for n in free), f"the work does not show how many threads do it: {free}"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="counts such time in steps that are too long")
+def test_the_clock_stands_still_while_others_compute() -> None:
+    def work() -> int:
+        until = thread_time() + 0.03
+        while thread_time() < until:
+            pass
+        return 0
+
+    clock = clock_of(torch.device("cpu"))
+    began = clock()
+    in_a_thread(work)
+    assert clock() - began < 0.02
+    work()
+    assert clock() - began >= 0.03

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from weakref import ref
 
 import numpy as np
@@ -83,6 +85,62 @@ def test_the_fastest_is_chosen_reported_and_right(name: str) -> None:
     loss, strategy = last(objective, plane)
     assert strategy.startswith("traced")  # of such small networks most of the loop's time is overhead
     np.testing.assert_allclose(loss, grid(objective, plane), rtol=1e-12)
+
+
+class Costs:
+    """A clock that stands but for what the plain loop and runs of programs are said to take."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, loop: float, run: Callable[[int], float]) -> None:
+        """Seconds of one point in the loop, and of a run of a program at so many points."""
+        self.now, self.runs = 0.0, 0
+        loss, terms_loss, mean_losses = Evaluator.loss, ModelTerms.loss_on, evaluation.mean_losses
+
+        def looped(*arguments: Any) -> float:
+            self.now += loop
+            return loss(*arguments)
+
+        def looped_batch(terms: ModelTerms, theta: Tensor, batch: Batch) -> Tensor:
+            self.now += loop * batch.n / terms.n_examples
+            return terms_loss(terms, theta, batch)
+
+        def ran(runs: Any, coefficients: Tensor, *rest: Any) -> Tensor:
+            self.runs += 1
+            share = sum(batch.n for _, batch in runs) / 13
+            self.now += run(len(coefficients)) * share
+            return mean_losses(runs, coefficients, *rest)
+
+        monkeypatch.setattr(Evaluator, "loss", looped)
+        monkeypatch.setattr(ModelTerms, "loss_on", looped_batch)
+        monkeypatch.setattr(evaluation, "mean_losses", ran)
+        monkeypatch.setattr(evaluation, "clock_of", lambda _: lambda: self.now)
+        monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+
+    def chosen(self) -> str:
+        objective = case("dense tanh").objective()
+        return last(objective, random_plane(objective))[1]
+
+
+@pytest.mark.parametrize(
+    ("run", "expected"),
+    [
+        (lambda points: 2e-4 * points, "traced, 32 × "),  # five times as fast
+        (lambda points: 9e-4 * points, "traced, 32 × "),
+        (lambda points: 2e-3 * points, "plain loop"),
+        (lambda points: 5e-4 if points == 1 else 2e-3 * points, "traced, 1 × "),
+    ],
+)
+def test_the_choice_is_by_a_clock_of_what_is_computed(
+    monkeypatch: pytest.MonkeyPatch, run: Callable[[int], float], expected: str
+) -> None:
+    """What other programs take of the processor is not on it."""
+    assert Costs(monkeypatch, 1e-3, run).chosen().startswith(expected)
+
+
+def test_one_long_run_does_not_refuse_what_is_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first runs take ten times as long, as where memory is not at hand yet."""
+    costs: Costs
+    costs = Costs(monkeypatch, 1e-3, lambda points: (5e-3 if costs.runs < 4 else 5e-4) * points)
+    assert costs.chosen().startswith("traced, 32 × ")
 
 
 class Posing(nn.Module):
