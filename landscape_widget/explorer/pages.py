@@ -15,7 +15,7 @@ from landscape_widget.export.html_page import check_page, write_page
 from landscape_widget.export.news import News, alone_of, pictures
 from landscape_widget.export.payloads import Payload
 from landscape_widget.numerics.checks import near, told
-from landscape_widget.planes.axes import PRESETS
+from landscape_widget.planes.presets import PRESETS
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Findings
 from landscape_widget.study.study import Study

@@ -14,8 +14,9 @@ from landscape_widget.numerics.vectors import FloatArray, inner
 from landscape_widget.objective.objective import Objective
 from landscape_widget.paths.index import Recorded
 from landscape_widget.paths.landmarks import TAKEN
-from landscape_widget.planes.axes import KINDS, PRESETS, Axis, depends_on_seed, plane_words
+from landscape_widget.planes.axes import KINDS, Axis, depends_on_seed
 from landscape_widget.planes.grid import MAX_RESOLUTION
+from landscape_widget.planes.presets import PRESETS, plane_words
 from landscape_widget.results.planes import Surface
 from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.results.tables import brief

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from landscape_widget.export.payloads import Payload, finite
-from landscape_widget.planes.axes import plane_words, symbol_of
+from landscape_widget.planes.axes import symbol_of
 from landscape_widget.planes.points import Pin, locate, plane_seed, same_plane
+from landscape_widget.planes.presets import plane_words
 from landscape_widget.results.planes import Plane
 from landscape_widget.results.points import ScoreRow, Scores
 

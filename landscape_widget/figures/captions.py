@@ -6,7 +6,8 @@ import math
 
 from landscape_widget.figures.labels import quantity
 from landscape_widget.numerics.vectors import FloatArray
-from landscape_widget.planes.axes import depends_on_seed, plane_words, words_of
+from landscape_widget.planes.axes import depends_on_seed, words_of
+from landscape_widget.planes.presets import plane_words
 from landscape_widget.results.base import Provenance
 from landscape_widget.results.planes import Plane, Surface
 from landscape_widget.results.tables import brief

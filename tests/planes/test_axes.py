@@ -8,9 +8,10 @@ import pytest
 from landscape_widget import Plane, heatmap_figure
 from landscape_widget.export import payloads as wire
 from landscape_widget.planes import axes
-from landscape_widget.planes.axes import KINDS, Axis, Kind, parse_axis, plane_words, symbol_of, words_of
+from landscape_widget.planes.axes import KINDS, Axis, Kind, parse_axis, symbol_of, words_of
 from landscape_widget.planes.directions import by_eigenvectors, check_axes, hessian_rank, make_plane
 from landscape_widget.planes.points import plane_seed
+from landscape_widget.planes.presets import plane_words
 from landscape_widget.planes.surface import evaluate_plane
 
 from ..support.cases import ONE_BATCH, case
