@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { test } from "node:test";
+import { mockLandmarks } from "../dev/mock-landmarks.js";
 import { mockSurface } from "../dev/mock.js";
 import { COLOUR_MAPS, divergingStops } from "../src/model/colours.js";
 import { inkOn } from "../src/model/scale.js";
@@ -116,6 +117,32 @@ test("what is drawn on the surface is black or white, as its colour asks for", (
       assert.ok(found >= LEAST, `${name} at ${step}: ${found.toFixed(2)}`);
     }
   }
+});
+
+test("words in the scene are read, and signs seen, on the surface and beside it, in either theme", async () => {
+  const surface = mockSurface({ ...controls, request: 1 }, 1);
+  const { find, plotly, stop } = await show({ _surface: surface, _pins: pins, _landmarks: mockLandmarks(surface) }, { webgl: true });
+  const { data, layout } = /** @type {any} */ (plotly.drawn.get(find("surface").querySelector(".js-plotly-plot"))?.at(-1));
+  const pages = ["#ffffff", "#111111"].map((page) => () => colour(page));
+  const grounds = [...Object.values(MAPS), ...pages];
+  const names = new Set(layout.scene.annotations.map((/** @type {any} */ { name }) => name));
+  assert.deepEqual([...names].sort(), ["path words", "pin number"]);
+  for (const { name, font, bgcolor } of layout.scene.annotations) {
+    for (const at of grounds) {
+      for (const step of STEPS) {
+        const ground = onto(colour(bgcolor), at(step));
+        const found = contrast(colour(font.color), ground);
+        assert.ok(found >= 4.5, `${name}: ${found.toFixed(2)}`);
+      }
+    }
+  }
+  const drawn = data.filter((/** @type {any} */ { type, mode }) => type === "scatter3d" && mode.includes("text"));
+  const [rims, signs] = drawn;
+  assert.equal(drawn.length, 2, "no other words without a ground");
+  signs.textfont.color.forEach((/** @type {string} */ ink, /** @type {number} */ i) => {
+    for (const at of grounds) assert.ok(least([ink, rims.textfont.color[i]], at) >= LEAST);
+  });
+  stop();
 });
 
 test("a pin's number is read on its disc", async () => {

@@ -1,7 +1,7 @@
 // Words beside points: clear of each other and of the border, the most important first.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { freePlaces, seenBy, sightOf } from "../src/model/free-places.js";
+import { freePlaces, hiddenFrom, seenBy } from "../src/model/free-places.js";
 
 const room = { width: 300, height: 200 };
 /** @param {any[]} placed */
@@ -36,19 +36,18 @@ test("a camera sees what it looks at in the middle, and what is above it higher 
   assert.ok(see({ ...center, x: 0.4 }).x > 150 && see({ ...center, y: 0.4 }).x > 150);
 });
 
-test("what a surface stands before is hidden, and nothing where it has a hole or is lower", () => {
+test("what a surface stands before is hidden; what is before, above or beside it, or below its edge, is not", () => {
   const camera = { eye: { x: 0, y: -2, z: 1 } };
-  const wall = (/** @type {number} */ x, /** @type {number} */ y) => (Math.abs(x) < 0.2 && Math.abs(y + 0.2) < 0.1 ? 0.3 : -0.3);
+  const within = (/** @type {number} */ x, /** @type {number} */ y) => Math.max(Math.abs(x), Math.abs(y)) <= 0.5;
+  const wall = (/** @type {number} */ x, /** @type {number} */ y) => (!within(x, y) ? NaN : Math.abs(x) < 0.2 && Math.abs(y + 0.2) < 0.1 ? 0.3 : -0.3);
   const at = { x: 0, y: 0.2, z: -0.2 };
-  const meets = sightOf(camera, room, wall);
-  const hit = /** @type {any} */ (meets(at, 0, 0, 1));
-  assert.ok(Math.abs(hit.y + 0.2) < 0.11, "behind the wall");
-  assert.equal(meets(at, 80, 0, 1), null, "beside it");
-  assert.equal(meets(at, 0, -60, 1), null, "above it");
-  const before = { ...at, y: -0.4 };
-  assert.equal(meets(before, 0, 0, 1), null, "before it");
-  assert.ok(Math.abs(/** @type {any} */ (meets(before, 0, 0, -1)).y + 0.2) < 0.11, "what is behind it then");
-  assert.equal(sightOf(camera, room, () => NaN)(at, 0, 0, 1), null, "no surface");
-  const placed = freePlaces([{ x: 150, y: 100, text: "epoch" }], room, () => [18, 18], (_, [left]) => left < -20);
-  assert.deepEqual(placed[0].side, [-1, -1], "another side of the point, where the first does not do");
+  const hidden = hiddenFrom(camera, wall);
+  assert.ok(hidden(at), "behind the wall");
+  assert.ok(!hidden({ ...at, x: 0.45 }), "beside it");
+  assert.ok(!hidden({ ...at, z: 0.4 }), "above it");
+  assert.ok(!hidden({ ...at, y: -0.4 }), "before it");
+  assert.ok(!hidden({ ...at, x: 0.45, z: -0.3 }), "in the floor");
+  assert.ok(hidden({ ...at, x: 0.45, z: -0.5 }), "below the floor");
+  assert.ok(!hidden({ x: 0, y: -0.45, z: -0.5 }), "below the floor's edge, where one looks under it");
+  assert.ok(!hiddenFrom(camera, () => NaN)(at), "no surface");
 });

@@ -50,10 +50,12 @@ test("in three dimensions it stands at its true loss, with lines down to the sur
 test("in three dimensions, too, there are words for as many checkpoints as there is room for", async () => {
   const { find, plotly } = await show(traits, { webgl: true });
   await settled();
-  const { text, textposition } = traceOf(figureOf(plotly, find("surface")), "path path");
-  const said = text.filter((/** @type {string} */ words) => words !== "");
-  assert.ok(said.includes("lr 0.1") && said.length < path.marks.length, String(said));
-  assert.equal(textposition.length, text.length);
+  const { annotations } = figureOf(plotly, find("surface")).layout.scene;
+  const said = annotations.map((/** @type {any} */ { text }) => text);
+  assert.ok(said.includes("other seed") && said.includes("lr 0.1") && said.length < path.marks.length, String(said));
+  const { x, y, z } = annotations[said.indexOf("other seed")];
+  const star = traceOf(figureOf(plotly, find("surface")), "path other seed");
+  assert.deepEqual([x, y, z], [star.x[0], star.y[0], star.z[0]]);
 });
 
 test("where one points, a checkpoint tells step, loss and distance off the plane", async () => {
@@ -63,10 +65,20 @@ test("where one points, a checkpoint tells step, loss and distance off the plane
   const events = /** @type {any} */ (plotly.events.get(find("heatmap").querySelector(".js-plotly-plot")));
   events.plotly_hover({ points: [{ x: path.alpha[3], y: path.beta[3] }] });
   assert.match(find("readout-path").textContent, /^step 30\u2003true loss 1\.228\u2003off the plane ‖Δθ‖ = 1\.37$/);
+  assert.ok(find("readout-path").title.includes("path, 71.2 %") && find("readout").title.includes("‖Δθ‖"), "the rest is in tooltips");
   events.plotly_hover({ points: [{ x: 0.5, y: -0.5 }] });
   assert.match(find("readout-path").textContent, /^other seed/);
   events.plotly_hover({ points: [{ x: 0.9, y: 0.9 }] });
   assert.match(find("readout-path").textContent, /^path, 71/);
+});
+
+test("a checkpoint has one name, wherever it stands", async () => {
+  const { find, model, plotly } = await show(traits);
+  model.receive({ _info: { ...model.get("_info"), checkpoints: [{ step: 30, label: "epoch 3" }] } });
+  await settled();
+  const events = /** @type {any} */ (plotly.events.get(find("heatmap").querySelector(".js-plotly-plot")));
+  events.plotly_hover({ points: [{ x: path.alpha[3], y: path.beta[3] }] });
+  assert.match(find("readout-path").textContent, /^epoch 3\u2003true loss/);
 });
 
 test("what is off the plane by rounding alone is in it", async () => {

@@ -123,6 +123,30 @@ test("any two planes that are held stand side by side, with what each shows of t
   stop();
 });
 
+test("the slider of checkpoints goes through those that are held, and play, too", TEN, async () => {
+  const checkpoints = [0, 1, 2, 3].map((step) => ({ step, label: `epoch ${step}` }));
+  const page = async (/** @type {any[]} */ ...asked) => {
+    const shown = await saved(...asked);
+    shown.model.receive({ _info: { ...shown.model.get("_info"), checkpoints } });
+    await settled();
+    return shown;
+  };
+  const one = await page({});
+  assert.ok(one.find("checkpoint").disabled && one.find("play").disabled);
+  assert.equal(one.find("checkpoint-value").textContent, "epoch 3 (4 of 4)");
+  one.stop();
+  const { find, heatmap, stop } = await page({}, { checkpoint: 1 }, { axes: RANDOM, checkpoint: 2 });
+  assert.ok(!find("checkpoint").disabled && !find("play").disabled);
+  assert.equal(find("checkpoint").max, "1", "the third one is held of another plane");
+  enter(find("checkpoint"), 0, "input", "change");
+  await settled();
+  assert.deepEqual([heatmap().request, find("checkpoint-value").textContent], ["2", "epoch 1 (2 of 4)"]);
+  find("play").click();
+  await settled();
+  assert.deepEqual([heatmap().request, find("checkpoint-value").textContent], ["1", "epoch 3 (4 of 4)"]);
+  stop();
+});
+
 test("a part that is not held is looked at in what is", TEN, async () => {
   const { find, heatmap, stop } = await saved({});
   enter(find("half-width"), positionOf(find("half-width"), 0.3), "input", "change");

@@ -94,7 +94,8 @@ def _label(checkpoint: Recorded) -> str:
     if update := checkpoint.scalars.get(TAKEN):
         return f"update {int(update)}"
     epoch = checkpoint.scalars.get("epoch", math.nan)
-    return f"step {checkpoint.step}" + (f", epoch {brief(epoch)}" if math.isfinite(epoch) else "")
+    words = [f"epoch {brief(epoch)}"] if math.isfinite(epoch) else []
+    return ", ".join(words if epoch == checkpoint.step else [f"step {checkpoint.step}", *words])
 
 
 def _axes(most: int, offered: Sequence[Axis] = ()) -> Payload:

@@ -39,9 +39,14 @@ export function createCheckpoints(el, state) {
   let target = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
+  /** Checkpoints that can be had: all from a kernel, without one those whose pictures the page holds. @type {number[]} */
+  let offered = [];
 
   /** @param {number} i */
-  const go = (i) => state.set({ checkpoint: i === state.snapshot.info.checkpoints.length - 1 ? null : i });
+  const asked = (i) => ({ checkpoint: i === state.snapshot.info.checkpoints.length - 1 ? null : i });
+  const go = (/** @type {number} */ i) => state.set(asked(i));
+  /** The next one that play shows. @returns {number | undefined} */
+  const following = () => offered.find((i) => i > checkpointOf(state.snapshot));
 
   function stop() {
     clearTimeout(timer);
@@ -57,17 +62,14 @@ export function createCheckpoints(el, state) {
 
   function next() {
     timer = undefined;
-    const { snapshot } = state;
-    const at = checkpointOf(snapshot);
-    if (target === null || at + 1 >= snapshot.info.checkpoints.length) return stop();
-    target = at + 1;
+    target = target === null ? null : (following() ?? null);
+    if (target === null) return stop();
     go(target);
   }
 
   play.addEventListener("click", () => {
     if (target !== null) return stop();
-    const at = checkpointOf(state.snapshot);
-    target = at === state.snapshot.info.checkpoints.length - 1 ? 0 : at + 1;
+    target = following() ?? offered[0];
     tell();
     go(target);
   });
@@ -82,16 +84,18 @@ export function createCheckpoints(el, state) {
     },
     /** @param {Snapshot} snapshot */
     update(snapshot) {
-      const { info, kernel, status } = snapshot;
+      const { info, kernel, status, offers } = snapshot;
       const n = info.checkpoints.length;
       element.hidden = n < 2;
       if (n < 2) return stop();
-      slider.setValues(Array.from({ length: n }, (_, i) => i));
+      offered = info.checkpoints.map((_, i) => i).filter((i) => offers(asked(i)));
+      play.dataset.asks = kernel === "gone" && offered.length > 1 ? "held" : "true";
+      slider.setValues(offered);
       slider.set(checkpointOf(snapshot));
       if (target === null) return;
       // What could not be had is told below; a cancel is a pause, too.
       const refused = checkpointOf(snapshot) !== target;
-      if (refused || kernel === "gone" || status === "failed" || status === "cancelled") stop();
+      if (refused || status === "failed" || status === "cancelled") stop();
       else if (timer === undefined && isThere(snapshot)) timer = setTimeout(next, PAUSE);
     },
     destroy() {

@@ -11,22 +11,20 @@ const SIDES = [[1, -1], [-1, -1], [1, 1], [-1, 1]];
  * @template {{x: number, y: number, text: string}} T  pixels from the upper left corner
  * @param {T[]} labels  the most important first
  * @param {{width: number, height: number}} room
- * @param {(width: number) => [number, number]} away  from a point to the middle of words so wide, on either axis
- * @param {(label: T, box: [number, number, number, number]) => boolean} [stands]  whether words may be in a box, left, right, top and bottom from their point
+ * @param {(wide: number, high: number) => [number, number]} away  from a point to the middle of words of that size, on either axis
  * @returns {(T & {side: [1 | -1, 1 | -1]})[]}
  */
-export function freePlaces(labels, { width, height }, away, stands = () => true) {
+export function freePlaces(labels, { width, height }, away) {
   /** @type {number[][]} */
   const taken = [];
   return labels.flatMap((label) => {
     const wide = CHARACTER * label.text.length + AROUND;
-    const [dx, dy] = away(wide);
+    const [dx, dy] = away(wide, LINE);
     for (const side of SIDES) {
       const [x, y] = [label.x + side[0] * dx, label.y + side[1] * dy];
       const box = [x - wide / 2, x + wide / 2, y - LINE / 2, y + LINE / 2];
       const inside = box[0] >= 0 && box[1] <= width && box[2] >= 0 && box[3] <= height;
       if (!inside || taken.some(([x0, x1, y0, y1]) => x0 < box[1] && box[0] < x1 && y0 < box[3] && box[2] < y1)) continue;
-      if (!stands(label, [box[0] - label.x, box[1] - label.x, box[2] - label.y, box[3] - label.y])) continue;
       taken.push(box);
       return [{ ...label, side }];
     }
@@ -71,26 +69,22 @@ export function seenBy(camera, { width, height }) {
 const [STEPS, LONGEST] = [48, 1.5];
 
 /**
- * The first place of a surface on the line of sight of what is some pixels beside a point of the scene, as far away as
- * it: towards the camera it hides that, beyond it is what is seen around it.
+ * Whether a surface stands between a point of the scene and the camera: whether the line of sight goes through it.
  * @param {Camera} camera
- * @param {{width: number, height: number}} room
  * @param {(x: number, y: number) => number} heightAt  of the surface, NaN where there is none
  */
-export function sightOf(camera, { height }, heightAt) {
-  const { eye } = camera;
-  const { ahead, right, up } = directionsOf(camera);
-  const move = (/** @type {Vector} */ from, /** @type {Vector} */ along, /** @type {number} */ by) => minus(from, scaled(along, -by));
-  /** @param {Vector} point @param {number} across @param {number} down @param {1 | -1} direction  1: to the camera @returns {Vector | null} */
-  return (point, across, down, direction) => {
-    const pixel = (2 * VIEW * dot(minus(point, eye), ahead)) / height;
-    const from = move(move(point, right, across * pixel), up, -down * pixel);
-    const sight = minus(eye, from);
-    const step = (direction * LONGEST) / STEPS / Math.sqrt(dot(sight, sight));
-    for (let i = 0; i < STEPS; i++) {
-      const at = move(from, sight, step * i);
-      if (heightAt(at.x, at.y) > at.z) return at;
-    }
-    return null;
-  };
-}
+export const hiddenFrom = ({ eye }, heightAt) => (/** @type {Vector} */ point) => {
+  const sight = minus(eye, point);
+  const step = LONGEST / STEPS / Math.sqrt(dot(sight, sight));
+  /** @type {boolean | undefined} */
+  let above;
+  // Not from the point itself, which may lie in the surface.
+  for (let i = 1; i < STEPS; i++) {
+    const at = minus(point, scaled(sight, -step * i));
+    const height = heightAt(at.x, at.y);
+    if (Number.isNaN(height)) continue;
+    if (above !== undefined && above !== at.z >= height) return true;
+    above = at.z >= height;
+  }
+  return false;
+};

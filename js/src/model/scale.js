@@ -136,11 +136,13 @@ export function colouring(frame, surface) {
   return { rows, range, title, ticks, scale: divergingStops(range[0] / around.most, range[1] / around.most), diverging: true };
 }
 
+export const [BLACK, WHITE] = ["#000000", "#ffffff"];
+
 /** Black or white, whichever is seen on the colour of a value. @param {Colouring} colours @returns {(value: number) => string} */
 export const inkOn = ({ range: [low, high], diverging }) => (value) => {
   const light = Math.min(high, Math.max(low, 0));
   const dark = diverging ? Math.abs(value - light) > 0.4 * Math.max(light - low, high - light) : value < (low + high) / 2;
-  return dark ? "#ffffff" : "#000000";
+  return dark ? WHITE : BLACK;
 };
 
 /**

@@ -35,8 +35,8 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
   const below = h("output", { class: "lw-readout", "data-testid": `${id}-distance` });
   const legend = createLegend();
   const shares = "How much of the squared distance ‖Δθ‖² of its checkpoints from θ* lies in this plane; the rest of it is off the plane. Point at a checkpoint to read its own";
-  const along = h("output", { class: "lw-readout lw-along", "data-testid": `${id}-path`, title: shares, hidden: true });
-  panel.foot.append(readout, "\u2003", below, along);
+  const along = h("output", { class: "lw-readout lw-along", "data-testid": `${id}-path`, hidden: true });
+  panel.foot.append(readout, below, along);
   panel.body.setAttribute("tabindex", "0");
   panel.body.setAttribute("role", "group");
   panel.body.setAttribute("aria-label", `Loss in the plane. The arrow keys move the crosshair, Enter pins the point, Escape takes the crosshair away; ${ZOOM_KEYS}`);
@@ -154,9 +154,15 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
     legend.update(frame);
     const cut = isCut(frame.lowest, surface);
     widen.hidden = composed || !cut;
+    // One line for all: beside paths, how far away that is has no room.
     along.hidden = frame.paths.length === 0;
-    setReading(along, readPaths(frame));
-    setReading(below, cut && !frame.point ? WORDS.falls : at ? readBelow(frame, surface, at) : "");
+    below.hidden = !along.hidden && !frame.quadratic && !frame.errors;
+    const { text, all } = readPaths(frame);
+    setReading(along, text);
+    along.title = `${all.replaceAll("\u2003", "\n")}\n${shares}`;
+    const far = cut && !frame.point ? WORDS.falls : at ? readBelow(frame, surface, at) : "";
+    setReading(below, far);
+    readout.title = below.hidden ? far : "";
     plot ??= createPlot(panel.body, frame.plotly, {
       buttons: [],
       zoomed: true,

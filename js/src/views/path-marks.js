@@ -1,6 +1,6 @@
 // The path of training and other solutions in the pictures: nearest points of the plane, at the loss that they really have.
 import { formatNumber } from "../model/format.js";
-import { freePlaces, seenBy, sightOf } from "../model/free-places.js";
+import { freePlaces, hiddenFrom, seenBy } from "../model/free-places.js";
 import { interpolate } from "../model/picture.js";
 
 /** @typedef {import("../ui/frame.js").Frame} Frame */
@@ -40,6 +40,15 @@ export const flatPaths = ({ paths }) =>
 /** From a point to the middle of its words, in pixels. */
 const AWAY = 18;
 
+/** Words on ground of their own, so that they are read wherever they lie. @param {string} text */
+const onWhite = (text) => ({
+  name: "path words",
+  text: text.replaceAll("&", "&amp;").replaceAll("<", "&lt;"),
+  font: { size: 10, color: "#1a1a1a" },
+  bgcolor: "rgba(255, 255, 255, 0.8)",
+  borderpad: 1,
+});
+
 /** Solutions first: what they are called is said nowhere else. @param {readonly PathOnPlane[]} paths */
 const solutionsFirst = (paths) => [...paths].sort((a, b) => Number(b.solution) - Number(a.solution));
 
@@ -55,12 +64,8 @@ export function flatWords({ paths, picture: { extent: [a0, a1, b0, b1] } }, room
       .map(([i, text]) => ({ at: { x: alpha[i], y: beta[i] }, text, colour, x: ((alpha[i] - a0) / (a1 - a0)) * room.width, y: ((b1 - beta[i]) / (b1 - b0)) * room.height })),
   );
   return freePlaces(labels, room, () => [AWAY, AWAY]).map(({ at, text, colour, side }) => ({
-    name: "path words",
     ...at,
-    text: text.replaceAll("&", "&amp;").replaceAll("<", "&lt;"),
-    font: { size: 10, color: "#1a1a1a" },
-    bgcolor: "rgba(255, 255, 255, 0.8)",
-    borderpad: 1,
+    ...onWhite(text),
     arrowcolor: colour,
     arrowsize: 0.8,
     arrowwidth: 1.5,
@@ -75,7 +80,7 @@ export function flatWords({ paths, picture: { extent: [a0, a1, b0, b1] } }, room
  * @param {SurfaceResult} surface
  * @param {import("../model/scale.js").Shade} shaded
  */
-export const raisedPaths = ({ paths, palette }, surface, { rows, of }) =>
+export const raisedPaths = ({ paths }, surface, { rows, of }) =>
   solutionsFirst(paths).flatMap((path) => {
     const { name, solution, colour, alpha, beta, loss, sizes, marks } = path;
     const { alpha: x, beta: y } = surface;
@@ -91,13 +96,11 @@ export const raisedPaths = ({ paths, palette }, surface, { rows, of }) =>
       {
         ...shared,
         name: `path ${name}`,
-        mode: "lines+markers+text",
+        mode: "lines+markers",
         x: xs,
         y: ys,
         z: above,
-        text: above.map((_, i) => words.get(i) ?? ""),
-        textposition: "top right",
-        textfont: { size: 11, color: palette.text },
+        text: above.map((_, i) => words.get(i) ?? ""), // that stands beside it, where there is room
         line: { color: colour, width: 7 },
         marker: { symbol: solution ? "diamond" : "circle", size: Array.from(sizes, (each) => 0.6 * Math.max(each, least(path))), color: colour },
         hoverinfo: "none",
@@ -122,48 +125,50 @@ export const raisedPaths = ({ paths, palette }, surface, { rows, of }) =>
  * @property {{width: number, height: number}} room  of the picture, in pixels
  * @property {(point: Vector) => Vector} place  of a point of the axes in it
  * @property {(x: number, y: number) => number} heightAt  of the surface, NaN where there is none
- * @property {(x: number, y: number) => string} ink  black or white, whichever is seen on the surface there
  */
 /** @typedef {import("../model/free-places.js").Vector} Vector */
 
+/** From a point of the scene to the nearest corner of its words, in pixels. */
+const BESIDE = 4;
+
 /**
- * Leaves of the words of raised paths those that there is room for and no surface before, in an ink that is seen on
- * what is behind them.
+ * Words beside those points of raised paths that no surface stands before, as many as there is room for.
  * @param {ReturnType<typeof raisedPaths>} traces
  * @param {Scene} scene
  */
-export function thinWords(traces, { camera, room, place, heightAt, ink }) {
+export function raisedWords(traces, { camera, room, place, heightAt }) {
   const see = seenBy(camera, room);
-  const meets = sightOf(camera, room, heightAt);
-  const named = traces.flatMap((/** @type {any} */ trace) => (trace.text ? [{ trace, words: /** @type {string[]} */ (trace.text), colour: trace.textfont.color }] : []));
-  const labels = named.flatMap(({ trace, words }) =>
-    words.flatMap((text, i) => {
-      const at = place({ x: trace.x[i], y: trace.y[i], z: trace.z[i] });
-      return text && Number.isFinite(trace.z[i]) ? [{ trace, i, text, at, ...see(at) }] : [];
+  const hidden = hiddenFrom(camera, heightAt);
+  const labels = traces.flatMap((/** @type {any} */ { x, y, z, text }) =>
+    (text ?? []).flatMap((/** @type {string} */ words, /** @type {number} */ i) => {
+      const point = { x: x[i], y: y[i], z: z[i] };
+      const at = place(point);
+      return words && Number.isFinite(z[i]) && !hidden(at) ? [{ point, text: words, ...see(at) }] : [];
     }),
   );
-  for (const { trace, words, colour } of named) {
-    const each = (/** @type {string} */ value) => words.map(() => value);
-    Object.assign(trace, { text: each(""), textposition: each("top right"), textfont: { ...trace.textfont, color: each(colour) } });
-  }
-  // Words that a slope cuts through are not read.
-  const stands = (/** @type {typeof labels[0]} */ { at }, /** @type {number[]} */ [left, right, top, bottom]) =>
-    [left, (left + right) / 2, right].every((across) => [top, bottom].every((down) => meets(at, across, down, 1) === null));
-  for (const { trace, i, at, text, side } of freePlaces(labels, room, (wide) => [wide / 2, AWAY / 2], stands)) {
-    trace.text[i] = text;
-    trace.textposition[i] = `${side[1] < 0 ? "top" : "bottom"} ${side[0] < 0 ? "left" : "right"}`;
-    const behind = meets(at, side[0] * 3 * text.length, (side[1] * AWAY) / 2, -1);
-    if (behind) trace.textfont.color[i] = ink(behind.x, behind.y);
-  }
+  return freePlaces(labels, room, (wide, high) => [wide / 2 + BESIDE, high / 2 + BESIDE]).map(({ point, text, side: [across, down] }) => ({
+    ...point,
+    ...onWhite(text),
+    showarrow: false,
+    xanchor: across < 0 ? "right" : "left",
+    yanchor: down < 0 ? "bottom" : "top",
+    xshift: BESIDE * across,
+    yshift: -BESIDE * down,
+  }));
 }
 
-/** What is to be read at the crosshair, or of all paths where it is at none of their points. @param {Frame} frame */
-export function readPaths({ paths, point, picture: { surface, extent: [a0, a1, b0, b1] } }) {
+/**
+ * What is to be read at the crosshair, or of all paths where it is at none of their points.
+ * @param {Frame} frame
+ * @returns {{text: string, all: string}}  `all`: of all paths in any case
+ */
+export function readPaths({ paths, point, snapshot: { info }, picture: { surface, extent: [a0, a1, b0, b1] } }) {
   let best = { distance: Math.max(NEAR, 0.5 / ((surface?.alpha.length ?? 0) - 1)), text: "" };
   /** @param {PathOnPlane} path @param {number} i */
   const told = ({ name, solution, loss, offPlane, step }, i) => {
     const off = offPlane[i] <= ROUNDING * (surface?.thetaNorm ?? 0) ? "in the plane" : `off the plane ‖Δθ‖ = ${formatNumber(offPlane[i], 3)}`;
-    return [solution ? name : `step ${step[i]}`, `true loss ${formatNumber(loss[i])}`, off];
+    const called = info.checkpoints.find((each) => each.step === step[i])?.label ?? `step ${step[i]}`;
+    return [solution ? name : called, `true loss ${formatNumber(loss[i])}`, off];
   };
   for (const path of paths) {
     path.alpha.forEach((a, i) => {
@@ -172,5 +177,6 @@ export function readPaths({ paths, point, picture: { surface, extent: [a0, a1, b
     });
   }
   const whole = (/** @type {PathOnPlane} */ path) => [...told(path, 0), ...(path.remark ? [path.remark] : [])].join(", ");
-  return best.text || paths.map((path) => (path.solution ? whole(path) : path.caption)).join("\u2003");
+  const all = paths.map((path) => (path.solution ? whole(path) : path.caption)).join("\u2003");
+  return { text: best.text || all, all };
 }

@@ -74,25 +74,27 @@ export function flatPins({ pins }) {
   ];
 }
 
+/** Numbers on the heads of pins in the surface. @param {ReturnType<typeof raisedPins>} pins */
+export const numbersOf = ({ x, y, z, text }) =>
+  text.flatMap((number, i) => (number ? [{ name: "pin number", x: x[i], y: y[i], z: z[i], text: number, font: { size: 10, color: "#ffffff" }, bgcolor: PIN, bordercolor: "#ffffff", showarrow: false, yanchor: "bottom", yshift: 4 }] : []));
+
 /**
  * The same on a surface, as pins tall enough to be seen where a slope hides their feet.
  * @param {Frame} frame
  * @param {(point: {alpha: number, beta: number}) => {z: number}} place
  * @param {number} top  where their heads are
  */
-export const raisedPins = ({ pins, palette, picture: { extent: [a0, a1, b0, b1] } }, place, top) => {
+export const raisedPins = ({ pins, picture: { extent: [a0, a1, b0, b1] } }, place, top) => {
   const inside = pins.filter(({ alpha, beta }) => alpha >= a0 && alpha <= a1 && beta >= b0 && beta <= b1);
   return {
     type: "scatter3d",
     name: "pins",
-    mode: "lines+markers+text",
+    mode: "lines+markers",
     connectgaps: false,
     x: inside.flatMap(({ alpha }) => [alpha, alpha, NaN]),
     y: inside.flatMap(({ beta }) => [beta, beta, NaN]),
     z: inside.flatMap((pin) => [place(pin).z, top, NaN]),
     text: inside.flatMap(({ number }) => ["", String(number), ""]),
-    textposition: "top center",
-    textfont: { size: 12, color: palette.text },
     line: { color: PIN, width: 2 },
     marker: { symbol: "circle", size: inside.flatMap(() => [5, 7, 0]), color: PIN, line: RIM },
     hoverinfo: "skip",

@@ -1,11 +1,11 @@
 // The figure of the surface in three dimensions.
-import { PIN, raisedPins } from "./pin-marks.js";
-import { raisedPaths, thinWords } from "./path-marks.js";
+import { numbersOf, PIN, raisedPins } from "./pin-marks.js";
+import { raisedPaths, raisedWords } from "./path-marks.js";
 import { baseAxis, baseLayout, POINTER, roomOf } from "../ui/plot.js";
 import { labelWidth } from "../ui/ticks.js";
 import { interpolate } from "../model/picture.js";
 import { modelRows } from "../model/quadratic.js";
-import { colouring, contourLevels, inkOn, shade } from "../model/scale.js";
+import { BLACK, colouring, contourLevels, inkOn, shade, WHITE } from "../model/scale.js";
 import { SIGNS } from "../kernel/splits.js";
 import { levelSegments } from "../model/level.js";
 import { nearestNode } from "../model/values.js";
@@ -75,18 +75,24 @@ function signs(surface, shaded, { lowest }, ink) {
   const places = marked.map((point) => place(surface, shaded, point));
   // Raised a little, else the slope in front hides their lower half.
   const lift = 0.04 * (shaded.range[1] - shaded.range[0]);
-  return {
+  const on = {
     type: "scatter3d",
     mode: "text",
-    name: "lowest",
     x: places.map(({ x }) => x),
     y: places.map(({ y }) => y),
     z: places.map(({ z }) => z + lift),
     text: marked.map(({ split }) => SIGNS[split]),
     textposition: "middle center",
-    textfont: { size: marked.map(({ split }) => SIZES[split]), color: places.map(({ x, y }) => ink(x, y)) },
     hoverinfo: "skip",
   };
+  const inks = places.map(({ x, y }) => ink(x, y));
+  const sizes = marked.map(({ split }) => SIZES[split]);
+  // A rim of the other ink: at the edge of the surface the page is behind them, of whatever colour.
+  const rim = { size: sizes.map((size) => size + 3), weight: 900, color: inks.map((each) => (each === WHITE ? BLACK : WHITE)) };
+  return [
+    { ...on, name: "rims of signs", textfont: rim },
+    { ...on, name: "lowest", textfont: { size: sizes, color: inks } },
+  ];
 }
 
 /**
@@ -208,13 +214,13 @@ export function figure3d(frame, surface, el, camera) {
   const upright = (/** @type {number} */ z) => DEPTH * share(z, low, top);
   const back = (/** @type {number} */ x, /** @type {number} */ y) => /** @type {const} */ ([a0 + (x + 0.5) * (a1 - a0), b0 + (y + 0.5) * (b1 - b0)]);
   const ground = { ...surface, rows: shaded.rows };
-  thinWords(raised, {
+  const words = raisedWords(raised, {
     camera: standing,
     room: roomOf(el),
     place: ({ x, y, z }) => ({ x: share(x, a0, a1), y: share(y, b0, b1), z: upright(z) }),
     heightAt: (x, y) => (Math.max(Math.abs(x), Math.abs(y)) > 0.5 ? NaN : upright(interpolate(ground, ...back(x, y)))),
-    ink: (x, y) => ink(...back(x, y)),
   });
+  const pinned = raisedPins(frame, (point) => place(surface, shaded, point), shaded.range[1]);
   const ticks = shaded.ticks(Math.max(2, Math.round((5 * (high - low)) / (top - low || 1))));
   const levels = frame.contours ? contourLevels(shaded.range, 14) : null;
   // WebGL lines take no transparency.
@@ -244,12 +250,12 @@ export function figure3d(frame, surface, el, camera) {
         },
       },
       levelLine(surface, shaded, ink),
-      signs(surface, shaded, frame, ink),
+      ...signs(surface, shaded, frame, ink),
       pin(surface, shaded, frame),
       cuts(surface, shaded, frame, ink),
       wires(surface, shaded, frame),
       ...raised,
-      raisedPins(frame, (point) => place(surface, shaded, point), shaded.range[1]),
+      pinned,
     ],
     layout: {
       ...baseLayout(palette, el),
@@ -259,6 +265,7 @@ export function figure3d(frame, surface, el, camera) {
         dragmode: "turntable",
         // The camera is kept here, for two pictures to share it: plotly must not hold on to one of its own.
         uirevision: JSON.stringify(camera),
+        annotations: [...words, ...numbersOf(pinned)],
         aspectmode: "manual",
         aspectratio: { x: 1, y: 1, z: DEPTH },
         xaxis: { ...axis, title: title("α"), range: extent.slice(0, 2) },
