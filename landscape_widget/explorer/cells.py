@@ -17,7 +17,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from ipywidgets import DOMWidget, Widget
 
 from landscape_widget.explorer.latest import LatestResults
-from landscape_widget.explorer.page import hold_weakly
+from landscape_widget.explorer.page import held_links, hold_weakly
 
 #: Names under which IPython keeps what cells returned.
 _HISTORY = re.compile(r"_{1,3}|_\d+")
@@ -138,6 +138,7 @@ class _Notebook:
         _forget_results(shell, gone)
         variables = [value for value in shell.user_ns.values() if isinstance(value, Widget)]
         held = {id(widget) for widget in _within(variables)}
+        _lend_links(gone)
         for widget in gone:
             if widget.comm is not None:
                 hold_weakly(widget)
@@ -181,6 +182,20 @@ def _within(widgets: Iterable[Any]) -> list[Widget]:
 def _explorers(widgets: Iterable[Widget]) -> list[LatestResults]:
     """The explorers among widgets and in them."""
     return [widget for widget in _within(widgets) if isinstance(widget, LatestResults)]
+
+
+def _lend_links(gone: list[Widget]) -> None:
+    """Has a link on the page (``jslink``) last as long as a widget that no cell shows, and no longer.
+
+    ipywidgets would hold it for ever, and with it both widgets that it links.
+    """
+    numbers = {id(one) for one in gone}
+    for link in held_links():
+        ends = [widget for widget, _ in (link.source, link.target) if id(widget) in numbers]
+        for widget in ends:
+            vars(widget).setdefault("_lent", []).append(link)
+        if ends:
+            hold_weakly(link)
 
 
 def _forget_results(shell: Any, gone: list[Widget]) -> None:

@@ -9,6 +9,7 @@ from weakref import WeakMethod, WeakSet, proxy
 import anywidget
 from ipywidgets import Widget
 from ipywidgets.widgets import widget as registry
+from ipywidgets.widgets.widget_link import Link
 
 from landscape_widget.export.bundle import bundled
 
@@ -72,6 +73,11 @@ def hold_weakly(widget: Widget) -> None:
 
     registry._instances[number] = proxy(widget, forget)
     widget.comm.on_msg(hear)
+
+
+def held_links() -> list[Any]:
+    """The links of ``jslink`` and ``jsdlink`` that ipywidgets holds."""
+    return [one for one in list(registry._instances.values()) if issubclass(type(one), Link)]
 
 
 def hold(widget: Widget) -> None:

@@ -29,7 +29,6 @@ ARGUMENTS = [
 
 ALLOWED_ERRORS: dict[str, str] = {
     r"(?s)reading 'schema'.*notebook_core": "Notebook 7 looks for the settings of a plugin that it has not",
-    r"(?s)\[anywidget\] Failed to initialize.*AbortSignal": "a busy machine takes over two seconds",
     r"ERR_FILE_NOT_FOUND \(file:.*/anywidget\.js\)": "html-manager looks beside a page first",
     r"\b403\b.*/voila/api/shutdown/": "a page of Voila that is left asks for the end of its kernel, in vain",
 }

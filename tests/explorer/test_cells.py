@@ -23,7 +23,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 BEGINNING = """
 import gc, threading, time
 import torch
-from ipywidgets import Accordion, Button, HBox, IntSlider, Tab, VBox
+from ipywidgets import Accordion, Button, HBox, IntSlider, Tab, VBox, jsdlink, jslink
 from traitlets import link
 from landscape_widget import LandscapeExplorer, Objective
 
@@ -143,6 +143,12 @@ def still(outputs: Outputs) -> list[dict[str, Any]]:
             True,
             2,
         ),
+        (
+            "explorer, other = make(), IntSlider()\njslink((other, 'value'), (explorer, 'seed'))\n"
+            "VBox([other, explorer])",
+            True,
+            2,
+        ),
         ("explorer = make()\ndisplay(explorer)\nVBox([explorer])", True, 2),
     ],
     ids=[
@@ -153,6 +159,7 @@ def still(outputs: Outputs) -> list[dict[str, Any]]:
         "a container in a container",
         "a container of containers by their code",
         "a linked control beside it",
+        "a control beside it that the page links",
         "in a container and by itself",
     ],
 )
@@ -220,6 +227,22 @@ def test_what_a_container_elsewhere_or_a_variable_holds_stays(kernel: Kernel) ->
     assert kernel.tell("alive(1)") == "1"  # of the box that is on show, the one that it holds now
     kernel.run("None", "three")
     assert kernel.tell("alive(0)") == "0"
+
+
+def test_what_the_page_links_lasts_as_long_as_the_explorer_and_keeps_none(kernel: Kernel) -> None:
+    links = "sum(type(one).__name__ in ('Link', 'DirectionalLink') for one in gc.get_objects())"
+    before = int(kernel.tell(links))
+    kernel.run("other = IntSlider()\nother", "two")
+    for _ in range(2):  # a control of another cell outlives the explorers that it is linked to
+        kernel.run("explorer = make(); jsdlink((other, 'value'), (explorer, 'seed'))\nexplorer", "one")
+    assert kernel.tell("alive(1)") == "1"
+    assert int(kernel.tell(links)) == before + 1
+    kernel.run("None", "one")  # shown nowhere, and linked as before: it is still there
+    assert int(kernel.tell(f"gc.collect() * 0 + {links}")) == before + 1
+    kernel.run("explorer", "one")
+    kernel.run("explorer = None", "one")
+    assert kernel.tell("alive(0)") == "0"
+    assert int(kernel.tell(links)) == before
 
 
 def test_a_cell_that_is_run_again_ends_what_an_explorer_in_its_container_computes(kernel: Kernel) -> None:
