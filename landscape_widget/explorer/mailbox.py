@@ -1,4 +1,4 @@
-"""What waits for a worker: a place for one job, where the newest wins, and a queue of short errands."""
+"""What waits for a worker: a job, where the newest wins, a queue of short errands, and a job for idle times."""
 
 from __future__ import annotations
 
@@ -39,6 +39,15 @@ class Request:
         self.done.set()
 
 
+class Pastime(Request):
+    """A job for when nothing else is asked for: it may be closed between two steps, and begun anew."""
+
+    def start(self) -> Iterator[None]:
+        """The job's steps, from the first one on: what it has done before is for the job to know."""
+        job = self._job
+        return iter(()) if job is None else job()
+
+
 class Mailbox:
     """All that a worker and its thread share. An idle thread knows nothing else, so it keeps nobody alive."""
 
@@ -48,6 +57,7 @@ class Mailbox:
         self.closed = False
         self.waiting: Request | None = None
         self.running: Request | None = None
+        self.pastime: Pastime | None = None
         self.errands: deque[Request] = deque()
         self.lock = RLock()
         self.wake: SimpleQueue[None] = SimpleQueue()
@@ -59,13 +69,14 @@ class Mailbox:
         return self.process != os.getpid()
 
     def cancel(self) -> Request | None:
-        """Ends the running job after its step, and returns the waiting one, which is taken out."""
+        """Ends what runs after its step, and returns the waiting job, which is taken out."""
         if self.forked:
             return None
         with self.lock:
             waiting, self.waiting = self.waiting, None
-            if self.running is not None:
-                self.running.cancelled = True
+            for request in (self.running, self.pastime):
+                if request is not None:
+                    request.cancelled = True
         if waiting is not None:
             waiting.cancelled = True
         return waiting
@@ -82,11 +93,14 @@ class Mailbox:
                 errand.cancelled = True
                 errand.end()
             self.errands.clear()
+            pastime, self.pastime = self.pastime, None
+        if pastime is not None:
+            pastime.end()
         self.wake.put(None)
 
     def has_work(self) -> bool:
-        """Waits for a job or an errand; False once it is closed."""
-        while not (self.waiting is not None or self.errands or self.closed):
+        """Waits for something to do; False once it is closed."""
+        while not (self.waiting is not None or self.errands or self.pastime is not None or self.closed):
             self.wake.get()
         return not self.closed
 

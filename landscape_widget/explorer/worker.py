@@ -10,7 +10,7 @@ from time import monotonic
 from weakref import WeakKeyDictionary, WeakSet, finalize
 
 from landscape_widget.engine.wanted import UnwantedError, wanted_unless
-from landscape_widget.explorer.mailbox import Job, Mailbox, Request
+from landscape_widget.explorer.mailbox import Job, Mailbox, Pastime, Request
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,8 @@ class Worker:
     A job is a generator: between two of its steps the worker looks whether it was cancelled or replaced, and
     closes it if so; a long step looks itself, by ``check_wanted``. Errands are short jobs that wait in a
     queue of their own: they are served between two steps of the running job, which goes on afterwards, or at
-    once where nothing runs.
+    once where nothing runs. A pastime is done while there is no job, and gives way to one after its present
+    step, to begin anew afterwards.
     Mailbox and queue are all that other threads touch.
     """
 
@@ -162,8 +163,28 @@ class Worker:
             self._wake()
         return request
 
+    def pastime(self, job: Job) -> Request:
+        """Has a job done while no other one is asked for, instead of the pastime before.
+
+        Where a job comes, it is closed after its present step, a long one in the midst of it, and begun anew
+        once that job has ended; ``on_end`` hears nothing of it.
+
+        Raises:
+            RuntimeError: After ``close``, or in a process that was forked.
+        """
+        self._check_process()
+        request, mailbox = Pastime(job), self._mailbox
+        with mailbox.lock:
+            self._check_open()
+            before, mailbox.pastime = mailbox.pastime, request
+            if before is not None:
+                before.cancelled = True
+                before.end()
+            self._wake()
+        return request
+
     def cancel(self) -> None:
-        """Ends the waiting and the running job; returns at once. Errands are served all the same."""
+        """Ends all jobs; returns at once. Errands are served all the same."""
         waiting = self._mailbox.cancel()
         if waiting is not None:
             try:
@@ -210,6 +231,7 @@ def _run(mailbox: Mailbox, prepare: Callable[[], None]) -> None:
     while mailbox.has_work():
         _serve_errands(mailbox)
         _serve_job(mailbox)
+        _serve_pastime(mailbox)
 
 
 def _serve_job(mailbox: Mailbox) -> None:
@@ -217,7 +239,7 @@ def _serve_job(mailbox: Mailbox) -> None:
     if request is None:
         return
     try:
-        _drive(request, mailbox)
+        _drive(request, mailbox, lambda: request.cancelled)
     except BaseException as error:  # a failed job must not end the worker
         request.error = error
     try:
@@ -230,16 +252,36 @@ def _serve_job(mailbox: Mailbox) -> None:
         request.end()
 
 
-def _drive(request: Request, mailbox: Mailbox) -> None:
+def _serve_pastime(mailbox: Mailbox) -> None:
+    request = mailbox.pastime
+    if request is None:
+        return
+    try:
+        ended = _drive(request, mailbox, lambda: request.cancelled or mailbox.waiting is not None)
+    except BaseException as error:
+        log.info("What was done in an idle time failed.", exc_info=error)
+        request.error, ended = error, True
+    if ended or request.cancelled:
+        with mailbox.lock:
+            if mailbox.pastime is request:
+                mailbox.pastime = None
+        request.end()
+
+
+def _drive(request: Request, mailbox: Mailbox, unwanted: Callable[[], bool]) -> bool:
+    """Takes step after step until one is unwanted; returns whether that was all."""
     steps = request.start()
     try:
-        while not request.cancelled:
+        while not unwanted():
             try:
-                with wanted_unless(lambda: request.cancelled):
+                with wanted_unless(unwanted):
                     next(steps)
-            except (StopIteration, UnwantedError):
-                return
+            except StopIteration:
+                return True
+            except UnwantedError:
+                return False
             _serve_errands(mailbox)
+        return False
     finally:
         _close(steps)
 

@@ -9,6 +9,7 @@ from weakref import ref
 
 import pytest
 
+from landscape_widget.engine.wanted import check_wanted
 from landscape_widget.explorer.mailbox import Request
 from landscape_widget.explorer.worker import Worker, observed_lock, others_wait
 
@@ -462,3 +463,110 @@ def test_the_workers_thread_is_always_inside(worker: Worker) -> None:
     finish(worker.submit(job), worker.errand(job))
     assert seen == [True, True]
     assert not others_wait()
+
+
+class Idle:
+    """A pastime of ``more`` steps in all, which knows how many it has taken, however often it is begun."""
+
+    def __init__(self, more: int = 3, hold: Event | None = None) -> None:
+        self.reached, self.starts, self.steps = Event(), 0, 0
+        self._more, self._hold = more, hold
+
+    def __call__(self) -> Iterator[None]:
+        self.starts += 1
+        while self.steps < self._more:
+            self.steps += 1
+            self.reached.set()
+            if self._hold is not None:
+                assert self._hold.wait(HUNG)
+            yield
+
+
+def test_a_pastime_runs_to_its_end_where_nothing_else_is_asked_for(
+    worker: Worker, ended: list[Request]
+) -> None:
+    idle = Idle()
+    request = worker.pastime(idle)
+    finish(request)
+    assert (idle.starts, idle.steps, request.error, ended) == (1, 3, None, [])
+
+
+def test_a_job_goes_before_a_pastime_which_goes_on_afterwards(worker: Worker) -> None:
+    order: list[str] = []
+    go = Event()
+    idle = Idle(3, go)
+
+    def job() -> Iterator[None]:
+        order.append(f"job after {idle.steps}")
+        yield
+        order.append("job")
+
+    request = worker.pastime(idle)
+    assert idle.reached.wait(HUNG)
+    first = worker.submit(job)
+    go.set()
+    finish(first, request)
+    assert order == ["job after 1", "job"]  # after the step that it came in, not after the pastime
+    assert (idle.starts, idle.steps) == (2, 3)
+
+
+def test_a_long_step_of_a_pastime_is_left_for_a_job(worker: Worker) -> None:
+    reached = Event()
+
+    def long() -> Iterator[None]:
+        reached.set()
+        while not done.is_set():
+            check_wanted()
+        yield
+
+    done = Event()
+
+    def job() -> Iterator[None]:
+        done.set()
+        yield
+
+    request = worker.pastime(long)
+    assert reached.wait(HUNG)
+    finish(worker.submit(job), request)
+
+
+def test_errands_are_served_between_the_steps_of_a_pastime(worker: Worker) -> None:
+    go = Event()
+    idle, seen = Idle(2, go), []
+
+    def errand() -> Iterator[None]:
+        seen.append(idle.steps)
+        yield
+
+    request = worker.pastime(idle)
+    assert idle.reached.wait(HUNG)
+    short = worker.errand(errand)
+    go.set()
+    finish(short, request)
+    assert seen == [1]
+
+
+@pytest.mark.parametrize("how", ["cancel", "another", "close"])
+def test_a_pastime_is_given_up(worker: Worker, how: str) -> None:
+    go = Event()
+    idle = Idle(10, go)
+    request = worker.pastime(idle)
+    assert idle.reached.wait(HUNG)
+    after = []
+    if how == "cancel":
+        worker.cancel()
+    elif how == "another":
+        after = [worker.pastime(quick)]
+    else:
+        worker.close(timeout=0.0)
+    go.set()
+    finish(request, *after)
+    if how != "close":
+        finish(worker.submit(quick))
+    assert idle.steps == 1
+
+
+def test_a_pastime_that_fails_ends_neither_the_worker_nor_a_job(worker: Worker) -> None:
+    request = worker.pastime(failing)
+    finish(request, worker.submit(quick))
+    assert isinstance(request.error, ArithmeticError)
