@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from landscape_widget.curvature.product_differences import STEPS, TOLERANCE, disagreement
 from landscape_widget.engine.faults import of_the_moment, out_of_memory
+from landscape_widget.loss.evaluation import Spans
 from landscape_widget.loss.terms import ModelTerms
 from landscape_widget.numerics.checks import few
 from landscape_widget.objective.objective import Objective
@@ -113,8 +114,8 @@ def _compare(objective: Objective, suspects: dict[str, str], where: str, whole: 
         return ""
     parts = whole.parts(_SAMPLE, _PART)
     wrong = disagreement(objective, v, product, where, _STEPS_OF_ALL if everything and parts else STEPS)
-    if wrong and not (everything and parts):
-        wrong = _along_itself(objective, z, suspects, where, wrong)
+    if wrong and not (everything and parts) and (own := _along_itself(theta, z, objective.spans)) is not None:
+        wrong = disagreement(objective, own, _product(objective, own, suspects, theta.clone()), where)
     if wrong and parts and not _differ(parts, z, suspects):
         # what is recorded for all of the data is held against what agrees in parts
         gap = whole.hvp(v, theta.clone()) - product if everything else torch.zeros(())
@@ -130,30 +131,22 @@ def _compare(objective: Objective, suspects: dict[str, str], where: str, whole: 
     )
 
 
-def _along_itself(
-    objective: Objective,
-    z: Tensor,
-    suspects: dict[str, str],
-    where: str,
-    wrong: dict[str, float],
-    steps: Sequence[float] = STEPS,
-) -> dict[str, float]:
-    """What disagrees along changes of each parameter by a share of itself; ``wrong`` where none can tell."""
-    theta = objective.theta
-    if not all(bool(theta[span].any()) for span in objective.spans.values()):
-        return wrong
-    v = z * theta.abs() / (z * theta).norm()
-    product = _product(objective, v, suspects, theta.clone())
-    return disagreement(objective, v, product, where, steps)
+def _along_itself(theta: Tensor, z: Tensor, spans: Spans) -> Tensor | None:
+    """A unit vector that changes each parameter by a share of itself; None where some tensor has no share."""
+    if not all(bool(theta[span].any()) for span in spans.values()):
+        return None
+    unit: Tensor = z * theta.abs() / (z * theta).norm()
+    return unit
 
 
 def _differ(parts: Sequence[Objective], z: Tensor, suspects: dict[str, str]) -> bool:
     """Whether products and differences disagree in more of the parts than kinks explain."""
-    v, told = z / z.norm(), []
+    told = []
     for part in filter(_has_loss, parts):  # there is none where all targets are left out
+        v = _along_itself(part.theta, z, part.spans)
+        v = z / z.norm() if v is None else v
         product = _product(part, v, suspects, part.theta.clone())
-        wrong = disagreement(part, v, product, steps=_STEPS_IN_PARTS)
-        told.append(bool(wrong and _along_itself(part, z, suspects, "", wrong, _STEPS_IN_PARTS)))
+        told.append(bool(disagreement(part, v, product, steps=_STEPS_IN_PARTS)))
     return not told or sum(told) > _SPARED * len(told)
 
 
