@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-from claims import BOTTCHER, LI, MINIBATCHES, PARTS, Claim, Results
+from claims import BARE, BOTTCHER, LI, MINIBATCHES, PARTS, Claim, Results
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "papers.md"
@@ -64,12 +64,34 @@ def referee(found: Results) -> str:
     return "\n".join(rows)
 
 
+def carried(found: Results) -> str:
+    """Which examples and parameters carry λmax, of both networks."""
+    rows = [
+        "| network | λmax by one example | by a tenth of them | vᵀHv of it on other images | most of ‖v‖² |",
+        "|---|---|---|---|---|",
+    ]
+    for name, part in (("with shortcuts", "resnet56"), ("without shortcuts", BARE)):
+        if part not in found:
+            continue
+        each = found[part]
+        value, error = each["vᵀHv of λmax on others"]
+        most = [f"{p} {share:.0%}" for p, share in each["parameters that carry most of λmax"].items()]
+        rows.append(
+            f"| {name}, {each['images of curvature']} images "
+            f"| {each['share of the example that carries most of λmax']:.1%} "
+            f"| {each['share of the tenth of the examples that carry most of λmax']:.1%} "
+            f"| {value:.3g} ± {error:.2g} for {each['λmax']:.4g} | {', '.join(most)} |"
+        )
+    return "\n".join(rows)
+
+
 def page(text: str, found: Results) -> str:
     """The page with its tables and commands written anew."""
     commands = "\n".join(f"- {name}: `{command}`" for name, command in found["commands"].items())
     written = {
         "commands": commands,
         "referee": referee(found),
+        "carried": carried(found),
         **{name: table(claims, found) for name, claims in TABLES.items()},
     }
     return TABLE.sub(lambda match: f"{match[1]}{match[2]}{written[match[1]]}\n", text)

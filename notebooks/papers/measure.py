@@ -26,6 +26,7 @@ FREE = {
     "examples": ("examples", "measure"),
     "approximation": ("approximation", "measure"),
     "blindness": ("blindness", "measure"),
+    "others": ("others", "measure"),
 }
 
 #: Parts that need CIFAR-10 and the published weights.

@@ -22,7 +22,7 @@ from landscape_widget import EigenPairs, Objective, Surface, evaluate_plane, hes
 OWN, OTHERS = 100, 400
 
 #: Nodes along each axis of a plane, and images that its losses are of.
-NODES, PLANE_IMAGES = 17, 100
+NODES, PLANE_IMAGES = 17, 50
 
 
 def own_products(network: Published, vectors: np.ndarray, count: int) -> np.ndarray:
@@ -83,16 +83,19 @@ def heaviest(objective: Objective, v: np.ndarray, most: int = 3) -> dict[str, fl
 
 
 def planes(network: Published, pairs: EigenPairs) -> dict[str, Any]:
-    """The paper's two planes on images that curvature is of and on as many others; surfaces are kept."""
+    """The paper's planes on images that curvature is of and on as many others; surfaces are kept."""
     objective = network.objective(PLANE_IMAGES)
     others = slice(PLANE_IMAGES, 2 * PLANE_IMAGES)
     held_out = objective.with_data((network.images[others], network.labels[others]))
     file, width = NETWORKS[network.name]
+    hessian = hessian_plane(objective, pairs=pairs)
+    random = random_plane(objective, seed=0, normalize="filter")
     found: dict[str, Any] = {}
     kept: dict[str, Surface] = {}
     for name, plane, w in (
-        ("Hessian", hessian_plane(objective, pairs=pairs), width),
-        ("random, filter-normalised", random_plane(objective, seed=0, normalize="filter"), 1.0),
+        ("Hessian", hessian, width),
+        ("random, filter-normalised", random, 1.0),
+        ("random, filter-normalised, inset", random, width),
     ):
         for which, losses in (("training images", objective), ("other images", held_out)):
             *_, surface = evaluate_plane(losses, plane, (-w, w, -w, w), resolution=NODES)
@@ -141,6 +144,7 @@ def measure(folder: Path, count: int, name: str) -> dict[str, Any]:
         "own double backward": checked(network, pairs, count),
         "vᵀHv of λmax on these images": known.mean(),
         "vᵀHv of λmax on others": [others.mean(), others.std(ddof=1) / len(others) ** 0.5],
+        "share of the example that carries most of λmax": known.max() / known.sum(),
         "share of the tenth of the examples that carry most of λmax": (
             np.sort(known)[-count // 10 :].sum() / known.sum()
         ),
