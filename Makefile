@@ -96,7 +96,7 @@ callbacks: .venv-callbacks/.installed ## the callbacks for Lightning and Hugging
 
 papers: setup ## computes what docs/papers.md holds against both papers; DATA=folder for ResNet-56 as well
 	$(BIN)/python notebooks/papers/measure.py
-	$(if $(DATA),$(BIN)/python notebooks/papers/measure.py --only resnet56 --data $(DATA))
+	$(if $(DATA),$(BIN)/python notebooks/papers/measure.py --data $(DATA) && $(BIN)/python notebooks/papers/referee.py --data $(DATA))
 	$(BIN)/python notebooks/papers/ledger.py
 
 bench: setup $(VENV)/.benched .venv-bench/.installed ## measures speed beside other tools; needs an idle machine

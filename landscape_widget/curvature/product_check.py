@@ -9,35 +9,31 @@ from __future__ import annotations
 
 import math
 import warnings
-from itertools import pairwise
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from landscape_widget.admission.jump_places import told
-from landscape_widget.admission.slope_check import check_slope_between
+from landscape_widget.curvature.product_differences import STEPS, TOLERANCE, disagreement
 from landscape_widget.engine.faults import of_the_moment, out_of_memory
+from landscape_widget.loss.evaluation import Spans
 from landscape_widget.loss.terms import ModelTerms
 from landscape_widget.numerics.checks import few
 from landscape_widget.objective.objective import Objective
 
-#: Steps of the central difference relative to max(‖θ‖, 1), tried in this order until one agrees. A wrong
-#: second derivative disagrees at all of them, a kink (ReLU) that lies between the two points only at some;
-#: the more examples, the shorter are the steps that cross none.
-STEPS = (1e-6, 1e-8, 1e-7, 1e-9, 1e-5)
-
 #: Examples that come first: a derivative that is wrong is so for each of them, and they have few kinks.
 EXAMPLES = 8
 
-#: In float32 differences of gradients tell faults of tens of percent, at these steps.
-_STEPS_IN_SINGLE, _TOLERANCE_IN_SINGLE = (1e-3, 1e-2, 1e-4), 0.1
+#: Where kinks hide what all of the data say, so many examples decide, in parts of so many, of which this
+#: share may disagree: a kink can lie nearer than any step, in one example of a thousand.
+_SAMPLE, _PART, _SPARED = 32, 2, 1 / 8
+
+#: Steps in those parts, the last of which rounding just allows, and over all of the data where parts of them
+#: can decide.
+_STEPS_IN_PARTS, _STEPS_OF_ALL = (1e-8, 1e-9, 1e-10, 1e-7, 1e-6), STEPS[:2]
 
 #: Words of torch about derivatives that it lacks.
 _ABOUT_DERIVATIVES = ("derivative", "differentia", "backward", "grad", "zerotensor")
-
-#: Relative difference in one parameter tensor that counts as disagreement: central differences in float64
-#: are good to about 1e-9 at these steps, the faults known are above 1e-1.
-TOLERANCE = 1e-3
 
 _WAY_OUT = (
     "Or use what needs no second derivative: random planes, projected_curvatures(method='gradients') and "
@@ -55,6 +51,11 @@ def check_hvp(objective: Objective) -> None:
     Where the two disagree, another v decides, which changes each parameter by some share of itself: weight
     decay leaves units whose weights are 1e-14, θ* lies on their kink, and every other step crosses it. Where
     a whole tensor is zero, such steps would leave it out of the comparison, and the first v stands.
+
+    The more examples, the more kinks: of a deep network on a hundred images some are crossed by any step
+    that rounding allows. But a product is the mean of those of the examples, so that small parts of the data
+    tell as much of the derivatives: a wrong one disagrees in each, a kink only in its own. A derivative that
+    is wrong for rare examples alone is not told from a kink then.
 
     The product over all is the very one that curvature will be computed by, the gradients are those of the
     loader's own batches, and the losses at their two ends must agree with them. Costs a product, two
@@ -76,8 +77,8 @@ def check_hvp(objective: Objective) -> None:
         return
     suspects = suspicious_modules(objective)
     few = _few(objective)
-    doubt = _compare(few, suspects, "a few examples", once=True) if few is not objective else ""
-    objective.doubt = _compare(objective, suspects, "all of the data") or doubt
+    doubt = _compare(few, suspects, "a few examples", objective) if few is not objective else ""
+    objective.doubt = _compare(objective, suspects, "all of the data", objective) or doubt
     if objective.doubt:
         warnings.warn(objective.doubt, stacklevel=3)
     objective.second_derivative_checked = True
@@ -94,27 +95,32 @@ def check_few(objective: Objective) -> None:
         CutOffError: As ``check_hvp``, on those examples.
     """
     if not objective.second_derivative_checked:
-        few = _few(objective)
-        _compare(few, suspicious_modules(objective), "a few examples", once=few is not objective)
+        _compare(_few(objective), suspicious_modules(objective), "a few examples", objective)
 
 
-def _compare(objective: Objective, suspects: dict[str, str], where: str, *, once: bool = False) -> str:
+def _compare(objective: Objective, suspects: dict[str, str], where: str, whole: Objective) -> str:
     """Why the product cannot be trusted; "" where it can, or nothing can be told.
 
-    ``once`` says that no other product of the objective will follow, for which graphs would be weighed.
+    ``whole`` is the objective on all of its data, this one or a larger one.
     """
-    theta = objective.theta
+    theta, everything = objective.theta, objective is whole
     z = torch.randn(len(theta), generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(theta)
-    place = theta.clone() if once else None
-    product = _product(objective, z / z.norm(), suspects, place)
+    v = z / z.norm()
+    # no other product of a few examples will follow, for which graphs would be weighed
+    product = _product(objective, v, suspects, None if everything else theta.clone())
     if theta.dtype not in (torch.float64, torch.float32) or (theta.dtype is torch.float32 and not suspects):
         return ""
     if not bool(product.isfinite().all()):  # which curvature tells as what it is
         return ""
-    wrong = _disagreement(objective, z / z.norm(), product, where)
-    if wrong and all(bool(theta[span].any()) for span in objective.spans.values()):
-        v = z * theta.abs() / (z * theta).norm()
-        wrong = _disagreement(objective, v, _product(objective, v, suspects, place), where)
+    parts = whole.parts(_SAMPLE, _PART)
+    wrong = disagreement(objective, v, product, where, _STEPS_OF_ALL if everything and parts else STEPS)
+    if wrong and not (everything and parts) and (own := _along_itself(theta, z, objective.spans)) is not None:
+        wrong = disagreement(objective, own, _product(objective, own, suspects, theta.clone()), where)
+    if wrong and parts and not _differ(parts, z, suspects):
+        # what is recorded for all of the data is held against what agrees in parts
+        gap = whole.hvp(v, theta.clone()) - product if everything else torch.zeros(())
+        if float(gap.norm()) <= TOLERANCE * float(product.norm()):
+            return ""
     if wrong and suspects:
         raise SecondDerivativeError(_wrong(wrong, suspects))
     if not wrong:
@@ -123,6 +129,25 @@ def _compare(objective: Objective, suspects: dict[str, str], where: str, *, once
         f"{_differs(wrong)} The cause may be a custom backward, a non-deterministic layer, or many kinks "
         f"near θ*. No curvature counts as certified. {_WAY_OUT}"
     )
+
+
+def _along_itself(theta: Tensor, z: Tensor, spans: Spans) -> Tensor | None:
+    """A unit vector that changes each parameter by a share of itself; None where some tensor has no share."""
+    if not all(bool(theta[span].any()) for span in spans.values()):
+        return None
+    unit: Tensor = z * theta.abs() / (z * theta).norm()
+    return unit
+
+
+def _differ(parts: Sequence[Objective], z: Tensor, suspects: dict[str, str]) -> bool:
+    """Whether products and differences disagree in more of the parts than kinks explain."""
+    told = []
+    for part in filter(_has_loss, parts):  # there is none where all targets are left out
+        v = _along_itself(part.theta, z, part.spans)
+        v = z / z.norm() if v is None else v
+        product = _product(part, v, suspects, part.theta.clone())
+        told.append(bool(disagreement(part, v, product, steps=_STEPS_IN_PARTS)))
+    return not told or sum(told) > _SPARED * len(told)
 
 
 def _product(objective: Objective, v: Tensor, suspects: dict[str, str], theta: Tensor | None) -> Tensor:
@@ -157,12 +182,16 @@ def _few(objective: Objective) -> Objective:
     if not first.divisible or first.n_examples <= EXAMPLES:
         return first
     few = first.subset(EXAMPLES)
+    return few if _has_loss(few) else first
+
+
+def _has_loss(objective: Objective) -> bool:
     try:
-        return few if torch.isfinite(few.loss()) else first
-    except Exception as error:  # a loss may need more, as one of the largest fifty does
+        return bool(objective.loss().isfinite())
+    except Exception as error:  # a loss may need more examples, as one of the largest fifty does
         if out_of_memory(error):
             raise
-        return first
+        return False
 
 
 def refusal(objective: Objective) -> SecondDerivativeError | None:
@@ -201,61 +230,6 @@ def _has_weight_norm(module: nn.Module) -> bool:
     if isinstance(parametrizations, nn.Module):
         parts += parametrizations.modules()
     return any(type(part).__name__ in ("_WeightNorm", "WeightNorm") for part in parts)
-
-
-def _disagreement(objective: Objective, v: Tensor, product: Tensor, where: str) -> dict[str, float]:
-    """Relative difference in each parameter tensor where no step agrees; empty if there is none."""
-    theta = objective.theta
-    single = theta.dtype is torch.float32
-    tolerance = _TOLERANCE_IN_SINGLE if single else TOLERANCE
-    scale = max(float(theta.norm()), 1.0)
-    gaps: dict[str, dict[float, float]] = {name: {} for name in objective.spans}
-    shares = dict.fromkeys(gaps, float("inf"))
-    checked = False
-    for step in _STEPS_IN_SINGLE if single else STEPS:
-        h = step * scale
-        ahead, behind = objective.gradient(theta + h * v), objective.gradient(theta - h * v)
-        difference = (ahead - behind) / (2 * h)
-        if not bool(difference.isfinite().all()):  # beside a pole, for instance
-            continue
-        if not checked:
-            _check_slope(objective, (theta - h * v, theta + h * v), (behind, ahead), where)
-            checked = True
-        rounding = 1e3 * torch.finfo(theta.dtype).eps * float(ahead.norm()) / h
-        # a tensor that hardly takes part may be all rounding, as may be a function that is flat here
-        least = torch.finfo(theta.dtype).eps ** 0.5 * float(difference.norm() > product.norm())
-        floor = rounding + 1e-3 * tolerance * float(product.norm()) + least * h
-        for name in list(gaps):
-            span = objective.spans[name]
-            size = max(float(product[span].norm()), float(difference[span].norm()))
-            gap = float((product - difference)[span].norm())
-            if gap <= tolerance * size + floor:
-                del gaps[name]
-            else:
-                gaps[name][h] = gap
-                shares[name] = min(shares[name], gap / size)
-        if not gaps:
-            return {}
-    return {name: shares[name] for name, by_step in gaps.items() if not _vanishes(by_step)}
-
-
-def _vanishes(gaps: dict[float, float]) -> bool:
-    """Whether a difference goes to zero with the step, as where the second derivative is zero at θ alone."""
-    last = [gap for _, gap in sorted(gaps.items())[:3]]
-    return len(last) == 3 and all(shorter <= longer / 2 for shorter, longer in pairwise(last))
-
-
-def _check_slope(
-    objective: Objective, ends: tuple[Tensor, Tensor], gradients: tuple[Tensor, Tensor], where: str
-) -> None:
-    check_slope_between(
-        objective.loss,
-        objective.gradient,
-        ends,
-        gradients,
-        where,
-        lambda jump: told(objective.terms, objective.spans, jump, where),
-    )
 
 
 def _differs(wrong: dict[str, float]) -> str:

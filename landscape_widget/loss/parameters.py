@@ -71,7 +71,7 @@ class Layout:
 
 
 def select_parameters(model: nn.Module, selection: Selection) -> dict[str, nn.Parameter]:
-    """The trainable parameters of ``model`` that ``selection`` admits, tied ones once.
+    """The trainable parameters of ``model`` that ``selection`` admits, tied ones once, empty ones never.
 
     Raises:
         ValueError: If the model has no trainable parameter, or the selection admits none.
@@ -82,12 +82,12 @@ def select_parameters(model: nn.Module, selection: Selection) -> dict[str, nn.Pa
             f"Expected a model whose parameters have a shape, got lazy ones: {few(lazy)}. Call "
             "the model on one batch first."
         )
-    trainable = {name: p for name, p in named_parameters(model).items() if p.requires_grad}
+    trainable = {name: p for name, p in named_parameters(model).items() if p.requires_grad and p.numel()}
     if not trainable:
         frozen = sum(1 for _ in model.parameters())
         raise ValueError(
             "Expected a model with trainable parameters, got one with none "
-            f"({frozen} parameters, all with requires_grad=False). "
+            f"({frozen} parameters, all with requires_grad=False or without elements). "
             "Set requires_grad=True on those whose landscape you want to see."
         )
     if selection is None:

@@ -122,8 +122,13 @@ class Objective(PureFunction):
         """
         if not callable(f):
             raise TypeError(f"Expected f as a callable, got {type(f).__name__}.")
-        if not isinstance(theta, Tensor) or theta.ndim != 1 or not theta.is_floating_point():
-            raise ValueError(f"Expected theta as a float vector of shape (N,), got {describe(theta)}.")
+        if (
+            not isinstance(theta, Tensor)
+            or theta.ndim != 1
+            or not theta.is_floating_point()
+            or not len(theta)
+        ):
+            raise ValueError(f"Expected theta as a float vector of shape (N,), N ≥ 1, got {describe(theta)}.")
         objective = cls.__new__(cls)
         blocks = torch.full(theta.shape, -1, dtype=torch.long)
         with torch.inference_mode(False):
@@ -185,6 +190,23 @@ class Objective(PureFunction):
             return self
         with torch.inference_mode(False):
             return self._with(self._terms.subset(n_examples), self.theta)
+
+    def parts(self, n_examples: int, size: int) -> list[Objective]:
+        """The same objective over each of some small groups of examples that are drawn from all.
+
+        Args:
+            n_examples: In all of them, or all that there are.
+            size: In one, about.
+
+        Returns:
+            None where the examples cannot be had alone, or are one group.
+        """
+        if not isinstance(self._terms, ModelTerms) or not self.divisible:
+            return []
+        with torch.inference_mode(False):
+            sample = self._terms.subset(min(n_examples, self.n_examples)).regroup(size)
+            groups = sample.batches if len(sample.batches) > 1 else []
+            return [self._with(sample.over([batch]), self.theta) for batch in groups]
 
     def at(self, theta: Tensor) -> Objective:
         """The same objective with θ, shape (N,), as its θ*."""

@@ -1,7 +1,7 @@
 """Computes what docs/papers.md holds against the two papers, and keeps it in results/: ``make papers``.
 
 python notebooks/papers/measure.py
-python notebooks/papers/measure.py --only resnet56 --data FOLDER --images 1000
+python notebooks/papers/measure.py --data FOLDER --images 1000
 """
 
 from __future__ import annotations
@@ -21,8 +21,20 @@ import landscape_widget
 
 RESULTS = Path(__file__).parent / "results"
 
-#: Parts that need nothing but the repository; the other one needs CIFAR-10 and the published weights.
-FREE = ("examples", "approximation")
+#: Parts that need nothing but the repository, with what measures them.
+FREE = {
+    "examples": ("examples", "measure"),
+    "approximation": ("approximation", "measure"),
+    "blindness": ("blindness", "measure"),
+    "others": ("others", "measure"),
+}
+
+#: Parts that need CIFAR-10 and the published weights.
+WITH_DATA = {
+    "resnet56": ("resnet56", "with_shortcuts"),
+    "resnet56-no-shortcuts": ("resnet56", "without_shortcuts"),
+    "resnet56-blindness": ("blindness", "published"),
+}
 
 
 def rounded(value: Any) -> Any:
@@ -51,20 +63,22 @@ def write(name: str, figures: dict[str, Any], command: str, started: float) -> N
 def main() -> None:
     """Reads the command line and measures each part that it names."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", choices=[*FREE, "resnet56"], action="append", help="one part, or several")
+    parser.add_argument(
+        "--only", choices=[*FREE, *WITH_DATA], action="append", help="one part, or several by as many options"
+    )
     parser.add_argument("--data", type=Path, help="folder of CIFAR-10 and of the published weights")
     parser.add_argument("--images", type=int, default=1000, help="how many images the ends are certified on")
     chosen = parser.parse_args()
-    parts = chosen.only or FREE
-    if "resnet56" in parts and chosen.data is None:
+    parts = chosen.only or (FREE if chosen.data is None else WITH_DATA)
+    if chosen.data is None and not FREE.keys() >= set(parts):
         parser.error("resnet56 needs --data: the folder that holds CIFAR-10 and the published weights")
     for part in parts:
         started = time.monotonic()
-        module = importlib.import_module(part)
-        arguments = (chosen.data, chosen.images) if part == "resnet56" else ()
-        options = f" --data FOLDER --images {chosen.images}" if arguments else ""
-        command = f"python notebooks/papers/measure.py --only {part}{options}"
-        write(part, module.measure(*arguments), command, started)
+        module, function = (FREE | WITH_DATA)[part]
+        measure = getattr(importlib.import_module(module), function)
+        figures = measure() if part in FREE else measure(chosen.data, chosen.images)
+        options = "" if part in FREE else f" --data FOLDER --images {chosen.images}"
+        write(part, figures, f"python notebooks/papers/measure.py --only {part}{options}", started)
         print(f"{part}: {time.monotonic() - started:.0f} s", file=sys.stderr)
 
 

@@ -1,108 +1,153 @@
 """Both papers' ResNet-56 with the weights that Li et al. published: Böttcher & Wheeler, Table II, Figs. 5, 8.
 
-Curvature is that of the mean loss over the first images. The paper's own figures are those of a sum over
-minibatches of 128, as many as 50,000 images give: ``MINIBATCHES`` tells how many times larger that is.
+Curvature is that of the mean loss over the first images. What the paper's own figures are is looked into by
+referee.py.
 """
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from measure import RESULTS
+from networks import NETWORKS, Published, outputs
 from torch import Tensor, nn
+from torch.func import functional_call, jvp
 
-from landscape_widget import Objective, evaluate_plane, hessian_eigenpairs, hessian_plane, random_plane
+from landscape_widget import EigenPairs, Objective, Surface, evaluate_plane, hessian_plane, random_plane, save
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+#: An own double backward in float64 takes no more images, and other ones are as many.
+OWN, OTHERS = 100, 400
 
-from resnet import cifar10, published
-
-MINIBATCHES = -(-50_000 // 128)
-
-#: File, and the half-widths of the paper's Hessian plane.
-NETWORKS = {"with shortcuts": ("resnet56.pt", 0.05), "without shortcuts": ("resnet56-no-shortcuts.pt", 1e-3)}
+#: Nodes along each axis of a plane, and images that its losses are of.
+NODES, PLANE_IMAGES = 17, 50
 
 
-def outputs(model: nn.Module, images: Tensor) -> Tensor:
-    """(n, 10) of all images, by parts that fit a cache."""
-    with torch.no_grad():
-        return torch.cat([model(part) for part in images.split(100)])
-
-
-def by_example(
-    objective: Objective, model: nn.Module, v: Tensor, images: Tensor, labels: Tensor
-) -> np.ndarray:
-    """Each example's own vᵀHv, by central differences of its loss in float64, (n,)."""
-    model = model.double()
+def own_products(network: Published, vectors: np.ndarray, count: int) -> np.ndarray:
+    """HV in float64 by plain double backward of torch, none of this package's code, of (N, k)."""
+    model = network.model.double()
     parameters = list(model.parameters())
-    start = nn.utils.parameters_to_vector(parameters).detach()
-    step, losses = 1e-4 / objective.theta.norm().item(), []
-    for shift in (-step, 0.0, step):
-        nn.utils.vector_to_parameters(start + shift * v, parameters)
-        z = outputs(model, images.double())
-        losses.append(nn.functional.cross_entropy(z, labels, reduction="none"))
-    nn.utils.vector_to_parameters(start, parameters)
+    total = np.zeros_like(vectors, dtype=float)
+    for start in range(0, count, 25):
+        part = slice(start, min(start + 25, count))
+        loss = nn.functional.cross_entropy(
+            model(network.images[part].double()), network.labels[part], reduction="sum"
+        )
+        slopes = torch.autograd.grad(loss / count, parameters, create_graph=True)
+        slope = torch.cat([each.reshape(-1) for each in slopes])
+        for i, v in enumerate(vectors.T):
+            rows = torch.autograd.grad(slope, parameters, torch.from_numpy(v.copy()), retain_graph=True)
+            total[:, i] += torch.cat([row.reshape(-1) for row in rows]).numpy()
     model.float()
-    return ((losses[0] - 2 * losses[1] + losses[2]) / step**2).numpy()
+    return total
 
 
-def heaviest(model: nn.Module, v: Tensor, most: int = 3) -> dict[str, float]:
+def checked(network: Published, pairs: EigenPairs, count: int) -> dict[str, Any]:
+    """The pairs, or this package's products, held against own ones on up to ``OWN`` images."""
+    most = min(count, OWN)
+    own = own_products(network, pairs.vectors, most)
+    if most == count:
+        values = (pairs.vectors * own).sum(0)
+        gaps = np.linalg.norm(own - values * pairs.vectors, axis=0) / abs(values)
+        return {"images": most, "vᵀHv": values.tolist(), "‖Hv − λv‖ of |λ|": gaps.tolist()}
+    here = network.objective(most).precise().hvp(torch.from_numpy(pairs.vectors)).numpy()
+    gaps = np.linalg.norm(here - own, axis=0) / np.linalg.norm(own, axis=0)
+    return {"images": most, "vᵀHv": (pairs.vectors * own).sum(0).tolist(), "differs by": gaps.tolist()}
+
+
+def by_example(network: Published, v: Tensor, part: slice) -> np.ndarray:
+    """Each example's own vᵀHv, by forward mode twice in float32, (n,)."""
+    at = {name: p.detach() for name, p in network.model.named_parameters()}
+    parts = torch.split(v.float(), [p.numel() for p in at.values()])
+    along = {name: d.view_as(p) for (name, p), d in zip(at.items(), parts, strict=True)}
+    found = []
+    for x, y in zip(network.images[part].split(25), network.labels[part].split(25), strict=True):
+
+        def losses(theta: dict[str, Tensor], x: Tensor = x, y: Tensor = y) -> Tensor:
+            z = functional_call(network.model, theta, (x,))
+            return nn.functional.cross_entropy(z, y, reduction="none")
+
+        def slope(theta: dict[str, Tensor], f: Any = losses) -> Tensor:
+            return jvp(f, (theta,), (along,))[1]
+
+        found.append(jvp(slope, (at,), (along,))[1].detach())
+    return torch.cat(found).double().numpy()
+
+
+def heaviest(objective: Objective, v: np.ndarray, most: int = 3) -> dict[str, float]:
     """The shares of ‖v‖² of those parameters that have most of it."""
-    shares, first = {}, 0
-    for name, p in model.named_parameters():
-        shares[name] = (v[first : first + p.numel()] ** 2).sum().item()
-        first += p.numel()
+    shares = {name: float((v[span] ** 2).sum()) for name, span in objective.spans.items()}
     return dict(sorted(shares.items(), key=lambda item: -item[1])[:most])
 
 
-def planes(objective: Objective, pairs: Any, width: float) -> dict[str, Any]:
-    """Lowest points and losses at the ends of both axes, in the paper's two planes."""
-    found = {}
+def planes(network: Published, pairs: EigenPairs) -> dict[str, Any]:
+    """The paper's planes on images that curvature is of and on as many others; surfaces are kept."""
+    objective = network.objective(PLANE_IMAGES)
+    others = slice(PLANE_IMAGES, 2 * PLANE_IMAGES)
+    held_out = objective.with_data((network.images[others], network.labels[others]))
+    file, width = NETWORKS[network.name]
+    hessian = hessian_plane(objective, pairs=pairs)
+    random = random_plane(objective, seed=0, normalize="filter")
+    found: dict[str, Any] = {}
+    kept: dict[str, Surface] = {}
     for name, plane, w in (
-        ("Hessian", hessian_plane(objective, pairs=pairs), width),
-        ("random, filter-normalised", random_plane(objective, seed=0, normalize="filter"), 1.0),
+        ("Hessian", hessian, width),
+        ("random, filter-normalised", random, 1.0),
+        ("random, filter-normalised, inset", random, width),
     ):
-        *_, surface = evaluate_plane(objective, plane, (-w, w, -w, w), resolution=9, accuracy=0)
-        middle = len(surface.alpha) // 2
-        found[name] = {
-            "half-width": w,
-            "lowest": list(surface.minimum),
-            "loss along α": surface.loss[middle].tolist(),
-            "loss along β": surface.loss[:, middle].tolist(),
-        }
+        for which, losses in (("training images", objective), ("other images", held_out)):
+            *_, surface = evaluate_plane(losses, plane, (-w, w, -w, w), resolution=NODES)
+            kept[f"{name}; {which}"] = surface
+            found[f"{name}; {which}"] = {
+                "half-width": w,
+                "lowest": list(surface.minimum),
+                "at θ*": surface.loss[NODES // 2, NODES // 2],
+                "loss along α": surface.loss[NODES // 2].tolist(),
+                "loss along β": surface.loss[:, NODES // 2].tolist(),
+            }
+    save(kept, RESULTS / f"{file}-planes.npz")
     return found
 
 
-def measure(folder: Path, count: int) -> dict[str, Any]:
-    """Both networks: losses on all images of the folder, curvature on the first ``count``."""
-    images, labels = cifar10(folder)
-    found: dict[str, Any] = {"minibatches": MINIBATCHES, "images": len(images), "images of curvature": count}
-    for name, (file, width) in NETWORKS.items():
-        model = published(folder / file, shortcuts=name == "with shortcuts")
-        z = outputs(model, images)
-        objective = Objective(model, (images[:count], labels[:count]), nn.CrossEntropyLoss())
-        pairs = hessian_eigenpairs(objective)
-        v = torch.from_numpy(pairs.vectors[:, 0])
-        own = by_example(objective, model, v, images, labels)
-        known, others = own[:count], own[count:]
-        found[name] = {
-            "parameters": objective.n_parameters,
-            "accuracy": (z.argmax(1) == labels).float().mean().item(),
-            "loss": nn.functional.cross_entropy(z, labels).item(),
-            "λmax": pairs.values[0],
-            "λmin": pairs.values[-1],
-            "residuals": pairs.residuals.tolist(),
-            "converged": bool(pairs.converged.all()),
-            "products": pairs.n_hvp,
-            "vᵀHv of λmax on these images": known.mean(),
-            "vᵀHv of λmax on the others": [others.mean(), others.std(ddof=1) / len(others) ** 0.5],
-            "share of the tenth of the examples that carry most of λmax": (
-                np.sort(known)[-count // 10 :].sum() / known.sum()
-            ),
-            "parameters that carry most of λmax": heaviest(model, v),
-            "planes": planes(objective, pairs, width),
-        }
-    return found
+def with_shortcuts(folder: Path, count: int) -> dict[str, Any]:
+    """The first network of Table II."""
+    return measure(folder, count, "with shortcuts")
+
+
+def without_shortcuts(folder: Path, count: int) -> dict[str, Any]:
+    """The second."""
+    return measure(folder, count, "without shortcuts")
+
+
+def measure(folder: Path, count: int, name: str) -> dict[str, Any]:
+    """One network: losses on all images of the folder, curvature on the first ``count``."""
+    network = Published.read(folder, name)
+    z = outputs(network.model, network.images)
+    objective = network.objective(count)
+    pairs = network.pairs(count)
+    v = torch.from_numpy(pairs.vectors[:, 0])
+    known = by_example(network, v, slice(0, count))
+    others = by_example(network, v, slice(count, count + OTHERS))
+    return {
+        "images": len(network.images),
+        "images of curvature": count,
+        "parameters": objective.n_parameters,
+        "accuracy": (z.argmax(1) == network.labels).float().mean().item(),
+        "loss": nn.functional.cross_entropy(z, network.labels).item(),
+        "λmax": pairs.values[0],
+        "λmin": pairs.values[-1],
+        "residuals": pairs.residuals.tolist(),
+        "converged": bool(pairs.converged.all()),
+        "products": pairs.n_hvp,
+        "own double backward": checked(network, pairs, count),
+        "vᵀHv of λmax on these images": known.mean(),
+        "vᵀHv of λmax on others": [others.mean(), others.std(ddof=1) / len(others) ** 0.5],
+        "share of the example that carries most of λmax": known.max() / known.sum(),
+        "share of the tenth of the examples that carry most of λmax": (
+            np.sort(known)[-count // 10 :].sum() / known.sum()
+        ),
+        "parameters that carry most of λmax": heaviest(objective, pairs.vectors[:, 0]),
+        "planes": planes(network, pairs),
+    }

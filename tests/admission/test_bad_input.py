@@ -129,6 +129,16 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         ValueError,
         "trainable parameters.*0 parameters",
     ),
+    "parameters without elements": (
+        lambda: Objective(nn.Linear(4, 0, bias=False), (X, Y), CRITERION),
+        ValueError,
+        "trainable parameters.*1 parameters.*without elements",
+    ),
+    "a function of nothing": (
+        lambda: Objective.from_function(lambda t: t.sum(), torch.empty(0)),
+        ValueError,
+        r"shape \(N,\), N ≥ 1, got \(0,\)",
+    ),
     "wrong shape": (
         lambda: Objective(linear(), (torch.randn(6, 5), Y), CRITERION),
         ValueError,

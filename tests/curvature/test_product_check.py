@@ -259,3 +259,77 @@ def test_a_tensor_of_zeros_is_compared_all_the_same() -> None:
     nn.init.zeros_(model[3].bias)
     with pytest.warns(UserWarning, match="agree with finite differences"):
         assert not hessian_eigenpairs(Objective(model, batch, nn.CrossEntropyLoss())).converged.any()
+
+
+def kinks_at(examples: list[int], unit: nn.Module, layer: nn.Module) -> Objective:
+    """Examples of which each has a unit at its kink, nearer than any step of a difference."""
+    model = double(nn.Sequential, nn.Linear(4, 8), unit, layer, nn.Linear(8, 3))
+    x = data(40, 4)
+    with torch.no_grad():
+        for row, example in enumerate(examples):
+            model[0].bias[row] = 1e-14 - model[0].weight[row] @ x[example]
+    return Objective(model, (x, torch.arange(40) % 3), nn.CrossEntropyLoss())
+
+
+@pytest.mark.parametrize("unit", [nn.ReLU(), nn.LeakyReLU(), nn.Hardtanh(0, 5)], ids=str)
+@pytest.mark.parametrize("examples", [[17], [3, 30]], ids=str)
+def test_kinks_of_a_few_examples_are_no_doubt(unit: nn.Module, examples: list[int]) -> None:
+    objective = kinks_at(examples, unit, nn.Identity())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_hvp(objective)
+    assert not objective.doubt
+
+
+class WrongForSome(nn.Module):
+    """A derivative that is wrong where the units of an example add up to more than a few."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.where(x.sum(1, keepdim=True) > 3, WrongBackward.apply(x), x**2)
+
+
+class Drawn(torch.autograd.Function):
+    """x² whose second derivative is drawn anew each time, about the right one."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x**2
+
+    @staticmethod
+    def backward(ctx, slope):
+        (x,) = ctx.saved_tensors
+        drawn = 1 + 0.1 * torch.randn_like(x)
+        return 2 * slope * (x * drawn + (x * (1 - drawn)).detach())
+
+
+class Random(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return Drawn.apply(x)
+
+
+@pytest.mark.parametrize("layer", [Wrong(), WrongForSome(), Random()], ids=str)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_wrong_derivative_beside_kinks_of_a_few_examples_is_doubted(layer: nn.Module) -> None:
+    objective = kinks_at([17], nn.ReLU(), layer)
+    check_hvp(objective)
+    assert "agree with finite differences" in objective.doubt
+
+
+def test_kinks_of_most_examples_are_doubted() -> None:
+    with pytest.warns(UserWarning, match="many kinks"):
+        check_hvp(kinks_at([1, 2, 9, 12, 17, 22, 27, 35], nn.ReLU(), nn.Identity()))
+
+
+def test_behind_kinks_the_product_of_all_is_held_against_the_plain_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    objective = kinks_at([17], nn.ReLU(), nn.Identity())
+    product = Objective.hvp
+
+    def wrong_at_the_point(self: Objective, v: Tensor, theta: Tensor | None = None) -> Tensor:
+        return product(self, v, theta) * (1.1 if theta is None else 1)
+
+    monkeypatch.setattr(Objective, "hvp", wrong_at_the_point)
+    with pytest.warns(UserWarning, match="agree with finite differences"):
+        check_hvp(objective)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from landscape_widget import Objective, hessian_eigenpairs
 from landscape_widget.loss.parameters import Layout, filter_blocks, select_parameters
 
 from ..support.cases import EACH, Case, case
@@ -46,3 +47,18 @@ def test_filters_of_a_selection_lie_where_its_parameters_lie() -> None:
     model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 3))
     layout = Layout(select_parameters(model, "1.*").items())
     assert filter_blocks(model, layout).tolist() == [0, 0, 1, 1, 2, 2, -1, -1, -1]
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [nn.Linear(4, 0), nn.Linear(0, 2, bias=False), nn.ParameterList([torch.empty(0), torch.empty(0, 5)])],
+    ids=str,
+)
+def test_parameters_without_elements_are_left_out(layer: nn.Module) -> None:
+    model = nn.Sequential(nn.Linear(4, 3), nn.Identity())
+    model[1].empty = layer
+    data = torch.randn(6, 4, generator=torch.Generator().manual_seed(0)), torch.arange(6) % 3
+    objective = Objective(model, data, nn.CrossEntropyLoss())
+    assert (objective.n_parameters, list(objective.spans)) == (15, ["0.weight", "0.bias"])
+    assert hessian_eigenpairs(objective).converged.all()
+    assert objective.with_state(model.state_dict()).loss() == objective.loss()

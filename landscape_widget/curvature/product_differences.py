@@ -1,0 +1,93 @@
+"""A Hessian-vector product beside central differences of the gradient, parameter tensor by tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from landscape_widget.admission.jump_places import told
+from landscape_widget.admission.slope_check import check_slope_between
+from landscape_widget.objective.objective import Objective
+
+#: Steps of the central difference relative to max(‖θ‖, 1), tried in this order until one agrees. A wrong
+#: second derivative disagrees at all of them, a kink (ReLU) that lies between the two points only at some;
+#: the more examples, the shorter are the steps that cross none.
+STEPS = (1e-6, 1e-8, 1e-7, 1e-9, 1e-5)
+
+#: In float32 differences of gradients tell faults of tens of percent, at these steps.
+_STEPS_IN_SINGLE, _TOLERANCE_IN_SINGLE = (1e-3, 1e-2, 1e-4), 0.1
+
+#: Relative difference in one parameter tensor that counts as disagreement: central differences in float64
+#: are good to about 1e-9 at these steps, the faults known are above 1e-1.
+TOLERANCE = 1e-3
+
+
+def disagreement(
+    objective: Objective, v: Tensor, product: Tensor, where: str = "", steps: Sequence[float] = STEPS
+) -> dict[str, float]:
+    """Relative difference in each parameter tensor where no step agrees; empty if there is none.
+
+    Args:
+        objective: L, in float64 or float32.
+        v: Of length 1, shape (N,).
+        product: Hv.
+        where: What data the loss is of, in words; "" where its gradient was held against it elsewhere.
+        steps: Of the differences, in float64.
+
+    Raises:
+        CutOffError: If the gradient is not that of the loss.
+    """
+    theta = objective.theta
+    single = theta.dtype is torch.float32
+    tolerance = _TOLERANCE_IN_SINGLE if single else TOLERANCE
+    scale = max(float(theta.norm()), 1.0)
+    gaps: dict[str, dict[float, float]] = {name: {} for name in objective.spans}
+    shares = dict.fromkeys(gaps, float("inf"))
+    checked = not where
+    for step in _STEPS_IN_SINGLE if single else steps:
+        h = step * scale
+        ahead, behind = objective.gradient(theta + h * v), objective.gradient(theta - h * v)
+        difference = (ahead - behind) / (2 * h)
+        if not bool(difference.isfinite().all()):  # beside a pole, for instance
+            continue
+        if not checked:
+            _check_slope(objective, (theta - h * v, theta + h * v), (behind, ahead), where)
+            checked = True
+        rounding = 1e3 * torch.finfo(theta.dtype).eps * float(ahead.norm()) / h
+        # a tensor that hardly takes part may be all rounding, as may be a function that is flat here
+        least = torch.finfo(theta.dtype).eps ** 0.5 * float(difference.norm() > product.norm())
+        floor = rounding + 1e-3 * tolerance * float(product.norm()) + least * h
+        for name in list(gaps):
+            span = objective.spans[name]
+            size = max(float(product[span].norm()), float(difference[span].norm()))
+            gap = float((product - difference)[span].norm())
+            if gap <= tolerance * size + floor:
+                del gaps[name]
+            else:
+                gaps[name][h] = gap
+                shares[name] = min(shares[name], gap / size)
+        if not gaps:
+            return {}
+    return {name: shares[name] for name, by_step in gaps.items() if not _vanishes(by_step)}
+
+
+def _vanishes(gaps: dict[float, float]) -> bool:
+    """Whether a difference goes to zero with the step, as where the second derivative is zero at θ alone."""
+    last = [gap for _, gap in sorted(gaps.items())[:3]]
+    return len(last) == 3 and all(shorter <= longer / 2 for shorter, longer in pairwise(last))
+
+
+def _check_slope(
+    objective: Objective, ends: tuple[Tensor, Tensor], gradients: tuple[Tensor, Tensor], where: str
+) -> None:
+    check_slope_between(
+        objective.loss,
+        objective.gradient,
+        ends,
+        gradients,
+        where,
+        lambda jump: told(objective.terms, objective.spans, jump, where),
+    )
