@@ -1,0 +1,109 @@
+"""The lessons: they run, their own answers are right, others are not, and the students' have no answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from .test_notebooks import NOTEBOOKS
+
+TEACHING = NOTEBOOKS / "teaching"
+LESSONS = sorted(path.stem.removesuffix("_answers") for path in TEACHING.glob("*_answers.ipynb"))
+
+#: What only takes time, and what stands in its place.
+SMALLER = {"3_shortcuts": {"resolution=3, tol=0.05": "resolution=3, tol=0.2"}}
+
+
+def cells(name: str) -> list[nbformat.NotebookNode]:
+    found: list[nbformat.NotebookNode] = nbformat.read(TEACHING / f"{name}.ipynb", as_version=4).cells
+    return found
+
+
+@pytest.fixture
+def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(TEACHING))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def check(at_home: None, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """What ``check`` prints."""
+    from checks import check as checked
+
+    def said(*args: Any, **kwargs: Any) -> str:
+        checked(*args, **kwargs)
+        return capsys.readouterr().out.strip()
+
+    return said
+
+
+def test_there_are_five() -> None:
+    assert [name[0] for name in LESSONS] == ["1", "2", "3", "4", "5"]
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_student_s_lesson_is_the_same_without_answers(name: str) -> None:
+    """`python notebooks/teaching/hand_out.py` writes it."""
+    lesson = [cell for cell in cells(f"{name}_answers") if "answer" not in cell.metadata.get("tags", [])]
+    assert cells(name) == lesson
+    assert not [cell for cell in lesson if cell.get("outputs")]
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_lesson_runs_and_its_answers_are_right(
+    name: str, at_home: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those of the cells that a student does not get; what stands in their place before is none."""
+    names: dict[str, Any] = {}
+    lesson = [cell for cell in cells(f"{name}_answers") if cell.cell_type == "code"]
+    answers = ["answer" in cell.metadata.get("tags", []) for cell in lesson]
+    assert sum(answers) >= 5
+    for cell, answered_next in zip(lesson, [*answers[1:], False], strict=True):
+        source = cell.source
+        for large, small in SMALLER.get(name, {}).items():
+            source = source.replace(large, small)
+        exec(compile(source, f"{name}, {cell.id}", "exec"), names)
+        said = capsys.readouterr().out
+        right = len(re.findall(r"^Right\.$", said, re.MULTILINE))
+        assert right == (0 if answered_next else len(re.findall(r"^check\(", source, re.MULTILINE))), said
+    names["explorer"].close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "truth", "said"),
+    [
+        (..., 2.0, "Not answered yet"),
+        (2, 2.0, "Right."),
+        (2.05, 2.0, "Right."),
+        (2.2, 2.0, "Not yet. Look there."),
+        (-2, 2.0, "Not yet. Look there."),
+        (0, 0.0, "Right."),
+        (0.1, 0.0, "Not yet. Look there."),
+        (float("nan"), 2.0, "Expected a number, got nan."),
+        (float("inf"), 2.0, "Expected a number, got inf."),
+        ("two", 2.0, "Expected a number, got 'two'."),
+        (True, 1.0, "Expected a number, got True."),
+        (None, 1.0, "Expected a number, got None."),
+        (" Saddle", "saddle", "Right."),
+        ("minimum", "saddle", "Not yet. Look there."),
+        (1, "saddle", "Expected a word in quotation marks, got 1."),
+        (True, True, "Right."),
+        (False, True, "Not yet. Look there."),
+        (1, True, "Expected True or False, got 1."),
+        ("yes", True, "Expected True or False, got 'yes'."),
+    ],
+)
+def test_answers_of_every_kind(check: Callable[..., str], answer: Any, truth: Any, said: str) -> None:
+    assert check(answer, truth, "Look there.").startswith(said)
+
+
+def test_a_number_of_torch_or_numpy_is_one(check: Callable[..., str]) -> None:
+    import numpy as np
+    import torch
+
+    assert check(np.float32(2), 2.0, "") == check(torch.tensor(2.0).item(), 2.0, "") == "Right."
