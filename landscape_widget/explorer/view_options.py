@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from landscape_widget.numerics.checks import told
+from landscape_widget.numerics.checks import near, told
 
 #: The values of each option, its default first; a camera is a mapping of plotly's.
 CHOICES: dict[str, tuple[Any, ...]] = {
@@ -17,6 +17,21 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "quadratic": (False, True),
     "titled": (True, False),
 }
+
+#: What ``view["controls"]`` may name: traits, and options of view.
+CONTROLS = (
+    "axes",
+    "domain",
+    "resolution",
+    "compared_axes",
+    "checkpoint",
+    "face",
+    "seed",
+    "examples",
+    "split",
+    "batch_norm",
+    *CHOICES,
+)
 
 _CAMERA = ("eye", "center", "up")
 
@@ -32,8 +47,10 @@ def check_view(view: Any) -> dict[str, Any]:
     for name, value in view.items():
         if name == "camera":
             _check_camera(value)
+        elif name == "controls":
+            _check_controls(value)
         elif name not in CHOICES:
-            known = ", ".join([*CHOICES, "camera"])
+            known = ", ".join([*CHOICES, "camera", "controls"])
             raise ValueError(f"Expected options of view among {known}, got {told(name)}.")
         elif not any(
             value is choice or (value == choice and isinstance(value, str)) for choice in CHOICES[name]
@@ -41,6 +58,20 @@ def check_view(view: Any) -> dict[str, Any]:
             choices = ", ".join(map(repr, CHOICES[name]))
             raise ValueError(f"Expected view[{name!r}] as one of {choices}, got {told(value)}.")
     return dict(view)
+
+
+def _check_controls(wanted: Any) -> None:
+    """Raise where the controls that a page is to have are not names of some, or None for all."""
+    if wanted is None:
+        return
+    if not isinstance(wanted, list | tuple):
+        raise ValueError(f"Expected view['controls'] as a list such as ['axes', 'seed'], got {told(wanted)}.")
+    for name in wanted:
+        if name not in CONTROLS:
+            hint = near(name, CONTROLS) if isinstance(name, str) else ""
+            raise ValueError(
+                f"Expected names in view['controls'] among {', '.join(CONTROLS)}; got {told(name)}.{hint}"
+            )
 
 
 def _check_camera(camera: Any) -> None:

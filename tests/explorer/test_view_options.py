@@ -11,7 +11,7 @@ import pytest
 import traitlets
 
 from landscape_widget import LandscapeExplorer
-from landscape_widget.explorer.view_options import CHOICES
+from landscape_widget.explorer.view_options import CHOICES, CONTROLS
 
 from ..support.gates import gated_saddle
 
@@ -22,7 +22,14 @@ EYE = {"eye": {"x": 1.2, "y": -1.3, "z": 1.0}}
 
 
 @pytest.mark.parametrize(
-    "view", [{}, {"scale": "log", "map": "Cividis"}, {"contours": False, "camera": EYE}, {"camera": None}]
+    "view",
+    [
+        {},
+        {"scale": "log", "map": "Cividis"},
+        {"contours": False, "camera": EYE},
+        {"camera": None},
+        {"controls": ["axes"]},
+    ],
 )
 def test_what_may_be_asked_for(make_explorer: Make, view: dict[str, Any]) -> None:
     explorer = make_explorer(gated_saddle()[1], view=view)
@@ -35,11 +42,17 @@ def test_what_may_be_asked_for(make_explorer: Make, view: dict[str, Any]) -> Non
 @pytest.mark.parametrize(
     ("view", "message"),
     [
-        ({"scales": "log"}, "Expected options of view among scale, map, .*, camera, got 'scales'"),
+        ({"scales": "log"}, "Expected options of view among scale, map, .*, controls, got 'scales'"),
         ({"scale": "cubic"}, r"Expected view\['scale'\] as one of 'auto', 'linear', 'log', got 'cubic'"),
         ({"contours": 1}, r"Expected view\['contours'\] as one of True, False, got 1"),
         ({"camera": {"eye": {"x": float("nan")}}}, r"Expected view\['camera'\] as plotly's"),
         ({"camera": "north"}, r"Expected view\['camera'\] as plotly's"),
+        (
+            {"controls": "axes"},
+            r"Expected view\['controls'\] as a list such as \['axes', 'seed'\], got 'axes'",
+        ),
+        ({"controls": ["axis"]}, r"Expected names in view\['controls'\] among axes, .*; got 'axis'.*'axes'"),
+        ({"controls": [["axes"]]}, r"Expected names in view\['controls'\] among axes, .*; got \["),
     ],
 )
 def test_what_is_refused(make_explorer: Make, view: dict[str, Any], message: str) -> None:
@@ -49,7 +62,7 @@ def test_what_is_refused(make_explorer: Make, view: dict[str, Any], message: str
 
 def test_the_page_has_the_same_options_with_the_same_defaults() -> None:
     link = (JS / "ui" / "link.js").read_text(encoding="utf-8")
-    usual = re.search(r"const USUAL = \{ (.*), camera: null \};", link)
+    usual = re.search(r"const USUAL = \{ (.*), camera: null, controls: null \};", link)
     assert usual is not None
     known = {"true": True, "false": False}
     found = dict(re.findall(r"(\w+): \"?(\w+)\"?", usual[1]))
@@ -61,3 +74,10 @@ def test_the_page_has_the_same_options_with_the_same_defaults() -> None:
     assert all(f'value: "{scale}"' in options for scale in CHOICES["scale"])
     assert all(f'value: "{colour}"' in options for colour in CHOICES["colour"])
     assert all(f'{name}: "{name}"' in maps for name in CHOICES["map"])
+
+
+def test_the_page_knows_the_same_controls() -> None:
+    text = (JS / "controls" / "offered.js").read_text(encoding="utf-8")
+    parts = re.search(r"const PARTS = \{\n(.*?)\n\};", text, re.DOTALL)
+    assert parts is not None
+    assert sorted(re.findall(r"^  (\w+):", parts[1], re.MULTILINE)) == sorted(CONTROLS)

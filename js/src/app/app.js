@@ -16,6 +16,7 @@ import { commonRange, createPair } from "../views/second-picture.js";
 import { createPicture, kernelSurface } from "../model/picture.js";
 import { createPins } from "../notes/pins.js";
 import { createProgress } from "../controls/progress.js";
+import { offerControls } from "../controls/offered.js";
 import { offersLog } from "../model/scale.js";
 import { createScoreTable } from "../notes/score-table.js";
 import { createSettings } from "../controls/settings.js";
@@ -134,6 +135,7 @@ export function render({ model, el, host, signal }, css = "") {
       words: waitingWords(snapshot, plotly !== null, fault),
     };
     options.update(frame);
+    offerControls(root, link.controls.get());
     verdict.update(frame);
     settings.update(snapshot, options.unusual(frame));
     for (const plot of plots) plot.update(frame);

@@ -46,10 +46,11 @@ export const samePoint = (a, b) => a === b || (!!a && !!b && a.alpha === b.alpha
  * @property {boolean} [quadratic]
  * @property {boolean} [titled]
  * @property {import("../model/free-places.js").Camera | null} [camera]
+ * @property {readonly string[] | null} [controls]  those on the page; null for all
  */
 
 /** The usual way. @type {Required<View>} */
-const USUAL = { scale: "auto", map: "Viridis", colour: "loss", contours: true, quadratic: false, titled: true, camera: null };
+const USUAL = { scale: "auto", map: "Viridis", colour: "loss", contours: true, quadratic: false, titled: true, camera: null, controls: null };
 const OPTIONS = /** @type {(keyof View)[]} */ (Object.keys(USUAL));
 
 /** What of a view is not as usual. @param {Link} link @returns {View} */
@@ -73,6 +74,7 @@ export function createLink() {
     titled: createCell(USUAL.titled),
     /** Where a person has turned the surfaces to; null: where they start. */
     camera: createCell(USUAL.camera),
+    controls: createCell(USUAL.controls),
     /** Whether two pictures side by side share colours and heights; null: as they are best seen. */
     oneScale: createCell(/** @type {boolean | null} */ (null)),
   };
