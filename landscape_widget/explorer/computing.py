@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from math import inf
+from collections.abc import Iterator, Mapping, Sequence
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import traitlets as t
@@ -19,21 +18,18 @@ from landscape_widget.explorer.model_weights import Weights
 from landscape_widget.explorer.points import Points
 from landscape_widget.explorer.sending import Sending
 from landscape_widget.explorer.traits import CONTROLS
-from landscape_widget.explorer.worker import CLOSED, Worker, others_wait, stay_at_the_end
+from landscape_widget.explorer.worker import Worker
 from landscape_widget.export.news import News
-from landscape_widget.numerics.checks import check_real, told
 from landscape_widget.objective.objective import Objective
 from landscape_widget.paths.landmarks import Landmarks
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Findings
-from landscape_widget.study.study import Study, check_part
+from landscape_widget.study.study import Study
 
 log = logging.getLogger(__name__)
 
 #: What is said of controls in a file that do not fit.
 _NOT_TAKEN = "Expected controls that this explorer can take: {}"
-
-_Self = TypeVar("_Self", bound="BackgroundComputing")
 
 
 class BackgroundComputing(Sending):
@@ -74,87 +70,6 @@ class BackgroundComputing(Sending):
         self._around[self._study] = self._publisher.gathered
         self._go_to(self.checkpoint)
         self.observe(self._on_control, names=list(CONTROLS))
-
-    def compute(self: _Self, what: str = "all") -> _Self:
-        """Computes what the controls ask for and returns when it is done.
-
-        Where a control is changed meanwhile, the same is computed for what the controls ask for by then.
-
-        Args:
-            what: "surface", "eigenpairs" or "curvature" for that alone, with what it rests on; or "all".
-
-        Raises:
-            ValueError: For another ``what``.
-            RuntimeError: If the computation fails, with the cause chained, or is cancelled; if the explorer
-                is closed meanwhile; inside an observer, which the computation would wait for.
-            KeyboardInterrupt: On an interrupt of the kernel; the computation is cancelled.
-        """
-        refuse_inside("compute")
-        check_part(what)
-        try:
-            self._submit(what)
-            self._wait_while(lambda: [self._request])
-        except KeyboardInterrupt:
-            self.cancel()
-            raise
-        return self._successful()
-
-    def wait(self: _Self, timeout: float | None = None) -> _Self:
-        """Waits until everything that was asked for is done: the computation, all pins, and the page's table.
-
-        It starts nothing, and an interrupt of the kernel ends the waiting only. What could not be computed at
-        a pin stands in its ``error``.
-
-        Args:
-            timeout: Seconds after which it gives up; None to wait as long as it takes.
-
-        Returns:
-            The explorer itself.
-
-        Raises:
-            RuntimeError: If the last computation failed, with the cause chained, or was cancelled; if the
-                explorer is closed; inside an observer, which the computation would wait for.
-            TimeoutError: If it is not done by then; it goes on.
-            ValueError: For a ``timeout`` that is no number of seconds.
-        """
-        refuse_inside("wait")
-        if timeout is not None and (timeout := check_real(timeout, "timeout")) < 0:
-            raise ValueError(f"Expected timeout as a number of seconds or None, got {told(timeout)}.")
-        self._wait_while(lambda: [self._request, *self._errands], timeout)
-        return self._successful()
-
-    def _wait_while(self, asked: Callable[[], list[Request | None]], timeout: float | None = None) -> None:
-        """Returns when all requests have ended; a moved control puts another one in the place of the first.
-
-        Raises:
-            RuntimeError: If the explorer is closed.
-            TimeoutError: If they have not ended by then.
-        """
-        end = inf if timeout is None else monotonic() + timeout
-        while not self._worker.closed:
-            with self._lock:  # under which one request takes the place of another
-                running = [request for request in asked() if request and not request.done.is_set()]
-            if not running:
-                break
-            left = end - monotonic()
-            if left <= 0:
-                raise TimeoutError(
-                    f"Expected everything to be computed within {timeout} s; it was not, and goes on. "
-                    "Wait longer, or cancel()."
-                )
-            running[0].done.wait(min(left, 0.1))  # in slices, or an interrupt would wait for the end
-        if self._worker.closed:
-            stay_at_the_end()
-            raise RuntimeError(f"The computation was not finished. {CLOSED}")
-
-    def _successful(self: _Self) -> _Self:
-        """The explorer, unless its last computation failed or was cancelled."""
-        request = self._request
-        if request is not None and request.error is not None:
-            raise RuntimeError(f"The landscape could not be computed: {self.error}") from request.error
-        if request is not None and request.cancelled:
-            raise RuntimeError("The computation was cancelled.")
-        return self
 
     def cancel(self) -> None:
         """Ends the running computation after its present step; finished results stay."""
@@ -346,13 +261,3 @@ class BackgroundComputing(Sending):
                 self.status = "failed"
             else:
                 self.status = "cancelled" if request.cancelled else "done"
-
-
-def refuse_inside(call: str) -> None:
-    """Raises a RuntimeError on a thread that what is computed would wait for."""
-    if others_wait():
-        raise RuntimeError(
-            f"Expected {call}() outside of observers and of what an explorer calls, got it inside: it "
-            "would wait for itself. Call it in a thread of its own, "
-            f"threading.Thread(target=explorer.{call}).start(), or set a control, which does not wait."
-        )

@@ -11,9 +11,9 @@ from typing import Any
 import plotly.graph_objects as go
 import traitlets as t
 
-from landscape_widget.explorer.computing import BackgroundComputing
 from landscape_widget.explorer.gathered import of_picture
 from landscape_widget.explorer.points import Pictures
+from landscape_widget.explorer.waiting import Waiting
 from landscape_widget.explorer.worker import CLOSED
 from landscape_widget.export.explorer_results import Results
 from landscape_widget.export.still_output import still_output
@@ -43,7 +43,7 @@ _RESULTS = {
 RESULTS = tuple(dict.fromkeys(name for names in _RESULTS.values() for name in names))
 
 
-class LatestResults(BackgroundComputing):
+class LatestResults(Waiting):
     """Shows the latest of what was computed; a result is None while there is none."""
 
     def __repr__(self) -> str:

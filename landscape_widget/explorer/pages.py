@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from landscape_widget.explorer.computing import refuse_inside
 from landscape_widget.explorer.latest import LatestResults
+from landscape_widget.explorer.waiting import refuse_inside
 from landscape_widget.export.explorer_results import news_of
 from landscape_widget.export.html_page import check_page, write_page
 from landscape_widget.export.news import News, alone_of, pictures

@@ -1,0 +1,171 @@
+"""What a person does at single points of a plane: pins them, explores from them, takes their weights."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from torch import nn
+
+from landscape_widget.explorer.pages import SavedPages
+from landscape_widget.numerics.vectors import FloatArray
+from landscape_widget.planes.points import Pin, check_coordinates, place_words
+from landscape_widget.results.points import ScoreTable
+
+
+class PointActs(SavedPages):
+    """Pins, the way from θ* to θ*, scores, and the weights of the user's model."""
+
+    @property
+    def pins(self) -> tuple[Pin, ...]:
+        """The points that were pinned, with what is known of them."""
+        return self._points.pins.all
+
+    def pin(self, alpha: float, beta: float) -> Pin:
+        """Marks a point of the plane and has loss, metrics, gradient norm and Hessian computed there.
+
+        Raises:
+            RuntimeError: If no plane is there yet.
+            ValueError: For coordinates that are not finite.
+        """
+        with self._lock:
+            return self._points.pins.add(self._shown_plane(), alpha, beta)
+
+    def unpin(self, number: int) -> None:
+        """Removes a pin.
+
+        Raises:
+            KeyError: If there is none of this number.
+        """
+        with self._lock:
+            self._points.pins.remove(number)
+
+    def recentre(self, alpha: float | Pin, beta: float | None = None) -> None:
+        """Explores around another point: it becomes θ*, with eigenvectors of its own.
+
+        Args:
+            alpha: Coordinate on the plane on show; or a pin, which keeps the plane that it was set on.
+            beta: The other coordinate.
+
+        Raises:
+            RuntimeError: If no plane is there yet.
+            ValueError: For coordinates that are not finite.
+        """
+        with self._lock:
+            self._points.recentre(self._point(alpha, beta), self._number)
+            self._moved()
+
+    def go_back(self) -> None:
+        """Returns to the centre before the present one; what was computed there is still known.
+
+        That is the one before ``recentre()`` or ``update()``.
+
+        Raises:
+            RuntimeError: At the first centre, the model's weights.
+        """
+        with self._lock:
+            self._points.go_back(self._number)
+            self._points.look()
+            self._moved()
+
+    def update(self, model: nn.Module | None = None) -> None:
+        """Takes the present weights of your model as the new θ*; all controls stay.
+
+        A page and ``repr`` say so when your model has moved since its weights were taken; nothing is taken
+        without being asked for. The former θ* is a centre to ``go_back()`` to, with what is known there, and
+        stays a checkpoint. Where nothing has moved, nothing happens.
+        What was trained besides θ, such as batch norm's statistics, is taken, too.
+
+        Args:
+            model: Another model with the same parameters, which takes the place of yours from now on.
+
+        Raises:
+            TypeError: If ``model`` is none.
+            RuntimeError: If the model has other parameters by now, or others of them are trainable, naming
+                them; if it has become another one in what its state does not hold, such as an attribute or a
+                buffer that is not persistent (by the loss of the first batch, and not with mode="train"); if
+                it is being trained at this moment; or the explorer was made of an ``Objective``.
+            ValueError: If weights are not finite.
+        """
+        if model is not None and not isinstance(model, nn.Module):
+            raise TypeError(f"Expected a model, got {type(model).__name__}.")
+        with self._lock:
+            here = self._study
+            self._points.update(model, self._number)
+            if self._study is not here:
+                self._moved()
+
+    def table(self) -> ScoreTable:
+        """Loss and metrics at θ* and at the lowest node of each plane on show, on training and test data.
+
+        Like Table II of Böttcher & Wheeler where ``compared_axes`` puts a random plane beside the Hessian
+        one. It is evaluated when asked for, on all examples.
+
+        Raises:
+            RuntimeError: If no plane is there yet.
+        """
+        with self._lock:
+            pictures = self._pictures()
+        return self._points.table(pictures)
+
+    def parameters_at(self, alpha: float | Pin, beta: float | None = None) -> dict[str, Any]:
+        """A complete state dict at (α, β), for ``model.load_state_dict``; the model stays as it is.
+
+        Frozen parameters and buffers are those that the model had when its weights were taken.
+
+        Args:
+            alpha: Coordinate on the plane on show; or a pin, which keeps the plane that it was set on.
+            beta: The other coordinate.
+
+        Raises:
+            RuntimeError: If no plane is there yet, or the explorer was made of an ``Objective``.
+            ValueError: For coordinates that are not finite.
+        """
+        plane = alpha.plane if isinstance(alpha, Pin) else None
+        return self._points.parameters_at(self._point(alpha, beta), plane)
+
+    def apply(self, alpha: float | Pin, beta: float | None = None) -> None:
+        """Writes the weights at (α, β) into your model, in place. ``restore()`` undoes it.
+
+        What a model learnt since its weights were taken is lost until then, and a ``UserWarning`` says so.
+
+        Args:
+            alpha: Coordinate on the plane on show; or a pin, which keeps the plane that it was set on.
+            beta: The other coordinate.
+
+        Raises:
+            RuntimeError: If no plane is there yet, the explorer was made of an ``Objective``, or the
+                model has other parameters by now.
+            ValueError: For coordinates that are not finite.
+        """
+        with self._lock:
+            theta = self._point(alpha, beta)
+            if isinstance(alpha, Pin):
+                name = f"pin {alpha.number}"
+            else:
+                name = place_words(self._shown_plane(), *check_coordinates(alpha, beta))
+            note = self._points.apply(theta, name, alpha.plane if isinstance(alpha, Pin) else None)
+        if note:
+            warnings.warn(note, stacklevel=2)
+
+    def restore(self, force: bool = False) -> None:
+        """Puts back, bit for bit, the weights that your model held before ``apply()``.
+
+        Args:
+            force: Even if the model was trained on since, which is lost then.
+
+        Raises:
+            RuntimeError: If there is nothing to undo, or the model was changed since.
+        """
+        with self._lock:
+            self._points.restore(force)
+
+    def _point(self, alpha: float | Pin, beta: float | None) -> FloatArray:
+        """θ of a pin, or at coordinates of the plane on show."""
+        if not isinstance(alpha, Pin):
+            return self._shown_plane().point(*check_coordinates(alpha, beta))
+        if beta is not None:
+            raise ValueError(
+                f"Expected a pin or (α, β), got a pin and {beta!r}. A pin has coordinates of its own."
+            )
+        return alpha.theta
