@@ -191,7 +191,7 @@ class LandscapeExplorer(PointActs):
             RuntimeError: If an observer or another thread moves the centre meanwhile, loads, or closes.
         """
         here = self._study
-        loaded = load_run(path, here, self._points.centres.study_at)
+        loaded = load_run(path, here, self._points.centres.spots.study_at)
         results, study, chosen = loaded.results, loaded.study, loaded.controls
         if loaded.here:  # whatever its number was where the file was written
             chosen = replace(chosen, checkpoint=self.checkpoint)

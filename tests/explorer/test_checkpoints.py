@@ -13,7 +13,7 @@ import traitlets
 from torch import nn
 
 from landscape_widget import LandscapeExplorer, Objective, TrajectoryRecorder
-from landscape_widget.explorer import centres
+from landscape_widget.explorer import spots
 
 from ..support.cases import ONE_BATCH, case
 from ..support.gates import finish
@@ -262,7 +262,7 @@ def tensors_held(explorer: LandscapeExplorer, n: int) -> int:
     stack = explorer._points.centres._stack
     states = {t.data_ptr(): t.nbytes for centre in stack for t in (centre.state or {}).values()}
     vectors = [centre.spot.theta for centre in stack if centre.spot.theta is not None]
-    studies = [spot for spot in explorer._points.centres._visited if spot.study is not None]
+    studies = [spot for spot in explorer._points.centres.spots._visited if spot.study is not None]
     return sum(states.values()) + sum(v.nbytes for v in vectors) + 100 * n * max(0, len(studies) - 2)
 
 
@@ -277,12 +277,12 @@ def test_former_centres_hold_one_copy_of_the_parameters(make_explorer: Make) -> 
 
 
 def test_what_is_known_is_kept_within_bounds(make_explorer: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(centres, "_MOST_BYTES", 1)
+    monkeypatch.setattr(spots, "_MOST_BYTES", 1)
     explorer = explorer_of(make_explorer, axes=("hessian:max", "hessian:min")).compute()
     for i in (0, 1, None):
         explorer.checkpoint = i
         explorer.compute()
-    kept = [spot for spot in explorer._points.centres._visited if spot.known.pairs]
+    kept = [spot for spot in explorer._points.centres.spots._visited if spot.known.pairs]
     assert len(kept) == 1
     assert explorer.compute().surface.final
 

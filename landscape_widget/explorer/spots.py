@@ -1,0 +1,250 @@
+"""Every θ* that can be explored around: what was found there, and the study that finds more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from landscape_widget.explorer.model_weights import State, same_values
+from landscape_widget.numerics.vectors import FloatArray
+from landscape_widget.objective.objective import Objective
+from landscape_widget.objective.states import THETA, full_state, keys_of, theta_of
+from landscape_widget.paths.index import Recorded
+from landscape_widget.paths.landmarks import Landmarks
+from landscape_widget.paths.stored import Held
+from landscape_widget.paths.trajectory import Trajectory
+from landscape_widget.results.curvature import EigenPairs
+from landscape_widget.results.paths import PathComponents
+from landscape_widget.results.planes import Plane
+from landscape_widget.study.centre import Marked, Run
+from landscape_widget.study.known import Known
+from landscape_widget.study.study import Study
+
+#: Centres whose studies, each with a model of its own, are kept: the present one and those before it.
+_STUDIES = 2
+
+#: Bytes of what is known that are kept, of all centres together; those left longest ago are forgotten first.
+_MOST_BYTES = 500_000_000
+
+
+@dataclass(eq=False)
+class Spot:
+    """A θ* that can be explored around: a checkpoint, or a point beside one."""
+
+    recorded: Recorded
+    """The checkpoint: weights that were taken from the model, or those of a trajectory."""
+    theta: FloatArray | None = None
+    """A point beside it, shape (N,)."""
+    moved: float = 0.0
+    """‖Δθ‖ from the checkpoint to there."""
+    known: Known = field(default_factory=Known)
+    """What was found there."""
+    study: Study | None = None
+    """What finds more; made anew where there is none."""
+    marked: list[Marked] = field(default_factory=list)
+    """Points that were marked while there was one."""
+
+    def leave(self) -> None:
+        """Lets go of the study, of which the rest can be had again."""
+        if self.study is not None:
+            self.marked, self.study = self.study.centre.marked, None
+
+
+class Spots:
+    """All checkpoints that can be gone to, and the points beside them that were."""
+
+    def __init__(
+        self, objective: Objective, test: Objective | None, state: State | None, landmarks: Landmarks
+    ) -> None:
+        """Begins with the objective's θ*, which is a checkpoint, too.
+
+        Args:
+            objective: L.
+            test: The same objective on test data.
+            state: All of the model's state, None without a model.
+            landmarks: A trajectory and solutions.
+        """
+        self._base: tuple[Objective, Objective | None] | None = (objective, test)
+        self._origins: dict[bytes, Recorded] = {}
+        self._components: dict[int, PathComponents] = {}
+        self._visited: list[Spot] = []
+        self.landmarks = landmarks
+        """All checkpoints and solutions."""
+        weights = Held({THETA: objective.theta} if state is None else state)
+        present = self.last_recorded(weights)
+        if present is None:
+            step = max((recorded.step for recorded in landmarks.checkpoints), default=-1) + 1
+            present = Recorded(weights, step)
+            self.landmarks = replace(landmarks, first=present)
+        self.first = Spot(present)
+        """That of the objective."""
+        self._spots = {checkpoint_key(present): self.first}
+
+    @property
+    def base(self) -> tuple[Objective, Objective | None]:
+        """The objective and its twin on test data, at the first θ*."""
+        assert self._base is not None
+        return self._base
+
+    def close(self) -> None:
+        """Lets go of all studies, and so of the data."""
+        self.first.leave()
+        self._visited.clear()
+        self._spots.clear()
+        self._origins.clear()
+        self._base = None
+
+    def at(self, number: int | None) -> Spot:
+        """The spot of a checkpoint, by its number, None for the last one."""
+        checkpoints = self.landmarks.checkpoints
+        return self.spot(checkpoints[-1 if number is None else number])
+
+    def study_at(self, number: int | None) -> Study:
+        """The study of a checkpoint; one does not go there."""
+        spot = self.at(number)
+        return spot.study or self.made(spot)
+
+    def refresh(self) -> None:
+        """Has studies made anew: there are other checkpoints, and so other components of their path."""
+        self._components = {}
+        for spot in self._visited:
+            spot.leave()
+
+    def forget(self, spot: Spot) -> None:
+        """Lets go of a point that no other way leads to."""
+        self._visited.remove(spot)
+
+    def origin_of(self, plane: Plane, otherwise: Recorded) -> Recorded:
+        """The checkpoint around which, or beside which, a plane was found.
+
+        Args:
+            plane: The plane.
+            otherwise: What it is where no centre is known but one.
+
+        Raises:
+            RuntimeError: If the plane is around a centre that is not known here.
+        """
+        there = self._origins.get(_digest(plane.origin))
+        if there is None and len({*map(checkpoint_key, self._origins.values())}) > 1:
+            raise RuntimeError(
+                "Expected a point on a plane around a centre of this explorer, got one around another: "
+                "which buffers and frozen parameters belong to it is not known here. Pin it again."
+            )
+        return there or otherwise
+
+    def spot(self, recorded: Recorded) -> Spot:
+        """The spot of a checkpoint."""
+        return self._spots.setdefault(checkpoint_key(recorded), Spot(recorded))
+
+    def enter(self, spot: Spot) -> None:
+        """Has a study of a spot, and lets go of what others need no more."""
+        if spot.study is None:
+            spot.study = self.made(spot)
+        self._origins[_digest(vector_of(spot.study.objective))] = spot.recorded
+        self._visited = [*(one for one in self._visited if one is not spot), spot]
+        for one in self._visited[:-_STUDIES]:
+            one.leave()
+        total = 0
+        for one in reversed(self._visited):
+            total += one.known.n_bytes
+            if total > _MOST_BYTES and one is not spot:
+                one.leave()
+                one.known = Known()
+
+    def made(self, spot: Spot) -> Study:
+        """A study there; nobody goes there for that."""
+        objective, test = self._objectives(spot)
+        run = Run(partial(self._nearest_pairs, spot), None, {})
+        if spot.theta is None and self.landmarks.trajectory is not None:
+            last = self.at(None)
+            origin = None if spot is last else self._objectives(last)[0]
+            run = replace(run, origin=origin, components=self._components)
+        study = Study(objective, test, spot.known, self.landmarks, run)
+        study.centre.marked.extend(spot.marked)
+        return study
+
+    def _objectives(self, spot: Spot) -> tuple[Objective, Objective | None]:
+        objective, test = self.base
+        if spot.recorded is not self.first.recorded:
+            checkpoints = self.landmarks.checkpoints
+            number = checkpoints.index(spot.recorded) if spot.recorded in checkpoints else -1
+            run = Trajectory.of_recorded(checkpoints if number >= 0 else [spot.recorded])
+            state = run[number]
+            with run.named(number):
+                objective, test = objective.with_state(state), test and test.with_state(state)
+                if not bool(objective.theta.isfinite().all()):
+                    raise ValueError("its weights are not finite.")
+        if spot.theta is None:
+            return objective, test
+        moved = torch.from_numpy(spot.theta)
+        return objective.at(moved), test.at(moved) if test else None
+
+    def _nearest_pairs(self, spot: Spot, n_examples: int, k: int) -> EigenPairs | None:
+        """Certified pairs of the checkpoint that is nearest by its step, the former one of two."""
+        if spot.theta is not None:  # what is found beside a checkpoint does not depend on the way there
+            return None
+        others = [
+            (abs(one.recorded.step - spot.recorded.step), one.recorded.step, pairs)
+            for one in self._visited
+            if not (one is spot or one.theta is not None)
+            and (pairs := one.known.pairs.get((n_examples, k))) is not None
+        ]
+        return min(others, key=lambda other: other[:2])[2] if others else None
+
+    def last_recorded(self, weights: Held) -> Recorded | None:
+        """The last checkpoint that there is, if it has just these weights."""
+        objective = self.base[0]
+        last = self.landmarks.checkpoints[-1:]
+        if not last:
+            return None
+        try:
+            there, here = (
+                complete_state(objective, state)
+                for state in (Trajectory.of_recorded(last)[0], weights.state())
+            )
+        except (OSError, ValueError):  # told once it is asked for
+            return None
+        same = there.keys() == here.keys() and all(same_values(there[name], here[name]) for name in here)
+        return last[0] if same else None
+
+    def state(self, recorded: Recorded) -> State:
+        """All of the model's state at a checkpoint."""
+        state = Trajectory.of_recorded([recorded])[0]
+        return complete_state(self.base[0], state)
+
+    def theta(self, recorded: Recorded) -> FloatArray:
+        """θ of a checkpoint in float64, shape (N,)."""
+        if recorded is self.first.recorded:
+            return vector_of(self.base[0])
+        state = self.state(recorded)
+        theta: FloatArray = (
+            theta_of(self.base[0], state, {name: name for name in state}).cpu().double().numpy()
+        )
+        return theta
+
+
+def complete_state(objective: Objective, state: State) -> dict[str, torch.Tensor]:
+    """A state by the names of the objective's model, with all that this has."""
+    keys = keys_of(objective, {name: tensor.shape for name, tensor in state.items()})
+    return full_state(objective, {name: state[key] for name, key in keys.items()})
+
+
+def vector_of(objective: Objective) -> FloatArray:
+    """θ* of an objective in float64, shape (N,)."""
+    theta: FloatArray = objective.theta.detach().cpu().double().numpy()
+    return theta
+
+
+def _digest(theta: FloatArray) -> bytes:
+    return blake2b(np.ascontiguousarray(theta, float).tobytes(), digest_size=16).digest()
+
+
+def checkpoint_key(recorded: Recorded) -> tuple[int, object]:
+    """What tells a checkpoint from others, also where a folder was read again."""
+    source = recorded.source
+    return recorded.step, source if isinstance(source, Path) else id(source)
