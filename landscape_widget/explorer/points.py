@@ -13,6 +13,7 @@ from landscape_widget.explorer.centres import Centres
 from landscape_widget.explorer.mailbox import Job, Request
 from landscape_widget.explorer.model_weights import Drift, Weights
 from landscape_widget.explorer.pins import Pins
+from landscape_widget.explorer.shown_planes import PictureKey, ShownPlanes
 from landscape_widget.export import point_payloads as wire
 from landscape_widget.export.payloads import Payload
 from landscape_widget.numerics.vectors import FloatArray
@@ -26,16 +27,10 @@ from landscape_widget.study.study import Study
 #: Planes on show, and the surfaces evaluated on each by their split.
 Pictures = Sequence[tuple[Plane, Mapping[str, Surface]]]
 
-#: Pictures whose planes are remembered: a click is on the one that its page showed, perhaps not the newest.
-_PICTURES = 4
-
 _TRAINED = (
     "Your model had been trained on since its weights were taken, and holds other weights now; "
     "restore() puts back what it held."
 )
-
-#: What a click tells of the picture that it was on: number of its request, axes, examples.
-PictureKey = tuple[int, tuple[str, ...], int]
 
 
 class Points:
@@ -69,8 +64,7 @@ class Points:
         self.pins = Pins(self.centres, serve, changed, redraw)
         self._weights = weights
         self._serve, self._changed = serve, changed
-        self._planes: dict[PictureKey, Plane] = {}
-        self._shown: list[Plane | None] = [None, None]
+        self._shown = ShownPlanes()
         self._table: tuple[int, ScoreTable] | None = None
         self._applied: str | None = None
         self._note = ""
@@ -120,16 +114,10 @@ class Points:
             request: Number of the picture's request.
             which: 0 for the first plane, 1 for the one beside it.
         """
-        key = request, tuple(plane.axes), n_examples
-        self._planes.pop(key, None)
-        self._planes[key] = plane
-        while len(self._planes) > _PICTURES:
-            del self._planes[next(iter(self._planes))]
+        same = self._shown.show(plane, (request, tuple(plane.axes), n_examples), which)
         if self._table is not None and self._table[0] != request:
             self._table = None  # it was of another picture
             self._changed()
-        same = self._shown[which] is plane
-        self._shown[which] = plane
         return bool(self.pins.all) and not same
 
     def click(self, alpha: float, beta: float, picture: PictureKey) -> None:
@@ -138,7 +126,7 @@ class Points:
         Raises:
             ValueError: For coordinates that are no finite numbers.
         """
-        if plane := self._planes.get(picture):
+        if plane := self._shown.of(picture):
             self.pins.add(plane, alpha, beta)
 
     def recentre(self, theta: FloatArray, request: int) -> None:
@@ -283,10 +271,10 @@ class Points:
 
     def payload(self) -> Payload:
         """All of this as the page receives it."""
-        centres, table, first = self.centres, self._table, self._shown[0]
-        seed = first.provenance.get("seed") if first else None
+        centres, table, shown = self.centres, self._table, self._shown.planes
+        seed = shown[0].provenance.get("seed") if shown[0] else None
         return {
-            "pins": [wire.pin(pin, self._shown, centres.is_origin(pin.plane)) for pin in self.pins.all],
+            "pins": [wire.pin(pin, shown, centres.is_origin(pin.plane)) for pin in self.pins.all],
             "writable": self._weights is not None,
             "table": None if table is None else [wire.row(row, seed) for row in table[1].rows],
             "csv": "" if table is None else table[1].csv,
