@@ -4,7 +4,7 @@ import { capitalised } from "../model/format.js";
 import { h, setText } from "../ui/dom.js";
 import { createField } from "../ui/field.js";
 import { WORDS } from "../kernel/agreed.js";
-import { secondControls } from "../kernel/state.js";
+import { secondControls } from "../kernel/asked.js";
 import { isSeen } from "../model/scale.js";
 import { createWidth } from "./width.js";
 

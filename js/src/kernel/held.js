@@ -1,4 +1,5 @@
 // The pictures that the page holds, each with the controls it answers: they can be shown where no kernel is left to ask.
+import { secondControls } from "./asked.js";
 import { sameDomain } from "../model/values.js";
 
 /** @typedef {import("./state.js").Controls} Controls */
@@ -114,4 +115,22 @@ export function createHeld(given = []) {
       return [...new Set(values)].sort((a, b) => a - b);
     },
   };
+}
+
+/**
+ * What controls become without a kernel where these are asked for; null where nothing answers that.
+ * @param {ReturnType<typeof createHeld>} held  the pictures that the page holds
+ * @param {Controls} controls
+ * @param {Partial<Controls & {face: import("./state.js").Face}>} values
+ * @returns {Partial<Controls> | null}
+ */
+export function without(held, controls, { face, compared_axes, compared_domain, compared_split, ...change }) {
+  const rest = Object.fromEntries(Object.entries({ face, compared_axes, compared_domain, compared_split }).filter(([, value]) => value !== undefined));
+  const first = Object.keys(change).length ? held.after(controls, change) : {};
+  if (!first) return null;
+  const next = { ...first, ...rest };
+  const second = compared_axes || compared_split ? secondControls({ ...controls, ...next }) : null;
+  if (!second) return next;
+  const beside = held.of(second);
+  return beside && (beside.sights || !second.compared_axes) ? next : null;
 }

@@ -1,13 +1,13 @@
 // The explorer's traits as one typed snapshot. No other file knows a trait's name.
+import { answers, createOutdated, secondControls } from "./asked.js";
 import { decodeEigenpairs, decodeProjections, decodeSpectrum, decodeTrace } from "./curvature-decoders.js";
 import { decodeCompared, decodeSurface } from "./decoders.js";
 import { decodeLandmarks } from "./landmarks.js";
 import { decodePoints } from "./points.js";
-import { controlsOf, createHeld } from "./held.js";
+import { controlsOf, createHeld, without } from "./held.js";
 import { createTogether, decodePictures, NO_KERNEL } from "./saved-pictures.js";
 import { createResult } from "./newest.js";
 import { createPulse } from "./pulse.js";
-import { sameDomain } from "../model/values.js";
 
 /** @typedef {import("../model/values.js").Domain} Domain */
 
@@ -109,61 +109,6 @@ const PAUSE = 200;
 /** The other traits: they say nothing of what plane is asked for. */
 const OTHERS = ["face", "view", "status", "error", "progress", "_info", "_pins", ...Object.keys(DECODERS).map((name) => `_${name}`)];
 
-/** Tells whether a result is of what the controls said before they changed. */
-function createOutdated() {
-  /** Results up to this request are. @type {number | null} */
-  let until = null;
-  return {
-    /** @param {number} request */
-    mark(request) {
-      until = request;
-    },
-    /** @param {import("./decoders.js").SurfaceResult | null} shown @param {Controls} controls */
-    is(shown, controls) {
-      if (until !== null && shown && (shown.request > until || answers(shown, controls))) until = null;
-      return until !== null && shown !== null;
-    },
-  };
-}
-
-/**
- * Whether a surface has the losses in the plane that the controls ask for.
- * @param {import("./decoders.js").SurfaceResult} surface
- * @param {Pick<Controls, "axes" | "seed" | "examples" | "batch_norm" | "split" | "checkpoint">} controls
- */
-export function sameLosses(surface, { axes, seed, examples, batch_norm, split, checkpoint }) {
-  if (surface.checkpoint !== checkpoint || surface.nExamples !== examples || surface.batchNorm !== batch_norm || surface.split !== split) return false;
-  return surface.axes.every((axis, i) => axis === axes[i]) && (!surface.seeded || surface.seed === seed);
-}
-
-/**
- * Whether a surface shows just what the controls ask for.
- * @param {import("./decoders.js").SurfaceResult} surface
- * @param {Controls} controls
- */
-function answers(surface, controls) {
-  return (
-    sameLosses(surface, controls) &&
-    surface.seed === controls.seed &&
-    surface.alpha.length === controls.resolution &&
-    surface.beta.length === controls.resolution &&
-    (controls.domain === null ? surface.equalAxes === controls.equal_axes : sameDomain(surface.domain, controls.domain))
-  );
-}
-
-/**
- * What the controls ask of the second picture, as if it were the only one; null where there is none.
- * @template {Controls} T
- * @param {T} controls
- * @returns {T | null}
- */
-export function secondControls(controls) {
-  const { axes, domain, split, compared_axes, compared_domain, compared_split } = controls;
-  if (!compared_axes && !compared_split) return null;
-  const second = { ...controls, split: compared_split ?? split };
-  return compared_axes ? { ...second, axes: compared_axes, domain: compared_domain } : { ...second, axes, domain };
-}
-
 /** @param {Model} model */
 export function createState(model) {
   /** @type {Set<(snapshot: Snapshot) => void>} */
@@ -232,7 +177,7 @@ export function createState(model) {
       sent: Math.max(...sent.map(({ raw }) => numberOf(raw))),
       kernel,
       saved: !!pictures,
-      offers: (change) => kernel !== "gone" || without(values, change) !== null,
+      offers: (change) => kernel !== "gone" || without(held, values, change) !== null,
       choices: (name, usual) => (kernel === "gone" ? held.choices(values, name) : usual),
     };
   }
@@ -263,23 +208,6 @@ export function createState(model) {
   /** @param {object} values */
   function write(values) {
     for (const [name, value] of Object.entries(values)) model.set(name, value);
-  }
-
-  /**
-   * What controls become without a kernel where these are asked for; null where nothing answers that.
-   * @param {Controls} controls
-   * @param {Partial<Controls & {face: Face}>} values
-   * @returns {Partial<Controls> | null}
-   */
-  function without(controls, { face, compared_axes, compared_domain, compared_split, ...change }) {
-    const rest = Object.fromEntries(Object.entries({ face, compared_axes, compared_domain, compared_split }).filter(([, value]) => value !== undefined));
-    const first = Object.keys(change).length ? held.after(controls, change) : {};
-    if (!first) return null;
-    const next = { ...first, ...rest };
-    const second = compared_axes || compared_split ? secondControls({ ...controls, ...next }) : null;
-    if (!second) return next;
-    const beside = held.of(second);
-    return beside && (beside.sights || !second.compared_axes) ? next : null;
   }
 
   /** What was asked for and will not come gives way to what is there. */
@@ -338,7 +266,7 @@ export function createState(model) {
      * @param {boolean} [unhurried]  the page follows at once, the kernel hears of it when the changes pause
      */
     set(values, unhurried = false) {
-      write(pulse.kernel === "gone" ? (without(controls(), values) ?? {}) : values);
+      write(pulse.kernel === "gone" ? (without(held, controls(), values) ?? {}) : values);
       if (unhurried) {
         clearTimeout(pause);
         pause = setTimeout(save, PAUSE);

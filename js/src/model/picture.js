@@ -4,7 +4,7 @@ import { gridAxis } from "./domains.js";
 import { formatPart } from "./format.js";
 import { modelAt, modelOfEigenvectors } from "./quadratic.js";
 import { thinned } from "./thinned.js";
-import { sameLosses } from "../kernel/state.js";
+import { sameLosses } from "../kernel/asked.js";
 import { sameDomain } from "./values.js";
 
 /** @typedef {import("../kernel/state.js").Snapshot} Snapshot */

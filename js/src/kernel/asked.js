@@ -1,0 +1,59 @@
+// Whether a picture shows what the controls ask for.
+import { sameDomain } from "../model/values.js";
+
+/** @typedef {import("./state.js").Controls} Controls */
+
+/** Tells whether a result is of what the controls said before they changed. */
+export function createOutdated() {
+  /** Results up to this request are. @type {number | null} */
+  let until = null;
+  return {
+    /** @param {number} request */
+    mark(request) {
+      until = request;
+    },
+    /** @param {import("./decoders.js").SurfaceResult | null} shown @param {Controls} controls */
+    is(shown, controls) {
+      if (until !== null && shown && (shown.request > until || answers(shown, controls))) until = null;
+      return until !== null && shown !== null;
+    },
+  };
+}
+
+/**
+ * Whether a surface has the losses in the plane that the controls ask for.
+ * @param {import("./decoders.js").SurfaceResult} surface
+ * @param {Pick<Controls, "axes" | "seed" | "examples" | "batch_norm" | "split" | "checkpoint">} controls
+ */
+export function sameLosses(surface, { axes, seed, examples, batch_norm, split, checkpoint }) {
+  if (surface.checkpoint !== checkpoint || surface.nExamples !== examples || surface.batchNorm !== batch_norm || surface.split !== split) return false;
+  return surface.axes.every((axis, i) => axis === axes[i]) && (!surface.seeded || surface.seed === seed);
+}
+
+/**
+ * Whether a surface shows just what the controls ask for.
+ * @param {import("./decoders.js").SurfaceResult} surface
+ * @param {Controls} controls
+ */
+export function answers(surface, controls) {
+  return (
+    sameLosses(surface, controls) &&
+    surface.seed === controls.seed &&
+    surface.alpha.length === controls.resolution &&
+    surface.beta.length === controls.resolution &&
+    (controls.domain === null ? surface.equalAxes === controls.equal_axes : sameDomain(surface.domain, controls.domain))
+  );
+}
+
+/**
+ * What the controls ask of the second picture, as if it were the only one; null where there is none.
+ * @template {Controls} T
+ * @param {T} controls
+ * @returns {T | null}
+ */
+export function secondControls(controls) {
+  const { axes, domain, split, compared_axes, compared_domain, compared_split } = controls;
+  if (!compared_axes && !compared_split) return null;
+  const second = { ...controls, split: compared_split ?? split };
+  return compared_axes ? { ...second, axes: compared_axes, domain: compared_domain } : { ...second, axes, domain };
+}
