@@ -47,7 +47,7 @@ def check_whole(terms: ModelTerms, theta: Tensor, spans: Spans, *, first: float,
     """Evaluates the loss of all batches; a refusal names the ones that it comes from.
 
     Args:
-        terms: L.
+        terms: Terms of the loss L.
         theta: θ, shape (N,).
         spans: Where each parameter tensor lies in θ.
         first: The loss of the first batch at θ, as it is without a graph.

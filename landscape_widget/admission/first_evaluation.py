@@ -26,7 +26,7 @@ def first_evaluation(terms: Terms, theta: Tensor, spans: Spans, own: Sequence[Te
     """Evaluates loss and metrics at θ, and holds the gradient against the loss on some of the first examples.
 
     Args:
-        terms: L.
+        terms: Terms of the loss L.
         theta: θ, shape (N,).
         spans: Where each parameter tensor lies in θ.
         own: The parameters of the user's own model that make up θ, which L must not depend on.

@@ -34,7 +34,7 @@ class Derivative:
 
     probe: Probe
     point: Tensor
-    """Where, shape (N,)."""
+    """The point, shape (N,)."""
     gradient: Tensor
     in_graph: bool
     """Whether the loss asks whether parameters require a gradient, so that its values need a graph."""

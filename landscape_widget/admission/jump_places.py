@@ -41,7 +41,7 @@ def told(terms: Terms, spans: Spans, jump: Jump, where: str) -> tuple[str, str]:
     Args:
         terms: What the loss is the sum of.
         spans: Where each parameter tensor lies in θ.
-        jump: Of that loss.
+        jump: The jump of that loss.
         where: What data the loss is of, in words.
     """
     operation, name, module = _place(terms, spans, jump)

@@ -21,8 +21,14 @@ _LEAST = {torch.float64: 1e-6, torch.float32: 1e-4}
 #: Halvings, after which the ends of a stretch of a hundredth of ‖θ‖ are a few roundings apart.
 _HALVINGS = {torch.float64: 40, torch.float32: 14}
 
-#: The last halvings, over which the second difference of a jump stays and beside a jump is next to none.
-_LAST, _STAYS, _BESIDE = 6, 0.5, 0.1
+#: The last halvings, over which the second difference of a jump stays.
+_LAST = 6
+
+#: Share of a second difference that stays over them, at a jump.
+_STAYS = 0.5
+
+#: Share of it that second differences beside a jump are below.
+_BESIDE = 0.1
 
 
 @dataclass(frozen=True)
@@ -43,9 +49,9 @@ def find_jump(loss: Callable[[Tensor], float], start: Tensor, end: Tensor) -> Ju
     defined, no jump is told.
 
     Args:
-        loss: L(θ).
+        loss: The loss L(θ).
         start: Shape (N,), in float64 or float32.
-        end: Likewise.
+        end: The other end, of the same shape.
     """
 
     def value(t: float) -> float:

@@ -35,7 +35,7 @@ def rounding_fault(terms: Terms, theta: Tensor, *, own: bool = False) -> str | N
     one seed torch draws other numbers in float64 than in float32.
 
     Args:
-        terms: L.
+        terms: Terms of the loss L.
         theta: θ, shape (N,).
         own: Whether θ has the type that the user has chosen, in which what is drawn is part of L.
     """

@@ -71,8 +71,8 @@ def check_slope(
     loss must not jump either.
 
     Args:
-        loss: L(θ).
-        gradient: ∇L(θ), shape (N,).
+        loss: The loss L(θ).
+        gradient: The gradient ∇L(θ), shape (N,).
         theta: θ, shape (N,), in float64 or float32; in others nothing can be told.
         spans: Where each parameter tensor lies in θ.
         where: What data the loss is of, in words.
@@ -113,7 +113,7 @@ def check_slope_between(
     """Compares a difference of the loss with the gradients at its two ends, by the trapezoidal rule.
 
     Args:
-        loss: L(θ).
+        loss: The loss L(θ).
         gradient: ∇L(θ), asked for between the two where they disagree.
         ends: Two points near each other, each of shape (N,).
         gradients: ∇L there.

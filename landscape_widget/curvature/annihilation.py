@@ -54,7 +54,7 @@ def annihilate(matrix: Curvature, ends: Ends, start: Tensor, seed: int, max_hvp:
         matrix: A, shape (N, N).
         ends: What is wanted; one pair at each end.
         start: First vector, shape (N,).
-        seed: Of the first vector of the second run.
+        seed: Seed of the first vector of the second run.
         max_hvp: Products after which it ends with what it has.
     """
     product = _Counted(matrix, max_hvp)

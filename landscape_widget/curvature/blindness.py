@@ -80,10 +80,10 @@ def saddle_blindness(
     """The probability that a random plane shows no saddle, in each way that the arguments allow.
 
     Args:
-        projections: For the measured share.
-        trace: For the closed form (i).
-        density: For the integral (iii), which holds where a few eigenvalues dominate too. If ``trace`` is
-            given as well, (iii) takes the better of both traces.
+        projections: Those that the measured share is taken from.
+        trace: The estimate that the closed form (i) takes.
+        density: The density that the integral (iii) takes, which holds where a few eigenvalues dominate too.
+            If ``trace`` is given as well, (iii) takes the better of both traces.
     """
     check_given(ProjectedCurvatures | None, projections=projections)
     check_given(TraceEstimate | None, trace=trace)
@@ -180,7 +180,7 @@ def exact_blindness(eigenvalues: npt.ArrayLike, counts: npt.ArrayLike | None = N
     """1 − P(saddle) by (iii) for a known spectrum.
 
     Args:
-        eigenvalues: Shape (K,).
+        eigenvalues: The eigenvalues, shape (K,).
         counts: How many times each occurs, not necessarily whole, shape (K,); default once.
 
     Raises:

@@ -65,7 +65,7 @@ def certify(matrix: Curvature, estimate: EigenPairs, vectors: Tensor, ends: Ends
     """Eigenvectors with their Rayleigh quotients and residuals, by one more product for each.
 
     Args:
-        matrix: A.
+        matrix: The matrix A.
         estimate: Everything else that the result is to carry; its ``n_hvp`` is without these products.
         vectors: Approximate eigenvectors, linearly independent, shape (N, m).
         ends: What counts as converged.

@@ -45,10 +45,10 @@ def fit_steps(
         objective: L, in the dtype that losses are to have.
         probes: Normal ones.
         samples: Directions.
-        seed: Of the probes, for the provenance.
+        seed: Seed of the probes, for the provenance.
         interval: Seconds.
-        half_width: Of the interval of α, with 50 points as in the paper; None to choose it, with 5, which is
-            also done beside a given one, for the bias.
+        half_width: Half the width of the interval of α, with 50 points as in the paper; None to choose it,
+            with 5, which is also done beside a given one, for the bias.
     """
     lines = _Lines(objective)
     fits: list[_Fit] = []

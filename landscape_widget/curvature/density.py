@@ -48,7 +48,7 @@ def spectral_density(
         objective: L, computed in float64 where the device allows.
         probes: Number of probe vectors, one that ``pairs`` carries included.
         steps: Products for each probe; fewer where the Krylov space is exhausted before.
-        seed: Of the probes.
+        seed: Seed of the probes.
         operator: "hessian", "ggn", "fisher" or "empirical-fisher".
         pairs: Certified eigenpairs of the same operator.
         executor: Whose workers take the products, if not this thread; see ``evaluate_plane``. They have the
@@ -76,7 +76,7 @@ def density_steps(
     operator: str = "hessian",
     pairs: EigenPairs | None = None,
 ) -> Iterator[SpectralDensity]:
-    """As ``spectral_density``, yielding the density after every product."""
+    """Yields the density of ``spectral_density`` after every product."""
     check_given(Objective, objective=objective)
     check_given(EigenPairs | None, pairs=pairs)
     probes, steps, seed = check_integer(probes, "probes"), check_integer(steps, "steps"), check_seed(seed)

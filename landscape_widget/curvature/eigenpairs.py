@@ -78,7 +78,7 @@ def hessian_eigenpairs(
             Where λ is zero to rounding, the bound is rounding: 1e-12 of the largest |λ|.
         method: "lanczos", or "annihilation": Algorithm 1 of Böttcher & Wheeler on scipy's ``eigsh``, for
             comparison (k = 1 only).
-        seed: Of the start vector.
+        seed: Seed of the start vector.
         max_hvp: Products after which the run ends, converged or not; ``converged`` tells, and what did
             converge is there.
         operator: "hessian", "ggn", "fisher" or "empirical-fisher" (see
@@ -129,7 +129,7 @@ def eigenpair_steps(
     precise: bool = True,
     preconditioner: FloatArray | None = None,
 ) -> Iterator[EigenPairs]:
-    """As ``hessian_eigenpairs``, yielding estimates after every product and the certified pairs last.
+    """Yields estimates after every product of ``hessian_eigenpairs``, and the certified pairs last.
 
     Estimates carry Ritz values with the residuals that the Lanczos relation gives, and no vectors
     (shape (N, 0)); only the last result is certified. ``method="annihilation"`` yields that one alone.

@@ -42,7 +42,7 @@ class Curvature:
     """A symmetric matrix of shape (N, N) at θ*, known by its products."""
 
     objective: Objective
-    """In float64 where the device allows and nothing else is asked for."""
+    """The type is float64 where the device allows and nothing else is asked for."""
     operator: str
     """One of ``OPERATORS``."""
     single: Objective | None = None
@@ -99,10 +99,10 @@ def curvature(objective: Objective, operator: str = "hessian", *, precise: bool 
     """The matrix called ``operator`` of an objective, checked once.
 
     Args:
-        objective: L.
+        objective: The loss L as a function of θ.
         operator: One of ``OPERATORS``.
-        precise: In float64 where the device allows; otherwise in the objective's own dtype, for a first
-            look, and checked in float64 on a few examples only.
+        precise: Whether products are taken in float64 where the device allows; otherwise in the objective's
+            own dtype, for a first look, and checked in float64 on a few examples only.
 
     Raises:
         ValueError: For an unknown operator, or one that the objective's loss or its workers do not have.
@@ -130,7 +130,7 @@ def preconditioned(matrix: Curvature, preconditioner: FloatArray) -> Curvature:
     """P^(−½) A P^(−½), whose eigenvalues are those of P⁻¹A.
 
     Args:
-        matrix: A.
+        matrix: The matrix A.
         preconditioner: The diagonal of P, shape (N,), positive.
 
     Raises:

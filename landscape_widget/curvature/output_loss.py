@@ -26,7 +26,7 @@ class OutputLoss:
         """Nothing is refused yet.
 
         Args:
-            loss_fn: As the user gave it.
+            loss_fn: The function that the user gave.
             takes_model: Whether it is called as loss_fn(model, batch).
         """
         inner = unwrapped(loss_fn)
@@ -75,7 +75,7 @@ class OutputLoss:
 
         Args:
             output: Shape (n, …); classes are the second dimension.
-            target: As for the loss.
+            target: The target that the loss gets.
             tangent: u, of the shape of ``output``.
         """
         if self._kind == "mse":

@@ -19,9 +19,9 @@ def slopes_along(objective: Objective, pairs: EigenPairs, gradient: FloatArray) 
     eigenvectors and the rest, which holds the whole gradient, the Hessian is diagonal: uᵀHv = λ uᵀv = 0.
 
     Args:
-        objective: L.
+        objective: The loss L as a function of θ.
         pairs: Certified pairs.
-        gradient: ∇L(θ*), shape (N,).
+        gradient: The gradient ∇L(θ*), shape (N,).
     """
     along = inner(pairs.vectors.T, gradient)
     rest = gradient - pairs.vectors @ along

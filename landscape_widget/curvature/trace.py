@@ -66,12 +66,13 @@ def hessian_trace(
         method: One of the five; None or "auto" for the default.
         samples: Products in all; directions for "curvature-fit"; of no effect on "exact". The samples of a
             seed are nested.
-        seed: Of the probes. "curvature-fit" and "hutchinson" with normal probes use the same vectors.
+        seed: Seed of the probes. "curvature-fit" and "hutchinson" with normal probes use the same vectors.
         distribution: "rademacher" (default, smaller variance) or "normal"; "curvature-fit" needs normal.
         operator: "hessian", "ggn", "fisher" or "empirical-fisher".
         pairs: Eigenpairs of the same operator, for "deflated".
-        half_width: Of the interval of α for "curvature-fit", at 50 equidistant points: 0.05 in the paper,
-            which is right for its functions, and far too wide for most networks. Default: as said above.
+        half_width: Half the width of the interval of α for "curvature-fit", at 50 equidistant points: 0.05 in
+            the paper, which is right for its functions, and far too wide for most networks. Default: as said
+            above.
         executor: Whose workers take the products, if not this thread; see ``evaluate_plane``. They have the
             same bits for any number of workers.
 
@@ -117,7 +118,7 @@ def trace_steps(
     half_width: float | None = None,
     interval: float = 0.1,
 ) -> Iterator[TraceEstimate]:
-    """As ``hessian_trace``, yielding what is known after about every ``interval`` seconds.
+    """Yields what ``hessian_trace`` knows after about every ``interval`` seconds.
 
     While a deflating method still collects its Q, it yields plain Hutchinson estimates; of an exact trace
     nothing is known (NaN) before the end.

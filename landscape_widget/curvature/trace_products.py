@@ -105,7 +105,7 @@ class ProbeRun:
         yield from self.sample(deflation, budget - count)
 
     def _estimate(self, deflation: Deflation, found: FloatArray) -> TraceEstimate:
-        """From zᵀPHPz, ‖HPz‖² and ‖PHPz‖² of the probes so far, shape (3, S)."""
+        """The estimate from zᵀPHPz, ‖HPz‖² and ‖PHPz‖² of the probes so far, shape (3, S)."""
         forms, squares, inner = found
         count = len(forms)
         covariance = _mean_covariance(forms, squares)

@@ -127,7 +127,7 @@ def is_divisible(content: Any, n: int, *, told: bool, stacked: bool = False) -> 
         content: The batch.
         n: Examples in it.
         told: Whether ``batch_size_fn`` said so. Then another dimension of the same length may be meant.
-        stacked: As in ``count_examples``.
+        stacked: See ``count_examples``.
     """
     if any(isinstance(part, PackedSequence) or is_list_of_examples(part, n) for part in _members(content)):
         return False

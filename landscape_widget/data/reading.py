@@ -22,8 +22,11 @@ from landscape_widget.numerics.checks import check_integer
 #: Examples of a ``Dataset`` that are put together at once.
 _AT_ONCE = 512
 
-#: A loader that does not tell its length is taken for endless after so many examples, or bytes.
-ENDLESS_EXAMPLES, ENDLESS_BYTES = 200_000, 4 << 30
+#: A loader that does not tell its length is taken for endless after so many examples.
+ENDLESS_EXAMPLES = 200_000
+
+#: So it is after so many bytes.
+ENDLESS_BYTES = 4 << 30
 
 #: Says how many examples a batch holds, where that cannot be told from the batch.
 BatchSize = Callable[[Any], int] | None

@@ -50,7 +50,7 @@ class _Daemons(Executor):
 
 
 def _carry_out(future: Future[Any], work: Callable[[], Any]) -> None:
-    """In a frame of its own, which keeps nothing of the work while the thread waits for more."""
+    """Works in a frame of its own, which keeps nothing of the work while the thread waits for more."""
     if future.set_running_or_notify_cancel():
         try:
             future.set_result(work())

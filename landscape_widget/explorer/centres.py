@@ -45,7 +45,7 @@ class Centres:
         """Starts at the objective's θ*; ``test`` is the same objective on test data.
 
         Args:
-            objective: L.
+            objective: The loss L as a function of θ.
             test: The same objective on test data.
             state: All of the model's state, None without a model.
             landmarks: A trajectory and solutions.
@@ -142,7 +142,8 @@ class Centres:
         """Goes to a checkpoint; the way back leads to where one was before the first of such visits.
 
         Args:
-            number: Of the checkpoint; None for the present weights of the model, as they were last taken.
+            number: Number of the checkpoint; None for the present weights of the model, as they were last
+                taken.
             request: Number of the last request that was about the old centre.
 
         Raises:
@@ -185,7 +186,7 @@ class Centres:
 
         Args:
             study: It may be that of a checkpoint.
-            number: Of which; None for the last one.
+            number: Number of that one; None for the last one.
         """
         self.check_open()
         before = self._stack[-1]
@@ -240,7 +241,7 @@ class Centres:
         return self._stack[-1].state
 
     def displacement(self, theta: FloatArray, plane: Plane | None = None) -> tuple[FloatArray, State | None]:
-        """From which state of the model θ, shape (N,), is how far away.
+        """Tells from which state of the model θ, shape (N,), is how far away.
 
         Args:
             theta: The point.

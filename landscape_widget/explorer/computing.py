@@ -51,7 +51,7 @@ class BackgroundComputing(Sending):
         """Computes nothing yet.
 
         Args:
-            objective: L.
+            objective: The loss L as a function of θ.
             test: The same objective on test data.
             weights: Those of the user's model; None where there is none.
             given: The arguments that the explorer was made with, as they are written.
@@ -137,7 +137,7 @@ class BackgroundComputing(Sending):
         """Has the worker compute for the controls as they stand.
 
         Args:
-            what: As for ``compute``; None for what is being computed, "all" where nothing is.
+            what: See ``compute``; None for what is being computed, "all" where nothing is.
         """
         with self._lock:
             last = self._request
@@ -211,7 +211,7 @@ class BackgroundComputing(Sending):
             self._submit()
 
     def _steps(self, study: Study, controls: Controls, number: int, what: str) -> Iterator[None]:
-        """On the worker's thread: one computation, publishing what it finds."""
+        """Carries out one computation on the worker's thread, publishing what it finds."""
         started, found, stage = monotonic(), Findings(), ""
 
         def publish(flush: bool) -> None:
@@ -235,7 +235,7 @@ class BackgroundComputing(Sending):
         """Takes note of a picture that is complete; a subclass does."""
 
     def _redraw(self) -> Iterator[None]:
-        """On the worker's thread: evaluates pins in pictures that are finished; others do so themselves."""
+        """Evaluates pins, on the worker's thread, in pictures that are finished; others do so themselves."""
         if self._last is None or self._last[2] != self._number:
             return
         study, controls, number, elapsed, found = self._last

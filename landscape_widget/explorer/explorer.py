@@ -80,10 +80,10 @@ class LandscapeExplorer(PointActs):
         Args:
             model: A model, whose present weights are θ*; or an ``Objective``, and then nothing but
                 ``test_loader``, ``trajectory``, ``solutions`` and controls may follow.
-            data: As for ``Objective``.
-            loss_fn: As for ``Objective``.
+            data: See ``Objective``.
+            loss_fn: See ``Objective``.
             test_loader: Data held out for testing, of the same kinds as ``data``.
-            device: As for ``Objective``, and so are those up to ``batch_size_fn``.
+            device: See ``Objective``, also for those up to ``batch_size_fn``.
             dtype: Floating-point type; default: that of the model's parameters.
             max_examples: At most so many examples, of ``test_loader``, too.
             parameters: Which trainable parameters make up θ.

@@ -17,7 +17,7 @@ class Kept:
     fields: Mapping[str, Any]
     """Values of findings by their names."""
     controls: Controls
-    """Of the computation."""
+    """Controls of the computation."""
     rests_on: Callable[[Controls], object]
     """What of the controls they depend on."""
 
@@ -48,7 +48,7 @@ class Gathered:
 
         Args:
             kept: Findings, by the topic that they belong to.
-            controls: Of the computation.
+            controls: Those of the computation.
         """
         for one in kept.values():
             vars(self.latest).update(one.fields)

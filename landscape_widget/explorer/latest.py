@@ -64,7 +64,7 @@ class LatestResults(Waiting):
         names: Any = t.All,
         type: Any = "change",  # noqa: A002 - the name that traitlets gives it
     ) -> None:
-        """As that of every widget, for the names of results, too.
+        """Has a handler called on changes, as that of every widget, for the names of results, too.
 
         Args:
             handler: It is called with a dictionary of "name", "new", "old" and "owner". New results come on
@@ -209,7 +209,7 @@ class LatestResults(Waiting):
         """Warns, where ``figure`` or ``to_html`` was called, if a picture is not of the controls as they are.
 
         Args:
-            controls: Of the picture.
+            controls: Those of the picture.
         """
         was, now = asdict(of_picture(controls)), asdict(of_picture(self._chosen()))
         changed = [f"{name}={was[name]!r}, now {now[name]!r}" for name in was if was[name] != now[name]]

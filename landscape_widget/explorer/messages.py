@@ -16,7 +16,7 @@ def obey(content: Mapping[str, Any], points: Points, request: int) -> None:
 
     Args:
         content: The message.
-        points: Where it is done.
+        points: Pins, centres and weights, on which it is done.
         request: Number of the last request.
 
     Raises:

@@ -69,7 +69,7 @@ class Weights:
         It is complete: frozen parameters and buffers are those of ``base``, at 0 all is as it is there.
 
         Args:
-            displacement: Shape (N,).
+            displacement: The displacement, shape (N,).
             base: The state that the displacement is from; default the first one.
         """
         base = self.first if base is None else base

@@ -54,7 +54,7 @@ class SavedPages(LatestResults):
 
         Args:
             path: Replaced where it exists, once the new file is complete.
-            title: Of the page.
+            title: Title of the page.
             planes: The pictures to hold instead, each the name of a plane ("hessian", "random", "filter",
                 "trajectory"), two axes, or a mapping of controls: axes, seed, domain, split, batch_norm …
                 What it does not name is as the explorer has it, but for the domain, which is chosen by the

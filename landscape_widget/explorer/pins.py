@@ -138,7 +138,7 @@ class Pins:
         self.requests[pin.number] = self._serve(lambda: self._steps(pin, objective, test))
 
     def _steps(self, pin: Pin, objective: Objective, test: Objective | None) -> Iterator[None]:
-        """On the worker's thread: what is to be known of a pin."""
+        """Finds, on the worker's thread, what is to be known of a pin."""
         try:
             yield from self._redraw()
             for values in point_steps(objective, pin.plane, pin.alpha, pin.beta, test):

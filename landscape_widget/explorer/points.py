@@ -52,7 +52,7 @@ class Points:
         """Starts at the objective's θ*.
 
         Args:
-            objective: L.
+            objective: The loss L as a function of θ.
             weights: Those of the user's model; None where there is none.
             serve: Hands an errand to the worker.
             changed: Is called whenever there is something new to show.
@@ -93,9 +93,9 @@ class Points:
         What was there before is put back if what is done under it fails, and let go of otherwise.
 
         Args:
-            study: Of this centre, or of another checkpoint.
+            study: That of this centre, or of another checkpoint.
             pins: What was pinned.
-            number: Of the checkpoint, None for the last one.
+            number: Number of the checkpoint, None for the last one.
         """
         try:
             with self.centres.replaced(study, number), self.pins.replaced(pins):

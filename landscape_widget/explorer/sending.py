@@ -152,7 +152,7 @@ class Sending(SharedState):
 
 
 def _send_late(explorer: ref[Sending]) -> None:
-    """On a timer's thread: sends what was held for an acknowledgement that has not come."""
+    """Sends, on a timer's thread, what was held for an acknowledgement that has not come."""
     there = explorer()
     if there is not None and there.comm is not None:
         with there._lock:

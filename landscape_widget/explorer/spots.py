@@ -64,7 +64,7 @@ class Spots:
         """Begins with the objective's θ*, which is a checkpoint, too.
 
         Args:
-            objective: L.
+            objective: The loss L as a function of θ.
             test: The same objective on test data.
             state: All of the model's state, None without a model.
             landmarks: A trajectory and solutions.

@@ -92,7 +92,7 @@ class Worker:
         """Starts no thread yet.
 
         Args:
-            name: Of the thread.
+            name: Name of the thread.
             on_end: Called after every job that was started, and after one cancelled in the mailbox.
             prepare: Called once, first thing on the thread, which keeps it.
         """
@@ -116,7 +116,7 @@ class Worker:
 
     @property
     def lock(self) -> RLock:
-        """For its owner, while observers may be called.
+        """The lock that its owner holds while observers may be called.
 
         Raises:
             RuntimeError: In a process that was forked.

@@ -168,7 +168,7 @@ class Results:
 
         Args:
             path: Replaced where it exists, once the new file is complete.
-            title: Of the page.
+            title: Title of the page.
 
         Raises:
             TypeError: If ``title`` is no text, or ``path`` no path.

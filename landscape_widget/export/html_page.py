@@ -104,7 +104,7 @@ def write_page(
 
     Args:
         path: Replaced where it exists, once the new file is complete.
-        title: Of the page.
+        title: Title of the page.
         news: What the page begins with.
         held: Other pictures, as ``news.pictures`` makes them, the newest last.
         traits: What the page is to know beside that.

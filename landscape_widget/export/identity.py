@@ -35,7 +35,7 @@ def identity(objective: Objective) -> dict[str, Any]:
 
 
 def differences(saved: Mapping[str, Any], objective: Objective) -> list[str]:
-    """In what an objective differs from a saved one, in words.
+    """Tells in what an objective differs from a saved one, in words.
 
     Their losses may differ by rounding, which changes from device to device.
     """

@@ -38,7 +38,7 @@ def recipe(found: Findings, controls: Controls, given: Sequence[str], moved: flo
 
     Args:
         found: What the controls led to, with a surface.
-        controls: Of that surface.
+        controls: Those of that surface.
         given: What ``given_arguments`` made.
         moved: ‖Δθ‖ from the model's weights to another centre, which the call cannot make: it says so.
     """

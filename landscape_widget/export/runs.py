@@ -142,7 +142,7 @@ def load_run(path: str | os.PathLike[str], here: Study, elsewhere: Callable[[int
 
 
 def _differences(content: Mapping[str, Any], study: Study) -> list[str]:
-    """In what a study's objectives differ from those that a file was saved of, in words."""
+    """Tells in what a study's objectives differ from those that a file was saved of, in words."""
     unlike = differences(content["objective"], study.objective)
     if study.test is not None and "test" in content:
         unlike += [f"of the test data {found}" for found in differences(content["test"], study.test)]

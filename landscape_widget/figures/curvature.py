@@ -113,7 +113,7 @@ def trace_figure(traces: Mapping[str, Sequence[TraceEstimate]]) -> go.Figure:
     off by stands beside it.
 
     Args:
-        traces: For each method its estimates, from few samples to many.
+        traces: The estimates of each method, from few samples to many.
 
     Raises:
         ValueError: If there is no estimate with a standard error.

@@ -133,7 +133,7 @@ def surface_figure(
 
 
 def _apart(ticks: dict[str, Any], figure: go.Figure) -> dict[str, Any]:
-    """Of ticks along the loss axis those that do not touch, where a path stands far above the surface."""
+    """Returns those ticks of the loss axis that do not touch, where a path stands far above the surface."""
     if not ticks:
         return ticks
     heights = [np.asarray(trace.z, float).ravel() for trace in figure.data if trace.z is not None]
@@ -216,8 +216,8 @@ def slices_figure(surface: Surface, plane: Plane | None = None, *, log: bool = F
     Where the domain does not contain θ*, the slices are those closest to it, and the titles say so.
 
     Args:
-        surface: As for ``surface_figure``.
-        plane: As for ``surface_figure``.
+        surface: See ``surface_figure``.
+        plane: See ``surface_figure``.
         log: Whether to draw log₁₀ of the loss.
 
     Raises:

@@ -32,7 +32,7 @@ class Shade:
     level: float | None
     """The height of L(θ*), where that is known."""
     ticks: dict[str, Any]
-    """Of an axis that shows losses where ``z`` is something else."""
+    """Settings of an axis that shows losses where ``z`` is something else."""
     centre: float | None = None
     """L(θ*), where that is known."""
     height: Callable[[FloatArray], FloatArray] = lambda loss: loss

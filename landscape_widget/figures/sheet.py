@@ -57,7 +57,7 @@ def wrapped(text: str, size: int, width: float) -> list[str]:
 
 
 def width_of(text: str, size: int) -> float:
-    """Of a line, in pixels."""
+    """Width of a line, in pixels."""
     return _font(size).getlength(text) / FINE
 
 

@@ -71,8 +71,8 @@ def still_picture(
         surface: What to draw. A hole stays a hole.
         plane: The plane that it lies on.
         sentence: What the picture comes to.
-        minima: As for ``surface_figure``.
-        quadratic: As for ``surface_figure``.
+        minima: See ``surface_figure``.
+        quadratic: See ``surface_figure``.
     """
     shade = shade_of(surface, "auto", False, quadratic)
     named = marks_of(surface, shade.z, minima)

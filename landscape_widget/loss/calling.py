@@ -47,7 +47,7 @@ def reminder(what: str, f: Callable[..., Any], content: Any, error: Exception) -
     Args:
         what: What the function is called.
         f: The function.
-        content: Of the batch.
+        content: Content of the batch.
         error: What it has raised, or the model before it.
     """
     pair = is_pair(content)

@@ -22,9 +22,9 @@ def loss_of(terms: Terms, theta: Tensor, spans: Spans, *, in_graph: bool = False
 
     Args:
         terms: What L is the sum of.
-        theta: θ.
-        spans: For the message of an error.
-        in_graph: With a graph, for losses that ask whether parameters require a gradient.
+        theta: The parameters θ.
+        spans: Where parameters lie in θ, for the message of an error.
+        in_graph: Whether a graph is built, for losses that ask whether parameters require a gradient.
 
     Raises:
         InvalidLossError: If a forward pass writes into the parameters.

@@ -161,7 +161,7 @@ def filter_blocks(model: nn.Module, layout: Layout) -> Tensor:
 
 
 def _output_units(module: nn.Module, shape: torch.Size) -> tuple[Tensor, int]:
-    """For each element of a weight of ``shape``, the number of the output unit that it feeds."""
+    """Returns for each element of a weight of ``shape`` the number of the output unit that it feeds."""
     if isinstance(module, _TRANSPOSED):
         # stored as (in, out/groups, …): the output channel depends on the group of the input channel
         per_group, groups = shape[1], module.groups

@@ -62,7 +62,7 @@ class FunctionTerms:
         self._f = f
 
     def term(self, theta: Tensor, b: int) -> Tensor:
-        """f(θ)."""
+        """Returns f(θ)."""
         return as_scalar(self._f(theta), "f")
 
     def metrics(self, theta: Tensor, b: int) -> dict[str, float]:

@@ -28,7 +28,7 @@ def check_integer(
 
     Args:
         value: What was given.
-        name: Of it, for the message.
+        name: What the message calls it.
         least: The smallest that is allowed, None for any.
         most: The largest, None for any.
         among: What the range follows from, for the message, such as " for 4 parameters".

@@ -95,7 +95,7 @@ class Hierarchy:
 
         Args:
             flagged: Nodes, shape of the grid.
-            ragged: For each sub-grid but the last one, further cells that are to be refined.
+            ragged: Further cells that are to be refined, for each sub-grid but the last one.
         """
         wanted = np.zeros(self.shape, dtype=bool)
         for level in range(len(self.levels) - 1):

@@ -53,7 +53,7 @@ def _slopes(steps: np.ndarray, secants: FloatArray) -> FloatArray:
 
 
 def _end_slope(h: float, h_next: float, secant: FloatArray, next_secant: FloatArray) -> FloatArray:
-    """Of the parabola through the last three nodes, as far as the curve then keeps its direction."""
+    """Slope of the parabola through the last three nodes, as far as the curve then keeps its direction."""
     slope = ((2 * h + h_next) * secant - h * next_secant) / (h + h_next)
     slope = np.where(np.sign(slope) * np.sign(secant) <= 0, 0.0, slope)
     steep = (np.sign(secant) * np.sign(next_secant) < 0) & (abs(slope) > 3 * abs(secant))

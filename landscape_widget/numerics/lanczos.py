@@ -76,7 +76,7 @@ class Lanczos:
             max_basis: Largest number of basis vectors held.
             keep: Ritz vectors kept at each end in a restart; ``2 * keep + 2 <= max_basis`` unless
                 ``max_basis`` is N.
-            seed: Of the vectors drawn after a breakdown and to explore.
+            seed: Seed of the vectors drawn after a breakdown and to explore.
         """
         self._matvec = matvec
         self._keep = keep
@@ -145,7 +145,7 @@ class Lanczos:
             coordinates: The orthonormal vectors to keep, by their coordinates in the present basis,
                 shape (m, c) with c < N; they should be eigenvectors to the accuracy wanted, because
                 what couples them to the rest is forgotten.
-            residuals: Of those vectors, shape (c,).
+            residuals: Residuals of those vectors, shape (c,).
         """
         projected = coordinates.T @ self._projected[: self._m, : self._m] @ coordinates
         count = coordinates.shape[1]

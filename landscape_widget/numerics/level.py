@@ -15,7 +15,7 @@ def level_segments(
     Args:
         x: Grid coordinates, shape (n,).
         y: Grid coordinates, shape (m,).
-        values: At (x[j], y[i]), shape (m, n); triangles with one that is not finite are left out.
+        values: Values at (x[j], y[i]), shape (m, n); triangles with one that is not finite are left out.
         level: The level.
 
     Returns:

@@ -30,9 +30,9 @@ class Probes:
         """Draws nothing yet.
 
         Args:
-            n: N.
+            n: Length N of each vector.
             distribution: "rademacher" (entries ±1) or "normal" (entries from N(0, 1)).
-            seed: Of the stream.
+            seed: Seed of the stream.
             stream: One of ``STREAMS``.
             like: A tensor of the dtype and device that the probes are to have.
 

@@ -195,8 +195,8 @@ class Objective(PureFunction):
         """The same objective over each of some small groups of examples that are drawn from all.
 
         Args:
-            n_examples: In all of them, or all that there are.
-            size: In one, about.
+            n_examples: Examples in all of them, or all that there are.
+            size: Examples in one of them, about.
 
         Returns:
             None where the examples cannot be had alone, or are one group.
@@ -245,7 +245,7 @@ class Objective(PureFunction):
         """The same model, loss, metrics and θ* on other data, for instance those held out for testing.
 
         Args:
-            data: As in the constructor.
+            data: See the constructor.
             max_examples: At most so many examples, the first ones in the loader's order.
 
         Raises:
@@ -274,7 +274,7 @@ class Objective(PureFunction):
         Args:
             mode: "frozen" for itself; "recomputed", see ``batch_norm.RecomputedTerms``; "difference" for
                 recomputed − frozen.
-            source: On whose data statistics are recomputed, default this objective's own; for one on test
+            source: The objective on whose data statistics are recomputed, default this one; for one on test
                 data it is that on the training data.
 
         Raises:

@@ -26,9 +26,11 @@ from landscape_widget.objective.weighing import GraphSize, graph_size
 
 log = logging.getLogger(__name__)
 
-#: Bytes of graphs that are kept between two products at θ*; none where that is less than this share of all,
-#: which would save next to no time.
-KEPT_BYTES, _LEAST_SHARE = 96e6, 0.2
+#: Bytes of graphs that are kept between two products at θ*.
+KEPT_BYTES = 96e6
+
+#: No graphs are kept where those that can be are a smaller share of all: they would save next to no time.
+_LEAST_SHARE = 0.2
 
 #: Bytes that the graph of one batch takes. Small batches are joined up to the first, where the cost of a call
 #: is small beside the work, and large ones split from the second on, so that memory stays bounded.
@@ -66,7 +68,7 @@ class Products:
         """Builds nothing yet.
 
         Args:
-            terms: L.
+            terms: Terms of the loss L.
             theta: θ, shape (N,).
             regrouped: The same L in batches of about so many examples, where graphs are kept.
             keep: Bytes that graphs may take between two products.
@@ -78,7 +80,7 @@ class Products:
         self._graphs: dict[int, tuple[Tensor, Tensor]] = {}
         self._size = GraphSize(0.0 if keep else math.inf)
         self.seconds: dict[int, float] = {}
-        """For one vector, by the number of threads, as far as they were tried."""
+        """Seconds for one vector, by the number of threads, as far as they were tried."""
         self._again = 1
         """Trials left of many threads, whose first one finds their memory cold."""
         self._timed = bool(keep) and theta.device.type == "cpu"

@@ -28,7 +28,7 @@ class Programs:
         self._theta = theta
         self.left = keep
         self.known = dict(known or {})
-        """By the shapes of a batch."""
+        """Programs by the shapes of a batch."""
         self.kept: dict[int, tuple[Tensor, ...]] = {}
         self._no_room: set[int] = set()
         self._lock = Lock()

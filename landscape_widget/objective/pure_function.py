@@ -125,7 +125,7 @@ class PureFunction:
         Args:
             size: Examples in a group, about; they stay as the loader gave them where the loss is not known to
                 be the same function in others.
-            theta: Where, shape (N,); default θ*.
+            theta: The point, shape (N,); default θ*.
 
         Returns:
             Both of shape (B,), in float64 on the CPU.
@@ -159,7 +159,7 @@ class PureFunction:
 
         Args:
             v: One vector, shape (N,), or k of them as columns, shape (N, k).
-            theta: Where, shape (N,); default θ*.
+            theta: The point, shape (N,); default θ*.
 
         Returns:
             Hv, of the shape of ``v``.

@@ -21,8 +21,14 @@ log = logging.getLogger(__name__)
 _WEIGHED = 4, 8
 
 #: Where the graph of one example takes more bytes, as in deep convolutional networks, time goes to large
-#: operations, and a batch has at least so many examples, up to so many bytes: fewer make operations small.
-DEEP, _LEAST_EXAMPLES, _MOST_BYTES = 2e6, 12, 200e6
+#: operations.
+DEEP = 2e6
+
+#: Examples that a batch has there at least, since fewer make operations small.
+_LEAST_EXAMPLES = 12
+
+#: Bytes up to which a batch has that many.
+_MOST_BYTES = 200e6
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ class GraphSize:
         """Examples in a batch.
 
         Args:
-            own: In the largest of the batches as they are.
+            own: Examples in the largest of the batches as they are.
             least: Bytes up to which batches are joined.
             largest: Bytes from which on they are split.
         """
@@ -57,7 +63,7 @@ class GraphSize:
 
 
 def graph_size(terms: Terms, theta: Tensor) -> GraphSize:
-    """By the graphs of a few examples, and of twice as many; that of a whole batch may be too large.
+    """Weighs the graphs of a few examples, and of twice as many; that of a whole batch may be too large.
 
     Infinite where that cannot be found out: a loss may need a whole batch, as one of the largest fifty does,
     and a graph with transforms of ``torch.func`` in it cannot be looked into.

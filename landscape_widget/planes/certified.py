@@ -252,7 +252,7 @@ def check_accuracy(accuracy: object) -> float:
 
 
 def _differences(one: FloatArray, other: FloatArray) -> FloatArray:
-    """By how much values differ: 0 for two holes, inf for a hole and a value."""
+    """Tells by how much values differ: 0 for two holes, inf for a hole and a value."""
     with np.errstate(over="ignore", invalid="ignore"):
         off = abs(one - other)
     off[np.isnan(off)] = np.inf

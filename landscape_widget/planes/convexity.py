@@ -39,7 +39,7 @@ def convexity_map(
         resolution: Nodes for each axis, odd, 3 to 501.
         tol: Relative accuracy of both eigenvalues.
         max_hvp: Products spent on one node at most.
-        seed: Of the start vectors.
+        seed: Seed of the start vectors.
 
     Raises:
         ValueError: For a bad domain, resolution or ``tol``, or a plane of another number of parameters.
@@ -58,7 +58,7 @@ def convexity_steps(
     max_hvp: int = 300,
     seed: int = 0,
 ) -> Iterator[ConvexityMap]:
-    """As ``convexity_map``, yielding the map after every node, from the centre outwards.
+    """Yields the map of ``convexity_map`` after every node, from the centre outwards.
 
     Each node starts from the eigenvectors of the one before, its neighbour. Where the loss or its
     curvature is not finite, the node is NaN.

@@ -61,12 +61,12 @@ def evaluate_difference(
 
     Args:
         objectives: Those of "train" and "test".
-        plane: As for ``evaluate_plane``.
-        domain: As for ``evaluate_plane``.
-        resolution: As for ``evaluate_plane``.
+        plane: See ``evaluate_plane``.
+        domain: See ``evaluate_plane``.
+        resolution: See ``evaluate_plane``.
         caches: Losses that are known, by split.
-        accuracy: As for ``evaluate_plane``.
-        always: As for ``evaluate_plane``.
+        accuracy: See ``evaluate_plane``.
+        always: See ``evaluate_plane``.
 
     Yields:
         The surfaces of "train" and "test", and, from when these are known, that of the "difference".

@@ -115,7 +115,7 @@ def make_plane(
     Args:
         objective: Its θ* is the origin.
         axes: Names for η and δ, see ``parse_axis``.
-        seed: Of random axes. η is always the first draw and δ the second, whatever the other one is.
+        seed: Seed of random axes. η is always the first draw and δ the second, whatever the other one is.
         pairs: Eigenpairs that Hessian axes are taken from.
         components: Those of a trajectory, which its axes are taken from.
         directions: Directions that are given, shape (N,), by the names of their axes.
@@ -174,7 +174,7 @@ def random_plane(objective: Objective, seed: int = 0, normalize: str | None = No
 
     Args:
         objective: Its θ* is the origin.
-        seed: Of the draw.
+        seed: Seed of the draw.
         normalize: None, or "filter" for Li et al.'s filter normalisation.
 
     Raises:
@@ -198,7 +198,7 @@ def hessian_plane(
         objective: Its θ* is the origin.
         axes: Any of the largest and smallest eigenvectors, for example ("hessian:max", "hessian:max:2").
         pairs: Eigenpairs already computed; otherwise they are computed here.
-        seed: Of the Lanczos start vector.
+        seed: Seed of the Lanczos start vector.
     """
     check_given(EigenPairs | None, pairs=pairs)
     axes = check_axes(axes, objective)

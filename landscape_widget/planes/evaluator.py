@@ -25,18 +25,29 @@ from landscape_widget.results.planes import Plane
 log = logging.getLogger(__name__)
 
 #: Another strategy is tried where the best one so far took or would take so many seconds: to trace a program
-#: takes a hundredth of a second and more. Once it is known what a trial costs, so many times that.
-_PATIENCE, _TRIALS = 0.1, 8.0
+#: takes a hundredth of a second and more.
+_PATIENCE = 0.1
 
-#: Nodes for each axis of a first picture; one that so many seconds of the plain loop complete is not kept
-#: waiting by trials.
-PICTURE, _SOON = 9, 0.1
+#: Once it is known what a trial costs, so many times that.
+_TRIALS = 8.0
+
+#: Nodes for each axis of a first picture.
+PICTURE = 9
+
+#: A first picture that so many seconds of the plain loop complete is not kept waiting by trials.
+_SOON = 0.1
 
 #: Relative difference from the plain loop up to which a strategy computes the same.
 _SAME = {torch.float64: 1e-9, torch.float32: 1e-3}
 
-#: Runs that a strategy is timed by, the shortest of them: others wait for memory that is not at hand yet.
-_LEAST_RUNS, _MOST_RUNS, _TIMING = 3, 5, 0.05
+#: Runs that a strategy is timed by at least: the shortest counts, others wait for memory not at hand yet.
+_LEAST_RUNS = 3
+
+#: Runs that a strategy is timed by at most.
+_MOST_RUNS = 5
+
+#: Seconds of runs after which no more than the least are needed.
+_TIMING = 0.05
 
 #: Seconds that one group of points should take, so that a caller may look in between.
 _GROUP = 0.05
@@ -81,7 +92,7 @@ class Evaluator:
         """L at (α, β), for consecutive groups of ``points``; not finite values are NaN.
 
         Args:
-            points: Where.
+            points: Where L is evaluated.
             left: Points that the caller will want in all, these included.
 
         Yields:

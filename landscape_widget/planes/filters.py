@@ -15,7 +15,7 @@ def filter_normalise(objective: Objective, direction: FloatArray) -> FloatArray:
 
     Args:
         objective: Tells θ* and which element belongs to which filter.
-        direction: Shape (N,).
+        direction: The direction, shape (N,).
 
     Raises:
         ValueError: If no parameter belongs to a filter, as for plain functions of θ.

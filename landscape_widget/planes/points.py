@@ -38,8 +38,8 @@ def evaluate_point(
     """Loss, metrics, gradient norm and the plane's Hessian at θ* + αη + βδ.
 
     Args:
-        objective: L. Loss and metrics are computed in its dtype, so that they agree with a surface;
-            gradient and Hessian in float64 where the device allows.
+        objective: The loss L as a function of θ. Loss and metrics are computed in its dtype, so that they
+            agree with a surface; gradient and Hessian in float64 where the device allows.
         plane: θ*, η and δ.
         alpha: Coordinate along η.
         beta: Coordinate along δ.
@@ -90,7 +90,7 @@ def score_table(
         objective: L, with its metrics; its θ* is the first row.
         minima: (plane, α, β) for each further row, for instance of ``Surface.minimum``.
         test: The same objective on test data.
-        test_minima: As ``minima``, where the test loss is lowest.
+        test_minima: The same as ``minima``, where the test loss is lowest.
     """
 
     def row(place: str, axes: tuple[str, str], alpha: float, beta: float, theta: torch.Tensor) -> ScoreRow:

@@ -52,7 +52,7 @@ def plane_words(
 
     Args:
         axes: Names of its axes.
-        seed: Of the plane, told where an axis depends on it; None where it is not to be told.
+        seed: Seed of the plane, told where an axis depends on it; None where it is not to be told.
         name: What an axis is called; default as on the page, ``symbol_of``.
     """
     preset = next((preset.label for preset in PRESETS if preset.axes == tuple(axes)), None)

@@ -28,9 +28,12 @@ NORMALISATIONS = (None, "unit", "filter")
 #: Memory for the random directions of one block and their products.
 _BLOCK_BYTES = 1 << 28
 
-#: Lengths of finite-difference steps relative to max(‖θ‖, 1). Rounding over truncation is least near the
-#: cube root of the rounding unit for gradients and near its fourth root for losses.
-_GRADIENT_STEP, _LOSS_STEP = 6e-6, 2e-4
+#: Length of finite-difference steps of gradients relative to max(‖θ‖, 1): rounding over truncation is least
+#: near the cube root of the rounding unit.
+_GRADIENT_STEP = 6e-6
+
+#: The same for steps of losses, whose rounding is least near the fourth root.
+_LOSS_STEP = 2e-4
 
 
 def projected_curvatures(
@@ -83,7 +86,7 @@ def projection_steps(
     normalize: str | None = None,
     known: ProjectedCurvatures | None = None,
 ) -> Iterator[ProjectedCurvatures]:
-    """As ``projected_curvatures``, yielding what is known after about every ``interval`` seconds.
+    """Yields what ``projected_curvatures`` knows after about every ``interval`` seconds.
 
     It goes on from ``known``, the first projections of an earlier run with the same arguments.
     """

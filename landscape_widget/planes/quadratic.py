@@ -25,10 +25,10 @@ def quadratic_model(
     other plane costs two Hessian-vector products and a gradient.
 
     Args:
-        objective: L.
+        objective: The loss L as a function of θ.
         plane: θ*, η and δ.
-        loss: L(θ*).
-        gradient: ∇L(θ*), shape (N,).
+        loss: The loss L(θ*).
+        gradient: The gradient ∇L(θ*), shape (N,).
         pairs: The eigenpairs that the plane's Hessian axes were made of.
     """
     check_plane(plane, objective)

@@ -37,8 +37,11 @@ _ROUNDING = 1e-5
 #: Differences from L(θ*) up to this share of it are rounding.
 _NOTHING = 1e-12
 
-#: Beyond these differences a width, or a tick, is beyond what floating-point numbers tell apart.
-_LEAST, _MOST = 1e-300, 1e300
+#: Below this difference a width, or a tick, is beyond what floating-point numbers tell apart.
+_LEAST = 1e-300
+
+#: So it is above this one.
+_MOST = 1e300
 
 #: Linear width as a share of the largest difference, where no curvature tells it.
 _UNTOLD = 1 / 30
@@ -127,7 +130,7 @@ def sees_saddle(surface: Surface, quadratic: QuadraticModel | None = None) -> bo
 
     Args:
         surface: The loss on a plane that curves both ways at θ*.
-        quadratic: As for ``automatic_scale``.
+        quadratic: See ``automatic_scale``.
     """
     scale = automatic_scale(surface, quadratic)
     fall, rise = fall_and_rise(surface)

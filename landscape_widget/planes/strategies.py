@@ -26,8 +26,11 @@ _CACHED = 3e6
 #: Fewer points than these are not worth batching: for so few, operations on one point are large enough.
 _FEW = 8
 
-#: Most points in one run of a program, on the CPU and elsewhere.
-_MOST_POINTS, _MOST_POINTS_ELSEWHERE = 32, 256
+#: Most points in one run of a program on the CPU.
+_MOST_POINTS = 32
+
+#: Most points in one run of a program elsewhere.
+_MOST_POINTS_ELSEWHERE = 256
 
 #: Batches are cut where one point takes so many times the bytes at hand: only then is much gained.
 _LARGE = 2.0
@@ -44,7 +47,7 @@ class Strategy:
     threads: int = 1
 
     def __str__(self) -> str:
-        """For the provenance of a surface."""
+        """What the provenance of a surface says."""
         if not self.points:
             return "plain loop"
         threads = f"{self.threads} thread" + "s" * (self.threads > 1)
@@ -62,15 +65,15 @@ class Choice:
         self.lock = Lock()
         self.best = LOOP
         self.seconds: dict[Strategy, float] = {}
-        """For one point."""
+        """What one point takes, by strategy."""
         self.trial = 0.0
         """Seconds that the last trial of a candidate took."""
         self.spent = 0.0
         """Seconds of evaluation since then: who looked at many points will look at more."""
         self.programs: dict[tuple[Strategy, str], Program] = {}
-        """By strategy and by what a batch looks like."""
+        """Programs by strategy and by what a batch looks like."""
         self.batches: dict[int, Sequence[Batch]] = {}
-        """By the most examples that one of them may have."""
+        """Batches by the most examples that one of them may have."""
         self.bytes = 0.0
         """That one point takes for each example, as far as a program has told."""
         self._weights = objective.theta.nbytes

@@ -44,7 +44,7 @@ def evaluate_plane(
     far, and marked so in ``Surface.done``. Between two surfaces the caller may stop.
 
     Args:
-        objective: L.
+        objective: The loss L as a function of θ.
         plane: θ*, η and δ.
         domain: (α min, α max, β min, β max); it is moved by at most half a spacing so that θ* is a node.
         resolution: Nodes for each axis, odd, 3 to 501.

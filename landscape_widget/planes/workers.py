@@ -47,7 +47,7 @@ class PlaneWorkers:
         """Sends objective and plane; errors as of ``Workers``.
 
         Args:
-            objective: L.
+            objective: The loss L as a function of θ.
             plane: θ*, η and δ.
             executor: See ``evaluate_plane``.
         """
@@ -60,8 +60,8 @@ class PlaneWorkers:
         """L at (α, β), for groups of ``points`` as workers return them; not finite values are NaN.
 
         Args:
-            points: Where.
-            left: As of an ``Evaluator``.
+            points: Where L is evaluated.
+            left: See ``Evaluator.losses``.
 
         Yields:
             Which of the points, and their losses.

@@ -51,6 +51,6 @@ class SaddleBlindness:
     measured: BlindnessEstimate | None
     """Share of random projections that show none."""
     closed_form: BlindnessEstimate | None
-    """From tr(H) and tr(H²), for many eigenvalues of similar size."""
+    """The closed form from tr(H) and tr(H²), for many eigenvalues of similar size."""
     spectral: BlindnessEstimate | None
-    """From the spectral density, for any spectrum."""
+    """The integral over the spectral density, for any spectrum."""

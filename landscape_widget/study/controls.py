@@ -40,7 +40,7 @@ class Place(Protocol):
     """What controls are held against: a ``Centre``."""
 
     objective: Objective
-    """L."""
+    """The loss L."""
     test: Objective | None
     """The same on test data."""
 

@@ -59,13 +59,13 @@ def automatic_domain(
     Args:
         plane: The plane on show.
         pairs: The m eigenpairs that its Hessian axes are taken from.
-        centre_loss: L(θ*).
-        theta_norm: ‖θ*‖.
+        centre_loss: The loss L(θ*).
+        theta_norm: The norm ‖θ*‖.
         equal_axes: Whether two eigenvectors are to reach equally far.
         slopes: The gradient along the eigenvectors, shape (m,).
         loss_at: The training loss at (α, β), which cuts the domain along two eigenvectors to where the
             quadratic model says something of it.
-        reach: From where to where along axes, by their names.
+        reach: Where each axis, by its name, is looked along: from there to there.
     """
     on_axes = [parse_axis(axis) for axis in plane.axes]
     along = None
@@ -113,11 +113,11 @@ def eigenvector_half_widths(
     Args:
         axes: The axes of the plane on show; without an eigenvector among them those of λmax and λmin count.
         pairs: The m eigenpairs that the axes are taken from.
-        centre_loss: L(θ*).
-        theta_norm: ‖θ*‖.
+        centre_loss: The loss L(θ*).
+        theta_norm: The norm ‖θ*‖.
         equal_axes: Whether all reach equally far instead, by the geometric mean of the curvatures on show.
         slopes: The gradient along the eigenvectors, shape (m,).
-        share: Of the widths by curvature, up to which the quadratic model holds.
+        share: Share of the widths by curvature, up to which the quadratic model holds.
     """
     parsed = map(parse_axis, axes)
     on_show = [pairs.at(*axis.end) for axis in parsed if axis.kind.end] or [0, -1]

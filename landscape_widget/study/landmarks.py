@@ -57,7 +57,7 @@ class Surroundings:
             objective: The loss on all examples, whose θ* is the centre.
             landmarks: The trajectory and the solutions.
             known: What is known of this θ*, directions of axes that a file had among it.
-            origin: Around whose θ* the path has its components; default the centre itself.
+            origin: The objective around whose θ* the path has its components; default the centre itself.
             components: What is known of these.
         """
         self._objective, self._known = objective, known

@@ -70,7 +70,7 @@ def verdict_of(found: Findings, controls: Controls, theta_norm: float) -> Verdic
     Args:
         found: What was found for ``controls``.
         controls: The controls, whose axes and domain of the first picture count.
-        theta_norm: ‖θ*‖.
+        theta_norm: The norm ‖θ*‖.
     """
     pairs, slopes = found.pairs, found.slopes
     if pairs is None or not found.pairs_final or slopes is None:
