@@ -63,6 +63,7 @@ function marksOf({ data, layout }) {
   for (const { type, name, mode, marker, line } of data) {
     if (type === "heatmap" || (type === "contour" && name === "loss")) continue;
     if (type === "contour") add(name, line.color);
+    else if (mode === "lines+markers") add(name.replace(/ rim$/, "").replace(/^path (?=.)/, ""), marker.color), assert.equal(marker.color, line.color);
     else if (mode.startsWith("markers")) add({ "pin rims": "pins" }[/** @type {string} */ (name)] ?? name ?? "evaluated nodes", marker.color, ...(marker.line ? [marker.line.color] : []));
     else assert.fail(`a mark of another kind: ${name}`);
   }
@@ -78,7 +79,8 @@ const pins = { pins: [pin], writable: true, table: null, csv: "", applied: null,
 
 /** @param {"light" | "dark"} theme @param {string} scale @returns {Promise<Marks>} */
 async function marksOn(theme, scale) {
-  const { find, model, plotly, el } = await show({ _surface: mockSurface({ ...controls, request: 1 }, 1), _pins: pins });
+  const surface = mockSurface({ ...controls, request: 1 }, 1);
+  const { find, model, plotly, el } = await show({ _surface: surface, _pins: pins, _landmarks: mockLandmarks(surface) });
   el.dataset.lwTheme = theme;
   document.body.className = "changed";
   enter(find("scale"), scale, "change");
@@ -91,7 +93,7 @@ async function marksOn(theme, scale) {
   return marksOf(plotly.drawn.get(find("heatmap").querySelector(".js-plotly-plot"))?.at(-1));
 }
 
-const NAMES = ["crosshair", "earlier picture", "evaluated nodes", "level", "limit", "lowest", "pins", "quadratic", "theta"];
+const NAMES = ["crosshair", "earlier picture", "evaluated nodes", "level", "limit", "lowest", "other seed", "path", "pins", "quadratic", "theta"];
 
 for (const theme of /** @type {const} */ (["light", "dark"])) {
   test(`every mark in the plane is seen on every colour, ${theme}`, async () => {
@@ -169,7 +171,7 @@ test("a dark line alone would not be seen on dark colours", () => {
 test("the table in the guide says what is measured here", async () => {
   const guide = readFileSync(new URL("../../docs/guide.md", import.meta.url), "utf8");
   const marks = await marksOn("light", "linear");
-  const words = { theta: "θ\\* and the lowest points", level: "the line of L(θ\\*)", pins: "pins", crosshair: "the crosshair", quadratic: "lines of the quadratic model", limit: "where that model ends" };
+  const words = { theta: "θ\\* and the lowest points", level: "the line of L(θ\\*)", path: "a path of training, solutions", pins: "pins", crosshair: "the crosshair", quadratic: "lines of the quadratic model", limit: "where that model ends" };
   for (const [name, text] of Object.entries(words)) {
     const row = [text, ...Object.values(MAPS).map((map) => least([...marks[name]], map).toFixed(1))].join(" | ");
     assert.ok(guide.includes(`| ${row} |`), `Expected docs/guide.md to have the row | ${row} |`);

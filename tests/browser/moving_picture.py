@@ -98,7 +98,7 @@ class Film:
 
 
 def play(notebook: Notebook) -> Film:
-    """What a newcomer does first: look, turn, look closer, and ask for random directions."""
+    """What a newcomer does first: look, turn, and ask for random directions."""
     notebook.run(0, timeout=300)
     notebook.start(1)
     explorer = ExplorerOnPage(notebook.page, notebook.kernel)
@@ -107,10 +107,6 @@ def play(notebook: Notebook) -> Film:
     film = Film(explorer)
     film.until_done(0)
     film.turn(-120)
-    before = explorer.request()
-    # a width for each axis, so that both curvatures change the loss alike: the saddle shows itself
-    explorer.kernel.run("explorer.domain = (-0.04, 0.04, -0.6, 0.6)")
-    film.until_done(before)
     film.turn(120)
     before = explorer.request()
     explorer.part("preset-random").check(timeout=PATIENCE)

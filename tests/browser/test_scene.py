@@ -9,8 +9,13 @@ from playwright.sync_api import Page, expect
 
 from .conftest import OpenPage
 from .dev_page import DONE, serving
+from .pixels import HUE, pixels
+from .waiting import wait_until
 
 PATIENCE = 60_000
+
+#: Share of the place of a scene that a surface takes at least; paths and words alone take 0.02.
+LEAST = 0.1
 
 #: Counts how often pixels are read back, which a page waits for until all is drawn.
 COUNT = """
@@ -23,16 +28,31 @@ COUNT = """
 """
 
 
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with serving() as url:
+        yield url
+
+
 @pytest.fixture
-def page(open_page: OpenPage) -> Iterator[Page]:
+def page(open_page: OpenPage, url: str) -> Iterator[Page]:
     """An explorer that has computed, and that nobody has pointed at."""
     page = open_page(1280, 900).page
     page.add_init_script(COUNT)
-    with serving() as url:
-        page.goto(f"{url}?pace=10")
-        page.wait_for_function(DONE, timeout=PATIENCE)
-        yield page
-        page.close()
+    page.goto(f"{url}?pace=10")
+    page.wait_for_function(DONE, timeout=PATIENCE)
+    yield page
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def narrow(open_page: OpenPage, url: str) -> Iterator[Page]:
+    """The same in a narrow place, with a path of training and another solution."""
+    page = open_page(700, 900).page
+    page.goto(f"{url}?pace=10&paths")
+    page.wait_for_function(DONE, timeout=PATIENCE)
+    yield page
+    page.close()
 
 
 def test_nothing_is_read_back_until_the_pointer_asks(page: Page) -> None:
@@ -55,7 +75,20 @@ def test_nothing_is_read_back_until_the_pointer_asks(page: Page) -> None:
     assert page.evaluate("reads") == asked
 
 
-def test_the_surface_tells_where_the_pointer_is_each_time_that_it_comes(page: Page) -> None:
+def test_the_surface_is_there_below_paths_and_words(narrow: Page) -> None:
+    """Marks that let through what is behind them once locked depths, and it was not drawn at all."""
+    scene = narrow.get_by_test_id("surface").locator(".js-plotly-plot")
+    wait_until(lambda: scene.locator(".annotation-scene").count(), "words in the scene")
+
+    def hued() -> float:
+        image = pixels(scene).astype(int)
+        return float((abs(image[..., 0] - image[..., 2]) > HUE).mean())
+
+    wait_until(lambda: hued() > LEAST, "the colours of a surface", timeout=60)
+
+
+def test_the_surface_tells_where_the_pointer_is_each_time_that_it_comes(narrow: Page) -> None:
+    page = narrow
     box = page.get_by_test_id("surface").locator("canvas").first.bounding_box()
     assert box is not None
     places = [(box["x"] + share * box["width"], box["y"] + 0.5 * box["height"]) for share in (0.4, 0.6)]

@@ -7,8 +7,8 @@ import { interpolate } from "../model/picture.js";
 /** @typedef {import("../kernel/landmarks.js").PathOnPlane} PathOnPlane */
 /** @typedef {import("../kernel/decoders.js").SurfaceResult} SurfaceResult */
 
-/** Under the line of a path, so that it is seen on every colour. */
-const RIM = "rgba(255, 255, 255, 0.85)";
+/** Under the line of a path, light in dark, so that it is seen on every colour. @type {[string, number][]} */
+const RIMS = [["#000000", 6], ["#ffffff", 4.5]];
 /** A point is read where the crosshair is nearer to it than this share of the picture, or than half the way to the next node. */
 const NEAR = 0.02;
 /** Of ‖θ*‖: what parameters in single precision may be off a plane by rounding. */
@@ -25,14 +25,14 @@ export const flatPaths = ({ paths }) =>
     const at = { type: "scatter", x: Array.from(alpha), y: Array.from(beta), cliponaxis: true };
     const size = Array.from(sizes, (each) => Math.max(each, least(path)));
     return [
-      { ...at, name: `${name} rim`, mode: "lines", hoverinfo: "skip", line: { color: RIM, width: 5 } },
+      ...RIMS.map(([color, width]) => ({ ...at, name: `${name} rim`, mode: "lines+markers", hoverinfo: "skip", line: { color, width }, marker: { symbol: symbolOf(path), size: size.map((each) => each + width - 2.5), color } })),
       {
         ...at,
         name: `path ${name}`,
-        mode: solution ? "markers+text" : "lines+markers",
+        mode: "lines+markers",
         hoverinfo: "none",
         line: { color: colour, width: 2.5 },
-        marker: { symbol: symbolOf(path), size, color: colour, line: { color: "#ffffff", width: 1 } },
+        marker: { symbol: symbolOf(path), size, color: colour },
       },
     ];
   });
