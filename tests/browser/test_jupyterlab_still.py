@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from nbconvert import HTMLExporter
 from nbformat import read
 from nbformat.sign import NotebookNotary
 from PIL import Image
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Browser, Locator, expect
 
 from landscape_widget import Surface
 from landscape_widget.figures.shade import shade_of
@@ -26,6 +27,8 @@ from landscape_widget.results.quadratic import QuadraticModel
 from ..figures.test_still import loss_of, middle
 from .conftest import OUTPUT, OpenNotebook, Show
 from .explorer import ExplorerOnPage
+from .hosts.documents import assert_pictures
+from .hosts.network import Network
 from .jupyter import JupyterServer
 from .lab import Notebook
 from .notebooks import BOWL
@@ -154,6 +157,24 @@ def test_the_losses_under_its_pixels_are_those_of_the_page(notebook: Notebook, l
         assert on_page == pytest.approx(loss[i, j], abs=slack)
     assert seen == 20
     notebook.kernel.run("explorer.view = {}")
+
+
+def test_a_converted_notebook_shows_it_without_a_network(
+    notebook: Notebook, live: ExplorerOnPage, server: JupyterServer, browser: Browser, tmp_path: Path
+) -> None:
+    notebook.save()
+    path = server.root / notebook.name
+    wait_until(lambda: "image/png" in path.read_text(), "the saved notebook")
+    converted = tmp_path / "converted.html"
+    converted.write_text(HTMLExporter().from_filename(path)[0])
+    with browser.new_context() as context:
+        network = Network(context, packages=False)
+        page = context.new_page()
+        page.goto(converted.as_uri(), wait_until="commit")
+        assert_pictures(page, 1)
+        # what it asks for is the converter's own: formulas, and the manager of widgets
+        assert network.refused, "the guard is on"
+        assert all("landscape" not in url for url in network.refused)
 
 
 def test_a_saved_notebook_shows_it_without_a_kernel_that_knows_it(
