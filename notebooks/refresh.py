@@ -1,20 +1,32 @@
 """Executes the notebooks and stores what they show, for readers without a kernel: ``make notebooks``.
 
-They stay small enough for a repository: of an explorer its picture is kept, not the state of its widget, 2 MB
-of it plotly.js. Plotly's own figures are left out, since pages that run no scripts show nothing of them, and
-so are animations, which are too large.
+They stay small enough for a repository, 300 kB in all: of an explorer its picture is kept, in fewer colours,
+and not the state of its widget, 2 MB of it plotly.js. Plotly's own figures are left out, since pages that run
+no scripts show nothing of them, and so are animations, which are too large.
 """
 
 from __future__ import annotations
 
 import sys
+from base64 import b64decode, b64encode
+from io import BytesIO
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from PIL import Image
 
 HERE = Path(__file__).parent
 LEFT_OUT = {"application/vnd.plotly.v1+json", "image/gif"}
+COLOURS = 64
+
+
+def smaller(picture: str) -> str:
+    """A PNG in base64, in fewer colours."""
+    file = BytesIO()
+    image = Image.open(BytesIO(b64decode(picture))).convert("RGB")
+    image.quantize(COLOURS, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
+    return b64encode(file.getvalue()).decode()
 
 
 def stored(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None:
@@ -24,6 +36,7 @@ def stored(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None:
         return None
     if "image/png" in data:
         data.pop("text/html", None)  # the same picture again
+        data["image/png"] = smaller(data["image/png"])
     return output
 
 

@@ -165,6 +165,20 @@ test("a model that the host has connected anew is asked", (t) => {
   assert.equal(asked(), 1);
 });
 
+test("a message that was lost leaves no kernel, which is asked again after a while", (t) => {
+  const { pulse, said, seconds, asked, answer } = open(t, { get_model() {} });
+  answer();
+  for (const count of [1, 2]) {
+    pulse.lost();
+    seconds(7);
+    assert.deepEqual([said, asked()], [["gone"], count - 1]);
+    seconds(2);
+    assert.equal(asked(), count);
+  }
+  answer();
+  assert.deepEqual(said, ["gone", "there"]);
+});
+
 test("nothing is asked after the end", (t) => {
   const { model, pulse, seconds, asked } = open(t, {});
   pulse.destroy();

@@ -36,7 +36,7 @@ export async function show(traits = {}, { views = 1, host, webgl = false, pictur
   const { document } = openPage({ webgl });
   const model = Object.assign(createMockModel({ ...defaults, resolution: 11, ...traits }), { pictures });
   const plotly = createPlotly();
-  const props = { model, host: host ?? { getWidget: async () => ({ exports: { Plotly: plotly } }) } };
+  const props = { model, host: host ?? { getWidget: async () => ({ exports: { load: async () => plotly } }) } };
   const shown = Array.from({ length: views }, () => {
     const el = document.body.appendChild(document.createElement("div"));
     const stop = /** @type {() => void} */ (render(/** @type {any} */ ({ ...props, el, signal: new AbortController().signal })));

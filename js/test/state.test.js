@@ -139,3 +139,14 @@ test("a destroyed state listens no longer", async () => {
   assert.equal(heard.length, 0);
   for (const name of ["status", "_surface", "axes", "progress", "face", "_spectrum"]) assert.equal(model.count(`change:${name}`), 0);
 });
+
+test("a host that could not carry a message has no kernel, and one that lets this page only look on has", async () => {
+  for (const [reason, kernel] of /** @type {const} */ ([[new TypeError("Failed to fetch"), "gone"], [{ status: 404 }, "gone"], [{ status: 403 }, "there"]])) {
+    const { model, state, heard } = setUp();
+    Object.assign(model, { send: () => Promise.reject(reason) });
+    state.send("cancel");
+    await new Promise((done) => setImmediate(done));
+    assert.equal(state.snapshot.kernel, kernel);
+    assert.equal(heard.length, kernel === "gone" ? 1 : 0);
+  }
+});

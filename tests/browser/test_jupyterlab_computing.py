@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import expect
 
 from .conftest import OpenNotebook
-from .explorer import ExplorerOnPage
+from .explorer import ExplorerOnPage, expect_no_kernel
+from .jupyter import JupyterServer
 from .lab import Notebook
 from .notebooks import BOWL, SHOW
 from .pixels import middle, pixels, spread
@@ -178,6 +179,14 @@ def test_reloaded_page_shows_the_same_without_computing(notebook: Notebook, bowl
     assert (bowl.grid("surface").z == picture).all()
     assert spread(middle(pixels(bowl.part("surface")))) > 5
     assert notebook.kernel.value("calls") == calls
+
+
+def test_a_kernel_that_another_client_restarts_is_gone(
+    notebook: Notebook, bowl: ExplorerOnPage, server: JupyterServer
+) -> None:
+    """The last test, since it takes the kernel away."""
+    server.request("POST", f"kernels/{notebook.kernel_id}/restart")
+    expect_no_kernel(bowl.root)
 
 
 def start_long_computation(bowl: ExplorerOnPage) -> None:

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from nbconvert import HTMLExporter
 from nbformat import read
 from nbformat.sign import NotebookNotary
 from PIL import Image
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Browser, Locator, expect
 
 from landscape_widget import Surface
 from landscape_widget.figures.shade import shade_of
@@ -24,8 +25,10 @@ from landscape_widget.planes.scale import automatic_scale
 from landscape_widget.results.quadratic import QuadraticModel
 
 from ..figures.test_still import loss_of, middle
-from .conftest import OUTPUT, OpenNotebook, Show
+from .conftest import OUTPUT, Show
 from .explorer import ExplorerOnPage
+from .hosts.documents import assert_pictures
+from .hosts.network import Network
 from .jupyter import JupyterServer
 from .lab import Notebook
 from .notebooks import BOWL
@@ -156,27 +159,43 @@ def test_the_losses_under_its_pixels_are_those_of_the_page(notebook: Notebook, l
     notebook.kernel.run("explorer.view = {}")
 
 
-def test_a_saved_notebook_shows_it_without_a_kernel_that_knows_it(
-    notebook: Notebook, live: ExplorerOnPage, server: JupyterServer, open_notebook: OpenNotebook
+def test_a_converted_notebook_shows_it_without_a_network(
+    notebook: Notebook, live: ExplorerOnPage, server: JupyterServer, browser: Browser, tmp_path: Path
 ) -> None:
-    """On a page of their own: beside the live explorer its picture is unseen."""
+    notebook.save()
+    path = server.root / notebook.name
+    wait_until(lambda: "image/png" in path.read_text(), "the saved notebook")
+    converted = tmp_path / "converted.html"
+    converted.write_text(HTMLExporter().from_filename(path)[0])
+    with browser.new_context() as context:
+        network = Network(context, packages=False)
+        page = context.new_page()
+        page.goto(converted.as_uri(), wait_until="commit")
+        assert_pictures(page, 1)
+        # what it asks for is the converter's own: formulas, and the manager of widgets
+        assert network.refused, "the guard is on"
+        assert all("landscape" not in url for url in network.refused)
+
+
+def test_a_saved_notebook_shows_it_without_a_kernel_that_knows_it(
+    notebook: Notebook, live: ExplorerOnPage, server: JupyterServer
+) -> None:
+    """Its picture has another name: on a page with the live explorer it would be unseen."""
     notebook.save()
     path: Path = server.root / notebook.name
     wait_until(lambda: "image/png" in path.read_text(), "the saved notebook")
+    picture = notebook.kernel.value("explorer._still_class")
     copies = {name: path.with_name(f"{name}.ipynb") for name in ("untrusted", "trusted")}
     for name, copy in copies.items():  # whose content nobody has signed yet
-        copy.write_text(path.read_text().replace('"explorer"', f'"explorer  # {name}"'))
+        copy.write_text(path.read_text().replace(picture, f"{picture}-{name}"))
     NotebookNotary(data_dir=str(server.root.parent / "data")).sign(read(copies["trusted"], as_version=4))
-    with (
-        closing(open_notebook(copies["untrusted"])) as first,
-        closing(Notebook(server, first.watch, copies["trusted"], tab=True)) as second,
-    ):
-        for reader, name in ((second, "trusted"), (first, "untrusted")):
-            reader.show()
+    for name, copy in copies.items():
+        with closing(Notebook(server, notebook.watch, copy, tab=True)) as reader:
             assert reader._cell(1, "model.trusted") is (name == "trusted")
-            picture = reader.cell(1).locator("img[src^='data:image/png']")
-            expect(picture).to_be_visible()
-            assert picture.evaluate("image => image.complete && image.naturalWidth") == 860
+            image = reader.cell(1).locator("img[src^='data:image/png']")
+            expect(image).to_be_visible()
+            assert image.evaluate("image => image.complete && image.naturalWidth") == 860
             expect(reader.cell(1)).to_contain_text("still picture")
             reader.watch.screenshot(OUTPUT / f"still-{name}.png")
             reader.watch.take_errors()  # JupyterLab complains of the widget that it does not find
+    notebook.show()

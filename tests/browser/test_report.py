@@ -50,7 +50,8 @@ def refuse_network(watch: Watch) -> list[str]:
         requests.append(route.request.url)
         route.abort()
 
-    watch.page.route(re.compile(r"^(https?|wss?):"), refuse)
+    watch.page.route(re.compile(r"^https?:"), refuse)
+    watch.page.route_web_socket(re.compile(r"^wss?:"), lambda socket: requests.append(socket.url))
     return requests
 
 
@@ -168,8 +169,9 @@ def test_page_follows_the_readers_theme_and_width(
         ("<script src='{}'></script>", "https://example.invalid/plotly.js"),
         ("<link rel=stylesheet href='{}'>", "https://example.invalid:8443/page.css?v=1"),
         ("<script>fetch('{}').catch(() => {{}})</script>", "http://127.0.0.1:9/"),
+        ("<script>new WebSocket('{}')</script>", "wss://example.invalid/kernel"),
     ],
-    ids=["picture", "script", "style", "fetch"],
+    ids=["picture", "script", "style", "fetch", "socket"],
 )
 def test_a_page_that_asks_the_network_is_caught(
     open_page: OpenPage, tmp_path: Path, asks: str, url: str

@@ -32,11 +32,19 @@ ROWS = {
         ["panel", "ipywidgets_bokeh"],
         "in a shadow root; anywidget comes from a delivery network",
     ),
+    "vscode": (
+        "VS Code's widget manager, `@vscode/jupyter-ipywidgets8`",
+        ["@vscode/jupyter-ipywidgets8"],
+        "under a webview's content policy; further tests of its own, in `make test`",
+    ),
 }
 
 
 def pinned(package: str) -> str:
-    """The version of a package that constraints.txt names."""
+    """The version of a package that constraints.txt names, or package.json where it is one of npm's."""
+    if package.startswith("@"):
+        packages = json.loads((HOSTS.parent / "vscode" / "package.json").read_text("utf-8"))
+        return str(packages["dependencies"][package])
     (version,) = re.findall(
         rf"^{re.escape(package)}==(\S+)$", (ROOT / "constraints.txt").read_text("utf-8"), re.MULTILINE
     )
@@ -65,11 +73,7 @@ def table() -> str:
         lines.append(
             f"| {name} | {version} | {'; '.join(['all acts', remark] if remark else ['all acts'])} |"
         )
-    vscode = json.loads((HOSTS.parent / "vscode" / "package.json").read_text("utf-8"))["dependencies"]
-    manager = "@vscode/jupyter-ipywidgets8"
     lines += [
-        f"| VS Code | its widget manager, `{manager}` {vscode[manager]}, under a webview's content policy"
-        " | tests of its own, in `make test` |",
         "| a static page | `js/dev`, in a shadow root too | tests of its own, in `make test` |",
         f"| nbconvert's pages | {pinned('nbconvert')} | a picture without a network; alive with the state of"
         " widgets |",

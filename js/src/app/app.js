@@ -168,8 +168,9 @@ export function render({ model, el, host, signal }, css = "") {
   // Not awaited: hosts give a view little time to appear, and the library takes longer than that to arrive.
   Promise.resolve()
     .then(() => host.getWidget(state.runtime))
-    .then(({ exports }) => {
-      plotly = /** @type {{Plotly: Plotly}} */ (exports).Plotly;
+    .then(({ exports }) => /** @type {{load: () => Promise<Plotly>}} */ (exports).load())
+    .then((library) => {
+      plotly = library;
       styles.update();
     })
     .catch((/** @type {unknown} */ reason) => {

@@ -110,6 +110,11 @@ export function createPulse(model, ask, changed) {
     heard,
     /** A message could not be sent. */
     gone,
+    /** A message was sent and has not arrived: the next one may. */
+    lost() {
+      [asked, due, silentSince] = [null, false, Date.now()];
+      become("gone");
+    },
     destroy() {
       clearInterval(clock);
       model.off("comm_live_update", reconnected);

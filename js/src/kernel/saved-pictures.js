@@ -8,7 +8,7 @@ import { decodeLandmarks } from "./landmarks.js";
 /** @typedef {import("./points.js").Points} Points */
 
 /** Stands where a page that lives has the pulse of its kernel. */
-export const NO_KERNEL = { kernel: /** @type {import("./pulse.js").Kernel} */ ("gone"), heard() {}, gone() {}, destroy() {} };
+export const NO_KERNEL = { kernel: /** @type {import("./pulse.js").Kernel} */ ("gone"), heard() {}, gone() {}, lost() {}, destroy() {} };
 
 /** @type {[string, (raw: any) => any][]} */
 const PARTS = [

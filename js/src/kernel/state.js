@@ -199,7 +199,8 @@ export function createState(model) {
   /** @param {object} message */
   function deliver(message) {
     try {
-      model.send(message);
+      // marimo's promises that it arrives; 403: this page may look on, and others may act.
+      Promise.resolve(model.send(message)).catch((reason) => reason?.status === 403 || pulse.lost());
     } catch {
       pulse.gone(); // hosts throw where the connection was closed
     }

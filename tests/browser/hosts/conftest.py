@@ -7,5 +7,5 @@ import os
 collect_ignore = (
     []
     if os.environ.get("LANDSCAPE_HOSTS")
-    else ["test_acts.py", "test_embedded.py", "test_shutdown.py", "test_sphinx.py"]
+    else ["test_acts.py", "test_documents.py", "test_embedded.py", "test_kernel.py", "test_sphinx.py"]
 )

@@ -35,10 +35,10 @@ def size(notebook: Any) -> int:
     return len(nbformat.writes(notebook).encode())
 
 
-def assert_pictures(page: Page) -> None:
+def assert_pictures(page: Page, count: int = len(NAMES)) -> None:
     """A document shows a still picture of each explorer, and says what it is."""
     pictures = page.locator(".landscape-still img")
-    expect(pictures).to_have_count(len(NAMES))
+    expect(pictures).to_have_count(count)
     for picture in pictures.all():
         picture.scroll_into_view_if_needed()
         expect(picture).to_be_visible()

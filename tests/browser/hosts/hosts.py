@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from collections.abc import Callable
@@ -11,8 +10,10 @@ from typing import Protocol
 
 from playwright.sync_api import Page
 
-from tests.browser.jupyter import JupyterServer
+from tests.browser.browser import Watch
+from tests.browser.jupyter import JupyterServer, KernelClient
 from tests.browser.lab import write_notebook
+from tests.browser.vscode_host import HostServer, VSCode, build_host
 from tests.browser.waiting import wait_until
 
 from . import sources
@@ -30,6 +31,9 @@ class Host(Protocol):
 
     def open(self, page: Page) -> None:
         """Have a page show them."""
+
+    def reload(self, page: Page) -> None:
+        """Have the page load anew."""
 
     def kill(self) -> None:
         """End the kernel under the open pages."""
@@ -63,6 +67,9 @@ class App:
     def open(self, page: Page) -> None:
         dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
         page.goto(self._server.url + (self._dark if dark else ""))
+
+    def reload(self, page: Page) -> None:
+        page.reload()
 
     def kill(self) -> None:
         self._server.kill()
@@ -155,6 +162,9 @@ class Jupyter:
         if page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches"):
             self._darken(page)
 
+    def reload(self, page: Page) -> None:
+        page.reload()
+
     def _darken(self, page: Page) -> None:
         """Have the page follow a person who wants it dark, as that person does: Notebook 7 does by itself."""
         if page.locator("body").get_attribute("data-jp-theme-light") == "false":
@@ -168,20 +178,52 @@ class Jupyter:
         """What runs on the server."""
         return list(self.server.request("GET", "sessions"))
 
-    @property
-    def kernel_id(self) -> str:
-        return self.sessions()[0]["kernel"]["id"]
-
     def kill(self) -> None:
-        connection = self._folder / "server" / "runtime" / f"kernel-{self.kernel_id}.json"
-        kernel = self.server.connect(self.kernel_id)
-        process = kernel.value("__import__('os').getpid()")
+        kernel = self.server.connect(self.sessions()[0]["kernel"]["id"])
+        kill(kernel)
         kernel.close()
-        assert json.loads(connection.read_text())
-        os.kill(process, signal.SIGKILL)
 
     def stop(self) -> None:
         self.server.stop()
+
+
+class VSCodeWindows:
+    """VS Code's widget manager: each window has a kernel of its own, and forgets it when it loads anew."""
+
+    own_sessions = True
+
+    def __init__(self, folder: Path) -> None:
+        self.slow = folder / "slow"
+        self._server = JupyterServer(folder / "server")
+        self._server.start()
+        self._host = HostServer(build_host(), self._server.url)
+        self._host.start()
+        self._kernels: list[KernelClient] = []
+
+    def open(self, page: Page) -> None:
+        window = VSCode(self._server, self._host, Watch(page))
+        self._kernels.append(window.kernel)
+        if page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches"):
+            window.set_theme("dark")
+        for cell in sources.cells(self.slow):
+            window.execute(cell)
+
+    def reload(self, page: Page) -> None:
+        self.open(page)
+
+    def kill(self) -> None:
+        kill(self._kernels[-1])
+
+    def stop(self) -> None:
+        for kernel in self._kernels:
+            kernel.close()
+        self._host.stop()
+        self._server.stop()
+
+
+def kill(kernel: KernelClient) -> None:
+    """End a kernel at once."""
+    os.kill(kernel.value("__import__('os').getpid()"), signal.SIGKILL)
 
 
 HOSTS: dict[str, Callable[[Path], Host]] = {
@@ -192,4 +234,5 @@ HOSTS: dict[str, Callable[[Path], Host]] = {
     "solara": solara,
     "voila": voila,
     "panel": panel,
+    "vscode": VSCodeWindows,
 }

@@ -56,6 +56,8 @@ class Network:
         self._packages = packages
         context.route(FOREIGN, self._answer)
         context.route(_SOLARA, self._answer)
+        if not packages:  # no host has pages of this kind, whose own sockets would go through Python, too
+            context.route_web_socket(FOREIGN, lambda socket: self.refused.append(socket.url))
 
     def _answer(self, route: Route) -> None:
         url = route.request.url

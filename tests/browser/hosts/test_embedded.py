@@ -18,13 +18,12 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.browser import Watch
 from tests.browser.conftest import OUTPUT
+from tests.browser.explorer import expect_no_kernel
 
 from . import sources
 from .documents import NAMES, execute, size
 from .network import Network, install_packages
 from .view import View
-
-GONE = "No kernel: showing saved results; run the cell to go on."
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +52,7 @@ def opened(browser: Browser, watches: list[Watch]) -> Callable[[Path], Any]:
 def assert_alive_without_a_kernel(view: View) -> None:
     """It shows the losses, says that there is no kernel, and keeps what needs none."""
     view.wait_for_result()
-    expect(view.root).to_have_attribute("data-kernel", "gone", timeout=30_000)
-    expect(view.part("kernel")).to_have_text(GONE)
-    expect(view.part("resolution")).to_be_disabled()
+    expect_no_kernel(view.root)
     view.assert_losses("hessian:max", "hessian:min")
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser
 
+from tests.browser.waiting import wait_until
+
 from .network import Network
 
 
@@ -25,6 +27,17 @@ def test_a_page_that_asks_is_caught(browser: Browser, page: str) -> None:
             shown.set_content(page)
         shown.wait_for_load_state("networkidle")
         with pytest.raises(AssertionError, match=r"example\.invalid"):
+            network.check()
+
+
+def test_a_document_that_opens_a_socket_is_caught(browser: Browser) -> None:
+    with browser.new_context() as context:
+        network = Network(context, packages=False)
+        shown = context.new_page()
+        shown.set_content("<script>new WebSocket('wss://example.invalid/kernel')</script>")
+        # it is noted while playwright is talked to
+        wait_until(lambda: shown.title() == "" and network.refused, "the socket")
+        with pytest.raises(AssertionError, match=r"example\.invalid/kernel"):
             network.check()
 
 

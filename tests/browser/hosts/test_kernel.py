@@ -1,4 +1,4 @@
-"""A page in JupyterLab whose kernel is busy for long, restarted by another client, or killed."""
+"""A page in JupyterLab whose kernel is busy for long, killed, or shut down from the menu."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ from contextlib import closing
 
 from playwright.sync_api import Locator, expect
 
-from .conftest import OpenNotebook
-from .jupyter import JupyterServer
-from .lab import Notebook
-from .notebooks import BOWL, SHOW
+from tests.browser.conftest import OpenNotebook
+from tests.browser.explorer import expect_no_kernel
+from tests.browser.lab import Notebook
+from tests.browser.notebooks import BOWL, SHOW
 
 #: Longer than a silent kernel is left unasked and may take to answer.
 BUSY = "import time\ntime.sleep(13)"
-
-GONE = "No kernel: showing saved results; run the cell to go on."
 
 SEEN = """e => {
   window.seen = [e.dataset.kernel];
@@ -35,25 +33,18 @@ def shown(notebook: Notebook) -> Locator:
     return explorer
 
 
-def expect_gone(explorer: Locator) -> None:
-    expect(explorer).to_have_attribute("data-kernel", "gone", timeout=30_000)
-    expect(explorer.get_by_test_id("kernel")).to_have_text(GONE)
-    expect(explorer.get_by_test_id("resolution")).to_be_disabled()
-    expect(explorer.get_by_test_id("surface").locator(".js-plotly-plot")).to_be_visible()
-
-
-def test_a_kernel_that_is_busy_restarted_or_killed(
-    open_notebook: OpenNotebook, server: JupyterServer
-) -> None:
+def test_a_kernel_that_is_busy_killed_or_shut_down(open_notebook: OpenNotebook) -> None:
     with closing(open_notebook([BOWL, SHOW, BUSY])) as notebook:
         explorer = shown(notebook)
         explorer.evaluate(SEEN)
         notebook.run(2)
         assert set(notebook.page.evaluate("() => window.seen")) == {"there"}
 
-        server.request("POST", f"kernels/{notebook.kernel_id}/restart")
-        expect_gone(explorer)
+        os.kill(notebook.kernel.value("__import__('os').getpid()"), signal.SIGKILL)
+        expect_no_kernel(explorer)
+        notebook.page.get_by_role("button", name="Ok", exact=True).click()  # it starts a new one
 
         explorer = shown(notebook)
-        os.kill(notebook.kernel.value("__import__('os').getpid()"), signal.SIGKILL)
-        expect_gone(explorer)
+        notebook.page.get_by_role("menuitem", name="Kernel", exact=True).click()
+        notebook.page.locator(".lm-Menu").get_by_text("Shut Down Kernel", exact=True).click()
+        expect_no_kernel(explorer)
