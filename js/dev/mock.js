@@ -99,6 +99,7 @@ export const defaults = {
   view: {},
   _spectrum: null,
   _trace: null,
+  _along: {},
   _pins: { pins: [], writable: false, table: null, csv: "", applied: null, note: "", centre: { depth: 0, request: 0, moved: 0 }, checkpoint: 0, drift: null },
 };
 

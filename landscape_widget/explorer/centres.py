@@ -92,6 +92,7 @@ class Centres:
         self._base: tuple[Objective, Objective | None] | None = (objective, test)
         self._origins: dict[bytes, Recorded] = {}
         self._components: dict[int, PathComponents] = {}
+        self._losses: dict[tuple[int, str], float] = {}
         self._visited: list[Spot] = []
         weights = Held({THETA: objective.theta} if state is None else state)
         self.landmarks = landmarks or Landmarks()
@@ -101,7 +102,7 @@ class Centres:
             present = Recorded(weights, step)
             self.landmarks = replace(self.landmarks, first=present)
         self._first = Spot(present)
-        self._spots = {_key(present): self._first}
+        self._spots = {checkpoint_key(present): self._first}
         self._stack: list[_Centre] = []
         self._enter(self._first)
         self._stack.append(_Centre(self._first, state))
@@ -120,6 +121,12 @@ class Centres:
         study = self._stack[-1].spot.study
         assert study is not None
         return study
+
+    @property
+    def present(self) -> Spot:
+        """Where one is."""
+        self.check_open()
+        return self._stack[-1].spot
 
     def check_open(self) -> None:
         """Raises a RuntimeError after ``close``."""
@@ -216,6 +223,15 @@ class Centres:
         checkpoints = self.landmarks.checkpoints
         return self._spot(checkpoints[-1 if number is None else number])
 
+    def ahead(self, number: int) -> Study:
+        """The study of a checkpoint, which is kept as if one had been there just before."""
+        spot, present = self.at(number), self.present
+        self._enter(spot)
+        study = spot.study
+        self._enter(present)
+        assert study is not None
+        return study
+
     def study_at(self, number: int | None) -> Study:
         """The study of a checkpoint; one does not go there."""
         spot = self.at(number)
@@ -280,8 +296,8 @@ class Centres:
     @property
     def number(self) -> int:
         """The number of the checkpoint that the present centre is, or lies beside."""
-        keys = [*map(_key, self.landmarks.checkpoints)]
-        key = _key(self._stack[-1].spot.recorded)
+        keys = [*map(checkpoint_key, self.landmarks.checkpoints)]
+        key = checkpoint_key(self._stack[-1].spot.recorded)
         # a recorder may have thinned it out meanwhile
         return keys.index(key) if key in keys else sum(step < key[0] for step, _ in keys[:-1])
 
@@ -316,7 +332,7 @@ class Centres:
         recorded = self._stack[-1].spot.recorded
         if plane is not None:
             there = self._origins.get(_digest(plane.origin))
-            if there is None and len({*map(_key, self._origins.values())}) > 1:
+            if there is None and len({*map(checkpoint_key, self._origins.values())}) > 1:
                 raise RuntimeError(
                     "Expected a point on a plane around a centre of this explorer, got one around another: "
                     "which buffers and frozen parameters belong to it is not known here. Pin it again."
@@ -329,7 +345,7 @@ class Centres:
         return np.array_equal(plane.origin, _vector(self.study.objective))
 
     def _spot(self, recorded: Recorded) -> Spot:
-        return self._spots.setdefault(_key(recorded), Spot(recorded))
+        return self._spots.setdefault(checkpoint_key(recorded), Spot(recorded))
 
     def _enter(self, spot: Spot) -> None:
         """Has a study of a spot, and lets go of what others need no more."""
@@ -348,6 +364,8 @@ class Centres:
 
     def _made(self, spot: Spot) -> Study:
         objective, test = self._objectives(spot)
+        self._losses.update(spot.known.landmark_losses)
+        spot.known.landmark_losses = self._losses  # true losses, which depend on no centre
         run = Run(partial(self._nearest_pairs, spot), None, {})
         if spot.theta is None and self.landmarks.trajectory is not None:
             last = self.at(None)
@@ -435,7 +453,7 @@ def _digest(theta: FloatArray) -> bytes:
     return blake2b(np.ascontiguousarray(theta, float).tobytes(), digest_size=16).digest()
 
 
-def _key(recorded: Recorded) -> tuple[int, object]:
+def checkpoint_key(recorded: Recorded) -> tuple[int, object]:
     """What tells a checkpoint from others, also where a folder was read again."""
     source = recorded.source
     return recorded.step, source if isinstance(source, Path) else id(source)

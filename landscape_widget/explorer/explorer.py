@@ -13,12 +13,12 @@ import torch
 from torch import nn
 
 from landscape_widget.data.reading import BatchSize
+from landscape_widget.explorer.along import AlongTheRun
 from landscape_widget.explorer.arguments import objective_of, sorted_arguments, test_objective_of
 from landscape_widget.explorer.cells import follow_cells
 from landscape_widget.explorer.messages import AT_POINTS, obey
 from landscape_widget.explorer.model_weights import Weights
 from landscape_widget.explorer.page import hold
-from landscape_widget.explorer.pages import SavedPages
 from landscape_widget.explorer.publisher import gathered_of
 from landscape_widget.export.python_call import given_arguments
 from landscape_widget.export.runs import load_run, save_run
@@ -37,7 +37,7 @@ from landscape_widget.study.controls import Controls
 UPDATE_INTERVAL = 0.15
 
 
-class LandscapeExplorer(SavedPages):
+class LandscapeExplorer(AlongTheRun):
     """Explores L(θ* + αη + βδ) of a PyTorch model in a notebook.
 
     Nothing is computed until it is shown or ``compute()`` is called. From then on every change of a
@@ -403,6 +403,9 @@ class LandscapeExplorer(SavedPages):
                 self._acknowledged(number)
             case {"type": "compute"}:
                 self._submit("all")
+            case {"type": "along"}:
+                with self._lock:
+                    self._go_ahead(everywhere=True)
             case {"type": "cancel"}:
                 self.cancel()
             case {"type": "table"}:

@@ -1,4 +1,4 @@
-"""What waits for a worker: a job, where the newest wins, a queue of short errands, and a job for idle times."""
+"""What waits for a worker: a job, where the newest wins, short errands, and a job for idle times."""
 
 from __future__ import annotations
 

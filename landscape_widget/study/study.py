@@ -123,6 +123,18 @@ class Study:
         if found.fault is not None:
             raise found.fault
 
+    def ahead(self, controls: Controls) -> Iterator[Findings]:
+        """Computes what is shown of a checkpoint over time: picture, both ends of the spectrum, and tr(H).
+
+        Where the curvature fails, that is raised once the picture is there.
+        """
+        found = Findings()
+        for found in self.steps(controls, "surface"):
+            yield found
+        for found in self.steps(controls, "eigenpairs"):
+            yield found
+        yield from self._curvature.best_trace(self.centre.on(controls.examples), found)
+
     def redrawn(self, controls: Controls, found: Findings) -> Iterator[Findings]:
         """Draws what was found for ``controls`` again where it interpolates points that were marked."""
         return redrawn_steps(self.centre, self.centre.on(controls.examples), controls, found)

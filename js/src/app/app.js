@@ -4,6 +4,7 @@ import { createCheckpoints } from "../controls/checkpoints.js";
 import { comparedPlane, createComparison, pictureName } from "../controls/compare.js";
 import { createCopy } from "../notes/copy-python.js";
 import { createControls } from "../controls/controls.js";
+import { createCurves } from "../views/curves.js";
 import { createCurvature } from "../curvature/panel.js";
 import { h, setText } from "../ui/dom.js";
 import { display, waitingWords } from "../ui/frame.js";
@@ -81,6 +82,7 @@ export function render({ model, el, host, signal }, css = "") {
     createHeatmap(views, link, zoom),
     createCurvature(views, state),
     createSlices(views, link),
+    createCurves(views, state, checkpoints.choose),
   ];
   const pair = createPair(views, link, { first: zoom, second: createZoom(state, "compared_domain") }, update);
   const pins = createPins(foot, state);

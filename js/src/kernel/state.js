@@ -66,6 +66,7 @@ import { sameDomain } from "../model/values.js";
  *   error: string,
  *   progress: Progress | null,
  *   info: Info,
+ *   along: any,
  *   comparedProvisional: boolean,
  *   points: import("./points.js").Points,
  *   provisional: boolean,
@@ -76,6 +77,7 @@ import { sameDomain } from "../model/values.js";
  *   choices: (name: "seed" | "examples" | "resolution", usual: readonly number[]) => readonly number[],
  * }} Snapshot
  *   `saved`: the page was written with the pictures that it holds, and never had a kernel.
+ *   `along`: curves over the checkpoints, as they were sent; nothing in it where there are none.
  *   `offers`: whether a change of controls can be had, from the kernel or of the pictures that the page holds;
  *   `choices`: which of the usual values of a control.
  *   `cancelling`: a person has cancelled, and the kernel has not answered yet; `sent`: number of the newest picture.
@@ -107,7 +109,7 @@ const AS_USUAL = {};
 const PAUSE = 200;
 
 /** The other traits: they say nothing of what plane is asked for. */
-const OTHERS = ["face", "view", "status", "error", "progress", "_info", "_pins", ...Object.keys(DECODERS).map((name) => `_${name}`)];
+const OTHERS = ["face", "view", "status", "error", "progress", "_info", "_pins", "_along", ...Object.keys(DECODERS).map((name) => `_${name}`)];
 
 /** Tells whether a result is of what the controls said before they changed. */
 function createOutdated() {
@@ -226,6 +228,7 @@ export function createState(model) {
       error: model.get("error"),
       progress: "stage" in model.get("progress") ? model.get("progress") : null,
       info: model.get("_info"),
+      along: model.get("_along"),
       comparedProvisional: comparedOutdated.is(second, secondControls(values) ?? values) || former(second),
       points,
       provisional: outdated.is(shown, values) || former(shown),
@@ -345,7 +348,7 @@ export function createState(model) {
       } else save();
     },
     /**
-     * @param {"shown" | "drawn" | "cancel" | "compute" | "pin" | "unpin" | "recentre" | "back" | "update" | "apply" | "restore" | "table"} type
+     * @param {"shown" | "drawn" | "cancel" | "compute" | "along" | "pin" | "unpin" | "recentre" | "back" | "update" | "apply" | "restore" | "table"} type
      * @param {object} [content]  what the kernel needs to know with it
      */
     send(type, content = {}) {
