@@ -34,7 +34,7 @@ function figure({ palette, snapshot }, el) {
   });
   return {
     data,
-    layout: { ...baseLayout(palette, el), ...axes, shapes, margin: { l: 0, r: 0, t: 22, b: 40 }, showlegend: true, legend: { orientation: "h", x: 0, y: 1, yanchor: "bottom" }, dragmode: false },
+    layout: { ...baseLayout(palette, el), ...axes, shapes, margin: { l: 0, r: 0, t: 22, b: 40 }, showlegend: true, legend: { orientation: "h", x: 0, y: 1, yanchor: "bottom" }, hovermode: "x", dragmode: false },
   };
 }
 
