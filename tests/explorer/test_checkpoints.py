@@ -396,7 +396,7 @@ def test_a_checkpoint_is_gone_to_while_another_thread_evaluates() -> None:
         slow = threads.submit(objective.gradient)
         assert inside.wait(30)
         gone = threads.submit(objective.with_state, other)
-        wait([gone], timeout=0.2)  # as long as it may take to fail
+        assert not wait([gone], timeout=0.5).done  # it waits for the end of the evaluation
         go.set()
         assert slow.result(30).isfinite().all()
         np.testing.assert_allclose(
