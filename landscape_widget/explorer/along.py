@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from time import monotonic
 from typing import Any, TypeVar
@@ -19,15 +20,21 @@ from landscape_widget.explorer.mailbox import Request
 from landscape_widget.explorer.pages import SavedPages
 from landscape_widget.export.along_payload import along
 from landscape_widget.paths.index import Recorded
+from landscape_widget.results.comparison import Comparison
 from landscape_widget.results.evolution import Evolution
-from landscape_widget.study.along import AtCheckpoint, evolution_of, found_at
+from landscape_widget.study.along import comparison_of, evolution_of, found_at
+from landscape_widget.study.at_checkpoint import AtCheckpoint
 from landscape_widget.study.centre import Centre
 from landscape_widget.study.controls import Controls
+from landscape_widget.study.study import Study, check_part
 
 log = logging.getLogger(__name__)
 
 #: Checkpoints after that on show whose pictures are computed while nothing else is asked for.
 AHEAD = 3
+
+#: What is computed at all checkpoints.
+_ALL = "evolution"
 
 #: Least seconds between two messages of curves that are not done.
 INTERVAL = 0.15
@@ -74,6 +81,18 @@ class AlongTheRun(SavedPages):
             provenance = self._study.objective.provenance("evolution") | {"n_examples": n}
             return evolution_of(checkpoints, found, provenance)
 
+    @property
+    def comparison(self) -> Comparison | None:
+        """Loss and curvature at θ* and where ``compared_checkpoint`` is; None until both are known."""
+        with self._lock:
+            around, beside = self._publisher.latest.around, self._chosen().compared_checkpoint
+            if around is None or beside is None or None in around:
+                return None
+            names = (f"checkpoint {self._points.centres.number}", str(beside))
+            if not isinstance(beside, str):
+                names = names[0], f"checkpoint {beside}"
+            return comparison_of(names, around, self._study.objective.provenance("comparison"))
+
     def compute(self: _Self, what: str = "all") -> _Self:
         """Computes what the controls ask for and returns when it is done.
 
@@ -89,7 +108,7 @@ class AlongTheRun(SavedPages):
                 is closed meanwhile; inside an observer, which the computation would wait for.
             KeyboardInterrupt: On an interrupt of the kernel; the computation is cancelled.
         """
-        if what != "evolution":
+        if check_part(what, _ALL) != _ALL:
             return super().compute(what)
         refuse_inside("compute")
         try:
@@ -114,6 +133,21 @@ class AlongTheRun(SavedPages):
     def _go_to(self, number: int | None, former: int | None = None) -> None:
         super()._go_to(number, former)
         self._follows = self._follows or number is not None
+
+    def _steps(self, study: Study, controls: Controls, number: int, what: str) -> Iterator[None]:
+        with self._provided(study, controls):
+            yield from super()._steps(study, controls, number, what)
+
+    @contextmanager
+    def _provided(self, study: Study, controls: Controls) -> Iterator[None]:
+        """Gives a study that of the second picture, where this is around another θ*."""
+        if controls.compared_checkpoint is not None:
+            with self._lock:
+                study.beside = self._points.centres.elsewhere(controls.compared_checkpoint)
+        try:
+            yield
+        finally:
+            study.beside = None
 
     def _moved(self) -> None:
         super()._moved()
@@ -158,8 +192,9 @@ class AlongTheRun(SavedPages):
                 with self._lock:
                     study = self._points.centres.ahead(number)
                 centre = study.centre
-                for _ in study.ahead(replace(controls, checkpoint=number)):
-                    yield
+                with self._provided(study, controls):
+                    for _ in study.ahead(replace(controls, checkpoint=number)):
+                        yield
             except UnwantedError:
                 raise
             except Exception as error:  # it is told once one goes there

@@ -33,6 +33,9 @@ from landscape_widget.study.study import Study
 #: Centres whose studies, each with a model of its own, are kept: the present one and those before it.
 _STUDIES = 2
 
+#: The step of a solution, which no checkpoint is near to.
+_NEVER = -(10**12)
+
 #: Bytes of what is known that are kept, of all centres together; those left longest ago are forgotten first.
 _MOST_BYTES = 500_000_000
 
@@ -93,6 +96,7 @@ class Centres:
         self._origins: dict[bytes, Recorded] = {}
         self._components: dict[int, PathComponents] = {}
         self._losses: dict[tuple[int, str], float] = {}
+        self._others: dict[str, Spot] = {}
         self._visited: list[Spot] = []
         weights = Held({THETA: objective.theta} if state is None else state)
         self.landmarks = landmarks or Landmarks()
@@ -139,6 +143,7 @@ class Centres:
         self._stack.clear()
         self._visited.clear()
         self._spots.clear()
+        self._others.clear()
         self._origins.clear()
         self._base = None
 
@@ -223,9 +228,20 @@ class Centres:
         checkpoints = self.landmarks.checkpoints
         return self._spot(checkpoints[-1 if number is None else number])
 
+    def elsewhere(self, where: int | str) -> Study:
+        """The study of a checkpoint by its number, or of a solution by its name, beside the present one."""
+        if not isinstance(where, str):
+            return self.ahead(where)
+        recorded = Recorded(Held(self.landmarks.solutions[where]), _NEVER)
+        spot = self._others.setdefault(where, Spot(recorded))
+        return self._kept(spot)
+
     def ahead(self, number: int) -> Study:
         """The study of a checkpoint, which is kept as if one had been there just before."""
-        spot, present = self.at(number), self.present
+        return self._kept(self.at(number))
+
+    def _kept(self, spot: Spot) -> Study:
+        present = self.present
         self._enter(spot)
         study = spot.study
         self._enter(present)

@@ -75,6 +75,7 @@ class LandscapeExplorer(AlongTheRun):
         compared_axes: tuple[str, str] | None = Controls.compared_axes,
         compared_domain: Domain | None = Controls.compared_domain,
         compared_split: str | None = Controls.compared_split,
+        compared_checkpoint: int | str | None = Controls.compared_checkpoint,
         checkpoint: int | None = Controls.checkpoint,
         view: Mapping[str, Any] | None = None,
         **unknown: Any,
@@ -117,6 +118,8 @@ class LandscapeExplorer(AlongTheRun):
             compared_axes: Axes of a second picture beside the first; None: those of the first.
             compared_domain: Its domain; None: chosen by the curvature.
             compared_split: Its data; None: those of the first. Without ``compared_axes``, too, there is none.
+            compared_checkpoint: The checkpoint that the second picture is around, or the name of a solution;
+                None for that of the first.
             checkpoint: Which checkpoint of the trajectory θ* is, counted from 0; None for the model's own
                 weights, as they were last taken.
             view: How pages show losses at first, such as {"scale": "log"}; ``docs/guide.md`` has all options.

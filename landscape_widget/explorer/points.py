@@ -121,8 +121,9 @@ class Points:
             which: 0 for the first plane, 1 for the one beside it.
         """
         key = request, tuple(plane.axes), n_examples
-        self._planes.pop(key, None)
-        self._planes[key] = plane
+        if not which or self.centres.is_origin(plane):  # not that of another checkpoint
+            self._planes.pop(key, None)
+            self._planes[key] = plane
         while len(self._planes) > _PICTURES:
             del self._planes[next(iter(self._planes))]
         if self._table is not None and self._table[0] != request:

@@ -53,7 +53,9 @@ def along(evolution: Evolution, losses: Mapping[int, float], busy: bool) -> Payl
     ]
     signs = [f"{_SIGNS[name]} {name}" for name in _SIGNS if name in evolution.verdict]
     words = f"Curvature at {done} of {n} checkpoints{', more is being computed' if busy else ''}. "
-    words += "A click goes to one. " + (f"Marks of the loss: {', '.join(signs)}." if signs else "")
+    words += "A click goes to one, with Shift it is shown beside. " + (
+        f"Marks of the loss: {', '.join(signs)}." if signs else ""
+    )
     return {
         "pictures": [picture for picture in found if picture is not None],
         "verdicts": list(evolution.verdict),

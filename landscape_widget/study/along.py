@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,9 +11,9 @@ import numpy as np
 from landscape_widget.numerics.vectors import FloatArray, norm
 from landscape_widget.paths.index import Recorded
 from landscape_widget.paths.trajectory import Trajectory
-from landscape_widget.results.curvature import EigenPairs
+from landscape_widget.results.comparison import Comparison
 from landscape_widget.results.evolution import Evolution
-from landscape_widget.results.spectrum import TraceEstimate
+from landscape_widget.study.at_checkpoint import AtCheckpoint
 from landscape_widget.study.budget import best_trace
 from landscape_widget.study.centre import Centre
 from landscape_widget.study.domain import eigenvector_half_widths
@@ -23,19 +22,6 @@ from landscape_widget.study.verdict import judge
 
 #: Columns of an ``Evolution`` for the two ends of the spectrum.
 _ENDS = 2
-
-
-@dataclass(frozen=True)
-class AtCheckpoint:
-    """What the curves over time need of a checkpoint; NaN for what could not be had."""
-
-    loss: float = math.nan
-    gradient_norm: float = math.nan
-    pairs: EigenPairs | None = None
-    """λmax and λmin, without vectors."""
-    verdict: str = "undecided"
-    trace: TraceEstimate | None = None
-    """The exact or deflated one: that of a spectral density would jump among those."""
 
 
 def found_at(centre: Centre, n_examples: int) -> AtCheckpoint | None:
@@ -99,5 +85,23 @@ def evolution_of(
         momentum=momentum_of(run),
         trace=column["trace"],
         trace_stderr=column["stderr"],
+        provenance={**provenance},
+    )
+
+
+def comparison_of(
+    names: Sequence[str], found: Sequence[AtCheckpoint | None], provenance: Mapping[str, Any]
+) -> Comparison:
+    """What was found at several points, in a table."""
+    there = [at or AtCheckpoint() for at in found]
+    ends = [(math.nan, math.nan) if at.pairs is None else at.pairs.values[[0, -1]] for at in there]
+    return Comparison(
+        name=tuple(names),
+        loss=np.array([at.loss for at in there]),
+        gradient_norm=np.array([at.gradient_norm for at in there]),
+        largest=np.array([top for top, _ in ends]),
+        smallest=np.array([bottom for _, bottom in ends]),
+        trace=np.array([math.nan if at.trace is None else at.trace.value for at in there]),
+        verdict=tuple(at.verdict for at in there),
         provenance={**provenance},
     )

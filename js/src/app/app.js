@@ -115,7 +115,7 @@ export function render({ model, el, host, signal }, css = "") {
     copy.update(snapshot);
     scores.update(snapshot);
     const second = comparedPlane(snapshot);
-    const range = commonRange(link.oneScale.get() ?? (second?.samePlane ? null : false), snapshot.surface, second?.snapshot.surface);
+    const range = commonRange(link.oneScale.get() ?? (snapshot.compared_checkpoint !== null || (second?.samePlane ? null : false)), snapshot.surface, second?.snapshot.surface);
     const log = link.scale.get() === "log" && snapshot.surface !== null && offersLog(range ?? snapshot.surface.range);
     const picture = pictureOf(snapshot, log);
     const frame = {

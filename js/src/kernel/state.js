@@ -28,6 +28,7 @@ import { sameDomain } from "../model/values.js";
  * @property {[string, string] | null} compared_axes  of a second picture, null for those of the first
  * @property {Domain | null} compared_domain  where it has axes of its own
  * @property {import("./splits.js").Split | null} compared_split  of the second picture; there is none without it or axes
+ * @property {number | string | null} compared_checkpoint  that the second picture is around, or the name of a solution
  * @property {boolean} equal_axes  whether the kernel's domain reaches equally far along two eigenvectors
  * @property {number | null} checkpoint  that θ* is, null for the last one, the model's weights
  */
@@ -86,7 +87,7 @@ import { sameDomain } from "../model/values.js";
 
 /** @typedef {Pick<import("@anywidget/types").AnyModel, "get" | "set" | "on" | "off" | "save_changes" | "send"> & {widget_manager?: any, pictures?: any[]}} Model  `pictures`: those of a page that was saved with them */
 
-const CONTROLS = /** @type {const} */ (["axes", "seed", "domain", "resolution", "examples", "batch_norm", "split", "compared_axes", "compared_domain", "compared_split", "equal_axes", "checkpoint"]);
+const CONTROLS = /** @type {const} */ (["axes", "seed", "domain", "resolution", "examples", "batch_norm", "split", "compared_axes", "compared_domain", "compared_split", "compared_checkpoint", "equal_axes", "checkpoint"]);
 /** What decodes each result, by its name in a snapshot; with "_" before it, it is the name of its trait. */
 export const DECODERS = {
   surface: decodeSurface,
@@ -160,10 +161,12 @@ function answers(surface, controls) {
  * @returns {T | null}
  */
 export function secondControls(controls) {
-  const { axes, domain, split, compared_axes, compared_domain, compared_split } = controls;
-  if (!compared_axes && !compared_split) return null;
+  const { axes, split, compared_axes, compared_domain, compared_split, compared_checkpoint } = controls;
+  const elsewhere = compared_checkpoint !== null;
+  if (!compared_axes && !compared_split && !elsewhere) return null;
   const second = { ...controls, split: compared_split ?? split };
-  return compared_axes ? { ...second, axes: compared_axes, domain: compared_domain } : { ...second, axes, domain };
+  if (elsewhere) second.checkpoint = /** @type {number} */ (compared_checkpoint);
+  return compared_axes || elsewhere ? { ...second, axes: compared_axes ?? axes, domain: compared_domain } : second;
 }
 
 /** @param {Model} model */

@@ -70,7 +70,7 @@ export function createCurves(el, state, choose) {
     plot ??= createPlot(panel.body, plotly, {
       buttons: [],
       patient: true,
-      on: { plotly_click: ({ points }) => choose(points[0].pointIndex) },
+      on: { plotly_click: ({ points: [{ pointIndex }], event }) => (event?.shiftKey ? state.set({ compared_checkpoint: pointIndex }) : choose(pointIndex)) },
       onResize: () => last && update(last),
     });
     plot.draw(figure(frame, panel.body));
