@@ -84,6 +84,7 @@ export const defaults = {
   compared_axes: null,
   compared_domain: null,
   compared_split: null,
+  compared_checkpoint: null,
   equal_axes: false,
   checkpoint: null,
   status: "idle",
@@ -99,6 +100,7 @@ export const defaults = {
   view: {},
   _spectrum: null,
   _trace: null,
+  _along: {},
   _pins: { pins: [], writable: false, table: null, csv: "", applied: null, note: "", centre: { depth: 0, request: 0, moved: 0 }, checkpoint: 0, drift: null },
 };
 
@@ -177,7 +179,7 @@ export function attachKernel(model, { pace = 250, ...kind } = {}) {
   function start() {
     timers.forEach(clearTimeout);
     const [current, began] = [++request, performance.now()];
-    const controls = Object.fromEntries(["axes", "seed", "domain", "resolution", "examples", "batch_norm", "split", "compared_axes", "compared_domain", "compared_split", "equal_axes", "checkpoint"].map((name) => [name, model.get(name)]));
+    const controls = Object.fromEntries(["axes", "seed", "domain", "resolution", "examples", "batch_norm", "split", "compared_axes", "compared_domain", "compared_split", "compared_checkpoint", "equal_axes", "checkpoint"].map((name) => [name, model.get(name)]));
     const asked = /** @type {any} */ ({ ...controls, request: current });
     const hessian = controls.axes[0].startsWith("hessian");
     const { scale = 1 } = kind;

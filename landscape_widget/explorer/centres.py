@@ -76,6 +76,16 @@ class Centres:
         """All checkpoints and solutions."""
         return self.spots.landmarks
 
+    @property
+    def present(self) -> Spot:
+        """Where one is."""
+        self.check_open()
+        return self._stack[-1].spot
+
+    def beside(self, where: int | str) -> Study:
+        """The study of a checkpoint by its number, or of a solution by its name; one does not go there."""
+        return self.spots.beside(where, self.present)
+
     def check_open(self) -> None:
         """Raises a RuntimeError after ``close``."""
         if not self._stack:

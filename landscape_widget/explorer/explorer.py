@@ -12,12 +12,12 @@ import torch
 from torch import nn
 
 from landscape_widget.data.reading import BatchSize
+from landscape_widget.explorer.along import AlongTheRun
 from landscape_widget.explorer.arguments import objective_of, sorted_arguments, test_objective_of
 from landscape_widget.explorer.cells import follow_cells
 from landscape_widget.explorer.messages import AT_POINTS, obey
 from landscape_widget.explorer.model_weights import Weights
 from landscape_widget.explorer.page import hold
-from landscape_widget.explorer.point_acts import PointActs
 from landscape_widget.explorer.publisher import gathered_of
 from landscape_widget.export.python_call import given_arguments
 from landscape_widget.export.runs import load_run, save_run
@@ -33,7 +33,7 @@ from landscape_widget.study.controls import Controls
 UPDATE_INTERVAL = 0.15
 
 
-class LandscapeExplorer(PointActs):
+class LandscapeExplorer(AlongTheRun):
     """Explores L(θ* + αη + βδ) of a PyTorch model in a notebook.
 
     Nothing is computed until it is shown or ``compute()`` is called. From then on every change of a
@@ -71,6 +71,7 @@ class LandscapeExplorer(PointActs):
         compared_axes: tuple[str, str] | None = Controls.compared_axes,
         compared_domain: Domain | None = Controls.compared_domain,
         compared_split: str | None = Controls.compared_split,
+        compared_checkpoint: int | str | None = Controls.compared_checkpoint,
         checkpoint: int | None = Controls.checkpoint,
         view: Mapping[str, Any] | None = None,
         **unknown: Any,
@@ -113,6 +114,8 @@ class LandscapeExplorer(PointActs):
             compared_axes: Axes of a second picture beside the first; None: those of the first.
             compared_domain: Its domain; None: chosen by the curvature.
             compared_split: Its data; None: those of the first. Without ``compared_axes``, too, there is none.
+            compared_checkpoint: The checkpoint that the second picture is around, or the name of a solution;
+                None for that of the first.
             checkpoint: Which checkpoint of the trajectory θ* is, counted from 0; None for the model's own
                 weights, as they were last taken.
             view: How pages show losses at first, such as {"scale": "log"}; ``docs/guide.md`` has all options.
@@ -245,6 +248,9 @@ class LandscapeExplorer(PointActs):
                 self._acknowledged(number)
             case {"type": "compute"}:
                 self._submit("all")
+            case {"type": "along"}:
+                with self._lock:
+                    self._go_ahead(everywhere=True)
             case {"type": "cancel"}:
                 self.cancel()
             case {"type": "table"}:

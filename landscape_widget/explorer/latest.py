@@ -248,7 +248,7 @@ class LatestResults(Waiting):
     def _pictures(self) -> Pictures:
         """The planes on show with their surfaces."""
         first, second = (self._shown_plane(), self.surfaces), self._publisher.latest.compared
-        if second is None or self._same_plane(second):
+        if second is None or self._same_plane(second) or self.compared_checkpoint is not None:
             return [first]
         return [first, (second.plane, second.surfaces)]
 

@@ -87,7 +87,7 @@ class SavedPages(LatestResults):
         self._warn_of_changed(results.controls)
 
     def _write(self, path: str | os.PathLike[str], title: str, news: News, held: Sequence[Payload]) -> None:
-        traits = {"_info": self._info, "face": self.face, "view": self.view}
+        traits = {"_info": self._info, "_along": self._along, "face": self.face, "view": self.view}
         write_page(path, title, news, held, traits, self._pins)
 
     def _finish(self, news: News) -> None:

@@ -114,7 +114,8 @@ class Points:
             request: Number of the picture's request.
             which: 0 for the first plane, 1 for the one beside it.
         """
-        same = self._shown.show(plane, (request, tuple(plane.axes), n_examples), which)
+        here = not which or self.centres.is_origin(plane)  # a second one may be around another checkpoint
+        same = self._shown.show(plane, (request, tuple(plane.axes), n_examples) if here else None, which)
         if self._table is not None and self._table[0] != request:
             self._table = None  # it was of another picture
             self._changed()

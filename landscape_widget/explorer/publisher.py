@@ -72,8 +72,8 @@ TOPICS = (
     ),
     Topic(
         "_compared",
-        lambda n: (n.found.compared, n.found.pairs, n.found.quadratic),
-        _fields("compared"),
+        lambda n: (n.found.compared, n.found.pairs, n.found.quadratic, n.found.around),
+        _fields("compared", "around"),
         lambda controls: controls.compared() is not None,
         rests_on=of_picture,
     ),

@@ -20,16 +20,17 @@ class ShownPlanes:
         self.planes: list[Plane | None] = [None, None]
         """Those of the first and the second picture."""
 
-    def show(self, plane: Plane, picture: PictureKey, which: int) -> bool:
+    def show(self, plane: Plane, picture: PictureKey | None, which: int) -> bool:
         """Remembers a picture on its way to the page; tells whether it lies on the same plane as before.
 
         Args:
             plane: That of the picture.
-            picture: What a click will tell of it.
+            picture: What a click will tell of it; None where clicks go nowhere.
             which: 0 for the first picture, 1 for the one beside it.
         """
-        self._latest.pop(picture, None)
-        self._latest[picture] = plane
+        if picture is not None:
+            self._latest.pop(picture, None)
+            self._latest[picture] = plane
         while len(self._latest) > _PICTURES:
             del self._latest[next(iter(self._latest))]
         same = self.planes[which] is plane

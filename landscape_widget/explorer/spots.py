@@ -28,6 +28,9 @@ from landscape_widget.study.study import Study
 #: Centres whose studies, each with a model of its own, are kept: the present one and those before it.
 _STUDIES = 2
 
+#: The step of a solution, which no checkpoint is near to.
+_NEVER = -(10**12)
+
 #: Bytes of what is known that are kept, of all centres together; those left longest ago are forgotten first.
 _MOST_BYTES = 500_000_000
 
@@ -72,6 +75,8 @@ class Spots:
         self._base: tuple[Objective, Objective | None] | None = (objective, test)
         self._origins: dict[bytes, Recorded] = {}
         self._components: dict[int, PathComponents] = {}
+        self._losses: dict[tuple[int, str], float] = {}
+        self._others: dict[str, Spot] = {}
         self._visited: list[Spot] = []
         self.landmarks = landmarks
         """All checkpoints and solutions."""
@@ -96,6 +101,7 @@ class Spots:
         self.first.leave()
         self._visited.clear()
         self._spots.clear()
+        self._others.clear()
         self._origins.clear()
         self._base = None
 
@@ -103,6 +109,24 @@ class Spots:
         """The spot of a checkpoint, by its number, None for the last one."""
         checkpoints = self.landmarks.checkpoints
         return self.spot(checkpoints[-1 if number is None else number])
+
+    def beside(self, where: int | str, present: Spot) -> Study:
+        """The study of a checkpoint by its number, or of a solution by its name, beside the present.
+
+        Args:
+            where: The number or the name.
+            present: Where one is.
+        """
+        if isinstance(where, str):
+            recorded = Recorded(Held(self.landmarks.solutions[where]), _NEVER)
+            spot = self._others.setdefault(where, Spot(recorded))
+        else:
+            spot = self.at(where)
+        self.enter(spot)
+        study = spot.study
+        self.enter(present)
+        assert study is not None
+        return study
 
     def study_at(self, number: int | None) -> Study:
         """The study of a checkpoint; one does not go there."""
@@ -159,6 +183,8 @@ class Spots:
     def made(self, spot: Spot) -> Study:
         """A study there; nobody goes there for that."""
         objective, test = self._objectives(spot)
+        self._losses.update(spot.known.landmark_losses)
+        spot.known.landmark_losses = self._losses  # true losses, which depend on no centre
         run = Run(partial(self._nearest_pairs, spot), None, {})
         if spot.theta is None and self.landmarks.trajectory is not None:
             last = self.at(None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from html import escape
 from string import Template
 from typing import Any
@@ -120,6 +120,8 @@ def write_page(
     if found.surface is None:
         raise RuntimeError("Expected results to show, there are none yet. Compute them first.")
     verdict = verdict_of(found, controls, news.theta_norm)
+    if controls.compared_checkpoint is not None:  # whose picture is no part of the page
+        controls = replace(controls, compared_axes=None, compared_split=None, compared_checkpoint=None)
     chosen = {f.name: getattr(controls, f.name) for f in fields(controls) if f.metadata["synced"]}
     html = _page(
         title,

@@ -84,7 +84,8 @@ def _apart(news: News) -> list[News]:
     second, second_controls, compared = found.compared, controls.compared(), found.compared_landmarks
     found.compared = found.compared_landmarks = None
     alone = [replace(news, found=found, controls=alone_of(controls))]
-    if second is not None and second_controls is not None:
+    # of another checkpoint nothing else is known here
+    if second is not None and second_controls is not None and controls.compared_checkpoint is None:
         found = copy(found)
         found.plane, found.surface, found.surfaces = second.plane, second.surface, second.surfaces
         found.quadratic, found.landmarks = second.quadratic, compared
@@ -94,4 +95,6 @@ def _apart(news: News) -> list[News]:
 
 def alone_of(controls: Controls) -> Controls:
     """The same without a second picture."""
-    return replace(controls, compared_axes=None, compared_domain=None, compared_split=None)
+    return replace(
+        controls, compared_axes=None, compared_domain=None, compared_split=None, compared_checkpoint=None
+    )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from landscape_widget.figures.captions import details_of, subject_of, title_of
-from landscape_widget.numerics.vectors import FloatArray, inner
+from landscape_widget.numerics.vectors import FloatArray, inner, norm
 from landscape_widget.objective.objective import Objective
 from landscape_widget.paths.index import Recorded
 from landscape_widget.paths.landmarks import TAKEN
@@ -133,8 +133,21 @@ def compared(found: Findings, controls: Controls, request: int, theta_norm: floa
     """
     picture = found.compared
     assert picture is not None
-    told = sights(found, controls, theta_norm)
-    return _picture(picture, found, controls, request, theta_norm) | {"sights": told}
+    if controls.compared_checkpoint is None:
+        told = sights(found, controls, theta_norm)
+        return _picture(picture, found, controls, request, theta_norm) | {"sights": told}
+    around = found.around or (None, None)
+    made = _picture(picture, found, controls, request, norm(picture.plane.origin))
+    return made | {
+        "name": f"{made['name']}, {_named(controls.compared_checkpoint)}",
+        "checkpoint": controls.compared_checkpoint,
+        "centre_loss": finite(around[1].loss if around[1] else None),
+        "sights": [[at.words if at else ""] * 2 for at in around],
+    }
+
+
+def _named(checkpoint: int | str) -> str:
+    return checkpoint if isinstance(checkpoint, str) else f"checkpoint {checkpoint + 1}"
 
 
 def sights(found: Findings, controls: Controls, theta_norm: float) -> list[list[str]]:

@@ -184,7 +184,7 @@ class ModelTerms:
 
     def with_model(self, change: Callable[[dict[str, nn.Module]], None]) -> ModelTerms:
         """The same with a copy of the model of which ``change`` gets the modules by name."""
-        batch_loss = deep_copy(self._batch_loss)
+        batch_loss = self._copy()
         change(dict(batch_loss.model.named_modules()))
         return ModelTerms(batch_loss, self.layout, self.batches)
 
@@ -195,10 +195,10 @@ class ModelTerms:
         self, parameters: Mapping[str, Tensor], batch: Batch, what: str, buffers: Buffers | None = None
     ) -> Any:
         tensors = {f"model.{name}": t for name, t in parameters.items()}
-        # layers that write into their buffers would make the next evaluation one of another function
-        tensors |= {name: buffer.clone() for name, buffer in self._batch_loss.named_buffers()}
-        tensors |= {} if buffers is None else buffers
         with self._lock:
+            # layers that write into their buffers would make the next evaluation one of another function
+            tensors |= {name: buffer.clone() for name, buffer in self._batch_loss.named_buffers()}
+            tensors |= {} if buffers is None else buffers
             return functional_call(self._batch_loss, tensors, (batch.widened(), what))
 
     @property
@@ -238,8 +238,13 @@ class ModelTerms:
 
     def convert(self, device: torch.device, dtype: torch.dtype) -> ModelTerms:
         """The same with a copy of the model, on ``device`` in ``dtype``; data are shared where possible."""
-        batch_loss = convert_module(deep_copy(self._batch_loss), device, dtype)
+        batch_loss = convert_module(self._copy(), device, dtype)
         return ModelTerms(batch_loss, self.layout, convert_late(self.batches, device, dtype))
+
+    def _copy(self) -> BatchLoss:
+        """A copy of the modules, between two evaluations: during one they hold its tensors for their own."""
+        with self._lock:
+            return deep_copy(self._batch_loss)
 
     def subset(self, n: int) -> ModelTerms:
         """The same model over ``n`` examples drawn without replacement (nested as n grows).

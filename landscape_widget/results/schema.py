@@ -94,7 +94,8 @@ def check(value: Any, hint: Any = Any, place: str = "the result", n: int | None 
     if origin in (Union, types.UnionType):
         others = [part for part in parts if part is not types.NoneType]
         if value is not None or len(others) == len(parts):
-            check(value, others[0], place, n)
+            plain = [part for part in others if isinstance(part, type) and isinstance(value, part)]
+            check(value, (plain or others)[0], place, n)
     elif origin is np.ndarray:
         scalar = get_args(parts[1])[0]
         _expect(

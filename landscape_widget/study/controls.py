@@ -90,6 +90,18 @@ def _checkpoint(value: Any, centre: Place) -> int:
     return check_integer(value, "checkpoint", 0, most)
 
 
+def _compared_checkpoint(value: Any, centre: Place) -> int | str:
+    if not isinstance(value, str):
+        return _checkpoint(value, centre)
+    names = [*centre.around.landmarks.solutions]
+    if value not in names:
+        raise ValueError(
+            f"Expected compared_checkpoint as the number of a checkpoint or the name of a solution "
+            f"({', '.join(map(repr, names)) or 'there are none'}), got {value!r}."
+        )
+    return value
+
+
 @equal_by_content
 @dataclass(frozen=True)
 class Controls:
@@ -125,7 +137,10 @@ class Controls:
     compared_domain: Domain | None = field(default=None, metadata=_declared(_domain))
     """Domain of the second picture where it has axes of its own; None for one that the study chooses."""
     compared_split: str | None = field(default=None, metadata=_declared(_split, values=SPLITS))
-    """Data of the second picture; None for those of the first. There is none if its axes are None, too."""
+    """Data of the second picture; None for those of the first. There is no second one if its axes and its
+    checkpoint are None, too."""
+    compared_checkpoint: int | str | None = field(default=None, metadata=_declared(_compared_checkpoint))
+    """The checkpoint that the second picture is around, or the name of a solution; None for the first's."""
     accuracy: float = field(
         default=ACCURACY, metadata=_declared(lambda value, *_: check_accuracy(value), synced=False)
     )
@@ -145,9 +160,10 @@ class Controls:
 
     def compared(self) -> Controls | None:
         """The controls of the second picture, None without one."""
-        if self.compared_axes is None and self.compared_split is None:
+        elsewhere = self.compared_checkpoint is not None
+        if self.compared_axes is None and self.compared_split is None and not elsewhere:
             return None
         second = replace(self, split=self.compared_split or self.split)
-        if self.compared_axes is None:
+        if self.compared_axes is None and not elsewhere:
             return second
-        return replace(second, axes=self.compared_axes, domain=self.compared_domain)
+        return replace(second, axes=self.compared_axes or self.axes, domain=self.compared_domain)

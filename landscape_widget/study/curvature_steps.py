@@ -155,6 +155,12 @@ class CurvatureSteps:
             yield found
         found.traces, found.trace = histories, self._best_trace(objective)
 
+    def best_trace(self, objective: Objective, found: Findings) -> Iterator[Findings]:
+        """Computes tr(H) by the best method alone."""
+        method = default_method(objective, budget.TRACE_SAMPLES)
+        self._histories.setdefault((objective.n_examples, method), [])
+        yield from self._trace(objective, method, found)
+
     def _best_trace(self, objective: Objective) -> TraceEstimate | None:
         """Returns the exact or deflated trace, if it was computed to the end."""
         n = objective.n_examples

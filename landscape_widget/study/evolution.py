@@ -90,8 +90,8 @@ def evolution(
     if trace_samples:
         check_integer(trace_samples, "trace_samples", 4)
     chosen = _chosen(len(trajectory), most, checkpoints)
-    rates = _rates(trajectory, learning_rate)[chosen]
-    beta = check_real(_momentum(trajectory) if momentum is None else momentum, "momentum")
+    rates = rates_of(trajectory, learning_rate)[chosen]
+    beta = check_real(momentum_of(trajectory) if momentum is None else momentum, "momentum")
     if not 0 <= beta < 1:
         raise ValueError(f"Expected momentum from 0 to 1, as the β of an optimiser, got {momentum}.")
     n, m = len(chosen), ends.total
@@ -221,7 +221,7 @@ def _chosen(n: int, most: int | None, checkpoints: Iterable[int] | None) -> npt.
     return np.unique(np.linspace(n - 1 if most == 1 else 0, n - 1, min(most, n)).round().astype(int))
 
 
-def _rates(trajectory: Trajectory, given: npt.ArrayLike | None) -> FloatArray:
+def rates_of(trajectory: Trajectory, given: npt.ArrayLike | None) -> FloatArray:
     """η at each checkpoint of a trajectory, NaN where it is not known."""
     n = len(trajectory)
     if given is None:
@@ -240,7 +240,7 @@ def _rates(trajectory: Trajectory, given: npt.ArrayLike | None) -> FloatArray:
     return np.broadcast_to(rates, n).copy()
 
 
-def _momentum(trajectory: Trajectory) -> float:
+def momentum_of(trajectory: Trajectory) -> float:
     """β as it was recorded, at the end of the run; 0 where it was not."""
     recorded = trajectory.scalars.get("momentum", np.zeros(1))
     known = recorded[np.isfinite(recorded)]

@@ -13,6 +13,7 @@ from landscape_widget.results.landmarks import LandmarksOnPlane
 from landscape_widget.results.planes import Plane, Surface
 from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
+from landscape_widget.study.at_checkpoint import AtCheckpoint
 from landscape_widget.study.budget import DENSITY_PROBES, trace_is_final
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.progress import Meter
@@ -68,6 +69,8 @@ class Findings:
     """The path of training and other solutions on the first plane."""
     compared_landmarks: LandmarksOnPlane | None = None
     """The same on the second plane."""
+    around: tuple[AtCheckpoint | None, AtCheckpoint | None] | None = None
+    """What is known at θ* and at that of the second picture, where this is of another checkpoint."""
     density: SpectralDensity | None = None
     """Spectral density of the probes so far."""
     traces: Mapping[str, Sequence[TraceEstimate]] | None = None

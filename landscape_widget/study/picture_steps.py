@@ -78,7 +78,8 @@ def redrawn_steps(
     second = controls.compared()
     if found.plane and found.surface and not found.preview and _lacks(centre, found.plane, found.surface):
         yield from surface_steps(centre, objective, controls, found.plane, found)
-    if second and found.compared and _lacks(centre, found.compared.plane, found.compared.surface):
+    here = second is not None and second.compared_checkpoint is None
+    if second and here and found.compared and _lacks(centre, found.compared.plane, found.compared.surface):
         yield from compared_steps(centre, objective, second, found)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 
 from landscape_widget.numerics.checks import told
@@ -11,10 +12,11 @@ from landscape_widget.numerics.vectors import norm
 from landscape_widget.objective.objective import Objective
 from landscape_widget.paths.landmarks import Landmarks
 from landscape_widget.planes.directions import by_eigenvectors, hessian_rank
+from landscape_widget.study.along import found_at
 from landscape_widget.study.centre import Centre, Run
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.curvature_steps import CurvatureSteps
-from landscape_widget.study.findings import Findings
+from landscape_widget.study.findings import Findings, Picture
 from landscape_widget.study.known import Known
 from landscape_widget.study.picture_steps import (
     compared_steps,
@@ -32,14 +34,15 @@ log = logging.getLogger(__name__)
 PARTS = ("surface", "eigenpairs", "curvature", "all")
 
 
-def check_part(what: object) -> str:
-    """Returns the name of a part.
+def check_part(what: object, *more: str) -> str:
+    """Returns the name of a part, or one of ``more``.
 
     Raises:
         ValueError: For anything else.
     """
-    if not isinstance(what, str) or what not in PARTS:
-        raise ValueError(f"Expected one of {', '.join(map(repr, PARTS))}, got {told(what)}.")
+    names = (*PARTS, *more)
+    if not isinstance(what, str) or what not in names:
+        raise ValueError(f"Expected one of {', '.join(map(repr, names))}, got {told(what)}.")
     return what
 
 
@@ -67,6 +70,8 @@ class Study:
         self.objective, self.test, self.known = objective, test, self.centre.known
         self.theta_norm = self.centre.theta_norm
         self._curvature = CurvatureSteps(self.centre)
+        self.beside: Study | None = None
+        """That of the second picture, where this is around another θ*; whoever asks for one provides it."""
 
     def steps(self, controls: Controls, what: str = "all") -> Iterator[Findings]:
         """Computes one of ``PARTS`` for ``controls``; yields the findings whenever they got better.
@@ -103,9 +108,12 @@ class Study:
             found.stage = "loss surface"
             yield next(surface)
         second = controls.compared() if drawn else None
-        pairs_needed = second is not None and hessian_rank(second.axes) > 0
+        elsewhere = second is not None and second.compared_checkpoint is not None
+        pairs_needed = second is not None and (elsewhere or hessian_rank(second.axes) > 0)
         pairs = _to_the_end(pairs, found) if what != "surface" or pairs_needed else iter(())
-        if second is not None:
+        if second is not None and elsewhere:
+            surface = chain(surface, self._beside(objective.n_examples, second, found))
+        elif second is not None:
             first = [surface, pairs] if pairs_needed else [surface]
             surface = chain(*first, compared_steps(centre, objective, second, found))
         shown, rest = (
@@ -122,6 +130,33 @@ class Study:
                 yield from chain(fairly(surface, pairs, shown), rest)
         if found.fault is not None:
             raise found.fault
+
+    def ahead(self, controls: Controls) -> Iterator[Findings]:
+        """Computes what is shown of a checkpoint over time: picture, both ends of the spectrum, and tr(H).
+
+        Where the curvature fails, that is raised once the picture is there.
+        """
+        found = Findings()
+        for found in self.steps(controls, "surface"):
+            yield found
+        for found in self.steps(controls, "eigenpairs"):
+            yield found
+        yield from self._curvature.best_trace(self.centre.on(controls.examples), found)
+
+    def _beside(self, n_examples: int, controls: Controls, found: Findings) -> Iterator[Findings]:
+        """Draws the second picture around another θ*, and finds the curvature there."""
+        other = self.beside
+        assert other is not None
+        alone = replace(controls, compared_axes=None, compared_split=None, compared_checkpoint=None)
+        for what in ("surface", "eigenpairs"):
+            for there in other.steps(alone, what):
+                found.stage = there.stage
+                if there.plane is not None and there.surface is not None and not there.preview:
+                    found.compared = Picture(there.plane, there.surface, there.quadratic, there.surfaces)
+                    found.compared_landmarks = there.landmarks
+                yield found
+        found.around = found_at(self.centre, n_examples), found_at(other.centre, n_examples)
+        yield found
 
     def redrawn(self, controls: Controls, found: Findings) -> Iterator[Findings]:
         """Draws what was found for ``controls`` again where it interpolates points that were marked."""

@@ -153,3 +153,61 @@ def test_checkpoints_are_played_paused_and_scrubbed_while_it_computes(explorer: 
     explorer.wait_for_result(request)
     assert explorer.trait("checkpoint") is None
     assert explorer.kernel.value(loss) != first
+
+
+def test_a_click_on_a_curve_goes_to_its_checkpoint_while_all_others_are_computed(
+    explorer: ExplorerOnPage,
+) -> None:
+    explorer.set_traits(axes=("random", "random"))
+    plot = explorer.part("curves").locator(".js-plotly-plot")
+    plot.scroll_into_view_if_needed()
+    explorer.part("along").click()
+    step = explorer.kernel.value("explorer._info['checkpoints'][2]['step']")
+    loss = explorer.kernel.value("float(explorer.landmarks.path.loss[2])")
+    x, y = plot.evaluate(PIXEL_OF, [step, loss])
+    request = explorer.request()
+    explorer.page.mouse.move(x - 3, y)
+    explorer.page.mouse.move(x, y)
+    explorer.page.mouse.down()
+    explorer.page.mouse.up()
+    explorer.wait_for_result(request)  # which does not wait for the others
+    assert explorer.trait("checkpoint") == 2
+    explorer.assert_plots_equal_kernel()
+    expect(explorer.part("along")).to_be_hidden(timeout=120_000)
+    found = "explorer.evolution"
+    assert explorer.kernel.value(f"bool({found}.done.all())")
+    largest = explorer.kernel.value(f"{found}.largest.tolist()")
+    drawn = {trace["name"]: trace["y"] for trace in explorer.traces("curves")}
+    assert drawn["λmax"] == pytest.approx(largest)
+    request = explorer.request()
+    explorer.kernel.run("explorer.checkpoint = None")
+    explorer.wait_for_result(request)
+
+
+def test_another_checkpoint_is_shown_beside_on_one_scale_with_one_camera(explorer: ExplorerOnPage) -> None:
+    explorer.set_traits(axes=("random", "random"))
+    plot = explorer.part("curves").locator(".js-plotly-plot")
+    plot.scroll_into_view_if_needed()
+    step = explorer.kernel.value("explorer._info['checkpoints'][1]['step']")
+    x, y = plot.evaluate(PIXEL_OF, [step, explorer.kernel.value("float(explorer.landmarks.path.loss[1])")])
+    request = explorer.request()
+    explorer.page.mouse.move(x - 3, y)
+    explorer.page.mouse.move(x, y)
+    explorer.page.keyboard.down("Shift")
+    explorer.page.mouse.click(x, y)
+    explorer.page.keyboard.up("Shift")
+    explorer.wait_for_result(request)
+    assert explorer.trait("checkpoint") is None
+    assert explorer.trait("compared_checkpoint") == 1
+    expect(explorer.part("heatmap-2")).to_contain_text("checkpoint 2")
+    expect(explorer.part("sight-2")).to_contain_text("λmax", timeout=60_000)
+    expect(explorer.part("one-scale")).to_be_checked()
+    wait_until(
+        lambda: explorer.grid("heatmap-2").z.shape == explorer.grid("heatmap").z.shape, "the second picture"
+    )
+    middle = explorer.grid("heatmap-2").z.shape[0] // 2
+    expected = explorer.kernel.value("float(explorer.comparison.loss[1])")
+    assert explorer.grid("heatmap-2").z[middle, middle] == pytest.approx(expected, rel=1e-5)
+    explorer.part("compare").click()
+    expect(explorer.part("heatmap-2")).to_have_count(0)
+    assert explorer.trait("compared_checkpoint") is None

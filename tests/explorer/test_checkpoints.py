@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -368,3 +370,43 @@ def test_a_compiled_model_and_the_one_it_was_made_of_take_each_others_place(make
             torch.equal(value, plain[name.replace("_orig_mod.", "")])
             for name, value in each.state_dict().items()
         )
+
+
+def test_a_checkpoint_is_gone_to_while_another_thread_evaluates() -> None:
+    """A copy of a model that is made during an evaluation would have that one's tensors, or fail."""
+    inside, go = Event(), Event()
+
+    class Slow(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer, self.norm = nn.Linear(3, 2), nn.BatchNorm1d(2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            inside.set()
+            assert go.wait(30)
+            return self.norm(self.layer(x))
+
+    go.set()
+    x, y = torch.randn(8, 3, generator=torch.Generator().manual_seed(0)), torch.arange(8) % 2
+    objective = Objective(Slow().eval(), (x, y), nn.CrossEntropyLoss())
+    other = {name: value + 1 for name, value in Slow().state_dict().items()}
+    go.clear()
+    inside.clear()
+    with ThreadPoolExecutor(2) as threads:
+        slow = threads.submit(objective.gradient)
+        assert inside.wait(30)
+        gone = threads.submit(objective.with_state, other)
+        assert not wait([gone], timeout=0.5).done  # it waits for the end of the evaluation
+        go.set()
+        assert slow.result(30).isfinite().all()
+        np.testing.assert_allclose(
+            gone.result(30).loss(),
+            Objective(model_of(Slow, other), (x, y), nn.CrossEntropyLoss()).loss(),
+            rtol=1e-6,
+        )
+
+
+def model_of(kind: type[nn.Module], state: dict[str, torch.Tensor]) -> nn.Module:
+    model = kind()
+    model.load_state_dict(state)
+    return model.eval()

@@ -57,7 +57,7 @@ def test_the_page_knows_every_trait_that_is_sent() -> None:
 
 def test_the_page_asks_for_what_the_kernel_answers() -> None:
     asked = words(r"@param \{([^}]*)\} type\n")
-    assert asked == {"shown", "drawn", "compute", "cancel", "table", *AT_POINTS}
+    assert asked == {"shown", "drawn", "compute", "cancel", "table", "along", *AT_POINTS}
 
 
 def test_every_topic_has_a_trait_and_keeps_findings() -> None:

@@ -145,7 +145,14 @@ def test_every_control_speaks_alike(
 
 @pytest.mark.parametrize("control", [*CONTROLS, "view"])
 def test_none_is_taken_where_it_means_something(explorer: lw.LandscapeExplorer, control: str) -> None:
-    if control in ("domain", "checkpoint", "compared_axes", "compared_domain", "compared_split"):
+    if control in (
+        "domain",
+        "checkpoint",
+        "compared_axes",
+        "compared_domain",
+        "compared_split",
+        "compared_checkpoint",
+    ):
         setattr(explorer, control, None)
     else:
         with pytest.raises(traitlets.TraitError, match=r"^Expected .*got None"):

@@ -4,6 +4,7 @@ import { createCheckpoints } from "../controls/checkpoints.js";
 import { comparedPlane, createComparison, pictureName } from "../controls/compare.js";
 import { createCopy } from "../notes/copy-python.js";
 import { createControls } from "../controls/controls.js";
+import { createCurves } from "../views/curves.js";
 import { createCurvature } from "../curvature/panel.js";
 import { h, setText } from "../ui/dom.js";
 import { display, waitingWords } from "../ui/frame.js";
@@ -82,6 +83,7 @@ export function render({ model, el, host, signal }, css = "") {
     createHeatmap(views, link, zoom),
     createCurvature(views, state),
     createSlices(views, link),
+    createCurves(views, state, checkpoints.choose),
   ];
   const pair = createPair(views, link, { first: zoom, second: createZoom(state, "compared_domain") }, update);
   const pins = createPins(foot, state);
@@ -114,7 +116,7 @@ export function render({ model, el, host, signal }, css = "") {
     copy.update(snapshot);
     scores.update(snapshot);
     const second = comparedPlane(snapshot);
-    const range = commonRange(link.oneScale.get() ?? (second?.samePlane ? null : false), snapshot.surface, second?.snapshot.surface);
+    const range = commonRange(link.oneScale.get() ?? (snapshot.compared_checkpoint !== null || (second?.samePlane ? null : false)), snapshot.surface, second?.snapshot.surface);
     const log = link.scale.get() === "log" && snapshot.surface !== null && offersLog(range ?? snapshot.surface.range);
     const picture = pictureOf(snapshot, log);
     const frame = {

@@ -32,7 +32,7 @@ export function comparedPlane(snapshot) {
   const controls = secondControls(snapshot);
   if (!controls) return null;
   const second = { ...controls, surface: snapshot.compared, provisional: snapshot.comparedProvisional };
-  const samePlane = snapshot.compared_axes === null;
+  const samePlane = snapshot.compared_axes === null && snapshot.compared_checkpoint === null;
   return { snapshot: second, name: pictureName(second, !samePlane), samePlane };
 }
 
@@ -70,11 +70,11 @@ export function createComparison(el, state) {
     /** @param {import("../ui/frame.js").Frame} frame */
     update(frame) {
       const { snapshot, name, picture } = frame;
-      const { compared_axes, compared_domain, compared, info, offers } = snapshot;
+      const { compared_domain, compared, info, offers } = snapshot;
       const second = comparedPlane(snapshot);
-      element.hidden = !compared_axes;
-      if (!compared_axes || !second) return;
-      const preset = presetOf(offer, compared_axes);
+      element.hidden = !second || second.samePlane;
+      if (!second || second.samePlane) return;
+      const preset = presetOf(offer, second.snapshot.axes);
       custom.hidden = preset !== undefined;
       select.value = preset?.value ?? "custom";
       options.forEach((option, i) => {

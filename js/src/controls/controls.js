@@ -63,17 +63,17 @@ function createPresets(offer, send) {
 function createCompare(state) {
   const element = h("button", { type: "button", class: "lw-button lw-compare", "data-testid": "compare", "data-asks": true }, sign("pair"), h("span", {}, "Compare"));
   /** @param {import("../kernel/axes.js").Axes | null} axes */
-  const beside = (axes) => ({ compared_axes: axes && /** @type {[string, string]} */ ([...axes]), compared_domain: null, compared_split: null });
+  const beside = (axes) => ({ compared_axes: axes && /** @type {[string, string]} */ ([...axes]), compared_domain: null, compared_split: null, compared_checkpoint: null });
   /** @param {Snapshot} snapshot */
-  const asked = ({ axes, compared_axes, info, offers }) => beside(compared_axes ? null : counterpart(info.axes, axes, (plane) => offers(beside(plane))));
+  const asked = ({ axes, compared_axes, compared_checkpoint, info, offers }) => beside(compared_axes || compared_checkpoint !== null ? null : counterpart(info.axes, axes, (plane) => offers(beside(plane))));
   element.addEventListener("click", () => state.set(asked(state.snapshot)));
   return {
     element,
     /** @param {Snapshot} snapshot */
     set(snapshot) {
-      const { compared_axes, info, offers } = snapshot;
+      const { compared_axes, compared_checkpoint, info, offers } = snapshot;
       const next = asked(snapshot);
-      element.setAttribute("aria-pressed", String(compared_axes !== null));
+      element.setAttribute("aria-pressed", String(compared_axes !== null || compared_checkpoint !== null));
       element.dataset.asks = offers(next) ? "held" : "true";
       element.title = next.compared_axes ? `${planeLabel(info.axes, next.compared_axes)} of the same model beside this plane` : "One plane again";
     },

@@ -52,8 +52,10 @@ export function answers(surface, controls) {
  * @returns {T | null}
  */
 export function secondControls(controls) {
-  const { axes, domain, split, compared_axes, compared_domain, compared_split } = controls;
-  if (!compared_axes && !compared_split) return null;
+  const { axes, split, compared_axes, compared_domain, compared_split, compared_checkpoint } = controls;
+  const elsewhere = compared_checkpoint !== null;
+  if (!compared_axes && !compared_split && !elsewhere) return null;
   const second = { ...controls, split: compared_split ?? split };
-  return compared_axes ? { ...second, axes: compared_axes, domain: compared_domain } : { ...second, axes, domain };
+  if (elsewhere) second.checkpoint = /** @type {number} */ (compared_checkpoint);
+  return compared_axes || elsewhere ? { ...second, axes: compared_axes ?? axes, domain: compared_domain } : second;
 }

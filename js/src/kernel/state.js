@@ -28,6 +28,7 @@ import { createPulse } from "./pulse.js";
  * @property {[string, string] | null} compared_axes  of a second picture, null for those of the first
  * @property {Domain | null} compared_domain  where it has axes of its own
  * @property {import("./splits.js").Split | null} compared_split  of the second picture; there is none without it or axes
+ * @property {number | string | null} compared_checkpoint  that the second picture is around, or the name of a solution
  * @property {boolean} equal_axes  whether the kernel's domain reaches equally far along two eigenvectors
  * @property {number | null} checkpoint  that θ* is, null for the last one, the model's weights
  */
@@ -66,6 +67,7 @@ import { createPulse } from "./pulse.js";
  *   error: string,
  *   progress: Progress | null,
  *   info: Info,
+ *   along: any,
  *   comparedProvisional: boolean,
  *   points: import("./points.js").Points,
  *   provisional: boolean,
@@ -76,6 +78,7 @@ import { createPulse } from "./pulse.js";
  *   choices: (name: "seed" | "examples" | "resolution", usual: readonly number[]) => readonly number[],
  * }} Snapshot
  *   `saved`: the page was written with the pictures that it holds, and never had a kernel.
+ *   `along`: curves over the checkpoints, as they were sent; nothing in it where there are none.
  *   `offers`: whether a change of controls can be had, from the kernel or of the pictures that the page holds;
  *   `choices`: which of the usual values of a control.
  *   `cancelling`: a person has cancelled, and the kernel has not answered yet; `sent`: number of the newest picture.
@@ -84,7 +87,7 @@ import { createPulse } from "./pulse.js";
 
 /** @typedef {Pick<import("@anywidget/types").AnyModel, "get" | "set" | "on" | "off" | "save_changes" | "send"> & {widget_manager?: any, pictures?: any[]}} Model  `pictures`: those of a page that was saved with them */
 
-const CONTROLS = /** @type {const} */ (["axes", "seed", "domain", "resolution", "examples", "batch_norm", "split", "compared_axes", "compared_domain", "compared_split", "equal_axes", "checkpoint"]);
+const CONTROLS = /** @type {const} */ (["axes", "seed", "domain", "resolution", "examples", "batch_norm", "split", "compared_axes", "compared_domain", "compared_split", "compared_checkpoint", "equal_axes", "checkpoint"]);
 /** What decodes each result, by its name in a snapshot; with "_" before it, it is the name of its trait. */
 export const DECODERS = {
   surface: decodeSurface,
@@ -107,7 +110,7 @@ const AS_USUAL = {};
 const PAUSE = 200;
 
 /** The other traits: they say nothing of what plane is asked for. */
-const OTHERS = ["face", "view", "status", "error", "progress", "_info", "_pins", ...Object.keys(DECODERS).map((name) => `_${name}`)];
+const OTHERS = ["face", "view", "status", "error", "progress", "_info", "_pins", "_along", ...Object.keys(DECODERS).map((name) => `_${name}`)];
 
 /** @param {Model} model */
 export function createState(model) {
@@ -171,6 +174,7 @@ export function createState(model) {
       error: model.get("error"),
       progress: "stage" in model.get("progress") ? model.get("progress") : null,
       info: model.get("_info"),
+      along: model.get("_along"),
       comparedProvisional: comparedOutdated.is(second, secondControls(values) ?? values) || former(second),
       points,
       provisional: outdated.is(shown, values) || former(shown),
@@ -274,7 +278,7 @@ export function createState(model) {
       } else save();
     },
     /**
-     * @param {"shown" | "drawn" | "cancel" | "compute" | "pin" | "unpin" | "recentre" | "back" | "update" | "apply" | "restore" | "table"} type
+     * @param {"shown" | "drawn" | "cancel" | "compute" | "along" | "pin" | "unpin" | "recentre" | "back" | "update" | "apply" | "restore" | "table"} type
      * @param {object} [content]  what the kernel needs to know with it
      */
     send(type, content = {}) {

@@ -103,6 +103,8 @@ export function createPair(el, link, zooms, changed) {
       const pins = kernelSurface(snapshot, picture) ? snapshot.points.marks[samePlane ? 0 : 1] : [];
       const lowest = lowestPoints(picture.surface, samePlane ? frame.picture.surface : null);
       const mine = { ...frame, ...display(link, picture), lowest, snapshot, name, log, picture, basis: frame.range && frame.picture, pins, paths: pathsOn(frame.snapshot.landmarks, picture.surface, 1), point: own.point.get() };
+      // Pins belong to θ*.
+      if (frame.snapshot.compared_checkpoint !== null) mine.pin = () => {};
       for (const view of views) view.update(mine);
     },
     destroy() {

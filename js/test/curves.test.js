@@ -1,0 +1,83 @@
+// The curves along a training run: drawn as they come, a click goes to a checkpoint, a button asks for the rest.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { defaults } from "../dev/mock.js";
+import { painted, show, turn } from "./show.js";
+
+const run = Array.from({ length: 4 }, (_, i) => ({ step: 10 * i, label: `step ${10 * i}` }));
+const line = (/** @type {string} */ name, /** @type {string} */ colour, /** @type {number[]} */ values) => ({
+  values: new DataView(Float64Array.from(values).buffer),
+  colour,
+  trace: { name, mode: "lines+markers", line: { dash: "solid" }, marker: { symbol: "circle" } },
+});
+const along = {
+  pictures: [
+    { title: "loss", axis: { type: "log", range: [-1, 1] }, lines: [line("loss", "text", [4, 3, 2, 1])] },
+    { title: "eigenvalue λ", axis: { type: "linear", range: [0, 9] }, lines: [line("λmax", "kappaPlus", [NaN, 8, 9, NaN])] },
+  ],
+  verdicts: ["", "saddle", "minimum", ""],
+  words: "Curvature at 2 of 4 checkpoints.",
+  offer: "Compute all",
+  busy: false,
+};
+const traits = { _info: { ...defaults._info, checkpoints: run }, _along: along };
+
+/** @param {(id: string) => any} find @returns {HTMLElement} */
+const plotOf = (find) => find("curves").querySelector(".lw-plot");
+
+test("there are none without a run", async () => {
+  const { find, stop } = await show();
+  assert.ok(find("curves").hidden);
+  stop();
+});
+
+test("each curve has its own values at the steps of the checkpoints, and a line is where one is", async () => {
+  const { find, plotly, model, stop } = await show(traits);
+  assert.ok(!find("curves").hidden);
+  await painted();
+  const drawn = () => /** @type {any} */ (plotly.drawn.get(plotOf(find))?.at(-1));
+  const { data, layout } = drawn();
+  assert.deepEqual(data.map((/** @type {any} */ { name, x, y, yaxis }) => ({ name, x, y, yaxis })), [
+    { name: "loss", x: [0, 10, 20, 30], y: [4, 3, 2, 1], yaxis: "y1" },
+    { name: "λmax", x: [0, 10, 20, 30], y: [NaN, 8, 9, NaN], yaxis: "y2" },
+  ]);
+  assert.equal(layout.yaxis1.type, "log");
+  assert.deepEqual(layout.shapes.map((/** @type {any} */ { x0 }) => x0), [30, 30]);
+  assert.ok(layout.xaxis1.domain[1] < layout.xaxis2.domain[0]);
+  model.receive({ checkpoint: 1 });
+  await painted();
+  assert.equal(drawn().layout.shapes[0].x0, 10);
+  stop();
+});
+
+test("a click goes to a checkpoint, and the last one is the model's own", async () => {
+  const { find, model, plotly, stop } = await show(traits);
+  await painted();
+  plotly.events.get(plotOf(find))?.plotly_click({ points: [{ pointIndex: 1 }] });
+  assert.equal(model.get("checkpoint"), 1);
+  plotly.events.get(plotOf(find))?.plotly_click({ points: [{ pointIndex: 3 }] });
+  assert.equal(model.get("checkpoint"), null);
+  stop();
+});
+
+test("the rest is asked for, and stopped; once all is there, nothing more is offered", async () => {
+  const { find, model, stop } = await show(traits);
+  const asked = () => model.messages.map((/** @type {any} */ { type }) => type).filter((/** @type {string} */ type) => ["along", "cancel"].includes(type));
+  find("along").click();
+  assert.deepEqual(asked(), ["along"]);
+  model.receive({ _along: { ...along, offer: "Stop", busy: true } });
+  await turn();
+  assert.equal(find("along").textContent, "Stop");
+  find("along").click();
+  assert.deepEqual(asked(), ["along", "cancel"]);
+  model.receive({ _along: { ...along, offer: "" } });
+  await turn();
+  assert.ok(find("along").hidden);
+  stop();
+});
+
+test("curves of another number of checkpoints are not drawn", async () => {
+  const { find, stop } = await show({ ...traits, _info: { ...defaults._info, checkpoints: run.slice(1) } });
+  assert.ok(find("curves").hidden);
+  stop();
+});

@@ -1,0 +1,255 @@
+"""The curves along a training run, and what is computed ahead of the checkpoint on show."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from time import monotonic
+from typing import Any, TypeVar
+
+import traitlets as t
+
+from landscape_widget.engine.wanted import UnwantedError
+from landscape_widget.explorer.gathered import of_picture
+from landscape_widget.explorer.mailbox import Request
+from landscape_widget.explorer.point_acts import PointActs
+from landscape_widget.explorer.spots import checkpoint_key
+from landscape_widget.explorer.waiting import refuse_inside
+from landscape_widget.export.along_payload import along
+from landscape_widget.paths.index import Recorded
+from landscape_widget.results.comparison import Comparison
+from landscape_widget.results.evolution import Evolution
+from landscape_widget.study.along import comparison_of, evolution_of, found_at
+from landscape_widget.study.at_checkpoint import AtCheckpoint
+from landscape_widget.study.centre import Centre
+from landscape_widget.study.controls import Controls
+from landscape_widget.study.study import Study, check_part
+
+log = logging.getLogger(__name__)
+
+#: Checkpoints after that on show whose pictures are computed while nothing else is asked for.
+AHEAD = 3
+
+#: What is computed at all checkpoints.
+_ALL = "evolution"
+
+#: Least seconds between two messages of curves that are not done.
+INTERVAL = 0.15
+
+_Self = TypeVar("_Self", bound="AlongTheRun")
+
+#: What tells a checkpoint from others.
+_Key = tuple[int, object]
+
+
+class AlongTheRun(PointActs):
+    """Keeps what is found at each checkpoint, and in idle times goes ahead of the one on show.
+
+    It begins once a person has gone to a checkpoint, with the next ones; all others where they are asked for.
+    """
+
+    _along = t.Dict().tag(sync=True)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Begins with nothing, as ``PointActs`` with all else."""
+        self._found: dict[tuple[_Key, int], AtCheckpoint] = {}
+        self._ready: set[_Key] = set()
+        """Checkpoints of which all is known that the controls ask for."""
+        self._ready_for: object = None
+        self._follows = self._all = False
+        """Whether a person goes from checkpoint to checkpoint, and whether all are asked for."""
+        self._pastime: Request | None = None
+        self._told = -math.inf
+        super().__init__(*args, **kwargs)
+
+    @property
+    def evolution(self) -> Evolution:
+        """What was found at each checkpoint so far; ``compute("evolution")`` does so for all.
+
+        Its eigenvalues are the largest and the smallest; it holds no eigenvectors.
+        """
+        with self._lock:
+            n, checkpoints = self.examples, self._points.centres.landmarks.checkpoints
+            found = {
+                i: at
+                for i, one in enumerate(checkpoints)
+                if (at := self._found.get((checkpoint_key(one), n))) is not None
+            }
+            provenance = self._study.objective.provenance("evolution") | {"n_examples": n}
+            return evolution_of(checkpoints, found, provenance)
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """Loss and curvature at θ* and where ``compared_checkpoint`` is; None until both are known."""
+        with self._lock:
+            around, beside = self._publisher.latest.around, self._chosen().compared_checkpoint
+            if around is None or beside is None or None in around:
+                return None
+            names = (f"checkpoint {self._points.centres.number}", str(beside))
+            if not isinstance(beside, str):
+                names = names[0], f"checkpoint {beside}"
+            return comparison_of(names, around, self._study.objective.provenance("comparison"))
+
+    def compute(self: _Self, what: str = "all") -> _Self:
+        """Computes what the controls ask for and returns when it is done.
+
+        Where a control is changed meanwhile, the same is computed for what the controls ask for by then.
+
+        Args:
+            what: "surface", "eigenpairs" or "curvature" for that alone, with what it rests on; "all"; or
+                "evolution": picture, both ends of the spectrum and tr(H) at every checkpoint.
+
+        Raises:
+            ValueError: For another ``what``.
+            RuntimeError: If the computation fails, with the cause chained, or is cancelled; if the explorer
+                is closed meanwhile; inside an observer, which the computation would wait for.
+            KeyboardInterrupt: On an interrupt of the kernel; the computation is cancelled.
+        """
+        if check_part(what, _ALL) != _ALL:
+            return super().compute(what)
+        refuse_inside("compute")
+        try:
+            self._wait_while(lambda: [self._request])
+            with self._lock:
+                self._go_ahead(everywhere=True)
+            self._wait_while(lambda: [self._request, self._pastime])
+        except KeyboardInterrupt:
+            self.cancel()
+            raise
+        if self._pastime is not None and self._pastime.cancelled:
+            raise RuntimeError("The computation was cancelled.")
+        return self
+
+    def cancel(self) -> None:
+        """Ends the running computation after its present step; finished results stay."""
+        self._follows = self._all = False
+        super().cancel()
+        if not self._worker.forked:
+            self._tell_along()
+
+    def _go_to(self, number: int | None, former: int | None = None) -> None:
+        super()._go_to(number, former)
+        self._follows = self._follows or number is not None
+
+    def _steps(self, study: Study, controls: Controls, number: int, what: str) -> Iterator[None]:
+        with self._provided(study, controls):
+            yield from super()._steps(study, controls, number, what)
+
+    @contextmanager
+    def _provided(self, study: Study, controls: Controls) -> Iterator[None]:
+        """Gives a study that of the second picture, where this is around another θ*."""
+        if controls.compared_checkpoint is not None:
+            with self._lock:
+                study.beside = self._points.centres.beside(controls.compared_checkpoint)
+        try:
+            yield
+        finally:
+            study.beside = None
+
+    def _moved(self) -> None:
+        super()._moved()
+        self._tell_along()
+
+    def _on_end(self, request: Request) -> None:
+        """Notes what was found at a checkpoint, and goes ahead."""
+        super()._on_end(request)
+        with self._lock:
+            if request is not self._request or self._worker.closed:
+                return
+            spot = self._points.centres.present
+            if spot.theta is None:
+                self._note(spot.recorded, self._study.centre, self._chosen())
+            if self.status == "done" and (self._follows or self._all):
+                self._go_ahead()
+            self._tell_along()
+
+    def _go_ahead(self, everywhere: bool = False) -> None:
+        """Has the worker compute in idle times what may be asked for next.
+
+        Args:
+            everywhere: Whether all checkpoints are asked for.
+        """
+        self._all = self._all or everywhere
+        if self._next(self._chosen()) is not None or everywhere:
+            self._pastime = self._worker.pastime(self._ahead)
+
+    def _ahead(self) -> Iterator[None]:
+        """On the worker's thread: goes from checkpoint to checkpoint, until there is none left."""
+        while True:
+            with self._lock:
+                controls = self._chosen()
+                number = self._next(controls)
+                if number is None:
+                    self._all = False
+                    break
+                checkpoint = self._points.centres.landmarks.checkpoints[number]
+            self._tell_along(busy=True)
+            centre = None
+            try:
+                with self._lock:
+                    study = self._points.centres.beside(number)
+                centre = study.centre
+                with self._provided(study, controls):
+                    for _ in study.ahead(replace(controls, checkpoint=number)):
+                        yield
+            except UnwantedError:
+                raise
+            except Exception as error:  # it is told once one goes there
+                log.info("Nothing ahead at checkpoint %d: %s: %s", number, type(error).__name__, error)
+            with self._lock:
+                self._note(checkpoint, centre, controls, complete=True)
+            yield
+        self._tell_along(busy=False)
+
+    def _next(self, controls: Controls) -> int | None:
+        """The next checkpoint to go ahead to, None where all is known that is wanted."""
+        wanted = asdict(of_picture(controls)) | {"checkpoint": None}
+        if wanted != self._ready_for:
+            self._ready, self._ready_for = set(), wanted
+        centres = self._points.centres
+        here, last = centres.number, centres.last
+        numbers = [*range(here, last + 1), *range(here)] if self._all else range(here, here + 1 + AHEAD)
+        checkpoints = centres.landmarks.checkpoints
+        for number in numbers:
+            if number <= last and checkpoint_key(checkpoints[number]) not in self._ready:
+                return number
+        return None
+
+    def _note(
+        self, checkpoint: Recorded, centre: Centre | None, controls: Controls, complete: bool = False
+    ) -> None:
+        """Takes note of what is known at a checkpoint."""
+        key = checkpoint_key(checkpoint)
+        found = None if centre is None else found_at(centre, controls.examples)
+        if found is None and complete:
+            losses = centre.known.losses_at_theta if centre else {}
+            found = AtCheckpoint(losses.get(controls.examples, math.nan))
+        if found is not None:
+            self._found[key, controls.examples] = found
+        if complete:
+            self._next(controls)  # what is ready is so for these controls
+            self._ready.add(key)
+
+    def _tell_along(self, busy: bool | None = None) -> None:
+        """Sends the page the curves as far as they are known.
+
+        Args:
+            busy: Whether more of them is being computed; None to go by whether it was asked for.
+        """
+        with self._lock:
+            if self._worker.closed or self._points.centres.last < 1:
+                return
+            now = monotonic()
+            if busy and now - self._told < INTERVAL:
+                return
+            self._told = now
+            pastime, placed = self._pastime, self._publisher.latest.landmarks
+            if busy is None:
+                busy = pastime is not None and not (pastime.cancelled or pastime.done.is_set())
+            losses = {}
+            if placed is not None and placed.path is not None and placed.losses == ("train", "frozen"):
+                losses = dict(zip(placed.path.step.tolist(), placed.path.loss.tolist(), strict=True))
+            self._along = along(self.evolution, losses, busy)

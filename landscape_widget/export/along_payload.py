@@ -1,0 +1,108 @@
+"""The curves along a training run as the page receives them, put together in pictures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from landscape_widget.export.payloads import Payload, buffer
+from landscape_widget.numerics.vectors import FloatArray
+from landscape_widget.results.evolution import Evolution
+
+#: Marks of verdicts, for those who tell no colours apart, too; and that of none.
+SYMBOLS = {"minimum": "circle", "saddle": "x", "maximum": "triangle-up", "slope": "triangle-down"}
+_NONE = "circle-open"
+
+#: The same in words.
+_SIGNS = {"minimum": "●", "saddle": "×", "maximum": "▲", "slope": "▼", "undecided": "○"}
+
+#: Room above and below curves, as a share of what they span.
+_ROOM = 0.08
+
+
+def along(evolution: Evolution, losses: Mapping[int, float], busy: bool) -> Payload:
+    """What is known at each checkpoint, in the words of plotly but for the page's own colours.
+
+    Args:
+        evolution: Of all checkpoints, as far as it was found.
+        losses: Losses that are known elsewhere, by the steps of checkpoints.
+        busy: Whether more of it is being computed.
+    """
+    n, done = len(evolution.done), int(evolution.done.sum())
+    loss = np.where(
+        evolution.done, evolution.loss, [losses.get(int(step), np.nan) for step in evolution.step]
+    )
+    trace = np.full(n, math.nan) if evolution.trace is None else evolution.trace
+    symbols = [SYMBOLS.get(verdict, _NONE) for verdict in evolution.verdict]
+    found = [
+        _picture(
+            "loss, ‖∇L‖",
+            _line("loss", loss, "text", symbol=symbols),
+            _line("‖∇L‖", evolution.gradient_norm, "muted", "dot"),
+            log=True,
+        ),
+        _picture(
+            "eigenvalue λ",
+            _line("λmax", evolution.largest, "kappaPlus"),
+            _line("λmin", evolution.smallest, "kappaMinus"),
+            _line(evolution.threshold_words, _in_sight(evolution), "second", "dash", symbol=None),
+        ),
+        _picture("tr(H)", _line("tr(H)", trace, "first")),
+    ]
+    signs = [f"{_SIGNS[name]} {name}" for name in _SIGNS if name in evolution.verdict]
+    words = f"Curvature at {done} of {n} checkpoints{', more is being computed' if busy else ''}. "
+    words += "A click goes to one, with Shift it is shown beside. " + (
+        f"Marks of the loss: {', '.join(signs)}." if signs else ""
+    )
+    return {
+        "pictures": [picture for picture in found if picture is not None],
+        "verdicts": list(evolution.verdict),
+        "words": words,
+        "offer": "Stop" if busy else "Compute all" if done < n else "",
+        "busy": busy,
+    }
+
+
+def _line(
+    name: str, values: FloatArray, colour: str, dash: str = "solid", symbol: str | list[str] | None = "circle"
+) -> Payload:
+    return {
+        "values": values,
+        "colour": colour,
+        "trace": {
+            "name": name,
+            "mode": "lines" if symbol is None else "lines+markers",
+            "line": {"dash": dash, "width": 1.5, "shape": "linear" if symbol else "hv"},
+            "marker": {"size": 6, "symbol": symbol or "circle"},
+            "hovertemplate": f"{name} %{{y:.4g}} %{{text}}<extra></extra>",
+        },
+    }
+
+
+def _picture(title: str, *lines: Payload, log: bool = False) -> Payload | None:
+    """Curves on one pair of axes; None without a number to draw."""
+    shown = [line for line in lines if np.isfinite(line["values"]).any()]
+    if not shown:
+        return None
+    values = np.concatenate([line["values"] for line in shown])
+    values = values[np.isfinite(values)]
+    log = log and bool((values > 0).all())
+    if log:
+        values = np.log10(values)
+    low, high = float(values.min()), float(values.max())
+    room = _ROOM * (high - low) or abs(high) / 10 or 1.0
+    sent = [line | {"values": buffer(line["values"], np.float64)} for line in shown]
+    axis = {"type": "log" if log else "linear", "range": [low - room, high + room]}
+    return {"title": title, "axis": axis, "lines": sent}
+
+
+def _in_sight(evolution: Evolution) -> FloatArray:
+    """The threshold of stability, but where it is so far above the curvature that this would lie flat."""
+    ends = evolution.values[np.isfinite(evolution.values)]
+    if not len(ends):
+        return evolution.threshold
+    high, low = max(float(ends.max()), 0.0), min(float(ends.min()), 0.0)
+    found: FloatArray = np.where(evolution.threshold <= 2 * high - low, evolution.threshold, math.nan)
+    return found

@@ -1,0 +1,141 @@
+"""Curves along a run, and what is computed ahead of the checkpoint on show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from landscape_widget import LandscapeExplorer, evolution_figure
+from landscape_widget.explorer import centres
+from landscape_widget.explorer.along import AHEAD
+
+from ..support.cases import ONE_BATCH
+from ..support.gates import finish
+from .test_checkpoints import dense_hessian
+from .test_explorer_page import send
+from .test_landmarks import NETWORK, explorer_of, loss_of, trained
+
+Make = Callable[..., LandscapeExplorer]
+
+HESSIAN = ("hessian:max", "hessian:min")
+RANDOM = ("random", "random")
+
+
+def gone_ahead(explorer: LandscapeExplorer) -> None:
+    """Returns once nothing is asked for and all that was to be found ahead is."""
+    finish(explorer._request)
+    if explorer._pastime is not None:
+        finish(explorer._pastime)
+
+
+def curve(explorer: LandscapeExplorer, name: str) -> np.ndarray:
+    lines = [line for picture in explorer._along["pictures"] for line in picture["lines"]]
+    return np.frombuffer(next(line["values"] for line in lines if line["trace"]["name"] == name))
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("axes", [HESSIAN, RANDOM])
+def test_all_of_a_run_is_computed_where_it_is_asked_for_and_equals_the_dense_hessian(
+    make_explorer: Make, axes: tuple[str, str]
+) -> None:
+    explorer = explorer_of(make_explorer, axes=axes, resolution=3).compute("evolution")
+    found, states = explorer.evolution, trained()
+    assert found.done.all()
+    assert found.step.tolist() == list(range(6))
+    for i, state in enumerate(states):
+        dense = np.linalg.eigvalsh(dense_hessian(state))
+        # certified to a relative 1e-3 of each, and of the largest for what is near zero
+        np.testing.assert_allclose(found.values[i], dense[[-1, 0]], rtol=2e-3, atol=2e-3 * dense[-1])
+        assert found.trace[i] == pytest.approx(dense.sum(), rel=1e-6)  # so few parameters have an exact one
+        assert found.loss[i] == pytest.approx(loss_of(state), rel=1e-10)
+    assert set(found.verdict) <= {"minimum", "saddle", "slope", "undecided", "maximum"}
+    assert explorer.checkpoint is None  # one stays where one is
+    np.testing.assert_array_equal(curve(explorer, "λmax"), found.largest)
+    assert not explorer._along["busy"]
+    evolution_figure(found)
+    found.to_dataframe()
+
+
+def test_before_anybody_goes_to_a_checkpoint_nothing_is_computed_ahead(make_explorer: Make) -> None:
+    explorer = explorer_of(make_explorer, axes=HESSIAN).compute()
+    assert explorer._pastime is None
+    assert explorer.evolution.done.tolist() == [False] * 5 + [True]
+    # true losses come with the path, before there is any curvature
+    np.testing.assert_allclose(curve(explorer, "loss"), [loss_of(state) for state in trained()], rtol=1e-10)
+
+
+def test_the_next_pictures_are_there_before_one_goes_to_them(make_explorer: Make) -> None:
+    explorer = explorer_of(make_explorer, axes=HESSIAN, checkpoint=0).compute()
+    gone_ahead(explorer)
+    assert explorer.evolution.done.tolist() == [i <= AHEAD for i in range(6)]
+    spots = [explorer._points.centres.at(i) for i in range(6)]
+    assert [bool(spot.known.pairs) for spot in spots] == [i <= AHEAD for i in range(6)]
+    before = [sum(map(len, spot.known.losses.values())) for spot in spots]
+    for i in (1, 2, 3):
+        explorer.checkpoint = i
+        explorer.compute("surface")
+        assert sum(map(len, spots[i].known.losses.values())) == before[i]  # no node is evaluated anew
+        assert explorer.surface.loss[2, 2] == pytest.approx(loss_of(trained()[i]), rel=1e-10)
+
+
+def test_what_a_person_asks_for_goes_before_and_the_rest_goes_on(make_explorer: Make) -> None:
+    explorer = explorer_of(make_explorer, axes=RANDOM, resolution=9, accuracy=0.0)
+    send(explorer, type="shown")
+    finish(explorer._request)
+    send(explorer, type="along")
+    explorer.resolution = 5
+    finish(explorer._request)
+    assert explorer.surface.loss.shape == (5, 5)
+    gone_ahead(explorer)
+    assert explorer.evolution.done.all()
+
+
+def test_cancel_ends_it_and_what_was_found_stays(make_explorer: Make) -> None:
+    explorer = explorer_of(make_explorer, axes=HESSIAN, checkpoint=0).compute()
+    explorer.cancel()
+    gone_ahead(explorer)
+    done = explorer.evolution.done.copy()
+    assert done[0]
+    assert not explorer._along["busy"]
+    assert explorer.compute("evolution").evolution.done.all()  # which takes up what was left
+    assert done.sum() < 6
+
+
+def test_a_checkpoint_that_cannot_be_had_is_a_gap(make_explorer: Make, tmp_path: Path) -> None:
+    files = []
+    for i, state in enumerate(trained()):
+        files.append(tmp_path / f"{i}.pt")
+        torch.save({name: value * (torch.nan if i == 2 else 1) for name, value in state.items()}, files[-1])
+    explorer = explorer_of(make_explorer, trajectory=files, axes=HESSIAN).compute("surface")
+    files[3].write_bytes(b"nothing")
+    found = explorer.compute("evolution").evolution
+    assert found.done.all()
+    assert np.isnan(found.largest).tolist() == [i in (2, 3) for i in range(6)]
+
+
+def test_curves_outlive_what_they_rest_on(make_explorer: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(centres, "_MOST_BYTES", 1)
+    explorer = explorer_of(make_explorer, axes=HESSIAN, resolution=3).compute("evolution")
+    assert np.isfinite(explorer.evolution.values).all()
+    kept = [spot for spot in explorer._points.centres._visited if spot.known.pairs]
+    assert len(kept) <= 1
+
+
+def test_a_learning_rate_that_was_recorded_gives_the_edge_of_stability(make_explorer: Make) -> None:
+    from landscape_widget import Trajectory
+
+    run: Any = Trajectory(trained(), scalars={"lr": [0.5] * 3 + [0.1] * 3})
+    explorer = explorer_of(make_explorer, trajectory=run, axes=RANDOM).compute("surface")
+    np.testing.assert_allclose(curve(explorer, "2/η"), [4.0] * 3 + [20.0] * 3)
+
+
+def test_without_several_checkpoints_there_are_no_curves(make_explorer: Make) -> None:
+    explorer = make_explorer(
+        NETWORK.model(), NETWORK.batches(ONE_BATCH), NETWORK.loss_fn, axes=RANDOM, resolution=3
+    ).compute("surface")
+    assert explorer._along == {}

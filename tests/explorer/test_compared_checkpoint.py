@@ -1,0 +1,115 @@
+"""Two checkpoints, or two models of one kind, beside one another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import traitlets
+
+from landscape_widget import LandscapeExplorer, Objective
+from landscape_widget.results.comparison import Comparison
+
+from ..support.cases import ONE_BATCH, case
+from .test_checkpoints import dense_hessian
+from .test_landmarks import SOLUTIONS, explorer_of, loss_of, trained
+
+Make = Callable[..., LandscapeExplorer]
+
+HESSIAN = ("hessian:max", "hessian:min")
+RANDOM = ("random", "random")
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(("beside", "state"), [(2, trained()[2]), ("far", SOLUTIONS["far"])])
+@pytest.mark.parametrize("axes", [HESSIAN, RANDOM])
+def test_the_second_picture_is_around_it_and_curvatures_are_those_of_the_dense_hessian(
+    make_explorer: Make, beside: Any, state: dict[str, torch.Tensor], axes: tuple[str, str]
+) -> None:
+    explorer = explorer_of(make_explorer, axes=axes, compared_checkpoint=beside).compute()
+    second = explorer.compared
+    assert second is not None
+    theta = torch.cat([t.reshape(-1) for t in state.values()]).numpy()
+    np.testing.assert_allclose(second.plane.origin, theta)
+    assert second.surface.loss[2, 2] == pytest.approx(loss_of(state), rel=1e-10)
+    if axes == RANDOM:  # drawn once for both
+        np.testing.assert_array_equal(second.plane.eta, explorer.plane.eta)
+    found = explorer.comparison
+    assert isinstance(found, Comparison)
+    for i, each in enumerate((trained()[5], state)):
+        dense = np.linalg.eigvalsh(dense_hessian(each))
+        # certified to a relative 1e-3 of each, and of the largest for what is near zero
+        assert found.largest[i] == pytest.approx(dense[-1], rel=2e-3)
+        assert found.smallest[i] == pytest.approx(dense[0], rel=2e-3, abs=2e-3 * dense[-1])
+        assert found.loss[i] == pytest.approx(loss_of(each), rel=1e-10)
+    payload = explorer._compared
+    assert payload["checkpoint"] == beside
+    assert payload["centre_loss"] == pytest.approx(loss_of(state), rel=1e-10)
+    assert "λmax" in payload["sights"][1][0]
+    assert explorer.checkpoint is None
+    assert found.name[1] == (beside if isinstance(beside, str) else f"checkpoint {beside}")
+    assert len(found.to_dataframe()) == 2
+
+
+def test_each_has_its_own_batch_norm_statistics(make_explorer: Make) -> None:
+    name = "convolution, batch norm"
+    model, other = case(name).model().eval(), case(name).model()
+    other.train()
+    other(case(name).examples()[0])
+    explorer = make_explorer(
+        model,
+        case(name).batches(ONE_BATCH),
+        case(name).loss_fn,
+        solutions={"trained on": other},
+        axes=RANDOM,
+        resolution=3,
+        compared_checkpoint="trained on",
+    ).compute()
+    expected = Objective(other.eval(), case(name).batches(ONE_BATCH), case(name).loss_fn).loss().item()
+    assert explorer.comparison.loss[1] == pytest.approx(expected, rel=1e-10)
+    assert explorer.comparison.loss[1] != pytest.approx(explorer.comparison.loss[0], rel=1e-6)
+
+
+@pytest.mark.parametrize("wrong", [6, -1, "nowhere", 1.5])
+def test_what_there_is_not_is_refused(make_explorer: Make, wrong: Any) -> None:
+    explorer = explorer_of(make_explorer, axes=RANDOM)
+    with pytest.raises(traitlets.TraitError, match=r"checkpoint"):
+        explorer.compared_checkpoint = wrong
+
+
+def test_it_goes_and_leaves_no_table(make_explorer: Make) -> None:
+    explorer = explorer_of(make_explorer, axes=RANDOM, compared_checkpoint=1).compute()
+    assert explorer.comparison is not None
+    explorer.compared_checkpoint = None
+    explorer.compute()
+    assert explorer.compared is None
+    assert explorer.comparison is None
+
+
+def test_scores_pins_files_and_pages_are_of_the_first_one(make_explorer: Make, tmp_path: Path) -> None:
+    explorer = explorer_of(make_explorer, axes=RANDOM, compared_checkpoint="near").compute()
+    assert explorer.table().rows[0].place == "centre"
+    assert len(explorer.table().rows) == 2  # the other one is that of the first picture
+    pin = explorer.pin(0.1, 0.1)
+    explorer.wait()
+    assert pin.plane is explorer.plane
+    assert explorer._pins["pins"][0]["places"][1] is None
+    explorer.to_html(tmp_path / "page.html")
+    explorer.save(tmp_path / "run.npz")
+    other = explorer_of(make_explorer, axes=RANDOM).load(tmp_path / "run.npz")
+    np.testing.assert_array_equal(other.compared.surface.loss, explorer.compared.surface.loss)
+    other.compute()
+    assert other.comparison.loss[1] == pytest.approx(loss_of(SOLUTIONS["near"]), rel=1e-10)
+
+
+def test_play_keeps_what_is_beside(make_explorer: Make) -> None:
+    explorer = explorer_of(make_explorer, axes=HESSIAN, compared_checkpoint="near", checkpoint=0).compute()
+    beside = explorer.compared.surface.loss
+    explorer.checkpoint = 1
+    explorer.compute()
+    np.testing.assert_allclose(explorer.compared.surface.loss, beside)
+    assert explorer.comparison.loss[0] == pytest.approx(loss_of(trained()[1]), rel=1e-10)
