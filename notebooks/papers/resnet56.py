@@ -21,8 +21,8 @@ from landscape_widget import EigenPairs, Objective, Surface, evaluate_plane, hes
 #: An own double backward in float64 takes no more images, and other ones are as many.
 OWN, OTHERS = 100, 400
 
-#: Nodes along each axis of a plane, and images that its losses are of.
-NODES, PLANE_IMAGES = 17, 50
+#: Nodes along each axis of a plane, and images that its losses are of at the most.
+NODES, PLANE_IMAGES = 9, 100
 
 
 def own_products(network: Published, vectors: np.ndarray, count: int) -> np.ndarray:
@@ -82,10 +82,11 @@ def heaviest(objective: Objective, v: np.ndarray, most: int = 3) -> dict[str, fl
     return dict(sorted(shares.items(), key=lambda item: -item[1])[:most])
 
 
-def planes(network: Published, pairs: EigenPairs) -> dict[str, Any]:
+def planes(network: Published, pairs: EigenPairs, count: int) -> dict[str, Any]:
     """The paper's planes on images that curvature is of and on as many others; surfaces are kept."""
-    objective = network.objective(PLANE_IMAGES)
-    others = slice(PLANE_IMAGES, 2 * PLANE_IMAGES)
+    most = min(count, PLANE_IMAGES)
+    objective = network.objective(most)
+    others = slice(count, count + most)
     held_out = objective.with_data((network.images[others], network.labels[others]))
     file, width = NETWORKS[network.name]
     hessian = hessian_plane(objective, pairs=pairs)
@@ -98,6 +99,8 @@ def planes(network: Published, pairs: EigenPairs) -> dict[str, Any]:
         ("random, filter-normalised, inset", random, width),
     ):
         for which, losses in (("training images", objective), ("other images", held_out)):
+            if "inset" in name and losses is held_out:
+                continue
             *_, surface = evaluate_plane(losses, plane, (-w, w, -w, w), resolution=NODES)
             kept[f"{name}; {which}"] = surface
             found[f"{name}; {which}"] = {
@@ -149,5 +152,5 @@ def measure(folder: Path, count: int, name: str) -> dict[str, Any]:
             np.sort(known)[-count // 10 :].sum() / known.sum()
         ),
         "parameters that carry most of λmax": heaviest(objective, pairs.vectors[:, 0]),
-        "planes": planes(network, pairs),
+        "planes": planes(network, pairs, count),
     }
