@@ -12,7 +12,7 @@ INSTALL := install --no-compile --constraint constraints.txt
 
 JS_SOURCES := $(shell find js/src -type f) js/build.mjs js/plotly-patches.mjs js/package-lock.json
 
-.PHONY: demo test check check-py setup lint js-test kernel-test py-test oracle-test browser-test notebook-test notebooks hosts callbacks bench papers clean
+.PHONY: demo test check check-py setup lint js-test kernel-test py-test oracle-test browser-test notebook-test notebooks hosts callbacks bench papers site clean
 
 demo: setup ## sets up and opens JupyterLab on the quickstart
 	$(BIN)/python -m jupyterlab $(ROOT) --LabApp.default_url=/lab/tree/notebooks/01_quickstart.ipynb
@@ -94,6 +94,14 @@ callbacks: .venv-callbacks/.installed ## the callbacks for Lightning and Hugging
 	.venv-callbacks/bin/python -m pip --disable-pip-version-check --quiet $(INSTALL) --editable '.[callbacks]'
 	touch $@
 
+site: setup $(VENV)/.sited ## the docs as a site with live pages, into build/site, and its tests
+	OMP_NUM_THREADS=1 $(BIN)/python docs/site/build.py
+	OMP_NUM_THREADS=1 LANDSCAPE_SITE=built $(BIN)/python -m pytest tests/browser/site
+
+$(VENV)/.sited: $(VENV)/.installed
+	$(PIP) $(INSTALL) --editable '.[site]'
+	touch $@
+
 papers: setup ## computes what docs/papers.md holds against both papers; DATA=folder for ResNet-56 as well
 	$(BIN)/python notebooks/papers/measure.py
 	$(if $(DATA),$(BIN)/python notebooks/papers/measure.py --data $(DATA) && $(BIN)/python notebooks/papers/referee.py --data $(DATA))
@@ -113,4 +121,4 @@ $(VENV)/.benched: $(VENV)/.installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-bench .venv-callbacks js/node_modules landscape_widget/static dist test-output
+	rm -rf $(VENV) .venv-bench .venv-callbacks js/node_modules landscape_widget/static dist build test-output

@@ -27,6 +27,7 @@ PAGES = {
     "docs/guide.md": ("model", "train_loader", "test_loader", "loss_fn", "accuracy"),
     "docs/scripts.md": ("model", "loader", "loss_fn"),
     "docs/files.md": ("explorer",),
+    "docs/howto.md": (),
 }
 
 
@@ -102,3 +103,13 @@ def test_the_page_on_files(run: Any) -> None:
     for path in ("plane.html", "run.html", "run.npz", "tables/surface.csv", "surface.csv"):
         assert Path(path).stat().st_size
     explorer.close()
+
+
+def test_the_page_of_how_tos(run: Any) -> None:
+    """Each block makes an explorer; the last one is computed and shared."""
+    names = run("docs/howto.md")
+    assert names["explorer"].checkpoint == 3
+    assert names["results"].surface.final
+    for path in ("landscape.html", "landscape.npz"):
+        assert Path(path).stat().st_size
+    names["explorer"].close()

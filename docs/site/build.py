@@ -1,0 +1,85 @@
+"""Gathers the site's pages and builds it: ``make site``, into ``build/site``, which opens from its folder.
+
+The front page is the README's with a live page in the place of its picture; notebooks are shown with what is
+stored in them; the gallery is computed (a minute or two). A warning of MkDocs is an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from pathlib import Path
+
+from gallery import GALLERY, Piece, show
+from mkdocs.commands.build import build
+from mkdocs.config import load_config
+from nbconvert import MarkdownExporter
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+PAGES = ROOT / "build" / "pages"
+
+REFERENCE = "# Reference\n\nAll public names with their arguments and errors.\n\n::: landscape_widget\n"
+LIVE = '<iframe class="live" src="gallery/{}.html" title="The explorer, live: {}"></iframe>'
+
+
+def gather(pages: Path, pieces: list[Piece]) -> None:
+    """Writes all pages to an empty folder ``pages``."""
+    shutil.rmtree(pages, ignore_errors=True)
+    pages.mkdir(parents=True)
+    for path in (ROOT / "docs").glob("*.md"):
+        (pages / path.name).write_text(at_home(path.read_text("utf-8")), "utf-8")
+    shutil.copytree(ROOT / "docs" / "images", pages / "images")
+    shutil.copy(HERE / "site.css", pages)
+    shim = ROOT / "js" / "node_modules" / "iframe-worker" / "shim" / "index.js"
+    shutil.copy(shim, pages / "iframe-worker.js")
+    for path in (ROOT / "notebooks").rglob("[0-9]_*.ipynb"):
+        _convert(path, pages)
+    for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"):
+        _convert(path, pages)
+    for name in ("CONTRIBUTING.md", "CHANGELOG.md"):
+        (pages / name).write_text(from_root((ROOT / name).read_text("utf-8")), "utf-8")
+    (pages / "reference.md").write_text(REFERENCE, "utf-8")
+    cards = show(pages / "gallery", pieces)
+    words = "Each opens a page with live controls, which needs no Python and no network."
+    (pages / "gallery.md").write_text(f"# Gallery\n\n{words}\n\n{cards}", "utf-8")
+    name, title, *_ = pieces[0]
+    (pages / "index.md").write_text(front(LIVE.format(name, title)), "utf-8")
+
+
+def front(live: str) -> str:
+    """The README as the site's first page."""
+    text = from_root((ROOT / "README.md").read_text("utf-8"))
+    lines = [live if line.startswith("![") else line for line in text.splitlines()]
+    return "\n".join(lines) + "\n"
+
+
+def from_root(text: str) -> str:
+    """A page of the root with links as the site has them."""
+    return at_home(text.replace("](docs/", "]("))
+
+
+def at_home(text: str) -> str:
+    """A page of the docs with links to notebooks as the site has them."""
+    return text.replace("](../notebooks/", "](notebooks/").replace(".ipynb)", ".md)").replace("](../", "](")
+
+
+def _convert(path: Path, pages: Path) -> None:
+    """Writes a notebook as a page, its pictures beside it."""
+    target = pages / path.relative_to(ROOT).with_suffix(".md")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    text, resources = MarkdownExporter().from_filename(
+        str(path), resources={"output_files_dir": f"{path.stem}_files", "unique_key": path.stem}
+    )
+    target.write_text(text, "utf-8")
+    for name, data in resources["outputs"].items():
+        picture = target.parent / name
+        picture.parent.mkdir(exist_ok=True)
+        picture.write_bytes(data)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pieces", type=int, default=len(GALLERY), help="of the gallery, for a quick look")
+    gather(PAGES, GALLERY[: parser.parse_args().pieces])
+    build(load_config(str(ROOT / "mkdocs.yml")))
