@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from landscape_widget import LandscapeExplorer, evolution_figure
-from landscape_widget.explorer import centres
+from landscape_widget.explorer import spots
 from landscape_widget.explorer.along import AHEAD
 
 from ..support.cases import ONE_BATCH
@@ -73,7 +73,7 @@ def test_the_next_pictures_are_there_before_one_goes_to_them(make_explorer: Make
     explorer = explorer_of(make_explorer, axes=HESSIAN, checkpoint=0).compute()
     gone_ahead(explorer)
     assert explorer.evolution.done.tolist() == [i <= AHEAD for i in range(6)]
-    spots = [explorer._points.centres.at(i) for i in range(6)]
+    spots = [explorer._points.centres.spots.at(i) for i in range(6)]
     assert [bool(spot.known.pairs) for spot in spots] == [i <= AHEAD for i in range(6)]
     before = [sum(map(len, spot.known.losses.values())) for spot in spots]
     for i in (1, 2, 3):
@@ -119,10 +119,10 @@ def test_a_checkpoint_that_cannot_be_had_is_a_gap(make_explorer: Make, tmp_path:
 
 
 def test_curves_outlive_what_they_rest_on(make_explorer: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(centres, "_MOST_BYTES", 1)
+    monkeypatch.setattr(spots, "_MOST_BYTES", 1)
     explorer = explorer_of(make_explorer, axes=HESSIAN, resolution=3).compute("evolution")
     assert np.isfinite(explorer.evolution.values).all()
-    kept = [spot for spot in explorer._points.centres._visited if spot.known.pairs]
+    kept = [spot for spot in explorer._points.centres.spots._visited if spot.known.pairs]
     assert len(kept) <= 1
 
 
