@@ -13,6 +13,7 @@ import traitlets as t
 
 from landscape_widget.explorer.gathered import of_picture
 from landscape_widget.explorer.points import Pictures
+from landscape_widget.explorer.publisher import TOPICS
 from landscape_widget.explorer.waiting import Waiting
 from landscape_widget.explorer.worker import CLOSED
 from landscape_widget.export.explorer_results import Results
@@ -29,15 +30,7 @@ from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Picture
 
 #: Results by the trait in which the page gets them.
-_RESULTS = {
-    "_surface": ("surface", "plane", "surfaces", "quadratic"),
-    "_compared": ("compared", "surfaces"),
-    "_landmarks": ("landmarks", "compared_landmarks"),
-    "_eigenpairs": ("eigenpairs",),
-    "_projections": ("projections", "blindness"),
-    "_spectrum": ("density", "blindness"),
-    "_trace": ("traces",),
-}
+_RESULTS = {topic.trait: topic.announces for topic in TOPICS}
 
 #: Names of all results.
 RESULTS = tuple(dict.fromkeys(name for names in _RESULTS.values() for name in names))

@@ -54,6 +54,8 @@ class Topic:
     """
     keeps: Callable[[Findings], dict[str, Any]]
     """The fields of the latest findings that it sets."""
+    announces: tuple[str, ...]
+    """Names of the explorer's results of which observers hear when it is sent."""
     asked: Callable[[Controls], bool] = lambda _: True
     """Whether the controls ask for it; where they do not, it is taken from the page and forgotten."""
     rests_on: Callable[[Controls], object] = lambda controls: controls.examples
@@ -68,12 +70,14 @@ TOPICS = (
         "_surface",
         lambda n: (n.found.surface, n.found.surface_model),
         _first_picture,
+        ("surface", "plane", "surfaces", "quadratic"),
         rests_on=of_picture,
     ),
     Topic(
         "_compared",
         lambda n: (n.found.compared, n.found.pairs, n.found.quadratic, n.found.around),
         _fields("compared", "around"),
+        ("compared", "surfaces"),
         lambda controls: controls.compared() is not None,
         rests_on=of_picture,
     ),
@@ -81,33 +85,39 @@ TOPICS = (
         "_landmarks",
         lambda n: (n.found.landmarks, n.found.compared_landmarks),
         _fields("landmarks", "compared_landmarks"),
+        ("landmarks", "compared_landmarks"),
     ),
     Topic(
         "_eigenpairs",
         # the verdict's sentence grows with what is known of planes; with the first comes the domain on show
         lambda n: (n.found.pairs, n.found.quadratic, n.found.projections, n.found.blindness, n.found.plane),
         _certified,
+        ("eigenpairs",),
         drawn=False,
     ),
     Topic(
         "_projections",
         lambda n: (n.found.projections, n.found.quadratic, n.found.blindness),
         _fields("projections", "blindness"),
+        ("projections", "blindness"),
     ),
     Topic(
         "_spectrum",
         lambda n: (n.found.density, n.found.blindness),
         _fields("density"),
+        ("density", "blindness"),
     ),
     Topic(
         "_trace",
         _traces,
         _fields("traces"),
+        ("traces",),
     ),
     Topic(
         "progress",
         lambda n: (n.elapsed,),
         _at_centre,
+        (),
         drawn=False,
     ),
 )

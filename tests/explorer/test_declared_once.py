@@ -11,6 +11,7 @@ from typing import Any
 from anywidget import AnyWidget
 
 from landscape_widget import LandscapeExplorer, Objective, Results
+from landscape_widget.explorer.latest import RESULTS
 from landscape_widget.explorer.messages import AT_POINTS
 from landscape_widget.explorer.publisher import TOPICS
 from landscape_widget.explorer.traits import CONTROLS
@@ -73,3 +74,4 @@ def test_every_result_is_an_attribute_of_an_explorer_and_comes_from_its_findings
     inner = {"centre_loss", "gradient_norm", "slopes"}  # told with other results
     assert all(isinstance(getattr(LandscapeExplorer, name), property) for name in names - inner)
     assert names - {"eigenpairs"} <= {field.name for field in fields(Findings)}
+    assert names - inner == set(RESULTS), "of which observers hear"
