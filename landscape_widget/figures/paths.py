@@ -25,6 +25,9 @@ Paths = Path | Mapping[str, Path]
 #: Of paths, one after the other: told apart by colour-blind readers, and from both halves of the colour map.
 _COLOURS = ("#009e73", "#e69f00", "#8c4fb5", "#56b4e9", "#f0e442")
 
+#: Width of their lines, and what is around lines and marks, light in dark, to be seen on every colour.
+_WIDTH, _RIMS = 2.5, (("#000000", 3.5), ("#ffffff", 2.0))
+
 #: Diameters of the marks of checkpoints in the plane, and of those that are farthest off it.
 _SMALLEST, _LARGEST = 4.0, 14.0
 
@@ -92,21 +95,22 @@ def add_to_heatmap(figure: go.Figure, surface: Surface, paths: Paths) -> str:
     shown, unseen = in_sight(surface, paths)
     for each in shown:
         place = {"x": each.path.alpha, "y": each.path.beta}
-        if not each.solution:
+        symbol, size = ("star", np.array([_STAR])) if each.solution else ("circle", each.sizes)
+        mode = "markers" if each.solution else "lines+markers"
+        for colour, width in _RIMS:
             figure.add_scatter(
                 **place,
-                mode="lines",
-                line={"color": "rgba(255, 255, 255, 0.85)", "width": 5},
+                mode=mode,
+                line={"color": colour, "width": _WIDTH + width},
+                marker={"color": colour, "symbol": symbol, "size": size + width},
                 showlegend=False,
                 hoverinfo="skip",
             )
-        marker = {"color": each.colour, "line": {"color": "#ffffff", "width": 1}}
-        look = {"symbol": "star", "size": _STAR} if each.solution else {"size": each.sizes}
         figure.add_scatter(
             **place,
-            mode="markers" if each.solution else "lines+markers",
-            line={"color": each.colour, "width": 2.5},
-            marker=marker | look,
+            mode=mode,
+            line={"color": each.colour, "width": _WIDTH},
+            marker={"color": each.colour, "symbol": symbol, "size": size},
             customdata=each.custom,
             hovertemplate=HOVER,
             name=each.caption,
@@ -122,15 +126,23 @@ def add_to_heatmap(figure: go.Figure, surface: Surface, paths: Paths) -> str:
         figure.add_annotation(
             x=each.path.alpha[i],
             y=each.path.beta[i],
-            text=escape(words),
-            font={"size": 10, "color": "#1a1a1a"},
-            bgcolor="rgba(255, 255, 255, 0.75)",
             arrowcolor=each.colour,
             arrowsize=0.8,
             ax=AWAY * right,
             ay=AWAY * down,
+            **on_white(words),
         )
     return unseen
+
+
+def on_white(words: str) -> dict[str, Any]:
+    """Words on ground of their own, so that they are read wherever they lie."""
+    return {
+        "text": escape(words),
+        "font": {"size": 10, "color": "#1a1a1a"},
+        "bgcolor": "rgba(255, 255, 255, 0.8)",
+        "borderpad": 1,
+    }
 
 
 def share_of(value: Any, nodes: FloatArray) -> Any:

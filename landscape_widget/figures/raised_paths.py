@@ -7,24 +7,18 @@ from collections.abc import Callable
 import numpy as np
 import plotly.graph_objects as go
 
-from landscape_widget.figures.free_places import Sight, free_places, seen
-from landscape_widget.figures.paths import HOVER, Drawn, Paths, in_sight, share_of
+from landscape_widget.figures.free_places import BESIDE, free_places, hidden, seen
+from landscape_widget.figures.paths import HOVER, Drawn, Paths, in_sight, on_white, share_of
 from landscape_widget.figures.shade import Shade
 from landscape_widget.figures.style import CAMERA, DEPTH, LIFT
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.results.planes import Surface
-
-#: Sides of a point, by plotly's names.
-_VERTICAL, _HORIZONTAL = {-1: "top", 1: "bottom"}, {-1: "left", 1: "right"}
 
 #: Parts of a line between two checkpoints that follow the surface.
 _STEPS = 12
 
 #: Diameter of a solution's mark.
 _DIAMOND = 8.0
-
-#: Words beside the surface: seen on light and on dark paper.
-_BESIDE = "#777777"
 
 
 def add_to_surface(figure: go.Figure, surface: Surface, shade: Shade, paths: Paths) -> str:
@@ -103,7 +97,7 @@ def _add_words(
     shown: list[Drawn],
     ground: Callable[[FloatArray], FloatArray],
 ) -> None:
-    """What is said beside points, where there is room for it and the surface does not cut through it."""
+    """What is said beside points that are not hidden, where there is room for it."""
     marked = [(each, i, words) for each in shown for i, words in each.words if each.inside[i]]
     if not marked:
         return
@@ -121,27 +115,26 @@ def _add_words(
     scene = np.column_stack([share_of(x, surface.alpha) - 0.5, share_of(y, surface.beta) - 0.5, upright(z)])
     starts, spans = np.array([[axis[0], axis[-1] - axis[0]] for axis in (surface.beta, surface.alpha)]).T
     eye, centre = (np.array([CAMERA[part][axis] for axis in "xyz"]) for part in ("eye", "center"))
-    sight = Sight(eye, centre, lambda places: upright(ground((places + 0.5) * spans + starts)))
-    places = seen(scene, eye, centre)
-    texts = [words for *_, words in marked]
-    free = free_places(places, texts, stands=lambda k, box: not sight.cuts(scene[k], box))
-    if not free:
-        return
-    at = list(free)
-    low, high = float(np.min(ends)), float(np.max(ends))
-    behind = [sight.behind(scene[k], (20.0 * right, 9.0 * down)) for k, (right, down) in free.items()]
-    inks = [_BESIDE if h is None else shade.ink(low + (h / DEPTH + 0.5) * (high - low)) for h in behind]
-    figure.add_scatter3d(
-        x=x[at],
-        y=y[at],
-        z=z[at],
-        mode="text",
-        text=[texts[k] for k in at],
-        textposition=[f"{_VERTICAL[down]} {_HORIZONTAL[right]}" for right, down in free.values()],
-        textfont={"size": 11, "color": inks},
-        showlegend=False,
-        hoverinfo="skip",
-    )
+    sight = [
+        k
+        for k, point in enumerate(scene)
+        if not hidden(point, eye, lambda places: upright(ground((places + 0.5) * spans + starts)))
+    ]
+    free = free_places(seen(scene[sight], eye, centre), [marked[k][2] for k in sight])
+    figure.layout.scene.annotations = [
+        {
+            "x": x[sight[k]],
+            "y": y[sight[k]],
+            "z": z[sight[k]],
+            "showarrow": False,
+            "xanchor": "left" if right > 0 else "right",
+            "yanchor": "top" if down > 0 else "bottom",
+            "xshift": BESIDE * right,
+            "yshift": -BESIDE * down,
+        }
+        | on_white(marked[sight[k]][2])
+        for k, (right, down) in free.items()
+    ]
 
 
 def _between(places: FloatArray) -> FloatArray:

@@ -141,13 +141,20 @@ def test_words_along_a_path_stand_clear_of_each_other_and_of_the_border(turns: f
 @pytest.mark.parametrize("turns", [0.0, 0.5, 2.5])
 def test_words_along_a_raised_path_are_fewer_where_it_is_crowded(turns: float) -> None:
     figure = surface_figure(bowl(), path=crowded(turns))
-    (words,) = [
-        t
-        for t in figure.data
-        if t.type == "scatter3d" and t.mode == "text" and str(t.text[0]).startswith("epoch")
-    ]
-    assert 2 <= len(words.text) < 8
-    assert len(words.textposition) == len(words.text)
+    words = [a for a in figure.layout.scene.annotations if a.text.startswith("epoch")]
+    assert 2 <= len(words) < 8
+    assert all(a.bgcolor and a.font.color for a in words)
+
+
+def test_a_path_and_a_solution_have_a_dark_rim_around_a_light_one() -> None:
+    figure = heatmap_figure(bowl(), path={"run": path(), "other": solution(1.0)})
+    for name in ("run, ", "other, "):
+        at = list(figure.data).index(named(figure, name))
+        dark, light, own = figure.data[at - 2 : at + 1]
+        assert [dark.marker.color, light.marker.color] == ["#000000", "#ffffff"]
+        assert (dark.marker.size > light.marker.size).all()
+        assert (light.marker.size > own.marker.size).all()
+        assert dark.line.width > light.line.width > own.line.width
 
 
 def test_a_path_on_another_plane_is_refused() -> None:
@@ -198,7 +205,7 @@ def test_a_solution_is_a_mark_of_its_own_with_its_name(draw: Callable[..., go.Fi
     assert trace.marker.symbol == ("star" if draw is heatmap_figure else "diamond")
     assert trace.customdata[0, 2] == 0  # rounding
     said = [a.text for a in figure.layout.annotations]
-    said += [text for t in figure.select_traces({"mode": "text"}) for text in np.atleast_1d(t.text)]
+    said += [a.text for a in figure.layout.scene.annotations]
     assert any("other" in text for text in said)
 
 
