@@ -228,11 +228,13 @@ class LandscapeExplorer(AlongTheRun):
         hold(self)
         self._start()
         bundle: Any = super()._repr_mimebundle_(**kwargs)
-        if follow_cells():  # in cells the picture is an output of its own, which can be replaced
-            return bundle
         data, *metadata = bundle if isinstance(bundle, tuple) else (bundle,)
-        pictured = {**self._still(), **data}
-        return (pictured, *metadata) if metadata else pictured
+        if not follow_cells():
+            data = {**self._still(), **data}
+        elif self.status == "computing":
+            # In cells the picture is an output of its own, which is replaced; these words would stay.
+            data = {**data, "text/plain": f"{type(self).__name__}: a still picture of it is below."}
+        return (data, *metadata) if metadata else data
 
     def _on_message(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
         match content:

@@ -275,6 +275,8 @@ def test_the_picture_follows_the_explorer_and_never_its_own_output(kernel: Kerne
     first = kernel.run("explorer = make()\nexplorer", "one")
     kinds = [(o["kind"], WIDGET in o["data"]) for o in first if o["mine"] and "data" in o]
     assert kinds[:2] == [("execute_result", True), ("display_data", False)]
+    words = next(o["data"]["text/plain"] for o in first if o["kind"] == "execute_result")
+    assert words == "LandscapeExplorer: a still picture of it is below."  # whatever it did meanwhile
     number = next(o for o in first if o["kind"] == "display_data")["transient"]["display_id"]
     for resolution in (7, 9):
         kernel.run("explorer.wait(); None")

@@ -74,7 +74,8 @@ def table() -> str:
             f"| {name} | {version} | {'; '.join(['all acts', remark] if remark else ['all acts'])} |"
         )
     lines += [
-        "| a static page | `js/dev`, in a shadow root too | tests of its own, in `make test` |",
+        "| a static page | `explorer.to_html`'s, and `js/dev` in a shadow root too"
+        " | tests of their own, in `make test` |",
         f"| nbconvert's pages | {pinned('nbconvert')} | a picture without a network; alive with the state of"
         " widgets |",
         f"| `embed_minimal_html` | ipywidgets {pinned('ipywidgets')} | the explorer, without a kernel |",

@@ -42,6 +42,7 @@ def test_a_kernel_that_is_busy_killed_or_shut_down(open_notebook: OpenNotebook) 
 
         os.kill(notebook.kernel.value("__import__('os').getpid()"), signal.SIGKILL)
         expect_no_kernel(explorer)
+        notebook.watch.take_errors()  # JupyterLab complains of messages that the kill has cut
         notebook.page.get_by_role("button", name="Ok", exact=True).click()  # it starts a new one
 
         explorer = shown(notebook)
