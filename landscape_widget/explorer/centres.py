@@ -318,6 +318,12 @@ class Centres:
         return keys.index(key) if key in keys else sum(step < key[0] for step, _ in keys[:-1])
 
     @property
+    def passed(self) -> Recorded | None:
+        """The present checkpoint, where the model has moved on since and nothing but this explorer has it."""
+        recorded, own = self.present.recorded, (self.landmarks.first, *self.landmarks.taken)
+        return recorded if recorded in own and self.number != self.last else None
+
+    @property
     def last(self) -> int:
         """The number of the last checkpoint."""
         return len(self.landmarks.checkpoints) - 1

@@ -40,11 +40,11 @@ function figure({ palette, snapshot }, el) {
  * @param {(i: number) => void} choose  goes to a checkpoint
  */
 export function createCurves(el, state, choose) {
-  const panel = createPanel("curves", "Along the run", () => ({ caption: { title: "Along the training run", details: {} }, titled: true }));
+  const panel = createPanel("curves", "Along the run", () => ({ caption: { title: "Along the run", details: {} }, titled: true }));
   const button = h("button", { type: "button", class: "lw-button", "data-testid": "along", "data-asks": true, title: "Picture and curvature at every checkpoint" });
-  button.addEventListener("click", () => state.send(last?.snapshot.along.busy ? "cancel" : "along"));
+  button.addEventListener("click", () => state.send(/** @type {Frame} */ (last).snapshot.along.busy ? "cancel" : "along"));
   const box = h("input", { type: "checkbox", "data-testid": "beside" });
-  panel.tools.append(h("label", { class: "lw-check", title: "A click shows a checkpoint beside this one" }, box, "beside"), button);
+  panel.tools.append(h("label", { class: "lw-check", title: "A click shows it beside this one" }, box, "beside"), button);
   el.append(panel.element);
   /** @type {ReturnType<typeof createPlot> | null} */
   let plot = null;
@@ -68,7 +68,7 @@ export function createCurves(el, state, choose) {
       buttons: [],
       patient: true,
       on: { plotly_click: ({ points: [{ pointIndex }] }) => (box.checked ? state.set({ compared_checkpoint: pointIndex }) : choose(pointIndex)) },
-      onResize: () => last && update(last),
+      onResize: () => update(/** @type {Frame} */ (last)),
     });
     plot.draw(figure(frame, panel.body));
   }
