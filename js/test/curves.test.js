@@ -8,12 +8,12 @@ const run = Array.from({ length: 4 }, (_, i) => ({ step: 10 * i, label: `step ${
 const line = (/** @type {string} */ name, /** @type {string} */ colour, /** @type {number[]} */ values) => ({
   values: new DataView(Float64Array.from(values).buffer),
   colour,
-  trace: { name, mode: "lines+markers", line: { dash: "solid" }, marker: { symbol: "circle" } },
+  trace: { name, yaxis: name === "loss" ? "y1" : "y2", mode: "lines+markers", line: { dash: "solid" }, marker: { symbol: "circle" } },
 });
 const along = {
   pictures: [
-    { title: "loss", axis: { type: "log", range: [-1, 1] }, lines: [line("loss", "text", [4, 3, 2, 1])] },
-    { title: "eigenvalue λ", axis: { type: "linear", range: [0, 9] }, lines: [line("λmax", "kappaPlus", [NaN, 8, 9, NaN])] },
+    { title: "loss", x: {}, y: { type: "log", range: [-1, 1] }, line: { type: "line" }, lines: [line("loss", "text", [4, 3, 2, 1])] },
+    { title: "eigenvalue λ", x: {}, y: { type: "linear", range: [0, 9] }, line: { type: "line" }, lines: [line("λmax", "kappaPlus", [NaN, 8, 9, NaN])] },
   ],
   verdicts: ["", "saddle", "minimum", ""],
   words: "Curvature at 2 of 4 checkpoints.",
@@ -45,18 +45,23 @@ test("each curve has its own values at the steps of the checkpoints, and a line 
   assert.deepEqual(layout.shapes.map((/** @type {any} */ { x0 }) => x0), [30, 30]);
   assert.ok(layout.xaxis1.domain[1] < layout.xaxis2.domain[0]);
   model.receive({ checkpoint: 1 });
+  await turn();
+  await painted();
   await painted();
   assert.equal(drawn().layout.shapes[0].x0, 10);
   stop();
 });
 
-test("a click goes to a checkpoint, and the last one is the model's own", async () => {
+test("a click goes to a checkpoint, the last one is the model's own; or it comes beside", async () => {
   const { find, model, plotly, stop } = await show(traits);
   await painted();
   plotly.events.get(plotOf(find))?.plotly_click({ points: [{ pointIndex: 1 }] });
   assert.equal(model.get("checkpoint"), 1);
   plotly.events.get(plotOf(find))?.plotly_click({ points: [{ pointIndex: 3 }] });
   assert.equal(model.get("checkpoint"), null);
+  find("beside").click();
+  plotly.events.get(plotOf(find))?.plotly_click({ points: [{ pointIndex: 2 }] });
+  assert.deepEqual([model.get("checkpoint"), model.get("compared_checkpoint")], [null, 2]);
   stop();
 });
 

@@ -15,6 +15,7 @@ from landscape_widget.explorer.worker import CLOSED
 from landscape_widget.numerics.vectors import FloatArray, norm
 from landscape_widget.objective.objective import Objective
 from landscape_widget.objective.same_loss import check_same_loss
+from landscape_widget.paths.index import Recorded
 from landscape_widget.paths.landmarks import Landmarks
 from landscape_widget.paths.stored import Held
 from landscape_widget.results.planes import Plane
@@ -233,6 +234,12 @@ class Centres:
         key = checkpoint_key(self._stack[-1].spot.recorded)
         # a recorder may have thinned it out meanwhile
         return keys.index(key) if key in keys else sum(step < key[0] for step, _ in keys[:-1])
+
+    @property
+    def passed(self) -> Recorded | None:
+        """The present checkpoint, where the model has moved on since and nothing but this explorer has it."""
+        recorded, own = self.present.recorded, (self.landmarks.first, *self.landmarks.taken)
+        return recorded if recorded in own and self.number != self.last else None
 
     @property
     def last(self) -> int:

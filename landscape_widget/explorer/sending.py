@@ -103,9 +103,10 @@ class Sending(SharedState):
             self._announce(told_of)
 
     def _news(self, found: Findings, controls: Controls, number: int, elapsed: float) -> News:
-        theta_norm, moved = self._study.theta_norm, self._points.centres.moved
+        theta_norm, centres = self._study.theta_norm, self._points.centres
+        passed = "" if centres.passed is None else wire.label(centres.passed)
         # a copy: what is held is sent from another thread, while this one finds more
-        return News(copy(found), controls, number, elapsed, theta_norm, moved, self._given)
+        return News(copy(found), controls, number, elapsed, theta_norm, centres.moved, self._given, passed)
 
     def _send_news(self, news: News, flush: bool) -> None:
         """Sets the traits that are due, and holds what the page has no room for yet."""

@@ -18,6 +18,17 @@ _NONE = "circle-open"
 #: The same in words.
 _SIGNS = {"minimum": "●", "saddle": "×", "maximum": "▲", "slope": "▼", "undecided": "○"}
 
+_LAYOUT = {
+    "margin": {"l": 0, "r": 0, "t": 22, "b": 40},
+    "showlegend": True,
+    "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
+    "hovermode": "x",
+    "dragmode": False,
+}
+
+#: The line where one is.
+_HERE = {"type": "line", "y0": 0, "y1": 1, "layer": "below"}
+
 #: Room above and below curves, as a share of what they span.
 _ROOM = 0.08
 
@@ -53,11 +64,13 @@ def along(evolution: Evolution, losses: Mapping[int, float], busy: bool) -> Payl
     ]
     signs = [f"{_SIGNS[name]} {name}" for name in _SIGNS if name in evolution.verdict]
     words = f"Curvature at {done} of {n} checkpoints{', more is being computed' if busy else ''}. "
-    words += "A click goes to one, with Shift it is shown beside. " + (
-        f"Marks of the loss: {', '.join(signs)}." if signs else ""
-    )
+    words += "A click goes to one. " + (f"Marks of the loss: {', '.join(signs)}." if signs else "")
+    shown = [picture for picture in found if picture is not None]
+    for k, picture in enumerate(shown, 1):
+        _place(picture, k, list(evolution.verdict))
     return {
-        "pictures": [picture for picture in found if picture is not None],
+        "pictures": shown,
+        "layout": _LAYOUT,
         "verdicts": list(evolution.verdict),
         "words": words,
         "offer": "Stop" if busy else "Compute all" if done < n else "",
@@ -93,9 +106,19 @@ def _picture(title: str, *lines: Payload, log: bool = False) -> Payload | None:
         values = np.log10(values)
     low, high = float(values.min()), float(values.max())
     room = _ROOM * (high - low) or abs(high) / 10 or 1.0
+    reach = [low - room, high + room]
     sent = [line | {"values": buffer(line["values"], np.float64)} for line in shown]
-    axis = {"type": "log" if log else "linear", "range": [low - room, high + room]}
-    return {"title": title, "axis": axis, "lines": sent}
+    axis = {"type": "log" if log else "linear", "range": reach, "nticks": 5, "fixedrange": True}
+    return {"title": title, "y": axis, "lines": sent}
+
+
+def _place(picture: Payload, k: int, verdicts: list[str]) -> None:
+    """Puts a picture on the k-th pair of axes."""
+    picture["x"] = {"anchor": f"y{k}", "zeroline": False, "fixedrange": True, "nticks": 4}
+    picture["y"]["anchor"] = f"x{k}"
+    picture["line"] = _HERE | {"xref": f"x{k}", "yref": f"y{k} domain"}
+    for line in picture["lines"]:
+        line["trace"] |= {"type": "scatter", "xaxis": f"x{k}", "yaxis": f"y{k}", "text": verdicts}
 
 
 def _in_sight(evolution: Evolution) -> FloatArray:

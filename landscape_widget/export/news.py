@@ -33,10 +33,14 @@ class News:
     given: Sequence[str] = ()
     """The arguments that the explorer was made with, as they are written; nothing where they are unknown."""
 
+    passed: str = ""
+    """What θ* is called where only the explorer has these weights, and the model others by now."""
+
     @property
     def python(self) -> str:
         """The call that makes the first picture again."""
-        return recipe(self.found, self.controls, self.given, self.moved) if self.given else ""
+        made = self.found, self.controls, self.given, self.moved, self.passed
+        return recipe(*made) if self.given else ""
 
     @property
     def planes(self) -> dict[str, Plane | None]:

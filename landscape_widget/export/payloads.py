@@ -63,7 +63,7 @@ def info(
         "batch_norm": objective.has_batch_norm,
         "divisible": objective.divisible,
         "differentiable": True,
-        "checkpoints": [{"step": one.step, "label": _label(one)} for one in checkpoints],
+        "checkpoints": [{"step": one.step, "label": label(one)} for one in checkpoints],
     }
 
 
@@ -89,7 +89,7 @@ def info_of(found: Findings, controls: Controls, theta_norm: float) -> Payload:
     }
 
 
-def _label(checkpoint: Recorded) -> str:
+def label(checkpoint: Recorded) -> str:
     """What a checkpoint is called."""
     if update := checkpoint.scalars.get(TAKEN):
         return f"update {int(update)}"

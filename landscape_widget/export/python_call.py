@@ -30,7 +30,9 @@ def given_arguments(positional: Mapping[str, Any], keywords: Mapping[str, Any]) 
     ]
 
 
-def recipe(found: Findings, controls: Controls, given: Sequence[str], moved: float = 0.0) -> str:
+def recipe(
+    found: Findings, controls: Controls, given: Sequence[str], moved: float = 0.0, passed: str = ""
+) -> str:
     """A cell that shows an explorer whose ``surface`` becomes the one found, where both evaluate its nodes.
 
     Every control is written out, a domain that the kernel chose too. A comment names the variables that the
@@ -41,18 +43,25 @@ def recipe(found: Findings, controls: Controls, given: Sequence[str], moved: flo
         controls: Those of that surface.
         given: What ``given_arguments`` made.
         moved: ‖Δθ‖ from the model's weights to another centre, which the call cannot make: it says so.
+        passed: What weights are called that ``update`` took and the model has no more: it says so, too.
     """
     assert found.surface is not None
     domains = {"domain": found.surface.provenance["domain"]}
     if found.compared is not None and controls.compared_axes is not None:
         domains["compared_domain"] = found.compared.surface.provenance["domain"]
     chosen = asdict(controls) | domains
+    if passed:  # of which another explorer knows nothing by that number
+        chosen["checkpoint"] = None
     arguments = [*given, *(f"{name}={value!r}" for name, value in chosen.items() if value is not None)]
     variables = _variables(given)
     lines = ["import torch"] if any("=torch." in argument for argument in arguments) else []
     lines += ["from landscape_widget import LandscapeExplorer", "", f"# {_listed(variables)} yours"]
     if missing := [name for name in variables if name not in vars(sys.modules["__main__"])]:
         lines.append(f"# {_listed(missing)} to be defined first: no variable here has that name")
+    if passed:
+        lines.append(
+            f"# θ* was {passed}, weights that no run and no model holds any more: load them into yours"
+        )
     if moved:
         lines.append(f"# the centre was not the weights given but a point ‖Δθ‖ = {moved:.6g} away from them")
     call = ["explorer = LandscapeExplorer(", *(f"    {a}," for a in arguments), ")"]

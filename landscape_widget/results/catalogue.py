@@ -7,6 +7,7 @@ from dataclasses import is_dataclass
 from landscape_widget.results import (
     base,
     blindness,
+    comparison,
     curvature,
     evolution,
     landmarks,
@@ -18,7 +19,19 @@ from landscape_widget.results import (
 )
 
 #: Every module of this folder that defines results.
-_MODULES = (base, blindness, curvature, evolution, landmarks, paths, planes, points, quadratic, spectrum)
+_MODULES = (
+    base,
+    blindness,
+    comparison,
+    curvature,
+    evolution,
+    landmarks,
+    paths,
+    planes,
+    points,
+    quadratic,
+    spectrum,
+)
 
 #: Classes of results by their names, which files hold and which therefore stay.
 RESULTS: dict[str, type] = {

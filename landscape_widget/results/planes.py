@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
@@ -15,6 +16,7 @@ from landscape_widget.numerics.vectors import FloatArray, norm
 from landscape_widget.results.base import BoolArray, Provenance, Table, grid_columns
 from landscape_widget.results.equality import equal_by_content
 from landscape_widget.results.files import Columns
+from landscape_widget.results.paraview import write_vts
 from landscape_widget.results.tables import brief, grid_array
 
 if TYPE_CHECKING:
@@ -114,6 +116,21 @@ class Surface(Table):
             ImportError: Where xarray is not installed.
         """
         return grid_array("loss", self.alpha, self.beta, self.loss, self.provenance)
+
+    def to_vts(self, path: str | os.PathLike[str]) -> None:
+        """Writes α, β and the loss as a file that ParaView opens; its *Warp By Scalar* raises the loss.
+
+        The point data are "loss", NaN for a hole, and "done", 1 where it was evaluated.
+
+        Args:
+            path: A name that ends in .vts, replaced where it exists once the new file is complete.
+
+        Raises:
+            ImportError: Where pyvista is not installed.
+            OSError: If the file cannot be written; then ``path`` is what it was before.
+        """
+        done = self.done.astype(np.uint8)
+        write_vts(path, self.alpha, self.beta, {"loss": self.loss, "done": done})
 
     @property
     def columns(self) -> Columns:

@@ -148,6 +148,10 @@ class Study:
         other = self.beside
         assert other is not None
         alone = replace(controls, compared_axes=None, compared_split=None, compared_checkpoint=None)
+        if controls.compared_axes is None and alone.domain is None and found.surface is not None:
+            a, b = found.surface.alpha, found.surface.beta  # planes of one kind reach equally far
+            ends = float(a[0]), float(a[-1]), float(b[0]), float(b[-1])
+            alone = replace(alone, domain=ends)
         for what in ("surface", "eigenpairs"):
             for there in other.steps(alone, what):
                 found.stage = there.stage

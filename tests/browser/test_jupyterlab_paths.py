@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from .conftest import Show
 from .explorer import ExplorerOnPage
@@ -155,12 +155,19 @@ def test_checkpoints_are_played_paused_and_scrubbed_while_it_computes(explorer: 
     assert explorer.kernel.value(loss) != first
 
 
+def curves(explorer: ExplorerOnPage) -> Locator:
+    """The plot of the curves once it has all that is known of the checkpoint on show."""
+    plot = explorer.part("curves").locator(".js-plotly-plot")
+    wait_until(lambda: "λmax" in [trace["name"] for trace in explorer.traces("curves")], "the curvature")
+    plot.scroll_into_view_if_needed()
+    return plot
+
+
 def test_a_click_on_a_curve_goes_to_its_checkpoint_while_all_others_are_computed(
     explorer: ExplorerOnPage,
 ) -> None:
     explorer.set_traits(axes=("random", "random"))
-    plot = explorer.part("curves").locator(".js-plotly-plot")
-    plot.scroll_into_view_if_needed()
+    plot = curves(explorer)
     explorer.part("along").click()
     step = explorer.kernel.value("explorer._info['checkpoints'][2]['step']")
     loss = explorer.kernel.value("float(explorer.landmarks.path.loss[2])")
@@ -168,8 +175,10 @@ def test_a_click_on_a_curve_goes_to_its_checkpoint_while_all_others_are_computed
     request = explorer.request()
     explorer.page.mouse.move(x - 3, y)
     explorer.page.mouse.move(x, y)
-    explorer.page.mouse.down()
-    explorer.page.mouse.up()
+    expect(
+        explorer.part("curves").locator(".hovertext").first
+    ).to_be_visible()  # plotly clicks what it hovers
+    explorer.page.mouse.click(x, y)
     explorer.wait_for_result(request)  # which does not wait for the others
     assert explorer.trait("checkpoint") == 2
     explorer.assert_plots_equal_kernel()
@@ -186,16 +195,17 @@ def test_a_click_on_a_curve_goes_to_its_checkpoint_while_all_others_are_computed
 
 def test_another_checkpoint_is_shown_beside_on_one_scale_with_one_camera(explorer: ExplorerOnPage) -> None:
     explorer.set_traits(axes=("random", "random"))
-    plot = explorer.part("curves").locator(".js-plotly-plot")
-    plot.scroll_into_view_if_needed()
+    plot = curves(explorer)
+    explorer.part("beside").check()
     step = explorer.kernel.value("explorer._info['checkpoints'][1]['step']")
     x, y = plot.evaluate(PIXEL_OF, [step, explorer.kernel.value("float(explorer.landmarks.path.loss[1])")])
     request = explorer.request()
     explorer.page.mouse.move(x - 3, y)
     explorer.page.mouse.move(x, y)
-    explorer.page.keyboard.down("Shift")
+    expect(
+        explorer.part("curves").locator(".hovertext").first
+    ).to_be_visible()  # plotly clicks what it hovers
     explorer.page.mouse.click(x, y)
-    explorer.page.keyboard.up("Shift")
     explorer.wait_for_result(request)
     assert explorer.trait("checkpoint") is None
     assert explorer.trait("compared_checkpoint") == 1

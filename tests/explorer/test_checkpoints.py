@@ -410,3 +410,21 @@ def model_of(kind: type[nn.Module], state: dict[str, torch.Tensor]) -> nn.Module
     model = kind()
     model.load_state_dict(state)
     return model.eval()
+
+
+def test_copy_as_python_says_so_where_the_weights_are_in_no_run_and_no_model_any_more(
+    make_explorer: Make,
+) -> None:
+    explorer = explorer_of(make_explorer, trajectory=trained(), axes=RANDOM)
+    model = explorer._points.weights.model
+    for _ in range(2):
+        train(model)
+        explorer.update()
+    expected = {None: "", 3: "", 6: "update 1"}
+    for number, name in expected.items():
+        explorer.checkpoint = number
+        explorer.compute("surface")
+        python = explorer._surface["python"]
+        assert (f"θ* was {name}, weights that no run" in python) is bool(name)
+        assert ("checkpoint=" in python) is (number == 3)
+        compile(python, "cell", "exec")

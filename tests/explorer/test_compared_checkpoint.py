@@ -35,6 +35,7 @@ def test_the_second_picture_is_around_it_and_curvatures_are_those_of_the_dense_h
     assert second is not None
     theta = torch.cat([t.reshape(-1) for t in state.values()]).numpy()
     np.testing.assert_allclose(second.plane.origin, theta)
+    np.testing.assert_array_equal(second.surface.alpha, explorer.surface.alpha)  # which reaches equally far
     assert second.surface.loss[2, 2] == pytest.approx(loss_of(state), rel=1e-10)
     if axes == RANDOM:  # drawn once for both
         np.testing.assert_array_equal(second.plane.eta, explorer.plane.eta)

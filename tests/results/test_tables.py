@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -105,6 +107,30 @@ def test_without_the_package(package: str, method: str, monkeypatch: pytest.Monk
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ImportError, match=f"pip install {package}"):
         getattr(SURFACE, method)()
+
+
+def test_paraview_is_given_each_loss_at_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Points of a structured grid run along the rows of the arrays that it is made of first."""
+
+    class Grid:
+        def __init__(self, *places: np.ndarray) -> None:
+            self.points = np.stack([place.ravel(order="F") for place in places], axis=1)
+            self.point_data: dict[str, np.ndarray] = {}
+
+        def save(self, path: Path, binary: bool) -> None:
+            assert (path.suffix, binary) == (".vts", False)
+            np.savetxt(path, np.column_stack([self.points, *self.point_data.values()]))
+
+    monkeypatch.setitem(sys.modules, "pyvista", SimpleNamespace(StructuredGrid=Grid))
+    SURFACE.to_vts(tmp_path / "plane.vts")
+    for a, b, height, loss, done in np.loadtxt(tmp_path / "plane.vts"):
+        at = np.flatnonzero(SURFACE.beta == b)[0], np.flatnonzero(SURFACE.alpha == a)[0]
+        assert (height, loss, bool(done)) == (0, SURFACE.loss[at], SURFACE.done[at])
+    monkeypatch.setitem(sys.modules, "pyvista", None)
+    before = (tmp_path / "plane.vts").read_bytes()
+    with pytest.raises(ImportError, match="pip install pyvista"):
+        SURFACE.to_vts(tmp_path / "plane.vts")
+    assert (tmp_path / "plane.vts").read_bytes() == before
 
 
 def test_numpy_sees_the_loss() -> None:

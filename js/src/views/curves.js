@@ -21,21 +21,17 @@ function figure({ palette, snapshot }, el) {
   /** @type {Record<string, any>} */
   const axes = {};
   const shapes = /** @type {any[]} */ ([]);
-  const data = along.pictures.flatMap((/** @type {any} */ { title, axis, lines }, /** @type {number} */ k) => {
-    const [x, y] = [`x${k + 1}`, `y${k + 1}`];
+  const data = along.pictures.flatMap((/** @type {any} */ { title, x, y, line, lines }, /** @type {number} */ k) => {
     const share = (/** @type {number} */ at) => (k + at / width) / along.pictures.length;
-    axes[`xaxis${k + 1}`] = { ...baseAxis(palette, "step"), domain: [share(tickRoom(axis.range)), share(width - GAP)], anchor: y, zeroline: false, fixedrange: true, nticks: 4 };
-    axes[`yaxis${k + 1}`] = { ...baseAxis(palette, title), ...axis, anchor: x, fixedrange: true, nticks: 5 };
-    shapes.push({ type: "line", xref: x, yref: `${y} domain`, x0: here, x1: here, y0: 0, y1: 1, layer: "below", line: { color: palette.muted, width: 1 } });
+    axes[`xaxis${k + 1}`] = { ...baseAxis(palette, "step"), ...x, domain: [share(tickRoom(y.range)), share(width - GAP)] };
+    axes[`yaxis${k + 1}`] = { ...baseAxis(palette, title), ...y };
+    shapes.push({ ...line, x0: here, x1: here, line: { color: palette.muted, width: 1 } });
     return lines.map((/** @type {any} */ { values, colour, trace }) => {
       const color = palette[/** @type {keyof typeof palette} */ (colour)];
-      return { ...trace, type: "scatter", x: steps, y: [...decodeArray(values, Float64Array)], xaxis: x, yaxis: y, line: { ...trace.line, color }, marker: { ...trace.marker, color }, text: along.verdicts };
+      return { ...trace, x: steps, y: [...decodeArray(values, Float64Array)], line: { ...trace.line, color }, marker: { ...trace.marker, color } };
     });
   });
-  return {
-    data,
-    layout: { ...baseLayout(palette, el), ...axes, shapes, margin: { l: 0, r: 0, t: 22, b: 40 }, showlegend: true, legend: { orientation: "h", x: 0, y: 1, yanchor: "bottom" }, hovermode: "x", dragmode: false },
-  };
+  return { data, layout: { ...baseLayout(palette, el), ...axes, shapes, ...along.layout } };
 }
 
 /**
@@ -44,10 +40,11 @@ function figure({ palette, snapshot }, el) {
  * @param {(i: number) => void} choose  goes to a checkpoint
  */
 export function createCurves(el, state, choose) {
-  const panel = createPanel("curves", "Along the run", () => ({ caption: { title: "Along the training run", details: {} }, titled: true }));
-  const button = h("button", { type: "button", class: "lw-button", "data-testid": "along", "data-asks": true, title: "Picture and curvature at all checkpoints, while nothing else is computed" });
-  button.addEventListener("click", () => state.send(last?.snapshot.along.busy ? "cancel" : "along"));
-  panel.tools.append(button);
+  const panel = createPanel("curves", "Along the run", () => ({ caption: { title: "Along the run", details: {} }, titled: true }));
+  const button = h("button", { type: "button", class: "lw-button", "data-testid": "along", "data-asks": true, title: "Picture and curvature at every checkpoint" });
+  button.addEventListener("click", () => state.send(/** @type {Frame} */ (last).snapshot.along.busy ? "cancel" : "along"));
+  const box = h("input", { type: "checkbox", "data-testid": "beside" });
+  panel.tools.append(h("label", { class: "lw-check", title: "A click shows it beside this one" }, box, "beside"), button);
   el.append(panel.element);
   /** @type {ReturnType<typeof createPlot> | null} */
   let plot = null;
@@ -70,8 +67,8 @@ export function createCurves(el, state, choose) {
     plot ??= createPlot(panel.body, plotly, {
       buttons: [],
       patient: true,
-      on: { plotly_click: ({ points: [{ pointIndex }], event }) => (event?.shiftKey ? state.set({ compared_checkpoint: pointIndex }) : choose(pointIndex)) },
-      onResize: () => last && update(last),
+      on: { plotly_click: ({ points: [{ pointIndex }] }) => (box.checked ? state.set({ compared_checkpoint: pointIndex }) : choose(pointIndex)) },
+      onResize: () => update(/** @type {Frame} */ (last)),
     });
     plot.draw(figure(frame, panel.body));
   }
