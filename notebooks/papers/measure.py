@@ -31,6 +31,7 @@ FREE = {
 
 #: Parts that need CIFAR-10 and the published weights.
 WITH_DATA = {
+    "resnet56-losses": ("resnet56", "losses"),
     "resnet56": ("resnet56", "with_shortcuts"),
     "resnet56-no-shortcuts": ("resnet56", "without_shortcuts"),
     "resnet56-blindness": ("blindness", "published"),

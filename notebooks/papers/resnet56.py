@@ -114,6 +114,21 @@ def planes(network: Published, pairs: EigenPairs, count: int) -> dict[str, Any]:
     return found
 
 
+def losses(folder: Path, count: int) -> dict[str, Any]:  # noqa: ARG001 - of all images, whatever is asked for
+    """Sizes, losses and accuracies of both networks on all images of the folder."""
+    found = {}
+    for name in NETWORKS:
+        network = Published.read(folder, name)
+        z = outputs(network.model, network.images)
+        found[name] = {
+            "images": len(network.images),
+            "parameters": sum(p.numel() for p in network.model.parameters()),
+            "accuracy": (z.argmax(1) == network.labels).float().mean().item(),
+            "loss": nn.functional.cross_entropy(z, network.labels).item(),
+        }
+    return found
+
+
 def with_shortcuts(folder: Path, count: int) -> dict[str, Any]:
     """The first network of Table II."""
     return measure(folder, count, "with shortcuts")
@@ -127,18 +142,13 @@ def without_shortcuts(folder: Path, count: int) -> dict[str, Any]:
 def measure(folder: Path, count: int, name: str) -> dict[str, Any]:
     """One network: losses on all images of the folder, curvature on the first ``count``."""
     network = Published.read(folder, name)
-    z = outputs(network.model, network.images)
     objective = network.objective(count)
     pairs = network.pairs(count)
     v = torch.from_numpy(pairs.vectors[:, 0])
     known = by_example(network, v, slice(0, count))
     others = by_example(network, v, slice(count, count + OTHERS))
     return {
-        "images": len(network.images),
         "images of curvature": count,
-        "parameters": objective.n_parameters,
-        "accuracy": (z.argmax(1) == network.labels).float().mean().item(),
-        "loss": nn.functional.cross_entropy(z, network.labels).item(),
         "λmax": pairs.values[0],
         "λmin": pairs.values[-1],
         "residuals": pairs.residuals.tolist(),
