@@ -43,7 +43,7 @@ export function createCurves(el, state, choose) {
   const panel = createPanel("curves", "Along the run", () => ({ caption: { title: "Along the run", details: {} }, titled: true }));
   const button = h("button", { type: "button", class: "lw-button", "data-testid": "along", "data-asks": true, title: "Picture and curvature at every checkpoint" });
   button.addEventListener("click", () => state.send(/** @type {Frame} */ (last).snapshot.along.busy ? "cancel" : "along"));
-  const box = h("input", { type: "checkbox", "data-testid": "beside" });
+  const box = h("input", { type: "checkbox", "data-testid": "beside", "data-asks": true });
   panel.tools.append(h("label", { class: "lw-check", title: "A click shows it beside this one" }, box, "beside"), button);
   el.append(panel.element);
   /** @type {ReturnType<typeof createPlot> | null} */
