@@ -25,7 +25,6 @@ _FRESH = (
     _ATEN.convolution.default,
     _ATEN.mm.default,
 )
-_ZEROS = (_ATEN.zeros.default, _ATEN.zeros_like.default, _ATEN.new_zeros.default)
 
 
 def changes_its_argument(node: fx.Node) -> bool:
@@ -93,21 +92,6 @@ def _same_values(node: fx.Node, changed: set[fx.Node]) -> fx.Node | None:
             if ones and isinstance(other, fx.Node) and _shape(other) == _shape(node):
                 return other
     return None
-
-
-def drop_zeros(graph: fx.Graph) -> None:
-    """Sums with zeros, which differentiation puts where nothing depends on an argument."""
-    changed = changed_in_place(graph.nodes)
-    for node in list(graph.nodes):
-        if node.target is not _ATEN.add.Tensor or node.kwargs or node in changed:
-            continue
-        for zero, other in (node.args, node.args[::-1]):
-            zeros = getattr(zero, "target", None) in _ZEROS and zero not in changed
-            if zeros and _shape(other) == _shape(node) and origin(other) not in changed:
-                node.replace_all_uses_with(other)
-                graph.erase_node(node)
-                break
-    graph.eliminate_dead_code()
 
 
 def pool_by_maxima(graph: fx.Graph) -> None:

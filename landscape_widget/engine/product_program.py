@@ -16,7 +16,6 @@ from landscape_widget.engine.derivatives import differentiated, vector_jacobian
 from landscape_widget.engine.passes import (
     changed_in_place,
     changes_its_argument,
-    drop_zeros,
 )
 from landscape_widget.engine.recorder import recorded
 
@@ -62,7 +61,6 @@ def record(loss: Callable[..., Tensor], theta: Tensor, v: Tensor, *data: Tensor)
             return vector_jacobian(slope, leaf, v)
 
     graph, constants = recorded(product, theta, v, *data)
-    drop_zeros(graph)
     graph.lint()
     return ProductProgram(graph, constants)
 
