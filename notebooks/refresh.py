@@ -18,7 +18,7 @@ from PIL import Image
 
 HERE = Path(__file__).parent
 LEFT_OUT = {"application/vnd.plotly.v1+json", "image/gif"}
-COLOURS = 64
+COLOURS = 40
 
 
 def smaller(picture: str) -> str:

@@ -45,9 +45,7 @@ test("each curve has its own values at the steps of the checkpoints, and a line 
   assert.deepEqual(layout.shapes.map((/** @type {any} */ { x0 }) => x0), [30, 30]);
   assert.ok(layout.xaxis1.domain[1] < layout.xaxis2.domain[0]);
   model.receive({ checkpoint: 1 });
-  await turn();
-  await painted();
-  await painted();
+  for (let i = 0; i < 100 && drawn().layout.shapes[0].x0 !== 10; i++) await painted(); // what took long to draw is drawn more seldom
   assert.equal(drawn().layout.shapes[0].x0, 10);
   stop();
 });
