@@ -1,6 +1,6 @@
 """Executes the notebooks and stores what they show, for readers without a kernel: ``make notebooks``.
 
-They stay small enough for a repository, 300 kB in all: of an explorer its picture is kept, in fewer colours,
+They stay small enough for a repository, 350 kB in all: of an explorer its picture is kept, in fewer colours,
 and not the state of its widget, 2 MB of it plotly.js. Plotly's own figures are left out, since pages that run
 no scripts show nothing of them, and so are animations, which are too large.
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -44,6 +45,7 @@ class SavedPages(LatestResults):
         *,
         planes: Sequence[str | tuple[str, str] | Mapping[str, Any]] | None = None,
         resolutions: int | Sequence[int] | None = None,
+        checkpoints: int | Sequence[int | None] | None = None,
     ) -> None:
         """Writes the explorer as a page that works without a kernel and a network (about 1 MB).
 
@@ -61,17 +63,19 @@ class SavedPages(LatestResults):
                 curvature. The page begins with the first. What is not known of them is computed now; the
                 explorer's own controls stay.
             resolutions: Nodes for each axis; of several, every plane is held at each. Default: the present.
+            checkpoints: Numbers of checkpoints, None in a list for the last one; every plane is held around
+                each, and the page's slider goes from one to the other. Default: the present.
 
         Raises:
             TypeError: If ``title`` is no text, or ``path`` no path.
-            ValueError: For planes or resolutions that the explorer cannot take.
+            ValueError: For planes, resolutions or checkpoints that the explorer cannot take.
             RuntimeError: If there is nothing to draw yet; if ``planes`` cannot be computed, with the cause
                 chained, or this is cancelled; inside an observer, which the computation would wait for.
             OSError: If the file cannot be written.
         """
         check_page(path, title)
-        if planes is not None or resolutions is not None:
-            self._write(path, title, *self._computed(self._wanted(planes, resolutions)))
+        if not (planes is None and resolutions is None and checkpoints is None):
+            self._write(path, title, *self._computed(self._wanted(planes, resolutions, checkpoints)))
             return
         held: list[Payload] = []
         with self._lock:
@@ -96,7 +100,7 @@ class SavedPages(LatestResults):
         before = [p for p in self._finished.get(self._study, ()) if _key(p) not in keys]
         self._finished[self._study] = [*before, *made][-_MOST:]
 
-    def _wanted(self, planes: Any, resolutions: Any) -> list[Controls]:
+    def _wanted(self, planes: Any, resolutions: Any, checkpoints: Any) -> list[Controls]:
         """The controls of each picture.
 
         Raises:
@@ -106,26 +110,24 @@ class SavedPages(LatestResults):
             planes = [{}]
         if isinstance(planes, str | Mapping) or not isinstance(planes, Sequence) or not planes:
             raise ValueError(f"Expected planes as a list, each {_PLANE}; got {told(planes)}.")
-        if resolutions is None:
-            each: Sequence[Any] = [None]
-        else:
-            each = resolutions if isinstance(resolutions, list | tuple) else [resolutions]
-        if not each:
-            raise ValueError("Expected resolutions as an odd number of nodes, or several; got none.")
+        each = [
+            _several("resolutions", "an odd number of nodes", resolutions),
+            _several("checkpoints", "the number of a checkpoint", checkpoints),
+        ]
         wanted = []
         with self._lock:
             base = alone_of(self._chosen())
-            for i, plane in enumerate(planes):
-                for resolution in each:
-                    own = _own(plane, i) | ({} if resolution is None else {"resolution": resolution})
+            for resolution, checkpoint in product(*each):
+                further = resolution | checkpoint
+                if further.get("checkpoint") == self._points.centres.last:
+                    further["checkpoint"] = None
+                for i, plane in enumerate(planes):
                     domain = base.domain if plane == {} else None
+                    chosen = {"domain": domain, **_own(plane, i), **further}
                     try:
-                        checked = self._check_controls(
-                            replace(base, **{"domain": domain, **own}), self._study
-                        )
+                        wanted.append(self._check_controls(replace(base, **chosen), self._study))
                     except ValueError as error:
                         raise ValueError(f"planes[{i}]: {error}") from None
-                    wanted.append(checked)
         return list({repr(controls): controls for controls in wanted}.values())
 
     def _computed(self, wanted: Sequence[Controls]) -> tuple[News, list[Payload]]:
@@ -135,16 +137,21 @@ class SavedPages(LatestResults):
         """
         refuse_inside("to_html")
         with self._lock:
-            study, moved = self._study, self._points.centres.moved
+            here, present, moved = self._study, self.checkpoint, self._points.centres.moved
         first: list[News] = []
         made: list[Payload] = []
 
         def job() -> Iterator[None]:
             for controls in wanted[len(first) + len(made) :]:
+                with self._lock:
+                    number = self._points.centres.last if controls.checkpoint is None else controls.checkpoint
+                    away = controls.checkpoint != present
+                    study = self._points.centres.beside(number) if away else here
                 found = Findings()
                 for found in study.steps(controls):  # noqa: B007 - the last of them counts
                     yield
-                news = News(found, controls, 1, 0.0, study.theta_norm, moved, self._given)
+                way = 0.0 if away else moved
+                news = News(found, controls, 1, 0.0, study.theta_norm, way, self._given)
                 if first:
                     made.extend(pictures(news))
                 else:
@@ -167,6 +174,16 @@ class SavedPages(LatestResults):
             self.cancel()
             raise
         return first[0], made
+
+
+def _several(name: str, what: str, given: Any) -> list[dict[str, Any]]:
+    """What one control or several values of it add to each plane; nothing where none are given."""
+    if given is None:
+        return [{}]
+    values = given if isinstance(given, list | tuple | range) else [given]
+    if not values:
+        raise ValueError(f"Expected {name} as {what}, or several; got none.")
+    return [{name.removesuffix("s"): value} for value in values]
 
 
 def _own(plane: Any, i: int) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from landscape_widget import LandscapeExplorer, Objective, load, save
+from landscape_widget import LandscapeExplorer, Objective, TrajectoryRecorder, load, save
 from landscape_widget.export.packed import rounded
 
 from ..support.cases import ONE_BATCH, case
@@ -267,3 +268,28 @@ def test_a_control_that_is_moved_meanwhile_goes_first(tmp_path: Path) -> None:
     explorer.wait()
     assert explorer.surface.loss.shape == (9, 9)
     assert shown(tmp_path / "page.html") == [(RANDOM, "train", 7)]
+
+
+def test_checkpoints_are_held_with_their_own_curvature(tmp_path: Path) -> None:
+    model, (x, y) = nn.Linear(3, 1).double(), (torch.randn(12, 3).double(), torch.randn(12, 1).double())
+    with TrajectoryRecorder(model) as recorder:
+        for step in range(4):
+            nn.init.constant_(model.bias, step)
+            recorder.record(step)
+    truth = [nn.functional.mse_loss(x @ model.weight.detach().T + b, y).item() for b in range(4)]
+    explorer = LandscapeExplorer(model, (x, y), nn.MSELoss(), trajectory=recorder, resolution=5, samples=4)
+    path = tmp_path / "page.html"
+    explorer.to_html(path, planes=["hessian", "random"], checkpoints=(3, 0, 1))
+    content = carried(path)
+    found = {(p["_surface"]["checkpoint"], *p["_surface"]["axes"]): p for p in content["pictures"]}
+    assert {key[0] for key in found} == {None, 0, 1}
+    assert len(found) == 6
+    for (number, *_), picture in found.items():
+        centre = losses(picture["_surface"]["loss"])[12]
+        assert centre == pytest.approx(truth[-1 if number is None else number], rel=1e-4)
+        assert picture["_eigenpairs"]["request"] == picture["_surface"]["request"]
+    assert (content["checkpoint"], explorer.checkpoint, explorer.status) == (None, None, "idle")
+    for wrong, words in (([], "got none"), (4, "between 0 and 3, got 4"), ("last", "as an integer")):
+        with pytest.raises(ValueError, match=words):
+            explorer.to_html(path, checkpoints=wrong)
+    explorer.close()
