@@ -12,7 +12,7 @@ INSTALL := install --no-compile --constraint constraints.txt
 
 JS_SOURCES := $(shell find js/src -type f) js/build.mjs js/plotly-patches.mjs js/package-lock.json
 
-.PHONY: demo test check check-py setup lint js-test kernel-test py-test oracle-test browser-test notebook-test notebooks hosts callbacks bench papers site clean
+.PHONY: demo test check check-py setup lint js-test kernel-test py-test oracle-test browser-test notebook-test notebooks hosts callbacks bench papers site dist clean
 
 demo: setup ## sets up and opens JupyterLab on the quickstart
 	$(BIN)/python -m jupyterlab $(ROOT) --LabApp.default_url=/lab/tree/notebooks/01_quickstart.ipynb
@@ -106,6 +106,10 @@ papers: setup ## computes what docs/papers.md holds against both papers; DATA=fo
 	$(BIN)/python notebooks/papers/measure.py
 	$(if $(DATA),$(BIN)/python notebooks/papers/measure.py --data $(DATA) && $(BIN)/python notebooks/papers/referee.py --data $(DATA))
 	$(BIN)/python notebooks/papers/ledger.py
+
+dist: setup ## the wheel and the sdist, into dist; an installed wheel needs no Node
+	rm -rf dist
+	$(BIN)/python -m hatchling build -d dist
 
 bench: setup $(VENV)/.benched .venv-bench/.installed ## measures speed beside other tools; needs an idle machine
 	$(BIN)/python -m tests.benchmarks $(ARGS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
+import landscape_widget
 
 ROOT = Path(__file__).parents[2]
 BUNDLE = {
@@ -31,7 +34,7 @@ def build(source: Path, target: str, out: Path, **environment: str) -> Path:
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy, because building writes the bundle anew, which tests of the page may be reading."""
     source = tmp_path_factory.mktemp("checkout") / "source"
-    ignored = (".git", ".venv*", "node_modules", "static", "test-output", "dist", "*cache*")
+    ignored = (".git", ".venv*", "node_modules", "static", "test-output", "dist", "build", "*cache*")
     shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(*ignored))
     (source / "js" / "node_modules").symlink_to(ROOT / "js" / "node_modules")
     return source
@@ -67,3 +70,9 @@ def test_a_checkout_without_bundle_and_node_says_what_to_do(sdist: Path, tmp_pat
     with pytest.raises(subprocess.CalledProcessError) as failure:
         build(source, "wheel", tmp_path / "out", PATH="")
     assert b"Install Node, or install a released wheel" in failure.value.stderr
+
+
+def test_the_citation_is_of_this_version() -> None:
+    text = (ROOT / "CITATION.cff").read_text("utf-8")
+    assert re.findall(r"^version: (\S+)$", text, re.MULTILINE) == [landscape_widget.__version__]
+    assert all(paper in text for paper in ("2208.13219", "1712.09913"))
