@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from landscape_widget.curvature.product_differences import STEPS, TOLERANCE, disagreement
+from landscape_widget.curvature.product_differences import STEPS, TOLERANCE, disagreement, steady
 from landscape_widget.engine.faults import of_the_moment, out_of_memory
 from landscape_widget.loss.evaluation import Spans
 from landscape_widget.loss.terms import ModelTerms
@@ -31,6 +31,9 @@ _SAMPLE, _PART, _SPARED = 32, 2, 1 / 8
 #: Steps in those parts, the last of which rounding just allows, and over all of the data where parts of them
 #: can decide.
 _STEPS_IN_PARTS, _STEPS_OF_ALL = (1e-8, 1e-9, 1e-10, 1e-7, 1e-6), STEPS[:2]
+
+#: Steps between which a kink shows itself by what it does to differences.
+_STEPS_APART = 1e-8, 1e-10
 
 #: Words of torch about derivatives that it lacks.
 _ABOUT_DERIVATIVES = ("derivative", "differentia", "backward", "grad", "zerotensor")
@@ -54,8 +57,10 @@ def check_hvp(objective: Objective) -> None:
 
     The more examples, the more kinks: of a deep network on a hundred images some are crossed by any step
     that rounding allows. But a product is the mean of those of the examples, so that small parts of the data
-    tell as much of the derivatives: a wrong one disagrees in each, a kink only in its own. A derivative that
-    is wrong for rare examples alone is not told from a kink then.
+    tell as much of the derivatives: a wrong one disagrees in each, a kink only in its own. They decide where
+    what all of the data say changes with the step, as kinks make it do: a derivative that is wrong in larger
+    batches, or for some examples, disagrees by the same at every step. One that is wrong for rare examples
+    and hidden below many kinks is not told from them.
 
     The product over all is the very one that curvature will be computed by, the gradients are those of the
     loader's own batches, and the losses at their two ends must agree with them. Costs a product, two
@@ -116,7 +121,13 @@ def _compare(objective: Objective, suspects: dict[str, str], where: str, whole: 
     wrong = disagreement(objective, v, product, where, _STEPS_OF_ALL if everything and parts else STEPS)
     if wrong and not (everything and parts) and (own := _along_itself(theta, z, objective.spans)) is not None:
         wrong = disagreement(objective, own, _product(objective, own, suspects, theta.clone()), where)
-    if wrong and parts and not _differ(parts, z, suspects):
+    kinks = not (
+        wrong
+        and everything
+        and theta.dtype is torch.float64
+        and steady(objective, v, product, wrong, _STEPS_APART)
+    )
+    if wrong and parts and kinks and not _differ(parts, z, suspects):
         # what is recorded for all of the data is held against what agrees in parts
         gap = whole.hvp(v, theta.clone()) - product if everything else torch.zeros(())
         if float(gap.norm()) <= TOLERANCE * float(product.norm()):

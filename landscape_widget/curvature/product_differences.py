@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import torch
@@ -72,6 +72,36 @@ def disagreement(
         if not gaps:
             return {}
     return {name: shares[name] for name, by_step in gaps.items() if not _vanishes(by_step)}
+
+
+def steady(
+    objective: Objective, v: Tensor, product: Tensor, wrong: Iterable[str], steps: tuple[float, float]
+) -> bool:
+    """Whether the difference in each tensor is the same at two steps, as that of a wrong derivative is.
+
+    That of rounding grows as the step gets shorter, and so does that of a kink between the two points in all
+    tensors before it; in those behind it a kink at θ* itself makes one that is the same at every step.
+
+    Args:
+        objective: L, in float64.
+        v: Of length 1, shape (N,).
+        product: Hv.
+        wrong: Names of tensors in which product and difference disagree.
+        steps: As those of ``disagreement``, the longer one first.
+    """
+    theta, scale = objective.theta, max(float(objective.theta.norm()), 1.0)
+    gaps = []
+    for step in steps:
+        h = step * scale
+        ahead, behind = objective.gradient(theta + h * v), objective.gradient(theta - h * v)
+        gaps.append(product - (ahead - behind) / (2 * h))
+    longer, shorter = gaps
+    for name in wrong:
+        span = objective.spans[name]
+        least = min(float(longer[span].norm()), float(shorter[span].norm()))
+        if float((longer - shorter)[span].norm()) > least / 2:
+            return False
+    return True
 
 
 def _vanishes(gaps: dict[float, float]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -29,6 +30,12 @@ from landscape_widget.study.controls import Controls
 from landscape_widget.study.study import Study, check_part
 
 log = logging.getLogger(__name__)
+
+
+def _of(controls: Controls) -> tuple[object, ...]:
+    """What of the controls a comparison depends on."""
+    return controls.checkpoint, controls.compared_checkpoint, controls.examples
+
 
 #: Checkpoints after that on show whose pictures are computed while nothing else is asked for.
 AHEAD = 3
@@ -59,6 +66,8 @@ class AlongTheRun(PointActs):
         self._ready: set[_Key] = set()
         """Checkpoints of which all is known that the controls ask for."""
         self._ready_for: object = None
+        self._failed: dict[int, str] = {}
+        """Why checkpoints could not be had, by their numbers."""
         self._follows = self._all = False
         """Whether a person goes from checkpoint to checkpoint, and whether all are asked for."""
         self._pastime: Request | None = None
@@ -85,13 +94,24 @@ class AlongTheRun(PointActs):
     def comparison(self) -> Comparison | None:
         """Loss and curvature at θ* and where ``compared_checkpoint`` is; None until both are known."""
         with self._lock:
-            around, beside = self._publisher.latest.around, self._chosen().compared_checkpoint
-            if around is None or beside is None or None in around:
+            centres, gathered, now = self._points.centres, self._publisher.gathered, self._chosen()
+            centres.check_open()
+            around, made, beside = gathered.together.around, gathered.controls, now.compared_checkpoint
+            if around is None or made is None or beside is None or None in around or _of(made) != _of(now):
                 return None
-            names = (f"checkpoint {self._points.centres.number}", str(beside))
-            if not isinstance(beside, str):
-                names = names[0], f"checkpoint {beside}"
-            return comparison_of(names, around, self._study.objective.provenance("comparison"))
+            names, found = [], []
+            for where, at in zip((centres.number, beside), around, strict=True):
+                names.append(where if isinstance(where, str) else f"checkpoint {where}")
+                known = None if isinstance(where, str) else self._known_at(where, now.examples)
+                traced = at if at is None or at.trace or known is None else replace(at, trace=known.trace)
+                found.append(traced)
+            provenance = self._study.objective.provenance("comparison") | {"n_examples": now.examples}
+            return comparison_of(names, found, provenance)
+
+    def _known_at(self, number: int, n_examples: int) -> AtCheckpoint | None:
+        """What was found at a checkpoint, None where nothing was."""
+        checkpoints = self._points.centres.landmarks.checkpoints
+        return self._found.get((checkpoint_key(checkpoints[number]), n_examples))
 
     def compute(self: _Self, what: str = "all") -> _Self:
         """Computes what the controls ask for and returns when it is done.
@@ -107,6 +127,9 @@ class AlongTheRun(PointActs):
             RuntimeError: If the computation fails, with the cause chained, or is cancelled; if the explorer
                 is closed meanwhile; inside an observer, which the computation would wait for.
             KeyboardInterrupt: On an interrupt of the kernel; the computation is cancelled.
+
+        Warns:
+            UserWarning: For each checkpoint that cannot be had, with the cause; it is tried again next time.
         """
         if check_part(what, _ALL) != _ALL:
             return super().compute(what)
@@ -121,6 +144,8 @@ class AlongTheRun(PointActs):
             raise
         if self._pastime is not None and self._pastime.cancelled:
             raise RuntimeError("The computation was cancelled.")
+        for number, words in sorted(self._failed.items()):
+            warnings.warn(f"Nothing was found at checkpoint {number}: {words}", stacklevel=2)
         return self
 
     def cancel(self) -> None:
@@ -173,6 +198,8 @@ class AlongTheRun(PointActs):
             everywhere: Whether all checkpoints are asked for.
         """
         self._all = self._all or everywhere
+        if everywhere:
+            self._failed.clear()
         if self._next(self._chosen()) is not None or everywhere:
             self._pastime = self._worker.pastime(self._ahead)
 
@@ -197,10 +224,13 @@ class AlongTheRun(PointActs):
                         yield
             except UnwantedError:
                 raise
-            except Exception as error:  # it is told once one goes there
-                log.info("Nothing ahead at checkpoint %d: %s: %s", number, type(error).__name__, error)
-            with self._lock:
-                self._note(checkpoint, centre, controls, complete=True)
+            except Exception as error:  # the others can be had all the same
+                log.info("Nothing ahead at checkpoint %d.", number, exc_info=error)
+                if centre is None or found_at(centre, controls.examples) is None:
+                    self._failed[number] = f"{type(error).__name__}: {error}"
+            if number not in self._failed:
+                with self._lock:
+                    self._note(checkpoint, centre, controls, complete=True)
             yield
         self._tell_along(busy=False)
 
@@ -209,12 +239,14 @@ class AlongTheRun(PointActs):
         wanted = asdict(of_picture(controls)) | {"checkpoint": None}
         if wanted != self._ready_for:
             self._ready, self._ready_for = set(), wanted
+            self._failed.clear()
         centres = self._points.centres
         here, last = centres.number, centres.last
         numbers = [*range(here, last + 1), *range(here)] if self._all else range(here, here + 1 + AHEAD)
         checkpoints = centres.landmarks.checkpoints
         for number in numbers:
-            if number <= last and checkpoint_key(checkpoints[number]) not in self._ready:
+            left = number <= last and number not in self._failed
+            if left and checkpoint_key(checkpoints[number]) not in self._ready:
                 return number
         return None
 

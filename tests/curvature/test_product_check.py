@@ -333,3 +333,61 @@ def test_behind_kinks_the_product_of_all_is_held_against_the_plain_one(
     monkeypatch.setattr(Objective, "hvp", wrong_at_the_point)
     with pytest.warns(UserWarning, match="agree with finite differences"):
         check_hvp(objective)
+
+
+class Fused(torch.autograd.Function):
+    """Cross entropy that keeps its gradient from the forward pass: its second derivative is lost."""
+
+    @staticmethod
+    def forward(ctx, z, y):
+        ctx.save_for_backward((z.softmax(1) - nn.functional.one_hot(y, z.shape[1])) / len(z))
+        return nn.functional.cross_entropy(z, y)
+
+    @staticmethod
+    def backward(ctx, upstream):
+        return upstream * ctx.saved_tensors[0], None
+
+
+class Rare(torch.autograd.Function):
+    """tanh whose second derivative is lost for large inputs alone."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x.tanh()
+
+    @staticmethod
+    def backward(ctx, upstream):
+        (x,) = ctx.saved_tensors
+        slope = 1 - x.tanh() ** 2
+        return upstream * torch.where(x.abs() > 2, slope.detach(), slope)
+
+
+class RareTanh(nn.Module):
+    def forward(self, x):
+        return Rare.apply(x)
+
+
+@pytest.mark.parametrize("least", [2, 8, 20])
+def test_a_derivative_that_is_wrong_in_larger_batches_alone_is_doubted(least: int) -> None:
+    model = double(lambda: nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 2)))
+    x = data(100, 4)
+    batches = [(x[i : i + 25], (x[i : i + 25, 0] > 0).long()) for i in range(0, 100, 25)]
+
+    def loss(z: Tensor, y: Tensor) -> Tensor:
+        return Fused.apply(z, y) if len(z) > least else nn.functional.cross_entropy(z, y)
+
+    with pytest.warns(UserWarning, match="agree with finite differences"):
+        assert not hessian_eigenpairs(Objective(model, batches, loss)).converged.any()
+
+
+def test_a_derivative_that_is_wrong_for_some_examples_alone_is_doubted() -> None:
+    """Some of a hundred, none of them among the first, in a network without kinks."""
+    model = double(lambda: nn.Sequential(nn.Linear(4, 6), RareTanh(), nn.Linear(6, 2)))
+    x = data(200, 4)
+    x[:150] *= 0.1
+    x[150:] *= 3
+    with pytest.warns(UserWarning, match="agree with finite differences"):
+        assert not hessian_eigenpairs(
+            Objective(model, (x, (x[:, 0] > 0).long()), nn.CrossEntropyLoss())
+        ).converged.any()

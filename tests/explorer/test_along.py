@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -112,10 +113,16 @@ def test_a_checkpoint_that_cannot_be_had_is_a_gap(make_explorer: Make, tmp_path:
         files.append(tmp_path / f"{i}.pt")
         torch.save({name: value * (torch.nan if i == 2 else 1) for name, value in state.items()}, files[-1])
     explorer = explorer_of(make_explorer, trajectory=files, axes=HESSIAN).compute("surface")
+    whole = files[3].read_bytes()
     files[3].write_bytes(b"nothing")
-    found = explorer.compute("evolution").evolution
-    assert found.done.all()
+    with pytest.warns(UserWarning, match="Nothing was found at checkpoint") as told:
+        found = explorer.compute("evolution").evolution
+    assert [re.findall(r"checkpoint (\d)", str(one.message))[0] for one in told] == ["2", "3"]
+    assert found.done.tolist() == [i not in (2, 3) for i in range(6)]
     assert np.isnan(found.largest).tolist() == [i in (2, 3) for i in range(6)]
+    files[3].write_bytes(whole)
+    with pytest.warns(UserWarning, match="checkpoint 2: .* not finite"):
+        assert explorer.compute("evolution").evolution.done.tolist() == [i != 2 for i in range(6)]
 
 
 def test_curves_outlive_what_they_rest_on(make_explorer: Make, monkeypatch: pytest.MonkeyPatch) -> None:
