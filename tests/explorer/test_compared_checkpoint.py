@@ -114,3 +114,18 @@ def test_play_keeps_what_is_beside(make_explorer: Make) -> None:
     explorer.compute()
     np.testing.assert_allclose(explorer.compared.surface.loss, beside)
     assert explorer.comparison.loss[0] == pytest.approx(loss_of(trained()[1]), rel=1e-10)
+
+
+def test_the_table_is_never_that_of_another_checkpoint(make_explorer: Make) -> None:
+    explorer = explorer_of(make_explorer, compared_checkpoint=1).compute()
+    assert explorer.comparison is not None
+    assert explorer.comparison.name[1] == "checkpoint 1"
+    n = explorer.examples
+    assert explorer.comparison.provenance["n_examples"] == n
+    explorer.compared_checkpoint = 3
+    assert explorer.comparison is None
+    explorer.compute()
+    assert explorer.comparison.name[1] == "checkpoint 3"
+    explorer.close()
+    with pytest.raises(RuntimeError, match="open explorer"):
+        _ = explorer.comparison
