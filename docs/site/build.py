@@ -7,6 +7,7 @@ stored in them; the gallery is computed (a minute or two). A warning of MkDocs i
 from __future__ import annotations
 
 import argparse
+import logging
 import shutil
 from pathlib import Path
 
@@ -31,6 +32,7 @@ def gather(pages: Path, pieces: list[Piece]) -> None:
         (pages / path.name).write_text(at_home(path.read_text("utf-8")), "utf-8")
     shutil.copytree(ROOT / "docs" / "images", pages / "images")
     shutil.copy(HERE / "site.css", pages)
+    shutil.copy(ROOT / "CITATION.cff", pages)
     shim = ROOT / "js" / "node_modules" / "iframe-worker" / "shim" / "index.js"
     shutil.copy(shim, pages / "iframe-worker.js")
     for path in (ROOT / "notebooks").rglob("[0-9]_*.ipynb"):
@@ -79,6 +81,7 @@ def _convert(path: Path, pages: Path) -> None:
 
 
 if __name__ == "__main__":
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pieces", type=int, default=len(GALLERY), help="of the gallery, for a quick look")
     gather(PAGES, GALLERY[: parser.parse_args().pieces])
