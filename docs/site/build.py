@@ -73,7 +73,7 @@ def _convert(path: Path, pages: Path) -> None:
     text, resources = MarkdownExporter().from_filename(
         str(path), resources={"output_files_dir": f"{path.stem}_files", "unique_key": path.stem}
     )
-    target.write_text(text, "utf-8")
+    target.write_text(text.replace("](../docs/", "](../"), "utf-8")
     for name, data in resources["outputs"].items():
         picture = target.parent / name
         picture.parent.mkdir(exist_ok=True)
