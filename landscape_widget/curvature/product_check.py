@@ -121,13 +121,13 @@ def _compare(objective: Objective, suspects: dict[str, str], where: str, whole: 
     wrong = disagreement(objective, v, product, where, _STEPS_OF_ALL if everything and parts else STEPS)
     if wrong and not (everything and parts) and (own := _along_itself(theta, z, objective.spans)) is not None:
         wrong = disagreement(objective, own, _product(objective, own, suspects, theta.clone()), where)
-    kinks = not (
+    double = theta.dtype is torch.float64
+    if (
         wrong
-        and everything
-        and theta.dtype is torch.float64
-        and steady(objective, v, product, wrong, _STEPS_APART)
-    )
-    if wrong and parts and kinks and not _differ(parts, z, suspects):
+        and parts
+        and not (everything and double and steady(objective, v, product, wrong, _STEPS_APART))
+        and not _differ(parts, z, suspects)
+    ):
         # what is recorded for all of the data is held against what agrees in parts
         gap = whole.hvp(v, theta.clone()) - product if everything else torch.zeros(())
         if float(gap.norm()) <= TOLERANCE * float(product.norm()):

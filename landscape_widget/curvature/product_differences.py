@@ -43,13 +43,11 @@ def disagreement(
     theta = objective.theta
     single = theta.dtype is torch.float32
     tolerance = _TOLERANCE_IN_SINGLE if single else TOLERANCE
-    scale = max(float(theta.norm()), 1.0)
     gaps: dict[str, dict[float, float]] = {name: {} for name in objective.spans}
     shares = dict.fromkeys(gaps, float("inf"))
     checked = not where
     for step in _STEPS_IN_SINGLE if single else steps:
-        h = step * scale
-        ahead, behind = objective.gradient(theta + h * v), objective.gradient(theta - h * v)
+        h, ahead, behind = _ends(objective, v, step)
         difference = (ahead - behind) / (2 * h)
         if not bool(difference.isfinite().all()):  # beside a pole, for instance
             continue
@@ -89,11 +87,9 @@ def steady(
         wrong: Names of tensors in which product and difference disagree.
         steps: As those of ``disagreement``, the longer one first.
     """
-    theta, scale = objective.theta, max(float(objective.theta.norm()), 1.0)
     gaps = []
     for step in steps:
-        h = step * scale
-        ahead, behind = objective.gradient(theta + h * v), objective.gradient(theta - h * v)
+        h, ahead, behind = _ends(objective, v, step)
         gaps.append(product - (ahead - behind) / (2 * h))
     longer, shorter = gaps
     for name in wrong:
@@ -102,6 +98,13 @@ def steady(
         if float((longer - shorter)[span].norm()) > least / 2:
             return False
     return True
+
+
+def _ends(objective: Objective, v: Tensor, step: float) -> tuple[float, Tensor, Tensor]:
+    """Half the distance h between θ + hv and θ − hv, for a step relative to max(‖θ‖, 1), and ∇L at both."""
+    theta = objective.theta
+    h = step * max(float(theta.norm()), 1.0)
+    return h, objective.gradient(theta + h * v), objective.gradient(theta - h * v)
 
 
 def _vanishes(gaps: dict[float, float]) -> bool:

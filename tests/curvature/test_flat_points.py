@@ -13,6 +13,8 @@ from torch.func import functional_call, hessian
 
 from landscape_widget import Objective, hessian_eigenpairs, projected_curvatures
 
+from ..support.squares import Square
+
 
 @pytest.fixture(autouse=True)
 def nothing_is_said() -> Iterator[None]:
@@ -151,13 +153,8 @@ def test_products_that_cannot_be_checked_are_told() -> None:
         assert hessian_eigenpairs(f).values == pytest.approx([2, 2])
 
 
-class Squared(torch.autograd.Function):
+class Squared(Square):
     """Whose second derivative is right but for a part."""
-
-    @staticmethod
-    def forward(ctx, x):
-        ctx.save_for_backward(x)
-        return x**2
 
     @staticmethod
     def backward(ctx, slope):

@@ -24,6 +24,7 @@ from landscape_widget.curvature.eigenpairs import eigenpair_steps
 from landscape_widget.curvature.product_check import check_hvp, suspicious_modules
 
 from ..support.cases import CASES, Case, case
+from ..support.squares import Square
 
 EVERYTHING = [hessian_eigenpairs, hessian_trace, spectral_density]
 
@@ -52,13 +53,8 @@ class Recurrent(nn.Module):
         return self.head(self.layer(x)[0][:, -1])
 
 
-class WrongBackward(torch.autograd.Function):
+class WrongBackward(Square):
     """x² whose backward forgets that its own derivative depends on x."""
-
-    @staticmethod
-    def forward(ctx, x):
-        ctx.save_for_backward(x)
-        return x**2
 
     @staticmethod
     def backward(ctx, slope):
@@ -288,13 +284,8 @@ class WrongForSome(nn.Module):
         return torch.where(x.sum(1, keepdim=True) > 3, WrongBackward.apply(x), x**2)
 
 
-class Drawn(torch.autograd.Function):
+class Drawn(Square):
     """x² whose second derivative is drawn anew each time, about the right one."""
-
-    @staticmethod
-    def forward(ctx, x):
-        ctx.save_for_backward(x)
-        return x**2
 
     @staticmethod
     def backward(ctx, slope):
