@@ -31,12 +31,6 @@ from landscape_widget.study.study import Study, check_part
 
 log = logging.getLogger(__name__)
 
-
-def _of(controls: Controls) -> tuple[object, ...]:
-    """What of the controls a comparison depends on."""
-    return controls.checkpoint, controls.compared_checkpoint, controls.examples
-
-
 #: Checkpoints after that on show whose pictures are computed while nothing else is asked for.
 AHEAD = 3
 
@@ -82,11 +76,8 @@ class AlongTheRun(PointActs):
         """
         with self._lock:
             n, checkpoints = self.examples, self._points.centres.landmarks.checkpoints
-            found = {
-                i: at
-                for i, one in enumerate(checkpoints)
-                if (at := self._found.get((checkpoint_key(one), n))) is not None
-            }
+            known = {i: self._known_at(i, n) for i in range(len(checkpoints))}
+            found = {i: at for i, at in known.items() if at is not None}
             provenance = self._study.objective.provenance("evolution") | {"n_examples": n}
             return evolution_of(checkpoints, found, provenance)
 
@@ -236,10 +227,7 @@ class AlongTheRun(PointActs):
 
     def _next(self, controls: Controls) -> int | None:
         """The next checkpoint to go ahead to, None where all is known that is wanted."""
-        wanted = asdict(of_picture(controls)) | {"checkpoint": None}
-        if wanted != self._ready_for:
-            self._ready, self._ready_for = set(), wanted
-            self._failed.clear()
+        self._begin_anew(controls)
         centres = self._points.centres
         here, last = centres.number, centres.last
         numbers = [*range(here, last + 1), *range(here)] if self._all else range(here, here + 1 + AHEAD)
@@ -249,6 +237,13 @@ class AlongTheRun(PointActs):
             if left and checkpoint_key(checkpoints[number]) not in self._ready:
                 return number
         return None
+
+    def _begin_anew(self, controls: Controls) -> None:
+        """Forgets what is ready, and what failed, where the controls ask for something else by now."""
+        wanted = asdict(of_picture(controls)) | {"checkpoint": None}
+        if wanted != self._ready_for:
+            self._ready, self._ready_for = set(), wanted
+            self._failed.clear()
 
     def _note(
         self, checkpoint: Recorded, centre: Centre | None, controls: Controls, complete: bool = False
@@ -262,7 +257,7 @@ class AlongTheRun(PointActs):
         if found is not None:
             self._found[key, controls.examples] = found
         if complete:
-            self._next(controls)  # what is ready is so for these controls
+            self._begin_anew(controls)
             self._ready.add(key)
 
     def _tell_along(self, busy: bool | None = None) -> None:
@@ -285,3 +280,8 @@ class AlongTheRun(PointActs):
             if placed is not None and placed.path is not None and placed.losses == ("train", "frozen"):
                 losses = dict(zip(placed.path.step.tolist(), placed.path.loss.tolist(), strict=True))
             self._along = along(self.evolution, losses, busy)
+
+
+def _of(controls: Controls) -> tuple[object, ...]:
+    """What of the controls a comparison depends on."""
+    return controls.checkpoint, controls.compared_checkpoint, controls.examples

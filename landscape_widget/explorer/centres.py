@@ -13,7 +13,6 @@ from landscape_widget.explorer.model_weights import State
 from landscape_widget.explorer.spots import Spot, Spots, checkpoint_key, vector_of
 from landscape_widget.explorer.worker import CLOSED
 from landscape_widget.numerics.vectors import FloatArray, norm
-from landscape_widget.objective.objective import Objective
 from landscape_widget.objective.same_loss import check_same_loss
 from landscape_widget.paths.index import Recorded
 from landscape_widget.paths.landmarks import Landmarks
@@ -36,23 +35,14 @@ class _Centre:
 class Centres:
     """A stack of centres, the last the present one, and all checkpoints that can be gone to."""
 
-    def __init__(
-        self,
-        objective: Objective,
-        test: Objective | None = None,
-        state: State | None = None,
-        landmarks: Landmarks | None = None,
-    ) -> None:
-        """Starts at the objective's θ*; ``test`` is the same objective on test data.
+    def __init__(self, spots: Spots, state: State | None) -> None:
+        """Starts at the first of the spots.
 
         Args:
-            objective: The loss L as a function of θ.
-            test: The same objective on test data.
-            state: All of the model's state, None without a model.
-            landmarks: A trajectory and solutions.
+            spots: All θ* that can be gone to.
+            state: All of the model's state there, None without a model.
         """
-        self.spots = Spots(objective, test, state, landmarks or Landmarks())
-        first = self.spots.first
+        self.spots, first = spots, spots.first
         self._stack: list[_Centre] = []
         self.spots.enter(first)
         self._stack.append(_Centre(first, state))
@@ -83,8 +73,11 @@ class Centres:
         self.check_open()
         return self._stack[-1].spot
 
-    def beside(self, where: int | str) -> Study:
-        """The study of a checkpoint by its number, or of a solution by its name; one does not go there."""
+    def beside(self, where: int | str | None) -> Study:
+        """The study of a checkpoint by its number, or of a solution by its name; one does not go there.
+
+        None is the last checkpoint.
+        """
         return self.spots.beside(where, self.present)
 
     def check_open(self) -> None:

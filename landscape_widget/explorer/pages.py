@@ -111,8 +111,8 @@ class SavedPages(LatestResults):
         if isinstance(planes, str | Mapping) or not isinstance(planes, Sequence) or not planes:
             raise ValueError(f"Expected planes as a list, each {_PLANE}; got {told(planes)}.")
         each = [
-            _several("resolutions", "an odd number of nodes", resolutions),
-            _several("checkpoints", "the number of a checkpoint", checkpoints),
+            _several("resolution", "an odd number of nodes", resolutions),
+            _several("checkpoint", "the number of a checkpoint", checkpoints),
         ]
         wanted = []
         with self._lock:
@@ -143,10 +143,9 @@ class SavedPages(LatestResults):
 
         def job() -> Iterator[None]:
             for controls in wanted[len(first) + len(made) :]:
+                away = controls.checkpoint != present
                 with self._lock:
-                    number = self._points.centres.last if controls.checkpoint is None else controls.checkpoint
-                    away = controls.checkpoint != present
-                    study = self._points.centres.beside(number) if away else here
+                    study = self._points.centres.beside(controls.checkpoint) if away else here
                 found = Findings()
                 for found in study.steps(controls):  # noqa: B007 - the last of them counts
                     yield
@@ -182,8 +181,8 @@ def _several(name: str, what: str, given: Any) -> list[dict[str, Any]]:
         return [{}]
     values = given if isinstance(given, list | tuple | range) else [given]
     if not values:
-        raise ValueError(f"Expected {name} as {what}, or several; got none.")
-    return [{name.removesuffix("s"): value} for value in values]
+        raise ValueError(f"Expected {name}s as {what}, or several; got none.")
+    return [{name: value} for value in values]
 
 
 def _own(plane: Any, i: int) -> dict[str, Any]:

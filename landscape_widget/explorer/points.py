@@ -14,6 +14,7 @@ from landscape_widget.explorer.mailbox import Job, Request
 from landscape_widget.explorer.model_weights import Drift, Weights
 from landscape_widget.explorer.pins import Pins
 from landscape_widget.explorer.shown_planes import PictureKey, ShownPlanes
+from landscape_widget.explorer.spots import Spots
 from landscape_widget.export import point_payloads as wire
 from landscape_widget.export.payloads import Payload
 from landscape_widget.numerics.vectors import FloatArray
@@ -60,7 +61,8 @@ class Points:
             test: The same objective on test data.
             landmarks: A trajectory and solutions.
         """
-        self.centres = Centres(objective, test, weights.first if weights else None, landmarks)
+        state = weights.first if weights else None
+        self.centres = Centres(Spots(objective, test, state, landmarks or Landmarks()), state)
         self.pins = Pins(self.centres, serve, changed, redraw)
         self._weights = weights
         self._serve, self._changed = serve, changed

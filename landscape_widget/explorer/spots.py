@@ -110,11 +110,11 @@ class Spots:
         checkpoints = self.landmarks.checkpoints
         return self.spot(checkpoints[-1 if number is None else number])
 
-    def beside(self, where: int | str, present: Spot) -> Study:
+    def beside(self, where: int | str | None, present: Spot) -> Study:
         """The study of a checkpoint by its number, or of a solution by its name, beside the present.
 
         Args:
-            where: The number or the name.
+            where: The number or the name; None for the last checkpoint.
             present: Where one is.
         """
         if isinstance(where, str):
