@@ -137,7 +137,6 @@ export function render({ model, el, host, signal }, css = "") {
       words: waitingWords(snapshot, plotly !== null, fault),
     };
     options.update(frame);
-    offerControls(root, link.controls.get());
     verdict.update(frame);
     settings.update(snapshot, options.unusual(frame));
     for (const plot of plots) plot.update(frame);
@@ -154,6 +153,9 @@ export function render({ model, el, host, signal }, css = "") {
     setView(link, view);
   });
   for (const cell of Object.values(link)) cell.subscribe(update);
+  const offer = () => offerControls(root, link.controls.get());
+  link.controls.subscribe(offer);
+  offer();
   update();
 
   let destroyed = false;
