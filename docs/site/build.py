@@ -35,9 +35,7 @@ def gather(pages: Path, pieces: list[Piece]) -> None:
     shutil.copy(ROOT / "CITATION.cff", pages)
     shim = ROOT / "js" / "node_modules" / "iframe-worker" / "shim" / "index.js"
     shutil.copy(shim, pages / "iframe-worker.js")
-    for path in (ROOT / "notebooks").rglob("[0-9]_*.ipynb"):
-        _convert(path, pages)
-    for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"):
+    for path in [*(ROOT / "notebooks").glob("[0-9]*.ipynb"), *(ROOT / "notebooks/teaching").glob("*.ipynb")]:
         _convert(path, pages)
     for name in ("CONTRIBUTING.md", "CHANGELOG.md"):
         (pages / name).write_text(from_root((ROOT / name).read_text("utf-8")), "utf-8")

@@ -29,9 +29,14 @@ TABLES = {"bottcher": BOTTCHER, "li": LI}
 STATED = {"with shortcuts": 5007.9, "without shortcuts": 50_064_044.0}
 
 
+def _headed(*names: str) -> list[str]:
+    """The first two lines of a table."""
+    return [f"| {' | '.join(names)} |", f"|{'---|' * len(names)}"]
+
+
 def table(claims: list[Claim], found: Results) -> str:
     """The rows of one paper; of a part that was not measured, what the paper states."""
-    rows = ["| place | the paper | here | verdict | by |", "|---|---|---|---|---|"]
+    rows = _headed("place", "the paper", "here", "verdict", "by")
     for claim in claims:
         here, verdict, source, why = claim.here, claim.verdict, claim.source, claim.why
         if source in PARTS and source not in found:
@@ -48,10 +53,8 @@ def table(claims: list[Claim], found: Results) -> str:
 
 def referee(found: Results) -> str:
     """One row for each choice that was measured, beside what the paper states."""
-    rows = [
-        "| network | images | batch norm | parameters | λmax of the mean loss | times 391 | of the paper's |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    choices = "network", "images", "batch norm", "parameters"
+    rows = _headed(*choices, "λmax of the mean loss", "times 391", "of the paper's")
     for key, each in found.get("referee", {}).items():
         name, images, statistics, parameters = key.split("; ")
         value = each["λmax"]
@@ -66,10 +69,8 @@ def referee(found: Results) -> str:
 
 def carried(found: Results) -> str:
     """Which examples and parameters carry λmax, of both networks."""
-    rows = [
-        "| network | λmax by one example | by a tenth of them | vᵀHv of it on other images | most of ‖v‖² |",
-        "|---|---|---|---|---|",
-    ]
+    shares = "λmax by one example", "by a tenth of them", "vᵀHv of it on other images", "most of ‖v‖²"
+    rows = _headed("network", *shares)
     for name, part in (("with shortcuts", "resnet56"), ("without shortcuts", BARE)):
         if part not in found:
             continue

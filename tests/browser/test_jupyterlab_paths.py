@@ -163,22 +163,26 @@ def curves(explorer: ExplorerOnPage) -> Locator:
     return plot
 
 
+def click_curve(explorer: ExplorerOnPage, plot: Locator, number: int) -> None:
+    """Click a checkpoint's point of the curve of losses."""
+    step = explorer.kernel.value(f"explorer._info['checkpoints'][{number}]['step']")
+    loss = explorer.kernel.value(f"float(explorer.landmarks.path.loss[{number}])")
+    x, y = plot.evaluate(PIXEL_OF, [step, loss])
+    explorer.page.mouse.move(x - 3, y)
+    explorer.page.mouse.move(x, y)
+    hover = explorer.part("curves").locator(".hovertext").first
+    expect(hover).to_be_visible()  # plotly clicks what it hovers
+    explorer.page.mouse.click(x, y)
+
+
 def test_a_click_on_a_curve_goes_to_its_checkpoint_while_all_others_are_computed(
     explorer: ExplorerOnPage,
 ) -> None:
     explorer.set_traits(axes=("random", "random"))
     plot = curves(explorer)
     explorer.part("along").click()
-    step = explorer.kernel.value("explorer._info['checkpoints'][2]['step']")
-    loss = explorer.kernel.value("float(explorer.landmarks.path.loss[2])")
-    x, y = plot.evaluate(PIXEL_OF, [step, loss])
     request = explorer.request()
-    explorer.page.mouse.move(x - 3, y)
-    explorer.page.mouse.move(x, y)
-    expect(
-        explorer.part("curves").locator(".hovertext").first
-    ).to_be_visible()  # plotly clicks what it hovers
-    explorer.page.mouse.click(x, y)
+    click_curve(explorer, plot, 2)
     explorer.wait_for_result(request)  # which does not wait for the others
     assert explorer.trait("checkpoint") == 2
     explorer.assert_plots_equal_kernel()
@@ -197,15 +201,8 @@ def test_another_checkpoint_is_shown_beside_on_one_scale_with_one_camera(explore
     explorer.set_traits(axes=("random", "random"))
     plot = curves(explorer)
     explorer.part("beside").check()
-    step = explorer.kernel.value("explorer._info['checkpoints'][1]['step']")
-    x, y = plot.evaluate(PIXEL_OF, [step, explorer.kernel.value("float(explorer.landmarks.path.loss[1])")])
     request = explorer.request()
-    explorer.page.mouse.move(x - 3, y)
-    explorer.page.mouse.move(x, y)
-    expect(
-        explorer.part("curves").locator(".hovertext").first
-    ).to_be_visible()  # plotly clicks what it hovers
-    explorer.page.mouse.click(x, y)
+    click_curve(explorer, plot, 1)
     explorer.wait_for_result(request)
     assert explorer.trait("checkpoint") is None
     assert explorer.trait("compared_checkpoint") == 1
