@@ -235,6 +235,11 @@ class Centres:
         return recorded if recorded in own and self.number != self.last else None
 
     @property
+    def steps(self) -> list[int]:
+        """The steps of all checkpoints."""
+        return [recorded.step for recorded in self.landmarks.checkpoints]
+
+    @property
     def last(self) -> int:
         """The number of the last checkpoint."""
         return len(self.landmarks.checkpoints) - 1

@@ -19,6 +19,7 @@ from landscape_widget.explorer.messages import AT_POINTS, obey
 from landscape_widget.explorer.model_weights import Weights
 from landscape_widget.explorer.page import hold
 from landscape_widget.explorer.publisher import gathered_of
+from landscape_widget.explorer.traits import CONTROLS
 from landscape_widget.export.python_call import given_arguments
 from landscape_widget.export.runs import load_run, save_run
 from landscape_widget.loss.parameters import Selection
@@ -148,15 +149,17 @@ class LandscapeExplorer(AlongTheRun):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("_") and not hasattr(type(self), name):
-            if name in {*signature(type(self).__init__).parameters} - {"self", "unknown"}:
+            given = {*signature(type(self).__init__).parameters} - {"self", "unknown"}
+            if name in given:
                 raise AttributeError(
                     f"Expected an attribute that can be set, got {name!r}, which is given only when an "
                     f"explorer is made. Make another one: {type(self).__name__}(…, {name}=…)."
                 )
-            known = [known for known in dir(type(self)) if not known.startswith("_")]
+            others = [known for known in dir(type(self)) if not known.startswith("_")]
+            hints = (near(name, known) for known in ([*CONTROLS, "view"], given, others))  # methods last
             raise AttributeError(
                 f"Expected an attribute of {type(self).__name__}, got {name!r}, which it has not."
-                f"{near(name, known)}"
+                f"{next(filter(None, hints), '')}"
             )
         super().__setattr__(name, value)
 
@@ -174,7 +177,7 @@ class LandscapeExplorer(AlongTheRun):
         with self._lock:
             results, study, pins = self.results, self._study, self._points.pins.memory()
             controls = self._chosen()
-        save_run(path, results, study, pins, controls)
+        save_run(path, results, study, pins, controls, self._points.centres.steps)
 
     def load(self, path: str | os.PathLike[str]) -> LandscapeExplorer:
         """Goes on from what ``save`` wrote; nothing in the file is evaluated again.
@@ -183,7 +186,8 @@ class LandscapeExplorer(AlongTheRun):
         file holds half way is finished by ``compute()``, or at once where the explorer is on show.
 
         Args:
-            path: A file that was saved of the same model, data and loss.
+            path: A file that was saved of the same model, data and loss. One that was saved at an earlier
+                checkpoint, or with one beside, asks for an explorer with that run.
 
         Whatever goes wrong, nothing changes.
 
@@ -194,7 +198,8 @@ class LandscapeExplorer(AlongTheRun):
             RuntimeError: If an observer or another thread moves the centre meanwhile, loads, or closes.
         """
         here = self._study
-        loaded = load_run(path, here, self._points.centres.spots.study_at)
+        centres = self._points.centres
+        loaded = load_run(path, here, centres.spots.study_at, centres.steps)
         results, study, chosen = loaded.results, loaded.study, loaded.controls
         if loaded.here:  # whatever its number was where the file was written
             chosen = replace(chosen, checkpoint=self.checkpoint)

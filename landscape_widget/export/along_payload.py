@@ -63,8 +63,7 @@ def along(evolution: Evolution, losses: Mapping[int, float], busy: bool) -> Payl
         _picture("tr(H)", _line("tr(H)", trace, "first")),
     ]
     signs = [f"{_SIGNS[name]} {name}" for name in _SIGNS if name in evolution.verdict]
-    words = f"Curvature at {done} of {n} checkpoints{', more is being computed' if busy else ''}. "
-    words += "A click goes to one. " + (f"Marks of the loss: {', '.join(signs)}." if signs else "")
+    words = f"Curvature at {done} of {n} checkpoints{', more is being computed' if busy else ''}."
     shown = [picture for picture in found if picture is not None]
     for k, picture in enumerate(shown, 1):
         _place(picture, k, list(evolution.verdict))
@@ -73,6 +72,7 @@ def along(evolution: Evolution, losses: Mapping[int, float], busy: bool) -> Payl
         "layout": _LAYOUT,
         "verdicts": list(evolution.verdict),
         "words": words,
+        "marks": f"Marks of the loss: {', '.join(signs)}." if signs else "",
         "offer": "Stop" if busy else "Compute all" if done < n else "",
         "busy": busy,
     }

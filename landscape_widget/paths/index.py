@@ -114,3 +114,13 @@ def write_index(folder: Path, kept: Kept, calls: int, stride: int) -> None:
     }
     with replacing(folder / INDEX) as file:
         file.write(json.dumps(content, indent=1).encode())
+
+
+def thinned(kept: Kept, stride: int, most: int | None) -> tuple[Kept, int]:
+    """The checkpoints within a budget: the first, every ``stride``-th, and the newest."""
+    *before, newest = kept
+    while True:
+        left = [entry for entry in before if entry[0] % stride == 0]
+        if most is None or len(left) < most:
+            return [*left, newest], stride
+        stride *= 2

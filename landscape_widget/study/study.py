@@ -112,7 +112,7 @@ class Study:
         pairs_needed = second is not None and (elsewhere or hessian_rank(second.axes) > 0)
         pairs = _to_the_end(pairs, found) if what != "surface" or pairs_needed else iter(())
         if second is not None and elsewhere:
-            surface = chain(surface, self._beside(objective.n_examples, second, found))
+            surface = chain(surface, pairs, self._beside(objective.n_examples, second, found))
         elif second is not None:
             first = [surface, pairs] if pairs_needed else [surface]
             surface = chain(*first, compared_steps(centre, objective, second, found))

@@ -63,6 +63,9 @@ class Verdict:
     """The sentence for a picture in which a saddle that lies in its plane is seen, and for one in which it is
     not; None where there is no such saddle."""
 
+    def __repr__(self) -> str:
+        return f"Verdict({self.sentence})"
+
 
 def verdict_of(found: Findings, controls: Controls, theta_norm: float) -> Verdict | None:
     """The verdict on what was found, against the domain on show; None before there are certified pairs.
