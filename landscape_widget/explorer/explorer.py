@@ -58,6 +58,7 @@ class LandscapeExplorer(AlongTheRun):
         batch_size_fn: BatchSize = None,
         trajectory: GivenTrajectory | None = None,
         solutions: Mapping[str, Solution] | None = None,
+        executor: Any = None,
         axes: tuple[str, str] = Controls.axes,
         seed: int = Controls.seed,
         domain: Domain | None = Controls.domain,
@@ -81,7 +82,7 @@ class LandscapeExplorer(AlongTheRun):
 
         Args:
             model: A model, whose present weights are θ*; or an ``Objective``, and then nothing but
-                ``test_loader``, ``trajectory``, ``solutions`` and controls may follow.
+                ``test_loader``, ``trajectory``, ``solutions``, ``executor`` and controls may follow.
             data: See ``Objective``.
             loss_fn: See ``Objective``.
             test_loader: Data held out for testing, of the same kinds as ``data``.
@@ -97,6 +98,8 @@ class LandscapeExplorer(AlongTheRun):
                 and every plane shows it.
             solutions: Other solutions by name, such as {"small batch": state}, each a state dict, a model,
                 or a file. Axes "toward:small batch" … lead to them, and every plane shows where they are.
+            executor: Whose workers take the nodes of planes and the Hessian-vector products, if not this
+                process; see ``evaluate_plane``.
             axes: Names of the directions of α and β: "hessian:max", "hessian:max:2" …, "hessian:min" …,
                 "random", "random:filter", and those above. This and all that follow are controls,
                 attributes to be set later.
@@ -128,12 +131,17 @@ class LandscapeExplorer(AlongTheRun):
             traitlets.TraitError: For a control out of its range.
         """
         options, controls = sorted_arguments(locals())
-        objective = objective_of(model, data, loss_fn, options)
+        objective = objective_of(model, data, loss_fn, options).by_workers(executor)
         whole = {"objective": model}
         positional = (
             whole if isinstance(model, Objective) else {"model": model, "data": data, "loss_fn": loss_fn}
         )
-        further = {"test_loader": test_loader, "trajectory": trajectory, "solutions": solutions}
+        further = {
+            "test_loader": test_loader,
+            "trajectory": trajectory,
+            "solutions": solutions,
+            "executor": executor,
+        }
         further = {name: value for name, value in further.items() if value is not None}
         super().__init__(
             objective,

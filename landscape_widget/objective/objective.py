@@ -189,7 +189,7 @@ class Objective(PureFunction):
         if self.check_examples(n_examples) == self.n_examples:
             return self
         with torch.inference_mode(False):
-            return self._with(self._terms.subset(n_examples), self.theta)
+            return self._with(self._terms.subset(n_examples), self.theta)._by_same(self)
 
     def parts(self, n_examples: int, size: int) -> list[Objective]:
         """The same objective over each of some small groups of examples that are drawn from all.
@@ -213,7 +213,12 @@ class Objective(PureFunction):
         other = self._with(self._terms, self._point(theta))
         other.second_derivative_checked, other.doubt = self.second_derivative_checked, self.doubt
         other._groupings, other._imprecise = self._groupings, self._imprecise
-        other._executor = self._executor
+        return other._by_same(self)
+
+    def repeatable(self) -> Objective:
+        """The same objective in this thread, whose products have the same bits in every process."""
+        other = self.at(self.theta)
+        other._executor, other._repeatable = None, True
         return other
 
     def with_state(self, state: Mapping[str, Tensor]) -> Objective:
@@ -262,7 +267,7 @@ class Objective(PureFunction):
                 terms = in_pieces(terms, self.theta, self.spans)
             told = self._batch_size_fn is not None
             first_evaluation(terms, self.theta, self.spans, [], told=told)
-        return self._with(terms, self.theta)
+        return self._with(terms, self.theta)._by_same(self)
 
     def with_batch_norm(self, mode: str, source: Objective | None = None) -> Objective:
         """The same objective with batch-norm statistics that follow θ.
@@ -287,7 +292,7 @@ class Objective(PureFunction):
         assert isinstance(statistics, ModelTerms)
         recomputed = RecomputedTerms(self._terms, statistics)
         terms = recomputed if mode == "recomputed" else DifferenceTerms(recomputed, self._terms)
-        return self._with(terms, self.theta)
+        return self._with(terms, self.theta)._by_same(self)
 
     def check_batch_norm(self, mode: str) -> str:
         """``mode`` itself, if it is one that this objective has.

@@ -64,6 +64,8 @@ class Products:
         theta: Tensor,
         regrouped: Callable[[int], Terms] | None = None,
         keep: float = 0.0,
+        *,
+        timed: bool = True,
     ) -> None:
         """Builds nothing yet.
 
@@ -72,6 +74,7 @@ class Products:
             theta: θ, shape (N,).
             regrouped: The same L in batches of about so many examples, where graphs are kept.
             keep: Bytes that graphs may take between two products.
+            timed: Whether ways of the same result, to rounding, are chosen between by the time they take.
         """
         self.terms = terms
         self._regrouped = regrouped or (lambda _: terms)
@@ -83,9 +86,10 @@ class Products:
         """Seconds for one vector, by the number of threads, as far as they were tried."""
         self._again = 1
         """Trials left of many threads, whose first one finds their memory cold."""
-        self._timed = bool(keep) and theta.device.type == "cpu"
+        self._timed = timed and bool(keep) and theta.device.type == "cpu"
         self._built = False
         self._programs: Programs | None = None
+        self._chooses = timed
         self.at_once = 0
         """Vectors multiplied at once, 0 as long as it is not known what is faster."""
 
@@ -109,9 +113,9 @@ class Products:
         if not self._size.each:
             long = self._measure() > _WORTH_RECORDING
             # a recording saves what is between operations, and costs as much as several products
-            if long and not self._size.deep:
+            if self._chooses and long and not self._size.deep:
                 self._record()
-        if not self.at_once and columns.shape[1] >= _AT_ONCE and 0 in self._graphs:
+        if self._chooses and not self.at_once and columns.shape[1] >= _AT_ONCE and 0 in self._graphs:
             self._try_several(columns.T[:_AT_ONCE].contiguous())
         threads = self.threads()
         began = perf_counter()

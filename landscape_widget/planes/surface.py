@@ -12,11 +12,11 @@ from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.certified import ACCURACY, CertifiedRefinement, check_accuracy
 from landscape_widget.planes.directions import check_plane
-from landscape_widget.planes.evaluator import PICTURE, Coordinates, Evaluator
+from landscape_widget.planes.evaluator import PICTURE, Coordinates
 from landscape_widget.planes.grid import Cache, Domain, check_domain, check_resolution, grid_axis, nearest
 from landscape_widget.planes.refinement import Refinement
 from landscape_widget.planes.strategies import LOOP
-from landscape_widget.planes.workers import PlaneWorkers
+from landscape_widget.planes.workers import evaluator_of
 from landscape_widget.results.base import Provenance
 from landscape_widget.results.planes import Plane, Surface
 
@@ -86,7 +86,7 @@ def evaluate_plane(
     if accuracy:
         provenance["accuracy"] = accuracy
     axes = grid_axis(a0, a1, resolution), grid_axis(b0, b1, resolution)
-    evaluator = Evaluator(objective, plane) if executor is None else PlaneWorkers(objective, plane, executor)
+    evaluator = evaluator_of(objective.by_workers(executor), plane)
     return refine(evaluator, axes, cache, interval, enough, accuracy, always, provenance)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +24,8 @@ from landscape_widget import (
     spectral_density,
 )
 from tests.support.cases import case
+from tests.support.executors import InPlace
 from tests.support.oracle import dense
-
-
-class InPlace(Executor):
-    """Carries tasks out at once, the last one first."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except Exception as error:
-            future.set_exception(error)
-        return future
 
 
 @pytest.mark.oracle
