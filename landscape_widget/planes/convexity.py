@@ -17,6 +17,7 @@ from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.directions import check_plane
 from landscape_widget.planes.evaluator import Coordinates
 from landscape_widget.planes.grid import Domain, check_domain, check_resolution, grid_axis
+from landscape_widget.results.given import check_given
 from landscape_widget.results.planes import ConvexityMap, Plane
 
 
@@ -51,6 +52,7 @@ def convexity_map(
         ValueError: For a bad domain, resolution or ``tol``, or a plane of another number of parameters.
         WorkersLostError: If an executor has no workers any more.
     """
+    check_given(Objective, objective=objective)
     objective = objective.by_workers(executor)
     steps = convexity_steps(objective, plane, domain, resolution, tol=tol, max_hvp=max_hvp, seed=seed)
     return deque(steps, maxlen=1).pop()
