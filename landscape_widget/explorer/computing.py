@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from time import monotonic
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -210,7 +210,7 @@ class BackgroundComputing(Sending):
         if self._request is not None:
             self._submit()
 
-    def _steps(self, study: Study, controls: Controls, number: int, what: str) -> Iterator[None]:
+    def _steps(self, study: Study, controls: Controls, number: int, what: str) -> Generator[None, None, None]:
         """Carries out one computation on the worker's thread, publishing what it finds."""
         started, found, stage = monotonic(), Findings(), ""
 
