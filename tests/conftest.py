@@ -35,7 +35,7 @@ def _short_densities() -> Iterator[None]:
     What densities and the integral over them are is tested where they are computed, with as many as in use.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("landscape_widget.study.curvature_steps.DENSITY_STEPS", 8)
+        patch.setattr("landscape_widget.study.budget.DENSITY_STEPS", 8)
         yield
 
 

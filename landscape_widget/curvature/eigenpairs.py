@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 #: Limits of the Krylov basis; beyond them the process restarts from the outermost Ritz vectors.
 BASIS_BYTES, BASIS_VECTORS = 1 << 30, 200
 
+#: Ritz vectors beside those wanted that a restart keeps at each end.
+_KEPT = 4
+
 #: A run by products in float32 aims at this share of the tolerance, and ends after (1 + k) times so many of
 #: them: what is very small beside the largest eigenvalue may drown in their rounding. So does a tolerance
 #: below the last of these.
@@ -194,12 +197,11 @@ def _run(
     )
     own = provenance["dtype"]
     provenance["products"] = f"float32, certified in {own}" if in_single else own
-    n, keep = matrix.size, ends.k + 4
-    vectors = min(BASIS_VECTORS, BASIS_BYTES // (n * matrix.like.element_size()))
+    n, keep = matrix.size, ends.k + _KEPT
     process = Lanczos(
         matrix.product_in_single if in_single else matrix.product,
         first.to(matrix.like),
-        max_basis=max((4 if ends.k == 1 else 6) * keep, vectors),
+        max_basis=basis_vectors(n, ends.k, matrix.like.element_size()),
         keep=keep,
         seed=seed,
     )
@@ -234,6 +236,18 @@ def _run(
             yield certify(matrix, found, krylov.basis @ coordinates, ends, scale)
             return
         yield found
+
+
+def basis_vectors(n: int, k: int, n_bytes: int) -> int:
+    """How many vectors of N entries the basis of a search for k pairs at each end may hold.
+
+    Args:
+        n: N.
+        k: Pairs at each end.
+        n_bytes: Bytes of an entry.
+    """
+    least = (4 if k == 1 else 6) * (k + _KEPT)
+    return max(least, min(BASIS_VECTORS, BASIS_BYTES // (n * n_bytes)))
 
 
 def _uncertified(found: EigenPairs) -> EigenPairs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from time import monotonic
@@ -151,7 +151,7 @@ class AlongTheRun(PointActs):
         super()._go_to(number, former)
         self._follows = self._follows or number is not None
 
-    def _steps(self, study: Study, controls: Controls, number: int, what: str) -> Iterator[None]:
+    def _steps(self, study: Study, controls: Controls, number: int, what: str) -> Generator[None, None, None]:
         with self._provided(study, controls):
             yield from super()._steps(study, controls, number, what)
 

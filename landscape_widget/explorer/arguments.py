@@ -20,7 +20,7 @@ _OF_OBJECTIVE = {
 }
 
 #: Keywords beside those and controls.
-_OWN = "test_loader", "trajectory", "solutions", "executor", "view"
+_OWN = "test_loader", "trajectory", "solutions", "executor", "autosave", "view"
 
 
 def sorted_arguments(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from time import monotonic
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -231,7 +231,7 @@ class BackgroundComputing(Sending):
         if key not in keys:
             self._points.tell(NO_MORE.format(before[beside].step))
 
-    def _steps(self, study: Study, controls: Controls, number: int, what: str) -> Iterator[None]:
+    def _steps(self, study: Study, controls: Controls, number: int, what: str) -> Generator[None, None, None]:
         """Carries out one computation on the worker's thread, publishing what it finds."""
         started, found, stage = monotonic(), Findings(), ""
 

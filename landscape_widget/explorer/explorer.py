@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
 from inspect import signature
 from typing import Any
@@ -14,6 +14,7 @@ from torch import nn
 from landscape_widget.data.reading import BatchSize
 from landscape_widget.explorer.along import AlongTheRun
 from landscape_widget.explorer.arguments import objective_of, sorted_arguments, test_objective_of
+from landscape_widget.explorer.autosave import Autosave
 from landscape_widget.explorer.cells import follow_cells
 from landscape_widget.explorer.messages import AT_POINTS, obey
 from landscape_widget.explorer.model_weights import Weights
@@ -29,6 +30,7 @@ from landscape_widget.paths.landmarks import GivenTrajectory, Landmarks
 from landscape_widget.paths.trajectory import Solution
 from landscape_widget.planes.grid import Domain
 from landscape_widget.study.controls import Controls
+from landscape_widget.study.study import Study
 
 #: Least seconds between two updates of one result: above about ten messages a second pages fall behind.
 UPDATE_INTERVAL = 0.15
@@ -59,6 +61,7 @@ class LandscapeExplorer(AlongTheRun):
         trajectory: GivenTrajectory | None = None,
         solutions: Mapping[str, Solution] | None = None,
         executor: Any = None,
+        autosave: str | os.PathLike[str] | None = None,
         axes: tuple[str, str] = Controls.axes,
         seed: int = Controls.seed,
         domain: Domain | None = Controls.domain,
@@ -82,7 +85,8 @@ class LandscapeExplorer(AlongTheRun):
 
         Args:
             model: A model, whose present weights are θ*; or an ``Objective``, and then nothing but
-                ``test_loader``, ``trajectory``, ``solutions``, ``executor`` and controls may follow.
+                ``test_loader``, ``trajectory``, ``solutions``, ``executor``, ``autosave`` and controls may
+                follow.
             data: See ``Objective``.
             loss_fn: See ``Objective``.
             test_loader: Data held out for testing, of the same kinds as ``data``.
@@ -100,6 +104,9 @@ class LandscapeExplorer(AlongTheRun):
                 or a file. Axes "toward:small batch" … lead to them, and every plane shows where they are.
             executor: Whose workers take the nodes of planes and the Hessian-vector products, if not this
                 process; see ``evaluate_plane``.
+            autosave: A file that is written, as by ``save``, every few seconds while it computes, and at the
+                end. Where it is there already, as after a kernel was killed, the explorer goes on from it, as
+                by ``load``, with the controls that are given here.
             axes: Names of the directions of α and β: "hessian:max", "hessian:max:2" …, "hessian:min" …,
                 "random", "random:filter", and those above. This and all that follow are controls,
                 attributes to be set later.
@@ -127,7 +134,8 @@ class LandscapeExplorer(AlongTheRun):
 
         Raises:
             TypeError: For an unknown keyword, or what ``Objective`` raises.
-            ValueError: What ``Objective`` raises.
+            ValueError: What ``Objective`` raises; and what ``load`` does of the file of ``autosave``, such as
+                one of another model, data or loss.
             traitlets.TraitError: For a control out of its range.
         """
         options, controls = sorted_arguments(locals())
@@ -141,6 +149,7 @@ class LandscapeExplorer(AlongTheRun):
             "trajectory": trajectory,
             "solutions": solutions,
             "executor": executor,
+            "autosave": autosave,
         }
         further = {name: value for name, value in further.items() if value is not None}
         super().__init__(
@@ -152,8 +161,24 @@ class LandscapeExplorer(AlongTheRun):
             controls | ({} if view is None else {"view": view}),
             Landmarks.of(objective, trajectory, solutions),
         )
+        self._autosave = Autosave(autosave, self.save)
+        if self._autosave.path is not None and self._autosave.path.exists():
+            self.load(self._autosave.path)
+            for name, value in controls.items():
+                setattr(self, name, value)
         self.on_msg(self._on_message)
         follow_cells()
+
+    def _steps(self, study: Study, controls: Controls, number: int, what: str) -> Generator[None, None, None]:
+        steps = super()._steps(study, controls, number, what)
+        try:
+            for step in steps:
+                self._autosave.look()
+                yield step
+        finally:
+            steps.close()
+            if not self._worker.closed:
+                self._autosave.look(last=True)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("_") and not hasattr(type(self), name):

@@ -108,6 +108,15 @@ class Products:
         """Bytes that may be kept beside what is."""
         return self._left if self._programs is None else self._programs.left
 
+    @property
+    def bytes(self) -> float:
+        """Bytes of the graphs that are kept, and of the largest that is not; 0 where it is not known."""
+        needs = list(map(self.need, range(len(self.terms.weights))))
+        kept = sum(needs[b] for b in self._graphs) or KEPT_BYTES - self.left
+        others = [need for b, need in enumerate(needs) if b not in self._graphs]
+        found = kept + max(others, default=0.0) * max(1, *self.seconds)
+        return found if math.isfinite(found) else 0.0
+
     def of(self, columns: Tensor) -> Tensor:
         """HV for V of shape (N, k)."""
         if not self._size.each:

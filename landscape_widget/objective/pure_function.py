@@ -244,6 +244,11 @@ class PureFunction:
         return self._twin
 
     @property
+    def product_bytes(self) -> float:
+        """Bytes that products at θ* keep and need, once one was taken; 0 before, and with workers."""
+        return 0.0 if self._products is None else self._products.bytes
+
+    @property
     def has_workers(self) -> bool:
         """Whether the workers of an executor compute."""
         return self._executor is not None

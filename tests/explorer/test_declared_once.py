@@ -37,7 +37,7 @@ def test_the_constructor_takes_every_control_and_every_keyword_of_an_objective()
     """With their defaults, but for the number of examples, which is that of all."""
     taken = keywords(LandscapeExplorer)
     controls = {control.name: control.default for control in fields(Controls)} | {"examples": None}
-    others = dict.fromkeys(("test_loader", "trajectory", "solutions", "executor", "view"))
+    others = dict.fromkeys(("test_loader", "trajectory", "solutions", "executor", "autosave", "view"))
     assert taken == {**others, **keywords(Objective), **controls}
 
 
