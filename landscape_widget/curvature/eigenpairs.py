@@ -241,12 +241,12 @@ def _run(
         )
         if now.complete or krylov.n_products >= max_hvp:
             coordinates = torch.from_numpy(now.coordinates[:, now.chosen]).to(krylov.basis)
-            vectors = krylov.basis @ coordinates
+            chosen = krylov.basis @ coordinates
             if certified:
                 found = replace(found, complete=now.complete)
-                yield certify(matrix, found, vectors, ends, float(np.abs(now.values).max()))
+                yield certify(matrix, found, chosen, ends, float(np.abs(now.values).max()))
             else:
-                yield replace(found, vectors=vectors.cpu().numpy())
+                yield replace(found, vectors=chosen.cpu().numpy())
             return
         yield found
 

@@ -37,7 +37,7 @@ PICTURE = 9
 #: Nodes of the coarsest picture, which no trial keeps waiting.
 _COARSEST = 9
 
-#: Evaluations of the loss that it takes to show that it is the same in other batches, by gradients in float64.
+#: Evaluations of the loss that it takes to show that other batches leave it the same, in float64.
 _PROOF = 20
 
 #: A first picture that so many seconds of the plain loop complete is not kept waiting by trials.
