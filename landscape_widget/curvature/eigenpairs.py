@@ -84,8 +84,8 @@ def hessian_eigenpairs(
         operator: "hessian", "ggn", "fisher" or "empirical-fisher" (see
             ``landscape_widget.curvature.operators``).
         start: Vectors near the wanted ones, shape (N, j), for instance those of a point nearby.
-        executor: Whose workers take the products, if not this thread; see ``evaluate_plane``. They have the
-            same bits for any number of workers.
+        executor: An executor whose workers take the products, if not this thread; see ``evaluate_plane``.
+            They have the same bits for any number of workers.
         preconditioner: The diagonal of P, shape (N,): the pairs are those of P^(−½) H P^(−½) then, whose
             eigenvalues are those of P⁻¹H.
 

@@ -70,8 +70,8 @@ def check_hvp(objective: Objective) -> None:
     gradients and two losses of all data, once for each objective; they are not counted in any ``n_hvp``.
 
     Args:
-        objective: In the dtype that curvature will be computed in. In float32 differences tell only the
-            faults of layers that are known to be wrong.
+        objective: The loss, in the dtype that curvature will be computed in. In float32 differences tell only
+            the faults of layers that are known to be wrong.
 
     Raises:
         SecondDerivativeError: If torch has no second derivative of some layer, or the two disagree and a
@@ -99,8 +99,8 @@ def check_few(objective: Objective) -> None:
     and with it whatever leaves a doubt.
 
     Raises:
-        SecondDerivativeError: As ``check_hvp``.
-        CutOffError: As ``check_hvp``, on those examples.
+        SecondDerivativeError: If ``check_hvp`` would raise it on those examples.
+        CutOffError: If ``check_hvp`` would raise it on those examples.
     """
     if not objective.second_derivative_checked:
         _compare(_few(objective, FIRST_EXAMPLES), suspicious_modules(objective), "a few examples", objective)

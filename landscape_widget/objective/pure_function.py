@@ -68,7 +68,7 @@ class PureFunction:
         self._precise: Self | None = None
         self._products: Products | None = None
         self._executor: Any = None
-        """Whose workers take the products, if not this thread."""
+        """The executor whose workers take the products, if not this thread."""
         self._shared: SharedProducts | None = None
         self._twin: Self | None = None
         """The same by the workers of an executor, the last one that was asked for."""

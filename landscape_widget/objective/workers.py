@@ -55,7 +55,7 @@ class Workers:
 
         Args:
             executor: See ``evaluate_plane``.
-            make: Called by each worker with the content; what it returns is what tasks are given.
+            make: A function that each worker calls with the content; what it returns is what tasks are given.
             content: What is sent.
             kept: What is told to do once workers are lost, where what they had returned is kept.
 
