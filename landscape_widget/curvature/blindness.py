@@ -80,7 +80,7 @@ def saddle_blindness(
     """The probability that a random plane shows no saddle, in each way that the arguments allow.
 
     Args:
-        projections: Those that the measured share is taken from.
+        projections: The projections that the measured share is taken from.
         trace: The estimate that the closed form (i) takes.
         density: The density that the integral (iii) takes, which holds where a few eigenvalues dominate too.
             If ``trace`` is given as well, (iii) takes the better of both traces.
@@ -126,7 +126,7 @@ def spectral_blindness(density: SpectralDensity, trace: TraceEstimate | None = N
     the shape: give the density its pairs, or many probes.
 
     Args:
-        density: Its uncertified part is shifted.
+        density: The density whose uncertified part is shifted.
         trace: A second, independent estimate.
     """
     own = trace_of(density)

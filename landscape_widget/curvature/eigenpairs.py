@@ -87,8 +87,8 @@ def hessian_eigenpairs(
         operator: "hessian", "ggn", "fisher" or "empirical-fisher" (see
             ``landscape_widget.curvature.operators``).
         start: Vectors near the wanted ones, shape (N, j), for instance those of a point nearby.
-        executor: Whose workers take the products, if not this thread; see ``evaluate_plane``. They have the
-            same bits for any number of workers.
+        executor: An executor whose workers take the products, if not this thread; see ``evaluate_plane``.
+            They have the same bits for any number of workers.
         preconditioner: The diagonal of P, shape (N,): the pairs are those of P^(−½) H P^(−½) then, whose
             eigenvalues are those of P⁻¹H.
 
@@ -136,8 +136,9 @@ def eigenpair_steps(
 
     Estimates carry Ritz values with the residuals that the Lanczos relation gives, and no vectors
     (shape (N, 0)); only the last result is certified. ``method="annihilation"`` yields that one alone.
-    Without ``precise``, products are taken in the objective's own dtype and were checked on a few examples
-    only: a first look, in which no pair counts as converged.
+    Without ``precise`` it is a first look: products are taken in the objective's own dtype and were checked
+    on a few examples only, nobody looks for further pairs once residuals are within the tolerance, and the
+    last result has Ritz vectors, none of which counts as converged.
     """
     check_given(Objective, objective=objective)
     check_choice(method, ("lanczos", "annihilation"), "method")
@@ -149,8 +150,9 @@ def eigenpair_steps(
     matrix = curvature(objective, operator, precise=precise)
     if preconditioner is not None:
         matrix = preconditioned(matrix, preconditioner)
-    steps = _steps(matrix, ends, method, first, seed, max_hvp, start is None)
-    return steps if precise else map(_uncertified, steps)
+    if not precise:
+        return map(_uncertified, _run(matrix, ends, first, seed, max_hvp, start is None, certified=False))
+    return _steps(matrix, ends, method, first, seed, max_hvp, start is None)
 
 
 def _steps(
@@ -176,7 +178,7 @@ def _steps(
         except ArithmeticError as error:
             log.info("Not settled by products in float32: %s", error)
     left = max(1, max_hvp - spent)
-    for found in _run(matrix, ends, first, seed, left, random, in_single=False):
+    for found in _run(matrix, ends, first, seed, left, random):
         yield replace(found, n_hvp=spent + found.n_hvp)
         used = spent + found.n_hvp
         if not found.vectors.shape[1] and max_hvp - used == matrix.size <= 2 * used:
@@ -185,12 +187,21 @@ def _steps(
 
 
 def _run(
-    matrix: Curvature, ends: Ends, first: Tensor, seed: int, max_hvp: int, random: bool, *, in_single: bool
+    matrix: Curvature,
+    ends: Ends,
+    first: Tensor,
+    seed: int,
+    max_hvp: int,
+    random: bool,
+    *,
+    in_single: bool = False,
+    certified: bool = True,
 ) -> Iterator[EigenPairs]:
     """Lanczos from one start vector, certified at its end; all but that, perhaps, by products in float32.
 
     Rounding them changes the matrix by some 1e-7 to 1e-5 of its norm, and nothing of the process, whose
     vectors stay orthogonal in float64. What it finds is certified in float64, and mostly good enough.
+    Unless it is to be ``certified``, the run ends with the first Ritz vectors that are within the tolerance.
     """
     provenance = matrix.provenance(
         "Hessian eigenpairs", method="Lanczos, full reorthogonalisation", tol=ends.tol, seed=seed
@@ -210,6 +221,7 @@ def _run(
         process,
         replace(ends, tol=_MARGIN * ends.tol) if in_single else ends,
         0.0 if matrix.definite else -np.inf,
+        explores=certified,
     )
     probe: tuple[FloatArray, FloatArray] | None = None
     while True:
@@ -231,9 +243,12 @@ def _run(
         )
         if now.complete or krylov.n_products >= max_hvp:
             coordinates = torch.from_numpy(now.coordinates[:, now.chosen]).to(krylov.basis)
-            scale = float(np.abs(now.values).max())
-            found = replace(found, complete=now.complete)
-            yield certify(matrix, found, krylov.basis @ coordinates, ends, scale)
+            chosen = krylov.basis @ coordinates
+            if certified:
+                found = replace(found, complete=now.complete)
+                yield certify(matrix, found, chosen, ends, float(np.abs(now.values).max()))
+            else:
+                yield replace(found, vectors=chosen.cpu().numpy())
             return
         yield found
 

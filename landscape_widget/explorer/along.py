@@ -196,7 +196,7 @@ class AlongTheRun(PointActs):
             self._pastime = self._worker.pastime(self._ahead)
 
     def _ahead(self) -> Iterator[None]:
-        """On the worker's thread: goes from checkpoint to checkpoint, until there is none left."""
+        """Goes from checkpoint to checkpoint, until there is none left."""
         while True:
             with self._lock:
                 controls = self._chosen()

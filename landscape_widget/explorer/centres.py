@@ -260,7 +260,8 @@ class Centres:
 
         Args:
             theta: The point.
-            plane: That it was found on, if not that of the present centre: then it goes by the state there.
+            plane: The plane that it was found on, if not that of the present centre: then it goes by
+                the state there.
 
         Raises:
             RuntimeError: If the plane is around a centre that is not known here, so that nobody knows which

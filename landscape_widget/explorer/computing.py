@@ -60,7 +60,7 @@ class BackgroundComputing(Sending):
         Args:
             objective: The loss L as a function of θ.
             test: The same objective on test data.
-            weights: Those of the user's model; None where there is none.
+            weights: The weights of the user's model; None where there is none.
             given: The arguments that the explorer was made with, as they are written.
             interval: Least seconds between two updates of one result.
             controls: Values of controls by their names; all others keep their defaults.

@@ -123,8 +123,9 @@ class LandscapeExplorer(AlongTheRun):
             equal_axes: Whether an automatic domain reaches equally far along two eigenvectors; else by their
                 curvatures.
             compared_axes: Axes of a second picture beside the first; None: those of the first.
-            compared_domain: Its domain; None: chosen by the curvature.
-            compared_split: Its data; None: those of the first. Without ``compared_axes``, too, there is none.
+            compared_domain: The domain of the second picture; None: chosen by the curvature.
+            compared_split: The data of the second picture; None: those of the first. There is no second
+                picture where ``compared_axes`` are not given either.
             compared_checkpoint: The checkpoint that the second picture is around, or the name of a solution;
                 None for that of the first.
             checkpoint: Which checkpoint of the trajectory θ* is, counted from 0; None for the model's own

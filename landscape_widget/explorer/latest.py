@@ -207,7 +207,7 @@ class LatestResults(Waiting):
         """Warns, where ``figure`` or ``to_html`` was called, if a picture is not of the controls as they are.
 
         Args:
-            controls: Those of the picture.
+            controls: The controls of the picture.
         """
         was, now = asdict(of_picture(controls)), asdict(of_picture(self._chosen()))
         changed = [f"{name}={was[name]!r}, now {now[name]!r}" for name in was if was[name] != now[name]]

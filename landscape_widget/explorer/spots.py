@@ -87,7 +87,7 @@ class Spots:
             present = Recorded(weights, step)
             self.landmarks = replace(landmarks, first=present)
         self.first = Spot(present)
-        """That of the objective."""
+        """The spot of the objective itself."""
         self._spots = {checkpoint_key(present): self.first}
 
     @property

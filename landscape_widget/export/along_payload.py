@@ -37,7 +37,7 @@ def along(evolution: Evolution, losses: Mapping[int, float], busy: bool) -> Payl
     """What is known at each checkpoint, in the words of plotly but for the page's own colours.
 
     Args:
-        evolution: Of all checkpoints, as far as it was found.
+        evolution: The evolution over all checkpoints, as far as it was found.
         losses: Losses that are known elsewhere, by the steps of checkpoints.
         busy: Whether more of it is being computed.
     """

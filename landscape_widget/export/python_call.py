@@ -21,8 +21,8 @@ def given_arguments(positional: Mapping[str, Any], keywords: Mapping[str, Any]) 
     it, or where there is none, as one of its parameter's name.
 
     Args:
-        positional: Those by position, by the names of their parameters.
-        keywords: Those by name.
+        positional: The arguments by position, by the names of their parameters.
+        keywords: The arguments by keyword.
     """
     return [
         *(_variable(name, value) for name, value in positional.items()),
@@ -40,7 +40,7 @@ def recipe(
 
     Args:
         found: What the controls led to, with a surface.
-        controls: Those of that surface.
+        controls: The controls of that surface.
         given: What ``given_arguments`` made.
         moved: ‖Δθ‖ from the model's weights to another centre, which the call cannot make: it says so.
         passed: What weights are called that ``update`` took and the model has no more: it says so, too.

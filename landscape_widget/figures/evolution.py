@@ -34,7 +34,7 @@ def evolution_figure(evolution: Evolution, *, log_loss: bool = True) -> go.Figur
     Values that are not certified have an open mark. Marks of the loss tell the verdict by their colours.
 
     Args:
-        evolution: Of a run; what is not done yet is left out.
+        evolution: The evolution of a run; what is not done yet is left out.
         log_loss: Whether loss and ‖∇L‖ are drawn on logarithmic axes.
 
     Raises:

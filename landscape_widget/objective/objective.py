@@ -58,7 +58,7 @@ class Objective(PureFunction):
         """Reads the data, evaluates the loss once, and holds its gradient against differences of it.
 
         Args:
-            model: Its present weights are θ*.
+            model: The model, whose present weights are θ*.
             data: A loader (any iterable of batches), a ``Dataset``, a pair of tensors (x, y) or a
                 mapping of tensors.
             loss_fn: ``loss_fn(output, target)`` for (x, y) batches; ``loss_fn(model, batch)`` for any
@@ -67,7 +67,7 @@ class Objective(PureFunction):
             device: Where to compute; default: where the model's parameters are.
             dtype: Floating-point type; default: that of the model's parameters, and where the data are
                 rounded to it, a ``UserWarning`` says so.
-            max_examples: At most so many examples, the first ones in the loader's order.
+            max_examples: The most examples that are taken, the first ones in the loader's order.
             parameters: Which trainable parameters make up θ: a glob over names, a module of the model,
                 several of either, or a predicate (name, parameter). The others stay at their values, so
                 that all curvature is that of a diagonal block of the Hessian.
@@ -251,7 +251,7 @@ class Objective(PureFunction):
 
         Args:
             data: See the constructor.
-            max_examples: At most so many examples, the first ones in the loader's order.
+            max_examples: The most examples that are taken, the first ones in the loader's order.
 
         Raises:
             ValueError: If the model cannot take the data, or what the constructor raises of them.

@@ -39,6 +39,9 @@ _BATCH_BYTES = 12e6, 24e6
 #: Where no graphs are kept, batches take so many times the second of these: fewer and larger operations.
 _UNKEPT = 2.0
 
+#: Batches of deep networks stay as they are where all graphs together take fewer bytes than these.
+_FEW_BYTES = 128e6
+
 #: Products that take fewer seconds are not worth the start of threads.
 _WORTH_THREADS = 0.01
 
@@ -270,7 +273,7 @@ class Products:
             self._left = 0.0
             return self._time_graphs()
         # that other batches leave the loss the same is shown in float64, which takes as long as some products
-        if not (size.deep and self._whole() <= self._left):
+        if not (size.deep and self._whole() <= _FEW_BYTES):
             least, largest = _BATCH_BYTES
             if self._left < _LEAST_SHARE * size.each * n:
                 self._left, largest = 0.0, _UNKEPT * largest

@@ -7,6 +7,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from landscape_widget.admission.nearby import Probe
 from landscape_widget.admission.precision import widest
 from landscape_widget.admission.slope_check import CutOffError
 from landscape_widget.data.reading import BatchSize
@@ -19,6 +20,9 @@ from landscape_widget.objective.groupings import OwnSlope
 from landscape_widget.objective.products import KEPT_BYTES, Products
 from landscape_widget.objective.shared_products import SharedProducts
 from landscape_widget.objective.workers import Workers, check_executor
+
+#: Examples by which it is seen whether model and loss have a wider type, where those have a loss.
+_FEW = 8
 
 #: What it means that there is nothing wider than float32.
 _IMPRECISE = (
@@ -65,7 +69,7 @@ class PureFunction:
         self._precise: Self | None = None
         self._products: Products | None = None
         self._executor: Any = None
-        """Whose workers take the products, if not this thread."""
+        """The executor whose workers take the products, if not this thread."""
         self._shared: SharedProducts | None = None
         self._workers: Workers | None = None
         self._repeatable = False
@@ -267,7 +271,8 @@ class PureFunction:
         that is all there is, the provenance of every result says so and why.
         """
         if self._precise is None:
-            dtype, cause = widest(self._terms, self.theta)
+            few = Probe.of(self._terms, self.theta, self.spans).few(_FEW)
+            dtype, cause = widest(few.terms, self.theta)
             self._precise = self.to(dtype)
             self._precise._imprecise = _IMPRECISE.format(cause=cause) if cause else ""
         return self._precise

@@ -46,7 +46,7 @@ class Workers:
 
         Args:
             executor: See ``evaluate_plane``.
-            make: Called by each worker with the content; what it returns is what tasks are given.
+            make: A function that each worker calls with the content; what it returns is what tasks are given.
             content: What is sent.
 
         Raises:

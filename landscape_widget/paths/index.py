@@ -43,7 +43,7 @@ class Index:
     calls: int
     """Calls of the recorder so far, those that it let pass included."""
     stride: int
-    """Of how many recorded checkpoints one is kept."""
+    """The number of recorded checkpoints of which one is kept."""
 
 
 def read_index(folder: Path) -> Index:

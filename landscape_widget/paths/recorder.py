@@ -68,7 +68,7 @@ class TrajectoryRecorder:
         Args:
             model: The model that is trained.
             path: A folder; None keeps the checkpoints in memory.
-            every: Of so many calls of ``record``, or steps of an optimiser, the first is recorded.
+            every: The first of so many calls of ``record``, or steps of an optimiser, is recorded.
             most: At most so many checkpoints are kept, 2 at least: beyond, every second one is dropped, but
                 the first and the last; None for no limit.
             resume: Go on after the last checkpoint of a folder that holds some.
@@ -99,7 +99,7 @@ class TrajectoryRecorder:
         """Copies the weights as they are, in one call of ``every``.
 
         Args:
-            step: Of training, larger than that of the call before; default one more.
+            step: The step of training, larger than that of the call before; default one more.
             **scalars: Numbers to keep beside them; "lr" and "epoch" are marked on figures.
 
         Raises:
@@ -123,7 +123,7 @@ class TrajectoryRecorder:
         self._last_step = step
 
     def try_record(self, step: int | None = None, **scalars: float) -> None:
-        """As ``record``, but a checkpoint that cannot be written, on a full disk for example, is no error.
+        """Does as ``record``, but a checkpoint that cannot be written, as on a full disk, is no error.
 
         A warning says so then, and nothing more is recorded.
         """

@@ -52,7 +52,7 @@ class Trajectory(Sequence[dict[str, Tensor]]):
             checkpoints: A ``TrajectoryRecorder`` or its folder, as far as it is by now, or a list of state
                 dicts, models, vectors θ of shape (N,), and paths of files that safetensors or ``torch.save``
                 wrote.
-            steps: Of the checkpoints of a list, ascending, default 0, 1, …
+            steps: The steps of the checkpoints of a list, ascending, default 0, 1, …
             scalars: What else is known of each of them, such as {"lr": …, "epoch": …, "loss": …}, which
                 figures mark.
 

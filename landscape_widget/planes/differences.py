@@ -27,12 +27,12 @@ class _Between:
 
     @property
     def strategy(self) -> object:
-        """That of the training loss."""
+        """The strategy by which the training loss is evaluated."""
         return self._evaluators[0].strategy
 
     @property
     def failures(self) -> list[str]:
-        """Those of either loss."""
+        """What model or loss raised, for either loss."""
         return [failure for evaluator in self._evaluators for failure in evaluator.failures]
 
     def losses(self, points: Coordinates, left: int) -> Iterator[tuple[Sequence[int], FloatArray]]:
@@ -60,7 +60,7 @@ def evaluate_difference(
     """Evaluates both losses, then test − training, each as right as its own range asks for.
 
     Args:
-        objectives: Those of "train" and "test".
+        objectives: The objectives of "train" and "test".
         plane: See ``evaluate_plane``.
         domain: See ``evaluate_plane``.
         resolution: See ``evaluate_plane``.

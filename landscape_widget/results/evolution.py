@@ -26,7 +26,7 @@ class Evolution(Table):
     checkpoint: IntArray
     """Which checkpoints of the trajectory these are, ascending, shape (n,)."""
     step: IntArray
-    """Their steps of training, shape (n,)."""
+    """The steps of training of the checkpoints, shape (n,)."""
     done: BoolArray
     """Which of them are finished, shape (n,)."""
     loss: FloatArray
@@ -61,7 +61,7 @@ class Evolution(Table):
     trace: FloatArray | None = None
     """tr(H), shape (n,); None where it was not asked for."""
     trace_stderr: FloatArray | None = None
-    """Its standard error, 0 for an exact trace, shape (n,)."""
+    """The standard error of tr(H), 0 for an exact trace, shape (n,)."""
     preconditioned: FloatArray | None = None
     """λmax of P^(−½) H P^(−½), which is that of P⁻¹H, shape (n,); None without a preconditioner P."""
     preconditioned_residual: FloatArray | None = None

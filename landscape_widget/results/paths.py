@@ -142,8 +142,8 @@ class Interpolation(Table):
     barrier: float
     """Height of the barrier; 0 where it is no more than rounding, NaN where a loss between is not finite."""
     barrier_stderr: float
-    """Its standard error over the draw of the examples, at the point where it is highest; NaN where the
-    examples cannot be told apart."""
+    """The standard error of the barrier over the draw of the examples, at the point where it is highest; NaN
+    where the examples cannot be told apart."""
     barrier_at: float
     """t of its highest point."""
     metrics: Mapping[str, FloatArray] = field(default_factory=dict)

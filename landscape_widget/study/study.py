@@ -72,7 +72,7 @@ class Study:
         self.theta_norm = self.centre.theta_norm
         self._curvature = CurvatureSteps(self.centre)
         self.beside: Study | None = None
-        """That of the second picture, where this is around another θ*; whoever asks for one provides it."""
+        """The study of the second picture, where that is around another θ*; who asks for one provides it."""
 
     def steps(self, controls: Controls, what: str = "all") -> Iterator[Findings]:
         """Computes one of ``PARTS`` for ``controls``; yields the findings whenever they got better.
