@@ -74,13 +74,14 @@ test("where one points, a checkpoint tells step, loss and distance off the plane
   assert.match(find("readout-path").textContent, /^path, 71/);
 });
 
-test("a checkpoint has one name, wherever it stands", async () => {
-  const { find, model, plotly } = await show(traits);
-  model.receive({ _info: { ...model.get("_info"), checkpoints: [{ step: 30, label: "epoch 3" }] } });
-  await settled();
+test("a checkpoint has the name that the kernel gives it, also where nobody told its step", async () => {
+  const raw = mockLandmarks(surface);
+  const [path_, other] = /** @type {any} */ (raw.planes[0]).paths;
+  const steps = path_.steps.with(3, "as given");
+  const { find, plotly } = await show({ ...traits, _landmarks: { ...raw, planes: [{ .../** @type {any} */ (raw.planes[0]), paths: [{ ...path_, steps }, other] }, null] } });
   const events = /** @type {any} */ (plotly.events.get(find("heatmap").querySelector(".js-plotly-plot")));
   events.plotly_hover({ points: [{ x: path.alpha[3], y: path.beta[3] }] });
-  assert.match(find("readout-path").textContent, /^epoch 3\u2003true loss/);
+  assert.match(find("readout-path").textContent, /^as given\u2003true loss/);
 });
 
 test("what is off the plane by rounding alone is in it", async () => {

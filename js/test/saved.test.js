@@ -124,7 +124,7 @@ test("any two planes that are held stand side by side, with what each shows of t
 });
 
 test("the slider of checkpoints goes through those that are held, and play, too", TEN, async () => {
-  const checkpoints = [0, 1, 2, 3].map((step) => ({ step, label: `epoch ${step}` }));
+  const checkpoints = [0, 1, 2, 3].map((step) => ({ label: `epoch ${step}` }));
   const page = async (/** @type {any[]} */ ...asked) => {
     const shown = await saved(...asked);
     shown.model.receive({ _info: { ...shown.model.get("_info"), checkpoints } });
@@ -148,8 +148,8 @@ test("the slider of checkpoints goes through those that are held, and play, too"
 });
 
 test("another checkpoint comes beside where it is held, goes again, and what a click brings is said", TEN, async () => {
-  const checkpoints = [0, 1, 2, 3].map((step) => ({ step, label: `epoch ${step}` }));
-  const none = { pictures: [], verdicts: ["", "", "", ""], layout: {}, words: "Curvature at 0 of 4 checkpoints.", marks: "", offer: "", busy: false };
+  const checkpoints = [0, 1, 2, 3].map((step) => ({ label: `epoch ${step}` }));
+  const none = { pictures: [], places: [0, 1, 2, 3], verdicts: ["", "", "", ""], layout: {}, words: "Curvature at 0 of 4 checkpoints.", marks: "", offer: "", busy: false };
   const { find, model, heatmap, plotly, stop } = await saved({}, { checkpoint: 1 }, { axes: RANDOM, checkpoint: 2 });
   model.receive({ _info: { ...model.get("_info"), checkpoints }, _along: none });
   await settled();

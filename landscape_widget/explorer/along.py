@@ -92,7 +92,7 @@ class AlongTheRun(PointActs):
                 return None
             names, found = [], []
             for where, at in zip((centres.number, beside), around, strict=True):
-                names.append(where if isinstance(where, str) else f"checkpoint {where}")
+                names.append(where if isinstance(where, str) else centres.landmarks.checkpoints[where].name)
                 known = None if isinstance(where, str) else self._known_at(where, now.examples)
                 traced = at if at is None or at.trace or known is None else replace(at, trace=known.trace)
                 found.append(traced)
@@ -279,7 +279,7 @@ class AlongTheRun(PointActs):
                 busy = pastime is not None and not (pastime.cancelled or pastime.done.is_set())
             losses = {}
             if placed is not None and placed.path is not None and placed.losses == ("train", "frozen"):
-                losses = dict(zip(placed.path.step.tolist(), placed.path.loss.tolist(), strict=True))
+                losses = dict(zip(placed.path.names, placed.path.loss.tolist(), strict=True))
             self._along = along(self.evolution, losses, busy)
 
 

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 #: What is said where a recorder has deleted what a second picture was around.
 NO_MORE = (
-    "The checkpoint of step {} is there no more: its recorder keeps fewer by now. Nothing is beside this "
+    "The checkpoint {} is there no more: its recorder keeps fewer by now. Nothing is beside this "
     "one; choose another one."
 )
 
@@ -229,7 +229,7 @@ class BackgroundComputing(Sending):
         key = checkpoint_key(before[beside])
         self._set_aside(compared_checkpoint=keys.index(key) if key in keys else None)
         if key not in keys:
-            self._points.tell(NO_MORE.format(before[beside].step))
+            self._points.tell(NO_MORE.format(before[beside].name))
 
     def _steps(self, study: Study, controls: Controls, number: int, what: str) -> Generator[None, None, None]:
         """Carries out one computation on the worker's thread, publishing what it finds."""

@@ -100,7 +100,7 @@ class PointActs(SavedPages):
                 self._moved()
             lost = isinstance(beside, int) and self.compared_checkpoint is None
         if lost:
-            warnings.warn(NO_MORE.format(checkpoints[beside].step), stacklevel=2)
+            warnings.warn(NO_MORE.format(checkpoints[beside].name), stacklevel=2)
 
     def table(self) -> ScoreTable:
         """Loss and metrics at θ* and at the lowest node of each plane on show, on training and test data.

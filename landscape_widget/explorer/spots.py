@@ -83,9 +83,8 @@ class Spots:
         weights = Held({THETA: objective.theta} if state is None else state)
         present = self.last_recorded(weights)
         if present is None:
-            step = max((recorded.step for recorded in landmarks.checkpoints), default=-1) + 1
-            present = Recorded(weights, step)
-            self.landmarks = replace(landmarks, first=present)
+            self.landmarks = landmarks.with_first(weights)
+            present = self.landmarks.checkpoints[-1]
         self.first = Spot(present)
         """The spot of the objective itself."""
         self._spots = {checkpoint_key(present): self.first}

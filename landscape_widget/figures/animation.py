@@ -129,7 +129,7 @@ class _Scale:
 
 
 def _caption(evolution: Evolution, row: int) -> str:
-    found = f"step {evolution.step[row]:,}:  loss {number(evolution.loss[row], 3)}"
+    found = f"{evolution.called(row)}:  loss {number(evolution.loss[row], 3)}"
     if np.isfinite(evolution.largest[row]):
         ends = (number(end[row], 3) for end in (evolution.largest, evolution.smallest))
         found += ",  λmax {},  λmin {}".format(*ends)

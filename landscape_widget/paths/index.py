@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from landscape_widget.numerics.checks import check_integer, real, told
+from landscape_widget.results.checkpoints import called
 from landscape_widget.results.files import open_regular, replacing
 
 #: Name of the file in a recorder's folder that lists its checkpoints.
@@ -25,9 +27,17 @@ class Recorded:
     source: Any
     """A ``Path``, or the weights themselves."""
     step: int
+    """Of training; where nobody told it, one after the checkpoint before, which only puts it in order."""
     scalars: Mapping[str, float] = field(default_factory=dict)
     crc32: int | None = None
     """Checksum of the file, where it is known."""
+    told: bool = True
+    """Whether ``step`` is one of training."""
+
+    @property
+    def name(self) -> str:
+        """What it is called, wherever it is told of."""
+        return called(self.step if self.told else math.nan, self.scalars)
 
 
 #: Checkpoints that are kept, each with its number among all that were recorded.

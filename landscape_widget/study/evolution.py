@@ -117,6 +117,7 @@ def evolution(
         preconditioned=_holes(n) if extra else None,
         preconditioned_residual=_holes(n) if extra else None,
         preconditioned_converged=np.zeros(n, bool) if extra else None,
+        names=tuple(trajectory.names[i] for i in chosen),
         provenance=objective.provenance(
             "evolution", k=k, tol=tol, trace_samples=trace_samples, seed=seed, max_hvp=max_hvp
         ),

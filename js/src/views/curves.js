@@ -26,9 +26,8 @@ function clickWords({ kernel, info, offers, ...snapshot }, asked) {
 
 /** @param {Frame} frame @param {HTMLElement} el */
 function figure({ palette, snapshot }, el) {
-  const { along, info } = snapshot;
-  const steps = info.checkpoints.map(({ step }) => step);
-  const here = steps[checkpointOf(snapshot)];
+  const { along } = snapshot;
+  const here = along.places[checkpointOf(snapshot)];
   const width = (el.clientWidth || 900) / along.pictures.length;
   /** @type {Record<string, any>} */
   const axes = {};
@@ -40,7 +39,7 @@ function figure({ palette, snapshot }, el) {
     shapes.push({ ...line, x0: here, x1: here, line: { color: palette.muted, width: 1 } });
     return lines.map((/** @type {any} */ { values, colour, trace }) => {
       const color = palette[/** @type {keyof typeof palette} */ (colour)];
-      return { ...trace, x: steps, y: [...decodeArray(values, Float64Array)], line: { ...trace.line, color }, marker: { ...trace.marker, color } };
+      return { ...trace, x: along.places, y: [...decodeArray(values, Float64Array)], line: { ...trace.line, color }, marker: { ...trace.marker, color } };
     });
   });
   return { data, layout: { ...baseLayout(palette, el), ...axes, shapes, ...along.layout } };
