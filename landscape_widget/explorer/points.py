@@ -268,7 +268,7 @@ class Points:
             self.tell(str(error.args[0]))
 
     def tell(self, words: str) -> None:
-        """Tells the page why something was not done."""
+        """Tells the page why something was not done, or what is being done."""
         self._note = words
         self._changed()
 
