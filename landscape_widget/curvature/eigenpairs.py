@@ -6,6 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from landscape_widget.curvature.search import Search
 from landscape_widget.numerics.checks import check_choice, check_integer, check_seed, told
 from landscape_widget.numerics.lanczos import Lanczos
 from landscape_widget.numerics.probes import generator
+from landscape_widget.numerics.storage import rows_in_file
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
 from landscape_widget.results.base import Provenance
@@ -28,6 +30,10 @@ log = logging.getLogger(__name__)
 
 #: Limits of the Krylov basis; beyond them the process restarts from the outermost Ritz vectors.
 BASIS_BYTES, BASIS_VECTORS = 1 << 30, 200
+
+#: Where those bytes hold fewer vectors than this, which searches in networks hardly need more of, the basis
+#: goes into a file of at most so many bytes.
+_ENOUGH, _FILE_BYTES = 60, 8 << 30
 
 #: Ritz vectors beside those wanted that a restart keeps at each end.
 _KEPT = 4
@@ -215,6 +221,7 @@ def _run(
         max_basis=basis_vectors(n, ends.k, matrix.like.element_size()),
         keep=keep,
         seed=seed,
+        rows=partial(_rows, ends.k),
     )
     # what rounding adds to a residual comes on top of what the process knows of it
     search = Search(
@@ -253,16 +260,37 @@ def _run(
         yield found
 
 
-def basis_vectors(n: int, k: int, n_bytes: int) -> int:
+def basis_vectors(n: int, k: int, n_bytes: int, most: int | None = None) -> int:
     """How many vectors of N entries the basis of a search for k pairs at each end may hold.
 
     Args:
         n: N.
         k: Pairs at each end.
         n_bytes: Bytes of an entry.
+        most: Bytes of all of them; default what memory or a file is given.
     """
     least = (4 if k == 1 else 6) * (k + _KEPT)
-    return max(least, min(BASIS_VECTORS, BASIS_BYTES // (n * n_bytes)))
+    if most is None:
+        most = _FILE_BYTES if in_file(n, n_bytes) else BASIS_BYTES
+    return max(least, min(BASIS_VECTORS, most // (n * n_bytes)))
+
+
+def in_file(n: int, n_bytes: int) -> bool:
+    """Whether the basis is so large that it goes into a file, where vectors are on the CPU."""
+    return n * n_bytes * _ENOUGH > BASIS_BYTES
+
+
+def _rows(k: int, count: int, like: Tensor) -> Tensor:
+    """Room for so many vectors, or for fewer in memory where neither that nor the disk has enough."""
+    n, n_bytes = len(like), like.element_size()
+    if in_file(n, n_bytes):
+        try:
+            if like.device.type == "cpu":
+                return rows_in_file(count, like)
+        except OSError as error:
+            log.info("The basis of %d vectors stays in memory: %s", count, error)
+        count = min(count, basis_vectors(n, k, n_bytes, BASIS_BYTES))
+    return like.new_empty((count, n))
 
 
 def _uncertified(found: EigenPairs) -> EigenPairs:

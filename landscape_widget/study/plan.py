@@ -9,7 +9,7 @@ from time import perf_counter
 import torch
 
 from landscape_widget.admission.slope_check import CutOffError
-from landscape_widget.curvature.eigenpairs import basis_vectors
+from landscape_widget.curvature.eigenpairs import basis_vectors, in_file
 from landscape_widget.curvature.product_check import refusal
 from landscape_widget.curvature.trace import default_method
 from landscape_widget.objective.objective import Objective
@@ -48,7 +48,8 @@ class Plan:
     product_seconds: float
     """Measured seconds of one; NaN where the loss has none."""
     memory: int
-    """Bytes beside model and data: the search's basis, graphs of gradients, and vectors at work."""
+    """Bytes beside model and data: the search's basis (of millions of parameters it is in a file), graphs of
+    gradients, and vectors at work."""
 
     @property
     def seconds(self) -> float:
@@ -83,9 +84,11 @@ def plan_of(centre: Centre, controls: Controls) -> Plan:
     if differentiable:
         product_seconds, graphs = _measured(precise)
     n, k = objective.n_parameters, max(1, controls.rank)
-    searched = k * budget.USUAL_PRODUCTS
-    basis = min(basis_vectors(n, k, precise.theta.element_size()), searched)
-    vectors = (basis + _WORKING) * n * precise.theta.element_size()
+    each = precise.theta.element_size()
+    basis = min(basis_vectors(n, k, each), k * budget.USUAL_PRODUCTS)
+    if precise.device.type == "cpu" and in_file(n, each):
+        basis = 0
+    vectors = (basis + _WORKING) * n * each
     return Plan(
         n_parameters=n,
         n_examples=objective.n_examples,

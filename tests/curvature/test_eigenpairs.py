@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from landscape_widget import Objective, hessian_eigenpairs
+from landscape_widget.curvature import eigenpairs
 from landscape_widget.curvature.eigenpairs import eigenpair_steps
 from landscape_widget.curvature.product_check import EXAMPLES
+from landscape_widget.numerics.storage import rows_in_file
 
 from ..support.cases import EACH, Case, case
 from ..support.oracle import dense
@@ -107,3 +109,29 @@ def test_curvature_of_a_single_precision_model_is_computed_in_double() -> None:
     assert pairs.converged.all()
     exact = np.linalg.eigvalsh(dense(case("dense ReLU")).hessian.numpy())[[-1, 0]]
     np.testing.assert_allclose(pairs.values, exact, rtol=1e-5)  # weights and data were rounded to 6e-8
+
+
+def test_a_basis_in_a_file_gives_the_same_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bit for bit; and where the disk has no room, the basis stays in memory and the search restarts."""
+    objective = case("dense tanh").objective()
+    expected = hessian_eigenpairs(objective, 1)
+    made: list[int] = []
+
+    def in_file(count: int, like: Tensor) -> Tensor:
+        made.append(count)
+        return rows_in_file(count, like)
+
+    monkeypatch.setattr(eigenpairs, "rows_in_file", in_file)
+    monkeypatch.setattr(eigenpairs, "BASIS_BYTES", 0)
+    found = hessian_eigenpairs(objective, 1)
+    assert made
+    np.testing.assert_array_equal(found.values, expected.values)
+    np.testing.assert_array_equal(found.vectors, expected.vectors)
+
+    def full(*_: object) -> Tensor:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(eigenpairs, "rows_in_file", full)
+    restarting = hessian_eigenpairs(objective, 1)
+    assert restarting.converged.all()
+    np.testing.assert_allclose(restarting.values, expected.values, rtol=1e-3)
