@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import reduce
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -14,14 +13,20 @@ from landscape_widget.admission.first_evaluation import first_evaluation
 from landscape_widget.admission.pieces import in_pieces
 from landscape_widget.admission.slope_check import CutOffError
 from landscape_widget.data.reading import BatchSize, is_whole, read_batches
-from landscape_widget.data.tree import describe
 from landscape_widget.engine.random_state import preserved_random_state
 from landscape_widget.loss.batch_loss import private_copy
 from landscape_widget.loss.batch_norm import MODES, DifferenceTerms, RecomputedTerms, frozen_layers
 from landscape_widget.loss.parameters import Layout, Selection, filter_blocks, select_parameters
 from landscape_widget.loss.terms import FunctionTerms, ModelTerms
-from landscape_widget.numerics.checks import check_choice, integer, told
-from landscape_widget.objective.arguments import check_arguments, check_device, check_metrics
+from landscape_widget.numerics.checks import check_choice, told
+from landscape_widget.objective.arguments import (
+    check_arguments,
+    check_device,
+    check_examples,
+    check_function,
+    check_metrics,
+    widest_dtype,
+)
 from landscape_widget.objective.names import names_of
 from landscape_widget.objective.pure_function import PureFunction
 from landscape_widget.objective.states import keys_of, others_of, theta_of, with_others
@@ -92,7 +97,7 @@ class Objective(PureFunction):
             first = next(iter(selected.values()))
             device = first.device if device is None else check_device(device)
             chosen = dtype is not None
-            dtype = dtype or _widest(selected.values())
+            dtype = dtype or widest_dtype(selected.values())
             layout = Layout(selected.items())
             batches = read_batches(data, max_examples, batch_size_fn, device, dtype, chosen=chosen)
             copied = private_copy(model, loss_fn, metrics, device, dtype, training=mode == "train")
@@ -120,15 +125,7 @@ class Objective(PureFunction):
         Raises:
             ValueError: If θ* is no vector, or f(θ*) is not a finite scalar.
         """
-        if not callable(f):
-            raise TypeError(f"Expected f as a callable, got {type(f).__name__}.")
-        if (
-            not isinstance(theta, Tensor)
-            or theta.ndim != 1
-            or not theta.is_floating_point()
-            or not len(theta)
-        ):
-            raise ValueError(f"Expected theta as a float vector of shape (N,), N ≥ 1, got {describe(theta)}.")
+        check_function(f, theta)
         objective = cls.__new__(cls)
         blocks = torch.full(theta.shape, -1, dtype=torch.long)
         with torch.inference_mode(False):
@@ -166,19 +163,7 @@ class Objective(PureFunction):
         Raises:
             ValueError: If not.
         """
-        number = integer(n_examples)
-        if number is None:
-            raise ValueError(f"Expected examples as an integer, got {told(n_examples)}.")
-        n_examples = number
-        if not 1 <= n_examples <= self.n_examples:
-            raise ValueError(f"Expected between 1 and {self.n_examples} examples, got {told(n_examples)}.")
-        if n_examples < self.n_examples and not self.divisible:
-            raise ValueError(
-                f"Expected all {self.n_examples} examples, since these batches cannot be cut between two of "
-                f"them (not every tensor has one row for an example), got {n_examples}. Use a loader of "
-                "fewer."
-            )
-        return n_examples
+        return check_examples(n_examples, self.n_examples, self.divisible)
 
     def subset(self, n_examples: int) -> Objective:
         """The same objective over a fixed random choice of ``n_examples``, nested as the number grows.
@@ -316,7 +301,3 @@ class Objective(PureFunction):
     def first_batch(self) -> Objective:
         """The same objective over its first batch alone, for checks that must not cost a whole pass."""
         return self._with(self._terms.first(), self.theta)
-
-
-def _widest(parameters: Iterable[Tensor]) -> torch.dtype:
-    return reduce(torch.promote_types, (parameter.dtype for parameter in parameters))

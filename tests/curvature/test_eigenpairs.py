@@ -102,6 +102,28 @@ def test_a_first_look_certifies_nothing_and_is_checked_on_a_few_examples(
     assert max(examples) == objective.n_examples, "what is certified is checked on all of the data"
 
 
+@pytest.mark.parametrize("tol", [0.3, 0.1, 1e-2])
+def test_a_first_look_ends_with_the_first_ritz_vectors_that_are_good_enough(
+    tol: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes a product for each step and none to certify; residuals are those of the dense matrix."""
+    small = case("dense ReLU")
+    matrix, objective, products = dense(small).hessian.numpy(), small.objective(), []
+    product = Objective.hvp
+
+    def counted(self: Objective, v: torch.Tensor, theta: torch.Tensor | None = None) -> torch.Tensor:
+        products.extend([self] * (1 if v.ndim == 1 else v.shape[1]))
+        return product(self, v, theta)
+
+    monkeypatch.setattr(Objective, "hvp", counted)
+    *_, before, pairs = eigenpair_steps(objective, 1, tol=tol, max_hvp=200, precise=False)
+    assert sum(one is objective for one in products) == pairs.n_hvp == before.n_hvp + 1 < 200
+    np.testing.assert_allclose(np.linalg.norm(pairs.vectors, axis=0), 1, rtol=1e-12)
+    residuals = np.linalg.norm(matrix @ pairs.vectors - pairs.vectors * pairs.values, axis=0)
+    assert (residuals <= (tol + 1e-9) * np.abs(pairs.values)).all()
+    assert (before.residuals > tol * np.abs(before.values)).any(), "the step before was not good enough"
+
+
 def test_curvature_of_a_single_precision_model_is_computed_in_double() -> None:
     """In float32 a residual cannot come below 1e-8 of the scale; the true one of these pairs does."""
     pairs = hessian_eigenpairs(case("dense ReLU").objective(dtype=torch.float32), tol=1e-10)
