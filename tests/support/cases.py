@@ -177,6 +177,9 @@ CASES += [
 #: Each network once, with one loss and the other in turn: for laws that both losses obey for one reason.
 EACH = [pair[i % 2] for i, pair in enumerate(zip(CASES[::2], CASES[1::2], strict=True))]
 
+#: Networks that have little in common: for a second and third value of what no network has its own way with.
+FEW = [each for each in EACH if each.name in ("dense ReLU", "convolution, batch norm", "attention")]
+
 
 def case(name: str, loss: str = "cross entropy") -> Case:
     """One case of the catalogue."""
