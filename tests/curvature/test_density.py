@@ -12,7 +12,7 @@ from landscape_widget import Objective, hessian_eigenpairs, spectral_density, tr
 from landscape_widget.curvature.density import density_steps
 from landscape_widget.numerics.probes import Probes
 
-from ..support.cases import case, paper_function, quadratic
+from ..support.cases import case, paper_function, quadratic, rotated
 from ..support.oracle import dense
 
 pytestmark = pytest.mark.oracle
@@ -21,10 +21,7 @@ pytestmark = pytest.mark.oracle
 def wide() -> tuple[Objective, np.ndarray]:
     """Outliers at both ends of a bulk that Lanczos does not resolve."""
     spectrum = np.r_[40.0, 20, -15, np.random.default_rng(3).normal(size=200)]
-    generator = torch.Generator().manual_seed(1)
-    n = len(spectrum)
-    basis, _ = torch.linalg.qr(torch.randn(n, n, generator=generator, dtype=torch.float64))
-    return quadratic(basis @ torch.diag(torch.from_numpy(spectrum)) @ basis.T), spectrum
+    return rotated(spectrum), spectrum
 
 
 @pytest.mark.parametrize("k", [0, 2], ids=["no pairs", "pairs"])

@@ -10,19 +10,12 @@ from torch import nn
 from landscape_widget import Objective, hessian_eigenpairs
 from landscape_widget.curvature.eigenpairs import eigenpair_steps
 
-from ..support.cases import case, quadratic
+from ..support.cases import case, quadratic, rotated
 from ..support.oracle import dense
 
 pytestmark = pytest.mark.oracle
 
 BULK = np.random.default_rng(0).normal(size=250) * 0.5
-
-
-def rotated(spectrum: np.ndarray | list[float], seed: int = 1) -> Objective:
-    """A quadratic form with the given eigenvalues and random eigenvectors."""
-    n, generator = len(spectrum), torch.Generator().manual_seed(seed)
-    basis, _ = torch.linalg.qr(torch.randn(n, n, generator=generator, dtype=torch.float64))
-    return quadratic(basis @ torch.diag(torch.tensor(spectrum, dtype=torch.float64)) @ basis.T)
 
 
 SPECTRA = {

@@ -15,7 +15,7 @@ from landscape_widget import Objective, hessian_eigenpairs, hessian_trace
 from landscape_widget.curvature.curvature_fit import fit_estimate
 from landscape_widget.curvature.trace import METHODS, trace_steps
 
-from ..support.cases import case, paper_function, quadratic
+from ..support.cases import case, paper_function, quadratic, rotated
 from ..support.oracle import dense
 
 pytestmark = [pytest.mark.oracle, pytest.mark.filterwarnings("ignore:`torch.jit.script`:DeprecationWarning")]
@@ -26,9 +26,7 @@ PRODUCTS = ("hutchinson", "hutch++", "deflated")
 def few_large() -> tuple[Objective, np.ndarray]:
     """Five large eigenvalues on a bulk of small ones, with random eigenvectors."""
     spectrum = np.r_[100.0, 50, -30, 20, 10, 0.1 * np.random.default_rng(0).normal(size=150)]
-    generator = torch.Generator().manual_seed(1)
-    basis, _ = torch.linalg.qr(torch.randn(155, 155, generator=generator, dtype=torch.float64))
-    return quadratic(basis @ torch.diag(torch.from_numpy(spectrum)) @ basis.T), spectrum
+    return rotated(spectrum), spectrum
 
 
 @pytest.mark.parametrize(("n_positive", "trace"), [(500, 0.0), (800, 600.0)])

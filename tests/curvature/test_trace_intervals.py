@@ -15,7 +15,7 @@ from landscape_widget import Objective, TraceEstimate, hessian_trace, load, save
 from landscape_widget.curvature.curvature_fit import fit_estimate
 from landscape_widget.curvature.trace import EXACT_FACTOR, default_method, trace_steps
 
-from ..support.cases import case, paper_function, quadratic
+from ..support.cases import case, paper_function, rotated
 from ..support.oracle import dense
 
 pytestmark = pytest.mark.oracle
@@ -28,13 +28,6 @@ SPECTRA = {
     "one": np.r_[1000.0, 0.1 * np.random.default_rng(1).normal(size=99)],
     "of one size": np.r_[np.ones(60), -np.ones(40)],
 }
-
-
-def rotated(spectrum: np.ndarray) -> Objective:
-    generator = torch.Generator().manual_seed(1)
-    n = len(spectrum)
-    basis, _ = torch.linalg.qr(torch.randn(n, n, generator=generator, dtype=torch.float64))
-    return quadratic(basis @ torch.diag(torch.from_numpy(spectrum)) @ basis.T)
 
 
 def held(estimates: list[TraceEstimate], trace: float) -> int:
@@ -187,12 +180,12 @@ def test_networks_leave_the_parabola_on_the_paper_s_interval(activation: type[nn
     y = torch.randint(0, 3, (40,), generator=generator)
     objective = Objective(model, (x, y), nn.CrossEntropyLoss())
     exact = hessian_trace(objective, "exact").value
-    same = hessian_trace(objective, "hutchinson", distribution="normal")
-    wide = hessian_trace(objective, "curvature-fit", half_width=0.1)
+    same = hessian_trace(objective, "hutchinson", 60, distribution="normal")
+    wide = hessian_trace(objective, "curvature-fit", 60, half_width=0.1)
     assert wide.biased
     assert wide.bias == pytest.approx(wide.value - same.value, abs=0.1 * same.stderr)
     assert wide.interval[0] <= exact <= wide.interval[1]
-    chosen = hessian_trace(objective, "curvature-fit")
+    chosen = hessian_trace(objective, "curvature-fit", 60)
     assert not chosen.biased
     assert chosen.provenance["half_width"] < 0.05
     assert chosen.value == pytest.approx(same.value, abs=0.1 * same.stderr)

@@ -16,7 +16,7 @@ from landscape_widget.engine.product_program import record
 from landscape_widget.loss.terms import ModelTerms
 from landscape_widget.objective import products, weighing
 
-from ..support.cases import EACH, Case, case
+from ..support.cases import EACH, FEW, Case, case
 from ..support.oracle import dense
 
 VECTORS = 3
@@ -36,23 +36,27 @@ def by_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(products, "_WORTH_RECORDING", math.inf)
 
 
+#: Bytes of a batch, bytes of graphs that are kept, and calls of the loss by two products.
+GROUPS = {
+    "joined": ((16e6, 64e6), 128e6, 1),
+    "as the loader gave them": ((1.0, 1e12), 128e6, 3),
+    "split into examples": ((1.0, 1.0), 128e6, 13),
+    "built anew for each product": ((1.0, 1e12), 1.0, 6),
+}
+
+
 @pytest.mark.parametrize(
-    ("bytes_of_batch", "kept", "calls_of_two_products"),
+    ("example", "groups"),
     [
-        pytest.param((16e6, 64e6), 128e6, 1, id="joined"),
-        pytest.param((1.0, 1e12), 128e6, 3, id="as the loader gave them"),
-        pytest.param((1.0, 1.0), 128e6, 13, id="split into examples"),
-        pytest.param((1.0, 1e12), 1.0, 6, id="built anew for each product"),
+        *((each, "split into examples") for each in EACH),
+        *((each, name) for each in FEW for name in GROUPS if "split" not in name),
     ],
+    ids=str,
 )
-@pytest.mark.parametrize("example", EACH, ids=str)
 def test_however_batches_are_grouped_and_graphs_kept(
-    example: Case,
-    bytes_of_batch: tuple[float, float],
-    kept: float,
-    calls_of_two_products: int,
-    monkeypatch: pytest.MonkeyPatch,
+    example: Case, groups: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    bytes_of_batch, kept, calls_of_two_products = GROUPS[groups]
     monkeypatch.setattr(products, "_BATCH_BYTES", bytes_of_batch)
     objective = example.objective()
     hessian, v = dense(example).hessian, vectors(objective.n_parameters)
@@ -144,8 +148,9 @@ def test_threads_that_were_slow_at_first_are_tried_once_more(monkeypatch: pytest
 
 
 @pytest.mark.usefixtures("three_threads")
-@pytest.mark.parametrize("kept", [128e6, 1.0], ids=["kept", "built anew"])
-@pytest.mark.parametrize("example", EACH, ids=str)
+@pytest.mark.parametrize(
+    ("example", "kept"), [*((each, 128e6) for each in EACH), *((each, 1.0) for each in FEW)], ids=str
+)
 def test_batches_in_threads(example: Case, kept: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(products, "_BATCH_BYTES", (1.0, 1.0))
     monkeypatch.setattr(products, "_WORTH_THREADS", 0.0)
@@ -171,8 +176,11 @@ def recorded(example: Case, kept: float, monkeypatch: pytest.MonkeyPatch) -> pro
 
 
 @pytest.mark.usefixtures("three_threads")
-@pytest.mark.parametrize(("kept", "n_kept"), [(128e6, 3), (1.0, 0)], ids=["kept", "built anew"])
-@pytest.mark.parametrize("example", EACH, ids=str)
+@pytest.mark.parametrize(
+    ("example", "kept", "n_kept"),
+    [*((each, 128e6, 3) for each in EACH), *((each, 1.0, 0) for each in FEW)],
+    ids=str,
+)
 def test_recorded_products(example: Case, kept: float, n_kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(products, "_WORTH_THREADS", 0.0)
     by_program = recorded(example, kept, monkeypatch)
@@ -256,8 +264,9 @@ def test_a_loss_that_cannot_be_recorded_is_differentiated(
     assert "looks at the values" in caplog.text
 
 
-@pytest.mark.parametrize("count", [8, 11])
-@pytest.mark.parametrize("example", EACH, ids=str)
+@pytest.mark.parametrize(
+    ("example", "count"), [*((each, 11) for each in EACH), *((each, 8) for each in FEW)], ids=str
+)
 def test_several_vectors_at_once(example: Case, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(products.Products, "_compare", lambda *_: (0.0, 1.0))
     objective = example.objective()

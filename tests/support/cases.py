@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -176,6 +177,9 @@ CASES += [
 #: Each network once, with one loss and the other in turn: for laws that both losses obey for one reason.
 EACH = [pair[i % 2] for i, pair in enumerate(zip(CASES[::2], CASES[1::2], strict=True))]
 
+#: Networks that have little in common: for a second and third value of what no network has its own way with.
+FEW = [each for each in EACH if each.name in ("dense ReLU", "convolution, batch norm", "attention")]
+
 
 def case(name: str, loss: str = "cross entropy") -> Case:
     """One case of the catalogue."""
@@ -190,6 +194,28 @@ def quadratic(hessian: Tensor, gradient: Tensor | None = None, constant: float =
         return 0.5 * theta @ hessian @ theta + g @ theta + constant
 
     return Objective.from_function(f, torch.zeros(len(hessian), dtype=torch.float64))
+
+
+class _OfMatrix(Objective):
+    """½ θᵀHθ, whose products are taken with H itself."""
+
+    matrix: Tensor
+
+    def hvp(self, v: Tensor, theta: Tensor | None = None) -> Tensor:  # noqa: ARG002 - the same at every θ
+        return self.matrix @ v
+
+
+def rotated(spectrum: Sequence[float] | np.ndarray, seed: int = 1) -> Objective:
+    """A quadratic form with the given eigenvalues and random eigenvectors.
+
+    Its products cost next to nothing: for tests of what is made of many of them.
+    """
+    n, generator = len(spectrum), torch.Generator().manual_seed(seed)
+    basis, _ = torch.linalg.qr(torch.randn(n, n, generator=generator, dtype=torch.float64))
+    matrix = basis @ torch.diag(torch.tensor(spectrum, dtype=torch.float64)) @ basis.T
+    found = _OfMatrix.from_function(lambda t: 0.5 * t @ matrix @ t, torch.zeros(n, dtype=torch.float64))
+    found.matrix = matrix
+    return found
 
 
 def paper_function(n: int, n_positive: int) -> Objective:
