@@ -31,6 +31,9 @@ _LAYOUT = {
 #: The line where one is.
 _HERE = {"type": "line", "y0": 0, "y1": 1, "layer": "below"}
 
+#: A logarithmic axis over more decades has ticks at powers of ten alone, and at most so many.
+_FEW_DECADES, _MOST_TICKS = 1.7, 5
+
 #: Room above and below curves, as a share of what they span.
 _ROOM = 0.08
 
@@ -113,6 +116,8 @@ def _picture(title: str, *lines: Payload, log: bool = False) -> Payload | None:
     reach = [low - room, high + room]
     sent = [line | {"values": buffer(line["values"], np.float64)} for line in shown]
     axis = {"type": "log" if log else "linear", "range": reach, "nticks": 5, "fixedrange": True}
+    if log and reach[1] - reach[0] > _FEW_DECADES:  # plotly's own are 1, 2 and 5 of each decade then
+        axis["dtick"] = math.ceil((reach[1] - reach[0]) / _MOST_TICKS)
     return {"title": title, "y": axis, "lines": sent}
 
 
