@@ -76,7 +76,7 @@ def save_run(
     """
     content = {
         "result": results,
-        "objective": identity(study.objective),
+        "objective": identity(study.objective, study.known.losses_at_theta.get(study.objective.n_examples)),
         "study": study.known.saved(),
         "pins": list(pins),
         "controls": controls or results.controls,
