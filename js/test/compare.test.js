@@ -178,3 +178,16 @@ test("a second plane asked for anew is provisional until its own answer comes", 
   await settled();
   assert.equal(find("heatmap-2").dataset.provisional, "false");
 });
+
+test("pictures around two checkpoints are both named by them, a solution by its own name", async () => {
+  const checkpoints = [{ label: "step 0" }, { label: "step 30" }, { label: "as given" }];
+  const { find, model } = await show({ ...both, compared_axes: null, compared_checkpoint: 0, checkpoint: 1, _compared: second({ checkpoint: 0 }) });
+  model.receive({ _info: { ...model.get("_info"), checkpoints } });
+  await settled();
+  const titles = () => ["heatmap", "heatmap-2"].map((name) => find(name).querySelector("h3").textContent);
+  assert.deepEqual(titles(), ["Plane · Hessian λmax × λmin, step 30", "Plane · Random (seed 3), step 0"]);
+  model.receive({ checkpoint: null, compared_checkpoint: "other seed" });
+  await settled();
+  assert.match(titles()[0], /, as given$/);
+  assert.match(titles()[1], /, other seed$/);
+});

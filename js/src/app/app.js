@@ -1,7 +1,7 @@
 // The page: builds the page side of one explorer and hands every change to its views.
 import { createAcknowledgement } from "./acknowledge.js";
 import { createCheckpoints } from "../controls/checkpoints.js";
-import { comparedPlane, createComparison, pictureName } from "../controls/compare.js";
+import { comparedPlane, createComparison, firstName, pictureName } from "../controls/compare.js";
 import { createCopy } from "../notes/copy-python.js";
 import { createControls } from "../controls/controls.js";
 import { createCurves } from "../views/curves.js";
@@ -133,7 +133,7 @@ export function render({ model, el, host, signal }, css = "") {
       range,
       basis: null,
       lowest: lowestPoints(picture.surface, second?.samePlane ? second.snapshot.surface : null),
-      name: second || snapshot.split !== "train" ? pictureName(snapshot, second !== null && !second.samePlane) : "",
+      name: second || snapshot.split !== "train" ? second && !second.samePlane ? firstName(snapshot) : pictureName(snapshot, false) : "",
       words: waitingWords(snapshot, plotly !== null, fault),
     };
     options.update(frame);
