@@ -63,7 +63,7 @@ export function render({ model, el, host, signal }, css = "") {
 
   const theme = createTheme(root, update);
   const settings = createSettings(state);
-  const glossary = createGlossary({ mouse: ZOOM_MOUSE, keys: ZOOM_KEYS });
+  const glossary = createGlossary({ mouse: ZOOM_MOUSE, keys: ZOOM_KEYS }, state.snapshot.saved);
   body.append(head, error);
   const verdict = createVerdict(head, foot, () => {
     link.scale.set("auto");
