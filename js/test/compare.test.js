@@ -208,3 +208,16 @@ test("explorers of one group share camera, colours and heights, and each its own
   assert.notDeepEqual(drawn(alone, "surface").layout.scene.camera, turned, "a group ends with its last member");
   alone.stop();
 });
+
+test("pictures around two checkpoints are both named by them, a solution by its own name", async () => {
+  const checkpoints = [{ label: "step 0" }, { label: "step 30" }, { label: "as given" }];
+  const { find, model } = await show({ ...both, compared_axes: null, compared_checkpoint: 0, checkpoint: 1, _compared: second({ checkpoint: 0 }) });
+  model.receive({ _info: { ...model.get("_info"), checkpoints } });
+  await settled();
+  const titles = () => ["heatmap", "heatmap-2"].map((name) => find(name).querySelector("h3").textContent);
+  assert.deepEqual(titles(), ["Plane · Hessian λmax × λmin, step 30", "Plane · Random (seed 3), step 0"]);
+  model.receive({ checkpoint: null, compared_checkpoint: "other seed" });
+  await settled();
+  assert.match(titles()[0], /, as given$/);
+  assert.match(titles()[1], /, other seed$/);
+});

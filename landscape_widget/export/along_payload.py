@@ -28,6 +28,9 @@ _LAYOUT = {
     "dragmode": False,
 }
 
+#: What is said while more is computed.
+_MORE = ", more is being computed"
+
 #: The line where one is.
 _HERE = {"type": "line", "y0": 0, "y1": 1, "layer": "below"}
 
@@ -67,7 +70,7 @@ def along(evolution: Evolution, losses: Mapping[str, float], busy: bool) -> Payl
         _picture("tr(H)", _line("tr(H)", trace, "first")),
     ]
     signs = [f"{_SIGNS[name]} {name}" for name in _SIGNS if name in evolution.verdict]
-    words = f"Curvature at {done} of {n} checkpoints{', more is being computed' if busy else ''}."
+    words = f"Curvature at {done} of {n} checkpoints{_MORE if busy else ''}."
     shown = [picture for picture in found if picture is not None]
     ticks = step_ticks(evolution)
     for k, picture in enumerate(shown, 1):
@@ -83,6 +86,11 @@ def along(evolution: Evolution, losses: Mapping[str, float], busy: bool) -> Payl
         "offer": "Stop" if busy else "Compute all" if done < n else "",
         "busy": busy,
     }
+
+
+def told_without_kernel(sent: Payload) -> Payload:
+    """The same for a page that nothing is computed for."""
+    return sent | {"busy": False, "offer": "", "words": sent["words"].replace(_MORE, "")} if sent else sent
 
 
 def _line(

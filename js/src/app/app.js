@@ -1,7 +1,7 @@
 // The page: builds the page side of one explorer and hands every change to its views.
 import { createAcknowledgement } from "./acknowledge.js";
 import { createCheckpoints } from "../controls/checkpoints.js";
-import { comparedPlane, createComparison, pictureName } from "../controls/compare.js";
+import { comparedPlane, createComparison, firstName, pictureName } from "../controls/compare.js";
 import { createCopy } from "../notes/copy-python.js";
 import { createControls } from "../controls/controls.js";
 import { createCurves } from "../views/curves.js";
@@ -63,7 +63,7 @@ export function render({ model, el, host, signal }, css = "") {
 
   const theme = createTheme(root, update);
   const settings = createSettings(state);
-  const glossary = createGlossary({ mouse: ZOOM_MOUSE, keys: ZOOM_KEYS });
+  const glossary = createGlossary({ mouse: ZOOM_MOUSE, keys: ZOOM_KEYS }, state.snapshot.saved);
   body.append(head, error);
   const verdict = createVerdict(head, foot, () => {
     link.scale.set("auto");
@@ -139,7 +139,7 @@ export function render({ model, el, host, signal }, css = "") {
       // Of a group the first picture says what heights and colours are about.
       basis: range && leader && leader.key !== state && leader.surface ? /** @type {any} */ ({ surface: leader.surface, model: leader.surface.quadratic }) : null,
       lowest: lowestPoints(picture.surface, second?.samePlane ? second.snapshot.surface : null),
-      name: second || snapshot.split !== "train" ? pictureName(snapshot, second !== null && !second.samePlane) : "",
+      name: second || snapshot.split !== "train" ? second && !second.samePlane ? firstName(snapshot) : pictureName(snapshot, false) : "",
       words: waitingWords(snapshot, plotly !== null, fault),
     };
     options.update(frame);
