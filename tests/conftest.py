@@ -11,7 +11,7 @@ import torch
 
 from landscape_widget import LandscapeExplorer
 
-from .support.scripts import Scripts
+from .support.scripts import SHORT_DENSITIES, Scripts
 
 torch.manual_seed(0)  # for what modules draw when they are imported
 
@@ -29,14 +29,9 @@ def _same_random_numbers() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _short_densities() -> Iterator[None]:
-    """Explorers' spectral densities take few steps: those of small problems took most of the time of tests.
-
-    What densities and the integral over them are is tested where they are computed, with as many as in use.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("landscape_widget.study.budget.DENSITY_STEPS", 8)
-        yield
+def _short_densities() -> None:
+    """In this process; `SHORT_DENSITIES` does it in others."""
+    exec(SHORT_DENSITIES)
 
 
 @pytest.fixture(scope="session")

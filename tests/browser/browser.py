@@ -27,6 +27,19 @@ ARGUMENTS = [
     "--disable-gpu-compositing",
 ]
 
+UNDRAWN = """
+  for (const name of ["drawElements", "drawArrays"]) {
+    const draw = WebGLRenderingContext.prototype[name];
+    WebGLRenderingContext.prototype[name] = function (...given) {
+      if (sessionStorage.drawn) draw.apply(this, given);
+    };
+  }
+"""
+"""Leaves scenes empty unless `sessionStorage.drawn` is set.
+
+In software WebGL they take a fifth of all time, and few tests look at their pixels.
+"""
+
 ALLOWED_ERRORS: dict[str, str] = {
     r"(?s)reading 'schema'.*notebook_core": "Notebook 7 looks for the settings of a plugin that it has not",
     r"ERR_FILE_NOT_FOUND \(file:.*/anywidget\.js\)": "html-manager looks beside a page first",

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from .browser import Watch, launch
+from ..support.scripts import SHORT_DENSITIES
+from .browser import UNDRAWN, Watch, launch
 from .explorer import ExplorerOnPage
 from .jupyter import JupyterServer
 from .lab import Notebook
@@ -69,7 +70,10 @@ def lab(server: JupyterServer, open_page: OpenPage) -> Iterator[Notebook]:
     To start JupyterLab's page, a kernel and torch anew takes most of the time of a few tests. Who changes
     more of them than names in the kernel opens a notebook of its own.
     """
-    with closing(Notebook(server, open_page(), [SHOW])) as notebook:
+    watch = open_page()
+    watch.page.add_init_script(UNDRAWN)
+    with closing(Notebook(server, watch, [SHOW])) as notebook:
+        notebook.kernel.run(SHORT_DENSITIES)
         yield notebook
 
 
@@ -85,11 +89,17 @@ def open_notebook(server: JupyterServer, open_page: OpenPage) -> OpenNotebook:
 
 @pytest.fixture(scope="session")
 def show(lab: Notebook) -> Show:
-    """Show the explorer that some cells make in the notebook that all modules use."""
+    """Show the explorer that some cells make in the notebook that all modules use.
+
+    Its scenes are there and empty, unless they are to be ``drawn``: for tests of their pixels.
+    """
 
     @contextmanager
-    def show_(*cells: str, width: int = 1400, height: int = 1200, wait: bool = True) -> Iterator[Notebook]:
+    def show_(
+        *cells: str, width: int = 1400, height: int = 1200, wait: bool = True, drawn: bool = False
+    ) -> Iterator[Notebook]:
         lab.kernel.run("if 'explorer' in globals(): explorer.close()")
+        lab.page.evaluate("drawn => { sessionStorage.drawn = drawn ? 'yes' : ''; }", drawn)
         lab.page.set_viewport_size({"width": width, "height": height})
         lab.set_cells([*cells, SHOW])
         lab.run_all()

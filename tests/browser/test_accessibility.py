@@ -17,8 +17,9 @@ from .notebooks import EVERYTHING
 AXE = Path(__file__).parents[2] / "js" / "node_modules" / "axe-core" / "axe.min.js"
 
 #: Plotly draws its own pictures: an SVG with a mode bar. What they say stands in words beside them.
-RUN = """async (root) => {
-  const { violations, passes } = await axe.run(root, { resultTypes: ["violations"] });
+RUN = """async (root, only) => {
+  const runOnly = only ? { runOnly: { type: "rule", values: only } } : {};
+  const { violations, passes } = await axe.run(root, { resultTypes: ["violations"], ...runOnly });
   return {
     passes: passes.length,
     violations: violations
@@ -31,7 +32,7 @@ RUN = """async (root) => {
 @pytest.fixture(scope="module")
 def notebook(show: Show) -> Iterator[Notebook]:
     """An explorer with every control that there is, and axe-core on its page."""
-    with show(EVERYTHING, height=1600) as notebook:
+    with show(EVERYTHING + "explorer.resolution, explorer.examples = 11, 100", height=1600) as notebook:
         notebook.page.evaluate(AXE.read_text(encoding="utf-8"))
         explorer = ExplorerOnPage(notebook.page, notebook.kernel)
         explorer.open_settings()
@@ -40,20 +41,26 @@ def notebook(show: Show) -> Iterator[Notebook]:
         notebook.set_theme("JupyterLab Light")  # the server keeps it for the tests that follow
 
 
-def findings(explorer: ExplorerOnPage) -> list[str]:
-    """What axe-core finds serious or critical within the explorer."""
-    result: dict[str, Any] = explorer.root.evaluate(RUN)
-    assert result["passes"] > 10, "axe-core has looked at next to nothing"
+def findings(explorer: ExplorerOnPage, *rules: str) -> list[str]:
+    """What axe-core finds serious or critical within the explorer, by some rules or by all that there are."""
+    result: dict[str, Any] = explorer.root.evaluate(RUN, list(rules) or None)
+    assert result["passes"] >= (len(rules) or 11), "axe-core has looked at next to nothing"
     violations: list[str] = result["violations"]
     return violations
 
 
-@pytest.mark.parametrize("theme", ["Light", "Dark"])
-def test_no_serious_finding(notebook: Notebook, theme: str) -> None:
+def findings_in_both_themes(notebook: Notebook, explorer: ExplorerOnPage) -> list[str]:
+    """In the theme that is on, and by the rule on colours in the other one, which changes nothing else."""
+    found = findings(explorer)
+    other = {"light": "dark", "dark": "light"}[explorer.root.get_attribute("data-theme") or ""]
+    notebook.set_theme(f"JupyterLab {other.title()}")
+    expect(explorer.root).to_have_attribute("data-theme", other)
+    return found + findings(explorer, "color-contrast")
+
+
+def test_no_serious_finding(notebook: Notebook) -> None:
     explorer = ExplorerOnPage(notebook.page, notebook.kernel)
-    notebook.set_theme(f"JupyterLab {theme}")
-    expect(explorer.root).to_have_attribute("data-theme", theme.lower())
-    assert findings(explorer) == []
+    assert findings_in_both_themes(notebook, explorer) == []
 
     request = explorer.request()
     explorer.part("compare").click()
@@ -63,23 +70,20 @@ def test_no_serious_finding(notebook: Notebook, theme: str) -> None:
     for face in ("spectrum", "trace", "projections"):
         explorer.part(f"face-{face}").locator("xpath=..").click()
         request = explorer.wait_for_result(request)
-        assert findings(explorer) == [], face
+        assert findings_in_both_themes(notebook, explorer) == [], face
     for choice in ("beside", "difference", "train"):
         explorer.part(f"split-{choice}").locator("xpath=..").click()
         request = explorer.wait_for_result(request)
-        assert findings(explorer) == [], choice
+        assert findings_in_both_themes(notebook, explorer) == [], choice
 
 
-@pytest.mark.parametrize("theme", ["Light", "Dark"])
-def test_no_serious_finding_in_pins_and_scores(notebook: Notebook, theme: str) -> None:
+def test_no_serious_finding_in_pins_and_scores(notebook: Notebook) -> None:
     explorer = ExplorerOnPage(notebook.page, notebook.kernel)
-    notebook.set_theme(f"JupyterLab {theme}")
-    expect(explorer.root).to_have_attribute("data-theme", theme.lower())
     pin = notebook.kernel.value("explorer.pin(0.0, 0.0).number")
     expect(explorer.part(f"pin-{pin}")).to_have_attribute("data-done", "true", timeout=60_000)
     if explorer.part("table-open").get_attribute("aria-expanded") == "false":
         explorer.part("table-open").click()
-    assert findings(explorer) == []
+    assert findings_in_both_themes(notebook, explorer) == []
 
 
 #: All that can be used and is in sight, by name, the first of which takes the focus; a group of radio buttons

@@ -16,7 +16,8 @@ from playwright.sync_api import expect
 from ..notebooks.test_notebooks import QUICKSTART as CHECKED
 from ..notebooks.test_notebooks import check_quickstart
 from .conftest import OpenNotebook, Show
-from .explorer import VIEWS, ExplorerOnPage
+from .explorer import VIEWS, ExplorerOnPage, expect_no_kernel
+from .jupyter import JupyterServer
 from .lab import Notebook
 from .notebooks import DIGITS
 from .pixels import middle, n_colours, pixels, sectors, spread
@@ -31,7 +32,7 @@ SMALLER = {"test_size=0.25": "train_size=0.25, test_size=0.25", "range(20)": "ra
 @pytest.fixture(scope="module")
 def digits_notebook(show: Show) -> Iterator[Notebook]:
     """A notebook that trains a network on digits and shows its explorer."""
-    with show(DIGITS) as notebook:
+    with show(DIGITS, drawn=True) as notebook:
         yield notebook
 
 
@@ -244,27 +245,39 @@ def test_dark_theme_is_followed(digits_notebook: Notebook, digits: ExplorerOnPag
     expect(digits.root).to_have_attribute("data-theme", "light")
 
 
-def test_quickstart_runs(open_notebook: OpenNotebook, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def quickstart(open_notebook: OpenNotebook, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook]:
+    """The shipped notebook, executed, with its explorer in sight."""
     text = QUICKSTART.read_text("utf-8")
     for large, small in SMALLER.items():
         assert large in text
         text = text.replace(large, small)
-    smaller = tmp_path / QUICKSTART.name
+    smaller = tmp_path_factory.mktemp("quickstart") / QUICKSTART.name
     smaller.write_text(text, "utf-8")
     with closing(open_notebook(smaller)) as notebook:
         notebook.run_all(timeout=300)
         cells = [index for index in range(notebook.n_cells()) if notebook.shows_widget(index)]
         assert cells, "no cell of the quickstart shows a widget"
         notebook.cell(cells[0])
-        explorer = ExplorerOnPage(notebook.page, notebook.kernel)
-        explorer.wait_for_result()
-        explorer.assert_plots_equal_kernel()
-        for view in VIEWS:
-            assert spread(middle(pixels(explorer.part(view)))) > 5, f"{view} is blank"
-        kept = ", ".join(f"{key!r}: {expression}" for key, expression in CHECKED.items())
-        notebook.kernel.run(f"torch.save({{{kept}}}, {str(tmp_path / 'kept.pt')!r})")
-        explorer.part("scale").select_option("auto", force=True)
-        explorer.set_traits(split="train")
-        plane = explorer.part("heatmap").locator(".nsewdrag")
-        wait_until(lambda: sectors(pixels(plane)) >= 4, "the saddle to be seen on the rendered plane")
+        yield notebook
+
+
+def test_quickstart_runs(quickstart: Notebook, tmp_path: Path) -> None:
+    explorer = ExplorerOnPage(quickstart.page, quickstart.kernel)
+    explorer.wait_for_result()
+    explorer.assert_plots_equal_kernel()
+    for view in VIEWS:
+        assert spread(middle(pixels(explorer.part(view)))) > 5, f"{view} is blank"
+    kept = ", ".join(f"{key!r}: {expression}" for key, expression in CHECKED.items())
+    quickstart.kernel.run(f"torch.save({{{kept}}}, {str(tmp_path / 'kept.pt')!r})")
+    explorer.part("scale").select_option("auto", force=True)
+    explorer.set_traits(split="train")
+    plane = explorer.part("heatmap").locator(".nsewdrag")
+    wait_until(lambda: sectors(pixels(plane)) >= 4, "the saddle to be seen on the rendered plane")
     check_quickstart(torch.load(tmp_path / "kept.pt", weights_only=False))
+
+
+def test_a_kernel_that_another_client_restarts_is_gone(quickstart: Notebook, server: JupyterServer) -> None:
+    """The last test of the quickstart's notebook, since it takes the kernel away."""
+    server.request("POST", f"kernels/{quickstart.kernel_id}/restart")
+    expect_no_kernel(ExplorerOnPage(quickstart.page, quickstart.kernel).root)

@@ -17,7 +17,7 @@ from .notebooks import BATCH_NORM
 @pytest.fixture(scope="module")
 def explorer(show: Show) -> Iterator[ExplorerOnPage]:
     """The explorer of a network with batch normalisation, with a result on show."""
-    with show(BATCH_NORM + "explorer.resolution = 11") as notebook:
+    with show(BATCH_NORM + "explorer.resolution, explorer.examples = 9, 100") as notebook:
         explorer = ExplorerOnPage(notebook.page, notebook.kernel)
         explorer.open_settings()
         yield explorer

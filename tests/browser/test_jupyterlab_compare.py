@@ -23,7 +23,7 @@ COLOURS = "plot => { const t = plot._fullData[0]; return [t.zmin ?? t.cmin, t.zm
 @pytest.fixture(scope="module")
 def notebook(show: Show) -> Iterator[Notebook]:
     """A trained network's explorer with a result on show."""
-    with show(DIGITS, height=1600) as notebook:
+    with show(DIGITS, height=1600, drawn=True) as notebook:
         yield notebook
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 
 import pytest
 from playwright.sync_api import expect
 
-from .conftest import OpenNotebook
-from .explorer import ExplorerOnPage, expect_no_kernel
-from .jupyter import JupyterServer
+from .conftest import Show
+from .explorer import ExplorerOnPage
 from .lab import Notebook
 from .notebooks import BOWL, SHOW
 from .pixels import middle, pixels, spread
@@ -20,8 +18,10 @@ SHOW_CELL = 1
 #: Counts in the kernel the pictures that were sent, and those of them that the page has not acknowledged.
 COUNT = """
 import sys
-for name in ("in_flight", "sending"):  # a lost acknowledgement must not hide behind the next picture
-    sys.modules[f"landscape_widget.explorer.{name}"].PATIENCE = 1e9
+sending = [sys.modules[f"landscape_widget.explorer.{name}"] for name in ("in_flight", "sending")]
+patience = [module.PATIENCE for module in sending]
+for module in sending:  # a lost acknowledgement must not hide behind the next picture
+    module.PATIENCE = 1e9
 sent, undrawn, most, at_cancel = 0, set(), 0, None
 acknowledge, cancel = explorer._publisher.flight.acknowledge, explorer.cancel
 
@@ -48,12 +48,9 @@ explorer.observe(counted, ["_surface", "_compared", "_projections", "_spectrum",
 
 
 @pytest.fixture(scope="module")
-def notebook(open_notebook: OpenNotebook) -> Iterator[Notebook]:
+def notebook(show: Show) -> Iterator[Notebook]:
     """A notebook that shows the explorer of a function under the test's control."""
-    with closing(open_notebook([BOWL, SHOW])) as notebook:
-        notebook.run_all()
-        notebook.cell(SHOW_CELL)
-        ExplorerOnPage(notebook.page, notebook.kernel).wait_for_result()
+    with show(BOWL, drawn=True) as notebook:
         yield notebook
 
 
@@ -146,6 +143,7 @@ def test_one_picture_at_a_time_is_on_its_way_and_none_after_cancel(
 
     assert notebook.kernel.value("most") == 1
     assert notebook.kernel.value("sent == at_cancel")
+    notebook.kernel.run("for module, usual in zip(sending, patience): module.PATIENCE = usual")
 
 
 def test_second_view_shows_the_same(notebook: Notebook, bowl: ExplorerOnPage) -> None:
@@ -179,14 +177,6 @@ def test_reloaded_page_shows_the_same_without_computing(notebook: Notebook, bowl
     assert (bowl.grid("surface").z == picture).all()
     assert spread(middle(pixels(bowl.part("surface")))) > 5
     assert notebook.kernel.value("calls") == calls
-
-
-def test_a_kernel_that_another_client_restarts_is_gone(
-    notebook: Notebook, bowl: ExplorerOnPage, server: JupyterServer
-) -> None:
-    """The last test, since it takes the kernel away."""
-    server.request("POST", f"kernels/{notebook.kernel_id}/restart")
-    expect_no_kernel(bowl.root)
 
 
 def start_long_computation(bowl: ExplorerOnPage) -> None:

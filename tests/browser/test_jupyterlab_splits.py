@@ -25,7 +25,7 @@ MARKS = """plot => {
 @pytest.fixture(scope="module")
 def notebook(show: Show) -> Iterator[Notebook]:
     """A notebook that shows the explorer of a network with data held out."""
-    with show(POINTS, height=1600) as notebook:
+    with show(POINTS, height=1600, drawn=True) as notebook:
         yield notebook
 
 

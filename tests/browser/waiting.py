@@ -20,7 +20,7 @@ def wait_until(condition: Callable[[], T], what: str | Callable[[], str], timeou
     Raises:
         TimeoutError: If the condition stays false; the message ends with its last value.
     """
-    deadline = time.monotonic() + timeout
+    deadline, pause = time.monotonic() + timeout, 0.02
     while True:
         value = condition()
         if value:
@@ -28,4 +28,5 @@ def wait_until(condition: Callable[[], T], what: str | Callable[[], str], timeou
         if time.monotonic() > deadline:
             said = what() if callable(what) else what
             raise TimeoutError(f"waited {timeout:g} s for {said}; last seen: {value!r}")
-        time.sleep(0.03)
+        time.sleep(pause)
+        pause = min(1.3 * pause, 0.25)  # to ask takes time from what is waited for

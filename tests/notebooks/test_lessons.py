@@ -16,7 +16,14 @@ TEACHING = NOTEBOOKS / "teaching"
 LESSONS = sorted(path.stem.removesuffix("_answers") for path in TEACHING.glob("*_answers.ipynb"))
 
 #: What only takes time, and what stands in its place.
-SMALLER = {"3_shortcuts": {"resolution=3, tol=0.05": "resolution=3, tol=0.2"}}
+SMALLER = {
+    "3_shortcuts": {
+        "resolution=3, tol=0.05": "resolution=3, tol=0.2",
+        '"resolution": 31': '"resolution": 11',
+        "surface.loss[15, 15]": "surface.loss[5, 5]",
+    },
+    "5_your_own_model": {"resolution=31": "resolution=11"},
+}
 
 
 def cells(name: str) -> list[nbformat.NotebookNode]:

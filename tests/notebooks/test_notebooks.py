@@ -119,7 +119,8 @@ def check_quickstart(found: dict[str, Any]) -> None:
     for split, (inputs, labels) in {"train": (x, y), "test": (x_test, y_test)}.items():
         surface = found["surfaces"][split]
         assert surface.final
-        for i, j in ((15, 15), (0, 0), (7, 22)):
+        n = len(surface.alpha)
+        for i, j in ((n // 2, n // 2), (0, 0), (n // 4, 3 * n // 4)):
             theta = torch.as_tensor(found["plane"].point(surface.alpha[j], surface.beta[i]))
             nn.utils.vector_to_parameters(theta, model.parameters())
             with torch.no_grad():
@@ -190,11 +191,11 @@ def test_resnet56(run: Run) -> None:
         "04_resnet56",
         {
             "models": "models",
-            "data": "(images[train][:16], labels[train][:16])",
+            "data": "(images[train][:8], labels[train][:8])",
             "pairs": "pairs",
             "losses": "{name: objective.loss().item() for name, objective in objectives.items()}",
         },
-        smaller={"epochs=12": "epochs=1", "[:64]": "[:16]", "resolution=11": "resolution=5"},
+        smaller={"epochs=12": "epochs=1", "[:64]": "[:8]", "resolution=11": "resolution=5"},
     )
     x, y = found["data"][0].double(), found["data"][1]
     for name, pairs in found["pairs"].items():

@@ -9,7 +9,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import loky
 import numpy as np
 import pytest
 import torch
@@ -26,6 +25,8 @@ from landscape_widget import (
 from tests.support.cases import case
 from tests.support.executors import InPlace
 from tests.support.oracle import dense
+
+from .conftest import loky_workers
 
 
 @pytest.mark.oracle
@@ -46,13 +47,13 @@ def test_the_same_bits_whoever_takes_them(client: Client) -> None:
     theta = objective.theta * 1.01
     elsewhere = objective.by_workers(InPlace()).hvp(v, theta)
     torch.testing.assert_close(elsewhere, objective.hvp(v, theta), rtol=1e-4, atol=1e-6 * float(alone.norm()))
-    for executor in (ThreadPoolExecutor(3), loky.get_reusable_executor(2), client):
+    for executor in (ThreadPoolExecutor(3), loky_workers(), client):
         assert torch.equal(objective.by_workers(executor).hvp(v), alone)
         assert torch.equal(objective.by_workers(executor).hvp(v, theta), elsewhere)
 
 
 def test_curvature_by_workers_is_that_of_this_thread() -> None:
-    objective, workers = case("dense tanh").objective(), loky.get_reusable_executor(2)
+    objective, workers = case("dense tanh").objective(), loky_workers()
     here, there = (hessian_eigenpairs(objective, 2, tol=1e-6, executor=e) for e in (None, workers))
     np.testing.assert_allclose(there.values, here.values, rtol=1e-6)
     assert there.converged.all()
@@ -78,7 +79,7 @@ def test_a_worker_that_is_killed(tmp_path: Path) -> None:
     objective = Objective(nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1)), data, loss)
     v = torch.randn(objective.n_parameters)
     expected = objective.by_workers(InPlace()).hvp(v)
-    shared = objective.by_workers(lambda: loky.get_reusable_executor(2))
+    shared = objective.by_workers(loky_workers)
     assert torch.equal(shared.hvp(v), expected)
     switch.touch()
     assert torch.equal(shared.hvp(v), expected)

@@ -10,7 +10,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import loky
 import numpy as np
 import pytest
 import torch
@@ -30,6 +29,8 @@ from landscape_widget.objective import spool
 from landscape_widget.objective.workers import WorkersLostError
 from tests.support.cases import case
 from tests.support.executors import Held, InPlace
+
+from .conftest import loky_workers
 
 
 def model() -> nn.Module:
@@ -63,7 +64,7 @@ def test_the_losses_are_those_of_one_process(client: Client) -> None:
     objective = case("convolution, batch norm").objective()
     alone = picture(objective, InPlace(), resolution=11)
     np.testing.assert_allclose(alone.loss[alone.done], expected(objective, alone)[alone.done], rtol=1e-6)
-    for executor in (ThreadPoolExecutor(3), loky.get_reusable_executor(2), client, client.get_executor()):
+    for executor in (ThreadPoolExecutor(3), loky_workers(), client, client.get_executor()):
         found = picture(objective, executor, resolution=11)
         np.testing.assert_array_equal(found.loss, alone.loss)
         np.testing.assert_array_equal(found.done, alone.done)
@@ -89,7 +90,7 @@ def test_a_worker_that_is_killed(backend: str, tmp_path: Path, client: Client) -
         return nn.functional.mse_loss(output, target)
 
     objective = Objective(model(), data(), loss)
-    executor = client if backend == "dask" else lambda: loky.get_reusable_executor(2)
+    executor = client if backend == "dask" else loky_workers
     whole = picture(objective, InPlace(), resolution=11, accuracy=0)
     switch.touch()
     found = picture(objective, executor, resolution=11, accuracy=0)
