@@ -13,7 +13,8 @@ that **turns**
 θ* is a **saddle, minimum or maximum**, by the signs of λmax and λmin, where each offset in (i) is at most
 the half-width w of the domain along that direction. It is **on a slope** where one of them is more: along
 that direction the loss rises or falls from one end of the domain to the other, whatever the curvature. It is
-**undecided** where the sign of an end is not certain. The kind stays the same when L is multiplied by a
+**undecided** where the sign of an end is not certain, or finite differences contradict the second derivative,
+whatever its values are. The kind stays the same when L is multiplied by a
 number, and when θ is together with the domain.
 
 What this does not say: that the model has a critical point in the domain. The rest of the gradient is made
@@ -171,6 +172,8 @@ def judge(
         f"λmax {brief(top)}, λmin {brief(bottom)}{'' if certified else ' (not converged)'}, "
         f"‖∇L‖ {brief(slopes.norm)}"
     )
+    if pairs.provenance.get("doubt"):  # offsets and signs alike rest on what is contradicted
+        return Verdict("undecided", f"Undecided: {numbers}. {_CONTRADICTED}")
     away = offsets(pairs, slopes, widths)
     inside = bool(np.all(away <= widths))
     place = _inside(pairs, slopes, away, scale) if inside else _beyond(pairs, away, widths, scale)
@@ -186,6 +189,11 @@ def judge(
     near = " at this scale" if away.any() else ""
     return Verdict(kind, f"{kind.capitalize()}{near}: {numbers}. {place}{sees}")
 
+
+#: What is said where no second derivative is to be relied on.
+_CONTRADICTED = (
+    "Finite differences of the gradient contradict the second derivative, so that no curvature is certified."
+)
 
 #: The curvature on a slope, by what θ* would be without one.
 _CURVATURE = {

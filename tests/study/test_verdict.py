@@ -218,6 +218,16 @@ def test_values_that_are_not_certified_are_marked() -> None:
 # exact quadratics ½ (θ − c)ᵀH(θ − c), whose critical point c is known
 
 
+@pytest.mark.parametrize(("top", "bottom"), [(2, -1), (2, 1), (-1, -2)])
+def test_curvature_that_differences_contradict_decides_nothing(top: float, bottom: float) -> None:
+    """Residuals of a wrong product are as small as those of a right one, so that signs say nothing."""
+    found = replace(pairs(top, bottom, converged=False), provenance={"doubt": "Expected others."})
+    for gradient in (slopes(), slopes(0.5, 0.5)):
+        verdict = judged(found, gradient)
+        assert verdict.kind == "undecided"
+        assert "contradict" in verdict.sentence
+
+
 def bowl(
     values: list[float], shift: list[float], height: float = 1.0, width: float = 1.0
 ) -> tuple[Objective, np.ndarray]:
