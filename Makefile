@@ -12,7 +12,7 @@ INSTALL := install --no-compile --constraint constraints.txt
 
 JS_SOURCES := $(shell find js/src -type f) js/build.mjs js/plotly-patches.mjs js/package-lock.json
 
-.PHONY: demo test check check-py setup lint js-test kernel-test py-test oracle-test browser-test notebook-test notebooks hosts callbacks bench papers site dist clean
+.PHONY: demo test check check-py setup lint js-test kernel-test py-test oracle-test browser-test notebook-test notebooks hosts callbacks bench papers site dist installed clean
 
 demo: setup ## sets up and opens JupyterLab on the quickstart
 	$(BIN)/python -m jupyterlab $(ROOT) --LabApp.default_url=/lab/tree/notebooks/01_quickstart.ipynb
@@ -111,6 +111,25 @@ dist: setup ## the wheel and the sdist, into dist; an installed wheel needs no N
 	rm -rf dist
 	$(BIN)/python -m hatchling build -d dist
 
+# "append" has the tests import what is installed, not the checkout beside them
+INSTALLED_TESTS := $(addprefix tests/,numerics engine curvature export explorer)
+installed: .venv-newest/.installed .venv-oldest/.installed ## the wheel on the newest and the oldest dependencies; takes long
+	for each in newest oldest; do \
+	  OMP_NUM_THREADS=1 .venv-$$each/bin/pytest --import-mode=append -m "not oracle" $(INSTALLED_TESTS) || exit 1; done
+
+# what the tests need beside, of whatever release goes with the dependencies
+TOOLS := pytest pytest-timeout hypothesis curvlinops-for-pytorch ipykernel nbclient nbconvert pandas scikit-learn xarray distributed
+
+.venv-newest/.installed: CONSTRAINTS := constraints.txt
+.venv-oldest/.installed: CONSTRAINTS := constraints-oldest.txt
+.venv-%/.installed: pyproject.toml constraints.txt constraints-oldest.txt $(JS_SOURCES)
+	$(MAKE) dist
+	rm -rf $(@D)
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --no-compile \
+	  --constraint $(CONSTRAINTS) "$$(echo dist/*.whl)[loky]" $(TOOLS)
+	touch $@
+
 bench: setup $(VENV)/.benched .venv-bench/.installed ## measures speed beside other tools; needs an idle machine
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
@@ -125,4 +144,4 @@ $(VENV)/.benched: $(VENV)/.installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-bench .venv-callbacks js/node_modules landscape_widget/static dist build test-output
+	rm -rf $(VENV) .venv-* js/node_modules landscape_widget/static dist build test-output

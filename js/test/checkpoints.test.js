@@ -4,7 +4,7 @@ import { mock, test } from "node:test";
 import { defaults, mockSurface } from "../dev/mock.js";
 import { controls, enter, show, turn } from "./show.js";
 
-const run = Array.from({ length: 4 }, (_, i) => ({ step: 10 * i, label: `step ${10 * i}` }));
+const run = Array.from({ length: 4 }, (_, i) => ({ label: `step ${10 * i}` }));
 const traits = { _info: { ...defaults._info, checkpoints: run } };
 let request = 0;
 

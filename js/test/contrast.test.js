@@ -147,6 +147,33 @@ test("words in the scene are read, and signs seen, on the surface and beside it,
   stop();
 });
 
+test("lines in the scene are seen on every colour and beside the surface, in either theme", async () => {
+  const surface = mockSurface({ ...controls, request: 1 }, 1);
+  const pages = ["#ffffff", "#111111"].map((page) => () => colour(page));
+  for (const theme of ["light", "dark"]) {
+    const { find, plotly, el, stop } = await show({ _surface: surface, _pins: pins, _landmarks: mockLandmarks(surface) }, { webgl: true });
+    el.dataset.lwTheme = theme;
+    document.body.className = theme;
+    find("quadratic").click();
+    find("heatmap").querySelector("[tabindex]").dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight" }));
+    await nextFrame();
+    await settled();
+    const { data } = /** @type {any} */ (plotly.drawn.get(find("surface").querySelector(".js-plotly-plot"))?.at(-1));
+    /** @type {Marks} */
+    const marks = {};
+    for (const { name, mode, line, marker } of data) {
+      if (!mode?.startsWith("lines") || ["level", "slices"].includes(name)) continue; // those are in the ink of the surface
+      const parts = (marks[name.replace(/ rim$/, "")] ??= new Set());
+      for (const each of [line, ...(mode.includes("markers") ? [marker] : [])]) parts.add(each.color);
+    }
+    assert.deepEqual(Object.keys(marks).sort(), ["crosshair", "drop other seed", "drop path", "path other seed", "path path", "pins", "quadratic"]);
+    for (const [name, parts] of Object.entries(marks)) {
+      for (const at of [...Object.values(MAPS), ...pages]) assert.ok(least([...parts], at) >= LEAST, `${theme}, ${name}: ${least([...parts], at)}`);
+    }
+    stop();
+  }
+});
+
 test("a pin's number is read on its disc", async () => {
   const { find, plotly } = await show({ _surface: mockSurface({ ...controls, request: 1 }, 1), _pins: pins });
   const { data } = /** @type {any} */ (plotly.drawn.get(find("heatmap").querySelector(".js-plotly-plot"))?.at(-1));

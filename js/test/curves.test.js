@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { defaults } from "../dev/mock.js";
 import { painted, show, turn } from "./show.js";
 
-const run = Array.from({ length: 4 }, (_, i) => ({ step: 10 * i, label: `step ${10 * i}` }));
+const run = Array.from({ length: 4 }, (_, i) => ({ label: `step ${10 * i}` }));
 const line = (/** @type {string} */ name, /** @type {string} */ colour, /** @type {number[]} */ values) => ({
   values: new DataView(Float64Array.from(values).buffer),
   colour,
@@ -15,6 +15,7 @@ const along = {
     { title: "loss", x: {}, y: { type: "log", range: [-1, 1] }, line: { type: "line" }, lines: [line("loss", "text", [4, 3, 2, 1])] },
     { title: "eigenvalue λ", x: {}, y: { type: "linear", range: [0, 9] }, line: { type: "line" }, lines: [line("λmax", "kappaPlus", [NaN, 8, 9, NaN])] },
   ],
+  places: [0, 10, 20, 30],
   verdicts: ["", "saddle", "minimum", ""],
   words: "Curvature at 2 of 4 checkpoints.",
   offer: "Compute all",

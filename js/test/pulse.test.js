@@ -179,6 +179,18 @@ test("a message that was lost leaves no kernel, which is asked again after a whi
   assert.deepEqual(said, ["gone", "there"]);
 });
 
+test("a kernel that is gone stays so until it answers, however busy the page is", (t) => {
+  const { pulse, said, seconds, asked, answer } = open(t, { get_model() {} });
+  answer();
+  pulse.gone();
+  t.mock.timers.setTime(3_600_000);
+  seconds(60);
+  assert.ok(asked() > 1);
+  assert.deepEqual(said, ["gone"]);
+  answer();
+  assert.equal(pulse.kernel, "there");
+});
+
 test("nothing is asked after the end", (t) => {
   const { model, pulse, seconds, asked } = open(t, {});
   pulse.destroy();

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { crc32 } from "node:zlib";
 import { JSDOM } from "jsdom";
-import { mockSurface } from "../dev/mock.js";
+import { defaults, mockSurface } from "../dev/mock.js";
 import { captionedPng, captionedSvg, wrapped } from "../src/model/picture-file.js";
 import { blobOf, fileName } from "../src/ui/save-image.js";
 import { controls, nextFrame, settled, show } from "./show.js";
@@ -167,6 +167,23 @@ test("the call carries how losses are shown, where that is not as usual", async 
   find("copy-python").click();
   await settled();
   assert.equal(copied[1], call);
+});
+
+test("where the model holds other weights by now, the call says that it would show those", async () => {
+  /** @type {string[]} */
+  const copied = [];
+  withClipboard({ writeText: async (/** @type {string} */ text) => copied.push(text) });
+  const { find, model } = await show({ _surface: { ...surface, python: "# model is yours\nexplorer = 1\n" } });
+  const copies = async (/** @type {object} */ told) => {
+    model.receive({ _pins: { ...defaults._pins, ...told } });
+    await settled();
+    find("copy-python").click();
+    await settled();
+    return copied.at(-1)?.split("\n").slice(1, -1);
+  };
+  assert.deepEqual(await copies({ applied: "pin 1" }), ["# this picture is of θ*. Your model holds the weights of pin 1: explorer.restore() puts θ* back.", "explorer = 1"]);
+  assert.deepEqual(await copies({ drift: { words: "Your model has moved.", takes: true } }), ["# this picture is of θ*. Your model has moved.", "explorer = 1"]);
+  assert.deepEqual(await copies({}), ["explorer = 1"]);
 });
 
 test("without a clipboard the page copies as pages once did, or says that it cannot", async () => {

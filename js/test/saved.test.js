@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mockEigenpairs, mockProjections, mockSpectrum } from "../dev/mock-curvature.js";
 import { mockSurface } from "../dev/mock.js";
-import { controls, enter, positionOf, settled, show } from "./show.js";
+import { controls, enter, painted, positionOf, settled, show } from "./show.js";
 
 const HESSIAN = ["hessian:max", "hessian:min"];
 const RANDOM = ["random", "random"];
@@ -124,7 +124,7 @@ test("any two planes that are held stand side by side, with what each shows of t
 });
 
 test("the slider of checkpoints goes through those that are held, and play, too", TEN, async () => {
-  const checkpoints = [0, 1, 2, 3].map((step) => ({ step, label: `epoch ${step}` }));
+  const checkpoints = [0, 1, 2, 3].map((step) => ({ label: `epoch ${step}` }));
   const page = async (/** @type {any[]} */ ...asked) => {
     const shown = await saved(...asked);
     shown.model.receive({ _info: { ...shown.model.get("_info"), checkpoints } });
@@ -144,6 +144,36 @@ test("the slider of checkpoints goes through those that are held, and play, too"
   find("play").click();
   await settled();
   assert.deepEqual([heatmap().request, find("checkpoint-value").textContent], ["1", "epoch 3 (4 of 4)"]);
+  stop();
+});
+
+test("another checkpoint comes beside where it is held, goes again, and what a click brings is said", TEN, async () => {
+  const checkpoints = [0, 1, 2, 3].map((step) => ({ label: `epoch ${step}` }));
+  const none = { pictures: [], places: [0, 1, 2, 3], verdicts: ["", "", "", ""], layout: {}, words: "Curvature at 0 of 4 checkpoints.", marks: "", offer: "", busy: false };
+  const { find, model, heatmap, plotly, stop } = await saved({}, { checkpoint: 1 }, { axes: RANDOM, checkpoint: 2 });
+  model.receive({ _info: { ...model.get("_info"), checkpoints }, _along: none });
+  await settled();
+  const words = () => find("curves").querySelector(".lw-panel-foot").textContent;
+  assert.match(words(), /A click goes to one that this page holds: epoch 1\./);
+  await painted();
+  const click = (/** @type {number} */ pointIndex) => plotly.events.get(find("curves").querySelector(".lw-plot"))?.plotly_click({ points: [{ pointIndex }] });
+  find("beside").click();
+  assert.ok(!find("beside").disabled);
+  click(2);
+  await settled();
+  assert.equal(model.get("compared_checkpoint"), null, "of which no such plane is held");
+  click(1);
+  await settled();
+  assert.deepEqual([model.get("compared_checkpoint"), heatmap().request, find("heatmap-2").dataset.request, find("heatmap-2").dataset.provisional], [1, "1", "2", "false"]);
+  assert.match(find("sight-2").textContent, /^Sight 2, /);
+  find("compare").click();
+  await settled();
+  assert.equal(model.get("compared_checkpoint"), null);
+  assert.ok(!find("heatmap-2") || find("heatmap-2").closest("[hidden]"));
+  find("beside").click();
+  click(1);
+  await settled();
+  assert.deepEqual([model.get("checkpoint"), heatmap().request], [1, "2"]);
   stop();
 });
 

@@ -1,4 +1,5 @@
 // Shows the widget on a mock model, for the tests of what a person does and sees.
+import assert from "node:assert/strict";
 import { createMockModel, defaults } from "../dev/mock.js";
 import { render } from "../src/app/app.js";
 import { createPlotly, later, openPage } from "./page.js";
@@ -46,6 +47,17 @@ export async function show(traits = {}, { views = 1, host, webgl = false, pictur
   });
   await settled();
   return { model, plotly, views: shown, ...shown[0] };
+}
+
+/**
+ * Numbers of the scene, where lines stand a hair nearer to the eye than they are.
+ * @param {number[]} drawn
+ * @param {number[]} exact
+ * @param {number} span  of the axis
+ */
+export function assertNearly(drawn, exact, span) {
+  assert.equal(drawn.length, exact.length);
+  drawn.forEach((value, i) => assert.ok(Number.isNaN(value) ? Number.isNaN(exact[i]) : Math.abs(value - exact[i]) <= 0.015 * span, `${value} is not near ${exact[i]}`));
 }
 
 /** @param {any} input @param {string | number} value @param {...string} events */

@@ -23,7 +23,7 @@ def refusal(value: float, losses: Sequence[float], terms: Terms, theta: Tensor, 
 
     Args:
         value: The whole loss.
-        losses: That of each batch.
+        losses: The loss of each batch.
         terms: What the whole is the sum of.
         theta: θ, shape (N,).
         spans: Where each parameter tensor lies in θ.

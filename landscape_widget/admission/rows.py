@@ -37,7 +37,7 @@ class _Halves:
     mean: float
     dtype: torch.dtype
     what: str
-    """Whose loss it is, in words."""
+    """Words for the data that the loss is of."""
 
     @property
     def differ(self) -> bool:

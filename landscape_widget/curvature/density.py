@@ -51,8 +51,8 @@ def spectral_density(
         seed: Seed of the probes.
         operator: "hessian", "ggn", "fisher" or "empirical-fisher".
         pairs: Certified eigenpairs of the same operator.
-        executor: Whose workers take the products, if not this thread; see ``evaluate_plane``. They have the
-            same bits for any number of workers.
+        executor: An executor whose workers take the products, if not this thread; see ``evaluate_plane``.
+            They have the same bits for any number of workers.
 
     Returns:
         Nodes and weights; ``evaluate`` broadens them for a plot.

@@ -6,6 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from landscape_widget.curvature.search import Search
 from landscape_widget.numerics.checks import check_choice, check_integer, check_seed, told
 from landscape_widget.numerics.lanczos import Lanczos
 from landscape_widget.numerics.probes import generator
+from landscape_widget.numerics.storage import rows_in_file
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
 from landscape_widget.results.base import Provenance
@@ -28,6 +30,13 @@ log = logging.getLogger(__name__)
 
 #: Limits of the Krylov basis; beyond them the process restarts from the outermost Ritz vectors.
 BASIS_BYTES, BASIS_VECTORS = 1 << 30, 200
+
+#: Where those bytes hold fewer vectors than this, which searches in networks hardly need more of, the basis
+#: goes into a file of at most so many bytes.
+_ENOUGH, _FILE_BYTES = 60, 8 << 30
+
+#: Ritz vectors beside those wanted that a restart keeps at each end.
+_KEPT = 4
 
 #: A run by products in float32 aims at this share of the tolerance, and ends after (1 + k) times so many of
 #: them: what is very small beside the largest eigenvalue may drown in their rounding. So does a tolerance
@@ -84,8 +93,8 @@ def hessian_eigenpairs(
         operator: "hessian", "ggn", "fisher" or "empirical-fisher" (see
             ``landscape_widget.curvature.operators``).
         start: Vectors near the wanted ones, shape (N, j), for instance those of a point nearby.
-        executor: Whose workers take the products, if not this thread; see ``evaluate_plane``. They have the
-            same bits for any number of workers.
+        executor: An executor whose workers take the products, if not this thread; see ``evaluate_plane``.
+            They have the same bits for any number of workers.
         preconditioner: The diagonal of P, shape (N,): the pairs are those of P^(−½) H P^(−½) then, whose
             eigenvalues are those of P⁻¹H.
 
@@ -133,8 +142,9 @@ def eigenpair_steps(
 
     Estimates carry Ritz values with the residuals that the Lanczos relation gives, and no vectors
     (shape (N, 0)); only the last result is certified. ``method="annihilation"`` yields that one alone.
-    Without ``precise``, products are taken in the objective's own dtype and were checked on a few examples
-    only: a first look, in which no pair counts as converged.
+    Without ``precise`` it is a first look: products are taken in the objective's own dtype and were checked
+    on a few examples only, nobody looks for further pairs once residuals are within the tolerance, and the
+    last result has Ritz vectors, none of which counts as converged.
     """
     check_given(Objective, objective=objective)
     check_choice(method, ("lanczos", "annihilation"), "method")
@@ -146,8 +156,9 @@ def eigenpair_steps(
     matrix = curvature(objective, operator, precise=precise)
     if preconditioner is not None:
         matrix = preconditioned(matrix, preconditioner)
-    steps = _steps(matrix, ends, method, first, seed, max_hvp, start is None)
-    return steps if precise else map(_uncertified, steps)
+    if not precise:
+        return map(_uncertified, _run(matrix, ends, first, seed, max_hvp, start is None, certified=False))
+    return _steps(matrix, ends, method, first, seed, max_hvp, start is None)
 
 
 def _steps(
@@ -173,7 +184,7 @@ def _steps(
         except ArithmeticError as error:
             log.info("Not settled by products in float32: %s", error)
     left = max(1, max_hvp - spent)
-    for found in _run(matrix, ends, first, seed, left, random, in_single=False):
+    for found in _run(matrix, ends, first, seed, left, random):
         yield replace(found, n_hvp=spent + found.n_hvp)
         used = spent + found.n_hvp
         if not found.vectors.shape[1] and max_hvp - used == matrix.size <= 2 * used:
@@ -182,32 +193,42 @@ def _steps(
 
 
 def _run(
-    matrix: Curvature, ends: Ends, first: Tensor, seed: int, max_hvp: int, random: bool, *, in_single: bool
+    matrix: Curvature,
+    ends: Ends,
+    first: Tensor,
+    seed: int,
+    max_hvp: int,
+    random: bool,
+    *,
+    in_single: bool = False,
+    certified: bool = True,
 ) -> Iterator[EigenPairs]:
     """Lanczos from one start vector, certified at its end; all but that, perhaps, by products in float32.
 
     Rounding them changes the matrix by some 1e-7 to 1e-5 of its norm, and nothing of the process, whose
     vectors stay orthogonal in float64. What it finds is certified in float64, and mostly good enough.
+    Unless it is to be ``certified``, the run ends with the first Ritz vectors that are within the tolerance.
     """
     provenance = matrix.provenance(
         "Hessian eigenpairs", method="Lanczos, full reorthogonalisation", tol=ends.tol, seed=seed
     )
     own = provenance["dtype"]
     provenance["products"] = f"float32, certified in {own}" if in_single else own
-    n, keep = matrix.size, ends.k + 4
-    vectors = min(BASIS_VECTORS, BASIS_BYTES // (n * matrix.like.element_size()))
+    n, keep = matrix.size, ends.k + _KEPT
     process = Lanczos(
         matrix.product_in_single if in_single else matrix.product,
         first.to(matrix.like),
-        max_basis=max((4 if ends.k == 1 else 6) * keep, vectors),
+        max_basis=basis_vectors(n, ends.k, matrix.like.element_size()),
         keep=keep,
         seed=seed,
+        rows=partial(_rows, ends.k),
     )
     # what rounding adds to a residual comes on top of what the process knows of it
     search = Search(
         process,
         replace(ends, tol=_MARGIN * ends.tol) if in_single else ends,
         0.0 if matrix.definite else -np.inf,
+        explores=certified,
     )
     probe: tuple[FloatArray, FloatArray] | None = None
     while True:
@@ -229,11 +250,47 @@ def _run(
         )
         if now.complete or krylov.n_products >= max_hvp:
             coordinates = torch.from_numpy(now.coordinates[:, now.chosen]).to(krylov.basis)
-            scale = float(np.abs(now.values).max())
-            found = replace(found, complete=now.complete)
-            yield certify(matrix, found, krylov.basis @ coordinates, ends, scale)
+            chosen = krylov.basis @ coordinates
+            if certified:
+                found = replace(found, complete=now.complete)
+                yield certify(matrix, found, chosen, ends, float(np.abs(now.values).max()))
+            else:
+                yield replace(found, vectors=chosen.cpu().numpy())
             return
         yield found
+
+
+def basis_vectors(n: int, k: int, n_bytes: int, most: int | None = None) -> int:
+    """How many vectors of N entries the basis of a search for k pairs at each end may hold.
+
+    Args:
+        n: N.
+        k: Pairs at each end.
+        n_bytes: Bytes of an entry.
+        most: Bytes of all of them; default what memory or a file is given.
+    """
+    least = (4 if k == 1 else 6) * (k + _KEPT)
+    if most is None:
+        most = _FILE_BYTES if in_file(n, n_bytes) else BASIS_BYTES
+    return max(least, min(BASIS_VECTORS, most // (n * n_bytes)))
+
+
+def in_file(n: int, n_bytes: int) -> bool:
+    """Whether the basis is so large that it goes into a file, where vectors are on the CPU."""
+    return n * n_bytes * _ENOUGH > BASIS_BYTES
+
+
+def _rows(k: int, count: int, like: Tensor) -> Tensor:
+    """Room for so many vectors, or for fewer in memory where neither that nor the disk has enough."""
+    n, n_bytes = len(like), like.element_size()
+    if in_file(n, n_bytes):
+        try:
+            if like.device.type == "cpu":
+                return rows_in_file(count, like)
+        except OSError as error:
+            log.info("The basis of %d vectors stays in memory: %s", count, error)
+        count = min(count, basis_vectors(n, k, n_bytes, BASIS_BYTES))
+    return like.new_empty((count, n))
 
 
 def _uncertified(found: EigenPairs) -> EigenPairs:

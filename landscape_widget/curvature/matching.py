@@ -19,8 +19,8 @@ def matched(pairs: EigenPairs, before: EigenPairs) -> tuple[EigenPairs, npt.NDAr
     in descending order.
 
     Args:
-        pairs: Those at one point, m of them.
-        before: Those at the point before, as many at each end.
+        pairs: The m pairs at one point.
+        before: The pairs at the point before, as many at each end.
 
     Returns:
         The pairs with their signs, the index of the one before for each, and the overlap |v·w| with that, of

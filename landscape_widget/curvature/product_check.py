@@ -24,6 +24,9 @@ from landscape_widget.objective.objective import Objective
 #: Examples that come first: a derivative that is wrong is so for each of them, and they have few kinks.
 EXAMPLES = 8
 
+#: So many of them are enough for a first look, which certifies nothing.
+FIRST_EXAMPLES = 2
+
 #: Where kinks hide what all of the data say, so many examples decide, in parts of so many, of which this
 #: share may disagree: a kink can lie nearer than any step, in one example of a thousand.
 _SAMPLE, _PART, _SPARED = 32, 2, 1 / 8
@@ -67,8 +70,8 @@ def check_hvp(objective: Objective) -> None:
     gradients and two losses of all data, once for each objective; they are not counted in any ``n_hvp``.
 
     Args:
-        objective: In the dtype that curvature will be computed in. In float32 differences tell only the
-            faults of layers that are known to be wrong.
+        objective: The loss, in the dtype that curvature will be computed in. In float32 differences tell only
+            the faults of layers that are known to be wrong.
 
     Raises:
         SecondDerivativeError: If torch has no second derivative of some layer, or the two disagree and a
@@ -81,7 +84,7 @@ def check_hvp(objective: Objective) -> None:
     if objective.second_derivative_checked:
         return
     suspects = suspicious_modules(objective)
-    few = _few(objective)
+    few = _few(objective, EXAMPLES)
     doubt = _compare(few, suspects, "a few examples", objective) if few is not objective else ""
     objective.doubt = _compare(objective, suspects, "all of the data", objective) or doubt
     if objective.doubt:
@@ -90,17 +93,17 @@ def check_hvp(objective: Objective) -> None:
 
 
 def check_few(objective: Objective) -> None:
-    """Compares as ``check_hvp`` does, on a few examples alone, for a first look that certifies nothing.
+    """Compares as ``check_hvp`` does, on two examples alone, for a first look that certifies nothing.
 
     Layers that are wrong are so for each example. What only all of the data tell is left to ``check_hvp``,
     and with it whatever leaves a doubt.
 
     Raises:
-        SecondDerivativeError: As ``check_hvp``.
-        CutOffError: As ``check_hvp``, on those examples.
+        SecondDerivativeError: If ``check_hvp`` would raise it on those examples.
+        CutOffError: If ``check_hvp`` would raise it on those examples.
     """
     if not objective.second_derivative_checked:
-        _compare(_few(objective), suspicious_modules(objective), "a few examples", objective)
+        _compare(_few(objective, FIRST_EXAMPLES), suspicious_modules(objective), "a few examples", objective)
 
 
 def _compare(objective: Objective, suspects: dict[str, str], where: str, whole: Objective) -> str:
@@ -185,14 +188,14 @@ def _product(objective: Objective, v: Tensor, suspects: dict[str, str], theta: T
             raise SecondDerivativeError(_missing(suspects, error)) from error
 
 
-def _few(objective: Objective) -> Objective:
+def _few(objective: Objective, examples: int) -> Objective:
     """Some examples of the first batch, where it can be cut, or that batch: they cost less than all."""
     first = objective.first_batch()
-    if first.n_examples == objective.n_examples <= EXAMPLES:
+    if first.n_examples == objective.n_examples <= examples:
         return objective
-    if not first.divisible or first.n_examples <= EXAMPLES:
+    if not first.divisible or first.n_examples <= examples:
         return first
-    few = first.subset(EXAMPLES)
+    few = first.subset(examples)
     return few if _has_loss(few) else first
 
 

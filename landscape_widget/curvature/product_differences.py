@@ -32,10 +32,10 @@ def disagreement(
 
     Args:
         objective: L, in float64 or float32.
-        v: Of length 1, shape (N,).
+        v: A vector of length 1, shape (N,).
         product: Hv.
         where: What data the loss is of, in words; "" where its gradient was held against it elsewhere.
-        steps: Of the differences, in float64.
+        steps: The steps of the differences in float64.
 
     Raises:
         CutOffError: If the gradient is not that of the loss.
@@ -82,10 +82,10 @@ def steady(
 
     Args:
         objective: L, in float64.
-        v: Of length 1, shape (N,).
+        v: A vector of length 1, shape (N,).
         product: Hv.
         wrong: Names of tensors in which product and difference disagree.
-        steps: As those of ``disagreement``, the longer one first.
+        steps: Two steps as those of ``disagreement``, the longer one first.
     """
     gaps = []
     for step in steps:

@@ -30,10 +30,16 @@ class Stage:
 class Search:
     """Watches a Lanczos process until the wanted pairs are settled and no further one is missing."""
 
-    def __init__(self, process: Lanczos, ends: Ends, floor: float) -> None:
-        self._process = process
-        self._ends = ends
-        self._floor = floor  # no eigenvalue lies below
+    def __init__(self, process: Lanczos, ends: Ends, floor: float, *, explores: bool = True) -> None:
+        """Judges nothing yet.
+
+        Args:
+            process: What is watched.
+            ends: The pairs that are wanted.
+            floor: No eigenvalue lies below this.
+            explores: Whether pairs that are settled are followed by a search for further ones.
+        """
+        self._process, self._ends, self._floor, self._explores = process, ends, floor, explores
         self._targets: tuple[float, float] | None = None
 
     def look(self, krylov: Krylov) -> Stage:
@@ -49,7 +55,7 @@ class Search:
         # half of the rounding that is let pass in the end, since that of the last products comes on top
         bound = ends.bound(values[chosen], 0.5 * scale)
         settled = len(chosen) == ends.total and bool(np.all(residuals[chosen] <= bound))
-        complete = krylov.exhausted
+        complete = krylov.exhausted or (settled and not self._explores)
         if settled and not complete:
             complete = self._targets is not None and self._none_beyond(krylov, scale)
             if not complete and (self._targets is None or self._found_more(krylov, scale)):

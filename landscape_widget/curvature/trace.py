@@ -73,8 +73,8 @@ def hessian_trace(
         half_width: Half the width of the interval of α for "curvature-fit", at 50 equidistant points: 0.05 in
             the paper, which is right for its functions, and far too wide for most networks. Default: as said
             above.
-        executor: Whose workers take the products, if not this thread; see ``evaluate_plane``. They have the
-            same bits for any number of workers.
+        executor: An executor whose workers take the products, if not this thread; see ``evaluate_plane``.
+            They have the same bits for any number of workers.
 
     Returns:
         The estimate. Its standard error comes from the samples, for normal probes from their variance

@@ -29,7 +29,7 @@ class Batch:
     """What its numbers are widened to whenever the loss is evaluated; None where they are held as that."""
 
     def __getstate__(self) -> dict[str, Any]:
-        """Its own examples: pickled as it is, a view would take along all that it is a view of."""
+        """Pickles the batch with its own examples: a view would take along all that it is a view of."""
         return {**vars(self), "content": map_tensors(self.content, _alone)}
 
     def widened(self) -> Batch:

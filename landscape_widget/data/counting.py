@@ -41,7 +41,7 @@ def count_examples(
 
     Args:
         content: The batch.
-        batch_size_fn: Asked instead, where it is given.
+        batch_size_fn: A function that is asked instead, where it is given.
         name: What to call the batch.
         stacked: Whether it was made of single examples, or must be, by stacking their tensors.
         told: How many examples the loader says to have put into it. Where the parts do not agree, one of them

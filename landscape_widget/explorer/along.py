@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from time import monotonic
@@ -60,8 +60,8 @@ class AlongTheRun(PointActs):
         self._ready: set[_Key] = set()
         """Checkpoints of which all is known that the controls ask for."""
         self._ready_for: object = None
-        self._failed: dict[int, str] = {}
-        """Why checkpoints could not be had, by their numbers."""
+        self._failed: dict[_Key, str] = {}
+        """Why checkpoints could not be had."""
         self._follows = self._all = False
         """Whether a person goes from checkpoint to checkpoint, and whether all are asked for."""
         self._pastime: Request | None = None
@@ -92,7 +92,7 @@ class AlongTheRun(PointActs):
                 return None
             names, found = [], []
             for where, at in zip((centres.number, beside), around, strict=True):
-                names.append(where if isinstance(where, str) else f"checkpoint {where}")
+                names.append(where if isinstance(where, str) else centres.landmarks.checkpoints[where].name)
                 known = None if isinstance(where, str) else self._known_at(where, now.examples)
                 traced = at if at is None or at.trace or known is None else replace(at, trace=known.trace)
                 found.append(traced)
@@ -135,8 +135,9 @@ class AlongTheRun(PointActs):
             raise
         if self._pastime is not None and self._pastime.cancelled:
             raise RuntimeError("The computation was cancelled.")
-        for number, words in sorted(self._failed.items()):
-            warnings.warn(f"Nothing was found at checkpoint {number}: {words}", stacklevel=2)
+        for number, checkpoint in enumerate(self._points.centres.landmarks.checkpoints):
+            if words := self._failed.get(checkpoint_key(checkpoint)):
+                warnings.warn(f"Nothing was found at checkpoint {number}: {words}", stacklevel=2)
         return self
 
     def cancel(self) -> None:
@@ -150,7 +151,7 @@ class AlongTheRun(PointActs):
         super()._go_to(number, former)
         self._follows = self._follows or number is not None
 
-    def _steps(self, study: Study, controls: Controls, number: int, what: str) -> Iterator[None]:
+    def _steps(self, study: Study, controls: Controls, number: int, what: str) -> Generator[None, None, None]:
         with self._provided(study, controls):
             yield from super()._steps(study, controls, number, what)
 
@@ -195,7 +196,7 @@ class AlongTheRun(PointActs):
             self._pastime = self._worker.pastime(self._ahead)
 
     def _ahead(self) -> Iterator[None]:
-        """On the worker's thread: goes from checkpoint to checkpoint, until there is none left."""
+        """Goes from checkpoint to checkpoint, until there is none left."""
         while True:
             with self._lock:
                 controls = self._chosen()
@@ -218,8 +219,8 @@ class AlongTheRun(PointActs):
             except Exception as error:  # the others can be had all the same
                 log.info("Nothing ahead at checkpoint %d.", number, exc_info=error)
                 if centre is None or found_at(centre, controls.examples) is None:
-                    self._failed[number] = f"{type(error).__name__}: {error}"
-            if number not in self._failed:
+                    self._failed[checkpoint_key(checkpoint)] = f"{type(error).__name__}: {error}"
+            if checkpoint_key(checkpoint) not in self._failed:
                 with self._lock:
                     self._note(checkpoint, centre, controls, complete=True)
             yield
@@ -233,8 +234,7 @@ class AlongTheRun(PointActs):
         numbers = [*range(here, last + 1), *range(here)] if self._all else range(here, here + 1 + AHEAD)
         checkpoints = centres.landmarks.checkpoints
         for number in numbers:
-            left = number <= last and number not in self._failed
-            if left and checkpoint_key(checkpoints[number]) not in self._ready:
+            if number <= last and checkpoint_key(checkpoints[number]) not in {*self._ready, *self._failed}:
                 return number
         return None
 
@@ -267,18 +267,19 @@ class AlongTheRun(PointActs):
             busy: Whether more of them is being computed; None to go by whether it was asked for.
         """
         with self._lock:
-            if self._worker.closed or self._points.centres.last < 1:
-                return
             now = monotonic()
-            if busy and now - self._told < INTERVAL:
+            if self._worker.closed or (busy and now - self._told < INTERVAL):
                 return
             self._told = now
+            self._announce(["_along"])
+            if self._worker.closed or self._points.centres.last < 1:  # an observer may have closed it
+                return
             pastime, placed = self._pastime, self._publisher.latest.landmarks
             if busy is None:
                 busy = pastime is not None and not (pastime.cancelled or pastime.done.is_set())
             losses = {}
             if placed is not None and placed.path is not None and placed.losses == ("train", "frozen"):
-                losses = dict(zip(placed.path.step.tolist(), placed.path.loss.tolist(), strict=True))
+                losses = dict(zip(placed.path.names, placed.path.loss.tolist(), strict=True))
             self._along = along(self.evolution, losses, busy)
 
 

@@ -19,6 +19,9 @@ _OF_OBJECTIVE = {
     if parameter.kind is parameter.KEYWORD_ONLY
 }
 
+#: Keywords beside those and controls.
+_OWN = "test_loader", "trajectory", "solutions", "executor", "autosave", "view"
+
 
 def sorted_arguments(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Keywords of ``Objective`` and controls among the arguments given that are not at their defaults.
@@ -27,7 +30,7 @@ def sorted_arguments(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str
         TypeError: For what is under "unknown" in ``given``.
     """
     for name in given["unknown"]:
-        hint = near(name, [*_OF_OBJECTIVE, *CONTROLS, "test_loader", "trajectory", "solutions", "view"])
+        hint = near(name, [*_OF_OBJECTIVE, *CONTROLS, *_OWN])
         raise TypeError(f"LandscapeExplorer got an unexpected keyword {name!r}.{hint}")
     controls = {control.name: control.default for control in fields(Controls)} | {"examples": None}
     options, chosen = (

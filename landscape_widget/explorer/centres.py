@@ -235,6 +235,11 @@ class Centres:
         return recorded if recorded in own and self.number != self.last else None
 
     @property
+    def steps(self) -> list[int]:
+        """The steps of all checkpoints."""
+        return [recorded.step for recorded in self.landmarks.checkpoints]
+
+    @property
     def last(self) -> int:
         """The number of the last checkpoint."""
         return len(self.landmarks.checkpoints) - 1
@@ -255,7 +260,8 @@ class Centres:
 
         Args:
             theta: The point.
-            plane: That it was found on, if not that of the present centre: then it goes by the state there.
+            plane: The plane that it was found on, if not that of the present centre: then it goes by
+                the state there.
 
         Raises:
             RuntimeError: If the plane is around a centre that is not known here, so that nobody knows which

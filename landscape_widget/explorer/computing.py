@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from time import monotonic
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -17,6 +17,7 @@ from landscape_widget.explorer.mailbox import Job, Request
 from landscape_widget.explorer.model_weights import Weights
 from landscape_widget.explorer.points import Points
 from landscape_widget.explorer.sending import Sending
+from landscape_widget.explorer.spots import checkpoint_key
 from landscape_widget.explorer.traits import CONTROLS
 from landscape_widget.explorer.worker import Worker
 from landscape_widget.export.news import News
@@ -27,6 +28,12 @@ from landscape_widget.study.findings import Findings
 from landscape_widget.study.study import Study
 
 log = logging.getLogger(__name__)
+
+#: What is said where a recorder has deleted what a second picture was around.
+NO_MORE = (
+    "The checkpoint {} is there no more: its recorder keeps fewer by now. Nothing is beside this "
+    "one; choose another one."
+)
 
 #: What is said of controls in a file that do not fit.
 _NOT_TAKEN = "Expected controls that this explorer can take: {}"
@@ -53,7 +60,7 @@ class BackgroundComputing(Sending):
         Args:
             objective: The loss L as a function of θ.
             test: The same objective on test data.
-            weights: Those of the user's model; None where there is none.
+            weights: The weights of the user's model; None where there is none.
             given: The arguments that the explorer was made with, as they are written.
             interval: Least seconds between two updates of one result.
             controls: Values of controls by their names; all others keep their defaults.
@@ -66,6 +73,7 @@ class BackgroundComputing(Sending):
         worker = Worker("landscape-explorer", self._on_end, leave_a_core_free)
         points = Points(objective, weights, self._errand, self._send_pins, self._redraw, test, landmarks)
         super().__init__(worker, points, given, interval, controls)
+        self._checkpoints = points.centres.landmarks.checkpoints
         self._around: WeakKeyDictionary[Study, Gathered] = WeakKeyDictionary()
         self._around[self._study] = self._publisher.gathered
         self._go_to(self.checkpoint)
@@ -204,13 +212,26 @@ class BackgroundComputing(Sending):
         number, last = self._points.centres.number, self._points.centres.last
         if number != (last if self.checkpoint is None else self.checkpoint):
             self._set_aside(checkpoint=None if number == last else number)
+        self._follow()
         self._publisher.gathered = self._around.setdefault(self._study, Gathered())
         self._announce()
         self._info = self._informed()
         if self._request is not None:
             self._submit()
 
-    def _steps(self, study: Study, controls: Controls, number: int, what: str) -> Iterator[None]:
+    def _follow(self) -> None:
+        """Has the second picture stay around its checkpoint, which has another number in a thinned run."""
+        before, beside = self._checkpoints, self.compared_checkpoint
+        self._checkpoints = self._points.centres.landmarks.checkpoints
+        if not isinstance(beside, int) or self._checkpoints == before:
+            return
+        keys = [*map(checkpoint_key, self._checkpoints)]
+        key = checkpoint_key(before[beside])
+        self._set_aside(compared_checkpoint=keys.index(key) if key in keys else None)
+        if key not in keys:
+            self._points.tell(NO_MORE.format(before[beside].name))
+
+    def _steps(self, study: Study, controls: Controls, number: int, what: str) -> Generator[None, None, None]:
         """Carries out one computation on the worker's thread, publishing what it finds."""
         started, found, stage = monotonic(), Findings(), ""
 

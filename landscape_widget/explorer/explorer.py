@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
 from inspect import signature
 from typing import Any
@@ -14,11 +14,13 @@ from torch import nn
 from landscape_widget.data.reading import BatchSize
 from landscape_widget.explorer.along import AlongTheRun
 from landscape_widget.explorer.arguments import objective_of, sorted_arguments, test_objective_of
+from landscape_widget.explorer.autosave import Autosave
 from landscape_widget.explorer.cells import follow_cells
 from landscape_widget.explorer.messages import AT_POINTS, obey
 from landscape_widget.explorer.model_weights import Weights
 from landscape_widget.explorer.page import hold
 from landscape_widget.explorer.publisher import gathered_of
+from landscape_widget.explorer.traits import CONTROLS
 from landscape_widget.export.python_call import given_arguments
 from landscape_widget.export.runs import load_run, save_run
 from landscape_widget.loss.parameters import Selection
@@ -28,6 +30,7 @@ from landscape_widget.paths.landmarks import GivenTrajectory, Landmarks
 from landscape_widget.paths.trajectory import Solution
 from landscape_widget.planes.grid import Domain
 from landscape_widget.study.controls import Controls
+from landscape_widget.study.study import Study
 
 #: Least seconds between two updates of one result: above about ten messages a second pages fall behind.
 UPDATE_INTERVAL = 0.15
@@ -57,6 +60,8 @@ class LandscapeExplorer(AlongTheRun):
         batch_size_fn: BatchSize = None,
         trajectory: GivenTrajectory | None = None,
         solutions: Mapping[str, Solution] | None = None,
+        executor: Any = None,
+        autosave: str | os.PathLike[str] | None = None,
         axes: tuple[str, str] = Controls.axes,
         seed: int = Controls.seed,
         domain: Domain | None = Controls.domain,
@@ -80,7 +85,8 @@ class LandscapeExplorer(AlongTheRun):
 
         Args:
             model: A model, whose present weights are θ*; or an ``Objective``, and then nothing but
-                ``test_loader``, ``trajectory``, ``solutions`` and controls may follow.
+                ``test_loader``, ``trajectory``, ``solutions``, ``executor``, ``autosave`` and controls may
+                follow.
             data: See ``Objective``.
             loss_fn: See ``Objective``.
             test_loader: Data held out for testing, of the same kinds as ``data``.
@@ -96,6 +102,11 @@ class LandscapeExplorer(AlongTheRun):
                 and every plane shows it.
             solutions: Other solutions by name, such as {"small batch": state}, each a state dict, a model,
                 or a file. Axes "toward:small batch" … lead to them, and every plane shows where they are.
+            executor: Whose workers take the nodes of planes and the Hessian-vector products, if not this
+                process; see ``evaluate_plane``.
+            autosave: A file that is written, as by ``save``, every few seconds while it computes, and at the
+                end. Where it is there already, as after a kernel was killed, the explorer goes on from it, as
+                by ``load``, with the controls that are given here.
             axes: Names of the directions of α and β: "hessian:max", "hessian:max:2" …, "hessian:min" …,
                 "random", "random:filter", and those above. This and all that follow are controls,
                 attributes to be set later.
@@ -112,8 +123,9 @@ class LandscapeExplorer(AlongTheRun):
             equal_axes: Whether an automatic domain reaches equally far along two eigenvectors; else by their
                 curvatures.
             compared_axes: Axes of a second picture beside the first; None: those of the first.
-            compared_domain: Its domain; None: chosen by the curvature.
-            compared_split: Its data; None: those of the first. Without ``compared_axes``, too, there is none.
+            compared_domain: The domain of the second picture; None: chosen by the curvature.
+            compared_split: The data of the second picture; None: those of the first. There is no second
+                picture where ``compared_axes`` are not given either.
             compared_checkpoint: The checkpoint that the second picture is around, or the name of a solution;
                 None for that of the first.
             checkpoint: Which checkpoint of the trajectory θ* is, counted from 0; None for the model's own
@@ -123,16 +135,23 @@ class LandscapeExplorer(AlongTheRun):
 
         Raises:
             TypeError: For an unknown keyword, or what ``Objective`` raises.
-            ValueError: What ``Objective`` raises.
+            ValueError: What ``Objective`` raises; and what ``load`` does of the file of ``autosave``, such as
+                one of another model, data or loss.
             traitlets.TraitError: For a control out of its range.
         """
         options, controls = sorted_arguments(locals())
-        objective = objective_of(model, data, loss_fn, options)
+        objective = objective_of(model, data, loss_fn, options).by_workers(executor)
         whole = {"objective": model}
         positional = (
             whole if isinstance(model, Objective) else {"model": model, "data": data, "loss_fn": loss_fn}
         )
-        further = {"test_loader": test_loader, "trajectory": trajectory, "solutions": solutions}
+        further = {
+            "test_loader": test_loader,
+            "trajectory": trajectory,
+            "solutions": solutions,
+            "executor": executor,
+            "autosave": autosave,
+        }
         further = {name: value for name, value in further.items() if value is not None}
         super().__init__(
             objective,
@@ -143,20 +162,38 @@ class LandscapeExplorer(AlongTheRun):
             controls | ({} if view is None else {"view": view}),
             Landmarks.of(objective, trajectory, solutions),
         )
+        self._autosave = Autosave(autosave, self.save)
+        if self._autosave.path is not None and self._autosave.path.exists():
+            self.load(self._autosave.path)
+            for name, value in controls.items():
+                setattr(self, name, value)
         self.on_msg(self._on_message)
         follow_cells()
 
+    def _steps(self, study: Study, controls: Controls, number: int, what: str) -> Generator[None, None, None]:
+        steps = super()._steps(study, controls, number, what)
+        try:
+            for step in steps:
+                self._autosave.look()
+                yield step
+        finally:
+            steps.close()
+            if not self._worker.closed:
+                self._autosave.look(last=True)
+
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("_") and not hasattr(type(self), name):
-            if name in {*signature(type(self).__init__).parameters} - {"self", "unknown"}:
+            given = {*signature(type(self).__init__).parameters} - {"self", "unknown"}
+            if name in given:
                 raise AttributeError(
                     f"Expected an attribute that can be set, got {name!r}, which is given only when an "
                     f"explorer is made. Make another one: {type(self).__name__}(…, {name}=…)."
                 )
-            known = [known for known in dir(type(self)) if not known.startswith("_")]
+            others = [known for known in dir(type(self)) if not known.startswith("_")]
+            hints = (near(name, known) for known in ([*CONTROLS, "view"], given, others))  # methods last
             raise AttributeError(
                 f"Expected an attribute of {type(self).__name__}, got {name!r}, which it has not."
-                f"{near(name, known)}"
+                f"{next(filter(None, hints), '')}"
             )
         super().__setattr__(name, value)
 
@@ -174,7 +211,7 @@ class LandscapeExplorer(AlongTheRun):
         with self._lock:
             results, study, pins = self.results, self._study, self._points.pins.memory()
             controls = self._chosen()
-        save_run(path, results, study, pins, controls)
+        save_run(path, results, study, pins, controls, self._points.centres.steps)
 
     def load(self, path: str | os.PathLike[str]) -> LandscapeExplorer:
         """Goes on from what ``save`` wrote; nothing in the file is evaluated again.
@@ -183,7 +220,8 @@ class LandscapeExplorer(AlongTheRun):
         file holds half way is finished by ``compute()``, or at once where the explorer is on show.
 
         Args:
-            path: A file that was saved of the same model, data and loss.
+            path: A file that was saved of the same model, data and loss. One that was saved at an earlier
+                checkpoint, or with one beside, asks for an explorer with that run.
 
         Whatever goes wrong, nothing changes.
 
@@ -194,7 +232,8 @@ class LandscapeExplorer(AlongTheRun):
             RuntimeError: If an observer or another thread moves the centre meanwhile, loads, or closes.
         """
         here = self._study
-        loaded = load_run(path, here, self._points.centres.spots.study_at)
+        centres = self._points.centres
+        loaded = load_run(path, here, centres.spots.study_at, centres.steps)
         results, study, chosen = loaded.results, loaded.study, loaded.controls
         if loaded.here:  # whatever its number was where the file was written
             chosen = replace(chosen, checkpoint=self.checkpoint)

@@ -39,7 +39,7 @@ class Gathered:
         self.latest = Findings()
         """The latest of each result, whatever controls it is of."""
         self.controls: Controls | None = None
-        """Those that ``together`` is of; None while there is nothing."""
+        """The results that ``together`` is made of; None while there is nothing."""
         self._newest: dict[str, Kept] = {}
         self._fitting: dict[str, Kept] = {}
 
@@ -48,7 +48,7 @@ class Gathered:
 
         Args:
             kept: Findings, by the topic that they belong to.
-            controls: Those of the computation.
+            controls: The controls of the computation.
         """
         for one in kept.values():
             vars(self.latest).update(one.fields)

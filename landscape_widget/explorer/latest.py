@@ -21,7 +21,9 @@ from landscape_widget.export.still_output import still_output
 from landscape_widget.numerics.checks import near
 from landscape_widget.objective.objective import Objective
 from landscape_widget.results.blindness import SaddleBlindness
+from landscape_widget.results.comparison import Comparison
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures
+from landscape_widget.results.evolution import Evolution
 from landscape_widget.results.landmarks import LandmarksOnPlane
 from landscape_widget.results.planes import Plane, Surface
 from landscape_widget.results.quadratic import QuadraticModel
@@ -30,7 +32,10 @@ from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Picture
 
 #: Results by the trait in which the page gets them.
-_RESULTS = {topic.trait: topic.announces for topic in TOPICS}
+_RESULTS = {topic.trait: topic.announces for topic in TOPICS} | {"_along": ("evolution", "comparison")}
+
+#: Results that are put together anew whenever they are read: new is what holds something else.
+_BY_CONTENT = (Mapping, Evolution, Comparison)
 
 #: Names of all results.
 RESULTS = tuple(dict.fromkeys(name for names in _RESULTS.values() for name in names))
@@ -103,7 +108,7 @@ class LatestResults(Waiting):
         names = RESULTS if sent is None else [name for trait in sent for name in _RESULTS.get(trait, ())]
         for name in dict.fromkeys(names):
             new, old = getattr(self, name), self._announced.get(name)
-            if new is not old and not (isinstance(new, Mapping) and new == old):
+            if new is not old and not (isinstance(new, _BY_CONTENT) and new == old):
                 self._announced[name] = new
                 # not ``notify_change``, which holds back in user's code what only traits can be
                 self._notify_observers(t.Bunch(name=name, old=old, new=new, owner=self, type="change"))
@@ -202,7 +207,7 @@ class LatestResults(Waiting):
         """Warns, where ``figure`` or ``to_html`` was called, if a picture is not of the controls as they are.
 
         Args:
-            controls: Those of the picture.
+            controls: The controls of the picture.
         """
         was, now = asdict(of_picture(controls)), asdict(of_picture(self._chosen()))
         changed = [f"{name}={was[name]!r}, now {now[name]!r}" for name in was if was[name] != now[name]]

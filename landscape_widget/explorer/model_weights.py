@@ -30,7 +30,7 @@ class Drift:
     """What a model's weights have become since they were taken."""
 
     words: str
-    """That, in a sentence."""
+    """A sentence that says so."""
     takes: bool
     """Whether they can be taken as the next θ*."""
 

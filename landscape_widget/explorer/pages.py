@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -20,6 +21,8 @@ from landscape_widget.planes.presets import PRESETS
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Findings
 from landscape_widget.study.study import Study
+
+log = logging.getLogger(__name__)
 
 #: Pictures that are remembered around one centre.
 _MOST = 12
@@ -61,7 +64,7 @@ class SavedPages(LatestResults):
                 "trajectory"), two axes, or a mapping of controls: axes, seed, domain, split, batch_norm …
                 What it does not name is as the explorer has it, but for the domain, which is chosen by the
                 curvature. The page begins with the first. What is not known of them is computed now; the
-                explorer's own controls stay.
+                explorer's page and the log (level INFO) say which of how many. Its own controls stay.
             resolutions: Nodes for each axis; of several, every plane is held at each. Default: the present.
             checkpoints: Numbers of checkpoints, None in a list for the last one; every plane is held around
                 each, and the page's slider goes from one to the other. Default: the present.
@@ -143,6 +146,9 @@ class SavedPages(LatestResults):
 
         def job() -> Iterator[None]:
             for controls in wanted[len(first) + len(made) :]:
+                words = f"Page: picture {len(first) + len(made) + 1} of {len(wanted)}"
+                log.info(words)
+                self._points.tell(words)
                 away = controls.checkpoint != present
                 with self._lock:
                     study = self._points.centres.beside(controls.checkpoint) if away else here
@@ -172,6 +178,8 @@ class SavedPages(LatestResults):
         except KeyboardInterrupt:
             self.cancel()
             raise
+        finally:
+            self._points.tell("")
         return first[0], made
 
 

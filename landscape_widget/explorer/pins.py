@@ -46,7 +46,7 @@ class Pins:
         """Starts without a pin.
 
         Args:
-            centres: Whose present study evaluates new pins.
+            centres: The centres, whose present study evaluates new pins.
             serve: Hands an errand to the worker.
             changed: Is called whenever there is something new to show.
             redraw: Evaluates pins that the pictures on show interpolate.

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import nn
 
+from landscape_widget.explorer.computing import NO_MORE
 from landscape_widget.explorer.pages import SavedPages
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.planes.points import Pin, check_coordinates, place_words
@@ -86,14 +87,20 @@ class PointActs(SavedPages):
                 buffer that is not persistent (by the loss of the first batch, and not with mode="train"); if
                 it is being trained at this moment; or the explorer was made of an ``Objective``.
             ValueError: If weights are not finite.
+
+        Warns:
+            UserWarning: If a recorder has deleted the checkpoint of the second picture, which is gone then.
         """
         if model is not None and not isinstance(model, nn.Module):
             raise TypeError(f"Expected a model, got {type(model).__name__}.")
         with self._lock:
-            here = self._study
+            here, beside, checkpoints = self._study, self.compared_checkpoint, self._checkpoints
             self._points.update(model, self._number)
             if self._study is not here:
                 self._moved()
+            lost = isinstance(beside, int) and self.compared_checkpoint is None
+        if lost:
+            warnings.warn(NO_MORE.format(checkpoints[beside].name), stacklevel=2)
 
     def table(self) -> ScoreTable:
         """Loss and metrics at θ* and at the lowest node of each plane on show, on training and test data.

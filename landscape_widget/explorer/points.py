@@ -54,7 +54,7 @@ class Points:
 
         Args:
             objective: The loss L as a function of θ.
-            weights: Those of the user's model; None where there is none.
+            weights: The weights of the user's model; None where there is none.
             serve: Hands an errand to the worker.
             changed: Is called whenever there is something new to show.
             redraw: Evaluates pins that the pictures on show interpolate.
@@ -95,7 +95,7 @@ class Points:
         What was there before is put back if what is done under it fails, and let go of otherwise.
 
         Args:
-            study: That of this centre, or of another checkpoint.
+            study: The study of this centre, or of another checkpoint.
             pins: What was pinned.
             number: Number of the checkpoint, None for the last one.
         """
@@ -191,7 +191,7 @@ class Points:
 
     @property
     def weights(self) -> Weights:
-        """Those of the user's model.
+        """The weights of the user's model.
 
         Raises:
             RuntimeError: If the explorer was made of an objective, or closed.
@@ -268,7 +268,7 @@ class Points:
             self.tell(str(error.args[0]))
 
     def tell(self, words: str) -> None:
-        """Tells the page why something was not done."""
+        """Tells the page why something was not done, or what is being done."""
         self._note = words
         self._changed()
 

@@ -77,7 +77,7 @@ TOPICS = (
         "_compared",
         lambda n: (n.found.compared, n.found.pairs, n.found.quadratic, n.found.around),
         _fields("compared", "around"),
-        ("compared", "surfaces"),
+        ("compared", "surfaces", "comparison"),
         lambda controls: controls.compared() is not None,
         rests_on=of_picture,
     ),

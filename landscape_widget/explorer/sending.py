@@ -104,7 +104,7 @@ class Sending(SharedState):
 
     def _news(self, found: Findings, controls: Controls, number: int, elapsed: float) -> News:
         theta_norm, centres = self._study.theta_norm, self._points.centres
-        passed = "" if centres.passed is None else wire.label(centres.passed)
+        passed = "" if centres.passed is None else centres.passed.name
         # a copy: what is held is sent from another thread, while this one finds more
         return News(copy(found), controls, number, elapsed, theta_norm, centres.moved, self._given, passed)
 

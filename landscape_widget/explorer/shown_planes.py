@@ -18,13 +18,13 @@ class ShownPlanes:
         """Begins with none."""
         self._latest: dict[PictureKey, Plane] = {}
         self.planes: list[Plane | None] = [None, None]
-        """Those of the first and the second picture."""
+        """The planes of the first and the second picture."""
 
     def show(self, plane: Plane, picture: PictureKey | None, which: int) -> bool:
         """Remembers a picture on its way to the page; tells whether it lies on the same plane as before.
 
         Args:
-            plane: That of the picture.
+            plane: The plane of the picture.
             picture: What a click will tell of it; None where clicks go nowhere.
             which: 0 for the first picture, 1 for the one beside it.
         """

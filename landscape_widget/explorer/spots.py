@@ -83,11 +83,10 @@ class Spots:
         weights = Held({THETA: objective.theta} if state is None else state)
         present = self.last_recorded(weights)
         if present is None:
-            step = max((recorded.step for recorded in landmarks.checkpoints), default=-1) + 1
-            present = Recorded(weights, step)
-            self.landmarks = replace(landmarks, first=present)
+            self.landmarks = landmarks.with_first(weights)
+            present = self.landmarks.checkpoints[-1]
         self.first = Spot(present)
-        """That of the objective."""
+        """The spot of the objective itself."""
         self._spots = {checkpoint_key(present): self.first}
 
     @property
@@ -117,21 +116,23 @@ class Spots:
             where: The number or the name; None for the last checkpoint.
             present: Where one is.
         """
-        if isinstance(where, str):
-            recorded = Recorded(Held(self.landmarks.solutions[where]), _NEVER)
-            spot = self._others.setdefault(where, Spot(recorded))
-        else:
-            spot = self.at(where)
+        spot = self._spot_of(where)
         self.enter(spot)
         study = spot.study
         self.enter(present)
         assert study is not None
         return study
 
-    def study_at(self, number: int | None) -> Study:
-        """The study of a checkpoint; one does not go there."""
-        spot = self.at(number)
+    def study_at(self, where: int | str | None) -> Study:
+        """The study of a checkpoint, or of a solution by its name; one does not go there."""
+        spot = self._spot_of(where)
         return spot.study or self.made(spot)
+
+    def _spot_of(self, where: int | str | None) -> Spot:
+        if not isinstance(where, str):
+            return self.at(where)
+        recorded = Recorded(Held(self.landmarks.solutions[where]), _NEVER)
+        return self._others.setdefault(where, Spot(recorded))
 
     def refresh(self) -> None:
         """Has studies made anew: there are other checkpoints, and so other components of their path."""

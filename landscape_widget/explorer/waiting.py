@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from math import inf
 from time import monotonic
 from typing import TypeVar
@@ -11,6 +11,7 @@ from landscape_widget.explorer.computing import BackgroundComputing
 from landscape_widget.explorer.mailbox import Request
 from landscape_widget.explorer.worker import CLOSED, others_wait, stay_at_the_end
 from landscape_widget.numerics.checks import check_real, told
+from landscape_widget.study.plan import Plan, plan_of
 from landscape_widget.study.study import check_part
 
 _Self = TypeVar("_Self", bound="Waiting")
@@ -66,6 +67,35 @@ class Waiting(BackgroundComputing):
             raise ValueError(f"Expected timeout as a number of seconds or None, got {told(timeout)}.")
         self._wait_while(lambda: [self._request, *self._errands], timeout)
         return self._successful()
+
+    def plan(self) -> Plan:
+        """What ``compute()`` will take from here: memory, losses, products and time.
+
+        It measures one loss and two products, for which it waits, and which are not lost; a computation that
+        runs goes on afterwards.
+
+        Raises:
+            RuntimeError: If the explorer is closed, or inside an observer.
+            Exception: What model or loss raise.
+        """
+        refuse_inside("plan")
+        found: list[Plan] = []
+        with self._lock:
+            centre, controls = self._study.centre, self._chosen()
+
+        def steps() -> Iterator[None]:
+            found.append(plan_of(centre, controls))
+            yield
+
+        request = self._errand(steps)
+        try:
+            self._wait_while(lambda: [request])
+        except KeyboardInterrupt:
+            request.cancelled = True
+            raise
+        if request.error is not None:
+            raise request.error
+        return found[0]
 
     def _wait_while(self, asked: Callable[[], list[Request | None]], timeout: float | None = None) -> None:
         """Returns when all requests have ended; a moved control puts another one in the place of the first.

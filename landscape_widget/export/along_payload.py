@@ -8,7 +8,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from landscape_widget.export.payloads import Payload, buffer
+from landscape_widget.figures.evolution import step_ticks
 from landscape_widget.numerics.vectors import FloatArray
+from landscape_widget.results.checkpoints import places
 from landscape_widget.results.evolution import Evolution
 
 #: Marks of verdicts, for those who tell no colours apart, too; and that of none.
@@ -33,18 +35,17 @@ _HERE = {"type": "line", "y0": 0, "y1": 1, "layer": "below"}
 _ROOM = 0.08
 
 
-def along(evolution: Evolution, losses: Mapping[int, float], busy: bool) -> Payload:
+def along(evolution: Evolution, losses: Mapping[str, float], busy: bool) -> Payload:
     """What is known at each checkpoint, in the words of plotly but for the page's own colours.
 
     Args:
-        evolution: Of all checkpoints, as far as it was found.
-        losses: Losses that are known elsewhere, by the steps of checkpoints.
+        evolution: The evolution over all checkpoints, as far as it was found.
+        losses: Losses that are known elsewhere, by the names of checkpoints.
         busy: Whether more of it is being computed.
     """
     n, done = len(evolution.done), int(evolution.done.sum())
-    loss = np.where(
-        evolution.done, evolution.loss, [losses.get(int(step), np.nan) for step in evolution.step]
-    )
+    names = [evolution.called(row) for row in range(n)]
+    loss = np.where(evolution.done, evolution.loss, [losses.get(name, np.nan) for name in names])
     trace = np.full(n, math.nan) if evolution.trace is None else evolution.trace
     symbols = [SYMBOLS.get(verdict, _NONE) for verdict in evolution.verdict]
     found = [
@@ -63,16 +64,19 @@ def along(evolution: Evolution, losses: Mapping[int, float], busy: bool) -> Payl
         _picture("tr(H)", _line("tr(H)", trace, "first")),
     ]
     signs = [f"{_SIGNS[name]} {name}" for name in _SIGNS if name in evolution.verdict]
-    words = f"Curvature at {done} of {n} checkpoints{', more is being computed' if busy else ''}. "
-    words += "A click goes to one. " + (f"Marks of the loss: {', '.join(signs)}." if signs else "")
+    words = f"Curvature at {done} of {n} checkpoints{', more is being computed' if busy else ''}."
     shown = [picture for picture in found if picture is not None]
+    ticks = step_ticks(evolution)
     for k, picture in enumerate(shown, 1):
         _place(picture, k, list(evolution.verdict))
+        picture["x"] |= ticks
     return {
         "pictures": shown,
         "layout": _LAYOUT,
+        "places": places(evolution.step).tolist(),
         "verdicts": list(evolution.verdict),
         "words": words,
+        "marks": f"Marks of the loss: {', '.join(signs)}." if signs else "",
         "offer": "Stop" if busy else "Compute all" if done < n else "",
         "busy": busy,
     }

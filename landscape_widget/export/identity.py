@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -29,9 +30,15 @@ _TRAITS: dict[str, tuple[type, Callable[[Objective], Any]]] = {
 IDENTITY: dict[str, type] = {name: kind for name, (kind, _) in _TRAITS.items()}
 
 
+#: Those of objectives, whose losses take a pass over the data.
+_known: WeakKeyDictionary[Objective, dict[str, Any]] = WeakKeyDictionary()
+
+
 def identity(objective: Objective) -> dict[str, Any]:
     """The traits of an objective, for a file."""
-    return {name: trait(objective) for name, (_, trait) in _TRAITS.items()}
+    if objective not in _known:
+        _known[objective] = {name: trait(objective) for name, (_, trait) in _TRAITS.items()}
+    return dict(_known[objective])
 
 
 def differences(saved: Mapping[str, Any], objective: Objective) -> list[str]:

@@ -13,13 +13,11 @@ from landscape_widget.figures.captions import details_of, subject_of, title_of
 from landscape_widget.numerics.vectors import FloatArray, inner, norm
 from landscape_widget.objective.objective import Objective
 from landscape_widget.paths.index import Recorded
-from landscape_widget.paths.landmarks import TAKEN
 from landscape_widget.planes.axes import KINDS, Axis, depends_on_seed
 from landscape_widget.planes.grid import MAX_RESOLUTION
 from landscape_widget.planes.presets import PRESETS, plane_words
 from landscape_widget.results.planes import Surface
 from landscape_widget.results.quadratic import QuadraticModel
-from landscape_widget.results.tables import brief
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Findings, Picture
 from landscape_widget.study.sights import domain_of, sight
@@ -63,7 +61,7 @@ def info(
         "batch_norm": objective.has_batch_norm,
         "divisible": objective.divisible,
         "differentiable": True,
-        "checkpoints": [{"step": one.step, "label": label(one)} for one in checkpoints],
+        "checkpoints": [{"label": one.name} for one in checkpoints],
     }
 
 
@@ -87,15 +85,6 @@ def info_of(found: Findings, controls: Controls, theta_norm: float) -> Payload:
         "differentiable": True,
         "checkpoints": [],
     }
-
-
-def label(checkpoint: Recorded) -> str:
-    """What a checkpoint is called."""
-    if update := checkpoint.scalars.get(TAKEN):
-        return f"update {int(update)}"
-    epoch = checkpoint.scalars.get("epoch", math.nan)
-    words = [f"epoch {brief(epoch)}"] if math.isfinite(epoch) else []
-    return ", ".join(words if epoch == checkpoint.step else [f"step {checkpoint.step}", *words])
 
 
 def _axes(most: int, offered: Sequence[Axis] = ()) -> Payload:

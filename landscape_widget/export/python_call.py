@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from keyword import iskeyword
 from typing import Any
 
 import torch
 
+from landscape_widget.export.written import written
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Findings
+
+#: How a cell comes by names that are no variables of a person's.
+_IMPORTS = {"torch": "import torch", "nn": "from torch import nn"}
 
 
 def given_arguments(positional: Mapping[str, Any], keywords: Mapping[str, Any]) -> list[str]:
     """How the arguments that an explorer was made with are written.
 
     What has no literal, such as a model, data or metrics, stands as the variable of the notebook that holds
-    it, or where there is none, as one of its parameter's name.
+    it; a tuple of such, or a loss of torch, as it is made; and anything else as a variable of its parameter's
+    name.
 
     Args:
-        positional: Those by position, by the names of their parameters.
-        keywords: Those by name.
+        positional: The arguments by position, by the names of their parameters.
+        keywords: The arguments by keyword.
     """
     return [
-        *(_variable(name, value) for name, value in positional.items()),
+        *(_source(name, value) for name, value in positional.items()),
         *(f"{name}={_source(name, value)}" for name, value in keywords.items()),
     ]
 
@@ -40,7 +45,7 @@ def recipe(
 
     Args:
         found: What the controls led to, with a surface.
-        controls: Those of that surface.
+        controls: The controls of that surface.
         given: What ``given_arguments`` made.
         moved: ‖Δθ‖ from the model's weights to another centre, which the call cannot make: it says so.
         passed: What weights are called that ``update`` took and the model has no more: it says so, too.
@@ -54,7 +59,8 @@ def recipe(
         chosen["checkpoint"] = None
     arguments = [*given, *(f"{name}={value!r}" for name, value in chosen.items() if value is not None)]
     variables = _variables(given)
-    lines = ["import torch"] if any("=torch." in argument for argument in arguments) else []
+    used = {name for argument in given for name in _names(argument)}
+    lines = [line for name, line in _IMPORTS.items() if name in used]
     lines += ["from landscape_widget import LandscapeExplorer", "", f"# {_listed(variables)} yours"]
     if missing := [name for name in variables if name not in vars(sys.modules["__main__"])]:
         lines.append(f"# {_listed(missing)} to be defined first: no variable here has that name")
@@ -69,9 +75,15 @@ def recipe(
 
 
 def _variables(given: Sequence[str]) -> list[str]:
-    """The variables among arguments."""
-    values = [argument.rpartition("=")[2] for argument in given]
-    return list(dict.fromkeys(v for v in values if v.isidentifier() and not iskeyword(v)))
+    """The variables in arguments."""
+    names = (name for argument in given for name in _names(argument))
+    return list(dict.fromkeys(name for name in names if name not in _IMPORTS))
+
+
+def _names(argument: str) -> list[str]:
+    """All names in an argument, in their order."""
+    found = [node for node in ast.walk(ast.parse(f"f({argument})")) if isinstance(node, ast.Name)]
+    return [node.id for node in sorted(found, key=lambda node: node.col_offset)][1:]
 
 
 def _listed(variables: Sequence[str]) -> str:
@@ -82,12 +94,4 @@ def _listed(variables: Sequence[str]) -> str:
 def _source(name: str, value: Any) -> str:
     if isinstance(value, torch.device):
         return repr(str(value))
-    literal = value is None or isinstance(value, str | int | float | torch.dtype)
-    return repr(value) if literal else _variable(name, value)
-
-
-def _variable(name: str, value: Any) -> str:
-    """The variable that a person gave a value to, in a notebook or a script; ``name`` where there is none."""
-    known = vars(sys.modules["__main__"]).items()
-    # the names that begin with a line are those of IPython's own history
-    return next((key for key, held in [*known] if held is value and not key.startswith("_")), name)
+    return written(value, vars(sys.modules["__main__"])) or name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from landscape_widget.export import archive
 from landscape_widget.export.explorer_results import Results
 from landscape_widget.export.identity import differences, identity
 from landscape_widget.export.resumption import check_identity, check_run
-from landscape_widget.numerics.checks import told
+from landscape_widget.numerics.checks import check_integer, told
 from landscape_widget.results import schema
 from landscape_widget.results.schema import check
 from landscape_widget.study.controls import Controls
@@ -61,6 +62,7 @@ def save_run(
     study: Study,
     pins: Sequence[Mapping[str, Any]] = (),
     controls: Controls | None = None,
+    steps: Sequence[int] = (),
 ) -> None:
     """Writes results together with all that the study knows, the pins, and what is asked for.
 
@@ -70,6 +72,7 @@ def save_run(
         study: It knows more than these.
         pins: What ``Pins.memory`` told.
         controls: What is asked for by now; default those of the results.
+        steps: Those of the checkpoints that controls number.
     """
     content = {
         "result": results,
@@ -77,6 +80,7 @@ def save_run(
         "study": study.known.saved(),
         "pins": list(pins),
         "controls": controls or results.controls,
+        "steps": list(steps),
     }
     if study.test is not None:
         content["test"] = identity(study.test)
@@ -94,13 +98,20 @@ class Loaded(NamedTuple):
     """Whether it is of the present centre."""
 
 
-def load_run(path: str | os.PathLike[str], here: Study, elsewhere: Callable[[int | None], Study]) -> Loaded:
+def load_run(
+    path: str | os.PathLike[str],
+    here: Study,
+    elsewhere: Callable[[int | str | None], Study],
+    steps: Sequence[int] = (),
+) -> Loaded:
     """Reads what ``save_run`` wrote, for the objective that it was written of, and the same on test data.
 
     Args:
         path: The file to read.
         here: The study of the present centre.
-        elsewhere: Makes the study of the checkpoint of a number, None for the last one.
+        elsewhere: Makes the study of the checkpoint of a number, None for the last one, or of a solution.
+        steps: Those of the checkpoints there are here. A checkpoint is told by its step: a recorder that
+            thinned its run meanwhile has given it another number.
 
     Raises:
         OSError: If the file cannot be opened.
@@ -120,8 +131,11 @@ def load_run(path: str | os.PathLike[str], here: Study, elsewhere: Callable[[int
                 check_identity(content[name])
         controls = content.get("controls", results.controls)
         check(controls, Controls, "the controls")
+        saved = [check_integer(step, "a step") for step in content.get("steps", ())]
     except Exception as error:
         raise _crafted(path, error) from error
+    controls, made_for = (_renumbered(each, saved, steps) for each in (controls, results.controls))
+    results = replace(results, controls=made_for)
     there, unlike = here, _differences(content, here)
     if unlike:
         with suppress(OSError, ValueError, IndexError):  # such a checkpoint there may be none of
@@ -129,8 +143,9 @@ def load_run(path: str | os.PathLike[str], here: Study, elsewhere: Callable[[int
     if unlike and (there is here or _differences(content, there)):
         raise ValueError(
             f"Expected a file saved of the same model, data and loss, got {os.fspath(path)!r}, where "
-            f"{'; '.join(unlike)}."
+            f"{'; '.join(unlike)}.{_of_a_run(controls.checkpoint, saved)}"
         )
+    _check_beside(results, elsewhere)
     objective = there.objective
     try:
         check_run(content, objective.n_parameters, objective.n_examples)
@@ -147,6 +162,59 @@ def _differences(content: Mapping[str, Any], study: Study) -> list[str]:
     if study.test is not None and "test" in content:
         unlike += [f"of the test data {found}" for found in differences(content["test"], study.test)]
     return unlike
+
+
+def _of_a_run(number: int | None, saved: Sequence[int]) -> str:
+    """What to do where a file is of a checkpoint that is not here; empty where it may be of none."""
+    if number is None and len(saved) < 2:
+        return ""
+    at = f"checkpoint {number}" if number is not None else f"the last checkpoint, of step {saved[-1]},"
+    return (
+        f" It was saved at {at} of a run, whose weights it does not hold: load it into an explorer that has "
+        "the run, LandscapeExplorer(…, trajectory=…)."
+    )
+
+
+def _renumbered(controls: Controls, saved: Sequence[int], present: Sequence[int]) -> Controls:
+    """The same controls where checkpoints of the same steps have other numbers.
+
+    Args:
+        controls: Those of a file.
+        saved: Steps of all checkpoints when they were saved; none where a file does not tell.
+        present: Steps of those there are.
+
+    Raises:
+        ValueError: If there is none of the step of the one beside.
+    """
+    number, beside = controls.checkpoint, controls.compared_checkpoint
+    if number is not None and number < len(saved) and saved[number] in present:
+        number = present.index(saved[number])
+    if isinstance(beside, int) and beside < len(saved):
+        if saved[beside] not in present:
+            raise ValueError(
+                "Expected an explorer with the run that a file was saved with, of which the checkpoint of "
+                f"step {saved[beside]} is beside θ*; here is none of that step. Make one that has it, "
+                "LandscapeExplorer(…, trajectory=…)."
+            )
+        beside = present.index(saved[beside])
+    return replace(controls, checkpoint=number, compared_checkpoint=beside)
+
+
+def _check_beside(results: Results, elsewhere: Callable[[int | str | None], Study]) -> None:
+    """Raises a ValueError where the second picture is around another θ* than its name means here."""
+    where = results.controls.compared_checkpoint
+    if where is None or results.compared is None:
+        return
+    theta = None
+    with suppress(OSError, ValueError, LookupError):  # there may be none, or it cannot be had
+        theta = elsewhere(where).objective.theta.detach().cpu().double().numpy()
+    if theta is None or not np.array_equal(theta, results.compared.plane.origin):
+        given = f"solutions={{{where!r}: …}}" if isinstance(where, str) else "trajectory=…"
+        raise ValueError(
+            f"Expected an explorer in which {'the solution' if isinstance(where, str) else 'checkpoint'} "
+            f"{where!r} is the one that a file has beside θ*; here it is another one, or there is none. Load "
+            f"it into an explorer that has it, LandscapeExplorer(…, {given})."
+        )
 
 
 def _crafted(path: str | os.PathLike[str], error: Exception) -> ValueError:

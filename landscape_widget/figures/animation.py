@@ -55,8 +55,8 @@ def evolution_animation(
     loss is that of the checkpoint, the mark the checkpoint itself.
 
     Args:
-        evolution: Of the run; its rows that are done are the pictures.
-        surfaces: By the names of planes, up to three beside one another: the loss at each of these rows.
+        evolution: The evolution of the run; its rows that are done are the pictures.
+        surfaces: The loss at each of these rows, by the names of planes, up to three beside one another.
         path: The file to write, *.gif, *.mp4 or *.html, replaced where it exists.
         seconds: For which each picture is seen; the last one four times as long.
 
@@ -129,7 +129,7 @@ class _Scale:
 
 
 def _caption(evolution: Evolution, row: int) -> str:
-    found = f"step {evolution.step[row]:,}:  loss {number(evolution.loss[row], 3)}"
+    found = f"{evolution.called(row)}:  loss {number(evolution.loss[row], 3)}"
     if np.isfinite(evolution.largest[row]):
         ends = (number(end[row], 3) for end in (evolution.largest, evolution.smallest))
         found += ",  λmax {},  λmin {}".format(*ends)

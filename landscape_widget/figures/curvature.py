@@ -158,7 +158,7 @@ def trace_figure(traces: Mapping[str, Sequence[TraceEstimate]]) -> go.Figure:
 
 
 def _of(provenance: Provenance) -> str:
-    """Whose Hessian it is, as the end of a phrase."""
+    """The end of a phrase that says whose Hessian it is."""
     subject = subject_of(provenance)
     return f" of {subject}" if subject else ""
 

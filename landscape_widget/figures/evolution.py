@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -10,8 +11,10 @@ import plotly.graph_objects as go
 from landscape_widget.figures.style import MINUS, ORIGIN, PLUS, finished, number
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.results.base import BoolArray
-from landscape_widget.results.evolution import Evolution, IntArray
+from landscape_widget.results.checkpoints import places
+from landscape_widget.results.evolution import Evolution
 from landscape_widget.results.given import check_given
+from landscape_widget.results.tables import brief
 
 #: Of the verdicts.
 _COLOURS = {
@@ -34,7 +37,7 @@ def evolution_figure(evolution: Evolution, *, log_loss: bool = True) -> go.Figur
     Values that are not certified have an open mark. Marks of the loss tell the verdict by their colours.
 
     Args:
-        evolution: Of a run; what is not done yet is left out.
+        evolution: The evolution of a run; what is not done yet is left out.
         log_loss: Whether loss and ‖∇L‖ are drawn on logarithmic axes.
 
     Raises:
@@ -54,7 +57,8 @@ def evolution_figure(evolution: Evolution, *, log_loss: bool = True) -> go.Figur
         row_heights=[0.4, 0.6],
         specs=[[{"secondary_y": True}], [{}]],
     )
-    step = evolution.step[done]
+    step = places(evolution.step)[done]
+    names = [evolution.called(int(row)) for row in np.flatnonzero(done)]
     verdicts = [verdict for verdict, one in zip(evolution.verdict, done, strict=True) if one]
     colours = [_COLOURS.get(verdict, _COLOURS["undecided"]) for verdict in verdicts]
     figure.add_scatter(
@@ -65,7 +69,8 @@ def evolution_figure(evolution: Evolution, *, log_loss: bool = True) -> go.Figur
         line={"color": "#333333", "width": 2},
         marker={"color": colours, "size": 7, "line": {"color": "#333333", "width": 0.5}},
         text=verdicts,
-        hovertemplate="step %{x}<br>loss %{y:.6g}<br>%{text}<extra></extra>",
+        customdata=names,
+        hovertemplate="%{customdata}<br>loss %{y:.6g}<br>%{text}<extra></extra>",
         row=1,
         col=1,
     )
@@ -149,14 +154,29 @@ def evolution_figure(evolution: Evolution, *, log_loss: bool = True) -> go.Figur
         )
     figure.update_yaxes(title="eigenvalue λ", row=2, col=1)
     figure.update_xaxes(title="step", row=2, col=1)
+    figure.update_xaxes(**step_ticks(evolution))
     open_marks = int((~evolution.converged[done]).any(axis=1).sum())
     note = f"open marks at {open_marks} checkpoints: not certified" if open_marks else ""
     finished(figure, "Along the training run", evolution.provenance, note=note)
     return figure.update_layout(margin_t=125, height=635, title={"y": 0.97, "yanchor": "top"})
 
 
+def step_ticks(evolution: Evolution) -> dict[str, list[Any]]:
+    """Ticks of an axis of steps on which points without a step stand by their names; empty without such."""
+    told = np.isfinite(evolution.step)
+    if told.all():
+        return {}
+    at = places(evolution.step)
+    rows = np.flatnonzero(told)
+    ticks = [int(rows[0]), int(rows[(len(rows) - 1) // 2])] if len(rows) else []
+    words = {row: brief(at[row], 6) for row in ticks}
+    words |= {int(row): evolution.called(int(row)) for row in np.flatnonzero(~told)}
+    shown = sorted(words)
+    return {"tickvals": [float(at[row]) for row in shown], "ticktext": [words[row] for row in shown]}
+
+
 def _keep_in_view(
-    figure: go.Figure, words: str, step: IntArray, threshold: FloatArray, values: FloatArray
+    figure: go.Figure, words: str, step: FloatArray, threshold: FloatArray, values: FloatArray
 ) -> None:
     """Has the axis follow the curvature, with a mark where the threshold leaves the picture above it.
 

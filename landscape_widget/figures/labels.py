@@ -138,5 +138,5 @@ def what_is_missing(surface: Surface, marks: Sequence[Mark]) -> str:
 
 
 def falls_words(marks: Sequence[Mark]) -> str:
-    """That a marked lowest point is no minimum, where it is none."""
+    """A sentence that a marked lowest point is no minimum, where it is none."""
     return words.FALLS if any(name.endswith(words.AT_BORDER) for name, *_ in marks) else ""

@@ -69,17 +69,22 @@ class Drawn:
         return [(0, self.name)] * bool(self.inside[0]) if self.solution else self.marks
 
     @property
+    def called(self) -> list[str]:
+        """What each of its points is called."""
+        return [self.name] if self.solution else list(self.path.names)
+
+    @property
     def custom(self) -> npt.NDArray[Any]:
-        """Step, loss and distance off the plane, which are told where the pointer is."""
+        """Loss and distance off the plane, which are told where the pointer is."""
         path = self.path
         rounding = path.off_plane <= _ROUNDING * np.max(path.distance, where=path.finite, initial=0.0)
-        return np.column_stack([path.step, path.loss, np.where(rounding, 0.0, path.off_plane)])
+        return np.column_stack([path.loss, np.where(rounding, 0.0, path.off_plane)])
 
 
 #: What is told of a point where the pointer is.
 HOVER = (
-    "step %{customdata[0]:.0f}<br>true loss %{customdata[1]:.6g}<br>off the plane ‖Δθ‖ = "
-    "%{customdata[2]:.4g}<extra></extra>"
+    "%{hovertext}<br>true loss %{customdata[0]:.6g}<br>off the plane ‖Δθ‖ = %{customdata[1]:.4g}"
+    "<extra></extra>"
 )
 
 
@@ -112,6 +117,7 @@ def add_to_heatmap(figure: go.Figure, surface: Surface, paths: Paths) -> str:
             line={"color": each.colour, "width": _WIDTH},
             marker={"color": each.colour, "symbol": symbol, "size": size},
             customdata=each.custom,
+            hovertext=each.called,
             hovertemplate=HOVER,
             name=each.caption,
         )

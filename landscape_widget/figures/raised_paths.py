@@ -57,6 +57,7 @@ def add_to_surface(figure: go.Figure, surface: Surface, shade: Shade, paths: Pat
             line={"color": each.colour, "width": 7},
             marker={"color": each.colour} | look,
             customdata=each.custom,
+            hovertext=each.called,
             hovertemplate=HOVER,
             name=each.caption,
             legendgroup=each.name,

@@ -18,7 +18,7 @@ def scree_figure(components: PathComponents, most: int = 20) -> go.Figure:
     """The share of a path's variation along each of its components, and what they hold together.
 
     Args:
-        components: Those of the path.
+        components: The components of the path.
         most: Components to draw, the first ones; fewer where those hold 99.9 % together, but all that there
             are directions of.
     """

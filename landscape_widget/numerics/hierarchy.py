@@ -19,7 +19,7 @@ class Fit:
     """Values on the whole grid, and what the coarser sub-grids had predicted."""
 
     values: FloatArray
-    """Those that were fitted, and splines through them elsewhere; NaN in holes."""
+    """The values that were fitted, and splines through them elsewhere; NaN in holes."""
     misses: FloatArray
     """By how much a fitted value differs from what the sub-grids before its own predict (its hierarchical
     surplus); inf where one of the two is a hole, 0 for nodes of the coarsest one and for those not fitted."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from landscape_widget.numerics.probes import generator
+from landscape_widget.numerics.storage import orthogonalise, rotate
 
 #: Maps v of shape (N,) to Av of shape (N,); A is symmetric.
 MatVec = Callable[[Tensor], Tensor]
@@ -67,7 +68,16 @@ class Lanczos:
     them.
     """
 
-    def __init__(self, matvec: MatVec, start: Tensor, *, max_basis: int, keep: int, seed: int = 0) -> None:
+    def __init__(
+        self,
+        matvec: MatVec,
+        start: Tensor,
+        *,
+        max_basis: int,
+        keep: int,
+        seed: int = 0,
+        rows: Callable[[int, Tensor], Tensor] | None = None,
+    ) -> None:
         """Nothing is computed yet.
 
         Args:
@@ -77,14 +87,15 @@ class Lanczos:
             keep: Ritz vectors kept at each end in a restart; ``2 * keep + 2 <= max_basis`` unless
                 ``max_basis`` is N.
             seed: Seed of the vectors drawn after a breakdown and to explore.
+            rows: Makes so many vectors like the one given, or fewer, to hold the basis; default in memory.
         """
         self._matvec = matvec
         self._keep = keep
         self._generator = generator(seed, "explore")
         self.size = len(start)
-        self.max_basis = min(max_basis, self.size)
         # rows, so that a growing basis is contiguous
-        self._basis = start.new_empty((self.max_basis, self.size))
+        self._basis = (rows or _in_memory)(min(max_basis, self.size), start)
+        self.max_basis = len(self._basis)
         self._projected = np.zeros((self.max_basis, self.max_basis))
         self._vector = start / start.norm()
         self._eps = torch.finfo(start.dtype).eps
@@ -118,9 +129,9 @@ class Lanczos:
         self._m += 1
         m, basis, projected = self._m, self._basis, self._projected
         self._scale = max(self._scale, float(product.norm()))
-        rest, overlaps = _orthogonalise(product, basis[:m])
+        overlaps = orthogonalise(product, basis[:m])
         projected[:m, m - 1] = projected[m - 1, :m] = overlaps.cpu().numpy()
-        beta = float(rest.norm())
+        beta = float(product.norm())
         exhausted = m == self.size
         self._broken = exhausted or beta <= 1e2 * self._eps * self._scale
         krylov = Krylov(
@@ -135,7 +146,7 @@ class Lanczos:
             is_plain=self._is_plain,
         )
         if not exhausted:
-            self._vector = self._fresh() if self._broken else rest / beta
+            self._vector = self._fresh() if self._broken else product.div_(beta)
         return krylov
 
     def explore(self, coordinates: np.ndarray, residuals: np.ndarray) -> None:
@@ -150,7 +161,7 @@ class Lanczos:
         projected = coordinates.T @ self._projected[: self._m, : self._m] @ coordinates
         count = coordinates.shape[1]
         rotation = torch.from_numpy(coordinates.T.copy()).to(self._basis)
-        self._basis[:count] = rotation @ self._basis[: self._m]
+        rotate(self._basis, rotation, 0)
         self._projected[:] = 0.0
         self._projected[:count, :count] = projected
         self._m = self._n_locked = count
@@ -161,10 +172,10 @@ class Lanczos:
     def _fresh(self) -> Tensor:
         """A random unit vector orthogonal to the basis."""
         drawn = torch.randn(self.size, generator=self._generator, dtype=torch.float64).to(self._basis)
-        rest, _ = _orthogonalise(drawn / drawn.norm(), self._basis[: self._m])
-        rest, _ = _orthogonalise(rest / rest.norm(), self._basis[: self._m])
-        unit: Tensor = rest / rest.norm()
-        return unit
+        for _ in range(2):
+            drawn /= drawn.norm()
+            orthogonalise(drawn, self._basis[: self._m])
+        return drawn.div_(drawn.norm())
 
     def _restart(self) -> None:
         """Replaces what is not locked by its outermost Ritz vectors.
@@ -177,7 +188,7 @@ class Lanczos:
         chosen = np.r_[0:keep, len(values) - keep : len(values)]
         rotation = torch.from_numpy(coordinates[:, chosen].T.copy()).to(self._basis)
         end = locked + 2 * keep
-        self._basis[locked:end] = rotation @ self._basis[locked:m]
+        rotate(self._basis, rotation, locked)
         coupling = self._projected[:locked, locked:m] @ coordinates[:, chosen]
         self._projected[locked:] = self._projected[:, locked:] = 0.0
         self._projected[:locked, locked:end] = coupling
@@ -196,9 +207,5 @@ def _eigh(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return values.numpy(), vectors.numpy()
 
 
-def _orthogonalise(vector: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """What of ``vector`` is orthogonal to the orthonormal ``rows``, and its coordinates along them."""
-    first = rows @ vector
-    vector = vector - first @ rows
-    second = rows @ vector  # once is not enough (Kahan & Parlett)
-    return vector - second @ rows, first + second
+def _in_memory(count: int, like: Tensor) -> Tensor:
+    return like.new_empty((count, len(like)))

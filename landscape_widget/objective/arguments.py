@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import reduce
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from landscape_widget.numerics.checks import told
+from landscape_widget.data.tree import describe
+from landscape_widget.numerics.checks import integer, told
 
 
 def check_arguments(model: Any, loss_fn: Any, mode: Any, dtype: Any, batch_size_fn: Any) -> None:
@@ -82,3 +84,40 @@ def check_metrics(metrics: Any) -> None:
     for name, metric in metrics.items():
         if not callable(metric):
             raise TypeError(f"Expected the metric {name!r} as a callable, got {type(metric).__name__}.")
+
+
+def check_function(f: Any, theta: Any) -> None:
+    """Raises a TypeError or ValueError for anything but a function and a vector of floating-point numbers."""
+    if not callable(f):
+        raise TypeError(f"Expected f as a callable, got {type(f).__name__}.")
+    if not isinstance(theta, Tensor) or theta.ndim != 1 or not theta.is_floating_point() or not len(theta):
+        raise ValueError(f"Expected theta as a float vector of shape (N,), N ≥ 1, got {describe(theta)}.")
+
+
+def check_examples(given: Any, total: int, divisible: bool) -> int:
+    """The number of examples that is asked for, if it can be had.
+
+    Args:
+        given: The number.
+        total: How many there are.
+        divisible: Whether their batches can be cut between any two of them.
+
+    Raises:
+        ValueError: If it cannot.
+    """
+    number = integer(given)
+    if number is None:
+        raise ValueError(f"Expected examples as an integer, got {told(given)}.")
+    if not 1 <= number <= total:
+        raise ValueError(f"Expected between 1 and {total} examples, got {told(number)}.")
+    if number < total and not divisible:
+        raise ValueError(
+            f"Expected all {total} examples, since these batches cannot be cut between two of them (not "
+            f"every tensor has one row for an example), got {number}. Use a loader of fewer."
+        )
+    return number
+
+
+def widest_dtype(parameters: Iterable[Tensor]) -> torch.dtype:
+    """The floating-point type that holds the numbers of all parameters."""
+    return reduce(torch.promote_types, (parameter.dtype for parameter in parameters))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import reduce
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -14,14 +13,20 @@ from landscape_widget.admission.first_evaluation import first_evaluation
 from landscape_widget.admission.pieces import in_pieces
 from landscape_widget.admission.slope_check import CutOffError
 from landscape_widget.data.reading import BatchSize, is_whole, read_batches
-from landscape_widget.data.tree import describe
 from landscape_widget.engine.random_state import preserved_random_state
 from landscape_widget.loss.batch_loss import private_copy
 from landscape_widget.loss.batch_norm import MODES, DifferenceTerms, RecomputedTerms, frozen_layers
 from landscape_widget.loss.parameters import Layout, Selection, filter_blocks, select_parameters
 from landscape_widget.loss.terms import FunctionTerms, ModelTerms
-from landscape_widget.numerics.checks import check_choice, integer, told
-from landscape_widget.objective.arguments import check_arguments, check_device, check_metrics
+from landscape_widget.numerics.checks import check_choice, told
+from landscape_widget.objective.arguments import (
+    check_arguments,
+    check_device,
+    check_examples,
+    check_function,
+    check_metrics,
+    widest_dtype,
+)
 from landscape_widget.objective.names import names_of
 from landscape_widget.objective.pure_function import PureFunction
 from landscape_widget.objective.states import keys_of, others_of, theta_of, with_others
@@ -58,7 +63,7 @@ class Objective(PureFunction):
         """Reads the data, evaluates the loss once, and holds its gradient against differences of it.
 
         Args:
-            model: Its present weights are θ*.
+            model: The model, whose present weights are θ*.
             data: A loader (any iterable of batches), a ``Dataset``, a pair of tensors (x, y) or a
                 mapping of tensors.
             loss_fn: ``loss_fn(output, target)`` for (x, y) batches; ``loss_fn(model, batch)`` for any
@@ -67,7 +72,7 @@ class Objective(PureFunction):
             device: Where to compute; default: where the model's parameters are.
             dtype: Floating-point type; default: that of the model's parameters, and where the data are
                 rounded to it, a ``UserWarning`` says so.
-            max_examples: At most so many examples, the first ones in the loader's order.
+            max_examples: The most examples that are taken, the first ones in the loader's order.
             parameters: Which trainable parameters make up θ: a glob over names, a module of the model,
                 several of either, or a predicate (name, parameter). The others stay at their values, so
                 that all curvature is that of a diagonal block of the Hessian.
@@ -92,7 +97,7 @@ class Objective(PureFunction):
             first = next(iter(selected.values()))
             device = first.device if device is None else check_device(device)
             chosen = dtype is not None
-            dtype = dtype or _widest(selected.values())
+            dtype = dtype or widest_dtype(selected.values())
             layout = Layout(selected.items())
             batches = read_batches(data, max_examples, batch_size_fn, device, dtype, chosen=chosen)
             copied = private_copy(model, loss_fn, metrics, device, dtype, training=mode == "train")
@@ -120,15 +125,7 @@ class Objective(PureFunction):
         Raises:
             ValueError: If θ* is no vector, or f(θ*) is not a finite scalar.
         """
-        if not callable(f):
-            raise TypeError(f"Expected f as a callable, got {type(f).__name__}.")
-        if (
-            not isinstance(theta, Tensor)
-            or theta.ndim != 1
-            or not theta.is_floating_point()
-            or not len(theta)
-        ):
-            raise ValueError(f"Expected theta as a float vector of shape (N,), N ≥ 1, got {describe(theta)}.")
+        check_function(f, theta)
         objective = cls.__new__(cls)
         blocks = torch.full(theta.shape, -1, dtype=torch.long)
         with torch.inference_mode(False):
@@ -166,19 +163,7 @@ class Objective(PureFunction):
         Raises:
             ValueError: If not.
         """
-        number = integer(n_examples)
-        if number is None:
-            raise ValueError(f"Expected examples as an integer, got {told(n_examples)}.")
-        n_examples = number
-        if not 1 <= n_examples <= self.n_examples:
-            raise ValueError(f"Expected between 1 and {self.n_examples} examples, got {told(n_examples)}.")
-        if n_examples < self.n_examples and not self.divisible:
-            raise ValueError(
-                f"Expected all {self.n_examples} examples, since these batches cannot be cut between two of "
-                f"them (not every tensor has one row for an example), got {n_examples}. Use a loader of "
-                "fewer."
-            )
-        return n_examples
+        return check_examples(n_examples, self.n_examples, self.divisible)
 
     def subset(self, n_examples: int) -> Objective:
         """The same objective over a fixed random choice of ``n_examples``, nested as the number grows.
@@ -189,7 +174,7 @@ class Objective(PureFunction):
         if self.check_examples(n_examples) == self.n_examples:
             return self
         with torch.inference_mode(False):
-            return self._with(self._terms.subset(n_examples), self.theta)
+            return self._with(self._terms.subset(n_examples), self.theta)._by_same(self)
 
     def parts(self, n_examples: int, size: int) -> list[Objective]:
         """The same objective over each of some small groups of examples that are drawn from all.
@@ -213,7 +198,12 @@ class Objective(PureFunction):
         other = self._with(self._terms, self._point(theta))
         other.second_derivative_checked, other.doubt = self.second_derivative_checked, self.doubt
         other._groupings, other._imprecise = self._groupings, self._imprecise
-        other._executor = self._executor
+        return other._by_same(self)
+
+    def repeatable(self) -> Objective:
+        """The same objective in this thread, whose products have the same bits in every process."""
+        other = self.at(self.theta)
+        other._executor, other._repeatable = None, True
         return other
 
     def with_state(self, state: Mapping[str, Tensor]) -> Objective:
@@ -246,7 +236,7 @@ class Objective(PureFunction):
 
         Args:
             data: See the constructor.
-            max_examples: At most so many examples, the first ones in the loader's order.
+            max_examples: The most examples that are taken, the first ones in the loader's order.
 
         Raises:
             ValueError: If the model cannot take the data, or what the constructor raises of them.
@@ -262,7 +252,7 @@ class Objective(PureFunction):
                 terms = in_pieces(terms, self.theta, self.spans)
             told = self._batch_size_fn is not None
             first_evaluation(terms, self.theta, self.spans, [], told=told)
-        return self._with(terms, self.theta)
+        return self._with(terms, self.theta)._by_same(self)
 
     def with_batch_norm(self, mode: str, source: Objective | None = None) -> Objective:
         """The same objective with batch-norm statistics that follow θ.
@@ -287,7 +277,7 @@ class Objective(PureFunction):
         assert isinstance(statistics, ModelTerms)
         recomputed = RecomputedTerms(self._terms, statistics)
         terms = recomputed if mode == "recomputed" else DifferenceTerms(recomputed, self._terms)
-        return self._with(terms, self.theta)
+        return self._with(terms, self.theta)._by_same(self)
 
     def check_batch_norm(self, mode: str) -> str:
         """``mode`` itself, if it is one that this objective has.
@@ -311,7 +301,3 @@ class Objective(PureFunction):
     def first_batch(self) -> Objective:
         """The same objective over its first batch alone, for checks that must not cost a whole pass."""
         return self._with(self._terms.first(), self.theta)
-
-
-def _widest(parameters: Iterable[Tensor]) -> torch.dtype:
-    return reduce(torch.promote_types, (parameter.dtype for parameter in parameters))

@@ -39,6 +39,9 @@ _BATCH_BYTES = 12e6, 24e6
 #: Where no graphs are kept, batches take so many times the second of these: fewer and larger operations.
 _UNKEPT = 2.0
 
+#: Batches of deep networks stay as they are where all graphs together take fewer bytes than these.
+_FEW_BYTES = 128e6
+
 #: Products that take fewer seconds are not worth the start of threads.
 _WORTH_THREADS = 0.01
 
@@ -64,6 +67,8 @@ class Products:
         theta: Tensor,
         regrouped: Callable[[int], Terms] | None = None,
         keep: float = 0.0,
+        *,
+        timed: bool = True,
     ) -> None:
         """Builds nothing yet.
 
@@ -72,6 +77,7 @@ class Products:
             theta: θ, shape (N,).
             regrouped: The same L in batches of about so many examples, where graphs are kept.
             keep: Bytes that graphs may take between two products.
+            timed: Whether ways of the same result, to rounding, are chosen between by the time they take.
         """
         self.terms = terms
         self._regrouped = regrouped or (lambda _: terms)
@@ -83,9 +89,10 @@ class Products:
         """Seconds for one vector, by the number of threads, as far as they were tried."""
         self._again = 1
         """Trials left of many threads, whose first one finds their memory cold."""
-        self._timed = bool(keep) and theta.device.type == "cpu"
+        self._timed = timed and bool(keep) and theta.device.type == "cpu"
         self._built = False
         self._programs: Programs | None = None
+        self._chooses = timed
         self.at_once = 0
         """Vectors multiplied at once, 0 as long as it is not known what is faster."""
 
@@ -104,14 +111,23 @@ class Products:
         """Bytes that may be kept beside what is."""
         return self._left if self._programs is None else self._programs.left
 
+    @property
+    def bytes(self) -> float:
+        """Bytes of the graphs that are kept, and of the largest that is not; 0 where it is not known."""
+        needs = list(map(self.need, range(len(self.terms.weights))))
+        kept = sum(needs[b] for b in self._graphs) or KEPT_BYTES - self.left
+        others = [need for b, need in enumerate(needs) if b not in self._graphs]
+        found = kept + max(others, default=0.0) * max(1, *self.seconds)
+        return found if math.isfinite(found) else 0.0
+
     def of(self, columns: Tensor) -> Tensor:
         """HV for V of shape (N, k)."""
         if not self._size.each:
             long = self._measure() > _WORTH_RECORDING
             # a recording saves what is between operations, and costs as much as several products
-            if long and not self._size.deep:
+            if self._chooses and long and not self._size.deep:
                 self._record()
-        if not self.at_once and columns.shape[1] >= _AT_ONCE and 0 in self._graphs:
+        if self._chooses and not self.at_once and columns.shape[1] >= _AT_ONCE and 0 in self._graphs:
             self._try_several(columns.T[:_AT_ONCE].contiguous())
         threads = self.threads()
         began = perf_counter()
@@ -257,7 +273,7 @@ class Products:
             self._left = 0.0
             return self._time_graphs()
         # that other batches leave the loss the same is shown in float64, which takes as long as some products
-        if not (size.deep and self._whole() <= self._left):
+        if not (size.deep and self._whole() <= _FEW_BYTES):
             least, largest = _BATCH_BYTES
             if self._left < _LEAST_SHARE * size.each * n:
                 self._left, largest = 0.0, _UNKEPT * largest

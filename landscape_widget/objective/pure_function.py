@@ -7,6 +7,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from landscape_widget.admission.nearby import Probe
 from landscape_widget.admission.precision import widest
 from landscape_widget.admission.slope_check import CutOffError
 from landscape_widget.data.reading import BatchSize
@@ -18,6 +19,10 @@ from landscape_widget.objective.arguments import check_device, check_dtype
 from landscape_widget.objective.groupings import OwnSlope
 from landscape_widget.objective.products import KEPT_BYTES, Products
 from landscape_widget.objective.shared_products import SharedProducts
+from landscape_widget.objective.workers import Workers, check_executor
+
+#: Examples by which it is seen whether model and loss have a wider type, where those have a loss.
+_FEW = 8
 
 #: What it means that there is nothing wider than float32.
 _IMPRECISE = (
@@ -64,14 +69,18 @@ class PureFunction:
         self._precise: Self | None = None
         self._products: Products | None = None
         self._executor: Any = None
-        """Whose workers take the products, if not this thread."""
+        """The executor whose workers take the products, if not this thread."""
         self._shared: SharedProducts | None = None
+        self._workers: Workers | None = None
+        self._repeatable = False
+        """Whether products have the same bits in every process: then none is taken by what is timed."""
         self._twin: Self | None = None
         """The same by the workers of an executor, the last one that was asked for."""
 
     def __getstate__(self) -> dict[str, Any]:
         """What cannot be computed again: executors send objectives to other processes."""
-        own = dict.fromkeys(("_precise", "_products", "_own_slope", "_executor", "_shared", "_twin"))
+        names = "_precise", "_products", "_own_slope", "_executor", "_shared", "_workers", "_twin"
+        own = dict.fromkeys(names)
         return {**vars(self), **own}
 
     @property
@@ -182,7 +191,9 @@ class PureFunction:
     def _products_with(self, v: Tensor, theta: Tensor) -> Tensor:
         columns = v.to(theta).reshape(self.n_parameters, -1)
         if self._products is None:
-            self._products = Products(self._terms, self.theta, self.regrouped, KEPT_BYTES)
+            self._products = Products(
+                self._terms, self.theta, self.regrouped, KEPT_BYTES, timed=not self._repeatable
+            )
         here = theta is self.theta
         if self._executor is not None:
             if self._shared is None:
@@ -212,26 +223,46 @@ class PureFunction:
             return self
         with torch.inference_mode(False):
             other = self._with(self._terms.convert(device, dtype), self.theta.to(device, dtype))
-        other._executor = self._executor
-        return other
+        return other._by_same(self)
+
+    def _by_same(self, other: PureFunction) -> Self:
+        """This one, by the workers of another."""
+        self._executor, self._repeatable = other._executor, other._repeatable
+        return self
 
     def by_workers(self, executor: Any) -> Self:
-        """The same objective, whose Hessian-vector products are taken by the workers of an executor.
+        """The same objective, whose losses on planes and products are had from the workers of an executor.
 
         Args:
             executor: See ``evaluate_plane``; None for this objective itself.
+
+        Raises:
+            TypeError: If it is none.
         """
-        if executor is None:
+        if executor is None or executor is self._executor:
             return self
+        check_executor(executor)
         if self._twin is None or self._twin._executor is not executor:
             self._twin = self._with(self._terms, self.theta)
             self._twin._executor, self._twin._groupings = executor, self._groupings
         return self._twin
 
     @property
+    def product_bytes(self) -> float:
+        """Bytes that products at θ* keep and need, once one was taken; 0 before, and with workers."""
+        return 0.0 if self._products is None else self._products.bytes
+
+    @property
     def has_workers(self) -> bool:
-        """Whether Hessian-vector products are taken by the workers of an executor."""
+        """Whether the workers of an executor compute."""
         return self._executor is not None
+
+    @property
+    def workers(self) -> Workers:
+        """The workers, each of which reads this objective once; errors as of ``Workers``."""
+        if self._workers is None:
+            self._workers = Workers(self._executor, _itself, self)
+        return self._workers
 
     def precise(self) -> Self:
         """The same in float64, or itself where device (MPS), model or loss have none.
@@ -240,7 +271,8 @@ class PureFunction:
         that is all there is, the provenance of every result says so and why.
         """
         if self._precise is None:
-            dtype, cause = widest(self._terms, self.theta)
+            few = Probe.of(self._terms, self.theta, self.spans).few(_FEW)
+            dtype, cause = widest(few.terms, self.theta)
             self._precise = self.to(dtype)
             self._precise._imprecise = _IMPRECISE.format(cause=cause) if cause else ""
         return self._precise
@@ -273,3 +305,7 @@ class PureFunction:
         other._in_graph, other._cut_off, other._names = self._in_graph, self._cut_off, self._names
         other._dtype_chosen = self._dtype_chosen
         return other
+
+
+def _itself(objective: PureFunction) -> PureFunction:
+    return objective

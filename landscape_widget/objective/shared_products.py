@@ -38,7 +38,7 @@ class SharedProducts:
 
     def of(self, columns: Tensor, theta: Tensor | None) -> Tensor:
         """HV for V of shape (N, k), at θ of shape (N,) or at θ*."""
-        found = dict(self._workers.run(share_of, self._shares, (columns, theta)))
+        found = dict(self._workers.run(share_of, self._shares, (columns.clone(), theta)))
         total = wide_zeros(columns)
         for i in range(len(self._shares)):
             total += found[i]

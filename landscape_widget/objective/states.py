@@ -30,7 +30,7 @@ def keys_of(objective: PureFunction, shapes: Mapping[str, torch.Size]) -> dict[s
     """Keys of a state by the names that the objective's model has for them, all of its state being there.
 
     Args:
-        objective: Its model tells what is wanted.
+        objective: The objective whose model tells what is wanted.
         shapes: Shapes of the tensors of the state by key.
 
     Raises:

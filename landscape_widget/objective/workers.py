@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, wait
-from dataclasses import dataclass, replace
-from hashlib import blake2b
-from pathlib import Path
+from dataclasses import dataclass
 from shutil import rmtree
 from tempfile import mkdtemp
-from threading import local
-from typing import Any, cast
+from time import monotonic
+from typing import Any
 from weakref import finalize
 
 import torch
 
 from landscape_widget.engine.threads import limit_this_thread
+from landscape_widget.engine.wanted import check_wanted
 from landscape_widget.numerics.checks import told
-from landscape_widget.results.base import library_versions
+from landscape_widget.objective.spool import Snapshot, Spooled, check_versions, made
 
 #: Times in a row that tasks are sent again while none of them is finished.
 _ATTEMPTS = 3
@@ -26,38 +24,30 @@ _ATTEMPTS = 3
 #: Seconds after which it is asked whether there are workers still, where the executor can tell.
 _PATIENCE = 5.0
 
+#: Seconds after which it is asked whether the results are wanted still.
+_LOOK = 0.1
+
 #: Snapshots that a worker keeps: both splits of a picture take turns, and products in both precisions.
 _KEPT = 4
 
-#: Libraries whose version decides what a task computes.
-_DECISIVE = ("landscape-widget", "torch")
+#: What tasks are given beside that a worker keeps: two planes, or vectors, take turns.
+_BESIDE = 2
 
 
 class WorkersLostError(RuntimeError):
     """The workers of an executor are gone; of a plane, what they had finished is in the cache."""
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """What tasks are about, such as an objective and a plane, for workers which each read it once."""
-
-    digest: str
-    versions: dict[str, str]
-    source: str | bytes
-    """A file that holds it, or its bytes."""
-
-
 class Workers:
     """Tasks about one thing, such as an objective, which each worker of an executor reads once."""
 
-    def __init__(self, executor: Any, make: Callable[..., Any], *content: Any, kept: str = "") -> None:
+    def __init__(self, executor: Any, make: Callable[..., Any], *content: Any) -> None:
         """Writes the snapshot where workers on this machine find it.
 
         Args:
             executor: See ``evaluate_plane``.
-            make: Called by each worker with the content; what it returns is what tasks are given.
+            make: A function that each worker calls with the content; what it returns is what tasks are given.
             content: What is sent.
-            kept: What is told to do once workers are lost, where what they had returned is kept.
 
         Raises:
             TypeError: For an executor that is none.
@@ -65,28 +55,28 @@ class Workers:
             ValueError: If the content, such as model, loss or data, cannot be sent to another process.
         """
         self._given = executor
-        self._kept = kept or "Call again once there are workers."
-        self._content = _pickled((make, content))
-        folder = mkdtemp(prefix="landscape-widget-")
-        finalize(self, rmtree, folder, ignore_errors=True)
-        digest = blake2b(self._content, digest_size=16).hexdigest()
-        path = Path(folder) / digest
-        path.write_bytes(self._content)
-        self._snapshot = Snapshot(digest, library_versions(), str(path))
+        self._folder = mkdtemp(prefix="landscape-widget-")
+        finalize(self, rmtree, self._folder, ignore_errors=True)
+        self._snapshot = Spooled(self._folder, _KEPT, make, *content)
         self._cause: BaseException | None = None
-        self._start()
+        self._take()
 
     def run(
-        self, task: Callable[[Any, Any, Any], Any], items: Sequence[Any], shared: Any = None
+        self,
+        task: Callable[[Any, Any, Any], Any],
+        items: Sequence[Any],
+        shared: Any,
+        kept: str = "Call again once there are workers.",
     ) -> Iterator[tuple[int, Any]]:
         """Does ``task(made, item, shared)`` for every item, in one thread of a worker each.
 
         So what comes back does not depend on how many workers there are, on who does what, or on who fails.
 
         Args:
-            task: A function of a module, which must not return None.
+            task: A function of a module.
             items: One for each task.
-            shared: What all tasks are given beside, sent as few times as the executor can.
+            shared: What all tasks are given beside, which each worker reads once, too.
+            kept: What is told to do once workers are lost.
 
         Yields:
             The place of an item, and what its task returned, in the order in which they are done.
@@ -97,26 +87,38 @@ class Workers:
             Exception: What a task raises.
         """
         attempts, left = 0, list(range(len(items)))
-        while left:
-            lost = yield from self._round(task, items, left, shared)
-            attempts = attempts + 1 if len(lost) == len(left) else 0
-            if lost:
-                self._recover(attempts)
-            left = lost
+        beside = Spooled(self._folder, _BESIDE, _itself, shared)
+        try:
+            self._check_workers()
+            while left:
+                lost = yield from self._round(task, items, left, beside)
+                attempts = attempts + 1 if len(lost) == len(left) else 0
+                if lost:
+                    self._recover(attempts)
+                left = lost
+        except WorkersLostError as error:
+            raise WorkersLostError(f"{error} {kept}") from error.__cause__
+        finally:
+            beside.forget()
 
     def _round(
-        self, task: Callable[[Any, Any, Any], Any], items: Sequence[Any], left: Sequence[int], shared: Any
+        self,
+        task: Callable[[Any, Any, Any], Any],
+        items: Sequence[Any],
+        left: Sequence[int],
+        beside: Spooled,
     ) -> Generator[tuple[int, Any], None, list[int]]:
         """Sends every item left once; yields what comes back, and returns those whose workers were lost."""
         lost: list[int] = []
         running: dict[Future[Any], int] = {}
         waiting: list[int] = []
+        lacking = False
         carrier: Future[Any] | None = None
-        beside = self._scattered(shared)
+        usual = self._standing_for(self._snapshot), self._standing_for(beside)
 
-        def send(snapshot: Any, i: int) -> Future[Any] | None:
+        def send(about: tuple[Any, Any], i: int) -> Future[Any] | None:
             try:
-                sent: Future[Any] = self._executor.submit(carried_out, snapshot, task, items[i], beside)
+                sent: Future[Any] = self._executor.submit(carried_out, *about, task, items[i])
             except RuntimeError as error:  # of an executor that is broken or shut down
                 self._cause = error
                 lost.append(i)
@@ -126,11 +128,9 @@ class Workers:
 
         try:
             for i in left:
-                send(self._argument, i)
+                send(usual, i)
             while running:
-                done, _ = wait(running, _PATIENCE, FIRST_COMPLETED)
-                if not done:
-                    self._check_workers()
+                done = self._first_of(running)
                 for future in done:
                     i = running.pop(future)
                     try:
@@ -139,24 +139,38 @@ class Workers:
                         self._cause = error
                         lost.append(i)
                         continue
-                    if found is None:
+                    if isinstance(found, Missing):
                         waiting.append(i)
+                        lacking = lacking or found.all
                     else:
                         yield i, found
                 # to workers that do not see the file it is sent with one task at a time, once to each of them
                 if carrier in done:
                     carrier = None
                     while waiting:
-                        send(self._argument, waiting.pop())
+                        send(usual, waiting.pop())
                 elif waiting and carrier is None:
-                    carrier = send(replace(self._snapshot, source=self._content), waiting.pop())
+                    about = self._snapshot.whole if lacking else self._snapshot.by_file
+                    carrier = send((about, beside.whole), waiting.pop())
             lost += waiting
         finally:
             for future in running:
                 future.cancel()
         return lost
 
-    def _start(self) -> None:
+    def _first_of(self, running: Collection[Future[Any]]) -> Collection[Future[Any]]:
+        """Waits for some of them, as long as they are wanted and there are workers."""
+        heard = monotonic()
+        while True:
+            done, _ = wait(running, _LOOK, FIRST_COMPLETED)
+            check_wanted()
+            if done:
+                return done
+            if monotonic() - heard > _PATIENCE:
+                self._check_workers()
+                heard = monotonic()
+
+    def _take(self) -> None:
         """Takes the executor that was given, or one that a given function returns.
 
         Raises:
@@ -176,29 +190,28 @@ class Workers:
         client = found if is_client else getattr(found, "_client", None)
         self._client = client if hasattr(client, "scatter") else None
         if not isinstance(self._executor, Executor):
-            raise TypeError(
-                "Expected executor as a concurrent.futures.Executor, a client of Dask, or a function that "
-                f"returns one, got {told(found)}."
-            )
-        self._argument: Any = self._snapshot
-        if self._client is not None:
-            if getattr(self._client, "status", "") in ("closing", "closed"):
-                raise WorkersLostError(
-                    f"Expected an open client of Dask, got a closed one. Connect a new Client. {self._kept}"
-                )
-            self._check_workers()
-            self._argument = self._scattered(replace(self._snapshot, source=self._content))
+            raise TypeError(_NONE.format(told(found)))
+        self._scattered: Any = None
 
-    def _scattered(self, content: Any) -> Any:
-        """What stands for content in every task: a scheduler, where there is one, hands it on once."""
-        if self._client is None or content is None:
-            return content
+    def _standing_for(self, spooled: Spooled) -> Any:
+        """What stands for it in every task: where there is a scheduler, that hands it on among workers."""
+        if self._client is None:
+            return spooled.by_file
+        if spooled is self._snapshot and self._scattered is not None:
+            return self._scattered
         # under a name of its own: what was sent before under the same one may just be forgotten
-        return self._client.scatter(content, broadcast=True, hash=False)
+        sent = self._client.scatter(spooled.whole, broadcast=True, hash=False)
+        if spooled is self._snapshot:
+            self._scattered = sent
+        return sent
 
     def _check_workers(self) -> None:
-        if self._client is not None and not self._client.scheduler_info()["workers"]:
-            raise WorkersLostError(_GONE.format(self._kept))
+        if self._client is None:
+            return
+        if getattr(self._client, "status", "") in ("closing", "closed"):
+            raise WorkersLostError("Expected an open client of Dask, got a closed one. Connect a new Client.")
+        if not self._client.scheduler_info()["workers"]:
+            raise WorkersLostError(_GONE)
 
     def _recover(self, attempts: int) -> None:
         """Takes workers anew.
@@ -208,76 +221,60 @@ class Workers:
         """
         again = self._client is not None or not hasattr(self._given, "submit")
         if not again or attempts >= _ATTEMPTS:
-            raise WorkersLostError(_GONE.format(self._kept)) from self._cause
-        self._start()
+            raise WorkersLostError(_GONE) from self._cause
+        self._take()
+
+
+#: What is said of what is no executor.
+_NONE = (
+    "Expected executor as a concurrent.futures.Executor, a client of Dask, or a function that returns one, "
+    "got {}."
+)
+
+
+def check_executor(executor: Any) -> None:
+    """Sees that something may be an executor, without a call of a function that may return one.
+
+    Raises:
+        TypeError: If it is none.
+    """
+    if not (isinstance(executor, Executor) or callable(executor) or hasattr(executor, "get_executor")):
+        raise TypeError(_NONE.format(told(executor)))
 
 
 #: What is said where nobody is left to work.
 _GONE = (
-    "Expected workers, but those of the executor are gone. {} Where executor is a function that returns one, "
+    "Expected workers, but those of the executor are gone. Where executor is a function that returns one, "
     "such as loky.get_reusable_executor, it is called again whenever workers are lost."
 )
 
 
+@dataclass(frozen=True)
+class Missing:
+    """What a worker answers that does not see the files on this machine."""
+
+    all: bool
+    """Whether it lacks what tasks are about, too, and not only what they are given beside."""
+
+
 def carried_out(
-    snapshot: Snapshot, task: Callable[[Any, Any, Any], Any], item: Any, shared: Any
-) -> Any | None:
-    """A task, in a worker; None if the worker cannot read the snapshot.
+    about: Snapshot, beside: Snapshot, task: Callable[[Any, Any, Any], Any], item: Any
+) -> Any | Missing:
+    """A task, in a worker.
 
     Raises:
         RuntimeError: If the snapshot was written by another version of this package or of torch.
         Exception: What the task raises.
     """
-    here = library_versions()
-    for name in _DECISIVE:
-        if here[name] != snapshot.versions[name]:
-            raise RuntimeError(
-                f"Expected {name} {snapshot.versions[name]} in every worker, as where the tasks come from, "
-                f"got {here[name]}. Install that version there."
-            )
-    made = _made(snapshot)
-    if made is None:
-        return None
+    check_versions(about)
     threads = torch.get_num_threads()
     limit_this_thread(1)
     try:
-        return task(made, item, shared)
+        found, shared = made(about), made(beside)
+        return Missing(found is None) if found is None or shared is None else task(found, item, shared)
     finally:
         limit_this_thread(threads)
 
 
-#: What each thread of a worker has read, by digest: a model must not be called by two threads at once.
-_read = local()
-
-
-def _made(snapshot: Snapshot) -> Any | None:
-    known: dict[str, Any] = vars(_read).setdefault("made", {})
-    if snapshot.digest not in known:
-        content = snapshot.source
-        if isinstance(content, str):
-            try:
-                content = Path(content).read_bytes()
-            except OSError:
-                return None
-        while len(known) >= _KEPT:
-            del known[next(iter(known))]
-        make, arguments = pickle.loads(content)
-        known[snapshot.digest] = make(*arguments)
-    return known[snapshot.digest]
-
-
-def _pickled(content: Any) -> bytes:
-    try:
-        import cloudpickle  # noqa: PLC0415 - needed with an executor only
-    except ImportError as error:
-        raise ImportError(
-            "Expected cloudpickle for executor=, which sends models of a notebook to other processes. "
-            "Install it: `pip install cloudpickle`; loky and Dask bring it."
-        ) from error
-    try:
-        return cast(bytes, cloudpickle.dumps(content))
-    except Exception as error:
-        raise ValueError(
-            f"Expected a model, a loss and data that can be sent to another process, got {error}. Leave out "
-            "what holds files, locks or connections, or do without executor."
-        ) from error
+def _itself(shared: Any) -> Any:
+    return shared

@@ -42,8 +42,8 @@ def bezier_curve(
         a: The first solution: a state dict, a model, a file, or θ, shape (N,).
         b: The second.
         n: Points from a to b, both included, at which the curve is measured.
-        steps: Of training.
-        rate: Of learning at first, as a share of the root mean square of θ_b − θ_a.
+        steps: The number of steps of training.
+        rate: The rate of learning at first, as a share of the root mean square of θ_b − θ_a.
         test: The same objective on test data.
 
     Returns:

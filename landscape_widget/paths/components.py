@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -62,11 +63,12 @@ def path_components(objective: Objective, trajectory: Given, k: int = 2) -> Path
         directions[span] = (mixing @ (chunk if finite.all() else chunk[finite])).T
 
     rows.each(mix)
+    told = trajectory.steps[~np.isnan(trajectory.steps)]
     return PathComponents(
         _signed(torch.linalg.qr(directions).Q).numpy(),
         (values / total).numpy(),
         objective.provenance(
-            "path components", checkpoints=len(trajectory), steps=[int(s) for s in trajectory.steps[[0, -1]]]
+            "path components", checkpoints=len(trajectory), steps=[int(step) for step in told[[0, -1]]]
         ),
     )
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from landscape_widget.numerics.checks import check_integer, real, told
+from landscape_widget.results.checkpoints import called
 from landscape_widget.results.files import open_regular, replacing
 
 #: Name of the file in a recorder's folder that lists its checkpoints.
@@ -25,9 +27,17 @@ class Recorded:
     source: Any
     """A ``Path``, or the weights themselves."""
     step: int
+    """Of training; where nobody told it, one after the checkpoint before, which only puts it in order."""
     scalars: Mapping[str, float] = field(default_factory=dict)
     crc32: int | None = None
     """Checksum of the file, where it is known."""
+    told: bool = True
+    """Whether ``step`` is one of training."""
+
+    @property
+    def name(self) -> str:
+        """What it is called, wherever it is told of."""
+        return called(self.step if self.told else math.nan, self.scalars)
 
 
 #: Checkpoints that are kept, each with its number among all that were recorded.
@@ -43,7 +53,7 @@ class Index:
     calls: int
     """Calls of the recorder so far, those that it let pass included."""
     stride: int
-    """Of how many recorded checkpoints one is kept."""
+    """The number of recorded checkpoints of which one is kept."""
 
 
 def read_index(folder: Path) -> Index:
@@ -114,3 +124,13 @@ def write_index(folder: Path, kept: Kept, calls: int, stride: int) -> None:
     }
     with replacing(folder / INDEX) as file:
         file.write(json.dumps(content, indent=1).encode())
+
+
+def thinned(kept: Kept, stride: int, most: int | None) -> tuple[Kept, int]:
+    """The checkpoints within a budget: the first, every ``stride``-th, and the newest."""
+    *before, newest = kept
+    while True:
+        left = [entry for entry in before if entry[0] % stride == 0]
+        if most is None or len(left) < most:
+            return [*left, newest], stride
+        stride *= 2

@@ -16,12 +16,10 @@ from landscape_widget.paths.recorder import TrajectoryRecorder
 from landscape_widget.paths.solutions import solution_state
 from landscape_widget.paths.stored import Held
 from landscape_widget.paths.trajectory import Solution, Trajectory
+from landscape_widget.results.checkpoints import UPDATE
 
 #: What a trajectory may be given as, a recorder that is still at work among it.
 GivenTrajectory = Trajectory | TrajectoryRecorder | str | os.PathLike[str] | Iterable[Solution]
-
-#: What is noted beside weights that were taken from the model.
-TAKEN = "update"
 
 #: Letters of a name at most: it stands on axes and beside marks.
 _LONGEST = 40
@@ -38,9 +36,9 @@ class Landmarks:
     source: GivenTrajectory | None = None
     """What the trajectory is read from."""
     first: Recorded | None = None
-    """The weights that were given first, where they are no checkpoint of the trajectory."""
+    """The weights that were given first, where they are not the last checkpoint of the trajectory."""
     taken: tuple[Recorded, ...] = ()
-    """Weights that were taken later on; from the first ones on the trajectory reaches them."""
+    """Weights that were taken later on."""
 
     @classmethod
     def of(
@@ -79,20 +77,24 @@ class Landmarks:
         return made
 
     def now(self) -> Landmarks:
-        """The same with all checkpoints that a recorder or a folder has by now."""
+        """The same with all checkpoints that a recorder or a folder has by now, and those beside them."""
         if self.source is None:
             return self
         recorded = [*Trajectory.of(self.source).recorded, *self._own]
         return replace(self, trajectory=Trajectory.of_recorded(sorted(recorded, key=_step)))
 
+    def with_first(self, weights: Held) -> Landmarks:
+        """The same with the weights that were given as its last checkpoint, which the path reaches."""
+        return replace(self, first=Recorded(weights, self._next, told=False)).now()
+
     def with_taken(self, weights: Held) -> Landmarks:
         """The same as it is by now, with further weights as its last checkpoint.
 
-        They are told one step after the checkpoint before.
+        Nobody told their step.
         """
         now = self.now()
-        step = max((recorded.step for recorded in now.checkpoints), default=-1) + 1
-        return replace(now, taken=(*now.taken, Recorded(weights, step, {TAKEN: len(now.taken) + 1}))).now()
+        taken = Recorded(weights, now._next, {UPDATE: len(now.taken) + 1}, told=False)
+        return replace(now, taken=(*now.taken, taken)).now()
 
     @property
     def checkpoints(self) -> tuple[Recorded, ...]:
@@ -103,8 +105,13 @@ class Landmarks:
 
     @property
     def _own(self) -> tuple[Recorded, ...]:
-        """What was taken beside the trajectory and belongs to its path."""
-        return (self.first, *self.taken) if self.taken and self.first is not None else self.taken
+        """What was taken beside the trajectory, at whose end it belongs to the path."""
+        return self.taken if self.first is None else (self.first, *self.taken)
+
+    @property
+    def _next(self) -> int:
+        """A step that puts weights after all checkpoints there are."""
+        return max((recorded.step for recorded in self.checkpoints), default=-1) + 1
 
 
 def _step(recorded: Recorded) -> int:

@@ -37,13 +37,13 @@ def trajectory_plane(
     ``Plane.variance`` tells the share of the path's variation along each axis.
 
     Args:
-        objective: Its θ* is the origin, usually the last checkpoint.
+        objective: The loss, whose θ* is the origin, usually the last checkpoint.
         trajectory: The checkpoints.
         axes: Components by number, "trajectory:1", "trajectory:2" …, one of which may be any other axis
             instead, such as "hessian:max".
         components: The components, where they are known already.
         pairs: Eigenpairs, where they are known already and an axis needs one.
-        seed: Of random axes, and of the Lanczos start vector.
+        seed: The seed of random axes and of the Lanczos start vector.
 
     Raises:
         FileNotFoundError: If the file of a checkpoint is missing, naming it.

@@ -66,7 +66,7 @@ def path_steps(
     trajectory: Trajectory,
     loss_of: Callable[[int, dict[str, Tensor]], float],
 ) -> Iterator[Path]:
-    """As ``plane_path``, yielding the path up to each checkpoint, the whole of it last.
+    """Does as ``plane_path``, yielding the path up to each checkpoint, the whole of it last.
 
     Args:
         plane: Any plane.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import warnings
@@ -13,14 +12,14 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 
 from landscape_widget.numerics.checks import check_integer, few, real, told
 from landscape_widget.objective.states import state_tensors
-from landscape_widget.paths.index import INDEX, Kept, Recorded, read_index, write_index
-from landscape_widget.paths.stored import DTYPES, SAFETENSORS, TIED, Held
+from landscape_widget.paths.copying import copies, serialized
+from landscape_widget.paths.index import INDEX, Kept, Recorded, read_index, thinned, write_index
+from landscape_widget.paths.stored import SAFETENSORS, Held
 from landscape_widget.paths.trajectory import Trajectory
 from landscape_widget.results.files import given_path, replacing
 
@@ -69,7 +68,7 @@ class TrajectoryRecorder:
         Args:
             model: The model that is trained.
             path: A folder; None keeps the checkpoints in memory.
-            every: Of so many calls of ``record``, or steps of an optimiser, the first is recorded.
+            every: The first of so many calls of ``record``, or steps of an optimiser, is recorded.
             most: At most so many checkpoints are kept, 2 at least: beyond, every second one is dropped, but
                 the first and the last; None for no limit.
             resume: Go on after the last checkpoint of a folder that holds some.
@@ -100,7 +99,7 @@ class TrajectoryRecorder:
         """Copies the weights as they are, in one call of ``every``.
 
         Args:
-            step: Of training, larger than that of the call before; default one more.
+            step: The step of training, larger than that of the call before; default one more.
             **scalars: Numbers to keep beside them; "lr" and "epoch" are marked on figures.
 
         Raises:
@@ -124,7 +123,7 @@ class TrajectoryRecorder:
         self._last_step = step
 
     def try_record(self, step: int | None = None, **scalars: float) -> None:
-        """As ``record``, but a checkpoint that cannot be written, on a full disk for example, is no error.
+        """Does as ``record``, but a checkpoint that cannot be written, as on a full disk, is no error.
 
         A warning says so then, and nothing more is recorded.
         """
@@ -252,14 +251,14 @@ class TrajectoryRecorder:
                     "written into it since. Close one of them, and choose another folder."
                 )
         if self._folder is None:
-            recorded = Recorded(Held(_copies(self._model)), step, scalars)
+            recorded = Recorded(Held(copies(self._model)), step, scalars)
         else:
             path = self._folder / f"{number:08d}{SAFETENSORS}"
-            content = _serialized(self._model)
+            content = serialized(self._model)
             with replacing(path) as file:
                 file.write(content)
             recorded = Recorded(path, step, scalars, zlib.crc32(content))
-        kept, stride = _thinned([*self._kept, (number, recorded)], self._stride, self._most)
+        kept, stride = thinned([*self._kept, (number, recorded)], self._stride, self._most)
         if self._folder is not None:
             try:
                 write_index(self._folder, kept, calls, stride)
@@ -273,49 +272,6 @@ class TrajectoryRecorder:
         for before, old in dropped:
             if before not in still and isinstance(old.source, Path):
                 old.source.unlink(missing_ok=True)
-
-
-def _thinned(kept: Kept, stride: int, most: int | None) -> tuple[Kept, int]:
-    """The checkpoints within a budget: the first, every ``stride``-th, and the newest."""
-    *before, newest = kept
-    while True:
-        left = [entry for entry in before if entry[0] % stride == 0]
-        if most is None or len(left) < most:
-            return [*left, newest], stride
-        stride *= 2
-
-
-def _copies(model: nn.Module) -> dict[str, Tensor]:
-    """Copies of the tensors on the CPU; tied ones are one tensor here, too."""
-    made: dict[int, Tensor] = {}
-    for name, tensor in (tensors := state_tensors(model)).items():
-        if id(tensor) not in made:
-            if tensor.layout != torch.strided or tensor.is_quantized:
-                raise _unfit(name, tensor)
-            copied = tensor.detach().to("cpu", copy=True)
-            made[id(tensor)] = copied.contiguous()
-    return {name: made[id(tensor)] for name, tensor in tensors.items()}
-
-
-def _serialized(model: nn.Module) -> bytes:
-    """A safetensors file of the model's state; tied tensors are stored once, under their first name."""
-    first: dict[int, str] = {}
-    copies = _copies(model)
-    owners = {name: first.setdefault(id(tensor), name) for name, tensor in copies.items()}
-    tied = {name: owner for name, owner in owners.items() if name != owner}
-    stored = {name: tensor for name, tensor in copies.items() if name not in tied}
-    for name, tensor in stored.items():
-        if tensor.dtype not in DTYPES:
-            raise _unfit(name, tensor)
-    return safetensors.torch.save(stored, {TIED: json.dumps(tied)} if tied else None)
-
-
-def _unfit(name: str, tensor: Tensor) -> ValueError:
-    kind = tensor.dtype if tensor.layout == torch.strided else tensor.layout
-    return ValueError(
-        f"Expected tensors that can be recorded, got {name} of {kind}, which safetensors files have no room "
-        "for. Keep it out of the state dict, by register_buffer(…, persistent=False) for example."
-    )
 
 
 def _number(name: str, value: Any) -> float:

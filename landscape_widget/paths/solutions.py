@@ -16,7 +16,7 @@ def solution_state(objective: Objective, solution: Solution, name: str) -> dict[
     Args:
         objective: What it is held against.
         solution: A state dict, a model, a file, or θ, shape (N,).
-        name: Of it, for messages.
+        name: The name of the solution, for messages.
 
     Raises:
         FileNotFoundError: If its file is missing.

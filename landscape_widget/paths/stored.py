@@ -73,7 +73,7 @@ class Weights(Protocol):
 
     @property
     def dtypes(self) -> Mapping[str, torch.dtype]:
-        """Their number types by name."""
+        """The number types of the tensors by name."""
 
     def read(self, wanted: Sequence[Piece], row: Tensor) -> None:
         """Copies parts of tensors, one after the other, into a vector of their size."""
@@ -95,7 +95,7 @@ class Held:
 
     @property
     def dtypes(self) -> Mapping[str, torch.dtype]:
-        """Their number types by name."""
+        """The number types of the tensors by name."""
         return {name: tensor.dtype for name, tensor in self._tensors.items()}
 
     def read(self, wanted: Sequence[Piece], row: Tensor) -> None:
@@ -147,7 +147,7 @@ class SafetensorsFile:
 
     @property
     def dtypes(self) -> Mapping[str, torch.dtype]:
-        """Their number types by name."""
+        """The number types of the tensors by name."""
         return {name: place.dtype for name, place in self.places.items()}
 
     def read(self, wanted: Sequence[Piece], row: Tensor) -> None:

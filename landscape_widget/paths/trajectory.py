@@ -18,6 +18,7 @@ from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.states import THETA
 from landscape_widget.paths.index import Recorded, read_index
 from landscape_widget.paths.stored import SAFETENSORS, Held, SafetensorsFile, Weights, tensors_of, torch_file
+from landscape_widget.results.checkpoints import Steps
 from landscape_widget.results.files import given_path
 
 #: What a checkpoint may be: a state dict, a model, a file of either kind, or θ itself, shape (N,).
@@ -52,7 +53,7 @@ class Trajectory(Sequence[dict[str, Tensor]]):
             checkpoints: A ``TrajectoryRecorder`` or its folder, as far as it is by now, or a list of state
                 dicts, models, vectors θ of shape (N,), and paths of files that safetensors or ``torch.save``
                 wrote.
-            steps: Of the checkpoints of a list, ascending, default 0, 1, …
+            steps: The steps of the checkpoints of a list, ascending, default 0, 1, …
             scalars: What else is known of each of them, such as {"lr": …, "epoch": …, "loss": …}, which
                 figures mark.
 
@@ -135,9 +136,14 @@ class Trajectory(Sequence[dict[str, Tensor]]):
         return f"Trajectory({len(self)} checkpoints, steps {first} to {last})"
 
     @property
-    def steps(self) -> npt.NDArray[np.int_]:
-        """The step of each checkpoint, shape (n,)."""
-        return np.array([recorded.step for recorded in self.recorded])
+    def steps(self) -> Steps:
+        """The step of each checkpoint, shape (n,); NaN for weights that an explorer took from its model."""
+        return np.array([recorded.step if recorded.told else np.nan for recorded in self.recorded])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What each checkpoint is called: its step, and the epoch where that was noted."""
+        return tuple(recorded.name for recorded in self.recorded)
 
     @property
     def scalars(self) -> dict[str, FloatArray]:
@@ -168,7 +174,7 @@ class Trajectory(Sequence[dict[str, Tensor]]):
             ValueError: For another error of its file or of its content.
         """
         i %= len(self)
-        where = f"checkpoint {i} of {len(self)} (step {self.recorded[i].step}"
+        where = f"checkpoint {i} of {len(self)} ({self.recorded[i].name}"
         if isinstance(self.recorded[i].source, Path):
             where += f", {str(self.recorded[i].source)!r}"
         try:

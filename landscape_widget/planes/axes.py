@@ -65,7 +65,7 @@ class Axis:
     """What the direction of an axis is."""
 
     kind: Kind
-    """Its entry in the registry."""
+    """The entry of the axis in the registry."""
     rank: int = 0
     """Number of the eigenvector counted from its end, or of the component, from 1 on; 0 where there is one
     such direction only."""
@@ -74,7 +74,7 @@ class Axis:
 
     @property
     def name(self) -> str:
-        """Its public name; the first eigenvector goes without a number."""
+        """The public name of the axis; the first eigenvector goes without a number."""
         if self.kind.named:
             return f"{self.kind.name}:{self.label}"
         return self.kind.name + (f":{self.rank}" if self.rank > 1 or self.kind.of_path else "")
@@ -107,7 +107,7 @@ class Axis:
         """Makes its direction, shape (N,).
 
         Args:
-            objective: Its θ* is the origin.
+            objective: The loss, whose θ* is the origin.
             draw: Entries from N(0, 1), shape (N,), for kinds that depend on the seed.
             source: Eigenpairs or components of a path, for kinds that have a rank.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +15,9 @@ from landscape_widget.curvature.operators import curvature
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.directions import check_plane
+from landscape_widget.planes.evaluator import Coordinates
 from landscape_widget.planes.grid import Domain, check_domain, check_resolution, grid_axis
+from landscape_widget.results.given import check_given
 from landscape_widget.results.planes import ConvexityMap, Plane
 
 
@@ -26,6 +30,7 @@ def convexity_map(
     tol: float = 1e-3,
     max_hvp: int = 300,
     seed: int = 0,
+    executor: Any = None,
 ) -> ConvexityMap:
     """The extreme eigenvalues of the Hessian at every node of a plane, each certified.
 
@@ -40,10 +45,15 @@ def convexity_map(
         tol: Relative accuracy of both eigenvalues.
         max_hvp: Products spent on one node at most.
         seed: Seed of the start vectors.
+        executor: Whose workers take the nodes, one each in one thread, if not this thread; see
+            ``evaluate_plane``. They have the same bits for any number of workers.
 
     Raises:
         ValueError: For a bad domain, resolution or ``tol``, or a plane of another number of parameters.
+        WorkersLostError: If an executor has no workers any more.
     """
+    check_given(Objective, objective=objective)
+    objective = objective.by_workers(executor)
     steps = convexity_steps(objective, plane, domain, resolution, tol=tol, max_hvp=max_hvp, seed=seed)
     return deque(steps, maxlen=1).pop()
 
@@ -60,8 +70,8 @@ def convexity_steps(
 ) -> Iterator[ConvexityMap]:
     """Yields the map of ``convexity_map`` after every node, from the centre outwards.
 
-    Each node starts from the eigenvectors of the one before, its neighbour. Where the loss or its
-    curvature is not finite, the node is NaN.
+    Each node starts from the eigenvectors at the centre. Where the loss or its curvature is not finite, the
+    node is NaN. Workers, where the objective has some, tell nodes in the order in which they are done.
     """
     check_plane(plane, objective)
     a0, a1, b0, b1 = check_domain(domain)
@@ -73,20 +83,19 @@ def convexity_steps(
     )
     largest, smallest = (np.full((len(beta), len(alpha)), np.nan) for _ in range(2))
     converged, done = (np.zeros(largest.shape, dtype=bool) for _ in range(2))
-    vectors: FloatArray | None = None
     spent = 0
-    for i, j in _outwards(alpha, beta):
-        node = matrix.objective.at(torch.from_numpy(plane.point(float(alpha[j]), float(beta[i]))))
-        done[i, j] = True
-        try:
-            pairs = hessian_eigenpairs(node, tol=tol, seed=seed, max_hvp=max_hvp, start=vectors)
-        except ArithmeticError:
-            pairs = None
-        if pairs is not None:
-            largest[i, j], smallest[i, j] = pairs.values[0], pairs.values[-1]
-            converged[i, j] = bool(pairs.converged.all())
-            spent += pairs.n_hvp
-            vectors = pairs.vectors
+    nodes = _outwards(alpha, beta)
+    points = [(float(alpha[j]), float(beta[i])) for i, j in nodes]
+    search = _Search(plane, tol, max_hvp, seed)
+    for k, found in _spectra(matrix.objective, points, search):
+        at = nodes[k]
+        largest[at], smallest[at], converged[at], done[at] = (
+            found.largest,
+            found.smallest,
+            found.converged,
+            True,
+        )
+        spent += found.n_hvp
         yield ConvexityMap(
             alpha=alpha,
             beta=beta,
@@ -97,6 +106,64 @@ def convexity_steps(
             n_hvp=spent,
             provenance=provenance,
         )
+
+
+@dataclass(frozen=True)
+class _Search:
+    """What is looked for at every node."""
+
+    plane: Plane
+    tol: float
+    max_hvp: int
+    seed: int
+    start: FloatArray | None = None
+
+
+@dataclass(frozen=True)
+class _Spectrum:
+    """Both ends at one node, NaN where there are none."""
+
+    largest: float = np.nan
+    smallest: float = np.nan
+    converged: bool = False
+    n_hvp: int = 0
+    vectors: FloatArray | None = None
+    """Of both ends, shape (N, 2), where they are asked for."""
+
+
+def _spectra(objective: Objective, points: Coordinates, search: _Search) -> Iterator[tuple[int, _Spectrum]]:
+    """Both ends at every point, the first before all others, which start from its eigenvectors."""
+    if not objective.has_workers:
+        first = _ends(objective, points[0], search)
+        search = replace(search, start=first.vectors)
+        yield 0, first
+        yield from ((k, _ends(objective, point, search)) for k, point in enumerate(points[1:], 1))
+        return
+    ((_, first),) = objective.workers.run(_centre_in_worker, points[:1], search)
+    yield 0, first
+    search = replace(search, start=first.vectors)
+    for k, found in objective.workers.run(_node_in_worker, points[1:], search):
+        yield k + 1, found
+
+
+def _ends(objective: Objective, point: tuple[float, float], search: _Search) -> _Spectrum:
+    node = objective.at(torch.from_numpy(search.plane.point(*point)))
+    try:
+        pairs = hessian_eigenpairs(
+            node, tol=search.tol, seed=search.seed, max_hvp=search.max_hvp, start=search.start
+        )
+    except ArithmeticError:
+        return _Spectrum()
+    ends = float(pairs.values[0]), float(pairs.values[-1])
+    return _Spectrum(*ends, bool(pairs.converged.all()), pairs.n_hvp, pairs.vectors)
+
+
+def _centre_in_worker(objective: Objective, point: tuple[float, float], search: _Search) -> _Spectrum:
+    return _ends(objective.repeatable(), point, search)
+
+
+def _node_in_worker(objective: Objective, point: tuple[float, float], search: _Search) -> _Spectrum:
+    return replace(_centre_in_worker(objective, point, search), vectors=None)  # they are long
 
 
 def _outwards(alpha: FloatArray, beta: FloatArray) -> list[tuple[int, int]]:

@@ -8,11 +8,11 @@ import numpy as np
 
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
-from landscape_widget.planes.evaluator import Coordinates, Evaluator
+from landscape_widget.planes.evaluator import Coordinates
 from landscape_widget.planes.grid import Cache, Domain, cache_keys, grid_axis
 from landscape_widget.planes.splits import alongside, difference_provenance
-from landscape_widget.planes.strategies import Strategy
 from landscape_widget.planes.surface import evaluate_plane, refine
+from landscape_widget.planes.workers import evaluator_of
 from landscape_widget.results.planes import Plane, Surface
 
 
@@ -23,16 +23,16 @@ class _Between:
         self, plane: Plane, objectives: Mapping[str, Objective], caches: Mapping[str, Cache]
     ) -> None:
         self._caches = [caches[split] for split in ("train", "test")]
-        self._evaluators = [Evaluator(objectives[split], plane) for split in ("train", "test")]
+        self._evaluators = [evaluator_of(objectives[split], plane) for split in ("train", "test")]
 
     @property
-    def strategy(self) -> Strategy:
-        """That of the training loss."""
+    def strategy(self) -> object:
+        """The strategy by which the training loss is evaluated."""
         return self._evaluators[0].strategy
 
     @property
     def failures(self) -> list[str]:
-        """Those of either loss."""
+        """What model or loss raised, for either loss."""
         return [failure for evaluator in self._evaluators for failure in evaluator.failures]
 
     def losses(self, points: Coordinates, left: int) -> Iterator[tuple[Sequence[int], FloatArray]]:
@@ -60,7 +60,7 @@ def evaluate_difference(
     """Evaluates both losses, then test − training, each as right as its own range asks for.
 
     Args:
-        objectives: Those of "train" and "test".
+        objectives: The objectives of "train" and "test".
         plane: See ``evaluate_plane``.
         domain: See ``evaluate_plane``.
         resolution: See ``evaluate_plane``.

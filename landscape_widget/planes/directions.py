@@ -113,11 +113,11 @@ def make_plane(
     A single parameter has a single eigenvector: δ is zero then, and the loss the same all along β.
 
     Args:
-        objective: Its θ* is the origin.
+        objective: The loss, whose θ* is the origin.
         axes: Names for η and δ, see ``parse_axis``.
         seed: Seed of random axes. η is always the first draw and δ the second, whatever the other one is.
         pairs: Eigenpairs that Hessian axes are taken from.
-        components: Those of a trajectory, which its axes are taken from.
+        components: The components of a trajectory, which its axes are taken from.
         directions: Directions that are given, shape (N,), by the names of their axes.
 
     Raises:
@@ -173,7 +173,7 @@ def random_plane(objective: Objective, seed: int = 0, normalize: str | None = No
     """Two random directions with entries from N(0, 1), not orthogonalised.
 
     Args:
-        objective: Its θ* is the origin.
+        objective: The loss, whose θ* is the origin.
         seed: Seed of the draw.
         normalize: None, or "filter" for Li et al.'s filter normalisation.
 
@@ -195,7 +195,7 @@ def hessian_plane(
     """Unit eigenvectors of the Hessian at θ*, by default (λmax, λmin): the saddle plane.
 
     Args:
-        objective: Its θ* is the origin.
+        objective: The loss, whose θ* is the origin.
         axes: Any of the largest and smallest eigenvectors, for example ("hessian:max", "hessian:max:2").
         pairs: Eigenpairs already computed; otherwise they are computed here.
         seed: Seed of the Lanczos start vector.

@@ -34,6 +34,12 @@ _TRIALS = 8.0
 #: Nodes for each axis of a first picture.
 PICTURE = 9
 
+#: Nodes of the coarsest picture, which no trial keeps waiting.
+_COARSEST = 9
+
+#: Evaluations of the loss that it takes to show that other batches leave it the same, in float64.
+_PROOF = 20
+
 #: A first picture that so many seconds of the plain loop complete is not kept waiting by trials.
 _SOON = 0.1
 
@@ -100,7 +106,7 @@ class Evaluator:
         """
         done = 0
         while done < len(points):
-            ready = len(self._off_centre) >= 2 and not self._picture_is_near()
+            ready = len(self._off_centre) >= 2 and self._seen >= _COARSEST and not self._picture_is_near()
             if ready and self._choice.lock.acquire(blocking=False):
                 try:
                     self._try_another(left - done)
@@ -236,7 +242,7 @@ class Evaluator:
             choice.spent, started = 0.0, self._clock()
             try:
                 if choice.bytes:
-                    choice.learn(candidate, self._time(candidate))
+                    choice.learn(candidate, self._time(candidate, left))
                 else:
                     self._weigh(candidate)
             except Exception as error:  # torch cannot trace or batch everything; the loop takes any model
@@ -252,11 +258,12 @@ class Evaluator:
         program = self._choice.program(strategy, self._terms, self._rounded, batch)
         self._choice.bytes = program.bytes / batch.n
 
-    def _time(self, strategy: Strategy) -> float:
+    def _time(self, strategy: Strategy, left: int) -> float:
         """Seconds for one point, measured on the first batch.
 
         Raises:
-            ValueError: If its losses are not those of the plain loop, or its memory exceeds the budget.
+            ValueError: If its losses are not those of the plain loop, if its memory exceeds the budget, or if
+                it takes other batches and saves less on the points ``left`` than to show that it may.
         """
         choice, terms = self._choice, self._terms
         # to trace a program is to run it, so one that is known to be too large must not even be traced
@@ -281,9 +288,11 @@ class Evaluator:
             seconds.append(self._seconds(strategy, first))
         found = min(seconds) / share
         if found < choice.seconds[choice.best]:
-            regrouped = [batch.n for batch in batches] != [batch.n for batch in terms.batches]
-            if regrouped and self._objective.regrouped(strategy.examples) is terms:
-                raise ValueError("in other batches its loss is another function")
+            if [batch.n for batch in batches] != [batch.n for batch in terms.batches]:
+                if (choice.seconds[choice.best] - found) * left < _PROOF * choice.seconds[LOOP]:
+                    raise ValueError(f"it saves too little on {left} points")
+                if self._objective.regrouped(strategy.examples) is terms:
+                    raise ValueError("in other batches its loss is another function")
             for batch in batches:  # the programs for other shapes must exist before it is relied on
                 choice.program(strategy, terms, self._rounded, batch)
         return found

@@ -178,7 +178,7 @@ class Pin:
     """A point of parameter space that a person marked on a plane."""
 
     number: int
-    """Its name on the page, counted from 1."""
+    """The name of the pin on the page, counted from 1."""
     plane: Plane
     """The plane that it was set on."""
     alpha: float
@@ -197,7 +197,7 @@ class Pin:
 
     @property
     def where(self) -> str:
-        """Its place in words: "(0.1, −0.2) on hessian:max × hessian:min"."""
+        """The place of the pin in words: "(0.1, −0.2) on hessian:max × hessian:min"."""
         return place_words(self.plane, self.alpha, self.beta)
 
     @property

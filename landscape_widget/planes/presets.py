@@ -13,7 +13,7 @@ class Preset:
     """A plane that the page offers by one click."""
 
     value: str
-    """Its name in the page's code."""
+    """The name of the preset in the page's code."""
     label: str
     """What the page calls it."""
     title: str

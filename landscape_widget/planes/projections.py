@@ -62,8 +62,8 @@ def projected_curvatures(
             impossible or wrong.
         normalize: None as in the paper, so that E[A] = tr(H); "unit" for ‖η‖ = ‖δ‖ = 1, so that
             E[A] = tr(H)/N; "filter" as in Li et al.
-        executor: Whose workers take the products, if not this thread; see ``evaluate_plane``. They have the
-            same bits for any number of workers.
+        executor: An executor whose workers take the products, if not this thread; see ``evaluate_plane``.
+            They have the same bits for any number of workers.
 
     Raises:
         ValueError: If ``samples`` is not positive, or for an unknown name.

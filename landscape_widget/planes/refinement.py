@@ -117,7 +117,7 @@ class Refinement:
 
 
 def interpolate(loss: FloatArray, rows: np.ndarray, columns: np.ndarray) -> FloatArray:
-    """Along rows, then along columns, between the nodes of a sub-grid; holes stay holes."""
+    """Interpolates along rows, then along columns, between the nodes of a sub-grid; holes stay holes."""
     n_rows, n_columns = loss.shape
     along = monotone_cubic(np.arange(n_columns), columns, loss[np.ix_(rows, columns)])
     return monotone_cubic(np.arange(n_rows), rows, along.T).T

@@ -75,7 +75,7 @@ class Choice:
         self.batches: dict[int, Sequence[Batch]] = {}
         """Batches by the most examples that one of them may have."""
         self.bytes = 0.0
-        """That one point takes for each example, as far as a program has told."""
+        """The bytes that one point takes for each example, as far as a program has told."""
         self._weights = objective.theta.nbytes
         self.candidates: Iterator[Strategy] = iter(())
         terms = objective.terms

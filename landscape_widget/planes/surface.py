@@ -12,11 +12,11 @@ from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.certified import ACCURACY, CertifiedRefinement, check_accuracy
 from landscape_widget.planes.directions import check_plane
-from landscape_widget.planes.evaluator import PICTURE, Coordinates, Evaluator
+from landscape_widget.planes.evaluator import PICTURE, Coordinates
 from landscape_widget.planes.grid import Cache, Domain, check_domain, check_resolution, grid_axis, nearest
 from landscape_widget.planes.refinement import Refinement
 from landscape_widget.planes.strategies import LOOP
-from landscape_widget.planes.workers import PlaneWorkers
+from landscape_widget.planes.workers import evaluator_of
 from landscape_widget.results.base import Provenance
 from landscape_widget.results.planes import Plane, Surface
 
@@ -54,10 +54,10 @@ def evaluate_plane(
         accuracy: How far interpolated losses may be off, as a share of their range, and where all are
             positive of that of their logarithms; 0 evaluates every node.
         always: Points (α, β) whose nearest nodes are evaluated in any case.
-        executor: Who evaluates, if not this thread: any ``concurrent.futures.Executor``, a client of Dask, or
-            a function without arguments that returns one, which is called again when workers are lost, such
-            as ``loky.get_reusable_executor``. Model and data reach each worker once. Losses are those of the
-            plain loop in one thread, whoever evaluates them.
+        executor: What evaluates, if not this thread: any ``concurrent.futures.Executor``, a client of Dask,
+            or a function without arguments that returns one, which is called again when workers are lost,
+            such as ``loky.get_reusable_executor``. Model and data reach each worker once. Losses are those of
+            the plain loop in one thread, whoever evaluates them.
 
     Yields:
         ``Surface`` with ``loss[i, j]`` = L(θ* + alpha[j]·η + beta[i]·δ). Values that are not finite are NaN,
@@ -86,7 +86,7 @@ def evaluate_plane(
     if accuracy:
         provenance["accuracy"] = accuracy
     axes = grid_axis(a0, a1, resolution), grid_axis(b0, b1, resolution)
-    evaluator = Evaluator(objective, plane) if executor is None else PlaneWorkers(objective, plane, executor)
+    evaluator = evaluator_of(objective.by_workers(executor), plane)
     return refine(evaluator, axes, cache, interval, enough, accuracy, always, provenance)
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
-from landscape_widget.objective.workers import Workers
 from landscape_widget.planes.evaluator import Coordinates, Evaluator
 from landscape_widget.results.planes import Plane
 
@@ -43,17 +41,16 @@ class PlaneWorkers:
 
     strategy = "plain loop, by the workers of an executor"
 
-    def __init__(self, objective: Objective, plane: Plane, executor: Any) -> None:
-        """Sends objective and plane; errors as of ``Workers``.
+    def __init__(self, objective: Objective, plane: Plane) -> None:
+        """Sends nothing yet; errors as of ``Workers``.
 
         Args:
-            objective: The loss L as a function of θ.
+            objective: The loss L as a function of θ, by workers.
             plane: θ*, η and δ.
-            executor: See ``evaluate_plane``.
         """
         self.failures: list[str] = []
         """What model or loss raised, for each point without a loss because of that."""
-        self._workers = Workers(executor, Evaluator, objective, plane, kept=_KEPT)
+        self._workers, self._plane = objective.workers, plane
         self._seconds = np.inf
 
     def losses(self, points: Coordinates, left: int) -> Iterator[tuple[Sequence[int], FloatArray]]:  # noqa: ARG002
@@ -73,15 +70,20 @@ class PlaneWorkers:
         """
         size = max(1, int(min(len(points) / _TILES, _TILE / self._seconds)))
         tiles = [range(i, min(i + size, len(points))) for i in range(0, len(points), size)]
-        for k, found in self._workers.run(losses_at, [[points[i] for i in tile] for tile in tiles]):
+        each = [[points[i] for i in tile] for tile in tiles]
+        for k, found in self._workers.run(losses_at, each, self._plane, _KEPT):
             self.failures += found.failures
             self._seconds = found.seconds / len(tiles[k])
             yield tiles[k], np.array(found.losses)
 
 
-def losses_at(evaluator: Evaluator, points: Coordinates, _: Any) -> Tile:
+def losses_at(objective: Objective, points: Coordinates, plane: Plane) -> Tile:
     """L at (α, β), in a worker."""
-    known = len(evaluator.failures)
-    started = perf_counter()
+    evaluator, started = Evaluator(objective, plane), perf_counter()
     losses = [evaluator.loss(point) for point in points]
-    return Tile(losses, evaluator.failures[known:], perf_counter() - started)
+    return Tile(losses, evaluator.failures, perf_counter() - started)
+
+
+def evaluator_of(objective: Objective, plane: Plane) -> Evaluator | PlaneWorkers:
+    """Who evaluates points of a plane: the objective's workers, where it has some, or this thread."""
+    return PlaneWorkers(objective, plane) if objective.has_workers else Evaluator(objective, plane)

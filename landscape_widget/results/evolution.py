@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.results.base import BoolArray, Provenance, Table
+from landscape_widget.results.checkpoints import Steps, called
 from landscape_widget.results.curvature import EigenPairs
 from landscape_widget.results.equality import equal_by_content
 from landscape_widget.results.files import Columns
@@ -25,8 +26,8 @@ class Evolution(Table):
 
     checkpoint: IntArray
     """Which checkpoints of the trajectory these are, ascending, shape (n,)."""
-    step: IntArray
-    """Their steps of training, shape (n,)."""
+    step: Steps
+    """The steps of training, shape (n,); NaN for weights that an explorer took from its model."""
     done: BoolArray
     """Which of them are finished, shape (n,)."""
     loss: FloatArray
@@ -61,7 +62,7 @@ class Evolution(Table):
     trace: FloatArray | None = None
     """tr(H), shape (n,); None where it was not asked for."""
     trace_stderr: FloatArray | None = None
-    """Its standard error, 0 for an exact trace, shape (n,)."""
+    """The standard error of tr(H), 0 for an exact trace, shape (n,)."""
     preconditioned: FloatArray | None = None
     """λmax of P^(−½) H P^(−½), which is that of P⁻¹H, shape (n,); None without a preconditioner P."""
     preconditioned_residual: FloatArray | None = None
@@ -73,6 +74,8 @@ class Evolution(Table):
     v·w positive. The next checkpoint starts from them."""
     latest: int | None = None
     """The row of ``pairs``; None without any."""
+    names: tuple[str, ...] = ()
+    """What each checkpoint is called, "step 30" or "as given"; empty in files of versions that told none."""
     provenance: Provenance = field(default_factory=dict)
 
     @property
@@ -84,7 +87,11 @@ class Evolution(Table):
         last = int(np.flatnonzero(self.done)[-1])
         numbers = f"loss {brief(self.loss[last])}, λmax {brief(self.largest[last])}"
         numbers += f", λmin {brief(self.smallest[last])}"
-        return f"{told}, at step {self.step[last]}: {numbers}, {self.verdict[last]}"
+        return f"{told}, {self.called(last)}: {numbers}, {self.verdict[last]}"
+
+    def called(self, row: int) -> str:
+        """What a checkpoint is called: "step 30", or "as given" where nobody told its step."""
+        return self.names[row] if self.names else called(float(self.step[row]))
 
     @property
     def largest(self) -> FloatArray:

@@ -67,5 +67,5 @@ class LandmarksOnPlane(Table):
 
     @property
     def provenance(self) -> Provenance:  # type: ignore[override]  # that of its parts
-        """That of the first of them."""
+        """The provenance of the first of the paths."""
         return next((path.provenance for path in self.paths.values()), {})

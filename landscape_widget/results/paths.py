@@ -10,11 +10,10 @@ import numpy.typing as npt
 
 from landscape_widget.numerics.vectors import FloatArray, inner
 from landscape_widget.results.base import Provenance, Table
+from landscape_widget.results.checkpoints import Steps, called
 from landscape_widget.results.equality import equal_by_content
 from landscape_widget.results.files import Columns
 from landscape_widget.results.tables import brief
-
-IntArray = npt.NDArray[np.int_]
 
 #: A path that extends less than this along one axis, as a share of the other one, is a straight line.
 _ROUNDING = 1e-12
@@ -78,8 +77,8 @@ class Path(Table):
     """Distance ‖Δθ‖ of each checkpoint from the plane's origin, shape (n,)."""
     loss: FloatArray
     """The loss of the checkpoint itself, not of its projection, shape (n,); NaN where not finite."""
-    step: IntArray
-    """Step of training of each checkpoint, shape (n,)."""
+    step: Steps
+    """Step of training of each checkpoint, shape (n,); NaN for what an explorer took from its model."""
     scalars: Mapping[str, FloatArray] = field(default_factory=dict)
     """What was noted beside the checkpoints by name, each of shape (n,); NaN where it was not."""
     provenance: Provenance = field(default_factory=dict)
@@ -98,6 +97,15 @@ class Path(Table):
         names = ("step", "alpha", "beta", "off_plane", "distance", "loss")
         own = {name: getattr(self, name) for name in names}
         return {**own, **{name: v for name, v in self.scalars.items() if name not in own}}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What each checkpoint is called: "step 30", or "as given" where nobody told its step."""
+        noted = self.scalars.items()
+        return tuple(
+            called(float(step), {name: float(values[i]) for name, values in noted})
+            for i, step in enumerate(self.step)
+        )
 
     @property
     def share(self) -> float:
@@ -142,8 +150,8 @@ class Interpolation(Table):
     barrier: float
     """Height of the barrier; 0 where it is no more than rounding, NaN where a loss between is not finite."""
     barrier_stderr: float
-    """Its standard error over the draw of the examples, at the point where it is highest; NaN where the
-    examples cannot be told apart."""
+    """The standard error of the barrier over the draw of the examples, at the point where it is highest; NaN
+    where the examples cannot be told apart."""
     barrier_at: float
     """t of its highest point."""
     metrics: Mapping[str, FloatArray] = field(default_factory=dict)

@@ -98,9 +98,11 @@ def check(value: Any, hint: Any = Any, place: str = "the result", n: int | None 
             check(value, (plain or others)[0], place, n)
     elif origin is np.ndarray:
         scalar = get_args(parts[1])[0]
+        scalars = get_args(scalar) if get_origin(scalar) is types.UnionType else (scalar,)
+        kinds = "".join(_KINDS[get_origin(one) or one] for one in scalars)
         _expect(
-            isinstance(value, np.ndarray) and value.dtype.kind in _KINDS[get_origin(scalar) or scalar],
-            f"{place} as an array of {getattr(scalar, '__name__', 'floating')}",
+            isinstance(value, np.ndarray) and value.dtype.kind in kinds,
+            f"{place} as an array of {getattr(scalars[0], '__name__', 'floating')}",
             value,
         )
     elif origin is tuple:
@@ -218,7 +220,8 @@ def _check_evolution(run: Evolution, place: str, _n: int | None) -> None:
     n, m = run.values.shape
     _expect(len(run.verdict) == n, f"{place}.verdict for each checkpoint", len(run.verdict))
     _expect(run.n_largest <= m, f"{place}.n_largest up to {m}", run.n_largest)
-    _expect((np.diff(run.step) > 0).all(), f"{place}.step ascending", run.step)
+    _expect((np.diff(run.step[~np.isnan(run.step)]) > 0).all(), f"{place}.step ascending", run.step)
+    _expect(len(run.names) in (0, n), f"{place}.names for each checkpoint", len(run.names))
     if run.pairs is not None:
         at = run.latest
         right = len(run.pairs.values) == m and at is not None and at < n and run.done[at]

@@ -103,7 +103,7 @@ class SpectralDensity(Table):
 
     @property
     def summary(self) -> str:
-        """Its range, mean eigenvalue, and what it rests on."""
+        """The range of the spectrum, the mean eigenvalue, and what it rests on."""
         low, high = brief(self.nodes.min()), brief(self.nodes.max())
         probes = f"{self.n_probes} probe" + "s" * (self.n_probes != 1)
         known = f"{len(self.certified)} certified, of {probes}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,9 @@ _MOST_ROWS = 12
 
 
 def brief(value: float, digits: int = 4) -> str:
-    """A number to so many significant digits, with a true minus sign: "−0.01963"."""
+    """A number to so many significant digits, with a true minus sign: "−0.01963"; a dash for NaN."""
+    if math.isnan(value):
+        return "–"
     return f"{value:.{digits}g}".replace("-", "\N{MINUS SIGN}")
 
 

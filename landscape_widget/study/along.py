@@ -85,6 +85,7 @@ def evolution_of(
         momentum=momentum_of(run),
         trace=column["trace"],
         trace_stderr=column["stderr"],
+        names=run.names,
         provenance={**provenance},
     )
 

@@ -44,7 +44,7 @@ class Run:
     """The objective around whose θ* the components of the path are, so that its axes are the same everywhere;
     None for that of the centre itself."""
     components: dict[int, PathComponents]
-    """Those that are known, by how many were asked for."""
+    """The components that are known, by how many were asked for."""
 
 
 class Centre:

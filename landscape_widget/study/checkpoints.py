@@ -95,6 +95,12 @@ def taken_over(
     Raises:
         ValueError: If it is of another run, or was found in another way: every loss is computed again.
     """
+    if "k" not in known.provenance:
+        raise ValueError(
+            "Expected known as what evolution() found, got the curves of an explorer, which were found "
+            "in another way and come without eigenvectors. Leave known out; the explorer itself goes on with "
+            'them, by compute("evolution").'
+        )
     unlike = [
         f"{name} {told(known.provenance.get(name))} for {told(empty.provenance.get(name))}"
         for name in _ALIKE

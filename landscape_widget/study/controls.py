@@ -58,7 +58,7 @@ def _declared(check: Check, *, values: tuple[str, ...] = (), synced: bool = True
     """What the explorer makes a trait of; one whose default is None may be set to None again.
 
     Args:
-        check: Its check.
+        check: The check of its values.
         values: All that it takes, where those are a few names.
         synced: Whether the page may set it.
     """

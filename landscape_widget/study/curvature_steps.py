@@ -19,7 +19,7 @@ from landscape_widget.results.curvature import EigenPairs
 from landscape_widget.results.planes import Plane
 from landscape_widget.results.spectrum import TraceEstimate
 from landscape_widget.study import budget
-from landscape_widget.study.budget import DENSITY_PROBES, DENSITY_STEPS, TRACE_METHODS, USUAL_PRODUCTS
+from landscape_widget.study.budget import DENSITY_PROBES, TRACE_METHODS, USUAL_PRODUCTS
 from landscape_widget.study.centre import Centre
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Findings
@@ -50,7 +50,7 @@ class CurvatureSteps:
         key = _, k = objective.n_examples, max(1, controls.rank)
         latest = self._pairs.latest(key)
         found.meter.expect("product", USUAL_PRODUCTS * k, latest.n_hvp if latest else 0)
-        found.stage = "Hessian eigenvectors"
+        found.stage = " ".join(["Hessian eigenvectors", *([found.plan] if found.plan else [])])
         try:
             for pairs, seconds in self._pairs.resume(key, lambda: self._search(objective, k)):
                 found.pairs = pairs
@@ -131,10 +131,10 @@ class CurvatureSteps:
         assert pairs is not None
         key = objective.n_examples, pairs.n_largest
         latest = self._densities.latest(key)
-        total = (DENSITY_PROBES - 1) * min(DENSITY_STEPS, objective.n_parameters)
+        total = (DENSITY_PROBES - 1) * min(budget.DENSITY_STEPS, objective.n_parameters)
         found.meter.expect("density", total, latest.n_hvp if latest else 0)
         for density, seconds in self._densities.resume(
-            key, lambda: density_steps(objective, DENSITY_PROBES, DENSITY_STEPS, pairs=pairs)
+            key, lambda: density_steps(objective, DENSITY_PROBES, budget.DENSITY_STEPS, pairs=pairs)
         ):
             found.density = density
             found.meter.expect("density", max(total, density.n_hvp), found.meter.reused("density"))

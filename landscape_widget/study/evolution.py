@@ -62,7 +62,7 @@ def evolution(
         objective: L; its own θ* does not count.
         trajectory: The checkpoints.
         k: Eigenpairs at each end.
-        most: At most so many checkpoints, spread evenly, the first and the last among them.
+        most: The most checkpoints that are taken, spread evenly, the first and the last among them.
         checkpoints: Which checkpoints instead, counted from 0, negative ones from the end.
         learning_rate: η of the optimiser, one number, or one for each checkpoint of the trajectory; default
             what was recorded as "lr", if that was, and not of an optimiser that is known to be another one
@@ -73,7 +73,7 @@ def evolution(
         trace_samples: Products for tr(H) at each checkpoint, see ``hessian_trace``; 0 for no trace.
         tol: Relative accuracy of eigenvalues, see ``hessian_eigenpairs``.
         max_hvp: Products after which the search at a checkpoint ends; ``converged`` tells.
-        seed: Of the start vectors.
+        seed: The seed of the start vectors.
         known: What an earlier call found, of the same run or of its beginning: what is done there is taken
             over, the rest computed.
 
@@ -117,6 +117,7 @@ def evolution(
         preconditioned=_holes(n) if extra else None,
         preconditioned_residual=_holes(n) if extra else None,
         preconditioned_converged=np.zeros(n, bool) if extra else None,
+        names=tuple(trajectory.names[i] for i in chosen),
         provenance=objective.provenance(
             "evolution", k=k, tol=tol, trace_samples=trace_samples, seed=seed, max_hvp=max_hvp
         ),

@@ -81,6 +81,8 @@ class Findings:
     """How often a random plane hides the saddle."""
     stage: str = "starting"
     """What is computed now, in words."""
+    plan: str = ""
+    """What all of a long computation takes, in words."""
     meter: Meter = field(default_factory=Meter)
     """Work done and left."""
     fault: Exception | None = None

@@ -17,9 +17,11 @@ from torch import Tensor
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
 from landscape_widget.paths.components import path_components, path_rank
+from landscape_widget.paths.index import Recorded
 from landscape_widget.paths.landmarks import Landmarks
 from landscape_widget.paths.projection import path_steps
 from landscape_widget.paths.solutions import solution_theta
+from landscape_widget.paths.stored import Held
 from landscape_widget.paths.trajectory import Trajectory
 from landscape_widget.planes.axes import KINDS, Axis, parse_axis
 from landscape_widget.planes.directions import check_axes, make_plane
@@ -160,7 +162,7 @@ class Surroundings:
         solutions: dict[str, Path] = {}
         for name, state in self.landmarks.solutions.items():
             own = partial(loss_of, name=name)
-            (solutions[name],) = path_steps(plane, self._objective, Trajectory([state]), own)
+            (solutions[name],) = path_steps(plane, self._objective, _alone(state), own)
             yield None, dict(solutions)
         if self.landmarks.trajectory is not None:
             for path in path_steps(plane, self._objective, self.landmarks.trajectory, loss_of):
@@ -268,6 +270,11 @@ class Surroundings:
                 log.info("No loss of a checkpoint: %s: %s", type(error).__name__, error)
                 losses[place] = math.nan
         return losses[place]
+
+
+def _alone(state: Mapping[str, Tensor]) -> Trajectory:
+    """A solution as a trajectory of one checkpoint, whose step nobody told."""
+    return Trajectory.of_recorded([Recorded(Held(state), 0, told=False)])
 
 
 def _digest(state: Mapping[str, Tensor]) -> str:

@@ -31,13 +31,13 @@ PREVIEW_NODES = 81
 _PRODUCT_COST = 15.0
 
 #: Products after which eigenvectors are good enough to begin with, for each pair of a side.
-_PREVIEW_PRODUCTS = 16
+_PREVIEW_PRODUCTS = 12
 
 #: Fewer examples than these have a landscape of their own, not that of the data set.
 _LEAST_PREVIEW = 64
 
 #: Fewer examples than these have eigenvectors of their own.
-_LEAST_VECTORS = 32
+_LEAST_VECTORS = 24
 
 #: The next picture in a Hessian plane rests on up to so many times the examples.
 _MORE = 4
@@ -104,10 +104,9 @@ def _sketch(
     centre: Centre, controls: Controls, plane: Plane, domain: Domain, part: int, found: Findings
 ) -> Iterator[Findings]:
     """Draws a coarse picture on part of the examples, from when it is as fine as the one before."""
+    enough = min(PREVIEW_NODES, (controls.resolution // 2 + 1) ** 2)  # every other node, and so never final
     runs = {
-        split: evaluate_plane(
-            measured, plane, domain, controls.resolution, enough=PREVIEW_NODES, accuracy=0.0
-        )
+        split: evaluate_plane(measured, plane, domain, controls.resolution, enough=enough, accuracy=0.0)
         for split, measured in centre.measured(centre.objective.subset(part), controls).items()
     }
     for surfaces in alongside(runs):

@@ -100,7 +100,7 @@ def blindness_words(
     blindness: SaddleBlindness | None,
     seen: bool,
 ) -> str:
-    """Who sees the saddle: random planes, and the one on show, which ``looks`` like ``here``."""
+    """Words for who sees the saddle: random planes, and the one on show, which ``looks`` like ``here``."""
     parts = []
     if projections is not None:
         measured = measured_blindness(projections)

@@ -25,6 +25,7 @@ from landscape_widget.study.picture_steps import (
     redrawn_steps,
     surface_steps,
 )
+from landscape_widget.study.plan import plan_of
 from landscape_widget.study.preview import preview_steps, takes_long
 from landscape_widget.study.progress import fairly
 
@@ -71,7 +72,7 @@ class Study:
         self.theta_norm = self.centre.theta_norm
         self._curvature = CurvatureSteps(self.centre)
         self.beside: Study | None = None
-        """That of the second picture, where this is around another θ*; whoever asks for one provides it."""
+        """The study of the second picture, where that is around another θ*; who asks for one provides it."""
 
     def steps(self, controls: Controls, what: str = "all") -> Iterator[Findings]:
         """Computes one of ``PARTS`` for ``controls``; yields the findings whenever they got better.
@@ -88,11 +89,14 @@ class Study:
         yield found
         found.centre_loss = centre.loss(objective)
         drawn = what in ("surface", "all")
-        if drawn and takes_long(centre, objective, controls) and not self._has_begun(objective, controls):
+        long = takes_long(centre, objective, controls)
+        if drawn and long and not self._has_begun(objective, controls):
             yield from _if_it_can_be(preview_steps(centre, controls, found))
         found.stage = "gradient at the present weights"
         yield found
         found.gradient_norm = norm(centre.gradient(objective))
+        if long and what == "all":
+            yield from self._tell_ahead(controls, found)
         pairs = self._curvature.eigenpairs(objective, controls, found)
         if what == "eigenpairs" or hessian_rank(controls.axes):
             yield from pairs
@@ -112,7 +116,7 @@ class Study:
         pairs_needed = second is not None and (elsewhere or hessian_rank(second.axes) > 0)
         pairs = _to_the_end(pairs, found) if what != "surface" or pairs_needed else iter(())
         if second is not None and elsewhere:
-            surface = chain(surface, self._beside(objective.n_examples, second, found))
+            surface = chain(surface, pairs, self._beside(objective.n_examples, second, found))
         elif second is not None:
             first = [surface, pairs] if pairs_needed else [surface]
             surface = chain(*first, compared_steps(centre, objective, second, found))
@@ -130,6 +134,14 @@ class Study:
                 yield from chain(fairly(surface, pairs, shown), rest)
         if found.fault is not None:
             raise found.fault
+
+    def _tell_ahead(self, controls: Controls, found: Findings) -> Iterator[Findings]:
+        """Measures what a long computation takes, to be told beside its next stage."""
+        found.stage = "two products, to tell the time that all take"
+        yield found
+        plan = plan_of(self.centre, controls)
+        found.plan = plan.line
+        log.info("%r", plan)
 
     def ahead(self, controls: Controls) -> Iterator[Findings]:
         """Computes what is shown of a checkpoint over time: picture, both ends of the spectrum, and tr(H).

@@ -63,6 +63,9 @@ class Verdict:
     """The sentence for a picture in which a saddle that lies in its plane is seen, and for one in which it is
     not; None where there is no such saddle."""
 
+    def __repr__(self) -> str:
+        return f"Verdict({self.sentence})"
+
 
 def verdict_of(found: Findings, controls: Controls, theta_norm: float) -> Verdict | None:
     """The verdict on what was found, against the domain on show; None before there are certified pairs.
@@ -159,7 +162,7 @@ def judge(
         projections: Random projections, for how often they hide a saddle.
         blindness: The same probability as the spectrum predicts it.
         seen: Whether the picture shows to the eye what lies in its plane.
-        scale: Whose half-widths these are, in words.
+        scale: Words for what these half-widths belong to.
     """
     top, bottom = float(pairs.values[0]), float(pairs.values[-1])
     signs = _sign(top, float(pairs.residuals[0])), _sign(bottom, float(pairs.residuals[-1]))
@@ -208,7 +211,7 @@ def _inside(pairs: EigenPairs, slopes: Slopes, away: FloatArray, scale: str) -> 
 
 
 def _beyond(pairs: EigenPairs, away: FloatArray, widths: FloatArray, scale: str) -> str:
-    """Along which direction the model turns farthest beyond the domain, in words."""
+    """Words for the direction along which the model turns farthest beyond the domain, in words."""
     i = int(np.argmax(away / widths))
     if i == len(pairs.values):
         # the picture's two axes may reach differently far, and neither lies along the rest of the gradient

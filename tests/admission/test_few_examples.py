@@ -47,6 +47,23 @@ def test_all_checks_of_a_standard_loss_take_less_than_a_pass_over_a_large_batch(
     assert 0 < Counting.seen[torch.float64] < 8 * N
 
 
+def test_whether_there_is_a_wider_type_is_seen_on_a_few_examples() -> None:
+    objective = Objective(Counting(3, 3), [(torch.randn(8 * N, 3), torch.randn(8 * N, 3))], nn.MSELoss())
+    Counting.seen.clear()
+    assert objective.precise().dtype is torch.float64
+    assert Counting.seen[torch.float64] == 8
+
+
+def test_a_wider_type_of_a_loss_that_needs_many_examples_is_seen_on_the_first_batch() -> None:
+    def of_the_largest(output: Tensor, y: Tensor) -> Tensor:
+        return ((output - y) ** 2).flatten().topk(100).values.mean()
+
+    data = [(torch.randn(8 * N, 3), torch.randn(8 * N, 3))]
+    with pytest.warns(UserWarning, match="not a mean over examples"):
+        objective = Objective(nn.Linear(3, 3), data, of_the_largest)
+    assert objective.precise().dtype is torch.float64
+
+
 @pytest.mark.parametrize(
     ("model", "loss_fn", "special"),
     [

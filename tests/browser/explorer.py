@@ -38,11 +38,14 @@ READ_FINAL = """(root, views) => {
 """The number of the request whose final result every view shows; 0 while one does not."""
 
 
-def expect_no_kernel(explorer: Locator) -> None:
-    """Expect a page to say soon that its kernel is gone, to grey what needs one, and to show what it has."""
+LOST = "No kernel: showing saved results; run the cell to go on."
+"""What a page says whose kernel is gone."""
+
+
+def expect_no_kernel(explorer: Locator, words: str = LOST) -> None:
+    """Expect a page to say soon that there is no kernel, to grey what needs one, and to show what it has."""
     expect(explorer).to_have_attribute("data-kernel", "gone", timeout=30_000)
-    said = explorer.get_by_test_id("kernel")
-    expect(said).to_have_text("No kernel: showing saved results; run the cell to go on.")
+    expect(explorer.get_by_test_id("kernel")).to_have_text(words)
     expect(explorer.get_by_test_id("resolution")).to_be_disabled()
     expect(explorer.get_by_test_id("surface").locator(".js-plotly-plot")).to_be_visible()
 

@@ -38,6 +38,18 @@ SWITCH = """async id => {
   find(id).click();
   return await drawn - start;
 }"""
+#: While the page is printed: the ink of each plot, and how many colours the surface's copy has.
+NOTE_PRINTING = """() => addEventListener("beforeprint", () => {
+  const find = view => document.querySelector(`[data-testid=${view}] .js-plotly-plot`);
+  const ink = view => find(view)._fullLayout.font.color;
+  const copy = [...find("surface").querySelectorAll("canvas")].at(-1);
+  const { data } = copy.getContext("2d").getImageData(0, 0, copy.width, copy.height);
+  window.printed = {
+    inks: ["surface", "heatmap", "curvature", "slices"].map(ink),
+    colours: new Set(new Uint32Array(data.buffer)).size,
+    width: copy.width,
+  };
+})"""
 #: Milliseconds for all plots, one of them in software WebGL, on a busy machine.
 PATIENCE = 120_000
 
@@ -153,13 +165,23 @@ def test_page_follows_the_readers_theme_and_width(
     assert (
         page.evaluate(paper) == root.evaluate("e => getComputedStyle(e).backgroundColor") == "rgb(17, 17, 17)"
     )
+    page.evaluate(NOTE_PRINTING)
+    printed_page = page.pdf(prefer_css_page_size=True, print_background=True)
+    printed = page.evaluate("window.printed")
+    assert printed["inks"] == ["#626a73"] * 4, "that of a light page"
+    assert printed["colours"] > 100, "the picture in three dimensions, of which browsers print nothing"
+    assert f"/Width {printed['width']}\n".encode() in printed_page, "is on the paper"
+    expect(root).to_have_attribute("data-theme", "dark")
+    expect(page.get_by_test_id("surface").locator("canvas")).to_have_count(1)
     page.set_viewport_size({"width": 380, "height": 800})
     page.wait_for_function("document.querySelector('.js-plotly-plot').clientWidth < 380", timeout=PATIENCE)
     page.wait_for_function("document.documentElement.scrollWidth <= innerWidth", timeout=PATIENCE)
-    page.emulate_media(media="print")
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate(paper) == "rgb(255, 255, 255)"
     expect(page.get_by_test_id("heatmap")).to_be_visible()
-    for control in ("half-width", "compare", "kernel", "copy-python"):
+    for control in ("scale", "half-width", "compare", "kernel", "copy-python"):
         expect(page.get_by_test_id(control)).to_be_hidden()
+    expect(root.locator("button:visible, select:visible, input:visible")).to_have_count(0)
 
 
 @pytest.mark.parametrize(

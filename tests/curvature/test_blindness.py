@@ -116,7 +116,7 @@ FAR_OUT = {
 def test_the_step_of_the_integral(spectrum: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     """The rule's error falls exponentially with 1/step, so that at half of it there is next to none."""
     found = exact_blindness(spectrum)
-    monkeypatch.setattr("landscape_widget.curvature.blindness._STEP", 0.1)
+    monkeypatch.setattr("landscape_widget.numerics.saddle_integral._STEP", 0.1)
     assert found == pytest.approx(exact_blindness(spectrum), abs=1e-7)
 
 

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from landscape_widget import Objective, hessian_eigenpairs
+from landscape_widget.curvature import eigenpairs
 from landscape_widget.curvature.eigenpairs import eigenpair_steps
 from landscape_widget.curvature.product_check import EXAMPLES
+from landscape_widget.numerics.storage import rows_in_file
 
 from ..support.cases import EACH, Case, case
 from ..support.oracle import dense
@@ -106,6 +108,28 @@ def test_a_first_look_certifies_nothing_and_is_checked_on_a_few_examples(
     assert max(examples) == objective.n_examples, "what is certified is checked on all of the data"
 
 
+@pytest.mark.parametrize("tol", [0.3, 0.1, 1e-2])
+def test_a_first_look_ends_with_the_first_ritz_vectors_that_are_good_enough(
+    tol: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes a product for each step and none to certify; residuals are those of the dense matrix."""
+    small = case("dense ReLU")
+    matrix, objective, products = dense(small).hessian.numpy(), small.objective(), []
+    product = Objective.hvp
+
+    def counted(self: Objective, v: torch.Tensor, theta: torch.Tensor | None = None) -> torch.Tensor:
+        products.extend([self] * (1 if v.ndim == 1 else v.shape[1]))
+        return product(self, v, theta)
+
+    monkeypatch.setattr(Objective, "hvp", counted)
+    *_, before, pairs = eigenpair_steps(objective, 1, tol=tol, max_hvp=200, precise=False)
+    assert sum(one is objective for one in products) == pairs.n_hvp == before.n_hvp + 1 < 200
+    np.testing.assert_allclose(np.linalg.norm(pairs.vectors, axis=0), 1, rtol=1e-12)
+    residuals = np.linalg.norm(matrix @ pairs.vectors - pairs.vectors * pairs.values, axis=0)
+    assert (residuals <= (tol + 1e-9) * np.abs(pairs.values)).all()
+    assert (before.residuals > tol * np.abs(before.values)).any(), "the step before was not good enough"
+
+
 def test_curvature_of_a_single_precision_model_is_computed_in_double() -> None:
     """In float32 a residual cannot come below 1e-8 of the scale; the true one of these pairs does."""
     pairs = hessian_eigenpairs(case("dense ReLU").objective(dtype=torch.float32), tol=1e-10)
@@ -113,3 +137,29 @@ def test_curvature_of_a_single_precision_model_is_computed_in_double() -> None:
     assert pairs.converged.all()
     exact = np.linalg.eigvalsh(dense(case("dense ReLU")).hessian.numpy())[[-1, 0]]
     np.testing.assert_allclose(pairs.values, exact, rtol=1e-5)  # weights and data were rounded to 6e-8
+
+
+def test_a_basis_in_a_file_gives_the_same_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bit for bit; and where the disk has no room, the basis stays in memory and the search restarts."""
+    objective = case("dense tanh").objective()
+    expected = hessian_eigenpairs(objective, 1)
+    made: list[int] = []
+
+    def in_file(count: int, like: Tensor) -> Tensor:
+        made.append(count)
+        return rows_in_file(count, like)
+
+    monkeypatch.setattr(eigenpairs, "rows_in_file", in_file)
+    monkeypatch.setattr(eigenpairs, "BASIS_BYTES", 0)
+    found = hessian_eigenpairs(objective, 1)
+    assert made
+    np.testing.assert_array_equal(found.values, expected.values)
+    np.testing.assert_array_equal(found.vectors, expected.vectors)
+
+    def full(*_: object) -> Tensor:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(eigenpairs, "rows_in_file", full)
+    restarting = hessian_eigenpairs(objective, 1)
+    assert restarting.converged.all()
+    np.testing.assert_allclose(restarting.values, expected.values, rtol=1e-3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from landscape_widget import LandscapeExplorer, evolution_figure
+from landscape_widget import LandscapeExplorer, evolution, evolution_figure, load, save
 from landscape_widget.explorer import spots
 from landscape_widget.explorer.along import AHEAD
 
@@ -139,6 +140,34 @@ def test_a_learning_rate_that_was_recorded_gives_the_edge_of_stability(make_expl
     run: Any = Trajectory(trained(), scalars={"lr": [0.5] * 3 + [0.1] * 3})
     explorer = explorer_of(make_explorer, trajectory=run, axes=RANDOM).compute("surface")
     np.testing.assert_allclose(curve(explorer, "2/η"), [4.0] * 3 + [20.0] * 3)
+
+
+def test_curves_and_comparison_are_observed_to_the_last(make_explorer: Make) -> None:
+    explorer = explorer_of(make_explorer, axes=RANDOM, resolution=3, compared_checkpoint=1)
+    curves: list[Any] = []
+    tables: list[Any] = []
+    explorer.observe(lambda change: curves.append(change["new"]), "evolution")
+    stop = explorer.on_result(lambda name, found: tables.append(found) if name == "comparison" else None)
+    explorer.compute().compute("evolution")
+    assert curves[-1] == explorer.evolution
+    assert curves[-1].done.all()
+    assert all(a != b for a, b in pairwise(curves))
+    assert tables[-1] == explorer.comparison
+    assert np.isfinite(tables[-1].trace).all()
+    explorer.compared_checkpoint = None
+    explorer.compute()
+    assert tables[-1] is None
+    stop()
+
+
+def test_curves_of_an_explorer_are_no_beginning_of_a_script_and_that_is_said(
+    make_explorer: Make, tmp_path: Path
+) -> None:
+    explorer = explorer_of(make_explorer, axes=RANDOM, resolution=3).compute()
+    save(explorer.evolution, tmp_path / "curves.npz")
+    known = load(tmp_path / "curves.npz")
+    with pytest.raises(ValueError, match="the curves of an explorer, which"):
+        evolution(explorer.objective, trained(), known=known)
 
 
 def test_without_several_checkpoints_there_are_no_curves(make_explorer: Make) -> None:

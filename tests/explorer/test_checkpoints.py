@@ -210,7 +210,7 @@ def test_the_weights_that_update_takes_are_the_last_checkpoint_and_the_path_reac
     assert (
         path.loss[-1] == explorer.surface.loss[2, 2] == pytest.approx(loss_of(model.state_dict()), rel=1e-10)
     )
-    assert explorer._info["checkpoints"][-1] == {"step": 6, "label": "update 1"}
+    assert explorer._info["checkpoints"][-1] == {"label": "update 1"}
     assert [6, "update 1"] in explorer._landmarks["planes"][0]["paths"][0]["marks"]
     explorer.checkpoint = 5
     explorer.compute("surface")
@@ -228,7 +228,7 @@ def test_without_a_trajectory_there_are_those_that_were_taken(make_explorer: Mak
         train(model)
         losses.append(loss_of(model.state_dict()))
         explorer.update()
-    assert [one["label"] for one in explorer._info["checkpoints"]] == ["step 0", "update 1", "update 2"]
+    assert [one["label"] for one in explorer._info["checkpoints"]] == ["as given", "update 1", "update 2"]
     for i in (1, 0, 2):
         explorer.checkpoint = i
         explorer.compute("surface")
@@ -238,8 +238,14 @@ def test_without_a_trajectory_there_are_those_that_were_taken(make_explorer: Mak
 
 def test_a_model_that_is_ahead_of_its_run_is_a_checkpoint_of_its_own(make_explorer: Make) -> None:
     explorer = explorer_of(make_explorer, trajectory=trained()[:4], axes=RANDOM).compute("surface")
-    assert len(explorer._info["checkpoints"]) == 5
-    assert len(explorer.landmarks.path.loss) == 4
+    names = ["step 0", "step 1", "step 2", "step 3", "as given"]
+    assert [each["label"] for each in explorer._info["checkpoints"]] == names
+    path = explorer.landmarks.path
+    assert path.names == tuple(names)
+    assert np.isnan(path.columns["step"][-1])
+    assert path.distance[-1] == 0  # it reaches θ*
+    assert [*map(float, explorer._along["places"])] == [0, 1, 2, 3, 4]
+    assert explorer._along["pictures"][0]["x"]["ticktext"][-1] == "as given"
     explorer.checkpoint = 3
     explorer.compute("surface")
     assert explorer.surface.loss[2, 2] == pytest.approx(loss_of(trained()[3]), rel=1e-10)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,13 @@ import pytest
 import torch
 import traitlets
 
-from landscape_widget import LandscapeExplorer, Objective
+from landscape_widget import LandscapeExplorer, Objective, TrajectoryRecorder
 from landscape_widget.results.comparison import Comparison
 
 from ..support.cases import ONE_BATCH, case
 from .test_checkpoints import dense_hessian
-from .test_landmarks import SOLUTIONS, explorer_of, loss_of, trained
+from .test_explorer_page import send
+from .test_landmarks import NETWORK, SOLUTIONS, explorer_of, loss_of, trained
 
 Make = Callable[..., LandscapeExplorer]
 
@@ -114,6 +115,119 @@ def test_play_keeps_what_is_beside(make_explorer: Make) -> None:
     explorer.compute()
     np.testing.assert_allclose(explorer.compared.surface.loss, beside)
     assert explorer.comparison.loss[0] == pytest.approx(loss_of(trained()[1]), rel=1e-10)
+
+
+def thinning(
+    make: Make, folder: Path | None, **controls: Any
+) -> tuple[TrajectoryRecorder, LandscapeExplorer, list[Any]]:
+    """A recorder that has kept 4 of 4 checkpoints, an explorer of its model, and states of 12 steps."""
+    model, states = NETWORK.model(), trained(steps=12)
+    recorder = TrajectoryRecorder(model, folder, most=4)
+    record(recorder, states, range(4))
+    explorer = make(
+        model,
+        NETWORK.batches(ONE_BATCH),
+        NETWORK.loss_fn,
+        trajectory=recorder if folder is None else folder,
+        **{"axes": RANDOM, "resolution": 5, **controls},
+    )
+    return recorder, explorer, states
+
+
+def record(recorder: TrajectoryRecorder, states: list[Any], steps: Iterable[int]) -> None:
+    for step in steps:
+        recorder._model.load_state_dict(states[step])
+        recorder.record(step)
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+@pytest.mark.parametrize("from_page", [True, False])
+def test_where_a_recorder_thins_it_stays_the_checkpoint_of_its_step(
+    make_explorer: Make, tmp_path: Path, in_memory: bool, from_page: bool
+) -> None:
+    recorder, explorer, states = thinning(
+        make_explorer, None if in_memory else tmp_path / "run", compared_checkpoint=2
+    )
+    explorer.compute()
+    record(recorder, states, [4])
+    assert recorder.trajectory.steps.tolist() == [0, 2, 4]
+    if from_page:
+        send(explorer, type="update")
+    else:
+        explorer.update()
+    assert explorer.compared_checkpoint == 1  # which is step 2, as before
+    explorer.compute()
+    assert explorer.comparison.name[1] == "checkpoint 1"
+    assert explorer.comparison.loss[1] == pytest.approx(loss_of(states[2]), rel=1e-10)
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_one_that_was_thinned_out_is_beside_no_more_and_that_is_said(
+    make_explorer: Make, tmp_path: Path, in_memory: bool
+) -> None:
+    recorder, explorer, states = thinning(
+        make_explorer, None if in_memory else tmp_path / "run", compared_checkpoint=1
+    )
+    explorer.compute()
+    record(recorder, states, [4])
+    with pytest.warns(UserWarning, match="checkpoint of step 1 is there no more"):
+        explorer.update()
+    assert explorer.compared_checkpoint is None
+    assert "step 1 is there no more" in explorer._pins["note"]
+    assert explorer.compute().compared is None
+
+
+def test_a_file_names_checkpoints_by_their_steps(make_explorer: Make, tmp_path: Path) -> None:
+    """Its numbers are those of the run as it was; it is loaded after the recorder has thinned it."""
+    recorder, explorer, states = thinning(
+        make_explorer, tmp_path / "run", checkpoint=2, compared_checkpoint=0, axes=HESSIAN
+    )
+    explorer.compute().save(tmp_path / "two.npz")
+    explorer.compared_checkpoint = 1
+    explorer.compute().save(tmp_path / "one.npz")
+    record(recorder, states, [4])
+    again = make_explorer(
+        recorder._model,
+        NETWORK.batches(ONE_BATCH),
+        NETWORK.loss_fn,
+        trajectory=tmp_path / "run",
+        axes=RANDOM,
+        resolution=5,
+    )
+    again.load(tmp_path / "two.npz")
+    assert (again.checkpoint, again.compared_checkpoint) == (1, 0)
+    assert again.results.controls == again._chosen()
+    np.testing.assert_array_equal(again.surface.loss, explorer.surface.loss)
+    again.compute()
+    assert again.comparison.loss == pytest.approx([loss_of(states[2]), loss_of(states[0])], rel=1e-10)
+    before = again._chosen()
+    with pytest.raises(ValueError, match="the checkpoint of step 1 is beside"):
+        again.load(tmp_path / "one.npz")
+    assert again._chosen() == before
+
+
+@pytest.mark.parametrize(
+    ("saved", "given", "words"),
+    [
+        ({"checkpoint": 2}, {"trajectory": None}, r"saved at checkpoint 2 of a run.*trajectory=…"),
+        ({"compared_checkpoint": 2}, {"trajectory": None}, r"step 2 is beside.*trajectory=…"),
+        ({"compared_checkpoint": 0}, {"trajectory": None}, r"checkpoint 0 is the one.*trajectory=…"),
+        ({"compared_checkpoint": "far"}, {"solutions": None}, r"solution 'far'.*solutions=\{'far': …\}"),
+        (
+            {"compared_checkpoint": "far"},
+            {"solutions": {"far": SOLUTIONS["near"]}},
+            r"solution 'far' is the one.*another one",
+        ),
+    ],
+)
+def test_a_file_of_what_is_not_here_says_what_to_give(
+    make_explorer: Make, tmp_path: Path, saved: Any, given: Any, words: str
+) -> None:
+    explorer_of(make_explorer, axes=RANDOM, **saved).compute("surface").save(tmp_path / "run.npz")
+    other = explorer_of(make_explorer, axes=RANDOM, **given)
+    with pytest.raises(ValueError, match=words):
+        other.load(tmp_path / "run.npz")
+    assert other.compute("surface").surface.final
 
 
 def test_the_table_is_never_that_of_another_checkpoint(make_explorer: Make) -> None:

@@ -19,8 +19,8 @@ from landscape_widget import (
     hessian_eigenpairs,
     hessian_plane,
 )
-from landscape_widget.curvature.blindness import exact_blindness
 from landscape_widget.numerics.interpolation import monotone_cubic
+from landscape_widget.numerics.saddle_integral import exact_blindness
 from landscape_widget.planes.quadratic import quadratic_model
 
 Make = Callable[..., LandscapeExplorer]

@@ -48,6 +48,7 @@ def test_every_result_is_told_of(explorer: LandscapeExplorer) -> None:
     last: dict[str, Any] = {}
     stop = explorer.on_result(lambda name, result: last.update({name: result}))
     explorer.compared_axes, explorer.face = ("random", "random"), "trace"
+    explorer.compared_checkpoint = "other"
     explorer.compute()
     assert set(last) == set(RESULTS)
     assert all(np.all(value == getattr(explorer, name)) for name, value in last.items())
@@ -78,7 +79,19 @@ def test_observing_what_is_not_there(name: str, hint: str, explorer: LandscapeEx
         explorer.observe(print, ["surface", name])
 
 
-@pytest.mark.parametrize(("name", "hint"), [("axis", "'axes'"), ("resolutoin", "'resolution'"), ("x", "got")])
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("axis", "'axes'"),
+        ("resolutoin", "'resolution'"),
+        ("sed", "'seed'"),  # and no method such as send
+        ("veiw", "'view'"),
+        ("spilt", "'split'"),
+        ("trajectry", "'trajectory'"),
+        ("compute_", "'compute'"),
+        ("x", "got"),
+    ],
+)
 def test_setting_what_is_not_there(name: str, hint: str, explorer: LandscapeExplorer) -> None:
     with pytest.raises(AttributeError, match=hint):
         setattr(explorer, name, 3)
@@ -160,5 +173,7 @@ def test_results_are_read_in_a_line(explorer: LandscapeExplorer) -> None:
         explorer.pin(0.0, 0.0),
         results.quadratic,
         results.slopes,
+        results.verdict,
     ):
         assert len(repr(part)) < 500, repr(part)
+    assert repr(results.verdict) == f"Verdict({results.verdict.sentence})"

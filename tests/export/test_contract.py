@@ -153,7 +153,7 @@ def placed(found: Findings, controls: Controls) -> Case:
                     "remark": outside.removeprefix(", "),
                     "offPlane": path.off_plane.tolist(),
                     "loss": numbers(path.loss),
-                    "step": path.step.tolist(),
+                    "steps": list(path.names) if name == "path" else [name],
                     "sizes": sent["paths"][i]["sizes"]
                     and near(
                         np.frombuffer(sent["paths"][i]["sizes"]).tolist(),

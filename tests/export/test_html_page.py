@@ -125,6 +125,19 @@ def test_a_page_holds_the_planes_that_were_asked_for(tmp_path: Path) -> None:
         assert len(picture["sights"]) == 2
 
 
+def test_page_and_log_say_which_picture_of_how_many_is_computed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    explorer = LandscapeExplorer(gated_saddle()[1], resolution=7, samples=4)
+    told: list[str] = []
+    explorer.observe(lambda change: told.append(change["new"]["note"]), "_pins")
+    with caplog.at_level("INFO", logger="landscape_widget.explorer.pages"):
+        explorer.to_html(tmp_path / "page.html", planes=["hessian", "random"], resolutions=(7, 9))
+    words = [f"Page: picture {k} of 4" for k in (1, 2, 3, 4)]
+    assert [record.getMessage() for record in caplog.records] == words
+    assert list(dict.fromkeys(told)) == [*words, ""]
+
+
 def test_planes_are_computed_for_the_page_as_for_the_explorer(tmp_path: Path) -> None:
     make = lambda **controls: LandscapeExplorer(  # noqa: E731 - a line of its own for each test
         NETWORK.model(),

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from landscape_widget import LandscapeExplorer, Objective
+from landscape_widget.export.written import written
 
 from ..support.cases import ONE_BATCH, case
 from ..support.gates import HUNG, gated_saddle
@@ -109,6 +112,7 @@ def test_test_data_and_metrics_stand_as_variables(make_explorer: Make) -> None:
     network = case("dense tanh")
     x, y = network.examples()
     names = {"model": network.model(), "data": (x, y), "loss_fn": network.loss_fn}
+    names["loss_fn"] = partial(network.loss_fn)
     more = {
         "metrics": {"accuracy": lambda out, t: (out.argmax(1) == t).double().mean()},
         "test_loader": (x[:5], y[:5]),
@@ -132,13 +136,14 @@ def test_variables_have_the_names_that_a_person_gave_them(
     monkeypatch.setattr(notebook, "_7", names["net"], raising=False)
     for name, value in names.items():
         monkeypatch.setattr(notebook, name, value, raising=False)
+    own = partial(network.loss_fn)
     explorer = make_explorer(
-        names["net"], names["train_loader"], network.loss_fn, test_loader=names["held_out"]
+        names["net"], names["train_loader"], own, test_loader=names["held_out"]
     ).compute()
     source = explorer._surface["python"]
     assert "# net, train_loader, loss_fn and held_out are yours\n# loss_fn is to be defined first" in source
     assert "(\n    net,\n    train_loader,\n    loss_fn,\n    test_loader=held_out,\n" in source
-    assert_close(run(source, **names, loss_fn=network.loss_fn).surface.loss, explorer.surface.loss)
+    assert_close(run(source, **names, loss_fn=own).surface.loss, explorer.surface.loss)
 
 
 def test_another_centre_is_told(make_explorer: Make) -> None:
@@ -166,3 +171,64 @@ def test_what_was_given_inline_is_told_and_what_has_a_variable_is_not(
         source = explorer.compute("surface")._surface["python"]
         assert source.count("to be defined first") == bool(words)
         assert f"# {words} to be defined first" in source or not words
+
+
+LOSSES: dict[str, tuple[Any, str]] = {
+    "as torch makes it": (nn.CrossEntropyLoss(), "nn.CrossEntropyLoss()"),
+    "with options": (nn.CrossEntropyLoss(label_smoothing=0.1), "nn.CrossEntropyLoss(label_smoothing=0.1)"),
+    "a function": (nn.functional.cross_entropy, "nn.functional.cross_entropy"),
+    "with weights": (nn.CrossEntropyLoss(weight=torch.ones(3)), "loss_fn"),
+    "a module of one's own": (type("CrossEntropyLoss", (nn.CrossEntropyLoss,), {})(), "loss_fn"),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_what_is_given_inline_of_variables_is_written_as_it_was(
+    make_explorer: Make, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    loss_fn, expression = LOSSES[name]
+    x, y = torch.randn(12, 4, generator=torch.manual_seed(0)), torch.arange(12) % 3
+    names = {
+        "net": nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 3)),
+        "x": x,
+        "y": y,
+        "x_test": x[:5],
+    }
+    names |= {"y_test": y[:5], "held": names["net"].state_dict()}
+    for variable, value in names.items():
+        monkeypatch.setattr(sys.modules["__main__"], variable, value, raising=False)
+    explorer = make_explorer(
+        names["net"],
+        (x, y),
+        loss_fn,
+        test_loader=(names["x_test"], names["y_test"]),
+        solutions={"other": names["held"]},
+        axes=("random", "random"),
+        resolution=3,
+    )
+    source = explorer.compute("surface")._surface["python"]
+    assert f"(\n    net,\n    (x, y),\n    {expression},\n    test_loader=(x_test, y_test),\n" in source
+    assert "    solutions={'other': held},\n" in source
+    assert ("to be defined first" in source) == (expression == "loss_fn")
+    assert ("from torch import nn\n" in source) == expression.startswith("nn.")
+    own = {} if expression.startswith("nn.") else {"loss_fn": loss_fn}
+    assert_close(run(source, **names, **own).surface.loss, explorer.surface.loss)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ((), None),
+        ((1.5,), "(1.5,)"),
+        ([1, "a"], "[1, 'a']"),
+        ({1: 2}, None),
+        ((1, object()), None),
+        ([0] * 9, None),
+        (nn.MSELoss(reduction="sum"), "nn.MSELoss(reduction='sum')"),
+        (nn.MSELoss().eval(), None),
+        (nn.Linear(1, 1), None),
+        (nn.Sequential(nn.Tanh()), None),
+    ],
+)
+def test_what_can_be_written(value: Any, expected: str | None) -> None:
+    assert written(value, {}) == expected

@@ -51,7 +51,7 @@ def test_a_path_is_drawn_where_it_is_nearest_and_the_larger_the_farther_off() ->
         np.argsort(trace.marker.size, kind="stable").tolist()
         == np.argsort(path().off_plane, kind="stable").tolist()
     )
-    assert trace.customdata[1].tolist() == [10, 12, 2]
+    assert (trace.hovertext[1], trace.customdata[1].tolist()) == (path().names[1], [12, 2])
     words = [(a.x, a.text) for a in figure.layout.annotations if a.x is not None and a.text and a.ax]
     assert words == [(-1.0, "lr 0.1"), (-1.5, "epoch 1"), (-0.5, "epoch 2")]
 
@@ -203,7 +203,8 @@ def test_a_solution_is_a_mark_of_its_own_with_its_name(draw: Callable[..., go.Fi
     trace = named(figure, "other <seed>, ")
     assert trace.mode == "markers"
     assert trace.marker.symbol == ("star" if draw is heatmap_figure else "diamond")
-    assert trace.customdata[0, 2] == 0  # rounding
+    assert trace.customdata[0, 1] == 0  # rounding
+    assert trace.hovertext == ("other <seed>",)
     said = [a.text for a in figure.layout.annotations]
     said += [a.text for a in figure.layout.scene.annotations]
     assert any("other" in text for text in said)

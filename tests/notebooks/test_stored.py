@@ -10,7 +10,7 @@ from .test_notebooks import NOTEBOOKS, WIDGET
 def test_what_is_stored_shows_finished_pictures_and_stays_small() -> None:
     """`make notebooks` refreshes it."""
     paths = sorted(NOTEBOOKS.glob("*.ipynb"))
-    assert sum(path.stat().st_size for path in paths) <= 350_000
+    assert sum(path.stat().st_size for path in paths) <= 300_000
     for path in paths:
         notebook = nbformat.read(path, as_version=4)
         outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]

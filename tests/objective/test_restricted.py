@@ -21,10 +21,10 @@ from landscape_widget import (
     saddle_blindness,
     spectral_density,
 )
-from landscape_widget.curvature.blindness import exact_blindness
 from landscape_widget.curvature.operators import OPERATORS, curvature
 from landscape_widget.curvature.slopes import slopes_along
 from landscape_widget.loss.parameters import Selection
+from landscape_widget.numerics.saddle_integral import exact_blindness
 from landscape_widget.planes.directions import random_pair
 from landscape_widget.study.verdict import judge
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +24,9 @@ from landscape_widget import (
 )
 
 from ..support.cases import case
+from ..support.executors import InPlace
 from ..support.oracle import dense
 from .conftest import loky_workers
-
-
-class InPlace(Executor):
-    """Carries tasks out at once, the last one first."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except Exception as error:
-            future.set_exception(error)
-        return future
 
 
 @pytest.mark.oracle

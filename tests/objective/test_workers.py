@@ -6,7 +6,7 @@ import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,11 @@ from landscape_widget import (
     random_plane,
     spectral_density,
 )
-from landscape_widget.objective import workers
+from landscape_widget.objective import spool
 from landscape_widget.objective.workers import WorkersLostError
 
 from ..support.cases import case
+from ..support.executors import Held, InPlace
 from .conftest import loky_workers
 
 
@@ -45,28 +46,6 @@ def data() -> tuple[Tensor, Tensor]:
 def picture(objective: Objective, executor: Any, **keywords: Any) -> Surface:
     *_, surface = evaluate_plane(objective, random_plane(objective), executor=executor, **keywords)
     return surface
-
-
-class InPlace(Executor):
-    """Carries tasks out at once, until it breaks."""
-
-    def __init__(self, last: float = np.inf) -> None:
-        self.left = last
-        self.snapshots: list[Any] = []
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        if self.left < 0:
-            raise BrokenExecutor("broken")
-        future: Future[Any] = Future()
-        self.snapshots.append(args[0])
-        try:
-            if self.left <= 0:
-                raise BrokenExecutor("a worker ended")
-            future.set_result(fn(*args, **kwargs))
-        except Exception as error:
-            future.set_exception(error)
-        self.left -= 1
-        return future
 
 
 def expected(objective: Objective, surface: Surface) -> np.ndarray:
@@ -166,6 +145,23 @@ def test_only_a_plane_tells_of_its_cache(call: Callable[..., Any], kind: str) ->
     assert "Call again once" in str(error.value)
 
 
+def test_a_slow_worker_holds_up_one_tile() -> None:
+    """Whoever is free takes the rest, and it is on show meanwhile."""
+    objective = Objective(model(), data(), nn.MSELoss())
+    executor = Held(2, task=90)  # of the second level: the first has 81
+    run = evaluate_plane(
+        objective, random_plane(objective), resolution=17, accuracy=0, executor=executor, interval=0.0
+    )
+    while not executor.reached.is_set() or executor.ended < executor.sent - 1:
+        surface = next(run)
+    assert 81 < surface.done.sum() < 17**2
+    executor.go.set()
+    *_, surface = run
+    executor.shutdown()
+    alone = picture(objective, InPlace(), resolution=17, accuracy=0)
+    np.testing.assert_array_equal(surface.loss, alone.loss)
+
+
 def test_workers_that_never_last() -> None:
     objective = Objective(model(), data(), nn.MSELoss())
     with pytest.raises(WorkersLostError):
@@ -213,25 +209,32 @@ def test_a_point_that_fails_is_a_hole() -> None:
     assert "ArithmeticError: too far" in found.provenance["failures"]["first"]
 
 
-def test_workers_on_another_machine_are_sent_the_content(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_on_another_machine_are_sent_the_content() -> None:
     read = Path.read_bytes
-    monkeypatch.setattr(Path, "read_bytes", lambda path: read(path.with_name("elsewhere")))
-    objective = Objective(model(), data(), nn.MSELoss())
-    executor = InPlace()
-    found = picture(objective, executor, resolution=7, accuracy=0)
-    np.testing.assert_allclose(found.loss, expected(objective, found), rtol=1e-6)
-    with_content = [s for s in executor.snapshots if isinstance(s.source, bytes)]
-    assert len(with_content) == 1, "once for each worker, not with each task"
-
-
-def test_workers_of_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    objective = Objective(model(), data(), nn.MSELoss())
-    here = workers.library_versions()
 
     class Elsewhere(InPlace):
         def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(workers, "library_versions", lambda: {**here, "torch": "1.0"})
+                patch.setattr(Path, "read_bytes", lambda path: read(path.with_name("elsewhere")))
+                return super().submit(fn, *args, **kwargs)
+
+    objective = Objective(model(), data(), nn.MSELoss())
+    executor = Elsewhere()
+    for domain in ((-1.0, 1.0, -1.0, 1.0), (-2.0, 2.0, -2.0, 2.0)):
+        found = picture(objective, executor, domain=domain, resolution=7, accuracy=0)
+        np.testing.assert_allclose(found.loss, expected(objective, found), rtol=1e-6)
+    with_content = [s for s in executor.snapshots if isinstance(s.source, bytes)]
+    assert len(with_content) == 1, "once for each worker, not with each task, nor with each picture"
+
+
+def test_workers_of_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    objective = Objective(model(), data(), nn.MSELoss())
+    here = spool.library_versions()
+
+    class Elsewhere(InPlace):
+        def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(spool, "library_versions", lambda: {**here, "torch": "1.0"})
                 return super().submit(fn, *args, **kwargs)
 
     with pytest.raises(RuntimeError, match=r"Expected torch .* got 1\.0"):
@@ -262,11 +265,13 @@ def test_stopping_early_leaves_nothing() -> None:
     executor = ThreadPoolExecutor(1)
     threads = torch.get_num_threads()
     run = evaluate_plane(objective, random_plane(objective), executor=executor, interval=0.0)
-    next(run)
-    folder = Path(run.gi_frame.f_locals["evaluator"]._workers._snapshot.source).parent
-    assert folder.exists()
+    next(run)  # of the coarsest nodes
+    next(run)  # in the midst of the next
+    snapshot = Path(objective.by_workers(executor).workers._snapshot.by_file.source)
+    assert len(list(snapshot.parent.iterdir())) == 2, "objective and plane"
     run.close()
-    del run
-    assert not folder.exists()
+    assert list(snapshot.parent.iterdir()) == [snapshot]
+    del run, objective
+    assert not snapshot.parent.exists()
     executor.shutdown()
     assert torch.get_num_threads() == threads

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from landscape_widget import Objective, Plane, convexity_map, hessian_eigenpairs
 from landscape_widget.planes.convexity import convexity_steps
 
 from ..support.cases import case
+from ..support.executors import InPlace
 
 pytestmark = pytest.mark.oracle
 
@@ -78,3 +81,19 @@ def test_a_node_without_curvature_is_a_hole() -> None:
     assert found.final
     np.testing.assert_allclose(found.smallest[:, 2:], -2, rtol=1e-6)
     assert found.converged[:, 1:].all()
+
+
+def test_by_workers_it_is_the_same() -> None:
+    """Bit for bit whoever takes the nodes and in whatever order; of this thread's products by rounding."""
+
+    objective = case("dense tanh").objective()
+    plane = random_plane(objective, seed=3)
+    here, alone, threads = (
+        convexity_map(objective, plane, DOMAIN, 3, executor=executor)
+        for executor in (None, InPlace(), ThreadPoolExecutor(2))
+    )
+    assert threads.final
+    for of in ("largest", "smallest", "converged", "n_hvp"):
+        np.testing.assert_array_equal(getattr(threads, of), getattr(alone, of))
+    np.testing.assert_allclose(threads.largest, here.largest, rtol=1e-3)
+    np.testing.assert_allclose(threads.smallest, here.smallest, rtol=1e-3)

@@ -146,6 +146,39 @@ def test_one_long_run_does_not_refuse_what_is_faster(monkeypatch: pytest.MonkeyP
     assert costs.chosen().startswith("traced, 32 × ")
 
 
+@pytest.mark.parametrize(("left", "pays"), [(150, False), (10_000, True)])
+def test_other_batches_are_shown_to_be_right_where_that_pays(
+    monkeypatch: pytest.MonkeyPatch, left: int, pays: bool
+) -> None:
+    """A point takes 0.9 of the loop's time: on 150 points that saves fifteen evaluations of the loss."""
+    Costs(monkeypatch, 1e-3, lambda points: 9e-4 * points)
+    objective, shown = case("dense tanh").objective(), []
+    regrouped = Objective.regrouped
+    monkeypatch.setattr(Objective, "regrouped", lambda o, size: (shown.append(size), regrouped(o, size))[1])
+    evaluator = Evaluator(objective, random_plane(objective))
+    list(evaluator.losses(POINTS[:3], 3))
+    if pays:
+        assert evaluator._time(Strategy(4, 2, 1), left) == pytest.approx(9e-4)
+    else:
+        with pytest.raises(ValueError, match="saves too little"):
+            evaluator._time(Strategy(4, 2, 1), left)
+    assert shown == [2] * pays
+
+
+def test_no_trial_keeps_the_first_picture_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    traced: list[int] = []
+    record = strategies.record
+    monkeypatch.setattr(strategies, "record", lambda *given: (traced.append(given[2]), record(*given))[1])
+    objective = case("dense tanh").objective()
+    surfaces = evaluate_plane(objective, random_plane(objective), resolution=17)
+    while next(surfaces).done.sum() < 9:
+        assert not traced
+    assert not traced
+    *_, whole = surfaces
+    assert traced
+    assert whole.final
+
+
 class Posing(nn.Module):
     """Behaves otherwise where it is traced."""
 

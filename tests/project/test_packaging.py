@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import tomllib
 
 import landscape_widget
 
@@ -70,6 +71,17 @@ def test_a_checkout_without_bundle_and_node_says_what_to_do(sdist: Path, tmp_pat
     with pytest.raises(subprocess.CalledProcessError) as failure:
         build(source, "wheel", tmp_path / "out", PATH="")
     assert b"Install Node, or install a released wheel" in failure.value.stderr
+
+
+def test_the_oldest_dependencies_that_are_tested_are_those_that_are_allowed() -> None:
+    """`make installed` tests the wheel on them."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    pinned = re.findall(r"^(\S+)==(\S+)$", (ROOT / "constraints-oldest.txt").read_text("utf-8"), re.MULTILINE)
+    required = [*project["dependencies"], *project["optional-dependencies"]["loky"]]
+    assert [name for name, _ in pinned] == [re.split("[>=<]", line)[0] for line in required]
+    for (name, version), line in zip(pinned, required, strict=True):
+        lowest = re.findall(r">=([\d.]+)", line)[0]
+        assert re.sub(r"(\.0)+$", "", version) == lowest.removesuffix(".0"), name
 
 
 def test_the_citation_is_of_this_version() -> None:

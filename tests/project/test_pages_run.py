@@ -26,6 +26,7 @@ PAGES = {
     "docs/paths.md": None,
     "docs/guide.md": ("model", "train_loader", "test_loader", "loss_fn", "accuracy"),
     "docs/scripts.md": ("model", "loader", "loss_fn"),
+    "docs/scale.md": ("model", "loader", "loss_fn"),
     "docs/files.md": ("explorer",),
     "docs/howto.md": (),
 }
@@ -84,12 +85,19 @@ def test_the_page_on_the_explorer(run: Any) -> None:
 
 def test_the_page_on_scripts(run: Any) -> None:
     names = run("docs/scripts.md", **named("docs/scripts.md"))
-    names["loky"].get_reusable_executor().shutdown()
     surface = names["surface"]
     assert surface.final
     assert surface.alpha[[0, -1]] == pytest.approx([-0.4, 0.4])
     assert 0 in surface.alpha
     assert len(names["pairs"].values) == 4
+
+
+def test_the_page_on_scale(run: Any) -> None:
+    names = run("docs/scale.md", **named("docs/scale.md"))
+    names["loky"].get_reusable_executor().shutdown()
+    assert names["surface"].final
+    assert names["plan"].seconds > 0
+    assert names["explorer"].objective.has_workers
 
 
 def test_the_page_on_files(run: Any) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from landscape_widget import ConvexityMap, EigenPairs, Plane, ProjectedCurvatures, ScoreTable, Surface
+from landscape_widget.results.comparison import Comparison
 from landscape_widget.results.points import ScoreRow, Scores
 from landscape_widget.results.spectrum import SpectralDensity
 
@@ -141,3 +142,23 @@ def test_numpy_sees_the_loss() -> None:
     assert SURFACE.loss.max() == 11.5
     with pytest.raises(ValueError, match="copy"):
         SURFACE.__array__(np.dtype(np.float32), copy=False)
+
+
+def test_what_is_not_known_is_a_dash_in_tables_and_lines_and_stays_nan_in_data() -> None:
+    """tr(H) of one checkpoint was not computed, nothing was found at the other but the loss."""
+    nan = np.nan
+    table = Comparison(
+        name=("step 0", "step 9"),
+        loss=np.array([1.5, 0.5]),
+        gradient_norm=np.array([0.25, nan]),
+        largest=np.array([4.0, nan]),
+        smallest=np.array([-1.0, nan]),
+        trace=np.array([nan, nan]),
+        verdict=("saddle", "undecided"),
+    )
+    page = table._repr_html_()
+    assert "nan" not in page.lower()
+    assert "<td>4</td><td>\N{MINUS SIGN}1</td><td>\N{EN DASH}</td><td>saddle</td>" in page
+    assert repr(table) == "Comparison(step 0: saddle, λmax 4; step 9: undecided, λmax \N{EN DASH})"
+    assert np.isnan(table.columns["trace"]).all()
+    assert "nan" in table.csv

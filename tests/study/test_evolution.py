@@ -221,7 +221,7 @@ def test_a_run_that_was_left_goes_on_from_what_is_done(tmp_path: Path) -> None:
         if found.done.sum() == 2:
             break
     assert found.done.tolist() == [True, True, False, False]
-    assert found.summary.startswith("2 of 4 checkpoints, at step 20: loss ")
+    assert found.summary.startswith("2 of 4 checkpoints, step 20: loss ")
     save(found, tmp_path / "half.npz")
     again = load(tmp_path / "half.npz")
     assert again == found

@@ -332,7 +332,7 @@ def test_a_first_picture_in_a_hessian_plane_gets_better_while_that_changes_it(
         if found.surface is not None:
             assert plane in (None, found.plane.fingerprint), "its eigenvectors are those of the first one"
             plane, origin = found.plane.fingerprint, found.plane
-            assert found.surface.provenance["plane"]["n_examples"] == 32
+            assert found.surface.provenance["plane"]["n_examples"] == 24
             done = pictures[found.preview].done.sum() if found.preview in pictures else 0
             pictures[found.preview] = found.surface
             assert found.surface.done.sum() >= done

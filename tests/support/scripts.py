@@ -31,8 +31,8 @@ exec(order["source"], globals())
 #: Explorers' spectral densities take few steps: those of small problems took most of the time of tests. What
 #: densities and the integral over them are is tested where they are computed, with as many as in use.
 SHORT_DENSITIES = """
-from landscape_widget.study import curvature_steps
-curvature_steps.DENSITY_STEPS = 8
+from landscape_widget.study import budget
+budget.DENSITY_STEPS = 8
 """
 
 

@@ -83,7 +83,7 @@ export function render({ model, el, host, signal }, css = "") {
     createHeatmap(views, link, zoom),
     createCurvature(views, state),
     createSlices(views, link),
-    createCurves(views, state, checkpoints.choose),
+    createCurves(views, state, checkpoints),
   ];
   const pair = createPair(views, link, { first: zoom, second: createZoom(state, "compared_domain") }, update);
   const pins = createPins(foot, state);

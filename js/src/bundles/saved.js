@@ -22,14 +22,37 @@ async function open() {
   const el = document.getElementById("explorer");
   el?.replaceChildren();
   render({ model, el, host: { getWidget: async () => ({ exports: (await load(code.runtime)).initialize() }) } });
+  preparePaper();
 }
 
-// Printed is what is on the screen, on paper as wide as that: plots are not drawn anew before it is printed.
-addEventListener("beforeprint", () => {
-  const width = document.documentElement.clientWidth;
-  const paper = document.getElementById("paper");
-  if (paper) paper.textContent = `@page { size: ${width + 40}px ${Math.round((width + 40) / Math.SQRT2)}px; margin: 20px; }`;
-});
+/** Has the page printed as it is on the screen, in the light and on paper as wide as that. To be called once there are plots, which hear first of it. */
+function preparePaper() {
+  const root = document.documentElement;
+  addEventListener("beforeprint", () => {
+    root.dataset.lwTheme = "light";
+    const paper = document.getElementById("paper");
+    const width = root.clientWidth + 40;
+    if (paper) paper.textContent = `@page { size: ${width}px ${Math.round(width / Math.SQRT2)}px; margin: 20px; }`;
+  });
+  /** Browsers print nothing of WebGL. @type {HTMLElement[]} */
+  const copies = [];
+  // The plots are light by now: what a listener has set in motion is done before the next one is called.
+  addEventListener("beforeprint", () => {
+    for (const plot of document.querySelectorAll(".js-plotly-plot")) {
+      const drawn = /** @type {any} */ (plot)._fullLayout?.scene?._scene?.glplot;
+      if (!drawn) continue;
+      drawn.redraw();
+      const copy = drawn.canvas.cloneNode();
+      copy.getContext("2d").drawImage(drawn.canvas, 0, 0);
+      drawn.canvas.after(copy);
+      copies.push(copy);
+    }
+  });
+  addEventListener("afterprint", () => {
+    delete root.dataset.lwTheme;
+    for (const copy of copies.splice(0)) copy.remove();
+  });
+}
 
 open().catch((/** @type {unknown} */ reason) => {
   const words = `The page could not be opened, which takes a browser of 2023 or later: ${reason}`;

@@ -77,6 +77,7 @@ export function createCheckpoints(el, state) {
 
   return {
     element,
+    asked,
     /** Shows a checkpoint that was chosen elsewhere. @param {number} i */
     choose(i) {
       stop();
@@ -105,3 +106,5 @@ export function createCheckpoints(el, state) {
     },
   };
 }
+
+/** @typedef {ReturnType<typeof createCheckpoints>} Checkpoints */

@@ -124,13 +124,15 @@ export function createHeld(given = []) {
  * @param {Partial<Controls & {face: import("./state.js").Face}>} values
  * @returns {Partial<Controls> | null}
  */
-export function without(held, controls, { face, compared_axes, compared_domain, compared_split, ...change }) {
-  const rest = Object.fromEntries(Object.entries({ face, compared_axes, compared_domain, compared_split }).filter(([, value]) => value !== undefined));
+export function without(held, controls, { face, compared_axes, compared_domain, compared_split, compared_checkpoint, ...change }) {
+  const asked = { face, compared_axes, compared_domain, compared_split, compared_checkpoint };
+  const rest = Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined));
   const first = Object.keys(change).length ? held.after(controls, change) : {};
   if (!first) return null;
   const next = { ...first, ...rest };
-  const second = compared_axes || compared_split ? secondControls({ ...controls, ...next }) : null;
+  const second = compared_axes || compared_split || (compared_checkpoint ?? null) !== null ? secondControls({ ...controls, ...next }) : null;
   if (!second) return next;
   const beside = held.of(second);
-  return beside && (beside.sights || !second.compared_axes) ? next : null;
+  const samePlane = !second.compared_axes && second.compared_checkpoint === null;
+  return beside && (beside.sights || samePlane) ? next : null;
 }

@@ -13,7 +13,7 @@ import { decodeArray } from "./decoders.js";
  * @property {Float64Array} beta
  * @property {Float64Array} offPlane  ‖Δθ‖ from there to the checkpoint
  * @property {Float64Array} loss  of the checkpoint itself, NaN where it is not finite
- * @property {Float64Array} step
+ * @property {string[]} steps  what its checkpoints are called
  * @property {Float64Array} sizes  diameters of marks, larger the farther off the plane
  * @property {[number, string][]} marks  checkpoints at which something changed, and what
  */
@@ -26,7 +26,7 @@ import { decodeArray } from "./decoders.js";
 export function decodeLandmarks({ request, final, planes }) {
   const numbers = (/** @type {any} */ view) => decodeArray(view, Float64Array);
   /** @param {any} path @returns {PathOnPlane} */
-  const decode = ({ name, solution, caption, remark, colour, alpha, beta, off_plane, loss, step, sizes, marks }) => ({
+  const decode = ({ name, solution, caption, remark, colour, alpha, beta, off_plane, loss, steps, sizes, marks }) => ({
     name,
     solution,
     caption,
@@ -36,7 +36,7 @@ export function decodeLandmarks({ request, final, planes }) {
     beta: numbers(beta),
     offPlane: numbers(off_plane),
     loss: numbers(loss),
-    step: numbers(step),
+    steps,
     sizes: numbers(sizes),
     marks,
   });

@@ -86,7 +86,7 @@ export function createPulse(model, ask, changed) {
       [asked, silentSince] = [null, now];
       // A manager that was never answered stands on a page that was saved.
       const saved = !heardOnce && typeof manager?.create_view === "function";
-      become(sign === "idle" || saved ? "gone" : "unclear");
+      become(sign === "idle" || saved || kernel === "gone" ? "gone" : "unclear");
     } else if (asked === null) {
       // A restart may be over between two looks; a kernel that did not know this explorer is not asked again.
       const doubt = sign === "silent" || (sign === "idle" && kernel !== "gone");

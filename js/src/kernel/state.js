@@ -55,7 +55,7 @@ import { createPulse } from "./pulse.js";
  * @property {boolean} divisible  whether part of the examples can be had
  * @property {boolean} batch_norm  whether the model has batch-norm layers with running statistics
  * @property {boolean} differentiable
- * @property {{step: number, label: string}[]} checkpoints  that can be gone to
+ * @property {{label: string}[]} checkpoints  that can be gone to
  */
 
 /**

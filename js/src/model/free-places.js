@@ -42,7 +42,7 @@ const scaled = (/** @type {Vector} */ { x, y, z }, /** @type {number} */ by) => 
 const VIEW = Math.tan(Math.PI / 8);
 
 /** Ahead, to the right and up, where a camera's vertical stays vertical. @param {Camera} camera */
-function directionsOf({ eye, center = { x: 0, y: 0, z: 0 } }) {
+export function directionsOf({ eye, center = { x: 0, y: 0, z: 0 } }) {
   const sight = minus(center, eye);
   const ahead = scaled(sight, 1 / Math.sqrt(dot(sight, sight)));
   const level = Math.hypot(ahead.x, ahead.y) || 1;

@@ -38,6 +38,16 @@ function literal(value) {
  */
 export const withView = (call, view) => (Object.keys(view).length ? call.replace(/^\)$/m, () => `    view=${literal(view)},\n)`) : call);
 
+/**
+ * The call, and a line on a model that holds other weights by now: the cell would show those.
+ * @param {string} call
+ * @param {Pick<import("../kernel/points.js").Points, "applied" | "drift">} points
+ */
+export function withWeights(call, { applied, drift }) {
+  const since = applied ? `Your model holds the weights of ${applied}: explorer.restore() puts θ* back.` : drift?.words;
+  return since ? call.replace(/^explorer = /m, () => `# this picture is of θ*. ${since}\nexplorer = `) : call;
+}
+
 /** @param {HTMLElement} el @param {import("../ui/link.js").Link} link */
 export function createCopy(el, link) {
   const title = "Copy the call that makes this very picture, with the domain on show";
@@ -54,9 +64,10 @@ export function createCopy(el, link) {
 
   return {
     /** @param {import("../kernel/state.js").Snapshot} snapshot */
-    update({ surface }) {
-      if (surface?.python !== text) setText(words, "");
-      text = surface?.python ?? "";
+    update({ surface, points }) {
+      const call = surface?.python ? withWeights(surface.python, points) : "";
+      if (call !== text) setText(words, "");
+      text = call;
       button.disabled = text === "";
     },
     destroy() {

@@ -12,11 +12,22 @@ import { tickRoom } from "../ui/ticks.js";
 /** Free pixels beside a picture. */
 const GAP = 14;
 
+/**
+ * What comes of a click; nothing where no checkpoint can be had.
+ * @param {Frame["snapshot"]} snapshot
+ * @param {(i: number) => Partial<import("../kernel/state.js").Controls>} asked
+ */
+function clickWords({ kernel, info, offers, ...snapshot }, asked) {
+  if (kernel !== "gone") return "A click goes to one.";
+  const here = checkpointOf({ ...snapshot, info, kernel, offers });
+  const held = info.checkpoints.filter((_, i) => i !== here && offers(asked(i)));
+  return held.length ? `A click goes to one that this page holds: ${held.map(({ label }) => label).join(", ")}.` : "";
+}
+
 /** @param {Frame} frame @param {HTMLElement} el */
 function figure({ palette, snapshot }, el) {
-  const { along, info } = snapshot;
-  const steps = info.checkpoints.map(({ step }) => step);
-  const here = steps[checkpointOf(snapshot)];
+  const { along } = snapshot;
+  const here = along.places[checkpointOf(snapshot)];
   const width = (el.clientWidth || 900) / along.pictures.length;
   /** @type {Record<string, any>} */
   const axes = {};
@@ -28,7 +39,7 @@ function figure({ palette, snapshot }, el) {
     shapes.push({ ...line, x0: here, x1: here, line: { color: palette.muted, width: 1 } });
     return lines.map((/** @type {any} */ { values, colour, trace }) => {
       const color = palette[/** @type {keyof typeof palette} */ (colour)];
-      return { ...trace, x: steps, y: [...decodeArray(values, Float64Array)], line: { ...trace.line, color }, marker: { ...trace.marker, color } };
+      return { ...trace, x: along.places, y: [...decodeArray(values, Float64Array)], line: { ...trace.line, color }, marker: { ...trace.marker, color } };
     });
   });
   return { data, layout: { ...baseLayout(palette, el), ...axes, shapes, ...along.layout } };
@@ -37,13 +48,15 @@ function figure({ palette, snapshot }, el) {
 /**
  * @param {HTMLElement} el
  * @param {import("../kernel/state.js").State} state
- * @param {(i: number) => void} choose  goes to a checkpoint
+ * @param {import("../controls/checkpoints.js").Checkpoints} checkpoints
  */
-export function createCurves(el, state, choose) {
+export function createCurves(el, state, checkpoints) {
   const panel = createPanel("curves", "Along the run", () => ({ caption: { title: "Along the run", details: {} }, titled: true }));
   const button = h("button", { type: "button", class: "lw-button", "data-testid": "along", "data-asks": true, title: "Picture and curvature at every checkpoint" });
   button.addEventListener("click", () => state.send(/** @type {Frame} */ (last).snapshot.along.busy ? "cancel" : "along"));
   const box = h("input", { type: "checkbox", "data-testid": "beside", "data-asks": true });
+  const beside = (/** @type {number} */ i) => ({ compared_checkpoint: i });
+  box.addEventListener("change", () => update(/** @type {Frame} */ (last)));
   panel.tools.append(h("label", { class: "lw-check", title: "A click shows it beside this one" }, box, "beside"), button);
   el.append(panel.element);
   /** @type {ReturnType<typeof createPlot> | null} */
@@ -59,7 +72,9 @@ export function createCurves(el, state, choose) {
     const { along, info } = snapshot;
     panel.element.hidden = along?.verdicts?.length !== info.checkpoints.length;
     if (panel.element.hidden) return;
-    setText(panel.foot, along.words);
+    const { kernel, offers } = snapshot;
+    box.dataset.asks = kernel === "gone" && info.checkpoints.some((_, i) => offers(beside(i))) ? "held" : "true";
+    setText(panel.foot, [along.words, clickWords(snapshot, box.checked ? beside : checkpoints.asked), along.marks].filter(Boolean).join(" "));
     setText(button, along.offer);
     button.hidden = !along.offer;
     panel.wait(plotly ? null : words.slices);
@@ -67,7 +82,7 @@ export function createCurves(el, state, choose) {
     plot ??= createPlot(panel.body, plotly, {
       buttons: [],
       patient: true,
-      on: { plotly_click: ({ points: [{ pointIndex }] }) => (box.checked ? state.set({ compared_checkpoint: pointIndex }) : choose(pointIndex)) },
+      on: { plotly_click: ({ points: [{ pointIndex }] }) => (box.checked ? state.set(beside(pointIndex)) : checkpoints.choose(pointIndex)) },
       onResize: () => update(/** @type {Frame} */ (last)),
     });
     plot.draw(figure(frame, panel.body));

@@ -162,13 +162,12 @@ export function raisedWords(traces, { camera, room, place, heightAt }) {
  * @param {Frame} frame
  * @returns {{text: string, all: string}}  `all`: of all paths in any case
  */
-export function readPaths({ paths, point, snapshot: { info }, picture: { surface, extent: [a0, a1, b0, b1] } }) {
+export function readPaths({ paths, point, picture: { surface, extent: [a0, a1, b0, b1] } }) {
   let best = { distance: Math.max(NEAR, 0.5 / ((surface?.alpha.length ?? 0) - 1)), text: "" };
   /** @param {PathOnPlane} path @param {number} i */
-  const told = ({ name, solution, loss, offPlane, step }, i) => {
+  const told = ({ name, solution, loss, offPlane, steps }, i) => {
     const off = offPlane[i] <= ROUNDING * (surface?.thetaNorm ?? 0) ? "in the plane" : `off the plane ‖Δθ‖ = ${formatNumber(offPlane[i], 3)}`;
-    const called = info.checkpoints.find((each) => each.step === step[i])?.label ?? `step ${step[i]}`;
-    return [solution ? name : called, `true loss ${formatNumber(loss[i])}`, off];
+    return [solution ? name : steps[i], `true loss ${formatNumber(loss[i])}`, off];
   };
   for (const path of paths) {
     path.alpha.forEach((a, i) => {

@@ -57,6 +57,27 @@ export const flatLevel = ({ alpha, beta }, { rows, level }) =>
     { color: LEVEL, width: 2.2 },
   );
 
+/** Under a line of the scene, light in dark, by how much wider. @type {[string, number][]} */
+const AROUND = [["#000000", 5], ["#ffffff", 2.5]];
+/** The same under a line that is dark itself. @type {[string, number][]} */
+export const LIGHT = [["#ffffff", 2]];
+
+/**
+ * A line of the scene that is seen over every colour and over the page: within a light one, and that in a dark one. Each
+ * is a hair nearer to the eye than the one before, and so than the surface, since what is equally near shows through.
+ * @param {import("../model/free-places.js").Vector} nearer  by how much, in units of the axes
+ * @param {[string, number][]} around
+ */
+export const rimmed = (nearer, around = AROUND) => (/** @type {Record<string, any>} */ trace) => {
+  const { line, marker } = trace;
+  const moved = (/** @type {number} */ k) => Object.fromEntries(/** @type {const} */ (["x", "y", "z"]).map((axis) => [axis, trace[axis].map((/** @type {number} */ at) => at + k * nearer[axis])]));
+  const rims = around.map(([color, wider], k) => {
+    const size = marker && [marker.size].flat().map((/** @type {number} */ each) => each && each + wider / 2);
+    return { ...trace, ...moved(k + 1), name: `${trace.name} rim`, text: undefined, hoverinfo: "skip", line: { color, width: line.width + wider }, ...(marker && { marker: { symbol: marker.symbol, color, size } }) };
+  });
+  return [...rims, { ...trace, ...moved(around.length + 1) }];
+};
+
 /** Numbered discs in the plane, with a light rim in a dark one. @param {Frame} frame */
 export function flatPins({ pins }) {
   const at = { x: pins.map(({ alpha }) => alpha), y: pins.map(({ beta }) => beta) };
@@ -96,7 +117,7 @@ export const raisedPins = ({ pins, picture: { extent: [a0, a1, b0, b1] } }, plac
     z: inside.flatMap((pin) => [place(pin).z, top, NaN]),
     text: inside.flatMap(({ number }) => ["", String(number), ""]),
     line: { color: PIN, width: 2 },
-    marker: { symbol: "circle", size: inside.flatMap(() => [5, 7, 0]), color: PIN, line: RIM },
+    marker: { symbol: "circle", size: inside.flatMap(() => [5, 7, 0]), color: PIN },
     hoverinfo: "skip",
   };
 };

@@ -1,8 +1,9 @@
 // The figure of the surface in three dimensions.
-import { numbersOf, PIN, raisedPins } from "./pin-marks.js";
+import { LEVEL, LIGHT, numbersOf, PIN, raisedPins, rimmed } from "./pin-marks.js";
 import { raisedPaths, raisedWords } from "./path-marks.js";
 import { baseAxis, baseLayout, POINTER, roomOf } from "../ui/plot.js";
 import { labelWidth } from "../ui/ticks.js";
+import { directionsOf } from "../model/free-places.js";
 import { interpolate } from "../model/picture.js";
 import { modelRows } from "../model/quadratic.js";
 import { BLACK, colouring, contourLevels, inkOn, shade, WHITE } from "../model/scale.js";
@@ -29,6 +30,15 @@ function startCamera(el) {
 
 /** Height of the scene by its width. */
 const DEPTH = 0.72;
+
+/** Of the width of the scene: by how much lines and their rims stand before one another. */
+const HAIR = 0.003;
+
+/**
+ * Where a scene is seen from, so coarsely that a line and its rims keep their order as it is turned that far.
+ * @param {import("../model/free-places.js").Camera | null} camera
+ */
+export const sideOf = (camera) => camera && Object.values(directionsOf(camera).ahead).map((each) => Math.round(2 * each)).join();
 
 /** Labels of the loss axis that are wider, in pixels, leave no room for its title; the line below names it anyway. */
 const WIDE = 36;
@@ -113,6 +123,7 @@ function pin(surface, shaded, { point, palette }) {
   const [x, y, z] = at ? [[at.x, at.x], [at.y, at.y], [at.z, shaded.range[1]]] : [[], [], []];
   return {
     type: "scatter3d",
+    name: "crosshair",
     meta: POINTER,
     mode: "lines+markers",
     x,
@@ -120,7 +131,7 @@ function pin(surface, shaded, { point, palette }) {
     z,
     hoverinfo: "skip",
     line: { color: palette.text, width: 2 },
-    marker: { symbol: "circle", size: [9, 0], color: PIN, line: { color: "#ffffff", width: 1 } },
+    marker: { symbol: "circle", size: [9, 0], color: PIN },
   };
 }
 
@@ -166,10 +177,10 @@ const WIRES = 11;
  * @param {import("../model/scale.js").Shade} shaded
  * @param {Frame} frame
  */
-function wires({ alpha, beta }, { range: [low, high], of }, { picture: { model }, quadratic, errors, palette }) {
+function wires({ alpha, beta }, { range: [low, high], of }, { picture: { model }, quadratic, errors }) {
   /** @type {{x: number[], y: number[], z: number[]}} */
   const at = { x: [], y: [], z: [] };
-  const line = { type: "scatter3d", name: "quadratic", mode: "lines", connectgaps: false, hoverinfo: "skip", line: { color: errors ? "#8a8a8a" : palette.text, width: 2.5 }, ...at };
+  const line = { type: "scatter3d", name: "quadratic", mode: "lines", connectgaps: false, hoverinfo: "skip", line: { color: errors ? "#8a8a8a" : LEVEL, width: 2 }, ...at };
   if (!quadratic || !model) return line;
   const rows = modelRows(model, alpha, beta);
   const margin = 0.05 * (high - low);
@@ -213,6 +224,8 @@ export function figure3d(frame, surface, el, camera) {
   const share = (/** @type {number} */ value, /** @type {number} */ from, /** @type {number} */ to) => (value - from) / (to - from || 1) - 0.5;
   const upright = (/** @type {number} */ z) => DEPTH * share(z, low, top);
   const back = (/** @type {number} */ x, /** @type {number} */ y) => /** @type {const} */ ([a0 + (x + 0.5) * (a1 - a0), b0 + (y + 0.5) * (b1 - b0)]);
+  const { ahead } = directionsOf(standing);
+  const nearer = { x: -HAIR * ahead.x * (a1 - a0), y: -HAIR * ahead.y * (b1 - b0), z: (-HAIR * ahead.z * (top - low)) / DEPTH };
   const ground = { ...surface, rows: shaded.rows };
   const words = raisedWords(raised, {
     camera: standing,
@@ -251,11 +264,9 @@ export function figure3d(frame, surface, el, camera) {
       },
       levelLine(surface, shaded, ink),
       ...signs(surface, shaded, frame, ink),
-      pin(surface, shaded, frame),
       cuts(surface, shaded, frame, ink),
-      wires(surface, shaded, frame),
-      ...raised,
-      pinned,
+      ...rimmed(nearer, LIGHT)(wires(surface, shaded, frame)),
+      ...[pin(surface, shaded, frame), ...raised, pinned].flatMap((trace) => rimmed(nearer)(trace)),
     ],
     layout: {
       ...baseLayout(palette, el),

@@ -10,7 +10,7 @@ import { createPlot } from "../ui/plot.js";
 import { thinned } from "../model/thinned.js";
 import { quantityOf } from "../kernel/splits.js";
 import { figure2d } from "./heatmap-figure.js";
-import { figure3d, fitOf, fromElsewhere } from "./surface-figure.js";
+import { figure3d, fitOf, fromElsewhere, sideOf } from "./surface-figure.js";
 import { onlyAfterClick } from "./zoom.js";
 
 /** @typedef {import("../ui/frame.js").Frame} Frame */
@@ -84,6 +84,8 @@ export function createSurface(el, link, name = "surface", ...tools) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let ahead;
   let turning = false;
+  /** Where the scene was drawn to be seen from. @type {string | null} */
+  let side = null;
   /** The kernel's picture in the scene. @type {SurfaceResult | null} */
   let scene = null;
   const isNew = createMemory();
@@ -184,7 +186,8 @@ export function createSurface(el, link, name = "surface", ...tools) {
     const heights = `Height: ${quantityOf(surface)}, ${formatNumber(surface.range[0])} to ${formatNumber(surface.range[1])}`;
     setText(panel.foot, heights + soFar(frame));
     plot ??= makePlot(frame.plotly);
-    const anew = isDue(frame, surface) && isNew(plot, inScene(frame), frame.palette, extent.join(), fitOf(panel.body), ...displayOf(frame));
+    if (!turning) side = sideOf(link.camera.get());
+    const anew = isDue(frame, surface) && isNew(plot, inScene(frame), frame.palette, extent.join(), fitOf(panel.body), side, ...displayOf(frame));
     const moved = isMoved(fromElsewhere(frame.point));
     if (anew) {
       scene = composed ? null : surface;

@@ -11,8 +11,7 @@ from nbclient import NotebookClient
 from playwright.sync_api import Page, expect
 
 from . import sources
-
-NAMES = ("first", "second", "third")
+from .sources import NAMES
 
 
 def execute(folder: Path, state: bool) -> Any:

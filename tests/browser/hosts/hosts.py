@@ -22,10 +22,12 @@ from .served import Served
 
 
 class Host(Protocol):
-    """A host that runs, with a page that shows four views of three explorers."""
+    """A host that runs, with a page that shows four views of three explorers; without a kernel, one view."""
 
     slow: Path
     """While this file exists, the function is slow."""
+    kernel: bool
+    """Whether there is a kernel. A page without one needs nothing of a network."""
     own_sessions: bool
     """Whether each page that is opened has explorers of its own."""
 
@@ -54,7 +56,7 @@ class App:
         dark: What follows the path of a dark page, where the host does not follow the system.
     """
 
-    own_sessions = True
+    kernel = own_sessions = True
 
     def __init__(
         self, folder: Path, name: str, source: str, command: list[str], path: str = "", dark: str = ""
@@ -66,10 +68,11 @@ class App:
 
     def open(self, page: Page) -> None:
         dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
-        page.goto(self._server.url + (self._dark if dark else ""))
+        # Voila's page has loaded once its notebook is executed, for which the tests wait themselves
+        page.goto(self._server.url + (self._dark if dark else ""), wait_until="commit")
 
     def reload(self, page: Page) -> None:
-        page.reload()
+        page.reload(wait_until="commit")
 
     def kill(self) -> None:
         self._server.kill()
@@ -133,7 +136,7 @@ def voila(folder: Path) -> Host:
 class Jupyter:
     """JupyterLab or Notebook 7: one kernel, which every page of the notebook shares."""
 
-    own_sessions = False
+    kernel, own_sessions = True, False
 
     def __init__(self, folder: Path, application: str, path: str) -> None:
         self.slow = folder / "slow"
@@ -190,7 +193,7 @@ class Jupyter:
 class VSCodeWindows:
     """VS Code's widget manager: each window has a kernel of its own, and forgets it when it loads anew."""
 
-    own_sessions = True
+    kernel = own_sessions = True
 
     def __init__(self, folder: Path) -> None:
         self.slow = folder / "slow"
@@ -221,6 +224,29 @@ class VSCodeWindows:
         self._server.stop()
 
 
+class StaticPage:
+    """What `to_html` writes, opened from its file: it holds the planes that the acts choose."""
+
+    kernel, own_sessions = False, True
+
+    def __init__(self, folder: Path) -> None:
+        self.slow = folder / "slow"
+        self._path = folder / "page.html"
+        sources.static(self.slow, self._path)
+
+    def open(self, page: Page) -> None:
+        page.goto(self._path.as_uri(), wait_until="commit")
+
+    def reload(self, page: Page) -> None:
+        page.reload()
+
+    def kill(self) -> None:
+        """Nothing can be ended."""
+
+    def stop(self) -> None:
+        """Nothing runs."""
+
+
 def kill(kernel: KernelClient) -> None:
     """End a kernel at once."""
     os.kill(kernel.value("__import__('os').getpid()"), signal.SIGKILL)
@@ -235,4 +261,5 @@ HOSTS: dict[str, Callable[[Path], Host]] = {
     "voila": voila,
     "panel": panel,
     "vscode": VSCodeWindows,
+    "static": StaticPage,
 }

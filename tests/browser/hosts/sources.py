@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 CURVATURES = {"hessian:max": 4.0, "hessian:max:2": 2.0, "hessian:min": -1.0}
 """Curvatures along the axes that the acts choose; the loss in their plane is 3 + ½ (a α² + b β²)."""
@@ -27,6 +28,8 @@ def make():
 
 first, second, third = make(), make(), make()
 """
+NAMES = ("first", "second", "third")
+
 _SHOW = "[first, first, second, third]"
 """The first one in two views: four on a page."""
 
@@ -39,6 +42,24 @@ def made(slow: Path) -> str:
 def cells(slow: Path) -> list[str]:
     """A notebook that shows them."""
     return [made(slow), f"from IPython.display import display\nfor each in {_SHOW}:\n    display(each)"]
+
+
+def run(slow: Path) -> dict[str, Any]:
+    """The three explorers, made here; who asks for them closes them."""
+    made_here: dict[str, Any] = {}
+    exec(made(slow), made_here)
+    return {name: made_here[name] for name in NAMES}
+
+
+def static(slow: Path, path: Path) -> None:
+    """Write the first of them as a page that holds two of its planes."""
+    explorers = run(slow)
+    try:
+        planes = [("hessian:max", "hessian:min"), ("hessian:max:2", "hessian:min")]
+        explorers["first"].to_html(path, planes=planes)
+    finally:
+        for explorer in explorers.values():
+            explorer.close()
 
 
 def marimo(slow: Path) -> str:

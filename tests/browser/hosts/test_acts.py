@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.browser import Watch
-from tests.browser.explorer import expect_no_kernel
+from tests.browser.explorer import LOST, expect_no_kernel
 from tests.browser.pixels import middle, n_colours, pixels
 from tests.browser.waiting import wait_until
 
@@ -25,6 +25,9 @@ from .view import View
 TOPS = """plot => [plot, ...plot.querySelectorAll(".main-svg")]
   .map(each => Math.round(each.getBoundingClientRect().top))"""
 """Where a plot begins, and each of the drawings that plotly lays over one another."""
+
+SAVED = "A saved page: it shows the pictures that it was saved with, and what is grey is not among them."
+"""What a page says that never had a kernel."""
 
 PICTURES = os.environ.get("LANDSCAPE_PICTURES")
 """A folder for a picture of each host, for who wants to look at them."""
@@ -50,7 +53,7 @@ class Stage:
         """Another person's browser at the host's address."""
         size = {"width": width, "height": height}
         context = self.browser.new_context(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
-        network = Network(context)
+        network = Network(context, packages=self.host.kernel)
         watch = Watch(context.new_page())
         self.watches.append(watch)
         try:
@@ -65,8 +68,8 @@ class Stage:
             context.close()
 
     def views(self, page: Page) -> list[View]:
-        """The four views on a page: two of the first explorer, then one each of two others."""
-        views = [View(page, index) for index in range(4)]
+        """The views on a page: two of the first explorer, one each of two others; else of that one alone."""
+        views = [View(page, index) for index in range(4 if self.host.kernel else 1)]
         for view in views:
             view.wait_for_result()
         return views
@@ -112,7 +115,7 @@ def test_display(stage: Stage, views: list[View]) -> None:
     assert len(set(tops)) == 1, "plotly's drawings lie one above the other"
     assert view.part("preset").evaluate("e => getComputedStyle(e.closest('.lw-bar')).display") == "flex"
     assert n_colours(middle(pixels(heatmap))) > 50
-    assert view.kernel() == "there"
+    assert view.kernel() == ("there" if stage.host.kernel else "gone")
     picture(stage, stage.page, "display")
     view.assert_losses("hessian:max", "hessian:min")
 
@@ -198,15 +201,16 @@ def test_second_session_in_the_dark(stage: Stage, views: list[View]) -> None:
 
 
 def test_no_kernel(stage: Stage, views: list[View]) -> None:
-    """The last act: the kernel is killed. The page says so, and still shows the planes that it holds."""
+    """The last act: the kernel is killed, if there is one. The page still shows the planes that it holds."""
     view = views[0]
     request = view.request()
     view.choose("axis-alpha", "hessian:max:2")
-    view.wait_for_result(request)
+    request = view.wait_for_result(request)
     stage.host.kill()
-    expect_no_kernel(view.root)
+    expect_no_kernel(view.root, LOST if stage.host.kernel else SAVED)
     picture(stage, stage.page, "no-kernel", "kernel")
     view.choose("axis-alpha", "hessian:max")
+    view.wait_for_result(request)
     expect(view.part("heatmap")).to_have_attribute("data-provisional", "false")
     view.assert_losses("hessian:max", "hessian:min")
     for watch in stage.watches:

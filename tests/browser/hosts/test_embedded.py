@@ -72,14 +72,13 @@ def test_a_converted_notebook_with_its_state(executed: Any, opened: Any, tmp_pat
 
 def test_embed_minimal_html(opened: Any, tmp_path: Path) -> None:
     """With its defaults: the page shows the explorer where it may load ipywidgets and anywidget."""
-    made: dict[str, Any] = {}
-    exec(sources.made(tmp_path / "slow"), made)
+    made = sources.run(tmp_path / "slow")
     path = tmp_path / "page.html"
     try:
         embed_minimal_html(str(path), views=[made["first"].compute()], title="Explorer")
     finally:
-        for name in NAMES:
-            made[name].close()
+        for explorer in made.values():
+            explorer.close()
     html = path.read_text(encoding="utf-8")
     assert 1_500_000 < len(html) < 2_200_000, "plotly.js is in it once"
     # the page names the digest of another build of require.js than is installed here

@@ -40,16 +40,16 @@ class View:
         """The number of the request that the heatmap shows; 0 before the first."""
         return int(self.part("heatmap").get_attribute("data-request") or 0)
 
-    def wait_for_result(self, after: int = 0) -> int:
-        """Wait until all its pictures are final, and return the number of their request."""
+    def wait_for_result(self, before: int = 0) -> int:
+        """Wait until all its pictures are final, of another request than before, and return its number."""
         self.root.wait_for(timeout=PATIENCE * 1e3)
         self.root.scroll_into_view_if_needed(timeout=PATIENCE * 1e3)
 
         def complete() -> bool:
             final = all(self.part(view).get_attribute("data-final") == "true" for view in VIEWS)
-            return self.status() == "done" and self.request() > after and final
+            return self.status() == "done" and self.request() != before and final
 
-        wait_until(complete, f"a result after request {after}; {self!r}", PATIENCE)
+        wait_until(complete, f"another result than that of request {before}; {self!r}", PATIENCE)
         return self.request()
 
     def choose(self, test_id: str, value: str) -> None:

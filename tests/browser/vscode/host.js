@@ -75,8 +75,10 @@ async function execute(code) {
   return text;
 }
 
-/** @param {string} modelId @param {HTMLElement} node */
-async function show(modelId, node) {
+/** @param {string} modelId @param {HTMLElement} output */
+async function show(modelId, output) {
+  // Views stand in the order in which the cell displayed them, however long each takes.
+  const node = output.appendChild(document.createElement("div"));
   const model = await manager.get_model(modelId);
   const view = await manager.create_view(model);
   await manager.display_view(null, view, { node });

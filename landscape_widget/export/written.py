@@ -1,0 +1,70 @@
+"""Values as Python writes them: literals, variables, what is put together of them, and losses of torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from inspect import signature
+from typing import Any
+
+import torch
+from torch import nn
+
+#: Parts of what is written out at most; more of them stand better in a variable.
+_MOST = 8
+
+
+def written(value: Any, variables: Mapping[str, Any]) -> str | None:
+    """An expression whose value this is; None where there is none.
+
+    Args:
+        value: Any value.
+        variables: Those that a person has, by their names. What is no literal is told by identity.
+    """
+    if value is None or isinstance(value, str | int | float | torch.dtype):
+        return repr(value)
+    # the names that begin with a line are those of IPython's own history
+    named = (name for name, held in [*variables.items()] if held is value and not name.startswith("_"))
+    return next(named, None) or _of_parts(value, variables) or _of_torch(value)
+
+
+def _of_parts(value: Any, variables: Mapping[str, Any]) -> str | None:
+    """A tuple, list or dict of what can be written."""
+    if type(value) not in (tuple, list, dict) or not 0 < len(value) <= _MOST:
+        return None
+    keys = list(value) if isinstance(value, dict) else []
+    if not all(isinstance(key, str) for key in keys):
+        return None
+    parts = [written(part, variables) for part in (value.values() if keys else value)]
+    told = [part for part in parts if part is not None]
+    if len(told) < len(parts):
+        return None
+    if keys:
+        return f"{{{', '.join(f'{key!r}: {part}' for key, part in zip(keys, told, strict=True))}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(told)}]"
+    return f"({', '.join(told)}{',' * (len(told) == 1)})"
+
+
+def _of_torch(value: Any) -> str | None:
+    """A function of ``torch.nn.functional``, or a module of ``torch.nn`` without state, as it was made."""
+    name = getattr(value, "__name__", "")
+    if name and getattr(nn.functional, name, None) is value:
+        return f"nn.functional.{name}"
+    kind = type(value)
+    if not isinstance(value, nn.Module) or getattr(nn, kind.__name__, None) is not kind:
+        return None
+    if [*value.parameters(), *value.buffers(), *value.children()]:
+        return None
+    options = {
+        name: getattr(value, name)
+        for name, parameter in signature(kind).parameters.items()
+        if name in vars(value) and getattr(value, name) != parameter.default
+    }
+    if not all(option is None or isinstance(option, str | int | float) for option in options.values()):
+        return None
+    try:
+        same = vars(kind(**options)) == vars(value)
+    except Exception:  # one that is made of something else
+        return None
+    told = ", ".join(f"{name}={option!r}" for name, option in options.items())
+    return f"nn.{kind.__name__}({told})" if same else None

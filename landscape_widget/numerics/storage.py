@@ -1,0 +1,60 @@
+"""Many long vectors, in memory or in a file, and sums over them that need no further memory to speak of."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Iterator
+from tempfile import TemporaryFile
+
+import torch
+from torch import Tensor
+
+#: Columns that are worked on together: what is made of them is small beside a vector of millions.
+COLUMNS = 1 << 20
+
+
+def rows_in_file(count: int, like: Tensor) -> Tensor:
+    """So many vectors of the shape and dtype of ``like``, (N,), on the CPU, in a file without a name.
+
+    The system keeps of it in memory what it has room for. The file goes with the tensor. It lies in the
+    temporary folder, and all of its room is taken at once.
+
+    Raises:
+        OSError: If the disk has no room for it.
+    """
+    n_bytes = count * like.numel() * like.element_size()
+    with TemporaryFile(prefix="landscape-widget-") as file:
+        if hasattr(os, "posix_fallocate"):  # else the first vector without room would end the process
+            os.posix_fallocate(file.fileno(), 0, n_bytes)
+        else:
+            file.truncate(n_bytes)
+        mapped = mmap.mmap(file.fileno(), n_bytes)
+    return torch.frombuffer(mapped, dtype=like.dtype).reshape(count, like.numel())
+
+
+def spans(n: int) -> Iterator[slice]:
+    """The parts of N columns, one after another."""
+    return (slice(i, min(i + COLUMNS, n)) for i in range(0, n, COLUMNS))
+
+
+def orthogonalise(vector: Tensor, rows: Tensor) -> Tensor:
+    """Takes from ``vector``, (N,), what lies along orthonormal ``rows``, (m, N), in place.
+
+    Returns what it was, shape (m,).
+    """
+    total = torch.zeros(len(rows), dtype=vector.dtype, device=vector.device)
+    for _ in range(2):  # once is not enough (Kahan & Parlett)
+        along = torch.zeros_like(total)
+        for span in spans(len(vector)):
+            along += rows[:, span] @ vector[span]
+        for span in spans(len(vector)):
+            vector[span] -= along @ rows[:, span]
+        total += along
+    return total
+
+
+def rotate(rows: Tensor, rotation: Tensor, start: int) -> None:
+    """Puts ``rotation``, (k, m), times the m ``rows`` from ``start`` on in the place of the first k."""
+    for span in spans(rows.shape[1]):
+        rows[start : start + len(rotation), span] = rotation @ rows[start : start + rotation.shape[1], span]

@@ -1,0 +1,45 @@
+"""Copies of a model's tensors as they are at one time, in memory and as a safetensors file."""
+
+from __future__ import annotations
+
+import json
+
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from landscape_widget.objective.states import state_tensors
+from landscape_widget.paths.stored import DTYPES, TIED
+
+
+def copies(model: nn.Module) -> dict[str, Tensor]:
+    """Copies of the tensors on the CPU; tied ones are one tensor here, too."""
+    made: dict[int, Tensor] = {}
+    for name, tensor in (tensors := state_tensors(model)).items():
+        if id(tensor) not in made:
+            if tensor.layout != torch.strided or tensor.is_quantized:
+                raise _unfit(name, tensor)
+            copied = tensor.detach().to("cpu", copy=True)
+            made[id(tensor)] = copied.contiguous()
+    return {name: made[id(tensor)] for name, tensor in tensors.items()}
+
+
+def serialized(model: nn.Module) -> bytes:
+    """A safetensors file of the model's state; tied tensors are stored once, under their first name."""
+    first: dict[int, str] = {}
+    tensors = copies(model)
+    owners = {name: first.setdefault(id(tensor), name) for name, tensor in tensors.items()}
+    tied = {name: owner for name, owner in owners.items() if name != owner}
+    stored = {name: tensor for name, tensor in tensors.items() if name not in tied}
+    for name, tensor in stored.items():
+        if tensor.dtype not in DTYPES:
+            raise _unfit(name, tensor)
+    return safetensors.torch.save(stored, {TIED: json.dumps(tied)} if tied else None)
+
+
+def _unfit(name: str, tensor: Tensor) -> ValueError:
+    kind = tensor.dtype if tensor.layout == torch.strided else tensor.layout
+    return ValueError(
+        f"Expected tensors that can be recorded, got {name} of {kind}, which safetensors files have no room "
+        "for. Keep it out of the state dict, by register_buffer(…, persistent=False) for example."
+    )

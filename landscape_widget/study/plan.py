@@ -1,0 +1,156 @@
+"""What a computation will take: memory, losses, products and time, from a loss and two products."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from time import perf_counter
+
+import torch
+
+from landscape_widget.admission.slope_check import CutOffError
+from landscape_widget.curvature.eigenpairs import basis_vectors, in_file
+from landscape_widget.curvature.product_check import refusal
+from landscape_widget.curvature.trace import default_method
+from landscape_widget.objective.objective import Objective
+from landscape_widget.planes.certified import USUAL_NODES
+from landscape_widget.study import budget
+from landscape_widget.study.centre import Centre
+from landscape_widget.study.controls import Controls
+
+#: Vectors of length N that a product and the step of a search hold at once.
+_WORKING = 6
+
+#: Losses along both axes by which an automatic domain is found, at most.
+_DOMAIN = 19
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What ``compute()`` will take from here.
+
+    Measured are one loss and two products, the first of which builds what the second uses. Counts are those
+    that networks usually need, and they and the time are right within a factor of about two: a spectrum with
+    eigenvalues close together takes more products, a smooth plane fewer nodes. With workers the time is that
+    of all the work done by one after another where they are as many as this process has threads.
+    """
+
+    n_parameters: int
+    """N."""
+    n_examples: int
+    """Examples that every loss and product is taken over."""
+    losses: int
+    """Evaluations of the loss: nodes of the planes on show, as if none of them were known."""
+    loss_seconds: float
+    """Measured seconds of one."""
+    products: int
+    """Hessian-vector products: eigenpairs, projections, density and trace, but for those that are known."""
+    product_seconds: float
+    """Measured seconds of one; NaN where the loss has none."""
+    memory: int
+    """Bytes beside model and data: the search's basis (of millions of parameters it is in a file), graphs of
+    gradients, and vectors at work."""
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of all of it."""
+        products = self.products * self.product_seconds if self.products else 0.0
+        return self.losses * self.loss_seconds + products
+
+    @property
+    def line(self) -> str:
+        """Time and memory in a few words: "of about 12 min and 1,100 MB in all"."""
+        return f"of about {_words(self.seconds)} and {self.memory / 1e6:,.0f} MB in all"
+
+    def __repr__(self) -> str:
+        parts = [f"{self.losses:,} losses of {_words(self.loss_seconds)}"]
+        if self.products:
+            parts.append(f"{self.products:,} products of {_words(self.product_seconds)}")
+        return f"Plan(about {_words(self.seconds)}: {', '.join(parts)}; {self.memory / 1e6:,.0f} MB)"
+
+
+def plan_of(centre: Centre, controls: Controls) -> Plan:
+    """Measures a loss and two products on all examples that the controls ask for, and counts what they need.
+
+    The products are those of all later ones: what the first has built is kept.
+    """
+    objective = centre.on(controls.examples)
+    began = perf_counter()
+    objective.loss()
+    loss_seconds = perf_counter() - began
+    product_seconds, graphs = math.nan, 0.0
+    precise = objective.precise()
+    differentiable = _has_products(precise)
+    if differentiable:
+        product_seconds, graphs = _measured(precise)
+    n, k = objective.n_parameters, max(1, controls.rank)
+    each = precise.theta.element_size()
+    basis = min(basis_vectors(n, k, each), k * budget.USUAL_PRODUCTS)
+    if precise.device.type == "cpu" and in_file(n, each):
+        basis = 0
+    vectors = (basis + _WORKING) * n * each
+    return Plan(
+        n_parameters=n,
+        n_examples=objective.n_examples,
+        losses=_losses(controls),
+        loss_seconds=loss_seconds,
+        products=_products(centre, objective, controls) if differentiable else 0,
+        product_seconds=product_seconds,
+        memory=int(vectors + graphs),
+    )
+
+
+def _has_products(objective: Objective) -> bool:
+    try:
+        return refusal(objective) is None
+    except CutOffError:
+        return False
+
+
+def _measured(objective: Objective) -> tuple[float, float]:
+    """Seconds of the second of two products, and bytes of the graphs that they needed."""
+    v = torch.randn(objective.n_parameters, generator=torch.Generator().manual_seed(0))
+    seconds = 0.0
+    for _ in range(2):
+        began = perf_counter()
+        objective.hvp(v.to(objective.theta)).cpu()
+        seconds = perf_counter() - began
+    return seconds, objective.product_bytes
+
+
+def _losses(controls: Controls) -> int:
+    pictures = [controls, *([second] if (second := controls.compared()) else [])]
+    every = controls.resolution**2
+    nodes = min(every, USUAL_NODES) if controls.accuracy else every
+    return sum(
+        nodes * (2 if picture.split == "difference" else 1) + (0 if picture.domain else _DOMAIN)
+        for picture in pictures
+    )
+
+
+def _products(centre: Centre, objective: Objective, controls: Controls) -> int:
+    known, n, k = centre.known, objective.n_examples, max(1, controls.rank)
+    pairs = 0 if (n, k) in known.pairs else k * budget.USUAL_PRODUCTS
+    drawn = known.projections.get((n, controls.samples))
+    projections = 2 * (controls.samples - (drawn.samples if drawn else 0))
+    steps = min(budget.DENSITY_STEPS, objective.n_parameters)
+    density = 0 if any(m == n for m, _ in known.densities) else (budget.DENSITY_PROBES - 1) * steps
+    return pairs + projections + density + (_traces(centre, objective) if controls.face == "trace" else 0)
+
+
+def _traces(centre: Centre, objective: Objective) -> int:
+    """Products of the best method, and of Hutchinson's beside it; the curvature fit takes losses."""
+    best = default_method(objective, budget.TRACE_SAMPLES)
+    wanted = {"hutchinson": budget.TRACE_SAMPLES, best: budget.TRACE_SAMPLES}
+    if best == "exact":
+        wanted[best] = objective.n_parameters
+    known = {m: centre.known.traces.get((objective.n_examples, m), ()) for m in wanted}
+    return sum(n for m, n in wanted.items() if not budget.trace_is_final(m, known[m]))
+
+
+def _words(seconds: float) -> str:
+    """A time in the unit that fits it: "12 ms", "3.1 s", "4 min", "2.5 h"."""
+    for unit, name, most in ((1e-3, "ms", 1.0), (1.0, "s", 120.0), (60.0, "min", 5940.0)):
+        if seconds < most:
+            return f"{seconds / unit:.2g} {name}"
+    return f"{seconds / 3600:,.1f} h"

@@ -1,0 +1,140 @@
+"""A file that follows a computation: what a killed kernel loses, and how the next one goes on."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import landscape_widget
+from landscape_widget import LandscapeExplorer, Objective
+from landscape_widget.explorer import autosave
+
+from ..support.gates import Gate, finish, gated_saddle, saddle
+from ..support.scripts import Scripts
+
+Make = Callable[..., LandscapeExplorer]
+
+#: Every node of a random plane, which needs no product.
+CHOSEN: dict[str, Any] = {
+    "axes": ("random", "random"),
+    "domain": (-1.0, 1.0, -1.0, 1.0),
+    "accuracy": 0,
+    "resolution": 9,
+    "samples": 1,
+}
+
+#: Computes as in ``CHOSEN``, writes the file after each step, and is killed at its 60th loss.
+KILLED = """
+import os, signal
+from landscape_widget import LandscapeExplorer, Objective
+from landscape_widget.explorer import autosave
+
+autosave.INTERVAL = autosave._SPARING = 0.0
+calls = 0
+
+def saddle(theta):
+    global calls
+    calls += 1
+    if calls == 60:
+        os.kill(os.getpid(), signal.SIGKILL)
+    d = theta - 1
+    h = torch.tensor([4.0, 2.0, 1.0, -1.0, -3.0], dtype=torch.float64)
+    return 0.5 * (h * d**2).sum() + 0.1 * (d**3).sum() + 2
+
+objective = Objective.from_function(saddle, torch.ones(5, dtype=torch.float64))
+calls = 0
+explorer = LandscapeExplorer(objective, autosave={path!r}, **{chosen!r})
+explorer.compute("surface")
+"""
+
+
+def counted() -> tuple[Gate, Objective]:
+    gate, objective = gated_saddle()
+    gate.calls = 0
+    return gate, objective
+
+
+def test_a_killed_kernel_loses_seconds_of_work(
+    tmp_path: Path, new_process: Scripts, make_explorer: Make
+) -> None:
+    path = tmp_path / "run.npz"
+    code, out, err = new_process.run(KILLED.format(path=str(path), chosen=CHOSEN), 120)
+    assert code == -signal.SIGKILL, (out, err)
+    gate, objective = counted()
+    explorer = make_explorer(objective, autosave=path, **CHOSEN)
+    kept = sum(map(len, explorer._study.known.losses.values()))
+    assert 25 <= kept < 60, "those of the coarser levels at least"
+    gate.calls = 0
+    explorer.compute("surface")
+    assert gate.calls <= 81 - kept + 2, "the loss at θ*, and what tells the files apart"
+    alone = make_explorer(gated_saddle()[1], **CHOSEN).compute("surface")
+    np.testing.assert_array_equal(explorer.surface.loss, alone.surface.loss)
+
+
+def test_a_file_of_another_loss_is_refused_and_left_alone(tmp_path: Path, make_explorer: Make) -> None:
+    path = tmp_path / "run.npz"
+    make_explorer(gated_saddle()[1], autosave=path, **CHOSEN).compute("surface")
+    before = path.read_bytes()
+    other = Objective.from_function(lambda theta: saddle(2 * theta), torch.ones(5, dtype=torch.float64))
+    with pytest.raises(ValueError, match=r"same model, data and loss.*loss at θ\*"):
+        make_explorer(other, autosave=path)
+    assert path.read_bytes() == before
+
+
+def test_the_end_of_a_computation_is_in_it(tmp_path: Path, make_explorer: Make) -> None:
+    """However soon it comes after the last time, and what a cancelled one had found."""
+    path = tmp_path / "run.npz"
+    explorer = make_explorer(gated_saddle()[1], autosave=path, **CHOSEN).compute()
+    assert landscape_widget.load(path) == explorer.results
+    gate, objective = gated_saddle()
+    explorer = make_explorer(objective, autosave=tmp_path / "cancelled.npz", **CHOSEN)
+    gate.hold(after=40)
+    request = explorer._submit("surface")
+    assert gate.reached.wait(60)
+    explorer.cancel()
+    gate.go.set()
+    finish(request)
+    again = make_explorer(gated_saddle()[1]).load(tmp_path / "cancelled.npz")
+    assert sum(map(len, again._study.known.losses.values())) >= 25
+
+
+def test_controls_that_are_given_go_before_those_of_the_file(tmp_path: Path, make_explorer: Make) -> None:
+    path = tmp_path / "run.npz"
+    make_explorer(gated_saddle()[1], autosave=path, **CHOSEN).compute("surface")
+    explorer = LandscapeExplorer(gated_saddle()[1], autosave=path, resolution=17)
+    assert (explorer.resolution, explorer.axes, explorer.status) == (17, ("random", "random"), "idle")
+    explorer.close()
+
+
+def test_where_the_file_cannot_be_written_it_computes_all_the_same(
+    tmp_path: Path, make_explorer: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is told once, not at every step."""
+    monkeypatch.setattr(autosave, "INTERVAL", 0.0)
+    monkeypatch.setattr(autosave, "_SPARING", 0.0)
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    explorer = make_explorer(gated_saddle()[1], autosave=folder / "run.npz", **CHOSEN)
+    folder.rmdir()
+    with caplog.at_level(logging.WARNING):
+        explorer.compute("surface")
+    assert explorer.surface.final
+    assert len([r for r in caplog.records if "Not saved to" in r.message]) == 1
+
+
+@pytest.mark.parametrize("path", [3, object()])
+def test_what_is_no_path(make_explorer: Make, path: object) -> None:
+    with pytest.raises(TypeError, match="Expected autosave as a path"):
+        make_explorer(gated_saddle()[1], autosave=path)
+
+
+def test_a_folder_that_does_not_exist(make_explorer: Make, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="Expected autosave in a folder"):
+        make_explorer(gated_saddle()[1], autosave=tmp_path / "none" / "run.npz")

@@ -1,0 +1,109 @@
+"""What a computation will take, against what it took."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from landscape_widget import LandscapeExplorer, Objective
+from landscape_widget.objective.pure_function import PureFunction
+from landscape_widget.study.controls import Controls
+from landscape_widget.study.plan import Plan, plan_of
+from landscape_widget.study.study import Study
+
+from ..support.cases import case
+from ..support.gates import make_controls
+
+Make = Callable[..., LandscapeExplorer]
+
+#: Counts are right within this factor, as the docs say.
+FACTOR = 2.0
+
+
+@pytest.fixture
+def products(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Vectors of each product that is taken."""
+    taken: list[int] = []
+    take = PureFunction._products_with
+
+    def counted(self: PureFunction, v: Tensor, theta: Tensor) -> Tensor:
+        taken.append(v.reshape(len(v), -1).shape[1])
+        return take(self, v, theta)
+
+    monkeypatch.setattr(PureFunction, "_products_with", counted)
+    return taken
+
+
+@pytest.mark.parametrize("chosen", [{}, {"face": "trace"}, {"samples": 60}, {"accuracy": 0.0}])
+def test_counts_are_those_of_the_run(
+    make_explorer: Make, products: list[int], chosen: dict[str, object]
+) -> None:
+    network = case("dense tanh")
+    explorer = make_explorer(
+        network.model(), network.batches(), network.loss_fn, **{"samples": 20, "resolution": 9, **chosen}
+    )
+    plan = explorer.plan()
+    products.clear()
+    explorer.compute()
+    assert plan.products / FACTOR <= sum(products) <= plan.products * FACTOR
+    nodes = explorer.surface.n_evaluated
+    assert plan.losses / FACTOR <= nodes <= plan.losses * FACTOR
+    assert (plan.n_parameters, plan.n_examples) == (explorer.objective.n_parameters, explorer.examples)
+    assert explorer.plan().products <= 0.2 * plan.products, "what is known is not taken again"
+
+
+def plan(study: Study, controls: Controls) -> Plan:
+    return plan_of(study.centre, replace(controls, examples=study.objective.n_examples))
+
+
+def test_two_pictures_and_both_losses() -> None:
+    network = case("dense tanh")
+    objective = network.objective()
+    study = Study(objective, objective.with_data(network.batches()))
+    one = plan(study, make_controls(resolution=9, accuracy=0, domain=(-1, 1, -1, 1)))
+    two = plan(
+        study,
+        make_controls(
+            resolution=9,
+            accuracy=0,
+            domain=(-1, 1, -1, 1),
+            compared_axes=("random", "random"),
+            compared_domain=(-1, 1, -1, 1),
+            compared_split="difference",
+        ),
+    )
+    assert (one.losses, two.losses) == (81, 3 * 81)
+
+
+def test_memory_is_that_of_basis_and_graphs() -> None:
+    """40 vectors of a search and a few at work, in float64, and graphs that cannot be smaller than θ."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(100, 300), nn.Tanh(), nn.Linear(300, 1))
+    objective = Objective(model, (torch.randn(20, 100), torch.randn(20, 1)), nn.MSELoss())
+    n = objective.n_parameters
+    found = plan(Study(objective), make_controls())
+    assert 40 * 8 * n < found.memory < 80 * 8 * n
+    assert found.product_seconds > 0
+    assert found.loss_seconds > 0
+
+
+def test_of_a_loss_without_second_derivatives() -> None:
+    def f(theta: Tensor) -> Tensor:
+        return torch.from_numpy(np.square(theta.detach().numpy())).sum()
+
+    found = plan(Study(Objective.from_function(f, torch.ones(3, dtype=torch.float64))), make_controls())
+    assert found.products == 0
+    assert math.isnan(found.product_seconds)
+    assert math.isfinite(found.seconds)
+
+
+def test_it_is_told_in_words() -> None:
+    found = Plan(7_000_000, 50_000, 419, 1.8, 190, 31.0, 3_400_000_000)
+    assert repr(found) == ("Plan(about 1.8 h: 419 losses of 1.8 s, 190 products of 31 s; 3,400 MB)")
+    assert found.line == "of about 1.8 h and 3,400 MB in all"
