@@ -17,6 +17,7 @@ from nbconvert import HTMLExporter, LatexExporter
 from landscape_widget import LandscapeExplorer
 
 from ..support.gates import HUNG, finish, gated_saddle
+from ..support.scripts import SHORT_DENSITIES
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -70,7 +71,7 @@ class Kernel:
 
     def __init__(self) -> None:
         self.manager, self._client = start_new_kernel(env={**os.environ, "OMP_NUM_THREADS": "1"})
-        self.run(BEGINNING)
+        self.run(SHORT_DENSITIES + BEGINNING)
 
     def run(self, code: str, cell: str | None = None, attended: bool = True) -> Outputs:
         """Messages of outputs that came while the cell ran."""
