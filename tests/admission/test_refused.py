@@ -26,6 +26,7 @@ from landscape_widget.study.findings import Findings
 from landscape_widget.study.study import Study
 
 from ..support.gates import make_controls
+from ..support.page import received
 
 DOMAIN = (-0.5, 0.5, -0.5, 0.5)
 
@@ -163,9 +164,9 @@ def test_the_explorer_keeps_the_picture_and_reports_the_error(
     assert "remove_parametrizations" in explorer.error
     assert explorer.surface is not None
     assert explorer.surface.final
-    assert explorer._surface["final"], "the page has it too"
-    assert explorer._projections["final"]
-    assert np.frombuffer(explorer._projections["kappa_plus"], "<f4").shape == (6,)
+    assert received(explorer, "_surface")["final"], "the page has it too"
+    assert received(explorer, "_projections")["final"]
+    assert np.frombuffer(received(explorer, "_projections")["kappa_plus"], "<f4").shape == (6,)
     assert explorer.eigenpairs is None
     assert explorer.progress["fraction"] == 1
 
@@ -175,11 +176,11 @@ def test_the_page_is_told_that_there_are_no_hessian_axes(
 ) -> None:
     """And that there are some again, when the cause is gone."""
     explorer = make_explorer(weight_normalised(), domain=DOMAIN)
-    assert explorer._info["differentiable"]
+    assert received(explorer, "_info")["differentiable"]
     with pytest.raises(RuntimeError):
         explorer.compute()
-    assert not explorer._info["differentiable"]
+    assert not received(explorer, "_info")["differentiable"]
     cure()
     explorer.compute()
-    assert explorer._info["differentiable"]
+    assert received(explorer, "_info")["differentiable"]
     assert np.array_equal(explorer.eigenpairs.values, hessian_eigenpairs(weight_normalised()).values)

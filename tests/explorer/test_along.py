@@ -18,9 +18,9 @@ from landscape_widget.explorer.along import AHEAD
 from landscape_widget.export.along_payload import _line, _picture
 
 from ..support.cases import ONE_BATCH
-from ..support.gates import finish
+from ..support.gates import finish, settle
+from ..support.page import send
 from .test_checkpoints import dense_hessian
-from .test_explorer_page import send
 from .test_landmarks import NETWORK, explorer_of, loss_of, trained
 
 Make = Callable[..., LandscapeExplorer]
@@ -31,7 +31,7 @@ RANDOM = ("random", "random")
 
 def gone_ahead(explorer: LandscapeExplorer) -> None:
     """Returns once nothing is asked for and all that was to be found ahead is."""
-    finish(explorer._request)
+    settle(explorer)
     if explorer._pastime is not None:
         finish(explorer._pastime)
 
@@ -89,10 +89,10 @@ def test_the_next_pictures_are_there_before_one_goes_to_them(make_explorer: Make
 def test_what_a_person_asks_for_goes_before_and_the_rest_goes_on(make_explorer: Make) -> None:
     explorer = explorer_of(make_explorer, axes=RANDOM, resolution=9, accuracy=0.0)
     send(explorer, type="shown")
-    finish(explorer._request)
+    settle(explorer)
     send(explorer, type="along")
     explorer.resolution = 5
-    finish(explorer._request)
+    settle(explorer)
     assert explorer.surface.loss.shape == (5, 5)
     gone_ahead(explorer)
     assert explorer.evolution.done.all()

@@ -16,7 +16,8 @@ from nbconvert import HTMLExporter, LatexExporter
 
 from landscape_widget import LandscapeExplorer
 
-from ..support.gates import HUNG, finish, gated_saddle
+from ..support.gates import HUNG, gated_saddle, settle
+from ..support.scripts import SHORT_DENSITIES
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -70,7 +71,7 @@ class Kernel:
 
     def __init__(self) -> None:
         self.manager, self._client = start_new_kernel(env={**os.environ, "OMP_NUM_THREADS": "1"})
-        self.run(BEGINNING)
+        self.run(SHORT_DENSITIES + BEGINNING)
 
     def run(self, code: str, cell: str | None = None, attended: bool = True) -> Outputs:
         """Messages of outputs that came while the cell ran."""
@@ -335,7 +336,7 @@ def test_other_hosts_have_the_picture_in_the_bundle(make_explorer: Callable[...,
     explorer = make_explorer(gated_saddle()[1])
     data, _ = explorer._repr_mimebundle_()
     assert "explorer.wait()" in data["text/html"]
-    finish(explorer._request)
+    settle(explorer)
     data, _ = explorer._repr_mimebundle_()
     assert {WIDGET, "image/png", "text/html"} <= set(data)
     assert data["text/plain"] == repr(explorer)

@@ -18,8 +18,8 @@ from landscape_widget import LandscapeExplorer, Objective, TrajectoryRecorder
 from landscape_widget.explorer import spots
 
 from ..support.cases import ONE_BATCH, case
-from ..support.gates import finish
-from .test_explorer_page import send
+from ..support.gates import settle
+from ..support.page import received, send
 from .test_landmarks import NETWORK, explorer_of, loss_of, shifted, trained
 from .test_training_on import ask, drift, train
 
@@ -61,8 +61,8 @@ def test_each_checkpoint_is_shown_with_its_own_loss_and_back(
         explorer.compute("surface")
         assert explorer.surface.loss[2, 2] == pytest.approx(loss_of(trained()[i]), rel=1e-10)
         np.testing.assert_array_equal(explorer.plane.eta, eta)  # directions that are drawn stay
-        assert explorer._surface["checkpoint"] == i
-        assert f"checkpoint={i}" in explorer._surface["python"]
+        assert received(explorer, "_surface")["checkpoint"] == i
+        assert f"checkpoint={i}" in received(explorer, "_surface")["python"]
         assert explorer.landmarks.path.distance[i] == pytest.approx(0, abs=1e-12)
         assert all(
             torch.equal(value, trained()[i][name]) for name, value in explorer.parameters_at(0, 0).items()
@@ -70,7 +70,7 @@ def test_each_checkpoint_is_shown_with_its_own_loss_and_back(
     explorer.checkpoint = None
     explorer.compute("surface")
     np.testing.assert_array_equal(explorer.surface.loss, last.loss)
-    assert explorer._pins["centre"]["depth"] == 0
+    assert received(explorer, "_pins")["centre"]["depth"] == 0
     assert drift(explorer) == ""
 
 
@@ -149,19 +149,19 @@ def test_one_that_cannot_be_had_is_named_and_all_stays(
     with pytest.raises((OSError, ValueError), match="2 of 6"):
         explorer.checkpoint = 2
     assert explorer.checkpoint is None
-    assert explorer._pins["note"]
+    assert received(explorer, "_pins")["note"]
     assert explorer.objective.theta is theta
     explorer.checkpoint = 1
-    assert explorer._pins["note"] == ""
+    assert received(explorer, "_pins")["note"] == ""
 
 
 def test_it_is_given_to_the_constructor_and_set_from_the_page(make_explorer: Make) -> None:
     explorer = explorer_of(make_explorer, axes=RANDOM, checkpoint=1).compute("surface")
     assert explorer.surface.loss[2, 2] == pytest.approx(loss_of(trained()[1]), rel=1e-10)
     explorer.set_state({"checkpoint": 4})
-    finish(explorer._request)
+    settle(explorer)
     assert explorer.surface.loss[2, 2] == pytest.approx(loss_of(trained()[4]), rel=1e-10)
-    assert explorer._pins["centre"]["request"] == explorer._number - 1
+    assert received(explorer, "_pins")["centre"]["request"] == explorer._number - 1
 
 
 def test_scrubbing_while_it_computes_ends_at_the_last_one(make_explorer: Make) -> None:
@@ -169,7 +169,7 @@ def test_scrubbing_while_it_computes_ends_at_the_last_one(make_explorer: Make) -
     send(explorer, type="shown")
     for i in (0, 1, 2, 3, 4):
         explorer.set_state({"checkpoint": i})
-    finish(explorer._request)
+    settle(explorer)
     assert explorer.status == "done"
     assert explorer.surface.loss[25, 25] == pytest.approx(loss_of(trained()[4]), rel=1e-10)
 
@@ -181,9 +181,9 @@ def test_a_point_beside_a_checkpoint_and_the_way_back(make_explorer: Make) -> No
     explorer.recentre(0.3, -0.1)
     explorer.compute("surface")
     assert explorer.checkpoint == 3
-    assert explorer._pins["centre"]["moved"] > 0
+    assert received(explorer, "_pins")["centre"]["moved"] > 0
     explorer.go_back()
-    assert explorer._pins["centre"]["depth"] == 0
+    assert received(explorer, "_pins")["centre"]["depth"] == 0
     explorer.compute("surface")
     assert explorer.surface.loss[2, 2] == pytest.approx(loss_of(trained()[3]), rel=1e-10)
 
@@ -196,7 +196,9 @@ def test_the_weights_that_update_takes_are_the_last_checkpoint_and_the_path_reac
     explorer = make_explorer(
         model, NETWORK.batches(ONE_BATCH), NETWORK.loss_fn, trajectory=run, axes=RANDOM, resolution=5
     ).compute("surface")
-    assert [one["label"] for one in explorer._info["checkpoints"]] == [f"step {i}" for i in range(6)]
+    assert [one["label"] for one in received(explorer, "_info")["checkpoints"]] == [
+        f"step {i}" for i in range(6)
+    ]
     first = loss_of(run[-1])
     explorer.checkpoint = 2
     train(model)
@@ -210,14 +212,14 @@ def test_the_weights_that_update_takes_are_the_last_checkpoint_and_the_path_reac
     assert (
         path.loss[-1] == explorer.surface.loss[2, 2] == pytest.approx(loss_of(model.state_dict()), rel=1e-10)
     )
-    assert explorer._info["checkpoints"][-1] == {"label": "update 1"}
-    assert [6, "update 1"] in explorer._landmarks["planes"][0]["paths"][0]["marks"]
+    assert received(explorer, "_info")["checkpoints"][-1] == {"label": "update 1"}
+    assert [6, "update 1"] in received(explorer, "_landmarks")["planes"][0]["paths"][0]["marks"]
     explorer.checkpoint = 5
     explorer.compute("surface")
     assert explorer.surface.loss[2, 2] == pytest.approx(first, rel=1e-10)
     explorer.go_back()
     assert explorer.checkpoint == 2  # where update() was called
-    assert len(explorer._info["checkpoints"]) == 7
+    assert len(received(explorer, "_info")["checkpoints"]) == 7
 
 
 def test_without_a_trajectory_there_are_those_that_were_taken(make_explorer: Make) -> None:
@@ -228,7 +230,11 @@ def test_without_a_trajectory_there_are_those_that_were_taken(make_explorer: Mak
         train(model)
         losses.append(loss_of(model.state_dict()))
         explorer.update()
-    assert [one["label"] for one in explorer._info["checkpoints"]] == ["as given", "update 1", "update 2"]
+    assert [one["label"] for one in received(explorer, "_info")["checkpoints"]] == [
+        "as given",
+        "update 1",
+        "update 2",
+    ]
     for i in (1, 0, 2):
         explorer.checkpoint = i
         explorer.compute("surface")
@@ -239,7 +245,7 @@ def test_without_a_trajectory_there_are_those_that_were_taken(make_explorer: Mak
 def test_a_model_that_is_ahead_of_its_run_is_a_checkpoint_of_its_own(make_explorer: Make) -> None:
     explorer = explorer_of(make_explorer, trajectory=trained()[:4], axes=RANDOM).compute("surface")
     names = ["step 0", "step 1", "step 2", "step 3", "as given"]
-    assert [each["label"] for each in explorer._info["checkpoints"]] == names
+    assert [each["label"] for each in received(explorer, "_info")["checkpoints"]] == names
     path = explorer.landmarks.path
     assert path.names == tuple(names)
     assert np.isnan(path.columns["step"][-1])
@@ -261,8 +267,8 @@ def test_update_where_nothing_moved_makes_no_centre(make_explorer: Make) -> None
         explorer.update()
     assert explorer._study is study
     assert explorer.surface is before
-    assert explorer._pins["centre"]["depth"] == 0
-    assert len(explorer._info["checkpoints"]) == 6
+    assert received(explorer, "_pins")["centre"]["depth"] == 0
+    assert len(received(explorer, "_info")["checkpoints"]) == 6
 
 
 def tensors_held(explorer: LandscapeExplorer, n: int) -> int:
@@ -430,7 +436,7 @@ def test_copy_as_python_says_so_where_the_weights_are_in_no_run_and_no_model_any
     for number, name in expected.items():
         explorer.checkpoint = number
         explorer.compute("surface")
-        python = explorer._surface["python"]
+        python = received(explorer, "_surface")["python"]
         assert (f"θ* was {name}, weights that no run" in python) is bool(name)
         assert ("checkpoint=" in python) is (number == 3)
         compile(python, "cell", "exec")

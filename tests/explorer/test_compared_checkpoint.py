@@ -15,8 +15,8 @@ from landscape_widget import LandscapeExplorer, Objective, TrajectoryRecorder
 from landscape_widget.results.comparison import Comparison
 
 from ..support.cases import ONE_BATCH, case
+from ..support.page import received, send
 from .test_checkpoints import dense_hessian
-from .test_explorer_page import send
 from .test_landmarks import NETWORK, SOLUTIONS, explorer_of, loss_of, trained
 
 Make = Callable[..., LandscapeExplorer]
@@ -48,7 +48,7 @@ def test_the_second_picture_is_around_it_and_curvatures_are_those_of_the_dense_h
         assert found.largest[i] == pytest.approx(dense[-1], rel=2e-3)
         assert found.smallest[i] == pytest.approx(dense[0], rel=2e-3, abs=2e-3 * dense[-1])
         assert found.loss[i] == pytest.approx(loss_of(each), rel=1e-10)
-    payload = explorer._compared
+    payload = received(explorer, "_compared")
     assert payload["checkpoint"] == beside
     assert payload["centre_loss"] == pytest.approx(loss_of(state), rel=1e-10)
     assert "λmax" in payload["sights"][1][0]
@@ -99,7 +99,7 @@ def test_scores_pins_files_and_pages_are_of_the_first_one(make_explorer: Make, t
     pin = explorer.pin(0.1, 0.1)
     explorer.wait()
     assert pin.plane is explorer.plane
-    assert explorer._pins["pins"][0]["places"][1] is None
+    assert received(explorer, "_pins")["pins"][0]["places"][1] is None
     explorer.to_html(tmp_path / "page.html")
     explorer.save(tmp_path / "run.npz")
     other = explorer_of(make_explorer, axes=RANDOM).load(tmp_path / "run.npz")
@@ -173,7 +173,7 @@ def test_one_that_was_thinned_out_is_beside_no_more_and_that_is_said(
     with pytest.warns(UserWarning, match="checkpoint of step 1 is there no more"):
         explorer.update()
     assert explorer.compared_checkpoint is None
-    assert "step 1 is there no more" in explorer._pins["note"]
+    assert "step 1 is there no more" in received(explorer, "_pins")["note"]
     assert explorer.compute().compared is None
 
 

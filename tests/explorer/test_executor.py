@@ -22,6 +22,7 @@ from landscape_widget import (
 from ..support.cases import case
 from ..support.executors import Held, InPlace
 from ..support.gates import HUNG, finish, saddle
+from ..support.page import received
 
 Make = Callable[..., LandscapeExplorer]
 
@@ -60,11 +61,11 @@ def test_it_finds_what_the_functions_do(make_explorer: Make) -> None:
 def test_files_and_the_call_are_as_ever(make_explorer: Make, tmp_path: Path) -> None:
     executor = ThreadPoolExecutor(1)
     explorer = make_explorer(of_saddle(), executor=executor).compute("surface")
-    assert "    executor=executor,\n" in explorer._surface["python"]
+    assert "    executor=executor,\n" in received(explorer, "_surface")["python"]
     explorer.save(tmp_path / "run.npz")
     alone = make_explorer(of_saddle()).load(tmp_path / "run.npz")
     np.testing.assert_array_equal(alone.surface.loss, explorer.surface.loss)
-    assert "executor" not in make_explorer(of_saddle()).compute("surface")._surface["python"]
+    assert "executor" not in received(make_explorer(of_saddle()).compute("surface"), "_surface")["python"]
 
 
 def test_what_is_no_executor_is_refused_at_once(make_explorer: Make) -> None:

@@ -26,7 +26,8 @@ from landscape_widget.study import picture_steps
 from landscape_widget.study.domain import automatic_domain
 
 from ..support.cases import ONE_BATCH, case
-from ..support.gates import HUNG, Gate, finish, gated_saddle, saddle
+from ..support.gates import HUNG, Gate, finish, gated_saddle, saddle, settle
+from ..support.page import received
 
 Make = Callable[..., LandscapeExplorer]
 
@@ -103,12 +104,12 @@ def test_an_accuracy_of_zero_evaluates_every_node_and_uses_what_was_evaluated(ma
     explorer.compute()
     part, calls = explorer.surface, gate.calls
     assert part.n_evaluated < 33 * 33
-    assert explorer._surface["final"]
-    assert explorer._surface["coverage"] == part.coverage
+    assert received(explorer, "_surface")["final"]
+    assert received(explorer, "_surface")["coverage"] == part.coverage
     explorer.accuracy = 0.0
     explorer.compute()
     assert explorer.surface.done.all()
-    assert explorer._surface["coverage"] == "1,089 points"
+    assert received(explorer, "_surface")["coverage"] == "1,089 points"
     assert gate.calls - calls == 33 * 33 - part.n_evaluated
     np.testing.assert_allclose(explorer.surface.loss, part.loss, rtol=0, atol=4e-3 * np.ptp(part.loss))
 
@@ -132,13 +133,18 @@ def test_what_the_page_has_been_sent_is_the_last_result(make_explorer: Make) -> 
     explorer = make_explorer(gated_saddle()[1]).compute()
     assert explorer.surface is not None
     assert explorer.projections is not None
-    assert explorer._surface["final"]
-    loss = np.frombuffer(explorer._surface["loss"], "<f4").reshape(5, 5)
+    assert received(explorer, "_surface")["final"]
+    loss = np.frombuffer(received(explorer, "_surface")["loss"], "<f4").reshape(5, 5)
     assert np.array_equal(loss, explorer.surface.loss.astype("f4"))
-    assert explorer._eigenpairs["final"]
-    assert explorer._eigenpairs["values"] == explorer.eigenpairs.values.tolist()
-    assert explorer._projections["samples"] == explorer.projections.samples == 4
-    for sent in (explorer._surface, explorer._eigenpairs, explorer._projections, explorer.progress):
+    assert received(explorer, "_eigenpairs")["final"]
+    assert received(explorer, "_eigenpairs")["values"] == explorer.eigenpairs.values.tolist()
+    assert received(explorer, "_projections")["samples"] == explorer.projections.samples == 4
+    for sent in (
+        received(explorer, "_surface"),
+        received(explorer, "_eigenpairs"),
+        received(explorer, "_projections"),
+        explorer.progress,
+    ):
         assert sent["request"] == 1
 
 
@@ -163,7 +169,7 @@ def test_a_fast_computation_does_not_flood_the_page(
 def test_a_failure_keeps_the_last_good_picture(make_explorer: Make) -> None:
     gate, objective = gated_saddle()
     explorer = make_explorer(objective, domain=(-1, 1, -1, 1)).compute()
-    surface, sent = explorer.surface, explorer._surface
+    surface, sent = explorer.surface, received(explorer, "_surface")
     gate.fail(MemoryError("no room today"))
     explorer.domain = (-3, 3, -3, 3)
     with pytest.raises(RuntimeError, match="no room today"):
@@ -171,7 +177,7 @@ def test_a_failure_keeps_the_last_good_picture(make_explorer: Make) -> None:
     assert explorer.status == "failed"
     assert explorer.error == "MemoryError: no room today"
     assert explorer.surface is surface
-    assert explorer._surface is sent
+    assert received(explorer, "_surface") is sent
     assert explorer.compute().status == "done"  # the fault is gone: the worker lives
     assert explorer.error == ""
     assert explorer.surface.alpha[-1] == 3
@@ -210,7 +216,7 @@ def test_a_changed_control_starts_a_request_only_once_it_is_shown(make_explorer:
     assert explorer._request is not first
     explorer.wait(HUNG)
     assert explorer.surface.loss.shape == (9, 9)
-    assert explorer._surface["request"] == explorer.progress["request"] == 2
+    assert received(explorer, "_surface")["request"] == explorer.progress["request"] == 2
 
 
 @pytest.mark.parametrize(
@@ -251,7 +257,7 @@ def test_a_new_value_replaces_the_running_request(make_explorer: Make) -> None:
     assert first.cancelled
     assert explorer.status == "done"
     assert explorer.surface.loss.shape == (9, 9)
-    assert explorer._surface["request"] == 3
+    assert received(explorer, "_surface")["request"] == 3
 
 
 def test_compute_waits_for_the_newest_request(make_explorer: Make) -> None:
@@ -309,7 +315,7 @@ def test_the_stage_after_a_first_picture_is_told_at_once_with_the_whole_of_it(
     told: list[tuple[str, int]] = []
 
     def note(change: Any) -> None:
-        evaluated = explorer._surface["n_done"] if explorer._surface else 0
+        evaluated = received(explorer, "_surface")["n_done"] if received(explorer, "_surface") else 0
         told.append((change.new["stage"], evaluated))
 
     explorer.observe(note, "progress")
@@ -394,7 +400,7 @@ def test_a_cancel_before_the_first_picture_is_obeyed_after_one_loss(
     calls = gate.calls
     explorer.cancel()
     gate.go.set()
-    finish(explorer._request)
+    settle(explorer)
     assert gate.calls == calls
     assert calls - before < 9
     assert explorer.surface is None
@@ -520,21 +526,21 @@ def test_a_batch_norm_model_in_single_precision(make_explorer: Make) -> None:
 def test_a_second_plane_comes_and_goes(make_explorer: Make) -> None:
     explorer = make_explorer(gated_saddle()[1], axes=("hessian:max", "hessian:min")).compute()
     assert explorer.compared is None
-    assert explorer._compared is None
+    assert received(explorer, "_compared") is None
     explorer.compared_domain = (-2, 2, -2, 2)
     explorer.compared_axes = ("random", "random")
     explorer.wait(HUNG)
     assert explorer.compared is not None
     assert explorer.compared.plane.axes == ("random", "random")
     assert explorer.compared.surface.alpha.tolist() == [-2, -1, 0, 1, 2]
-    loss = np.frombuffer(explorer._compared["loss"], "<f4").reshape(5, 5)
+    loss = np.frombuffer(received(explorer, "_compared")["loss"], "<f4").reshape(5, 5)
     assert np.array_equal(loss, explorer.compared.surface.loss.astype("f4"))
-    assert explorer._compared["request"] == explorer._surface["request"]
-    assert all(sentence for sight in explorer._compared["sights"] for sentence in sight)
+    assert received(explorer, "_compared")["request"] == received(explorer, "_surface")["request"]
+    assert all(sentence for sight in received(explorer, "_compared")["sights"] for sentence in sight)
     explorer.compared_axes = None
     explorer.wait(HUNG)
     assert explorer.compared is None
-    assert explorer._compared is None
+    assert received(explorer, "_compared") is None
     with pytest.raises(traitlets.TraitError, match="two different Hessian axes"):
         explorer.compared_axes = ("hessian:max", "hessian:max")
     with pytest.raises(traitlets.TraitError, match="α min < α max"):

@@ -14,20 +14,9 @@ from landscape_widget.explorer.traits import CONTROLS
 
 from ..support.cases import ONE_BATCH, case
 from ..support.gates import HUNG, finish, gated_saddle
+from ..support.page import received, send, update
 
 Make = Callable[..., LandscapeExplorer]
-
-
-def update(explorer: LandscapeExplorer, **state: Any) -> None:
-    """The page saved its changes."""
-    data = {"method": "update", "state": state, "buffer_paths": []}
-    explorer._handle_msg({"content": {"data": data}, "buffers": []})
-
-
-def send(explorer: LandscapeExplorer, **content: Any) -> None:
-    """The page sent a message."""
-    data = {"method": "custom", "content": content}
-    explorer._handle_msg({"content": {"data": data}, "buffers": []})
 
 
 def test_a_page_that_shows_it_starts_it_once(make_explorer: Make) -> None:
@@ -46,7 +35,7 @@ def test_the_page_asks_for_the_same_again(make_explorer: Make) -> None:
     explorer = make_explorer(gated_saddle()[1]).compute()
     send(explorer, type="compute")
     explorer.wait(HUNG)
-    assert explorer._surface["request"] == 2
+    assert received(explorer, "_surface")["request"] == 2
 
 
 def test_the_page_cancels(make_explorer: Make) -> None:
@@ -94,8 +83,8 @@ def test_results_and_status_are_the_kernels_to_write(make_explorer: Make) -> Non
     explorer.wait(HUNG)
     assert explorer.resolution == 7
     assert (explorer.status, explorer.error) == ("done", "")
-    assert explorer._info == before["_info"]
-    assert explorer._surface["request"] == 2
+    assert received(explorer, "_info") == before["_info"]
+    assert received(explorer, "_surface")["request"] == 2
 
 
 @pytest.mark.parametrize(
@@ -138,9 +127,9 @@ def test_a_second_view_finds_everything_in_the_state(make_explorer: Make) -> Non
 def test_arrays_travel_as_buffers(make_explorer: Make) -> None:
     explorer = make_explorer(gated_saddle()[1], resolution=101)
     explorer.compute()
-    assert isinstance(explorer._surface["loss"], bytes)
-    assert len(explorer._surface["loss"]) == 4 * 101**2
-    assert len(json.dumps(numbers_in(explorer._surface))) < 2000
+    assert isinstance(received(explorer, "_surface")["loss"], bytes)
+    assert len(received(explorer, "_surface")["loss"]) == 4 * 101**2
+    assert len(json.dumps(numbers_in(received(explorer, "_surface")))) < 2000
 
 
 def test_a_second_explorer_costs_little_on_the_wire_and_in_a_saved_notebook(make_explorer: Make) -> None:

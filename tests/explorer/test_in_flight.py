@@ -14,7 +14,8 @@ from landscape_widget.explorer.in_flight import PATIENCE, InFlight
 from landscape_widget.explorer.publisher import TOPICS, Publisher
 from landscape_widget.export.news import News
 
-from ..support.gates import HUNG, finish, gated_saddle
+from ..support.gates import HUNG, gated_saddle, settle
+from ..support.page import received, send
 
 Make = Callable[..., LandscapeExplorer]
 
@@ -37,7 +38,7 @@ class Page:
 
     def say(self, **content: Any) -> None:
         """Sends a message to the kernel."""
-        self.explorer._on_message(self.explorer, content, [])
+        send(self.explorer, **content)
 
     def draw(self) -> None:
         """Draws what has come, as the browser does after a while."""
@@ -55,7 +56,7 @@ class Page:
         self.came.append((change.name, change.new))
         self.undrawn.add(change.new["sent"])
         self.most = max(self.most, len(self.undrawn))
-        if self.explorer._surface and self.explorer._surface["final"]:
+        if received(self.explorer, "_surface") and received(self.explorer, "_surface")["final"]:
             self.final.set()
         if self.draws:
             self.draw()
@@ -138,11 +139,11 @@ def test_of_what_waits_the_newest_comes_and_small_messages_do_not_wait(make_expl
     explorer = make_explorer(gated_saddle()[1], resolution=33)
     explorer._publisher._throttle._interval = 0.0
     page = Page(explorer, draws=False)
-    finish(explorer._request)
+    settle(explorer)
     assert len(page.came) == 1
     assert explorer.status == "done"
     assert explorer.progress["fraction"] == 1.0
-    assert explorer._eigenpairs["final"]
+    assert received(explorer, "_eigenpairs")["final"]
     while page.undrawn:
         page.draw()
     # the one that was on its way, and of all that came after it the last
@@ -191,7 +192,7 @@ def test_an_observer_that_fails_keeps_no_later_picture_back(
     """As it would once no computation is there to fail by it."""
     explorer = make_explorer(gated_saddle()[1], resolution=33)
     page = Page(explorer, draws=False)
-    finish(explorer._request)
+    settle(explorer)
 
     def fails(change: Any) -> None:
         raise ValueError("no room")
@@ -213,20 +214,20 @@ def test_the_table_is_of_the_picture_that_is_on_its_way(make_explorer: Make) -> 
     page.draws = False
     number = explorer._publisher.flight.send()  # there is no room for what follows
     explorer.domain = (-2.0, 2.0, -1.0, 1.0)
-    finish(explorer._request)
+    settle(explorer)
     page.say(type="table")
     explorer.wait(HUNG)
-    assert explorer._surface["request"] == 1
+    assert received(explorer, "_surface")["request"] == 1
     page.say(type="drawn", number=number)
     while page.undrawn:
         page.draw()
-    assert explorer._surface["request"] == 2
-    assert explorer._pins["table"]
+    assert received(explorer, "_surface")["request"] == 2
+    assert received(explorer, "_pins")["table"]
     explorer.domain = (-1.0, 1.0, -1.0, 1.0)
-    while explorer._surface["request"] == 2:
-        finish(explorer._request)
+    while received(explorer, "_surface")["request"] == 2:
+        settle(explorer)
         page.draw()
-    assert not explorer._pins["table"]
+    assert not received(explorer, "_pins")["table"]
 
 
 def test_a_page_that_comes_later_is_waited_for(make_explorer: Make) -> None:
@@ -234,16 +235,16 @@ def test_a_page_that_comes_later_is_waited_for(make_explorer: Make) -> None:
     explorer.compute()
     page = Page(explorer, draws=False)
     explorer.domain = (-2.0, 2.0, -2.0, 2.0)
-    finish(explorer._request)
+    settle(explorer)
     assert len(page.came) == 1
 
 
 def test_what_is_held_of_a_former_request_never_comes(make_explorer: Make) -> None:
     explorer = make_explorer(gated_saddle()[1], resolution=33)
     page = Page(explorer, draws=False)
-    finish(explorer._request)
+    settle(explorer)
     explorer.resolution = 5
-    finish(explorer._request)
+    settle(explorer)
     while page.undrawn:
         page.draw()
     numbers = [payload["request"] for payload in page.sent("_surface")]
@@ -257,7 +258,7 @@ def test_no_picture_comes_after_cancel(make_explorer: Make, draws: bool) -> None
     explorer = make_explorer(objective, resolution=33)
     explorer._publisher._throttle._interval = 0.0
     page = Page(explorer, draws)
-    finish(explorer._request)
+    settle(explorer)
     page.draw()
     gate.hold(after=40)
     explorer.domain = (-2.0, 2.0, -2.0, 2.0)
@@ -265,7 +266,7 @@ def test_no_picture_comes_after_cancel(make_explorer: Make, draws: bool) -> None
     page.say(type="cancel")
     came = len(page.came)
     gate.go.set()
-    finish(explorer._request)
+    settle(explorer)
     page.draw()
     assert explorer.status == "cancelled"
     assert len(page.came) == came

@@ -16,6 +16,7 @@ from landscape_widget import LandscapeExplorer, Objective, TrajectoryRecorder, l
 from landscape_widget.results.paths import Path as TrainingPath
 
 from ..support.cases import ONE_BATCH, case
+from ..support.page import received
 
 Make = Callable[..., LandscapeExplorer]
 
@@ -187,7 +188,7 @@ def test_the_second_picture_has_them_too(make_explorer: Make) -> None:
         make_explorer, axes=("random", "random"), compared_axes=("trajectory:1", "trajectory:2")
     )
     explorer.compute("surface")
-    sent = explorer._landmarks
+    sent = received(explorer, "_landmarks")
     assert [on["plane"] for on in sent["planes"]] == [
         explorer.plane.fingerprint,
         explorer.compared.plane.fingerprint,
@@ -248,7 +249,7 @@ def test_what_is_given_only_at_first_cannot_be_set(make_explorer: Make, name: st
 
 def test_the_page_is_offered_what_there_is(make_explorer: Make) -> None:
     explorer = explorer_of(make_explorer)
-    groups = {group["label"]: group["options"] for group in explorer._info["axes"]["groups"]}
+    groups = {group["label"]: group["options"] for group in received(explorer, "_info")["axes"]["groups"]}
     assert [option["value"] for option in groups["Components of the trajectory"]] == [
         f"trajectory:{rank}" for rank in range(1, 6)
     ]
@@ -256,14 +257,14 @@ def test_the_page_is_offered_what_there_is(make_explorer: Make) -> None:
         {"value": "toward:near", "label": "→ near"},
         {"value": "toward:far", "label": "→ far"},
     ]
-    assert "trajectory" in {preset["value"] for preset in explorer._info["axes"]["presets"]}
+    assert "trajectory" in {preset["value"] for preset in received(explorer, "_info")["axes"]["presets"]}
     bare = explorer_of(make_explorer, trajectory=None, solutions=None)
-    assert "trajectory" not in {preset["value"] for preset in bare._info["axes"]["presets"]}
-    assert len(bare._info["axes"]["groups"]) == 2
+    assert "trajectory" not in {preset["value"] for preset in received(bare, "_info")["axes"]["presets"]}
+    assert len(received(bare, "_info")["axes"]["groups"]) == 2
 
 
 def offered_ranks(explorer: LandscapeExplorer) -> list[str]:
-    groups = {group["label"]: group["options"] for group in explorer._info["axes"]["groups"]}
+    groups = {group["label"]: group["options"] for group in received(explorer, "_info")["axes"]["groups"]}
     return [option["value"] for option in groups.get("Components of the trajectory", [])]
 
 
@@ -286,7 +287,7 @@ def test_only_components_that_a_short_path_has_are_offered(
     run = trained()
     explorer = explorer_of(make_explorer, trajectory=[run[i] for i in places], resolution=3)
     assert offered_ranks(explorer) == [f"trajectory:{rank}" for rank in range(1, n + 1)]
-    presets = {preset["value"] for preset in explorer._info["axes"]["presets"]}
+    presets = {preset["value"] for preset in received(explorer, "_info")["axes"]["presets"]}
     assert ("trajectory" in presets) == (n > 1)
     with pytest.raises(Exception, match=f"around θ\\* it lies in {n} dimension"):
         explorer.axes = (f"trajectory:{n + 1}", "random")
@@ -315,7 +316,10 @@ def test_a_run_that_diverges_is_shown_as_far_as_it_is_finite(
     assert explorer.landmarks.final
     wanted = [np.nan if i == 2 else loss_of(state) for i, state in enumerate(run)]
     np.testing.assert_allclose(explorer.landmarks.path.loss, wanted, rtol=1e-10)
-    assert "1 of 6 checkpoints not finite" in explorer._landmarks["planes"][0]["paths"][0]["caption"]
+    assert (
+        "1 of 6 checkpoints not finite"
+        in received(explorer, "_landmarks")["planes"][0]["paths"][0]["caption"]
+    )
 
 
 @pytest.mark.parametrize("what", ["a frozen layer", "a buffer", "both", "neither", "the count of batches"])
@@ -340,7 +344,7 @@ def test_what_differs_beside_the_parameters_is_told(make_explorer: Make, what: s
         resolution=3,
     )
     explorer.compute("surface")
-    (sent,) = explorer._landmarks["planes"][0]["paths"]
+    (sent,) = received(explorer, "_landmarks")["planes"][0]["paths"]
     words = {
         "a frozen layer": ", frozen parameters differ from those of θ*",
         "a buffer": ", buffers differ from those of θ*",
@@ -353,7 +357,7 @@ def test_a_solution_beyond_the_picture_is_told(make_explorer: Make) -> None:
     explorer = explorer_of(
         make_explorer, axes=("toward:near", "toward:far"), domain=(-0.5, 1.5, -0.5, 0.5), trajectory=None
     ).compute("surface")
-    near, far = explorer._landmarks["planes"][0]["paths"]
+    near, far = received(explorer, "_landmarks")["planes"][0]["paths"]
     assert near["caption"] == "near, 100 % of ‖Δθ‖² in the plane"
     assert far["caption"] == "far, 100 % of ‖Δθ‖² in the plane, outside the domain"
     assert (near["remark"], far["remark"]) == ("", "outside the domain")
@@ -441,12 +445,17 @@ def test_a_saved_run_holds_path_and_axes_without_what_they_were_made_of(
     assert load(tmp_path / "run.npz").landmarks == explorer.landmarks
     bare = explorer_of(make_explorer, trajectory=None, solutions=None).load(tmp_path / "run.npz")
     assert bare.axes == ("trajectory:1", "toward:far")
-    offered = [option["value"] for group in bare._info["axes"]["groups"] for option in group["options"]]
+    offered = [
+        option["value"] for group in received(bare, "_info")["axes"]["groups"] for option in group["options"]
+    ]
     assert {"trajectory:1", "toward:far"} <= set(offered)
     bare.compute("surface")
     np.testing.assert_array_equal(bare.surface.loss, explorer.surface.loss)
     assert bare.landmarks == explorer.landmarks
-    assert bare._landmarks["planes"][0]["paths"] == explorer._landmarks["planes"][0]["paths"]
+    assert (
+        received(bare, "_landmarks")["planes"][0]["paths"]
+        == received(explorer, "_landmarks")["planes"][0]["paths"]
+    )
     bare.resolution = 5
     bare.compute("surface")
     assert bare.surface.final
@@ -455,8 +464,8 @@ def test_a_saved_run_holds_path_and_axes_without_what_they_were_made_of(
 
 def test_the_call_to_copy_names_them(make_explorer: Make) -> None:
     explorer = explorer_of(make_explorer, axes=("random", "random")).compute("surface")
-    assert "trajectory=trajectory" in explorer._surface["python"]
-    assert "solutions=solutions" in explorer._surface["python"]
+    assert "trajectory=trajectory" in received(explorer, "_surface")["python"]
+    assert "solutions=solutions" in received(explorer, "_surface")["python"]
 
 
 def test_figures_and_tables_have_them(make_explorer: Make, tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from landscape_widget import LandscapeExplorer
 from landscape_widget.explorer.latest import RESULTS
 from tests.support.cases import ONE_BATCH, case, paper_function
 
+from ..support.page import received
+
 
 @pytest.fixture
 def explorer() -> LandscapeExplorer:
@@ -121,14 +123,14 @@ def test_weights_written_over_what_training_made(make_explorer: Callable[..., La
     model = network.model()
     explorer = make_explorer(model, network.batches(ONE_BATCH), network.loss_fn, resolution=3).compute()
     explorer.apply(0.1, 0.0)
-    assert explorer._pins["note"] == ""
+    assert received(explorer, "_pins")["note"] == ""
     explorer.restore()
     with torch.no_grad():
         next(model.parameters()).add_(1.0)
     trained = copy.deepcopy(model.state_dict())
     with pytest.warns(UserWarning, match="trained on"):
         explorer.apply(0.1, 0.0)
-    assert "restore()" in explorer._pins["note"]
+    assert "restore()" in received(explorer, "_pins")["note"]
     explorer.restore()
     assert all(torch.equal(value, trained[key]) for key, value in model.state_dict().items())
 

@@ -27,7 +27,7 @@ from landscape_widget.results.planes import Plane, Surface
 
 from ..support.cases import ONE_BATCH, case
 from ..support.gates import HUNG, finish, finish_pin, gated_saddle
-from .test_explorer_page import send
+from ..support.page import received, send
 
 Make = Callable[..., LandscapeExplorer]
 
@@ -87,8 +87,8 @@ def test_a_pin_knows_the_point(make_explorer: Make) -> None:
 def test_the_page_receives_the_numbers(make_explorer: Make) -> None:
     explorer = make_network(make_explorer)
     pin = ready(explorer, explorer.pin(*AT))
-    (sent,) = explorer._pins["pins"]
-    json.dumps(explorer._pins, allow_nan=False)
+    (sent,) = received(explorer, "_pins")["pins"]
+    json.dumps(received(explorer, "_pins"), allow_nan=False)
     assert (sent["number"], sent["alpha"], sent["beta"]) == (1, *AT)
     assert sent["train"] == {
         "loss": pin.values.train.loss,
@@ -124,7 +124,7 @@ def test_a_pin_on_an_interpolated_node_has_it_evaluated(make_explorer: Make) -> 
     assert after.error_bound == before.error_bound
     assert explorer.progress["fraction"] == told["fraction"]
     assert explorer.progress["elapsed"] == told["elapsed"]
-    assert explorer._surface["n_done"] == before.n_evaluated + 1
+    assert received(explorer, "_surface")["n_done"] == before.n_evaluated + 1
     assert explorer.status == "done"
     explorer.pin(0, 0)
     explorer.wait(HUNG)
@@ -176,7 +176,7 @@ def test_a_pin_that_is_set_while_the_picture_grows_is_evaluated_in_it(make_explo
 
 
 def click(explorer: LandscapeExplorer, alpha: Any, beta: Any, shown: Any = None) -> None:
-    shown = shown or explorer._surface
+    shown = shown or received(explorer, "_surface")
     picture = [shown["request"], shown["axes"], shown["n_examples"]]
     send(explorer, type="pin", alpha=alpha, beta=beta, picture=picture)
 
@@ -197,12 +197,12 @@ def test_a_click_pins_and_the_same_place_is_pinned_once(make_explorer: Make) -> 
 def test_a_click_is_on_the_picture_that_the_page_showed(make_explorer: Make) -> None:
     """It may arrive when the kernel has gone on to another plane."""
     explorer = make_network(make_explorer)
-    before, plane = explorer._surface, explorer.plane
+    before, plane = received(explorer, "_surface"), explorer.plane
     explorer.axes = ("random", "random")
     explorer.wait(HUNG)
     click(explorer, *AT, before)
     assert explorer.pins[0].plane is plane
-    assert explorer._pins["pins"][0]["places"][0] is None
+    assert received(explorer, "_pins")["pins"][0]["places"][0] is None
     click(explorer, *AT, before | {"request": 99})
     assert len(explorer.pins) == 1
 
@@ -212,9 +212,9 @@ def test_a_bad_click_pins_nothing_and_is_told(make_explorer: Make) -> None:
     for bad in [("x", 0), (None, 0), (float("nan"), 0), (float("inf"), 1)]:
         click(explorer, *bad)
         assert explorer.pins == ()
-        assert "two finite numbers" in explorer._pins["note"]
+        assert "two finite numbers" in received(explorer, "_pins")["note"]
     click(explorer, 0, 0)
-    assert explorer._pins["note"] == ""
+    assert received(explorer, "_pins")["note"] == ""
 
 
 def test_a_pin_is_served_while_a_computation_runs_which_goes_on(make_explorer: Make) -> None:
@@ -246,7 +246,7 @@ def test_removing_a_pin_ends_its_computation(make_explorer: Make) -> None:
     gate.go.set()
     finish(request)
     assert not pin.done
-    assert explorer._pins["pins"] == []
+    assert received(explorer, "_pins")["pins"] == []
     with pytest.raises(KeyError, match=r"number of a pin \(none\), got 1"):
         explorer.unpin(1)
 
@@ -258,7 +258,7 @@ def test_a_fault_at_a_pin_stays_there(make_explorer: Make) -> None:
     pin = ready(explorer, explorer.pin(0, 0))
     assert pin.error == "ArithmeticError: no gradient today"
     assert pin.values.train.loss == objective.loss().item()
-    assert explorer._pins["pins"][0]["error"] == pin.error
+    assert received(explorer, "_pins")["pins"][0]["error"] == pin.error
     assert (explorer.status, explorer.error) == ("done", "")
 
 
@@ -272,31 +272,31 @@ def test_what_is_not_finite_is_none_on_the_page(make_explorer: Make) -> None:
     alpha = -3 / explorer.plane.eta[0]  # θ₁ = −2
     pin = ready(explorer, explorer.pin(alpha, 0))
     assert np.isnan(pin.values.train.loss)
-    sent = explorer._pins["pins"][0]
+    sent = received(explorer, "_pins")["pins"][0]
     assert sent["train"]["loss"] is None
     assert sent["done"]
-    json.dumps(explorer._pins, allow_nan=False)
+    json.dumps(received(explorer, "_pins"), allow_nan=False)
 
 
 def test_pins_keep_their_place_when_the_picture_changes(make_explorer: Make) -> None:
     explorer = make_network(make_explorer)
     explorer.pin(*AT)
-    place = explorer._pins["pins"][0]["places"][0]
+    place = received(explorer, "_pins")["pins"][0]["places"][0]
     explorer.resolution = 7
     explorer.wait(HUNG)
-    assert explorer._pins["pins"][0]["places"][0] == pytest.approx(place, rel=1e-9)
+    assert received(explorer, "_pins")["pins"][0]["places"][0] == pytest.approx(place, rel=1e-9)
     explorer.axes = ("hessian:min", "hessian:max")
     explorer.wait(HUNG)
-    assert explorer._pins["pins"][0]["places"][0] == pytest.approx(AT[::-1], rel=1e-9)
+    assert received(explorer, "_pins")["pins"][0]["places"][0] == pytest.approx(AT[::-1], rel=1e-9)
     explorer.axes = ("random", "random")
     explorer.wait(HUNG)
-    assert explorer._pins["pins"][0]["places"][0] is None
+    assert received(explorer, "_pins")["pins"][0]["places"][0] is None
 
 
 def test_places_on_both_planes(make_explorer: Make) -> None:
     explorer = make_network(make_explorer, compared_axes=("random", "hessian:max"))
     pin = explorer.pin(0.4, 0.0)  # along η of the first, which is δ of the second
-    assert explorer._pins["pins"][0]["places"] == [
+    assert received(explorer, "_pins")["pins"][0]["places"] == [
         pytest.approx((0.4, 0.0), abs=1e-9),
         pytest.approx((0.0, 0.4), abs=1e-9),
     ]
@@ -316,7 +316,7 @@ def test_locate() -> None:
 
 def test_another_centre_is_an_exploration_of_its_own(make_explorer: Make) -> None:
     explorer = make_network(make_explorer)
-    theta, surface, info = explorer.plane.point(*AT), explorer.surface, explorer._info
+    theta, surface, info = explorer.plane.point(*AT), explorer.surface, received(explorer, "_info")
     explorer.recentre(*AT)
     assert explorer.eigenpairs is None  # those of the old centre say nothing of the new one
     explorer.wait(HUNG)
@@ -325,14 +325,14 @@ def test_another_centre_is_an_exploration_of_its_own(make_explorer: Make) -> Non
     centred = NETWORK.objective(ONE_BATCH).at(torch.from_numpy(theta))
     np.testing.assert_allclose(explorer.eigenpairs.values, hessian_eigenpairs(centred).values, rtol=1e-9)
     assert explorer.surface.loss[2, 2] == centred.loss().item()
-    assert explorer._info["theta_norm"] == pytest.approx(np.linalg.norm(theta))
+    assert received(explorer, "_info")["theta_norm"] == pytest.approx(np.linalg.norm(theta))
     moved = np.linalg.norm(theta - NETWORK.objective(ONE_BATCH).theta.numpy())
-    assert explorer._pins["centre"] == {"depth": 1, "request": 1, "moved": pytest.approx(moved)}
+    assert received(explorer, "_pins")["centre"] == {"depth": 1, "request": 1, "moved": pytest.approx(moved)}
     explorer.go_back()
     explorer.wait(HUNG)
     np.testing.assert_array_equal(explorer.surface.loss, surface.loss)
-    assert explorer._info == info
-    assert explorer._pins["centre"]["depth"] == 0
+    assert received(explorer, "_info") == info
+    assert received(explorer, "_pins")["centre"]["depth"] == 0
     with pytest.raises(RuntimeError, match="this is the first"):
         explorer.go_back()
 
@@ -343,13 +343,13 @@ def test_a_pin_becomes_the_centre_and_is_marked_there(make_explorer: Make) -> No
     send(explorer, type="recentre", pin=1)
     explorer.wait(HUNG)
     np.testing.assert_array_equal(explorer.plane.origin, pin.theta)
-    assert explorer._pins["pins"][0]["places"][0] == pytest.approx((0, 0), abs=1e-12)
+    assert received(explorer, "_pins")["pins"][0]["places"][0] == pytest.approx((0, 0), abs=1e-12)
     assert explorer.surface.loss[2, 2] == pytest.approx(pin.values.train.loss, rel=1e-12)
     send(explorer, type="back")
     explorer.wait(HUNG)
-    assert explorer._pins["pins"][0]["places"][0] == pytest.approx(AT)
+    assert received(explorer, "_pins")["pins"][0]["places"][0] == pytest.approx(AT)
     send(explorer, type="back")
-    assert "this is the first" in explorer._pins["note"]
+    assert "this is the first" in received(explorer, "_pins")["note"]
 
 
 def test_the_centre_is_marked_in_single_precision_too(make_explorer: Make) -> None:
@@ -389,16 +389,16 @@ def test_apply_and_restore_the_users_model(make_explorer: Make) -> None:
     model = NETWORK.model()
     before = {key: t.clone() for key, t in model.state_dict().items()}
     explorer = make_network(make_explorer, model)
-    assert explorer._pins["applied"] is None
+    assert received(explorer, "_pins")["applied"] is None
     explorer.apply(*AT)
     assert loss_of(model.state_dict()) == pytest.approx(loss_of(explorer.parameters_at(*AT)), rel=1e-15)
-    assert explorer._pins["applied"] == "(0.3, −0.2) on hessian:max × hessian:min"
+    assert received(explorer, "_pins")["applied"] == "(0.3, −0.2) on hessian:max × hessian:min"
     surface = explorer.surface
     explorer.compute()  # the landscape stays that of the weights at first
     np.testing.assert_array_equal(explorer.surface.loss, surface.loss)
     explorer.restore()
     assert all(torch.equal(t, before[key]) for key, t in model.state_dict().items())
-    assert explorer._pins["applied"] is None
+    assert received(explorer, "_pins")["applied"] is None
     with pytest.raises(RuntimeError, match="nothing was applied"):
         explorer.restore()
 
@@ -409,17 +409,17 @@ def test_the_page_copies_a_pin_and_hears_why_it_cannot_be_undone(make_explorer: 
     explorer = make_network(make_explorer, model)
     pin = ready(explorer, explorer.pin(*AT))
     send(explorer, type="apply", pin=1)
-    assert explorer._pins["applied"] == "pin 1"
+    assert received(explorer, "_pins")["applied"] == "pin 1"
     assert loss_of(model.state_dict()) == pytest.approx(pin.values.train.loss, rel=1e-12)
     with torch.no_grad():
         model[0].bias.add_(1.0)
     trained = loss_of(model.state_dict())
     send(explorer, type="restore", force=False)
-    assert "changed since" in explorer._pins["note"]
+    assert "changed since" in received(explorer, "_pins")["note"]
     assert loss_of(model.state_dict()) == trained
     send(explorer, type="restore", force=True)
     assert loss_of(model.state_dict()) == before
-    assert (explorer._pins["note"], explorer._pins["applied"]) == ("", None)
+    assert (received(explorer, "_pins")["note"], received(explorer, "_pins")["applied"]) == ("", None)
 
 
 def test_without_a_model_or_a_plane_there_are_no_weights(make_explorer: Make) -> None:
@@ -428,7 +428,7 @@ def test_without_a_model_or_a_plane_there_are_no_weights(make_explorer: Make) ->
         with pytest.raises(RuntimeError, match="Expected a plane"):
             ask(0, 0)
     explorer.compute()
-    assert explorer._pins["writable"] is False
+    assert received(explorer, "_pins")["writable"] is False
     for ask in (explorer.parameters_at, explorer.apply):
         with pytest.raises(RuntimeError, match="Expected an explorer made of a model"):
             ask(0, 0)
@@ -505,19 +505,19 @@ def test_the_page_asks_for_the_table(make_explorer: Make, tmp_path: Path) -> Non
     explorer = make_explorer(gated_saddle()[1], domain=(-1, 1, -1, 1))
     send(explorer, type="table")  # too early
     explorer.compute()
-    assert explorer._pins["table"] is None
-    assert "Expected a plane" in explorer._pins["note"]
+    assert received(explorer, "_pins")["table"] is None
+    assert "Expected a plane" in received(explorer, "_pins")["note"]
     send(explorer, type="table")
     finish_pin(explorer, explorer.pin(0, 0))  # served after it
-    json.dumps(explorer._pins, allow_nan=False)
-    rows = explorer._pins["table"]
+    json.dumps(received(explorer, "_pins"), allow_nan=False)
+    rows = received(explorer, "_pins")["table"]
     table = explorer.table()
     assert [row["train"]["loss"] for row in rows] == [row.train.loss for row in table.rows]
     table.to_csv(tmp_path / "table.csv")
-    assert explorer._pins["csv"] == (tmp_path / "table.csv").read_text("utf-8")
+    assert received(explorer, "_pins")["csv"] == (tmp_path / "table.csv").read_text("utf-8")
     explorer.resolution = 7
     explorer.wait(HUNG)
-    assert explorer._pins["table"] is None  # it was of another picture
+    assert received(explorer, "_pins")["table"] is None  # it was of another picture
 
 
 # a pin keeps the plane that it was set on
@@ -525,7 +525,7 @@ def test_the_page_asks_for_the_table(make_explorer: Make, tmp_path: Path) -> Non
 
 def told(explorer: LandscapeExplorer, number: int = 1) -> dict[str, Any]:
     """What the page hears of a pin's plane, and where it marks the pin."""
-    (pin,) = (pin for pin in explorer._pins["pins"] if pin["number"] == number)
+    (pin,) = (pin for pin in received(explorer, "_pins")["pins"] if pin["number"] == number)
     names = ("alpha", "beta", "axes", "seed", "n_examples", "here", "centred", "places")
     return {name: pin[name] for name in names}
 
@@ -650,7 +650,7 @@ def test_what_is_done_with_a_pin_is_done_on_its_own_plane(make_explorer: Make) -
     for act in (lambda: explorer.apply(pin), lambda: send(explorer, type="apply", pin=1)):
         act()
         assert loss_of(model.state_dict()) == pytest.approx(pin.values.train.loss, rel=1e-12)
-        assert explorer._pins["applied"] == "pin 1"
+        assert received(explorer, "_pins")["applied"] == "pin 1"
         explorer.restore()
     for act in (lambda: explorer.recentre(pin), lambda: send(explorer, type="recentre", pin=1)):
         act()
@@ -674,7 +674,7 @@ def test_weights_in_the_model_are_told_with_their_plane(make_explorer: Make) -> 
     """Coordinates alone would be read on the plane of the moment."""
     explorer = make_network(make_explorer, axes=("hessian:max", "random"), seed=5)
     explorer.apply(*AT)
-    assert explorer._pins["applied"] == "(0.3, −0.2) on hessian:max × random (seed 5)"
+    assert received(explorer, "_pins")["applied"] == "(0.3, −0.2) on hessian:max × random (seed 5)"
 
 
 def test_near_the_centre_another_plane_is_not_taken_for_the_pins(make_explorer: Make) -> None:

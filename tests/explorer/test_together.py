@@ -17,6 +17,7 @@ from landscape_widget import LandscapeExplorer, Objective, Results, load
 
 from ..support.cases import ONE_BATCH, case
 from ..support.gates import HUNG, gated_saddle
+from ..support.page import received
 
 Make = Callable[..., LandscapeExplorer]
 
@@ -70,11 +71,11 @@ def test_right_after_a_change_the_former_picture_has_its_own_controls(
     make_explorer: Make, tmp_path: Path, control: str, value: Any
 ) -> None:
     explorer = make_explorer(saddle_objective(), domain=(-1, 1, -1, 1), resolution=7, samples=4).compute()
-    before, python = explorer.results, explorer._surface["python"]
+    before, python = explorer.results, received(explorer, "_surface")["python"]
     with explorer._lock:  # without which nothing is published
         setattr(explorer, control, value)
         assert explorer.results == before
-        assert explorer._surface["python"] == python
+        assert received(explorer, "_surface")["python"] == python
         with pytest.warns(UserWarning, match=rf"{control}=.*, now .*wait\(\) or compute\(\)"):
             figure = explorer.figure("heatmap")
         assert len(figure.data[0].x) == 7

@@ -14,8 +14,8 @@ from torch import nn
 from landscape_widget import LandscapeExplorer, Objective
 
 from ..support.cases import ONE_BATCH, case
-from ..support.gates import finish, gated_saddle
-from .test_explorer_page import send
+from ..support.gates import finish, gated_saddle, settle
+from ..support.page import received, send
 
 Make = Callable[..., LandscapeExplorer]
 
@@ -49,7 +49,7 @@ def loss_now(model: nn.Module, name: str = NAME) -> float:
 
 
 def drift(explorer: LandscapeExplorer) -> str:
-    told = explorer._pins["drift"]
+    told = received(explorer, "_pins")["drift"]
     return "" if told is None else told["words"]
 
 
@@ -91,8 +91,12 @@ def test_update_takes_the_present_weights_and_goes_back(make_explorer: Make, nam
     moved = train(model)
     explorer.update()
     assert drift(explorer) == ""
-    assert explorer._pins["centre"] == {"depth": 1, "request": explorer._points.centres.left_at, "moved": 0.0}
-    assert explorer._pins["checkpoint"] == 1
+    assert received(explorer, "_pins")["centre"] == {
+        "depth": 1,
+        "request": explorer._points.centres.left_at,
+        "moved": 0.0,
+    }
+    assert received(explorer, "_pins")["checkpoint"] == 1
     explorer.compute("surface")
     assert explorer._chosen() == controls
     assert explorer.results.centre_loss == pytest.approx(loss_now(model, name), rel=1e-12)
@@ -104,7 +108,7 @@ def test_update_takes_the_present_weights_and_goes_back(make_explorer: Make, nam
     assert (
         drift(explorer) == f"Your model has moved ‖Δθ‖ = {moved:.3g} since its weights were taken."
     )  # away from that θ* again
-    assert explorer._pins["checkpoint"] == 0
+    assert received(explorer, "_pins")["checkpoint"] == 0
 
 
 def test_the_page_takes_them_too(make_explorer: Make) -> None:
@@ -112,9 +116,9 @@ def test_the_page_takes_them_too(make_explorer: Make) -> None:
     explorer.compute("surface")
     train(model)
     send(explorer, type="update")
-    finish(explorer._request)
+    settle(explorer)
     assert explorer.results.centre_loss == pytest.approx(loss_now(model), rel=1e-12)
-    assert explorer._pins["checkpoint"] == 1
+    assert received(explorer, "_pins")["checkpoint"] == 1
 
 
 def test_batch_norm_statistics_alone(make_explorer: Make) -> None:
@@ -176,13 +180,13 @@ def test_what_cannot_be_taken_is_refused_with_names_and_nothing_changes(
     theta = explorer.objective.theta.clone()
     change(model)
     ask(explorer)
-    assert explorer._pins["drift"]["takes"] is False
+    assert received(explorer, "_pins")["drift"]["takes"] is False
     with pytest.raises(error, match=told):
         explorer.update()
     send(explorer, type="update")
-    assert told in explorer._pins["note"]
+    assert told in received(explorer, "_pins")["note"]
     assert torch.equal(explorer.objective.theta, theta)
-    assert explorer._pins["centre"]["depth"] == 0
+    assert received(explorer, "_pins")["centre"]["depth"] == 0
 
 
 def test_weights_that_apply_wrote_are_no_move_and_can_be_taken(make_explorer: Make) -> None:
@@ -227,7 +231,7 @@ def test_while_it_computes_the_newest_weights_win(make_explorer: Make) -> None:
     explorer.update()
     assert explorer._request is not first
     finish(first)
-    finish(explorer._request)
+    settle(explorer)
     assert explorer.results.centre_loss == pytest.approx(loss_now(model), rel=1e-12)
 
 

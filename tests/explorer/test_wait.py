@@ -11,13 +11,14 @@ import pytest
 from landscape_widget import LandscapeExplorer
 
 from ..support.gates import HUNG, gated_saddle
+from ..support.page import received, send
 
 Make = Callable[..., LandscapeExplorer]
 
 
 def shown(explorer: LandscapeExplorer) -> None:
     """The page shows it, which starts a computation."""
-    explorer._handle_custom_msg({"type": "shown"}, [])
+    send(explorer, type="shown")
 
 
 def on_a_thread(f: Callable[[], Any]) -> Thread:
@@ -44,10 +45,10 @@ def test_it_waits_for_the_computation(make_explorer: Make) -> None:
 def test_it_waits_for_pins_and_the_table(make_explorer: Make) -> None:
     explorer = make_explorer(gated_saddle()[1]).compute()
     pins = [explorer.pin(0.1 * i, 0.1) for i in range(3)]
-    explorer._handle_custom_msg({"type": "table"}, [])
+    send(explorer, type="table")
     explorer.wait(HUNG)
     assert all(pin.done for pin in pins)
-    assert explorer._pins["table"]
+    assert received(explorer, "_pins")["table"]
 
 
 @pytest.mark.parametrize("what", ["computation", "pin", "table"])
@@ -60,7 +61,7 @@ def test_it_gives_up_in_time_and_nothing_is_lost(make_explorer: Make, what: str)
     elif what == "pin":
         explorer.pin(0.1, 0.1)
     else:
-        explorer._handle_custom_msg({"type": "table"}, [])
+        send(explorer, type="table")
     assert gate.reached.wait(HUNG)
     with pytest.raises(TimeoutError, match=r"within 0\.01 s"):
         explorer.wait(0.01)

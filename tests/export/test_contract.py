@@ -33,10 +33,10 @@ from landscape_widget.study.findings import Findings, Picture
 from landscape_widget.study.study import Study
 from landscape_widget.study.verdict import verdict_of
 
-from ..explorer.test_explorer_page import send
 from ..project import agreed
 from ..support.cases import ONE_BATCH, case
 from ..support.gates import make_controls, saddle
+from ..support.page import received, send
 
 ROOT = Path(__file__).parents[2]
 REQUEST, THETA_NORM = 17, 2.5
@@ -410,26 +410,35 @@ def explorer_states() -> Iterator[tuple[dict[str, Any], dict[str, Any], list[Cas
         return controls | {"status": explorer.status, "error": "", "provisional": False}
 
     before = told() | {"progress": None, "surface": None, "landmarks": None, "trace": None, "sent": 0}
-    nothing = explorer._pins | {"marks": [[], []]}
-    sent = {"trait": "_pins", "name": "none", "payload": explorer._pins, "expected": nothing}
+    nothing = received(explorer, "_pins") | {"marks": [[], []]}
+    sent = {"trait": "_pins", "name": "none", "payload": received(explorer, "_pins"), "expected": nothing}
     yield state(), before, [sent]
     explorer.compute()
     pin = explorer.pin(0.25, -0.5)
     send(explorer, type="table")
     explorer.wait()
-    pins = json.loads(json.dumps(explorer._pins))
+    pins = json.loads(json.dumps(received(explorer, "_pins")))
     alpha, beta = near(pins["pins"][0]["places"][0], [pin.alpha, pin.beta])
     marks = [[{"number": pin.number, "alpha": alpha, "beta": beta}], []]
     assert pins["pins"][0]["plane"] == "Hessian λmax × λmin"
     assert {row["plane"] for row in pins["table"]} == {"", "Hessian λmax × λmin"}
-    pictures = [explorer._surface, explorer._projections, explorer._spectrum]
+    pictures = [
+        received(explorer, "_surface"),
+        received(explorer, "_projections"),
+        received(explorer, "_spectrum"),
+    ]
     after = told() | {
         "progress": json.loads(json.dumps(explorer.progress)),
         "sent": max(picture["sent"] for picture in pictures if picture),
     }
-    sent = {"trait": "_pins", "name": "one", "payload": explorer._pins, "expected": pins | {"marks": marks}}
+    sent = {
+        "trait": "_pins",
+        "name": "one",
+        "payload": received(explorer, "_pins"),
+        "expected": pins | {"marks": marks},
+    }
     yield state(), after, [sent]
-    assert {name: explorer._info[name] for name in info} == info
+    assert {name: received(explorer, "_info")[name] for name in info} == info
     explorer.close()
 
 

@@ -20,6 +20,7 @@ from landscape_widget import LandscapeExplorer, Surface, load, save
 from landscape_widget.export import archive
 
 from ..support.gates import HUNG, finish_pin, gated_saddle
+from ..support.page import received
 from .crafted import changed, entry, leaves, member, parts, put_together, zipped
 from .test_archive import assert_same, surface
 
@@ -480,7 +481,7 @@ def test_what_is_changed_anywhere_is_refused_or_serves(explorer: LandscapeExplor
         else:
             taken += 1
             assert other.results.verdict is not None or other.eigenpairs is None
-            json.dumps(other._pins)
+            json.dumps(received(other, "_pins"))
         other.close()
     assert taken < 50
 

@@ -20,6 +20,7 @@ from landscape_widget.export.packed import rounded
 
 from ..support.cases import ONE_BATCH, case
 from ..support.gates import gated_saddle
+from ..support.page import received
 
 NETWORK = case("dense tanh")
 HESSIAN, RANDOM = ["hessian:max", "hessian:min"], ["random", "random"]
@@ -198,7 +199,7 @@ def test_two_pictures_on_show_are_both_held(tmp_path: Path) -> None:
         assert content["compared_axes"] == RANDOM
         assert shown(path) == [(HESSIAN, "train", 7), (RANDOM, "train", 7)]
         first, second = content["pictures"]
-        assert [first["sights"], second["sights"]] == explorer._compared["sights"]
+        assert [first["sights"], second["sights"]] == received(explorer, "_compared")["sights"]
         load(tmp_path / "run.npz").to_html(path)  # the same without a model
 
 

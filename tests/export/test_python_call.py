@@ -17,6 +17,7 @@ from landscape_widget.export.written import written
 
 from ..support.cases import ONE_BATCH, case
 from ..support.gates import HUNG, gated_saddle
+from ..support.page import received
 
 Make = Callable[..., LandscapeExplorer]
 
@@ -48,7 +49,7 @@ def test_the_call_gives_the_same_losses(make_explorer: Make, name: str) -> None:
     network = case("dense tanh")
     names = {"model": network.model(), "data": network.batches(ONE_BATCH), "loss_fn": network.loss_fn}
     explorer = make_explorer(*names.values(), **CASES[name]).compute()
-    again = run(explorer._surface["python"], **names)
+    again = run(received(explorer, "_surface")["python"], **names)
     assert np.array_equal(again.surface.alpha, explorer.surface.alpha)
     assert np.array_equal(again.surface.beta, explorer.surface.beta)
     assert_close(again.surface.loss, explorer.surface.loss)
@@ -67,7 +68,7 @@ def test_it_does_not_depend_on_what_was_shown_before(make_explorer: Make) -> Non
     explorer = make_explorer(objective, axes=("hessian:max:3", "random")).compute()
     explorer.axes = ("hessian:max", "hessian:min")
     explorer.wait(HUNG)
-    again = run(explorer._surface["python"], objective=objective)
+    again = run(received(explorer, "_surface")["python"], objective=objective)
     assert_close(again.surface.loss, explorer.surface.loss)
     assert np.array_equal(again.eigenpairs.vectors, explorer.eigenpairs.vectors)
 
@@ -83,7 +84,7 @@ def test_keywords_of_the_objective(make_explorer: Make) -> None:
         "device": torch.device("cpu"),
     }
     explorer = make_explorer(*names.values(), **given).compute()
-    source = explorer._surface["python"]
+    source = received(explorer, "_surface")["python"]
     assert (
         "    device='cpu',\n    dtype=torch.float32,\n    max_examples=7,\n    parameters=parameters,\n"
         in source
@@ -96,7 +97,7 @@ def test_keywords_of_the_objective(make_explorer: Make) -> None:
 def test_of_a_function(make_explorer: Make) -> None:
     _, objective = gated_saddle()
     explorer = make_explorer(objective, domain=(-1, 1, -1, 1)).compute()
-    source = explorer._surface["python"]
+    source = received(explorer, "_surface")["python"]
     assert source.startswith(
         "from landscape_widget import LandscapeExplorer\n\n# objective is yours\n"
         "# objective is to be defined first: no variable here has that name\n"
@@ -118,7 +119,7 @@ def test_test_data_and_metrics_stand_as_variables(make_explorer: Make) -> None:
         "test_loader": (x[:5], y[:5]),
     }
     explorer = make_explorer(*names.values(), **more).compute()
-    source = explorer._surface["python"]
+    source = received(explorer, "_surface")["python"]
     assert "# model, data, loss_fn, metrics and test_loader are yours\n" in source
     assert "# model, data, loss_fn, metrics and test_loader are to be defined first" in source
     assert "    metrics=metrics,\n    test_loader=test_loader,\n" in source
@@ -140,7 +141,7 @@ def test_variables_have_the_names_that_a_person_gave_them(
     explorer = make_explorer(
         names["net"], names["train_loader"], own, test_loader=names["held_out"]
     ).compute()
-    source = explorer._surface["python"]
+    source = received(explorer, "_surface")["python"]
     assert "# net, train_loader, loss_fn and held_out are yours\n# loss_fn is to be defined first" in source
     assert "(\n    net,\n    train_loader,\n    loss_fn,\n    test_loader=held_out,\n" in source
     assert_close(run(source, **names, loss_fn=own).surface.loss, explorer.surface.loss)
@@ -148,10 +149,13 @@ def test_variables_have_the_names_that_a_person_gave_them(
 
 def test_another_centre_is_told(make_explorer: Make) -> None:
     explorer = make_explorer(gated_saddle()[1], domain=(-1, 1, -1, 1)).compute()
-    assert "centre" not in explorer._surface["python"]
+    assert "centre" not in received(explorer, "_surface")["python"]
     explorer.recentre(0.5, 0)
     explorer.wait(HUNG)
-    assert "# the centre was not the weights given but a point ‖Δθ‖ = 0.5 away" in explorer._surface["python"]
+    assert (
+        "# the centre was not the weights given but a point ‖Δθ‖ = 0.5 away"
+        in received(explorer, "_surface")["python"]
+    )
 
 
 def test_what_was_given_inline_is_told_and_what_has_a_variable_is_not(
@@ -168,7 +172,7 @@ def test_what_was_given_inline_is_told_and_what_has_a_variable_is_not(
         ({"solutions": solutions, "test_loader": network.examples()}, "test_loader and solutions are"),
     ):
         explorer = make_explorer(*names.values(), **given, axes=("random", "random"), resolution=3)
-        source = explorer.compute("surface")._surface["python"]
+        source = received(explorer.compute("surface"), "_surface")["python"]
         assert source.count("to be defined first") == bool(words)
         assert f"# {words} to be defined first" in source or not words
 
@@ -206,7 +210,7 @@ def test_what_is_given_inline_of_variables_is_written_as_it_was(
         axes=("random", "random"),
         resolution=3,
     )
-    source = explorer.compute("surface")._surface["python"]
+    source = received(explorer.compute("surface"), "_surface")["python"]
     assert f"(\n    net,\n    (x, y),\n    {expression},\n    test_loader=(x_test, y_test),\n" in source
     assert "    solutions={'other': held},\n" in source
     assert ("to be defined first" in source) == (expression == "loss_fn")

@@ -20,6 +20,7 @@ from landscape_widget.export.explorer_results import KINDS
 from ..study.test_study import NOTHING, Counted
 from ..support.cases import ONE_BATCH, case
 from ..support.gates import HUNG, finish, finish_pin, gated_saddle, saddle
+from ..support.page import received
 from .test_archive import assert_same
 
 Make = Callable[..., LandscapeExplorer]
@@ -78,7 +79,7 @@ def test_the_verdict_comes_back_without_the_model(make_explorer: Make, path: Pat
         network.model(), network.batches(ONE_BATCH), network.loss_fn, domain=(-1, 1, -1, 1)
     )
     results = explorer.compute().results
-    assert results.verdict.sentence == explorer._eigenpairs["sentence"]
+    assert results.verdict.sentence == received(explorer, "_eigenpairs")["sentence"]
     explorer.save(path)
     assert load(path).verdict == results.verdict
     assert replace(load(path), slopes=None).verdict is None
@@ -105,7 +106,7 @@ def test_pins_come_back_with_what_is_known_of_them(make_explorer: Make, path: Pa
     assert np.array_equal(pin.theta, first.pins[0].theta)
     assert later.done
     assert later.values.train.loss == pytest.approx(saddle(torch.from_numpy(later.theta)).item())
-    assert [p["number"] for p in second._pins["pins"]] == [2, 3]
+    assert [p["number"] for p in received(second, "_pins")["pins"]] == [2, 3]
     assert second.pin(0.5, -0.25) is pin, "the same place is pinned once"
     assert second.pin(0.0, 0.0).number == 4
 
@@ -122,7 +123,7 @@ def test_an_explorer_goes_on_where_the_file_ends(make_explorer: Make, path: Path
     assert spent(objective, second.compute) == CHECK
     assert second.status == "done"
     assert_same(second.results, first.results)
-    assert second._surface["final"]
+    assert received(second, "_surface")["final"]
 
 
 class Failing(Counted):
@@ -238,7 +239,7 @@ def test_a_saved_explorer_on_show_goes_on_at_once(make_explorer: Make, path: Pat
     second.load(path)
     assert second._request is not request
     second.wait(HUNG)
-    assert second._surface["axes"] == list(CHOSEN["axes"])
+    assert received(second, "_surface")["axes"] == list(CHOSEN["axes"])
     assert_same(second.results.surface, first.results.surface)
 
 

@@ -22,10 +22,10 @@ from landscape_widget import (
     projected_curvatures,
     spectral_density,
 )
-from tests.support.cases import case
-from tests.support.executors import InPlace
-from tests.support.oracle import dense
 
+from ..support.cases import case
+from ..support.executors import InPlace
+from ..support.oracle import dense
 from .conftest import loky_workers
 
 

@@ -23,6 +23,7 @@ from landscape_widget import (
 )
 
 from ..support.gates import HUNG, Gate
+from ..support.page import send
 
 X = torch.randn(13, 1, 6, 6, generator=torch.Generator().manual_seed(1))
 Y = torch.randint(3, (13,), generator=torch.Generator().manual_seed(2))
@@ -241,7 +242,7 @@ def test_after_a_cancel(
     explorer = make_explorer(network, loader(), criterion)
     before = state(network)
     network.gate.hold(after=calls)
-    explorer._handle_custom_msg({"type": "shown"}, [])
+    send(explorer, type="shown")
     assert network.gate.reached.wait(HUNG)
     assert_same(before, state(network))  # also in the midst of a forward pass
     explorer.cancel()

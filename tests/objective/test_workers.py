@@ -27,9 +27,9 @@ from landscape_widget import (
 )
 from landscape_widget.objective import spool
 from landscape_widget.objective.workers import WorkersLostError
-from tests.support.cases import case
-from tests.support.executors import Held, InPlace
 
+from ..support.cases import case
+from ..support.executors import Held, InPlace
 from .conftest import loky_workers
 
 

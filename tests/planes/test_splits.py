@@ -23,6 +23,7 @@ from landscape_widget.study.study import Study
 
 from ..export.test_archive import assert_same
 from ..support.gates import make_controls
+from ..support.page import received
 
 Make = Callable[..., LandscapeExplorer]
 Batch = tuple[Tensor, Tensor]
@@ -176,17 +177,21 @@ def test_the_explorer_shows_what_its_trait_says(explorer: LandscapeExplorer) -> 
     for which in ("train", "test", "difference"):
         explorer.split = which
         explorer.compute()
-        assert explorer._surface["split"] == which
-        assert explorer._surface["n_examples"] == N_TRAIN
-        sent = np.frombuffer(explorer._surface["loss"], "<f4").reshape(5, 5)
+        assert received(explorer, "_surface")["split"] == which
+        assert received(explorer, "_surface")["n_examples"] == N_TRAIN
+        sent = np.frombuffer(received(explorer, "_surface")["loss"], "<f4").reshape(5, 5)
         assert np.array_equal(sent, explorer.surface.loss.astype("f4"))
         for name, surface in explorer.surfaces.items():
             alpha, beta, loss = surface.minimum
-            assert explorer._surface["minima"][name] == {"alpha": alpha, "beta": beta, "loss": loss}
+            assert received(explorer, "_surface")["minima"][name] == {
+                "alpha": alpha,
+                "beta": beta,
+                "loss": loss,
+            }
             assert loss == surface.loss.min()
     assert set(explorer.surfaces) == {"train", "test"}
-    assert explorer._surface["minimum"] is None, "the smallest gap is not the lowest loss"
-    assert explorer._surface["quadratic"] is None, "it is that of the training loss"
+    assert received(explorer, "_surface")["minimum"] is None, "the smallest gap is not the lowest loss"
+    assert received(explorer, "_surface")["quadratic"] is None, "it is that of the training loss"
 
 
 def test_both_surfaces_can_be_read_side_by_side(explorer: LandscapeExplorer) -> None:
@@ -248,7 +253,7 @@ def test_the_recipe_makes_the_same_picture(explorer: LandscapeExplorer) -> None:
     explorer.split, explorer.compared_split = "difference", "test"
     explorer.compute()
     names: dict[str, Any] = {"model": network(), "data": TRAIN, "loss_fn": LOSS, "test_loader": TEST}
-    exec(explorer._surface["python"], names)
+    exec(received(explorer, "_surface")["python"], names)
     again = names["explorer"].compute()
     assert np.array_equal(again.surface.loss, explorer.surface.loss)
     assert np.array_equal(again.compared.surface.loss, explorer.compared.surface.loss)

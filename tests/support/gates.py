@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Event
 from typing import Any
 
@@ -76,6 +77,12 @@ def finish(request: Request | None) -> None:
     """Waits for the end of a request."""
     assert request is not None
     assert request.done.wait(HUNG)
+
+
+def settle(explorer: LandscapeExplorer) -> None:
+    """Waits for the end of all that was asked for, however it ends."""
+    with suppress(RuntimeError):  # it failed, or was cancelled
+        explorer.wait(HUNG)
 
 
 def finish_pin(explorer: LandscapeExplorer, pin: Pin) -> Pin:
