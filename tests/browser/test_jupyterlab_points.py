@@ -154,6 +154,22 @@ def test_training_on_from_copied_weights_is_not_lost_in_silence(explorer: Explor
     assert explorer.kernel.value("scores(model.state_dict(), train)") == before
 
 
+def test_what_was_trained_since_is_told_where_weights_are_loaded_over_it(explorer: ExplorerOnPage) -> None:
+    before = explorer.kernel.value("scores(model.state_dict(), train)")
+    number = click(explorer, -0.4, 0.2)
+    explorer.kernel.run("kept = {name: value.clone() for name, value in model.state_dict().items()}")
+    explorer.kernel.run("with torch.no_grad(): model[0].bias.add_(1.0)")
+    trained = explorer.kernel.value("scores(model.state_dict(), train)")
+    explorer.part(f"pin-{number}-apply").click()
+    expect(explorer.part("note")).to_contain_text("had been trained on since its weights were taken")
+    assert explorer.kernel.value("scores(model.state_dict(), train)") != trained
+    explorer.part("restore").click()
+    expect(explorer.part("note")).to_be_hidden()
+    assert explorer.kernel.value("scores(model.state_dict(), train)") == trained
+    explorer.kernel.run("model.load_state_dict(kept)")
+    assert explorer.kernel.value("scores(model.state_dict(), train)") == before
+
+
 def test_a_pin_becomes_the_centre_and_back(explorer: ExplorerOnPage) -> None:
     number = click(explorer, 0.2, 0.4)
     loss = shown(explorer, number, "loss-train")
