@@ -33,7 +33,7 @@ BASIS_BYTES, BASIS_VECTORS = 1 << 30, 200
 
 #: Where those bytes hold fewer vectors than this, which searches in networks hardly need more of, the basis
 #: goes into a file of at most so many bytes.
-_ENOUGH, _FILE_BYTES = 60, 8 << 30
+_ENOUGH, _FILE_BYTES = 80, 8 << 30
 
 #: Ritz vectors beside those wanted that a restart keeps at each end.
 _KEPT = 4
