@@ -112,7 +112,7 @@ dist: setup ## the wheel and the sdist, into dist; an installed wheel needs no N
 	$(BIN)/python -m hatchling build -d dist
 
 # "append" has the tests import what is installed, not the checkout beside them
-INSTALLED_TESTS := $(addprefix tests/,numerics engine curvature export explorer)
+INSTALLED_TESTS := $(addprefix tests/,numerics engine curvature export)
 installed: .venv-newest/.installed .venv-oldest/.installed ## the wheel on the newest and the oldest dependencies; takes long
 	for each in newest oldest; do \
 	  OMP_NUM_THREADS=1 .venv-$$each/bin/pytest --import-mode=append -m "not oracle" $(INSTALLED_TESTS) || exit 1; done

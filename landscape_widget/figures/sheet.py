@@ -40,7 +40,7 @@ Point = tuple[float, float]
 
 @cache
 def _font(size: int) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(FONT, size * FINE)
+    return ImageFont.truetype(str(FONT), size * FINE)  # a path is taken from Pillow 10.2 on
 
 
 def wrapped(text: str, size: int, width: float) -> list[str]:
