@@ -8,6 +8,7 @@ from landscape_widget.curvature.eigenpairs import hessian_eigenpairs
 from landscape_widget.curvature.product_check import SecondDerivativeError
 from landscape_widget.curvature.trace import hessian_trace
 from landscape_widget.explorer.explorer import LandscapeExplorer
+from landscape_widget.explorer.side_by_side import SideBySide
 from landscape_widget.export.explorer_results import Results
 from landscape_widget.export.runs import load, save
 from landscape_widget.figures.animation import evolution_animation
@@ -62,6 +63,7 @@ __all__ = [
     "ScoreTable",
     "Scores",
     "SecondDerivativeError",
+    "SideBySide",
     "SpectralDensity",
     "Surface",
     "TraceEstimate",

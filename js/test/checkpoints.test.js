@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 import { defaults, mockSurface } from "../dev/mock.js";
+import { mockEigenpairs } from "../dev/mock-curvature.js";
 import { controls, enter, show, turn } from "./show.js";
 
 const run = Array.from({ length: 4 }, (_, i) => ({ label: `step ${10 * i}` }));
@@ -107,5 +108,48 @@ test("a checkpoint that cannot be had, a cancel and a hand on the slider end it"
   await turn();
   assert.ok(!playing());
   assert.equal(model.get("checkpoint"), 0);
+  stop();
+});
+
+test("play waits for the eigenvalues of the checkpoint, too", async () => {
+  const { model, find, stop } = await show(traits);
+  await hear(model, picture(null));
+  mock.timers.enable({ apis: ["setTimeout"] });
+  try {
+    find("play").click();
+    await turn();
+    const { _surface, progress } = picture(0);
+    const eigenpairs = (/** @type {boolean} */ final) => ({ ...mockEigenpairs(/** @type {any} */ (progress.request)), final });
+    await hear(model, { status: "computing", progress, _surface, _eigenpairs: eigenpairs(false) });
+    mock.timers.tick(10_000);
+    assert.equal(model.get("checkpoint"), 0);
+    await hear(model, { _eigenpairs: eigenpairs(true) });
+    mock.timers.tick(1000);
+    await turn();
+    assert.equal(model.get("checkpoint"), 1);
+  } finally {
+    mock.timers.reset();
+    stop();
+  }
+});
+
+test("without a kernel the thumb stands where one is, whatever can be had", async () => {
+  const { model, find, stop } = await show(traits);
+  await hear(model, picture(null));
+  model.send = () => {
+    throw new Error("The kernel is dead");
+  };
+  find("table-open").click();
+  await turn();
+  assert.ok(find("checkpoint").disabled);
+  assert.equal(find("checkpoint").value, find("checkpoint").max);
+  stop();
+});
+
+test("a centre that is a point beside a checkpoint is told at the slider", async () => {
+  const { model, find, stop } = await show(traits);
+  assert.equal(find("checkpoint-away").textContent, "");
+  await hear(model, { _pins: { ...model.get("_pins"), centre: { depth: 1, request: 1, moved: 0.5312 } } });
+  assert.equal(find("checkpoint-away").textContent, "θ* is a point ‖Δθ‖ = 0.531 away from it");
   stop();
 });

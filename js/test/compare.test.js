@@ -129,18 +129,18 @@ test("one scale gives both pictures the colours and heights of both ranges toget
 
 test("a picture of holes leaves the common scale to the other", () => {
   const of = (/** @type {number[]} */ range) => /** @type {any} */ ({ range });
-  assert.deepEqual(commonRange(true, of([NaN, NaN]), of([1, 2])), [1, 2]);
-  assert.deepEqual(commonRange(true, of([0, 1.5]), of([1, 2])), [0, 2]);
-  assert.equal(commonRange(false, of([0, 1]), of([1, 2])), null);
-  assert.equal(commonRange(true, null, of([1, 2])), null);
+  assert.deepEqual(commonRange(true, [of([NaN, NaN]), of([1, 2])]), [1, 2]);
+  assert.deepEqual(commonRange(true, [of([0, 1.5]), of([1, 2])]), [0, 2]);
+  assert.equal(commonRange(false, [of([0, 1]), of([1, 2])]), null);
+  assert.equal(commonRange(true, [null, of([1, 2])]), null);
 });
 
 test("two losses on one plane share a scale where both are seen on it", () => {
   const of = (/** @type {number[]} */ range) => /** @type {any} */ ({ range });
-  assert.deepEqual(commonRange(null, of([0, 1]), of([0.5, 2])), [0, 2]);
-  assert.deepEqual(commonRange(null, of([3, 3]), of([3, 3])), [3, 3], "constant losses");
-  assert.equal(commonRange(null, of([0, 1]), of([9, 10])), null, "far apart");
-  assert.equal(commonRange(null, of([0, 0.01]), of([0, 1])), null, "one much flatter");
+  assert.deepEqual(commonRange(null, [of([0, 1]), of([0.5, 2])]), [0, 2]);
+  assert.deepEqual(commonRange(null, [of([3, 3]), of([3, 3])]), [3, 3], "constant losses");
+  assert.equal(commonRange(null, [of([0, 1]), of([9, 10])]), null, "far apart");
+  assert.equal(commonRange(null, [of([0, 0.01]), of([0, 1])]), null, "one much flatter");
 });
 
 test("each plane has a crosshair of its own: a point of the one is no point of the other", async () => {
@@ -177,4 +177,47 @@ test("a second plane asked for anew is provisional until its own answer comes", 
   model.receive({ _compared: second({ request: 2, domain: [-0.5, 0.5, -0.5, 0.5] }) });
   await settled();
   assert.equal(find("heatmap-2").dataset.provisional, "false");
+});
+
+test("explorers of one group share camera, colours and heights, and each its own crosshair", async () => {
+  const traits = (/** @type {object} */ change) => ({ _group: "g", _surface: mockSurface({ ...controls, request: 1, ...change }, 1) });
+  const shown = await show(traits({}), { webgl: true });
+  const other = shown.beside(traits({ domain: [-0.3, 0.3, -0.3, 0.3], seed: 9 }));
+  await settled();
+  const span = (/** @type {any} */ each, /** @type {string} */ name) => [drawn(each, name).data[0].zmin, drawn(each, name).data[0].zmax];
+  assert.deepEqual(span(shown, "heatmap"), span(other, "heatmap"));
+  assert.ok(shown.find("one-scale").checked && other.find("one-scale").checked);
+  other.find("one-scale").click();
+  await settled();
+  assert.notDeepEqual(span(shown, "heatmap"), span(other, "heatmap"));
+  assert.ok(!shown.find("one-scale").checked);
+  const turned = { eye: { x: 2, y: 0, z: 1 } };
+  /** @type {any} */ (shown.plotly.events.get(shown.find("surface").querySelector(".js-plotly-plot"))).plotly_relayouting({ "scene.camera": turned });
+  await nextFrame();
+  assert.deepEqual(drawn(other, "surface").layout.scene.camera, turned);
+  shown.find("heatmap").querySelector("[tabindex]").dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight" }));
+  await nextFrame();
+  assert.notEqual(drawn(shown, "heatmap").layout.shapes.length, drawn(other, "heatmap").layout.shapes.length, "a crosshair in one of them");
+  other.find("one-scale").click();
+  other.stop();
+  await settled();
+  assert.equal(drawn(shown, "heatmap").data[0].zmin === undefined, false);
+  shown.stop();
+  const alone = await show(traits({}), { webgl: true });
+  assert.ok(!alone.find("one-scale").checked, "nobody else is there");
+  assert.notDeepEqual(drawn(alone, "surface").layout.scene.camera, turned, "a group ends with its last member");
+  alone.stop();
+});
+
+test("pictures around two checkpoints are both named by them, a solution by its own name", async () => {
+  const checkpoints = [{ label: "step 0" }, { label: "step 30" }, { label: "as given" }];
+  const { find, model } = await show({ ...both, compared_axes: null, compared_checkpoint: 0, checkpoint: 1, _compared: second({ checkpoint: 0 }) });
+  model.receive({ _info: { ...model.get("_info"), checkpoints } });
+  await settled();
+  const titles = () => ["heatmap", "heatmap-2"].map((name) => find(name).querySelector("h3").textContent);
+  assert.deepEqual(titles(), ["Plane · Hessian λmax × λmin, step 30", "Plane · Random (seed 3), step 0"]);
+  model.receive({ checkpoint: null, compared_checkpoint: "other seed" });
+  await settled();
+  assert.match(titles()[0], /, as given$/);
+  assert.match(titles()[1], /, other seed$/);
 });

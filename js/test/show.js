@@ -46,7 +46,16 @@ export async function show(traits = {}, { views = 1, host, webgl = false, pictur
     return { el, stop, find };
   });
   await settled();
-  return { model, plotly, views: shown, ...shown[0] };
+  /** Another explorer on the same page. @param {object} more */
+  const beside = (more) => {
+    const el = document.body.appendChild(document.createElement("div"));
+    const second = createMockModel({ ...defaults, resolution: 11, ...more });
+    const stop = /** @type {() => void} */ (render(/** @type {any} */ ({ ...props, model: second, el, signal: new AbortController().signal })));
+    /** @param {string} id @returns {any} */
+    const find = (id) => el.querySelector(`[data-testid="${id}"]`);
+    return { el, stop, find, plotly, model: second };
+  };
+  return { model, plotly, views: shown, beside, ...shown[0] };
 }
 
 /**

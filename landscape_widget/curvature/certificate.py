@@ -10,6 +10,7 @@ from torch import Tensor
 
 from landscape_widget.curvature.operators import Curvature
 from landscape_widget.numerics.checks import check_choice, check_integer, check_real
+from landscape_widget.numerics.storage import COLUMNS
 from landscape_widget.results.curvature import EigenPairs
 
 _ENDS = {"largest": (1, 0), "smallest": (0, 1), "both": (1, 1)}
@@ -72,23 +73,28 @@ def certify(matrix: Curvature, estimate: EigenPairs, vectors: Tensor, ends: Ends
         scale: The largest |λ|.
     """
     vectors = vectors / vectors.norm(dim=0)
-    vectors = vectors * _signs(vectors)
-    products = matrix.product(vectors)
-    values = (vectors * products).sum(dim=0)
-    residuals = (products - values * vectors).norm(dim=0).cpu().numpy()
-    found = values.cpu().numpy()
+    vectors *= _signs(vectors)
+    values, residuals = [], []
+    # of vectors of millions of entries one after another: all that is made of them takes memory as they do
+    for part in torch.split(vectors, max(1, COLUMNS // len(vectors)), dim=1):
+        products = matrix.product(part)
+        values.append((part * products).sum(dim=0))
+        products -= values[-1] * part
+        residuals.append(products.norm(dim=0))
+    found, off = torch.cat(values).cpu().numpy(), torch.cat(residuals).cpu().numpy()
     order = np.argsort(-found, kind="stable")
+    kept = vectors.cpu().numpy()
     return replace(
         estimate,
         values=found[order],
-        vectors=vectors.cpu().numpy()[:, order],
-        residuals=residuals[order],
-        converged=(residuals <= ends.bound(found, scale))[order] & (not matrix.objective.doubt),
+        vectors=kept if (np.diff(order) == 1).all() else kept[:, order],
+        residuals=off[order],
+        converged=(off <= ends.bound(found, scale))[order] & (not matrix.objective.doubt),
         n_hvp=estimate.n_hvp + vectors.shape[1],
     )
 
 
 def _signs(vectors: Tensor) -> Tensor:
     """For each column the sign that makes its entry of largest magnitude positive."""
-    largest = vectors.abs().argmax(dim=0, keepdim=True)
-    return torch.where(vectors.gather(0, largest) < 0, -1.0, 1.0).to(vectors).squeeze(0)
+    signs = [-1.0 if column[column.abs().argmax()] < 0 else 1.0 for column in vectors.T]
+    return vectors.new_tensor(signs)

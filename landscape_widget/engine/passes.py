@@ -15,16 +15,6 @@ from torch._ops import OpOverload
 _ATEN = torch.ops.aten
 #: Their results take no memory of their own.
 VIEWS = (_ATEN.view.default, _ATEN._unsafe_view.default, _ATEN.expand.default)
-#: Views of all of a tensor.
-_WHOLES = (*VIEWS[:2], _ATEN.t.default, _ATEN.transpose.int)
-#: Their results are new tensors, so that what follows may work in place.
-_FRESH = (
-    _ATEN.addmm.default,
-    _ATEN.baddbmm.default,
-    _ATEN.bmm.default,
-    _ATEN.convolution.default,
-    _ATEN.mm.default,
-)
 
 
 def changes_its_argument(node: fx.Node) -> bool:
@@ -149,16 +139,3 @@ def fuse(graph: fx.Graph) -> None:
         node.replace_all_uses_with(fused)
         graph.erase_node(node)
         graph.erase_node(product)
-
-
-def work_in_place(graph: fx.Graph) -> None:
-    """ReLU in place of what nobody else reads."""
-    for node in graph.nodes:
-        if node.target is _ATEN.relu.default:
-            (source,) = node.args
-            alone = len(source.users) == 1
-            while source.target in _WHOLES:
-                source = source.args[0]
-                alone = alone and len(source.users) == 1
-            if alone and source.target in _FRESH:
-                node.target = _ATEN.relu_.default

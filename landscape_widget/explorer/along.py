@@ -148,6 +148,10 @@ class AlongTheRun(PointActs):
             self._tell_along()
 
     def _go_to(self, number: int | None, former: int | None = None) -> None:
+        with self._lock:
+            spot = None if self._worker.closed else self._points.centres.present
+            if spot is not None and spot.theta is None:  # what is known by now of the one that is left
+                self._note(spot.recorded, self._study.centre, self._chosen())
         super()._go_to(number, former)
         self._follows = self._follows or number is not None
 

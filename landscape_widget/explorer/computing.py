@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 #: What is said where a recorder has deleted what a second picture was around.
 NO_MORE = (
-    "The checkpoint {} is there no more: its recorder keeps fewer by now. Nothing is beside this "
+    "The checkpoint of {} is there no more: its recorder keeps fewer by now. Nothing is beside this "
     "one; choose another one."
 )
 

@@ -22,7 +22,7 @@ from landscape_widget.explorer.page import hold
 from landscape_widget.explorer.publisher import gathered_of
 from landscape_widget.explorer.traits import CONTROLS
 from landscape_widget.export.python_call import given_arguments
-from landscape_widget.export.runs import load_run, save_run
+from landscape_widget.export.runs import fits, load_run, save_run
 from landscape_widget.loss.parameters import Selection
 from landscape_widget.numerics.checks import near
 from landscape_widget.objective.objective import Metrics, Objective
@@ -31,6 +31,12 @@ from landscape_widget.paths.trajectory import Solution
 from landscape_widget.planes.grid import Domain
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.study import Study
+
+#: What is said of a file that is of the weights that the model holds by now.
+_PRESENT = (
+    "It was saved of the weights that the model holds by now, which are other ones than this explorer's θ*: "
+    "call update() first, or make a new explorer."
+)
 
 #: Least seconds between two updates of one result: above about ten messages a second pages fall behind.
 UPDATE_INTERVAL = 0.15
@@ -233,7 +239,12 @@ class LandscapeExplorer(AlongTheRun):
         """
         here = self._study
         centres = self._points.centres
-        loaded = load_run(path, here, centres.spots.study_at, centres.steps)
+        try:
+            loaded = load_run(path, here, centres.spots.study_at, centres.steps)
+        except ValueError as error:
+            if self._points.look() and fits(path, self._points.present_objective):
+                raise ValueError(f"{error} {_PRESENT}") from error
+            raise
         results, study, chosen = loaded.results, loaded.study, loaded.controls
         if loaded.here:  # whatever its number was where the file was written
             chosen = replace(chosen, checkpoint=self.checkpoint)

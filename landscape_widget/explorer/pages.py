@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 from landscape_widget.explorer.latest import LatestResults
 from landscape_widget.explorer.waiting import refuse_inside
+from landscape_widget.export.along_payload import told_without_kernel
 from landscape_widget.export.explorer_results import news_of
 from landscape_widget.export.html_page import check_page, write_page
 from landscape_widget.export.news import News, alone_of, pictures
@@ -94,7 +95,8 @@ class SavedPages(LatestResults):
         self._warn_of_changed(results.controls)
 
     def _write(self, path: str | os.PathLike[str], title: str, news: News, held: Sequence[Payload]) -> None:
-        traits = {"_info": self._info, "_along": self._along, "face": self.face, "view": self.view}
+        traits = {"_info": self._info, "_along": told_without_kernel(self._along)}
+        traits |= {"face": self.face, "view": self.view}
         write_page(path, title, news, held, traits, self._pins)
 
     def _finish(self, news: News) -> None:

@@ -180,6 +180,11 @@ class Points:
         self.look()
         self._changed()
 
+    def present_objective(self) -> Objective:
+        """The loss at the weights that the model holds by now; raises what ``update`` does."""
+        weights = self.weights
+        return self.centres.spots.base[0].with_state(weights.taken(weights.first))
+
     def look(self) -> str:
         """Sees whether the model's weights are still those that were taken; returns what is to be told."""
         drift, state = self._drift, self.centres.state

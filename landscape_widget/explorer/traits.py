@@ -61,6 +61,9 @@ class SharedState(Sent, _ControlTraits):  # type: ignore[misc] # a base that is 
     view.allow_none = False
     """How pages show losses at first, as ``view_options`` has it; each may change it for itself."""
 
+    _group = t.Unicode("").tag(sync=True)
+    """Explorers with one name here share cameras and scale on the page; "" for one that is alone."""
+
     _info = t.Dict().tag(sync=True)
     _surface = t.Instance(dict, allow_none=True).tag(sync=True)
     _compared = t.Instance(dict, allow_none=True).tag(sync=True)

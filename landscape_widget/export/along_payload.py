@@ -28,8 +28,14 @@ _LAYOUT = {
     "dragmode": False,
 }
 
+#: What is said while more is computed.
+_MORE = ", more is being computed"
+
 #: The line where one is.
 _HERE = {"type": "line", "y0": 0, "y1": 1, "layer": "below"}
+
+#: A logarithmic axis over more decades has ticks at powers of ten alone, and at most so many.
+_FEW_DECADES, _MOST_TICKS = 1.7, 5
 
 #: Room above and below curves, as a share of what they span.
 _ROOM = 0.08
@@ -64,7 +70,7 @@ def along(evolution: Evolution, losses: Mapping[str, float], busy: bool) -> Payl
         _picture("tr(H)", _line("tr(H)", trace, "first")),
     ]
     signs = [f"{_SIGNS[name]} {name}" for name in _SIGNS if name in evolution.verdict]
-    words = f"Curvature at {done} of {n} checkpoints{', more is being computed' if busy else ''}."
+    words = f"Curvature at {done} of {n} checkpoints{_MORE if busy else ''}."
     shown = [picture for picture in found if picture is not None]
     ticks = step_ticks(evolution)
     for k, picture in enumerate(shown, 1):
@@ -80,6 +86,11 @@ def along(evolution: Evolution, losses: Mapping[str, float], busy: bool) -> Payl
         "offer": "Stop" if busy else "Compute all" if done < n else "",
         "busy": busy,
     }
+
+
+def told_without_kernel(sent: Payload) -> Payload:
+    """The same for a page that nothing is computed for."""
+    return sent | {"busy": False, "offer": "", "words": sent["words"].replace(_MORE, "")} if sent else sent
 
 
 def _line(
@@ -113,6 +124,8 @@ def _picture(title: str, *lines: Payload, log: bool = False) -> Payload | None:
     reach = [low - room, high + room]
     sent = [line | {"values": buffer(line["values"], np.float64)} for line in shown]
     axis = {"type": "log" if log else "linear", "range": reach, "nticks": 5, "fixedrange": True}
+    if log and reach[1] - reach[0] > _FEW_DECADES:  # plotly's own are 1, 2 and 5 of each decade then
+        axis["dtick"] = math.ceil((reach[1] - reach[0]) / _MOST_TICKS)
     return {"title": title, "y": axis, "lines": sent}
 
 

@@ -119,7 +119,9 @@ def write_page(
     check_page(path, title)
     found, controls = news.found, news.controls
     if found.surface is None:
-        raise RuntimeError("Expected results to show, there are none yet. Compute them first.")
+        raise RuntimeError(
+            "Expected results to show, there are none yet. Compute them first, by explorer.compute()."
+        )
     verdict = verdict_of(found, controls, news.theta_norm)
     if controls.compared_checkpoint is not None:  # whose picture is no part of the page
         controls = replace(controls, compared_axes=None, compared_split=None, compared_checkpoint=None)

@@ -34,11 +34,18 @@ IDENTITY: dict[str, type] = {name: kind for name, (kind, _) in _TRAITS.items()}
 _known: WeakKeyDictionary[Objective, dict[str, Any]] = WeakKeyDictionary()
 
 
-def identity(objective: Objective) -> dict[str, Any]:
-    """The traits of an objective, for a file."""
+def identity(objective: Objective, loss: float | None = None) -> dict[str, Any]:
+    """The traits of an objective, for a file.
+
+    Args:
+        objective: Which.
+        loss: L(θ*), where that is known: a model that hangs by now is not called then.
+    """
     if objective not in _known:
-        _known[objective] = {name: trait(objective) for name, (_, trait) in _TRAITS.items()}
-    return dict(_known[objective])
+        told = {} if loss is None else {"loss at θ*": loss}
+        others = {name: trait(objective) for name, (_, trait) in _TRAITS.items() if name not in told}
+        _known[objective] = others | told
+    return {name: _known[objective][name] for name in _TRAITS}
 
 
 def differences(saved: Mapping[str, Any], objective: Objective) -> list[str]:

@@ -32,6 +32,9 @@ _PART_OF = {
     "product": "eigenpairs",
 }
 
+#: What is said while such a part is computed.
+_STAGE_OF = {"surface": "loss surface", "eigenpairs": "Hessian eigenvectors", "curvature": "curvature"}
+
 Payload = dict[str, Any]
 
 
@@ -128,15 +131,10 @@ def compared(found: Findings, controls: Controls, request: int, theta_norm: floa
     around = found.around or (None, None)
     made = _picture(picture, found, controls, request, norm(picture.plane.origin))
     return made | {
-        "name": f"{made['name']}, {_named(controls.compared_checkpoint)}",
         "checkpoint": controls.compared_checkpoint,
         "centre_loss": finite(around[1].loss if around[1] else None),
         "sights": [[at.words if at else ""] * 2 for at in around],
     }
-
-
-def _named(checkpoint: int | str) -> str:
-    return checkpoint if isinstance(checkpoint, str) else f"checkpoint {checkpoint + 1}"
 
 
 def sights(found: Findings, controls: Controls, theta_norm: float) -> list[list[str]]:
@@ -210,14 +208,22 @@ def _minimum(lowest: tuple[float, float, float] | None) -> Payload | None:
 def progress(found: Findings, request: int, elapsed: float) -> Payload:
     """Where the computation is, and the seconds behind and before it."""
     fraction, eta = found.meter.left()
+    parts = _parts(found.meter.ahead())
     return {
         "request": request,
-        "stage": found.stage,
+        "stage": _running(found.stage, parts),
         "fraction": fraction,
         "eta": eta,
         "elapsed": elapsed,
-        "parts": _parts(found.meter.ahead()),
+        "parts": parts,
     }
+
+
+def _running(stage: str, parts: Mapping[str, float | None]) -> str:
+    """The stage that was begun last, or where that is finished and others go on beside it, one of these."""
+    own = next((part for part, words in _STAGE_OF.items() if words == stage), None)
+    left = [part for part, seconds in parts.items() if seconds != 0]
+    return stage if own in left or own not in parts or not left else _STAGE_OF[left[0]]
 
 
 def _parts(ahead: Mapping[str, float | None]) -> dict[str, float | None]:

@@ -24,7 +24,7 @@ def pin(marked: Pin, shown: Sequence[Plane | None], centred: bool) -> Payload:
         centred: Whether its own plane goes out from the present centre.
     """
     seed = plane_seed(marked.plane)
-    values, theta, plane, first = marked.values, marked.theta, marked.plane, shown[0]
+    values, plane, first = marked.values, marked.plane, shown[0]
     return {
         "number": marked.number,
         "alpha": marked.alpha,
@@ -37,7 +37,7 @@ def pin(marked: Pin, shown: Sequence[Plane | None], centred: bool) -> Payload:
         "n_examples": plane.provenance.get("n_examples"),
         "here": first is not None and same_plane(plane, first),
         "centred": centred,
-        "places": [locate(plane, theta) if plane is not None else None for plane in shown],
+        "places": [None if other is None else _place(marked, other) for other in shown],
         "train": _scores(values.train) if values else None,
         "test": _scores(values.test) if values else None,
         "gradient_norm": finite(values.gradient_norm) if values else None,
@@ -46,6 +46,13 @@ def pin(marked: Pin, shown: Sequence[Plane | None], centred: bool) -> Payload:
         "done": marked.done,
         "error": marked.error,
     }
+
+
+def _place(marked: Pin, plane: Plane) -> tuple[float, float] | None:
+    """Coordinates (α, β) of a pin on a plane, None if it lies elsewhere."""
+    if plane is marked.plane or plane.fingerprint == marked.plane.fingerprint:
+        return marked.alpha, marked.beta
+    return locate(plane, marked.theta)
 
 
 def row(scored: ScoreRow, seed: int | None) -> Payload:

@@ -15,6 +15,7 @@ from landscape_widget.export.explorer_results import Results
 from landscape_widget.export.identity import differences, identity
 from landscape_widget.export.resumption import check_identity, check_run
 from landscape_widget.numerics.checks import check_integer, told
+from landscape_widget.objective.objective import Objective
 from landscape_widget.results import schema
 from landscape_widget.results.schema import check
 from landscape_widget.study.controls import Controls
@@ -76,7 +77,7 @@ def save_run(
     """
     content = {
         "result": results,
-        "objective": identity(study.objective),
+        "objective": identity(study.objective, study.known.losses_at_theta.get(study.objective.n_examples)),
         "study": study.known.saved(),
         "pins": list(pins),
         "controls": controls or results.controls,
@@ -156,6 +157,13 @@ def load_run(
     return Loaded(results, study, content.get("pins", ()), controls, there is here)
 
 
+def fits(path: str | os.PathLike[str], objective: Callable[[], Objective]) -> bool:
+    """Whether a file was saved of an objective, which is made only where it can be read."""
+    with suppress(OSError, ValueError, RuntimeError, KeyError):
+        return not differences(_content(path)["objective"], objective())
+    return False
+
+
 def _differences(content: Mapping[str, Any], study: Study) -> list[str]:
     """Tells in what a study's objectives differ from those that a file was saved of, in words."""
     unlike = differences(content["objective"], study.objective)
@@ -168,7 +176,7 @@ def _of_a_run(number: int | None, saved: Sequence[int]) -> str:
     """What to do where a file is of a checkpoint that is not here; empty where it may be of none."""
     if number is None and len(saved) < 2:
         return ""
-    at = f"checkpoint {number}" if number is not None else f"the last checkpoint, of step {saved[-1]},"
+    at = f"checkpoint {number}" if number is not None else "the last checkpoint"
     return (
         f" It was saved at {at} of a run, whose weights it does not hold: load it into an explorer that has "
         "the run, LandscapeExplorer(…, trajectory=…)."

@@ -6,7 +6,10 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import nn
+
+from landscape_widget.loss.options import CROSS_ENTROPIES, unwrapped
 
 #: What functions raise that get an output in place of a model, or a target in place of a batch.
 _MISTAKEN = (TypeError, AttributeError, IndexError, KeyError)
@@ -41,6 +44,19 @@ def is_pair(content: Any) -> bool:
     return isinstance(content, list | tuple) and len(content) == 2
 
 
+def _labels(f: Callable[..., Any], target: Any) -> str:
+    """How labels become what a cross entropy takes: integers of 64 bits, one for each example."""
+    inner = unwrapped(f)
+    if not (inner in CROSS_ENTROPIES or type(inner) in CROSS_ENTROPIES) or not isinstance(
+        target, torch.Tensor
+    ):
+        return ""
+    column = target.ndim == 2 and target.shape[1] == 1
+    wide = target.ndim > 1 and not column and target.is_floating_point()  # probabilities of classes
+    change = ".squeeze(1)" * column + ".long()" * (target.dtype != torch.int64 and not wide)
+    return f". Give classes as integers, one for each example: labels{change}." if change else ""
+
+
 def reminder(what: str, f: Callable[..., Any], content: Any, error: Exception) -> str:
     """How a function was called on a batch, where its error may come from that; "" otherwise.
 
@@ -51,6 +67,8 @@ def reminder(what: str, f: Callable[..., Any], content: Any, error: Exception) -
         error: What it has raised, or the model before it.
     """
     pair = is_pair(content)
+    if pair and (words := _labels(f, content[1])):
+        return words
     if not isinstance(error, _MISTAKEN):
         return ""
     if pair and isinstance(content[0], list | tuple) and "argument" in str(error):

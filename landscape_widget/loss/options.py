@@ -27,7 +27,7 @@ _MEANS: tuple[Any, ...] = (
 )
 
 #: Those that are one without class weights and ignored targets.
-_CROSS_ENTROPIES: tuple[Any, ...] = (nn.CrossEntropyLoss, functional.cross_entropy)
+CROSS_ENTROPIES: tuple[Any, ...] = (nn.CrossEntropyLoss, functional.cross_entropy)
 
 
 def unwrapped(loss_fn: Callable[..., Any]) -> Callable[..., Any]:
@@ -59,7 +59,7 @@ def is_mean(loss_fn: Callable[..., Any], batches: Iterable[Batch]) -> bool:
     inner, told = unwrapped(loss_fn), options(loss_fn)
     if told["reduction"] not in (None, "mean") or told["weight"] is not None:
         return False
-    if inner in _CROSS_ENTROPIES or type(inner) in _CROSS_ENTROPIES:
+    if inner in CROSS_ENTROPIES or type(inner) in CROSS_ENTROPIES:
         ignored = ignored_target(loss_fn)
         # targets that are classes are integers, and dense
         whole = [t for b in batches for t in tensors_in(b) if not t.is_floating_point()]

@@ -60,6 +60,8 @@ def check_device(device: Any) -> torch.device:
         raise TypeError(
             f"Expected device as a torch.device or its name, such as 'cpu' or 'cuda:0', got {told(device)}."
         )
+    if str(device).partition(":")[0] in ("gpu", "nvidia"):
+        raise RuntimeError(f"Expected a device that torch knows, got {str(device)!r}. Did you mean 'cuda'?")
     wanted = torch.device(device)
     try:
         torch.empty(0, device=wanted)

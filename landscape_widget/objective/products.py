@@ -117,7 +117,7 @@ class Products:
         needs = list(map(self.need, range(len(self.terms.weights))))
         kept = sum(needs[b] for b in self._graphs) or KEPT_BYTES - self.left
         others = [need for b, need in enumerate(needs) if b not in self._graphs]
-        found = kept + max(others, default=0.0) * max(1, *self.seconds)
+        found = kept + max(others, default=0.0) * max([1, *self.seconds])
         return found if math.isfinite(found) else 0.0
 
     def of(self, columns: Tensor) -> Tensor:

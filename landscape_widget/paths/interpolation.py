@@ -28,7 +28,8 @@ def interpolation(
         objective: L with its metrics; its own θ* does not count.
         a: The first solution: a state dict, a model, a file, or θ, shape (N,).
         b: The second.
-        n: Points from a to b, both included.
+        n: Points from a to b, both included; those beyond them come in addition, as densely: with
+            ``beyond=0.5`` it returns 2n − 1 points, with ``beyond=0`` n as ``bezier_curve`` does.
         test: The same objective on test data.
         beyond: How far the line goes on beyond either end, as a share of their distance.
         batch_norm: "interpolated": frozen parameters and batch-norm statistics lie between those of a and b,

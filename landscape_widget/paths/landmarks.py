@@ -80,7 +80,10 @@ class Landmarks:
         """The same with all checkpoints that a recorder or a folder has by now, and those beside them."""
         if self.source is None:
             return self
-        recorded = [*Trajectory.of(self.source).recorded, *self._own]
+        recorded = Trajectory.of(self.source).recorded
+        # where a recorder went on meanwhile, nobody knows whether what was given lies on its way
+        ends = self.first is None or self.taken or self.first.step > recorded[-1].step
+        recorded = (*recorded, *(self._own if ends else ()))
         return replace(self, trajectory=Trajectory.of_recorded(sorted(recorded, key=_step)))
 
     def with_first(self, weights: Held) -> Landmarks:
@@ -105,7 +108,7 @@ class Landmarks:
 
     @property
     def _own(self) -> tuple[Recorded, ...]:
-        """What was taken beside the trajectory, at whose end it belongs to the path."""
+        """What was taken beside the trajectory and belongs to its path."""
         return self.taken if self.first is None else (self.first, *self.taken)
 
     @property

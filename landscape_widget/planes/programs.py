@@ -11,7 +11,7 @@ from torch.func import vmap
 
 from landscape_widget.data.batches import Batch, check_only_tensors, tensors_in, with_tensors
 from landscape_widget.engine.derivatives import evaluated
-from landscape_widget.engine.passes import changed_in_place, fuse, pool_by_maxima, work_in_place
+from landscape_widget.engine.passes import changed_in_place, fuse, pool_by_maxima
 from landscape_widget.engine.recorder import peak_bytes, recorded
 from landscape_widget.loss.parameters import Layout
 from landscape_widget.loss.terms import ModelTerms
@@ -63,7 +63,6 @@ def record(terms: ModelTerms, basis: Tensor, points: int, batch: Batch) -> Progr
         raise ValueError("it changes its arguments in place")
     pool_by_maxima(graph)
     fuse(graph)
-    work_in_place(graph)
     graph.lint()
     return Program(fx.GraphModule(constants, graph), peak_bytes(graph))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from landscape_widget.results.curvature import ProjectedCurvatures
 from landscape_widget.results.equality import equal_by_content
+from landscape_widget.results.shares import interval_words
 
 
 @equal_by_content
@@ -22,6 +23,11 @@ class BlindnessEstimate:
     """Lower end of the 95 % interval."""
     high: float
     """Upper end of the 95 % interval."""
+
+    @property
+    def words(self) -> str:
+        """The interval in per cent, as verdicts tell it: "96.3–100 %"."""
+        return interval_words(self.low, self.high)
 
 
 def measured_blindness(projections: ProjectedCurvatures) -> BlindnessEstimate:

@@ -87,7 +87,15 @@ def _split(value: Any, centre: Place) -> str:
 
 def _checkpoint(value: Any, centre: Place) -> int:
     most = max(1, len(centre.around.landmarks.checkpoints)) - 1
-    return check_integer(value, "checkpoint", 0, most)
+    try:
+        return check_integer(value, "checkpoint", 0, most)
+    except ValueError as error:
+        if most:
+            raise
+        raise ValueError(
+            f"Expected checkpoint as None or 0, for there is one alone, the model's weights, got {value!r}. "
+            "For those of a run make the explorer with it: LandscapeExplorer(…, trajectory=…)."
+        ) from error
 
 
 def _compared_checkpoint(value: Any, centre: Place) -> int | str:

@@ -42,6 +42,8 @@ def _judged(answer: object, truth: float | bool | str, within: float) -> tuple[b
         if not isinstance(answer, bool):
             return False, "True or False"
         return answer is truth, ""
+    if getattr(answer, "ndim", None) == 0 and hasattr(answer, "item"):  # a number of torch or numpy
+        answer = answer.item()
     if isinstance(answer, bool) or not isinstance(answer, Real) or not math.isfinite(answer):
         return False, "a number"
     return abs(float(answer) - truth) <= within * abs(truth), ""

@@ -71,6 +71,11 @@ def main() -> None:
     torch.manual_seed(0)
     model = NETWORKS[options.network]()
     data = torch.randn(options.images, 3, 32, 32), torch.arange(options.images) % 10
+    with (
+        torch.no_grad()
+    ):  # statistics of batch norm as of a trained network, without which kinks are all over
+        for _ in range(20):
+            model(torch.randn(8, 3, 32, 32))
     objective = Objective(model, data, nn.CrossEntropyLoss())
     objective.precise()
     v = torch.randn(objective.n_parameters)

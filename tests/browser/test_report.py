@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import expect
 
 from landscape_widget import LandscapeExplorer, load, save
 
 from ..support.gates import gated_saddle
 from .browser import Watch
 from .conftest import OpenPage
+from .hosts.network import Network
 from .waiting import wait_until
 
 READ = """plot => {
@@ -54,19 +54,6 @@ NOTE_PRINTING = """() => addEventListener("beforeprint", () => {
 PATIENCE = 120_000
 
 
-def refuse_network(watch: Watch) -> list[str]:
-    """Refuses everything that the page asks the network for, and returns the list that it is noted in."""
-    requests: list[str] = []
-
-    def refuse(route: Route) -> None:
-        requests.append(route.request.url)
-        route.abort()
-
-    watch.page.route(re.compile(r"^https?:"), refuse)
-    watch.page.route_web_socket(re.compile(r"^wss?:"), lambda socket: requests.append(socket.url))
-    return requests
-
-
 @pytest.fixture
 def explorer() -> LandscapeExplorer:
     return LandscapeExplorer(
@@ -78,10 +65,10 @@ def explorer() -> LandscapeExplorer:
 def opened(open_page: OpenPage, tmp_path: Path) -> Callable[[Path], Watch]:
     def open_(path: Path) -> Watch:
         watch = open_page()
-        requests = refuse_network(watch)
+        network = Network(watch.page.context, packages=False)
         watch.page.goto(path.as_uri(), wait_until="commit")
         watch.page.wait_for_function(DRAWN, timeout=PATIENCE)
-        assert not requests, "the page asks the network"
+        network.check()
         return watch
 
     return open_
@@ -134,7 +121,7 @@ def test_page_switches_between_planes_also_in_a_frame(
     frame = f'<iframe sandbox="allow-scripts" width="1300" height="1100" srcdoc="{escape(path.read_text())}">'
     outer.write_text(f"<!doctype html><meta charset=utf-8><title>outer</title>{frame}</iframe>")
     watch = open_page()
-    requests = refuse_network(watch)
+    network = Network(watch.page.context, packages=False)
     watch.page.goto(outer.as_uri(), wait_until="commit")
     page = watch.page.wait_for_selector("iframe").content_frame()
     page.wait_for_function(DRAWN, timeout=PATIENCE)
@@ -148,7 +135,7 @@ def test_page_switches_between_planes_also_in_a_frame(
     page.get_by_test_id("compare").click()
     expect(page.get_by_test_id("heatmap-2")).to_have_attribute("data-final", "true", timeout=PATIENCE)
     expect(page.get_by_test_id("sight-2")).to_contain_text("Shows the saddle")
-    assert not requests, "the page asks the network"
+    network.check()
 
 
 def test_page_follows_the_readers_theme_and_width(
@@ -182,34 +169,6 @@ def test_page_follows_the_readers_theme_and_width(
     for control in ("scale", "half-width", "compare", "kernel", "copy-python"):
         expect(page.get_by_test_id(control)).to_be_hidden()
     expect(root.locator("button:visible, select:visible, input:visible")).to_have_count(0)
-
-
-@pytest.mark.parametrize(
-    ("asks", "url"),
-    [
-        ("<img src='{}'>", "http://example.invalid/picture.png"),
-        ("<script src='{}'></script>", "https://example.invalid/plotly.js"),
-        ("<link rel=stylesheet href='{}'>", "https://example.invalid:8443/page.css?v=1"),
-        ("<script>fetch('{}').catch(() => {{}})</script>", "http://127.0.0.1:9/"),
-        ("<script>new WebSocket('{}')</script>", "wss://example.invalid/kernel"),
-    ],
-    ids=["picture", "script", "style", "fetch", "socket"],
-)
-def test_a_page_that_asks_the_network_is_caught(
-    open_page: OpenPage, tmp_path: Path, asks: str, url: str
-) -> None:
-    path = tmp_path / "asks.html"
-    path.write_text(f"<!doctype html><title>asks</title>{asks.format(url)}")
-    watch = open_page()
-    requests = refuse_network(watch)
-    watch.page.goto(path.as_uri())
-    # what is asked for after the page has loaded is noted while playwright is talked to
-    wait_until(
-        lambda: watch.page.title() == "asks" and requests == [url],
-        f"a request of {url}; those noted: {requests}",
-    )
-    watch.page.close()
-    watch.take_errors()  # the browser tells of what was refused
 
 
 def test_nothing_to_show(tmp_path: Path) -> None:

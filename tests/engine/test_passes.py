@@ -80,34 +80,3 @@ def test_a_bias_is_added_by_the_product_itself(f: Callable[..., Tensor], fused: 
     again = after(passes.fuse, f, x, w, b)
     assert ("baddbmm" in again.code) is fused
     torch.testing.assert_close(again(x, w, b), f(x, w, b))
-
-
-def activated(x: Tensor, w: Tensor) -> Tensor:
-    return (x @ w).relu()
-
-
-def read_again(x: Tensor, w: Tensor) -> Tensor:
-    y = x @ w
-    return y.relu() + y
-
-
-def read_again_through_a_view(x: Tensor, w: Tensor) -> Tensor:
-    y = x @ w
-    return y.view(-1).relu().view(y.shape) + y
-
-
-def of_an_argument(x: Tensor, w: Tensor) -> Tensor:
-    return x.relu() @ w
-
-
-@pytest.mark.parametrize(
-    ("f", "in_place"),
-    [(activated, True), (read_again, False), (read_again_through_a_view, False), (of_an_argument, False)],
-)
-def test_relu_takes_the_place_of_what_nobody_else_reads(f: Callable[..., Tensor], in_place: bool) -> None:
-    x, w = torch.randn(4, 3, 5), torch.randn(4, 5, 2)
-    kept = x.clone()
-    again = after(passes.work_in_place, f, x, w)
-    assert ("relu_.default" in again.code) is in_place
-    torch.testing.assert_close(again(x, w), f(kept, w))
-    torch.testing.assert_close(x, kept, rtol=0, atol=0)

@@ -15,6 +15,7 @@ import torch
 from landscape_widget import LandscapeExplorer, evolution, evolution_figure, load, save
 from landscape_widget.explorer import spots
 from landscape_widget.explorer.along import AHEAD
+from landscape_widget.export.along_payload import _line, _picture
 
 from ..support.cases import ONE_BATCH
 from ..support.gates import finish, settle
@@ -168,6 +169,19 @@ def test_curves_of_an_explorer_are_no_beginning_of_a_script_and_that_is_said(
     known = load(tmp_path / "curves.npz")
     with pytest.raises(ValueError, match="the curves of an explorer, which"):
         evolution(explorer.objective, trained(), known=known)
+
+
+@pytest.mark.parametrize("decades", [0.5, 1.0, 1.6, 2.0, 3.5, 7.0, 12.0])
+def test_a_logarithmic_axis_has_few_ticks(decades: float) -> None:
+    """By plotly's rule a decade has ticks at 1, 2 and 5, unless a step of whole decades is asked for."""
+    axis = _picture("loss", _line("loss", np.logspace(0, -decades, 9), "text"), log=True)["y"]
+    low, high = axis["range"]
+    step = axis.get("dtick")
+    marks = (
+        np.arange(-20, 20, step) if step else np.add.outer(np.arange(-20, 20), np.log10([1, 2, 5])).ravel()
+    )
+    assert 1 <= np.count_nonzero((marks >= low) & (marks <= high)) <= 7
+    assert step is None or float(step).is_integer()
 
 
 def test_without_several_checkpoints_there_are_no_curves(make_explorer: Make) -> None:

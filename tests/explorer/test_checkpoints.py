@@ -440,3 +440,22 @@ def test_copy_as_python_says_so_where_the_weights_are_in_no_run_and_no_model_any
         assert (f"θ* was {name}, weights that no run" in python) is bool(name)
         assert ("checkpoint=" in python) is (number == 3)
         compile(python, "cell", "exec")
+
+
+def test_without_a_run_it_is_said_how_to_give_one(make_explorer: Make) -> None:
+    with pytest.raises((ValueError, traitlets.TraitError), match=r"one alone.*trajectory=…"):
+        explorer_of(make_explorer, trajectory=None, solutions=None, axes=RANDOM, checkpoint=3)
+
+
+def test_what_is_known_of_a_checkpoint_that_is_left_is_kept(make_explorer: Make) -> None:
+    """As Play leaves one, whose picture is there and whose panel of curvature is still computed."""
+    explorer = explorer_of(make_explorer, axes=("hessian:max", "hessian:min"), checkpoint=0)
+
+    def on(change: Any) -> None:
+        if change.new and change.new["final"] and explorer.checkpoint == 0:
+            explorer.checkpoint = 1
+
+    explorer.observe(on, "_surface")
+    explorer.compute()
+    assert explorer.checkpoint == 1
+    assert explorer.evolution.done[:2].all()

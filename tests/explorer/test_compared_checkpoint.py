@@ -53,7 +53,7 @@ def test_the_second_picture_is_around_it_and_curvatures_are_those_of_the_dense_h
     assert payload["centre_loss"] == pytest.approx(loss_of(state), rel=1e-10)
     assert "λmax" in payload["sights"][1][0]
     assert explorer.checkpoint is None
-    assert found.name[1] == (beside if isinstance(beside, str) else f"checkpoint {beside}")
+    assert found.name[1] == (beside if isinstance(beside, str) else f"step {beside}")
     assert len(found.to_dataframe()) == 2
 
 
@@ -157,7 +157,7 @@ def test_where_a_recorder_thins_it_stays_the_checkpoint_of_its_step(
         explorer.update()
     assert explorer.compared_checkpoint == 1  # which is step 2, as before
     explorer.compute()
-    assert explorer.comparison.name[1] == "checkpoint 1"
+    assert explorer.comparison.name[1] == "step 2"
     assert explorer.comparison.loss[1] == pytest.approx(loss_of(states[2]), rel=1e-10)
 
 
@@ -233,13 +233,13 @@ def test_a_file_of_what_is_not_here_says_what_to_give(
 def test_the_table_is_never_that_of_another_checkpoint(make_explorer: Make) -> None:
     explorer = explorer_of(make_explorer, compared_checkpoint=1).compute()
     assert explorer.comparison is not None
-    assert explorer.comparison.name[1] == "checkpoint 1"
+    assert explorer.comparison.name[1] == "step 1"
     n = explorer.examples
     assert explorer.comparison.provenance["n_examples"] == n
     explorer.compared_checkpoint = 3
     assert explorer.comparison is None
     explorer.compute()
-    assert explorer.comparison.name[1] == "checkpoint 3"
+    assert explorer.comparison.name[1] == "step 3"
     explorer.close()
     with pytest.raises(RuntimeError, match="open explorer"):
         _ = explorer.comparison

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -338,3 +339,23 @@ def test_solutions_in_which_tied_weights_differ_are_refused(make_explorer: Make)
         make_explorer(model, data, nn.CrossEntropyLoss(), solutions={"untied": state})
     with pytest.raises(ValueError, match="which are one parameter"):
         Objective(model, data, nn.CrossEntropyLoss()).with_state(state)
+
+
+def test_a_file_of_the_present_weights_asks_for_update(make_explorer: Make, tmp_path: Path) -> None:
+    """As in a notebook where the weights were read after the explorer was made."""
+    model, explorer = explorer_of(make_explorer)
+    train(model)
+    _, later = explorer_of(make_explorer)
+    later._points.weights.model.load_state_dict(model.state_dict())
+    later.update()
+    later.compute("surface").save(tmp_path / "run.npz")
+    with pytest.raises(ValueError, match=r"fingerprint of .* the model holds by now.*update\(\) first"):
+        explorer.load(tmp_path / "run.npz")
+    explorer.update()
+    assert explorer.load(tmp_path / "run.npz").surface == later.surface
+    train(model)
+    explorer.update()
+    train(model)
+    with pytest.raises(ValueError, match="fingerprint") as told:
+        explorer.load(tmp_path / "run.npz")
+    assert "update()" not in str(told.value)

@@ -307,3 +307,17 @@ def test_checkpoints_are_held_with_their_own_curvature(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=words):
             explorer.to_html(path, checkpoints=wrong)
     explorer.close()
+
+
+def test_a_page_saved_while_curves_are_computed_offers_nothing_of_it(tmp_path: Path) -> None:
+    x, y = torch.randn(8, 2, generator=torch.manual_seed(1)), torch.zeros(8, 1)
+    model = nn.Linear(2, 1)
+    states = [{name: t + step for name, t in model.state_dict().items()} for step in (2, 1, 0)]
+    explorer = LandscapeExplorer(model, (x, y), nn.MSELoss(), trajectory=states, resolution=5, samples=4)
+    explorer.compute()
+    words = "Curvature at 1 of 3 checkpoints, more is being computed."
+    explorer._along = {**explorer._along, "busy": True, "offer": "Stop", "words": words}
+    explorer.to_html(tmp_path / "page.html")
+    sent = carried(tmp_path / "page.html")["_along"]
+    assert (sent["busy"], sent["offer"], sent["words"]) == (False, "", "Curvature at 1 of 3 checkpoints.")
+    explorer.close()

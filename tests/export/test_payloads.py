@@ -226,3 +226,24 @@ def test_a_bias_travels_where_it_matters() -> None:
         payload = curvature.trace(Findings(traces={"curvature-fit": [estimate(bias)]}), 1)
         assert (payload["methods"][0]["bias"], payload["methods"][0]["half_width"]) == (told, 0.05)
         assert (payload["reference"], payload["final"]) == (None, True)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "expected"),
+    [
+        ({"node": 0.0, "product": 3.0}, "Hessian eigenvectors"),
+        ({"node": 0.0, "product": 0.0, "projection": 2.0}, "curvature"),
+        ({"node": 0.0, "product": 0.0, "projection": None}, "curvature"),
+        ({"node": 1.0, "product": 3.0}, "loss surface"),
+        ({"node": 0.0, "product": 0.0}, "loss surface"),
+        ({}, "loss surface"),
+    ],
+)
+def test_progress_names_a_stage_that_runs(
+    monkeypatch: pytest.MonkeyPatch, ahead: dict[str, float | None], expected: str
+) -> None:
+    """Of what goes on beside one another the first to end is not named until the last has ended."""
+    found = Findings()
+    found.stage = "loss surface"
+    monkeypatch.setattr(found.meter, "ahead", lambda: ahead)
+    assert wire.progress(found, 1, 0.0)["stage"] == expected

@@ -113,4 +113,6 @@ def test_a_number_of_torch_or_numpy_is_one(check: Callable[..., str]) -> None:
     import numpy as np
     import torch
 
-    assert check(np.float32(2), 2.0, "") == check(torch.tensor(2.0).item(), 2.0, "") == "Right."
+    assert check(np.float32(2), 2.0, "") == check(torch.tensor(2.0), 2.0, "") == check(np.array(2), 2.0, "")
+    assert check(torch.tensor(500.0), 500.0, "") == "Right."
+    assert check(torch.tensor([2.0, 3.0]), 2.0, "").startswith("Expected a number")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import pytest
 import torch
@@ -263,3 +265,28 @@ def test_a_device_that_is_not_here_is_refused_with_the_way_out(device: str | tor
     batch = torch.ones(2, 3), torch.ones(2, 1)
     with pytest.raises(RuntimeError, match=r"Expected a device .* got '\w+:97': .*pass device='cpu'"):
         Objective(nn.Linear(3, 1), batch, nn.functional.mse_loss, device=device)
+
+
+@pytest.mark.parametrize(
+    ("labels", "change"),
+    [
+        (torch.tensor([0.0, 1.0, 2.0]), "labels.long()"),
+        (torch.tensor([0, 1, 2], dtype=torch.int32), "labels.long()"),
+        (torch.tensor([[0], [1], [2]]), "labels.squeeze(1)"),
+        (torch.tensor([[0.0], [1.0], [2.0]]), "labels.squeeze(1).long()"),
+    ],
+)
+@pytest.mark.parametrize("loss_fn", [nn.CrossEntropyLoss(), nn.functional.cross_entropy])
+def test_labels_of_another_kind_are_told_how_to_become_classes(
+    labels: torch.Tensor, change: str, loss_fn: Any
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"one for each example: {change}.")):
+        Objective(nn.Linear(4, 3), (torch.randn(3, 4, generator=torch.manual_seed(0)), labels), loss_fn)
+    classes = eval(change, {"labels": labels})
+    Objective(nn.Linear(4, 3), (torch.randn(3, 4, generator=torch.manual_seed(0)), classes), loss_fn)
+
+
+@pytest.mark.parametrize("device", ["gpu", "gpu:0"])
+def test_a_gpu_is_called_cuda(device: str) -> None:
+    with pytest.raises(RuntimeError, match="Did you mean 'cuda'"):
+        Objective(nn.Linear(3, 1), (torch.ones(2, 3), torch.ones(2, 1)), nn.MSELoss(), device=device)

@@ -41,7 +41,7 @@ ROWS = {
     "static": (
         "a static page, `explorer.to_html`'s",
         [],
-        "control among the planes that it holds; further tests of its own, in `make test`",
+        "control among the planes that it holds; these and further tests of its own, in `make test`",
     ),
 }
 

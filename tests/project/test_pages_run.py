@@ -24,7 +24,7 @@ BLOCKS = re.compile(r"```python\n(.*?)```", re.DOTALL)
 PAGES = {
     "README.md": None,
     "docs/paths.md": None,
-    "docs/guide.md": ("model", "train_loader", "test_loader", "loss_fn", "accuracy"),
+    "docs/guide.md": ("model", "train_loader", "test_loader", "loss_fn"),
     "docs/scripts.md": ("model", "loader", "loss_fn"),
     "docs/scale.md": ("model", "loader", "loss_fn"),
     "docs/files.md": ("explorer",),

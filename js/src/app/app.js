@@ -1,7 +1,7 @@
 // The page: builds the page side of one explorer and hands every change to its views.
 import { createAcknowledgement } from "./acknowledge.js";
 import { createCheckpoints } from "../controls/checkpoints.js";
-import { comparedPlane, createComparison, pictureName } from "../controls/compare.js";
+import { comparedPlane, createComparison, firstName, pictureName } from "../controls/compare.js";
 import { createCopy } from "../notes/copy-python.js";
 import { createControls } from "../controls/controls.js";
 import { createCurves } from "../views/curves.js";
@@ -12,8 +12,8 @@ import { createDrift } from "../notes/drift.js";
 import { createGlossary } from "../notes/glossary.js";
 import { createHeatmap } from "../views/heatmap.js";
 import { createKernelLine } from "../controls/kernel-line.js";
-import { createLink, setView } from "../ui/link.js";
-import { commonRange, createPair } from "../views/second-picture.js";
+import { linkOf, setView, tellMembers } from "../ui/link.js";
+import { commonRange, createOneScale, createPair } from "../views/second-picture.js";
 import { createPicture, kernelSurface } from "../model/picture.js";
 import { createPins } from "../notes/pins.js";
 import { createProgress } from "../controls/progress.js";
@@ -43,8 +43,8 @@ const NO_PINS = [];
  */
 export function render({ model, el, host, signal }, css = "") {
   const state = createState(model);
-  const link = createLink();
-  setView(link, state.snapshot.view);
+  const link = linkOf(state.group);
+  if (!link.members.get().length) setView(link, state.snapshot.view);
   const error = h("div", { class: "lw-error", role: "alert", "data-testid": "error", hidden: true });
   const head = h("header", { class: "lw-head" });
   const views = h("div", { class: "lw-views" });
@@ -63,7 +63,7 @@ export function render({ model, el, host, signal }, css = "") {
 
   const theme = createTheme(root, update);
   const settings = createSettings(state);
-  const glossary = createGlossary({ mouse: ZOOM_MOUSE, keys: ZOOM_KEYS });
+  const glossary = createGlossary({ mouse: ZOOM_MOUSE, keys: ZOOM_KEYS }, state.snapshot.saved);
   body.append(head, error);
   const verdict = createVerdict(head, foot, () => {
     link.scale.set("auto");
@@ -77,9 +77,10 @@ export function render({ model, el, host, signal }, css = "") {
   body.append(settings.line, settings.body, glossary.body, views, foot);
   const options = createViewOptions(settings.body, foot, link);
   const zoom = createZoom(state, "domain");
+  const oneScale = createOneScale(link);
   const plots = [
     createComparison(views, state),
-    createSurface(views, link, "surface", options.scale),
+    createSurface(views, link, "surface", options.scale, ...(state.group ? [oneScale.label] : [])),
     createHeatmap(views, link, zoom),
     createCurvature(views, state),
     createSlices(views, link),
@@ -116,7 +117,11 @@ export function render({ model, el, host, signal }, css = "") {
     copy.update(snapshot);
     scores.update(snapshot);
     const second = comparedPlane(snapshot);
-    const range = commonRange(link.oneScale.get() ?? (snapshot.compared_checkpoint !== null || (second?.samePlane ? null : false)), snapshot.surface, second?.snapshot.surface);
+    const members = link.members.get();
+    const [leader] = members;
+    const asOne = link.oneScale.get() ?? (members.length > 1 || snapshot.compared_checkpoint !== null || (second?.samePlane ? null : false));
+    const range = snapshot.surface && commonRange(asOne, [snapshot.surface, second?.snapshot.surface, ...members.flatMap(({ key, surface }) => (key === state ? [] : [surface]))]);
+    oneScale.box.checked = range !== null;
     const log = link.scale.get() === "log" && snapshot.surface !== null && offersLog(range ?? snapshot.surface.range);
     const picture = pictureOf(snapshot, log);
     const frame = {
@@ -131,9 +136,10 @@ export function render({ model, el, host, signal }, css = "") {
       paths: pathsOn(snapshot.landmarks, picture.surface, 0),
       pin,
       range,
-      basis: null,
+      // Of a group the first picture says what heights and colours are about.
+      basis: range && leader && leader.key !== state && leader.surface ? /** @type {any} */ ({ surface: leader.surface, model: leader.surface.quadratic }) : null,
       lowest: lowestPoints(picture.surface, second?.samePlane ? second.snapshot.surface : null),
-      name: second || snapshot.split !== "train" ? pictureName(snapshot, second !== null && !second.samePlane) : "",
+      name: second || snapshot.split !== "train" ? second && !second.samePlane ? firstName(snapshot) : pictureName(snapshot, false) : "",
       words: waitingWords(snapshot, plotly !== null, fault),
     };
     options.update(frame);
@@ -145,6 +151,9 @@ export function render({ model, el, host, signal }, css = "") {
     acknowledgement.update(snapshot.sent);
   }
 
+  const tell = () => tellMembers(link, state, state.snapshot.surface);
+  tell();
+  state.subscribe(tell);
   state.subscribe(update);
   let { view } = state.snapshot;
   state.subscribe((snapshot) => {
@@ -152,7 +161,7 @@ export function render({ model, el, host, signal }, css = "") {
     ({ view } = snapshot);
     setView(link, view);
   });
-  for (const cell of Object.values(link)) cell.subscribe(update);
+  const stops = Object.values(link).map((cell) => cell.subscribe(update));
   const offer = () => offerControls(root, link.controls.get());
   link.controls.subscribe(offer);
   offer();
@@ -162,6 +171,8 @@ export function render({ model, el, host, signal }, css = "") {
   function destroy() {
     if (destroyed) return;
     destroyed = true;
+    for (const stop of stops) stop();
+    tellMembers(link, state, undefined);
     state.destroy();
     theme.destroy();
     for (const view of [styles, kernelLine, controls, checkpoints, settings, progress, options, drift, pins, verdict, copy, scores, pair, acknowledgement, ...plots]) view.destroy();

@@ -1,4 +1,5 @@
 // The checkpoints of a training run: which one is on show, and play from one to the next.
+import { formatNumber } from "../model/format.js";
 import { h, setText } from "../ui/dom.js";
 import { createSlider } from "../ui/slider.js";
 
@@ -10,15 +11,16 @@ const PAUSE = 600;
 /** The number of the checkpoint on show. @param {Snapshot} snapshot */
 export const checkpointOf = ({ checkpoint, info }) => checkpoint ?? info.checkpoints.length - 1;
 
-/** Whether the picture that is asked for is there, as fine as it is to be. @param {Snapshot} snapshot */
-const isThere = ({ surface, provisional, status }) => surface !== null && !provisional && (surface.final || status === "done");
+/** Whether picture and eigenvalues that are asked for are there, as good as they are to be. @param {Snapshot} snapshot */
+const isThere = ({ surface, eigenpairs, provisional, status }) =>
+  surface !== null && !provisional && (status === "done" || (surface.final && eigenpairs !== null && eigenpairs.final && eigenpairs.request === surface.request));
 
 /**
  * @param {HTMLElement} el
  * @param {import("../kernel/state.js").State} state
  */
 export function createCheckpoints(el, state) {
-  const play = h("button", { type: "button", class: "lw-button", "data-testid": "play", "data-asks": true, title: "Shows one checkpoint of the run after the other, each once its picture is there" });
+  const play = h("button", { type: "button", class: "lw-button", "data-testid": "play", "data-asks": true, title: "Shows one checkpoint of the run after the other, each once its picture and its eigenvalues are there" });
   const labelOf = (/** @type {number} */ i) => state.snapshot.info.checkpoints[i]?.label ?? "";
   const slider = createSlider({
     name: "checkpoint",
@@ -32,7 +34,8 @@ export function createCheckpoints(el, state) {
     },
     asks: true,
   });
-  const element = h("div", { class: "lw-bar lw-checkpoints", role: "group", "aria-label": "Training run", "data-testid": "checkpoints", hidden: true }, play, slider.element);
+  const away = h("span", { "data-testid": "checkpoint-away" });
+  const element = h("div", { class: "lw-bar lw-checkpoints", role: "group", "aria-label": "Training run", "data-testid": "checkpoints", hidden: true }, play, slider.element, away);
   el.append(element);
 
   /** The checkpoint that play has asked for; null while it does not play. @type {number | null} */
@@ -85,14 +88,19 @@ export function createCheckpoints(el, state) {
     },
     /** @param {Snapshot} snapshot */
     update(snapshot) {
-      const { info, kernel, status, offers } = snapshot;
+      const { info, kernel, status, offers, points } = snapshot;
       const n = info.checkpoints.length;
       element.hidden = n < 2;
       if (n < 2) return stop();
       offered = info.checkpoints.map((_, i) => i).filter((i) => offers(asked(i)));
       play.dataset.asks = kernel === "gone" && offered.length > 1 ? "held" : "true";
-      slider.setValues(offered);
-      slider.set(checkpointOf(snapshot));
+      const here = checkpointOf(snapshot);
+      // The thumb stands where one is, among those that can be had; where none can, among all.
+      const able = offered.some((i) => i !== here);
+      slider.setValues(info.checkpoints.map((_, i) => i).filter((i) => !able || i === here || offered.includes(i)), able);
+      slider.set(here);
+      const { moved } = points.centre;
+      setText(away, moved ? `θ* is a point ‖Δθ‖ = ${formatNumber(moved, 3)} away from it` : "");
       if (target === null) return;
       // What could not be had is told below; a cancel is a pause, too.
       const refused = checkpointOf(snapshot) !== target;

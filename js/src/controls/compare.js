@@ -6,6 +6,7 @@ import { createField } from "../ui/field.js";
 import { WORDS } from "../kernel/agreed.js";
 import { secondControls } from "../kernel/asked.js";
 import { isSeen } from "../model/scale.js";
+import { checkpointOf } from "./checkpoints.js";
 import { createWidth } from "./width.js";
 
 /** @typedef {import("../kernel/state.js").Snapshot} Snapshot */
@@ -15,13 +16,18 @@ import { createWidth } from "./width.js";
  * that is not the training loss.
  * @param {Snapshot} snapshot  as of an explorer that shows this picture alone
  * @param {boolean} planes  whether the other one is of another plane
+ * @param {number | string | null} [around]  the checkpoint or solution that it is around, where the other one is not
  */
-export function pictureName({ axes, split, surface, info }, planes) {
+export function pictureName({ axes, split, surface, info }, planes, around = null) {
   const loss = WORDS.splits[surface?.split ?? split];
   if (!planes) return capitalised(loss);
   const plane = surface?.name ?? planeLabel(info.axes, axes);
-  return split === "train" ? plane : `${plane}, ${loss}`;
+  const centre = typeof around === "number" ? info.checkpoints[around]?.label : around;
+  return [plane, centre, split === "train" ? "" : loss].filter(Boolean).join(", ");
 }
+
+/** What the picture is called that has another one beside it. @param {Snapshot} snapshot */
+export const firstName = (snapshot) => pictureName(snapshot, true, snapshot.compared_checkpoint === null ? null : checkpointOf(snapshot));
 
 /**
  * The second picture, null where there is none.
@@ -33,7 +39,7 @@ export function comparedPlane(snapshot) {
   if (!controls) return null;
   const second = { ...controls, surface: snapshot.compared, provisional: snapshot.comparedProvisional };
   const samePlane = snapshot.compared_axes === null && snapshot.compared_checkpoint === null;
-  return { snapshot: second, name: pictureName(second, !samePlane), samePlane };
+  return { snapshot: second, name: pictureName(second, !samePlane, snapshot.compared_checkpoint), samePlane };
 }
 
 /**

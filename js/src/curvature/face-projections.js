@@ -107,11 +107,18 @@ export function describe({ samples, total, blindness, final }, saddle = true) {
   return saddle ? "A random plane hides the saddle in" : "A random plane shows no saddle in";
 }
 
+/** Ways to the same probability, and when each holds. @type {[string, string][]} */
+const WAYS = [
+  ["measured, the one to go by", "Counted among the random planes drawn: it holds for any spectrum"],
+  ["closed form of tr H, tr H²", "It holds for many eigenvalues of similar size; where a few stand out, it misses them"],
+  ["closed form of the spectrum", "It holds for any spectrum, as far as the spectral density does, whose middle is an estimate"],
+];
+
 /** Three ways to the same probability, side by side, each as an interval. */
 function createBlindness() {
-  const cells = ["measured", "from tr H, tr H²", "from the spectrum"].map((label) => {
+  const cells = WAYS.map(([label, title]) => {
     const figure = h("dd");
-    return { figure, element: h("div", {}, figure, h("dt", {}, label)) };
+    return { figure, element: h("div", { title }, figure, h("dt", {}, label)) };
   });
   return {
     element: h("dl", { class: "lw-figures", "data-testid": "blindness" }, ...cells.map(({ element }) => element)),

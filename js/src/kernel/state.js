@@ -110,7 +110,7 @@ const AS_USUAL = {};
 const PAUSE = 200;
 
 /** The other traits: they say nothing of what plane is asked for. */
-const OTHERS = ["face", "view", "status", "error", "progress", "_info", "_pins", "_along", ...Object.keys(DECODERS).map((name) => `_${name}`)];
+const OTHERS = ["face", "view", "status", "error", "progress", "_info", "_pins", "_along", "_group", ...Object.keys(DECODERS).map((name) => `_${name}`)];
 
 /** @param {Model} model */
 export function createState(model) {
@@ -260,6 +260,10 @@ export function createState(model) {
     /** Reference of the widget that holds the plotting library. @returns {string} */
     get runtime() {
       return model.get(RUNTIME);
+    },
+    /** Name of the group of explorers that share cameras and scale; "" for none. @returns {string} */
+    get group() {
+      return model.get("_group") ?? "";
     },
     /** @param {(snapshot: Snapshot) => void} listener */
     subscribe(listener) {

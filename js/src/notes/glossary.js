@@ -41,14 +41,17 @@ const TERMS = [
   },
 ];
 
-/** @param {{mouse: string, keys: string}} zoom  how the plane is zoomed */
-export function createGlossary({ mouse, keys }) {
+/**
+ * @param {{mouse: string, keys: string}} zoom  how the plane is zoomed
+ * @param {boolean} saved  whether the page was saved, on which nothing is pinned
+ */
+export function createGlossary({ mouse, keys }, saved) {
   const { button, body } = createFold({ name: "glossary", label: "Glossary", title: "What the words mean, and what mouse and keys do", mark: "?" });
   const entries = TERMS.map(({ term, words, paths }) =>
     h("div", { class: "lw-term" }, drawing([72, 48], "lw-drawing", ...paths), h("dt", {}, term), h("dd", {}, words)),
   );
   const handling = [
-    ["Plane", `${mouse} A click pins a point. Arrow keys move the crosshair, Enter pins; ${keys}`],
+    ["Plane", `${mouse} ${saved ? "Arrow keys move the crosshair;" : "A click pins a point. Arrow keys move the crosshair, Enter pins;"} ${keys}`],
     ["Surface", "Drag to turn. The wheel zooms after a click, until the pointer leaves."],
   ].map(([term, words]) => h("div", { class: "lw-term lw-wide" }, h("dt", {}, term), h("dd", {}, words)));
   body.append(h("dl", { class: "lw-terms" }, ...entries, ...handling));

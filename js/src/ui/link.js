@@ -34,6 +34,8 @@ export function createCell(initial, same = Object.is) {
 /** @param {Point | null} a @param {Point | null} b */
 export const samePoint = (a, b) => a === b || (!!a && !!b && a.alpha === b.alpha && a.beta === b.beta && a.source === b.source);
 
+/** @typedef {import("../kernel/decoders.js").SurfaceResult} SurfaceResult */
+
 /** @typedef {"loss" | "error"} Colouring  the loss itself, or what the quadratic model leaves of it */
 
 /**
@@ -77,7 +79,41 @@ export function createLink() {
     controls: createCell(USUAL.controls),
     /** Whether two pictures side by side share colours and heights; null: as they are best seen. */
     oneScale: createCell(/** @type {boolean | null} */ (null)),
+    /** The first pictures of all explorers of a group, in their order. */
+    members: createCell(/** @type {readonly {key: object, surface: SurfaceResult | null}[]} */ ([])),
   };
 }
 
 /** @typedef {ReturnType<typeof createLink>} Link */
+
+/** Links that explorers on one page share, by the names of their groups. @type {Map<string, Link>} */
+const groups = new Map();
+
+/**
+ * The link of an explorer: that of its group, but for crosshair and controls, which are its own.
+ * @param {string} group  "" for an explorer that is alone
+ */
+export function linkOf(group) {
+  const own = createLink();
+  const shared = (group && groups.get(group)) || own;
+  if (group) groups.set(group, shared);
+  return { ...shared, point: own.point, controls: own.controls };
+}
+
+/**
+ * Tells a group what a member shows, null once it is gone.
+ * @param {Link} link
+ * @param {object} key  of the member
+ * @param {SurfaceResult | null | undefined} surface  undefined takes the member out
+ */
+export function tellMembers(link, key, surface) {
+  const before = link.members.get();
+  if (surface === undefined) {
+    const left = before.filter((member) => member.key !== key);
+    for (const [name, { members }] of groups) if (members === link.members && !left.length) groups.delete(name);
+    return link.members.set(left);
+  }
+  const i = before.findIndex((member) => member.key === key);
+  if (i < 0) link.members.set([...before, { key, surface }]);
+  else if (before[i].surface !== surface) link.members.set(before.map((member) => (member.key === key ? { key, surface } : member)));
+}

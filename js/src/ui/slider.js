@@ -93,11 +93,15 @@ export function createSlider({ name, label, title, mark, values: initial, format
       if (held) missed = { value, text };
       else show(value, text);
     },
-    /** Other values, except while a person holds the slider: its thumb would run away. @param {readonly number[]} next */
-    setValues(next) {
+    /**
+     * Other values, except while a person holds the slider: its thumb would run away.
+     * @param {readonly number[]} next
+     * @param {boolean} [able]  whether there is one to choose without a kernel
+     */
+    setValues(next, able = next.length > 1) {
       if (held) return;
       // Without a kernel they are those that the page can show.
-      if (asks) input.dataset.asks = next.length > 1 ? "held" : "true";
+      if (asks) input.dataset.asks = able ? "held" : "true";
       if (next.length === values.length && next.every((value, i) => value === values[i])) return;
       values = next;
       input.max = String(next.length - 1);

@@ -23,20 +23,26 @@ import { createSurface } from "./surface.js";
 const SHARE = 1 / 4;
 
 /**
- * The losses that both pictures are scaled by, null where each has a scale of its own.
- * @param {boolean | null} one  whether they are to have one; null: where both are seen on it
- * @param {import("../kernel/decoders.js").SurfaceResult | null} first
- * @param {import("../kernel/decoders.js").SurfaceResult | null | undefined} second
+ * The losses that pictures are scaled by, null where each has a scale of its own.
+ * @param {boolean | null} one  whether they are to have one; null: where all are seen on it
+ * @param {readonly (import("../kernel/decoders.js").SurfaceResult | null | undefined)[]} pictures
  * @returns {[number, number] | null}
  */
-export function commonRange(one, first, second) {
-  if (one === false || !first || !second) return null;
-  const ranges = [first.range, second.range];
+export function commonRange(one, pictures) {
+  const ranges = pictures.flatMap((picture) => (picture ? [picture.range] : []));
+  if (one === false || ranges.length < 2) return null;
   // A picture of holes has no range; the other one's is taken then.
   const ends = ranges[0].map((_, i) => ranges.map((range) => range[i]).filter(Number.isFinite));
   const [low, high] = [Math.min(...ends[0]), Math.max(...ends[1])];
   if (one === null && ranges.some(([a, b]) => b - a < SHARE * (high - low))) return null;
   return [low, high];
+}
+
+/** The choice of one scale for pictures side by side. @param {import("../ui/link.js").Link} link */
+export function createOneScale(link) {
+  const box = h("input", { type: "checkbox", "data-testid": "one-scale" });
+  box.addEventListener("change", () => link.oneScale.set(box.checked));
+  return { box, label: h("label", { class: "lw-check", title: "The same colours and heights for the same loss in all pictures" }, box, "one scale") };
 }
 
 /**
@@ -63,10 +69,8 @@ export function createPair(el, link, zooms, changed) {
 
   function open() {
     const zoom = samePlane ? zooms.first : zooms.second;
-    const box = h("input", { type: "checkbox", "data-testid": "one-scale" });
-    box.addEventListener("change", () => link.oneScale.set(box.checked));
+    const { box, label } = createOneScale(link);
     check = box;
-    const label = h("label", { class: "lw-check", title: "The same colours and heights for the same loss in both" }, box, "one scale");
     // Beside the views they belong to, for readers who go from one to the next.
     views = ["surface", "heatmap"].map((name) => {
       const place = document.createDocumentFragment();

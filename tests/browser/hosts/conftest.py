@@ -1,4 +1,4 @@
-"""The acts take long and need the packages of all hosts: they run where they are asked for."""
+"""Most hosts take long and need packages of their own: they run where they are asked for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 collect_ignore = (
     []
     if os.environ.get("LANDSCAPE_HOSTS")
-    else ["test_acts.py", "test_documents.py", "test_embedded.py", "test_kernel.py", "test_sphinx.py"]
+    else ["test_documents.py", "test_embedded.py", "test_kernel.py", "test_sphinx.py"]
 )
 
 WITHOUT_KERNEL = {

@@ -12,6 +12,8 @@ from playwright.sync_api import BrowserContext, Route
 HERE = Path(__file__).parent
 #: All but this machine, which browsers ask without the tests' help: these may be waiting for an answer.
 FOREIGN = re.compile(r"^(https?|wss?)://(?!(localhost|127\.0\.0\.1)[:/])")
+#: What a page from a file asks anybody for.
+ANYTHING = re.compile(r"^(https?|wss?):")
 
 #: What notebooks that were converted load to bring widgets to life.
 _MANAGER = re.compile(
@@ -48,16 +50,19 @@ class Network:
 
     Args:
         context: Of the pages.
-        packages: Whether what is installed here is there to be had, too.
+        packages: Whether the pages have a host, and what is installed here is there to be had, too; pages
+            from files may ask for nothing.
     """
 
     def __init__(self, context: BrowserContext, packages: bool = True) -> None:
         self.refused: list[str] = []
         self._packages = packages
-        context.route(FOREIGN, self._answer)
-        context.route(_SOLARA, self._answer)
-        if not packages:  # no host has pages of this kind, whose own sockets would go through Python, too
-            context.route_web_socket(FOREIGN, lambda socket: self.refused.append(socket.url))
+        if packages:
+            context.route(FOREIGN, self._answer)
+            context.route(_SOLARA, self._answer)
+        else:  # the sockets of a page with a host would go through Python, too
+            context.route(ANYTHING, self._answer)
+            context.route_web_socket(ANYTHING, lambda socket: self.refused.append(socket.url))
 
     def _answer(self, route: Route) -> None:
         url = route.request.url

@@ -1,6 +1,7 @@
 """The acts: what a person does with an explorer, the same in every host.
 
-``LANDSCAPE_HOSTS=all`` runs them in all hosts, or ``LANDSCAPE_HOSTS=panel,voila`` in those.
+``LANDSCAPE_HOSTS=all`` runs them in all hosts, or ``LANDSCAPE_HOSTS=panel,voila`` in those. By default they
+run in the static page alone, where each takes some seconds.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ PICTURES = os.environ.get("LANDSCAPE_PICTURES")
 
 
 def _names() -> list[str]:
-    asked = os.environ.get("LANDSCAPE_HOSTS", "all")
+    asked = os.environ.get("LANDSCAPE_HOSTS", "static")
     return list(HOSTS) if asked == "all" else asked.split(",")
 
 

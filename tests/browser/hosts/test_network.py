@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Browser
 
@@ -30,14 +32,23 @@ def test_a_page_that_asks_is_caught(browser: Browser, page: str) -> None:
             network.check()
 
 
-def test_a_document_that_opens_a_socket_is_caught(browser: Browser) -> None:
+@pytest.mark.parametrize(
+    ("page", "url"),
+    [
+        ("<img src='{}'>", "https://example.invalid/picture.png"),
+        ("<script>fetch('{}').catch(() => 0)</script>", "http://127.0.0.1:9/"),
+        ("<script>new WebSocket('{}')</script>", "wss://example.invalid/kernel"),
+    ],
+    ids=["picture", "this machine", "socket"],
+)
+def test_a_document_that_asks_anybody_is_caught(browser: Browser, page: str, url: str) -> None:
     with browser.new_context() as context:
         network = Network(context, packages=False)
         shown = context.new_page()
-        shown.set_content("<script>new WebSocket('wss://example.invalid/kernel')</script>")
+        shown.set_content(page.format(url))
         # it is noted while playwright is talked to
-        wait_until(lambda: shown.title() == "" and network.refused, "the socket")
-        with pytest.raises(AssertionError, match=r"example\.invalid/kernel"):
+        wait_until(lambda: shown.title() == "" and network.refused == [url], f"a request of {url}")
+        with pytest.raises(AssertionError, match=re.escape(url)):
             network.check()
 
 

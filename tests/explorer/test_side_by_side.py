@@ -1,0 +1,144 @@
+"""Two models of other shapes side by side: one set of controls, one domain, one table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from landscape_widget import LandscapeExplorer, SideBySide
+
+from ..support.gates import finish
+
+Make = Callable[..., LandscapeExplorer]
+
+X = torch.linspace(-1, 1, 12, dtype=torch.float64)[:, None]
+DATA = (X, torch.sin(3 * X))
+
+
+def network(width: int) -> nn.Sequential:
+    torch.manual_seed(width)
+    return nn.Sequential(nn.Linear(1, width), nn.Tanh(), nn.Linear(width, 1)).double()
+
+
+def dense_hessian(model: nn.Module) -> np.ndarray:
+    names = dict(model.named_parameters())
+
+    def loss(theta: torch.Tensor) -> torch.Tensor:
+        parts = theta.split([p.numel() for p in names.values()])
+        given = {name: part.view(p.shape) for (name, p), part in zip(names.items(), parts, strict=True)}
+        return nn.functional.mse_loss(torch.func.functional_call(model, given, (X,)), DATA[1])
+
+    theta = torch.cat([p.detach().reshape(-1) for p in names.values()])
+    return np.asarray(torch.func.hessian(loss)(theta))
+
+
+@pytest.fixture
+def pair(make_explorer: Make) -> Iterator[SideBySide]:
+    narrow, wide = (make_explorer(network(width), DATA, nn.MSELoss(), resolution=5) for width in (3, 9))
+    made = SideBySide({"narrow": narrow, "wide": wide})
+    yield made
+    made.close()
+
+
+def test_both_reach_as_far_as_the_farther_and_the_table_is_that_of_dense_hessians(pair: SideBySide) -> None:
+    alone = []
+    for width in (3, 9):
+        explorer = LandscapeExplorer(network(width), DATA, nn.MSELoss(), resolution=5).compute()
+        alone.append(explorer.surface.provenance["domain"])
+        explorer.close()
+    narrow, wide = pair.explorers.values()
+    pair.compute()
+    low_a, high_a, low_b, high_b = zip(*alone, strict=True)
+    expected = min(low_a), max(high_a), min(low_b), max(high_b)
+    assert narrow.domain == wide.domain == pytest.approx(expected)
+    assert narrow.surface.provenance["domain"] == pytest.approx(expected)
+    assert wide.surface.provenance["domain"] == pytest.approx(expected)
+    table = pair.comparison
+    assert table.name == ("narrow", "wide")
+    for i, width in enumerate((3, 9)):
+        model = network(width)
+        dense = np.linalg.eigvalsh(dense_hessian(model))
+        assert table.largest[i] == pytest.approx(dense[-1], rel=2e-3)
+        assert table.smallest[i] == pytest.approx(dense[0], rel=2e-3, abs=2e-3 * dense[-1])
+        assert table.loss[i] == pytest.approx(nn.functional.mse_loss(model(X), DATA[1]).item(), rel=1e-10)
+    assert pair._table.value == table._repr_html_()
+    assert "wide" in pair._table.value
+
+
+def test_what_is_set_in_one_is_set_in_the_other(pair: SideBySide) -> None:
+    narrow, wide = pair.explorers.values()
+    pair.compute()
+    wide.axes = ("random:filter", "random:filter")
+    pair._settle()
+    assert narrow.axes == wide.axes
+    pair.compute()
+    # the domain of the Hessian plane is none of the filter-normalised one
+    assert narrow.domain == wide.domain == pytest.approx((-1, 1, -1, 1))
+    narrow.domain, narrow.seed, narrow.resolution = (-0.5, 0.5, -0.5, 0.5), 4, 7
+    pair.compute()
+    assert (wide.domain, wide.seed, wide.resolution) == ((-0.5, 0.5, -0.5, 0.5), 4, 7)
+    assert wide.surface.loss.shape == (7, 7)
+    narrow.domain = None  # chosen anew, and for both
+    pair.compute()
+    assert narrow.domain == wide.domain == pytest.approx((-1, 1, -1, 1))
+
+
+def test_what_another_cannot_take_stays_as_it_is_there(make_explorer: Make) -> None:
+    torch.manual_seed(0)
+    other = {"other": nn.Sequential(nn.Linear(1, 4), nn.Tanh(), nn.Linear(4, 1)).double()}
+    a = make_explorer(network(3), DATA, nn.MSELoss(), resolution=3, axes=("random", "random"))
+    b = make_explorer(
+        network(4), DATA, nn.MSELoss(), resolution=3, axes=("toward:other", "random"), solutions=other
+    )
+    pair = SideBySide({"a": a, "b": b})
+    assert b.axes == ("random", "random")  # those of the first
+    b.axes = ("toward:other", "random")
+    pair._settle()
+    assert a.axes == ("random", "random")
+    pair.compute()
+    assert a.surface is not None
+    assert b.surface is not None
+    assert np.isfinite(pair.comparison.loss).all()
+
+
+def test_both_computing_at_once_wait_for_nobody(pair: SideBySide) -> None:
+    """Each worker sets what the other has found meanwhile; none holds two locks."""
+    narrow, wide = pair.explorers.values()
+    for i in range(4):
+        narrow.domain = wide.domain = None
+        narrow._submit()
+        wide._submit()
+        narrow.seed = i
+        finish(narrow._request)
+        finish(wide._request)
+        pair._settle()
+    pair.compute()
+    assert narrow.seed == wide.seed == 3
+
+
+def test_they_are_of_one_group_on_the_page_and_closed_together(pair: SideBySide) -> None:
+    narrow, wide = pair.explorers.values()
+    assert narrow._group == wide._group != ""
+    pair.compute()
+    before = pair.comparison
+    wide.close()
+    assert np.isnan(pair.comparison.largest[1])
+    assert pair.comparison.largest[0] == before.largest[0]
+
+
+@pytest.mark.parametrize("wrong", [None, [], {}, {"a": 3}, "a"])
+def test_anything_else_is_refused(wrong: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match=r"Expected .*explorers"):
+        SideBySide(wrong)
+
+
+def test_one_alone_or_twice_is_refused(make_explorer: Make) -> None:
+    explorer = make_explorer(network(3), DATA, nn.MSELoss())
+    for wrong in ({"a": explorer}, {"a": explorer, "b": explorer}):
+        with pytest.raises(ValueError, match="Expected two explorers or more"):
+            SideBySide(wrong)
