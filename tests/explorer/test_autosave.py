@@ -196,6 +196,14 @@ def test_controls_that_are_given_go_before_those_of_the_file(tmp_path: Path, mak
     explorer.close()
 
 
+def test_a_control_given_at_its_default_gives_way_to_the_file(tmp_path: Path, make_explorer: Make) -> None:
+    path = tmp_path / "run.npz"
+    make_explorer(gated_saddle()[1], autosave=path, seed=3, **CHOSEN).compute("surface")
+    explorer = LandscapeExplorer(gated_saddle()[1], autosave=path, seed=0, domain=None)
+    assert (explorer.seed, explorer.domain) == (3, CHOSEN["domain"])
+    explorer.close()
+
+
 def test_where_the_file_cannot_be_written_it_computes_all_the_same(
     tmp_path: Path, make_explorer: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
