@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from inspect import signature
 from typing import Any
@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from landscape_widget.data.reading import BatchSize
-from landscape_widget.explorer.along import AlongTheRun
 from landscape_widget.explorer.arguments import objective_of, sorted_arguments, test_objective_of
 from landscape_widget.explorer.autosave import Autosave
 from landscape_widget.explorer.cells import follow_cells
+from landscape_widget.explorer.followed import FollowedByAFile
 from landscape_widget.explorer.messages import AT_POINTS, obey
 from landscape_widget.explorer.model_weights import Weights
 from landscape_widget.explorer.page import hold
@@ -30,7 +30,6 @@ from landscape_widget.paths.landmarks import GivenTrajectory, Landmarks
 from landscape_widget.paths.trajectory import Solution
 from landscape_widget.planes.grid import Domain
 from landscape_widget.study.controls import Controls
-from landscape_widget.study.study import Study
 
 #: What is said of a file that is of the weights that the model holds by now.
 _PRESENT = (
@@ -42,7 +41,7 @@ _PRESENT = (
 UPDATE_INTERVAL = 0.15
 
 
-class LandscapeExplorer(AlongTheRun):
+class LandscapeExplorer(FollowedByAFile):
     """Explores L(θ* + αη + βδ) of a PyTorch model in a notebook.
 
     Nothing is computed until it is shown or ``compute()`` is called. From then on every change of a
@@ -110,9 +109,10 @@ class LandscapeExplorer(AlongTheRun):
                 or a file. Axes "toward:small batch" … lead to them, and every plane shows where they are.
             executor: Whose workers take the nodes of planes and the Hessian-vector products, if not this
                 process; see ``evaluate_plane``.
-            autosave: A file that is written, as by ``save``, every few seconds while it computes, and at the
-                end. Where it is there already, as after a kernel was killed, the explorer goes on from it, as
-                by ``load``, with the controls that are given here.
+            autosave: A file that is written, as by ``save``, every few seconds while it computes, at the end,
+                and after changes of pins and controls. Where it is there already, as after a kernel was
+                killed, the explorer goes on from it, as by ``load``, with the controls that are given here but
+                for those at their defaults; set these afterwards.
             axes: Names of the directions of α and β: "hessian:max", "hessian:max:2" …, "hessian:min" …,
                 "random", "random:filter", and those above. This and all that follow are controls,
                 attributes to be set later.
@@ -159,6 +159,7 @@ class LandscapeExplorer(AlongTheRun):
             "autosave": autosave,
         }
         further = {name: value for name, value in further.items() if value is not None}
+        self._autosave = Autosave(autosave, self.save, self._fits)
         super().__init__(
             objective,
             test_objective_of(objective, test_loader, options.get("max_examples")),
@@ -168,24 +169,13 @@ class LandscapeExplorer(AlongTheRun):
             controls | ({} if view is None else {"view": view}),
             Landmarks.of(objective, trajectory, solutions),
         )
-        self._autosave = Autosave(autosave, self.save)
         if self._autosave.path is not None and self._autosave.path.exists():
             self.load(self._autosave.path)
+            self._autosave.take(self._autosave.path)
             for name, value in controls.items():
                 setattr(self, name, value)
         self.on_msg(self._on_message)
         follow_cells()
-
-    def _steps(self, study: Study, controls: Controls, number: int, what: str) -> Generator[None, None, None]:
-        steps = super()._steps(study, controls, number, what)
-        try:
-            for step in steps:
-                self._autosave.look()
-                yield step
-        finally:
-            steps.close()
-            if not self._worker.closed:
-                self._autosave.look(last=True)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("_") and not hasattr(type(self), name):

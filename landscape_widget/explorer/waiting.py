@@ -71,7 +71,7 @@ class Waiting(BackgroundComputing):
     def plan(self) -> Plan:
         """What ``compute()`` will take from here: memory, losses, products and time.
 
-        It measures one loss and two products, for which it waits, and which are not lost; a computation that
+        It measures a loss and products, for which it waits, and which are not lost; a computation that
         runs goes on afterwards.
 
         Raises:

@@ -10,7 +10,7 @@ import numpy as np
 
 from landscape_widget.curvature.certificate import wanted_ends
 from landscape_widget.export.explorer_results import Results
-from landscape_widget.export.identity import IDENTITY
+from landscape_widget.export.identity import IDENTITY, OPTIONAL_IDENTITY
 from landscape_widget.numerics.checks import told
 from landscape_widget.planes.points import Pin, check_coordinates
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures
@@ -29,7 +29,8 @@ def check_identity(identity: Any) -> None:
     Raises:
         ValueError: If it is not.
     """
-    _check_entries(identity, IDENTITY, "the objective")
+    optional = frozenset(OPTIONAL_IDENTITY)
+    _check_entries(identity, IDENTITY | OPTIONAL_IDENTITY, "the objective", optional=optional)
 
 
 def check_run(content: Mapping[str, Any], n_parameters: int, n_examples: int) -> None:

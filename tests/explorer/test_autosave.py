@@ -6,6 +6,7 @@ import logging
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ import torch
 import landscape_widget
 from landscape_widget import LandscapeExplorer, Objective
 from landscape_widget.explorer import autosave
+from landscape_widget.export.runs import _content
 
-from ..support.gates import Gate, finish, gated_saddle, saddle
+from ..support.gates import HUNG, Gate, finish, finish_pin, gated_saddle, saddle
 from ..support.scripts import Scripts
 
 Make = Callable[..., LandscapeExplorer]
@@ -105,11 +107,100 @@ def test_the_end_of_a_computation_is_in_it(tmp_path: Path, make_explorer: Make) 
     assert sum(map(len, again._study.known.losses.values())) >= 25
 
 
+def written(explorer: LandscapeExplorer, what: Callable[[], object], so: Callable[[Any], bool]) -> None:
+    """Waits after ``what`` until a file is written whose content is ``so``."""
+    write, done = explorer._autosave._write, Event()
+
+    def tells(path: Path) -> None:
+        write(path)
+        if so(_content(path)):
+            done.set()
+
+    explorer._autosave._write = tells
+    what()
+    assert done.wait(HUNG)
+    explorer._autosave._write = write
+
+
+def test_pins_and_controls_are_in_it_when_nothing_computes(
+    tmp_path: Path, make_explorer: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(autosave, "INTERVAL", 0.01)
+    monkeypatch.setattr(autosave, "_SPARING", 0.0)
+    explorer = make_explorer(gated_saddle()[1], autosave=tmp_path / "run.npz", **CHOSEN).compute("surface")
+
+    def has_values(content: Any) -> bool:
+        values = [pin["values"] for pin in content["pins"]]
+        return bool(values) and values[0] is not None and values[0].hessian is not None
+
+    written(explorer, lambda: explorer.pin(0.25, 0.5), has_values)
+    written(explorer, lambda: explorer.unpin(1), lambda content: not content["pins"])
+    fresh = make_explorer(gated_saddle()[1], autosave=tmp_path / "fresh.npz")
+    written(fresh, lambda: setattr(fresh, "seed", 8), lambda content: content["controls"].seed == 8)
+
+
+def test_what_changed_within_the_interval_is_in_it_once_it_is_closed(
+    tmp_path: Path, make_explorer: Make
+) -> None:
+    path = tmp_path / "run.npz"
+    explorer = make_explorer(gated_saddle()[1], autosave=path, **CHOSEN).compute("surface")
+    finish_pin(explorer, explorer.pin(0.25, 0.5))
+    explorer.wait(HUNG)
+    explorer.close()
+    (pin,) = make_explorer(gated_saddle()[1], autosave=path).pins
+    assert pin.done
+
+
+def test_closing_does_not_call_a_model_that_hangs(tmp_path: Path, make_explorer: Make) -> None:
+    gate, objective = gated_saddle()
+    explorer = make_explorer(objective, autosave=tmp_path / "run.npz", **CHOSEN)
+    gate.hold()
+    request = explorer._submit("surface")
+    assert gate.reached.wait(HUNG)
+    before = gate.calls
+    explorer.close()
+    assert gate.calls == before
+    gate.go.set()
+    finish(request)
+
+
+def test_the_file_of_another_model_is_left_alone(
+    tmp_path: Path, make_explorer: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also where neither was there when the explorers were made; a file of the same model is gone on with."""
+    path = tmp_path / "run.npz"
+    other = Objective.from_function(lambda theta: saddle(2 * theta), torch.ones(5, dtype=torch.float64))
+    first, second, twin = (
+        make_explorer(objective, autosave=path, **CHOSEN)
+        for objective in (gated_saddle()[1], other, gated_saddle()[1])
+    )
+    first.compute("surface")
+    before = path.read_bytes()
+    with caplog.at_level(logging.WARNING):
+        second.compute("surface")
+        second.close()
+    assert path.read_bytes() == before
+    assert second.surface.final
+    (record,) = [r for r in caplog.records if "Not saved to" in r.message]
+    assert "Give every explorer a file of its own" in record.message
+    twin.seed = 5
+    twin.compute("surface")
+    assert landscape_widget.load(path) == twin.results
+
+
 def test_controls_that_are_given_go_before_those_of_the_file(tmp_path: Path, make_explorer: Make) -> None:
     path = tmp_path / "run.npz"
     make_explorer(gated_saddle()[1], autosave=path, **CHOSEN).compute("surface")
     explorer = LandscapeExplorer(gated_saddle()[1], autosave=path, resolution=17)
     assert (explorer.resolution, explorer.axes, explorer.status) == (17, ("random", "random"), "idle")
+    explorer.close()
+
+
+def test_a_control_given_at_its_default_gives_way_to_the_file(tmp_path: Path, make_explorer: Make) -> None:
+    path = tmp_path / "run.npz"
+    make_explorer(gated_saddle()[1], autosave=path, seed=3, **CHOSEN).compute("surface")
+    explorer = LandscapeExplorer(gated_saddle()[1], autosave=path, seed=0, domain=None)
+    assert (explorer.seed, explorer.domain) == (3, CHOSEN["domain"])
     explorer.close()
 
 

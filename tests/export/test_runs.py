@@ -21,6 +21,7 @@ from ..study.test_study import NOTHING, Counted
 from ..support.cases import ONE_BATCH, case
 from ..support.gates import HUNG, finish, finish_pin, gated_saddle, saddle
 from ..support.page import received
+from .crafted import changed, entry
 from .test_archive import assert_same
 
 Make = Callable[..., LandscapeExplorer]
@@ -52,8 +53,8 @@ def spent(objective: Counted, action: Callable[[], object]) -> dict[str, int]:
     return {what: n - before[what] for what, n in objective.counts.items()}
 
 
-#: Loading holds the loss at θ* against that of the file.
-ONE_LOSS = {**NOTHING, "loss": 1}
+#: Loading holds the losses at θ* and at a point near it against those of the file.
+TWO_LOSSES = {**NOTHING, "loss": 2}
 #: What products are held against differences by, once for an objective.
 CHECK = {"loss": 2, "gradient": 2, "product": 1}
 
@@ -115,7 +116,7 @@ def test_an_explorer_goes_on_where_the_file_ends(make_explorer: Make, path: Path
     _, first = counted(make_explorer, **CHOSEN)
     first.compute().save(path)
     objective, second = counted(make_explorer)
-    assert spent(objective, lambda: second.load(path)) == ONE_LOSS
+    assert spent(objective, lambda: second.load(path)) == TWO_LOSSES
     for name, value in CHOSEN.items():
         assert getattr(second, name) == value
     assert_same(second.results, first.results)
@@ -321,6 +322,78 @@ def test_a_loss_that_differs_by_rounding_is_the_same(make_explorer: Make, path: 
     make_explorer(gated_saddle()[1]).compute().save(path)
     near = Objective.from_function(lambda v: saddle(v) * (1 + 1e-14), torch.ones(5, dtype=torch.float64))
     assert make_explorer(near).load(path).surface.final
+
+
+def classifier(*, zero: bool = False, batch_norm: bool = False) -> nn.Module:
+    torch.manual_seed(0)
+    layers = nn.Linear(3, 4), *([nn.BatchNorm1d(4)] if batch_norm else []), nn.Tanh(), nn.Linear(4, 3)
+    model = nn.Sequential(*layers)
+    if zero:
+        with torch.no_grad():
+            model[-1].weight.zero_()
+            model[-1].bias.zero_()
+    return model
+
+
+def examples_of(seed: int = 0, n: int = 40) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(n, 3, generator=generator), torch.randint(3, (n,), generator=generator)
+
+
+def one_changed(n: int) -> tuple[torch.Tensor, torch.Tensor]:
+    x, y = examples_of(n=n)
+    x[0] *= 3
+    return x, y
+
+
+def alike_at_theta() -> dict[str, tuple[Callable[[], Objective], Callable[[], Objective]]]:
+    def of(data: Any, loss: nn.Module | None = None, mode: str = "eval", **made: bool) -> Any:
+        return lambda: Objective(classifier(**made), data, loss or nn.CrossEntropyLoss(), mode=mode)
+
+    first = of(examples_of(), zero=True)
+    return {
+        "other data": (first, of(examples_of(9), zero=True)),
+        "label smoothing": (first, of(examples_of(), nn.CrossEntropyLoss(label_smoothing=0.1), zero=True)),
+        "one example of 4,000": (of(examples_of(n=4000)), of(one_changed(4000))),
+        "batch norm": tuple(
+            of(examples_of(), None, m, zero=True, batch_norm=True) for m in ("eval", "train")
+        ),
+    }
+
+
+@pytest.mark.parametrize("what", alike_at_theta())
+def test_objectives_alike_at_theta_are_told_apart(make_explorer: Make, path: Path, what: str) -> None:
+    """Where the last layer is zero, every loss is log C."""
+    first, second = (make() for make in alike_at_theta()[what])
+    assert first.loss().item() == pytest.approx(second.loss().item(), rel=3e-4)
+    make_explorer(first, domain=(-1, 1, -1, 1), axes=("random", "random"), resolution=3).save(path)
+    with pytest.raises(ValueError, match=r"same model, data and loss.*loss near θ\* is .*, here "):
+        make_explorer(second).load(path)
+    make_explorer(alike_at_theta()[what][0]()).load(path)
+
+
+def test_a_file_without_the_loss_near_theta_is_read(make_explorer: Make, path: Path) -> None:
+    """Files of former versions are, and those of a loss that is not defined there."""
+    objective = gated_saddle()[1]
+    make_explorer(objective).compute().save(path)
+
+    def without(content: Any, _arrays: Any) -> None:
+        saved = entry(content, "objective")["map"]
+        saved[:] = [pair for pair in saved if "near" not in pair[0]]
+
+    changed(path, without)
+    assert make_explorer(gated_saddle()[1]).load(path).surface.final
+
+
+def test_a_loss_that_is_defined_at_theta_alone_goes_on(make_explorer: Make, path: Path) -> None:
+    def narrow(theta: torch.Tensor) -> torch.Tensor:
+        if (theta - 1).norm() > 1e-3:
+            raise ArithmeticError("too far away")
+        return saddle(theta)
+
+    ones = torch.ones(5, dtype=torch.float64)
+    make_explorer(Objective.from_function(narrow, ones), seed=3).save(path)
+    assert make_explorer(Objective.from_function(narrow, ones)).load(path).seed == 3
 
 
 def test_a_refused_file_changes_nothing(make_explorer: Make, path: Path) -> None:

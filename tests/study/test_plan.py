@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from landscape_widget import LandscapeExplorer, Objective
 from landscape_widget.objective.pure_function import PureFunction
 from landscape_widget.study.controls import Controls
-from landscape_widget.study.plan import Plan, plan_of
+from landscape_widget.study.plan import Plan, _least, plan_of
 from landscape_widget.study.study import Study
 
 from ..support.cases import case
@@ -107,3 +108,32 @@ def test_it_is_told_in_words() -> None:
     found = Plan(7_000_000, 50_000, 419, 1.8, 190, 31.0, 3_400_000_000)
     assert repr(found) == ("Plan(about 1.8 h: 419 losses of 1.8 s, 190 products of 31 s; 3,400 MB)")
     assert found.line == "of about 1.8 h and 3,400 MB in all"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.17, "170 ms"),
+        (100.0, "100 s"),
+        (0.9999, "1000 ms"),
+        (0.0012, "1.2 ms"),
+        (3.14, "3.1 s"),
+        (6e3, "1.7 h"),
+    ],
+)
+def test_times_are_told_without_exponents(seconds: float, words: str) -> None:
+    assert f"about {words} and" in Plan(1, 1, 1, seconds, 0, math.nan, 0).line
+
+
+def test_a_short_loss_that_something_delays_once_is_timed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that jumps by 17 ms during the first of three calls and by 1 ms during the others."""
+    readings = iter([0.0, 0.017, 1.0, 1.001, 2.0, 2.001])
+    monkeypatch.setattr("landscape_widget.study.plan.perf_counter", lambda: next(readings))
+    assert _least(lambda: None) == pytest.approx(0.001)
+
+
+def test_with_the_workers_of_an_executor(make_explorer: Make) -> None:
+    network = case("dense tanh")
+    with ThreadPoolExecutor(1) as executor:
+        explorer = make_explorer(network.model(), network.batches(), network.loss_fn, executor=executor)
+        assert explorer.plan().product_seconds > 0
