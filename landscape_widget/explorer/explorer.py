@@ -111,8 +111,8 @@ class LandscapeExplorer(FollowedByAFile):
                 process; see ``evaluate_plane``.
             autosave: A file that is written, as by ``save``, every few seconds while it computes, at the end,
                 and after changes of pins and controls. Where it is there already, as after a kernel was
-                killed, the explorer goes on from it, as by ``load``, with the controls that are given here but
-                for those at their defaults; set these afterwards.
+                killed, the explorer goes on from it, as by ``load``, with the controls that are given here,
+                but for those at their defaults; set these afterwards.
             axes: Names of the directions of α and β: "hessian:max", "hessian:max:2" …, "hessian:min" …,
                 "random", "random:filter", and those above. This and all that follow are controls,
                 attributes to be set later.

@@ -169,9 +169,9 @@ def curves(explorer: ExplorerOnPage) -> Locator:
 
 def click_curve(explorer: ExplorerOnPage, plot: Locator, number: int) -> None:
     """Click a checkpoint's point of the curve of losses."""
-    step = explorer.kernel.value(f"explorer._info['checkpoints'][{number}]['step']")
+    place = next(trace["x"][number] for trace in explorer.traces("curves") if trace["name"] == "loss")
     loss = explorer.kernel.value(f"float(explorer.landmarks.path.loss[{number}])")
-    x, y = plot.evaluate(PIXEL_OF, [step, loss])
+    x, y = plot.evaluate(PIXEL_OF, [place, loss])
     explorer.page.mouse.move(x - 3, y)
     explorer.page.mouse.move(x, y)
     hover = explorer.part("curves").locator(".hovertext").first
