@@ -159,7 +159,7 @@ class LandscapeExplorer(FollowedByAFile):
             "autosave": autosave,
         }
         further = {name: value for name, value in further.items() if value is not None}
-        self._autosave = Autosave(autosave, self.save, self._fits)
+        self._autosave = Autosave(None, self.save, self._fits)  # until the file was read
         super().__init__(
             objective,
             test_objective_of(objective, test_loader, options.get("max_examples")),
@@ -169,11 +169,13 @@ class LandscapeExplorer(FollowedByAFile):
             controls | ({} if view is None else {"view": view}),
             Landmarks.of(objective, trajectory, solutions),
         )
-        if self._autosave.path is not None and self._autosave.path.exists():
-            self.load(self._autosave.path)
-            self._autosave.take(self._autosave.path)
+        file = Autosave(autosave, self.save, self._fits)
+        if file.path is not None and file.path.exists():
+            self.load(file.path)
+            file.take(file.path)
             for name, value in controls.items():
                 setattr(self, name, value)
+        self._autosave = file
         self.on_msg(self._on_message)
         follow_cells()
 

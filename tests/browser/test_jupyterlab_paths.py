@@ -210,7 +210,7 @@ def test_another_checkpoint_is_shown_beside_on_one_scale_with_one_camera(explore
     explorer.wait_for_result(request)
     assert explorer.trait("checkpoint") is None
     assert explorer.trait("compared_checkpoint") == 1
-    expect(explorer.part("heatmap-2")).to_contain_text("checkpoint 2")
+    expect(explorer.part("heatmap-2")).to_contain_text("step 5")
     expect(explorer.part("sight-2")).to_contain_text("λmax", timeout=60_000)
     expect(explorer.part("one-scale")).to_be_checked()
     wait_until(

@@ -188,6 +188,25 @@ def test_the_file_of_another_model_is_left_alone(
     assert landscape_widget.load(path) == twin.results
 
 
+def test_nothing_is_written_before_the_file_was_read(
+    tmp_path: Path, make_explorer: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or what had been found could be replaced by nothing."""
+    path = tmp_path / "run.npz"
+    make_explorer(gated_saddle()[1], autosave=path, **CHOSEN).compute("surface")
+    load, before, seen = LandscapeExplorer.load, path.read_bytes(), []
+
+    def reads(self: LandscapeExplorer, path: Path) -> LandscapeExplorer:
+        self._send_pins()
+        self._autosave.look(last=True)
+        seen.append(path.read_bytes())
+        return load(self, path)
+
+    monkeypatch.setattr(LandscapeExplorer, "load", reads)
+    assert make_explorer(gated_saddle()[1], autosave=path).surface.final
+    assert seen == [before]
+
+
 def test_controls_that_are_given_go_before_those_of_the_file(tmp_path: Path, make_explorer: Make) -> None:
     path = tmp_path / "run.npz"
     make_explorer(gated_saddle()[1], autosave=path, **CHOSEN).compute("surface")
