@@ -107,6 +107,8 @@ class LatestResults(Waiting):
     def _announce(self, sent: Iterable[str] | None = None) -> None:
         names = RESULTS if sent is None else [name for trait in sent for name in _RESULTS.get(trait, ())]
         for name in dict.fromkeys(names):
+            if self._worker.closed:  # by an observer
+                return
             new, old = getattr(self, name), self._announced.get(name)
             if new is not old and not (isinstance(new, _BY_CONTENT) and new == old):
                 self._announced[name] = new

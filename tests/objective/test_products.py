@@ -374,6 +374,7 @@ def test_batches_stay_where_all_graphs_of_a_deep_network_are_kept(
     monkeypatch.setattr(weighing, "DEEP", 0.0)
     monkeypatch.setattr(weighing, "_LEAST_EXAMPLES", 1)
     monkeypatch.setattr(products, "_BATCH_BYTES", (1.0, 1.0))
+    monkeypatch.setattr(products, "_FEW_BYTES", keep)
     example = case("convolution, batch norm")
     objective, hessian = example.objective(), dense(example).hessian
     found = products.Products(objective.terms, objective.theta, objective.regrouped, keep)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from landscape_widget import LandscapeExplorer, Objective, Plane, load
-from landscape_widget.planes import surface as surface_module
+from landscape_widget.planes.evaluator import Evaluator
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Findings
 from landscape_widget.study.study import Study
@@ -101,13 +101,13 @@ def test_curvature_is_that_of_the_training_loss() -> None:
 
 def test_no_loss_is_computed_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     points: list[int] = []
-    evaluate = surface_module.Evaluator.losses
+    evaluate = Evaluator.losses
 
     def counting(self: Any, wanted: Any, *rest: Any) -> Any:
         points.append(len(wanted))
         return evaluate(self, wanted, *rest)
 
-    monkeypatch.setattr(surface_module.Evaluator, "losses", counting)
+    monkeypatch.setattr(Evaluator, "losses", counting)
     subject = study()
     for which, fresh in (("train", 25), ("difference", 25), ("test", 0), ("train", 0), ("difference", 0)):
         points.clear()
