@@ -189,9 +189,9 @@ def test_the_file_of_another_model_is_left_alone(
 
 
 def test_nothing_is_written_before_the_file_was_read(
-    tmp_path: Path, make_explorer: Make, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, make_explorer: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Or what had been found could be replaced by nothing."""
+    """Or what had been found could be replaced by nothing; nor is it tried, which the log would tell."""
     path = tmp_path / "run.npz"
     make_explorer(gated_saddle()[1], autosave=path, **CHOSEN).compute("surface")
     load, before, seen = LandscapeExplorer.load, path.read_bytes(), []
@@ -205,6 +205,7 @@ def test_nothing_is_written_before_the_file_was_read(
     monkeypatch.setattr(LandscapeExplorer, "load", reads)
     assert make_explorer(gated_saddle()[1], autosave=path).surface.final
     assert seen == [before]
+    assert not caplog.records
 
 
 def test_controls_that_are_given_go_before_those_of_the_file(tmp_path: Path, make_explorer: Make) -> None:
