@@ -162,7 +162,10 @@ def evolution_figure(evolution: Evolution, *, log_loss: bool = True) -> go.Figur
 
 
 def step_ticks(evolution: Evolution) -> dict[str, list[Any]]:
-    """Ticks of an axis of steps on which points without a step stand by their names; empty without such."""
+    """Ticks of an axis of steps on which a point without a step stands by its name; empty without such.
+
+    Of several the last one does: they stand close together, and words would lie over one another.
+    """
     told = np.isfinite(evolution.step)
     if told.all():
         return {}
@@ -170,7 +173,8 @@ def step_ticks(evolution: Evolution) -> dict[str, list[Any]]:
     rows = np.flatnonzero(told)
     ticks = [int(rows[0]), int(rows[(len(rows) - 1) // 2])] if len(rows) else []
     words = {row: brief(at[row], 6) for row in ticks}
-    words |= {int(row): evolution.called(int(row)) for row in np.flatnonzero(~told)}
+    last = int(np.flatnonzero(~told)[-1])
+    words[last] = evolution.called(last)
     shown = sorted(words)
     return {"tickvals": [float(at[row]) for row in shown], "ticktext": [words[row] for row in shown]}
 

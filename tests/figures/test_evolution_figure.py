@@ -2,35 +2,51 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import plotly.graph_objects as go
 import pytest
 
 from landscape_widget import Evolution, evolution_figure
+from landscape_widget.figures.evolution import step_ticks
+
+
+def run(rates: list[float], gradients: list[float]) -> Evolution:
+    """A run with λmax from 1 to 10 and λmin of −1."""
+    n = len(rates)
+    values = np.stack([np.linspace(1, 10, n), np.full(n, -1.0)], axis=1)
+    return Evolution(
+        checkpoint=np.arange(n),
+        step=10 * np.arange(n),
+        done=np.full(n, True),
+        loss=np.array(gradients),
+        gradient_norm=np.array(gradients),
+        values=values,
+        residuals=np.zeros((n, 2)),
+        converged=np.full((n, 2), True),
+        n_largest=1,
+        overlaps=np.ones((n, 2)),
+        follows=np.zeros((n, 2), int),
+        n_hvp=np.ones(n, int),
+        verdict=("saddle",) * n,
+        learning_rate=np.array(rates),
+    )
 
 
 def figure_of(rates: list[float], gradients: list[float]) -> go.Figure:
-    """Of a run with λmax from 1 to 10 and λmin of −1."""
-    n = len(rates)
-    values = np.stack([np.linspace(1, 10, n), np.full(n, -1.0)], axis=1)
-    return evolution_figure(
-        Evolution(
-            checkpoint=np.arange(n),
-            step=10 * np.arange(n),
-            done=np.full(n, True),
-            loss=np.array(gradients),
-            gradient_norm=np.array(gradients),
-            values=values,
-            residuals=np.zeros((n, 2)),
-            converged=np.full((n, 2), True),
-            n_largest=1,
-            overlaps=np.ones((n, 2)),
-            follows=np.zeros((n, 2), int),
-            n_hvp=np.ones(n, int),
-            verdict=("saddle",) * n,
-            learning_rate=np.array(rates),
-        )
-    )
+    return evolution_figure(run(rates, gradients))
+
+
+def test_of_points_whose_step_nobody_told_the_last_one_is_named() -> None:
+    """They stand 8 % of the axis apart, and words would lie over one another."""
+    told = run([0.2] * 5, [1.0] * 5)
+    assert step_ticks(told) == {}
+    names = ("step 0", "step 10", "step 20", "update 1", "update 2")
+    ticks = step_ticks(replace(told, step=np.array([0, 10, 20, np.nan, np.nan]), names=names))
+    assert ticks == {"tickvals": [0, 10, 40], "ticktext": ["0", "10", "update 2"]}
+    unknown = step_ticks(replace(told, step=np.full(5, np.nan), names=("as given",) * 5))
+    assert unknown == {"tickvals": [4], "ticktext": ["as given"]}
 
 
 @pytest.mark.parametrize(
