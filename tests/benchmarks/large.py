@@ -20,8 +20,7 @@ import torch
 from torch import nn
 
 from landscape_widget import Objective, hessian_eigenpairs
-
-from ..support.large import MODELS
+from notebooks.papers.others import NETWORKS as PUBLISHED
 
 #: Seconds between two looks at the memory.
 _LOOK = 0.02
@@ -34,7 +33,7 @@ def wide() -> nn.Module:
     )
 
 
-NETWORKS = {**MODELS, "dense, 5 million": wide}
+NETWORKS = {**PUBLISHED, "dense, 5 million": wide}
 
 
 def held() -> int:
