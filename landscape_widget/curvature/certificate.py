@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,11 +10,15 @@ import torch
 from torch import Tensor
 
 from landscape_widget.curvature.operators import Curvature
+from landscape_widget.curvature.pair_check import doubt_of
 from landscape_widget.numerics.checks import check_choice, check_integer, check_real
 from landscape_widget.numerics.storage import COLUMNS
 from landscape_widget.results.curvature import EigenPairs
 
 _ENDS = {"largest": (1, 0), "smallest": (0, 1), "both": (1, 1)}
+
+#: Share of the largest |λ| below which an eigenvalue is zero to rounding.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class Ends:
             values: Eigenvalues, shape (m,).
             scale: The largest |λ|, for eigenvalues that are zero to rounding.
         """
-        bound: np.ndarray = np.maximum(self.tol * np.abs(values), 1e-12 * scale)
+        bound: np.ndarray = np.maximum(self.tol * np.abs(values), _ROUNDING * scale)
         return bound
 
 
@@ -65,12 +70,17 @@ def wanted_ends(n: int, k: int, which: str, tol: float) -> Ends:
 def certify(matrix: Curvature, estimate: EigenPairs, vectors: Tensor, ends: Ends, scale: float) -> EigenPairs:
     """Eigenvectors with their Rayleigh quotients and residuals, by one more product for each.
 
+    Those of a Hessian are held against slopes (see ``doubt_of``), and none is certain where they disagree.
+
     Args:
         matrix: The matrix A.
         estimate: Everything else that the result is to carry; its ``n_hvp`` is without these products.
         vectors: Approximate eigenvectors, linearly independent, shape (N, m).
         ends: What counts as converged.
         scale: The largest |λ|.
+
+    Warns:
+        UserWarning: If slopes contradict a quotient. The objective keeps the ``doubt``.
     """
     vectors = vectors / vectors.norm(dim=0)
     vectors *= _signs(vectors)
@@ -81,6 +91,12 @@ def certify(matrix: Curvature, estimate: EigenPairs, vectors: Tensor, ends: Ends
         values.append((part * products).sum(dim=0))
         products -= values[-1] * part
         residuals.append(products.norm(dim=0))
+    objective, provenance = matrix.objective, estimate.provenance
+    if matrix.operator == "hessian" and not objective.doubt:
+        objective.doubt = _doubt(matrix, vectors, torch.cat(values), _ROUNDING * scale)
+        if objective.doubt:
+            warnings.warn(objective.doubt, stacklevel=2)
+            provenance = {**provenance, "doubt": objective.doubt}
     found, off = torch.cat(values).cpu().numpy(), torch.cat(residuals).cpu().numpy()
     order = np.argsort(-found, kind="stable")
     kept = vectors.cpu().numpy()
@@ -89,9 +105,19 @@ def certify(matrix: Curvature, estimate: EigenPairs, vectors: Tensor, ends: Ends
         values=found[order],
         vectors=kept if (np.diff(order) == 1).all() else kept[:, order],
         residuals=off[order],
-        converged=(off <= ends.bound(found, scale))[order] & (not matrix.objective.doubt),
+        converged=(off <= ends.bound(found, scale))[order] & (not objective.doubt),
         n_hvp=estimate.n_hvp + vectors.shape[1],
+        provenance=provenance,
     )
+
+
+def _doubt(matrix: Curvature, vectors: Tensor, values: Tensor, least: float) -> str:
+    """What slopes say against vectors' quotients, which a preconditioner takes of longer or shorter ones."""
+    if matrix.scale is not None:
+        vectors = matrix.scale[:, None] * vectors
+        lengths = vectors.norm(dim=0)
+        vectors, values = vectors / lengths, values / lengths**2
+    return doubt_of(matrix.objective, vectors, values, least)
 
 
 def _signs(vectors: Tensor) -> Tensor:

@@ -41,7 +41,8 @@ _STEPS_APART = 1e-8, 1e-10
 #: Words of torch about derivatives that it lacks.
 _ABOUT_DERIVATIVES = ("derivative", "differentia", "backward", "grad", "zerotensor")
 
-_WAY_OUT = (
+#: What to do where second derivatives cannot be had.
+WAY_OUT = (
     "Or use what needs no second derivative: random planes, projected_curvatures(method='gradients') and "
     "hessian_trace(method='curvature-fit')."
 )
@@ -141,7 +142,7 @@ def _compare(objective: Objective, suspects: dict[str, str], where: str, whole: 
         return ""
     return (
         f"{_differs(wrong)} The cause may be a custom backward, a non-deterministic layer, or many kinks "
-        f"near θ*. No curvature counts as certified. {_WAY_OUT}"
+        f"near θ*. No curvature counts as certified. {WAY_OUT}"
     )
 
 
@@ -261,14 +262,14 @@ def _differs(wrong: dict[str, float]) -> str:
 
 
 def _wrong(wrong: dict[str, float], suspects: dict[str, str]) -> str:
-    return f"{_differs(wrong)} The cause: {_listed(suspects)}. {_WAY_OUT}"
+    return f"{_differs(wrong)} The cause: {_listed(suspects)}. {WAY_OUT}"
 
 
 def _missing(suspects: dict[str, str], error: Exception) -> str:
     cause = f"The cause: {_listed(suspects)}. " if suspects else ""
     return (
         f"Expected a loss that can be differentiated twice, got {type(error).__name__}: {error}. "
-        f"{cause}{_WAY_OUT}"
+        f"{cause}{WAY_OUT}"
     )
 
 

@@ -47,7 +47,7 @@ def disagreement(
     shares = dict.fromkeys(gaps, float("inf"))
     checked = not where
     for step in _STEPS_IN_SINGLE if single else steps:
-        h, ahead, behind = _ends(objective, v, step)
+        h, ahead, behind = ends_of(objective, v, step)
         difference = (ahead - behind) / (2 * h)
         if not bool(difference.isfinite().all()):  # beside a pole, for instance
             continue
@@ -89,7 +89,7 @@ def steady(
     """
     gaps = []
     for step in steps:
-        h, ahead, behind = _ends(objective, v, step)
+        h, ahead, behind = ends_of(objective, v, step)
         gaps.append(product - (ahead - behind) / (2 * h))
     longer, shorter = gaps
     for name in wrong:
@@ -100,7 +100,7 @@ def steady(
     return True
 
 
-def _ends(objective: Objective, v: Tensor, step: float) -> tuple[float, Tensor, Tensor]:
+def ends_of(objective: Objective, v: Tensor, step: float) -> tuple[float, Tensor, Tensor]:
     """Half the distance h between θ + hv and θ − hv, for a step relative to max(‖θ‖, 1), and ∇L at both."""
     theta = objective.theta
     h = step * max(float(theta.norm()), 1.0)

@@ -382,3 +382,47 @@ def test_a_derivative_that_is_wrong_for_some_examples_alone_is_doubted() -> None
         assert not hessian_eigenpairs(
             Objective(model, (x, (x[:, 0] > 0).long()), nn.CrossEntropyLoss())
         ).converged.any()
+
+
+class WrongSign(torch.autograd.Function):
+    """z² whose second derivative is −2 where an example is marked."""
+
+    @staticmethod
+    def forward(ctx, z, marked):
+        ctx.save_for_backward(z, marked)
+        return z**2
+
+    @staticmethod
+    def backward(ctx, upstream):
+        z, marked = ctx.saved_tensors
+        return upstream * torch.where(marked, 4 * z.detach() - 2 * z, 2 * z), None
+
+
+class Marking(nn.Module):
+    """Squares of a linear function, the second derivative of the last of 600 having the wrong sign."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(6, dtype=torch.float64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return WrongSign.apply(x[:, :6] @ self.weight, x[:, 6] > 0)
+
+
+@pytest.mark.parametrize("scale", [0.03, 0.3])
+@pytest.mark.parametrize("preconditioned", [False, True])
+@pytest.mark.parametrize("method", ["lanczos", "annihilation"])
+def test_a_sign_that_rests_on_one_example_whose_derivative_is_wrong_is_doubted(
+    scale: float, preconditioned: bool, method: str
+) -> None:
+    x = data(600, 7)
+    x[:, 5:] = 0  # nothing but the last example tells of the sixth parameter
+    x[-1] = torch.tensor([0, 0, 0, 0, 0, scale, 1])
+    objective = Objective(Marking(), (x, torch.zeros(600)), lambda z, _: z.mean())
+    with pytest.warns(UserWarning, match="slopes on either side"):
+        pairs = hessian_eigenpairs(
+            objective, method=method, preconditioner=np.linspace(0.5, 2, 6) if preconditioned else None
+        )
+    assert not pairs.converged.any()
+    assert "slopes" in pairs.provenance["doubt"]
+    assert not hessian_eigenpairs(objective).converged.any()

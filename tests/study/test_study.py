@@ -134,7 +134,9 @@ def test_the_model_of_an_eigenvector_plane_comes_with_the_first_picture_and_cost
     first = next(found for found in steps if found.surface is not None)
     assert first.quadratic is not None
     assert first.quadratic.hessian == (first.pairs.values[0], 0.0, first.pairs.values[-1])
-    assert objective.counts["gradient"] == 3  # one for the verdict, two that products are held against
+    assert (
+        objective.counts["gradient"] == 7
+    )  # one for the verdict, two that products are held against, two a pair
     assert objective.counts["product"] == first.pairs.n_hvp + 1  # the one that is held against them
 
 
