@@ -35,7 +35,8 @@ await Promise.all([
     plugins: [plotlyPatches],
     legalComments: "eof",
   }),
-  build({ ...shared, entryPoints: ["page", "explorer", "saved"].map((name) => `src/bundles/${name}.js`) }),
+  // A module is read as UTF-8 whatever a host says: a sign takes two bytes, its escape six.
+  build({ ...shared, charset: "utf8", entryPoints: ["page", "explorer", "saved"].map((name) => `src/bundles/${name}.js`) }),
   build({ ...shared, entryPoints: ["src/bundles/page.css"] }),
 ]);
 

@@ -22,7 +22,7 @@ const host = {
 const checkpoints = Array.from({ length: Number(query.get("checkpoints") ?? 0) }, (_, i) => ({ step: 10 * i, label: `step ${10 * i}` }));
 const info = { ...defaults._info, checkpoints, axes: query.has("paths") ? withPaths(defaults._info.axes) : defaults._info.axes };
 const half = Number(query.get("half") ?? 1);
-const model = createMockModel({ ...defaults, _info: info, face: query.get("face") ?? defaults.face, domain: query.has("half") ? [-half, half, -half, half] : null });
+const model = createMockModel({ ...defaults, _info: info, face: query.get("face") ?? defaults.face, _group: query.get("group") ?? "", domain: query.has("half") ? [-half, half, -half, half] : null });
 attachKernel(model, { pace: Number(query.get("pace") ?? 250), decades: query.has("decades"), holes: query.has("holes"), scale: Number(query.get("scale") ?? 1), stretch: Number(query.get("stretch") ?? 1), paths: query.has("paths") });
 Object.assign(globalThis, { model });
 

@@ -1,7 +1,7 @@
 // Two planes side by side: asked for in one click, linked, named at both ends.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { mockSurface } from "../dev/mock.js";
+import { defaults, mockSurface } from "../dev/mock.js";
 import { OFFER, planeOf } from "../dev/mock-axes.js";
 import { counterpart } from "../src/kernel/axes.js";
 import { commonRange } from "../src/views/second-picture.js";
@@ -177,6 +177,25 @@ test("a second plane asked for anew is provisional until its own answer comes", 
   model.receive({ _compared: second({ request: 2, domain: [-0.5, 0.5, -0.5, 0.5] }) });
   await settled();
   assert.equal(find("heatmap-2").dataset.provisional, "false");
+});
+
+test("one scale says whose θ* it is about, where the pictures are around several", async () => {
+  const words = (/** @type {any} */ { find }) => find("one-scale").closest("label").textContent;
+  const planes = await show(both, { webgl: true });
+  planes.find("one-scale").click();
+  await settled();
+  assert.equal(words(planes), "one scale", "two planes around one θ*");
+  planes.stop();
+  const shown = await show({ ...both, compared_checkpoint: 0, _info: { ...defaults._info, checkpoints: [{ step: 0, label: "step 0" }, { step: 9, label: "step 9" }] } }, { webgl: true });
+  assert.equal(words(shown), "one scale, about first θ*");
+  shown.find("one-scale").click();
+  await settled();
+  assert.equal(words(shown), "one scale", "each has its own");
+  shown.find("one-scale").click();
+  enter(shown.find("scale"), "linear", "change");
+  await settled();
+  assert.equal(words(shown), "one scale", "about no loss");
+  shown.stop();
 });
 
 test("explorers of one group share camera, colours and heights, and each its own crosshair", async () => {

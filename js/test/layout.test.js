@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { defaults, mockSurface } from "../dev/mock.js";
 import { mockEigenpairs } from "../dev/mock-curvature.js";
 import { splitSentence } from "../src/notes/verdict.js";
-import { labelWidth, tickCount, tickRoom } from "../src/ui/ticks.js";
+import { labelWidth, tickRoom, ticksWithin } from "../src/ui/ticks.js";
 import { controls, enter, settled, show } from "./show.js";
 
 const info = { ...defaults._info, batch_norm: true, n_test_examples: 450 };
@@ -130,10 +130,16 @@ test("the surface leaves the wheel to the page until it was clicked, and after t
   assert.equal(heard, 1);
 });
 
-test("the room for labels grows with their digits, and fewer stand where they are wide", () => {
+test("the room for labels grows with their digits, and fewer stand where they are wide, but two at least", () => {
   assert.equal(labelWidth(undefined), labelWidth([0, 0]));
   assert.ok(tickRoom([-1e-3, 1e-3]) > tickRoom([-1, 1]));
   assert.ok(tickRoom([3.4999e6, 3.5001e6]) > tickRoom([0, 5]));
   assert.ok(tickRoom([-5e-5, 1e-6]) > tickRoom([0, 5.1e-5]));
-  assert.deepEqual([tickCount([-1, 1], 1000), tickCount([-1e-3, 1e-3], 180), tickCount([-1, 1], 10), tickCount([-1, 1], 0)], [6, 3, 2, 6]);
+  assert.deepEqual([1000, 0].map((width) => ticksWithin([-1, 1], width)), [{ nticks: 6 }, { nticks: 6 }]);
+  assert.deepEqual(ticksWithin(undefined, 100), { nticks: 5 });
+  for (const [low, high] of [[-0.85, 0.85], [-6e-4, 6e-4], [-1.99e-3, 1.99e-3], [0.011, 0.031], [-3e4, 1e4]]) {
+    const { dtick = NaN } = ticksWithin([low, high], 150);
+    const labels = Math.floor(high / dtick) - Math.ceil(low / dtick) + 1;
+    assert.ok(labels >= 2 && labels <= 4, `${labels} labels from ${low} to ${high}`);
+  }
 });

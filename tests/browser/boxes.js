@@ -25,6 +25,8 @@
     apart(parts, 0.5, row.className);
     inside(parts, root, 0.5, row.className);
   }
+  // Plotly's own buttons stand in the head.
+  for (const panel of all(".lw-panel")) apart([...all(".modebar-group", panel), ...all(".lw-panel-head > *, .lw-panel-tools > *", panel)], 0.5, "plotly's buttons");
   if (root.scrollWidth > root.clientWidth) faults.push(`the page is ${root.scrollWidth - root.clientWidth} pixels too wide`);
   for (const button of all("button, .lw-segment span").filter(visible)) {
     if (button.scrollWidth > button.clientWidth + 1) faults.push(`the words of "${name(button)}" are cut off`);
@@ -40,6 +42,11 @@
     const texts = all(".xtick text, .ytick text, .x2tick text, .y2tick text, .infolayer [class^='g-'] text, .cbaxis text, [class*='cbtitle'] text, .annotation-text", plot)
       .filter((text) => text.textContent && !text.closest("[class*='cbtitle'] [class*='cbtitle']"));
     const unique = [...new Set(texts)];
+    const axes = [...new Set(texts.flatMap((text) => text.closest(".xtick, .ytick, .x2tick, .y2tick")?.getAttribute("class") ?? []))];
+    for (const axis of axes) {
+      const labels = unique.filter((text) => text.closest(`.${axis}`));
+      if (labels.length < 2) faults.push(`${view}: one label alone, "${name(labels[0])}", on ${axis.replace("tick", "")}`);
+    }
     apart([...unique, ...all(".cbfills, .cbbg + .cbfill", plot)], 1, view);
     inside(unique, plot, 2, view);
     for (const label of all(".annotation-text", plot).filter(visible)) {

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from .browser import UNDRAWN
 from .conftest import OpenPage, Show
@@ -113,6 +114,7 @@ def ratio(page: Page) -> float:
         "theme=dark&scale=1e-7&half=0.003",
         "theme=light&scale=1e7&half=300",
         "theme=dark&scale=1e-2&stretch=10",
+        "group=together&half=0.0008",
         "",
     ],
 )
@@ -245,6 +247,53 @@ def test_choices_of_axes_are_read_whole_beside_four_planes(open_: Open) -> None:
               return [room, pen.measureText(select.selectedOptions[0].label).width];
             }""")
             assert needed <= room, (width, name)
+
+
+def test_without_a_pointer_that_hovers_the_buttons_to_save_cover_nothing(browser: Browser) -> None:
+    page = browser.new_page(viewport={"width": 1432, "height": 2400}, has_touch=True, is_mobile=True)
+    page.add_init_script(UNDRAWN)
+    with serving() as url, closing(page):
+        page.goto(f"{url}?pace=10&stretch=10")
+        page.wait_for_function(DONE, timeout=PATIENCE)
+        for width in WIDTHS:
+            set_width(page, width)
+            wait_until(lambda: not covered(page), "nothing to be covered", timeout=15)
+
+
+def covered(page: Page) -> list[str]:
+    """Words under the buttons that save a picture."""
+    found: list[str] = root(page).evaluate("""root => [...root.querySelectorAll(".lw-save")].flatMap(save => {
+      const { left, right, top, bottom } = save.getBoundingClientRect();
+      const words = [...root.querySelectorAll(".lw-plot text, .lw-panel-foot *")];
+      return words.filter(text => {
+        const box = text.getBoundingClientRect();
+        return box.left < right && left < box.right && box.top < bottom && top < box.bottom;
+      }).map(text => text.textContent);
+    })""")
+    return found
+
+
+@pytest.mark.parametrize("query", ["views=2&row=yes", "views=2&row=yes&group=together"])
+def test_pictures_of_equally_wide_explorers_beside_each_other_start_at_one_height(
+    open_: Open, query: str
+) -> None:
+    page = open_(query)
+    explorers = page.get_by_test_id("landscape-explorer")
+    assert box(explorers.nth(0))["width"] == box(explorers.nth(1))["width"]
+
+    def starts() -> list[float]:
+        page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        return [box(explorers.nth(i).get_by_test_id("heatmap"))["y"] for i in (0, 1)]
+
+    before = starts()
+    assert before[0] == before[1]
+    said = "words => { document.querySelector('.lw-more').textContent = words; }"
+    usual = explorers.nth(0).locator(".lw-more").inner_text()
+    page.evaluate(said, "Words that are longer than those of the other one. " * 5)
+    wait_until(lambda: starts()[0] > before[0], "the pictures to give way")
+    assert starts()[0] == pytest.approx(starts()[1], abs=0.1)
+    page.evaluate(said, usual)
+    wait_until(lambda: starts() == before, "them to be back")
 
 
 def test_the_buttons_to_save_cover_no_labels_of_axes(open_: Open) -> None:

@@ -23,6 +23,7 @@ import { createScoreTable } from "../notes/score-table.js";
 import { createSettings } from "../controls/settings.js";
 import { createSlices } from "../views/slices.js";
 import { pathsOn } from "../kernel/landmarks.js";
+import { startInRow } from "../ui/rows.js";
 import { lowestPoints } from "../kernel/splits.js";
 import { createState } from "../kernel/state.js";
 import { createStyles } from "../ui/styles.js";
@@ -121,7 +122,7 @@ export function render({ model, el, host, signal }, css = "") {
     const [leader] = members;
     const asOne = link.oneScale.get() ?? (members.length > 1 || snapshot.compared_checkpoint !== null || (second?.samePlane ? null : false));
     const range = snapshot.surface && commonRange(asOne, [snapshot.surface, second?.snapshot.surface, ...members.flatMap(({ key, surface }) => (key === state ? [] : [surface]))]);
-    oneScale.box.checked = range !== null;
+    oneScale.update(range !== null, members.length > 1);
     const log = link.scale.get() === "log" && snapshot.surface !== null && offersLog(range ?? snapshot.surface.range);
     const picture = pictureOf(snapshot, log);
     const frame = {
@@ -167,11 +168,12 @@ export function render({ model, el, host, signal }, css = "") {
   offer();
   update();
 
+  const leaveRow = startInRow(root, views);
   let destroyed = false;
   function destroy() {
     if (destroyed) return;
     destroyed = true;
-    for (const stop of stops) stop();
+    for (const stop of [leaveRow, ...stops]) stop();
     tellMembers(link, state, undefined);
     state.destroy();
     theme.destroy();

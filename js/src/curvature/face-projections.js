@@ -6,7 +6,7 @@ import { gaussianCurve, histogram, typicalOf } from "../model/histogram.js";
 import { createKey } from "../ui/legend-key.js";
 import { drawMark, headroom, zeroLine } from "./line-marks.js";
 import { baseAxis, baseLayout } from "../ui/plot.js";
-import { tickCount, tickRoom } from "../ui/ticks.js";
+import { ticksWithin, tickRoom } from "../ui/ticks.js";
 import { NOTHING } from "../ui/keyboard-marks.js";
 
 /** @typedef {import("../ui/frame.js").Frame} Frame */
@@ -68,7 +68,7 @@ function figure({ palette }, { kappaMinus, kappaPlus, plane, samples, fits, seed
       bargap: 0,
       dragmode: false,
       hovermode: "closest",
-      xaxis: { ...baseAxis(palette, WORDS.projected), range, nticks: tickCount(range, el.clientWidth - 64), zeroline: false, showgrid: false, fixedrange: true },
+      xaxis: { ...baseAxis(palette, WORDS.projected), range, ...ticksWithin(range, el.clientWidth - 64), zeroline: false, showgrid: false, fixedrange: true },
       yaxis: {
         ...baseAxis(palette, `of ${formatCount(samples)} ${WORDS.planes}`),
         zeroline: false,

@@ -5,7 +5,7 @@ import { createEigenvalues, withAxis } from "./eigenvalues.js";
 import { formatCount, formatNumber, formatPercent } from "../model/format.js";
 import { drawMark, headroom, zeroLine } from "./line-marks.js";
 import { baseAxis, baseLayout } from "../ui/plot.js";
-import { tickCount } from "../ui/ticks.js";
+import { ticksWithin } from "../ui/ticks.js";
 import { densityFloor, peakOf, shareBelowZero, splitAtZero } from "../model/spectrum.js";
 
 /** @typedef {import("../ui/frame.js").Frame} Frame */
@@ -91,7 +91,7 @@ function figure({ palette, snapshot }, el) {
       margin: { l: 52, r: 14, t: 8, b: 40 },
       dragmode: "zoom",
       hovermode: "closest",
-      xaxis: { ...baseAxis(palette, WORDS.eigenvalue), range, nticks: tickCount(range, el.clientWidth - 68), zeroline: false, showgrid: false },
+      xaxis: { ...baseAxis(palette, WORDS.eigenvalue), range, ...ticksWithin(range, el.clientWidth - 68, true), zeroline: false, showgrid: false },
       yaxis: {
         ...baseAxis(palette, WORDS.density),
         type: "log",

@@ -22,5 +22,23 @@ export function labelWidth(range, labels) {
 /** The margin that labels and title of a vertical axis need. @param {number[] | undefined} range */
 export const tickRoom = (range) => 32 + labelWidth(range);
 
-/** How many labels stand side by side without touching. @param {number[] | undefined} range @param {number} width  in pixels */
-export const tickCount = (range, width) => (width > 0 ? Math.max(2, Math.min(6, Math.floor(width / (labelWidth(range) + 10)))) : 6);
+/** The largest number of one digit, or 1.5, that is no more than this. @param {number} value  above 0 */
+function roundDown(value) {
+  const unit = 10 ** Math.floor(Math.log10(value));
+  const digits = value / unit;
+  return (digits >= 1.5 && digits < 2 ? 1.5 : Math.floor(digits)) * unit;
+}
+
+/**
+ * Labels that stand side by side without touching, and never fewer than two: where there is no room for five, plotly's own
+ * steps may leave but the one at 0. None of few stands at either end, where it would need room beside the picture.
+ * @param {number[] | undefined} range
+ * @param {number} width  in pixels
+ * @param {boolean} [zoomed]  whether plotly changes the range by itself, so that its steps must be its own
+ */
+export function ticksWithin([low, high] = [0, 0], width, zoomed = false) {
+  const most = width > 0 ? Math.min(6, Math.floor(width / (labelWidth([low, high]) + 10))) : 6;
+  const half = (high - low) / 2;
+  if (zoomed || most >= 5 || !(half > 0)) return { nticks: Math.max(5, most) };
+  return { tick0: 0, dtick: roundDown(0.9 * half) };
+}

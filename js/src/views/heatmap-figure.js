@@ -2,7 +2,7 @@
 import { flatLevel, flatMarks, flatPins, haloed, LEVEL } from "./pin-marks.js";
 import { flatPaths, flatWords } from "./path-marks.js";
 import { baseAxis, baseLayout, POINTER, roomOf } from "../ui/plot.js";
-import { tickCount, tickRoom } from "../ui/ticks.js";
+import { ticksWithin, tickRoom } from "../ui/ticks.js";
 import { errorMap, modelRows } from "../model/quadratic.js";
 import { colouring, contourLevels, shade } from "../model/scale.js";
 import { thinned } from "../model/thinned.js";
@@ -140,7 +140,7 @@ export function heatmapFigure(frame, surface, el, drags) {
       hovermode: "closest",
       // What a person has dragged into view is shown by what comes of it, never by plotly's own memory.
       uirevision: `${extent.join()} ${drags}`,
-      xaxis: { ...baseAxis(palette, titles[0]), range: extent.slice(0, 2), nticks: tickCount(extent.slice(0, 2), el.clientWidth - 120), zeroline: false, showgrid: false },
+      xaxis: { ...baseAxis(palette, titles[0]), range: extent.slice(0, 2), ...ticksWithin(extent.slice(0, 2), el.clientWidth - 120), zeroline: false, showgrid: false },
       yaxis: { ...baseAxis(palette, titles[1]), range: extent.slice(2), zeroline: false, showgrid: false },
       shapes: [...picture.outlines.flatMap(outline), ...crosshair(frame, surface)],
       // Above the colour bar and no title of its own, which plotly writes over long labels.

@@ -1,5 +1,5 @@
 // A second picture beside the first: the same views, one camera, and if wanted one scale for the loss.
-import { h } from "../ui/dom.js";
+import { h, setText } from "../ui/dom.js";
 import { display } from "../ui/frame.js";
 import { createHeatmap } from "./heatmap.js";
 import { createCell, samePoint } from "../ui/link.js";
@@ -42,7 +42,15 @@ export function commonRange(one, pictures) {
 export function createOneScale(link) {
   const box = h("input", { type: "checkbox", "data-testid": "one-scale" });
   box.addEventListener("change", () => link.oneScale.set(box.checked));
-  return { box, label: h("label", { class: "lw-check", title: "The same colours and heights for the same loss in all pictures" }, box, "one scale") };
+  const words = h("span");
+  return {
+    label: h("label", { class: "lw-check", title: "The same colours and heights for the same loss in all pictures" }, box, words),
+    /** @param {boolean} shared  whether it is on @param {boolean} apart  whether the pictures are around several θ* */
+    update(shared, apart) {
+      box.checked = shared;
+      setText(words, `one scale${shared && apart && link.scale.get() === "auto" ? ", about first θ*" : ""}`);
+    },
+  };
 }
 
 /**
@@ -57,8 +65,8 @@ export function createPair(el, link, zooms, changed) {
   let views = [];
   let pictureOf = createPicture();
   let samePlane = false;
-  /** @type {HTMLInputElement} */
-  let check;
+  /** @type {ReturnType<typeof createOneScale>} */
+  let oneScale;
   const stops = [
     link.point.subscribe((point) => samePlane && own.point.set(point)),
     own.point.subscribe((point) => {
@@ -69,13 +77,12 @@ export function createPair(el, link, zooms, changed) {
 
   function open() {
     const zoom = samePlane ? zooms.first : zooms.second;
-    const { box, label } = createOneScale(link);
-    check = box;
+    oneScale = createOneScale(link);
     // Beside the views they belong to, for readers who go from one to the next.
     views = ["surface", "heatmap"].map((name) => {
       const place = document.createDocumentFragment();
       const view = name === "surface" ? createSurface(place, own, "surface-2") : createHeatmap(place, own, zoom, "heatmap-2");
-      if (name === "surface") place.querySelector(".lw-panel-tools")?.append(label);
+      if (name === "surface") place.querySelector(".lw-panel-tools")?.append(oneScale.label);
       el.querySelector(`[data-testid="${name}"]`)?.after(place);
       return view;
     });
@@ -99,7 +106,7 @@ export function createPair(el, link, zooms, changed) {
       if (!second) return;
       ({ samePlane } = second);
       if (!views.length) open();
-      check.checked = frame.range !== null;
+      oneScale.update(frame.range !== null, frame.snapshot.compared_checkpoint !== null);
       const { snapshot, name } = second;
       const range = frame.range ?? snapshot.surface?.range;
       const log = link.scale.get() === "log" && range !== undefined && offersLog(range);

@@ -5,7 +5,7 @@ import { createMemory } from "../ui/changed.js";
 import { teller } from "../ui/caption.js";
 import { createPanel } from "../ui/panel.js";
 import { baseAxis, baseLayout, createPlot } from "../ui/plot.js";
-import { tickCount, tickRoom } from "../ui/ticks.js";
+import { ticksWithin, tickRoom } from "../ui/ticks.js";
 import { modelAt } from "../model/quadratic.js";
 import { quantityOf } from "../kernel/splits.js";
 import { nearestNode } from "../model/values.js";
@@ -78,7 +78,7 @@ function figure(frame, surface, el) {
   const domains = [[0, (1 - gap) / 2], [(1 + gap) / 2, 1]];
   const plane = [picture.extent.slice(0, 2), picture.extent.slice(2)];
   const axes = slices.flatMap(({ name, fixed }, k) => [
-    [`xaxis${suffixes[k]}`, { ...baseAxis(palette, `${name} <span style="font-size: 10px">\u2002(${fixed})</span>`), domain: domains[k], range: plane[k], ticklabelstandoff: 5, nticks: tickCount(plane[k], (width * (1 - gap)) / 2), anchor: `y${suffixes[k]}`, zeroline: false, fixedrange: true }],
+    [`xaxis${suffixes[k]}`, { ...baseAxis(palette, `${name} <span style="font-size: 10px">\u2002(${fixed})</span>`), domain: domains[k], range: plane[k], ticklabelstandoff: 5, ...ticksWithin(plane[k], (width * (1 - gap)) / 2), anchor: `y${suffixes[k]}`, zeroline: false, fixedrange: true }],
     [`yaxis${suffixes[k]}`, { ...baseAxis(palette, title), range: ranges[k], anchor: `x${suffixes[k]}`, zeroline: false, fixedrange: true, nticks: 5 }],
   ]);
   return {
