@@ -135,9 +135,9 @@ class AlongTheRun(PointActs):
             raise
         if self._pastime is not None and self._pastime.cancelled:
             raise RuntimeError("The computation was cancelled.")
-        for number, checkpoint in enumerate(self._points.centres.landmarks.checkpoints):
+        for checkpoint in self._points.centres.landmarks.checkpoints:
             if words := self._failed.get(checkpoint_key(checkpoint)):
-                warnings.warn(f"Nothing was found at checkpoint {number}: {words}", stacklevel=2)
+                warnings.warn(f"Nothing was found at {checkpoint.name}: {words}", stacklevel=2)
         return self
 
     def cancel(self) -> None:
@@ -221,7 +221,7 @@ class AlongTheRun(PointActs):
             except UnwantedError:
                 raise
             except Exception as error:  # the others can be had all the same
-                log.info("Nothing ahead at checkpoint %d.", number, exc_info=error)
+                log.info("Nothing ahead at %s.", checkpoint.name, exc_info=error)
                 if centre is None or found_at(centre, controls.examples) is None:
                     self._failed[checkpoint_key(checkpoint)] = f"{type(error).__name__}: {error}"
             if checkpoint_key(checkpoint) not in self._failed:
