@@ -10,6 +10,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from landscape_widget.admission.embeddings import told_of_padding, told_of_sparse
 from landscape_widget.admission.jump_places import told
 from landscape_widget.admission.jumps import Jump, find_jump
 from landscape_widget.admission.nearby import Probe
@@ -20,6 +21,8 @@ from landscape_widget.engine.faults import out_of_memory
 from landscape_widget.loss.batch_loss import InvalidLossError
 from landscape_widget.loss.evaluation import unwritten
 from landscape_widget.loss.terms import ModelTerms
+
+_CHECKPOINTS = "Where the model checkpoints, pass use_reentrant=False to torch.utils.checkpoint."
 
 #: Examples on which jumps are looked for, at ten evaluations or more.
 _FEWER = 8
@@ -55,7 +58,9 @@ class Derivative:
             return told(probe.terms, probe.spans, jump, where)
 
         loss = partial(probe.value, in_graph=self.in_graph)
-        check_slope(loss, self.gradient, self.point, probe.spans, where, tell)
+        check_slope(
+            loss, self.gradient, self.point, probe.spans, where, tell, lambda: told_of_padding(probe.terms)
+        )
         if self.point is not probe.theta and probe.theta.dtype is torch.float64:
             loss = partial(probe.few(_FEWER).value, in_graph=self.in_graph)
             _check_jumps(loss, probe.theta, self.point - probe.theta, tell)
@@ -100,8 +105,7 @@ def derivative(probe: Probe, own: Sequence[Tensor]) -> Derivative:
             short = str(error).splitlines()[0][:200] if str(error) else ""
             raise ValueError(
                 "Expected a loss with a gradient with respect to the model's parameters, got "
-                f"{type(error).__name__}: {short}. Where the model checkpoints, pass "
-                "use_reentrant=False to torch.utils.checkpoint."
+                f"{type(error).__name__}: {short}. {told_of_sparse(terms) or _CHECKPOINTS}"
             ) from error
     in_graph = abs(value - plain) > repeatable(point.dtype) * max(abs(value), abs(plain))
     return Derivative(probe, point, slope, in_graph)

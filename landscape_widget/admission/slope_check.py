@@ -64,6 +64,7 @@ def check_slope(
     spans: Mapping[str, slice],
     where: str,
     tell: Telling,
+    cause: Callable[[], str] = str,
 ) -> None:
     """Compares the gradient with central differences of the loss along two random directions.
 
@@ -77,6 +78,7 @@ def check_slope(
         spans: Where each parameter tensor lies in θ.
         where: What data the loss is of, in words.
         tell: Words for a jump.
+        cause: Words for what may be cut off, before all else that may be.
 
     Raises:
         CutOffError: If they disagree at all steps, naming the tensors, or the loss jumps.
@@ -97,7 +99,7 @@ def check_slope(
             continue
         found = _disagreement(loss, theta, direction, [slopes[name] for name in names])
         if found:
-            raise _refusal(loss, theta, direction, *found, f"on {where}, in {few(names)}", tell)
+            raise _refusal(loss, theta, direction, *found, f"on {where}, in {few(names)}", tell, cause)
         if direction is still and (jump := _jump_along(loss, theta, direction, _FAR)):
             raise jumping(*tell(jump), f"in {few(names)} its gradient is zero")
 
@@ -170,6 +172,7 @@ def _refusal(
     told: float,
     where: str,
     tell: Telling,
+    cause: Callable[[], str] = str,
 ) -> CutOffError:
     """Why a slope by differences and one by the gradient disagree: a jump, roughness, or what is cut off."""
     if jump := _jump_along(loss, theta, direction, _NEAR):
@@ -183,7 +186,7 @@ def _refusal(
         )
     return CutOffError(
         "Expected a loss whose gradient with respect to the model's parameters is its slope, got a slope of "
-        f"{found:.4g} by differences of the loss and {told:.4g} by the gradient, {where}. {WAY_OUT}"
+        f"{found:.4g} by differences of the loss and {told:.4g} by the gradient, {where}. {cause()}{WAY_OUT}"
     )
 
 

@@ -97,7 +97,7 @@ def certify(matrix: Curvature, estimate: EigenPairs, vectors: Tensor, ends: Ends
         if objective.doubt:
             warnings.warn(objective.doubt, stacklevel=2)
             provenance = {**provenance, "doubt": objective.doubt}
-    found, off = torch.cat(values).cpu().numpy(), torch.cat(residuals).cpu().numpy()
+    found, off = (torch.cat(part).cpu().double().numpy() for part in (values, residuals))
     order = np.argsort(-found, kind="stable")
     kept = vectors.cpu().numpy()
     return replace(

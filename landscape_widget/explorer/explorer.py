@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from inspect import signature
+from inspect import getattr_static, signature
 from typing import Any
 
 import torch
@@ -192,6 +192,10 @@ class LandscapeExplorer(FollowedByAFile):
             raise AttributeError(
                 f"Expected an attribute of {type(self).__name__}, got {name!r}, which it has not."
                 f"{next(filter(None, hints), '')}"
+            )
+        if not name.startswith("_") and callable(getattr_static(type(self), name)) and not callable(value):
+            raise AttributeError(
+                f"Expected an attribute that can be set, got {name!r}, which is a method: explorer.{name}(…)."
             )
         super().__setattr__(name, value)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,7 +33,10 @@ CONTROLS = (
     *CHOICES,
 )
 
+#: What plotly's camera is made of: three points, and how they are projected.
 _CAMERA = ("eye", "center", "up")
+_PROJECTION = "projection"
+_PROJECTIONS = ("perspective", "orthographic")
 
 
 def check_view(view: Any) -> dict[str, Any]:
@@ -78,12 +81,29 @@ def _check_camera(camera: Any) -> None:
     """Raise where a camera is not one that plotly takes: points of finite coordinates by their names."""
     if camera is None:
         return
-    points = [camera.get(name, {}) for name in _CAMERA] if isinstance(camera, Mapping) else [None]
-    numbers = [
-        point.get(axis, 0.0) if isinstance(point, Mapping) else None for point in points for axis in "xyz"
-    ]
-    if not all(isinstance(x, int | float) and math.isfinite(x) for x in numbers):
+    if not (
+        isinstance(camera, Mapping)
+        and set(camera) <= {*_CAMERA, _PROJECTION}
+        and all(_is_point(camera.get(name, {})) for name in _CAMERA)
+        and _is_projection(camera.get(_PROJECTION, {}))
+    ):
         raise ValueError(
             "Expected view['camera'] as plotly's, such as {'eye': {'x': 1.2, 'y': -1.3, 'z': 1}}, "
             f"got {told(camera)}."
         )
+
+
+def _is_projection(projection: Any) -> bool:
+    if not isinstance(projection, Mapping) or not set(projection) <= {"type"}:
+        return False
+    kind = projection.get("type", _PROJECTIONS[0])
+    return isinstance(kind, str) and kind in _PROJECTIONS
+
+
+def _is_point(point: Any) -> bool:
+    """Whether all coordinates are numbers; an integer may be too large for one."""
+    return (
+        isinstance(point, Mapping)
+        and set(point) <= set("xyz")
+        and all(isinstance(x, int | float) and abs(x) <= sys.float_info.max for x in point.values())
+    )

@@ -160,7 +160,7 @@ def _share_where_the_model_holds(
 
 def snap(width: float) -> float:
     """Returns the nearest of 1, 1.5, 2, 3, 4, 5, 6, 8 times a power of ten, by ratio."""
-    width = min(max(width, _HALF_WIDTHS[0]), _HALF_WIDTHS[1])
+    width = min(max(float(width), _HALF_WIDTHS[0]), _HALF_WIDTHS[1])
     exponent = math.floor(math.log10(width))
     candidates = [m * 10.0**e for e in (exponent, exponent + 1) for m in MANTISSAS]
     best = min(candidates, key=lambda c: abs(math.log(c / width)))

@@ -289,3 +289,44 @@ def test_a_loader_of_unequal_examples_is_told_of_padding() -> None:
     loader = DataLoader(Ragged(lambda i: (X[: 2 + i], i)), batch_size=2)
     told = message(lambda: Objective(linear(), loader, CRITERION))
     assert "pad_sequence" in told
+
+
+# embeddings whose gradients are made otherwise
+
+
+class Words(nn.Module):
+    """Words by an embedding, and the next one by its transpose where it is ``tied``."""
+
+    def __init__(self, tied: bool, **options: Any) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(7, 4, **options)
+        self.head = nn.Linear(4, 7, bias=False)
+        if tied:
+            self.head.weight = self.embedding.weight
+
+    def forward(self, words: Tensor) -> Tensor:
+        output: Tensor = self.head(self.embedding(words).mean(1))
+        return output
+
+
+def of_words(model: nn.Module) -> Objective:
+    words = torch.arange(30).reshape(6, 5) % 7
+    return Objective(model, (words, Y), CRITERION)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_a_row_without_a_gradient_is_named_with_its_embedding(tied: bool) -> None:
+    model = Words(tied, padding_idx=2)
+    told = message(lambda: of_words(model))
+    assert "padding_idx=2 of module 'embedding' (Embedding)" in told
+    model.embedding.padding_idx = None
+    of_words(model).gradient()
+
+
+def test_a_sparse_gradient_is_named_with_its_embedding() -> None:
+    model = Words(False, sparse=True)
+    told = message(lambda: of_words(model))
+    assert "sparse=True of module 'embedding' (Embedding)" in told
+    assert "use_reentrant" not in told
+    model.embedding.sparse = False
+    of_words(model).gradient()

@@ -92,6 +92,9 @@ def test_observing_what_is_not_there(name: str, hint: str, explorer: LandscapeEx
         ("trajectry", "'trajectory'"),
         ("compute_", "'compute'"),
         ("x", "got"),
+        ("compute", r"is a method: explorer\.compute\(…\)"),
+        ("close", "is a method"),
+        ("observe", "is a method"),
     ],
 )
 def test_setting_what_is_not_there(name: str, hint: str, explorer: LandscapeExplorer) -> None:

@@ -28,6 +28,7 @@ EYE = {"eye": {"x": 1.2, "y": -1.3, "z": 1.0}}
         {"scale": "log", "map": "Cividis"},
         {"contours": False, "camera": EYE},
         {"camera": None},
+        {"camera": EYE | {"up": {"z": 1}, "projection": {"type": "orthographic"}}},
         {"controls": ["axes"]},
     ],
 )
@@ -47,6 +48,10 @@ def test_what_may_be_asked_for(make_explorer: Make, view: dict[str, Any]) -> Non
         ({"contours": 1}, r"Expected view\['contours'\] as one of True, False, got 1"),
         ({"camera": {"eye": {"x": float("nan")}}}, r"Expected view\['camera'\] as plotly's"),
         ({"camera": "north"}, r"Expected view\['camera'\] as plotly's"),
+        ({"camera": {"eye": {"x": 10**400}}}, r"Expected view\['camera'\] as plotly's"),
+        ({"camera": {"eye": {"w": 1}}}, r"Expected view\['camera'\] as plotly's"),
+        ({"camera": {"eyes": EYE["eye"]}}, r"Expected view\['camera'\] as plotly's"),
+        ({"camera": EYE | {"projection": {"type": object()}}}, r"Expected view\['camera'\] as plotly's"),
         (
             {"controls": "axes"},
             r"Expected view\['controls'\] as a list such as \['axes', 'seed'\], got 'axes'",

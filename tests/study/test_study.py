@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from landscape_widget import (
     Objective,
@@ -581,3 +581,21 @@ def test_fits_on_the_paper_s_interval_are_made_anew() -> None:
     assert resumed.traces is not None
     assert resumed.traces["curvature-fit"][-1] == found.traces["curvature-fit"][-1]
     assert resumed.trace == found.trace
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_loss_that_stays_in_float32_has_a_domain_like_any_other() -> None:
+    """Weights of classes that a loss closes over have its curvature be computed in their own dtype."""
+    weight = torch.tensor([1.0, 2.0, 3.0])
+    generator = torch.Generator().manual_seed(0)
+    data = torch.randn(12, 2, generator=generator), torch.arange(12) % 3
+    objective = Objective(
+        nn.Linear(2, 3),
+        data,
+        lambda output, target: nn.functional.cross_entropy(output, target, weight=weight),
+    )
+    controls = Controls(resolution=5, samples=6, examples=12)
+    found = last(Study(objective), controls)
+    assert found.pairs is not None
+    assert found.pairs.provenance["dtype"] == "float32"
+    assert found.pairs.values.dtype == found.pairs.residuals.dtype == np.float64
