@@ -230,7 +230,7 @@ def _parts(ahead: Mapping[str, float | None]) -> dict[str, float | None]:
     """The seconds before each part of a computation, None while one of its kinds of work is unknown."""
     parts: dict[str, list[float | None]] = {}
     for kind, seconds in ahead.items():
-        parts.setdefault(_PART_OF.get(kind, "curvature"), []).append(seconds)
+        parts.setdefault(_PART_OF.get(kind.removeprefix("beside "), "curvature"), []).append(seconds)
     return {
         part: None if None in kinds else sum(seconds for seconds in kinds if seconds is not None)
         for part, kinds in parts.items()

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from landscape_widget.results.spectrum import TraceEstimate
 
+#: Evaluations of the loss that a Hessian-vector product in float64 costs.
+PRODUCT_COST = 15.0
+
 #: Products that a Lanczos run is taken to need, for the time left; networks need 24 to 56.
 USUAL_PRODUCTS = 40
 

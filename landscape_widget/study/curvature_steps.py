@@ -125,6 +125,7 @@ class CurvatureSteps:
         """Builds the spectral density on the certified pairs; it waits for them, and needs them."""
         while not found.pairs_final:
             if found.fault is not None:
+                found.meter.finish("density")
                 return
             yield found
         pairs = found.pairs
@@ -146,6 +147,8 @@ class CurvatureSteps:
         """Computes the exact or deflated trace; then Fig. 3, both methods on the same normal vectors."""
         best = default_method(objective, budget.TRACE_SAMPLES)
         methods = (best, *TRACE_METHODS) if _derivatives(objective) == "hvp" else ("curvature-fit",)
+        for method in {best, *TRACE_METHODS}.difference(methods):
+            found.meter.finish(method)
         histories = {
             method: self._histories.setdefault((objective.n_examples, method), []) for method in methods
         }

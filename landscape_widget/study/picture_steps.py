@@ -35,6 +35,7 @@ def compared_steps(
 ) -> Iterator[Findings]:
     """Draws the second picture; its Hessian axes rest on certified pairs, without which there is none."""
     if hessian_rank(controls.axes) and not found.pairs_final:
+        found.meter.forget()
         return
     plane = centre.around.plane(objective, controls.axes, controls.seed, found.pairs)
     for surfaces in _nodes("compared node", centre, objective, controls, plane, found):

@@ -12,12 +12,11 @@ import torch
 from landscape_widget.admission.slope_check import CutOffError
 from landscape_widget.curvature.eigenpairs import basis_vectors, in_file
 from landscape_widget.curvature.product_check import refusal
-from landscape_widget.curvature.trace import default_method
 from landscape_widget.objective.objective import Objective
-from landscape_widget.planes.certified import USUAL_NODES
 from landscape_widget.study import budget
 from landscape_widget.study.centre import Centre
 from landscape_widget.study.controls import Controls
+from landscape_widget.study.foreseen import curvature_works, nodes
 
 #: Vectors of length N that a product and the step of a search hold at once.
 _WORKING = 6
@@ -129,32 +128,12 @@ def _least(call: Callable[[], object]) -> float:
 
 def _losses(controls: Controls) -> int:
     pictures = [controls, *([second] if (second := controls.compared()) else [])]
-    every = controls.resolution**2
-    nodes = min(every, USUAL_NODES) if controls.accuracy else every
-    return sum(
-        nodes * (2 if picture.split == "difference" else 1) + (0 if picture.domain else _DOMAIN)
-        for picture in pictures
-    )
+    return sum(nodes(picture) + (0 if picture.domain else _DOMAIN) for picture in pictures)
 
 
 def _products(centre: Centre, objective: Objective, controls: Controls) -> int:
-    known, n, k = centre.known, objective.n_examples, max(1, controls.rank)
-    pairs = 0 if (n, k) in known.pairs else k * budget.USUAL_PRODUCTS
-    drawn = known.projections.get((n, controls.samples))
-    projections = 2 * (controls.samples - (drawn.samples if drawn else 0))
-    steps = min(budget.DENSITY_STEPS, objective.n_parameters)
-    density = 0 if any(m == n for m, _ in known.densities) else (budget.DENSITY_PROBES - 1) * steps
-    return pairs + projections + density + (_traces(centre, objective) if controls.face == "trace" else 0)
-
-
-def _traces(centre: Centre, objective: Objective) -> int:
-    """Products of the best method, and of Hutchinson's beside it; the curvature fit takes losses."""
-    best = default_method(objective, budget.TRACE_SAMPLES)
-    wanted = {"hutchinson": budget.TRACE_SAMPLES, best: budget.TRACE_SAMPLES}
-    if best == "exact":
-        wanted[best] = objective.n_parameters
-    known = {m: centre.known.traces.get((objective.n_examples, m), ()) for m in wanted}
-    return sum(n for m, n in wanted.items() if not budget.trace_is_final(m, known[m]))
+    works = curvature_works(centre, objective, controls).values()
+    return int(sum(work.units * work.each for work in works if work.of == "product"))
 
 
 def _words(seconds: float) -> str:

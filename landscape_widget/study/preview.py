@@ -15,7 +15,7 @@ from landscape_widget.planes.splits import alongside, shown
 from landscape_widget.planes.surface import evaluate_plane
 from landscape_widget.results.curvature import EigenPairs
 from landscape_widget.results.planes import Plane, Surface
-from landscape_widget.study.budget import USUAL_PRODUCTS
+from landscape_widget.study.budget import PRODUCT_COST, USUAL_PRODUCTS
 from landscape_widget.study.centre import Centre
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.domain import automatic_domain
@@ -26,9 +26,6 @@ PREVIEW_SECONDS = 0.6
 
 #: Nodes of a first picture.
 PREVIEW_NODES = 81
-
-#: Evaluations of the loss that a Hessian-vector product in float64 costs.
-_PRODUCT_COST = 15.0
 
 #: Products after which eigenvectors are good enough to begin with, for each pair of a side.
 _PREVIEW_PRODUCTS = 12
@@ -50,7 +47,7 @@ _ALIKE = 0.02
 def takes_long(centre: Centre, objective: Objective, controls: Controls) -> bool:
     """Whether the picture on all of the examples takes so long that a first one on a part is worth while."""
     n, seconds = objective.n_examples, centre.seconds(objective)
-    evaluations = USUAL_PRODUCTS * _PRODUCT_COST if hessian_rank(controls.axes) else PREVIEW_NODES
+    evaluations = USUAL_PRODUCTS * PRODUCT_COST if hessian_rank(controls.axes) else PREVIEW_NODES
     long = seconds * evaluations > 2 * PREVIEW_SECONDS
     return long and n >= 2 * _LEAST_PREVIEW and objective.divisible
 
@@ -72,7 +69,7 @@ def preview_steps(centre: Centre, controls: Controls, found: Findings) -> Iterat
     pairs: EigenPairs | None = None
     if rank:
         products = _PREVIEW_PRODUCTS * rank
-        few = min(max(_LEAST_VECTORS, int(room / (products * _PRODUCT_COST))), part)
+        few = min(max(_LEAST_VECTORS, int(room / (products * PRODUCT_COST))), part)
         sample = centre.objective.subset(few)
         for estimate in eigenpair_steps(sample, rank, tol=1e-2, max_hvp=products, precise=False):
             pairs = estimate

@@ -4,27 +4,66 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from time import monotonic
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
+
+from landscape_widget.study.budget import PRODUCT_COST
 
 K = TypeVar("K")
 T = TypeVar("T")
 
 
+class Work(NamedTuple):
+    """Work of one kind that is to come."""
+
+    units: int
+    """How many, about."""
+    of: str
+    """What a unit is made of, "loss" or "product"."""
+    each: float = 1.0
+    """How many of these a unit is."""
+
+    @property
+    def losses(self) -> float:
+        """Losses that take about as long as a unit."""
+        return self.each * (PRODUCT_COST if self.of == "product" else 1.0)
+
+
 class Meter:
-    """Counts work done and left, in units of each kind, each weighed by the seconds it took here."""
+    """Counts work done and left, in units of each kind, each weighed by the seconds it took here.
+
+    Work that was foreseen and has not begun is weighed by what other kinds took, those that are made of the
+    same if there are any.
+    """
 
     def __init__(self) -> None:
+        self._foreseen: dict[str, Work] = {}
         self._done: dict[str, int] = {}
         self._total: dict[str, int] = {}
         self._reused: dict[str, int] = {}
         self._seconds: dict[str, float] = {}
 
+    def foresee(self, works: Mapping[str, Work]) -> None:
+        """Takes note of work of several kinds that will be expected by and by."""
+        self._foreseen |= works
+        for kind, work in works.items():
+            self.expect(kind, work.units)
+
+    def include(self, name: str, other: Meter) -> None:
+        """Takes over what another meter counts, its kinds with a name before them."""
+        for mine, its in (
+            (self._done, other._done),
+            (self._total, other._total),
+            (self._reused, other._reused),
+            (self._seconds, other._seconds),
+        ):
+            mine |= {f"{name} {kind}": value for kind, value in its.items()}
+
     def expect(self, kind: str, total: int, reused: int = 0) -> None:
         """Takes note that ``total`` units of a kind are wanted, of which ``reused`` cost nothing."""
         self._total[kind], self._reused[kind] = total, reused
-        self._done.setdefault(kind, reused)
+        self._done[kind] = max(reused, self._done.get(kind, 0))
 
     def reused(self, kind: str) -> int:
         """Returns how many units of a kind were there before."""
@@ -36,8 +75,14 @@ class Meter:
         self._seconds[kind] = self._seconds.get(kind, 0.0) + seconds
 
     def finish(self, kind: str) -> None:
-        """Takes note that no more units of a kind are wanted: it ended sooner than expected."""
-        self._total[kind] = self._done[kind]
+        """Takes note that no more units of a kind are wanted: it ended early, or never began."""
+        self._total[kind] = self._done.setdefault(kind, 0)
+
+    def forget(self) -> None:
+        """Takes note that what has not begun need not come: something that it may rest on has failed."""
+        for kind in self._foreseen:
+            if not self._done[kind]:
+                self.finish(kind)
 
     def left(self) -> tuple[float, float | None]:
         """Returns the fraction of the time that is behind us, and the seconds ahead (None while unknown)."""
@@ -52,13 +97,26 @@ class Meter:
         """Returns the seconds ahead for each kind of work, None while unknown."""
         found: dict[str, float | None] = {}
         for kind, total in self._total.items():
-            fresh = self._done[kind] - self._reused[kind]
             remaining = max(0, total - self._done[kind])
-            if fresh > 0:
-                found[kind] = remaining * self._seconds.get(kind, 0.0) / fresh
-            else:
-                found[kind] = None if remaining else 0.0
+            pace = self._pace(kind) if remaining else 0.0
+            found[kind] = None if pace is None else remaining * pace
         return found
+
+    def _pace(self, kind: str) -> float | None:
+        """Seconds that a unit takes: its own, else by what it is made of; None while unknown."""
+        if (fresh := self._fresh(kind)) > 0:
+            return self._seconds.get(kind, 0.0) / fresh
+        work = self._foreseen.get(kind)
+        if work is None:
+            return None
+        made = [(name, other) for name, other in self._foreseen.items() if self._fresh(name) > 0]
+        alike = [(name, other) for name, other in made if other.of == work.of] or made
+        count = sum(self._fresh(name) * other.losses for name, other in alike)
+        seconds = sum(self._seconds.get(name, 0.0) for name, _ in alike)
+        return work.losses * seconds / count if count else None
+
+    def _fresh(self, kind: str) -> int:
+        return max(0, self._done[kind] - self._reused[kind])
 
 
 class Run(Generic[T]):

@@ -17,6 +17,7 @@ from landscape_widget.study.centre import Centre, Run
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.curvature_steps import CurvatureSteps
 from landscape_widget.study.findings import Findings, Picture
+from landscape_widget.study.foreseen import foreseen
 from landscape_widget.study.known import Known
 from landscape_widget.study.picture_steps import (
     compared_steps,
@@ -30,6 +31,9 @@ from landscape_widget.study.preview import preview_steps, takes_long
 from landscape_widget.study.progress import fairly
 
 log = logging.getLogger(__name__)
+
+#: What the work of a picture around another θ* has before its kind.
+_BESIDE = "beside"
 
 #: Parts that can be computed alone, each with what it rests on; and all of them.
 PARTS = ("surface", "eigenpairs", "curvature", "all")
@@ -88,6 +92,7 @@ class Study:
         found.stage = "loss at the present weights"
         yield found
         found.centre_loss = centre.loss(objective)
+        self._foresee(controls, what, found)
         drawn = what in ("surface", "all")
         long = takes_long(centre, objective, controls)
         if drawn and long and not self._has_begun(objective, controls):
@@ -135,6 +140,16 @@ class Study:
         if found.fault is not None:
             raise found.fault
 
+    def _foresee(self, controls: Controls, what: str, found: Findings) -> None:
+        """Takes note of all that is to come, for the time left."""
+        works = foreseen(self.centre, controls, what)
+        second = controls.compared() if what in ("surface", "all") else None
+        if second is not None and second.compared_checkpoint is not None and self.beside is not None:
+            for part in ("surface", "eigenpairs"):
+                alone = foreseen(self.beside.centre, _alone(second), part)
+                works |= {f"{_BESIDE} {kind}": work for kind, work in alone.items()}
+        found.meter.foresee(works)
+
     def _tell_ahead(self, controls: Controls, found: Findings) -> Iterator[Findings]:
         """Measures what a long computation takes, to be told beside its next stage."""
         found.stage = "two products, to tell the time that all take"
@@ -159,7 +174,7 @@ class Study:
         """Draws the second picture around another θ*, and finds the curvature there."""
         other = self.beside
         assert other is not None
-        alone = replace(controls, compared_axes=None, compared_split=None, compared_checkpoint=None)
+        alone = _alone(controls)
         if controls.compared_axes is None and alone.domain is None and found.surface is not None:
             a, b = found.surface.alpha, found.surface.beta  # planes of one kind reach equally far
             ends = float(a[0]), float(a[-1]), float(b[0]), float(b[-1])
@@ -167,6 +182,7 @@ class Study:
         for what in ("surface", "eigenpairs"):
             for there in other.steps(alone, what):
                 found.stage = there.stage
+                found.meter.include(_BESIDE, there.meter)
                 if there.plane is not None and there.surface is not None and not there.preview:
                     found.compared = Picture(there.plane, there.surface, there.quadratic, there.surfaces)
                     found.compared_landmarks = there.landmarks
@@ -185,6 +201,11 @@ class Study:
         return is_begun(self.centre, objective, controls)
 
 
+def _alone(controls: Controls) -> Controls:
+    """The controls of a picture that has no other one beside it."""
+    return replace(controls, compared_axes=None, compared_split=None, compared_checkpoint=None)
+
+
 def _if_it_can_be(first_picture: Iterator[Findings]) -> Iterator[Findings]:
     """Draws a first picture, unless the loss needs more examples, as one of the hardest hundred does."""
     try:
@@ -199,3 +220,4 @@ def _to_the_end(job: Iterator[Findings], found: Findings) -> Iterator[Findings]:
         yield from job
     except Exception as error:
         found.fault = found.fault or error
+        found.meter.forget()

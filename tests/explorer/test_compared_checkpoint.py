@@ -243,3 +243,22 @@ def test_the_table_is_never_that_of_another_checkpoint(make_explorer: Make) -> N
     explorer.close()
     with pytest.raises(RuntimeError, match="open explorer"):
         _ = explorer.comparison
+
+
+def test_the_time_left_counts_the_picture_beside(make_explorer: Make) -> None:
+    explorer = explorer_of(make_explorer, compared_checkpoint=1)
+    seen: list[set[str]] = []
+    progress = type(explorer._study).steps
+
+    def watched(study: Any, controls: Any, what: str = "all") -> Any:
+        for found in progress(study, controls, what):
+            if study is explorer._study and found.gradient_norm is not None:
+                seen.append(set(found.meter.ahead()))
+            yield found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(explorer._study), "steps", watched)
+        explorer.compute()
+    assert {"node", "product", "beside node", "beside product"} <= seen[0]
+    assert all(kinds == seen[0] for kinds in seen)
+    assert (explorer.progress["fraction"], explorer.progress["eta"]) == (1.0, 0.0)

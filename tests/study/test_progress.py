@@ -7,7 +7,8 @@ from itertools import islice
 
 import pytest
 
-from landscape_widget.study.progress import Meter, Run, Runs, fairly
+from landscape_widget.study.budget import PRODUCT_COST
+from landscape_widget.study.progress import Meter, Run, Runs, Work, fairly
 
 
 def test_nothing_is_known_at_first() -> None:
@@ -128,3 +129,37 @@ def test_a_run_that_failed_has_not_begun() -> None:
 
 def test_all_jobs_come_to_their_end() -> None:
     assert sorted(fairly(Counting(3)(), iter(()), Counting(2)())) == [0, 0, 1, 1, 2]
+
+
+def test_work_that_was_foreseen_is_weighed_by_what_is_made_of_the_same() -> None:
+    meter = Meter()
+    works = {"product": Work(10, "product"), "projection": Work(5, "product", 2), "node": Work(8, "loss")}
+    meter.foresee(works)
+    assert meter.left() == (0.0, None), "there is nothing to go by"
+    meter.expect("product", 10, reused=4)
+    meter.record("product", 6, seconds=1.0)
+    loss = 0.5 / PRODUCT_COST
+    assert meter.ahead() == {"product": 2.0, "projection": 5.0, "node": pytest.approx(8 * loss)}
+    meter.expect("node", 8)
+    meter.record("node", 2, seconds=6.0)
+    meter.finish("product")
+    assert meter.ahead() == {"product": 0.0, "projection": 5.0, "node": pytest.approx(18.0)}
+    assert meter.left() == (pytest.approx(7 / 30), pytest.approx(23.0))
+
+
+def test_of_work_that_fails_only_what_has_begun_is_left() -> None:
+    meter = Meter()
+    meter.foresee({"product": Work(10, "product"), "density": Work(20, "product")})
+    meter.record("product", 5, seconds=1.0)
+    assert meter.left() == (pytest.approx(1 / 6), pytest.approx(5.0))
+    meter.forget()
+    assert meter.left() == (pytest.approx(1 / 2), pytest.approx(1.0))
+
+
+def test_what_another_meter_counts_is_taken_over() -> None:
+    meter, other = Meter(), Meter()
+    meter.foresee({"beside node": Work(9, "loss")})
+    other.expect("node", 6)
+    other.record("node", 2, seconds=1.0)
+    meter.include("beside", other)
+    assert meter.left() == (pytest.approx(1 / 3), pytest.approx(2.0))

@@ -20,6 +20,7 @@ from landscape_widget import (
     saddle_blindness,
 )
 from landscape_widget.curvature import trace as trace_module
+from landscape_widget.curvature.product_check import SecondDerivativeError
 from landscape_widget.results.planes import Surface
 from landscape_widget.study import budget, centre, known, preview
 from landscape_widget.study.budget import trace_is_final
@@ -599,3 +600,36 @@ def test_a_loss_that_stays_in_float32_has_a_domain_like_any_other() -> None:
     assert found.pairs is not None
     assert found.pairs.provenance["dtype"] == "float32"
     assert found.pairs.values.dtype == found.pairs.residuals.dtype == np.float64
+
+
+FORESEEN = [CONTROLS, RANDOM, replace(RANDOM, face="trace"), *COMPARED]
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["anew", "known in part"])
+@pytest.mark.parametrize("controls", FORESEEN, ids=["Hessian", "random", "trace", "two planes", "two more"])
+def test_the_time_left_is_that_of_all_that_is_to_come(controls: Controls, known: bool) -> None:
+    study = Study(case("dense tanh").objective())
+    controls = replace(controls, examples=study.objective.n_examples)
+    if known:
+        last(study, replace(controls, face="projections", compared_axes=None))
+    begun: set[str] = set()
+    for found in study.steps(controls):
+        if found.gradient_norm is None:
+            continue
+        ahead = found.meter.ahead()
+        begun = begun or set(ahead)
+        assert set(ahead) == begun, "nothing comes that was not foreseen"
+    assert found.meter.left() == (1.0, 0.0)
+
+
+@pytest.mark.parametrize("face", ["projections", "trace"])
+def test_no_time_is_left_for_what_a_failure_keeps_from_coming(face: str) -> None:
+    model = nn.Sequential(nn.EmbeddingBag(7, 4), nn.Tanh(), nn.Linear(4, 3)).double()
+    tokens = torch.randint(7, (12, 5), generator=torch.Generator().manual_seed(0))
+    objective = Objective(model, (tokens, torch.arange(12) % 3), nn.CrossEntropyLoss())
+    seen: list[Findings] = []
+    with pytest.raises(SecondDerivativeError):
+        seen.extend(Study(objective).steps(replace(RANDOM, face=face, examples=12)))
+    found = seen[-1]
+    assert found.fault is not None
+    assert found.meter.left() == (1.0, 0.0)
