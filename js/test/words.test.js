@@ -75,6 +75,14 @@ test("the caption says that a picture is coarse, and no longer when it is not", 
   assert.match(final, /1 on either axis is ‖Δθ‖ = 1\.00 \(‖θ\*‖ = 11\.8\)$/);
 });
 
+test("the caption says where the mode of the model makes a difference", () => {
+  const mode = "dropout as in eval mode (the model is in train mode)";
+  const raw = mockSurface({ request: 1, axes: ["random", "random"], seed: 0, domain: null, resolution: 11, examples: 1 }, 1);
+  assert.ok(!captionText(snapshot({ surface: decodeSurface(raw) })).includes("mode"));
+  const caption = captionText(snapshot({ surface: decodeSurface({ ...raw, details: { ...raw.details, Mode: mode } }) }));
+  assert.ok(caption.endsWith(` · ${mode}`));
+});
+
 test("the caption says that a single parameter has a single direction", () => {
   const surface = decodeSurface(mockSurface({ request: 1, axes: ["hessian:max", "hessian:min"], seed: 0, domain: null, resolution: 11, examples: 1 }, 1));
   const caption = captionText(snapshot({ surface: { ...surface, norms: [1, 0] } }));

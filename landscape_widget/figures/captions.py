@@ -53,6 +53,7 @@ def details_of(surface: Surface, plane: Plane | None = None) -> dict[str, str]:
         "Nodes": surface.coverage,
         "Accuracy": f"{told['accuracy']:g} of the range" if told.get("accuracy") else "",
         "Batch norm": {"frozen": ""}.get(told.get("batch_norm", "frozen"), str(told.get("batch_norm"))),
+        "Mode": str(told.get("mode", "")),
         "Precision": str(told.get("dtype", "")),
         "Software": _software(told),
     }

@@ -27,6 +27,7 @@ from landscape_widget.objective.arguments import (
     check_metrics,
     widest_dtype,
 )
+from landscape_widget.objective.modes import told_of_mode
 from landscape_widget.objective.names import names_of
 from landscape_widget.objective.pure_function import PureFunction
 from landscape_widget.objective.states import keys_of, others_of, theta_of, with_others
@@ -104,7 +105,8 @@ class Objective(PureFunction):
             terms = ModelTerms(copied, layout, batches)
             theta = layout.flatten({n: p.detach().clone() for n, p in selected.items()}).to(device, dtype)
             self._set(terms, theta, filter_blocks(model, layout), layout, batch_size_fn)
-            self._names, self._dtype_chosen = names_of(loss_fn, model), chosen
+            self._names, self._mode = names_of(loss_fn, model), told_of_mode(model, mode)
+            self._dtype_chosen = chosen
             with restored(model):
                 if is_whole(data):
                     terms = in_pieces(terms, theta, self.spans)
@@ -146,6 +148,7 @@ class Objective(PureFunction):
         return {
             "quantity": quantity,
             **self._names,
+            **self._mode,
             **details,
             "dtype": str(self.dtype).removeprefix("torch."),
             "batch_norm": getattr(self._terms, "batch_norm", "frozen"),

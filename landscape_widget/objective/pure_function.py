@@ -54,6 +54,8 @@ class PureFunction:
         self._batch_size_fn = batch_size_fn
         self._names: dict[str, str] = {}
         """What model and loss are called."""
+        self._mode: dict[str, str] = {}
+        """What provenance tells of a model in another mode than it is looked at in."""
         self._dtype_chosen = False
         """Whether the user asked for its floating-point type."""
         self._in_graph = False
@@ -303,7 +305,7 @@ class PureFunction:
         other = type(self).__new__(type(self))
         other._set(terms, theta, self.filter_blocks, self.layout, self._batch_size_fn)
         other._in_graph, other._cut_off, other._names = self._in_graph, self._cut_off, self._names
-        other._dtype_chosen = self._dtype_chosen
+        other._mode, other._dtype_chosen = self._mode, self._dtype_chosen
         return other
 
 

@@ -90,7 +90,7 @@ export function captionText({ surface, info, examples }) {
   const norm = BATCH_NORM[surface.batchNorm];
   const split = splitText(surface, info.n_test_examples);
   const theta = surface.thetaNorm ? ` (‖θ*‖ = ${formatNumber(surface.thetaNorm, 3)})` : "";
-  return [points, examplesText(surface, examples), parameters, unit + theta, split, norm, surface.note].filter(Boolean).join(" · ");
+  return [points, examplesText(surface, examples), parameters, unit + theta, split, norm, surface.details.Mode, surface.note].filter(Boolean).join(" · ");
 }
 
 /**
