@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -19,6 +20,13 @@ _STEPS = 12
 
 #: Diameter of a solution's mark.
 _DIAMOND = 8.0
+
+#: What is around lines and marks, light in dark, to be seen on every colour: by how much wider.
+_RIMS = (("#000000", 5.0), ("#ffffff", 2.5))
+
+#: Of the width of the scene: by how much a rim stands behind what lies within it, as one looks at first.
+#: Twice that is less than lines on the surface are raised.
+_HAIR = 0.0015
 
 
 def add_to_surface(figure: go.Figure, surface: Surface, shade: Shade, paths: Paths) -> str:
@@ -42,6 +50,7 @@ def add_to_surface(figure: go.Figure, surface: Surface, shade: Shade, paths: Pat
     low, high = shade.ends
     raised = LIFT * (high - low)
     shown, unseen = in_sight(surface, paths)
+    add = _Adding(figure, _hair(surface, _heights(shade, shown)))
     for each in shown:
         path, out = each.path, ~each.inside
         alpha, beta, above = (
@@ -49,7 +58,7 @@ def add_to_surface(figure: go.Figure, surface: Surface, shade: Shade, paths: Pat
         )
         below = ground(np.column_stack([path.beta, path.alpha]))
         look = {"symbol": "diamond", "size": _DIAMOND} if each.solution else {"size": each.sizes * 0.6}
-        figure.add_scatter3d(
+        add(
             x=alpha,
             y=beta,
             z=above,
@@ -64,7 +73,7 @@ def add_to_surface(figure: go.Figure, surface: Surface, shade: Shade, paths: Pat
         )
         if not each.solution:
             x, y = _between(alpha), _between(beta)
-            figure.add_scatter3d(
+            add(
                 x=x,
                 y=y,
                 z=ground(np.column_stack([y, x])) + raised,
@@ -76,7 +85,7 @@ def add_to_surface(figure: go.Figure, surface: Surface, shade: Shade, paths: Pat
                 hoverinfo="skip",
             )
         gap = np.full(len(alpha), np.nan)
-        figure.add_scatter3d(
+        add(
             x=np.column_stack([alpha, alpha, gap]).ravel(),
             y=np.column_stack([beta, beta, gap]).ravel(),
             z=np.column_stack([above, below, gap]).ravel(),
@@ -89,6 +98,40 @@ def add_to_surface(figure: go.Figure, surface: Surface, shade: Shade, paths: Pat
     _add_words(figure, surface, shade, shown, ground)
     dashed = "dashed: where a path runs, seen from above" if any(not each.solution for each in shown) else ""
     return " · ".join(filter(None, [dashed, unseen]))
+
+
+class _Adding:
+    """Adds lines and marks to a scene, each within a rim."""
+
+    def __init__(self, figure: go.Figure, hair: FloatArray) -> None:
+        self._figure, self._hair = figure, hair
+
+    def __call__(self, x: FloatArray, y: FloatArray, z: FloatArray, **trace: Any) -> None:
+        for k, (colour, wider) in enumerate(_RIMS):
+            back = (len(_RIMS) - k) * self._hair
+            at = {name: v - by for name, v, by in zip("xyz", (x, y, z), back, strict=True)}
+            rim = {name: trace[name] for name in ("mode", "legendgroup")}
+            rim |= {"showlegend": False, "hoverinfo": "skip"}
+            rim["line"] = trace["line"] | {"color": colour, "width": trace["line"]["width"] + wider}
+            if "marker" in trace:
+                size = trace["marker"]["size"] + wider / 2
+                rim["marker"] = trace["marker"] | {"color": colour, "size": size}
+            self._figure.add_scatter3d(**at, **rim)
+        self._figure.add_scatter3d(x=x, y=y, z=z, **trace)
+
+
+def _heights(shade: Shade, shown: list[Drawn]) -> FloatArray:
+    """Heights that the scene reaches from and to, of the surface and of paths."""
+    tops = [shade.height(each.path.loss[each.inside]) for each in shown]
+    return np.concatenate([np.array(shade.ends), *(top[np.isfinite(top)] for top in tops)])
+
+
+def _hair(surface: Surface, heights: FloatArray) -> FloatArray:
+    """How far a hair nearer to the eye is along each axis, shape (3,)."""
+    eye, centre = (np.array([CAMERA[part][axis] for axis in "xyz"]) for part in ("eye", "center"))
+    spans = np.array([np.ptp(surface.alpha), np.ptp(surface.beta), np.ptp(heights) / DEPTH])
+    found: FloatArray = _HAIR * spans * (eye - centre) / np.linalg.norm(eye - centre)
+    return found
 
 
 def _add_words(
@@ -106,8 +149,7 @@ def _add_words(
         [[each.path.alpha[i], each.path.beta[i], each.path.loss[i]] for each, i, _ in marked]
     ).T
     z = shade.height(losses)
-    tops = [shade.height(each.path.loss[each.inside]) for each in shown]
-    ends = np.concatenate([np.array(shade.ends), *(top[np.isfinite(top)] for top in tops)])
+    ends = _heights(shade, shown)
 
     def upright(heights: FloatArray) -> FloatArray:
         scaled: FloatArray = DEPTH * (share_of(heights, ends) - 0.5)

@@ -157,6 +157,27 @@ def test_a_path_and_a_solution_have_a_dark_rim_around_a_light_one() -> None:
         assert dark.line.width > light.line.width > own.line.width
 
 
+def test_what_is_drawn_of_a_path_over_a_surface_has_a_dark_rim_around_a_light_one() -> None:
+    figure = surface_figure(bowl(), path={"run": path(), "other": solution(1.0)})
+    drawn = [trace for trace in figure.data if trace.legendgroup in ("run", "other")]
+    assert len(drawn) == 3 * (3 + 2), "lines at their loss, on the surface, and down to it; a mark, and down"
+    eye, centre = figure.layout.scene.camera.eye, figure.layout.scene.camera.center
+    for k in range(0, len(drawn), 3):
+        dark, light, own = drawn[k : k + 3]
+        assert [dark.line.color, light.line.color] == ["#000000", "#ffffff"]
+        assert dark.line.width > light.line.width > own.line.width
+        assert dark.line.dash == light.line.dash == own.line.dash
+        assert (dark.showlegend, dark.hoverinfo) == (light.showlegend, light.hoverinfo) == (False, "skip")
+        if "markers" in own.mode:
+            assert [dark.marker.color, light.marker.color] == ["#000000", "#ffffff"]
+            assert (np.array(dark.marker.size) > light.marker.size).all()
+            assert (np.array(light.marker.size) > own.marker.size).all()
+        for behind, before in ((dark, light), (light, own)):
+            for axis in "xyz":  # what is equally near shows through
+                toward = getattr(eye, axis) - getattr(centre, axis)
+                assert (np.sign(toward) * (before[axis] - behind[axis])[np.isfinite(own[axis])] > 0).all()
+
+
 def test_a_path_on_another_plane_is_refused() -> None:
     other = replace(path(), provenance={"axes": ("random", "random")})
     for make in (heatmap_figure, surface_figure):
