@@ -296,6 +296,36 @@ def test_pictures_of_equally_wide_explorers_beside_each_other_start_at_one_heigh
     wait_until(lambda: starts() == before, "them to be back")
 
 
+BESIDE = """() => model.receive({
+  compared_checkpoint: 1,
+  _compared: { ...model.get("_surface"), sights: [["", ""], ["", ""]] },
+})"""
+"""Shows a picture around another checkpoint."""
+
+
+@pytest.mark.parametrize(
+    ("query", "rows"),
+    [
+        ("views=2&group=together", [("surface", "heatmap")]),
+        ("checkpoints=4&scale=1", [("surface", "surface-2"), ("heatmap", "heatmap-2")]),
+    ],
+    ids=["two explorers", "two checkpoints"],
+)
+def test_pictures_side_by_side_start_at_one_height(
+    open_: Open, query: str, rows: list[tuple[str, str]]
+) -> None:
+    page = open_(query)
+    if "checkpoints" in query:
+        page.evaluate(BESIDE)
+    scale = root(page).get_by_test_id("one-scale").locator("xpath=..")
+    expect(scale).to_have_text("one scale, about first θ*")
+    for width in WIDTHS[:3]:
+        set_width(page, width)
+        for row in rows:
+            bodies = [box(root(page).get_by_test_id(name).locator(".lw-panel-body")) for name in row]
+            assert bodies[0]["y"] == pytest.approx(bodies[1]["y"], abs=0.1), (width, row)
+
+
 def test_the_buttons_to_save_cover_no_labels_of_axes(open_: Open) -> None:
     page = open_("stretch=10")
     for width in WIDTHS:
