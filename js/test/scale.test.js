@@ -22,7 +22,7 @@ const TABLE = JSON.parse(readFileSync(new URL("../../tests/support/scales.json",
 /** @param {number[]} alpha @param {number[]} beta @param {number[][]} loss @param {object} [more] @returns {any} */
 const raw = (alpha, beta, loss, more = {}) => ({
   request: 1, axes: controls.axes, seed: 0, alpha: wire(Float64Array.from(alpha)), beta: wire(Float64Array.from(beta)), loss: wire(Float32Array.from(loss.flat())),
-  done: wire(new Uint8Array(alpha.length * beta.length).fill(1)), final: true, n_done: alpha.length * beta.length, n_examples: controls.examples, split: "train", batch_norm: "frozen", norms: [1, 1], theta_norm: 10, ...more,
+  done: wire(new Uint8Array(alpha.length * beta.length).fill(1)), final: true, n_done: alpha.length * beta.length, n_examples: controls.examples, split: "train", batch_norm: "frozen", norms: [1, 1], theta_norm: 10, details: {}, ...more,
 });
 
 /** @param {number[]} found @param {number[]} expected */
