@@ -284,7 +284,9 @@ class AlongTheRun(PointActs):
             losses = {}
             if placed is not None and placed.path is not None and placed.losses == ("train", "frozen"):
                 losses = dict(zip(placed.path.names, placed.path.loss.tolist(), strict=True))
-            self._along = along(self.evolution, losses, busy)
+            noted = [one.scalars for one in self._points.centres.landmarks.checkpoints]
+            another = any("lr" in each and math.isnan(each.get("momentum", 0.0)) for each in noted)
+            self._along = along(self.evolution, losses, busy, another)
 
 
 def _of(controls: Controls) -> tuple[object, ...]:

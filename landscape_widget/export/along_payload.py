@@ -31,6 +31,9 @@ _LAYOUT = {
 #: What is said while more is computed.
 _MORE = ", more is being computed"
 
+#: What is said in place of a line at 2/η.
+_ANOTHER_EDGE = " 2/η is not the edge of this optimiser; Adam's is in evolution(…, preconditioner=…)."
+
 #: The line where one is.
 _HERE = {"type": "line", "y0": 0, "y1": 1, "layer": "below"}
 
@@ -41,13 +44,16 @@ _FEW_DECADES, _MOST_TICKS = 1.7, 5
 _ROOM = 0.08
 
 
-def along(evolution: Evolution, losses: Mapping[str, float], busy: bool) -> Payload:
+def along(
+    evolution: Evolution, losses: Mapping[str, float], busy: bool, another_edge: bool = False
+) -> Payload:
     """What is known at each checkpoint, in the words of plotly but for the page's own colours.
 
     Args:
         evolution: The evolution over all checkpoints, as far as it was found.
         losses: Losses that are known elsewhere, by the names of checkpoints.
         busy: Whether more of it is being computed.
+        another_edge: Whether training was by an optimiser that is stable up to another edge than 2/η.
     """
     n, done = len(evolution.done), int(evolution.done.sum())
     names = [evolution.called(row) for row in range(n)]
@@ -71,6 +77,8 @@ def along(evolution: Evolution, losses: Mapping[str, float], busy: bool) -> Payl
     ]
     signs = [f"{_SIGNS[name]} {name}" for name in _SIGNS if name in evolution.verdict]
     words = f"Curvature at {done} of {n} checkpoints{_MORE if busy else ''}."
+    if another_edge:
+        words += _ANOTHER_EDGE
     shown = [picture for picture in found if picture is not None]
     ticks = step_ticks(evolution)
     for k, picture in enumerate(shown, 1):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from landscape_widget import LandscapeExplorer, evolution, evolution_figure, load, save
+from landscape_widget import LandscapeExplorer, Trajectory, evolution, evolution_figure, load, save
 from landscape_widget.explorer import spots
 from landscape_widget.explorer.along import AHEAD
 from landscape_widget.export.along_payload import _line, _picture
@@ -136,8 +136,6 @@ def test_curves_outlive_what_they_rest_on(make_explorer: Make, monkeypatch: pyte
 
 
 def test_a_learning_rate_that_was_recorded_gives_the_edge_of_stability(make_explorer: Make) -> None:
-    from landscape_widget import Trajectory
-
     run: Any = Trajectory(trained(), scalars={"lr": [0.5] * 3 + [0.1] * 3})
     explorer = explorer_of(make_explorer, trajectory=run, axes=RANDOM).compute("surface")
     np.testing.assert_allclose(curve(explorer, "2/η"), [4.0] * 3 + [20.0] * 3)
@@ -189,3 +187,16 @@ def test_without_several_checkpoints_there_are_no_curves(make_explorer: Make) ->
         NETWORK.model(), NETWORK.batches(ONE_BATCH), NETWORK.loss_fn, axes=RANDOM, resolution=3
     ).compute("surface")
     assert explorer._along == {}
+
+
+@pytest.mark.parametrize(
+    ("momentum", "told"), [(np.nan, True), (0.0, False)], ids=["Adam", "gradient descent"]
+)
+def test_where_the_edge_is_another_one_than_that_of_gradient_descent_it_is_told(
+    make_explorer: Make, momentum: float, told: bool
+) -> None:
+    run: Any = Trajectory(trained(), scalars={"lr": [0.5] * 6, "momentum": [momentum] * 6})
+    explorer = explorer_of(make_explorer, trajectory=run, axes=RANDOM, resolution=3).compute("evolution")
+    names = {line["trace"]["name"] for picture in explorer._along["pictures"] for line in picture["lines"]}
+    assert ("preconditioner" in explorer._along["words"]) is told
+    assert not (told and "2/η" in names)
