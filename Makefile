@@ -7,7 +7,9 @@ ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-# most modules of the dependencies are never imported: Python compiles the others when they are
+# most modules of the dependencies are never imported: Python compiles the others when they are, and keeps that,
+# whatever a container's image says, as each of the many processes that the tests start would compile them anew
+export PYTHONDONTWRITEBYTECODE :=
 INSTALL := install --no-compile --constraint constraints.txt
 
 JS_SOURCES := $(shell find js/src -type f) js/build.mjs js/plotly-patches.mjs js/package-lock.json
