@@ -14,14 +14,14 @@ INSTALL := install --no-compile --constraint constraints.txt
 
 JS_SOURCES := $(shell find js/src -type f) js/build.mjs js/plotly-patches.mjs js/package-lock.json
 
-.PHONY: demo test check check-py setup lint js-check js-test kernel-test py-test oracle-test browser-test notebook-test notebooks hosts callbacks bench papers site dist installed clean
+.PHONY: demo test check check-py setup lint js-check js-test js-hosts kernel-test py-test oracle-test browser-test notebook-test notebooks hosts callbacks bench papers site dist installed clean
 
 demo: setup ## sets up and opens JupyterLab on the quickstart
 	$(BIN)/python -m jupyterlab $(ROOT) --LabApp.default_url=/lab/tree/notebooks/01_quickstart.ipynb
 
 # two lanes of about the same length, of which the page's part is done while pip installs
 test: ## sets up and runs every check
-	$(MAKE) --jobs=2 --output-sync=target kernel-test js-check js-test lint notebook-test browser-test
+	$(MAKE) --jobs=2 --output-sync=target kernel-test js-check js-test js-hosts lint notebook-test browser-test
 
 check: ## the inner loop: lint, types, the page, and the tests of the rooms that changed
 	$(MAKE) --jobs=2 --output-sync=target check-py lint js-check js-test
@@ -61,6 +61,12 @@ js-check: js/node_modules/.installed
 
 js-test: js/node_modules/.installed
 	cd js && npm run --silent test
+
+# what tests in hosts would fetch themselves
+js-hosts: tests/browser/vscode/node_modules/.package-lock.json tests/browser/hosts/node_modules/.package-lock.json
+
+%/node_modules/.package-lock.json: %/package-lock.json
+	cd $* && npm ci --ignore-scripts --no-audit --no-fund
 
 # one thread: on a busy machine torch's thread pool costs more than it brings on problems of this size
 KERNEL_TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --ignore tests/browser --ignore tests/notebooks --ignore tests/callbacks
