@@ -90,7 +90,7 @@ QUICKSTART: Wanted = {
 
 
 def check_quickstart(found: dict[str, Any]) -> None:
-    """Of the quickstart as it runs in JupyterLab: tests/browser/test_jupyterlab.py."""
+    """Of the quickstart as it runs in JupyterLab: tests/browser/test_quickstart.py."""
     model, pairs = found["model"].double(), found["pairs"]
     (x, y), (x_test, y_test) = (
         (images.double(), labels) for images, labels in (found["train"], found["test"])
@@ -195,7 +195,12 @@ def test_resnet56(run: Run) -> None:
             "pairs": "pairs",
             "losses": "{name: objective.loss().item() for name, objective in objectives.items()}",
         },
-        smaller={"epochs=12": "epochs=1", "(1347)": "(448)", "[:64]": "[:4]", "resolution=11": "resolution=3"},
+        smaller={
+            "epochs=12": "epochs=1",
+            "(1347)": "(448)",
+            "[:64]": "[:4]",
+            "resolution=11": "resolution=5",
+        },
     )
     x, y = found["data"][0].double(), found["data"][1]
     for name, pairs in found["pairs"].items():
