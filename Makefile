@@ -7,22 +7,24 @@ ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-# most modules of the dependencies are never imported: Python compiles the others when they are
+# most modules of the dependencies are never imported: Python compiles the others when they are, and keeps that,
+# whatever a container's image says, as each of the many processes that the tests start would compile them anew
+export PYTHONDONTWRITEBYTECODE :=
 INSTALL := install --no-compile --constraint constraints.txt
 
 JS_SOURCES := $(shell find js/src -type f) js/build.mjs js/plotly-patches.mjs js/package-lock.json
 
-.PHONY: demo test check check-py setup lint js-test kernel-test py-test oracle-test browser-test notebook-test notebooks hosts callbacks bench papers site dist installed clean
+.PHONY: demo test check check-py setup lint js-check js-test js-hosts kernel-test py-test oracle-test browser-test notebook-test notebooks hosts callbacks bench papers site dist installed clean
 
 demo: setup ## sets up and opens JupyterLab on the quickstart
 	$(BIN)/python -m jupyterlab $(ROOT) --LabApp.default_url=/lab/tree/notebooks/01_quickstart.ipynb
 
-# two lanes of about the same length; what fails soonest comes early
+# two lanes of about the same length, of which the page's part is done while pip installs
 test: ## sets up and runs every check
-	$(MAKE) --jobs=2 --output-sync=target browser-test lint js-test kernel-test notebook-test
+	$(MAKE) --jobs=2 --output-sync=target kernel-test js-check js-test js-hosts lint notebook-test browser-test
 
 check: ## the inner loop: lint, types, the page, and the tests of the rooms that changed
-	$(MAKE) --jobs=2 --output-sync=target check-py lint js-test
+	$(MAKE) --jobs=2 --output-sync=target check-py lint js-check js-test
 
 # no oracles: there are many; and 5 is what pytest returns where nothing but oracles changed
 check-py: setup
@@ -53,10 +55,18 @@ lint: setup
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+js-check: js/node_modules/.installed
 	cd js && npm run --silent check
 
-js-test: setup
+js-test: js/node_modules/.installed
 	cd js && npm run --silent test
+
+# what tests in hosts would fetch themselves
+js-hosts: tests/browser/vscode/node_modules/.package-lock.json tests/browser/hosts/node_modules/.package-lock.json
+
+%/node_modules/.package-lock.json: %/package-lock.json
+	cd $* && npm ci --ignore-scripts --no-audit --no-fund
 
 # one thread: on a busy machine torch's thread pool costs more than it brings on problems of this size
 KERNEL_TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --ignore tests/browser --ignore tests/notebooks --ignore tests/callbacks
@@ -76,7 +86,9 @@ notebook-test: setup
 notebooks: setup ## executes the shipped notebooks and stores what they show, pictures included
 	$(BIN)/python notebooks/refresh.py
 
+# INSTALLS may be the number of a process that installs the browser meanwhile
 browser-test: setup
+	$(if $(INSTALLS),tail --pid=$(INSTALLS) --follow /dev/null)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser
 
 hosts: setup $(VENV)/.hosted ## the same acts in every host that the explorer is shown in; takes long

@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from playwright.sync_api import expect
 
-from ..notebooks.test_notebooks import QUICKSTART as CHECKED
-from ..notebooks.test_notebooks import check_quickstart
-from .conftest import OpenNotebook, Show
-from .explorer import VIEWS, ExplorerOnPage, expect_no_kernel
-from .jupyter import JupyterServer
+from .conftest import Show
+from .explorer import VIEWS, ExplorerOnPage
 from .lab import Notebook
 from .notebooks import DIGITS
-from .pixels import middle, n_colours, pixels, sectors, spread
+from .pixels import middle, n_colours, pixels, spread
 from .waiting import wait_until
 
 SHOW_CELL = 1
-QUICKSTART = Path(__file__).parents[2] / "notebooks" / "01_quickstart.ipynb"
-#: What only takes time there, and what stands in its place: a third of the images, as often.
-SMALLER = {"test_size=0.25": "train_size=0.25, test_size=0.25", "range(20)": "range(40)"}
 
 
 @pytest.fixture(scope="module")
@@ -243,41 +234,3 @@ def test_dark_theme_is_followed(digits_notebook: Notebook, digits: ExplorerOnPag
     finally:
         digits_notebook.set_theme("JupyterLab Light")
     expect(digits.root).to_have_attribute("data-theme", "light")
-
-
-@pytest.fixture(scope="module")
-def quickstart(open_notebook: OpenNotebook, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook]:
-    """The shipped notebook, executed, with its explorer in sight."""
-    text = QUICKSTART.read_text("utf-8")
-    for large, small in SMALLER.items():
-        assert large in text
-        text = text.replace(large, small)
-    smaller = tmp_path_factory.mktemp("quickstart") / QUICKSTART.name
-    smaller.write_text(text, "utf-8")
-    with closing(open_notebook(smaller)) as notebook:
-        notebook.run_all(timeout=300)
-        cells = [index for index in range(notebook.n_cells()) if notebook.shows_widget(index)]
-        assert cells, "no cell of the quickstart shows a widget"
-        notebook.cell(cells[0])
-        yield notebook
-
-
-def test_quickstart_runs(quickstart: Notebook, tmp_path: Path) -> None:
-    explorer = ExplorerOnPage(quickstart.page, quickstart.kernel)
-    explorer.wait_for_result()
-    explorer.assert_plots_equal_kernel()
-    for view in VIEWS:
-        assert spread(middle(pixels(explorer.part(view)))) > 5, f"{view} is blank"
-    kept = ", ".join(f"{key!r}: {expression}" for key, expression in CHECKED.items())
-    quickstart.kernel.run(f"torch.save({{{kept}}}, {str(tmp_path / 'kept.pt')!r})")
-    explorer.part("scale").select_option("auto", force=True)
-    explorer.set_traits(split="train")
-    plane = explorer.part("heatmap").locator(".nsewdrag")
-    wait_until(lambda: sectors(pixels(plane)) >= 4, "the saddle to be seen on the rendered plane")
-    check_quickstart(torch.load(tmp_path / "kept.pt", weights_only=False))
-
-
-def test_a_kernel_that_another_client_restarts_is_gone(quickstart: Notebook, server: JupyterServer) -> None:
-    """The last test of the quickstart's notebook, since it takes the kernel away."""
-    server.request("POST", f"kernels/{quickstart.kernel_id}/restart")
-    expect_no_kernel(ExplorerOnPage(quickstart.page, quickstart.kernel).root)

@@ -98,10 +98,13 @@ def test_two_hundred_pins(make_explorer: Make) -> None:
 
 
 def test_a_forward_that_hangs_leaves_the_rest_usable(make_explorer: Make, tmp_path: Path) -> None:
+    """What a file needs of the model is known from the first one on, which takes a forward."""
     hangs, reached, go = Event(), Event(), Event()
+    hung = []
 
     def f(theta: Tensor) -> Tensor:
         if hangs.is_set():
+            hung.append(threading.current_thread())
             reached.set()
             assert go.wait(HUNG)
         return saddle(theta)
@@ -109,6 +112,7 @@ def test_a_forward_that_hangs_leaves_the_rest_usable(make_explorer: Make, tmp_pa
     explorer = make_explorer(Objective.from_function(f, torch.ones(5, dtype=torch.float64)), **PLANE)
     explorer.compute("surface")
     shown = explorer.surface
+    explorer.save(tmp_path / "run.npz")
     hangs.set()
     explorer.domain = (-3.0, 3.0, -3.0, 3.0)
     request = explorer._request
@@ -122,6 +126,7 @@ def test_a_forward_that_hangs_leaves_the_rest_usable(make_explorer: Make, tmp_pa
     assert other.surface.final
     again = make_explorer(gated_saddle()[1]).load(tmp_path / "run.npz")
     np.testing.assert_array_equal(again.surface.loss, shown.loss)
+    assert len(hung) == 1, "nothing but the explorer's own thread waits for the model"
     hangs.clear()
     go.set()
     finish(request)

@@ -90,7 +90,7 @@ QUICKSTART: Wanted = {
 
 
 def check_quickstart(found: dict[str, Any]) -> None:
-    """Of the quickstart as it runs in JupyterLab: tests/browser/test_jupyterlab.py."""
+    """Of the quickstart as it runs in JupyterLab: tests/browser/test_quickstart.py."""
     model, pairs = found["model"].double(), found["pairs"]
     (x, y), (x_test, y_test) = (
         (images.double(), labels) for images, labels in (found["train"], found["test"])
@@ -141,7 +141,7 @@ def test_paper_examples(run: Run) -> None:
             "traces": "{name: hessian_trace(f, 'exact').value for name, f in cases.items()}",
             "surface": "explorer.surface",
         },
-        smaller={"10_000": "2_000", "probes=20": "probes=8"},
+        smaller={"10_000": "2_000", "probes=20": "probes=8", "10, 20, 40, 80, 160, 320": "10, 40"},
     )
     # 1000 eigenvalues of 1, 800 of −1, and one of 0
     np.testing.assert_allclose(found["values"], [1, -1], atol=1e-9)
@@ -191,11 +191,16 @@ def test_resnet56(run: Run) -> None:
         "04_resnet56",
         {
             "models": "models",
-            "data": "(images[train][:8], labels[train][:8])",
+            "data": "(images[train][:4], labels[train][:4])",
             "pairs": "pairs",
             "losses": "{name: objective.loss().item() for name, objective in objectives.items()}",
         },
-        smaller={"epochs=12": "epochs=1", "[:64]": "[:8]", "resolution=11": "resolution=5"},
+        smaller={
+            "epochs=12": "epochs=1",
+            "(1347)": "(448)",
+            "[:64]": "[:4]",
+            "resolution=11": "resolution=5",
+        },
     )
     x, y = found["data"][0].double(), found["data"][1]
     for name, pairs in found["pairs"].items():
@@ -261,6 +266,7 @@ def test_paths_between_minima(run: Run) -> None:
             "curve": "curve",
             "values": "explorer.eigenpairs.values",
         },
+        smaller={"fit(20, 20,": "fit(20, 10,", "steps=300": "steps=200"},
     )
     (x, y), loss_fn = found["data"], found["loss_fn"]
     states = {name: model.state_dict() for name, model in found["models"].items()} | {"copy": found["copy"]}

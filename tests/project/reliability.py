@@ -30,7 +30,7 @@ ROWS = (
     ("200 pins", "each has its loss, and all can be removed", "explorer/test_soak.py::test_two_hundred_pins"),
     (
         "a forward that hangs",
-        "saving, pages, cancelling, controls and other explorers work",
+        "saving anew, pages, cancelling, controls and other explorers work",
         "explorer/test_soak.py::test_a_forward_that_hangs_leaves_the_rest_usable",
     ),
     (
