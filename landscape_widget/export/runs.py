@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from math import nan
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ from landscape_widget.results import schema
 from landscape_widget.results.schema import check
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Picture
-from landscape_widget.study.known import Known
+from landscape_widget.study.known import Known, examples_of
 from landscape_widget.study.study import Study
 
 #: Dataclasses in files beside all kinds of results.
@@ -75,10 +76,13 @@ def save_run(
         controls: What is asked for by now; default those of the results.
         steps: Those of the checkpoints that controls number.
     """
+    known, losses, objective = study.known.saved(), study.known.losses_at_theta.get, study.objective
+    parts = examples_of(known) - {objective.n_examples}
     content = {
         "result": results,
-        "objective": identity(study.objective, study.known.losses_at_theta.get(study.objective.n_examples)),
-        "study": study.known.saved(),
+        "objective": identity(objective, losses(objective.n_examples)),
+        "parts": {n: identity(objective, losses(n), n) for n in parts},
+        "study": known,
         "pins": list(pins),
         "controls": controls or results.controls,
         "steps": list(steps),
@@ -133,6 +137,8 @@ def load_run(
         controls = content.get("controls", results.controls)
         check(controls, Controls, "the controls")
         saved = [check_integer(step, "a step") for step in content.get("steps", ())]
+        for part in content.get("parts", {}).values():
+            check_identity(part)
     except Exception as error:
         raise _crafted(path, error) from error
     controls, made_for = (_renumbered(each, saved, steps) for each in (controls, results.controls))
@@ -154,6 +160,7 @@ def load_run(
         study = Study(objective, there.test, known, centre.around.landmarks, centre.run)
     except Exception as error:
         raise _crafted(path, error) from error
+    _check_parts(path, content, objective)
     return Loaded(results, study, content.get("pins", ()), controls, there is here)
 
 
@@ -170,6 +177,20 @@ def _differences(content: Mapping[str, Any], study: Study) -> list[str]:
     if study.test is not None and "test" in content:
         unlike += [f"of the test data {found}" for found in differences(content["test"], study.test)]
     return unlike
+
+
+def _check_parts(path: str | os.PathLike[str], content: Mapping[str, Any], objective: Objective) -> None:
+    """Raises a ValueError where results rest on other examples than as many would be here."""
+    at_theta, parts = content["study"]["losses_at_theta"], content.get("parts", {})
+    for n in sorted(examples_of(content["study"]) - {objective.n_examples}):
+        saved = parts.get(n) or {"loss at θ*": at_theta.get(n, nan)}  # in files of former versions
+        if unlike := differences(saved, objective, n):
+            raise ValueError(
+                f"Expected a file whose results with examples={n} rest on the same examples, got "
+                f"{os.fspath(path)!r}, where of these {'; '.join(unlike)}: which ones are drawn depends on "
+                "the order of all, which is another one here. Give the data in a fixed order, such as a "
+                "DataLoader without shuffle=True, or take another file."
+            )
 
 
 def _of_a_run(number: int | None, saved: Sequence[int]) -> str:
