@@ -68,6 +68,11 @@ def identity(
     return dict(known[n])
 
 
+def is_known(objective: Objective, n_examples: int | None = None) -> bool:
+    """Whether ``identity`` takes no pass over the data."""
+    return (objective.n_examples if n_examples is None else n_examples) in _known.get(objective, {})
+
+
 def _beside(objective: Objective) -> dict[str, float]:
     """The loss near θ*, in float64 where there is one; nothing where model or loss refuse that point.
 

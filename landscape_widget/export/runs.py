@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from math import nan
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from landscape_widget.export import archive
 from landscape_widget.export.explorer_results import Results
-from landscape_widget.export.identity import differences, identity
+from landscape_widget.export.identity import differences, identity, is_known
 from landscape_widget.export.resumption import check_identity, check_run
 from landscape_widget.numerics.checks import check_integer, told
 from landscape_widget.objective.objective import Objective
@@ -65,6 +66,7 @@ def save_run(
     pins: Sequence[Mapping[str, Any]] = (),
     controls: Controls | None = None,
     steps: Sequence[int] = (),
+    before: Callable[[Path], object] | None = None,
 ) -> None:
     """Writes results together with all that the study knows, the pins, and what is asked for.
 
@@ -75,6 +77,7 @@ def save_run(
         pins: What ``Pins.memory`` told.
         controls: What is asked for by now; default those of the results.
         steps: Those of the checkpoints that controls number.
+        before: See ``replacing``.
     """
     known, losses, objective = study.known.saved(), study.known.losses_at_theta.get, study.objective
     parts = examples_of(known) - {objective.n_examples}
@@ -89,7 +92,15 @@ def save_run(
     }
     if study.test is not None:
         content["test"] = identity(study.test)
-    archive.write(path, content)
+    archive.write(path, content, before)
+
+
+def is_ready(study: Study) -> bool:
+    """Whether a run can be saved without a pass over the data, so that a model that hangs does not matter."""
+    parts = examples_of({kind: dict(results) for kind, results in vars(study.known).items()})
+    return all(is_known(study.objective, n) for n in {study.objective.n_examples, *parts}) and (
+        study.test is None or is_known(study.test)
+    )
 
 
 class Loaded(NamedTuple):

@@ -7,7 +7,7 @@ import io
 import json
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -79,12 +79,18 @@ def _other_kind(present: os.stat_result) -> str:
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+def replacing(
+    path: str | os.PathLike[str], before: Callable[[Path], object] | None = None
+) -> Iterator[BinaryIO]:
     """A file that takes the place of ``path`` once it is complete.
 
     After an error, or when the process ends half way, ``path`` is what it was before. A link stays one, and
     the file that it leads to is replaced. A file that was there keeps its mode; a new one gets that of
     ``open``.
+
+    Args:
+        path: The file.
+        before: Is called with the complete file right before it takes its place, unless it raises.
 
     Raises:
         OSError: If the folder is missing or cannot be written to, or ``path`` is no regular file.
@@ -103,6 +109,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
+        if before is not None:
+            before(part)
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
