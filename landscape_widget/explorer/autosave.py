@@ -13,7 +13,7 @@ from time import monotonic
 from weakref import WeakValueDictionary
 from zipfile import BadZipFile, ZipFile
 
-from landscape_widget.results.files import open_regular
+from landscape_widget.results.files import given_path, open_regular
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ _PATIENCE = 30.0
 Write = Callable[[Path, Callable[[Path], None]], None]
 
 #: Names of a file's parts with their checksums.
-_Content = list[tuple[str, int]]
+Content = list[tuple[str, int]]
 
 
 class Autosave:
@@ -63,8 +63,7 @@ class Autosave:
             )
         self._write, self._ready = write, ready
         self._place = ""
-        self._own: _Content | None = None
-        self._taken = False
+        self._own: Content | None = None
         self._next = -inf
         self._failed = ""
         self._changed = False
@@ -74,7 +73,7 @@ class Autosave:
     def open(self, load: Callable[[Path], object]) -> bool:
         """Goes on from the file, and returns whether it is there.
 
-        Another explorer of this process that wrote it first writes what has changed, and never again; it
+        Another explorer of this process that wrote it first writes what has changed, and then no more; it
         keeps the file where ``load`` raises an error.
         """
         if self.path is None:
@@ -84,10 +83,9 @@ class Autosave:
         with nullcontext() if former is None else former._still():
             there = self.path.exists()
             if there:
+                found = self.seen(self.path)
                 load(self.path)
-                self.take(self.path)
-            if former is not None:
-                former._taken = True
+                self.take(found)
             _writers[self._place] = self
         return there
 
@@ -103,10 +101,15 @@ class Autosave:
             if held:
                 self._writing.release()
 
-    def take(self, path: str | os.PathLike[str]) -> None:
-        """Has the file that is at a path be the explorer's own, since it wrote or read all of it."""
-        if self.path is not None and os.path.realpath(path) == os.path.realpath(self.path):
-            self._own = _content_of(self.path)
+    def seen(self, path: str | os.PathLike[str]) -> Content | None:
+        """What is in the file, where a path is the one of it."""
+        same = self.path is not None and os.path.realpath(given_path(path)) == os.path.realpath(self.path)
+        return _content_of(given_path(path)) if same else None
+
+    def take(self, found: Content | None) -> None:
+        """Has the file be the explorer's own, as it was ``seen`` before it was read or after it was written."""
+        if found is not None:
+            self._own = found
 
     def put_off(self) -> float | None:
         """Takes note of a change; returns the seconds until it is time, None where they are known."""
@@ -147,7 +150,7 @@ class Autosave:
     def _look(self, path: Path) -> None:
         began = monotonic()
         self._changed = False
-        written: list[_Content | None] = []
+        written: list[Content | None] = []
 
         def check(part: Path) -> None:
             self._check_own(path)
@@ -167,7 +170,8 @@ class Autosave:
 
     def _check_own(self, path: Path) -> None:
         """Raises a FileExistsError where another explorer, or kernel, has the file by now."""
-        if self._taken or _content_of(path) not in (None, self._own):
+        writer = _writers.setdefault(self._place, self)  # of one that is closed again the former may go on
+        if writer is not self or _content_of(path) not in (None, self._own):
             raise FileExistsError(
                 "Expected the file that this explorer wrote last; another explorer has it by now, in this "
                 "kernel or another one, and it was left as it is. Give every explorer a file of its own."
@@ -178,7 +182,7 @@ class Autosave:
 _writers: WeakValueDictionary[str, Autosave] = WeakValueDictionary()
 
 
-def _content_of(path: Path) -> _Content | None:
+def _content_of(path: Path) -> Content | None:
     """What tells a file from others whatever becomes of its date; None where there is none."""
     try:
         with open_regular(path) as file, ZipFile(file) as parts:

@@ -114,7 +114,7 @@ class LandscapeExplorer(FollowedByAFile):
                 and after changes of pins and controls. Where it is there already, as after a kernel was
                 killed, the explorer goes on from it, as by ``load``, with the controls that are given here,
                 but for those at their defaults; set these afterwards. A former explorer with this file
-                first writes what has changed, and never again.
+                first writes what has changed, and then no more.
             axes: Names of the directions of α and β: "hessian:max", "hessian:max:2" …, "hessian:min" …,
                 "random", "random:filter", and those above. This and all that follow are controls,
                 attributes to be set later.
@@ -207,7 +207,7 @@ class LandscapeExplorer(FollowedByAFile):
             OSError: If the file cannot be written; then ``path`` is what it was before.
         """
         self._save(path)
-        self._autosave.take(path)
+        self._autosave.take(self._autosave.seen(path))
 
     def _save(self, path: str | os.PathLike[str], before: Callable[[Path], object] | None = None) -> None:
         with self._lock:
@@ -233,7 +233,7 @@ class LandscapeExplorer(FollowedByAFile):
                 what an explorer does not write.
             RuntimeError: If an observer or another thread moves the centre meanwhile, loads, or closes.
         """
-        here = self._study
+        here, found = self._study, self._autosave.seen(path)
         centres = self._points.centres
         try:
             loaded = load_run(path, here, centres.spots.study_at, centres.steps)
@@ -268,7 +268,7 @@ class LandscapeExplorer(FollowedByAFile):
                 raise
             if self._unmoved(study):
                 self._info = self._informed()  # a file may hold axes of its own
-        self._autosave.take(path)
+        self._autosave.take(found)
         return self
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:

@@ -218,6 +218,17 @@ def test_a_former_explorer_that_would_still_write_says_so_once(
     assert re.search(TAKEN, words)
 
 
+def test_a_former_explorer_goes_on_once_a_new_one_is_closed_that_wrote_nothing(
+    tmp_path: Path, make_explorer: Make
+) -> None:
+    path = tmp_path / "run.npz"
+    former = make_explorer(gated_saddle()[1], autosave=path, **CHOSEN).compute("surface")
+    make_explorer(gated_saddle()[1], autosave=path).close()
+    former.seed = 5
+    former.compute("surface")
+    assert landscape_widget.load(path) == former.results
+
+
 @pytest.mark.usefixtures("at_once")
 def test_the_file_that_another_kernel_has_written_since_is_left_alone(
     tmp_path: Path, make_explorer: Make, caplog: pytest.LogCaptureFixture
