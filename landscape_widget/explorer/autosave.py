@@ -107,7 +107,7 @@ class Autosave:
         return _content_of(given_path(path)) if same else None
 
     def take(self, found: Content | None) -> None:
-        """Has the file be the explorer's own, as it was ``seen`` before it was read or after it was written."""
+        """Has the file be the explorer's own, ``seen`` before it was read or after it was written."""
         if found is not None:
             self._own = found
 
