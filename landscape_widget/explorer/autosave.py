@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from math import inf
 from pathlib import Path
 from threading import Lock
 from time import monotonic
+from weakref import WeakValueDictionary
+from zipfile import BadZipFile, ZipFile
+
+from landscape_widget.results.files import given_path, open_regular
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +23,15 @@ INTERVAL = 5.0
 #: And so many times what it took to write the last one: vectors of millions of entries take long.
 _SPARING = 20.0
 
+#: Seconds that a new explorer waits while the former one writes: that may wait for what the new one holds.
+_PATIENCE = 30.0
+
+#: Writes a file, whole or not at all; calls a function with what takes its place right before it does.
+Write = Callable[[Path, Callable[[Path], None]], None]
+
+#: Names of a file's parts with their checksums.
+Content = list[tuple[str, int]]
+
 
 class Autosave:
     """Writes a file now and then, at the end of every computation, and after other changes."""
@@ -25,15 +39,15 @@ class Autosave:
     def __init__(
         self,
         path: str | os.PathLike[str] | None,
-        write: Callable[[Path], None],
-        fits: Callable[[Path], bool],
+        write: Write,
+        ready: Callable[[], bool],
     ) -> None:
         """Writes nothing yet.
 
         Args:
             path: The file; None for none.
-            write: Writes it, whole or not at all.
-            fits: Whether a file that another one has written is of the same objective.
+            write: Writes it.
+            ready: Whether it can be written without the model, which may be what hangs.
 
         Raises:
             TypeError: If ``path`` is no path.
@@ -47,18 +61,55 @@ class Autosave:
             raise FileNotFoundError(
                 f"Expected autosave in a folder that exists, got {os.fspath(self.path)!r}. Make the folder."
             )
-        self._write, self._fits = write, fits
-        self._own: tuple[int, int, int] | None = None
+        self._write, self._ready = write, ready
+        self._place = ""
+        self._own: Content | None = None
         self._next = -inf
-        self._failed = False
+        self._failed = ""
         self._changed = False
-        self._once = False
         self._put_off = False
         self._writing = Lock()
 
-    def take(self, path: Path) -> None:
-        """Has the file that is there be the explorer's own, since it goes on from it."""
-        self._own = _state(path)
+    def open(self, load: Callable[[Path], object]) -> bool:
+        """Goes on from the file, and returns whether it is there.
+
+        Another explorer of this process that wrote it first writes what has changed, and then no more; it
+        keeps the file where ``load`` raises an error.
+        """
+        if self.path is None:
+            return False
+        self._place = os.path.realpath(self.path)
+        former = _writers.get(self._place)
+        with nullcontext() if former is None else former._still():
+            there = self.path.exists()
+            if there:
+                found = self.seen(self.path)
+                load(self.path)
+                self.take(found)
+            _writers[self._place] = self
+        return there
+
+    @contextmanager
+    def _still(self) -> Iterator[None]:
+        """Writes what has changed; nothing is written meanwhile."""
+        held = self._writing.acquire(timeout=_PATIENCE)
+        try:
+            if held and self.path is not None and self._changed and self._ready():
+                self._look(self.path)
+            yield
+        finally:
+            if held:
+                self._writing.release()
+
+    def seen(self, path: str | os.PathLike[str]) -> Content | None:
+        """What is in the file, where a path is the one of it."""
+        same = self.path is not None and os.path.realpath(given_path(path)) == os.path.realpath(self.path)
+        return _content_of(given_path(path)) if same else None
+
+    def take(self, found: Content | None) -> None:
+        """Has the file be the explorer's own, ``seen`` before it was read or after it was written."""
+        if found is not None:
+            self._own = found
 
     def put_off(self) -> float | None:
         """Takes note of a change; returns the seconds until it is time, None where they are known."""
@@ -75,12 +126,11 @@ class Autosave:
         return self._changed and not self._failed
 
     def end(self) -> None:
-        """Writes what has changed since the last time, before its explorer is closed.
-
-        Where there was no file yet nothing is written, since the model may be what hangs.
-        """
-        if self._changed and self._once:
+        """Writes what has changed since the last time, before its explorer is closed, where it is ready."""
+        if self._changed and self._ready():
             self.look(last=True)
+        if _writers.get(self._place) is self:
+            del _writers[self._place]
 
     def look(self, last: bool = False) -> None:
         """Writes the file where it is time, or the last time; where that fails, a warning in the log says so.
@@ -100,32 +150,44 @@ class Autosave:
     def _look(self, path: Path) -> None:
         began = monotonic()
         self._changed = False
-        try:
+        written: list[Content | None] = []
+
+        def check(part: Path) -> None:
             self._check_own(path)
-            self._write(path)
-            self.take(path)
-            self._failed, self._once = False, True
+            written.append(_content_of(part))
+
+        try:
+            self._check_own(path)  # before the work
+            self._write(path, check)
+            (self._own,), self._failed = written, ""
         except Exception as error:
-            if not self._failed:
-                log.warning("Not saved to %s: %s: %s", path, type(error).__name__, error)
-            self._failed = self._changed = True
+            told = f"{type(error).__name__}: {error}"
+            if told != self._failed:
+                log.warning("Not saved to %s: %s", path, told)
+            self._failed, self._changed = told, True
         took = monotonic() - began
         self._next = began + took + max(INTERVAL, _SPARING * took)
 
     def _check_own(self, path: Path) -> None:
-        """Raises a FileExistsError where another explorer has written the file, of another objective."""
-        present = _state(path)
-        if present is not None and present != self._own and not self._fits(path):
+        """Raises a FileExistsError where another explorer, or kernel, has the file by now."""
+        writer = _writers.setdefault(self._place, self)  # of one that is closed again the former may go on
+        if writer is not self or _content_of(path) not in (None, self._own):
             raise FileExistsError(
-                "Expected the file that this explorer wrote last, found another one, which is not of its "
-                "model, data and loss and was left as it is. Give every explorer a file of its own."
+                "Expected the file that this explorer wrote last; another explorer has it by now, in this "
+                "kernel or another one, and it was left as it is. Give every explorer a file of its own."
             )
 
 
-def _state(path: Path) -> tuple[int, int, int] | None:
-    """What changes whenever a file is written; None where there is none."""
+#: Who writes which file of this process, by where that is.
+_writers: WeakValueDictionary[str, Autosave] = WeakValueDictionary()
+
+
+def _content_of(path: Path) -> Content | None:
+    """What tells a file from others whatever becomes of its date; None where there is none."""
     try:
-        found = path.stat()
+        with open_regular(path) as file, ZipFile(file) as parts:
+            return [(part.filename, part.CRC) for part in parts.infolist()]
     except FileNotFoundError:
         return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
+    except BadZipFile:
+        return []

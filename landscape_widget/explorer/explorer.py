@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from inspect import getattr_static, signature
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -112,7 +113,8 @@ class LandscapeExplorer(FollowedByAFile):
             autosave: A file that is written, as by ``save``, every few seconds while it computes, at the end,
                 and after changes of pins and controls. Where it is there already, as after a kernel was
                 killed, the explorer goes on from it, as by ``load``, with the controls that are given here,
-                but for those at their defaults; set these afterwards.
+                but for those at their defaults; set these afterwards. A former explorer with this file
+                first writes what has changed, and then no more.
             axes: Names of the directions of α and β: "hessian:max", "hessian:max:2" …, "hessian:min" …,
                 "random", "random:filter", and those above. This and all that follow are controls,
                 attributes to be set later.
@@ -159,7 +161,7 @@ class LandscapeExplorer(FollowedByAFile):
             "autosave": autosave,
         }
         further = {name: value for name, value in further.items() if value is not None}
-        self._autosave = Autosave(None, self.save, self._fits)  # until the file was read
+        self._autosave = Autosave(None, self._save, self._is_ready)  # until the file was read
         super().__init__(
             objective,
             test_objective_of(objective, test_loader, options.get("max_examples")),
@@ -169,10 +171,8 @@ class LandscapeExplorer(FollowedByAFile):
             controls | ({} if view is None else {"view": view}),
             Landmarks.of(objective, trajectory, solutions),
         )
-        file = Autosave(autosave, self.save, self._fits)
-        if file.path is not None and file.path.exists():
-            self.load(file.path)
-            file.take(file.path)
+        file = Autosave(autosave, self._save, self._is_ready)
+        if file.open(self.load):
             for name, value in controls.items():
                 setattr(self, name, value)
         self._autosave = file
@@ -210,10 +210,14 @@ class LandscapeExplorer(FollowedByAFile):
         Raises:
             OSError: If the file cannot be written; then ``path`` is what it was before.
         """
+        self._save(path)
+        self._autosave.take(self._autosave.seen(path))
+
+    def _save(self, path: str | os.PathLike[str], before: Callable[[Path], object] | None = None) -> None:
         with self._lock:
             results, study, pins = self.results, self._study, self._points.pins.memory()
             controls = self._chosen()
-        save_run(path, results, study, pins, controls, self._points.centres.steps)
+        save_run(path, results, study, pins, controls, self._points.centres.steps, before)
 
     def load(self, path: str | os.PathLike[str]) -> LandscapeExplorer:
         """Goes on from what ``save`` wrote; nothing in the file is evaluated again.
@@ -233,7 +237,7 @@ class LandscapeExplorer(FollowedByAFile):
                 what an explorer does not write.
             RuntimeError: If an observer or another thread moves the centre meanwhile, loads, or closes.
         """
-        here = self._study
+        here, found = self._study, self._autosave.seen(path)
         centres = self._points.centres
         try:
             loaded = load_run(path, here, centres.spots.study_at, centres.steps)
@@ -268,6 +272,7 @@ class LandscapeExplorer(FollowedByAFile):
                 raise
             if self._unmoved(study):
                 self._info = self._informed()  # a file may hold axes of its own
+        self._autosave.take(found)
         return self
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:

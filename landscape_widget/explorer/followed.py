@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from pathlib import Path
 from threading import Timer
 from typing import Any
 from weakref import ref
 
 from landscape_widget.explorer.along import AlongTheRun
 from landscape_widget.explorer.autosave import Autosave
-from landscape_widget.export.runs import fits
+from landscape_widget.export.runs import is_ready
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.study import Study
 
@@ -47,8 +46,8 @@ class FollowedByAFile(AlongTheRun):
             timer.daemon = True
             timer.start()
 
-    def _fits(self, path: Path) -> bool:
-        return fits(path, lambda: self._study.objective)
+    def _is_ready(self) -> bool:
+        return not self._worker.closed and is_ready(self._study)
 
     def _arrive(self) -> None:
         if self._autosave.arrive():
@@ -56,7 +55,7 @@ class FollowedByAFile(AlongTheRun):
 
     def close(self) -> None:
         """See ``BackgroundComputing``; first it writes the file of ``autosave`` if that lacks any."""
-        if hasattr(self, "_autosave") and not self._worker.closed:
+        if hasattr(self, "_autosave") and not (self._worker.closed or self._worker.forked):
             self._autosave.end()
         super().close()
 

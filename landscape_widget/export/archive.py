@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,12 +37,13 @@ MOST_LEVELS = 100
 _TAKEN = (_HEADER, "", "file", "allow_pickle")
 
 
-def write(path: str | os.PathLike[str], content: Any) -> None:
+def write(path: str | os.PathLike[str], content: Any, before: Callable[[Path], object] | None = None) -> None:
     """Writes dataclasses, containers, numbers, words and arrays; an array's name is its place among them.
 
     Args:
         path: The file to write, replaced where it exists once the new file is complete.
         content: The value to write.
+        before: See ``replacing``.
 
     Raises:
         TypeError: For anything else, or an array of objects; or if ``path`` is no path.
@@ -56,7 +58,7 @@ def write(path: str | os.PathLike[str], content: Any) -> None:
         ensure_ascii=False,
     )
     packer.arrays[_HEADER] = np.frombuffer(header.encode(), np.uint8)
-    with replacing(path) as file:
+    with replacing(path, before) as file:
         np.savez(file, **packer.arrays)  # type: ignore[arg-type]
 
 

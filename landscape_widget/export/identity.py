@@ -44,22 +44,33 @@ _BESIDE, _ROUNDING = "loss near θ*", "rounding near θ*"
 OPTIONAL_IDENTITY: dict[str, type] = {_BESIDE: float, _ROUNDING: float}
 
 
-#: Those of objectives, whose losses take a pass over the data.
-_known: WeakKeyDictionary[Objective, dict[str, Any]] = WeakKeyDictionary()
+#: Those of objectives by the number of examples: losses take a pass over the data.
+_known: WeakKeyDictionary[Objective, dict[int, dict[str, Any]]] = WeakKeyDictionary()
 
 
-def identity(objective: Objective, loss: float | None = None) -> dict[str, Any]:
+def identity(
+    objective: Objective, loss: float | None = None, n_examples: int | None = None
+) -> dict[str, Any]:
     """The traits of an objective, for a file; they take up to two passes over the data, the first time.
 
     Args:
         objective: Which.
         loss: L(θ*), where that is known.
+        n_examples: How many of its examples are meant; default all. Which ones are drawn depends on their
+            order.
     """
-    if objective not in _known:
-        told = {} if loss is None else {"loss at θ*": loss}
-        others = {name: trait(objective) for name, (_, trait) in _TRAITS.items() if name not in told}
-        _known[objective] = {**{name: (others | told)[name] for name in _TRAITS}, **_beside(objective)}
-    return dict(_known[objective])
+    n = objective.n_examples if n_examples is None else n_examples
+    known = _known.setdefault(objective, {})
+    if n not in known:
+        part, told = objective.subset(n), {} if loss is None else {"loss at θ*": loss}
+        others = {name: trait(part) for name, (_, trait) in _TRAITS.items() if name not in told}
+        known[n] = {**{name: (others | told)[name] for name in _TRAITS}, **_beside(part)}
+    return dict(known[n])
+
+
+def is_known(objective: Objective, n_examples: int | None = None) -> bool:
+    """Whether ``identity`` takes no pass over the data."""
+    return (objective.n_examples if n_examples is None else n_examples) in _known.get(objective, {})
 
 
 def _beside(objective: Objective) -> dict[str, float]:
@@ -82,12 +93,12 @@ def _rounding(objective: Objective) -> float:
     return float(torch.finfo(objective.dtype).eps ** 0.5)
 
 
-def differences(saved: Mapping[str, Any], objective: Objective) -> list[str]:
-    """Tells in what an objective differs from a saved one, in words.
+def differences(saved: Mapping[str, Any], objective: Objective, n_examples: int | None = None) -> list[str]:
+    """Tells in what an objective, or its part of ``n_examples``, differs from a saved one, in words.
 
     Their losses may differ by rounding, which changes from device to device.
     """
-    present = identity(objective)
+    present = identity(objective, n_examples=n_examples)
     rounding = {
         "loss at θ*": _rounding(objective),
         _BESIDE: max(each.get(_ROUNDING, 0.0) for each in (saved, present)),

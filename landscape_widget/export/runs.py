@@ -6,13 +6,15 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from math import nan
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from landscape_widget.export import archive
 from landscape_widget.export.explorer_results import Results
-from landscape_widget.export.identity import differences, identity
+from landscape_widget.export.identity import differences, identity, is_known
 from landscape_widget.export.resumption import check_identity, check_run
 from landscape_widget.numerics.checks import check_integer, told
 from landscape_widget.objective.objective import Objective
@@ -20,7 +22,7 @@ from landscape_widget.results import schema
 from landscape_widget.results.schema import check
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Picture
-from landscape_widget.study.known import Known
+from landscape_widget.study.known import Known, examples_of
 from landscape_widget.study.study import Study
 
 #: Dataclasses in files beside all kinds of results.
@@ -64,6 +66,7 @@ def save_run(
     pins: Sequence[Mapping[str, Any]] = (),
     controls: Controls | None = None,
     steps: Sequence[int] = (),
+    before: Callable[[Path], object] | None = None,
 ) -> None:
     """Writes results together with all that the study knows, the pins, and what is asked for.
 
@@ -74,18 +77,30 @@ def save_run(
         pins: What ``Pins.memory`` told.
         controls: What is asked for by now; default those of the results.
         steps: Those of the checkpoints that controls number.
+        before: See ``replacing``.
     """
+    known, losses, objective = study.known.saved(), study.known.losses_at_theta.get, study.objective
+    parts = examples_of(known) - {objective.n_examples}
     content = {
         "result": results,
-        "objective": identity(study.objective, study.known.losses_at_theta.get(study.objective.n_examples)),
-        "study": study.known.saved(),
+        "objective": identity(objective, losses(objective.n_examples)),
+        "parts": {n: identity(objective, losses(n), n) for n in parts},
+        "study": known,
         "pins": list(pins),
         "controls": controls or results.controls,
         "steps": list(steps),
     }
     if study.test is not None:
         content["test"] = identity(study.test)
-    archive.write(path, content)
+    archive.write(path, content, before)
+
+
+def is_ready(study: Study) -> bool:
+    """Whether a run can be saved without a pass over the data, so that a model that hangs does not matter."""
+    parts = examples_of({kind: dict(results) for kind, results in vars(study.known).items()})
+    return all(is_known(study.objective, n) for n in {study.objective.n_examples, *parts}) and (
+        study.test is None or is_known(study.test)
+    )
 
 
 class Loaded(NamedTuple):
@@ -133,6 +148,8 @@ def load_run(
         controls = content.get("controls", results.controls)
         check(controls, Controls, "the controls")
         saved = [check_integer(step, "a step") for step in content.get("steps", ())]
+        for part in content.get("parts", {}).values():
+            check_identity(part)
     except Exception as error:
         raise _crafted(path, error) from error
     controls, made_for = (_renumbered(each, saved, steps) for each in (controls, results.controls))
@@ -154,6 +171,7 @@ def load_run(
         study = Study(objective, there.test, known, centre.around.landmarks, centre.run)
     except Exception as error:
         raise _crafted(path, error) from error
+    _check_parts(path, content, objective)
     return Loaded(results, study, content.get("pins", ()), controls, there is here)
 
 
@@ -170,6 +188,20 @@ def _differences(content: Mapping[str, Any], study: Study) -> list[str]:
     if study.test is not None and "test" in content:
         unlike += [f"of the test data {found}" for found in differences(content["test"], study.test)]
     return unlike
+
+
+def _check_parts(path: str | os.PathLike[str], content: Mapping[str, Any], objective: Objective) -> None:
+    """Raises a ValueError where results rest on other examples than as many would be here."""
+    at_theta, parts = content["study"]["losses_at_theta"], content.get("parts", {})
+    for n in sorted(examples_of(content["study"]) - {objective.n_examples}):
+        saved = parts.get(n) or {"loss at θ*": at_theta.get(n, nan)}  # in files of former versions
+        if unlike := differences(saved, objective, n):
+            raise ValueError(
+                f"Expected a file whose results with examples={n} rest on the same examples, got "
+                f"{os.fspath(path)!r}, where of these {'; '.join(unlike)}: which ones are drawn depends on "
+                "the order of all, which is another one here. Give the data in a fixed order, such as a "
+                "DataLoader without shuffle=True, or take another file."
+            )
 
 
 def _of_a_run(number: int | None, saved: Sequence[int]) -> str:

@@ -7,14 +7,20 @@ import io
 import json
 import os
 import stat
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
+
+try:
+    import fcntl
+except ImportError:  # as on Windows, where what a killed writer leaves stays
+    fcntl = None  # type: ignore[assignment]
 
 #: Columns of a table by name, all of one length.
 Columns = Mapping[str, npt.ArrayLike]
@@ -79,12 +85,19 @@ def _other_kind(present: os.stat_result) -> str:
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+def replacing(
+    path: str | os.PathLike[str], before: Callable[[Path], object] | None = None
+) -> Iterator[BinaryIO]:
     """A file that takes the place of ``path`` once it is complete.
 
-    After an error, or when the process ends half way, ``path`` is what it was before. A link stays one, and
+    After an error, or when the process ends half way, ``path`` is what it was before, and what is left of the
+    latter is removed by the next writer. A link stays one, and
     the file that it leads to is replaced. A file that was there keeps its mode; a new one gets that of
     ``open``.
+
+    Args:
+        path: The file.
+        before: Is called with the complete file right before it takes its place, unless it raises.
 
     Raises:
         OSError: If the folder is missing or cannot be written to, or ``path`` is no regular file.
@@ -95,17 +108,49 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     if not target.parent.is_dir():
         folder = str(target.parent)
         raise FileNotFoundError(f"Expected a path in a folder that is there, found no folder {folder!r}.")
-    part = target.with_name(f".{uuid4().hex}.part")
+    begins = f".{blake2b(os.fsencode(target.name), digest_size=8).hexdigest()}-"
+    _clear(target.parent, begins)
+    part, lock = target.with_name(f"{begins}{uuid4().hex}.part"), None
+    _parts.add(part)
     try:
         with part.open("xb") as file:
+            lock = _locked(file)
             if present is not None:
                 part.chmod(stat.S_IMODE(present.st_mode))
             yield file
             file.flush()
             os.fsync(file.fileno())
+        if before is not None:
+            before(part)
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
+        _parts.discard(part)
+        if lock is not None:
+            os.close(lock)
+
+
+#: What this process is writing.
+_parts: set[Path] = set()
+
+
+def _locked(file: BinaryIO) -> int | None:
+    """Tells others that a file has a writer, until what this returns is closed or the process ends."""
+    if fcntl is None:
+        return None
+    with suppress(OSError):  # a file system may have no locks
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return os.dup(file.fileno())  # the file itself is closed before it is renamed
+
+
+def _clear(folder: Path, begins: str) -> None:
+    """Removes what writers have left that were killed."""
+    for part in folder.glob(f"{begins}*.part") if fcntl is not None else ():
+        with suppress(OSError):  # it has a writer, or is none of ours
+            if part not in _parts and part.stat().st_size:  # an empty one may not be locked yet
+                with part.open("rb") as file:
+                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                    part.unlink()
 
 
 def write_csv(path: str | os.PathLike[str], columns: Columns, provenance: Mapping[str, Any]) -> None:

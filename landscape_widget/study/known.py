@@ -98,6 +98,22 @@ class Known:
 #: What a file holds, by the names of fields: the same, but losses on planes as tables of rows (α, β, loss).
 SAVED: dict[str, Any] = get_type_hints(Known) | {"losses": dict[PlaneKey, FloatArray]}
 
+
+def is_of_test_data(kind: str, key: Any) -> bool:
+    """Whether the number of examples in a key is one of test data."""
+    return kind == "landmark_losses" and "test" in key[1].split()
+
+
+def examples_of(content: Mapping[str, Any]) -> set[int]:
+    """The numbers of training examples that what ``saved`` returned rests on."""
+    return {
+        key[0] if isinstance(key, tuple) else key
+        for kind, results in content.items()
+        for key in results
+        if not is_of_test_data(kind, key)
+    }
+
+
 #: Names that files of earlier versions lack.
 OPTIONAL = frozenset(f.name for f in fields(Known) if f.metadata.get("optional"))
 

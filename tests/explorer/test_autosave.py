@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import re
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import landscape_widget
 from landscape_widget import LandscapeExplorer, Objective
@@ -111,8 +115,8 @@ def written(explorer: LandscapeExplorer, what: Callable[[], object], so: Callabl
     """Waits after ``what`` until a file is written whose content is ``so``."""
     write, done = explorer._autosave._write, Event()
 
-    def tells(path: Path) -> None:
-        write(path)
+    def tells(path: Path, check: Callable[[Path], None]) -> None:
+        write(path, check)
         if so(_content(path)):
             done.set()
 
@@ -164,28 +168,174 @@ def test_closing_does_not_call_a_model_that_hangs(tmp_path: Path, make_explorer:
     finish(request)
 
 
-def test_the_file_of_another_model_is_left_alone(
+#: What is told by an explorer whose file another one has.
+TAKEN = "another explorer has it by now.*Give every explorer a file of its own"
+
+
+def warned(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if "Not saved to" in record.getMessage()]
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(autosave, "INTERVAL", 0.0)
+    monkeypatch.setattr(autosave, "_SPARING", 0.0)
+
+
+def test_a_new_explorer_takes_the_file_over_with_all_that_the_former_found(
     tmp_path: Path, make_explorer: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Also where neither was there when the explorers were made; a file of the same model is gone on with."""
+    """As where a cell is run again, whose explorer is closed a little later."""
     path = tmp_path / "run.npz"
-    other = Objective.from_function(lambda theta: saddle(2 * theta), torch.ones(5, dtype=torch.float64))
-    first, second, twin = (
-        make_explorer(objective, autosave=path, **CHOSEN)
-        for objective in (gated_saddle()[1], other, gated_saddle()[1])
-    )
-    first.compute("surface")
+    former = make_explorer(gated_saddle()[1], autosave=path, **CHOSEN).compute("surface")
+    finish_pin(former, former.pin(0.25, 0.5))  # within the interval, and so not written yet
+    again = make_explorer(gated_saddle()[1], autosave=path)
+    (pin,) = again.pins
+    assert (pin.alpha, pin.beta, pin.done) == (0.25, 0.5, True)
+    again.seed = 5
+    again.compute("surface")
+    former.close()
+    again.close()
+    assert landscape_widget.load(path) == again.results
+    assert not warned(caplog)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_former_explorer_that_would_still_write_says_so_once(
+    tmp_path: Path, make_explorer: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "run.npz"
+    former = make_explorer(gated_saddle()[1], autosave=path, **CHOSEN)
+    again = make_explorer(gated_saddle()[1], autosave=path, **CHOSEN)  # before there is a file
+    former.compute("surface")
+    assert not path.exists()
+    again.compute("surface")
     before = path.read_bytes()
-    with caplog.at_level(logging.WARNING):
-        second.compute("surface")
-        second.close()
+    former.seed = 5
+    former.compute("surface").close()
     assert path.read_bytes() == before
-    assert second.surface.final
-    (record,) = [r for r in caplog.records if "Not saved to" in r.message]
-    assert "Give every explorer a file of its own" in record.message
-    twin.seed = 5
-    twin.compute("surface")
-    assert landscape_widget.load(path) == twin.results
+    (words,) = warned(caplog)
+    assert re.search(TAKEN, words)
+
+
+def test_a_former_explorer_goes_on_once_a_new_one_is_closed_that_wrote_nothing(
+    tmp_path: Path, make_explorer: Make
+) -> None:
+    path = tmp_path / "run.npz"
+    former = make_explorer(gated_saddle()[1], autosave=path, **CHOSEN).compute("surface")
+    make_explorer(gated_saddle()[1], autosave=path).close()
+    former.seed = 5
+    former.compute("surface")
+    assert landscape_widget.load(path) == former.results
+
+
+@pytest.mark.usefixtures("at_once")
+def test_the_file_that_another_kernel_has_written_since_is_left_alone(
+    tmp_path: Path, make_explorer: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also where it is of the same objective; one that is only moved, copied or dated anew is not."""
+    path, other = tmp_path / "run.npz", tmp_path / "other.npz"
+    explorer = make_explorer(gated_saddle()[1], autosave=path, **CHOSEN).compute("surface")
+    shutil.copy(path, other)
+    os.utime(other, (1, 1))
+    other.replace(path)
+    explorer.seed = 5
+    explorer.compute("surface")
+    assert landscape_widget.load(path) == explorer.results
+    path.unlink()
+    explorer.seed = 6
+    explorer.compute("surface")
+    assert landscape_widget.load(path) == explorer.results
+    assert not warned(caplog)
+    there = make_explorer(gated_saddle()[1], autosave=other, **CHOSEN)
+    there.compute()
+    there.close()
+    other.replace(path)
+    before = path.read_bytes()
+    explorer.seed = 7
+    explorer.compute("surface").close()
+    assert path.read_bytes() == before
+    (words,) = warned(caplog)
+    assert re.search(TAKEN, words)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_file_that_comes_while_another_is_being_written_is_left_alone(
+    tmp_path: Path, make_explorer: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, other = tmp_path / "run.npz", tmp_path / "other.npz"
+    make_explorer(gated_saddle()[1], seed=8).save(other)
+    explorer = make_explorer(gated_saddle()[1], autosave=path, **CHOSEN)
+    write, before = explorer._autosave._write, other.read_bytes()
+
+    def slowly(path: Path, check: Callable[[Path], None]) -> None:
+        def late(part: Path) -> None:
+            shutil.copy(other, path)
+            check(part)
+
+        write(path, late)
+
+    explorer._autosave._write = slowly
+    explorer.compute("surface")
+    assert path.read_bytes() == before
+    assert warned(caplog)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_what_a_person_saves_or_loads_at_that_place_is_gone_on_with(
+    tmp_path: Path, make_explorer: Make
+) -> None:
+    path, other = tmp_path / "run.npz", tmp_path / "other.npz"
+    explorer = make_explorer(gated_saddle()[1], autosave=path, **CHOSEN).compute("surface")
+    make_explorer(gated_saddle()[1], **CHOSEN).compute("surface").save(other)
+    for act in (lambda: explorer.save(path), lambda: (other.replace(path), explorer.load(path))):
+        act()
+        explorer.seed += 1
+        explorer.compute("surface")
+        assert landscape_widget.load(path) == explorer.results
+
+
+def test_a_former_explorer_keeps_the_file_that_a_new_one_does_not_take(
+    tmp_path: Path, make_explorer: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "run.npz"
+    former = make_explorer(gated_saddle()[1], autosave=path, **CHOSEN).compute("surface")
+    other = Objective.from_function(lambda theta: saddle(2 * theta), torch.ones(5, dtype=torch.float64))
+    with pytest.raises(ValueError, match="same model, data and loss"):
+        make_explorer(other, autosave=path)
+    former.seed = 5
+    former.compute("surface")
+    assert landscape_widget.load(path) == former.results
+    assert not warned(caplog)
+
+
+class Gated(nn.Module):
+    """A layer whose calls are counted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer = nn.Linear(3, 2).double()
+        self.gate = Gate(lambda layer, x: layer(x))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.gate(self.layer, x)
+
+
+def test_neither_closing_nor_a_new_explorer_calls_the_former_model(
+    tmp_path: Path, make_explorer: Make
+) -> None:
+    """It may hang; a pass over them would tell which examples the results on a part of them are of."""
+    path, data = tmp_path / "run.npz", (torch.randn(20, 3).double(), torch.arange(20) % 2)
+    first, other = Gated(), Gated()
+    former = make_explorer(first, data, nn.CrossEntropyLoss(), autosave=path, **CHOSEN).compute("surface")
+    finish_pin(former, former.pin(0.25, 0.5))
+    former._study.known.losses_at_theta[10] = 1.0  # as if this had just been found
+    calls, before = first.gate.calls, path.read_bytes()
+    assert not make_explorer(other, data, nn.CrossEntropyLoss(), autosave=path).pins
+    former.close()
+    assert first.gate.calls == calls
+    assert path.read_bytes() == before
 
 
 def test_nothing_is_written_before_the_file_was_read(

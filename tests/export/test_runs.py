@@ -372,6 +372,67 @@ def test_objectives_alike_at_theta_are_told_apart(make_explorer: Make, path: Pat
     make_explorer(alike_at_theta()[what][0]()).load(path)
 
 
+#: As ``examples=10`` draws them; the loss on all is the same in any order.
+PART: dict[str, Any] = {"examples": 10, "axes": ("random", "random"), "resolution": 3, "samples": 1}
+
+
+def in_order(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    order = torch.randperm(40, generator=torch.Generator().manual_seed(seed))
+    x, y = examples_of()
+    return x[order], y[order]
+
+
+def of_part(make: Make, seed: int, **more: Any) -> LandscapeExplorer:
+    return make(classifier(**more), in_order(seed), nn.CrossEntropyLoss(), **PART)
+
+
+@pytest.mark.parametrize("zero", [False, True])
+def test_results_on_other_examples_of_the_same_data_are_refused(
+    make_explorer: Make, path: Path, zero: bool
+) -> None:
+    """As of a shuffling loader in the next session; where the last layer is zero, every loss is log C."""
+    explorer = of_part(make_explorer, 1, zero=zero).compute()
+    explorer.save(path)
+    assert of_part(make_explorer, 1, zero=zero).load(path).surface == explorer.surface
+    other = of_part(make_explorer, 2, zero=zero)
+    with pytest.raises(ValueError, match=r"with examples=10 rest on the same.*loss near.*in a fixed order"):
+        other.load(path)
+    assert other.surface is None
+    explorer.examples = 40
+    explorer.compute().save(path)
+    with pytest.raises(ValueError, match="with examples=10"):  # they would be mixed once 10 are chosen again
+        of_part(make_explorer, 2, zero=zero).load(path)
+
+
+def test_results_on_all_examples_go_on_in_any_order(make_explorer: Make, path: Path) -> None:
+    first = of_part(make_explorer, 1)
+    first.examples = 40
+    first.compute().save(path)
+    assert of_part(make_explorer, 2).load(path).surface == first.surface
+
+
+def test_a_file_that_does_not_tell_its_examples_goes_by_their_loss(make_explorer: Make, path: Path) -> None:
+    of_part(make_explorer, 1).compute().save(path)
+    changed(path, lambda content, _arrays: entry(content, "parts")["map"].clear())
+    assert of_part(make_explorer, 1).load(path).surface.final
+    with pytest.raises(ValueError, match="with examples=10"):
+        of_part(make_explorer, 2).load(path)
+
+
+def test_losses_of_a_run_on_more_test_data_than_there_are_for_training_come_back(
+    make_explorer: Make, path: Path
+) -> None:
+    def explorer() -> LandscapeExplorer:
+        data, held_out = examples_of(), examples_of(3, 60)
+        run = [classifier().state_dict(), classifier().state_dict()]
+        more = {"test_loader": held_out, "trajectory": run, "split": "test"}
+        return make_explorer(classifier(), data, nn.CrossEntropyLoss(), **PART | more)
+
+    first = explorer().compute("surface")
+    first.save(path)
+    assert explorer().load(path).compute("surface").landmarks == first.landmarks
+
+
 def test_a_file_without_the_loss_near_theta_is_read(make_explorer: Make, path: Path) -> None:
     """Files of former versions are, and those of a loss that is not defined there."""
     objective = gated_saddle()[1]

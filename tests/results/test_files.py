@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import stat
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from landscape_widget.results.files import replacing
 
 from ..export.test_archive import surface
 from ..support.gates import gated_saddle
+from ..support.scripts import Scripts
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="modes, pipes and devices are those of POSIX")
 
@@ -141,6 +143,40 @@ def test_what_is_private_is_never_open_to_others(tmp_path: Path) -> None:
         assert mode(part) == 0o600
         file.write(b"new")
     assert path.read_bytes() == b"new"
+
+
+#: Is killed once a file is complete, before it takes its place.
+KILLED = """
+import os, signal
+from landscape_widget.results.files import replacing
+
+with replacing({path!r}, lambda part: os.kill(os.getpid(), signal.SIGKILL)) as file:
+    file.write(b"half")
+"""
+
+
+def test_what_a_killed_writer_leaves_is_removed_by_the_next(tmp_path: Path, new_process: Scripts) -> None:
+    path, other = tmp_path / "a file", tmp_path / "another"
+    for each in (path, path, other):
+        assert new_process.run(KILLED.format(path=str(each)), 120)[0] == -signal.SIGKILL
+    left = os.listdir(tmp_path)
+    assert len(left) == 2, "the second one has removed what the first one left, and nothing of another file"
+    assert all(name.endswith(".part") for name in left)
+    written(path)
+    written(other)
+    assert sorted(os.listdir(tmp_path)) == ["a file", "another"]
+
+
+def test_what_is_still_being_written_is_left_alone(tmp_path: Path, new_process: Scripts) -> None:
+    path = tmp_path / "file"
+    script = f"from landscape_widget.results.files import replacing\nwith replacing({str(path)!r}): pass"
+    with replacing(path) as file:
+        file.write(b"first")
+        file.flush()
+        written(path)
+        assert new_process.run(script, 120)[0] == 0
+    assert path.read_bytes() == b"first"
+    assert os.listdir(tmp_path) == ["file"]
 
 
 @pytest.fixture(params=[0o022, 0o077, 0o002])
