@@ -66,7 +66,7 @@ ROWS = (
     ),
     (
         "SIGKILL of the kernel",
-        "at most the last seconds are lost",
+        "at most the last seconds are lost, and a search for eigenpairs that had not ended",
         "explorer/test_autosave.py::test_a_killed_kernel_loses_seconds_of_work",
     ),
     (
