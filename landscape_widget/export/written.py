@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from inspect import signature
+from math import isfinite
 from typing import Any
 
 import torch
@@ -20,8 +21,11 @@ def written(value: Any, variables: Mapping[str, Any]) -> str | None:
         value: Any value.
         variables: Those that a person has, by their names. What is no literal is told by identity.
     """
-    if value is None or isinstance(value, str | int | float | torch.dtype):
+    if value is None or isinstance(value, bool | torch.dtype):
         return repr(value)
+    if isinstance(value, str | int | float):  # those of numpy among them, which write themselves otherwise
+        plain = next(kind(value) for kind in (str, int, float) if isinstance(value, kind))
+        return f'float("{plain}")' if isinstance(plain, float) and not isfinite(plain) else repr(plain)
     # the names that begin with a line are those of IPython's own history
     named = (name for name, held in [*variables.items()] if held is value and not name.startswith("_"))
     return next(named, None) or _of_parts(value, variables) or _of_torch(value)
@@ -60,11 +64,10 @@ def _of_torch(value: Any) -> str | None:
         for name, parameter in signature(kind).parameters.items()
         if name in vars(value) and getattr(value, name) != parameter.default
     }
-    if not all(option is None or isinstance(option, str | int | float) for option in options.values()):
-        return None
     try:
         same = vars(kind(**options)) == vars(value)
     except Exception:  # one that is made of something else
         return None
-    told = ", ".join(f"{name}={option!r}" for name, option in options.items())
-    return f"nn.{kind.__name__}({told})" if same else None
+    told = {name: written(option, {}) for name, option in options.items()}
+    same = same and None not in told.values()
+    return f"nn.{kind.__name__}({', '.join(f'{n}={text}' for n, text in told.items())})" if same else None

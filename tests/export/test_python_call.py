@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -224,6 +225,10 @@ def test_what_is_given_inline_of_variables_is_written_as_it_was(
     [
         ((), None),
         ((1.5,), "(1.5,)"),
+        ((np.float64(0.5), np.str_("a"), True), "(0.5, 'a', True)"),
+        ((math.inf, -math.inf), '(float("inf"), float("-inf"))'),
+        (nn.Threshold(0.1, -math.inf), 'nn.Threshold(threshold=0.1, value=float("-inf"))'),
+        (nn.CrossEntropyLoss(label_smoothing=np.float64(0.1)), "nn.CrossEntropyLoss(label_smoothing=0.1)"),
         ([1, "a"], "[1, 'a']"),
         ({1: 2}, None),
         ((1, object()), None),
