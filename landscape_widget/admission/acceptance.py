@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from time import monotonic, sleep
 
 from torch import Tensor, nn
 
@@ -18,6 +19,10 @@ from landscape_widget.loss.batch_loss import InvalidLossError
 from landscape_widget.loss.evaluation import Spans, loss_of, unwritten
 from landscape_widget.loss.terms import ModelTerms
 from landscape_widget.numerics.checks import few
+
+#: Seconds for which a model that was changed is watched, at least, and so many times those of what may have
+#: changed it: a step of training takes about as many losses. Between two looks pass so many seconds.
+_WATCHED, _STEP, _LOOK = 0.5, 4, 0.005
 
 
 def accepted(terms: ModelTerms, theta: Tensor, spans: Spans) -> float:
@@ -70,26 +75,46 @@ def check_whole(terms: ModelTerms, theta: Tensor, spans: Spans, *, first: float,
 def restored(model: nn.Module) -> Iterator[None]:
     """Puts the user's model back where a loss function has written into it.
 
+    A model that goes on changing when nobody calls the loss is trained in another thread, and left to it.
+
     Raises:
         InvalidLossError: If it has.
     """
     tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-    before = {name: (t._version, t.detach().clone(), t.grad) for name, t in tensors.items()}
+    before = {name: (t.detach().clone(), t.grad) for name, t in tensors.items()}
+    began, states = monotonic(), _states(tensors)
     try:
         yield
     finally:
-        written = [name for name, t in tensors.items() if t._version != before[name][0]]
-        marked = [name for name, t in tensors.items() if t.is_leaf and t.grad is not before[name][2]]
-        for name in written:
-            tensors[name].data.copy_(before[name][1])
-        for name in marked:
-            tensors[name].grad = before[name][2]
-    if written or marked:
+        after = _states(tensors)
+        changed = [name for name in tensors if after[name] != states[name]]
+        if changed and _goes_on(tensors, max(_WATCHED, _STEP * (monotonic() - began))):
+            changed = []
+        for name in changed:
+            tensors[name].data.copy_(before[name][0])
+            if tensors[name].is_leaf:
+                tensors[name].grad = before[name][1]
+    if changed:
         raise InvalidLossError(
             "Expected a loss_fn that leaves your model alone, got one that changed "
-            f"{few(written or marked)} (a training step?). They are as they were. Leave out of "
+            f"{few(changed)} (a training step?). They are as they were. Leave out of "
             f"loss_fn whatever trains, and write it as loss_fn(model, batch) where it needs the model."
         )
+
+
+def _states(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, int]]:
+    """What changes with a tensor and with its gradient."""
+    return {name: (t._version, id(t.grad) if t.is_leaf else 0) for name, t in tensors.items()}
+
+
+def _goes_on(tensors: Mapping[str, Tensor], seconds: float) -> bool:
+    """Whether tensors change within some time in which this thread leaves them alone."""
+    states, end = _states(tensors), monotonic() + seconds
+    while monotonic() < end:
+        sleep(_LOOK)
+        if _states(tensors) != states:
+            return True
+    return False
 
 
 @contextmanager

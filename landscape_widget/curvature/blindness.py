@@ -41,6 +41,9 @@ JACKKNIFE_GROUPS = 10
 #: Quantile of the normal distribution for 95 % intervals.
 _Z95 = 1.959964
 
+#: Probabilities nearer to 0 or 1 than this are rounding.
+_LEAST = 1e-15
+
 
 def saddle_blindness(
     projections: ProjectedCurvatures | None = None,
@@ -95,6 +98,9 @@ def spectral_blindness(density: SpectralDensity, trace: TraceEstimate | None = N
     its shape by leaving out some of the probes in turn (jackknife). Outliers that are not certified belong to
     the shape: give the density its pairs, or many probes.
 
+    Errors add up on the scale of log p/(1 − p): near 1 the probability itself hardly varies among the
+    probes where 1 − p is off by a factor.
+
     Args:
         density: The density whose uncertified part is shifted.
         trace: A second, independent estimate.
@@ -109,41 +115,58 @@ def spectral_blindness(density: SpectralDensity, trace: TraceEstimate | None = N
         stderr = math.sqrt(weight) * trace.stderr
     shifted = density.shifted(value)
     best = exact_blindness(shifted.nodes, shifted.counts)
-    if not stderr > 0:
-        # an exact trace says nothing of the shape
-        error = _shape_error(density, value)
-        return BlindnessEstimate(best, error, max(0.0, best - _Z95 * error), min(1.0, best + _Z95 * error))
-    steps = np.linspace(-3, 3, 7)
-    along = [exact_blindness(density.shifted(value + s * stderr).nodes, density.counts) for s in steps]
-    normal = np.sqrt(2) * torch.erfinv(torch.from_numpy(np.linspace(-1, 1, 2003)[1:-1])).numpy()
-    spread = np.interp(normal, steps, along)
-    # a wider spectrum with the same trace is one with a smaller trace and the same width
-    wider = math.sqrt(1 + own.square_stderr / own.square)
-    of_width = float(np.interp(value / wider, value + stderr * steps, along)) - best
-    others = math.hypot(of_width, _shape_error(density, value))
-    low, high = np.quantile(spread, [0.025, 0.975])
+    shape, quantile = _shape_error(density, value)
+    # an exact trace says nothing of the shape
+    low = high = centre = _logit(best)
+    spread, of_width = np.array([best]), 0.0
+    if stderr > 0:
+        steps = np.linspace(-3, 3, 7)
+        along = [exact_blindness(density.shifted(value + s * stderr).nodes, density.counts) for s in steps]
+        normal = np.sqrt(2) * torch.erfinv(torch.from_numpy(np.linspace(-1, 1, 2003)[1:-1])).numpy()
+        spread = np.interp(normal, steps, along)
+        low, high = (_logit(float(q)) for q in np.quantile(spread, [0.025, 0.975]))
+        # a wider spectrum with the same trace is one with a smaller trace and the same width
+        wider = math.sqrt(1 + own.square_stderr / own.square)
+        of_width = _logit(float(np.interp(value / wider, value + stderr * steps, along))) - centre
+    others = math.hypot(_Z95 * of_width, quantile * shape)
     return BlindnessEstimate(
         probability=best,
-        stderr=math.hypot(math.sqrt(float(((spread - best) ** 2).mean())), others),
-        low=max(0.0, best - math.hypot(best - float(low), _Z95 * others)),
-        high=min(1.0, best + math.hypot(float(high) - best, _Z95 * others)),
+        stderr=math.hypot(
+            math.sqrt(float(((spread - best) ** 2).mean())), best * (1 - best) * math.hypot(of_width, shape)
+        ),
+        low=_probability(centre - math.hypot(centre - low, others)),
+        high=_probability(centre + math.hypot(high - centre, others)),
     )
 
 
-def _shape_error(density: SpectralDensity, trace: float) -> float:
-    """Jackknife standard error of (iii) at a fixed trace; 0 where a single probe cannot tell.
+def _shape_error(density: SpectralDensity, trace: float) -> tuple[float, float]:
+    """Jackknife standard error of log p/(1 − p) by (iii) at a fixed trace, and how many make 95 %.
 
-    Many probes are left out in ``JACKKNIFE_GROUPS`` groups, so that the cost stays proportional to their
-    number; groups of unequal size m of n probes weigh n/m − 1 (Busing, Meijer & van der Leeden 1999).
+    The error is 0 where a single probe cannot tell. Many probes are left out in ``JACKKNIFE_GROUPS`` groups,
+    so that the cost stays proportional to their number; groups of unequal size m of n probes weigh n/m − 1
+    (Busing, Meijer & van der Leeden 1999). The error of so few is as uncertain as Student's t tells.
     """
+    from scipy.special import stdtrit  # noqa: PLC0415 - scipy is slow to import
+
     n = density.n_probes
     if n < 2:
-        return 0.0
+        return 0.0, 0.0
     groups = np.array_split(np.arange(n), min(n, JACKKNIFE_GROUPS))
     others = [density.without(group.tolist()).shifted(trace) for group in groups]
-    left_out = np.array([exact_blindness(other.nodes, other.counts) for other in others])
+    left_out = np.array([_logit(exact_blindness(other.nodes, other.counts)) for other in others])
     weights = np.array([n / len(group) - 1 for group in groups])
-    return math.sqrt(float(weights @ (left_out - left_out.mean()) ** 2) / len(groups))
+    error = math.sqrt(float(weights @ (left_out - left_out.mean()) ** 2) / len(groups))
+    return error, float(stdtrit(len(groups) - 1, 0.975))
+
+
+def _logit(p: float) -> float:
+    """log p/(1 − p), to the rounding of p."""
+    return math.log(max(p, _LEAST) / max(1 - p, _LEAST))
+
+
+def _probability(x: float) -> float:
+    """The p whose logit is x; 0 and 1 where that is as large as rounding lets it be."""
+    return 0.0 if x <= _logit(0.0) else 1.0 if x >= _logit(1.0) else 1 / (1 + math.exp(-x))
 
 
 def _gaussian(trace: npt.ArrayLike, square: npt.ArrayLike) -> FloatArray:

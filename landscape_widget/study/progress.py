@@ -84,6 +84,11 @@ class Meter:
             if not self._done[kind]:
                 self.finish(kind)
 
+    @property
+    def has_work(self) -> bool:
+        """Whether anything was done that was not there before."""
+        return any(done > self._reused[kind] for kind, done in self._done.items())
+
     def left(self) -> tuple[float, float | None]:
         """Returns the fraction of the time that is behind us, and the seconds ahead (None while unknown)."""
         spent = sum(self._seconds.values())

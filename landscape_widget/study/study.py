@@ -85,10 +85,19 @@ class Study:
         curvature panel that are not on show come last. Where the curvature
         fails and the axes need no eigenvectors, everything else is computed before the error is raised:
         what needs no second derivative can be had of losses that have none.
+
+        Raises:
+            RuntimeError: If the loss has changed since something was found that would be added to.
         """
-        centre = self.centre
-        objective = centre.on(controls.examples)
-        found = Findings()
+        objective = self.centre.on(controls.examples)
+        self.centre.begin(objective)
+        for found in self._steps(objective, controls, what):
+            if found.meter.has_work:
+                self.centre.check_loss(objective)
+            yield found
+
+    def _steps(self, objective: Objective, controls: Controls, what: str) -> Iterator[Findings]:
+        centre, found = self.centre, Findings()
         found.stage = "loss at the present weights"
         yield found
         found.centre_loss = centre.loss(objective)

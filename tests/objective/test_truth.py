@@ -13,6 +13,7 @@ from collections import UserDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from threading import Event, Thread
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -179,6 +180,33 @@ def test_a_training_step_in_the_loss_is_refused_and_undone() -> None:
         Objective(model, (draws(20, 4), labels(20)), step)
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
     assert all(p.grad is None for p in model.parameters())
+
+
+def test_steps_of_training_in_another_thread_are_kept() -> None:
+    model, data, stop = mlp(), (draws(20, 4), labels(20)), Event()
+    count = model[0].bias
+    count.data.zero_()
+
+    def train() -> None:
+        while not stop.wait(0.001):
+            for p in model.parameters():
+                p.grad = torch.zeros_like(p)
+            with torch.no_grad():
+                count.add_(1)
+            taken.append(1)
+
+    taken: list[int] = []
+    thread = Thread(target=train)
+    thread.start()
+    try:
+        for _ in range(5):
+            Objective(model, data, nn.CrossEntropyLoss())
+    finally:
+        stop.set()
+        thread.join()
+    assert taken
+    assert (count == len(taken)).all()
+    assert all(p.grad is not None for p in model.parameters())
 
 
 def test_weight_decay_of_the_model_that_is_given() -> None:
