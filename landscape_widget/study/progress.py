@@ -84,10 +84,9 @@ class Meter:
             if not self._done[kind]:
                 self.finish(kind)
 
-    @property
-    def has_work(self) -> bool:
-        """Whether anything was done that was not there before."""
-        return any(done > self._reused[kind] for kind, done in self._done.items())
+    def has_work(self, *apart: str) -> bool:
+        """Whether anything was done that was not there before, but for some kinds, which do not tell that."""
+        return any(done > self._reused.get(kind, 0) for kind, done in self._done.items() if kind not in apart)
 
     def left(self) -> tuple[float, float | None]:
         """Returns the fraction of the time that is behind us, and the seconds ahead (None while unknown)."""

@@ -92,7 +92,7 @@ class Study:
         objective = self.centre.on(controls.examples)
         self.centre.begin(objective)
         for found in self._steps(objective, controls, what):
-            if found.meter.has_work:
+            if found.meter.has_work("checkpoint", "compared checkpoint"):
                 self.centre.check_loss(objective)
             yield found
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+import scipy.special
+import scipy.stats
 import torch
 
 from landscape_widget import (
@@ -274,11 +276,12 @@ def test_the_error_of_the_shape_by_groups_of_probes(n: int, monkeypatch: pytest.
     """Against every probe left out in turn: the same up to 10 of them, and beyond within the error of an
     error from 10 groups, 1/√(2 · 9) = 24 % of it."""
     density = of_probes(n)
-    by_groups = _shape_error(density, 6.0)
+    by_groups, quantile = _shape_error(density, 6.0)
     alone = [density.without([p]).shifted(6.0) for p in range(n)]
-    left_out = np.array([exact_blindness(other.nodes, other.counts) for other in alone])
+    left_out = scipy.special.logit([exact_blindness(other.nodes, other.counts) for other in alone])
     every = math.sqrt((n - 1) * left_out.var())
     assert by_groups == pytest.approx(every, rel=1e-9 if n <= 10 else 3 * 0.24)
+    assert quantile == pytest.approx(scipy.stats.t.ppf(0.975, min(n, 10) - 1))
     summed = []
     monkeypatch.setattr(
         "landscape_widget.curvature.blindness.exact_blindness", lambda v, _: summed.append(len(v)) or 0
@@ -291,12 +294,31 @@ def test_the_error_of_the_shape_by_groups_of_probes(n: int, monkeypatch: pytest.
 def test_errors_by_groups_are_the_spread_over_densities(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """R = 300 densities tell a cheaper statistic's spread to 1/√(2R) = 4 %; four of those are allowed."""
     monkeypatch.setattr(
-        "landscape_widget.curvature.blindness.exact_blindness", lambda v, c: float(c @ np.abs(v))
+        "landscape_widget.curvature.blindness.exact_blindness",
+        lambda v, c: scipy.special.expit(float(c @ np.abs(v)) / 50),
     )
     runs = [of_probes(n, seed).shifted(6.0) for seed in range(300)]
-    spread = np.std([run.counts @ np.abs(run.nodes) for run in runs], ddof=1)
-    claimed = math.sqrt(np.mean([_shape_error(run, 6.0) ** 2 for run in runs]))
+    spread = np.std([run.counts @ np.abs(run.nodes) / 50 for run in runs], ddof=1)
+    claimed = math.sqrt(np.mean([_shape_error(run, 6.0)[0] ** 2 for run in runs]))
     assert claimed == pytest.approx(spread, rel=4 * 0.04)
+
+
+@pytest.mark.parametrize(("shift", "exact"), [(0.0, True), (0.8, True), (0.0, False)])
+def test_intervals_of_few_probes_hold_the_truth(shift: float, exact: bool) -> None:
+    """Near 1 as well. Of 40 intervals of 95 %, 34 or more hold with probability 0.99; of four probes some less."""
+    values = np.random.default_rng(3).normal(size=120) ** 3 + shift
+    values[0] = 40.0
+    truth = exact_blindness(values, np.ones(120))
+    objective = rotated(values)
+    pairs = hessian_eigenpairs(objective)
+    trace = hessian_trace(objective, method="exact") if exact else None
+    held = 0
+    for seed in range(40):
+        density = spectral_density(objective, probes=4, steps=20, seed=seed, pairs=pairs)
+        found = spectral_blindness(density, trace)
+        assert found.low <= found.probability <= found.high
+        held += found.low <= truth <= found.high
+    assert held >= 34
 
 
 @pytest.mark.parametrize(("hidden", "samples"), [(0, 50), (50, 50), (15, 50)])
