@@ -160,7 +160,7 @@ def _shape_error(density: SpectralDensity, trace: float) -> tuple[float, float]:
 
 
 def _logit(p: float) -> float:
-    """log p/(1 − p), to the rounding of p."""
+    """The logarithm of p/(1 − p), to the rounding of p."""
     return math.log(max(p, _LEAST) / max(1 - p, _LEAST))
 
 

@@ -110,7 +110,7 @@ def test_an_accuracy_of_zero_evaluates_every_node_and_uses_what_was_evaluated(ma
     explorer.compute()
     assert explorer.surface.done.all()
     assert received(explorer, "_surface")["coverage"] == "1,089 points"
-    assert gate.calls - calls == 33 * 33 - part.n_evaluated
+    assert gate.calls - calls == 33 * 33 - part.n_evaluated + 1  # by which the loss is seen to be the same
     np.testing.assert_allclose(explorer.surface.loss, part.loss, rtol=0, atol=4e-3 * np.ptp(part.loss))
 
 
