@@ -405,7 +405,9 @@ def test_a_cancel_before_the_first_picture_is_obeyed_after_one_loss(
     assert calls - before < 9
     assert explorer.surface is None
     explorer.compute("surface")
-    assert gate.calls - before == explorer.surface.n_evaluated
+    # each computation sees that the loss is the same, the first one for the model in a plane of eigenvectors
+    checks = 1 + (axes != ("random", "random"))
+    assert gate.calls - before == explorer.surface.n_evaluated + checks
 
 
 def test_compute_tells_that_it_was_cancelled(make_explorer: Make) -> None:
