@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from landscape_widget.explorer.centres import Centres
@@ -119,7 +119,7 @@ class Pins:
             self.count = max(self.count, *self._pins, 0)
             for pin in fresh:
                 self._mark(pin)
-                if not pin.done:
+                if self._forget_metrics(pin) or not pin.done:
                     self._look(pin)
             yield
             let_go = running
@@ -133,6 +133,21 @@ class Pins:
     def _mark(self, pin: Pin) -> None:
         self._centres.study.centre.mark(pin.plane, pin.alpha, pin.beta)
 
+    def _forget_metrics(self, pin: Pin) -> bool:
+        """Takes from a pin of a file what may be of other metrics than are given; tells whether it did.
+
+        A file holds their names and values alone.
+        """
+        values = pin.values
+        if values is None or not self._centres.study.objective.has_metrics:
+            return False
+        train, test = values.train, values.test
+        pin.values = replace(
+            values, train=replace(train, metrics={}), test=test and replace(test, metrics={})
+        )
+        pin.error = ""
+        return True
+
     def _look(self, pin: Pin) -> None:
         objective, test = self._centres.study.objective, self._centres.study.test
         self.requests[pin.number] = self._serve(lambda: self._steps(pin, objective, test))
@@ -141,7 +156,7 @@ class Pins:
         """Finds, on the worker's thread, what is to be known of a pin."""
         try:
             yield from self._redraw()
-            for values in point_steps(objective, pin.plane, pin.alpha, pin.beta, test):
+            for values in point_steps(objective, pin.plane, pin.alpha, pin.beta, test, pin.values):
                 pin.values = values
                 self._changed()
                 yield

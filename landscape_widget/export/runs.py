@@ -22,7 +22,7 @@ from landscape_widget.results import schema
 from landscape_widget.results.schema import check
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Picture
-from landscape_widget.study.known import Known, examples_of
+from landscape_widget.study.known import Known, examples_of, without_test_data
 from landscape_widget.study.study import Study
 
 #: Dataclasses in files beside all kinds of results.
@@ -167,12 +167,19 @@ def load_run(
     objective = there.objective
     try:
         check_run(content, objective.n_parameters, objective.n_examples)
-        known, centre = Known.resumed(content["study"]), there.centre
+        # of a session without test data that went on from one with them, nobody knows which these were
+        told = there.test is None or "test" in content
+        known = Known.resumed(content["study"] if told else without_test_data(content["study"]))
+        centre = there.centre
         study = Study(objective, there.test, known, centre.around.landmarks, centre.run)
     except Exception as error:
         raise _crafted(path, error) from error
     _check_parts(path, content, objective)
-    return Loaded(results, study, content.get("pins", ()), controls, there is here)
+    results = _seen_here(results, study)
+    pins = content.get("pins", ())
+    if not told:
+        pins = [{**pin, "values": None} for pin in pins]
+    return Loaded(results, study, pins, controls, there is here)
 
 
 def fits(path: str | os.PathLike[str], objective: Callable[[], Objective]) -> bool:
@@ -188,6 +195,21 @@ def _differences(content: Mapping[str, Any], study: Study) -> list[str]:
     if study.test is not None and "test" in content:
         unlike += [f"of the test data {found}" for found in differences(content["test"], study.test)]
     return unlike
+
+
+def _seen_here(results: Results, study: Study) -> Results:
+    """The same without what is of another trajectory, or of other solutions, than there are here."""
+    around, controls = study.centre.around, results.controls
+    if not around.any:
+        return results
+    results = replace(results, landmarks=None, compared_landmarks=None)  # they are found again
+    others, second = around.other_axes(), controls.compared()
+    if others & {*controls.axes}:
+        results = replace(results, surface=None, plane=None, quadratic=None, surfaces={})
+    elsewhere = controls.compared_checkpoint is not None  # where directions are not known
+    if second and any(axis in others or (elsewhere and around.is_given(axis)) for axis in second.axes):
+        results = replace(results, compared=None)
+    return results
 
 
 def _check_parts(path: str | os.PathLike[str], content: Mapping[str, Any], objective: Objective) -> None:

@@ -140,6 +140,11 @@ class ModelTerms:
         """Whether it is called as loss_fn(model, batch), by the name of its first argument."""
         return self._batch_loss.takes_model
 
+    @property
+    def has_metrics(self) -> bool:
+        """Whether there are quantities beside the loss."""
+        return bool(self._batch_loss.metrics)
+
     def reminder(self, what: str, batch: Batch, error: Exception) -> str:
         """How ``what``, "loss_fn" or "metrics", is called on a batch, where an error may come from that."""
         metrics = {f"The metric {name!r}": metric for name, metric in self._batch_loss.metrics.items()}

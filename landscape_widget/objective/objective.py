@@ -301,6 +301,11 @@ class Objective(PureFunction):
         """Whether a layer of the model normalises with running statistics."""
         return bool(frozen_layers(self._terms))
 
+    @property
+    def has_metrics(self) -> bool:
+        """Whether there are further quantities beside the loss."""
+        return isinstance(self._terms, ModelTerms) and self._terms.has_metrics
+
     def first_batch(self) -> Objective:
         """The same objective over its first batch alone, for checks that must not cost a whole pass."""
         return self._with(self._terms.first(), self.theta)

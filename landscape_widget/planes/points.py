@@ -53,9 +53,17 @@ def evaluate_point(
 
 
 def point_steps(
-    objective: Objective, plane: Plane, alpha: float, beta: float, test: Objective | None = None
+    objective: Objective,
+    plane: Plane,
+    alpha: float,
+    beta: float,
+    test: Objective | None = None,
+    known: PlanePoint | None = None,
 ) -> Iterator[PlanePoint]:
-    """The same in steps: what is known gets more with each."""
+    """The same in steps: what is known gets more with each.
+
+    Slope and curvature are not computed where they are ``known``.
+    """
     check_plane(plane, objective)
     check_given(Objective | None, test=test)
     alpha, beta = check_coordinates(alpha, beta)
@@ -65,6 +73,9 @@ def point_steps(
     if test is not None:
         point = replace(point, test=score(test, theta))
         yield point
+    if known is not None and known.hessian is not None:
+        yield replace(point, gradient_norm=known.gradient_norm, hessian=known.hessian)
+        return
     precise = objective.precise()
     point = replace(point, gradient_norm=float(precise.gradient(theta).norm()))
     yield point

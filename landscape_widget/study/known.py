@@ -114,6 +114,19 @@ def examples_of(content: Mapping[str, Any]) -> set[int]:
     }
 
 
+def without_test_data(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``saved`` returned without all that rests on test data."""
+    splits = {"losses": ["test"], "landmark_losses": ["test"], "landmarks": ["test", "difference"]}
+    kept = dict(content)
+    for kind in splits.keys() & kept.keys():
+        kept[kind] = {
+            key: value
+            for key, value in content[kind].items()
+            if not {*key[1].split()[1:2]} & {*splits[kind]}  # the split comes second
+        }
+    return kept
+
+
 #: Names that files of earlier versions lack.
 OPTIONAL = frozenset(f.name for f in fields(Known) if f.metadata.get("optional"))
 

@@ -6,6 +6,7 @@ import logging
 import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from hashlib import blake2b
 from typing import TypeVar
@@ -71,6 +72,28 @@ class Surroundings:
         self._reach: dict[str, dict[str, tuple[float, float]]] = {}
 
     @property
+    def any(self) -> bool:
+        """Whether a trajectory or solutions were given."""
+        return self.landmarks.trajectory is not None or bool(self.landmarks.solutions)
+
+    def other_axes(self) -> set[str]:
+        """Names of axes that have other directions here than those that a file had."""
+        held = {name: direction for (_, name), direction in self._known.directions.items()}
+        ranks = [axis.rank for axis in map(parse_axis, held) if axis.kind.of_path]
+        own = ranks and self.landmarks.trajectory is not None
+
+        def differs(name: str, components: PathComponents | None) -> bool:
+            with suppress(ValueError):  # of a solution that is θ* itself
+                return not np.array_equal(held[name], self._direction(name, components))
+            return True
+
+        try:
+            components = self._first_components(max(ranks)) if own else None
+        except (OSError, ValueError):  # told once it is asked for
+            return {*held}
+        return {name for name in held if differs(name, components)}
+
+    @property
     def offered(self) -> list[Axis]:
         """The axes that they make, first ones first."""
         path, toward = KINDS["trajectory"], KINDS["toward"]
@@ -100,7 +123,7 @@ class Surroundings:
         components = None
         if ranks and self.landmarks.trajectory is not None:
             components = self._first_components(max(ranks))
-        directions = {name: self._direction(name, components) for name in axes if self._is_given(name)}
+        directions = {name: self._direction(name, components) for name in axes if self.is_given(name)}
         for name, direction in directions.items():
             self._known.directions[self._objective.n_examples, name] = direction
         return make_plane(objective, axes, seed, pairs, components, directions)
@@ -131,7 +154,7 @@ class Surroundings:
         losses = "difference" if len(measured) > 1 else next(iter(measured)), apart
         key = self._objective.n_examples, " ".join([plane.fingerprint, *losses])
         placed = self._known.landmarks
-        if self.landmarks.trajectory is None and not self.landmarks.solutions:
+        if not self.any:
             if key in placed:  # a file may hold what was to be seen here
                 yield placed[key]
             return
@@ -218,7 +241,8 @@ class Surroundings:
         """Names of axes whose directions are known of a file."""
         return [name for _, name in self._known.directions]
 
-    def _is_given(self, name: str) -> bool:
+    def is_given(self, name: str) -> bool:
+        """Whether an axis is made by a trajectory or a solution."""
         kind = parse_axis(name).kind
         return kind.named or kind.of_path
 

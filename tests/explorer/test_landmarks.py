@@ -462,6 +462,33 @@ def test_a_saved_run_holds_path_and_axes_without_what_they_were_made_of(
     assert bare.surface.provenance["domain"] == pytest.approx(explorer.surface.provenance["domain"])
 
 
+def test_of_a_saved_run_nothing_is_shown_of_another_trajectory_or_other_solutions(
+    make_explorer: Make, tmp_path: Path
+) -> None:
+    """What may be the same is found again, and what is the same for certain is there at once."""
+    path, axes = tmp_path / "run.npz", ("trajectory:1", "toward:far")
+    explorer_of(make_explorer, axes=("random", "random"), compared_axes=axes).compute("surface").save(path)
+    same = explorer_of(make_explorer).load(path)
+    assert same.surface.final
+    assert same.compared.surface.final
+    assert same.landmarks is None
+    assert same.compute("surface").landmarks.final
+    run = [{key: 2 * value for key, value in state.items()} for state in trained()]
+    far = {key: -value for key, value in trained()[0].items()}
+    others = {"trajectory": [*run[:-1], trained()[-1]]}, {"solutions": {"far": far}}
+    for given in others:
+        other = explorer_of(make_explorer, **given).load(path)
+        assert other.surface.final
+        assert (other.landmarks, other.compared_landmarks, other.compared) == (None, None, None)
+        alone = explorer_of(make_explorer, axes=("random", "random"), compared_axes=axes, **given)
+        assert other.compute("surface").landmarks == alone.compute("surface").landmarks
+        np.testing.assert_array_equal(other.compared.surface.loss, alone.compared.surface.loss)
+        other.compared_axes, other.axes = None, axes
+        other.compute("surface").save(tmp_path / "other.npz")
+        assert explorer_of(make_explorer, **given).load(tmp_path / "other.npz").surface.final
+        assert explorer_of(make_explorer).load(tmp_path / "other.npz").surface is None
+
+
 def test_the_call_to_copy_names_them(make_explorer: Make) -> None:
     explorer = explorer_of(make_explorer, axes=("random", "random")).compute("surface")
     assert "trajectory=trajectory" in received(explorer, "_surface")["python"]

@@ -422,6 +422,73 @@ def test_a_file_that_does_not_tell_its_examples_goes_by_their_loss(make_explorer
         of_part(make_explorer, 2).load(path)
 
 
+def right(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    return (output.argmax(1) == target).float().mean()
+
+
+def wrong(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    return (output.argmax(1) != target).float().mean()
+
+
+def test_pins_have_the_metrics_of_this_session(make_explorer: Make, path: Path) -> None:
+    """A file holds values by names, and not what they are values of; slope and curvature are kept."""
+
+    def explorer(metrics: Any) -> LandscapeExplorer:
+        data, held_out = examples_of(), examples_of(3, 30)
+        more = {"test_loader": held_out, "metrics": metrics}
+        return make_explorer(classifier(), data, nn.CrossEntropyLoss(), **PART | more)
+
+    first = explorer({"accuracy": right}).compute("surface")
+    before = finish_pin(first, first.pin(0.5, 0.5)).values
+    first.save(path)
+    for metrics in ({"accuracy": wrong}, {"errors": wrong}):
+        other = explorer(metrics)
+        other._points.pins._serve = lambda job: job  # nothing is computed yet
+        other.load(path)
+        (pin,) = other.pins
+        assert pin.values.train.metrics == pin.values.test.metrics == {}
+        assert pin.values.hessian is not None
+        other = explorer(metrics).load(path)
+        (pin,) = other.pins
+        finish_pin(other, pin)
+        (name,) = metrics
+        for split in ("train", "test"):
+            now, then = getattr(pin.values, split), getattr(before, split)
+            assert now.metrics == {name: pytest.approx(1 - then.metrics["accuracy"])}
+            assert now.loss == pytest.approx(then.loss)
+        np.testing.assert_array_equal(pin.values.hessian, before.hessian)
+        assert pin.values.gradient_norm == before.gradient_norm
+    assert explorer(None).load(path).pins[0].values == before
+
+
+def test_test_losses_are_forgotten_where_a_file_does_not_tell_of_which_data(
+    make_explorer: Make, path: Path
+) -> None:
+    """As one of a session without test data that went on from one with them."""
+
+    def explorer(held_out: Any) -> LandscapeExplorer:
+        more = {"domain": (-1.0, 1.0, -1.0, 1.0), "test_loader": held_out}
+        return make_explorer(classifier(), examples_of(), nn.CrossEntropyLoss(), **PART | more)
+
+    first = explorer(examples_of(3, 30))
+    first.split = "test"
+    first.compute("surface")
+    first.split = "train"
+    first.compute("surface")
+    finish_pin(first, first.pin(0.5, 0.5))
+    first.save(path)
+    explorer(None).load(path).save(path)
+    other, alone = explorer(examples_of(4, 30)).load(path), explorer(examples_of(4, 30)).compute("surface")
+    other_pin, pin = other.pins[0], alone.pin(0.5, 0.5)
+    finish_pin(other, other_pin)
+    finish_pin(alone, pin)
+    assert other_pin.values == pin.values
+    for each in (other, alone):
+        each.split = "test"
+        each.compute("surface")
+    np.testing.assert_array_equal(other.surface.loss, alone.surface.loss)
+
+
 def test_losses_of_a_run_on_more_test_data_than_there_are_for_training_come_back(
     make_explorer: Make, path: Path
 ) -> None:
