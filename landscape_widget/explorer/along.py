@@ -14,13 +14,14 @@ from typing import Any, TypeVar
 import traitlets as t
 
 from landscape_widget.engine.wanted import UnwantedError
+from landscape_widget.explorer.computing import NO_MORE
 from landscape_widget.explorer.gathered import of_picture
 from landscape_widget.explorer.mailbox import Request
 from landscape_widget.explorer.point_acts import PointActs
 from landscape_widget.explorer.spots import checkpoint_key
 from landscape_widget.explorer.waiting import refuse_inside
 from landscape_widget.export.along_payload import along
-from landscape_widget.paths.index import Recorded
+from landscape_widget.paths.index import Recorded, was_dropped
 from landscape_widget.results.comparison import Comparison
 from landscape_widget.results.evolution import Evolution
 from landscape_widget.study.along import comparison_of, evolution_of, found_at
@@ -156,8 +157,25 @@ class AlongTheRun(PointActs):
         self._follows = self._follows or number is not None
 
     def _steps(self, study: Study, controls: Controls, number: int, what: str) -> Generator[None, None, None]:
+        if controls.compared_checkpoint is not None and self._is_dropped(controls.compared_checkpoint):
+            return
         with self._provided(study, controls):
             yield from super()._steps(study, controls, number, what)
+
+    def _is_dropped(self, where: int | str) -> bool:
+        """Whether a recorder has dropped what is to be beside; then nothing is, and that is computed."""
+        with self._lock:
+            try:
+                self._points.centres.beside(where)
+            except FileNotFoundError:
+                checkpoint = None if isinstance(where, str) else self._checkpoints[where]
+                if checkpoint is None or not was_dropped(checkpoint):
+                    raise
+                self._points.tell(NO_MORE.format(checkpoint.name))
+                self._set_aside(compared_checkpoint=None)
+                self._submit()
+                return True
+        return False
 
     @contextmanager
     def _provided(self, study: Study, controls: Controls) -> Iterator[None]:
@@ -222,7 +240,9 @@ class AlongTheRun(PointActs):
                 raise
             except Exception as error:  # the others can be had all the same
                 log.info("Nothing ahead at %s.", checkpoint.name, exc_info=error)
-                if centre is None or found_at(centre, controls.examples) is None:
+                if isinstance(error, FileNotFoundError) and was_dropped(checkpoint):
+                    self._failed[checkpoint_key(checkpoint)] = ""  # nothing to tell of: it is left out
+                elif centre is None or found_at(centre, controls.examples) is None:
                     self._failed[checkpoint_key(checkpoint)] = f"{type(error).__name__}: {error}"
             if checkpoint_key(checkpoint) not in self._failed:
                 with self._lock:

@@ -14,7 +14,7 @@ from landscape_widget.explorer.spots import Spot, Spots, checkpoint_key, vector_
 from landscape_widget.explorer.worker import CLOSED
 from landscape_widget.numerics.vectors import FloatArray, norm
 from landscape_widget.objective.same_loss import check_same_loss
-from landscape_widget.paths.index import Recorded
+from landscape_widget.paths.index import Recorded, was_dropped
 from landscape_widget.paths.landmarks import Landmarks
 from landscape_widget.paths.stored import Held
 from landscape_widget.results.planes import Plane
@@ -117,33 +117,35 @@ class Centres:
             ValueError: If it is not one of this model, naming the tensors.
             RuntimeError: If the model has become another one in what its state does not hold.
         """
-        here, spots = self._stack[-1].spot, self.spots
-        check_same_loss(spots.base[0].with_state(state), model)
-        before, held = spots.landmarks, Held(state)
+        top = self._stack[-1]
+        check_same_loss(self.spots.base[0].with_state(state), model)
+        with self.spots.replaced():
+            spot = self.spots.spot(self._at_the_end(state))
+            self.spots.enter(spot)
+        self._latest = state
+        if spot is top.spot:
+            return
+        self._stack.append(_Centre(spot, state, top.taken + 1))
+        self.left_at = request
+
+    def _at_the_end(self, state: State) -> Recorded:
+        """Has a state of the model be the last checkpoint of the run as it is by now."""
+        spots, held = self.spots, Held(state)
+        before = spots.landmarks
         spots.landmarks = before.now()
         recorded = spots.last_recorded(held)
         if recorded is None:
             spots.landmarks = spots.landmarks.with_taken(held)
             recorded = spots.landmarks.taken[-1]
-        try:
-            if spots.landmarks.checkpoints != before.checkpoints:
-                spots.refresh()
-            self._move(spots.spot(recorded), here, state, request)
-        except BaseException:
-            spots.landmarks = before
-            raise
-
-    def _move(self, spot: Spot, here: Spot, state: State, request: int) -> None:
-        self.spots.enter(spot)
-        self._latest = state
-        top = self._stack[-1]
-        if spot is here:
-            return
-        self._stack.append(_Centre(spot, state, top.taken + 1))
-        self.left_at = request
+        spots.hold(recorded, held)
+        if spots.landmarks.checkpoints != before.checkpoints:
+            spots.refresh()
+        return recorded
 
     def visit(self, number: int | None, request: int) -> None:
         """Goes to a checkpoint; the way back leads to where one was before the first of such visits.
+
+        Where a recorder has dropped it since, that is the one nearest by its step of those that it keeps.
 
         Args:
             number: Number of the checkpoint; None for the present weights of the model, as they were last
@@ -158,11 +160,33 @@ class Centres:
         spot = self.spots.at(number)
         if spot is self._stack[-1].spot:
             return
-        self.spots.enter(spot)
+        try:
+            self.spots.enter(spot)
+        except FileNotFoundError:
+            if not was_dropped(spot.recorded):
+                raise
+            spot = self._nearest(spot.recorded)
         self._stack[-1] = replace(self._stack[-1], spot=spot, state=self._latest)
         while self.depth and self._stack[-2].spot is spot:
             del self._stack[-2]
         self.left_at = request
+
+    def _nearest(self, dropped: Recorded) -> Spot:
+        """Enters the checkpoint that is nearest to one by its step, in the run as it is by now."""
+        with self.spots.replaced():
+            while True:
+                self.spots.landmarks = self.landmarks.now()
+                if self._latest is not None:
+                    self._at_the_end(self._latest)
+                near = min(self.landmarks.checkpoints, key=lambda one: abs(one.step - dropped.step))
+                self.spots.refresh()
+                try:
+                    self.spots.enter(self.spots.spot(near))
+                except FileNotFoundError:
+                    if not was_dropped(near):
+                        raise
+                else:
+                    return self.spots.spot(near)
 
     def go_back(self, request: int) -> None:
         """Returns to the centre before the present one.

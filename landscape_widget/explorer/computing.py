@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from time import monotonic
 from typing import Any
@@ -34,6 +35,9 @@ NO_MORE = (
     "The checkpoint of {} is there no more: its recorder keeps fewer by now. Nothing is beside this "
     "one; choose another one."
 )
+
+#: What is said where a checkpoint that is gone to was deleted so.
+_NEAREST = "The checkpoint of {} is there no more: its recorder keeps fewer by now. This is that of {}."
 
 #: What is said of controls in a file that do not fit.
 _NOT_TAKEN = "Expected controls that this explorer can take: {}"
@@ -118,7 +122,7 @@ class BackgroundComputing(Sending):
     def _go_to(self, number: int | None, former: int | None = None) -> None:
         """Explores around a checkpoint; where it cannot be had, the control gets back what it was."""
         with self._lock:
-            here = self._study
+            here, checkpoints = self._study, self._points.centres.landmarks.checkpoints
             try:
                 self._points.visit(number, self._number)
             except (OSError, ValueError) as error:
@@ -127,6 +131,12 @@ class BackgroundComputing(Sending):
                 raise
             if self._study is not here:
                 self._moved()
+            there, last = self._points.centres.present.recorded, len(checkpoints) - 1
+            wanted = checkpoints[last if number is None else number]
+            if checkpoint_key(there) != checkpoint_key(wanted):
+                words = _NEAREST.format(wanted.name, there.name)
+                self._points.tell(words)
+                warnings.warn(words, stacklevel=3)
 
     def _set_aside(self, **controls: Any) -> None:
         """Sets controls without computing anything."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from threading import Lock, local
 from typing import Any
 from uuid import uuid4
 
@@ -37,8 +38,9 @@ class SideBySide(ipywidgets.VBox):  # type: ignore[misc]
     """Shows explorers beside each other, of models with other parameters, too.
 
     On the page they share camera, colours and heights, and how losses are shown. A control that is set in one
-    of them is set in the others; what another cannot take, such as an axis toward a solution, stays as it is
-    there. Where nobody chose a domain, each first finds its own, and then all reach as far as the farthest.
+    of them is set in the others, the last one in all; what another cannot take, such as an axis toward a
+    solution, stays as it is there. One that is set beside others later follows those alone. Where nobody
+    chose a domain, each first finds its own, and then all reach as far as the farthest.
     Below stands a table of loss and curvature at each θ*.
     """
 
@@ -65,13 +67,15 @@ class SideBySide(ipywidgets.VBox):  # type: ignore[misc]
         if len({*map(id, explorers.values())}) < max(2, len(explorers)):
             raise ValueError(f"Expected two explorers or more, each once, got {told([*explorers])}.")
         self.explorers = dict(explorers)
-        self._asked: list[Request] = []
+        self._wanted: dict[str, list[Any]] = {}  # in a list of its own each, which tells one from the next
+        self._choosing = Lock()
+        self._following = local()
         self._united: Domain | None = None
         self._table = ipywidgets.HTML()
         first, *others = self.explorers.values()
-        group = uuid4().hex
+        self._group = uuid4().hex
         for explorer in self.explorers.values():
-            explorer._group = group
+            explorer._group = self._group
         for other in others:
             for name in SHARED:
                 with suppress(t.TraitError):
@@ -118,44 +122,70 @@ class SideBySide(ipywidgets.VBox):  # type: ignore[misc]
     def _open(self) -> dict[str, LandscapeExplorer]:
         return {name: one for name, one in self.explorers.items() if not one._worker.closed}
 
-    def _settle(self) -> None:
-        """Waits until what was asked of explorers on their own threads is done."""
-        while self._asked:
-            self._asked.pop().done.wait()
+    def _members(self) -> list[LandscapeExplorer]:
+        """The explorers, without those that others have been set beside since."""
+        return [one for one in self.explorers.values() if one._group == self._group]
 
-    def _set(self, explorer: LandscapeExplorer, name: str, value: Any) -> None:
-        """Sets a control on the thread of its explorer: nobody ever holds the locks of two of them."""
+    def _settle(self) -> None:
+        """Waits until what was set in one is set in the others."""
+        for errand in [self._errand(explorer) for explorer in self.explorers.values()]:
+            if errand is not None:  # after all that wait already
+                errand.done.wait()
+
+    def _errand(self, explorer: LandscapeExplorer, name: str = "") -> Request | None:
+        """Has an explorer follow on its own thread: nobody ever holds the locks of two of them."""
 
         def job() -> Iterator[None]:
-            if getattr(explorer, name) != value:
-                with suppress(t.TraitError):  # it stays as it is there
-                    setattr(explorer, name, value)
+            if name:
+                self._follow(explorer, name)
             yield
 
         with suppress(RuntimeError):  # it is closed
-            self._asked = [request for request in self._asked if not request.done.is_set()]
-            self._asked.append(explorer._worker.errand(job))
+            return explorer._worker.errand(job)
+        return None
+
+    def _want(self, name: str, value: Any, since: object = ...) -> bool:
+        """Has all of them take a value, unless another one was wanted ``since`` the one that is given."""
+        with self._choosing:
+            if since is not ... and self._wanted.get(name) is not since:
+                return False
+            self._wanted[name] = [value]
+        for explorer in self._members():  # its own, too: it may be following an older one just now
+            self._errand(explorer, name)
+        return True
+
+    def _follow(self, explorer: LandscapeExplorer, name: str) -> None:
+        """Sets a control to what is wanted by now, which is no change for the others to follow."""
+        with explorer._lock, suppress(t.TraitError):  # what it cannot take stays as it is there
+            (value,) = self._wanted[name]
+            self._following.change = explorer, name, value
+            try:
+                if getattr(explorer, name) != value:
+                    setattr(explorer, name, value)
+            finally:
+                self._following.change = None
 
     def _share(self, change: Any) -> None:
         name, value, explorer = change["name"], change["new"], change["owner"]
+        following = getattr(self._following, "change", None)
+        if following == (explorer, name, value) or explorer._group != self._group:
+            return
         if name == "axes" and self._united is not None and explorer.domain == self._united:
-            for each in self.explorers.values():
-                self._set(each, "domain", None)  # other axes have other units
             self._united = None
-        for other in self.explorers.values():
-            if other is not explorer:
-                self._set(other, name, value)
+            self._want("domain", None)  # other axes have other units
+        self._want(name, value)
 
     def _unite(self, _: Any) -> None:
         """Once each has found a domain of its own, has all of them reach as far as the farthest."""
-        own = [_automatic(explorer) for explorer in self.explorers.values()]
-        domains = [domain for domain in own if domain is not None]
-        if len(domains) < len(own):
-            return
-        low_a, high_a, low_b, high_b = zip(*domains, strict=True)
-        self._united = min(low_a), max(high_a), min(low_b), max(high_b)
-        for explorer in self.explorers.values():
-            self._set(explorer, "domain", self._united)
+        while True:
+            since, own = self._wanted.get("domain"), [_automatic(explorer) for explorer in self._members()]
+            domains = [domain for domain in own if domain is not None]
+            if not domains or len(domains) < len(own):
+                return
+            low_a, high_a, low_b, high_b = zip(*domains, strict=True)
+            self._united = min(low_a), max(high_a), min(low_b), max(high_b)
+            if self._want("domain", self._united, since):
+                return
 
     def _tabulate(self, _: Any = None) -> None:
         self._table.value = self.comparison._repr_html_()

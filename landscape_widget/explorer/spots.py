@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import blake2b
@@ -14,7 +16,7 @@ from landscape_widget.explorer.model_weights import State, same_values
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
 from landscape_widget.objective.states import THETA, full_state, keys_of, theta_of
-from landscape_widget.paths.index import Recorded
+from landscape_widget.paths.index import Recorded, was_dropped
 from landscape_widget.paths.landmarks import Landmarks
 from landscape_widget.paths.stored import Held
 from landscape_widget.paths.trajectory import Trajectory
@@ -76,6 +78,7 @@ class Spots:
         self._origins: dict[bytes, Recorded] = {}
         self._components: dict[int, PathComponents] = {}
         self._losses: dict[tuple[int, str], float] = {}
+        self._taken: dict[tuple[int, object], Held] = {}
         self._others: dict[str, Spot] = {}
         self._visited: list[Spot] = []
         self.landmarks = landmarks
@@ -88,6 +91,7 @@ class Spots:
         self.first = Spot(present)
         """The spot of the objective itself."""
         self._spots = {checkpoint_key(present): self.first}
+        self.hold(present, weights)
 
     @property
     def base(self) -> tuple[Objective, Objective | None]:
@@ -102,6 +106,7 @@ class Spots:
         self._spots.clear()
         self._others.clear()
         self._origins.clear()
+        self._taken.clear()
         self._base = None
 
     def at(self, number: int | None) -> Spot:
@@ -133,6 +138,23 @@ class Spots:
             return self.at(where)
         recorded = Recorded(Held(self.landmarks.solutions[where]), _NEVER)
         return self._others.setdefault(where, Spot(recorded))
+
+    def hold(self, recorded: Recorded, weights: Held) -> None:
+        """Keeps weights that were taken from the model: a recorder may drop the file of the same ones."""
+        self._taken[checkpoint_key(recorded)] = weights
+
+    @contextmanager
+    def replaced(self) -> Iterator[None]:
+        """Other checkpoints take the place of these, or none where what is done under it fails."""
+        before = self.landmarks, self._components
+        studies = [(spot, spot.study, spot.marked) for spot in self._visited]
+        try:
+            yield
+        except BaseException:
+            self.landmarks, self._components = before
+            for spot, study, marked in studies:
+                spot.study, spot.marked = study, marked
+            raise
 
     def refresh(self) -> None:
         """Has studies made anew: there are other checkpoints, and so other components of their path."""
@@ -188,12 +210,23 @@ class Spots:
         spot.known.landmark_losses = self._losses  # true losses, which depend on no centre
         run = Run(partial(self._nearest_pairs, spot), None, {})
         if spot.theta is None and self.landmarks.trajectory is not None:
-            last = self.at(None)
-            origin = None if spot is last else self._objectives(last)[0]
-            run = replace(run, origin=origin, components=self._components)
+            run = replace(run, origin=self._end(spot), components=self._components)
         study = Study(objective, test, spot.known, self.landmarks, run)
         study.centre.marked.extend(spot.marked)
         return study
+
+    def _end(self, spot: Spot) -> Objective | None:
+        """The objective at the last checkpoint that there still is; None if a spot is that one."""
+        for recorded in reversed(self.landmarks.checkpoints):
+            last = self.spot(recorded)
+            if last is spot:
+                break
+            try:
+                return self._objectives(last)[0]
+            except FileNotFoundError:
+                if not was_dropped(recorded):
+                    raise
+        return None
 
     def _objectives(self, spot: Spot) -> tuple[Objective, Objective | None]:
         objective, test = self.base
@@ -201,7 +234,8 @@ class Spots:
             checkpoints = self.landmarks.checkpoints
             number = checkpoints.index(spot.recorded) if spot.recorded in checkpoints else -1
             run = Trajectory.of_recorded(checkpoints if number >= 0 else [spot.recorded])
-            state = run[number]
+            held = self._taken.get(checkpoint_key(spot.recorded))
+            state = run[number] if held is None else held.state()
             with run.named(number):
                 objective, test = objective.with_state(state), test and test.with_state(state)
                 if not bool(objective.theta.isfinite().all()):
@@ -241,7 +275,8 @@ class Spots:
 
     def state(self, recorded: Recorded) -> State:
         """All of the model's state at a checkpoint."""
-        state = Trajectory.of_recorded([recorded])[0]
+        held = self._taken.get(checkpoint_key(recorded))
+        state = Trajectory.of_recorded([recorded])[0] if held is None else held.state()
         return complete_state(self.base[0], state)
 
     def theta(self, recorded: Recorded) -> FloatArray:

@@ -12,7 +12,7 @@ from torch import Tensor
 from landscape_widget.numerics.checks import check_integer
 from landscape_widget.objective.objective import Objective
 from landscape_widget.paths.streaming import Differences
-from landscape_widget.paths.trajectory import Recording, Solution, Trajectory
+from landscape_widget.paths.trajectory import Recording, Solution, Trajectory, of_what_is_kept
 from landscape_widget.results.given import check_given
 from landscape_widget.results.paths import PathComponents
 
@@ -44,7 +44,11 @@ def path_components(objective: Objective, trajectory: Given, k: int = 2) -> Path
             none is finite.
     """
     check_given(Objective, objective=objective)
-    trajectory, k = Trajectory.of(trajectory), check_integer(k, "k", 1)
+    k = check_integer(k, "k", 1)
+    return of_what_is_kept(Trajectory.of(trajectory), lambda kept: _components(objective, kept, k))
+
+
+def _components(objective: Objective, trajectory: Trajectory, k: int) -> PathComponents:
     rows = Differences(objective, trajectory)
     finite, values, vectors = _decomposed(rows)
     if not finite.any():

@@ -89,6 +89,18 @@ def read_index(folder: Path) -> Index:
         ) from error
 
 
+def was_dropped(recorded: Recorded) -> bool:
+    """Whether its file is gone since a recorder keeps it no more: the index beside it does not name it."""
+    source = recorded.source
+    if not isinstance(source, Path) or source.exists():
+        return False
+    try:
+        named = [kept.source for _, kept in read_index(source.parent).kept]
+    except (OSError, ValueError):
+        return False
+    return source not in named
+
+
 def _entry(folder: Path, entry: Mapping[str, Any]) -> tuple[int, Recorded]:
     name = entry["file"]
     if not isinstance(name, str) or Path(name).name != name:

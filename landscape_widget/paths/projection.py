@@ -15,7 +15,7 @@ from landscape_widget.numerics.vectors import FloatArray, inner, norm
 from landscape_widget.objective.objective import Objective
 from landscape_widget.objective.states import keys_of, others_that_differ, theta_of
 from landscape_widget.paths.components import Given
-from landscape_widget.paths.trajectory import Trajectory
+from landscape_widget.paths.trajectory import Trajectory, of_what_is_kept
 from landscape_widget.planes.directions import check_plane
 from landscape_widget.results.paths import Path
 from landscape_widget.results.planes import Plane
@@ -54,10 +54,17 @@ def plane_path(
     if known is not None and known.shape != (n,):
         raise ValueError(f"Expected loss of shape ({n},), one for each checkpoint, got {known.shape}.")
 
-    def loss_of(i: int, state: dict[str, Tensor]) -> float:
-        return objective.with_state(state).loss().item() if known is None else float(known[i])
+    places = {id(recorded): i for i, recorded in enumerate(trajectory.recorded)}
 
-    return deque(path_steps(plane, objective, trajectory, loss_of), maxlen=1).pop()
+    def projected(kept: Trajectory) -> Path:
+        def loss_of(i: int, state: dict[str, Tensor]) -> float:
+            if known is None:
+                return objective.with_state(state).loss().item()
+            return float(known[places[id(kept.recorded[i])]])
+
+        return deque(path_steps(plane, objective, kept, loss_of), maxlen=1).pop()
+
+    return of_what_is_kept(trajectory, projected)
 
 
 def path_steps(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol, overload
+from typing import Any, Protocol, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -16,13 +16,16 @@ from torch import Tensor, nn
 from landscape_widget.numerics.checks import check_integer, told
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.states import THETA
-from landscape_widget.paths.index import Recorded, read_index
+from landscape_widget.paths.index import Recorded, read_index, was_dropped
 from landscape_widget.paths.stored import SAFETENSORS, Held, SafetensorsFile, Weights, tensors_of, torch_file
 from landscape_widget.results.checkpoints import Steps
 from landscape_widget.results.files import given_path
 
 #: What a checkpoint may be: a state dict, a model, a file of either kind, or θ itself, shape (N,).
 Solution = Mapping[str, Tensor] | nn.Module | str | os.PathLike[str] | Tensor | npt.NDArray[Any]
+
+
+_T = TypeVar("_T")
 
 
 class Recording(Protocol):
@@ -186,6 +189,28 @@ class Trajectory(Sequence[dict[str, Tensor]]):
             ) from error
         except (OSError, ValueError) as error:
             raise ValueError(f"Expected {where}) to be complete and of this model, but {error}") from error
+
+
+def still_kept(trajectory: Trajectory) -> Trajectory:
+    """The same without what a recorder has dropped since."""
+    left = [recorded for recorded in trajectory.recorded if not was_dropped(recorded)]
+    return Trajectory.of_recorded(left) if left else trajectory
+
+
+def of_what_is_kept(trajectory: Trajectory, compute: Callable[[Trajectory], _T]) -> _T:
+    """What is computed of a trajectory, without the checkpoints that a recorder drops meanwhile.
+
+    Raises:
+        FileNotFoundError: If the file of another one is missing.
+    """
+    while True:
+        try:
+            return compute(trajectory)
+        except FileNotFoundError:
+            left = still_kept(trajectory)
+            if len(left) == len(trajectory):
+                raise
+            trajectory = left
 
 
 def opened(source: Any, crc32: int | None = None) -> Weights:

@@ -13,6 +13,7 @@ import numpy as np
 from landscape_widget.numerics.checks import told
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
+from landscape_widget.paths.index import was_dropped
 from landscape_widget.paths.trajectory import Trajectory
 from landscape_widget.results.curvature import EigenPairs
 from landscape_widget.results.evolution import Evolution
@@ -115,9 +116,16 @@ def taken_over(
         if int(known.step[row]) in places
     ]
     digests = known.provenance.get(_PRECONDITIONERS, {})
+    dropped = set()
     for old, new in rows if not unlike else []:
         i, step = int(empty.checkpoint[new]), int(known.step[old])
-        weights = trajectory[i]
+        try:
+            weights = trajectory[i]
+        except FileNotFoundError:
+            if not was_dropped(trajectory.recorded[i]):
+                raise
+            dropped.add(new)  # by a recorder, which leaves nothing to hold it against
+            continue
         with trajectory.named(i):
             loss = objective.with_state(weights).loss().item()
         was = known.loss[old]
@@ -135,6 +143,8 @@ def taken_over(
         )
     state = empty
     for old, new in rows:
+        if new in dropped:
+            continue
         found = {name: getattr(known, name)[old] for name in _ROWS if getattr(known, name) is not None}
         before = known.step[old - 1] if old else None
         if new and (before is None or before != empty.step[new - 1]):  # it goes on from another checkpoint

@@ -20,6 +20,7 @@ from landscape_widget.numerics.checks import check_integer, check_real, told
 from landscape_widget.numerics.vectors import FloatArray, norm
 from landscape_widget.objective.objective import Objective
 from landscape_widget.paths.components import Given
+from landscape_widget.paths.index import was_dropped
 from landscape_widget.paths.trajectory import Trajectory
 from landscape_widget.results.curvature import EigenPairs
 from landscape_widget.results.evolution import Evolution
@@ -183,11 +184,15 @@ def _steps(
     diagonal: Callable[[int], FloatArray] | None,
 ) -> Iterator[Evolution]:
     scaled: EigenPairs | None = None
-    if state.done.all():
-        yield state
+    found_any = False
     for row in np.flatnonzero(~state.done):
         i = int(state.checkpoint[row])
-        weights = trajectory[i]
+        try:
+            weights = trajectory[i]
+        except FileNotFoundError:
+            if not was_dropped(trajectory.recorded[i]):
+                raise
+            continue  # a recorder keeps it no more
         with trajectory.named(i):
             here = objective.with_state(weights)
         before = state.pairs if state.latest == row - 1 else None
@@ -201,7 +206,9 @@ def _steps(
                 "preconditioned_converged": bool(scaled.converged[0]) and scaled.complete,
                 "n_hvp": found["n_hvp"] + scaled.n_hvp,
             }
-        state = with_row(state, int(row), found | {"done": True}, pairs)
+        state, found_any = with_row(state, int(row), found | {"done": True}, pairs), True
+        yield state
+    if not found_any:
         yield state
 
 

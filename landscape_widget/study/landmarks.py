@@ -7,6 +7,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from hashlib import blake2b
 from typing import TypeVar
@@ -23,7 +24,7 @@ from landscape_widget.paths.landmarks import Landmarks
 from landscape_widget.paths.projection import path_steps
 from landscape_widget.paths.solutions import solution_theta
 from landscape_widget.paths.stored import Held
-from landscape_widget.paths.trajectory import Trajectory
+from landscape_widget.paths.trajectory import Trajectory, still_kept
 from landscape_widget.planes.axes import KINDS, Axis, parse_axis
 from landscape_widget.planes.directions import check_axes, make_plane
 from landscape_widget.results.curvature import EigenPairs
@@ -167,19 +168,21 @@ class Surroundings:
             ]
             return losses[0] if len(losses) == 1 else losses[1] - losses[0]
 
+        drawn, first = self.landmarks.trajectory, True
         while True:
             try:
-                for path, solutions in self._places(plane, loss_of):
-                    total = len(self.landmarks.trajectory or ()) + len(self.landmarks.solutions)
+                for path, solutions in self._places(plane, drawn, loss_of):
+                    total = len(drawn or ()) + len(self.landmarks.solutions)
                     placed[key] = LandmarksOnPlane(path, solutions, total, plane.fingerprint, losses)
                     yield placed[key]
                 return
             except FileNotFoundError:
-                if not self._read_again():
+                drawn, first = drawn and self._instead_of(drawn, first), False
+                if drawn is None:
                     raise
 
     def _places(
-        self, plane: Plane, loss_of: Callable[..., float]
+        self, plane: Plane, trajectory: Trajectory | None, loss_of: Callable[..., float]
     ) -> Iterator[tuple[Path | None, dict[str, Path]]]:
         """The path up to each checkpoint, and the solutions so far."""
         solutions: dict[str, Path] = {}
@@ -187,32 +190,33 @@ class Surroundings:
             own = partial(loss_of, name=name)
             (solutions[name],) = path_steps(plane, self._objective, _alone(state), own)
             yield None, dict(solutions)
-        if self.landmarks.trajectory is not None:
-            for path in path_steps(plane, self._objective, self.landmarks.trajectory, loss_of):
+        if trajectory is not None:
+            for path in path_steps(plane, self._objective, trajectory, loss_of):
                 yield path, solutions
 
-    def _read_again(self) -> bool:
-        """Takes the trajectory as it is by now; False where that is what it was.
+    def _instead_of(self, drawn: Trajectory, first: bool) -> Trajectory | None:
+        """What is drawn instead of a trajectory of which a recorder has dropped some; None if it has not.
 
-        A recorder that is still at work deletes checkpoints that are over its budget.
+        At first that is the run as it is by now. One that goes on fast drops the newest each time: from then
+        on no newer ones are read.
         """
-        now = self.landmarks.now()
-        before, after = (
-            [recorded.source for recorded in each.trajectory.recorded] if each.trajectory else []
-            for each in (self.landmarks, now)
-        )
-        self.landmarks = now
+        left = still_kept(drawn)
+        if len(left) == len(drawn):
+            return None
+        self.landmarks = self.landmarks.now() if first else replace(self.landmarks, trajectory=left)
         self._digests.clear()
-        return before != after
+        return self.landmarks.trajectory
 
     def _of_path(self, compute: Callable[[Trajectory], _T]) -> _T:
-        """What is computed of the trajectory, which is read again where a file of it is gone."""
+        """What is computed of the trajectory, without what a recorder drops meanwhile."""
+        drawn, first = self.landmarks.trajectory, True
         while True:
-            assert self.landmarks.trajectory is not None
+            assert drawn is not None
             try:
-                return compute(self.landmarks.trajectory)
+                return compute(drawn)
             except FileNotFoundError:
-                if not self._read_again():
+                drawn, first = self._instead_of(drawn, first), False
+                if drawn is None:
                     raise
 
     def _n_components(self) -> int:

@@ -177,6 +177,16 @@ def test_one_that_was_thinned_out_is_beside_no_more_and_that_is_said(
     assert explorer.compute().compared is None
 
 
+def test_one_that_is_dropped_before_it_is_computed_is_beside_no_more(
+    make_explorer: Make, tmp_path: Path
+) -> None:
+    recorder, explorer, states = thinning(make_explorer, tmp_path / "run", compared_checkpoint=1)
+    record(recorder, states, [4])
+    explorer.compute()
+    assert explorer.compared is explorer.compared_checkpoint is None
+    assert "step 1 is there no more" in received(explorer, "_pins")["note"]
+
+
 def test_a_file_names_checkpoints_by_their_steps(make_explorer: Make, tmp_path: Path) -> None:
     """Its numbers are those of the run as it was; it is loaded after the recorder has thinned it."""
     recorder, explorer, states = thinning(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from torch import nn
 
 from landscape_widget import LandscapeExplorer, SideBySide
 
-from ..support.gates import finish
+from ..support.gates import HUNG, finish
 
 Make = Callable[..., LandscapeExplorer]
 
@@ -119,6 +121,127 @@ def test_both_computing_at_once_wait_for_nobody(pair: SideBySide) -> None:
         pair._settle()
     pair.compute()
     assert narrow.seed == wide.seed == 3
+
+
+#: Ways to set controls of two explorers: from one thread, in turns, as a slider does, from two threads, and
+#: as pages do.
+WAYS: dict[str, Callable[[LandscapeExplorer, LandscapeExplorer], object]] = {
+    "one each": lambda a, b: (set_seeds(a, 1), set_seeds(b, 2)),
+    "in turns": lambda a, b: [(set_seeds(a, 10 + i), set_seeds(b, 20 + i)) for i in range(5)],
+    "a slider": lambda a, _: set_seeds(a, *range(1, 21)),
+    "and back": lambda a, b: (set_seeds(a, 5), set_seeds(b, 6), set_seeds(a, 0)),
+    "two threads": lambda a, b: in_two_threads(
+        lambda: set_seeds(a, *range(1, 21)), lambda: set_seeds(b, *range(31, 51))
+    ),
+    "the page": lambda a, b: [one.set_state({"seed": i}) for i in range(1, 9) for one in (a, b)],
+}
+
+
+def set_seeds(explorer: LandscapeExplorer, *seeds: int) -> None:
+    for seed in seeds:
+        explorer.seed = seed
+
+
+def in_two_threads(*acts: Callable[[], None]) -> None:
+    threads = [Thread(target=act) for act in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(HUNG)
+
+
+@contextmanager
+def workers_held(explorers: list[LandscapeExplorer]) -> Iterator[None]:
+    """Their errands wait meanwhile, as they do behind a long step."""
+    go = Event()
+
+    def wait() -> Iterator[None]:
+        go.wait(HUNG)
+        yield
+
+    for explorer in explorers:
+        explorer._worker.errand(wait)
+    try:
+        yield
+    finally:
+        go.set()
+
+
+def served(explorers: list[LandscapeExplorer], rounds: int = 20) -> None:
+    """Waits until all errands are served that wait, and those that they beget, up to so many generations."""
+    for _ in range(rounds):
+        for request in [explorer._worker.errand(lambda: iter(())) for explorer in explorers]:
+            finish(request)
+
+
+@pytest.mark.parametrize("computing", [False, True], ids=["idle", "computing"])
+@pytest.mark.parametrize("way", WAYS.values(), ids=list(WAYS))
+def test_the_last_value_is_that_of_all_and_nothing_echoes(
+    pair: SideBySide, way: Callable[..., object], computing: bool
+) -> None:
+    explorers = [*pair.explorers.values()]
+    seen: list[tuple[LandscapeExplorer, int, int]] = []
+    for explorer in explorers:
+        explorer.observe(lambda change: seen.append((change["owner"], change["old"], change["new"])), "seed")
+        if computing:
+            explorer._submit()
+    with workers_held(explorers):
+        way(*explorers)
+        given = seen.copy()
+    served(explorers)
+    assert explorers[0].seed == explorers[1].seed
+    assert explorers[0].seed in {new for _, _, new in given[-2:]}  # of two threads either is the last
+    changes = len(seen)
+    assert changes - len(given) <= len(explorers)  # each followed at most once
+    served(explorers)
+    assert len(seen) == changes
+    pair.compute()
+    assert {one.results.controls.seed for one in explorers} == {explorers[0].seed}
+
+
+def test_an_observer_that_chooses_another_value_is_followed(pair: SideBySide) -> None:
+    narrow, wide = pair.explorers.values()
+
+    def even(change: Any) -> None:
+        if change["new"] % 2:
+            wide.seed = change["new"] + 1
+
+    wide.observe(even, "seed")
+    narrow.seed = 3
+    served([narrow, wide])
+    assert (narrow.seed, wide.seed) == (4, 4)
+
+
+def test_a_domain_that_is_set_while_both_find_their_own_is_kept(
+    pair: SideBySide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    narrow, wide = pair.explorers.values()
+    want, chosen = pair._want, (-0.5, 0.5, -0.5, 0.5)
+
+    def want_late(name: str, value: Any, *since: object) -> bool:
+        monkeypatch.setattr(pair, "_want", want)
+        narrow.domain = chosen
+        return want(name, value, *since)
+
+    narrow.compute()
+    monkeypatch.setattr(pair, "_want", want_late)
+    wide.compute()
+    pair.compute()
+    assert narrow.domain == wide.domain == chosen
+
+
+def test_who_is_set_beside_others_later_follows_those_alone(pair: SideBySide, make_explorer: Make) -> None:
+    narrow, wide = pair.explorers.values()
+    third = make_explorer(network(4), DATA, nn.MSELoss(), resolution=5)
+    SideBySide({"wide": wide, "third": third})
+    narrow.seed, third.seed = 7, 8
+    served([narrow, wide, third])
+    assert (narrow.seed, wide.seed, third.seed) == (7, 8, 8)
+    again = SideBySide({"narrow": narrow, "third": third})
+    narrow.seed = 9
+    served([narrow, wide, third])
+    assert (narrow.seed, wide.seed, third.seed) == (9, 8, 9)
+    again.compute()
 
 
 def test_they_are_of_one_group_on_the_page_and_closed_together(pair: SideBySide) -> None:
