@@ -112,6 +112,9 @@ export function splitSentence(sentence) {
  */
 export function createVerdict(head, foot, showSaddle) {
   const sign = createSign();
+  /** What the verdict on show is part of. @type {EigenResult | null} */
+  let judged = null;
+  let sentence = "";
   const parts = [h("strong"), h("span"), h("span", { class: "lw-more" })];
   const verdict = h("p", { class: "lw-verdict", "data-testid": "verdict", "aria-live": "polite", hidden: true });
   const show = h("button", { type: "button", class: "lw-button", "data-testid": "show-saddle", title: "The domain by the curvatures, on the scale about L(θ*)", hidden: true }, "Show it");
@@ -129,18 +132,23 @@ export function createVerdict(head, foot, showSaddle) {
     update(frame) {
       const { snapshot } = frame;
       const { eigenpairs } = snapshot;
-      verdict.hidden = !eigenpairs?.sentence;
-      if (eigenpairs) {
-        verdict.dataset.verdict = eigenpairs.verdict;
-        sign.set(eigenpairs.verdict);
-        const { sights } = eigenpairs;
+      // Estimates have no verdict yet: the former one keeps its place.
+      if (eigenpairs?.sentence || !eigenpairs) judged = eigenpairs;
+      const former = judged !== eigenpairs || snapshot.former(eigenpairs);
+      verdict.hidden = !judged;
+      if (judged) {
+        verdict.dataset.verdict = judged.verdict;
+        verdict.dataset.provisional = String(former);
+        sign.set(judged.verdict);
+        const { sights } = judged;
         const seen = !sights || isSeen(frame);
-        const sentence = sights ? sights[seen ? 0 : 1] : eigenpairs.sentence;
-        splitSentence(sentence).forEach((text, i) => setText(parts[i], text));
+        if (!former || !sentence) sentence = sights ? sights[seen ? 0 : 1] : judged.sentence;
+        const [word, ...rest] = splitSentence(sentence);
+        [former ? `Former verdict: ${word}` : word, ...rest].forEach((text, i) => setText(parts[i], text));
         verdict.dataset.seen = String(seen);
-        show.hidden = seen || (snapshot.domain === null && !snapshot.equal_axes && frame.scale === "auto");
+        show.hidden = former || seen || (snapshot.domain === null && !snapshot.equal_axes && frame.scale === "auto");
       }
-      const known = eigenpairs ? describeResiduals(eigenpairs) : "";
+      const known = eigenpairs && !former ? describeResiduals(eigenpairs) : "";
       setText(residuals, known && `Eigenvalues and how far they may be off: ${known}`);
       setText(line, captionText(snapshot));
     },
