@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from landscape_widget.planes.scale import is_training_loss, sees_saddle
+from landscape_widget.planes.scale import is_training_loss, only_slopes, sees_saddle
 from landscape_widget.results.blindness import SaddleBlindness, measured_blindness
 from landscape_widget.results.curvature import ProjectedCurvatures
 from landscape_widget.results.planes import Surface
@@ -30,6 +30,11 @@ def is_seen(surface: Surface | None, quadratic: QuadraticModel | None) -> bool:
     if surface is None or not is_training_loss(surface):
         return True
     return sees_saddle(surface, quadratic)
+
+
+def turns(surface: Surface | None) -> bool:
+    """Whether a picture's own losses may be those of a saddle, minimum or maximum, or do not tell."""
+    return surface is None or not is_training_loss(surface) or not only_slopes(surface)
 
 
 def domain_of(surface: Surface) -> tuple[float, ...]:
@@ -99,8 +104,12 @@ def blindness_words(
     projections: ProjectedCurvatures | None,
     blindness: SaddleBlindness | None,
     seen: bool,
+    turning: bool = True,
 ) -> str:
-    """Words for who sees the saddle: random planes, and the one on show, which ``looks`` like ``here``."""
+    """Words for who sees the saddle: random planes, and the one on show, which ``looks`` like ``here``.
+
+    ``turning`` tells whether the losses of the picture turn as well as their quadratic model.
+    """
     parts = []
     if projections is not None:
         measured = measured_blindness(projections)
@@ -113,6 +122,8 @@ def blindness_words(
         parts.append(f"a random plane hides it in {words} of cases ({count})")
     if here == "saddle":
         unseen = "it lies in this plane but cannot be seen at this domain"
+        if not turning:
+            unseen = "only the quadratic model turns at this domain, not the loss: this plane hides it"
         parts.append("this plane shows it" if seen else unseen)
     elif here is not None:
         parts.append(f"it looks like a {here} here: this plane hides it")
