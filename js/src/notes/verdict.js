@@ -1,5 +1,5 @@
 // What the certified curvature says about θ*, in words, and what the picture is made of.
-import { h, setText } from "../ui/dom.js";
+import { createButton, h, setText } from "../ui/dom.js";
 import { formatCount, formatNumber, formatPart } from "../model/format.js";
 import { isSeen } from "../model/scale.js";
 import { drawing } from "../ui/drawing.js";
@@ -117,7 +117,7 @@ export function createVerdict(head, foot, showSaddle) {
   let sentence = "";
   const parts = [h("strong"), h("span"), h("span", { class: "lw-more" })];
   const verdict = h("p", { class: "lw-verdict", "data-testid": "verdict", "aria-live": "polite", hidden: true });
-  const show = h("button", { type: "button", class: "lw-button", "data-testid": "show-saddle", title: "The domain by the curvatures, on the scale about L(θ*)", hidden: true }, "Show it");
+  const show = createButton("show-saddle", { title: "The domain by the curvatures, on the scale about L(θ*)", hidden: true }, "Show it");
   show.addEventListener("click", showSaddle);
   verdict.append(sign.svg, h("span", { class: "lw-sentence" }, ...parts), show);
   head.append(verdict);
