@@ -13,6 +13,7 @@ from landscape_widget.results.planes import Surface
 from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.results.shares import interval_words
 from landscape_widget.results.tables import brief
+from landscape_widget.results.words import HERE
 
 #: Slopes up to this share of max|λ| w are zero but for rounding: over the domain they change the loss by a
 #: billionth of what the largest curvature does.
@@ -85,7 +86,7 @@ def sight(kind: str, model: QuadraticModel, domain: Sequence[float], seen: bool 
         return f"Curves like a {_curves_like(model.curvatures)}: {numbers}."
     seen_as = looks(model, domain)
     if seen_as == kind == "saddle" and not seen:
-        return f"The saddle lies in this plane but cannot be seen at this domain: {numbers}."
+        return f"The saddle lies in this plane but cannot be seen {HERE}: {numbers}."
     if seen_as == kind:
         return f"Shows the {kind}: {numbers}."
     return f"Hides the {kind}, looks like a {seen_as}: {numbers}."
@@ -121,9 +122,9 @@ def blindness_words(
         words = interval_words(measured.low, measured.high)
         parts.append(f"a random plane hides it in {words} of cases ({count})")
     if here == "saddle":
-        unseen = "it lies in this plane but cannot be seen at this domain"
+        unseen = f"it lies in this plane but cannot be seen {HERE}"
         if not turning:
-            unseen = "only the quadratic model turns at this domain, not the loss: this plane hides it"
+            unseen = f"only the quadratic model turns {HERE}, not the loss: this plane hides it"
         parts.append("this plane shows it" if seen else unseen)
     elif here is not None:
         parts.append(f"it looks like a {here} here: this plane hides it")
