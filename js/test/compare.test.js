@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { defaults, mockSurface } from "../dev/mock.js";
+import { mockEigenpairs } from "../dev/mock-curvature.js";
 import { OFFER, planeOf } from "../dev/mock-axes.js";
 import { counterpart } from "../src/kernel/axes.js";
 import { commonRange } from "../src/views/second-picture.js";
@@ -198,10 +199,53 @@ test("one scale says whose θ* it is about, where the pictures are around severa
   shown.stop();
 });
 
+test("models whose losses lie far apart have scales of their own; on one scale it says what hides a saddle, and the way out", async () => {
+  const seen = "A saddle; this plane shows it.";
+  const unseen = "A saddle; it lies in this plane but cannot be seen at this domain.";
+  /** @param {number} scale */
+  const traits = (scale) => ({ _group: "apart", domain: [-1, 1, -1, 1], _surface: mockSurface({ ...controls, request: 1 }, 1, { scale }), _eigenpairs: { ...mockEigenpairs(1), sentence: seen, sights: [seen, unseen] } });
+  const shown = await show(traits(1), { webgl: true });
+  const other = shown.beside(traits(1e-3));
+  await settled();
+  const words = (/** @type {any} */ { find }) => find("verdict").querySelector(".lw-sentence").textContent;
+  assert.deepEqual([shown, other].map(({ find }) => find("one-scale").checked), [false, false]);
+  assert.deepEqual([shown, other].map(words), [seen, seen]);
+  other.find("one-scale").click();
+  await settled();
+  assert.equal(words(shown), seen);
+  assert.equal(words(other), "A saddle; it lies in this plane but cannot be seen on the scale that the pictures share.");
+  assert.deepEqual([other.find("show-saddle").hidden, other.find("show-saddle").textContent], [false, "Own scale"]);
+  other.find("show-saddle").click();
+  await settled();
+  assert.deepEqual([shown, other].map(({ find }) => find("one-scale").checked), [false, false]);
+  assert.deepEqual([words(other), other.model.get("domain")], [seen, [-1, 1, -1, 1]]);
+  other.stop();
+  shown.stop();
+});
+
+test("a picture around another θ* has the line of its own L(θ*), on one scale, too", async () => {
+  const checkpoints = [{ label: "step 0" }, { label: "step 9" }];
+  const _compared = { ...mockSurface({ ...controls, request: 1, checkpoint: 0 }, 1, { scale: 0.9 }), sights: [["", ""], ["", ""]] };
+  const shown = await show({ _info: { ...defaults._info, checkpoints }, _surface: mockSurface({ ...controls, request: 1 }, 1), _compared, compared_checkpoint: 0 }, { webgl: true });
+  assert.ok(shown.find("one-scale").checked);
+  for (const name of ["heatmap", "heatmap-2"]) {
+    const { data } = drawn(shown, name);
+    const { contours: { start }, z } = data.find((/** @type {any} */ trace) => trace.name === "level");
+    assert.ok(Math.abs(start - z[5][5]) < 1e-6, `${name}: the line goes through θ*`);
+  }
+  for (const name of ["surface", "surface-2"]) {
+    const { data, layout } = drawn(shown, name);
+    const [low, high] = layout.scene.zaxis.range;
+    const { z } = data.find((/** @type {any} */ trace) => trace.name === "level");
+    assert.ok(Math.abs(z[0] - data[0].z[5][5]) < 0.005 * (high - low), `${name}: so it does in space`);
+  }
+  shown.stop();
+});
+
 test("explorers of one group share camera, colours and heights, and each its own crosshair", async () => {
   const traits = (/** @type {object} */ change) => ({ _group: "g", _surface: mockSurface({ ...controls, request: 1, ...change }, 1) });
   const shown = await show(traits({}), { webgl: true });
-  const other = shown.beside(traits({ domain: [-0.3, 0.3, -0.3, 0.3], seed: 9 }));
+  const other = shown.beside(traits({ domain: [-0.8, 0.8, -0.8, 0.8], seed: 9 }));
   await settled();
   const span = (/** @type {any} */ each, /** @type {string} */ name) => [drawn(each, name).data[0].zmin, drawn(each, name).data[0].zmax];
   assert.deepEqual(span(shown, "heatmap"), span(other, "heatmap"));

@@ -90,7 +90,10 @@ TOPICS = (
     Topic(
         "_eigenpairs",
         # the verdict's sentence grows with what is known of planes; with the first comes the domain on show
-        lambda n: (n.found.pairs, n.found.quadratic, n.found.projections, n.found.blindness, n.found.plane),
+        lambda n: (
+            *(n.found.pairs, n.found.quadratic, n.found.projections, n.found.blindness, n.found.plane),
+            n.found.turns,
+        ),
         _certified,
         ("eigenpairs",),
         drawn=False,

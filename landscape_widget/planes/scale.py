@@ -12,7 +12,9 @@ The page has the same formula; one table of values holds both to it.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +44,9 @@ _LEAST = 1e-300
 
 #: So it is above this one.
 _MOST = 1e300
+
+#: Lines on which the next node is farther away than so many, along either axis, are seen by that node only.
+_NEAR = 8
 
 #: Linear width as a share of the largest difference, where no curvature tells it.
 _UNTOLD = 1 / 30
@@ -138,20 +143,58 @@ def sees_saddle(surface: Surface, quadratic: QuadraticModel | None = None) -> bo
 
 
 def fall_and_rise(surface: Surface) -> tuple[float, float]:
-    """Returns how far the loss falls below L(θ*) and rises above it, as means of opposite points.
+    """Returns how far the loss falls to both sides, and how far it rises, on lines of nodes through θ*.
 
-    Between opposite points the slope at θ* cancels. Both are 0 where θ* is no node of the grid.
+    That is from the highest node of a line down to the higher one of the lowest before and the lowest after
+    it; for the rise likewise. Where the loss only rises along a line, or only falls, it does neither,
+    whatever its curvature at θ*. Both are 0 where θ* is no node of the grid.
     """
     node = _theta(surface)
     if node is None:
         return 0.0, 0.0
+    loss = surface.loss
+    centre = loss[node]
     rows, columns = (
-        slice(max(0, 2 * i - n + 1), min(n, 2 * i + 1)) for i, n in zip(node, surface.loss.shape, strict=True)
+        slice(max(0, 2 * i - n + 1), min(n, 2 * i + 1)) for i, n in zip(node, loss.shape, strict=True)
     )
-    part = surface.loss[rows, columns]
-    even = (part + part[::-1, ::-1]) / 2 - surface.loss[node]
-    even = even[np.isfinite(even)]
-    return float(-even.min(initial=0)), float(even.max(initial=0))
+    part = loss[rows, columns]
+    pairs = np.stack([part, part[::-1, ::-1]])
+    pairs = pairs[:, np.isfinite(pairs).all(0)]
+    lines = list(_lines(loss, node))
+    fall = [centre - pairs.max(0), *map(_drops, lines)]
+    rise = [pairs.min(0) - centre, *(_drops(-line) for line in lines)]
+    most = (max(float(drops.max(initial=0)) for drops in each) for each in (fall, rise))
+    return next(most), next(most)
+
+
+def only_slopes(surface: Surface) -> bool:
+    """Returns whether from θ* on the loss falls or rises, but on no line of nodes to both sides.
+
+    A saddle between walls may look like a minimum where nodes are far apart: that is no slope.
+    """
+    node = _theta(surface)
+    if node is None:
+        return False
+    fall, rise = fall_and_rise(surface)
+    lower, higher = surface.loss < surface.loss[node], surface.loss > surface.loss[node]
+    return bool((lower.any() and not fall) or (higher.any() and not rise))
+
+
+def _lines(loss: FloatArray, node: tuple[int, int]) -> Iterator[FloatArray]:
+    """The losses on each line of nodes through one, the next at most ``_NEAR`` away along either axis."""
+    for step in product(range(_NEAR + 1), range(-_NEAR, _NEAR + 1)):
+        if step <= (0, 0) or math.gcd(*step) > 1:
+            continue
+        i, j = (np.arange(-max(loss.shape), max(loss.shape))[:, None] * step + node).T
+        inside = (i >= 0) & (i < loss.shape[0]) & (j >= 0) & (j < loss.shape[1])
+        line = loss[i[inside], j[inside]]
+        yield line[np.isfinite(line)]
+
+
+def _drops(line: FloatArray) -> FloatArray:
+    """How far each node lies above the higher one of the lowest before and the lowest after it."""
+    before, after = (np.minimum.accumulate(each) for each in (line, line[::-1]))
+    return np.asarray(line[1:-1] - np.maximum(before[:-2], after[::-1][2:]))
 
 
 def is_loss(surface: Surface) -> bool:

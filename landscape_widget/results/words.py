@@ -21,6 +21,9 @@ RECOMPUTED_LESS_FROZEN = "recomputed − frozen"
 #: The contour through θ*.
 LEVEL = "L(θ*)"
 
+#: Where what is said of a picture holds: not for a larger or a smaller part of its plane.
+HERE = "at this domain"
+
 #: Axes of the pictures of curvature.
 PROJECTED = "projected curvature κ"
 PLANES = "random planes"

@@ -17,6 +17,7 @@ from landscape_widget.study.at_checkpoint import AtCheckpoint
 from landscape_widget.study.budget import DENSITY_PROBES, trace_is_final
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.progress import Meter
+from landscape_widget.study.sights import turns
 
 
 @equal_by_content
@@ -98,6 +99,11 @@ class Findings:
     def pairs_final(self) -> bool:
         """Whether the eigenpairs are the certified ones."""
         return self.pairs is not None and self.pairs.vectors.shape[1] > 0
+
+    @property
+    def turns(self) -> bool:
+        """Whether the picture's losses may be those of a saddle, so far; a first picture tells nothing."""
+        return turns(None if self.preview or not self.pairs_final else self.surface)
 
     @property
     def density_final(self) -> bool:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from landscape_widget.planes.scale import is_training_loss, sees_saddle
+from landscape_widget.planes.scale import is_training_loss, only_slopes, sees_saddle
 from landscape_widget.results.blindness import SaddleBlindness, measured_blindness
 from landscape_widget.results.curvature import ProjectedCurvatures
 from landscape_widget.results.planes import Surface
 from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.results.shares import interval_words
 from landscape_widget.results.tables import brief
+from landscape_widget.results.words import HERE
 
 #: Slopes up to this share of max|λ| w are zero but for rounding: over the domain they change the loss by a
 #: billionth of what the largest curvature does.
@@ -30,6 +31,11 @@ def is_seen(surface: Surface | None, quadratic: QuadraticModel | None) -> bool:
     if surface is None or not is_training_loss(surface):
         return True
     return sees_saddle(surface, quadratic)
+
+
+def turns(surface: Surface | None) -> bool:
+    """Whether a picture's own losses may be those of a saddle, minimum or maximum, or do not tell."""
+    return surface is None or not is_training_loss(surface) or not only_slopes(surface)
 
 
 def domain_of(surface: Surface) -> tuple[float, ...]:
@@ -80,7 +86,7 @@ def sight(kind: str, model: QuadraticModel, domain: Sequence[float], seen: bool 
         return f"Curves like a {_curves_like(model.curvatures)}: {numbers}."
     seen_as = looks(model, domain)
     if seen_as == kind == "saddle" and not seen:
-        return f"The saddle lies in this plane but cannot be seen at this domain: {numbers}."
+        return f"The saddle lies in this plane but cannot be seen {HERE}: {numbers}."
     if seen_as == kind:
         return f"Shows the {kind}: {numbers}."
     return f"Hides the {kind}, looks like a {seen_as}: {numbers}."
@@ -99,8 +105,12 @@ def blindness_words(
     projections: ProjectedCurvatures | None,
     blindness: SaddleBlindness | None,
     seen: bool,
+    turning: bool = True,
 ) -> str:
-    """Words for who sees the saddle: random planes, and the one on show, which ``looks`` like ``here``."""
+    """Words for who sees the saddle: random planes, and the one on show, which ``looks`` like ``here``.
+
+    ``turning`` tells whether the losses of the picture turn as well as their quadratic model.
+    """
     parts = []
     if projections is not None:
         measured = measured_blindness(projections)
@@ -112,7 +122,9 @@ def blindness_words(
         words = interval_words(measured.low, measured.high)
         parts.append(f"a random plane hides it in {words} of cases ({count})")
     if here == "saddle":
-        unseen = "it lies in this plane but cannot be seen at this domain"
+        unseen = f"it lies in this plane but cannot be seen {HERE}"
+        if not turning:
+            unseen = f"only the quadratic model turns {HERE}, not the loss: this plane hides it"
         parts.append("this plane shows it" if seen else unseen)
     elif here is not None:
         parts.append(f"it looks like a {here} here: this plane hides it")

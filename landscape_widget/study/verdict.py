@@ -49,7 +49,14 @@ from landscape_widget.results.tables import brief
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.domain import eigenvector_half_widths
 from landscape_widget.study.findings import Findings
-from landscape_widget.study.sights import NEGLIGIBLE, ROUNDING, blindness_words, domain_of, is_seen, looks
+from landscape_widget.study.sights import (
+    NEGLIGIBLE,
+    ROUNDING,
+    blindness_words,
+    domain_of,
+    is_seen,
+    looks,
+)
 
 
 @dataclass(frozen=True)
@@ -90,10 +97,11 @@ def verdict_of(found: Findings, controls: Controls, theta_norm: float) -> Verdic
     here = looks(found.quadratic, domain) if found.quadratic and domain else None
     known = here, found.projections, found.blindness
     scale = "the domain" if on_show else "the Hessian plane's automatic domain"
-    judged = [judge(pairs, slopes, widths, *known, seen=one, scale=scale) for one in (True, False)]
+    picture = None if found.preview else found.surface
+    turning = here != "saddle" or found.turns
+    judged = [judge(pairs, slopes, widths, *known, one, scale, turning) for one in (True, False)]
     seen, unseen = (verdict.sentence + note for verdict in judged)
     sights = (seen, unseen) if seen != unseen else None
-    picture = None if found.preview else found.surface
     return Verdict(judged[0].kind, seen if is_seen(picture, found.quadratic) else unseen, sights)
 
 
@@ -152,6 +160,7 @@ def judge(
     blindness: SaddleBlindness | None = None,
     seen: bool = True,
     scale: str = "the domain",
+    turning: bool = True,
 ) -> Verdict:
     """Decides by the rule above.
 
@@ -164,6 +173,7 @@ def judge(
         blindness: The same probability as the spectrum predicts it.
         seen: Whether the picture shows to the eye what lies in its plane.
         scale: Words for what these half-widths belong to.
+        turning: Whether the losses in the picture turn, too, and not only their quadratic model.
     """
     top, bottom = float(pairs.values[0]), float(pairs.values[-1])
     signs = _sign(top, float(pairs.residuals[0])), _sign(bottom, float(pairs.residuals[-1]))
@@ -185,7 +195,7 @@ def judge(
         return Verdict("slope", f"On a slope; {_CURVATURE[kind]}: {numbers}. {place}")
     if kind == "undecided":
         return Verdict(kind, f"Undecided: {numbers}. {_doubt(pairs, signs)} {place}")
-    sees = blindness_words(here, projections, blindness, seen) if kind == "saddle" else ""
+    sees = blindness_words(here, projections, blindness, seen, turning) if kind == "saddle" else ""
     near = " at this scale" if away.any() else ""
     return Verdict(kind, f"{kind.capitalize()}{near}: {numbers}. {place}{sees}")
 

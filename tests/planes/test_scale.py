@@ -13,7 +13,7 @@ import pytest
 
 from landscape_widget import QuadraticModel, Surface, heatmap_figure
 from landscape_widget.figures.style import diverging
-from landscape_widget.planes.scale import automatic_scale, fall_and_rise, sees_saddle
+from landscape_widget.planes.scale import automatic_scale, fall_and_rise, only_slopes, sees_saddle
 
 #: Read by the page's tests, too.
 TABLE = json.loads((Path(__file__).parents[1] / "support" / "scales.json").read_text(encoding="utf-8"))
@@ -103,11 +103,50 @@ def test_elsewhere_the_model_knows_the_loss_at_theta() -> None:
     assert scale.centre == 3
 
 
-def test_opposite_points_cancel_the_slope() -> None:
-    model = QuadraticModel(1.0, (5.0, -2.0), (4.0, 0.0, -0.5))
-    assert fall_and_rise(surface_of(model)) == (pytest.approx(0.25), pytest.approx(2.0))
-    bowl = QuadraticModel(1.0, (5.0, -2.0), (4.0, 0.0, 0.5))
+@pytest.mark.parametrize("x", [1.0, 0.05])
+def test_a_saddle_falls_and_rises_to_both_sides(x: float) -> None:
+    assert fall_and_rise(surface_of(SADDLE, x)) == (pytest.approx(0.01), pytest.approx(2.0 * x * x))
+    bowl = QuadraticModel(1.0, (0.0, 0.0), (4.0, 0.0, 0.5))
     assert fall_and_rise(surface_of(bowl)) == (0, pytest.approx(2.25))
+
+
+@pytest.mark.parametrize("flat", [-0.5, 0.5])
+def test_a_slope_does_not_show_a_saddle(flat: float) -> None:
+    """4x²/2 + 5x and ±0.5y²/2 − 2y turn 1.25 and 4 away, beyond the domain; level lines alone may be bent."""
+    steep = QuadraticModel(1.0, (5.0, -2.0), (4.0, 0.0, flat))
+    assert min(fall_and_rise(surface_of(steep))) == 0
+    assert not sees_saddle(surface_of(steep), steep)
+
+
+def test_a_tilted_saddle_falls_from_where_it_turns_to_its_nearer_side() -> None:
+    """−y²/2 − 0.4y has its top 0.6²/2 = 0.18 above the nearer end; 4x²/2 + 2.4x its foot 4·0.4²/2 below."""
+    falling, rising = (QuadraticModel(1.0, g, (4.0, 0.0, -1.0)) for g in ((0.0, -0.4), (2.4, 0.0)))
+    assert fall_and_rise(surface_of(falling, x=1e-4))[0] == pytest.approx(0.18, rel=1e-6)
+    assert fall_and_rise(surface_of(rising, y=1e-4))[1] == pytest.approx(0.32, rel=1e-6)
+
+
+@pytest.mark.parametrize("slope", [0.3, 0.8])
+def test_a_cubic_decides_whether_the_loss_turns(slope: float) -> None:
+    """gy − y² + y³/2 turns where g = 2y − 1.5y²: nowhere for g > ⅔, though gy − y² alone does at g/2."""
+    y = np.linspace(-1, 1, 21)
+    y[10] = 0
+    loss = 3 + 10 * y**2 + (slope * y - y**2 + 0.5 * y**3)[:, None]
+    fall, rise = fall_and_rise(Surface(y, y, loss, np.ones_like(loss, dtype=bool)))
+    assert (fall > 0.05) is (slope < 2 / 3)
+    assert only_slopes(Surface(y, y, loss, np.ones_like(loss, dtype=bool))) is (slope > 2 / 3)
+    assert rise == pytest.approx(10, rel=0.2)
+
+
+@pytest.mark.parametrize("angle", [0.1, 0.7, 1.3])
+def test_what_turns_may_lie_across_the_axes(angle: float) -> None:
+    """−u²/4 + 10v² falls by L²/4, L from θ* to the border along u, as far as nodes lie on that line."""
+    y = np.linspace(-1, 1, 41)
+    y[20] = 0
+    u, v = (np.cos(angle) * y + np.sin(angle) * y[:, None], np.cos(angle) * y[:, None] - np.sin(angle) * y)
+    done = np.ones_like(u, dtype=bool)
+    sloping, saddle = (Surface(y, y, g * u - u**2 / 4 + 10 * v**2, done) for g in (0.8, 0.0))
+    assert fall_and_rise(sloping)[0] == 0
+    assert fall_and_rise(saddle)[0] == pytest.approx(0.25 / max(np.cos(angle), np.sin(angle)) ** 2, rel=0.15)
 
 
 def test_two_colours_are_not_enough() -> None:

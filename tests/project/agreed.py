@@ -32,6 +32,7 @@ def tables() -> dict[str, tuple[str, Any]]:
         "falls": words.FALLS,
         "recomputedLessFrozen": words.RECOMPUTED_LESS_FROZEN,
         "level": words.LEVEL,
+        "here": words.HERE,
         "projected": words.PROJECTED,
         "planes": words.PLANES,
         "eigenvalue": words.EIGENVALUE,

@@ -479,6 +479,28 @@ def test_the_slope_does_not_count_as_the_fall_of_a_saddle() -> None:
     assert verdict.sentence.endswith("cannot be seen at this domain.")
 
 
+@pytest.mark.parametrize(
+    ("slope", "words"),
+    [
+        (0.05, "this plane shows it."),
+        (0.3, "this plane shows it."),
+        (0.8, "only the quadratic model turns at this domain, not the loss: this plane hides it."),
+    ],
+)
+@pytest.mark.parametrize("axes", [("hessian:max", "hessian:min"), ("hessian:min", "hessian:max")])
+def test_the_losses_turn_and_not_the_quadratic_model_alone(
+    slope: float, words: str, axes: tuple[str, str]
+) -> None:
+    """Along y the model gy − y² turns at g/2; with ½y³ the loss itself rises throughout where g > ⅔."""
+    objective = Objective.from_function(
+        lambda t: 3 + 10 * t[0] ** 2 + slope * t[1] - t[1] ** 2 + 0.5 * t[1] ** 3,
+        torch.zeros(2, dtype=torch.float64),
+    )
+    verdict = of(objective, replace(controls(axes, domain=(-1, 1, -1, 1)), resolution=21))
+    assert verdict.kind == "saddle"
+    assert verdict.sentence.endswith(words)
+
+
 def test_only_a_saddle_in_the_plane_can_be_unseen() -> None:
     for spectrum, axes in (
         ("minimum", ("hessian:max", "hessian:min")),

@@ -66,7 +66,8 @@ export function render({ model, el, host, signal }, css = "") {
   const settings = createSettings(state);
   const glossary = createGlossary({ mouse: ZOOM_MOUSE, keys: ZOOM_KEYS }, state.snapshot.saved);
   body.append(head, error);
-  const verdict = createVerdict(head, foot, () => {
+  const verdict = createVerdict(head, foot, (shared) => {
+    if (shared) return link.oneScale.set(false);
     link.scale.set("auto");
     state.set({ domain: null, equal_axes: false });
   });
@@ -120,7 +121,7 @@ export function render({ model, el, host, signal }, css = "") {
     const second = comparedPlane(snapshot);
     const members = link.members.get();
     const [leader] = members;
-    const asOne = link.oneScale.get() ?? (members.length > 1 || snapshot.compared_checkpoint !== null || (second?.samePlane ? null : false));
+    const asOne = link.oneScale.get() ?? (members.length > 1 || snapshot.compared_checkpoint !== null || second?.samePlane ? null : false);
     const range = snapshot.surface && commonRange(asOne, [snapshot.surface, second?.snapshot.surface, ...members.flatMap(({ key, surface }) => (key === state ? [] : [surface]))]);
     oneScale.update(range !== null, members.length > 1);
     const log = link.scale.get() === "log" && snapshot.surface !== null && offersLog(range ?? snapshot.surface.range);

@@ -1,6 +1,6 @@
 // The checkpoints of a training run: which one is on show, and play from one to the next.
 import { formatNumber } from "../model/format.js";
-import { h, setText } from "../ui/dom.js";
+import { createButton, h, setText } from "../ui/dom.js";
 import { createSlider } from "../ui/slider.js";
 
 /** @typedef {import("../kernel/state.js").Snapshot} Snapshot */
@@ -20,7 +20,7 @@ const isThere = ({ surface, eigenpairs, provisional, status }) =>
  * @param {import("../kernel/state.js").State} state
  */
 export function createCheckpoints(el, state) {
-  const play = h("button", { type: "button", class: "lw-button", "data-testid": "play", "data-asks": true, title: "Shows one checkpoint of the run after the other, each once its picture and its eigenvalues are there" });
+  const play = createButton("play", { "data-asks": true, title: "Shows one checkpoint of the run after the other, each once its picture and its eigenvalues are there" });
   const labelOf = (/** @type {number} */ i) => state.snapshot.info.checkpoints[i]?.label ?? "";
   const slider = createSlider({
     name: "checkpoint",

@@ -5,7 +5,7 @@ import { h, setText } from "../ui/dom.js";
 import { createField } from "../ui/field.js";
 import { WORDS } from "../kernel/agreed.js";
 import { secondControls } from "../kernel/asked.js";
-import { isSeen } from "../model/scale.js";
+import { sightOn } from "../model/scale.js";
 import { checkpointOf } from "./checkpoints.js";
 import { createWidth } from "./width.js";
 
@@ -92,7 +92,7 @@ export function createComparison(el, state) {
       [name, second.name].forEach((text, i) => {
         setText(terms[i].name, text);
         // Of the scale on show, as the verdict is.
-        setText(terms[i].sight, compared?.sights[i][isSeen([frame, beside][i]) ? 0 : 1] || "…");
+        setText(terms[i].sight, (compared && sightOn([frame, beside][i], compared.sights[i]).words) || "…");
       });
     },
     destroy() {

@@ -1,5 +1,5 @@
 // What the kernel is doing: how far, how long still, and the buttons to stop it or start again.
-import { h, setText, uniqueId } from "../ui/dom.js";
+import { createButton, h, setText, uniqueId } from "../ui/dom.js";
 import { formatDuration } from "../model/format.js";
 
 /** @typedef {import("../kernel/state.js").Snapshot} Snapshot */
@@ -46,8 +46,8 @@ export function createProgress(el, state) {
   const bar = h("progress", { id, max: 1, value: 0, "data-testid": "progress" });
   const stage = h("label", { for: id });
   const text = h("output", { "data-testid": "progress-text", "aria-live": "off" });
-  const cancel = h("button", { type: "button", "data-testid": "cancel", class: "lw-button", title: "Stop, and keep what is there" }, "Cancel");
-  const recompute = h("button", { type: "button", "data-testid": "recompute", class: "lw-button", title: "Go on from what is known already" }, "Recompute");
+  const cancel = createButton("cancel", { title: "Stop, and keep what is there" }, "Cancel");
+  const recompute = createButton("recompute", { title: "Go on from what is known already" }, "Recompute");
   const spoken = h("span", { class: "lw-spoken", "aria-live": "polite" });
   cancel.addEventListener("click", () => state.send("cancel"));
   recompute.addEventListener("click", () => state.send("compute"));

@@ -2,7 +2,7 @@
 // switch for the same distance on both axes.
 import { isEigen } from "../kernel/axes.js";
 import { clean } from "../model/domains.js";
-import { h } from "../ui/dom.js";
+import { createButton } from "../ui/dom.js";
 import { formatShort } from "../model/format.js";
 import { createSlider } from "../ui/slider.js";
 import { halfWidth, halfWidthsAround, sameDomain, squareDomain } from "../model/values.js";
@@ -44,9 +44,9 @@ export function createWidth({ name, auto, equal, label, mark, send, sendEqual })
   const middle = { width: 1, plane: "" };
   const title = "How far the picture reaches from θ* on either side";
   const slider = createSlider({ name, label, title, mark, values: halfWidthsAround(middle.width), format: formatShort, send: (value) => send(kept ? scaledDomain(kept, value) : squareDomain(value)) });
-  const button = h("button", { type: "button", class: "lw-button", "data-testid": auto, title: "Let the kernel choose how far" }, "auto");
+  const button = createButton(auto, { title: "Let the kernel choose how far" }, "auto");
   button.addEventListener("click", () => send(null));
-  const square = h("button", { type: "button", class: "lw-button", "data-testid": equal, "data-asks": true, title: "The same distance on both axes; else each axis by its own curvature, so that both are seen" }, "1:1");
+  const square = createButton(equal, { "data-asks": true, title: "The same distance on both axes; else each axis by its own curvature, so that both are seen" }, "1:1");
   square.addEventListener("click", () => sendEqual(square.getAttribute("aria-pressed") !== "true"));
   slider.element.append(button, square);
   return {

@@ -34,6 +34,7 @@ export const WORDS = /** @type {const} */ ({
   "falls": "the loss still falls at the border",
   "recomputedLessFrozen": "recomputed − frozen",
   "level": "L(θ*)",
+  "here": "at this domain",
   "projected": "projected curvature κ",
   "planes": "random planes",
   "eigenvalue": "eigenvalue λ",

@@ -71,6 +71,7 @@ import { createPulse } from "./pulse.js";
  *   comparedProvisional: boolean,
  *   points: import("./points.js").Points,
  *   provisional: boolean,
+ *   former: (result: {request: number} | null) => boolean,
  *   sent: number,
  *   kernel: import("./pulse.js").Kernel,
  *   saved: boolean,
@@ -82,6 +83,7 @@ import { createPulse } from "./pulse.js";
  *   `offers`: whether a change of controls can be had, from the kernel or of the pictures that the page holds;
  *   `choices`: which of the usual values of a control.
  *   `cancelling`: a person has cancelled, and the kernel has not answered yet; `sent`: number of the newest picture.
+ *   `former`: whether a result is of a θ* that was left, or of other examples than are asked for.
  *   `provisional`: the controls ask for something else than the surface shows; `comparedProvisional` for the second.
  */
 
@@ -106,6 +108,8 @@ const numberOf = (raw) => (raw && "sent" in raw ? raw.sent : 0);
 const RUNTIME = "_runtime";
 /** The view of a kernel that has none. @type {import("../ui/link.js").View} */
 const AS_USUAL = {};
+/** Controls that decide what all results are of. */
+const OF_ALL = ["checkpoint", "examples"];
 /** Milliseconds without another change after which those that need not be sent at once are. */
 const PAUSE = 200;
 
@@ -134,6 +138,8 @@ export function createState(model) {
   });
   /** The request that a person has cancelled, until the kernel answers or another one follows. @type {number | null} */
   let cancelled = null;
+  /** Results up to this request are of what was on show before one of `OF_ALL` changed. */
+  let left = 0;
 
   /** @returns {Controls} */
   const controls = () => /** @type {any} */ (Object.fromEntries(CONTROLS.map((name) => [name, model.get(name)])));
@@ -162,8 +168,10 @@ export function createState(model) {
       if (known.surface !== surface) ({ points } = shown); // else the kernel knew better where pins lie
     } else held.keep(values, known, points.centre.request);
     const { surface: shown, compared: second } = known;
-    /** A picture around a centre that was left. @param {{request: number} | null} result */
-    const former = (result) => result !== null && result.request <= points.centre.request;
+    if (shown && answers(shown, values) && shown.request <= left) left = 0; // what was on show before is asked for again
+    const until = Math.max(points.centre.request, kernel === "gone" ? 0 : left);
+    /** @param {{request: number} | null} result */
+    const former = (result) => result !== null && result.request <= until;
     return {
       ...values,
       ...known,
@@ -178,6 +186,7 @@ export function createState(model) {
       comparedProvisional: comparedOutdated.is(second, secondControls(values) ?? values) || former(second),
       points,
       provisional: outdated.is(shown, values) || former(shown),
+      former,
       sent: Math.max(...sent.map(({ raw }) => numberOf(raw))),
       kernel,
       saved: !!pictures,
@@ -240,15 +249,17 @@ export function createState(model) {
     if (pulse.kernel !== "gone") model.save_changes();
   }
 
-  function controlChanged() {
+  /** @param {string} name */
+  function controlChanged(name) {
     cancelled = null;
     const latest = Math.max(snapshot.surface?.request ?? 0, newestRequest());
     for (const each of [outdated, comparedOutdated]) each.mark(latest);
+    if (OF_ALL.includes(name)) left = latest;
     changed();
   }
 
   const events = [
-    ...CONTROLS.map((name) => /** @type {const} */ ([`change:${name}`, controlChanged])),
+    ...CONTROLS.map((name) => /** @type {const} */ ([`change:${name}`, () => controlChanged(name)])),
     ...OTHERS.map((name) => /** @type {const} */ ([`change:${name}`, name === "face" ? changed : told])),
   ];
   for (const [event, listener] of events) model.on(event, listener);

@@ -62,8 +62,21 @@ export function automaticScale(surface, model, range = surface.range) {
   return { centre, width, range: ends, most: Math.max(...ends.map(Math.abs)) };
 }
 
+/** Lines on which the next node is farther away than so many, along either axis, are seen by that node only. */
+const NEAR = 8;
+
+/** How far the highest value lies above the higher one of the lowest before and the lowest after it. @param {number[]} line */
+function drop(line) {
+  let [most, before] = [0, Infinity];
+  line.forEach((value, k) => {
+    most = Math.max(most, value - Math.max(before, Math.min(...line.slice(k + 1))));
+    before = Math.min(before, value);
+  });
+  return most;
+}
+
 /**
- * How far the loss falls below L(θ*) and rises above it, as means of opposite points, between which the slope cancels.
+ * How far the loss falls to both sides on lines of nodes through θ*, and how far it rises; along a slope it does neither.
  * @param {Pick<SurfaceResult, "alpha" | "beta" | "rows">} surface
  * @returns {[number, number]}
  */
@@ -72,14 +85,19 @@ export function fallAndRise({ alpha, beta, rows }) {
   let [fall, rise] = [0, 0];
   if (!node) return [fall, rise];
   const [i0, j0] = node;
-  const centre = rows[i0][j0];
-  rows.forEach((row, i) =>
-    row.forEach((loss, j) => {
-      const even = (loss + (rows[2 * i0 - i]?.[2 * j0 - j] ?? NaN)) / 2 - centre;
-      if (even < -fall) fall = -even;
-      if (even > rise) rise = even;
-    }),
-  );
+  const reach = Math.max(rows.length, alpha.length);
+  for (let i = 0; i < rows.length; i++) {
+    for (let j = i ? -alpha.length : 1; j < alpha.length; j++) {
+      const most = Math.max(i, Math.abs(j)) > NEAR ? 1 : reach;
+      const line = [];
+      for (let k = -most; k <= most; k++) {
+        const loss = rows[i0 + k * i]?.[j0 + k * j];
+        if (Number.isFinite(loss)) line.push(loss);
+      }
+      fall = Math.max(fall, drop(line));
+      rise = Math.max(rise, drop(line.map((loss) => -loss)));
+    }
+  }
   return [fall, rise];
 }
 

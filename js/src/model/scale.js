@@ -3,6 +3,7 @@ import { divergingStops } from "./colours.js";
 import { formatTick } from "./format.js";
 import { automaticScale, fallAndRise, positionOf, theta, ticksOf } from "./loss-scale.js";
 import { errorMap } from "./quadratic.js";
+import { WORDS } from "../kernel/agreed.js";
 import { isDifference, quantityOf } from "../kernel/splits.js";
 
 /** @typedef {import("../kernel/decoders.js").SurfaceResult} SurfaceResult */
@@ -65,6 +66,8 @@ export function shade({ scale, range: common, basis, picture }, surface) {
   const title = quantityOf(surface);
   const { surface: first, model } = basis ?? { surface, model: picture.model };
   const around = automaticScale(first ?? surface, model, range);
+  // The line goes through the picture's own θ*, whatever the scale is about.
+  const own = basis ? automaticScale(surface, picture.model) : around;
   if (scale === "auto" && around) {
     const of = (/** @type {number} */ loss) => positionOf(around, loss);
     const ticks = (/** @type {number} */ count) => {
@@ -76,12 +79,12 @@ export function shade({ scale, range: common, basis, picture }, surface) {
       range: around.range,
       title,
       of,
-      level: 0,
+      level: own && of(own.centre),
       around,
       ticks,
     };
   }
-  const level = around?.centre ?? null;
+  const level = own?.centre ?? null;
   if (scale !== "log" || !offersLog(range)) return { rows: surface.rows, range, title, of: (loss) => loss, level, around: null, ticks: none };
   const rows = transform(surface, "log", Math.log10);
   const ends = /** @type {[number, number]} */ (range.map(Math.log10));
@@ -110,6 +113,17 @@ export function seesSaddle(frame, surface) {
  * @param {Scaling} frame
  */
 export const isSeen = (frame) => !frame.picture.surface || !frame.picture.model || seesSaddle(frame, frame.picture.surface);
+
+/**
+ * What is said of the picture on show; where it is another picture's scale that hides a saddle, that, and not the domain.
+ * @param {Scaling} frame
+ * @param {readonly string[]} sights  where it is seen, and where it is not
+ */
+export function sightOn(frame, [yes, no]) {
+  const seen = isSeen(frame);
+  const shared = !seen && frame.range !== null && isSeen({ ...frame, range: null, basis: null });
+  return { seen, shared, words: seen ? yes : shared ? no.replace(WORDS.here, "on the scale that the pictures share") : no };
+}
 
 /**
  * What the colours of a picture stand for.

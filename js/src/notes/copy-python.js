@@ -1,5 +1,5 @@
 // The Python call that makes the picture again, to the clipboard.
-import { h, setText } from "../ui/dom.js";
+import { createButton, h, setText } from "../ui/dom.js";
 import { viewOf } from "../ui/link.js";
 
 /**
@@ -51,7 +51,7 @@ export function withWeights(call, { applied, drift }) {
 /** @param {HTMLElement} el @param {import("../ui/link.js").Link} link */
 export function createCopy(el, link) {
   const title = "Copy the call that makes this very picture, with the domain on show";
-  const button = h("button", { type: "button", class: "lw-button", "data-testid": "copy-python", title, disabled: true }, "Copy as Python");
+  const button = createButton("copy-python", { title, disabled: true }, "Copy as Python");
   const words = h("span", { class: "lw-copied", role: "status", "data-testid": "copied" });
   const element = h("p", { class: "lw-copy" }, button, " ", words);
   el.append(element);

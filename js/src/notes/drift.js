@@ -1,5 +1,5 @@
 // Whether the user's model has been trained on since its weights were taken, and what takes the new ones.
-import { h, setText } from "../ui/dom.js";
+import { createButton, h, setText } from "../ui/dom.js";
 
 /**
  * @param {HTMLElement} el
@@ -7,7 +7,7 @@ import { h, setText } from "../ui/dom.js";
  */
 export function createDrift(el, state) {
   const words = h("span");
-  const button = h("button", { type: "button", class: "lw-button", "data-testid": "update", "data-asks": true, title: "Your model's present weights become θ*; the former ones stay to go back to" }, "Take the new weights");
+  const button = createButton("update", { "data-asks": true, title: "Your model's present weights become θ*; the former ones stay to go back to" }, "Take the new weights");
   button.addEventListener("click", () => state.send("update"));
   const element = h("p", { class: "lw-kernel lw-drift", role: "status", "data-testid": "drift", hidden: true }, words, button);
   el.append(element);

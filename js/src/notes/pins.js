@@ -1,5 +1,5 @@
 // What a person knows of single points: pins in a table, the way back from another centre, weights taken.
-import { h, setText } from "../ui/dom.js";
+import { createButton, h, setText } from "../ui/dom.js";
 import { formatCount, formatNumber } from "../model/format.js";
 
 /** @typedef {import("../kernel/points.js").Pin} Pin */
@@ -79,7 +79,7 @@ function hessianWords({ hessian, symbols }) {
 
 /** @param {string} id @param {string} text @param {string} title @param {() => void} act */
 function button(id, text, title, act) {
-  const element = h("button", { type: "button", class: "lw-button", "data-testid": id, "data-asks": true, title, "aria-label": title }, text);
+  const element = createButton(id, { "data-asks": true, title, "aria-label": title }, text);
   element.addEventListener("click", act);
   return element;
 }

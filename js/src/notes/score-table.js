@@ -1,5 +1,5 @@
 // The table of loss and metrics at the centre and where each plane on show is lowest, behind a button.
-import { h, setText } from "../ui/dom.js";
+import { createButton, h, setText } from "../ui/dom.js";
 import { formatNumber } from "../model/format.js";
 import { scoreColumns } from "./pins.js";
 import { download } from "../ui/save-image.js";
@@ -14,12 +14,12 @@ const nameOf = ({ place, plane }) => (place === "centre" ? "θ*" : `${place === 
  * @param {import("../kernel/state.js").State} state
  */
 export function createScoreTable(el, state) {
-  const button = h("button", { type: "button", class: "lw-button", "data-testid": "table-open", "aria-expanded": "false", title: "Loss and metrics at θ* and at the lowest points on show" }, "Loss at the minima …");
+  const button = createButton("table-open", { "aria-expanded": "false", title: "Loss and metrics at θ* and at the lowest points on show" }, "Loss at the minima …");
   const head = h("tr");
   const body = h("tbody");
   const table = h("table", { class: "lw-pins-table", "data-testid": "score-table" }, h("thead", {}, head), body);
   const scroll = h("div", { class: "lw-pins-scroll", tabindex: 0, role: "group", "aria-label": "Loss at the minima", hidden: true }, table);
-  const csv = h("button", { type: "button", class: "lw-button", "data-testid": "table-csv", title: "Save the table with every digit", hidden: true }, "CSV");
+  const csv = createButton("table-csv", { title: "Save the table with every digit", hidden: true }, "CSV");
   csv.addEventListener("click", () => download(new Blob([state.snapshot.points.csv], { type: "text/csv" }), "minima.csv"));
   const element = h("section", { class: "lw-pins lw-score", hidden: true }, h("p", { class: "lw-pins-line" }, button, csv), scroll);
   el.append(element);

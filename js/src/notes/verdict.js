@@ -1,7 +1,7 @@
 // What the certified curvature says about θ*, in words, and what the picture is made of.
-import { h, setText } from "../ui/dom.js";
+import { createButton, h, setText } from "../ui/dom.js";
 import { formatCount, formatNumber, formatPart } from "../model/format.js";
-import { isSeen } from "../model/scale.js";
+import { sightOn } from "../model/scale.js";
 import { drawing } from "../ui/drawing.js";
 import { nearestNode } from "../model/values.js";
 
@@ -108,14 +108,19 @@ export function splitSentence(sentence) {
 /**
  * @param {HTMLElement} head  where the verdict stands, before anything else
  * @param {HTMLElement} foot  where it says what all rests on
- * @param {() => void} showSaddle  goes to where a saddle that lies in this plane is seen
+ * @param {(shared: boolean) => void} showSaddle  goes to where a saddle that lies in this plane is seen; `shared`: it leaves a shared scale
  */
 export function createVerdict(head, foot, showSaddle) {
   const sign = createSign();
+  /** What the verdict on show is part of. @type {EigenResult | null} */
+  let judged = null;
+  let sentence = "";
   const parts = [h("strong"), h("span"), h("span", { class: "lw-more" })];
   const verdict = h("p", { class: "lw-verdict", "data-testid": "verdict", "aria-live": "polite", hidden: true });
-  const show = h("button", { type: "button", class: "lw-button", "data-testid": "show-saddle", title: "The domain by the curvatures, on the scale about L(θ*)", hidden: true }, "Show it");
-  show.addEventListener("click", showSaddle);
+  const show = createButton("show-saddle", { hidden: true });
+  /** Whether it is the shared scale that hides it. */
+  let leave = false;
+  show.addEventListener("click", () => showSaddle(leave));
   verdict.append(sign.svg, h("span", { class: "lw-sentence" }, ...parts), show);
   head.append(verdict);
 
@@ -129,18 +134,25 @@ export function createVerdict(head, foot, showSaddle) {
     update(frame) {
       const { snapshot } = frame;
       const { eigenpairs } = snapshot;
-      verdict.hidden = !eigenpairs?.sentence;
-      if (eigenpairs) {
-        verdict.dataset.verdict = eigenpairs.verdict;
-        sign.set(eigenpairs.verdict);
-        const { sights } = eigenpairs;
-        const seen = !sights || isSeen(frame);
-        const sentence = sights ? sights[seen ? 0 : 1] : eigenpairs.sentence;
-        splitSentence(sentence).forEach((text, i) => setText(parts[i], text));
-        verdict.dataset.seen = String(seen);
-        show.hidden = seen || (snapshot.domain === null && !snapshot.equal_axes && frame.scale === "auto");
+      // Estimates have no verdict yet: the former one keeps its place.
+      if (eigenpairs?.sentence || !eigenpairs) judged = eigenpairs;
+      const former = judged !== eigenpairs || snapshot.former(eigenpairs);
+      verdict.hidden = !judged;
+      if (judged) {
+        verdict.dataset.verdict = judged.verdict;
+        verdict.dataset.provisional = String(former);
+        sign.set(judged.verdict);
+        const { seen, shared, words } = sightOn(frame, judged.sights ?? [judged.sentence, judged.sentence]);
+        if (!former || !sentence) sentence = words;
+        const [word, ...rest] = splitSentence(sentence);
+        [former ? `Former verdict: ${word}` : word, ...rest].forEach((text, i) => setText(parts[i], text));
+        verdict.dataset.seen = String(seen || !judged.sights);
+        leave = shared;
+        setText(show, shared ? "Own scale" : "Show it");
+        show.title = shared ? "Each picture on a scale of its own" : "The domain by the curvatures, on the scale about L(θ*)";
+        show.hidden = former || seen || !judged.sights || (!shared && snapshot.domain === null && !snapshot.equal_axes && frame.scale === "auto");
       }
-      const known = eigenpairs ? describeResiduals(eigenpairs) : "";
+      const known = eigenpairs && !former ? describeResiduals(eigenpairs) : "";
       setText(residuals, known && `Eigenvalues and how far they may be off: ${known}`);
       setText(line, captionText(snapshot));
     },

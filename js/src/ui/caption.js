@@ -12,9 +12,9 @@ export const inSight = ({ details }) => IN_SIGHT.filter((name) => details[name])
 
 /**
  * Certified eigenvalues, the outermost first, and how far they may be off.
- * @param {Frame} frame
+ * @param {import("../kernel/curvature-decoders.js").EigenResult | null} eigenpairs
  */
-function eigenvalues({ snapshot: { eigenpairs } }) {
+function eigenvalues(eigenpairs) {
   if (!eigenpairs?.final) return "";
   const { words, values, residuals } = eigenpairs;
   const ends = values.length > 1 ? [0, values.length - 1] : [0];
@@ -37,11 +37,13 @@ export function captionOf(frame, head = () => "") {
   const surface = frame?.picture.surface ?? frame?.snapshot.surface;
   if (!frame || !surface) return { title: "", details: {} };
   const { scale, log, colours, errors, picture, snapshot } = frame;
+  const { eigenpairs } = snapshot;
+  const pairs = snapshot.former(eigenpairs) ? null : eigenpairs;
   const provisional = picture.note && `provisional: ${picture.note}`;
   const shown = { auto: "about L(θ*)", linear: "linear", log: "log" }[scale === "auto" ? "auto" : log ? "log" : "linear"];
   const details = {
-    Eigenvalues: eigenvalues(frame),
-    Verdict: snapshot.eigenpairs?.sentence ?? "",
+    Eigenvalues: eigenvalues(pairs),
+    Verdict: pairs?.sentence ?? "",
     ...surface.details,
     Scale: errors ? "loss − quadratic" : shown,
     Colours: errors || scale === "auto" ? "diverging" : colours,

@@ -18,6 +18,14 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
+/**
+ * A button of the usual look.
+ * @param {string} id  for tests
+ * @param {Record<string, string | number | boolean | undefined>} attributes
+ * @param {...string} words
+ */
+export const createButton = (id, attributes, ...words) => h("button", { type: "button", class: "lw-button", "data-testid": id, ...attributes }, ...words);
+
 let serial = 0;
 
 /**

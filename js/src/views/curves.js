@@ -2,7 +2,7 @@
 import { createMemory } from "../ui/changed.js";
 import { checkpointOf } from "../controls/checkpoints.js";
 import { decodeArray } from "../kernel/decoders.js";
-import { h, setText } from "../ui/dom.js";
+import { createButton, h, setText } from "../ui/dom.js";
 import { createPanel } from "../ui/panel.js";
 import { baseAxis, baseLayout, createPlot } from "../ui/plot.js";
 import { tickRoom } from "../ui/ticks.js";
@@ -52,7 +52,7 @@ function figure({ palette, snapshot }, el) {
  */
 export function createCurves(el, state, checkpoints) {
   const panel = createPanel("curves", "Along the run", () => ({ caption: { title: "Along the run", details: {} }, titled: true }));
-  const button = h("button", { type: "button", class: "lw-button", "data-testid": "along", "data-asks": true, title: "Picture and curvature at every checkpoint" });
+  const button = createButton("along", { "data-asks": true, title: "Picture and curvature at every checkpoint" });
   button.addEventListener("click", () => state.send(/** @type {Frame} */ (last).snapshot.along.busy ? "cancel" : "along"));
   const box = h("input", { type: "checkbox", "data-testid": "beside", "data-asks": true });
   const beside = (/** @type {number} */ i) => ({ compared_checkpoint: i });

@@ -1,5 +1,5 @@
 // The plane from above: its picture, the legend, what is read off it, and what mouse and keys do to it.
-import { h, isButton } from "../ui/dom.js";
+import { createButton, h, isButton } from "../ui/dom.js";
 import { capitalised } from "../model/format.js";
 import { createMemory } from "../ui/changed.js";
 import { teller } from "../ui/caption.js";
@@ -40,10 +40,10 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
   panel.body.setAttribute("tabindex", "0");
   panel.body.setAttribute("role", "group");
   panel.body.setAttribute("aria-label", `Loss in the plane. The arrow keys move the crosshair, Enter pins the point, Escape takes the crosshair away; ${ZOOM_KEYS}`);
-  const undo = h("button", { type: "button", class: "lw-button", "data-testid": name.replace("heatmap", "undo-zoom"), title: ZOOM_MOUSE, hidden: true }, "↶ undo zoom");
+  const undo = createButton(name.replace("heatmap", "undo-zoom"), { title: ZOOM_MOUSE, hidden: true }, "↶ undo zoom");
   undo.addEventListener("click", () => zoom.undo());
   const title = `${capitalised(WORDS.falls)}: × is no minimum. A click looks a step further`;
-  const widen = h("button", { type: "button", class: "lw-button", "data-testid": name.replace("heatmap", "widen"), title, hidden: true }, "⤢ widen");
+  const widen = createButton(name.replace("heatmap", "widen"), { title, hidden: true }, "⤢ widen");
   widen.addEventListener("click", () => zoom.step(extent, -1, { alpha: 0, beta: 0 }));
   panel.tools.append(undo, widen, legend.element);
   el.append(panel.element);
