@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from torch import Tensor
 from landscape_widget.loss.evaluation import wide_zeros
 from landscape_widget.loss.terms import Terms
 from landscape_widget.objective.products import Products
-from landscape_widget.objective.workers import Workers
+from landscape_widget.objective.workers import Workers, refuse_ended
 
 #: Shares that the batches are cut into, whatever the number of workers, so that sums do not depend on it:
 #: few enough for vectors of millions of entries to be sent with each, enough for sixteen workers.
@@ -38,11 +38,18 @@ class SharedProducts:
 
     def of(self, columns: Tensor, theta: Tensor | None) -> Tensor:
         """HV for V of shape (N, k), at θ of shape (N,) or at θ*."""
-        found = dict(self._workers.run(share_of, self._shares, (columns.clone(), theta)))
+        found = dict(self._workers.run(share_of, self._shares, (columns.clone(), theta), self._ended))
         total = wide_zeros(columns)
         for i in range(len(self._shares)):
             total += found[i]
         return total.to(columns.dtype)
+
+    def _ended(self, k: int) -> NoReturn:
+        share = self._shares[k]
+        refuse_ended(
+            f"the part of a Hessian-vector product of batches {share.start + 1} to {share.stop}, of "
+            f"{self._shares[-1].stop},"
+        )
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, 
 from dataclasses import dataclass
 from shutil import rmtree
 from tempfile import mkdtemp
+from threading import current_thread
 from time import monotonic
-from typing import Any
+from typing import Any, NoReturn
 from weakref import finalize
 
 import torch
@@ -18,7 +19,7 @@ from landscape_widget.engine.wanted import check_wanted
 from landscape_widget.numerics.checks import told
 from landscape_widget.objective.spool import Snapshot, Spooled, check_versions, made
 
-#: Times in a row that tasks are sent again while none of them is finished.
+#: Executors in a row that are taken anew while none of them carries anything out.
 _ATTEMPTS = 3
 
 #: Seconds after which it is asked whether there are workers still, where the executor can tell.
@@ -66,16 +67,20 @@ class Workers:
         task: Callable[[Any, Any, Any], Any],
         items: Sequence[Any],
         shared: Any,
+        ended: Callable[[int], Any],
         kept: str = "Call again once there are workers.",
     ) -> Iterator[tuple[int, Any]]:
         """Does ``task(made, item, shared)`` for every item, in one thread of a worker each.
 
         So what comes back does not depend on how many workers there are, on who does what, or on who fails.
+        What is lost with its worker is sent again; what is lost once more in parts, until it is known which
+        items end their worker by themselves.
 
         Args:
             task: A function of a module.
             items: One for each task.
             shared: What all tasks are given beside, which each worker reads once, too.
+            ended: Called with the place of an item that ends its worker; what it returns stands for a result.
             kept: What is told to do once workers are lost.
 
         Yields:
@@ -84,18 +89,25 @@ class Workers:
         Raises:
             WorkersLostError: If no worker is left.
             RuntimeError: If a worker has another version of this package or of torch.
-            Exception: What a task raises.
+            TypeError: If an executor returns something else than its tasks do.
+            Exception: What a task or ``ended`` raises.
         """
-        attempts, left = 0, list(range(len(items)))
+        groups = [(list(range(len(items))), False)]
         beside = Spooled(self._folder, _BESIDE, _itself, shared)
         try:
             self._check_workers()
-            while left:
-                lost = yield from self._round(task, items, left, beside)
-                attempts = attempts + 1 if len(lost) == len(left) else 0
-                if lost:
-                    self._recover(attempts)
-                left = lost
+            while groups:
+                group, again = groups.pop()
+                lost = yield from self._round(task, items, group, beside)
+                if not lost:
+                    continue
+                self._recover(beside)
+                if not again:
+                    groups.append((lost, True))
+                elif len(group) > 1:
+                    groups += [(part, True) for part in _parts(sorted(lost))]
+                else:
+                    yield group[0], ended(group[0])
         except WorkersLostError as error:
             raise WorkersLostError(f"{error} {kept}") from error.__cause__
         finally:
@@ -133,17 +145,14 @@ class Workers:
                 done = self._first_of(running)
                 for future in done:
                     i = running.pop(future)
-                    try:
-                        found = future.result()
-                    except (BrokenExecutor, CancelledError) as error:
-                        self._cause = error
+                    found = self._result(future)
+                    if found is None:
                         lost.append(i)
-                        continue
-                    if isinstance(found, Missing):
+                    elif isinstance(found, Missing):
                         waiting.append(i)
                         lacking = lacking or found.all
                     else:
-                        yield i, found
+                        yield i, found.result
                 # to workers that do not see the file it is sent with one task at a time, once to each of them
                 if carrier in done:
                     carrier = None
@@ -157,6 +166,23 @@ class Workers:
             for future in running:
                 future.cancel()
         return lost
+
+    def _result(self, future: Future[Any]) -> Done | Missing | None:
+        """What a task has returned; None where its worker was lost."""
+        try:
+            found = future.result()
+        except Exception as error:
+            # of Dask, once a task has ended several workers
+            if not isinstance(error, (BrokenExecutor, CancelledError)) and type(error).__name__ != _KILLED:
+                raise
+            self._cause = error
+            return None
+        if not isinstance(found, Done | Missing):
+            raise TypeError(
+                "Expected executor as one that returns what the function returns that it is sent, got "
+                f"{type(self._executor).__name__}, which returned {told(found)}."
+            )
+        return found
 
     def _first_of(self, running: Collection[Future[Any]]) -> Collection[Future[Any]]:
         """Waits for some of them, as long as they are wanted and there are workers."""
@@ -206,6 +232,12 @@ class Workers:
         return sent
 
     def _check_workers(self) -> None:
+        threads, most = (getattr(self._executor, name, None) for name in ("_threads", "_max_workers"))
+        if most == 1 and current_thread() in (threads or ()):
+            raise WorkersLostError(
+                "Expected workers, got the only one that executor has to wait for itself: this call is one "
+                "of its tasks. Give it another executor, or none."
+            )
         if self._client is None:
             return
         if getattr(self._client, "status", "") in ("closing", "closed"):
@@ -213,16 +245,37 @@ class Workers:
         if not self._client.scheduler_info()["workers"]:
             raise WorkersLostError(_GONE)
 
-    def _recover(self, attempts: int) -> None:
-        """Takes workers anew.
+    def _recover(self, beside: Spooled) -> None:
+        """Takes workers anew, and sees that they carry something out.
 
         Raises:
             WorkersLostError: If that is not possible, or was in vain too often.
         """
-        again = self._client is not None or not hasattr(self._given, "submit")
-        if not again or attempts >= _ATTEMPTS:
-            raise WorkersLostError(_GONE) from self._cause
-        self._take()
+        if self._client is None and hasattr(self._given, "submit"):
+            raise WorkersLostError(f"{_GONE} {_AGAIN}") from self._cause
+        for _ in range(_ATTEMPTS):
+            self._take()
+            about = self._standing_for(self._snapshot), self._standing_for(beside)
+            try:
+                sent: Future[Any] = self._executor.submit(carried_out, *about, _nothing, None)
+            except RuntimeError as error:  # of an executor that is broken or shut down
+                self._cause = error
+                continue
+            self._first_of([sent])
+            if self._result(sent) is not None:
+                return
+        raise WorkersLostError(
+            f"{_GONE} They were taken anew {_ATTEMPTS} times, and carried nothing out."
+        ) from self._cause
+
+
+def refuse_ended(what: str) -> NoReturn:
+    """Raises a RuntimeError about an item that ends its worker by itself."""
+    raise RuntimeError(
+        f"Expected {what} from a worker, got none: the worker that evaluated it ended, also where it was "
+        "sent nothing else. It crashed, or was killed for want of memory. Give workers more memory, take "
+        "smaller batches, or see by the same call without executor what ends it."
+    )
 
 
 #: What is said of what is no executor.
@@ -243,10 +296,23 @@ def check_executor(executor: Any) -> None:
 
 
 #: What is said where nobody is left to work.
-_GONE = (
-    "Expected workers, but those of the executor are gone. Where executor is a function that returns one, "
-    "such as loky.get_reusable_executor, it is called again whenever workers are lost."
+_GONE = "Expected workers, but those of the executor are gone."
+
+#: What is said where the executor was not given as a function.
+_AGAIN = (
+    "Give executor as a function that returns one, such as loky.get_reusable_executor, which is called again "
+    "whenever workers are lost."
 )
+
+#: What Dask raises for a task that it does not send again.
+_KILLED = "KilledWorker"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a worker answers that has carried a task out."""
+
+    result: Any
 
 
 @dataclass(frozen=True)
@@ -259,7 +325,7 @@ class Missing:
 
 def carried_out(
     about: Snapshot, beside: Snapshot, task: Callable[[Any, Any, Any], Any], item: Any
-) -> Any | Missing:
+) -> Done | Missing:
     """A task, in a worker.
 
     Raises:
@@ -271,9 +337,21 @@ def carried_out(
     limit_this_thread(1)
     try:
         found, shared = made(about), made(beside)
-        return Missing(found is None) if found is None or shared is None else task(found, item, shared)
+        if found is None or shared is None:
+            return Missing(found is None)
+        return Done(task(found, item, shared))
     finally:
         limit_this_thread(threads)
+
+
+def _parts(lost: list[int]) -> list[list[int]]:
+    """Parts of 1, 1, 2, 4, 8 … items, the first ones last: among these is what ended its worker."""
+    sizes = [2**k for k in range(len(lost).bit_length())]
+    return [part for size in reversed(sizes) if (part := lost[size : 2 * size])] + [lost[:1]]
+
+
+def _nothing(*_: Any) -> None:
+    """Shows that a worker works."""
 
 
 def _itself(shared: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from landscape_widget.curvature.eigenpairs import hessian_eigenpairs
 from landscape_widget.curvature.operators import curvature
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
+from landscape_widget.objective.workers import refuse_ended
 from landscape_widget.planes.directions import check_plane
 from landscape_widget.planes.evaluator import Coordinates
 from landscape_widget.planes.grid import Domain, check_domain, check_resolution, grid_axis
@@ -139,10 +140,14 @@ def _spectra(objective: Objective, points: Coordinates, search: _Search) -> Iter
         yield 0, first
         yield from ((k, _ends(objective, point, search)) for k, point in enumerate(points[1:], 1))
         return
-    ((_, first),) = objective.workers.run(_centre_in_worker, points[:1], search)
+
+    def ended(k: int) -> NoReturn:
+        refuse_ended(f"the eigenvalues at (α, β) = ({points[k][0]:.4g}, {points[k][1]:.4g})")
+
+    ((_, first),) = objective.workers.run(_centre_in_worker, points[:1], search, ended)
     yield 0, first
     search = replace(search, start=first.vectors)
-    for k, found in objective.workers.run(_node_in_worker, points[1:], search):
+    for k, found in objective.workers.run(_node_in_worker, points[1:], search, lambda k: ended(k + 1)):
         yield k + 1, found
 
 

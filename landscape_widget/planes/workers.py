@@ -10,6 +10,7 @@ import numpy as np
 
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
+from landscape_widget.objective.workers import refuse_ended
 from landscape_widget.planes.evaluator import Coordinates, Evaluator
 from landscape_widget.results.planes import Plane
 
@@ -52,6 +53,7 @@ class PlaneWorkers:
         """What model or loss raised, for each point without a loss because of that."""
         self._workers, self._plane = objective.workers, plane
         self._seconds = np.inf
+        self._has_centre = False
 
     def losses(self, points: Coordinates, left: int) -> Iterator[tuple[Sequence[int], FloatArray]]:  # noqa: ARG002
         """L at (α, β), for groups of ``points`` as workers return them; not finite values are NaN.
@@ -65,16 +67,40 @@ class PlaneWorkers:
 
         Raises:
             WorkersLostError: If no worker is left.
-            RuntimeError: If a worker has another version of this package or of torch.
+            RuntimeError: If a worker has another version of this package or of torch, or θ* ends the one that
+                evaluates it; another point that does has a failure.
             Exception: What model or loss raise at θ*.
         """
         size = max(1, int(min(len(points) / _TILES, _TILE / self._seconds)))
         tiles = [range(i, min(i + size, len(points))) for i in range(0, len(points), size)]
         each = [[points[i] for i in tile] for tile in tiles]
-        for k, found in self._workers.run(losses_at, each, self._plane, _KEPT):
+        for k, tile in self._run(each):
+            found = self._by_points(each[k]) if tile is None else tile
             self.failures += found.failures
-            self._seconds = found.seconds / len(tiles[k])
+            self._seconds = found.seconds / len(tiles[k]) or self._seconds
             yield tiles[k], np.array(found.losses)
+
+    def _run(self, each: Sequence[Coordinates]) -> Iterator[tuple[int, Tile | None]]:
+        """What is found at several lists of points; None where that ends its worker."""
+        return self._workers.run(losses_at, each, self._plane, lambda _: None, _KEPT)
+
+    def _by_points(self, points: Coordinates) -> Tile:
+        """What is found at points, some of which end their worker.
+
+        Raises:
+            RuntimeError: If θ* does, too.
+        """
+        if len(points) > 1:
+            found = dict(self._run([[point] for point in points]))
+            tiles = [found[k] or self._by_points(points[k : k + 1]) for k in range(len(points))]
+            losses = [loss for tile in tiles for loss in tile.losses]
+            failures = [failure for tile in tiles for failure in tile.failures]
+            return Tile(losses, failures, sum(tile.seconds for tile in tiles))
+        if not self._has_centre and [tile for _, tile in self._run([[(0.0, 0.0)]])] == [None]:
+            refuse_ended("the loss at θ*")
+        self._has_centre = True
+        ((alpha, beta),) = points
+        return Tile([np.nan], [f"The worker that evaluated ({alpha:.4g}, {beta:.4g}) ended."], 0.0)
 
 
 def losses_at(objective: Objective, points: Coordinates, plane: Plane) -> Tile:

@@ -6,7 +6,8 @@ import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from landscape_widget import (
     Objective,
     Surface,
+    convexity_map,
     evaluate_plane,
     hessian_eigenpairs,
     hessian_trace,
@@ -29,7 +31,8 @@ from landscape_widget.objective import spool
 from landscape_widget.objective.workers import WorkersLostError
 
 from ..support.cases import case
-from ..support.executors import Held, InPlace
+from ..support.executors import Ended, Fragile, Held, InPlace
+from ..support.gates import HUNG
 from .conftest import loky_workers
 
 
@@ -46,6 +49,10 @@ def data() -> tuple[Tensor, Tensor]:
 def picture(objective: Objective, executor: Any, **keywords: Any) -> Surface:
     *_, surface = evaluate_plane(objective, random_plane(objective), executor=executor, **keywords)
     return surface
+
+
+def convexity_map_of(objective: Objective, executor: Any) -> Any:
+    return convexity_map(objective, random_plane(objective), resolution=3, executor=executor)
 
 
 def expected(objective: Objective, surface: Surface) -> np.ndarray:
@@ -207,6 +214,132 @@ def test_a_point_that_fails_is_a_hole() -> None:
     np.testing.assert_array_equal(np.isnan(found.loss), np.isnan(alone.loss))
     assert found.provenance["failures"] == alone.provenance["failures"]
     assert "ArithmeticError: too far" in found.provenance["failures"]["first"]
+
+
+def forked() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(2, get_context("fork"))
+
+
+def fragile() -> Fragile:
+    return Fragile()
+
+
+class Deadly:
+    """θ₁² + …, which ends any other process that evaluates it beyond a limit, and may raise in this."""
+
+    def __init__(self, limit: float, raises: bool) -> None:
+        self.limit, self.raises, self.here = limit, raises, os.getpid()
+
+    def __call__(self, theta: Tensor) -> Tensor:
+        if theta[0] > self.limit:
+            if os.getpid() != self.here:
+                os._exit(1)
+            if self.raises:
+                raise Ended
+        return (theta**2).sum()
+
+
+def deadly(limit: float, raises: bool = True) -> Objective:
+    return Objective.from_function(Deadly(limit, raises), torch.ones(2, dtype=torch.float64))
+
+
+@pytest.mark.parametrize(
+    ("executor", "limit"), [(fragile, 1.3), (forked, 4.0)], ids=["in place", "processes"]
+)
+def test_a_point_that_ends_its_worker_is_a_hole(executor: Callable[[], Any], limit: float) -> None:
+    found = picture(deadly(limit), executor, resolution=5, accuracy=0)
+    plane = random_plane(deadly(9.0))
+    first = np.array([[plane.point(a, b)[0] for a in found.alpha] for b in found.beta])
+    np.testing.assert_array_equal(np.isnan(found.loss), first > limit)
+    told, holes = found.provenance["failures"], np.argwhere(first > limit)
+    assert 0 < told["points"] == len(holes) < 25
+    names = {f"({found.alpha[j]:.4g}, {found.beta[i]:.4g})" for i, j in holes}
+    assert told["first"] in {f"The worker that evaluated {name} ended." for name in names}
+    alone = picture(deadly(9.0), None, resolution=5, accuracy=0)
+    np.testing.assert_allclose(found.loss[first <= limit], alone.loss[first <= limit], rtol=1e-12)
+
+
+def test_points_that_end_their_worker_are_found_in_tiles_of_many() -> None:
+    found = picture(deadly(1.6), fragile, resolution=17, accuracy=0)
+    plane = random_plane(deadly(9.0))
+    first = np.array([[plane.point(a, b)[0] for a in found.alpha] for b in found.beta])
+    np.testing.assert_array_equal(np.isnan(found.loss), first > 1.6)
+
+
+@pytest.mark.parametrize(
+    ("call", "limit", "words"),
+    [
+        (lambda objective, **keywords: picture(objective, resolution=5, **keywords), 0.5, "the loss at θ"),
+        (hessian_eigenpairs, 0.5, "part of a Hessian-vector product of batches 1 to 1, of 1,"),
+        (convexity_map_of, 1.3, r"the eigenvalues at \(α, β\) = \("),
+    ],
+    ids=["plane", "products", "convexity map"],
+)
+def test_what_ends_its_worker_and_cannot_be_left_out_is_named(
+    call: Callable[..., object], limit: float, words: str
+) -> None:
+    with pytest.raises(RuntimeError, match=rf"{words}.* ended, also where it was sent nothing else") as error:
+        call(deadly(limit, raises=False), executor=forked)
+    assert "Call again" not in str(error.value)
+
+
+def test_a_pool_that_was_not_given_as_a_function_says_how_to() -> None:
+    with pytest.raises(WorkersLostError, match="Give executor as a function"):
+        picture(deadly(1.8), Fragile(), resolution=5)
+    with pytest.raises(WorkersLostError, match="taken anew 3 times") as error:
+        picture(deadly(9.0), lambda: InPlace(0), resolution=5)
+    assert "Give executor as a function" not in str(error.value)
+
+
+def test_a_task_that_dask_gives_up_is_lost_with_its_worker() -> None:
+    class KilledWorker(Exception):  # noqa: N818
+        pass
+
+    class Scheduler(InPlace):
+        def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+            try:
+                return super().submit(fn, *args, **kwargs)
+            except Ended:
+                future: Future[Any] = Future()
+                future.set_exception(KilledWorker("several workers"))
+                return future
+
+    scheduler = Scheduler()
+    found = picture(deadly(1.3), lambda: scheduler, resolution=5, accuracy=0)
+    assert found.provenance["failures"]["points"] == np.isnan(found.loss).sum() > 0
+
+
+@pytest.mark.parametrize("returned", ["garbage", None, 3.0, [0.5]])
+def test_an_executor_that_returns_something_else_is_named(returned: Any) -> None:
+    class Garbled(InPlace):
+        def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:  # noqa: ARG002
+            future: Future[Any] = Future()
+            future.set_result(returned)
+            return future
+
+    objective = Objective(model(), data(), nn.MSELoss())
+    for call in (
+        lambda: picture(objective, Garbled()),
+        lambda: hessian_eigenpairs(objective, executor=Garbled()),
+    ):
+        with pytest.raises(
+            TypeError, match=r"Expected executor as one that returns what .*Garbled.*returned"
+        ):
+            call()
+
+
+def test_the_only_worker_does_not_wait_for_itself() -> None:
+    objective = Objective(model(), data(), nn.MSELoss())
+    with ThreadPoolExecutor(1) as pool:
+        for call in (
+            lambda: picture(objective, pool, resolution=5),
+            lambda: hessian_eigenpairs(objective, executor=pool),
+        ):
+            with pytest.raises(WorkersLostError, match=r"the only one .* has to wait for itself"):
+                pool.submit(call).result(HUNG)
+    with ThreadPoolExecutor(2) as pool:
+        found = pool.submit(lambda: picture(objective, pool, resolution=5)).result(HUNG)
+    np.testing.assert_array_equal(found.loss, picture(objective, InPlace(), resolution=5).loss)
 
 
 def test_workers_on_another_machine_are_sent_the_content() -> None:

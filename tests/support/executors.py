@@ -37,6 +37,24 @@ class InPlace(Executor):
         return future
 
 
+class Ended(BaseException):
+    """What a task raises that would end its process."""
+
+
+class Fragile(InPlace):
+    """Is broken once a task has ended, as a pool of processes is."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """As every executor."""
+        try:
+            return super().submit(fn, *args, **kwargs)
+        except Ended:
+            self.left = -1
+            future: Future[Any] = Future()
+            future.set_exception(BrokenExecutor("a worker ended"))
+            return future
+
+
 class Held(ThreadPoolExecutor):
     """Threads, one of which is held at a task as a slow or hung worker would be."""
 
