@@ -42,6 +42,15 @@ WAY_OUT = (
     "estimators, custom backward). Compute the loss from the parameters by torch operations with gradients."
 )
 
+#: What is said where a loss is another one each time.
+_NOISY = (
+    "The model or loss_fn draws random numbers, or keeps a state from call to call: curvature would be that "
+    "of the noise. Fix it, for instance by a generator seeded in each call."
+)
+
+#: Evaluations at one point in which a noise shows.
+_AGAIN = 4
+
 _TOO_ROUGH = (
     "The loss is too rough there for its gradient to be held against it, as that of a recurrence over many "
     "steps which each amplify differences, or of numbers that are rounded to few digits. Take fewer steps, "
@@ -174,7 +183,12 @@ def _refusal(
     tell: Telling,
     cause: Callable[[], str] = str,
 ) -> CutOffError:
-    """Why a slope by differences and one by the gradient disagree: a jump, roughness, or what is cut off."""
+    """Why a slope by differences and one by the gradient disagree: noise, a jump, roughness, or a cut."""
+    if noise := _noise(loss, theta):
+        return CutOffError(
+            f"Expected the same loss at the same parameters, got ones that differ by {noise:.2g}, {where}, "
+            f"and so a slope of {found:.4g} by differences where it is {told:.4g} by the gradient. {_NOISY}"
+        )
     if jump := _jump_along(loss, theta, direction, _NEAR):
         return jumping(*tell(jump), "its gradient does not show that")
     slopes = _slopes(loss, theta, direction)
@@ -188,6 +202,13 @@ def _refusal(
         "Expected a loss whose gradient with respect to the model's parameters is its slope, got a slope of "
         f"{found:.4g} by differences of the loss and {told:.4g} by the gradient, {where}. {cause()}{WAY_OUT}"
     )
+
+
+def _noise(loss: Callable[[Tensor], float], theta: Tensor) -> float:
+    """How far evaluations at one point are apart, beyond what rounding may do; 0 where they are not."""
+    values = [loss(theta) for _ in range(_AGAIN)]
+    apart = max(values) - min(values)
+    return apart if apart > _ROUNDING * torch.finfo(theta.dtype).eps * max(map(abs, values)) else 0.0
 
 
 def _jump_along(

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import traitlets
@@ -52,6 +53,24 @@ class Noisy(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.linear(x + torch.randn_like(x))
+
+
+class SlightlyNoisy(nn.Module):
+    """Draws numbers, from a generator that torch does not know, which hardly move the loss."""
+
+    def __init__(self, size: float) -> None:
+        super().__init__()
+        self.linear, self.size, self.generator = linear().double(), size, np.random.default_rng(0)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> SlightlyNoisy:
+        made = SlightlyNoisy(self.size)
+        made.load_state_dict(self.state_dict())
+        made.generator = self.generator
+        return made
+
+    def forward(self, x: Tensor) -> Tensor:
+        noise = self.generator.standard_normal((len(x), 3))
+        return self.linear(x) + self.size * torch.from_numpy(noise).to(x.dtype)
 
 
 class Generating(nn.Linear):
@@ -375,3 +394,13 @@ def test_arguments_of_the_explorer(arguments: Any, keywords: dict[str, Any], mes
 def test_what_the_objective_refuses_the_explorer_refuses() -> None:
     with pytest.raises(ValueError, match="empty loader"):
         LandscapeExplorer(linear(), [], CRITERION)
+
+
+@pytest.mark.parametrize("size", [1e-5, 1e-6, 1e-8])
+@pytest.mark.parametrize("single", [False, True])
+def test_slight_noise_is_named_and_no_gradient_blamed(size: float, single: bool) -> None:
+    model = SlightlyNoisy(size)
+    if single:
+        model.float()
+    with pytest.raises(ValueError, match=r"same loss at the same parameters.*draws random numbers"):
+        hessian_eigenpairs(Objective(model, (X.to(model.linear.weight), Y), CRITERION))
