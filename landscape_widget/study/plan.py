@@ -24,6 +24,9 @@ _WORKING = 6
 #: Losses along both axes by which an automatic domain is found, at most.
 _DOMAIN = 19
 
+#: Seconds of losses and products from which on these are most of what a computation takes.
+_TOLD = 10.0
+
 #: Seconds below which a call is timed more than once, and how often.
 _SHORT, _REPEATS = 0.05, 3
 
@@ -34,9 +37,10 @@ class Plan:
 
     Measured are a loss and two products, the first of which builds what the second uses, and short ones
     several times. Counts are those
-    that networks usually need, and they and the time are right within a factor of about two: a spectrum with
-    eigenvalues close together takes more products, a smooth plane fewer nodes. With workers the time is that
-    of all the work done by one after another where they are as many as this process has threads.
+    that networks usually need, and right within a factor of about two: a spectrum with eigenvalues close
+    together takes more products, a smooth plane fewer nodes. So is the time from ten seconds on; what is
+    shorter takes a few seconds, of which losses and products are the smaller part. With workers the time is
+    that of all the work done by one after another where they are as many as this process has threads.
     """
 
     n_parameters: int
@@ -57,20 +61,24 @@ class Plan:
 
     @property
     def seconds(self) -> float:
-        """Seconds of all of it."""
+        """Seconds of all losses and products."""
         products = self.products * self.product_seconds if self.products else 0.0
         return self.losses * self.loss_seconds + products
 
     @property
     def line(self) -> str:
         """Time and memory in a few words: "of about 12 min and 1,100 MB in all"."""
-        return f"of about {_words(self.seconds)} and {self.memory / 1e6:,.0f} MB in all"
+        return f"of {self._duration} and {self.memory / 1e6:,.0f} MB in all"
+
+    @property
+    def _duration(self) -> str:
+        return f"about {_words(self.seconds)}" if self.seconds >= _TOLD else "a few seconds"
 
     def __repr__(self) -> str:
         parts = [f"{self.losses:,} losses of {_words(self.loss_seconds)}"]
         if self.products:
             parts.append(f"{self.products:,} products of {_words(self.product_seconds)}")
-        return f"Plan(about {_words(self.seconds)}: {', '.join(parts)}; {self.memory / 1e6:,.0f} MB)"
+        return f"Plan({self._duration}: {', '.join(parts)}; {self.memory / 1e6:,.0f} MB)"
 
 
 def plan_of(centre: Centre, controls: Controls) -> Plan:

@@ -122,7 +122,15 @@ def test_it_is_told_in_words() -> None:
     ],
 )
 def test_times_are_told_without_exponents(seconds: float, words: str) -> None:
-    assert f"about {words} and" in Plan(1, 1, 1, seconds, 0, math.nan, 0).line
+    assert f"1 losses of {words};" in repr(Plan(1, 1, 1, seconds, 0, math.nan, 0))
+
+
+@pytest.mark.parametrize(("n", "words"), [(1, "a few seconds"), (99, "a few seconds"), (100, "about 10 s")])
+def test_a_short_time_is_told_as_a_few_seconds(n: int, words: str) -> None:
+    """What takes no losses and no products is the larger part of it."""
+    found = Plan(7, 50, n, 0.1, 0, math.nan, 0)
+    assert found.line.startswith(f"of {words} and")
+    assert repr(found).startswith(f"Plan({words}: {n} losses")
 
 
 def test_a_short_loss_that_something_delays_once_is_timed_again(monkeypatch: pytest.MonkeyPatch) -> None:
