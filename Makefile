@@ -35,6 +35,7 @@ setup: $(VENV)/.installed $(VENV)/.bundled
 # constraints.txt pins everything that set-up and CI install; the package itself states ranges
 $(VENV)/.torch: constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) $(INSTALL) --upgrade pip  # Python's own takes twice the time for all that follows
 	$(PIP) $(INSTALL) torch
 	touch $@
 
