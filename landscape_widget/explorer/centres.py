@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from torch import nn
 
-from landscape_widget.explorer.model_weights import State
+from landscape_widget.explorer.model_weights import State, arrays_of, tensors_of
 from landscape_widget.explorer.spots import Spot, Spots, checkpoint_key, vector_of
 from landscape_widget.explorer.worker import CLOSED
 from landscape_widget.numerics.vectors import FloatArray, norm
@@ -18,6 +19,7 @@ from landscape_widget.paths.index import Recorded, was_dropped
 from landscape_widget.paths.landmarks import Landmarks
 from landscape_widget.paths.stored import Held
 from landscape_widget.results.planes import Plane
+from landscape_widget.study.known import Known
 from landscape_widget.study.study import Study
 
 
@@ -208,30 +210,77 @@ class Centres:
             self.spots.forget(left)
         self.left_at = request
 
+    @property
+    def begun(self) -> Spot:
+        """Where the way to the present centre began."""
+        self.check_open()
+        return self._stack[0].spot if self.depth else self.spots.first
+
+    def way(self) -> dict[str, Any]:
+        """What a file holds of the way to the present centre, nothing where it is the first one.
+
+        That is where it came by, what was found where it began, and the weights themselves where neither the
+        model nor a trajectory has them in the next session.
+        """
+        spot, begun = self.present, self.begun
+        if spot is begun:
+            return {}
+        passed = [begun, self.spots.first, *(one.spot for one in self._stack[:-1])]
+        way: dict[str, Any] = {"from": [one.digest for one in passed], "known": begun.known.saved()}
+        if spot.theta is not None or spot.recorded in self.landmarks.taken:
+            way["theta"] = vector_of(self.study.objective)
+            if spot.recorded is not begun.recorded:
+                way["state"] = arrays_of(self.spots.state(spot.recorded))
+        return way
+
+    def by_way(self, way: Mapping[str, Any]) -> Study | None:
+        """The study of the centre that a way of a file leads to; None where it does not come by here."""
+        return self.spots.made(self._beyond(way)) if self.present.digest in way["from"] else None
+
+    def _beyond(self, way: Mapping[str, Any]) -> Spot:
+        recorded, theta = self.present.recorded, way["theta"]
+        if "state" in way:
+            recorded = Recorded(Held(tensors_of(way["state"])), recorded.step, told=False)
+        return Spot(recorded, theta, norm(theta - vector_of(self.study.objective)))
+
     @contextmanager
-    def replaced(self, study: Study, number: int | None = None) -> Iterator[None]:
+    def replaced(
+        self,
+        study: Study,
+        number: int | None = None,
+        way: Mapping[str, Any] | None = None,
+        begun: Mapping[str, Known] | None = None,
+    ) -> Iterator[None]:
         """Puts another study in the place of the present one, and back if what is done under it fails.
 
         Args:
             study: It may be that of a checkpoint.
             number: Number of that one; None for the last one.
+            way: The way of a file to another centre, which then is one to go back from.
+            begun: What a file holds of where its way began, by the digest of that.
         """
         self.check_open()
-        before = self._stack[-1]
+        stack, first = [*self._stack], self.begun
+        before = stack[-1]
         here = (self.last if number is None else number) == self.number
-        spot = before.spot if here else self.spots.at(number)
-        former = spot.study, spot.known
+        there = before.spot if way is None and here else None
+        spot = there or (self.spots.at(number) if way is None else self._beyond(way))
+        former = [(one, one.study, one.known) for one in (spot, first)]
+        if begun and first is not spot and not first.known.losses_at_theta:
+            first.leave()
+            first.known = begun.get(first.digest, first.known)
         spot.study, spot.known = study, study.known
         self.spots.enter(spot)
-        self._stack[-1] = replace(before, spot=spot)
+        self._stack[-1 if way is None else len(stack) :] = [replace(before, spot=spot)]
         try:
             yield
         except BaseException:
             # an observer may have moved on, or closed
             if self._stack and self.study is study:
-                spot.study, spot.known = former
+                for one, its_study, known in former:
+                    one.study, one.known = its_study, known
                 self.spots.enter(before.spot)
-                self._stack[-1] = before
+                self._stack[:] = stack
             raise
 
     @property

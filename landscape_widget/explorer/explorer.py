@@ -216,8 +216,8 @@ class LandscapeExplorer(FollowedByAFile):
     def _save(self, path: str | os.PathLike[str], before: Callable[[Path], object] | None = None) -> None:
         with self._lock:
             results, study, pins = self.results, self._study, self._points.pins.memory()
-            controls = self._chosen()
-        save_run(path, results, study, pins, controls, self._points.centres.steps, before)
+            controls, way = self._chosen(), self._points.centres.way()
+        save_run(path, results, study, pins, controls, self._points.centres.steps, way, before)
 
     def load(self, path: str | os.PathLike[str]) -> LandscapeExplorer:
         """Goes on from what ``save`` wrote; nothing in the file is evaluated again.
@@ -227,7 +227,8 @@ class LandscapeExplorer(FollowedByAFile):
 
         Args:
             path: A file that was saved of the same model, data and loss. One that was saved at an earlier
-                checkpoint, or with one beside, asks for an explorer with that run.
+                checkpoint, or with one beside, asks for an explorer with that run. One that was saved after
+                ``recentre()`` or ``update()`` leads from the present centre to where that led.
 
         Whatever goes wrong, nothing changes.
 
@@ -240,13 +241,15 @@ class LandscapeExplorer(FollowedByAFile):
         here, found = self._study, self._autosave.seen(path)
         centres = self._points.centres
         try:
-            loaded = load_run(path, here, centres.spots.study_at, centres.steps)
+            moved = bool(self._points.look())
+            by_way = None if moved else centres.by_way
+            loaded = load_run(path, here, centres.spots.study_at, centres.steps, by_way)
         except ValueError as error:
-            if self._points.look() and fits(path, self._points.present_objective):
+            if moved and fits(path, self._points.present_objective):
                 raise ValueError(f"{error} {_PRESENT}") from error
             raise
         results, study, chosen = loaded.results, loaded.study, loaded.controls
-        if loaded.here:  # whatever its number was where the file was written
+        if loaded.here or loaded.way:  # whatever its number was where the file was written
             chosen = replace(chosen, checkpoint=self.checkpoint)
             results = replace(results, controls=replace(results.controls, checkpoint=self.checkpoint))
         with self._lock:
@@ -256,7 +259,7 @@ class LandscapeExplorer(FollowedByAFile):
             try:
                 self._take_controls(chosen, study)
                 self._check_unmoved(here)
-                with self._points.resuming(study, loaded.pins, chosen.checkpoint):
+                with self._points.resuming(study, loaded.pins, chosen.checkpoint, loaded.way, loaded.begun):
                     self._publisher.gathered = gathered_of(results.findings(), results.controls)
                     self._around[study] = self._publisher.gathered
                     self._announce()

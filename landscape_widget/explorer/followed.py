@@ -47,7 +47,7 @@ class FollowedByAFile(AlongTheRun):
             timer.start()
 
     def _is_ready(self) -> bool:
-        return not self._worker.closed and is_ready(self._study)
+        return not self._worker.closed and is_ready(self._study, self._points.centres.begun.known)
 
     def _arrive(self) -> None:
         if self._autosave.arrive():

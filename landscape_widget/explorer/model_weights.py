@@ -21,6 +21,9 @@ from landscape_widget.results.tables import brief
 #: Parameters and buffers of a model at one time, by their keys in its state dict without ``torch.compile``.
 State = Mapping[str, Tensor]
 
+#: Types of numbers that numpy has, too.
+_IN_NUMPY = frozenset(torch.from_numpy(np.zeros(0, kind)).dtype for kind in "dfeDF?lihbB")
+
 #: How often weights that change are copied anew before that is given up.
 _LOOKS = 20
 
@@ -252,3 +255,17 @@ def _same_bits(a: Tensor, b: Tensor) -> bool:
         return False
     raw_a, raw_b = (t.contiguous().reshape(-1).view(torch.uint8) for t in (a, b.to(a.device)))
     return torch.equal(raw_a, raw_b)
+
+
+def arrays_of(state: State) -> dict[str, np.ndarray]:
+    """A state for a file; numbers of types that numpy does not have in wider ones."""
+    plain = {name: tensor.detach().cpu() for name, tensor in state.items()}
+    return {
+        name: (tensor if tensor.dtype in _IN_NUMPY else tensor.float()).numpy()
+        for name, tensor in plain.items()
+    }
+
+
+def tensors_of(arrays: Mapping[str, np.ndarray]) -> State:
+    """The state that ``arrays_of`` is of."""
+    return {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}

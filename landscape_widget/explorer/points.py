@@ -23,6 +23,7 @@ from landscape_widget.paths.landmarks import Landmarks
 from landscape_widget.planes.points import score_table
 from landscape_widget.results.planes import Plane, Surface
 from landscape_widget.results.points import ScoreTable
+from landscape_widget.study.known import Known
 from landscape_widget.study.study import Study
 
 #: Planes on show, and the surfaces evaluated on each by their split.
@@ -88,7 +89,12 @@ class Points:
 
     @contextmanager
     def resuming(
-        self, study: Study, pins: Sequence[Mapping[str, Any]], number: int | None = None
+        self,
+        study: Study,
+        pins: Sequence[Mapping[str, Any]],
+        number: int | None = None,
+        way: Mapping[str, Any] | None = None,
+        begun: Mapping[str, Known] | None = None,
     ) -> Iterator[None]:
         """Goes on from what a file holds: a study, and what ``memory`` told of the pins.
 
@@ -98,9 +104,11 @@ class Points:
             study: The study of this centre, or of another checkpoint.
             pins: What was pinned.
             number: Number of the checkpoint, None for the last one.
+            way: See ``Centres.replaced``.
+            begun: Likewise.
         """
         try:
-            with self.centres.replaced(study, number), self.pins.replaced(pins):
+            with self.centres.replaced(study, number, way, begun), self.pins.replaced(pins):
                 self._changed()
                 yield
         except BaseException:

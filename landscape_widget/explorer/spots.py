@@ -53,6 +53,8 @@ class Spot:
     """What finds more; made anew where there is none."""
     marked: list[Marked] = field(default_factory=list)
     """Points that were marked while there was one."""
+    digest: str = ""
+    """What tells its θ* from others, once it was entered."""
 
     def leave(self) -> None:
         """Lets go of the study, of which the rest can be had again."""
@@ -192,7 +194,8 @@ class Spots:
         """Has a study of a spot, and lets go of what others need no more."""
         if spot.study is None:
             spot.study = self.made(spot)
-        self._origins[_digest(vector_of(spot.study.objective))] = spot.recorded
+        digest = _digest(vector_of(spot.study.objective))
+        self._origins[digest], spot.digest = spot.recorded, digest.hex()
         self._visited = [*(one for one in self._visited if one is not spot), spot]
         for one in self._visited[:-_STUDIES]:
             one.leave()

@@ -12,6 +12,7 @@ from landscape_widget.curvature.certificate import wanted_ends
 from landscape_widget.export.explorer_results import Results
 from landscape_widget.export.identity import IDENTITY, OPTIONAL_IDENTITY
 from landscape_widget.numerics.checks import told
+from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.planes.points import Pin, check_coordinates
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures
 from landscape_widget.results.schema import check
@@ -21,6 +22,14 @@ from landscape_widget.study.known import OPTIONAL, SAVED, is_of_test_data
 
 #: What a file holds of a pin.
 _PIN = {f.name: get_type_hints(Pin)[f.name] for f in fields(Pin)}
+
+#: What a file holds of the way to its centre.
+_WAY: dict[str, Any] = {
+    "from": list[str],
+    "known": dict[str, Any],
+    "theta": FloatArray,
+    "state": dict[str, np.ndarray],
+}
 
 
 def check_identity(identity: Any) -> None:
@@ -42,15 +51,10 @@ def check_run(content: Mapping[str, Any], n_parameters: int, n_examples: int) ->
     check(content["result"], Results, "the result", n_parameters)
     if "controls" in content:  # which files of version 0.1 lack
         check(content["controls"], Controls, "the controls")
-    _check_entries(content["study"], SAVED, "the study", n_parameters, OPTIONAL)
-    for kind, known in content["study"].items():
-        for key, value in known.items():
-            place = f"the study[{kind!r}][{key!r}]"
-            examples = key[0] if isinstance(key, tuple) else key
-            if not 1 <= examples <= (examples if is_of_test_data(kind, key) else n_examples):
-                raise ValueError(f"expected {place} of up to {n_examples} examples")
-            if kind in _FITS and not _FITS[kind](key, value, n_parameters):
-                raise ValueError(f"expected {place} to be what such a run ends with")
+    way = content.get("way", {})
+    for held, place in (content["study"], "the study"), (way.get("known"), "the way"):
+        if held is not None or place == "the study":
+            _check_known(held, place, n_parameters, n_examples)
     pins = content.get("pins", ())
     for pin in pins:
         _check_entries(pin, _PIN, "a pin", n_parameters)
@@ -58,6 +62,30 @@ def check_run(content: Mapping[str, Any], n_parameters: int, n_examples: int) ->
     numbers = [pin["number"] for pin in pins]
     if len({0, *numbers}) <= len(numbers):
         raise ValueError(f"expected pins with numbers of their own, got {told(numbers)}")
+
+
+def check_way(way: Any) -> dict[str, Any]:
+    """The way to a centre, if it is one: none, or with or without the weights of that centre.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    if way != {}:
+        _check_entries(way, _WAY, "the way", optional=frozenset(("theta", "state")))
+    checked: dict[str, Any] = way
+    return checked
+
+
+def _check_known(held: Any, place: str, n_parameters: int, n_examples: int) -> None:
+    _check_entries(held, SAVED, place, n_parameters, OPTIONAL)
+    for kind, known in held.items():
+        for key, value in known.items():
+            where = f"{place}[{kind!r}][{key!r}]"
+            examples = key[0] if isinstance(key, tuple) else key
+            if not 1 <= examples <= (examples if is_of_test_data(kind, key) else n_examples):
+                raise ValueError(f"expected {where} of up to {n_examples} examples")
+            if kind in _FITS and not _FITS[kind](key, value, n_parameters):
+                raise ValueError(f"expected {where} to be what such a run ends with")
 
 
 def _check_entries(

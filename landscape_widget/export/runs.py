@@ -15,7 +15,7 @@ import numpy as np
 from landscape_widget.export import archive
 from landscape_widget.export.explorer_results import Results
 from landscape_widget.export.identity import differences, identity, is_known
-from landscape_widget.export.resumption import check_identity, check_run
+from landscape_widget.export.resumption import check_identity, check_run, check_way
 from landscape_widget.numerics.checks import check_integer, told
 from landscape_widget.objective.objective import Objective
 from landscape_widget.results import schema
@@ -24,6 +24,12 @@ from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Picture
 from landscape_widget.study.known import Known, examples_of, without_test_data
 from landscape_widget.study.study import Study
+
+#: What to do where a file is of a centre that another one led to.
+_FROM_ELSEWHERE = (
+    " It was saved at a centre that other weights led to: load it into an explorer of the weights with which "
+    "that way began, or of those where it ends."
+)
 
 #: Dataclasses in files beside all kinds of results.
 _TYPES = (Results, Controls, Picture)
@@ -66,6 +72,7 @@ def save_run(
     pins: Sequence[Mapping[str, Any]] = (),
     controls: Controls | None = None,
     steps: Sequence[int] = (),
+    way: Mapping[str, Any] | None = None,
     before: Callable[[Path], object] | None = None,
 ) -> None:
     """Writes results together with all that the study knows, the pins, and what is asked for.
@@ -77,10 +84,12 @@ def save_run(
         pins: What ``Pins.memory`` told.
         controls: What is asked for by now; default those of the results.
         steps: Those of the checkpoints that controls number.
+        way: What ``Centres.way`` told.
         before: See ``replacing``.
     """
     known, losses, objective = study.known.saved(), study.known.losses_at_theta.get, study.objective
-    parts = examples_of(known) - {objective.n_examples}
+    way = way or {}
+    parts = (examples_of(known) | examples_of(way.get("known", {}))) - {objective.n_examples}
     content = {
         "result": results,
         "objective": identity(objective, losses(objective.n_examples)),
@@ -89,15 +98,22 @@ def save_run(
         "pins": list(pins),
         "controls": controls or results.controls,
         "steps": list(steps),
+        "way": dict(way),
     }
     if study.test is not None:
         content["test"] = identity(study.test)
     archive.write(path, content, before)
 
 
-def is_ready(study: Study) -> bool:
-    """Whether a run can be saved without a pass over the data, so that a model that hangs does not matter."""
-    parts = examples_of({kind: dict(results) for kind, results in vars(study.known).items()})
+def is_ready(study: Study, begun: Known) -> bool:
+    """Whether a run can be saved without a pass over the data, so that a model that hangs does not matter.
+
+    Args:
+        study: The one that is to be saved.
+        begun: What is known of where its way began.
+    """
+    held = [{kind: dict(results) for kind, results in vars(known).items()} for known in (study.known, begun)]
+    parts = set().union(*map(examples_of, held))
     return all(is_known(study.objective, n) for n in {study.objective.n_examples, *parts}) and (
         study.test is None or is_known(study.test)
     )
@@ -112,6 +128,10 @@ class Loaded(NamedTuple):
     controls: Controls
     here: bool
     """Whether it is of the present centre."""
+    way: Mapping[str, Any] | None
+    """The way to where it is of, None where there is no need of it."""
+    begun: Mapping[str, Known]
+    """What it holds of where its way began, by the digest of that."""
 
 
 def load_run(
@@ -119,6 +139,7 @@ def load_run(
     here: Study,
     elsewhere: Callable[[int | str | None], Study],
     steps: Sequence[int] = (),
+    by_way: Callable[[Mapping[str, Any]], Study | None] | None = None,
 ) -> Loaded:
     """Reads what ``save_run`` wrote, for the objective that it was written of, and the same on test data.
 
@@ -128,6 +149,7 @@ def load_run(
         elsewhere: Makes the study of the checkpoint of a number, None for the last one, or of a solution.
         steps: Those of the checkpoints there are here. A checkpoint is told by its step: a recorder that
             thinned its run meanwhile has given it another number.
+        by_way: Makes the study of where the way of a file leads, None where it does not come by here.
 
     Raises:
         OSError: If the file cannot be opened.
@@ -150,18 +172,25 @@ def load_run(
         saved = [check_integer(step, "a step") for step in content.get("steps", ())]
         for part in content.get("parts", {}).values():
             check_identity(part)
+        way = check_way(content.get("way", {}))
     except Exception as error:
         raise _crafted(path, error) from error
     controls, made_for = (_renumbered(each, saved, steps) for each in (controls, results.controls))
     results = replace(results, controls=made_for)
-    there, unlike = here, _differences(content, here)
-    if unlike:
+    there, unlike, gone = here, _differences(content, here), None
+    if unlike and by_way is not None and "theta" in way:
+        with suppress(OSError, ValueError, TypeError):  # of another model
+            gone = by_way(way)
+    if gone is not None:
+        there = gone
+    elif unlike:
         with suppress(OSError, ValueError, IndexError):  # such a checkpoint there may be none of
             there = elsewhere(controls.checkpoint)
     if unlike and (there is here or _differences(content, there)):
+        hint = _FROM_ELSEWHERE if "theta" in way else _of_a_run(controls.checkpoint, saved)
         raise ValueError(
             f"Expected a file saved of the same model, data and loss, got {os.fspath(path)!r}, where "
-            f"{'; '.join(unlike)}.{_of_a_run(controls.checkpoint, saved)}"
+            f"{'; '.join(unlike)}.{hint}"
         )
     _check_beside(results, elsewhere)
     objective = there.objective
@@ -169,7 +198,11 @@ def load_run(
         check_run(content, objective.n_parameters, objective.n_examples)
         # of a session without test data that went on from one with them, nobody knows which these were
         told = there.test is None or "test" in content
-        known = Known.resumed(content["study"] if told else without_test_data(content["study"]))
+        known, *others = (
+            Known.resumed(found if told else without_test_data(found))
+            for found in (content["study"], *([way["known"]] if way else []))
+        )
+        begun = {way["from"][0]: others[0]} if others else {}
         centre = there.centre
         study = Study(objective, there.test, known, centre.around.landmarks, centre.run)
     except Exception as error:
@@ -179,7 +212,7 @@ def load_run(
     pins = content.get("pins", ())
     if not told:
         pins = [{**pin, "values": None} for pin in pins]
-    return Loaded(results, study, pins, controls, there is here)
+    return Loaded(results, study, pins, controls, there is here, way if gone else None, begun)
 
 
 def fits(path: str | os.PathLike[str], objective: Callable[[], Objective]) -> bool:
@@ -215,7 +248,8 @@ def _seen_here(results: Results, study: Study) -> Results:
 def _check_parts(path: str | os.PathLike[str], content: Mapping[str, Any], objective: Objective) -> None:
     """Raises a ValueError where results rest on other examples than as many would be here."""
     at_theta, parts = content["study"]["losses_at_theta"], content.get("parts", {})
-    for n in sorted(examples_of(content["study"]) - {objective.n_examples}):
+    held = examples_of(content["study"]) | examples_of(content.get("way", {}).get("known", {}))
+    for n in sorted(held - {objective.n_examples}):
         saved = parts.get(n) or {"loss at θ*": at_theta.get(n, nan)}  # in files of former versions
         if unlike := differences(saved, objective, n):
             raise ValueError(

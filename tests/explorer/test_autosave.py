@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import re
@@ -399,3 +400,120 @@ def test_what_is_no_path(make_explorer: Make, path: object) -> None:
 def test_a_folder_that_does_not_exist(make_explorer: Make, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="Expected autosave in a folder"):
         make_explorer(gated_saddle()[1], autosave=tmp_path / "none" / "run.npz")
+
+
+class Ways:
+    """The ways from a model's own weights to another centre."""
+
+    @staticmethod
+    def recentred(explorer: LandscapeExplorer, _model: nn.Module) -> None:
+        explorer.recentre(0.25, 0.5)
+
+    @staticmethod
+    def twice(explorer: LandscapeExplorer, _model: nn.Module) -> None:
+        explorer.recentre(0.25, 0.5)
+        explorer.compute("surface").recentre(0.1, 0.1)
+
+    @staticmethod
+    def updated(explorer: LandscapeExplorer, model: nn.Module) -> None:
+        with torch.no_grad():
+            for tensor in (*model.parameters(), model[1].running_mean):
+                tensor.add_(0.1)
+        explorer.update()
+
+    @classmethod
+    def both(cls, explorer: LandscapeExplorer, model: nn.Module) -> None:
+        cls.updated(explorer, model)
+        explorer.compute("surface").recentre(0.1, 0.1)
+
+    @classmethod
+    def visited(cls, explorer: LandscapeExplorer, model: nn.Module) -> None:
+        cls.updated(explorer, model)
+        explorer.checkpoint = 0
+        explorer.checkpoint = None
+
+
+def normed(dtype: torch.dtype = torch.float64) -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 2)).to(dtype)
+
+
+def data_of(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(20, 3, generator=generator).double(), torch.arange(20) % 2
+
+
+def of(make: Make, model: nn.Module, path: Path | None, seed: int = 0, **more: Any) -> LandscapeExplorer:
+    given = {"autosave": path, **CHOSEN, **more}
+    return make(model, data_of(seed), nn.CrossEntropyLoss(), **given)
+
+
+@pytest.mark.parametrize("way", ["recentred", "twice", "updated", "both", "visited"])
+def test_the_same_line_goes_on_where_the_centre_is_another_one(
+    tmp_path: Path, make_explorer: Make, way: str
+) -> None:
+    """And what was found at the model's own weights is there to go back to."""
+    path, model = tmp_path / "run.npz", normed()
+    first = of(make_explorer, model, path).compute()
+    began = first.surface
+    getattr(Ways, way)(first, model)
+    first.compute()
+    first.close()
+    again = of(make_explorer, normed(), path)
+    assert again.surface == first.surface
+    assert again.eigenpairs == first.eigenpairs
+    evaluated = again._study.known.losses_at_theta.copy()
+    again.resolution = 17
+    alone = make_explorer(model, data_of(), nn.CrossEntropyLoss(), **CHOSEN | {"resolution": 17})
+    if way in ("updated", "visited"):
+        np.testing.assert_allclose(
+            again.compute("surface").surface.loss, alone.compute("surface").surface.loss
+        )
+    else:
+        again.compute("surface")
+    assert again._study.known.losses_at_theta == evaluated
+    again.close()
+    third = of(make_explorer, normed(), path)
+    assert third.surface == again.surface, "from file to file"
+    third.go_back()
+    losses = third._study.known.losses_at_theta
+    assert losses, "what was known there has come along"
+    third.resolution = 9
+    assert third.compute("surface").surface == began
+    third.close()
+    assert of(make_explorer, normed(), path).surface == began
+
+
+def test_a_file_that_leads_elsewhere_is_of_the_same_model_data_and_loss(
+    tmp_path: Path, make_explorer: Make
+) -> None:
+    path, model = tmp_path / "run.npz", normed()
+    first = of(make_explorer, model, path).compute("surface")
+    Ways.both(first, model)
+    first.compute("surface").close()
+    before = path.read_bytes()
+    other = normed()
+    with torch.no_grad():
+        other[0].weight.mul_(2)
+    wider = nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5), nn.Tanh(), nn.Linear(5, 2)).double()
+    for given, seed in ((normed(), 1), (other, 0), (wider, 0)):
+        with pytest.raises(ValueError, match=r"same model, data and loss.*weights with which that way began"):
+            of(make_explorer, given, path, seed)
+    assert path.read_bytes() == before
+    assert of(make_explorer, model, path).surface == first.surface, "from the weights that were taken"
+
+
+def test_weights_of_types_that_files_do_not_know_come_back(tmp_path: Path, make_explorer: Make) -> None:
+    path = tmp_path / "run.npz"
+    model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).to(torch.bfloat16)
+    began = copy.deepcopy(model)
+    more = {"dtype": torch.float32}
+    first = of(make_explorer, model, path, **more).compute("surface")
+    with torch.no_grad():
+        model[0].weight.add_(0.5)
+    first.update()
+    first.compute("surface").close()
+    again = of(make_explorer, began, path, **more)
+    assert again.surface == first.surface
+    state = again.parameters_at(0.0, 0.0)
+    assert all(torch.equal(state[name], value) for name, value in model.state_dict().items())

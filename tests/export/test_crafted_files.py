@@ -486,6 +486,42 @@ def test_what_is_changed_anywhere_is_refused_or_serves(explorer: LandscapeExplor
     assert taken < 50
 
 
+def test_what_is_changed_on_the_way_to_another_centre_is_refused_or_serves(tmp_path: Path) -> None:
+    path, draw, values = tmp_path / "run.npz", random.Random(0), [None, -1, "x", [], {}, {"map": []}]
+    first = LandscapeExplorer(gated_saddle()[1], resolution=3, samples=2, axes=("random", "random"))
+    first.compute().recentre(0.1, 0.1)
+    first.compute().save(path)
+    first.close()
+    header, arrays = parts(path)
+    places = [
+        (name, i)
+        for name in ("way", "parts")
+        for i in range(len(list(leaves(entry(header["content"], name)))))
+    ]
+    for name, i in draw.sample(places, min(60, len(places))):
+        crafted = copy.deepcopy(header)
+        container, key = list(leaves(entry(crafted["content"], name)))[i]
+        container[key] = draw.choice(values)
+        put_together(path, crafted, arrays)
+        other = LandscapeExplorer(gated_saddle()[1])
+        before, study = state(other), other._study
+        try:
+            other.load(path)
+        except ValueError:
+            assert_same(state(other), before)
+            assert other._study is study
+        else:
+            other.go_back()
+            other.compute("surface")
+        other.close()
+    for theta in (np.full(5, np.nan), np.ones(4), np.ones((5, 1))):
+        place = entry(header["content"], "way", "theta")["array"]
+        put_together(path, header, {**arrays, place: theta})
+        other = LandscapeExplorer(gated_saddle()[1])
+        refused(other, path)
+        other.close()
+
+
 def test_a_pin_that_is_not_looked_at_yet_is_no_crafted_one(path: Path) -> None:
     changed(path, lambda content, _: stand_in(content, ("pins", 0, "values"), None))
     explorer = LandscapeExplorer(gated_saddle()[1]).load(path)
