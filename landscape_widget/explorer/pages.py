@@ -158,7 +158,8 @@ class SavedPages(LatestResults):
                 for found in study.steps(controls):  # noqa: B007 - the last of them counts
                     yield
                 way = 0.0 if away else moved
-                news = News(found, controls, 1, 0.0, study.theta_norm, way, self._given)
+                there = self._points.centres.elsewhere(controls)
+                news = News(found, controls, 1, 0.0, study.theta_norm, way, self._given, *there)
                 if first:
                     made.extend(pictures(news))
                 else:
