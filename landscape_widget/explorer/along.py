@@ -50,6 +50,7 @@ class AlongTheRun(PointActs):
     """Keeps what is found at each checkpoint, and in idle times goes ahead of the one on show.
 
     It begins once a person has gone to a checkpoint, with the next ones; all others where they are asked for.
+    Beside other explorers the one on show gets its tr(H), for their table.
     """
 
     _along = t.Dict().tag(sync=True)
@@ -202,7 +203,7 @@ class AlongTheRun(PointActs):
             spot = self._points.centres.present
             if spot.theta is None:
                 self._note(spot.recorded, self._study.centre, self._chosen())
-            if self.status == "done" and (self._follows or self._all):
+            if self.status == "done" and (self._follows or self._all or self._group):
                 self._go_ahead()
             self._tell_along()
 
@@ -254,7 +255,10 @@ class AlongTheRun(PointActs):
         self._begin_anew(controls)
         centres = self._points.centres
         here, last = centres.number, centres.last
-        numbers = [*range(here, last + 1), *range(here)] if self._all else range(here, here + 1 + AHEAD)
+        ahead = AHEAD if self._follows else 0
+        numbers = [*range(here, last + 1), *range(here)] if self._all else range(here, here + 1 + ahead)
+        if centres.present.theta is not None and not (self._follows or self._all):
+            return None  # it is beside all of them
         checkpoints = centres.landmarks.checkpoints
         for number in numbers:
             if number <= last and checkpoint_key(checkpoints[number]) not in {*self._ready, *self._failed}:
