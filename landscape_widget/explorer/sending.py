@@ -54,6 +54,8 @@ class Sending(SharedState):
         self._publisher = Publisher(interval)
         self._announced: dict[str, Any] = {}
         self._forget()
+        self._label = ""
+        """What it is called among others."""
         self._still_class = f"landscape-still-{uuid4().hex[:12]}"
         super().__init__(
             _anywidget_id=self._still_class,  # of the style sheet, too

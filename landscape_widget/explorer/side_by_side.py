@@ -70,8 +70,8 @@ class SideBySide(ipywidgets.VBox):  # type: ignore[misc]
         self._table = ipywidgets.HTML()
         first, *others = self.explorers.values()
         group = uuid4().hex
-        for explorer in self.explorers.values():
-            explorer._group = group
+        for name, explorer in self.explorers.items():
+            explorer._group, explorer._label = group, str(name)
         for other in others:
             for name in SHARED:
                 with suppress(t.TraitError):

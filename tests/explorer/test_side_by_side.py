@@ -73,6 +73,20 @@ def test_both_reach_as_far_as_the_farther_and_the_table_is_that_of_dense_hessian
     assert pair._table.value != cells == table._repr_html_()
 
 
+def test_each_still_picture_says_whose_it_is(pair: SideBySide) -> None:
+    """A notebook that is reopened without a kernel shows one below the other."""
+    names = ("narrow", "wide")
+    assert [one._still()["text/plain"].split(":")[0] for one in pair.explorers.values()] == [*names]
+    pair.compute()
+    for name, explorer in pair.explorers.items():
+        still = explorer._still()
+        assert still["text/plain"].startswith(f"{name}: {explorer.results.verdict.sentence}")
+        assert f'alt="{name}: ' in still["text/html"]
+    alone = LandscapeExplorer(network(3), DATA, nn.MSELoss(), resolution=5).compute()
+    assert alone._still()["text/plain"].startswith(alone.results.verdict.sentence)
+    alone.close()
+
+
 def test_on_a_page_the_table_gets_the_trace_in_idle_time(pair: SideBySide) -> None:
     for explorer in pair.explorers.values():
         send(explorer, type="shown")
