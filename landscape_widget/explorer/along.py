@@ -51,6 +51,7 @@ class AlongTheRun(PointActs):
     """Keeps what is found at each checkpoint, and in idle times goes ahead of the one on show.
 
     It begins once a person has gone to a checkpoint, with the next ones; all others where they are asked for.
+    Beside other explorers the one on show gets its tr(H), for their table.
     """
 
     _along = t.Dict().tag(sync=True)
@@ -73,6 +74,7 @@ class AlongTheRun(PointActs):
     def evolution(self) -> Evolution:
         """What was found at each checkpoint so far; ``compute("evolution")`` does so for all.
 
+        Where there is no more yet, the loss is that of the path in the picture.
         Its eigenvalues are the largest and the smallest; it holds no eigenvectors.
         """
         with self._lock:
@@ -80,7 +82,7 @@ class AlongTheRun(PointActs):
             known = {i: self._known_at(i, n) for i in range(len(checkpoints))}
             found = {i: at for i, at in known.items() if at is not None}
             provenance = self._study.objective.provenance("evolution") | {"n_examples": n}
-            return evolution_of(checkpoints, found, provenance)
+            return evolution_of(checkpoints, found, provenance, self._losses_on_path())
 
     @property
     def comparison(self) -> Comparison | None:
@@ -99,6 +101,13 @@ class AlongTheRun(PointActs):
                 found.append(traced)
             provenance = self._study.objective.provenance("comparison") | {"n_examples": now.examples}
             return comparison_of(names, found, provenance)
+
+    def _losses_on_path(self) -> dict[str, float]:
+        """Losses at checkpoints that the path in the picture has, by their names."""
+        placed = self._publisher.latest.landmarks
+        if placed is None or placed.path is None or placed.losses != ("train", "frozen"):
+            return {}
+        return dict(zip(placed.path.names, placed.path.loss.tolist(), strict=True))
 
     def _known_at(self, number: int, n_examples: int) -> AtCheckpoint | None:
         """What was found at a checkpoint, None where nothing was."""
@@ -156,6 +165,17 @@ class AlongTheRun(PointActs):
         super()._go_to(number, former)
         self._follows = self._follows or number is not None
 
+    def _found_around(self, study: Study, controls: Controls) -> None:
+        super()._found_around(study, controls)
+        with self._lock:
+            if self._worker.closed or (
+                study is self._study and self._points.centres.present.theta is not None
+            ):
+                return
+            number, checkpoints = controls.checkpoint, self._points.centres.landmarks.checkpoints
+            self._note(checkpoints[-1 if number is None else number], study.centre, controls)
+        self._tell_along()
+
     def _steps(self, study: Study, controls: Controls, number: int, what: str) -> Generator[None, None, None]:
         if controls.compared_checkpoint is not None and self._is_dropped(controls.compared_checkpoint):
             return
@@ -201,7 +221,7 @@ class AlongTheRun(PointActs):
             spot = self._points.centres.present
             if spot.theta is None:
                 self._note(spot.recorded, self._study.centre, self._chosen())
-            if self.status == "done" and (self._follows or self._all):
+            if self.status == "done" and (self._follows or self._all or self._group):
                 self._go_ahead()
             self._tell_along()
 
@@ -255,7 +275,10 @@ class AlongTheRun(PointActs):
         self._begin_anew(controls)
         centres = self._points.centres
         here, last = centres.number, centres.last
-        numbers = [*range(here, last + 1), *range(here)] if self._all else range(here, here + 1 + AHEAD)
+        ahead = AHEAD if self._follows else 0
+        numbers = [*range(here, last + 1), *range(here)] if self._all else range(here, here + 1 + ahead)
+        if centres.present.theta is not None and not (self._follows or self._all):
+            return None  # it is beside all of them
         checkpoints = centres.landmarks.checkpoints
         for number in numbers:
             if number <= last and checkpoint_key(checkpoints[number]) not in {*self._ready, *self._failed}:
@@ -298,15 +321,12 @@ class AlongTheRun(PointActs):
             self._announce(["_along"])
             if self._worker.closed or self._points.centres.last < 1:  # an observer may have closed it
                 return
-            pastime, placed = self._pastime, self._publisher.latest.landmarks
+            pastime = self._pastime
             if busy is None:
                 busy = pastime is not None and not (pastime.cancelled or pastime.done.is_set())
-            losses = {}
-            if placed is not None and placed.path is not None and placed.losses == ("train", "frozen"):
-                losses = dict(zip(placed.path.names, placed.path.loss.tolist(), strict=True))
             noted = [one.scalars for one in self._points.centres.landmarks.checkpoints]
             another = any("lr" in each and math.isnan(each.get("momentum", 0.0)) for each in noted)
-            self._along = along(self.evolution, losses, busy, another)
+            self._along = along(self.evolution, busy, another)
 
 
 def _of(controls: Controls) -> tuple[object, ...]:

@@ -19,6 +19,7 @@ from landscape_widget.paths.index import Recorded, was_dropped
 from landscape_widget.paths.landmarks import Landmarks
 from landscape_widget.paths.stored import Held
 from landscape_widget.results.planes import Plane
+from landscape_widget.study.controls import Controls
 from landscape_widget.study.known import Known
 from landscape_widget.study.study import Study
 
@@ -306,6 +307,22 @@ class Centres:
         """The present checkpoint, where the model has moved on since and nothing but this explorer has it."""
         recorded, own = self.present.recorded, (self.landmarks.first, *self.landmarks.taken)
         return recorded if recorded in own and self.number != self.last else None
+
+    def elsewhere(self, controls: Controls) -> tuple[Controls, dict[str, str]]:
+        """The controls as another explorer of the same run takes them.
+
+        With them comes what each checkpoint is called that only this explorer has, by the name of the control
+        that is left out. The weights that the model holds now are those of the other explorer, too.
+        """
+        names = "checkpoint", "compared_checkpoint"
+        asked = {name: getattr(controls, name) for name in names}
+        numbers = {name: n for name, n in asked.items() if isinstance(n, int) and n <= self.last}
+        there = {name: self.landmarks.elsewhere(n) for name, n in numbers.items()}
+        left = [
+            name for name in there if there[name] is None and (name, numbers[name]) != (names[0], self.last)
+        ]
+        lost = {name: self.landmarks.checkpoints[numbers[name]].name for name in left}
+        return replace(controls, **there), lost  # type: ignore[arg-type]
 
     @property
     def steps(self) -> list[int]:

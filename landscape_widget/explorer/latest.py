@@ -223,7 +223,7 @@ class LatestResults(Waiting):
 
     def _still(self) -> dict[str, str]:
         """A still picture in the forms that hosts choose from, by MIME type."""
-        return still_output(self.results, self.status, self.error, self._still_class)
+        return still_output(self.results, self.status, self.error, self._still_class, self._label)
 
     def _still_key(self) -> object:
         """What is another one where the still picture is."""

@@ -99,6 +99,9 @@ class SavedPages(LatestResults):
         traits |= {"face": self.face, "view": self.view}
         write_page(path, title, news, held, traits, self._pins)
 
+    def _found_around(self, study: Study, controls: Controls) -> None:
+        """Called with what all was found for, of each picture of a page."""
+
     def _finish(self, news: News) -> None:
         made = pictures(news)
         keys = [_key(picture) for picture in made]
@@ -157,8 +160,10 @@ class SavedPages(LatestResults):
                 found = Findings()
                 for found in study.steps(controls):  # noqa: B007 - the last of them counts
                     yield
+                self._found_around(study, controls)
                 way = 0.0 if away else moved
-                news = News(found, controls, 1, 0.0, study.theta_norm, way, self._given)
+                there = self._points.centres.elsewhere(controls)
+                news = News(found, controls, 1, 0.0, study.theta_norm, way, self._given, *there)
                 if first:
                     made.extend(pictures(news))
                 else:

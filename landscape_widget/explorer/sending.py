@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
+from dataclasses import replace
 from threading import RLock, Timer
 from typing import Any
 from uuid import uuid4
@@ -53,6 +54,8 @@ class Sending(SharedState):
         self._publisher = Publisher(interval)
         self._announced: dict[str, Any] = {}
         self._forget()
+        self._label = ""
+        """What it is called among others."""
         self._still_class = f"landscape-still-{uuid4().hex[:12]}"
         super().__init__(
             _anywidget_id=self._still_class,  # of the style sheet, too
@@ -104,9 +107,12 @@ class Sending(SharedState):
 
     def _news(self, found: Findings, controls: Controls, number: int, elapsed: float) -> News:
         theta_norm, centres = self._study.theta_norm, self._points.centres
-        passed = "" if centres.passed is None else centres.passed.name
+        there, lost = centres.elsewhere(controls)
+        if centres.passed is not None:
+            there, lost = replace(there, checkpoint=None), {**lost, "checkpoint": centres.passed.name}
         # a copy: what is held is sent from another thread, while this one finds more
-        return News(copy(found), controls, number, elapsed, theta_norm, centres.moved, self._given, passed)
+        made = copy(found), controls, number, elapsed, theta_norm, centres.moved, self._given
+        return News(*made, there, lost)
 
     def _send_news(self, news: News, flush: bool) -> None:
         """Sets the traits that are due, and holds what the page has no room for yet."""

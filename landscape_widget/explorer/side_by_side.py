@@ -74,8 +74,8 @@ class SideBySide(ipywidgets.VBox):  # type: ignore[misc]
         self._table = ipywidgets.HTML()
         first, *others = self.explorers.values()
         self._group = uuid4().hex
-        for explorer in self.explorers.values():
-            explorer._group = self._group
+        for name, explorer in self.explorers.items():
+            explorer._group, explorer._label = self._group, str(name)
         for other in others:
             for name in SHARED:
                 with suppress(t.TraitError):
@@ -111,6 +111,8 @@ class SideBySide(ipywidgets.VBox):  # type: ignore[misc]
             for explorer in self.explorers.values():
                 explorer.compute()
             self._settle()
+        for explorer in self.explorers.values():
+            _wait_for_all(explorer)
         return self
 
     def close(self) -> None:
@@ -188,7 +190,15 @@ class SideBySide(ipywidgets.VBox):  # type: ignore[misc]
                 return
 
     def _tabulate(self, _: Any = None) -> None:
-        self._table.value = self.comparison._repr_html_()
+        table = self.comparison._repr_html_()
+        for cell in ("<th", "<td"):  # which have no room of their own in the output of a widget
+            table = table.replace(f"{cell}>", f'{cell} style="padding: 0 8px; text-align: right">')
+        self._table.value = table
+
+
+def _wait_for_all(explorer: LandscapeExplorer) -> None:
+    """Returns when an explorer has found what the table asks for, too."""
+    explorer._wait_while(lambda: [explorer._request, explorer._pastime])
 
 
 def _automatic(explorer: LandscapeExplorer) -> Domain | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 
@@ -44,26 +43,21 @@ _FEW_DECADES, _MOST_TICKS = 1.7, 5
 _ROOM = 0.08
 
 
-def along(
-    evolution: Evolution, losses: Mapping[str, float], busy: bool, another_edge: bool = False
-) -> Payload:
+def along(evolution: Evolution, busy: bool, another_edge: bool = False) -> Payload:
     """What is known at each checkpoint, in the words of plotly but for the page's own colours.
 
     Args:
         evolution: The evolution over all checkpoints, as far as it was found.
-        losses: Losses that are known elsewhere, by the names of checkpoints.
         busy: Whether more of it is being computed.
         another_edge: Whether training was by an optimiser that is stable up to another edge than 2/η.
     """
     n, done = len(evolution.done), int(evolution.done.sum())
-    names = [evolution.called(row) for row in range(n)]
-    loss = np.where(evolution.done, evolution.loss, [losses.get(name, np.nan) for name in names])
     trace = np.full(n, math.nan) if evolution.trace is None else evolution.trace
     symbols = [SYMBOLS.get(verdict, _NONE) for verdict in evolution.verdict]
     found = [
         _picture(
             "loss, ‖∇L‖",
-            _line("loss", loss, "text", symbol=symbols),
+            _line("loss", evolution.loss, "text", symbol=symbols),
             _line("‖∇L‖", evolution.gradient_norm, "muted", "dot"),
             log=True,
         ),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from landscape_widget.export import curvature_payloads as curvature
 from landscape_widget.export import payloads as wire
@@ -33,14 +33,16 @@ class News:
     given: Sequence[str] = ()
     """The arguments that the explorer was made with, as they are written; nothing where they are unknown."""
 
-    passed: str = ""
-    """What θ* is called where only the explorer has these weights, and the model others by now."""
+    elsewhere: Controls | None = None
+    """The controls as another explorer takes them, where it cannot take all of these."""
+    lost: Mapping[str, str] = field(default_factory=dict)
+    """What checkpoints are called that only this explorer has, by the controls that asked for them."""
 
     @property
     def python(self) -> str:
         """The call that makes the first picture again."""
-        made = self.found, self.controls, self.given, self.moved, self.passed
-        return recipe(*made) if self.given else ""
+        controls = self.elsewhere or self.controls
+        return recipe(self.found, controls, self.given, self.moved, self.lost) if self.given else ""
 
     @property
     def planes(self) -> dict[str, Plane | None]:

@@ -6,6 +6,7 @@ import ast
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -36,7 +37,11 @@ def given_arguments(positional: Mapping[str, Any], keywords: Mapping[str, Any]) 
 
 
 def recipe(
-    found: Findings, controls: Controls, given: Sequence[str], moved: float = 0.0, passed: str = ""
+    found: Findings,
+    controls: Controls,
+    given: Sequence[str],
+    moved: float = 0.0,
+    lost: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """A cell that shows an explorer whose ``surface`` becomes the one found, where both evaluate its nodes.
 
@@ -48,15 +53,14 @@ def recipe(
         controls: The controls of that surface.
         given: What ``given_arguments`` made.
         moved: ‖Δθ‖ from the model's weights to another centre, which the call cannot make: it says so.
-        passed: What weights are called that ``update`` took and the model has no more: it says so, too.
+        lost: What weights are called that ``update`` took and the model has no more, by the controls that
+            asked for them: it says so, too.
     """
     assert found.surface is not None
     domains = {"domain": found.surface.provenance["domain"]}
     if found.compared is not None and controls.compared_axes is not None:
         domains["compared_domain"] = found.compared.surface.provenance["domain"]
     chosen = asdict(controls) | domains
-    if passed:  # of which another explorer knows nothing by that number
-        chosen["checkpoint"] = None
     arguments = [*given, *(f"{name}={value!r}" for name, value in chosen.items() if value is not None)]
     variables = _variables(given)
     used = {name for argument in given for name in _names(argument)}
@@ -64,10 +68,12 @@ def recipe(
     lines += ["from landscape_widget import LandscapeExplorer", "", f"# {_listed(variables)} yours"]
     if missing := [name for name in variables if name not in vars(sys.modules["__main__"])]:
         lines.append(f"# {_listed(missing)} to be defined first: no variable here has that name")
-    if passed:
+    if passed := lost.get("checkpoint"):
         lines.append(
             f"# θ* was {passed}, weights that no run and no model holds any more: load them into yours"
         )
+    if beside := lost.get("compared_checkpoint"):
+        lines.append(f"# compared_checkpoint is left out: it was {beside}, which no other explorer has")
     if moved:
         lines.append(f"# the centre was not the weights given but a point ‖Δθ‖ = {moved:.6g} away from them")
     call = ["explorer = LandscapeExplorer(", *(f"    {a}," for a in arguments), ")"]

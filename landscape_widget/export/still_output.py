@@ -24,7 +24,7 @@ _CAPTION = (
 )
 
 
-def still_output(results: Results, status: str, error: str, name: str) -> dict[str, str]:
+def still_output(results: Results, status: str, error: str, name: str, label: str = "") -> dict[str, str]:
     """The same in every form that hosts choose from, by its MIME type.
 
     Args:
@@ -32,19 +32,20 @@ def still_output(results: Results, status: str, error: str, name: str) -> dict[s
         status: What the kernel does.
         error: Message of the last failure.
         name: A class for the HTML, by which a page hides it where the explorer itself is on show.
+        label: What the explorer is called among others.
     """
     classes = f'class="landscape-still {name}"'
     verdict = results.verdict
     if results.surface is None or (status == "computing" and not results.surface.final):
-        words = " ".join(filter(None, [_NONE.get(status, _UNFINISHED), error]))
+        words = _named(label, " ".join(filter(None, [_NONE.get(status, _UNFINISHED), error])))
         return {"text/plain": words, "text/html": f"<p {classes}>{escape(words)}</p>"}
     sentence = verdict.sentence if verdict else ""
     minima = {split: s.minimum for split, s in results.surfaces.items() if s.minimum}
     picture = still_picture(
-        results.surface, results.plane, sentence, minima=minima, quadratic=results.quadratic
+        results.surface, results.plane, _named(label, sentence), minima=minima, quadratic=results.quadratic
     )
     data = b64encode(picture).decode()
-    words = sentence or results.surface.coverage
+    words = _named(label, sentence or results.surface.coverage)
     return {
         "text/plain": f"{words}\n{_CAPTION}",
         "text/html": (
@@ -54,3 +55,7 @@ def still_output(results: Results, status: str, error: str, name: str) -> dict[s
         ),
         "image/png": data,
     }
+
+
+def _named(label: str, words: str) -> str:
+    return f"{label}: {words}" if label and words else label or words

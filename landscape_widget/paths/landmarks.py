@@ -106,6 +106,12 @@ class Landmarks:
         others = [one for one in (self.first, *self.taken) if one is not None and one not in drawn]
         return (*drawn, *others)
 
+    def elsewhere(self, number: int) -> int | None:
+        """The number of a checkpoint in another explorer of the same run; None for weights taken here."""
+        own = {id(recorded) for recorded in self._own}
+        given = [recorded for recorded in self.checkpoints if id(recorded) not in own]
+        return next((i for i, one in enumerate(given) if one is self.checkpoints[number]), None)
+
     @property
     def _own(self) -> tuple[Recorded, ...]:
         """What was taken beside the trajectory and belongs to its path."""

@@ -31,7 +31,7 @@ class Evolution(Table):
     done: BoolArray
     """Which of them are finished, shape (n,)."""
     loss: FloatArray
-    """The loss at each, shape (n,); NaN where it is not finite, too."""
+    """The loss at each, shape (n,); NaN where it is not finite, too. An explorer's may be there before."""
     gradient_norm: FloatArray
     """‖∇L‖, shape (n,)."""
     values: FloatArray

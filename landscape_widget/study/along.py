@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -46,15 +47,22 @@ def found_at(centre: Centre, n_examples: int) -> AtCheckpoint | None:
 
 
 def evolution_of(
-    checkpoints: Sequence[Recorded], found: Mapping[int, AtCheckpoint], provenance: Mapping[str, Any]
+    checkpoints: Sequence[Recorded],
+    found: Mapping[int, AtCheckpoint],
+    provenance: Mapping[str, Any],
+    losses: Mapping[str, float] = MappingProxyType({}),
 ) -> Evolution:
-    """What was found at checkpoints, by their numbers, as the ``Evolution`` of both ends of the spectrum."""
+    """What was found at checkpoints, by their numbers, as the ``Evolution`` of both ends of the spectrum.
+
+    ``losses`` are those that are known elsewhere, by the names of checkpoints.
+    """
     n, run = len(checkpoints), Trajectory.of_recorded(checkpoints)
     column: dict[str, FloatArray] = {
         name: np.full(n, math.nan) for name in ("loss", "slope", "trace", "stderr")
     }
     values, residuals = np.full((n, _ENDS), math.nan), np.full((n, _ENDS), math.nan)
     converged, done, products = np.zeros((n, _ENDS), bool), np.zeros(n, bool), np.zeros(n, int)
+    column["loss"][:] = [losses.get(name, math.nan) for name in run.names]
     verdict = [""] * n
     for i, at in found.items():
         done[i], verdict[i] = True, at.verdict

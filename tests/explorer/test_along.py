@@ -17,6 +17,7 @@ from landscape_widget.explorer import spots
 from landscape_widget.explorer.along import AHEAD
 from landscape_widget.export.along_payload import _line, _picture
 
+from ..export.test_html_page import carried
 from ..support.cases import ONE_BATCH
 from ..support.gates import finish, settle
 from ..support.page import send
@@ -70,6 +71,16 @@ def test_before_anybody_goes_to_a_checkpoint_nothing_is_computed_ahead(make_expl
     assert explorer.evolution.done.tolist() == [False] * 5 + [True]
     # true losses come with the path, before there is any curvature
     np.testing.assert_allclose(curve(explorer, "loss"), [loss_of(state) for state in trained()], rtol=1e-10)
+    np.testing.assert_array_equal(explorer.evolution.loss, explorer.landmarks.path.loss)
+
+
+def test_what_was_computed_for_a_page_is_in_the_curves_too(make_explorer: Make, tmp_path: Path) -> None:
+    explorer = explorer_of(make_explorer, axes=HESSIAN, resolution=3).compute()
+    explorer.to_html(tmp_path / "page.html", checkpoints=[1, 3, None])
+    assert explorer.evolution.done.tolist() == [False, True, False, True, False, True]
+    assert np.isfinite(explorer.evolution.largest).tolist() == explorer.evolution.done.tolist()
+    assert carried(tmp_path / "page.html")["_along"]["words"].startswith("Curvature at 3 of 6 checkpoints.")
+    np.testing.assert_array_equal(curve(explorer, "λmax"), explorer.evolution.largest)
 
 
 def test_the_next_pictures_are_there_before_one_goes_to_them(make_explorer: Make) -> None:

@@ -459,3 +459,45 @@ def test_what_is_known_of_a_checkpoint_that_is_left_is_kept(make_explorer: Make)
     explorer.compute()
     assert explorer.checkpoint == 1
     assert explorer.evolution.done[:2].all()
+
+
+@pytest.mark.parametrize("with_run", [False, True])
+def test_the_copied_call_leaves_out_checkpoints_that_only_this_explorer_has(
+    make_explorer: Make, with_run: bool
+) -> None:
+    """After each update there is one more, which an explorer that is made anew does not know."""
+    model = NETWORK.model()
+    given = {"trajectory": trained()[:2]} if with_run else {}
+    names = {"model": model, "data": NETWORK.batches(ONE_BATCH), "loss_fn": NETWORK.loss_fn}
+    explorer = make_explorer(*names.values(), **given, axes=RANDOM, resolution=5).compute("surface")
+    for _ in range(2):
+        train(model)
+        explorer.update()
+    last = len(explorer._points.centres.steps) - 1
+
+    def again(**controls: int | None) -> tuple[str, LandscapeExplorer]:
+        for control, value in controls.items():
+            setattr(explorer, control, value)
+        explorer.compute("surface")
+        source = received(explorer, "_surface")["python"]
+        made: dict[str, Any] = {**names, **given}
+        exec(source, made)  # a cell
+        other: LandscapeExplorer = made["explorer"]
+        return source, other.compute("surface")
+
+    for beside in (last - 2, last - 1):
+        source, other = again(compared_checkpoint=beside)
+        name = explorer._checkpoints[beside].name
+        assert f"# compared_checkpoint is left out: it was {name}, which no other" in source
+        np.testing.assert_allclose(other.surface.loss, explorer.surface.loss, rtol=1e-5)
+        other.close()
+    source, other = again(compared_checkpoint=None, checkpoint=last)
+    assert "left out" not in source
+    np.testing.assert_allclose(other.surface.loss, explorer.surface.loss, rtol=1e-5)
+    other.close()
+    if with_run:
+        source, other = again(compared_checkpoint=1, checkpoint=0)
+        assert "    checkpoint=0,\n" in source
+        assert "    compared_checkpoint=1,\n" in source
+        np.testing.assert_allclose(other.surface.loss, explorer.surface.loss, rtol=1e-5)
+        other.close()

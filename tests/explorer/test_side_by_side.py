@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
@@ -14,7 +15,8 @@ from torch import nn
 
 from landscape_widget import LandscapeExplorer, SideBySide
 
-from ..support.gates import HUNG, finish
+from ..support.gates import HUNG, finish, settle
+from ..support.page import send
 
 Make = Callable[..., LandscapeExplorer]
 
@@ -68,8 +70,39 @@ def test_both_reach_as_far_as_the_farther_and_the_table_is_that_of_dense_hessian
         assert table.largest[i] == pytest.approx(dense[-1], rel=2e-3)
         assert table.smallest[i] == pytest.approx(dense[0], rel=2e-3, abs=2e-3 * dense[-1])
         assert table.loss[i] == pytest.approx(nn.functional.mse_loss(model(X), DATA[1]).item(), rel=1e-10)
-    assert pair._table.value == table._repr_html_()
-    assert "wide" in pair._table.value
+        assert table.trace[i] == pytest.approx(dense.sum(), rel=1e-6)  # so few parameters have an exact one
+    cells = re.sub(' style="[^"]*padding[^"]*"', "", pair._table.value)  # in a widget cells have none
+    assert pair._table.value != cells == table._repr_html_()
+
+
+def test_each_still_picture_says_whose_it_is(pair: SideBySide) -> None:
+    """A notebook that is reopened without a kernel shows one below the other."""
+    names = ("narrow", "wide")
+    assert [one._still()["text/plain"].split(":")[0] for one in pair.explorers.values()] == [*names]
+    pair.compute()
+    for name, explorer in pair.explorers.items():
+        still = explorer._still()
+        assert still["text/plain"].startswith(f"{name}: {explorer.results.verdict.sentence}")
+        assert f'alt="{name}: ' in still["text/html"]
+    alone = LandscapeExplorer(network(3), DATA, nn.MSELoss(), resolution=5).compute()
+    assert alone._still()["text/plain"].startswith(alone.results.verdict.sentence)
+    alone.close()
+
+
+def test_on_a_page_the_table_gets_the_trace_in_idle_time(pair: SideBySide) -> None:
+    for explorer in pair.explorers.values():
+        send(explorer, type="shown")
+    for explorer in pair.explorers.values():
+        settle(explorer)
+        if explorer._pastime is not None:
+            finish(explorer._pastime)
+    pair._settle()
+    for explorer in pair.explorers.values():
+        settle(explorer)
+        assert explorer._pastime is not None
+        finish(explorer._pastime)
+    assert np.isfinite(pair.comparison.trace).all()
+    assert not any(one.evolution.done.sum() > 1 for one in pair.explorers.values())
 
 
 def test_what_is_set_in_one_is_set_in_the_other(pair: SideBySide) -> None:
