@@ -15,6 +15,7 @@ const along = {
     { title: "loss", x: {}, y: { type: "log", range: [-1, 1] }, line: { type: "line" }, lines: [line("loss", "text", [4, 3, 2, 1])] },
     { title: "eigenvalue λ", x: {}, y: { type: "linear", range: [0, 9] }, line: { type: "line" }, lines: [line("λmax", "kappaPlus", [NaN, 8, 9, NaN])] },
   ],
+  axis: "step",
   places: [0, 10, 20, 30],
   verdicts: ["", "saddle", "minimum", ""],
   words: "Curvature at 2 of 4 checkpoints.",
@@ -48,6 +49,17 @@ test("each curve has its own values at the steps of the checkpoints, and a line 
   model.receive({ checkpoint: 1 });
   for (let i = 0; i < 100 && drawn().layout.shapes[0].x0 !== 10; i++) await painted(); // what took long to draw is drawn more seldom
   assert.equal(drawn().layout.shapes[0].x0, 10);
+  stop();
+});
+
+test("an axis says what it counts, and weights without a step stand by their names", async () => {
+  const places = ["as given", "update 1"];
+  const pictures = [{ title: "loss", x: { type: "category" }, y: { type: "log", range: [-1, 1] }, line: { type: "line" }, lines: [line("loss", "text", [4, 3])] }];
+  const { find, plotly, stop } = await show({ _info: { ...defaults._info, checkpoints: places.map((label) => ({ label })) }, _along: { ...along, pictures, places, axis: "checkpoint", verdicts: ["", ""] } });
+  await painted();
+  const { data, layout } = /** @type {any} */ (plotly.drawn.get(plotOf(find))?.at(-1));
+  assert.deepEqual(data[0].x, places);
+  assert.deepEqual([layout.xaxis1.title.text, layout.xaxis1.type, layout.shapes[0].x0], ["checkpoint", "category", "update 1"]);
   stop();
 });
 

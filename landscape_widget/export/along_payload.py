@@ -7,9 +7,9 @@ import math
 import numpy as np
 
 from landscape_widget.export.payloads import Payload, buffer
-from landscape_widget.figures.evolution import step_ticks
+from landscape_widget.figures.evolution import called, step_ticks
 from landscape_widget.numerics.vectors import FloatArray
-from landscape_widget.results.checkpoints import places
+from landscape_widget.results.checkpoints import places, unit_of
 from landscape_widget.results.evolution import Evolution
 
 #: Marks of verdicts, for those who tell no colours apart, too; and that of none.
@@ -74,14 +74,21 @@ def along(evolution: Evolution, busy: bool, another_edge: bool = False) -> Paylo
     if another_edge:
         words += _ANOTHER_EDGE
     shown = [picture for picture in found if picture is not None]
-    ticks = step_ticks(evolution)
+    names = called(evolution)
+    # without any step each stands by its name alone, where it is pointed at, too
+    ticks = (
+        step_ticks(evolution)
+        if np.isfinite(evolution.step).any()
+        else {"type": "category", "categoryarray": names}
+    )
     for k, picture in enumerate(shown, 1):
         _place(picture, k, list(evolution.verdict))
         picture["x"] |= ticks
     return {
         "pictures": shown,
         "layout": _LAYOUT,
-        "places": places(evolution.step).tolist(),
+        "axis": unit_of(names),
+        "places": places(evolution.step).tolist() if np.isfinite(evolution.step).any() else names,
         "verdicts": list(evolution.verdict),
         "words": words,
         "marks": f"Marks of the loss: {', '.join(signs)}." if signs else "",

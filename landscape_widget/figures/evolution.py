@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from landscape_widget.figures.style import MINUS, ORIGIN, PLUS, finished, number
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.results.base import BoolArray
-from landscape_widget.results.checkpoints import places
+from landscape_widget.results.checkpoints import places, unit_of
 from landscape_widget.results.evolution import Evolution
 from landscape_widget.results.given import check_given
 from landscape_widget.results.tables import brief
@@ -58,7 +58,7 @@ def evolution_figure(evolution: Evolution, *, log_loss: bool = True) -> go.Figur
         specs=[[{"secondary_y": True}], [{}]],
     )
     step = places(evolution.step)[done]
-    names = [evolution.called(int(row)) for row in np.flatnonzero(done)]
+    names = [name for name, is_done in zip(called(evolution), done, strict=True) if is_done]
     verdicts = [verdict for verdict, one in zip(evolution.verdict, done, strict=True) if one]
     colours = [_COLOURS.get(verdict, _COLOURS["undecided"]) for verdict in verdicts]
     figure.add_scatter(
@@ -153,12 +153,17 @@ def evolution_figure(evolution: Evolution, *, log_loss: bool = True) -> go.Figur
             secondary_y=bool(second),
         )
     figure.update_yaxes(title="eigenvalue λ", row=2, col=1)
-    figure.update_xaxes(title="step", row=2, col=1)
+    figure.update_xaxes(title=unit_of(called(evolution)), row=2, col=1)
     figure.update_xaxes(**step_ticks(evolution))
     open_marks = int((~evolution.converged[done]).any(axis=1).sum())
     note = f"open marks at {open_marks} checkpoints: not certified" if open_marks else ""
     finished(figure, "Along the training run", evolution.provenance, note=note)
     return figure.update_layout(margin_t=125, height=635, title={"y": 0.97, "yanchor": "top"})
+
+
+def called(evolution: Evolution) -> list[str]:
+    """What each checkpoint is called."""
+    return [evolution.called(row) for row in range(len(evolution.done))]
 
 
 def step_ticks(evolution: Evolution) -> dict[str, list[Any]]:

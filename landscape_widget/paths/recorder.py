@@ -21,6 +21,7 @@ from landscape_widget.paths.copying import copies, serialized
 from landscape_widget.paths.index import INDEX, Kept, Recorded, read_index, thinned, write_index
 from landscape_widget.paths.stored import SAFETENSORS, Held
 from landscape_widget.paths.trajectory import Trajectory
+from landscape_widget.results.checkpoints import RECORD
 from landscape_widget.results.files import given_path, replacing
 
 #: Checkpoints that are kept unless told otherwise.
@@ -88,6 +89,8 @@ class TrajectoryRecorder:
         self._kept: Kept = []
         self._calls, self._stride = 0, 1
         self._last_step: int | None = None
+        self._counts = self._follows = False
+        """Whether steps count calls so far; whether they count the steps of an optimiser."""
         self._left_out: tuple[int, dict[str, float]] | None = None
         self._hooks: list[Any] = []
         self._closed = self._given_up = False
@@ -99,7 +102,8 @@ class TrajectoryRecorder:
         """Copies the weights as they are, in one call of ``every``.
 
         Args:
-            step: The step of training, larger than that of the call before; default one more.
+            step: The step of training, larger than that of the call before; default one more. Where none was
+                ever told, checkpoints are called "record 4", counted from 0.
             **scalars: Numbers to keep beside them; "lr" and "epoch" are marked on figures.
 
         Raises:
@@ -112,8 +116,11 @@ class TrajectoryRecorder:
         if self._closed:
             raise RuntimeError("Expected a recorder that is open, this one was closed.")
         least = None if self._last_step is None else self._last_step + 1
+        self._counts = step is None and not self._follows and (least is None or self._counts)
         step = (0 if least is None else least) if step is None else check_integer(step, "step", least)
         noted = {name: _number(name, value) for name, value in scalars.items()}
+        if self._counts:
+            noted[RECORD] = step
         self._left_out = None  # the weights are those of another step now
         if self._calls % self._every == 0:
             self._keep(step, noted, self._calls + 1)
@@ -164,6 +171,7 @@ class TrajectoryRecorder:
         def note(optimizer: torch.optim.Optimizer, *_: Any) -> None:
             self.try_record(None, **rates(optimizer))
 
+        self._follows = True
         if not self._kept:
             self.record(None, **rates(optimizer))
         self._hooks.append(optimizer.register_step_post_hook(note))
@@ -229,6 +237,7 @@ class TrajectoryRecorder:
             return
         last = self.trajectory
         self._last_step = int(last.steps[-1])
+        self._counts = RECORD in last.recorded[-1].scalars
         there, mine = (
             last.weights(-1).shapes,
             {name: t.shape for name, t in state_tensors(self._model).items()},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,9 @@ GIVEN = "as given"
 #: What is noted beside weights that were taken from the model later on: which of them they are.
 UPDATE = "update"
 
+#: What is noted beside weights of which nobody told the step, only which record of a run they are.
+RECORD = "record"
+
 #: Least distance of a point without a step from the last one, as a share of the run.
 _APART = 0.08
 
@@ -28,8 +31,10 @@ _APART = 0.08
 def called(step: float, scalars: Mapping[str, float] | None = None) -> str:
     """What a checkpoint is called: "step 30", "step 30, epoch 2"; without a step "as given" or "update 1".
 
+    Where only the records were counted it is "record 4", or "record 4, epoch 2".
+
     Args:
-        step: Of training; NaN where nobody told it.
+        step: Of training, or what records count; NaN where nobody told it.
         scalars: What was noted beside it.
     """
     noted = scalars or {}
@@ -38,7 +43,14 @@ def called(step: float, scalars: Mapping[str, float] | None = None) -> str:
         return f"{UPDATE} {int(update)}" if math.isfinite(update) else GIVEN
     epoch = noted.get("epoch", math.nan)
     words = [f"epoch {brief(epoch)}"] if math.isfinite(epoch) else []
-    return ", ".join(words if epoch == step else [f"step {int(step)}", *words])
+    unit = RECORD if math.isfinite(noted.get(RECORD, math.nan)) else "step"
+    return ", ".join(words if epoch == step else [f"{unit} {int(step)}", *words])
+
+
+def unit_of(names: Sequence[str]) -> str:
+    """What an axis of checkpoints counts, by what they are called: steps, records, or only themselves."""
+    units = {name.split()[0] for name in names} & {"step", RECORD, "epoch"}
+    return "step" if units - {RECORD} else RECORD if units else "checkpoint"
 
 
 def places(steps: Steps) -> FloatArray:

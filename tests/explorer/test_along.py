@@ -12,7 +12,15 @@ import numpy as np
 import pytest
 import torch
 
-from landscape_widget import LandscapeExplorer, Trajectory, evolution, evolution_figure, load, save
+from landscape_widget import (
+    LandscapeExplorer,
+    Trajectory,
+    TrajectoryRecorder,
+    evolution,
+    evolution_figure,
+    load,
+    save,
+)
 from landscape_widget.explorer import spots
 from landscape_widget.explorer.along import AHEAD
 from landscape_widget.export.along_payload import _line, _picture
@@ -23,6 +31,7 @@ from ..support.gates import finish, settle
 from ..support.page import send
 from .test_checkpoints import dense_hessian
 from .test_landmarks import NETWORK, explorer_of, loss_of, trained
+from .test_training_on import train
 
 Make = Callable[..., LandscapeExplorer]
 
@@ -72,6 +81,35 @@ def test_before_anybody_goes_to_a_checkpoint_nothing_is_computed_ahead(make_expl
     # true losses come with the path, before there is any curvature
     np.testing.assert_allclose(curve(explorer, "loss"), [loss_of(state) for state in trained()], rtol=1e-10)
     np.testing.assert_array_equal(explorer.evolution.loss, explorer.landmarks.path.loss)
+
+
+def test_on_the_curves_weights_without_a_step_stand_by_their_names(make_explorer: Make) -> None:
+    model = NETWORK.model()
+    explorer = make_explorer(model, NETWORK.batches(ONE_BATCH), NETWORK.loss_fn, resolution=3).compute()
+    train(model)
+    explorer.update()
+    explorer.compute()
+    sent = explorer._along
+    assert (sent["axis"], sent["places"]) == ("checkpoint", ["as given", "update 1"])
+    assert [each["x"]["categoryarray"] for each in sent["pictures"]] == [sent["places"]] * len(
+        sent["pictures"]
+    )
+    assert evolution_figure(explorer.evolution).layout.xaxis2.title.text == "checkpoint"
+
+
+def test_an_axis_counts_steps_or_records(make_explorer: Make) -> None:
+    model = NETWORK.model()
+    for told, unit in ((True, "step"), (False, "record")):
+        recorder = TrajectoryRecorder(model)
+        for step, state in enumerate(trained()[:2]):
+            model.load_state_dict(state)
+            recorder.record(10 * step if told else None)
+        explorer = explorer_of(make_explorer, trajectory=recorder, axes=RANDOM, resolution=3).compute(
+            "surface"
+        )
+        assert explorer._along["axis"] == unit
+        assert explorer._info["checkpoints"][0]["label"] == f"{unit} 0"
+        explorer.close()
 
 
 def test_what_was_computed_for_a_page_is_in_the_curves_too(make_explorer: Make, tmp_path: Path) -> None:

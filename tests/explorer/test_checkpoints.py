@@ -235,6 +235,7 @@ def test_without_a_trajectory_there_are_those_that_were_taken(make_explorer: Mak
         "update 1",
         "update 2",
     ]
+    assert explorer._along["places"] == ["as given", "update 1", "update 2"]
     for i in (1, 0, 2):
         explorer.checkpoint = i
         explorer.compute("surface")

@@ -529,3 +529,29 @@ def test_a_file_with_numbers_as_tensors_beside_the_weights(tmp_path: Path, key: 
     assert same(Trajectory([tmp_path / "run.pt"])[0], weights)
     torch.save({"step": torch.tensor(3), "model": {"state_dict": weights}}, tmp_path / "run.pt")
     assert same(Trajectory([tmp_path / "run.pt"])[0], weights)
+
+
+def test_what_nobody_told_the_step_of_is_a_record(tmp_path: Path) -> None:
+    """Ten steps of training between two calls: the fifth is record 4, and no step 4."""
+    model = nn.Linear(2, 1)
+
+    def names(given: object) -> tuple[str, ...]:
+        return Trajectory.of(given).names
+
+    with TrajectoryRecorder(model, tmp_path / "run") as recorder:
+        for _ in range(3):
+            recorder.record(lr=0.1)
+    assert names(recorder) == names(tmp_path / "run") == ("record 0", "record 1", "record 2")
+    with TrajectoryRecorder(model, tmp_path / "run", resume=True) as recorder:
+        recorder.record()
+    assert names(recorder)[-1] == "record 3"
+    with TrajectoryRecorder(model) as recorder:
+        for step in (10, None, 30):
+            recorder.record(step)
+    assert names(recorder) == ("step 10", "step 11", "step 30")
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with TrajectoryRecorder(model).attach(optimizer) as recorder:
+        for _ in range(2):
+            model(torch.ones(1, 2)).sum().backward()
+            optimizer.step()
+    assert names(recorder) == ("step 0", "step 1", "step 2")

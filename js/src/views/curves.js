@@ -34,7 +34,7 @@ function figure({ palette, snapshot }, el) {
   const shapes = /** @type {any[]} */ ([]);
   const data = along.pictures.flatMap((/** @type {any} */ { title, x, y, line, lines }, /** @type {number} */ k) => {
     const share = (/** @type {number} */ at) => (k + at / width) / along.pictures.length;
-    axes[`xaxis${k + 1}`] = { ...baseAxis(palette, "step"), ...x, domain: [share(tickRoom(y.range)), share(width - GAP)] };
+    axes[`xaxis${k + 1}`] = { ...baseAxis(palette, along.axis), ...x, domain: [share(tickRoom(y.range)), share(width - GAP)] };
     axes[`yaxis${k + 1}`] = { ...baseAxis(palette, title), ...y };
     shapes.push({ ...line, x0: here, x1: here, line: { color: palette.muted, width: 1 } });
     return lines.map((/** @type {any} */ { values, colour, trace }) => {
