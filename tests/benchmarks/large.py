@@ -19,8 +19,9 @@ from time import perf_counter, process_time
 import torch
 from torch import nn
 
-from landscape_widget import Objective, hessian_eigenpairs
+from landscape_widget import hessian_eigenpairs
 from notebooks.papers.others import NETWORKS as PUBLISHED
+from notebooks.papers.others import untrained
 
 #: Seconds between two looks at the memory.
 _LOOK = 0.02
@@ -68,14 +69,7 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=1000, help="products")
     options = parser.parse_args()
     torch.manual_seed(0)
-    model = NETWORKS[options.network]()
-    data = torch.randn(options.images, 3, 32, 32), torch.arange(options.images) % 10
-    with (
-        torch.no_grad()
-    ):  # statistics of batch norm as of a trained network, without which kinks are all over
-        for _ in range(20):
-            model(torch.randn(8, 3, 32, 32))
-    objective = Objective(model, data, nn.CrossEntropyLoss())
+    objective = untrained(NETWORKS[options.network](), options.images)
     objective.precise()
     v = torch.randn(objective.n_parameters)
     before, peak = held(), {}
