@@ -55,6 +55,8 @@ test("the picture of one loss never stands in for that of another", async () => 
 test("a difference has both minima, and colours around zero", async () => {
   const difference = surface("difference");
   const shown = await show({ _info, split: "difference", _surface: difference }, { webgl: true });
+  const keys = [...shown.find("legend").querySelectorAll(".lw-key:not([hidden])")].map(({ textContent }) => textContent);
+  assert.ok(keys.includes("◇θ*") && !keys.includes("━L(θ*)"), `no line is drawn at a difference's θ*: ${keys}`);
   const figure = drawn(shown, "heatmap");
   const { train, test: held } = difference.minima;
   assert.notDeepEqual(at(train), at(held));

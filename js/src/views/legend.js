@@ -2,6 +2,7 @@
 import { h } from "../ui/dom.js";
 import { WORDS } from "../kernel/agreed.js";
 import { SIGNS } from "../kernel/splits.js";
+import { shade } from "../model/scale.js";
 
 /** Whether a place is in the picture. @param {import("../ui/frame.js").Frame} frame @param {number} alpha @param {number} beta */
 const inSight = ({ picture: { extent: [a0, a1, b0, b1] } }, alpha, beta) => alpha >= a0 && alpha <= a1 && beta >= b0 && beta <= b1;
@@ -12,7 +13,7 @@ const hasPath = (frame, wanted) => frame.paths.some(({ solution, alpha, beta }) 
 /** @type {{sign: string, words: string, shown: (frame: import("../ui/frame.js").Frame) => boolean}[]} */
 const MARKS = [
   { sign: SIGNS.theta, words: "θ*", shown: () => true },
-  { sign: "━", words: WORDS.level, shown: () => true },
+  { sign: "━", words: WORDS.level, shown: (frame) => frame.picture.surface !== null && shade(frame, frame.picture.surface).level !== null },
   { sign: SIGNS.train, words: WORDS.lowest.train, shown: ({ lowest }) => lowest.some(({ split }) => split === "train") },
   { sign: SIGNS.test, words: WORDS.lowest.test, shown: ({ lowest }) => lowest.some(({ split }) => split === "test") },
   { sign: "•", words: "path of training", shown: (frame) => hasPath(frame, false) },
