@@ -55,7 +55,7 @@ class FollowedByAFile(AlongTheRun):
 
     def close(self) -> None:
         """See ``BackgroundComputing``; first it writes the file of ``autosave`` if that lacks any."""
-        if hasattr(self, "_autosave") and not (self._worker.closed or self._worker.forked):
+        if hasattr(self, "_worker") and not (self._worker.closed or self._worker.forked):
             self._autosave.end()
         super().close()
 

@@ -493,6 +493,16 @@ def test_a_construction_that_fails_leaves_nothing() -> None:
     assert left({"data": reference}) == []
 
 
+def test_the_destructor_of_a_failed_construction_raises_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = torch.randn(8, 4), torch.randint(3, (8,))
+    ignored: list[str] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda told: ignored.append(repr(told.exc_value)))
+    with pytest.raises(Exception, match="test_loader"):
+        LandscapeExplorer(Part(), (x, y), nn.CrossEntropyLoss(), test_loader=(x[:, :2], y))
+    gc.collect()
+    assert ignored == []
+
+
 class Comm(BaseComm):
     """Of a kernel with a page."""
 
