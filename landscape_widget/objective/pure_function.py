@@ -16,10 +16,11 @@ from landscape_widget.loss.evaluation import Spans, gradient_of, loss_of, losses
 from landscape_widget.loss.parameters import Layout
 from landscape_widget.loss.terms import Terms
 from landscape_widget.objective.arguments import check_device, check_dtype
+from landscape_widget.objective.executors import check_executor
 from landscape_widget.objective.groupings import OwnSlope
 from landscape_widget.objective.products import KEPT_BYTES, Products
 from landscape_widget.objective.shared_products import SharedProducts
-from landscape_widget.objective.workers import Workers, check_executor
+from landscape_widget.objective.workers import Workers
 
 #: Examples by which it is seen whether model and loss have a wider type, where those have a loss.
 _FEW = 8

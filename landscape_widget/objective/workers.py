@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
 from dataclasses import dataclass
 from shutil import rmtree
 from tempfile import mkdtemp
-from threading import current_thread
 from time import monotonic
 from typing import Any, NoReturn
 from weakref import finalize
@@ -17,6 +16,7 @@ import torch
 from landscape_widget.engine.threads import limit_this_thread
 from landscape_widget.engine.wanted import check_wanted
 from landscape_widget.numerics.checks import told
+from landscape_widget.objective.executors import GONE, TakenExecutor, WorkersLostError
 from landscape_widget.objective.spool import Snapshot, Spooled, check_versions, made
 
 #: Executors in a row that are taken anew while none of them carries anything out.
@@ -35,10 +35,6 @@ _KEPT = 4
 _BESIDE = 2
 
 
-class WorkersLostError(RuntimeError):
-    """The workers of an executor are gone; of a plane, what they had finished is in the cache."""
-
-
 class Workers:
     """Tasks about one thing, such as an objective, which each worker of an executor reads once."""
 
@@ -55,12 +51,11 @@ class Workers:
             ImportError: Where cloudpickle is not installed.
             ValueError: If the content, such as model, loss or data, cannot be sent to another process.
         """
-        self._given = executor
         self._folder = mkdtemp(prefix="landscape-widget-")
         finalize(self, rmtree, self._folder, ignore_errors=True)
         self._snapshot = Spooled(self._folder, _KEPT, make, *content)
         self._cause: BaseException | None = None
-        self._take()
+        self._taken = TakenExecutor(executor, self._snapshot)
 
     def run(
         self,
@@ -95,7 +90,7 @@ class Workers:
         groups = [(list(range(len(items))), False)]
         beside = Spooled(self._folder, _BESIDE, _itself, shared)
         try:
-            self._check_workers()
+            self._taken.check_workers()
             while groups:
                 group, again = groups.pop()
                 lost = yield from self._round(task, items, group, beside)
@@ -126,11 +121,11 @@ class Workers:
         waiting: list[int] = []
         lacking = False
         carrier: Future[Any] | None = None
-        usual = self._standing_for(self._snapshot), self._standing_for(beside)
+        usual = self._taken.standing_for(self._snapshot), self._taken.standing_for(beside)
 
         def send(about: tuple[Any, Any], i: int) -> Future[Any] | None:
             try:
-                sent: Future[Any] = self._executor.submit(carried_out, *about, task, items[i])
+                sent: Future[Any] = self._taken.executor.submit(carried_out, *about, task, items[i])
             except RuntimeError as error:  # of an executor that is broken or shut down
                 self._cause = error
                 lost.append(i)
@@ -180,7 +175,7 @@ class Workers:
         if not isinstance(found, Done | Missing):
             raise TypeError(
                 "Expected executor as one that returns what the function returns that it is sent, got "
-                f"{type(self._executor).__name__}, which returned {told(found)}."
+                f"{type(self._taken.executor).__name__}, which returned {told(found)}."
             )
         return found
 
@@ -193,57 +188,8 @@ class Workers:
             if done:
                 return done
             if monotonic() - heard > _PATIENCE:
-                self._check_workers()
+                self._taken.check_workers()
                 heard = monotonic()
-
-    def _take(self) -> None:
-        """Takes the executor that was given, or one that a given function returns.
-
-        Raises:
-            TypeError: If it is none.
-        """
-        given = self._given
-        try:
-            found = given if hasattr(given, "submit") or not callable(given) else given()
-        except TypeError as error:
-            raise TypeError(
-                "Expected executor as a function without arguments that returns a "
-                f"concurrent.futures.Executor, got {told(given)}, which raises {error}."
-            ) from error
-        # a client of Dask is no executor, but has one; its scheduler hands the snapshot on among workers
-        is_client = hasattr(found, "get_executor")
-        self._executor = found.get_executor() if is_client else found
-        client = found if is_client else getattr(found, "_client", None)
-        self._client = client if hasattr(client, "scatter") else None
-        if not isinstance(self._executor, Executor):
-            raise TypeError(_NONE.format(told(found)))
-        self._scattered: Any = None
-
-    def _standing_for(self, spooled: Spooled) -> Any:
-        """What stands for it in every task: where there is a scheduler, that hands it on among workers."""
-        if self._client is None:
-            return spooled.by_file
-        if spooled is self._snapshot and self._scattered is not None:
-            return self._scattered
-        # under a name of its own: what was sent before under the same one may just be forgotten
-        sent = self._client.scatter(spooled.whole, broadcast=True, hash=False)
-        if spooled is self._snapshot:
-            self._scattered = sent
-        return sent
-
-    def _check_workers(self) -> None:
-        threads, most = (getattr(self._executor, name, None) for name in ("_threads", "_max_workers"))
-        if most == 1 and current_thread() in (threads or ()):
-            raise WorkersLostError(
-                "Expected workers, got the only one that executor has to wait for itself: this call is one "
-                "of its tasks. Give it another executor, or none."
-            )
-        if self._client is None:
-            return
-        if getattr(self._client, "status", "") in ("closing", "closed"):
-            raise WorkersLostError("Expected an open client of Dask, got a closed one. Connect a new Client.")
-        if not self._client.scheduler_info()["workers"]:
-            raise WorkersLostError(_GONE)
 
     def _recover(self, beside: Spooled) -> None:
         """Takes workers anew, and sees that they carry something out.
@@ -251,13 +197,13 @@ class Workers:
         Raises:
             WorkersLostError: If that is not possible, or was in vain too often.
         """
-        if self._client is None and hasattr(self._given, "submit"):
-            raise WorkersLostError(f"{_GONE} {_AGAIN}") from self._cause
+        if not self._taken.is_renewable:
+            raise WorkersLostError(f"{GONE} {_AGAIN}") from self._cause
         for _ in range(_ATTEMPTS):
-            self._take()
-            about = self._standing_for(self._snapshot), self._standing_for(beside)
+            self._taken.take()
+            about = self._taken.standing_for(self._snapshot), self._taken.standing_for(beside)
             try:
-                sent: Future[Any] = self._executor.submit(carried_out, *about, _nothing, None)
+                sent: Future[Any] = self._taken.executor.submit(carried_out, *about, _nothing, None)
             except RuntimeError as error:  # of an executor that is broken or shut down
                 self._cause = error
                 continue
@@ -265,7 +211,7 @@ class Workers:
             if self._result(sent) is not None:
                 return
         raise WorkersLostError(
-            f"{_GONE} They were taken anew {_ATTEMPTS} times, and carried nothing out."
+            f"{GONE} They were taken anew {_ATTEMPTS} times, and carried nothing out."
         ) from self._cause
 
 
@@ -277,26 +223,6 @@ def refuse_ended(what: str) -> NoReturn:
         "smaller batches, or see by the same call without executor what ends it."
     )
 
-
-#: What is said of what is no executor.
-_NONE = (
-    "Expected executor as a concurrent.futures.Executor, a client of Dask, or a function that returns one, "
-    "got {}."
-)
-
-
-def check_executor(executor: Any) -> None:
-    """Sees that something may be an executor, without a call of a function that may return one.
-
-    Raises:
-        TypeError: If it is none.
-    """
-    if not (isinstance(executor, Executor) or callable(executor) or hasattr(executor, "get_executor")):
-        raise TypeError(_NONE.format(told(executor)))
-
-
-#: What is said where nobody is left to work.
-_GONE = "Expected workers, but those of the executor are gone."
 
 #: What is said where the executor was not given as a function.
 _AGAIN = (

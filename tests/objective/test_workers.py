@@ -28,7 +28,7 @@ from landscape_widget import (
     spectral_density,
 )
 from landscape_widget.objective import spool
-from landscape_widget.objective.workers import WorkersLostError
+from landscape_widget.objective.executors import WorkersLostError
 
 from ..support.cases import case
 from ..support.executors import Ended, Fragile, Held, InPlace
