@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from math import nan
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +15,14 @@ from landscape_widget.export import archive
 from landscape_widget.export.explorer_results import Results
 from landscape_widget.export.identity import differences, identity, is_known
 from landscape_widget.export.resumption import check_identity, check_run, check_way
+from landscape_widget.export.same_run import (
+    check_beside,
+    check_parts,
+    differences_of_study,
+    of_a_run,
+    renumbered,
+    seen_here,
+)
 from landscape_widget.numerics.checks import check_integer, told
 from landscape_widget.objective.objective import Objective
 from landscape_widget.results import schema
@@ -175,9 +182,9 @@ def load_run(
         way = check_way(content.get("way", {}))
     except Exception as error:
         raise _crafted(path, error) from error
-    controls, made_for = (_renumbered(each, saved, steps) for each in (controls, results.controls))
+    controls, made_for = (renumbered(each, saved, steps) for each in (controls, results.controls))
     results = replace(results, controls=made_for)
-    there, unlike, gone = here, _differences(content, here), None
+    there, unlike, gone = here, differences_of_study(content, here), None
     if unlike and by_way is not None and "theta" in way:
         with suppress(OSError, ValueError, TypeError):  # of another model
             gone = by_way(way)
@@ -186,13 +193,13 @@ def load_run(
     elif unlike:
         with suppress(OSError, ValueError, IndexError):  # such a checkpoint there may be none of
             there = elsewhere(controls.checkpoint)
-    if unlike and (there is here or _differences(content, there)):
-        hint = _FROM_ELSEWHERE if "theta" in way else _of_a_run(controls.checkpoint, saved)
+    if unlike and (there is here or differences_of_study(content, there)):
+        hint = _FROM_ELSEWHERE if "theta" in way else of_a_run(controls.checkpoint, saved)
         raise ValueError(
             f"Expected a file saved of the same model, data and loss, got {os.fspath(path)!r}, where "
             f"{'; '.join(unlike)}.{hint}"
         )
-    _check_beside(results, elsewhere)
+    check_beside(results, elsewhere)
     objective = there.objective
     try:
         check_run(content, objective.n_parameters, objective.n_examples)
@@ -207,8 +214,8 @@ def load_run(
         study = Study(objective, there.test, known, centre.around.landmarks, centre.run)
     except Exception as error:
         raise _crafted(path, error) from error
-    _check_parts(path, content, objective)
-    results = _seen_here(results, study)
+    check_parts(path, content, objective)
+    results = seen_here(results, study)
     pins = content.get("pins", ())
     if not told:
         pins = [{**pin, "values": None} for pin in pins]
@@ -220,97 +227,6 @@ def fits(path: str | os.PathLike[str], objective: Callable[[], Objective]) -> bo
     with suppress(OSError, ValueError, RuntimeError, KeyError):
         return not differences(_content(path)["objective"], objective())
     return False
-
-
-def _differences(content: Mapping[str, Any], study: Study) -> list[str]:
-    """Tells in what a study's objectives differ from those that a file was saved of, in words."""
-    unlike = differences(content["objective"], study.objective)
-    if study.test is not None and "test" in content:
-        unlike += [f"of the test data {found}" for found in differences(content["test"], study.test)]
-    return unlike
-
-
-def _seen_here(results: Results, study: Study) -> Results:
-    """The same without what is of another trajectory, or of other solutions, than there are here."""
-    around, controls = study.centre.around, results.controls
-    if not around.any:
-        return results
-    results = replace(results, landmarks=None, compared_landmarks=None)  # they are found again
-    others, second = around.other_axes(), controls.compared()
-    if others & {*controls.axes}:
-        results = replace(results, surface=None, plane=None, quadratic=None, surfaces={})
-    elsewhere = controls.compared_checkpoint is not None  # where directions are not known
-    if second and any(axis in others or (elsewhere and around.is_given(axis)) for axis in second.axes):
-        results = replace(results, compared=None)
-    return results
-
-
-def _check_parts(path: str | os.PathLike[str], content: Mapping[str, Any], objective: Objective) -> None:
-    """Raises a ValueError where results rest on other examples than as many would be here."""
-    at_theta, parts = content["study"]["losses_at_theta"], content.get("parts", {})
-    held = examples_of(content["study"]) | examples_of(content.get("way", {}).get("known", {}))
-    for n in sorted(held - {objective.n_examples}):
-        saved = parts.get(n) or {"loss at θ*": at_theta.get(n, nan)}  # in files of former versions
-        if unlike := differences(saved, objective, n):
-            raise ValueError(
-                f"Expected a file whose results with examples={n} rest on the same examples, got "
-                f"{os.fspath(path)!r}, where of these {'; '.join(unlike)}: which ones are drawn depends on "
-                "the order of all, which is another one here. Give the data in a fixed order, such as a "
-                "DataLoader without shuffle=True, or take another file."
-            )
-
-
-def _of_a_run(number: int | None, saved: Sequence[int]) -> str:
-    """What to do where a file is of a checkpoint that is not here; empty where it may be of none."""
-    if number is None and len(saved) < 2:
-        return ""
-    at = f"checkpoint {number}" if number is not None else "the last checkpoint"
-    return (
-        f" It was saved at {at} of a run, whose weights it does not hold: load it into an explorer that has "
-        "the run, LandscapeExplorer(…, trajectory=…)."
-    )
-
-
-def _renumbered(controls: Controls, saved: Sequence[int], present: Sequence[int]) -> Controls:
-    """The same controls where checkpoints of the same steps have other numbers.
-
-    Args:
-        controls: Those of a file.
-        saved: Steps of all checkpoints when they were saved; none where a file does not tell.
-        present: Steps of those there are.
-
-    Raises:
-        ValueError: If there is none of the step of the one beside.
-    """
-    number, beside = controls.checkpoint, controls.compared_checkpoint
-    if number is not None and number < len(saved) and saved[number] in present:
-        number = present.index(saved[number])
-    if isinstance(beside, int) and beside < len(saved):
-        if saved[beside] not in present:
-            raise ValueError(
-                "Expected an explorer with the run that a file was saved with, of which the checkpoint of "
-                f"step {saved[beside]} is beside θ*; here is none of that step. Make one that has it, "
-                "LandscapeExplorer(…, trajectory=…)."
-            )
-        beside = present.index(saved[beside])
-    return replace(controls, checkpoint=number, compared_checkpoint=beside)
-
-
-def _check_beside(results: Results, elsewhere: Callable[[int | str | None], Study]) -> None:
-    """Raises a ValueError where the second picture is around another θ* than its name means here."""
-    where = results.controls.compared_checkpoint
-    if where is None or results.compared is None:
-        return
-    theta = None
-    with suppress(OSError, ValueError, LookupError):  # there may be none, or it cannot be had
-        theta = elsewhere(where).objective.theta.detach().cpu().double().numpy()
-    if theta is None or not np.array_equal(theta, results.compared.plane.origin):
-        given = f"solutions={{{where!r}: …}}" if isinstance(where, str) else "trajectory=…"
-        raise ValueError(
-            f"Expected an explorer in which {'the solution' if isinstance(where, str) else 'checkpoint'} "
-            f"{where!r} is the one that a file has beside θ*; here it is another one, or there is none. Load "
-            f"it into an explorer that has it, LandscapeExplorer(…, {given})."
-        )
 
 
 def _crafted(path: str | os.PathLike[str], error: Exception) -> ValueError:
