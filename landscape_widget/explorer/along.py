@@ -7,7 +7,7 @@ import math
 import warnings
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -15,18 +15,16 @@ import traitlets as t
 
 from landscape_widget.engine.wanted import UnwantedError
 from landscape_widget.explorer.computing import NO_MORE
-from landscape_widget.explorer.gathered import of_picture
 from landscape_widget.explorer.mailbox import Request
+from landscape_widget.explorer.noted import Noted
 from landscape_widget.explorer.point_acts import PointActs
 from landscape_widget.explorer.spots import checkpoint_key
 from landscape_widget.explorer.waiting import refuse_inside
 from landscape_widget.export.along_payload import along
-from landscape_widget.paths.index import Recorded, was_dropped
+from landscape_widget.paths.index import was_dropped
 from landscape_widget.results.comparison import Comparison
 from landscape_widget.results.evolution import Evolution
 from landscape_widget.study.along import comparison_of, evolution_of, found_at
-from landscape_widget.study.at_checkpoint import AtCheckpoint
-from landscape_widget.study.centre import Centre
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.study import Study, check_part
 
@@ -43,9 +41,6 @@ INTERVAL = 0.15
 
 _Self = TypeVar("_Self", bound="AlongTheRun")
 
-#: What tells a checkpoint from others.
-_Key = tuple[int, object]
-
 
 class AlongTheRun(PointActs):
     """Keeps what is found at each checkpoint, and in idle times goes ahead of the one on show.
@@ -58,12 +53,7 @@ class AlongTheRun(PointActs):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Begins with nothing, as ``PointActs`` with all else."""
-        self._found: dict[tuple[_Key, int], AtCheckpoint] = {}
-        self._ready: set[_Key] = set()
-        """Checkpoints of which all is known that the controls ask for."""
-        self._ready_for: object = None
-        self._failed: dict[_Key, str] = {}
-        """Why checkpoints could not be had."""
+        self._noted = Noted()
         self._follows = self._all = False
         """Whether a person goes from checkpoint to checkpoint, and whether all are asked for."""
         self._pastime: Request | None = None
@@ -79,7 +69,7 @@ class AlongTheRun(PointActs):
         """
         with self._lock:
             n, checkpoints = self.examples, self._points.centres.landmarks.checkpoints
-            known = {i: self._known_at(i, n) for i in range(len(checkpoints))}
+            known = {i: self._noted.at(checkpoint, n) for i, checkpoint in enumerate(checkpoints)}
             found = {i: at for i, at in known.items() if at is not None}
             provenance = self._study.objective.provenance("evolution") | {"n_examples": n}
             return evolution_of(checkpoints, found, provenance, self._losses_on_path())
@@ -93,10 +83,10 @@ class AlongTheRun(PointActs):
             around, made, beside = gathered.together.around, gathered.controls, now.compared_checkpoint
             if around is None or made is None or beside is None or None in around or _of(made) != _of(now):
                 return None
-            names, found = [], []
+            names, found, checkpoints = [], [], centres.landmarks.checkpoints
             for where, at in zip((centres.number, beside), around, strict=True):
-                names.append(where if isinstance(where, str) else centres.landmarks.checkpoints[where].name)
-                known = None if isinstance(where, str) else self._known_at(where, now.examples)
+                names.append(where if isinstance(where, str) else checkpoints[where].name)
+                known = None if isinstance(where, str) else self._noted.at(checkpoints[where], now.examples)
                 traced = at if at is None or at.trace or known is None else replace(at, trace=known.trace)
                 found.append(traced)
             provenance = self._study.objective.provenance("comparison") | {"n_examples": now.examples}
@@ -108,11 +98,6 @@ class AlongTheRun(PointActs):
         if placed is None or placed.path is None or placed.losses != ("train", "frozen"):
             return {}
         return dict(zip(placed.path.names, placed.path.loss.tolist(), strict=True))
-
-    def _known_at(self, number: int, n_examples: int) -> AtCheckpoint | None:
-        """What was found at a checkpoint, None where nothing was."""
-        checkpoints = self._points.centres.landmarks.checkpoints
-        return self._found.get((checkpoint_key(checkpoints[number]), n_examples))
 
     def compute(self: _Self, what: str = "all") -> _Self:
         """Computes what the controls ask for and returns when it is done.
@@ -146,7 +131,7 @@ class AlongTheRun(PointActs):
         if self._pastime is not None and self._pastime.cancelled:
             raise RuntimeError("The computation was cancelled.")
         for checkpoint in self._points.centres.landmarks.checkpoints:
-            if words := self._failed.get(checkpoint_key(checkpoint)):
+            if words := self._noted.failed.get(checkpoint_key(checkpoint)):
                 warnings.warn(f"Nothing was found at {checkpoint.name}: {words}", stacklevel=2)
         return self
 
@@ -161,7 +146,7 @@ class AlongTheRun(PointActs):
         with self._lock:
             spot = None if self._worker.closed else self._points.centres.present
             if spot is not None and spot.theta is None:  # what is known by now of the one that is left
-                self._note(spot.recorded, self._study.centre, self._chosen())
+                self._noted.note(spot.recorded, self._study.centre, self._chosen())
         super()._go_to(number, former)
         self._follows = self._follows or number is not None
 
@@ -173,7 +158,7 @@ class AlongTheRun(PointActs):
             ):
                 return
             number, checkpoints = controls.checkpoint, self._points.centres.landmarks.checkpoints
-            self._note(checkpoints[-1 if number is None else number], study.centre, controls)
+            self._noted.note(checkpoints[-1 if number is None else number], study.centre, controls)
         self._tell_along()
 
     def _steps(self, study: Study, controls: Controls, number: int, what: str) -> Generator[None, None, None]:
@@ -220,7 +205,7 @@ class AlongTheRun(PointActs):
                 return
             spot = self._points.centres.present
             if spot.theta is None:
-                self._note(spot.recorded, self._study.centre, self._chosen())
+                self._noted.note(spot.recorded, self._study.centre, self._chosen())
             if self.status == "done" and (self._follows or self._all or self._group):
                 self._go_ahead()
             self._tell_along()
@@ -233,7 +218,7 @@ class AlongTheRun(PointActs):
         """
         self._all = self._all or everywhere
         if everywhere:
-            self._failed.clear()
+            self._noted.failed.clear()
         if self._next(self._chosen()) is not None or everywhere:
             self._pastime = self._worker.pastime(self._ahead)
 
@@ -261,18 +246,18 @@ class AlongTheRun(PointActs):
             except Exception as error:  # the others can be had all the same
                 log.info("Nothing ahead at %s.", checkpoint.name, exc_info=error)
                 if isinstance(error, FileNotFoundError) and was_dropped(checkpoint):
-                    self._failed[checkpoint_key(checkpoint)] = ""  # nothing to tell of: it is left out
+                    self._noted.failed[checkpoint_key(checkpoint)] = ""  # nothing to tell of: it is left out
                 elif centre is None or found_at(centre, controls.examples) is None:
-                    self._failed[checkpoint_key(checkpoint)] = f"{type(error).__name__}: {error}"
-            if checkpoint_key(checkpoint) not in self._failed:
+                    self._noted.failed[checkpoint_key(checkpoint)] = f"{type(error).__name__}: {error}"
+            if checkpoint_key(checkpoint) not in self._noted.failed:
                 with self._lock:
-                    self._note(checkpoint, centre, controls, complete=True)
+                    self._noted.note(checkpoint, centre, controls, complete=True)
             yield
         self._tell_along(busy=False)
 
     def _next(self, controls: Controls) -> int | None:
         """The next checkpoint to go ahead to, None where all is known that is wanted."""
-        self._begin_anew(controls)
+        self._noted.begin_anew(controls)
         centres = self._points.centres
         here, last = centres.number, centres.last
         ahead = AHEAD if self._follows else 0
@@ -281,31 +266,9 @@ class AlongTheRun(PointActs):
             return None  # it is beside all of them
         checkpoints = centres.landmarks.checkpoints
         for number in numbers:
-            if number <= last and checkpoint_key(checkpoints[number]) not in {*self._ready, *self._failed}:
+            if number <= last and self._noted.is_wanted(checkpoints[number]):
                 return number
         return None
-
-    def _begin_anew(self, controls: Controls) -> None:
-        """Forgets what is ready, and what failed, where the controls ask for something else by now."""
-        wanted = asdict(of_picture(controls)) | {"checkpoint": None}
-        if wanted != self._ready_for:
-            self._ready, self._ready_for = set(), wanted
-            self._failed.clear()
-
-    def _note(
-        self, checkpoint: Recorded, centre: Centre | None, controls: Controls, complete: bool = False
-    ) -> None:
-        """Takes note of what is known at a checkpoint."""
-        key = checkpoint_key(checkpoint)
-        found = None if centre is None else found_at(centre, controls.examples)
-        if found is None and complete:
-            losses = centre.known.losses_at_theta if centre else {}
-            found = AtCheckpoint(losses.get(controls.examples, math.nan))
-        if found is not None:
-            self._found[key, controls.examples] = found
-        if complete:
-            self._begin_anew(controls)
-            self._ready.add(key)
 
     def _tell_along(self, busy: bool | None = None) -> None:
         """Sends the page the curves as far as they are known.
