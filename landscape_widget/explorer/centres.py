@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from torch import nn
 
-from landscape_widget.explorer.model_weights import State, arrays_of, tensors_of
+from landscape_widget.explorer.model_weights import State
 from landscape_widget.explorer.spots import Spot, Spots, checkpoint_key, vector_of
 from landscape_widget.explorer.worker import CLOSED
 from landscape_widget.numerics.vectors import FloatArray, norm
@@ -20,7 +17,6 @@ from landscape_widget.paths.landmarks import Landmarks
 from landscape_widget.paths.stored import Held
 from landscape_widget.results.planes import Plane
 from landscape_widget.study.controls import Controls
-from landscape_widget.study.known import Known
 from landscape_widget.study.study import Study
 
 
@@ -46,9 +42,10 @@ class Centres:
             state: All of the model's state there, None without a model.
         """
         self.spots, first = spots, spots.first
-        self._stack: list[_Centre] = []
+        self.stack: list[_Centre] = []
+        """From the first centre to the present one."""
         self.spots.enter(first)
-        self._stack.append(_Centre(first, state))
+        self.stack.append(_Centre(first, state))
         self._latest = state
         self.left_at = 0
         """Number of the last request that was about another centre."""
@@ -61,7 +58,7 @@ class Centres:
             RuntimeError: After ``close``.
         """
         self.check_open()
-        study = self._stack[-1].spot.study
+        study = self.stack[-1].spot.study
         assert study is not None
         return study
 
@@ -74,7 +71,7 @@ class Centres:
     def present(self) -> Spot:
         """Where one is."""
         self.check_open()
-        return self._stack[-1].spot
+        return self.stack[-1].spot
 
     def beside(self, where: int | str | None) -> Study:
         """The study of a checkpoint by its number, or of a solution by its name; one does not go there.
@@ -85,13 +82,13 @@ class Centres:
 
     def check_open(self) -> None:
         """Raises a RuntimeError after ``close``."""
-        if not self._stack:
+        if not self.stack:
             raise RuntimeError(CLOSED)
 
     def close(self) -> None:
         """Lets go of all studies, and so of the data."""
         self.spots.close()
-        self._stack.clear()
+        self.stack.clear()
 
     def recentre(self, theta: FloatArray, request: int) -> None:
         """Makes θ, shape (N,), the centre of a new exploration.
@@ -101,11 +98,11 @@ class Centres:
             request: Number of the last request that was about the old one.
         """
         self.check_open()
-        spot = self._stack[-1].spot
+        spot = self.stack[-1].spot
         moved = norm(theta - self.spots.theta(spot.recorded))
         beside = Spot(spot.recorded, theta, moved)
         self.spots.enter(beside)
-        self._stack.append(replace(self._stack[-1], spot=beside))
+        self.stack.append(replace(self.stack[-1], spot=beside))
         self.left_at = request
 
     def take(self, state: State, request: int, model: nn.Module) -> None:
@@ -120,7 +117,7 @@ class Centres:
             ValueError: If it is not one of this model, naming the tensors.
             RuntimeError: If the model has become another one in what its state does not hold.
         """
-        top = self._stack[-1]
+        top = self.stack[-1]
         check_same_loss(self.spots.base[0].with_state(state), model)
         with self.spots.replaced():
             spot = self.spots.spot(self._at_the_end(state))
@@ -128,7 +125,7 @@ class Centres:
         self._latest = state
         if spot is top.spot:
             return
-        self._stack.append(_Centre(spot, state, top.taken + 1))
+        self.stack.append(_Centre(spot, state, top.taken + 1))
         self.left_at = request
 
     def _at_the_end(self, state: State) -> Recorded:
@@ -161,7 +158,7 @@ class Centres:
         """
         self.check_open()
         spot = self.spots.at(number)
-        if spot is self._stack[-1].spot:
+        if spot is self.stack[-1].spot:
             return
         try:
             self.spots.enter(spot)
@@ -169,9 +166,9 @@ class Centres:
             if not was_dropped(spot.recorded):
                 raise
             spot = self._nearest(spot.recorded)
-        self._stack[-1] = replace(self._stack[-1], spot=spot, state=self._latest)
-        while self.depth and self._stack[-2].spot is spot:
-            del self._stack[-2]
+        self.stack[-1] = replace(self.stack[-1], spot=spot, state=self._latest)
+        while self.depth and self.stack[-2].spot is spot:
+            del self.stack[-2]
         self.left_at = request
 
     def _nearest(self, dropped: Recorded) -> Spot:
@@ -205,8 +202,8 @@ class Centres:
             raise RuntimeError(
                 "Expected a centre that recentre() or update() chose, to go back from; this is the first."
             )
-        self.spots.enter(self._stack[-2].spot)
-        left = self._stack.pop().spot
+        self.spots.enter(self.stack[-2].spot)
+        left = self.stack.pop().spot
         if left.theta is not None:  # no other way leads there
             self.spots.forget(left)
         self.left_at = request
@@ -215,90 +212,23 @@ class Centres:
     def begun(self) -> Spot:
         """Where the way to the present centre began."""
         self.check_open()
-        return self._stack[0].spot if self.depth else self.spots.first
-
-    def way(self) -> dict[str, Any]:
-        """What a file holds of the way to the present centre, nothing where it is the first one.
-
-        That is where it came by, what was found where it began, and the weights themselves where neither the
-        model nor a trajectory has them in the next session.
-        """
-        spot, begun = self.present, self.begun
-        if spot is begun:
-            return {}
-        passed = [begun, self.spots.first, *(one.spot for one in self._stack[:-1])]
-        way: dict[str, Any] = {"from": [one.digest for one in passed], "known": begun.known.saved()}
-        if spot.theta is not None or spot.recorded in self.landmarks.taken:
-            way["theta"] = vector_of(self.study.objective)
-            if spot.recorded is not begun.recorded:
-                way["state"] = arrays_of(self.spots.state(spot.recorded))
-        return way
-
-    def by_way(self, way: Mapping[str, Any]) -> Study | None:
-        """The study of the centre that a way of a file leads to; None where it does not come by here."""
-        return self.spots.made(self._beyond(way)) if self.present.digest in way["from"] else None
-
-    def _beyond(self, way: Mapping[str, Any]) -> Spot:
-        recorded, theta = self.present.recorded, way["theta"]
-        if "state" in way:
-            recorded = Recorded(Held(tensors_of(way["state"])), recorded.step, told=False)
-        return Spot(recorded, theta, norm(theta - vector_of(self.study.objective)))
-
-    @contextmanager
-    def replaced(
-        self,
-        study: Study,
-        number: int | None = None,
-        way: Mapping[str, Any] | None = None,
-        begun: Mapping[str, Known] | None = None,
-    ) -> Iterator[None]:
-        """Puts another study in the place of the present one, and back if what is done under it fails.
-
-        Args:
-            study: It may be that of a checkpoint.
-            number: Number of that one; None for the last one.
-            way: The way of a file to another centre, which then is one to go back from.
-            begun: What a file holds of where its way began, by the digest of that.
-        """
-        self.check_open()
-        stack, first = [*self._stack], self.begun
-        before = stack[-1]
-        here = (self.last if number is None else number) == self.number
-        there = before.spot if way is None and here else None
-        spot = there or (self.spots.at(number) if way is None else self._beyond(way))
-        former = [(one, one.study, one.known) for one in (spot, first)]
-        if begun and first is not spot and not first.known.losses_at_theta:
-            first.leave()
-            first.known = begun.get(first.digest, first.known)
-        spot.study, spot.known = study, study.known
-        self.spots.enter(spot)
-        self._stack[-1 if way is None else len(stack) :] = [replace(before, spot=spot)]
-        try:
-            yield
-        except BaseException:
-            # an observer may have moved on, or closed
-            if self._stack and self.study is study:
-                for one, its_study, known in former:
-                    one.study, one.known = its_study, known
-                self.spots.enter(before.spot)
-                self._stack[:] = stack
-            raise
+        return self.stack[0].spot if self.depth else self.spots.first
 
     @property
     def depth(self) -> int:
         """How many steps back there are."""
-        return len(self._stack) - 1
+        return len(self.stack) - 1
 
     @property
     def taken(self) -> int:
         """How often weights were taken from the model before those of the present centre."""
-        return self._stack[-1].taken
+        return self.stack[-1].taken
 
     @property
     def number(self) -> int:
         """The number of the checkpoint that the present centre is, or lies beside."""
         keys = [*map(checkpoint_key, self.landmarks.checkpoints)]
-        key = checkpoint_key(self._stack[-1].spot.recorded)
+        key = checkpoint_key(self.stack[-1].spot.recorded)
         # a recorder may have thinned it out meanwhile
         return keys.index(key) if key in keys else sum(step < key[0] for step, _ in keys[:-1])
 
@@ -337,13 +267,13 @@ class Centres:
     @property
     def moved(self) -> float:
         """‖Δθ‖ from the checkpoint to the present centre."""
-        return self._stack[-1].spot.moved
+        return self.stack[-1].spot.moved
 
     @property
     def state(self) -> State | None:
         """All of the model's state when weights were last taken; None without a model."""
         self.check_open()
-        return self._stack[-1].state
+        return self.stack[-1].state
 
     def displacement(self, theta: FloatArray, plane: Plane | None = None) -> tuple[FloatArray, State | None]:
         """Tells from which state of the model θ, shape (N,), is how far away.
@@ -358,7 +288,7 @@ class Centres:
                 buffers and frozen parameters belong to it.
         """
         self.check_open()
-        recorded = self._stack[-1].spot.recorded
+        recorded = self.stack[-1].spot.recorded
         if plane is not None:
             recorded = self.spots.origin_of(plane, recorded)
         return theta - self.spots.theta(recorded), self.spots.state(recorded)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from inspect import getattr_static, signature
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from landscape_widget.explorer.model_weights import Weights
 from landscape_widget.explorer.page import hold
 from landscape_widget.explorer.publisher import gathered_of
 from landscape_widget.explorer.traits import CONTROLS
+from landscape_widget.explorer.way import by_way, way_of
 from landscape_widget.export.python_call import given_arguments
 from landscape_widget.export.runs import fits, load_run, save_run
 from landscape_widget.loss.parameters import Selection
@@ -216,7 +218,7 @@ class LandscapeExplorer(FollowedByAFile):
     def _save(self, path: str | os.PathLike[str], before: Callable[[Path], object] | None = None) -> None:
         with self._lock:
             results, study, pins = self.results, self._study, self._points.pins.memory()
-            controls, way = self._chosen(), self._points.centres.way()
+            controls, way = self._chosen(), way_of(self._points.centres)
         save_run(path, results, study, pins, controls, self._points.centres.steps, way, before)
 
     def load(self, path: str | os.PathLike[str]) -> LandscapeExplorer:
@@ -242,8 +244,8 @@ class LandscapeExplorer(FollowedByAFile):
         centres = self._points.centres
         try:
             moved = bool(self._points.look())
-            by_way = None if moved else centres.by_way
-            loaded = load_run(path, here, centres.spots.study_at, centres.steps, by_way)
+            leads = None if moved else partial(by_way, centres)
+            loaded = load_run(path, here, centres.spots.study_at, centres.steps, leads)
         except ValueError as error:
             if moved and fits(path, self._points.present_objective):
                 raise ValueError(f"{error} {_PRESENT}") from error

@@ -15,6 +15,7 @@ from landscape_widget.explorer.model_weights import Drift, Weights
 from landscape_widget.explorer.pins import Pins
 from landscape_widget.explorer.shown_planes import PictureKey, ShownPlanes
 from landscape_widget.explorer.spots import Spots
+from landscape_widget.explorer.way import replaced
 from landscape_widget.export import point_payloads as wire
 from landscape_widget.export.payloads import Payload
 from landscape_widget.numerics.vectors import FloatArray
@@ -104,11 +105,11 @@ class Points:
             study: The study of this centre, or of another checkpoint.
             pins: What was pinned.
             number: Number of the checkpoint, None for the last one.
-            way: See ``Centres.replaced``.
+            way: See ``replaced``.
             begun: Likewise.
         """
         try:
-            with self.centres.replaced(study, number, way, begun), self.pins.replaced(pins):
+            with replaced(self.centres, study, number, way, begun), self.pins.replaced(pins):
                 self._changed()
                 yield
         except BaseException:

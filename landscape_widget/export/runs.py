@@ -91,7 +91,7 @@ def save_run(
         pins: What ``Pins.memory`` told.
         controls: What is asked for by now; default those of the results.
         steps: Those of the checkpoints that controls number.
-        way: What ``Centres.way`` told.
+        way: What ``way_of`` told.
         before: See ``replacing``.
     """
     known, losses, objective = study.known.saved(), study.known.losses_at_theta.get, study.objective

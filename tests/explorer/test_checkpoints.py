@@ -274,7 +274,7 @@ def test_update_where_nothing_moved_makes_no_centre(make_explorer: Make) -> None
 
 def tensors_held(explorer: LandscapeExplorer, n: int) -> int:
     """Bytes of what is as large as θ and reached from an explorer's centres."""
-    stack = explorer._points.centres._stack
+    stack = explorer._points.centres.stack
     states = {t.data_ptr(): t.nbytes for centre in stack for t in (centre.state or {}).values()}
     vectors = [centre.spot.theta for centre in stack if centre.spot.theta is not None]
     studies = [spot for spot in explorer._points.centres.spots._visited if spot.study is not None]
