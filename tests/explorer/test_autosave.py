@@ -173,6 +173,16 @@ def test_closing_does_not_call_a_model_that_hangs(tmp_path: Path, make_explorer:
 TAKEN = "another explorer has it by now.*Give every explorer a file of its own"
 
 
+def assert_left_alone(path: Path, explorer: LandscapeExplorer, caplog: pytest.LogCaptureFixture) -> None:
+    """A file of another explorer outlives what this one finds, up to its end, and one warning says so."""
+    before = path.read_bytes()
+    explorer.seed = 7
+    explorer.compute("surface").close()
+    assert path.read_bytes() == before
+    (words,) = warned(caplog)
+    assert re.search(TAKEN, words)
+
+
 def warned(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if "Not saved to" in record.getMessage()]
 
@@ -211,12 +221,7 @@ def test_a_former_explorer_that_would_still_write_says_so_once(
     former.compute("surface")
     assert not path.exists()
     again.compute("surface")
-    before = path.read_bytes()
-    former.seed = 5
-    former.compute("surface").close()
-    assert path.read_bytes() == before
-    (words,) = warned(caplog)
-    assert re.search(TAKEN, words)
+    assert_left_alone(path, former, caplog)
 
 
 def test_a_former_explorer_goes_on_once_a_new_one_is_closed_that_wrote_nothing(
@@ -252,12 +257,7 @@ def test_the_file_that_another_kernel_has_written_since_is_left_alone(
     there.compute()
     there.close()
     other.replace(path)
-    before = path.read_bytes()
-    explorer.seed = 7
-    explorer.compute("surface").close()
-    assert path.read_bytes() == before
-    (words,) = warned(caplog)
-    assert re.search(TAKEN, words)
+    assert_left_alone(path, explorer, caplog)
 
 
 @pytest.mark.usefixtures("at_once")
