@@ -18,6 +18,7 @@ from itertools import product
 
 import numpy as np
 import numpy.typing as npt
+from torch.utils.weak import WeakIdKeyDictionary
 
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.results.curvature import principal_curvatures
@@ -47,6 +48,9 @@ _MOST = 1e300
 
 #: Lines on which the next node is farther away than so many, along either axis, are seen by that node only.
 _NEAR = 8
+
+#: What was found on the lines of each surface: every step of a computation asks of the picture on show.
+_answers = WeakIdKeyDictionary()
 
 #: Linear width as a share of the largest difference, where no curvature tells it.
 _UNTOLD = 1 / 30
@@ -149,6 +153,13 @@ def fall_and_rise(surface: Surface) -> tuple[float, float]:
     it; for the rise likewise. Where the loss only rises along a line, or only falls, it does neither,
     whatever its curvature at θ*. Both are 0 where θ* is no node of the grid.
     """
+    if surface not in _answers:
+        _answers[surface] = _on_lines(surface)
+    found: tuple[float, float] = _answers[surface]
+    return found
+
+
+def _on_lines(surface: Surface) -> tuple[float, float]:
     node = _theta(surface)
     if node is None:
         return 0.0, 0.0

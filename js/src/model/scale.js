@@ -41,6 +41,8 @@ export const offersLog = ([low, high]) => low > 0 && high > low;
 
 /** The same arrays for the same surface on the same scale, so that plotly sees what changed. @type {WeakMap<SurfaceResult, {key: string, rows: Float32Array[]}>} */
 const transformed = new WeakMap();
+/** How far the loss of each surface falls and rises: every frame asks for it. @type {WeakMap<SurfaceResult, [number, number]>} */
+const turned = new WeakMap();
 
 /** @param {SurfaceResult} surface @param {string} key @param {(loss: number) => number} of */
 function transform(surface, key, of) {
@@ -101,7 +103,9 @@ export function seesSaddle(frame, surface) {
   const node = theta(surface);
   if (level === null || !node) return false;
   const centre = surface.rows[node[0]][node[1]];
-  const [fall, rise] = fallAndRise(surface);
+  const known = turned.get(surface) ?? fallAndRise(surface);
+  turned.set(surface, known);
+  const [fall, rise] = known;
   const span = around ? 2 * around.most : range[1] - range[0];
   const colours = [-fall, rise].map((difference) => (N_COLOURS * Math.abs(of(centre + difference) - of(centre))) / span);
   return Math.min(...colours) > LEAST_COLOURS;
