@@ -168,6 +168,20 @@ class Trajectory(Sequence[dict[str, Tensor]]):
         with self.named(i):
             return opened(recorded.source, recorded.crc32)
 
+    def if_kept(self, i: int) -> dict[str, Tensor] | None:
+        """What checkpoint ``i`` holds; None where a recorder has dropped it since.
+
+        Raises:
+            FileNotFoundError: If the file of another one is missing.
+            ValueError: If its file is damaged.
+        """
+        try:
+            return self[i]
+        except FileNotFoundError:
+            if not was_dropped(self.recorded[i]):
+                raise
+            return None
+
     @contextmanager
     def named(self, i: int) -> Iterator[None]:
         """Names checkpoint ``i`` in errors about it.

@@ -13,7 +13,6 @@ import numpy as np
 from landscape_widget.numerics.checks import told
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
-from landscape_widget.paths.index import was_dropped
 from landscape_widget.paths.trajectory import Trajectory
 from landscape_widget.results.curvature import EigenPairs
 from landscape_widget.results.evolution import Evolution
@@ -119,12 +118,9 @@ def taken_over(
     dropped = set()
     for old, new in rows if not unlike else []:
         i, step = int(empty.checkpoint[new]), int(known.step[old])
-        try:
-            weights = trajectory[i]
-        except FileNotFoundError:
-            if not was_dropped(trajectory.recorded[i]):
-                raise
-            dropped.add(new)  # by a recorder, which leaves nothing to hold it against
+        weights = trajectory.if_kept(i)
+        if weights is None:
+            dropped.add(new)  # nothing is left to hold it against
             continue
         with trajectory.named(i):
             loss = objective.with_state(weights).loss().item()

@@ -20,7 +20,6 @@ from landscape_widget.numerics.checks import check_integer, check_real, told
 from landscape_widget.numerics.vectors import FloatArray, norm
 from landscape_widget.objective.objective import Objective
 from landscape_widget.paths.components import Given
-from landscape_widget.paths.index import was_dropped
 from landscape_widget.paths.trajectory import Trajectory
 from landscape_widget.results.curvature import EigenPairs
 from landscape_widget.results.evolution import Evolution
@@ -187,12 +186,9 @@ def _steps(
     found_any = False
     for row in np.flatnonzero(~state.done):
         i = int(state.checkpoint[row])
-        try:
-            weights = trajectory[i]
-        except FileNotFoundError:
-            if not was_dropped(trajectory.recorded[i]):
-                raise
-            continue  # a recorder keeps it no more
+        weights = trajectory.if_kept(i)
+        if weights is None:
+            continue
         with trajectory.named(i):
             here = objective.with_state(weights)
         before = state.pairs if state.latest == row - 1 else None
