@@ -36,11 +36,11 @@ class Plan:
     """What ``compute()`` will take from here.
 
     Measured are a loss and two products, the first of which builds what the second uses, and short ones
-    several times. Counts are those
-    that networks usually need, and right within a factor of about two: a spectrum with eigenvalues close
-    together takes more products, a smooth plane fewer nodes. So is the time from ten seconds on; what is
-    shorter takes a few seconds, of which losses and products are the smaller part. With workers the time is
-    that of all the work done by one after another where they are as many as this process has threads.
+    several times. Counts are those that networks usually need, and right within a factor of about two: a
+    spectrum with eigenvalues close together takes more products, a smooth plane fewer nodes. So is the time
+    from ten seconds on; what is shorter takes a few seconds, of which losses and products are the smaller
+    part. With workers the time is that of all the work done by one after another where they are as many as
+    this process has threads.
     """
 
     n_parameters: int

@@ -49,14 +49,7 @@ from landscape_widget.results.tables import brief
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.domain import eigenvector_half_widths
 from landscape_widget.study.findings import Findings
-from landscape_widget.study.sights import (
-    NEGLIGIBLE,
-    ROUNDING,
-    blindness_words,
-    domain_of,
-    is_seen,
-    looks,
-)
+from landscape_widget.study.sights import NEGLIGIBLE, ROUNDING, blindness_words, domain_of, is_seen, looks
 
 
 @dataclass(frozen=True)
