@@ -303,7 +303,7 @@ def test_errors_by_groups_are_the_spread_over_densities(n: int, monkeypatch: pyt
     assert claimed == pytest.approx(spread, rel=4 * 0.04)
 
 
-@pytest.mark.parametrize(("shift", "exact"), [(0.0, True), (0.8, True), (0.0, False)])
+@pytest.mark.parametrize(("shift", "exact"), [(0.8, True), (0.0, False)])
 def test_intervals_of_few_probes_hold_the_truth(shift: float, exact: bool) -> None:
     """Near 1 as well: of 40 intervals of 95 %, 34 or more hold with probability 0.99."""
     values = np.random.default_rng(3).normal(size=120) ** 3 + shift

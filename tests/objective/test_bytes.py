@@ -48,14 +48,13 @@ class Storages(TorchDispatchMode):
 
     def held(self) -> int:
         """Bytes of those that are still there."""
-        gc.collect()
         return sum(nbytes for reference, nbytes in self._seen.values() if not reference.expired())
 
     def come_down_to(self, most: float) -> bool:
         """Whether no more are held, as soon as threads have let go of their last batch."""
         end = time.monotonic() + PATIENCE
         while self.held() > most and time.monotonic() < end:
-            pass
+            gc.collect()
         return self.held() <= most
 
 
