@@ -66,8 +66,8 @@ export function mockSpectrum(request, probes, total, scale = 1) {
     }, 0),
   );
   return {
-    request, x: wire(x.map((at) => scale * at)), density: wire(density.map((value) => value / scale)), ends: { min: scale * VALUES[3], max: scale * VALUES[0] }, nodes: wire(nodes.map((at) => scale * at)), weights: wire(weights),
-    probes, total, n_hvp: 40 * probes, trace_mean: 0.0251 * scale, final: probes === total,
+    request, x: wire(x.map((at) => scale * at)), density: wire(density.map((value) => value / scale)), ends: { min: scale * VALUES[3], max: scale * VALUES[0] },
+    words: `mean λ ${Number((0.0251 * scale).toPrecision(3))} ± ${Number((0.002 * scale).toPrecision(1))} · 21–39 % below 0`, probes, total, n_hvp: 40 * probes, final: probes === total,
   };
 }
 

@@ -8,7 +8,7 @@ import { decodeProjections, decodeSpectrum, decodeTrace } from "../src/kernel/cu
 import { withAxis } from "../src/curvature/eigenvalues.js";
 import { describeSpectrum } from "../src/curvature/face-spectrum.js";
 import { describeMethod, describeReference } from "../src/curvature/face-trace.js";
-import { densityFloor, peakOf, shareBelowZero, splitAtZero } from "../src/model/spectrum.js";
+import { densityFloor, peakOf, splitAtZero } from "../src/model/spectrum.js";
 
 test("what is not known of projections yet is null", () => {
   const few = decodeProjections(mockProjections(1, 300, null));
@@ -49,16 +49,10 @@ test("both halves of the density meet at zero, and nothing falls below the floor
   assert.deepEqual(splitAtZero(Float64Array.of(1, 2), Float64Array.of(1, 1), 1e-6)[0], { x: [], y: [] });
 });
 
-test("the share below zero is the weight of the negative nodes", () => {
-  assert.equal(shareBelowZero(Float64Array.of(-1, 0, 2, -3), Float64Array.of(0.25, 0.25, 0.25, 0.25)), 0.5);
-  assert.equal(shareBelowZero(new Float64Array(0), new Float64Array(0)), null);
-});
-
 test("the spectrum in numbers, as far as they are known", () => {
   const spectrum = decodeSpectrum(mockSpectrum(1, 10, 10));
-  assert.equal(describeSpectrum(spectrum), "mean λ 0.0251 · 30.0 % below 0 · 400 products");
-  const bare = { ...spectrum, nodes: new Float64Array(0), traceMean: null, probes: 2, final: false };
-  assert.equal(describeSpectrum(bare), "2 of 10 probes");
+  assert.equal(describeSpectrum(spectrum), "mean λ 0.0251 ± 0.002 · 21–39 % below 0 · 400 products");
+  assert.equal(describeSpectrum({ ...spectrum, words: "mean λ 0.02", probes: 1, final: false }), "mean λ 0.02 · 1 of 10 probes");
 });
 
 const method = (/** @type {number[]} */ n, /** @type {number[]} */ value, /** @type {number[]} */ error) => ({

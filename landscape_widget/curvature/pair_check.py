@@ -20,6 +20,9 @@ _STEPS = 1e-8, 1e-9
 #: to be of one mind.
 _OFF, _APART = 1e-2, 0.5
 
+#: Roundings of a slope, of its own size, that say nothing; more of them differ from step to step.
+_ROUNDING = 30.0
+
 
 def doubt_of(objective: Objective, vectors: Tensor, values: Tensor, least: float) -> str:
     """Why curvatures cannot be trusted; "" where slopes agree with them, or nothing can be told.
@@ -53,7 +56,7 @@ def _contradiction(objective: Objective, v: Tensor, value: float, least: float) 
     only what all four agree in is a wrong second derivative.
     """
     h, ahead, behind = ends_of(objective, v, _STEPS[0])
-    rounding = 1e3 * torch.finfo(ahead.dtype).eps * float(ahead.norm()) / h
+    rounding = _ROUNDING * torch.finfo(ahead.dtype).eps * float(ahead.norm()) / h
     allowed = max(_OFF * abs(value), rounding, least)
     if not abs(float(v @ (ahead - behind)) / (2 * h) - value) > allowed:
         return None  # as where it is not finite

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from landscape_widget.curvature.product_differences import STEPS, TOLERANCE, disagreement, steady
+from landscape_widget.curvature.product_differences import STEPS, TOLERANCE, disagreement, smaller, steady
 from landscape_widget.engine.faults import of_the_moment, out_of_memory
 from landscape_widget.loss.evaluation import Spans
 from landscape_widget.loss.terms import ModelTerms
@@ -37,6 +37,9 @@ _STEPS_IN_PARTS, _STEPS_OF_ALL = (1e-8, 1e-9, 1e-10, 1e-7, 1e-6), STEPS[:2]
 
 #: Steps between which a kink shows itself by what it does to differences.
 _STEPS_APART = 1e-8, 1e-10
+
+#: How often what hardly counts beside the rest is compared by itself: from 1 down to 10⁻¹².
+_LEVELS = 4
 
 #: Words of torch about derivatives that it lacks.
 _ABOUT_DERIVATIVES = ("derivative", "differentia", "backward", "grad", "zerotensor")
@@ -66,6 +69,9 @@ def check_hvp(objective: Objective) -> None:
     batches, or for some examples, disagrees by the same at every step. One that is wrong for rare examples
     and hidden below many kinks is not told from them.
 
+    Parameters whose curvature hardly counts beside that of others are compared by themselves, on the few
+    examples alone.
+
     The product over all is the very one that curvature will be computed by, the gradients are those of the
     loader's own batches, and the losses at their two ends must agree with them. Costs a product, two
     gradients and two losses of all data, once for each objective; they are not counted in any ``n_hvp``.
@@ -88,6 +94,7 @@ def check_hvp(objective: Objective) -> None:
     few = _few(objective, EXAMPLES)
     doubt = _compare(few, suspects, "a few examples", objective) if few is not objective else ""
     objective.doubt = _compare(objective, suspects, "all of the data", objective) or doubt
+    objective.doubt = objective.doubt or _compare_smaller(few, suspects)
     if objective.doubt:
         warnings.warn(objective.doubt, stacklevel=3)
     objective.second_derivative_checked = True
@@ -136,6 +143,35 @@ def _compare(objective: Objective, suspects: dict[str, str], where: str, whole: 
         gap = whole.hvp(v, theta.clone()) - product if everything else torch.zeros(())
         if float(gap.norm()) <= TOLERANCE * float(product.norm()):
             return ""
+    return _told(wrong, suspects)
+
+
+def _compare_smaller(objective: Objective, suspects: dict[str, str]) -> str:
+    """The same of those parameters alone whose curvature hardly counts beside that of others, level by level.
+
+    Only what is wrong by the same at two steps counts: where little curves, a kink is much.
+    """
+    theta = objective.theta
+    if theta.dtype is not torch.float64:
+        return ""
+    z = torch.randn(len(theta), generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(theta)
+    v, here = z / z.norm(), theta.clone()
+    product = _product(objective, v, suspects, here)
+    for _ in range(_LEVELS):
+        within = smaller(v, product)
+        if not bool(within.any()):
+            break
+        v = z * within / (z * within).norm()
+        product = _product(objective, v, suspects, here) * within
+        if not bool(product.isfinite().all()):
+            break
+        wrong = disagreement(objective, v, product, within=within)
+        if wrong and steady(objective, v, product, wrong, _STEPS_APART, within):
+            return _told(wrong, suspects)
+    return ""
+
+
+def _told(wrong: dict[str, float], suspects: dict[str, str]) -> str:
     if wrong and suspects:
         raise SecondDerivativeError(_wrong(wrong, suspects))
     if not wrong:

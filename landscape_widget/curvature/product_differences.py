@@ -24,9 +24,17 @@ _STEPS_IN_SINGLE, _TOLERANCE_IN_SINGLE = (1e-3, 1e-2, 1e-4), 0.1
 #: are good to about 1e-9 at these steps, the faults known are above 1e-1.
 TOLERANCE = 1e-3
 
+#: Share of the largest entry of a product below which others are compared by themselves.
+_HARDLY_ANY = 1e-3
+
 
 def disagreement(
-    objective: Objective, v: Tensor, product: Tensor, where: str = "", steps: Sequence[float] = STEPS
+    objective: Objective,
+    v: Tensor,
+    product: Tensor,
+    where: str = "",
+    steps: Sequence[float] = STEPS,
+    within: Tensor | float = 1.0,
 ) -> dict[str, float]:
     """Relative difference in each parameter tensor where no step agrees; empty if there is none.
 
@@ -36,11 +44,12 @@ def disagreement(
         product: Hv.
         where: What data the loss is of, in words; "" where its gradient was held against it elsewhere.
         steps: The steps of the differences in float64.
+        within: 1 at the parameters that are compared and 0 at others, shape (N,).
 
     Raises:
         CutOffError: If the gradient is not that of the loss.
     """
-    theta = objective.theta
+    theta, product = objective.theta, product * within
     single = theta.dtype is torch.float32
     tolerance = _TOLERANCE_IN_SINGLE if single else TOLERANCE
     gaps: dict[str, dict[float, float]] = {name: {} for name in objective.spans}
@@ -48,7 +57,7 @@ def disagreement(
     checked = not where
     for step in _STEPS_IN_SINGLE if single else steps:
         h, ahead, behind = ends_of(objective, v, step)
-        difference = (ahead - behind) / (2 * h)
+        difference = (ahead - behind) / (2 * h) * within
         if not bool(difference.isfinite().all()):  # beside a pole, for instance
             continue
         if not checked:
@@ -72,8 +81,23 @@ def disagreement(
     return {name: shares[name] for name, by_step in gaps.items() if not _vanishes(by_step)}
 
 
+def smaller(v: Tensor, product: Tensor) -> Tensor:
+    """1 at the parameters that ``v`` changes and whose part of Hv is hardly any of it, else 0, shape (N,).
+
+    What is compared with all of Hv says nothing of these: inputs in large units make curvatures of 10⁹ beside
+    others of 1.
+    """
+    size = product.abs() * (v != 0)
+    return ((v != 0) & (size < _HARDLY_ANY * size.max())).to(v)
+
+
 def steady(
-    objective: Objective, v: Tensor, product: Tensor, wrong: Iterable[str], steps: tuple[float, float]
+    objective: Objective,
+    v: Tensor,
+    product: Tensor,
+    wrong: Iterable[str],
+    steps: tuple[float, float],
+    within: Tensor | float = 1.0,
 ) -> bool:
     """Whether the difference in each tensor is the same at two steps, as that of a wrong derivative is.
 
@@ -86,11 +110,12 @@ def steady(
         product: Hv.
         wrong: Names of tensors in which product and difference disagree.
         steps: Two steps as those of ``disagreement``, the longer one first.
+        within: As of ``disagreement``.
     """
     gaps = []
     for step in steps:
         h, ahead, behind = ends_of(objective, v, step)
-        gaps.append(product - (ahead - behind) / (2 * h))
+        gaps.append((product - (ahead - behind) / (2 * h)) * within)
     longer, shorter = gaps
     for name in wrong:
         span = objective.spans[name]

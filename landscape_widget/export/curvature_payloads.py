@@ -7,11 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from landscape_widget.curvature.density import trace_of
 from landscape_widget.export.payloads import Payload, buffer, finite
 from landscape_widget.planes.axes import Axis, eigen_axis
 from landscape_widget.results.blindness import BlindnessEstimate, measured_blindness
 from landscape_widget.results.shares import interval_words
 from landscape_widget.results.spectrum import TRACE_LABELS
+from landscape_widget.results.tables import brief
 from landscape_widget.study.budget import DENSITY_PROBES, TRACE_METHODS
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.domain import eigenvector_half_widths
@@ -118,14 +120,23 @@ def spectrum(found: Findings, request: int) -> Payload:
         "ends": {"min": float(pairs.values[-1]), "max": float(pairs.values[0])}
         if certified and pairs
         else None,
-        "nodes": buffer(result.nodes, np.float64),
-        "weights": buffer(result.weights, np.float64),
+        "words": _spectrum_words(found),
         "probes": result.n_probes,
         "total": DENSITY_PROBES,
         "n_hvp": result.n_hvp,
-        "trace_mean": found.trace.value / result.n_parameters if found.trace else result.mean,
         "final": found.density_final,
     }
+
+
+def _spectrum_words(found: Findings) -> str:
+    """The mean eigenvalue and the share of negative ones, each with its 95 % interval."""
+    density = found.density
+    assert density is not None
+    total = found.trace or trace_of(density)
+    mean, error = total.value / density.n_parameters, total.error / density.n_parameters
+    words = f"mean λ {brief(mean, 3)}{f' ± {brief(error, 1)}' if error > 0 else ''}"
+    low, high = density.below_zero
+    return words if (low, high) == (0, 1) else f"{words} · {interval_words(low, high)} below 0"
 
 
 def trace(found: Findings, request: int) -> Payload:

@@ -20,7 +20,7 @@ from landscape_widget.results.planes import Surface
 from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Findings, Picture
-from landscape_widget.study.sights import domain_of, sight
+from landscape_widget.study.sights import domain_of, sight, tells
 from landscape_widget.study.verdict import domain_on_show, verdict_of
 
 #: Eigenvectors of each end that the page offers as axes.
@@ -140,15 +140,15 @@ def compared(found: Findings, controls: Controls, request: int, theta_norm: floa
 def sights(found: Findings, controls: Controls, theta_norm: float) -> list[list[str]]:
     """What each picture shows of θ*: where it has the colours for what lies in its plane, and where not."""
     verdict, second = verdict_of(found, controls, theta_norm), found.compared
-    shown = [(found.quadratic, domain_on_show(found, controls))]
+    shown = [(found.quadratic, domain_on_show(found, controls), tells(found.surface))]
     if second is not None:
-        shown.append((second.quadratic, domain_of(second.surface)))
+        shown.append((second.quadratic, domain_of(second.surface), tells(second.surface)))
     return [
         [
-            sight(verdict.kind, model, domain, seen) if verdict and model and domain else ""
+            sight(verdict.kind, model, domain, seen, told) if verdict and model and domain else ""
             for seen in (True, False)
         ]
-        for model, domain in shown
+        for model, domain, told in shown
     ]
 
 

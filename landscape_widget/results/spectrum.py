@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from landscape_widget.numerics.quantiles import student95
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.results.base import Provenance, Table
 from landscape_widget.results.equality import equal_by_content
@@ -128,6 +130,21 @@ class SpectralDensity(Table):
     def mean(self) -> float:
         """Mean eigenvalue, tr(H)/N."""
         return float(self.weights @ self.nodes)
+
+    @property
+    def below_zero(self) -> tuple[float, float]:
+        """The 95 % interval of the share of eigenvalues below zero, from what each probe says; 0 to 1 of one.
+
+        A rule of few nodes gives what crowds about zero to either side, by chance, and each probe otherwise.
+        """
+        if self.n_probes < 2:
+            return 0.0, 1.0
+        negative = np.where(self.nodes < 0, self.weights, 0.0)
+        known = float(negative[self.probe < 0].sum())
+        own = np.bincount(self.probe[self.probe >= 0], negative[self.probe >= 0]) * self.n_probes
+        middle, error = known + own.mean(), own.std(ddof=1) / math.sqrt(self.n_probes)
+        half = student95(self.n_probes - 1) * float(error)
+        return max(known, middle - half), min(1.0, middle + half)
 
     @property
     def counts(self) -> FloatArray:

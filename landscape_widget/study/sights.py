@@ -19,6 +19,12 @@ from landscape_widget.results.words import HERE
 #: billionth of what the largest curvature does.
 NEGLIGIBLE = 1e-9
 
+#: What a picture is that does not ``tell``.
+OTHER_LOSS = "whose picture is of another loss"
+
+#: Widest interval of a predicted probability that says anything.
+_WIDEST = 0.5
+
 #: A curvature up to this share of the largest is rounding.
 ROUNDING = 1e-12
 
@@ -28,14 +34,17 @@ def is_seen(surface: Surface | None, quadratic: QuadraticModel | None) -> bool:
 
     Only training losses do, whose curvature is known; none that is not there yet does.
     """
-    if surface is None or not is_training_loss(surface):
-        return True
-    return sees_saddle(surface, quadratic)
+    return surface is None or not tells(surface) or sees_saddle(surface, quadratic)
+
+
+def tells(surface: Surface | None) -> bool:
+    """Whether a picture is of the loss whose curvature is told, or is not there yet."""
+    return surface is None or is_training_loss(surface)
 
 
 def turns(surface: Surface | None) -> bool:
     """Whether a picture's own losses may be those of a saddle, minimum or maximum, or do not tell."""
-    return surface is None or not is_training_loss(surface) or not only_slopes(surface)
+    return surface is None or not tells(surface) or not only_slopes(surface)
 
 
 def domain_of(surface: Surface) -> tuple[float, ...]:
@@ -71,7 +80,9 @@ def _turns_within(model: QuadraticModel, domain: Sequence[float]) -> bool:
     return bool(np.all((low <= point) & (point <= high)))
 
 
-def sight(kind: str, model: QuadraticModel, domain: Sequence[float], seen: bool = True) -> str:
+def sight(
+    kind: str, model: QuadraticModel, domain: Sequence[float], seen: bool = True, told: bool = True
+) -> str:
     """What a plane shows of θ*, in words.
 
     Args:
@@ -79,12 +90,15 @@ def sight(kind: str, model: QuadraticModel, domain: Sequence[float], seen: bool 
         model: The training loss to second order in the plane.
         domain: What is on show of it, (α min, α max, β min, β max).
         seen: Whether the picture shows to the eye a saddle that lies in the plane.
+        told: Whether the picture ``tells`` of that loss.
     """
     minus, plus = model.curvatures
     numbers = f"κ₋ {brief(minus)}, κ₊ {brief(plus)}"
     if kind not in ("saddle", "minimum", "maximum"):
         return f"Curves like a {_curves_like(model.curvatures)}: {numbers}."
     seen_as = looks(model, domain)
+    if not told:
+        return f"The training loss looks like a {seen_as} in this plane, {OTHER_LOSS}: {numbers}."
     if seen_as == kind == "saddle" and not seen:
         return f"The saddle lies in this plane but cannot be seen {HERE}: {numbers}."
     if seen_as == kind:
@@ -106,10 +120,12 @@ def blindness_words(
     blindness: SaddleBlindness | None,
     seen: bool,
     turning: bool = True,
+    told: bool = True,
 ) -> str:
     """Words for who sees the saddle: random planes, and the one on show, which ``looks`` like ``here``.
 
-    ``turning`` tells whether the losses of the picture turn as well as their quadratic model.
+    ``turning`` tells whether the losses of the picture turn as well as their quadratic model, and ``told``
+    whether the picture ``tells`` of that loss.
     """
     parts = []
     if projections is not None:
@@ -117,11 +133,13 @@ def blindness_words(
         hidden = round(projections.p_no_saddle * projections.samples)
         count = f"95 % interval of {hidden} in {projections.samples} drawn"
         predicted = blindness.spectral if blindness else None
-        if predicted is not None:
+        if predicted is not None and predicted.high - predicted.low <= _WIDEST:
             count += f"; {interval_words(predicted.low, predicted.high)} as the spectrum predicts"
         words = interval_words(measured.low, measured.high)
         parts.append(f"a random plane hides it in {words} of cases ({count})")
-    if here == "saddle":
+    if here == "saddle" and not told:
+        parts.append(f"it lies in this plane, {OTHER_LOSS}")
+    elif here == "saddle":
         unseen = f"it lies in this plane but cannot be seen {HERE}"
         if not turning:
             unseen = f"only the quadratic model turns {HERE}, not the loss: this plane hides it"

@@ -49,7 +49,15 @@ from landscape_widget.results.tables import brief
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.domain import eigenvector_half_widths
 from landscape_widget.study.findings import Findings
-from landscape_widget.study.sights import NEGLIGIBLE, ROUNDING, blindness_words, domain_of, is_seen, looks
+from landscape_widget.study.sights import (
+    NEGLIGIBLE,
+    ROUNDING,
+    blindness_words,
+    domain_of,
+    is_seen,
+    looks,
+    tells,
+)
 
 
 @dataclass(frozen=True)
@@ -92,7 +100,8 @@ def verdict_of(found: Findings, controls: Controls, theta_norm: float) -> Verdic
     scale = "the domain" if on_show else "the Hessian plane's automatic domain"
     picture = None if found.preview else found.surface
     turning = here != "saddle" or found.turns
-    judged = [judge(pairs, slopes, widths, *known, one, scale, turning) for one in (True, False)]
+    told = tells(picture)
+    judged = [judge(pairs, slopes, widths, *known, one, scale, turning, told) for one in (True, False)]
     seen, unseen = (verdict.sentence + note for verdict in judged)
     sights = (seen, unseen) if seen != unseen else None
     return Verdict(judged[0].kind, seen if is_seen(picture, found.quadratic) else unseen, sights)
@@ -154,6 +163,7 @@ def judge(
     seen: bool = True,
     scale: str = "the domain",
     turning: bool = True,
+    told: bool = True,
 ) -> Verdict:
     """Decides by the rule above.
 
@@ -167,6 +177,7 @@ def judge(
         seen: Whether the picture shows to the eye what lies in its plane.
         scale: Words for what these half-widths belong to.
         turning: Whether the losses in the picture turn, too, and not only their quadratic model.
+        told: Whether the picture is of the loss that is judged.
     """
     top, bottom = float(pairs.values[0]), float(pairs.values[-1])
     signs = _sign(top, float(pairs.residuals[0])), _sign(bottom, float(pairs.residuals[-1]))
@@ -188,7 +199,7 @@ def judge(
         return Verdict("slope", f"On a slope; {_CURVATURE[kind]}: {numbers}. {place}")
     if kind == "undecided":
         return Verdict(kind, f"Undecided: {numbers}. {_doubt(pairs, signs)} {place}")
-    sees = blindness_words(here, projections, blindness, seen, turning) if kind == "saddle" else ""
+    sees = blindness_words(here, projections, blindness, seen, turning, told) if kind == "saddle" else ""
     near = " at this scale" if away.any() else ""
     return Verdict(kind, f"{kind.capitalize()}{near}: {numbers}. {place}{sees}")
 

@@ -202,7 +202,9 @@ def test_it_runs_once_on_one_batch_and_on_all(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(Objective, "hvp", counted)
     check_hvp(objective)
     check_hvp(objective)
-    assert examples == [1, 13]
+    assert examples[:2] == [1, 13]
+    assert set(examples[2:]) <= {1}
+    assert len(examples) < 2 + 6
 
 
 def test_a_first_look_is_refused_where_a_second_derivative_is_wrong() -> None:
@@ -426,3 +428,72 @@ def test_a_sign_that_rests_on_one_example_whose_derivative_is_wrong_is_doubted(
     assert not pairs.converged.any()
     assert "slopes" in pairs.provenance["doubt"]
     assert not hessian_eigenpairs(objective).converged.any()
+
+
+class WrongCurve(torch.autograd.Function):
+    """c·x²/2 with the right gradient c·x, whose own derivative is told as another one."""
+
+    @staticmethod
+    def forward(ctx, x, right, told):
+        ctx.save_for_backward(x)
+        ctx.curves = right, told
+        return right * x * x / 2
+
+    @staticmethod
+    def backward(ctx, slope):
+        right, told = ctx.curves
+        (x,) = ctx.saved_tensors
+        return slope * (told * x + ((right - told) * x).detach()), None, None
+
+
+class Beside(nn.Module):
+    """A sum of squares, and another one whose second derivative is wrong, in the same tensor or its own."""
+
+    def __init__(
+        self, curvatures: list[float], own: bool, right: float, told: float, slope: float = 0
+    ) -> None:
+        super().__init__()
+        self.all = nn.Parameter(torch.zeros(len(curvatures), dtype=torch.float64))
+        self.one = nn.Parameter(torch.zeros(1, dtype=torch.float64)) if own else None
+        self.register_buffer("curvatures", torch.tensor(curvatures, dtype=torch.float64))
+        self.curves = right, told
+        with torch.no_grad():
+            self.all[0] = slope / curvatures[0]
+
+    def forward(self, x: Tensor) -> Tensor:
+        one = self.all[1] if self.one is None else self.one[0]
+        return 0 * x + (self.curvatures * self.all**2).sum() / 2 + WrongCurve.apply(one, *self.curves)
+
+
+def of_all(model: nn.Module) -> Objective:
+    return Objective(model, (data(12, 1), data(12, 1)), lambda output, _: output.mean())
+
+
+@pytest.mark.parametrize("own", [True, False])
+@pytest.mark.parametrize("largest", [2e4, 2e9])
+def test_a_wrong_derivative_is_doubted_however_large_others_are(largest: float, own: bool) -> None:
+    """As inputs in large units make them; the wrong ones lie within the spectrum, so that no end tells."""
+    right = 1.2 if own else 0.0
+    model = Beside([largest, right, *np.linspace(1, 2, 28)], own, -0.5, 1.5)
+    with pytest.warns(UserWarning, match="difference in " + ("one" if own else "all")):
+        pairs = hessian_eigenpairs(of_all(model))
+    assert not pairs.converged.any()
+
+
+@pytest.mark.parametrize("slope", [0.0, 100.0])
+def test_a_wrong_sign_is_doubted_beside_a_gradient(slope: float) -> None:
+    objective = of_all(Beside([1e4, 0.0, *np.linspace(1, 2, 28)], False, -1e-3, 1e-3, slope))
+    with pytest.warns(UserWarning, match="No curvature counts as certified"):
+        pairs = hessian_eigenpairs(objective)
+    assert not pairs.converged.any()
+
+
+@pytest.mark.parametrize("own", [True, False])
+@pytest.mark.parametrize("slope", [0.0, 100.0])
+def test_right_derivatives_beside_large_ones_are_certified(own: bool, slope: float) -> None:
+    model = Beside([2e9, 0.0, *np.linspace(1, 2, 28)], own, -0.5, -0.5, slope)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        pairs = hessian_eigenpairs(of_all(model))
+    assert pairs.converged.all()
+    np.testing.assert_allclose(pairs.values, [2e9, -0.5], rtol=1e-3)

@@ -291,21 +291,19 @@ def spectrum(found: Findings) -> Case:
     assert density is not None
     assert pairs is not None
     x, y = density.curve()
-    mean = found.trace.value / density.n_parameters if found.trace else density.mean
+    payload = curvature.spectrum(found, REQUEST)
     expected = {
         "request": REQUEST,
         "x": x.tolist(),
         "density": y.tolist(),
         "ends": {"min": pairs.values[-1], "max": pairs.values[0]},
-        "nodes": density.nodes.tolist(),
-        "weights": density.weights.tolist(),
+        "words": payload["words"],
         "probes": density.n_probes,
         "total": DENSITY_PROBES,
         "nHvp": density.n_hvp,
-        "traceMean": mean,
         "final": found.density_final,
     }
-    return {"trait": "_spectrum", "payload": curvature.spectrum(found, REQUEST), "expected": expected}
+    return {"trait": "_spectrum", "payload": payload, "expected": expected}
 
 
 def trace(found: Findings) -> Case:

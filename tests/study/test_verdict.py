@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from landscape_widget import EigenPairs, Objective, ProjectedCurvatures, hessian_eigenpairs
 from landscape_widget.curvature.slopes import slopes_along
+from landscape_widget.export.payloads import sights
 from landscape_widget.results.blindness import BlindnessEstimate, SaddleBlindness
 from landscape_widget.results.curvature import Slopes
 from landscape_widget.results.quadratic import QuadraticModel
@@ -444,8 +445,49 @@ def test_what_random_planes_and_this_plane_show() -> None:
     assert shows.endswith(random)
     assert hides.endswith("; it looks like a minimum here: this plane hides it.")
     blindness = SaddleBlindness(None, None, BlindnessEstimate(0.93, math.nan, 0.912, 0.951))
+    other = judged(pairs(2, -1), here="saddle", projections=projections, told=False).sentence
+    assert other.endswith("; it lies in this plane, whose picture is of another loss.")
     known = judged(pairs(2, -1), projections=projections, blindness=blindness).sentence
     assert known.endswith("of cases (95 % interval of 3 in 4 drawn; 91.2–95.1 % as the spectrum predicts).")
+    nothing = SaddleBlindness(None, None, BlindnessEstimate(0.93, math.nan, 0.0, 1.0))
+    assert "predicts" not in judged(pairs(2, -1), projections=projections, blindness=nothing).sentence
+
+
+class Saddle(nn.Module):
+    """uv times its normalised input, at u = v = 0: a saddle wherever targets go with inputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(1, affine=False)
+        self.weights = nn.Parameter(torch.zeros(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.weights.prod() * self.norm(x)
+
+
+@pytest.mark.parametrize(
+    ("asked", "shows"),
+    [
+        ({}, True),
+        ({"batch_norm": "recomputed"}, False),
+        ({"batch_norm": "difference"}, False),
+        ({"split": "test"}, False),
+        ({"split": "difference"}, False),
+    ],
+)
+def test_a_picture_of_another_loss_shows_no_saddle(asked: dict[str, str], shows: bool) -> None:
+    x = torch.arange(1.0, 9)[:, None]
+    objective = Objective(Saddle().eval().double(), (x.double(), x.double()), nn.MSELoss())
+    chosen = replace(controls(), examples=8, resolution=5, **asked)
+    found = list(Study(objective, objective.with_data((x.double(), -x.double()))).steps(chosen))[-1]
+    verdict = verdict_of(found, chosen, 0.0)
+    assert verdict is not None
+    assert verdict.kind == "saddle"
+    words = "this plane shows it" if shows else "it lies in this plane, whose picture is of another loss"
+    assert words in verdict.sentence
+    assert (verdict.sights is not None) == shows
+    told, _ = sights(found, chosen, 0.0)[0]
+    assert told.startswith("Shows the saddle" if shows else "The training loss looks like a saddle")
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,11 @@
 import { WORDS } from "../kernel/agreed.js";
 import { h, setText } from "../ui/dom.js";
 import { createEigenvalues, withAxis } from "./eigenvalues.js";
-import { formatCount, formatNumber, formatPercent } from "../model/format.js";
+import { formatCount, formatNumber } from "../model/format.js";
 import { drawMark, headroom, zeroLine } from "./line-marks.js";
 import { baseAxis, baseLayout } from "../ui/plot.js";
 import { ticksWithin } from "../ui/ticks.js";
-import { densityFloor, peakOf, shareBelowZero, splitAtZero } from "../model/spectrum.js";
+import { densityFloor, peakOf, splitAtZero } from "../model/spectrum.js";
 
 /** @typedef {import("../ui/frame.js").Frame} Frame */
 /** @typedef {import("../kernel/state.js").Snapshot} Snapshot */
@@ -111,16 +111,8 @@ function figure({ palette, snapshot }, el) {
 }
 
 /** What the spectrum comes to in numbers. @param {SpectrumResult} spectrum */
-export function describeSpectrum({ nodes, weights, traceMean, probes, total, nHvp, final }) {
-  const below = shareBelowZero(nodes, weights);
-  return [
-    traceMean === null ? "" : `mean λ ${formatNumber(traceMean, 3)}`,
-    below === null ? "" : `${formatPercent(below)} below 0`,
-    final ? `${formatCount(nHvp)} products` : `${formatCount(probes)} of ${formatCount(total)} probes`,
-  ]
-    .filter(Boolean)
-    .join(" · ");
-}
+export const describeSpectrum = ({ words, probes, total, nHvp, final }) =>
+  `${words} · ${final ? `${formatCount(nHvp)} products` : `${formatCount(probes)} of ${formatCount(total)} probes`}`;
 
 /** How far the eigenvalues are, before there is a density. @param {EigenResult} eigenpairs */
 export const describeSettling = ({ nHvp, final }) => `${formatCount(nHvp)} products${final ? "" : " so far"}`;

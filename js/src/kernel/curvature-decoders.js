@@ -52,12 +52,10 @@ import { decodeArray } from "./decoders.js";
  * @property {Float64Array} x  eigenvalues, ascending (G,)
  * @property {Float64Array} density  integrates to 1 (G,)
  * @property {{min: number, max: number} | null} ends  certified
- * @property {Float64Array} nodes
- * @property {Float64Array} weights  sum to 1
+ * @property {string} words  mean eigenvalue and share below zero, with their intervals
  * @property {number} probes
  * @property {number} total
  * @property {number} nHvp
- * @property {number | null} traceMean  mean eigenvalue
  * @property {boolean} final
  */
 
@@ -143,20 +141,17 @@ function checkLengths(what, arrays) {
 
 /** @param {any} raw @returns {SpectrumResult} */
 export function decodeSpectrum(raw) {
-  const [x, density, nodes, weights] = [raw.x, raw.density, raw.nodes, raw.weights].map((view) => decodeArray(view, Float64Array));
+  const [x, density] = [raw.x, raw.density].map((view) => decodeArray(view, Float64Array));
   checkLengths("Spectrum", { x, density });
-  checkLengths("Spectrum", { nodes, weights });
   return {
     request: raw.request,
     x,
     density,
     ends: raw.ends,
-    nodes,
-    weights,
+    words: raw.words,
     probes: raw.probes,
     total: raw.total,
     nHvp: raw.n_hvp,
-    traceMean: raw.trace_mean,
     final: raw.final,
   };
 }

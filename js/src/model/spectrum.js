@@ -37,13 +37,3 @@ export function splitAtZero(x, density, floor) {
   }
   return sides;
 }
-
-/**
- * Share of the eigenvalues below zero, by quadrature; null without nodes.
- * @param {Float64Array} nodes
- * @param {Float64Array} weights
- */
-export function shareBelowZero(nodes, weights) {
-  const below = nodes.reduce((sum, node, i) => (node < 0 ? sum + weights[i] : sum), 0);
-  return nodes.length ? Math.min(1, Math.max(0, below)) : null;
-}
