@@ -59,7 +59,7 @@ def findings_in_both_themes(
     other = {"light": "dark", "dark": "light"}[explorer.root.get_attribute("data-theme") or ""]
     notebook.set_theme(f"JupyterLab {other.title()}")
     expect(explorer.root).to_have_attribute("data-theme", other)
-    return found + findings(explorer, "color-contrast", within=within)
+    return found + findings(explorer, "color-contrast")
 
 
 def test_no_serious_finding(notebook: Notebook) -> None:
