@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from landscape_widget.export.payloads import Payload, buffer
-from landscape_widget.figures.evolution import called, step_ticks
+from landscape_widget.figures.evolution import called, log_ticks, step_ticks
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.results.checkpoints import places, unit_of
 from landscape_widget.results.evolution import Evolution
@@ -35,9 +35,6 @@ _ANOTHER_EDGE = " 2/η is not the edge of this optimiser; Adam's is in evolution
 
 #: The line where one is.
 _HERE = {"type": "line", "y0": 0, "y1": 1, "layer": "below"}
-
-#: A logarithmic axis over more decades has ticks at powers of ten alone, and at most so many.
-_FEW_DECADES, _MOST_TICKS = 1.7, 5
 
 #: Room above and below curves, as a share of what they span.
 _ROOM = 0.08
@@ -132,9 +129,9 @@ def _picture(title: str, *lines: Payload, log: bool = False) -> Payload | None:
     room = _ROOM * (high - low) or abs(high) / 10 or 1.0
     reach = [low - room, high + room]
     sent = [line | {"values": buffer(line["values"], np.float64)} for line in shown]
-    axis = {"type": "log" if log else "linear", "range": reach, "nticks": 5, "fixedrange": True}
-    if log and reach[1] - reach[0] > _FEW_DECADES:  # plotly's own are 1, 2 and 5 of each decade then
-        axis["dtick"] = math.ceil((reach[1] - reach[0]) / _MOST_TICKS)
+    axis: Payload = {"type": "log" if log else "linear", "range": reach, "nticks": 5, "fixedrange": True}
+    if log:
+        axis |= log_ticks(low, high)
     return {"title": title, "y": axis, "lines": sent}
 
 

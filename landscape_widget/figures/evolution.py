@@ -27,8 +27,8 @@ _COLOURS = {
 
 _FURTHER = "#009e73"
 
-#: From so many decades on there are ticks at powers of ten alone, and so many of these at most.
-_MANY_DECADES, _MOST_TICKS = 2.5, 5
+#: Ticks of a logarithmic axis, at most, or nearly so.
+_MOST_TICKS = 5
 
 
 def evolution_figure(evolution: Evolution, *, log_loss: bool = True) -> go.Figure:
@@ -141,11 +141,10 @@ def evolution_figure(evolution: Evolution, *, log_loss: bool = True) -> go.Figur
     kind = "log" if log_loss else "linear"
     above = {"loss": evolution.loss[done], "‖∇L‖": evolution.gradient_norm[done]}
     for second, (title, values) in enumerate(above.items()):
-        ticks = _log_ticks(values) if log_loss else {}
+        ticks = _ticks_of(values) if log_loss else {}
         figure.update_yaxes(
             title=title,
             type=kind,
-            tickmode="auto",
             exponentformat="power",
             **ticks,
             row=1,
@@ -215,10 +214,22 @@ def _keep_in_view(
     figure.update_yaxes(range=[low - 0.06 * room, top], row=2, col=1)
 
 
-def _log_ticks(values: FloatArray) -> dict[str, object]:
-    """Ticks of a logarithmic axis that have room for their numbers; plotly's own have where it is short."""
+def log_ticks(low: float, high: float) -> dict[str, object]:
+    """Ticks of a logarithmic axis from 10^low to 10^high: few, and each with its whole number.
+
+    Of plotly's own those within a decade are single digits, which crowd and have to be put together with the
+    power above or below. They stay where the axis is so short that it has too few of these.
+    """
+    for digits in (1, 2, 5), (1, 3):
+        marks = [float(f"{d}e{k}") for k in range(math.floor(low), math.floor(high) + 1) for d in digits]
+        marks = [mark for mark in marks if low <= math.log10(mark) <= high]
+        if len(marks) < 2:
+            return {}
+        if len(marks) <= _MOST_TICKS:
+            return {"tickvals": marks, "ticktext": [number(mark, 1) for mark in marks]}
+    return {"dtick": math.ceil((high - low) / _MOST_TICKS)}
+
+
+def _ticks_of(values: FloatArray) -> dict[str, object]:
     positive = values[np.isfinite(values) & (values > 0)]
-    decades = float(np.log10(positive.max() / positive.min())) if len(positive) else 0.0
-    if decades < 1:
-        return {}
-    return {"dtick": "D2" if decades < _MANY_DECADES else math.ceil(decades / _MOST_TICKS)}
+    return log_ticks(*np.log10([positive.min(), positive.max()])) if len(positive) else {}

@@ -78,8 +78,21 @@ def test_a_threshold_near_the_curvature_leaves_the_axis_alone(rates: list[float]
 
 
 @pytest.mark.parametrize(
-    ("last", "tick"), [(0.5, None), (0.03, "D2"), (1e-4, 1), (1e-14, 3), (0.0, None), (np.nan, None)]
+    ("last", "step", "words"),
+    [
+        (0.5, None, ("0.5", "1")),
+        (0.03, None, ("0.05", "0.1", "0.2", "0.5", "1")),
+        (1e-4, 1, None),
+        (1e-14, 3, None),
+        (0.9, None, None),
+        (0.0, None, None),
+        (np.nan, None, None),
+    ],
 )
-def test_ticks_of_logarithmic_axes_have_room(last: float, tick: object) -> None:
+def test_ticks_of_logarithmic_axes_have_room(
+    last: float, step: int | None, words: tuple[str, ...] | None
+) -> None:
     figure = figure_of([0.2] * 3, [1.0, 0.9, last])
-    assert figure.layout.yaxis.dtick == figure.layout.yaxis2.dtick == tick
+    for axis in (figure.layout.yaxis, figure.layout.yaxis2):
+        assert (axis.dtick, axis.ticktext) == (step, words)
+        assert axis.tickmode in (None, "array" if words else "linear")
