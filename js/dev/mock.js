@@ -186,7 +186,7 @@ export function attachKernel(model, { pace = 250, ...kind } = {}) {
     const plane = hessian ? { kappa_minus: -1.497 * scale, kappa_plus: 3.821 * scale } : { kappa_minus: 0.21 * scale, kappa_plus: 1.3 * scale };
     const progress = (/** @type {string} */ stage, /** @type {number} */ fraction) => ({
       status: "computing",
-      progress: { request: current, stage, fraction, eta: ((1 - fraction) * pace * 6) / 1000, elapsed: (performance.now() - began) / 1000, parts: { surface: ((1 - fraction) * pace * 6) / 1000, curvature: null } },
+      progress: { request: current, stage, fraction, eta: ((1 - fraction) * pace * 6) / 1000, elapsed: (performance.now() - began) / 1000, plan: "", parts: { surface: ((1 - fraction) * pace * 6) / 1000, curvature: null } },
     });
     const projections = (/** @type {number} */ samples) => ({ _projections: mockProjections(current, samples, plane, scale) });
     /** What only its own face asks for. @type {Record<string, (share: number) => Traits>} */
@@ -205,7 +205,7 @@ export function attachKernel(model, { pace = 250, ...kind } = {}) {
       return { _compared: compared_axes || compared_split ? { ...surface(), ...name, seed: asked.seed, sights } : null };
     };
     const steps = [
-      () => progress("computing Hessian eigenvectors", 0.1),
+      () => progress("directions of extreme curvature", 0.1),
       () => ({ ...progress("evaluating the plane", 0.3), _eigenpairs: mockEigenpairs(current, scale), _surface: mockSurface(asked, 10, kind) }),
       () => ({ ...progress("projecting on random planes", 0.5), ...projections(300), ...face(0.2) }),
       () => ({ ...progress("evaluating the plane", 0.7), _surface: mockSurface(asked, 5, kind), ...face(0.5) }),

@@ -33,7 +33,11 @@ _PART_OF = {
 }
 
 #: What is said while such a part is computed.
-_STAGE_OF = {"surface": "loss surface", "eigenpairs": "Hessian eigenvectors", "curvature": "curvature"}
+_STAGE_OF = {
+    "surface": "loss surface",
+    "eigenpairs": "directions of extreme curvature",
+    "curvature": "curvature",
+}
 
 Payload = dict[str, Any]
 
@@ -206,7 +210,7 @@ def _minimum(lowest: tuple[float, float, float] | None) -> Payload | None:
 
 
 def progress(found: Findings, request: int, elapsed: float) -> Payload:
-    """Where the computation is, and the seconds behind and before it."""
+    """Where the computation is, the seconds behind and before it, and what a long one takes in all."""
     fraction, eta = found.meter.left()
     parts = _parts(found.meter.ahead())
     return {
@@ -216,6 +220,7 @@ def progress(found: Findings, request: int, elapsed: float) -> Payload:
         "eta": eta,
         "elapsed": elapsed,
         "parts": parts,
+        "plan": found.plan,
     }
 
 

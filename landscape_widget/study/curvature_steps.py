@@ -50,7 +50,7 @@ class CurvatureSteps:
         key = _, k = objective.n_examples, max(1, controls.rank)
         latest = self._pairs.latest(key)
         found.meter.expect("product", USUAL_PRODUCTS * k, latest.n_hvp if latest else 0)
-        found.stage = " ".join(["Hessian eigenvectors", *([found.plan] if found.plan else [])])
+        found.stage = "directions of extreme curvature"
         try:
             for pairs, seconds in self._pairs.resume(key, lambda: self._search(objective, k)):
                 found.pairs = pairs

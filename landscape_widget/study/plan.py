@@ -67,8 +67,8 @@ class Plan:
 
     @property
     def line(self) -> str:
-        """Time and memory in a few words: "of about 12 min and 1,100 MB in all"."""
-        return f"of {self._duration} and {self.memory / 1e6:,.0f} MB in all"
+        """Time and memory in a few words: "about 12 min and 1,100 MB in all"."""
+        return f"{self._duration} and {self.memory / 1e6:,.0f} MB in all"
 
     @property
     def _duration(self) -> str:

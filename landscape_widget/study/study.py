@@ -160,8 +160,8 @@ class Study:
         found.meter.foresee(works)
 
     def _tell_ahead(self, controls: Controls, found: Findings) -> Iterator[Findings]:
-        """Measures what a long computation takes, to be told beside its next stage."""
-        found.stage = "two products, to tell the time that all take"
+        """Measures what a long computation takes, to be told beside the time left."""
+        found.stage = "measuring how long it will take"
         yield found
         plan = plan_of(self.centre, controls)
         found.plan = plan.line

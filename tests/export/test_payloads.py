@@ -231,7 +231,7 @@ def test_a_bias_travels_where_it_matters() -> None:
 @pytest.mark.parametrize(
     ("ahead", "expected"),
     [
-        ({"node": 0.0, "product": 3.0}, "Hessian eigenvectors"),
+        ({"node": 0.0, "product": 3.0}, "directions of extreme curvature"),
         ({"node": 0.0, "product": 0.0, "projection": 2.0}, "curvature"),
         ({"node": 0.0, "product": 0.0, "projection": None}, "curvature"),
         ({"node": 1.0, "product": 3.0}, "loss surface"),
@@ -246,4 +246,6 @@ def test_progress_names_a_stage_that_runs(
     found = Findings()
     found.stage = "loss surface"
     monkeypatch.setattr(found.meter, "ahead", lambda: ahead)
-    assert wire.progress(found, 1, 0.0)["stage"] == expected
+    found.plan = "about 12 min and 1,100 MB in all"
+    told = wire.progress(found, 1, 0.0)
+    assert (told["stage"], told["plan"]) == (expected, found.plan)

@@ -1,6 +1,6 @@
 // What the kernel is doing: how far, how long still, and the buttons to stop it or start again.
 import { createButton, h, setText, uniqueId } from "../ui/dom.js";
-import { formatDuration } from "../model/format.js";
+import { capitalised, formatDuration } from "../model/format.js";
 
 /** @typedef {import("../kernel/state.js").Snapshot} Snapshot */
 
@@ -19,19 +19,13 @@ export function progressText({ status, progress, cancelling, kernel }) {
   return "";
 }
 
-/** The time left of each part, where there are several. @param {Snapshot} snapshot */
+/** What a long computation takes in all, and the time left of each part, where there are several. @param {Snapshot} snapshot */
 export function partsText({ status, progress }) {
-  const parts = Object.entries(progress ? progress.parts : {});
-  if (status !== "computing" || parts.length < 2) return "";
+  if (status !== "computing" || !progress) return "";
+  const parts = Object.entries(progress.parts);
   const words = (/** @type {number | null} */ left) => (left === null ? "not known yet" : left > 0 ? `${formatDuration(left)} left` : "done");
-  return parts.map(([name, left]) => `${name[0].toUpperCase()}${name.slice(1)}: ${words(left)}`).join("\n");
-}
-
-/** @param {Snapshot} snapshot */
-function stageText({ status, progress }) {
-  if (status !== "computing") return "Kernel";
-  const stage = progress?.stage ?? "";
-  return stage ? stage[0].toUpperCase() + stage.slice(1) : "Computing";
+  const each = parts.length < 2 ? [] : parts.map(([name, left]) => `${name}: ${words(left)}`);
+  return [progress.plan, ...each].filter(Boolean).map(capitalised).join("\n");
 }
 
 /** Said aloud once per change; the numbers in between are for the eye. @type {Record<Snapshot["status"], string>} */
@@ -70,9 +64,9 @@ export function createProgress(el, state) {
       const { status, progress } = snapshot;
       if (status === "computing" && !progress) bar.removeAttribute("value");
       else bar.value = status === "done" ? 1 : (progress?.fraction ?? 0);
-      setText(stage, stageText(snapshot));
+      setText(stage, capitalised(progress?.stage || "computing"));
       setText(text, progressText(snapshot));
-      text.title = partsText(snapshot);
+      element.title = partsText(snapshot);
       setText(spoken, SPOKEN[status] ?? "");
       element.dataset.status = snapshot.kernel === "gone" ? "cancelled" : status;
       element.hidden = snapshot.saved;

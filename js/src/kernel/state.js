@@ -41,6 +41,7 @@ import { createPulse } from "./pulse.js";
  * @property {number | null} eta
  * @property {number} elapsed
  * @property {Record<string, number | null>} parts  seconds left of each part, null while unknown
+ * @property {string} plan  what all of a long computation takes, in words
  */
 
 /**
