@@ -41,12 +41,15 @@ export function mockProjections(request, samples, plane, scale = 1) {
 
 const VALUES = [3.8214, 2.2071, -0.6204, -1.4973];
 
+const SADDLE = "Saddle: λmax 3.821, λmin −1.497, ‖∇L‖ 0.0031. A random plane hides it in 27.3–31.4 % of cases (586 of 2000 drawn);";
+
 /** @param {number} request @param {number} [scale] */
 export const mockEigenpairs = (request, scale = 1) => ({
   request, axes: ["hessian:max", "hessian:max:2", "hessian:min:2", "hessian:min"],
   symbols: ["λ₁", "λ₂", "λₙ₋₁", "λₙ"], words: ["λmax", "λmax (2)", "λmin (2)", "λmin"], values: VALUES.map((value) => scale * value), residuals: [2.1e-4, 3.4e-4, 5e-4, 8.7e-5].map((value) => scale * value),
-  converged: [true, true, true, true], slopes: null, domains: null, centre_loss: null, n_examples: 1797, n_hvp: 42, gradient_norm: 0.0031, verdict: "saddle", sights: null, final: true,
-  sentence: "Saddle: λmax 3.821, λmin −1.497, ‖∇L‖ 0.0031. A random plane hides it in 27.3–31.4 % of cases (586 of 2000 drawn); this plane shows it.",
+  converged: [true, true, true, true], slopes: null, domains: null, centre_loss: null, n_examples: 1797, n_hvp: 42, gradient_norm: 0.0031, verdict: "saddle", final: true,
+  sentence: `${SADDLE} this plane shows it.`,
+  sights: [`${SADDLE} this plane shows it.`, `${SADDLE} it lies in this plane but cannot be seen at this domain.`],
 });
 
 /**

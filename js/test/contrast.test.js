@@ -64,7 +64,7 @@ function marksOf({ data, layout }) {
     if (type === "heatmap" || (type === "contour" && name === "loss")) continue;
     if (type === "contour") add(name, line.color);
     else if (mode === "lines+markers") add(name.replace(/ rim$/, "").replace(/^path (?=.)/, ""), marker.color), assert.equal(marker.color, line.color);
-    else if (mode.startsWith("markers")) add({ "pin rims": "pins" }[/** @type {string} */ (name)] ?? name ?? "evaluated nodes", marker.color, ...(marker.line ? [marker.line.color] : []));
+    else if (mode.startsWith("markers")) add({ "pin rims": "pins" }[/** @type {string} */ (name)] ?? name ?? "evaluated nodes", ...[marker.color].flat(), ...(marker.line?.color ? [marker.line.color] : []));
     else assert.fail(`a mark of another kind: ${name}`);
   }
   for (const { type, line } of layout.shapes) add(type === "line" ? "crosshair" : "earlier picture", line.color);
@@ -178,7 +178,7 @@ test("a pin's number is read on its disc", async () => {
   const { find, plotly } = await show({ _surface: mockSurface({ ...controls, request: 1 }, 1), _pins: pins });
   const { data } = /** @type {any} */ (plotly.drawn.get(find("heatmap").querySelector(".js-plotly-plot"))?.at(-1));
   const { textfont, marker } = data.find((/** @type {any} */ { name }) => name === "pins");
-  assert.ok(contrast(colour(textfont.color), colour(marker.color)) >= 4.5);
+  assert.ok(contrast(colour(textfont.color), colour(marker.color[0])) >= 4.5);
 });
 
 test("words and lines beside the pictures are seen on the page's own background", () => {

@@ -99,6 +99,26 @@ test("pins are marked where they lie on the plane, in both views", async () => {
   }
 });
 
+test("a pin on a mark is a ring around it, and its number stands beside it", async () => {
+  const on = (/** @type {number} */ number, /** @type {number} */ alpha, /** @type {number} */ beta) => ({ ...full, number, alpha, beta, places: [[alpha, beta], null] });
+  const { _surface } = surface();
+  const { alpha, beta } = _surface.minimum;
+  const { find, plotly } = await show({ _surface, ...points([on(1, 0.2, -0.6), on(2, 0, 0), on(3, alpha, beta)]) });
+  const { data, layout } = /** @type {any} */ (plotly.drawn.get(find("heatmap").querySelector(".js-plotly-plot"))).at(-1);
+  const names = data.map((/** @type {any} */ { name }) => name);
+  for (const mark of ["theta", "lowest"]) assert.ok(names.indexOf(mark) > names.indexOf("pins"), "marks lie above pins");
+  for (const name of ["pin rims", "pins"]) {
+    const { symbol, opacity } = data[names.indexOf(name)].marker;
+    assert.deepEqual([symbol, opacity], [["circle", "circle-open", "circle-open"], 1]);
+  }
+  const { marker, text } = data[names.indexOf("pins")];
+  assert.deepEqual(text, ["1", "", ""]);
+  const inner = marker.size[1] - marker.line.width[1];
+  assert.ok(inner > data[names.indexOf("theta")].marker.size, "a mark has room within");
+  const numbers = layout.annotations.filter((/** @type {any} */ { name }) => name === "pin number");
+  assert.deepEqual(numbers.map((/** @type {any} */ { text, x, y }) => [text, x, y]), [["2", 0, 0], ["3", alpha, beta]]);
+});
+
 test("a new pin redraws the picture, its numbers do not", async () => {
   const { model, find, plotly } = await show({ ...surface(), ...points([{ ...full, gradient_norm: null, done: false }]) });
   const drawn = () => /** @type {any} */ (plotly.drawn.get(find("heatmap").querySelector(".js-plotly-plot"))).length;

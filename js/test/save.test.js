@@ -42,16 +42,18 @@ function chunksOf(bytes) {
 
 test("a PNG has its caption in chunks behind the header, and its pixels as they were", () => {
   const bare = Uint8Array.from(Buffer.from(PIXEL, "base64"));
-  const chunks = chunksOf(captionedPng(bare, caption));
-  assert.deepEqual(chunks.map((chunk) => chunk.slice(0, 4)), ["IHDR", "iTXt", "iTXt", "iTXt", "iTXt", "IDAT", "IEND"]);
-  const texts = Object.fromEntries(chunks.slice(1, 5).map((chunk) => chunk.slice(4).split("\0\0\0\0\0")));
+  const chunks = chunksOf(captionedPng(bare, caption, 3));
+  assert.deepEqual(chunks.map((chunk) => chunk.slice(0, 4)), ["IHDR", "pHYs", "iTXt", "iTXt", "iTXt", "iTXt", "IDAT", "IEND"]);
+  const texts = Object.fromEntries(chunks.slice(2, 6).map((chunk) => chunk.slice(4).split("\0\0\0\0\0")));
   assert.deepEqual(Object.keys(texts), ["Title", "Description", "Software", "landscape-widget"]);
   assert.equal(texts.Title, caption.title);
   assert.equal(texts.Description, "Model: A<B>, 610 parameters\nHalf-widths: α ±0.04, β ±0.6\nSoftware: landscape-widget 0.1.0");
   assert.deepEqual(JSON.parse(texts["landscape-widget"]), { title: caption.title, ...caption.details });
-  assert.deepEqual([chunks[0], ...chunks.slice(5)], chunksOf(bare));
+  assert.deepEqual([chunks[0], ...chunks.slice(6)], chunksOf(bare));
+  const size = new DataView(captionedPng(bare, caption, 3).buffer, 33 + 8);
+  assert.deepEqual([size.getUint32(0), size.getUint32(4), size.getUint8(8)], [11339, 11339, 1], "288 pixels an inch");
   const other = Uint8Array.of(1, 2, 3);
-  assert.equal(captionedPng(other, caption), other);
+  assert.equal(captionedPng(other, caption, 3), other);
 });
 
 test("an SVG begins with its caption", () => {
@@ -111,9 +113,11 @@ test("a view's buttons appear with its picture, and save it on the page's backgr
   }
   assert.deepEqual(files.map(({ name }) => name), ["heatmap_hessian-max_hessian-min.png", "heatmap_hessian-max_hessian-min.svg"]);
   assert.deepEqual(await Promise.all(files.map(({ blob }) => blob.text())), ["png", "svg"]);
-  assert.deepEqual(asked.map(({ options }) => [options.format, options.scale]), [["png", 2], ["svg", 1]]);
+  assert.deepEqual(asked.map(({ options }) => [options.format, options.scale]), [["png", 3], ["svg", 1]]);
   assert.deepEqual(asked[0].figure.layout.shapes, [], "where the pointer was is no part of the picture");
   assert.equal(asked[0].figure.layout.paper_bgcolor, "rgb(1, 2, 3)");
+  const legendOf = (/** @type {any} */ { figure }) => figure.layout.annotations.find((/** @type {any} */ { name }) => name === "legend");
+  assert.equal(legendOf(asked[0]).text.replaceAll("<br>", "\u2003"), "◇ θ*\u2003━ L(θ*)\u2003× lowest loss");
   assert.match(asked[0].figure.layout.title.text, /^<b>Loss of Sequential:<br>Hessian/); // a page of no width has lines of one part
   const high = asked[0].options.height;
   find("titled").click();
@@ -121,6 +125,7 @@ test("a view's buttons appear with its picture, and save it on the page's backgr
   find("heatmap").querySelector('[data-testid="save-png"]').click();
   await settled();
   assert.equal(asked[2].figure.layout.title, undefined);
+  assert.equal(legendOf(asked[2]).text, legendOf(asked[0]).text, "what the marks are is said with and without a title");
   assert.ok(asked[2].options.height < high);
   assert.deepEqual(revoked, []);
   t.mock.timers.tick(60_000);

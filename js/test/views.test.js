@@ -106,6 +106,25 @@ test("an error is shown beside the last good picture", async () => {
   assert.ok(find("heatmap").querySelector(".js-plotly-plot"));
 });
 
+test("in a narrow place the scene has few labels, and none in its corners", async () => {
+  const { find, model, plotly, stop } = await show({}, { webgl: true });
+  const body = find("surface").querySelector(".lw-panel-body");
+  for (const [width, most] of [[340, 3], [600, 5]]) {
+    Object.defineProperty(body, "clientWidth", { value: width, configurable: true });
+    for (const half of [1, 0.3, 0.2, 8.1e-5]) {
+      const domain = [-half, half, -half, half];
+      model.receive({ domain, _surface: mockSurface({ ...controls, request: 1, domain }, 1) });
+      await settled();
+      const { xaxis, yaxis } = /** @type {any} */ (plotly.drawn.get(find("surface").querySelector(".js-plotly-plot"))?.at(-1)).layout.scene;
+      for (const { range, tick0, dtick, nticks } of [xaxis, yaxis]) {
+        if (most === 5) assert.deepEqual([dtick, nticks], [undefined, 5]);
+        else assert.ok(tick0 === 0 && dtick < 0.8 * range[1] && 2 * dtick > range[1], `${dtick} of ${range[1]}`);
+      }
+    }
+  }
+  stop();
+});
+
 test("the scene is built unseen where the kernel takes its time, and the first result is drawn into it", async () => {
   const { model, find, plotly } = await show({}, { webgl: true });
   const surfaces = () => [...find("surface").querySelectorAll(".lw-plot")];

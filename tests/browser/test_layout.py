@@ -62,7 +62,7 @@ def open_(page: Page) -> Iterator[Open]:
         def open_(query: str = "") -> Page:
             page.mouse.move(0, 0)
             if shown != [query]:
-                page.goto(f"{url}?pace=10&{query}")
+                page.goto(f"{url}?{query}&pace=10")
                 shown[:] = [query]
             page.wait_for_function(DONE, timeout=PATIENCE)
             return page
@@ -188,6 +188,72 @@ def test_a_touch_would_be_found(open_: Open) -> None:
         assert part in said
 
 
+NOTE_TOPS = """() => {
+  window.tops = {};
+  const note = () => {
+    for (const root of document.querySelectorAll("[data-testid='landscape-explorer']")) {
+      for (const part of root.querySelectorAll(".lw-bar, .lw-panel-body")) {
+        if (!part.checkVisibility()) continue;
+        const name = `${root.clientWidth} ${part.closest("section")?.dataset.testid ?? part.ariaLabel}`;
+        const below = part.getBoundingClientRect().top - root.getBoundingClientRect().top;
+        (window.tops[name] ??= {})[below.toFixed(1)] = true;
+      }
+    }
+    window.noting = requestAnimationFrame(note);
+  };
+  note();
+}"""
+"""Notes at every frame how far below the top of its explorer each row of controls and each picture is."""
+
+FORGET = """() => model.receive(Object.fromEntries(
+  ["_eigenpairs", "_surface", "_projections", "_landmarks"].map((name) => [name, null])))"""
+
+
+@pytest.mark.parametrize("query", ["stretch=30&half=0.02", "paths&checkpoints=7"])
+def test_nothing_moves_while_a_computation_runs_or_ends(open_: Open, query: str) -> None:
+    """Neither during the first one, when there is no verdict yet, nor during a later one."""
+    page = open_(f"{query}&views=3&pace=120")
+    for i, width in enumerate((700, 900, 1280)):
+        page.locator(".lw-host").nth(i).evaluate("(el, width) => { el.style.width = `${width}px`; }", width)
+    page.evaluate(FORGET)
+    page.evaluate(NOTE_TOPS)
+    for start in ("model.send({ type: 'compute' })", "model.set('resolution', 41); model.save_changes()"):
+        page.evaluate(start)
+        page.wait_for_function(DONE, timeout=PATIENCE)
+        page.wait_for_timeout(100)
+    tops: dict[str, dict[str, bool]] = page.evaluate("() => { cancelAnimationFrame(noting); return tops; }")
+    assert len(tops) >= 15
+    assert [(name, *seen) for name, seen in tops.items() if len(seen) > 1] == []
+
+
+CUT = """root => [...root.querySelectorAll(".lw-along, .lw-pins-scroll")]
+  .filter((part) => part.scrollWidth > part.clientWidth || part.scrollHeight > part.clientHeight + 1)
+  .map((part) => part.textContent)"""
+
+PINNED = """() => {
+  const scores = (loss, n) => ({ loss, metrics: { accuracy: 0.9642 }, n_examples: n });
+  const pin = {
+    number: 1, alpha: -0.00267, beta: -0.2, places: [[-0.00267, -0.2], null], plane: "Hessian λmax × λmin",
+    axes: ["hessian:max", "hessian:min"], symbols: ["λ₁", "λₙ"], n_examples: 1797, here: true, centred: true,
+    train: scores(0.004551, 1797), test: scores(0.09685, 450), gradient_norm: 0.02651, error: "",
+    hessian: [[4.5, 0], [0, -0.02]], curvatures: [-0.006431, 5.596], done: true,
+  };
+  model.receive({ _pins: { ...model.get("_pins"), writable: true, pins: [pin] } });
+}"""
+
+
+def test_path_and_pins_are_read_whole_in_a_narrow_place(open_: Open) -> None:
+    page = open_("paths&stretch=10")
+    set_width(page, 700)
+    page.evaluate(PINNED)
+    page.locator(".lw-along").evaluate("""along => {
+      along.firstChild.textContent = "path, 0.299 % of ‖Δθ‖² in the plane, 1 of 7 checkpoints outside";
+      along.replaceChildren(along.firstChild);
+    }""")
+    assert root(page).evaluate(CUT) == []
+    expect(page.get_by_test_id("pin-1-remove")).to_be_visible()
+
+
 @pytest.mark.parametrize(("query", "width"), [("stretch=30", 1232), ("paths&stretch=10", 700)])
 def test_a_slider_stays_in_place_under_the_pointer(open_: Open, query: str, width: int) -> None:
     """In a bar of one line, and in one of two."""
@@ -261,16 +327,21 @@ def test_without_a_pointer_that_hovers_the_buttons_to_save_cover_nothing(browser
             wait_until(lambda: not covered(page), "nothing to be covered", timeout=15)
 
 
-def covered(page: Page) -> list[str]:
-    """Words under the buttons that save a picture."""
-    found: list[str] = root(page).evaluate("""root => [...root.querySelectorAll(".lw-save")].flatMap(save => {
-      const { left, right, top, bottom } = save.getBoundingClientRect();
-      const words = [...root.querySelectorAll(".lw-plot text, .lw-panel-foot *")];
+def covered(page: Page, view: str = "") -> list[str]:
+    """Words under the buttons of pictures, those that save them and plotly's own."""
+    found: list[str] = root(page).evaluate(
+        """(root, view) => [...root.querySelectorAll(".lw-save, .modebar-group")].flatMap(buttons => {
+      if (!(buttons.closest("section")?.dataset.testid ?? "").startsWith(view)) return [];
+      const { left, right, top, bottom } = buttons.getBoundingClientRect();
+      const panel = buttons.closest("section");
+      const words = [...panel.querySelectorAll(".lw-plot text, .lw-panel-foot *, .lw-panel-head *")];
       return words.filter(text => {
         const box = text.getBoundingClientRect();
-        return box.left < right && left < box.right && box.top < bottom && top < box.bottom;
+        return box.left < right && left < box.right && box.top + 2 < bottom && top < box.bottom - 2;
       }).map(text => text.textContent);
-    })""")
+    })""",
+        view,
+    )
     return found
 
 
@@ -290,7 +361,7 @@ def test_pictures_of_equally_wide_explorers_beside_each_other_start_at_one_heigh
     assert before[0] == before[1]
     said = "words => { document.querySelector('.lw-more').textContent = words; }"
     usual = explorers.nth(0).locator(".lw-more").inner_text()
-    page.evaluate(said, "Words that are longer than those of the other one. " * 5)
+    page.evaluate(said, "Words that are longer than those of the other one. " * 20)
     wait_until(lambda: starts()[0] > before[0], "the pictures to give way")
     assert starts()[0] == pytest.approx(starts()[1], abs=0.1)
     page.evaluate(said, usual)
@@ -327,28 +398,16 @@ def test_pictures_side_by_side_start_at_one_height(
             assert bodies[0]["y"] == pytest.approx(bodies[1]["y"], abs=0.1), (width, row)
 
 
-def test_the_buttons_to_save_cover_no_labels_of_axes(open_: Open) -> None:
+def test_the_buttons_of_a_picture_cover_no_words_of_it(open_: Open) -> None:
     page = open_("stretch=10")
     for width in WIDTHS:
         set_width(page, width)
-        for view in ("heatmap", "slices"):
+        for view in ("surface", "heatmap", "curvature", "slices"):
             panel = page.get_by_test_id(view)
             panel.hover()
-
-            def covered(panel: Locator = panel) -> list[str]:
-                found: list[str] = panel.evaluate("""panel => {
-                  const { left, right, top, bottom } =
-                    panel.querySelector(".lw-save").getBoundingClientRect();
-                  const texts = [...panel.querySelectorAll("[class*='tick'] text")];
-                  return texts.filter(text => {
-                    const box = text.getBoundingClientRect();
-                    return box.left < right && left < box.right && box.top + 2 < bottom
-                      && top < box.bottom - 2;
-                  }).map(text => text.textContent);
-                }""")
-                return found
-
-            wait_until(lambda: not covered(), f"labels of {view} to be free at {width} pixels", timeout=15)
+            wait_until(
+                lambda view=view: not covered(page, view), f"{view} to be free at {width} pixels", timeout=15
+            )
 
 
 def test_the_wheel_is_the_pages_until_the_surface_was_clicked(open_: Open) -> None:

@@ -20,9 +20,8 @@ function checkSum(bytes) {
   return ~sum >>> 0;
 }
 
-/** A chunk of text in UTF-8: keyword, no compression, no language. @param {string} name @param {string} text */
-function textChunk(name, text) {
-  const body = new TextEncoder().encode(`iTXt${name}\0\0\0\0\0${text}`);
+/** A chunk: its type and its content. @param {Uint8Array} body */
+function chunkOf(body) {
   const chunk = new Uint8Array(body.length + 8);
   const view = new DataView(chunk.buffer);
   view.setUint32(0, body.length - 4);
@@ -31,19 +30,30 @@ function textChunk(name, text) {
   return chunk;
 }
 
+/** A text in UTF-8: keyword, no compression, no language. @param {string} name @param {string} text */
+const textChunk = (name, text) => chunkOf(new TextEncoder().encode(`iTXt${name}\0\0\0\0\0${text}`));
+
+/** How large a picture is to be, by its pixels in an inch of 96 of the page. @param {number} density  pixels for each of the page */
+function sizeChunk(density) {
+  const perMetre = Math.round((96 * density) / 0.0254);
+  const number = [24, 16, 8, 0].map((bits) => perMetre >> bits);
+  return chunkOf(Uint8Array.of(...new TextEncoder().encode("pHYs"), ...number, ...number, 1));
+}
+
 /** Details as lines. @param {Record<string, string>} details */
 const linesOf = (details) => Object.entries(details).map(([name, words]) => `${name}: ${words}`).join("\n");
 
 /**
- * The same PNG with texts behind its header; what is no PNG stays as it is.
+ * The same PNG with its size on paper and texts behind its header; what is no PNG stays as it is.
  * @param {Uint8Array<ArrayBuffer>} bytes
  * @param {Caption} caption
+ * @param {number} density  pixels for each of the page
  */
-export function captionedPng(bytes, { title, details }) {
+export function captionedPng(bytes, { title, details }, density) {
   if (bytes.length < HEADER_END || !SIGNATURE.every((byte, i) => bytes[i] === byte)) return bytes;
   const texts = { Title: title, Description: linesOf(details), Software: details.Software ?? "", "landscape-widget": JSON.stringify({ title, ...details }) };
   const chunks = Object.entries(texts).map(([name, text]) => textChunk(name, text));
-  const parts = [bytes.subarray(0, HEADER_END), ...chunks, bytes.subarray(HEADER_END)];
+  const parts = [bytes.subarray(0, HEADER_END), sizeChunk(density), ...chunks, bytes.subarray(HEADER_END)];
   const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
   for (const part of parts) {

@@ -51,6 +51,9 @@ export function columnsOf(pins) {
   ];
 }
 
+/** Heads of columns; that of one without a name is an empty cell. @param {string[]} names */
+export const headsOf = (names) => names.map((name) => h(name ? "th" : "td", { scope: name ? "col" : false }, name));
+
 /** How large the data sets are, for the heads of the columns. @param {Pin[]} pins */
 function examplesOf(pins) {
   const of = (/** @type {"train" | "test"} */ set) => pins.find((pin) => pin[set])?.[set]?.n_examples;
@@ -166,7 +169,7 @@ export function createPins(el, state) {
     const columns = columnsOf(pins);
     const names = ["Pin", ...columns.map(({ name }) => name), ""];
     if ([...head.children].map((cell) => cell.textContent).join() !== names.join()) {
-      head.replaceChildren(...names.map((name) => h(name ? "th" : "td", name ? { scope: "col" } : {}, name)));
+      head.replaceChildren(...headsOf(names));
     }
     setText(caption, examplesOf(pins));
     table.title = examplesOf(pins);

@@ -1,7 +1,7 @@
 // The table of loss and metrics at the centre and where each plane on show is lowest, behind a button.
 import { createButton, h, setText } from "../ui/dom.js";
 import { formatNumber } from "../model/format.js";
-import { scoreColumns } from "./pins.js";
+import { headsOf, scoreColumns } from "./pins.js";
 import { download } from "../ui/save-image.js";
 
 /** @typedef {import("../kernel/points.js").Row} Row */
@@ -35,7 +35,7 @@ export function createScoreTable(el, state) {
   /** @param {Row[]} rows */
   function fill(rows) {
     const columns = scoreColumns(rows);
-    head.replaceChildren(...["", "α, β", ...columns.map(({ name }) => name)].map((name) => h(name ? "th" : "td", name ? { scope: "col" } : {}, name)));
+    head.replaceChildren(...headsOf(["", "α, β", ...columns.map(({ name }) => name)]));
     body.replaceChildren(
       ...rows.map((row, i) => {
         const cell = (/** @type {string} */ id, /** @type {(number | null)[]} */ values, digits = 4) =>

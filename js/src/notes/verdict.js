@@ -18,14 +18,11 @@ const SIGNS = {
 const UNDECIDED = "M3 9 H15";
 
 function createSign() {
-  const svg = drawing([18, 18], "lw-verdict-sign", UNDECIDED);
-  const path = /** @type {SVGPathElement} */ (svg.firstChild);
+  const svg = drawing([18, 18], "lw-sign lw-verdict-sign", UNDECIDED);
   return {
     svg,
     /** @param {string} verdict */
-    set(verdict) {
-      path.setAttribute("d", SIGNS[verdict] ?? UNDECIDED);
-    },
+    set: (verdict) => /** @type {SVGPathElement} */ (svg.firstChild).setAttribute("d", SIGNS[verdict] ?? UNDECIDED),
   };
 }
 
@@ -121,8 +118,8 @@ export function createVerdict(head, foot, showSaddle) {
   /** Whether it is the shared scale that hides it. */
   let leave = false;
   show.addEventListener("click", () => showSaddle(leave));
-  verdict.append(sign.svg, h("span", { class: "lw-sentence" }, ...parts), show);
-  head.append(verdict);
+  verdict.append(sign.svg, h("span", { class: "lw-sentence" }, ...parts));
+  head.append(verdict, show);
 
   const line = h("summary", { "data-testid": "caption", title: "What the pictures rest on; a click shows all of it" });
   const residuals = h("p", { class: "lw-residuals", "data-testid": "residuals" });
@@ -137,7 +134,7 @@ export function createVerdict(head, foot, showSaddle) {
       // Estimates have no verdict yet: the former one keeps its place.
       if (eigenpairs?.sentence || !eigenpairs) judged = eigenpairs;
       const former = judged !== eigenpairs || snapshot.former(eigenpairs);
-      verdict.hidden = !judged;
+      verdict.hidden = show.hidden = !judged;
       if (judged) {
         verdict.dataset.verdict = judged.verdict;
         verdict.dataset.provisional = String(former);
@@ -158,6 +155,7 @@ export function createVerdict(head, foot, showSaddle) {
     },
     destroy() {
       verdict.remove();
+      show.remove();
       caption.remove();
     },
   };

@@ -18,12 +18,26 @@ export const POINTER = "pointer";
 
 /** Pixels that a character takes in the two sizes of a saved picture's title, at most. */
 const [LARGE, SMALL] = [8, 5.6];
+/** Pixels of a saved PNG for each of the page: about 300 an inch, as papers ask for. */
+export const DENSITY = 3;
 
 /** The library behind each plot. @type {WeakMap<Element, Plotly>} */
 const libraries = new WeakMap();
 
 /**
- * The plot in a place as an image, on the page's background; a PNG at twice the size in pixels.
+ * What the legend beside a plot says, and the colours of its squares; surface and plane share the plane's.
+ * @param {HTMLElement} root
+ * @param {HTMLElement} place
+ */
+function keysOf(root, place) {
+  const name = place.closest("section")?.dataset.testid?.replace("surface", "heatmap");
+  const keys = [...root.querySelectorAll(`[data-testid="${name}"] .lw-key`)].filter((key) => !key.closest("[hidden]"));
+  const words = keys.map(({ firstChild, lastChild }) => `${firstChild?.textContent || "■"} ${lastChild?.textContent}`);
+  return { words, colours: keys.flatMap((key) => [...key.querySelectorAll(".lw-swatch")]).map((square) => getComputedStyle(square).backgroundColor) };
+}
+
+/**
+ * The plot in a place as an image, on the page's background, with the legend of its panel.
  * @param {HTMLElement} place
  * @param {"png" | "svg"} format
  * @param {string[]} [words]  a title to stand above it, and what else is to be said
@@ -39,16 +53,28 @@ export async function imageOf(place, format, [title, ...more] = []) {
   const layout = { ...structuredClone(plot.layout), paper_bgcolor: getComputedStyle(root).backgroundColor };
   layout.shapes = layout.shapes?.filter((/** @type {any} */ { name }) => name !== POINTER);
   const size = { width: plot.offsetWidth, height: plot.offsetHeight };
+  const { color } = getComputedStyle(root);
+  const room = size.width - 16;
+  const { l, t, b } = layout.margin;
   if (title) {
-    const [{ color }, room] = [getComputedStyle(root), size.width - 16];
     const [large, small] = [wrapped(title.split(/(?<=:) /), room / LARGE), wrapped(more, room / SMALL)];
     const added = 17 * large.length + 14 * small.length + 14;
     const text = [`<b>${large.join("<br>").replaceAll(" · ", " ")}</b>`, ...small.map((line) => `<span style="font-size: 10px">${line}</span>`)].join("<br>");
     layout.title = { text, font: { size: 13, color }, x: 0, xref: "container", xanchor: "left", y: 1, yref: "container", yanchor: "top", pad: { l: 8, t: 16 } };
-    layout.margin = { ...layout.margin, t: (layout.margin?.t ?? 0) + added };
+    layout.margin = { ...layout.margin, t: t + added };
     size.height += added;
   }
-  return Plotly.toImage({ data: plot.data.filter(({ meta }) => meta !== POINTER).map((trace) => ({ ...trace })), layout }, { format, ...size, scale: format === "png" ? 2 : 1 });
+  const { words, colours } = keysOf(root, place);
+  if (words.length) {
+    const lines = wrapped(words, room / SMALL);
+    const added = 14 * lines.length + 6;
+    const text = lines.join("<br>").replaceAll(" · ", "\u2003").replace(/■/g, () => `<span style="color: ${colours.shift()}">■</span>`);
+    const at = { xref: "paper", x: 0, xanchor: "left", xshift: 8 - l, yref: "paper", y: 0, yanchor: "bottom", yshift: -b - added };
+    layout.annotations = [...(layout.annotations ?? []), { name: "legend", text, ...at, align: "left", showarrow: false, font: { size: 10, color } }];
+    layout.margin = { ...layout.margin, b: b + added };
+    size.height += added;
+  }
+  return Plotly.toImage({ data: plot.data.filter(({ meta }) => meta !== POINTER).map((trace) => ({ ...trace })), layout, config: { plotGlPixelRatio: DENSITY } }, { format, ...size, scale: format === "png" ? DENSITY : 1 });
 }
 
 const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif";

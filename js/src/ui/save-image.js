@@ -1,7 +1,7 @@
 // Pictures as files: each view's plot as PNG or SVG, as it stands on the page.
 import { h } from "./dom.js";
 import { inSight } from "./caption.js";
-import { imageOf } from "./plot.js";
+import { DENSITY, imageOf } from "./plot.js";
 import { captionedPng, captionedSvg } from "../model/picture-file.js";
 
 /** @typedef {"png" | "svg"} Format */
@@ -44,7 +44,7 @@ export const fileName = (parts, format) => `${parts.filter(Boolean).join("_").re
  */
 export async function captioned(blob, caption) {
   const { type } = blob;
-  if (type === "image/png") return new Blob([captionedPng(new Uint8Array(await blob.arrayBuffer()), caption)], { type });
+  if (type === "image/png") return new Blob([captionedPng(new Uint8Array(await blob.arrayBuffer()), caption, DENSITY)], { type });
   return new Blob([captionedSvg(await blob.text(), caption)], { type });
 }
 

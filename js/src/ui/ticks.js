@@ -23,7 +23,7 @@ export function labelWidth(range, labels) {
 export const tickRoom = (range) => 32 + labelWidth(range);
 
 /** The largest number of one digit, or 1.5, that is no more than this. @param {number} value  above 0 */
-function roundDown(value) {
+export function roundDown(value) {
   const unit = 10 ** Math.floor(Math.log10(value));
   const digits = value / unit;
   return (digits >= 1.5 && digits < 2 ? 1.5 : Math.floor(digits)) * unit;

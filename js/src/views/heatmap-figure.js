@@ -1,5 +1,5 @@
 // The figures of the plane from above: colours, contour lines, marks, paths and the crosshair.
-import { flatLevel, flatMarks, flatPins, haloed, LEVEL } from "./pin-marks.js";
+import { flatLevel, flatMarks, flatPins, haloed, LEVEL, LINES, OVER } from "./pin-marks.js";
 import { flatPaths, flatWords } from "./path-marks.js";
 import { baseAxis, baseLayout, POINTER, roomOf } from "../ui/plot.js";
 import { ticksWithin, tickRoom } from "../ui/ticks.js";
@@ -90,9 +90,10 @@ export function heatmapFigure(frame, surface, el, drags) {
   // Of the two titles, the one with a second line has room for it.
   const [below, beside] = titles.map((title) => (narrow && title.includes("<br>") ? LINE : 0));
   const margin = { l: tickRoom(extent.slice(2)) + beside, r: BAR, t: 24, b: 40 + below };
-  const lines = { x: few.alpha, y: few.beta, type: "contour", autocontour: false, showscale: false, hoverinfo: "skip" };
+  const room = roomOf(el, margin);
+  const pinned = flatPins(frame, room);
+  const lines = { ...LINES, x: few.alpha, y: few.beta };
   const faint = diverging ? "rgba(0, 0, 0, 0.35)" : "rgba(255, 255, 255, 0.5)";
-  const over = { type: "scatter", mode: "markers", hoverinfo: "skip", cliponaxis: false };
   return {
     data: [
       {
@@ -128,10 +129,10 @@ export function heatmapFigure(frame, surface, el, drags) {
       },
       ...secondOrder(frame, few, { ...lines, contours: { coloring: "none", ...levels } }, losses.of),
       ...flatLevel(few, losses),
-      { ...over, ...dots(surface), marker: { size: 2.5, color: "#ffffff", line: { color: "#000000", width: 0.5 } } },
+      { ...OVER, ...dots(surface), marker: { size: 2.5, color: "#ffffff", line: { color: "#000000", width: 0.5 } } },
       ...flatPaths(frame),
+      ...pinned.traces,
       ...flatMarks(frame),
-      ...flatPins(frame),
     ],
     layout: {
       ...baseLayout(palette, el),
@@ -144,7 +145,7 @@ export function heatmapFigure(frame, surface, el, drags) {
       yaxis: { ...baseAxis(palette, titles[1]), range: extent.slice(2), zeroline: false, showgrid: false },
       shapes: [...picture.outlines.flatMap(outline), ...crosshair(frame, surface)],
       // Above the colour bar and no title of its own, which plotly writes over long labels.
-      annotations: [...flatWords(frame, roomOf(el, margin)), { name: "quantity", text: title, xref: "paper", yref: "paper", x: 1, y: 1, xanchor: "right", yanchor: "bottom", xshift: BAR - 2, yshift: 7, showarrow: false, font: { size: 11, color: palette.text } }],
+      annotations: [...flatWords(frame, room), ...pinned.numbers, { name: "quantity", text: title, xref: "paper", yref: "paper", x: 1, y: 1, xanchor: "right", yanchor: "bottom", xshift: BAR - 2, yshift: 7, showarrow: false, font: { size: 11, color: palette.text } }],
     },
   };
 }
@@ -160,31 +161,30 @@ export function figure2d(frame, surface, el) {
   const shaded = colouring(frame, surface);
   const [zmin, zmax] = shaded.range;
   const margin = { l: 48, r: 12, t: 30, b: 40 };
+  const pinned = flatPins(frame, roomOf(el, margin));
   return {
     data: [
       {
-        type: "contour",
+        ...LINES,
         x: surface.alpha,
         y: surface.beta,
         z: shaded.rows,
         zmin,
         zmax,
         colorscale: shaded.scale,
-        showscale: false,
-        autocontour: false,
         contours: { coloring: "fill", ...contourLevels(shaded.range, 24) },
         line: { width: 0 },
         hoverinfo: "none",
       },
       ...flatLevel(surface, shade(frame, surface)),
       ...flatPaths(frame),
+      ...pinned.traces,
       ...flatMarks(frame),
-      ...flatPins(frame),
     ],
     layout: {
       ...baseLayout(palette, el),
       margin,
-      annotations: flatWords(frame, roomOf(el, margin)),
+      annotations: [...flatWords(frame, roomOf(el, margin)), ...pinned.numbers],
       xaxis: { ...baseAxis(palette, "α"), range: extent.slice(0, 2), fixedrange: true },
       yaxis: { ...baseAxis(palette, "β"), range: extent.slice(2), fixedrange: true },
     },

@@ -22,7 +22,7 @@ const MARKS = [
 ];
 
 export function createLegend() {
-  const entries = MARKS.map(({ sign, words }) => h("span", { class: "lw-key" }, h("i", { "aria-hidden": "true" }, sign), words));
+  const entries = MARKS.map(({ sign, words }) => h("span", { class: "lw-key", hidden: true }, h("i", { "aria-hidden": "true" }, sign), words));
   const element = h("span", { class: "lw-marks", "data-testid": "legend" }, ...entries);
   return {
     element,

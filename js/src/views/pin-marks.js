@@ -5,14 +5,14 @@
 export const PIN = "#e0245e";
 /** The line of L(θ*). */
 export const LEVEL = "#1a1a1a";
-const RIM = { color: "#ffffff", width: 1 };
 const DISC = 15;
 /** A black rim around white stands out of every colour. */
 const INK = { color: "#ffffff", line: { color: "#000000", width: 1.5 } };
 /** Marks of θ* and of the lowest loss on a split, as plotly names them. @type {Record<string, string>} */
 const SYMBOLS = { theta: "diamond", train: "x", test: "cross" };
 
-const OVER = { type: "scatter", mode: "markers", hoverinfo: "skip", cliponaxis: false };
+/** What lies over the colours. */
+export const OVER = { type: "scatter", mode: "markers", hoverinfo: "skip", cliponaxis: false };
 
 /** θ* and the lowest points in the plane. @param {Frame} frame */
 export const flatMarks = ({ lowest }) => [
@@ -35,6 +35,9 @@ export const flatMarks = ({ lowest }) => [
 export const haloed = (trace, line, around = "rgba(255, 255, 255, 0.8)") =>
   [{ ...line, color: around, width: line.width + 2.3 }, line].map((each) => ({ ...trace, line: { smoothing: 0.6, ...each } }));
 
+/** What all contour lines share. */
+export const LINES = { type: "contour", autocontour: false, showscale: false, hoverinfo: "skip" };
+
 /**
  * The contour at L(θ*) in the plane.
  * @param {import("../kernel/decoders.js").SurfaceResult} surface
@@ -43,15 +46,12 @@ export const haloed = (trace, line, around = "rgba(255, 255, 255, 0.8)") =>
 export const flatLevel = ({ alpha, beta }, { rows, level }) =>
   haloed(
     {
-      type: "contour",
+      ...LINES,
       name: "level",
       x: alpha,
       y: beta,
       z: rows,
       visible: level !== null,
-      autocontour: false,
-      showscale: false,
-      hoverinfo: "skip",
       contours: { coloring: "none", start: level ?? 0, end: level ?? 0, size: 1 },
     },
     { color: LEVEL, width: 2.2 },
@@ -78,26 +78,44 @@ export const rimmed = (nearer, around = AROUND) => (/** @type {Record<string, an
   return [...rims, { ...trace, ...moved(around.length + 1) }];
 };
 
-/** Numbered discs in the plane, with a light rim in a dark one. @param {Frame} frame */
-export function flatPins({ pins }) {
-  const at = { x: pins.map(({ alpha }) => alpha), y: pins.map(({ beta }) => beta) };
-  const over = { ...OVER, ...at, cliponaxis: true };
-  return [
-    { ...over, name: "pin rims", marker: { size: DISC + 4, color: "#000000" } },
+/** How near a pin is to a mark that its disc would hide, in pixels. */
+const NEAR = 12;
+
+/** Numbers where the pins have none on their discs. */
+const NUMBER = { name: "pin number", font: { size: 10, color: "#ffffff" }, bgcolor: PIN, bordercolor: "#ffffff", showarrow: false };
+
+/**
+ * Numbered discs in the plane, with a light rim in a dark one; around θ* and the lowest points rings, with their numbers beside them.
+ * @param {Frame} frame
+ * @param {{width: number, height: number}} room  of the picture, in pixels
+ */
+export function flatPins({ pins, lowest, picture: { extent: [a0, a1, b0, b1] } }, { width, height }) {
+  const [wide, high] = [width / (a1 - a0), height / (b1 - b0)];
+  const around = pins.map((pin) => [{ alpha: 0, beta: 0 }, ...lowest].some(({ alpha, beta }) => Math.hypot(wide * (alpha - pin.alpha), high * (beta - pin.beta)) < NEAR));
+  const each = (/** @type {any} */ ring, /** @type {any} */ disc) => around.map((is) => (is ? ring : disc));
+  const over = { ...OVER, x: pins.map(({ alpha }) => alpha), y: pins.map(({ beta }) => beta), cliponaxis: true };
+  // Where sizes differ plotly takes marks for bubbles, which show what is below them.
+  const shape = { symbol: each("circle-open", "circle"), opacity: 1 };
+  const traces = [
+    { ...over, name: "pin rims", marker: { ...shape, size: each(20, DISC + 4), color: "#000000", line: { width: each(5, 0) } } },
     {
       ...over,
       name: "pins",
       mode: "markers+text",
-      text: pins.map(({ number }) => String(number)),
-      textfont: { size: 10, color: "#ffffff" },
-      marker: { size: DISC, color: PIN, line: RIM },
+      text: pins.map(({ number }, i) => (around[i] ? "" : String(number))),
+      textfont: NUMBER.font,
+      marker: { ...shape, size: each(20, DISC), color: each("#ffffff", PIN), line: { color: "#ffffff", width: each(2, 1) } },
     },
   ];
+  // Towards the middle, where there is room.
+  const side = (/** @type {number} */ at, /** @type {number} */ from, /** @type {number} */ to) => (2 * at > from + to ? -1 : 1);
+  const numbers = pins.flatMap(({ number, alpha, beta }, i) => (around[i] ? [{ ...NUMBER, text: String(number), x: alpha, y: beta, xshift: 17 * side(alpha, a0, a1), yshift: 14 * side(beta, b0, b1) }] : []));
+  return { traces, numbers };
 }
 
 /** Numbers on the heads of pins in the surface. @param {ReturnType<typeof raisedPins>} pins */
 export const numbersOf = ({ x, y, z, text }) =>
-  text.flatMap((number, i) => (number ? [{ name: "pin number", x: x[i], y: y[i], z: z[i], text: number, font: { size: 10, color: "#ffffff" }, bgcolor: PIN, bordercolor: "#ffffff", showarrow: false, yanchor: "bottom", yshift: 4 }] : []));
+  text.flatMap((number, i) => (number ? [{ ...NUMBER, x: x[i], y: y[i], z: z[i], text: number, yanchor: "bottom", yshift: 4 }] : []));
 
 /**
  * The same on a surface, as pins tall enough to be seen where a slope hides their feet.

@@ -2,7 +2,7 @@
 import { LEVEL, LIGHT, numbersOf, PIN, raisedPins, rimmed } from "./pin-marks.js";
 import { raisedPaths, raisedWords } from "./path-marks.js";
 import { baseAxis, baseLayout, POINTER, roomOf } from "../ui/plot.js";
-import { labelWidth } from "../ui/ticks.js";
+import { labelWidth, roundDown } from "../ui/ticks.js";
 import { directionsOf } from "../model/free-places.js";
 import { interpolate } from "../model/picture.js";
 import { modelRows } from "../model/quadratic.js";
@@ -211,7 +211,6 @@ function wires({ alpha, beta }, { range: [low, high], of }, { picture: { model }
  */
 export function figure3d(frame, surface, el, camera) {
   const { palette, picture, range } = frame;
-  const { extent } = picture;
   const shaded = shade(frame, surface);
   const raised = raisedPaths(frame, surface, shaded);
   // Where a path is far above the surface, the losses of that are on a small part of the axis.
@@ -220,7 +219,7 @@ export function figure3d(frame, surface, el, camera) {
   const standing = camera ?? startCamera(el);
   const colours = colouring(frame, surface);
   const ink = inkOf(surface, colours);
-  const [a0, a1, b0, b1] = extent;
+  const [a0, a1, b0, b1] = picture.extent;
   const share = (/** @type {number} */ value, /** @type {number} */ from, /** @type {number} */ to) => (value - from) / (to - from || 1) - 0.5;
   const upright = (/** @type {number} */ z) => DEPTH * share(z, low, top);
   const back = (/** @type {number} */ x, /** @type {number} */ y) => /** @type {const} */ ([a0 + (x + 0.5) * (a1 - a0), b0 + (y + 0.5) * (b1 - b0)]);
@@ -234,11 +233,14 @@ export function figure3d(frame, surface, el, camera) {
     heightAt: (x, y) => (Math.max(Math.abs(x), Math.abs(y)) > 0.5 ? NaN : upright(interpolate(ground, ...back(x, y)))),
   });
   const pinned = raisedPins(frame, (point) => place(surface, shaded, point), shaded.range[1]);
-  const ticks = shaded.ticks(Math.max(2, Math.round((5 * (high - low)) / (top - low || 1))));
+  const narrow = isNarrow(el);
+  const ticks = shaded.ticks(Math.max(2, Math.round(((narrow ? 3 : 5) * (high - low)) / (top - low || 1))));
   const levels = frame.contours ? contourLevels(shaded.range, 14) : null;
   // WebGL lines take no transparency.
   const solid = palette.theme === "dark" ? "#3d3d3d" : "#d9d9d9";
   const axis = { ...baseAxis(palette, ""), showbackground: false, showspikes: false, nticks: 5, gridcolor: solid, linecolor: solid, zerolinecolor: solid };
+  // Where there is little room, few labels, and none in a corner, where those of two axes meet.
+  const few = (/** @type {number} */ from, /** @type {number} */ to) => (narrow ? { tick0: 0, dtick: roundDown(0.375 * (to - from)) } : {});
   /** @param {string} text */
   const title = (text) => ({ text, font: { size: 13, color: palette.text } });
   return {
@@ -279,9 +281,9 @@ export function figure3d(frame, surface, el, camera) {
         annotations: [...words, ...numbersOf(pinned)],
         aspectmode: "manual",
         aspectratio: { x: 1, y: 1, z: DEPTH },
-        xaxis: { ...axis, title: title("α"), range: extent.slice(0, 2) },
-        yaxis: { ...axis, title: title("β"), range: extent.slice(2) },
-        zaxis: { ...axis, title: title(isNarrow(el) || labelWidth(shaded.range, ticks.ticktext) > WIDE ? "" : shaded.title), ...ticks, ...(range && { range: shaded.range }) },
+        xaxis: { ...axis, title: title("α"), range: [a0, a1], ...few(a0, a1) },
+        yaxis: { ...axis, title: title("β"), range: [b0, b1], ...few(b0, b1) },
+        zaxis: { ...axis, title: title(narrow || labelWidth(shaded.range, ticks.ticktext) > WIDE ? "" : shaded.title), ...ticks, ...(range && { range: shaded.range }) },
       },
     },
   };
