@@ -19,7 +19,7 @@ from landscape_widget.explorer.mailbox import Request
 from landscape_widget.explorer.noted import Noted
 from landscape_widget.explorer.point_acts import PointActs
 from landscape_widget.explorer.spots import checkpoint_key
-from landscape_widget.explorer.waiting import refuse_inside
+from landscape_widget.explorer.waiting import NOT_COMPUTED, refuse_inside
 from landscape_widget.export.along_payload import along
 from landscape_widget.paths.index import was_dropped
 from landscape_widget.results.comparison import Comparison
@@ -27,6 +27,7 @@ from landscape_widget.results.evolution import Evolution
 from landscape_widget.study.along import comparison_of, evolution_of, found_at
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.study import Study, check_part
+from landscape_widget.study.witness import LossChangedError
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class AlongTheRun(PointActs):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Begins with nothing, as ``PointActs`` with all else."""
-        self._noted = Noted()
+        self._noted = self._noted_surely = Noted()
         self._follows = self._all = False
         """Whether a person goes from checkpoint to checkpoint, and whether all are asked for."""
         self._pastime: Request | None = None
@@ -110,8 +111,9 @@ class AlongTheRun(PointActs):
 
         Raises:
             ValueError: For another ``what``.
-            RuntimeError: If the computation fails, with the cause chained, or is cancelled; if the explorer
-                is closed meanwhile; inside an observer, which the computation would wait for.
+            RuntimeError: If the computation fails, with the cause chained, or is cancelled; if the loss has
+                become another one; if the explorer is closed meanwhile; inside an observer, which the
+                computation would wait for.
             KeyboardInterrupt: On an interrupt of the kernel; the computation is cancelled.
 
         Warns:
@@ -130,6 +132,8 @@ class AlongTheRun(PointActs):
             raise
         if self._pastime is not None and self._pastime.cancelled:
             raise RuntimeError("The computation was cancelled.")
+        if self._pastime is not None and self._pastime.error is not None:
+            raise RuntimeError(NOT_COMPUTED.format(self._pastime.error)) from self._pastime.error
         for checkpoint in self._points.centres.landmarks.checkpoints:
             if words := self._noted.failed.get(checkpoint_key(checkpoint)):
                 warnings.warn(f"Nothing was found at {checkpoint.name}: {words}", stacklevel=2)
@@ -166,6 +170,18 @@ class AlongTheRun(PointActs):
             return
         with self._provided(study, controls):
             yield from super()._steps(study, controls, number, what)
+
+    def _begin_adding(self, study: Study) -> None:
+        if not self._sure:
+            self._noted_surely = self._noted.copied()
+        super()._begin_adding(study)
+
+    def _take_back(self) -> None:
+        with self._lock:
+            if self._sure:
+                self._noted = self._noted_surely
+            super()._take_back()
+        self._tell_along()
 
     def _is_dropped(self, where: int | str) -> bool:
         """Whether a recorder has dropped what is to be beside; then nothing is, and that is computed."""
@@ -241,7 +257,7 @@ class AlongTheRun(PointActs):
                 with self._provided(study, controls):
                     for _ in study.ahead(replace(controls, checkpoint=number)):
                         yield
-            except UnwantedError:
+            except (UnwantedError, LossChangedError):
                 raise
             except Exception as error:  # the others can be had all the same
                 log.info("Nothing ahead at %s.", checkpoint.name, exc_info=error)

@@ -132,13 +132,18 @@ class Autosave:
         if _writers.get(self._place) is self:
             del _writers[self._place]
 
+    @property
+    def due(self) -> bool:
+        """Whether ``look`` is to write the file."""
+        return self.path is not None and monotonic() >= self._next
+
     def look(self, last: bool = False) -> None:
         """Writes the file where it is time, or the last time; where that fails, a warning in the log says so.
 
         A computation goes on without a file: the disk may have room again for the next.
         """
         self._changed = True
-        if self.path is None or (monotonic() < self._next and not last):
+        if self.path is None or not (self.due or last):
             return
         if not self._writing.acquire(blocking=False):  # a thread that waits may hold what the other one needs
             return

@@ -17,6 +17,7 @@ from landscape_widget.explorer.gathered import Gathered
 from landscape_widget.explorer.mailbox import Job, Request
 from landscape_widget.explorer.model_weights import Weights
 from landscape_widget.explorer.points import Points
+from landscape_widget.explorer.publisher import TOPICS
 from landscape_widget.explorer.sending import Sending
 from landscape_widget.explorer.spots import checkpoint_key
 from landscape_widget.explorer.traits import CONTROLS
@@ -78,6 +79,9 @@ class BackgroundComputing(Sending):
         points = Points(objective, weights, self._errand, self._send_pins, self._redraw, test, landmarks)
         super().__init__(worker, points, given, interval, controls)
         self._checkpoints = points.centres.landmarks.checkpoints
+        self._sure: WeakKeyDictionary[Study, Gathered] = WeakKeyDictionary()
+        """What was gathered when the loss was last found to be what it was, where more may be by now."""
+        points.centres.spots.witness.on_fault = self._take_back
         self._around: WeakKeyDictionary[Study, Gathered] = WeakKeyDictionary()
         self._around[self._study] = self._publisher.gathered
         self._go_to(self.checkpoint)
@@ -250,6 +254,9 @@ class BackgroundComputing(Sending):
             self._publish(found, controls, number, self._last[3], flush)
 
         self._look()
+        witness = study.centre.witness
+        with self._lock:
+            self._begin_adding(study)
         try:
             for found in study.steps(controls, what):
                 # a first picture on part of the examples means long stages: none begins with news held back
@@ -257,10 +264,35 @@ class BackgroundComputing(Sending):
                 stage = found.stage
                 yield
         finally:  # what was found before a failure or a cancel is on show, too
-            publish(flush=True)
+            if not witness.fault:
+                publish(flush=True)
         with self._lock:
+            if not witness.unsure:
+                self._sure.clear()
             if number == self._number and found.surface is not None:
                 self._finish(self._news(found, controls, number, monotonic() - started))
+
+    def _begin_adding(self, study: Study) -> None:
+        """Takes note of what is on show, to be taken back to where the loss is found to be another one."""
+        if study not in self._sure and study in self._around:
+            self._sure[study] = self._around[study].copied()
+
+    def _take_back(self) -> None:
+        """The loss is another one: of what is shown only that stays which is known to be of the former."""
+        with self._lock:
+            if self._worker.closed:
+                return
+            self._forget()
+            self._last = None
+            self._around.update(self._sure)
+            self._sure.clear()
+            gathered = self._publisher.gathered = self._around.setdefault(self._study, Gathered())
+            for topic in TOPICS:
+                if topic.trait != "progress":
+                    setattr(self, topic.trait, None)
+            self._announce()
+            if gathered.controls is not None and self._request is not None:
+                self._publish(gathered.together, gathered.controls, self._number, 0.0, flush=True)
 
     def _finish(self, news: News) -> None:
         """Takes note of a picture that is complete; a subclass does."""

@@ -23,6 +23,8 @@ class FollowedByAFile(AlongTheRun):
         steps = super()._steps(study, controls, number, what)
         try:
             for step in steps:
+                if self._autosave.due:  # nothing of another loss may go into it
+                    study.centre.witness.confirm(controls.examples)
                 self._autosave.look()
                 yield step
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,6 +43,13 @@ class Gathered:
         """The results that ``together`` is made of; None while there is nothing."""
         self._newest: dict[str, Kept] = {}
         self._fitting: dict[str, Kept] = {}
+
+    def copied(self) -> Gathered:
+        """What there is by now, whatever is added to this."""
+        other = Gathered()
+        other.latest, other.controls = copy(self.latest), self.controls
+        other._newest, other._fitting = dict(self._newest), dict(self._fitting)
+        return other
 
     def take(self, kept: Mapping[str, Kept], controls: Controls) -> None:
         """Adds what a computation has found so far.

@@ -33,6 +33,13 @@ class Noted:
         """What was found at a checkpoint, None where nothing was."""
         return self._found.get((checkpoint_key(checkpoint), n_examples))
 
+    def copied(self) -> Noted:
+        """What there is by now, whatever is added to this."""
+        other = Noted()
+        other._found, other._ready, other._ready_for = dict(self._found), {*self._ready}, self._ready_for
+        other.failed = dict(self.failed)
+        return other
+
     def is_wanted(self, checkpoint: Recorded) -> bool:
         """Whether it is neither ready nor has failed."""
         return checkpoint_key(checkpoint) not in {*self._ready, *self.failed}

@@ -13,6 +13,7 @@ from landscape_widget.numerics.checks import told
 from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.points import Pin, check_coordinates, point_steps
 from landscape_widget.results.planes import Plane
+from landscape_widget.study.witness import LossChangedError
 
 
 class PinTuple(tuple[Pin, ...]):
@@ -154,12 +155,17 @@ class Pins:
 
     def _steps(self, pin: Pin, objective: Objective, test: Objective | None) -> Iterator[None]:
         """Finds, on the worker's thread, what is to be known of a pin."""
+        before, witness = pin.values, self._centres.spots.witness
         try:
+            witness.refuse()
             yield from self._redraw()
             for values in point_steps(objective, pin.plane, pin.alpha, pin.beta, test, pin.values):
                 pin.values = values
                 self._changed()
                 yield
+            witness.check(objective.n_examples)
         except Exception as error:
+            if isinstance(error, LossChangedError):
+                pin.values = before
             pin.error = f"{type(error).__name__}: {error}"
             self._changed()

@@ -109,7 +109,7 @@ class PointActs(SavedPages):
         one. It is evaluated when asked for, on all examples.
 
         Raises:
-            RuntimeError: If no plane is there yet.
+            RuntimeError: If no plane is there yet, or the loss is another one than that of the planes.
         """
         with self._lock:
             pictures = self._pictures()

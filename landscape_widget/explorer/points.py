@@ -251,7 +251,11 @@ class Points:
             for split, surface in surfaces.items():
                 if surface.minimum:
                     minima[split].append((plane, *surface.minimum[:2]))
-        return score_table(self.study.objective, minima["train"], self.study.test, minima["test"])
+        study, witness = self.study, self.centres.spots.witness
+        witness.refuse()
+        table = score_table(study.objective, minima["train"], study.test, minima["test"])
+        witness.check(study.objective.n_examples)
+        return table
 
     def tabulate(self, shown: Callable[[], tuple[Pictures, int]]) -> None:
         """Has the worker make the table for the page.

@@ -26,6 +26,7 @@ from landscape_widget.results.planes import Plane
 from landscape_widget.study.centre import Marked, Run
 from landscape_widget.study.known import Known
 from landscape_widget.study.study import Study
+from landscape_widget.study.witness import Witness
 
 #: Centres whose studies, each with a model of its own, are kept: the present one and those before it.
 _STUDIES = 2
@@ -77,6 +78,7 @@ class Spots:
             landmarks: A trajectory and solutions.
         """
         self._base: tuple[Objective, Objective | None] | None = (objective, test)
+        self._witness: Witness | None = Witness(objective)
         self._origins: dict[bytes, Recorded] = {}
         self._components: dict[int, PathComponents] = {}
         self._losses: dict[tuple[int, str], float] = {}
@@ -101,6 +103,12 @@ class Spots:
         assert self._base is not None
         return self._base
 
+    @property
+    def witness(self) -> Witness:
+        """What the loss was, which is one for all spots."""
+        assert self._witness is not None
+        return self._witness
+
     def close(self) -> None:
         """Lets go of all studies, and so of the data."""
         self.first.leave()
@@ -109,7 +117,7 @@ class Spots:
         self._others.clear()
         self._origins.clear()
         self._taken.clear()
-        self._base = None
+        self._base = self._witness = None
 
     def at(self, number: int | None) -> Spot:
         """The spot of a checkpoint, by its number, None for the last one."""
@@ -211,7 +219,7 @@ class Spots:
         objective, test = self._objectives(spot)
         self._losses.update(spot.known.landmark_losses)
         spot.known.landmark_losses = self._losses  # true losses, which depend on no centre
-        run = Run(partial(self._nearest_pairs, spot), None, {})
+        run = Run(partial(self._nearest_pairs, spot), None, {}, self.witness)
         if spot.theta is None and self.landmarks.trajectory is not None:
             run = replace(run, origin=self._end(spot), components=self._components)
         study = Study(objective, test, spot.known, self.landmarks, run)

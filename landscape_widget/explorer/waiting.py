@@ -16,6 +16,9 @@ from landscape_widget.study.study import check_part
 
 _Self = TypeVar("_Self", bound="Waiting")
 
+#: What is said of a computation that failed.
+NOT_COMPUTED = "The landscape could not be computed: {}"
+
 
 class Waiting(BackgroundComputing):
     """Computes in the background, and has callers wait for it where they ask to."""
@@ -125,7 +128,7 @@ class Waiting(BackgroundComputing):
         """The explorer, unless its last computation failed or was cancelled."""
         request = self._request
         if request is not None and request.error is not None:
-            raise RuntimeError(f"The landscape could not be computed: {self.error}") from request.error
+            raise RuntimeError(NOT_COMPUTED.format(self.error)) from request.error
         if request is not None and request.cancelled:
             raise RuntimeError("The computation was cancelled.")
         return self

@@ -24,6 +24,7 @@ from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.known import Known, PlaneKey
 from landscape_widget.study.landmarks import Surroundings
+from landscape_widget.study.witness import Witness
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,8 @@ class Run:
     None for that of the centre itself."""
     components: dict[int, PathComponents]
     """The components that are known, by how many were asked for."""
+    witness: Witness | None = None
+    """What the loss was; None for a witness of the centre's own."""
 
 
 class Centre:
@@ -71,6 +74,7 @@ class Centre:
         self.test = test
         self.known = Known() if known is None else known
         self.run = run or Run(lambda *_: None, None, {})
+        self.witness = self.run.witness or Witness(objective)
         self.around = Surroundings(
             objective, landmarks or Landmarks(), self.known, self.run.origin, self.run.components
         )
@@ -78,7 +82,6 @@ class Centre:
         self.parts: dict[int, Objective] = {}
         """Objectives on fewer examples; the one used last comes last."""
         self._seconds: dict[int, float] = {}
-        self._checked, self._fault = True, ""
         self.marked: list[Marked] = []
         """Points that every picture is to be evaluated at."""
 
@@ -110,34 +113,6 @@ class Centre:
             losses[n] = objective.loss().item()
             self._seconds[n] = monotonic() - started
         return losses[n]
-
-    def begin(self, objective: Objective) -> None:
-        """Has the loss checked once more, before anything is added to what is known.
-
-        Raises:
-            RuntimeError: If it was another one before.
-        """
-        if self._fault:
-            raise RuntimeError(self._fault)
-        self._checked = objective.n_examples not in self.known.losses_at_theta
-
-    def check_loss(self, objective: Objective) -> None:
-        """Sees that L(θ*) is what it was when all that is known was computed; once in a computation.
-
-        Raises:
-            RuntimeError: If it is another one, from then on: what is known is of two losses by then.
-        """
-        if self._checked:
-            return
-        before, now = self.loss(objective), objective.loss().item()
-        if before != now and not math.isclose(before, now, rel_tol=torch.finfo(objective.dtype).eps ** 0.75):
-            self._fault = (
-                f"Expected the loss at θ* to be {before:.6g} as before, got {now:.6g}: something that model "
-                "or loss_fn reads has changed since, such as a variable of the notebook. What is shown is of "
-                "the former loss. Make a new explorer for this one."
-            )
-            raise RuntimeError(self._fault)
-        self._checked = True
 
     def loss_at(self, objective: Objective, plane: Plane, alpha: float, beta: float) -> float:
         """Returns the training loss at a point of a plane, NaN where the model or the loss fails there.
@@ -191,7 +166,6 @@ class Centre:
         """Returns the loss to second order in a plane, whose Hessian axes are those of ``pairs``."""
         key, models = (objective.n_examples, plane.fingerprint), self.known.models
         if key not in models:
-            self.check_loss(objective)
             loss, gradient = self.loss(objective), self.gradient(objective)
             models[key] = quadratic_model(objective, plane, loss, gradient, pairs)
         return models[key]

@@ -74,6 +74,26 @@ class Known:
         vectors += [pairs.vectors for pairs in self.pairs.copy().values()]
         return sum(vector.nbytes for vector in vectors)
 
+    @property
+    def size(self) -> int:
+        """How many results it has that losses were evaluated for, losses themselves among them."""
+        found = [*vars(self).copy().values()]
+        apart = self.losses, self.directions, self.landmarks  # these two rest on losses that stand elsewhere
+        counts = [len(results) for results in found if not any(results is one for one in apart)]
+        drawn = sum(known.samples for known in self.projections.copy().values())  # which stay where they were
+        return sum(counts) + drawn + sum(map(len, self.losses.copy().values()))
+
+    def copied(self) -> dict[str, Any]:
+        """Returns what there is, to be ``put_back``."""
+        content = {f.name: dict(getattr(self, f.name)) for f in fields(self)}
+        content["losses"] = {key: dict(cache) for key, cache in self.losses.items()}
+        content["traces"] = {key: [*history] for key, history in self.traces.items()}
+        return content
+
+    def put_back(self, content: Mapping[str, Any]) -> None:
+        """Forgets what was added since ``copied`` returned this."""
+        vars(self).update(content)
+
     def saved(self) -> dict[str, Any]:
         """Returns what a file holds, of the types in ``SAVED``; it may be asked for while steps run."""
         # dict() copies at once, whatever the worker's thread adds meanwhile

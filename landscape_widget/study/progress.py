@@ -85,8 +85,8 @@ class Meter:
                 self.finish(kind)
 
     def has_work(self, *apart: str) -> bool:
-        """Whether anything was done that was not there before, but for some kinds, which do not tell that."""
-        return any(done > self._reused.get(kind, 0) for kind, done in self._done.items() if kind not in apart)
+        """Whether anything was done that was not there before, but for kinds that end so and do not tell."""
+        return any(self._fresh(kind) > 0 for kind in self._done if not kind.endswith(apart))
 
     def left(self) -> tuple[float, float | None]:
         """Returns the fraction of the time that is behind us, and the seconds ahead (None while unknown)."""
@@ -120,7 +120,7 @@ class Meter:
         return work.losses * seconds / count if count else None
 
     def _fresh(self, kind: str) -> int:
-        return max(0, self._done[kind] - self._reused[kind])
+        return max(0, self._done[kind] - self._reused.get(kind, 0))
 
 
 class Run(Generic[T]):

@@ -87,17 +87,32 @@ class Study:
         what needs no second derivative can be had of losses that have none.
 
         Raises:
-            RuntimeError: If the loss has changed since something was found that would be added to.
+            LossChangedError: If the loss has changed since the first of what is known was found, or does
+                meanwhile; then nothing is added.
         """
-        objective = self.centre.on(controls.examples)
-        self.centre.begin(objective)
-        for found in self._steps(objective, controls, what):
-            if found.meter.has_work("checkpoint", "compared checkpoint"):
-                self.centre.check_loss(objective)
-            yield found
+        return self._watched(self._steps(controls, what), controls)
 
-    def _steps(self, objective: Objective, controls: Controls, what: str) -> Iterator[Findings]:
+    def _watched(self, steps: Iterator[Findings], controls: Controls) -> Iterator[Findings]:
+        """Sees that the loss is what it was once there is anything new, and again at the end.
+
+        A computation that finds all in what is known evaluates nothing.
+        """
+        witness, known = self.centre.witness, [self.known, *([self.beside.known] if self.beside else [])]
+        with witness.adding(*known):
+            seen, first = False, not witness.taken
+            for found in steps:
+                witness.refuse()  # an errand may have found out meanwhile
+                seen = seen or (first and witness.taken)
+                ready = witness.taken or found.gradient_norm is not None  # a first picture waits for nothing
+                if not seen and ready and (witness.unsure or found.meter.has_work("checkpoint")):
+                    witness.check(controls.examples)
+                    seen = True
+                yield found
+            witness.confirm(controls.examples)
+
+    def _steps(self, controls: Controls, what: str) -> Iterator[Findings]:
         centre, found = self.centre, Findings()
+        objective = centre.on(controls.examples)
         found.stage = "loss at the present weights"
         yield found
         found.centre_loss = centre.loss(objective)
@@ -106,6 +121,7 @@ class Study:
         long = takes_long(centre, objective, controls)
         if drawn and long and not self._has_begun(objective, controls):
             yield from _if_it_can_be(preview_steps(centre, controls, found))
+        centre.witness.begin(controls.examples)
         found.stage = "gradient at the present weights"
         yield found
         found.gradient_norm = norm(centre.gradient(objective))
@@ -172,10 +188,13 @@ class Study:
 
         Where the curvature fails, that is raised once the picture is there.
         """
+        return self._watched(self._ahead(controls), controls)
+
+    def _ahead(self, controls: Controls) -> Iterator[Findings]:
         found = Findings()
-        for found in self.steps(controls, "surface"):
+        for found in self._steps(controls, "surface"):
             yield found
-        for found in self.steps(controls, "eigenpairs"):
+        for found in self._steps(controls, "eigenpairs"):
             yield found
         yield from self._curvature.best_trace(self.centre.on(controls.examples), found)
 
@@ -189,7 +208,7 @@ class Study:
             ends = float(a[0]), float(a[-1]), float(b[0]), float(b[-1])
             alone = replace(alone, domain=ends)
         for what in ("surface", "eigenpairs"):
-            for there in other.steps(alone, what):
+            for there in other._steps(alone, what):
                 found.stage = there.stage
                 found.meter.include(_BESIDE, there.meter)
                 if there.plane is not None and there.surface is not None and not there.preview:
@@ -201,7 +220,8 @@ class Study:
 
     def redrawn(self, controls: Controls, found: Findings) -> Iterator[Findings]:
         """Draws what was found for ``controls`` again where it interpolates points that were marked."""
-        return redrawn_steps(self.centre, self.centre.on(controls.examples), controls, found)
+        steps = redrawn_steps(self.centre, self.centre.on(controls.examples), controls, found)
+        return self._watched(steps, controls)
 
     def _has_begun(self, objective: Objective, controls: Controls) -> bool:
         """Whether something is known of the picture on all of the examples."""

@@ -89,8 +89,8 @@ def fresh(objective: Counted, study: Study, controls: Controls) -> dict[str, int
 
 NOTHING = {"loss": 0, "gradient": 0, "product": 0}
 
-#: The loss at θ* once more, before anything is added to what is known.
-CHECK = 1
+#: The loss near θ* once more, when something is added to what is known, and at the end.
+CHECK = 2
 
 
 @pytest.mark.parametrize("controls", [CONTROLS, RANDOM, MIXED], ids=lambda c: " × ".join(c.axes))
@@ -157,7 +157,8 @@ def test_a_run_that_was_left_is_resumed_without_repeating_work(controls: Control
             break
     steps.close()
     last(study, controls)
-    assert objective.counts == {**whole.counts, "loss": whole.counts["loss"] + CHECK * (left_after > 1)}
+    once_more = left_after > 1  # when it goes on
+    assert objective.counts == {**whole.counts, "loss": whole.counts["loss"] + once_more}
 
 
 @pytest.mark.parametrize("controls", [CONTROLS, RANDOM, MIXED], ids=lambda c: " × ".join(c.axes))
@@ -188,7 +189,7 @@ def test_a_change_costs_its_new_nodes(controls: Controls, change: dict[str, Any]
     study = Study(objective)
     last(study, controls)
     cost = fresh(objective, study, replace(controls, **change))
-    assert cost["loss"] == losses + CHECK * (losses > 0)
+    assert cost["loss"] - losses in ((1, CHECK) if losses else (0,))  # once where all comes in one step
     # a plane of another seed has a slope and a curvature of its own: a gradient and two products
     another = losses == 9**2
     assert (cost["gradient"], cost["product"]) == ((1, 2) if another else (0, 0))
