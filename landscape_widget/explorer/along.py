@@ -172,9 +172,10 @@ class AlongTheRun(PointActs):
             yield from super()._steps(study, controls, number, what)
 
     def _begin_adding(self, study: Study) -> None:
-        if not self._sure:
-            self._noted_surely = self._noted.copied()
-        super()._begin_adding(study)
+        with self._lock:
+            if not self._sure:
+                self._noted_surely = self._noted.copied()
+            super()._begin_adding(study)
 
     def _take_back(self) -> None:
         with self._lock:

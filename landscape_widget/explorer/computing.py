@@ -247,16 +247,16 @@ class BackgroundComputing(Sending):
 
     def _steps(self, study: Study, controls: Controls, number: int, what: str) -> Generator[None, None, None]:
         """Carries out one computation on the worker's thread, publishing what it finds."""
-        started, found, stage = monotonic(), Findings(), ""
+        started, found, stage, witness = monotonic(), Findings(), "", study.centre.witness
 
         def publish(flush: bool) -> None:
-            self._last = study, controls, number, monotonic() - started, found
-            self._publish(found, controls, number, self._last[3], flush)
+            with self._lock:
+                if not witness.fault:  # else what is shown has been taken back
+                    self._last = study, controls, number, monotonic() - started, found
+                    self._publish(found, controls, number, self._last[3], flush)
 
         self._look()
-        witness = study.centre.witness
-        with self._lock:
-            self._begin_adding(study)
+        self._begin_adding(study)
         try:
             for found in study.steps(controls, what):
                 # a first picture on part of the examples means long stages: none begins with news held back
@@ -264,18 +264,23 @@ class BackgroundComputing(Sending):
                 stage = found.stage
                 yield
         finally:  # what was found before a failure or a cancel is on show, too
-            if not witness.fault:
-                publish(flush=True)
+            publish(flush=True)
+        self._end_adding(study)
         with self._lock:
-            if not witness.unsure:
-                self._sure.clear()
             if number == self._number and found.surface is not None:
                 self._finish(self._news(found, controls, number, monotonic() - started))
 
     def _begin_adding(self, study: Study) -> None:
         """Takes note of what is on show, to be taken back to where the loss is found to be another one."""
-        if study not in self._sure and study in self._around:
-            self._sure[study] = self._around[study].copied()
+        with self._lock:
+            if study not in self._sure and study in self._around:
+                self._sure[study] = self._around[study].copied()
+
+    def _end_adding(self, study: Study) -> None:
+        """What is on show stays, where the loss was found to be what it was after all of it."""
+        with self._lock:
+            if not study.centre.witness.unsure:
+                self._sure.clear()
 
     def _take_back(self) -> None:
         """The loss is another one: of what is shown only that stays which is known to be of the former."""
@@ -303,12 +308,16 @@ class BackgroundComputing(Sending):
             return
         study, controls, number, elapsed, found = self._last
         before = found.surface, found.compared
+        self._begin_adding(study)
         try:
             for _ in study.redrawn(controls, found):
                 yield
         finally:
-            if found.surface is not before[0] or found.compared is not before[1]:
-                self._publish(found, controls, number, elapsed, flush=True)
+            with self._lock:
+                anew = found.surface is not before[0] or found.compared is not before[1]
+                if anew and not study.centre.witness.fault:
+                    self._publish(found, controls, number, elapsed, flush=True)
+        self._end_adding(study)
 
     def _on_end(self, request: Request) -> None:
         """Tells how the newest request ended."""

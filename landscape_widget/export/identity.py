@@ -49,7 +49,11 @@ _known: WeakKeyDictionary[Objective, dict[int, dict[str, Any]]] = WeakKeyDiction
 
 
 def identity(
-    objective: Objective, loss: float | None = None, n_examples: int | None = None
+    objective: Objective,
+    loss: float | None = None,
+    n_examples: int | None = None,
+    *,
+    changed: bool = False,
 ) -> dict[str, Any]:
     """The traits of an objective, for a file; they take up to two passes over the data, the first time.
 
@@ -58,13 +62,17 @@ def identity(
         loss: L(θ*), where that is known.
         n_examples: How many of its examples are meant; default all. Which ones are drawn depends on their
             order.
+        changed: Whether the loss is another one by now; then what would be evaluated near θ* is left out.
     """
     n = objective.n_examples if n_examples is None else n_examples
     known = _known.setdefault(objective, {})
     if n not in known:
         part, told = objective.subset(n), {} if loss is None else {"loss at θ*": loss}
         others = {name: trait(part) for name, (_, trait) in _TRAITS.items() if name not in told}
-        known[n] = {**{name: (others | told)[name] for name in _TRAITS}, **_beside(part)}
+        found = {name: (others | told)[name] for name in _TRAITS}
+        if changed:
+            return found
+        known[n] = {**found, **_beside(part)}
     return dict(known[n])
 
 

@@ -31,6 +31,7 @@ from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Picture
 from landscape_widget.study.known import Known, examples_of, without_test_data
 from landscape_widget.study.study import Study
+from landscape_widget.study.witness import LossChangedError
 
 #: What to do where a file is of a centre that another one led to.
 _FROM_ELSEWHERE = (
@@ -97,10 +98,15 @@ def save_run(
     known, losses, objective = study.known.saved(), study.known.losses_at_theta.get, study.objective
     way = way or {}
     parts = (examples_of(known) | examples_of(way.get("known", {}))) - {objective.n_examples}
+    witness, changed = study.centre.witness, False
+    if witness.taken and not all(is_known(objective, n) for n in (objective.n_examples, *parts)):
+        with suppress(LossChangedError):
+            witness.check(min(parts, default=objective.n_examples))
+        changed = bool(witness.fault)
     content = {
         "result": results,
-        "objective": identity(objective, losses(objective.n_examples)),
-        "parts": {n: identity(objective, losses(n), n) for n in parts},
+        "objective": identity(objective, losses(objective.n_examples), changed=changed),
+        "parts": {n: identity(objective, losses(n), n, changed=changed) for n in parts},
         "study": known,
         "pins": list(pins),
         "controls": controls or results.controls,

@@ -99,7 +99,7 @@ class Witness:
         """
         with self._lock:
             self.refuse()
-            held = self._held_against(n_examples)
+            held, sizes = self._held_against(n_examples), {known: known.size for known in self._sizes}
             if held is not None:
                 before, now = self._losses[held], self._evaluated(held)
                 if not self._same(before, now):
@@ -112,8 +112,8 @@ class Witness:
             if not self.fault:
                 if held != n_examples:
                     self._losses[n_examples] = self._evaluated(n_examples)
-                self._sizes = {known: known.size for known in self._sizes}
-                if not self._open:
+                self._sizes = sizes  # from before: another thread may add meanwhile
+                if not self._open and not self.unsure:
                     self._forget()
                 return
             self._restore()
