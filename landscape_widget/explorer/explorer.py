@@ -251,8 +251,6 @@ class LandscapeExplorer(FollowedByAFile):
                 raise ValueError(f"{error} {_PRESENT}") from error
             raise
         results, study, chosen = loaded.results, loaded.study, loaded.controls
-        if not study.centre.witness.taken:  # what is added later is held against the loss as it is now
-            study.centre.witness.check(study.objective.check_examples(chosen.examples))
         if loaded.here or loaded.way:  # whatever its number was where the file was written
             chosen = replace(chosen, checkpoint=self.checkpoint)
             results = replace(results, controls=replace(results.controls, checkpoint=self.checkpoint))

@@ -81,6 +81,12 @@ def is_known(objective: Objective, n_examples: int | None = None) -> bool:
     return (objective.n_examples if n_examples is None else n_examples) in _known.get(objective, {})
 
 
+def loss_near(objective: Objective, n_examples: int) -> float | None:
+    """The loss near θ* as ``identity`` has it, None where that is not known."""
+    found: float | None = _known.get(objective, {}).get(n_examples, {}).get(_BESIDE)
+    return found
+
+
 def _beside(objective: Objective) -> dict[str, float]:
     """The loss near θ*, in float64 where there is one; nothing where model or loss refuse that point.
 

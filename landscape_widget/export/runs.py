@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -13,7 +14,7 @@ import numpy as np
 
 from landscape_widget.export import archive
 from landscape_widget.export.explorer_results import Results
-from landscape_widget.export.identity import differences, identity, is_known
+from landscape_widget.export.identity import differences, identity, is_known, loss_near
 from landscape_widget.export.resumption import check_identity, check_run, check_way
 from landscape_widget.export.same_run import (
     check_beside,
@@ -31,7 +32,8 @@ from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Picture
 from landscape_widget.study.known import Known, examples_of, without_test_data
 from landscape_widget.study.study import Study
-from landscape_widget.study.witness import LossChangedError
+
+log = logging.getLogger(__name__)
 
 #: What to do where a file is of a centre that another one led to.
 _FROM_ELSEWHERE = (
@@ -100,9 +102,11 @@ def save_run(
     parts = (examples_of(known) | examples_of(way.get("known", {}))) - {objective.n_examples}
     witness, changed = study.centre.witness, False
     if witness.taken and not all(is_known(objective, n) for n in (objective.n_examples, *parts)):
-        with suppress(LossChangedError):
+        try:
             witness.check(min(parts, default=objective.n_examples))
-        changed = bool(witness.fault)
+        except Exception as error:
+            log.info("Saved without the loss near θ*: %s: %s", type(error).__name__, error)
+            changed = True
     content = {
         "result": results,
         "objective": identity(objective, losses(objective.n_examples), changed=changed),
@@ -221,6 +225,8 @@ def load_run(
     except Exception as error:
         raise _crafted(path, error) from error
     check_parts(path, content, objective)
+    examples = {objective.n_examples, *content.get("parts", {})}
+    centre.witness.take(objective, {n: loss_near(objective, n) for n in examples})
     results = seen_here(results, study)
     pins = content.get("pins", ())
     if not told:

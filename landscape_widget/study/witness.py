@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import RLock
 from typing import Any
@@ -124,6 +124,20 @@ class Witness:
         """Takes the loss where something was computed for the first time, rather than read from a file."""
         if self.unsure and not self.taken:
             self.check(n_examples)
+
+    def take(self, objective: Objective, near: Mapping[int, float | None]) -> None:
+        """Has what is added to what a file holds held against the loss as it is now.
+
+        Args:
+            objective: Of which that is.
+            near: Its losses near θ* by the number of examples, where these were just evaluated.
+        """
+        if self.taken:
+            return
+        if objective is self._objective:
+            self._losses = {n: (True, loss) for n, loss in near.items() if loss is not None}
+        if not self.taken:
+            self.check(objective.n_examples)
 
     def confirm(self, n_examples: int) -> None:
         """Checks the loss if anything was added since it was last found to be the same."""

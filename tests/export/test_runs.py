@@ -58,8 +58,8 @@ TWO_LOSSES = {**NOTHING, "loss": 2}
 #: What products are held against differences by, once for an objective.
 CHECK = {"loss": 2, "gradient": 2, "product": 1}
 
-#: The loss at θ* once more, before anything is added to what a file holds.
-AGAIN = 1
+#: The loss near θ* once more, when something is added to what a file holds, and at the end.
+AGAIN = 2
 
 
 def test_results_come_back_without_the_model(make_explorer: Make, path: Path) -> None:
@@ -136,8 +136,8 @@ class Failing(Counted):
     points_left: int
 
     def loss(self, theta: Any = None) -> Any:
-        # products are held against differences of losses a millionth away
-        if theta is not None and not 0 < float((theta - self.theta).norm()) < 1e-3:
+        # products are held against differences of losses a millionth away, the loss against one near θ*
+        if theta is not None and not 0 < float((theta - self.theta).norm()) < 0.1:
             if not self.points_left:
                 raise ConnectionError("the machine went down")
             self.points_left -= 1
