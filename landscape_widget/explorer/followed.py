@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import suppress
 from threading import Timer
 from typing import Any
 from weakref import ref
@@ -30,6 +31,9 @@ class FollowedByAFile(AlongTheRun):
         finally:
             steps.close()
             if not self._worker.closed:
+                with suppress(Exception):  # after a cancel or a failure nobody has looked yet
+                    if self._autosave.path is not None:
+                        study.centre.witness.confirm(controls.examples)
                 self._autosave.look(last=True)
 
     def _send_pins(self) -> None:

@@ -18,6 +18,9 @@ from landscape_widget.study.known import Known
 
 log = logging.getLogger(__name__)
 
+#: Losses of two times that differ by up to so many times what some in a row do, differ by noise alone.
+_NOISE, _REPEATS = 10.0, 4
+
 
 class LossChangedError(RuntimeError):
     """The loss has become another function since the first of what is known was computed."""
@@ -102,7 +105,7 @@ class Witness:
             held, sizes = self._held_against(n_examples), {known: known.size for known in self._sizes}
             if held is not None:
                 before, now = self._losses[held], self._evaluated(held)
-                if not self._same(before, now):
+                if not self._same(before, now) and not self._is_noise(held, now[1] - before[1]):
                     where = "near θ*" if before[0] else "at θ*"
                     self.fault = (
                         f"Expected the loss {where} to be {before[1]:.6g} as before, got {now[1]:.6g}: "
@@ -175,6 +178,11 @@ class Witness:
     def _same(self, before: tuple[bool, float], now: tuple[bool, float]) -> bool:
         rounding = torch.finfo(self._objective.precise().dtype).eps ** 0.75
         return math.isclose(before[1], now[1], rel_tol=rounding)
+
+    def _is_noise(self, n_examples: int, difference: float) -> bool:
+        """Whether some evaluations, one right after the other, differ by about as much."""
+        losses = [self._evaluated(n_examples)[1] for _ in range(_REPEATS)]
+        return abs(difference) <= _NOISE * (max(losses) - min(losses))
 
     def _restore(self) -> None:
         with self._lock:

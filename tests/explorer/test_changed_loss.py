@@ -18,10 +18,12 @@ from landscape_widget import LandscapeExplorer
 from landscape_widget.explorer import autosave
 
 from ..support.cases import case
+from ..support.page import received
 
 Make = Callable[..., LandscapeExplorer]
 
 NETWORK = case("dense tanh")
+TRAITS = "_surface", "_eigenpairs", "_projections", "_spectrum", "_trace", "_landmarks", "_compared"
 CHANGED = "has changed since"
 RANDOM = {"axes": ("random", "random"), "domain": (-1, 1, -1, 1), "accuracy": 0.0}
 
@@ -165,12 +167,19 @@ def test_a_loss_that_changes_while_it_computes_leaves_no_picture_of_two(
 ) -> None:
     one = Decayed()
     explorer = explorer_of(make_explorer, one.loss(), **{**RANDOM, "axes": axes}).compute()
+    other = explorer_of(make_explorer, one.loss(), **{**RANDOM, "axes": axes}).compute()
     with nothing_is_added(explorer):
         one.change_at[0] = one.calls[0] + 60
         explorer.resolution = 33
         refused(explorer)
     assert CHANGED in explorer.error
     assert explorer.surface.loss.shape == (9, 9)
+    shown = received(explorer, "_surface")
+    assert shown["final"]
+    assert shown["alpha"] == received(other, "_surface")["alpha"]
+    assert [received(explorer, name) is None for name in TRAITS] == [
+        received(other, name) is None for name in TRAITS
+    ]
 
 
 def test_a_first_computation_in_which_the_loss_changes_shows_nothing(make_explorer: Make) -> None:
@@ -320,3 +329,39 @@ def test_a_picture_is_not_drawn_again_for_a_pin_by_another_loss(make_explorer: M
         pin = explorer.pin(explorer.surface.alpha[column], explorer.surface.beta[row])
         explorer.wait()
     assert CHANGED in pin.error
+
+
+def test_a_slight_noise_is_no_change(make_explorer: Make) -> None:
+    """As of sums in another order each time, which has been admitted."""
+    x, y = NETWORK.examples()
+    sums = torch.Generator().manual_seed(0)
+
+    def loss(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+        rounding = 1 + noise[0] * torch.randn((), generator=sums, dtype=torch.float64).clamp(-1, 1)
+        return nn.functional.cross_entropy(model(batch["x"]), batch["y"]) * rounding
+
+    noise = [0.0]
+    explorer = make_explorer(NETWORK.model(), {"x": x, "y": y}, loss, resolution=5, **RANDOM)
+    noise[0] = 1e-11
+    witness = explorer._study.centre.witness
+    for _ in range(10):
+        witness.check(explorer.examples)
+
+
+def test_a_file_that_follows_a_cancelled_computation_holds_no_losses_of_two(
+    make_explorer: Make, tmp_path: Path
+) -> None:
+    one, path = Decayed(), tmp_path / "run.npz"
+    explorer = explorer_of(make_explorer, one.loss(), autosave=path, **RANDOM).compute()
+    surface, size = explorer.surface, explorer._study.known.size
+    one.change_at[0] = one.calls[0] + 60
+    explorer.resolution = 65
+    while one.decay[0] != 5.0:
+        explorer._request.done.wait(0.01)
+    explorer.cancel()
+    explorer._request.done.wait()
+    explorer.close()
+    one.change_at[0], one.decay[0] = 10**9, 0.1
+    other = explorer_of(make_explorer, one.loss(), **RANDOM).load(path)
+    assert np.array_equal(other.surface.loss, surface.loss)
+    assert other._study.known.size == size
