@@ -56,7 +56,7 @@ test("a loss that cannot be differentiated twice: the picture and κ, the error,
     axes,
     status: "failed",
     error,
-    _info: { ...defaults._info, differentiable: false },
+    _info: { ...defaults._info, refused: { "hessian:max": error, "hessian:min": error } },
     _surface: mockSurface({ ...controls, axes, request: 1 }, 1),
     _projections: { ...mockProjections(1, 2000, null), blindness: measured },
   });

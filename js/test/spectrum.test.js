@@ -5,7 +5,8 @@ import { mockProjections, mockSpectrum, mockTrace } from "../dev/mock-curvature.
 import { wire } from "../dev/wire.js";
 import { bandOutline, bandRange, latest } from "../src/model/band.js";
 import { decodeProjections, decodeSpectrum, decodeTrace } from "../src/kernel/curvature-decoders.js";
-import { withAxis } from "../src/curvature/eigenvalues.js";
+import { OFFER } from "../dev/mock-axes.js";
+import { withAxis } from "../src/kernel/axes.js";
 import { describeSpectrum } from "../src/curvature/face-spectrum.js";
 import { describeMethod, describeReference } from "../src/curvature/face-trace.js";
 import { densityFloor, peakOf, splitAtZero } from "../src/model/spectrum.js";
@@ -97,7 +98,8 @@ test("the trace itself comes first, and an estimate that is off says why", () =>
 });
 
 test("an axis is set alone, and two equal ones change places", () => {
-  assert.deepEqual(withAxis(["random", "random"], 1, "hessian:min"), ["random", "hessian:min"]);
-  assert.deepEqual(withAxis(["hessian:max", "hessian:min"], 0, "hessian:min"), ["hessian:min", "hessian:max"]);
-  assert.deepEqual(withAxis(["hessian:max", "random"], 1, "hessian:max"), ["random", "hessian:max"]);
+  assert.deepEqual(withAxis(["random", "random"], 1, "hessian:min", OFFER), ["random", "hessian:min"]);
+  assert.deepEqual(withAxis(["hessian:max", "hessian:min"], 0, "hessian:min", OFFER), ["hessian:min", "hessian:max"]);
+  assert.deepEqual(withAxis(["hessian:max", "random"], 1, "hessian:max", OFFER), ["random", "hessian:max"]);
+  assert.deepEqual(withAxis(["hessian:max", "random"], 0, "random", OFFER), ["random", "random"], "two draws do");
 });
