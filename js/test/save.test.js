@@ -152,6 +152,15 @@ test("the call goes to the clipboard as the kernel wrote it", async () => {
   assert.equal(find("copied").textContent, "");
 });
 
+test("what the call needs and no variable holds is told beside it", async () => {
+  withClipboard({ writeText: async () => {} });
+  const python = "# net and ce are yours\n# data is to be defined first: no variable here has that name\nexplorer = 1\n";
+  const { find } = await show({ _surface: { ...surface, python } });
+  find("copy-python").click();
+  await settled();
+  assert.equal(find("copied").textContent, "Copied. data is to be defined first.");
+});
+
 test("the call carries how losses are shown, where that is not as usual", async () => {
   /** @type {string[]} */
   const copied = [];
