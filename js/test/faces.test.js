@@ -235,7 +235,7 @@ test("the trace face tells the trace first, then both estimates, and draws them 
   const page = await show({ ...results, face: "trace" });
   assert.match(
     page.find("trace-text").textContent,
-    /^tr\(H\) = 600\.2, exact \(1,001 products\)tr\(H\) = 60\d ± 8 \(Hutchinson, 200 vectors\).*\(curvature fit, 200 vectors, \|α\| ≤ 0\.05\).*95 % intervals$/,
+    /^tr\(H\) = 600\.2, exact \(1,001 products\)tr\(H\) = 60\d ± 8 \(Hutchinson, 200 vectors\).*\(curvature fit, 200 vectors, \|α\| ≤ 0\.05\).*95 % intervals; both from the same vectors: not independent$/,
   );
   const line = curvature(page).drawn().data.find((/** @type {any} */ drawn) => drawn.name === "exact");
   assert.deepEqual([[...line.x], [...line.y]], [[0, 200], [600.2, 600.2]]);

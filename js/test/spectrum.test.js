@@ -57,7 +57,7 @@ test("the spectrum in numbers, as far as they are known", () => {
 });
 
 const method = (/** @type {number[]} */ n, /** @type {number[]} */ value, /** @type {number[]} */ error) => ({
-  name: "hutchinson", label: "Hutchinson", n: Float64Array.from(n), value: Float64Array.from(value), error: Float64Array.from(error), bias: 0, halfWidth: null,
+  name: "hutchinson", label: "Hutchinson", n: Float64Array.from(n), value: Float64Array.from(value), error: Float64Array.from(error), stderr: (error.at(-1) ?? 0) / 2, bias: 0, halfWidth: null,
 });
 
 test("a band runs along its upper edge and back along the lower, past what is not known", () => {
@@ -88,9 +88,9 @@ test("the trace itself comes first, and an estimate that is off says why", () =>
   const [near, far] = [method([100], [16], [1.4]), method([100], [15], [1.4])];
   const fit = { ...far, name: "curvature-fit", label: "curvature fit", halfWidth: 5e-8 };
   assert.equal(describeMethod(near, exact), "tr(H) = 16.0 ± 1.4 (Hutchinson, 100 vectors)");
-  assert.match(describeMethod(far, exact), /\(Hutchinson, 100 vectors\), misses the line: 1 in 20 does by chance$/);
+  assert.match(describeMethod(far, exact), /\(Hutchinson, 100 vectors\), misses the line by 3\.2 standard errors$/);
   assert.equal(describeMethod(far, { ...exact, error: 3 }), describeMethod(far));
-  assert.match(describeMethod(fit, exact, far), /\|α\| ≤ 5 × 10⁻⁸\), misses the line: 1 in 20 does by chance$/);
+  assert.match(describeMethod(fit, exact, far), /\|α\| ≤ 5 × 10⁻⁸\), misses the line by 3\.2 standard errors$/);
   assert.match(describeMethod(fit, exact, near), /\), about 1\.0 too low for these vectors: the loss has kinks there$/);
   assert.doesNotMatch(describeMethod(fit, null, method([99], [16], [1.4])), /kinks/, "of other vectors nothing is said");
   assert.match(describeMethod({ ...fit, bias: 33.07, halfWidth: 0.05 }, exact, far), /\|α\| ≤ 0\.05\), about 33 too high: that far from θ\* the loss is no parabola$/);
