@@ -78,6 +78,18 @@ test("a slider sends while it is dragged, at a pace, and its last value on relea
   assert.equal(model.saves.length, 3);
 });
 
+test("a half-width is told of both axes while it is dragged as afterwards", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { model, find } = await show({ domain: [-0.2, 0.2, -2, 2] });
+  assert.equal(find("half-width-value").textContent, "0.2 × 2");
+  enter(find("half-width"), positionOf(find("half-width"), 3), "input");
+  assert.equal(find("half-width-value").textContent, "0.3 × 3");
+  enter(find("half-width"), find("half-width").value, "change");
+  await settled();
+  assert.deepEqual(model.get("domain"), [-0.3, 0.3, -3, 3]);
+  assert.equal(find("half-width-value").textContent, "0.3 × 3");
+});
+
 test("resolution and examples send the value, not the position", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const { model, find } = await show();
