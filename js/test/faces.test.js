@@ -68,6 +68,19 @@ test("a loss that cannot be differentiated twice: the picture and κ, the error,
   assert.deepEqual(cells.slice(1), ["–", "–"]);
 });
 
+test("how long the directions are stands beside their curvatures, of which the plane's may have others", async () => {
+  const plane = { kappa_minus: -1, kappa_plus: 2 };
+  const surface = { ...mockSurface({ ...controls, request: 1 }, 1), norms: [154.2, 155.1] };
+  const { find, model } = await show({ _surface: surface, _projections: mockProjections(1, 2000, plane) });
+  assert.equal(find("lengths").textContent, "Lengths: random ≈ √N ≈ 155, dashed 154 and 155");
+  model.receive({ _surface: { ...surface, request: 2, norms: [1, 1] } });
+  await settled();
+  assert.equal(find("lengths").textContent, "Lengths: random ≈ √N ≈ 155", "until the line is that of the picture's plane");
+  model.receive({ _projections: mockProjections(2, 2000, plane) });
+  await settled();
+  assert.equal(find("lengths").textContent, "Lengths: random ≈ √N ≈ 155, dashed 1");
+});
+
 test("two views show the same face, each with radio buttons of its own", async () => {
   const { views } = await show(results, { views: 2 });
   views[0].find("face-trace").click();

@@ -18,7 +18,7 @@ const isOf = (axis, kind) => `${axis}:`.startsWith(`${kind}:`);
 export const isEigen = ({ eigen }, axis) => eigen.some((kind) => isOf(axis, kind));
 
 /** Why one of these axes cannot be had; "" where all can. @param {import("./state.js").Info} info @param {string[]} axes */
-export const refusal = ({ refused }, axes) => Object.keys(refused).filter((kind) => axes.some((axis) => isOf(axis, kind))).map((kind) => refused[kind])[0] ?? "";
+export const refusal = ({ refused }, axes) => Object.entries(refused).find(([kind]) => axes.some((axis) => isOf(axis, kind)))?.[1] ?? "";
 
 /** The plane of these axes that a person can choose by one click. @param {Offer} offer @param {Axes} axes */
 export const presetOf = ({ presets }, axes) => presets.find((preset) => preset.axes.every((axis, i) => axis === axes[i]));
