@@ -95,8 +95,8 @@ export function mockTrace(request, vectors, total, scale = 1) {
     request, final: vectors === total,
     reference: { name: "exact", label: "exact", value: 600.2 * scale, error: 0, n_hvp: 1001 },
     methods: [
-      { name: "hutchinson", label: "Hutchinson", bias: 0, half_width: null, ...run(58, 4242) },
-      { name: "curvature-fit", label: "curvature fit", bias: 0, half_width: 0.05, ...run(75, 99) },
+      { name: "hutchinson", label: "Hutchinson", stderr: 4.1, bias: 0, half_width: null, ...run(58, 4242) },
+      { name: "curvature-fit", label: "curvature fit", stderr: 4.1, bias: 0, half_width: 0.05, ...run(75, 99) },
     ],
   };
 }

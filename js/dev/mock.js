@@ -90,7 +90,7 @@ export const defaults = {
   status: "idle",
   error: "",
   progress: {},
-  _info: { subject: "Sequential", n_parameters: 23946, n_examples: 1797, n_test_examples: 0, theta_norm: 11.83, dtype: "float64", device: "cpu", max_resolution: 201, axes: OFFER, batch_norm: false, divisible: true, differentiable: true, checkpoints: [] },
+  _info: { subject: "Sequential", n_parameters: 23946, n_examples: 1797, n_test_examples: 0, theta_norm: 11.83, dtype: "float64", device: "cpu", max_resolution: 201, axes: OFFER, batch_norm: false, divisible: true, refused: {}, checkpoints: [] },
   _surface: null,
   _compared: null,
   _landmarks: null,

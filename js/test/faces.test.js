@@ -56,7 +56,7 @@ test("a loss that cannot be differentiated twice: the picture and κ, the error,
     axes,
     status: "failed",
     error,
-    _info: { ...defaults._info, differentiable: false },
+    _info: { ...defaults._info, refused: { "hessian:max": error, "hessian:min": error } },
     _surface: mockSurface({ ...controls, axes, request: 1 }, 1),
     _projections: { ...mockProjections(1, 2000, null), blindness: measured },
   });
@@ -66,6 +66,19 @@ test("a loss that cannot be differentiated twice: the picture and κ, the error,
   assert.match(page.find("curvature").textContent, /A random plane shows no saddle in/, "whether there is one to hide is not known");
   const cells = [...page.find("blindness").querySelectorAll("dd")].map((cell) => cell.textContent);
   assert.deepEqual(cells.slice(1), ["–", "–"]);
+});
+
+test("how long the directions are stands beside their curvatures, of which the plane's may have others", async () => {
+  const plane = { kappa_minus: -1, kappa_plus: 2 };
+  const surface = { ...mockSurface({ ...controls, request: 1 }, 1), norms: [154.2, 155.1] };
+  const { find, model } = await show({ _surface: surface, _projections: mockProjections(1, 2000, plane) });
+  assert.equal(find("lengths").textContent, "Lengths: random ≈ √N ≈ 155, dashed 154 and 155");
+  model.receive({ _surface: { ...surface, request: 2, norms: [1, 1] } });
+  await settled();
+  assert.equal(find("lengths").textContent, "Lengths: random ≈ √N ≈ 155", "until the line is that of the picture's plane");
+  model.receive({ _projections: mockProjections(2, 2000, plane) });
+  await settled();
+  assert.equal(find("lengths").textContent, "Lengths: random ≈ √N ≈ 155, dashed 1");
 });
 
 test("two views show the same face, each with radio buttons of its own", async () => {
@@ -235,7 +248,7 @@ test("the trace face tells the trace first, then both estimates, and draws them 
   const page = await show({ ...results, face: "trace" });
   assert.match(
     page.find("trace-text").textContent,
-    /^tr\(H\) = 600\.2, exact \(1,001 products\)tr\(H\) = 60\d ± 8 \(Hutchinson, 200 vectors\).*\(curvature fit, 200 vectors, \|α\| ≤ 0\.05\).*95 % intervals$/,
+    /^tr\(H\) = 600\.2, exact \(1,001 products\)tr\(H\) = 60\d ± 8 \(Hutchinson, 200 vectors\).*\(curvature fit, 200 vectors, \|α\| ≤ 0\.05\).*95 % intervals; both from the same vectors: not independent$/,
   );
   const line = curvature(page).drawn().data.find((/** @type {any} */ drawn) => drawn.name === "exact");
   assert.deepEqual([[...line.x], [...line.y]], [[0, 200], [600.2, 600.2]]);

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { crc32 } from "node:zlib";
 import { JSDOM } from "jsdom";
+import { mockProjections, mockSpectrum } from "../dev/mock-curvature.js";
 import { defaults, mockSurface } from "../dev/mock.js";
 import { captionedPng, captionedSvg, wrapped } from "../src/model/picture-file.js";
 import { blobOf, fileName } from "../src/ui/save-image.js";
@@ -135,6 +136,29 @@ test("a view's buttons appear with its picture, and save it on the page's backgr
 /** @param {any} clipboard */
 const withClipboard = (clipboard) => Object.defineProperty(globalThis, "navigator", { value: { clipboard }, configurable: true });
 
+test("a saved curvature panel tells of lengths beside κ, and of no plane's reach", async () => {
+  const { find, plotly } = await show({ _surface: surface, _projections: mockProjections(1, 100, { kappa_minus: -1, kappa_plus: 2 }, 1), _spectrum: mockSpectrum(1, 10, 10, 1) });
+  /** @type {string[]} */
+  const titles = [];
+  Object.assign(plotly, {
+    toImage: async (/** @type {any} */ figure) => {
+      titles.push(figure.layout.title.text);
+      return "data:image/png,png";
+    },
+  });
+  URL.createObjectURL = () => "blob:it";
+  for (const face of ["projections", "spectrum"]) {
+    find(`face-${face}`).click();
+    await settled();
+    find("curvature").querySelector('[data-testid="save-png"]').click();
+    await settled();
+  }
+  assert.equal(titles.length, 2);
+  for (const title of titles) assert.doesNotMatch(title, /nodes|±/);
+  assert.match(titles[0].replaceAll("<br>", " "), /Lengths: random ≈ √N ≈ 155, dashed 1/);
+  assert.doesNotMatch(titles[1], /Lengths/);
+});
+
 test("the call goes to the clipboard as the kernel wrote it", async () => {
   /** @type {string[]} */
   const copied = [];
@@ -150,6 +174,15 @@ test("the call goes to the clipboard as the kernel wrote it", async () => {
   model.receive({ _surface: { ...surface, request: 2, python: "explorer = 2\n" } });
   await settled();
   assert.equal(find("copied").textContent, "");
+});
+
+test("what the call needs and no variable holds is told beside it", async () => {
+  withClipboard({ writeText: async () => {} });
+  const python = "# net and ce are yours\n# data is to be defined first: no variable here has that name\nexplorer = 1\n";
+  const { find } = await show({ _surface: { ...surface, python } });
+  find("copy-python").click();
+  await settled();
+  assert.equal(find("copied").textContent, "Copied. data is to be defined first.");
 });
 
 test("the call carries how losses are shown, where that is not as usual", async () => {

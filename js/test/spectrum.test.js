@@ -5,7 +5,8 @@ import { mockProjections, mockSpectrum, mockTrace } from "../dev/mock-curvature.
 import { wire } from "../dev/wire.js";
 import { bandOutline, bandRange, latest } from "../src/model/band.js";
 import { decodeProjections, decodeSpectrum, decodeTrace } from "../src/kernel/curvature-decoders.js";
-import { withAxis } from "../src/curvature/eigenvalues.js";
+import { OFFER } from "../dev/mock-axes.js";
+import { withAxis } from "../src/kernel/axes.js";
 import { describeSpectrum } from "../src/curvature/face-spectrum.js";
 import { describeMethod, describeReference } from "../src/curvature/face-trace.js";
 import { densityFloor, peakOf, splitAtZero } from "../src/model/spectrum.js";
@@ -56,7 +57,7 @@ test("the spectrum in numbers, as far as they are known", () => {
 });
 
 const method = (/** @type {number[]} */ n, /** @type {number[]} */ value, /** @type {number[]} */ error) => ({
-  name: "hutchinson", label: "Hutchinson", n: Float64Array.from(n), value: Float64Array.from(value), error: Float64Array.from(error), bias: 0, halfWidth: null,
+  name: "hutchinson", label: "Hutchinson", n: Float64Array.from(n), value: Float64Array.from(value), error: Float64Array.from(error), stderr: (error.at(-1) ?? 0) / 2, bias: 0, halfWidth: null,
 });
 
 test("a band runs along its upper edge and back along the lower, past what is not known", () => {
@@ -87,9 +88,9 @@ test("the trace itself comes first, and an estimate that is off says why", () =>
   const [near, far] = [method([100], [16], [1.4]), method([100], [15], [1.4])];
   const fit = { ...far, name: "curvature-fit", label: "curvature fit", halfWidth: 5e-8 };
   assert.equal(describeMethod(near, exact), "tr(H) = 16.0 ± 1.4 (Hutchinson, 100 vectors)");
-  assert.match(describeMethod(far, exact), /\(Hutchinson, 100 vectors\), misses the line: 1 in 20 does by chance$/);
+  assert.match(describeMethod(far, exact), /\(Hutchinson, 100 vectors\), misses the line by 3\.2 standard errors$/);
   assert.equal(describeMethod(far, { ...exact, error: 3 }), describeMethod(far));
-  assert.match(describeMethod(fit, exact, far), /\|α\| ≤ 5 × 10⁻⁸\), misses the line: 1 in 20 does by chance$/);
+  assert.match(describeMethod(fit, exact, far), /\|α\| ≤ 5 × 10⁻⁸\), misses the line by 3\.2 standard errors$/);
   assert.match(describeMethod(fit, exact, near), /\), about 1\.0 too low for these vectors: the loss has kinks there$/);
   assert.doesNotMatch(describeMethod(fit, null, method([99], [16], [1.4])), /kinks/, "of other vectors nothing is said");
   assert.match(describeMethod({ ...fit, bias: 33.07, halfWidth: 0.05 }, exact, far), /\|α\| ≤ 0\.05\), about 33 too high: that far from θ\* the loss is no parabola$/);
@@ -97,7 +98,8 @@ test("the trace itself comes first, and an estimate that is off says why", () =>
 });
 
 test("an axis is set alone, and two equal ones change places", () => {
-  assert.deepEqual(withAxis(["random", "random"], 1, "hessian:min"), ["random", "hessian:min"]);
-  assert.deepEqual(withAxis(["hessian:max", "hessian:min"], 0, "hessian:min"), ["hessian:min", "hessian:max"]);
-  assert.deepEqual(withAxis(["hessian:max", "random"], 1, "hessian:max"), ["random", "hessian:max"]);
+  assert.deepEqual(withAxis(["random", "random"], 1, "hessian:min", OFFER), ["random", "hessian:min"]);
+  assert.deepEqual(withAxis(["hessian:max", "hessian:min"], 0, "hessian:min", OFFER), ["hessian:min", "hessian:max"]);
+  assert.deepEqual(withAxis(["hessian:max", "random"], 1, "hessian:max", OFFER), ["random", "hessian:max"]);
+  assert.deepEqual(withAxis(["hessian:max", "random"], 0, "random", OFFER), ["random", "random"], "two draws do");
 });

@@ -1,7 +1,7 @@
 // What a person does reaches the model, and what the kernel says reaches the controls.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { mockSurface } from "../dev/mock.js";
+import { defaults, mockSurface } from "../dev/mock.js";
 import { controls, enter, positionOf, settled, show } from "./show.js";
 
 test("showing asks the kernel once, and does not write any control", async () => {
@@ -27,6 +27,41 @@ test("an axis sets itself and the automatic domain, and chooses no preset", asyn
   assert.equal(find("preset").querySelector(":checked"), null);
 });
 
+test("the same axis twice spans no plane: then they change places", async () => {
+  const { model, find } = await show();
+  enter(find("axis-beta"), "hessian:max", "change");
+  assert.deepEqual(model.saves, [{ axes: ["hessian:min", "hessian:max"] }]);
+});
+
+test("a plane that cannot be had is grey in every menu, and says why", async () => {
+  const reason = "Expected parameters that form filters";
+  const random = /** @type {[string, string]} */ (["random", "random"]);
+  const { model, find } = await show({ compared_axes: random, _info: { ...defaults._info, refused: { "random:filter": reason } } });
+  const title = (/** @type {any} */ el) => [el.disabled, (el.closest("label") ?? el).title];
+  assert.deepEqual(title(find("preset-filter")), [true, reason]);
+  for (const name of ["axis-alpha", "axis-beta"]) {
+    assert.deepEqual(title(find(name).querySelector("[value='random:filter']")), [true, reason], name);
+    assert.deepEqual(title(find(name).querySelector("[value='random']")), [false, ""], name);
+  }
+  assert.deepEqual(title(find("compared-preset").querySelector("[value=filter]")), [true, reason]);
+  assert.deepEqual(title(find("preset-random")), [false, "Two random directions"]);
+  model.receive({ _info: defaults._info });
+  await settled();
+  assert.deepEqual([title(find("preset-filter"))[0], title(find("axis-beta").querySelector("[value='random:filter']"))], [false, [false, ""]]);
+});
+
+test("what the kernel refuses is put back, and the picture on show is the answer again", async () => {
+  const surface = mockSurface({ ...controls, request: 1 }, 1);
+  const { model, find } = await show({ status: "done", _surface: surface });
+  find("preset-filter").click();
+  await settled();
+  assert.equal(find("heatmap").dataset.provisional, "true");
+  model.receive({ axes: [...defaults.axes], domain: null, error: "Expected parameters" });
+  await settled();
+  assert.deepEqual([find("preset-hessian").checked, find("heatmap").dataset.provisional], [true, "false"]);
+  assert.deepEqual([find("error").hidden, find("error").textContent], [false, "Expected parameters"]);
+});
+
 test("a slider sends while it is dragged, at a pace, and its last value on release", async (t) => {
   const { model, find } = await show();
   t.mock.timers.enable({ apis: ["setTimeout"] });
@@ -41,6 +76,18 @@ test("a slider sends while it is dragged, at a pace, and its last value on relea
   assert.deepEqual(model.saves[2], { domain: [-width, width, -width, width] });
   t.mock.timers.tick(1000);
   assert.equal(model.saves.length, 3);
+});
+
+test("a half-width is told of both axes while it is dragged as afterwards", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { model, find } = await show({ domain: [-0.2, 0.2, -2, 2] });
+  assert.equal(find("half-width-value").textContent, "0.2 × 2");
+  enter(find("half-width"), positionOf(find("half-width"), 3), "input");
+  assert.equal(find("half-width-value").textContent, "0.3 × 3");
+  enter(find("half-width"), find("half-width").value, "change");
+  await settled();
+  assert.deepEqual(model.get("domain"), [-0.3, 0.3, -3, 3]);
+  assert.equal(find("half-width-value").textContent, "0.3 × 3");
 });
 
 test("resolution and examples send the value, not the position", async (t) => {

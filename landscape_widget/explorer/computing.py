@@ -22,6 +22,7 @@ from landscape_widget.explorer.sending import Sending
 from landscape_widget.explorer.spots import checkpoint_key
 from landscape_widget.explorer.traits import CONTROLS
 from landscape_widget.explorer.worker import Worker
+from landscape_widget.export import payloads as wire
 from landscape_widget.export.news import News
 from landscape_widget.objective.objective import Objective
 from landscape_widget.paths.landmarks import Landmarks
@@ -324,9 +325,9 @@ class BackgroundComputing(Sending):
         with self._lock:
             if request is not self._request:
                 return
-            refused = isinstance(request.error, SecondDerivativeError)
-            if not request.cancelled and refused is self._info["differentiable"]:
-                self._info = {**self._info, "differentiable": not refused}
+            if not request.cancelled:
+                refused = isinstance(request.error, SecondDerivativeError)
+                self._info = wire.without_hessian(self._info, str(request.error) if refused else "")
             if request.error is not None:
                 log.error("The landscape could not be computed.", exc_info=request.error)
                 self.error = f"{type(request.error).__name__}: {request.error}"

@@ -53,7 +53,7 @@ class SharedState(Sent, _ControlTraits):  # type: ignore[misc] # a base that is 
     status = t.Enum(("idle", "computing", "done", "cancelled", "failed"), "idle").tag(sync=True)
     """What the kernel does; written by the kernel."""
     error = t.Unicode("").tag(sync=True)
-    """Message of the last failure; written by the kernel."""
+    """Why the last computation failed, or the page's last choice was refused; written by the kernel."""
     progress = t.Dict().tag(sync=True)
     """request, stage, fraction, eta (seconds), elapsed, parts with their eta; written by the kernel."""
 
@@ -112,9 +112,21 @@ class SharedState(Sent, _ControlTraits):  # type: ignore[misc] # a base that is 
             raise t.TraitError(str(error)) from None
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Takes the controls from the page; everything else is the kernel's to write."""
+        """Takes the controls from the page; everything else is the kernel's to write.
+
+        Where one is refused none is taken: the page gets all of them back as they stand, and is told why.
+
+        Raises:
+            traitlets.TraitError: For a control that is refused.
+        """
+        asked = {name: value for name, value in sync_data.items() if name in CONTROLS}
         with self._lock:
-            super().set_state({name: v for name, v in sync_data.items() if name in CONTROLS})
+            try:
+                super().set_state(asked)
+            except t.TraitError as error:
+                self.send_state([*asked])
+                self.error = str(error)
+                raise
 
     @property
     def _lock(self) -> RLock:

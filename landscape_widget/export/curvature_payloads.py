@@ -158,6 +158,7 @@ def trace(found: Findings, request: int) -> Payload:
                 "name": name,
                 "label": TRACE_LABELS[name],
                 **{key: buffer(np.array(column), np.float64) for key, column in columns.items()},
+                "stderr": newest.stderr if newest else None,
                 "bias": newest.bias if newest and newest.biased else 0.0,
                 "half_width": newest.provenance.get("half_width") if newest else None,
             }

@@ -129,13 +129,31 @@ def write_page(
     html = _page(
         title,
         verdict.sentence if verdict else "",
-        [*held, *pictures(news)],
+        _completed([*held, *pictures(news)]),
         {**chosen, "_info": info_of(found, controls, news.theta_norm), **(traits or {})},
         {"controls": asdict(controls), **found.surface.provenance},
         points or {},
     )
     with replacing(path) as file:
         file.write(html.encode())
+
+
+def _completed(pictures: Sequence[Payload]) -> list[Payload]:
+    """Pictures, each with what another one knows of the curvature at the same θ* on the same examples."""
+
+    def place(picture: Payload) -> tuple[object, ...]:
+        return tuple(picture["_surface"][name] for name in ("checkpoint", "n_examples"))
+
+    known = {
+        (place(picture), name): picture[name] | ({"plane": None} if name == "_projections" else {})
+        for picture in pictures
+        for name in ("_projections", "_spectrum", "_trace")
+        if name in picture
+    }
+    return [
+        {name: result for (where, name), result in known.items() if where == place(picture)} | picture
+        for picture in pictures
+    ]
 
 
 def _page(

@@ -49,10 +49,10 @@ def info(
     offered: Sequence[Axis] = (),
     checkpoints: Sequence[Recorded] = (),
 ) -> Payload:
-    """What does not change during the life of an explorer, but for ``differentiable``.
+    """What does not change during the life of an explorer, but for what is ``refused``.
 
-    Whether torch can differentiate the loss twice, and so whether there are Hessian axes, is taken for
-    granted until a computation ends otherwise. ``offered``: the axes of a trajectory and of solutions;
+    That torch can differentiate the loss twice, and so that there are Hessian axes, is taken for granted
+    until a computation ends otherwise. ``offered``: the axes of a trajectory and of solutions;
     ``checkpoints``: all that can be gone to.
     """
     return {
@@ -67,7 +67,7 @@ def info(
         "axes": _axes(max(1, min(OFFERED_RANKS, objective.n_parameters // 2)), offered),
         "batch_norm": objective.has_batch_norm,
         "divisible": objective.divisible,
-        "differentiable": True,
+        "refused": _refused(objective),
         "checkpoints": [{"label": one.name} for one in checkpoints],
     }
 
@@ -89,9 +89,27 @@ def info_of(found: Findings, controls: Controls, theta_norm: float) -> Payload:
         "axes": _axes(max(1, min(OFFERED_RANKS, n // 2))),
         "batch_norm": controls.batch_norm != "frozen",
         "divisible": False,
-        "differentiable": True,
+        "refused": {},
         "checkpoints": [],
     }
+
+
+def _refused(objective: Objective) -> dict[str, str]:
+    """Why there are no axes of a kind, by the names of kinds."""
+    refused = {}
+    for kind in KINDS.values():
+        try:
+            kind.check(objective)
+        except ValueError as error:
+            refused[kind.name] = str(error)
+    return refused
+
+
+def without_hessian(told: Payload, reason: str) -> Payload:
+    """``info`` where there are no Hessian axes for a reason; where that is "" there are."""
+    eigen = told["axes"]["eigen"]
+    refused = {name: words for name, words in told["refused"].items() if name not in eigen}
+    return told | {"refused": refused | (dict.fromkeys(eigen, reason) if reason else {})}
 
 
 def _axes(most: int, offered: Sequence[Axis] = ()) -> Payload:

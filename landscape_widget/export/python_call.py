@@ -23,8 +23,8 @@ def given_arguments(positional: Mapping[str, Any], keywords: Mapping[str, Any]) 
     """How the arguments that an explorer was made with are written.
 
     What has no literal, such as a model, data or metrics, stands as the variable of the notebook that holds
-    it; a tuple of such, or a loss of torch, as it is made; and anything else as a variable of its parameter's
-    name.
+    it; a tuple of such, a slice, or a loss of torch, as it is made; and anything else as a variable that is
+    to be defined, of its parameter's name.
 
     Args:
         positional: The arguments by position, by the names of their parameters.
@@ -65,8 +65,11 @@ def recipe(
     variables = _variables(given)
     used = {name for argument in given for name in _names(argument)}
     lines = [line for name, line in _IMPORTS.items() if name in used]
-    lines += ["from landscape_widget import LandscapeExplorer", "", f"# {_listed(variables)} yours"]
-    if missing := [name for name in variables if name not in vars(sys.modules["__main__"])]:
+    lines += ["from landscape_widget import LandscapeExplorer", ""]
+    there = vars(sys.modules["__main__"])
+    if yours := [name for name in variables if name in there]:
+        lines.append(f"# {_listed(yours)} yours")
+    if missing := [name for name in variables if name not in there]:
         lines.append(f"# {_listed(missing)} to be defined first: no variable here has that name")
     if passed := lost.get("checkpoint"):
         lines.append(
@@ -100,4 +103,9 @@ def _listed(variables: Sequence[str]) -> str:
 def _source(name: str, value: Any) -> str:
     if isinstance(value, torch.device):
         return repr(str(value))
-    return written(value, vars(sys.modules["__main__"])) or name
+    variables = vars(sys.modules["__main__"])
+    expression = written(value, variables)
+    if expression is None:
+        while name in variables:  # which is something else
+            name += "_"
+    return expression or name

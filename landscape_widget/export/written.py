@@ -1,4 +1,4 @@
-"""Values as Python writes them: literals, variables, what is put together of them, and losses of torch."""
+"""Values as Python writes them: literals, variables, what is put together or cut of them, losses of torch."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def written(value: Any, variables: Mapping[str, Any]) -> str | None:
         return f'float("{plain}")' if isinstance(plain, float) and not isfinite(plain) else repr(plain)
     # the names that begin with a line are those of IPython's own history
     named = (name for name, held in [*variables.items()] if held is value and not name.startswith("_"))
-    return next(named, None) or _of_parts(value, variables) or _of_torch(value)
+    return next(named, None) or _of_parts(value, variables) or _cut(value, variables) or _of_torch(value)
 
 
 def _of_parts(value: Any, variables: Mapping[str, Any]) -> str | None:
@@ -47,6 +47,29 @@ def _of_parts(value: Any, variables: Mapping[str, Any]) -> str | None:
     if isinstance(value, list):
         return f"[{', '.join(told)}]"
     return f"({', '.join(told)}{',' * (len(told) == 1)})"
+
+
+def _cut(value: Any, variables: Mapping[str, Any]) -> str | None:
+    """A slice of a tensor along its first axis, which is told by the memory that both share."""
+    if not _in_rows(value):
+        return None
+    for name, whole in [*variables.items()]:
+        if name.startswith("_") or not _in_rows(whole) or value.dtype != whole.dtype:
+            continue
+        if (value.device, value.shape[1:]) != (whole.device, whole.shape[1:]):
+            continue
+        start, rest = divmod(value.data_ptr() - whole.data_ptr(), value[0].numel() * value.element_size())
+        end = start + len(value)
+        if start >= 0 and not rest and end <= len(whole) and torch.equal(whole[start:end], value):
+            return f"{name}[{start or ''}:{end if end < len(whole) else ''}]"
+    return None
+
+
+def _in_rows(value: Any) -> bool:
+    """Whether it is a tensor whose rows follow one another in memory."""
+    if type(value) is not torch.Tensor or value.layout is not torch.strided or value.is_meta:
+        return False
+    return value.is_contiguous() and value.dim() > 0 and value.numel() > 0
 
 
 def _of_torch(value: Any) -> str | None:

@@ -62,7 +62,7 @@ def curvature_figure(
                 annotation={"text": f"{name} = {number(value)}", "yshift": -14 * row, "font_color": colour},
             )
     figure.update_layout(barmode="overlay", bargap=0)
-    figure.update_xaxes(title=words.PROJECTED)
+    figure.update_xaxes(title=words.PROJECTED + _lengths(projections.provenance))
     # the names of marked lines stand above the bars
     figure.update_yaxes(title=words.PLANES, range=[0, highest * (1.2 if marked else 1.05)])
     measured = measured_blindness(projections)
@@ -161,6 +161,14 @@ def _of(provenance: Provenance) -> str:
     """The end of a phrase that says whose Hessian it is."""
     subject = subject_of(provenance)
     return f" of {subject}" if subject else ""
+
+
+def _lengths(provenance: Provenance) -> str:
+    """How long directions from N(0, 1) are: their curvatures are not those along eigenvectors."""
+    n = provenance.get("n_parameters")
+    if n is None or provenance.get("normalize") is not None:
+        return ""
+    return f", directions about √N = {number(float(n) ** 0.5, 3)} long"
 
 
 def _caption(method: str, estimate: TraceEstimate) -> str:

@@ -77,6 +77,9 @@ class CurvatureSteps:
         """Computes what the face of the curvature panel that is on show rests on."""
         found.quadratic = self._centre.quadratic(objective, plane, found.pairs)
         found.trace = self._best_trace(objective)
+        known = self._known_traces(objective)
+        if any(known.get(method) for method in TRACE_METHODS):  # of that face, whichever is on show now
+            found.traces = known
         match controls.face:
             case "trace":
                 yield from self._compare_traces(objective, found)
@@ -166,8 +169,12 @@ class CurvatureSteps:
 
     def _best_trace(self, objective: Objective) -> TraceEstimate | None:
         """Returns the exact or deflated trace, if it was computed to the end."""
+        return budget.best_trace(self._known_traces(objective))
+
+    def _known_traces(self, objective: Objective) -> dict[str, list[TraceEstimate]]:
+        """Returns the running estimates of tr(H) that there are, by their methods."""
         n = objective.n_examples
-        return budget.best_trace({method: h for (m, method), h in self._histories.items() if m == n})
+        return {method: history for (m, method), history in self._histories.items() if m == n}
 
     def _trace(self, objective: Objective, method: str, found: Findings) -> Iterator[Findings]:
         """Estimates tr(H) by one method."""

@@ -176,11 +176,13 @@ def test_the_page_is_told_that_there_are_no_hessian_axes(
 ) -> None:
     """And that there are some again, when the cause is gone."""
     explorer = make_explorer(weight_normalised(), domain=DOMAIN)
-    assert received(explorer, "_info")["differentiable"]
-    with pytest.raises(RuntimeError):
+    assert received(explorer, "_info")["refused"] == {}
+    with pytest.raises(RuntimeError, match="SecondDerivativeError"):
         explorer.compute()
-    assert not received(explorer, "_info")["differentiable"]
+    refused = received(explorer, "_info")["refused"]
+    assert set(refused) == {"hessian:max", "hessian:min"}
+    assert all("remove_parametrizations" in words for words in refused.values())
     cure()
     explorer.compute()
-    assert received(explorer, "_info")["differentiable"]
+    assert received(explorer, "_info")["refused"] == {}
     assert np.array_equal(explorer.eigenpairs.values, hessian_eigenpairs(weight_normalised()).values)

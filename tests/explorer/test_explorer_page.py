@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from ipywidgets.embed import dependency_state
 
 from landscape_widget import LandscapeExplorer
 from landscape_widget.explorer.traits import CONTROLS
+from landscape_widget.study.controls import Controls
 
 from ..support.cases import ONE_BATCH, case
 from ..support.gates import HUNG, finish, gated_saddle
@@ -87,11 +89,29 @@ def test_results_and_status_are_the_kernels_to_write(make_explorer: Make) -> Non
     assert received(explorer, "_surface")["request"] == 2
 
 
-@pytest.mark.parametrize(
-    "state",
-    [{"resolution": 8}, {"domain": [1, -1, -1, 1]}, {"axes": ["hessian:top", "random"]}, {"seed": -1}],
-    ids=str,
-)
+#: What an explorer of a function refuses, each with what stands in the sentence.
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"resolution": 8}, "odd"),
+    ({"domain": [1, -1, -1, 1]}, "domain"),
+    ({"axes": ["hessian:top", "random"]}, "'hessian:top'"),
+    ({"axes": ["random:filter", "random:filter"], "domain": None}, "parameters that form filters"),
+    ({"axes": ["hessian:max", "hessian:max"]}, "different"),
+    ({"seed": -1}, "seed"),
+    ({"examples": 2}, "examples"),
+    ({"batch_norm": "recomputed"}, "batch-norm"),
+    ({"split": "test"}, "test"),
+    ({"compared_axes": ["random:filter", "random:filter"]}, "parameters that form filters"),
+    ({"compared_domain": [0, 0, 0, 0]}, "domain"),
+    ({"compared_split": "difference"}, "test"),
+    ({"compared_checkpoint": 3}, "checkpoint"),
+    ({"equal_axes": 2}, "equal_axes"),
+    ({"checkpoint": 7}, "checkpoint"),
+    ({"face": "profile"}, "'profile'"),
+    ({"face": None, "seed": 3}, "face"),
+]
+
+
+@pytest.mark.parametrize("state", [state for state, _ in REFUSED], ids=str)
 def test_a_bad_value_from_the_page_changes_nothing(
     make_explorer: Make, caplog: pytest.LogCaptureFixture, state: dict[str, Any]
 ) -> None:
@@ -102,6 +122,31 @@ def test_a_bad_value_from_the_page_changes_nothing(
     assert "TraitError" in caplog.text  # ipywidgets logs it, and shows it in the cell where there is one
     assert {name: getattr(explorer, name) for name in CONTROLS} == before
     assert explorer._request is request
+
+
+@pytest.mark.parametrize(("state", "words"), REFUSED, ids=str)
+def test_a_page_whose_choice_is_refused_gets_back_what_holds_and_the_reason(
+    make_explorer: Make, monkeypatch: pytest.MonkeyPatch, state: dict[str, Any], words: str
+) -> None:
+    explorer = make_explorer(gated_saddle()[1]).compute()
+    page = {**state, "error": explorer.error}  # as it shows them
+
+    def hear(message: dict[str, Any], **_: Any) -> None:
+        if message["method"] == "update":
+            page.update(message["state"])
+
+    monkeypatch.setattr(explorer, "_send", hear)
+    update(explorer, **state)
+    assert page == explorer.get_state([*state, "error"])
+    assert words in page["error"]
+    update(explorer, seed=9)
+    explorer.wait(HUNG)
+    assert page["error"] == "", "the next choice that is taken ends it"
+
+
+def test_every_control_that_the_page_may_set_is_among_those_refused() -> None:
+    synced = {control.name for control in fields(Controls) if control.metadata["synced"]}
+    assert {name for state, _ in REFUSED for name in state} == synced
 
 
 def numbers_in(value: Any) -> Any:

@@ -319,6 +319,7 @@ def trace(found: Findings) -> Case:
                 "n": [e.samples for e in known],
                 "value": [e.value for e in known],
                 "error": [e.error for e in known],
+                "stderr": known[-1].stderr if known else None,
                 "bias": known[-1].bias if known and known[-1].biased else 0,
                 "halfWidth": known[-1].provenance.get("half_width") if known else None,
             }

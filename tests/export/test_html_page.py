@@ -126,6 +126,55 @@ def test_a_page_holds_the_planes_that_were_asked_for(tmp_path: Path) -> None:
         assert len(picture["sights"]) == 2
 
 
+FACES = ("_projections", "_spectrum", "_trace")
+
+
+def test_chosen_planes_hold_every_face_that_is_known_whichever_is_on_show(tmp_path: Path) -> None:
+    explorer = LandscapeExplorer(gated_saddle()[1], resolution=7, samples=4, face="trace").compute()
+    explorer.face = "projections"
+    explorer.compute()
+    explorer.to_html(tmp_path / "page.html", planes=["hessian", "random"])
+    for picture in carried(tmp_path / "page.html")["pictures"]:
+        assert all(picture[face]["final"] for face in FACES)
+        assert [method["name"] for method in picture["_trace"]["methods"]] == ["hutchinson", "curvature-fit"]
+    assert explorer.results.traces is not None
+    explorer.save(tmp_path / "run.npz")
+    again = LandscapeExplorer(gated_saddle()[1], samples=4).load(tmp_path / "run.npz")
+    again.to_html(tmp_path / "page.html", planes=["random"])
+    assert all(picture["_trace"]["final"] for picture in carried(tmp_path / "page.html")["pictures"])
+
+
+def test_pictures_hold_the_faces_that_became_known_before_and_after_them(tmp_path: Path) -> None:
+    explorer = LandscapeExplorer(gated_saddle()[1], resolution=7, samples=4, axes=tuple(RANDOM))
+    explorer.compute("surface")
+    explorer.axes, explorer.face = tuple(HESSIAN), "trace"
+    explorer.compute()
+    explorer.seed, explorer.face = 3, "spectrum"
+    explorer.compute("surface")
+    explorer.resolution = 9
+    explorer.compute()
+    explorer.to_html(tmp_path / "page.html")
+    content = carried(tmp_path / "page.html")
+    assert len(content["pictures"]) == 3
+    for number, picture in enumerate(content["pictures"], 1):
+        assert all(picture[face]["final"] for face in FACES)
+        assert {picture[face]["request"] for face in FACES} == {number}, "former results would be provisional"
+    assert content["pictures"][0]["_projections"]["plane"] is None, "that of another plane is not its own"
+
+
+def test_faces_of_other_examples_are_not_held(tmp_path: Path) -> None:
+    batches = NETWORK.batches(ONE_BATCH)
+    explorer = LandscapeExplorer(
+        NETWORK.model(), batches, NETWORK.loss_fn, resolution=7, samples=4, face="trace"
+    )
+    explorer.compute()
+    explorer.examples, explorer.face = 5, "projections"
+    explorer.compute()
+    explorer.to_html(tmp_path / "page.html")
+    held = {p["_surface"]["n_examples"]: "_trace" in p for p in carried(tmp_path / "page.html")["pictures"]}
+    assert held == {13: True, 5: False}
+
+
 def test_page_and_log_say_which_picture_of_how_many_is_computed(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -100,7 +100,7 @@ def test_of_a_function(make_explorer: Make) -> None:
     explorer = make_explorer(objective, domain=(-1, 1, -1, 1)).compute()
     source = received(explorer, "_surface")["python"]
     assert source.startswith(
-        "from landscape_widget import LandscapeExplorer\n\n# objective is yours\n"
+        "from landscape_widget import LandscapeExplorer\n\n"
         "# objective is to be defined first: no variable here has that name\n"
         "explorer = LandscapeExplorer(\n    objective,\n"
     )
@@ -121,7 +121,7 @@ def test_test_data_and_metrics_stand_as_variables(make_explorer: Make) -> None:
     }
     explorer = make_explorer(*names.values(), **more).compute()
     source = received(explorer, "_surface")["python"]
-    assert "# model, data, loss_fn, metrics and test_loader are yours\n" in source
+    assert "yours" not in source, "none of them has a name in the notebook"
     assert "# model, data, loss_fn, metrics and test_loader are to be defined first" in source
     assert "    metrics=metrics,\n    test_loader=test_loader,\n" in source
     assert_close(run(source, **names, **more).surface.loss, explorer.surface.loss)
@@ -143,7 +143,7 @@ def test_variables_have_the_names_that_a_person_gave_them(
         names["net"], names["train_loader"], own, test_loader=names["held_out"]
     ).compute()
     source = received(explorer, "_surface")["python"]
-    assert "# net, train_loader, loss_fn and held_out are yours\n# loss_fn is to be defined first" in source
+    assert "# net, train_loader and held_out are yours\n# loss_fn is to be defined first" in source
     assert "(\n    net,\n    train_loader,\n    loss_fn,\n    test_loader=held_out,\n" in source
     assert_close(run(source, **names, loss_fn=own).surface.loss, explorer.surface.loss)
 
@@ -176,6 +176,72 @@ def test_what_was_given_inline_is_told_and_what_has_a_variable_is_not(
         source = received(explorer.compute("surface"), "_surface")["python"]
         assert source.count("to be defined first") == bool(words)
         assert f"# {words} to be defined first" in source or not words
+
+
+def test_slices_of_variables_are_written_as_they_were(
+    make_explorer: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = case("dense tanh")
+    x, y = network.examples()
+    names = {"net": network.model(), "X": x, "y": y, "criterion": network.loss_fn}
+    for name, value in names.items():
+        monkeypatch.setattr(sys.modules["__main__"], name, value, raising=False)
+    data, test = (x[:8], y[:8]), (x[8:12], y[8:12])
+    explorer = make_explorer(names["net"], data, names["criterion"], test_loader=test, resolution=3)
+    source = received(explorer.compute("surface"), "_surface")["python"]
+    assert "    (X[:8], y[:8]),\n    criterion,\n    test_loader=(X[8:12], y[8:12]),\n" in source
+    assert "# net, X, y and criterion are yours\n" in source
+    assert "to be defined first" not in source
+    assert_close(run(source, **names).surface.loss, explorer.surface.loss)
+
+
+@pytest.mark.parametrize(
+    ("cut", "expected"),
+    [
+        (lambda x: x[:4], "x[:4]"),
+        (lambda x: x[2:], "x[2:]"),
+        (lambda x: x[1:3], "x[1:3]"),
+        (lambda x: x.view(6, 2)[:], "x[:]"),
+        (lambda x: x[:4].clone(), None),
+        (lambda x: x[::2], None),
+        (lambda x: x[:, :1], None),
+        (lambda x: x.view(4, 3)[:2], None),
+        (lambda x: x.view(torch.int32)[:2], None),
+        (lambda x: x[3:3], None),
+        (lambda x: nn.Parameter(x[:2]), None),
+    ],
+    ids=[
+        "first",
+        "last",
+        "middle",
+        "all",
+        "copy",
+        "every other",
+        "columns",
+        "shape",
+        "dtype",
+        "empty",
+        "parameter",
+    ],
+)
+def test_a_slice_is_told_by_what_it_holds(cut: Callable[[torch.Tensor], Any], expected: str | None) -> None:
+    x = torch.arange(12, dtype=torch.float32).reshape(6, 2)
+    assert written(cut(x), {"other": x + 1, "_x": x, "x": x}) == expected
+    assert written(cut(x), {"scalar": torch.tensor(1.0), "empty": x[:0]}) is None
+
+
+def test_a_variable_that_is_something_else_is_not_taken_for_what_was_given(
+    make_explorer: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = case("dense tanh")
+    names = {"net": network.model(), "criterion": network.loss_fn, "data": "another thing"}
+    for name, value in names.items():
+        monkeypatch.setattr(sys.modules["__main__"], name, value, raising=False)
+    batches = network.batches(ONE_BATCH)
+    explorer = make_explorer(names["net"], batches, names["criterion"], resolution=3)
+    source = received(explorer.compute("surface"), "_surface")["python"]
+    assert "# net and criterion are yours\n# data_ is to be defined first" in source
+    assert_close(run(source, **names, data_=batches).surface.loss, explorer.surface.loss)
 
 
 LOSSES: dict[str, tuple[Any, str]] = {

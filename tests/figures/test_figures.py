@@ -355,6 +355,13 @@ def test_histogram_counts_every_projection() -> None:
     assert 100 * interval.high <= high <= 100
 
 
+@pytest.mark.parametrize(("normalize", "words"), [(None, ", directions about √N = 9.95 long"), ("unit", "")])
+def test_the_axis_of_projections_says_how_long_their_directions_are(normalize: Any, words: str) -> None:
+    told = {"n_parameters": 99, "normalize": normalize}
+    figure = curvature_figure(ProjectedCurvatures(*np.random.default_rng(0).normal(size=(3, 5)), 10, told))
+    assert figure.layout.xaxis.title.text == f"projected curvature κ{words}"
+
+
 def test_spectrum_is_the_densitys_curve_with_its_certified_values() -> None:
     density = SpectralDensity(
         np.array([-1.0, 0, 4]), np.array([0.25, 0.5, 0.25]), np.array([-1, 0, -1]), 4, 3, {"seed": 0}

@@ -1,5 +1,5 @@
 // The comparison of two planes: which ones, on what domains, and what each of them shows of θ*.
-import { isEigen, planeLabel, presetOf } from "../kernel/axes.js";
+import { planeLabel, presetOf, refusal } from "../kernel/axes.js";
 import { capitalised } from "../model/format.js";
 import { h, setText } from "../ui/dom.js";
 import { createField } from "../ui/field.js";
@@ -85,7 +85,8 @@ export function createComparison(el, state) {
       select.value = preset?.value ?? "custom";
       options.forEach((option, i) => {
         const { axes } = offer.presets[i];
-        option.disabled = (!info.differentiable && axes.some((axis) => isEigen(offer, axis))) || !offers({ compared_axes: axes, compared_domain: null });
+        option.title = refusal(info, axes);
+        option.disabled = option.title !== "" || !offers({ compared_axes: axes, compared_domain: null });
       });
       width.set(compared_domain, compared?.domain, second.snapshot);
       const beside = { ...frame, basis: frame.range && picture, picture: { surface: compared, model: compared?.quadratic ?? null } };

@@ -1,5 +1,5 @@
 // The bar: which plane, how far, how fine. Each control writes to the state and follows it; none keeps a value of its own.
-import { counterpart, isEigen, planeLabel, presetOf } from "../kernel/axes.js";
+import { counterpart, planeLabel, presetOf, refusal, withAxis } from "../kernel/axes.js";
 import { h } from "../ui/dom.js";
 import { sign } from "../ui/drawing.js";
 import { createField } from "../ui/field.js";
@@ -19,23 +19,20 @@ function createAxisSelect(name, mark, send) {
   return {
     element: createField(select, { label: `${mark} direction`, mark, title: `The direction that ${mark} runs along: an eigenvector of the Hessian, or a random one` }),
     /** @param {string} value @param {import("../kernel/state.js").Info} info @param {(value: string) => boolean} offers */
-    set(value, { axes: offer, differentiable }, offers) {
-      const { groups } = offer;
+    set(value, info, offers) {
+      const { groups } = info.axes;
       const listed = groups.some(({ options }) => options.some((option) => option.value === value));
-      const wanted = JSON.stringify([groups, differentiable, listed ? "" : value]);
+      const wanted = JSON.stringify([groups, listed ? "" : value]);
       if (wanted !== offered) {
         offered = wanted;
-        const nodes = groups.map(({ label: name, options }) =>
-          h(
-            "optgroup",
-            { label: name, disabled: !differentiable && options.every((option) => isEigen(offer, option.value)) },
-            ...options.map((option) => h("option", { value: option.value }, option.label)),
-          ),
-        );
+        const nodes = groups.map(({ label, options }) => h("optgroup", { label }, ...options.map((option) => h("option", { value: option.value }, option.label))));
         select.replaceChildren(...nodes, ...(listed ? [] : [h("option", { value }, value)]));
       }
       select.value = value;
-      for (const option of select.options) option.disabled = option.value !== value && !offers(option.value);
+      for (const option of select.options) {
+        option.title = refusal(info, [option.value]);
+        option.disabled = option.value !== value && (option.title !== "" || !offers(option.value));
+      }
     },
   };
 }
@@ -43,18 +40,14 @@ function createAxisSelect(name, mark, send) {
 /** @param {import("../kernel/axes.js").Offer} offer @param {(axes: [string, string]) => void} send */
 function createPresets(offer, send) {
   const { presets } = offer;
-  const segments = createSegments({
-    name: "preset",
-    label: "Plane",
-    choices: presets,
-    send: (value) => send([.../** @type {import("../kernel/axes.js").Preset} */ (presets.find((preset) => preset.value === value)).axes]),
-  });
+  const axesOf = (/** @type {string} */ name) => /** @type {import("../kernel/axes.js").Preset} */ (presets.find(({ value }) => value === name)).axes;
+  const segments = createSegments({ name: "preset", label: "Plane", choices: presets, send: (value) => send([...axesOf(value)]) });
   return {
     element: segments.element,
     /** @param {Snapshot} snapshot */
-    set({ axes, info: { differentiable }, offers }) {
+    set({ axes, info, offers }) {
       segments.set(presetOf(offer, axes)?.value ?? "custom");
-      segments.enable((value) => presets.some((preset) => preset.value === value && offers({ axes: preset.axes }) && (differentiable || !preset.axes.some((axis) => isEigen(offer, axis)))));
+      segments.enable((value) => offers({ axes: axesOf(value) }), (value) => refusal(info, axesOf(value)));
     },
   };
 }
@@ -65,7 +58,7 @@ function createCompare(state) {
   /** @param {import("../kernel/axes.js").Axes | null} axes */
   const beside = (axes) => ({ compared_axes: axes && /** @type {[string, string]} */ ([...axes]), compared_domain: null, compared_split: null, compared_checkpoint: null });
   /** @param {Snapshot} snapshot */
-  const asked = ({ axes, compared_axes, compared_checkpoint, info, offers }) => beside(compared_axes || compared_checkpoint !== null ? null : counterpart(info.axes, axes, (plane) => offers(beside(plane))));
+  const asked = ({ axes, compared_axes, compared_checkpoint, info, offers }) => beside(compared_axes || compared_checkpoint !== null ? null : counterpart(info.axes, axes, (plane) => !refusal(info, plane) && offers(beside(plane))));
   element.addEventListener("click", () => state.set(asked(state.snapshot)));
   return {
     element,
@@ -88,9 +81,8 @@ function createCompare(state) {
 export function createControls(el, state, ...tools) {
   const presets = createPresets(state.snapshot.info.axes, (axes) => state.set({ axes, domain: null }));
   const setAxis = (/** @type {0 | 1} */ which) => (/** @type {string} */ spec) => {
-    const axes = /** @type {[string, string]} */ ([...state.snapshot.axes]);
-    axes[which] = spec;
-    state.set({ axes, domain: null });
+    const { axes, info } = state.snapshot;
+    state.set({ axes: withAxis(axes, which, spec, info.axes), domain: null });
   };
   const compare = createCompare(state);
   const alpha = createAxisSelect("axis-alpha", "α", setAxis(0));

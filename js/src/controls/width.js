@@ -43,7 +43,8 @@ export function createWidth({ name, auto, equal, label, mark, send, sendEqual })
   /** The half-width that the slider's range lies around, and of which plane it is. */
   const middle = { width: 1, plane: "" };
   const title = "How far the picture reaches from θ* on either side";
-  const slider = createSlider({ name, label, title, mark, values: halfWidthsAround(middle.width), format: formatShort, send: (value) => send(kept ? scaledDomain(kept, value) : squareDomain(value)) });
+  const domainOf = (/** @type {number} */ width) => (kept ? scaledDomain(kept, width) : squareDomain(width));
+  const slider = createSlider({ name, label, title, mark, values: halfWidthsAround(middle.width), format: (width) => describeWidth(domainOf(width)), send: (width) => send(domainOf(width)) });
   const button = createButton(auto, { title: "Let the kernel choose how far" }, "auto");
   button.addEventListener("click", () => send(null));
   const square = createButton(equal, { "data-asks": true, title: "The same distance on both axes; else each axis by its own curvature, so that both are seen" }, "1:1");

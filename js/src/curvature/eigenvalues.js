@@ -6,20 +6,6 @@ import { formatEstimate, formatNumber } from "../model/format.js";
 
 const AXES = ["α", "β"];
 
-/**
- * The axes with one of them set anew. Two equal axes span no plane: then they change places.
- * @param {[string, string]} axes
- * @param {number} which
- * @param {string} spec
- * @returns {[string, string]}
- */
-export function withAxis(axes, which, spec) {
-  const next = /** @type {[string, string]} */ ([...axes]);
-  next[which] = spec;
-  if (next[1 - which] === spec) next[1 - which] = axes[which];
-  return next;
-}
-
 /** @param {string} spec @param {string} name @param {(which: number, spec: string) => void} choose */
 function createChip(spec, name, choose) {
   const main = h("button", {

@@ -1,7 +1,7 @@
 // How random planes see the curvature: histograms of κ₋ and κ₊, and how often they hide a saddle.
 import { WORDS } from "../kernel/agreed.js";
 import { h, setText } from "../ui/dom.js";
-import { formatCount, formatEstimate, formatNumber } from "../model/format.js";
+import { formatCount, formatEstimate, formatNumber, formatShort } from "../model/format.js";
 import { gaussianCurve, histogram, typicalOf } from "../model/histogram.js";
 import { createKey } from "../ui/legend-key.js";
 import { drawMark, headroom, zeroLine } from "./line-marks.js";
@@ -15,7 +15,7 @@ import { NOTHING } from "../ui/keyboard-marks.js";
 
 const NAMES = ["κ₋", "κ₊"];
 /** Why they may lie beyond the eigenvalues. */
-const LENGTHS = "ηᵀHη and the like for random directions η ~ N(0, 1), which are about √N long: sums over all eigenvalues, with mean tr(H), often beyond λmax. Divided by N they are curvatures along a unit of length";
+const LENGTHS = "ηᵀHη and the like for random directions η ~ N(0, 1): sums over all eigenvalues, with mean tr(H), often beyond λmax. Divided by N they are curvatures along a unit of length";
 /** How far beyond the histogram a plane's curvature may stretch the axis, in widths of the histogram. */
 const STRETCH = 0.6;
 
@@ -97,6 +97,16 @@ export function seedOfBar({ kappaMinus, kappaPlus, seeds }, which, bin) {
 }
 
 /**
+ * How long the directions are whose curvatures stand on one axis.
+ * @param {Snapshot} snapshot
+ */
+export function lengthsOf({ projections, surface, info }) {
+  const random = `Lengths: random ≈ √N ≈ ${formatShort(Math.sqrt(info.n_parameters))}`;
+  const [eta, delta] = (projections?.plane && surface?.request === projections.request ? surface.norms : []).map(formatShort);
+  return eta ? `${random}, dashed ${eta}${eta === delta ? "" : ` and ${delta}`}` : random;
+}
+
+/**
  * The line below in words.
  * @param {ProjectionResult} projections
  * @param {boolean} [saddle]  whether there is one to hide
@@ -134,7 +144,8 @@ export function createProjectionsFace(state) {
   const keys = [createKey("kappa-minus"), createKey("kappa-plus")];
   const words = h("span", { class: "lw-line" });
   const blindness = createBlindness();
-  const legend = h("span", { class: "lw-line lw-legend", title: LENGTHS }, ...keys.map(({ element }) => element));
+  const lengths = h("span", { "data-testid": "lengths" });
+  const legend = h("span", { class: "lw-line lw-legend", title: LENGTHS }, ...keys.map(({ element }) => element), lengths);
   const foot = h("div", { class: "lw-face-foot" }, legend, words, blindness.element);
   const show = (/** @type {number} */ seed) => state.set({ axes: ["random", "random"], seed, domain: null });
 
@@ -143,9 +154,11 @@ export function createProjectionsFace(state) {
     /** @param {Snapshot} snapshot */
     result: ({ projections }) => projections,
     /** @param {Snapshot} snapshot */
-    update({ projections, eigenpairs }) {
+    update(snapshot) {
+      const { projections, eigenpairs } = snapshot;
       foot.hidden = !projections;
       if (!projections) return;
+      setText(lengths, lengthsOf(snapshot));
       [projections.means.kappaMinus, projections.means.kappaPlus].forEach((mean, k) =>
         setText(keys[k].words, mean ? `mean ${NAMES[k]} ${formatEstimate(mean)}` : NAMES[k]),
       );

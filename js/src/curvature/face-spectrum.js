@@ -1,7 +1,8 @@
 // How the Hessian's eigenvalues are spread, on a logarithmic scale, with the certified ones marked.
 import { WORDS } from "../kernel/agreed.js";
+import { withAxis } from "../kernel/axes.js";
 import { h, setText } from "../ui/dom.js";
-import { createEigenvalues, withAxis } from "./eigenvalues.js";
+import { createEigenvalues } from "./eigenvalues.js";
 import { formatCount, formatNumber } from "../model/format.js";
 import { drawMark, headroom, zeroLine } from "./line-marks.js";
 import { baseAxis, baseLayout } from "../ui/plot.js";
@@ -120,7 +121,7 @@ export const describeSettling = ({ nHvp, final }) => `${formatCount(nHvp)} produ
 /** @param {import("../kernel/state.js").State} state */
 export function createSpectrumFace(state) {
   const choose = (/** @type {number} */ which, /** @type {string} */ spec) =>
-    state.set({ axes: withAxis(state.snapshot.axes, which, spec), domain: null });
+    state.set({ axes: withAxis(state.snapshot.axes, which, spec, state.snapshot.info.axes), domain: null });
   const eigenvalues = createEigenvalues(choose);
   const hint = h("span", { class: "lw-line" });
   const words = h("span", { class: "lw-line" });

@@ -83,7 +83,7 @@ function figure({ palette }, { reference, methods }, el) {
 function acrossOf({ name, label, value, error }, methods) {
   const end = Math.max(1, ...methods.map((method) => latest(method)?.n ?? 0));
   const both = (/** @type {number} */ x) => Float64Array.of(x, x);
-  return { name, label, n: Float64Array.of(0, end), value: both(value), error: both(error), bias: 0, halfWidth: null };
+  return { name, label, n: Float64Array.of(0, end), value: both(value), error: both(error), stderr: null, bias: 0, halfWidth: null };
 }
 
 /** The exact or deflated trace in words. @param {TraceReference} reference */
@@ -119,14 +119,14 @@ const APART = 0.25;
  * @param {TraceReference | null} reference
  * @param {{n: number, value: number} | null | undefined} twin
  */
-function remarkOn({ bias }, { n, value, error }, reference, twin) {
+function remarkOn({ bias, stderr }, { n, value, error }, reference, twin) {
   const off = (/** @type {number} */ by) => `${formatNumber(Math.abs(by), 2)} too ${by > 0 ? "high" : "low"}`;
   if (bias) return `, about ${off(bias)}: that far from θ* the loss is no parabola`;
   if (twin && twin.n === n && Math.abs(value - twin.value) > APART * error) {
     return `, about ${off(value - twin.value)} for these vectors: the loss has kinks there`;
   }
-  const missed = reference && Math.abs(value - reference.value) > error + reference.error;
-  return missed ? ", misses the line: 1 in 20 does by chance" : "";
+  const miss = reference && Math.abs(value - reference.value);
+  return miss && stderr && miss > error + reference.error ? `, misses the line by ${formatNumber(miss / stderr, 2)} standard errors` : "";
 }
 
 export function createTraceFace() {
@@ -153,7 +153,8 @@ export function createTraceFace() {
         element.hidden = !method;
         setText(words, method ? describeMethod(method, trace.reference, hutchinson) : "");
       });
-      setText(note, trace.final ? "± and bands: 95 % intervals" : "So far; ± and bands: 95 % intervals");
+      const one = hutchinson && fit ? "; both from the same vectors: not independent" : "";
+      setText(note, `${trace.final ? "" : "So far; "}± and bands: 95 % intervals${one}`);
     },
     /** @param {Frame} frame @param {HTMLElement} el */
     figure: (frame, el) => figure(frame, /** @type {TraceResult} */ (frame.snapshot.trace), el),

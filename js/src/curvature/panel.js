@@ -1,7 +1,7 @@
 // The curvature panel: one of three faces at a time, in one plot.
 import { h } from "../ui/dom.js";
 import { createFaceControl } from "./face-control.js";
-import { createProjectionsFace } from "./face-projections.js";
+import { createProjectionsFace, lengthsOf } from "./face-projections.js";
 import { createSpectrumFace } from "./face-spectrum.js";
 import { createTraceFace } from "./face-trace.js";
 import { createMemory } from "../ui/changed.js";
@@ -18,12 +18,18 @@ const TITLES = { projections: "Curvature of random planes", spectrum: "Spectrum 
 /** @param {Frame} frame */
 const titleOf = ({ snapshot: { face, info } }) => TITLES[face] + (info.subject && ` of ${info.subject}`);
 
+/** Of the picture of a plane, which is not this one. */
+const ELSEWHERE = { "Half-widths": "", Resolution: "", Nodes: "", Accuracy: "", Scale: "", Colours: "" };
+
+/** @param {Frame} frame */
+const detailsOf = ({ snapshot }) => ({ ...ELSEWHERE, Directions: snapshot.face === "projections" ? lengthsOf(snapshot) : "" });
+
 /**
  * @param {HTMLElement} el
  * @param {import("../kernel/state.js").State} state
  */
 export function createCurvature(el, state) {
-  const panel = createPanel("curvature", "Curvature", teller(() => latest, titleOf));
+  const panel = createPanel("curvature", "Curvature", teller(() => latest, titleOf, detailsOf));
   const control = createFaceControl((face) => state.set({ face }));
   panel.tools.append(control.element);
   const faces = { projections: createProjectionsFace(state), spectrum: createSpectrumFace(state), trace: createTraceFace() };

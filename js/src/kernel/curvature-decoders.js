@@ -67,6 +67,7 @@ import { decodeArray } from "./decoders.js";
  * @property {Float64Array} n  random vectors spent
  * @property {Float64Array} value
  * @property {Float64Array} error  half of the 95 % interval
+ * @property {number | null} stderr  standard error of the newest value
  * @property {number} bias  how much too high the newest value is; 0 where that is little
  * @property {number | null} halfWidth  of the interval that parabolas were fitted on
  */
@@ -162,7 +163,7 @@ export function decodeTrace(raw) {
   const methods = raw.methods.map((/** @type {any} */ method) => {
     const [n, value, error] = [method.n, method.value, method.error].map(numbers);
     checkLengths("Trace", { n, value, error });
-    return { name: method.name, label: method.label, n, value, error, bias: method.bias, halfWidth: method.half_width };
+    return { name: method.name, label: method.label, n, value, error, stderr: method.stderr, bias: method.bias, halfWidth: method.half_width };
   });
   const { reference } = raw;
   return {

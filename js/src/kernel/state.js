@@ -55,7 +55,7 @@ import { createPulse } from "./pulse.js";
  * @property {number} n_test_examples  0 without test data
  * @property {boolean} divisible  whether part of the examples can be had
  * @property {boolean} batch_norm  whether the model has batch-norm layers with running statistics
- * @property {boolean} differentiable
+ * @property {Record<string, string>} refused  why there are no axes of a kind, by kinds
  * @property {{label: string}[]} checkpoints  that can be gone to
  */
 

@@ -58,7 +58,8 @@ export function createCopy(el, link) {
   let text = "";
   button.addEventListener("click", async () => {
     const done = await copy(withView(text, viewOf(link)), element);
-    setText(words, done ? "Copied." : "The browser does not let this page copy.");
+    const first = /^# (.+ to be defined first)/m.exec(text)?.[1];
+    setText(words, done ? `Copied.${first ? ` ${first}.` : ""}` : "The browser does not let this page copy.");
     button.focus();
   });
 

@@ -5,7 +5,7 @@ import { formatNumber } from "../model/format.js";
 /** @typedef {import("../model/picture-file.js").Caption} Caption */
 
 /** Details that also stand in the picture, below its title. */
-const IN_SIGHT = ["Eigenvalues", "Examples", "Half-widths", "Resolution"];
+const IN_SIGHT = ["Eigenvalues", "Examples", "Directions", "Half-widths", "Resolution"];
 
 /** The details that stand in a picture. @param {Caption} caption */
 export const inSight = ({ details }) => IN_SIGHT.filter((name) => details[name]).map((name) => (name === "Resolution" ? `${details[name]} nodes` : details[name]));
@@ -25,15 +25,17 @@ function eigenvalues(eigenpairs) {
  * What a saved picture is to say of itself.
  * @param {() => Frame | null} frame  the last one
  * @param {(frame: Frame) => string} [head]
+ * @param {(frame: Frame) => Record<string, string>} [own]
  */
-export const teller = (frame, head) => () => ({ caption: captionOf(frame(), head), titled: frame()?.titled ?? false });
+export const teller = (frame, head, own) => () => ({ caption: captionOf(frame(), head, own), titled: frame()?.titled ?? false });
 
 /**
  * @param {Frame | null} frame
  * @param {(frame: Frame) => string} head  what the picture is, where that is not the surface's own title
+ * @param {(frame: Frame) => Record<string, string>} own  details in place of the surface's, "" for none
  * @returns {Caption}
  */
-export function captionOf(frame, head = () => "") {
+export function captionOf(frame, head = () => "", own = () => ({})) {
   const surface = frame?.picture.surface ?? frame?.snapshot.surface;
   if (!frame || !surface) return { title: "", details: {} };
   const { scale, log, colours, errors, picture, snapshot } = frame;
@@ -48,6 +50,7 @@ export function captionOf(frame, head = () => "") {
     Scale: errors ? "loss − quadratic" : shown,
     Colours: errors || scale === "auto" ? "diverging" : colours,
     Picture: provisional,
+    ...own(frame),
   };
   const title = [head(frame) || surface.title, provisional].filter(Boolean).join(", ");
   return { title, details: /** @type {Record<string, string>} */ (Object.fromEntries(Object.entries(details).filter(([, words]) => words))) };

@@ -24,9 +24,14 @@ export function createSegments({ name, label, choices, send }) {
     set(value) {
       inputs.forEach((input) => (input.checked = input.value === value));
     },
-    /** @param {(value: T) => boolean} allowed */
-    enable(allowed) {
-      inputs.forEach((input, i) => (input.disabled = !allowed(choices[i].value)));
+    /** @param {(value: T) => boolean} allowed @param {(value: T) => string} [refusal]  why one is not, if that is known */
+    enable(allowed, refusal = () => "") {
+      inputs.forEach((input, i) => {
+        const { value, title = "" } = choices[i];
+        const reason = refusal(value);
+        input.disabled = reason !== "" || !allowed(value);
+        /** @type {HTMLElement} */ (input.parentElement).title = reason || title;
+      });
     },
   };
 }
