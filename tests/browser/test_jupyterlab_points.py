@@ -24,7 +24,10 @@ PIXEL_OF = """(plot, [x, y]) => {
 
 READ_PINS = """plot => {
   const { x, y, text } = plot._fullData.find(trace => trace.name === "pins") ?? { x: [], y: [], text: [] };
-  return Array.from(x, (value, i) => [text[i], value, y[i]]).filter(([number]) => number);
+  // The number of one on θ* or on a lowest point stands beside it.
+  const beside = (plot.layout.annotations ?? []).filter(({ name }) => name === "pin number");
+  const number = (i) => text[i] || beside.find((note) => note.x === x[i] && note.y === y[i])?.text;
+  return Array.from(x, (value, i) => [number(i), value, y[i]]).filter(([number]) => number);
 }"""
 
 

@@ -63,8 +63,8 @@ def test_a_png_carries_title_and_provenance(page: Page, view: str) -> None:
     image.load()
     box = page.get_by_test_id(view).locator(".js-plotly-plot").bounding_box()
     assert box is not None
-    assert image.width == 2 * round(box["width"])
-    assert 60 < image.height - 2 * round(box["height"]) < 200, "a title of two to four lines"
+    assert image.width == 3 * round(box["width"])
+    assert 90 < image.height - 3 * round(box["height"]) < 300, "a title of two to four lines, a legend"
     drawn = middle(np.asarray(image.convert("RGB")))
     assert n_colours(drawn) > (100 if view in ("surface", "heatmap") else 4)
     assert spread(drawn) > 5
