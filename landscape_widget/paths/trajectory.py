@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from landscape_widget.numerics.checks import check_integer, told
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.states import THETA
+from landscape_widget.paths.diagonals import DiagonalFile
 from landscape_widget.paths.index import Recorded, read_index, was_dropped
 from landscape_widget.paths.stored import SAFETENSORS, Held, SafetensorsFile, Weights, tensors_of, torch_file
 from landscape_widget.results.checkpoints import Steps
@@ -49,6 +50,8 @@ class Trajectory(Sequence[dict[str, Tensor]]):
         checkpoints: Recording | str | os.PathLike[str] | Iterable[Solution],
         steps: Iterable[int] | None = None,
         scalars: Mapping[str, npt.ArrayLike] | None = None,
+        *,
+        preconditioners: Iterable[npt.ArrayLike | None] | None = None,
     ) -> None:
         """Reads the index of a folder; of a list it reads nothing yet.
 
@@ -59,6 +62,8 @@ class Trajectory(Sequence[dict[str, Tensor]]):
             steps: The steps of the checkpoints of a list, ascending, default 0, 1, …
             scalars: What else is known of each of them, such as {"lr": …, "epoch": …, "loss": …}, which
                 figures mark.
+            preconditioners: The diagonals of the optimiser's P at each checkpoint of a list, each of shape
+                (N,), as ``adam_preconditioner`` makes them; None for one that is not known.
 
         Raises:
             FileNotFoundError: If a folder has no index.
@@ -66,8 +71,10 @@ class Trajectory(Sequence[dict[str, Tensor]]):
         """
         own = getattr(checkpoints, "trajectory", None)
         whole = isinstance(own, Trajectory) or isinstance(checkpoints, str | os.PathLike)
-        if whole and not (steps is None and scalars is None):
-            raise ValueError("Expected steps and scalars with a list; a recorder or a folder has its own.")
+        if whole and not (steps is None and scalars is None and preconditioners is None):
+            raise ValueError(
+                "Expected steps, scalars and preconditioners with a list; a recorder or a folder has its own."
+            )
         if isinstance(own, Trajectory):
             self.recorded = own.recorded
         elif isinstance(checkpoints, str | os.PathLike):
@@ -93,6 +100,7 @@ class Trajectory(Sequence[dict[str, Tensor]]):
             sources = [_source(checkpoint) for checkpoint in checkpoints]
             columns = {name: np.asarray(values, float) for name, values in (scalars or {}).items()}
             chosen = range(len(sources)) if steps is None else [check_integer(s, "a step") for s in steps]
+            diagonals = _diagonals(preconditioners, len(sources))
             for name, values in {"steps": chosen, **columns}.items():
                 if np.shape(values) != (len(sources),):
                     raise ValueError(
@@ -100,7 +108,12 @@ class Trajectory(Sequence[dict[str, Tensor]]):
                         f"{np.shape(values)}."
                     )
             self.recorded = tuple(
-                Recorded(source, step, {name: float(values[i]) for name, values in columns.items()})
+                Recorded(
+                    source,
+                    step,
+                    {name: float(values[i]) for name, values in columns.items()},
+                    preconditioner=diagonals[i],
+                )
                 for i, (source, step) in enumerate(zip(sources, chosen, strict=True))
             )
         if not self.recorded:
@@ -167,6 +180,29 @@ class Trajectory(Sequence[dict[str, Tensor]]):
         recorded = self.recorded[i]
         with self.named(i):
             return opened(recorded.source, recorded.crc32)
+
+    @property
+    def has_preconditioners(self) -> bool:
+        """Whether an optimiser's P was kept beside some of the checkpoints."""
+        return any(recorded.preconditioner is not None for recorded in self.recorded)
+
+    def preconditioner(self, i: int) -> FloatArray | None:
+        """The diagonal of the optimiser's P at checkpoint ``i``, shape (N,); None where nobody keeps it.
+
+        Raises:
+            FileNotFoundError: If its file is missing.
+            ValueError: If its file is damaged.
+        """
+        kept = self.recorded[i].preconditioner
+        if not isinstance(kept, DiagonalFile):
+            return kept if kept is None else np.asarray(kept, float)
+        try:
+            with self.named(i):
+                return kept.read()
+        except FileNotFoundError:
+            if not was_dropped(self.recorded[i]):
+                raise
+            return None
 
     def if_kept(self, i: int) -> dict[str, Tensor] | None:
         """What checkpoint ``i`` holds; None where a recorder has dropped it since.
@@ -253,6 +289,25 @@ def weights_of(solution: Solution, name: str) -> Weights:
         raise FileNotFoundError(f"Expected {name} as a file that is there: {error}.") from error
     except (OSError, ValueError) as error:
         raise ValueError(f"Expected {name} as the weights of a model, but {error}") from error
+
+
+def _diagonals(given: Iterable[npt.ArrayLike | None] | None, n: int) -> list[FloatArray | None]:
+    """The diagonals of preconditioners at n checkpoints."""
+    if given is None:
+        return [None] * n
+    if not isinstance(given, Iterable):
+        raise TypeError(f"Expected preconditioners as a list of diagonals, got {type(given).__name__}.")
+    found = [None if diagonal is None else np.asarray(diagonal, float) for diagonal in given]
+    if len(found) != n:
+        raise ValueError(
+            f"Expected preconditioners as {n} diagonals, one for each checkpoint, got {len(found)}."
+        )
+    for one in found:
+        if one is not None and not (one.ndim == 1 and bool((one > 0).all())):
+            raise ValueError(
+                f"Expected preconditioners as diagonals of positive numbers, shape (N,), got {told(one)}."
+            )
+    return found
 
 
 def _source(checkpoint: Solution) -> Path | Held:

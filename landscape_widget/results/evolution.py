@@ -64,7 +64,8 @@ class Evolution(Table):
     trace_stderr: FloatArray | None = None
     """The standard error of tr(H), 0 for an exact trace, shape (n,)."""
     preconditioned: FloatArray | None = None
-    """λmax of P^(−½) H P^(−½), which is that of P⁻¹H, shape (n,); None without a preconditioner P."""
+    """λmax of P^(−½) H P^(−½), which is that of P⁻¹H, shape (n,); None without a preconditioner P, NaN where
+    it is not known."""
     preconditioned_residual: FloatArray | None = None
     """The residual of each of these, shape (n,)."""
     preconditioned_converged: BoolArray | None = None

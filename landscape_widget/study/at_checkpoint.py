@@ -21,6 +21,8 @@ class AtCheckpoint:
     verdict: str = "undecided"
     trace: TraceEstimate | None = None
     """The exact or deflated one: that of a spectral density would jump among those."""
+    preconditioned: EigenPairs | None = None
+    """The largest eigenpair of P^(−½) H P^(−½); None where the optimiser's P was not kept."""
 
     @property
     def words(self) -> str:
