@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -13,6 +14,7 @@ from landscape_widget.numerics.vectors import FloatArray, norm
 from landscape_widget.paths.index import Recorded
 from landscape_widget.paths.trajectory import Trajectory
 from landscape_widget.results.comparison import Comparison
+from landscape_widget.results.curvature import EigenPairs
 from landscape_widget.results.evolution import Evolution
 from landscape_widget.study.at_checkpoint import AtCheckpoint
 from landscape_widget.study.budget import best_trace
@@ -43,7 +45,15 @@ def found_at(centre: Centre, n_examples: int) -> AtCheckpoint | None:
     widths = eigenvector_half_widths(axes, pairs, loss, centre.theta_norm, slopes=slopes.along)
     verdict = judge(pairs, slopes, np.append(widths, widths.max())).kind
     trace = best_trace({method: h for (n, method), h in known.traces.copy().items() if n == n_examples})
-    return AtCheckpoint(loss, norm(gradient), pairs, verdict, trace, known.preconditioned.get(n_examples))
+    scaled = known.preconditioned.get(n_examples)
+    return AtCheckpoint(
+        loss, norm(gradient), _alone(pairs), verdict, trace, None if scaled is None else _alone(scaled)
+    )
+
+
+def _alone(pairs: EigenPairs) -> EigenPairs:
+    """The same without eigenvectors: it is kept of every checkpoint of a run."""
+    return replace(pairs, vectors=pairs.vectors[:, :0].copy())
 
 
 def evolution_of(

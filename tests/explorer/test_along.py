@@ -78,6 +78,8 @@ def test_all_of_a_run_is_computed_where_it_is_asked_for_and_equals_the_dense_hes
     assert not explorer._along["busy"]
     evolution_figure(found)
     found.to_dataframe()
+    # what is kept of all checkpoints is of no N numbers
+    assert all(at.pairs.vectors.size == 0 for at in explorer._noted._found.values())
 
 
 def test_before_anybody_goes_to_a_checkpoint_nothing_is_computed_ahead(make_explorer: Make) -> None:
