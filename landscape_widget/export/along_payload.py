@@ -89,6 +89,9 @@ def along(evolution: Evolution, busy: bool, another_edge: bool = False) -> Paylo
         words += _ANOTHER_EDGE
     shown = [picture for picture in found if picture is not None]
     names = called(evolution)
+    # a point that is set off has a place on the axis, which is no number of a step
+    set_off = [f", {name}" if np.isnan(at) else "" for at, name in zip(evolution.step, names, strict=True)]
+    told = [f"{verdict}{name}" for verdict, name in zip(evolution.verdict, set_off, strict=True)]
     # without any step each stands by its name alone, where it is pointed at, too
     ticks = (
         step_ticks(evolution)
@@ -96,7 +99,7 @@ def along(evolution: Evolution, busy: bool, another_edge: bool = False) -> Paylo
         else {"type": "category", "categoryarray": names}
     )
     for k, picture in enumerate(shown, 1):
-        _place(picture, k, list(evolution.verdict))
+        _place(picture, k, told)
         picture["x"] |= ticks
     return {
         "pictures": shown,
@@ -152,13 +155,13 @@ def _picture(title: str, *lines: Payload, log: bool = False) -> Payload | None:
     return {"title": title, "y": axis, "lines": sent}
 
 
-def _place(picture: Payload, k: int, verdicts: list[str]) -> None:
+def _place(picture: Payload, k: int, told: list[str]) -> None:
     """Puts a picture on the k-th pair of axes."""
     picture["x"] = {"anchor": f"y{k}", "zeroline": False, "fixedrange": True, "nticks": 4}
     picture["y"]["anchor"] = f"x{k}"
     picture["line"] = _HERE | {"xref": f"x{k}", "yref": f"y{k} domain"}
     for line in picture["lines"]:
-        line["trace"] |= {"type": "scatter", "xaxis": f"x{k}", "yaxis": f"y{k}", "text": verdicts}
+        line["trace"] |= {"type": "scatter", "xaxis": f"x{k}", "yaxis": f"y{k}", "text": told}
 
 
 def _in_sight(threshold: FloatArray, values: FloatArray) -> FloatArray:

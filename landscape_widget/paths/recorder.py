@@ -23,7 +23,7 @@ from landscape_widget.paths.index import INDEX, Kept, Recorded, read_index, thin
 from landscape_widget.paths.preconditioners import check_adam, known_preconditioner
 from landscape_widget.paths.stored import SAFETENSORS, Held
 from landscape_widget.paths.trajectory import Trajectory
-from landscape_widget.results.checkpoints import RECORD
+from landscape_widget.results.checkpoints import RECORD, span
 from landscape_widget.results.files import given_path, replacing
 
 #: Checkpoints that are kept unless told otherwise.
@@ -234,8 +234,8 @@ class TrajectoryRecorder:
 
     def __repr__(self) -> str:
         n, where = len(self._kept), "memory" if self._folder is None else repr(str(self._folder))
-        steps = f", steps {self._kept[0][1].step} to {self._kept[-1][1].step}" if n else ""
-        return f"TrajectoryRecorder({n} checkpoint{'s' if n != 1 else ''}{steps}, in {where})"
+        which = f", {span([recorded.name for _, recorded in self._kept])}" if n else ""
+        return f"TrajectoryRecorder({n} checkpoint{'s' if n != 1 else ''}{which}, in {where})"
 
     def __enter__(self) -> Self:
         return self

@@ -19,7 +19,7 @@ from landscape_widget.objective.states import THETA
 from landscape_widget.paths.diagonals import DiagonalFile
 from landscape_widget.paths.index import Recorded, read_index, was_dropped
 from landscape_widget.paths.stored import SAFETENSORS, Held, SafetensorsFile, Weights, tensors_of, torch_file
-from landscape_widget.results.checkpoints import Steps
+from landscape_widget.results.checkpoints import GIVEN, Steps, span
 from landscape_widget.results.files import given_path
 
 #: What a checkpoint may be: a state dict, a model, a file of either kind, or θ itself, shape (N,).
@@ -59,7 +59,8 @@ class Trajectory(Sequence[dict[str, Tensor]]):
             checkpoints: A ``TrajectoryRecorder`` or its folder, as far as it is by now, or a list of state
                 dicts, models, vectors θ of shape (N,), and paths of files that safetensors or ``torch.save``
                 wrote.
-            steps: The steps of the checkpoints of a list, ascending, default 0, 1, …
+            steps: The steps of the checkpoints of a list, ascending. Without them they are counted from 0,
+                and called "as given 4".
             scalars: What else is known of each of them, such as {"lr": …, "epoch": …, "loss": …}, which
                 figures mark.
             preconditioners: The diagonals of the optimiser's P at each checkpoint of a list, each of shape
@@ -98,7 +99,10 @@ class Trajectory(Sequence[dict[str, Tensor]]):
             if steps is not None and not isinstance(steps, Iterable):
                 raise TypeError(f"Expected steps as a list of integers, got {type(steps).__name__}.")
             sources = [_source(checkpoint) for checkpoint in checkpoints]
-            columns = {name: np.asarray(values, float) for name, values in (scalars or {}).items()}
+            counted = {GIVEN: np.arange(len(sources))} if steps is None else {}  # nobody told a step
+            columns = {
+                name: np.asarray(values, float) for name, values in {**(scalars or {}), **counted}.items()
+            }
             chosen = range(len(sources)) if steps is None else [check_integer(s, "a step") for s in steps]
             diagonals = _diagonals(preconditioners, len(sources))
             for name, values in {"steps": chosen, **columns}.items():
@@ -148,17 +152,19 @@ class Trajectory(Sequence[dict[str, Tensor]]):
             return weights.state()
 
     def __repr__(self) -> str:
-        first, last = self.recorded[0].step, self.recorded[-1].step
-        return f"Trajectory({len(self)} checkpoints, steps {first} to {last})"
+        return f"Trajectory({len(self)} checkpoints, {span(self.names)})"
 
     @property
     def steps(self) -> Steps:
-        """The step of each checkpoint, shape (n,); NaN for weights that an explorer took from its model."""
+        """The step of each checkpoint, or its number where only these count, shape (n,).
+
+        NaN for weights that an explorer took from its model.
+        """
         return np.array([recorded.step if recorded.told else np.nan for recorded in self.recorded])
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What each checkpoint is called: its step, and the epoch where that was noted."""
+        """What each checkpoint is called: its step, if that was told, and the epoch where it was noted."""
         return tuple(recorded.name for recorded in self.recorded)
 
     @property

@@ -27,7 +27,8 @@ class Evolution(Table):
     checkpoint: IntArray
     """Which checkpoints of the trajectory these are, ascending, shape (n,)."""
     step: Steps
-    """The steps of training, shape (n,); NaN for weights that an explorer took from its model."""
+    """The steps of training, or what counts checkpoints of which nobody told them, shape (n,); NaN for
+    weights that an explorer took from its model."""
     done: BoolArray
     """Which of them are finished, shape (n,)."""
     loss: FloatArray

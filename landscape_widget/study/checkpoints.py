@@ -127,10 +127,10 @@ def taken_over(
         was = known.loss[old]
         same = math.isclose(loss, was, rel_tol=_SAME_LOSS) or (np.isnan(was) and not math.isfinite(loss))
         if not same:
-            unlike.append(f"a loss of {was:.6g} at step {step} where it is {loss:.6g}")
+            unlike.append(f"a loss of {was:.6g} at {known.called(int(old))} where it is {loss:.6g}")
         scale = None if diagonal is None or str(step) not in digests else diagonal(i)
         if scale is not None and digests[str(step)] != _digest(scale):
-            unlike.append(f"another preconditioner at step {step}")
+            unlike.append(f"another preconditioner at {known.called(int(old))}")
         if unlike:
             break
     if unlike:

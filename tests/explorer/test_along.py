@@ -174,13 +174,13 @@ def test_a_checkpoint_that_cannot_be_had_is_a_gap(make_explorer: Make, tmp_path:
     explorer = explorer_of(make_explorer, trajectory=files, axes=HESSIAN).compute("surface")
     whole = files[3].read_bytes()
     files[3].write_bytes(b"nothing")
-    with pytest.warns(UserWarning, match="Nothing was found at step") as told:
+    with pytest.warns(UserWarning, match="Nothing was found at as given") as told:
         found = explorer.compute("evolution").evolution
-    assert [re.findall(r"at step (\d): ", str(one.message))[0] for one in told] == ["2", "3"]
+    assert [re.findall(r"at as given (\d): ", str(one.message))[0] for one in told] == ["2", "3"]
     assert found.done.tolist() == [i not in (2, 3) for i in range(6)]
     assert np.isnan(found.largest).tolist() == [i in (2, 3) for i in range(6)]
     files[3].write_bytes(whole)
-    with pytest.warns(UserWarning, match="at step 2: .* not finite"):
+    with pytest.warns(UserWarning, match="at as given 2: .* not finite"):
         assert explorer.compute("evolution").evolution.done.tolist() == [i != 2 for i in range(6)]
 
 

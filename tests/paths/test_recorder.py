@@ -19,7 +19,10 @@ from landscape_widget import (
     Trajectory,
     TrajectoryRecorder,
     adam_preconditioner,
+    evaluate_plane,
     evolution,
+    evolution_figure,
+    heatmap_figure,
     path_components,
     plane_path,
     random_plane,
@@ -28,6 +31,8 @@ from landscape_widget import (
 from landscape_widget.engine.random_state import random_numbers_to_come
 from landscape_widget.paths import index as indexing
 from landscape_widget.paths import recorder as recording
+from landscape_widget.results.paths import Path as TrainingPath
+from landscape_widget.results.planes import Surface
 
 from ..support.cases import Tied, convolution, frozen
 from ..support.scripts import Scripts
@@ -212,6 +217,8 @@ KILLED = """
 import os, signal
 from landscape_widget.paths import index as indexing
 from landscape_widget.paths import recorder as recording
+from landscape_widget.results.paths import Path as TrainingPath
+from landscape_widget.results.planes import Surface
 from landscape_widget.results import files
 
 model = torch.nn.Linear(50, 50)
@@ -405,11 +412,13 @@ def test_a_recorder_says_what_it_holds(tmp_path: Path) -> None:
     recorder = TrajectoryRecorder(nn.Linear(3, 2))
     assert repr(recorder) == "TrajectoryRecorder(0 checkpoints, in memory)"
     recorder.record(3)
-    assert repr(recorder) == "TrajectoryRecorder(1 checkpoint, steps 3 to 3, in memory)"
+    assert repr(recorder) == "TrajectoryRecorder(1 checkpoint, step 3 to step 3, in memory)"
     with TrajectoryRecorder(nn.Linear(3, 2), tmp_path / "run") as kept:
         kept.record()
         kept.record()
-    assert repr(kept) == f"TrajectoryRecorder(2 checkpoints, steps 0 to 1, in {str(tmp_path / 'run')!r})"
+    assert (
+        repr(kept) == f"TrajectoryRecorder(2 checkpoints, record 0 to record 1, in {str(tmp_path / 'run')!r})"
+    )
 
 
 @pytest.mark.parametrize("folder", [False, True])
@@ -621,3 +630,35 @@ def test_preconditioners_stand_beside_a_list_of_checkpoints() -> None:
             Trajectory([model] * 2, preconditioners=wrong)
     with pytest.raises(TypeError, match="Expected preconditioners as a list of diagonals, got int"):
         Trajectory([model] * 2, preconditioners=3)  # type: ignore[arg-type]
+
+
+def test_of_a_list_without_steps_nobody_is_told_one() -> None:
+    model = nn.Linear(3, 2)
+    states = [{name: t + i for name, t in copied(model).items()} for i in range(3)]
+    found = Trajectory(states)
+    names = ("as given 0", "as given 1", "as given 2")
+    assert found.names == names
+    assert found[1:].names == names[1:]  # type: ignore[union-attr]
+    assert repr(found) == "Trajectory(3 checkpoints, as given 0 to as given 2)"
+    objective = Objective(model, [(torch.ones(4, 3), torch.ones(4, 2))], nn.functional.mse_loss)
+    path = plane_path(random_plane(objective), objective, states)
+    assert path.names == names
+    (*_, along) = evolution(objective, states)
+    assert along.names == names
+    assert "step" not in along.summary
+    figures = [evolution_figure(along), heatmap_figure(surface_of(objective, path), path=path)]
+    assert figures[0].layout.xaxis2.title.text == "checkpoint"
+    shown = [text for figure in figures for trace in figure.data for text in trace.hovertext or ()]
+    assert shown == [*names]
+    assert "step" not in str(path_components(objective, states).provenance)
+    assert Trajectory(states, [0, 10, 20]).names == ("step 0", "step 10", "step 20")
+    assert Trajectory(states, scalars={"epoch": [0, 1, 5]}).names == (
+        "epoch 0",
+        "epoch 1",
+        "as given 2, epoch 5",
+    )
+
+
+def surface_of(objective: Objective, path: TrainingPath) -> Surface:
+    *_, surface = evaluate_plane(objective, random_plane(objective), path.domain, resolution=3)
+    return surface

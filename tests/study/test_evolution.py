@@ -256,7 +256,7 @@ def test_checkpoints_are_chosen_and_their_errors_named(tmp_path: Path) -> None:
     for rate in (0.0, [0.1, 0.2], float("nan")):
         with pytest.raises(ValueError, match="Expected learning_rate as"):
             evolution(objective, states, learning_rate=rate)
-    with pytest.raises(ValueError, match=r"checkpoint 1 of 2 \(step 1\).*has of another shape"):
+    with pytest.raises(ValueError, match=r"checkpoint 1 of 2 \(as given 1\).*has of another shape"):
         last(objective, [dict(states[0]), nn.Sequential(nn.Linear(2, 12))])
 
 
@@ -273,7 +273,7 @@ def test_a_checkpoint_without_curvature_stays_a_hole(bad: float) -> None:
     assert found.converged.all(axis=1).tolist() == [True, True, False, True, True]
     # it goes on from nothing, and the next one from that again
     assert np.isnan(found.overlaps[:, 0]).tolist() == [True, False, True, True, False]
-    assert "step" in evolution_figure(found).to_json()
+    assert "as given 2" in evolution_figure(found).to_json()
 
 
 @pytest.mark.oracle
