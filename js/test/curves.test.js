@@ -52,6 +52,26 @@ test("each curve has its own values at the steps of the checkpoints, and a line 
   stop();
 });
 
+test("Adam's edge is drawn with the preconditioned curvature, in a picture of its own", async () => {
+  const trace = (/** @type {string} */ name, /** @type {string} */ colour, /** @type {number[]} */ values) => {
+    const made = line(name, colour, values);
+    return { ...made, trace: { ...made.trace, yaxis: "y3" } };
+  };
+  const lines = [trace("λmax of P^(−½)HP^(−½)", "kappaPlus", [NaN, 3000, 3700, 3800]), trace("Adam's edge (2 + 2β)/((1 − β)η)", "second", [3800, 3800, 3800, 3800])];
+  const pictures = [...along.pictures, { title: "eigenvalue of P⁻¹H", x: {}, y: { type: "linear", range: [2900, 3900] }, line: { type: "line" }, lines }];
+  const { find, plotly, stop } = await show({ ...traits, _along: { ...along, pictures } });
+  await painted();
+  const { data, layout } = /** @type {any} */ (plotly.drawn.get(plotOf(find))?.at(-1));
+  assert.deepEqual(data.slice(2).map((/** @type {any} */ { name, y, yaxis }) => [name, y, yaxis]), [
+    ["λmax of P^(−½)HP^(−½)", [NaN, 3000, 3700, 3800], "y3"],
+    ["Adam's edge (2 + 2β)/((1 − β)η)", [3800, 3800, 3800, 3800], "y3"],
+  ]);
+  assert.ok(data.every((/** @type {any} */ { line }) => /^(#|rgb)/.test(line.color)));
+  assert.equal(layout.yaxis3.title.text, "eigenvalue of P⁻¹H");
+  assert.ok(layout.xaxis2.domain[1] < layout.xaxis3.domain[0]);
+  stop();
+});
+
 test("an axis says what it counts, and weights without a step stand by their names", async () => {
   const places = ["as given", "update 1"];
   const pictures = [{ title: "loss", x: { type: "category" }, y: { type: "log", range: [-1, 1] }, line: { type: "line" }, lines: [line("loss", "text", [4, 3])] }];

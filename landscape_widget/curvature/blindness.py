@@ -28,6 +28,7 @@ import numpy.typing as npt
 import torch
 
 from landscape_widget.curvature.density import trace_of
+from landscape_widget.numerics.quantiles import student95
 from landscape_widget.numerics.saddle_integral import exact_blindness
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.results.blindness import BlindnessEstimate, SaddleBlindness, measured_blindness
@@ -146,8 +147,6 @@ def _shape_error(density: SpectralDensity, trace: float) -> tuple[float, float]:
     so that the cost stays proportional to their number; groups of unequal size m of n probes weigh n/m − 1
     (Busing, Meijer & van der Leeden 1999). The error of so few is as uncertain as Student's t tells.
     """
-    from scipy.special import stdtrit  # noqa: PLC0415 - scipy is slow to import
-
     n = density.n_probes
     if n < 2:
         return 0.0, 0.0
@@ -156,7 +155,7 @@ def _shape_error(density: SpectralDensity, trace: float) -> tuple[float, float]:
     left_out = np.array([_logit(exact_blindness(other.nodes, other.counts)) for other in others])
     weights = np.array([n / len(group) - 1 for group in groups])
     error = math.sqrt(float(weights @ (left_out - left_out.mean()) ** 2) / len(groups))
-    return error, float(stdtrit(len(groups) - 1, 0.975))
+    return error, student95(len(groups) - 1)
 
 
 def _logit(p: float) -> float:

@@ -220,6 +220,8 @@ class Spots:
         self._losses.update(spot.known.landmark_losses)
         spot.known.landmark_losses = self._losses  # true losses, which depend on no centre
         run = Run(partial(self._nearest_pairs, spot), None, {}, self.witness)
+        if spot.theta is None:
+            run = replace(run, diagonal=partial(Trajectory.of_recorded([spot.recorded]).preconditioner, 0))
         if spot.theta is None and self.landmarks.trajectory is not None:
             run = replace(run, origin=self._end(spot), components=self._components)
         study = Study(objective, test, spot.known, self.landmarks, run)

@@ -31,7 +31,13 @@ _LAYOUT = {
 _MORE = ", more is being computed"
 
 #: What is said in place of a line at 2/η.
-_ANOTHER_EDGE = " 2/η is not the edge of this optimiser; Adam's is in evolution(…, preconditioner=…)."
+_ANOTHER_EDGE = (
+    " 2/η is not the edge of this optimiser; Adam's is drawn for a run that was recorded with "
+    "preconditioner=True."
+)
+
+#: Colour, dashes and mark of an edge of stability.
+_EDGE = ("second", "dash", None)
 
 #: The line where one is.
 _HERE = {"type": "line", "y0": 0, "y1": 1, "layer": "below"}
@@ -51,6 +57,9 @@ def along(evolution: Evolution, busy: bool, another_edge: bool = False) -> Paylo
     n, done = len(evolution.done), int(evolution.done.sum())
     trace = np.full(n, math.nan) if evolution.trace is None else evolution.trace
     symbols = [SYMBOLS.get(verdict, _NONE) for verdict in evolution.verdict]
+    # by Adam's edge the preconditioned curvature is measured, by any other one the Hessian's
+    own, scaled = evolution.values, evolution.preconditioned
+    edge = _in_sight(evolution.threshold, own if scaled is None else scaled)
     found = [
         _picture(
             "loss, ‖∇L‖",
@@ -62,16 +71,27 @@ def along(evolution: Evolution, busy: bool, another_edge: bool = False) -> Paylo
             "eigenvalue λ",
             _line("λmax", evolution.largest, "kappaPlus"),
             _line("λmin", evolution.smallest, "kappaMinus"),
-            _line(evolution.threshold_words, _in_sight(evolution), "second", "dash", symbol=None),
+            *([] if scaled is not None else [_line(evolution.threshold_words, edge, *_EDGE)]),
         ),
         _picture("tr(H)", _line("tr(H)", trace, "first")),
     ]
+    if scaled is not None:
+        found.append(
+            _picture(
+                "eigenvalue of P⁻¹H",
+                _line("λmax of P^(−½)HP^(−½)", scaled, "kappaPlus"),
+                _line(f"Adam's edge {evolution.threshold_words}", edge, *_EDGE),
+            )
+        )
     signs = [f"{_SIGNS[name]} {name}" for name in _SIGNS if name in evolution.verdict]
     words = f"Curvature at {done} of {n} checkpoints{_MORE if busy else ''}."
-    if another_edge:
+    if another_edge and not (scaled is not None and (busy or done < n or np.isfinite(scaled).any())):
         words += _ANOTHER_EDGE
     shown = [picture for picture in found if picture is not None]
     names = called(evolution)
+    # a point that is set off has a place on the axis, which is no number of a step
+    set_off = [f", {name}" if np.isnan(at) else "" for at, name in zip(evolution.step, names, strict=True)]
+    told = [f"{verdict}{name}" for verdict, name in zip(evolution.verdict, set_off, strict=True)]
     # without any step each stands by its name alone, where it is pointed at, too
     ticks = (
         step_ticks(evolution)
@@ -79,7 +99,7 @@ def along(evolution: Evolution, busy: bool, another_edge: bool = False) -> Paylo
         else {"type": "category", "categoryarray": names}
     )
     for k, picture in enumerate(shown, 1):
-        _place(picture, k, list(evolution.verdict))
+        _place(picture, k, told)
         picture["x"] |= ticks
     return {
         "pictures": shown,
@@ -135,20 +155,20 @@ def _picture(title: str, *lines: Payload, log: bool = False) -> Payload | None:
     return {"title": title, "y": axis, "lines": sent}
 
 
-def _place(picture: Payload, k: int, verdicts: list[str]) -> None:
+def _place(picture: Payload, k: int, told: list[str]) -> None:
     """Puts a picture on the k-th pair of axes."""
     picture["x"] = {"anchor": f"y{k}", "zeroline": False, "fixedrange": True, "nticks": 4}
     picture["y"]["anchor"] = f"x{k}"
     picture["line"] = _HERE | {"xref": f"x{k}", "yref": f"y{k} domain"}
     for line in picture["lines"]:
-        line["trace"] |= {"type": "scatter", "xaxis": f"x{k}", "yaxis": f"y{k}", "text": verdicts}
+        line["trace"] |= {"type": "scatter", "xaxis": f"x{k}", "yaxis": f"y{k}", "text": told}
 
 
-def _in_sight(evolution: Evolution) -> FloatArray:
+def _in_sight(threshold: FloatArray, values: FloatArray) -> FloatArray:
     """The threshold of stability, but where it is so far above the curvature that this would lie flat."""
-    ends = evolution.values[np.isfinite(evolution.values)]
+    ends = values[np.isfinite(values)]
     if not len(ends):
-        return evolution.threshold
+        return threshold
     high, low = max(float(ends.max()), 0.0), min(float(ends.min()), 0.0)
-    found: FloatArray = np.where(evolution.threshold <= 2 * high - low, evolution.threshold, math.nan)
+    found: FloatArray = np.where(threshold <= 2 * high - low, threshold, math.nan)
     return found

@@ -46,7 +46,7 @@ def _on_plane(
                 "beta": buffer(each.path.beta, np.float64),
                 "off_plane": buffer(each.path.off_plane, np.float64),
                 "loss": buffer(each.path.loss, np.float64),
-                "steps": each.called,
+                "steps": each.called if name in placed.solutions else list(each.path.names),
                 "sizes": buffer(each.sizes, np.float64),
                 "marks": [[i, words] for i, words in each.marks],
             }

@@ -85,9 +85,9 @@ def renumbered(controls: Controls, saved: Sequence[int], present: Sequence[int])
     if isinstance(beside, int) and beside < len(saved):
         if saved[beside] not in present:
             raise ValueError(
-                "Expected an explorer with the run that a file was saved with, of which the checkpoint of "
-                f"step {saved[beside]} is beside θ*; here is none of that step. Make one that has it, "
-                "LandscapeExplorer(…, trajectory=…)."
+                f"Expected an explorer with the run that a file was saved with, of which checkpoint {beside} "
+                f"(step, or number, {saved[beside]}) is beside θ*; here is none like it. Make one that has "
+                "it, LandscapeExplorer(…, trajectory=…)."
             )
         beside = present.index(saved[beside])
     return replace(controls, checkpoint=number, compared_checkpoint=beside)

@@ -201,14 +201,14 @@ def drawn(surface: Surface, paths: Paths) -> Iterator[Drawn]:
 
 
 def _marks(path: Path, inside: npt.NDArray[np.bool_]) -> list[tuple[int, str]]:
-    """Where the learning rate changes, unless it does all the time, where epochs begin, and updates."""
+    """Where the learning rate changes, unless it does all the time, where epochs begin, and untold steps."""
     rates, epochs = (_changes(path, name, inside) for name in ("lr", "epoch"))
     marks = [(i, f"lr {number(path.scalars['lr'][i], 3)}") for i in rates if len(rates) <= _MOST_MARKS]
     taken = {i for i, _ in marks}
     every = -(-len(epochs) // _MOST_MARKS) if epochs else 1
     marks += [(i, f"epoch {number(path.scalars['epoch'][i])}") for i in epochs[::every] if i not in taken]
-    updates = path.scalars.get("update", np.full(len(inside), np.nan))
-    return marks + [(int(i), f"update {number(updates[i])}") for i in np.flatnonzero(inside & (updates > 0))]
+    untold = inside & np.isnan(path.step) & (len(inside) > 1)  # a solution has a name of its own
+    return marks + [(int(i), path.names[i]) for i in np.flatnonzero(untold)]
 
 
 def _changes(path: Path, name: str, inside: npt.NDArray[np.bool_]) -> list[int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,6 +12,7 @@ from landscape_widget.numerics.checks import check_integer
 from landscape_widget.objective.objective import Objective
 from landscape_widget.paths.streaming import Differences
 from landscape_widget.paths.trajectory import Recording, Solution, Trajectory, of_what_is_kept
+from landscape_widget.results.checkpoints import span
 from landscape_widget.results.given import check_given
 from landscape_widget.results.paths import PathComponents
 
@@ -67,13 +67,10 @@ def _components(objective: Objective, trajectory: Trajectory, k: int) -> PathCom
         directions[span] = (mixing @ (chunk if finite.all() else chunk[finite])).T
 
     rows.each(mix)
-    told = trajectory.steps[~np.isnan(trajectory.steps)]
     return PathComponents(
         _signed(torch.linalg.qr(directions).Q).numpy(),
         (values / total).numpy(),
-        objective.provenance(
-            "path components", checkpoints=len(trajectory), steps=[int(step) for step in told[[0, -1]]]
-        ),
+        objective.provenance("path components", checkpoints=len(trajectory), path=span(trajectory.names)),
     )
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from landscape_widget.numerics.checks import check_integer, real, told
+from landscape_widget.numerics.vectors import FloatArray
+from landscape_widget.paths.diagonals import ENDING, DiagonalFile
 from landscape_widget.results.checkpoints import called
 from landscape_widget.results.files import open_regular, replacing
 
@@ -33,12 +35,17 @@ class Recorded:
     """Checksum of the file, where it is known."""
     told: bool = True
     """Whether ``step`` is one of training."""
+    preconditioner: FloatArray | DiagonalFile | None = field(default=None, compare=False)
+    """The diagonal of the optimiser's P, shape (N,), or where it is; None where nobody kept it."""
 
     @property
     def name(self) -> str:
         """What it is called, wherever it is told of."""
         return called(self.step if self.told else math.nan, self.scalars)
 
+
+#: Key of an entry with the checksum of the diagonal beside a checkpoint, where there is one.
+_PRECONDITIONER = "preconditioner"
 
 #: Checkpoints that are kept, each with its number among all that were recorded.
 Kept = list[tuple[int, Recorded]]
@@ -108,7 +115,10 @@ def _entry(folder: Path, entry: Mapping[str, Any]) -> tuple[int, Recorded]:
     scalars = {str(key): real(value) for key, value in entry["scalars"].items()}
     step, crc32 = check_integer(entry["step"], "step"), check_integer(entry["crc32"], "crc32", 0)
     number = check_integer(entry["number"], "number", 0)
-    return number, Recorded(folder / name, step, scalars, crc32)
+    path, diagonal = folder / name, entry.get(_PRECONDITIONER)
+    kept = None if diagonal is None else check_integer(diagonal, _PRECONDITIONER, 0)
+    beside = None if kept is None else DiagonalFile(path.with_suffix(ENDING), kept)
+    return number, Recorded(path, step, scalars, crc32, preconditioner=beside)
 
 
 def write_index(folder: Path, kept: Kept, calls: int, stride: int) -> None:
@@ -124,6 +134,11 @@ def write_index(folder: Path, kept: Kept, calls: int, stride: int) -> None:
             "step": recorded.step,
             "scalars": dict(recorded.scalars),
             "crc32": recorded.crc32,
+            **(
+                {_PRECONDITIONER: recorded.preconditioner.crc32}
+                if isinstance(recorded.preconditioner, DiagonalFile)
+                else {}
+            ),
         }
         for number, recorded in kept
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from landscape_widget.paths.recorder import TrajectoryRecorder, rates
+from landscape_widget.paths.recorder import TrajectoryRecorder
 
 try:
     from lightning.pytorch import Callback
@@ -42,5 +42,5 @@ class TrajectoryCallback(Callback):
     def _note(self, trainer: Any) -> None:
         self._latest = trainer.global_step
         if trainer.is_global_zero:
-            told = rates(trainer.optimizers[0]) if trainer.optimizers else {}
+            told = self.recorder.follow(trainer.optimizers[0]) if trainer.optimizers else {}
             self.recorder.try_record(trainer.global_step, epoch=trainer.current_epoch, **told)

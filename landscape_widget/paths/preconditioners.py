@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -24,8 +25,7 @@ def adam_preconditioner(model: nn.Module, optimizer: torch.optim.Optimizer) -> F
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"Expected model as the module that is trained, got {type(model).__name__}.")
-    if not isinstance(optimizer, torch.optim.Adam | torch.optim.AdamW):
-        raise TypeError(f"Expected torch.optim.Adam or AdamW, got {type(optimizer).__name__}.")
+    check_adam(optimizer)
     groups = {id(p): group for group in optimizer.param_groups for p in group["params"]}
     parts = []
     for name, parameter in model.named_parameters():
@@ -43,3 +43,17 @@ def adam_preconditioner(model: nn.Module, optimizer: torch.optim.Optimizer) -> F
         parts.append(unbiased.sqrt().add(group["eps"]).reshape(-1).cpu())
     diagonal: FloatArray = torch.cat(parts).numpy()
     return diagonal
+
+
+def check_adam(optimizer: object) -> None:
+    """Raises a TypeError for anything but Adam."""
+    if not isinstance(optimizer, torch.optim.Adam | torch.optim.AdamW):
+        raise TypeError(f"Expected torch.optim.Adam or AdamW, got {type(optimizer).__name__}.")
+
+
+def known_preconditioner(model: nn.Module, optimizer: torch.optim.Optimizer) -> FloatArray | None:
+    """The same in float32; None before Adam's first step with every trainable parameter."""
+    moved = [p for p in model.parameters() if p.requires_grad]
+    if not all("exp_avg_sq" in optimizer.state.get(p, {}) for p in moved):
+        return None
+    return adam_preconditioner(model, optimizer).astype(np.float32)

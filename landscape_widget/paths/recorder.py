@@ -18,10 +18,12 @@ from torch import Tensor, nn
 from landscape_widget.numerics.checks import check_integer, few, real, told
 from landscape_widget.objective.states import state_tensors
 from landscape_widget.paths.copying import copies, serialized
+from landscape_widget.paths.diagonals import ENDING, DiagonalFile
 from landscape_widget.paths.index import INDEX, Kept, Recorded, read_index, thinned, write_index
+from landscape_widget.paths.preconditioners import check_adam, known_preconditioner
 from landscape_widget.paths.stored import SAFETENSORS, Held
 from landscape_widget.paths.trajectory import Trajectory
-from landscape_widget.results.checkpoints import RECORD
+from landscape_widget.results.checkpoints import RECORD, span
 from landscape_widget.results.files import given_path, replacing
 
 #: Checkpoints that are kept unless told otherwise.
@@ -32,8 +34,10 @@ def rates(optimizer: torch.optim.Optimizer) -> dict[str, float]:
     """The learning rate η of its first group as "lr", and β as "momentum".
 
     β is NaN where training is not stable up to λmax = (2 + 2β)/η: that holds of gradient descent and of its
-    momentum alone, with the same rate for all parameters.
+    momentum alone, with the same rate for all parameters. Where it is stable up to Adam's edge, the
+    (2 + 2β₁)/((1 − β₁)η) of its preconditioned curvature, β₁ is there as "beta1".
     """
+    optimizer = getattr(optimizer, "optimizer", optimizer)  # accelerate's is one around another
     groups = optimizer.param_groups
     first = groups[0]
     plain = type(optimizer) is torch.optim.SGD and all(
@@ -41,7 +45,15 @@ def rates(optimizer: torch.optim.Optimizer) -> dict[str, float]:
         and (group["lr"], group["momentum"]) == (first["lr"], first["momentum"])
         for group in groups
     )
-    return {"lr": float(first["lr"]), "momentum": float(first["momentum"]) if plain else math.nan}
+    found = {"lr": float(first["lr"]), "momentum": float(first["momentum"]) if plain else math.nan}
+    by_adam = isinstance(optimizer, torch.optim.Adam | torch.optim.AdamW) and all(
+        (group["lr"], group["betas"][0]) == (first["lr"], first["betas"][0])
+        and not group["maximize"]
+        # what AdamW takes off the weights themselves moves the edge by a share of half η times that alone
+        and (not group["weight_decay"] or isinstance(optimizer, torch.optim.AdamW))
+        for group in groups
+    )
+    return found | {"beta1": float(first["betas"][0])} if by_adam else found
 
 
 class TrajectoryRecorder:
@@ -63,6 +75,7 @@ class TrajectoryRecorder:
         most: int | None = MOST,
         *,
         resume: bool = False,
+        preconditioner: bool = False,
     ) -> None:
         """Makes the folder, where it is not there; records nothing yet.
 
@@ -73,6 +86,9 @@ class TrajectoryRecorder:
             most: At most so many checkpoints are kept, 2 at least: beyond, every second one is dropped, but
                 the first and the last; None for no limit.
             resume: Go on after the last checkpoint of a folder that holds some.
+            preconditioner: Keep what Adam divides its steps by, too, see ``adam_preconditioner``: as many
+                numbers again, in float32, beside each checkpoint after its first step. ``evolution`` and the
+                curves of an explorer hold it against Adam's edge of stability.
 
         Raises:
             FileExistsError: If the folder holds a trajectory and is not to be resumed.
@@ -93,6 +109,8 @@ class TrajectoryRecorder:
         """Whether steps count calls so far; whether they count the steps of an optimiser."""
         self._left_out: tuple[int, dict[str, float]] | None = None
         self._hooks: list[Any] = []
+        self._preconditioner = preconditioner
+        self._optimizer: torch.optim.Optimizer | None = None
         self._closed = self._given_up = False
         self._index = b""
         if self._folder is not None:
@@ -155,7 +173,7 @@ class TrajectoryRecorder:
         says so, and nothing more is recorded.
 
         Raises:
-            TypeError: If it is no optimiser of torch.
+            TypeError: If it is no optimiser of torch, or not Adam where its preconditioner is to be kept.
             ValueError: If it moves no parameter of the model.
         """
         if not isinstance(optimizer, torch.optim.Optimizer):
@@ -169,13 +187,27 @@ class TrajectoryRecorder:
             )
 
         def note(optimizer: torch.optim.Optimizer, *_: Any) -> None:
-            self.try_record(None, **rates(optimizer))
+            self.try_record(None, **self.follow(optimizer))
 
+        told_first = self.follow(optimizer)
         self._follows = True
         if not self._kept:
-            self.record(None, **rates(optimizer))
+            self.record(None, **told_first)
         self._hooks.append(optimizer.register_step_post_hook(note))
         return self
+
+    def follow(self, optimizer: torch.optim.Optimizer) -> dict[str, float]:
+        """What ``rates`` tells of the optimiser, whose preconditioner is kept from now on if asked for.
+
+        For a loop of one's own: ``recorder.record(step, **recorder.follow(optimizer))``.
+
+        Raises:
+            TypeError: If its preconditioner is to be kept, and it is not Adam.
+        """
+        if self._preconditioner:
+            self._optimizer = getattr(optimizer, "optimizer", optimizer)
+            check_adam(self._optimizer)
+        return rates(optimizer)
 
     @property
     def trajectory(self) -> Trajectory:
@@ -202,8 +234,8 @@ class TrajectoryRecorder:
 
     def __repr__(self) -> str:
         n, where = len(self._kept), "memory" if self._folder is None else repr(str(self._folder))
-        steps = f", steps {self._kept[0][1].step} to {self._kept[-1][1].step}" if n else ""
-        return f"TrajectoryRecorder({n} checkpoint{'s' if n != 1 else ''}{steps}, in {where})"
+        which = f", {span([recorded.name for _, recorded in self._kept])}" if n else ""
+        return f"TrajectoryRecorder({n} checkpoint{'s' if n != 1 else ''}{which}, in {where})"
 
     def __enter__(self) -> Self:
         return self
@@ -259,28 +291,38 @@ class TrajectoryRecorder:
                     f"Expected {str(self._folder)!r} as this recorder left or found it, but another one has "
                     "written into it since. Close one of them, and choose another folder."
                 )
+        diagonal = None if self._optimizer is None else known_preconditioner(self._model, self._optimizer)
         if self._folder is None:
-            recorded = Recorded(Held(copies(self._model)), step, scalars)
+            recorded = Recorded(Held(copies(self._model)), step, scalars, preconditioner=diagonal)
+            kept, stride = thinned([*self._kept, (number, recorded)], self._stride, self._most)
         else:
             path = self._folder / f"{number:08d}{SAFETENSORS}"
             content = serialized(self._model)
-            with replacing(path) as file:
-                file.write(content)
-            recorded = Recorded(path, step, scalars, zlib.crc32(content))
-        kept, stride = thinned([*self._kept, (number, recorded)], self._stride, self._most)
-        if self._folder is not None:
             try:
+                with replacing(path) as file:
+                    file.write(content)
+                beside = (
+                    None if diagonal is None else DiagonalFile.written(path.with_suffix(ENDING), diagonal)
+                )
+                recorded = Recorded(path, step, scalars, zlib.crc32(content), preconditioner=beside)
+                kept, stride = thinned([*self._kept, (number, recorded)], self._stride, self._most)
                 write_index(self._folder, kept, calls, stride)
                 self._index = (self._folder / INDEX).read_bytes()
             except BaseException:
-                recorded.source.unlink(missing_ok=True)  # no index tells of it
+                _delete(path)  # no index tells of it
                 raise
         dropped = self._kept
         self._kept, self._stride = kept, stride
         still = {number for number, _ in kept}
         for before, old in dropped:
             if before not in still and isinstance(old.source, Path):
-                old.source.unlink(missing_ok=True)
+                _delete(old.source)
+
+
+def _delete(checkpoint: Path) -> None:
+    """Deletes the file of a checkpoint, and what is beside it."""
+    for path in (checkpoint, checkpoint.with_suffix(ENDING)):
+        path.unlink(missing_ok=True)
 
 
 def _number(name: str, value: Any) -> float:

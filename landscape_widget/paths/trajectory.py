@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from landscape_widget.numerics.checks import check_integer, told
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.states import THETA
+from landscape_widget.paths.diagonals import DiagonalFile
 from landscape_widget.paths.index import Recorded, read_index, was_dropped
 from landscape_widget.paths.stored import SAFETENSORS, Held, SafetensorsFile, Weights, tensors_of, torch_file
-from landscape_widget.results.checkpoints import Steps
+from landscape_widget.results.checkpoints import GIVEN, Steps, span
 from landscape_widget.results.files import given_path
 
 #: What a checkpoint may be: a state dict, a model, a file of either kind, or θ itself, shape (N,).
@@ -49,6 +50,8 @@ class Trajectory(Sequence[dict[str, Tensor]]):
         checkpoints: Recording | str | os.PathLike[str] | Iterable[Solution],
         steps: Iterable[int] | None = None,
         scalars: Mapping[str, npt.ArrayLike] | None = None,
+        *,
+        preconditioners: Iterable[npt.ArrayLike | None] | None = None,
     ) -> None:
         """Reads the index of a folder; of a list it reads nothing yet.
 
@@ -56,9 +59,12 @@ class Trajectory(Sequence[dict[str, Tensor]]):
             checkpoints: A ``TrajectoryRecorder`` or its folder, as far as it is by now, or a list of state
                 dicts, models, vectors θ of shape (N,), and paths of files that safetensors or ``torch.save``
                 wrote.
-            steps: The steps of the checkpoints of a list, ascending, default 0, 1, …
+            steps: The steps of the checkpoints of a list, ascending. Without them they are counted from 0,
+                and called "as given 4".
             scalars: What else is known of each of them, such as {"lr": …, "epoch": …, "loss": …}, which
                 figures mark.
+            preconditioners: The diagonals of the optimiser's P at each checkpoint of a list, each of shape
+                (N,), as ``adam_preconditioner`` makes them; None for one that is not known.
 
         Raises:
             FileNotFoundError: If a folder has no index.
@@ -66,8 +72,10 @@ class Trajectory(Sequence[dict[str, Tensor]]):
         """
         own = getattr(checkpoints, "trajectory", None)
         whole = isinstance(own, Trajectory) or isinstance(checkpoints, str | os.PathLike)
-        if whole and not (steps is None and scalars is None):
-            raise ValueError("Expected steps and scalars with a list; a recorder or a folder has its own.")
+        if whole and not (steps is None and scalars is None and preconditioners is None):
+            raise ValueError(
+                "Expected steps, scalars and preconditioners with a list; a recorder or a folder has its own."
+            )
         if isinstance(own, Trajectory):
             self.recorded = own.recorded
         elif isinstance(checkpoints, str | os.PathLike):
@@ -91,8 +99,12 @@ class Trajectory(Sequence[dict[str, Tensor]]):
             if steps is not None and not isinstance(steps, Iterable):
                 raise TypeError(f"Expected steps as a list of integers, got {type(steps).__name__}.")
             sources = [_source(checkpoint) for checkpoint in checkpoints]
-            columns = {name: np.asarray(values, float) for name, values in (scalars or {}).items()}
+            counted = {GIVEN: np.arange(len(sources))} if steps is None else {}  # nobody told a step
+            columns = {
+                name: np.asarray(values, float) for name, values in {**(scalars or {}), **counted}.items()
+            }
             chosen = range(len(sources)) if steps is None else [check_integer(s, "a step") for s in steps]
+            diagonals = _diagonals(preconditioners, len(sources))
             for name, values in {"steps": chosen, **columns}.items():
                 if np.shape(values) != (len(sources),):
                     raise ValueError(
@@ -100,7 +112,12 @@ class Trajectory(Sequence[dict[str, Tensor]]):
                         f"{np.shape(values)}."
                     )
             self.recorded = tuple(
-                Recorded(source, step, {name: float(values[i]) for name, values in columns.items()})
+                Recorded(
+                    source,
+                    step,
+                    {name: float(values[i]) for name, values in columns.items()},
+                    preconditioner=diagonals[i],
+                )
                 for i, (source, step) in enumerate(zip(sources, chosen, strict=True))
             )
         if not self.recorded:
@@ -135,17 +152,19 @@ class Trajectory(Sequence[dict[str, Tensor]]):
             return weights.state()
 
     def __repr__(self) -> str:
-        first, last = self.recorded[0].step, self.recorded[-1].step
-        return f"Trajectory({len(self)} checkpoints, steps {first} to {last})"
+        return f"Trajectory({len(self)} checkpoints, {span(self.names)})"
 
     @property
     def steps(self) -> Steps:
-        """The step of each checkpoint, shape (n,); NaN for weights that an explorer took from its model."""
+        """The step of each checkpoint, or its number where only these count, shape (n,).
+
+        NaN for weights that an explorer took from its model.
+        """
         return np.array([recorded.step if recorded.told else np.nan for recorded in self.recorded])
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What each checkpoint is called: its step, and the epoch where that was noted."""
+        """What each checkpoint is called: its step, if that was told, and the epoch where it was noted."""
         return tuple(recorded.name for recorded in self.recorded)
 
     @property
@@ -167,6 +186,29 @@ class Trajectory(Sequence[dict[str, Tensor]]):
         recorded = self.recorded[i]
         with self.named(i):
             return opened(recorded.source, recorded.crc32)
+
+    @property
+    def has_preconditioners(self) -> bool:
+        """Whether an optimiser's P was kept beside some of the checkpoints."""
+        return any(recorded.preconditioner is not None for recorded in self.recorded)
+
+    def preconditioner(self, i: int) -> FloatArray | None:
+        """The diagonal of the optimiser's P at checkpoint ``i``, shape (N,); None where nobody keeps it.
+
+        Raises:
+            FileNotFoundError: If its file is missing.
+            ValueError: If its file is damaged.
+        """
+        kept = self.recorded[i].preconditioner
+        if not isinstance(kept, DiagonalFile):
+            return kept if kept is None else np.asarray(kept, float)
+        try:
+            with self.named(i):
+                return kept.read()
+        except FileNotFoundError:
+            if not was_dropped(self.recorded[i]):
+                raise
+            return None
 
     def if_kept(self, i: int) -> dict[str, Tensor] | None:
         """What checkpoint ``i`` holds; None where a recorder has dropped it since.
@@ -253,6 +295,25 @@ def weights_of(solution: Solution, name: str) -> Weights:
         raise FileNotFoundError(f"Expected {name} as a file that is there: {error}.") from error
     except (OSError, ValueError) as error:
         raise ValueError(f"Expected {name} as the weights of a model, but {error}") from error
+
+
+def _diagonals(given: Iterable[npt.ArrayLike | None] | None, n: int) -> list[FloatArray | None]:
+    """The diagonals of preconditioners at n checkpoints."""
+    if given is None:
+        return [None] * n
+    if not isinstance(given, Iterable):
+        raise TypeError(f"Expected preconditioners as a list of diagonals, got {type(given).__name__}.")
+    found = [None if diagonal is None else np.asarray(diagonal, float) for diagonal in given]
+    if len(found) != n:
+        raise ValueError(
+            f"Expected preconditioners as {n} diagonals, one for each checkpoint, got {len(found)}."
+        )
+    for one in found:
+        if one is not None and not (one.ndim == 1 and bool((one > 0).all())):
+            raise ValueError(
+                f"Expected preconditioners as diagonals of positive numbers, shape (N,), got {told(one)}."
+            )
+    return found
 
 
 def _source(checkpoint: Solution) -> Path | Held:

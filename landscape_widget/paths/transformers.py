@@ -6,7 +6,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from landscape_widget.paths.recorder import TrajectoryRecorder, rates
+from landscape_widget.paths.recorder import TrajectoryRecorder
 
 
 class TrajectoryCallback(TrainerCallback):
@@ -36,5 +36,5 @@ class TrajectoryCallback(TrainerCallback):
 
     def _note(self, state: Any, optimizer: Any = None, **_: Any) -> None:
         if state.is_world_process_zero:
-            told = rates(optimizer) if optimizer is not None else {}
+            told = self.recorder.follow(optimizer) if optimizer is not None else {}
             self.recorder.try_record(state.global_step, epoch=int(state.epoch or 0), **told)

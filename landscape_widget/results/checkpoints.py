@@ -15,7 +15,8 @@ from landscape_widget.results.tables import brief
 #: Steps of checkpoints: integers, or with NaN among them.
 Steps = npt.NDArray[np.int_ | np.floating[Any]]
 
-#: What weights that an explorer was made with are called, unless a recorder told their step.
+#: What weights that an explorer was made with are called, unless a recorder told their step; and what is
+#: noted beside those of a list without steps: which of them they are.
 GIVEN = "as given"
 
 #: What is noted beside weights that were taken from the model later on: which of them they are.
@@ -31,7 +32,8 @@ _APART = 0.08
 def called(step: float, scalars: Mapping[str, float] | None = None) -> str:
     """What a checkpoint is called: "step 30", "step 30, epoch 2"; without a step "as given" or "update 1".
 
-    Where only the records were counted it is "record 4", or "record 4, epoch 2".
+    Where only the records were counted it is "record 4", or "record 4, epoch 2"; of a list without steps
+    "as given 4".
 
     Args:
         step: Of training, or what records count; NaN where nobody told it.
@@ -43,8 +45,13 @@ def called(step: float, scalars: Mapping[str, float] | None = None) -> str:
         return f"{UPDATE} {int(update)}" if math.isfinite(update) else GIVEN
     epoch = noted.get("epoch", math.nan)
     words = [f"epoch {brief(epoch)}"] if math.isfinite(epoch) else []
-    unit = RECORD if math.isfinite(noted.get(RECORD, math.nan)) else "step"
+    unit = next((name for name in (RECORD, GIVEN) if math.isfinite(noted.get(name, math.nan))), "step")
     return ", ".join(words if epoch == step else [f"{unit} {int(step)}", *words])
+
+
+def span(names: Sequence[str]) -> str:
+    """The first and the last of several checkpoints, by what they are called."""
+    return f"{names[0]} to {names[-1]}"
 
 
 def unit_of(names: Sequence[str]) -> str:

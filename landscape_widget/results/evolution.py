@@ -27,7 +27,8 @@ class Evolution(Table):
     checkpoint: IntArray
     """Which checkpoints of the trajectory these are, ascending, shape (n,)."""
     step: Steps
-    """The steps of training, shape (n,); NaN for weights that an explorer took from its model."""
+    """The steps of training, or what counts checkpoints of which nobody told them, shape (n,); NaN for
+    weights that an explorer took from its model."""
     done: BoolArray
     """Which of them are finished, shape (n,)."""
     loss: FloatArray
@@ -64,7 +65,8 @@ class Evolution(Table):
     trace_stderr: FloatArray | None = None
     """The standard error of tr(H), 0 for an exact trace, shape (n,)."""
     preconditioned: FloatArray | None = None
-    """λmax of P^(−½) H P^(−½), which is that of P⁻¹H, shape (n,); None without a preconditioner P."""
+    """λmax of P^(−½) H P^(−½), which is that of P⁻¹H, shape (n,); None without a preconditioner P, NaN where
+    it is not known."""
     preconditioned_residual: FloatArray | None = None
     """The residual of each of these, shape (n,)."""
     preconditioned_converged: BoolArray | None = None

@@ -78,7 +78,8 @@ class Path(Table):
     loss: FloatArray
     """The loss of the checkpoint itself, not of its projection, shape (n,); NaN where not finite."""
     step: Steps
-    """Step of training of each checkpoint, shape (n,); NaN for what an explorer took from its model."""
+    """Step of training of each checkpoint, or what counts those of which nobody told it, shape (n,); NaN for
+    what an explorer took from its model."""
     scalars: Mapping[str, FloatArray] = field(default_factory=dict)
     """What was noted beside the checkpoints by name, each of shape (n,); NaN where it was not."""
     provenance: Provenance = field(default_factory=dict)

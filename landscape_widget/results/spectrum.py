@@ -57,9 +57,7 @@ class TraceEstimate:
         """Half of the 95 % interval without the bias: Student's quantile times ``stderr``."""
         if not self.stderr > 0:
             return self.stderr
-        from scipy.special import stdtrit  # noqa: PLC0415 - scipy is slow to import
-
-        return float(stdtrit(max(1, self.samples - 1), 0.975)) * self.stderr
+        return student95(max(1, self.samples - 1)) * self.stderr
 
     @property
     def interval(self) -> tuple[float, float]:

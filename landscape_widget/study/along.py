@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -13,6 +14,7 @@ from landscape_widget.numerics.vectors import FloatArray, norm
 from landscape_widget.paths.index import Recorded
 from landscape_widget.paths.trajectory import Trajectory
 from landscape_widget.results.comparison import Comparison
+from landscape_widget.results.curvature import EigenPairs
 from landscape_widget.results.evolution import Evolution
 from landscape_widget.study.at_checkpoint import AtCheckpoint
 from landscape_widget.study.budget import best_trace
@@ -43,7 +45,15 @@ def found_at(centre: Centre, n_examples: int) -> AtCheckpoint | None:
     widths = eigenvector_half_widths(axes, pairs, loss, centre.theta_norm, slopes=slopes.along)
     verdict = judge(pairs, slopes, np.append(widths, widths.max())).kind
     trace = best_trace({method: h for (n, method), h in known.traces.copy().items() if n == n_examples})
-    return AtCheckpoint(loss, norm(gradient), pairs, verdict, trace)
+    scaled = known.preconditioned.get(n_examples)
+    return AtCheckpoint(
+        loss, norm(gradient), _alone(pairs), verdict, trace, None if scaled is None else _alone(scaled)
+    )
+
+
+def _alone(pairs: EigenPairs) -> EigenPairs:
+    """The same without eigenvectors: it is kept of every checkpoint of a run."""
+    return replace(pairs, vectors=pairs.vectors[:, :0].copy())
 
 
 def evolution_of(
@@ -58,10 +68,11 @@ def evolution_of(
     """
     n, run = len(checkpoints), Trajectory.of_recorded(checkpoints)
     column: dict[str, FloatArray] = {
-        name: np.full(n, math.nan) for name in ("loss", "slope", "trace", "stderr")
+        name: np.full(n, math.nan) for name in ("loss", "slope", "trace", "stderr", "scaled", "residual")
     }
     values, residuals = np.full((n, _ENDS), math.nan), np.full((n, _ENDS), math.nan)
     converged, done, products = np.zeros((n, _ENDS), bool), np.zeros(n, bool), np.zeros(n, int)
+    extra, certified = run.has_preconditioners, np.zeros(n, bool)
     column["loss"][:] = [losses.get(name, math.nan) for name in run.names]
     verdict = [""] * n
     for i, at in found.items():
@@ -75,6 +86,11 @@ def evolution_of(
             values[i], residuals[i] = at.pairs.values[ends], at.pairs.residuals[ends]
             converged[i] = at.pairs.converged[ends] & at.pairs.complete
             products[i] = at.pairs.n_hvp
+        if at.preconditioned is not None:
+            scaled = at.preconditioned
+            column["scaled"][i], column["residual"][i] = scaled.values[0], scaled.residuals[0]
+            certified[i] = bool(scaled.converged[0]) and scaled.complete
+            products[i] += scaled.n_hvp
     return Evolution(
         checkpoint=np.arange(n),
         step=run.steps,
@@ -89,10 +105,13 @@ def evolution_of(
         follows=np.full((n, _ENDS), -1),
         n_hvp=products,
         verdict=tuple(verdict),
-        learning_rate=rates_of(run, None),
-        momentum=momentum_of(run),
+        learning_rate=rates_of(run, None, extra),
+        momentum=momentum_of(run, extra),
         trace=column["trace"],
         trace_stderr=column["stderr"],
+        preconditioned=column["scaled"] if extra else None,
+        preconditioned_residual=column["residual"] if extra else None,
+        preconditioned_converged=certified if extra else None,
         names=run.names,
         provenance={**provenance},
     )

@@ -17,10 +17,12 @@ class AtCheckpoint:
     loss: float = math.nan
     gradient_norm: float = math.nan
     pairs: EigenPairs | None = None
-    """Eigenpairs at both ends."""
+    """Eigenpairs at both ends, without their vectors."""
     verdict: str = "undecided"
     trace: TraceEstimate | None = None
     """The exact or deflated one: that of a spectral density would jump among those."""
+    preconditioned: EigenPairs | None = None
+    """The largest eigenvalue of P^(−½) H P^(−½); None where the optimiser's P was not kept."""
 
     @property
     def words(self) -> str:

@@ -48,6 +48,8 @@ class Run:
     """The components that are known, by how many were asked for."""
     witness: Witness | None = None
     """What the loss was; None for a witness of the centre's own."""
+    diagonal: Callable[[], FloatArray | None] = lambda: None
+    """That of the optimiser's P at the centre, shape (N,); None where nobody kept it."""
 
 
 class Centre:

@@ -88,7 +88,7 @@ def taken_over(
     known: Evolution,
     objective: Objective,
     trajectory: Trajectory,
-    diagonal: Callable[[int], FloatArray] | None = None,
+    diagonal: Callable[[int], FloatArray | None] | None = None,
 ) -> Evolution:
     """What is done in ``known``, by its steps, in the place of what is not.
 
@@ -127,9 +127,10 @@ def taken_over(
         was = known.loss[old]
         same = math.isclose(loss, was, rel_tol=_SAME_LOSS) or (np.isnan(was) and not math.isfinite(loss))
         if not same:
-            unlike.append(f"a loss of {was:.6g} at step {step} where it is {loss:.6g}")
-        if diagonal is not None and str(step) in digests and digests[str(step)] != _digest(diagonal(i)):
-            unlike.append(f"another preconditioner at step {step}")
+            unlike.append(f"a loss of {was:.6g} at {known.called(int(old))} where it is {loss:.6g}")
+        scale = None if diagonal is None or str(step) not in digests else diagonal(i)
+        if scale is not None and digests[str(step)] != _digest(scale):
+            unlike.append(f"another preconditioner at {known.called(int(old))}")
         if unlike:
             break
     if unlike:

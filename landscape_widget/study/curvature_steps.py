@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain
 from time import monotonic
 
@@ -32,6 +33,7 @@ class CurvatureSteps:
     def __init__(self, centre: Centre) -> None:
         self._centre, self._known = centre, centre.known
         self._pairs = Runs(self._known.pairs)
+        self._preconditioned = Runs(self._known.preconditioned)
         self._densities = Runs(self._known.densities)
         self._histories = dict(self._known.traces)
         """Running estimates of tr(H), of runs that have not ended, too."""
@@ -160,6 +162,14 @@ class CurvatureSteps:
             found.traces, found.trace = histories, self._best_trace(objective)
             yield found
         found.traces, found.trace = histories, self._best_trace(objective)
+
+    def preconditioned(self, objective: Objective, found: Findings) -> Iterator[Findings]:
+        """Computes λmax of P^(−½) H P^(−½), where the optimiser's P was kept."""
+        diagonal = self._centre.run.diagonal()
+        if diagonal is not None:
+            search = partial(eigenpair_steps, objective, 1, "largest", preconditioner=diagonal)
+            for _ in self._preconditioned.resume(objective.n_examples, search):
+                yield found
 
     def best_trace(self, objective: Objective, found: Findings) -> Iterator[Findings]:
         """Computes tr(H) by the best method alone."""

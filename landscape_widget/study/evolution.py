@@ -67,9 +67,11 @@ def evolution(
         learning_rate: η of the optimiser, one number, or one for each checkpoint of the trajectory; default
             what was recorded as "lr", if that was, and not of an optimiser that is known to be another one
             than gradient descent with one rate. Stability then ends at λmax = 2/η: ``Evolution.threshold``.
-        momentum: β of the optimiser; of Adam its first one; default what was recorded as "momentum", or 0.
+        momentum: β of the optimiser; of Adam its first one; default what was recorded as "momentum", with a
+            preconditioner as "beta1", or 0.
         preconditioner: The diagonals of P, one for each checkpoint of the trajectory, or a function of its
-            number, as ``adam_preconditioner`` makes them: λmax of P^(−½) H P^(−½) is computed, too.
+            number, as ``adam_preconditioner`` makes them: λmax of P^(−½) H P^(−½) is computed, too. Default
+            what was recorded, see ``TrajectoryRecorder``; NaN stands where there is none.
         trace_samples: Products for tr(H) at each checkpoint, see ``hessian_trace``; 0 for no trace.
         tol: Relative accuracy of eigenvalues, see ``hessian_eigenpairs``.
         max_hvp: Products after which the search at a checkpoint ends; ``converged`` tells.
@@ -90,12 +92,12 @@ def evolution(
     if trace_samples:
         check_integer(trace_samples, "trace_samples", 4)
     chosen = _chosen(len(trajectory), most, checkpoints)
-    rates = rates_of(trajectory, learning_rate)[chosen]
-    beta = check_real(momentum_of(trajectory) if momentum is None else momentum, "momentum")
+    extra = preconditioner is not None or trajectory.has_preconditioners
+    rates = rates_of(trajectory, learning_rate, extra)[chosen]
+    beta = check_real(momentum_of(trajectory, extra) if momentum is None else momentum, "momentum")
     if not 0 <= beta < 1:
         raise ValueError(f"Expected momentum from 0 to 1, as the β of an optimiser, got {momentum}.")
     n, m = len(chosen), ends.total
-    extra = preconditioner is not None
     empty = Evolution(
         checkpoint=chosen,
         step=trajectory.steps[chosen],
@@ -122,7 +124,9 @@ def evolution(
             "evolution", k=k, tol=tol, trace_samples=trace_samples, seed=seed, max_hvp=max_hvp
         ),
     )
-    at = _diagonals(preconditioner, len(trajectory))
+    at: Callable[[int], FloatArray | None] | None = _diagonals(preconditioner, len(trajectory))
+    if at is None and extra:
+        at = trajectory.preconditioner
     search = _Search(k, tol, max_hvp, seed, trace_samples)
     start = empty if known is None else taken_over(empty, known, objective, trajectory, at)
     return _steps(start, objective, trajectory, search, at)
@@ -180,7 +184,7 @@ def _steps(
     objective: Objective,
     trajectory: Trajectory,
     search: _Search,
-    diagonal: Callable[[int], FloatArray] | None,
+    diagonal: Callable[[int], FloatArray | None] | None,
 ) -> Iterator[Evolution]:
     scaled: EigenPairs | None = None
     found_any = False
@@ -193,9 +197,10 @@ def _steps(
             here = objective.with_state(weights)
         before = state.pairs if state.latest == row - 1 else None
         found, pairs = search.at(here, before)
-        if diagonal is not None and pairs is not None:
-            scaled = search.pairs(here, "largest", 1, scaled, preconditioner=diagonal(i))
-            state = noted(state, int(row), diagonal(i))
+        scale = None if diagonal is None or pairs is None else diagonal(i)
+        if scale is not None:
+            scaled = search.pairs(here, "largest", 1, scaled, preconditioner=scale)
+            state = noted(state, int(row), scale)
             found |= {
                 "preconditioned": scaled.values[0],
                 "preconditioned_residual": scaled.residuals[0],
@@ -225,13 +230,13 @@ def _chosen(n: int, most: int | None, checkpoints: Iterable[int] | None) -> npt.
     return np.unique(np.linspace(n - 1 if most == 1 else 0, n - 1, min(most, n)).round().astype(int))
 
 
-def rates_of(trajectory: Trajectory, given: npt.ArrayLike | None) -> FloatArray:
+def rates_of(trajectory: Trajectory, given: npt.ArrayLike | None, preconditioned: bool) -> FloatArray:
     """η at each checkpoint of a trajectory, NaN where it is not known."""
     n = len(trajectory)
     if given is None:
         recorded = trajectory.scalars.get("lr", _holes(n))
-        # noted as NaN where 2/η is no threshold of the optimiser
-        return recorded + 0 * trajectory.scalars.get("momentum", np.zeros(n))
+        # NaN where the optimiser has another threshold
+        return recorded + 0 * _momenta(trajectory, preconditioned)
     try:
         rates = np.asarray(given, float)
     except (TypeError, ValueError):
@@ -244,9 +249,16 @@ def rates_of(trajectory: Trajectory, given: npt.ArrayLike | None) -> FloatArray:
     return np.broadcast_to(rates, n).copy()
 
 
-def momentum_of(trajectory: Trajectory) -> float:
+def _momenta(trajectory: Trajectory, preconditioned: bool) -> FloatArray:
+    """β as it was recorded at each checkpoint, that of Adam where its P was; 0 where neither was told."""
+    scalars = trajectory.scalars
+    name = "beta1" if preconditioned and "beta1" in scalars else "momentum"
+    return scalars.get(name, np.zeros(len(trajectory)))
+
+
+def momentum_of(trajectory: Trajectory, preconditioned: bool) -> float:
     """β as it was recorded, at the end of the run; 0 where it was not."""
-    recorded = trajectory.scalars.get("momentum", np.zeros(1))
+    recorded = _momenta(trajectory, preconditioned)
     known = recorded[np.isfinite(recorded)]
     return float(known[-1]) if len(known) else 0.0
 

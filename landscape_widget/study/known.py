@@ -44,6 +44,8 @@ class Known:
     """Quadratic models in planes."""
     pairs: dict[tuple[int, int], EigenPairs] = field(default_factory=dict)
     """Certified eigenpairs, by how many were asked for at each end."""
+    preconditioned: dict[int, EigenPairs] = field(default_factory=dict, metadata={"optional": True})
+    """The largest eigenpair of P^(−½) H P^(−½), with the optimiser's P at θ*."""
     projections: dict[tuple[int, int], ProjectedCurvatures] = field(default_factory=dict)
     """Curvatures of random projections, by how many were asked for: so many of them, or the first ones."""
     densities: dict[tuple[int, int], SpectralDensity] = field(default_factory=dict)
@@ -71,7 +73,8 @@ class Known:
     def n_bytes(self) -> int:
         """Bytes of the vectors among it, which are most of it, about."""
         vectors = [*self.gradients.copy().values(), *self.directions.copy().values()]
-        vectors += [pairs.vectors for pairs in self.pairs.copy().values()]
+        pairs = [*self.pairs.copy().values(), *self.preconditioned.copy().values()]
+        vectors += [each.vectors for each in pairs]
         return sum(vector.nbytes for vector in vectors)
 
     @property

@@ -168,18 +168,13 @@ class Surroundings:
             ]
             return losses[0] if len(losses) == 1 else losses[1] - losses[0]
 
-        drawn, first = self.landmarks.trajectory, True
-        while True:
-            try:
-                for path, solutions in self._places(plane, drawn, loss_of):
-                    total = len(drawn or ()) + len(self.landmarks.solutions)
-                    placed[key] = LandmarksOnPlane(path, solutions, total, plane.fingerprint, losses)
-                    yield placed[key]
-                return
-            except FileNotFoundError:
-                drawn, first = drawn and self._instead_of(drawn, first), False
-                if drawn is None:
-                    raise
+        def found(drawn: Trajectory | None) -> Iterator[LandmarksOnPlane]:
+            total = len(drawn or ()) + len(self.landmarks.solutions)
+            for path, solutions in self._places(plane, drawn, loss_of):
+                placed[key] = LandmarksOnPlane(path, solutions, total, plane.fingerprint, losses)
+                yield placed[key]
+
+        yield from self._of_what_is_kept(found)
 
     def _places(
         self, plane: Plane, trajectory: Trajectory | None, loss_of: Callable[..., float]
@@ -207,17 +202,27 @@ class Surroundings:
         self._digests.clear()
         return self.landmarks.trajectory
 
-    def _of_path(self, compute: Callable[[Trajectory], _T]) -> _T:
-        """What is computed of the trajectory, without what a recorder drops meanwhile."""
+    def _of_what_is_kept(self, steps: Callable[[Trajectory | None], Iterator[_T]]) -> Iterator[_T]:
+        """What is found of the trajectory in steps, from the first again where a recorder drops some."""
         drawn, first = self.landmarks.trajectory, True
         while True:
-            assert drawn is not None
             try:
-                return compute(drawn)
+                yield from steps(drawn)
+                return
             except FileNotFoundError:
-                drawn, first = self._instead_of(drawn, first), False
+                drawn, first = drawn and self._instead_of(drawn, first), False
                 if drawn is None:
                     raise
+
+    def _of_path(self, compute: Callable[[Trajectory], _T]) -> _T:
+        """What is computed of the trajectory, without what a recorder drops meanwhile."""
+
+        def found(drawn: Trajectory | None) -> Iterator[_T]:
+            assert drawn is not None
+            yield compute(drawn)
+
+        (only,) = self._of_what_is_kept(found)
+        return only
 
     def _n_components(self) -> int:
         """How many components the path has, at most: not more than it has checkpoints other than θ*.

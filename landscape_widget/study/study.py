@@ -186,6 +186,8 @@ class Study:
     def ahead(self, controls: Controls) -> Iterator[Findings]:
         """Computes what is shown of a checkpoint over time: picture, both ends of the spectrum, and tr(H).
 
+        With them comes the preconditioned curvature, where an optimiser's P was kept.
+
         Where the curvature fails, that is raised once the picture is there.
         """
         return self._watched(self._ahead(controls), controls)
@@ -196,7 +198,9 @@ class Study:
             yield found
         for found in self._steps(controls, "eigenpairs"):
             yield found
-        yield from self._curvature.best_trace(self.centre.on(controls.examples), found)
+        objective = self.centre.on(controls.examples)
+        yield from self._curvature.best_trace(objective, found)
+        yield from self._curvature.preconditioned(objective, found)
 
     def _beside(self, n_examples: int, controls: Controls, found: Findings) -> Iterator[Findings]:
         """Draws the second picture around another θ*, and finds the curvature there."""

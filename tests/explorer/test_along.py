@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 import torch
 
 from landscape_widget import (
+    Evolution,
     LandscapeExplorer,
     Trajectory,
     TrajectoryRecorder,
@@ -23,7 +25,7 @@ from landscape_widget import (
 )
 from landscape_widget.explorer import spots
 from landscape_widget.explorer.along import AHEAD
-from landscape_widget.export.along_payload import _line, _picture
+from landscape_widget.export.along_payload import _line, _picture, along
 
 from ..export.test_html_page import carried
 from ..support.cases import ONE_BATCH
@@ -51,6 +53,10 @@ def curve(explorer: LandscapeExplorer, name: str) -> np.ndarray:
     return np.frombuffer(next(line["values"] for line in lines if line["trace"]["name"] == name))
 
 
+def names_of(explorer: LandscapeExplorer) -> set[str]:
+    return {line["trace"]["name"] for picture in explorer._along["pictures"] for line in picture["lines"]}
+
+
 @pytest.mark.oracle
 @pytest.mark.parametrize("axes", [HESSIAN, RANDOM])
 def test_all_of_a_run_is_computed_where_it_is_asked_for_and_equals_the_dense_hessian(
@@ -72,6 +78,8 @@ def test_all_of_a_run_is_computed_where_it_is_asked_for_and_equals_the_dense_hes
     assert not explorer._along["busy"]
     evolution_figure(found)
     found.to_dataframe()
+    # what is kept of all checkpoints is of no N numbers
+    assert all(at.pairs.vectors.size == 0 for at in explorer._noted._found.values())
 
 
 def test_before_anybody_goes_to_a_checkpoint_nothing_is_computed_ahead(make_explorer: Make) -> None:
@@ -166,13 +174,13 @@ def test_a_checkpoint_that_cannot_be_had_is_a_gap(make_explorer: Make, tmp_path:
     explorer = explorer_of(make_explorer, trajectory=files, axes=HESSIAN).compute("surface")
     whole = files[3].read_bytes()
     files[3].write_bytes(b"nothing")
-    with pytest.warns(UserWarning, match="Nothing was found at step") as told:
+    with pytest.warns(UserWarning, match="Nothing was found at as given") as told:
         found = explorer.compute("evolution").evolution
-    assert [re.findall(r"at step (\d): ", str(one.message))[0] for one in told] == ["2", "3"]
+    assert [re.findall(r"at as given (\d): ", str(one.message))[0] for one in told] == ["2", "3"]
     assert found.done.tolist() == [i not in (2, 3) for i in range(6)]
     assert np.isnan(found.largest).tolist() == [i in (2, 3) for i in range(6)]
     files[3].write_bytes(whole)
-    with pytest.warns(UserWarning, match="at step 2: .* not finite"):
+    with pytest.warns(UserWarning, match="at as given 2: .* not finite"):
         assert explorer.compute("evolution").evolution.done.tolist() == [i != 2 for i in range(6)]
 
 
@@ -247,6 +255,73 @@ def test_where_the_edge_is_another_one_than_that_of_gradient_descent_it_is_told(
 ) -> None:
     run: Any = Trajectory(trained(), scalars={"lr": [0.5] * 6, "momentum": [momentum] * 6})
     explorer = explorer_of(make_explorer, trajectory=run, axes=RANDOM, resolution=3).compute("evolution")
-    names = {line["trace"]["name"] for picture in explorer._along["pictures"] for line in picture["lines"]}
-    assert ("preconditioner" in explorer._along["words"]) is told
-    assert not (told and "2/η" in names)
+    assert ("preconditioner=True" in explorer._along["words"]) is told
+    assert not (told and "2/η" in names_of(explorer))
+
+
+@pytest.mark.oracle
+def test_where_a_recorder_kept_what_adam_divides_by_its_edge_is_on_the_curves(make_explorer: Make) -> None:
+    model, (x, y) = NETWORK.model(), NETWORK.examples()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+    with TrajectoryRecorder(model, every=4, preconditioner=True) as recorder:
+        recorder.attach(optimizer)
+        for _ in range(8):
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(model(x), y).backward()
+            optimizer.step()
+    data = NETWORK.batches(ONE_BATCH)
+    explorer = make_explorer(
+        model, data, NETWORK.loss_fn, trajectory=recorder, axes=RANDOM, resolution=3, samples=7
+    )
+    assert "preconditioner=True" not in explorer.compute("surface")._along["words"]
+    assert "λmax of P^(−½)HP^(−½)" not in names_of(explorer)
+    found = explorer.compute("evolution").evolution
+    assert found.preconditioned is not None
+    assert np.isnan(found.preconditioned[0])  # before its first step Adam has none
+    for i in (1, 2):
+        scale = recorder.trajectory.preconditioner(i) ** -0.5  # type: ignore[operator]
+        expected = np.linalg.eigvalsh(scale[:, None] * dense_hessian(recorder.trajectory[i]) * scale)
+        assert found.preconditioned[i] == pytest.approx(expected[-1], rel=1e-3)
+    assert found.threshold == pytest.approx(np.full(3, 38 / 0.02))
+    *_, alone = evolution(explorer._study.objective, recorder)
+    np.testing.assert_allclose(alone.preconditioned, found.preconditioned, rtol=2e-3)
+    np.testing.assert_array_equal(curve(explorer, "λmax of P^(−½)HP^(−½)"), found.preconditioned)
+    assert not {"2/η", "(2 + 2β)/η"} & names_of(explorer)
+
+
+def test_adams_edge_is_drawn_with_the_curvature_that_it_is_an_edge_of() -> None:
+    curved, n = np.array([[900.0, -1.0], [1100.0, -2.0]]), 2
+    blank = np.full(n, np.nan)
+    found = Evolution(
+        checkpoint=np.arange(n),
+        step=np.array([0, 10]),
+        done=np.ones(n, bool),
+        loss=np.array([2.0, 1.0]),
+        gradient_norm=np.ones(n),
+        values=curved,
+        residuals=np.zeros((n, 2)),
+        converged=np.ones((n, 2), bool),
+        n_largest=1,
+        overlaps=np.full((n, 2), np.nan),
+        follows=np.full((n, 2), -1),
+        n_hvp=np.full(n, 9),
+        verdict=("saddle", "minimum"),
+        learning_rate=np.full(n, 0.01),
+        momentum=0.9,
+        preconditioned=np.array([2000.0, 3700.0]),
+    )
+    sent = along(found, False, another_edge=True)
+    lines = {
+        line["trace"]["name"]: (picture["title"], np.frombuffer(line["values"]).tolist())
+        for picture in sent["pictures"]
+        for line in picture["lines"]
+    }
+    assert lines["λmax"] == ("eigenvalue λ", [900, 1100])
+    assert lines["λmax of P^(−½)HP^(−½)"] == ("eigenvalue of P⁻¹H", [2000, 3700])
+    assert lines["Adam's edge (2 + 2β)/((1 − β)η)"] == ("eigenvalue of P⁻¹H", pytest.approx([3800, 3800]))
+    assert "edge" not in sent["words"]
+    unknown = along(replace(found, preconditioned=blank), False, another_edge=True)
+    assert "not the edge of this optimiser" in unknown["words"]
+    plain = along(replace(found, preconditioned=None, momentum=0.0), False)
+    assert [picture["title"] for picture in plain["pictures"]] == ["loss, ‖∇L‖", "eigenvalue λ"]
+    assert "2/η" in {line["trace"]["name"] for line in plain["pictures"][1]["lines"]}

@@ -197,7 +197,7 @@ def test_the_weights_that_update_takes_are_the_last_checkpoint_and_the_path_reac
         model, NETWORK.batches(ONE_BATCH), NETWORK.loss_fn, trajectory=run, axes=RANDOM, resolution=5
     ).compute("surface")
     assert [one["label"] for one in received(explorer, "_info")["checkpoints"]] == [
-        f"step {i}" for i in range(6)
+        f"as given {i}" for i in range(6)
     ]
     first = loss_of(run[-1])
     explorer.checkpoint = 2
@@ -245,12 +245,17 @@ def test_without_a_trajectory_there_are_those_that_were_taken(make_explorer: Mak
 
 def test_a_model_that_is_ahead_of_its_run_is_a_checkpoint_of_its_own(make_explorer: Make) -> None:
     explorer = explorer_of(make_explorer, trajectory=trained()[:4], axes=RANDOM).compute("surface")
-    names = ["step 0", "step 1", "step 2", "step 3", "as given"]
+    names = [*(f"as given {i}" for i in range(4)), "as given"]
     assert [each["label"] for each in received(explorer, "_info")["checkpoints"]] == names
     path = explorer.landmarks.path
     assert path.names == tuple(names)
     assert np.isnan(path.columns["step"][-1])
     assert path.distance[-1] == 0  # it reaches θ*
+    (sent, *_) = received(explorer, "_landmarks")["planes"][0]["paths"]
+    assert sent["steps"] == names  # what is told of each, with its loss and its distance off the plane
+    assert sent["marks"] == [[4, "as given"]]
+    assert explorer._along["axis"] == "checkpoint"
+    assert "as given" in explorer._along["pictures"][0]["lines"][0]["trace"]["text"][-1]
     assert [*map(float, explorer._along["places"])] == [0, 1, 2, 3, 4]
     assert explorer._along["pictures"][0]["x"]["ticktext"][-1] == "as given"
     explorer.checkpoint = 3

@@ -53,7 +53,7 @@ def test_the_second_picture_is_around_it_and_curvatures_are_those_of_the_dense_h
     assert payload["centre_loss"] == pytest.approx(loss_of(state), rel=1e-10)
     assert "λmax" in payload["sights"][1][0]
     assert explorer.checkpoint is None
-    assert found.name[1] == (beside if isinstance(beside, str) else f"step {beside}")
+    assert found.name[1] == (beside if isinstance(beside, str) else f"as given {beside}")
     assert len(found.to_dataframe()) == 2
 
 
@@ -211,7 +211,7 @@ def test_a_file_names_checkpoints_by_their_steps(make_explorer: Make, tmp_path: 
     again.compute()
     assert again.comparison.loss == pytest.approx([loss_of(states[2]), loss_of(states[0])], rel=1e-10)
     before = again._chosen()
-    with pytest.raises(ValueError, match="the checkpoint of step 1 is beside"):
+    with pytest.raises(ValueError, match=r"checkpoint 1 \(step, or number, 1\) is beside"):
         again.load(tmp_path / "one.npz")
     assert again._chosen() == before
 
@@ -220,7 +220,7 @@ def test_a_file_names_checkpoints_by_their_steps(make_explorer: Make, tmp_path: 
     ("saved", "given", "words"),
     [
         ({"checkpoint": 2}, {"trajectory": None}, r"saved at checkpoint 2 of a run.*trajectory=…"),
-        ({"compared_checkpoint": 2}, {"trajectory": None}, r"step 2 is beside.*trajectory=…"),
+        ({"compared_checkpoint": 2}, {"trajectory": None}, r"checkpoint 2 \(step.*is beside.*trajectory=…"),
         ({"compared_checkpoint": 0}, {"trajectory": None}, r"checkpoint 0 is the one.*trajectory=…"),
         ({"compared_checkpoint": "far"}, {"solutions": None}, r"solution 'far'.*solutions=\{'far': …\}"),
         (
@@ -243,13 +243,13 @@ def test_a_file_of_what_is_not_here_says_what_to_give(
 def test_the_table_is_never_that_of_another_checkpoint(make_explorer: Make) -> None:
     explorer = explorer_of(make_explorer, compared_checkpoint=1).compute()
     assert explorer.comparison is not None
-    assert explorer.comparison.name[1] == "step 1"
+    assert explorer.comparison.name[1] == "as given 1"
     n = explorer.examples
     assert explorer.comparison.provenance["n_examples"] == n
     explorer.compared_checkpoint = 3
     assert explorer.comparison is None
     explorer.compute()
-    assert explorer.comparison.name[1] == "step 3"
+    assert explorer.comparison.name[1] == "as given 3"
     explorer.close()
     with pytest.raises(RuntimeError, match="open explorer"):
         _ = explorer.comparison

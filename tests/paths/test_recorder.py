@@ -18,7 +18,11 @@ from landscape_widget import (
     Objective,
     Trajectory,
     TrajectoryRecorder,
+    adam_preconditioner,
+    evaluate_plane,
     evolution,
+    evolution_figure,
+    heatmap_figure,
     path_components,
     plane_path,
     random_plane,
@@ -27,6 +31,8 @@ from landscape_widget import (
 from landscape_widget.engine.random_state import random_numbers_to_come
 from landscape_widget.paths import index as indexing
 from landscape_widget.paths import recorder as recording
+from landscape_widget.results.paths import Path as TrainingPath
+from landscape_widget.results.planes import Surface
 
 from ..support.cases import Tied, convolution, frozen
 from ..support.scripts import Scripts
@@ -211,6 +217,8 @@ KILLED = """
 import os, signal
 from landscape_widget.paths import index as indexing
 from landscape_widget.paths import recorder as recording
+from landscape_widget.results.paths import Path as TrainingPath
+from landscape_widget.results.planes import Surface
 from landscape_widget.results import files
 
 model = torch.nn.Linear(50, 50)
@@ -404,11 +412,13 @@ def test_a_recorder_says_what_it_holds(tmp_path: Path) -> None:
     recorder = TrajectoryRecorder(nn.Linear(3, 2))
     assert repr(recorder) == "TrajectoryRecorder(0 checkpoints, in memory)"
     recorder.record(3)
-    assert repr(recorder) == "TrajectoryRecorder(1 checkpoint, steps 3 to 3, in memory)"
+    assert repr(recorder) == "TrajectoryRecorder(1 checkpoint, step 3 to step 3, in memory)"
     with TrajectoryRecorder(nn.Linear(3, 2), tmp_path / "run") as kept:
         kept.record()
         kept.record()
-    assert repr(kept) == f"TrajectoryRecorder(2 checkpoints, steps 0 to 1, in {str(tmp_path / 'run')!r})"
+    assert (
+        repr(kept) == f"TrajectoryRecorder(2 checkpoints, record 0 to record 1, in {str(tmp_path / 'run')!r})"
+    )
 
 
 @pytest.mark.parametrize("folder", [False, True])
@@ -555,3 +565,100 @@ def test_what_nobody_told_the_step_of_is_a_record(tmp_path: Path) -> None:
             model(torch.ones(1, 2)).sum().backward()
             optimizer.step()
     assert names(recorder) == ("step 0", "step 1", "step 2")
+
+
+def by_adam(
+    path: Path | None, steps: int = 6, **given: Any
+) -> tuple[nn.Module, torch.optim.Adam, TrajectoryRecorder]:
+    torch.manual_seed(3)
+    model = nn.Linear(3, 2)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+    recorder = TrajectoryRecorder(model, path, **given).attach(optimizer)
+    for _ in range(steps):
+        model(torch.ones(3)).square().sum().backward()
+        optimizer.step()
+    return model, optimizer, recorder
+
+
+def test_what_adam_divides_by_is_kept_and_dropped_with_its_checkpoint(tmp_path: Path) -> None:
+    plain = copied(by_adam(None)[0])
+    model, optimizer, recorder = by_adam(tmp_path / "run", most=3, preconditioner=True)
+    assert same(copied(model), plain)
+    recorder.close()
+    kept = sorted(each.name.partition(".")[0] for each in (tmp_path / "run").glob("*.npy"))
+    found = Trajectory(tmp_path / "run")
+    assert kept == [each.source.stem for each in found.recorded if each.step]
+    np.testing.assert_allclose(found.preconditioner(-1), adam_preconditioner(model, optimizer), rtol=1e-6)
+    assert found.scalars["beta1"].tolist() == pytest.approx([0.9] * len(found))
+    (tmp_path / "run" / f"{kept[-1]}.preconditioner.npy").write_bytes(b"other")
+    with pytest.raises(ValueError, match=r"step 6.*its preconditioner is not what was written"):
+        found.preconditioner(-1)
+
+
+def test_a_loop_of_ones_own_has_the_preconditioner_kept() -> None:
+    model = nn.Linear(3, 2)
+    optimizer = torch.optim.AdamW(model.parameters())
+    with TrajectoryRecorder(model, preconditioner=True, every=3) as recorder:
+        for step in range(5):
+            model(torch.ones(3)).sum().backward()
+            optimizer.step()
+            recorder.record(step, **recorder.follow(optimizer))
+    assert [found is not None for found in map(recorder.trajectory.preconditioner, range(3))] == [True] * 3
+    np.testing.assert_allclose(
+        recorder.trajectory.preconditioner(-1), adam_preconditioner(model, optimizer), rtol=1e-6
+    )
+    with pytest.raises(TypeError, match=r"Expected torch\.optim\.Adam or AdamW, got SGD"):
+        TrajectoryRecorder(model, preconditioner=True).attach(torch.optim.SGD(model.parameters(), lr=1))
+    assert TrajectoryRecorder(model).follow(optimizer)["beta1"] == 0.9
+    for other in (
+        torch.optim.Adam(model.parameters(), weight_decay=0.1),
+        torch.optim.AdamW(model.parameters(), maximize=True),
+        torch.optim.Adam([{"params": model.weight, "lr": 1.0}, {"params": model.bias}]),
+    ):
+        assert "beta1" not in TrajectoryRecorder(model).follow(other)
+
+
+def test_preconditioners_stand_beside_a_list_of_checkpoints() -> None:
+    model = nn.Linear(3, 2)
+    found = Trajectory([model] * 2, preconditioners=[None, np.full(8, 2)])
+    assert found.preconditioner(0) is None
+    assert found[1:].preconditioner(0).tolist() == [2] * 8  # type: ignore[union-attr]
+    assert found.has_preconditioners
+    assert not found[:1].has_preconditioners
+    for wrong in ([None], [None, np.full((2, 4), 2)], [None, np.zeros(8)]):
+        with pytest.raises(ValueError, match="Expected preconditioners as"):
+            Trajectory([model] * 2, preconditioners=wrong)
+    with pytest.raises(TypeError, match="Expected preconditioners as a list of diagonals, got int"):
+        Trajectory([model] * 2, preconditioners=3)  # type: ignore[arg-type]
+
+
+def test_of_a_list_without_steps_nobody_is_told_one() -> None:
+    model = nn.Linear(3, 2)
+    states = [{name: t + i for name, t in copied(model).items()} for i in range(3)]
+    found = Trajectory(states)
+    names = ("as given 0", "as given 1", "as given 2")
+    assert found.names == names
+    assert found[1:].names == names[1:]  # type: ignore[union-attr]
+    assert repr(found) == "Trajectory(3 checkpoints, as given 0 to as given 2)"
+    objective = Objective(model, [(torch.ones(4, 3), torch.ones(4, 2))], nn.functional.mse_loss)
+    path = plane_path(random_plane(objective), objective, states)
+    assert path.names == names
+    (*_, along) = evolution(objective, states)
+    assert along.names == names
+    assert "step" not in along.summary
+    figures = [evolution_figure(along), heatmap_figure(surface_of(objective, path), path=path)]
+    assert figures[0].layout.xaxis2.title.text == "checkpoint"
+    shown = [text for figure in figures for trace in figure.data for text in trace.hovertext or ()]
+    assert shown == [*names]
+    assert "step" not in str(path_components(objective, states).provenance)
+    assert Trajectory(states, [0, 10, 20]).names == ("step 0", "step 10", "step 20")
+    assert Trajectory(states, scalars={"epoch": [0, 1, 5]}).names == (
+        "epoch 0",
+        "epoch 1",
+        "as given 2, epoch 5",
+    )
+
+
+def surface_of(objective: Objective, path: TrainingPath) -> Surface:
+    *_, surface = evaluate_plane(objective, random_plane(objective), path.domain, resolution=3)
+    return surface

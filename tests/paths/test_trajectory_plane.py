@@ -231,7 +231,7 @@ def test_what_is_no_trajectory_of_this_model_is_refused_by_name(tmp_path: FilePa
 
     def refused(state: State, words: str) -> None:
         for call in (path_components, lambda o, t: plane_path(random_plane(o), o, t)):
-            with pytest.raises(ValueError, match=rf"checkpoint 1 of 2 \(step 1\) .*{words}"):
+            with pytest.raises(ValueError, match=rf"checkpoint 1 of 2 \(as given 1\) .*{words}"):
                 call(objective, [good, state])
 
     refused({name: t for name, t in good.items() if name != "1.running_var"}, r"it lacks 1\.running_var")

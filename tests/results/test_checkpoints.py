@@ -18,6 +18,10 @@ NONE = np.nan
         (NONE, {}, "as given"),
         (NONE, {"update": 2.0}, "update 2"),
         (NONE, {"update": NONE}, "as given"),
+        (4, {"record": 4.0}, "record 4"),
+        (4, {"as given": 4.0}, "as given 4"),
+        (4, {"as given": 4.0, "epoch": 2.0}, "as given 4, epoch 2"),
+        (4, {"as given": NONE}, "step 4"),
     ],
 )
 def test_names(step: float, scalars: dict[str, float], expected: str) -> None:

@@ -256,7 +256,7 @@ def test_checkpoints_are_chosen_and_their_errors_named(tmp_path: Path) -> None:
     for rate in (0.0, [0.1, 0.2], float("nan")):
         with pytest.raises(ValueError, match="Expected learning_rate as"):
             evolution(objective, states, learning_rate=rate)
-    with pytest.raises(ValueError, match=r"checkpoint 1 of 2 \(step 1\).*has of another shape"):
+    with pytest.raises(ValueError, match=r"checkpoint 1 of 2 \(as given 1\).*has of another shape"):
         last(objective, [dict(states[0]), nn.Sequential(nn.Linear(2, 12))])
 
 
@@ -273,7 +273,7 @@ def test_a_checkpoint_without_curvature_stays_a_hole(bad: float) -> None:
     assert found.converged.all(axis=1).tolist() == [True, True, False, True, True]
     # it goes on from nothing, and the next one from that again
     assert np.isnan(found.overlaps[:, 0]).tolist() == [True, False, True, True, False]
-    assert "step" in evolution_figure(found).to_json()
+    assert "as given 2" in evolution_figure(found).to_json()
 
 
 @pytest.mark.oracle
@@ -439,3 +439,31 @@ def test_what_is_of_another_kind_is_refused(tmp_path: Path) -> None:
             evolution_animation(found, given, tmp_path / "a.gif", seconds=seconds)  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
     evolution_animation(found, given, tmp_path / "a.gif")
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.AdamW])
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_what_a_recorder_keeps_of_adam_is_held_against_its_edge(
+    kind: type[torch.optim.Adam], on_disk: bool, tmp_path: Path
+) -> None:
+    model = network()
+    optimizer = kind(model.parameters(), lr=1e-2, betas=(0.8, 0.99))
+    diagonals = []
+    with TrajectoryRecorder(model, tmp_path if on_disk else None, every=20, preconditioner=True) as recorder:
+        recorder.attach(optimizer)
+        for _ in range(3):
+            train(model, optimizer, 20)
+            diagonals.append(adam_preconditioner(model, optimizer))
+    run = Trajectory(tmp_path) if on_disk else recorder.trajectory
+    assert run.preconditioner(0) is None  # before its first step Adam has none
+    for i, diagonal in enumerate(diagonals, 1):
+        np.testing.assert_allclose(run.preconditioner(i), diagonal, rtol=1e-6)  # float32
+    found = last(Objective(model, DATA, MSE), run)
+    assert found.preconditioned is not None
+    assert np.isnan(found.preconditioned[0])
+    for i, diagonal in enumerate(diagonals, 1):
+        scale = diagonal**-0.5
+        expected = np.linalg.eigvalsh(scale[:, None] * dense(model, run[i])[2] * scale)
+        assert found.preconditioned[i] == pytest.approx(expected[-1], rel=1e-3)
+    assert found.threshold == pytest.approx(np.full(4, 3.6 / (0.2 * 1e-2)))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import fields, replace
 
+import numpy as np
 import pytest
 
 from landscape_widget.paths.landmarks import Landmarks
 from landscape_widget.results.equality import same
 from landscape_widget.results.schema import check
+from landscape_widget.study.centre import Run
 from landscape_widget.study.known import OPTIONAL, SAVED, Known
 from landscape_widget.study.study import Study
 
@@ -20,8 +22,10 @@ from .test_study import CONTROLS, MIXED, NOTHING, TRACE, Counted, fresh, last
 def study() -> Study:
     objective = Counted.make()
     landmarks = Landmarks.of(objective, None, {"other": objective.theta + 1})
-    study = Study(objective, landmarks=landmarks)
+    run = Run(lambda *_: None, None, {}, diagonal=lambda: np.ones(objective.n_parameters))
+    study = Study(objective, landmarks=landmarks, run=run)
     last(study, TRACE)
+    *_, _ = study.ahead(TRACE)
     last(study, replace(TRACE, axes=("toward:other", "random")))
     return study
 
