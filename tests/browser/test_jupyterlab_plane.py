@@ -337,6 +337,23 @@ def test_a_double_click_goes_back_to_the_kernels_domain(quartic: ExplorerOnPage)
     quartic.assert_plots_equal_kernel()
 
 
+def test_a_plane_that_cannot_be_had_says_why_and_one_that_is_refused_is_put_back(
+    quartic: ExplorerOnPage,
+) -> None:
+    choice, reason = quartic.part("preset-filter"), re.compile("Expected parameters that form filters")
+    expect(choice).to_be_disabled()
+    expect(choice.locator("xpath=..")).to_have_attribute("title", reason)
+    choice.evaluate("input => { input.disabled = false; input.click(); }")  # as a page that does not know
+    expect(quartic.part("error")).to_have_text(reason, timeout=TIMEOUT * 1e3)
+    expect(quartic.part("preset-hessian")).to_be_checked(timeout=TIMEOUT * 1e3)
+    expect(quartic.part("heatmap")).to_have_attribute("data-provisional", "false")
+    assert quartic.kernel.value("[explorer.axes, explorer.domain]") == [[*HESSIAN], [-1, 1, -1, 1]]
+    before = quartic.request()
+    quartic.part("preset-random").check(force=True)
+    quartic.wait_for_result(before)
+    expect(quartic.part("error")).to_be_hidden()
+
+
 def test_the_wheel_alone_scrolls_the_page(quartic: ExplorerOnPage) -> None:
     request = quartic.request()
     area = quartic.part("heatmap").locator(".nsewdrag")
