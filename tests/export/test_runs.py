@@ -56,7 +56,7 @@ def spent(objective: Counted, action: Callable[[], object]) -> dict[str, int]:
 #: Loading holds the losses at θ* and at a point near it against those of the file.
 TWO_LOSSES = {**NOTHING, "loss": 2}
 #: What products are held against differences by, once for an objective.
-CHECK = {"loss": 2, "gradient": 2, "product": 1}
+CHECK = {"loss": 2, "gradient": 2, "product": 2}
 
 #: The loss near θ* once more, when something is added to what a file holds, and at the end.
 AGAIN = 2

@@ -141,7 +141,7 @@ def test_the_model_of_an_eigenvector_plane_comes_with_the_first_picture_and_cost
     assert (
         objective.counts["gradient"] == 7
     )  # one for the verdict, two that products are held against, two a pair
-    assert objective.counts["product"] == first.pairs.n_hvp + 1  # the one that is held against them
+    assert objective.counts["product"] == first.pairs.n_hvp + 2  # those that are held against differences
 
 
 @pytest.mark.parametrize("controls", [CONTROLS, RANDOM, MIXED], ids=lambda c: " × ".join(c.axes))
