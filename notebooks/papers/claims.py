@@ -148,7 +148,7 @@ def falling(found: dict[str, Any]) -> str:
     for which in ("training images", "other images"):
         plane = found["planes"][f"Hessian; {which}"]
         alpha, beta, loss = plane["lowest"]
-        told.append(f"{which}: {loss:.3g} at ({alpha:.3g}, {beta:.3g}), {plane['at θ*']:.3g} at θ*")
+        told.append(f"{which}: {loss:.4g} at ({alpha:.3g}, {beta:.3g}), {plane['at θ*']:.4g} at θ*")
     return f"lowest of the grid in ±{plane['half-width']:g}, {'; '.join(told)}"
 
 
