@@ -59,7 +59,7 @@ def test_a_view_is_saved_with_the_keyboard(digits: ExplorerOnPage) -> None:
     assert image.format == "PNG"
     box = digits.part("heatmap").locator(".js-plotly-plot").bounding_box()
     assert box is not None
-    assert image.width == 2 * round(box["width"])
+    assert image.width == 3 * round(box["width"])
     pixels = np.asarray(image.convert("RGB"))
     assert n_colours(middle(pixels)) > 100
     assert spread(middle(pixels)) > 5
