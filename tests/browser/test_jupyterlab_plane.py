@@ -275,7 +275,7 @@ def test_a_box_is_evaluated_with_the_nodes_that_are_known(quartic: ExplorerOnPag
     quartic.wait_for_result(request)
     assert quartic.trait("domain") == pytest.approx([-0.6, 0.6, -0.6, 0.6])
     quartic.assert_plots_equal_kernel()
-    # Every other node of the new picture is one of the former; the loss near θ* is looked at before and after.
+    # Every other node of the new picture is one of the former; the loss near θ* is seen before and after.
     assert quartic.kernel.value("calls") - calls == 21**2 - 11**2 + 2
 
 
