@@ -463,6 +463,26 @@ def test_a_double_click_resets_and_pins_nothing(open_: Open) -> None:
         assert len(pins) == number, "that of each single click after it"
 
 
+def test_a_click_on_what_was_drawn_anew_pins_all_the_same(open_: Open) -> None:
+    """Plotly forgets what is under the pointer as it draws, here between the move and the click."""
+    page = open_("half=0.5")
+    plane = page.get_by_test_id("heatmap").locator(".js-plotly-plot")
+    at = box(page.get_by_test_id("heatmap").locator(".nsewdrag"))
+    before = page.evaluate("model.messages.filter(({ type }) => type === 'pin').length")
+    page.wait_for_timeout(600)  # no second click of the test before
+    page.mouse.move(at["x"] + at["width"] / 2 + 5, at["y"] + at["height"] / 2 - 5)
+    plane.evaluate("plot => { plot._hoverdata = undefined; }")
+    page.mouse.down()
+    page.mouse.up()
+    pins = "model.messages.filter(({ type }) => type === 'pin')"
+    page.wait_for_function(f"number => {pins}.length > number", arg=before, timeout=PATIENCE)
+    *_, pin = page.evaluate(pins)
+    assert len(page.evaluate(pins)) == before + 1
+    extent = page.evaluate("[...model.get('domain') ?? [-0.5, 0.5, -0.5, 0.5]]")
+    assert abs(pin["alpha"]) < 0.05 * (extent[1] - extent[0])
+    assert abs(pin["beta"]) < 0.05 * (extent[3] - extent[2])
+
+
 @pytest.fixture(scope="module")
 def small_screen(show: Show) -> Iterator[Notebook]:
     """An explorer in JupyterLab on a laptop's screen."""

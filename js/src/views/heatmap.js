@@ -19,6 +19,8 @@ import { dragged, onWheelZoom, ZOOM_KEYS, ZOOM_MOUSE, zoomKey } from "./zoom.js"
 
 /** Milliseconds within which a browser takes a second click for a double click; plotly waits for 300 only. */
 const DOUBLE_CLICK = 500;
+/** Pixels that a hand moves the pointer by in a click, at most. */
+const NEAR = 4;
 /** Nodes that an arrow key moves the crosshair by. @type {Record<string, [number, number]>} */
 const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [1, 0], ArrowDown: [-1, 0] };
 
@@ -74,18 +76,29 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
     pending?.();
     pending = null;
   }
+  // Plotly tells of no click on what is drawn anew since the pointer moved: then the node nearest to it is meant.
+  let told = false;
   function doubleClicked() {
+    told = true;
     pending = null;
     zoom.reset();
   }
   // Of a slow double click plotly tells as of two clicks: the browser's count tells them apart.
   let clicks = 1;
-  function pressed(/** @type {MouseEvent} */ { detail }) {
+  function pressed(/** @type {MouseEvent} */ { detail, button, clientX, clientY, target }) {
     clicks = detail;
     if (clicks > 1) pending = null;
+    told = button !== 0 || !(target instanceof Element && target.closest(".nsewdrag"));
+    const released = (/** @type {MouseEvent} */ event) =>
+      setTimeout(() => {
+        const at = Math.hypot(event.clientX - clientX, event.clientY - clientY) < NEAR ? placeOf({ clientX, clientY }) : null;
+        if (!told && at && shown) clicked({ points: [{ x: shown.alpha[nearestNode(shown.alpha, at.alpha)], y: shown.beta[nearestNode(shown.beta, at.beta)] }] });
+      });
+    document.addEventListener("mouseup", released, { capture: true, once: true });
   }
   panel.body.addEventListener("mousedown", pressed, { capture: true });
   function clicked(/** @type {any} */ event) {
+    told = true;
     const at = event.points?.[0];
     if (clicks > 1) return doubleClicked();
     settle();
@@ -106,13 +119,16 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
     // Where that comes to what is on show already, no change will tell.
     if (last) update(last);
   }
-  onWheelZoom(panel.body, (direction, { clientX, clientY }) => {
+  /** Where on the plane the pointer is. @param {{clientX: number, clientY: number}} pointer */
+  function placeOf({ clientX, clientY }) {
     const area = panel.body.querySelector(".nsewdrag")?.getBoundingClientRect();
-    if (!area || !shown) return;
+    if (!area || !shown) return null;
     const [a0, a1, b0, b1] = extent;
-    const alpha = a0 + ((clientX - area.left) / area.width) * (a1 - a0);
-    const beta = b1 - ((clientY - area.top) / area.height) * (b1 - b0);
-    zoom.step(extent, direction, { alpha, beta });
+    return { alpha: a0 + ((clientX - area.left) / area.width) * (a1 - a0), beta: b1 - ((clientY - area.top) / area.height) * (b1 - b0) };
+  }
+  onWheelZoom(panel.body, (direction, pointer) => {
+    const at = placeOf(pointer);
+    if (at) zoom.step(extent, direction, at);
   });
 
   panel.body.addEventListener("keydown", (event) => {
