@@ -11,6 +11,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import loky
 import numpy as np
 import pytest
 import torch
@@ -264,6 +265,33 @@ def test_points_that_end_their_worker_are_found_in_tiles_of_many() -> None:
     plane = random_plane(deadly(9.0))
     first = np.array([[plane.point(a, b)[0] for a in found.alpha] for b in found.beta])
     np.testing.assert_array_equal(np.isnan(found.loss), first > 1.6)
+
+
+def test_what_is_forgotten_stays_for_others_that_sent_the_same(tmp_path: Path) -> None:
+    one, other = (spool.Spooled(str(tmp_path), 2, dict, [("a", 1)]) for _ in range(2))
+    whole = other.whole
+    one.forget()
+    assert other.whole == whole
+    assert one.by_file.digest == other.by_file.digest, "which workers read once"
+
+
+def test_a_process_that_a_node_ends_leaves_a_hole() -> None:
+    """A node that ends every other process it is evaluated in, as one that takes too much memory does."""
+    start, here = torch.ones(2, dtype=torch.float64), os.getpid()
+    plane = random_plane(Objective.from_function(lambda theta: (theta**4).sum(), start))
+
+    def loss(theta: Tensor) -> Tensor:
+        if os.getpid() != here and bool((theta == corner).all()):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return (theta**4).sum()
+
+    corner = torch.from_numpy(plane.point(1.0, 1.0))
+    objective = Objective.from_function(loss, start)
+    *_, found = evaluate_plane(
+        objective, plane, (-1, 1, -1, 1), 5, accuracy=0, executor=lambda: loky.get_reusable_executor(1)
+    )
+    assert np.argwhere(np.isnan(found.loss)).tolist() == [[4, 4]]
+    assert found.provenance["failures"]["points"] == 1
 
 
 @pytest.mark.parametrize(
