@@ -55,7 +55,7 @@ class SideBySide(ipywidgets.VBox):  # type: ignore[misc]
 
         Raises:
             TypeError: For anything else.
-            ValueError: For fewer than two, or one that is named twice.
+            ValueError: For fewer than two, one that is named twice, or names that are no words.
         """
         if not isinstance(explorers, Mapping) or not all(
             isinstance(one, LandscapeExplorer) for one in explorers.values()
@@ -63,6 +63,10 @@ class SideBySide(ipywidgets.VBox):  # type: ignore[misc]
             raise TypeError(
                 "Expected explorers by names, such as {'with shortcuts': explorer, 'without': other}, got "
                 f"{told(explorers)}."
+            )
+        if wrong := [name for name in explorers if not isinstance(name, str) or not name.strip()]:
+            raise ValueError(
+                f"Expected names of explorers as words, such as 'with skips', got {told(wrong)}."
             )
         if len({*map(id, explorers.values())}) < max(2, len(explorers)):
             raise ValueError(f"Expected two explorers or more, each once, got {told([*explorers])}.")
