@@ -65,9 +65,7 @@ class SideBySide(ipywidgets.VBox):  # type: ignore[misc]
                 f"{told(explorers)}."
             )
         if wrong := [name for name in explorers if not isinstance(name, str) or not name.strip()]:
-            raise ValueError(
-                f"Expected names of explorers as words, such as 'with skips', got {told(wrong)}."
-            )
+            raise ValueError(f"Expected names of explorers as words, such as 'deep', got {told(wrong)}.")
         if len({*map(id, explorers.values())}) < max(2, len(explorers)):
             raise ValueError(f"Expected two explorers or more, each once, got {told([*explorers])}.")
         self.explorers = dict(explorers)
