@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
+from tempfile import mkstemp
 from threading import local
 from typing import Any, cast
 
@@ -46,8 +47,11 @@ class Spooled:
         """
         pickled = _pickled((make, content))
         digest = blake2b(pickled, digest_size=16).hexdigest()
-        self._path = Path(folder) / digest
-        self._path.write_bytes(pickled)
+        # in a file of its own, since a call within another one may be given the same, and forgets it first
+        descriptor, name = mkstemp(prefix=digest, dir=folder)
+        with open(descriptor, "wb") as file:
+            file.write(pickled)
+        self._path = Path(name)
         self.by_file = Snapshot(digest, library_versions(), str(self._path), kept)
 
     @property
