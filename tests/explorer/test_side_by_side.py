@@ -298,3 +298,12 @@ def test_one_alone_or_twice_is_refused(make_explorer: Make) -> None:
     for wrong in ({"a": explorer}, {"a": explorer, "b": explorer}):
         with pytest.raises(ValueError, match="Expected two explorers or more"):
             SideBySide(wrong)
+
+
+@pytest.mark.parametrize("wrong", [None, 1, ("a",), "", " "])
+def test_a_name_that_is_no_word_is_refused_before_anything_changes(make_explorer: Make, wrong: Any) -> None:
+    one, other = (make_explorer(network(width), DATA, nn.MSELoss()) for width in (3, 4))
+    other.seed = 3
+    with pytest.raises((TypeError, ValueError), match=r"Expected explorers by names, .*, got .*as a name"):
+        SideBySide({wrong: one, "b": other})
+    assert (one._group, other._group, other.seed) == ("", "", 3)
