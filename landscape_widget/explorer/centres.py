@@ -118,7 +118,7 @@ class Centres:
             RuntimeError: If the model has become another one in what its state does not hold.
         """
         top = self.stack[-1]
-        check_same_loss(self.spots.base[0].with_state(state), model)
+        check_same_loss(self.spots.base[0].with_state(state), model, state)
         with self.spots.replaced():
             spot = self.spots.spot(self._at_the_end(state))
             self.spots.enter(spot)

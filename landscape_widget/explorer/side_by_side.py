@@ -33,6 +33,9 @@ SHARED = (
     "equal_axes",
 )
 
+#: What is said of what is none.
+_NAMED = "Expected explorers by names, such as {'with shortcuts': explorer, 'without': other}"
+
 
 class SideBySide(ipywidgets.VBox):  # type: ignore[misc]
     """Shows explorers beside each other, of models with other parameters, too.
@@ -55,17 +58,17 @@ class SideBySide(ipywidgets.VBox):  # type: ignore[misc]
 
         Raises:
             TypeError: For anything else.
-            ValueError: For fewer than two, one that is named twice, or names that are no words.
+            ValueError: For fewer than two, one that is named twice, or an empty name.
         """
         if not isinstance(explorers, Mapping) or not all(
             isinstance(one, LandscapeExplorer) for one in explorers.values()
         ):
-            raise TypeError(
-                "Expected explorers by names, such as {'with shortcuts': explorer, 'without': other}, got "
-                f"{told(explorers)}."
-            )
-        if wrong := [name for name in explorers if not isinstance(name, str) or not name.strip()]:
-            raise ValueError(f"Expected names of explorers as words, such as 'deep', got {told(wrong)}.")
+            raise TypeError(f"{_NAMED}, got {told(explorers)}.")
+        for name in explorers:
+            if not isinstance(name, str):
+                raise TypeError(f"{_NAMED}, got {told(name)} as a name.")
+            if not name.strip():
+                raise ValueError(f"{_NAMED}, got {told(name)} as a name.")
         if len({*map(id, explorers.values())}) < max(2, len(explorers)):
             raise ValueError(f"Expected two explorers or more, each once, got {told([*explorers])}.")
         self.explorers = dict(explorers)
@@ -77,7 +80,7 @@ class SideBySide(ipywidgets.VBox):  # type: ignore[misc]
         first, *others = self.explorers.values()
         self._group = uuid4().hex
         for name, explorer in self.explorers.items():
-            explorer._group, explorer._label = self._group, str(name)
+            explorer._group, explorer._label = self._group, name
         for other in others:
             for name in SHARED:
                 with suppress(t.TraitError):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Executor
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from threading import current_thread
 from typing import Any
 
 from landscape_widget.numerics.checks import told
+from landscape_widget.objective.dask_tasks import DaskTasks
 from landscape_widget.objective.spool import Spooled
 
 #: What is said of what is no executor.
@@ -58,14 +60,27 @@ class TakenExecutor:
                 "Expected executor as a function without arguments that returns a "
                 f"concurrent.futures.Executor, got {told(given)}, which raises {error}."
             ) from error
-        # a client of Dask is no executor, but has one; its scheduler hands the snapshot on among workers
-        is_client = hasattr(found, "get_executor")
-        self.executor = found.get_executor() if is_client else found
-        client = found if is_client else getattr(found, "_client", None)
+        # a client of Dask is no executor; its scheduler hands the snapshot on among workers
+        client = found if hasattr(found, "get_executor") else getattr(found, "_client", None)
         self._client = client if hasattr(client, "scatter") else None
+        options = getattr(found, "_kwargs", {})
+        self.executor = found if self._client is None else DaskTasks(self._client, options)
         if not isinstance(self.executor, Executor):
             raise TypeError(_NONE.format(told(found)))
         self._scattered: Any = None
+
+    def submit(self, fn: Callable[..., Any], *args: Any) -> Future[Any]:
+        """Sends a task.
+
+        Raises:
+            RuntimeError: Of an executor that is broken or shut down.
+            TypeError: If it is an executor in name only.
+        """
+        sent = self.executor.submit(fn, *args)
+        if not isinstance(sent, Future):
+            name = type(self.executor).__name__
+            raise TypeError(f"Expected submit of executor ({name}) to return a Future, got {told(sent)}.")
+        return sent
 
     def standing_for(self, spooled: Spooled) -> Any:
         """What stands for it in every task: where there is a scheduler, that hands it on among workers."""

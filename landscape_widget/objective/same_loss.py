@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from landscape_widget.engine.derivatives import evaluated
 from landscape_widget.loss.batch_loss import private_copy
 from landscape_widget.loss.terms import ModelTerms
 from landscape_widget.objective.objective import Objective
+from landscape_widget.objective.states import state_tensors
 
 #: Relative difference of losses of one function, which rounding alone makes differ.
 _SAME_LOSS = 1e-4
 
 
-def check_same_loss(objective: Objective, model: nn.Module) -> None:
-    """Holds the loss on the first batch against that of a model which the objective has the state of.
+def check_same_loss(objective: Objective, model: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Holds the loss on the first batch against that of a model which the objective has a state of.
+
+    The model may be trained meanwhile: it is a copy of it that is evaluated, at that state.
 
     What differs on other batches only is not found, which would take a pass over all data; nor is anything in
     training mode, whose forward passes may be random.
@@ -31,6 +35,8 @@ def check_same_loss(objective: Objective, model: nn.Module) -> None:
         return
     other = private_copy(model, terms.loss_fn, None, here.device, here.dtype, training=False)
     with evaluated(), torch.no_grad():
+        for name, tensor in state_tensors(other.model).items():
+            tensor.copy_(state[name])
         found = float(other(terms.batches[0].widened(), "loss"))
     expected = here.loss().item()
     rounding = 10 * torch.finfo(here.dtype).eps

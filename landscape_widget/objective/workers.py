@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
-from dataclasses import dataclass
 from shutil import rmtree
 from tempfile import mkdtemp
 from time import monotonic
 from typing import Any, NoReturn
 from weakref import finalize
 
-import torch
-
-from landscape_widget.engine.threads import limit_this_thread
 from landscape_widget.engine.wanted import check_wanted
 from landscape_widget.numerics.checks import told
+from landscape_widget.objective.carried import Done, Ended, Missing, carried_out, itself, nothing
 from landscape_widget.objective.executors import GONE, TakenExecutor, WorkersLostError
-from landscape_widget.objective.spool import Snapshot, Spooled, check_versions, made
+from landscape_widget.objective.spool import Spooled
 
 #: Executors in a row that are taken anew while none of them carries anything out.
 _ATTEMPTS = 3
@@ -55,6 +53,7 @@ class Workers:
         finalize(self, rmtree, self._folder, ignore_errors=True)
         self._snapshot = Spooled(self._folder, _KEPT, make, *content)
         self._cause: BaseException | None = None
+        self._has_ended = False  # whether it is known of an item that it ends its worker
         self._taken = TakenExecutor(executor, self._snapshot)
 
     def run(
@@ -68,8 +67,8 @@ class Workers:
         """Does ``task(made, item, shared)`` for every item, in one thread of a worker each.
 
         So what comes back does not depend on how many workers there are, on who does what, or on who fails.
-        What is lost with its worker is sent again; what is lost once more in parts, until it is known which
-        items end their worker by themselves.
+        What is lost with its worker is sent again, in parts and alone, until it is known which items end
+        their worker by themselves.
 
         Args:
             task: A function of a module.
@@ -87,22 +86,32 @@ class Workers:
             TypeError: If an executor returns something else than its tasks do.
             Exception: What a task or ``ended`` raises.
         """
-        groups = [(list(range(len(items))), False)]
-        beside = Spooled(self._folder, _BESIDE, _itself, shared)
+        groups = [list(range(len(items)))]
+        beside = Spooled(self._folder, _BESIDE, itself, shared)
+        alone: set[int] = set()
+        singly_until = -math.inf
         try:
             self._taken.check_workers()
             while groups:
-                group, again = groups.pop()
-                lost = yield from self._round(task, items, group, beside)
+                group = groups.pop()
+                if len(group) > 1 and monotonic() < singly_until:
+                    groups.append(group[1:])
+                    del group[1:]
+                lost = yield from self._round(task, items, group, beside, ended)
                 if not lost:
                     continue
+                started = monotonic()
                 self._recover(beside)
-                if not again:
-                    groups.append((lost, True))
-                elif len(group) > 1:
-                    groups += [(part, True) for part in _parts(sorted(lost))]
-                else:
+                # an item sent singly ends its worker once: worth the time that another recovery takes
+                singly_until = 2 * monotonic() - started
+                if len(group) > 1:
+                    groups += _parts(sorted(lost))
+                elif self._has_ended or group[0] in alone:
+                    self._has_ended = True
                     yield group[0], ended(group[0])
+                else:
+                    alone.update(group)
+                    groups.append(group)
         except WorkersLostError as error:
             raise WorkersLostError(f"{error} {kept}") from error.__cause__
         finally:
@@ -114,6 +123,7 @@ class Workers:
         items: Sequence[Any],
         left: Sequence[int],
         beside: Spooled,
+        ended: Callable[[int], Any],
     ) -> Generator[tuple[int, Any], None, list[int]]:
         """Sends every item left once; yields what comes back, and returns those whose workers were lost."""
         lost: list[int] = []
@@ -125,7 +135,7 @@ class Workers:
 
         def send(about: tuple[Any, Any], i: int) -> Future[Any] | None:
             try:
-                sent: Future[Any] = self._taken.executor.submit(carried_out, *about, task, items[i])
+                sent = self._taken.submit(carried_out, *about, task, items[i])
             except RuntimeError as error:  # of an executor that is broken or shut down
                 self._cause = error
                 lost.append(i)
@@ -146,6 +156,8 @@ class Workers:
                     elif isinstance(found, Missing):
                         waiting.append(i)
                         lacking = lacking or found.all
+                    elif isinstance(found, Ended):
+                        yield i, ended(i)
                     else:
                         yield i, found.result
                 # to workers that do not see the file it is sent with one task at a time, once to each of them
@@ -162,17 +174,18 @@ class Workers:
                 future.cancel()
         return lost
 
-    def _result(self, future: Future[Any]) -> Done | Missing | None:
+    def _result(self, future: Future[Any]) -> Done | Ended | Missing | None:
         """What a task has returned; None where its worker was lost."""
         try:
             found = future.result()
         except Exception as error:
             # of Dask, once a task has ended several workers
-            if not isinstance(error, (BrokenExecutor, CancelledError)) and type(error).__name__ != _KILLED:
+            is_given_up = type(error).__name__ == _KILLED
+            if not is_given_up and not isinstance(error, (BrokenExecutor, CancelledError)):
                 raise
-            self._cause = error
+            self._cause, self._has_ended = error, self._has_ended or is_given_up
             return None
-        if not isinstance(found, Done | Missing):
+        if not isinstance(found, Done | Ended | Missing):
             raise TypeError(
                 "Expected executor as one that returns what the function returns that it is sent, got "
                 f"{type(self._taken.executor).__name__}, which returned {told(found)}."
@@ -203,7 +216,7 @@ class Workers:
             self._taken.take()
             about = self._taken.standing_for(self._snapshot), self._taken.standing_for(beside)
             try:
-                sent: Future[Any] = self._taken.executor.submit(carried_out, *about, _nothing, None)
+                sent = self._taken.submit(carried_out, *about, nothing, None)
             except RuntimeError as error:  # of an executor that is broken or shut down
                 self._cause = error
                 continue
@@ -234,51 +247,7 @@ _AGAIN = (
 _KILLED = "KilledWorker"
 
 
-@dataclass(frozen=True)
-class Done:
-    """What a worker answers that has carried a task out."""
-
-    result: Any
-
-
-@dataclass(frozen=True)
-class Missing:
-    """What a worker answers that does not see the files on this machine."""
-
-    all: bool
-    """Whether it lacks what tasks are about, too, and not only what they are given beside."""
-
-
-def carried_out(
-    about: Snapshot, beside: Snapshot, task: Callable[[Any, Any, Any], Any], item: Any
-) -> Done | Missing:
-    """A task, in a worker.
-
-    Raises:
-        RuntimeError: If the snapshot was written by another version of this package or of torch.
-        Exception: What the task raises.
-    """
-    check_versions(about)
-    threads = torch.get_num_threads()
-    limit_this_thread(1)
-    try:
-        found, shared = made(about), made(beside)
-        if found is None or shared is None:
-            return Missing(found is None)
-        return Done(task(found, item, shared))
-    finally:
-        limit_this_thread(threads)
-
-
 def _parts(lost: list[int]) -> list[list[int]]:
     """Parts of 1, 1, 2, 4, 8 … items, the first ones last: among these is what ended its worker."""
     sizes = [2**k for k in range(len(lost).bit_length())]
     return [part for size in reversed(sizes) if (part := lost[size : 2 * size])] + [lost[:1]]
-
-
-def _nothing(*_: Any) -> None:
-    """Shows that a worker works."""
-
-
-def _itself(shared: Any) -> Any:
-    return shared

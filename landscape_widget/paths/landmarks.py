@@ -15,7 +15,7 @@ from landscape_widget.paths.index import Recorded
 from landscape_widget.paths.recorder import TrajectoryRecorder
 from landscape_widget.paths.solutions import solution_state
 from landscape_widget.paths.stored import Held
-from landscape_widget.paths.trajectory import Solution, Trajectory
+from landscape_widget.paths.trajectory import Solution, Trajectory, of_what_is_kept, still_kept
 from landscape_widget.results.checkpoints import UPDATE
 
 #: What a trajectory may be given as, a recorder that is still at work among it.
@@ -68,19 +68,15 @@ class Landmarks:
         if trajectory is not None and not isinstance(trajectory, TrajectoryRecorder | str | os.PathLike):
             source = Trajectory.of(trajectory)  # an iterator is read once
         made = cls(None, states, source).now()
-        steps = made.trajectory
-        if steps is not None:
-            for i in (0, -1):
-                weights = steps.weights(i)
-                with steps.named(i):
-                    keys_of(objective, weights.shapes)
+        if made.trajectory is not None:
+            of_what_is_kept(made.trajectory, lambda kept: _check_ends(kept, objective))
         return made
 
     def now(self) -> Landmarks:
         """The same with all checkpoints that a recorder or a folder has by now, and those beside them."""
         if self.source is None:
             return self
-        recorded = Trajectory.of(self.source).recorded
+        recorded = still_kept(Trajectory.of(self.source)).recorded
         # where a recorder went on meanwhile, nobody knows whether what was given lies on its way
         ends = self.first is None or self.taken or self.first.step > recorded[-1].step
         recorded = (*recorded, *(self._own if ends else ()))
@@ -121,6 +117,14 @@ class Landmarks:
     def _next(self) -> int:
         """A step that puts weights after all checkpoints there are."""
         return max((recorded.step for recorded in self.checkpoints), default=-1) + 1
+
+
+def _check_ends(trajectory: Trajectory, objective: Objective) -> None:
+    """Sees that the first and the last checkpoint are of the objective's model."""
+    for i in (0, -1):
+        weights = trajectory.weights(i)
+        with trajectory.named(i):
+            keys_of(objective, weights.shapes)
 
 
 def _step(recorded: Recorded) -> int:

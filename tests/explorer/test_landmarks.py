@@ -435,6 +435,29 @@ def test_a_recorder_may_thin_out_what_is_shown(
     assert explorer.landmarks.final
 
 
+@pytest.mark.parametrize("end", ["first", "last"])
+def test_a_trajectory_whose_ends_a_recorder_has_dropped_since(
+    make_explorer: Make, tmp_path: Path, end: str
+) -> None:
+    recorder = TrajectoryRecorder(NETWORK.model(), tmp_path / "run", most=6)
+    model, states = recorder._model, trained(steps=24)
+
+    def train(steps: range) -> None:
+        for step in steps:
+            model.load_state_dict(states[step])
+            recorder.record(step)
+
+    train(range(6))
+    given = recorder.trajectory if end == "last" else recorder.trajectory[1:]
+    train(range(6, 9))
+    left = [step for step in given.steps if step in recorder.trajectory.steps]
+    assert 0 < len(left) < len(given)
+    assert given.steps[-1 if end == "last" else 0] not in left
+    explorer = explorer_of(make_explorer, trajectory=given, axes=("random", "random"), resolution=3)
+    explorer.compute("surface")
+    np.testing.assert_array_equal(explorer.landmarks.path.step[: len(left)], left)
+
+
 def test_a_saved_run_holds_path_and_axes_without_what_they_were_made_of(
     make_explorer: Make, tmp_path: Path
 ) -> None:

@@ -295,15 +295,17 @@ def test_anything_else_is_refused(wrong: Any) -> None:
         SideBySide(wrong)
 
 
-@pytest.mark.parametrize("name", [None, "", " ", 3, ("a",)])
-def test_a_name_that_is_no_word_is_refused(make_explorer: Make, name: Any) -> None:
-    one, other = (make_explorer(network(width), DATA, nn.MSELoss()) for width in (3, 4))
-    with pytest.raises(ValueError, match="Expected names of explorers as words"):
-        SideBySide({name: one, "b": other})
-
-
 def test_one_alone_or_twice_is_refused(make_explorer: Make) -> None:
     explorer = make_explorer(network(3), DATA, nn.MSELoss())
     for wrong in ({"a": explorer}, {"a": explorer, "b": explorer}):
         with pytest.raises(ValueError, match="Expected two explorers or more"):
             SideBySide(wrong)
+
+
+@pytest.mark.parametrize("wrong", [None, 1, ("a",), "", " "])
+def test_a_name_that_is_no_word_is_refused_before_anything_changes(make_explorer: Make, wrong: Any) -> None:
+    one, other = (make_explorer(network(width), DATA, nn.MSELoss()) for width in (3, 4))
+    other.seed = 3
+    with pytest.raises((TypeError, ValueError), match=r"Expected explorers by names, .*, got .*as a name"):
+        SideBySide({wrong: one, "b": other})
+    assert (one._group, other._group, other.seed) == ("", "", 3)

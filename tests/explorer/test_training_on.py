@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from landscape_widget import LandscapeExplorer, Objective
+from landscape_widget.explorer.model_weights import State, Weights
 
 from ..support.cases import ONE_BATCH, case
 from ..support.gates import finish, gated_saddle, settle
@@ -265,6 +266,25 @@ def test_another_model_takes_the_place_of_the_first(make_explorer: Make) -> None
         )
     with pytest.raises(TypeError, match="Expected a model, got dict"):
         explorer.update(dict(other.state_dict()))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", [NAME, "convolution, batch norm"])
+def test_a_model_that_is_trained_meanwhile_is_taken_as_it_was_copied(
+    make_explorer: Make, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a thread that goes on between the copy and the look whether the model is the same in all else."""
+    model, explorer = explorer_of(make_explorer, name)
+    train(model)
+    expected, taken = loss_now(model, name), Weights.taken
+
+    def copied_before_a_step(weights: Weights, base: State) -> State:
+        state = taken(weights, base)
+        train(weights.model, 1.0)
+        return state
+
+    monkeypatch.setattr(Weights, "taken", copied_before_a_step)
+    explorer.update()
+    assert explorer.compute("surface").surface.loss[2, 2] == pytest.approx(expected, rel=1e-6)
 
 
 class Gated(nn.Module):

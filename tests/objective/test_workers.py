@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -11,6 +12,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import dask
 import loky
 import numpy as np
 import pytest
@@ -267,31 +269,66 @@ def test_points_that_end_their_worker_are_found_in_tiles_of_many() -> None:
     np.testing.assert_array_equal(np.isnan(found.loss), first > 1.6)
 
 
+class Ways:
+    """Σ θ⁴, whose evaluation ends any other process beyond limits of θ₁, by a way of its own for each."""
+
+    def __init__(self, ways: list[tuple[float, str]], here: int) -> None:
+        self.ways, self.here = ways, here
+
+    def __call__(self, theta: Tensor) -> Tensor:
+        for limit, way in self.ways:
+            if theta[0] > limit and os.getpid() != self.here:
+                if way == "sys.exit":
+                    sys.exit(1)
+                if way == "os._exit":
+                    os._exit(1)
+                os.kill(os.getpid(), signal.SIGKILL)
+        return (theta**4).sum()
+
+
+def ending(*ways: str, here: int | None = None) -> tuple[Objective, np.ndarray]:
+    """An objective that ends its worker at the farthest nodes of 5 × 5, and losses with holes."""
+    start = torch.ones(2, dtype=torch.float64)
+    alone = picture(Objective.from_function(Ways([], 0), start), None, resolution=5, accuracy=0)
+    plane = random_plane(Objective.from_function(Ways([], 0), start))
+    first = np.array([[plane.point(a, b)[0] for a in alone.alpha] for b in alone.beta])
+    *limits, _ = np.sort(first.ravel())[-len(ways) - 1 :]
+    f = Ways([*zip(limits[::-1], ways, strict=True)], here=os.getpid() if here is None else here)
+    return Objective.from_function(f, start), np.where(first > limits[0], np.nan, alone.loss)
+
+
+def test_processes_that_end_by_themselves_leave_holes_at_their_nodes() -> None:
+    """Killed, as for want of memory, or ended by a call of the model."""
+    objective, losses = ending("SIGKILL", "os._exit", "sys.exit")
+    # one process, since starting it takes most of the time
+    found = picture(objective, lambda: loky.get_reusable_executor(1), resolution=5, accuracy=0)
+    np.testing.assert_allclose(found.loss, losses, rtol=1e-12)
+    assert found.provenance["failures"]["points"] == 3
+
+
+def test_a_task_that_would_end_a_thread_is_a_hole() -> None:
+    objective, losses = ending("sys.exit", "sys.exit", here=0)
+    found = picture(objective, ThreadPoolExecutor(2), resolution=5, accuracy=0)
+    np.testing.assert_allclose(found.loss, losses, rtol=1e-12)
+
+
+def test_a_process_of_dask_that_ends_by_itself_leaves_a_hole() -> None:
+    objective, losses = ending("os._exit")
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        Client(n_workers=1, threads_per_worker=1, dashboard_address=None) as client,
+    ):
+        found = picture(objective, client, resolution=5, accuracy=0)
+    np.testing.assert_allclose(found.loss, losses, rtol=1e-12)
+    assert found.provenance["failures"]["points"] == 1
+
+
 def test_what_is_forgotten_stays_for_others_that_sent_the_same(tmp_path: Path) -> None:
     one, other = (spool.Spooled(str(tmp_path), 2, dict, [("a", 1)]) for _ in range(2))
     whole = other.whole
     one.forget()
     assert other.whole == whole
     assert one.by_file.digest == other.by_file.digest, "which workers read once"
-
-
-def test_a_process_that_a_node_ends_leaves_a_hole() -> None:
-    """A node that ends every other process it is evaluated in, as one that takes too much memory does."""
-    start, here = torch.ones(2, dtype=torch.float64), os.getpid()
-    plane = random_plane(Objective.from_function(lambda theta: (theta**4).sum(), start))
-
-    def loss(theta: Tensor) -> Tensor:
-        if os.getpid() != here and bool((theta == corner).all()):
-            os.kill(os.getpid(), signal.SIGKILL)
-        return (theta**4).sum()
-
-    corner = torch.from_numpy(plane.point(1.0, 1.0))
-    objective = Objective.from_function(loss, start)
-    *_, found = evaluate_plane(
-        objective, plane, (-1, 1, -1, 1), 5, accuracy=0, executor=lambda: loky.get_reusable_executor(1)
-    )
-    assert np.argwhere(np.isnan(found.loss)).tolist() == [[4, 4]]
-    assert found.provenance["failures"]["points"] == 1
 
 
 @pytest.mark.parametrize(
@@ -353,6 +390,20 @@ def test_an_executor_that_returns_something_else_is_named(returned: Any) -> None
         with pytest.raises(
             TypeError, match=r"Expected executor as one that returns what .*Garbled.*returned"
         ):
+            call()
+
+
+def test_an_executor_that_returns_no_future_is_named() -> None:
+    class Hasty(InPlace):
+        def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+            super().submit(fn, *args, **kwargs)
+
+    objective = Objective(model(), data(), nn.MSELoss())
+    for call in (
+        lambda: picture(objective, Hasty()),
+        lambda: hessian_eigenpairs(objective, executor=Hasty()),
+    ):
+        with pytest.raises(TypeError, match=r"Expected submit of .*Hasty.* to return a Future, got None"):
             call()
 
 

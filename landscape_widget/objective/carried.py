@@ -1,0 +1,64 @@
+"""What a worker does with a task, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from landscape_widget.engine.threads import limit_this_thread
+from landscape_widget.objective.spool import Snapshot, check_versions, made
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a worker answers that has carried a task out."""
+
+    result: Any
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a worker answers whose task would have ended it, by ``sys.exit``."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What a worker answers that does not see the files on this machine."""
+
+    all: bool
+    """Whether it lacks what tasks are about, too, and not only what they are given beside."""
+
+
+def carried_out(
+    about: Snapshot, beside: Snapshot, task: Callable[[Any, Any, Any], Any], item: Any
+) -> Done | Ended | Missing:
+    """A task, in a worker.
+
+    Raises:
+        RuntimeError: If the snapshot was written by another version of this package or of torch.
+        Exception: What the task raises.
+    """
+    check_versions(about)
+    threads = torch.get_num_threads()
+    limit_this_thread(1)
+    try:
+        found, shared = made(about), made(beside)
+        if found is None or shared is None:
+            return Missing(found is None)
+        return Done(task(found, item, shared))
+    except SystemExit:  # some executors would raise it where the tasks come from
+        return Ended()
+    finally:
+        limit_this_thread(threads)
+
+
+def nothing(*_: Any) -> None:
+    """Shows that a worker works."""
+
+
+def itself(shared: Any) -> Any:
+    """What tasks are given beside, as a worker makes it."""
+    return shared
