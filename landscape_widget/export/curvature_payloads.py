@@ -85,7 +85,7 @@ def projections(found: Findings, controls: Controls, request: int) -> Payload:
         "samples": result.samples,
         "total": controls.samples,
         "plane": None if plane is None else {"kappa_minus": plane[0], "kappa_plus": plane[1]},
-        "seeds": result.provenance["seed"],
+        "seeds": result.seed_of(0),
         "fits": {
             name: {"mean": float(kappa.mean()), "std": float(kappa.std())}
             for name, kappa in (("kappa_minus", result.kappa_minus), ("kappa_plus", result.kappa_plus))

@@ -120,7 +120,7 @@ _FITS: dict[str, Callable[[Any, Any, int], bool]] = {
     "losses": lambda _, table, __: table.ndim == 2 and table.shape[1] == 3,
     "pairs": _pairs_fit,
     "projections": lambda key, known, _: (
-        known.samples <= key[1] and "seed" in known.provenance and _rests_on(known, key[0])
+        known.samples <= key[1] and known.provenance.get("seed") == 0 and _rests_on(known, key[0])
     ),
     "densities": lambda key, density, n: 0 < key[1] <= n and "method" in density.provenance,
     "traces": lambda key, history, _: key[1] in ("exact", "deflated", *TRACE_METHODS) and len(history) > 0,

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from landscape_widget.curvature.product_check import refusal
 from landscape_widget.numerics.checks import check_choice, check_integer, check_seed
+from landscape_widget.numerics.seeds import plane_seed
 from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.directions import check_plane, random_pair
 from landscape_widget.planes.filters import filter_normalise
@@ -53,8 +54,8 @@ def projected_curvatures(
     Args:
         objective: L; H is its Hessian at θ*.
         samples: Number of projections S; two products each.
-        seed: Projection i has the directions of ``random_plane(objective, seed + i)``, so that any of them
-            can be looked at.
+        seed: Seed of the draws; those of other seeds are others. Projection i has the directions of
+            ``random_plane(objective, found.seed_of(i))``, so that any of them can be looked at.
         method: "hvp" by Hessian-vector products; "gradients" by central differences of ∇L (4 gradients
             for each projection) and "losses" by second differences of L (6 losses), for losses that
             cannot be differentiated twice or once. Differences see the kinks of ReLU as curvature,
@@ -92,7 +93,6 @@ def projection_steps(
     """
     check_given(Objective, objective=objective)
     samples, seed = check_integer(samples, "samples", 1), check_seed(seed)
-    check_seed(seed + samples - 1, "seed + samples \N{MINUS SIGN} 1")
     if normalize is not None:
         check_choice(normalize, [name for name in NORMALISATIONS if name], "normalize")
     precise = objective.precise()
@@ -100,7 +100,11 @@ def projection_steps(
     n = precise.n_parameters
     largest_block, block = max(1, _BLOCK_BYTES // (n * 8 * 4)), 1
     provenance = precise.provenance(
-        "projected curvatures", method=source.method, normalize=normalize, seed=seed
+        "projected curvatures",
+        method=source.method,
+        normalize=normalize,
+        seed=seed,
+        first_plane=plane_seed(seed, 0),
     )
     entries = np.empty((3, samples))
     done = 0
@@ -111,7 +115,7 @@ def projection_steps(
     while done < samples:
         started = monotonic()
         count = min(block, samples - done)
-        draws = [random_pair(n, seed + i) for i in range(done, done + count)]
+        draws = [random_pair(n, plane_seed(seed, i)) for i in range(done, done + count)]
         pairs = torch.stack([_normalised(precise, draw, normalize) for draw in draws]).to(precise.theta)
         found = source.entries(pairs).cpu().numpy()
         if not np.isfinite(found).all():

@@ -141,6 +141,11 @@ class ProjectedCurvatures(Table):
         """Number of projections S."""
         return len(self.A)
 
+    def seed_of(self, i: int) -> int:
+        """The seed of the random plane that projection ``i`` is of, also of results of former versions."""
+        first: int = self.provenance.get("first_plane", self.provenance["seed"])
+        return first + i
+
     @property
     def kappa_plus(self) -> FloatArray:
         """Larger principal curvature κ₊ of each projection (Eq. 21), shape (S,)."""

@@ -67,7 +67,7 @@ _FINITE = {
 
 #: Types of the entries of a provenance that have a meaning; the rest may be anything.
 _PROVENANCE = {
-    **dict.fromkeys(("seed", "n_examples", "n_parameters", "n_test_examples"), int),
+    **dict.fromkeys(("seed", "first_plane", "n_examples", "n_parameters", "n_test_examples"), int),
     **dict.fromkeys(("quantity", "method", "operator", "dtype", "batch_norm", "split", "strategy"), str),
     "axes": tuple[str, str],
     "domain": tuple[float, float, float, float],

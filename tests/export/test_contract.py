@@ -274,7 +274,7 @@ def projections(found: Findings, controls: Controls) -> Case:
         "plane": None
         if model is None
         else {"kappaMinus": model.curvatures[0], "kappaPlus": model.curvatures[1]},
-        "seeds": result.provenance["seed"],
+        "seeds": result.seed_of(0),
         "fits": {name: fit if fit["std"] > 0 else None for name, fit in fits.items()},
         "means": {
             name: {"value": mean.value, "stderr": mean.stderr if math.isfinite(mean.stderr) else 0}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from landscape_widget import (
     projected_curvatures,
     random_plane,
 )
+from landscape_widget.numerics.seeds import plane_seed
 from landscape_widget.planes.projections import projection_steps
 from landscape_widget.results.curvature import principal_curvatures
 
@@ -65,13 +67,14 @@ def test_means_in_either_order() -> None:
 
 @pytest.mark.parametrize("case", EACH, ids=str)
 def test_elements_of_the_projected_hessian(case: Case) -> None:
-    """A = ηᵀHη, B = ηᵀHδ, C = δᵀHδ; projection i has the pair that a random plane of seed + i has."""
+    """A = ηᵀHη, B = ηᵀHδ, C = δᵀHδ; projection i has the pair of a random plane whose seed is told."""
     matrix = dense(case).hessian.numpy()
     projections = projected_curvatures(case.objective(), samples=5, seed=7)
     for sample in range(5):
-        generator = torch.Generator().manual_seed(7 + sample)
+        seed = projections.seed_of(sample)
+        generator = torch.Generator().manual_seed(seed)
         eta, delta = torch.randn(2, len(matrix), generator=generator, dtype=torch.float64).numpy()
-        plane = random_plane(case.objective(), seed=7 + sample)
+        plane = random_plane(case.objective(), seed=seed)
         assert np.array_equal(plane.eta, eta)
         assert np.array_equal(plane.delta, delta)
         np.testing.assert_allclose(
@@ -84,8 +87,8 @@ def test_elements_of_the_projected_hessian(case: Case) -> None:
 
 def test_the_first_projection_is_that_of_the_random_plane() -> None:
     objective = case("dense tanh").objective()
-    plane = random_plane(objective, seed=4)
     projections = projected_curvatures(objective, samples=1, seed=4)
+    plane = random_plane(objective, seed=projections.seed_of(0))
     product = objective.hvp(torch.from_numpy(plane.eta)).numpy()
     assert projections.A[0] == pytest.approx(plane.eta @ product, rel=1e-12)
     assert projections.B[0] == pytest.approx(plane.delta @ product, rel=1e-12)
@@ -110,9 +113,24 @@ def test_steps_grow_and_keep_what_they_have() -> None:
 
 
 def test_another_seed_gives_other_projections() -> None:
+    """A share that is measured again with the next seed is measured anew."""
     objective = case("dense tanh").objective()
-    one, other = (projected_curvatures(objective, 3, seed).A for seed in (0, 1))
-    assert not np.isclose(one, other).any()
+    drawn = np.concatenate([projected_curvatures(objective, 40, seed).A for seed in (*range(5), 1000)])
+    assert len(np.unique(drawn.round(9))) == 6 * 40
+
+
+def test_no_two_seeds_share_a_plane() -> None:
+    """Of 10,000 neighbouring ones, in the 32 bits that the engine takes."""
+    first = np.sort([plane_seed(seed, 0) for seed in range(10_000)])
+    assert plane_seed(3, 8) == plane_seed(3, 0) + 8
+    assert np.diff([*first, first[0] + 2**32]).min() > 150_000
+
+
+def test_results_of_former_versions_tell_the_planes_that_they_have() -> None:
+    found = projected_curvatures(case("dense tanh").objective(), 2, seed=3)
+    former = {key: value for key, value in found.provenance.items() if key != "first_plane"}
+    assert replace(found, provenance=former).seed_of(1) == 4
+    assert projected_curvatures(case("dense tanh").objective(), 2).seed_of(1) == 1, "as in former versions"
 
 
 def test_the_trace_is_met() -> None:
