@@ -88,7 +88,7 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
   function pressed(/** @type {MouseEvent} */ { detail, button, clientX, clientY, target }) {
     clicks = detail;
     if (clicks > 1) pending = null;
-    told = button !== 0 || !(target instanceof Element && target.closest(".nsewdrag"));
+    told = button !== 0 || !/** @type {Element} */ (target).closest(".nsewdrag");
     const released = (/** @type {MouseEvent} */ event) =>
       setTimeout(() => {
         const at = Math.hypot(event.clientX - clientX, event.clientY - clientY) < NEAR ? placeOf({ clientX, clientY }) : null;
