@@ -120,7 +120,7 @@ def _compare(objective: Objective, suspects: dict[str, str], where: str, whole: 
     ``whole`` is the objective on all of its data, this one or a larger one.
     """
     theta, everything = objective.theta, objective is whole
-    z = torch.randn(len(theta), generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(theta)
+    z = _drawn(theta)
     v = z / z.norm()
     # no other product of a few examples will follow, for which graphs would be weighed
     product = _product(objective, v, suspects, None if everything else theta.clone())
@@ -154,7 +154,7 @@ def _compare_smaller(objective: Objective, suspects: dict[str, str]) -> str:
     theta = objective.theta
     if theta.dtype is not torch.float64:
         return ""
-    z = torch.randn(len(theta), generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(theta)
+    z = _drawn(theta)
     v, here = z / z.norm(), theta.clone()
     product = _product(objective, v, suspects, here)
     for _ in range(_LEVELS):
@@ -180,6 +180,12 @@ def _told(wrong: dict[str, float], suspects: dict[str, str]) -> str:
         f"{_differs(wrong)} The cause may be a custom backward, a non-deterministic layer, or many kinks "
         f"near θ*. No curvature counts as certified. {WAY_OUT}"
     )
+
+
+def _drawn(theta: Tensor) -> Tensor:
+    """Normal random numbers, always the same, shape (N,)."""
+    z = torch.randn(len(theta), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return z.to(theta)
 
 
 def _along_itself(theta: Tensor, z: Tensor, spans: Spans) -> Tensor | None:
