@@ -201,16 +201,21 @@ def test_a_first_computation_in_which_the_loss_changes_shows_nothing(make_explor
     assert explorer._study.known.size == 0
 
 
+def cancel_after_a_change(explorer: LandscapeExplorer, one: Decayed) -> None:
+    """The loss changes in the midst of a computation, which is cancelled then."""
+    one.change_at[0] = one.calls[0] + 60
+    explorer.resolution = 65
+    while one.decay[0] != 5.0:
+        explorer._request.done.wait(0.01)
+    explorer.cancel()
+    explorer._request.done.wait()
+
+
 def test_what_was_added_before_a_cancel_is_taken_back(make_explorer: Make) -> None:
     one = Decayed()
     explorer = explorer_of(make_explorer, one.loss(), **RANDOM).compute()
     with nothing_is_added(explorer):
-        one.change_at[0] = one.calls[0] + 60
-        explorer.resolution = 65
-        while one.decay[0] != 5.0:
-            explorer._request.done.wait(0.01)
-        explorer.cancel()
-        explorer._request.done.wait()
+        cancel_after_a_change(explorer, one)
         refused(explorer)
 
 
@@ -362,12 +367,7 @@ def test_a_file_that_follows_a_cancelled_computation_holds_no_losses_of_two(
     one, path = Decayed(), tmp_path / "run.npz"
     explorer = explorer_of(make_explorer, one.loss(), autosave=path, **RANDOM).compute()
     surface, size = explorer.surface, explorer._study.known.size
-    one.change_at[0] = one.calls[0] + 60
-    explorer.resolution = 65
-    while one.decay[0] != 5.0:
-        explorer._request.done.wait(0.01)
-    explorer.cancel()
-    explorer._request.done.wait()
+    cancel_after_a_change(explorer, one)
     explorer.close()
     one.change_at[0], one.decay[0] = 10**9, 0.1
     other = explorer_of(make_explorer, one.loss(), **RANDOM).load(path)

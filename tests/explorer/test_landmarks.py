@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -404,6 +405,13 @@ def test_a_recorder_that_goes_on_is_read_again_with_the_new_weights(make_explore
     )  # all of the run, seen from where it was
 
 
+def record(recorder: TrajectoryRecorder, states: list[State], steps: range) -> None:
+    """The recorder's model goes through these steps."""
+    for step in steps:
+        recorder._model.load_state_dict(states[step])
+        recorder.record(step)
+
+
 @pytest.mark.parametrize("by_folder", [False, True])
 @pytest.mark.parametrize("axes", [("random", "random"), ("trajectory:1", "random")])
 @pytest.mark.parametrize("before", [True, False])
@@ -411,14 +419,8 @@ def test_a_recorder_may_thin_out_what_is_shown(
     make_explorer: Make, tmp_path: Path, by_folder: bool, axes: tuple[str, str], before: bool
 ) -> None:
     """Checkpoints over the budget are deleted while an explorer still lists them."""
-    recorder = TrajectoryRecorder(NETWORK.model(), tmp_path / "run", most=4)
-    model, states = recorder._model, trained(steps=24)
-
-    def train(steps: range) -> None:
-        for step in steps:
-            model.load_state_dict(states[step])
-            recorder.record(step)
-
+    recorder, states = TrajectoryRecorder(NETWORK.model(), tmp_path / "run", most=4), trained(steps=24)
+    train = partial(record, recorder, states)
     train(range(4))
     given = tmp_path / "run" if by_folder else recorder
     explorer = explorer_of(make_explorer, trajectory=given, axes=axes, resolution=3)
@@ -439,14 +441,8 @@ def test_a_recorder_may_thin_out_what_is_shown(
 def test_a_trajectory_whose_ends_a_recorder_has_dropped_since(
     make_explorer: Make, tmp_path: Path, end: str
 ) -> None:
-    recorder = TrajectoryRecorder(NETWORK.model(), tmp_path / "run", most=6)
-    model, states = recorder._model, trained(steps=24)
-
-    def train(steps: range) -> None:
-        for step in steps:
-            model.load_state_dict(states[step])
-            recorder.record(step)
-
+    recorder, states = TrajectoryRecorder(NETWORK.model(), tmp_path / "run", most=6), trained(steps=24)
+    train = partial(record, recorder, states)
     train(range(6))
     given = recorder.trajectory if end == "last" else recorder.trajectory[1:]
     train(range(6, 9))
