@@ -202,13 +202,12 @@ class Trajectory(Sequence[dict[str, Tensor]]):
         kept = self.recorded[i].preconditioner
         if not isinstance(kept, DiagonalFile):
             return kept if kept is None else np.asarray(kept, float)
-        try:
+
+        def read() -> FloatArray:
             with self.named(i):
                 return kept.read()
-        except FileNotFoundError:
-            if not was_dropped(self.recorded[i]):
-                raise
-            return None
+
+        return self._unless_dropped(i, read)
 
     def if_kept(self, i: int) -> dict[str, Tensor] | None:
         """What checkpoint ``i`` holds; None where a recorder has dropped it since.
@@ -217,8 +216,12 @@ class Trajectory(Sequence[dict[str, Tensor]]):
             FileNotFoundError: If the file of another one is missing.
             ValueError: If its file is damaged.
         """
+        return self._unless_dropped(i, lambda: self[i])
+
+    def _unless_dropped(self, i: int, read: Callable[[], _T]) -> _T | None:
+        """What is read of checkpoint ``i``; None where a recorder has dropped it since."""
         try:
-            return self[i]
+            return read()
         except FileNotFoundError:
             if not was_dropped(self.recorded[i]):
                 raise
