@@ -17,8 +17,9 @@ from landscape_widget.results.curvature import EigenPairs
 
 _ENDS = {"largest": (1, 0), "smallest": (0, 1), "both": (1, 1)}
 
-#: Share of the largest |λ| below which an eigenvalue is zero to rounding.
-_ROUNDING = 1e-12
+#: Shares of the largest |λ| below which an eigenvalue is zero to rounding: where products round as little as
+#: float64 can, and where they round as much as deep networks do.
+FINE, COARSE = 2e-14, 1e-12
 
 
 @dataclass(frozen=True)
@@ -39,14 +40,14 @@ class Ends:
         """Pairs at both ends."""
         return self.largest + self.smallest
 
-    def bound(self, values: np.ndarray, scale: float) -> np.ndarray:
+    def bound(self, values: np.ndarray, rounding: float) -> np.ndarray:
         """Residuals up to which pairs with these eigenvalues count as converged.
 
         Args:
             values: Eigenvalues, shape (m,).
-            scale: The largest |λ|, for eigenvalues that are zero to rounding.
+            rounding: What an eigenvalue may be off by that is zero to rounding.
         """
-        bound: np.ndarray = np.maximum(self.tol * np.abs(values), _ROUNDING * scale)
+        bound: np.ndarray = np.maximum(self.tol * np.abs(values), rounding)
         return bound
 
 
@@ -93,7 +94,7 @@ def certify(matrix: Curvature, estimate: EigenPairs, vectors: Tensor, ends: Ends
         residuals.append(products.norm(dim=0))
     objective, provenance = matrix.objective, estimate.provenance
     if matrix.operator == "hessian" and not objective.doubt:
-        objective.doubt = _doubt(matrix, vectors, torch.cat(values), _ROUNDING * scale)
+        objective.doubt = _doubt(matrix, vectors, torch.cat(values), COARSE * scale)
         if objective.doubt:
             warnings.warn(objective.doubt, stacklevel=2)
             provenance = {**provenance, "doubt": objective.doubt}
@@ -105,7 +106,7 @@ def certify(matrix: Curvature, estimate: EigenPairs, vectors: Tensor, ends: Ends
         values=found[order],
         vectors=kept if (np.diff(order) == 1).all() else kept[:, order],
         residuals=off[order],
-        converged=(off <= ends.bound(found, scale))[order] & (not objective.doubt),
+        converged=(off <= ends.bound(found, COARSE * scale))[order] & (not objective.doubt),
         n_hvp=estimate.n_hvp + vectors.shape[1],
         provenance=provenance,
     )

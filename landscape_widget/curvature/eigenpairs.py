@@ -84,7 +84,8 @@ def hessian_eigenpairs(
         k: Number of pairs at each end that is asked for, at most N (N // 2 for both ends).
         which: "largest", "smallest" (algebraically), or "both".
         tol: Relative accuracy; a pair converges when ‖Hv − λv‖ ≤ tol · |λ|, each end by its own λ.
-            Where λ is zero to rounding, the bound is rounding: 1e-12 of the largest |λ|.
+            Where λ is zero to rounding, the bound is rounding: 2e-14 of the largest |λ|, or 1e-12 where
+            that takes more than twice the products.
         method: "lanczos", or "annihilation": Algorithm 1 of Böttcher & Wheeler on scipy's ``eigsh``, for
             comparison (k = 1 only).
         seed: Seed of the start vector.

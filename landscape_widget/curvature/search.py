@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from landscape_widget.curvature.certificate import Ends
+from landscape_widget.curvature.certificate import COARSE, FINE, Ends
 from landscape_widget.numerics.lanczos import Krylov, Lanczos
 
 #: Probability that a search overlooks an eigenvalue beyond those found, by the bound of ``_excluded``.
 OVERLOOKED = 1e-3
+
+#: Products that a search for fine rounding takes beyond twice those that led to coarse rounding.
+_MORE = 20
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,9 @@ class Search:
         """
         self._process, self._ends, self._floor, self._explores = process, ends, floor, explores
         self._targets: tuple[float, float] | None = None
+        # half of the rounding that is let pass in the end, since that of the last products comes on top
+        self._rounding = 0.5 * FINE
+        self._last = math.inf
 
     def look(self, krylov: Krylov) -> Stage:
         """Judges the present decomposition; sends the process exploring where that is due."""
@@ -52,9 +59,13 @@ class Search:
         chosen = np.r_[m - top : m, 0 : min(ends.smallest, m - top)]
         chosen = chosen[np.argsort(-values[chosen], kind="stable")]
         scale = float(np.abs(values).max())
-        # half of the rounding that is let pass in the end, since that of the last products comes on top
-        bound = ends.bound(values[chosen], 0.5 * scale)
-        settled = len(chosen) == ends.total and bool(np.all(residuals[chosen] <= bound))
+        whole = len(chosen) == ends.total
+        if whole and np.all(residuals[chosen] <= ends.bound(values[chosen], 0.5 * COARSE * scale)):
+            self._last = min(self._last, 2 * krylov.n_products + _MORE)
+        if krylov.n_products >= self._last:
+            self._rounding = 0.5 * COARSE
+        bound = ends.bound(values[chosen], self._rounding * scale)
+        settled = whole and bool(np.all(residuals[chosen] <= bound))
         complete = krylov.exhausted or (settled and not self._explores)
         if settled and not complete:
             complete = self._targets is not None and self._none_beyond(krylov, scale)
@@ -86,7 +97,7 @@ class Search:
         """Values from which on an eigenvalue lies beyond the targets, above and below, rounding aside."""
         assert self._targets is not None
         upper, lower = self._targets
-        rounding = 1e-9 * max(abs(t) for t in self._targets if np.isfinite(t)) + 1e-12 * scale
+        rounding = 1e-9 * max(abs(t) for t in self._targets if np.isfinite(t)) + 2 * self._rounding * scale
         return upper + rounding, lower - rounding
 
     def _found_more(self, krylov: Krylov, scale: float) -> bool:
@@ -102,7 +113,7 @@ class Search:
         values, residuals = krylov.explored_ritz()
         upper, lower = self._beyond(scale)
         size, steps = self._process.size - krylov.n_locked, krylov.n_explored
-        settled = residuals <= self._ends.bound(values, 0.5 * scale)
+        settled = residuals <= self._ends.bound(values, self._rounding * scale)
         above = settled[-1] or _excluded(upper - values[-1], upper - values[0] + residuals[0], size, steps)
         below = (
             lower <= self._floor

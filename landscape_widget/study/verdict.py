@@ -182,6 +182,8 @@ def judge(
     top, bottom = float(pairs.values[0]), float(pairs.values[-1])
     signs = _sign(top, float(pairs.residuals[0])), _sign(bottom, float(pairs.residuals[-1]))
     certified = bool(pairs.converged[0] and pairs.converged[-1])
+    exact = max(_EXACT, float(pairs.provenance.get("tol", 0.0))) * np.abs(pairs.values)
+    extreme = certified and bool((pairs.residuals <= exact)[[0, -1]].all())
     numbers = (
         f"λmax {brief(top)}, λmin {brief(bottom)}{'' if certified else ' (not converged)'}, "
         f"‖∇L‖ {brief(slopes.norm)}"
@@ -193,7 +195,7 @@ def judge(
     place = _inside(pairs, slopes, away, scale) if inside else _beyond(pairs, away, widths, scale)
     # a definite curvature needs the far end to be the true end, an indefinite one only a value of each sign
     kind = "saddle" if signs == (1, -1) else "undecided"
-    if certified:
+    if extreme:
         kind = {(1, 1): "minimum", (-1, -1): "maximum"}.get(signs, kind)
     if not inside:
         return Verdict("slope", f"On a slope; {_CURVATURE[kind]}: {numbers}. {place}")
@@ -203,6 +205,11 @@ def judge(
     near = " at this scale" if away.any() else ""
     return Verdict(kind, f"{kind.capitalize()}{near}: {numbers}. {place}{sees}")
 
+
+#: Share of |λ| up to which a residual tells that λ is the end: an eigenvalue of the other sign farther out
+#: would have a weight of a quarter of its square at most in vᵀHv, far below what a random start gives it.
+#: Pairs that are small beside the largest may count as converged before, where rounding ends the search.
+_EXACT = 1e-2
 
 #: What is said where no second derivative is to be relied on.
 _CONTRADICTED = (

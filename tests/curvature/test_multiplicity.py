@@ -48,6 +48,29 @@ def test_every_copy_is_found(spectrum: list[float], k: int, seed: int) -> None:
     np.testing.assert_allclose(pairs.vectors.T @ pairs.vectors, np.eye(m), rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("largest", "others", "smallest", "n"),
+    [
+        (1e10, 5e-3, -9e-3, 1000),
+        (1e10, 1e-3, -5e-3, 100),
+        (1e9, 2e-4, -5e-4, 50),
+        (1e8, 1e-5, -5e-5, 100),
+        (1e8, 1e-4, 2e-5, 100),
+        (-1e9, -2e-4, 5e-4, 50),
+    ],
+)
+def test_what_is_small_beside_the_largest_is_still_told_apart(
+    largest: float, others: float, smallest: float, n: int
+) -> None:
+    """As beside an input in large units: products of the rest round less than 1e-12 of the largest."""
+    ends = sorted([largest, smallest])
+    diagonal = torch.tensor([largest, smallest, *[others] * n], dtype=torch.float64)
+    pairs = hessian_eigenpairs(quadratic(torch.diag(diagonal)))
+    assert pairs.complete
+    assert pairs.converged.all()
+    np.testing.assert_allclose(pairs.values, ends[::-1], rtol=1e-3)
+
+
 @pytest.mark.parametrize("which", ["largest", "smallest"])
 def test_one_end_alone_with_its_copies(which: str) -> None:
     pairs = hessian_eigenpairs(rotated([5.0, 5, 5, *BULK, -4, -4, -4]), k=3, which=which, tol=1e-6)
