@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from landscape_widget.numerics.checks import check_integer
 from landscape_widget.numerics.vectors import FloatArray, norm
 from landscape_widget.results.base import BoolArray, Estimate, Provenance, Table
 from landscape_widget.results.equality import equal_by_content
@@ -142,7 +143,12 @@ class ProjectedCurvatures(Table):
         return len(self.A)
 
     def seed_of(self, i: int) -> int:
-        """The seed of the random plane that projection ``i`` is of, also of results of former versions."""
+        """The seed of the random plane that projection ``i`` is of, also of results of former versions.
+
+        Raises:
+            ValueError: If there is no projection ``i``.
+        """
+        i = check_integer(i, "i", 0, len(self) - 1, f" for {len(self)} projections")
         first: int = self.provenance.get("first_plane", self.provenance["seed"])
         return first + i
 

@@ -70,6 +70,19 @@ def test_the_last_seed_has_projections() -> None:
     assert [found.seed_of(i) - found.seed_of(0) for i in range(3)] == [0, 1, 2]
 
 
+@pytest.mark.parametrize("i", [3, -1, 1.5, True, None, "0"], ids=repr)
+def test_there_are_seeds_of_projections_alone(i: Any) -> None:
+    with pytest.raises(ValueError, match="Expected i "):
+        projected_curvatures(SMALL, 3).seed_of(i)
+
+
+@pytest.mark.parametrize("other", [2**32, 2**63, 2**64 - 1])
+def test_seeds_that_differ_in_their_upper_bits_have_other_planes(other: int) -> None:
+    """An engine's seed has 32 bits, a seed here 64."""
+    first, second = (projected_curvatures(SMALL, 3, seed=seed) for seed in (0, other))
+    assert not set(first.A) & set(second.A)
+
+
 def counts(value: Any) -> dict[str, Callable[[], Any]]:
     return {
         "k": lambda: hessian_eigenpairs(SMALL, k=value),
