@@ -148,7 +148,7 @@ class ProjectedCurvatures(Table):
         Raises:
             ValueError: If there is no projection ``i``.
         """
-        i = check_integer(i, "i", 0, len(self) - 1, f" for {len(self)} projections")
+        i = check_integer(i, "i", 0, self.samples - 1, f" for {self.samples} projections")
         first: int = self.provenance.get("first_plane", self.provenance["seed"])
         return first + i
 
