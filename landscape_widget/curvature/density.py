@@ -128,10 +128,11 @@ def _steps(
     atoms = np.empty(0) if pairs is None else np.asarray(pairs.values, float)
     provenance = matrix.provenance("spectral density", method="stochastic Lanczos quadrature", seed=seed)
     rules: list[tuple[FloatArray, FloatArray]] = []
+    exhausted: list[int] = []
     spent = known.n_hvp
 
     def collected() -> SpectralDensity:
-        return _collect(atoms, rules, matrix.size, spent, provenance)
+        return _collect(atoms, rules, exhausted, matrix.size, spent, provenance)
 
     if len(atoms) == matrix.size:
         yield collected()
@@ -156,6 +157,8 @@ def _steps(
             spent += 1
             values, coordinates, _ = krylov.ritz()
             rules[-1] = values, coordinates[0] ** 2
+            if krylov.beta == 0:
+                exhausted.append(len(rules) - 1)
             yield collected()
             if krylov.beta == 0:
                 break
@@ -180,6 +183,7 @@ def _rule_of_run(pairs: EigenPairs | None) -> tuple[FloatArray, FloatArray] | No
 def _collect(
     atoms: FloatArray,
     rules: list[tuple[FloatArray, FloatArray]],
+    exhausted: list[int],
     size: int,
     spent: int,
     provenance: dict[str, object],
@@ -195,4 +199,5 @@ def _collect(
         n_parameters=size,
         n_hvp=spent,
         provenance=provenance,
+        exhausted=tuple(exhausted),
     )

@@ -77,9 +77,12 @@ def hessian_trace(
             They have the same bits for any number of workers.
 
     Returns:
-        The estimate. Its standard error comes from the samples, for normal probes from their variance
-        2 ‖PHP‖², which is known better: zᵀHz is a sum of few χ² where few eigenvalues are large, and a
-        sample of those that comes out low has a low variance, too. ``interval`` allows for what is left.
+        The estimate. For normal probes its standard error comes from their variance 2 ‖PHP‖², for Rademacher
+        ones from that of each entry of z ∘ PHPz: zᵀHz is a sum of few χ² where few eigenvalues are large,
+        and a sample of those that comes out low has a low variance, too. ``interval`` then holds for 95 % of
+        seeds, but for a standard deviation of some 0.5 %, from 3 probes on. "curvature-fit" has no products
+        to tell by: for a single large eigenvalue its interval, longer for that, holds for 91 % of seeds of 2
+        or 3 directions, 93 % of 5 or 10, and 95 % of 20 or more.
 
     Raises:
         ValueError: For an unknown name, too few samples, or pairs or a half-width that do not fit.

@@ -55,31 +55,36 @@ class ProbeRun:
 
     def sample(self, deflation: Deflation, count: int) -> Iterator[TraceEstimate]:
         """Hutchinson's estimate in the complement of a deflated part, by ``count`` products."""
-        found = np.empty((3, count))
+        found, spread = np.empty((3, count)), _Spread()
         done, block = 0, 1
         if deflation.vectors.shape[1] == self._matrix.size:
-            yield self._estimate(deflation, found[:, :0])
+            yield self._estimate(deflation, found[:, :0], spread)
             return
         while done < count:
             started = monotonic()
             size = min(block, count - done)
-            z = deflation.project(self._probes.draw(size))
-            found[:, done : done + size] = _forms(z, self._matrix.product(z), deflation)
+            drawn = self._probes.draw(size)
+            z = deflation.project(drawn)
+            products = self._matrix.product(z)
+            inner = deflation.project(products)
+            found[:, done : done + size] = _forms(z, products, inner)
+            spread.add(drawn * inner)
             done += size
             if monotonic() - started < self._interval / 2:
                 block = min(2 * block, self._probes.largest_block)
-            yield self._estimate(deflation, found[:, :done])
+            yield self._estimate(deflation, found[:, :done], spread)
 
     def hutch_plus_plus(self, budget: int) -> Iterator[TraceEstimate]:
         """A third of the products to find the range of H, a third to deflate it, the rest to sample."""
         count = min(budget // 3, self._matrix.size)
         sketch: list[Tensor] = []
-        found, none = np.empty((3, count)), Deflation.none(self._matrix.like)
+        found, none, spread = np.empty((3, count)), Deflation.none(self._matrix.like), _Spread()
         for i in range(count):
             z = self._probes.draw(1)
             sketch.append(self._matrix.product(z))
-            found[:, i : i + 1] = _forms(z, sketch[-1], none)
-            yield self._estimate(none, found[:, : i + 1])
+            found[:, i : i + 1] = _forms(z, sketch[-1], sketch[-1])
+            spread.add(z * sketch[-1])
+            yield self._estimate(none, found[:, : i + 1], spread)
         deflation = Deflation.of_range(self._matrix, torch.cat(sketch, dim=1), count)
         yield from self.sample(deflation, budget - deflation.n_hvp)
 
@@ -97,20 +102,21 @@ class ProbeRun:
             form = norm2 * float(first.projected[0, 0])
             square = norm2 * float(first.projected[0, 0] ** 2 + first.beta**2)
             none = Deflation(self._matrix.like.new_empty(n, 0), 0.0, 0.0, krylov.n_products - 1)
-            yield self._estimate(none, np.array([[form], [square], [square]]))
+            yield self._estimate(none, np.array([[form], [square], [square]]), _Spread())
             krylov = process.step()
         trace = float(np.trace(krylov.projected))
         square = float((krylov.projected**2).sum() + krylov.beta**2)
         deflation = Deflation(krylov.basis, trace, square, krylov.n_products)
         yield from self.sample(deflation, budget - count)
 
-    def _estimate(self, deflation: Deflation, found: FloatArray) -> TraceEstimate:
+    def _estimate(self, deflation: Deflation, found: FloatArray, spread: _Spread) -> TraceEstimate:
         """The estimate from zᵀPHPz, ‖HPz‖² and ‖PHPz‖² of the probes so far, shape (3, S)."""
         forms, squares, inner = found
         count = len(forms)
         covariance = _mean_covariance(forms, squares)
-        if self._normal and covariance[0, 0] > 0:
-            ratio = math.sqrt(2 * float(inner.mean()) / count / covariance[0, 0])
+        if covariance[0, 0] > 0:
+            variance = 2 * float(inner.mean()) if self._normal else spread.variance
+            ratio = math.sqrt(variance / count / covariance[0, 0])
             covariance[0] *= ratio
             covariance[:, 0] *= ratio
         return TraceEstimate(
@@ -125,9 +131,33 @@ class ProbeRun:
         )
 
 
-def _forms(z: Tensor, products: Tensor, deflation: Deflation) -> FloatArray:
-    """zᵀHz, ‖Hz‖² and ‖PHz‖² of columns z, shape (3, k)."""
-    inner = deflation.project(products)
+class _Spread:
+    """The variance of zᵀMz over z of ±1, from the entries of z ∘ Mz, which tell it better than their sums.
+
+    Entry i is M_ii + Σ_{j≠i} M_ij z_i z_j, of variance Σ_{j≠i} M_ij²; that of zᵀMz is 2 Σ_{i≠j} M_ij².
+    """
+
+    def __init__(self) -> None:
+        self._count, self._squares = 0, 0.0
+        self._mean: Tensor | None = None
+
+    def add(self, entries: Tensor) -> None:
+        """Takes z ∘ Mz of more probes as columns, by deviations, so that equal ones leave no rounding."""
+        size, mean = entries.shape[1], entries.mean(dim=1)
+        before = mean if self._mean is None else self._mean
+        moved, count = mean - before, self._count + size
+        within = float(((entries - mean[:, None]) ** 2).sum())
+        self._squares += within + float(moved @ moved) * self._count * size / count
+        self._mean, self._count = before + moved * (size / count), count
+
+    @property
+    def variance(self) -> float:
+        """NaN of a single probe."""
+        return 2 * self._squares / (self._count - 1) if self._count > 1 else math.nan
+
+
+def _forms(z: Tensor, products: Tensor, inner: Tensor) -> FloatArray:
+    """zᵀHz, ‖Hz‖² and ‖PHz‖² of columns z, shape (3, k); ``inner`` is PHz."""
     forms = torch.stack([(z * products).sum(dim=0), (products**2).sum(dim=0), (inner**2).sum(dim=0)])
     found: FloatArray = forms.double().cpu().numpy()
     return found

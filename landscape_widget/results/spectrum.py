@@ -9,13 +9,16 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from landscape_widget.numerics.quantiles import student95
+from landscape_widget.numerics.quantiles import share95, skewed95, student95
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.results.base import Provenance, Table
 from landscape_widget.results.equality import equal_by_content
 from landscape_widget.results.files import Columns
 from landscape_widget.results.tables import brief
 from landscape_widget.results.words import TRACE
+
+#: Share of the largest |λ| below which an eigenvalue is zero to rounding.
+_ROUNDING = 1e-12
 
 #: The names of the methods of estimating the trace, as a person reads them.
 TRACE_LABELS = {
@@ -54,9 +57,17 @@ class TraceEstimate:
 
     @property
     def error(self) -> float:
-        """Half of the 95 % interval without the bias: Student's quantile times ``stderr``."""
+        """Half of the 95 % interval without the bias: Student's quantile times ``stderr``.
+
+        Products tell the variance well enough for that. Of a curvature fit only the sample's variance and
+        skewness are known, for which its interval is longer.
+        """
         if not self.stderr > 0:
             return self.stderr
+        if self.n_loss and self.samples > 1:
+            # Cov(mean, s²/2) = μ₃/2n
+            skew = 2 * self.covariance / (math.sqrt(self.samples) * self.stderr**3)
+            return skewed95(self.samples, skew) * self.stderr
         return student95(max(1, self.samples - 1)) * self.stderr
 
     @property
@@ -100,6 +111,8 @@ class SpectralDensity(Table):
     n_hvp: int
     """Products spent, without those of the eigenpairs that it was built on."""
     provenance: Provenance = field(default_factory=dict)
+    exhausted: tuple[int, ...] = ()
+    """Probes whose nodes are eigenvalues, because their Krylov space is exhausted."""
 
     @property
     def summary(self) -> str:
@@ -131,18 +144,34 @@ class SpectralDensity(Table):
 
     @property
     def below_zero(self) -> tuple[float, float]:
-        """The 95 % interval of the share of eigenvalues below zero, from what each probe says; 0 to 1 of one.
+        """The 95 % interval of the share of eigenvalues below zero; 0 to 1 where nothing is told.
 
-        A rule of few nodes gives what crowds about zero to either side, by chance, and each probe otherwise.
+        No spectrum that the nodes and weights of a probe agree with has less below zero than the nodes there
+        but the nearest to it, or more than these and the next one above (Chebyshev, Markov, Stieltjes); that
+        is what each bound is here, and beyond it lies the error of random directions. Eigenvalues nearer to
+        zero than probes of few products resolve therefore make it long, and it does not guess their sign.
         """
-        if self.n_probes < 2:
+        own = self.n_parameters - len(self.certified)
+        negative = int((self.certified < 0).sum())
+        if not own:
+            return negative / self.n_parameters, negative / self.n_parameters
+        if not self.n_probes:
             return 0.0, 1.0
-        negative = np.where(self.nodes < 0, self.weights, 0.0)
-        known = float(negative[self.probe < 0].sum())
-        own = np.bincount(self.probe[self.probe >= 0], negative[self.probe >= 0]) * self.n_probes
-        middle, error = known + own.mean(), own.std(ddof=1) / math.sqrt(self.n_probes)
-        half = student95(self.n_probes - 1) * float(error)
-        return max(known, middle - half), min(1.0, middle + half)
+        low, high = np.mean([self._below_zero_of(probe) for probe in range(self.n_probes)], axis=0)
+        directions = own * self.n_probes
+        least, most = 1 - share95(1 - float(low), directions), share95(float(high), directions)
+        return (negative + own * least) / self.n_parameters, (negative + own * most) / self.n_parameters
+
+    def _below_zero_of(self, probe: int) -> tuple[float, float]:
+        """Bounds of the share below zero of what a probe sees."""
+        order = np.argsort(np.where(self.probe == probe, self.nodes, np.inf))[: (self.probe == probe).sum()]
+        nodes, weights = self.nodes[order], self.weights[order] / self.weights[order].sum()
+        rounding = _ROUNDING * np.abs(self.nodes).max()
+        below, above = weights[nodes < -rounding], weights[nodes > rounding]
+        # a node at zero is the nearest one to either side, and eigenvalues themselves need no bounds
+        if len(below) + len(above) < len(nodes) or probe in self.exhausted:
+            return float(below.sum()), 1 - float(above.sum())
+        return float(below[:-1].sum()), 1 - float(above[1:].sum())
 
     @property
     def counts(self) -> FloatArray:
@@ -159,6 +188,7 @@ class SpectralDensity(Table):
             nodes=self.nodes[kept],
             weights=self.weights[kept] * np.where(certified, 1.0, self.n_probes / len(others)),
             probe=np.where(certified, -1, np.searchsorted(others, self.probe[kept])),
+            exhausted=tuple(i for i, probe in enumerate(others) if probe in self.exhausted),
         )
 
     def shifted(self, trace: float) -> SpectralDensity:

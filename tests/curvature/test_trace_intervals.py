@@ -75,7 +75,26 @@ def test_intervals_of_the_curvature_fit_hold(name: str) -> None:
         assert fit.value == pytest.approx(product.value, rel=1e-9, abs=1e-9 * size)
         assert abs(fit.bias) <= 1e-9 * size
     forms = np.random.default_rng(0).normal(size=(RUNS, 60, len(spectrum))) ** 2 @ spectrum
-    assert_coverage([fit_estimate(sample, 0, {}) for sample in forms], spectrum.sum())
+    assert_coverage([fit_estimate(sample, 1, {}) for sample in forms], spectrum.sum())
+
+
+def test_intervals_of_few_probes_of_a_few_large_eigenvalues_hold() -> None:
+    """For 92 % of 400 seeds or more; Student's interval of the samples alone holds for 83 to 89 %."""
+    spectrum, runs = SPECTRA["one"], 400
+    objective = rotated(spectrum)
+    for method, samples in (("hutchinson", 3), ("hutchinson", 10), ("deflated", 4)):
+        found = [hessian_trace(objective, method, samples, seed) for seed in range(runs)]
+        assert held(found, spectrum.sum()) >= 0.92 * runs
+
+
+@pytest.mark.parametrize(("samples", "share"), [(2, 0.88), (3, 0.88), (5, 0.91), (10, 0.91), (100, 0.94)])
+def test_intervals_of_few_lines_hold(samples: int, share: float) -> None:
+    """Three standard deviations of 2000 seeds, 0.02, below what was measured: 0.91 of 2, 0.93 of 10."""
+    spectrum, runs = SPECTRA["one"], 2000
+    # all but the single large one is too small to matter
+    forms = spectrum[0] * np.random.default_rng(0).normal(size=(runs, samples)) ** 2
+    found = [fit_estimate(sample, 1, {}) for sample in forms]
+    assert held(found, spectrum[0]) >= share * runs
 
 
 @pytest.mark.parametrize("name", ["a few large", "of one size"])
