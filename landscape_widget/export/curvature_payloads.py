@@ -18,6 +18,7 @@ from landscape_widget.study.budget import DENSITY_PROBES, TRACE_METHODS
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.domain import eigenvector_half_widths
 from landscape_widget.study.findings import Findings
+from landscape_widget.study.sights import WIDEST
 from landscape_widget.study.verdict import verdict_of
 
 
@@ -129,14 +130,14 @@ def spectrum(found: Findings, request: int) -> Payload:
 
 
 def _spectrum_words(found: Findings) -> str:
-    """The mean eigenvalue and the share of negative ones, each with its 95 % interval."""
+    """The mean eigenvalue and, where it is told apart, the share of negative ones, with 95 % intervals."""
     density = found.density
     assert density is not None
     total = found.trace or trace_of(density)
     mean, error = total.value / density.n_parameters, total.error / density.n_parameters
     words = f"mean λ {brief(mean, 3)}{f' ± {brief(error, 1)}' if error > 0 else ''}"
     low, high = density.below_zero
-    return words if (low, high) == (0, 1) else f"{words} · {interval_words(low, high)} below 0"
+    return words if high - low > WIDEST else f"{words} · {interval_words(low, high)} below 0"
 
 
 def trace(found: Findings, request: int) -> Payload:

@@ -23,7 +23,7 @@ NEGLIGIBLE = 1e-9
 OTHER_LOSS = "whose picture is of another loss"
 
 #: Widest interval of a predicted probability that says anything.
-_WIDEST = 0.5
+WIDEST = 0.5
 
 #: A curvature up to this share of the largest is rounding.
 ROUNDING = 1e-12
@@ -133,7 +133,7 @@ def blindness_words(
         hidden = round(projections.p_no_saddle * projections.samples)
         count = f"95 % interval of {hidden} in {projections.samples} drawn"
         predicted = blindness.spectral if blindness else None
-        if predicted is not None and predicted.high - predicted.low <= _WIDEST:
+        if predicted is not None and predicted.high - predicted.low <= WIDEST:
             count += f"; {interval_words(predicted.low, predicted.high)} as the spectrum predicts"
         words = interval_words(measured.low, measured.high)
         parts.append(f"a random plane hides it in {words} of cases ({count})")

@@ -78,7 +78,7 @@ def changed(value: Any) -> Any:
     if isinstance(value, dict):
         return {**value, "another": 1}
     if isinstance(value, tuple):
-        return (*value[1:], changed(value[0]))
+        return (*value[1:], changed(value[0])) if value else (1,)
     return CHANGED[type(value)] if CHANGED[type(value)] != value else None
 
 
