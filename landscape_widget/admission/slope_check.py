@@ -9,16 +9,17 @@ for.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 
 import torch
 from torch import Tensor
 
 from landscape_widget.admission.jumps import Jump, find_jump
+from landscape_widget.admission.step_scales import scales, tells
 from landscape_widget.numerics.checks import few
 
-#: Steps of the central difference relative to max(‖θ‖, 1), tried in this order until one agrees: a kink
-#: (ReLU) that lies between the two points disturbs only some.
+#: Steps of the central difference relative to ``scales``, tried in this order until one agrees: a kink (ReLU)
+#: that lies between the two points disturbs only some.
 STEPS = {torch.float64: (1e-5, 1e-6, 1e-7, 1e-4, 1e-8), torch.float32: (1e-2, 3e-3, 1e-3)}
 
 #: Share of the slopes in all parameter tensors that counts as disagreement. Differences in float64 are good
@@ -78,7 +79,7 @@ def check_slope(
     """Compares the gradient with central differences of the loss along two random directions.
 
     One moves all parameter tensors by equal lengths, the other those without any gradient, along which the
-    loss must not jump either.
+    loss must not jump either. Where norms are very different, a third one moves each by a share of its own.
 
     Args:
         loss: The loss L(θ).
@@ -102,11 +103,14 @@ def check_slope(
     still = torch.zeros_like(v)
     for name in flat:
         still[spans[name]] = v[spans[name]]
-    slopes = {name: float(gradient[span] @ v[span]) for name, span in spans.items()}
-    for direction, names in ((still, flat), (v, list(spans))):
+    directions = [(still, flat), (v, [*spans])]
+    if len(scales(theta, v, spans)) > 1:
+        directions.append((_along_itself(theta, v, spans), [*spans]))
+    for direction, names in directions:
         if not names:
             continue
-        found = _disagreement(loss, theta, direction, [slopes[name] for name in names])
+        slopes = [float(gradient[spans[name]] @ direction[spans[name]]) for name in names]
+        found = _disagreement(loss, theta, direction, spans, slopes)
         if found:
             raise _refusal(loss, theta, direction, *found, f"on {where}, in {few(names)}", tell, cause)
         if direction is still and (jump := _jump_along(loss, theta, direction, _FAR)):
@@ -245,28 +249,42 @@ def _rounding(ahead: float, behind: float, h: float, dtype: torch.dtype) -> floa
 
 
 def _disagreement(
-    loss: Callable[[Tensor], float], theta: Tensor, direction: Tensor, slopes: list[float]
+    loss: Callable[[Tensor], float],
+    theta: Tensor,
+    direction: Tensor,
+    spans: Mapping[str, slice],
+    slopes: list[float],
 ) -> tuple[float, float] | None:
     """The slope along a direction by differences and by the gradient; None where a step agrees.
 
     A loss that is not finite nearby tells nothing.
     """
     told, size = sum(slopes), sum(map(abs, slopes))
-    scale = max(float(theta.norm()), 1.0) / float(direction.norm())
+    whole, *own = scales(theta, direction, spans)
     nearest: tuple[float, float] | None = None
-    for step in STEPS[theta.dtype]:
+    for scale, step in product((whole, *own), STEPS[theta.dtype]):
         h = step * scale
         ahead, behind = loss(theta + h * direction), loss(theta - h * direction)
-        if ahead == behind and not told:  # too short a step for a loss that is rounded
+        rounding = _rounding(ahead, behind, h, theta.dtype)
+        if scale != whole and nearest and not tells(rounding, abs(nearest[0] - nearest[1])):
+            continue
+        if ahead == behind and not told and scale == whole:  # too short a step for a loss that is rounded
             continue
         slope = (ahead - behind) / (2 * h)
         gap = abs(slope - told)
-        rounding = _rounding(ahead, behind, h, theta.dtype)
         if not gap > TOLERANCE[theta.dtype] * max(size, abs(slope)) + rounding:
             return None
         if nearest is None or gap < abs(nearest[0] - nearest[1]):
             nearest = slope, told
     return nearest
+
+
+def _along_itself(theta: Tensor, v: Tensor, spans: Mapping[str, slice]) -> Tensor:
+    """``v`` with the part in each tensor as long as that tensor."""
+    along = torch.zeros_like(v)
+    for span in spans.values():
+        along[span] = v[span] * theta[span].norm()
+    return along
 
 
 def reaches(loss: Tensor, tensors: list[Tensor]) -> bool:

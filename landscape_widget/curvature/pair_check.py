@@ -9,11 +9,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from landscape_widget.admission.step_scales import scales, tells
 from landscape_widget.curvature.product_check import WAY_OUT
 from landscape_widget.curvature.product_differences import ends_of
 from landscape_widget.objective.objective import Objective
 
-#: Steps relative to max(‖θ‖, 1): the first is long enough for rounding, both are short for kinks.
+#: Steps relative to each of ``scales``: the first is long enough for rounding, both are short for kinks.
 _STEPS = 1e-8, 1e-9
 
 #: Share of a curvature that slopes may be off, and that of the least gap by which four of them may differ
@@ -55,14 +56,23 @@ def _contradiction(objective: Objective, v: Tensor, value: float, least: float) 
     A kink at θ* makes the two sides differ, and kinks nearby, rounding and higher derivatives the steps:
     only what all four agree in is a wrong second derivative.
     """
-    h, ahead, behind = ends_of(objective, v, _STEPS[0])
-    rounding = _ROUNDING * torch.finfo(ahead.dtype).eps * float(ahead.norm()) / h
-    allowed = max(_OFF * abs(value), rounding, least)
-    if not abs(float(v @ (ahead - behind)) / (2 * h) - value) > allowed:
-        return None  # as where it is not finite
-    here = objective.gradient()
-    sides = [float(v @ (ahead - here)) / h, float(v @ (here - behind)) / h]
-    h, ahead, behind = ends_of(objective, v, _STEPS[1])
-    sides += [float(v @ (ahead - here)) / h, float(v @ (here - behind)) / h]
-    nearest = min(abs(side - value) for side in sides)
-    return sum(sides) / 4 if max(sides) - min(sides) <= _APART * nearest else None
+    found = None
+    for scale in scales(objective.theta, v, objective.spans):
+        h = scale * _STEPS[0]
+        ahead, behind = ends_of(objective, v, h)
+        rounding = _ROUNDING * torch.finfo(ahead.dtype).eps * float(ahead.norm()) / h
+        if found is not None and not tells(rounding, abs(found - value)):
+            return found
+        allowed = max(_OFF * abs(value), rounding, least)
+        if not abs(float(v @ (ahead - behind)) / (2 * h) - value) > allowed:
+            return None  # as where it is not finite
+        here = objective.gradient()
+        sides = [float(v @ (ahead - here)) / h, float(v @ (here - behind)) / h]
+        h = scale * _STEPS[1]
+        ahead, behind = ends_of(objective, v, h)
+        sides += [float(v @ (ahead - here)) / h, float(v @ (here - behind)) / h]
+        nearest = min(abs(side - value) for side in sides)
+        if max(sides) - min(sides) > _APART * nearest:
+            return None
+        found = sum(sides) / 4
+    return found

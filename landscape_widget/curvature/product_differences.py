@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from itertools import product as grid
 
 import torch
 from torch import Tensor
 
 from landscape_widget.admission.jump_places import told
 from landscape_widget.admission.slope_check import check_slope_between
+from landscape_widget.admission.step_scales import scales, tells
 from landscape_widget.objective.objective import Objective
 
-#: Steps of the central difference relative to max(‖θ‖, 1), tried in this order until one agrees. A wrong
+#: Steps of the central difference relative to ``scales``, tried in this order until one agrees. A wrong
 #: second derivative disagrees at all of them, a kink (ReLU) that lies between the two points only at some;
 #: the more examples, the shorter are the steps that cross none.
 STEPS = (1e-6, 1e-8, 1e-7, 1e-9, 1e-5)
@@ -55,15 +57,17 @@ def disagreement(
     gaps: dict[str, dict[float, float]] = {name: {} for name in objective.spans}
     shares = dict.fromkeys(gaps, float("inf"))
     checked = not where
-    for step in _STEPS_IN_SINGLE if single else steps:
-        h, ahead, behind = ends_of(objective, v, step)
+    whole, *own = scales(theta, v, objective.spans)
+    for scale, step in grid((whole, *own), _STEPS_IN_SINGLE if single else steps):
+        h = scale * step
+        ahead, behind = ends_of(objective, v, h)
         difference = (ahead - behind) / (2 * h) * within
         if not bool(difference.isfinite().all()):  # beside a pole, for instance
             continue
         if not checked:
             _check_slope(objective, (theta - h * v, theta + h * v), (behind, ahead), where)
             checked = True
-        rounding = 1e3 * torch.finfo(theta.dtype).eps * float(ahead.norm()) / h
+        rounding = _rounding(ahead, h)
         # a tensor that hardly takes part may be all rounding, as may be a function that is flat here
         least = torch.finfo(theta.dtype).eps ** 0.5 * float(difference.norm() > product.norm())
         floor = rounding + 1e-3 * tolerance * float(product.norm()) + least * h
@@ -71,7 +75,12 @@ def disagreement(
             span = objective.spans[name]
             size = max(float(product[span].norm()), float(difference[span].norm()))
             gap = float((product - difference)[span].norm())
-            if gap <= tolerance * size + floor:
+            if scale != whole:  # where the gradient of another tensor may be 10⁸ times this one's
+                rounding = _rounding(ahead[span], h)
+                known = tells(rounding, min(gaps[name].values(), default=0.0))
+                if known and gap <= tolerance * size + rounding:
+                    del gaps[name]
+            elif gap <= tolerance * size + floor:
                 del gaps[name]
             else:
                 gaps[name][h] = gap
@@ -112,24 +121,33 @@ def steady(
         steps: Two steps as those of ``disagreement``, the longer one first.
         within: As of ``disagreement``.
     """
-    gaps = []
-    for step in steps:
-        h, ahead, behind = ends_of(objective, v, step)
-        gaps.append((product - (ahead - behind) / (2 * h)) * within)
-    longer, shorter = gaps
-    for name in wrong:
-        span = objective.spans[name]
-        least = min(float(longer[span].norm()), float(shorter[span].norm()))
-        if float((longer - shorter)[span].norm()) > least / 2:
-            return False
+    found: dict[str, float] = dict.fromkeys(wrong, 0.0)
+    for scale in scales(objective.theta, v, objective.spans):
+        gaps, rounding = [], 0.0
+        for h in (step * scale for step in steps):
+            ahead, behind = ends_of(objective, v, h)
+            gaps.append((product - (ahead - behind) / (2 * h)) * within)
+            rounding = max(rounding, _rounding(ahead, h))
+        longer, shorter = gaps
+        for name, before in found.items():
+            span = objective.spans[name]
+            least = min(float(longer[span].norm()), float(shorter[span].norm()))
+            unlike = float((longer - shorter)[span].norm()) > least / 2
+            if unlike and (not before or tells(rounding, before)):
+                return False
+            found[name] = least
     return True
 
 
-def ends_of(objective: Objective, v: Tensor, step: float) -> tuple[float, Tensor, Tensor]:
-    """Half the distance h between θ + hv and θ − hv, for a step relative to max(‖θ‖, 1), and ∇L at both."""
+def ends_of(objective: Objective, v: Tensor, h: float) -> tuple[Tensor, Tensor]:
+    """∇L at θ + hv and at θ − hv."""
     theta = objective.theta
-    h = step * max(float(theta.norm()), 1.0)
-    return h, objective.gradient(theta + h * v), objective.gradient(theta - h * v)
+    return objective.gradient(theta + h * v), objective.gradient(theta - h * v)
+
+
+def _rounding(gradient: Tensor, h: float) -> float:
+    """What the difference of two such gradients over 2h may be off by."""
+    return 1e3 * torch.finfo(gradient.dtype).eps * float(gradient.norm()) / h
 
 
 def _vanishes(gaps: dict[float, float]) -> bool:

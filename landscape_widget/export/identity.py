@@ -96,7 +96,7 @@ def _beside(objective: Objective) -> dict[str, float]:
     """
     try:
         precise = objective.precise()
-        loss = precise.loss(displaced(precise.theta)).item()
+        loss = precise.loss(displaced(precise.theta, precise.spans)).item()
     except Exception as error:
         log.info("No loss near θ*: %s: %s", type(error).__name__, error)
         return {}

@@ -32,7 +32,7 @@ class OwnSlope:
             theta: θ*, shape (N,).
             spans: Where each parameter tensor lies in θ.
         """
-        self._terms, self._theta, self._spans = terms, displaced(theta), spans
+        self._terms, self._theta, self._spans = terms, displaced(theta, spans), spans
         self._slope: Tensor | None = None
 
     def is_that_in(self, size: int) -> bool:

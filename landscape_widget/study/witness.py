@@ -157,7 +157,7 @@ class Witness:
         objective = self._on(n_examples)
         if (known := self._losses.get(n_examples)) is None or known[0]:
             try:
-                loss = objective.loss(displaced(objective.theta)).item()
+                loss = objective.loss(displaced(objective.theta, objective.spans)).item()
             except Exception as error:
                 if known is not None or out_of_memory(error):
                     raise
