@@ -12,7 +12,7 @@ from landscape_widget.figures.labels import quantity
 from landscape_widget.figures.style import COLOURS, colour_bar, diverging, number
 from landscape_widget.numerics.checks import check_choice, check_flag
 from landscape_widget.numerics.vectors import FloatArray
-from landscape_widget.planes.scale import LossScale, automatic_scale
+from landscape_widget.planes.scale import LossScale, automatic_scale, is_loss
 from landscape_widget.results.given import check_given
 from landscape_widget.results.planes import Surface
 from landscape_widget.results.quadratic import QuadraticModel
@@ -47,10 +47,11 @@ class Shade:
     def ink(self, height: float) -> str:
         """Black or white, whichever is seen on the colour of a height."""
         low, high = self.ends
+        light = min(max(low, 0.0), high)
         dark = (
             height < (low + high) / 2
             if isinstance(self.colours, str)
-            else abs(height) > 0.4 * max(-low, high)
+            else abs(height - light) > 0.4 * max(light - low, high - light)
         )
         return "white" if dark else "black"
 
@@ -68,15 +69,32 @@ def shade_of(surface: Surface, scale: str, log: bool, quadratic: QuadraticModel 
     around = automatic_scale(surface, quadratic)
     if scale == "auto" and around:
         ticks = {"tickvals": [float(around(loss)) for loss, _ in around.ticks()], "ticktext": _words(around)}
-        return Shade(
-            around(surface.loss), quantity(surface), diverging(around), 0.0, ticks, around.centre, around
-        )
+        low, high = around.range
+        colours = diverging(low / around.most, high / around.most)
+        return Shade(around(surface.loss), quantity(surface), colours, 0.0, ticks, around.centre, around)
     level = around.centre if around else None
     if scale == "log":
         z, name = logarithm(surface)
         height = float(np.log10(level)) if level is not None and level > 0 else None
         return Shade(z, name, COLOURS, height, {}, level, _log)
-    return Shade(surface.loss, quantity(surface), COLOURS, level, {}, level)
+    return Shade(surface.loss, quantity(surface), _about_zero(surface) or COLOURS, level, {}, level)
+
+
+def _about_zero(surface: Surface) -> list[tuple[float, str]] | None:
+    """The colours of a difference of losses: one hue below zero and one above; None for a loss.
+
+    Where all are of one sign they have the whole of its hue: about zero, they would often be of one colour.
+    """
+    finite = surface.loss[np.isfinite(surface.loss)]
+    if is_loss(surface) or not len(finite):
+        return None
+    low, high = float(finite.min()), float(finite.max())
+    if not low < high:
+        return None
+    if low > 0 or high < 0:
+        return diverging(0, 1) if low > 0 else diverging(-1, 0)
+    most = max(-low, high)
+    return diverging(low / most, high / most)
 
 
 def _log(loss: FloatArray) -> FloatArray:

@@ -8,7 +8,6 @@ from textwrap import wrap
 import plotly.graph_objects as go
 
 from landscape_widget.planes.axes import depends_on_seed
-from landscape_widget.planes.scale import LossScale
 from landscape_widget.results.base import Provenance
 from landscape_widget.results.tables import brief
 
@@ -157,13 +156,11 @@ def colour_bar(title: str) -> dict[str, object]:
     return {"title": {"text": title, "side": "right"}, "thickness": 14, "outlinewidth": 0}
 
 
-def diverging(scale: LossScale) -> list[tuple[float, str]]:
-    """The part of the diverging colour map that a scale's losses take, as plotly's stops from 0 to 1."""
-    low, high = scale.range
-    ends = low / scale.most, high / scale.most
-    inside = [(at, colour) for at, colour in DIVERGING.items() if ends[0] < at < ends[1]]
-    stops = [(ends[0], _between(ends[0])), *inside, (ends[1], _between(ends[1]))]
-    return [((at - ends[0]) / (ends[1] - ends[0]), colour) for at, colour in stops]
+def diverging(low: float, high: float) -> list[tuple[float, str]]:
+    """The part of the diverging colour map between two positions, −1 to 1, as plotly's stops from 0 to 1."""
+    inside = [(at, colour) for at, colour in DIVERGING.items() if low < at < high]
+    stops = [(low, _between(low)), *inside, (high, _between(high))]
+    return [((at - low) / (high - low), colour) for at, colour in stops]
 
 
 def _between(position: float) -> str:

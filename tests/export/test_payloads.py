@@ -15,6 +15,7 @@ from landscape_widget import Objective, TraceEstimate
 from landscape_widget.export import curvature_payloads as curvature
 from landscape_widget.export import payloads as wire
 from landscape_widget.planes.projections import plane_hessian
+from landscape_widget.results.tables import brief
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Findings
 from landscape_widget.study.study import Study
@@ -215,7 +216,7 @@ def test_a_trace_decodes_to_its_estimates_and_their_intervals() -> None:
     assert payload["final"]
     json.dumps([plain(payload["reference"]), *map(plain, payload["methods"])], allow_nan=False)
     words = curvature.spectrum(found, 17)["words"]
-    assert words.split(" · ")[0] == f"mean λ {exact.value / exact.samples:.3g}".replace("-", "−")  # without an error
+    assert words.split(" · ")[0] == f"mean λ {brief(exact.value / exact.samples, 3)}"  # without an error
 
 
 def test_a_bias_travels_where_it_matters() -> None:

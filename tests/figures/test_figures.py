@@ -37,6 +37,7 @@ from landscape_widget.figures.style import (
     SIGNS,
     THETA,
     describe_provenance,
+    diverging,
 )
 
 from ..support.gates import gated_saddle
@@ -291,6 +292,21 @@ def test_lines_and_signs_on_a_surface_are_seen_on_its_colours(scale: str, centre
     for ink in inks:
         dark, light = sorted((luminance(ink), below))
         assert (light + 0.05) / (dark + 0.05) >= 3, (ink, below)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ends"),
+    [(-2.0, 1.0, (-1, 0.5)), (-1.0, 3.0, (-1 / 3, 1)), (0.5, 2.0, (0, 1)), (-2.0, -0.5, (-1, 0))],
+)
+def test_a_difference_of_losses_has_one_hue_below_zero_and_one_above(
+    low: float, high: float, ends: tuple[float, float]
+) -> None:
+    loss = np.linspace(low, high, bowl().loss.size).reshape(bowl().loss.shape)
+    for gap in ({"split": "difference"}, {"batch_norm": "difference"}):
+        found = replace(bowl(), loss=loss, provenance=PROVENANCE | gap)
+        for figure in (heatmap_figure(found), surface_figure(found)):
+            drawn = [[at, colour] for at, colour in figure.data[0].colorscale]
+            assert drawn == [[at, colour] for at, colour in diverging(*ends)]
 
 
 def test_a_difference_of_losses_has_no_loss_at_theta() -> None:

@@ -190,7 +190,7 @@ def of_table(surface: Surface, model: QuadraticModel | None) -> dict[str, Any]:
         "width": scale.width,
         "positions": scale(surface.loss).tolist(),
         "ticks": [list(tick) for tick in scale.ticks()],
-        "stops": [list(stop) for stop in diverging(scale)],
+        "stops": [list(stop) for stop in diverging(scale.range[0] / scale.most, scale.range[1] / scale.most)],
         "fall_and_rise": list(fall_and_rise(surface)),
         "seen": sees_saddle(surface, model),
     }
