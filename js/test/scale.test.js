@@ -172,3 +172,13 @@ test("in three dimensions the line of L(θ*) lies on the surface, and crosses it
   for (const [a, b] of ends) assert.ok(Math.abs(Math.abs(a) - Math.abs(b)) < 0.05, `${a}, ${b}`);
   for (const [s, t] of [[1, 1], [1, -1], [-1, 1], [-1, -1]]) assert.ok(ends.some(([a, b]) => s * a > 0.9 && t * b > 0.9));
 });
+
+for (const [name, alongBeta] of /** @type {[string, (b: number) => number][]} */ ([["bumps", (b) => 0.3 * Math.sin(3 * b) ** 2], ["a saddle", (b) => -0.3 * b * b]])) {
+  test(`all that is near θ* being higher, nothing farther away shows a saddle: ${name}`, () => {
+    const axis = NODES.map((node) => node / 20);
+    const surface = decodeSurface(raw(axis, axis, axis.map((b) => axis.map((a) => 1 + 3 * a * a + alongBeta(b)))));
+    const frame = { scale: /** @type {const} */ ("auto"), range: null, basis: null, picture: { surface, model: null } };
+    assert.ok(fallAndRise(surface).every((turns) => turns > 0.1));
+    assert.equal(seesSaddle(frame, surface), name === "a saddle");
+  });
+}

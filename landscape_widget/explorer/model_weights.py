@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
+from time import sleep
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,9 @@ _IN_NUMPY = frozenset(torch.from_numpy(np.zeros(0, kind)).dtype for kind in "dfe
 
 #: How often weights that change are copied anew before that is given up.
 _LOOKS = 20
+
+#: Seconds in which a step of an optimizer that has begun changes further weights, in another thread.
+_STEP = 0.01
 
 
 @dataclass(frozen=True)
@@ -150,6 +154,7 @@ class Weights:
             )
         for _ in range(_LOOKS):
             state = _copied(self.model)
+            sleep(_STEP)
             if not self._changed(state):  # a copy amid a step of training is of no weights there ever were
                 break
         else:

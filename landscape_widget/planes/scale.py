@@ -137,13 +137,18 @@ def automatic_scale(surface: Surface, quadratic: QuadraticModel | None = None) -
 def sees_saddle(surface: Surface, quadratic: QuadraticModel | None = None) -> bool:
     """Returns whether a picture on the automatic scale shows a saddle at θ* to the eye.
 
+    Where all nodes near θ* are higher, or all lower, it does not: what turns farther away is another thing.
+
     Args:
         surface: The loss on a plane that curves both ways at θ*.
         quadratic: See ``automatic_scale``.
     """
-    scale = automatic_scale(surface, quadratic)
+    scale, node = automatic_scale(surface, quadratic), _theta(surface)
+    if scale is None or node is None:
+        return False
+    near = surface.loss[tuple(slice(max(0, i - _NEAR), i + _NEAR + 1) for i in node)] - surface.loss[node]
     fall, rise = fall_and_rise(surface)
-    return scale is not None and scale.colours(min(fall, rise)) > LEAST_COLOURS
+    return bool((near < 0).any() and (near > 0).any()) and scale.colours(min(fall, rise)) > LEAST_COLOURS
 
 
 def fall_and_rise(surface: Surface) -> tuple[float, float]:

@@ -118,6 +118,20 @@ def test_a_slope_does_not_show_a_saddle(flat: float) -> None:
     assert not sees_saddle(surface_of(steep), steep)
 
 
+@pytest.mark.parametrize("wells", [False, True])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_what_turns_far_from_theta_alone_is_no_saddle_there(wells: bool, sign: int) -> None:
+    """All nodes near θ* are higher: its own dip is narrower than a cell. Bumps or wells lie farther away."""
+    axis = np.linspace(-1, 1, 41)
+    x, y = np.meshgrid(axis, axis)
+    bumps = 3 * x**2 + 0.3 * np.sin(3 * y) ** 2
+    corners = sum(np.exp(-((x - at) ** 2 + (y - at) ** 2) / 0.02) for at in (0.8, -0.8))
+    loss = sign * (3 * x**2 + 0.4 * y**2 - 1.2 * corners if wells else bumps)
+    surface = Surface(axis, axis, 1 + loss, np.ones_like(loss, dtype=bool))
+    assert min(fall_and_rise(surface)) > 0.1 or not wells
+    assert not sees_saddle(surface)
+
+
 def test_a_tilted_saddle_falls_from_where_it_turns_to_its_nearer_side() -> None:
     """−y²/2 − 0.4y has its top 0.6²/2 = 0.18 above the nearer end; 4x²/2 + 2.4x its foot 4·0.4²/2 below."""
     falling, rising = (QuadraticModel(1.0, g, (4.0, 0.0, -1.0)) for g in ((0.0, -0.4), (2.4, 0.0)))

@@ -76,6 +76,16 @@ function drop(line) {
 }
 
 /**
+ * Whether some nodes near θ* are lower and some are higher.
+ * @param {Pick<SurfaceResult, "rows">} surface
+ * @param {readonly number[]} node  θ*
+ */
+export function turnsNear({ rows }, [i, j]) {
+  const near = rows.slice(Math.max(0, i - NEAR), i + NEAR + 1).flatMap((row) => [...row.slice(Math.max(0, j - NEAR), j + NEAR + 1)]);
+  return near.some((loss) => loss < rows[i][j]) && near.some((loss) => loss > rows[i][j]);
+}
+
+/**
  * How far the loss falls to both sides on lines of nodes through θ*, and how far it rises; along a slope it does neither.
  * @param {Pick<SurfaceResult, "alpha" | "beta" | "rows">} surface
  * @returns {[number, number]}

@@ -1,7 +1,7 @@
 // What colour and height stand for: the loss around L(θ*), linear or as a logarithm, or what the quadratic model leaves of it.
 import { divergingStops } from "./colours.js";
 import { formatTick } from "./format.js";
-import { automaticScale, fallAndRise, positionOf, theta, ticksOf } from "./loss-scale.js";
+import { automaticScale, fallAndRise, positionOf, theta, ticksOf, turnsNear } from "./loss-scale.js";
 import { errorMap } from "./quadratic.js";
 import { WORDS } from "../kernel/agreed.js";
 import { isDifference, quantityOf } from "../kernel/splits.js";
@@ -103,7 +103,7 @@ export function seesSaddle(frame, surface) {
   const node = theta(surface);
   if (level === null || !node) return false;
   const centre = surface.rows[node[0]][node[1]];
-  const known = turned.get(surface) ?? fallAndRise(surface);
+  const known = turned.get(surface) ?? (turnsNear(surface, node) ? fallAndRise(surface) : [0, 0]);
   turned.set(surface, known);
   const [fall, rise] = known;
   const span = around ? 2 * around.most : range[1] - range[0];
