@@ -296,6 +296,7 @@ class BackgroundComputing(Sending):
             for topic in TOPICS:
                 if topic.trait != "progress":
                     setattr(self, topic.trait, None)
+            self._publisher.forget_sent()
             self._announce()
             if gathered.controls is not None and self._request is not None:
                 self._publish(gathered.together, gathered.controls, self._number, 0.0, flush=True)

@@ -100,7 +100,8 @@ TOPICS = (
     ),
     Topic(
         "_projections",
-        lambda n: (n.found.projections, n.found.quadratic, n.found.blindness),
+        # those of former planes wait for the curvatures of this one, which stand beside them
+        lambda n: (n.found.quadratic and n.found.projections, n.found.quadratic, n.found.blindness),
         _fields("projections", "blindness"),
         ("projections", "blindness"),
     ),
@@ -198,6 +199,10 @@ class Publisher:
                 if topic.drawn:
                     payload, late = payload | {"sent": self.flight.send()}, False
                 yield topic.trait, payload
+
+    def forget_sent(self) -> None:
+        """The page has nothing any more: all is to be sent again."""
+        self._throttle.forget()
 
     def _in_order(self) -> list[Topic]:
         """The topics, of which pictures take each other's places by how long they have waited."""

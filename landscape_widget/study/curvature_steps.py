@@ -18,7 +18,7 @@ from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.projections import projection_steps
 from landscape_widget.results.curvature import EigenPairs
 from landscape_widget.results.planes import Plane
-from landscape_widget.results.spectrum import TraceEstimate
+from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
 from landscape_widget.study import budget
 from landscape_widget.study.budget import DENSITY_PROBES, TRACE_METHODS, USUAL_PRODUCTS
 from landscape_widget.study.centre import Centre
@@ -73,12 +73,22 @@ class CurvatureSteps:
         for pairs in eigenpair_steps(objective, k, start=None if near is None else near.vectors):
             yield pairs if near is None or not pairs.vectors.shape[1] else matched(pairs, near)[0]
 
+    def recall(self, objective: Objective, controls: Controls, found: Findings) -> None:
+        """Takes over what is known of random planes, which does not depend on the plane on show."""
+        n = objective.n_examples
+        found.trace = self._best_trace(objective)
+        found.projections = self._known.projections.get((n, controls.samples))
+        pairs = self._pairs.latest((n, max(1, controls.rank)))
+        density = None if pairs is None else self._densities.latest((n, pairs.n_largest))
+        if density is not None:
+            trace = found.trace or trace_of(density)
+            found.blindness = self._known.blindness.get(_blindness_key(objective, controls, trace, density))
+
     def shown(
         self, objective: Objective, controls: Controls, plane: Plane, found: Findings
     ) -> Iterator[Findings]:
         """Computes what the face of the curvature panel that is on show rests on."""
         found.quadratic = self._centre.quadratic(objective, plane, found.pairs)
-        found.trace = self._best_trace(objective)
         known = self._known_traces(objective)
         if any(known.get(method) for method in TRACE_METHODS):  # of that face, whichever is on show now
             found.traces = known
@@ -101,7 +111,7 @@ class CurvatureSteps:
             yield found
             return
         trace = found.trace or trace_of(found.density)
-        rests_on = (objective.n_examples, controls.samples, trace.samples, len(found.density.certified))
+        rests_on = _blindness_key(objective, controls, trace, found.density)
         known = self._known.blindness
         if rests_on not in known:
             known[rests_on] = saddle_blindness(found.projections, trace, found.density)
@@ -202,6 +212,13 @@ class CurvatureSteps:
             found.meter.record(method, _vectors(estimate), seconds)
             yield found
         self._known.traces[key] = history
+
+
+def _blindness_key(
+    objective: Objective, controls: Controls, trace: TraceEstimate, density: SpectralDensity
+) -> tuple[int, ...]:
+    """Returns what tells apart how often random planes hide a saddle: the sizes of what this rests on."""
+    return objective.n_examples, controls.samples, trace.samples, len(density.certified)
 
 
 def _derivatives(objective: Objective) -> str:

@@ -239,3 +239,7 @@ class Throttle:
     def passed(self, name: str) -> float:
         """When a result of this name was passed on last, −∞ before the first."""
         return self._passed[name][1] if name in self._passed else -math.inf
+
+    def forget(self) -> None:
+        """Takes nothing for passed on: whoever had the results has them no more."""
+        self._passed.clear()

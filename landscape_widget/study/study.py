@@ -125,6 +125,7 @@ class Study:
         found.stage = "gradient at the present weights"
         yield found
         found.gradient_norm = norm(centre.gradient(objective))
+        self._curvature.recall(objective, controls, found)
         if long and what == "all":
             yield from self._tell_ahead(controls, found)
         pairs = self._curvature.eigenpairs(objective, controls, found)

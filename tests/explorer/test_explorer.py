@@ -658,3 +658,15 @@ def test_what_the_panel_does_not_show_is_computed_last(make_explorer: Make, face
 def test_the_time_left_is_told_of_each_part(make_explorer: Make) -> None:
     explorer = make_explorer(gated_saddle()[1]).compute()
     assert explorer.progress["parts"] == {"surface": 0.0, "eigenpairs": 0.0, "curvature": 0.0}
+
+
+def test_random_planes_known_before_stand_beside_the_curvatures_of_the_plane_on_show(
+    make_explorer: Make,
+) -> None:
+    explorer = make_explorer(gated_saddle()[1]).compute()
+    sent: list[Any] = []
+    explorer.observe(lambda change: sent.append(change["new"]), names=["_projections"])
+    explorer.axes = "random", "random"
+    explorer.wait(HUNG)
+    assert {payload["request"] for payload in sent} == {explorer._number}
+    assert all(payload["plane"] and payload["final"] for payload in sent)

@@ -588,6 +588,25 @@ def test_the_exact_trace_is_used_wherever_it_is_known() -> None:
     assert last(study, CONTROLS).blindness == expected
 
 
+@pytest.mark.parametrize(("first", "next_"), [(CONTROLS, RANDOM), (RANDOM, CONTROLS), (TRACE, RANDOM)])
+def test_what_random_planes_hide_is_known_on_the_next_plane_from_the_first_pairs_on(
+    first: Controls, next_: Controls
+) -> None:
+    study = Study(Counted.make())
+    before = last(study, first)
+    assert before.blindness is not None
+    told = [(found.projections, found.blindness) for found in study.steps(next_) if found.pairs is not None]
+    assert all(projections is before.projections for projections, _ in told)
+    assert all(blindness == before.blindness for _, blindness in told)
+
+
+def test_what_was_found_of_other_samples_is_not_taken_for_these() -> None:
+    study = Study(Counted.make())
+    last(study, CONTROLS)
+    found = next(found for found in study.steps(replace(RANDOM, samples=7)) if found.pairs is not None)
+    assert (found.projections, found.blindness) == (None, None)
+
+
 def test_a_large_network_gets_a_deflated_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trace_module, "EXACT_WORK", 0)
     monkeypatch.setattr(budget, "TRACE_SAMPLES", 30)
