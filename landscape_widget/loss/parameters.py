@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import chain
 from math import prod
 
 import torch
@@ -74,13 +75,20 @@ def select_parameters(model: nn.Module, selection: Selection) -> dict[str, nn.Pa
     """The trainable parameters of ``model`` that ``selection`` admits, tied ones once, empty ones never.
 
     Raises:
-        ValueError: If the model has no trainable parameter, or the selection admits none.
+        ValueError: If the model has no trainable parameter, or the selection admits none, or gradients can
+            not be taken of it.
     """
     lazy = [name for name, p in model.named_parameters() if is_lazy(p)]
     if lazy:
         raise ValueError(
             f"Expected a model whose parameters have a shape, got lazy ones: {few(lazy)}. Call "
             "the model on one batch first."
+        )
+    states = chain(model.named_parameters(), model.named_buffers())
+    if inference := [name for name, tensor in states if tensor.is_inference()]:
+        raise ValueError(
+            "Expected a model that gradients can be taken of, got one that was made or loaded under "
+            f"torch.inference_mode(): {few(inference)}. Make it outside of that, or give copy.deepcopy(model)."
         )
     trainable = {name: p for name, p in named_parameters(model).items() if p.requires_grad and p.numel()}
     if not trainable:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event, Thread
+from time import sleep
 from typing import Any
 
 import numpy as np
@@ -266,6 +268,36 @@ def test_another_model_takes_the_place_of_the_first(make_explorer: Make) -> None
         )
     with pytest.raises(TypeError, match="Expected a model, got dict"):
         explorer.update(dict(other.state_dict()))  # type: ignore[arg-type]
+
+
+def test_weights_amid_a_step_of_an_optimizer_are_not_taken(make_explorer: Make) -> None:
+    """A step in another thread, whose pauses between parameters are longer than a copy takes."""
+    model, explorer = explorer_of(make_explorer)
+    ends, taken = Event(), []
+
+    def steps() -> None:
+        while not ends.wait(0.03):
+            for parameter in model.parameters():
+                sleep(0.003)
+                parameter.data += 1
+
+    first = explorer.objective.theta.clone()
+    thread = Thread(target=steps)
+    thread.start()
+    try:
+        for _ in range(20):
+            try:
+                explorer.update()
+            except RuntimeError as error:
+                assert "two steps of training" in str(error)
+            else:
+                taken.append(explorer.objective.theta - first)
+    finally:
+        ends.set()
+        thread.join()
+    assert taken
+    for moved in taken:
+        assert torch.allclose(moved, moved[0].round(), rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", [NAME, "convolution, batch norm"])

@@ -857,6 +857,16 @@ def test_models_without_weights_are_refused(model: nn.Module, match: str) -> Non
         Objective(model, (draws(20, 4).float(), labels(20)), nn.CrossEntropyLoss())
 
 
+def test_a_model_made_in_inference_mode_is_refused_and_its_copy_serves() -> None:
+    data = draws(20, 4).float(), labels(20)
+    with torch.inference_mode():
+        models = nn.Linear(4, 3), nn.Sequential(nn.BatchNorm1d(4), nn.Linear(4, 3)).eval()
+    for model in models:
+        with pytest.raises(ValueError, match=r"torch\.inference_mode\(\): .*weight, .*copy\.deepcopy"):
+            Objective(model, data, nn.CrossEntropyLoss())
+        Objective(copy.deepcopy(model), data, nn.CrossEntropyLoss())
+
+
 def test_a_batch_of_another_shape_is_named() -> None:
     batches = [(draws(5, 4), labels(5)), (draws(5, 4), labels(5)), (draws(5, 3), labels(5))]
     with pytest.raises(ValueError, match=r"batch 2 of 0 to 2, \(\(5, 3\) float64, .*first one is \(\(5, 4\)"):
