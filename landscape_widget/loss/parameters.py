@@ -88,7 +88,7 @@ def select_parameters(model: nn.Module, selection: Selection) -> dict[str, nn.Pa
     if inference := [name for name, tensor in states if tensor.is_inference()]:
         raise ValueError(
             "Expected a model that gradients can be taken of, got one that was made or loaded under "
-            f"torch.inference_mode(): {few(inference)}. Make it outside of that, or give copy.deepcopy(model)."
+            f"torch.inference_mode(): {few(inference)}. Make it outside, or give copy.deepcopy(model)."
         )
     trainable = {name: p for name, p in named_parameters(model).items() if p.requires_grad and p.numel()}
     if not trainable:

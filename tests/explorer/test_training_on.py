@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
 from time import sleep
@@ -286,11 +287,8 @@ def test_weights_amid_a_step_of_an_optimizer_are_not_taken(make_explorer: Make) 
     thread.start()
     try:
         for _ in range(20):
-            try:
+            with suppress(RuntimeError):  # it asks for a time between two steps
                 explorer.update()
-            except RuntimeError as error:
-                assert "two steps of training" in str(error)
-            else:
                 taken.append(explorer.objective.theta - first)
     finally:
         ends.set()
