@@ -7,7 +7,7 @@ import { OFFER, planeOf } from "../dev/mock-axes.js";
 import { counterpart } from "../src/kernel/axes.js";
 import { commonRange } from "../src/views/second-picture.js";
 import { wire } from "../dev/wire.js";
-import { controls, enter, nextFrame, positionOf, settled, show } from "./show.js";
+import { controls, enter, nextFrame, positionOf, resetCamera, settled, show, TURNED } from "./show.js";
 
 const HIDDEN = "Hides the saddle, looks like a minimum: κ₋ 1, κ₊ 2.";
 const sights = [["Shows the saddle: κ₋ −1, κ₊ 2.", "The saddle lies in this plane but cannot be seen: κ₋ −1, κ₊ 2."], [HIDDEN, HIDDEN]];
@@ -93,14 +93,13 @@ test("a camera turned in one surface turns the other, and a reset resets both", 
   const events = (/** @type {string} */ name) => /** @type {any} */ (shown.plotly.events.get(shown.find(name).querySelector(".js-plotly-plot")));
   const camera = (/** @type {string} */ name) => drawn(shown, name).layout.scene.camera;
   const start = camera("surface");
-  const turned = { eye: { x: 2, y: 0, z: 1 } };
-  events("surface-2").plotly_relayouting({ "scene.camera": turned });
+  events("surface-2").plotly_relayouting({ "scene.camera": TURNED });
   await nextFrame();
-  assert.deepEqual(camera("surface"), turned);
-  events("surface").plotly_relayout({ "scene.camera.eye": start.eye });
+  assert.deepEqual(camera("surface"), TURNED);
+  resetCamera(shown, "surface");
   await nextFrame();
   assert.deepEqual(camera("surface-2"), start);
-  assert.notEqual(drawn(shown, "surface-2").layout.scene.uirevision, JSON.stringify(turned));
+  assert.notEqual(drawn(shown, "surface-2").layout.scene.uirevision, JSON.stringify(TURNED));
 });
 
 test("one scale gives both pictures the colours and heights of both ranges together", async () => {
@@ -254,10 +253,9 @@ test("explorers of one group share camera, colours and heights, and each its own
   await settled();
   assert.notDeepEqual(span(shown, "heatmap"), span(other, "heatmap"));
   assert.ok(!shown.find("one-scale").checked);
-  const turned = { eye: { x: 2, y: 0, z: 1 } };
-  /** @type {any} */ (shown.plotly.events.get(shown.find("surface").querySelector(".js-plotly-plot"))).plotly_relayouting({ "scene.camera": turned });
+  /** @type {any} */ (shown.plotly.events.get(shown.find("surface").querySelector(".js-plotly-plot"))).plotly_relayouting({ "scene.camera": TURNED });
   await nextFrame();
-  assert.deepEqual(drawn(other, "surface").layout.scene.camera, turned);
+  assert.deepEqual(drawn(other, "surface").layout.scene.camera, TURNED);
   shown.find("heatmap").querySelector("[tabindex]").dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight" }));
   await nextFrame();
   assert.notEqual(drawn(shown, "heatmap").layout.shapes.length, drawn(other, "heatmap").layout.shapes.length, "a crosshair in one of them");
@@ -268,7 +266,7 @@ test("explorers of one group share camera, colours and heights, and each its own
   shown.stop();
   const alone = await show(traits({}), { webgl: true });
   assert.ok(!alone.find("one-scale").checked, "nobody else is there");
-  assert.notDeepEqual(drawn(alone, "surface").layout.scene.camera, turned, "a group ends with its last member");
+  assert.notDeepEqual(drawn(alone, "surface").layout.scene.camera, TURNED, "a group ends with its last member");
   alone.stop();
 });
 

@@ -41,10 +41,11 @@ export function createPlotly() {
     drawn,
     events,
     purged,
-    async react(/** @type {any} */ el, /** @type {any[]} */ data, /** @type {any} */ layout) {
+    Icons: { home: {} },
+    async react(/** @type {any} */ el, /** @type {any[]} */ data, /** @type {any} */ layout, /** @type {any} */ config) {
       drawn.set(el, [...(drawn.get(el) ?? []), { data, layout }]);
       el.classList.add("js-plotly-plot");
-      Object.assign(el, { data, layout });
+      Object.assign(el, { data, layout, config });
       const listeners = events.get(el) ?? {};
       events.set(el, listeners);
       el.on = (/** @type {string} */ name, /** @type {(event: any) => void} */ listener) => {

@@ -205,6 +205,11 @@ test("the call carries how losses are shown, where that is not as usual", async 
   find("copy-python").click();
   await settled();
   assert.equal(copied[1], call);
+  model.receive({ view: { camera: { projection: { type: "perspective" } } } });
+  await settled();
+  find("copy-python").click();
+  await settled();
+  assert.equal(copied[2], call, "a camera that stands where all do");
 });
 
 test("where the model holds other weights by now, the call says that it would show those", async () => {

@@ -6,6 +6,20 @@ import { createPlotly, later, openPage } from "./page.js";
 
 export const controls = { axes: defaults.axes, seed: 0, domain: null, resolution: 11, examples: 1797, split: "train", equal_axes: false };
 
+/** A camera that a person has turned, as plotly tells of it. */
+export const TURNED = { up: { x: 0, y: 0, z: 1 }, eye: { x: 2, y: 0, z: 1 }, center: { x: 0, y: 0.1, z: 0 }, projection: { type: "perspective" } };
+
+/**
+ * Clicks the house of a surface.
+ * @param {{find: (id: string) => any}} shown
+ * @param {string} name
+ */
+export function resetCamera({ find }, name) {
+  const [[button]] = find(name).querySelector(".js-plotly-plot").config.modeBarButtons;
+  assert.equal(button.title, "Reset camera");
+  button.click();
+}
+
 /** Lets promises that are already resolved run their course. */
 export async function turn() {
   for (let i = 0; i < 20; i++) await Promise.resolve();

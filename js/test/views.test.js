@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mockEigenpairs, mockProjections } from "../dev/mock-curvature.js";
 import { mockSurface } from "../dev/mock.js";
-import { controls, enter, nextFrame, settled, show, turn } from "./show.js";
+import { START } from "../src/model/camera.js";
+import { controls, enter, nextFrame, resetCamera, settled, show, turn, TURNED } from "./show.js";
 
 test("each view is drawn with the kernel's values and tells which result it shows", async () => {
   const { model, find, plotly } = await show();
@@ -81,12 +82,41 @@ test("a turned camera stays where it is while results come, until it is reset", 
   };
   const plot = () => find("surface").querySelector(".js-plotly-plot");
   const start = await receive(1);
-  const camera = { eye: { x: 2, y: 0, z: 1 } };
   const events = /** @type {any} */ (plotly.events.get(plot()));
-  events.plotly_relayouting({ "scene.camera": camera });
-  assert.equal(await receive(2), camera);
-  events.plotly_relayout({ "scene.camera.eye": start.eye });
+  events.plotly_relayouting({ "scene.camera": TURNED });
+  assert.deepEqual(await receive(2), TURNED);
+  resetCamera({ find }, "surface");
   assert.deepEqual(await receive(3), start);
+});
+
+test("a reset takes the camera to where the explorer began", async () => {
+  const eye = { x: 0, y: 2, z: 1 };
+  const { model, find, plotly } = await show({ view: { camera: { eye } }, _surface: mockSurface({ ...controls, request: 1 }, 1) }, { webgl: true });
+  const plot = find("surface").querySelector(".js-plotly-plot");
+  const standing = () => plotly.drawn.get(plot)?.at(-1)?.layout.scene.camera.eye;
+  const turn = async () => {
+    /** @type {any} */ (plotly.events.get(plot)).plotly_relayout({ "scene.camera": TURNED });
+    await nextFrame();
+    assert.deepEqual(standing(), TURNED.eye);
+    resetCamera({ find }, "surface");
+    await nextFrame();
+  };
+  assert.deepEqual(standing(), eye);
+  await turn();
+  assert.deepEqual(standing(), eye);
+  model.receive({ view: {} });
+  await nextFrame();
+  await turn();
+  assert.deepEqual(standing(), START.eye);
+});
+
+test("a surface is drawn whatever camera its page is told", async () => {
+  for (const camera of [{ projection: { type: "perspective" } }, "north", { eye: { x: NaN, y: "1" } }]) {
+    const { find, plotly, stop } = await show({ view: { camera }, _surface: mockSurface({ ...controls, request: 1 }, 1) }, { webgl: true });
+    const plot = find("surface").querySelector(".js-plotly-plot");
+    assert.deepEqual(plotly.drawn.get(plot)?.at(-1)?.layout.scene.camera, START, JSON.stringify(camera));
+    stop();
+  }
 });
 
 test("without WebGL the surface is shown as contours, and says so", async () => {

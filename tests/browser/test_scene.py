@@ -75,6 +75,33 @@ def test_nothing_is_read_back_until_the_pointer_asks(page: Page) -> None:
     assert page.evaluate("reads") == asked
 
 
+def test_the_house_takes_the_camera_to_where_it_began(page: Page) -> None:
+    surface = page.get_by_test_id("surface")
+    house = surface.locator(".modebar-btn[data-title='Reset camera']")
+    plot = surface.locator(".js-plotly-plot")
+    box = plot.bounding_box()
+    assert box is not None
+    middle = (box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"])
+
+    def eye() -> list[float]:
+        found = plot.evaluate("plot => plot._fullLayout.scene._scene.getCamera().eye")
+        return [found[axis] for axis in "xyz"]
+
+    def began() -> bool:
+        return eye() == pytest.approx(start, abs=1e-3)
+
+    start = eye()
+    house.click()
+    for _ in range(2):
+        page.mouse.move(*middle)
+        page.mouse.down()
+        page.mouse.move(middle[0] + 120, middle[1] + 30, steps=4)
+        page.mouse.up()
+        assert not began()
+        house.click()
+        wait_until(began, "the camera to be where it began")
+
+
 def test_the_surface_is_there_below_paths_and_words(narrow: Page) -> None:
     """Marks that let through what is behind them once locked depths, and it was not drawn at all."""
     scene = narrow.get_by_test_id("surface").locator(".js-plotly-plot")

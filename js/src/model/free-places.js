@@ -33,10 +33,10 @@ export function freePlaces(labels, { width, height }, away) {
 }
 
 /** @typedef {{x: number, y: number, z: number}} Vector */
-/** @typedef {{eye: Vector, center?: Vector}} Camera  as plotly has it */
+/** @typedef {{eye: Vector, center?: Vector, up?: Vector, projection?: {type: string}}} Camera  as plotly has it */
 const minus = (/** @type {Vector} */ a, /** @type {Vector} */ b) => ({ x: a.x - b.x, y: a.y - b.y, z: a.z - b.z });
 const dot = (/** @type {Vector} */ a, /** @type {Vector} */ b) => a.x * b.x + a.y * b.y + a.z * b.z;
-const scaled = (/** @type {Vector} */ { x, y, z }, /** @type {number} */ by) => ({ x: by * x, y: by * y, z: by * z });
+export const scaled = (/** @type {Vector} */ { x, y, z }, /** @type {number} */ by) => ({ x: by * x, y: by * y, z: by * z });
 
 /** Tangent of half of plotly's angle of view. */
 const VIEW = Math.tan(Math.PI / 8);

@@ -1,4 +1,5 @@
 // What the views of one explorer share and the kernel need not know.
+import { isStart } from "../model/camera.js";
 
 /**
  * A value that others can watch.
@@ -47,7 +48,7 @@ export const samePoint = (a, b) => a === b || (!!a && !!b && a.alpha === b.alpha
  * @property {boolean} [contours]
  * @property {boolean} [quadratic]
  * @property {boolean} [titled]
- * @property {import("../model/free-places.js").Camera | null} [camera]
+ * @property {import("../model/free-places.js").Camera | null} [camera]  as it was told, which may be in part
  * @property {readonly string[] | null} [controls]  those on the page; null for all
  */
 
@@ -55,12 +56,16 @@ export const samePoint = (a, b) => a === b || (!!a && !!b && a.alpha === b.alpha
 const USUAL = { scale: "auto", map: "Viridis", colour: "loss", contours: true, quadratic: false, titled: true, camera: null, controls: null };
 const OPTIONS = /** @type {(keyof View)[]} */ (Object.keys(USUAL));
 
+/** @param {keyof View} name @param {unknown} value */
+const isUsual = (name, value) => value === USUAL[name] || (name === "camera" && isStart(value));
+
 /** What of a view is not as usual. @param {Link} link @returns {View} */
-export const viewOf = (link) => Object.fromEntries(OPTIONS.map((name) => [name, link[name].get()]).filter(([name, value]) => value !== USUAL[/** @type {keyof View} */ (name)]));
+export const viewOf = (link) => Object.fromEntries(OPTIONS.map((name) => /** @type {const} */ ([name, link[name].get()])).filter((each) => !isUsual(...each)));
 
 /** Shows losses so, all that is not told as usual. @param {Link} link @param {View} view */
 export function setView(link, view) {
   for (const name of OPTIONS) /** @type {{set(value: any): void}} */ (link[name]).set(view[name] ?? USUAL[name]);
+  link.began.set(link.camera.get());
 }
 
 /** The crosshair and the camera of one explorer's views, and how they show losses. */
@@ -76,6 +81,8 @@ export function createLink() {
     titled: createCell(USUAL.titled),
     /** Where a person has turned the surfaces to; null: where they start. */
     camera: createCell(USUAL.camera),
+    /** Where they stood at first, and are reset to. */
+    began: createCell(USUAL.camera),
     controls: createCell(USUAL.controls),
     /** Whether two pictures side by side share colours and heights; null: as they are best seen. */
     oneScale: createCell(/** @type {boolean | null} */ (null)),

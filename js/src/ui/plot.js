@@ -10,6 +10,7 @@ import { wrapped } from "../model/picture-file.js";
  * @property {(el: HTMLElement, data: any[], layout: object, config: object) => Promise<unknown>} react
  * @property {(el: HTMLElement) => void} purge
  * @property {{resize(el: HTMLElement): Promise<unknown>}} Plots
+ * @property {{home: object}} Icons
  * @property {(figure: object, options: object) => Promise<string>} toImage  as a data URL
  */
 
@@ -146,7 +147,7 @@ function loseContexts(el) {
  * A plot inside `el`. `slow`: its first picture takes long, so that those of others are shown before; `patient`: those of others matter more, each time. `zoomed`: what a drag brings into view is drawn by whoever hears of it, not by plotly.
  * @param {HTMLElement} el
  * @param {Plotly} Plotly
- * @param {{buttons: string[], slow?: boolean, patient?: boolean, zoomed?: boolean, on?: Record<string, (event: any) => void>, onContextLost?: () => void, onResize?: () => void}} options
+ * @param {{buttons: (string | {name: string, title: string, icon: object, click: () => void})[], slow?: boolean, patient?: boolean, zoomed?: boolean, on?: Record<string, (event: any) => void>, onContextLost?: () => void, onResize?: () => void}} options
  */
 export function createPlot(el, Plotly, { buttons, slow = false, patient = false, zoomed = false, on = {}, onContextLost, onResize }) {
   const plot = /** @type {PlotElement} */ (/** @type {HTMLElement} */ (document.createElement("div")));

@@ -3,7 +3,8 @@ import { LEVEL, LIGHT, numbersOf, PIN, raisedPins, rimmed } from "./pin-marks.js
 import { raisedPaths, raisedWords } from "./path-marks.js";
 import { baseAxis, baseLayout, POINTER, roomOf } from "../ui/plot.js";
 import { labelWidth, roundDown } from "../ui/ticks.js";
-import { directionsOf } from "../model/free-places.js";
+import { completed, START } from "../model/camera.js";
+import { directionsOf, scaled } from "../model/free-places.js";
 import { interpolate } from "../model/picture.js";
 import { modelRows } from "../model/quadratic.js";
 import { BLACK, colouring, contourLevels, inkOn, shade, WHITE } from "../model/scale.js";
@@ -11,6 +12,7 @@ import { SIGNS } from "../kernel/splits.js";
 import { levelSegments } from "../model/level.js";
 import { nearestNode } from "../model/values.js";
 
+/** @typedef {import("../model/free-places.js").Camera} Camera */
 /** @typedef {import("../ui/frame.js").Frame} Frame */
 /** @typedef {import("../kernel/decoders.js").SurfaceResult} SurfaceResult */
 
@@ -21,12 +23,12 @@ import { nearestNode } from "../model/values.js";
  */
 const distanceTo = ({ clientWidth, clientHeight }) => (clientWidth ? Math.max(1, Math.ceil((22 * clientHeight) / clientWidth) / 20) : 1);
 
-/** @param {HTMLElement} el */
-function startCamera(el) {
-  const far = distanceTo(el);
-  // A little to the right of the middle: the title of the loss axis stands on the left.
-  return { eye: { x: 1.2 * far, y: -1.3 * far, z: 1.05 * far }, center: { x: -0.07, y: -0.06, z: -0.17 } };
-}
+/**
+ * The camera in a place, with all that it may lack.
+ * @param {HTMLElement} el
+ * @param {Camera | null} camera  where a person has turned it to, or as the page was told
+ */
+export const cameraIn = (el, camera) => completed(camera, { ...START, eye: scaled(START.eye, distanceTo(el)) });
 
 /** Height of the scene by its width. */
 const DEPTH = 0.72;
@@ -36,9 +38,9 @@ const HAIR = 0.003;
 
 /**
  * Where a scene is seen from, so coarsely that a line and its rims keep their order as it is turned that far.
- * @param {import("../model/free-places.js").Camera | null} camera
+ * @param {Camera} camera
  */
-export const sideOf = (camera) => camera && Object.values(directionsOf(camera).ahead).map((each) => Math.round(2 * each)).join();
+export const sideOf = (camera) => Object.values(directionsOf(camera).ahead).map((each) => Math.round(2 * each)).join();
 
 /** Labels of the loss axis that are wider, in pixels, leave no room for its title; the line below names it anyway. */
 const WIDE = 36;
@@ -207,7 +209,7 @@ function wires({ alpha, beta }, { range: [low, high], of }, { picture: { model }
  * @param {Frame} frame
  * @param {SurfaceResult} surface
  * @param {HTMLElement} el
- * @param {import("../model/free-places.js").Camera | null} camera  where a person has turned it to
+ * @param {Camera | null} camera  where a person has turned it to
  */
 export function figure3d(frame, surface, el, camera) {
   const { palette, picture, range } = frame;
@@ -216,7 +218,7 @@ export function figure3d(frame, surface, el, camera) {
   // Where a path is far above the surface, the losses of that are on a small part of the axis.
   const [low, high] = shaded.range;
   const top = Math.max(high, ...raised.flatMap(({ z }) => z.filter(Number.isFinite)));
-  const standing = camera ?? startCamera(el);
+  const standing = cameraIn(el, camera);
   const colours = colouring(frame, surface);
   const ink = inkOf(surface, colours);
   const [a0, a1, b0, b1] = picture.extent;

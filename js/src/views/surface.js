@@ -10,7 +10,7 @@ import { createPlot } from "../ui/plot.js";
 import { thinned } from "../model/thinned.js";
 import { quantityOf } from "../kernel/splits.js";
 import { figure2d } from "./heatmap-figure.js";
-import { figure3d, fitOf, fromElsewhere, sideOf } from "./surface-figure.js";
+import { cameraIn, figure3d, fitOf, fromElsewhere, sideOf } from "./surface-figure.js";
 import { onlyAfterClick } from "./zoom.js";
 
 /** @typedef {import("../ui/frame.js").Frame} Frame */
@@ -104,7 +104,6 @@ export function createSurface(el, link, name = "surface", ...tools) {
   // Kept here: plotly forgets a turned camera when a figure comes while it is being turned.
   function keep(/** @type {any} */ event) {
     if (event["scene.camera"]) link.camera.set(event["scene.camera"]);
-    else if (event["scene.camera.eye"]) link.camera.set(null);
     // Who has turned it wants to see it as it is by now.
     scene = null;
     if (!turning && last) update(last);
@@ -133,7 +132,8 @@ export function createSurface(el, link, name = "surface", ...tools) {
   function makePlot(plotly) {
     if (flat) return createPlot(panel.body, plotly, { buttons: [] });
     return createPlot(panel.body, plotly, {
-      buttons: ["resetCameraDefault3d"],
+      // Plotly's own goes to where plotly's scenes begin.
+      buttons: [{ name: "reset", title: "Reset camera", icon: plotly.Icons.home, click: () => link.camera.set(link.began.get()) }],
       slow: true,
       patient: true,
       on: { plotly_hover: hover, plotly_unhover: leave, plotly_relayout: keep, plotly_relayouting: turned },
@@ -186,7 +186,7 @@ export function createSurface(el, link, name = "surface", ...tools) {
     const heights = `Height: ${quantityOf(surface)}, ${formatNumber(surface.range[0])} to ${formatNumber(surface.range[1])}`;
     setText(panel.foot, heights + soFar(frame));
     plot ??= makePlot(frame.plotly);
-    if (!turning) side = sideOf(link.camera.get());
+    if (!turning) side = sideOf(cameraIn(panel.body, link.camera.get()));
     const anew = isDue(frame, surface) && isNew(plot, inScene(frame), frame.palette, extent.join(), fitOf(panel.body), side, ...displayOf(frame));
     const moved = isMoved(fromElsewhere(frame.point));
     if (anew) {
