@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mockEigenpairs, mockProjections } from "../dev/mock-curvature.js";
+import { mockLandmarks } from "../dev/mock-landmarks.js";
 import { mockSurface } from "../dev/mock.js";
+import { wire } from "../dev/wire.js";
 import { START } from "../src/model/camera.js";
 import { controls, enter, nextFrame, resetCamera, settled, show, turn, TURNED } from "./show.js";
 
@@ -136,22 +138,51 @@ test("an error is shown beside the last good picture", async () => {
   assert.ok(find("heatmap").querySelector(".js-plotly-plot"));
 });
 
-test("in a narrow place the scene has few labels, and none in its corners", async () => {
+test("the scene has some labels along each axis, in a narrow place few, and none in its corners", async () => {
   const { find, model, plotly, stop } = await show({}, { webgl: true });
   const body = find("surface").querySelector(".lw-panel-body");
-  for (const [width, most] of [[340, 3], [600, 5]]) {
+  for (const [width, most] of [[340, 3], [600, 7]]) {
     Object.defineProperty(body, "clientWidth", { value: width, configurable: true });
-    for (const half of [1, 0.3, 0.2, 8.1e-5]) {
+    for (const half of [1, 0.51, 0.3, 0.2, 0.02, 8.1e-5]) {
       const domain = [-half, half, -half, half];
       model.receive({ domain, _surface: mockSurface({ ...controls, request: 1, domain }, 1) });
       await settled();
       const { xaxis, yaxis } = /** @type {any} */ (plotly.drawn.get(find("surface").querySelector(".js-plotly-plot"))?.at(-1)).layout.scene;
-      for (const { range, tick0, dtick, nticks } of [xaxis, yaxis]) {
-        if (most === 5) assert.deepEqual([dtick, nticks], [undefined, 5]);
-        else assert.ok(tick0 === 0 && dtick < 0.8 * range[1] && 2 * dtick > range[1], `${dtick} of ${range[1]}`);
+      for (const { range, tickvals } of [xaxis, yaxis]) {
+        assert.ok(tickvals.length >= 3 && tickvals.length <= most && tickvals.includes(0), `${tickvals} of ${range[1]}`);
+        assert.ok(tickvals.every((/** @type {number} */ value) => Math.abs(value) < 0.82 * range[1]), `${tickvals} of ${range[1]}`);
       }
     }
   }
+  stop();
+});
+
+test("the loss axis has three labels or more, however high a path stands above the surface, and says what it shows", async () => {
+  const { find, model, plotly, stop } = await show({}, { webgl: true });
+  const body = find("surface").querySelector(".lw-panel-body");
+  const surface = mockSurface({ ...controls, request: 1 }, 1);
+  for (const [width, scale] of /** @type {const} */ ([[340, "auto"], [600, "auto"], [600, "linear"], [340, "log"]])) {
+    Object.defineProperty(body, "clientWidth", { value: width, configurable: true });
+    for (const high of [0, 30, 3e4]) {
+      const landmarks = mockLandmarks(surface);
+      const [path] = /** @type {any} */ (landmarks.planes[0]).paths;
+      if (high) path.loss = wire(Float64Array.from({ length: 24 }, (_, i) => high * Math.exp(-i / 5)));
+      model.receive({ view: { scale }, _surface: surface, _landmarks: landmarks });
+      await settled();
+      const { data, layout } = /** @type {any} */ (plotly.drawn.get(find("surface").querySelector(".js-plotly-plot"))?.at(-1));
+      const { zaxis } = layout.scene;
+      const heights = data.flatMap((/** @type {any} */ { type, name, z }) => (type === "surface" ? z.flatMap((/** @type {any} */ row) => [...row]) : name?.startsWith("path path") ? z : [])).filter(Number.isFinite);
+      const inside = zaxis.tickvals.filter((/** @type {number} */ value) => value >= Math.min(...heights) && value <= Math.max(...heights));
+      assert.ok(inside.length >= 3 && zaxis.tickvals.length <= 7, `${zaxis.tickvals}, ${scale}, ${high}`);
+      const aside = (layout.annotations ?? []).map((/** @type {any} */ { text }) => text);
+      const title = scale === "log" ? "log₁₀ loss" : "loss";
+      assert.deepEqual([zaxis.title.text, ...aside].filter(Boolean), [width < 420 ? `↑ ${title}` : title]);
+    }
+  }
+  model.receive({ view: {}, _surface: mockSurface({ ...controls, request: 2 }, 1, { scale: 1e-4 }), _landmarks: null });
+  await settled();
+  const { annotations, scene } = /** @type {any} */ (plotly.drawn.get(find("surface").querySelector(".js-plotly-plot"))?.at(-1)).layout;
+  assert.deepEqual([scene.zaxis.title.text, annotations[0].text], ["", "↑ loss"], "beside wide labels there is no room for it");
   stop();
 });
 

@@ -31,7 +31,7 @@ export const offersLog = ([low, high]) => low > 0 && high > low;
  * @property {(loss: number) => number} of  what stands for a loss
  * @property {number | null} level  what stands for L(θ*)
  * @property {LossScale | null} around  the automatic scale, where it is on show
- * @property {(count: number) => {tickvals?: number[], ticktext?: string[]}} ticks  of an axis that shows losses where rows are something else
+ * @property {(count: number, range?: [number, number]) => {tickvals?: number[], ticktext?: string[]}} ticks  of an axis that shows losses where rows are something else; of `range` of it, if other than its own
  */
 
 /**
@@ -72,8 +72,8 @@ export function shade({ scale, range: common, basis, picture }, surface) {
   const own = basis ? automaticScale(surface, picture.model) : around;
   if (scale === "auto" && around) {
     const of = (/** @type {number} */ loss) => positionOf(around, loss);
-    const ticks = (/** @type {number} */ count) => {
-      const losses = ticksOf(around, count);
+    const ticks = (/** @type {number} */ count, range = around.range) => {
+      const losses = ticksOf({ ...around, range }, count);
       return { tickvals: losses.map(([loss]) => of(loss)), ticktext: losses.map(([loss, digits]) => formatTick(loss, digits)) };
     };
     return {

@@ -29,6 +29,28 @@ export function roundDown(value) {
   return (digits >= 1.5 && digits < 2 ? 1.5 : Math.floor(digits)) * unit;
 }
 
+/** Share of an axis of a scene that has no labels at either end: those of another one stand there. */
+const CORNER = 0.09;
+
+/**
+ * Where labels stand along an axis of a scene: at multiples of a round step, three or more.
+ * @param {[number, number]} range
+ * @param {boolean} few  where there is little room
+ * @param {number} [corner]
+ */
+export function roundTicks([low, high], few, corner = CORNER) {
+  const span = high - low;
+  if (!(span > 0)) return {};
+  const margin = corner * span;
+  const at = (/** @type {number} */ share) => {
+    const step = roundDown(share * span);
+    const first = Math.ceil((low + margin) / step);
+    return Array.from({ length: Math.floor((high - margin) / step) - first + 1 }, (_, k) => step * (first + k));
+  };
+  const sparse = few ? at(0.375) : [];
+  return { tickvals: sparse.length > 2 ? sparse : at(0.25) };
+}
+
 /**
  * Labels that stand side by side without touching, and never fewer than two: where there is no room for five, plotly's own
  * steps may leave but the one at 0. None of few stands at either end, where it would need room beside the picture.

@@ -2,7 +2,7 @@
 import { LEVEL, LIGHT, numbersOf, PIN, raisedPins, rimmed } from "./pin-marks.js";
 import { raisedPaths, raisedWords } from "./path-marks.js";
 import { baseAxis, baseLayout, POINTER, roomOf } from "../ui/plot.js";
-import { labelWidth, roundDown } from "../ui/ticks.js";
+import { labelWidth, roundTicks } from "../ui/ticks.js";
 import { completed, START } from "../model/camera.js";
 import { directionsOf, scaled } from "../model/free-places.js";
 import { interpolate } from "../model/picture.js";
@@ -42,10 +42,10 @@ const HAIR = 0.003;
  */
 export const sideOf = (camera) => Object.values(directionsOf(camera).ahead).map((each) => Math.round(2 * each)).join();
 
-/** Labels of the loss axis that are wider, in pixels, leave no room for its title; the line below names it anyway. */
+/** Labels of the loss axis that are wider, in pixels, leave no room for its title. */
 const WIDE = 36;
 
-/** Whether the title of the loss axis would be cut off; the line below names it anyway. @param {HTMLElement} el */
+/** Whether the title of the loss axis would be cut off beside it. @param {HTMLElement} el */
 const isNarrow = (el) => el.clientWidth < 420;
 
 /** What of a place its figure depends on. @param {HTMLElement} el */
@@ -215,7 +215,6 @@ export function figure3d(frame, surface, el, camera) {
   const { palette, picture, range } = frame;
   const shaded = shade(frame, surface);
   const raised = raisedPaths(frame, surface, shaded);
-  // Where a path is far above the surface, the losses of that are on a small part of the axis.
   const [low, high] = shaded.range;
   const top = Math.max(high, ...raised.flatMap(({ z }) => z.filter(Number.isFinite)));
   const standing = cameraIn(el, camera);
@@ -236,13 +235,15 @@ export function figure3d(frame, surface, el, camera) {
   });
   const pinned = raisedPins(frame, (point) => place(surface, shaded, point), shaded.range[1]);
   const narrow = isNarrow(el);
-  const ticks = shaded.ticks(Math.max(2, Math.round(((narrow ? 3 : 5) * (high - low)) / (top - low || 1))));
+  /** @type {[number, number]} */
+  const losses = [low, range ? high : top];
+  /** @type {{tickvals?: number[], ticktext?: string[]}} */
+  const ticks = shaded.around ? shaded.ticks(narrow ? 4 : 5, losses) : roundTicks(losses, narrow, 0);
+  const beside = !narrow && labelWidth(losses, ticks.ticktext) <= WIDE;
   const levels = frame.contours ? contourLevels(shaded.range, 14) : null;
   // WebGL lines take no transparency.
   const solid = palette.theme === "dark" ? "#3d3d3d" : "#d9d9d9";
-  const axis = { ...baseAxis(palette, ""), showbackground: false, showspikes: false, nticks: 5, gridcolor: solid, linecolor: solid, zerolinecolor: solid };
-  // Where there is little room, few labels, and none in a corner, where those of two axes meet.
-  const few = (/** @type {number} */ from, /** @type {number} */ to) => (narrow ? { tick0: 0, dtick: roundDown(0.375 * (to - from)) } : {});
+  const axis = { ...baseAxis(palette, ""), showbackground: false, showspikes: false, gridcolor: solid, linecolor: solid, zerolinecolor: solid };
   /** @param {string} text */
   const title = (text) => ({ text, font: { size: 13, color: palette.text } });
   return {
@@ -275,6 +276,8 @@ export function figure3d(frame, surface, el, camera) {
     layout: {
       ...baseLayout(palette, el),
       margin: { l: 0, r: 0, t: 0, b: 0 },
+      // Plotly has one distance for all titles of axes: where labels or the border are in the way, it stands above.
+      annotations: beside ? [] : [{ ...title(`↑ ${shaded.title}`), showarrow: false, xref: "paper", yref: "paper", x: 0, y: 1, xanchor: "left", yanchor: "top" }],
       scene: {
         camera: standing,
         dragmode: "turntable",
@@ -283,9 +286,9 @@ export function figure3d(frame, surface, el, camera) {
         annotations: [...words, ...numbersOf(pinned)],
         aspectmode: "manual",
         aspectratio: { x: 1, y: 1, z: DEPTH },
-        xaxis: { ...axis, title: title("α"), range: [a0, a1], ...few(a0, a1) },
-        yaxis: { ...axis, title: title("β"), range: [b0, b1], ...few(b0, b1) },
-        zaxis: { ...axis, title: title(narrow || labelWidth(shaded.range, ticks.ticktext) > WIDE ? "" : shaded.title), ...ticks, ...(range && { range: shaded.range }) },
+        xaxis: { ...axis, title: title("α"), range: [a0, a1], ...roundTicks([a0, a1], narrow) },
+        yaxis: { ...axis, title: title("β"), range: [b0, b1], ...roundTicks([b0, b1], narrow) },
+        zaxis: { ...axis, title: title(beside ? shaded.title : ""), ...ticks, ...(range && { range: shaded.range }) },
       },
     },
   };
