@@ -199,3 +199,15 @@ test("a pin is marked on the plane that it was set on, and there alone", TEN, as
   assert.doesNotMatch(find("pin-1-place").textContent, /on Random/);
   stop();
 });
+
+test("sliders with one value stand where it has its place, and those of which more are held among these", TEN, async () => {
+  const { find, stop } = await saved({ axes: RANDOM, resolution: 31 }, { axes: HESSIAN, resolution: 51 });
+  const place = (/** @type {string} */ id) => [find(id).disabled, Number(find(id).value), Number(find(id).max)];
+  const [, at, most] = place("resolution");
+  assert.deepEqual(place("examples").slice(0, 2), [true, place("examples")[2]], "all examples, at the right end");
+  assert.ok(find("resolution").disabled && at > 0 && at < most, `${at} of ${most}`);
+  find("preset-hessian").click();
+  await settled();
+  assert.ok(Number(find("resolution").value) > at, "51 is finer than 31");
+  stop();
+});
