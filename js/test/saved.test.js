@@ -211,3 +211,20 @@ test("sliders with one value stand where it has its place, and those of which mo
   assert.ok(Number(find("resolution").value) > at, "51 is finer than 31");
   stop();
 });
+
+test("a control that cannot be used says why, and one that can what it does", TEN, async () => {
+  const { find, root, stop } = await saved({}, { axes: RANDOM });
+  const said = (/** @type {string} */ id) => find(id).closest("[title]")?.getAttribute("title");
+  for (const id of ["resolution", "examples", "seed", "new-seed", "equal-axes", "preset-filter"]) {
+    assert.ok(find(id).disabled, id);
+    assert.equal(said(id), "This page does not hold it", id);
+  }
+  const option = /** @type {HTMLOptionElement} */ ([...find("axis-alpha").options].find(({ disabled }) => disabled));
+  assert.equal(option.title, "This page does not hold it");
+  assert.match(said("colour-map"), /about L\(θ\*\) has colours of its own/);
+  enter(find("scale"), "linear", "change");
+  await settled();
+  assert.equal(said("colour-map"), "The colours; all maps are safe for the colour-blind");
+  for (const part of root.querySelectorAll("button, input, select")) assert.ok(/** @type {any} */ (part).disabled || !/kernel/i.test(part.closest("[title]")?.getAttribute("title") ?? ""), part.outerHTML);
+  stop();
+});
