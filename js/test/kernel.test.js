@@ -39,6 +39,17 @@ test("it says that there is none, and greys what needs one", TEN, async () => {
   assert.equal(root.dataset.kernel, "gone");
 });
 
+test("what is grey says why, and what it does once there is a kernel again", TEN, async () => {
+  const { model, find } = await lost();
+  const said = (/** @type {string} */ id) => find(id).closest("[title]")?.getAttribute("title");
+  const ids = ["resolution", "seed", "new-seed", "compare", "preset-filter", "table-open"];
+  for (const id of ids) assert.equal(said(id), "No kernel: run the cell to go on.", id);
+  assert.match(said("preset-random"), /^(?!No kernel)/);
+  model.hear({ type: "alive" });
+  await settled();
+  for (const id of ids) assert.ok(said(id) && !/kernel/.test(said(id)), `${id}: ${said(id)}`);
+});
+
 test("it shows every plane that it holds, and nothing of it is provisional", TEN, async () => {
   const { find, model } = await lost();
   const saves = model.saves.length;

@@ -199,3 +199,32 @@ test("a pin is marked on the plane that it was set on, and there alone", TEN, as
   assert.doesNotMatch(find("pin-1-place").textContent, /on Random/);
   stop();
 });
+
+test("sliders with one value stand where it has its place, and those of which more are held among these", TEN, async () => {
+  const { find, stop } = await saved({ axes: RANDOM, resolution: 31 }, { axes: HESSIAN, resolution: 51 });
+  const place = (/** @type {string} */ id) => [find(id).disabled, Number(find(id).value), Number(find(id).max)];
+  const [, at, most] = place("resolution");
+  assert.deepEqual(place("examples").slice(0, 2), [true, place("examples")[2]], "all examples, at the right end");
+  assert.ok(find("resolution").disabled && at > 0 && at < most, `${at} of ${most}`);
+  find("preset-hessian").click();
+  await settled();
+  assert.ok(Number(find("resolution").value) > at, "51 is finer than 31");
+  stop();
+});
+
+test("a control that cannot be used says why, and one that can what it does", TEN, async () => {
+  const { find, root, stop } = await saved({}, { axes: RANDOM });
+  const said = (/** @type {string} */ id) => find(id).closest("[title]")?.getAttribute("title");
+  for (const id of ["resolution", "examples", "seed", "new-seed", "equal-axes", "preset-filter"]) {
+    assert.ok(find(id).disabled, id);
+    assert.equal(said(id), "This page does not hold it", id);
+  }
+  const option = /** @type {HTMLOptionElement} */ ([...find("axis-alpha").options].find(({ disabled }) => disabled));
+  assert.equal(option.title, "This page does not hold it");
+  assert.match(said("colour-map"), /about L\(θ\*\) has colours of its own/);
+  enter(find("scale"), "linear", "change");
+  await settled();
+  assert.equal(said("colour-map"), "The colours; all maps are safe for the colour-blind");
+  for (const part of root.querySelectorAll("button, input, select")) assert.ok(/** @type {any} */ (part).disabled || !/kernel/i.test(part.closest("[title]")?.getAttribute("title") ?? ""), part.outerHTML);
+  stop();
+});

@@ -95,9 +95,9 @@ test("zooms are undone one by one, a double click goes back to the kernel's choi
   await settled();
   const first = model.get("domain");
   assert.equal(find("undo-zoom").hidden, false);
-  fire("heatmap", "plotly_doubleclick", undefined);
+  fire("heatmap", "plotly_relayout", { "xaxis.range[0]": 0, "xaxis.range[1]": 0.1, "yaxis.range[0]": -0.3, "yaxis.range[1]": -0.2 });
   await settled();
-  assert.equal(model.get("domain"), null);
+  assert.notDeepEqual(model.get("domain"), first);
   find("undo-zoom").click();
   assert.deepEqual(model.get("domain"), first);
   await settled();
@@ -105,6 +105,11 @@ test("zooms are undone one by one, a double click goes back to the kernel's choi
   await settled();
   assert.equal(model.get("domain"), null);
   assert.equal(find("undo-zoom").hidden, true);
+  fire("heatmap", "plotly_relayout", BOX);
+  await settled();
+  fire("heatmap", "plotly_doubleclick", undefined);
+  await settled();
+  assert.deepEqual([model.get("domain"), find("undo-zoom").hidden], [null, true]);
 });
 
 test("a zoom is not taken back once the domain has been set otherwise", async () => {

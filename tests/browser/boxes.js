@@ -20,10 +20,20 @@
 
   // Controls, words and panels.
   const all = (selector, within = root) => [...within.querySelectorAll(selector)];
-  for (const row of all(".lw-bar, .lw-fields, .lw-head, .lw-panel-head, .lw-views, .lw-foot, .lw-options, .lw-field, .lw-tools, .lw-progress")) {
+  for (const row of all(".lw-bar, .lw-fields, .lw-panel-head, .lw-views, .lw-foot, .lw-options, .lw-field, .lw-tools, .lw-progress")) {
     const parts = [...row.children].filter((child) => !child.matches(".lw-spoken"));
     apart(parts, 0.5, row.className);
     inside(parts, root, 0.5, row.className);
+  }
+  // Words flow around what stands in the corner: their lines count, not the box around all of them.
+  const corners = all(".lw-corner > .lw-button, .lw-progress > :not(.lw-spoken)");
+  apart(corners, 0.5, "lw-corner");
+  for (const corner of corners.filter(visible)) {
+    for (const words of all(".lw-sentence > *").filter(visible)) {
+      const range = document.createRange();
+      range.selectNodeContents(words);
+      if ([...range.getClientRects()].some((line) => overlap(line, box(corner), 0.5))) faults.push(`lw-head: "${name(words)}" touches "${name(corner)}"`);
+    }
   }
   // Plotly's own buttons stand in the head.
   for (const panel of all(".lw-panel")) apart([...all(".modebar-group", panel), ...all(".lw-panel-head > *, .lw-panel-tools > *", panel)], 0.5, "plotly's buttons");

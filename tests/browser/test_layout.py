@@ -226,6 +226,54 @@ def test_nothing_moves_while_a_computation_runs_or_ends(open_: Open, query: str)
     assert [(name, *seen) for name, seen in tops.items() if len(seen) > 1] == []
 
 
+SAY = """([words, sight]) => {
+  const pairs = { ...model.get("_eigenpairs"), request: model.get("progress").request, sentence: words };
+  model.receive({ _eigenpairs: { ...pairs, sights: sight && [words, `${words} ${sight}`] } });
+}"""
+
+FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+WORDS = (
+    "Saddle at this scale: λmax 4.752, λmin −0.02027, ‖∇L‖ 0.04478. The quadratic model turns within"
+    " ‖Δθ‖ = 0.0399, inside the domain, along λmax, λmin and the rest of ∇L (taken as one direction). "
+)
+CLAUSE = (
+    "A random plane hides it in 96.3–100 % of cases (100 in 100 drawn; 57–100 % as the spectrum predicts);"
+)
+UNSEEN = "it lies in this plane but cannot be seen at this domain and scale."
+
+
+@pytest.mark.parametrize("width", [1084, 700])
+def test_a_verdict_of_fewer_lines_and_a_button_beside_it_move_nothing(open_: Open, width: int) -> None:
+    page = open_("stretch=30&half=2&still")
+    page.get_by_test_id("scale").select_option("linear")
+    set_width(page, width)
+    page.evaluate(SAY, [WORDS + CLAUSE, None])
+    page.evaluate(FRAMES)
+    expect(page.get_by_test_id("show-saddle")).to_be_hidden()
+    parts = [root(page).locator(".lw-bar").first, *map(page.get_by_test_id, ("heatmap", "progress-text"))]
+    before = [box(part) for part in parts]
+    for words, sight in ((WORDS, None), ("Saddle: λmax 4.752.", None), (WORDS + CLAUSE, UNSEEN)):
+        page.evaluate(SAY, [words, sight])
+        page.evaluate(FRAMES)
+        assert [box(part) for part in parts] == before, words
+    expect(page.get_by_test_id("show-saddle")).to_be_visible()
+    assert_nothing_touches(page, width)
+
+
+@pytest.mark.parametrize("width", [1084, 700])
+def test_the_verdict_takes_all_of_the_width_below_the_progress(open_: Open, width: int) -> None:
+    page = open_("stretch=30&half=2&still")
+    set_width(page, width)
+    page.evaluate(SAY, [f"{WORDS}{CLAUSE} {UNSEEN}", None])
+    longest = page.locator(".lw-more").evaluate("""words => {
+      const range = document.createRange();
+      range.selectNodeContents(words);
+      return Math.max(...[...range.getClientRects()].map(line => line.right));
+    }""")
+    assert longest > box(root(page))["right"] - 100
+
+
 CUT = """root => [...root.querySelectorAll(".lw-along, .lw-pins-scroll")]
   .filter((part) => part.scrollWidth > part.clientWidth || part.scrollHeight > part.clientHeight + 1)
   .map((part) => part.textContent)"""
@@ -359,12 +407,13 @@ def test_pictures_of_equally_wide_explorers_beside_each_other_start_at_one_heigh
 
     before = starts()
     assert before[0] == before[1]
-    said = "words => { document.querySelector('.lw-more').textContent = words; }"
-    usual = explorers.nth(0).locator(".lw-more").inner_text()
-    page.evaluate(said, "Words that are longer than those of the other one. " * 20)
+    said = (
+        "words => Object.assign(document.querySelector('.lw-error'), { textContent: words, hidden: !words })"
+    )
+    page.evaluate(said, "What one explorer says and the other one does not.")
     wait_until(lambda: starts()[0] > before[0], "the pictures to give way")
     assert starts()[0] == pytest.approx(starts()[1], abs=0.1)
-    page.evaluate(said, usual)
+    page.evaluate(said, "")
     wait_until(lambda: starts() == before, "them to be back")
 
 

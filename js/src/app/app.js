@@ -47,7 +47,8 @@ export function render({ model, el, host, signal }, css = "") {
   const link = linkOf(state.group);
   if (!link.members.get().length) setView(link, state.snapshot.view);
   const error = h("div", { class: "lw-error", role: "alert", "data-testid": "error", hidden: true });
-  const head = h("header", { class: "lw-head" });
+  const corner = h("div", { class: "lw-corner" });
+  const head = h("header", { class: "lw-head" }, corner);
   const views = h("div", { class: "lw-views" });
   const foot = h("footer", { class: "lw-foot" });
   const body = h("div", { class: "lw-body" });
@@ -66,12 +67,12 @@ export function render({ model, el, host, signal }, css = "") {
   const settings = createSettings(state);
   const glossary = createGlossary({ mouse: ZOOM_MOUSE, keys: ZOOM_KEYS }, state.snapshot.saved);
   body.append(head, error);
-  const verdict = createVerdict(head, foot, (shared) => {
+  const verdict = createVerdict(head, corner, foot, (shared) => {
     if (shared) return link.oneScale.set(false);
     link.scale.set("auto");
     state.set({ domain: null, equal_axes: false });
   });
-  const progress = createProgress(head, state);
+  const progress = createProgress(corner, state);
   const drift = createDrift(body, state);
   const kernelLine = createKernelLine(body, root);
   const controls = createControls(body, state, settings.button, glossary.button);

@@ -85,8 +85,8 @@ export function createComparison(el, state) {
       select.value = preset?.value ?? "custom";
       options.forEach((option, i) => {
         const { axes } = offer.presets[i];
-        option.title = refusal(info, axes);
-        option.disabled = option.title !== "" || !offers({ compared_axes: axes, compared_domain: null });
+        const why = (option.dataset.why = refusal(info, axes));
+        option.disabled = why !== "" || !offers({ compared_axes: axes, compared_domain: null });
       });
       width.set(compared_domain, compared?.domain, second.snapshot);
       const beside = { ...frame, basis: frame.range && picture, picture: { surface: compared, model: compared?.quadratic ?? null } };

@@ -30,8 +30,8 @@ function createAxisSelect(name, mark, send) {
       }
       select.value = value;
       for (const option of select.options) {
-        option.title = refusal(info, [option.value]);
-        option.disabled = option.value !== value && (option.title !== "" || !offers(option.value));
+        const why = (option.dataset.why = refusal(info, [option.value]));
+        option.disabled = option.value !== value && (why !== "" || !offers(option.value));
       }
     },
   };

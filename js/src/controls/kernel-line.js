@@ -1,5 +1,6 @@
 // What can be had without a kernel: says so, and greys what needs one.
 import { h, setText } from "../ui/dom.js";
+import { tellReasons } from "../ui/reasons.js";
 
 /** @type {Record<import("../kernel/pulse.js").Kernel, [string, string]>} with results and without */
 const WORDS = {
@@ -26,6 +27,7 @@ export function createKernelLine(el, root) {
       for (const control of /** @type {NodeListOf<HTMLButtonElement>} */ (root.querySelectorAll("[data-asks]"))) {
         control.disabled = kernel === "gone" && control.dataset.asks !== "held";
       }
+      tellReasons(root, kernel !== "gone" ? "" : saved ? "This page does not hold it" : WORDS.gone[1]);
     },
     destroy() {
       element.remove();

@@ -8,12 +8,15 @@ import { offersLog } from "../model/scale.js";
 /** @typedef {import("../ui/frame.js").Frame} Frame */
 /** @typedef {import("../ui/link.js").Link} Link */
 
-/** @type {{value: import("../model/scale.js").ScaleName, label: string, title: string}[]} */
+/** @type {{value: import("../model/scale.js").ScaleName, label: string, title: string, why?: string}[]} */
 const SCALES = [
   { value: "auto", label: "about L(θ*)", title: "Blue below L(θ*), red above; linear near it, a logarithm beyond, so that both curvatures are seen" },
   { value: "linear", label: "linear", title: "The loss as it is" },
-  { value: "log", label: "log", title: "The loss as a logarithm; for positive losses" },
+  { value: "log", label: "log", title: "The loss as a logarithm; for positive losses", why: "A logarithm needs positive losses that differ" },
 ];
+
+const NO_MODEL = "No quadratic model is known of this picture";
+const OWN_COLOURS = "The scale about L(θ*) has colours of its own; other scales have maps";
 
 const [FIRST_MAP] = Object.keys(COLOUR_MAPS);
 
@@ -25,7 +28,7 @@ const [FIRST_MAP] = Object.keys(COLOUR_MAPS);
  * @param {{get(): boolean, set(value: boolean): void}} value
  */
 function createCheck(name, text, title, value) {
-  const input = h("input", { type: "checkbox", "data-testid": name });
+  const input = h("input", { type: "checkbox", "data-testid": name, "data-why": NO_MODEL });
   input.addEventListener("change", () => value.set(input.checked));
   const element = h("label", { class: "lw-check", title }, input, text);
   return {
@@ -42,13 +45,13 @@ function createCheck(name, text, title, value) {
  * @param {string} name  test id
  * @param {string} label
  * @param {string} title
- * @param {readonly {value: string, label: string, title?: string}[]} choices
+ * @param {readonly {value: string, label: string, title?: string, why?: string}[]} choices  `why`: in case that it cannot be had
  * @param {{get(): string, set(value: any): void}} value
  */
 function createChoice(name, label, title, choices, value) {
   const id = uniqueId(name);
-  const options = choices.map((choice) => h("option", { value: choice.value, title: choice.title }, choice.label));
-  const select = h("select", { id, "data-testid": name }, ...options);
+  const options = choices.map((choice) => h("option", { value: choice.value, title: choice.title, "data-why": choice.why }, choice.label));
+  const select = h("select", { id, "data-testid": name, "data-why": OWN_COLOURS }, ...options);
   select.addEventListener("change", () => value.set(select.value));
   return {
     element: h("div", { class: "lw-field", title }, h("label", { for: id }, label), select),
@@ -99,7 +102,7 @@ export function createViewOptions(el, foot, link) {
     "What the colours stand for",
     [
       { value: "loss", label: "loss" },
-      { value: "error", label: "loss − quadratic" },
+      { value: "error", label: "loss − quadratic", why: NO_MODEL },
     ],
     link.colour,
   );

@@ -45,7 +45,7 @@ export function createWidth({ name, auto, equal, label, mark, send, sendEqual })
   const title = "How far the picture reaches from θ* on either side";
   const domainOf = (/** @type {number} */ width) => (kept ? scaledDomain(kept, width) : squareDomain(width));
   const slider = createSlider({ name, label, title, mark, values: halfWidthsAround(middle.width), format: (width) => describeWidth(domainOf(width)), send: (width) => send(domainOf(width)) });
-  const button = createButton(auto, { title: "Let the kernel choose how far" }, "auto");
+  const button = createButton(auto, { title: "As far as it reaches by itself" }, "auto");
   button.addEventListener("click", () => send(null));
   const square = createButton(equal, { "data-asks": true, title: "The same distance on both axes; else each axis by its own curvature, so that both are seen" }, "1:1");
   square.addEventListener("click", () => sendEqual(square.getAttribute("aria-pressed") !== "true"));

@@ -3,6 +3,7 @@ import { createButton, h, setText } from "../ui/dom.js";
 import { formatCount, formatNumber, formatPart } from "../model/format.js";
 import { sightOn } from "../model/scale.js";
 import { drawing } from "../ui/drawing.js";
+import { keepRoom } from "../ui/room.js";
 import { nearestNode } from "../model/values.js";
 
 /** @typedef {import("../kernel/state.js").Snapshot} Snapshot */
@@ -104,10 +105,11 @@ export function splitSentence(sentence) {
 
 /**
  * @param {HTMLElement} head  where the verdict stands, before anything else
+ * @param {HTMLElement} corner  what its words flow around
  * @param {HTMLElement} foot  where it says what all rests on
  * @param {(shared: boolean) => void} showSaddle  goes to where a saddle that lies in this plane is seen; `shared`: it leaves a shared scale
  */
-export function createVerdict(head, foot, showSaddle) {
+export function createVerdict(head, corner, foot, showSaddle) {
   const sign = createSign();
   /** What the verdict on show is part of. @type {EigenResult | null} */
   let judged = null;
@@ -119,7 +121,9 @@ export function createVerdict(head, foot, showSaddle) {
   let leave = false;
   show.addEventListener("click", () => showSaddle(leave));
   verdict.append(sign.svg, h("span", { class: "lw-sentence" }, ...parts));
-  head.append(verdict, show);
+  head.append(verdict);
+  corner.append(show);
+  const leaveRoom = keepRoom(verdict, head);
 
   const line = h("summary", { "data-testid": "caption", title: "What the pictures rest on; a click shows all of it" });
   const residuals = h("p", { class: "lw-residuals", "data-testid": "residuals" });
@@ -154,6 +158,7 @@ export function createVerdict(head, foot, showSaddle) {
       setText(line, captionText(snapshot));
     },
     destroy() {
+      leaveRoom();
       verdict.remove();
       show.remove();
       caption.remove();

@@ -30,6 +30,7 @@ export function createSegments({ name, label, choices, send }) {
         const { value, title = "" } = choices[i];
         const reason = refusal(value);
         input.disabled = reason !== "" || !allowed(value);
+        input.dataset.why = reason;
         /** @type {HTMLElement} */ (input.parentElement).title = reason || title;
       });
     },

@@ -94,7 +94,8 @@ export function createSlider({ name, label, title, mark, values: initial, format
       else show(value, text);
     },
     /**
-     * Other values, except while a person holds the slider: its thumb would run away.
+     * Other values, except while a person holds the slider: its thumb would run away. A single one has its place
+     * among those of the beginning.
      * @param {readonly number[]} next
      * @param {boolean} [able]  whether there is one to choose without a kernel
      */
@@ -102,6 +103,7 @@ export function createSlider({ name, label, title, mark, values: initial, format
       if (held) return;
       // Without a kernel they are those that the page can show.
       if (asks) input.dataset.asks = able ? "held" : "true";
+      if (next.length < 2) next = initial;
       if (next.length === values.length && next.every((value, i) => value === values[i])) return;
       values = next;
       input.max = String(next.length - 1);

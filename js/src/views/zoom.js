@@ -43,9 +43,10 @@ export function createZoom(state, control) {
     step: (shown, direction, fixed) => go(stepZoom(shown, direction, fixed, state.snapshot.resolution)),
     /** @param {Domain} shown @param {number} right  in widths @param {number} up  in heights */
     pan: (shown, right, up) => go(pan(shown, right, up, state.snapshot.resolution)),
-    /** Back to the kernel's own choice. */
+    /** Back to the kernel's own choice, from which no zoom is left to take back. */
     reset() {
-      if (now().domain !== null) go(null);
+      history = [];
+      if (now().domain !== null) state.set({ [control]: null }, true);
     },
     /** Back to what was shown before the last zoom. */
     undo() {
