@@ -156,6 +156,40 @@ def test_lists_of_states_models_and_files_are_one_trajectory(tmp_path: Path) -> 
     assert trajectory.steps.tolist() == [*range(5)]
 
 
+def test_a_list_holds_the_weights_as_they_were_given() -> None:
+    """A model in it is trained on, and so are its live state dict and a vector that it shares."""
+    model, theta, diagonal = Tied(), torch.randn(4), np.ones(4)
+    before = copied(model)
+    taken = Trajectory(
+        (given for given in (model, model.state_dict(), model.state_dict(keep_vars=True))),
+        preconditioners=[diagonal] * 3,
+    )
+    vectors = Trajectory([theta, theta.numpy()])
+    with torch.no_grad():
+        for tensor in (*model.parameters(), theta):
+            tensor.zero_()
+    diagonal[:] = 2
+    assert all(same(state, before) for state in taken)
+    assert all(bool(state["θ"].all()) for state in vectors)
+    assert all(taken.preconditioner(i).tolist() == [1] * 4 for i in range(3))  # type: ignore[union-attr]
+    assert len({id(tensor) for tensor in taken[0].values()}) < len(before)  # tied ones are one here, too
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_what_a_trajectory_hands_out_is_not_its_own(recorded: bool) -> None:
+    """As where a model takes it over by load_state_dict(…, assign=True) and is trained on."""
+    model = Tied()
+    recorder = TrajectoryRecorder(model)
+    recorder.record()
+    trajectory = recorder.trajectory if recorded else Trajectory([model], preconditioners=[np.ones(4)])
+    for tensor in trajectory[0].values():
+        tensor.fill_(7)
+    assert same(trajectory[0], copied(model))
+    if not recorded:
+        trajectory.preconditioner(0)[:] = 7  # type: ignore[index]
+        assert trajectory.preconditioner(0).tolist() == [1] * 4  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize("most", [2, 3, 8, None])
 @pytest.mark.parametrize("n", [1, 7, 40])
 def test_a_budget_keeps_the_first_the_last_and_evenly_between(
