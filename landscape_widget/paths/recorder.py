@@ -16,11 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from landscape_widget.numerics.checks import check_integer, few, real, told
+from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.states import state_tensors
 from landscape_widget.paths.copying import copies, serialized
 from landscape_widget.paths.diagonals import ENDING, DiagonalFile
 from landscape_widget.paths.index import INDEX, Index, Kept, Recorded, read_index, thinned, write_index
-from landscape_widget.paths.preconditioners import check_adam, known_preconditioner
+from landscape_widget.paths.preconditioners import check_adam, known_preconditioner, not_moved
 from landscape_widget.paths.stored import SAFETENSORS, Held
 from landscape_widget.paths.trajectory import Trajectory
 from landscape_widget.results.checkpoints import RECORD, span
@@ -87,8 +88,9 @@ class TrajectoryRecorder:
                 the first and the last; None for no limit.
             resume: Go on after the last checkpoint of a folder that holds some.
             preconditioner: Keep what Adam divides its steps by, too, see ``adam_preconditioner``: as many
-                numbers again, in float32, beside each checkpoint after its first step. ``evolution`` and the
-                curves of an explorer hold it against Adam's edge of stability.
+                numbers again, in float32, beside each checkpoint after its first step with all trainable
+                parameters; a warning names those that it has not moved. ``evolution`` and the curves of an
+                explorer hold it against Adam's edge of stability.
 
         Raises:
             FileExistsError: If the folder holds a trajectory and is not to be resumed.
@@ -110,6 +112,8 @@ class TrajectoryRecorder:
         self._left_out: tuple[int, dict[str, float]] | None = None
         self._hooks: list[Any] = []
         self._preconditioner = preconditioner
+        self._told_without = False
+        """Whether a warning has said that some parameters have no preconditioner."""
         self._optimizer: torch.optim.Optimizer | None = None
         self._closed = self._given_up = False
         self._index = b""
@@ -296,7 +300,7 @@ class TrajectoryRecorder:
                 f"Expected {str(self._folder)!r} as this recorder left or found it, but another one has "
                 "written into it since. Close one of them, and choose another folder."
             )
-        diagonal = None if self._optimizer is None else known_preconditioner(self._model, self._optimizer)
+        diagonal = None if self._optimizer is None else self._diagonal(self._optimizer)
         if self._folder is None:
             recorded = Recorded(Held(copies(self._model)), step, scalars, preconditioner=diagonal)
             self._take(self._with(number, recorded, calls))
@@ -313,6 +317,21 @@ class TrajectoryRecorder:
             write_index(self._folder, self._under_way)
         finally:
             self._settle()
+
+    def _diagonal(self, optimizer: torch.optim.Optimizer) -> FloatArray | None:
+        """What Adam divides by; where that is not known of some parameters after its first step, says so."""
+        without = not_moved(self._model, optimizer)
+        if without and optimizer.state and not self._told_without:
+            self._told_without = True
+            warnings.warn(
+                "Expected an Adam that moves every trainable parameter, for preconditioner=True, got one "
+                f"that has taken no step with {few(without)}: no gradient so far, or not the optimizer's. No "
+                "preconditioner is kept before it has. Freeze what the loss does not depend on, before "
+                "training and before an objective is made: parameter.requires_grad_(False).",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        return known_preconditioner(self._model, optimizer)
 
     def _with(self, number: int, recorded: Recorded, calls: int) -> Index:
         """What is kept with one more checkpoint."""

@@ -207,7 +207,7 @@ class Trajectory(Sequence[dict[str, Tensor]]):
             return kept if kept is None else np.array(kept, float)
 
         def read() -> FloatArray:
-            with self.named(i):
+            with self.named(i, kept):
                 return kept.read()
 
         return self._unless_dropped(i, read)
@@ -231,8 +231,8 @@ class Trajectory(Sequence[dict[str, Tensor]]):
             return None
 
     @contextmanager
-    def named(self, i: int) -> Iterator[None]:
-        """Names checkpoint ``i`` in errors about it.
+    def named(self, i: int, beside: DiagonalFile | None = None) -> Iterator[None]:
+        """Names checkpoint ``i`` in errors about it, or the preconditioner that is ``beside`` it.
 
         Raises:
             FileNotFoundError: For one that is missing.
@@ -240,13 +240,14 @@ class Trajectory(Sequence[dict[str, Tensor]]):
         """
         i %= len(self)
         where = f"checkpoint {i} of {len(self)} ({self.recorded[i].name}"
-        if isinstance(self.recorded[i].source, Path):
-            where += f", {str(self.recorded[i].source)!r}"
+        what, path = ("file", self.recorded[i].source) if beside is None else ("preconditioner", beside.path)
+        if isinstance(path, Path):
+            where += f", {str(path)!r}"
         try:
             yield
         except FileNotFoundError as error:
             raise FileNotFoundError(
-                f"Expected the file of {where}), found none. Leave it out: Trajectory([…]) takes a list of "
+                f"Expected the {what} of {where}), found none. Leave it out: Trajectory([…]) takes a list of "
                 "files."
             ) from error
         except (OSError, ValueError) as error:

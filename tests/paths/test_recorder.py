@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -754,6 +755,39 @@ def test_a_loop_of_ones_own_has_the_preconditioner_kept() -> None:
         torch.optim.Adam([{"params": model.weight, "lr": 1.0}, {"params": model.bias}]),
     ):
         assert "beta1" not in TrajectoryRecorder(model).follow(other)
+
+
+@pytest.mark.parametrize("other_optimizer", [False, True])
+def test_a_parameter_without_gradients_is_named_where_the_preconditioner_is_to_be_kept(
+    other_optimizer: bool,
+) -> None:
+    model = nn.ModuleDict({"used": nn.Linear(3, 2), "unused": nn.Linear(3, 2)})
+    optimizer = torch.optim.Adam((model["used"] if other_optimizer else model).parameters())
+
+    def steps(recorder: TrajectoryRecorder) -> Trajectory:
+        with recorder.attach(optimizer):
+            for _ in range(3):
+                model["used"](torch.ones(3)).sum().backward()
+                optimizer.step()
+        return recorder.trajectory
+
+    with pytest.warns(RuntimeWarning, match=r"unused\.weight, unused\.bias.*requires_grad_\(False\)") as told:
+        assert not steps(TrajectoryRecorder(model, preconditioner=True)).has_preconditioners
+    assert len(told) == 1
+    model["unused"].requires_grad_(False)
+    assert steps(TrajectoryRecorder(model, preconditioner=True)).preconditioner(-1) is not None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # before Adam's first step nothing is amiss
+        by_adam(None, preconditioner=True)
+
+
+def test_a_preconditioner_that_is_missing_is_named(tmp_path: Path) -> None:
+    by_adam(tmp_path, steps=2, preconditioner=True)
+    (tmp_path / "00000001.preconditioner.npy").unlink()
+    told = r"preconditioner of checkpoint 1 of 3 \(step 1, '.*00000001\.preconditioner\.npy'\), found none"
+    with pytest.raises(FileNotFoundError, match=told):
+        Trajectory(tmp_path).preconditioner(1)
+    assert len(Trajectory(tmp_path)[1]) == 2
 
 
 def test_preconditioners_stand_beside_a_list_of_checkpoints() -> None:
