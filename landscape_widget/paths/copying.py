@@ -9,19 +9,16 @@ import torch
 from torch import Tensor, nn
 
 from landscape_widget.objective.states import state_tensors
-from landscape_widget.paths.stored import DTYPES, TIED
+from landscape_widget.paths.stored import DTYPES, TIED, copied
 
 
 def copies(model: nn.Module) -> dict[str, Tensor]:
     """Copies of the tensors on the CPU; tied ones are one tensor here, too."""
-    made: dict[int, Tensor] = {}
-    for name, tensor in (tensors := state_tensors(model)).items():
-        if id(tensor) not in made:
-            if tensor.layout != torch.strided or tensor.is_quantized:
-                raise _unfit(name, tensor)
-            copied = tensor.detach().to("cpu", copy=True)
-            made[id(tensor)] = copied.contiguous()
-    return {name: made[id(tensor)] for name, tensor in tensors.items()}
+    tensors = state_tensors(model)
+    for name, tensor in tensors.items():
+        if tensor.layout != torch.strided or tensor.is_quantized:
+            raise _unfit(name, tensor)
+    return copied(tensors, "cpu")
 
 
 def serialized(model: nn.Module) -> bytes:

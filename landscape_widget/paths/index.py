@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,33 @@ class Index:
     """Calls of the recorder so far, those that it let pass included."""
     stride: int
     """The number of recorded checkpoints of which one is kept."""
+
+    @cached_property
+    def content(self) -> bytes:
+        """What its file holds."""
+        entries = [
+            {
+                "file": recorded.source.name,
+                "number": number,
+                "step": recorded.step,
+                "scalars": dict(recorded.scalars),
+                "crc32": recorded.crc32,
+                **(
+                    {_PRECONDITIONER: recorded.preconditioner.crc32}
+                    if isinstance(recorded.preconditioner, DiagonalFile)
+                    else {}
+                ),
+            }
+            for number, recorded in self.kept
+        ]
+        content = {
+            "format": FORMAT,
+            "version": VERSION,
+            "calls": self.calls,
+            "stride": self.stride,
+            "checkpoints": entries,
+        }
+        return json.dumps(content, indent=1).encode()
 
 
 def read_index(folder: Path) -> Index:
@@ -121,36 +149,14 @@ def _entry(folder: Path, entry: Mapping[str, Any]) -> tuple[int, Recorded]:
     return number, Recorded(path, step, scalars, crc32, preconditioner=beside)
 
 
-def write_index(folder: Path, kept: Kept, calls: int, stride: int) -> None:
+def write_index(folder: Path, index: Index) -> None:
     """Writes the index of a folder, in the place of the one that is there once the new one is complete.
 
     Raises:
         OSError: If it cannot be written; then the one that is there stays.
     """
-    entries = [
-        {
-            "file": recorded.source.name,
-            "number": number,
-            "step": recorded.step,
-            "scalars": dict(recorded.scalars),
-            "crc32": recorded.crc32,
-            **(
-                {_PRECONDITIONER: recorded.preconditioner.crc32}
-                if isinstance(recorded.preconditioner, DiagonalFile)
-                else {}
-            ),
-        }
-        for number, recorded in kept
-    ]
-    content = {
-        "format": FORMAT,
-        "version": VERSION,
-        "calls": calls,
-        "stride": stride,
-        "checkpoints": entries,
-    }
     with replacing(folder / INDEX) as file:
-        file.write(json.dumps(content, indent=1).encode())
+        file.write(index.content)
 
 
 def thinned(kept: Kept, stride: int, most: int | None) -> tuple[Kept, int]:

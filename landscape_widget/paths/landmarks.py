@@ -62,8 +62,7 @@ class Landmarks:
             )
         states = {}
         for name, solution in (solutions or {}).items():
-            state = solution_state(objective, solution, f"solutions[{name!r}]")
-            states[_checked(name)] = {key: tensor.detach().clone() for key, tensor in state.items()}
+            states[_checked(name)] = solution_state(objective, solution, f"solutions[{name!r}]")
         source = trajectory
         if trajectory is not None and not isinstance(trajectory, TrajectoryRecorder | str | os.PathLike):
             source = Trajectory.of(trajectory)  # an iterator is read once

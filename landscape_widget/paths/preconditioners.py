@@ -51,9 +51,15 @@ def check_adam(optimizer: object) -> None:
         raise TypeError(f"Expected torch.optim.Adam or AdamW, got {type(optimizer).__name__}.")
 
 
+def not_moved(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[str]:
+    """The trainable parameters that Adam has taken no step with, by name."""
+    return [
+        name
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad and "exp_avg_sq" not in optimizer.state.get(parameter, {})
+    ]
+
+
 def known_preconditioner(model: nn.Module, optimizer: torch.optim.Optimizer) -> FloatArray | None:
     """The same in float32; None before Adam's first step with every trainable parameter."""
-    moved = [p for p in model.parameters() if p.requires_grad]
-    if not all("exp_avg_sq" in optimizer.state.get(p, {}) for p in moved):
-        return None
-    return adam_preconditioner(model, optimizer).astype(np.float32)
+    return None if not_moved(model, optimizer) else adam_preconditioner(model, optimizer).astype(np.float32)

@@ -16,11 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from landscape_widget.numerics.checks import check_integer, few, real, told
+from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.states import state_tensors
 from landscape_widget.paths.copying import copies, serialized
 from landscape_widget.paths.diagonals import ENDING, DiagonalFile
-from landscape_widget.paths.index import INDEX, Kept, Recorded, read_index, thinned, write_index
-from landscape_widget.paths.preconditioners import check_adam, known_preconditioner
+from landscape_widget.paths.index import INDEX, Index, Kept, Recorded, read_index, thinned, write_index
+from landscape_widget.paths.preconditioners import check_adam, known_preconditioner, not_moved
+from landscape_widget.paths.rates import rates
 from landscape_widget.paths.stored import SAFETENSORS, Held
 from landscape_widget.paths.trajectory import Trajectory
 from landscape_widget.results.checkpoints import RECORD, span
@@ -28,32 +30,6 @@ from landscape_widget.results.files import given_path, replacing
 
 #: Checkpoints that are kept unless told otherwise.
 MOST = 300
-
-
-def rates(optimizer: torch.optim.Optimizer) -> dict[str, float]:
-    """The learning rate η of its first group as "lr", and β as "momentum".
-
-    β is NaN where training is not stable up to λmax = (2 + 2β)/η: that holds of gradient descent and of its
-    momentum alone, with the same rate for all parameters. Where it is stable up to Adam's edge, the
-    (2 + 2β₁)/((1 − β₁)η) of its preconditioned curvature, β₁ is there as "beta1".
-    """
-    optimizer = getattr(optimizer, "optimizer", optimizer)  # accelerate's is one around another
-    groups = optimizer.param_groups
-    first = groups[0]
-    plain = type(optimizer) is torch.optim.SGD and all(
-        not (group["nesterov"] or group["dampening"] or group["weight_decay"] or group["maximize"])
-        and (group["lr"], group["momentum"]) == (first["lr"], first["momentum"])
-        for group in groups
-    )
-    found = {"lr": float(first["lr"]), "momentum": float(first["momentum"]) if plain else math.nan}
-    by_adam = isinstance(optimizer, torch.optim.Adam | torch.optim.AdamW) and all(
-        (group["lr"], group["betas"][0]) == (first["lr"], first["betas"][0])
-        and not group["maximize"]
-        # what AdamW takes off the weights themselves moves the edge by a share of half η times that alone
-        and (not group["weight_decay"] or isinstance(optimizer, torch.optim.AdamW))
-        for group in groups
-    )
-    return found | {"beta1": float(first["betas"][0])} if by_adam else found
 
 
 class TrajectoryRecorder:
@@ -87,8 +63,9 @@ class TrajectoryRecorder:
                 the first and the last; None for no limit.
             resume: Go on after the last checkpoint of a folder that holds some.
             preconditioner: Keep what Adam divides its steps by, too, see ``adam_preconditioner``: as many
-                numbers again, in float32, beside each checkpoint after its first step. ``evolution`` and the
-                curves of an explorer hold it against Adam's edge of stability.
+                numbers again, in float32, beside each checkpoint after its first step with all trainable
+                parameters; a warning names those that it has not moved. ``evolution`` and the curves of an
+                explorer hold it against Adam's edge of stability.
 
         Raises:
             FileExistsError: If the folder holds a trajectory and is not to be resumed.
@@ -110,9 +87,15 @@ class TrajectoryRecorder:
         self._left_out: tuple[int, dict[str, float]] | None = None
         self._hooks: list[Any] = []
         self._preconditioner = preconditioner
+        self._told_without = False
+        """Whether a warning has said that some parameters have no preconditioner."""
         self._optimizer: torch.optim.Optimizer | None = None
         self._closed = self._given_up = False
         self._index = b""
+        """What the index on the disk holds, as this recorder left or found it."""
+        self._under_way: Index | None = None
+        self._files: set[Path] = set()
+        """The checkpoints that this recorder wrote or found and has not deleted."""
         if self._folder is not None:
             self._open(self._folder, resume)
 
@@ -133,6 +116,8 @@ class TrajectoryRecorder:
         """
         if self._closed:
             raise RuntimeError("Expected a recorder that is open, this one was closed.")
+        if self._under_way is not None:  # an interrupt came amid the call before
+            self._settle()
         least = None if self._last_step is None else self._last_step + 1
         self._counts = step is None and not self._follows and (least is None or self._counts)
         step = (0 if least is None else least) if step is None else check_integer(step, "step", least)
@@ -144,8 +129,8 @@ class TrajectoryRecorder:
             self._keep(step, noted, self._calls + 1)
         else:
             self._left_out = step, noted
-        self._calls += 1
-        self._last_step = step
+            self._calls += 1
+            self._last_step = step
 
     def try_record(self, step: int | None = None, **scalars: float) -> None:
         """Does as ``record``, but a checkpoint that cannot be written, as on a full disk, is no error.
@@ -230,6 +215,8 @@ class TrajectoryRecorder:
         left_out, self._left_out = self._left_out, None
         if not self._closed and left_out is not None:
             self._keep(*left_out, self._calls)
+        else:
+            self._settle()
         self._closed = True
 
     def __repr__(self) -> str:
@@ -263,12 +250,11 @@ class TrajectoryRecorder:
             return
         index = read_index(folder)
         self._index = (folder / INDEX).read_bytes()
-        self._kept = index.kept
-        self._calls, self._stride = index.calls, index.stride
+        self._take(index)
+        self._files = {recorded.source for _, recorded in self._kept}
         if not self._kept:
             return
         last = self.trajectory
-        self._last_step = int(last.steps[-1])
         self._counts = RECORD in last.recorded[-1].scalars
         there, mine = (
             last.weights(-1).shapes,
@@ -284,39 +270,78 @@ class TrajectoryRecorder:
     def _keep(self, step: int, scalars: Mapping[str, float], calls: int) -> None:
         """Writes the new checkpoint, then the index, and only then deletes what is over the budget."""
         number = self._kept[-1][0] + 1 if self._kept else 0
-        if self._folder is not None:
-            index = self._folder / INDEX
-            if index.exists() and index.read_bytes() != self._index:
-                raise FileExistsError(
-                    f"Expected {str(self._folder)!r} as this recorder left or found it, but another one has "
-                    "written into it since. Close one of them, and choose another folder."
-                )
-        diagonal = None if self._optimizer is None else known_preconditioner(self._model, self._optimizer)
+        if self._folder is not None and self._on_disk() not in (b"", self._index):
+            raise FileExistsError(
+                f"Expected {str(self._folder)!r} as this recorder left or found it, but another one has "
+                "written into it since. Close one of them, and choose another folder."
+            )
+        diagonal = None if self._optimizer is None else self._diagonal(self._optimizer)
         if self._folder is None:
             recorded = Recorded(Held(copies(self._model)), step, scalars, preconditioner=diagonal)
-            kept, stride = thinned([*self._kept, (number, recorded)], self._stride, self._most)
-        else:
-            path = self._folder / f"{number:08d}{SAFETENSORS}"
-            content = serialized(self._model)
-            try:
-                with replacing(path) as file:
-                    file.write(content)
-                beside = (
-                    None if diagonal is None else DiagonalFile.written(path.with_suffix(ENDING), diagonal)
-                )
-                recorded = Recorded(path, step, scalars, zlib.crc32(content), preconditioner=beside)
-                kept, stride = thinned([*self._kept, (number, recorded)], self._stride, self._most)
-                write_index(self._folder, kept, calls, stride)
-                self._index = (self._folder / INDEX).read_bytes()
-            except BaseException:
-                _delete(path)  # no index tells of it
-                raise
-        dropped = self._kept
-        self._kept, self._stride = kept, stride
-        still = {number for number, _ in kept}
-        for before, old in dropped:
-            if before not in still and isinstance(old.source, Path):
-                _delete(old.source)
+            self._take(self._with(number, recorded, calls))
+            return
+        path = self._folder / f"{number:08d}{SAFETENSORS}"
+        content = serialized(self._model)
+        self._files.add(path)
+        try:
+            with replacing(path) as file:
+                file.write(content)
+            beside = None if diagonal is None else DiagonalFile.written(path.with_suffix(ENDING), diagonal)
+            recorded = Recorded(path, step, scalars, zlib.crc32(content), preconditioner=beside)
+            self._under_way = self._with(number, recorded, calls)
+            write_index(self._folder, self._under_way)
+        finally:
+            self._settle()
+
+    def _diagonal(self, optimizer: torch.optim.Optimizer) -> FloatArray | None:
+        """What Adam divides by; where that is not known of some parameters after its first step, says so."""
+        without = not_moved(self._model, optimizer)
+        if without and optimizer.state and not self._told_without:
+            self._told_without = True
+            warnings.warn(
+                "Expected an Adam that moves every trainable parameter, for preconditioner=True, got one "
+                f"that has taken no step with {few(without)}: no gradient so far, or not the optimizer's. No "
+                "preconditioner is kept before it has. Freeze what the loss does not depend on, before "
+                "training and before an objective is made: parameter.requires_grad_(False).",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        return known_preconditioner(self._model, optimizer)
+
+    def _with(self, number: int, recorded: Recorded, calls: int) -> Index:
+        """What is kept with one more checkpoint."""
+        kept, stride = thinned([*self._kept, (number, recorded)], self._stride, self._most)
+        return Index(kept, calls, stride)
+
+    def _settle(self) -> None:
+        """Takes the index on the disk as what is kept, if it is ours, and deletes what it does not name.
+
+        An interrupt may come at any line: what is left to do then is done by the next call.
+        """
+        if self._folder is None:
+            return
+        there = self._on_disk()
+        if self._under_way is not None and self._under_way.content == there:
+            self._take(self._under_way)
+            self._index = there
+        if there == self._index:
+            for path in self._files - {recorded.source for _, recorded in self._kept}:
+                _delete(path)
+                self._files.discard(path)
+        self._under_way = None
+
+    def _take(self, index: Index) -> None:
+        last = index.kept[-1][1].step if index.kept else None
+        # in one line, which no interrupt divides
+        self._kept, self._calls, self._stride, self._last_step = index.kept, index.calls, index.stride, last
+
+    def _on_disk(self) -> bytes:
+        """The index as it is on the disk, nothing where there is none."""
+        assert self._folder is not None
+        try:
+            return (self._folder / INDEX).read_bytes()
+        except FileNotFoundError:
+            return b""
 
 
 def _delete(checkpoint: Path) -> None:

@@ -11,7 +11,7 @@ from landscape_widget.paths.trajectory import Solution, weights_of
 
 
 def solution_state(objective: Objective, solution: Solution, name: str) -> dict[str, Tensor]:
-    """The complete state of a solution, by the names of the objective's model, or its θ alone.
+    """A copy of the complete state of a solution, by the names of the objective's model, or of its θ alone.
 
     Args:
         objective: What it is held against.

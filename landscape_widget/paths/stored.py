@@ -82,11 +82,25 @@ class Weights(Protocol):
         """All of the tensors by name."""
 
 
+def copied(tensors: Mapping[str, Tensor], device: str | None = None) -> dict[str, Tensor]:
+    """Copies of tensors, on their own device or another one; what is one tensor stays one."""
+    made: dict[int, Tensor] = {}
+    for tensor in tensors.values():
+        if id(tensor) not in made:
+            copy = tensor.detach().to(device or tensor.device, copy=True)
+            made[id(tensor)] = copy.contiguous() if copy.layout == torch.strided else copy
+    return {name: made[id(tensor)] for name, tensor in tensors.items()}
+
+
 class Held:
     """Weights in memory."""
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
-        self._tensors = {name: tensor.detach() for name, tensor in tensors.items()}
+        self._tensors = dict(tensors)
+
+    def on_cpu(self) -> Held:
+        """A copy on the CPU."""
+        return Held(copied(self._tensors, "cpu"))
 
     @property
     def shapes(self) -> Mapping[str, torch.Size]:
@@ -102,11 +116,11 @@ class Held:
         """Copies parts of tensors, one after the other, into a vector."""
         parts = row.split_with_sizes([stop - start for _, start, stop in wanted])
         for (name, start, stop), part in zip(wanted, parts, strict=True):
-            part.copy_(self._tensors[name].reshape(-1)[start:stop])
+            part.copy_(self._tensors[name].detach().reshape(-1)[start:stop])
 
     def state(self) -> dict[str, Tensor]:
-        """The tensors by name, which are not copied."""
-        return dict(self._tensors)
+        """Copies of the tensors by name; tied ones are one tensor."""
+        return copied(self._tensors)
 
 
 class _Place(NamedTuple):

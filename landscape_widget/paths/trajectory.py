@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from landscape_widget.numerics.checks import check_integer, told
 from landscape_widget.numerics.vectors import FloatArray
-from landscape_widget.objective.states import THETA
+from landscape_widget.objective.states import THETA, state_tensors
 from landscape_widget.paths.diagonals import DiagonalFile
 from landscape_widget.paths.index import Recorded, read_index, was_dropped
 from landscape_widget.paths.stored import SAFETENSORS, Held, SafetensorsFile, Weights, tensors_of, torch_file
@@ -53,7 +53,10 @@ class Trajectory(Sequence[dict[str, Tensor]]):
         *,
         preconditioners: Iterable[npt.ArrayLike | None] | None = None,
     ) -> None:
-        """Reads the index of a folder; of a list it reads nothing yet.
+        """Reads the index of a folder; of files in a list it reads nothing yet.
+
+        Weights that are in memory are copied, on the CPU: what becomes of a model in a list, or of its
+        ``state_dict()``, is not seen. Where that is too much, save them and give their files.
 
         Args:
             checkpoints: A ``TrajectoryRecorder`` or its folder, as far as it is by now, or a list of state
@@ -98,7 +101,7 @@ class Trajectory(Sequence[dict[str, Tensor]]):
                 )
             if steps is not None and not isinstance(steps, Iterable):
                 raise TypeError(f"Expected steps as a list of integers, got {type(steps).__name__}.")
-            sources = [_source(checkpoint) for checkpoint in checkpoints]
+            sources = [_as_it_is(_source(checkpoint)) for checkpoint in checkpoints]
             counted = {GIVEN: np.arange(len(sources))} if steps is None else {}  # nobody told a step
             columns = {
                 name: np.asarray(values, float) for name, values in {**(scalars or {}), **counted}.items()
@@ -201,10 +204,10 @@ class Trajectory(Sequence[dict[str, Tensor]]):
         """
         kept = self.recorded[i].preconditioner
         if not isinstance(kept, DiagonalFile):
-            return kept if kept is None else np.asarray(kept, float)
+            return kept if kept is None else np.array(kept, float)
 
         def read() -> FloatArray:
-            with self.named(i):
+            with self.named(i, kept):
                 return kept.read()
 
         return self._unless_dropped(i, read)
@@ -228,8 +231,8 @@ class Trajectory(Sequence[dict[str, Tensor]]):
             return None
 
     @contextmanager
-    def named(self, i: int) -> Iterator[None]:
-        """Names checkpoint ``i`` in errors about it.
+    def named(self, i: int, beside: DiagonalFile | None = None) -> Iterator[None]:
+        """Names checkpoint ``i`` in errors about it, or the preconditioner that is ``beside`` it.
 
         Raises:
             FileNotFoundError: For one that is missing.
@@ -237,13 +240,14 @@ class Trajectory(Sequence[dict[str, Tensor]]):
         """
         i %= len(self)
         where = f"checkpoint {i} of {len(self)} ({self.recorded[i].name}"
-        if isinstance(self.recorded[i].source, Path):
-            where += f", {str(self.recorded[i].source)!r}"
+        what, path = ("file", self.recorded[i].source) if beside is None else ("preconditioner", beside.path)
+        if isinstance(path, Path):
+            where += f", {str(path)!r}"
         try:
             yield
         except FileNotFoundError as error:
             raise FileNotFoundError(
-                f"Expected the file of {where}), found none. Leave it out: Trajectory([…]) takes a list of "
+                f"Expected the {what} of {where}), found none. Leave it out: Trajectory([…]) takes a list of "
                 "files."
             ) from error
         except (OSError, ValueError) as error:
@@ -306,7 +310,7 @@ def _diagonals(given: Iterable[npt.ArrayLike | None] | None, n: int) -> list[Flo
         return [None] * n
     if not isinstance(given, Iterable):
         raise TypeError(f"Expected preconditioners as a list of diagonals, got {type(given).__name__}.")
-    found = [None if diagonal is None else np.asarray(diagonal, float) for diagonal in given]
+    found = [None if diagonal is None else np.array(diagonal, float) for diagonal in given]
     if len(found) != n:
         raise ValueError(
             f"Expected preconditioners as {n} diagonals, one for each checkpoint, got {len(found)}."
@@ -319,13 +323,18 @@ def _diagonals(given: Iterable[npt.ArrayLike | None] | None, n: int) -> list[Flo
     return found
 
 
+def _as_it_is(source: Path | Held) -> Path | Held:
+    """The same with copies of what is in memory."""
+    return source.on_cpu() if isinstance(source, Held) else source
+
+
 def _source(checkpoint: Solution) -> Path | Held:
     """Where the weights of a checkpoint are."""
     match checkpoint:
         case str() | os.PathLike():
             return given_path(checkpoint)
         case nn.Module():
-            return Held(tensors_of(checkpoint.state_dict()))
+            return Held(tensors_of(state_tensors(checkpoint)))
         case Tensor() | np.ndarray():
             vector = torch.as_tensor(checkpoint).detach()
             if vector.ndim != 1 or not vector.is_floating_point():

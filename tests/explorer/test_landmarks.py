@@ -102,6 +102,21 @@ def check(path: TrainingPath, states: list[State], explorer: LandscapeExplorer, 
     np.testing.assert_allclose(path.loss, losses, rtol=1e-10)
 
 
+def test_a_model_in_the_list_that_is_trained_on_stays_what_it_was(make_explorer: Make) -> None:
+    model = NETWORK.model()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    explorer = explorer_of(make_explorer, trajectory=[shifted(0.1, 3), model.state_dict(), model])
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(1)
+    path = explorer.compute().landmarks.path
+    wanted = NETWORK.model()
+    wanted.load_state_dict(before)
+    loss = Objective(wanted, NETWORK.batches(ONE_BATCH), NETWORK.loss_fn).loss().item()
+    np.testing.assert_allclose(path.loss[1:], loss, rtol=1e-12)
+    np.testing.assert_allclose(path.alpha[1:], 0, atol=1e-12)
+
+
 @pytest.mark.parametrize("axes", PLANES)
 def test_every_plane_shows_the_path_and_the_solutions(make_explorer: Make, axes: tuple[str, str]) -> None:
     explorer = explorer_of(make_explorer, axes=axes).compute("surface")

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import signal
+import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -29,8 +34,10 @@ from landscape_widget import (
     trajectory_plane,
 )
 from landscape_widget.engine.random_state import random_numbers_to_come
+from landscape_widget.paths import diagonals
 from landscape_widget.paths import index as indexing
 from landscape_widget.paths import recorder as recording
+from landscape_widget.paths.index import INDEX
 from landscape_widget.results.paths import Path as TrainingPath
 from landscape_widget.results.planes import Surface
 
@@ -38,6 +45,9 @@ from ..support.cases import Tied, convolution, frozen
 from ..support.scripts import Scripts
 
 State = dict[str, Tensor]
+
+#: Of the files of a checkpoint.
+ENDINGS = (".safetensors", diagonals.ENDING)
 
 
 def copied(model: nn.Module) -> State:
@@ -145,6 +155,40 @@ def test_lists_of_states_models_and_files_are_one_trajectory(tmp_path: Path) -> 
     assert all(same(state, copied(model)) for state in trajectory)
     assert trajectory[3:].scalars["lr"].tolist() == [1, 0.1]
     assert trajectory.steps.tolist() == [*range(5)]
+
+
+def test_a_list_holds_the_weights_as_they_were_given() -> None:
+    """A model in it is trained on, and so are its live state dict and a vector that it shares."""
+    model, theta, diagonal = Tied(), torch.randn(4), np.ones(4)
+    before = copied(model)
+    taken = Trajectory(
+        (given for given in (model, model.state_dict(), model.state_dict(keep_vars=True))),
+        preconditioners=[diagonal] * 3,
+    )
+    vectors = Trajectory([theta, theta.numpy()])
+    with torch.no_grad():
+        for tensor in (*model.parameters(), theta):
+            tensor.zero_()
+    diagonal[:] = 2
+    assert all(same(state, before) for state in taken)
+    assert all(bool(state["θ"].all()) for state in vectors)
+    assert all(taken.preconditioner(i).tolist() == [1] * 4 for i in range(3))  # type: ignore[union-attr]
+    assert len({id(tensor) for tensor in taken[0].values()}) < len(before)  # tied ones are one here, too
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_what_a_trajectory_hands_out_is_not_its_own(recorded: bool) -> None:
+    """As where a model takes it over by load_state_dict(…, assign=True) and is trained on."""
+    model = Tied()
+    recorder = TrajectoryRecorder(model)
+    recorder.record()
+    trajectory = recorder.trajectory if recorded else Trajectory([model], preconditioners=[np.ones(4)])
+    for tensor in trajectory[0].values():
+        tensor.fill_(7)
+    assert same(trajectory[0], copied(model))
+    if not recorded:
+        trajectory.preconditioner(0)[:] = 7  # type: ignore[index]
+        assert trajectory.preconditioner(0).tolist() == [1] * 4  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("most", [2, 3, 8, None])
@@ -283,6 +327,101 @@ def test_a_full_disk_or_an_interrupt_loses_nothing_finished(
     assert all(len(state) == 2 for state in Trajectory(tmp_path))
     recorder.record(7)
     assert Trajectory(tmp_path).steps.tolist() == [0, 2, 7]
+
+
+class _InterruptedAt:
+    """A Ctrl-C before one of the lines that a call runs in the modules that write a folder."""
+
+    def __init__(self, line: int) -> None:
+        self._left = line
+        self._files = {module.__file__ for module in (recording, indexing, diagonals)}
+        self.came = False
+
+    def __call__(self, call: Callable[[], object]) -> None:
+        before = sys.gettrace()
+        sys.settrace(self._trace)
+        try:
+            call()
+        except KeyboardInterrupt:
+            self.came = True
+        finally:
+            sys.settrace(before)
+
+    def _trace(self, frame: FrameType, event: str, *_: object) -> Any:
+        if frame.f_code.co_filename not in self._files:
+            return None
+        if event == "line":
+            self._left -= 1
+            if self._left < 0:
+                raise KeyboardInterrupt
+        return self._trace
+
+
+def adam(model: nn.Module) -> torch.optim.Adam:
+    optimizer = torch.optim.Adam(model.parameters())
+    model(torch.ones(1, 1)).sum().backward()
+    optimizer.step()
+    return optimizer
+
+
+def test_an_interrupt_at_any_line_leaves_a_folder_to_go_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a checkpoint is written, indexed, and others are dropped for it."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # no power fails here
+    model = nn.Linear(1, 1)
+    optimizer = adam(model)
+
+    def made(folder: Path, **resume: bool) -> TrajectoryRecorder:
+        recorder = TrajectoryRecorder(model, folder, most=3, preconditioner=True, **resume)
+        recorder.follow(optimizer)
+        return recorder
+
+    def read(folder: Path) -> Trajectory:
+        there = Trajectory(folder)
+        assert all(len(there[i]) == 2 and there.preconditioner(i) is not None for i in range(3))
+        return there
+
+    came_before = came_after = 0
+    for line in range(1000):
+        folder, copy = tmp_path / str(line), tmp_path / f"{line} copied"
+        recorder = made(folder)
+        for _ in range(3):
+            recorder.record()
+        interrupt = _InterruptedAt(line)
+        interrupt(recorder.record)
+        if not interrupt.came:
+            break
+        steps = read(folder).steps.tolist()
+        assert steps in ([0, 1, 2], [0, 2, 3])
+        came_before += steps[-1] == 2
+        came_after += steps[-1] == 3
+        shutil.copytree(folder, copy)
+        after = [0, 2, steps[-1] + 1] if steps[-1] == 3 else [0, 2, 3]
+        for gone_on in (recorder, made(copy, resume=True)):  # and in another process
+            gone_on.record()
+            gone_on.close()
+            assert gone_on.trajectory.steps.tolist() == after
+        assert read(copy).steps.tolist() == after
+        named = {f"{each.source.stem}{end}" for each in read(folder).recorded for end in ENDINGS}
+        assert {path.name for path in folder.iterdir()} == named | {INDEX}
+    assert not interrupt.came
+    assert came_before > 20
+    assert came_after > 10
+
+
+def test_an_interrupt_at_any_line_leaves_a_recorder_in_memory_to_go_on_with() -> None:
+    for line in range(1000):
+        recorder = TrajectoryRecorder(nn.Linear(1, 1))
+        recorder.record()
+        interrupt = _InterruptedAt(line)
+        interrupt(recorder.record)
+        recorder.record()
+        steps = recorder.trajectory.steps.tolist()
+        assert steps == [*range(len(steps))]
+        if not interrupt.came:
+            break
+    assert line > 20
 
 
 def test_a_full_disk_does_not_end_a_training_that_is_watched(
@@ -616,6 +755,39 @@ def test_a_loop_of_ones_own_has_the_preconditioner_kept() -> None:
         torch.optim.Adam([{"params": model.weight, "lr": 1.0}, {"params": model.bias}]),
     ):
         assert "beta1" not in TrajectoryRecorder(model).follow(other)
+
+
+@pytest.mark.parametrize("other_optimizer", [False, True])
+def test_a_parameter_without_gradients_is_named_where_the_preconditioner_is_to_be_kept(
+    other_optimizer: bool,
+) -> None:
+    model = nn.ModuleDict({"used": nn.Linear(3, 2), "unused": nn.Linear(3, 2)})
+    optimizer = torch.optim.Adam((model["used"] if other_optimizer else model).parameters())
+
+    def steps(recorder: TrajectoryRecorder) -> Trajectory:
+        with recorder.attach(optimizer):
+            for _ in range(3):
+                model["used"](torch.ones(3)).sum().backward()
+                optimizer.step()
+        return recorder.trajectory
+
+    with pytest.warns(RuntimeWarning, match=r"unused\.weight, unused\.bias.*requires_grad_\(False\)") as told:
+        assert not steps(TrajectoryRecorder(model, preconditioner=True)).has_preconditioners
+    assert len(told) == 1
+    model["unused"].requires_grad_(False)
+    assert steps(TrajectoryRecorder(model, preconditioner=True)).preconditioner(-1) is not None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # before Adam's first step nothing is amiss
+        by_adam(None, preconditioner=True)
+
+
+def test_a_preconditioner_that_is_missing_is_named(tmp_path: Path) -> None:
+    by_adam(tmp_path, steps=2, preconditioner=True)
+    (tmp_path / "00000001.preconditioner.npy").unlink()
+    told = r"preconditioner of checkpoint 1 of 3 \(step 1, '.*00000001\.preconditioner\.npy'\), found none"
+    with pytest.raises(FileNotFoundError, match=told):
+        Trajectory(tmp_path).preconditioner(1)
+    assert len(Trajectory(tmp_path)[1]) == 2
 
 
 def test_preconditioners_stand_beside_a_list_of_checkpoints() -> None:
