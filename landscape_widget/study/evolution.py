@@ -19,6 +19,7 @@ from landscape_widget.curvature.trace import hessian_trace
 from landscape_widget.numerics.checks import check_integer, check_real, told
 from landscape_widget.numerics.vectors import FloatArray, norm
 from landscape_widget.objective.objective import Objective
+from landscape_widget.objective.states import names_in_theta
 from landscape_widget.paths.components import Given
 from landscape_widget.paths.trajectory import Trajectory
 from landscape_widget.results.curvature import EigenPairs
@@ -121,7 +122,13 @@ def evolution(
         preconditioned_converged=np.zeros(n, bool) if extra else None,
         names=tuple(trajectory.names[i] for i in chosen),
         provenance=objective.provenance(
-            "evolution", k=k, tol=tol, trace_samples=trace_samples, seed=seed, max_hvp=max_hvp
+            "evolution",
+            k=k,
+            tol=tol,
+            trace_samples=trace_samples,
+            seed=seed,
+            max_hvp=max_hvp,
+            parameters=tuple(names_in_theta(objective).values()),
         ),
     )
     at: Callable[[int], FloatArray | None] | None = _diagonals(preconditioner, len(trajectory))

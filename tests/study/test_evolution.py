@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -467,3 +468,64 @@ def test_what_a_recorder_keeps_of_adam_is_held_against_its_edge(
         expected = np.linalg.eigvalsh(scale[:, None] * dense(model, run[i])[2] * scale)
         assert found.preconditioned[i] == pytest.approx(expected[-1], rel=1e-3)
     assert found.threshold == pytest.approx(np.full(4, 3.6 / (0.2 * 1e-2)))
+
+
+def two_layers(dtype: torch.dtype = torch.float64) -> nn.Module:
+    """Two layers of 20 parameters each."""
+    torch.manual_seed(1)
+    return nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4)).to(dtype)
+
+
+SQUARES = tuple(torch.randn(30, 4, generator=torch.Generator().manual_seed(0)).double() for _ in range(2))
+
+
+def test_what_is_known_of_other_parameters_is_refused_by_their_names(tmp_path: Path) -> None:
+    """Of two layers of one size, whose losses are the same, too."""
+    model = two_layers()
+    states = walk(model, 3)
+    first, second = (Objective(model, SQUARES, MSE, parameters=f"{layer}.*") for layer in (0, 2))
+    known = last(first, states)
+    save(known, tmp_path / "known.npz")
+    assert list(evolution(first, states, known=load(tmp_path / "known.npz"))) == [known]
+    with pytest.raises(ValueError, match=r"parameters 0\.weight, 0\.bias for 2\.weight, 2\.bias"):
+        evolution(second, states, known=load(tmp_path / "known.npz"))
+    told = {name: value for name, value in known.provenance.items() if name != "parameters"}
+    former = replace(known, provenance=told)  # as in a file of a former version
+    assert len(list(evolution(first, states, known=former))) == 1
+    with pytest.raises(ValueError, match="another gradient at as given"):
+        evolution(second, states, known=former)
+
+
+def test_what_is_known_of_a_model_goes_on_with_its_compiled_self() -> None:
+    model = two_layers()
+    states = walk(model, 2)
+    known = last(Objective(model, SQUARES, MSE, parameters="0.*"), states)
+    compiled = Objective(torch.compile(model, backend="eager"), SQUARES, MSE, parameters="*0.*")
+    assert len(list(evolution(compiled, states, known=known))) == 1
+
+
+def test_what_is_known_of_other_data_with_the_same_loss_is_refused() -> None:
+    """Of an even loss of a product, data and their negatives."""
+
+    def loss_fn(output: Tensor, y: Tensor) -> Tensor:
+        return ((output.square() - y) ** 2).mean()
+
+    model = nn.Linear(1, 1).double()
+    with torch.no_grad():
+        model.bias.zero_()
+    x, y = torch.tensor([[1.0], [2.0]]).double(), torch.tensor([[3.0], [5.0]]).double()
+    states = [model.state_dict()]
+    known = last(Objective(model, (x, y), loss_fn), states)
+    swapped = torch.stack([x[0], -x[1]])  # ∂L/∂bias is another one
+    with pytest.raises(ValueError, match="another gradient at as given 0"):
+        evolution(Objective(model, (swapped, y), loss_fn), states, known=known)
+
+
+def test_what_is_known_without_a_preconditioner_is_refused_where_there_is_one_by_now() -> None:
+    model = two_layers()
+    states, objective = walk(model, 2), Objective(model, SQUARES, MSE)
+    ones = np.ones(objective.n_parameters)
+    known = last(objective, Trajectory(states, preconditioners=[None, ones]))
+    run = Trajectory(states, preconditioners=[ones, ones])
+    with pytest.raises(ValueError, match="another preconditioner at as given 0"):
+        evolution(objective, run, known=known)
