@@ -20,7 +20,7 @@ from landscape_widget.study.at_checkpoint import AtCheckpoint
 from landscape_widget.study.budget import best_trace
 from landscape_widget.study.centre import Centre
 from landscape_widget.study.domain import eigenvector_half_widths
-from landscape_widget.study.evolution import momentum_of, rates_of
+from landscape_widget.study.evolution import momenta_of, rates_of
 from landscape_widget.study.verdict import judge
 
 #: Columns of an ``Evolution`` for the two ends of the spectrum.
@@ -106,7 +106,7 @@ def evolution_of(
         n_hvp=products,
         verdict=tuple(verdict),
         learning_rate=rates_of(run, None, extra),
-        momentum=momentum_of(run, extra),
+        momentum=momenta_of(run, None, extra),
         trace=column["trace"],
         trace_stderr=column["stderr"],
         preconditioned=column["scaled"] if extra else None,

@@ -27,6 +27,7 @@ from landscape_widget import (
     random_plane,
     save,
 )
+from landscape_widget.study.along import evolution_of
 
 from ..paths.test_trajectory_plane import walk
 from ..support.cases import ONE_BATCH, case, quadratic
@@ -66,6 +67,11 @@ def descent(rate: float, steps: int, every: int, **more: float) -> tuple[nn.Modu
 def last(*arguments: object, **more: object) -> Evolution:
     *_, found = evolution(*arguments, **more)  # type: ignore[arg-type]
     return found
+
+
+def first(*arguments: object, **more: object) -> Evolution:
+    """What is known after one checkpoint, the edge of stability at all of them among it."""
+    return next(evolution(*arguments, **more))  # type: ignore[arg-type]
 
 
 def dense(model: nn.Module, state: State) -> tuple[float, np.ndarray, np.ndarray]:
@@ -529,3 +535,69 @@ def test_what_is_known_without_a_preconditioner_is_refused_where_there_is_one_by
     run = Trajectory(states, preconditioners=[ones, ones])
     with pytest.raises(ValueError, match="another preconditioner at as given 0"):
         evolution(objective, run, known=known)
+
+
+@pytest.mark.parametrize("of_adam", [False, True], ids=["SGD", "Adam"])
+def test_the_edge_of_stability_follows_a_momentum_that_changes(of_adam: bool, tmp_path: Path) -> None:
+    """As that of OneCycleLR does, by its defaults."""
+    model = two_layers()
+    optimizer: torch.optim.Optimizer = (
+        torch.optim.Adam(model.parameters(), lr=0.01)
+        if of_adam
+        else torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.01, total_steps=10)
+    betas, rates = [], []
+    with TrajectoryRecorder(model, every=2, preconditioner=of_adam) as recorder:
+        recorder.attach(optimizer)
+        for step in range(9):
+            group = optimizer.param_groups[0]
+            if step in (0, 1, 3, 5, 7):  # at first as attached, then as in the step that was recorded
+                betas.append(group["betas"][0] if of_adam else group["momentum"])
+                rates.append(group["lr"])
+            optimizer.zero_grad()
+            MSE(model(SQUARES[0]), SQUARES[1]).backward()
+            optimizer.step()
+            schedule.step()
+    beta, eta = np.array(betas), np.array(rates)
+    assert np.ptp(beta) > 0.05
+    edge = (2 + 2 * beta) / (((1 - beta) if of_adam else 1) * eta)
+    run = recorder.trajectory[:5]
+    objective = Objective(model, SQUARES, MSE)
+    found = first(objective, run)
+    np.testing.assert_allclose(found.threshold, edge, rtol=1e-12)
+    some = first(objective, run, checkpoints=[1, 3])
+    np.testing.assert_allclose(some.threshold, edge[[1, 3]], rtol=1e-12)
+    given = first(objective, run, learning_rate=eta, momentum=beta)
+    np.testing.assert_allclose(given.threshold, edge, rtol=1e-12)
+    of_explorer = evolution_of(run.recorded, {}, {})
+    np.testing.assert_allclose(of_explorer.threshold, edge, rtol=1e-12)
+    save(found, tmp_path / "found.npz")
+    assert load(tmp_path / "found.npz") == found
+    np.testing.assert_allclose(found.to_dataframe()["momentum"], beta)
+    assert "(2 + 2β)" in found.threshold_words
+
+
+def test_where_momentum_is_not_known_there_is_no_edge() -> None:
+    model = two_layers()
+    states, objective = walk(model, 3), Objective(model, SQUARES, MSE)
+    run = Trajectory(states, scalars={"lr": [0.1] * 3, "momentum": [0.5, math.nan, 0.9]})
+    expected = [30, math.nan, 38]
+    assert first(objective, run).threshold == pytest.approx(expected, nan_ok=True)
+    assert first(objective, run, learning_rate=0.1).threshold == pytest.approx(expected, nan_ok=True)
+    assert evolution_of(run.recorded, {}, {}).threshold == pytest.approx(expected, nan_ok=True)
+    assert first(objective, run, learning_rate=0.1, momentum=0).threshold == pytest.approx([20] * 3)
+    for wrong in ([0.5, 0.5], math.nan, -0.1, "a", [0.1, 0.2, 1.0]):
+        with pytest.raises(ValueError, match="Expected momentum as a number from 0 to 1"):
+            evolution(objective, run, momentum=wrong)  # type: ignore[arg-type]
+
+
+def test_one_momentum_for_all_is_read_as_files_of_former_versions_have_it(tmp_path: Path) -> None:
+    model, states = descent(0.2, 20, 20)
+    former = replace(last(Objective(model, DATA, MSE), states), momentum=0.9)
+    save(former, tmp_path / "former.npz")
+    again = load(tmp_path / "former.npz")
+    assert again == former
+    np.testing.assert_allclose(again.threshold, 3.8 / 0.2)
+    with pytest.raises(ValueError, match="momentum for each checkpoint"):
+        save(replace(former, momentum=np.full(9, 0.9)), tmp_path / "wrong.npz")
