@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,8 @@ class Recorded:
     """Whether ``step`` is one of training."""
     preconditioner: FloatArray | DiagonalFile | None = field(default=None, compare=False)
     """The diagonal of the optimiser's P, shape (N,), or where it is; None where nobody kept it."""
+    trained: Mapping[str, int] = field(default_factory=dict, compare=False)
+    """How many of its entries belong to which parameter, in their order; empty where nobody told."""
 
     @property
     def name(self) -> str:
@@ -46,6 +48,9 @@ class Recorded:
 
 #: Key of an entry with the checksum of the diagonal beside a checkpoint, where there is one.
 _PRECONDITIONER = "preconditioner"
+
+#: Key of such an entry, too: which of those in the index under this key its parameters are.
+_TRAINED = "trained"
 
 #: Checkpoints that are kept, each with its number among all that were recorded.
 Kept = list[tuple[int, Recorded]]
@@ -84,8 +89,9 @@ def read_index(folder: Path) -> Index:
         kind, version = content["format"], content["version"]
         if (kind, version) != (FORMAT, VERSION):
             raise ValueError(f"it is of format {told(kind)}, version {told(version)}")
+        trained = [_sizes(one) for one in content.get(_TRAINED, [])]  # files of former versions lack it
         return Index(
-            [_entry(folder, entry) for entry in content["checkpoints"]],
+            [_entry(folder, entry, trained) for entry in content["checkpoints"]],
             check_integer(content["calls"], "calls", 0),
             check_integer(content["stride"], "stride", 1),
         )
@@ -108,7 +114,13 @@ def was_dropped(recorded: Recorded) -> bool:
     return source not in named
 
 
-def _entry(folder: Path, entry: Mapping[str, Any]) -> tuple[int, Recorded]:
+def _sizes(given: Any) -> dict[str, int]:
+    return {str(name): check_integer(size, _TRAINED, 0) for name, size in dict(given).items()}
+
+
+def _entry(
+    folder: Path, entry: Mapping[str, Any], trained: Sequence[Mapping[str, int]]
+) -> tuple[int, Recorded]:
     name = entry["file"]
     if not isinstance(name, str) or Path(name).name != name:
         raise ValueError(f"a checkpoint lies elsewhere, in {told(name)}")
@@ -118,7 +130,9 @@ def _entry(folder: Path, entry: Mapping[str, Any]) -> tuple[int, Recorded]:
     path, diagonal = folder / name, entry.get(_PRECONDITIONER)
     kept = None if diagonal is None else check_integer(diagonal, _PRECONDITIONER, 0)
     beside = None if kept is None else DiagonalFile(path.with_suffix(ENDING), kept)
-    return number, Recorded(path, step, scalars, crc32, preconditioner=beside)
+    which = check_integer(entry[_TRAINED], _TRAINED, 0, len(trained) - 1) if _TRAINED in entry else None
+    sizes = {} if which is None else trained[which]
+    return number, Recorded(path, step, scalars, crc32, preconditioner=beside, trained=sizes)
 
 
 def write_index(folder: Path, kept: Kept, calls: int, stride: int) -> None:
@@ -127,6 +141,10 @@ def write_index(folder: Path, kept: Kept, calls: int, stride: int) -> None:
     Raises:
         OSError: If it cannot be written; then the one that is there stays.
     """
+    trained: list[Mapping[str, int]] = []
+    for _, recorded in kept:
+        if recorded.trained and recorded.trained not in trained:
+            trained.append(recorded.trained)
     entries = [
         {
             "file": recorded.source.name,
@@ -139,6 +157,7 @@ def write_index(folder: Path, kept: Kept, calls: int, stride: int) -> None:
                 if isinstance(recorded.preconditioner, DiagonalFile)
                 else {}
             ),
+            **({_TRAINED: trained.index(recorded.trained)} if recorded.trained else {}),
         }
         for number, recorded in kept
     ]
@@ -147,6 +166,7 @@ def write_index(folder: Path, kept: Kept, calls: int, stride: int) -> None:
         "version": VERSION,
         "calls": calls,
         "stride": stride,
+        **({_TRAINED: [dict(sizes) for sizes in trained]} if trained else {}),
         "checkpoints": entries,
     }
     with replacing(folder / INDEX) as file:

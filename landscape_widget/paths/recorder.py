@@ -20,7 +20,7 @@ from landscape_widget.objective.states import state_tensors
 from landscape_widget.paths.copying import copies, serialized
 from landscape_widget.paths.diagonals import ENDING, DiagonalFile
 from landscape_widget.paths.index import INDEX, Kept, Recorded, read_index, thinned, write_index
-from landscape_widget.paths.preconditioners import check_adam, known_preconditioner
+from landscape_widget.paths.preconditioners import check_adam, known_preconditioner, trained_sizes
 from landscape_widget.paths.stored import SAFETENSORS, Held
 from landscape_widget.paths.trajectory import Trajectory
 from landscape_widget.results.checkpoints import RECORD, span
@@ -292,8 +292,11 @@ class TrajectoryRecorder:
                     "written into it since. Close one of them, and choose another folder."
                 )
         diagonal = None if self._optimizer is None else known_preconditioner(self._model, self._optimizer)
+        trained = {} if diagonal is None else trained_sizes(self._model)
         if self._folder is None:
-            recorded = Recorded(Held(copies(self._model)), step, scalars, preconditioner=diagonal)
+            recorded = Recorded(
+                Held(copies(self._model)), step, scalars, preconditioner=diagonal, trained=trained
+            )
             kept, stride = thinned([*self._kept, (number, recorded)], self._stride, self._most)
         else:
             path = self._folder / f"{number:08d}{SAFETENSORS}"
@@ -304,7 +307,9 @@ class TrajectoryRecorder:
                 beside = (
                     None if diagonal is None else DiagonalFile.written(path.with_suffix(ENDING), diagonal)
                 )
-                recorded = Recorded(path, step, scalars, zlib.crc32(content), preconditioner=beside)
+                recorded = Recorded(
+                    path, step, scalars, zlib.crc32(content), preconditioner=beside, trained=trained
+                )
                 kept, stride = thinned([*self._kept, (number, recorded)], self._stride, self._most)
                 write_index(self._folder, kept, calls, stride)
                 self._index = (self._folder / INDEX).read_bytes()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import math
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from landscape_widget.numerics.vectors import FloatArray, norm
 from landscape_widget.objective.objective import Objective
 from landscape_widget.objective.states import names_in_theta
 from landscape_widget.paths.components import Given
+from landscape_widget.paths.preconditioners import preconditioner_of, why_not
 from landscape_widget.paths.trajectory import Trajectory
 from landscape_widget.results.curvature import EigenPairs
 from landscape_widget.results.evolution import Evolution
@@ -31,8 +34,9 @@ from landscape_widget.study.verdict import judge
 
 log = logging.getLogger(__name__)
 
-#: The diagonals of preconditioners, each of shape (N,), one for each checkpoint of the trajectory.
-Preconditioners = Sequence[npt.ArrayLike] | Callable[[int], npt.ArrayLike]
+#: The diagonals of preconditioners, each of shape (N,), one for each checkpoint of the trajectory; None for
+#: one that is not known.
+Preconditioners = Sequence[npt.ArrayLike | None] | Callable[[int], npt.ArrayLike | None]
 
 
 def evolution(
@@ -72,8 +76,9 @@ def evolution(
             trajectory; default what was recorded at each as "momentum", with a preconditioner as "beta1", or
             0 where neither was told of the run.
         preconditioner: The diagonals of P, one for each checkpoint of the trajectory, or a function of its
-            number, as ``adam_preconditioner`` makes them: λmax of P^(−½) H P^(−½) is computed, too. Default
-            what was recorded, see ``TrajectoryRecorder``; NaN stands where there is none.
+            number, as ``adam_preconditioner`` makes them, None for one that is not known: λmax of
+            P^(−½) H P^(−½) is computed, too. Default what was recorded, see ``TrajectoryRecorder``, cut to
+            the parameters of the objective; NaN stands where there is none.
         trace_samples: Products for tr(H) at each checkpoint, see ``hessian_trace``; 0 for no trace.
         tol: Relative accuracy of eigenvalues, see ``hessian_eigenpairs``.
         max_hvp: Products after which the search at a checkpoint ends; ``converged`` tells.
@@ -86,6 +91,9 @@ def evolution(
         ValueError: If a checkpoint is damaged or of another model, naming it; if ``known`` is of another
             objective; or for an impossible argument.
         SecondDerivativeError: If torch cannot differentiate the loss twice, or does it wrongly.
+
+    Warns:
+        UserWarning: If a preconditioner was kept of other parameters than those of the objective.
     """
     check_given(Objective, objective=objective)
     check_given(Evolution | None, known=known)
@@ -132,7 +140,7 @@ def evolution(
     )
     at: Callable[[int], FloatArray | None] | None = _diagonals(preconditioner, len(trajectory))
     if at is None and extra:
-        at = trajectory.preconditioner
+        at = partial(_kept, objective, trajectory, set())
     search = _Search(k, tol, max_hvp, seed, trace_samples)
     start = empty if known is None else taken_over(empty, known, objective, trajectory, at)
     return _steps(start, objective, trajectory, search, at)
@@ -274,7 +282,17 @@ def _one_each(
     return np.broadcast_to(found, n).copy()
 
 
-def _diagonals(given: Preconditioners | None, n: int) -> Callable[[int], FloatArray] | None:
+def _kept(objective: Objective, trajectory: Trajectory, told_of: set[object], i: int) -> FloatArray | None:
+    """P that was kept at a checkpoint; where it is of other parameters, the first of them is told of."""
+    key = frozenset(trajectory.recorded[i].trained)
+    words = why_not(objective, trajectory, i)
+    if words and key not in told_of:
+        warnings.warn(words, stacklevel=3)
+        told_of.add(key)
+    return preconditioner_of(objective, trajectory, i)
+
+
+def _diagonals(given: Preconditioners | None, n: int) -> Callable[[int], FloatArray | None] | None:
     """The diagonal of P by the number of a checkpoint."""
     if given is None:
         return None
@@ -285,7 +303,12 @@ def _diagonals(given: Preconditioners | None, n: int) -> Callable[[int], FloatAr
                 f"function of a checkpoint's number, got {told(given)}."
             )
         given = given.__getitem__
-    return lambda i: np.asarray(given(i), float)
+
+    def at(i: int) -> FloatArray | None:
+        diagonal = given(i)
+        return None if diagonal is None else np.asarray(diagonal, float)
+
+    return at
 
 
 def _holes(*shape: int) -> FloatArray:

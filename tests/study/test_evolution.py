@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -601,3 +603,99 @@ def test_one_momentum_for_all_is_read_as_files_of_former_versions_have_it(tmp_pa
     np.testing.assert_allclose(again.threshold, 3.8 / 0.2)
     with pytest.raises(ValueError, match="momentum for each checkpoint"):
         save(replace(former, momentum=np.full(9, 0.9)), tmp_path / "wrong.npz")
+
+
+def by_adam(model: nn.Module, steps: int, recorder: TrajectoryRecorder) -> None:
+    """Records every step of Adam's with all parameters that have a gradient by then."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    recorder.attach(optimizer)
+    for step in range(steps):
+        if step == steps - 1:
+            model.requires_grad_(True)
+        optimizer.zero_grad()
+        MSE(model(SQUARES[0]), SQUARES[1]).backward()
+        optimizer.step()
+
+
+def dense_scaled(objective: Objective, state: State, scale: np.ndarray) -> float:
+    here = objective.with_state(state)
+    columns = [here.hvp(one).numpy() for one in torch.eye(here.n_parameters, dtype=torch.float64)]
+    matrix = np.stack(columns, axis=1) / np.sqrt(np.outer(scale, scale))
+    return float(np.linalg.eigvalsh((matrix + matrix.T) / 2)[-1])
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+@pytest.mark.parametrize("parameters", ["2.*", "*bias"])
+def test_a_preconditioner_is_cut_to_the_parameters_of_the_objective(
+    parameters: str, on_disk: bool, tmp_path: Path
+) -> None:
+    model = two_layers()
+    with TrajectoryRecorder(model, tmp_path if on_disk else None, preconditioner=True) as recorder:
+        by_adam(model, 2, recorder)
+    run = Trajectory(tmp_path) if on_disk else recorder.trajectory
+    objective = Objective(model, SQUARES, MSE, parameters=parameters)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        found = last(objective, run, checkpoints=[0, 2])
+    whole = run.preconditioner(2)
+    assert whole is not None
+    of = [name for name, p in model.named_parameters() for _ in range(p.numel())]
+    mine = np.array([name.startswith("2.") if parameters == "2.*" else "bias" in name for name in of])
+    expected = dense_scaled(objective, run[2], whole[mine])
+    assert found.preconditioned == pytest.approx([math.nan, expected], rel=1e-3, nan_ok=True)
+    assert found.preconditioned_converged[1]
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_a_preconditioner_of_other_parameters_leaves_a_hole_and_that_is_said(
+    on_disk: bool, tmp_path: Path
+) -> None:
+    """As after gradual unfreezing, and of another layer of the same size."""
+    model = two_layers()
+    model[0].requires_grad_(False)
+    with TrajectoryRecorder(model, tmp_path if on_disk else None, preconditioner=True) as recorder:
+        by_adam(model, 3, recorder)
+    run = Trajectory(tmp_path) if on_disk else recorder.trajectory
+    assert [len(run.preconditioner(i)) for i in (1, 2, 3)] == [20, 20, 40]  # type: ignore[arg-type]
+    whole = Objective(model, SQUARES, MSE)
+    with pytest.warns(UserWarning, match=r"at step 1 was kept without that of 0\.weight, 0\.bias;") as told:
+        found = last(whole, run)
+    assert len(told) == 1
+    expected = dense_scaled(whole, run[3], run.preconditioner(3))
+    assert found.preconditioned == pytest.approx([*[math.nan] * 3, expected], rel=1e-3, nan_ok=True)
+    with pytest.warns(UserWarning, match=r"at step 1 was kept without that of 0\.weight, 0\.bias;"):
+        other = last(Objective(model, SQUARES, MSE, parameters="0.*"), run, checkpoints=[1])
+    assert np.isnan(other.preconditioned).all()
+    assert np.isfinite(other.values).all()
+    second = last(Objective(model, SQUARES, MSE, parameters="2.*"), run, checkpoints=[1, 3])
+    assert np.isfinite(second.preconditioned).all()
+
+
+def test_a_preconditioner_of_nobody_knows_which_parameters_is_taken_by_its_size(tmp_path: Path) -> None:
+    """As in folders of former versions, and where diagonals are given."""
+    model = two_layers()
+    with TrajectoryRecorder(model, tmp_path, preconditioner=True) as recorder:
+        by_adam(model, 1, recorder)
+    index = tmp_path / "trajectory.json"
+    content = json.loads(index.read_text())
+    assert content.pop("trained") == [{"0.weight": 16, "0.bias": 4, "2.weight": 16, "2.bias": 4}]
+    for entry in content["checkpoints"]:
+        entry.pop("trained", None)
+    index.write_text(json.dumps(content))
+    run = Trajectory(tmp_path)
+    assert np.isfinite(last(Objective(model, SQUARES, MSE), run, checkpoints=[1]).preconditioned).all()
+    part = Objective(model, SQUARES, MSE, parameters="2.*")
+    with pytest.warns(UserWarning, match="has 40 entries, and nobody told of which parameters, for 20 of"):
+        assert np.isnan(last(part, run, checkpoints=[1]).preconditioned).all()
+
+
+def test_a_preconditioner_that_is_not_known_is_none_and_an_infinite_one_is_refused() -> None:
+    model = two_layers()
+    states, objective = walk(model, 2), Objective(model, SQUARES, MSE)
+    ones = np.ones(objective.n_parameters)
+    found = last(objective, states, preconditioner=[ones, None])
+    assert found.preconditioned == pytest.approx([found.largest[0], math.nan], rel=1e-3, nan_ok=True)
+    assert found == last(objective, states, preconditioner=lambda i: None if i else ones)
+    for bad in (np.inf, np.nan, 0.0):
+        with pytest.raises(ValueError, match="Expected preconditioners as diagonals of positive finite"):
+            Trajectory(states, preconditioners=[ones, np.where(np.arange(40) == 3, bad, ones)])
