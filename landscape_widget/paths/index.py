@@ -141,10 +141,8 @@ def write_index(folder: Path, kept: Kept, calls: int, stride: int) -> None:
     Raises:
         OSError: If it cannot be written; then the one that is there stays.
     """
-    trained: list[Mapping[str, int]] = []
-    for _, recorded in kept:
-        if recorded.trained and recorded.trained not in trained:
-            trained.append(recorded.trained)
+    sizes = [tuple(recorded.trained.items()) for _, recorded in kept]
+    trained = [*dict.fromkeys(filter(None, sizes))]  # each once, for its names may be many
     entries = [
         {
             "file": recorded.source.name,
@@ -157,16 +155,16 @@ def write_index(folder: Path, kept: Kept, calls: int, stride: int) -> None:
                 if isinstance(recorded.preconditioner, DiagonalFile)
                 else {}
             ),
-            **({_TRAINED: trained.index(recorded.trained)} if recorded.trained else {}),
+            **({_TRAINED: trained.index(mine)} if mine else {}),
         }
-        for number, recorded in kept
+        for (number, recorded), mine in zip(kept, sizes, strict=True)
     ]
     content = {
         "format": FORMAT,
         "version": VERSION,
         "calls": calls,
         "stride": stride,
-        **({_TRAINED: [dict(sizes) for sizes in trained]} if trained else {}),
+        **({_TRAINED: [dict(one) for one in trained]} if trained else {}),
         "checkpoints": entries,
     }
     with replacing(folder / INDEX) as file:
