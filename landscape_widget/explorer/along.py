@@ -24,7 +24,7 @@ from landscape_widget.export.along_payload import along
 from landscape_widget.paths.index import was_dropped
 from landscape_widget.results.comparison import Comparison
 from landscape_widget.results.evolution import Evolution
-from landscape_widget.study.along import comparison_of, evolution_of, found_at
+from landscape_widget.study.along import comparison_of, evolution_of, found_at, unfit
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.study import Study, check_part
 from landscape_widget.study.witness import LossChangedError
@@ -118,6 +118,7 @@ class AlongTheRun(PointActs):
 
         Warns:
             UserWarning: For each checkpoint that cannot be had, with the cause; it is tried again next time.
+                If a preconditioner was kept of other parameters than those of the objective.
         """
         if check_part(what, _ALL) != _ALL:
             return super().compute(what)
@@ -137,7 +138,15 @@ class AlongTheRun(PointActs):
         for checkpoint in self._points.centres.landmarks.checkpoints:
             if words := self._noted.failed.get(checkpoint_key(checkpoint)):
                 warnings.warn(f"Nothing was found at {checkpoint.name}: {words}", stacklevel=2)
+        with self._lock:
+            unfit_words = self._unfit(self.evolution)
+        for words in unfit_words:
+            warnings.warn(words, stacklevel=2)
         return self
+
+    def _unfit(self, found: Evolution) -> list[str]:
+        """Why curves of an optimiser's P have holes."""
+        return unfit(self._study.objective, self._points.centres.landmarks.checkpoints, found)
 
     def cancel(self) -> None:
         """Ends the running computation after its present step; finished results stay."""
@@ -306,7 +315,8 @@ class AlongTheRun(PointActs):
                 busy = pastime is not None and not (pastime.cancelled or pastime.done.is_set())
             noted = [one.scalars for one in self._points.centres.landmarks.checkpoints]
             another = any("lr" in each and math.isnan(each.get("momentum", 0.0)) for each in noted)
-            self._along = along(self.evolution, busy, another)
+            found = self.evolution
+            self._along = along(found, busy, another, self._unfit(found))
 
 
 def _of(controls: Controls) -> tuple[object, ...]:

@@ -18,6 +18,7 @@ from landscape_widget.objective.objective import Objective
 from landscape_widget.objective.states import THETA, full_state, keys_of, theta_of
 from landscape_widget.paths.index import Recorded, was_dropped
 from landscape_widget.paths.landmarks import Landmarks
+from landscape_widget.paths.preconditioners import preconditioner_of
 from landscape_widget.paths.stored import Held
 from landscape_widget.paths.trajectory import Trajectory
 from landscape_widget.results.curvature import EigenPairs
@@ -221,7 +222,8 @@ class Spots:
         spot.known.landmark_losses = self._losses  # true losses, which depend on no centre
         run = Run(partial(self._nearest_pairs, spot), None, {}, self.witness)
         if spot.theta is None:
-            run = replace(run, diagonal=partial(Trajectory.of_recorded([spot.recorded]).preconditioner, 0))
+            there = Trajectory.of_recorded([spot.recorded])
+            run = replace(run, diagonal=partial(preconditioner_of, objective, there, 0))
         if spot.theta is None and self.landmarks.trajectory is not None:
             run = replace(run, origin=self._end(spot), components=self._components)
         study = Study(objective, test, spot.known, self.landmarks, run)

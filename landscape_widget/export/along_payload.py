@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -46,13 +47,14 @@ _HERE = {"type": "line", "y0": 0, "y1": 1, "layer": "below"}
 _ROOM = 0.08
 
 
-def along(evolution: Evolution, busy: bool, another_edge: bool = False) -> Payload:
+def along(evolution: Evolution, busy: bool, another_edge: bool = False, unfit: Sequence[str] = ()) -> Payload:
     """What is known at each checkpoint, in the words of plotly but for the page's own colours.
 
     Args:
         evolution: The evolution over all checkpoints, as far as it was found.
         busy: Whether more of it is being computed.
         another_edge: Whether training was by an optimiser that is stable up to another edge than 2/η.
+        unfit: Why there is no preconditioned curvature at checkpoints whose P is that of other parameters.
     """
     n, done = len(evolution.done), int(evolution.done.sum())
     trace = np.full(n, math.nan) if evolution.trace is None else evolution.trace
@@ -85,7 +87,9 @@ def along(evolution: Evolution, busy: bool, another_edge: bool = False) -> Paylo
         )
     signs = [f"{_SIGNS[name]} {name}" for name in _SIGNS if name in evolution.verdict]
     words = f"Curvature at {done} of {n} checkpoints{_MORE if busy else ''}."
-    if another_edge and not (scaled is not None and (busy or done < n or np.isfinite(scaled).any())):
+    if unfit:
+        words += f" {unfit[0]}"
+    elif another_edge and not (scaled is not None and (busy or done < n or np.isfinite(scaled).any())):
         words += _ANOTHER_EDGE
     shown = [picture for picture in found if picture is not None]
     names = called(evolution)

@@ -39,8 +39,8 @@ def keys_of(objective: PureFunction, shapes: Mapping[str, torch.Size]) -> dict[s
     wanted = {THETA: objective.theta.shape}
     if set(shapes) != {THETA} and objective.layout is not None:
         wanted = {name: tensor.shape for name, tensor in state_tensors(_model(objective.terms)).items()}
-    own = _plain(wanted)
-    keys = {own.get(plain, plain): key for plain, key in _plain(shapes).items()}
+    own = plain_names(wanted)
+    keys = {own.get(plain, plain): key for plain, key in plain_names(shapes).items()}
     faults = {
         "lacks": [name for name in wanted if name not in keys],
         "has besides": [name for name in keys if name not in wanted],
@@ -60,12 +60,23 @@ def keys_of(objective: PureFunction, shapes: Mapping[str, torch.Size]) -> dict[s
     return keys
 
 
-def _plain(names: Iterable[str]) -> dict[str, str]:
-    """The names by what they are without ``torch.compile`` and wrappers of the whole model."""
+def plain_names(names: Iterable[str]) -> dict[str, str]:
+    """Names by what they are without ``torch.compile`` and wrappers of the whole model."""
     plain = {name.replace(_COMPILED, ""): name for name in names}
     while plain and all(name.startswith(_WRAPPED) for name in plain):
         plain = {name.removeprefix(_WRAPPED): given for name, given in plain.items()}
     return plain
+
+
+def names_in_theta(objective: PureFunction) -> dict[str, str]:
+    """The parameters of θ in their order, and what each is called without ``torch.compile`` and wrappers.
+
+    Nothing of an objective that is a function of θ alone.
+    """
+    if objective.layout is None:
+        return {}
+    own = {name: plain for plain, name in plain_names(state_tensors(_model(objective.terms))).items()}
+    return {name: own.get(name, name) for name in objective.layout.names}
 
 
 def theta_of(objective: PureFunction, state: Mapping[str, Tensor], keys: Mapping[str, str]) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -38,6 +38,8 @@ class Recorded:
     """Whether ``step`` is one of training."""
     preconditioner: FloatArray | DiagonalFile | None = field(default=None, compare=False)
     """The diagonal of the optimiser's P, shape (N,), or where it is; None where nobody kept it."""
+    trained: Mapping[str, int] = field(default_factory=dict, compare=False)
+    """How many of its entries belong to which parameter, in their order; empty where nobody told."""
 
     @property
     def name(self) -> str:
@@ -47,6 +49,9 @@ class Recorded:
 
 #: Key of an entry with the checksum of the diagonal beside a checkpoint, where there is one.
 _PRECONDITIONER = "preconditioner"
+
+#: Key of such an entry, too: which of those in the index under this key its parameters are.
+_TRAINED = "trained"
 
 #: Checkpoints that are kept, each with its number among all that were recorded.
 Kept = list[tuple[int, Recorded]]
@@ -66,6 +71,8 @@ class Index:
     @cached_property
     def content(self) -> bytes:
         """What its file holds."""
+        sizes = [tuple(recorded.trained.items()) for _, recorded in self.kept]
+        trained = [*dict.fromkeys(filter(None, sizes))]  # each once, for its names may be many
         entries = [
             {
                 "file": recorded.source.name,
@@ -78,14 +85,16 @@ class Index:
                     if isinstance(recorded.preconditioner, DiagonalFile)
                     else {}
                 ),
+                **({_TRAINED: trained.index(mine)} if mine else {}),
             }
-            for number, recorded in self.kept
+            for (number, recorded), mine in zip(self.kept, sizes, strict=True)
         ]
         content = {
             "format": FORMAT,
             "version": VERSION,
             "calls": self.calls,
             "stride": self.stride,
+            **({_TRAINED: [dict(one) for one in trained]} if trained else {}),
             "checkpoints": entries,
         }
         return json.dumps(content, indent=1).encode()
@@ -112,8 +121,9 @@ def read_index(folder: Path) -> Index:
         kind, version = content["format"], content["version"]
         if (kind, version) != (FORMAT, VERSION):
             raise ValueError(f"it is of format {told(kind)}, version {told(version)}")
+        trained = [_sizes(one) for one in content.get(_TRAINED, [])]  # files of former versions lack it
         return Index(
-            [_entry(folder, entry) for entry in content["checkpoints"]],
+            [_entry(folder, entry, trained) for entry in content["checkpoints"]],
             check_integer(content["calls"], "calls", 0),
             check_integer(content["stride"], "stride", 1),
         )
@@ -136,7 +146,13 @@ def was_dropped(recorded: Recorded) -> bool:
     return source not in named
 
 
-def _entry(folder: Path, entry: Mapping[str, Any]) -> tuple[int, Recorded]:
+def _sizes(given: Any) -> dict[str, int]:
+    return {str(name): check_integer(size, _TRAINED, 0) for name, size in dict(given).items()}
+
+
+def _entry(
+    folder: Path, entry: Mapping[str, Any], trained: Sequence[Mapping[str, int]]
+) -> tuple[int, Recorded]:
     name = entry["file"]
     if not isinstance(name, str) or Path(name).name != name:
         raise ValueError(f"a checkpoint lies elsewhere, in {told(name)}")
@@ -146,7 +162,9 @@ def _entry(folder: Path, entry: Mapping[str, Any]) -> tuple[int, Recorded]:
     path, diagonal = folder / name, entry.get(_PRECONDITIONER)
     kept = None if diagonal is None else check_integer(diagonal, _PRECONDITIONER, 0)
     beside = None if kept is None else DiagonalFile(path.with_suffix(ENDING), kept)
-    return number, Recorded(path, step, scalars, crc32, preconditioner=beside)
+    which = check_integer(entry[_TRAINED], _TRAINED, 0, len(trained) - 1) if _TRAINED in entry else None
+    sizes = {} if which is None else trained[which]
+    return number, Recorded(path, step, scalars, crc32, preconditioner=beside, trained=sizes)
 
 
 def write_index(folder: Path, index: Index) -> None:

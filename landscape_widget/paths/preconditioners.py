@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from torch import nn
 
+from landscape_widget.numerics.checks import few
 from landscape_widget.numerics.vectors import FloatArray
+from landscape_widget.objective.objective import Objective
+from landscape_widget.objective.states import names_in_theta, plain_names
+from landscape_widget.paths.trajectory import Trajectory
+
+#: How a sentence ends on a preconditioner that cannot be used.
+_LEFT_OUT = "the preconditioned curvature is left out."
 
 
 def adam_preconditioner(model: nn.Module, optimizer: torch.optim.Optimizer) -> FloatArray:
@@ -63,3 +72,52 @@ def not_moved(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[str]:
 def known_preconditioner(model: nn.Module, optimizer: torch.optim.Optimizer) -> FloatArray | None:
     """The same in float32; None before Adam's first step with every trainable parameter."""
     return None if not_moved(model, optimizer) else adam_preconditioner(model, optimizer).astype(np.float32)
+
+
+def trained_sizes(model: nn.Module) -> dict[str, int]:
+    """How many entries of such a diagonal belong to which parameter, in their order."""
+    return {name: p.numel() for name, p in model.named_parameters() if p.requires_grad}
+
+
+def preconditioner_of(objective: Objective, trajectory: Trajectory, i: int) -> FloatArray | None:
+    """The optimiser's P at checkpoint ``i``, cut to the parameters of an objective, shape (N,).
+
+    None where nobody keeps it, or ``why_not`` tells that it is of others.
+    """
+    diagonal = trajectory.preconditioner(i)
+    if diagonal is None or why_not(objective, trajectory, i):
+        return None
+    sizes = trajectory.recorded[i].trained
+    if not sizes or not (theta := names_in_theta(objective)):
+        return diagonal
+    keys = _keys(theta, sizes)
+    parts = dict(zip(sizes, np.split(diagonal, np.cumsum([*sizes.values()])[:-1]), strict=True))
+    return np.concatenate([parts[keys[name]] for name in theta])
+
+
+def why_not(objective: Objective, trajectory: Trajectory, i: int) -> str:
+    """Why P at a checkpoint is not that of the parameters of an objective; empty where it is, or is none."""
+    recorded = trajectory.recorded[i]
+    if recorded.preconditioner is None:
+        return ""
+    sizes, theta, n = recorded.trained, names_in_theta(objective), objective.n_parameters
+    if not sizes or not theta:
+        diagonal = trajectory.preconditioner(i)
+        if diagonal is None or len(diagonal) == n:
+            return ""
+        return (
+            f"The preconditioner at {recorded.name} has {len(diagonal):,} entries, and nobody told of which "
+            f"parameters, for {n:,} of the objective; {_LEFT_OUT}"
+        )
+    keys = _keys(theta, sizes)
+    lacking = [name for name in theta if name not in keys]
+    if lacking:
+        return f"The preconditioner at {recorded.name} was kept without that of {few(lacking)}; {_LEFT_OUT}"
+    return ""
+
+
+def _keys(theta: Mapping[str, str], sizes: Mapping[str, int]) -> dict[str, str]:
+    """What parameters of θ are called where a diagonal was kept, without those that it is not of."""
+    plain = plain_names(sizes)
+    found = {name: name if name in sizes else plain.get(own) for name, own in theta.items()}
+    return {name: key for name, key in found.items() if key is not None}

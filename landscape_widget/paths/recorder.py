@@ -21,7 +21,7 @@ from landscape_widget.objective.states import state_tensors
 from landscape_widget.paths.copying import copies, serialized
 from landscape_widget.paths.diagonals import ENDING, DiagonalFile
 from landscape_widget.paths.index import INDEX, Index, Kept, Recorded, read_index, thinned, write_index
-from landscape_widget.paths.preconditioners import check_adam, known_preconditioner, not_moved
+from landscape_widget.paths.preconditioners import check_adam, known_preconditioner, not_moved, trained_sizes
 from landscape_widget.paths.rates import rates
 from landscape_widget.paths.stored import SAFETENSORS, Held
 from landscape_widget.paths.trajectory import Trajectory
@@ -276,8 +276,10 @@ class TrajectoryRecorder:
                 "written into it since. Close one of them, and choose another folder."
             )
         diagonal = None if self._optimizer is None else self._diagonal(self._optimizer)
+        trained = {} if diagonal is None else trained_sizes(self._model)
         if self._folder is None:
-            recorded = Recorded(Held(copies(self._model)), step, scalars, preconditioner=diagonal)
+            held = Held(copies(self._model))
+            recorded = Recorded(held, step, scalars, preconditioner=diagonal, trained=trained)
             self._take(self._with(number, recorded, calls))
             return
         path = self._folder / f"{number:08d}{SAFETENSORS}"
@@ -287,7 +289,9 @@ class TrajectoryRecorder:
             with replacing(path) as file:
                 file.write(content)
             beside = None if diagonal is None else DiagonalFile.written(path.with_suffix(ENDING), diagonal)
-            recorded = Recorded(path, step, scalars, zlib.crc32(content), preconditioner=beside)
+            recorded = Recorded(
+                path, step, scalars, zlib.crc32(content), preconditioner=beside, trained=trained
+            )
             self._under_way = self._with(number, recorded, calls)
             write_index(self._folder, self._under_way)
         finally:

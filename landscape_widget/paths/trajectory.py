@@ -316,9 +316,10 @@ def _diagonals(given: Iterable[npt.ArrayLike | None] | None, n: int) -> list[Flo
             f"Expected preconditioners as {n} diagonals, one for each checkpoint, got {len(found)}."
         )
     for one in found:
-        if one is not None and not (one.ndim == 1 and bool((one > 0).all())):
+        if one is not None and not (one.ndim == 1 and bool(((one > 0) & (one < np.inf)).all())):
             raise ValueError(
-                f"Expected preconditioners as diagonals of positive numbers, shape (N,), got {told(one)}."
+                "Expected preconditioners as diagonals of positive finite numbers, shape (N,), got "
+                f"{told(one)}."
             )
     return found
 

@@ -58,8 +58,8 @@ class Evolution(Table):
     empty where not done."""
     learning_rate: FloatArray
     """η at each checkpoint, shape (n,); NaN where it is not known."""
-    momentum: float = 0.0
-    """β of the optimiser."""
+    momentum: FloatArray | float = 0.0
+    """β of the optimiser at each checkpoint, shape (n,), or one for all; NaN where it is not known."""
     trace: FloatArray | None = None
     """tr(H), shape (n,); None where it was not asked for."""
     trace_stderr: FloatArray | None = None
@@ -109,23 +109,25 @@ class Evolution(Table):
 
     @property
     def threshold(self) -> FloatArray:
-        """The largest curvature that the optimiser's steps do not grow along, shape (n,); NaN without η.
+        """The largest curvature that the optimiser's steps do not grow along, shape (n,).
 
         Of gradient descent it is 2/η, with momentum β (2 + 2β)/η (Cohen et al. 2021), to be held against
         ``largest``. With a preconditioner it is that of Adam, whose momentum is a mean of gradients,
-        (2 + 2β)/((1 − β)η) (Cohen et al. 2022), to be held against ``preconditioned``.
+        (2 + 2β)/((1 − β)η) (Cohen et al. 2022), to be held against ``preconditioned``. It is NaN where η or β
+        is not known.
         """
-        mean = 1 - self.momentum if self.preconditioned is not None else 1.0
+        beta = np.asarray(self.momentum)
+        mean = 1 - beta if self.preconditioned is not None else 1.0
         with np.errstate(divide="ignore"):
-            found: FloatArray = (2 + 2 * self.momentum) / (mean * self.learning_rate)
+            found: FloatArray = (2 + 2 * beta) / (mean * self.learning_rate)
         return np.where(np.isfinite(found), found, math.nan)
 
     @property
     def threshold_words(self) -> str:
         """What ``threshold`` is: "2/η"."""
-        if self.preconditioned is not None:
-            return "(2 + 2β)/((1 − β)η)" if self.momentum else "2/η"
-        return "(2 + 2β)/η" if self.momentum else "2/η"
+        if not np.nan_to_num(self.momentum).any():
+            return "2/η"
+        return "(2 + 2β)/η" if self.preconditioned is None else "(2 + 2β)/((1 − β)η)"
 
     @property
     def columns(self) -> Columns:
@@ -142,7 +144,8 @@ class Evolution(Table):
             columns[f"converged_{end}"] = self.converged[:, i]
             columns[f"overlap_{end}"] = self.overlaps[:, i]
         columns |= {"verdict": np.array(self.verdict), "n_hvp": self.n_hvp}
-        columns |= {"learning_rate": self.learning_rate, "threshold": self.threshold}
+        momentum = np.broadcast_to(self.momentum, self.done.shape)
+        columns |= {"learning_rate": self.learning_rate, "momentum": momentum, "threshold": self.threshold}
         names = (
             "trace",
             "trace_stderr",

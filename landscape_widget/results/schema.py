@@ -221,6 +221,7 @@ def _check_evolution(run: Evolution, place: str, _n: int | None) -> None:
     _expect(len(run.verdict) == n, f"{place}.verdict for each checkpoint", len(run.verdict))
     _expect(run.n_largest <= m, f"{place}.n_largest up to {m}", run.n_largest)
     _expect((np.diff(run.step[~np.isnan(run.step)]) > 0).all(), f"{place}.step ascending", run.step)
+    _expect(np.shape(run.momentum) in ((), (n,)), f"{place}.momentum for each checkpoint", run.momentum)
     _expect(len(run.names) in (0, n), f"{place}.names for each checkpoint", len(run.names))
     if run.pairs is not None:
         at = run.latest

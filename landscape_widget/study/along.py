@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -11,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from landscape_widget.numerics.vectors import FloatArray, norm
+from landscape_widget.objective.objective import Objective
 from landscape_widget.paths.index import Recorded
+from landscape_widget.paths.preconditioners import why_not
 from landscape_widget.paths.trajectory import Trajectory
 from landscape_widget.results.comparison import Comparison
 from landscape_widget.results.curvature import EigenPairs
@@ -20,7 +23,7 @@ from landscape_widget.study.at_checkpoint import AtCheckpoint
 from landscape_widget.study.budget import best_trace
 from landscape_widget.study.centre import Centre
 from landscape_widget.study.domain import eigenvector_half_widths
-from landscape_widget.study.evolution import momentum_of, rates_of
+from landscape_widget.study.evolution import momenta_of, rates_of
 from landscape_widget.study.verdict import judge
 
 #: Columns of an ``Evolution`` for the two ends of the spectrum.
@@ -106,7 +109,7 @@ def evolution_of(
         n_hvp=products,
         verdict=tuple(verdict),
         learning_rate=rates_of(run, None, extra),
-        momentum=momentum_of(run, extra),
+        momentum=momenta_of(run, None, extra),
         trace=column["trace"],
         trace_stderr=column["stderr"],
         preconditioned=column["scaled"] if extra else None,
@@ -115,6 +118,19 @@ def evolution_of(
         names=run.names,
         provenance={**provenance},
     )
+
+
+def unfit(objective: Objective, checkpoints: Sequence[Recorded], found: Evolution) -> list[str]:
+    """Why there is no preconditioned curvature where P is that of other parameters; once for each choice."""
+    run, words = Trajectory.of_recorded(checkpoints), dict[frozenset[str], str]()
+    if found.preconditioned is None:
+        return []
+    for i in map(int, np.flatnonzero(found.done & np.isnan(found.preconditioned))):
+        key = frozenset(run.recorded[i].trained)
+        with suppress(OSError, ValueError):  # its file may be damaged, or gone
+            if key not in words and (why := why_not(objective, run, i)):
+                words[key] = why
+    return [*words.values()]
 
 
 def comparison_of(

@@ -9,8 +9,9 @@ from hashlib import blake2b
 from typing import Any
 
 import numpy as np
+import torch
 
-from landscape_widget.numerics.checks import told
+from landscape_widget.numerics.checks import few, told
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
 from landscape_widget.paths.trajectory import Trajectory
@@ -35,8 +36,11 @@ _ALIKE = (
 #: Entry of a provenance with digests of preconditioners.
 _PRECONDITIONERS = "preconditioners"
 
-#: Relative difference of a loss that is computed again.
-_SAME_LOSS = 1e-4
+#: Entry of a provenance with the names of the parameters in θ; files of former versions lack it.
+_PARAMETERS = "parameters"
+
+#: Relative difference of a loss that is computed again, and of a ‖∇L‖.
+_SAME_LOSS, _SAME_SLOPE = 1e-4, 1e-3
 
 #: Fields with a value for each checkpoint that is computed.
 _ROWS = (
@@ -83,6 +87,32 @@ def _digest(diagonal: FloatArray) -> str:
     return blake2b(np.ascontiguousarray(diagonal).tobytes(), digest_size=8).hexdigest()
 
 
+def _settings_unlike(empty: Evolution, known: Evolution) -> list[str]:
+    """In what two differ before any loss is computed, in words."""
+    unlike = [
+        f"{name} {told(known.provenance.get(name))} for {told(empty.provenance.get(name))}"
+        for name in _ALIKE
+        if known.provenance.get(name) != empty.provenance.get(name)
+    ]
+    theta, was_of = (run.provenance.get(_PARAMETERS, ()) for run in (empty, known))
+    if was_of and {*was_of} != {*theta}:
+        former, now = (
+            [n for n in one if n not in other] for one, other in ((was_of, theta), (theta, was_of))
+        )
+        unlike.append(f"parameters {few(former) or 'none'} for {few(now) or 'none'}")
+    if (known.preconditioned is None) != (empty.preconditioned is None):
+        unlike.append("a preconditioner in one of them only")
+    return unlike
+
+
+def _same_slope(here: Objective, was: float, loss: float) -> bool:
+    """Whether ‖∇L‖ is what it was: data, or parts of a model, may differ under an equal loss."""
+    precise = here.precise()
+    rounding = abs(loss) * torch.finfo(precise.dtype).eps ** 0.5
+    slope = float(precise.gradient().double().norm())
+    return math.isclose(slope, was, rel_tol=_SAME_SLOPE, abs_tol=rounding)
+
+
 def taken_over(
     empty: Evolution,
     known: Evolution,
@@ -101,20 +131,16 @@ def taken_over(
             "in another way and come without eigenvectors. Leave known out; the explorer itself goes on with "
             'them, by compute("evolution").'
         )
-    unlike = [
-        f"{name} {told(known.provenance.get(name))} for {told(empty.provenance.get(name))}"
-        for name in _ALIKE
-        if known.provenance.get(name) != empty.provenance.get(name)
-    ]
-    if (known.preconditioned is None) != (empty.preconditioned is None):
-        unlike.append("a preconditioner in one of them only")
+    unlike = _settings_unlike(empty, known)
     places = {int(step): row for row, step in enumerate(empty.step)}
     rows = [
         (row, places[int(known.step[row])])
         for row in np.flatnonzero(known.done)
         if int(known.step[row]) in places
     ]
-    digests = known.provenance.get(_PRECONDITIONERS, {})
+    digests, slopes = known.provenance.get(_PRECONDITIONERS, {}), known.gradient_norm
+    # one gradient is enough, where it is told best from rounding
+    steepest = max((old for old, _ in rows), key=lambda old: np.nan_to_num(slopes[old]), default=None)
     dropped = set()
     for old, new in rows if not unlike else []:
         i, step = int(empty.checkpoint[new]), int(known.step[old])
@@ -123,13 +149,16 @@ def taken_over(
             dropped.add(new)  # nothing is left to hold it against
             continue
         with trajectory.named(i):
-            loss = objective.with_state(weights).loss().item()
+            here = objective.with_state(weights)
+            loss = here.loss().item()
         was = known.loss[old]
         same = math.isclose(loss, was, rel_tol=_SAME_LOSS) or (np.isnan(was) and not math.isfinite(loss))
         if not same:
             unlike.append(f"a loss of {was:.6g} at {known.called(int(old))} where it is {loss:.6g}")
-        scale = None if diagonal is None or str(step) not in digests else diagonal(i)
-        if scale is not None and digests[str(step)] != _digest(scale):
+        elif old == steepest and np.isfinite(slopes[old]) and not _same_slope(here, slopes[old], loss):
+            unlike.append(f"another gradient at {known.called(int(old))}")
+        scale = None if diagonal is None or not np.isfinite(known.values[old]).any() else diagonal(i)
+        if scale is not None and digests.get(str(step)) != _digest(scale):
             unlike.append(f"another preconditioner at {known.called(int(old))}")
         if unlike:
             break

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import math
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,10 +18,12 @@ from landscape_widget.curvature.eigenpairs import hessian_eigenpairs
 from landscape_widget.curvature.matching import matched
 from landscape_widget.curvature.slopes import slopes_along
 from landscape_widget.curvature.trace import hessian_trace
-from landscape_widget.numerics.checks import check_integer, check_real, told
+from landscape_widget.numerics.checks import check_integer, told
 from landscape_widget.numerics.vectors import FloatArray, norm
 from landscape_widget.objective.objective import Objective
+from landscape_widget.objective.states import names_in_theta
 from landscape_widget.paths.components import Given
+from landscape_widget.paths.preconditioners import preconditioner_of, why_not
 from landscape_widget.paths.trajectory import Trajectory
 from landscape_widget.results.curvature import EigenPairs
 from landscape_widget.results.evolution import Evolution
@@ -30,8 +34,9 @@ from landscape_widget.study.verdict import judge
 
 log = logging.getLogger(__name__)
 
-#: The diagonals of preconditioners, each of shape (N,), one for each checkpoint of the trajectory.
-Preconditioners = Sequence[npt.ArrayLike] | Callable[[int], npt.ArrayLike]
+#: The diagonals of preconditioners, each of shape (N,), one for each checkpoint of the trajectory; None for
+#: one that is not known.
+Preconditioners = Sequence[npt.ArrayLike | None] | Callable[[int], npt.ArrayLike | None]
 
 
 def evolution(
@@ -42,7 +47,7 @@ def evolution(
     most: int | None = None,
     checkpoints: Iterable[int] | None = None,
     learning_rate: npt.ArrayLike | None = None,
-    momentum: float | None = None,
+    momentum: npt.ArrayLike | None = None,
     preconditioner: Preconditioners | None = None,
     trace_samples: int = 0,
     tol: float = 1e-3,
@@ -67,11 +72,13 @@ def evolution(
         learning_rate: η of the optimiser, one number, or one for each checkpoint of the trajectory; default
             what was recorded as "lr", if that was, and not of an optimiser that is known to be another one
             than gradient descent with one rate. Stability then ends at λmax = 2/η: ``Evolution.threshold``.
-        momentum: β of the optimiser; of Adam its first one; default what was recorded as "momentum", with a
-            preconditioner as "beta1", or 0.
+        momentum: β of the optimiser, of Adam its first one; one number, or one for each checkpoint of the
+            trajectory; default what was recorded at each as "momentum", with a preconditioner as "beta1", or
+            0 where neither was told of the run.
         preconditioner: The diagonals of P, one for each checkpoint of the trajectory, or a function of its
-            number, as ``adam_preconditioner`` makes them: λmax of P^(−½) H P^(−½) is computed, too. Default
-            what was recorded, see ``TrajectoryRecorder``; NaN stands where there is none.
+            number, as ``adam_preconditioner`` makes them, None for one that is not known: λmax of
+            P^(−½) H P^(−½) is computed, too. Default what was recorded, see ``TrajectoryRecorder``, cut to
+            the parameters of the objective; NaN stands where there is none.
         trace_samples: Products for tr(H) at each checkpoint, see ``hessian_trace``; 0 for no trace.
         tol: Relative accuracy of eigenvalues, see ``hessian_eigenpairs``.
         max_hvp: Products after which the search at a checkpoint ends; ``converged`` tells.
@@ -84,6 +91,9 @@ def evolution(
         ValueError: If a checkpoint is damaged or of another model, naming it; if ``known`` is of another
             objective; or for an impossible argument.
         SecondDerivativeError: If torch cannot differentiate the loss twice, or does it wrongly.
+
+    Warns:
+        UserWarning: If a preconditioner was kept of other parameters than those of the objective.
     """
     check_given(Objective, objective=objective)
     check_given(Evolution | None, known=known)
@@ -94,9 +104,7 @@ def evolution(
     chosen = _chosen(len(trajectory), most, checkpoints)
     extra = preconditioner is not None or trajectory.has_preconditioners
     rates = rates_of(trajectory, learning_rate, extra)[chosen]
-    beta = check_real(momentum_of(trajectory, extra) if momentum is None else momentum, "momentum")
-    if not 0 <= beta < 1:
-        raise ValueError(f"Expected momentum from 0 to 1, as the β of an optimiser, got {momentum}.")
+    betas = momenta_of(trajectory, momentum, extra)[chosen]
     n, m = len(chosen), ends.total
     empty = Evolution(
         checkpoint=chosen,
@@ -113,7 +121,7 @@ def evolution(
         n_hvp=np.zeros(n, int),
         verdict=("",) * n,
         learning_rate=rates,
-        momentum=beta,
+        momentum=betas,
         trace=_holes(n) if trace_samples else None,
         trace_stderr=_holes(n) if trace_samples else None,
         preconditioned=_holes(n) if extra else None,
@@ -121,12 +129,18 @@ def evolution(
         preconditioned_converged=np.zeros(n, bool) if extra else None,
         names=tuple(trajectory.names[i] for i in chosen),
         provenance=objective.provenance(
-            "evolution", k=k, tol=tol, trace_samples=trace_samples, seed=seed, max_hvp=max_hvp
+            "evolution",
+            k=k,
+            tol=tol,
+            trace_samples=trace_samples,
+            seed=seed,
+            max_hvp=max_hvp,
+            parameters=tuple(names_in_theta(objective).values()),
         ),
     )
     at: Callable[[int], FloatArray | None] | None = _diagonals(preconditioner, len(trajectory))
     if at is None and extra:
-        at = trajectory.preconditioner
+        at = partial(_kept, objective, trajectory, set())
     search = _Search(k, tol, max_hvp, seed, trace_samples)
     start = empty if known is None else taken_over(empty, known, objective, trajectory, at)
     return _steps(start, objective, trajectory, search, at)
@@ -237,16 +251,15 @@ def rates_of(trajectory: Trajectory, given: npt.ArrayLike | None, preconditioned
         recorded = trajectory.scalars.get("lr", _holes(n))
         # NaN where the optimiser has another threshold
         return recorded + 0 * _momenta(trajectory, preconditioned)
-    try:
-        rates = np.asarray(given, float)
-    except (TypeError, ValueError):
-        rates = np.full(1, math.nan)
-    if rates.shape not in ((), (n,)) or not (rates > 0).all():
-        raise ValueError(
-            f"Expected learning_rate as a positive number, or one for each of {n} checkpoints, got "
-            f"{told(given)}."
-        )
-    return np.broadcast_to(rates, n).copy()
+    return _one_each(given, n, lambda rates: rates > 0, "learning_rate as a positive number")
+
+
+def momenta_of(trajectory: Trajectory, given: npt.ArrayLike | None, preconditioned: bool) -> FloatArray:
+    """β at each checkpoint of a trajectory, NaN where it is not known."""
+    if given is None:
+        return _momenta(trajectory, preconditioned)
+    words = "momentum as a number from 0 to 1, the β of an optimiser"
+    return _one_each(given, len(trajectory), lambda betas: (betas >= 0) & (betas < 1), words)
 
 
 def _momenta(trajectory: Trajectory, preconditioned: bool) -> FloatArray:
@@ -256,14 +269,30 @@ def _momenta(trajectory: Trajectory, preconditioned: bool) -> FloatArray:
     return scalars.get(name, np.zeros(len(trajectory)))
 
 
-def momentum_of(trajectory: Trajectory, preconditioned: bool) -> float:
-    """β as it was recorded, at the end of the run; 0 where it was not."""
-    recorded = _momenta(trajectory, preconditioned)
-    known = recorded[np.isfinite(recorded)]
-    return float(known[-1]) if len(known) else 0.0
+def _one_each(
+    given: npt.ArrayLike, n: int, right: Callable[[FloatArray], npt.NDArray[np.bool_]], words: str
+) -> FloatArray:
+    """A number for each of n checkpoints, of which one or all are given."""
+    try:
+        found = np.asarray(given, float)
+    except (TypeError, ValueError):
+        found = np.full(1, math.nan)
+    if found.shape not in ((), (n,)) or not right(found).all():
+        raise ValueError(f"Expected {words}, or one for each of {n} checkpoints, got {told(given)}.")
+    return np.broadcast_to(found, n).copy()
 
 
-def _diagonals(given: Preconditioners | None, n: int) -> Callable[[int], FloatArray] | None:
+def _kept(objective: Objective, trajectory: Trajectory, told_of: set[object], i: int) -> FloatArray | None:
+    """P that was kept at a checkpoint; where it is of other parameters, the first of them is told of."""
+    key = frozenset(trajectory.recorded[i].trained)
+    words = why_not(objective, trajectory, i)
+    if words and key not in told_of:
+        warnings.warn(words, stacklevel=3)
+        told_of.add(key)
+    return preconditioner_of(objective, trajectory, i)
+
+
+def _diagonals(given: Preconditioners | None, n: int) -> Callable[[int], FloatArray | None] | None:
     """The diagonal of P by the number of a checkpoint."""
     if given is None:
         return None
@@ -274,7 +303,12 @@ def _diagonals(given: Preconditioners | None, n: int) -> Callable[[int], FloatAr
                 f"function of a checkpoint's number, got {told(given)}."
             )
         given = given.__getitem__
-    return lambda i: np.asarray(given(i), float)
+
+    def at(i: int) -> FloatArray | None:
+        diagonal = given(i)
+        return None if diagonal is None else np.asarray(diagonal, float)
+
+    return at
 
 
 def _holes(*shape: int) -> FloatArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -325,3 +326,35 @@ def test_adams_edge_is_drawn_with_the_curvature_that_it_is_an_edge_of() -> None:
     plain = along(replace(found, preconditioned=None, momentum=0.0), False)
     assert [picture["title"] for picture in plain["pictures"]] == ["loss, ‖∇L‖", "eigenvalue λ"]
     assert "2/η" in {line["trace"]["name"] for line in plain["pictures"][1]["lines"]}
+
+
+@pytest.mark.parametrize("parameters", [None, "2.*", "0.*"])
+def test_what_a_recorder_kept_of_adam_is_cut_to_the_parameters_or_a_hole_that_is_told(
+    make_explorer: Make, parameters: str | None
+) -> None:
+    """The first layer is trained from the second checkpoint on."""
+    torch.manual_seed(1)
+    model = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Tanh(), torch.nn.Linear(4, 4)).double()
+    model[0].requires_grad_(False)
+    x, y = torch.randn(2, 30, 4).double()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    with TrajectoryRecorder(model, preconditioner=True) as recorder:
+        recorder.attach(optimizer)
+        for _ in range(2):
+            optimizer.zero_grad()
+            torch.nn.functional.mse_loss(model(x), y).backward()
+            optimizer.step()
+            model.requires_grad_(True)
+    given = {} if parameters is None else {"parameters": parameters}
+    explorer = make_explorer(
+        model, (x, y), torch.nn.functional.mse_loss, trajectory=recorder, axes=RANDOM, resolution=3, **given
+    )
+    words = r"at step 1 was kept without that of 0\.weight, 0\.bias; the preconditioned curvature is left out"
+    unfit = parameters != "2.*"
+    with pytest.warns(UserWarning, match=words) if unfit else nullcontext():
+        found = explorer.compute("evolution").evolution
+    with pytest.warns(UserWarning, match=words) if unfit else nullcontext():
+        *_, alone = evolution(explorer.objective, recorder)
+    assert np.isnan(found.preconditioned).tolist() == [True, unfit, False]
+    np.testing.assert_allclose(found.preconditioned, alone.preconditioned, rtol=2e-3)
+    assert ("kept without that of" in explorer._along["words"]) is unfit

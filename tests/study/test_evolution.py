@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
+import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +29,7 @@ from landscape_widget import (
     random_plane,
     save,
 )
+from landscape_widget.study.along import evolution_of
 
 from ..paths.test_trajectory_plane import walk
 from ..support.cases import ONE_BATCH, case, quadratic
@@ -65,6 +69,11 @@ def descent(rate: float, steps: int, every: int, **more: float) -> tuple[nn.Modu
 def last(*arguments: object, **more: object) -> Evolution:
     *_, found = evolution(*arguments, **more)  # type: ignore[arg-type]
     return found
+
+
+def first(*arguments: object, **more: object) -> Evolution:
+    """What is known after one checkpoint, the edge of stability at all of them among it."""
+    return next(evolution(*arguments, **more))  # type: ignore[arg-type]
 
 
 def dense(model: nn.Module, state: State) -> tuple[float, np.ndarray, np.ndarray]:
@@ -467,3 +476,226 @@ def test_what_a_recorder_keeps_of_adam_is_held_against_its_edge(
         expected = np.linalg.eigvalsh(scale[:, None] * dense(model, run[i])[2] * scale)
         assert found.preconditioned[i] == pytest.approx(expected[-1], rel=1e-3)
     assert found.threshold == pytest.approx(np.full(4, 3.6 / (0.2 * 1e-2)))
+
+
+def two_layers(dtype: torch.dtype = torch.float64) -> nn.Module:
+    """Two layers of 20 parameters each."""
+    torch.manual_seed(1)
+    return nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4)).to(dtype)
+
+
+SQUARES = tuple(torch.randn(30, 4, generator=torch.Generator().manual_seed(0)).double() for _ in range(2))
+
+
+def test_what_is_known_of_other_parameters_is_refused_by_their_names(tmp_path: Path) -> None:
+    """Of two layers of one size, whose losses are the same, too."""
+    model = two_layers()
+    states = walk(model, 3)
+    first, second = (Objective(model, SQUARES, MSE, parameters=f"{layer}.*") for layer in (0, 2))
+    known = last(first, states)
+    save(known, tmp_path / "known.npz")
+    assert list(evolution(first, states, known=load(tmp_path / "known.npz"))) == [known]
+    with pytest.raises(ValueError, match=r"parameters 0\.weight, 0\.bias for 2\.weight, 2\.bias"):
+        evolution(second, states, known=load(tmp_path / "known.npz"))
+    told = {name: value for name, value in known.provenance.items() if name != "parameters"}
+    former = replace(known, provenance=told)  # as in a file of a former version
+    assert len(list(evolution(first, states, known=former))) == 1
+    with pytest.raises(ValueError, match="another gradient at as given"):
+        evolution(second, states, known=former)
+
+
+def test_what_is_known_of_a_model_goes_on_with_its_compiled_self() -> None:
+    model = two_layers()
+    states = walk(model, 2)
+    known = last(Objective(model, SQUARES, MSE, parameters="0.*"), states)
+    compiled = Objective(torch.compile(model, backend="eager"), SQUARES, MSE, parameters="*0.*")
+    assert len(list(evolution(compiled, states, known=known))) == 1
+
+
+def test_what_is_known_of_other_data_with_the_same_loss_is_refused() -> None:
+    """Of an even loss of a product, data and their negatives."""
+
+    def loss_fn(output: Tensor, y: Tensor) -> Tensor:
+        return ((output.square() - y) ** 2).mean()
+
+    model = nn.Linear(1, 1).double()
+    with torch.no_grad():
+        model.bias.zero_()
+    x, y = torch.tensor([[1.0], [2.0]]).double(), torch.tensor([[3.0], [5.0]]).double()
+    states = [model.state_dict()]
+    known = last(Objective(model, (x, y), loss_fn), states)
+    swapped = torch.stack([x[0], -x[1]])  # ∂L/∂bias is another one
+    with pytest.raises(ValueError, match="another gradient at as given 0"):
+        evolution(Objective(model, (swapped, y), loss_fn), states, known=known)
+
+
+def test_what_is_known_without_a_preconditioner_is_refused_where_there_is_one_by_now() -> None:
+    model = two_layers()
+    states, objective = walk(model, 2), Objective(model, SQUARES, MSE)
+    ones = np.ones(objective.n_parameters)
+    known = last(objective, Trajectory(states, preconditioners=[None, ones]))
+    run = Trajectory(states, preconditioners=[ones, ones])
+    with pytest.raises(ValueError, match="another preconditioner at as given 0"):
+        evolution(objective, run, known=known)
+
+
+@pytest.mark.parametrize("of_adam", [False, True], ids=["SGD", "Adam"])
+def test_the_edge_of_stability_follows_a_momentum_that_changes(of_adam: bool, tmp_path: Path) -> None:
+    """As that of OneCycleLR does, by its defaults."""
+    model = two_layers()
+    optimizer: torch.optim.Optimizer = (
+        torch.optim.Adam(model.parameters(), lr=0.01)
+        if of_adam
+        else torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.01, total_steps=10)
+    betas, rates = [], []
+    with TrajectoryRecorder(model, every=2, preconditioner=of_adam) as recorder:
+        recorder.attach(optimizer)
+        for step in range(9):
+            group = optimizer.param_groups[0]
+            if step in (0, 1, 3, 5, 7):  # at first as attached, then as in the step that was recorded
+                betas.append(group["betas"][0] if of_adam else group["momentum"])
+                rates.append(group["lr"])
+            optimizer.zero_grad()
+            MSE(model(SQUARES[0]), SQUARES[1]).backward()
+            optimizer.step()
+            schedule.step()
+    beta, eta = np.array(betas), np.array(rates)
+    assert np.ptp(beta) > 0.05
+    edge = (2 + 2 * beta) / (((1 - beta) if of_adam else 1) * eta)
+    run = recorder.trajectory[:5]
+    objective = Objective(model, SQUARES, MSE)
+    found = first(objective, run)
+    np.testing.assert_allclose(found.threshold, edge, rtol=1e-12)
+    some = first(objective, run, checkpoints=[1, 3])
+    np.testing.assert_allclose(some.threshold, edge[[1, 3]], rtol=1e-12)
+    given = first(objective, run, learning_rate=eta, momentum=beta)
+    np.testing.assert_allclose(given.threshold, edge, rtol=1e-12)
+    of_explorer = evolution_of(run.recorded, {}, {})
+    np.testing.assert_allclose(of_explorer.threshold, edge, rtol=1e-12)
+    save(found, tmp_path / "found.npz")
+    assert load(tmp_path / "found.npz") == found
+    np.testing.assert_allclose(found.to_dataframe()["momentum"], beta)
+    assert "(2 + 2β)" in found.threshold_words
+
+
+def test_where_momentum_is_not_known_there_is_no_edge() -> None:
+    model = two_layers()
+    states, objective = walk(model, 3), Objective(model, SQUARES, MSE)
+    run = Trajectory(states, scalars={"lr": [0.1] * 3, "momentum": [0.5, math.nan, 0.9]})
+    expected = [30, math.nan, 38]
+    assert first(objective, run).threshold == pytest.approx(expected, nan_ok=True)
+    assert first(objective, run, learning_rate=0.1).threshold == pytest.approx(expected, nan_ok=True)
+    assert evolution_of(run.recorded, {}, {}).threshold == pytest.approx(expected, nan_ok=True)
+    assert first(objective, run, learning_rate=0.1, momentum=0).threshold == pytest.approx([20] * 3)
+    for wrong in ([0.5, 0.5], math.nan, -0.1, "a", [0.1, 0.2, 1.0]):
+        with pytest.raises(ValueError, match="Expected momentum as a number from 0 to 1"):
+            evolution(objective, run, momentum=wrong)  # type: ignore[arg-type]
+
+
+def test_one_momentum_for_all_is_read_as_files_of_former_versions_have_it(tmp_path: Path) -> None:
+    model, states = descent(0.2, 20, 20)
+    former = replace(last(Objective(model, DATA, MSE), states), momentum=0.9)
+    save(former, tmp_path / "former.npz")
+    again = load(tmp_path / "former.npz")
+    assert again == former
+    np.testing.assert_allclose(again.threshold, 3.8 / 0.2)
+    with pytest.raises(ValueError, match="momentum for each checkpoint"):
+        save(replace(former, momentum=np.full(9, 0.9)), tmp_path / "wrong.npz")
+
+
+def by_adam(model: nn.Module, steps: int, recorder: TrajectoryRecorder) -> None:
+    """Records every step of Adam's with all parameters that have a gradient by then."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    recorder.attach(optimizer)
+    for step in range(steps):
+        if step == steps - 1:
+            model.requires_grad_(True)
+        optimizer.zero_grad()
+        MSE(model(SQUARES[0]), SQUARES[1]).backward()
+        optimizer.step()
+
+
+def dense_scaled(objective: Objective, state: State, scale: np.ndarray) -> float:
+    here = objective.with_state(state)
+    columns = [here.hvp(one).numpy() for one in torch.eye(here.n_parameters, dtype=torch.float64)]
+    matrix = np.stack(columns, axis=1) / np.sqrt(np.outer(scale, scale))
+    return float(np.linalg.eigvalsh((matrix + matrix.T) / 2)[-1])
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+@pytest.mark.parametrize("parameters", ["2.*", "*bias"])
+def test_a_preconditioner_is_cut_to_the_parameters_of_the_objective(
+    parameters: str, on_disk: bool, tmp_path: Path
+) -> None:
+    model = two_layers()
+    with TrajectoryRecorder(model, tmp_path if on_disk else None, preconditioner=True) as recorder:
+        by_adam(model, 2, recorder)
+    run = Trajectory(tmp_path) if on_disk else recorder.trajectory
+    objective = Objective(model, SQUARES, MSE, parameters=parameters)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        found = last(objective, run, checkpoints=[0, 2])
+    whole = run.preconditioner(2)
+    assert whole is not None
+    of = [name for name, p in model.named_parameters() for _ in range(p.numel())]
+    mine = np.array([name.startswith("2.") if parameters == "2.*" else "bias" in name for name in of])
+    expected = dense_scaled(objective, run[2], whole[mine])
+    assert found.preconditioned == pytest.approx([math.nan, expected], rel=1e-3, nan_ok=True)
+    assert found.preconditioned_converged[1]
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_a_preconditioner_of_other_parameters_leaves_a_hole_and_that_is_said(
+    on_disk: bool, tmp_path: Path
+) -> None:
+    """As after gradual unfreezing, and of another layer of the same size."""
+    model = two_layers()
+    model[0].requires_grad_(False)
+    with TrajectoryRecorder(model, tmp_path if on_disk else None, preconditioner=True) as recorder:
+        by_adam(model, 3, recorder)
+    run = Trajectory(tmp_path) if on_disk else recorder.trajectory
+    assert [len(run.preconditioner(i)) for i in (1, 2, 3)] == [20, 20, 40]  # type: ignore[arg-type]
+    whole = Objective(model, SQUARES, MSE)
+    with pytest.warns(UserWarning, match=r"at step 1 was kept without that of 0\.weight, 0\.bias;") as told:
+        found = last(whole, run)
+    assert len(told) == 1
+    expected = dense_scaled(whole, run[3], run.preconditioner(3))
+    assert found.preconditioned == pytest.approx([*[math.nan] * 3, expected], rel=1e-3, nan_ok=True)
+    with pytest.warns(UserWarning, match=r"at step 1 was kept without that of 0\.weight, 0\.bias;"):
+        other = last(Objective(model, SQUARES, MSE, parameters="0.*"), run, checkpoints=[1])
+    assert np.isnan(other.preconditioned).all()
+    assert np.isfinite(other.values).all()
+    second = last(Objective(model, SQUARES, MSE, parameters="2.*"), run, checkpoints=[1, 3])
+    assert np.isfinite(second.preconditioned).all()
+
+
+def test_a_preconditioner_of_nobody_knows_which_parameters_is_taken_by_its_size(tmp_path: Path) -> None:
+    """As in folders of former versions, and where diagonals are given."""
+    model = two_layers()
+    with TrajectoryRecorder(model, tmp_path, preconditioner=True) as recorder:
+        by_adam(model, 1, recorder)
+    index = tmp_path / "trajectory.json"
+    content = json.loads(index.read_text())
+    assert content.pop("trained") == [{"0.weight": 16, "0.bias": 4, "2.weight": 16, "2.bias": 4}]
+    for entry in content["checkpoints"]:
+        entry.pop("trained", None)
+    index.write_text(json.dumps(content))
+    run = Trajectory(tmp_path)
+    assert np.isfinite(last(Objective(model, SQUARES, MSE), run, checkpoints=[1]).preconditioned).all()
+    part = Objective(model, SQUARES, MSE, parameters="2.*")
+    with pytest.warns(UserWarning, match="has 40 entries, and nobody told of which parameters, for 20 of"):
+        assert np.isnan(last(part, run, checkpoints=[1]).preconditioned).all()
+
+
+def test_a_preconditioner_that_is_not_known_is_none_and_an_infinite_one_is_refused() -> None:
+    model = two_layers()
+    states, objective = walk(model, 2), Objective(model, SQUARES, MSE)
+    ones = np.ones(objective.n_parameters)
+    found = last(objective, states, preconditioner=[ones, None])
+    assert found.preconditioned == pytest.approx([found.largest[0], math.nan], rel=1e-3, nan_ok=True)
+    assert found == last(objective, states, preconditioner=lambda i: None if i else ones)
+    for bad in (np.inf, np.nan, 0.0):
+        with pytest.raises(ValueError, match="Expected preconditioners as diagonals of positive finite"):
+            Trajectory(states, preconditioners=[ones, np.where(np.arange(40) == 3, bad, ones)])
