@@ -29,6 +29,13 @@ const PATCHES = [
     changes: [["antialias: true\n        },\n        container", "antialias: devicePixelRatio > 1\n        },\n        container"]],
   },
   {
+    // At every drawing plotly has a scene come upright within half a second, also where it is, and takes no turn of
+    // the camera meanwhile: a drag just after a picture came was lost.
+    what: "the way to upright",
+    file: /plotly\.js\/stackgl_modules\/index\.js$/,
+    changes: [["      set: function(mode) {\n        var curUp", "      set: function(mode) {\n        if(mode === view.getMode()) return mode\n        var curUp"]],
+  },
+  {
     // Plotly draws each scene once more, unseen, for what is under the pointer, and reads it back, which the page
     // waits for. Here it is drawn when the pointer asks. What it did for the picture itself stays: depths are cleared,
     // which transparent marks have left locked, and else hide whatever is drawn twice in one frame.
@@ -46,15 +53,16 @@ const PATCHES = [
 export const plotlyPatches = {
   name: "plotly-patches",
   setup({ onLoad }) {
-    for (const { file, what, changes } of PATCHES) {
-      onLoad({ filter: file }, async ({ path }) => {
-        let contents = await readFile(path, "utf8");
-        for (const [from, to] of changes) {
-          if (!contents.includes(from)) throw new Error(`${path}: expected ${what}, ${JSON.stringify(from)}, found none.`);
-          contents = contents.replaceAll(from, to);
-        }
-        return { contents };
-      });
-    }
+    // The first that loads a file is the last one: of all patches of a file one call makes one.
+    onLoad({ filter: /plotly\.js\/(src|stackgl_modules)\/.*\.js$/ }, async ({ path }) => {
+      const due = PATCHES.filter(({ file }) => file.test(path));
+      if (!due.length) return undefined;
+      let contents = await readFile(path, "utf8");
+      for (const [what, from, to] of due.flatMap(({ what, changes }) => changes.map(([from, to]) => [what, from, to]))) {
+        if (!contents.includes(from)) throw new Error(`${path}: expected ${what}, ${JSON.stringify(from)}, found none.`);
+        contents = contents.replaceAll(from, to);
+      }
+      return { contents };
+    });
   },
 };

@@ -20,7 +20,7 @@ const along = {
   verdicts: ["", "saddle", "minimum", ""],
   words: "Curvature at 2 of 4 checkpoints.",
   offer: "Compute all",
-  busy: false,
+  asked: false,
 };
 const traits = { _info: { ...defaults._info, checkpoints: run }, _along: along };
 
@@ -101,7 +101,7 @@ test("the rest is asked for, and stopped; once all is there, nothing more is off
   const asked = () => model.messages.map((/** @type {any} */ { type }) => type).filter((/** @type {string} */ type) => ["along", "cancel"].includes(type));
   find("along").click();
   assert.deepEqual(asked(), ["along"]);
-  model.receive({ _along: { ...along, offer: "Stop", busy: true } });
+  model.receive({ _along: { ...along, offer: "Stop", asked: true } });
   await turn();
   assert.equal(find("along").textContent, "Stop");
   find("along").click();

@@ -316,7 +316,7 @@ class AlongTheRun(PointActs):
             noted = [one.scalars for one in self._points.centres.landmarks.checkpoints]
             another = any("lr" in each and math.isnan(each.get("momentum", 0.0)) for each in noted)
             found = self.evolution
-            self._along = along(found, busy, another, self._unfit(found))
+            self._along = along(found, busy, self._all, another, self._unfit(found))
 
 
 def _of(controls: Controls) -> tuple[object, ...]:

@@ -47,12 +47,15 @@ _HERE = {"type": "line", "y0": 0, "y1": 1, "layer": "below"}
 _ROOM = 0.08
 
 
-def along(evolution: Evolution, busy: bool, another_edge: bool = False, unfit: Sequence[str] = ()) -> Payload:
+def along(
+    evolution: Evolution, busy: bool, asked: bool, another_edge: bool = False, unfit: Sequence[str] = ()
+) -> Payload:
     """What is known at each checkpoint, in the words of plotly but for the page's own colours.
 
     Args:
         evolution: The evolution over all checkpoints, as far as it was found.
         busy: Whether more of it is being computed.
+        asked: Whether that is because all of it was asked for.
         another_edge: Whether training was by an optimiser that is stable up to another edge than 2/η.
         unfit: Why there is no preconditioned curvature at checkpoints whose P is that of other parameters.
     """
@@ -113,14 +116,14 @@ def along(evolution: Evolution, busy: bool, another_edge: bool = False, unfit: S
         "verdicts": list(evolution.verdict),
         "words": words,
         "marks": f"Marks of the loss: {', '.join(signs)}." if signs else "",
-        "offer": "Stop" if busy else "Compute all" if done < n else "",
-        "busy": busy,
+        "offer": "Stop" if busy and asked else "Compute all" if done < n else "",
+        "asked": busy and asked,
     }
 
 
 def told_without_kernel(sent: Payload) -> Payload:
     """The same for a page that nothing is computed for."""
-    return sent | {"busy": False, "offer": "", "words": sent["words"].replace(_MORE, "")} if sent else sent
+    return sent | {"asked": False, "offer": "", "words": sent["words"].replace(_MORE, "")} if sent else sent
 
 
 def _line(

@@ -97,9 +97,35 @@ def test_the_house_takes_the_camera_to_where_it_began(page: Page) -> None:
         page.mouse.down()
         page.mouse.move(middle[0] + 120, middle[1] + 30, steps=4)
         page.mouse.up()
-        assert not began()
+        wait_until(lambda: not began(), "the camera to turn")
         house.click()
         wait_until(began, "the camera to be where it began")
+
+
+def test_a_picture_that_comes_while_the_scene_is_turned_stops_no_turn(page: Page) -> None:
+    """Plotly takes no turns for half a second after each picture."""
+    scene = page.get_by_test_id("surface").locator(".js-plotly-plot")
+    box = scene.bounding_box()
+    assert box is not None
+    eye = "plot => { const { x, y, z } = plot._fullLayout.scene._scene.getCamera().eye; return [x, y, z]; }"
+    before = scene.evaluate(eye)
+    told = """plot => new Promise((done) => {
+      plot.once("plotly_react", () => done());
+      model.set("seed", 5);
+      model.save_changes();
+    })"""
+    scene.evaluate(told)
+    turns = """(plot, [x, y]) => {
+      const canvas = plot.querySelector("canvas");
+      const at = (type, x, buttons) =>
+        canvas.dispatchEvent(new MouseEvent(type, { clientX: x, clientY: y, buttons, bubbles: true }));
+      at("mousemove", x, 0);
+      at("mousedown", x, 1);
+      for (let k = 1; k <= 4; k++) at("mousemove", x + 30 * k, 1);
+      at("mouseup", x + 120, 0);
+    }"""
+    scene.evaluate(turns, [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2])
+    wait_until(lambda: scene.evaluate(eye) != pytest.approx(before, abs=0.1), "the camera to turn")
 
 
 def test_the_surface_is_there_below_paths_and_words(narrow: Page) -> None:

@@ -24,6 +24,7 @@ from landscape_widget import (
     load,
     save,
 )
+from landscape_widget.explorer import along as along_the_run
 from landscape_widget.explorer import spots
 from landscape_widget.explorer.along import AHEAD
 from landscape_widget.export.along_payload import _line, _picture, along
@@ -76,7 +77,7 @@ def test_all_of_a_run_is_computed_where_it_is_asked_for_and_equals_the_dense_hes
     assert set(found.verdict) <= {"minimum", "saddle", "slope", "undecided", "maximum"}
     assert explorer.checkpoint is None  # one stays where one is
     np.testing.assert_array_equal(curve(explorer, "λmax"), found.largest)
-    assert not explorer._along["busy"]
+    assert not explorer._along["asked"]
     evolution_figure(found)
     found.to_dataframe()
     # what is kept of all checkpoints is of no N numbers
@@ -156,13 +157,30 @@ def test_what_a_person_asks_for_goes_before_and_the_rest_goes_on(make_explorer: 
     assert explorer.evolution.done.all()
 
 
+def test_what_goes_ahead_unasked_is_offered_to_all_and_what_was_asked_for_to_be_stopped(
+    make_explorer: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(along_the_run, "INTERVAL", 0.0)
+    explorer = explorer_of(make_explorer, axes=HESSIAN, checkpoint=0)
+    told: list[tuple[str, bool]] = []
+    explorer.observe(lambda change: told.append((change["new"]["offer"], change["new"]["asked"])), "_along")
+    explorer.compute()
+    gone_ahead(explorer)
+    assert set(told) == {("Compute all", False)}
+    told.clear()
+    send(explorer, type="along")
+    gone_ahead(explorer)
+    assert {*told[:-1]} == {("Stop", True)}
+    assert told[-1] == ("", False)
+
+
 def test_cancel_ends_it_and_what_was_found_stays(make_explorer: Make) -> None:
     explorer = explorer_of(make_explorer, axes=HESSIAN, checkpoint=0).compute()
     explorer.cancel()
     gone_ahead(explorer)
     done = explorer.evolution.done.copy()
     assert done[0]
-    assert not explorer._along["busy"]
+    assert not explorer._along["asked"]
     assert explorer.compute("evolution").evolution.done.all()  # which takes up what was left
     assert done.sum() < 6
 
@@ -311,7 +329,7 @@ def test_adams_edge_is_drawn_with_the_curvature_that_it_is_an_edge_of() -> None:
         momentum=0.9,
         preconditioned=np.array([2000.0, 3700.0]),
     )
-    sent = along(found, False, another_edge=True)
+    sent = along(found, False, False, another_edge=True)
     lines = {
         line["trace"]["name"]: (picture["title"], np.frombuffer(line["values"]).tolist())
         for picture in sent["pictures"]
@@ -321,9 +339,9 @@ def test_adams_edge_is_drawn_with_the_curvature_that_it_is_an_edge_of() -> None:
     assert lines["λmax of P^(−½)HP^(−½)"] == ("eigenvalue of P⁻¹H", [2000, 3700])
     assert lines["Adam's edge (2 + 2β)/((1 − β)η)"] == ("eigenvalue of P⁻¹H", pytest.approx([3800, 3800]))
     assert "edge" not in sent["words"]
-    unknown = along(replace(found, preconditioned=blank), False, another_edge=True)
+    unknown = along(replace(found, preconditioned=blank), False, False, another_edge=True)
     assert "not the edge of this optimiser" in unknown["words"]
-    plain = along(replace(found, preconditioned=None, momentum=0.0), False)
+    plain = along(replace(found, preconditioned=None, momentum=0.0), False, False)
     assert [picture["title"] for picture in plain["pictures"]] == ["loss, ‖∇L‖", "eigenvalue λ"]
     assert "2/η" in {line["trace"]["name"] for line in plain["pictures"][1]["lines"]}
 

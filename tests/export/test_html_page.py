@@ -365,8 +365,8 @@ def test_a_page_saved_while_curves_are_computed_offers_nothing_of_it(tmp_path: P
     explorer = LandscapeExplorer(model, (x, y), nn.MSELoss(), trajectory=states, resolution=5, samples=4)
     explorer.compute()
     words = "Curvature at 1 of 3 checkpoints, more is being computed."
-    explorer._along = {**explorer._along, "busy": True, "offer": "Stop", "words": words}
+    explorer._along = {**explorer._along, "asked": True, "offer": "Stop", "words": words}
     explorer.to_html(tmp_path / "page.html")
     sent = carried(tmp_path / "page.html")["_along"]
-    assert (sent["busy"], sent["offer"], sent["words"]) == (False, "", "Curvature at 1 of 3 checkpoints.")
+    assert (sent["asked"], sent["offer"], sent["words"]) == (False, "", "Curvature at 1 of 3 checkpoints.")
     explorer.close()

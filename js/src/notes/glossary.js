@@ -26,7 +26,7 @@ const TERMS = [
   },
   {
     term: "Blindness",
-    words: "The share of random planes that hide a saddle: those in which the loss curves upwards both ways, so that θ* looks like a minimum.",
+    words: "The share of random planes that hide a saddle: those in which the loss curves one way all around, so that θ* looks like a minimum or a maximum.",
     paths: [["M6 12C22 44 50 44 66 12", "lw-plus"], ["M36 34C44 34 52 38 58 46M36 34C28 34 20 38 14 46", "lw-minus lw-dashed"], ["M36 33a3 3 0 1 0 .01 0", "lw-dot"]],
   },
   {

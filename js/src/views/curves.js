@@ -53,7 +53,7 @@ function figure({ palette, snapshot }, el) {
 export function createCurves(el, state, checkpoints) {
   const panel = createPanel("curves", "Along the run", () => ({ caption: { title: "Along the run", details: {} }, titled: true }));
   const button = createButton("along", { "data-asks": true, title: "Picture and curvature at every checkpoint" });
-  button.addEventListener("click", () => state.send(/** @type {Frame} */ (last).snapshot.along.busy ? "cancel" : "along"));
+  button.addEventListener("click", () => state.send(/** @type {Frame} */ (last).snapshot.along.asked ? "cancel" : "along"));
   const box = h("input", { type: "checkbox", "data-testid": "beside", "data-asks": true });
   const beside = (/** @type {number} */ i) => ({ compared_checkpoint: i });
   box.addEventListener("change", () => update(/** @type {Frame} */ (last)));

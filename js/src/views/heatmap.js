@@ -24,6 +24,13 @@ const NEAR = 4;
 /** Nodes that an arrow key moves the crosshair by. @type {Record<string, [number, number]>} */
 const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [1, 0], ArrowDown: [-1, 0] };
 
+/** @typedef {{ alpha: number, beta: number }} Place */
+
+/** The node nearest to a place. @param {SurfaceResult} surface @param {Place} place */
+function nodeAt({ alpha, beta }, place) {
+  return { alpha: alpha[nearestNode(alpha, place.alpha)], beta: beta[nearestNode(beta, place.beta)] };
+}
+
 /**
  * @param {ParentNode} el
  * @param {import("../ui/link.js").Link} link
@@ -76,34 +83,33 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
     pending?.();
     pending = null;
   }
-  // Plotly tells of no click on what is drawn anew since the pointer moved: then the node nearest to it is meant.
-  let told = false;
+  // Of a slow double click plotly tells as of two clicks: the browser's count tells them apart. Of a click on what is
+  // drawn anew since the pointer moved it tells nothing: then the node nearest to it is meant.
+  let press = { clicks: 1, told: true };
   function doubleClicked() {
-    told = true;
+    press.told = true;
     pending = null;
     zoom.reset();
   }
-  // Of a slow double click plotly tells as of two clicks: the browser's count tells them apart.
-  let clicks = 1;
   function pressed(/** @type {MouseEvent} */ { detail, button, clientX, clientY, target }) {
-    clicks = detail;
-    if (clicks > 1) pending = null;
-    told = button !== 0 || !/** @type {Element} */ (target).closest(".nsewdrag");
+    const mine = { clicks: detail, told: button !== 0 || !/** @type {Element} */ (target).closest(".nsewdrag") };
+    press = mine;
+    if (mine.clicks > 1) pending = null;
     const released = (/** @type {MouseEvent} */ event) =>
       setTimeout(() => {
+        if (mine.told || mine !== press) return; // a later press may come before this
         const at = Math.hypot(event.clientX - clientX, event.clientY - clientY) < NEAR ? placeOf({ clientX, clientY }) : null;
-        if (!told && at && shown) clicked({ points: [{ x: shown.alpha[nearestNode(shown.alpha, at.alpha)], y: shown.beta[nearestNode(shown.beta, at.beta)] }] });
+        if (at && shown) clicked(nodeAt(shown, at));
       });
     document.addEventListener("mouseup", released, { capture: true, once: true });
   }
   panel.body.addEventListener("mousedown", pressed, { capture: true });
-  function clicked(/** @type {any} */ event) {
-    told = true;
-    const at = event.points?.[0];
-    if (clicks > 1) return doubleClicked();
+  /** @param {Place} at */
+  function clicked(at) {
+    press.told = true;
+    if (press.clicks > 1) return doubleClicked();
     settle();
-    if (!at) return;
-    pending = () => last?.pin(last, { alpha: at.x, beta: at.y });
+    pending = () => last?.pin(last, at);
     click = setTimeout(settle, DOUBLE_CLICK);
   }
   function leave() {
@@ -137,7 +143,7 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
     const point = link.point.get();
     if (event.key === "Enter" && point && shown && last) {
       event.preventDefault();
-      last.pin(last, { alpha: shown.alpha[nearestNode(shown.alpha, point.alpha)], beta: shown.beta[nearestNode(shown.beta, point.beta)] });
+      last.pin(last, nodeAt(shown, point));
     }
     const step = STEPS[event.key];
     if (!shown) return;
@@ -183,7 +189,7 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
       buttons: [],
       zoomed: true,
       onResize: () => last && update(last),
-      on: { plotly_hover: hover, plotly_unhover: leave, plotly_click: clicked, plotly_relayout: relayout, plotly_doubleclick: doubleClicked },
+      on: { plotly_hover: hover, plotly_unhover: leave, plotly_click: (/** @type {any} */ { points: [at] }) => at && clicked({ alpha: at.x, beta: at.y }), plotly_relayout: relayout, plotly_doubleclick: doubleClicked },
     });
     const anew = isNew(surface, frame.palette, extent.join(), drags, panel.body.clientWidth, ...displayOf(frame));
     const moved = isMoved(frame.point);
