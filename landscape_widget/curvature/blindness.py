@@ -135,7 +135,8 @@ def spectral_blindness(density: SpectralDensity, trace: TraceEstimate | None = N
         stderr=math.hypot(
             math.sqrt(float(((spread - best) ** 2).mean())), best * (1 - best) * math.hypot(of_width, shape)
         ),
-        low=_probability(centre - math.hypot(centre - low, others)),
+        # rounding must not lift it above the share itself, which is no certainty
+        low=min(best, _probability(centre - math.hypot(centre - low, others))),
         high=_probability(centre + math.hypot(high - centre, others)),
     )
 

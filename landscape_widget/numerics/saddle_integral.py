@@ -47,6 +47,9 @@ _ORDER, _SMALL = 12, 0.1
 #: Largest values of the integrand, times the widths of its variables, that are nothing.
 _NOTHING = 1e-14
 
+#: The largest share below a certainty: with eigenvalues of both signs some planes show a saddle, however few.
+_NEARLY_ALL = math.nextafter(1.0, 0.0)
+
 
 def exact_blindness(eigenvalues: npt.ArrayLike, counts: npt.ArrayLike | None = None) -> float:
     """1 − P(saddle) by (iii) for a known spectrum.
@@ -73,7 +76,7 @@ def exact_blindness(eigenvalues: npt.ArrayLike, counts: npt.ArrayLike | None = N
     shift = _saddle_point(values, weights)
     support = _support(values, weights, shift)
     if support is None:
-        return 1.0
+        return _NEARLY_ALL
     (t, dt), (u, du) = support
     # where 2(|t| + |τ|)|λ| and u|λ| stay small, some moments stand for any number of eigenvalues
     small = np.abs(values) * (2 * (t[-1] + abs(shift)) + u[-1]) < _SMALL
@@ -84,7 +87,7 @@ def exact_blindness(eigenvalues: npt.ArrayLike, counts: npt.ArrayLike | None = N
     for part in np.array_split(np.arange(len(t)), max(1, len(t) // rows)):
         total += float(dt[part] @ _integrand(*large, moments, shift, t[part, None], u[None, :]) @ du)
     # t < 0 gives the complex conjugate, hence twice the real part
-    return min(1.0, max(0.0, 1 - 2 / math.pi * _STEP**2 * total))
+    return min(_NEARLY_ALL, max(0.0, 1 - 2 / math.pi * _STEP**2 * total))
 
 
 def _saddle_point(values: FloatArray, weights: FloatArray) -> float:
