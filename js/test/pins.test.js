@@ -232,7 +232,7 @@ test("another centre makes what is on show provisional, and nothing of it is use
   assert.deepEqual(model.messages.at(-1), { type: "back" });
 });
 
-test("the table of minima is asked for on a click, and closes when the picture changes", async () => {
+test("the table of lowest losses is asked for on a click, and closes when the picture changes", async () => {
   const { model, find } = await show({ ...surface(), ...points([]) });
   const row = (/** @type {string} */ place, /** @type {string} */ plane, /** @type {number} */ alpha) => ({ place, plane, alpha, beta: 0, train: scores(0.5 - alpha, 0.9), test: scores(0.7 - alpha, 0.8, 450) });
   assert.equal(find("score-table").parentElement.hidden, true);
@@ -243,8 +243,8 @@ test("the table of minima is asked for on a click, and closes when the picture c
   assert.equal(find("score-table").parentElement.hidden, false);
   const names = [...find("score-table").querySelectorAll("tbody th")].map((/** @type {Element} */ cell) => cell.textContent);
   assert.equal(names[0], "θ*");
-  assert.match(names[1], /^Minimum, Hessian/);
-  assert.match(names[2], /^Minimum, Random/i);
+  assert.match(names[1], /^Lowest loss, Hessian/); // as the legend says: at a border it is no minimum
+  assert.match(names[2], /^Lowest loss, Random/i);
   assert.deepEqual([find("row-1-loss-train").title, find("row-1-loss-test").title], ["0.3", "0.49999999999999994"]);
   assert.equal(find("row-0-accuracy-test").textContent, "0.8000");
   assert.equal(find("table-csv").hidden, false);

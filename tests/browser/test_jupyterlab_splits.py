@@ -128,7 +128,8 @@ def test_zooming_the_second_picture_zooms_both(explorer: ExplorerOnPage) -> None
 def test_the_table_has_the_minimum_of_each_loss(explorer: ExplorerOnPage) -> None:
     explorer.part("table-open").click()
     rows = explorer.part("score-table").locator("tbody th")
-    expect(rows).to_have_text(["θ*", "Minimum, Hessian λmax × λmin", "Test minimum, Hessian λmax × λmin"])
+    lowest = [f"{loss}, Hessian λmax × λmin" for loss in ("Lowest loss", "Lowest test loss")]
+    expect(rows).to_have_text(["θ*", *lowest])
 
 
 def test_back_to_one_picture(explorer: ExplorerOnPage) -> None:

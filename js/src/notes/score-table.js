@@ -1,24 +1,25 @@
 // The table of loss and metrics at the centre and where each plane on show is lowest, behind a button.
+import { WORDS } from "../kernel/agreed.js";
 import { createButton, h, setText } from "../ui/dom.js";
-import { formatNumber } from "../model/format.js";
+import { capitalised, formatNumber } from "../model/format.js";
 import { headsOf, scoreColumns } from "./pins.js";
 import { download } from "../ui/save-image.js";
 
 /** @typedef {import("../kernel/points.js").Row} Row */
 
 /** @param {Row} row */
-const nameOf = ({ place, plane }) => (place === "centre" ? "θ*" : `${place === "minimum" ? "Minimum" : "Test minimum"}, ${plane}`);
+const nameOf = ({ place, plane }) => (place === "centre" ? "θ*" : `${capitalised(WORDS.lowest[place === "minimum" ? "train" : "test"])}, ${plane}`);
 
 /**
  * @param {HTMLElement} el
  * @param {import("../kernel/state.js").State} state
  */
 export function createScoreTable(el, state) {
-  const button = createButton("table-open", { "aria-expanded": "false", title: "Loss and metrics at θ* and at the lowest points on show" }, "Loss at the minima …");
+  const button = createButton("table-open", { "aria-expanded": "false", title: "Loss and metrics at θ* and the lowest points on show" }, "Lowest losses …");
   const head = h("tr");
   const body = h("tbody");
   const table = h("table", { class: "lw-pins-table", "data-testid": "score-table" }, h("thead", {}, head), body);
-  const scroll = h("div", { class: "lw-pins-scroll", tabindex: 0, role: "group", "aria-label": "Loss at the minima", hidden: true }, table);
+  const scroll = h("div", { class: "lw-pins-scroll", tabindex: 0, role: "group", "aria-label": "Lowest losses", hidden: true }, table);
   const csv = createButton("table-csv", { title: "Save the table with every digit", hidden: true }, "CSV");
   csv.addEventListener("click", () => download(new Blob([state.snapshot.points.csv], { type: "text/csv" }), "minima.csv"));
   const element = h("section", { class: "lw-pins lw-score", hidden: true }, h("p", { class: "lw-pins-line" }, button, csv), scroll);
@@ -55,7 +56,7 @@ export function createScoreTable(el, state) {
     scroll.hidden = csv.hidden = !open || !shown;
     button.toggleAttribute("data-asks", !shown);
     button.setAttribute("aria-expanded", String(open));
-    setText(button, open ? (shown ? "Hide the loss at the minima" : "Evaluating …") : "Loss at the minima …");
+    setText(button, open ? (shown ? "Hide lowest losses" : "Evaluating …") : "Lowest losses …");
   }
 
   return {
