@@ -81,6 +81,20 @@ test("it zooms into what it holds, and back", TEN, async () => {
   assert.equal(find("heatmap").dataset.provisional, "false");
 });
 
+test("over a domain that it does not hold the verdict is that of the former picture", TEN, async () => {
+  const { find } = await lost();
+  const slider = find("half-width");
+  const said = find("verdict").textContent;
+  assert.match(said, /this plane shows it/);
+  enter(slider, Number(slider.value) + 4, "input", "change");
+  await settled();
+  assert.equal(find("heatmap").dataset.provisional, "true");
+  assert.equal(find("verdict").textContent, `Former verdict: ${said}`);
+  find("domain-auto").click();
+  await settled();
+  assert.equal(find("verdict").textContent, said);
+});
+
 test("what was asked for and will not come gives way to what is there", TEN, async () => {
   const { model, find } = await show(answer(1));
   find("preset-random").click();

@@ -125,7 +125,7 @@ export function createVerdict(head, corner, foot, showSaddle) {
   corner.append(show);
   const leaveRoom = keepRoom(verdict, head);
 
-  const line = h("summary", { "data-testid": "caption", title: "What the pictures rest on; a click shows all of it" });
+  const line = h("summary", { "data-testid": "caption", title: "What the pictures rest on; a click shows all" });
   const residuals = h("p", { class: "lw-residuals", "data-testid": "residuals" });
   const caption = h("details", { class: "lw-caption" }, line, residuals);
   foot.append(caption);
@@ -137,7 +137,8 @@ export function createVerdict(head, corner, foot, showSaddle) {
       const { eigenpairs } = snapshot;
       // Estimates have no verdict yet: the former one keeps its place.
       if (eigenpairs?.sentence || !eigenpairs) judged = eigenpairs;
-      const former = judged !== eigenpairs || snapshot.former(eigenpairs);
+      // No other verdict comes without a kernel, and this one says nothing of what was made up for another domain.
+      const former = judged !== eigenpairs || snapshot.former(eigenpairs) || (snapshot.kernel === "gone" && snapshot.provisional);
       verdict.hidden = show.hidden = !judged;
       if (judged) {
         verdict.dataset.verdict = judged.verdict;
@@ -150,7 +151,7 @@ export function createVerdict(head, corner, foot, showSaddle) {
         verdict.dataset.seen = String(seen || !judged.sights);
         leave = shared;
         setText(show, shared ? "Own scale" : "Show it");
-        show.title = shared ? "Each picture on a scale of its own" : "The domain by the curvatures, on the scale about L(θ*)";
+        show.title = shared ? "A scale for each picture" : "The domain by the curvatures, on the scale about L(θ*)";
         show.hidden = former || seen || !judged.sights || (!shared && snapshot.domain === null && !snapshot.equal_axes && frame.scale === "auto");
       }
       const known = eigenpairs && !former ? describeResiduals(eigenpairs) : "";
