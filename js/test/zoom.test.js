@@ -233,7 +233,7 @@ test("the slices of the quadratic model are dashed over those of the loss", asyn
   assert.deepEqual(dashed().y, []);
   find("quadratic").checked = true;
   find("quadratic").dispatchEvent(new Event("change"));
-  await painted();
+  for (let frames = 0; frames < 100 && !dashed().y.length; frames++) await painted(); // on a busy machine pictures come later
   const model = /** @type {import("../src/model/quadratic.js").QuadraticModel} */ (surface.quadratic);
   assert.deepEqual(dashed().y, [...surface.beta].map((y) => modelAt(model, surface.alpha[5], y)));
 });
