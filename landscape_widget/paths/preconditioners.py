@@ -82,10 +82,13 @@ def trained_sizes(model: nn.Module) -> dict[str, int]:
 def preconditioner_of(objective: Objective, trajectory: Trajectory, i: int) -> FloatArray | None:
     """The optimiser's P at checkpoint ``i``, cut to the parameters of an objective, shape (N,).
 
-    None where nobody keeps it, or ``why_not`` tells that it is of others.
+    None where nobody keeps it, ``why_not`` tells that it is of others, or it has numbers that are not finite
+    or 0: a single step with steep gradients makes them, from which the weights themselves may well recover.
     """
     diagonal = trajectory.preconditioner(i)
     if diagonal is None or why_not(objective, trajectory, i):
+        return None
+    if not ((diagonal > 0) & (diagonal < np.inf)).all():
         return None
     sizes = trajectory.recorded[i].trained
     if not sizes or not (theta := names_in_theta(objective)):

@@ -6,6 +6,17 @@ import math
 
 import torch
 
+#: Packages whose optimisers only call the one of torch that they have within.
+_AROUND = ("accelerate", "lightning", "pytorch_lightning")
+
+
+def unwrapped(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
+    """The optimiser that takes the steps; another's than those packages' may take different ones."""
+    if type(optimizer).__module__.partition(".")[0] not in _AROUND:
+        return optimizer
+    within: torch.optim.Optimizer = getattr(optimizer, "optimizer", optimizer)
+    return within
+
 
 def rates(optimizer: torch.optim.Optimizer) -> dict[str, float]:
     """The learning rate η of its first group as "lr", and β as "momentum".
@@ -14,7 +25,7 @@ def rates(optimizer: torch.optim.Optimizer) -> dict[str, float]:
     momentum alone, with the same rate for all parameters. Where it is stable up to Adam's edge, the
     (2 + 2β₁)/((1 − β₁)η) of its preconditioned curvature, β₁ is there as "beta1".
     """
-    optimizer = getattr(optimizer, "optimizer", optimizer)  # accelerate's is one around another
+    optimizer = unwrapped(optimizer)
     groups = optimizer.param_groups
     first = groups[0]
     plain = type(optimizer) is torch.optim.SGD and all(

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from landscape_widget.paths.copying import copies, serialized
 from landscape_widget.paths.diagonals import ENDING, DiagonalFile
 from landscape_widget.paths.index import INDEX, Index, Kept, Recorded, read_index, thinned, write_index
 from landscape_widget.paths.preconditioners import check_adam, known_preconditioner, not_moved, trained_sizes
-from landscape_widget.paths.rates import rates
+from landscape_widget.paths.rates import rates, unwrapped
 from landscape_widget.paths.stored import SAFETENSORS, Held
 from landscape_widget.paths.trajectory import Trajectory
 from landscape_widget.results.checkpoints import RECORD, span
@@ -30,6 +31,8 @@ from landscape_widget.results.files import given_path, replacing
 
 #: Checkpoints that are kept unless told otherwise.
 MOST = 300
+
+_CLOSED = "Expected a recorder that is open, this one was closed."
 
 
 class TrajectoryRecorder:
@@ -50,7 +53,7 @@ class TrajectoryRecorder:
         every: int = 1,
         most: int | None = MOST,
         *,
-        resume: bool = False,
+        resume: bool | int = False,
         preconditioner: bool = False,
     ) -> None:
         """Makes the folder, where it is not there; records nothing yet.
@@ -61,7 +64,8 @@ class TrajectoryRecorder:
             every: The first of so many calls of ``record``, or steps of an optimiser, is recorded.
             most: At most so many checkpoints are kept, 2 at least: beyond, every second one is dropped, but
                 the first and the last; None for no limit.
-            resume: Go on after the last checkpoint of a folder that holds some.
+            resume: Go on after the last checkpoint of a folder that holds some; or after so many steps, as
+                where training is taken up from before a crash: checkpoints of later ones are deleted.
             preconditioner: Keep what Adam divides its steps by, too, see ``adam_preconditioner``: as many
                 numbers again, in float32, beside each checkpoint after its first step with all trainable
                 parameters; a warning names those that it has not moved. ``evolution`` and the curves of an
@@ -70,8 +74,8 @@ class TrajectoryRecorder:
         Raises:
             FileExistsError: If the folder holds a trajectory and is not to be resumed.
             OSError: If the folder cannot be made.
-            ValueError: For an ``every`` or ``most`` out of range, or a folder to resume that holds none or
-                that of a model with other tensors.
+            ValueError: For an ``every`` or ``most`` out of range, or a folder to resume that holds none up to
+                the step to resume after, or that of a model with other tensors.
         """
         if not isinstance(model, nn.Module):
             raise TypeError(f"Expected model as a torch.nn.Module, got {type(model).__name__}.")
@@ -85,7 +89,9 @@ class TrajectoryRecorder:
         self._counts = self._follows = False
         """Whether steps count calls so far; whether they count the steps of an optimiser."""
         self._left_out: tuple[int, dict[str, float]] | None = None
-        self._hooks: list[Any] = []
+        self._hooks = WeakKeyDictionary[torch.optim.Optimizer, Any]()
+        self._resumed = False
+        """Whether nothing was recorded since the folder was gone on with."""
         self._preconditioner = preconditioner
         self._told_without = False
         """Whether a warning has said that some parameters have no preconditioner."""
@@ -104,21 +110,29 @@ class TrajectoryRecorder:
 
         Args:
             step: The step of training, larger than that of the call before; default one more. Where none was
-                ever told, checkpoints are called "record 4", counted from 0.
+                ever told, checkpoints are called "record 4", counted from 0. A run that is resumed may tell
+                its last one again, of the same weights.
             **scalars: Numbers to keep beside them; "lr" and "epoch" are marked on figures.
 
         Raises:
             FileExistsError: If another recorder has begun to write into the folder since this one was made.
+            FileNotFoundError: If what was in the folder is gone.
             OSError: If the checkpoint cannot be written; those before are as they were.
             RuntimeError: After ``close``.
             ValueError: For a step that is not larger, scalars that are no numbers, or a model with a tensor
                 that cannot be kept, such as a sparse one.
         """
         if self._closed:
-            raise RuntimeError("Expected a recorder that is open, this one was closed.")
+            raise RuntimeError(_CLOSED)
         if self._under_way is not None:  # an interrupt came amid the call before
             self._settle()
+        resumed, self._resumed = self._resumed, False
         least = None if self._last_step is None else self._last_step + 1
+        if resumed and step is not None and step == self._last_step:
+            if self._kept[-1][1].step < step:  # the budget, or ``every``, has left it out
+                least = step
+            elif self._is_last():
+                return
         self._counts = step is None and not self._follows and (least is None or self._counts)
         step = (0 if least is None else least) if step is None else check_integer(step, "step", least)
         noted = {name: _number(name, value) for name, value in scalars.items()}
@@ -137,32 +151,38 @@ class TrajectoryRecorder:
 
         A warning says so then, and nothing more is recorded.
         """
-        if self._given_up:
-            return
         try:
-            self.record(step, **scalars)
+            if not self._given_up:
+                self.record(step, **scalars)
+                return
         except OSError as error:
-            self._detach()
             self._given_up = True
             warnings.warn(
-                f"Expected to record a checkpoint, got {type(error).__name__}: {error}. Training "
-                f"goes on, nothing more of it is recorded; {len(self._kept)} checkpoints are complete.",
+                f"Expected to record a checkpoint, got {type(error).__name__}: {str(error).rstrip('.')}. "
+                f"Training goes on, nothing more of it is recorded; {len(self._kept)} checkpoints "
+                "are complete.",
                 RuntimeWarning,
                 stacklevel=3,
             )
+        # steps go on, should attach() be called anew
+        following = 0 if self._last_step is None else self._last_step + 1
+        self._calls, self._last_step = self._calls + 1, following if step is None else step
 
     def attach(self, optimizer: torch.optim.Optimizer) -> Self:
         """Records now, and after each of the optimiser's steps, with what ``rates`` tells of it.
 
         A checkpoint that cannot be written, on a full disk for example, does not end the training: a warning
-        says so, and nothing more is recorded.
+        says so, and nothing more is recorded before ``attach`` is called again.
 
         Raises:
+            RuntimeError: After ``close``.
             TypeError: If it is no optimiser of torch, or not Adam where its preconditioner is to be kept.
             ValueError: If it moves no parameter of the model.
         """
         if not isinstance(optimizer, torch.optim.Optimizer):
             raise TypeError(f"Expected a torch.optim.Optimizer, got {type(optimizer).__name__}.")
+        if self._closed:
+            raise RuntimeError(_CLOSED)
         moved = {id(p) for group in optimizer.param_groups for p in group["params"]}
         if moved.isdisjoint(map(id, self._model.parameters())):
             raise ValueError(
@@ -175,24 +195,31 @@ class TrajectoryRecorder:
             self.try_record(None, **self.follow(optimizer))
 
         told_first = self.follow(optimizer)
-        self._follows = True
+        self._follows, self._given_up = True, False
         if not self._kept:
             self.record(None, **told_first)
-        self._hooks.append(optimizer.register_step_post_hook(note))
+        steps = unwrapped(optimizer)
+        if steps not in self._hooks:  # where a cell is run again no step counts twice
+            self._hooks[steps] = steps.register_step_post_hook(note)
         return self
 
     def follow(self, optimizer: torch.optim.Optimizer) -> dict[str, float]:
         """What ``rates`` tells of the optimiser, whose preconditioner is kept from now on if asked for.
 
-        For a loop of one's own: ``recorder.record(step, **recorder.follow(optimizer))``.
+        For a loop of one's own: ``recorder.record(step, **recorder.follow(optimizer))``. Where trainable
+        parameters of the model are not the optimiser's, others may move them: no edge of stability is told.
 
         Raises:
             TypeError: If its preconditioner is to be kept, and it is not Adam.
         """
         if self._preconditioner:
-            self._optimizer = getattr(optimizer, "optimizer", optimizer)
+            self._optimizer = unwrapped(optimizer)
             check_adam(self._optimizer)
-        return rates(optimizer)
+        told = rates(optimizer)
+        moved = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        if moved.issuperset(id(p) for p in self._model.parameters() if p.requires_grad):
+            return told
+        return {"lr": told["lr"], "momentum": math.nan}
 
     @property
     def trajectory(self) -> Trajectory:
@@ -236,12 +263,13 @@ class TrajectoryRecorder:
 
     def _detach(self) -> None:
         while self._hooks:
-            self._hooks.pop().remove()
+            self._hooks.popitem()[1].remove()
 
-    def _open(self, folder: Path, resume: bool) -> None:
+    def _open(self, folder: Path, resume: bool | int) -> None:
+        after = None if isinstance(resume, bool) else check_integer(resume, "resume")
         folder.mkdir(parents=True, exist_ok=True)
         present = (folder / INDEX).exists()
-        if present and not resume:
+        if present and resume is False:
             raise FileExistsError(
                 f"Expected a folder without a trajectory, got {str(folder)!r}. Choose another one, or pass "
                 "resume=True to go on after its last checkpoint."
@@ -266,14 +294,40 @@ class TrajectoryRecorder:
                 f"Expected a model with the tensors of the trajectory in {str(folder)!r}, got another one, "
                 f"which differs in {few(differ)}."
             )
+        self._resumed = True
+        if after is not None:
+            self._go_back(folder, index, after)
+
+    def _go_back(self, folder: Path, index: Index, after: int) -> None:
+        """Deletes the checkpoints of steps after one, from which on steps are counted."""
+        kept = [entry for entry in index.kept if entry[1].step <= after]
+        if not kept:
+            first = index.kept[0][1].name
+            raise ValueError(
+                f"Expected to resume after the first checkpoint, {first}, or later, got {after}."
+            )
+        if len(kept) < len(index.kept):
+            # the next call is one of those that are recorded
+            self._under_way = Index(kept, (kept[-1][0] + 1) * self._every, index.stride)
+            write_index(folder, self._under_way)
+            self._settle()
+        self._last_step = after
+
+    def _is_last(self) -> bool:
+        """Whether the model is what the last checkpoint in the folder holds, to the bit."""
+        return zlib.crc32(serialized(self._model)) == self._kept[-1][1].crc32
 
     def _keep(self, step: int, scalars: Mapping[str, float], calls: int) -> None:
         """Writes the new checkpoint, then the index, and only then deletes what is over the budget."""
         number = self._kept[-1][0] + 1 if self._kept else 0
-        if self._folder is not None and self._on_disk() not in (b"", self._index):
-            raise FileExistsError(
-                f"Expected {str(self._folder)!r} as this recorder left or found it, but another one has "
-                "written into it since. Close one of them, and choose another folder."
+        if self._folder is not None and (there := self._on_disk()) != self._index:
+            kind, why = (
+                (FileExistsError, "another one has written into it since. Close one of them, and choose")
+                if there
+                else (FileNotFoundError, f"its {INDEX} is gone. Make a new recorder, in")
+            )
+            raise kind(
+                f"Expected {str(self._folder)!r} as this recorder left or found it, but {why} another folder."
             )
         diagonal = None if self._optimizer is None else self._diagonal(self._optimizer)
         trained = {} if diagonal is None else trained_sizes(self._model)

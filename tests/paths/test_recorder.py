@@ -252,7 +252,7 @@ def test_a_folder_is_gone_on_with_only_when_asked(tmp_path: Path) -> None:
         TrajectoryRecorder(nn.Linear(2, 1), tmp_path, resume=True)
     recorder = TrajectoryRecorder(model, tmp_path, resume=True)
     with pytest.raises(ValueError, match="at least 11"):
-        recorder.record(10)
+        recorder.record(9)
     recorder.record()
     assert Trajectory(tmp_path).steps.tolist() == [0, 10, 11]
 
@@ -509,6 +509,62 @@ def test_what_every_left_out_before_a_full_disk_is_not_told_of_later_weights(
     assert Trajectory(tmp_path).steps.tolist() == [0]
 
 
+def test_a_run_that_is_resumed_may_tell_its_last_step_again(tmp_path: Path) -> None:
+    """As loops and callbacks do that record before each step; weights that differ are no such case."""
+    model = nn.Linear(2, 1)
+    with TrajectoryRecorder(model, tmp_path) as recorder:
+        recorder.record(7)
+        recorder.record(8)
+    with TrajectoryRecorder(model, tmp_path, resume=True) as recorder:
+        recorder.record(8)
+        with pytest.raises(ValueError, match="at least 9"):
+            recorder.record(8)
+        recorder.record(9)
+    assert Trajectory(tmp_path).steps.tolist() == [7, 8, 9]
+    recorder = TrajectoryRecorder(nn.Linear(2, 1), tmp_path, resume=True)
+    with pytest.raises(ValueError, match="at least 10"):
+        recorder.record(9)
+    assert Trajectory(tmp_path).steps.tolist() == [7, 8, 9]
+
+
+def test_a_run_goes_on_from_an_earlier_step_without_what_came_after_it(tmp_path: Path) -> None:
+    """As after a crash, where training is taken up at a checkpoint of its own."""
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.Adam(model.parameters(), 0.1)
+    model(torch.ones(1, 2)).sum().backward()
+    states = []
+    with TrajectoryRecorder(model, tmp_path, preconditioner=True).attach(optimizer):
+        for _ in range(5):
+            optimizer.step()
+            states.append(copied(model))
+    model.load_state_dict(states[2])  # after step 3
+    with pytest.raises(ValueError, match="step 0, or later, got -1"):
+        TrajectoryRecorder(model, tmp_path, resume=-1)
+    assert len(Trajectory(tmp_path)) == 6
+    with TrajectoryRecorder(model, tmp_path, resume=3).attach(optimizer) as recorder:
+        assert recorder.trajectory.steps.tolist() == Trajectory(tmp_path).steps.tolist() == [0, 1, 2, 3]
+        assert {path.stem.partition(".")[0] for path in tmp_path.glob("0*")} == {f"{i:08}" for i in range(4)}
+        optimizer.step()
+    found = Trajectory(tmp_path)
+    assert found.steps.tolist() == [0, 1, 2, 3, 4]
+    assert same(found[3], states[2])
+    assert same(found[4], copied(model))
+
+
+def test_steps_go_on_from_the_one_that_is_resumed_after_though_it_was_left_out(tmp_path: Path) -> None:
+    model = nn.Linear(2, 1)
+    for told, steps in ((None, [0, 10, 15]), (14, [0, 10, 14])):
+        folder = tmp_path / str(told)
+        recorder = TrajectoryRecorder(model, folder, every=10)
+        for step in range(25):
+            recorder.record(step)
+        with torch.no_grad():
+            model.weight += 1
+        with TrajectoryRecorder(model, folder, every=10, resume=14) as recorder:
+            recorder.record(told)
+        assert Trajectory(folder).steps.tolist() == steps
+
+
 def test_two_recorders_of_one_new_folder(tmp_path: Path) -> None:
     """The folder was empty when the second one was made, and is not when it records."""
     model, other = nn.Linear(1, 1), nn.Linear(1, 1)
@@ -642,6 +698,85 @@ def test_an_optimizer_of_another_model_is_refused() -> None:
         TrajectoryRecorder(model).attach(torch.optim.SGD(other.parameters(), lr=0.1))
     both = torch.optim.SGD([*other.parameters(), *model.parameters()], lr=0.1)
     TrajectoryRecorder(model).attach(both).close()
+
+
+def test_an_optimizer_is_attached_once_and_to_an_open_recorder() -> None:
+    """As where a cell that attaches it is run again: no step counts twice."""
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    recorder = TrajectoryRecorder(model).attach(optimizer).attach(optimizer)
+    for _ in range(3):
+        optimizer.step()
+    assert recorder.trajectory.steps.tolist() == [0, 1, 2, 3]
+    recorder.close()
+    with pytest.raises(RuntimeError, match="this one was closed"):
+        recorder.attach(optimizer)
+    optimizer.step()
+
+
+def test_attaching_anew_goes_on_after_a_disk_was_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    recorder = TrajectoryRecorder(model, tmp_path).attach(optimizer)
+
+    def full(path: Path) -> Any:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recording, "replacing", full)
+        with pytest.warns(RuntimeWarning, match="No space left on device"):
+            optimizer.step()
+    optimizer.step()
+    recorder.attach(optimizer)
+    optimizer.step()
+    assert Trajectory(tmp_path).steps.tolist() == [0, 3]
+
+
+def test_an_optimizer_within_that_of_accelerate_is_the_one_that_steps() -> None:
+    """Accelerate's is a torch optimiser by its class alone; another one may well step differently."""
+    for module, plain in (("accelerate.optimizer", True), ("lookahead", False)):
+
+        class Around(torch.optim.Optimizer):
+            __module__ = module
+
+            def __init__(self, optimizer: torch.optim.Optimizer) -> None:
+                self.optimizer, self.param_groups = optimizer, optimizer.param_groups
+
+        model = nn.Linear(2, 1)
+        around = Around(torch.optim.SGD(model.parameters(), 0.1))
+        recorder = TrajectoryRecorder(model)
+        if plain:
+            recorder.attach(around)
+            around.optimizer.step()
+            assert recorder.trajectory.steps.tolist() == [0, 1]
+        assert (recorder.follow(around)["momentum"] == 0) is plain
+
+
+def test_where_others_may_move_parameters_no_edge_of_stability_is_told() -> None:
+    """Of two optimisers with a rate of their own each, none tells how far steps of both are stable."""
+    model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    both = [torch.optim.SGD(part.parameters(), lr) for part, lr in zip(model, (0.3, 0.1), strict=True)]
+    recorder = TrajectoryRecorder(model)
+    for optimizer in both:
+        recorder.attach(optimizer)
+        optimizer.step()
+    assert np.isnan(recorder.trajectory.scalars["momentum"]).all()
+    assert "beta1" not in recorder.follow(torch.optim.Adam(model[0].parameters()))
+    model[1].requires_grad_(False)
+    assert recorder.follow(both[0]) == {"lr": 0.3, "momentum": 0.0}
+
+
+def test_an_index_that_is_gone_is_not_written_anew_with_what_is_gone_too(tmp_path: Path) -> None:
+    model = nn.Linear(2, 1)
+    recorder = TrajectoryRecorder(model, tmp_path)
+    recorder.record()
+    for path in tmp_path.iterdir():
+        path.unlink()
+    with pytest.raises(FileNotFoundError, match=r"trajectory\.json is gone"):
+        recorder.record()
+    assert not [*tmp_path.iterdir()]
 
 
 @pytest.mark.parametrize(

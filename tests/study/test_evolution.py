@@ -699,3 +699,19 @@ def test_a_preconditioner_that_is_not_known_is_none_and_an_infinite_one_is_refus
     for bad in (np.inf, np.nan, 0.0):
         with pytest.raises(ValueError, match="Expected preconditioners as diagonals of positive finite"):
             Trajectory(states, preconditioners=[ones, np.where(np.arange(40) == 3, bad, ones)])
+
+
+def test_a_recorded_preconditioner_that_is_not_finite_is_a_hole_and_the_rest_goes_on() -> None:
+    """A step with steep gradients leaves v̂ infinite, and the weights where they were."""
+    model = two_layers()
+    optimizer = torch.optim.Adam(model.parameters(), 0.01)
+    inputs, targets = (tensor.float() for tensor in SQUARES)
+    recorder = TrajectoryRecorder(model.float(), preconditioner=True).attach(optimizer)
+    for factor in (1.0, 1e25, 1.0):
+        optimizer.zero_grad()
+        (factor * MSE(model(inputs), targets)).backward()
+        optimizer.step()
+    found = last(Objective(model, (inputs, targets), MSE, dtype=torch.float64), recorder.trajectory)
+    assert found.done.all()
+    assert np.isfinite(found.largest).all()
+    assert np.isfinite(found.preconditioned).tolist() == [False, True, False, False]
