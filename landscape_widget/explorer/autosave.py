@@ -54,10 +54,10 @@ class Autosave:
             FileNotFoundError: If its folder does not exist.
         """
         try:
-            self.path = None if path is None else Path(path)
+            self.path = None if path is None else given_path(path).absolute()
         except TypeError:
             raise TypeError(f"Expected autosave as a path, got {type(path).__name__}.") from None
-        if self.path is not None and not self.path.absolute().parent.is_dir():
+        if self.path is not None and not self.path.parent.is_dir():
             raise FileNotFoundError(
                 f"Expected autosave in a folder that exists, got {os.fspath(self.path)!r}. Make the folder."
             )

@@ -17,6 +17,7 @@ from landscape_widget.paths.solutions import solution_state
 from landscape_widget.paths.stored import Held
 from landscape_widget.paths.trajectory import Solution, Trajectory, of_what_is_kept, still_kept
 from landscape_widget.results.checkpoints import UPDATE
+from landscape_widget.results.files import given_path
 
 #: What a trajectory may be given as, a recorder that is still at work among it.
 GivenTrajectory = Trajectory | TrajectoryRecorder | str | os.PathLike[str] | Iterable[Solution]
@@ -66,6 +67,8 @@ class Landmarks:
         source = trajectory
         if trajectory is not None and not isinstance(trajectory, TrajectoryRecorder | str | os.PathLike):
             source = Trajectory.of(trajectory)  # an iterator is read once
+        elif isinstance(trajectory, str | os.PathLike):
+            source = given_path(trajectory).absolute()
         made = cls(None, states, source).now()
         if made.trajectory is not None:
             of_what_is_kept(made.trajectory, lambda kept: _check_ends(kept, objective))

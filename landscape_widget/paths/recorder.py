@@ -82,7 +82,7 @@ class TrajectoryRecorder:
         self._model = model
         self._every = check_integer(every, "every", 1)
         self._most = None if most is None else check_integer(most, "most", 2)
-        self._folder = None if path is None else given_path(path)
+        self._folder = None if path is None else given_path(path).absolute()
         self._kept: Kept = []
         self._calls, self._stride = 0, 1
         self._last_step: int | None = None

@@ -82,7 +82,9 @@ class Trajectory(Sequence[dict[str, Tensor]]):
         if isinstance(own, Trajectory):
             self.recorded = own.recorded
         elif isinstance(checkpoints, str | os.PathLike):
-            self.recorded = tuple(recorded for _, recorded in read_index(given_path(checkpoints)).kept)
+            self.recorded = tuple(
+                recorded for _, recorded in read_index(given_path(checkpoints).absolute()).kept
+            )
         elif isinstance(checkpoints, Mapping | nn.Module | Tensor):  # all of them iterable
             raise ValueError(
                 f"Expected a list of checkpoints, got a single one ({type(checkpoints).__name__}). Put it "
@@ -333,7 +335,7 @@ def _source(checkpoint: Solution) -> Path | Held:
     """Where the weights of a checkpoint are."""
     match checkpoint:
         case str() | os.PathLike():
-            return given_path(checkpoint)
+            return given_path(checkpoint).absolute()  # whatever becomes the current folder
         case nn.Module():
             return Held(tensors_of(state_tensors(checkpoint)))
         case Tensor() | np.ndarray():

@@ -402,6 +402,22 @@ def test_a_folder_that_does_not_exist(make_explorer: Make, tmp_path: Path) -> No
         make_explorer(gated_saddle()[1], autosave=tmp_path / "none" / "run.npz")
 
 
+def test_the_file_stays_where_it_was_whatever_becomes_the_current_folder(
+    make_explorer: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "elsewhere").mkdir()
+    for name in ("run.npz", "~/home.npz"):
+        explorer = make_explorer(Objective.from_function(saddle, torch.zeros(5)), autosave=name)
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        explorer.compute("surface")
+        explorer.close()
+        monkeypatch.chdir(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["elsewhere", "home.npz", "run.npz"]
+    assert not [*(tmp_path / "elsewhere").iterdir()]
+
+
 class Ways:
     """The ways from a model's own weights to another centre."""
 

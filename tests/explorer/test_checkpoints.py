@@ -222,6 +222,27 @@ def test_the_weights_that_update_takes_are_the_last_checkpoint_and_the_path_reac
     assert len(received(explorer, "_info")["checkpoints"]) == 7
 
 
+def test_a_folder_is_found_whatever_becomes_the_current_one(
+    make_explorer: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = NETWORK.model()
+    recorder = TrajectoryRecorder(model, "run")
+    recorder.record()
+    train(model)
+    recorder.record()
+    explorer = make_explorer(
+        model, NETWORK.batches(ONE_BATCH), NETWORK.loss_fn, trajectory="run", axes=RANDOM, resolution=5
+    )
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    train(model)
+    recorder.record()
+    explorer.update()
+    assert explorer.checkpoint is None
+    assert len(explorer.compute("surface").landmarks.path.loss) == 3
+
+
 def test_without_a_trajectory_there_are_those_that_were_taken(make_explorer: Make) -> None:
     explorer = explorer_of(make_explorer, trajectory=None, solutions=None, axes=RANDOM)
     model = explorer._points.weights.model

@@ -754,6 +754,23 @@ def test_an_optimizer_within_that_of_accelerate_is_the_one_that_steps() -> None:
         assert (recorder.follow(around)["momentum"] == 0) is plain
 
 
+def test_a_folder_stays_where_it_was_whatever_becomes_the_current_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = nn.Linear(2, 1)
+    recorder = TrajectoryRecorder(model, "run")
+    recorder.record()
+    torch.save(model.state_dict(), "other.pt")
+    found, listed = Trajectory("run"), Trajectory(["other.pt"])
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    recorder.record()
+    assert len(Trajectory(tmp_path / "run")) == 2
+    assert same(found[0], copied(model))
+    assert same(listed[0], copied(model))
+
+
 def test_where_others_may_move_parameters_no_edge_of_stability_is_told() -> None:
     """Of two optimisers with a rate of their own each, none tells how far steps of both are stable."""
     model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
