@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from landscape_widget.numerics.checks import few
 from landscape_widget.numerics.vectors import FloatArray
@@ -41,7 +41,7 @@ def adam_preconditioner(model: nn.Module, optimizer: torch.optim.Optimizer) -> F
         if not parameter.requires_grad:
             continue
         state = optimizer.state.get(parameter, {})
-        if "exp_avg_sq" not in state:
+        if not _has_moved(optimizer, parameter):
             raise ValueError(
                 f"Expected an optimizer that has taken a step with {name!r}, got one that has not. Call it "
                 "after optimizer.step()."
@@ -65,8 +65,14 @@ def not_moved(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[str]:
     return [
         name
         for name, parameter in model.named_parameters()
-        if parameter.requires_grad and "exp_avg_sq" not in optimizer.state.get(parameter, {})
+        if parameter.requires_grad and not _has_moved(optimizer, parameter)
     ]
+
+
+def _has_moved(optimizer: torch.optim.Optimizer, parameter: Tensor) -> bool:
+    """Whether Adam has taken a step with a parameter; one that a scaler has skipped does not count."""
+    state = optimizer.state.get(parameter, {})
+    return "exp_avg_sq" in state and float(state["step"]) > 0
 
 
 def known_preconditioner(model: nn.Module, optimizer: torch.optim.Optimizer) -> FloatArray | None:

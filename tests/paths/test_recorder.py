@@ -933,6 +933,28 @@ def test_a_parameter_without_gradients_is_named_where_the_preconditioner_is_to_b
         by_adam(None, preconditioner=True)
 
 
+def test_a_step_that_a_scaler_of_gradients_has_skipped_is_none_of_adam() -> None:
+    """A fused Adam skips it itself, with its state made and its count of steps left at 0."""
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.Adam(model.parameters(), fused=True)
+    scaler = torch.amp.GradScaler("cpu")
+    recorder = TrajectoryRecorder(model, preconditioner=True).attach(optimizer)
+    for factor in (float("inf"), 1.0):
+        optimizer.zero_grad()
+        scaler.scale(factor * model(torch.ones(1, 2)).sum()).backward()
+        if factor == 1:
+            with pytest.raises(ValueError, match="taken a step with 'weight'"):
+                adam_preconditioner(model, optimizer)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that there is none yet
+            scaler.step(optimizer)
+        scaler.update()
+    kept = [recorder.trajectory.preconditioner(i) for i in range(3)]
+    assert [one is None for one in kept] == [True, True, False]
+    assert kept[-1] is not None
+    assert np.isfinite(kept[-1]).all()
+
+
 def test_a_preconditioner_that_is_missing_is_named(tmp_path: Path) -> None:
     by_adam(tmp_path, steps=2, preconditioner=True)
     (tmp_path / "00000001.preconditioner.npy").unlink()
