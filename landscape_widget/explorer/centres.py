@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -120,7 +121,7 @@ class Centres:
         top = self.stack[-1]
         check_same_loss(self.spots.base[0].with_state(state), model, state)
         with self.spots.replaced():
-            spot = self.spots.spot(self._at_the_end(state))
+            spot = self.spots.spot(self._at_the_end(state, Landmarks.with_taken))
             self.spots.enter(spot)
         self._latest = state
         if spot is top.spot:
@@ -128,15 +129,15 @@ class Centres:
         self.stack.append(_Centre(spot, state, top.taken + 1))
         self.left_at = request
 
-    def _at_the_end(self, state: State) -> Recorded:
-        """Has a state of the model be the last checkpoint of the run as it is by now."""
+    def _at_the_end(self, state: State, take: Callable[[Landmarks, Held], Landmarks]) -> Recorded:
+        """Has a state of the model be the last of all checkpoints as they are by now; ``take`` adds it."""
         spots, held = self.spots, Held(state)
         before = spots.landmarks
-        spots.landmarks = before.now()
+        spots.landmarks = replace(before, aside=None).now()
         recorded = spots.last_recorded(held)
         if recorded is None:
-            spots.landmarks = spots.landmarks.with_taken(held)
-            recorded = spots.landmarks.taken[-1]
+            spots.landmarks = take(spots.landmarks, held)
+            recorded = spots.landmarks.checkpoints[-1]
         spots.hold(recorded, held)
         if spots.landmarks.checkpoints != before.checkpoints:
             spots.refresh()
@@ -177,7 +178,7 @@ class Centres:
             while True:
                 self.spots.landmarks = self.landmarks.now()
                 if self._latest is not None:
-                    self._at_the_end(self._latest)
+                    self._at_the_end(self._latest, Landmarks.with_aside)
                 near = min(self.landmarks.checkpoints, key=lambda one: abs(one.step - dropped.step))
                 self.spots.refresh()
                 try:
@@ -235,7 +236,10 @@ class Centres:
     @property
     def passed(self) -> Recorded | None:
         """The present checkpoint, where the model has moved on since and nothing but this explorer has it."""
-        recorded, own = self.present.recorded, (self.landmarks.first, *self.landmarks.taken)
+        recorded, own = (
+            self.present.recorded,
+            (self.landmarks.first, *self.landmarks.taken, self.landmarks.aside),
+        )
         return recorded if recorded in own and self.number != self.last else None
 
     def elsewhere(self, controls: Controls) -> tuple[Controls, dict[str, str]]:

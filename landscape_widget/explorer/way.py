@@ -28,7 +28,7 @@ def way_of(centres: Centres) -> dict[str, Any]:
         return {}
     passed = [begun, centres.spots.first, *(one.spot for one in centres.stack[:-1])]
     way: dict[str, Any] = {"from": [one.digest for one in passed], "known": begun.known.saved()}
-    if spot.theta is not None or spot.recorded in centres.landmarks.taken:
+    if spot.theta is not None or spot.recorded in (*centres.landmarks.taken, centres.landmarks.aside):
         way["theta"] = vector_of(centres.study.objective)
         if spot.recorded is not begun.recorded:
             way["state"] = arrays_of(centres.spots.state(spot.recorded))

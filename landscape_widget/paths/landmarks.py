@@ -40,6 +40,8 @@ class Landmarks:
     """The weights that were given first, where they are not the last checkpoint of the trajectory."""
     taken: tuple[Recorded, ...] = ()
     """Weights that were taken later on."""
+    aside: Recorded | None = None
+    """The present weights, where the run has gone on since they were taken: its path does not show them."""
 
     @classmethod
     def of(
@@ -94,19 +96,27 @@ class Landmarks:
         Nobody told their step.
         """
         now = self.now()
-        taken = Recorded(weights, now._next, {UPDATE: len(now.taken) + 1}, told=False)
-        return replace(now, taken=(*now.taken, taken)).now()
+        return replace(now, taken=(*now.taken, now._as_taken(weights))).now()
+
+    def with_aside(self, weights: Held) -> Landmarks:
+        """The same with the present weights beside the path, since the run has gone on meanwhile."""
+        return replace(self, aside=self._as_taken(weights))
+
+    def _as_taken(self, weights: Held) -> Recorded:
+        return Recorded(weights, self._next, {UPDATE: len(self.taken) + 1}, told=False)
 
     @property
     def checkpoints(self) -> tuple[Recorded, ...]:
         """All that there are, drawn or not, the present weights last."""
         drawn = self.trajectory.recorded if self.trajectory is not None else ()
-        others = [one for one in (self.first, *self.taken) if one is not None and one not in drawn]
+        others = [
+            one for one in (self.first, *self.taken, self.aside) if one is not None and one not in drawn
+        ]
         return (*drawn, *others)
 
     def elsewhere(self, number: int) -> int | None:
         """The number of a checkpoint in another explorer of the same run; None for weights taken here."""
-        own = {id(recorded) for recorded in self._own}
+        own = {id(recorded) for recorded in (*self._own, self.aside)}
         given = [recorded for recorded in self.checkpoints if id(recorded) not in own]
         return next((i for i, one in enumerate(given) if one is self.checkpoints[number]), None)
 

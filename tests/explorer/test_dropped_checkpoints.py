@@ -116,6 +116,28 @@ def test_who_goes_to_a_dropped_checkpoint_comes_to_the_nearest_and_is_told(
     np.testing.assert_array_equal(theta_of(explorer), run.thetas[7])
 
 
+def test_the_path_never_goes_back_to_weights_that_the_run_has_passed(
+    make_explorer: Make, run: Run, tmp_path: Path
+) -> None:
+    """Who goes to a dropped checkpoint has present weights from amid the run, whose file is dropped, too."""
+    explorer, taken = explorer_of(make_explorer, run), run.theta
+    run.go(4, 5, 6, 7)
+    with pytest.warns(UserWarning, match="is there no more"):
+        explorer.checkpoint = 1
+    assert shown(explorer)[1] == [0, 4, 7]
+    explorer.checkpoint = None
+    origin, steps = shown(explorer)
+    assert steps == [0, 4, 7]
+    np.testing.assert_array_equal(origin, taken)
+    explorer.save(tmp_path / "file.npz")
+    explorer.update()
+    origin, steps = shown(explorer)
+    assert steps == [0, 4, 7]
+    np.testing.assert_array_equal(origin, run.thetas[7])
+    explorer.go_back()
+    np.testing.assert_array_equal(shown(explorer)[0], taken)
+
+
 def test_weights_are_taken_whatever_is_dropped_and_the_way_leads_back(make_explorer: Make, run: Run) -> None:
     explorer, first = explorer_of(make_explorer, run), run.theta
     run.go(4, 5)
