@@ -21,6 +21,7 @@ from landscape_widget.data.tree import describe
 from landscape_widget.engine.derivatives import evaluated
 from landscape_widget.engine.faults import out_of_memory
 from landscape_widget.loss.evaluation import loss_of
+from landscape_widget.loss.options import CROSS_ENTROPIES, ignored_target, reduction, unwrapped
 from landscape_widget.loss.terms import ModelTerms
 from landscape_widget.numerics.checks import few
 
@@ -62,6 +63,12 @@ def check_rows(probe: Probe, terms: ModelTerms, *, told: bool) -> None:
     if not all(batch.certain for batch in terms.batches):
         _check_single(probe, terms.batches, found)
     if found is None or not found.differ:
+        if _ignores_unevenly(terms):
+            warnings.warn(
+                "Batches have different shares of ignored targets, and the loss is a mean over the others: "
+                "it is not a mean over examples, so results depend on the batches.",
+                stacklevel=4,
+            )
         return
     if not told:
         _check_time(terms)
@@ -71,6 +78,23 @@ def check_rows(probe: Probe, terms: ModelTerms, *, told: bool) -> None:
         "within the batch?), so results depend on the batches.",
         stacklevel=4,
     )
+
+
+def _ignores_unevenly(terms: ModelTerms) -> bool:
+    """Whether a cross entropy ignores more of the targets in one batch than in another.
+
+    The first batch does not tell: it may have none of them, or as many in both halves.
+    """
+    inner = unwrapped(terms.loss_fn)
+    known = inner in CROSS_ENTROPIES or type(inner) in CROSS_ENTROPIES
+    if not known or reduction(terms.loss_fn) != "mean":
+        return False
+    ignored, shares = ignored_target(terms.loss_fn), set()
+    for batch in terms.batches:
+        dense = [t for t in tensors_in(batch) if t.layout is torch.strided and not t.is_nested]
+        classes = [t for t in dense if not t.is_floating_point()]
+        shares.add(float((classes[-1] == ignored).double().mean()) if classes else 0.0)
+    return len(shares) > 1
 
 
 def _over_halves(probe: Probe, terms: ModelTerms) -> _Halves | None:

@@ -253,6 +253,8 @@ def _run(
             coordinates = torch.from_numpy(now.coordinates[:, now.chosen]).to(krylov.basis)
             chosen = krylov.basis @ coordinates
             if certified:
+                if not now.complete or now.has_copies:
+                    found = replace(found, ritz_values=None, ritz_weights=None)
                 found = replace(found, complete=now.complete)
                 yield certify(matrix, found, chosen, ends, float(np.abs(now.values).max()))
             else:

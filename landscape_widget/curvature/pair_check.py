@@ -60,7 +60,8 @@ def _contradiction(objective: Objective, v: Tensor, value: float, least: float) 
     for scale in scales(objective.theta, v, objective.spans):
         h = scale * _STEPS[0]
         ahead, behind = ends_of(objective, v, h)
-        rounding = _ROUNDING * torch.finfo(ahead.dtype).eps * float(ahead.norm()) / h
+        # of the entries that v takes: what others round by, as beside a slope, is no part of the difference
+        rounding = _ROUNDING * torch.finfo(ahead.dtype).eps * float((v * ahead).norm()) / h
         if found is not None and not tells(rounding, abs(found - value)):
             return found
         allowed = max(_OFF * abs(value), rounding, least)

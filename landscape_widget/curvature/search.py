@@ -30,6 +30,17 @@ class Stage:
     """Residuals that count as converged, for the chosen."""
     complete: bool
 
+    @property
+    def has_copies(self) -> bool:
+        """Whether a Ritz value beside the wanted ones may be a copy of one of them.
+
+        The vector that was found of several is the start vector's own part in all of them, so that there is
+        nothing of the others in it.
+        """
+        others = np.delete(self.values, self.chosen)
+        apart = np.abs(others[:, None] - self.values[self.chosen])
+        return bool((apart <= 2 * self.bound).any())
+
 
 class Search:
     """Watches a Lanczos process until the wanted pairs are settled and no further one is missing."""

@@ -114,11 +114,12 @@ class ProbeRun:
         forms, squares, inner = found
         count = len(forms)
         covariance = _mean_covariance(forms, squares)
-        if covariance[0, 0] > 0:
-            variance = 2 * float(inner.mean()) if self._normal else spread.variance
-            ratio = math.sqrt(variance / count / covariance[0, 0])
-            covariance[0] *= ratio
-            covariance[:, 0] *= ratio
+        if count > 1:
+            variance = (2 * float(inner.mean()) if self._normal else spread.variance) / count
+            # the forms of different probes may be equal by chance, as of few parameters
+            ratio = math.sqrt(variance / covariance[0, 0]) if covariance[0, 0] > 0 else 1.0
+            covariance[0, 1] = covariance[1, 0] = ratio * covariance[0, 1]
+            covariance[0, 0] = variance
         return TraceEstimate(
             value=deflation.trace + (float(forms.mean()) if count else 0.0),
             stderr=math.sqrt(covariance[0, 0]),

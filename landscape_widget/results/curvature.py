@@ -37,7 +37,8 @@ class EigenPairs(Table):
     """Whether the rest of the space was searched for further eigenvalues at the ends asked for (further
     copies of repeated ones, say); False where the run ended before, and in estimates."""
     ritz_values: FloatArray | None = None
-    """All Ritz values of the run's random start vector, shape (j,): one probe of the spectral density."""
+    """All Ritz values of the run's random start vector, shape (j,): one probe of the spectral density; None
+    where that is none, because not all copies of an eigenvalue at the ends are among the pairs."""
     ritz_weights: FloatArray | None = None
     """Squared overlaps of the start vector with the Ritz vectors, shape (j,); they add up to 1."""
 

@@ -152,7 +152,7 @@ class SpectralDensity(Table):
         zero than probes of few products resolve therefore make it long, and it does not guess their sign.
         """
         own = self.n_parameters - len(self.certified)
-        negative = int((self.certified < 0).sum())
+        negative = int((self.certified < -self._rounding).sum())
         if not own:
             return negative / self.n_parameters, negative / self.n_parameters
         if not self.n_probes:
@@ -162,12 +162,16 @@ class SpectralDensity(Table):
         least, most = 1 - share95(1 - float(low), directions), share95(float(high), directions)
         return (negative + own * least) / self.n_parameters, (negative + own * most) / self.n_parameters
 
+    @property
+    def _rounding(self) -> float:
+        """Up to which size a node is zero."""
+        return _ROUNDING * float(np.abs(self.nodes).max())
+
     def _below_zero_of(self, probe: int) -> tuple[float, float]:
         """Bounds of the share below zero of what a probe sees."""
         order = np.argsort(np.where(self.probe == probe, self.nodes, np.inf))[: (self.probe == probe).sum()]
         nodes, weights = self.nodes[order], self.weights[order] / self.weights[order].sum()
-        rounding = _ROUNDING * np.abs(self.nodes).max()
-        below, above = weights[nodes < -rounding], weights[nodes > rounding]
+        below, above = weights[nodes < -self._rounding], weights[nodes > self._rounding]
         # a node at zero is the nearest one to either side, and eigenvalues themselves need no bounds
         if len(below) + len(above) < len(nodes) or probe in self.exhausted:
             return float(below.sum()), 1 - float(above.sum())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -282,6 +283,29 @@ def test_a_loss_that_is_no_mean_over_examples_is_reported(loss_fn: Callable[...,
     torch.manual_seed(0)
     with pytest.warns(UserWarning, match="not a mean over examples"):
         Objective(linear().double(), (X.double(), torch.tensor([0, 0, 1, 2, 2, 0])), loss_fn)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [([1, 2, 1, 2], [2, 0]), ([0, 1, 2, 0], [2, 1])],
+    ids=["none", "as many in both halves"],
+)
+@pytest.mark.parametrize(
+    "loss_fn", [nn.CrossEntropyLoss(ignore_index=0), partial(nn.functional.cross_entropy, ignore_index=0)]
+)
+def test_targets_ignored_in_batches_unlike_the_first_are_reported(
+    loss_fn: Callable[..., Tensor], first: list[int], second: list[int]
+) -> None:
+    data = [(X[:4].double(), torch.tensor(first)), (X[4:6].double(), torch.tensor(second))]
+    with pytest.warns(UserWarning, match="not a mean over examples"):
+        Objective(linear().double(), data, loss_fn)
+
+
+def test_as_many_ignored_targets_in_each_batch_are_taken_without_a_warning() -> None:
+    data = [(X[:4].double(), torch.tensor([0, 1, 2, 0])), (X[4:6].double(), torch.tensor([2, 0]))]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Objective(linear().double(), data, nn.CrossEntropyLoss(ignore_index=0))
 
 
 def test_a_usual_loss_is_taken_without_a_warning() -> None:

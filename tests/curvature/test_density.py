@@ -202,3 +202,25 @@ def test_eigenvalues_themselves_tell_the_share_below_zero() -> None:
 def test_a_gap_about_zero_makes_the_share_sharp() -> None:
     low, high = spectral_density(rotated(np.r_[np.linspace(-3, -1, 30), np.linspace(1, 4, 170)])).below_zero
     assert 0.1 < low < 0.15 < high < 0.22
+
+
+@pytest.mark.parametrize("few", [4, 60])
+@pytest.mark.parametrize("value", [-1.0, 0.0, 40.0])
+def test_a_run_that_found_one_copy_of_many_is_no_probe(value: float, few: int) -> None:
+    """Of 15 intervals of 95 %, 12 or more hold with probability 0.994, of shares as of traces."""
+    values, held = np.r_[np.full(few, value), np.linspace(0.5, 5, 60)], np.zeros(2, int)
+    objective, truth = rotated(values), (values < 0).mean()
+    for seed in range(15):
+        pairs = hessian_eigenpairs(objective, seed=seed)
+        density = spectral_density(objective, probes=1, seed=seed, pairs=pairs)
+        (low, high), trace = density.below_zero, trace_of(density).interval
+        held += low <= truth <= high, trace[0] <= values.sum() <= trace[1]
+    assert (held >= 12).all()
+
+
+def test_certified_zeros_are_not_below_zero() -> None:
+    """Whatever sign rounding gives them."""
+    for seed in range(4):
+        objective = rotated(np.r_[np.zeros(5), 1:6])
+        pairs = hessian_eigenpairs(objective, k=5, seed=seed)
+        assert spectral_density(objective, pairs=pairs).below_zero == (0, 0)

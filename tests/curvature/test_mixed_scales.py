@@ -224,3 +224,18 @@ def test_beside_a_tensor_in_large_units_others_stay_near() -> None:
     moves = displaced(objective.theta, objective.spans) - objective.theta
     assert 1e5 < moves[objective.spans["extra"]].norm() < 1e7
     assert 0.1 < moves[objective.spans["layers.0.weight"]].norm() < 10
+
+
+@pytest.mark.parametrize("slope", [0.0, 1e-3, 0.1], ids=str)
+@pytest.mark.parametrize("size", [1e-4, 1e-6, 1e-8, 1e-10], ids=str)
+def test_a_wrong_derivative_that_hardly_counts_is_doubted_beside_a_slope(size: float, slope: float) -> None:
+    """The curvature of three parameters is 0.1 by products and 4.1 in truth, times ``size``."""
+
+    def loss(theta: Tensor) -> Tensor:
+        a, b = theta[:3], theta[3:]
+        return 0.5 * a @ a + slope * a[0] + size * (2 * WrongSquare.apply(b - 1) + 0.05 * (b - 1) ** 2).sum()
+
+    theta = torch.tensor([0.0, 0, 0, 1, 1, 1], dtype=DOUBLE)
+    with pytest.warns(UserWarning, match="No curvature counts as certified"):
+        pairs = hessian_eigenpairs(Objective.from_function(loss, theta))
+    assert not pairs.converged.any()

@@ -14,8 +14,9 @@ from torch import nn
 from landscape_widget import Objective, TraceEstimate, hessian_trace, load, save, spectral_density, trace_of
 from landscape_widget.curvature.curvature_fit import fit_estimate
 from landscape_widget.curvature.trace import EXACT_FACTOR, default_method, trace_steps
+from landscape_widget.numerics.probes import Probes
 
-from ..support.cases import case, paper_function, rotated
+from ..support.cases import case, paper_function, quadratic, rotated
 from ..support.oracle import dense
 
 pytestmark = pytest.mark.oracle
@@ -85,6 +86,20 @@ def test_intervals_of_few_probes_of_a_few_large_eigenvalues_hold() -> None:
     for method, samples in (("hutchinson", 3), ("hutchinson", 10), ("deflated", 4)):
         found = [hessian_trace(objective, method, samples, seed) for seed in range(runs)]
         assert held(found, spectrum.sum()) >= 0.92 * runs
+
+
+def test_probes_whose_forms_are_equal_by_chance_are_not_exact() -> None:
+    """(1, 1, 1, −1) and (1, −1, 1, 1) both give zero, their entries do not."""
+    pair = torch.tensor([[0.0, 1], [1, 0]], dtype=torch.float64)
+    objective, by_chance = quadratic(torch.block_diag(pair, pair)), 0
+    for seed in range(40):
+        z = Probes(4, "rademacher", seed, "trace", objective.theta).draw(2)
+        blocks = z[::2] * z[1::2]
+        forms = blocks.sum(dim=0)
+        by_chance += bool(forms[0] == forms[1]) and not torch.equal(blocks[:, 0], blocks[:, 1])
+        exact = hessian_trace(objective, "hutchinson", 2, seed).stderr == 0
+        assert exact == torch.equal(blocks[:, 0], blocks[:, 1])
+    assert by_chance
 
 
 @pytest.mark.parametrize(("samples", "share"), [(2, 0.88), (3, 0.88), (5, 0.91), (10, 0.91), (100, 0.94)])
