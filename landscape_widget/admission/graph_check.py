@@ -12,10 +12,17 @@ from torch import Tensor
 
 from landscape_widget.admission.embeddings import told_of_padding, told_of_sparse
 from landscape_widget.admission.jump_places import told
-from landscape_widget.admission.jumps import Jump, find_jump
+from landscape_widget.admission.jumps import Jump
 from landscape_widget.admission.nearby import Probe
 from landscape_widget.admission.precision import repeatable
-from landscape_widget.admission.slope_check import CutOffError, Telling, check_slope, jumping, reaches
+from landscape_widget.admission.slope_check import (
+    CutOffError,
+    Telling,
+    check_slope,
+    jump_between,
+    jumping,
+    reaches,
+)
 from landscape_widget.engine.derivatives import differentiated
 from landscape_widget.engine.faults import out_of_memory
 from landscape_widget.loss.batch_loss import InvalidLossError
@@ -113,7 +120,7 @@ def derivative(probe: Probe, own: Sequence[Tensor]) -> Derivative:
 
 def _check_jumps(loss: Callable[[Tensor], float], theta: Tensor, move: Tensor, tell: Telling) -> None:
     """Refuses a loss that jumps at θ, and tells of a jump on the way between two points beside it."""
-    jump = find_jump(loss, theta - move, theta + move)
+    jump = jump_between(loss, theta - move, theta + move)
     if jump is None:
         return
     found, way_out = tell(jump)

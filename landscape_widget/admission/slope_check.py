@@ -8,6 +8,7 @@ for.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise, product
 
@@ -36,6 +37,21 @@ _SETTLED = 0.1
 
 #: Rounding units of the loss that a difference of two may be off by.
 _ROUNDING = 200.0
+
+#: Doublings of a few roundings of θ over which the first step of a loss is looked for.
+_DOUBLINGS = 30
+
+#: How many such steps a difference of two losses may be off by.
+_TIMES = 10.0
+
+#: Share of a slope that these may make for it to be told.
+_TELLING = 1e-2
+
+_TOO_SMALL = (
+    "What fits its data so closely has hardly any curvature left: take the model from earlier in its "
+    "training, or add weight decay to the loss. A loss in small units is to be multiplied by a number."
+)
+
 
 WAY_OUT = (
     "Something in the model or in loss_fn is cut off from them (no_grad, inference_mode, detach, .item(), "
@@ -157,13 +173,16 @@ def check_slope_between(
     slopes.append(
         float(gradient(middle) @ move)
     )  # smaller than at both ends where the loss has an inflection
-    if agree():
-        return
-    length = float(move.norm())
 
     def value(theta: Tensor) -> float:
         return loss(theta).item()
 
+    if agree():
+        return
+    rounding += floor(value, middle)
+    if agree():
+        return
+    length = float(move.norm())
     raise _refusal(
         value, middle, move / length, (after - before) / length, mean / length, f"on {where}", tell
     )
@@ -193,9 +212,16 @@ def _refusal(
             f"Expected the same loss at the same parameters, got ones that differ by {noise:.2g}, {where}, "
             f"and so a slope of {found:.4g} by differences where it is {told:.4g} by the gradient. {_NOISY}"
         )
+    slopes = _slopes(loss, theta, direction)
+    longest, least = slopes[0][0], floor(loss, theta) or _ROUNDING * torch.finfo(theta.dtype).eps
+    if least > _TELLING * max(abs(found), abs(told)) * longest:
+        return CutOffError(
+            f"Expected a loss whose changes are more than rounding, got one of {loss(theta):.2g} that "
+            f"is good to {least:.1g} and changes by {abs(found) * longest:.1g} over ‖Δθ‖ = "
+            f"{longest * float(direction.norm()):.2g}, {where}: its slope cannot be told. {_TOO_SMALL}"
+        )
     if jump := _jump_along(loss, theta, direction, _NEAR):
         return jumping(*tell(jump), "its gradient does not show that")
-    slopes = _slopes(loss, theta, direction)
     if not _settle(slopes):
         by_step = ", ".join(f"{slope:.4g} at {h * float(direction.norm()):.2g}" for h, slope, _ in slopes)
         return CutOffError(
@@ -220,7 +246,7 @@ def _jump_along(
 ) -> Jump | None:
     scale = max(float(theta.norm()), 1.0) / float(direction.norm())
     moves = (reach * scale * direction for reach in reaches)
-    return next((jump for move in moves if (jump := find_jump(loss, theta - move, theta + move))), None)
+    return next((jump for move in moves if (jump := jump_between(loss, theta - move, theta + move))), None)
 
 
 def _slopes(
@@ -262,6 +288,7 @@ def _disagreement(
     told, size = sum(slopes), sum(map(abs, slopes))
     whole, *own = scales(theta, direction, spans)
     nearest: tuple[float, float] | None = None
+    gaps: list[tuple[float, float, float]] = []
     for scale, step in product((whole, *own), STEPS[theta.dtype]):
         h = step * scale
         ahead, behind = loss(theta + h * direction), loss(theta - h * direction)
@@ -272,11 +299,35 @@ def _disagreement(
             continue
         slope = (ahead - behind) / (2 * h)
         gap = abs(slope - told)
-        if not gap > TOLERANCE[theta.dtype] * max(size, abs(slope)) + rounding:
+        allowed = TOLERANCE[theta.dtype] * max(size, abs(slope))
+        if not gap > allowed + rounding:
             return None
+        gaps.append((h, gap - allowed, max(size, abs(slope)) if size else math.inf))
         if nearest is None or gap < abs(nearest[0] - nearest[1]):
             nearest = slope, told
+    least = floor(loss, theta) if gaps else 0.0
+    if any(gap <= least / h <= _TELLING * most for h, gap, most in gaps):
+        return None
     return nearest
+
+
+def floor(loss: Callable[[Tensor], float], theta: Tensor) -> float:
+    """How far a loss may be off that is a small difference of larger numbers, as a cross entropy near 0.
+
+    Such a loss is a staircase: ``_TIMES`` the first step that it takes as one goes away from θ. At most what
+    numbers of size 1 may be off by, which excuses no loss that jumps or amplifies roundings.
+    """
+    eps = torch.finfo(theta.dtype).eps
+    move = 4 * eps * theta * torch.randn(len(theta), generator=torch.Generator().manual_seed(1)).to(theta)
+    here = loss(theta)
+    steps = (abs(loss(theta + 2**k * move) - here) for k in range(_DOUBLINGS))
+    return min(_TIMES * next((step for step in steps if step), 0.0), _ROUNDING * eps)
+
+
+def jump_between(loss: Callable[[Tensor], float], start: Tensor, end: Tensor) -> Jump | None:
+    """The most conspicuous jump between two points, where it is one beyond rounding; see ``find_jump``."""
+    jump = find_jump(loss, start, end)
+    return jump if jump and abs(jump.losses[1] - jump.losses[0]) > floor(loss, jump.before) else None
 
 
 def _along_itself(theta: Tensor, v: Tensor, spans: Mapping[str, slice]) -> Tensor:

@@ -1,0 +1,86 @@
+"""Losses near 0 that are small differences of larger numbers, as of classifiers that fit all their data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, linear, log_softmax, nll_loss
+
+from landscape_widget import Objective, hessian_eigenpairs
+from landscape_widget.admission.slope_check import CutOffError
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+X = torch.eye(3, dtype=torch.float64).repeat(8, 1)
+Y = torch.arange(3).repeat(8)
+
+LOSSES: dict[str, Loss] = {
+    "cross entropy": cross_entropy,
+    "log of the softmax": lambda out, y: nll_loss(log_softmax(out, 1), y),
+    "log of a sum": lambda out, y: (out.exp().sum(1).log() - out[range(len(y)), y]).mean(),
+    "binary": lambda out, y: binary_cross_entropy_with_logits(out - 5, nn.functional.one_hot(y).double()),
+    "smoothed and put back": lambda out, y: cross_entropy(out, y, label_smoothing=0.0) + 1.0 - 1.0,
+}
+
+
+class Fitted(nn.Module):
+    """A classifier with logits about ``size`` apart."""
+
+    def __init__(self, size: float, cut: bool = False) -> None:
+        super().__init__()
+        self.layer, self.cut = nn.Linear(3, 3).double(), cut
+        with torch.no_grad():
+            self.layer.weight.copy_(size * torch.eye(3) + torch.linspace(0, 1, 9).reshape(3, 3))
+            self.layer.bias.copy_(torch.tensor([0.1, 0.0, -0.1]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = self.layer(x)
+        return (
+            found + linear(x, self.layer.weight.detach() * Tensor([[0], [0.5], [0]])) if self.cut else found
+        )
+
+
+def largest(model: nn.Module, loss: Loss) -> float:
+    """λmax of the dense Hessian."""
+    parameters = [*model.parameters()]
+    slopes = torch.autograd.grad(loss(model(X), Y), parameters, create_graph=True)
+    rows = [
+        torch.cat([part.reshape(-1) for part in torch.autograd.grad(each, parameters, retain_graph=True)])
+        for each in torch.cat([part.reshape(-1) for part in slopes])
+    ]
+    return float(torch.linalg.eigvalsh(torch.stack(rows))[-1])
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("size", [3.0, 8.0, 12.0, 16.0, 20.0])
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+def test_a_classifier_that_fits_its_data_is_taken(loss: Loss, size: float) -> None:
+    model = Fitted(size)
+    pairs = hessian_eigenpairs(Objective(model, (X, Y), loss), 1, "largest")
+    assert pairs.values[0] == pytest.approx(largest(model, loss), rel=1e-5)
+
+
+@pytest.mark.parametrize("size", [28.0, 30.0, 33.0, 36.0, 40.0, 60.0, 100.0])
+def test_a_loss_that_is_all_rounding_is_refused_with_the_cause(size: float) -> None:
+    with pytest.raises(CutOffError, match="changes are more than rounding"):
+        Objective(Fitted(size), (X, Y), cross_entropy)
+
+
+@pytest.mark.parametrize("size", [3.0, 8.0, 12.0, 16.0, 20.0, 25.0, 30.0])
+def test_what_is_cut_off_is_refused_however_small_the_loss_is(size: float) -> None:
+    with pytest.raises(CutOffError):
+        hessian_eigenpairs(Objective(Fitted(size, cut=True), (X, Y), cross_entropy))
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e-12, 1e-18])
+def test_a_loss_in_small_units_is_as_good_as_any(unit: float) -> None:
+    model = Fitted(3.0)
+    pairs = hessian_eigenpairs(
+        Objective(model, (X, Y), lambda out, y: unit * cross_entropy(out, y)), 1, "largest"
+    )
+    assert pairs.values[0] == pytest.approx(unit * largest(model, cross_entropy), rel=1e-5)
+    with pytest.raises(CutOffError):
+        Objective(Fitted(3.0, cut=True), (X, Y), lambda out, y: unit * cross_entropy(out, y))
