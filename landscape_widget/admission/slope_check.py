@@ -212,16 +212,19 @@ def _refusal(
             f"Expected the same loss at the same parameters, got ones that differ by {noise:.2g}, {where}, "
             f"and so a slope of {found:.4g} by differences where it is {told:.4g} by the gradient. {_NOISY}"
         )
+    jump, unit = _jump_along(loss, theta, direction, _NEAR), _ROUNDING * torch.finfo(theta.dtype).eps
     slopes = _slopes(loss, theta, direction)
-    longest, least = slopes[0][0], floor(loss, theta) or _ROUNDING * torch.finfo(theta.dtype).eps
-    if least > _TELLING * max(abs(found), abs(told)) * longest:
+    longest, least = slopes[0][0], floor(loss, theta) or unit
+    rounded = least > _TELLING * max(abs(found), abs(told)) * longest
+    # where all is rounding, its steps look like jumps, but none is as high as those of numbers of size 1
+    if jump and not (rounded and abs(jump.losses[1] - jump.losses[0]) <= unit):
+        return jumping(*tell(jump), "its gradient does not show that")
+    if rounded:
         return CutOffError(
             f"Expected a loss whose changes are more than rounding, got one of {loss(theta):.2g} that "
             f"is good to {least:.1g} and changes by {abs(found) * longest:.1g} over ‖Δθ‖ = "
             f"{longest * float(direction.norm()):.2g}, {where}: its slope cannot be told. {_TOO_SMALL}"
         )
-    if jump := _jump_along(loss, theta, direction, _NEAR):
-        return jumping(*tell(jump), "its gradient does not show that")
     if not _settle(slopes):
         by_step = ", ".join(f"{slope:.4g} at {h * float(direction.norm()):.2g}" for h, slope, _ in slopes)
         return CutOffError(

@@ -84,3 +84,18 @@ def test_a_loss_in_small_units_is_as_good_as_any(unit: float) -> None:
     assert pairs.values[0] == pytest.approx(unit * largest(model, cross_entropy), rel=1e-5)
     with pytest.raises(CutOffError):
         Objective(Fitted(3.0, cut=True), (X, Y), lambda out, y: unit * cross_entropy(out, y))
+
+
+class Rounded(Fitted):
+    """A model in single precision that rounds its logits and lets gradients through."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = self.layer.float()(x.float())
+        return found + (found.round() - found).detach()
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-3])
+def test_a_jump_that_no_rounding_makes_is_told_as_one_in_single_precision(unit: float) -> None:
+    model = Rounded(0.0).float()
+    with pytest.raises(CutOffError, match="without jumps"):
+        Objective(model, (X.float(), Y), lambda out, y: unit * cross_entropy(out, y))
