@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from landscape_widget.admission.nearby import Probe
 from landscape_widget.admission.precision import repeatable
@@ -21,13 +22,19 @@ from landscape_widget.data.tree import describe
 from landscape_widget.engine.derivatives import evaluated
 from landscape_widget.engine.faults import out_of_memory
 from landscape_widget.loss.evaluation import loss_of
-from landscape_widget.loss.options import CROSS_ENTROPIES, ignored_target, reduction, unwrapped
+from landscape_widget.loss.options import CROSS_ENTROPIES, ignored_target, options, reduction, unwrapped
 from landscape_widget.loss.terms import ModelTerms
 from landscape_widget.numerics.checks import few
 
 #: Difference of the loss of a batch from the mean over its halves from which on it is told, in units of that
 #: between two evaluations.
 _SEEN = 1e2
+
+#: Relative difference of the mean weights of two batches' targets that rounding does not make.
+_UNEVEN = 1e-5
+
+#: Losses that are a mean over targets, by class weights and without those that are ignored.
+_CLASSIFIERS: tuple[Any, ...] = (*CROSS_ENTROPIES, nn.NLLLoss, functional.nll_loss)
 
 
 @dataclass(frozen=True)
@@ -63,10 +70,10 @@ def check_rows(probe: Probe, terms: ModelTerms, *, told: bool) -> None:
     if not all(batch.certain for batch in terms.batches):
         _check_single(probe, terms.batches, found)
     if found is None or not found.differ:
-        if _ignores_unevenly(terms):
+        if _counts_unevenly(terms):
             warnings.warn(
-                "Batches have different shares of ignored targets, and the loss is a mean over the others: "
-                "it is not a mean over examples, so results depend on the batches.",
+                "Batches differ in their share of ignored targets, or in their mean class weight: the loss "
+                "is not a mean over examples, so results depend on the batches.",
                 stacklevel=4,
             )
         return
@@ -80,21 +87,27 @@ def check_rows(probe: Probe, terms: ModelTerms, *, told: bool) -> None:
     )
 
 
-def _ignores_unevenly(terms: ModelTerms) -> bool:
-    """Whether a cross entropy ignores more of the targets in one batch than in another.
+def _counts_unevenly(terms: ModelTerms) -> bool:
+    """Whether the targets of one batch count more to a classifier's loss than those of another.
 
-    The first batch does not tell: it may have none of them, or as many in both halves.
+    The first batch does not tell: it may have no ignored ones, or both halves the same classes.
     """
-    inner = unwrapped(terms.loss_fn)
-    known = inner in CROSS_ENTROPIES or type(inner) in CROSS_ENTROPIES
+    inner, told = unwrapped(terms.loss_fn), options(terms.loss_fn)
+    known = inner in _CLASSIFIERS or type(inner) in _CLASSIFIERS
     if not known or reduction(terms.loss_fn) != "mean":
         return False
-    ignored, shares = ignored_target(terms.loss_fn), set()
+    ignored, weight, shares = ignored_target(terms.loss_fn), told["weight"], []
     for batch in terms.batches:
-        dense = [t for t in tensors_in(batch) if t.layout is torch.strided and not t.is_nested]
-        classes = [t for t in dense if not t.is_floating_point()]
-        shares.add(float((classes[-1] == ignored).double().mean()) if classes else 0.0)
-    return len(shares) > 1
+        # whatever comes before them, targets are last
+        targets = next(reversed(tensors_in(batch)), None)
+        if targets is None or targets.is_floating_point() or targets.layout is not torch.strided:
+            return False  # by no classes
+        counted = targets[targets != ignored].long()
+        # a target that is no class is told with its batch
+        weights = None if weight is None else weight.to(counted.device)[counted.clamp(0, len(weight) - 1)]
+        total = counted.numel() if weights is None else float(weights.sum())
+        shares.append(total / max(targets.numel(), 1))
+    return max(shares) - min(shares) > _UNEVEN * max(shares)
 
 
 def _over_halves(probe: Probe, terms: ModelTerms) -> _Halves | None:

@@ -301,6 +301,30 @@ def test_targets_ignored_in_batches_unlike_the_first_are_reported(
         Objective(linear().double(), data, loss_fn)
 
 
+WEIGHTS = torch.tensor([1.0, 5.0, 2.0], dtype=torch.float64)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [([0, 1, 0, 1], [2, 0]), ([1, 1, 1, 1], [0, 0])], ids=["as many", "sorted"]
+)
+def test_class_weights_that_differ_between_batches_only_are_reported(
+    first: list[int], second: list[int]
+) -> None:
+    data = [(X[:4].double(), torch.tensor(first)), (X[4:6].double(), torch.tensor(second))]
+    with pytest.warns(UserWarning, match="not a mean over examples"):
+        Objective(linear().double(), data, nn.CrossEntropyLoss(weight=WEIGHTS))
+    scores = nn.Sequential(linear().double(), nn.LogSoftmax(dim=1))
+    with pytest.warns(UserWarning, match="not a mean over examples"):
+        Objective(scores, data, nn.NLLLoss(weight=WEIGHTS))
+
+
+def test_classes_as_often_in_each_batch_are_taken_with_weights_without_a_warning() -> None:
+    data = [(X[:4].double(), torch.tensor([0, 1, 0, 1])), (X[4:6].double(), torch.tensor([1, 0]))]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Objective(linear().double(), data, nn.CrossEntropyLoss(weight=WEIGHTS))
+
+
 def test_as_many_ignored_targets_in_each_batch_are_taken_without_a_warning() -> None:
     data = [(X[:4].double(), torch.tensor([0, 1, 2, 0])), (X[4:6].double(), torch.tensor([2, 0]))]
     with warnings.catch_warnings():
