@@ -65,7 +65,8 @@ class TrajectoryRecorder:
             most: At most so many checkpoints are kept, 2 at least: beyond, every second one is dropped, but
                 the first and the last; None for no limit.
             resume: Go on after the last checkpoint of a folder that holds some; or after so many steps, as
-                where training is taken up from before a crash: checkpoints of later ones are deleted.
+                where training is taken up from before a crash: checkpoints of later ones are deleted. In a
+                folder without any, steps are counted from there.
             preconditioner: Keep what Adam divides its steps by, too, see ``adam_preconditioner``: as many
                 numbers again, in float32, beside each checkpoint after its first step with all trainable
                 parameters; a warning names those that it has not moved. ``evolution`` and the curves of an
@@ -275,6 +276,8 @@ class TrajectoryRecorder:
                 "resume=True to go on after its last checkpoint."
             )
         if not present:
+            if after is not None:  # the weights at hand are those after so many steps
+                self._last_step = check_integer(resume, "resume", 0) - 1
             return
         index = read_index(folder)
         self._index = (folder / INDEX).read_bytes()

@@ -551,6 +551,14 @@ def test_a_run_goes_on_from_an_earlier_step_without_what_came_after_it(tmp_path:
     assert same(found[4], copied(model))
 
 
+def test_a_run_that_was_not_recorded_so_far_is_resumed_at_its_step(tmp_path: Path) -> None:
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with TrajectoryRecorder(model, tmp_path, resume=500).attach(optimizer) as recorder:
+        optimizer.step()
+    assert [checkpoint.step for checkpoint in recorder.trajectory.recorded] == [500, 501]
+
+
 def test_steps_go_on_from_the_one_that_is_resumed_after_though_it_was_left_out(tmp_path: Path) -> None:
     model = nn.Linear(2, 1)
     for told, steps in ((None, [0, 10, 15]), (14, [0, 10, 14])):
