@@ -330,7 +330,11 @@ def floor(loss: Callable[[Tensor], float], theta: Tensor) -> float:
 def jump_between(loss: Callable[[Tensor], float], start: Tensor, end: Tensor) -> Jump | None:
     """The most conspicuous jump between two points, where it is one beyond rounding; see ``find_jump``."""
     jump = find_jump(loss, start, end)
-    return jump if jump and abs(jump.losses[1] - jump.losses[0]) > floor(loss, jump.before) else None
+    if jump is None:
+        return None
+    # beside a jump the first step is the jump itself
+    least = max(floor(loss, start), floor(loss, end))
+    return jump if abs(jump.losses[1] - jump.losses[0]) > least else None
 
 
 def _along_itself(theta: Tensor, v: Tensor, spans: Mapping[str, slice]) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, linear, log_softmax, nll_loss
 
 from landscape_widget import Objective, hessian_eigenpairs
-from landscape_widget.admission.slope_check import CutOffError
+from landscape_widget.admission.slope_check import CutOffError, jump_between
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -99,3 +99,17 @@ def test_a_jump_that_no_rounding_makes_is_told_as_one_in_single_precision(unit: 
     model = Rounded(0.0).float()
     with pytest.raises(CutOffError, match="without jumps"):
         Objective(model, (X.float(), Y), lambda out, y: unit * cross_entropy(out, y))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("unit", [1.0, 1e-6, 1e-12, 1e-18])
+@pytest.mark.parametrize("way", [0.1, -0.1])
+def test_a_jump_is_one_in_any_units(way: float, unit: float, dtype: torch.dtype) -> None:
+    theta = torch.ones(9, dtype=dtype)
+    jump = jump_between(
+        lambda t: (unit * (1 + 1e-3 * t.sum() + (t[0] > 1.01).to(dtype))).item(),
+        (1 - way) * theta,
+        (1 + way) * theta,
+    )
+    assert jump is not None
+    assert abs(jump.losses[1] - jump.losses[0]) == pytest.approx(unit, rel=1e-2)
