@@ -215,7 +215,7 @@ def _refusal(
     jump, unit = _jump_along(loss, theta, direction, _NEAR), _ROUNDING * torch.finfo(theta.dtype).eps
     slopes = _slopes(loss, theta, direction)
     longest, least = slopes[0][0], floor(loss, theta) or unit
-    rounded = least > _TELLING * max(abs(found), abs(told)) * longest
+    rounded = least > abs(found - told) * longest
     # where all is rounding, its steps look like jumps, but none is as high as those of numbers of size 1
     if jump and not (rounded and abs(jump.losses[1] - jump.losses[0]) <= unit):
         return jumping(*tell(jump), "its gradient does not show that")

@@ -90,7 +90,7 @@ class Rounded(Fitted):
     """A model in single precision that rounds its logits and lets gradients through."""
 
     def forward(self, x: Tensor) -> Tensor:
-        found = self.layer.float()(x.float())
+        found = linear(x.float(), self.layer.weight.float(), self.layer.bias.float())
         return found + (found.round() - found).detach()
 
 
@@ -99,6 +99,17 @@ def test_a_jump_that_no_rounding_makes_is_told_as_one_in_single_precision(unit: 
     model = Rounded(0.0).float()
     with pytest.raises(CutOffError, match="without jumps"):
         Objective(model, (X.float(), Y), lambda out, y: unit * cross_entropy(out, y))
+
+
+def test_a_slope_that_differs_by_more_than_rounding_is_not_put_down_to_it() -> None:
+    model = Rounded(0.0).float()
+    with torch.no_grad():  # far from where it jumps
+        model.layer.weight.copy_(torch.eye(3))
+        model.layer.bias.zero_()
+    with pytest.raises(
+        CutOffError, match="whose gradient with respect to the model's parameters is its slope"
+    ):
+        Objective(model, (X.float(), Y), cross_entropy)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
