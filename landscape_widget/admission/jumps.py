@@ -65,12 +65,14 @@ def find_jump(loss: Callable[[Tensor], float], start: Tensor, end: Tensor) -> Ju
     way = [(t, value(t)) for t in (0.0, 0.5, 1.0)]
     seconds: list[float] = []
     beside: list[float] = []
+    size = 0.0
     for _ in range(_HALVINGS[start.dtype]):
         (a, _), (m, _), (b, _) = way
         quarters = [(t, value(t)) for t in ((a + m) / 2, (m + b) / 2)]
         halves = [way[0], quarters[0], way[1]], [way[1], quarters[1], way[2]]
         less, more = sorted(halves, key=_second_difference)
-        size = max(abs(at) for _, at in (*way, *quarters))
+        # of all that was seen: at the end of a hinge loss there is nothing but rounding
+        size = max(size, *(abs(at) for _, at in (*way, *quarters)))
         if not _second_difference(more) > _LEAST[start.dtype] * size or math.isinf(size):
             return None
         seconds.append(_second_difference(more))

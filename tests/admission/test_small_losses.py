@@ -124,3 +124,10 @@ def test_a_jump_is_one_in_any_units(way: float, unit: float, dtype: torch.dtype)
     )
     assert jump is not None
     assert abs(jump.losses[1] - jump.losses[0]) == pytest.approx(unit, rel=1e-2)
+
+
+def test_the_end_of_a_hinge_is_no_jump() -> None:
+    theta = torch.ones(9, dtype=torch.float64)
+    assert (
+        jump_between(lambda t: max(0.0, (t[0] - 1.01 + 1e5 - 1e5).item()), 0.9 * theta, 1.1 * theta) is None
+    )
