@@ -23,7 +23,8 @@ _SIGNS = {"minimum": "●", "saddle": "×", "maximum": "▲", "slope": "▼", "u
 _LAYOUT = {
     "margin": {"l": 0, "r": 0, "t": 22, "b": 40},
     "showlegend": True,
-    "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
+    # of the whole place: one on the curves stays where more lines of it needed a wider margin
+    "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "top", "yref": "container"},
     "hovermode": "x",
     "dragmode": False,
 }
