@@ -100,7 +100,7 @@ test("a narrow picture has few steps along its axis", async () => {
   const { find, plotly, model, stop } = await show(traits);
   await painted();
   const body = find("curves").querySelector(".lw-panel-body");
-  for (const [width, most] of [[330, 2], [1200, 6]]) {
+  for (const [width, most] of [[330, 2], [1200, 4]]) {
     Object.defineProperty(body, "clientWidth", { value: width, configurable: true });
     model.receive({ _along: { ...along } });
     const asked = () => /** @type {any} */ (plotly.drawn.get(plotOf(find))?.at(-1)).layout.xaxis1.nticks;

@@ -165,7 +165,7 @@ def _picture(title: str, *lines: Payload, log: bool = False) -> Payload | None:
 
 def _place(picture: Payload, k: int, told: list[str]) -> None:
     """Puts a picture on the k-th pair of axes."""
-    picture["x"] = {"anchor": f"y{k}", "zeroline": False, "fixedrange": True, "nticks": 4}
+    picture["x"] = {"anchor": f"y{k}", "zeroline": False, "fixedrange": True}
     picture["y"]["anchor"] = f"x{k}"
     picture["line"] = _HERE | {"xref": f"x{k}", "yref": f"y{k} domain"}
     for line in picture["lines"]:

@@ -36,7 +36,7 @@ function figure({ palette, snapshot }, el) {
   const shapes = /** @type {any[]} */ ([]);
   const data = along.pictures.flatMap((/** @type {any} */ { title, x, y, line, lines }, /** @type {number} */ k) => {
     const share = (/** @type {number} */ at) => (k + at / width) / along.pictures.length;
-    const nticks = width < NARROW ? 2 : 6;
+    const nticks = width < NARROW ? 2 : 4;
     axes[`xaxis${k + 1}`] = { ...baseAxis(palette, along.axis), nticks, ...x, domain: [tickRoom(y.range), width - GAP].map(share) };
     axes[`yaxis${k + 1}`] = { ...baseAxis(palette, title), ...y };
     shapes.push({ ...line, x0: here, x1: here, line: { color: palette.muted, width: 1 } });
