@@ -96,6 +96,20 @@ test("a click goes to a checkpoint, the last one is the model's own; or it comes
   stop();
 });
 
+test("a narrow picture has few steps along its axis", async () => {
+  const { find, plotly, model, stop } = await show(traits);
+  await painted();
+  const body = find("curves").querySelector(".lw-panel-body");
+  for (const [width, most] of [[330, 2], [1200, 4]]) {
+    Object.defineProperty(body, "clientWidth", { value: width, configurable: true });
+    model.receive({ _along: { ...along } });
+    const asked = () => /** @type {any} */ (plotly.drawn.get(plotOf(find))?.at(-1)).layout.xaxis1.nticks;
+    for (let i = 0; i < 100 && asked() !== most; i++) await painted(); // what took long to draw is drawn more seldom
+    assert.equal(asked(), most, `${width} pixels`);
+  }
+  stop();
+});
+
 test("the rest is asked for, and stopped; once all is there, nothing more is offered", async () => {
   const { find, model, stop } = await show(traits);
   const asked = () => model.messages.map((/** @type {any} */ { type }) => type).filter((/** @type {string} */ type) => ["along", "cancel"].includes(type));

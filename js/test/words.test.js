@@ -87,6 +87,11 @@ test("the caption says that a picture is coarse, and no longer when it is not", 
   assert.match(final, /1 on either axis is ‖Δθ‖ = 1\.00 \(‖θ\*‖ = 11\.8\)$/);
 });
 
+test("the caption counts a single example as one", () => {
+  const raw = mockSurface({ request: 1, axes: ["random", "random"], seed: 0, domain: null, resolution: 11, examples: 1 }, 1);
+  assert.match(captionText(snapshot({ examples: 1, surface: decodeSurface(raw) })), / · 1 example · /);
+});
+
 test("the caption says where the mode of the model makes a difference", () => {
   const mode = "dropout as in eval mode (the model is in train mode)";
   const raw = mockSurface({ request: 1, axes: ["random", "random"], seed: 0, domain: null, resolution: 11, examples: 1 }, 1);

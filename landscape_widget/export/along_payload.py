@@ -23,7 +23,8 @@ _SIGNS = {"minimum": "●", "saddle": "×", "maximum": "▲", "slope": "▼", "u
 _LAYOUT = {
     "margin": {"l": 0, "r": 0, "t": 22, "b": 40},
     "showlegend": True,
-    "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
+    # of the whole place: one on the curves stays where more lines of it needed a wider margin
+    "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "top", "yref": "container"},
     "hovermode": "x",
     "dragmode": False,
 }
@@ -164,7 +165,7 @@ def _picture(title: str, *lines: Payload, log: bool = False) -> Payload | None:
 
 def _place(picture: Payload, k: int, told: list[str]) -> None:
     """Puts a picture on the k-th pair of axes."""
-    picture["x"] = {"anchor": f"y{k}", "zeroline": False, "fixedrange": True, "nticks": 4}
+    picture["x"] = {"anchor": f"y{k}", "zeroline": False, "fixedrange": True}
     picture["y"]["anchor"] = f"x{k}"
     picture["line"] = _HERE | {"xref": f"x{k}", "yref": f"y{k} domain"}
     for line in picture["lines"]:

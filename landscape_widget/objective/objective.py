@@ -140,7 +140,8 @@ class Objective(PureFunction):
         return objective
 
     def __repr__(self) -> str:
-        sizes = f"{self.n_parameters:,} parameters", f"{self.n_examples:,} examples"
+        examples = f"{self.n_examples:,} example{'s' * (self.n_examples != 1)}"
+        sizes = f"{self.n_parameters:,} parameters", examples
         return f"{type(self).__name__}({', '.join([*self._names.values(), *sizes])})"
 
     def provenance(self, quantity: str, **details: Any) -> dict[str, Any]:

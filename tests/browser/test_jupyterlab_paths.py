@@ -159,6 +159,15 @@ def test_checkpoints_are_played_paused_and_scrubbed_while_it_computes(explorer: 
     assert explorer.kernel.value(loss) != first
 
 
+TOP = "plot => plot._fullLayout._size.t"
+"""Where the curves of a plot begin, in pixels below its upper end."""
+
+BELOW_TOP = """plot => plot.querySelector(".legend .bg").getBoundingClientRect().bottom
+  - plot.getBoundingClientRect().top - plot._fullLayout._size.t - 1
+"""
+"""How far the legend of a plot reaches down into it, in pixels."""
+
+
 def curves(explorer: ExplorerOnPage) -> Locator:
     """The plot of the curves once it has all that is known of the checkpoint on show."""
     plot = explorer.part("curves").locator(".js-plotly-plot")
@@ -199,6 +208,22 @@ def test_a_click_on_a_curve_goes_to_its_checkpoint_while_all_others_are_computed
     request = explorer.request()
     explorer.kernel.run("explorer.checkpoint = None")
     explorer.wait_for_result(request)
+
+
+def test_the_legend_of_the_curves_stays_above_them_when_the_window_is_widened(
+    explorer: ExplorerOnPage,
+) -> None:
+    plot, page = curves(explorer), explorer.page
+    size = page.viewport_size
+    assert size is not None
+    for width in (700, 1280):
+        before = plot.evaluate(TOP)
+        page.set_viewport_size({"width": width, "height": size["height"]})
+        wait_until(
+            lambda before=before: plot.evaluate(TOP) != before, f"a legend of other lines at {width}", 20
+        )
+    wait_until(lambda: plot.evaluate(BELOW_TOP) <= 0, "the legend to be above the curves", 5)
+    page.set_viewport_size(size)
 
 
 def test_another_checkpoint_is_shown_beside_on_one_scale_with_one_camera(explorer: ExplorerOnPage) -> None:

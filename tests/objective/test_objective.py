@@ -258,6 +258,7 @@ def test_an_objective_says_what_it_is_of() -> None:
     objective = Objective(nn.Linear(3, 2), (torch.ones(5, 3), torch.ones(5, 2)), nn.MSELoss())
     assert repr(objective) == "Objective(Linear, MSELoss, 8 parameters, 5 examples)"
     assert repr(objective.with_data((torch.ones(4, 3), torch.ones(4, 2)))).endswith("4 examples)")
+    assert repr(objective.with_data((torch.ones(1, 3), torch.ones(1, 2)))).endswith(" 1 example)")
 
 
 @pytest.mark.parametrize("device", ["cuda:97", torch.device("cuda:97"), "xpu:97"])

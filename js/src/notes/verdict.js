@@ -54,8 +54,8 @@ const BATCH_NORM = {
  */
 function splitText({ split }, count) {
   if (split === "train") return "";
-  const what = split === "test" ? `the loss on ${formatCount(count)} test examples` : `the loss on ${formatCount(count)} test examples less that on the training examples`;
-  return `shown: ${what}; directions, verdict and curvature are those of the training loss`;
+  const less = split === "test" ? "" : " less that on the training examples";
+  return `shown: the loss on ${formatCount(count)} test examples${less}; directions, verdict and curvature are those of the training loss`;
 }
 
 /**
@@ -65,7 +65,7 @@ function splitText({ split }, count) {
  */
 function examplesText(surface, wanted) {
   const { nExamples, batchNorm, split, centreLoss, rows, alpha, beta } = surface;
-  if (nExamples >= wanted) return `${formatCount(nExamples)} examples`;
+  if (nExamples >= wanted) return `${formatCount(nExamples)} example${nExamples === 1 ? "" : "s"}`;
   const part = `A first picture on ${formatPart(nExamples, wanted)}`;
   const centre = rows[nearestNode(beta, 0)][nearestNode(alpha, 0)];
   if (batchNorm === "difference" || split !== "train" || centreLoss === null || !Number.isFinite(centre)) return part;

@@ -11,16 +11,18 @@ import { tickRoom } from "../ui/ticks.js";
 
 /** Free pixels beside a picture. */
 const GAP = 14;
+/** Where a picture is narrower, plotly would turn more than two labels of steps, down into the title. */
+const NARROW = 200;
 
 /**
  * What comes of a click; nothing where no checkpoint can be had.
  * @param {Frame["snapshot"]} snapshot
  * @param {(i: number) => Partial<import("../kernel/state.js").Controls>} asked
  */
-function clickWords({ kernel, info, offers, ...snapshot }, asked) {
-  if (kernel !== "gone") return "A click goes to one.";
-  const here = checkpointOf({ ...snapshot, info, kernel, offers });
-  const held = info.checkpoints.filter((_, i) => i !== here && offers(asked(i)));
+function clickWords(snapshot, asked) {
+  if (snapshot.kernel !== "gone") return "A click goes to one.";
+  const here = checkpointOf(snapshot);
+  const held = snapshot.info.checkpoints.filter((_, i) => i !== here && snapshot.offers(asked(i)));
   return held.length ? `A click goes to one that this page holds: ${held.map(({ label }) => label).join(", ")}.` : "";
 }
 
@@ -34,7 +36,8 @@ function figure({ palette, snapshot }, el) {
   const shapes = /** @type {any[]} */ ([]);
   const data = along.pictures.flatMap((/** @type {any} */ { title, x, y, line, lines }, /** @type {number} */ k) => {
     const share = (/** @type {number} */ at) => (k + at / width) / along.pictures.length;
-    axes[`xaxis${k + 1}`] = { ...baseAxis(palette, along.axis), ...x, domain: [share(tickRoom(y.range)), share(width - GAP)] };
+    const nticks = width < NARROW ? 2 : 4;
+    axes[`xaxis${k + 1}`] = { ...baseAxis(palette, along.axis), nticks, ...x, domain: [tickRoom(y.range), width - GAP].map(share) };
     axes[`yaxis${k + 1}`] = { ...baseAxis(palette, title), ...y };
     shapes.push({ ...line, x0: here, x1: here, line: { color: palette.muted, width: 1 } });
     return lines.map((/** @type {any} */ { values, colour, trace }) => {
