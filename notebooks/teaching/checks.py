@@ -2,7 +2,7 @@
 
 A lesson asks with ``...`` in the place of an answer. ``check`` tells whether an answer is right and, of a
 wrong one, where to look again; it never tells the answer, so that a lesson can be done at home. Numbers may
-be off by a share of the truth that the question names, and words are right whatever their case.
+be off by a share of the truth that the question names, and words are right whatever their case and article.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ def _judged(answer: object, truth: float | bool | str, within: float) -> tuple[b
     if isinstance(truth, str):
         if not isinstance(answer, str):
             return False, "a word in quotation marks"
-        return answer.strip().casefold() == truth.casefold(), ""
+        word = answer.casefold().strip(" .").removeprefix("a ").removeprefix("an ").removeprefix("the ")
+        return word.strip() == truth.casefold(), ""
     if isinstance(truth, bool):
         if not isinstance(answer, bool):
             return False, "True or False"
