@@ -87,6 +87,7 @@ def test_a_core_is_left_free(monkeypatch: pytest.MonkeyPatch, cores: int, expect
 BUSY = """
 from pathlib import Path
 from threading import Thread
+from time import sleep
 from landscape_widget.engine.threads import limit_this_thread
 
 torch.set_num_threads(3)
@@ -112,6 +113,7 @@ def limited():
     limit_this_thread(1)
     print(busy())
 
+sleep(0.5)  # the threads that made the numbers spin for a while
 thread = Thread(target=limited)
 thread.start()
 thread.join()
