@@ -81,18 +81,29 @@ test("it zooms into what it holds, and back", TEN, async () => {
   assert.equal(find("heatmap").dataset.provisional, "false");
 });
 
-test("over a domain that it does not hold the verdict is that of the former picture", TEN, async () => {
+test("over a part of what it holds the verdict is that of the former picture", TEN, async () => {
   const { find } = await lost();
   const slider = find("half-width");
   const said = find("verdict").textContent;
   assert.match(said, /this plane shows it/);
-  enter(slider, Number(slider.value) + 4, "input", "change");
+  enter(slider, Number(slider.value) - 4, "input", "change");
   await settled();
-  assert.equal(find("heatmap").dataset.provisional, "true");
   assert.equal(find("verdict").textContent, `Former verdict: ${said}`);
   find("domain-auto").click();
   await settled();
   assert.equal(find("verdict").textContent, said);
+});
+
+test("it goes nowhere beyond what it holds", TEN, async () => {
+  const { find, model } = await lost();
+  const slider = find("half-width");
+  assert.equal(slider.value, slider.max);
+  find("heatmap").querySelector("[tabindex]").dispatchEvent(new KeyboardEvent("keydown", { key: "-", bubbles: true }));
+  find("heatmap").querySelector("[tabindex]").dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowLeft", shiftKey: true, bubbles: true }));
+  await settled();
+  assert.equal(model.get("domain"), null);
+  assert.equal(find("heatmap").dataset.provisional, "false");
+  assert.ok(find("widen").disabled);
 });
 
 test("what was asked for and will not come gives way to what is there", TEN, async () => {

@@ -62,8 +62,8 @@ export function createComparison(el, state) {
     auto: "compared-domain-auto",
     equal: "compared-equal-axes",
     label: "Its half-width",
-    send: (domain) => state.set({ compared_domain: domain }),
-    sendEqual: (equal_axes) => state.set({ equal_axes, compared_domain: null }),
+    state,
+    control: "compared_domain",
   });
 
   const terms = [0, 1].map((i) => ({ name: h("dt"), sight: h("dd", { "data-testid": `sight-${i + 1}` }) }));

@@ -93,8 +93,8 @@ export function createControls(el, state, ...tools) {
     equal: "equal-axes",
     label: "Half-width",
     mark: sign("width"),
-    send: (domain) => state.set({ domain }),
-    sendEqual: (equal_axes) => state.set({ equal_axes, domain: null }),
+    state,
+    control: "domain",
   });
   const resolution = createSlider({
     name: "resolution",

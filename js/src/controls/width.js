@@ -34,21 +34,22 @@ export function scaledDomain([a0, a1, b0, b1], width) {
  * @param {string} options.equal  test id of the switch
  * @param {string} options.label
  * @param {Node} [options.mark]  in place of the label, for the eye
- * @param {(domain: Domain | null) => void} options.send
- * @param {(equal: boolean) => void} options.sendEqual
+ * @param {import("../kernel/state.js").State} options.state
+ * @param {"domain" | "compared_domain"} options.control  whose width it is
  */
-export function createWidth({ name, auto, equal, label, mark, send, sendEqual }) {
+export function createWidth({ name, auto, equal, label, mark, state, control }) {
+  const send = (/** @type {Domain | null} */ domain) => state.set({ [control]: domain });
   /** Whose proportions are kept; null for a square. @type {Domain | null} */
   let kept = null;
   /** The half-width that the slider's range lies around, and of which plane it is. */
   const middle = { width: 1, plane: "" };
   const title = "How far the picture reaches from θ* on either side";
   const domainOf = (/** @type {number} */ width) => (kept ? scaledDomain(kept, width) : squareDomain(width));
-  const slider = createSlider({ name, label, title, mark, values: halfWidthsAround(middle.width), format: (width) => describeWidth(domainOf(width)), send: (width) => send(domainOf(width)) });
+  const slider = createSlider({ name, label, title, mark, values: halfWidthsAround(middle.width), format: (width) => describeWidth(domainOf(width)), send: (width) => send(domainOf(width)), asks: true });
   const button = createButton(auto, { title: "As far as it reaches by itself" }, "auto");
   button.addEventListener("click", () => send(null));
   const square = createButton(equal, { "data-asks": true, title: "The same distance on both axes; else each axis by its own curvature, so that both are seen" }, "1:1");
-  square.addEventListener("click", () => sendEqual(square.getAttribute("aria-pressed") !== "true"));
+  square.addEventListener("click", () => state.set({ equal_axes: square.getAttribute("aria-pressed") !== "true", [control]: null }));
   slider.element.append(button, square);
   return {
     element: slider.element,
@@ -64,7 +65,7 @@ export function createWidth({ name, auto, equal, label, mark, send, sendEqual })
       const plane = String([axes, equal_axes]);
       // The kernel's own choice; of a plane that it has not chosen for, what is on show.
       if (actual && (domain === null || plane !== middle.plane)) Object.assign(middle, { width: halfWidth(actual), plane });
-      slider.setValues(halfWidthsAround(middle.width, actual ? halfWidth(actual) : middle.width));
+      slider.setValues(halfWidthsAround(middle.width, actual ? halfWidth(actual) : middle.width).filter((width) => offers({ [control]: domainOf(width) })));
       if (actual) slider.set(halfWidth(actual), describeWidth(actual));
       else slider.set(1, "–");
       button.setAttribute("aria-pressed", String(domain === null));

@@ -1,6 +1,6 @@
 // The pictures that the page holds, each with the controls it answers: they can be shown where no kernel is left to ask.
 import { secondControls } from "./asked.js";
-import { sameDomain } from "../model/values.js";
+import { isWithin, sameDomain } from "../model/values.js";
 
 /** @typedef {import("./state.js").Controls} Controls */
 /** @typedef {import("./decoders.js").SurfaceResult} SurfaceResult */
@@ -67,7 +67,14 @@ export function createHeld(given = []) {
     return best.at(-1) ?? null;
   }
 
+  /** Whether a picture of these losses reaches as far as is asked for. @param {Answered} asked */
+  function covers(asked) {
+    const own = pictures.filter((picture) => LOSSES.every((name) => agrees(picture, asked, name)));
+    return !asked.domain || own.some(({ found }) => isWithin(/** @type {import("../model/values.js").Domain} */ (asked.domain), found.surface.domain));
+  }
+
   return {
+    covers,
     /**
      * @param {Controls} controls
      * @param {Found} found
@@ -105,8 +112,8 @@ export function createHeld(given = []) {
       // Another seed of a plane that has none is no other picture.
       if (found && (change.seed ?? found.controls.seed) !== found.controls.seed) return null;
       if (found) return found.controls;
-      // Any part of a plane can be looked at, if only in a picture of another part.
-      return names.every((name) => name === "domain") ? change : null;
+      // Any part of a picture can be looked at.
+      return names.every((name) => name === "domain") && covers({ ...controls, ...change }) ? change : null;
     },
     /** Values of a control for which the losses on show are held. @param {Answered} controls @param {"seed" | "examples" | "resolution"} name */
     choices(controls, name) {
@@ -130,8 +137,9 @@ export function without(held, controls, { face, compared_axes, compared_domain, 
   const first = Object.keys(change).length ? held.after(controls, change) : {};
   if (!first) return null;
   const next = { ...first, ...rest };
-  const second = compared_axes || compared_split || (compared_checkpoint ?? null) !== null ? secondControls({ ...controls, ...next }) : null;
-  if (!second) return next;
+  const second = secondControls({ ...controls, ...next });
+  if (second && compared_domain && !held.covers(second)) return null;
+  if (!second || !(compared_axes || compared_split || (compared_checkpoint ?? null) !== null)) return next;
   const beside = held.of(second);
   const samePlane = !second.compared_axes && second.compared_checkpoint === null;
   return beside && (beside.sights || samePlane) ? next : null;

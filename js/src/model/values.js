@@ -85,6 +85,12 @@ export function nearestNode(nodes, value) {
   return Math.abs(nodes[high] - value) < Math.abs(value - nodes[low]) ? high : low;
 }
 
+/** Whether a domain lies in another one, to rounding. @param {Domain} domain @param {Domain} other */
+export function isWithin([a0, a1, b0, b1], [c0, c1, d0, d1]) {
+  const [wide, high] = [1e-6 * (c1 - c0), 1e-6 * (d1 - d0)];
+  return a0 >= c0 - wide && a1 <= c1 + wide && b0 >= d0 - high && b1 <= d1 + high;
+}
+
 /**
  * Half of a domain's width along its wider axis.
  * @param {Domain} domain

@@ -52,7 +52,7 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
   const undo = createButton(name.replace("heatmap", "undo-zoom"), { title: ZOOM_MOUSE, hidden: true }, "↶ undo zoom");
   undo.addEventListener("click", () => zoom.undo());
   const title = `${capitalised(WORDS.falls)}: × is no minimum. A click looks a step further`;
-  const widen = createButton(name.replace("heatmap", "widen"), { title, hidden: true }, "⤢ widen");
+  const widen = createButton(name.replace("heatmap", "widen"), { title, hidden: true, "data-asks": true }, "⤢ widen");
   widen.addEventListener("click", () => zoom.step(extent, -1, { alpha: 0, beta: 0 }));
   panel.tools.append(undo, widen, legend.element);
   el.append(panel.element);
