@@ -37,8 +37,7 @@ def _judged(answer: object, truth: float | bool | str, within: float) -> tuple[b
     if isinstance(truth, str):
         if not isinstance(answer, str):
             return False, "a word in quotation marks"
-        word = answer.casefold().strip(" .").removeprefix("a ").removeprefix("an ").removeprefix("the ")
-        return word.strip() == truth.casefold(), ""
+        return _word(answer) == _word(truth), ""
     if isinstance(truth, bool):
         if not isinstance(answer, bool):
             return False, "True or False"
@@ -48,3 +47,8 @@ def _judged(answer: object, truth: float | bool | str, within: float) -> tuple[b
     if isinstance(answer, bool) or not isinstance(answer, Real) or not math.isfinite(answer):
         return False, "a number"
     return abs(float(answer) - truth) <= within * abs(truth), ""
+
+
+def _word(answer: str) -> str:
+    """An answer without what makes no difference."""
+    return answer.casefold().strip(" .").removeprefix("a ").removeprefix("an ").removeprefix("the ").strip()

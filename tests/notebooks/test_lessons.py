@@ -98,6 +98,7 @@ def test_a_lesson_runs_and_its_answers_are_right(
         (None, 1.0, "Expected a number, got None."),
         (" Saddle", "saddle", "Right."),
         ("a saddle.", "saddle", "Right."),
+        ("smaller rate", "the smaller rate", "Right."),
         ("A minimum", "saddle", "Not yet. Look there."),
         ("minimum", "saddle", "Not yet. Look there."),
         (1, "saddle", "Expected a word in quotation marks, got 1."),
