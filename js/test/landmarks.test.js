@@ -104,12 +104,12 @@ test("the legend names what is in sight alone", async () => {
     return [...find("legend").querySelectorAll(".lw-key:not([hidden])")].map(({ textContent }) => textContent);
   };
   const whole = await shown([-1, 1, -1, 1]);
-  assert.ok(whole.includes("•path of training") && whole.includes("★solution"));
+  assert.ok(whole.includes("•path of training") && whole.includes("▪solution"));
   const [a, b] = [other.alpha[0], other.beta[0]];
   const corner = [0.97, 0.99, -0.99, -0.97];
   assert.ok(!(a > 0.97 && b < -0.97), "the solution is elsewhere");
   const part = await shown(corner);
-  assert.ok(part.includes("◇θ*") && !part.includes("★solution") && !part.includes("•path of training"), String(part));
+  assert.ok(part.includes("◇θ*") && !part.includes("▪solution") && !part.includes("•path of training"), String(part));
 });
 
 test("on another plane, or of other losses, it is gone", async () => {

@@ -34,8 +34,8 @@ _SMALLEST, _LARGEST = 4.0, 14.0
 #: Most epochs, and most changes of the learning rate, that are marked on a path.
 _MOST_MARKS = 8
 
-#: A solution is a star in the plane, at least so large.
-_STAR = 13.0
+#: A solution is a square in the plane, at least so large.
+_SQUARE = 13.0
 
 #: What parameters in single precision may be off a plane by rounding, as a share of their own distance.
 _ROUNDING = 1e-6
@@ -100,7 +100,7 @@ def add_to_heatmap(figure: go.Figure, surface: Surface, paths: Paths) -> str:
     shown, unseen = in_sight(surface, paths)
     for each in shown:
         place = {"x": each.path.alpha, "y": each.path.beta}
-        symbol, size = ("star", np.array([_STAR])) if each.solution else ("circle", each.sizes)
+        symbol, size = ("square", np.array([_SQUARE])) if each.solution else ("circle", each.sizes)
         mode = "markers" if each.solution else "lines+markers"
         for colour, width in _RIMS:
             figure.add_scatter(

@@ -19,7 +19,7 @@ from landscape_widget.results.planes import Surface
 _STEPS = 12
 
 #: Diameter of a solution's mark.
-_DIAMOND = 8.0
+_SQUARE = 8.0
 
 #: What is around lines and marks, light in dark, to be seen on every colour: by how much wider.
 _RIMS = (("#000000", 5.0), ("#ffffff", 2.5))
@@ -57,7 +57,7 @@ def add_to_surface(figure: go.Figure, surface: Surface, shade: Shade, paths: Pat
             np.where(out, np.nan, v) for v in (path.alpha, path.beta, shade.height(path.loss))
         )
         below = ground(np.column_stack([path.beta, path.alpha]))
-        look = {"symbol": "diamond", "size": _DIAMOND} if each.solution else {"size": each.sizes * 0.6}
+        look = {"symbol": "square", "size": _SQUARE} if each.solution else {"size": each.sizes * 0.6}
         add(
             x=alpha,
             y=beta,

@@ -223,7 +223,7 @@ def test_a_solution_is_a_mark_of_its_own_with_its_name(draw: Callable[..., go.Fi
     figure = draw(bowl(), path={"run": path(), "other <seed>": solution(1.0)})
     trace = named(figure, "other <seed>, ")
     assert trace.mode == "markers"
-    assert trace.marker.symbol == ("star" if draw is heatmap_figure else "diamond")
+    assert trace.marker.symbol == "square"  # whose mark θ* has not
     assert trace.customdata[0, 1] == 0  # rounding
     assert trace.hovertext == ("other <seed>",)
     said = [a.text for a in figure.layout.annotations]

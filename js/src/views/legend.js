@@ -17,7 +17,7 @@ const MARKS = [
   { sign: SIGNS.train, words: WORDS.lowest.train, shown: ({ lowest }) => lowest.some(({ split }) => split === "train") },
   { sign: SIGNS.test, words: WORDS.lowest.test, shown: ({ lowest }) => lowest.some(({ split }) => split === "test") },
   { sign: "•", words: "path of training", shown: (frame) => hasPath(frame, false) },
-  { sign: "★", words: "solution", shown: (frame) => hasPath(frame, true) },
+  { sign: "▪", words: "solution", shown: (frame) => hasPath(frame, true) },
   { sign: "①", words: "pin", shown: (frame) => frame.pins.some(({ alpha, beta }) => inSight(frame, alpha, beta)) },
 ];
 

@@ -15,7 +15,7 @@ const NEAR = 0.02;
 const ROUNDING = 1e-6;
 
 /** A solution has a mark of another shape than a checkpoint. @param {PathOnPlane} path */
-const symbolOf = ({ solution }) => (solution ? "star" : "circle");
+const symbolOf = ({ solution }) => (solution ? "square" : "circle");
 const least = (/** @type {PathOnPlane} */ path) => (path.solution ? 13 : 0);
 
 /** Paths in the plane. @param {Frame} frame */
@@ -102,7 +102,7 @@ export const raisedPaths = ({ paths }, surface, { rows, of }) =>
         z: above,
         text: above.map((_, i) => words.get(i) ?? ""), // that stands beside it, where there is room
         line: { color: colour, width: 7 },
-        marker: { symbol: solution ? "diamond" : "circle", size: Array.from(sizes, (each) => 0.6 * Math.max(each, least(path))), color: colour },
+        marker: { symbol: symbolOf(path), size: Array.from(sizes, (each) => 0.6 * Math.max(each, least(path))), color: colour },
         hoverinfo: "none",
       },
       {
