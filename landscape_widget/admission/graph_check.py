@@ -12,17 +12,10 @@ from torch import Tensor
 
 from landscape_widget.admission.embeddings import told_of_padding, told_of_sparse
 from landscape_widget.admission.jump_places import told
-from landscape_widget.admission.jumps import Jump
+from landscape_widget.admission.jumps import Jump, jump_between
 from landscape_widget.admission.nearby import Probe
 from landscape_widget.admission.precision import repeatable
-from landscape_widget.admission.slope_check import (
-    CutOffError,
-    Telling,
-    check_slope,
-    jump_between,
-    jumping,
-    reaches,
-)
+from landscape_widget.admission.slope_check import CutOffError, Telling, check_slope, jumping, reaches
 from landscape_widget.engine.derivatives import differentiated
 from landscape_widget.engine.faults import out_of_memory
 from landscape_widget.loss.batch_loss import InvalidLossError

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from landscape_widget.admission.rounding import floor
 from landscape_widget.engine.faults import out_of_memory
 
 #: Jumps by less than this share of the loss are not looked for: no picture shows them.
@@ -83,6 +84,16 @@ def find_jump(loss: Callable[[Tensor], float], start: Tensor, end: Tensor) -> Ju
         return None
     (a, at_a), (b, at_b) = max((way[:2], way[1:]), key=lambda ends: abs(ends[1][1] - ends[0][1]))
     return Jump(start + a * (end - start), start + b * (end - start), (at_a, at_b))
+
+
+def jump_between(loss: Callable[[Tensor], float], start: Tensor, end: Tensor) -> Jump | None:
+    """The most conspicuous jump between two points, where it is one beyond rounding; see ``find_jump``."""
+    jump = find_jump(loss, start, end)
+    if jump is None:
+        return None
+    # beside a jump the first step is the jump itself
+    least = max(floor(loss, start), floor(loss, end))
+    return jump if abs(jump.losses[1] - jump.losses[0]) > least else None
 
 
 def _second_difference(way: list[tuple[float, float]]) -> float:

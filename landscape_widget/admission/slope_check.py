@@ -15,7 +15,8 @@ from itertools import pairwise, product
 import torch
 from torch import Tensor
 
-from landscape_widget.admission.jumps import Jump, find_jump
+from landscape_widget.admission.jumps import Jump, jump_between
+from landscape_widget.admission.rounding import floor, unit
 from landscape_widget.admission.step_scales import scales, tells
 from landscape_widget.numerics.checks import few
 
@@ -35,23 +36,13 @@ _NEAR, _FAR = (1e-4, 1e-2, 1e-1), (1e-2, 1e-1, 1.0)
 #: that of a chaotic recurrence has slopes of another size and sign at each step.
 _SETTLED = 0.1
 
-#: Rounding units of the loss that a difference of two may be off by.
-_ROUNDING = 200.0
-
-#: Doublings of a few roundings of θ over which the first step of a loss is looked for.
-_DOUBLINGS = 30
-
-#: How many such steps a difference of two losses may be off by.
-_TIMES = 10.0
-
-#: Share of a slope that these may make for it to be told.
+#: Share of a slope that the ``floor`` of a loss may make for it to be told.
 _TELLING = 1e-2
 
 _TOO_SMALL = (
     "What fits its data so closely has hardly any curvature left: take the model from earlier in its "
     "training, or add weight decay to the loss. A loss in small units is to be multiplied by a number."
 )
-
 
 WAY_OUT = (
     "Something in the model or in loss_fn is cut off from them (no_grad, inference_mode, detach, .item(), "
@@ -159,7 +150,7 @@ def check_slope_between(
     move = ends[1] - ends[0]
     slopes = [float(g @ move) for g in gradients]
     mean = sum(slopes) / 2
-    rounding = _ROUNDING * torch.finfo(dtype).eps * max(abs(before), abs(after))
+    rounding = unit(dtype) * max(abs(before), abs(after))
 
     def agree() -> bool:
         # between two points on either side of a kink the slope lies between those at the ends
@@ -212,12 +203,12 @@ def _refusal(
             f"Expected the same loss at the same parameters, got ones that differ by {noise:.2g}, {where}, "
             f"and so a slope of {found:.4g} by differences where it is {told:.4g} by the gradient. {_NOISY}"
         )
-    jump, unit = _jump_along(loss, theta, direction, _NEAR), _ROUNDING * torch.finfo(theta.dtype).eps
+    jump, largest = _jump_along(loss, theta, direction, _NEAR), unit(theta.dtype)
     slopes = _slopes(loss, theta, direction)
-    longest, least = slopes[0][0], floor(loss, theta) or unit
+    longest, least = slopes[0][0], floor(loss, theta) or largest
     rounded = least > abs(found - told) * longest
     # where all is rounding, its steps look like jumps, but none is as high as those of numbers of size 1
-    if jump and not (rounded and abs(jump.losses[1] - jump.losses[0]) <= unit):
+    if jump and not (rounded and abs(jump.losses[1] - jump.losses[0]) <= largest):
         return jumping(*tell(jump), "its gradient does not show that")
     if rounded:
         return CutOffError(
@@ -241,7 +232,7 @@ def _noise(loss: Callable[[Tensor], float], theta: Tensor) -> float:
     """How far evaluations at one point are apart, beyond what rounding may do; 0 where they are not."""
     values = [loss(theta) for _ in range(_AGAIN)]
     apart = max(values) - min(values)
-    return apart if apart > _ROUNDING * torch.finfo(theta.dtype).eps * max(map(abs, values)) else 0.0
+    return apart if apart > unit(theta.dtype) * max(map(abs, values)) else 0.0
 
 
 def _jump_along(
@@ -274,7 +265,7 @@ def _settle(slopes: list[tuple[float, float, float]]) -> bool:
 
 
 def _rounding(ahead: float, behind: float, h: float, dtype: torch.dtype) -> float:
-    return _ROUNDING * torch.finfo(dtype).eps * max(abs(ahead), abs(behind)) / h
+    return unit(dtype) * max(abs(ahead), abs(behind)) / h
 
 
 def _disagreement(
@@ -312,29 +303,6 @@ def _disagreement(
     if any(gap <= least / h <= _TELLING * most for h, gap, most in gaps):
         return None
     return nearest
-
-
-def floor(loss: Callable[[Tensor], float], theta: Tensor) -> float:
-    """How far a loss may be off that is a small difference of larger numbers, as a cross entropy near 0.
-
-    Such a loss is a staircase: ``_TIMES`` the first step that it takes as one goes away from θ. At most what
-    numbers of size 1 may be off by, which excuses no loss that jumps or amplifies roundings.
-    """
-    eps = torch.finfo(theta.dtype).eps
-    move = 4 * eps * theta * torch.randn(len(theta), generator=torch.Generator().manual_seed(1)).to(theta)
-    here = loss(theta)
-    steps = (abs(loss(theta + 2**k * move) - here) for k in range(_DOUBLINGS))
-    return min(_TIMES * next((step for step in steps if step), 0.0), _ROUNDING * eps)
-
-
-def jump_between(loss: Callable[[Tensor], float], start: Tensor, end: Tensor) -> Jump | None:
-    """The most conspicuous jump between two points, where it is one beyond rounding; see ``find_jump``."""
-    jump = find_jump(loss, start, end)
-    if jump is None:
-        return None
-    # beside a jump the first step is the jump itself
-    least = max(floor(loss, start), floor(loss, end))
-    return jump if abs(jump.losses[1] - jump.losses[0]) > least else None
 
 
 def _along_itself(theta: Tensor, v: Tensor, spans: Mapping[str, slice]) -> Tensor:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from landscape_widget.figures.free_places import AWAY, ROOM, free_places
-from landscape_widget.figures.style import number
+from landscape_widget.figures.style import SOLUTION, number
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.results.given import check_given
 from landscape_widget.results.paths import Path
@@ -34,8 +34,8 @@ _SMALLEST, _LARGEST = 4.0, 14.0
 #: Most epochs, and most changes of the learning rate, that are marked on a path.
 _MOST_MARKS = 8
 
-#: A solution is a square in the plane, at least so large.
-_SQUARE = 13.0
+#: A solution's mark in the plane is at least so large.
+_LEAST = 13.0
 
 #: What parameters in single precision may be off a plane by rounding, as a share of their own distance.
 _ROUNDING = 1e-6
@@ -100,7 +100,7 @@ def add_to_heatmap(figure: go.Figure, surface: Surface, paths: Paths) -> str:
     shown, unseen = in_sight(surface, paths)
     for each in shown:
         place = {"x": each.path.alpha, "y": each.path.beta}
-        symbol, size = ("square", np.array([_SQUARE])) if each.solution else ("circle", each.sizes)
+        symbol, size = (SOLUTION, np.array([_LEAST])) if each.solution else ("circle", each.sizes)
         mode = "markers" if each.solution else "lines+markers"
         for colour, width in _RIMS:
             figure.add_scatter(

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from landscape_widget.figures.free_places import BESIDE, free_places, hidden, seen
 from landscape_widget.figures.paths import HOVER, Drawn, Paths, in_sight, on_white, share_of
 from landscape_widget.figures.shade import Shade
-from landscape_widget.figures.style import CAMERA, DEPTH, LIFT
+from landscape_widget.figures.style import CAMERA, DEPTH, LIFT, SOLUTION
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.results.planes import Surface
 
@@ -19,7 +19,7 @@ from landscape_widget.results.planes import Surface
 _STEPS = 12
 
 #: Diameter of a solution's mark.
-_SQUARE = 8.0
+_SIZE = 8.0
 
 #: What is around lines and marks, light in dark, to be seen on every colour: by how much wider.
 _RIMS = (("#000000", 5.0), ("#ffffff", 2.5))
@@ -57,7 +57,7 @@ def add_to_surface(figure: go.Figure, surface: Surface, shade: Shade, paths: Pat
             np.where(out, np.nan, v) for v in (path.alpha, path.beta, shade.height(path.loss))
         )
         below = ground(np.column_stack([path.beta, path.alpha]))
-        look = {"symbol": "square", "size": _SQUARE} if each.solution else {"size": each.sizes * 0.6}
+        look = {"symbol": SOLUTION, "size": _SIZE} if each.solution else {"size": each.sizes * 0.6}
         add(
             x=alpha,
             y=beta,

@@ -43,6 +43,9 @@ LOWEST_TEST = {"symbol": "cross", "color": "#ffffff", "line": RIM}
 #: The same in text, by plotly's names.
 SIGNS = {"diamond": "◇", "x": "×", "cross": "+"}
 
+#: The symbol of another solution, which has a colour of its own.
+SOLUTION = "square"
+
 #: How far, of all heights, a line on a surface is raised: else the surface hides half of it.
 LIFT = 0.004
 

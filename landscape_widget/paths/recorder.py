@@ -184,8 +184,7 @@ class TrajectoryRecorder:
             raise TypeError(f"Expected a torch.optim.Optimizer, got {type(optimizer).__name__}.")
         if self._closed:
             raise RuntimeError(_CLOSED)
-        moved = {id(p) for group in optimizer.param_groups for p in group["params"]}
-        if moved.isdisjoint(map(id, self._model.parameters())):
+        if _moved(optimizer).isdisjoint(map(id, self._model.parameters())):
             raise ValueError(
                 "Expected an optimizer of the recorder's model, got one that holds none of its parameters, "
                 "perhaps those of a model that was made before. Make the recorder of the model that is "
@@ -217,8 +216,7 @@ class TrajectoryRecorder:
             self._optimizer = unwrapped(optimizer)
             check_adam(self._optimizer)
         told = rates(optimizer)
-        moved = {id(p) for group in optimizer.param_groups for p in group["params"]}
-        if moved.issuperset(id(p) for p in self._model.parameters() if p.requires_grad):
+        if _moved(optimizer).issuperset(id(p) for p in self._model.parameters() if p.requires_grad):
             return told
         return {"lr": told["lr"], "momentum": math.nan}
 
@@ -403,6 +401,11 @@ class TrajectoryRecorder:
             return (self._folder / INDEX).read_bytes()
         except FileNotFoundError:
             return b""
+
+
+def _moved(optimizer: torch.optim.Optimizer) -> set[int]:
+    """Identities of the parameters that an optimiser moves."""
+    return {id(p) for group in optimizer.param_groups for p in group["params"]}
 
 
 def _delete(checkpoint: Path) -> None:

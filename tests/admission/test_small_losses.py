@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, linear, log_softmax, nll_loss
 
 from landscape_widget import Objective, hessian_eigenpairs
-from landscape_widget.admission.slope_check import CutOffError, jump_between
+from landscape_widget.admission.jumps import jump_between
+from landscape_widget.admission.slope_check import CutOffError
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
