@@ -20,14 +20,14 @@ from landscape_widget.numerics.checks import check_integer, few, real, told
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.states import state_tensors
 from landscape_widget.paths.copying import copies, serialized
-from landscape_widget.paths.diagonals import ENDING, DiagonalFile
-from landscape_widget.paths.index import INDEX, Index, Kept, Recorded, read_index, thinned, write_index
+from landscape_widget.paths.folder import RecorderFolder
+from landscape_widget.paths.index import Index, Kept, Recorded, thinned
 from landscape_widget.paths.preconditioners import check_adam, known_preconditioner, not_moved, trained_sizes
 from landscape_widget.paths.rates import rates, unwrapped
-from landscape_widget.paths.stored import SAFETENSORS, Held
+from landscape_widget.paths.stored import Held
 from landscape_widget.paths.trajectory import Trajectory
 from landscape_widget.results.checkpoints import RECORD, span
-from landscape_widget.results.files import given_path, replacing
+from landscape_widget.results.files import given_path
 
 #: Checkpoints that are kept unless told otherwise.
 MOST = 300
@@ -83,7 +83,6 @@ class TrajectoryRecorder:
         self._model = model
         self._every = check_integer(every, "every", 1)
         self._most = None if most is None else check_integer(most, "most", 2)
-        self._folder = None if path is None else given_path(path).absolute()
         self._kept: Kept = []
         self._calls, self._stride = 0, 1
         self._last_step: int | None = None
@@ -98,13 +97,9 @@ class TrajectoryRecorder:
         """Whether a warning has said that some parameters have no preconditioner."""
         self._optimizer: torch.optim.Optimizer | None = None
         self._closed = self._given_up = False
-        self._index = b""
-        """What the index on the disk holds, as this recorder left or found it."""
-        self._under_way: Index | None = None
-        self._files: set[Path] = set()
-        """The checkpoints that this recorder wrote or found and has not deleted."""
-        if self._folder is not None:
-            self._open(self._folder, resume)
+        self._folder: RecorderFolder | None = None
+        if path is not None:
+            self._open(given_path(path).absolute(), resume)
 
     def record(self, step: int | None = None, **scalars: float) -> None:
         """Copies the weights as they are, in one call of ``every``.
@@ -125,8 +120,8 @@ class TrajectoryRecorder:
         """
         if self._closed:
             raise RuntimeError(_CLOSED)
-        if self._under_way is not None:  # an interrupt came amid the call before
-            self._settle()
+        if self._folder is not None and self._folder.is_interrupted:
+            self._folder.settle()
         resumed, self._resumed = self._resumed, False
         least = None if self._last_step is None else self._last_step + 1
         if resumed and step is not None and step == self._last_step:
@@ -241,12 +236,12 @@ class TrajectoryRecorder:
         left_out, self._left_out = self._left_out, None
         if not self._closed and left_out is not None:
             self._keep(*left_out, self._calls)
-        else:
-            self._settle()
+        elif self._folder is not None:
+            self._folder.settle()
         self._closed = True
 
     def __repr__(self) -> str:
-        n, where = len(self._kept), "memory" if self._folder is None else repr(str(self._folder))
+        n, where = len(self._kept), "memory" if self._folder is None else repr(str(self._folder.path))
         which = f", {span([recorded.name for _, recorded in self._kept])}" if n else ""
         return f"TrajectoryRecorder({n} checkpoint{'s' if n != 1 else ''}{which}, in {where})"
 
@@ -264,24 +259,20 @@ class TrajectoryRecorder:
         while self._hooks:
             self._hooks.popitem()[1].remove()
 
-    def _open(self, folder: Path, resume: bool | int) -> None:
+    def _open(self, path: Path, resume: bool | int) -> None:
         after = None if isinstance(resume, bool) else check_integer(resume, "resume")
-        folder.mkdir(parents=True, exist_ok=True)
-        present = (folder / INDEX).exists()
-        if present and resume is False:
-            raise FileExistsError(
-                f"Expected a folder without a trajectory, got {str(folder)!r}. Choose another one, or pass "
-                "resume=True to go on after its last checkpoint."
-            )
-        if not present:
+        self._folder = folder = RecorderFolder(path, self._take)
+        if folder.is_new:
             if after is not None:  # the weights at hand are those after so many steps
                 self._last_step = check_integer(resume, "resume", 0) - 1
             return
-        index = read_index(folder)
-        self._index = (folder / INDEX).read_bytes()
-        self._take(index)
-        self._files = {recorded.source for _, recorded in self._kept}
-        if not self._kept:
+        if resume is False:
+            raise FileExistsError(
+                f"Expected a folder without a trajectory, got {str(folder.path)!r}. Choose another one, or "
+                "pass resume=True to go on after its last checkpoint."
+            )
+        index = folder.open()
+        if not index.kept:
             return
         last = self.trajectory
         self._counts = RECORD in last.recorded[-1].scalars
@@ -292,14 +283,14 @@ class TrajectoryRecorder:
         if there != mine:
             differ = [name for name in {**there, **mine} if there.get(name) != mine.get(name)]
             raise ValueError(
-                f"Expected a model with the tensors of the trajectory in {str(folder)!r}, got another one, "
-                f"which differs in {few(differ)}."
+                f"Expected a model with the tensors of the trajectory in {str(folder.path)!r}, got another "
+                f"one, which differs in {few(differ)}."
             )
         self._resumed = True
         if after is not None:
             self._go_back(folder, index, after)
 
-    def _go_back(self, folder: Path, index: Index, after: int) -> None:
+    def _go_back(self, folder: RecorderFolder, index: Index, after: int) -> None:
         """Deletes the checkpoints of steps after one, from which on steps are counted."""
         kept = [entry for entry in index.kept if entry[1].step <= after]
         if not kept:
@@ -309,9 +300,8 @@ class TrajectoryRecorder:
             )
         if len(kept) < len(index.kept):
             # the next call is one of those that are recorded
-            self._under_way = Index(kept, (kept[-1][0] + 1) * self._every, index.stride)
-            write_index(folder, self._under_way)
-            self._settle()
+            folder.keep(Index(kept, (kept[-1][0] + 1) * self._every, index.stride))
+            folder.settle()
         self._last_step = after
 
     def _is_last(self) -> bool:
@@ -319,17 +309,10 @@ class TrajectoryRecorder:
         return zlib.crc32(serialized(self._model)) == self._kept[-1][1].crc32
 
     def _keep(self, step: int, scalars: Mapping[str, float], calls: int) -> None:
-        """Writes the new checkpoint, then the index, and only then deletes what is over the budget."""
+        """Takes one more checkpoint, and drops what is over the budget then."""
         number = self._kept[-1][0] + 1 if self._kept else 0
-        if self._folder is not None and (there := self._on_disk()) != self._index:
-            kind, why = (
-                (FileExistsError, "another one has written into it since. Close one of them, and choose")
-                if there
-                else (FileNotFoundError, f"its {INDEX} is gone. Make a new recorder, in")
-            )
-            raise kind(
-                f"Expected {str(self._folder)!r} as this recorder left or found it, but {why} another folder."
-            )
+        if self._folder is not None:
+            self._folder.check()
         diagonal = None if self._optimizer is None else self._diagonal(self._optimizer)
         trained = {} if diagonal is None else trained_sizes(self._model)
         if self._folder is None:
@@ -337,20 +320,12 @@ class TrajectoryRecorder:
             recorded = Recorded(held, step, scalars, preconditioner=diagonal, trained=trained)
             self._take(self._with(number, recorded, calls))
             return
-        path = self._folder / f"{number:08d}{SAFETENSORS}"
-        content = serialized(self._model)
-        self._files.add(path)
         try:
-            with replacing(path) as file:
-                file.write(content)
-            beside = None if diagonal is None else DiagonalFile.written(path.with_suffix(ENDING), diagonal)
-            recorded = Recorded(
-                path, step, scalars, zlib.crc32(content), preconditioner=beside, trained=trained
-            )
-            self._under_way = self._with(number, recorded, calls)
-            write_index(self._folder, self._under_way)
+            path, crc32, beside = self._folder.write(number, serialized(self._model), diagonal)
+            recorded = Recorded(path, step, scalars, crc32, preconditioner=beside, trained=trained)
+            self._folder.keep(self._with(number, recorded, calls))
         finally:
-            self._settle()
+            self._folder.settle()
 
     def _diagonal(self, optimizer: torch.optim.Optimizer) -> FloatArray | None:
         """What Adam divides by; where that is not known of some parameters after its first step, says so."""
@@ -372,46 +347,15 @@ class TrajectoryRecorder:
         kept, stride = thinned([*self._kept, (number, recorded)], self._stride, self._most)
         return Index(kept, calls, stride)
 
-    def _settle(self) -> None:
-        """Takes the index on the disk as what is kept, if it is ours, and deletes what it does not name.
-
-        An interrupt may come at any line: what is left to do then is done by the next call.
-        """
-        if self._folder is None:
-            return
-        there = self._on_disk()
-        if self._under_way is not None and self._under_way.content == there:
-            self._take(self._under_way)
-            self._index = there
-        if there == self._index:
-            for path in self._files - {recorded.source for _, recorded in self._kept}:
-                _delete(path)
-                self._files.discard(path)
-        self._under_way = None
-
     def _take(self, index: Index) -> None:
         last = index.kept[-1][1].step if index.kept else None
         # in one line, which no interrupt divides
         self._kept, self._calls, self._stride, self._last_step = index.kept, index.calls, index.stride, last
 
-    def _on_disk(self) -> bytes:
-        """The index as it is on the disk, nothing where there is none."""
-        assert self._folder is not None
-        try:
-            return (self._folder / INDEX).read_bytes()
-        except FileNotFoundError:
-            return b""
-
 
 def _moved(optimizer: torch.optim.Optimizer) -> set[int]:
     """Identities of the parameters that an optimiser moves."""
     return {id(p) for group in optimizer.param_groups for p in group["params"]}
-
-
-def _delete(checkpoint: Path) -> None:
-    """Deletes the file of a checkpoint, and what is beside it."""
-    for path in (checkpoint, checkpoint.with_suffix(ENDING)):
-        path.unlink(missing_ok=True)
 
 
 def _number(name: str, value: Any) -> float:

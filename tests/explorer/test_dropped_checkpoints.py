@@ -213,7 +213,7 @@ def test_a_missing_file_that_the_index_names_is_an_error(make_explorer: Make, ru
     objective, stale = Objective(run.model, DATA, LOSS), Trajectory(run.recorder)
     explorer = explorer_of(make_explorer, run)
     run.go(4)
-    (run.recorder._folder / f"{missing:08d}.safetensors").unlink()
+    (run.recorder._folder.path / f"{missing:08d}.safetensors").unlink()
     calls: Iterable[Callable[[], object]] = (
         lambda: path_components(objective, stale),
         lambda: plane_path(random_plane(objective), objective, stale),

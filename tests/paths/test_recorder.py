@@ -35,6 +35,7 @@ from landscape_widget import (
 )
 from landscape_widget.engine.random_state import random_numbers_to_come
 from landscape_widget.paths import diagonals
+from landscape_widget.paths import folder as folders
 from landscape_widget.paths import index as indexing
 from landscape_widget.paths import recorder as recording
 from landscape_widget.paths.index import INDEX
@@ -309,7 +310,7 @@ def test_a_full_disk_or_an_interrupt_loses_nothing_finished(
     for _ in range(3):
         recorder.record()
     files = sorted(path.name for path in tmp_path.iterdir())
-    calls, replacing = [0], recording.replacing
+    calls, replacing = [0], folders.replacing
 
     def full(path: Path) -> Any:
         calls[0] += 1
@@ -317,7 +318,7 @@ def test_a_full_disk_or_an_interrupt_loses_nothing_finished(
             raise error
         return replacing(path)
 
-    for module in (recording, indexing):
+    for module in (folders, indexing):
         monkeypatch.setattr(module, "replacing", full)
     with pytest.raises(type(error)):
         recorder.record()
@@ -334,7 +335,7 @@ class _InterruptedAt:
 
     def __init__(self, line: int) -> None:
         self._left = line
-        self._files = {module.__file__ for module in (recording, indexing, diagonals)}
+        self._files = {module.__file__ for module in (recording, folders, indexing, diagonals)}
         self.came = False
 
     def __call__(self, call: Callable[[], object]) -> None:
@@ -434,7 +435,7 @@ def test_a_full_disk_does_not_end_a_training_that_is_watched(
     def full(path: Path) -> Any:
         raise OSError(28, "No space left on device")
 
-    for module in (recording, indexing):
+    for module in (folders, indexing):
         monkeypatch.setattr(module, "replacing", full)
     with pytest.warns(RuntimeWarning, match="No space left on device.*1 checkpoints are complete"):
         optimizer.step()
@@ -501,7 +502,7 @@ def test_what_every_left_out_before_a_full_disk_is_not_told_of_later_weights(
 
     with TrajectoryRecorder(model, tmp_path, every=2).attach(optimizer):
         optimizer.step()
-        monkeypatch.setattr(recording, "replacing", full)
+        monkeypatch.setattr(folders, "replacing", full)
         with pytest.warns(RuntimeWarning, match="No space left"):
             optimizer.step()
         monkeypatch.undo()
@@ -733,7 +734,7 @@ def test_attaching_anew_goes_on_after_a_disk_was_full(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(recording, "replacing", full)
+        patch.setattr(folders, "replacing", full)
         with pytest.warns(RuntimeWarning, match="No space left on device"):
             optimizer.step()
     optimizer.step()
