@@ -16,7 +16,7 @@ import torch
 from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigsh
 from torch import Tensor
 
-from landscape_widget.curvature.certificate import Ends, certify
+from landscape_widget.curvature.certificate import COARSE, Ends, certify
 from landscape_widget.curvature.operators import Curvature
 from landscape_widget.results.curvature import EigenPairs
 
@@ -96,7 +96,7 @@ def _dominant(product: _Counted, shift: float, tol: float, start: np.ndarray) ->
             value = float(vector @ image)
             residual = float(np.linalg.norm(image - value * vector))
             scale = max(abs(value), abs(value - shift))
-            bound = max(tol * abs(value), 1e-12 * scale)
+            bound = max(tol * abs(value), COARSE * scale)
             # a vector that happens to be an eigenvector tells nothing of the others, unless all are
             if residual <= bound and (relative < tol or residual <= 1e-14 * scale):
                 return value, vector

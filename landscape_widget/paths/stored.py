@@ -14,7 +14,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from landscape_widget.results.files import open_regular
@@ -166,14 +168,18 @@ class SafetensorsFile:
 
     def read(self, wanted: Sequence[Piece], row: Tensor) -> None:
         """Reads parts of tensors, one after the other, into a vector."""
-        parts = row.split_with_sizes([stop - start for _, start, stop in wanted])
+        room, at = _bytes(row), 0
         with self.path.open("rb") as file:
-            for (name, start, stop), part in zip(wanted, parts, strict=True):
+            for name, start, stop in wanted:
                 dtype, _, first = self.places[name]
-                own = part if dtype == part.dtype else torch.empty(stop - start, dtype=dtype, device="cpu")
-                _read(file, first + start * dtype.itemsize, own)
-                if own is not part:
-                    part.copy_(own)
+                place, n = first + start * dtype.itemsize, stop - start
+                if dtype == row.dtype:
+                    _read(file, place, room[at * dtype.itemsize : (at + n) * dtype.itemsize])
+                else:
+                    own = torch.empty(n, dtype=dtype, device="cpu")
+                    _read(file, place, _bytes(own))
+                    row[at : at + n] = own
+                at += n
 
     def state(self) -> dict[str, Tensor]:
         """All of the tensors by name; tied ones are one tensor."""
@@ -182,15 +188,21 @@ class SafetensorsFile:
             for name, (dtype, shape, first) in self.places.items():
                 if name not in self.tied:
                     state[name] = torch.empty(shape, dtype=dtype, device="cpu")
-                    _read(file, first, state[name])
+                    _read(file, first, _bytes(state[name]))
         return {name: state[self.tied.get(name, name)] for name in self.places}
 
 
-def _read(file: BinaryIO, start: int, tensor: Tensor) -> None:
-    """Fills a tensor with the bytes of a file from a place on."""
+def _bytes(tensor: Tensor) -> NDArray[np.uint8]:
+    """The bytes of a tensor, which it shares."""
+    array: NDArray[np.uint8] = tensor.view(-1).view(torch.uint8).numpy()
+    return array
+
+
+def _read(file: BinaryIO, start: int, room: NDArray[np.uint8]) -> None:
+    """Fills an array with the bytes of a file from a place on."""
     file.seek(start)
-    n_read = file.readinto(tensor.view(-1).view(torch.uint8).numpy())  # type: ignore[attr-defined]  # all files have it
-    if n_read != tensor.nbytes:
+    n_read = file.readinto(room)  # type: ignore[attr-defined]  # all files have it
+    if n_read != room.nbytes:
         raise ValueError("it was cut short while it was read")
 
 
