@@ -113,10 +113,14 @@ def _integrand(
     sums p_k = −a p_(k−1) − b p_(k−2) of the roots, and 1/(1 + aλ + bλ²) = Σ h_k λ^k with the same recurrence.
     """
     a, b = 2 * (shift - 1j * t), u**2
-    factors = 1 + a[..., None] * values + b[..., None] * values**2
-    log_product, ratios = (
-        _over_eigenvalues(np.log(factors), weights),
-        _over_eigenvalues(values**2 / factors, weights),
+    # real parts and imaginary ones apart: a complex logarithm takes six times as long as both of these
+    real, imaginary = 1 + a.real[..., None] * values + b[..., None] * values**2, a.imag[..., None] * values
+    square = real**2 + imaginary**2
+    log_product = _over_eigenvalues(np.log(square), weights / 2) + 1j * _over_eigenvalues(
+        np.arctan2(imaginary, real), weights
+    )
+    ratios = _over_eigenvalues(real / square, weights * values**2) - 1j * _over_eigenvalues(
+        imaginary / square, weights * values**2
     )
     if moments.any():
         (p_before, p), (h_before, h) = (2 + 0 * a, -a), (0 * a, 1 + 0 * a)
