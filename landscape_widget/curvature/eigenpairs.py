@@ -251,14 +251,14 @@ def _run(
         )
         if now.complete or krylov.n_products >= max_hvp:
             coordinates = torch.from_numpy(now.coordinates[:, now.chosen]).to(krylov.basis)
-            chosen = krylov.basis @ coordinates
             if certified:
                 if not now.complete or now.has_copies:
                     found = replace(found, ritz_values=None, ritz_weights=None)
                 found = replace(found, complete=now.complete)
-                yield certify(matrix, found, chosen, ends, float(np.abs(now.values).max()))
+                largest = float(np.abs(now.values).max())
+                yield certify(matrix, found, krylov.basis @ coordinates, ends, largest)
             else:
-                yield replace(found, vectors=chosen.cpu().numpy())
+                yield replace(found, vectors=(krylov.basis @ coordinates).cpu().numpy())
             return
         yield found
 

@@ -120,8 +120,7 @@ def _compare(objective: Objective, suspects: dict[str, str], where: str, whole: 
     ``whole`` is the objective on all of its data, this one or a larger one.
     """
     theta, everything = objective.theta, objective is whole
-    z = _drawn(theta)
-    v = z / z.norm()
+    v = _drawn(theta)
     # no other product of a few examples will follow, for which graphs would be weighed
     product = _product(objective, v, suspects, None if everything else theta.clone())
     if theta.dtype not in (torch.float64, torch.float32) or (theta.dtype is torch.float32 and not suspects):
@@ -130,14 +129,15 @@ def _compare(objective: Objective, suspects: dict[str, str], where: str, whole: 
         return ""
     parts = whole.parts(_SAMPLE, _PART)
     wrong = disagreement(objective, v, product, where, _STEPS_OF_ALL if everything and parts else STEPS)
-    if wrong and not (everything and parts) and (own := _along_itself(theta, z, objective.spans)) is not None:
+    own = _along_itself(theta, objective.spans) if wrong and not (everything and parts) else None
+    if own is not None:
         wrong = disagreement(objective, own, _product(objective, own, suspects, theta.clone()), where)
     double = theta.dtype is torch.float64
     if (
         wrong
         and parts
         and not (everything and double and steady(objective, v, product, wrong, _STEPS_APART))
-        and not _differ(parts, z, suspects)
+        and not _differ(parts, suspects)
     ):
         # what is recorded for all of the data is held against what agrees in parts
         gap = whole.hvp(v, theta.clone()) - product if everything else torch.zeros(())
@@ -154,15 +154,14 @@ def _compare_smaller(objective: Objective, suspects: dict[str, str]) -> str:
     theta = objective.theta
     if theta.dtype is not torch.float64:
         return ""
-    z = _drawn(theta)
-    v, here = z / z.norm(), theta.clone()
-    product = _product(objective, v, suspects, here)
+    v = _drawn(theta)
+    product = _product(objective, v, suspects, theta.clone())
     for _ in range(_LEVELS):
         within = smaller(v, product)
         if not bool(within.any()):
             break
-        v = z * within / (z * within).norm()
-        product = _product(objective, v, suspects, here) * within
+        v = _drawn(theta, within)
+        product = _product(objective, v, suspects, theta.clone()).mul_(within)
         if not bool(product.isfinite().all()):
             break
         wrong = disagreement(objective, v, product, within=within)
@@ -182,26 +181,26 @@ def _told(wrong: dict[str, float], suspects: dict[str, str]) -> str:
     )
 
 
-def _drawn(theta: Tensor) -> Tensor:
-    """Normal random numbers, always the same, shape (N,)."""
-    z = torch.randn(len(theta), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    return z.to(theta)
+def _drawn(theta: Tensor, factors: Tensor | None = None) -> Tensor:
+    """A vector of length 1, shape (N,): normal random numbers, always the same, times factors."""
+    z = torch.randn(len(theta), generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(theta)
+    z = z if factors is None else z.mul_(factors)
+    return z.div_(z.norm())
 
 
-def _along_itself(theta: Tensor, z: Tensor, spans: Spans) -> Tensor | None:
+def _along_itself(theta: Tensor, spans: Spans) -> Tensor | None:
     """A unit vector that changes each parameter by a share of itself; None where some tensor has no share."""
     if not all(bool(theta[span].any()) for span in spans.values()):
         return None
-    unit: Tensor = z * theta.abs() / (z * theta).norm()
-    return unit
+    return _drawn(theta, theta.abs())
 
 
-def _differ(parts: Sequence[Objective], z: Tensor, suspects: dict[str, str]) -> bool:
+def _differ(parts: Sequence[Objective], suspects: dict[str, str]) -> bool:
     """Whether products and differences disagree in more of the parts than kinks explain."""
     told = []
     for part in filter(_has_loss, parts):  # there is none where all targets are left out
-        v = _along_itself(part.theta, z, part.spans)
-        v = z / z.norm() if v is None else v
+        v = _along_itself(part.theta, part.spans)
+        v = _drawn(part.theta) if v is None else v
         product = _product(part, v, suspects, part.theta.clone())
         told.append(bool(disagreement(part, v, product, steps=_STEPS_IN_PARTS)))
     return not told or sum(told) > _SPARED * len(told)

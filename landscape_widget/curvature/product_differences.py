@@ -36,7 +36,7 @@ def disagreement(
     product: Tensor,
     where: str = "",
     steps: Sequence[float] = STEPS,
-    within: Tensor | float = 1.0,
+    within: Tensor | None = None,
 ) -> dict[str, float]:
     """Relative difference in each parameter tensor where no step agrees; empty if there is none.
 
@@ -46,12 +46,12 @@ def disagreement(
         product: Hv.
         where: What data the loss is of, in words; "" where its gradient was held against it elsewhere.
         steps: The steps of the differences in float64.
-        within: 1 at the parameters that are compared and 0 at others, shape (N,).
+        within: Which parameters are compared, shape (N,); None for all.
 
     Raises:
         CutOffError: If the gradient is not that of the loss.
     """
-    theta, product = objective.theta, product * within
+    theta, product = objective.theta, _parts(product, within)
     single = theta.dtype is torch.float32
     tolerance = _TOLERANCE_IN_SINGLE if single else TOLERANCE
     gaps: dict[str, dict[float, float]] = {name: {} for name in objective.spans}
@@ -61,7 +61,7 @@ def disagreement(
     for scale, step in grid((whole, *own), _STEPS_IN_SINGLE if single else steps):
         h = scale * step
         ahead, behind = ends_of(objective, v, h)
-        difference = (ahead - behind) / (2 * h) * within
+        difference = _parts((ahead - behind).div_(2 * h), within)
         if not bool(difference.isfinite().all()):  # beside a pole, for instance
             continue
         if not checked:
@@ -91,13 +91,18 @@ def disagreement(
 
 
 def smaller(v: Tensor, product: Tensor) -> Tensor:
-    """1 at the parameters that ``v`` changes and whose part of Hv is hardly any of it, else 0, shape (N,).
+    """The parameters that ``v`` changes and whose part of Hv is hardly any of it, shape (N,).
 
     What is compared with all of Hv says nothing of these: inputs in large units make curvatures of 10⁹ beside
     others of 1.
     """
     size = product.abs() * (v != 0)
-    return ((v != 0) & (size < _HARDLY_ANY * size.max())).to(v)
+    return (v != 0) & (size < _HARDLY_ANY * size.max())
+
+
+def _parts(vector: Tensor, within: Tensor | None) -> Tensor:
+    """A vector with zeros where it is not compared."""
+    return vector if within is None else vector * within
 
 
 def steady(
@@ -106,7 +111,7 @@ def steady(
     product: Tensor,
     wrong: Iterable[str],
     steps: tuple[float, float],
-    within: Tensor | float = 1.0,
+    within: Tensor | None = None,
 ) -> bool:
     """Whether the difference in each tensor is the same at two steps, as that of a wrong derivative is.
 
@@ -126,7 +131,7 @@ def steady(
         gaps, rounding = [], 0.0
         for h in (step * scale for step in steps):
             ahead, behind = ends_of(objective, v, h)
-            gaps.append((product - (ahead - behind) / (2 * h)) * within)
+            gaps.append(_parts(product - (ahead - behind).div_(2 * h), within))
             rounding = max(rounding, _rounding(ahead, h))
         longer, shorter = gaps
         for name, before in found.items():
@@ -142,7 +147,8 @@ def steady(
 def ends_of(objective: Objective, v: Tensor, h: float) -> tuple[Tensor, Tensor]:
     """∇L at θ + hv and at θ − hv."""
     theta = objective.theta
-    return objective.gradient(theta + h * v), objective.gradient(theta - h * v)
+    ahead, behind = (objective.gradient(torch.add(theta, v, alpha=step)) for step in (h, -h))
+    return ahead, behind
 
 
 def _rounding(gradient: Tensor, h: float) -> float:

@@ -46,7 +46,7 @@ def gradient_of(terms: Terms, theta: Tensor, spans: Spans) -> Tensor:
         total = wide_zeros(own)
         for b, weight in enumerate(terms.weights):
             with differentiated(own) as (leaf, gradient):
-                total += weight * gradient(terms.term(leaf, b), False).to(total.dtype)
+                total.add_(gradient(terms.term(leaf, b), False), alpha=weight)
     return total.to(theta.dtype)
 
 

@@ -84,7 +84,7 @@ def graph_size(terms: Terms, theta: Tensor) -> GraphSize:
 
 
 def _weigh(terms: Terms, theta: Tensor) -> tuple[float, float]:
-    """Examples in the first batch, and bytes of its graph beside θ and the data themselves."""
+    """Examples in the first batch, and bytes of its graph with ∇L, beside θ and the data themselves."""
     saved: list[Tensor] = []
 
     def note(tensor: Tensor) -> Tensor:
@@ -97,4 +97,4 @@ def _weigh(terms: Terms, theta: Tensor) -> tuple[float, float]:
     ):
         gradient(terms.term(leaf, 0), True)
     data = tensors_in(terms.batches[0]) if isinstance(terms, ModelTerms) else []
-    return terms.weights[0] * terms.n_examples, float(kept_bytes(saved, [theta, *data]))
+    return terms.weights[0] * terms.n_examples, float(kept_bytes(saved, [theta, *data]) + theta.nbytes)

@@ -1,6 +1,6 @@
 """Both ends of the Hessian of large networks: products, memory and processor time, in a process of its own.
 
-    python -m tests.benchmarks.large DenseNet-121 --images 4
+    python -m tests.benchmarks.large DenseNet-121 --examples 4
 
 Memory is what the process has of its own (``RssAnon``: a basis in a file is not in it), at most, beyond what
 it had before. That of products alone, two of them, is told beside it, and the difference in units of the
@@ -12,16 +12,20 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 from time import perf_counter, process_time
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from landscape_widget import hessian_eigenpairs
+from landscape_widget import Objective, hessian_eigenpairs
 from notebooks.papers.others import NETWORKS as PUBLISHED
 from notebooks.papers.others import untrained
+
+#: Bytes of a piece of text.
+LENGTH = 64
 
 #: Seconds between two looks at the memory.
 _LOOK = 0.02
@@ -34,7 +38,41 @@ def wide() -> nn.Module:
     )
 
 
-NETWORKS = {**PUBLISHED, "dense, 5 million": wide}
+class Text(nn.Module):
+    """A transformer that tells each next byte of a text from those before it."""
+
+    def __init__(self, width: int, layers: int) -> None:
+        super().__init__()
+        self.byte, self.place = nn.Embedding(256, width), nn.Embedding(LENGTH, width)
+        layer = nn.TransformerEncoderLayer(
+            width, width // 64, 4 * width, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+        )
+        self.layers = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
+        self.head = nn.Linear(width, 256)
+
+    def forward(self, read: Tensor) -> Tensor:
+        """Bytes (n, LENGTH) to logits of those that come next, (n, 256, LENGTH)."""
+        later = torch.ones(LENGTH, LENGTH, dtype=torch.bool).triu(1)
+        embedded = self.byte(read) + self.place.weight
+        return self.head(self.layers(embedded, mask=later)).movedim(-1, 1)
+
+
+def text(width: int, layers: int, n: int) -> Objective:
+    """The loss of such a transformer with random weights on pieces of this project's documentation."""
+    written = b"".join(
+        path.read_bytes() for path in sorted((Path(__file__).parents[2] / "docs").glob("*.md"))
+    )
+    pieces = torch.tensor([*written[: n * (LENGTH + 1)]]).view(n, LENGTH + 1)
+    return Objective(Text(width, layers), (pieces[:, :-1], pieces[:, 1:]), nn.CrossEntropyLoss())
+
+
+#: Each as a function of the number of examples.
+NETWORKS = {
+    **{name: lambda n, make=make: untrained(make(), n) for name, make in PUBLISHED.items()},
+    "dense, 5 million": lambda n: untrained(wide(), n),
+    "transformer, 10 million": partial(text, 384, 6),
+    "transformer, 100 million": partial(text, 768, 14),
+}
 
 
 def held() -> int:
@@ -64,12 +102,12 @@ def watched(peak: dict[str, int], name: str) -> Iterator[None]:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("network", choices=NETWORKS)
-    parser.add_argument("--images", type=int, default=4)
+    parser.add_argument("--examples", type=int, default=4)
     parser.add_argument("--k", type=int, default=1)
     parser.add_argument("--most", type=int, default=1000, help="products")
     options = parser.parse_args()
     torch.manual_seed(0)
-    objective = untrained(NETWORKS[options.network](), options.images)
+    objective = NETWORKS[options.network](options.examples)
     objective.precise()
     v = torch.randn(objective.n_parameters)
     before, peak = held(), {}
@@ -81,7 +119,7 @@ def main() -> None:
     with watched(peak, "search"):
         pairs = hessian_eigenpairs(objective, options.k, max_hvp=options.most)
     n_bytes = 4 * objective.n_parameters
-    print(f"{options.network}, N = {objective.n_parameters:,}, {options.images} images, k = {options.k}")
+    print(f"{options.network}, N = {objective.n_parameters:,}, {options.examples} examples, k = {options.k}")
     print(f"ends {pairs.values}, residuals {pairs.residuals}, converged {pairs.converged}")
     print(f"{pairs.n_hvp} products ({pairs.provenance['products']})")
     print(f"{process_time() - started:.0f} s of the processor, {perf_counter() - wall:.0f} s")

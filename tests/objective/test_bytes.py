@@ -140,3 +140,24 @@ def test_what_is_widened_batch_by_batch_is_as_exact(kind: str) -> None:
     assert torch.equal(narrow.loss(), wide.loss())
     assert torch.equal(narrow.gradient(), wide.gradient())
     torch.testing.assert_close(narrow.hvp(v), wide.hvp(v), rtol=1e-12, atol=1e-14)  # grouped by time taken
+
+
+def test_gradients_count_among_what_products_keep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each graph that is kept keeps ∇L of its batch, which of many parameters takes more than all else."""
+    kept = 10_000_000
+    monkeypatch.setattr("landscape_widget.objective.pure_function.KEPT_BYTES", kept)
+    model = nn.Linear(300, 300, bias=False).double()
+    x, y = torch.randn(2, 60, 300, dtype=torch.float64)
+
+    def loss(output: Tensor, target: Tensor) -> Tensor:  # of a batch, which is not to be joined to others
+        return functional.mse_loss(output, target) + output.var(dim=0).mean()
+
+    objective = Objective(model, DataLoader(TensorDataset(x, y), batch_size=2), loss)
+    v = torch.ones(objective.n_parameters, dtype=torch.float64)
+    with Storages() as storages:
+        for _ in range(2):
+            objective.hvp(v)
+        assert objective._products is not None
+        assert objective._products.kept > 5, "or this tests nothing"
+        # beside copies of θ, and the slopes by which other batches are known to be the same
+        assert storages.come_down_to(kept + 5 * v.nbytes)
