@@ -302,6 +302,30 @@ def test_path_and_pins_are_read_whole_in_a_narrow_place(open_: Open) -> None:
     expect(page.get_by_test_id("pin-1-remove")).to_be_visible()
 
 
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_path_of_many_words_is_read_whole_and_moves_nothing(open_: Open, beside: bool) -> None:
+    """In one picture of two, and in one of four, the readout above it in as many lines as it takes."""
+    page = open_("paths&checkpoints=7&stretch=10")
+    set_width(page, 1232)
+    if beside:
+        page.get_by_test_id("compare").click()
+        expect(page.get_by_test_id("heatmap-2")).to_have_attribute("data-final", "true", timeout=PATIENCE)
+    before = box(page.get_by_test_id("curvature"))["y"]
+    part, words = (
+        (".lw-readout", "× α = −0.00267  β = −0.00267  loss =")
+        if beside
+        else (".lw-along", "path, 71.2 % of ‖Δθ‖² in the plane, 1 of 7 checkpoints outside")
+    )
+    page.get_by_test_id("heatmap").locator(part).first.evaluate(
+        "(part, words) => { part.firstChild.textContent = words; }", words
+    )
+    assert root(page).evaluate(CUT) == []
+    assert box(page.get_by_test_id("curvature"))["y"] == before
+    if beside:
+        page.get_by_test_id("compare").click()
+    page.mouse.move(0, 0)
+
+
 @pytest.mark.parametrize(("query", "width"), [("stretch=30", 1232), ("paths&stretch=10", 700)])
 def test_a_slider_stays_in_place_under_the_pointer(open_: Open, query: str, width: int) -> None:
     """In a bar of one line, and in one of two."""
@@ -564,6 +588,34 @@ def test_the_answer_and_both_pictures_are_on_the_first_screen(small_screen: Note
         page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
     assert verdict["bottom"] <= bar["y"] < bar["bottom"] <= surface["y"]
     assert surface["right"] <= heatmap["x"]
+
+
+def test_both_planes_of_a_comparison_are_on_the_first_screen(small_screen: Notebook) -> None:
+    page = small_screen.page
+    explorer = ExplorerOnPage(page, small_screen.kernel)
+    page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
+    explorer.part("compare").click()
+    try:
+        expect(explorer.part("heatmap-2")).to_have_attribute("data-final", "true", timeout=PATIENCE)
+        explorer.root.evaluate("root => root.scrollIntoView()")
+        window = box(page.locator(".jp-WindowedPanel-outer").first)
+        names = ("verdict", "comparison", "surface", "heatmap", "surface-2", "heatmap-2")
+        first, *others = (explorer.part(name) for name in names)
+        wait_until(
+            lambda: (
+                box(first)["y"] >= window["y"]
+                and all(box(part)["bottom"] <= window["bottom"] for part in others)
+            ),
+            "verdict and four pictures to be whole on the screen",
+        )
+        places = [box(part)["x"] for part in others[1:]]
+        assert places == sorted(places), "each plane below what it shows of θ*"
+        tops = [box(part.locator(".lw-panel-body"))["y"] for part in others[1:]]
+        assert max(tops) - min(tops) < 0.1
+        assert_nothing_touches(page, "four pictures")
+    finally:
+        explorer.part("compare").click()
+        page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
 
 
 def test_a_narrower_page_that_changes_its_theme_at_once_stays_within_its_place(

@@ -6,8 +6,9 @@ import { createSave } from "./save-image.js";
  * @param {string} name  the view's test id
  * @param {string} title
  * @param {Parameters<typeof createSave>[2]} tell  what a saved picture is to say of itself
+ * @param {string} [kind]  a class of views
  */
-export function createPanel(name, title, tell) {
+export function createPanel(name, title, tell, kind = "") {
   const heading = h("h3", { class: "lw-panel-title" }, title);
   const tools = h("div", { class: "lw-panel-tools" });
   const words = h("p", { class: "lw-skeleton-words" });
@@ -19,7 +20,7 @@ export function createPanel(name, title, tell) {
   const foot = h("div", { class: "lw-panel-foot" });
   const element = h(
     "section",
-    { class: "lw-panel", "data-testid": name, "aria-label": title },
+    { class: `lw-panel ${kind}`, "data-testid": name, "aria-label": title },
     h("header", { class: "lw-panel-head" }, heading, tools),
     body,
     foot,

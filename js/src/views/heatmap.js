@@ -38,14 +38,14 @@ function nodeAt({ alpha, beta }, place) {
  * @param {string} [name]  the view's test id
  */
 export function createHeatmap(el, link, zoom, name = "heatmap") {
-  const panel = createPanel(name, "Plane", teller(() => last));
+  const panel = createPanel(name, "Plane", teller(() => last), "lw-of-plane");
   const id = name.replace("heatmap", "readout");
   const readout = h("output", { class: "lw-readout", "data-testid": id });
   const below = h("output", { class: "lw-readout", "data-testid": `${id}-distance` });
   const legend = createLegend();
   const shares = "How much of the squared distance ‖Δθ‖² of its checkpoints from θ* lies in this plane; the rest of it is off the plane. Point at a checkpoint to read its own";
   const along = h("output", { class: "lw-readout lw-along", "data-testid": `${id}-path`, hidden: true });
-  panel.foot.append(readout, below, along);
+  panel.foot.append(readout, " ", below, along);
   panel.body.setAttribute("tabindex", "0");
   panel.body.setAttribute("role", "group");
   panel.body.setAttribute("aria-label", `Loss in the plane. The arrow keys move the crosshair, Enter pins the point, Escape takes the crosshair away; ${ZOOM_KEYS}`);

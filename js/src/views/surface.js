@@ -67,7 +67,7 @@ function hasWebGL() {
  * @param {HTMLElement[]} tools  beside its title
  */
 export function createSurface(el, link, name = "surface", ...tools) {
-  const panel = createPanel(name, "Surface", teller(() => last));
+  const panel = createPanel(name, "Surface", teller(() => last), "lw-of-plane");
   const notice = h("p", { class: "lw-notice", hidden: true });
   const again = h("button", { type: "button", class: "lw-button", title: "Draw the surface in three dimensions again" }, "Try 3-D again");
   notice.append("The browser gave up this 3-D view; contours instead. ", again);
