@@ -21,7 +21,7 @@ const sorted = ends.flatMap((end) => eigen.filter((value) => value.startsWith(en
 export const OFFER = {
   groups: [
     { label: "Hessian eigenvectors", options: sorted.map((value) => ({ value, label: CHOICES[value] ?? SYMBOLS[value] })) },
-    { label: "Random directions", options: [{ value: "random", label: "Random" }, { value: "random:filter", label: "Random, filter-norm." }] },
+    { label: "Random directions", options: [{ value: "random", label: "Random" }, { value: "random:filter", label: "Filter-normalised" }] },
   ],
   presets: [
     { value: "hessian", label: "Hessian λmax × λmin", title: "Two eigenvectors", axes: ["hessian:max", "hessian:min"] },

@@ -206,7 +206,7 @@ KINDS = {
             "random:filter",
             words="random, filter-normalised",
             symbol=lambda _: "filter-normalised",
-            choice="Random, filter-norm.",
+            choice="Filter-normalised",
             group=_DRAWS,
             direction=lambda _axis, objective, draw, _pairs: filter_normalise(objective, draw),
             seeded=True,

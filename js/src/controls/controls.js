@@ -15,9 +15,11 @@ function createAxisSelect(name, mark, send) {
   const select = h("select", { "data-testid": name });
   select.addEventListener("change", () => send(select.value));
   let offered = "";
+  const title = `The direction that ${mark} runs along: an eigenvector of the Hessian, or a random one`;
+  const element = createField(select, { label: `${mark} direction`, mark, title });
 
   return {
-    element: createField(select, { label: `${mark} direction`, mark, title: `The direction that ${mark} runs along: an eigenvector of the Hessian, or a random one` }),
+    element,
     /** @param {string} value @param {import("../kernel/state.js").Info} info @param {(value: string) => boolean} offers */
     set(value, info, offers) {
       const { groups } = info.axes;
@@ -29,6 +31,8 @@ function createAxisSelect(name, mark, send) {
         select.replaceChildren(...nodes, ...(listed ? [] : [h("option", { value }, value)]));
       }
       select.value = value;
+      // Where there is no room for all of its words.
+      element.title = `${select.selectedOptions[0].label}. ${title}`;
       for (const option of select.options) {
         const why = (option.dataset.why = refusal(info, [option.value]));
         option.disabled = option.value !== value && (why !== "" || !offers(option.value));
