@@ -96,16 +96,18 @@ test("a click goes to a checkpoint, the last one is the model's own; or it comes
   stop();
 });
 
-test("a narrow picture has few steps along its axis", async () => {
-  const { find, plotly, model, stop } = await show(traits);
+test("a narrow picture has few steps along its axis, and few words", async () => {
+  const pictures = along.pictures.map((picture) => ({ ...picture, x: { tickvals: [0, 10, 30], ticktext: ["0", "10", "as given"] } }));
+  const { find, plotly, model, stop } = await show({ ...traits, _along: { ...along, pictures } });
   await painted();
   const body = find("curves").querySelector(".lw-panel-body");
-  for (const [width, most] of [[330, 2], [1200, 4]]) {
+  for (const [width, most, middle] of /** @type {const} */ ([[330, 2, ""], [1200, 4, "10"]])) {
     Object.defineProperty(body, "clientWidth", { value: width, configurable: true });
-    model.receive({ _along: { ...along } });
-    const asked = () => /** @type {any} */ (plotly.drawn.get(plotOf(find))?.at(-1)).layout.xaxis1.nticks;
-    for (let i = 0; i < 100 && asked() !== most; i++) await painted(); // what took long to draw is drawn more seldom
-    assert.equal(asked(), most, `${width} pixels`);
+    model.receive({ _along: { ...model.get("_along") } });
+    const axis = () => /** @type {any} */ (plotly.drawn.get(plotOf(find))?.at(-1)).layout.xaxis1;
+    for (let i = 0; i < 100 && axis().nticks !== most; i++) await painted(); // what took long to draw is drawn more seldom
+    assert.equal(axis().nticks, most, `${width} pixels`);
+    assert.deepEqual(axis().ticktext, ["0", middle, "as given"], `${width} pixels`);
   }
   stop();
 });

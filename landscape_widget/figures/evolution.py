@@ -30,6 +30,9 @@ _FURTHER = "#009e73"
 #: Ticks of a logarithmic axis, at most, or nearly so.
 _MOST_TICKS = 5
 
+#: Of an axis: what is between two labels at least, so that words of ten letters stand apart.
+_APART = 0.2
+
 
 def evolution_figure(evolution: Evolution, *, log_loss: bool = True) -> go.Figure:
     """Loss and ‖∇L‖ above, the ends of the spectrum below, with the threshold of stability (2/η for SGD).
@@ -168,17 +171,23 @@ def called(evolution: Evolution) -> list[str]:
 def step_ticks(evolution: Evolution) -> dict[str, list[Any]]:
     """Ticks of an axis of steps on which a point without a step stands by its name; empty without such.
 
-    Of several the last one does: they stand close together, and words would lie over one another.
+    Of several the last one does: they stand close together, and words would lie over one another. So would
+    steps close to it or to each other: the middle one of the run, or else the one nearest to the middle of
+    the axis, stands where it is away from both ends.
     """
     told = np.isfinite(evolution.step)
     if told.all():
         return {}
     at = places(evolution.step)
-    rows = np.flatnonzero(told)
-    ticks = [int(rows[0]), int(rows[(len(rows) - 1) // 2])] if len(rows) else []
-    words = {row: brief(at[row], 6) for row in ticks}
     last = int(np.flatnonzero(~told)[-1])
-    words[last] = evolution.called(last)
+    words = {last: evolution.called(last)}
+    if told.any():
+        rows = np.flatnonzero(told)
+        nearest = rows[np.abs(at[rows] - (at[0] + at[-1]) / 2).argmin()]
+        for row in map(int, (rows[0], rows[(len(rows) - 1) // 2], nearest)):
+            away = min(abs(at[row] - at[other]) for other in words)
+            if len(words) < 3 and away >= _APART * (at[-1] - at[0]):
+                words[row] = brief(at[row], 6)
     shown = sorted(words)
     return {"tickvals": [float(at[row]) for row in shown], "ticktext": [words[row] for row in shown]}
 

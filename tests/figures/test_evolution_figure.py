@@ -50,6 +50,23 @@ def test_of_points_whose_step_nobody_told_the_last_one_is_named() -> None:
 
 
 @pytest.mark.parametrize(
+    ("steps", "shown"),
+    [
+        ([0, 1, 10, 300, 900], ["0", "300", "as given"]),
+        ([*range(10), 900], ["0", "as given"]),
+        ([0, *range(890, 901)], ["0", "as given"]),
+        ([0, 100, 200, 300, 400], ["0", "200", "as given"]),
+    ],
+)
+def test_steps_close_together_have_one_label(steps: list[float], shown: list[str]) -> None:
+    """Labels of steps a few pixels apart would lie over one another and over the name of the last point."""
+    names = (*(f"step {step}" for step in steps), "as given")
+    told = run([0.2] * len(names), [1.0] * len(names))
+    ticks = step_ticks(replace(told, step=np.array([*steps, np.nan]), names=names))
+    assert ticks["ticktext"] == shown
+
+
+@pytest.mark.parametrize(
     ("rates", "steps"),
     [
         ([0.2, 0.2, 0.02, 0.02], [20]),

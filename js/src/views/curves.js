@@ -11,8 +11,8 @@ import { tickRoom } from "../ui/ticks.js";
 
 /** Free pixels beside a picture. */
 const GAP = 14;
-/** Where a picture is narrower, plotly would turn more than two labels of steps, down into the title. */
-const NARROW = 200;
+/** Where a picture is narrower, plotly would turn more than two labels of steps, down into the title; words are wide, too. */
+const NARROW = 260;
 
 /**
  * What comes of a click; nothing where no checkpoint can be had.
@@ -36,8 +36,9 @@ function figure({ palette, snapshot }, el) {
   const shapes = /** @type {any[]} */ ([]);
   const data = along.pictures.flatMap((/** @type {any} */ { title, x, y, line, lines }, /** @type {number} */ k) => {
     const share = (/** @type {number} */ at) => (k + at / width) / along.pictures.length;
-    const nticks = width < NARROW ? 2 : 4;
-    axes[`xaxis${k + 1}`] = { ...baseAxis(palette, along.axis), nticks, ...x, domain: [tickRoom(y.range), width - GAP].map(share) };
+    const few = width < NARROW;
+    const ticktext = x.ticktext?.map((/** @type {string} */ text, /** @type {number} */ i) => (few && i === 1 && x.ticktext[2] ? "" : text));
+    axes[`xaxis${k + 1}`] = { ...baseAxis(palette, along.axis), nticks: few ? 2 : 4, ...x, ticktext, domain: [tickRoom(y.range), width - GAP].map(share) };
     axes[`yaxis${k + 1}`] = { ...baseAxis(palette, title), ...y };
     shapes.push({ ...line, x0: here, x1: here, line: { color: palette.muted, width: 1 } });
     return lines.map((/** @type {any} */ { values, colour, trace }) => {
