@@ -275,6 +275,21 @@ def test_the_verdict_takes_all_of_the_width_below_the_progress(open_: Open, widt
     assert longest > box(root(page))["right"] - 100
 
 
+@pytest.mark.parametrize("width", [1232, 1084, 700])
+def test_only_the_verdicts_first_line_ends_beside_the_progress(open_: Open, width: int) -> None:
+    page = open_("stretch=30&half=2&still")
+    set_width(page, width)
+    page.evaluate(SAY, [f"Saddle: λmax 4.752. {WORDS}{CLAUSE}", None])
+    end = page.locator(".lw-more").evaluate("""words => {
+      const range = document.createRange();
+      range.selectNodeContents(words);
+      return range.getClientRects()[0].right;
+    }""")
+    assert end > box(root(page))["right"] - 100
+    assert width < 1080 or box(page.locator(".lw-head"))["height"] == 62, "no blank line below three"
+    assert_nothing_touches(page, width)
+
+
 CUT = """root => [...root.querySelectorAll(".lw-along, .lw-pins-scroll")]
   .filter((part) => part.scrollWidth > part.clientWidth || part.scrollHeight > part.clientHeight + 1)
   .map((part) => part.textContent)"""
@@ -352,6 +367,20 @@ def test_a_slider_stays_in_place_under_the_pointer(open_: Open, query: str, widt
         assert [now[side] for side in ("x", "width")] == [at[side] for side in ("x", "width")]
     page.mouse.up()
     assert page.evaluate("model.get('domain')") is not None
+
+
+def test_play_and_pause_are_equally_wide(open_: Open) -> None:
+    page = open_("paths&checkpoints=7&stretch=10")
+    set_width(page, 1232)
+    play, slider = page.get_by_test_id("play"), page.get_by_test_id("checkpoint")
+    before = box(slider)["x"]
+    play.click()
+    expect(play).to_have_text("❚❚ Pause")
+    assert box(slider)["x"] == before
+    assert [fault for fault in faults(page) if fault.startswith("the words of")] == []
+    play.click()
+    expect(play).to_have_text("▶ Play")
+    page.evaluate("model.receive({ checkpoint: null })")
 
 
 def test_a_notice_takes_its_room_from_the_pictures(open_: Open) -> None:
