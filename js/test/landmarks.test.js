@@ -49,6 +49,20 @@ test("in three dimensions it stands at its true loss, with lines down to the sur
   assert.ok(Math.abs(drop.z[1] - height) < 0.2, `${drop.z[1]} is not near ${height}`);
 });
 
+test("of many checkpoints some have a line to the surface, evenly, both ends among them; the path has all", async () => {
+  const { find, plotly } = await show({ ...traits, _landmarks: mockLandmarks(surface, 5) }, { webgl: true });
+  await settled();
+  const figure = figureOf(plotly, find("surface"));
+  const [all, drop] = ["path path", "drop path"].map((name) => traceOf(figure, name));
+  assert.equal(all.x.length, 120);
+  const at = drop.x.filter((/** @type {number} */ _, /** @type {number} */ i) => i % 3 === 0).map((/** @type {number} */ x) => all.x.indexOf(x));
+  assert.equal(at.length, 30);
+  assert.deepEqual([at[0], at[29]], [0, 119]);
+  const steps = at.slice(1).map((/** @type {number} */ i, /** @type {number} */ k) => i - at[k]);
+  assert.ok(Math.min(...steps) >= 4 && Math.max(...steps) <= 5, String(steps));
+  assert.equal(traceOf(figure, "drop other seed").x.length, 3);
+});
+
 test("in three dimensions, too, there are words for as many checkpoints as there is room for", async () => {
   const { find, plotly } = await show(traits, { webgl: true });
   await settled();

@@ -74,8 +74,11 @@ export function flatWords({ paths, picture: { extent: [a0, a1, b0, b1] } }, room
   }));
 }
 
+/** More lines to the surface would hide it: of many checkpoints they are at so many. */
+const MOST_DROPS = 30;
+
 /**
- * Paths at their true loss, each checkpoint with a line to the surface above or below it.
+ * Paths at their true loss, with lines from checkpoints to the surface above or below them.
  * @param {Frame} frame
  * @param {SurfaceResult} surface
  * @param {import("../model/scale.js").Shade} shaded
@@ -90,7 +93,9 @@ export const raisedPaths = ({ paths }, surface, { rows, of }) =>
     const below = above.map((_, i) => (inside[i] ? interpolate({ ...surface, rows }, alpha[i], beta[i]) : NaN));
     const [xs, ys] = [only(Array.from(alpha)), only(Array.from(beta))];
     const words = new Map(solution ? [[0, name]] : marks);
-    const drops = (/** @type {(i: number) => number[]} */ each) => above.flatMap((_, i) => [...each(i), NaN]);
+    const few = Math.min(above.length, MOST_DROPS);
+    const dropped = Array.from({ length: few }, (_, k) => Math.round((k * (above.length - 1)) / (few - 1 || 1)));
+    const drops = (/** @type {(i: number) => number[]} */ each) => dropped.flatMap((i) => [...each(i), NaN]);
     const shared = { type: "scatter3d", connectgaps: false };
     return [
       {
