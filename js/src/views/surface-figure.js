@@ -2,7 +2,7 @@
 import { LEVEL, LIGHT, numbersOf, PIN, raisedPins, rimmed } from "./pin-marks.js";
 import { raisedPaths, raisedWords } from "./path-marks.js";
 import { baseAxis, baseLayout, POINTER, roomOf } from "../ui/plot.js";
-import { labelWidth, roundTicks } from "../ui/ticks.js";
+import { roundTicks } from "../ui/ticks.js";
 import { completed, START } from "../model/camera.js";
 import { directionsOf, scaled } from "../model/free-places.js";
 import { interpolate } from "../model/picture.js";
@@ -42,10 +42,7 @@ const HAIR = 0.003;
  */
 export const sideOf = (camera) => Object.values(directionsOf(camera).ahead).map((each) => Math.round(2 * each)).join();
 
-/** Labels of the loss axis that are wider, in pixels, leave no room for its title. */
-const WIDE = 36;
-
-/** Whether the title of the loss axis would be cut off beside it. @param {HTMLElement} el */
+/** Whether there is room for few labels. @param {HTMLElement} el */
 const isNarrow = (el) => el.clientWidth < 420;
 
 /** What of a place its figure depends on. @param {HTMLElement} el */
@@ -239,7 +236,6 @@ export function figure3d(frame, surface, el, camera) {
   const losses = [low, range ? high : top];
   /** @type {{tickvals?: number[], ticktext?: string[]}} */
   const ticks = shaded.around ? shaded.ticks(narrow ? 4 : 5, losses) : roundTicks(losses, narrow, 0);
-  const beside = !narrow && labelWidth(losses, ticks.ticktext) <= WIDE;
   const levels = frame.contours ? contourLevels(shaded.range, 14) : null;
   // WebGL lines take no transparency.
   const solid = palette.theme === "dark" ? "#3d3d3d" : "#d9d9d9";
@@ -276,8 +272,8 @@ export function figure3d(frame, surface, el, camera) {
     layout: {
       ...baseLayout(palette, el),
       margin: { l: 0, r: 0, t: 0, b: 0 },
-      // Plotly has one distance for all titles of axes: where labels or the border are in the way, it stands above.
-      annotations: beside ? [] : [{ ...title(`↑ ${shaded.title}`), showarrow: false, xref: "paper", yref: "paper", x: 0, y: 1, xanchor: "left", yanchor: "top" }],
+      // Plotly has one distance for all titles of axes, and some labels need more: it stands above.
+      annotations: [{ ...title(`↑ ${shaded.title}`), showarrow: false, xref: "paper", yref: "paper", x: 0, y: 1, xanchor: "left", yanchor: "top" }],
       scene: {
         camera: standing,
         dragmode: "turntable",
@@ -288,7 +284,7 @@ export function figure3d(frame, surface, el, camera) {
         aspectratio: { x: 1, y: 1, z: DEPTH },
         xaxis: { ...axis, title: title("α"), range: [a0, a1], ...roundTicks([a0, a1], narrow) },
         yaxis: { ...axis, title: title("β"), range: [b0, b1], ...roundTicks([b0, b1], narrow) },
-        zaxis: { ...axis, title: title(beside ? shaded.title : ""), ...ticks, ...(range && { range: shaded.range }) },
+        zaxis: { ...axis, ...ticks, ...(range && { range: shaded.range }) },
       },
     },
   };
