@@ -45,8 +45,9 @@ def recipe(
 ) -> str:
     """A cell that shows an explorer whose ``surface`` becomes the one found, where both evaluate its nodes.
 
-    Every control is written out, a domain that the kernel chose too. A comment names the variables that the
-    cell needs.
+    Every control is written out. A domain that the kernel chose is left to it, but where it would choose
+    another one: of a picture that is not final, and of one around another centre. A comment names the
+    variables that the cell needs.
 
     Args:
         found: What the controls led to, with a surface.
@@ -57,10 +58,11 @@ def recipe(
             asked for them: it says so, too.
     """
     assert found.surface is not None
-    domains = {"domain": found.surface.provenance["domain"]}
+    pictures = {"domain": found.surface}
     if found.compared is not None and controls.compared_axes is not None:
-        domains["compared_domain"] = found.compared.surface.provenance["domain"]
-    chosen = asdict(controls) | domains
+        pictures["compared_domain"] = found.compared.surface
+    here = {name: shown.provenance["domain"] for name, shown in pictures.items() if moved or not shown.final}
+    chosen = asdict(controls) | here
     arguments = [*given, *(f"{name}={value!r}" for name, value in chosen.items() if value is not None)]
     variables = _variables(given)
     used = {name for argument in given for name in _names(argument)}

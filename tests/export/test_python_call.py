@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,7 +15,9 @@ import torch
 from torch import nn
 
 from landscape_widget import LandscapeExplorer, Objective
+from landscape_widget.export.python_call import recipe
 from landscape_widget.export.written import written
+from landscape_widget.study.findings import Findings
 
 from ..support.cases import ONE_BATCH, case
 from ..support.gates import HUNG, gated_saddle
@@ -50,7 +53,10 @@ def test_the_call_gives_the_same_losses(make_explorer: Make, name: str) -> None:
     network = case("dense tanh")
     names = {"model": network.model(), "data": network.batches(ONE_BATCH), "loss_fn": network.loss_fn}
     explorer = make_explorer(*names.values(), **CASES[name]).compute()
-    again = run(received(explorer, "_surface")["python"], **names)
+    source = received(explorer, "_surface")["python"]
+    assert ("    domain=" in source) == (explorer.domain is not None), "what the kernel chose is left to it"
+    assert "compared_domain=" not in source
+    again = run(source, **names)
     assert np.array_equal(again.surface.alpha, explorer.surface.alpha)
     assert np.array_equal(again.surface.beta, explorer.surface.beta)
     assert_close(again.surface.loss, explorer.surface.loss)
@@ -59,8 +65,19 @@ def test_the_call_gives_the_same_losses(make_explorer: Make, name: str) -> None:
         assert_close(again.compared.surface.loss, explorer.compared.surface.loss)
     controls = explorer._chosen()
     for control, value in vars(again._chosen()).items():
-        if "domain" not in control:
-            assert value == getattr(controls, control)
+        assert value == getattr(controls, control)
+
+
+def test_a_domain_that_would_be_chosen_otherwise_is_written_out(make_explorer: Make) -> None:
+    """Before a picture is final its domain may rest on estimates; another centre has a domain of its own."""
+    explorer = make_explorer(gated_saddle()[1]).compute()
+    surface = explorer.surface
+    low, high = surface.alpha[[0, -1]].tolist()
+    begun = replace(surface, done=np.zeros_like(surface.done), error_bound=None)
+    for found, moved, written_out in ((surface, 0.0, False), (begun, 0.0, True), (surface, 0.5, True)):
+        source = recipe(Findings(surface=found), explorer._chosen(), ["objective"], moved)
+        assert (f"    domain=({low}, {high}, " in source) == written_out
+        assert ("domain=" in source) == written_out
 
 
 def test_it_does_not_depend_on_what_was_shown_before(make_explorer: Make) -> None:

@@ -50,7 +50,7 @@ export function withWeights(call, { applied, drift }) {
 
 /** @param {HTMLElement} el @param {import("../ui/link.js").Link} link */
 export function createCopy(el, link) {
-  const title = "Copy the call that makes this very picture, with the domain on show";
+  const title = "Copy the call that makes this very picture";
   const button = createButton("copy-python", { title, disabled: true }, "Copy as Python");
   const words = h("span", { class: "lw-copied", role: "status", "data-testid": "copied" });
   const element = h("p", { class: "lw-copy" }, button, " ", words);
