@@ -29,6 +29,20 @@ test("a picture is acknowledged by its number once it is painted, and only once"
   assert.equal(drawn(model).length, 1);
 });
 
+test("a computation is done once its last picture is drawn", async () => {
+  const { model, find } = await show();
+  const progress = { ...computing.progress, fraction: 1, eta: 0 };
+  model.receive({ _surface: { ...surfaceOf(1), sent: 7 }, status: "done", progress });
+  await settled();
+  assert.equal(find("progress-text").textContent, "100 % · < 1 s left");
+  await drawnOut();
+  assert.equal(find("progress-text").textContent, "Done in 1 s");
+  model.receive({ status: "computing" });
+  model.receive({ status: "done" });
+  await settled();
+  assert.equal(find("progress-text").textContent, "Done in 1 s", "there is nothing to draw");
+});
+
 test("of pictures that come while one is drawn the newest is acknowledged", async () => {
   const { model } = await show();
   for (const sent of [1, 2, 3]) {

@@ -94,7 +94,19 @@ export function render({ model, el, host, signal }, css = "") {
   const copy = createCopy(foot, link);
   const scores = createScoreTable(foot, state);
   const pictureOf = createPicture();
-  const acknowledgement = createAcknowledgement((number) => state.send("drawn", { number }));
+  const acknowledgement = createAcknowledgement((number) => {
+    drawn = number;
+    state.send("drawn", { number });
+    tellProgress();
+  });
+  /** The newest picture that is. */
+  let drawn = 0;
+
+  // For a person a computation is done once its last picture is drawn.
+  function tellProgress() {
+    const { snapshot } = state;
+    progress.update(snapshot.status === "done" && snapshot.progress && drawn < snapshot.sent ? { ...snapshot, status: "computing" } : snapshot);
+  }
 
   /** @type {Plotly | null} */
   let plotly = null;
@@ -114,7 +126,7 @@ export function render({ model, el, host, signal }, css = "") {
     setText(error, message);
     controls.update(snapshot);
     checkpoints.update(snapshot);
-    progress.update(snapshot);
+    tellProgress();
     drift.update(snapshot);
     pins.update(snapshot);
     copy.update(snapshot);
