@@ -196,9 +196,10 @@ class Workers:
         """Waits for some of them, as long as they are wanted and there are workers."""
         heard = monotonic()
         while True:
-            done, _ = wait(running, _LOOK, FIRST_COMPLETED)
+            wait(running, _LOOK, FIRST_COMPLETED)
             check_wanted()
-            if done:
+            # one that a shutdown has cancelled is done, and `wait` does not tell it
+            if done := [future for future in running if future.done()]:
                 return done
             if monotonic() - heard > _PATIENCE:
                 self._taken.check_workers()

@@ -205,6 +205,26 @@ def test_an_executor_that_was_shut_down() -> None:
         picture(objective, InPlace.submit, resolution=7)
 
 
+@pytest.mark.timeout(HUNG)
+@pytest.mark.parametrize("call", [picture, hessian_eigenpairs, convexity_map_of])
+def test_a_pool_that_is_shut_down_with_tasks_left(call: Callable[..., Any]) -> None:
+    """These are cancelled without a notice to who waits for them, as `shutdown(cancel_futures=True)` does."""
+
+    class Left(InPlace):
+        def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+            if self.left > 0:
+                return super().submit(fn, *args, **kwargs)
+            future: Future[Any] = Future()
+            future.cancel()
+            return future
+
+    objective = Objective(model(), data(), nn.MSELoss())
+    with pytest.raises(WorkersLostError):
+        call(objective, executor=Left(2))
+    executors = iter([Left(2), Left(0), InPlace()])
+    assert call(objective, executor=lambda: next(executors)) == call(objective, executor=InPlace())
+
+
 def test_a_point_that_fails_is_a_hole() -> None:
     def f(theta: Tensor) -> Tensor:
         if theta[0] > 1.5:
