@@ -21,6 +21,10 @@ from landscape_widget.results.curvature import EigenPairs
 from landscape_widget.results.given import check_given
 from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
 
+#: Relative difference up to which a Ritz value is that of a certified pair, which a run for eigenpairs may have
+#: made better since, after products in float32.
+_OWN = 1e-3
+
 
 def spectral_density(
     objective: Objective,
@@ -172,7 +176,7 @@ def _rule_of_run(pairs: EigenPairs | None) -> tuple[FloatArray, FloatArray] | No
     for value, residual in zip(pairs.values, pairs.residuals, strict=True):
         distance = np.abs(pairs.ritz_values - value)
         nearest = int(np.argmin(distance))
-        if distance[nearest] <= residual + 1e-9 * abs(value):
+        if distance[nearest] <= residual + _OWN * abs(value):
             rest[nearest] = False
     weights = pairs.ritz_weights[rest]
     if not weights.sum() > 0:

@@ -29,17 +29,19 @@ class Stage:
     bound: np.ndarray
     """Residuals that count as converged, for the chosen."""
     complete: bool
+    floor: float
+    """No eigenvalue lies below this, and copies of one that lies on it are not looked for."""
 
     @property
     def has_copies(self) -> bool:
-        """Whether a Ritz value beside the wanted ones may be a copy of one of them.
+        """Whether there may be a copy of one of the wanted values beside them.
 
         The vector that was found of several is the start vector's own part in all of them, so that there is
         nothing of the others in it.
         """
-        others = np.delete(self.values, self.chosen)
-        apart = np.abs(others[:, None] - self.values[self.chosen])
-        return bool((apart <= 2 * self.bound).any())
+        wanted, others = self.values[self.chosen], np.delete(self.values, self.chosen)
+        apart = np.abs(others[:, None] - wanted)
+        return bool((apart <= 2 * self.bound).any() or (wanted - self.bound <= self.floor).any())
 
 
 class Search:
@@ -82,7 +84,7 @@ class Search:
             complete = self._targets is not None and self._none_beyond(krylov, scale)
             if not complete and (self._targets is None or self._found_more(krylov, scale)):
                 self._explore(values, coordinates, residuals, chosen, bound)
-        return Stage(values, coordinates, residuals, chosen, bound, complete)
+        return Stage(values, coordinates, residuals, chosen, bound, complete, self._floor)
 
     def _explore(
         self,

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from landscape_widget import Objective, hessian_eigenpairs, spectral_density, trace_of
 from landscape_widget.curvature.density import density_steps
@@ -73,6 +74,40 @@ def test_the_first_probe_of_an_eigenpair_run_is_free() -> None:
     assert (more.n_hvp, more.n_probes) == (40, 3)
     np.testing.assert_array_equal(more.nodes[more.probe == 0], shared.nodes[shared.probe == 0])
     assert len(set(np.round(more.nodes[more.probe == 1], 9)) & set(np.round(shared.nodes, 9))) == 0
+
+
+def network(scale: float = 1.0) -> Objective:
+    """The Gauss-Newton matrix of its 12 points has 24 of 147 values that are not zero."""
+    torch.manual_seed(0)
+    data = torch.randn(12, 5), torch.randint(0, 3, (12,))
+    model = nn.Sequential(nn.Linear(5, 16), nn.ReLU(), nn.Linear(16, 3))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter *= scale
+    return Objective(model, data, nn.CrossEntropyLoss())
+
+
+@pytest.mark.parametrize("scale", [1.0, 3.0])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_no_certified_value_is_counted_twice(dtype: torch.dtype, scale: float) -> None:
+    """Neither where products in float32 led to it, nor where the run went on after the probe was taken."""
+    objective = network(scale).to(dtype)
+    for seed in range(8):
+        pairs = hessian_eigenpairs(objective, k=3, seed=seed)
+        density = spectral_density(objective, probes=1, pairs=pairs)
+        assert density.n_hvp == 0, "the run's own probe"
+        apart = abs(density.nodes[density.probe == 0][:, None] - pairs.values)
+        assert (apart > 1e-4 * abs(pairs.values)).all()
+
+
+@pytest.mark.parametrize("which", ["smallest", "both"])
+def test_what_is_zero_stays_in_the_density(which: str) -> None:
+    """A run for pairs that stops at zero, below which nothing lies, has one vector of many."""
+    objective = network()
+    for seed in range(8):
+        pairs = hessian_eigenpairs(objective, operator="ggn", which=which, seed=seed)
+        density = spectral_density(objective, probes=1, operator="ggn", pairs=pairs, seed=seed)
+        assert density.weights[abs(density.nodes) < 1e-6].sum() == pytest.approx(123 / 147, abs=0.15)
 
 
 def test_a_warm_start_is_no_probe() -> None:
