@@ -21,8 +21,8 @@ from landscape_widget.results.curvature import EigenPairs
 from landscape_widget.results.given import check_given
 from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
 
-#: Relative difference up to which a Ritz value is that of a certified pair, which a run for eigenpairs may have
-#: made better since, after products in float32.
+#: Relative difference up to which a Ritz value is that of a certified pair, which a run for eigenpairs may
+#: have made better since, after products in float32.
 _OWN = 1e-3
 
 

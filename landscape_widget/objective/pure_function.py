@@ -19,6 +19,7 @@ from landscape_widget.objective.arguments import check_device, check_dtype
 from landscape_widget.objective.executors import check_executor
 from landscape_widget.objective.groupings import OwnSlope
 from landscape_widget.objective.products import KEPT_BYTES, Products
+from landscape_widget.objective.sample import Sample
 from landscape_widget.objective.shared_products import SharedProducts
 from landscape_widget.objective.workers import Workers
 
@@ -77,6 +78,8 @@ class PureFunction:
         self._workers: Workers | None = None
         self._repeatable = False
         """Whether products have the same bits in every process: then none is taken by what is timed."""
+        self._sample: Sample | None = None
+        """What it is held against in a worker."""
         self._twin: Self | None = None
         """The same by the workers of an executor, the last one that was asked for."""
 
@@ -200,7 +203,8 @@ class PureFunction:
         here = theta is self.theta
         if self._executor is not None:
             if self._shared is None:
-                self._shared = SharedProducts(self._products.grouped(), self.theta, self._executor)
+                terms = self._products.grouped()
+                self._shared = SharedProducts(terms, self.theta, self.spans, self._executor)
             return self._shared.of(columns, None if here else theta).reshape(v.shape)
         products = self._products if here else Products(self._products.terms, theta)
         return products.of(columns).reshape(v.shape)
@@ -264,8 +268,19 @@ class PureFunction:
     def workers(self) -> Workers:
         """The workers, each of which reads this objective once; errors as of ``Workers``."""
         if self._workers is None:
-            self._workers = Workers(self._executor, _itself, self)
+            sample = Sample.of(self._terms, self.theta, self.spans)
+            self._workers = Workers(self._executor, _sent, self, sample)
         return self._workers
+
+    def as_sent(self) -> Self:
+        """Itself, in a worker, seen to be the loss of where tasks come from.
+
+        Raises:
+            RuntimeError: If it is another one.
+        """
+        if self._sample is not None:
+            self._sample.check(self._terms, self.theta, self.spans)
+        return self
 
     def precise(self) -> Self:
         """The same in float64, or itself where device (MPS), model or loss have none.
@@ -310,5 +325,6 @@ class PureFunction:
         return other
 
 
-def _itself(objective: PureFunction) -> PureFunction:
+def _sent(objective: PureFunction, sample: Sample) -> PureFunction:
+    objective._sample = sample
     return objective

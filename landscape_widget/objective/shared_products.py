@@ -8,9 +8,10 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
-from landscape_widget.loss.evaluation import wide_zeros
+from landscape_widget.loss.evaluation import Spans, wide_zeros
 from landscape_widget.loss.terms import Terms
 from landscape_widget.objective.products import Products
+from landscape_widget.objective.sample import Sample
 from landscape_widget.objective.workers import Workers, refuse_ended
 
 #: Shares that the batches are cut into, whatever the number of workers, so that sums do not depend on it:
@@ -24,15 +25,16 @@ class SharedProducts:
     So it has the same bits for any number of workers. Graphs are built anew for each product.
     """
 
-    def __init__(self, terms: Terms, theta: Tensor, executor: Any) -> None:
+    def __init__(self, terms: Terms, theta: Tensor, spans: Spans, executor: Any) -> None:
         """Sends terms and θ*; errors as of ``Workers``.
 
         Args:
             terms: L, in the batches that workers shall take at once.
             theta: θ*, shape (N,).
+            spans: Where each parameter tensor lies in θ.
             executor: See ``evaluate_plane``.
         """
-        self._workers = Workers(executor, Here, terms, theta)
+        self._workers = Workers(executor, Here, terms, theta, spans, Sample.of(terms, theta, spans))
         n, shares = len(terms.weights), min(SHARES, len(terms.weights))
         self._shares = [range(n * i // shares, n * (i + 1) // shares) for i in range(shares)]
 
@@ -58,10 +60,13 @@ class Here:
 
     terms: Terms
     theta: Tensor
+    spans: Spans
+    sample: Sample
 
 
 def share_of(here: Here, batches: range, given: tuple[Tensor, Tensor | None]) -> Tensor:
     """The part of HV that some of the batches make up, in a worker."""
+    here.sample.check(here.terms, here.theta, here.spans)
     columns, theta = given
     products = Products(here.terms, here.theta if theta is None else theta)
     total = wide_zeros(columns)

@@ -164,7 +164,7 @@ def _ends(objective: Objective, point: tuple[float, float], search: _Search) -> 
 
 
 def _centre_in_worker(objective: Objective, point: tuple[float, float], search: _Search) -> _Spectrum:
-    return _ends(objective.repeatable(), point, search)
+    return _ends(objective.as_sent().repeatable(), point, search)
 
 
 def _node_in_worker(objective: Objective, point: tuple[float, float], search: _Search) -> _Spectrum:

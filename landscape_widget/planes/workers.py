@@ -105,7 +105,7 @@ class PlaneWorkers:
 
 def losses_at(objective: Objective, points: Coordinates, plane: Plane) -> Tile:
     """L at (α, β), in a worker."""
-    evaluator, started = Evaluator(objective, plane), perf_counter()
+    evaluator, started = Evaluator(objective.as_sent(), plane), perf_counter()
     losses = [evaluator.loss(point) for point in points]
     return Tile(losses, evaluator.failures, perf_counter() - started)
 

@@ -83,7 +83,7 @@ def network(scale: float = 1.0) -> Objective:
     model = nn.Sequential(nn.Linear(5, 16), nn.ReLU(), nn.Linear(16, 3))
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter *= scale
+            parameter.mul_(scale)
     return Objective(model, data, nn.CrossEntropyLoss())
 
 

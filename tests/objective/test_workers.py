@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from threading import local
 from typing import Any
 
 import dask
@@ -471,6 +472,72 @@ def test_workers_of_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(RuntimeError, match=r"Expected torch .* got 1\.0"):
         picture(objective, Elsewhere(), resolution=7)
+
+
+#: What a module of the user's holds, which a worker may have loaded before it was changed here.
+FACTOR = 1.0
+
+
+def scaled(output: Tensor, target: Tensor) -> Tensor:
+    return FACTOR * nn.functional.mse_loss(output, target)
+
+
+class OfItsOwn(nn.Module):
+    """Begins with a tensor of torch's default type."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x + 0.1 * torch.ones(3).cumsum(0)) @ torch.full((1, 1), 0.3)
+
+
+class Apart(InPlace):
+    """Has settings and a memory of its own, as another process."""
+
+    def __init__(self, set_there: Callable[[], None], set_here: Callable[[], None]) -> None:
+        super().__init__()
+        self._there, self._here, self._read = set_there, set_here, local()
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(spool, "_read", self._read)
+            self._there()
+            try:
+                return super().submit(fn, *args, **kwargs)
+            finally:
+                self._here()
+
+
+@pytest.mark.parametrize("call", [picture, hessian_eigenpairs, convexity_map_of, hessian_trace])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_workers_that_compute_another_loss(
+    call: Callable[..., Any], dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sets(factor: float) -> Callable[[], None]:
+        return lambda: monkeypatch.setattr(sys.modules[__name__], "FACTOR", factor)
+
+    objective = Objective(model(), data(), scaled, dtype=dtype)
+    call(objective, executor=Apart(sets(1.0), sets(1.0)))
+    with pytest.raises(RuntimeError, match=r"the same loss .* got .* Start workers anew"):
+        call(objective, executor=Apart(sets(1 + 1e-6), sets(1.0)))
+
+
+def test_workers_with_another_default_type() -> None:
+    def sets(dtype: torch.dtype) -> Callable[[], None]:
+        return lambda: torch.set_default_dtype(dtype)
+
+    sets(torch.float64)()
+    try:
+        network, (x, y) = OfItsOwn(), data()
+        objective = Objective(network, (x.double(), y.double()), nn.MSELoss())
+        picture(objective, Apart(sets(torch.float64), sets(torch.float64)), resolution=5)
+        for call in (picture, hessian_eigenpairs):
+            with pytest.raises(RuntimeError, match=r"type is torch\.float32 there and torch\.float64 here"):
+                call(objective, executor=Apart(sets(torch.float32), sets(torch.float64)))
+    finally:
+        sets(torch.float32)()
 
 
 @pytest.mark.parametrize("executor", ["loky", 2, object(), lambda: 3])

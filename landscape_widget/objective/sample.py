@@ -1,0 +1,81 @@
+"""Whether a worker computes the loss that tasks are about: what is imported there may be another function."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from landscape_widget.admission.nearby import Probe
+from landscape_widget.engine.faults import out_of_memory
+from landscape_widget.loss.evaluation import Spans
+from landscape_widget.loss.terms import Terms
+
+log = logging.getLogger(__name__)
+
+#: Examples that are looked at, where those have a loss of their own.
+_FEW = 8
+
+
+@dataclass
+class Sample:
+    """The loss of a few examples at a point near θ, as it is where tasks come from."""
+
+    loss: float
+    rounding: float
+    """Relative difference that devices and numbers of threads may make."""
+    default_dtype: torch.dtype
+    """In which models make tensors of their own, if they do not say."""
+    agrees: bool
+    """Whether nothing is left to be seen."""
+
+    @classmethod
+    def of(cls, terms: Terms, theta: Tensor, spans: Spans) -> Sample:
+        """The sample of a loss; one that all agree with where a few examples have no loss."""
+        loss, rounding = math.nan, 0.0
+        try:
+            loss, rounding = _few(terms, theta, spans)
+        except Exception as error:
+            log.info("Workers are not held against a sample: %s: %s", type(error).__name__, error)
+        return cls(loss, rounding, torch.get_default_dtype(), not math.isfinite(loss))
+
+    def check(self, terms: Terms, theta: Tensor, spans: Spans) -> None:
+        """Holds the same loss against it, once, in each worker.
+
+        Raises:
+            RuntimeError: If it is another one there.
+        """
+        if self.agrees:
+            return
+        cause: Exception | None = None
+        try:
+            loss, _ = _few(terms, theta, spans)
+            self.agrees = math.isclose(loss, self.loss, rel_tol=self.rounding, abs_tol=10 * self.rounding**2)
+            if self.agrees:
+                return
+            found = f"{loss:.10g}"
+        except Exception as error:
+            if out_of_memory(error):
+                raise
+            cause, found = error, f"{type(error).__name__}: {error}"
+        there = torch.get_default_dtype()
+        way_out = (
+            "It may have loaded a module before you changed it, or lack a setting that you made here. Start "
+            "workers anew."
+            if there is self.default_dtype
+            else f"Torch's default type is {there} there and {self.default_dtype} here: set it in each "
+            "worker, as by the executor's `initializer`."
+        )
+        raise RuntimeError(
+            f"Expected workers that compute the same loss as the process here, {self.loss:.10g} for a few "
+            f"examples near θ*, got {found} from one. {way_out}"
+        ) from cause
+
+
+def _few(terms: Terms, theta: Tensor, spans: Spans) -> tuple[float, float]:
+    """The loss of a few examples near θ, in the widest type that it has, and the root of its rounding."""
+    probe = Probe.of(terms.first(), theta, spans).few(_FEW).widened()
+    return probe.point[1], float(torch.finfo(probe.theta.dtype).eps ** 0.5)
