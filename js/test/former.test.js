@@ -88,3 +88,14 @@ test("the curvature of other examples is the former one; that of another plane i
   assert.deepEqual(marks(find), [false, "false", "false"]);
   stop();
 });
+
+test("where a computation was cancelled before there was a verdict, its place says so", async () => {
+  const { model, find, stop } = await show(traits);
+  await hear(model, { status: "computing", ...picture(1), ...estimates(1) });
+  assert.ok(find("verdict").hidden);
+  await hear(model, { status: "cancelled" });
+  assert.deepEqual([find("verdict").hidden, words(find)], [false, "No verdict"]);
+  await hear(model, { status: "done", ...curvature(1) });
+  assert.equal(words(find), "Saddle");
+  stop();
+});

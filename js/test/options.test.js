@@ -52,6 +52,9 @@ test("a logarithm needs positive losses", async () => {
   enter(find("scale"), "log", "change");
   await settled();
   assert.deepEqual([...drawn("heatmap").data[0].z[3]], [...surface.rows[3].map(Math.log10)]);
+  const { tickvals, ticktext } = drawn("heatmap").data[0].colorbar;
+  assert.ok(tickvals.length > 3, "of losses, not of their logarithms");
+  assert.deepEqual(ticktext.map(Number).map(Math.log10), tickvals);
   const negative = await setUp({ loss: surface.loss.map((value) => value - 1) });
   assert.equal(log(negative).disabled, true);
 });

@@ -8,9 +8,9 @@ import { scaledDomain } from "../src/controls/width.js";
 import { decodeSurface } from "../src/kernel/decoders.js";
 import { divergingStops } from "../src/model/colours.js";
 import { levelSegments } from "../src/model/level.js";
-import { automaticScale, fallAndRise, positionOf, ticksOf } from "../src/model/loss-scale.js";
+import { automaticScale, fallAndRise, lossOn, positionOf, ticksOf } from "../src/model/loss-scale.js";
 import { modelAt } from "../src/model/quadratic.js";
-import { seesSaddle } from "../src/model/scale.js";
+import { colouring, seesSaddle } from "../src/model/scale.js";
 import { axisTitles } from "../src/model/units.js";
 import { controls, enter, positionOf as sliderPosition, settled, show } from "./show.js";
 
@@ -32,13 +32,22 @@ const close = (found, expected) => {
   found.forEach((value, i) => assert.ok(Math.abs(value - expected[i]) <= 1e-6 * Math.max(1, Math.abs(expected[i])), `${value} for ${expected[i]}`));
 };
 
+for (const [sign, stops] of /** @type {const} */ ([[1, [0, 1]], [-1, [-1, 0]]])) {
+  test(`losses that are all ${sign > 0 ? "above" : "below"} L(θ*) have the whole of a hue`, () => {
+    const surface = decodeSurface(raw([2, 3], [-1, 1], [[2 + sign, 2 + 2 * sign], [2 + sign, 2 + 3 * sign]]));
+    const model = { loss: 2, gradient: [0, 0], hessian: [1, 0, -0.1] };
+    const frame = /** @type {any} */ ({ scale: "auto", range: null, basis: null, errors: false, colours: "Viridis", picture: { surface, model } });
+    assert.deepEqual(colouring(frame, surface).scale, divergingStops(stops[0], stops[1]));
+  });
+}
+
 for (const { name, alpha, beta, loss, quadratic, expected } of TABLE) {
   test(`the same losses stand where the kernel puts them: ${name}`, () => {
     const surface = decodeSurface(raw(alpha, beta, loss));
     const scale = /** @type {import("../src/model/loss-scale.js").LossScale} */ (automaticScale(surface, quadratic));
     close([scale.centre, scale.width], [expected.centre, expected.width]);
     close(surface.rows.flatMap((row) => [...row].map((value) => positionOf(scale, value))), expected.positions.flat());
-    close(ticksOf(scale).flat(), expected.ticks.flat());
+    close(ticksOf(scale.range, lossOn(scale)).flat(), expected.ticks.flat());
     close(fallAndRise(surface), expected.fall_and_rise);
     const [low, high] = scale.range;
     const stops = divergingStops(low / scale.most, high / scale.most);

@@ -175,7 +175,7 @@ test("the loss axis has three labels or more, however high a path stands above t
       const inside = zaxis.tickvals.filter((/** @type {number} */ value) => value >= Math.min(...heights) && value <= Math.max(...heights));
       assert.ok(inside.length >= 3 && zaxis.tickvals.length <= 7, `${zaxis.tickvals}, ${scale}, ${high}`);
       const said = [zaxis.title, ...layout.annotations].map((/** @type {any} */ { text }) => text);
-      assert.deepEqual(said, ["", scale === "log" ? "↑ log₁₀ loss" : "↑ loss"], "in one place, however wide picture and labels are");
+      assert.deepEqual(said, ["", scale === "log" ? "↑ loss (log)" : "↑ loss"], "in one place, however wide picture and labels are");
     }
   }
   stop();

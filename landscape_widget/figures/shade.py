@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,16 @@ from landscape_widget.figures.labels import quantity
 from landscape_widget.figures.style import COLOURS, colour_bar, diverging, number
 from landscape_widget.numerics.checks import check_choice, check_flag
 from landscape_widget.numerics.vectors import FloatArray
-from landscape_widget.planes.scale import LossScale, automatic_scale, is_loss
+from landscape_widget.planes.scale import automatic_scale, even_ticks, is_loss
 from landscape_widget.results.given import check_given
 from landscape_widget.results.planes import Surface
 from landscape_widget.results.quadratic import QuadraticModel
 
 #: What height and colour can stand for.
 SCALES = ("auto", "linear", "log")
+
+#: Losses along a colour bar, about.
+_COUNT = 7
 
 
 @dataclass(frozen=True)
@@ -68,33 +71,38 @@ def shade_of(surface: Surface, scale: str, log: bool, quadratic: QuadraticModel 
     scale = "log" if check_flag(log, "log") else check_choice(scale, SCALES, "scale")
     around = automatic_scale(surface, quadratic)
     if scale == "auto" and around:
-        ticks = {"tickvals": [float(around(loss)) for loss, _ in around.ticks()], "ticktext": _words(around)}
         low, high = around.range
-        colours = diverging(low / around.most, high / around.most)
+        colours = _of_one_sign(low, high) or diverging(low / around.most, high / around.most)
+        ticks = _marked(around.ticks(), around)
         return Shade(around(surface.loss), quantity(surface), colours, 0.0, ticks, around.centre, around)
     level = around.centre if around else None
     if scale == "log":
-        z, name = logarithm(surface)
+        z, name = logarithm(surface)[0], f"{quantity(surface)} (log)"
         height = float(np.log10(level)) if level is not None and level > 0 else None
-        return Shade(z, name, COLOURS, height, {}, level, _log)
+        shade = Shade(z, name, COLOURS, height, {}, level, _log)
+        low, high = shade.ends
+        losses = even_ticks((low, high), lambda t: 10**t, _COUNT) if low < high else []
+        return replace(shade, ticks=_marked(losses, _log) if losses else {})
     return Shade(surface.loss, quantity(surface), _about_zero(surface) or COLOURS, level, {}, level)
 
 
 def _about_zero(surface: Surface) -> list[tuple[float, str]] | None:
-    """The colours of a difference of losses: one hue below zero and one above; None for a loss.
-
-    Where all are of one sign they have the whole of its hue: about zero, they would often be of one colour.
-    """
+    """The colours of a difference of losses: one hue below zero and one above; None for a loss."""
     finite = surface.loss[np.isfinite(surface.loss)]
     if is_loss(surface) or not len(finite):
         return None
     low, high = float(finite.min()), float(finite.max())
     if not low < high:
         return None
-    if low > 0 or high < 0:
-        return diverging(0, 1) if low > 0 else diverging(-1, 0)
     most = max(-low, high)
-    return diverging(low / most, high / most)
+    return _of_one_sign(low, high) or diverging(low / most, high / most)
+
+
+def _of_one_sign(low: float, high: float) -> list[tuple[float, str]] | None:
+    """The whole of one hue, where all are of one sign: about zero, they would often be of one colour."""
+    if not low < high or low <= 0 <= high:
+        return None
+    return diverging(0, 1) if low > 0 else diverging(-1, 0)
 
 
 def _log(loss: FloatArray) -> FloatArray:
@@ -102,9 +110,10 @@ def _log(loss: FloatArray) -> FloatArray:
     return np.log10(np.where(loss > 0, loss, np.nan))
 
 
-def _words(scale: LossScale) -> list[str]:
-    """The losses along a colour bar."""
-    return [number(loss, digits) for loss, digits in scale.ticks()]
+def _marked(ticks: list[tuple[float, int]], height: Callable[[FloatArray], FloatArray]) -> dict[str, Any]:
+    """Settings of an axis that shows losses, each with so many digits."""
+    at = height(np.array([loss for loss, _ in ticks]))
+    return {"tickvals": at.tolist(), "ticktext": [number(loss, digits) for loss, digits in ticks]}
 
 
 def logarithm(surface: Surface) -> tuple[FloatArray, str]:

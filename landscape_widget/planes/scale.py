@@ -12,7 +12,7 @@ The page has the same formula; one table of values holds both to it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 
@@ -94,18 +94,25 @@ class LossScale:
         Each comes with the number of significant digits that it has to be written with. L(θ*) is one of
         them; its own digits are those that its neighbours need.
         """
-        low, high = self.range
-        step = (high - low) / (count - 1)
-        found = []
-        for k in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1):
-            near, loss, far = (self.centre + self.width * math.sinh(step * (k + d)) for d in (-0.1, 0, 0.1))
-            places = -math.floor(math.log10(far - near))
-            if not self.low <= round(loss, places) <= self.high:
-                places += 1
-            rounded = round(loss, places)
-            digits = 1 if rounded == 0 else max(1, math.floor(math.log10(abs(rounded))) + 1 + places)
-            found.append((rounded if k else loss, digits))
-        return found
+        return even_ticks(self.range, lambda t: self.centre + self.width * math.sinh(t), count)
+
+
+def even_ticks(
+    ends: tuple[float, float], loss_at: Callable[[float], float], count: int
+) -> list[tuple[float, int]]:
+    """Returns losses evenly spread over positions from one end to the other; see ``LossScale.ticks``."""
+    low, high = ends
+    step = (high - low) / (count - 1)
+    found = []
+    for k in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1):
+        near, loss, far = (loss_at(step * (k + d)) for d in (-0.1, 0, 0.1))
+        places = -math.floor(math.log10(far - near))
+        if not loss_at(low) <= round(loss, places) <= loss_at(high):
+            places += 1
+        rounded = round(loss, places)
+        digits = 1 if rounded == 0 else max(1, math.floor(math.log10(abs(rounded))) + 1 + places)
+        found.append((rounded if k else loss, digits))
+    return found
 
 
 def automatic_scale(surface: Surface, quadratic: QuadraticModel | None = None) -> LossScale | None:

@@ -198,7 +198,8 @@ def judge(
     if extreme:
         kind = {(1, 1): "minimum", (-1, -1): "maximum"}.get(signs, kind)
     if not inside:
-        return Verdict("slope", f"On a slope; {_CURVATURE[kind]}: {numbers}. {place}")
+        near = " at this scale" if np.isfinite(away).all() else ""
+        return Verdict("slope", f"On a slope{near}; {_CURVATURE[kind]}: {numbers}. {place}")
     if kind == "undecided":
         return Verdict(kind, f"Undecided: {numbers}. {_doubt(pairs, signs)} {place}")
     sees = blindness_words(here, projections, blindness, seen, turning, told) if kind == "saddle" else ""

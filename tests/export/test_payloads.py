@@ -123,7 +123,7 @@ def test_eigenpairs_decode_to_the_result(found: Findings) -> None:
     assert (payload["centre_loss"], payload["n_examples"]) == (found.centre_loss, 13)
     assert payload["final"]
     assert payload["verdict"] == "slope"  # an untrained network
-    assert payload["sentence"].startswith("On a slope; the curvature is indefinite: ")
+    assert payload["sentence"].startswith("On a slope at this scale; the curvature is indefinite: ")
 
 
 def test_the_verdict_waits_for_certified_pairs() -> None:

@@ -19,6 +19,7 @@ from landscape_widget import (
     LandscapeExplorer,
     Plane,
     ProjectedCurvatures,
+    QuadraticModel,
     SpectralDensity,
     Surface,
     TraceEstimate,
@@ -231,9 +232,24 @@ def test_a_seed_is_told_where_it_matters() -> None:
 def test_a_logarithm() -> None:
     drawn = heatmap_figure(bowl(), log=True).data[0]
     np.testing.assert_array_equal(drawn.z, np.log10(bowl().loss))
-    assert drawn.colorbar.title.text == "log₁₀ loss"
+    assert drawn.colorbar.title.text == "loss (log)"
+    losses = [float(text) for text in drawn.colorbar.ticktext]
+    assert len(losses) >= 5
+    np.testing.assert_allclose(drawn.colorbar.tickvals, np.log10(losses), atol=1e-12)
+    assert np.nanmin(bowl().loss) <= min(losses) < max(losses) <= np.nanmax(bowl().loss)
     with pytest.raises(ValueError, match=r"positive losses for a logarithm, got -1\. Use a linear scale"):
         heatmap_figure(replace(bowl(), loss=bowl().loss - 2), log=True)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_losses_on_one_side_of_that_at_theta_have_the_whole_of_a_hue(sign: int) -> None:
+    """In a domain without θ*: about L(θ*) they would often be of one colour."""
+    alpha, beta = np.linspace(2, 3, 5), np.linspace(-1, 1, 5)
+    loss = 2 + sign * (alpha + 0.1 * beta[:, None])
+    quadratic = QuadraticModel(2.0, (0.0, 0.0), (1.0, 0.0, -0.1))
+    drawn = heatmap_figure(Surface(alpha, beta, loss, np.ones((5, 5), bool)), quadratic=quadratic).data[0]
+    colours = [colour for _, colour in drawn.colorscale]
+    assert colours == [colour for _, colour in (diverging(0, 1) if sign > 0 else diverging(-1, 0))]
 
 
 def test_the_automatic_scale_shows_losses_around_theta() -> None:

@@ -121,7 +121,7 @@ def test_kind(eigenpairs: EigenPairs, gradient: Slopes, kind: str) -> None:
     ],
 )
 def test_a_slope_tells_the_sign_of_its_curvature(eigenpairs: EigenPairs, words: str) -> None:
-    assert judged(eigenpairs, slopes(9, 9)).sentence.startswith(f"On a slope; {words}: λmax ")
+    assert judged(eigenpairs, slopes(9, 9)).sentence.startswith(f"On a slope at this scale; {words}: λmax ")
 
 
 def test_numbers_are_in_the_sentence() -> None:

@@ -23,6 +23,9 @@ const UNTOLD = 1 / 30;
 /** @param {LossScale} scale @param {number} loss */
 export const positionOf = ({ centre, width }, loss) => Math.asinh((loss - centre) / width);
 
+/** @param {LossScale} scale @returns {(position: number) => number} */
+export const lossOn = ({ centre, width }) => (position) => centre + width * Math.sinh(position);
+
 /** Row and column of θ*; null where the domain does not contain it. @param {Pick<SurfaceResult, "alpha" | "beta">} surface @returns {[number, number] | null} */
 export function theta({ alpha, beta }) {
   const [i, j] = [beta.indexOf(0), alpha.indexOf(0)];
@@ -113,13 +116,13 @@ export function fallAndRise({ alpha, beta, rows }) {
 
 /**
  * Losses for a colour bar, evenly spread over it as far as they are round, each with the digits that it needs.
- * @param {LossScale} scale
+ * @param {[number, number]} range  positions
+ * @param {(position: number) => number} lossAt
  * @param {number} [count]
  * @returns {[number, number][]}
  */
-export function ticksOf({ centre, width, range: [low, high] }, count = 7) {
+export function ticksOf([low, high], lossAt, count = 7) {
   const step = (high - low) / (count - 1);
-  const lossAt = (/** @type {number} */ position) => centre + width * Math.sinh(position);
   const round = (/** @type {number} */ value, /** @type {number} */ places) => {
     if (places > 20) return value;
     return places < 0 ? Math.round(value * 10 ** places) * 10 ** -places : Number(value.toFixed(places));

@@ -1,7 +1,7 @@
 // What colour and height stand for: the loss around L(θ*), linear or as a logarithm, or what the quadratic model leaves of it.
 import { divergingStops } from "./colours.js";
 import { formatTick } from "./format.js";
-import { automaticScale, fallAndRise, positionOf, theta, ticksOf, turnsNear } from "./loss-scale.js";
+import { automaticScale, fallAndRise, lossOn, positionOf, theta, ticksOf, turnsNear } from "./loss-scale.js";
 import { errorMap } from "./quadratic.js";
 import { WORDS } from "../kernel/agreed.js";
 import { isDifference, quantityOf } from "../kernel/splits.js";
@@ -53,7 +53,23 @@ function transform(surface, key, of) {
   return rows;
 }
 
+/** @type {Shade["ticks"]} */
 const none = () => ({});
+
+/**
+ * Labels that are losses where rows are something else.
+ * @param {[number, number]} all
+ * @param {(loss: number) => number} of
+ * @param {(position: number) => number} lossAt
+ * @returns {Shade["ticks"]}
+ */
+const marks = (all, of, lossAt) => (count, range = all) => {
+  const losses = ticksOf(range, lossAt, count);
+  return { tickvals: losses.map(([loss]) => of(loss)), ticktext: losses.map(([loss, digits]) => formatTick(loss, digits)) };
+};
+
+/** One hue alone, where all are of one sign: about zero, they would often be of one colour. @param {[number, number]} range */
+const hueOf = ([low, high]) => (low < high && low > 0 ? divergingStops(0, 1) : low < high && high < 0 ? divergingStops(-1, 0) : null);
 
 /** What `shade` needs of a frame. @typedef {Pick<import("../ui/frame.js").Frame, "scale" | "range" | "basis"> & {picture: Pick<import("./picture.js").Picture, "surface" | "model">}} Scaling */
 
@@ -72,10 +88,6 @@ export function shade({ scale, range: common, basis, picture }, surface) {
   const own = basis ? automaticScale(surface, picture.model) : around;
   if (scale === "auto" && around) {
     const of = (/** @type {number} */ loss) => positionOf(around, loss);
-    const ticks = (/** @type {number} */ count, range = around.range) => {
-      const losses = ticksOf({ ...around, range }, count);
-      return { tickvals: losses.map(([loss]) => of(loss)), ticktext: losses.map(([loss, digits]) => formatTick(loss, digits)) };
-    };
     return {
       rows: transform(surface, `${around.centre} ${around.width}`, of),
       range: around.range,
@@ -83,14 +95,15 @@ export function shade({ scale, range: common, basis, picture }, surface) {
       of,
       level: own && of(own.centre),
       around,
-      ticks,
+      ticks: marks(around.range, of, lossOn(around)),
     };
   }
   const level = own?.centre ?? null;
   if (scale !== "log" || !offersLog(range)) return { rows: surface.rows, range, title, of: (loss) => loss, level, around: null, ticks: none };
   const rows = transform(surface, "log", Math.log10);
   const ends = /** @type {[number, number]} */ (range.map(Math.log10));
-  return { rows, range: ends, title: `log₁₀ ${title}`, of: Math.log10, level: level === null ? null : Math.log10(level), around: null, ticks: none };
+  const ticks = marks(ends, Math.log10, (position) => 10 ** position);
+  return { rows, range: ends, title: `${title} (log)`, of: Math.log10, level: level === null ? null : Math.log10(level), around: null, ticks };
 }
 
 /**
@@ -145,13 +158,12 @@ export function colouring(frame, surface) {
   const shaded = shade(frame, surface);
   const { rows, range, title, ticks, around } = shaded;
   if (isDifference(surface)) {
-    // One hue alone, where all are of one sign: about zero, they would often be of one colour.
-    const ends = range[0] > 0 ? [0, 1] : range[1] < 0 ? [-1, 0] : null;
-    if (ends && range[0] < range[1]) return { rows, title, range, scale: divergingStops(ends[0], ends[1]), diverging: true, ticks: none };
+    const hue = hueOf(range);
+    if (hue) return { rows, title, range, scale: hue, diverging: true, ticks: none };
     return { rows, title, ...zero(Math.max(...range.map(Math.abs)) || 1) };
   }
   if (!around) return { rows, range, title, ticks, scale: colours, diverging: false };
-  return { rows, range, title, ticks, scale: divergingStops(range[0] / around.most, range[1] / around.most), diverging: true };
+  return { rows, range, title, ticks, scale: hueOf(range) ?? divergingStops(range[0] / around.most, range[1] / around.most), diverging: true };
 }
 
 export const [BLACK, WHITE] = ["#000000", "#ffffff"];

@@ -139,8 +139,12 @@ export function createVerdict(head, corner, foot, showSaddle) {
       if (eigenpairs?.sentence || !eigenpairs) judged = eigenpairs;
       // No other verdict comes without a kernel, and this one says nothing of what was made up for another domain.
       const former = judged !== eigenpairs || snapshot.former(eigenpairs) || (snapshot.kernel === "gone" && snapshot.provisional);
-      verdict.hidden = show.hidden = !judged;
-      if (judged) {
+      show.hidden = !judged;
+      verdict.hidden = !judged && snapshot.status !== "cancelled";
+      if (!judged) {
+        sign.set("");
+        ["No verdict", ": cancelled before the curvature was certified.", ""].forEach((text, i) => setText(parts[i], text));
+      } else {
         verdict.dataset.verdict = judged.verdict;
         verdict.dataset.provisional = String(former);
         sign.set(judged.verdict);

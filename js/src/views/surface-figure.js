@@ -235,7 +235,8 @@ export function figure3d(frame, surface, el, camera) {
   /** @type {[number, number]} */
   const losses = [low, range ? high : top];
   /** @type {{tickvals?: number[], ticktext?: string[]}} */
-  const ticks = shaded.around ? shaded.ticks(narrow ? 4 : 5, losses) : roundTicks(losses, narrow, 0);
+  const own = shaded.ticks(narrow ? 4 : 5, losses);
+  const ticks = own.tickvals ? own : roundTicks(losses, narrow, 0);
   const levels = frame.contours ? contourLevels(shaded.range, 14) : null;
   // WebGL lines take no transparency.
   const solid = palette.theme === "dark" ? "#3d3d3d" : "#d9d9d9";
