@@ -50,15 +50,15 @@ def quickstart(
 def test_quickstart_runs(quickstart: Notebook, tmp_path: Path) -> None:
     explorer = ExplorerOnPage(quickstart.page, quickstart.kernel)
     explorer.wait_for_result()
+    plane = explorer.part("heatmap").locator(".nsewdrag")
+    wait_until(lambda: sectors(pixels(plane)) >= 4, "the saddle to be seen on the rendered plane")
+    explorer.set_traits(split="difference")
+    explorer.wait_for_result()
     explorer.assert_plots_equal_kernel()
     for view in VIEWS:
         assert spread(middle(pixels(explorer.part(view)))) > 5, f"{view} is blank"
     kept = ", ".join(f"{key!r}: {expression}" for key, expression in CHECKED.items())
     quickstart.kernel.run(f"torch.save({{{kept}}}, {str(tmp_path / 'kept.pt')!r})")
-    explorer.part("scale").select_option("auto", force=True)
-    explorer.set_traits(split="train")
-    plane = explorer.part("heatmap").locator(".nsewdrag")
-    wait_until(lambda: sectors(pixels(plane)) >= 4, "the saddle to be seen on the rendered plane")
     check_quickstart(torch.load(tmp_path / "kept.pt", weights_only=False))
 
 
