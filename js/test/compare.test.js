@@ -102,6 +102,27 @@ test("a camera turned in one surface turns the other, and a reset resets both", 
   assert.notEqual(drawn(shown, "surface-2").layout.scene.uirevision, JSON.stringify(TURNED));
 });
 
+test("keys turn both surfaces, and 0 leads back", async () => {
+  const shown = await show(both, { webgl: true });
+  const camera = (/** @type {string} */ name) => drawn(shown, name).layout.scene.camera;
+  const start = camera("surface");
+  const body = shown.find("surface").querySelector(".lw-panel-body");
+  const press = async (/** @type {string} */ key) => {
+    const event = new window.KeyboardEvent("keydown", { key, bubbles: true, cancelable: true });
+    body.dispatchEvent(event);
+    await nextFrame();
+    return event.defaultPrevented;
+  };
+  assert.equal(body.getAttribute("tabindex"), "0");
+  assert.ok(await press("ArrowLeft"));
+  assert.notDeepEqual(camera("surface").eye, start.eye);
+  assert.equal(camera("surface").eye.z, start.eye.z, "around the vertical");
+  assert.deepEqual(camera("surface-2"), camera("surface"));
+  assert.equal(await press("a"), false);
+  await press("0");
+  assert.deepEqual([camera("surface"), camera("surface-2")], [start, start]);
+});
+
 test("one scale gives both pictures the colours and heights of both ranges together", async () => {
   const shown = await show(both, { webgl: true });
   const span = (/** @type {string} */ name) => [drawn(shown, name).data[0].zmin, drawn(shown, name).data[0].zmax];

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -73,6 +75,23 @@ def test_nothing_is_read_back_until_the_pointer_asks(page: Page) -> None:
     )
     page.wait_for_function(DONE, timeout=PATIENCE)
     assert page.evaluate("reads") == asked
+
+
+def test_keys_turn_it(page: Page) -> None:
+    surface = page.get_by_test_id("surface")
+    plot = surface.locator(".js-plotly-plot")
+
+    def eye() -> list[float]:
+        found = plot.evaluate("plot => plot._fullLayout.scene._scene.getCamera().eye")
+        return [found[axis] for axis in "xyz"]
+
+    start = eye()
+    surface.locator(".lw-panel-body").focus()
+    for key in ("ArrowLeft", "ArrowLeft", "+"):
+        page.keyboard.press(key)
+    wait_until(lambda: math.hypot(*eye()) < math.hypot(*start) and eye()[0] < start[0], "the camera to turn")
+    page.keyboard.press("0")
+    wait_until(lambda: np.allclose(eye(), start, atol=1e-6), "the camera to be back")
 
 
 def test_the_house_takes_the_camera_to_where_it_began(page: Page) -> None:

@@ -33,5 +33,34 @@ export function completed(camera, start = START) {
   return looks ? { eye, center, up, projection: { type } } : start;
 }
 
+/** What keys do to a camera's angles around the vertical and above the ground, and to its distance. @type {Record<string, [number, number, number]>} */
+const KEYS = {
+  ArrowLeft: [-1, 0, 1],
+  ArrowRight: [1, 0, 1],
+  ArrowUp: [0, 1, 1],
+  ArrowDown: [0, -1, 1],
+  "+": [0, 0, 0.9],
+  "-": [0, 0, 1 / 0.9],
+};
+/** The angle of a key, and the largest above the ground. */
+const [TURN, STEEP] = [Math.PI / 24, 1.5];
+
+/**
+ * A camera after a key; null where it is none of its keys.
+ * @param {Standing} camera
+ * @param {string} key
+ * @returns {Standing | null}
+ */
+export function steered({ eye, center, ...rest }, key) {
+  const [turn, rise, share] = KEYS[key] ?? [];
+  if (share === undefined) return null;
+  const [x, y, z] = [eye.x - center.x, eye.y - center.y, eye.z - center.z];
+  const far = Math.hypot(x, y, z);
+  const around = Math.atan2(y, x) + TURN * turn;
+  const above = Math.min(STEEP, Math.max(-STEEP, Math.asin(z / far) + TURN * rise));
+  const flat = share * far * Math.cos(above);
+  return { ...rest, center, eye: { x: center.x + flat * Math.cos(around), y: center.y + flat * Math.sin(around), z: center.z + share * far * Math.sin(above) } };
+}
+
 /** Whether a camera stands where all do at first. @param {any} camera */
 export const isStart = (camera) => JSON.stringify(completed(camera)) === JSON.stringify(START);

@@ -10,6 +10,7 @@ import { createPlot } from "../ui/plot.js";
 import { thinned } from "../model/thinned.js";
 import { quantityOf } from "../kernel/splits.js";
 import { figure2d } from "./heatmap-figure.js";
+import { steered } from "../model/camera.js";
 import { cameraIn, figure3d, fitOf, fromElsewhere, sideOf } from "./surface-figure.js";
 import { onlyAfterClick } from "./zoom.js";
 
@@ -74,6 +75,18 @@ export function createSurface(el, link, name = "surface", ...tools) {
   panel.body.append(notice);
   panel.tools.append(...tools);
   onlyAfterClick(panel.body);
+  panel.body.setAttribute("tabindex", "0");
+  panel.body.setAttribute("role", "group");
+  panel.body.setAttribute("aria-label", "Loss as a surface. The arrow keys turn it, plus and minus go nearer and farther, 0 leads back");
+  panel.body.addEventListener("keydown", (event) => {
+    if (event.target !== panel.body || event.ctrlKey || event.metaKey || event.altKey) return;
+    const back = event.key === "0";
+    const next = back ? link.began.get() : steered(cameraIn(panel.body, link.camera.get()), event.key);
+    if (!next && !back) return;
+    event.preventDefault();
+    link.camera.set(next);
+    if (last) update(last);
+  });
   el.append(panel.element);
 
   /** @type {ReturnType<typeof createPlot> | null} */
