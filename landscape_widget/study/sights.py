@@ -109,9 +109,10 @@ def sight(
 def _curves_like(plane_curvature: tuple[float, float]) -> str:
     """What a plane of these curvatures (κ₋, κ₊) looks like where its slope is zero."""
     minus, plus = plane_curvature
-    if minus < 0 < plus:
+    rounding = ROUNDING * max(abs(minus), abs(plus))
+    if minus < -rounding and plus > rounding:
         return "saddle"
-    return "minimum" if minus > 0 else "maximum" if plus < 0 else "flat valley"
+    return "minimum" if minus > rounding else "maximum" if plus < -rounding else "flat valley"
 
 
 def blindness_words(

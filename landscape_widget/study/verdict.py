@@ -28,7 +28,8 @@ who comes close enough; it is that of a domain, and the sentence says so.
   has the half-width that an automatic domain would have along it (``domain.eigenvector_half_widths``), and
   the rest the largest of them. Who looks at a smaller neighbourhood asks for one that is flatter.
 - An eigenvalue's sign is certain where |λ| exceeds its residual, because an eigenvalue of H lies within
-  ‖Hv − λv‖ of λ. Where it is not, the residual takes the place of |λ| in (i): the offset is at least that.
+  ‖Hv − λv‖ of λ, and what products round at least, ``FINE`` of the largest. Where it is not, the residual
+  takes the place of |λ| in (i): the offset is at least that.
 - Approximate eigenvectors leave up to |g·vᵢ| ‖Hvᵢ − λᵢvᵢ‖ / |λᵢ| of their part of the gradient to the rest;
   r counts beyond that.
 - A slope that is ``NEGLIGIBLE`` beside the largest curvature is rounding, and has no offset.
@@ -41,6 +42,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from landscape_widget.curvature.certificate import FINE
 from landscape_widget.numerics.vectors import FloatArray, norm
 from landscape_widget.planes.axes import eigen_axis, parse_axis
 from landscape_widget.results.blindness import SaddleBlindness
@@ -180,7 +182,8 @@ def judge(
         told: Whether the picture is of the loss that is judged.
     """
     top, bottom = float(pairs.values[0]), float(pairs.values[-1])
-    signs = _sign(top, float(pairs.residuals[0])), _sign(bottom, float(pairs.residuals[-1]))
+    errors = _errors(pairs)
+    signs = _sign(top, errors[0]), _sign(bottom, errors[-1])
     certified = bool(pairs.converged[0] and pairs.converged[-1])
     exact = max(_EXACT, float(pairs.provenance.get("tol", 0.0))) * np.abs(pairs.values)
     extreme = certified and bool((pairs.residuals <= exact)[[0, -1]].all())
@@ -251,7 +254,7 @@ def _beyond(pairs: EigenPairs, away: FloatArray, widths: FloatArray, scale: str)
         reach = f"half-width of {brief(widths[i], 3)} that way"
     if np.isinf(away[i]):
         return f"The quadratic model turns nowhere along {along}."
-    open_sign = i < len(pairs.values) and _sign(pairs.values[i], pairs.residuals[i]) == 0
+    open_sign = i < len(pairs.values) and _sign(pairs.values[i], _errors(pairs)[i]) == 0
     distance = f"{'at least ' if open_sign else ''}‖Δθ‖ = {brief(away[i], 3)}"
     return f"The quadratic model turns {distance} away along {along}, beyond {scale}'s {reach}."
 
@@ -259,7 +262,7 @@ def _beyond(pairs: EigenPairs, away: FloatArray, widths: FloatArray, scale: str)
 def _doubt(pairs: EigenPairs, signs: tuple[int, int]) -> str:
     """Why the signs at the ends decide nothing."""
     open_ends = [
-        f"{name} ({brief(float(pairs.residuals[i]))} from being exact)"
+        f"{name} ({brief(_errors(pairs)[i])} from being exact)"
         for name, i, sign in zip(("λmax", "λmin"), (0, -1), signs, strict=True)
         if sign == 0
     ]
@@ -268,8 +271,14 @@ def _doubt(pairs: EigenPairs, signs: tuple[int, int]) -> str:
     return "The sign of one end is not certain: further out there may be others of the opposite sign."
 
 
-def _sign(value: float, residual: float) -> int:
-    return 0 if abs(value) <= residual else (1 if value > 0 else -1)
+def _errors(pairs: EigenPairs) -> FloatArray:
+    """How far each value may be from an eigenvalue: residuals do not see the rounding of all products."""
+    errors: FloatArray = np.maximum(pairs.residuals, FINE * np.abs(pairs.values).max())
+    return errors
+
+
+def _sign(value: float, error: float) -> int:
+    return 0 if abs(value) <= error else (1 if value > 0 else -1)
 
 
 def _quotient(numerator: FloatArray, denominator: FloatArray, nothing: float) -> FloatArray:

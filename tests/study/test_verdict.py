@@ -63,6 +63,10 @@ def judged(found: EigenPairs, gradient: Slopes | None = None, w: float = W, **kn
         (pairs(1e8, -1e-5, 2e-7), slopes(), "saddle"),
         (pairs(2, 1e-7), slopes(), "undecided"),
         (pairs(2, 0.0, residual=0.0), slopes(), "undecided"),
+        (pairs(2, -1e-17, residual=1e-18), slopes(), "undecided"),
+        (pairs(2, 1e-17, residual=1e-18), slopes(), "undecided"),
+        (pairs(1e-17, -2, residual=1e-18), slopes(), "undecided"),
+        (pairs(2, -1e-13, residual=1e-18), slopes(), "saddle"),
         (pairs(0, 0.0, residual=0.0), slopes(), "undecided"),
         (pairs(0, 0.0, residual=0.0), slopes(rest=1e-3, curvature=0.0), "slope"),
         (pairs(2, 1, residual=0.1, converged=False), slopes(), "undecided"),
@@ -89,6 +93,10 @@ def judged(found: EigenPairs, gradient: Slopes | None = None, w: float = W, **kn
         "small and negative is enough",
         "above zero within its residual",
         "exactly flat",
+        "below zero by rounding, which its residual does not see",
+        "above zero by rounding",
+        "above zero by rounding at the large end",
+        "small, and more than rounding",
         "no curvature at all",
         "an inclined plane",
         "the far end may lie further out",
@@ -318,6 +326,18 @@ def test_rounding_is_no_slope() -> None:
     """A certified zero has an offset of 0/0, and a gradient that is none but for rounding no direction."""
     found = EigenPairs(np.array([2.0, 1e-17, -1.0]), np.eye(3), np.full(3, 1e-16), np.full(3, True), 9, 2)
     assert judged(found, Slopes(np.array([1e-16, 1e-17, 1e-16]), 1e-17, 1e-18)).kind == "saddle"
+
+
+def test_no_semidefinite_matrix_is_a_saddle() -> None:
+    """Of two or three parameters a product of rank one has residuals below the rounding of its zeros."""
+    for seed in range(40):
+        direction = torch.randn(2 + seed % 2, generator=torch.Generator().manual_seed(seed)).double()
+        hessian = torch.outer(direction, direction)
+        objective = Objective.from_function(
+            lambda t, h=hessian: t @ h @ t / 2, torch.zeros(len(direction)).double()
+        )
+        found = hessian_eigenpairs(objective, seed=seed)
+        assert judged(found).kind == "undecided", found.values
 
 
 @pytest.mark.parametrize("name", ["dense tanh", "convolution, batch norm"])
@@ -598,6 +618,9 @@ def in_plane(gradient: tuple[float, float], hessian: tuple[float, float, float])
         (in_plane((0, 0), (2, 0, 0)), SQUARE, "flat valley"),
         (in_plane((0.5, 1e-17), (2, 0, 1e-18)), SQUARE, "flat valley"),
         (in_plane((0.5, 0.1), (2, 0, 0)), SQUARE, "slope"),
+        (in_plane((0, 0), (2, 0, -1e-16)), SQUARE, "flat valley"),
+        (in_plane((0, 0), (-2, 0, 1e-16)), SQUARE, "flat valley"),
+        (in_plane((0, 0), (2, 0, -1e-11)), SQUARE, "saddle"),
         (in_plane((0, 0), (0, 0, 0)), SQUARE, "flat valley"),
         (in_plane((0.1, 0), (0, 0, 0)), SQUARE, "slope"),
         # H = [[2, 1], [1, 2]] with its critical point at (0.9, −0.6), and at (0.9, −1.2)
