@@ -14,6 +14,9 @@ from landscape_widget.results.equality import equal_by_content
 from landscape_widget.results.files import Columns
 from landscape_widget.results.tables import brief
 
+#: Share of its two terms up to which a determinant is zero to rounding, as all of a matrix of rank one are.
+_ROUNDING = 1e-11
+
 
 @equal_by_content
 @dataclass(frozen=True, repr=False)
@@ -167,7 +170,8 @@ class ProjectedCurvatures(Table):
     def p_no_saddle(self) -> float:
         """Share of the projections that do not look like a saddle, that is κ₋κ₊ ≥ 0."""
         # κ₋κ₊ = det = AC − B²; the product of the two roots would lose its sign to cancellation
-        return float(np.mean(self.A * self.C - self.B**2 >= 0))
+        product, square = self.A * self.C, self.B**2
+        return float(np.mean(product - square >= -_ROUNDING * (np.abs(product) + square)))
 
     @property
     def mean_kappa(self) -> tuple[float, float]:

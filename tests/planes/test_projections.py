@@ -15,6 +15,7 @@ from landscape_widget import (
     hessian_eigenpairs,
     projected_curvatures,
     random_plane,
+    saddle_blindness,
 )
 from landscape_widget.numerics.seeds import plane_seed
 from landscape_widget.planes.projections import projection_steps
@@ -50,11 +51,31 @@ def test_kappa_minus_is_the_smaller_one() -> None:
         ([1], [1.0001], [1], 0.0),
         ([-1], [0], [-2], 1.0),  # a maximum is no saddle either
         ([1e12], [0], [-1e-12], 0.0),  # κ₋ is lost to cancellation, its sign must not be
+        ([0.3], [0.3], [0.3 - 1e-16], 1.0),
+        ([0.3], [0.3], [0.3 - 1e-11], 0.0),
     ],
-    ids=["one of four", "flat", "barely", "maximum", "tiny"],
+    ids=[
+        "one of four",
+        "flat",
+        "barely",
+        "maximum",
+        "tiny",
+        "flat but for rounding",
+        "barely more than that",
+    ],
 )
 def test_share_without_a_saddle(a: list[float], b: list[float], c: list[float], share: float) -> None:
     assert found(a, b, c).p_no_saddle == share
+
+
+@pytest.mark.parametrize("method", ["hvp", "gradients"])
+def test_a_matrix_of_rank_one_shows_no_saddle(method: str) -> None:
+    """Every plane of it has a determinant of zero, which rounding puts on either side."""
+    direction = torch.linspace(-1, 2, 20, dtype=torch.float64)
+    objective = Objective.from_function(lambda t: (direction.to(t) @ t) ** 2, torch.zeros(20).double())
+    projections = projected_curvatures(objective, 200, method=method)
+    assert projections.p_no_saddle == 1
+    assert saddle_blindness(projections).measured.high == 1  # type: ignore[union-attr]
 
 
 def test_means_in_either_order() -> None:
