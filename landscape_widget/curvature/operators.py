@@ -13,7 +13,7 @@ Differentiating −log p twice gives ∇²ℓ = ∇ℓ∇ℓᵀ − ∇²p/p, an
 y ∼ p: so F = E_y[H], and for outputs that are the natural parameters of p (MSE: mean of a normal
 distribution; cross entropy: logits) F = G exactly. G = H where the model interpolates, that is where all
 ∂ℓ_i/∂f_i vanish. F̂ uses the data's targets instead of the model's; it vanishes at an interpolating
-minimum and is no substitute for F there.
+minimum and is no substitute for F there. Examples whose targets a mean loss ignores count in none of them.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ def _output_space_product(objective: Objective, v: Tensor, operator: str) -> Ten
     total = torch.zeros_like(columns)
     for b, weight in enumerate(terms.weights):
         with differentiated(objective.theta) as (leaf, _):
-            output, target = terms.output(leaf, b)
+            output, target, n = terms.output(leaf, b)
             if not output.requires_grad:
                 continue
             # J v by the transpose of u ↦ Jᵀu, which is linear in u
@@ -178,27 +178,27 @@ def _output_space_product(objective: Objective, v: Tensor, operator: str) -> Ten
             transposed = _gradient(output, leaf, dummy, create_graph=True)
             for i, column in enumerate(columns.T):
                 tangent = _gradient(transposed, dummy, column, retain_graph=True)
-                image = _in_output_space(operator, output_loss, output, target, tangent)
+                image = _in_output_space(operator, output_loss, output, target, tangent, n)
                 total[:, i] += weight * _gradient(output, leaf, image, retain_graph=True)
     return total.reshape(v.shape)
 
 
 def _in_output_space(
-    operator: str, output_loss: OutputLoss, output: Tensor, target: Tensor, tangent: Tensor
+    operator: str, output_loss: OutputLoss, output: Tensor, target: Tensor, tangent: Tensor, n: int
 ) -> Tensor:
-    """M u for outputs of one batch and a tangent u of the same shape."""
+    """M u for outputs of one batch of n examples and a tangent u of the same shape."""
     if operator == "fisher":
-        return output_loss.fisher_product(output.detach(), target, tangent)
+        return output_loss.fisher_product(output.detach(), target, tangent, n)
     leaf = output.detach().requires_grad_()
-    loss = output_loss(leaf, target)
+    loss = output_loss(leaf, target, n)
     (slope,) = torch.autograd.grad(loss, leaf, create_graph=operator == "ggn")
     if operator == "ggn":
         return _gradient(slope, leaf, tangent)
-    n = len(output)
-    # the loss is the mean over the batch, so that an example's own gradient is n times its share
-    own = n * slope.reshape(n, -1)
+    counted = output_loss.counted_examples(output, target, n)
+    # the loss is the mean over these, so that an example's own gradient is as many times its share
+    own = counted * slope.reshape(n, -1)
     along = (own * tangent.reshape(n, -1)).sum(dim=1, keepdim=True)
-    return (own * along / n).reshape(output.shape)
+    return (own * along / counted).reshape(output.shape)
 
 
 def _gradient(

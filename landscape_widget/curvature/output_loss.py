@@ -35,10 +35,10 @@ class OutputLoss:
         self._kind = _KNOWN.get(inner) or _KNOWN.get(type(inner))
         self._options = options(loss_fn)
 
-    def __call__(self, output: Tensor, target: Tensor) -> Tensor:
-        """The mean over the batch, shape ()."""
+    def __call__(self, output: Tensor, target: Tensor, n: int) -> Tensor:
+        """The mean over a batch of n examples, which may be more or fewer rows of outputs, shape ()."""
         loss = self._loss_fn(output, target)
-        return loss / len(output) if reduction(self._loss_fn) == "sum" else loss
+        return loss / n if self._is_sum else loss
 
     def check(self, operator: str) -> None:
         """Refuses losses that have no matrix called ``operator``.
@@ -66,7 +66,30 @@ class OutputLoss:
         """Whether classes have weights, which could be negative; without them both losses are convex."""
         return _is_set(self._options.get("weight"))
 
-    def fisher_product(self, output: Tensor, target: Tensor, tangent: Tensor) -> Tensor:
+    @property
+    def _is_sum(self) -> bool:
+        return reduction(self._loss_fn) == "sum"
+
+    def _counted(self, target: Tensor) -> Tensor:
+        """Which targets that are classes the loss takes account of, of their shape."""
+        return target != ignored_target(self._loss_fn)
+
+    def counted_examples(self, output: Tensor, target: Tensor, n: int) -> int:
+        """How many of n examples the loss of a batch is the mean over: not those whose targets it ignores.
+
+        Raises:
+            ValueError: If the outputs have not a row for each example.
+        """
+        if len(output) != n:
+            raise ValueError(
+                f"Expected outputs with a row for each of {n} examples for operator='empirical-fisher', "
+                f"which is made of their own gradients, got shape {tuple(output.shape)}. Use 'fisher'."
+            )
+        if self._kind == "mse" or self._is_sum or target.is_floating_point():
+            return n
+        return max(1, int(self._counted(target).reshape(n, -1).any(dim=1).sum()))
+
+    def fisher_product(self, output: Tensor, target: Tensor, tangent: Tensor, n: int) -> Tensor:
         """E_{y∼p}[∇ℓ ∇ℓᵀ] u in output space, for the mean loss of a batch, in closed form.
 
         Mean squared error over d numbers for an example is −log of a normal density with variance d/2
@@ -74,21 +97,20 @@ class OutputLoss:
         of terms in the mean.
 
         Args:
-            output: Shape (n, …); classes are the second dimension.
+            output: Classes are the second dimension.
             target: The target that the loss gets.
             tangent: u, of the shape of ``output``.
+            n: How many examples the batch has.
         """
         if self._kind == "mse":
-            scale = len(output) if self._options.get("reduction") == "sum" else output.numel()
-            return 2 * tangent / scale
+            return 2 * tangent / (n if self._is_sum else output.numel())
         p = torch.softmax(output, dim=1)
         image = p * tangent - p * (p * tangent).sum(dim=1, keepdim=True)
         if target.is_floating_point():
             counted = torch.ones_like(output[:, :1])
         else:
-            counted = (target != ignored_target(self._loss_fn)).to(output).unsqueeze(1)
-        n = len(output) if self._options.get("reduction") == "sum" else counted.sum()
-        return image * counted / n
+            counted = self._counted(target).to(output).unsqueeze(1)
+        return image * counted / (n if self._is_sum else counted.sum())
 
 
 def _is_set(option: Any) -> bool:

@@ -115,8 +115,8 @@ class ModelTerms:
         """Mean of each metric over batch ``b`` with the parameters θ."""
         return self.metrics_on(theta, self.batches[b])
 
-    def output(self, theta: Tensor, b: int) -> tuple[Tensor, Tensor]:
-        """The model's outputs on batch ``b`` with the parameters θ, and the targets.
+    def output(self, theta: Tensor, b: int) -> tuple[Tensor, Tensor, int]:
+        """The model's outputs on batch ``b`` with the parameters θ, the targets, and its number of examples.
 
         Raises:
             ValueError: If the batches are no pairs (x, y), or the outputs no tensor.
@@ -127,7 +127,7 @@ class ModelTerms:
         output = self._call(theta, batch, "output")
         if not isinstance(output, Tensor):
             raise ValueError(f"Expected a model that returns a tensor, got {describe(output)}.")
-        return output, batch.content[1]
+        return output, batch.content[1], batch.n
 
     @property
     def loss_fn(self) -> Callable[..., Any]:

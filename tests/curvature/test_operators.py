@@ -11,6 +11,7 @@ from curvlinops import EFLinearOperator, GGNLinearOperator
 from torch import Tensor, nn
 from torch.func import functional_call, jacrev
 from torch.nn import functional
+from torch.utils.data import DataLoader, TensorDataset
 
 from landscape_widget import Objective, hessian_eigenpairs, hessian_trace, spectral_density
 from landscape_widget.curvature.operators import OPERATORS, curvature
@@ -175,6 +176,60 @@ def test_ignored_targets_and_weights() -> None:
     assert matrix(weighing, "ggn").shape == (83, 83)
     with pytest.raises(ValueError, match="CrossEntropyLoss with weight"):
         curvature(weighing, "fisher")
+
+
+@pytest.mark.filterwarnings("ignore:The loss of the first batch:UserWarning")
+def test_ignored_examples_change_no_matrix() -> None:
+    """They change neither L nor its Hessian, and so none of the others, whole sequences of tokens as well."""
+    torch.manual_seed(0)
+    x, y = torch.randn(12, 5, dtype=torch.float64), torch.randint(3, (12,))
+    tokens, classes = torch.randn(12, 4, 5, dtype=torch.float64), torch.randint(3, (12, 4))
+    for model, inputs, targets in ((nn.Linear(5, 3), x, y), (_Tokens(flat=False), tokens, classes)):
+        kept = Objective(model.double(), (inputs[::2], targets[::2]), nn.CrossEntropyLoss())
+        ignored = targets.clone()
+        ignored[1::2] = -100
+        ignoring = Objective(model.double(), (inputs, ignored), nn.CrossEntropyLoss())
+        for operator in OPERATORS:
+            np.testing.assert_allclose(
+                matrix(ignoring, operator), matrix(kept, operator), rtol=1e-9, atol=1e-14
+            )
+
+
+class _Tokens(nn.Module):
+    """Classes for each of some tokens: those of all examples as rows, or in the last dimension."""
+
+    def __init__(self, flat: bool) -> None:
+        super().__init__()
+        self.layer, self.flat = nn.Linear(5, 3), flat
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.layer(x)
+        return y.flatten(0, 1) if self.flat else y.transpose(1, 2)
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+@pytest.mark.parametrize("rows", ["tokens", "time first"])
+def test_rows_of_outputs_need_not_be_examples(rows: str, reduction: str) -> None:
+    """The outputs are linear in θ, so that H = G = F up to rounding."""
+    torch.manual_seed(0)
+    x = torch.randn(12, 4, 5, dtype=torch.float64)
+    y, axis = (torch.randint(3, (12, 4)), 0) if rows == "tokens" else (torch.randn(12, 4, 3).double(), 1)
+
+    def collate(examples: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+        inputs, targets = (torch.stack(part, axis) for part in zip(*examples, strict=True))
+        return inputs, targets.flatten() if rows == "tokens" else targets
+
+    loader = DataLoader(TensorDataset(x, y), batch_size=5, collate_fn=collate)
+    model = _Tokens(flat=True) if rows == "tokens" else nn.Linear(5, 3)
+    loss_fn = (nn.CrossEntropyLoss if rows == "tokens" else nn.MSELoss)(reduction=reduction)
+    objective = Objective(model.double(), loader, loss_fn)
+    assert objective.n_examples == 12
+    for operator in ("ggn", "fisher"):
+        np.testing.assert_allclose(
+            matrix(objective, operator), matrix(objective, "hessian"), rtol=1e-9, atol=1e-13
+        )
+    with pytest.raises(ValueError, match="a row for each of 5 examples"):
+        matrix(objective, "empirical-fisher")
 
 
 @pytest.mark.parametrize("operator", ["ggn", "fisher", "empirical-fisher"])
