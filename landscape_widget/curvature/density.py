@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -43,9 +44,9 @@ def spectral_density(
     exact for polynomials up to degree 2·steps − 1: the density's mean and second moment are those that
     Hutchinson's method gives on the same probes.
 
-    With ``pairs``, these eigenvalues enter exactly, each with weight 1/N, and the probes see the rest of
-    the space only. Pairs from ``hessian_eigenpairs`` carry the quadrature of their own run, which counts
-    as the first probe and costs nothing: so one Krylov run feeds eigenpairs, density and, by
+    With ``pairs``, those eigenvalues that converged enter exactly, each with weight 1/N, and the probes see
+    the rest of the space only. Pairs from ``hessian_eigenpairs`` carry the quadrature of their own run,
+    which counts as the first probe and costs nothing: so one Krylov run feeds eigenpairs, density and, by
     ``trace_of``, the trace.
 
     Args:
@@ -128,6 +129,7 @@ def trace_of(density: SpectralDensity) -> TraceEstimate:
 def _steps(
     matrix: Curvature, n_probes: int, steps: int, seed: int, pairs: EigenPairs | None
 ) -> Iterator[SpectralDensity]:
+    pairs = None if pairs is None else _converged(pairs)
     known = Deflation.none(matrix.like) if pairs is None else Deflation.of_pairs(matrix, pairs)
     atoms = np.empty(0) if pairs is None else np.asarray(pairs.values, float)
     provenance = matrix.provenance("spectral density", method="stochastic Lanczos quadrature", seed=seed)
@@ -166,6 +168,19 @@ def _steps(
             yield collected()
             if krylov.beta == 0:
                 break
+
+
+def _converged(pairs: EigenPairs) -> EigenPairs:
+    """Those that are eigenvalues: another one is a mean of several, and coupled to the rest of the space."""
+    kept = pairs.converged
+    return replace(
+        pairs,
+        values=pairs.values[kept],
+        vectors=pairs.vectors[:, kept],
+        residuals=pairs.residuals[kept],
+        converged=pairs.converged[kept],
+        n_largest=int(kept[: pairs.n_largest].sum()),
+    )
 
 
 def _rule_of_run(pairs: EigenPairs | None) -> tuple[FloatArray, FloatArray] | None:

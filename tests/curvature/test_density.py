@@ -100,6 +100,20 @@ def test_no_certified_value_is_counted_twice(dtype: torch.dtype, scale: float) -
         assert (apart > 1e-4 * abs(pairs.values)).all()
 
 
+@pytest.mark.parametrize("max_hvp", [2, 4, 6])
+def test_pairs_that_did_not_converge_do_not_stand_in_it(max_hvp: int) -> None:
+    """They are means of several eigenvalues: tr(H²) would lack what couples them to others."""
+    objective, spectrum = wide()
+    pairs = hessian_eigenpairs(objective, k=2, max_hvp=max_hvp)
+    assert not pairs.converged.all()
+    density = spectral_density(objective, probes=20, steps=12, pairs=pairs)
+    np.testing.assert_array_equal(density.certified, pairs.values[pairs.converged])
+    assert density.weights.sum() == pytest.approx(1)
+    trace = trace_of(density)
+    assert abs(trace.value - spectrum.sum()) <= 4 * trace.stderr
+    assert abs(trace.square - (spectrum**2).sum()) <= 4 * trace.square_stderr
+
+
 @pytest.mark.parametrize("which", ["smallest", "both"])
 def test_what_is_zero_stays_in_the_density(which: str) -> None:
     """A run for pairs that stops at zero, below which nothing lies, has one vector of many."""
