@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,27 @@ from torch import Tensor
 
 from landscape_widget.curvature.operators import Curvature
 from landscape_widget.results.curvature import EigenPairs
+
+#: What pairs must be, and are not.
+_OTHERS = (
+    "Expected pairs of the same objective, at the same weights, and of the same operator, got pairs {}. Take "
+    "them anew with hessian_eigenpairs(objective, operator=…)."
+)
+
+
+def check_pairs(matrix: Curvature, pairs: EigenPairs | None) -> None:
+    """Sees that eigenpairs are not, by what is noted of them, those of another matrix.
+
+    Raises:
+        ValueError: If they are.
+    """
+    if pairs is None:
+        return
+    noted, own = pairs.provenance, matrix.provenance("pairs")
+    for name in ("operator", "preconditioner", "n_examples"):
+        there, here = noted.get(name), own.get(name)
+        if noted and there != here:
+            raise ValueError(_OTHERS.format(f"whose {name} is {there} instead of {here}"))
 
 
 @dataclass(frozen=True)
@@ -24,6 +46,8 @@ class Deflation:
     """‖HQ‖²."""
     n_hvp: int
     """Products spent on it."""
+    pairs: EigenPairs | None = None
+    """The eigenpairs that Q consists of, if it does."""
 
     @classmethod
     def none(cls, like: Tensor) -> Deflation:
@@ -39,7 +63,7 @@ class Deflation:
         if m and float(gram.abs().max()) > 1e-10:  # Algorithm 1 gives vectors that are nearly orthogonal
             return cls.of_range(matrix, vectors, 0)
         square = float((pairs.values**2 + pairs.residuals**2).sum())
-        return cls(vectors, float(pairs.values.sum()), square, 0)
+        return cls(vectors, float(pairs.values.sum()), square, 0, pairs)
 
     @classmethod
     def of_range(cls, matrix: Curvature, vectors: Tensor, spent: int) -> Deflation:
@@ -52,6 +76,25 @@ class Deflation:
         products = matrix.product(basis)
         trace, square = float((basis * products).sum()), float((products**2).sum())
         return cls(basis, trace, square, spent + basis.shape[1])
+
+    def check(self, probes: Tensor, products: Tensor) -> None:
+        """Sees that eigenpairs are those of the matrix that products of what is orthogonal to them are with.
+
+        For such columns z, qᵀHz = (Hq − λq)ᵀz, which is no more than the residual lets it be.
+
+        Raises:
+            ValueError: If they are not.
+        """
+        if self.pairs is None or not len(self.pairs.values):
+            return
+        lengths = probes.norm(dim=0)
+        largest = float(np.abs(self.pairs.values).max())
+        rounding = math.sqrt(torch.finfo(probes.dtype).eps) * torch.maximum(
+            largest * lengths, products.norm(dim=0)
+        )
+        residuals = torch.from_numpy(self.pairs.residuals).to(probes)
+        if ((self.vectors.T @ products).abs() > 2 * residuals[:, None] * lengths + rounding).any():
+            raise ValueError(_OTHERS.format("of another matrix, such as that of other weights or data"))
 
     def project(self, probes: Tensor) -> Tensor:
         """What of the columns is orthogonal to Q, shape (N, k)."""

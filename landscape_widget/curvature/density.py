@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from landscape_widget.curvature.deflation import Deflation
+from landscape_widget.curvature.deflation import Deflation, check_pairs
 from landscape_widget.curvature.operators import Curvature, curvature
 from landscape_widget.numerics.checks import check_integer, check_seed
 from landscape_widget.numerics.lanczos import Lanczos
@@ -55,7 +55,7 @@ def spectral_density(
         steps: Products for each probe; fewer where the Krylov space is exhausted before.
         seed: Seed of the probes.
         operator: "hessian", "ggn", "fisher" or "empirical-fisher".
-        pairs: Certified eigenpairs of the same operator.
+        pairs: Certified eigenpairs of the same objective and operator.
         executor: An executor whose workers take the products, if not this thread; see ``evaluate_plane``.
             They have the same bits for any number of workers.
 
@@ -63,7 +63,7 @@ def spectral_density(
         Nodes and weights; ``evaluate`` broadens them for a plot.
 
     Raises:
-        ValueError: If ``probes`` or ``steps`` is not positive, or ``pairs`` do not fit.
+        ValueError: If ``probes`` or ``steps`` is not positive, or ``pairs`` are of another matrix.
     """
     check_given(Objective, objective=objective)
     objective = objective.by_workers(executor)
@@ -89,7 +89,9 @@ def density_steps(
         raise ValueError(f"Expected probes and steps to be at least 1, got {probes} and {steps}.")
     if pairs is not None and len(pairs.vectors) != objective.n_parameters:
         raise ValueError(f"Expected pairs of {objective.n_parameters} parameters, got {len(pairs.vectors)}.")
-    return _steps(curvature(objective, operator), probes, steps, seed, pairs)
+    matrix = curvature(objective, operator)
+    check_pairs(matrix, pairs)
+    return _steps(matrix, probes, steps, seed, pairs)
 
 
 def trace_of(density: SpectralDensity) -> TraceEstimate:
@@ -152,7 +154,10 @@ def _steps(
     def complement(v: Tensor) -> Tensor:
         # what a pair lacks to be exact would bring its eigenvalue back in; projected on both sides, since
         # a basis vector that is all that was left of a product has rounding along the pairs
-        return known.project(matrix.product(known.project(v[:, None])))[:, 0]
+        inside = known.project(v[:, None])
+        product = matrix.product(inside)
+        known.check(inside, product)
+        return known.project(product)[:, 0]
 
     while len(rules) < n_probes:
         start = known.project(draws.draw(1))[:, 0]

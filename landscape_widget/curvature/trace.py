@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from landscape_widget.curvature.curvature_fit import fit_steps
-from landscape_widget.curvature.deflation import Deflation
+from landscape_widget.curvature.deflation import Deflation, check_pairs
 from landscape_widget.curvature.operators import curvature
 from landscape_widget.curvature.trace_products import ProbeRun, exact_steps
 from landscape_widget.numerics.checks import check_choice, check_integer, check_seed
@@ -69,7 +69,7 @@ def hessian_trace(
         seed: Seed of the probes. "curvature-fit" and "hutchinson" with normal probes use the same vectors.
         distribution: "rademacher" (default, smaller variance) or "normal"; "curvature-fit" needs normal.
         operator: "hessian", "ggn", "fisher" or "empirical-fisher".
-        pairs: Eigenpairs of the same operator, for "deflated".
+        pairs: Eigenpairs of the same objective and operator, for "deflated".
         half_width: Half the width of the interval of α for "curvature-fit", at 50 equidistant points: 0.05 in
             the paper, which is right for its functions, and far too wide for most networks. Default: as said
             above.
@@ -86,7 +86,8 @@ def hessian_trace(
         or 3 directions, 93 % of 5 or 10, and 95 % of 20 or more.
 
     Raises:
-        ValueError: For an unknown name, too few samples, or pairs or a half-width that do not fit.
+        ValueError: For an unknown name, too few samples, pairs of another matrix, or a half-width that does
+            not fit.
     """
     check_given(Objective, objective=objective)
     objective = objective.by_workers(executor)
@@ -160,6 +161,7 @@ def trace_steps(
             f"{len(pairs.vectors)} parameters with method={method!r}."
         )
     matrix = curvature(objective, operator)
+    check_pairs(matrix, pairs)
     if method == "exact":
         return exact_steps(matrix, probes.largest_block, interval)
     provenance = matrix.provenance("trace", method=method, distribution=distribution, seed=seed)

@@ -66,6 +66,7 @@ class ProbeRun:
             drawn = self._probes.draw(size)
             z = deflation.project(drawn)
             products = self._matrix.product(z)
+            deflation.check(z, products)
             inner = deflation.project(products)
             found[:, done : done + size] = _forms(z, products, inner)
             spread.add(drawn * inner)

@@ -11,11 +11,11 @@ import torch
 from curvlinops import HessianLinearOperator
 from torch import nn
 
-from landscape_widget import Objective, hessian_eigenpairs, hessian_trace
+from landscape_widget import EigenPairs, Objective, hessian_eigenpairs, hessian_trace, spectral_density
 from landscape_widget.curvature.curvature_fit import fit_estimate
 from landscape_widget.curvature.trace import METHODS, trace_steps
 
-from ..support.cases import case, paper_function, quadratic, rotated
+from ..support.cases import Case, case, paper_function, quadratic, rotated
 from ..support.oracle import dense
 
 pytestmark = [pytest.mark.oracle, pytest.mark.filterwarnings("ignore:`torch.jit.script`:DeprecationWarning")]
@@ -224,3 +224,42 @@ def test_what_cannot_be_is_refused() -> None:
         hessian_trace(objective, "curvature-fit", distribution="rademacher")
     with pytest.raises(ValueError, match="Expected pairs of 155 parameters with method='deflated'"):
         hessian_trace(objective, "hutchinson", pairs=pairs)
+
+
+def _of_others(objective: Objective, network: Case) -> dict[str, EigenPairs]:
+    """Pairs of other matrices than the Hessian of an objective of 2 batches, by what they are of."""
+    n = objective.n_parameters
+    moved = objective.at(objective.theta + 0.1 * torch.linspace(-1, 1, n, dtype=torch.float64))
+    model, (x, y) = network.model(), network.examples()
+    return {
+        "weights": hessian_eigenpairs(moved),
+        "data": hessian_eigenpairs(Objective(model, (-x, y), network.loss_fn)),
+        "fewer data": hessian_eigenpairs(Objective(model, (x[:9], y[:9]), network.loss_fn)),
+        "operator": hessian_eigenpairs(objective, which="largest", operator="ggn"),
+        "preconditioner": hessian_eigenpairs(objective, preconditioner=np.linspace(1, 4, n)),
+    }
+
+
+@pytest.mark.parametrize("of", ["weights", "data", "fewer data", "operator", "preconditioner"])
+def test_pairs_of_another_matrix_are_refused(of: str) -> None:
+    """A trace that rests on them is off by many of its standard errors."""
+    network = case("dense tanh")
+    objective = network.objective()
+    pairs = _of_others(objective, network)[of]
+    with pytest.raises(ValueError, match="Expected pairs of the same objective"):
+        hessian_trace(objective, "deflated", samples=10, pairs=pairs)
+    with pytest.raises(ValueError, match="Expected pairs of the same objective"):
+        spectral_density(objective, probes=2, steps=10, pairs=pairs)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("max_hvp", [3, 8, 1000])
+def test_pairs_of_the_same_matrix_are_not(dtype: torch.dtype, max_hvp: int) -> None:
+    """Converged or not, and whatever the dtype of the products that led there."""
+    for network in (case("dense tanh"), case("dense ReLU")):
+        objective = network.objective().to(dtype)
+        for operator in ("hessian", "ggn"):
+            for k in (1, 3):
+                pairs = hessian_eigenpairs(objective, k, max_hvp=max_hvp, operator=operator)
+                hessian_trace(objective, "deflated", samples=4, pairs=pairs, operator=operator)
+                spectral_density(objective, 2, 6, pairs=pairs, operator=operator)
