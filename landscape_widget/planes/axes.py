@@ -140,6 +140,10 @@ def _eigenvector(axis: Axis, objective: Objective, _: FloatArray, pairs: Source)
         raise ValueError("Expected eigenpairs for a Hessian axis, got none.")
     if len(pairs.vectors) != objective.n_parameters:
         raise ValueError(f"Expected pairs of {objective.n_parameters} parameters, got {len(pairs.vectors)}.")
+    operator, scaled = pairs.provenance.get("operator", "hessian"), "preconditioner" in pairs.provenance
+    if operator != "hessian" or scaled:
+        kind = "a preconditioned matrix" if scaled else f"operator={operator!r}"
+        raise ValueError(f"Expected pairs of the Hessian for the axis {axis.name!r}, got those of {kind}.")
     return pairs.vectors[:, pairs.at(*axis.end)]
 
 

@@ -197,6 +197,19 @@ def test_a_hessian_plane_finds_the_pairs_it_needs() -> None:
     np.testing.assert_allclose(plane.delta, [0, 0, 0, 1], atol=1e-3)
 
 
+@pytest.mark.parametrize("axes", [("hessian:max", "hessian:min"), ("random", "hessian:max")])
+@pytest.mark.parametrize("kind", ["ggn", "preconditioned"])
+def test_eigenvectors_of_another_matrix_are_no_hessian_axes(axes: tuple[str, str], kind: str) -> None:
+    objective = case("dense tanh").objective()
+    scale = np.linspace(1, 9, objective.n_parameters) if kind == "preconditioned" else None
+    operator = "ggn" if kind == "ggn" else "hessian"
+    pairs = hessian_eigenpairs(objective, operator=operator, preconditioner=scale, max_hvp=20)
+    with pytest.raises(
+        ValueError, match=f"Expected pairs of the Hessian for the axis 'hessian:max', .*{kind}"
+    ):
+        make_plane(objective, axes, pairs=pairs)
+
+
 def test_a_plane_tells_how_it_was_made() -> None:
     plane = random_plane(case("dense tanh").objective(), seed=9, normalize="filter")
     assert plane.axes == ("random:filter", "random:filter")
