@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -99,6 +100,8 @@ class Lanczos:
         self._projected = np.zeros((self.max_basis, self.max_basis))
         self._vector = start / start.norm()
         self._eps = torch.finfo(start.dtype).eps
+        #: norms that are smaller, but not zero, have squares that lose digits
+        self._least = (torch.finfo(start.dtype).tiny / self._eps) ** 0.5
         self._m = self._n_products = self._n_locked = self._n_explored = 0
         self._scale = 0.0
         self._exploring, self._is_plain, self._broken = False, True, False
@@ -108,7 +111,7 @@ class Lanczos:
         """The Krylov decomposition after one more product.
 
         Raises:
-            ArithmeticError: If the product is not finite.
+            ArithmeticError: If the product is not finite, or its square overflows or is next to nothing.
             RuntimeError: If the basis spans the whole space already.
         """
         if self._m == self.size:
@@ -129,6 +132,12 @@ class Lanczos:
         self._m += 1
         m, basis, projected = self._m, self._basis, self._projected
         self._scale = max(self._scale, float(product.norm()))
+        if math.isinf(self._scale) or (self._scale < self._least and bool(product.any())):
+            largest, dtype = float(product.abs().max()), str(product.dtype).removeprefix("torch.")
+            raise ArithmeticError(
+                f"Expected Hessian-vector products whose squares {dtype} can hold, got entries up to "
+                f"{largest:.2g}. Multiply the loss by a number."
+            )
         overlaps = orthogonalise(product, basis[:m])
         projected[:m, m - 1] = projected[m - 1, :m] = overlaps.cpu().numpy()
         beta = float(product.norm())

@@ -170,7 +170,9 @@ class ProjectedCurvatures(Table):
     def p_no_saddle(self) -> float:
         """Share of the projections that do not look like a saddle, that is κ₋κ₊ ≥ 0."""
         # κ₋κ₊ = det = AC − B²; the product of the two roots would lose its sign to cancellation
-        product, square = self.A * self.C, self.B**2
+        scale = np.maximum(np.maximum(np.abs(self.A), np.abs(self.C)), np.abs(self.B))
+        a, b, c = (entries / np.where(scale > 0, scale, 1.0) for entries in (self.A, self.B, self.C))
+        product, square = a * c, b**2
         return float(np.mean(product - square >= -_ROUNDING * (np.abs(product) + square)))
 
     @property

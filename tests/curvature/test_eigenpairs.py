@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from landscape_widget import Objective, hessian_eigenpairs
+from landscape_widget import Objective, hessian_eigenpairs, spectral_density
 from landscape_widget.curvature import eigenpairs
 from landscape_widget.curvature.eigenpairs import eigenpair_steps
 from landscape_widget.curvature.product_check import EXAMPLES
@@ -163,3 +163,22 @@ def test_a_basis_in_a_file_gives_the_same_pairs(monkeypatch: pytest.MonkeyPatch)
     restarting = hessian_eigenpairs(objective, 1)
     assert restarting.converged.all()
     np.testing.assert_allclose(restarting.values, expected.values, rtol=1e-3)
+
+
+@pytest.mark.parametrize("scale", [1e160, 1e200, 1e-150, 1e-200])
+def test_scales_whose_squares_float64_cannot_hold_are_refused(scale: float) -> None:
+    """Residuals of such vectors are zero or infinite, whatever the vectors are."""
+    objective = Objective.from_function(
+        lambda t: scale * (3 * t[0] ** 2 + t[1] ** 2 - t[2] ** 2) / 2, torch.zeros(3).double()
+    )
+    for curvature_of in (hessian_eigenpairs, spectral_density):
+        with pytest.raises(ArithmeticError, match="squares float64 can hold, got entries up to"):
+            curvature_of(objective)
+
+
+@pytest.mark.parametrize("scale", [1e145, 1e-140])
+def test_scales_that_float64_holds_change_nothing(scale: float) -> None:
+    objective = Objective.from_function(
+        lambda t: scale * (6 * t[0] ** 2 + t[1] ** 2 - 2 * t[2] ** 2) / 2, torch.zeros(3).double()
+    )
+    np.testing.assert_allclose(hessian_eigenpairs(objective).values / scale, [6, -2], rtol=1e-6)

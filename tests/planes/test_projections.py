@@ -51,6 +51,9 @@ def test_kappa_minus_is_the_smaller_one() -> None:
         ([1], [1.0001], [1], 0.0),
         ([-1], [0], [-2], 1.0),  # a maximum is no saddle either
         ([1e12], [0], [-1e-12], 0.0),  # κ₋ is lost to cancellation, its sign must not be
+        ([2e200, 1e200], [0, 0], [-1e200, 1e200], 0.5),
+        ([2e-200, 1e-200], [0, 0], [-1e-200, 1e-200], 0.5),
+        ([0.0], [0.0], [0.0], 1.0),
         ([0.3], [0.3], [0.3 - 1e-16], 1.0),
         ([0.3], [0.3], [0.3 - 1e-11], 0.0),
     ],
@@ -60,6 +63,9 @@ def test_kappa_minus_is_the_smaller_one() -> None:
         "barely",
         "maximum",
         "tiny",
+        "huge scale",
+        "tiny scale",
+        "zero",
         "flat but for rounding",
         "barely more than that",
     ],
