@@ -116,6 +116,8 @@ def spectral_blindness(density: SpectralDensity, trace: TraceEstimate | None = N
         stderr = math.sqrt(weight) * trace.stderr
     shifted = density.shifted(value)
     best = exact_blindness(shifted.nodes, shifted.counts)
+    if math.isnan(own.stderr):
+        return BlindnessEstimate(best, math.nan, 0.0, 1.0)
     shape, quantile = _shape_error(density, value)
     # an exact trace says nothing of the shape
     low = high = centre = _logit(best)
@@ -174,4 +176,4 @@ def _gaussian(trace: npt.ArrayLike, square: npt.ArrayLike) -> FloatArray:
     with np.errstate(divide="ignore", invalid="ignore"):
         hidden: FloatArray = 1 - np.exp(-(trace**2) / (4 * square)) / math.sqrt(2)
     # H = 0 is flat in every plane
-    return np.where(square > 0, hidden, 1.0)
+    return np.where(square == 0, 1.0, hidden)

@@ -103,7 +103,8 @@ def trace_of(density: SpectralDensity) -> TraceEstimate:
         Cov(n uᵀBᵖu, n uᵀB^q u) = 2n/(n + 2) · (tr B^{p+q} − tr Bᵖ tr B^q / n).
 
     The standard errors come from this formula with the density's own moments, because the differences
-    between a handful of probes would tell them badly.
+    between a handful of probes would tell them badly. A quadrature of a single node has no second moment: of
+    such ones tr(H²) and all errors are NaN.
     """
     check_given(SpectralDensity, density=density)
     certified = density.certified
@@ -111,6 +112,8 @@ def trace_of(density: SpectralDensity) -> TraceEstimate:
     own = density.probe >= 0
     counts, nodes = density.counts[own], density.nodes[own]
     power = [float(counts @ nodes**p) for p in range(5)]
+    if not _has_squares(density):
+        power[2:] = [math.nan] * 3
     covariance = np.zeros((2, 2))
     for p, q in ((1, 1), (1, 2), (2, 2)):
         if n and density.n_probes:
@@ -118,14 +121,21 @@ def trace_of(density: SpectralDensity) -> TraceEstimate:
             covariance[p - 1, q - 1] = covariance[q - 1, p - 1] = spread
     return TraceEstimate(
         value=float(certified.sum()) + power[1],
-        stderr=math.sqrt(max(0.0, covariance[0, 0])),
+        stderr=math.sqrt(np.maximum(0.0, covariance[0, 0])),
         samples=density.n_probes,
         n_hvp=density.n_hvp,
         square=float((certified**2).sum()) + power[2],
-        square_stderr=math.sqrt(max(0.0, covariance[1, 1])),
+        square_stderr=math.sqrt(np.maximum(0.0, covariance[1, 1])),
         covariance=float(covariance[0, 1]),
         provenance={**density.provenance, "quantity": "trace", "method": "spectral density"},
     )
+
+
+def _has_squares(density: SpectralDensity) -> bool:
+    """Whether some probe tells tr(H²): by two nodes, by eigenvalues, or since nothing is left to it."""
+    rest = density.n_parameters - len(density.certified)
+    counts = [int((density.probe == probe).sum()) for probe in range(density.n_probes)]
+    return not counts or bool(density.exhausted) or max(counts) >= min(2, rest)
 
 
 def _steps(

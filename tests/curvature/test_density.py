@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from landscape_widget import Objective, hessian_eigenpairs, spectral_density, trace_of
+from landscape_widget import Objective, hessian_eigenpairs, saddle_blindness, spectral_density, trace_of
 from landscape_widget.curvature.density import density_steps
 from landscape_widget.numerics.probes import Probes
 
@@ -112,6 +112,27 @@ def test_pairs_that_did_not_converge_do_not_stand_in_it(max_hvp: int) -> None:
     trace = trace_of(density)
     assert abs(trace.value - spectrum.sum()) <= 4 * trace.stderr
     assert abs(trace.square - (spectrum**2).sum()) <= 4 * trace.square_stderr
+
+
+@pytest.mark.parametrize("probes", [1, 4])
+def test_a_single_step_tells_no_error(probes: int) -> None:
+    """One node has no second moment: its trace would be exact, with a tr(H²) of a twelfth."""
+    objective, spectrum = wide()
+    one, two = (spectral_density(objective, probes, steps) for steps in (1, 2))
+    found = trace_of(one)
+    assert found.value == pytest.approx(trace_of(two).value)
+    assert all(math.isnan(number) for number in (found.stderr, found.square, found.square_stderr))
+    low, high = trace_of(two).interval
+    assert low < spectrum.sum() < high
+    blindness = saddle_blindness(density=one).spectral
+    assert blindness is not None
+    assert (blindness.low, blindness.high) == (0, 1)
+
+
+def test_a_single_step_is_enough_for_one_eigenvalue() -> None:
+    objective = quadratic(torch.eye(5, dtype=torch.float64) * 3)
+    found = trace_of(spectral_density(objective, 1, 1))
+    assert (found.value, found.stderr, found.square) == pytest.approx((15, 0, 45))
 
 
 @pytest.mark.parametrize("which", ["smallest", "both"])
