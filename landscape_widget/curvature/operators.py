@@ -187,12 +187,12 @@ def _in_output_space(
     operator: str, output_loss: OutputLoss, output: Tensor, target: Tensor, tangent: Tensor, n: int
 ) -> Tensor:
     """M u for outputs of one batch of n examples and a tangent u of the same shape."""
-    if operator == "fisher":
+    if operator == "fisher" and not output_loss.is_squared_error:
         return output_loss.fisher_product(output.detach(), target, tangent, n)
-    leaf = output.detach().requires_grad_()
+    leaf, twice = output.detach().requires_grad_(), operator != "empirical-fisher"
     loss = output_loss(leaf, target, n)
-    (slope,) = torch.autograd.grad(loss, leaf, create_graph=operator == "ggn")
-    if operator == "ggn":
+    (slope,) = torch.autograd.grad(loss, leaf, create_graph=twice)
+    if twice:
         return _gradient(slope, leaf, tangent)
     counted = output_loss.counted_examples(output, target, n)
     # the loss is the mean over these, so that an example's own gradient is as many times its share

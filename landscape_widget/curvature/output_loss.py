@@ -85,16 +85,19 @@ class OutputLoss:
                 f"Expected outputs with a row for each of {n} examples for operator='empirical-fisher', "
                 f"which is made of their own gradients, got shape {tuple(output.shape)}. Use 'fisher'."
             )
-        if self._kind == "mse" or self._is_sum or target.is_floating_point():
+        if self.is_squared_error or self._is_sum or target.is_floating_point():
             return n
         return max(1, int(self._counted(target).reshape(n, -1).any(dim=1).sum()))
 
-    def fisher_product(self, output: Tensor, target: Tensor, tangent: Tensor, n: int) -> Tensor:
-        """E_{y∼p}[∇ℓ ∇ℓᵀ] u in output space, for the mean loss of a batch, in closed form.
+    @property
+    def is_squared_error(self) -> bool:
+        """Whether it is −log of a normal density around the outputs, so that F is its second derivative G."""
+        return self._kind == "mse"
 
-        Mean squared error over d numbers for an example is −log of a normal density with variance d/2
-        each: (2/d) u. Cross entropy with p = softmax(output): p∘u − p(p·u). Both divided by the number
-        of terms in the mean.
+    def fisher_product(self, output: Tensor, target: Tensor, tangent: Tensor, n: int) -> Tensor:
+        """E_{y∼p}[∇ℓ ∇ℓᵀ] u in output space for the mean cross entropy of a batch, in closed form.
+
+        With p = softmax(output) it is p∘u − p(p·u), divided by the number of terms in the mean.
 
         Args:
             output: Classes are the second dimension.
@@ -102,8 +105,6 @@ class OutputLoss:
             tangent: u, of the shape of ``output``.
             n: How many examples the batch has.
         """
-        if self._kind == "mse":
-            return 2 * tangent / (n if self._is_sum else output.numel())
         p = torch.softmax(output, dim=1)
         image = p * tangent - p * (p * tangent).sum(dim=1, keepdim=True)
         if target.is_floating_point():

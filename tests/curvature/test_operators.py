@@ -165,6 +165,23 @@ def test_spellings_of_mean_squared_error(loss_fn: object) -> None:
         )
 
 
+@pytest.mark.filterwarnings("ignore:Using a target size:UserWarning")
+@pytest.mark.filterwarnings("ignore:size_average and reduce:UserWarning")
+@pytest.mark.filterwarnings("ignore:The loss of the first batch:UserWarning")
+@pytest.mark.parametrize(
+    "loss_fn",
+    [nn.MSELoss(), nn.MSELoss(reduction="sum"), partial(functional.mse_loss, size_average=False)],
+    ids=["mean", "sum", "sum as it was told once"],
+)
+def test_a_squared_error_s_fisher_matrix_is_its_own_whatever_the_targets_shape(loss_fn: object) -> None:
+    """Outputs that are held against several targets each have as many terms; H = G = F of a linear model."""
+    torch.manual_seed(0)
+    x, y = torch.randn(12, 5).double(), torch.randn(12, 4).double()
+    objective = Objective(nn.Linear(5, 1).double(), (x, y), loss_fn)
+    for operator in ("ggn", "fisher"):
+        np.testing.assert_allclose(matrix(objective, operator), matrix(objective, "hessian"), rtol=1e-9)
+
+
 @pytest.mark.filterwarnings("ignore:The loss of the first batch:UserWarning")
 def test_ignored_targets_and_weights() -> None:
     network = case("dense tanh")
