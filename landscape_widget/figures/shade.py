@@ -23,6 +23,9 @@ SCALES = ("auto", "linear", "log")
 #: Losses along a colour bar, about.
 _COUNT = 7
 
+#: Floating-point numbers have no larger logarithm.
+_MOST = 308.25
+
 
 @dataclass(frozen=True)
 class Shade:
@@ -81,7 +84,7 @@ def shade_of(surface: Surface, scale: str, log: bool, quadratic: QuadraticModel 
         height = float(np.log10(level)) if level is not None and level > 0 else None
         shade = Shade(z, name, COLOURS, height, {}, level, _log)
         low, high = shade.ends
-        losses = even_ticks((low, high), lambda t: 10**t, _COUNT) if low < high else []
+        losses = even_ticks((low, high), lambda t: 10 ** min(t, _MOST), _COUNT) if low < high else []
         return replace(shade, ticks=_marked(losses, _log) if losses else {})
     return Shade(surface.loss, quantity(surface), _about_zero(surface) or COLOURS, level, {}, level)
 

@@ -106,6 +106,8 @@ def even_ticks(
     found = []
     for k in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1):
         near, loss, far = (loss_at(step * (k + d)) for d in (-0.1, 0, 0.1))
+        if not near < far:  # floating-point numbers do not tell them apart
+            continue
         places = -math.floor(math.log10(far - near))
         if not loss_at(low) <= round(loss, places) <= loss_at(high):
             places += 1

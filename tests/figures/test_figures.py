@@ -241,6 +241,13 @@ def test_a_logarithm() -> None:
         heatmap_figure(replace(bowl(), loss=bowl().loss - 2), log=True)
 
 
+@pytest.mark.parametrize("losses", [[1, 1 + 4e-16], [5e-300, 5e-300 * (1 + 1e-14)], [1e-300, 1.6e308]])
+def test_a_logarithm_of_losses_at_the_ends_of_what_numbers_tell_apart(losses: list[float]) -> None:
+    """On a plane that changes nothing, as the scale of normalised weights, losses differ by rounding."""
+    drawn = heatmap_figure(replace(bowl(), loss=np.resize(losses, (3, 5))), log=True).data[0]
+    assert drawn.colorbar.title.text == "loss (log)"
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 def test_losses_on_one_side_of_that_at_theta_have_the_whole_of_a_hue(sign: int) -> None:
     """In a domain without θ*: about L(θ*) they would often be of one colour."""
