@@ -11,6 +11,7 @@ from torch import Tensor
 
 from landscape_widget.admission.nearby import Probe
 from landscape_widget.engine.faults import out_of_memory
+from landscape_widget.engine.threads import limit_this_thread
 from landscape_widget.loss.evaluation import Spans
 from landscape_widget.loss.terms import Terms
 
@@ -26,7 +27,7 @@ class Sample:
 
     loss: float
     rounding: float
-    """Relative difference that devices and numbers of threads may make."""
+    """Relative difference that devices may make."""
     default_dtype: torch.dtype
     """In which models make tensors of their own, if they do not say."""
     agrees: bool
@@ -35,11 +36,14 @@ class Sample:
     @classmethod
     def of(cls, terms: Terms, theta: Tensor, spans: Spans) -> Sample:
         """The sample of a loss; one that all agree with where a few examples have no loss."""
-        loss, rounding = math.nan, 0.0
+        loss, rounding, threads = math.nan, 0.0, torch.get_num_threads()
+        limit_this_thread(1)  # as in a worker: losses that are ill-conditioned depend on it
         try:
             loss, rounding = _few(terms, theta, spans)
         except Exception as error:
             log.info("Workers are not held against a sample: %s: %s", type(error).__name__, error)
+        finally:
+            limit_this_thread(threads)
         return cls(loss, rounding, torch.get_default_dtype(), not math.isfinite(loss))
 
     def check(self, terms: Terms, theta: Tensor, spans: Spans) -> None:

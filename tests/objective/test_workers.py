@@ -31,6 +31,7 @@ from landscape_widget import (
     random_plane,
     spectral_density,
 )
+from landscape_widget.engine.threads import limit_this_thread
 from landscape_widget.objective import spool
 from landscape_widget.objective.executors import WorkersLostError
 
@@ -522,6 +523,22 @@ def test_workers_that_compute_another_loss(
     call(objective, executor=Apart(sets(1.0), sets(1.0)))
     with pytest.raises(RuntimeError, match=r"the same loss .* got .* Start workers anew"):
         call(objective, executor=Apart(sets(1 + 1e-6), sets(1.0)))
+
+
+def test_workers_are_held_against_what_one_thread_computes() -> None:
+    """As they have: by another number an ill-conditioned loss is rounded otherwise, by 1e-7 and more."""
+
+    def f(theta: Tensor) -> Tensor:
+        return (1 + 1e-7 * torch.get_num_threads()) * (theta @ theta)
+
+    threads = torch.get_num_threads()
+    limit_this_thread(2)
+    try:
+        for call in (picture, hessian_eigenpairs):
+            call(Objective.from_function(f, torch.ones(3, dtype=torch.float64)), executor=InPlace())
+            assert torch.get_num_threads() == 2
+    finally:
+        limit_this_thread(threads)
 
 
 def test_workers_with_another_default_type() -> None:
