@@ -206,3 +206,16 @@ test("the plane is drawn before the scene of the first result is begun", async (
   assert.equal(find("surface").dataset.request, "3");
   assert.equal(plotly.drawn.get(find("surface").querySelector(".lw-plot"))?.length, 1);
 });
+
+test("without WebGL there is nothing to turn: no key is taken, and none is told of", async () => {
+  const { find, stop } = await show({ _surface: mockSurface({ ...controls, request: 1 }, 1) });
+  const body = find("surface").querySelector(".lw-panel-body");
+  const press = (/** @type {string} */ key) => {
+    const event = new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true });
+    body.dispatchEvent(event);
+    return event.defaultPrevented;
+  };
+  assert.deepEqual(["ArrowDown", "+", "0"].map(press), [false, false, false]);
+  assert.deepEqual(["tabindex", "role", "aria-label"].map((name) => body.getAttribute(name)), [null, null, null]);
+  stop();
+});

@@ -75,11 +75,10 @@ export function createSurface(el, link, name = "surface", ...tools) {
   panel.body.append(notice);
   panel.tools.append(...tools);
   onlyAfterClick(panel.body);
-  panel.body.setAttribute("tabindex", "0");
-  panel.body.setAttribute("role", "group");
-  panel.body.setAttribute("aria-label", "Loss as a surface. The arrow keys turn it, plus and minus go nearer and farther, 0 leads back");
+  const keys = { tabindex: "0", role: "group", "aria-label": "Loss as a surface. The arrow keys turn it, plus and minus go nearer and farther, 0 leads back" };
+  for (const [key, value] of Object.entries(keys)) panel.body.setAttribute(key, value);
   panel.body.addEventListener("keydown", (event) => {
-    if (event.target !== panel.body || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (flat || event.target !== panel.body || event.ctrlKey || event.metaKey || event.altKey) return;
     const back = event.key === "0";
     const next = back ? link.began.get() : steered(cameraIn(panel.body, link.camera.get()), event.key);
     if (!next && !back) return;
@@ -137,6 +136,7 @@ export function createSurface(el, link, name = "surface", ...tools) {
     plot = null;
     flat = next;
     notice.hidden = !next;
+    for (const [key, value] of Object.entries(keys)) next ? panel.body.removeAttribute(key) : panel.body.setAttribute(key, value);
     if (last) update(last);
   }
   again.addEventListener("click", () => setFlat(false));
