@@ -35,12 +35,18 @@ test("a computation is done once its last picture is drawn", async () => {
   model.receive({ _surface: { ...surfaceOf(1), sent: 7 }, status: "done", progress });
   await settled();
   assert.equal(find("progress-text").textContent, "100 % · < 1 s left");
+  assert.ok(find("cancel").hidden, "the kernel has nothing to cancel any more");
   await drawnOut();
   assert.equal(find("progress-text").textContent, "Done in 1 s");
   model.receive({ status: "computing" });
   model.receive({ status: "done" });
   await settled();
   assert.equal(find("progress-text").textContent, "Done in 1 s", "there is nothing to draw");
+});
+
+test("a page that comes later tells of no computation that was over before", async () => {
+  const { find } = await show({ _surface: { ...surfaceOf(1), sent: 7 }, status: "done", progress: { ...computing.progress, fraction: 1, eta: 0 } });
+  assert.equal(find("progress-text").textContent, "Done in 1 s");
 });
 
 test("of pictures that come while one is drawn the newest is acknowledged", async () => {

@@ -97,5 +97,19 @@ test("where a computation was cancelled before there was a verdict, its place sa
   assert.deepEqual([find("verdict").hidden, words(find)], [false, "No verdict"]);
   await hear(model, { status: "done", ...curvature(1) });
   assert.equal(words(find), "Saddle");
+  await hear(model, { status: "cancelled", _eigenpairs: null });
+  assert.deepEqual([words(find), ...marks(find).slice(0, 2), find("verdict").dataset.verdict], ["No verdict", false, undefined, undefined], "nothing of the former one");
+  stop();
+});
+
+test("where the kernel has ended nobody is told of a cancelled computation", async () => {
+  const { model, find, stop } = await show(traits);
+  await hear(model, { status: "computing", ...picture(1), ...estimates(1) });
+  model.send = () => {
+    throw new Error("closed");
+  };
+  find("recompute").click();
+  await turn();
+  assert.deepEqual([find("progress-text").textContent, find("verdict").hidden], ["No kernel", true]);
   stop();
 });

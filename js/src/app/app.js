@@ -99,13 +99,13 @@ export function render({ model, el, host, signal }, css = "") {
     state.send("drawn", { number });
     tellProgress();
   });
-  /** The newest picture that is. */
-  let drawn = 0;
+  /** The newest picture that is; what was done before this page came is not waited for. */
+  let drawn = state.snapshot.status === "done" ? state.snapshot.sent : 0;
 
   // For a person a computation is done once its last picture is drawn.
   function tellProgress() {
     const { snapshot } = state;
-    progress.update(snapshot.status === "done" && snapshot.progress && drawn < snapshot.sent ? { ...snapshot, status: "computing" } : snapshot);
+    progress.update(snapshot, snapshot.status === "done" && snapshot.progress !== null && drawn < snapshot.sent);
   }
 
   /** @type {Plotly | null} */

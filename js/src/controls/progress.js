@@ -59,8 +59,9 @@ export function createProgress(el, state) {
   el.append(element);
 
   return {
-    /** @param {Snapshot} snapshot */
-    update(snapshot) {
+    /** @param {Snapshot} computed @param {boolean} drawing  what was computed is not on show yet */
+    update(computed, drawing) {
+      const snapshot = /** @type {Snapshot} */ (drawing ? { ...computed, status: "computing" } : computed);
       const { status, progress } = snapshot;
       if (status === "computing" && !progress) bar.removeAttribute("value");
       else bar.value = status === "done" ? 1 : (progress?.fraction ?? 0);
@@ -70,7 +71,7 @@ export function createProgress(el, state) {
       setText(spoken, SPOKEN[status] ?? "");
       element.dataset.status = snapshot.kernel === "gone" ? "cancelled" : status;
       element.hidden = snapshot.saved;
-      cancel.hidden = status !== "computing";
+      cancel.hidden = computed.status !== "computing";
       recompute.hidden = snapshot.kernel === "gone" || (status !== "cancelled" && status !== "failed");
     },
     destroy() {

@@ -140,8 +140,9 @@ export function createVerdict(head, corner, foot, showSaddle) {
       // No other verdict comes without a kernel, and this one says nothing of what was made up for another domain.
       const former = judged !== eigenpairs || snapshot.former(eigenpairs) || (snapshot.kernel === "gone" && snapshot.provisional);
       show.hidden = !judged;
-      verdict.hidden = !judged && snapshot.status !== "cancelled";
+      verdict.hidden = !judged && (snapshot.status !== "cancelled" || snapshot.kernel === "gone");
       if (!judged) {
+        for (const name of ["verdict", "provisional", "seen"]) delete verdict.dataset[name];
         sign.set("");
         ["No verdict", ": cancelled before the curvature was certified.", ""].forEach((text, i) => setText(parts[i], text));
       } else {
