@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 #: Examples that are looked at, where those have a loss of their own.
 _FEW = 8
 
+#: Of the difference that is let pass: what a loss may differ by from itself, so that it stays far below.
+_STILL = 1e-3
+
 
 @dataclass
 class Sample:
@@ -27,7 +30,7 @@ class Sample:
 
     loss: float
     rounding: float
-    """Relative difference that devices may make."""
+    """Relative difference that devices may make, the root of that between two numbers."""
     default_dtype: torch.dtype
     """In which models make tensors of their own, if they do not say."""
     agrees: bool
@@ -35,11 +38,15 @@ class Sample:
 
     @classmethod
     def of(cls, terms: Terms, theta: Tensor, spans: Spans) -> Sample:
-        """The sample of a loss; one that all agree with where a few examples have no loss."""
+        """The sample of a loss; one that all agree with where a few examples have no loss, or several."""
         loss, rounding, threads = math.nan, 0.0, torch.get_num_threads()
         limit_this_thread(1)  # as in a worker: losses that are ill-conditioned depend on it
         try:
-            loss, rounding = _few(terms, theta, spans)
+            probe = _few(terms, theta, spans)
+            point, loss = probe.point
+            rounding = float(torch.finfo(probe.theta.dtype).eps ** 0.5)
+            if not _alike(probe.value(point), loss, _STILL * rounding):  # nobody has asked that of a function
+                loss = math.nan
         except Exception as error:
             log.info("Workers are not held against a sample: %s: %s", type(error).__name__, error)
         finally:
@@ -56,8 +63,8 @@ class Sample:
             return
         cause: Exception | None = None
         try:
-            loss, _ = _few(terms, theta, spans)
-            self.agrees = math.isclose(loss, self.loss, rel_tol=self.rounding, abs_tol=10 * self.rounding**2)
+            _, loss = _few(terms, theta, spans).point
+            self.agrees = _alike(loss, self.loss, self.rounding)
             if self.agrees:
                 return
             found = f"{loss:.10g}"
@@ -79,7 +86,10 @@ class Sample:
         ) from cause
 
 
-def _few(terms: Terms, theta: Tensor, spans: Spans) -> tuple[float, float]:
-    """The loss of a few examples near θ, in the widest type that it has, and the root of its rounding."""
-    probe = Probe.of(terms.first(), theta, spans).few(_FEW).widened()
-    return probe.point[1], float(torch.finfo(probe.theta.dtype).eps ** 0.5)
+def _few(terms: Terms, theta: Tensor, spans: Spans) -> Probe:
+    """The loss of a few examples near θ, in the widest type that it has."""
+    return Probe.of(terms.first(), theta, spans).few(_FEW).widened()
+
+
+def _alike(loss: float, other: float, rounding: float) -> bool:
+    return math.isclose(loss, other, rel_tol=rounding, abs_tol=10 * rounding**2)

@@ -541,6 +541,14 @@ def test_workers_are_held_against_what_one_thread_computes() -> None:
         limit_this_thread(threads)
 
 
+def test_a_function_that_draws_at_random_is_not_held_against_itself() -> None:
+    """It is no other loss in a worker; of a function nobody asks for the same value twice."""
+    objective = Objective.from_function(
+        lambda theta: (theta @ theta) * (1 + 0.01 * torch.rand(())), torch.ones(3, dtype=torch.float64)
+    )
+    assert np.isfinite(picture(objective, InPlace(), resolution=5).loss).all()
+
+
 def test_workers_with_another_default_type() -> None:
     def sets(dtype: torch.dtype) -> Callable[[], None]:
         return lambda: torch.set_default_dtype(dtype)
