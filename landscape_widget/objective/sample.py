@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 #: Examples that are looked at, where those have a loss of their own.
 _FEW = 8
 
+#: A copy in float64 of more parameters is not worth its memory in each worker.
+_MANY = 10_000_000
+
 #: Of the difference that is let pass: what a loss may differ by from itself, so that it stays far below.
 _STILL = 1e-3
 
@@ -87,8 +90,9 @@ class Sample:
 
 
 def _few(terms: Terms, theta: Tensor, spans: Spans) -> Probe:
-    """The loss of a few examples near θ, in the widest type that it has."""
-    return Probe.of(terms.first(), theta, spans).few(_FEW).widened()
+    """The loss of a few examples near θ, in the widest type that it has where that is small."""
+    few = Probe.of(terms.first(), theta, spans).few(_FEW)
+    return few if len(theta) > _MANY else few.widened()
 
 
 def _alike(loss: float, other: float, rounding: float) -> bool:

@@ -525,6 +525,19 @@ def test_workers_that_compute_another_loss(
         call(objective, executor=Apart(sets(1 + 1e-6), sets(1.0)))
 
 
+def test_many_parameters_are_not_copied_into_another_type_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another loss is seen all the same."""
+    monkeypatch.setattr("landscape_widget.objective.sample._MANY", 0)
+
+    def sets(factor: float) -> Callable[[], None]:
+        return lambda: monkeypatch.setattr(sys.modules[__name__], "FACTOR", factor)
+
+    objective = Objective(model(), data(), scaled, dtype=torch.float32)
+    monkeypatch.setattr("landscape_widget.admission.nearby.Probe.widened", lambda _: pytest.fail("a copy"))
+    with pytest.raises(RuntimeError, match=r"the same loss .* got .* Start workers anew"):
+        objective.by_workers(Apart(sets(1.01), sets(1.0))).hvp(torch.ones(objective.n_parameters))
+
+
 def test_workers_are_held_against_what_one_thread_computes() -> None:
     """As they have: by another number an ill-conditioned loss is rounded otherwise, by 1e-7 and more."""
 
