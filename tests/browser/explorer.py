@@ -87,8 +87,8 @@ class ExplorerOnPage:
         """Set traits in the kernel and wait for the page to show the result."""
         before = self.request()
         changed = any(self.trait(trait) != _as_json(value) for trait, value in values.items())
-        for trait, value in values.items():
-            self.kernel.run(f"{self._name}.{trait} = {value!r}")
+        # at once: what is between two of them may be computed, too, and nodes of it are known then
+        self.kernel.run("\n".join(f"{self._name}.{trait} = {value!r}" for trait, value in values.items()))
         self.wait_for_result(before if changed else before - 1)
 
     def request(self) -> int:
