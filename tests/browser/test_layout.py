@@ -262,17 +262,22 @@ def test_a_verdict_of_fewer_lines_and_a_button_beside_it_move_nothing(open_: Ope
     assert_nothing_touches(page, width)
 
 
+def ends_of_lines(page: Page) -> list[float]:
+    """Where each line of what follows the verdict's first sentence ends, in pixels from the left."""
+    found: list[float] = page.locator(".lw-more").evaluate("""words => {
+      const range = document.createRange();
+      range.selectNodeContents(words);
+      return [...range.getClientRects()].map(line => line.right);
+    }""")
+    return found
+
+
 @pytest.mark.parametrize("width", [1084, 700])
 def test_the_verdict_takes_all_of_the_width_below_the_progress(open_: Open, width: int) -> None:
     page = open_("stretch=30&half=2&still")
     set_width(page, width)
     page.evaluate(SAY, [f"{WORDS}{CLAUSE} {UNSEEN}", None])
-    longest = page.locator(".lw-more").evaluate("""words => {
-      const range = document.createRange();
-      range.selectNodeContents(words);
-      return Math.max(...[...range.getClientRects()].map(line => line.right));
-    }""")
-    assert longest > box(root(page))["right"] - 100
+    assert max(ends_of_lines(page)) > box(root(page))["right"] - 100
 
 
 @pytest.mark.parametrize("width", [1232, 1084, 700])
@@ -280,12 +285,7 @@ def test_only_the_verdicts_first_line_ends_beside_the_progress(open_: Open, widt
     page = open_("stretch=30&half=2&still")
     set_width(page, width)
     page.evaluate(SAY, [f"Saddle: λmax 4.752. {WORDS}{CLAUSE}", None])
-    end = page.locator(".lw-more").evaluate("""words => {
-      const range = document.createRange();
-      range.selectNodeContents(words);
-      return range.getClientRects()[0].right;
-    }""")
-    assert end > box(root(page))["right"] - 100
+    assert ends_of_lines(page)[0] > box(root(page))["right"] - 100
     assert width < 1080 or box(page.locator(".lw-head"))["height"] == 62, "no blank line below three"
     assert_nothing_touches(page, width)
 
