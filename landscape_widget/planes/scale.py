@@ -5,7 +5,8 @@ Colours and heights stand for
     t(L) = asinh((L − L(θ*)) / s),
 
 which is linear within s of L(θ*) and a logarithm beyond. The linear width s is what the smaller of a plane's
-two curvatures makes of the loss at the edge of the domain, ½|κ|w², so that the larger one cannot hide it.
+two curvatures makes of the loss at the edge of the domain, ½|κ|w², so that the larger one cannot hide it;
+on a slope it is what the gradient makes of it there, as far as that is more than the curvature can turn.
 The page has the same formula; one table of values holds both to it.
 """
 
@@ -122,8 +123,8 @@ def automatic_scale(surface: Surface, quadratic: QuadraticModel | None = None) -
 
     Args:
         surface: The loss on a plane.
-        quadratic: The training loss to second order in that plane, whose curvatures tell the linear width;
-            it counts for that loss only.
+        quadratic: The training loss to second order in that plane, which tells the linear width; it
+            counts for that loss only.
 
     Returns:
         The scale; None where L(θ*) is not known or no other loss is on show, and for a difference of losses.
@@ -138,9 +139,9 @@ def automatic_scale(surface: Surface, quadratic: QuadraticModel | None = None) -
     largest = max(abs(low - centre), abs(high - centre))
     if not max(_NOTHING * abs(centre), _LEAST) < largest < _MOST:
         return None
-    small = _smaller_curvature(surface, model) if model else 0.0
-    told = small >= max(_FLAT * largest, _ROUNDING * abs(centre))
-    return LossScale(centre, min(small, largest) if told else _UNTOLD * largest, low, high)
+    width = _linear_width(surface, model) if model else 0.0
+    told = width >= max(_FLAT * largest, _ROUNDING * abs(centre))
+    return LossScale(centre, min(width, largest) if told else _UNTOLD * largest, low, high)
 
 
 def sees_saddle(surface: Surface, quadratic: QuadraticModel | None = None) -> bool:
@@ -240,8 +241,15 @@ def _theta(surface: Surface) -> tuple[int, int] | None:
     return (int(i[0]), int(j[0])) if len(i) and len(j) else None
 
 
-def _smaller_curvature(surface: Surface, model: QuadraticModel) -> float:
-    """½|κ|w² of the smaller curvature, with the axes in half-widths of the domain."""
+def _linear_width(surface: Surface, model: QuadraticModel) -> float:
+    """½|κ|w² of the smaller curvature, or by how much the slope exceeds the curvature along the gradient.
+
+    Both are at the edge of the domain: the axes are taken in its half-widths. Where |g|w is less than
+    |Hg|w²/|g|, the loss turns inside it.
+    """
     x, y = (float(axis[-1] - axis[0]) / 2 for axis in (surface.alpha, surface.beta))
-    a, b, c = model.hessian
-    return float(min(map(abs, principal_curvatures(a * x * x, b * x * y, c * y * y)))) / 2
+    a, b, c = np.array(model.hessian) * (x * x, x * y, y * y)
+    g, h = np.array(model.gradient) * (x, y)
+    slope = math.hypot(g, h)
+    excess = slope - math.hypot(a * g + b * h, b * g + c * h) / slope if slope else 0.0
+    return float(max(min(map(abs, principal_curvatures(a, b, c))) / 2, excess))

@@ -58,6 +58,26 @@ def test_curvatures_are_those_of_the_plane_not_of_its_axes() -> None:
 
 
 @pytest.mark.parametrize(
+    ("g", "h", "width"), [(0.0, 0.02, 0.01), (3.0, 0.0, 0.01), (0.0, 0.5, 0.48), (7.0, 0.0, 3.0)]
+)
+def test_on_a_slope_it_is_linear_as_far_as_the_loss_does_not_turn(g: float, h: float, width: float) -> None:
+    """4x²/2 + gx turns within the domain up to |g| = 4, −0.02y²/2 + hy up to |h| = 0.02."""
+    model = replace(SADDLE, gradient=(g, h))
+    scale = automatic_scale(surface_of(model), model)
+    assert scale is not None
+    assert scale.width == pytest.approx(width, rel=1e-9)
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.4, 1.2, 2.0])
+def test_a_slope_is_the_same_picture_whatever_its_direction(angle: float) -> None:
+    """Of curvatures of ±0.1 beside a slope of 2, one level line is a twentieth away from the next."""
+    model = QuadraticModel(1.0, (2 * math.cos(angle), 2 * math.sin(angle)), (0.1, 0.0, -0.1))
+    scale = automatic_scale(surface_of(model), model)
+    assert scale is not None
+    assert scale.width == pytest.approx(1.9, rel=1e-9)
+
+
+@pytest.mark.parametrize(
     "model", [None, QuadraticModel(3, (0, 0), (4, 0, 0)), QuadraticModel(3, (0, 0), (4, 0, 1e-9))]
 )
 def test_without_a_second_curvature_it_is_linear_within_a_thirtieth(model: QuadraticModel | None) -> None:
