@@ -252,4 +252,5 @@ def _linear_width(surface: Surface, model: QuadraticModel) -> float:
     g, h = np.array(model.gradient) * (x, y)
     slope = math.hypot(g, h)
     excess = slope - math.hypot(a * g + b * h, b * g + c * h) / slope if slope else 0.0
-    return float(max(min(map(abs, principal_curvatures(a, b, c))) / 2, excess))
+    minus, plus = principal_curvatures(a, b, c)
+    return float(max(min(float(abs(minus)), float(abs(plus))) / 2, excess))

@@ -237,10 +237,11 @@ def _of_others(objective: Objective, network: Case) -> dict[str, EigenPairs]:
         "fewer data": hessian_eigenpairs(Objective(model, (x[:9], y[:9]), network.loss_fn)),
         "operator": hessian_eigenpairs(objective, which="largest", operator="ggn"),
         "preconditioner": hessian_eigenpairs(objective, preconditioner=np.linspace(1, 4, n)),
+        "multiple": hessian_eigenpairs(Objective(model, (x, y), lambda z, t: 1.05 * network.loss_fn(z, t))),
     }
 
 
-@pytest.mark.parametrize("of", ["weights", "data", "fewer data", "operator", "preconditioner"])
+@pytest.mark.parametrize("of", ["weights", "data", "fewer data", "operator", "preconditioner", "multiple"])
 def test_pairs_of_another_matrix_are_refused(of: str) -> None:
     """A trace that rests on them is off by many of its standard errors."""
     network = case("dense tanh")
