@@ -103,24 +103,24 @@ def trace_of(density: SpectralDensity) -> TraceEstimate:
         Cov(n uᵀBᵖu, n uᵀB^q u) = 2n/(n + 2) · (tr B^{p+q} − tr Bᵖ tr B^q / n).
 
     The standard errors come from this formula with the density's own moments, because the differences
-    between a handful of probes would tell them badly. A quadrature of a single node has no second moment, and
-    does not count for tr(H²) and the errors; of such ones alone they are NaN.
+    between a handful of probes would tell them badly. A quadrature of a single node has no second moment: it
+    does not count beside others, and of such ones alone tr(H²) and all errors are NaN.
     """
     check_given(SpectralDensity, density=density)
+    single = _without_squares(density)
+    if 0 < len(single) < density.n_probes:
+        density, single = density.without(single), []
     certified = density.certified
     n = density.n_parameters - len(certified)
     own = density.probe >= 0
     counts, nodes = density.counts[own], density.nodes[own]
-    told = _with_squares(density)
-    share = np.isin(density.probe[own], told) * (density.n_probes / max(1, len(told)))
-    power = [float(counts * (share if p > 1 else 1.0) @ nodes**p) for p in range(5)]
-    if density.n_probes and not told:
+    power = [float(counts @ nodes**p) for p in range(5)]
+    if single:
         power[2:] = [math.nan] * 3
     covariance = np.zeros((2, 2))
     for p, q in ((1, 1), (1, 2), (2, 2)):
         if n and density.n_probes:
-            probes = len(told) or 1 if p > 1 else density.n_probes
-            spread = 2 * n / (n + 2) * (power[p + q] - power[p] * power[q] / n) / probes
+            spread = 2 * n / (n + 2) * (power[p + q] - power[p] * power[q] / n) / density.n_probes
             covariance[p - 1, q - 1] = covariance[q - 1, p - 1] = spread
     return TraceEstimate(
         value=float(certified.sum()) + power[1],
@@ -134,11 +134,11 @@ def trace_of(density: SpectralDensity) -> TraceEstimate:
     )
 
 
-def _with_squares(density: SpectralDensity) -> list[int]:
-    """The probes that tell tr(H²): by two nodes, by eigenvalues, or since no more is left to them."""
+def _without_squares(density: SpectralDensity) -> list[int]:
+    """The probes of a single node, where neither that is an eigenvalue nor a single one is left to them."""
     least = min(2, density.n_parameters - len(density.certified))
     counts = [int((density.probe == probe).sum()) for probe in range(density.n_probes)]
-    return [i for i, count in enumerate(counts) if count >= least or i in density.exhausted]
+    return [i for i, count in enumerate(counts) if count < least and i not in density.exhausted]
 
 
 def _steps(
