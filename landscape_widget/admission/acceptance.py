@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from time import monotonic, sleep
 
@@ -14,14 +14,15 @@ from landscape_widget.admission.precision import repeatable
 from landscape_widget.data.tree import describe
 from landscape_widget.engine.derivatives import evaluated
 from landscape_widget.engine.faults import out_of_memory
-from landscape_widget.engine.random_state import random_numbers_to_come
+from landscape_widget.engine.random_state import preserved_random_state, random_numbers_to_come
 from landscape_widget.loss.batch_loss import InvalidLossError
 from landscape_widget.loss.evaluation import Spans, loss_of, unwritten
 from landscape_widget.loss.terms import ModelTerms
 from landscape_widget.numerics.checks import few
 
-#: Seconds for which a model that was changed is watched, at least, and so many times those of what may have
-#: changed it: a step of training takes about as many losses. Between two looks pass so many seconds.
+#: Seconds for which a model or generators that were changed are watched, at least, and so many times those of
+#: what may have changed the model: a step of training takes about as many losses. Between two looks pass so
+#: many seconds.
 _WATCHED, _STEP, _LOOK = 0.5, 4, 0.005
 
 
@@ -31,14 +32,20 @@ def accepted(terms: ModelTerms, theta: Tensor, spans: Spans) -> float:
     Raises:
         ValueError: If not, and why.
     """
-    before = random_numbers_to_come()
-    with _told(terms, 0, "loss_fn"):
-        first = loss_of(terms.first(), theta, spans)
-    with _told(terms, 0, "metrics"), evaluated():
-        terms.metrics_on(theta.detach().clone(), terms.batches[0])
-    drawn = random_numbers_to_come() != before
-    _check_repeatable(first, loss_of(terms.first(), theta, spans), terms, theta)
-    if drawn:
+
+    def drawing() -> tuple[float, bool]:
+        before = random_numbers_to_come()
+        with _told(terms, 0, "loss_fn"):
+            loss = loss_of(terms.first(), theta, spans)
+        with _told(terms, 0, "metrics"), evaluated():
+            terms.metrics_on(theta.detach().clone(), terms.batches[0])
+        return loss, random_numbers_to_come() != before
+
+    with preserved_random_state():  # what seeds the generators changes them once only
+        first, drawn = drawing()
+        _check_repeatable(first, loss_of(terms.first(), theta, spans), terms, theta)
+    # another thread may draw, now and then or all the time, such as that of a Dask client or of a training
+    if drawn and drawing()[1] and not _goes_on(random_numbers_to_come, _WATCHED):
         raise InvalidLossError(
             "Expected a model, loss_fn and metrics that leave the random numbers of the process alone, got "
             "some that seed or use its global generators, from which your code may draw meanwhile. Use "
@@ -88,7 +95,7 @@ def restored(model: nn.Module) -> Iterator[None]:
     finally:
         after = _states(tensors)
         changed = [name for name in tensors if after[name] != states[name]]
-        if changed and _goes_on(tensors, max(_WATCHED, _STEP * (monotonic() - began))):
+        if changed and _goes_on(lambda: _states(tensors), max(_WATCHED, _STEP * (monotonic() - began))):
             changed = []
         for name in changed:
             tensors[name].data.copy_(before[name][0])
@@ -107,12 +114,12 @@ def _states(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, int]]:
     return {name: (t._version, id(t.grad) if t.is_leaf else 0) for name, t in tensors.items()}
 
 
-def _goes_on(tensors: Mapping[str, Tensor], seconds: float) -> bool:
-    """Whether tensors change within some time in which this thread leaves them alone."""
-    states, end = _states(tensors), monotonic() + seconds
+def _goes_on(states: Callable[[], object], seconds: float) -> bool:
+    """Whether something changes within some time in which this thread leaves it alone."""
+    before, end = states(), monotonic() + seconds
     while monotonic() < end:
         sleep(_LOOK)
-        if _states(tensors) != states:
+        if states() != before:
             return True
     return False
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from landscape_widget.curvature.operators import Curvature
 from landscape_widget.curvature.pair_check import doubt_of
 from landscape_widget.numerics.checks import check_choice, check_integer, check_real
+from landscape_widget.numerics.lanczos import check_squares
 from landscape_widget.numerics.storage import COLUMNS
 from landscape_widget.results.curvature import EigenPairs
 
@@ -80,6 +81,9 @@ def certify(matrix: Curvature, estimate: EigenPairs, vectors: Tensor, ends: Ends
         ends: What counts as converged.
         scale: The largest |λ|.
 
+    Raises:
+        ArithmeticError: If the squares of products overflow or are next to nothing.
+
     Warns:
         UserWarning: If slopes contradict a quotient. The objective keeps the ``doubt``.
     """
@@ -89,6 +93,7 @@ def certify(matrix: Curvature, estimate: EigenPairs, vectors: Tensor, ends: Ends
     # of vectors of millions of entries one after another: all that is made of them takes memory as they do
     for part in torch.split(vectors, max(1, COLUMNS // len(vectors)), dim=1):
         products = matrix.product(part)
+        check_squares(products, scale)  # a search in single precision saw nothing of them
         values.append((part * products).sum(dim=0))
         products -= values[-1] * part
         residuals.append(products.norm(dim=0))

@@ -103,16 +103,19 @@ def trace_of(density: SpectralDensity) -> TraceEstimate:
         Cov(n uᵀBᵖu, n uᵀB^q u) = 2n/(n + 2) · (tr B^{p+q} − tr Bᵖ tr B^q / n).
 
     The standard errors come from this formula with the density's own moments, because the differences
-    between a handful of probes would tell them badly. A quadrature of a single node has no second moment: of
-    such ones tr(H²) and all errors are NaN.
+    between a handful of probes would tell them badly. A quadrature of a single node has no second moment: it
+    does not count beside others, and of such ones alone tr(H²) and all errors are NaN.
     """
     check_given(SpectralDensity, density=density)
+    single = _without_squares(density)
+    if 0 < len(single) < density.n_probes:
+        density, single = density.without(single), []
     certified = density.certified
     n = density.n_parameters - len(certified)
     own = density.probe >= 0
     counts, nodes = density.counts[own], density.nodes[own]
     power = [float(counts @ nodes**p) for p in range(5)]
-    if not _has_squares(density):
+    if single:
         power[2:] = [math.nan] * 3
     covariance = np.zeros((2, 2))
     for p, q in ((1, 1), (1, 2), (2, 2)):
@@ -131,11 +134,11 @@ def trace_of(density: SpectralDensity) -> TraceEstimate:
     )
 
 
-def _has_squares(density: SpectralDensity) -> bool:
-    """Whether some probe tells tr(H²): by two nodes, by eigenvalues, or since nothing is left to it."""
-    rest = density.n_parameters - len(density.certified)
+def _without_squares(density: SpectralDensity) -> list[int]:
+    """The probes of a single node, where neither that is an eigenvalue nor a single one is left to them."""
+    least = min(2, density.n_parameters - len(density.certified))
     counts = [int((density.probe == probe).sum()) for probe in range(density.n_probes)]
-    return not counts or bool(density.exhausted) or max(counts) >= min(2, rest)
+    return [i for i, count in enumerate(counts) if count < least and i not in density.exhausted]
 
 
 def _steps(

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from landscape_widget.curvature.deflation import Deflation
 from landscape_widget.curvature.operators import Curvature
-from landscape_widget.numerics.lanczos import Lanczos
+from landscape_widget.numerics.lanczos import Lanczos, check_squares
 from landscape_widget.numerics.probes import Probes
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.results.base import Provenance
@@ -160,6 +160,7 @@ class _Spread:
 
 def _forms(z: Tensor, products: Tensor, inner: Tensor) -> FloatArray:
     """zᵀHz, ‖Hz‖² and ‖PHz‖² of columns z, shape (3, k); ``inner`` is PHz."""
+    check_squares(products)
     forms = torch.stack([(z * products).sum(dim=0), (products**2).sum(dim=0), (inner**2).sum(dim=0)])
     found: FloatArray = forms.double().cpu().numpy()
     return found

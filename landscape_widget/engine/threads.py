@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
+from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -86,6 +87,22 @@ def limit_this_thread(threads: int) -> None:
     torch.get_num_threads()  # torch sets both when a thread first asks, and never again
     _openmp().limit(limits=threads)
     _limit_mkl()(threads)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Has torch compute with one thread wherever the calling thread calls it in the block.
+
+    Afterwards each library has its own count again, which need not be that of torch.
+    """
+    torch.get_num_threads()
+    openmp, mkl = _openmp().limit(limits=1), _limit_mkl()
+    before = mkl(1)
+    try:
+        yield
+    finally:
+        mkl(before)
+        openmp.restore_original_limits()
 
 
 @cache

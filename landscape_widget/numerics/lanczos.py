@@ -56,6 +56,23 @@ class Krylov:
         return values, self.beta * np.abs(coordinates[-1])
 
 
+def check_squares(products: Tensor, scale: float = 0.0) -> float:
+    """The largest norm of products, shape (N,) or (N, k), and of those before them, which was ``scale``.
+
+    Raises:
+        ArithmeticError: If its square overflows, or loses digits since it is next to nothing.
+    """
+    scale = max(scale, float(products.norm(dim=0).max()))
+    limits = torch.finfo(products.dtype)
+    if math.isinf(scale) or (scale < (limits.tiny / limits.eps) ** 0.5 and bool(products.any())):
+        largest, dtype = float(products.abs().max()), str(products.dtype).removeprefix("torch.")
+        raise ArithmeticError(
+            f"Expected Hessian-vector products whose squares {dtype} can hold, got entries up to "
+            f"{largest:.2g}. Multiply the loss by a number."
+        )
+    return scale
+
+
 class Lanczos:
     """The process, one product at a time.
 
@@ -100,8 +117,6 @@ class Lanczos:
         self._projected = np.zeros((self.max_basis, self.max_basis))
         self._vector = start / start.norm()
         self._eps = torch.finfo(start.dtype).eps
-        #: norms that are smaller, but not zero, have squares that lose digits
-        self._least = (torch.finfo(start.dtype).tiny / self._eps) ** 0.5
         self._m = self._n_products = self._n_locked = self._n_explored = 0
         self._scale = 0.0
         self._exploring, self._is_plain, self._broken = False, True, False
@@ -131,13 +146,7 @@ class Lanczos:
             )
         self._m += 1
         m, basis, projected = self._m, self._basis, self._projected
-        self._scale = max(self._scale, float(product.norm()))
-        if math.isinf(self._scale) or (self._scale < self._least and bool(product.any())):
-            largest, dtype = float(product.abs().max()), str(product.dtype).removeprefix("torch.")
-            raise ArithmeticError(
-                f"Expected Hessian-vector products whose squares {dtype} can hold, got entries up to "
-                f"{largest:.2g}. Multiply the loss by a number."
-            )
+        self._scale = check_squares(product, self._scale)
         overlaps = orthogonalise(product, basis[:m])
         projected[:m, m - 1] = projected[m - 1, :m] = overlaps.cpu().numpy()
         beta = float(product.norm())

@@ -6,9 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
-from landscape_widget.engine.threads import limit_this_thread
+from landscape_widget.engine.threads import one_thread
 from landscape_widget.objective.spool import Snapshot, check_versions, made
 
 
@@ -42,17 +40,14 @@ def carried_out(
         Exception: What the task raises.
     """
     check_versions(about)
-    threads = torch.get_num_threads()
-    limit_this_thread(1)
     try:
-        found, shared = made(about), made(beside)
-        if found is None or shared is None:
-            return Missing(found is None)
-        return Done(task(found, item, shared))
+        with one_thread():
+            found, shared = made(about), made(beside)
+            if found is None or shared is None:
+                return Missing(found is None)
+            return Done(task(found, item, shared))
     except SystemExit:  # some executors would raise it where the tasks come from
         return Ended()
-    finally:
-        limit_this_thread(threads)
 
 
 def nothing(*_: Any) -> None:

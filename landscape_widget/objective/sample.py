@@ -11,7 +11,7 @@ from torch import Tensor
 
 from landscape_widget.admission.nearby import Probe
 from landscape_widget.engine.faults import out_of_memory
-from landscape_widget.engine.threads import limit_this_thread
+from landscape_widget.engine.threads import one_thread
 from landscape_widget.loss.evaluation import Spans
 from landscape_widget.loss.terms import Terms
 
@@ -42,18 +42,17 @@ class Sample:
     @classmethod
     def of(cls, terms: Terms, theta: Tensor, spans: Spans) -> Sample:
         """The sample of a loss; one that all agree with where a few examples have no loss, or several."""
-        loss, rounding, threads = math.nan, 0.0, torch.get_num_threads()
-        limit_this_thread(1)  # as in a worker: losses that are ill-conditioned depend on it
+        loss, rounding = math.nan, 0.0
         try:
-            probe = _few(terms, theta, spans)
-            point, loss = probe.point
+            with one_thread():  # as in a worker: losses that are ill-conditioned depend on it
+                probe = _few(terms, theta, spans)
+                point, loss = probe.point
+                again = probe.value(point)
             rounding = float(torch.finfo(probe.theta.dtype).eps ** 0.5)
-            if not _alike(probe.value(point), loss, _STILL * rounding):  # nobody has asked that of a function
+            if not _alike(again, loss, _STILL * rounding):  # nobody has asked that of a function
                 loss = math.nan
         except Exception as error:
             log.info("Workers are not held against a sample: %s: %s", type(error).__name__, error)
-        finally:
-            limit_this_thread(threads)
         return cls(loss, rounding, torch.get_default_dtype(), not math.isfinite(loss))
 
     def check(self, terms: Terms, theta: Tensor, spans: Spans) -> None:

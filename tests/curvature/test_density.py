@@ -135,6 +135,20 @@ def test_a_single_step_is_enough_for_one_eigenvalue() -> None:
     assert (found.value, found.stderr, found.square) == pytest.approx((15, 0, 45))
 
 
+def test_probes_of_a_single_step_do_not_count_beside_that_of_a_run() -> None:
+    """Its own has many nodes; theirs would take a sixth of tr(H²) away, by many standard errors."""
+    spectrum = np.r_[np.linspace(-0.3, 1, 58), 4, 9]
+    objective = rotated(spectrum)
+    pairs = hessian_eigenpairs(objective)
+    assert pairs.converged.all()
+    assert pairs.ritz_values is not None
+    one, alone = (trace_of(spectral_density(objective, probes, 1, pairs=pairs)) for probes in (8, 1))
+    assert (one.value, one.stderr) == pytest.approx((alone.value, alone.stderr))
+    assert (one.square, one.square_stderr) == pytest.approx((alone.square, alone.square_stderr))
+    assert abs(one.square - (spectrum**2).sum()) <= 4 * one.square_stderr
+    assert abs(one.value - spectrum.sum()) <= 4 * one.stderr
+
+
 @pytest.mark.parametrize("which", ["smallest", "both"])
 def test_what_is_zero_stays_in_the_density(which: str) -> None:
     """A run for pairs that stops at zero, below which nothing lies, has one vector of many."""

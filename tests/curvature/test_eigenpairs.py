@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from landscape_widget import Objective, hessian_eigenpairs, spectral_density
+from landscape_widget import Objective, TraceEstimate, hessian_eigenpairs, hessian_trace, spectral_density
 from landscape_widget.curvature import eigenpairs
 from landscape_widget.curvature.eigenpairs import eigenpair_steps
 from landscape_widget.curvature.product_check import EXAMPLES
+from landscape_widget.curvature.trace import METHODS
 from landscape_widget.numerics.storage import rows_in_file
 
 from ..support.cases import EACH, Case, case
@@ -167,13 +171,32 @@ def test_a_basis_in_a_file_gives_the_same_pairs(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("scale", [1e160, 1e200, 1e-150, 1e-200])
 def test_scales_whose_squares_float64_cannot_hold_are_refused(scale: float) -> None:
-    """Residuals of such vectors are zero or infinite, whatever the vectors are."""
+    """Residuals of such vectors are zero or infinite whatever those are, and so are standard errors."""
     objective = Objective.from_function(
         lambda t: scale * (3 * t[0] ** 2 + t[1] ** 2 - t[2] ** 2) / 2, torch.zeros(3).double()
     )
-    for curvature_of in (hessian_eigenpairs, spectral_density):
+    for curvature_of in (hessian_eigenpairs, spectral_density, *map(_trace_by, METHODS[:3])):
         with pytest.raises(ArithmeticError, match="squares float64 can hold, got entries up to"):
             curvature_of(objective)
+
+
+def _trace_by(method: str) -> Callable[[Objective], TraceEstimate]:
+    return partial(hessian_trace, method=method, samples=6)
+
+
+def test_a_search_in_single_precision_does_not_certify_what_it_cannot_see() -> None:
+    """A classifier sure of all examples: squares of its curvature are zero in float64, itself in float32."""
+    torch.manual_seed(0)
+    first, last = nn.Linear(6, 8), nn.Linear(8, 3)
+    model, x = nn.Sequential(first, nn.ReLU(), last), torch.randn(300, 6)
+    with torch.no_grad():
+        last.weight *= 1e4
+        last.bias *= 1e4
+        likeliest, second = model(x).topk(2, 1).values.unbind(1)
+        x = x[likeliest - second > 450]
+        y = model(x).argmax(1)
+    with pytest.raises(ArithmeticError, match="squares float64 can hold"):
+        hessian_eigenpairs(Objective(model, (x, y), nn.CrossEntropyLoss()))
 
 
 @pytest.mark.parametrize("scale", [1e145, 1e-140])

@@ -144,3 +144,29 @@ def test_the_clock_stands_still_while_others_compute() -> None:
     assert clock() - began < 0.02
     work()
     assert clock() - began >= 0.03
+
+
+#: The counts of torch, and of the OpenMP that scikit-learn brings along, before, in and after the block.
+COUNTS = """
+import sklearn.cluster
+from threadpoolctl import threadpool_info
+from landscape_widget.engine.threads import one_thread
+
+def counts():
+    return sorted({pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "openmp"})
+
+torch.set_num_threads(3)
+print([torch.get_num_threads(), *counts()])
+with one_thread():
+    print([torch.get_num_threads(), *counts()])
+print([torch.get_num_threads(), *counts()])
+"""
+
+
+def test_each_library_has_its_own_count_again(new_process: Scripts) -> None:
+    code, out, err = new_process.run(COUNTS, 60)
+    assert code == 0, err
+    before, within, after = (json.loads(line) for line in out.splitlines())
+    assert within == [1, 1]
+    assert before == after
+    assert before[0] == 3

@@ -9,6 +9,8 @@ import copy
 import random
 from collections.abc import Callable
 from functools import partial
+from threading import Event, Thread
+from time import sleep
 from typing import Any
 
 import numpy as np
@@ -98,6 +100,34 @@ def test_a_loss_that_uses_the_generators_of_the_process_is_refused(
     with pytest.raises(ValueError, match=r"leave the random numbers of the process alone.*torch\.Generator"):
         Objective(model, (torch.ones(5, 3), torch.ones(5, 2)), loss_fn, metrics=metrics)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("often", [True, False], ids=["all the time", "once"])
+def test_what_other_threads_draw_is_not_laid_to_the_loss(often: bool) -> None:
+    """As a training in another thread does, or a Dask client's."""
+    ended, asked = Event(), Event()
+
+    def draws() -> None:
+        while not ended.wait(1e-4):
+            if often or asked.is_set():
+                torch.rand(1)
+                asked.clear()
+
+    def loss_fn(output: Tensor, target: Tensor) -> Tensor:
+        if not called:
+            asked.set()
+        called.append(1)
+        sleep(0.02)
+        return (output - target).square().mean()
+
+    called: list[int] = []
+    thread = Thread(target=draws)
+    thread.start()
+    try:
+        Objective(nn.Linear(3, 2), (torch.ones(5, 3), torch.ones(5, 2)), loss_fn)
+    finally:
+        ended.set()
+        thread.join()
 
 
 # checkpoints
