@@ -31,6 +31,9 @@ FIT_POINTS, FIT_HALF_WIDTH = 50, 0.05
 #: rounding of the losses gets as large before; and not more often than the last, where there is no rounding.
 _FEW_POINTS, _SHRINK, _SHARE, _MOST_SHRINKS = 5, 10.0, 1e-3, 7
 
+#: Curvatures, if not zero, between which float64 holds their cubes, which skewness takes, with all digits.
+_LEAST, _MOST = 1e-95, 1e100
+
 #: Directions that may try all intervals; later ones try the one in use and the next, so that the losses are
 #: bounded.
 _PILOTS = 5
@@ -49,6 +52,9 @@ def fit_steps(
         interval: Seconds.
         half_width: Half the width of the interval of α, with 50 points as in the paper; None to choose it,
             with 5, which is also done beside a given one, for the bias.
+
+    Raises:
+        ArithmeticError: If the cube of a curvature overflows or loses digits.
     """
     lines = _Lines(objective)
     fits: list[_Fit] = []
@@ -58,6 +64,11 @@ def fit_steps(
     for i in range(samples):
         eta = probes.draw(1)[:, 0]
         fit = lines.justified(eta, width, _MOST_SHRINKS if i < _PILOTS else 1, scale)
+        if math.isfinite(fit.size) and fit.size and not _LEAST < fit.size < _MOST:
+            raise ArithmeticError(
+                f"Expected curvatures whose cubes float64 can hold, got {fit.size:.2g} along a line. Multiply "
+                "the loss by a number."
+            )
         fits.append(fit)
         width, scale = fit.width, math.sqrt(float(np.mean([f.size**2 for f in fits])))
         found[:, i] = fit.curvature, fit.fourth_order

@@ -226,6 +226,16 @@ def test_what_cannot_be_is_refused() -> None:
         hessian_trace(objective, "hutchinson", pairs=pairs)
 
 
+@pytest.mark.parametrize("method", ["curvature-fit", "hutchinson", "hutch++", "deflated"])
+@pytest.mark.parametrize("scale", [1e160, 1e-160])
+def test_a_scale_at_which_powers_overflow_or_vanish_is_refused(method: str, scale: float) -> None:
+    objective = Objective.from_function(
+        lambda t: scale * (1 + (t**4).sum() + t[0] * t[1]), torch.linspace(0.1, 1, 12, dtype=torch.float64)
+    )
+    with pytest.raises(ArithmeticError, match="Multiply the loss by a number"):
+        hessian_trace(objective, method, samples=8)
+
+
 def _of_others(objective: Objective, network: Case) -> dict[str, EigenPairs]:
     """Pairs of other matrices than the Hessian of an objective of 2 batches, by what they are of."""
     n = objective.n_parameters
