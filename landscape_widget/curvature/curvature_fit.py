@@ -66,8 +66,8 @@ def fit_steps(
         fit = lines.justified(eta, width, _MOST_SHRINKS if i < _PILOTS else 1, scale)
         if math.isfinite(fit.size) and fit.size and not _LEAST < fit.size < _MOST:
             raise ArithmeticError(
-                f"Expected curvatures whose cubes float64 can hold, got {fit.size:.2g} along a line. Multiply "
-                "the loss by a number."
+                f"Expected curvatures whose cubes float64 can hold, got {fit.size:.2g} along a line. "
+                "Multiply the loss by a number."
             )
         fits.append(fit)
         width, scale = fit.width, math.sqrt(float(np.mean([f.size**2 for f in fits])))

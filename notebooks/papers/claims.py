@@ -308,8 +308,8 @@ BOTTCHER = [
         "differs",
         "resnet56",
         owned("resnet56"),
-        "a sum over minibatches: λmax so to 2 %, which rests on a few of these images, and λmin within what the "
-        "paper's search leaves open, see below",
+        "a sum over minibatches: λmax so to 2 %, which rests on a few of these images, and λmin within what "
+        "the paper's search leaves open, see below",
     ),
     Claim(
         "Figs. 5 and 8, with shortcuts: Hessian plane in ±0.05",
