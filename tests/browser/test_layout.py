@@ -103,10 +103,20 @@ def box(part: Locator) -> dict[str, float]:
     return {**found, "right": found["x"] + found["width"], "bottom": found["y"] + found["height"]}
 
 
-def ratio(page: Page) -> float:
-    """Width of the plane's picture by its height."""
-    area = box(page.get_by_test_id("heatmap").locator(".nsewdrag"))
-    return area["width"] / area["height"]
+def assert_planes_are_square(page: Page) -> None:
+    """Wait, at every width, until the plane's picture, or each of two, is as wide as high within 2 %."""
+    areas = page.locator("[data-testid^='heatmap'] .nsewdrag")
+    for width in (*WIDTHS, 1280):
+        set_width(page, width)
+
+        def square() -> bool:
+            boxes = [box(areas.nth(i)) for i in range(areas.count())]
+            return all(abs(area["width"] / area["height"] - 1) <= 0.02 for area in boxes)
+
+        try:
+            wait_until(square, "square planes", timeout=15)
+        except TimeoutError:
+            pytest.fail(f"{width}: {[box(areas.nth(i)) for i in range(areas.count())]}")
 
 
 @pytest.mark.parametrize(
@@ -138,7 +148,7 @@ def test_the_bar_is_one_line_and_two_in_a_narrow_place(open_: Open) -> None:
         assert box(bar)["height"] == 28 * lines + 8 * (lines - 1), width
 
 
-def test_the_pictures_are_equal_and_nearly_square(open_: Open) -> None:
+def test_the_pictures_are_equal_and_square(open_: Open) -> None:
     page = open_()
     for width in WIDTHS[:3]:
         set_width(page, width)
@@ -148,7 +158,7 @@ def test_the_pictures_are_equal_and_nearly_square(open_: Open) -> None:
         assert [surface[k] for k in ("y", "width", "height")] == pytest.approx(
             [heatmap[k] for k in ("y", "width", "height")], abs=0.1
         )
-        wait_until(lambda: 0.8 < ratio(page) < 1.3, f"a nearly square plane at {width} pixels")
+    assert_planes_are_square(page)
 
 
 def test_nothing_touches_with_all_unfolded_and_two_planes(open_: Open) -> None:
@@ -160,6 +170,7 @@ def test_nothing_touches_with_all_unfolded_and_two_planes(open_: Open) -> None:
     for width in WIDTHS:
         set_width(page, width)
         assert_nothing_touches(page, width)
+    assert_planes_are_square(page)
 
 
 def test_everything_is_within_three_keys(open_: Open) -> None:
@@ -381,6 +392,20 @@ def test_play_and_pause_are_equally_wide(open_: Open) -> None:
     play.click()
     expect(play).to_have_text("▶ Play")
     page.evaluate("model.receive({ checkpoint: null })")
+
+
+@pytest.mark.parametrize("query", ["paths&checkpoints=7&stretch=10", "scale=1e-7&half=0.003"])
+def test_a_plane_below_checkpoints_and_beside_long_numbers_is_square(open_: Open, query: str) -> None:
+    """On a low screen, too, where the height limits it."""
+    page = open_(query)
+    usual = page.viewport_size
+    assert usual is not None
+    try:
+        for height in (900, 720):
+            page.set_viewport_size({"width": usual["width"], "height": height})
+            assert_planes_are_square(page)
+    finally:
+        page.set_viewport_size(usual)
 
 
 def test_a_notice_takes_its_room_from_the_pictures(open_: Open) -> None:

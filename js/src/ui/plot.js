@@ -113,6 +113,20 @@ export const roomOf = ({ clientWidth, clientHeight }, { l, r, t, b } = { l: 0, r
 });
 
 /**
+ * The largest square that margins leave room for; they take the rest, on both sides and below.
+ * @param {HTMLElement} el
+ * @param {{l: number, r: number, t: number, b: number}} margin
+ */
+export function squareIn(el, margin) {
+  const { width, height } = roomOf(el, margin);
+  const side = Math.max(0, Math.min(width, height));
+  const beside = (width - side) / 2;
+  // What plotly would make wider for a colour bar would be square no more.
+  const rest = { ...margin, l: margin.l + beside, r: margin.r + beside, b: margin.b + height - side, autoexpand: false };
+  return { margin: rest, room: { width: side, height: side } };
+}
+
+/**
  * An axis in the host's colours.
  * @param {import("./theme.js").Palette} palette
  * @param {string} title

@@ -1,8 +1,8 @@
 // The figures of the plane from above: colours, contour lines, marks, paths and the crosshair.
 import { flatLevel, flatMarks, flatPins, haloed, LEVEL, LINES, OVER } from "./pin-marks.js";
 import { flatPaths, flatWords } from "./path-marks.js";
-import { baseAxis, baseLayout, POINTER, roomOf } from "../ui/plot.js";
-import { ticksWithin, tickRoom } from "../ui/ticks.js";
+import { baseAxis, baseLayout, POINTER, squareIn } from "../ui/plot.js";
+import { labelWidth, ticksWithin, tickRoom } from "../ui/ticks.js";
 import { errorMap, modelRows } from "../model/quadratic.js";
 import { colouring, contourLevels, shade } from "../model/scale.js";
 import { thinned } from "../model/thinned.js";
@@ -16,8 +16,8 @@ import { nearestNode } from "../model/values.js";
 const [SHADE, STRONG] = ["rgba(0, 0, 0, 0.7)", "rgba(0, 0, 0, 0.9)"];
 /** Where second order stops describing the loss: a colour of no map. */
 const LIMIT = "#ff8fbf";
-/** Width of the colour bar with its labels, in pixels; longer labels get more. */
-const BAR = 64;
+/** Width of the colour bar with its labels, in pixels, at least; beside labels it takes so many. */
+const [BAR, BARE] = [64, 30];
 /** A narrower view has no room for all of an axis's title in one line, and a line more takes so many pixels. */
 const [NARROW, LINE] = [460, 13];
 /** Beyond this many nodes their dots would hide the picture. */
@@ -89,8 +89,9 @@ export function heatmapFigure(frame, surface, el, drags) {
   const titles = axisTitles(surface, extent, narrow);
   // Of the two titles, the one with a second line has room for it.
   const [below, beside] = titles.map((title) => (narrow && title.includes("<br>") ? LINE : 0));
-  const margin = { l: tickRoom(extent.slice(2)) + beside, r: BAR, t: 24, b: 40 + below };
-  const room = roomOf(el, margin);
+  const labels = ticks(7);
+  const bar = Math.max(BAR, BARE + labelWidth(range, labels.ticktext));
+  const { margin, room } = squareIn(el, { l: tickRoom(extent.slice(2)) + beside, r: bar, t: 24, b: 40 + below });
   const pinned = flatPins(frame, room);
   const lines = { ...LINES, x: few.alpha, y: few.beta };
   const faint = diverging ? "rgba(0, 0, 0, 0.35)" : "rgba(255, 255, 255, 0.5)";
@@ -112,7 +113,7 @@ export function heatmapFigure(frame, surface, el, drags) {
           outlinewidth: 0,
           tickfont: { size: 10, color: palette.muted },
           nticks: 6,
-          ...ticks(7),
+          ...labels,
           exponentformat: "power",
           x: 1.02,
           xpad: 0,
@@ -141,11 +142,11 @@ export function heatmapFigure(frame, surface, el, drags) {
       hovermode: "closest",
       // What a person has dragged into view is shown by what comes of it, never by plotly's own memory.
       uirevision: `${extent.join()} ${drags}`,
-      xaxis: { ...baseAxis(palette, titles[0]), range: extent.slice(0, 2), ...ticksWithin(extent.slice(0, 2), el.clientWidth - 120), zeroline: false, showgrid: false },
+      xaxis: { ...baseAxis(palette, titles[0]), range: extent.slice(0, 2), ...ticksWithin(extent.slice(0, 2), room.width), zeroline: false, showgrid: false },
       yaxis: { ...baseAxis(palette, titles[1]), range: extent.slice(2), zeroline: false, showgrid: false },
       shapes: [...picture.outlines.flatMap(outline), ...crosshair(frame, surface)],
       // Above the colour bar and no title of its own, which plotly writes over long labels.
-      annotations: [...flatWords(frame, room), ...pinned.numbers, { name: "quantity", text: title, xref: "paper", yref: "paper", x: 1, y: 1, xanchor: "right", yanchor: "bottom", xshift: BAR - 2, yshift: 7, showarrow: false, font: { size: 11, color: palette.text } }],
+      annotations: [...flatWords(frame, room), ...pinned.numbers, { name: "quantity", text: title, xref: "paper", yref: "paper", x: 1, y: 1, xanchor: "right", yanchor: "bottom", xshift: bar - 2, yshift: 7, showarrow: false, font: { size: 11, color: palette.text } }],
     },
   };
 }
@@ -160,8 +161,8 @@ export function figure2d(frame, surface, el) {
   const { palette, picture: { extent } } = frame;
   const shaded = colouring(frame, surface);
   const [zmin, zmax] = shaded.range;
-  const margin = { l: 48, r: 12, t: 30, b: 40 };
-  const pinned = flatPins(frame, roomOf(el, margin));
+  const { margin, room } = squareIn(el, { l: 48, r: 12, t: 30, b: 40 });
+  const pinned = flatPins(frame, room);
   return {
     data: [
       {
@@ -184,7 +185,7 @@ export function figure2d(frame, surface, el) {
     layout: {
       ...baseLayout(palette, el),
       margin,
-      annotations: [...flatWords(frame, roomOf(el, margin)), ...pinned.numbers],
+      annotations: [...flatWords(frame, room), ...pinned.numbers],
       xaxis: { ...baseAxis(palette, "α"), range: extent.slice(0, 2), fixedrange: true },
       yaxis: { ...baseAxis(palette, "β"), range: extent.slice(2), fixedrange: true },
     },

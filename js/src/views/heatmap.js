@@ -191,7 +191,7 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
       onResize: () => last && update(last),
       on: { plotly_hover: hover, plotly_unhover: leave, plotly_click: (/** @type {any} */ { points: [at] }) => at && clicked({ alpha: at.x, beta: at.y }), plotly_relayout: relayout, plotly_doubleclick: doubleClicked },
     });
-    const anew = isNew(surface, frame.palette, extent.join(), drags, panel.body.clientWidth, ...displayOf(frame));
+    const anew = isNew(surface, frame.palette, extent.join(), drags, panel.body.clientWidth, panel.body.clientHeight, ...displayOf(frame));
     const moved = isMoved(frame.point);
     const make = () => heatmapFigure(frame, surface, panel.body, drags);
     if (anew) plot.draw(make(), () => composed || panel.drawn(surface));
