@@ -73,7 +73,7 @@ test("what stands above a picture goes into as many lines as it needs", () => {
   assert.deepEqual(wrapped([], 9), []);
 });
 
-test("a view's buttons appear with its picture, and save it on the page's background", async (t) => {
+test("a view's buttons appear with its picture, and save it on white paper", async (t) => {
   const { find, model, plotly } = await show();
   const save = () => find("heatmap").querySelector(".lw-save");
   assert.equal(save().hidden, true);
@@ -116,7 +116,7 @@ test("a view's buttons appear with its picture, and save it on the page's backgr
   assert.deepEqual(await Promise.all(files.map(({ blob }) => blob.text())), ["png", "svg"]);
   assert.deepEqual(asked.map(({ options }) => [options.format, options.scale]), [["png", 3], ["svg", 1]]);
   assert.deepEqual(asked[0].figure.layout.shapes, [], "where the pointer was is no part of the picture");
-  assert.equal(asked[0].figure.layout.paper_bgcolor, "rgb(1, 2, 3)");
+  assert.equal(asked[0].figure.layout.paper_bgcolor, "#ffffff");
   const legendOf = (/** @type {any} */ { figure }) => figure.layout.annotations.find((/** @type {any} */ { name }) => name === "legend");
   assert.equal(legendOf(asked[0]).text.replaceAll("<br>", "\u2003"), "◇ θ*\u2003━ L(θ*)\u2003× lowest loss");
   assert.match(asked[0].figure.layout.title.text, /^<b>Loss of Sequential:<br>Hessian/); // a page of no width has lines of one part
@@ -131,6 +131,32 @@ test("a view's buttons appear with its picture, and save it on the page's backgr
   assert.deepEqual(revoked, []);
   t.mock.timers.tick(60_000);
   assert.deepEqual(revoked, ["blob:it", "blob:it", "blob:it"]);
+});
+
+test("a dark page saves light pictures, with what was zoomed into, and stays dark itself", async () => {
+  const { el, find, plotly } = await show({ _surface: surface, _spectrum: mockSpectrum(1, 10, 10, 1), _projections: mockProjections(1, 100, { kappa_minus: -1, kappa_plus: 2 }, 1) }, { webgl: true });
+  await nextFrame();
+  document.body.dataset.lwTheme = "dark";
+  await nextFrame();
+  /** @type {any[]} */
+  const asked = [];
+  Object.assign(plotly, { toImage: async (/** @type {any} */ figure) => asked.push(figure) && "data:image/png,png" });
+  URL.createObjectURL = () => "blob:it";
+  const [TEXT, MUTED, FIRST] = [["#212121", "#e0e0e0"], ["#616161", "#a8a8a8"], ["#00796b", "#4dc3b2"]];
+  for (const name of ["surface", "heatmap", "slices", "curvature"]) {
+    const plot = find(name).querySelector(".js-plotly-plot");
+    if (name === "slices") plot.layout.xaxis.range = [0.25, 0.5];
+    find(name).querySelector('[data-testid="save-png"]').click();
+    await settled();
+    const [said, page] = [asked.at(-1), plot].map(({ data, layout }) => JSON.stringify([data, layout]));
+    for (const [light, dark] of [TEXT, MUTED, ...(name === "slices" ? [FIRST] : [])]) {
+      assert.ok(said.includes(light) && !said.includes(dark), `${name}: ${light}`);
+      assert.ok(page.includes(dark) && !page.includes(light), `${name}, on the page: ${dark}`);
+    }
+    assert.equal(asked.at(-1).layout.paper_bgcolor, "#ffffff");
+  }
+  assert.deepEqual(asked[2].layout.xaxis.range, [0.25, 0.5]);
+  assert.equal(el.querySelectorAll(".lw-root").length, 1);
 });
 
 /** @param {any} clipboard */

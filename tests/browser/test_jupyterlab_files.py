@@ -63,7 +63,7 @@ def test_a_view_is_saved_with_the_keyboard(digits: ExplorerOnPage) -> None:
     pixels = np.asarray(image.convert("RGB"))
     assert n_colours(middle(pixels)) > 100
     assert spread(middle(pixels)) > 5
-    assert np.asarray(image.convert("RGBA"))[0, 0].tolist() == [255, 255, 255, 255]  # JupyterLab's paper
+    assert np.asarray(image.convert("RGBA"))[0, 0].tolist() == [255, 255, 255, 255]  # paper
 
 
 def test_copied_call_makes_the_same_surface(digits: ExplorerOnPage) -> None:

@@ -82,7 +82,7 @@ export function createCurvature(el, state) {
     walk.set(drawable ? view.offer(frame) : NOTHING);
     if (!result || !frame.plotly) return panel.undrawn();
     plot ??= createPlot(panel.body, frame.plotly, { buttons: ["resetScale2d"], on, onResize: () => latest && update(latest) });
-    plot.draw(walk.onto(view.figure(frame, panel.body)), () => face === shown && panel.drawn(result));
+    plot.draw((palette = frame.palette) => walk.onto(view.figure({ ...frame, palette }, panel.body)), () => face === shown && panel.drawn(result));
   }
 
   return {

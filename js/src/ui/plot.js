@@ -2,6 +2,7 @@
 import { createPace } from "./pace.js";
 import { painted } from "./painted.js";
 import { wrapped } from "../model/picture-file.js";
+import { lightOf } from "./theme.js";
 
 /** @typedef {{data: any[], layout: Record<string, any>}} Figure */
 /** @typedef {HTMLElement & {on(event: string, listener: (event: any) => void): void}} PlotElement */
@@ -22,11 +23,16 @@ const [LARGE, SMALL] = [8, 5.6];
 /** Pixels of a saved PNG for each of the page: about 300 an inch, as papers ask for. */
 export const DENSITY = 3;
 
-/** The library behind each plot. @type {WeakMap<Element, Plotly>} */
-const libraries = new WeakMap();
+/**
+ * Makes a figure in the page's colours, or in others.
+ * @typedef {(palette?: import("./theme.js").Palette) => Figure} Make
+ */
+
+/** What is behind each plot. @type {WeakMap<Element, {Plotly: Plotly, make: Make}>} */
+const drawings = new WeakMap();
 
 /**
- * What the legend beside a plot says, and the colours of its squares; surface and plane share the plane's.
+ * What the legend beside a plot says, and its squares; surface and plane share the plane's.
  * @param {HTMLElement} root
  * @param {HTMLElement} place
  */
@@ -34,11 +40,11 @@ function keysOf(root, place) {
   const name = place.closest("section")?.dataset.testid?.replace("surface", "heatmap");
   const keys = [...root.querySelectorAll(`[data-testid="${name}"] .lw-key`)].filter((key) => !key.closest("[hidden]"));
   const words = keys.map(({ firstChild, lastChild }) => `${firstChild?.textContent || "■"} ${lastChild?.textContent}`);
-  return { words, colours: keys.flatMap((key) => [...key.querySelectorAll(".lw-swatch")]).map((square) => getComputedStyle(square).backgroundColor) };
+  return { words, squares: keys.flatMap((key) => [...key.querySelectorAll(".lw-swatch")]) };
 }
 
 /**
- * The plot in a place as an image, on the page's background, with the legend of its panel.
+ * The plot in a place as an image, light as paper whatever the page is, with the legend of its panel.
  * @param {HTMLElement} place
  * @param {"png" | "svg"} format
  * @param {string[]} [words]  a title to stand above it, and what else is to be said
@@ -46,15 +52,20 @@ function keysOf(root, place) {
  */
 export async function imageOf(place, format, [title, ...more] = []) {
   const plot = /** @type {HTMLElement & Figure} */ (place.querySelector(".lw-plot"));
-  const Plotly = libraries.get(plot);
-  if (!Plotly) throw new Error("Expected a plot, found none.");
+  const drawing = drawings.get(plot);
+  if (!drawing) throw new Error("Expected a plot, found none.");
   const root = /** @type {HTMLElement} */ (place.closest(".lw-root") ?? place);
+  const { words, squares } = keysOf(root, place);
+  const { palette, colours } = lightOf(root, squares);
+  const color = palette.text;
+  const figure = drawing.make(palette);
   // A copy: plotly notes in its layout what it made of it.
   /** @type {Record<string, any>} */
-  const layout = { ...structuredClone(plot.layout), paper_bgcolor: getComputedStyle(root).backgroundColor };
+  const layout = { ...structuredClone(figure.layout), paper_bgcolor: palette.background };
+  // What a person has zoomed into is known to plotly alone.
+  for (const name in layout) if (plot.layout[name]?.range) layout[name].range = plot.layout[name].range;
   layout.shapes = layout.shapes?.filter((/** @type {any} */ { name }) => name !== POINTER);
   const size = { width: plot.offsetWidth, height: plot.offsetHeight };
-  const { color } = getComputedStyle(root);
   const room = size.width - 16;
   const { l, t, b } = layout.margin;
   if (title) {
@@ -65,7 +76,6 @@ export async function imageOf(place, format, [title, ...more] = []) {
     layout.margin = { ...layout.margin, t: t + added };
     size.height += added;
   }
-  const { words, colours } = keysOf(root, place);
   if (words.length) {
     const lines = wrapped(words, room / SMALL);
     const added = 14 * lines.length + 6;
@@ -75,7 +85,7 @@ export async function imageOf(place, format, [title, ...more] = []) {
     layout.margin = { ...layout.margin, b: b + added };
     size.height += added;
   }
-  return Plotly.toImage({ data: plot.data.filter(({ meta }) => meta !== POINTER).map((trace) => ({ ...trace })), layout, config: { plotGlPixelRatio: DENSITY } }, { format, ...size, scale: format === "png" ? DENSITY : 1 });
+  return drawing.Plotly.toImage({ data: figure.data.filter(({ meta }) => meta !== POINTER).map((trace) => ({ ...trace })), layout, config: { plotGlPixelRatio: DENSITY } }, { format, ...size, scale: format === "png" ? DENSITY : 1 });
 }
 
 const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif";
@@ -167,7 +177,6 @@ export function createPlot(el, Plotly, { buttons, slow = false, patient = false,
   const plot = /** @type {PlotElement} */ (/** @type {HTMLElement} */ (document.createElement("div")));
   plot.className = "lw-plot";
   el.append(plot);
-  libraries.set(plot, Plotly);
 
   const config = { displaylogo: false, responsive: false, doubleClick: zoomed ? false : "reset", modeBarButtons: [buttons] };
   /** @type {{figure: Figure, drawn: (() => void) | undefined, follows: boolean} | null} */
@@ -245,13 +254,14 @@ export function createPlot(el, Plotly, { buttons, slow = false, patient = false,
   plot.addEventListener("webglcontextlost", lost, true);
 
   /**
-   * @param {Figure} figure
+   * @param {Make} make
    * @param {() => void} [drawn]  called once this figure is on the page
    * @param {boolean} [follows]  whether only the pointer has moved
    */
-  function draw(figure, drawn, follows = false) {
+  function draw(make, drawn, follows = false) {
     pace.cancel();
-    waiting = { figure, drawn, follows };
+    drawings.set(plot, { Plotly, make });
+    waiting = { figure: make(), drawn, follows };
     if (!busy) void work();
   }
 
@@ -272,11 +282,11 @@ export function createPlot(el, Plotly, { buttons, slow = false, patient = false,
     draw,
     /**
      * Draws what follows the pointer: once a frame at most, or where that is too slow, once the pointer rests.
-     * @param {() => Figure} make
+     * @param {Make} make
      */
     follow(make) {
       // Another draw of a result that still waits must not lose its call back.
-      pace.ask(() => draw(make(), waiting?.drawn, !waiting || waiting.follows));
+      pace.ask(() => draw(make, waiting?.drawn, !waiting || waiting.follows));
     },
     destroy() {
       destroyed = true;

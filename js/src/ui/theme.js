@@ -1,4 +1,5 @@
 // Light or dark, and the colours that plots need: both follow the host, live.
+import { h } from "./dom.js";
 
 /**
  * @typedef {object} Palette
@@ -82,6 +83,19 @@ function readPalette(root, theme) {
     first: colour("--lw-first", dark ? "#4dc3b2" : "#00796b"),
     second: colour("--lw-second", dark ? "#c793e8" : "#8430ad"),
   };
+}
+
+/**
+ * The colours of paper, whatever those of the page are, and with them those of the squares of a legend.
+ * @param {HTMLElement} root
+ * @param {Element[]} squares
+ */
+export function lightOf(root, squares) {
+  const paper = h("div", { class: "lw-root", "data-theme": "light", "data-chosen": true, hidden: true }, ...squares.map((square) => square.cloneNode()));
+  root.append(paper);
+  const [palette, colours] = [readPalette(paper, "light"), [...paper.children].map((square) => getComputedStyle(square).backgroundColor)];
+  paper.remove();
+  return { palette, colours };
 }
 
 /**

@@ -89,7 +89,7 @@ export function createCurves(el, state, checkpoints) {
       on: { plotly_click: ({ points: [{ pointIndex }] }) => (box.checked ? state.set(beside(pointIndex)) : checkpoints.choose(pointIndex)) },
       onResize: () => update(/** @type {Frame} */ (last)),
     });
-    plot.draw(figure(frame, panel.body));
+    plot.draw((palette = frame.palette) => figure({ ...frame, palette }, panel.body));
   }
 
   return {

@@ -193,8 +193,8 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
     });
     const anew = isNew(surface, frame.palette, extent.join(), drags, panel.body.clientWidth, panel.body.clientHeight, ...displayOf(frame));
     const moved = isMoved(frame.point);
-    const make = () => heatmapFigure(frame, surface, panel.body, drags);
-    if (anew) plot.draw(make(), () => composed || panel.drawn(surface));
+    const make = (palette = frame.palette) => heatmapFigure({ ...frame, palette }, surface, panel.body, drags);
+    if (anew) plot.draw(make, () => composed || panel.drawn(surface));
     else if (moved) plot.follow(make);
   }
 

@@ -142,8 +142,8 @@ export function createSlices(el, link) {
     });
     const anew = isNew(surface, frame.palette, extent.join(), panel.body.clientWidth, ...displayOf(frame));
     const moved = isMoved(frame.point);
-    const make = () => figure(frame, surface, panel.body);
-    if (anew) plot.draw(make(), () => composed || panel.drawn(surface));
+    const make = (palette = frame.palette) => figure({ ...frame, palette }, surface, panel.body);
+    if (anew) plot.draw(make, () => composed || panel.drawn(surface));
     else if (moved) plot.follow(make);
   }
 

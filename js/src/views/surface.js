@@ -127,7 +127,7 @@ export function createSurface(el, link, name = "surface", ...tools) {
   }
   // The view beside this one was turned; or this one, whose camera may run on a little after it was let go.
   const stopFollowing = link.camera.subscribe(() => {
-    if (!turning && !flat && last?.picture.surface) plot?.follow(() => make(/** @type {Frame} */ (last)));
+    if (!turning && !flat && last?.picture.surface) plot?.follow(make(/** @type {Frame} */ (last)));
   });
 
   /** @param {boolean} next */
@@ -155,18 +155,18 @@ export function createSurface(el, link, name = "surface", ...tools) {
     });
   }
 
-  /** @param {Frame} frame  with a surface */
-  function make(frame) {
-    const surface = inScene(frame);
-    return flat ? figure2d(frame, surface, panel.body) : figure3d(frame, surface, panel.body, link.camera.get());
-  }
+  /** @param {Frame} frame  with a surface @returns {import("../ui/plot.js").Make} */
+  const make = (frame) => (palette = frame.palette) => {
+    const [surface, own] = [inScene(frame), { ...frame, palette }];
+    return flat ? figure2d(own, surface, panel.body) : figure3d(own, surface, panel.body, link.camera.get());
+  };
 
   /** Builds the scene unseen, where the first result lets wait for it. */
   function drawAhead() {
     const frame = /** @type {Frame} */ (last);
     if (plot || flat || !frame.plotly) return;
     plot = makePlot(frame.plotly);
-    plot.draw(figure3d(frame, PLACEHOLDER, panel.body, link.camera.get()));
+    plot.draw(() => figure3d(frame, PLACEHOLDER, panel.body, link.camera.get()));
   }
 
   /**
@@ -210,7 +210,7 @@ export function createSurface(el, link, name = "surface", ...tools) {
         // A host that swaps its style sheet may have given the place another size while this was made.
         if (last && fit !== fitOf(panel.body)) update(last);
       });
-    } else if (moved && !flat) plot.follow(() => make(last ?? frame));
+    } else if (moved && !flat) plot.follow(make(last ?? frame));
   }
 
   return {
