@@ -101,7 +101,7 @@ export const defaults = {
   _spectrum: null,
   _trace: null,
   _along: {},
-  _pins: { pins: [], writable: false, table: null, csv: "", applied: null, note: "", centre: { depth: 0, request: 0, moved: 0 }, checkpoint: 0, drift: null },
+  _pins: { pins: [], writable: false, table: null, csv: "", applied: null, note: "", centre: { depth: 0, request: 0, moved: 0 }, checkpoint: 0, drift: null, python: "" },
 };
 
 const PICTURES = ["_surface", "_compared", "_landmarks", "_projections", "_spectrum", "_trace"];

@@ -255,6 +255,16 @@ test("where the model holds other weights by now, the call says that it would sh
   assert.deepEqual(await copies({}), ["explorer = 1"]);
 });
 
+test("the call has what sets the pins before the explorer is shown", async () => {
+  /** @type {string[]} */
+  const copied = [];
+  withClipboard({ writeText: async (/** @type {string} */ text) => copied.push(text) });
+  const { find } = await show({ _surface: { ...surface, python: "explorer = 1\nexplorer\n" }, _pins: { ...defaults._pins, python: "# $& pins\n" } });
+  find("copy-python").click();
+  await settled();
+  assert.deepEqual(copied, ["explorer = 1\n# $& pins\nexplorer\n"]);
+});
+
 test("without a clipboard the page copies as pages once did, or says that it cannot", async () => {
   withClipboard(undefined);
   const { find } = await show({ _surface: { ...surface, python: "explorer = 3\n" } });

@@ -18,6 +18,7 @@ from landscape_widget.explorer.spots import Spots
 from landscape_widget.explorer.way import replaced
 from landscape_widget.export import point_payloads as wire
 from landscape_widget.export.payloads import Payload
+from landscape_widget.export.python_call import pins_recipe
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
 from landscape_widget.paths.landmarks import Landmarks
@@ -294,8 +295,9 @@ class Points:
         """All of this as the page receives it."""
         centres, table, shown = self.centres, self._table, self._shown.planes
         seed = shown[0].provenance.get("seed") if shown[0] else None
+        pins = [wire.pin(pin, shown, centres.is_origin(pin.plane)) for pin in self.pins.all]
         return {
-            "pins": [wire.pin(pin, shown, centres.is_origin(pin.plane)) for pin in self.pins.all],
+            "pins": pins,
             "writable": self._weights is not None,
             "table": None if table is None else [wire.row(row, seed) for row in table[1].rows],
             "csv": "" if table is None else table[1].csv,
@@ -308,4 +310,6 @@ class Points:
             },
             "checkpoint": centres.taken,
             "drift": None if self._drift is None else asdict(self._drift),
+            # Around another centre, which no cell makes, they would be other points.
+            "python": "" if centres.moved else pins_recipe([pin["places"][0] for pin in pins]),
         }

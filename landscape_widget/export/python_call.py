@@ -19,6 +19,18 @@ from landscape_widget.study.findings import Findings
 _IMPORTS = {"torch": "import torch", "nn": "from torch import nn"}
 
 
+_PINS = """
+def set_pins(name, result):
+    if name == "surface":
+        stop_pins()
+        for alpha, beta in [{}]:
+            explorer.pin(alpha, beta)
+
+
+stop_pins = explorer.on_result(set_pins)
+"""
+
+
 def given_arguments(positional: Mapping[str, Any], keywords: Mapping[str, Any]) -> list[str]:
     """How the arguments that an explorer was made with are written.
 
@@ -83,6 +95,17 @@ def recipe(
         lines.append(f"# the centre was not the weights given but a point ‖Δθ‖ = {moved:.6g} away from them")
     call = ["explorer = LandscapeExplorer(", *(f"    {a}," for a in arguments), ")"]
     return "\n".join([*lines, *call, "explorer", ""])
+
+
+def pins_recipe(places: Sequence[Sequence[float] | None]) -> str:
+    """What sets pins at (α, β) in the cell of ``recipe`` once its plane is there, without blocking.
+
+    Args:
+        places: The places of all pins on that plane; None for one that lies elsewhere, which a comment tells.
+    """
+    there = ", ".join(f"({float(alpha)!r}, {float(beta)!r})" for alpha, beta in filter(None, places))
+    left = "# pins on other planes are left out\n" if None in places else ""
+    return left + (_PINS.format(there) if there else "")
 
 
 def _variables(given: Sequence[str]) -> list[str]:

@@ -176,6 +176,49 @@ def test_another_centre_is_told(make_explorer: Make) -> None:
     )
 
 
+@pytest.mark.parametrize("axes", [("hessian:max", "hessian:min"), ("random", "random:filter")])
+def test_the_call_sets_the_pins_of_its_plane_without_blocking(
+    make_explorer: Make, axes: tuple[str, str]
+) -> None:
+    network = case("dense tanh")
+    names = {"model": network.model(), "data": network.batches(ONE_BATCH), "loss_fn": network.loss_fn}
+    explorer = make_explorer(*names.values(), axes=axes, seed=3).compute()
+    assert received(explorer, "_pins")["python"] == ""
+    first, second = explorer.pin(1 / 3, -0.2), explorer.pin(1e-7, 0)
+    cell, act = (received(explorer, trait)["python"] for trait in ("_surface", "_pins"))
+    head, _, last = cell.rpartition("explorer\n")
+    assert last == ""
+    again = run(f"{head}{act}assert explorer.surface is None\nexplorer\n", **names)
+    again.wait()
+    assert [(pin.alpha, pin.beta) for pin in again.pins] == [(1 / 3, -0.2), (1e-7, 0)]
+    for pin, copy in zip((first, second), again.pins, strict=True):
+        np.testing.assert_allclose(copy.theta, pin.theta, rtol=1e-6, atol=1e-9)
+    again.unpin(1)
+    again.resolution = 7
+    again.compute()
+    assert [pin.number for pin in again.pins] == [2], "they are set once"
+    again.close()
+
+
+def test_pins_on_other_planes_are_left_out_of_the_call_and_all_around_another_centre(
+    make_explorer: Make,
+) -> None:
+    network = case("dense tanh")
+    explorer = make_explorer(network.model(), network.batches(ONE_BATCH), network.loss_fn).compute()
+    explorer.pin(0.25, 0.5)
+    explorer.axes = ("random", "random")
+    explorer.compute()
+    told = "# pins on other planes are left out\n"
+    assert received(explorer, "_pins")["python"] == told
+    there = explorer.pin(0.5, 0.75)
+    python = received(explorer, "_pins")["python"]
+    assert python.startswith(told)
+    assert "[(0.5, 0.75)]" in python
+    explorer.recentre(there)
+    explorer.compute()
+    assert received(explorer, "_pins")["python"] == ""
+
+
 def test_what_was_given_inline_is_told_and_what_has_a_variable_is_not(
     make_explorer: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

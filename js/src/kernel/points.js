@@ -43,6 +43,7 @@
  * @property {{depth: number, request: number, moved: number}} centre  `request`: the last one about another centre
  * @property {number} checkpoint  how often weights had been taken from the user's model before the present ones
  * @property {{words: string, takes: boolean} | null} drift  what they have become since; "takes": whether they can be taken
+ * @property {string} python  what sets the pins of the first plane on show in a cell that makes it again
  * @property {[Mark[], Mark[]]} marks  on the first and the second plane
  */
 

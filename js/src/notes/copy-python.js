@@ -66,7 +66,8 @@ export function createCopy(el, link) {
   return {
     /** @param {import("../kernel/state.js").Snapshot} snapshot */
     update({ surface, points }) {
-      const call = surface?.python ? withWeights(surface.python, points) : "";
+      // Pins are set before the explorer is shown.
+      const call = surface?.python ? withWeights(surface.python, points).replace(/^explorer$/m, () => `${points.python}explorer`) : "";
       if (call !== text) setText(words, "");
       text = call;
       button.disabled = text === "";
