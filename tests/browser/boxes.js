@@ -57,7 +57,7 @@
       const labels = unique.filter((text) => text.closest(`.${axis}`));
       if (labels.length < 2) faults.push(`${view}: one label alone, "${name(labels[0])}", on ${axis.replace("tick", "")}`);
     }
-    apart([...unique, ...all(".cbfills, .cbbg + .cbfill", plot)], 1, view);
+    apart([...unique, ...all(".cbfills, .cbbg + .cbfill", plot), ...all(".lw-provisional", plot.parentElement)], 1, view);
     inside(unique, plot, 2, view);
     for (const label of all(".annotation-text", plot).filter(visible)) {
       const at = box(label);

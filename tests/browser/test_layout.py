@@ -173,6 +173,27 @@ def test_nothing_touches_with_all_unfolded_and_two_planes(open_: Open) -> None:
     assert_planes_are_square(page)
 
 
+@pytest.mark.parametrize("beside", [False, True])
+def test_what_says_that_a_picture_is_provisional_covers_no_labels(open_: Open, beside: bool) -> None:
+    page = open_("stretch=3")
+    if beside:
+        page.get_by_test_id("compare").click()
+        expect(page.get_by_test_id("heatmap-2")).to_have_attribute("data-final", "true", timeout=PATIENCE)
+    wider = [-0.7, 0.7, -2, 2]
+    try:
+        # Nobody answers.
+        page.evaluate("domain => model.receive({ domain, compared_domain: domain })", wider)
+        notes = page.locator(".lw-of-plane").get_by_test_id("provisional")
+        for i in range(4 if beside else 2):
+            expect(notes.nth(i)).to_have_text(re.compile("^Provisional: (quadratic model|from earlier)"))
+            expect(notes.nth(i)).to_have_attribute("title", notes.nth(i).text_content() or "")
+        for width in WIDTHS:
+            set_width(page, width)
+            assert_nothing_touches(page, width)
+    finally:
+        page.evaluate("model.receive({ domain: null, compared_domain: null })")
+
+
 def test_everything_is_within_three_keys(open_: Open) -> None:
     page = open_("width=1000")
     page.get_by_test_id("settings-open").focus()

@@ -67,7 +67,8 @@ export function createPanel(name, title, tell, kind = "") {
     setProvisional(provisional, made = "") {
       element.dataset.provisional = String(provisional);
       note.hidden = made === "";
-      setText(note, `Provisional: ${made}`);
+      note.title = `Provisional: ${made}`;
+      setText(note, note.title);
     },
   };
 }
