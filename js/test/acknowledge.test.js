@@ -29,6 +29,24 @@ test("a picture is acknowledged by its number once it is painted, and only once"
   assert.equal(drawn(model).length, 1);
 });
 
+test("a view that throws keeps neither the others from drawing nor the kernel waiting, and says so", async (t) => {
+  const { model, find, plotly } = await show({ _surface: surfaceOf(1) });
+  await drawnOut();
+  const said = t.mock.method(console, "error", () => {});
+  const broken = () => assert.fail("it is broken");
+  Object.defineProperty(find("verdict"), "hidden", { set: broken });
+  find("heatmap").setAttribute = broken;
+  const pictures = () => ["surface", "heatmap", "slices"].map((name) => plotly.drawn.get(find(name).querySelector(".js-plotly-plot"))?.length);
+  const before = pictures();
+  model.receive({ _surface: { ...surfaceOf(2), sent: 7 } });
+  await drawnOut();
+  assert.deepEqual(pictures().map((count, i) => Number(count) - Number(before[i])), [1, 0, 1]);
+  assert.deepEqual(drawn(model), [{ type: "drawn", number: 7 }]);
+  assert.ok(said.mock.callCount() >= 2);
+  assert.equal(find("error").hidden, false);
+  assert.match(find("error").textContent, /^A part of this page could not be drawn: .*it is broken/);
+});
+
 test("a computation is done once its last picture is drawn", async () => {
   const { model, find } = await show();
   const progress = { ...computing.progress, fraction: 1, eta: 0 };

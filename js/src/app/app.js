@@ -118,19 +118,30 @@ export function render({ model, el, host, signal }, css = "") {
     if (surface) state.send("pin", { alpha, beta, picture: [surface.request, surface.axes, surface.nExamples] });
   }
 
+  /** A part that cannot show something keeps neither the others from it nor the kernel waiting. @param {() => void} act */
+  function attempt(act) {
+    try {
+      act();
+    } catch (reason) {
+      console.error("landscape-widget: a part of the page could not be drawn", reason);
+      error.hidden = false;
+      setText(error, `A part of this page could not be drawn: ${reason}`);
+    }
+  }
+
   function update() {
+    attempt(draw);
+    acknowledgement.update(state.snapshot.sent);
+  }
+
+  function draw() {
     const { snapshot } = state;
     root.dataset.status = snapshot.status;
     const message = [snapshot.error, fault].filter(Boolean).join("\n");
     error.hidden = message === "";
     setText(error, message);
-    controls.update(snapshot);
-    checkpoints.update(snapshot);
     tellProgress();
-    drift.update(snapshot);
-    pins.update(snapshot);
-    copy.update(snapshot);
-    scores.update(snapshot);
+    for (const part of [controls, checkpoints, drift, pins, copy, scores]) attempt(() => part.update(snapshot));
     const second = comparedPlane(snapshot);
     const members = link.members.get();
     const [leader] = members;
@@ -157,13 +168,10 @@ export function render({ model, el, host, signal }, css = "") {
       name: second || snapshot.split !== "train" ? second && !second.samePlane ? firstName(snapshot) : pictureName(snapshot, false) : "",
       words: waitingWords(snapshot, plotly !== null, fault),
     };
-    options.update(frame);
-    verdict.update(frame);
-    settings.update(snapshot, options.unusual(frame));
-    for (const plot of plots) plot.update(frame);
-    pair.update(frame, second);
+    for (const part of [options, verdict, ...plots]) attempt(() => part.update(frame));
+    attempt(() => settings.update(snapshot, options.unusual(frame)));
+    attempt(() => pair.update(frame, second));
     kernelLine.update(snapshot);
-    acknowledgement.update(snapshot.sent);
   }
 
   const tell = () => tellMembers(link, state, state.snapshot.surface);
