@@ -52,7 +52,8 @@ test("a computation is done once its last picture is drawn", async () => {
   const progress = { ...computing.progress, fraction: 1, eta: 0 };
   model.receive({ _surface: { ...surfaceOf(1), sent: 7 }, status: "done", progress });
   await settled();
-  assert.equal(find("progress-text").textContent, "100 % · < 1 s left");
+  assert.equal(find("progress-text").textContent, "100 %");
+  assert.equal(find("progress").previousElementSibling.textContent, "Drawing");
   assert.ok(find("cancel").hidden, "the kernel has nothing to cancel any more");
   await drawnOut();
   assert.equal(find("progress-text").textContent, "Done in 1 s");

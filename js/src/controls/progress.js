@@ -61,7 +61,7 @@ export function createProgress(el, state) {
   return {
     /** @param {Snapshot} computed @param {boolean} drawing  what was computed is not on show yet */
     update(computed, drawing) {
-      const snapshot = /** @type {Snapshot} */ (drawing ? { ...computed, status: "computing" } : computed);
+      const snapshot = /** @type {Snapshot} */ (drawing ? { ...computed, status: "computing", progress: { ...computed.progress, stage: "drawing", eta: null } } : computed);
       const { status, progress } = snapshot;
       if (status === "computing" && !progress) bar.removeAttribute("value");
       else bar.value = status === "done" ? 1 : (progress?.fraction ?? 0);
