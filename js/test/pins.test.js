@@ -219,6 +219,8 @@ test("another centre makes what is on show provisional, and nothing of it is use
   model.receive(points([], { centre: { depth: 1, request: 1, moved: 0.314 } }));
   await settled();
   assert.equal(find("centre").textContent, "θ* is 0.314 away from your model's weights.Back");
+  assert.ok(find("surface").compareDocumentPosition(find("centre")) & 2, "above the pictures, beside the verdict");
+  assert.equal(find("centre").closest("[role=status]").hidden, false);
   assert.equal(find("heatmap").dataset.provisional, "true");
   assert.match(find("heatmap").textContent, /Provisional: former picture/);
   model.receive({ domain: [-0.5, 0.5, -0.5, 0.5] });

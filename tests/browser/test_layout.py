@@ -429,7 +429,14 @@ def test_a_plane_below_checkpoints_and_beside_long_numbers_is_square(open_: Open
         page.set_viewport_size(usual)
 
 
-def test_a_notice_takes_its_room_from_the_pictures(open_: Open) -> None:
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("drift", {"drift": {"words": "Your model has moved.", "takes": True}}),
+        ("centre", {"centre": {"depth": 1, "request": 0, "moved": 0.314}}),
+    ],
+)
+def test_a_notice_takes_its_room_from_the_pictures(open_: Open, name: str, told: dict[str, Any]) -> None:
     page = open_("paths&stretch=10")
     set_width(page, 1232)
     usual = page.viewport_size
@@ -437,13 +444,13 @@ def test_a_notice_takes_its_room_from_the_pictures(open_: Open) -> None:
     page.set_viewport_size({"width": 1280, "height": 720})
     try:
         before = box(page.get_by_test_id("heatmap"))["bottom"]
-        page.evaluate("""() => {
-          const drift = { words: "Your model has moved.", takes: true };
-          model.receive({ _pins: { ...model.get("_pins"), drift } });
-        }""")
-        expect(page.get_by_test_id("drift")).to_be_visible()
+        page.evaluate("told => model.receive({ _pins: { ...model.get('_pins'), ...told } })", told)
+        expect(page.get_by_test_id(name)).to_be_visible()
+        assert box(page.get_by_test_id(name))["bottom"] <= box(page.get_by_test_id("surface"))["y"]
         assert box(page.get_by_test_id("heatmap"))["bottom"] == pytest.approx(before, abs=2)
     finally:
+        none = {"drift": None, "centre": {"depth": 0, "request": 0, "moved": 0}}
+        page.evaluate("none => model.receive({ _pins: { ...model.get('_pins'), ...none } })", none)
         page.set_viewport_size(usual)
 
 

@@ -123,7 +123,7 @@ export function render({ model, el, host, signal }, css = "") {
     try {
       act();
     } catch (reason) {
-      console.error("landscape-widget: a part of the page could not be drawn", reason);
+      console.error("landscape-widget:", reason);
       error.hidden = false;
       setText(error, `A part of this page could not be drawn: ${reason}`);
     }

@@ -1,4 +1,4 @@
-// What a person knows of single points: pins in a table, the way back from another centre, weights taken.
+// What a person knows of single points: pins in a table, weights taken.
 import { createButton, h, setText } from "../ui/dom.js";
 import { formatCount, formatNumber } from "../model/format.js";
 
@@ -136,10 +136,6 @@ function createRow({ number }, state) {
  * @param {State} state
  */
 export function createPins(el, state) {
-  const moved = h("span");
-  const centre = h("p", { class: "lw-pins-line", "data-testid": "centre", hidden: true }, moved);
-  centre.append(button("centre-back", "Back", "Return to the centre before this one", () => state.send("back")));
-
   const holder = h("span");
   const restore = button("restore", "Put back", "Give your model the weights back that it had before", () => state.send("restore", { force: false }));
   const force = button("restore-force", "Put back all the same", "Give up what your model has become since", () => state.send("restore", { force: true }));
@@ -151,7 +147,7 @@ export function createPins(el, state) {
   const caption = h("caption", { class: "lw-spoken" });
   const table = h("table", { class: "lw-pins-table", "data-testid": "pin-table" }, caption, h("thead", {}, head), body);
   const scroll = h("div", { class: "lw-pins-scroll", tabindex: 0, role: "group", "aria-label": "Pinned points" }, table);
-  const element = h("section", { class: "lw-pins", "data-testid": "pins", "aria-label": "Points" }, centre, applied, note, scroll);
+  const element = h("section", { class: "lw-pins", "data-testid": "pins", "aria-label": "Points" }, applied, note, scroll);
   el.append(element);
 
   /** @type {Map<number, ReturnType<typeof createRow>>} */
@@ -189,16 +185,13 @@ export function createPins(el, state) {
       shown = points;
       updateTable(points, examples);
       const { applied: name, note: words } = points;
-      const { depth, moved: distance } = points.centre;
-      centre.hidden = depth === 0;
-      setText(moved, distance ? `θ* is ${formatNumber(distance, 3)} away from your model's weights.` : "θ* are your model's weights as they were last taken.");
       applied.hidden = name === null;
       setText(holder, `Your model holds the weights of ${name}.`);
       note.hidden = words === "";
       setText(note, words);
       // What was refused can be insisted on.
       force.hidden = !(name !== null && words.includes("restore(force=True)"));
-      element.hidden = scroll.hidden && centre.hidden && applied.hidden && note.hidden;
+      element.hidden = scroll.hidden && applied.hidden && note.hidden;
     },
     destroy() {
       element.remove();

@@ -35,6 +35,21 @@ export function createCell(initial, same = Object.is) {
 /** @param {Point | null} a @param {Point | null} b */
 export const samePoint = (a, b) => a === b || (!!a && !!b && a.alpha === b.alpha && a.beta === b.beta && a.source === b.source);
 
+/**
+ * What a view of the plane does when the pointer comes to a node of it, and leaves it.
+ * @param {Link} link
+ * @param {Point["source"]} source
+ * @returns {Record<"plotly_hover" | "plotly_unhover", (event: any) => void>}
+ */
+export const pointing = (link, source) => ({
+  plotly_hover({ points: [at] = [] }) {
+    if (at) link.point.set({ alpha: at.x, beta: at.y, source });
+  },
+  plotly_unhover() {
+    if (link.point.get()?.source === source) link.point.set(null);
+  },
+});
+
 /** @typedef {import("../kernel/decoders.js").SurfaceResult} SurfaceResult */
 
 /** @typedef {"loss" | "error"} Colouring  the loss itself, or what the quadratic model leaves of it */

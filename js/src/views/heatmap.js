@@ -9,6 +9,7 @@ import { heatmapFigure } from "./heatmap-figure.js";
 import { readPaths } from "./path-marks.js";
 import { isCut, readAt, readBelow, readLowest, setReading } from "./readings.js";
 import { displayOf } from "../ui/frame.js";
+import { pointing } from "../ui/link.js";
 import { createPlot } from "../ui/plot.js";
 import { WORDS } from "../kernel/agreed.js";
 import { nearestNode } from "../model/values.js";
@@ -71,11 +72,6 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
   const isNew = createMemory();
   const isMoved = createMemory();
 
-  /** @param {any} event */
-  function hover(event) {
-    const at = event.points?.[0];
-    if (at) link.point.set({ alpha: at.x, beta: at.y, source: "heatmap" });
-  }
   /** A pin that waits for a second click, which would make it none. @type {(() => void) | null} */
   let pending = null;
   function settle() {
@@ -111,9 +107,6 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
     settle();
     pending = () => last?.pin(last, at);
     click = setTimeout(settle, DOUBLE_CLICK);
-  }
-  function leave() {
-    if (link.point.get()?.source === "heatmap") link.point.set(null);
   }
 
   /** @param {any} event */
@@ -189,7 +182,7 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
       buttons: [],
       zoomed: true,
       onResize: () => last && update(last),
-      on: { plotly_hover: hover, plotly_unhover: leave, plotly_click: (/** @type {any} */ { points: [at] }) => at && clicked({ alpha: at.x, beta: at.y }), plotly_relayout: relayout, plotly_doubleclick: doubleClicked },
+      on: { ...pointing(link, "heatmap"), plotly_click: (/** @type {any} */ { points: [at] }) => at && clicked({ alpha: at.x, beta: at.y }), plotly_relayout: relayout, plotly_doubleclick: doubleClicked },
     });
     const anew = isNew(surface, frame.palette, extent.join(), drags, panel.body.clientWidth, panel.body.clientHeight, ...displayOf(frame));
     const moved = isMoved(frame.point);

@@ -1,5 +1,6 @@
 // The loss along each axis through the crosshair, or through θ* while there is none.
 import { displayOf } from "../ui/frame.js";
+import { pointing } from "../ui/link.js";
 import { formatNumber } from "../model/format.js";
 import { createMemory } from "../ui/changed.js";
 import { teller } from "../ui/caption.js";
@@ -122,9 +123,6 @@ export function createSlices(el, link) {
     const { alpha, beta } = link.point.get() ?? { alpha: 0, beta: 0 };
     link.point.set({ ...(at.data.name === "α" ? { alpha: at.x, beta } : { alpha, beta: at.x }), source: "slices" });
   }
-  function leave() {
-    if (link.point.get()?.source === "slices") link.point.set(null);
-  }
 
   /** @param {Frame} frame */
   function update(frame) {
@@ -137,7 +135,7 @@ export function createSlices(el, link) {
     plot ??= createPlot(panel.body, frame.plotly, {
       buttons: [],
       patient: true,
-      on: { plotly_hover: hover, plotly_unhover: leave },
+      on: { ...pointing(link, "slices"), plotly_hover: hover },
       onResize: () => last && update(last),
     });
     const anew = isNew(surface, frame.palette, extent.join(), panel.body.clientWidth, ...displayOf(frame));

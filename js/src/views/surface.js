@@ -3,6 +3,7 @@ import { decodeSurface } from "../kernel/decoders.js";
 import { h, setText } from "../ui/dom.js";
 import { formatCount, formatNumber } from "../model/format.js";
 import { displayOf } from "../ui/frame.js";
+import { pointing } from "../ui/link.js";
 import { createMemory } from "../ui/changed.js";
 import { teller } from "../ui/caption.js";
 import { createPanel } from "../ui/panel.js";
@@ -104,15 +105,6 @@ export function createSurface(el, link, name = "surface", ...tools) {
   const isAsked = createMemory();
   const isMoved = createMemory();
 
-  /** @param {any} event */
-  function hover(event) {
-    const at = event.points?.[0];
-    if (at) link.point.set({ alpha: at.x, beta: at.y, source: "surface" });
-  }
-  function leave() {
-    if (link.point.get()?.source === "surface") link.point.set(null);
-  }
-
   // Kept here: plotly forgets a turned camera when a figure comes while it is being turned.
   function keep(/** @type {any} */ event) {
     if (event["scene.camera"]) link.camera.set(event["scene.camera"]);
@@ -149,7 +141,7 @@ export function createSurface(el, link, name = "surface", ...tools) {
       buttons: [{ name: "reset", title: "Reset camera", icon: plotly.Icons.home, click: () => link.camera.set(link.began.get()) }],
       slow: true,
       patient: true,
-      on: { plotly_hover: hover, plotly_unhover: leave, plotly_relayout: keep, plotly_relayouting: turned },
+      on: { ...pointing(link, "surface"), plotly_relayout: keep, plotly_relayouting: turned },
       onContextLost: () => setFlat(true),
       onResize: () => last && update(last),
     });
