@@ -256,3 +256,26 @@ test("the trace face tells the trace first, then both estimates, and draws them 
   await settled();
   assert.match(page.find("trace-text").textContent, /^tr\(H\) = 60\d ± 8 \(Hutchinson/);
 });
+
+test("a click on a bar names the plane that it replaces, and a button leads back to it", async () => {
+  const former = { axes: ["random:filter", "hessian:min"], seed: 7, domain: [-0.5, 0.5, -2, 2] };
+  const page = await show({ ...results, ...former });
+  const { events } = curvature(page);
+  const back = page.find("former-plane");
+  const traits = () => Object.fromEntries(Object.keys(former).map((name) => [name, page.model.get(name)]));
+  assert.equal(back.hidden, true);
+  for (const pointNumber of [3, 4]) {
+    events().plotly_click({ points: [{ curveNumber: 0, pointNumber }], event: {} });
+    await settled();
+    assert.deepEqual(traits().axes, ["random", "random"]);
+    assert.deepEqual([back.hidden, back.textContent], [false, "↶ random:filter × hessian:min"]);
+  }
+  back.click();
+  await settled();
+  assert.deepEqual(traits(), former, "the one before the first click");
+  assert.equal(back.hidden, true);
+  events().plotly_click({ points: [{ curveNumber: 0, pointNumber: 3 }], event: {} });
+  page.model.receive({ axes: ["hessian:max", "hessian:min"] });
+  await settled();
+  assert.equal(back.hidden, true, "another plane was chosen since");
+});

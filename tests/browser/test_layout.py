@@ -194,6 +194,27 @@ def test_what_says_that_a_picture_is_provisional_covers_no_labels(open_: Open, b
         page.evaluate("model.receive({ domain: null, compared_domain: null })")
 
 
+def test_the_way_back_from_a_bars_plane_touches_nothing(open_: Open) -> None:
+    page = open_("stretch=3")
+    set_width(page, 1400)
+    histogram = page.get_by_test_id("curvature").locator(".lw-panel-body")
+    histogram.scroll_into_view_if_needed()
+    bar = box(histogram.locator(".barlayer .point path").nth(12))
+    page.mouse.move(bar["x"] + bar["width"] / 2, bar["bottom"] - 4)
+    expect(histogram).to_have_attribute("data-clickable", "true")
+    page.mouse.down()
+    page.mouse.up()
+    back = page.get_by_test_id("former-plane")
+    expect(back).to_have_text("↶ Hessian λmax × λmin")
+    page.wait_for_function(DONE, timeout=PATIENCE)
+    for width in WIDTHS:
+        set_width(page, width)
+        assert_nothing_touches(page, width)
+    back.click()
+    expect(back).to_be_hidden()
+    assert page.evaluate("model.get('axes')") == ["hessian:max", "hessian:min"]
+
+
 def test_everything_is_within_three_keys(open_: Open) -> None:
     page = open_("width=1000")
     page.get_by_test_id("settings-open").focus()

@@ -1,6 +1,7 @@
 // How random planes see the curvature: histograms of κ₋ and κ₊, and how often they hide a saddle.
 import { WORDS } from "../kernel/agreed.js";
-import { h, setText } from "../ui/dom.js";
+import { planeLabel } from "../kernel/axes.js";
+import { createButton, h, setText } from "../ui/dom.js";
 import { formatCount, formatEstimate, formatNumber, formatShort } from "../model/format.js";
 import { gaussianCurve, histogram, typicalOf } from "../model/histogram.js";
 import { createKey } from "../ui/legend-key.js";
@@ -145,9 +146,23 @@ export function createProjectionsFace(state) {
   const words = h("span", { class: "lw-line" });
   const blindness = createBlindness();
   const lengths = h("span", { "data-testid": "lengths" });
-  const legend = h("span", { class: "lw-line lw-legend", title: LENGTHS }, ...keys.map(({ element }) => element), lengths);
+  const back = createButton("former-plane", { "data-asks": true, hidden: true, title: "The plane before the click" });
+  const legend = h("span", { class: "lw-line lw-legend", title: LENGTHS }, ...keys.map(({ element }) => element), lengths, back);
   const foot = h("div", { class: "lw-face-foot" }, legend, words, blindness.element);
-  const show = (/** @type {number} */ seed) => state.set({ axes: ["random", "random"], seed, domain: null });
+  /** What a click on a bar has replaced. @type {Pick<Snapshot, "axes" | "seed" | "domain">} */
+  let former;
+  /** The seed of that bar's plane. */
+  let clicked = NaN;
+  back.addEventListener("click", () => state.set(former));
+  function show(/** @type {number} */ seed) {
+    const { axes, seed: old, domain, info } = state.snapshot;
+    if (back.hidden) {
+      former = { axes, seed: old, domain };
+      setText(back, `↶ ${planeLabel(info.axes, axes)}`);
+    }
+    clicked = seed;
+    state.set({ axes: ["random", "random"], seed, domain: null });
+  }
 
   return {
     foot,
@@ -158,6 +173,7 @@ export function createProjectionsFace(state) {
       const { projections, eigenpairs } = snapshot;
       foot.hidden = !projections;
       if (!projections) return;
+      back.hidden = snapshot.seed !== clicked || String(snapshot.axes) !== "random,random";
       setText(lengths, lengthsOf(snapshot));
       [projections.means.kappaMinus, projections.means.kappaPlus].forEach((mean, k) =>
         setText(keys[k].words, mean ? `mean ${NAMES[k]} ${formatEstimate(mean)}` : NAMES[k]),

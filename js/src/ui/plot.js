@@ -52,13 +52,12 @@ function keysOf(root, place) {
  */
 export async function imageOf(place, format, [title, ...more] = []) {
   const plot = /** @type {HTMLElement & Figure} */ (place.querySelector(".lw-plot"));
-  const drawing = drawings.get(plot);
-  if (!drawing) throw new Error("Expected a plot, found none.");
+  const { Plotly, make } = /** @type {NonNullable<ReturnType<typeof drawings.get>>} */ (drawings.get(plot));
   const root = /** @type {HTMLElement} */ (place.closest(".lw-root") ?? place);
   const { words, squares } = keysOf(root, place);
   const { palette, colours } = lightOf(root, squares);
   const color = palette.text;
-  const figure = drawing.make(palette);
+  const figure = make(palette);
   // A copy: plotly notes in its layout what it made of it.
   /** @type {Record<string, any>} */
   const layout = { ...structuredClone(figure.layout), paper_bgcolor: palette.background };
@@ -85,7 +84,7 @@ export async function imageOf(place, format, [title, ...more] = []) {
     layout.margin = { ...layout.margin, b: b + added };
     size.height += added;
   }
-  return drawing.Plotly.toImage({ data: figure.data.filter(({ meta }) => meta !== POINTER).map((trace) => ({ ...trace })), layout, config: { plotGlPixelRatio: DENSITY } }, { format, ...size, scale: format === "png" ? DENSITY : 1 });
+  return Plotly.toImage({ data: figure.data.filter(({ meta }) => meta !== POINTER).map((trace) => ({ ...trace })), layout, config: { plotGlPixelRatio: DENSITY } }, { format, ...size, scale: format === "png" ? DENSITY : 1 });
 }
 
 const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif";
