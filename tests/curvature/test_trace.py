@@ -141,12 +141,12 @@ def test_against_curvlinops() -> None:
     assert abs(found.value - torch.trace(operator @ identity).item()) <= 5 * found.stderr
 
 
-def test_deflation_by_certified_pairs_costs_nothing_and_helps() -> None:
+def test_deflation_by_certified_pairs_costs_one_product_and_helps() -> None:
     objective, spectrum = few_large()
     pairs = hessian_eigenpairs(objective, k=4)
     plain = hessian_trace(objective, "hutchinson", samples=20)
     deflated = hessian_trace(objective, "deflated", samples=20, pairs=pairs)
-    assert deflated.n_hvp == plain.n_hvp == 20
+    assert (deflated.n_hvp, plain.n_hvp) == (21, 20)
     assert deflated.stderr < plain.stderr / 20
     assert abs(deflated.value - spectrum.sum()) <= 5 * deflated.stderr
     assert abs(deflated.square - (spectrum**2).sum()) <= 5 * deflated.square_stderr

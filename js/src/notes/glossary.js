@@ -20,6 +20,11 @@ const TERMS = [
     paths: [["M10 6C20 44 52 44 62 6", "lw-plus"], ["M6 44C20 12 52 12 66 44", "lw-minus"], ["M36 25a3 3 0 1 0 .01 0", "lw-dot"]],
   },
   {
+    term: "Turns; on a slope",
+    words: "Along one direction the loss to second order is a parabola: it turns where that is level. θ* is a minimum, saddle or maximum where it turns inside the domain along every direction, also those that no picture shows; else it is on a slope, whatever the plane looks like.",
+    paths: [FLOOR, ["M4 8C24 44 48 44 68 16", "lw-minus"], ["M15 20a3 3 0 1 0 .01 0", "lw-dot"], "M40 32V40"],
+  },
+  {
     term: "κ₋, κ₊",
     words: "The smallest and the largest curvature within one plane. Random planes see means over many directions, so that both are mostly positive even at a saddle. Their directions are not of length 1 but about √N: their curvatures are about tr(H), far above λmax.",
     paths: [FLOOR, "M22 40V6", ["M8 40C18 40 20 12 28 12S38 40 48 40", "lw-minus"], ["M26 40C36 40 40 18 48 18S58 40 66 40", "lw-plus"]],
