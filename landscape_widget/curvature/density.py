@@ -46,8 +46,8 @@ def spectral_density(
 
     With ``pairs``, those eigenvalues that converged enter exactly, each with weight 1/N, and the probes see
     the rest of the space only. Pairs from ``hessian_eigenpairs`` carry the quadrature of their own run,
-    which counts as the first probe and costs nothing: so one Krylov run feeds eigenpairs, density and, by
-    ``trace_of``, the trace.
+    which counts as the first probe and costs one product, which sees that they are of this matrix: so one
+    Krylov run feeds eigenpairs, density and, by ``trace_of``, the trace.
 
     Args:
         objective: L, computed in float64 where the device allows.

@@ -51,7 +51,7 @@ def hessian_trace(
     - "hutchinson": none. The variance of a sample is 2 tr(H²) for normal probes (Eq. 25) and
       2 Σ_{i≠j} H_ij² for Rademacher probes. Large where a few eigenvalues are.
     - "hutch++": the range of H on a third of the products (Meyer et al. 2021).
-    - "deflated": the vectors of ``pairs``, at no cost, or else a Krylov basis for half of the products:
+    - "deflated": the vectors of ``pairs``, for one product, or else a Krylov basis for half of the products:
       QᵀHQ is then the Lanczos matrix T, and ‖HQ‖² = ‖T‖² + β². Best for a few large eigenvalues.
     - "curvature-fit": no products. Parabolas are fitted to L(θ* + αη) along normal η; the mean of their
       second derivatives estimates tr(H) (Section III B), and half of their variance over the directions
