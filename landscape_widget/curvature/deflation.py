@@ -68,8 +68,6 @@ class Deflation:
         vectors = torch.from_numpy(np.ascontiguousarray(pairs.vectors)).to(matrix.like)
         m = vectors.shape[1]
         gram = vectors.T @ vectors - torch.eye(m).to(vectors)
-        if m and float(gram.abs().max()) > 1e-10:  # Algorithm 1 gives vectors that are nearly orthogonal
-            return cls.of_range(matrix, vectors, 0)
         if m:
             i = int(np.abs(pairs.values).argmax())
             v, value, residual = vectors[:, i], float(pairs.values[i]), float(pairs.residuals[i])
@@ -77,6 +75,8 @@ class Deflation:
             rounding = math.sqrt(torch.finfo(v.dtype).eps) * max(abs(value), float(product.norm()))
             if float((product - value * v).norm()) > 2 * residual + rounding:
                 raise ValueError(_OTHERS.format("of another matrix, such as that of a sum instead of a mean"))
+        if m and float(gram.abs().max()) > 1e-10:  # Algorithm 1 gives vectors that are nearly orthogonal
+            return cls.of_range(matrix, vectors, 1)
         square = float((pairs.values**2 + pairs.residuals**2).sum())
         return cls(vectors, float(pairs.values.sum()), square, min(m, 1), pairs)
 
