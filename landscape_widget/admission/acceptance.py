@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from time import monotonic, sleep
 
 from torch import Tensor, nn
@@ -33,19 +34,23 @@ def accepted(terms: ModelTerms, theta: Tensor, spans: Spans) -> float:
         ValueError: If not, and why.
     """
 
-    def drawing() -> tuple[float, bool]:
+    def drawing() -> tuple[float, set[int]]:
         before = random_numbers_to_come()
         with _told(terms, 0, "loss_fn"):
             loss = loss_of(terms.first(), theta, spans)
         with _told(terms, 0, "metrics"), evaluated():
             terms.metrics_on(theta.detach().clone(), terms.batches[0])
-        return loss, random_numbers_to_come() != before
+        return loss, {i for i, state in enumerate(random_numbers_to_come()) if state != before[i]}
+
+    def coming(i: int) -> bytes:
+        return random_numbers_to_come()[i]
 
     with preserved_random_state():  # what seeds the generators changes them once only
         first, drawn = drawing()
         _check_repeatable(first, loss_of(terms.first(), theta, spans), terms, theta)
     # another thread may draw, now and then or all the time, such as that of a Dask client or of a training
-    if drawn and drawing()[1] and not _goes_on(random_numbers_to_come, _WATCHED):
+    drawn = drawn and drawn & drawing()[1]
+    if not all(_goes_on(partial(coming, i), _WATCHED) for i in drawn):
         raise InvalidLossError(
             "Expected a model, loss_fn and metrics that leave the random numbers of the process alone, got "
             "some that seed or use its global generators, from which your code may draw meanwhile. Use "

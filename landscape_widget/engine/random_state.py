@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +13,9 @@ import torch
 
 def random_numbers_to_come() -> list[bytes]:
     """What the global generators of random, numpy and torch will give next, to be compared."""
-    numpy = np.random.get_state(legacy=False)["state"]
     return [
         repr(random.getstate()).encode(),
-        repr((numpy["pos"], numpy["key"].tobytes())).encode(),
+        pickle.dumps(np.random.get_state(legacy=False)),
         torch.get_rng_state().numpy().tobytes(),
     ]
 
@@ -27,7 +27,7 @@ def preserved_random_state() -> Iterator[None]:
     For the thread that builds an objective only: another thread that draws meanwhile would see its
     numbers again.
     """
-    python, numpy = random.getstate(), np.random.get_state()
+    python, numpy = random.getstate(), np.random.get_state(legacy=False)
     try:
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             yield

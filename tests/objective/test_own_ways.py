@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from threading import Event, Thread
 from time import sleep
@@ -21,6 +21,7 @@ from torch.utils.checkpoint import checkpoint, checkpoint_sequential
 from torch.utils.data import DataLoader, TensorDataset
 
 from landscape_widget import Objective, hessian_eigenpairs
+from landscape_widget.engine.random_state import random_numbers_to_come
 
 pytestmark = pytest.mark.oracle
 
@@ -128,6 +129,51 @@ def test_what_other_threads_draw_is_not_laid_to_the_loss(often: bool) -> None:
     finally:
         ended.set()
         thread.join()
+
+
+def test_what_a_loss_draws_is_not_laid_to_threads_that_draw_from_other_generators() -> None:
+    ended = Event()
+
+    def draws() -> None:
+        while not ended.wait(1e-4):
+            torch.rand(1)
+
+    thread = Thread(target=draws)
+    thread.start()
+    try:
+        with pytest.raises(ValueError, match="leave the random numbers of the process alone"):
+            Objective(
+                nn.Linear(3, 2),
+                (torch.ones(5, 3), torch.ones(5, 2)),
+                lambda output, target: (output - target).square().mean() + 0 * random.random(),
+            )
+    finally:
+        ended.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("drawn", [np.random.randn, np.random.rand, random.gauss, torch.rand, torch.randn])
+def test_a_single_number_that_is_drawn_is_seen(drawn: Callable[..., Any]) -> None:
+    """Also one that a generator has kept from the pair before."""
+    for _ in range(4):
+        before = random_numbers_to_come()
+        assert before == random_numbers_to_come()
+        drawn(*[1] * (drawn in (torch.rand, torch.randn)))
+        assert random_numbers_to_come() != before
+
+
+@pytest.fixture
+def another_bit_generator() -> Iterator[None]:
+    former = np.random.get_bit_generator()
+    np.random.set_bit_generator(np.random.PCG64(1))
+    yield
+    np.random.set_bit_generator(former)
+
+
+def test_numpy_may_have_another_bit_generator(another_bit_generator: None) -> None:
+    before = np.random.get_state(legacy=False)  # noqa: NPY002 - the global one
+    Objective(nn.Linear(3, 2), (torch.ones(5, 3), torch.ones(5, 2)), nn.MSELoss())
+    assert np.random.get_state(legacy=False) == before  # noqa: NPY002 - the global one
 
 
 # checkpoints
