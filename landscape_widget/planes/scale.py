@@ -139,9 +139,9 @@ def automatic_scale(surface: Surface, quadratic: QuadraticModel | None = None) -
     largest = max(abs(low - centre), abs(high - centre))
     if not max(_NOTHING * abs(centre), _LEAST) < largest < _MOST:
         return None
-    width = _linear_width(surface, model) if model else 0.0
-    told = width >= max(_FLAT * largest, _ROUNDING * abs(centre))
-    return LossScale(centre, min(width, largest) if told else _UNTOLD * largest, low, high)
+    small, excess = _linear_widths(surface, model) if model else (0.0, 0.0)
+    told = small >= max(_FLAT * largest, _ROUNDING * abs(centre))
+    return LossScale(centre, min(max(small if told else _UNTOLD * largest, excess), largest), low, high)
 
 
 def sees_saddle(surface: Surface, quadratic: QuadraticModel | None = None) -> bool:
@@ -241,16 +241,16 @@ def _theta(surface: Surface) -> tuple[int, int] | None:
     return (int(i[0]), int(j[0])) if len(i) and len(j) else None
 
 
-def _linear_width(surface: Surface, model: QuadraticModel) -> float:
-    """½|κ|w² of the smaller curvature, or by how much the slope exceeds the curvature along the gradient.
+def _linear_widths(surface: Surface, model: QuadraticModel) -> tuple[float, float]:
+    """½|κ|w² of the smaller curvature, and by how much the slope exceeds the curvature along the gradient.
 
     Both are at the edge of the domain: the axes are taken in its half-widths. Where |g|w is less than
     |Hg|w²/|g|, the loss turns inside it.
     """
     x, y = (float(axis[-1] - axis[0]) / 2 for axis in (surface.alpha, surface.beta))
-    a, b, c = np.array(model.hessian) * (x * x, x * y, y * y)
-    g, h = np.array(model.gradient) * (x, y)
+    a, b, c = (float(part) for part in np.array(model.hessian) * (x * x, x * y, y * y))
+    g, h = (float(part) for part in np.array(model.gradient) * (x, y))
     slope = math.hypot(g, h)
-    excess = slope - math.hypot(a * g + b * h, b * g + c * h) / slope if slope else 0.0
-    minus, plus = principal_curvatures(a, b, c)
-    return float(max(min(float(abs(minus)), float(abs(plus))) / 2, excess))
+    u, v = (g / slope, h / slope) if slope else (0.0, 0.0)  # entries of both could overflow or vanish
+    small = min(abs(float(curvature)) for curvature in principal_curvatures(a, b, c)) / 2
+    return small, slope - math.hypot(a * u + b * v, b * u + c * v)

@@ -77,6 +77,27 @@ def test_a_slope_is_the_same_picture_whatever_its_direction(angle: float) -> Non
     assert scale.width == pytest.approx(1.9, rel=1e-9)
 
 
+@pytest.mark.parametrize("flat", [0.0, 1e-9, -0.02])
+def test_it_changes_by_little_while_a_slope_begins_to_turn(flat: float) -> None:
+    """With x²/2 + x it does so at a half-width of 1."""
+    model, widths = QuadraticModel(1.0, (1.0, 0.0), (1.0, 0.0, flat)), []
+    for half in np.linspace(0.95, 1.05, 101):
+        scale = automatic_scale(surface_of(model, half, half), model)
+        assert scale is not None
+        widths.append(scale.width)
+    np.testing.assert_allclose(widths[1:], widths[:-1], rtol=0.2)
+
+
+@pytest.mark.parametrize("factor", [1e-280, 1e-160, 1e160, 1e280])
+def test_a_multiple_of_the_loss_is_the_same_picture(factor: float) -> None:
+    model = QuadraticModel(
+        3.0 * factor, (0.5 * factor, 0.02 * factor), (4 * factor, 0.1 * factor, -factor / 50)
+    )
+    scale = automatic_scale(surface_of(model), model)
+    assert scale is not None
+    assert scale.width / factor == pytest.approx(0.01124, rel=1e-3)
+
+
 @pytest.mark.parametrize(
     "model", [None, QuadraticModel(3, (0, 0), (4, 0, 0)), QuadraticModel(3, (0, 0), (4, 0, 1e-9))]
 )

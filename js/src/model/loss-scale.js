@@ -33,18 +33,19 @@ export function theta({ alpha, beta }) {
 }
 
 /**
- * ½|κ|w² of the smaller curvature, or by how much the slope exceeds the curvature along the gradient, with the axes in half-widths of the domain.
+ * ½|κ|w² of the smaller curvature, and by how much the slope exceeds the curvature along the gradient, with the axes in half-widths of the domain.
  * @param {SurfaceResult} surface
  * @param {QuadraticModel} model
  */
-function linearWidth({ domain: [a0, a1, b0, b1] }, { gradient, hessian }) {
+function linearWidths({ domain: [a0, a1, b0, b1] }, { gradient, hessian }) {
   const [x, y] = [(a1 - a0) / 2, (b1 - b0) / 2];
   const [a, b, c] = [hessian[0] * x * x, hessian[1] * x * y, hessian[2] * y * y];
   const [g, h] = [gradient[0] * x, gradient[1] * y];
   const slope = Math.hypot(g, h);
+  const [u, v] = slope ? [g / slope, h / slope] : [0, 0];
   const radius = Math.hypot(b, (a - c) / 2);
-  const curvature = Math.min(Math.abs((a + c) / 2 - radius), Math.abs((a + c) / 2 + radius)) / 2;
-  return Math.max(curvature, slope && slope - Math.hypot(a * g + b * h, b * g + c * h) / slope);
+  const small = Math.min(Math.abs((a + c) / 2 - radius), Math.abs((a + c) / 2 + radius)) / 2;
+  return [small, slope - Math.hypot(a * u + b * v, b * u + c * v)];
 }
 
 /** Differences from L(θ*) up to this share of it are rounding. */
@@ -65,9 +66,9 @@ export function automaticScale(surface, model, range = surface.range) {
   const centre = node ? surface.rows[node[0]][node[1]] : (model?.loss ?? NaN);
   const largest = Math.max(Math.abs(range[0] - centre), Math.abs(range[1] - centre));
   if (isDifference(surface) || !(largest > Math.max(NOTHING * Math.abs(centre), LEAST) && largest < MOST)) return null;
-  const linear = model ? linearWidth(surface, model) : 0;
-  const told = linear >= Math.max(FLAT * largest, ROUNDING * Math.abs(centre));
-  const width = told ? Math.min(linear, largest) : UNTOLD * largest;
+  const [small, excess] = model ? linearWidths(surface, model) : [0, 0];
+  const told = small >= Math.max(FLAT * largest, ROUNDING * Math.abs(centre));
+  const width = Math.min(Math.max(told ? small : UNTOLD * largest, excess), largest);
   const ends = /** @type {[number, number]} */ (range.map((loss) => Math.asinh((loss - centre) / width)));
   return { centre, width, range: ends, most: Math.max(...ends.map(Math.abs)) };
 }
