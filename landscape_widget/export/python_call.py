@@ -18,16 +18,14 @@ from landscape_widget.study.findings import Findings
 #: How a cell comes by names that are no variables of a person's.
 _IMPORTS = {"torch": "import torch", "nn": "from torch import nn"}
 
-
+#: Bound to its own explorer and emptied: by then the next cell may have made another one of the same names.
 _PINS = """
-def set_pins(name, result):
-    if name == "surface":
-        stop_pins()
-        for alpha, beta in [{}]:
-            explorer.pin(alpha, beta)
+def set_pins(name, result, explorer=explorer, places=[{}]):
+    while name == "surface" and places:
+        explorer.pin(*places.pop(0))
 
 
-stop_pins = explorer.on_result(set_pins)
+explorer.on_result(set_pins)
 """
 
 

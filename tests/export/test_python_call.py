@@ -200,6 +200,25 @@ def test_the_call_sets_the_pins_of_its_plane_without_blocking(
     again.close()
 
 
+def test_calls_that_run_one_after_another_set_each_its_own_pins(make_explorer: Make) -> None:
+    """As "run all" does: the second has made an explorer of the same name before the first has its plane."""
+    network = case("dense tanh")
+    names = {"model": network.model(), "data": network.batches(ONE_BATCH), "loss_fn": network.loss_fn}
+    cells, made, places = [], [], [(0.25, 0.5), (-0.125, 0.0)]
+    for seed, place in enumerate(places):
+        explorer = make_explorer(*names.values(), axes=("random", "random"), seed=seed).compute()
+        explorer.pin(*place)
+        cell, act = (received(explorer, trait)["python"] for trait in ("_surface", "_pins"))
+        cells.append(cell.removesuffix("explorer\n") + act)
+    for cell in cells:
+        exec(cell, names)
+        made.append(names["explorer"])
+    for explorer, place in zip(made, places, strict=True):
+        explorer.compute()
+        assert [(pin.alpha, pin.beta) for pin in explorer.pins] == [place]
+        explorer.close()
+
+
 def test_pins_on_other_planes_are_left_out_of_the_call_and_all_around_another_centre(
     make_explorer: Make,
 ) -> None:
