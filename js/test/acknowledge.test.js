@@ -45,6 +45,9 @@ test("a view that throws keeps neither the others from drawing nor the kernel wa
   assert.ok(said.mock.callCount() >= 2);
   assert.equal(find("error").hidden, false);
   assert.match(find("error").textContent, /^A part of this page could not be drawn: .*it is broken/);
+  model.receive({ error: "The loss is not finite." });
+  await drawnOut();
+  assert.match(find("error").textContent, /^The loss is not finite\.\nA part of this page could not be drawn: .*it is broken/);
 });
 
 test("a computation is done once its last picture is drawn", async () => {

@@ -125,7 +125,7 @@ export function render({ model, el, host, signal }, css = "") {
     } catch (reason) {
       console.error("landscape-widget:", reason);
       error.hidden = false;
-      setText(error, `A part of this page could not be drawn: ${reason}`);
+      setText(error, `${error.textContent}\nA part of this page could not be drawn: ${reason}`.trim());
     }
   }
 
