@@ -251,6 +251,6 @@ def _linear_widths(surface: Surface, model: QuadraticModel) -> tuple[float, floa
     a, b, c = (float(part) for part in np.array(model.hessian) * (x * x, x * y, y * y))
     g, h = (float(part) for part in np.array(model.gradient) * (x, y))
     slope = math.hypot(g, h)
-    u, v = (g / slope, h / slope) if slope else (0.0, 0.0)  # entries of both could overflow or vanish
+    u, v = g / (slope or 1), h / (slope or 1)  # products of g and H could overflow or vanish
     small = min(abs(float(curvature)) for curvature in principal_curvatures(a, b, c)) / 2
     return small, slope - math.hypot(a * u + b * v, b * u + c * v)

@@ -42,10 +42,9 @@ function linearWidths({ domain: [a0, a1, b0, b1] }, { gradient, hessian }) {
   const [a, b, c] = [hessian[0] * x * x, hessian[1] * x * y, hessian[2] * y * y];
   const [g, h] = [gradient[0] * x, gradient[1] * y];
   const slope = Math.hypot(g, h);
-  const [u, v] = slope ? [g / slope, h / slope] : [0, 0];
-  const radius = Math.hypot(b, (a - c) / 2);
-  const small = Math.min(Math.abs((a + c) / 2 - radius), Math.abs((a + c) / 2 + radius)) / 2;
-  return [small, slope - Math.hypot(a * u + b * v, b * u + c * v)];
+  const [u, v] = [g / (slope || 1), h / (slope || 1)];
+  const smaller = Math.abs(Math.abs((a + c) / 2) - Math.hypot(b, (a - c) / 2));
+  return [smaller / 2, slope - Math.hypot(a * u + b * v, b * u + c * v)];
 }
 
 /** Differences from L(θ*) up to this share of it are rounding. */
