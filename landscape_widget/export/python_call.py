@@ -21,7 +21,7 @@ _IMPORTS = {"torch": "import torch", "nn": "from torch import nn"}
 #: Bound to its own explorer and emptied: by then the next cell may have made another one of the same names.
 _PINS = """
 def set_pins(name, result, explorer=explorer, places=[{}]):
-    while name == "surface" and places:
+    while name == "surface" and result and result.final and places:
         explorer.pin(*places.pop(0))
 
 

@@ -219,6 +219,29 @@ def test_calls_that_run_one_after_another_set_each_its_own_pins(make_explorer: M
         explorer.close()
 
 
+def test_pins_are_set_on_the_plane_of_all_examples_not_on_a_first_one(
+    make_explorer: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eigenvectors of a few examples span another plane."""
+    monkeypatch.setattr("landscape_widget.study.preview.PREVIEW_SECONDS", 0.0)
+    network = case("dense tanh")
+    x = torch.randn(200, *network.examples()[0].shape[1:], dtype=torch.float64)
+    y = torch.arange(200) % 3
+    names = {"model": network.model(), "data": (x, y), "loss_fn": network.loss_fn}
+    explorer = make_explorer(*names.values(), resolution=7).compute()
+    pinned = explorer.pin(0.25, 0.5)
+    cell, act = (received(explorer, trait)["python"] for trait in ("_surface", "_pins"))
+    surfaces: list[int] = []
+    exec(cell.removesuffix("explorer\n") + act, names)
+    again = names["explorer"]
+    again.on_result(lambda name, surface: surfaces.append(surface.final) if name == "surface" else None)
+    again.compute()
+    assert len(surfaces) > 1
+    assert not surfaces[0]
+    np.testing.assert_allclose(again.pins[0].theta, pinned.theta, rtol=1e-6, atol=1e-9)
+    again.close()
+
+
 def test_pins_on_other_planes_are_left_out_of_the_call_and_all_around_another_centre(
     make_explorer: Make,
 ) -> None:
