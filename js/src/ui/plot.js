@@ -178,7 +178,7 @@ export function createPlot(el, Plotly, { buttons, slow = false, patient = false,
   el.append(plot);
 
   const config = { displaylogo: false, responsive: false, doubleClick: zoomed ? false : "reset", modeBarButtons: [buttons] };
-  /** @type {{figure: Figure, drawn: (() => void) | undefined, follows: boolean} | null} */
+  /** @type {{figure: Figure, drawn: (() => void) | undefined, follows: boolean, made: string} | null} */
   let waiting = null;
   let busy = false;
   const pace = createPace();
@@ -193,7 +193,7 @@ export function createPlot(el, Plotly, { buttons, slow = false, patient = false,
     await null;
     if ((slow && !drawnOnce) || (patient && !waiting?.follows)) await painted();
     while (waiting && !destroyed && !held) {
-      const { figure, drawn, follows } = waiting;
+      const { figure, drawn, follows, made } = waiting;
       waiting = null;
       const [began, size] = [performance.now(), sizeOf()];
       try {
@@ -206,7 +206,7 @@ export function createPlot(el, Plotly, { buttons, slow = false, patient = false,
         }
         if (!destroyed) drawn?.();
         // A host that swaps its style sheet changes a place for less than a frame, and observers never tell.
-        if (missed || (seen && size !== seen)) resize();
+        if (missed || (seen && (size !== seen || made !== seen))) resize();
       } catch (error) {
         if (!destroyed) console.error("landscape-widget: a plot could not be drawn", error);
       }
@@ -260,7 +260,7 @@ export function createPlot(el, Plotly, { buttons, slow = false, patient = false,
   function draw(make, drawn, follows = false) {
     pace.cancel();
     drawings.set(plot, { Plotly, make });
-    waiting = { figure: make(), drawn, follows };
+    waiting = { figure: make(), drawn, follows, made: sizeOf() };
     if (!busy) void work();
   }
 
