@@ -59,6 +59,11 @@ test("one line says what is not as usual, and there is none where all is", async
   assert.equal(find("holds").hidden, true);
 });
 
+test("the line stands below the settings, so that a choice among them stays under the pointer", async () => {
+  const { find } = await show({ _info: info, _surface: surface });
+  assert.ok(find("settings").compareDocumentPosition(find("holds")) & window.Node.DOCUMENT_POSITION_FOLLOWING);
+});
+
 test("the line tells of the display too", async () => {
   const { find } = await show({ _surface: surface });
   for (const name of ["quadratic", "contours"]) find(name).click();

@@ -77,7 +77,8 @@ export function render({ model, el, host, signal }, css = "") {
   const kernelLine = createKernelLine(body, root);
   const controls = createControls(body, state, settings.button, glossary.button);
   const checkpoints = createCheckpoints(body, state);
-  body.append(settings.line, settings.body, glossary.body, views, foot);
+  // The line comes and goes with what is set: above, it would move a choice away from the pointer.
+  body.append(settings.body, settings.line, glossary.body, views, foot);
   const options = createViewOptions(settings.body, foot, link);
   const zoom = createZoom(state, "domain");
   const oneScale = createOneScale(link);
