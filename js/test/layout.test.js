@@ -48,6 +48,16 @@ test("the scale of losses is one choice away, beside the title of the surface", 
   assert.equal(find("settings").hidden, true);
 });
 
+test("Escape closes what was opened while the focus is still on its button", async () => {
+  const { find } = await show();
+  for (const name of ["settings", "glossary"]) {
+    const button = find(`${name}-open`);
+    button.click();
+    button.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
+    assert.equal(find(name).hidden, true);
+  }
+});
+
 test("one line says what is not as usual, and there is none where all is", async () => {
   const { model, find } = await show({ _info: info, _surface: surface });
   assert.equal(find("holds").hidden, true);

@@ -20,10 +20,12 @@ export function createFold({ name, label, title, mark }) {
     button.setAttribute("aria-expanded", String(open));
   }
   button.addEventListener("click", () => set(body.hidden));
-  body.addEventListener("keydown", ({ key }) => {
+  function close(/** @type {KeyboardEvent} */ { key }) {
     if (key !== "Escape") return;
     set(false);
     button.focus();
-  });
+  }
+  // The glossary has nothing in it that takes the focus.
+  for (const part of [button, body]) part.addEventListener("keydown", close);
   return { button, body };
 }
