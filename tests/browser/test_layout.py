@@ -25,6 +25,16 @@ WIDTHS = (1400, 1000, 700, 500)
 LEAST = 320
 """Pixels that an explorer is wide at least."""
 
+UNTRAINED = """
+import torch
+from landscape_widget import LandscapeExplorer
+torch.manual_seed(1)
+x = torch.randn(400, 6)
+y = (x[:, 0] * x[:, 1] + 0.5 * x[:, 2] > 0).long()
+net = torch.nn.Sequential(torch.nn.Linear(6, 16), torch.nn.ReLU(), torch.nn.Linear(16, 2))
+explorer = LandscapeExplorer(net, (x, y), torch.nn.CrossEntropyLoss(), resolution=5)
+"""
+
 BOXED = """
 import ipywidgets
 other = LandscapeExplorer(Objective.from_function(bowl, torch.zeros(6, dtype=torch.float64)), resolution=5)
@@ -762,6 +772,14 @@ def test_a_narrower_page_that_changes_its_theme_at_once_stays_within_its_place(
             assert_nothing_touches(page, theme)
     finally:
         page.set_viewport_size({"width": 1280, "height": 720})
+
+
+def test_labels_of_projections_at_the_left_end_stay_clear_of_the_count_of_none(show: Show) -> None:
+    """An untrained network has projected curvatures from a little below a label of the axis on."""
+    with show(UNTRAINED, width=1280, height=900) as notebook:
+        axis = notebook.page.get_by_test_id("curvature").locator(".xtick text")
+        expect(axis.first).to_have_text("−5", timeout=PATIENCE)
+        assert_nothing_touches(notebook.page, "untrained")
 
 
 def test_boxes_keep_a_least_width_and_gutters(lab: Notebook) -> None:

@@ -64,12 +64,12 @@ function figure({ palette }, { kappaMinus, kappaPlus, plane, samples, fits, seed
     layout: {
       ...baseLayout(palette, el),
       uirevision: "projections",
-      margin: { l: tickRoom([0, highest]), r: 16, t: 8, b: 40 },
+      margin: { l: tickRoom([0, highest]), r: 16, t: 8, b: 44 },
       barmode: "overlay",
       bargap: 0,
       dragmode: false,
       hovermode: "closest",
-      xaxis: { ...baseAxis(palette, WORDS.projected), range, ...ticksWithin(range, el.clientWidth - 64), zeroline: false, showgrid: false, fixedrange: true },
+      xaxis: { ...baseAxis(palette, WORDS.projected), range, ticklabelstandoff: 5, ...ticksWithin(range, el.clientWidth - 64), zeroline: false, showgrid: false, fixedrange: true },
       yaxis: {
         ...baseAxis(palette, `of ${formatCount(samples)} ${WORDS.planes}`),
         zeroline: false,
