@@ -38,6 +38,13 @@ test("the caption of the surface tells how much of it is there, until all of it 
   assert.doesNotMatch(find("surface").querySelector(".lw-panel-foot").textContent, /so far/);
 });
 
+test("where losses differ little they are told with the digits that tell them apart", async () => {
+  const loss = wire(Float32Array.from({ length: 121 }, (_, k) => 0.1038 + k * 1e-6));
+  const { find } = await show({ _surface: { ...mockSurface({ ...controls, request: 1 }, 1), loss } });
+  assert.equal(find("surface").querySelector(".lw-panel-foot").textContent, "Height: loss, 0.103800 to 0.103920");
+  assert.match(find("readout").textContent, /loss = 0\.10\d{4}$/);
+});
+
 test("hovering the heatmap reads the values out, and leaving gives the lowest point again", async () => {
   const { model, find, plotly } = await show();
   model.receive({ _surface: mockSurface({ ...controls, request: 1 }, 1) });

@@ -32,6 +32,15 @@ export function formatNumber(value, digits = 4) {
 }
 
 /**
+ * Digits that tell losses of a picture apart: four, and more where they differ little; seven are all that the page has.
+ * @param {ArrayLike<number>} range
+ */
+export function digitsWithin({ 0: low, 1: high }) {
+  const share = Math.max(Math.abs(low), Math.abs(high)) / (high - low);
+  return share < Infinity ? Math.min(7, Math.max(4, 3 + Math.ceil(Math.log10(share)))) : 4;
+}
+
+/**
  * A number in as few characters as its value needs, for slider outputs: 0.4, 15, 1e-4 → 0.0001.
  * @param {number} value
  */

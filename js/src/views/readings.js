@@ -1,6 +1,6 @@
 // What is read off the plane, in words: at the crosshair, or where the loss is lowest.
 import { h } from "../ui/dom.js";
-import { formatNumber } from "../model/format.js";
+import { digitsWithin, formatNumber } from "../model/format.js";
 import { modelAt } from "../model/quadratic.js";
 import { isDifference, quantityOf, SIGNS, SPLIT_WORDS } from "../kernel/splits.js";
 import { fallsAt } from "../model/border.js";
@@ -14,7 +14,7 @@ import { nearestNode } from "../model/values.js";
 export function readAt(surface, alpha, beta) {
   const [i, j] = [nearestNode(surface.beta, beta), nearestNode(surface.alpha, alpha)];
   const [a, b] = [formatNumber(surface.alpha[j], 3), formatNumber(surface.beta[i], 3)];
-  const loss = formatNumber(surface.rows[i][j]);
+  const loss = formatNumber(surface.rows[i][j], digitsWithin(surface.range));
   return `α = ${a}\u2003β = ${b}\u2003${quantityOf(surface)} = ${loss}`;
 }
 

@@ -1,7 +1,7 @@
 // The loss surface in three dimensions.
 import { decodeSurface } from "../kernel/decoders.js";
 import { h, setText } from "../ui/dom.js";
-import { formatCount, formatNumber } from "../model/format.js";
+import { digitsWithin, formatCount, formatNumber } from "../model/format.js";
 import { displayOf } from "../ui/frame.js";
 import { pointing } from "../ui/link.js";
 import { createMemory } from "../ui/changed.js";
@@ -188,7 +188,8 @@ export function createSurface(el, link, name = "surface", ...tools) {
     }
     clearTimeout(ahead);
 
-    const heights = `Height: ${quantityOf(surface)}, ${formatNumber(surface.range[0])} to ${formatNumber(surface.range[1])}`;
+    const [low, high] = [...surface.range].map((end) => formatNumber(end, digitsWithin(surface.range)));
+    const heights = `Height: ${quantityOf(surface)}, ${low} to ${high}`;
     setText(panel.foot, heights + soFar(frame));
     plot ??= makePlot(frame.plotly);
     if (!turning) side = sideOf(cameraIn(panel.body, link.camera.get()));
