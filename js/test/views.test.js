@@ -45,6 +45,11 @@ test("where losses differ little they are told with the digits that tell them ap
   assert.match(find("readout").textContent, /loss = 0\.10\d{4}$/);
 });
 
+test("plotly says nothing in the corner of the host's page", async () => {
+  const { find } = await show({ _surface: mockSurface({ ...controls, request: 1 }, 1) });
+  assert.equal(find("heatmap").querySelector(".js-plotly-plot").config.showTips, false);
+});
+
 test("hovering the heatmap reads the values out, and leaving gives the lowest point again", async () => {
   const { model, find, plotly } = await show();
   model.receive({ _surface: mockSurface({ ...controls, request: 1 }, 1) });

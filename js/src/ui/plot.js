@@ -177,7 +177,8 @@ export function createPlot(el, Plotly, { buttons, slow = false, patient = false,
   plot.className = "lw-plot";
   el.append(plot);
 
-  const config = { displaylogo: false, responsive: false, doubleClick: zoomed ? false : "reset", modeBarButtons: [buttons] };
+  // Plotly's words on how to zoom back would cover the host's tools.
+  const config = { displaylogo: false, responsive: false, showTips: false, doubleClick: zoomed ? false : "reset", modeBarButtons: [buttons] };
   /** @type {{figure: Figure, drawn: (() => void) | undefined, follows: boolean, made: string} | null} */
   let waiting = null;
   let busy = false;
