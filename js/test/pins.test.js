@@ -164,6 +164,13 @@ test("after the plane has changed a pin says on which it lies, with the coordina
   assert.equal(await told({ here: true }), "0.200, −0.600");
 });
 
+test("losses that differ little have the digits that tell them apart", async () => {
+  const at = (/** @type {number} */ loss, /** @type {number} */ number) => ({ ...full, number, train: scores(loss, 0.9), test: null });
+  const { find } = await show({ ...surface(), ...points([at(0.10386012, 1), at(0.10389947, 2)]) });
+  assert.deepEqual([1, 2].map((n) => find(`pin-${n}-loss`).textContent), ["0.1038601", "0.1038995"]);
+  assert.equal(find("pin-1-accuracy").textContent, "0.9000");
+});
+
 test("without test data there is one column for each number", async () => {
   const { el } = await show({ ...surface(), ...points([{ ...full, test: null }]) });
   const heads = [...el.querySelectorAll(".lw-pins-table thead th")].map((cell) => cell.textContent);

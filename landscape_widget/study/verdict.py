@@ -248,15 +248,16 @@ def _beyond(pairs: EigenPairs, away: FloatArray, widths: FloatArray, scale: str)
     i = int(np.argmax(away / widths))
     if i == len(pairs.values):
         # the picture's two axes may reach differently far, and neither lies along the rest of the gradient
-        along, reach = "the rest of ∇L (taken as one direction)", f"largest half-width, {brief(widths[i], 3)}"
+        along = "the rest of ∇L (taken as one direction)"
+        reach = f"the largest half-width of {scale}, {brief(widths[i], 3)}"
     else:
         along = f"the eigenvector of {eigen_axis(*pairs.ends[i]).eigenvalue}"
-        reach = f"half-width of {brief(widths[i], 3)} that way"
+        reach = f"{scale}'s half-width of {brief(widths[i], 3)} that way"
     if np.isinf(away[i]):
         return f"The quadratic model turns nowhere along {along}."
     open_sign = i < len(pairs.values) and _sign(pairs.values[i], _errors(pairs)[i]) == 0
     distance = f"{'at least ' if open_sign else ''}‖Δθ‖ = {brief(away[i], 3)}"
-    return f"The quadratic model turns {distance} away along {along}, beyond {scale}'s {reach}."
+    return f"The quadratic model turns {distance} away along {along}, beyond {reach}."
 
 
 def _doubt(pairs: EigenPairs, signs: tuple[int, int]) -> str:

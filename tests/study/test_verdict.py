@@ -163,7 +163,7 @@ REST = "the rest of ∇L (taken as one direction)"
         (
             slopes(rest=3, curvature=-2),
             "The quadratic model turns ‖Δθ‖ = 1.5 away along the rest of ∇L (taken as one direction), "
-            "beyond the domain's largest half-width, 0.4.",
+            "beyond the largest half-width of the domain, 0.4.",
         ),
         (
             slopes(rest=3, curvature=0),
@@ -206,7 +206,7 @@ def test_the_half_width_that_is_told_is_that_of_the_direction_meant() -> None:
     for gradient, reach in (
         (slopes(top=0.4), "beyond the domain's half-width of 0.1 that way."),
         (slopes(bottom=4), "beyond the domain's half-width of 3 that way."),
-        (slopes(rest=4), "beyond the domain's largest half-width, 3."),
+        (slopes(rest=4), "beyond the largest half-width of the domain, 3."),
     ):
         assert judge(pairs(2, -1), gradient, widths).sentence.endswith(reach)
 

@@ -1,6 +1,6 @@
 // What a person knows of single points: pins in a table, weights taken.
 import { createButton, h, setText } from "../ui/dom.js";
-import { formatCount, formatNumber } from "../model/format.js";
+import { digitsWithin, formatCount, formatNumber } from "../model/format.js";
 
 /** @typedef {import("../kernel/points.js").Pin} Pin */
 /** @typedef {import("../kernel/points.js").Points} Points */
@@ -9,9 +9,9 @@ import { formatCount, formatNumber } from "../model/format.js";
 /** @typedef {Pick<Pin, "train" | "test">} Scored */
 
 /**
- * A column: its head, its test id, and its number or numbers for a point, undefined while they are computed.
+ * A column: its head, its test id, its number or numbers for a point, undefined while they are computed, and their digits if not four.
  * @template T
- * @typedef {{name: string, id: string, of: (point: T) => (number | null)[] | undefined}} Column
+ * @typedef {{name: string, id: string, digits?: number, of: (point: T) => (number | null)[] | undefined}} Column
  */
 
 /**
@@ -25,14 +25,19 @@ export function scoreColumns(points) {
   const sets = /** @type {("train" | "test")[]} */ (tested ? ["train", "test"] : ["train"]);
   /** @param {string} name @param {(scores: import("../kernel/points.js").Scores) => number | null | undefined} read */
   const scores = (name, read) =>
-    sets.map((set) => ({
-      name: tested ? `${name}, ${set}` : name,
-      id: tested ? `${name}-${set}` : name,
-      of: (/** @type {Scored} */ point) => {
+    sets.map((set) => {
+      const of = (/** @type {Scored} */ point) => {
         const found = point[set];
         return found ? [read(found) ?? null] : undefined;
-      },
-    }));
+      };
+      const known = /** @type {number[]} */ (points.flatMap((point) => of(point) ?? []).filter(Number.isFinite));
+      return {
+        name: tested ? `${name}, ${set}` : name,
+        id: tested ? `${name}-${set}` : name,
+        digits: digitsWithin([Math.min(...known), Math.max(...known)]),
+        of,
+      };
+    });
   return [...scores("loss", ({ loss }) => loss), ...metrics.flatMap((name) => scores(name, ({ metrics }) => metrics[name]))];
 }
 
@@ -44,7 +49,7 @@ export function scoreColumns(points) {
 export function columnsOf(pins) {
   const known = (/** @type {Pin} */ { done }, /** @type {(number | null)[] | null} */ values) => values ?? (done ? [null] : undefined);
   return [
-    { name: "α, β", id: "place", of: ({ alpha, beta }) => [alpha, beta] },
+    { name: "α, β", id: "place", digits: 3, of: ({ alpha, beta }) => [alpha, beta] },
     ...scoreColumns(pins),
     { name: "‖∇L‖", id: "gradient", of: (pin) => known(pin, pin.gradient_norm === null ? null : [pin.gradient_norm]) },
     { name: "κ₋, κ₊", id: "curvatures", of: (pin) => known(pin, pin.curvatures) },
@@ -115,12 +120,12 @@ function createRow({ number }, state) {
         cells = columns.map(() => h("td"));
         last.before(...cells);
       }
-      columns.forEach(({ id, of }, i) => {
+      columns.forEach(({ id, digits, of }, i) => {
         const values = of(pin);
         cells[i].dataset.testid = `pin-${number}-${id}`;
         // In full, for who wants to copy a number.
         cells[i].title = id === "curvatures" ? hessianWords(pin) : (values ?? []).map((value) => value ?? "not finite").join(", ");
-        const text = values ? values.map((value) => formatNumber(value, id === "place" ? 3 : 4)).join(", ") : pin.error ? "–" : "…";
+        const text = values ? values.map((value) => formatNumber(value, digits)).join(", ") : pin.error ? "–" : "…";
         // Coordinates are those of the pin's own plane, also while another one is on show.
         setText(cells[i], id === "place" && plane ? `${text} ${plane}` : text);
       });

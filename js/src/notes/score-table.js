@@ -39,9 +39,9 @@ export function createScoreTable(el, state) {
     head.replaceChildren(...headsOf(["", "α, β", ...columns.map(({ name }) => name)]));
     body.replaceChildren(
       ...rows.map((row, i) => {
-        const cell = (/** @type {string} */ id, /** @type {(number | null)[]} */ values, digits = 4) =>
+        const cell = (/** @type {string} */ id, /** @type {(number | null)[]} */ values, /** @type {number | undefined} */ digits) =>
           h("td", { "data-testid": `row-${i}-${id}`, title: values.map((value) => value ?? "not finite").join(", ") }, values.map((value) => formatNumber(value, digits)).join(", "));
-        return h("tr", {}, h("th", { scope: "row" }, nameOf(row)), cell("place", [row.alpha, row.beta], 3), ...columns.map(({ id, of }) => cell(id, of(row) ?? [null])));
+        return h("tr", {}, h("th", { scope: "row" }, nameOf(row)), cell("place", [row.alpha, row.beta], 3), ...columns.map(({ id, of, digits }) => cell(id, of(row) ?? [null], digits)));
       }),
     );
   }
