@@ -174,6 +174,21 @@ test("an axis that is drawn larger says by how much", async () => {
   assert.doesNotMatch(layout.yaxis.title.text, /drawn/);
 });
 
+test("in a narrow place a plane is as large below a title of one line as below one of two", async () => {
+  const areas = [];
+  for (const half of /** @type {[number, number][]} */ ([[0.04, 0.6], [0.5, 0.5]])) {
+    const { find, plotly, model } = await show({ resolution: 41 });
+    const body = find("heatmap").querySelector(".lw-panel-body");
+    for (const [name, value] of Object.entries({ clientWidth: 275, clientHeight: 220 })) Object.defineProperty(body, name, { value });
+    model.receive({ _surface: sent(half, /** @type {any} */ (steep)) });
+    await settled();
+    const { layout } = /** @type {any} */ (plotly.drawn.get(body.querySelector(".js-plotly-plot"))?.at(-1));
+    areas.push([layout.xaxis.title.text.includes("drawn"), 220 - layout.margin.t - layout.margin.b]);
+  }
+  assert.deepEqual(areas.map(([drawn]) => drawn), [true, false]);
+  assert.equal(areas[0][1], areas[1][1]);
+});
+
 test("in three dimensions the line of L(θ*) lies on the surface, and crosses itself at a saddle", () => {
   const surface = decodeSurface(sent([1, 1], { loss: 3, gradient: [0, 0], hessian: [1, 0, -1] }));
   const { x, y } = levelSegments(surface, surface.rows, 3);

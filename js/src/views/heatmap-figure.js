@@ -87,11 +87,11 @@ export function heatmapFigure(frame, surface, el, drags) {
   const levels = contourLevels(losses.range);
   const narrow = el.clientWidth < NARROW;
   const titles = axisTitles(surface, extent, narrow);
-  // Of the two titles, the one with a second line has room for it.
-  const [below, beside] = titles.map((title) => (narrow && title.includes("<br>") ? LINE : 0));
+  // A title's second line has room; below the plane it always has, so that two planes in one row are equally large.
+  const beside = narrow && titles[1].includes("<br>") ? LINE : 0;
   const labels = ticks(7);
   const bar = Math.max(BAR, BARE + labelWidth(range, labels.ticktext));
-  const { margin, room } = squareIn(el, { l: tickRoom(extent.slice(2)) + beside, r: bar, t: 24, b: 40 + below });
+  const { margin, room } = squareIn(el, { l: tickRoom(extent.slice(2)) + beside, r: bar, t: 24, b: narrow ? 40 + LINE : 40 });
   const pinned = flatPins(frame, room);
   const lines = { ...LINES, x: few.alpha, y: few.beta };
   const faint = diverging ? "rgba(0, 0, 0, 0.35)" : "rgba(255, 255, 255, 0.5)";
