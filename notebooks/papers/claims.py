@@ -148,7 +148,8 @@ def falling(found: dict[str, Any]) -> str:
     for which in ("training images", "other images"):
         plane = found["planes"][f"Hessian; {which}"]
         alpha, beta, loss = plane["lowest"]
-        told.append(f"{which}: {loss:.4g} at ({alpha:.3g}, {beta:.3g}), {plane['at θ*']:.4g} at θ*")
+        here = f"({alpha:.3g}, {beta:.3g})"
+        told.append(f"{plane['images']:,} {which}: {loss:.6g} at {here}, {plane['at θ*']:.6g} at θ*")
     return f"lowest of the grid in ±{plane['half-width']:g}, {'; '.join(told)}"
 
 
@@ -299,7 +300,8 @@ BOTTCHER = [
         "differs",
         BARE,
         owned(BARE),
-        "a sum over minibatches, see below",
+        "a sum over minibatches: λmax so to 2 %, and λmin within what the paper's search leaves open, see "
+        "below",
     ),
     Claim(
         "Table II, with shortcuts: λmin and λmax",

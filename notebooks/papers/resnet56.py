@@ -21,7 +21,7 @@ from landscape_widget import EigenPairs, Objective, Surface, evaluate_plane, hes
 #: An own double backward in float64 takes no more images, and other ones are as many.
 OWN, OTHERS = 100, 400
 
-#: Nodes along each axis of a plane, and images that its losses are of at the most.
+#: Nodes along each axis of a plane, and images that the losses of a random one are of at the most.
 NODES, PLANE_IMAGES = 9, 100
 
 
@@ -84,26 +84,27 @@ def heaviest(objective: Objective, v: np.ndarray, most: int = 3) -> dict[str, fl
 
 def planes(network: Published, pairs: EigenPairs, count: int) -> dict[str, Any]:
     """The paper's planes on images that curvature is of and on as many others; surfaces are kept."""
-    most = min(count, PLANE_IMAGES)
-    objective = network.objective(most)
-    others = slice(count, count + most)
-    held_out = objective.with_data((network.images[others], network.labels[others]))
+    few = min(count, PLANE_IMAGES)
     file, width = NETWORKS[network.name]
-    hessian = hessian_plane(objective, pairs=pairs)
+    objective = network.objective(few)
+    hessian = hessian_plane(network.objective(count), pairs=pairs)
     random = random_plane(objective, seed=0, normalize="filter")
     found: dict[str, Any] = {}
     kept: dict[str, Surface] = {}
-    for name, plane, w in (
-        ("Hessian", hessian, width),
-        ("random, filter-normalised", random, 1.0),
-        ("random, filter-normalised, inset", random, width),
+    for name, plane, w, most in (
+        ("Hessian", hessian, width, count),
+        ("random, filter-normalised", random, 1.0, few),
+        ("random, filter-normalised, inset", random, width, few),
     ):
-        for which, losses in (("training images", objective), ("other images", held_out)):
-            if "inset" in name and losses is held_out:
+        for which, first in (("training images", 0), ("other images", count)):
+            if "inset" in name and first:
                 continue
+            part = slice(first, first + most)
+            losses = objective.with_data((network.images[part], network.labels[part]))
             *_, surface = evaluate_plane(losses, plane, (-w, w, -w, w), resolution=NODES)
             kept[f"{name}; {which}"] = surface
             found[f"{name}; {which}"] = {
+                "images": most,
                 "half-width": w,
                 "lowest": list(surface.minimum),
                 "at θ*": surface.loss[NODES // 2, NODES // 2],
