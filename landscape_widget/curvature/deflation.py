@@ -67,18 +67,19 @@ class Deflation:
         """
         vectors = torch.from_numpy(np.ascontiguousarray(pairs.vectors)).to(matrix.like)
         m = vectors.shape[1]
+        if not m:
+            return cls(vectors, 0.0, 0.0, 0, pairs)
+        i = int(np.abs(pairs.values).argmax())
+        v, value, residual = vectors[:, i], float(pairs.values[i]), float(pairs.residuals[i])
+        product = matrix.product(v[:, None])[:, 0]
+        rounding = math.sqrt(torch.finfo(v.dtype).eps) * max(abs(value), float(product.norm()))
+        if float((product - value * v).norm()) > 2 * residual + rounding:
+            raise ValueError(_OTHERS.format("of another matrix, such as that of a sum instead of a mean"))
         gram = vectors.T @ vectors - torch.eye(m).to(vectors)
-        if m:
-            i = int(np.abs(pairs.values).argmax())
-            v, value, residual = vectors[:, i], float(pairs.values[i]), float(pairs.residuals[i])
-            product = matrix.product(v[:, None])[:, 0]
-            rounding = math.sqrt(torch.finfo(v.dtype).eps) * max(abs(value), float(product.norm()))
-            if float((product - value * v).norm()) > 2 * residual + rounding:
-                raise ValueError(_OTHERS.format("of another matrix, such as that of a sum instead of a mean"))
-        if m and float(gram.abs().max()) > 1e-10:  # Algorithm 1 gives vectors that are nearly orthogonal
+        if float(gram.abs().max()) > 1e-10:  # Algorithm 1 gives vectors that are nearly orthogonal
             return cls.of_range(matrix, vectors, 1)
         square = float((pairs.values**2 + pairs.residuals**2).sum())
-        return cls(vectors, float(pairs.values.sum()), square, min(m, 1), pairs)
+        return cls(vectors, float(pairs.values.sum()), square, 1, pairs)
 
     @classmethod
     def of_range(cls, matrix: Curvature, vectors: Tensor, spent: int) -> Deflation:
