@@ -13,7 +13,6 @@ from landscape_widget.curvature.operators import Curvature
 from landscape_widget.curvature.pair_check import doubt_of
 from landscape_widget.numerics.checks import check_choice, check_integer, check_real
 from landscape_widget.numerics.lanczos import check_squares
-from landscape_widget.numerics.storage import COLUMNS
 from landscape_widget.results.curvature import EigenPairs
 
 _ENDS = {"largest": (1, 0), "smallest": (0, 1), "both": (1, 1)}
@@ -21,6 +20,9 @@ _ENDS = {"largest": (1, 0), "smallest": (0, 1), "both": (1, 1)}
 #: Shares of the largest |λ| below which an eigenvalue is zero to rounding: where products round as little as
 #: float64 can, and where they round as much as deep networks do.
 FINE, COARSE = 2e-14, 1e-12
+
+#: Entries of vectors that products are taken of together: of longer ones, all that is made takes memory.
+_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def certify(matrix: Curvature, estimate: EigenPairs, vectors: Tensor, ends: Ends
     Args:
         matrix: The matrix A.
         estimate: Everything else that the result is to carry; its ``n_hvp`` is without these products.
-        vectors: Approximate eigenvectors, linearly independent, shape (N, m).
+        vectors: Approximate eigenvectors, linearly independent, shape (N, m); they are scaled in place.
         ends: What counts as converged.
         scale: The largest |λ|.
 
@@ -87,23 +89,16 @@ def certify(matrix: Curvature, estimate: EigenPairs, vectors: Tensor, ends: Ends
     Warns:
         UserWarning: If slopes contradict a quotient. The objective keeps the ``doubt``.
     """
-    vectors = vectors / vectors.norm(dim=0)
-    vectors *= _signs(vectors)
-    values, residuals = [], []
-    # of vectors of millions of entries one after another: all that is made of them takes memory as they do
-    for part in torch.split(vectors, max(1, COLUMNS // len(vectors)), dim=1):
-        products = matrix.product(part)
-        check_squares(products, scale)  # a search in single precision saw nothing of them
-        values.append((part * products).sum(dim=0))
-        products -= values[-1] * part
-        residuals.append(products.norm(dim=0))
+    vectors /= vectors.norm(dim=0) * _signs(vectors)
+    parts = torch.split(vectors, max(1, _AT_ONCE // len(vectors)), dim=1)
+    values, residuals = map(torch.cat, zip(*(_quotients(matrix, p, scale) for p in parts), strict=True))
     objective, provenance = matrix.objective, estimate.provenance
     if matrix.operator == "hessian" and not objective.doubt:
-        objective.doubt = _doubt(matrix, vectors, torch.cat(values), COARSE * scale)
+        objective.doubt = _doubt(matrix, vectors, values, COARSE * scale)
         if objective.doubt:
             warnings.warn(objective.doubt, stacklevel=2)
             provenance = {**provenance, "doubt": objective.doubt}
-    found, off = (torch.cat(part).cpu().double().numpy() for part in (values, residuals))
+    found, off = (told.cpu().double().numpy() for told in (values, residuals))
     order = np.argsort(-found, kind="stable")
     kept = vectors.cpu().numpy()
     return replace(
@@ -115,6 +110,14 @@ def certify(matrix: Curvature, estimate: EigenPairs, vectors: Tensor, ends: Ends
         n_hvp=estimate.n_hvp + vectors.shape[1],
         provenance=provenance,
     )
+
+
+def _quotients(matrix: Curvature, vectors: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """Rayleigh quotients of vectors of length 1, shape (N, j), and their residuals, each of shape (j,)."""
+    products = matrix.product(vectors)
+    check_squares(products, scale)  # a search in single precision saw nothing of them
+    values = torch.linalg.vecdot(vectors, products, dim=0)
+    return values, products.addcmul_(vectors, values, value=-1).norm(dim=0)
 
 
 def _doubt(matrix: Curvature, vectors: Tensor, values: Tensor, least: float) -> str:

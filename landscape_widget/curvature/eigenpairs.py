@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from landscape_widget.curvature.search import Search
 from landscape_widget.numerics.checks import check_choice, check_integer, check_seed, told
 from landscape_widget.numerics.lanczos import Lanczos
 from landscape_widget.numerics.probes import generator
-from landscape_widget.numerics.storage import rows_in_file
+from landscape_widget.numerics.storage import combined, rows_in_file
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
 from landscape_widget.results.base import Provenance
@@ -31,8 +31,8 @@ log = logging.getLogger(__name__)
 #: Limits of the Krylov basis; beyond them the process restarts from the outermost Ritz vectors.
 BASIS_BYTES, BASIS_VECTORS = 1 << 30, 200
 
-#: Where those bytes hold fewer vectors than this, which searches in networks hardly need more of, the basis
-#: goes into a file of at most so many bytes.
+#: Where those bytes hold fewer vectors in float64 than this, which searches in networks hardly need more of,
+#: the basis goes into a file of at most so many bytes.
 _ENOUGH, _FILE_BYTES = 80, 8 << 30
 
 #: Ritz vectors beside those wanted that a restart keeps at each end.
@@ -48,6 +48,15 @@ _AT_ONCE = 64
 
 #: Share of a warm start that is random: enough to reach what the vectors given do not contain.
 _FRESH_SHARE = 0.3
+
+
+class _Ritz(NamedTuple):
+    """What a run ends with."""
+
+    vectors: Tensor
+    """Ritz vectors that are wanted, shape (N, m)."""
+    largest: float
+    """The largest |Ritz value|."""
 
 
 def hessian_eigenpairs(
@@ -155,10 +164,12 @@ def eigenpair_steps(
         raise ValueError(f"Expected k = 1 for method='annihilation', which finds one pair, got {k}.")
     first = _start_vector(objective.n_parameters, start, seed)
     matrix = curvature(objective, operator, precise=precise)
+    if _is_narrow(matrix):
+        first = first.to(matrix.like.device, torch.float32)
     if preconditioner is not None:
         matrix = preconditioned(matrix, preconditioner)
     if not precise:
-        return map(_uncertified, _run(matrix, ends, first, seed, max_hvp, start is None, certified=False))
+        return map(_uncertified, _run(matrix, ends, first, seed, max_hvp, start is None, explores=False))
     return _steps(matrix, ends, method, first, seed, max_hvp, start is None)
 
 
@@ -173,24 +184,29 @@ def _steps(
     spent = 0
     if matrix.single is not None and ends.tol >= _LEAST_IN_SINGLE:
         most = min(max_hvp, _MOST_IN_SINGLE * (1 + ends.k))
+        run = _run(matrix, ends, first, seed, most, random, in_single=True)
+        matrix = replace(matrix, single=None)  # it goes with the run, before certifying takes memory
         try:
-            for found in _run(matrix, ends, first, seed, most, random, in_single=True):
+            for found, ritz in run:
                 spent = found.n_hvp
-                if not found.vectors.shape[1]:
+                if ritz is None:
                     yield found
-                elif (found.complete and found.converged.all()) or spent >= max_hvp:
-                    yield found
-                    return
+            found = _certified(matrix, found, ritz, ends)
+            spent = found.n_hvp
+            if (found.complete and found.converged.all()) or spent >= max_hvp:
+                yield found
+                return
             log.info("Not settled by %d products in float32, residuals %s.", spent, found.residuals)
         except ArithmeticError as error:
             log.info("Not settled by products in float32: %s", error)
-    left = max(1, max_hvp - spent)
-    for found in _run(matrix, ends, first, seed, left, random):
-        yield replace(found, n_hvp=spent + found.n_hvp)
-        used = spent + found.n_hvp
-        if not found.vectors.shape[1] and max_hvp - used == matrix.size <= 2 * used:
-            yield _all_of_them(matrix, ends, used, found.provenance)
-            return
+    for estimate, ritz in _run(matrix, ends, first, seed, max(1, max_hvp - spent), random):
+        found = replace(estimate, n_hvp=spent + estimate.n_hvp)
+        if ritz is None:
+            yield found
+            if max_hvp - found.n_hvp == matrix.size <= 2 * found.n_hvp:
+                yield _all_of_them(matrix, ends, found.n_hvp, found.provenance)
+                return
+    yield _certified(matrix, found, ritz, ends)
 
 
 def _run(
@@ -202,13 +218,14 @@ def _run(
     random: bool,
     *,
     in_single: bool = False,
-    certified: bool = True,
-) -> Iterator[EigenPairs]:
-    """Lanczos from one start vector, certified at its end; all but that, perhaps, by products in float32.
+    explores: bool = True,
+) -> Iterator[tuple[EigenPairs, _Ritz | None]]:
+    """Lanczos from one start vector, perhaps by products in float32; with the Ritz vectors at its end.
 
     Rounding them changes the matrix by some 1e-7 to 1e-5 of its norm, and nothing of the process, whose
-    vectors stay orthogonal in float64. What it finds is certified in float64, and mostly good enough.
-    Unless it is to be ``certified``, the run ends with the first Ritz vectors that are within the tolerance.
+    vectors stay orthogonal, in float64 unless they are very long. What it finds is certified in float64,
+    and mostly good enough.
+    Unless it ``explores``, the run ends with the first Ritz vectors that are within the tolerance.
     """
     provenance = matrix.provenance(
         "Hessian eigenpairs", method="Lanczos, full reorthogonalisation", tol=ends.tol, seed=seed
@@ -216,10 +233,11 @@ def _run(
     own = provenance["dtype"]
     provenance["products"] = f"float32, certified in {own}" if in_single else own
     n, keep = matrix.size, ends.k + _KEPT
+    first = first if in_single and _is_narrow(matrix) else first.to(matrix.like)
     process = Lanczos(
         matrix.product_in_single if in_single else matrix.product,
-        first.to(matrix.like),
-        max_basis=basis_vectors(n, ends.k, matrix.like.element_size()),
+        first,
+        max_basis=basis_vectors(n, ends.k, first.element_size()),
         keep=keep,
         seed=seed,
         rows=partial(_rows, ends.k),
@@ -229,7 +247,7 @@ def _run(
         process,
         replace(ends, tol=_MARGIN * ends.tol) if in_single else ends,
         0.0 if matrix.definite else -np.inf,
-        explores=certified,
+        explores=explores,
     )
     probe: tuple[FloatArray, FloatArray] | None = None
     while True:
@@ -250,17 +268,19 @@ def _run(
             ritz_weights=probe and probe[1],
         )
         if now.complete or krylov.n_products >= max_hvp:
-            coordinates = torch.from_numpy(now.coordinates[:, now.chosen]).to(krylov.basis)
-            if certified:
+            coordinates = torch.from_numpy(now.coordinates[:, now.chosen]).to(matrix.like)
+            if explores:
+                found = replace(found, complete=now.complete)
                 if not now.complete or now.has_copies:
                     found = replace(found, ritz_values=None, ritz_weights=None)
-                found = replace(found, complete=now.complete)
-                largest = float(np.abs(now.values).max())
-                yield certify(matrix, found, krylov.basis @ coordinates, ends, largest)
-            else:
-                yield replace(found, vectors=(krylov.basis @ coordinates).cpu().numpy())
+            yield found, _Ritz(combined(krylov.basis.T, coordinates), float(np.abs(now.values).max()))
             return
-        yield found
+        yield found, None
+
+
+def _certified(matrix: Curvature, found: EigenPairs, ritz: _Ritz | None, ends: Ends) -> EigenPairs:
+    assert ritz is not None, "every run ends with its vectors"
+    return certify(matrix, found, ritz.vectors, ends, ritz.largest)
 
 
 def basis_vectors(n: int, k: int, n_bytes: int, most: int | None = None) -> int:
@@ -274,19 +294,27 @@ def basis_vectors(n: int, k: int, n_bytes: int, most: int | None = None) -> int:
     """
     least = (4 if k == 1 else 6) * (k + _KEPT)
     if most is None:
-        most = _FILE_BYTES if in_file(n, n_bytes) else BASIS_BYTES
+        most = _FILE_BYTES if in_file(n) else BASIS_BYTES
     return max(least, min(BASIS_VECTORS, most // (n * n_bytes)))
 
 
-def in_file(n: int, n_bytes: int) -> bool:
+def in_file(n: int) -> bool:
     """Whether the basis is so large that it goes into a file, where vectors are on the CPU."""
-    return n * n_bytes * _ENOUGH > BASIS_BYTES
+    return 8 * n * _ENOUGH > BASIS_BYTES
+
+
+def _is_narrow(matrix: Curvature) -> bool:
+    """Whether a run by products in float32 has vectors in float32, too, since they are so long.
+
+    Their rounding is another part in 1e7 of the matrix, of which long vectors average most away.
+    """
+    return matrix.single is not None and in_file(matrix.size)
 
 
 def _rows(k: int, count: int, like: Tensor) -> Tensor:
     """Room for so many vectors, or for fewer in memory where neither that nor the disk has enough."""
     n, n_bytes = len(like), like.element_size()
-    if in_file(n, n_bytes):
+    if in_file(n):
         try:
             if like.device.type == "cpu":
                 return rows_in_file(count, like)
@@ -296,8 +324,10 @@ def _rows(k: int, count: int, like: Tensor) -> Tensor:
     return like.new_empty((count, n))
 
 
-def _uncertified(found: EigenPairs) -> EigenPairs:
-    return replace(found, converged=np.zeros_like(found.converged))
+def _uncertified(step: tuple[EigenPairs, _Ritz | None]) -> EigenPairs:
+    found, ritz = step
+    vectors = found.vectors if ritz is None else ritz.vectors.cpu().numpy()
+    return replace(found, vectors=vectors, converged=np.zeros_like(found.converged))
 
 
 def _all_of_them(matrix: Curvature, ends: Ends, spent: int, provenance: Provenance) -> EigenPairs:

@@ -75,9 +75,9 @@ class Curvature:
         return self._product(self.objective, v)
 
     def product_in_single(self, v: Tensor) -> Tensor:
-        """The same to the rounding of float32, in the dtype of every product; where ``single`` is there."""
+        """The same to the rounding of float32, where ``single`` is there."""
         assert self.single is not None
-        return self._product(self.single, v).to(self.like)
+        return self._product(self.single, v)
 
     def _product(self, objective: Objective, v: Tensor) -> Tensor:
         if self.scale is not None:

@@ -12,6 +12,7 @@ from landscape_widget.engine.derivatives import differentiated, evaluated
 from landscape_widget.loss.batch_loss import InvalidLossError
 from landscape_widget.loss.terms import Terms
 from landscape_widget.numerics.checks import few
+from landscape_widget.numerics.storage import wide
 
 #: Where each parameter tensor lies in θ, by name.
 Spans = Mapping[str, slice]
@@ -52,7 +53,7 @@ def gradient_of(terms: Terms, theta: Tensor, spans: Spans) -> Tensor:
 
 def wide_zeros(like: Tensor) -> Tensor:
     """Zeros to add up tensors like this one in, float64 where the device has it."""
-    return torch.zeros_like(like, dtype=torch.float32 if like.device.type == "mps" else torch.float64)
+    return torch.zeros_like(like, dtype=wide(like))
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from landscape_widget.numerics.probes import generator
-from landscape_widget.numerics.storage import orthogonalise, rotate
+from landscape_widget.numerics.storage import orthogonalise, rotate, wide
 
 #: Maps v of shape (N,) to Av of shape (N,); A is symmetric.
 MatVec = Callable[[Tensor], Tensor]
@@ -100,7 +100,8 @@ class Lanczos:
 
         Args:
             matvec: A, symmetric.
-            start: First vector, shape (N,), not zero; float64 unless the device has none.
+            start: First vector, shape (N,), not zero. All others are of its type; what is summed over
+                their entries, in float64 where the device has it.
             max_basis: Largest number of basis vectors held.
             keep: Ritz vectors kept at each end in a restart; ``2 * keep + 2 <= max_basis`` unless
                 ``max_basis`` is N.
@@ -136,7 +137,7 @@ class Lanczos:
         if self._broken:
             self._is_plain, self._broken = False, False
         self._basis[self._m] = self._vector
-        product = self._matvec(self._vector)
+        product = self._matvec(self._vector).to(self._vector)
         self._n_products += 1
         self._n_explored += self._exploring
         if not torch.isfinite(product).all():
@@ -149,7 +150,7 @@ class Lanczos:
         self._scale = check_squares(product, self._scale)
         overlaps = orthogonalise(product, basis[:m])
         projected[:m, m - 1] = projected[m - 1, :m] = overlaps.cpu().numpy()
-        beta = float(product.norm())
+        beta = float(torch.linalg.vector_norm(product, dtype=wide(product)))
         exhausted = m == self.size
         self._broken = exhausted or beta <= 1e2 * self._eps * self._scale
         krylov = Krylov(

@@ -10,8 +10,9 @@ from tempfile import TemporaryFile
 import torch
 from torch import Tensor
 
-#: Columns that are worked on together: what is made of them is small beside a vector of millions.
-COLUMNS = 1 << 20
+#: Columns that are worked on together: what is made of them is small beside a vector of millions, and two
+#: looks at them in turn find them in the processor's cache.
+COLUMNS = 1 << 15
 
 
 def rows_in_file(count: int, like: Tensor) -> Tensor:
@@ -33,6 +34,11 @@ def rows_in_file(count: int, like: Tensor) -> Tensor:
     return torch.frombuffer(mapped, dtype=like.dtype).reshape(count, like.numel())
 
 
+def wide(like: Tensor) -> torch.dtype:
+    """The type to add up in: float64 where the device has it."""
+    return like.dtype if like.device.type == "mps" else torch.float64
+
+
 def spans(n: int) -> Iterator[slice]:
     """The parts of N columns, one after another."""
     return (slice(i, min(i + COLUMNS, n)) for i in range(0, n, COLUMNS))
@@ -41,20 +47,30 @@ def spans(n: int) -> Iterator[slice]:
 def orthogonalise(vector: Tensor, rows: Tensor) -> Tensor:
     """Takes from ``vector``, (N,), what lies along orthonormal ``rows``, (m, N), in place.
 
-    Returns what it was, shape (m,).
+    Products of parts are added up in float64 where the device has it. Returns what it was, shape (m,).
     """
-    total = torch.zeros(len(rows), dtype=vector.dtype, device=vector.device)
-    for _ in range(2):  # once is not enough (Kahan & Parlett)
-        along = torch.zeros_like(total)
-        for span in spans(len(vector)):
-            along += rows[:, span] @ vector[span]
-        for span in spans(len(vector)):
-            vector[span] -= along @ rows[:, span]
-        total += along
-    return total
+    total = torch.zeros(len(rows), dtype=wide(vector), device=vector.device)
+    for span in spans(len(vector)):
+        total += rows[:, span] @ vector[span]
+    first, again = total.to(vector), torch.zeros_like(total)
+    for span in spans(len(vector)):  # once is not enough (Kahan & Parlett)
+        vector[span] -= first @ rows[:, span]
+        again += rows[:, span] @ vector[span]
+    first = again.to(vector)
+    for span in spans(len(vector)):
+        vector[span] -= first @ rows[:, span]
+    return total + again
 
 
 def rotate(rows: Tensor, rotation: Tensor, start: int) -> None:
     """Puts ``rotation``, (k, m), times the m ``rows`` from ``start`` on in the place of the first k."""
     for span in spans(rows.shape[1]):
         rows[start : start + len(rotation), span] = rotation @ rows[start : start + rotation.shape[1], span]
+
+
+def combined(rows: Tensor, coordinates: Tensor) -> Tensor:
+    """``rows``, (m, N), combined with ``coordinates``, (m, k), in the type of these, shape (N, k)."""
+    found = coordinates.new_empty(coordinates.shape[1], rows.shape[1])
+    for span in spans(rows.shape[1]):
+        found[:, span] = coordinates.T @ rows[:, span].to(coordinates)
+    return found.T

@@ -96,7 +96,7 @@ def plan_of(centre: Centre, controls: Controls) -> Plan:
     n, k = objective.n_parameters, max(1, controls.rank)
     each = precise.theta.element_size()
     basis = min(basis_vectors(n, k, each), k * budget.USUAL_PRODUCTS)
-    if precise.device.type == "cpu" and in_file(n, each):
+    if precise.device.type == "cpu" and in_file(n):
         basis = 0
     vectors = (basis + _WORKING) * n * each
     return Plan(

@@ -169,6 +169,29 @@ def test_a_basis_in_a_file_gives_the_same_pairs(monkeypatch: pytest.MonkeyPatch)
     np.testing.assert_allclose(restarting.values, expected.values, rtol=1e-3)
 
 
+def test_a_search_with_very_long_vectors_holds_them_in_single(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its pairs are certified in double, with vectors of length 1 in double, as those of any search are."""
+    objective = case("dense tanh").objective(dtype=torch.float32)
+    expected = hessian_eigenpairs(objective, 2)
+    held: list[torch.dtype] = []
+
+    def in_file(count: int, like: Tensor) -> Tensor:
+        held.append(like.dtype)
+        return rows_in_file(count, like)
+
+    monkeypatch.setattr(eigenpairs, "rows_in_file", in_file)
+    monkeypatch.setattr(eigenpairs, "BASIS_BYTES", 0)
+    found = hessian_eigenpairs(objective, 2)
+    assert held == [torch.float32]
+    assert found.converged.all()
+    assert found.provenance["products"] == expected.provenance["products"] == "float32, certified in float64"
+    np.testing.assert_allclose(found.values, expected.values, rtol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(found.vectors, axis=0), 1, rtol=1e-12)
+    matrix = dense(case("dense tanh")).hessian.numpy()
+    off = np.linalg.norm(matrix @ found.vectors - found.vectors * found.values, axis=0)
+    assert (off <= 1.01e-3 * np.abs(found.values)).all()
+
+
 @pytest.mark.parametrize("scale", [1e160, 1e200, 1e-150, 1e-200])
 def test_scales_whose_squares_float64_cannot_hold_are_refused(scale: float) -> None:
     """Residuals of such vectors are zero or infinite whatever those are, and so are standard errors."""

@@ -8,7 +8,7 @@ import torch
 
 from landscape_widget.numerics import storage
 from landscape_widget.numerics.lanczos import Lanczos
-from landscape_widget.numerics.storage import orthogonalise, rotate, rows_in_file
+from landscape_widget.numerics.storage import combined, orthogonalise, rotate, rows_in_file
 
 
 def drawn(*shape: int) -> torch.Tensor:
@@ -28,6 +28,26 @@ def test_what_is_left_is_orthogonal_and_nothing_is_lost() -> None:
     along = orthogonalise(vector, rows)
     np.testing.assert_allclose(rows @ vector, np.zeros(6), atol=1e-14)
     np.testing.assert_allclose(vector + along @ rows, before, rtol=1e-9, atol=1e-9)
+
+
+def test_long_vectors_of_float32_are_orthogonal_to_far_less_than_its_rounding() -> None:
+    """Though parts are multiplied in float32, whose sum over all entries would be off by 1e-6."""
+    row = drawn(1_000_000).float()[None]
+    row /= row.double().norm().float()
+    vector = 3 * row[0] + 1e-3 * drawn(1_000_001)[1:].float()
+    before = vector.double()
+    along = float(orthogonalise(vector, row))
+    left = vector.double()
+    assert abs(along - float(row[0].double() @ before)) < 3e-7
+    assert abs(float(row[0].double() @ left)) < 1e-9 * float(left.norm())
+
+
+@pytest.mark.usefixtures("_columns")
+def test_combinations_of_rows_have_the_type_of_their_coordinates() -> None:
+    rows, coordinates = drawn(6, 50).float(), drawn(6, 2)
+    found = combined(rows, coordinates)
+    assert found.dtype is torch.float64
+    np.testing.assert_allclose(found, rows.double().T @ coordinates, rtol=1e-12)
 
 
 @pytest.mark.usefixtures("_columns")
