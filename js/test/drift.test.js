@@ -27,3 +27,15 @@ test("what cannot be taken has no button, and without a kernel none is of use", 
   assert.ok(find("update").hidden);
   assert.ok(find("update").hasAttribute("data-asks"));
 });
+
+test("a button that goes once it was pressed leaves the focus on the explorer", async () => {
+  const { model, find } = await show(drifted({ words: "Your model has moved.", takes: true }));
+  find("update").focus();
+  assert.equal(document.activeElement, find("update"));
+  model.receive(drifted({ words: "Your model has moved again.", takes: true }));
+  await Promise.resolve();
+  assert.equal(document.activeElement, find("update"), "while it is there it keeps the focus");
+  model.receive(drifted(null));
+  await Promise.resolve();
+  assert.equal(document.activeElement, find("landscape-explorer"));
+});

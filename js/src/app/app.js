@@ -52,7 +52,7 @@ export function render({ model, el, host, signal }, css = "") {
   const views = h("div", { class: "lw-views" });
   const foot = h("footer", { class: "lw-foot" });
   const body = h("div", { class: "lw-body" });
-  const root = h("div", { class: "lw-root", "data-testid": "landscape-explorer", "data-lm-suppress-shortcuts": "true" }, body);
+  const root = h("div", { class: "lw-root", "data-testid": "landscape-explorer", "data-lm-suppress-shortcuts": "true", tabindex: "-1" }, body);
   // A notebook in command mode acts on plain keys: "b" in a menu of ours must not add a cell. The attribute
   // above says so to JupyterLab, which listens before the page does.
   root.addEventListener("keydown", (event) => {
@@ -99,6 +99,7 @@ export function render({ model, el, host, signal }, css = "") {
     drawn = number;
     state.send("drawn", { number });
     tellProgress();
+    keepFocus();
   });
   /** The newest picture that is; what was done before this page came is not waited for. */
   let drawn = state.snapshot.status === "done" ? state.snapshot.sent : 0;
@@ -130,8 +131,15 @@ export function render({ model, el, host, signal }, css = "") {
     }
   }
 
+  // A button that goes once it was pressed would take the focus off the explorer with it.
+  function keepFocus() {
+    const { activeElement } = /** @type {Document | ShadowRoot} */ (root.getRootNode());
+    if (root.contains(activeElement) && activeElement?.closest("[hidden]")) root.focus({ preventScroll: true });
+  }
+
   function update() {
     attempt(draw);
+    keepFocus();
     acknowledgement.update(state.snapshot.sent);
   }
 
