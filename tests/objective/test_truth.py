@@ -27,8 +27,9 @@ from torch.nn.utils.rnn import pack_sequence
 from torch.utils.checkpoint import checkpoint
 from torch.utils.data import IterableDataset
 
-from landscape_widget import Objective, evaluate_plane, hessian_eigenpairs, random_plane
+from landscape_widget import Objective, evaluate_plane, evaluate_point, hessian_eigenpairs, random_plane
 from landscape_widget.admission.slope_check import CutOffError
+from landscape_widget.curvature.operators import OPERATORS
 from landscape_widget.engine.derivatives import evaluated
 from landscape_widget.engine.recorder import recorded
 
@@ -298,6 +299,19 @@ def test_inference_mode_around_the_call_is_left() -> None:
         pairs = hessian_eigenpairs(objective)
     torch.testing.assert_close(assert_close.clone(), truth[2].sum(dim=1), **CLOSE)
     assert pairs.values[0] == pytest.approx(float(torch.linalg.eigvalsh(truth[2])[-1]), rel=1e-5)
+
+
+def test_inference_mode_is_left_in_single_precision_too() -> None:
+    model, x, y = mlp().float(), draws(20, 4).float(), labels(20)
+    usual = Objective(model, (x, y), nn.CrossEntropyLoss())
+    with torch.inference_mode():
+        objective = Objective(model, (x, y), nn.CrossEntropyLoss())
+        for operator in OPERATORS:
+            expected, found = (hessian_eigenpairs(o, operator=operator).values for o in (usual, objective))
+            np.testing.assert_array_equal(found, expected)
+        plane = random_plane(objective)
+        point = evaluate_point(objective, plane, 0.1, 0.1)
+    assert point == evaluate_point(usual, plane, 0.1, 0.1)
 
 
 def test_a_cut_in_a_later_batch_is_found_before_curvature_is_certified() -> None:
