@@ -369,6 +369,49 @@ def test_attention_is_torch_s_own(form: str) -> None:
     torch.testing.assert_close(found, expected)
 
 
+def apart(x: Tensor, y: Tensor) -> Tensor:
+    """Distances of rows, of which none is zero but that of a row to itself."""
+    squares = (x[:, None] - y[None]).square().sum(-1)
+    return squares.where(squares > 0, 1).sqrt().where(squares > 0, 0)
+
+
+class Prototypes(nn.Module):
+    """Classes by distances to rows of its own, and of hidden rows to one another."""
+
+    def __init__(
+        self, distances: Callable[[Tensor, Tensor], Tensor], squash: Callable[[Tensor], Tensor]
+    ) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.net, self.rows = nn.Linear(4, 3), nn.Parameter(torch.randn(3, 3))
+        self.distances, self.squash = distances, squash
+        self.double()
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = self.squash(self.net(x))
+        return -self.distances(hidden, self.rows) + self.distances(hidden[:4], hidden[:4]).mean()
+
+
+@pytest.mark.parametrize("n", [20, 40], ids=["by its own kernel", "by a product of matrices"])
+def test_what_lacks_a_second_derivative_in_torch_is_taken_in_its_elementary_form(n: int) -> None:
+    model, by_hand = Prototypes(torch.cdist, F.hardsigmoid), Prototypes(apart, lambda x: F.relu6(x + 3) / 6)
+    batch = draws(n, 4), labels(n)
+    truth = dense(by_hand, [batch], [n], of_pairs(F.cross_entropy))
+    assert_truth(Objective(model, [batch], nn.CrossEntropyLoss()), truth)
+
+
+@pytest.mark.parametrize("p", [0.0, 1.0, 2.0, 3.0, float("inf")])
+@pytest.mark.parametrize("shape", [(5, 4), (2, 1, 5, 4), (0, 4), (5, 0), (30, 4)], ids=str)
+def test_distances_are_torch_s_own(p: float, shape: tuple[int, ...]) -> None:
+    x, y = draws(*shape), draws(3, 3, shape[-1])
+    y[0, :1] = x.reshape(-1, shape[-1])[:1] if x.numel() else 0
+    if not shape[-1] and np.isinf(p):
+        return  # torch's crashes on none
+    with evaluated():
+        found = torch.cdist(x, y, p)
+    torch.testing.assert_close(found, torch.cdist(x, y, p))
+
+
 # 5: how many examples a batch holds
 
 
