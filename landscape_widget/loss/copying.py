@@ -38,16 +38,23 @@ def deep_copy(module: M) -> M:
     """A copy of a module that shares nothing with it, without gradients.
 
     Tensors that were computed, such as the weights that pruning and weight normalisation put together before
-    each forward pass, become constants, and locks become new ones; neither can be copied otherwise. What
-    ``torch.compile`` has compiled is in the copy what it was compiled from.
+    each forward pass, become constants, views of a parameter those of its copy, and locks new ones; none can
+    be copied otherwise. What ``torch.compile`` has compiled is in the copy what it was compiled from.
 
     Raises:
         TypeError: If something else in it cannot be copied.
     """
     memo: dict[int, Any] = {}
+    dense = (p for p in module.parameters() if p.layout is torch.strided and p.numel())
+    owners = {p.untyped_storage().data_ptr(): p for p in dense}
     for value in _attributes(module):
         if isinstance(value, Tensor) and not value.is_leaf:
-            memo[id(value)] = value.detach().clone()
+            place = value.untyped_storage().data_ptr() if value.layout is torch.strided else None
+            if place in owners:
+                own = copy.deepcopy(owners[place], memo).detach()
+                memo[id(value)] = own.as_strided(value.size(), value.stride(), value.storage_offset())
+            else:
+                memo[id(value)] = value.detach().clone()
         elif type(value) in _LOCKS:
             memo[id(value)] = _LOCKS[type(value)]()
     try:
