@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
 from landscape_widget.admission import not_finite
 from landscape_widget.admission.acceptance import accepted, check_whole
 from landscape_widget.admission.graph_check import derivative
+from landscape_widget.admission.held_elsewhere import check_held_elsewhere
 from landscape_widget.admission.nearby import Probe
 from landscape_widget.admission.rows import check_rows
-from landscape_widget.loss.batch_loss import InvalidLossError
+from landscape_widget.loss.batch_loss import BatchLoss, InvalidLossError
 from landscape_widget.loss.evaluation import Spans
 from landscape_widget.loss.options import is_mean
 from landscape_widget.loss.terms import ModelTerms, Terms
@@ -22,7 +23,15 @@ from landscape_widget.numerics.checks import few
 _FEW = 16
 
 
-def first_evaluation(terms: Terms, theta: Tensor, spans: Spans, own: Sequence[Tensor], *, told: bool) -> bool:
+def first_evaluation(
+    terms: Terms,
+    theta: Tensor,
+    spans: Spans,
+    own: Sequence[Tensor],
+    *,
+    told: bool,
+    fresh: Callable[[], BatchLoss] | None = None,
+) -> bool:
     """Evaluates loss and metrics at θ, and holds the gradient against the loss on some of the first examples.
 
     Args:
@@ -31,6 +40,7 @@ def first_evaluation(terms: Terms, theta: Tensor, spans: Spans, own: Sequence[Te
         spans: Where each parameter tensor lies in θ.
         own: The parameters of the user's own model that make up θ, which L must not depend on.
         told: Whether the user said how many examples a batch holds.
+        fresh: Makes a copy of model and loss that has not been called yet; None of a model that is known.
 
     Returns:
         Whether the loss asks whether parameters require a gradient, so that its values need a graph.
@@ -55,6 +65,8 @@ def first_evaluation(terms: Terms, theta: Tensor, spans: Spans, own: Sequence[Te
     found = derivative(probe.few(_FEW), own)
     check_whole(terms, theta, spans, first=first, in_graph=found.in_graph)
     found.check_slope()
+    if fresh is not None:
+        check_held_elsewhere(found, fresh)
     if written := terms.written_in_place():
         raise InvalidLossError(
             "Expected a model that leaves its parameters as they are, got a forward pass that writes into "

@@ -101,14 +101,15 @@ class _Narrow(TorchDispatchMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         result = func(*args, **(kwargs or {}))
-        wide = any(isinstance(a, Tensor) and a.dtype is self._dtype for a in args)
-        number = isinstance(result, Tensor) and result.is_floating_point()
+        # of a complex number, its parts
+        wide = any(isinstance(a, Tensor) and a.dtype.to_real() is self._dtype for a in args)
+        number = isinstance(result, Tensor) and result.dtype.to_real().is_floating_point
         draws = torch.Tag.nondeterministic_seeded in func.tags and "rrelu" not in str(
             func
         )  # not in eval mode
-        if draws and number and result.dtype is self._dtype:
+        if draws and number and result.dtype.to_real() is self._dtype:
             self.drawn = self.drawn or str(func)
-        if wide and number and result.dtype is not self._dtype and self.seen is None:
+        if wide and number and result.dtype.to_real() is not self._dtype and self.seen is None:
             self.seen, self.where = result.dtype, str(func)
         return result
 

@@ -116,7 +116,7 @@ def spectral_blindness(density: SpectralDensity, trace: TraceEstimate | None = N
         stderr = math.sqrt(weight) * trace.stderr
     shifted = density.shifted(value)
     best = exact_blindness(shifted.nodes, shifted.counts)
-    if math.isnan(own.stderr):
+    if math.isnan(own.square_stderr):  # of probes of too few nodes
         return BlindnessEstimate(best, math.nan, 0.0, 1.0)
     shape, quantile = _shape_error(density, value)
     # an exact trace says nothing of the shape

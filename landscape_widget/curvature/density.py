@@ -104,23 +104,26 @@ def trace_of(density: SpectralDensity) -> TraceEstimate:
 
     The standard errors come from this formula with the density's own moments, because the differences
     between a handful of probes would tell them badly. A quadrature of a single node has no second moment: it
-    does not count beside others, and of such ones alone tr(H²) and all errors are NaN.
+    does not count beside others, and of such ones alone tr(H²) and all errors are NaN. One of two nodes has
+    no fourth moment, which the error of tr(H²) takes; that is NaN of such ones alone.
     """
     check_given(SpectralDensity, density=density)
-    single = _without_squares(density)
+    single = _of_fewer(density, 2)
     if 0 < len(single) < density.n_probes:
         density, single = density.without(single), []
     certified = density.certified
     n = density.n_parameters - len(certified)
-    own = density.probe >= 0
-    counts, nodes = density.counts[own], density.nodes[own]
-    power = [float(counts @ nodes**p) for p in range(5)]
+    power = _powers(density)
     if single:
         power[2:] = [math.nan] * 3
+    fourth, few = power, _of_fewer(density, 3)
+    if few:
+        fourth = _powers(density.without(few)) if len(few) < density.n_probes else [math.nan] * 5
     covariance = np.zeros((2, 2))
     for p, q in ((1, 1), (1, 2), (2, 2)):
         if n and density.n_probes:
-            spread = 2 * n / (n + 2) * (power[p + q] - power[p] * power[q] / n) / density.n_probes
+            of = fourth if p + q == 4 else power
+            spread = 2 * n / (n + 2) * (of[p + q] - of[p] * of[q] / n) / density.n_probes
             covariance[p - 1, q - 1] = covariance[q - 1, p - 1] = spread
     return TraceEstimate(
         value=float(certified.sum()) + power[1],
@@ -134,11 +137,17 @@ def trace_of(density: SpectralDensity) -> TraceEstimate:
     )
 
 
-def _without_squares(density: SpectralDensity) -> list[int]:
-    """The probes of a single node, where neither that is an eigenvalue nor a single one is left to them."""
-    least = min(2, density.n_parameters - len(density.certified))
+def _of_fewer(density: SpectralDensity, nodes: int) -> list[int]:
+    """The probes of fewer nodes, where these are no eigenvalues and not as few are left to them."""
+    least = min(nodes, density.n_parameters - len(density.certified))
     counts = [int((density.probe == probe).sum()) for probe in range(density.n_probes)]
     return [i for i, count in enumerate(counts) if count < least and i not in density.exhausted]
+
+
+def _powers(density: SpectralDensity) -> list[float]:
+    """tr(Bᵖ) of what is not certified, for p from 0 to 4."""
+    own = density.probe >= 0
+    return [float(density.counts[own] @ density.nodes[own] ** p) for p in range(5)]
 
 
 def _steps(

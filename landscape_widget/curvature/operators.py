@@ -159,6 +159,7 @@ def _output_loss(terms: ModelTerms) -> OutputLoss:
     return OutputLoss(terms.loss_fn, terms.takes_model)
 
 
+@torch.inference_mode(False)
 def _output_space_product(objective: Objective, v: Tensor, operator: str) -> Tensor:
     """Σ_b w_b J_bᵀ M_b J_b v by two reverse passes, where M_b acts on the outputs of batch b.
 
@@ -166,7 +167,7 @@ def _output_space_product(objective: Objective, v: Tensor, operator: str) -> Ten
     """
     terms = _model_terms(objective)
     output_loss = _output_loss(terms)
-    columns = v.to(objective.theta).reshape(len(v), -1)
+    columns = (v.clone() if v.is_inference() else v).to(objective.theta).reshape(len(v), -1)
     total = torch.zeros_like(columns)
     for b, weight in enumerate(terms.weights):
         with differentiated(objective.theta) as (leaf, _):

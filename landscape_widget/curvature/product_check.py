@@ -309,8 +309,8 @@ def _wrong(wrong: dict[str, float], suspects: dict[str, str]) -> str:
 def _missing(suspects: dict[str, str], error: Exception) -> str:
     cause = f"The cause: {_listed(suspects)}. " if suspects else ""
     return (
-        f"Expected a loss that can be differentiated twice, got {type(error).__name__}: {error}. "
-        f"{cause}{WAY_OUT}"
+        f"Expected a loss that can be differentiated twice, got {type(error).__name__}: "
+        f"{str(error).rstrip('.')}. {cause}{WAY_OUT}"
     )
 
 

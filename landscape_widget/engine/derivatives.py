@@ -18,10 +18,10 @@ def evaluated() -> Iterator[None]:
     """Where model and loss are called, whether or not they are differentiated.
 
     Gradients are enabled, since a loss may need derivatives of its own and a model may ask; where nothing
-    requires a gradient no graph is built. Inference mode around the caller is left. Attention is taken in its
-    elementary form, which can be differentiated twice, and torch's fast path for encoder layers, which
-    treats padding otherwise, stands aside. Checkpoints keep what they would compute again. All of that
-    holds for this thread alone.
+    requires a gradient no graph is built. Inference mode around the caller is left. Attention and what else
+    is in ``_ELEMENTARY`` is taken in its elementary form, which can be differentiated twice, and torch's fast
+    path for encoder layers, which treats padding otherwise, stands aside. Checkpoints keep what they would
+    compute again. All of that holds for this thread alone.
     """
     with torch.inference_mode(False), torch.enable_grad(), _Elementary():
         yield
@@ -84,7 +84,35 @@ _multi_head_attention = FunctionType(
 )
 _multi_head_attention.__kwdefaults__ = functional.multi_head_attention_forward.__kwdefaults__
 
+#: Rows from which on torch takes Euclidean distances by a product of matrices, which has a second derivative.
+_MANY_ROWS = 25
+
+
+def _cdist(
+    x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if_necessary"
+) -> Tensor:
+    """``cdist`` of few rows in its elementary form: parts of a batch have a second derivative as it has.
+
+    Where two rows are the same, such as a row and itself, both derivatives are zero, as torch's first one is.
+    """
+    by_matrices = p == 2 and compute_mode == "use_mm_for_euclid_dist"
+    if by_matrices or max(x1.shape[-2], x2.shape[-2]) > _MANY_ROWS or not x1.shape[-1]:
+        return torch.cdist(x1, x2, p, compute_mode)
+    apart = x1.unsqueeze(-2) - x2.unsqueeze(-3)
+    same = (apart == 0).all(-1)
+    lengths: Tensor = torch.linalg.vector_norm(apart.masked_fill(same.unsqueeze(-1), 1), p, dim=-1)
+    return lengths.masked_fill(same, 0)
+
+
+def _hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:  # noqa: A002 - the name is torch's
+    """``hardsigmoid`` by an operation that has a second derivative."""
+    found = functional.relu6(input + 3) / 6
+    return input.copy_(found) if inplace else found
+
+
 _ELEMENTARY: dict[Callable[..., Any], Callable[..., Any]] = {
+    torch.cdist: _cdist,
+    functional.hardsigmoid: _hardsigmoid,
     functional.scaled_dot_product_attention: _attention,
     functional.multi_head_attention_forward: _multi_head_attention,
 }
@@ -94,7 +122,7 @@ class _Elementary(TorchFunctionMode):
     """Replaces torch's functions that cannot be differentiated twice, in this thread.
 
     The flash and memory-efficient kernels of attention have no second derivative, and torch's switch for
-    them is one for all threads.
+    them is one for all threads. Others have no switch.
     """
 
     def __torch_function__(

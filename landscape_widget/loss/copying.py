@@ -38,8 +38,8 @@ def deep_copy(module: M) -> M:
     """A copy of a module that shares nothing with it, without gradients.
 
     Tensors that were computed, such as the weights that pruning and weight normalisation put together before
-    each forward pass, become constants, and locks become new ones; neither can be copied otherwise. What
-    ``torch.compile`` has compiled is in the copy what it was compiled from.
+    each forward pass, become constants, views of a parameter those of its copy, and locks new ones; none can
+    be copied otherwise. What ``torch.compile`` has compiled is in the copy what it was compiled from.
 
     Raises:
         TypeError: If something else in it cannot be copied.
@@ -47,7 +47,8 @@ def deep_copy(module: M) -> M:
     memo: dict[int, Any] = {}
     for value in _attributes(module):
         if isinstance(value, Tensor) and not value.is_leaf:
-            memo[id(value)] = value.detach().clone()
+            view = _view_of_copy(value, module, memo)
+            memo[id(value)] = value.detach().clone() if view is None else view
         elif type(value) in _LOCKS:
             memo[id(value)] = _LOCKS[type(value)]()
     try:
@@ -76,6 +77,25 @@ def convert_module(module: M, device: torch.device, dtype: torch.dtype) -> M:
     """
     module._apply(lambda t: t.to(device, converted_dtype(t, dtype)))  # type: ignore[no-untyped-call]
     return module
+
+
+def _view_of_copy(value: Tensor, module: nn.Module, memo: dict[int, Any]) -> Tensor | None:
+    """What a view of a parameter is of its copy; None of what is no such view."""
+    if value.layout is not torch.strided or not value.numel():
+        return None
+    for parameter in module.parameters():
+        if parameter.layout is not torch.strided or not _share_storage(value, parameter):
+            continue
+        start = value.storage_offset() - parameter.storage_offset()
+        end = start + sum((n - 1) * step for n, step in zip(value.shape, value.stride(), strict=True))
+        own = copy.deepcopy(parameter, memo).detach()
+        if start >= 0 and end < own.numel() and own.stride() == parameter.stride():
+            return own.as_strided(value.shape, value.stride(), start)
+    return None
+
+
+def _share_storage(a: Tensor, b: Tensor) -> bool:
+    return a.untyped_storage().data_ptr() == b.untyped_storage().data_ptr()
 
 
 def _before_compilation(compiled: nn.Module, memo: dict[int, Any]) -> nn.Module:

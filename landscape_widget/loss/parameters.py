@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from itertools import chain
+from itertools import chain, pairwise
 from math import prod
 
 import torch
@@ -98,6 +98,7 @@ def select_parameters(model: nn.Module, selection: Selection) -> dict[str, nn.Pa
             f"({frozen} parameters, all with requires_grad=False or without elements). "
             "Set requires_grad=True on those whose landscape you want to see."
         )
+    _check_memory(model)
     if selection is None:
         return _usable(trainable)
     if isinstance(selection, type) or not (callable(selection) or isinstance(selection, str | Iterable)):
@@ -128,6 +129,28 @@ def select_parameters(model: nn.Module, selection: Selection) -> dict[str, nn.Pa
             f"{selection!r}. The trainable ones are named: {some}{', …' if len(trainable) > 6 else ''}."
         )
     return _usable(chosen)
+
+
+def _check_memory(model: nn.Module) -> None:
+    """Sees that no two parameters are one in memory, as after ``b.weight.data = a.weight.data``.
+
+    Parts of one tensor that do not overlap are no such case.
+
+    Raises:
+        ValueError: If two are, which training moves together and derivatives take apart.
+    """
+    places = sorted(
+        (str(p.device), p.data_ptr(), p.data_ptr() + p.numel() * p.element_size(), name)
+        for name, p in model.named_parameters()
+        if p.layout is torch.strided and p.device.type != "meta" and p.numel() and p.is_contiguous()
+    )
+    for (device, _, end, name), (there, start, _, other) in pairwise(places):
+        if device == there and start < end:
+            raise ValueError(
+                f"Expected parameters with memory of their own, got {name!r} and {other!r}, which share it. "
+                "To tie them, let both be one parameter (b.weight = a.weight), else give one of them a copy "
+                "(b.weight.data = a.weight.data.clone())."
+            )
 
 
 def _usable(parameters: dict[str, nn.Parameter]) -> dict[str, nn.Parameter]:

@@ -16,6 +16,7 @@ from landscape_widget.data.tree import describe
 from landscape_widget.loss.batch_loss import BatchLoss, as_scalar
 from landscape_widget.loss.calling import is_pair, reminder
 from landscape_widget.loss.copying import convert_module, deep_copy
+from landscape_widget.loss.dropout import drops
 from landscape_widget.loss.parameters import Layout
 
 #: Buffers of the model by name, in place of its own; a layer in train mode writes into them.
@@ -238,7 +239,7 @@ class ModelTerms:
         return [
             name
             for name, module in self._batch_loss.model.named_modules()
-            if module.training and "Dropout" in type(module).__name__ and getattr(module, "p", 0)
+            if module.training and drops(module)
         ]
 
     def convert(self, device: torch.device, dtype: torch.dtype) -> ModelTerms:

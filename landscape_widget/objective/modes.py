@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-#: Modules that drop units by a number of their own, without a layer for it.
-_DROP = (nn.RNNBase, nn.MultiheadAttention)
+from landscape_widget.loss.dropout import drops
 
 
 def told_of_mode(model: nn.Module, mode: str) -> dict[str, str]:
@@ -17,7 +16,7 @@ def told_of_mode(model: nn.Module, mode: str) -> dict[str, str]:
     """
     if mode == "train":
         return {}
-    kinds = {"batch norm": _normalises, "dropout": _drops}
+    kinds = {"batch norm": _normalises, "dropout": drops}
     training = [module for module in model.modules() if module.training]
     found = [name for name, differs in kinds.items() if any(map(differs, training))]
     return {"mode": f"{' and '.join(found)} as in eval mode (the model is in train mode)"} if found else {}
@@ -26,8 +25,3 @@ def told_of_mode(model: nn.Module, mode: str) -> dict[str, str]:
 def _normalises(module: nn.Module) -> bool:
     """Whether a layer has running statistics, and in train mode takes those of the batch."""
     return isinstance(getattr(module, "running_mean", None), Tensor)
-
-
-def _drops(module: nn.Module) -> bool:
-    share = getattr(module, "dropout" if isinstance(module, _DROP) else "p", 0)
-    return bool(share) and (isinstance(module, _DROP) or "Dropout" in type(module).__name__)

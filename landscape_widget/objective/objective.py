@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -101,8 +102,8 @@ class Objective(PureFunction):
             dtype = dtype or widest_dtype(selected.values())
             layout = Layout(selected.items())
             batches = read_batches(data, max_examples, batch_size_fn, device, dtype, chosen=chosen)
-            copied = private_copy(model, loss_fn, metrics, device, dtype, training=mode == "train")
-            terms = ModelTerms(copied, layout, batches)
+            fresh = partial(private_copy, model, loss_fn, metrics, device, dtype, training=mode == "train")
+            terms = ModelTerms(fresh(), layout, batches)
             theta = layout.flatten({n: p.detach().clone() for n, p in selected.items()}).to(device, dtype)
             self._set(terms, theta, filter_blocks(model, layout), layout, batch_size_fn)
             self._names, self._mode = names_of(loss_fn, model), told_of_mode(model, mode)
@@ -112,7 +113,12 @@ class Objective(PureFunction):
                     terms = in_pieces(terms, theta, self.spans)
                     self._terms = terms
                 self._in_graph = first_evaluation(
-                    terms, theta, self.spans, list(selected.values()), told=batch_size_fn is not None
+                    terms,
+                    theta,
+                    self.spans,
+                    list(selected.values()),
+                    told=batch_size_fn is not None,
+                    fresh=fresh,
                 )
 
     @classmethod

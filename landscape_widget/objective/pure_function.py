@@ -220,7 +220,7 @@ class PureFunction:
         if theta.shape != self.theta.shape:
             raise ValueError(f"Expected theta of shape ({self.n_parameters},), got {tuple(theta.shape)}.")
         with torch.inference_mode(False):
-            return theta.clone() if theta.is_inference() else theta.to(self.theta)
+            return (theta.clone() if theta.is_inference() else theta).to(self.theta)
 
     def to(self, dtype: torch.dtype, device: torch.device | str | None = None) -> Self:
         """The same objective in another dtype or on another device; itself if nothing changes."""
@@ -289,9 +289,10 @@ class PureFunction:
         that is all there is, the provenance of every result says so and why.
         """
         if self._precise is None:
-            few = Probe.of(self._terms, self.theta, self.spans).few(_FEW)
-            dtype, cause = widest(few.terms, self.theta)
-            self._precise = self.to(dtype)
+            with torch.inference_mode(False):
+                few = Probe.of(self._terms, self.theta, self.spans).few(_FEW)
+                dtype, cause = widest(few.terms, self.theta)
+                self._precise = self.to(dtype)
             self._precise._imprecise = _IMPRECISE.format(cause=cause) if cause else ""
         return self._precise
 

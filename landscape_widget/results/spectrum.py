@@ -45,7 +45,7 @@ class TraceEstimate:
     square: float
     """Estimate of tr(H²)."""
     square_stderr: float
-    """Standard error of ``square``."""
+    """Standard error of ``square``; NaN where it cannot be told."""
     covariance: float = 0.0
     """Covariance of the errors of ``value`` and ``square``."""
     n_loss: int = 0

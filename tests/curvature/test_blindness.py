@@ -183,7 +183,8 @@ def test_with_both_signs_no_share_is_a_certainty() -> None:
     """Some planes lie near the one negative direction, however few: words never say that none does."""
     nodes, weights = np.array([1.0, -1e-3]), np.array([0.999, 0.001])
     assert 0.999 < exact_blindness(nodes, 1000 * weights) < 1
-    density = SpectralDensity(nodes, weights, np.array([0, 0]), n_parameters=1000, n_hvp=0)
+    owners = np.array([0, 0])
+    density = SpectralDensity(nodes, weights, owners, n_parameters=1000, n_hvp=0, exhausted=(0,))
     found = spectral_blindness(density)
     assert found.low <= found.probability < 1
     assert found.words == "> 99.9 %"

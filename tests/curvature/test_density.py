@@ -129,6 +129,24 @@ def test_a_single_step_tells_no_error(probes: int) -> None:
     assert (blindness.low, blindness.high) == (0, 1)
 
 
+def test_two_steps_tell_no_error_of_the_square() -> None:
+    """Two nodes ±σ of a symmetric spectrum have one square, as if that were certain."""
+    spectrum = np.random.default_rng(0).normal(size=200)
+    objective = rotated(spectrum)
+    two, three = (trace_of(spectral_density(objective, 4, steps)) for steps in (2, 3))
+    assert (two.value, two.stderr) == pytest.approx((three.value, three.stderr))
+    assert two.square == pytest.approx(three.square)
+    assert math.isnan(two.square_stderr)
+    assert abs(three.square - (spectrum**2).sum()) <= 4 * three.square_stderr
+    blindness = saddle_blindness(density=spectral_density(objective, 4, 2)).spectral
+    assert blindness is not None
+    assert (blindness.low, blindness.high) == (0, 1)
+    pairs = hessian_eigenpairs(objective)
+    assert pairs.ritz_values is not None
+    alone, four = (trace_of(spectral_density(objective, probes, 2, pairs=pairs)) for probes in (1, 4))
+    assert four.square_stderr == pytest.approx(alone.square_stderr / 2)
+
+
 def test_a_single_step_is_enough_for_one_eigenvalue() -> None:
     objective = quadratic(torch.eye(5, dtype=torch.float64) * 3)
     found = trace_of(spectral_density(objective, 1, 1))

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from landscape_widget import Objective, hessian_eigenpairs
+from landscape_widget.loss.copying import deep_copy
 from landscape_widget.loss.parameters import Layout, filter_blocks, select_parameters
 
 from ..support.cases import EACH, Case, case
@@ -62,3 +63,33 @@ def test_parameters_without_elements_are_left_out(layer: nn.Module) -> None:
     assert (objective.n_parameters, list(objective.spans)) == (15, ["0.weight", "0.bias"])
     assert hessian_eigenpairs(objective).converged.all()
     assert objective.with_state(model.state_dict()).loss() == objective.loss()
+
+
+def test_parameters_that_are_one_in_memory_are_refused() -> None:
+    """Training moves them together, and what is tied like that has another curvature."""
+    model = nn.Sequential(nn.Linear(3, 3), nn.Tanh(), nn.Linear(3, 3))
+    model[2].weight.data = model[0].weight.data
+    with pytest.raises(
+        ValueError, match=r"'0\.weight' and '2\.weight', which share it.*b\.weight = a\.weight"
+    ):
+        select_parameters(model, None)
+    model[2].weight.data = model[0].weight.data.clone()
+    assert len(select_parameters(model, None)) == 4
+
+
+def test_parameters_may_be_parts_of_one_tensor() -> None:
+    model = nn.Linear(3, 3)
+    nn.utils.vector_to_parameters(torch.arange(12.0), model.parameters())
+    assert len(select_parameters(model, None)) == 2
+
+
+def test_a_view_of_a_part_is_one_of_its_copy() -> None:
+    layer = nn.Linear(3, 2)
+    nn.utils.vector_to_parameters(torch.arange(8.0), layer.parameters())
+    layer.kept = [layer.bias[1:], layer.weight.T, layer.weight * 2]
+    copied = deep_copy(layer)
+    with torch.no_grad():
+        copied.weight.fill_(1)
+        copied.bias.fill_(2)
+    assert [tensor.flatten()[0] for tensor in copied.kept] == [2, 1, 0]
+    assert layer.bias.tolist() == [6, 7]

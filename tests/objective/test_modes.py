@@ -62,3 +62,28 @@ def test_nothing_is_told_where_the_modes_are_alike(layers: tuple[nn.Module, ...]
 def test_nothing_is_told_of_a_model_that_is_looked_at_in_its_own_mode() -> None:
     model = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3))
     assert "mode" not in Objective(model, [(X, Y)], nn.CrossEntropyLoss(), mode="train").provenance("loss")
+
+
+class Dropout(nn.Module):
+    """A layer of the user's, whose p is a tensor: a rate that is learned, or prototypes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.p = nn.Parameter(torch.linspace(0.1, 0.4, 4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x * self.p).tanh()
+
+
+class Prototypes(Dropout):
+    """The same by a name that is none of a layer which drops."""
+
+
+@pytest.mark.parametrize(("layer", "told"), [(Dropout(), True), (Prototypes(), False)])
+def test_a_model_may_call_its_parameters_as_it_likes(layer: nn.Module, told: bool) -> None:
+    assert ("mode" in objective(layer).provenance("loss")) is told
+
+
+def test_what_drops_at_random_is_named_where_the_loss_is_not_the_same_twice() -> None:
+    with pytest.raises(ValueError, match=r"these layers drop at random: 0\.lstm\. Use mode='eval'"):
+        objective(Recurrent(0.5), mode="train")

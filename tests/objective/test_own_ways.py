@@ -301,3 +301,19 @@ def test_a_wrong_second_derivative_certifies_nothing() -> None:
     assert len(told) == 1
     assert not pairs.converged.any()
     assert "custom backward" in pairs.provenance["doubt"]
+
+
+def test_a_filter_of_frequencies_made_complex64() -> None:
+    class Filter(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(4, 2))
+
+        def forward(self, x: Tensor) -> Tensor:
+            kept = torch.zeros(len(x), 4, dtype=torch.cfloat)
+            kept[:, :3] = (torch.fft.fft(x) * torch.view_as_complex(self.weight))[:, :3]
+            return torch.fft.ifft(kept).real.to(x)
+
+    torch.manual_seed(0)
+    pairs = hessian_eigenpairs(Objective(Filter(), (torch.randn(8, 4), torch.randn(8, 4)), nn.MSELoss()))
+    assert "complex64" in pairs.provenance["precision"]

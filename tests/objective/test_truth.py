@@ -27,8 +27,9 @@ from torch.nn.utils.rnn import pack_sequence
 from torch.utils.checkpoint import checkpoint
 from torch.utils.data import IterableDataset
 
-from landscape_widget import Objective, evaluate_plane, hessian_eigenpairs, random_plane
+from landscape_widget import Objective, evaluate_plane, evaluate_point, hessian_eigenpairs, random_plane
 from landscape_widget.admission.slope_check import CutOffError
+from landscape_widget.curvature.operators import OPERATORS
 from landscape_widget.engine.derivatives import evaluated
 from landscape_widget.engine.recorder import recorded
 
@@ -300,6 +301,19 @@ def test_inference_mode_around_the_call_is_left() -> None:
     assert pairs.values[0] == pytest.approx(float(torch.linalg.eigvalsh(truth[2])[-1]), rel=1e-5)
 
 
+def test_inference_mode_is_left_in_single_precision_too() -> None:
+    model, x, y = mlp().float(), draws(20, 4).float(), labels(20)
+    usual = Objective(model, (x, y), nn.CrossEntropyLoss())
+    with torch.inference_mode():
+        objective = Objective(model, (x, y), nn.CrossEntropyLoss())
+        for operator in OPERATORS:
+            expected, found = (hessian_eigenpairs(o, operator=operator).values for o in (usual, objective))
+            np.testing.assert_array_equal(found, expected)
+        plane = random_plane(objective)
+        point = evaluate_point(objective, plane, 0.1, 0.1)
+    assert point == evaluate_point(usual, plane, 0.1, 0.1)
+
+
 def test_a_cut_in_a_later_batch_is_found_before_curvature_is_certified() -> None:
     def loss(model: nn.Module, batch: Any) -> Tensor:
         found = F.cross_entropy(model(batch[0]), batch[1])
@@ -353,6 +367,49 @@ def test_attention_is_torch_s_own(form: str) -> None:
     with evaluated():
         found = F.scaled_dot_product_attention(q, k, v, **options)
     torch.testing.assert_close(found, expected)
+
+
+def apart(x: Tensor, y: Tensor) -> Tensor:
+    """Distances of rows, of which none is zero but that of a row to itself."""
+    squares = (x[:, None] - y[None]).square().sum(-1)
+    return squares.where(squares > 0, 1).sqrt().where(squares > 0, 0)
+
+
+class Prototypes(nn.Module):
+    """Classes by distances to rows of its own, and of hidden rows to one another."""
+
+    def __init__(
+        self, distances: Callable[[Tensor, Tensor], Tensor], squash: Callable[[Tensor], Tensor]
+    ) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.net, self.rows = nn.Linear(4, 3), nn.Parameter(torch.randn(3, 3))
+        self.distances, self.squash = distances, squash
+        self.double()
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = self.squash(self.net(x))
+        return -self.distances(hidden, self.rows) + self.distances(hidden[:4], hidden[:4]).mean()
+
+
+@pytest.mark.parametrize("n", [20, 40], ids=["by its own kernel", "by a product of matrices"])
+def test_what_lacks_a_second_derivative_in_torch_is_taken_in_its_elementary_form(n: int) -> None:
+    model, by_hand = Prototypes(torch.cdist, F.hardsigmoid), Prototypes(apart, lambda x: F.relu6(x + 3) / 6)
+    batch = draws(n, 4), labels(n)
+    truth = dense(by_hand, [batch], [n], of_pairs(F.cross_entropy))
+    assert_truth(Objective(model, [batch], nn.CrossEntropyLoss()), truth)
+
+
+@pytest.mark.parametrize("p", [0.0, 1.0, 2.0, 3.0, float("inf")])
+@pytest.mark.parametrize("shape", [(5, 4), (2, 1, 5, 4), (0, 4), (5, 0), (30, 4)], ids=str)
+def test_distances_are_torch_s_own(p: float, shape: tuple[int, ...]) -> None:
+    x, y = draws(*shape), draws(3, 3, shape[-1])
+    y[0, :1] = x.reshape(-1, shape[-1])[:1] if x.numel() else 0
+    if not shape[-1] and np.isinf(p):
+        return  # torch's crashes on none
+    with evaluated():
+        found = torch.cdist(x, y, p)
+    torch.testing.assert_close(found, torch.cdist(x, y, p))
 
 
 # 5: how many examples a batch holds
