@@ -24,6 +24,7 @@ from landscape_widget.explorer import autosave
 from landscape_widget.export.runs import _content
 
 from ..support.gates import HUNG, Gate, finish, finish_pin, gated_saddle, saddle
+from ..support.logs import Log
 from ..support.scripts import Scripts
 
 Make = Callable[..., LandscapeExplorer]
@@ -173,7 +174,7 @@ def test_closing_does_not_call_a_model_that_hangs(tmp_path: Path, make_explorer:
 TAKEN = "another explorer has it by now.*Give every explorer a file of its own"
 
 
-def assert_left_alone(path: Path, explorer: LandscapeExplorer, caplog: pytest.LogCaptureFixture) -> None:
+def assert_left_alone(path: Path, explorer: LandscapeExplorer, caplog: Log) -> None:
     """A file of another explorer outlives what this one finds, up to its end, and one warning says so."""
     before = path.read_bytes()
     explorer.seed = 7
@@ -183,7 +184,7 @@ def assert_left_alone(path: Path, explorer: LandscapeExplorer, caplog: pytest.Lo
     assert re.search(TAKEN, words)
 
 
-def warned(caplog: pytest.LogCaptureFixture) -> list[str]:
+def warned(caplog: Log) -> list[str]:
     return [record.getMessage() for record in caplog.records if "Not saved to" in record.getMessage()]
 
 
@@ -194,7 +195,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_new_explorer_takes_the_file_over_with_all_that_the_former_found(
-    tmp_path: Path, make_explorer: Make, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, make_explorer: Make, caplog: Log
 ) -> None:
     """As where a cell is run again, whose explorer is closed a little later."""
     path = tmp_path / "run.npz"
@@ -213,7 +214,7 @@ def test_a_new_explorer_takes_the_file_over_with_all_that_the_former_found(
 
 @pytest.mark.usefixtures("at_once")
 def test_a_former_explorer_that_would_still_write_says_so_once(
-    tmp_path: Path, make_explorer: Make, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, make_explorer: Make, caplog: Log
 ) -> None:
     path = tmp_path / "run.npz"
     former = make_explorer(gated_saddle()[1], autosave=path, **CHOSEN)
@@ -237,7 +238,7 @@ def test_a_former_explorer_goes_on_once_a_new_one_is_closed_that_wrote_nothing(
 
 @pytest.mark.usefixtures("at_once")
 def test_the_file_that_another_kernel_has_written_since_is_left_alone(
-    tmp_path: Path, make_explorer: Make, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, make_explorer: Make, caplog: Log
 ) -> None:
     """Also where it is of the same objective; one that is only moved, copied or dated anew is not."""
     path, other = tmp_path / "run.npz", tmp_path / "other.npz"
@@ -262,7 +263,7 @@ def test_the_file_that_another_kernel_has_written_since_is_left_alone(
 
 @pytest.mark.usefixtures("at_once")
 def test_a_file_that_comes_while_another_is_being_written_is_left_alone(
-    tmp_path: Path, make_explorer: Make, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, make_explorer: Make, caplog: Log
 ) -> None:
     path, other = tmp_path / "run.npz", tmp_path / "other.npz"
     make_explorer(gated_saddle()[1], seed=8).save(other)
@@ -297,7 +298,7 @@ def test_what_a_person_saves_or_loads_at_that_place_is_gone_on_with(
 
 
 def test_a_former_explorer_keeps_the_file_that_a_new_one_does_not_take(
-    tmp_path: Path, make_explorer: Make, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, make_explorer: Make, caplog: Log
 ) -> None:
     path = tmp_path / "run.npz"
     former = make_explorer(gated_saddle()[1], autosave=path, **CHOSEN).compute("surface")
@@ -340,7 +341,7 @@ def test_neither_closing_nor_a_new_explorer_calls_the_former_model(
 
 
 def test_nothing_is_written_before_the_file_was_read(
-    tmp_path: Path, make_explorer: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, make_explorer: Make, monkeypatch: pytest.MonkeyPatch, caplog: Log
 ) -> None:
     """Or what had been found could be replaced by nothing; nor is it tried, which the log would tell."""
     path = tmp_path / "run.npz"
@@ -376,7 +377,7 @@ def test_a_control_given_at_its_default_gives_way_to_the_file(tmp_path: Path, ma
 
 
 def test_where_the_file_cannot_be_written_it_computes_all_the_same(
-    tmp_path: Path, make_explorer: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, make_explorer: Make, monkeypatch: pytest.MonkeyPatch, caplog: Log
 ) -> None:
     """It is told once, not at every step."""
     monkeypatch.setattr(autosave, "INTERVAL", 0.0)

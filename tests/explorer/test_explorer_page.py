@@ -16,6 +16,7 @@ from landscape_widget.study.controls import Controls
 
 from ..support.cases import ONE_BATCH, case
 from ..support.gates import HUNG, finish, gated_saddle
+from ..support.logs import Log
 from ..support.page import received, send, update
 
 Make = Callable[..., LandscapeExplorer]
@@ -113,7 +114,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize("state", [state for state, _ in REFUSED], ids=str)
 def test_a_bad_value_from_the_page_changes_nothing(
-    make_explorer: Make, caplog: pytest.LogCaptureFixture, state: dict[str, Any]
+    make_explorer: Make, caplog: Log, state: dict[str, Any]
 ) -> None:
     explorer = make_explorer(gated_saddle()[1]).compute()
     before = {name: getattr(explorer, name) for name in CONTROLS}

@@ -15,6 +15,7 @@ from landscape_widget.explorer.publisher import TOPICS, Publisher
 from landscape_widget.export.news import News
 
 from ..support.gates import HUNG, gated_saddle, settle
+from ..support.logs import Log
 from ..support.page import received, send
 
 Make = Callable[..., LandscapeExplorer]
@@ -186,9 +187,7 @@ def test_what_is_late_is_sent_one_picture_at_a_time(make_explorer: Make) -> None
     assert not publisher.holds
 
 
-def test_an_observer_that_fails_keeps_no_later_picture_back(
-    make_explorer: Make, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_observer_that_fails_keeps_no_later_picture_back(make_explorer: Make, caplog: Log) -> None:
     """As it would once no computation is there to fail by it."""
     explorer = make_explorer(gated_saddle()[1], resolution=33)
     page = Page(explorer, draws=False)

@@ -24,6 +24,7 @@ from landscape_widget import LandscapeExplorer, Objective
 from landscape_widget.explorer.worker import others_wait
 
 from ..support.gates import HUNG, Gate, finish, finish_pin, gated_saddle, settle
+from ..support.logs import Log
 from ..support.page import received
 from ..support.scripts import SHORT_DENSITIES, Scripts
 
@@ -105,9 +106,7 @@ def test_compute_in_an_observer_is_refused_at_once(make_explorer: Make, moment: 
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_close_in_an_observer_works(
-    make_explorer: Make, moment: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_close_in_an_observer_works(make_explorer: Make, moment: str, caplog: Log) -> None:
     explorer = make_explorer(failing_late() if moment == "error" else gated_saddle()[1])
     told = calling(explorer, moment, explorer.close)
     outcome = hears(explorer.compute)

@@ -13,6 +13,8 @@ from landscape_widget.engine.wanted import check_wanted
 from landscape_widget.explorer.mailbox import Request
 from landscape_widget.explorer.worker import Worker, observed_lock, others_wait
 
+from ..support.logs import Log
+
 #: Seconds after which a test that should not wait at all is taken for hung.
 HUNG = 30.0
 
@@ -173,7 +175,7 @@ def test_nothing_that_a_job_raises_ends_the_worker(worker: Worker, error: type[B
     finish(worker.submit(quick))
 
 
-def test_a_failing_report_is_logged_and_does_not_end_the_worker(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failing_report_is_logged_and_does_not_end_the_worker(caplog: Log) -> None:
     """The report writes traits, and their observers may be anybody's."""
     reports = []
 
@@ -412,7 +414,7 @@ def test_close_on_its_own_thread_does_not_wait_for_itself(where: str) -> None:
     assert worker.closed
 
 
-def test_a_preparation_that_fails_is_logged_and_jobs_run(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_preparation_that_fails_is_logged_and_jobs_run(caplog: Log) -> None:
     def prepare() -> None:
         raise OSError("no such library")
 
