@@ -32,7 +32,7 @@ exec(order["source"], globals())
 #: densities and the integral over them are is tested where they are computed, with as many as in use.
 SHORT_DENSITIES = """
 from landscape_widget.study import budget
-budget.DENSITY_STEPS = 8
+budget.DENSITY_STEPS = 4
 """
 
 
