@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 import scipy.special
 import scipy.stats
-import torch
 
 from landscape_widget import (
-    Objective,
     ProjectedCurvatures,
     SpectralDensity,
     TraceEstimate,
@@ -31,7 +29,7 @@ from landscape_widget.curvature.blindness import (
     spectral_blindness,
 )
 
-from ..support.cases import case, paper_function, quadratic
+from ..support.cases import case, paper_function, rotated
 from ..support.oracle import dense
 
 pytestmark = pytest.mark.oracle
@@ -131,8 +129,8 @@ WIDE_BULKS = {
     "beside outliers of several sizes": ([10, 3, 1, -1e-3], [1, 1, 2, 8e3]),
     "beside three equal outliers": ([1, -1e-3], [3, 5e3]),
     "that is spread": (
-        np.r_[1, -(1 + np.random.default_rng(1).normal(size=30) / 10) / 1e5],
-        np.r_[1, np.full(30, 1e5 / 30)],
+        np.r_[1, -(1 + np.random.default_rng(1).normal(size=8) / 10) / 1e5],
+        np.r_[1, np.full(8, 1e5 / 8)],
     ),
 }
 
@@ -216,12 +214,6 @@ def test_many_equal_eigenvalues_approach_the_closed_form() -> None:
     assert errors[2] < 1e-4
 
 
-def rotated(spectrum: np.ndarray) -> Objective:
-    n, generator = len(spectrum), torch.Generator().manual_seed(1)
-    basis, _ = torch.linalg.qr(torch.randn(n, n, generator=generator, dtype=torch.float64))
-    return quadratic(basis @ torch.diag(torch.from_numpy(spectrum)) @ basis.T)
-
-
 def test_a_few_large_eigenvalues_need_the_spectrum() -> None:
     """The closed form is off by 0.2 here; the spectral one is right within its interval at most seeds.
 
@@ -301,7 +293,7 @@ def test_the_error_of_the_shape_by_groups_of_probes(n: int, monkeypatch: pytest.
     assert sum(summed) <= 10 * len(density.nodes), "proportional to the number of probes"
 
 
-@pytest.mark.parametrize("n", [20, 25, 44])
+@pytest.mark.parametrize("n", [20, 25])
 def test_errors_by_groups_are_the_spread_over_densities(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """R = 300 densities tell a cheaper statistic's spread to 1/√(2R) = 4 %; four of those are allowed."""
     monkeypatch.setattr(
@@ -325,7 +317,7 @@ def test_intervals_of_few_probes_hold_the_truth(shift: float, exact: bool) -> No
     trace = hessian_trace(objective, method="exact") if exact else None
     held = 0
     for seed in range(40):
-        density = spectral_density(objective, probes=4, steps=20, seed=seed, pairs=pairs)
+        density = spectral_density(objective, probes=4, steps=10, seed=seed, pairs=pairs)
         found = spectral_blindness(density, trace)
         assert found.low <= found.probability <= found.high
         held += found.low <= truth <= found.high

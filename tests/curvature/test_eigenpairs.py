@@ -17,7 +17,7 @@ from landscape_widget.curvature.product_check import EXAMPLES
 from landscape_widget.curvature.trace import METHODS
 from landscape_widget.numerics.storage import rows_in_file
 
-from ..support.cases import EACH, Case, case
+from ..support.cases import EACH, FEW, Case, case
 from ..support.oracle import dense
 
 pytestmark = pytest.mark.oracle
@@ -29,7 +29,7 @@ TOL = 1e-6
     ("case", "which", "k"),
     [
         *((each, "both", 4) for each in EACH),
-        *((each, *ends) for each in EACH[:2] for ends in (("both", 1), ("largest", 3), ("smallest", 3))),
+        *((EACH[0], *ends) for ends in (("both", 1), ("largest", 3), ("smallest", 3))),
     ],
     ids=str,
 )
@@ -48,7 +48,7 @@ def test_both_ends_against_the_dense_spectrum(case: Case, which: str, k: int) ->
     np.testing.assert_allclose(pairs.values, expected, rtol=TOL, atol=1e-12 * np.abs(exact).max())
 
 
-@pytest.mark.parametrize("case", EACH, ids=str)
+@pytest.mark.parametrize("case", FEW, ids=str)
 def test_vectors_and_residuals_are_what_they_claim(case: Case) -> None:
     matrix = dense(case).hessian.numpy()
     pairs = hessian_eigenpairs(case.objective(), k=3, tol=TOL)
@@ -73,7 +73,7 @@ def test_the_same_seed_gives_the_same_bits() -> None:
     assert np.array_equal(one.vectors, other.vectors)
 
 
-@pytest.mark.parametrize("case", EACH, ids=str)
+@pytest.mark.parametrize("case", FEW, ids=str)
 def test_a_first_look_takes_products_in_the_dtype_of_the_model(case: Case) -> None:
     matrix = dense(case).hessian.numpy()
     exact = np.linalg.eigvalsh(matrix)

@@ -14,7 +14,7 @@ from landscape_widget import Objective, hessian_eigenpairs
 from landscape_widget.admission.nearby import displaced
 from landscape_widget.admission.slope_check import CutOffError
 
-from ..support.cases import CASES, Case
+from ..support.cases import EACH, FEW, Case
 from ..support.squares import Square
 
 SINGLE, DOUBLE = torch.float32, torch.float64
@@ -113,10 +113,28 @@ def largest(model: nn.Module, x: Tensor, y: Tensor) -> float:
     return float(torch.linalg.eigvalsh((dense + dense.T) / 2)[-1])
 
 
-@pytest.mark.parametrize("dtype", [SINGLE, DOUBLE], ids=str)
-@pytest.mark.parametrize("bias", [True, False], ids=["", "biases of zero"])
-@pytest.mark.parametrize("scale", [1e-8, 1e-7, 1e-6, 1e-4, 1e4, 1e6, 1e8], ids=str)
-@pytest.mark.parametrize("unit", [nn.ReLU(), nn.LeakyReLU(), nn.Hardtanh(0, 1e30)], ids=str)
+@pytest.mark.parametrize(
+    ("unit", "scale", "bias", "dtype"),
+    [
+        (nn.ReLU(), 1e-8, True, SINGLE),
+        (nn.ReLU(), 1e-8, False, DOUBLE),
+        (nn.Hardtanh(0, 1e30), 1e-8, False, SINGLE),
+        (nn.LeakyReLU(), 1e-7, True, DOUBLE),
+        (nn.ReLU(), 1e-7, False, SINGLE),
+        (nn.Hardtanh(0, 1e30), 1e-6, True, DOUBLE),
+        (nn.LeakyReLU(), 1e-6, False, SINGLE),
+        (nn.ReLU(), 1e-4, False, DOUBLE),
+        (nn.LeakyReLU(), 1e-4, True, SINGLE),
+        (nn.Hardtanh(0, 1e30), 1e4, True, SINGLE),
+        (nn.ReLU(), 1e4, False, DOUBLE),
+        (nn.ReLU(), 1e6, True, DOUBLE),
+        (nn.LeakyReLU(), 1e6, False, SINGLE),
+        (nn.ReLU(), 1e8, True, SINGLE),
+        (nn.LeakyReLU(), 1e8, False, DOUBLE),
+        (nn.Hardtanh(0, 1e30), 1e8, True, DOUBLE),
+    ],
+    ids=str,
+)
 def test_layers_rescaled_against_each_other_are_certified(
     unit: nn.Module, scale: float, bias: bool, dtype: torch.dtype
 ) -> None:
@@ -126,9 +144,17 @@ def test_layers_rescaled_against_each_other_are_certified(
     np.testing.assert_allclose(values[0], largest(model, x, y), rtol=1e-6)
 
 
-@pytest.mark.parametrize("size", [1e6, 1e7, 1e9], ids=str)
-@pytest.mark.parametrize("unit", [nn.Tanh(), nn.ReLU()], ids=str)
-@pytest.mark.parametrize("place", ["bias", "factor"])
+@pytest.mark.parametrize(
+    ("place", "unit", "size"),
+    [
+        ("bias", nn.Tanh(), 1e6),
+        ("bias", nn.ReLU(), 1e9),
+        ("factor", nn.ReLU(), 1e6),
+        ("factor", nn.Tanh(), 1e7),
+        ("factor", nn.Tanh(), 1e9),
+    ],
+    ids=str,
+)
 def test_one_tensor_in_large_units_is_certified(place: str, unit: nn.Module, size: float) -> None:
     model, x = Large(place, size, unit), data(40, 5)
     y = data(40, 2, seed=1) + (size if place == "bias" else 0)
@@ -151,8 +177,9 @@ def test_constants_of_physics_beside_their_logarithms_are_certified() -> None:
     )
 
 
-@pytest.mark.parametrize("examples", [8, 40])
-@pytest.mark.parametrize("scale", [1e-8, 1e-6, 1e-3, 1.0, 10.0], ids=str)
+@pytest.mark.parametrize(
+    ("scale", "examples"), [(1e-8, 8), (1e-8, 40), (1e-6, 40), (1e-3, 8), (1.0, 40), (10.0, 8)], ids=str
+)
 def test_a_wrong_derivative_between_rescaled_layers_is_doubted(scale: float, examples: int) -> None:
     model = rescaled(scale, nn.ReLU(), Wrong())
     with torch.no_grad():
@@ -162,8 +189,11 @@ def test_a_wrong_derivative_between_rescaled_layers_is_doubted(scale: float, exa
         assert not hessian_eigenpairs(objective).converged.any()
 
 
-@pytest.mark.parametrize("examples", [8, 40])
-@pytest.mark.parametrize(("place", "size"), [("bias", 1e6), ("bias", 1e8), ("factor", 1e6)], ids=str)
+@pytest.mark.parametrize(
+    ("place", "size", "examples"),
+    [("bias", 1e6, 8), ("bias", 1e8, 40), ("factor", 1e6, 8), ("factor", 1e6, 40)],
+    ids=str,
+)
 def test_a_wrong_derivative_beside_a_tensor_in_large_units_is_doubted(
     place: str, size: float, examples: int
 ) -> None:
@@ -173,9 +203,19 @@ def test_a_wrong_derivative_beside_a_tensor_in_large_units_is_doubted(
         assert not hessian_eigenpairs(objective).converged.any()
 
 
-@pytest.mark.parametrize("size", [0.0, 1e-14, 1e-7], ids=str)
-@pytest.mark.parametrize("dead", [[0], [1], [0, 1]], ids=str)
-@pytest.mark.parametrize("examples", [8, 40])
+@pytest.mark.parametrize(
+    ("examples", "dead", "size"),
+    [
+        (8, [0], 0.0),
+        (40, [1], 0.0),
+        (40, [0, 1], 0.0),
+        (40, [0], 1e-14),
+        (8, [1], 1e-14),
+        (40, [0], 1e-7),
+        (8, [0, 1], 1e-7),
+    ],
+    ids=str,
+)
 def test_a_wrong_derivative_beside_a_tensor_of_hardly_any_norm_is_doubted(
     examples: int, dead: list[int], size: float
 ) -> None:
@@ -207,8 +247,9 @@ def test_what_is_cut_off_between_rescaled_layers_is_refused(scale: float) -> Non
         Objective(rescaled(scale, Cut()), (data(40, 5), data(40, 2, seed=1)), nn.MSELoss())
 
 
-@pytest.mark.parametrize("large", [1.0, 100.0], ids=str)
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize(
+    ("case", "large"), [*((each, 1.0) for each in EACH), *((each, 100.0) for each in FEW)], ids=str
+)
 def test_models_in_usual_units_are_examined_where_all_parameters_move_alike(case: Case, large: float) -> None:
     """Files hold the loss there."""
     objective = case.objective().precise()

@@ -36,7 +36,7 @@ SPECTRA = {
 
 
 @pytest.mark.parametrize(("spectrum", "k"), SPECTRA.values(), ids=SPECTRA)
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_every_copy_is_found(spectrum: list[float], k: int, seed: int) -> None:
     exact = np.sort(spectrum)[::-1]
     expected = exact if 2 * k > len(exact) else np.r_[exact[:k], exact[-k:]]
@@ -261,24 +261,24 @@ def test_algorithm_1_is_for_one_pair() -> None:
         (1, "fisher", torch.float32),
         (3, "hessian", torch.float64),
         (3, "ggn", torch.float32),
-        (80, "hessian", torch.float32),
-        (80, "fisher", torch.float64),
+        (30, "hessian", torch.float32),
+        (30, "fisher", torch.float64),
     ],
 )
 def test_an_end_of_zeros(operator: str, dtype: torch.dtype, k: int) -> None:
-    """Softmax regression has a null space of its own, and 12 examples leave a larger one."""
-    x = torch.randn(12, 15, generator=torch.Generator().manual_seed(0), dtype=dtype)
-    y = torch.arange(12) % 10
+    """Softmax regression has a null space of its own, and 5 examples leave a larger one."""
+    x = torch.randn(5, 9, generator=torch.Generator().manual_seed(0), dtype=dtype)
+    y = torch.arange(5)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        model = nn.Linear(15, 10).to(dtype)
+        model = nn.Linear(9, 6).to(dtype)
     pairs = hessian_eigenpairs(Objective(model, (x, y), nn.CrossEntropyLoss()), k=k, operator=operator)
     double = x.double()
     p = torch.softmax(model.double()(double), dim=1).detach()
     of_outputs = torch.diag_embed(p) - p[:, :, None] * p[:, None]
-    inputs = torch.cat([double, torch.ones(12, 1)], dim=1)
+    inputs = torch.cat([double, torch.ones(5, 1)], dim=1)
     outer = inputs[:, :, None] * inputs[:, None]
-    exact = torch.linalg.eigvalsh(sum(map(torch.kron, of_outputs, outer)) / 12).numpy()[::-1]
+    exact = torch.linalg.eigvalsh(sum(map(torch.kron, of_outputs, outer)) / 5).numpy()[::-1]
     assert pairs.complete
     assert pairs.converged.all()
     np.testing.assert_allclose(pairs.values, np.r_[exact[:k], exact[-k:]], rtol=1e-3, atol=1e-12)

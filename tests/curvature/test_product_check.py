@@ -23,7 +23,7 @@ from landscape_widget import (
 from landscape_widget.curvature.eigenpairs import eigenpair_steps
 from landscape_widget.curvature.product_check import check_hvp, suspicious_modules
 
-from ..support.cases import CASES, Case, case
+from ..support.cases import EACH, Case, case
 from ..support.squares import Square
 
 EVERYTHING = [hessian_eigenpairs, hessian_trace, spectral_density]
@@ -66,7 +66,7 @@ class Custom(nn.Linear):
         return WrongBackward.apply(super().forward(x))
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", EACH, ids=str)
 def test_networks_whose_derivatives_are_right_pass(case: Case) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -121,8 +122,9 @@ def test_the_variance_is_the_textbook_s() -> None:
         assert samples * found.stderr**2 == pytest.approx(variance.item(), rel=0.2)
 
 
-@pytest.mark.parametrize("loss", ["mse", "cross entropy"])
-@pytest.mark.parametrize("method", PRODUCTS)
+@pytest.mark.parametrize(
+    ("loss", "method"), [("mse", PRODUCTS[0]), ("cross entropy", PRODUCTS[1]), ("mse", PRODUCTS[2])]
+)
 def test_networks(loss: str, method: str) -> None:
     matrix = dense(case("dense SiLU", loss)).hessian
     found = hessian_trace(case("dense SiLU", loss).objective(), method, samples=60)
@@ -236,21 +238,22 @@ def test_a_scale_at_which_powers_overflow_or_vanish_is_refused(method: str, scal
         hessian_trace(objective, method, samples=8)
 
 
-def _of_others(objective: Objective, network: Case) -> dict[str, EigenPairs]:
-    """Pairs of other matrices than the Hessian of an objective of 2 batches, by what they are of."""
+def _of_another(objective: Objective, network: Case, of: str) -> EigenPairs:
+    """Pairs of another matrix than the Hessian of an objective of 2 batches, by what they are of."""
     n = objective.n_parameters
     moved = objective.at(objective.theta + 0.1 * torch.linspace(-1, 1, n, dtype=torch.float64))
     model, (x, y) = network.model(), network.examples()
     multiple = Objective(model, (x, y), lambda z, t: 1.05 * network.loss_fn(z, t))
-    return {
-        "weights": hessian_eigenpairs(moved),
-        "data": hessian_eigenpairs(Objective(model, (-x, y), network.loss_fn)),
-        "fewer data": hessian_eigenpairs(Objective(model, (x[:9], y[:9]), network.loss_fn)),
-        "operator": hessian_eigenpairs(objective, which="largest", operator="ggn"),
-        "preconditioner": hessian_eigenpairs(objective, preconditioner=np.linspace(1, 4, n)),
-        "multiple": hessian_eigenpairs(multiple),
-        "multiple, by Algorithm 1": hessian_eigenpairs(multiple, method="annihilation", seed=1),
+    found: dict[str, Callable[[], EigenPairs]] = {
+        "weights": lambda: hessian_eigenpairs(moved),
+        "data": lambda: hessian_eigenpairs(Objective(model, (-x, y), network.loss_fn)),
+        "fewer data": lambda: hessian_eigenpairs(Objective(model, (x[:9], y[:9]), network.loss_fn)),
+        "operator": lambda: hessian_eigenpairs(objective, which="largest", operator="ggn"),
+        "preconditioner": lambda: hessian_eigenpairs(objective, preconditioner=np.linspace(1, 4, n)),
+        "multiple": lambda: hessian_eigenpairs(multiple),
+        "multiple, by Algorithm 1": lambda: hessian_eigenpairs(multiple, method="annihilation", seed=1),
     }
+    return found[of]()
 
 
 @pytest.mark.parametrize(
@@ -264,7 +267,7 @@ def test_pairs_of_another_matrix_are_refused(of: str) -> None:
     """A trace that rests on them is off by many of its standard errors."""
     network = case("dense tanh")
     objective = network.objective()
-    pairs = _of_others(objective, network)[of]
+    pairs = _of_another(objective, network, of)
     with pytest.raises(ValueError, match="Expected pairs of the same objective"):
         hessian_trace(objective, "deflated", samples=10, pairs=pairs)
     with pytest.raises(ValueError, match="Expected pairs of the same objective"):
@@ -272,13 +275,11 @@ def test_pairs_of_another_matrix_are_refused(of: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("max_hvp", [3, 8, 1000])
+@pytest.mark.parametrize("max_hvp", [3, 1000])
 def test_pairs_of_the_same_matrix_are_not(dtype: torch.dtype, max_hvp: int) -> None:
     """Converged or not, and whatever the dtype of the products that led there."""
-    for network in (case("dense tanh"), case("dense ReLU")):
-        objective = network.objective().to(dtype)
-        for operator in ("hessian", "ggn"):
-            for k in (1, 3):
-                pairs = hessian_eigenpairs(objective, k, max_hvp=max_hvp, operator=operator)
-                hessian_trace(objective, "deflated", samples=4, pairs=pairs, operator=operator)
-                spectral_density(objective, 2, 6, pairs=pairs, operator=operator)
+    for name, operator, k in (("dense tanh", "hessian", 3), ("dense ReLU", "ggn", 1)):
+        objective = case(name).objective().to(dtype)
+        pairs = hessian_eigenpairs(objective, k, max_hvp=max_hvp, operator=operator)
+        hessian_trace(objective, "deflated", samples=4, pairs=pairs, operator=operator)
+        spectral_density(objective, 2, 6, pairs=pairs, operator=operator)

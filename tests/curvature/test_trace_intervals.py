@@ -44,22 +44,24 @@ def assert_coverage(found: list[TraceEstimate], trace: float) -> None:
 @pytest.mark.parametrize(
     ("method", "distribution", "samples", "name"),
     [
-        *(("hutchinson", "normal", 30, name) for name in SPECTRA),
+        *(("hutchinson", "normal", 30, name) for name in ("one", "of one size")),
         ("hutchinson", "rademacher", 40, "a few large"),
-        *(("hutch++", "rademacher", 40, name) for name in SPECTRA),
-        *(("deflated", "rademacher", 40, name) for name in ("a few large", "one")),
-        ("deflated", "normal", 40, "a few large"),
+        *(("hutch++", "rademacher", 40, name) for name in ("one", "of one size")),
+        ("deflated", "rademacher", 20, "one"),
+        ("deflated", "normal", 20, "a few large"),
     ],
 )
 def test_intervals_hold(method: str, distribution: str, samples: int, name: str) -> None:
     """95 % intervals hold for at least 90 % of the seeds; and are no longer than they must be.
 
-    zᵀHz is a sum of few χ² here, so that a normal sample with a low mean has a low variance, too.
+    Of 200 seeds, or of 100 where each takes long. zᵀHz is a sum of few χ² here, so that a normal sample with
+    a low mean has a low variance, too.
     """
     spectrum = SPECTRA[name]
     objective = rotated(spectrum)
+    runs = RUNS // 2 if method == "deflated" else RUNS
     found = [
-        hessian_trace(objective, method, samples, seed, distribution=distribution) for seed in range(RUNS)
+        hessian_trace(objective, method, samples, seed, distribution=distribution) for seed in range(runs)
     ]
     assert_coverage(found, spectrum.sum())
 
@@ -116,12 +118,19 @@ def test_intervals_of_few_lines_hold(samples: int, share: float) -> None:
 def test_intervals_of_a_density_s_trace_hold(name: str) -> None:
     spectrum = SPECTRA[name]
     objective = rotated(spectrum)
-    found = [trace_of(spectral_density(objective, 4, 20, seed)) for seed in range(RUNS // 2)]
+    found = [trace_of(spectral_density(objective, 4, 6, seed)) for seed in range(RUNS // 2)]
     assert held(found, spectrum.sum()) >= 0.9 * len(found)
 
 
-@pytest.mark.parametrize("loss", ["mse", "cross entropy"])
-@pytest.mark.parametrize("name", ["dense tanh", "dense ReLU", "convolution, batch norm", "tied"])
+@pytest.mark.parametrize(
+    ("name", "loss"),
+    [
+        ("dense tanh", "mse"),
+        ("dense ReLU", "cross entropy"),
+        ("convolution, batch norm", "mse"),
+        ("tied", "cross entropy"),
+    ],
+)
 def test_the_default_is_exact_where_that_is_cheap(name: str, loss: str) -> None:
     matrix = dense(case(name, loss)).hessian
     found = hessian_trace(case(name, loss).objective())
@@ -171,15 +180,18 @@ def test_nothing_is_known_of_an_exact_trace_before_its_end() -> None:
 
 def quartic(strength: float) -> Objective:
     """½θᵀDθ + c Σ θ⁴, with the trace 100; the mean of Ση⁴ is 150."""
-    diagonal = torch.linspace(1, 3, 50, dtype=torch.float64)
-    return Objective.from_function(
-        lambda t: (0.5 * diagonal * t**2 + strength * t**4).sum(), torch.zeros(50, dtype=torch.float64)
-    )
+    half = torch.linspace(0.5, 1.5, 50, dtype=torch.float64)
+
+    def loss(theta: torch.Tensor) -> torch.Tensor:
+        squares = theta * theta
+        return squares @ (half + strength * squares)
+
+    return Objective.from_function(loss, torch.zeros(50, dtype=torch.float64))
 
 
 def test_terms_of_fourth_order_are_found_by_their_size() -> None:
-    """The parabola nearest to α⁴ by numpy; the mean of 10,000 numbers η⁴ is good to 3 %."""
-    found = hessian_trace(quartic(100.0), "curvature-fit", samples=200, half_width=0.05)
+    """The parabola nearest to α⁴ by numpy; the mean of 5,000 numbers η⁴ is good to 5 %."""
+    found = hessian_trace(quartic(100.0), "curvature-fit", samples=100, half_width=0.05)
     alpha = np.linspace(-0.05, 0.05, 50)
     expected = 2 * np.polyfit(alpha, alpha**4, 2)[0] * 100 * 150
     assert found.biased
@@ -208,18 +220,18 @@ def test_networks_leave_the_parabola_on_the_paper_s_interval(activation: type[nn
     generator = torch.Generator().manual_seed(1)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        layers = (nn.Linear(4, 30), activation(), nn.Linear(30, 30), activation(), nn.Linear(30, 3))
+        layers = (nn.Linear(4, 20), activation(), nn.Linear(20, 20), activation(), nn.Linear(20, 3))
         model = nn.Sequential(*layers).double()
     x = torch.randn(40, 4, generator=generator, dtype=torch.float64)
     y = torch.randint(0, 3, (40,), generator=generator)
     objective = Objective(model, (x, y), nn.CrossEntropyLoss())
     exact = hessian_trace(objective, "exact").value
-    same = hessian_trace(objective, "hutchinson", 60, distribution="normal")
-    wide = hessian_trace(objective, "curvature-fit", 60, half_width=0.1)
+    same = hessian_trace(objective, "hutchinson", 30, distribution="normal")
+    wide = hessian_trace(objective, "curvature-fit", 30, half_width=0.1)
     assert wide.biased
     assert wide.bias == pytest.approx(wide.value - same.value, abs=0.1 * same.stderr)
     assert wide.interval[0] <= exact <= wide.interval[1]
-    chosen = hessian_trace(objective, "curvature-fit", 60)
+    chosen = hessian_trace(objective, "curvature-fit", 30)
     assert not chosen.biased
     assert chosen.provenance["half_width"] < 0.05
     assert chosen.value == pytest.approx(same.value, abs=0.1 * same.stderr)
