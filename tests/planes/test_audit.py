@@ -49,8 +49,9 @@ def test_what_looks_say_is_wrong_as_rarely_as_promised(population: int) -> None:
     assert worst <= Fraction(1, round(1 / RISK))
 
 
-@pytest.mark.parametrize("share", [0.0, 0.5, 0.95])
-@pytest.mark.parametrize("population", [400, 2000])
+@pytest.mark.parametrize(
+    ("population", "share"), [(400, 0.0), (400, 0.5), (400, 0.95), (2000, 0.0), (2000, 0.95)]
+)
 def test_it_is_so_of_many_nodes_and_large_caches_too(population: int, share: float) -> None:
     known = round(share * population)
     unknown = population - known

@@ -25,6 +25,7 @@ from landscape_widget.planes.strategies import LOOP, Strategy
 from landscape_widget.results.planes import Plane
 
 from ..support.cases import EACH, FEW, RAGGED, Case, case
+from ..support.logs import Log
 
 #: A chunk that the points do not fill, batches as they come, joined and split, one thread and several.
 WAYS = [
@@ -50,7 +51,7 @@ def plain(objective: Objective, plane: Plane, points: list[tuple[float, float]])
 
 @pytest.mark.parametrize(
     ("example", "way"),
-    [*((each, WAYS[-1]) for each in EACH), *((each, way) for each in FEW for way in WAYS[:-1])],
+    [*((each, WAYS[-1]) for each in EACH), *zip(FEW, WAYS[:-1], strict=True)],
     ids=str,
 )
 def test_losses_of_the_plain_loop(example: Case, way: Strategy) -> None:
@@ -72,16 +73,16 @@ def test_float32_differs_by_rounding(way: Strategy) -> None:
 
 
 def last(objective: Objective, plane: Plane) -> tuple[np.ndarray, str]:
-    (*_, surface) = evaluate_plane(objective, plane, (-1, 1, -1, 1), 21)
+    (*_, surface) = evaluate_plane(objective, plane, (-1, 1, -1, 1), 13)
     return surface.loss, surface.provenance["strategy"]
 
 
 def grid(objective: Objective, plane: Plane) -> np.ndarray:
-    axis = np.arange(-10, 11) / 10
-    return plain(objective, plane, [(a, b) for b in axis for a in axis]).reshape(21, 21)
+    axis = np.arange(-6, 7) / 6
+    return plain(objective, plane, [(a, b) for b in axis for a in axis]).reshape(13, 13)
 
 
-@pytest.mark.parametrize("name", ["dense tanh", "convolution, batch norm", "attention", "tied"])
+@pytest.mark.parametrize("name", ["dense tanh", "convolution, batch norm", "attention"])
 def test_the_fastest_is_chosen_reported_and_right(name: str) -> None:
     objective = case(name).objective()
     plane = random_plane(objective)
@@ -206,9 +207,7 @@ class Deciding(nn.Module):
 
 
 @pytest.mark.parametrize(("model", "why"), [(Posing(), "its losses are"), (Deciding(), "")])
-def test_a_model_that_cannot_be_traced_falls_back(
-    model: nn.Module, why: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_model_that_cannot_be_traced_falls_back(model: nn.Module, why: str, caplog: Log) -> None:
     x = torch.randn(13, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     objective = Objective(model, [(x, 2 * x)], nn.MSELoss())
     plane = random_plane(objective)
@@ -222,7 +221,7 @@ def test_a_model_that_cannot_be_traced_falls_back(
 
 
 def test_batches_that_hold_more_than_tensors_go_through_the_plain_loop(
-    caplog: pytest.LogCaptureFixture,
+    caplog: Log,
 ) -> None:
     """A trace would give every batch the factor of the first one."""
 
@@ -241,7 +240,7 @@ def test_batches_that_hold_more_than_tensors_go_through_the_plain_loop(
 
 
 def test_a_strategy_beyond_the_memory_budget_is_not_taken(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch, caplog: Log
 ) -> None:
     monkeypatch.setattr(strategies, "MEMORY_BUDGET", 5e3)
     objective = case("dense tanh").objective()
@@ -289,18 +288,18 @@ def test_an_error_of_another_kind_is_not_swallowed(monkeypatch: pytest.MonkeyPat
         list(evaluator.losses(POINTS, len(POINTS)))
 
 
-@pytest.mark.parametrize("way", WAYS, ids=str)
+@pytest.mark.parametrize("way", WAYS[1::2], ids=str)
 def test_a_run_that_is_cancelled_and_goes_on_gives_the_same_losses(way: Strategy) -> None:
     objective = case("convolution, batch norm").objective()
     plane, cache = random_plane(objective, seed=1), {}
     choice = Evaluator(objective, plane)._choice
     choice.best, choice.seconds[way], choice.candidates = way, 1.0, iter(())
-    steps = evaluate_plane(objective, plane, (-1, 1, -1, 1), 21, cache=cache, interval=0.0)
+    steps = evaluate_plane(objective, plane, (-1, 1, -1, 1), 13, cache=cache, interval=0.0)
     for _ in range(3):
         next(steps)
     steps.close()
-    assert 9 < len(cache) < 441
-    *_, surface = evaluate_plane(objective, plane, (-1, 1, -1, 1), 21, cache=cache)
+    assert 9 < len(cache) < 169
+    *_, surface = evaluate_plane(objective, plane, (-1, 1, -1, 1), 13, cache=cache)
     assert surface.provenance["strategy"] == str(way)
     np.testing.assert_allclose(surface.loss, grid(objective, plane), rtol=1e-12)
 

@@ -15,7 +15,7 @@ from scipy.interpolate import PchipInterpolator
 from landscape_widget import Objective, Plane, Surface, evaluate_plane, random_plane
 from landscape_widget.planes.grid import MAX_RESOLUTION, Domain, grid_axis
 
-from ..support.cases import EACH, Case, case, quadratic
+from ..support.cases import FEW, Case, case, quadratic
 
 SQUARE = (-1.0, 1.0, -1.0, 1.0)
 
@@ -43,7 +43,7 @@ class Counted:
         return evaluate_plane(self.objective, self.plane, domain, resolution, **keywords)
 
 
-@pytest.mark.parametrize("case", EACH, ids=str)
+@pytest.mark.parametrize("case", FEW, ids=str)
 def test_rows_are_beta_and_columns_are_alpha(case: Case) -> None:
     """loss[i, j] = L(θ* + alpha[j]·η + beta[i]·δ), by direct evaluation at every node."""
     objective = case.objective()
@@ -56,7 +56,7 @@ def test_rows_are_beta_and_columns_are_alpha(case: Case) -> None:
             assert surface.loss[i, j] == pytest.approx(direct, rel=1e-12)
 
 
-@pytest.mark.parametrize("case", EACH, ids=str)
+@pytest.mark.parametrize("case", FEW, ids=str)
 def test_the_centre_is_the_loss_at_the_present_weights(case: Case) -> None:
     objective = case.objective()
     surface = last(evaluate_plane(objective, random_plane(objective), SQUARE, 3))
@@ -90,7 +90,7 @@ def test_a_domain_away_from_theta_is_possible() -> None:
     np.testing.assert_allclose(surface.loss, surface.alpha**2 - 3 * surface.beta[:, None])
 
 
-@pytest.mark.parametrize("resolution", [3, 5, 7, 9, 17, 21, 51])
+@pytest.mark.parametrize("resolution", [3, 5, 7, 9, 17, 21])
 def test_every_node_is_evaluated_once(resolution: int) -> None:
     counted = Counted()
     surface = last(counted.steps((-0.3, 1.1, -1.0, 1.0), resolution, accuracy=0.0))
@@ -102,12 +102,12 @@ def test_every_node_is_evaluated_once(resolution: int) -> None:
 @pytest.mark.parametrize(
     ("first", "second", "shared"),
     [
-        (((-1, 1, -1, 1), 11), ((-1, 1, -1, 1), 11), 11 * 11),
-        (((-1, 1, -1, 1), 11), ((-1, 1, -1, 1), 21), 11 * 11),
-        (((-1, 1, -1, 1), 21), ((-1, 1, -1, 1), 11), 11 * 11),
-        (((-1, 1, -1, 1), 21), ((-0.5, 0.5, -0.5, 0.5), 21), 11 * 11),
-        (((-1, 1, -1, 1), 21), ((-2, 2, -2, 2), 21), 11 * 11),
-        (((-0.4, 0.4, -0.4, 0.4), 51), ((-0.2, 0.2, -0.2, 0.2), 51), 25 * 25),
+        (((-1, 1, -1, 1), 7), ((-1, 1, -1, 1), 7), 7 * 7),
+        (((-1, 1, -1, 1), 7), ((-1, 1, -1, 1), 13), 7 * 7),
+        (((-1, 1, -1, 1), 13), ((-1, 1, -1, 1), 7), 7 * 7),
+        (((-1, 1, -1, 1), 13), ((-0.5, 0.5, -0.5, 0.5), 13), 7 * 7),
+        (((-1, 1, -1, 1), 13), ((-2, 2, -2, 2), 13), 7 * 7),
+        (((-0.4, 0.4, -0.4, 0.4), 31), ((-0.2, 0.2, -0.2, 0.2), 31), 15 * 15),
         (((-1, 1, -1, 1), 11), ((0, 2, -1, 1), 11), 6 * 11),
         (((-1, 1, -1, 1), 11), ((-1, 1, -2, 2), 11), 11 * 5),
     ],
@@ -124,7 +124,7 @@ def test_only_new_nodes_are_evaluated(first: Any, second: Any, shared: int) -> N
     assert np.array_equal(surface.loss, fresh.loss)
 
 
-@pytest.mark.parametrize("k", range(3, 9))
+@pytest.mark.parametrize("k", [3, 4])
 def test_nodes_are_known_again_in_a_corner(k: int) -> None:
     """Zoomed to a corner, the spacing of its numbers differs by a rounding error from half the former one."""
     counted, cache = Counted(), {}
