@@ -89,7 +89,7 @@ def test_the_file_itself_is_taken(path: Path) -> None:
 
 def bombs() -> dict[str, tuple[list[tuple[str, bytes]], int]]:
     header = member(np.frombuffer(b"{}", np.uint8))
-    zeros = member(np.zeros(200_000_000, np.uint8))
+    zeros = member(np.zeros(20_000_000, np.uint8))
 
     def claimed(shape: str, dtype: str = "<f8") -> bytes:
         text = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
@@ -227,74 +227,64 @@ def number(value: float) -> Any:
 
 #: Place in the content, and what stands there: none of these may be taken.
 CHANGES: list[tuple[tuple[Any, ...], Any]] = [
-    *((("result", "controls", "resolution"), bad) for bad in (4, 1, 10**9, 10**30, 5.0, True, "5", None)),
-    *(
-        (("result", "controls", "seed"), bad)
-        for bad in (-1, 2**70, 10**400, 1.5, True, None, number(math.nan))
-    ),
-    *((("result", "controls", "samples"), bad) for bad in (0, -5, 10**12, True)),
-    *((("result", "controls", "examples"), bad) for bad in (0, 2, True)),
+    *((("result", "controls", "resolution"), bad) for bad in (4, 10**30, 5.0, True, None)),
+    *((("result", "controls", "seed"), bad) for bad in (-1, 10**400, 1.5, True, number(math.nan))),
+    *((("result", "controls", "samples"), bad) for bad in (0, 10**12, True)),
+    *((("result", "controls", "examples"), bad) for bad in (0, 2)),
     *(
         (("result", "controls", "axes"), bad)
         for bad in ("random", {"tuple": ["random"]}, {"tuple": ["random", 3]})
     ),
-    *(
-        (("result", "controls", "axes"), {"tuple": ["hessian:max:9", bad]})
-        for bad in ("random", "x", "random:filter")
-    ),
+    *((("result", "controls", "axes"), {"tuple": ["hessian:max:9", bad]}) for bad in ("random", "x")),
     *(
         (("result", "controls", "domain"), {"tuple": bad})
         for bad in ([1, -1, -1, 1], [0, 1], [-1e308, 1e308, 0, 1])
     ),
-    *(
-        (("result", "controls", name), bad)
-        for name in ("face", "batch_norm", "split")
-        for bad in ("other", 3, None)
-    ),
+    (("result", "controls", "face"), "other"),
+    (("result", "controls", "batch_norm"), 3),
+    (("result", "controls", "split"), None),
     (("result", "controls", "compared_split"), "test"),
-    *((("result", "controls", "accuracy"), bad) for bad in (-0.1, 1.0, number(math.nan), "0", True, None)),
+    *((("result", "controls", "accuracy"), bad) for bad in (-0.1, 1.0, number(math.nan), "0", None)),
     (("result", "controls"), None),
-    *(
-        (("result", "surface", name), bad)
-        for name in ("loss", "alpha", "done")
-        for bad in (None, 1, [1.0, 2.0])
-    ),
-    *((("result", "surface", "error_bound"), bad) for bad in (-1.0, number(math.inf), number(math.nan), "0")),
+    (("result", "surface", "loss"), [1.0, 2.0]),
+    (("result", "surface", "alpha"), 1),
+    (("result", "surface", "done"), None),
+    *((("result", "surface", "error_bound"), bad) for bad in (-1.0, number(math.nan), "0")),
     *(
         (("result", "surface", "provenance"), bad)
-        for bad in (None, 3, {"map": [[1, 2]]}, {"map": [["versions", 3]]})
+        for bad in (None, {"map": [[1, 2]]}, {"map": [["versions", 3]]})
     ),
     *(
         (("result", "surface", "provenance"), {"map": [["plane", bad]]})
         for bad in (1, {"map": [["seed", "x"]]})
     ),
-    *((("result", "plane"), bad) for bad in (3, "plane", {"map": []})),
+    *((("result", "plane"), bad) for bad in ("plane", {"map": []})),
     *((("result", "plane", "axes"), {"tuple": bad}) for bad in (["a"], [1, 2])),
-    *(
-        (("result", "eigenpairs", name), bad)
-        for name in ("n_hvp", "n_largest")
-        for bad in (-1, 10**30, 0.5, True)
-    ),
-    (("result", "eigenpairs", "n_largest"), 3),
+    *((("result", "eigenpairs", "n_hvp"), bad) for bad in (-1, 0.5)),
+    *((("result", "eigenpairs", "n_largest"), bad) for bad in (3, 10**30, True)),
     *((("result", "density", "n_parameters"), bad) for bad in (0, 4, 10**18)),
     *((("result", "traces"), bad) for bad in (3, {"map": [["hutchinson", [1]]]}, {"map": [[1, []]]})),
-    *((("result", "centre_loss"), bad) for bad in ("1", True, [1.0], 10**400)),
+    *((("result", "centre_loss"), bad) for bad in ("1", True, 10**400)),
     *((("result", "quadratic", "hessian"), {"tuple": bad}) for bad in ([1.0], [1.0, "2", 3.0])),
-    *((("result", "surfaces"), bad) for bad in (None, [], {"map": [["train", 1]]})),
-    *((("result",), bad) for bad in (None, 1, {"map": []}, [])),
-    *((("study",), bad) for bad in (None, 1, {"map": []}, {"map": [["losses", {"map": []}]]})),
-    *((("objective",), bad) for bad in (None, 1, {"map": []}, {"map": [["parameters", 5]]})),
-    *((("objective", "loss at θ*"), bad) for bad in ("2.0", None, [])),
-    *((("pins",), bad) for bad in (None, 3, "pins", [1], [{"map": []}])),
-    *((("pins", 0, "number"), bad) for bad in (0, -1, "1", 10**30, True, None)),
-    *((("pins", 0, "alpha"), bad) for bad in (number(math.nan), number(math.inf), "0", None)),
-    *((("pins", 0, "plane"), bad) for bad in (None, 1)),
-    *((("pins", 0, "values"), bad) for bad in (1, "x")),
+    *((("result", "surfaces"), bad) for bad in (None, {"map": [["train", 1]]})),
+    *((("result",), bad) for bad in (None, {"map": []}, [])),
+    *((("study",), bad) for bad in (None, {"map": []}, {"map": [["losses", {"map": []}]]})),
+    *((("objective",), bad) for bad in (None, {"map": []}, {"map": [["parameters", 5]]})),
+    *((("objective", "loss at θ*"), bad) for bad in ("2.0", None)),
+    *((("pins",), bad) for bad in (None, "pins", [1], [{"map": []}])),
+    *((("pins", 0, "number"), bad) for bad in (0, "1", 10**30, True)),
+    *((("pins", 0, "alpha"), bad) for bad in (number(math.nan), "0")),
+    (("pins", 0, "plane"), None),
+    (("pins", 0, "values"), "x"),
     (("pins", 0, "error"), 3),
+    # what was asked for when the file was saved is held against the same as what its pictures were made with
+    (("controls",), None),
+    (("controls", "resolution"), 4),
+    (("controls", "seed"), number(math.nan)),
+    (("controls", "axes"), {"tuple": ["hessian:max:9", "x"]}),
+    (("controls", "domain"), {"tuple": [0, 1]}),
+    (("controls", "accuracy"), 1.0),
 ]
-
-#: What was asked for when the file was saved is held against the same.
-CHANGES += [(names[1:], value) for names, value in CHANGES if names[:2] == ("result", "controls")]
 
 
 def stand_in(content: Any, names: tuple[Any, ...], value: Any) -> None:
@@ -448,7 +438,7 @@ def test_two_pins_of_one_number(explorer: LandscapeExplorer, path: Path) -> None
 
 
 def test_what_is_changed_anywhere_is_refused_or_serves(explorer: LandscapeExplorer, path: Path) -> None:
-    """A hundred places and values, drawn at random, are read as they stand or change nothing."""
+    """Sixty places and values, drawn at random, are read as they stand or change nothing."""
     header, arrays = parts(path)
     draw = random.Random(0)
     places = len(list(leaves(header["content"])))
@@ -467,7 +457,7 @@ def test_what_is_changed_anywhere_is_refused_or_serves(explorer: LandscapeExplor
         {"map": []},
     ]
     taken = 0
-    for _ in range(100):
+    for _ in range(60):
         crafted = copy.deepcopy(header)
         container, key = list(leaves(crafted["content"]))[draw.randrange(places)]
         container[key] = draw.choice(values)
@@ -483,7 +473,7 @@ def test_what_is_changed_anywhere_is_refused_or_serves(explorer: LandscapeExplor
             assert other.results.verdict is not None or other.eigenpairs is None
             json.dumps(received(other, "_pins"))
         other.close()
-    assert taken < 50
+    assert taken < 30
 
 
 def test_what_is_changed_on_the_way_to_another_centre_is_refused_or_serves(tmp_path: Path) -> None:
@@ -498,7 +488,7 @@ def test_what_is_changed_on_the_way_to_another_centre_is_refused_or_serves(tmp_p
         for name in ("way", "parts")
         for i in range(len(list(leaves(entry(header["content"], name)))))
     ]
-    for name, i in draw.sample(places, min(60, len(places))):
+    for name, i in draw.sample(places, min(30, len(places))):
         crafted = copy.deepcopy(header)
         container, key = list(leaves(entry(crafted["content"], name)))[i]
         container[key] = draw.choice(values)

@@ -20,6 +20,7 @@ from landscape_widget.export.packed import rounded
 
 from ..support.cases import ONE_BATCH, case
 from ..support.gates import gated_saddle
+from ..support.logs import Log
 from ..support.page import received
 
 NETWORK = case("dense tanh")
@@ -175,9 +176,7 @@ def test_faces_of_other_examples_are_not_held(tmp_path: Path) -> None:
     assert held == {13: True, 5: False}
 
 
-def test_page_and_log_say_which_picture_of_how_many_is_computed(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_page_and_log_say_which_picture_of_how_many_is_computed(tmp_path: Path, caplog: Log) -> None:
     explorer = LandscapeExplorer(gated_saddle()[1], resolution=7, samples=4)
     told: list[str] = []
     explorer.observe(lambda change: told.append(change["new"]["note"]), "_pins")

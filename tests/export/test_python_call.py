@@ -39,7 +39,6 @@ def run(source: str, **names: Any) -> LandscapeExplorer:
 
 
 CASES: dict[str, dict[str, Any]] = {
-    "automatic domain": {"domain": None},
     "a domain that is moved": {"domain": (-0.37, 0.411, -0.1, 1 / 3), "resolution": 9},
     "random axes": {"axes": ("random:filter", "random"), "seed": 12, "domain": None},
     "part of the data": {"examples": 5, "samples": 3, "face": "trace"},
@@ -348,7 +347,6 @@ def test_a_variable_that_is_something_else_is_not_taken_for_what_was_given(
 
 LOSSES: dict[str, tuple[Any, str]] = {
     "as torch makes it": (nn.CrossEntropyLoss(), "nn.CrossEntropyLoss()"),
-    "with options": (nn.CrossEntropyLoss(label_smoothing=0.1), "nn.CrossEntropyLoss(label_smoothing=0.1)"),
     "a function": (nn.functional.cross_entropy, "nn.functional.cross_entropy"),
     "with weights": (nn.CrossEntropyLoss(weight=torch.ones(3)), "loss_fn"),
     "a module of one's own": (type("CrossEntropyLoss", (nn.CrossEntropyLoss,), {})(), "loss_fn"),

@@ -158,7 +158,7 @@ def gone_on_with(
     return objective, second.load(path)
 
 
-@pytest.mark.parametrize("after", [0, 1, 7, 20, 48])
+@pytest.mark.parametrize("after", [0, 7, 48])
 def test_an_interrupted_run_evaluates_no_point_twice(make_explorer: Make, path: Path, after: int) -> None:
     """Left after so many of the 49 points of a random plane."""
     controls = {"axes": ("random", "random"), "domain": (-1.0, 1.0, -1.0, 1.0), "resolution": 7}
@@ -170,7 +170,7 @@ def test_an_interrupted_run_evaluates_no_point_twice(make_explorer: Make, path: 
     assert second.surface.final
 
 
-@pytest.mark.parametrize("after", [40, 90, 120])
+@pytest.mark.parametrize("after", [40, 120])
 def test_an_interrupted_picture_from_part_of_the_nodes_ends_as_without(
     make_explorer: Make, path: Path, after: int
 ) -> None:
@@ -187,9 +187,13 @@ def test_an_interrupted_picture_from_part_of_the_nodes_ends_as_without(
 
 
 @pytest.mark.parametrize(
-    "axes", [("random", "random"), ("hessian:max", "hessian:min"), ("random", "hessian:max")]
+    ("axes", "accuracy"),
+    [
+        (("random", "hessian:max"), 0.0),
+        (("random", "random"), 0.002),
+        (("hessian:max", "hessian:min"), 0.002),
+    ],
 )
-@pytest.mark.parametrize("accuracy", [0.0, 0.002])
 def test_a_cancelled_picture_is_finished_from_its_file(
     make_explorer: Make, path: Path, axes: tuple[str, str], accuracy: float
 ) -> None:
@@ -312,7 +316,7 @@ def other_objectives() -> dict[str, tuple[Callable[[], Objective], str]]:
 
 @pytest.mark.parametrize("what", other_objectives())
 def test_another_objective_is_refused_by_what_differs(make_explorer: Make, path: Path, what: str) -> None:
-    make_explorer(gated_saddle()[1]).compute().save(path)
+    make_explorer(gated_saddle()[1], axes=("random", "random"), samples=1).compute("surface").save(path)
     make, message = other_objectives()[what]
     explorer = make_explorer(make(), resolution=3)
     with pytest.raises(ValueError, match=f"same model, data and loss.*{message}"):
@@ -389,22 +393,19 @@ def of_part(make: Make, seed: int, **more: Any) -> LandscapeExplorer:
     return make(classifier(**more), in_order(seed), nn.CrossEntropyLoss(), **PART)
 
 
-@pytest.mark.parametrize("zero", [False, True])
-def test_results_on_other_examples_of_the_same_data_are_refused(
-    make_explorer: Make, path: Path, zero: bool
-) -> None:
-    """As of a shuffling loader in the next session; where the last layer is zero, every loss is log C."""
-    explorer = of_part(make_explorer, 1, zero=zero).compute()
+def test_results_on_other_examples_of_the_same_data_are_refused(make_explorer: Make, path: Path) -> None:
+    """As of a shuffling loader in the next session; as the last layer is zero, every loss at θ* is log C."""
+    explorer = of_part(make_explorer, 1, zero=True).compute()
     explorer.save(path)
-    assert of_part(make_explorer, 1, zero=zero).load(path).surface == explorer.surface
-    other = of_part(make_explorer, 2, zero=zero)
+    assert of_part(make_explorer, 1, zero=True).load(path).surface == explorer.surface
+    other = of_part(make_explorer, 2, zero=True)
     with pytest.raises(ValueError, match=r"with examples=10 rest on the same.*loss near.*in a fixed order"):
         other.load(path)
     assert other.surface is None
     explorer.examples = 40
     explorer.compute().save(path)
     with pytest.raises(ValueError, match="with examples=10"):  # they would be mixed once 10 are chosen again
-        of_part(make_explorer, 2, zero=zero).load(path)
+        of_part(make_explorer, 2, zero=True).load(path)
 
 
 def test_results_on_all_examples_go_on_in_any_order(make_explorer: Make, path: Path) -> None:

@@ -55,8 +55,7 @@ def loss_of(colour: tuple[int, ...], surface: Surface, quadratic: QuadraticModel
     return scale.centre + scale.width * math.sinh(place * most)
 
 
-@pytest.mark.parametrize("steep", [1.0, 40.0, -3.0])
-@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize(("steep", "told"), [(1.0, True), (40.0, False), (-3.0, True)])
 def test_pixels_are_the_losses_of_the_surface(steep: float, told: bool) -> None:
     surface = saddle(steep=steep)
     quadratic = QuadraticModel(1.0, (0.0, 0.0), (steep, 0.0, -1.0)) if told else None
@@ -92,9 +91,7 @@ def _at(lowest: Any, surface: Surface) -> tuple[int, int]:
     )
 
 
-@pytest.mark.parametrize(
-    ("n", "rough"), [(3, False), (101, False), (401, False), (31, True), (101, True), (401, True)]
-)
+@pytest.mark.parametrize(("n", "rough"), [(3, False), (101, False), (61, True), (401, True)])
 def test_it_is_small(n: int, rough: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     surface = saddle(n)
     if n == 401:  # lines through this much noise take long, and where they are is less of it
@@ -129,8 +126,9 @@ def test_a_hole_has_no_colour_of_a_loss(flat: bool) -> None:
     assert red == green == blue
 
 
-@pytest.mark.parametrize("axis", ["toward:" + "another solution " * 20, "toward:" + "x" * 300])
-@pytest.mark.parametrize("sentence", ["", "y" * 300])
+@pytest.mark.parametrize(
+    ("axis", "sentence"), [("toward:" + "another solution " * 20, ""), ("toward:" + "x" * 300, "y" * 300)]
+)
 def test_no_word_is_cut_off(axis: str, sentence: str) -> None:
     """What is longer than a line goes on in the next one: the margin stays white."""
     surface = saddle()
