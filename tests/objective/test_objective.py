@@ -22,6 +22,7 @@ pytestmark = pytest.mark.oracle
 CLOSE = {"rtol": 1e-12, "atol": 1e-14}
 
 everything = pytest.mark.parametrize("case", CASES, ids=str)
+each = pytest.mark.parametrize("case", EACH, ids=str)
 
 
 def vectors(n: int, k: int) -> Tensor:
@@ -38,7 +39,7 @@ def test_gradient(case: Case) -> None:
     torch.testing.assert_close(case.objective().gradient(), dense(case).gradient, **CLOSE)
 
 
-@everything
+@each
 def test_product_with_one_vector(case: Case) -> None:
     truth = dense(case)
     v = vectors(len(truth.gradient), 1)[:, 0]
@@ -47,14 +48,14 @@ def test_product_with_one_vector(case: Case) -> None:
     torch.testing.assert_close(product, truth.hessian @ v, **CLOSE)
 
 
-@everything
+@each
 def test_product_with_a_block_of_vectors(case: Case) -> None:
     truth = dense(case)
     block = vectors(len(truth.gradient), 4)
     torch.testing.assert_close(case.objective().hvp(block), truth.hessian @ block, **CLOSE)
 
 
-@everything
+@each
 def test_away_from_the_present_weights(case: Case) -> None:
     truth, objective = dense(case, step=0.1), case.objective()
     theta = objective.theta + 0.1
@@ -68,7 +69,7 @@ def test_away_from_the_present_weights(case: Case) -> None:
     ("case", "sizes"),
     [
         *((each, (1,) * 13) for each in EACH),
-        *((e, sizes) for e in FEW for sizes in ((13,), (12, 1), (2, 9, 2))),
+        *zip(FEW, ((13,), (12, 1), (2, 9, 2)), strict=True),
     ],
     ids=str,
 )
@@ -224,7 +225,7 @@ def test_logistic_regression() -> None:
     )
 
 
-@everything
+@each
 def test_hessian_is_symmetric(case: Case) -> None:
     objective = case.objective()
     u, v = vectors(objective.n_parameters, 2).T

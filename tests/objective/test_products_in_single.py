@@ -13,7 +13,8 @@ from landscape_widget import Objective, hessian_eigenpairs
 from landscape_widget.curvature.eigenpairs import eigenpair_steps
 from landscape_widget.curvature.operators import OPERATORS, Curvature, curvature
 
-from ..support.cases import EACH, FEW, Case, case
+from ..support.cases import FEW, Case, case
+from ..support.logs import Log
 
 pytestmark = pytest.mark.oracle
 
@@ -26,9 +27,7 @@ def matrix(objective: Objective, operator: str = "hessian") -> np.ndarray:
     return product(torch.eye(objective.n_parameters, dtype=torch.float64)).numpy()
 
 
-@pytest.mark.parametrize(
-    ("example", "k"), [*((each, 3) for each in EACH), *((each, 1) for each in FEW)], ids=str
-)
+@pytest.mark.parametrize(("example", "k"), [*((each, 3) for each in FEW), (FEW[1], 1)], ids=str)
 def test_values_and_residuals_are_those_of_the_matrix_in_double(example: Case, k: int) -> None:
     objective = example.objective(dtype=torch.float32)
     exact = matrix(objective)
@@ -101,7 +100,7 @@ def broken(self: Curvature, v: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("product", [coarse, broken])
 def test_what_does_not_pass_is_found_again_in_double(
-    product: object, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    product: object, monkeypatch: pytest.MonkeyPatch, caplog: Log
 ) -> None:
     objective = case("dense tanh").objective(dtype=torch.float32)
     spectrum = np.linalg.eigvalsh(matrix(objective))

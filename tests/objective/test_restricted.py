@@ -75,6 +75,7 @@ ALL = {
     "predicate": Restriction(lambda _: vectors, ("0.bias", "2.bias", "4.bias")),
 }
 each = pytest.mark.parametrize("part", ALL.values(), ids=ALL)
+few = pytest.mark.parametrize("part", [ALL["glob"], ALL["predicate"]], ids=["glob", "predicate"])
 
 
 @each
@@ -109,13 +110,13 @@ def test_trace(part: Restriction) -> None:
         assert (found.value, found.stderr) == pytest.approx((twin.value, twin.stderr), rel=1e-8)
 
 
-@each
+@few
 def test_density_and_blindness(part: Restriction) -> None:
     objective = part.objective()
     values = np.linalg.eigvalsh(part.block)
     pairs = hessian_eigenpairs(objective, tol=1e-9)
-    found = spectral_density(objective, 3, 200, seed=3, pairs=pairs)
-    twin = spectral_density(part.twin(), 3, 200, seed=3, pairs=hessian_eigenpairs(part.twin(), tol=1e-9))
+    found = spectral_density(objective, 2, 200, seed=3, pairs=pairs)
+    twin = spectral_density(part.twin(), 2, 200, seed=3, pairs=hessian_eigenpairs(part.twin(), tol=1e-9))
     grid = np.linspace(values[0], values[-1], 50)
     width = 0.05 * (values[-1] - values[0])
     np.testing.assert_allclose(found.evaluate(grid, width), twin.evaluate(grid, width), rtol=1e-5, atol=1e-8)
@@ -148,9 +149,9 @@ def test_verdict(part: Restriction) -> None:
         assert f"{number:.4g}".replace("-", "\N{MINUS SIGN}") in verdict.sentence
 
 
-@pytest.mark.parametrize("part", [ALL["glob"], ALL["predicate"]], ids=["glob", "predicate"])
-def test_convexity(part: Restriction) -> None:
+def test_convexity() -> None:
     """At every node the block at the displaced weights; the other parameters stay where they are."""
+    part = ALL["predicate"]
     objective, whole = part.objective(), NETWORK.objective()
     plane = random_plane(objective, seed=2)
     found = convexity_map(objective, plane, (-0.2, 0.2, -0.1, 0.1), 3, tol=1e-6)
@@ -163,9 +164,12 @@ def test_convexity(part: Restriction) -> None:
             assert (found.smallest[i, j], found.largest[i, j]) == pytest.approx(values[[0, -1]], rel=1e-6)
 
 
-@pytest.mark.parametrize("operator", [name for name in OPERATORS if name != "hessian"])
-@pytest.mark.parametrize("part", [ALL["glob"], ALL["predicate"]], ids=["glob", "predicate"])
-def test_gauss_newton_and_fisher(part: Restriction, operator: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "operator"),
+    [("glob", "ggn"), *(("predicate", name) for name in OPERATORS if name != "hessian")],
+)
+def test_gauss_newton_and_fisher(name: str, operator: str) -> None:
+    part = ALL[name]
     objective = part.objective()
     block = expected(NETWORK, operator)[part.rows][:, part.rows]
     matrix = curvature(objective, operator)

@@ -29,7 +29,7 @@ from torch.utils.data import IterableDataset
 
 from landscape_widget import Objective, evaluate_plane, evaluate_point, hessian_eigenpairs, random_plane
 from landscape_widget.admission.slope_check import CutOffError
-from landscape_widget.curvature.operators import OPERATORS
+from landscape_widget.curvature.operators import OPERATORS, curvature
 from landscape_widget.engine.derivatives import evaluated
 from landscape_widget.engine.recorder import recorded
 
@@ -85,8 +85,8 @@ def assert_truth(objective: Objective, truth: tuple[float, Tensor, Tensor], **cl
     close = close or CLOSE
     torch.testing.assert_close(objective.loss().double(), torch.tensor(loss, dtype=torch.float64), **close)
     torch.testing.assert_close(objective.gradient().double(), gradient, **close)
-    eye = torch.eye(len(gradient), dtype=torch.float64)
-    torch.testing.assert_close(objective.precise().hvp(eye).double(), hessian, **close)
+    z = draws(len(gradient), 5, seed=9)
+    torch.testing.assert_close(objective.precise().hvp(z).double(), hessian @ z, **close)
     pairs = hessian_eigenpairs(objective)
     exact = torch.linalg.eigvalsh(hessian)
     for value, residual, true in zip(pairs.values, pairs.residuals, (exact[-1], exact[0]), strict=True):
@@ -128,8 +128,15 @@ def ignored_in_equal_shares() -> tuple[list[Any], Callable[..., Tensor]]:
 
 
 @pytest.mark.filterwarnings("ignore:The loss of the first batch")
-@pytest.mark.parametrize("head", ["random", "zero"])
-@pytest.mark.parametrize("make", [ignored_later, sorted_classes, ignored_in_equal_shares])
+@pytest.mark.parametrize(
+    ("make", "head"),
+    [
+        (ignored_later, "zero"),
+        (sorted_classes, "zero"),
+        (ignored_in_equal_shares, "zero"),
+        (ignored_in_equal_shares, "random"),
+    ],
+)
 def test_batches_that_are_no_means_over_examples(make: Callable[[], Any], head: str) -> None:
     batches, criterion = make()
     model = mlp()
@@ -455,7 +462,7 @@ class Last(nn.Module):
 def test_packed_sequences_are_counted_by_sequences() -> None:
     batches = [
         (pack_sequence([draws(k, 2, seed=k) for k in lengths], enforce_sorted=False), labels(len(lengths)))
-        for lengths in ((3, 5, 2), (4, 1))
+        for lengths in ((2, 3, 1), (3, 1))
     ]
     truth = dense(Last(), batches, [3, 2], of_pairs(F.cross_entropy))
     objective = Objective(Last(), batches, nn.CrossEntropyLoss())
@@ -464,7 +471,7 @@ def test_packed_sequences_are_counted_by_sequences() -> None:
 
 
 def test_time_as_the_first_dimension_takes_a_batch_size() -> None:
-    batches = [(draws(7, n, 2, seed=n), labels(n)) for n in (4, 4, 2)]
+    batches = [(draws(3, n, 2, seed=n), labels(n)) for n in (4, 4, 2)]
     with pytest.raises(ValueError, match="batch_size_fn"):
         Objective(Last(), batches, nn.CrossEntropyLoss())
     objective = Objective(Last(), batches, nn.CrossEntropyLoss(), batch_size_fn=lambda batch: len(batch[1]))
@@ -683,8 +690,9 @@ def test_a_buffer_written_in_forward_changes_nothing() -> None:
 @pytest.mark.parametrize("operator", ["hessian", "ggn", "fisher", "empirical-fisher"])
 def test_a_sum_by_a_partial_function_is_that_of_the_module(operator: str) -> None:
     data = (draws(20, 4), draws(20, 3, seed=1))
+    z = draws(51, 3, seed=2)
     values = [
-        hessian_eigenpairs(Objective(mlp(), data, loss_fn), operator=operator, tol=1e-8).values
+        curvature(Objective(mlp(), data, loss_fn), operator).product(z)
         for loss_fn in (
             nn.MSELoss(reduction="sum"),
             partial(F.mse_loss, reduction="sum"),
@@ -693,7 +701,7 @@ def test_a_sum_by_a_partial_function_is_that_of_the_module(operator: str) -> Non
         )
     ]
     for found in values[1:]:
-        np.testing.assert_allclose(found, values[0], rtol=1e-6)
+        torch.testing.assert_close(found, values[0], **CLOSE)
 
 
 # 13: what is not about derivatives does not say so
