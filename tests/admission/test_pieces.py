@@ -103,7 +103,8 @@ def test_losses_that_couple_examples(name: str, kind: str) -> None:
     objective = Objective(model, data, of_mapping if kind == "mapping" else loss_fn)
     loss, ends = of_all_at_once(model, x, y, loss_fn)
     assert objective.loss().item() == pytest.approx(loss, rel=1e-5)
-    np.testing.assert_allclose(hessian_eigenpairs(objective, tol=1e-5).values, ends, rtol=1e-4)
+    if kind == "pair":  # the others are the same objective once their loss is
+        np.testing.assert_allclose(hessian_eigenpairs(objective, tol=1e-5).values, ends, rtol=1e-4)
 
 
 CLASSES = torch.randint(4, (PIECE + 600,), generator=torch.Generator().manual_seed(2))
@@ -120,16 +121,18 @@ def own_cross_entropy(output: Tensor, target: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize(
-    "loss_fn",
+    ("loss_fn", "ignored"),
     [
-        nn.CrossEntropyLoss(),
-        functional.cross_entropy,
-        partial(functional.cross_entropy, label_smoothing=0.1),
-        own_cross_entropy,
+        (nn.CrossEntropyLoss(), slice(1000, 1100)),
+        (nn.CrossEntropyLoss(), slice(2)),
+        (nn.CrossEntropyLoss(), slice(512, 1024, 2)),
+        (functional.cross_entropy, slice(512, 1024, 2)),
+        (partial(functional.cross_entropy, label_smoothing=0.1), slice(-1, None)),
+        (own_cross_entropy, slice(1000, 1100)),
+        (own_cross_entropy, slice(-1, None)),
+        (own_cross_entropy, slice(512, 1024, 2)),
     ],
-)
-@pytest.mark.parametrize(
-    "ignored", [slice(1000, 1100), slice(2), slice(-1, None), slice(512, 1024, 2)], ids=str
+    ids=str,
 )
 @pytest.mark.filterwarnings("ignore:The loss of the first batch")
 def test_ignored_targets_anywhere(loss_fn: Loss, ignored: slice) -> None:

@@ -56,21 +56,26 @@ def largest(model: nn.Module, loss: Loss) -> float:
 
 
 @pytest.mark.oracle
-@pytest.mark.parametrize("size", [3.0, 8.0, 12.0, 16.0, 20.0])
-@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
-def test_a_classifier_that_fits_its_data_is_taken(loss: Loss, size: float) -> None:
-    model = Fitted(size)
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        *(("cross entropy", size) for size in (3.0, 8.0, 12.0, 16.0, 20.0)),
+        *((name, size) for name in list(LOSSES)[1:] for size in (8.0, 20.0)),
+    ],
+)
+def test_a_classifier_that_fits_its_data_is_taken(name: str, size: float) -> None:
+    model, loss = Fitted(size), LOSSES[name]
     pairs = hessian_eigenpairs(Objective(model, (X, Y), loss), 1, "largest")
     assert pairs.values[0] == pytest.approx(largest(model, loss), rel=1e-5)
 
 
-@pytest.mark.parametrize("size", [28.0, 30.0, 33.0, 36.0, 40.0, 60.0, 100.0])
+@pytest.mark.parametrize("size", [28.0, 33.0, 40.0, 100.0])
 def test_a_loss_that_is_all_rounding_is_refused_with_the_cause(size: float) -> None:
     with pytest.raises(CutOffError, match="changes are more than rounding"):
         Objective(Fitted(size), (X, Y), cross_entropy)
 
 
-@pytest.mark.parametrize("size", [3.0, 8.0, 12.0, 16.0, 20.0, 25.0, 30.0])
+@pytest.mark.parametrize("size", [3.0, 12.0, 20.0, 30.0])
 def test_what_is_cut_off_is_refused_however_small_the_loss_is(size: float) -> None:
     with pytest.raises(CutOffError):
         hessian_eigenpairs(Objective(Fitted(size, cut=True), (X, Y), cross_entropy))

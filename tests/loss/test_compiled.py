@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from functools import wraps
+from functools import cache, wraps
 from typing import Any
 
 import pytest
@@ -114,6 +114,11 @@ def fresh() -> Iterator[None]:
     counters.clear()
 
 
+@cache
+def values_of_the_model_before() -> list[float]:
+    return hessian_eigenpairs(Objective(Net(), (X, Y), LOSS)).values.tolist()
+
+
 def seen() -> dict[str, dict[str, int]]:
     return {name: dict(group) for name, group in counters.items() if group}
 
@@ -131,12 +136,18 @@ def test_nothing_is_compiled_and_the_numbers_are_those_of_the_model_before(
     objective.gradient()
     for dtype in (torch.float64, torch.float32):
         objective.to(dtype).loss()
-    pairs, right = hessian_eigenpairs(objective), hessian_eigenpairs(expected)
-    assert pairs.values == pytest.approx(right.values, rel=1e-9), "the same sums in another order"
+    pairs = hessian_eigenpairs(objective)
+    assert pairs.values == pytest.approx(values_of_the_model_before(), rel=1e-9), (
+        "the same sums in another order"
+    )
     assert seen() == {}, "torch has compiled something"
 
 
-@pytest.mark.parametrize("make", KINDS.values(), ids=KINDS.keys())
+#: Without what is compiled in two ways that are there one by one.
+ALONE = [name for name in KINDS if name not in ("nested parts", "model with methods of the class")]
+
+
+@pytest.mark.parametrize("make", [KINDS[name] for name in ALONE], ids=ALONE)
 def test_the_model_stays_compiled_and_as_it_was(make: Callable[[], nn.Module]) -> None:
     model = make()
     model(X)
