@@ -14,7 +14,6 @@ from threading import local
 from typing import Any
 
 import dask
-import loky
 import numpy as np
 import pytest
 import torch
@@ -322,8 +321,7 @@ def ending(*ways: str, here: int | None = None) -> tuple[Objective, np.ndarray]:
 def test_processes_that_end_by_themselves_leave_holes_at_their_nodes() -> None:
     """Killed, as for want of memory, or ended by a call of the model."""
     objective, losses = ending("SIGKILL", "os._exit", "sys.exit")
-    # one process, since starting it takes most of the time
-    found = picture(objective, lambda: loky.get_reusable_executor(1), resolution=5, accuracy=0)
+    found = picture(objective, lambda: loky_workers(1), resolution=5, accuracy=0)
     np.testing.assert_allclose(found.loss, losses, rtol=1e-12)
     assert found.provenance["failures"]["points"] == 3
 
@@ -334,6 +332,7 @@ def test_a_task_that_would_end_a_thread_is_a_hole() -> None:
     np.testing.assert_allclose(found.loss, losses, rtol=1e-12)
 
 
+@pytest.mark.usefixtures("dask_forks")
 def test_a_process_of_dask_that_ends_by_itself_leaves_a_hole() -> None:
     objective, losses = ending("os._exit")
     with (
