@@ -18,7 +18,7 @@ LOADED = ["distributed", "landscape_widget", "loky", "pytest", f"{__package__}.t
 
 @cache
 def forked() -> ForkServerContext:
-    """Workers come from one process that has loaded all they need, as soon as one is asked for or was lost."""
+    """Workers come from one process that has loaded all they need, as soon as one is asked for or lost."""
     context = get_context("forkserver")
     context.set_forkserver_preload(LOADED)
     forkserver.ensure_running()  # before Dask has it load other things
