@@ -64,7 +64,7 @@ def test_what_is_saved_stays_as_it_was(study: Study) -> None:
     assert [len(table) for table in saved["losses"].values()] == nodes
 
 
-@pytest.mark.parametrize("steps", range(4, 40, 5))
+@pytest.mark.parametrize("steps", range(4, 40, 10))
 def test_of_runs_that_were_left_projections_alone_are_saved(steps: int) -> None:
     """The others could not go on from where they were."""
     study = Study(Counted.make())

@@ -270,23 +270,20 @@ SPECTRA = {
 
 @pytest.mark.parametrize("kind", SPECTRA)
 @pytest.mark.parametrize("k", [1, 2, 3])
-@pytest.mark.parametrize("share", [0.9, 1.1])
-def test_the_critical_point_in_and_out_of_the_domain_in_each_direction(
-    kind: str, k: int, share: float
-) -> None:
+def test_the_critical_point_in_and_out_of_the_domain_in_each_direction(kind: str, k: int) -> None:
     """Whether that direction is a certified eigenvector or in the rest, which is then an eigenvector, too."""
     values = SPECTRA[kind]
-    for i, sign in itertools.product(range(len(values)), (1, -1)):
+    found = hessian_eigenpairs(bowl(values, [0.0] * len(values))[0], k=k)  # the same everywhere
+    for i, sign, share in itertools.product(range(len(values)), (1, -1), (0.9, 1.1)):
         shift = [0.0] * len(values)
         shift[i] = sign * share * W
         objective, _ = bowl(values, shift)
-        found = hessian_eigenpairs(objective, k=k)
         gradient = slopes_along(objective, found, objective.gradient().numpy())
         assert gradient.norm == pytest.approx(abs(values[i]) * share * W, rel=1e-9)
         away = offsets(found, gradient, np.full(2 * k + 1, W))
         # eigenvectors are good to the tolerance of 1e-3, and what they leave to the rest counts for nothing
         assert away.max() == pytest.approx(share * W, rel=5e-3)
-        assert judged(found, gradient).kind == (kind if share < 1 else "slope"), (i, sign)
+        assert judged(found, gradient).kind == (kind if share < 1 else "slope"), (i, sign, share)
 
 
 def test_a_shift_in_every_direction_is_judged_by_the_farthest() -> None:
@@ -428,8 +425,7 @@ def test_by_default_the_kind_is_the_same_on_every_plane() -> None:
 
 
 @pytest.mark.parametrize("shift", [0.35, 0.45])
-@pytest.mark.parametrize("scale", [1e-6, 1e6])
-@pytest.mark.parametrize("kind", SPECTRA)
+@pytest.mark.parametrize(("kind", "scale"), [("saddle", 1e-6), ("minimum", 1e6), ("maximum", 1e6)])
 def test_scales_of_loss_and_parameters_leave_the_kind_alone(kind: str, scale: float, shift: float) -> None:
     kinds = set()
     for height, width in ((1, 1), (scale, 1), (1, scale)):
