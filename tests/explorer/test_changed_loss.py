@@ -267,9 +267,8 @@ def test_a_loss_that_changes_after_a_file_was_loaded_is_noticed(make_explorer: M
 
 
 @pytest.mark.parametrize("mode", ["eval", "train"])
-@pytest.mark.parametrize("threads", [1, 2])
-def test_a_loss_that_is_the_same_is_never_refused(make_explorer: Make, threads: int, mode: str) -> None:
-    """A loss of nearly zero, which rounding moves by percents at θ* itself."""
+def test_a_loss_that_is_the_same_is_never_refused(make_explorer: Make, mode: str) -> None:
+    """A loss of nearly zero, which rounding moves by percents at θ* itself, in another number of threads."""
     x = torch.randn(64, 16, generator=torch.Generator().manual_seed(0))
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(16, 32), nn.BatchNorm1d(32), nn.Tanh(), nn.Linear(32, 1))
@@ -279,7 +278,7 @@ def test_a_loss_that_is_the_same_is_never_refused(make_explorer: Make, threads: 
     before = torch.get_num_threads()
     explorer = make_explorer(model, (x, y), nn.MSELoss(), resolution=5, mode=mode, **RANDOM).compute()
     try:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(2 if before == 1 else 1)
         recomputed = [{"batch_norm": "recomputed"}] if mode == "eval" else []
         for change in ({"seed": 1}, *recomputed, {"examples": 20}, {"examples": 64, "seed": 2}):
             for name, value in change.items():

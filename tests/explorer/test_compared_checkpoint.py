@@ -26,8 +26,9 @@ RANDOM = ("random", "random")
 
 
 @pytest.mark.oracle
-@pytest.mark.parametrize(("beside", "state"), [(2, trained()[2]), ("far", SOLUTIONS["far"])])
-@pytest.mark.parametrize("axes", [HESSIAN, RANDOM])
+@pytest.mark.parametrize(
+    ("beside", "state", "axes"), [(2, trained()[2], HESSIAN), ("far", SOLUTIONS["far"], RANDOM)]
+)
 def test_the_second_picture_is_around_it_and_curvatures_are_those_of_the_dense_hessian(
     make_explorer: Make, beside: Any, state: dict[str, torch.Tensor], axes: tuple[str, str]
 ) -> None:
@@ -140,8 +141,7 @@ def record(recorder: TrajectoryRecorder, states: list[Any], steps: Iterable[int]
         recorder.record(step)
 
 
-@pytest.mark.parametrize("in_memory", [True, False])
-@pytest.mark.parametrize("from_page", [True, False])
+@pytest.mark.parametrize(("in_memory", "from_page"), [(True, True), (False, False)])
 def test_where_a_recorder_thins_it_stays_the_checkpoint_of_its_step(
     make_explorer: Make, tmp_path: Path, in_memory: bool, from_page: bool
 ) -> None:

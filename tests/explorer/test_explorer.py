@@ -219,27 +219,23 @@ def test_a_changed_control_starts_a_request_only_once_it_is_shown(make_explorer:
     assert received(explorer, "_surface")["request"] == explorer.progress["request"] == 2
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "seen"),
-    [
-        ("axes", ("random", "random"), lambda e: e.plane.axes == ("random", "random")),
-        ("domain", (-2.0, 2.0, -1.0, 1.0), lambda e: e.surface.alpha[-1] == 2),
-        ("resolution", 9, lambda e: len(e.surface.beta) == 9),
-        ("examples", 6, lambda e: e.surface.provenance["n_examples"] == 6),
-        ("samples", 9, lambda e: e.projections.samples == 9),
-        ("seed", 3, lambda e: e.plane.provenance["seed"] == 3),
-    ],
-)
-def test_every_control_changes_the_result(
-    make_explorer: Make, name: str, value: Any, seen: Callable[[LandscapeExplorer], bool]
-) -> None:
+def test_every_control_changes_the_result(make_explorer: Make) -> None:
     network = case("dense tanh")
     explorer = make_explorer(network.model(), network.batches(ONE_BATCH), network.loss_fn).compute()
-    assert not seen(explorer)
-    setattr(explorer, name, value)
-    explorer.wait(HUNG)
-    assert explorer.status == "done"
-    assert seen(explorer)
+    changes: list[tuple[str, Any, Callable[[], bool]]] = [
+        ("resolution", 9, lambda: len(explorer.surface.beta) == 9),
+        ("seed", 3, lambda: explorer.plane.provenance["seed"] == 3),
+        ("domain", (-2.0, 2.0, -1.0, 1.0), lambda: explorer.surface.alpha[-1] == 2),
+        ("samples", 9, lambda: explorer.projections.samples == 9),
+        ("axes", ("random", "random"), lambda: explorer.plane.axes == ("random", "random")),
+        ("examples", 6, lambda: explorer.surface.provenance["n_examples"] == 6),
+    ]
+    for name, value, seen in changes:
+        assert not seen()
+        setattr(explorer, name, value)
+        explorer.wait(HUNG)
+        assert explorer.status == "done"
+        assert seen()
 
 
 def test_a_new_value_replaces_the_running_request(make_explorer: Make) -> None:

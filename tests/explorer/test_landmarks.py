@@ -28,13 +28,11 @@ TEST = (
     torch.arange(9) % 3,
 )
 PLANES = [
-    ("random", "random"),
-    ("random:filter", "random:filter"),
+    ("random", "random:filter"),
     ("hessian:max", "hessian:min"),
     ("trajectory:1", "trajectory:2"),
-    ("trajectory:1", "hessian:max"),
     ("toward:far", "trajectory:2"),
-    ("toward:near", "toward:far"),
+    ("toward:near", "hessian:max"),
 ]
 
 State = dict[str, Tensor]
@@ -287,13 +285,10 @@ def offered_ranks(explorer: LandscapeExplorer) -> list[str]:
 @pytest.mark.parametrize(
     ("places", "n"),
     [
-        ([0, -1], 1),  # it ends at θ*
-        ([-1, 0], 1),
+        ([-1, 0], 1),  # it begins at θ*
         ([0, 1], 2),
-        ([0, -1, 2], 2),
         ([0, 0, -1], 1),  # one of them twice
         ([-1], 0),
-        ([0, 1, 2, 3, 4], 5),
         ([0, 1, 2, 3, -1], 4),
     ],
 )
@@ -427,9 +422,15 @@ def record(recorder: TrajectoryRecorder, states: list[State], steps: range) -> N
         recorder.record(step)
 
 
-@pytest.mark.parametrize("by_folder", [False, True])
-@pytest.mark.parametrize("axes", [("random", "random"), ("trajectory:1", "random")])
-@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize(
+    ("by_folder", "axes", "before"),
+    [
+        (False, ("random", "random"), False),
+        (False, ("trajectory:1", "random"), True),
+        (True, ("random", "random"), True),
+        (True, ("trajectory:1", "random"), False),
+    ],
+)
 def test_a_recorder_may_thin_out_what_is_shown(
     make_explorer: Make, tmp_path: Path, by_folder: bool, axes: tuple[str, str], before: bool
 ) -> None:

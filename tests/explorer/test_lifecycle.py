@@ -314,15 +314,15 @@ CALLS: dict[str, Callable[[LandscapeExplorer], Any]] = {
 }
 
 
-@pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("computed", [True, False])
-def test_a_closed_explorer_says_so(make_explorer: Make, call: str, computed: bool) -> None:
+def test_a_closed_explorer_says_so(make_explorer: Make, computed: bool) -> None:
     explorer = make_explorer(gated_saddle()[1])
     if computed:
         hears(explorer.compute)
     explorer.close()
-    with pytest.raises(RuntimeError, match="got a closed one"):
-        CALLS[call](explorer)
+    for call in CALLS.values():
+        with pytest.raises(RuntimeError, match="got a closed one"):
+            call(explorer)
 
 
 def test_results_of_a_closed_explorer_stay_readable(make_explorer: Make, tmp_path: Any) -> None:
@@ -392,6 +392,7 @@ def compute(explorer: LandscapeExplorer) -> None:
 
 
 def compute_all(explorer: LandscapeExplorer) -> None:
+    explorer.samples = 2
     explorer.face, explorer.compared_axes = "trace", ("random", "random:filter")
     explorer.compute()
     explorer.recentre(0.01, 0.0)
@@ -431,21 +432,13 @@ LIVES = {
 
 
 @pytest.mark.parametrize("life", LIVES.values(), ids=LIVES)
-def test_close_lets_go_of_data_and_study(life: Callable[..., None]) -> None:
+def test_close_lets_go_of_data_and_study_and_a_closed_explorer_is_freed(life: Callable[..., None]) -> None:
     explorer, references = watched()
     life(explorer)
     explorer.close()
     ended(explorer)
     assert left(references) == []  # although the explorer is still there
-
-
-@pytest.mark.parametrize("life", LIVES.values(), ids=LIVES)
-def test_a_closed_explorer_is_freed(life: Callable[..., None]) -> None:
-    explorer, references = watched()
-    life(explorer)
-    explorer.close()
-    ended(explorer)
-    references |= {"explorer": weakref.ref(explorer), "worker": weakref.ref(explorer._worker)}
+    references = {"explorer": weakref.ref(explorer), "worker": weakref.ref(explorer._worker)}
     del explorer
     assert left(references) == []
 
@@ -567,7 +560,7 @@ from torch import nn
 from landscape_widget import LandscapeExplorer
 
 def explorer(n=64):
-    """On 1 MB of data, with few parameters."""
+    """On n/64 MB of data, with few parameters."""
     data = torch.randn(n, 1, 64, 64), torch.randn(n, 1)
     model = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4, 1))
     return LandscapeExplorer(model, data, nn.MSELoss(), resolution=3, samples=1)
@@ -603,14 +596,14 @@ def held():
 
 def many(n):
     for _ in range(n):
-        one, computing = explorer(), threading.Event()
+        one, computing = explorer(128), threading.Event()
         {life}
 
-many(6)
+many(4)
 before, objects = held()
-many(8)
+many(5)
 _, later = held()
-many(8)
+many(5)
 after, last = held()
 print(after - before, min(later - objects, last - later), threading.active_count())
 """
@@ -634,7 +627,7 @@ LIFETIMES = {
 def test_many_explorers_leave_no_memory_behind(scripts: Scripts, life: str) -> None:
     """A tenth of the data of each, and one object, with one arena for all threads in the process measured.
 
-    Of two times eight explorers, the ones that leave fewer objects count: what is loaded once, when a slow
+    Of two times five explorers, the ones that leave fewer objects count: what is loaded once, when a slow
     machine first takes another way, is no leak.
 
     The C library never gives back the free end of a thread's own arena. How long that is depends on which
@@ -643,7 +636,7 @@ def test_many_explorers_leave_no_memory_behind(scripts: Scripts, life: str) -> N
     """
     grown, objects, threads = said(scripts, MEMORY.format(life=LIFETIMES[life]), 500)
     assert float(grown) < 1.6
-    assert int(objects) < 8
+    assert int(objects) < 5
     assert int(threads) < 5
 
 

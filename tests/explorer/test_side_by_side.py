@@ -43,7 +43,9 @@ def dense_hessian(model: nn.Module) -> np.ndarray:
 
 @pytest.fixture
 def pair(make_explorer: Make) -> Iterator[SideBySide]:
-    narrow, wide = (make_explorer(network(width), DATA, nn.MSELoss(), resolution=5) for width in (3, 9))
+    narrow, wide = (
+        make_explorer(network(width), DATA, nn.MSELoss(), resolution=5, samples=1) for width in (3, 9)
+    )
     made = SideBySide({"narrow": narrow, "wide": wide})
     yield made
     made.close()

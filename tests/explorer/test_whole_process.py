@@ -160,7 +160,11 @@ def changed(before: Seen, later: list[Seen]) -> dict[str, Any]:
 
 @pytest.mark.usefixtures("settings_of_a_user")
 @pytest.mark.parametrize("end", ["done", "cancelled", "failed"])
-def test_nothing_of_the_process_changes(make_explorer: Make, tmp_path: Path, end: str) -> None:
+def test_nothing_of_the_process_changes(
+    make_explorer: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    monkeypatch.setattr("landscape_widget.study.budget.TRACE_SAMPLES", 8)
+
     def cancel() -> None:
         for explorer in pair:
             explorer.cancel()
