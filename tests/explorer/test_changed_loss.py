@@ -18,13 +18,13 @@ from torch import Tensor, nn
 from landscape_widget import LandscapeExplorer
 from landscape_widget.explorer import autosave
 
-from ..support.cases import case
+from ..support.cases import NARROW
 from ..support.gates import HUNG
 from ..support.page import received
 
 Make = Callable[..., LandscapeExplorer]
 
-NETWORK = case("dense tanh")
+NETWORK = NARROW
 TRAITS = "_surface", "_eigenpairs", "_projections", "_spectrum", "_trace", "_landmarks", "_compared"
 CHANGED = "has changed since"
 RANDOM = {"axes": ("random", "random"), "domain": (-1, 1, -1, 1), "accuracy": 0.0}

@@ -110,7 +110,10 @@ def test_scores_pins_files_and_pages_are_of_the_first_one(make_explorer: Make, t
 
 
 def test_play_keeps_what_is_beside(make_explorer: Make) -> None:
-    explorer = explorer_of(make_explorer, axes=HESSIAN, compared_checkpoint="near", checkpoint=0).compute()
+    domain = (-0.5, 0.5, -0.5, 0.5)  # by itself it is that of the first picture
+    explorer = explorer_of(
+        make_explorer, axes=HESSIAN, domain=domain, compared_checkpoint="near", checkpoint=0
+    ).compute()
     beside = explorer.compared.surface.loss
     explorer.checkpoint = 1
     explorer.compute()

@@ -16,12 +16,12 @@ from torch import Tensor, nn
 from landscape_widget import LandscapeExplorer, Objective, TrajectoryRecorder, load
 from landscape_widget.results.paths import Path as TrainingPath
 
-from ..support.cases import ONE_BATCH, case
+from ..support.cases import NARROW, ONE_BATCH, case
 from ..support.page import received
 
 Make = Callable[..., LandscapeExplorer]
 
-NETWORK = case("dense tanh")
+NETWORK = NARROW
 X, Y = NETWORK.examples()
 TEST = (
     torch.randn(9, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64),

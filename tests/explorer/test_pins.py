@@ -25,13 +25,13 @@ from landscape_widget.planes.directions import random_pair
 from landscape_widget.planes.points import locate
 from landscape_widget.results.planes import Plane, Surface
 
-from ..support.cases import ONE_BATCH, case
+from ..support.cases import NARROW, ONE_BATCH
 from ..support.gates import HUNG, finish, finish_pin, gated_saddle
 from ..support.page import received, send
 
 Make = Callable[..., LandscapeExplorer]
 
-NETWORK = case("dense tanh")
+NETWORK = NARROW
 X, Y = NETWORK.examples()
 TEST = (
     torch.randn(9, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64),
@@ -54,7 +54,7 @@ def new_network(make: Make, model: nn.Module | None = None, **keywords: Any) -> 
 
 
 def make_network(make: Make, model: nn.Module | None = None, **keywords: Any) -> LandscapeExplorer:
-    return new_network(make, model, **keywords).compute()
+    return new_network(make, model, **keywords).compute("surface")
 
 
 def ready(explorer: LandscapeExplorer, pin: Pin) -> Pin:

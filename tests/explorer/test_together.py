@@ -15,13 +15,13 @@ import pytest
 
 from landscape_widget import LandscapeExplorer, Objective, Results, load
 
-from ..support.cases import ONE_BATCH, case
+from ..support.cases import NARROW, ONE_BATCH
 from ..support.gates import HUNG, gated_saddle
 from ..support.page import received
 
 Make = Callable[..., LandscapeExplorer]
 
-NETWORK = case("dense tanh")
+NETWORK = NARROW
 
 #: Changes of controls that a picture rests on.
 CHANGES: dict[str, Any] = {

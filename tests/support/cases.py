@@ -181,6 +181,16 @@ EACH = [pair[i % 2] for i, pair in enumerate(zip(CASES[::2], CASES[1::2], strict
 FEW = [each for each in EACH if each.name in ("dense ReLU", "convolution, batch norm", "attention")]
 
 
+#: Of 25 parameters, which take a third of the products of the others: for tests of what is made of results.
+NARROW = Case(
+    "narrow tanh",
+    lambda: nn.Sequential(nn.Linear(4, 2), nn.Tanh(), nn.Linear(2, 2), nn.Tanh(), nn.Linear(2, 3)),
+    vectors,
+    3,
+    "cross entropy",
+)
+
+
 def case(name: str, loss: str = "cross entropy") -> Case:
     """One case of the catalogue."""
     return next(c for c in CASES if (c.name, c.loss) == (name, loss))
