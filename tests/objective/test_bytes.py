@@ -27,7 +27,7 @@ KEPT = 100_000
 #: Seconds after which what is still held is taken for kept.
 PATIENCE = 5
 
-N, SIDE = 1001, 16
+N, SIDE = 501, 16
 
 
 class Storages(TorchDispatchMode):
@@ -80,7 +80,7 @@ DATA: dict[str, tuple[Callable[[Tensor, Tensor], Any], Any]] = {
     "whole, own loss": (lambda x, y: {"x": x, "y": y}, own_loss),
     "a Dataset": (TensorDataset, nn.CrossEntropyLoss()),
     "small batches": (loader(21), nn.CrossEntropyLoss()),
-    "large batches": (loader(500), own_loss),
+    "large batches": (loader(250), own_loss),
 }
 
 
@@ -108,17 +108,17 @@ def test_the_data_are_held_once(kind: str, dtype: torch.dtype, monkeypatch: pyte
         for _ in range(2):
             precise.hvp(v)
         assert storages.come_down_to(most + KEPT), "after products"
-        pairs = hessian_eigenpairs(objective, k=1, tol=0.1)  # what is held is noticed at a price
-        assert storages.come_down_to(most + KEPT), "after eigenpairs"
+        if kind in ("whole", "small batches"):  # what is held is noticed at a price
+            assert hessian_eigenpairs(objective, k=1, tol=0.1).converged.all()
+            assert storages.come_down_to(most + KEPT), "after eigenpairs"
         if kind != "small batches":  # programs of many points at once take more than these data
             (*_, surface) = evaluate_plane(objective, random_plane(objective), (-1, 1, -1, 1), 3)
             assert surface.done.all()
             assert storages.come_down_to(most + KEPT), "after a plane"
-    assert pairs.converged.all()
     assert len(pickle.dumps(objective)) <= ROOM * once, "nor is it sent more often"
 
 
-@pytest.mark.parametrize("most", [1, 100])
+@pytest.mark.parametrize("most", [1, 50])
 def test_of_whole_data_no_more_is_held_than_is_wanted(most: int) -> None:
     x, y = images()
     with Storages() as storages:

@@ -135,9 +135,9 @@ def test_a_convex_loss_has_no_barrier_and_a_concave_one_has() -> None:
 
 
 def trained(seed: int, hidden: int = 16) -> tuple[nn.Module, tuple[Tensor, Tensor]]:
-    """A network that fits 500 digits, and these."""
+    """A network that fits 250 digits, and these."""
     digits = load_digits()
-    x, y = torch.tensor(digits.data[:500]) / 16, torch.tensor(digits.target[:500])
+    x, y = torch.tensor(digits.data[:250]) / 16, torch.tensor(digits.target[:250])
     torch.manual_seed(seed)
     model = nn.Sequential(nn.Linear(64, hidden), nn.Tanh(), nn.Linear(hidden, 10)).double()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.5)
