@@ -14,7 +14,7 @@ from landscape_widget import LandscapeExplorer
 from landscape_widget.numerics.saddle_integral import exact_blindness
 
 from .support.logs import Log
-from .support.scripts import SHORT_DENSITIES, Scripts
+from .support.scripts import LOADED, SHORT_DENSITIES, Scripts
 
 torch.manual_seed(0)  # for what modules draw when they are imported
 
@@ -68,8 +68,12 @@ def _each_integral_once() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def new_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scripts]:
-    """Runs scripts in processes that have torch and the package and have done nothing with them yet."""
-    scripts = Scripts("import torch, landscape_widget", tmp_path_factory.mktemp("scripts"))
+    """Runs scripts in processes that have torch and the package and have done nothing with them yet.
+
+    They have one arena of memory for all threads, so that what they hold can be measured.
+    """
+    folder = tmp_path_factory.mktemp("scripts")
+    scripts = Scripts(SHORT_DENSITIES + LOADED, folder, MALLOC_ARENA_MAX="1")
     yield scripts
     scripts.close()
 

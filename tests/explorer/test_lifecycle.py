@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Thread
 from types import FrameType
@@ -26,9 +26,14 @@ from landscape_widget.explorer.worker import others_wait
 from ..support.gates import HUNG, Gate, finish, finish_pin, gated_saddle, settle
 from ..support.logs import Log
 from ..support.page import received
-from ..support.scripts import SHORT_DENSITIES, Scripts
+from ..support.scripts import Scripts
 
 Make = Callable[..., LandscapeExplorer]
+
+
+@pytest.fixture(autouse=True)
+def _few_vectors_for_traces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("landscape_widget.study.budget.TRACE_SAMPLES", 8)
 
 
 def hears(f: Callable[[], Any], seconds: float = HUNG) -> Any:
@@ -554,8 +559,7 @@ def test_no_dead_widget_stays_registered_where_a_page_is_gone(
 
 #: In processes of their own: what a script is left with, and how it ends.
 BEGINNING = '''
-import gc, sys, threading
-import scipy.special, torch, torch.fx.experimental.symbolic_shapes  # which a first computation would load
+import sys, threading
 from torch import nn
 from landscape_widget import LandscapeExplorer
 
@@ -564,21 +568,11 @@ def explorer(n=64):
     data = torch.randn(n, 1, 64, 64), torch.randn(n, 1)
     model = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4, 1))
     return LandscapeExplorer(model, data, nn.MSELoss(), resolution=3, samples=1)
-
-gc.freeze()  # children need not look through what libraries hold, nor copy it thereby
 '''
 
 
-@pytest.fixture(scope="module")
-def scripts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scripts]:
-    """They have one arena of memory for all threads, so that what they hold can be measured."""
-    scripts = Scripts(SHORT_DENSITIES + BEGINNING, tmp_path_factory.mktemp("scripts"), MALLOC_ARENA_MAX="1")
-    yield scripts
-    scripts.close()
-
-
 def said(scripts: Scripts, text: str, seconds: float = 120) -> list[str]:
-    code, out, err = scripts.run(text, seconds)
+    code, out, err = scripts.run(BEGINNING + text, seconds)
     assert (code, err) == (0, "")
     return out.split()
 
@@ -624,7 +618,7 @@ LIFETIMES = {
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory in use is read as Linux tells it")
 @pytest.mark.parametrize("life", LIFETIMES)
-def test_many_explorers_leave_no_memory_behind(scripts: Scripts, life: str) -> None:
+def test_many_explorers_leave_no_memory_behind(new_process: Scripts, life: str) -> None:
     """A tenth of the data of each, and one object, with one arena for all threads in the process measured.
 
     Of two times five explorers, the ones that leave fewer objects count: what is loaded once, when a slow
@@ -634,7 +628,7 @@ def test_many_explorers_leave_no_memory_behind(scripts: Scripts, life: str) -> N
     thread freed what last: without a single Python object more, −21 to +21 MB were seen after a hundred
     explorers, and 0.8 to 1.5 MB with one arena.
     """
-    grown, objects, threads = said(scripts, MEMORY.format(life=LIFETIMES[life]), 500)
+    grown, objects, threads = said(new_process, MEMORY.format(life=LIFETIMES[life]), 500)
     assert float(grown) < 1.6
     assert int(objects) < 5
     assert int(threads) < 5
@@ -683,8 +677,8 @@ owner = Owner(); owner.explorer.compute()
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_a_script_ends_with_explorers_open(scripts: Scripts, end: str) -> None:
-    code, _, err = scripts.run(ENDS[end], HUNG)
+def test_a_script_ends_with_explorers_open(new_process: Scripts, end: str) -> None:
+    code, _, err = new_process.run(BEGINNING + ENDS[end], HUNG)
     assert err == ""
     assert code == (1 if end == "with an exception" else 0)
 
@@ -766,8 +760,8 @@ os._exit(0)
     [(CHILDREN, ["5", "done", "refused", "refused", "None"]), (MIDWAY, ["40", "3"])],
     ids=["children", "midway"],
 )
-def test_a_process_that_is_forked_hangs_nowhere(scripts: Scripts, text: str, expected: list[str]) -> None:
-    assert said(scripts, FORK + text) == expected
+def test_a_process_that_is_forked_hangs_nowhere(new_process: Scripts, text: str, expected: list[str]) -> None:
+    assert said(new_process, FORK + text) == expected
 
 
 EMBEDDED = """
@@ -779,7 +773,7 @@ print(states[one.model_id]["state"]["status"], len(states))
 """
 
 
-def test_a_script_can_embed_an_explorer_in_a_page(scripts: Scripts) -> None:
-    status, widgets = said(scripts, EMBEDDED)
+def test_a_script_can_embed_an_explorer_in_a_page(new_process: Scripts) -> None:
+    status, widgets = said(new_process, EMBEDDED)
     assert status == "done"
     assert int(widgets) >= 3  # and what its page needs

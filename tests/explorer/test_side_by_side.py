@@ -161,7 +161,6 @@ def test_both_computing_at_once_wait_for_nobody(pair: SideBySide) -> None:
 #: Ways to set controls of two explorers: from one thread, in turns, as a slider does, from two threads, and
 #: as pages do.
 WAYS: dict[str, Callable[[LandscapeExplorer, LandscapeExplorer], object]] = {
-    "one each": lambda a, b: (set_seeds(a, 1), set_seeds(b, 2)),
     "in turns": lambda a, b: [(set_seeds(a, 10 + i), set_seeds(b, 20 + i)) for i in range(5)],
     "a slider": lambda a, _: set_seeds(a, *range(1, 21)),
     "and back": lambda a, b: (set_seeds(a, 5), set_seeds(b, 6), set_seeds(a, 0)),
@@ -211,7 +210,7 @@ def served(explorers: list[LandscapeExplorer], rounds: int = 20) -> None:
 
 @pytest.mark.parametrize(
     ("way", "computing"),
-    [*((way, way in ("in turns", "two threads")) for way in WAYS), ("two threads", False)],
+    [(way, way in ("in turns", "two threads")) for way in WAYS],
 )
 def test_the_last_value_is_that_of_all_and_nothing_echoes(
     pair: SideBySide, way: str, computing: bool

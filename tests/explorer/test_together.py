@@ -27,11 +27,8 @@ NETWORK = NARROW
 CHANGES: dict[str, Any] = {
     "resolution": 9,
     "axes": ("random", "random"),
-    "seed": 5,
     "domain": (-0.3, 0.3, -0.3, 0.3),
     "compared_axes": ("random", "random"),
-    "equal_axes": True,
-    "accuracy": 0.1,
 }
 
 

@@ -27,11 +27,10 @@ from torch.backends import cuda
 from landscape_widget import LandscapeExplorer
 
 from ..support.gates import HUNG, finish_pin
-from ..support.scripts import Scripts
 from .switches import in_new_thread, look
 
 for module in ("scipy.special", "torch.fx.experimental.symbolic_shapes"):
-    import_module(module)  # before anybody looks: what loading them on the way changes is in the last test
+    import_module(module)  # before anybody looks: what loading them on the way changes is in tests/project
 
 Make = Callable[..., LandscapeExplorer]
 Seen = dict[str, tuple[Any, Any]]
@@ -192,30 +191,3 @@ def test_a_user_s_choice_of_kernels_is_left_alone(make_explorer: Make) -> None:
         explorer.compute()
         assert not cuda.math_sdp_enabled()
     assert explorer.eigenpairs.converged.all()
-
-
-#: In a process that has loaded nothing else yet.
-FIRST = """
-import warnings
-from torch import nn
-from landscape_widget import LandscapeExplorer
-
-data = torch.randn(24, 4), torch.arange(24) % 3
-model = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 3))
-before = list(warnings.filters)
-LandscapeExplorer(model, data, nn.CrossEntropyLoss(), face="trace", resolution=5).compute()
-for new in warnings.filters:
-    if new not in before:
-        print(new[2].__module__.split(".")[0])
-"""
-
-
-def test_libraries_loaded_on_the_way_add_filters_for_their_own_warnings_alone(new_process: Scripts) -> None:
-    """Python has a library's import change what it likes, and importing these with the package would be slow.
-
-    Torch loads sympy when a derivative first begins with several vectors; intervals need scipy.special, which
-    brings a BLAS. The rest of scipy would hide warnings of numpy's as well.
-    """
-    code, out, err = new_process.run(FIRST, 120)
-    assert code == 0, err
-    assert set(out.split()) <= {"sympy", "scipy"}

@@ -36,6 +36,16 @@ budget.DENSITY_STEPS = 4
 """
 
 
+#: What a first computation would load on the way, as well.
+LOADED = """
+import gc
+import scipy.special, torch, torch.fx.experimental.symbolic_shapes
+import landscape_widget
+
+gc.freeze()  # children need not look through what libraries hold, nor copy it thereby
+"""
+
+
 class Scripts:
     """Runs scripts that begin alike, one after the other.
 
