@@ -131,7 +131,7 @@ installed: .venv-newest/.installed .venv-oldest/.installed ## the wheel on the n
 	  OMP_NUM_THREADS=1 .venv-$$each/bin/pytest --import-mode=append -m "not oracle" $(INSTALLED_TESTS) || exit 1; done
 
 # what the tests need beside, of whatever release goes with the dependencies
-TOOLS := pytest pytest-timeout hypothesis curvlinops-for-pytorch ipykernel nbclient nbconvert pandas scikit-learn xarray distributed
+TOOLS := pytest pytest-timeout curvlinops-for-pytorch ipykernel nbclient nbconvert pandas scikit-learn xarray distributed
 
 .venv-newest/.installed: CONSTRAINTS := constraints.txt
 .venv-oldest/.installed: CONSTRAINTS := constraints-oldest.txt
