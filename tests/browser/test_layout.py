@@ -129,6 +129,22 @@ def assert_planes_are_square(page: Page) -> None:
             pytest.fail(f"{width}: {[box(areas.nth(i)) for i in range(areas.count())]}")
 
 
+def assert_planes_are_square_on_a_low_screen(page: Page) -> None:
+    """There, too, where the height limits them."""
+    usual = page.viewport_size
+    assert usual is not None
+    try:
+        for height in (900, 720):
+            page.set_viewport_size({"width": usual["width"], "height": height})
+            assert_planes_are_square(page)
+    finally:
+        page.set_viewport_size(usual)
+
+
+def test_a_plane_beside_long_numbers_is_square(open_: Open) -> None:
+    assert_planes_are_square_on_a_low_screen(open_("theme=dark&scale=1e-7&half=0.003"))
+
+
 @pytest.mark.parametrize(
     ("query", "first"),
     [
@@ -171,6 +187,21 @@ def test_the_pictures_are_equal_and_square(open_: Open) -> None:
     assert_planes_are_square(page)
 
 
+def test_everything_is_within_three_keys(open_: Open) -> None:
+    page = open_()
+    set_width(page, 1000)
+    page.get_by_test_id("settings-open").focus()
+    page.keyboard.press("Enter")
+    page.get_by_test_id("scale").select_option("linear")  # the other scale has colours of its own
+    for name in ("seed", "examples", "colour", "scale", "colour-map", "contours", "quadratic"):
+        part = page.get_by_test_id(name)
+        part.focus()
+        expect(part).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("settings")).to_be_hidden()
+    expect(page.get_by_test_id("settings-open")).to_be_focused()
+
+
 def test_nothing_touches_with_all_unfolded_and_two_planes(open_: Open) -> None:
     page = open_()
     for button in ("settings-open", "glossary-open", "compare"):
@@ -181,6 +212,20 @@ def test_nothing_touches_with_all_unfolded_and_two_planes(open_: Open) -> None:
         set_width(page, width)
         assert_nothing_touches(page, width)
     assert_planes_are_square(page)
+
+
+def test_a_touch_would_be_found(open_: Open) -> None:
+    page = open_()
+    set_width(page, 1000)
+    root(page).evaluate("""root => {
+      const move = (part, ...by) => root.querySelector(part).setAttribute("transform", `translate(${by})`);
+      root.querySelector(".lw-tools").style.marginLeft = "-200px";
+      move('[data-testid="heatmap"] .g-ytitle', 36, 0);
+      move('[data-testid="curvature"] .annotation', 40, 120);
+    }""")
+    said = "\n".join(faults(page))
+    for part in ("lw-bar", 'heatmap: "', "bars"):
+        assert part in said
 
 
 @pytest.mark.parametrize("beside", [False, True])
@@ -202,6 +247,8 @@ def test_what_says_that_a_picture_is_provisional_covers_no_labels(open_: Open, b
             assert_nothing_touches(page, width)
     finally:
         page.evaluate("model.receive({ domain: null, compared_domain: null })")
+        if beside:
+            page.get_by_test_id("compare").click()
 
 
 def test_the_way_back_from_a_bars_plane_touches_nothing(open_: Open) -> None:
@@ -225,31 +272,126 @@ def test_the_way_back_from_a_bars_plane_touches_nothing(open_: Open) -> None:
     assert page.evaluate("model.get('axes')") == ["hessian:max", "hessian:min"]
 
 
-def test_everything_is_within_three_keys(open_: Open) -> None:
-    page = open_("width=1000")
-    page.get_by_test_id("settings-open").focus()
-    page.keyboard.press("Enter")
-    page.get_by_test_id("scale").select_option("linear")  # the other scale has colours of its own
-    for name in ("seed", "examples", "colour", "scale", "colour-map", "contours", "quadratic"):
-        part = page.get_by_test_id(name)
-        part.focus()
-        expect(part).to_be_focused()
-    page.keyboard.press("Escape")
-    expect(page.get_by_test_id("settings")).to_be_hidden()
-    expect(page.get_by_test_id("settings-open")).to_be_focused()
+@pytest.mark.parametrize(("query", "width"), [("stretch=30", 1232), ("paths&stretch=10", 700)])
+def test_a_slider_stays_in_place_under_the_pointer(open_: Open, query: str, width: int) -> None:
+    """In a bar of one line, and in one of two."""
+    page = open_(query)
+    slider = page.get_by_test_id("half-width")
+    set_width(page, width)
+    at = box(slider)
+    assert at["width"] >= 80
+    last = int(slider.get_attribute("max") or 0)
+    thumb = 12
+    x = at["x"] + thumb / 2 + (at["width"] - thumb) * int(slider.input_value()) / last
+    page.mouse.move(x, at["bottom"] - 7)
+    page.mouse.down()
+    before = int(slider.input_value())
+    for _ in range(15):
+        x -= 1
+        page.mouse.move(x, at["bottom"] - 7)
+        page.wait_for_timeout(10)  # what is tried is a hand that waits for nothing
+        after = int(slider.input_value())
+        assert before - 1 <= after <= before
+        before = after
+        now = box(slider)
+        assert [now[side] for side in ("x", "width")] == [at[side] for side in ("x", "width")]
+    page.mouse.up()
+    assert page.evaluate("model.get('domain')") is not None
 
 
-def test_a_touch_would_be_found(open_: Open) -> None:
-    page = open_("width=1000")
-    root(page).evaluate("""root => {
-      const move = (part, ...by) => root.querySelector(part).setAttribute("transform", `translate(${by})`);
-      root.querySelector(".lw-tools").style.marginLeft = "-200px";
-      move('[data-testid="heatmap"] .g-ytitle', 36, 0);
-      move('[data-testid="curvature"] .annotation', 40, 120);
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("drift", {"drift": {"words": "Your model has moved.", "takes": True}}),
+        ("centre", {"centre": {"depth": 1, "request": 0, "moved": 0.314}}),
+    ],
+)
+def test_a_notice_takes_its_room_from_the_pictures(open_: Open, name: str, told: dict[str, Any]) -> None:
+    page = open_("paths&stretch=10")
+    set_width(page, 1232)
+    usual = page.viewport_size
+    assert usual is not None
+    page.set_viewport_size({"width": 1280, "height": 720})
+    try:
+        before = box(page.get_by_test_id("heatmap"))["bottom"]
+        page.evaluate("told => model.receive({ _pins: { ...model.get('_pins'), ...told } })", told)
+        expect(page.get_by_test_id(name)).to_be_visible()
+        assert box(page.get_by_test_id(name))["bottom"] <= box(page.get_by_test_id("surface"))["y"]
+        assert box(page.get_by_test_id("heatmap"))["bottom"] == pytest.approx(before, abs=2)
+    finally:
+        none = {"drift": None, "centre": {"depth": 0, "request": 0, "moved": 0}}
+        page.evaluate("none => model.receive({ _pins: { ...model.get('_pins'), ...none } })", none)
+        page.set_viewport_size(usual)
+
+
+CUT = """root => [...root.querySelectorAll(".lw-along, .lw-pins-scroll")]
+  .filter((part) => part.scrollWidth > part.clientWidth || part.scrollHeight > part.clientHeight + 1)
+  .map((part) => part.textContent)"""
+
+PINNED = """() => {
+  const scores = (loss, n) => ({ loss, metrics: { accuracy: 0.9642 }, n_examples: n });
+  const pin = {
+    number: 1, alpha: -0.00267, beta: -0.2, places: [[-0.00267, -0.2], null], plane: "Hessian λmax × λmin",
+    axes: ["hessian:max", "hessian:min"], symbols: ["λ₁", "λₙ"], n_examples: 1797, here: true, centred: true,
+    train: scores(0.004551, 1797), test: scores(0.09685, 450), gradient_norm: 0.02651, error: "",
+    hessian: [[4.5, 0], [0, -0.02]], curvatures: [-0.006431, 5.596], done: true,
+  };
+  model.receive({ _pins: { ...model.get("_pins"), writable: true, pins: [pin] } });
+}"""
+
+
+def test_path_and_pins_are_read_whole_in_a_narrow_place(open_: Open) -> None:
+    page = open_("paths&stretch=10")
+    set_width(page, 700)
+    page.evaluate(PINNED)
+    page.locator(".lw-along").evaluate("""along => {
+      along.firstChild.textContent = "path, 0.299 % of ‖Δθ‖² in the plane, 1 of 7 checkpoints outside";
+      along.replaceChildren(along.firstChild);
     }""")
-    said = "\n".join(faults(page))
-    for part in ("lw-bar", 'heatmap: "', "bars"):
-        assert part in said
+    assert root(page).evaluate(CUT) == []
+    expect(page.get_by_test_id("pin-1-remove")).to_be_visible()
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_path_of_many_words_is_read_whole_and_moves_nothing(open_: Open, beside: bool) -> None:
+    """In one picture of two, and in one of four, the readout above it in as many lines as it takes."""
+    page = open_("paths&checkpoints=7&stretch=10")
+    set_width(page, 1232)
+    if beside:
+        page.get_by_test_id("compare").click()
+        expect(page.get_by_test_id("heatmap-2")).to_have_attribute("data-final", "true", timeout=PATIENCE)
+    before = box(page.get_by_test_id("curvature"))["y"]
+    part, words = (
+        (".lw-readout", "× α = −0.00267  β = −0.00267  loss =")
+        if beside
+        else (".lw-along", "path, 71.2 % of ‖Δθ‖² in the plane, 1 of 7 checkpoints outside")
+    )
+    page.get_by_test_id("heatmap").locator(part).first.evaluate(
+        "(part, words) => { part.firstChild.textContent = words; }", words
+    )
+    assert root(page).evaluate(CUT) == []
+    assert box(page.get_by_test_id("curvature"))["y"] == before
+    if beside:
+        page.get_by_test_id("compare").click()
+    page.mouse.move(0, 0)
+
+
+def test_play_and_pause_are_equally_wide(open_: Open) -> None:
+    page = open_("paths&checkpoints=7&stretch=10")
+    set_width(page, 1232)
+    play, slider = page.get_by_test_id("play"), page.get_by_test_id("checkpoint")
+    before = box(slider)["x"]
+    play.click()
+    expect(play).to_have_text("❚❚ Pause")
+    assert box(slider)["x"] == before
+    assert [fault for fault in faults(page) if fault.startswith("the words of")] == []
+    play.click()
+    expect(play).to_have_text("▶ Play")
+    page.evaluate("model.receive({ checkpoint: null })")
+
+
+def test_a_plane_below_checkpoints_is_square(open_: Open) -> None:
+    assert_planes_are_square_on_a_low_screen(open_("paths&checkpoints=7&stretch=10"))
 
 
 NOTE_TOPS = """() => {
@@ -351,138 +493,6 @@ def test_only_the_verdicts_first_line_ends_beside_the_progress(open_: Open, widt
     assert ends_of_lines(page)[0] > box(root(page))["right"] - 100
     assert width < 1080 or box(page.locator(".lw-head"))["height"] == 62, "no blank line below three"
     assert_nothing_touches(page, width)
-
-
-CUT = """root => [...root.querySelectorAll(".lw-along, .lw-pins-scroll")]
-  .filter((part) => part.scrollWidth > part.clientWidth || part.scrollHeight > part.clientHeight + 1)
-  .map((part) => part.textContent)"""
-
-PINNED = """() => {
-  const scores = (loss, n) => ({ loss, metrics: { accuracy: 0.9642 }, n_examples: n });
-  const pin = {
-    number: 1, alpha: -0.00267, beta: -0.2, places: [[-0.00267, -0.2], null], plane: "Hessian λmax × λmin",
-    axes: ["hessian:max", "hessian:min"], symbols: ["λ₁", "λₙ"], n_examples: 1797, here: true, centred: true,
-    train: scores(0.004551, 1797), test: scores(0.09685, 450), gradient_norm: 0.02651, error: "",
-    hessian: [[4.5, 0], [0, -0.02]], curvatures: [-0.006431, 5.596], done: true,
-  };
-  model.receive({ _pins: { ...model.get("_pins"), writable: true, pins: [pin] } });
-}"""
-
-
-def test_path_and_pins_are_read_whole_in_a_narrow_place(open_: Open) -> None:
-    page = open_("paths&stretch=10")
-    set_width(page, 700)
-    page.evaluate(PINNED)
-    page.locator(".lw-along").evaluate("""along => {
-      along.firstChild.textContent = "path, 0.299 % of ‖Δθ‖² in the plane, 1 of 7 checkpoints outside";
-      along.replaceChildren(along.firstChild);
-    }""")
-    assert root(page).evaluate(CUT) == []
-    expect(page.get_by_test_id("pin-1-remove")).to_be_visible()
-
-
-@pytest.mark.parametrize("beside", [False, True])
-def test_a_path_of_many_words_is_read_whole_and_moves_nothing(open_: Open, beside: bool) -> None:
-    """In one picture of two, and in one of four, the readout above it in as many lines as it takes."""
-    page = open_("paths&checkpoints=7&stretch=10")
-    set_width(page, 1232)
-    if beside:
-        page.get_by_test_id("compare").click()
-        expect(page.get_by_test_id("heatmap-2")).to_have_attribute("data-final", "true", timeout=PATIENCE)
-    before = box(page.get_by_test_id("curvature"))["y"]
-    part, words = (
-        (".lw-readout", "× α = −0.00267  β = −0.00267  loss =")
-        if beside
-        else (".lw-along", "path, 71.2 % of ‖Δθ‖² in the plane, 1 of 7 checkpoints outside")
-    )
-    page.get_by_test_id("heatmap").locator(part).first.evaluate(
-        "(part, words) => { part.firstChild.textContent = words; }", words
-    )
-    assert root(page).evaluate(CUT) == []
-    assert box(page.get_by_test_id("curvature"))["y"] == before
-    if beside:
-        page.get_by_test_id("compare").click()
-    page.mouse.move(0, 0)
-
-
-@pytest.mark.parametrize(("query", "width"), [("stretch=30", 1232), ("paths&stretch=10", 700)])
-def test_a_slider_stays_in_place_under_the_pointer(open_: Open, query: str, width: int) -> None:
-    """In a bar of one line, and in one of two."""
-    page = open_(query)
-    slider = page.get_by_test_id("half-width")
-    set_width(page, width)
-    at = box(slider)
-    assert at["width"] >= 80
-    last = int(slider.get_attribute("max") or 0)
-    thumb = 12
-    x = at["x"] + thumb / 2 + (at["width"] - thumb) * int(slider.input_value()) / last
-    page.mouse.move(x, at["bottom"] - 7)
-    page.mouse.down()
-    before = int(slider.input_value())
-    for _ in range(15):
-        x -= 1
-        page.mouse.move(x, at["bottom"] - 7)
-        page.wait_for_timeout(10)  # what is tried is a hand that waits for nothing
-        after = int(slider.input_value())
-        assert before - 1 <= after <= before
-        before = after
-        now = box(slider)
-        assert [now[side] for side in ("x", "width")] == [at[side] for side in ("x", "width")]
-    page.mouse.up()
-    assert page.evaluate("model.get('domain')") is not None
-
-
-def test_play_and_pause_are_equally_wide(open_: Open) -> None:
-    page = open_("paths&checkpoints=7&stretch=10")
-    set_width(page, 1232)
-    play, slider = page.get_by_test_id("play"), page.get_by_test_id("checkpoint")
-    before = box(slider)["x"]
-    play.click()
-    expect(play).to_have_text("❚❚ Pause")
-    assert box(slider)["x"] == before
-    assert [fault for fault in faults(page) if fault.startswith("the words of")] == []
-    play.click()
-    expect(play).to_have_text("▶ Play")
-    page.evaluate("model.receive({ checkpoint: null })")
-
-
-@pytest.mark.parametrize("query", ["paths&checkpoints=7&stretch=10", "scale=1e-7&half=0.003"])
-def test_a_plane_below_checkpoints_and_beside_long_numbers_is_square(open_: Open, query: str) -> None:
-    """On a low screen, too, where the height limits it."""
-    page = open_(query)
-    usual = page.viewport_size
-    assert usual is not None
-    try:
-        for height in (900, 720):
-            page.set_viewport_size({"width": usual["width"], "height": height})
-            assert_planes_are_square(page)
-    finally:
-        page.set_viewport_size(usual)
-
-
-@pytest.mark.parametrize(
-    ("name", "told"),
-    [
-        ("drift", {"drift": {"words": "Your model has moved.", "takes": True}}),
-        ("centre", {"centre": {"depth": 1, "request": 0, "moved": 0.314}}),
-    ],
-)
-def test_a_notice_takes_its_room_from_the_pictures(open_: Open, name: str, told: dict[str, Any]) -> None:
-    page = open_("paths&stretch=10")
-    set_width(page, 1232)
-    usual = page.viewport_size
-    assert usual is not None
-    page.set_viewport_size({"width": 1280, "height": 720})
-    try:
-        before = box(page.get_by_test_id("heatmap"))["bottom"]
-        page.evaluate("told => model.receive({ _pins: { ...model.get('_pins'), ...told } })", told)
-        expect(page.get_by_test_id(name)).to_be_visible()
-        assert box(page.get_by_test_id(name))["bottom"] <= box(page.get_by_test_id("surface"))["y"]
-        assert box(page.get_by_test_id("heatmap"))["bottom"] == pytest.approx(before, abs=2)
-    finally:
-        none = {"drift": None, "centre": {"depth": 0, "request": 0, "moved": 0}}
-        page.evaluate("none => model.receive({ _pins: { ...model.get('_pins'), ...none } })", none)
-        page.set_viewport_size(usual)
 
 
 def cut_choice(page: Page, name: str) -> str:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Page
 
+from .browser import UNDRAWN
 from .conftest import OpenPage
 from .dev_page import DONE, serving
 from .pixels import middle, n_colours, spread
@@ -32,8 +33,9 @@ TITLES = {
 
 @pytest.fixture(scope="module")
 def page(open_page: OpenPage) -> Iterator[Page]:
-    """An explorer without a kernel, with its pictures on show."""
+    """An explorer without a kernel, with its pictures on show; its scene is drawn for one file."""
     watch = open_page(1000, 1100)
+    watch.page.add_init_script(UNDRAWN)
     with serving() as url:
         watch.page.goto(f"{url}?pace=10&theme=dark")
         watch.page.wait_for_function(DONE, timeout=60_000)
@@ -60,7 +62,9 @@ def saved(page: Page, view: str, kind: str) -> bytes:
 
 @pytest.mark.parametrize("view", TITLES)
 def test_a_png_carries_title_and_provenance(page: Page, view: str) -> None:
+    page.evaluate("drawn => { sessionStorage.drawn = drawn; }", "yes" if view == "surface" else "")
     image = Image.open(io.BytesIO(saved(page, view, "png")))
+    page.evaluate("sessionStorage.drawn = ''")
     assert image.format == "PNG"
     image.load()
     box = page.get_by_test_id(view).locator(".js-plotly-plot").bounding_box()

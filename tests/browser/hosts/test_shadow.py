@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.browser import UNDRAWN
 from tests.browser.conftest import OpenPage
 from tests.browser.dev_page import serving
 from tests.browser.pixels import middle, n_colours, pixels
@@ -22,6 +23,7 @@ TOPS = """plot => [plot, ...plot.querySelectorAll(".main-svg")]
 def page(open_page: OpenPage) -> Iterator[Page]:
     """The page, with results."""
     watch = open_page(1280, 900)
+    watch.page.add_init_script(UNDRAWN)
     with serving() as url:
         watch.page.goto(f"{url}?pace=10&shadow&theme=dark")
         View(watch.page, 0).wait_for_result()
