@@ -1,5 +1,6 @@
 // How the page is laid out: the answer first, one bar, what is set once folded away, and words on everything.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { defaults, mockSurface } from "../dev/mock.js";
 import { mockEigenpairs } from "../dev/mock-curvature.js";
@@ -9,6 +10,7 @@ import { controls, enter, settled, show } from "./show.js";
 
 const info = { ...defaults._info, batch_norm: true, n_test_examples: 450 };
 const surface = mockSurface({ ...controls, request: 1 }, 1);
+const STYLES = ["bundles/page", "ui/ui", "controls/controls", "views/views", "curvature/curvature", "notes/notes"];
 
 test("the verdict stands first, then the bar, then the pictures", async () => {
   const { find } = await show({ _surface: surface, _eigenpairs: mockEigenpairs(1) });
@@ -156,5 +158,15 @@ test("the room for labels grows with their digits, and fewer stand where they ar
     const { dtick = NaN } = ticksWithin([low, high], 150);
     const labels = Math.floor(high / dtick) - Math.ceil(low / dtick) + 1;
     assert.ok(labels >= 2 && labels <= 4, `${labels} labels from ${low} to ${high}`);
+  }
+});
+
+test("no style of what holds the plots hangs on what is in it: each part that plotly draws would have it looked up", async () => {
+  const { el } = await show({ _surface: surface, _eigenpairs: mockEigenpairs(1) });
+  const sheets = STYLES.map((name) => readFileSync(new URL(`../src/${name}.css`, import.meta.url), "utf8"));
+  const hosts = sheets.join("").match(/[^\s,{}]+(?=:has\()/g) ?? [];
+  assert.ok(hosts.length > 2);
+  for (const host of hosts) {
+    for (const holder of [el, ...el.querySelectorAll("*")].filter((each) => each.matches(host))) assert.equal(holder.querySelector(".lw-plot"), null, host);
   }
 });

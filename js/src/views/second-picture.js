@@ -101,7 +101,7 @@ export function createPair(el, link, zooms, changed) {
      * @param {Second | null} second  null takes the second views away
      */
     update(frame, second) {
-      el.dataset.pair = String(second !== null);
+      el.dataset.pair = String(!!second);
       if (views.length && second?.samePlane !== samePlane) close();
       if (!second) return;
       ({ samePlane } = second);
