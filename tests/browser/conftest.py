@@ -15,7 +15,7 @@ from .browser import UNDRAWN, Watch, launch
 from .explorer import ExplorerOnPage
 from .jupyter import JupyterServer
 from .lab import Notebook
-from .notebooks import SHOW
+from .notebooks import FEW_PICTURES, SHOW
 from .vscode_host import HostServer, build_host
 
 OUTPUT = Path(__file__).parents[2] / "test-output"
@@ -73,7 +73,7 @@ def lab(server: JupyterServer, open_page: OpenPage) -> Iterator[Notebook]:
     watch = open_page()
     watch.page.add_init_script(UNDRAWN)
     with closing(Notebook(server, watch, [SHOW])) as notebook:
-        notebook.kernel.run(SHORT_DENSITIES)
+        notebook.kernel.run(SHORT_DENSITIES + FEW_PICTURES)
         yield notebook
 
 
@@ -99,7 +99,7 @@ def show(lab: Notebook) -> Show:
         *cells: str, width: int = 1400, height: int = 1200, wait: bool = True, drawn: bool = False
     ) -> Iterator[Notebook]:
         lab.kernel.run("if 'explorer' in globals(): explorer.close()")
-        lab.page.evaluate("drawn => { sessionStorage.drawn = drawn ? 'yes' : ''; }", drawn)
+        lab.draw_scenes(drawn)
         lab.page.set_viewport_size({"width": width, "height": height})
         lab.set_cells([*cells, SHOW])
         lab.run_all()

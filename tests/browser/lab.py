@@ -150,6 +150,10 @@ class Notebook:
         )
         self.page.wait_for_selector(f"body[data-jp-theme-name='{theme}']", state="attached")
 
+    def draw_scenes(self, drawn: bool) -> None:
+        """Have scenes drawn from their next picture on, or left empty where `UNDRAWN` is on the page."""
+        self.page.evaluate("drawn => { sessionStorage.drawn = drawn ? 'yes' : ''; }", drawn)
+
     def save(self) -> None:
         """Save the notebook, outputs included."""
         self.page.evaluate(f"{self._panel}.context.save()")

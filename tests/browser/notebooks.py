@@ -1,5 +1,19 @@
 """The notebooks that the tests run: a trained model on real data, and a function under control."""
 
+from landscape_widget.explorer.explorer import UPDATE_INTERVAL
+
+FEW_PICTURES = """
+import landscape_widget.explorer.explorer
+landscape_widget.explorer.explorer.UPDATE_INTERVAL = 2.0
+"""
+"""For explorers that are made from then on: of the pictures on the way to a result the page gets few.
+
+They take most of its time, and few tests look at them.
+"""
+
+AS_MANY_PICTURES_AS_IN_USE = f"explorer._publisher._throttle._interval = {UPDATE_INTERVAL}\n"
+"""For the explorer on show, whose page then gets what there is on the way to a result."""
+
 DIGITS = """
 import torch
 from sklearn.datasets import load_digits

@@ -61,13 +61,16 @@ def assert_second_equals_kernel(explorer: ExplorerOnPage) -> None:
         np.testing.assert_allclose(grid.z, loss, rtol=6e-8, atol=0, err_msg=view)
 
 
-def test_one_click_brings_the_random_plane_beside_the_hessian_one(explorer: ExplorerOnPage) -> None:
+def test_one_click_brings_the_random_plane_beside_the_hessian_one(
+    notebook: Notebook, explorer: ExplorerOnPage
+) -> None:
     assert explorer.trait("axes") == ["hessian:max", "hessian:min"]
     assert explorer.trait("compared.plane.axes") == ["random", "random"]
     explorer.assert_plots_equal_kernel()
     assert_second_equals_kernel(explorer)
     for view in ("surface", "surface-2", "heatmap", "heatmap-2"):
         assert spread(middle(pixels(explorer.part(view)))) > 5, f"{view} is blank"
+    notebook.draw_scenes(False)
 
 
 def test_both_ends_are_named_and_what_they_show_is_said(explorer: ExplorerOnPage) -> None:

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from .conftest import Show
 from .explorer import ExplorerOnPage
 from .lab import Notebook
-from .notebooks import BOWL, SHOW
+from .notebooks import AS_MANY_PICTURES_AS_IN_USE, BOWL, SHOW
 from .pixels import middle, pixels, spread
 
 SHOW_CELL = 1
@@ -50,7 +50,7 @@ explorer.observe(counted, ["_surface", "_compared", "_projections", "_spectrum",
 @pytest.fixture(scope="module")
 def notebook(show: Show) -> Iterator[Notebook]:
     """A notebook that shows the explorer of a function under the test's control."""
-    with show(BOWL, drawn=True) as notebook:
+    with show(BOWL) as notebook:
         yield notebook
 
 
@@ -102,7 +102,9 @@ def test_new_value_replaces_the_running_request(bowl: ExplorerOnPage) -> None:
     bowl.assert_plots_equal_kernel()
 
 
-def test_failure_is_told_and_the_last_picture_kept(bowl: ExplorerOnPage) -> None:
+def test_failure_is_told_and_the_last_picture_kept(notebook: Notebook, bowl: ExplorerOnPage) -> None:
+    notebook.draw_scenes(True)
+    bowl.set_traits(domain=(-0.9, 0.9, -0.9, 0.9))
     picture = bowl.grid("surface").z
     bowl.kernel.run("broken = True")
 
@@ -113,6 +115,7 @@ def test_failure_is_told_and_the_last_picture_kept(bowl: ExplorerOnPage) -> None
     expect(bowl.part("error")).to_contain_text("the loss broke on purpose")
     assert (bowl.grid("surface").z == picture).all()
     assert spread(middle(pixels(bowl.part("surface")))) > 5
+    notebook.draw_scenes(False)
 
     request = bowl.request()
     bowl.kernel.run("broken = False")
@@ -128,7 +131,7 @@ def test_one_picture_at_a_time_is_on_its_way_and_none_after_cancel(
     notebook.run(notebook.add(SHOW))
     ExplorerOnPage(notebook.page, notebook.kernel, index=1).wait_for_result()
     request = bowl.request()
-    notebook.kernel.run(COUNT)
+    notebook.kernel.run(AS_MANY_PICTURES_AS_IN_USE + COUNT)
     bowl.kernel.run("width *= 1.37; explorer.domain = (-width, width, -width, width)")
     bowl.kernel.run("explorer.resolution = 101")
     bowl.wait_for_result(request)
@@ -169,6 +172,7 @@ def test_reloaded_page_shows_the_same_without_computing(notebook: Notebook, bowl
     picture, request = bowl.grid("surface").z, bowl.request()
     calls = notebook.kernel.value("calls")
     notebook.save()
+    notebook.draw_scenes(True)
 
     notebook.reload()
     notebook.cell(SHOW_CELL)

@@ -25,7 +25,7 @@ MARKS = """plot => {
 @pytest.fixture(scope="module")
 def notebook(show: Show) -> Iterator[Notebook]:
     """A notebook that shows the explorer of a network with data held out."""
-    with show(POINTS, height=1600, drawn=True) as notebook:
+    with show(POINTS, height=1600) as notebook:
         yield notebook
 
 
@@ -97,7 +97,8 @@ def test_a_difference_marks_both_minima(explorer: ExplorerOnPage) -> None:
     expect(explorer.part("readout")).to_contain_text("+ test (")
 
 
-def test_side_by_side_on_one_scale(explorer: ExplorerOnPage) -> None:
+def test_side_by_side_on_one_scale(notebook: Notebook, explorer: ExplorerOnPage) -> None:
+    notebook.draw_scenes(True)
     request = explorer.request()
     explorer.part("split-beside").locator("xpath=..").click()
     wait_for_both(explorer, request)
@@ -109,6 +110,7 @@ def test_side_by_side_on_one_scale(explorer: ExplorerOnPage) -> None:
         assert scales[0] == scales[1]
         for view in views:
             assert spread(middle(pixels(explorer.part(view)))) > 5, f"{view} is blank"
+    notebook.draw_scenes(False)
     assert marks(explorer) == marks(explorer, "heatmap-2")
     for view, name in (("surface", "Training loss"), ("heatmap-2", "Test loss")):
         expect(explorer.part(view).locator("h3")).to_contain_text(name)

@@ -38,7 +38,7 @@ def quickstart(
     smaller = tmp_path_factory.mktemp("quickstart") / QUICKSTART.name
     smaller.write_text(text, "utf-8")
     lab.page.set_viewport_size({"width": 1400, "height": 1200})
-    lab.page.evaluate("sessionStorage.drawn = 'yes'")
+    lab.draw_scenes(True)
     with closing(Notebook(server, lab.watch, smaller, tab=True)) as notebook:
         notebook.run_all(timeout=300)
         cells = [index for index in range(notebook.n_cells()) if notebook.shows_widget(index)]

@@ -127,13 +127,17 @@ Start = Callable[..., Person]
 
 @pytest.fixture
 def start(notebook: Notebook) -> Iterator[Start]:
-    """Run the cell that shows the explorer anew, with further arguments; acts are counted from then on."""
+    """Run the cell that shows the explorer, with further arguments; acts are counted from then on.
+
+    Not ``anew`` where those before have left the explorer as it was.
+    """
     people: list[Person] = []
 
-    def start(options: str = "{}") -> Person:
+    def start(options: str = "{}", anew: bool = True) -> Person:
         notebook.page.set_viewport_size(SCREEN)
-        notebook.kernel.run(f"options = {options}")
-        notebook.run(1)
+        if anew or not notebook.shows_widget(1):
+            notebook.kernel.run(f"options = {options}")
+            notebook.run(1)
         notebook.cell(1)
         person = Person(notebook)
         person.explorer.wait_for_result()
@@ -179,12 +183,58 @@ def test_find_the_verdict(start: Start) -> None:
 
 
 def test_see_the_saddle(start: Start) -> None:
-    person = start()
+    person = start(anew=False)
     expect(person.part("verdict")).to_contain_text("this plane shows it")
     person.looks()
     assert person.sees(person.part("heatmap"))
     assert sectors(person.explorer.positions("heatmap")) >= 4
     assert person.acts == []
+
+
+def test_a_dark_theme_in_a_narrow_column(start: Start) -> None:
+    person = start(anew=False)
+    person.acts.append("theme")
+    person.notebook.set_theme("JupyterLab Dark")
+    try:
+        root = person.explorer.root
+        expect(root).to_have_attribute("data-theme", "dark")
+        person.page.set_viewport_size(NARROW)
+        person.looks()
+        image = np.asarray(Image.open(io.BytesIO(person.page.screenshot(timeout=60_000))).convert("L"))
+        assert np.median(image) < 60, "the page is dark"
+        expect(person.part("verdict")).to_be_visible()
+        assert_nothing_touches(root)
+    finally:
+        person.notebook.set_theme("JupyterLab Light")
+
+
+def test_save_a_picture_for_a_paper(start: Start) -> None:
+    person = start(anew=False)
+    panel = person.part("heatmap")
+    panel.hover()
+    with person.page.expect_download(timeout=60_000) as download:
+        person.click(panel.get_by_test_id("save-png"))
+    image = Image.open(io.BytesIO(Path(download.value.path()).read_bytes()))
+    image.load()
+    texts: dict[str, str] = image.text  # type: ignore[attr-defined] # of PNG files alone
+    assert texts["Title"] == "Loss of Sequential: Hessian λmax × λmin"
+    told = json.loads(texts["landscape-widget"])
+    assert told["Model"] == "Sequential, 59 parameters"
+    assert told["Loss"] == "CrossEntropyLoss"
+    assert told["Examples"] == "300 training examples"
+    assert told["Verdict"].startswith("Saddle")
+    smallest = person.explorer.trait("eigenpairs.values[-1]")
+    assert f"λmin {smallest:.4g}".replace("-", "−").rstrip("0") in told["Eigenvalues"]
+    assert told["Software"].startswith("landscape-widget ")
+
+
+def test_pin_a_point(start: Start) -> None:
+    person = start(anew=False)
+    lowest = person.explorer.trait("surface.minimum")
+    person.click_at(*lowest[:2])
+    expect(person.part("pin-1")).to_have_attribute("data-done", "true", timeout=60_000)
+    told = person.part("pin-1-loss-train").get_attribute("title") or ""
+    assert float(told) == pytest.approx(lowest[2], rel=1e-6)
 
 
 def test_go_to_where_it_is_seen(start: Start) -> None:
@@ -215,35 +265,6 @@ def test_look_at_the_test_loss(start: Start) -> None:
     person.explorer.wait_for_result(request)
     expect(person.part("heatmap").locator("h3")).to_contain_text("Test loss")
     person.explorer.assert_plots_equal_kernel()
-
-
-def test_pin_a_point(start: Start) -> None:
-    person = start()
-    lowest = person.explorer.trait("surface.minimum")
-    person.click_at(*lowest[:2])
-    expect(person.part("pin-1")).to_have_attribute("data-done", "true", timeout=60_000)
-    told = person.part("pin-1-loss-train").get_attribute("title") or ""
-    assert float(told) == pytest.approx(lowest[2], rel=1e-6)
-
-
-def test_save_a_picture_for_a_paper(start: Start) -> None:
-    person = start()
-    panel = person.part("heatmap")
-    panel.hover()
-    with person.page.expect_download(timeout=60_000) as download:
-        person.click(panel.get_by_test_id("save-png"))
-    image = Image.open(io.BytesIO(Path(download.value.path()).read_bytes()))
-    image.load()
-    texts: dict[str, str] = image.text  # type: ignore[attr-defined] # of PNG files alone
-    assert texts["Title"] == "Loss of Sequential: Hessian λmax × λmin"
-    told = json.loads(texts["landscape-widget"])
-    assert told["Model"] == "Sequential, 59 parameters"
-    assert told["Loss"] == "CrossEntropyLoss"
-    assert told["Examples"] == "300 training examples"
-    assert told["Verdict"].startswith("Saddle")
-    smallest = person.explorer.trait("eigenpairs.values[-1]")
-    assert f"λmin {smallest:.4g}".replace("-", "−").rstrip("0") in told["Eigenvalues"]
-    assert told["Software"].startswith("landscape-widget ")
 
 
 def test_take_the_picture_along_as_python(start: Start) -> None:
@@ -289,20 +310,3 @@ def test_two_explorers_in_a_row(start: Start) -> None:
     assert left["x"] + left["width"] <= right["x"]
     for index in range(2):
         assert_nothing_touches(both.nth(index))
-
-
-def test_a_dark_theme_in_a_narrow_column(start: Start) -> None:
-    person = start()
-    person.acts.append("theme")
-    person.notebook.set_theme("JupyterLab Dark")
-    try:
-        root = person.explorer.root
-        expect(root).to_have_attribute("data-theme", "dark")
-        person.page.set_viewport_size(NARROW)
-        person.looks()
-        image = np.asarray(Image.open(io.BytesIO(person.page.screenshot(timeout=60_000))).convert("L"))
-        assert np.median(image) < 60, "the page is dark"
-        expect(person.part("verdict")).to_be_visible()
-        assert_nothing_touches(root)
-    finally:
-        person.notebook.set_theme("JupyterLab Light")
