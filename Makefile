@@ -21,7 +21,7 @@ demo: setup ## sets up and opens JupyterLab on the quickstart
 
 # two lanes of about the same length, of which the page's part is done while pip installs
 test: ## sets up and runs every check
-	$(MAKE) --jobs=2 --output-sync=target kernel-test js-check js-test js-hosts lint notebook-test browser-test
+	$(MAKE) --jobs=2 --output-sync=target kernel-test js-check js-test js-hosts lint browser-test notebook-test
 
 check: ## the inner loop: lint, types, the page, and the tests of the rooms that changed
 	$(MAKE) --jobs=2 --output-sync=target check-py lint js-check js-test
