@@ -66,7 +66,7 @@ def first_evaluation(
     check_whole(terms, theta, spans, first=first, in_graph=found.in_graph)
     found.check_slope()
     if fresh is not None:
-        check_held_elsewhere(found, fresh)
+        check_held_elsewhere(found, fresh, theta.dtype)
     if written := terms.written_in_place():
         raise InvalidLossError(
             "Expected a model that leaves its parameters as they are, got a forward pass that writes into "

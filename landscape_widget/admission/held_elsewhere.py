@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
 from landscape_widget.admission.graph_check import Derivative
+from landscape_widget.admission.precision import repeatable
 from landscape_widget.engine.derivatives import evaluated
 from landscape_widget.loss.batch_loss import BatchLoss, InvalidLossError
 from landscape_widget.loss.copying import convert_module
@@ -17,46 +20,48 @@ from landscape_widget.numerics.checks import few
 #: of their type.
 _SAME, _ROUNDINGS = 1e-8, 100.0
 
-#: How much more it must be than what a loss with slight noise differs by from itself.
-_NOISE = 30.0
+#: How much more it must be than what else makes losses differ.
+_NOISE = 100.0
 
 
-def check_held_elsewhere(found: Derivative, fresh: Callable[[], BatchLoss]) -> None:
+def check_held_elsewhere(found: Derivative, fresh: Callable[[], BatchLoss], own: torch.dtype) -> None:
     """Holds the loss near θ against that of a copy into whose parameters θ is written, as training does.
 
     Elsewhere θ is put in the place of the parameters, by their names: what a list holds of them, or a view of
-    one that is kept from call to call, stays where it was. Gradient and differences agree all the same.
+    one that is kept from call to call, stays where it was. Gradient and differences agree all the same. At θ
+    itself a copy holds nothing else: what differs there, too, has another cause, such as constants that a
+    model keeps as its first call rounded them.
 
     Args:
         found: The gradient of the loss near θ.
         fresh: Makes a copy of model and loss that has not been called yet.
+        own: The type of that copy.
 
     Raises:
         InvalidLossError: If the two differ.
     """
-    probe, terms = found.probe, found.probe.terms
-    assert isinstance(terms, ModelTerms)
+    probe = found.probe
     point, expected = probe.point
     if found.in_graph:
         expected = probe.value(point, in_graph=True)
-    copied = convert_module(fresh(), point.device, point.dtype)  # what was rounded is
-    held = dict(copied.model.named_parameters())
-    written = terms.layout.unflatten(point)
-    if not written.keys() <= held.keys():
-        return
-    with evaluated():
-        with torch.no_grad():
-            for name, tensor in written.items():
-                held[name].copy_(tensor)
-        for tensor in held.values():
-            tensor.requires_grad_(found.in_graph)
-        value = float(copied(terms.batches[0].widened(), "loss").detach())
-    rounding = max(_SAME, _ROUNDINGS * torch.finfo(point.dtype).eps)
-    if not abs(value - expected) > rounding * max(abs(value), abs(expected)):
+    value = _written(found, fresh(), point)
+    off, size = abs(value - expected), max(abs(value), abs(expected))
+    if not off > max(_SAME, _ROUNDINGS * torch.finfo(point.dtype).eps) * size:
         return  # also where it is not finite
-    again = probe.value(point, in_graph=found.in_graph)
-    if not abs(value - expected) > _NOISE * abs(again - expected):  # which others name
+    again = probe.value(point * (1 + torch.finfo(point.dtype).eps), in_graph=found.in_graph)
+    if not off > _NOISE * abs(again - expected):  # of a loss that magnifies rounding, or that others name
         return
+    at_theta, there = probe.value(probe.theta, in_graph=found.in_graph), _written(found, fresh(), probe.theta)
+    if not off > _NOISE * abs(there - at_theta):
+        if off <= repeatable(own) * size:
+            return
+        raise InvalidLossError(
+            "Expected a model and loss_fn whose loss depends on the values of parameters and data alone, got "
+            f"{at_theta:.8g} where the parameters are put in by name, as tensors, and {there:.8g} where they "
+            "are written into a model that was not called before: they ask which of them are an nn.Parameter,"
+            " or keep what they have seen in their first call. Take model.parameters() as they are, and call "
+            "the model once before."
+        )
     without = [name for name, span in probe.spans.items() if not bool(found.gradient[span].any())]
     which = f"some ({few(without)}?)" if without else "some"
     raise InvalidLossError(
@@ -66,3 +71,18 @@ def check_held_elsewhere(found: Derivative, fresh: Callable[[], BatchLoss]) -> N
         " kept from call to call. Have forward use self.weight itself, or an nn.ParameterList, and loss_fn "
         "model.parameters(), and keep nothing that is made of parameters."
     )
+
+
+def _written(found: Derivative, copied: BatchLoss, point: Tensor) -> float:
+    """The loss of a copy, which is used up, with its parameters at a point."""
+    terms = found.probe.terms
+    assert isinstance(terms, ModelTerms)
+    held = dict(convert_module(copied, point.device, point.dtype).model.named_parameters())  # rounded, too
+    written = terms.layout.unflatten(point)
+    if not written.keys() <= held.keys():
+        return math.nan
+    with evaluated():
+        for name, tensor in written.items():
+            held[name].detach().copy_(tensor)
+            held[name].requires_grad_(found.in_graph)
+        return float(copied(terms.batches[0].widened(), "loss").detach())

@@ -116,3 +116,56 @@ def test_a_buffer_that_is_rounded_does_not_count() -> None:
             return self.layer.weight * self.scale
 
     Objective(Scaled().double(), (X.double(), Y), nn.CrossEntropyLoss(), dtype=torch.float32)
+
+
+class Constants(Plain):
+    """Scales by a constant that it keeps, in the type of its first input."""
+
+    def set_up(self) -> None:
+        self.scale: Tensor | None = None
+
+    def weight(self) -> Tensor:
+        if self.scale is None:
+            self.scale = torch.tensor([1 / 3], dtype=self.layer.weight.dtype)
+        return self.scale * self.layer.weight
+
+
+def test_a_constant_that_is_kept_as_the_first_call_rounded_it_does_not_count() -> None:
+    Objective(Constants(), (X, torch.zeros(8, 3)), nn.MSELoss())
+
+
+def test_a_loss_that_magnifies_rounding_is_let_in() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 41), nn.Linear(41, 41), nn.Tanh(), nn.Linear(41, 1)).double()
+
+    def loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        weight = model.get_submodule("1").weight
+        zero = torch.linalg.slogdet(weight @ weight.T)[1] - 2 * torch.linalg.slogdet(weight)[1]
+        return 1e4 * zero + model(batch[0]).square().mean()
+
+    Objective(model, (X.double(), Y), loss)
+
+
+def decay(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+    """A loss with weight decay of what requires a gradient."""
+    squares = sum(p.square().sum() for p in model.parameters() if p.requires_grad)
+    return nn.functional.cross_entropy(model(batch[0]), batch[1]) + 0.1 * squares
+
+
+@pytest.mark.parametrize("chosen", ["parameters", "frozen"])
+def test_a_loss_that_asks_which_parameters_require_a_gradient_takes_part_of_them(chosen: str) -> None:
+    model = Plain()
+    model.register_parameter("codes", nn.Parameter(torch.arange(3), requires_grad=False))  # no float
+    model.layer.bias.requires_grad_(chosen != "frozen")
+    objective = Objective(model, (X, Y), decay, parameters="layer.weight" if chosen == "parameters" else None)
+    bare = Objective(model, (X, Y), nn.CrossEntropyLoss(), parameters="layer.weight")
+    torch.testing.assert_close(objective.gradient(), bare.gradient() + 0.2 * bare.theta)
+
+
+def test_a_loss_that_asks_what_is_an_nn_parameter_is_told_that_there_are_tensors() -> None:
+    def loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        squares = sum(p.square().sum() for p in model.parameters() if isinstance(p, nn.Parameter))
+        return nn.functional.cross_entropy(model(batch[0]), batch[1]) + 0.1 * squares
+
+    with pytest.raises(ValueError, match=r"ask which of them are an nn\.Parameter"):
+        Objective(Plain(), (X, Y), loss)
