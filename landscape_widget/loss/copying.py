@@ -80,11 +80,13 @@ def convert_module(module: M, device: torch.device, dtype: torch.dtype) -> M:
 
 
 def _view_of_copy(value: Tensor, module: nn.Module, memo: dict[int, Any]) -> Tensor | None:
-    """What a view of a parameter is of its copy; None of what is no such view."""
-    if value.layout is not torch.strided or not value.numel():
+    """What a view of a parameter is of its copy; None of what is no such view, or one of its bits."""
+    if value.layout is not torch.strided or not value.numel() or value.is_conj() or value.is_neg():
         return None
     for parameter in module.parameters():
-        if parameter.layout is not torch.strided or not _share_storage(value, parameter):
+        if parameter.layout is not torch.strided or parameter.dtype is not value.dtype:
+            continue
+        if not _share_storage(value, parameter):
             continue
         start = value.storage_offset() - parameter.storage_offset()
         end = start + sum((n - 1) * step for n, step in zip(value.shape, value.stride(), strict=True))
