@@ -98,9 +98,8 @@ def select_parameters(model: nn.Module, selection: Selection) -> dict[str, nn.Pa
             f"({frozen} parameters, all with requires_grad=False or without elements). "
             "Set requires_grad=True on those whose landscape you want to see."
         )
-    _check_memory(model)
     if selection is None:
-        return _usable(trainable)
+        return _usable(model, trainable)
     if isinstance(selection, type) or not (callable(selection) or isinstance(selection, str | Iterable)):
         raise TypeError(
             "Expected `parameters` as a glob over names, a module of the model, several of either, or a "
@@ -128,33 +127,41 @@ def select_parameters(model: nn.Module, selection: Selection) -> dict[str, nn.Pa
             f"Expected `parameters` to admit at least one trainable parameter, got none from "
             f"{selection!r}. The trainable ones are named: {some}{', …' if len(trainable) > 6 else ''}."
         )
-    return _usable(chosen)
+    return _usable(model, chosen)
 
 
-def _check_memory(model: nn.Module) -> None:
-    """Sees that no two parameters are one in memory, as after ``b.weight.data = a.weight.data``.
+def _check_memory(model: nn.Module, chosen: Iterable[nn.Parameter]) -> None:
+    """Sees that no parameter is one in memory with another, as after ``b.weight.data = a.weight.data``.
 
-    Parts of one tensor that do not overlap are no such case.
+    Parts of one tensor that do not overlap are no such case; a transpose, as in a tied autoencoder, is.
 
     Raises:
-        ValueError: If two are, which training moves together and derivatives take apart.
+        ValueError: If one is, which training moves together and derivatives take apart.
     """
+    own = set(map(id, chosen))
     places = sorted(
-        (str(p.device), p.data_ptr(), p.data_ptr() + p.numel() * p.element_size(), name)
+        (str(p.device), p.data_ptr(), p.data_ptr() + p.numel() * p.element_size(), name, id(p) in own)
         for name, p in model.named_parameters()
-        if p.layout is torch.strided and p.device.type != "meta" and p.numel() and p.is_contiguous()
+        if p.layout is torch.strided and p.numel() and p.data_ptr() and _is_dense(p)
     )
-    for (device, _, end, name), (there, start, _, other) in pairwise(places):
-        if device == there and start < end:
+    for (device, _, end, name, moves), (there, start, _, other, others) in pairwise(places):
+        if device == there and start < end and (moves or others):
             raise ValueError(
                 f"Expected parameters with memory of their own, got {name!r} and {other!r}, which share it. "
-                "To tie them, let both be one parameter (b.weight = a.weight), else give one of them a copy "
-                "(b.weight.data = a.weight.data.clone())."
+                "To tie them, let both be one parameter (b.weight = a.weight, and a.weight.T in forward "
+                "for a transpose), else give one of them a copy (b.weight.data = a.weight.data.clone())."
             )
 
 
-def _usable(parameters: dict[str, nn.Parameter]) -> dict[str, nn.Parameter]:
-    """The parameters, if all of them hold real numbers."""
+def _is_dense(tensor: Tensor) -> bool:
+    """Whether it fills its memory from first to last, in whatever order."""
+    steps = zip(tensor.shape, tensor.stride(), strict=True)
+    return 1 + sum((n - 1) * step for n, step in steps) == tensor.numel()
+
+
+def _usable(model: nn.Module, parameters: dict[str, nn.Parameter]) -> dict[str, nn.Parameter]:
+    """The parameters, if all of them hold real numbers in memory of their own."""
+    _check_memory(model, parameters.values())
     for name, parameter in parameters.items():
         kind = str(parameter.dtype).removeprefix("torch.")
         if parameter.is_complex():

@@ -77,6 +77,25 @@ def test_parameters_that_are_one_in_memory_are_refused() -> None:
     assert len(select_parameters(model, None)) == 4
 
 
+def test_a_transpose_in_the_same_memory_is_refused() -> None:
+    model = nn.Sequential(nn.Linear(3, 2), nn.Tanh(), nn.Linear(2, 3))
+    model[2].weight = nn.Parameter(model[0].weight.t())
+    with pytest.raises(ValueError, match=r"'0\.weight' and '2\.weight', which share it.*T in forward"):
+        select_parameters(model, None)
+
+
+def test_parameters_outside_theta_may_share_memory() -> None:
+    """Such as tied ones that were loaded one by one, and frozen for an adapter."""
+    model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3), nn.Linear(3, 3))
+    model[1].weight.data = model[0].weight.data
+    assert len(select_parameters(model, model[2])) == 2
+    model[:2].requires_grad_(False)
+    assert len(select_parameters(model, None)) == 2
+    model[0].requires_grad_()
+    with pytest.raises(ValueError, match="which share it"):
+        select_parameters(model, None)
+
+
 def test_parameters_may_be_parts_of_one_tensor() -> None:
     model = nn.Linear(3, 3)
     nn.utils.vector_to_parameters(torch.arange(12.0), model.parameters())
@@ -93,3 +112,12 @@ def test_a_view_of_a_part_is_one_of_its_copy() -> None:
         copied.bias.fill_(2)
     assert [tensor.flatten()[0] for tensor in copied.kept] == [2, 1, 0]
     assert layer.bias.tolist() == [6, 7]
+
+
+def test_a_view_as_another_type_stays_what_it_is() -> None:
+    layer = nn.Linear(2, 3)
+    layer.poles = nn.Parameter(torch.tensor([1 + 2j, 3 + 4j]))
+    kept = [torch.view_as_complex(layer.weight), torch.view_as_real(layer.poles), layer.poles.conj()]
+    layer.kept = kept
+    for copied, own in zip(deep_copy(layer).kept, kept, strict=True):
+        torch.testing.assert_close(copied, own.detach(), rtol=0, atol=0)
