@@ -84,20 +84,26 @@ _multi_head_attention = FunctionType(
 )
 _multi_head_attention.__kwdefaults__ = functional.multi_head_attention_forward.__kwdefaults__
 
-#: Rows from which on torch takes Euclidean distances by a product of matrices, which has a second derivative.
-_MANY_ROWS = 25
+#: Rows from which on torch takes Euclidean distances by a product of matrices, which has a second derivative,
+#: and entries of differences up to which others of so many rows get one, too.
+_MANY_ROWS, _MOST_ENTRIES = 25, 1 << 24
 
 
 def _cdist(
     x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if_necessary"
 ) -> Tensor:
-    """``cdist`` of few rows in its elementary form: parts of a batch have a second derivative as it has.
+    """``cdist`` in its elementary form where it is by torch's kernel, which has no second derivative.
 
-    Where two rows are the same, such as a row and itself, both derivatives are zero, as torch's first one is.
+    Parts of a batch have one as it has. Where two rows are the same, such as a row and itself, both are zero,
+    as torch's first one is.
     """
-    by_matrices = p == 2 and compute_mode == "use_mm_for_euclid_dist"
-    if by_matrices or max(x1.shape[-2], x2.shape[-2]) > _MANY_ROWS or not x1.shape[-1]:
+    many = max(x1.shape[-2], x2.shape[-2]) > _MANY_ROWS
+    by_matrices = p == 2 and "donot" not in compute_mode and (many or "if_necessary" not in compute_mode)
+    large = many and max(x1.numel() * x2.shape[-2], x2.numel() * x1.shape[-2]) > _MOST_ENTRIES
+    if by_matrices or large or not x1.shape[-1] == x2.shape[-1] > 0:
         return torch.cdist(x1, x2, p, compute_mode)
+    if torch.is_autocast_enabled(x1.device.type):  # which has torch's own take no less
+        x1, x2 = (x.to(torch.promote_types(x.dtype, torch.float32)) for x in (x1, x2))
     apart = x1.unsqueeze(-2) - x2.unsqueeze(-3)
     same = (apart == 0).all(-1)
     lengths: Tensor = torch.linalg.vector_norm(apart.masked_fill(same.unsqueeze(-1), 1), p, dim=-1)

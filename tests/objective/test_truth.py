@@ -407,6 +407,21 @@ def test_what_lacks_a_second_derivative_in_torch_is_taken_in_its_elementary_form
     assert_truth(Objective(model, [batch], nn.CrossEntropyLoss()), truth)
 
 
+def test_distances_of_many_rows_have_a_second_derivative_in_any_norm() -> None:
+    x, y = draws(30, 2), draws(1, 2).requires_grad_()
+    with evaluated():
+        for p, mode in [(3.0, "use_mm_for_euclid_dist_if_necessary"), (2.0, "donot_use_mm_for_euclid_dist")]:
+            assert torch.autograd.gradgradcheck(partial(torch.cdist, x, p=p, compute_mode=mode), (y,))
+
+
+def test_distances_are_in_float32_where_autocast_has_torch_s_own_so() -> None:
+    x = draws(4, 8).bfloat16()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        own = torch.cdist(x, x + 0.1)
+        with evaluated():
+            torch.testing.assert_close(torch.cdist(x, x + 0.1), own)
+
+
 @pytest.mark.parametrize("p", [0.0, 1.0, 2.0, 3.0, float("inf")])
 @pytest.mark.parametrize("shape", [(5, 4), (2, 1, 5, 4), (0, 4), (5, 0), (30, 4)], ids=str)
 def test_distances_are_torch_s_own(p: float, shape: tuple[int, ...]) -> None:
