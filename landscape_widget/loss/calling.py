@@ -16,11 +16,9 @@ _MISTAKEN = (TypeError, AttributeError, IndexError, KeyError)
 
 
 def takes_model(f: Callable[..., Any]) -> bool:
-    """Whether the first argument of ``f`` is named ``model``: then it is f(model, batch)."""
-    if isinstance(f, nn.Module):
-        return False
+    """Whether the first argument of ``f``, or of its forward, is ``model``: then it is f(model, batch)."""
     try:
-        names = list(inspect.signature(f).parameters)
+        names = list(inspect.signature(f.forward if isinstance(f, nn.Module) else f).parameters)
     except (TypeError, ValueError):
         return False
     return bool(names) and names[0] == "model"
@@ -73,7 +71,7 @@ def reminder(what: str, f: Callable[..., Any], content: Any, error: Exception) -
         return ""
     if pair and isinstance(content[0], list | tuple) and "argument" in str(error):
         return ". Inputs in a list are given as model(*inputs)."
-    if pair and isinstance(f, nn.Module):
+    if pair and isinstance(f, nn.Module) and not takes_model(f):
         return ""
     if takes_model(f):
         words = f". {what} was called with (model, batch), because its first argument is named 'model'."

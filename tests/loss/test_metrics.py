@@ -86,6 +86,17 @@ def test_a_metric_that_names_the_model_gets_model_and_batch() -> None:
     assert found.metrics()["worst"] == pytest.approx(found.loss().item(), rel=1e-12)
 
 
+def test_a_loss_module_whose_forward_names_the_model_gets_model_and_batch() -> None:
+    class Decayed(nn.Module):
+        def forward(self, model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+            squares = sum(p.square().sum() for p in model.parameters())
+            return nn.functional.cross_entropy(model(batch[0]), batch[1]) + squares
+
+    found, plain = Objective(NETWORK.model(), (X, Y), Decayed()), objective()
+    expected = plain.loss() + plain.theta.square().sum()
+    torch.testing.assert_close(found.loss(), expected)
+
+
 def test_batches_that_are_no_pairs_give_model_and_batch() -> None:
     network = case("dense tanh, dict")
 
