@@ -91,11 +91,16 @@ def theta_of(objective: PureFunction, state: Mapping[str, Tensor], keys: Mapping
     owners: dict[int, str] = {}
     for name, tensor in state_tensors(_model(objective.terms)).items():
         owner = owners.setdefault(id(tensor), name)
-        if name != owner and not torch.equal(state[keys[name]], state[keys[owner]]):
+        if name != owner and not _same(state[keys[name]], state[keys[owner]]):
             raise ValueError(
                 f"its tensors {owner} and {name} differ, which are one parameter of the objective's model."
             )
     return objective.layout.flatten({name: state[keys[name]].detach() for name in objective.layout.names})
+
+
+def _same(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors are the same, NaN and all, as of a run that diverges."""
+    return torch.equal(a, b) or bool(((a == b) | (a.isnan() & b.isnan())).all())
 
 
 def full_state(objective: PureFunction, state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -298,6 +298,15 @@ def test_a_checkpoint_that_is_not_finite_is_a_gap(tmp_path: FilePath, bad: float
         assert any(name and name.endswith(f"{len(lost)} of 5 checkpoints not finite") for name in names)
 
 
+def test_tied_parameters_that_are_not_finite_are_one_all_the_same() -> None:
+    problem = case("tied")
+    states = walk(problem.model())[:3]
+    states[1] = {name: torch.full_like(tensor, math.nan) for name, tensor in states[1].items()}
+    objective = problem.objective(ONE_BATCH)
+    path = plane_path(random_plane(objective), objective, states)
+    assert path.finite.tolist() == [True, False, True]
+
+
 def test_a_run_without_a_finite_checkpoint_has_no_components() -> None:
     problem = case("dense tanh")
     objective = problem.objective(ONE_BATCH)
