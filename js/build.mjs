@@ -9,8 +9,8 @@ import { plotlyPatches } from "./plotly-patches.mjs";
 const here = dirname(fileURLToPath(import.meta.url));
 const out = join(here, "..", "landscape_widget", "static");
 
-/** Largest size that each bundle may reach, in bytes. */
-const limits = { "runtime.js": 1_750_000, "page.js": 137_950, "page.css": 20_500, "explorer.js": 1_000, "saved.js": 4_000 };
+/** Largest size that each bundle may reach, in bytes. What adds to the page raises it by what it needs, and says so. */
+const limits = { "runtime.js": 1_750_000, "page.js": 140_000, "page.css": 21_000, "explorer.js": 1_000, "saved.js": 4_000 };
 
 /** @type {import("esbuild").BuildOptions} */
 const shared = {

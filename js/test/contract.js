@@ -98,6 +98,7 @@ test("the mock answers with the kernel's keys", () => {
     _spectrum: mockSpectrum(1, 4, 10),
     _trace: mockTrace(1, 20, 200),
   };
+  for (const { trait } of payloads) assert.ok(mocks[trait] && trait in defaults, `js/dev/mock.js answers nothing for ${trait}`);
   for (const { trait, payload } of payloads) alike(shape(mocks[trait]), shape(payload), trait);
   alike(shape(mocks._info), shape(traits[0]._info), "_info");
 });

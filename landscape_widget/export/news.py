@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from landscape_widget.export import curvature_payloads as curvature
 from landscape_widget.export import payloads as wire
@@ -64,6 +65,17 @@ PAYLOADS: dict[str, Callable[[News], Payload]] = {
 }
 
 
+#: What a page without a kernel holds of each picture, by trait, where it was found.
+OF_A_PICTURE: dict[str, Callable[[Findings], Any]] = {
+    "_surface": lambda found: found.surface,
+    "_landmarks": lambda found: found.landmarks,
+    "_eigenpairs": lambda found: found.pairs,
+    "_projections": lambda found: found.projections,
+    "_spectrum": lambda found: found.density,
+    "_trace": lambda found: found.traces,
+}
+
+
 def pictures(news: News) -> list[Payload]:
     """Each picture on its own, with what was found for it: what a page without a kernel switches between."""
     return [_picture(one) for one in _apart(news)]
@@ -71,15 +83,7 @@ def pictures(news: News) -> list[Payload]:
 
 def _picture(news: News) -> Payload:
     found = news.found
-    results = {
-        "_surface": found.surface,
-        "_landmarks": found.landmarks,
-        "_eigenpairs": found.pairs,
-        "_projections": found.projections,
-        "_spectrum": found.density,
-        "_trace": found.traces,
-    }
-    made: Payload = {trait: PAYLOADS[trait](news) for trait, result in results.items() if result is not None}
+    made: Payload = {t: PAYLOADS[t](news) for t, of in OF_A_PICTURE.items() if of(found) is not None}
     first, *_ = wire.sights(found, news.controls, news.theta_norm)
     return made | {"automatic": news.controls.domain is None, "sights": first}
 

@@ -15,10 +15,12 @@ from landscape_widget.explorer.latest import RESULTS
 from landscape_widget.explorer.messages import AT_POINTS
 from landscape_widget.explorer.publisher import TOPICS
 from landscape_widget.explorer.traits import CONTROLS
+from landscape_widget.export.news import OF_A_PICTURE, PAYLOADS
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Findings
 
-STATE = (Path(__file__).parents[2] / "js" / "src" / "kernel" / "state.js").read_text(encoding="utf-8")
+KERNEL = Path(__file__).parents[2] / "js" / "src" / "kernel"
+STATE = (KERNEL / "state.js").read_text(encoding="utf-8")
 TRAITS = LandscapeExplorer.class_traits()
 
 
@@ -67,6 +69,17 @@ def test_every_topic_has_a_trait_and_keeps_findings() -> None:
     kept = [name for topic in TOPICS for name in topic.keeps(Findings())]
     assert len(kept) == len(set(kept))
     assert set(kept) <= known
+
+
+def test_every_topic_has_a_payload_and_a_saved_page_holds_what_is_of_a_picture() -> None:
+    sent = {topic.trait for topic in TOPICS}
+    assert set(PAYLOADS) == sent
+    assert set(OF_A_PICTURE) == sent - {"_compared", "progress"}  # a picture by itself, and of none
+    held = re.search(
+        r"const PARTS = \[(.*?)\n\]", (KERNEL / "saved-pictures.js").read_text("utf-8"), re.DOTALL
+    )
+    assert held is not None
+    assert {f"_{name}" for name in re.findall(r'"(\w+)"', held[1])} == set(OF_A_PICTURE) - {"_surface"}
 
 
 def test_every_result_is_an_attribute_of_an_explorer_and_comes_from_its_findings() -> None:
