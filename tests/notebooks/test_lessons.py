@@ -21,8 +21,15 @@ SMALLER = {
         "resolution=3, tol=0.05": "resolution=3, tol=0.2",
         '"resolution": 31': '"resolution": 11',
         "surface.loss[15, 15]": "surface.loss[5, 5]",
+        "images[:300], labels[:300]": "images[:100], labels[:100]",
+        "epochs=30": "epochs=15",
     },
-    "5_your_own_model": {"resolution=31": "resolution=11"},
+    "4_edge_of_stability": {"epochs // 8": "epochs // 2"},
+    "5_your_own_model": {
+        "images[:1200], labels[:1200]": "images[:400], labels[:400]",
+        "range(15)": "range(45)",  # as many steps
+        "resolution=31": "resolution=11",
+    },
 }
 
 
