@@ -28,7 +28,8 @@ SMALLER = {
     "5_your_own_model": {
         "images[:1200], labels[:1200]": "images[:400], labels[:400]",
         "range(15)": "range(45)",  # as many steps
-        "resolution=31": "resolution=11",
+        "images[1200:], labels[1200:]": "images[1200:1500], labels[1200:1500]",
+        "resolution=31": "resolution=11, samples=20",
     },
 }
 

@@ -299,6 +299,7 @@ def test_training_evolution(run: Run) -> None:
             "network(10)": "network(2)",
             "8000, [0, 100, 1000, 1400, 1600, 2800, 4000, 5600, 8000]": "2000, [0, 1000, 1500, 2000]",
             "domain, 19)": "domain, 5)",
+            "resolution=31": "resolution=11, samples=20",
             # those that assertions are about, and the first
             "range(0, epochs + 1, epochs // 8)": "[0, *range(5 * epochs // 8, epochs + 1, epochs // 8)]",
         },
@@ -335,7 +336,11 @@ def test_paths_between_minima(run: Run) -> None:
             "curve": "curve",
             "values": "explorer.eigenpairs.values",
         },
-        smaller={"fit(20, 20,": "fit(20, 10,", "steps=300": "steps=200"},
+        smaller={
+            "fit(20, 20,": "fit(20, 10,",
+            "steps=300": "steps=200",
+            "resolution=31": "resolution=11, samples=20",
+        },
     )
     (x, y), loss_fn = found["data"], found["loss_fn"]
     states = {name: model.state_dict() for name, model in found["models"].items()} | {"copy": found["copy"]}
