@@ -7,7 +7,7 @@ forms, and, where weights come from a file, against figures that scipy's eigenso
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from nbclient import NotebookClient
 from scipy.sparse.linalg import LinearOperator, eigsh
 from torch import Tensor, nn
 
-from ..support.scripts import Scripts
+from ..support.scripts import LOADED, SHORT_DENSITIES, Scripts
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -29,6 +29,10 @@ Wanted = dict[str, str]
 
 Run = Callable[..., dict[str, Any]]
 
+
+_IMPORTS = """
+import IPython.core.interactiveshell, plotly.subplots, sklearn.datasets, torch._dynamo
+"""
 
 #: Cells as a kernel runs them, one after the other, up to the first that fails, and what they show.
 _CELLS = """
@@ -100,6 +104,15 @@ def at_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(NOTEBOOKS))  # classes of models that are written there
     # as a server of pages has it: no cell waits for pictures that no test looks at
     monkeypatch.setenv("SERVER_SOFTWARE", "tests")
+
+
+@pytest.fixture(scope="module")
+def new_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scripts]:
+    """They begin with what notebooks import, and what a first step of an optimizer does."""
+    folder = tmp_path_factory.mktemp("scripts")
+    scripts = Scripts(SHORT_DENSITIES + _IMPORTS + LOADED, folder)
+    yield scripts
+    scripts.close()
 
 
 @pytest.fixture
