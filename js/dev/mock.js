@@ -163,9 +163,9 @@ export function mockSurface({ request, axes, seed, domain, resolution: n, exampl
 /**
  * Lets a mock model answer what the page sends, as the kernel would.
  * @param {MockModel} model
- * @param {{pace?: number, decades?: boolean, holes?: boolean, scale?: number, stretch?: number, paths?: boolean}} [options]  milliseconds between two results, and what surface
+ * @param {{pace?: number, once?: boolean, decades?: boolean, holes?: boolean, scale?: number, stretch?: number, paths?: boolean}} [options]  milliseconds between two results, whether only the last one is sent, and what surface
  */
-export function attachKernel(model, { pace = 250, ...kind } = {}) {
+export function attachKernel(model, { pace = 250, once = false, ...kind } = {}) {
   let request = 0;
   /** @type {ReturnType<typeof setTimeout>[]} */
   let timers = [];
@@ -216,7 +216,8 @@ export function attachKernel(model, { pace = 250, ...kind } = {}) {
       () => ({ status: "done", error: "" }),
     ];
     model.receive({ status: "computing", error: "", progress: {} });
-    timers = steps.map((step, i) => setTimeout(() => model.receive(numbered(step())), pace * (i + 1)));
+    const told = once ? [() => Object.assign({}, ...steps.map((step) => step()))] : steps;
+    timers = told.map((step, i) => setTimeout(() => model.receive(numbered(step())), pace * (i + 1)));
   }
 
   model.kernel = ({ saved, message }) => {

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from .browser import UNDRAWN
 from .conftest import OpenPage, Show
@@ -22,6 +21,8 @@ from .waiting import wait_until
 BOXES = (Path(__file__).parent / "boxes.js").read_text(encoding="utf-8")
 PATIENCE = 60_000
 WIDTHS = (1400, 1000, 700, 500)
+FACES = ("spectrum", "trace", "projections")
+FINAL = "pace=10&once&resolution=21"
 LEAST = 320
 """Pixels that an explorer is wide at least."""
 
@@ -62,20 +63,25 @@ def page(open_page: OpenPage) -> Iterator[Page]:
 
 @pytest.fixture(scope="module")
 def open_(page: Page) -> Iterator[Open]:
-    """Show an explorer without a kernel, as the address asks for it.
+    """Show an explorer without a kernel, as an address asks for it: final answers, and none on the way.
 
-    Tests of one address stand together and share its page, which takes long to load: each leaves what the
-    next ones look at as it was.
+    Tests of one address stand together and share what it shows: each leaves what the next ones look at as
+    it was.
     """
     with serving() as url:
-        shown: list[str] = []
+        shown = [FINAL]
+        page.goto(f"{url}?{FINAL}")
+        page.add_style_tag(content=".without-plots .lw-plot { display: none; }")
 
-        def open_(query: str = "") -> Page:
+        def open_(query: str = "", *, pace: str = FINAL, plots: bool = True) -> Page:
+            """Without ``plots`` all else is in its place, and a change of width costs next to nothing."""
+            asked = f"{query}&{pace}".lstrip("&")
             page.mouse.move(0, 0)
-            if shown != [query]:
-                page.goto(f"{url}?{query}&pace=10")
-                shown[:] = [query]
+            if shown != [asked]:
+                page.evaluate("asked => show(asked)", asked)
+                shown[:] = [asked]
             page.wait_for_function(DONE, timeout=PATIENCE)
+            page.evaluate("hidden => document.body.classList.toggle('without-plots', hidden)", not plots)
             return page
 
         yield open_
@@ -86,16 +92,26 @@ def root(page: Page) -> Locator:
     return page.get_by_test_id("landscape-explorer").first
 
 
+FOLLOWED = """() => [...document.querySelectorAll(".js-plotly-plot")].every((plot) => {
+  const { width, height } = plot._fullLayout;
+  const off = Math.max(Math.abs(width - plot.offsetWidth), Math.abs(height - plot.offsetHeight));
+  return !plot.offsetWidth || off <= 1;
+})"""
+"""Whether all plots in sight have followed the last change of their places, but for what is rounded."""
+
+FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
 def faults(page: Page) -> list[str]:
     """What touches, covers or is cut off."""
-    # Plots follow a change of their place in the next frames.
-    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.evaluate(FRAMES)
+    page.wait_for_function(FOLLOWED, timeout=PATIENCE)
     found: list[str] = root(page).evaluate(BOXES)
     return found
 
 
 def assert_nothing_touches(page: Page, what: object) -> None:
-    """Wait until plots have followed the last change of their places, and nothing touches."""
+    """Wait until what follows the last change of places is there, and nothing touches."""
     try:
         wait_until(lambda: not faults(page), "nothing to touch", timeout=15)
     except TimeoutError:
@@ -113,20 +129,26 @@ def box(part: Locator) -> dict[str, float]:
     return {**found, "right": found["x"] + found["width"], "bottom": found["y"] + found["height"]}
 
 
-def assert_planes_are_square(page: Page) -> None:
-    """Wait, at every width, until the plane's picture, or each of two, is as wide as high within 2 %."""
-    areas = page.locator("[data-testid^='heatmap'] .nsewdrag")
-    for width in (*WIDTHS, 1280):
-        set_width(page, width)
+AREAS = """() => [...document.querySelectorAll("[data-testid^='heatmap'] .nsewdrag")].map((area) => {
+  const { width, height } = area.getBoundingClientRect();
+  return [width, height];
+})"""
 
-        def square() -> bool:
-            boxes = [box(areas.nth(i)) for i in range(areas.count())]
-            return all(abs(area["width"] / area["height"] - 1) <= 0.02 for area in boxes)
 
-        try:
-            wait_until(square, "square planes", timeout=15)
-        except TimeoutError:
-            pytest.fail(f"{width}: {[box(areas.nth(i)) for i in range(areas.count())]}")
+def assert_planes_are_square(page: Page, width: int) -> None:
+    """Wait, at this width, until the plane's picture, or each of two, is as wide as high within 2 %."""
+    set_width(page, width)
+
+    def square() -> bool:
+        areas = page.evaluate(AREAS)
+        return bool(areas) and all(abs(width / height - 1) <= 0.02 for width, height in areas)
+
+    page.evaluate(FRAMES)
+    page.wait_for_function(FOLLOWED, timeout=PATIENCE)
+    try:
+        wait_until(square, "square planes", timeout=15)
+    except TimeoutError:
+        pytest.fail(f"{width}: {page.evaluate(AREAS)}")
 
 
 def assert_planes_are_square_on_a_low_screen(page: Page) -> None:
@@ -134,9 +156,10 @@ def assert_planes_are_square_on_a_low_screen(page: Page) -> None:
     usual = page.viewport_size
     assert usual is not None
     try:
-        for height in (900, 720):
+        for height, widths in ((900, WIDTHS), (720, (1280, 1000, 700, 500))):
             page.set_viewport_size({"width": usual["width"], "height": height})
-            assert_planes_are_square(page)
+            for width in widths:
+                assert_planes_are_square(page, width)
     finally:
         page.set_viewport_size(usual)
 
@@ -150,41 +173,38 @@ def test_a_plane_beside_long_numbers_is_square(open_: Open) -> None:
     [
         ("theme=dark&scale=1e-7&half=0.003", 0),
         ("theme=light&scale=1e7&half=300", 1),
-        ("theme=dark&scale=1e-2&stretch=10", 0),
+        ("theme=dark&scale=1e-2&stretch=10", 1),
         ("group=together&half=0.0008", 0),
-        ("", 1),
+        ("", 2),  # and ends with the face that is usual
     ],
 )
 def test_nothing_touches(open_: Open, query: str, first: int) -> None:
-    """Every face at every width in two of the pictures, and every picture at every width."""
+    """Every picture at every width and with every face, and every face at every width."""
     page = open_(query)
-    for number, face in enumerate(("spectrum", "trace", "projections"), first):
-        page.get_by_test_id(f"face-{face}").locator("xpath=..").click()
+    for number, width in enumerate(WIDTHS, first):
+        page.get_by_test_id(f"face-{FACES[number % 3]}").locator("xpath=..").click()
         page.wait_for_function(DONE, timeout=PATIENCE)
-        for width in WIDTHS[number % 2 :: 2]:
-            set_width(page, width)
-            assert_nothing_touches(page, (face, width))
-
-
-def test_the_bar_is_one_line_and_two_in_a_narrow_place(open_: Open) -> None:
-    page = open_()
-    bar = page.get_by_role("group", name="Plane and accuracy")
-    for width, lines in ((1400, 1), (900, 1), (899, 2), (500, 2)):
         set_width(page, width)
-        assert box(bar)["height"] == 28 * lines + 8 * (lines - 1), width
+        assert_nothing_touches(page, (FACES[number % 3], width))
 
 
 def test_the_pictures_are_equal_and_square(open_: Open) -> None:
     page = open_()
-    for width in WIDTHS[:3]:
-        set_width(page, width)
+    for width in WIDTHS:
+        assert_planes_are_square(page, width)
         surface, heatmap = (
             box(page.get_by_test_id(view).locator(".lw-panel-body")) for view in ("surface", "heatmap")
         )
-        assert [surface[k] for k in ("y", "width", "height")] == pytest.approx(
-            [heatmap[k] for k in ("y", "width", "height")], abs=0.1
-        )
-    assert_planes_are_square(page)
+        beside = ("y", "width", "height") if width >= 560 else ("width", "height")
+        assert [surface[k] for k in beside] == pytest.approx([heatmap[k] for k in beside], abs=0.1)
+
+
+def test_the_bar_is_one_line_and_two_in_a_narrow_place(open_: Open) -> None:
+    page = open_(plots=False)
+    bar = page.get_by_role("group", name="Plane and accuracy")
+    for width, lines in ((1400, 1), (900, 1), (899, 2), (500, 2)):
+        set_width(page, width)
+        assert box(bar)["height"] == 28 * lines + 8 * (lines - 1), width
 
 
 def test_everything_is_within_three_keys(open_: Open) -> None:
@@ -209,14 +229,14 @@ def test_nothing_touches_with_all_unfolded_and_two_planes(open_: Open) -> None:
     expect(page.get_by_test_id("heatmap-2")).to_have_attribute("data-final", "true", timeout=PATIENCE)
     page.wait_for_function(DONE, timeout=PATIENCE)
     for width in WIDTHS:
-        set_width(page, width)
+        assert_planes_are_square(page, width)
         assert_nothing_touches(page, width)
-    assert_planes_are_square(page)
 
 
 def test_a_touch_would_be_found(open_: Open) -> None:
     page = open_()
     set_width(page, 1000)
+    assert_nothing_touches(page, 1000)
     root(page).evaluate("""root => {
       const move = (part, ...by) => root.querySelector(part).setAttribute("transform", `translate(${by})`);
       root.querySelector(".lw-tools").style.marginLeft = "-200px";
@@ -418,12 +438,12 @@ FORGET = """() => model.receive(Object.fromEntries(
 @pytest.mark.parametrize("query", ["stretch=30&half=0.02", "paths&checkpoints=7"])
 def test_nothing_moves_while_a_computation_runs_or_ends(open_: Open, query: str) -> None:
     """Neither during the first one, when there is no verdict yet, nor during a later one."""
-    page = open_(f"{query}&views=3&pace=120")
+    page = open_(f"{query}&views=3", pace="pace=120&resolution=21")
     for i, width in enumerate((700, 900, 1280)):
         page.locator(".lw-host").nth(i).evaluate("(el, width) => { el.style.width = `${width}px`; }", width)
     page.evaluate(FORGET)
     page.evaluate(NOTE_TOPS)
-    for start in ("model.send({ type: 'compute' })", "model.set('resolution', 41); model.save_changes()"):
+    for start in ("model.send({ type: 'compute' })", "model.set('resolution', 25); model.save_changes()"):
         page.evaluate(start)
         page.wait_for_function(DONE, timeout=PATIENCE)
         page.wait_for_timeout(100)
@@ -436,8 +456,6 @@ SAY = """([words, sight]) => {
   const pairs = { ...model.get("_eigenpairs"), request: model.get("progress").request, sentence: words };
   model.receive({ _eigenpairs: { ...pairs, sights: sight && [words, `${words} ${sight}`] } });
 }"""
-
-FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 WORDS = (
     "Saddle at this scale: λmax 4.752, λmin −0.02027, ‖∇L‖ 0.04478. The quadratic model turns within"
@@ -511,7 +529,7 @@ def cut_choice(page: Page, name: str) -> str:
 
 def test_choices_of_axes_are_read_whole_beside_four_planes(open_: Open) -> None:
     """The chosen axis is read whole, in a bar of one line and in one of two."""
-    page = open_("paths&stretch=30&half=0.02")
+    page = open_("paths&stretch=30&half=0.02", plots=False)
     for width in (1400, 1232, 1100, 1000, 960, 900, 800, 700):
         set_width(page, width)
         for name in ("axis-alpha", "axis-beta"):
@@ -523,7 +541,7 @@ def test_long_choices_of_axes_are_read_where_there_is_room_and_told_elsewhere(
     open_: Open, query: str
 ) -> None:
     """Beside three planes and beside four."""
-    page = open_(query)
+    page = open_(query, plots=False)
     page.evaluate("model.receive({ axes: ['random:filter', 'random:filter'] })")
     for width in (1400, 1232, 1084, 1000, 900, 800, 700, 500):
         set_width(page, width)
@@ -533,17 +551,6 @@ def test_long_choices_of_axes_are_read_where_there_is_room_and_told_elsewhere(
             assert cut_choice(page, name) == "" or width in (900, 500), (width, name)
         assert [fault for fault in faults(page) if fault.startswith("lw-")] == [], width
     page.evaluate("model.receive({ axes: ['hessian:max', 'hessian:min'] })")
-
-
-def test_without_a_pointer_that_hovers_the_buttons_to_save_cover_nothing(browser: Browser) -> None:
-    page = browser.new_page(viewport={"width": 1432, "height": 2400}, has_touch=True, is_mobile=True)
-    page.add_init_script(UNDRAWN)
-    with serving() as url, closing(page):
-        page.goto(f"{url}?pace=10&stretch=10")
-        page.wait_for_function(DONE, timeout=PATIENCE)
-        for width in WIDTHS:
-            set_width(page, width)
-            wait_until(lambda: not covered(page), "nothing to be covered", timeout=15)
 
 
 def covered(page: Page, view: str = "") -> list[str]:
@@ -628,6 +635,26 @@ def test_the_buttons_of_a_picture_cover_no_words_of_it(open_: Open) -> None:
             wait_until(
                 lambda view=view: not covered(page, view), f"{view} to be free at {width} pixels", timeout=15
             )
+
+
+def test_without_a_pointer_that_hovers_the_buttons_to_save_cover_nothing(open_: Open) -> None:
+    page = open_("stretch=10")
+    usual = page.viewport_size
+    assert usual is not None
+    device = page.context.new_cdp_session(page)
+    device.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    page.set_viewport_size({"width": usual["width"], "height": 2400})
+    try:
+        page.wait_for_function("matchMedia('(hover: none)').matches", timeout=PATIENCE)
+        for width in WIDTHS:
+            set_width(page, width)
+            page.evaluate(FRAMES)
+            page.wait_for_function(FOLLOWED, timeout=PATIENCE)
+            wait_until(lambda: not covered(page), "nothing to be covered", timeout=15)
+    finally:
+        device.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
+        device.detach()
+        page.set_viewport_size(usual)
 
 
 def test_the_wheel_is_the_pages_until_the_surface_was_clicked(open_: Open) -> None:
