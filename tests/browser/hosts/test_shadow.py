@@ -66,10 +66,10 @@ def test_keyboard_and_mouse_reach_it(page: Page, view: View) -> None:
     assert page.evaluate("document.activeElement.shadowRoot.activeElement.dataset.testid") == "seed"
     wait_until(lambda: page.evaluate("model.get('seed')") == 3, "the seed")
     view.wait_for_result()
-    box = view.part("heatmap").locator(".nsewdrag").first.bounding_box()
-    assert box
 
     def pointed() -> bool:
+        box = view.part("heatmap").locator(".nsewdrag").first.bounding_box()  # where it is by now
+        assert box
         for share in (0.3, 0.4):  # a plot that is being drawn does not hear of every move
             page.mouse.move(box["x"] + share * box["width"], box["y"] + share * box["height"])
         return "α = −0.2" in (view.part("readout").text_content() or "")
