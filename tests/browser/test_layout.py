@@ -71,6 +71,7 @@ def open_(page: Page) -> Iterator[Open]:
     with serving() as url:
         shown = [FINAL]
         page.goto(f"{url}?{FINAL}")
+        page.wait_for_function("() => globalThis.show", timeout=PATIENCE)
         page.add_style_tag(content=".without-plots .lw-plot { display: none; }")
 
         def open_(query: str = "", *, pace: str = FINAL, plots: bool = True) -> Page:
@@ -102,10 +103,15 @@ FOLLOWED = """() => [...document.querySelectorAll(".js-plotly-plot")].every((plo
 FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
-def faults(page: Page) -> list[str]:
-    """What touches, covers or is cut off."""
+def wait_for_plots(page: Page) -> None:
+    """Wait until plots are as large as the last change of widths made their places."""
     page.evaluate(FRAMES)
     page.wait_for_function(FOLLOWED, timeout=PATIENCE)
+
+
+def faults(page: Page) -> list[str]:
+    """What touches, covers or is cut off."""
+    wait_for_plots(page)
     found: list[str] = root(page).evaluate(BOXES)
     return found
 
@@ -143,8 +149,7 @@ def assert_planes_are_square(page: Page, width: int) -> None:
         areas = page.evaluate(AREAS)
         return bool(areas) and all(abs(width / height - 1) <= 0.02 for width, height in areas)
 
-    page.evaluate(FRAMES)
-    page.wait_for_function(FOLLOWED, timeout=PATIENCE)
+    wait_for_plots(page)
     try:
         wait_until(square, "square planes", timeout=15)
     except TimeoutError:
@@ -275,6 +280,7 @@ def test_the_way_back_from_a_bars_plane_touches_nothing(open_: Open) -> None:
     page = open_("stretch=3")
     set_width(page, 1400)
     histogram = page.get_by_test_id("curvature").locator(".lw-panel-body")
+    wait_for_plots(page)  # bars lie where they stay
     histogram.scroll_into_view_if_needed()
     bar = box(histogram.locator(".barlayer .point path").nth(12))
     page.mouse.move(bar["x"] + bar["width"] / 2, bar["bottom"] - 4)
@@ -648,8 +654,7 @@ def test_without_a_pointer_that_hovers_the_buttons_to_save_cover_nothing(open_: 
         page.wait_for_function("matchMedia('(hover: none)').matches", timeout=PATIENCE)
         for width in WIDTHS:
             set_width(page, width)
-            page.evaluate(FRAMES)
-            page.wait_for_function(FOLLOWED, timeout=PATIENCE)
+            wait_for_plots(page)
             wait_until(lambda: not covered(page), "nothing to be covered", timeout=15)
     finally:
         device.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
