@@ -22,7 +22,7 @@ from ..support.scripts import SHORT_DENSITIES
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 BEGINNING = """
-import gc, threading, time
+import gc, threading, time, weakref
 import torch
 from ipywidgets import Accordion, Button, HBox, IntSlider, Tab, VBox, jsdlink, jslink
 from traitlets import link
@@ -31,21 +31,29 @@ from landscape_widget import LandscapeExplorer, Objective
 def f(t):
     return (4 * t[0] ** 2 - t[1] ** 2) / 2 + 1
 
-def make():
-    theta = torch.zeros(4, dtype=torch.float64)
-    return LandscapeExplorer(Objective.from_function(f, theta), resolution=5, samples=4)
+# to look for them among all objects may break a tuple that another thread is making
+made = weakref.WeakSet()
 
-def count():
-    kinds = [type(one) for one in gc.get_objects()]  # isinstance would count weak proxies
-    return sum(issubclass(kind, LandscapeExplorer) for kind in kinds)
+def explorer_of(loss, **more):
+    theta = torch.zeros(4, dtype=torch.float64)
+    explorer = LandscapeExplorer(Objective.from_function(loss, theta), resolution=5, **more)
+    made.add(explorer)
+    return explorer
+
+def make():
+    return explorer_of(f, samples=4)
+
+def wait():
+    for one in list(made):
+        one.wait()
 
 def alive(expected):
     # a cancelled computation ends after its present step
     until = time.monotonic() + 30
-    while count() != expected and time.monotonic() < until:
+    while len(made) != expected and time.monotonic() < until:
         time.sleep(0.05)
         gc.collect()
-    return count()
+    return len(made)
 
 # drawing took most of the time of these tests
 from landscape_widget.export import still_output
@@ -68,7 +76,7 @@ def held(t):
         gate.wait(60)
     return f(t)
 def slow():
-    return LandscapeExplorer(Objective.from_function(held, torch.zeros(4, dtype=torch.float64)), resolution=5)
+    return explorer_of(held)
 """
 """An explorer whose computation waits for an event."""
 
@@ -175,9 +183,7 @@ def test_a_cell_that_is_run_again_keeps_one_explorer(
     threads = []
     for _ in range(times):
         kernel.run(code, "one" if numbered else None)
-        kernel.run(
-            "[one.wait() for one in gc.get_objects() if issubclass(type(one), LandscapeExplorer)]; None"
-        )
+        kernel.run("wait()")
         threads.append(int(kernel.tell("threading.active_count()")))
     assert kernel.tell("alive(1)") == "1"
     assert threads[-1] <= threads[0]
@@ -242,6 +248,7 @@ def test_what_the_page_links_lasts_as_long_as_the_explorer_and_keeps_none(kernel
     for _ in range(2):  # a control of another cell outlives the explorers that it is linked to
         kernel.run("explorer = make(); jsdlink((other, 'value'), (explorer, 'seed'))\nexplorer", "one")
     assert kernel.tell("alive(1)") == "1"
+    kernel.run("wait()")
     assert int(kernel.tell(links)) == before + 1
     kernel.run("None", "one")  # shown nowhere, and linked as before: it is still there
     assert int(kernel.tell(f"gc.collect() * 0 + {links}")) == before + 1
