@@ -164,8 +164,7 @@ def eigenpair_steps(
         raise ValueError(f"Expected k = 1 for method='annihilation', which finds one pair, got {k}.")
     first = _start_vector(objective.n_parameters, start, seed)
     matrix = curvature(objective, operator, precise=precise)
-    if _is_narrow(matrix):
-        first = first.to(matrix.like.device, torch.float32)
+    first = first.to(matrix.like.device, torch.float32 if _is_narrow(matrix) else matrix.like.dtype)
     if preconditioner is not None:
         matrix = preconditioned(matrix, preconditioner)
     if not precise:
@@ -233,7 +232,7 @@ def _run(
     own = provenance["dtype"]
     provenance["products"] = f"float32, certified in {own}" if in_single else own
     n, keep = matrix.size, ends.k + _KEPT
-    first = first if in_single and _is_narrow(matrix) else first.to(matrix.like)
+    first = first if in_single else first.to(matrix.like)
     process = Lanczos(
         matrix.product_in_single if in_single else matrix.product,
         first,
