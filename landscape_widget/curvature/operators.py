@@ -27,7 +27,7 @@ from torch import Tensor
 
 from landscape_widget.curvature.output_loss import OutputLoss
 from landscape_widget.curvature.product_check import check_few, check_hvp
-from landscape_widget.engine.derivatives import differentiated
+from landscape_widget.engine.derivatives import differentiated, ordinary
 from landscape_widget.loss.terms import ModelTerms
 from landscape_widget.numerics.checks import check_choice, told
 from landscape_widget.numerics.vectors import FloatArray
@@ -167,7 +167,7 @@ def _output_space_product(objective: Objective, v: Tensor, operator: str) -> Ten
     """
     terms = _model_terms(objective)
     output_loss = _output_loss(terms)
-    columns = (v.clone() if v.is_inference() else v).to(objective.theta).reshape(len(v), -1)
+    columns = ordinary(v).to(objective.theta).reshape(len(v), -1)
     total = torch.zeros_like(columns)
     for b, weight in enumerate(terms.weights):
         with differentiated(objective.theta) as (leaf, _):

@@ -13,6 +13,11 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 
+def ordinary(tensor: Tensor) -> Tensor:
+    """The tensor itself, or a copy of one that was made in inference mode, for use outside of it."""
+    return tensor.clone() if tensor.is_inference() else tensor
+
+
 @contextmanager
 def evaluated() -> Iterator[None]:
     """Where model and loss are called, whether or not they are differentiated.

@@ -11,7 +11,7 @@ from landscape_widget.admission.nearby import Probe
 from landscape_widget.admission.precision import widest
 from landscape_widget.admission.slope_check import CutOffError
 from landscape_widget.data.reading import BatchSize
-from landscape_widget.engine.derivatives import evaluated
+from landscape_widget.engine.derivatives import evaluated, ordinary
 from landscape_widget.loss.evaluation import Spans, gradient_of, loss_of, losses_of
 from landscape_widget.loss.parameters import Layout
 from landscape_widget.loss.terms import Terms
@@ -192,7 +192,7 @@ class PureFunction:
         if self._cut_off is not None:
             raise self._cut_off
         with torch.inference_mode(False):
-            return self._products_with(v.clone() if v.is_inference() else v, theta)
+            return self._products_with(ordinary(v), theta)
 
     def _products_with(self, v: Tensor, theta: Tensor) -> Tensor:
         columns = v.to(theta).reshape(self.n_parameters, -1)
@@ -220,7 +220,7 @@ class PureFunction:
         if theta.shape != self.theta.shape:
             raise ValueError(f"Expected theta of shape ({self.n_parameters},), got {tuple(theta.shape)}.")
         with torch.inference_mode(False):
-            return (theta.clone() if theta.is_inference() else theta).to(self.theta)
+            return ordinary(theta).to(self.theta)
 
     def to(self, dtype: torch.dtype, device: torch.device | str | None = None) -> Self:
         """The same objective in another dtype or on another device; itself if nothing changes."""
