@@ -13,13 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from landscape_widget.curvature import basis
 from landscape_widget.curvature.certificate import Ends, certify, wanted_ends
 from landscape_widget.curvature.operators import Curvature, curvature, preconditioned
 from landscape_widget.curvature.search import Search
 from landscape_widget.numerics.checks import check_choice, check_integer, check_seed, told
 from landscape_widget.numerics.lanczos import Lanczos
 from landscape_widget.numerics.probes import generator
-from landscape_widget.numerics.storage import combined, rows_in_file
+from landscape_widget.numerics.storage import combined
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
 from landscape_widget.results.base import Provenance
@@ -27,16 +28,6 @@ from landscape_widget.results.curvature import EigenPairs
 from landscape_widget.results.given import check_given
 
 log = logging.getLogger(__name__)
-
-#: Limits of the Krylov basis; beyond them the process restarts from the outermost Ritz vectors.
-BASIS_BYTES, BASIS_VECTORS = 1 << 30, 200
-
-#: Where those bytes hold fewer vectors in float64 than this, which searches in networks hardly need more of,
-#: the basis goes into a file of at most so many bytes.
-_ENOUGH, _FILE_BYTES = 80, 8 << 30
-
-#: Ritz vectors beside those wanted that a restart keeps at each end.
-_KEPT = 4
 
 #: A run by products in float32 aims at this share of the tolerance, and ends after (1 + k) times so many of
 #: them: what is very small beside the largest eigenvalue may drown in their rounding. So does a tolerance
@@ -231,15 +222,15 @@ def _run(
     )
     own = provenance["dtype"]
     provenance["products"] = f"float32, certified in {own}" if in_single else own
-    n, keep = matrix.size, ends.k + _KEPT
+    n = matrix.size
     first = first if in_single else first.to(matrix.like)
     process = Lanczos(
         matrix.product_in_single if in_single else matrix.product,
         first,
-        max_basis=basis_vectors(n, ends.k, first.element_size()),
-        keep=keep,
+        max_basis=basis.most_vectors(n, ends.k, first.element_size()),
+        keep=ends.k + basis.KEPT,
         seed=seed,
-        rows=partial(_rows, ends.k),
+        rows=partial(basis.rows, ends.k),
     )
     # what rounding adds to a residual comes on top of what the process knows of it
     search = Search(
@@ -282,45 +273,12 @@ def _certified(matrix: Curvature, found: EigenPairs, ritz: _Ritz | None, ends: E
     return certify(matrix, found, ritz.vectors, ends, ritz.largest)
 
 
-def basis_vectors(n: int, k: int, n_bytes: int, most: int | None = None) -> int:
-    """How many vectors of N entries the basis of a search for k pairs at each end may hold.
-
-    Args:
-        n: N.
-        k: Pairs at each end.
-        n_bytes: Bytes of an entry.
-        most: Bytes of all of them; default what memory or a file is given.
-    """
-    least = (4 if k == 1 else 6) * (k + _KEPT)
-    if most is None:
-        most = _FILE_BYTES if in_file(n) else BASIS_BYTES
-    return max(least, min(BASIS_VECTORS, most // (n * n_bytes)))
-
-
-def in_file(n: int) -> bool:
-    """Whether the basis is so large that it goes into a file, where vectors are on the CPU."""
-    return 8 * n * _ENOUGH > BASIS_BYTES
-
-
 def _is_narrow(matrix: Curvature) -> bool:
     """Whether a run by products in float32 has vectors in float32, too, since they are so long.
 
     Their rounding is another part in 1e7 of the matrix, of which long vectors average most away.
     """
-    return matrix.single is not None and in_file(matrix.size)
-
-
-def _rows(k: int, count: int, like: Tensor) -> Tensor:
-    """Room for so many vectors, or for fewer in memory where neither that nor the disk has enough."""
-    n, n_bytes = len(like), like.element_size()
-    if in_file(n):
-        try:
-            if like.device.type == "cpu":
-                return rows_in_file(count, like)
-        except OSError as error:
-            log.info("The basis of %d vectors stays in memory: %s", count, error)
-        count = min(count, basis_vectors(n, k, n_bytes, BASIS_BYTES))
-    return like.new_empty((count, n))
+    return matrix.single is not None and basis.in_file(matrix.size)
 
 
 def _uncertified(step: tuple[EigenPairs, _Ritz | None]) -> EigenPairs:

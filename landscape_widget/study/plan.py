@@ -10,7 +10,7 @@ from time import perf_counter
 import torch
 
 from landscape_widget.admission.slope_check import CutOffError
-from landscape_widget.curvature.eigenpairs import basis_vectors, in_file
+from landscape_widget.curvature import basis
 from landscape_widget.curvature.product_check import refusal
 from landscape_widget.objective.objective import Objective
 from landscape_widget.study import budget
@@ -95,10 +95,10 @@ def plan_of(centre: Centre, controls: Controls) -> Plan:
         product_seconds, graphs = _measured(precise)
     n, k = objective.n_parameters, max(1, controls.rank)
     each = precise.theta.element_size()
-    basis = min(basis_vectors(n, k, each), k * budget.USUAL_PRODUCTS)
-    if precise.device.type == "cpu" and in_file(n):
-        basis = 0
-    vectors = (basis + _WORKING) * n * each
+    held = min(basis.most_vectors(n, k, each), k * budget.USUAL_PRODUCTS)
+    if precise.device.type == "cpu" and basis.in_file(n):
+        held = 0
+    vectors = (held + _WORKING) * n * each
     return Plan(
         n_parameters=n,
         n_examples=objective.n_examples,

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape_widget import Objective, TraceEstimate, hessian_eigenpairs, hessian_trace, spectral_density
-from landscape_widget.curvature import eigenpairs
+from landscape_widget.curvature import basis
 from landscape_widget.curvature.eigenpairs import eigenpair_steps
 from landscape_widget.curvature.product_check import EXAMPLES
 from landscape_widget.curvature.trace import METHODS
@@ -153,8 +153,8 @@ def test_a_basis_in_a_file_gives_the_same_pairs(monkeypatch: pytest.MonkeyPatch)
         made.append(count)
         return rows_in_file(count, like)
 
-    monkeypatch.setattr(eigenpairs, "rows_in_file", in_file)
-    monkeypatch.setattr(eigenpairs, "BASIS_BYTES", 0)
+    monkeypatch.setattr(basis, "rows_in_file", in_file)
+    monkeypatch.setattr(basis, "MEMORY_BYTES", 0)
     found = hessian_eigenpairs(objective, 1)
     assert made
     np.testing.assert_array_equal(found.values, expected.values)
@@ -163,7 +163,7 @@ def test_a_basis_in_a_file_gives_the_same_pairs(monkeypatch: pytest.MonkeyPatch)
     def full(*_: object) -> Tensor:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(eigenpairs, "rows_in_file", full)
+    monkeypatch.setattr(basis, "rows_in_file", full)
     restarting = hessian_eigenpairs(objective, 1)
     assert restarting.converged.all()
     np.testing.assert_allclose(restarting.values, expected.values, rtol=1e-3)
@@ -179,8 +179,8 @@ def test_a_search_with_very_long_vectors_holds_them_in_single(monkeypatch: pytes
         held.append(like.dtype)
         return rows_in_file(count, like)
 
-    monkeypatch.setattr(eigenpairs, "rows_in_file", in_file)
-    monkeypatch.setattr(eigenpairs, "BASIS_BYTES", 0)
+    monkeypatch.setattr(basis, "rows_in_file", in_file)
+    monkeypatch.setattr(basis, "MEMORY_BYTES", 0)
     found = hessian_eigenpairs(objective, 2)
     assert held == [torch.float32]
     assert found.converged.all()
