@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from landscape_widget.admission.graph_check import Derivative
 from landscape_widget.admission.precision import repeatable
@@ -67,9 +67,10 @@ def check_held_elsewhere(found: Derivative, fresh: Callable[[], BatchLoss], own:
     raise InvalidLossError(
         "Expected a model and loss_fn that take the parameters by their names, got a loss near θ* of "
         f"{expected:.8g} where they are put in by name and {value:.8g} where they are written into the "
-        f"model's tensors: {which} are held in another place too, such as a list, or what was made of them is"
-        " kept from call to call. Have forward use self.weight itself, or an nn.ParameterList, and loss_fn "
-        "model.parameters(), and keep nothing that is made of parameters."
+        f"model's tensors: {which} are held in another place too, such as a list or a buffer, or what was "
+        "made of them is kept from call to call. Have forward use self.weight itself, or an nn.ParameterList,"
+        " and loss_fn model.parameters(), and keep nothing that is made of parameters or shares their memory:"
+        " of what is meant as a constant keep a .clone()."
     )
 
 
@@ -77,12 +78,21 @@ def _written(found: Derivative, copied: BatchLoss, point: Tensor) -> float:
     """The loss of a copy, which is used up, with its parameters at a point."""
     terms = found.probe.terms
     assert isinstance(terms, ModelTerms)
-    held = dict(convert_module(copied, point.device, point.dtype).model.named_parameters())  # rounded, too
     written = terms.layout.unflatten(point)
-    if not written.keys() <= held.keys():
+    if not written.keys() <= dict(copied.model.named_parameters()).keys():
         return math.nan
     with evaluated():
-        for name, tensor in written.items():
-            held[name].detach().copy_(tensor)
-            held[name].requires_grad_(found.in_graph)
+        _write(
+            copied.model, written
+        )  # into what shares their memory as well, which converting parts from them
+        _write(convert_module(copied, point.device, point.dtype).model, written)
+        for name, parameter in copied.model.named_parameters():
+            if name in written:
+                parameter.requires_grad_(found.in_graph)
         return float(copied(terms.batches[0].widened(), "loss").detach())
+
+
+def _write(model: nn.Module, written: Mapping[str, Tensor]) -> None:
+    held = dict(model.named_parameters())
+    for name, tensor in written.items():
+        held[name].detach().copy_(tensor)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
+from collections import defaultdict
 from collections.abc import Iterator
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, TypeVar
@@ -38,17 +39,24 @@ def deep_copy(module: M) -> M:
     """A copy of a module that shares nothing with it, without gradients.
 
     Tensors that were computed, such as the weights that pruning and weight normalisation put together before
-    each forward pass, become constants, views of a parameter those of its copy, and locks new ones; none can
-    be copied otherwise. What ``torch.compile`` has compiled is in the copy what it was compiled from.
+    each forward pass, become constants, and locks new ones; neither can be copied otherwise. What shares the
+    memory of a parameter, be it a buffer, shares that of its copy, which copying alone would part. What
+    ``torch.compile`` has compiled is in the copy what it was compiled from.
 
     Raises:
         TypeError: If something else in it cannot be copied.
     """
     memo: dict[int, Any] = {}
+    parameters: dict[int | None, list[nn.Parameter]] = defaultdict(list)
+    for parameter in module.parameters():
+        parameters[_memory(parameter)].append(parameter)
     for value in _attributes(module):
-        if isinstance(value, Tensor) and not value.is_leaf:
-            view = _view_of_copy(value, module, memo)
-            memo[id(value)] = value.detach().clone() if view is None else view
+        if isinstance(value, Tensor) and not isinstance(value, nn.Parameter):
+            view = _view_of_copy(value, parameters.get(_memory(value), []), memo)
+            if view is not None:
+                memo[id(value)] = view
+            elif not value.is_leaf:
+                memo[id(value)] = value.detach().clone()
         elif type(value) in _LOCKS:
             memo[id(value)] = _LOCKS[type(value)]()
     try:
@@ -79,25 +87,26 @@ def convert_module(module: M, device: torch.device, dtype: torch.dtype) -> M:
     return module
 
 
-def _view_of_copy(value: Tensor, module: nn.Module, memo: dict[int, Any]) -> Tensor | None:
+def _view_of_copy(value: Tensor, parameters: list[nn.Parameter], memo: dict[int, Any]) -> Tensor | None:
     """What a view of a parameter is of its copy; None of what is no such view, or one of its bits."""
     if value.layout is not torch.strided or not value.numel() or value.is_conj() or value.is_neg():
         return None
-    for parameter in module.parameters():
-        if parameter.layout is not torch.strided or parameter.dtype is not value.dtype:
-            continue
-        if not _share_storage(value, parameter):
-            continue
+    for parameter in parameters:
         start = value.storage_offset() - parameter.storage_offset()
         end = start + sum((n - 1) * step for n, step in zip(value.shape, value.stride(), strict=True))
         own = copy.deepcopy(parameter, memo).detach()
-        if start >= 0 and end < own.numel() and own.stride() == parameter.stride():
+        fits = own.dtype is value.dtype and own.stride() == parameter.stride()
+        if fits and start >= 0 and end < own.numel():
             return own.as_strided(value.shape, value.stride(), start)
     return None
 
 
-def _share_storage(a: Tensor, b: Tensor) -> bool:
-    return a.untyped_storage().data_ptr() == b.untyped_storage().data_ptr()
+def _memory(tensor: Tensor) -> int | None:
+    """Where the memory of a tensor lies; None where it has none, or none that can be told."""
+    try:
+        return tensor.untyped_storage().data_ptr() or None
+    except (RuntimeError, NotImplementedError):  # sparse ones, and what stands for several tensors
+        return None
 
 
 def _before_compilation(compiled: nn.Module, memo: dict[int, Any]) -> nn.Module:

@@ -58,6 +58,35 @@ class KeptView(Kept):
         return self.layer.weight.view(3, 4)
 
 
+class Buffered(Plain):
+    """Its forward takes the weight's numbers beside the weight, where training changes them, too."""
+
+    def set_up(self) -> None:
+        self.register_buffer("numbers", self.layer.weight.data)
+
+    def weight(self) -> Tensor:
+        return self.layer.weight * self.held()
+
+    def held(self) -> Tensor:
+        return self.numbers
+
+
+class Detached(Buffered):
+    def set_up(self) -> None:
+        self.numbers = [self.layer.weight.detach()]
+
+    def held(self) -> Tensor:
+        return self.numbers[0]
+
+
+class OneRow(Buffered):
+    def set_up(self) -> None:
+        self.row = self.layer.weight.data[1]
+
+    def held(self) -> Tensor:
+        return self.row
+
+
 class Modules(Plain):
     def set_up(self) -> None:
         self.layers = [self.layer]
@@ -80,6 +109,15 @@ def test_a_parameter_that_is_held_in_another_place_is_refused(
         Objective(model, (x, Y), nn.CrossEntropyLoss())
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("kind", [Buffered, Detached, OneRow])
+def test_what_shares_the_memory_of_a_parameter_is_refused(kind: type[Plain], dtype: torch.dtype) -> None:
+    model = kind().to(dtype)
+    model.set_up()  # in another type, its memory is another one
+    with pytest.raises(ValueError, match=r"take the parameters by their names.*list or a buffer"):
+        Objective(model, (X.to(dtype), Y), nn.CrossEntropyLoss())
+
+
 class Decay:
     """A loss with weight decay, which holds the parameters themselves or the model that has them."""
 
@@ -100,7 +138,34 @@ def test_a_list_of_parameters_that_a_loss_holds_is_refused() -> None:
     torch.testing.assert_close(found, plain.gradient() + 0.2 * plain.theta)
 
 
-@pytest.mark.parametrize("kind", [Plain, Modules])
+class Anchored(Decay):
+    """A loss that draws the parameters to what they were, which it has, or believes to have, kept."""
+
+    def __init__(self, model: nn.Module, cloned: bool) -> None:
+        super().__init__(model, listed=False)
+        self.anchors = [p.data.clone() if cloned else p.data for p in model.parameters()]
+
+    def __call__(self, output: Tensor, target: Tensor) -> Tensor:
+        pairs = zip(self.model.parameters(), self.anchors, strict=True)
+        return nn.functional.cross_entropy(output, target) + sum((p - a).square().sum() for p, a in pairs)
+
+
+def test_a_loss_whose_constants_are_the_parameters_themselves_is_refused() -> None:
+    """While one trains, they move along, and its term is zero everywhere."""
+    model = Plain()
+    with pytest.raises(
+        ValueError, match=r"shares their memory: of what is meant as a constant keep a \.clone"
+    ):
+        Objective(model, (X, Y), Anchored(model, cloned=False))
+    assert Objective(model, (X, Y), Anchored(model, cloned=True)).gradient().all()
+
+
+class Unused(Buffered):
+    def weight(self) -> Tensor:
+        return self.layer.weight
+
+
+@pytest.mark.parametrize("kind", [Plain, Modules, Unused])
 def test_what_a_model_keeps_beside_its_parameters_is_its_own_matter(kind: type[Plain]) -> None:
     model = kind()
     model(X)
