@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections import defaultdict
 from collections.abc import Iterator
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, UntypedStorage, nn
 
 from landscape_widget.data.batches import converted_dtype
 from landscape_widget.loss.compiled import compiled_methods, is_compiled
@@ -47,19 +46,16 @@ def deep_copy(module: M) -> M:
         TypeError: If something else in it cannot be copied.
     """
     memo: dict[int, Any] = {}
-    parameters: dict[int | None, list[nn.Parameter]] = defaultdict(list)
-    for parameter in module.parameters():
-        parameters[_memory(parameter)].append(parameter)
-    for value in _attributes(module):
-        if isinstance(value, Tensor) and not isinstance(value, nn.Parameter):
-            view = _view_of_copy(value, parameters.get(_memory(value), []), memo)
-            if view is not None:
-                memo[id(value)] = view
-            elif not value.is_leaf:
-                memo[id(value)] = value.detach().clone()
-        elif type(value) in _LOCKS:
+    held = list(_attributes(module))
+    tensors = [value for value in held if isinstance(value, Tensor) and not isinstance(value, nn.Parameter)]
+    for value in held:
+        if type(value) in _LOCKS:
             memo[id(value)] = _LOCKS[type(value)]()
+    for value in tensors:
+        if not value.is_leaf:
+            memo[id(value)] = value.detach().clone()
     try:
+        _keep_shared(list(module.parameters()), tensors, memo)
         for part in reversed([part for part in module.modules() if is_compiled(part)]):
             memo[id(part)] = _before_compilation(part, memo)
         copied = copy.deepcopy(module, memo)
@@ -87,18 +83,26 @@ def convert_module(module: M, device: torch.device, dtype: torch.dtype) -> M:
     return module
 
 
-def _view_of_copy(value: Tensor, parameters: list[nn.Parameter], memo: dict[int, Any]) -> Tensor | None:
-    """What a view of a parameter is of its copy; None of what is no such view, or one of its bits."""
-    if value.layout is not torch.strided or not value.numel() or value.is_conj() or value.is_neg():
-        return None
-    for parameter in parameters:
-        start = value.storage_offset() - parameter.storage_offset()
-        end = start + sum((n - 1) * step for n, step in zip(value.shape, value.stride(), strict=True))
-        own = copy.deepcopy(parameter, memo).detach()
-        fits = own.dtype is value.dtype and own.stride() == parameter.stride()
-        if fits and start >= 0 and end < own.numel():
-            return own.as_strided(value.shape, value.stride(), start)
-    return None
+def _keep_shared(parameters: list[nn.Parameter], others: list[Tensor], memo: dict[int, Any]) -> None:
+    """Enters copies of tensors that share memory with a parameter, and of it, which share theirs."""
+    own = {_memory(parameter) for parameter in parameters} - {None}
+    shared = own & {_memory(tensor) for tensor in others}
+    copies: dict[int | None, UntypedStorage] = {}
+
+    def of_copy(tensor: Tensor) -> Tensor:
+        memory = _memory(tensor)
+        if memory not in copies:
+            copies[memory] = copy.deepcopy(tensor.untyped_storage())
+        whole = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
+        return whole.set_(copies[memory], tensor.storage_offset(), tensor.shape, tensor.stride())
+
+    with torch.no_grad():
+        for parameter in parameters:
+            if _memory(parameter) in shared:
+                copy.deepcopy(parameter, memo).data = of_copy(parameter)
+        for tensor in others:
+            if _memory(tensor) in shared and not (tensor.is_conj() or tensor.is_neg()):
+                memo[id(tensor)] = of_copy(tensor)
 
 
 def _memory(tensor: Tensor) -> int | None:

@@ -160,6 +160,27 @@ def test_a_loss_whose_constants_are_the_parameters_themselves_is_refused() -> No
     assert Objective(model, (X, Y), Anchored(model, cloned=True)).gradient().all()
 
 
+class Flat(Decay):
+    """Decay of a vector whose parts the parameters are."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__(model, listed=False)
+        self.all = [flat := torch.cat([p.data.flatten() for p in model.parameters()])]
+        start = 0
+        for p in model.parameters():
+            p.data = flat[start : start + p.numel()].view_as(p)
+            start += p.numel()
+
+
+def test_a_vector_that_holds_all_parameters_is_refused_in_a_loss() -> None:
+    model = Plain()
+    loss_fn = Flat(model)
+    with pytest.raises(ValueError, match="list or a buffer"):
+        Objective(model, (X, Y), loss_fn)
+    theta = Objective(model, (X, Y), nn.CrossEntropyLoss()).theta
+    assert torch.equal(theta, loss_fn.all[0]), "is the model's own where the loss does not use it"
+
+
 class Unused(Buffered):
     def weight(self) -> Tensor:
         return self.layer.weight
