@@ -238,8 +238,7 @@ def test_networks_leave_the_parabola_on_the_paper_s_interval(activation: type[nn
     assert chosen.n_loss < wide.n_loss / 10
 
 
-@pytest.mark.parametrize("n_positive", [500, 800])
-@pytest.mark.parametrize("half_width", [0.05, None])
+@pytest.mark.parametrize(("n_positive", "half_width"), [(500, None), (800, 0.05)])
 def test_nothing_is_said_of_the_paper_s_functions(n_positive: int, half_width: float | None) -> None:
     """They are of third order along any line: Fig. 3 is as it was."""
     function = paper_function(500, n_positive)

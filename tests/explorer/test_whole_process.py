@@ -188,6 +188,6 @@ def test_nothing_of_the_process_changes(
 def test_a_user_s_choice_of_kernels_is_left_alone(make_explorer: Make) -> None:
     explorer = explorers(make_explorer, Asking())[0]
     with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.FLASH_ATTENTION):
-        explorer.compute()
+        explorer.compute("eigenpairs")
         assert not cuda.math_sdp_enabled()
     assert explorer.eigenpairs.converged.all()

@@ -326,7 +326,9 @@ def test_the_explorers_axes_need_a_trajectory() -> None:
 
 
 @pytest.mark.parametrize("wrapped", ["checkpoints", "objective", "both"])
-@pytest.mark.parametrize("wrap", [nn.DataParallel, lambda m: torch.compile(nn.DataParallel(m))])
+@pytest.mark.parametrize(
+    "wrap", [nn.DataParallel, lambda m: torch.compile(nn.DataParallel(m), backend="eager")]
+)
 def test_a_wrapped_model_and_the_one_within_have_one_trajectory(
     wrapped: str, wrap: Callable[[nn.Module], nn.Module]
 ) -> None:
