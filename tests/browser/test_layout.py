@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from .browser import UNDRAWN
 from .conftest import OpenPage, Show
-from .dev_page import DONE, serving
+from .dev_page import DONE, FINAL, serving
 from .explorer import ExplorerOnPage
 from .lab import Notebook
 from .notebooks import BOWL
@@ -22,7 +22,6 @@ BOXES = (Path(__file__).parent / "boxes.js").read_text(encoding="utf-8")
 PATIENCE = 60_000
 WIDTHS = (1400, 1000, 700, 500)
 FACES = ("spectrum", "trace", "projections")
-FINAL = "pace=10&once&resolution=21"
 LEAST = 320
 """Pixels that an explorer is wide at least."""
 
