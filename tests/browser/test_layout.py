@@ -300,7 +300,7 @@ def test_the_way_back_from_a_bars_plane_touches_nothing(open_: Open) -> None:
 @pytest.mark.parametrize(("query", "width"), [("stretch=30", 1232), ("paths&stretch=10", 700)])
 def test_a_slider_stays_in_place_under_the_pointer(open_: Open, query: str, width: int) -> None:
     """In a bar of one line, and in one of two."""
-    page = open_(query)
+    page = open_(query, plots=False)
     slider = page.get_by_test_id("half-width")
     set_width(page, width)
     at = box(slider)
