@@ -30,8 +30,10 @@ ARGUMENTS = [
 UNDRAWN = """
   for (const name of ["drawElements", "drawArrays"]) {
     const draw = WebGLRenderingContext.prototype[name];
+    let storage;
+    try { storage = sessionStorage; } catch {} // a frame without an origin has none
     WebGLRenderingContext.prototype[name] = function (...given) {
-      if (sessionStorage.drawn) draw.apply(this, given);
+      if (storage?.drawn) draw.apply(this, given);
     };
   }
 """

@@ -11,6 +11,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
+FINAL = "pace=10&once&resolution=21"
+"""What an address asks for where small final answers are looked at alone, and none on the way."""
+
 DONE = """() => {
   const explorers = [...document.querySelectorAll("[data-testid='landscape-explorer']")];
   const views = ["surface", "heatmap", "curvature", "slices"];

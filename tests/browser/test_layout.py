@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from .browser import UNDRAWN
 from .conftest import OpenPage, Show
-from .dev_page import DONE, serving
+from .dev_page import DONE, FINAL, serving
 from .explorer import ExplorerOnPage
 from .lab import Notebook
 from .notebooks import BOWL
@@ -22,7 +22,6 @@ BOXES = (Path(__file__).parent / "boxes.js").read_text(encoding="utf-8")
 PATIENCE = 60_000
 WIDTHS = (1400, 1000, 700, 500)
 FACES = ("spectrum", "trace", "projections")
-FINAL = "pace=10&once&resolution=21"
 LEAST = 320
 """Pixels that an explorer is wide at least."""
 
@@ -301,7 +300,7 @@ def test_the_way_back_from_a_bars_plane_touches_nothing(open_: Open) -> None:
 @pytest.mark.parametrize(("query", "width"), [("stretch=30", 1232), ("paths&stretch=10", 700)])
 def test_a_slider_stays_in_place_under_the_pointer(open_: Open, query: str, width: int) -> None:
     """In a bar of one line, and in one of two."""
-    page = open_(query)
+    page = open_(query, plots=False)
     slider = page.get_by_test_id("half-width")
     set_width(page, width)
     at = box(slider)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,15 +15,18 @@ from ..notebooks.test_notebooks import check_quickstart
 from .explorer import VIEWS, ExplorerOnPage, expect_no_kernel
 from .jupyter import JupyterServer
 from .lab import Notebook
+from .notebooks import FEW_PICTURES
 from .pixels import middle, pixels, sectors, spread
 from .waiting import wait_until
 
 QUICKSTART = Path(__file__).parents[2] / "notebooks" / "01_quickstart.ipynb"
-#: What only takes time there, and what stands in its place: a third of the images, as often.
+#: What only takes time there, and what stands in its place: a third of the images, as often, and few pictures
+#: on the way to a result.
 SMALLER = {
     "test_size=0.25": "train_size=0.25, test_size=0.25",
     "range(20)": "range(40)",
     "resolution=31": "resolution=21",
+    "from landscape_widget import": f"{json.dumps(FEW_PICTURES)[1:-1]}from landscape_widget import",
 }
 
 

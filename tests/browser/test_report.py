@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from landscape_widget import LandscapeExplorer, load, save
 
 from ..support.gates import gated_saddle
-from .browser import Watch
+from .browser import UNDRAWN, Watch
 from .conftest import OpenPage
 from .hosts.network import Network
 from .waiting import wait_until
@@ -65,6 +65,7 @@ def explorer() -> LandscapeExplorer:
 def opened(open_page: OpenPage, tmp_path: Path) -> Callable[[Path], Watch]:
     def open_(path: Path) -> Watch:
         watch = open_page()
+        watch.page.add_init_script(UNDRAWN)
         network = Network(watch.page.context, packages=False)
         watch.page.goto(path.as_uri(), wait_until="commit")
         watch.page.wait_for_function(DRAWN, timeout=PATIENCE)
@@ -121,6 +122,7 @@ def test_page_switches_between_planes_also_in_a_frame(
     frame = f'<iframe sandbox="allow-scripts" width="1300" height="1100" srcdoc="{escape(path.read_text())}">'
     outer.write_text(f"<!doctype html><meta charset=utf-8><title>outer</title>{frame}</iframe>")
     watch = open_page()
+    watch.page.add_init_script(UNDRAWN)
     network = Network(watch.page.context, packages=False)
     watch.page.goto(outer.as_uri(), wait_until="commit")
     page = watch.page.wait_for_selector("iframe").content_frame()
@@ -153,6 +155,7 @@ def test_page_follows_the_readers_theme_and_width(
         page.evaluate(paper) == root.evaluate("e => getComputedStyle(e).backgroundColor") == "rgb(17, 17, 17)"
     )
     page.evaluate(NOTE_PRINTING)
+    page.evaluate("sessionStorage.drawn = 'yes'")
     printed_page = page.pdf(prefer_css_page_size=True, print_background=True)
     printed = page.evaluate("window.printed")
     assert printed["inks"] == ["#626a73"] * 4, "that of a light page"

@@ -37,7 +37,7 @@ def page(open_page: OpenPage) -> Iterator[Page]:
     watch = open_page(1000, 1100)
     watch.page.add_init_script(UNDRAWN)
     with serving() as url:
-        watch.page.goto(f"{url}?pace=10&theme=dark")
+        watch.page.goto(f"{url}?pace=10&once&theme=dark")
         watch.page.wait_for_function(DONE, timeout=60_000)
         yield watch.page
         watch.page.close()

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from .browser import UNDRAWN
 from .conftest import OpenPage
-from .dev_page import DONE, serving
+from .dev_page import DONE, FINAL, serving
 from .pixels import HUE, pixels
 from .waiting import wait_until
 
@@ -42,7 +42,7 @@ def page(open_page: OpenPage, url: str) -> Iterator[Page]:
     """An explorer that has computed; its scene is empty, and at first nobody has pointed at it."""
     page = open_page(1280, 900).page
     page.add_init_script(UNDRAWN + COUNT)
-    page.goto(f"{url}?pace=10")
+    page.goto(f"{url}?{FINAL}")
     page.wait_for_function(DONE, timeout=PATIENCE)
     yield page
     page.close()
@@ -52,7 +52,7 @@ def page(open_page: OpenPage, url: str) -> Iterator[Page]:
 def narrow(open_page: OpenPage, url: str) -> Iterator[Page]:
     """The same in a narrow place, with a path of training and another solution."""
     page = open_page(700, 900).page
-    page.goto(f"{url}?pace=10&paths")
+    page.goto(f"{url}?{FINAL}&paths")
     page.wait_for_function(DONE, timeout=PATIENCE)
     yield page
     page.close()

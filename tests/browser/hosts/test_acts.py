@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.browser import Watch
+from tests.browser.browser import UNDRAWN, Watch
 from tests.browser.explorer import LOST, expect_no_kernel
 from tests.browser.pixels import middle, n_colours, pixels
 from tests.browser.waiting import wait_until
@@ -57,6 +57,8 @@ class Stage:
         network = Network(context, packages=self.host.kernel)
         watch = Watch(context.new_page())
         self.watches.append(watch)
+        if not PICTURES:
+            watch.page.add_init_script(UNDRAWN)
         try:
             self.host.open(watch.page)
             yield watch.page

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.browser import UNDRAWN
 from tests.browser.conftest import OpenPage
-from tests.browser.dev_page import serving
+from tests.browser.dev_page import FINAL, serving
 from tests.browser.pixels import middle, n_colours, pixels
 from tests.browser.waiting import wait_until
 
@@ -25,7 +25,7 @@ def page(open_page: OpenPage) -> Iterator[Page]:
     watch = open_page(1280, 900)
     watch.page.add_init_script(UNDRAWN)
     with serving() as url:
-        watch.page.goto(f"{url}?pace=10&shadow&theme=dark")
+        watch.page.goto(f"{url}?{FINAL}&shadow&theme=dark")
         View(watch.page, 0).wait_for_result()
         yield watch.page
         watch.page.close()
