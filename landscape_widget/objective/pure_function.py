@@ -12,7 +12,7 @@ from landscape_widget.admission.precision import widest
 from landscape_widget.admission.slope_check import CutOffError
 from landscape_widget.data.reading import BatchSize
 from landscape_widget.engine.derivatives import evaluated, ordinary
-from landscape_widget.loss.evaluation import Spans, gradient_of, loss_of, losses_of
+from landscape_widget.loss.evaluation import Move, Spans, gradient_of, loss_of, losses_of
 from landscape_widget.loss.parameters import Layout
 from landscape_widget.loss.terms import Terms
 from landscape_widget.objective.arguments import check_device, check_dtype
@@ -165,9 +165,16 @@ class PureFunction:
         Raises:
             CutOffError: For a function whose gradient is not its slope.
         """
+        return self._gradient(self._point(theta))
+
+    def gradient_beside(self, v: Tensor, step: float) -> Tensor:
+        """∇L(θ* + hv), shape (N,), for v of shape (N,) and the step h, with a single copy of the point."""
+        return self._gradient(self.theta, Move(v, step))
+
+    def _gradient(self, theta: Tensor, move: Move | None = None) -> Tensor:
         if self._cut_off is not None:
             raise self._cut_off
-        return gradient_of(self._terms, self._point(theta), self.spans)
+        return gradient_of(self._terms, theta, self.spans, move)
 
     def hvp(self, v: Tensor, theta: Tensor | None = None) -> Tensor:
         """Hessian-vector products H(θ)v.
