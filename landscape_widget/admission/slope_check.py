@@ -127,7 +127,9 @@ def check_slope(
 def check_slope_between(
     loss: Callable[[Tensor], Tensor],
     gradient: Callable[[Tensor], Tensor],
-    ends: tuple[Tensor, Tensor],
+    theta: Tensor,
+    v: Tensor,
+    h: float,
     gradients: tuple[Tensor, Tensor],
     where: str,
     tell: Telling,
@@ -137,17 +139,19 @@ def check_slope_between(
     Args:
         loss: The loss L(θ).
         gradient: ∇L(θ), asked for between the two where they disagree.
-        ends: Two points near each other, each of shape (N,).
-        gradients: ∇L there.
+        theta: θ, shape (N,).
+        v: A vector, shape (N,).
+        h: How many times v the two ends, θ − hv and θ + hv, are from θ.
+        gradients: ∇L at the ends.
         where: What data the loss is of, in words.
         tell: Words for a jump.
 
     Raises:
         CutOffError: If the loss changes by another amount than the gradients say.
     """
-    dtype = ends[0].dtype
-    before, after = (loss(end).item() for end in ends)
-    move = ends[1] - ends[0]
+    dtype = theta.dtype
+    before, after = (loss(torch.add(theta, v, alpha=step)).item() for step in (-h, h))
+    move = torch.add(theta, v, alpha=h).sub_(torch.add(theta, v, alpha=-h))
     slopes = [float(g @ move) for g in gradients]
     mean = sum(slopes) / 2
     rounding = unit(dtype) * max(abs(before), abs(after))
@@ -160,23 +164,18 @@ def check_slope_between(
 
     if agree():
         return
-    middle = ends[0] + move / 2
-    slopes.append(
-        float(gradient(middle) @ move)
-    )  # smaller than at both ends where the loss has an inflection
+    slopes.append(float(gradient(theta) @ move))  # smaller than at both ends where the loss has an inflection
 
     def value(theta: Tensor) -> float:
         return loss(theta).item()
 
     if agree():
         return
-    rounding += floor(value, middle)
+    rounding += floor(value, theta)
     if agree():
         return
     length = float(move.norm())
-    raise _refusal(
-        value, middle, move / length, (after - before) / length, mean / length, f"on {where}", tell
-    )
+    raise _refusal(value, theta, move / length, (after - before) / length, mean / length, f"on {where}", tell)
 
 
 def jumping(found: str, way_out: str, consequence: str) -> CutOffError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -39,6 +39,10 @@ _AT_ONCE = 64
 
 #: Share of a warm start that is random: enough to reach what the vectors given do not contain.
 _FRESH_SHARE = 0.3
+
+
+#: Makes the first vector of a run, shape (N,), in float64.
+_First = Callable[[], Tensor]
 
 
 class _Ritz(NamedTuple):
@@ -153,9 +157,10 @@ def eigenpair_steps(
     seed, max_hvp = check_seed(seed), check_integer(max_hvp, "max_hvp", 1)
     if method == "annihilation" and k > 1:
         raise ValueError(f"Expected k = 1 for method='annihilation', which finds one pair, got {k}.")
-    first = _start_vector(objective.n_parameters, start, seed)
+    first = partial(_start_vector, objective.n_parameters, start, seed)  # drawn when a run begins
+    if start is not None:
+        first()  # which refuses what is no start before derivatives are checked
     matrix = curvature(objective, operator, precise=precise)
-    first = first.to(matrix.like.device, torch.float32 if _is_narrow(matrix) else matrix.like.dtype)
     if preconditioner is not None:
         matrix = preconditioned(matrix, preconditioner)
     if not precise:
@@ -164,12 +169,12 @@ def eigenpair_steps(
 
 
 def _steps(
-    matrix: Curvature, ends: Ends, method: str, first: Tensor, seed: int, max_hvp: int, random: bool
+    matrix: Curvature, ends: Ends, method: str, first: _First, seed: int, max_hvp: int, random: bool
 ) -> Iterator[EigenPairs]:
     if method == "annihilation":
         from landscape_widget.curvature.annihilation import annihilate  # noqa: PLC0415 - scipy is slow to import
 
-        yield annihilate(matrix, ends, first, seed, max_hvp)
+        yield annihilate(matrix, ends, first().to(matrix.like), seed, max_hvp)
         return
     spent = 0
     if matrix.single is not None and ends.tol >= _LEAST_IN_SINGLE:
@@ -202,7 +207,7 @@ def _steps(
 def _run(
     matrix: Curvature,
     ends: Ends,
-    first: Tensor,
+    first: _First,
     seed: int,
     max_hvp: int,
     random: bool,
@@ -223,11 +228,12 @@ def _run(
     own = provenance["dtype"]
     provenance["products"] = f"float32, certified in {own}" if in_single else own
     n = matrix.size
-    first = first if in_single else first.to(matrix.like)
+    # vectors so long are rounded by another part in 1e7 of the matrix, of which they average most away
+    dtype = torch.float32 if in_single and basis.in_file(n) else matrix.like.dtype
     process = Lanczos(
         matrix.product_in_single if in_single else matrix.product,
-        first,
-        max_basis=basis.most_vectors(n, ends.k, first.element_size()),
+        first().to(matrix.like.device, dtype),
+        max_basis=basis.most_vectors(n, ends.k, dtype.itemsize),
         keep=ends.k + basis.KEPT,
         seed=seed,
         rows=partial(basis.rows, ends.k),
@@ -271,14 +277,6 @@ def _run(
 def _certified(matrix: Curvature, found: EigenPairs, ritz: _Ritz | None, ends: Ends) -> EigenPairs:
     assert ritz is not None, "every run ends with its vectors"
     return certify(matrix, found, ritz.vectors, ends, ritz.largest)
-
-
-def _is_narrow(matrix: Curvature) -> bool:
-    """Whether a run by products in float32 has vectors in float32, too, since they are so long.
-
-    Their rounding is another part in 1e7 of the matrix, of which long vectors average most away.
-    """
-    return matrix.single is not None and basis.in_file(matrix.size)
 
 
 def _uncertified(step: tuple[EigenPairs, _Ritz | None]) -> EigenPairs:

@@ -68,10 +68,12 @@ def _contradiction(objective: Objective, v: Tensor, value: float, least: float) 
         if not abs(float(v @ (ahead - behind)) / (2 * h) - value) > allowed:
             return None  # as where it is not finite
         here = objective.gradient()
-        sides = [float(v @ (ahead - here)) / h, float(v @ (here - behind)) / h]
+        sides = [float(v @ ahead.sub_(here)) / h, float(v @ behind.sub_(here)) / -h]
+        del ahead, behind  # while the next two are computed
         h = scale * _STEPS[1]
         ahead, behind = ends_of(objective, v, h)
-        sides += [float(v @ (ahead - here)) / h, float(v @ (here - behind)) / h]
+        sides += [float(v @ ahead.sub_(here)) / h, float(v @ behind.sub_(here)) / -h]
+        del ahead, behind
         nearest = min(abs(side - value) for side in sides)
         if max(sides) - min(sides) > _APART * nearest:
             return None

@@ -122,7 +122,7 @@ def _compare(objective: Objective, suspects: dict[str, str], where: str, whole: 
     theta, everything = objective.theta, objective is whole
     v = _drawn(theta)
     # no other product of a few examples will follow, for which graphs would be weighed
-    product = _product(objective, v, suspects, None if everything else theta.clone())
+    product = _product(objective, v, suspects, None if everything else theta.detach())
     if theta.dtype not in (torch.float64, torch.float32) or (theta.dtype is torch.float32 and not suspects):
         return ""
     if not bool(product.isfinite().all()):  # which curvature tells as what it is
@@ -131,7 +131,9 @@ def _compare(objective: Objective, suspects: dict[str, str], where: str, whole: 
     wrong = disagreement(objective, v, product, where, _STEPS_OF_ALL if everything and parts else STEPS)
     own = _along_itself(theta, objective.spans) if wrong and not (everything and parts) else None
     if own is not None:
-        wrong = disagreement(objective, own, _product(objective, own, suspects, theta.clone()), where)
+        v = own
+        product = _product(objective, v, suspects, theta.detach())
+        wrong = disagreement(objective, v, product, where)
     double = theta.dtype is torch.float64
     if (
         wrong
@@ -140,7 +142,9 @@ def _compare(objective: Objective, suspects: dict[str, str], where: str, whole: 
         and not _differ(parts, suspects)
     ):
         # what is recorded for all of the data is held against what agrees in parts
-        gap = whole.hvp(v, theta.clone()) - product if everything else torch.zeros(())
+        if not everything:
+            return ""
+        gap = whole.hvp(v, theta.detach()).sub_(product)
         if float(gap.norm()) <= TOLERANCE * float(product.norm()):
             return ""
     return _told(wrong, suspects)
@@ -155,13 +159,14 @@ def _compare_smaller(objective: Objective, suspects: dict[str, str]) -> str:
     if theta.dtype is not torch.float64:
         return ""
     v = _drawn(theta)
-    product = _product(objective, v, suspects, theta.clone())
+    product = _product(objective, v, suspects, theta.detach())
     for _ in range(_LEVELS):
         within = smaller(v, product)
         if not bool(within.any()):
             break
+        del product
         v = _drawn(theta, within)
-        product = _product(objective, v, suspects, theta.clone()).mul_(within)
+        product = _product(objective, v, suspects, theta.detach()).mul_(within)
         if not bool(product.isfinite().all()):
             break
         wrong = disagreement(objective, v, product, within=within)
@@ -201,7 +206,7 @@ def _differ(parts: Sequence[Objective], suspects: dict[str, str]) -> bool:
     for part in filter(_has_loss, parts):  # there is none where all targets are left out
         v = _along_itself(part.theta, part.spans)
         v = _drawn(part.theta) if v is None else v
-        product = _product(part, v, suspects, part.theta.clone())
+        product = _product(part, v, suspects, part.theta.detach())
         told.append(bool(disagreement(part, v, product, steps=_STEPS_IN_PARTS)))
     return not told or sum(told) > _SPARED * len(told)
 

@@ -43,7 +43,7 @@ def disagreement(
     Args:
         objective: L, in float64 or float32.
         v: A vector of length 1, shape (N,).
-        product: Hv.
+        product: Hv, with zeros where it is not compared.
         where: What data the loss is of, in words; "" where its gradient was held against it elsewhere.
         steps: The steps of the differences in float64.
         within: Which parameters are compared, shape (N,); None for all.
@@ -51,7 +51,7 @@ def disagreement(
     Raises:
         CutOffError: If the gradient is not that of the loss.
     """
-    theta, product = objective.theta, _parts(product, within)
+    theta = objective.theta
     single = theta.dtype is torch.float32
     tolerance = _TOLERANCE_IN_SINGLE if single else TOLERANCE
     gaps: dict[str, dict[float, float]] = {name: {} for name in objective.spans}
@@ -61,22 +61,24 @@ def disagreement(
     for scale, step in grid((whole, *own), _STEPS_IN_SINGLE if single else steps):
         h = scale * step
         ahead, behind = ends_of(objective, v, h)
-        difference = _parts((ahead - behind).div_(2 * h), within)
-        if not bool(difference.isfinite().all()):  # beside a pole, for instance
+        if not bool(ahead.isfinite().all() and behind.isfinite().all()):  # beside a pole, for instance
             continue
         if not checked:
-            _check_slope(objective, (theta - h * v, theta + h * v), (behind, ahead), where)
+            _check_slope(objective, v, h, (behind, ahead), where)
             checked = True
         rounding = _rounding(ahead, h)
+        roundings = {name: _rounding(ahead[objective.spans[name]], h) for name in gaps if scale != whole}
+        difference = _difference(ahead, behind, h, within)
+        del ahead, behind
         # a tensor that hardly takes part may be all rounding, as may be a function that is flat here
         least = torch.finfo(theta.dtype).eps ** 0.5 * float(difference.norm() > product.norm())
         floor = rounding + 1e-3 * tolerance * float(product.norm()) + least * h
         for name in list(gaps):
             span = objective.spans[name]
             size = max(float(product[span].norm()), float(difference[span].norm()))
-            gap = float((product - difference)[span].norm())
+            gap = float((product[span] - difference[span]).norm())
             if scale != whole:  # where the gradient of another tensor may be 10⁸ times this one's
-                rounding = _rounding(ahead[span], h)
+                rounding = roundings[name]
                 known = tells(rounding, min(gaps[name].values(), default=0.0))
                 if known and gap <= tolerance * size + rounding:
                     del gaps[name]
@@ -87,6 +89,7 @@ def disagreement(
                 shares[name] = min(shares[name], gap / size)
         if not gaps:
             return {}
+        del difference  # while the next two gradients are computed
     return {name: shares[name] for name, by_step in gaps.items() if not _vanishes(by_step)}
 
 
@@ -100,9 +103,10 @@ def smaller(v: Tensor, product: Tensor) -> Tensor:
     return (v != 0) & (size < _HARDLY_ANY * size.max())
 
 
-def _parts(vector: Tensor, within: Tensor | None) -> Tensor:
-    """A vector with zeros where it is not compared."""
-    return vector if within is None else vector * within
+def _difference(ahead: Tensor, behind: Tensor, h: float, within: Tensor | None) -> Tensor:
+    """Hv by gradients at θ ± hv, with zeros where it is not compared; in the place of the first."""
+    difference = ahead.sub_(behind).div_(2 * h)
+    return difference if within is None else difference.mul_(within)
 
 
 def steady(
@@ -121,7 +125,7 @@ def steady(
     Args:
         objective: L, in float64.
         v: A vector of length 1, shape (N,).
-        product: Hv.
+        product: Hv, with zeros where it is not compared.
         wrong: Names of tensors in which product and difference disagree.
         steps: Two steps as those of ``disagreement``, the longer one first.
         within: As of ``disagreement``.
@@ -131,13 +135,14 @@ def steady(
         gaps, rounding = [], 0.0
         for h in (step * scale for step in steps):
             ahead, behind = ends_of(objective, v, h)
-            gaps.append(_parts(product - (ahead - behind).div_(2 * h), within))
             rounding = max(rounding, _rounding(ahead, h))
+            gaps.append(_difference(ahead, behind, h, within).sub_(product))
+            del ahead, behind
         longer, shorter = gaps
         for name, before in found.items():
             span = objective.spans[name]
             least = min(float(longer[span].norm()), float(shorter[span].norm()))
-            unlike = float((longer - shorter)[span].norm()) > least / 2
+            unlike = float((longer[span] - shorter[span]).norm()) > least / 2
             if unlike and (not before or tells(rounding, before)):
                 return False
             found[name] = least
@@ -146,9 +151,7 @@ def steady(
 
 def ends_of(objective: Objective, v: Tensor, h: float) -> tuple[Tensor, Tensor]:
     """∇L at θ + hv and at θ − hv."""
-    theta = objective.theta
-    ahead, behind = (objective.gradient(torch.add(theta, v, alpha=step)) for step in (h, -h))
-    return ahead, behind
+    return objective.gradient_beside(v, h), objective.gradient_beside(v, -h)
 
 
 def _rounding(gradient: Tensor, h: float) -> float:
@@ -163,12 +166,14 @@ def _vanishes(gaps: dict[float, float]) -> bool:
 
 
 def _check_slope(
-    objective: Objective, ends: tuple[Tensor, Tensor], gradients: tuple[Tensor, Tensor], where: str
+    objective: Objective, v: Tensor, h: float, gradients: tuple[Tensor, Tensor], where: str
 ) -> None:
     check_slope_between(
         objective.loss,
         objective.gradient,
-        ends,
+        objective.theta,
+        v,
+        h,
         gradients,
         where,
         lambda jump: told(objective.terms, objective.spans, jump, where),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,6 +17,15 @@ from landscape_widget.numerics.storage import wide
 
 #: Where each parameter tensor lies in θ, by name.
 Spans = Mapping[str, slice]
+
+
+class Move(NamedTuple):
+    """From θ to θ + hv."""
+
+    along: Tensor
+    """v, shape (N,)."""
+    step: float
+    """h."""
 
 
 def loss_of(terms: Terms, theta: Tensor, spans: Spans, *, in_graph: bool = False) -> float:
@@ -41,13 +51,17 @@ def losses_of(terms: Terms, theta: Tensor, spans: Spans, *, in_graph: bool = Fal
     return torch.stack(values).to("cpu", torch.float64)
 
 
-def gradient_of(terms: Terms, theta: Tensor, spans: Spans) -> Tensor:
-    """∇L(θ), shape (N,), for θ of shape (N,); errors as in ``loss_of``."""
-    with torch.inference_mode(False), unwritten(theta, spans) as own:
-        total = wide_zeros(own)
+def gradient_of(terms: Terms, theta: Tensor, spans: Spans, move: Move | None = None) -> Tensor:
+    """∇L(θ), shape (N,), for θ of shape (N,), or beside it; errors as in ``loss_of``."""
+    total: Tensor | None = None
+    with torch.inference_mode(False), unwritten(theta, spans, move) as own:
         for b, weight in enumerate(terms.weights):
             with differentiated(own) as (leaf, gradient):
-                total.add_(gradient(terms.term(leaf, b), False), alpha=weight)
+                found = gradient(terms.term(leaf, b), False)
+            # zeros to begin with would be one more vector while the first backward pass needs its own
+            total = weight * found.to(wide(found)) if total is None else total.add_(found, alpha=weight)
+            del found
+    assert total is not None, "a loss has terms"
     return total.to(theta.dtype)
 
 
@@ -57,17 +71,24 @@ def wide_zeros(like: Tensor) -> Tensor:
 
 
 @contextmanager
-def unwritten(theta: Tensor, spans: Spans) -> Iterator[Tensor]:
-    """A copy of θ to evaluate at.
+def unwritten(theta: Tensor, spans: Spans, move: Move | None = None) -> Iterator[Tensor]:
+    """A copy of θ to evaluate at, or a point beside it, which is made again in order to be compared.
 
     Raises:
         InvalidLossError: If it was written into, naming the parameters.
     """
+
+    def beside() -> Tensor:
+        # two roundings, which are the same whatever the processor takes at once
+        return theta.detach() if move is None else (move.step * move.along).add_(theta)
+
     with torch.inference_mode(False):
-        own = theta.detach().clone()
+        own = beside()
+        own = own.clone() if move is None else own
     yield own
-    if not torch.equal(own, theta):
-        same = (own == theta) | (own.isnan() & theta.isnan())
+    expected = beside()
+    if not torch.equal(own, expected):
+        same = (own == expected) | (own.isnan() & expected.isnan())
         names = [name for name, span in spans.items() if not bool(same[span].all())]
         if names:
             raise InvalidLossError(

@@ -74,14 +74,14 @@ class Products:
 
         Args:
             terms: Terms of the loss L.
-            theta: θ, shape (N,).
+            theta: θ, shape (N,), which nobody changes.
             regrouped: The same L in batches of about so many examples, where graphs are kept.
             keep: Bytes that graphs may take between two products.
             timed: Whether ways of the same result, to rounding, are chosen between by the time they take.
         """
         self.terms = terms
         self._regrouped = regrouped or (lambda _: terms)
-        self._theta = theta.detach().clone()
+        self._theta = theta.detach()
         self._left = keep
         self._graphs: dict[int, tuple[Tensor, Tensor]] = {}
         self._size = GraphSize(0.0 if keep else math.inf)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Self
+from weakref import proxy
 
 import torch
 from torch import Tensor
@@ -12,7 +14,7 @@ from landscape_widget.admission.precision import widest
 from landscape_widget.admission.slope_check import CutOffError
 from landscape_widget.data.reading import BatchSize
 from landscape_widget.engine.derivatives import evaluated, ordinary
-from landscape_widget.loss.evaluation import Spans, gradient_of, loss_of, losses_of
+from landscape_widget.loss.evaluation import Move, Spans, gradient_of, loss_of, losses_of
 from landscape_widget.loss.parameters import Layout
 from landscape_widget.loss.terms import Terms
 from landscape_widget.objective.arguments import check_device, check_dtype
@@ -165,9 +167,16 @@ class PureFunction:
         Raises:
             CutOffError: For a function whose gradient is not its slope.
         """
+        return self._gradient(self._point(theta))
+
+    def gradient_beside(self, v: Tensor, step: float) -> Tensor:
+        """∇L(θ* + hv), shape (N,), for v of shape (N,) and the step h, with a single copy of the point."""
+        return self._gradient(self.theta, Move(v, step))
+
+    def _gradient(self, theta: Tensor, move: Move | None = None) -> Tensor:
         if self._cut_off is not None:
             raise self._cut_off
-        return gradient_of(self._terms, self._point(theta), self.spans)
+        return gradient_of(self._terms, theta, self.spans, move)
 
     def hvp(self, v: Tensor, theta: Tensor | None = None) -> Tensor:
         """Hessian-vector products H(θ)v.
@@ -195,19 +204,22 @@ class PureFunction:
             return self._products_with(ordinary(v), theta)
 
     def _products_with(self, v: Tensor, theta: Tensor) -> Tensor:
-        columns = v.to(theta).reshape(self.n_parameters, -1)
+        columns, here = v.to(theta).reshape(self.n_parameters, -1), theta is self.theta
+        if not here and self._executor is None:
+            terms = self._terms if self._products is None else self._products.terms
+            return Products(terms, theta.clone()).of(columns).reshape(v.shape)
         if self._products is None:
+            # by a proxy, so that what is kept goes with the objective at once, and not when cycles are sought
+            regrouped = partial(type(self).regrouped, proxy(self))
             self._products = Products(
-                self._terms, self.theta, self.regrouped, KEPT_BYTES, timed=not self._repeatable
+                self._terms, self.theta, regrouped, KEPT_BYTES, timed=not self._repeatable
             )
-        here = theta is self.theta
         if self._executor is not None:
             if self._shared is None:
                 terms = self._products.grouped()
                 self._shared = SharedProducts(terms, self.theta, self.spans, self._executor)
             return self._shared.of(columns, None if here else theta).reshape(v.shape)
-        products = self._products if here else Products(self._products.terms, theta)
-        return products.of(columns).reshape(v.shape)
+        return self._products.of(columns).reshape(v.shape)
 
     def _point(self, theta: Tensor | None) -> Tensor:
         if theta is None:

@@ -95,13 +95,13 @@ def test_a_first_look_certifies_nothing_and_is_checked_on_a_few_examples(
         small.model(), (x.repeat(repeats), y.repeat(5, *[1] * (y.ndim - 1))), small.loss_fn, dtype=dtype
     )
     examples: list[int] = []
-    gradient = Objective.gradient
+    gradient = Objective.gradient_beside
 
-    def counted(self: Objective, theta: Tensor | None = None) -> Tensor:
+    def counted(self: Objective, v: Tensor, step: float) -> Tensor:
         examples.append(self.n_examples)
-        return gradient(self, theta)
+        return gradient(self, v, step)
 
-    monkeypatch.setattr(Objective, "gradient", counted)
+    monkeypatch.setattr(Objective, "gradient_beside", counted)
     *_, pairs = eigenpair_steps(objective, 1, tol=1e-2, max_hvp=200, precise=False)
     assert examples
     assert max(examples) <= EXAMPLES

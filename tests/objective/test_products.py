@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import math
 from collections.abc import Iterator
@@ -378,3 +379,17 @@ def test_batches_stay_where_all_graphs_of_a_deep_network_are_kept(
         assert relative(found.of(v), hessian @ v) < 1e-10
     assert (found.terms is objective.terms) is as_they_are
     assert bool(found.kept) is as_they_are
+
+
+def test_what_products_keep_goes_with_their_objective() -> None:
+    """At once: graphs of a large network do not wait for Python to look for cycles."""
+    objective = case("dense tanh").objective(dtype=torch.float32)
+    objective.hvp(torch.ones(objective.n_parameters))
+    assert objective._products is not None
+    kept = ref(objective._products)
+    gc.disable()
+    try:
+        del objective
+        assert kept() is None
+    finally:
+        gc.enable()

@@ -54,6 +54,10 @@ class Counted(Objective):
         self._count("gradient")
         return super().gradient(theta)
 
+    def gradient_beside(self, v: Tensor, step: float) -> Tensor:
+        self._count("gradient")
+        return super().gradient_beside(v, step)
+
     def hvp(self, v: Tensor, theta: Tensor | None = None) -> Tensor:
         self._count("product", v[0].numel())
         return super().hvp(v, theta)
