@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Iterator
+from itertools import chain
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ from torch import Tensor, UntypedStorage, nn
 
 from landscape_widget.data.batches import converted_dtype
 from landscape_widget.loss.compiled import compiled_methods, is_compiled
+from landscape_widget.numerics.checks import few
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -71,7 +73,26 @@ def deep_copy(module: M) -> M:
         ) from error
     for parameter in copied.parameters():
         parameter.grad = None
+    for parameter in module.parameters():
+        vars(memo.get(id(parameter), parameter)).update(vars(parameter))  # which nn.Parameter leaves out
+    _check_own(module, copied)
     return copied
+
+
+def _check_own(module: nn.Module, copied: nn.Module) -> None:
+    """Sees that a copy has none of the tensors of what it is a copy of, as by a ``__deepcopy__`` of its own.
+
+    Raises:
+        TypeError: If it has.
+    """
+    held = {id(tensor): name for name, tensor in chain(module.named_parameters(), module.named_buffers())}
+    copies = chain(copied.parameters(), copied.buffers())
+    if shared := [held[id(tensor)] for tensor in copies if id(tensor) in held]:
+        raise TypeError(
+            "Expected a model and loss_fn whose copies by copy.deepcopy have tensors of their own, because "
+            f"those you passed must stay untouched, got one that shares {few(shared)} with its copy. Let "
+            "__deepcopy__ return a new module, with a copy of each parameter and buffer."
+        )
 
 
 def convert_module(module: M, device: torch.device, dtype: torch.dtype) -> M:

@@ -227,6 +227,25 @@ def test_weight_decay_of_the_model_that_is_given() -> None:
     assert_truth(Objective(mlp(), batches, decayed), dense(mlp(), batches, [8, 8, 4], decayed))
 
 
+def marked_decay(model: nn.Module, batch: Any) -> Tensor:
+    kept = (p for p in model.parameters() if not getattr(p, "_no_weight_decay", False))
+    return F.cross_entropy(model(batch[0]), batch[1]) + 0.1 * sum(p.square().sum() for p in kept)
+
+
+def test_weight_decay_that_asks_for_attributes_of_parameters() -> None:
+    """As of layers that mark what an optimiser is to leave alone."""
+    model, data = mlp(), (draws(20, 4), labels(20))
+    model[0].bias._no_weight_decay = True
+
+    plain, objective = (Objective(model, data, loss) for loss in (nn.CrossEntropyLoss(), marked_decay))
+    difference, bias = objective.gradient() - plain.gradient(), objective.spans["0.bias"]
+    expected = 0.2 * objective.theta
+    expected[bias] = 0
+    torch.testing.assert_close(difference, expected)
+    for other in objective.to(torch.float32), pickle.loads(pickle.dumps(objective)):
+        torch.testing.assert_close(other.gradient()[bias], plain.gradient()[bias].to(other.dtype))
+
+
 def test_a_teacher_is_a_constant() -> None:
     teacher = nn.Linear(4, 3).double()
     batches = [(draws(12, 4), labels(12))]
@@ -929,8 +948,13 @@ def test_a_point_where_the_model_raises_is_a_hole() -> None:
     [
         (nn.Sequential(nn.LazyLinear(3)), "lazy"),
         (nn.Linear(4, 3, device="meta"), "meta"),
+        (
+            nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3, affine=False, device="meta")),
+            r"meta.*running_mean",
+        ),
+        (nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 3, device="meta").requires_grad_(False)), r"meta.*1\.w"),
     ],
-    ids=["lazy", "meta"],
+    ids=["lazy", "meta", "meta buffer", "meta frozen"],
 )
 def test_models_without_weights_are_refused(model: nn.Module, match: str) -> None:
     with pytest.raises(ValueError, match=match):
