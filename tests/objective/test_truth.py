@@ -25,7 +25,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.utils import prune
 from torch.nn.utils.rnn import pack_sequence
 from torch.utils.checkpoint import checkpoint
-from torch.utils.data import IterableDataset
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from landscape_widget import Objective, evaluate_plane, evaluate_point, hessian_eigenpairs, random_plane
 from landscape_widget.admission.slope_check import CutOffError
@@ -883,6 +883,56 @@ def test_sparse_inputs() -> None:
         Objective(Sparse(), batches, nn.CrossEntropyLoss()),
         dense(mlp(), plain, [12, 8], of_pairs(F.cross_entropy)),
     )
+
+
+class WritingNet(nn.Module):
+    """Writes into its input, or computes the same on a copy of that."""
+
+    def __init__(self, in_place: bool) -> None:
+        super().__init__()
+        self.net, self.in_place = mlp(), in_place
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x if self.in_place else x.clone()
+        return self.net(x.div_(3).relu_())
+
+
+def popping(model: nn.Module, batch: Any) -> Tensor:
+    target = batch.pop("y")
+    target[target == 2] = -100
+    return F.cross_entropy(model(**batch), target)
+
+
+def reading(model: nn.Module, batch: Any) -> Tensor:
+    return F.cross_entropy(model(batch["x"]), batch["y"].masked_fill(batch["y"] == 2, -100))
+
+
+@pytest.mark.parametrize("kind", ["pair", "loader", "mapping"])
+def test_batches_that_model_or_loss_write_into_are_as_a_loader_makes_them(kind: str) -> None:
+    x, y, found = draws(24, 4), labels(24), []
+    for in_place in (True, False):
+        data: Any = {
+            "pair": (x, y),
+            "loader": DataLoader(TensorDataset(x, y), 7),
+            "mapping": {"x": x, "y": y},
+        }
+        loss_fn = nn.CrossEntropyLoss() if kind != "mapping" else popping if in_place else reading
+        objective = Objective(WritingNet(in_place), data[kind], loss_fn, metrics={"loss": loss_fn})
+        pairs = hessian_eigenpairs(objective, k=1, which="both")
+        found.append((objective.gradient(), torch.from_numpy(pairs.values), objective.metrics()["loss"]))
+    for written, kept in zip(*found, strict=True):
+        torch.testing.assert_close(written, kept)
+    assert torch.equal(x, draws(24, 4))
+    assert torch.equal(y, labels(24))
+
+
+def test_tensors_of_a_batch_that_share_memory_are_not_written_into() -> None:
+    x = draws(12, 4)
+    model = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(4, 4).double())
+    with pytest.raises(ValueError, match=r"share memory.*\.clone\(\)"):
+        Objective(model, [(x, x)], nn.MSELoss())
+    Objective(model, [(x, x.clone())], nn.MSELoss())
+    Objective(model[1], [(x, x)], nn.MSELoss())
 
 
 def test_a_list_of_two_tensors_is_a_pair() -> None:
