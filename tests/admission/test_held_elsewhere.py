@@ -341,3 +341,59 @@ def test_a_loss_that_asks_what_is_an_nn_parameter_is_told_that_there_are_tensors
 
     with pytest.raises(ValueError, match=r"ask which of them are an nn\.Parameter"):
         Objective(Plain(), (X, Y), loss)
+
+
+class Tying(Plain):
+    def set_up(self) -> None:
+        self.other = nn.Linear(4, 3)
+
+    def weight(self) -> Tensor:
+        self.other.weight = self.layer.weight
+        return self.other.weight
+
+
+class Asking(Plain):
+    def weight(self) -> Tensor:
+        return self.get_parameter("layer.weight")
+
+
+class Registered(Plain):
+    def set_up(self) -> None:
+        self.register_buffer("numbers", self.layer.weight)
+
+
+def penalty(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+    loss = nn.functional.cross_entropy(model(batch[0]), batch[1])
+    gradients = torch.autograd.grad(loss, list(model.parameters()), create_graph=True)
+    return loss + sum(g.square().sum() for g in gradients)
+
+
+@pytest.mark.parametrize(
+    ("kind", "loss_fn", "way_out"),
+    [
+        (Plain, penalty, r"torch\.func\.grad"),
+        (Tying, nn.CrossEntropyLoss(), "tie or set parameters once, before forward"),
+        (Asking, nn.CrossEntropyLoss(), r"take self\.weight itself"),
+        (Registered, nn.CrossEntropyLoss(), "registered as a buffer, too: leave it out"),
+    ],
+)
+def test_what_cannot_be_with_tensors_for_parameters_is_told_the_way_out(
+    kind: type[Plain], loss_fn: Callable[..., Tensor], way_out: str
+) -> None:
+    with pytest.raises(ValueError, match=way_out):
+        Objective(kind(), (X, Y), loss_fn)
+
+
+def test_a_penalty_of_gradients_that_is_taken_by_torch_func_is_let_in() -> None:
+    def penalised(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        def loss(parameters: dict[str, Tensor]) -> Tensor:
+            output = torch.func.functional_call(model, parameters, (batch[0],))
+            return nn.functional.cross_entropy(output, batch[1])
+
+        gradients, value = torch.func.grad_and_value(loss)(dict(model.named_parameters()))
+        return value + sum(g.square().sum() for g in gradients.values())
+
+    model = Plain().double()
+    expected = torch.autograd.grad(penalty(model, (X.double(), Y)), list(model.parameters()))
+    found = Objective(model, (X.double(), Y), penalised).gradient()
+    torch.testing.assert_close(found, torch.cat([g.flatten() for g in expected]))
