@@ -6,9 +6,12 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from landscape_widget.admission.embeddings import told_of_padding, told_of_sparse
 from landscape_widget.admission.jump_places import told
@@ -19,8 +22,9 @@ from landscape_widget.admission.slope_check import CutOffError, Telling, check_s
 from landscape_widget.engine.derivatives import differentiated
 from landscape_widget.engine.faults import out_of_memory
 from landscape_widget.loss.batch_loss import InvalidLossError
+from landscape_widget.loss.copying import memory_of
 from landscape_widget.loss.evaluation import unwritten
-from landscape_widget.loss.terms import ModelTerms
+from landscape_widget.loss.terms import ModelTerms, Terms
 
 _CHECKPOINTS = "Where the model checkpoints, pass use_reentrant=False to torch.utils.checkpoint."
 
@@ -81,14 +85,16 @@ def derivative(probe: Probe, own: Sequence[Tensor]) -> Derivative:
     terms = probe.terms
     point, plain = probe.point
     with unwritten(point, probe.spans) as at, differentiated(at) as (leaf, gradient):
-        loss = terms.term(leaf, 0)
-        if own and reaches(loss, list(own)):
+        with _Reads(own) as reads:
+            loss = terms.term(leaf, 0)
+        if own and (reaches(loss, list(own)) or (reads.found and _depends(loss, terms, leaf, own))):
             raise InvalidLossError(
                 "Expected a loss_fn that knows the parameters only through its arguments, got one that "
-                "reaches those of your own model, by a closure or a global name: they stay where they are "
-                "while θ moves, and so would that part of the loss. Write it as loss_fn(model, batch), "
-                "which is called with θ in the model, and use that model, for instance in weight decay over "
-                "model.parameters()."
+                "reaches those of your own model, or their memory (.data, state_dict()), by a closure or "
+                "a global name: they stay where they are while θ moves, and so would that part of the loss. "
+                "Write it as loss_fn(model, batch), which is called with θ in the model, and use that model, "
+                "for instance in weight decay over model.parameters(); of what is meant as a constant keep a "
+                ".clone()."
             )
         if isinstance(terms, ModelTerms) and not reaches(loss, [leaf]):
             raise CutOffError(
@@ -109,6 +115,43 @@ def derivative(probe: Probe, own: Sequence[Tensor]) -> Derivative:
             ) from error
     in_graph = abs(value - plain) > repeatable(point.dtype) * max(abs(value), abs(plain))
     return Derivative(probe, point, slope, in_graph)
+
+
+class _Reads(TorchDispatchMode):
+    """Notices operations that take the values of tensors, by their memory, or gives them other ones."""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Not wrapped for ``torch.compile``, which takes a second to be loaded."""
+        return False
+
+    def __init__(self, tensors: Sequence[Tensor], by: float = 0.0) -> None:
+        """Takes the tensors, and what is added to their values."""
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._memory = {memory_of(tensor) for tensor in tensors} - {None}
+        self._by = by
+        self.found = False
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        def moved(value: Any) -> Any:
+            if not isinstance(value, Tensor) or memory_of(value) not in self._memory:
+                return value
+            self.found = True
+            return value + self._by if self._by else value
+
+        if not func.is_view:
+            args, kwargs = pytree.tree_map(moved, (args, kwargs))
+        return func(*args, **(kwargs or {}))
+
+
+def _depends(loss: Tensor, terms: Terms, leaf: Tensor, own: Sequence[Tensor]) -> bool:
+    """Whether the loss is another one where the memory of these tensors reads otherwise."""
+    with _Reads(own, by=1.0):
+        other = float(terms.term(leaf, 0).detach())
+    value = float(loss.detach())
+    return abs(other - value) > repeatable(leaf.dtype) * max(abs(other), abs(value))
 
 
 def _check_jumps(loss: Callable[[Tensor], float], theta: Tensor, move: Tensor, tell: Telling) -> None:

@@ -27,6 +27,8 @@ class Batch:
     """Whether more than the shapes of its tensors says how many examples it holds."""
     dtype: torch.dtype | None = None
     """What its numbers are widened to whenever the loss is evaluated; None where they are held as that."""
+    shared: bool = False
+    """Whether its tensors had memory in common, as of x and a part of it, which copies have not."""
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickles the batch with its own examples: a view would take along all that it is a view of."""
@@ -39,6 +41,10 @@ class Batch:
         dtype = self.dtype
         content = map_tensors(self.content, lambda tensor: tensor.to(converted_dtype(tensor, dtype)))
         return replace(self, content=content, dtype=None)
+
+    def copied(self) -> Batch:
+        """The batch with containers and tensors of its own."""
+        return replace(self, content=map_tensors(self.content, Tensor.clone))
 
 
 def convert(batches: Sequence[Batch], device: torch.device, dtype: torch.dtype) -> list[Batch]:
@@ -142,6 +148,12 @@ def tensors_in(batch: Batch) -> list[Tensor]:
     return [leaf for leaf in leaves(batch.content) if isinstance(leaf, Tensor)]
 
 
+def share_memory(tensors: Sequence[Tensor]) -> bool:
+    """Whether some of these tensors lie in one storage."""
+    plain = [t for t in tensors if t.layout is torch.strided and not t.is_nested and t.numel()]
+    return len({t.untyped_storage().data_ptr() for t in plain}) < len(plain)
+
+
 def check_only_tensors(batch: Batch) -> None:
     """Raises a ValueError if there is anything else in the batch: a program would hold what it saw of it."""
     if not batch.divisible or not all(isinstance(leaf, Tensor) for leaf in leaves(batch.content)):
@@ -163,14 +175,15 @@ def cut(batch: Batch, rows: slice | Tensor) -> Batch:
             return tensor
         return tensor[rows] if isinstance(rows, slice) else tensor[rows.to(tensor.device)]
 
-    return Batch(map_tensors(batch.content, take), n, dtype=batch.dtype)
+    return Batch(map_tensors(batch.content, take), n, dtype=batch.dtype, shared=batch.shared)
 
 
 def _joined(batches: Sequence[Batch]) -> Batch:
     """Batches of one signature as one."""
     parts = [iter(tensors_in(batch)) for batch in batches]
     content = map_tensors(batches[0].content, lambda _: _one_after_another([next(part) for part in parts]))
-    return Batch(content, sum(batch.n for batch in batches), dtype=batches[0].dtype)
+    shared = any(batch.shared for batch in batches)
+    return Batch(content, sum(batch.n for batch in batches), dtype=batches[0].dtype, shared=shared)
 
 
 def _rows_are_dense(tensor: Tensor) -> bool:

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.data import DataLoader, Dataset
 
-from landscape_widget.data.batches import Batch, converted_dtype, cut, pack, tensors_in
+from landscape_widget.data.batches import Batch, converted_dtype, cut, pack, share_memory, tensors_in
 from landscape_widget.data.counting import count_examples, is_divisible
 from landscape_widget.data.sources import stacks_examples, told_size
 from landscape_widget.data.tree import check_open, describe, map_tensors
@@ -79,6 +79,7 @@ def read_batches(
         )
         divisible = is_divisible(content, n, told=batch_size_fn is not None, stacked=stacked)
         batch = Batch(content, n, divisible, certain)
+        batch = replace(batch, shared=share_memory(tensors_in(batch)))
         room = batch.n if max_examples is None else min(batch.n, max_examples - total)
         if 0 < room < batch.n and not batch.divisible:
             raise ValueError(

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from landscape_widget.data.batches import Batch
+from landscape_widget.data.batches import Batch, tensors_in
 from landscape_widget.data.counting import is_list_of_examples
-from landscape_widget.data.tree import describe
+from landscape_widget.data.tree import describe, leaves
 from landscape_widget.loss.calling import is_pair, takes_model
 from landscape_widget.loss.compiled import uncompiled
 from landscape_widget.loss.copying import convert_module, deep_copy
@@ -38,9 +38,36 @@ class BatchLoss(nn.Module):
         self.metric_modules = nn.ModuleList(m for m in self.metrics.values() if isinstance(m, nn.Module))
         self.takes_model = takes_model(loss_fn)
         self._metrics_taking_model = {name for name, metric in self.metrics.items() if takes_model(metric)}
+        self._writes: dict[str, bool] = {}
+        """Whether what is computed changes the batch, as far as it is known."""
 
     def forward(self, batch: Batch, what: str = "loss") -> Any:
-        """Mean loss of the batch, shape (), or its metrics or the model's output as ``what`` says."""
+        """Mean loss of the batch, shape (), or its metrics or the model's output as ``what`` says.
+
+        The batch stays as it is: where model or loss write into theirs or take something out of it, as of one
+        that a loader makes anew in each epoch, or it is not known yet whether they do, they get a copy.
+
+        Raises:
+            InvalidLossError: If they write into tensors that have shared memory, which their copies do not.
+        """
+        if not self._writes.get(what, True):
+            return self._found(batch, what)
+        batch = batch.copied()
+        if what in self._writes:
+            return self._found(batch, what)
+        given, versions = list(leaves(batch.content)), [tensor._version for tensor in tensors_in(batch)]
+        found = self._found(batch, what)
+        written = versions != [leaf._version for leaf in given if isinstance(leaf, Tensor)]
+        if written and batch.shared:
+            raise InvalidLossError(
+                "Expected a model, loss_fn and metrics that leave a batch as it is where its tensors share "
+                "memory, as of x and x.view(-1), got some that write into it: what else they change is not "
+                "known. Use operations that are not in place, or .clone() first."
+            )
+        self._writes[what] = written or list(map(id, given)) != list(map(id, leaves(batch.content)))
+        return found
+
+    def _found(self, batch: Batch, what: str) -> Any:
         output = cache(lambda: _apply(self.model, batch.content[0], batch.n))
         if what == "output":
             return output()

@@ -14,6 +14,16 @@ from landscape_widget.loss.options import CROSS_ENTROPIES, unwrapped
 #: What functions raise that get an output in place of a model, or a target in place of a batch.
 _MISTAKEN = (TypeError, AttributeError, IndexError, KeyError)
 
+#: What torch says of models and losses that are none of tensors in the place of parameters, and the way out.
+_OF_TENSORS = {
+    "does not require grad": "Gradients with respect to the parameters are taken by torch.func.grad and "
+    "torch.func.functional_call, since losses are evaluated without a graph, too",
+    "(torch.nn.Parameter or None expected)": "θ is put in as tensors: tie or set parameters once, before "
+    "forward",
+    "is not an nn.Parameter": "θ is put in as tensors: take self.weight itself, or dict(named_parameters())",
+    "which are tied": "A parameter is registered as a buffer, too: leave it out there",
+}
+
 
 def takes_model(f: Callable[..., Any]) -> bool:
     """Whether the first argument of ``f``, or of its forward, is ``model``: then it is f(model, batch)."""
@@ -64,6 +74,9 @@ def reminder(what: str, f: Callable[..., Any], content: Any, error: Exception) -
         content: Content of the batch.
         error: What it has raised, or the model before it.
     """
+    for said, way_out in _OF_TENSORS.items():
+        if said in str(error):
+            return f". {way_out}."
     pair = is_pair(content)
     if pair and (words := _labels(f, content[1])):
         return words

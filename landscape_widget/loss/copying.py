@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Iterator
+from itertools import chain
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ from torch import Tensor, UntypedStorage, nn
 
 from landscape_widget.data.batches import converted_dtype
 from landscape_widget.loss.compiled import compiled_methods, is_compiled
+from landscape_widget.numerics.checks import few
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -47,15 +49,13 @@ def deep_copy(module: M) -> M:
     """
     memo: dict[int, Any] = {}
     held = list(_attributes(module))
-    tensors = [value for value in held if isinstance(value, Tensor) and not isinstance(value, nn.Parameter)]
+    computed = [value for value in held if isinstance(value, Tensor) and not value.is_leaf]
     for value in held:
         if type(value) in _LOCKS:
             memo[id(value)] = _LOCKS[type(value)]()
-    for value in tensors:
-        if not value.is_leaf:
-            memo[id(value)] = value.detach().clone()
+    for value in computed:
+        memo[id(value)] = value.detach().clone()
     try:
-        _keep_shared(list(module.parameters()), tensors, memo)
         for part in reversed([part for part in module.modules() if is_compiled(part)]):
             memo[id(part)] = _before_compilation(part, memo)
         copied = copy.deepcopy(module, memo)
@@ -63,6 +63,8 @@ def deep_copy(module: M) -> M:
             twin = memo.get(id(part))  # none of what a module with a __deepcopy__ of its own makes without it
             if isinstance(twin, nn.Module) and not is_compiled(part):
                 _restore_methods(part, twin, memo)
+        # where copy.deepcopy notes what it has met, in whatever container
+        _keep_shared(list(module.parameters()), [*computed, *memo.get(id(memo), [])], memo)
     except Exception as error:
         raise TypeError(
             "Expected a model and loss_fn that copy.deepcopy can copy, because those you passed must stay "
@@ -71,7 +73,26 @@ def deep_copy(module: M) -> M:
         ) from error
     for parameter in copied.parameters():
         parameter.grad = None
+    for parameter in module.parameters():
+        vars(memo.get(id(parameter), parameter)).update(vars(parameter))  # which nn.Parameter leaves out
+    _check_own(module, copied)
     return copied
+
+
+def _check_own(module: nn.Module, copied: nn.Module) -> None:
+    """Sees that a copy has none of the tensors of what it is a copy of, as by a ``__deepcopy__`` of its own.
+
+    Raises:
+        TypeError: If it has.
+    """
+    held = {id(tensor): name for name, tensor in chain(module.named_parameters(), module.named_buffers())}
+    copies = chain(copied.parameters(), copied.buffers())
+    if shared := [held[id(tensor)] for tensor in copies if id(tensor) in held]:
+        raise TypeError(
+            "Expected a model and loss_fn whose copies by copy.deepcopy have tensors of their own, because "
+            f"those you passed must stay untouched, got one that shares {few(shared)} with its copy. Let "
+            "__deepcopy__ return a new module, with a copy of each parameter and buffer."
+        )
 
 
 def convert_module(module: M, device: torch.device, dtype: torch.dtype) -> M:
@@ -83,29 +104,24 @@ def convert_module(module: M, device: torch.device, dtype: torch.dtype) -> M:
     return module
 
 
-def _keep_shared(parameters: list[nn.Parameter], others: list[Tensor], memo: dict[int, Any]) -> None:
-    """Enters copies of tensors that share memory with a parameter, and of it, which share theirs."""
-    own = {_memory(parameter) for parameter in parameters} - {None}
-    shared = own & {_memory(tensor) for tensor in others}
+def _keep_shared(parameters: list[nn.Parameter], met: list[Any], memo: dict[int, Any]) -> None:
+    """Gives the copies of parameters, and of tensors that share memory with one, memory that they share."""
+    own, ids = {memory_of(parameter) for parameter in parameters} - {None}, set(map(id, parameters))
+    others = [value for value in met if isinstance(value, Tensor) and id(value) not in ids]
+    shared = own & {memory_of(tensor) for tensor in others}
     copies: dict[int | None, UntypedStorage] = {}
-
-    def of_copy(tensor: Tensor) -> Tensor:
-        memory = _memory(tensor)
-        if memory not in copies:
-            copies[memory] = copy.deepcopy(tensor.untyped_storage())
-        whole = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
-        return whole.set_(copies[memory], tensor.storage_offset(), tensor.shape, tensor.stride())
-
     with torch.no_grad():
-        for parameter in parameters:
-            if _memory(parameter) in shared:
-                copy.deepcopy(parameter, memo).data = of_copy(parameter)
-        for tensor in others:
-            if _memory(tensor) in shared and not (tensor.is_conj() or tensor.is_neg()):
-                memo[id(tensor)] = of_copy(tensor)
+        for tensor in [*parameters, *others]:
+            memory, twin = memory_of(tensor), memo.get(id(tensor))
+            if twin is None or memory not in shared or tensor.is_conj() or tensor.is_neg():
+                continue
+            if memory not in copies:
+                copies[memory] = copy.deepcopy(tensor.untyped_storage())
+            whole = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
+            twin.data = whole.set_(copies[memory], tensor.storage_offset(), tensor.shape, tensor.stride())
 
 
-def _memory(tensor: Tensor) -> int | None:
+def memory_of(tensor: Tensor) -> int | None:
     """Where the memory of a tensor lies; None where it has none, or none that can be told."""
     try:
         return tensor.untyped_storage().data_ptr() or None

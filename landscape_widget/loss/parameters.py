@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from itertools import chain, pairwise
+from itertools import pairwise
 from math import prod
 
 import torch
@@ -84,7 +84,13 @@ def select_parameters(model: nn.Module, selection: Selection) -> dict[str, nn.Pa
             f"Expected a model whose parameters have a shape, got lazy ones: {few(lazy)}. Call "
             "the model on one batch first."
         )
-    states = chain(model.named_parameters(), model.named_buffers())
+    states = [*model.named_parameters(), *model.named_buffers()]
+    if missing := [name for name, tensor in states if tensor.device.type == "meta"]:
+        raise ValueError(
+            f"Expected parameters and buffers with values, got some on the meta device: {few(missing)}. Load "
+            "the weights first (model.to_empty(device=…), then load_state_dict), and give buffers that are "
+            "not stored their values."
+        )
     if inference := [name for name, tensor in states if tensor.is_inference()]:
         raise ValueError(
             "Expected a model that gradients can be taken of, got one that was made or loaded under "
@@ -168,11 +174,6 @@ def _usable(model: nn.Module, parameters: dict[str, nn.Parameter]) -> dict[str, 
             raise ValueError(
                 f"Expected real parameters, got {name!r} of {kind}. Hold it as pairs of real numbers "
                 "(torch.view_as_real, and torch.view_as_complex in forward), or leave it out by `parameters`."
-            )
-        if parameter.device.type == "meta":
-            raise ValueError(
-                f"Expected parameters with values, got {name!r} on the meta device. Load the weights first "
-                "(model.to_empty(device=…), then load_state_dict)."
             )
     return parameters
 

@@ -103,6 +103,8 @@ class ModelTerms:
         self._versions = {name: p._version for name, p in batch_loss.named_parameters()}
         # torch would look for them in each call, which takes a tenth of that of a small model
         self._tied = _has_tied(batch_loss)
+        # such as whether weight decay leaves one out
+        self._attributes = {name: vars(p) for name, p in batch_loss.named_parameters() if vars(p)}
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "_lock"}
@@ -204,6 +206,8 @@ class ModelTerms:
         self, parameters: Mapping[str, Tensor], batch: Batch, what: str, buffers: Buffers | None = None
     ) -> Any:
         tensors = {f"model.{name}": t for name, t in parameters.items()}
+        for name in self._attributes.keys() & tensors.keys():
+            vars(tensors[name]).update(self._attributes[name])
         with self._lock:
             # layers that write into their buffers would make the next evaluation one of another function
             tensors |= {name: buffer.clone() for name, buffer in self._batch_loss.named_buffers()}

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -118,6 +125,41 @@ def test_what_shares_the_memory_of_a_parameter_is_refused(kind: type[Plain], dty
         Objective(model, (X.to(dtype), Y), nn.CrossEntropyLoss())
 
 
+@dataclass(slots=True)
+class Slot:
+    """An object without a dictionary."""
+
+    held: Tensor
+
+    def get(self) -> Tensor:
+        return self.held
+
+
+@pytest.mark.parametrize(
+    ("put", "take"),
+    [
+        (lambda t: {"a": {"b": {"c": {"d": {"e": t}}}}}, lambda held: held["a"]["b"]["c"]["d"]["e"]),
+        (lambda t: deque([t]), lambda held: held[0]),
+        (Slot, lambda held: held.held),
+        (lambda t: Slot(t).get, lambda held: held()),
+        (lambda t: partial(torch.clone, t), lambda held: held()),
+        (lambda t: {t: 1}, lambda held: next(iter(held))),
+    ],
+)
+def test_what_shares_the_memory_of_a_parameter_is_found_in_any_container(
+    put: Callable[[Tensor], Any], take: Callable[[Any], Tensor]
+) -> None:
+    class Contained(Buffered):
+        def set_up(self) -> None:
+            self.container = put(self.layer.weight.data)
+
+        def held(self) -> Tensor:
+            return take(self.container)
+
+    with pytest.raises(ValueError, match=r"take the parameters by their names.*list or a buffer"):
+        Objective(Contained(), (X, Y), nn.CrossEntropyLoss())
+
+
 class Decay:
     """A loss with weight decay, which holds the parameters themselves or the model that has them."""
 
@@ -158,6 +200,50 @@ def test_a_loss_whose_constants_are_the_parameters_themselves_is_refused() -> No
     ):
         Objective(model, (X, Y), Anchored(model, cloned=False))
     assert Objective(model, (X, Y), Anchored(model, cloned=True)).gradient().all()
+
+
+@pytest.mark.parametrize("way", ["closure", "default", "class", "partial"])
+@pytest.mark.parametrize("cloned", [False, True])
+def test_anchors_of_a_function_that_are_the_parameters_themselves_are_refused(way: str, cloned: bool) -> None:
+    """Functions and classes are copied by name, and what they hold stays the user's own."""
+    model = Plain()
+    kept = {name: value.clone() if cloned else value for name, value in model.state_dict().items()}
+
+    class Held:
+        anchors = kept
+
+    def anchored(model: nn.Module, batch: tuple[Tensor, Tensor], anchors: dict[str, Tensor]) -> Tensor:
+        off = sum((p - anchors[name]).square().sum() for name, p in model.named_parameters())
+        return nn.functional.cross_entropy(model(batch[0]), batch[1]) + off
+
+    def by_default(model: nn.Module, batch: Any, anchors: dict[str, Tensor] = kept) -> Tensor:
+        return anchored(model, batch, anchors)
+
+    loss_fn: dict[str, Callable[..., Tensor]] = {
+        "closure": lambda model, batch: anchored(model, batch, kept),
+        "default": by_default,
+        "class": lambda model, batch: anchored(model, batch, Held.anchors),
+        "partial": partial(anchored, anchors=kept),
+    }
+    if cloned:
+        assert Objective(model, (X, Y), loss_fn[way]).gradient().all()
+        return
+    with pytest.raises(ValueError, match=r"their memory.* \.clone\(\)"):
+        Objective(model, (X, Y), loss_fn[way])
+
+
+def test_reading_parameters_of_the_user_s_model_for_a_log_is_no_dependence() -> None:
+    model, log = Plain(), []
+    before = copy.deepcopy(model.state_dict())
+
+    def loss(output: Tensor, target: Tensor) -> Tensor:
+        log.append(float(model.layer.weight.detach().norm()))
+        zero = torch.zeros_like(model.layer.bias).sum()
+        return nn.functional.cross_entropy(output, target) + zero.detach()
+
+    plain = Objective(model, (X, Y), nn.CrossEntropyLoss())
+    assert torch.equal(Objective(model, (X, Y), loss).gradient(), plain.gradient())
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
 class Flat(Decay):
@@ -255,3 +341,59 @@ def test_a_loss_that_asks_what_is_an_nn_parameter_is_told_that_there_are_tensors
 
     with pytest.raises(ValueError, match=r"ask which of them are an nn\.Parameter"):
         Objective(Plain(), (X, Y), loss)
+
+
+class Tying(Plain):
+    def set_up(self) -> None:
+        self.other = nn.Linear(4, 3)
+
+    def weight(self) -> Tensor:
+        self.other.weight = self.layer.weight
+        return self.other.weight
+
+
+class Asking(Plain):
+    def weight(self) -> Tensor:
+        return self.get_parameter("layer.weight")
+
+
+class Registered(Plain):
+    def set_up(self) -> None:
+        self.register_buffer("numbers", self.layer.weight)
+
+
+def penalty(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+    loss = nn.functional.cross_entropy(model(batch[0]), batch[1])
+    gradients = torch.autograd.grad(loss, list(model.parameters()), create_graph=True)
+    return loss + sum(g.square().sum() for g in gradients)
+
+
+@pytest.mark.parametrize(
+    ("kind", "loss_fn", "way_out"),
+    [
+        (Plain, penalty, r"torch\.func\.grad"),
+        (Tying, nn.CrossEntropyLoss(), "tie or set parameters once, before forward"),
+        (Asking, nn.CrossEntropyLoss(), r"take self\.weight itself"),
+        (Registered, nn.CrossEntropyLoss(), "registered as a buffer, too: leave it out"),
+    ],
+)
+def test_what_cannot_be_with_tensors_for_parameters_is_told_the_way_out(
+    kind: type[Plain], loss_fn: Callable[..., Tensor], way_out: str
+) -> None:
+    with pytest.raises(ValueError, match=way_out):
+        Objective(kind(), (X, Y), loss_fn)
+
+
+def test_a_penalty_of_gradients_that_is_taken_by_torch_func_is_let_in() -> None:
+    def penalised(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        def loss(parameters: dict[str, Tensor]) -> Tensor:
+            output = torch.func.functional_call(model, parameters, (batch[0],))
+            return nn.functional.cross_entropy(output, batch[1])
+
+        gradients, value = torch.func.grad_and_value(loss)(dict(model.named_parameters()))
+        return value + sum(g.square().sum() for g in gradients.values())
+
+    model = Plain().double()
+    expected = torch.autograd.grad(penalty(model, (X.double(), Y)), list(model.parameters()))
+    found = Objective(model, (X.double(), Y), penalised).gradient()
+    torch.testing.assert_close(found, torch.cat([g.flatten() for g in expected]))

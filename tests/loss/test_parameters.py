@@ -121,3 +121,17 @@ def test_a_view_as_another_type_stays_what_it_is() -> None:
     layer.kept = kept
     for copied, own in zip(deep_copy(layer).kept, kept, strict=True):
         torch.testing.assert_close(copied, own.detach(), rtol=0, atol=0)
+
+
+def test_a_copy_that_shares_tensors_with_the_model_is_refused() -> None:
+    """It would be converted and frozen, and the user's model with it."""
+
+    class Shared(nn.Linear):
+        def __deepcopy__(self, memo: dict[int, object]) -> Shared:
+            return self
+
+    model = nn.Sequential(nn.Linear(4, 3), Shared(3, 3)).requires_grad_()
+    data = torch.zeros(8, 4), torch.arange(8) % 3
+    with pytest.raises(TypeError, match=r"shares model\.1\.weight, model\.1\.bias with its copy"):
+        Objective(model, data, nn.CrossEntropyLoss(), parameters="0.*", dtype=torch.float64)
+    assert all(p.requires_grad and p.dtype is torch.float32 for p in model.parameters())

@@ -25,7 +25,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.utils import prune
 from torch.nn.utils.rnn import pack_sequence
 from torch.utils.checkpoint import checkpoint
-from torch.utils.data import IterableDataset
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from landscape_widget import Objective, evaluate_plane, evaluate_point, hessian_eigenpairs, random_plane
 from landscape_widget.admission.slope_check import CutOffError
@@ -225,6 +225,25 @@ def test_weight_decay_of_the_model_that_is_given() -> None:
         return F.cross_entropy(model(batch[0]), batch[1]) + 0.1 * sum(p.square().sum() for p in trained)
 
     assert_truth(Objective(mlp(), batches, decayed), dense(mlp(), batches, [8, 8, 4], decayed))
+
+
+def marked_decay(model: nn.Module, batch: Any) -> Tensor:
+    kept = (p for p in model.parameters() if not getattr(p, "_no_weight_decay", False))
+    return F.cross_entropy(model(batch[0]), batch[1]) + 0.1 * sum(p.square().sum() for p in kept)
+
+
+def test_weight_decay_that_asks_for_attributes_of_parameters() -> None:
+    """As of layers that mark what an optimiser is to leave alone."""
+    model, data = mlp(), (draws(20, 4), labels(20))
+    model[0].bias._no_weight_decay = True
+
+    plain, objective = (Objective(model, data, loss) for loss in (nn.CrossEntropyLoss(), marked_decay))
+    difference, bias = objective.gradient() - plain.gradient(), objective.spans["0.bias"]
+    expected = 0.2 * objective.theta
+    expected[bias] = 0
+    torch.testing.assert_close(difference, expected)
+    for other in objective.to(torch.float32), pickle.loads(pickle.dumps(objective)):
+        torch.testing.assert_close(other.gradient()[bias], plain.gradient()[bias].to(other.dtype))
 
 
 def test_a_teacher_is_a_constant() -> None:
@@ -866,6 +885,56 @@ def test_sparse_inputs() -> None:
     )
 
 
+class WritingNet(nn.Module):
+    """Writes into its input, or computes the same on a copy of that."""
+
+    def __init__(self, in_place: bool) -> None:
+        super().__init__()
+        self.net, self.in_place = mlp(), in_place
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x if self.in_place else x.clone()
+        return self.net(x.div_(3).relu_())
+
+
+def popping(model: nn.Module, batch: Any) -> Tensor:
+    target = batch.pop("y")
+    target[target == 2] = -100
+    return F.cross_entropy(model(**batch), target)
+
+
+def reading(model: nn.Module, batch: Any) -> Tensor:
+    return F.cross_entropy(model(batch["x"]), batch["y"].masked_fill(batch["y"] == 2, -100))
+
+
+@pytest.mark.parametrize("kind", ["pair", "loader", "mapping"])
+def test_batches_that_model_or_loss_write_into_are_as_a_loader_makes_them(kind: str) -> None:
+    x, y, found = draws(24, 4), labels(24), []
+    for in_place in (True, False):
+        data: Any = {
+            "pair": (x, y),
+            "loader": DataLoader(TensorDataset(x, y), 7),
+            "mapping": {"x": x, "y": y},
+        }
+        loss_fn = nn.CrossEntropyLoss() if kind != "mapping" else popping if in_place else reading
+        objective = Objective(WritingNet(in_place), data[kind], loss_fn, metrics={"loss": loss_fn})
+        pairs = hessian_eigenpairs(objective, k=1, which="both")
+        found.append((objective.gradient(), torch.from_numpy(pairs.values), objective.metrics()["loss"]))
+    for written, kept in zip(*found, strict=True):
+        torch.testing.assert_close(written, kept)
+    assert torch.equal(x, draws(24, 4))
+    assert torch.equal(y, labels(24))
+
+
+def test_tensors_of_a_batch_that_share_memory_are_not_written_into() -> None:
+    x = draws(12, 4)
+    model = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(4, 4).double())
+    with pytest.raises(ValueError, match=r"share memory.*\.clone\(\)"):
+        Objective(model, [(x, x)], nn.MSELoss())
+    Objective(model, [(x, x.clone())], nn.MSELoss())
+    Objective(model[1], [(x, x)], nn.MSELoss())
+
+
 def test_a_list_of_two_tensors_is_a_pair() -> None:
     x, y = draws(20, 4), labels(20)
     assert_truth(
@@ -929,8 +998,13 @@ def test_a_point_where_the_model_raises_is_a_hole() -> None:
     [
         (nn.Sequential(nn.LazyLinear(3)), "lazy"),
         (nn.Linear(4, 3, device="meta"), "meta"),
+        (
+            nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3, affine=False, device="meta")),
+            r"meta.*running_mean",
+        ),
+        (nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 3, device="meta").requires_grad_(False)), r"meta.*1\.w"),
     ],
-    ids=["lazy", "meta"],
+    ids=["lazy", "meta", "meta buffer", "meta frozen"],
 )
 def test_models_without_weights_are_refused(model: nn.Module, match: str) -> None:
     with pytest.raises(ValueError, match=match):
