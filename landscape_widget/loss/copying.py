@@ -113,7 +113,7 @@ def _keep_shared(parameters: list[nn.Parameter], met: list[Any], memo: dict[int,
     with torch.no_grad():
         for tensor in [*parameters, *others]:
             memory, twin = memory_of(tensor), memo.get(id(tensor))
-            if twin is None or memory not in shared or tensor.is_conj() or tensor.is_neg():
+            if twin is None or twin is tensor or memory not in shared or tensor.is_conj() or tensor.is_neg():
                 continue
             if memory not in copies:
                 copies[memory] = copy.deepcopy(tensor.untyped_storage())

@@ -1,0 +1,128 @@
+"""Planes and products by two workers of loky and of Dask beside one process, with the same tasks.
+
+    python -m tests.benchmarks.workers fcnn1 convnet resnet20
+
+Efficiency is the time of one process, which carries out each task itself in one thread, over twice that of
+two workers. What a worker is sent once, it has been sent before. Results must be the same bits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager
+from functools import partial
+from statistics import median
+from time import perf_counter, sleep
+from typing import Any
+
+import loky
+import numpy as np
+import torch
+from distributed import Client, LocalCluster
+
+from landscape_widget import Objective, evaluate_plane, random_plane
+
+from .large import held
+from .planes import objective_of
+from .workloads import WORKLOADS
+
+#: After one that sends everything.
+ROUNDS = 3
+
+DOMAIN = (-0.5, 0.5, -0.5, 0.5)
+
+
+class Alone(Executor):
+    """Carries tasks out in this process, at once."""
+
+    def __init__(self) -> None:
+        self.tasks = 0
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """As every executor."""
+        self.tasks += 1
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+@contextmanager
+def dask() -> Iterator[Any]:
+    cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50)
+    with cluster, Client(cluster) as client:
+        yield client
+
+
+@contextmanager
+def of_loky() -> Iterator[Any]:
+    executor = loky.get_reusable_executor(max_workers=2, timeout=3600)
+    yield executor
+    executor.shutdown(kill_workers=True)
+
+
+def told() -> tuple[int, int]:
+    """This worker's process, and the bytes that it has of its own."""
+    sleep(0.2)
+    return os.getpid(), held()
+
+
+def memory(executor: Any) -> list[int]:
+    """Bytes that each worker has of its own."""
+    if isinstance(executor, Client):
+        return list(executor.run(held).values())
+    return list(dict(f.result() for f in [executor.submit(told) for _ in range(4)]).values())
+
+
+def plane(objective: Objective, resolution: int, executor: Any) -> np.ndarray:
+    """The losses of all nodes."""
+    along = random_plane(objective, seed=0)
+    *_, surface = evaluate_plane(objective, along, DOMAIN, resolution, accuracy=0, executor=executor)
+    return surface.loss
+
+
+def product(objective: Objective, v: torch.Tensor) -> np.ndarray:
+    """Hv."""
+    return objective.hvp(v).numpy()
+
+
+def compared(name: str) -> None:
+    """Prints a line for each act and kind of workers."""
+    torch.set_num_threads(1)
+    workload, alone = WORKLOADS[name], Alone()
+    objective = objective_of(workload.problem("float32"))
+    v = torch.randn(objective.n_parameters, generator=torch.Generator().manual_seed(0))
+    with dask() as client, of_loky() as pool:
+        everyone = {"alone": alone, "loky": pool, "Dask": client}
+        acts = {
+            "plane": {k: partial(plane, objective, workload.resolution, e) for k, e in everyone.items()},
+            "product": {k: partial(product, objective.by_workers(e), v) for k, e in everyone.items()},
+        }
+        for what, act in acts.items():
+            seconds: dict[str, list[float]] = {kind: [] for kind in everyone}
+            for _ in range(1 + ROUNDS):
+                found, alone.tasks = {}, 0
+                for kind in everyone:
+                    started = perf_counter()
+                    found[kind] = act[kind]()
+                    seconds[kind].append(perf_counter() - started)
+                for kind, result in found.items():
+                    np.testing.assert_array_equal(result, found["alone"], err_msg=kind)
+            one, *both = (median(seconds[kind][1:]) for kind in everyone)  # the first one has sent everything
+            for kind, two in zip(("loky", "Dask"), both, strict=True):
+                print(
+                    f"{workload.title}, {what}: {one:.2f} s alone, {two:.2f} s by two of {kind}, "
+                    f"efficiency {50 * one / two:.0f} %, {alone.tasks} tasks, "
+                    f"{1e3 * (2 * two - one) / alone.tasks:.0f} ms of a worker more for each"
+                )
+        for kind, executor in (("loky", pool), ("Dask", client)):
+            print(f"{kind}: " + ", ".join(f"{n / 1e6:.0f} MB" for n in memory(executor)) + " a worker")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("workloads", nargs="+", choices=WORKLOADS)
+    for name in parser.parse_args().workloads:
+        compared(name)
