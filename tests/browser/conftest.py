@@ -8,10 +8,11 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from ..support.scripts import SHORT_DENSITIES
 from .browser import UNDRAWN, Watch, launch
+from .dev_page import serving
 from .explorer import ExplorerOnPage
 from .jupyter import JupyterServer
 from .lab import Notebook
@@ -53,14 +54,30 @@ def watches() -> list[Watch]:
 
 @pytest.fixture(scope="session")
 def open_page(browser: Browser, watches: list[Watch]) -> OpenPage:
-    """Open a page of the given width and height; who opens it closes it."""
+    """Open a page of the given width and height, on which nothing fades or glides; who opens it closes it."""
 
     def open_(width: int = 1400, height: int = 1200) -> Watch:
-        watch = Watch(browser.new_page(viewport={"width": width, "height": height}))
+        size: ViewportSize = {"width": width, "height": height}
+        watch = Watch(browser.new_page(viewport=size, reduced_motion="reduce"))
         watches.append(watch)
         return watch
 
     return open_
+
+
+@pytest.fixture(scope="session")
+def dev(open_page: OpenPage) -> Iterator[Page]:
+    """A page without a kernel that modules use one after another, each for explorers of its own.
+
+    To load the bundles anew takes more time than to show an explorer. Scenes are empty.
+    """
+    page = open_page().page
+    page.add_init_script(UNDRAWN)
+    with serving() as url:
+        page.goto(f"{url}?views=0")
+        page.wait_for_function("() => globalThis.show", timeout=60_000)
+        yield page
+        page.close()
 
 
 @pytest.fixture(scope="session")

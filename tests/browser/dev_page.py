@@ -9,6 +9,8 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from playwright.sync_api import Page
+
 ROOT = Path(__file__).parents[2]
 
 FINAL = "pace=10&once&resolution=21"
@@ -48,3 +50,23 @@ def serving() -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextmanager
+def showing(page: Page, query: str, *, width: int, height: int, wait: bool = True) -> Iterator[Page]:
+    """Show what an address asks for on a page that is loaded already, and nothing afterwards.
+
+    Args:
+        page: Where it is.
+        query: Of that address.
+        width: Of the page, in pixels.
+        height: Of the page, in pixels.
+        wait: For the last answer of every explorer that is in no shadow root.
+    """
+    page.set_viewport_size({"width": width, "height": height})
+    page.mouse.move(0, 0)
+    page.evaluate("asked => show(asked)", query)
+    if wait:
+        page.wait_for_function(DONE, timeout=60_000)
+    yield page
+    page.evaluate("show('views=0')")

@@ -255,30 +255,45 @@ def test_a_box_is_evaluated_with_the_nodes_that_are_known(quartic: ExplorerOnPag
     assert quartic.kernel.value("calls") - calls == 21**2 - 11**2 + 2
 
 
-@pytest.mark.parametrize(
-    ("move", "domain"),
-    [
-        (lambda q: zoom_by_wheel(q, -120, "Control"), [-0.8, 0.8, -0.8, 0.8]),
-        (lambda q: zoom_by_wheel(q, 120, "Control"), [-1.5, 1.5, -1.5, 1.5]),
-        (lambda q: press_in_plane(q, "+"), [-0.8, 0.8, -0.8, 0.8]),
-        (lambda q: press_in_plane(q, "Shift+ArrowUp"), [-1, 1, -0.8, 1.2]),
-        (lambda q: pan_by_mouse(q, 0.4), [-1.4, 0.6, -1, 1]),
-    ],
-    ids=["wheel closer", "wheel away", "key", "pan by keys", "pan by mouse"],
-)
-def test_zoom_and_undo(quartic: ExplorerOnPage, move: Callable[[ExplorerOnPage], Any], domain: Any) -> None:
-    request = quartic.request()
+MOVES: list[tuple[Callable[[ExplorerOnPage], None], list[float]]] = [
+    (lambda q: zoom_by_wheel(q, -120, "Control"), [-0.8, 0.8, -0.8, 0.8]),
+    (lambda q: press_in_plane(q, "+"), [-0.6, 0.6, -0.6, 0.6]),
+    (lambda q: zoom_by_wheel(q, 120, "Control"), [-0.8, 0.8, -0.8, 0.8]),
+    (lambda q: press_in_plane(q, "Shift+ArrowUp"), [-0.8, 0.8, -0.64, 0.96]),
+    (lambda q: pan_by_mouse(q, 0.32), [-1.12, 0.48, -0.64, 0.96]),
+]
+"""Each way to zoom and pan, and the domain that it leads to from that of the one before."""
+
+
+READ_ENDS = "plot => [plot._fullData[0].x, plot._fullData[0].y].flatMap(at => [at[0], at[at.length - 1]])"
+"""The domain of the plane's picture, provisional or not."""
+
+
+def wait_for_domain(explorer: ExplorerOnPage, domain: list[float]) -> None:
+    """Wait until the plane shows a domain and the kernel has been asked for it."""
+    plot = explorer.part("heatmap").locator(".js-plotly-plot")
+    expected = pytest.approx(domain)
+    wait_until(lambda: plot.evaluate(READ_ENDS) == expected, f"a picture of {domain}")
+    wait_until(lambda: explorer.trait("domain") == expected, f"the trait {domain}")
+
+
+def test_zoom_and_undo(quartic: ExplorerOnPage) -> None:
+    """One after another, without waiting for the kernel, and back by as many steps."""
+    before = quartic.request()
     expect(quartic.part("undo-zoom")).to_be_hidden()
 
-    move(quartic)
-
-    request = quartic.wait_for_result(request)
-    assert quartic.trait("domain") == pytest.approx(domain)
+    domains = [[-1.0, 1.0, -1.0, 1.0]]
+    for move, domain in MOVES:
+        move(quartic)
+        wait_for_domain(quartic, domain)
+        domains.append(domain)
+    last = quartic.wait_for_result(before)
     quartic.assert_plots_equal_kernel()
 
-    quartic.part("undo-zoom").click()
-    quartic.wait_for_result(request)
-    assert quartic.trait("domain") == [-1, 1, -1, 1]
+    for domain in domains[-2::-1]:
+        quartic.part("undo-zoom").click()
+        wait_for_domain(quartic, domain)
+    quartic.wait_for_result(last)
     quartic.assert_plots_equal_kernel()
     expect(quartic.part("undo-zoom")).to_be_hidden()
 

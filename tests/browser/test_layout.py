@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from .browser import UNDRAWN
-from .conftest import OpenPage, Show
-from .dev_page import DONE, FINAL, serving
+from .conftest import Show
+from .dev_page import DONE, FINAL, showing
 from .explorer import ExplorerOnPage
 from .lab import Notebook
 from .notebooks import BOWL
@@ -52,25 +51,14 @@ Open = Callable[..., Page]
 
 
 @pytest.fixture(scope="module")
-def page(open_page: OpenPage) -> Iterator[Page]:
-    """A page as wide as the widest layout that is looked at."""
-    watch = open_page(1432, 900)
-    watch.page.add_init_script(UNDRAWN)
-    yield watch.page
-    watch.page.close()
-
-
-@pytest.fixture(scope="module")
-def open_(page: Page) -> Iterator[Open]:
+def open_(dev: Page) -> Iterator[Open]:
     """Show an explorer without a kernel, as an address asks for it: final answers, and none on the way.
 
     Tests of one address stand together and share what it shows: each leaves what the next ones look at as
-    it was.
+    it was. The page is as wide as the widest layout that is looked at.
     """
-    with serving() as url:
-        shown = [FINAL]
-        page.goto(f"{url}?{FINAL}")
-        page.wait_for_function("() => globalThis.show", timeout=PATIENCE)
+    with showing(dev, "views=0", width=1432, height=900, wait=False) as page:
+        shown = [""]
         page.add_style_tag(content=".without-plots .lw-plot { display: none; }")
 
         def open_(query: str = "", *, pace: str = FINAL, plots: bool = True) -> Page:
@@ -85,7 +73,7 @@ def open_(page: Page) -> Iterator[Open]:
             return page
 
         yield open_
-        page.goto("about:blank")
+        page.evaluate("document.body.classList.remove('without-plots')")
 
 
 def root(page: Page) -> Locator:
@@ -443,7 +431,7 @@ FORGET = """() => model.receive(Object.fromEntries(
 @pytest.mark.parametrize("query", ["stretch=30&half=0.02", "paths&checkpoints=7"])
 def test_nothing_moves_while_a_computation_runs_or_ends(open_: Open, query: str) -> None:
     """Neither during the first one, when there is no verdict yet, nor during a later one."""
-    page = open_(f"{query}&views=3", pace="pace=120&resolution=21")
+    page = open_(f"{query}&views=3", pace="pace=120&resolution=21", plots=False)
     for i, width in enumerate((700, 900, 1280)):
         page.locator(".lw-host").nth(i).evaluate("(el, width) => { el.style.width = `${width}px`; }", width)
     page.evaluate(FORGET)

@@ -14,9 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Page
 
-from .browser import UNDRAWN
-from .conftest import OpenPage
-from .dev_page import DONE, serving
+from .dev_page import FINAL, showing
 from .pixels import middle, n_colours, spread
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -32,15 +30,10 @@ TITLES = {
 
 
 @pytest.fixture(scope="module")
-def page(open_page: OpenPage) -> Iterator[Page]:
+def page(dev: Page) -> Iterator[Page]:
     """An explorer without a kernel, with its pictures on show; its scene is drawn for one file."""
-    watch = open_page(1000, 1100)
-    watch.page.add_init_script(UNDRAWN)
-    with serving() as url:
-        watch.page.goto(f"{url}?pace=10&once&theme=dark")
-        watch.page.wait_for_function(DONE, timeout=60_000)
-        yield watch.page
-        watch.page.close()
+    with showing(dev, f"{FINAL}&theme=dark", width=1000, height=1100) as page:
+        yield page
 
 
 def saved(page: Page, view: str, kind: str) -> bytes:
@@ -87,7 +80,7 @@ def test_a_png_carries_title_and_provenance(page: Page, view: str) -> None:
     assert told["Axes"] == "hessian:max × hessian:min"
     assert told["Eigenvalues"].startswith("λmax 3.821 ± ")
     assert told["Examples"] == "1797 training examples"
-    of_planes = {"Half-widths": "α ±1, β ±1", "Resolution": "51 × 51", "Scale": "about L(θ*)"}
+    of_planes = {"Half-widths": "α ±1, β ±1", "Resolution": "21 × 21", "Scale": "about L(θ*)"}
     assert {name: told[name] for name in of_planes if name in told} == (
         {} if view == "curvature" else of_planes
     )

@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from .browser import UNDRAWN
-from .conftest import OpenPage
-from .dev_page import DONE, FINAL, serving
+from .dev_page import DONE, FINAL, showing
 from .pixels import HUE, pixels
 from .waiting import wait_until
 
@@ -21,41 +19,31 @@ PATIENCE = 60_000
 LEAST = 0.1
 
 #: Counts how often pixels are read back, which a page waits for until all is drawn.
-COUNT = """
+COUNT = """() => {
   window.reads = 0;
   const { readPixels } = WebGLRenderingContext.prototype;
   WebGLRenderingContext.prototype.readPixels = function (...args) {
     window.reads++;
     return readPixels.apply(this, args);
   };
-"""
+}"""
 
 
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with serving() as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def page(open_page: OpenPage, url: str) -> Iterator[Page]:
+def page(dev: Page) -> Iterator[Page]:
     """An explorer that has computed; its scene is empty, and at first nobody has pointed at it."""
-    page = open_page(1280, 900).page
-    page.add_init_script(UNDRAWN + COUNT)
-    page.goto(f"{url}?{FINAL}")
-    page.wait_for_function(DONE, timeout=PATIENCE)
-    yield page
-    page.close()
+    dev.evaluate(COUNT)
+    with showing(dev, FINAL, width=1280, height=900) as page:
+        yield page
 
 
 @pytest.fixture(scope="module")
-def narrow(open_page: OpenPage, url: str) -> Iterator[Page]:
-    """The same in a narrow place, with a path of training and another solution."""
-    page = open_page(700, 900).page
-    page.goto(f"{url}?{FINAL}&paths")
-    page.wait_for_function(DONE, timeout=PATIENCE)
-    yield page
-    page.close()
+def narrow(dev: Page) -> Iterator[Page]:
+    """The same in a narrow place, with a path and another solution, and drawn; for the last tests."""
+    dev.evaluate("sessionStorage.drawn = 'yes'")
+    with showing(dev, f"{FINAL}&paths", width=700, height=900) as page:
+        yield page
+    dev.evaluate("sessionStorage.drawn = ''")
 
 
 def test_nothing_is_read_back_until_the_pointer_asks(page: Page) -> None:

@@ -7,9 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.browser import UNDRAWN
-from tests.browser.conftest import OpenPage
-from tests.browser.dev_page import FINAL, serving
+from tests.browser.dev_page import FINAL, showing
 from tests.browser.pixels import middle, n_colours, pixels
 from tests.browser.waiting import wait_until
 
@@ -20,15 +18,11 @@ TOPS = """plot => [plot, ...plot.querySelectorAll(".main-svg")]
 
 
 @pytest.fixture(scope="module")
-def page(open_page: OpenPage) -> Iterator[Page]:
+def page(dev: Page) -> Iterator[Page]:
     """The page, with results."""
-    watch = open_page(1280, 900)
-    watch.page.add_init_script(UNDRAWN)
-    with serving() as url:
-        watch.page.goto(f"{url}?{FINAL}&shadow&theme=dark")
-        View(watch.page, 0).wait_for_result()
-        yield watch.page
-        watch.page.close()
+    with showing(dev, f"{FINAL}&shadow&theme=dark", width=1280, height=900, wait=False) as page:
+        View(page, 0).wait_for_result()
+        yield page
 
 
 @pytest.fixture
