@@ -85,9 +85,8 @@ def derivative(probe: Probe, own: Sequence[Tensor]) -> Derivative:
     terms = probe.terms
     point, plain = probe.point
     with unwritten(point, probe.spans) as at, differentiated(at) as (leaf, gradient):
-        with _Reads(own) as reads:
-            loss = terms.term(leaf, 0)
-        if own and (reaches(loss, list(own)) or (reads.found and _depends(loss, terms, leaf, own))):
+        loss = terms.term(leaf, 0)
+        if own and (reaches(loss, list(own)) or _depends(loss, terms, leaf, own)):
             raise InvalidLossError(
                 "Expected a loss_fn that knows the parameters only through its arguments, got one that "
                 "reaches those of your own model, or their memory (.data, state_dict()), by a closure or "
@@ -148,6 +147,10 @@ class _Reads(TorchDispatchMode):
 
 def _depends(loss: Tensor, terms: Terms, leaf: Tensor, own: Sequence[Tensor]) -> bool:
     """Whether the loss is another one where the memory of these tensors reads otherwise."""
+    with _Reads(own) as reads:  # apart from the loss itself, as a model may ask whether such a mode is there
+        terms.term(leaf, 0)
+    if not reads.found:
+        return False
     with _Reads(own, by=1.0):
         other = float(terms.term(leaf, 0).detach())
     value = float(loss.detach())
