@@ -29,9 +29,6 @@ from .large import held
 from .planes import objective_of
 from .workloads import WORKLOADS
 
-#: After one that sends everything.
-ROUNDS = 3
-
 DOMAIN = (-0.5, 0.5, -0.5, 0.5)
 
 
@@ -88,21 +85,21 @@ def product(objective: Objective, v: torch.Tensor) -> np.ndarray:
     return objective.hvp(v).numpy()
 
 
-def compared(name: str) -> None:
+def compared(name: str, resolution: int, rounds: int) -> None:
     """Prints a line for each act and kind of workers."""
     torch.set_num_threads(1)
-    workload, alone = WORKLOADS[name], Alone()
-    objective = objective_of(workload.problem("float32"))
+    alone, title = Alone(), WORKLOADS[name].title.split(", ")[0]
+    objective = objective_of(WORKLOADS[name].problem("float32"))
     v = torch.randn(objective.n_parameters, generator=torch.Generator().manual_seed(0))
     with dask() as client, of_loky() as pool:
         everyone = {"alone": alone, "loky": pool, "Dask": client}
         acts = {
-            "plane": {k: partial(plane, objective, workload.resolution, e) for k, e in everyone.items()},
+            "plane": {k: partial(plane, objective, resolution, e) for k, e in everyone.items()},
             "product": {k: partial(product, objective.by_workers(e), v) for k, e in everyone.items()},
         }
         for what, act in acts.items():
             seconds: dict[str, list[float]] = {kind: [] for kind in everyone}
-            for _ in range(1 + ROUNDS):
+            for _ in range(1 + rounds):
                 found, alone.tasks = {}, 0
                 for kind in everyone:
                     started = perf_counter()
@@ -113,7 +110,7 @@ def compared(name: str) -> None:
             one, *both = (median(seconds[kind][1:]) for kind in everyone)  # the first one has sent everything
             for kind, two in zip(("loky", "Dask"), both, strict=True):
                 print(
-                    f"{workload.title}, {what}: {one:.2f} s alone, {two:.2f} s by two of {kind}, "
+                    f"{title}, {what}: {one:.2f} s alone, {two:.2f} s by two of {kind}, "
                     f"efficiency {50 * one / two:.0f} %, {alone.tasks} tasks, "
                     f"{1e3 * (2 * two - one) / alone.tasks:.0f} ms of a worker more for each"
                 )
@@ -124,5 +121,8 @@ def compared(name: str) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("workloads", nargs="+", choices=WORKLOADS)
-    for name in parser.parse_args().workloads:
-        compared(name)
+    parser.add_argument("--resolution", type=int, default=11, help="nodes of the plane along each direction")
+    parser.add_argument("--rounds", type=int, default=3, help="after the one that sends everything")
+    options = parser.parse_args()
+    for name in options.workloads:
+        compared(name, options.resolution, options.rounds)
