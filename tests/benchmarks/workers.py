@@ -12,7 +12,7 @@ import argparse
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from statistics import median
 from time import perf_counter, sleep
@@ -86,36 +86,35 @@ def product(objective: Objective, v: torch.Tensor) -> np.ndarray:
 
 
 def compared(name: str, resolution: int, rounds: int) -> None:
-    """Prints a line for each act and kind of workers."""
+    """Prints a line for each act and kind of workers, of which no others are there meanwhile."""
     torch.set_num_threads(1)
     alone, title = Alone(), WORKLOADS[name].title.split(", ")[0]
     objective = objective_of(WORKLOADS[name].problem("float32"))
     v = torch.randn(objective.n_parameters, generator=torch.Generator().manual_seed(0))
-    with dask() as client, of_loky() as pool:
-        everyone = {"alone": alone, "loky": pool, "Dask": client}
-        acts = {
-            "plane": {k: partial(plane, objective, resolution, e) for k, e in everyone.items()},
-            "product": {k: partial(product, objective.by_workers(e), v) for k, e in everyone.items()},
-        }
-        for what, act in acts.items():
-            seconds: dict[str, list[float]] = {kind: [] for kind in everyone}
-            for _ in range(1 + rounds):
-                found, alone.tasks = {}, 0
-                for kind in everyone:
-                    started = perf_counter()
-                    found[kind] = act[kind]()
-                    seconds[kind].append(perf_counter() - started)
-                for kind, result in found.items():
-                    np.testing.assert_array_equal(result, found["alone"], err_msg=kind)
-            one, *both = (median(seconds[kind][1:]) for kind in everyone)  # the first one has sent everything
-            for kind, two in zip(("loky", "Dask"), both, strict=True):
-                print(
-                    f"{title}, {what}: {one:.2f} s alone, {two:.2f} s by two of {kind}, "
-                    f"efficiency {50 * one / two:.0f} %, {alone.tasks} tasks, "
-                    f"{1e3 * (2 * two - one) / alone.tasks:.0f} ms of a worker more for each"
-                )
-        for kind, executor in (("loky", pool), ("Dask", client)):
-            print(f"{kind}: " + ", ".join(f"{n / 1e6:.0f} MB" for n in memory(executor)) + " a worker")
+    expected: dict[str, tuple[np.ndarray, float, int]] = {}
+    for kind, context in (("alone", nullcontext(alone)), ("loky", of_loky()), ("Dask", dask())):
+        with context as executor:
+            acts = {
+                "plane": partial(plane, objective, resolution, executor),
+                "product": partial(product, objective.by_workers(executor), v),
+            }
+            for what, act in acts.items():
+                seconds = []
+                for _ in range(1 + rounds):
+                    alone.tasks, started = 0, perf_counter()
+                    found = act()
+                    seconds.append(perf_counter() - started)
+                took = median(seconds[1:])  # the first one has sent everything
+                result, one, tasks = expected.setdefault(what, (found, took, alone.tasks))
+                np.testing.assert_array_equal(found, result, err_msg=kind)
+                if kind != "alone":
+                    print(
+                        f"{title}, {what}: {one:.2f} s alone, {took:.2f} s by two of {kind}, efficiency "
+                        f"{50 * one / took:.0f} %, {tasks} tasks, "
+                        f"{1e3 * (2 * took - one) / tasks:.0f} ms of a worker more for each"
+                    )
+            if kind != "alone":
+                print(f"{kind}: " + ", ".join(f"{n / 1e6:.0f} MB" for n in memory(executor)) + " a worker")
 
 
 if __name__ == "__main__":
