@@ -22,9 +22,9 @@ from landscape_widget.admission.slope_check import CutOffError, Telling, check_s
 from landscape_widget.engine.derivatives import differentiated
 from landscape_widget.engine.faults import out_of_memory
 from landscape_widget.loss.batch_loss import InvalidLossError
-from landscape_widget.loss.copying import memory_of
 from landscape_widget.loss.evaluation import unwritten
 from landscape_widget.loss.terms import ModelTerms, Terms
+from landscape_widget.numerics.storage import memory_of
 
 _CHECKPOINTS = "Where the model checkpoints, pass use_reentrant=False to torch.utils.checkpoint."
 

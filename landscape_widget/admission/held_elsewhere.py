@@ -82,9 +82,8 @@ def _written(found: Derivative, copied: BatchLoss, point: Tensor) -> float:
     if not written.keys() <= dict(copied.model.named_parameters()).keys():
         return math.nan
     with evaluated():
-        _write(
-            copied.model, written
-        )  # into what shares their memory as well, which converting parts from them
+        # first into what shares their memory as well, which converting parts from them
+        _write(copied.model, written)
         _write(convert_module(copied, point.device, point.dtype).model, written)
         for name, parameter in copied.model.named_parameters():
             if name in written:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from landscape_widget.data.tree import describe, leaves, map_tensors
+from landscape_widget.numerics.storage import memory_of
 
 _WIDER = {torch.float64: torch.complex128, torch.float32: torch.complex64, torch.float16: torch.complex32}
 
@@ -150,8 +151,8 @@ def tensors_in(batch: Batch) -> list[Tensor]:
 
 def share_memory(tensors: Sequence[Tensor]) -> bool:
     """Whether some of these tensors lie in one storage."""
-    plain = [t for t in tensors if t.layout is torch.strided and not t.is_nested and t.numel()]
-    return len({t.untyped_storage().data_ptr() for t in plain}) < len(plain)
+    places = [memory_of(t) for t in tensors if t.layout is torch.strided and not t.is_nested and t.numel()]
+    return len(set(places)) < len(places)
 
 
 def check_only_tensors(batch: Batch) -> None:

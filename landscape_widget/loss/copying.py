@@ -15,6 +15,7 @@ from torch import Tensor, UntypedStorage, nn
 from landscape_widget.data.batches import converted_dtype
 from landscape_widget.loss.compiled import compiled_methods, is_compiled
 from landscape_widget.numerics.checks import few
+from landscape_widget.numerics.storage import memory_of
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -119,14 +120,6 @@ def _keep_shared(parameters: list[nn.Parameter], met: list[Any], memo: dict[int,
                 copies[memory] = copy.deepcopy(tensor.untyped_storage())
             whole = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
             twin.data = whole.set_(copies[memory], tensor.storage_offset(), tensor.shape, tensor.stride())
-
-
-def memory_of(tensor: Tensor) -> int | None:
-    """Where the memory of a tensor lies; None where it has none, or none that can be told."""
-    try:
-        return tensor.untyped_storage().data_ptr() or None
-    except (RuntimeError, NotImplementedError):  # sparse ones, and what stands for several tensors
-        return None
 
 
 def _before_compilation(compiled: nn.Module, memo: dict[int, Any]) -> nn.Module:

@@ -27,6 +27,10 @@ class Move(NamedTuple):
     step: float
     """h."""
 
+    def end(self, theta: Tensor) -> Tensor:
+        """θ + hv, by two roundings, which are the same whatever the processor takes at once."""
+        return (self.step * self.along).add_(theta)
+
 
 def loss_of(terms: Terms, theta: Tensor, spans: Spans, *, in_graph: bool = False) -> float:
     """L(θ) for θ of shape (N,).
@@ -77,16 +81,10 @@ def unwritten(theta: Tensor, spans: Spans, move: Move | None = None) -> Iterator
     Raises:
         InvalidLossError: If it was written into, naming the parameters.
     """
-
-    def beside() -> Tensor:
-        # two roundings, which are the same whatever the processor takes at once
-        return theta.detach() if move is None else (move.step * move.along).add_(theta)
-
     with torch.inference_mode(False):
-        own = beside()
-        own = own.clone() if move is None else own
+        own = theta.detach().clone() if move is None else move.end(theta)
     yield own
-    expected = beside()
+    expected = theta if move is None else move.end(theta)
     if not torch.equal(own, expected):
         same = (own == expected) | (own.isnan() & expected.isnan())
         names = [name for name, span in spans.items() if not bool(same[span].all())]

@@ -1,4 +1,4 @@
-"""Many long vectors, in memory or in a file, and sums over them that need no further memory to speak of."""
+"""Where tensors lie; many long vectors, in memory or in a file, and sums over them on the spot."""
 
 from __future__ import annotations
 
@@ -32,6 +32,14 @@ def rows_in_file(count: int, like: Tensor) -> Tensor:
             file.truncate(n_bytes)
         mapped = mmap.mmap(file.fileno(), n_bytes)
     return torch.frombuffer(mapped, dtype=like.dtype).reshape(count, like.numel())
+
+
+def memory_of(tensor: Tensor) -> int | None:
+    """Where the memory of a tensor lies; None where it has none, or none that can be told."""
+    try:
+        return tensor.untyped_storage().data_ptr() or None
+    except (RuntimeError, NotImplementedError):  # sparse ones, and what stands for several tensors
+        return None
 
 
 def wide(like: Tensor) -> torch.dtype:

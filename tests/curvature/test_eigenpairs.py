@@ -95,13 +95,16 @@ def test_a_first_look_certifies_nothing_and_is_checked_on_a_few_examples(
         small.model(), (x.repeat(repeats), y.repeat(5, *[1] * (y.ndim - 1))), small.loss_fn, dtype=dtype
     )
     examples: list[int] = []
-    gradient = Objective.gradient_beside
 
-    def counted(self: Objective, v: Tensor, step: float) -> Tensor:
-        examples.append(self.n_examples)
-        return gradient(self, v, step)
+    def counted(take: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        def taken(self: Objective, *args: object) -> Tensor:
+            examples.append(self.n_examples)
+            return take(self, *args)
 
-    monkeypatch.setattr(Objective, "gradient_beside", counted)
+        return taken
+
+    monkeypatch.setattr(Objective, "gradient", counted(Objective.gradient))
+    monkeypatch.setattr(Objective, "gradient_beside", counted(Objective.gradient_beside))
     *_, pairs = eigenpair_steps(objective, 1, tol=1e-2, max_hvp=200, precise=False)
     assert examples
     assert max(examples) <= EXAMPLES
