@@ -14,10 +14,13 @@ from landscape_widget.objective.workers import refuse_ended
 from landscape_widget.planes.evaluator import Coordinates, Evaluator
 from landscape_widget.results.planes import Plane
 
-#: Seconds that a task should take: long beside what it costs to send one, short for who cancels or loses it.
-_TILE = 0.5
+#: Seconds that a task should take: long beside what it costs to send one, some 10 ms of the worker …
+_SHORT = 0.1
 
-#: Tasks that points are cut into at least, so that workers which are done early take from those that are not.
+#: … and short for who cancels or loses it.
+_LONG = 0.5
+
+#: Tasks that points are cut into, so that workers which are done early take from those that are not.
 _TILES = 32
 
 
@@ -71,14 +74,18 @@ class PlaneWorkers:
                 evaluates it; another point that does has a failure.
             Exception: What model or loss raise at θ*.
         """
-        size = max(1, int(min(len(points) / _TILES, _TILE / self._seconds)))
-        tiles = [range(i, min(i + size, len(points))) for i in range(0, len(points), size)]
-        each = [[points[i] for i in tile] for tile in tiles]
-        for k, tile in self._run(each):
-            found = self._by_points(each[k]) if tile is None else tile
-            self.failures += found.failures
-            self._seconds = found.seconds / len(tiles[k]) or self._seconds
-            yield tiles[k], np.array(found.losses)
+        places = range(len(points))
+        # how long a point takes is learnt from the first ones
+        known = 0 if np.isfinite(self._seconds) else _TILES
+        for part in filter(None, (places[:known], places[known:])):
+            size = int(np.clip(len(part) / _TILES, _SHORT / self._seconds, _LONG / self._seconds)) or 1
+            tiles = [part[i : i + size] for i in range(0, len(part), size)]
+            each = [[points[i] for i in tile] for tile in tiles]
+            for k, tile in self._run(each):
+                found = self._by_points(each[k]) if tile is None else tile
+                self.failures += found.failures
+                self._seconds = found.seconds / len(tiles[k]) or self._seconds
+                yield tiles[k], np.array(found.losses)
 
     def _run(self, each: Sequence[Coordinates]) -> Iterator[tuple[int, Tile | None]]:
         """What is found at several lists of points; None where that ends its worker."""

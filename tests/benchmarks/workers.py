@@ -3,21 +3,25 @@
     python -m tests.benchmarks.workers fcnn1 convnet resnet20
 
 Efficiency is the time of one process, which carries out each task itself in one thread, over twice that of
-two workers. What a worker is sent once, it has been sent before. Results must be the same bits.
+two workers. Two processes at once are slower than one where they share a machine's memory and its clock:
+how much is told by both workers carrying out everything by themselves at the same time. What a worker is sent
+once, it has been sent before. Results must be the same bits.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
-from contextlib import contextmanager, nullcontext
-from functools import partial
-from statistics import median
+from contextlib import contextmanager
+from functools import cache, partial
+from statistics import mean
 from time import perf_counter, sleep
 from typing import Any
 
+import dask
 import loky
 import numpy as np
 import torch
@@ -47,8 +51,9 @@ class Alone(Executor):
 
 
 @contextmanager
-def dask() -> Iterator[Any]:
-    cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50)
+def of_dask(trim: int | None) -> Iterator[Any]:
+    with dask.config.set({"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": trim}):
+        cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50)
     with cluster, Client(cluster) as client:
         yield client
 
@@ -58,6 +63,13 @@ def of_loky() -> Iterator[Any]:
     executor = loky.get_reusable_executor(max_workers=2, timeout=3600)
     yield executor
     executor.shutdown(kill_workers=True)
+
+
+KINDS: dict[str, Callable[[], Any]] = {
+    "loky": of_loky,
+    "Dask": partial(of_dask, None),
+    "Dask as it comes": partial(of_dask, 65536),
+}
 
 
 def told() -> tuple[int, int]:
@@ -80,44 +92,65 @@ def plane(objective: Objective, resolution: int, executor: Any) -> np.ndarray:
     return surface.loss
 
 
-def product(objective: Objective, v: torch.Tensor) -> np.ndarray:
-    """Hv."""
-    return objective.hvp(v).numpy()
+ALONE = Alone()
+
+
+@cache
+def prepared(name: str) -> tuple[Objective, torch.Tensor]:
+    """The workload's objective, and a vector."""
+    torch.set_num_threads(1)
+    objective = objective_of(WORKLOADS[name].problem("float32"))
+    return objective, torch.randn(objective.n_parameters, generator=torch.Generator().manual_seed(0))
+
+
+@cache
+def sent(name: str, executor: Any) -> Objective:
+    """The workload's objective with products by this executor."""
+    return prepared(name)[0].by_workers(executor)
+
+
+def carried_out(what: str, name: str, resolution: int, executor: Any) -> tuple[np.ndarray, float]:
+    """The act's result by this executor, and its seconds."""
+    objective, v = prepared(name)
+    by_workers = sent(name, executor)
+    started = perf_counter()
+    found = plane(objective, resolution, executor) if what == "plane" else by_workers.hvp(v).numpy()
+    return found, perf_counter() - started
+
+
+def by_itself(what: str, name: str, resolution: int) -> float:
+    """Seconds of the act in this process alone."""
+    return carried_out(what, name, resolution, ALONE)[1]
 
 
 def compared(name: str, resolution: int, rounds: int) -> None:
     """Prints a line for each act and kind of workers, of which no others are there meanwhile."""
-    torch.set_num_threads(1)
-    alone, title = Alone(), WORKLOADS[name].title.split(", ")[0]
-    objective = objective_of(WORKLOADS[name].problem("float32"))
-    v = torch.randn(objective.n_parameters, generator=torch.Generator().manual_seed(0))
-    expected: dict[str, tuple[np.ndarray, float, int]] = {}
-    for kind, context in (("alone", nullcontext(alone)), ("loky", of_loky()), ("Dask", dask())):
-        with context as executor:
-            acts = {
-                "plane": partial(plane, objective, resolution, executor),
-                "product": partial(product, objective.by_workers(executor), v),
-            }
-            for what, act in acts.items():
-                seconds = []
+    title = WORKLOADS[name].title.split(", ")[0]
+    for kind, context in KINDS.items():
+        with context() as executor:
+            unlike = {"pure": False} if isinstance(executor, Client) else {}
+            for what in ("plane", "product"):
+                ALONE.tasks, seconds = 0, []
+                expected, _ = carried_out(what, name, resolution, ALONE)
+                tasks = ALONE.tasks
                 for _ in range(1 + rounds):
-                    alone.tasks, started = 0, perf_counter()
-                    found = act()
-                    seconds.append(perf_counter() - started)
-                took = median(seconds[1:])  # the first one has sent everything
-                result, one, tasks = expected.setdefault(what, (found, took, alone.tasks))
-                np.testing.assert_array_equal(found, result, err_msg=kind)
-                if kind != "alone":
-                    print(
-                        f"{title}, {what}: {one:.2f} s alone, {took:.2f} s by two of {kind}, efficiency "
-                        f"{50 * one / took:.0f} %, {tasks} tasks, "
-                        f"{1e3 * (2 * took - one) / tasks:.0f} ms of a worker more for each"
-                    )
-            if kind != "alone":
-                print(f"{kind}: " + ", ".join(f"{n / 1e6:.0f} MB" for n in memory(executor)) + " a worker")
+                    one = by_itself(what, name, resolution)
+                    both = [executor.submit(by_itself, what, name, resolution, **unlike) for _ in range(2)]
+                    beside = mean(future.result() for future in both)
+                    found, two = carried_out(what, name, resolution, executor)
+                    np.testing.assert_array_equal(found, expected, err_msg=kind)
+                    seconds.append((one, beside, two))
+                one, beside, two = np.median(seconds[1:], axis=0)  # the first one has sent everything
+                print(
+                    f"{title}, {what}, {tasks} tasks: {one:.2f} s alone, {beside:.2f} s where both do "
+                    f"all, {two:.2f} s by two of {kind}, efficiency {50 * one / two:.0f} %, of what the "
+                    f"machine gives {50 * beside / two:.0f} %, "
+                    f"{1e3 * (2 * two - beside) / tasks:.0f} ms of a worker more for each"
+                )
+            print(f"{kind}: " + ", ".join(f"{n / 1e6:.0f} MB" for n in memory(executor)) + " a worker")
 
 
-if __name__ == "__main__":
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("workloads", nargs="+", choices=WORKLOADS)
     parser.add_argument("--resolution", type=int, default=11, help="nodes of the plane along each direction")
@@ -125,3 +158,8 @@ if __name__ == "__main__":
     options = parser.parse_args()
     for name in options.workloads:
         compared(name, options.resolution, options.rounds)
+
+
+if __name__ == "__main__":
+    # a worker asks for what it is to do by the module's name
+    importlib.import_module("tests.benchmarks.workers").main()

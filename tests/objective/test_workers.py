@@ -8,6 +8,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
 from threading import local
@@ -109,8 +110,32 @@ def test_a_worker_that_is_killed(backend: str, tmp_path: Path, client: Client) -
     np.testing.assert_array_equal(found.loss, whole.loss)
 
 
+def take(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each tile seems to take so many seconds."""
+    monkeypatch.setattr("landscape_widget.planes.workers.perf_counter", count(0.0, seconds).__next__)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "tasks"),
+    [
+        (1.0, 17**2),
+        # the first ones singly, 49 by two in a tenth of a second, 208 in some 32 tasks
+        (0.05, 32 + 25 + 35),
+        (1e-4, 32 + 1 + 1),
+    ],
+)
+def test_tiles_take_neither_long_nor_next_to_nothing(
+    seconds: float, tasks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take(seconds, monkeypatch)
+    executor = InPlace()
+    picture(Objective(model(), data(), nn.MSELoss()), executor, resolution=17, accuracy=0)
+    assert len(executor.snapshots) == tasks
+
+
 @pytest.mark.parametrize("last", [0, 1, 7, 40])
-def test_workers_that_are_lost_and_replaced(last: int) -> None:
+def test_workers_that_are_lost_and_replaced(last: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    take(1.0, monkeypatch)  # 49 tasks for as many points
     objective = Objective(model(), data(), nn.MSELoss())
     made = []
 
@@ -156,8 +181,9 @@ def test_only_a_plane_tells_of_its_cache(call: Callable[..., Any], kind: str) ->
     assert "Call again once" in str(error.value)
 
 
-def test_a_slow_worker_holds_up_one_tile() -> None:
+def test_a_slow_worker_holds_up_one_tile(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever is free takes the rest, and it is on show meanwhile."""
+    take(1.0, monkeypatch)  # tiles of one point each
     objective = Objective(model(), data(), nn.MSELoss())
     executor = Held(2, task=90)  # of the second level: the first has 81
     run = evaluate_plane(
