@@ -10,10 +10,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+import dask.distributed
 import loky
 import numpy as np
 import pytest
 import torch
+from dask.distributed import LocalCluster
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -94,11 +96,20 @@ def test_the_page_on_scripts(run: Any) -> None:
 
 
 def test_the_page_on_scale(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With one worker for two, started as loky starts them, which takes seconds for each."""
-    start = loky.get_reusable_executor
+    """With one worker of loky for two and none of Dask, as starting each takes seconds."""
+    start, cluster = loky.get_reusable_executor, LocalCluster
     monkeypatch.setattr(loky, "get_reusable_executor", lambda **_: start(max_workers=1))
+
+    def without_workers(**_: Any) -> LocalCluster:
+        environment = dask.config.get("distributed.nanny.pre-spawn-environ")
+        assert environment["MALLOC_TRIM_THRESHOLD_"] is None, "what Dask leaves unset"
+        return cluster(0, processes=False, dashboard_address=None)
+
+    monkeypatch.setattr(dask.distributed, "LocalCluster", without_workers)
     names = run("docs/scale.md", **named("docs/scale.md"))
     loky.get_reusable_executor().shutdown()
+    names["client"].close()
+    names["cluster"].close()
     assert names["surface"].final
     assert names["plan"].seconds > 0
     assert Path("run.npz").stat().st_size, "what autosave= wrote"
