@@ -77,6 +77,16 @@ def test_each_has_its_own_batch_norm_statistics(make_explorer: Make) -> None:
     assert explorer.comparison.loss[1] != pytest.approx(explorer.comparison.loss[0], rel=1e-6)
 
 
+@pytest.mark.parametrize("run", [trained(), None], ids=["with a run", "without"])
+def test_around_the_solution_itself_the_axis_toward_it_goes_on(make_explorer: Make, run: Any) -> None:
+    axes = ("toward:far", "random")
+    explorer = explorer_of(make_explorer, axes=axes, trajectory=run, compared_checkpoint="far").compute()
+    first, second = explorer.plane, explorer.compared.plane
+    np.testing.assert_array_equal(second.eta, first.eta)
+    np.testing.assert_allclose(second.origin, first.point(1.0, 0.0), rtol=1e-12)
+    assert explorer.compared.surface.final
+
+
 @pytest.mark.parametrize("wrong", [6, -1, "nowhere", 1.5])
 def test_what_there_is_not_is_refused(make_explorer: Make, wrong: Any) -> None:
     explorer = explorer_of(make_explorer, axes=RANDOM)
