@@ -48,6 +48,7 @@ def test_the_second_picture_is_around_it_and_curvatures_are_those_of_the_dense_h
         # certified to a relative 1e-3 of each, and of the largest for what is near zero
         assert found.largest[i] == pytest.approx(dense[-1], rel=2e-3)
         assert found.smallest[i] == pytest.approx(dense[0], rel=2e-3, abs=2e-3 * dense[-1])
+        assert found.trace[i] == pytest.approx(dense.sum(), rel=1e-6)
         assert found.loss[i] == pytest.approx(loss_of(each), rel=1e-10)
     payload = received(explorer, "_compared")
     assert payload["checkpoint"] == beside
@@ -282,6 +283,7 @@ def test_the_time_left_counts_the_picture_beside(make_explorer: Make) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(explorer._study), "steps", watched)
         explorer.compute()
-    assert {"node", "product", "beside node", "beside product"} <= seen[0]
+    assert {"node", "product", "exact"} <= seen[0]
+    assert {"beside node", "beside product", "beside exact"} <= seen[0]
     assert all(kinds == seen[0] for kinds in seen)
     assert (explorer.progress["fraction"], explorer.progress["eta"]) == (1.0, 0.0)
