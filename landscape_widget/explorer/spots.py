@@ -223,9 +223,8 @@ class Spots:
         run = Run(partial(self._nearest_pairs, spot), None, {}, self.witness)
         if spot.theta is None:
             there = Trajectory.of_recorded([spot.recorded])
-            run = replace(run, diagonal=partial(preconditioner_of, objective, there, 0))
-        if spot.theta is None and self.landmarks.trajectory is not None:
-            run = replace(run, origin=self._end(spot), components=self._components)
+            diagonal = partial(preconditioner_of, objective, there, 0)
+            run = replace(run, origin=self._end(spot), components=self._components, diagonal=diagonal)
         study = Study(objective, test, spot.known, self.landmarks, run)
         study.centre.marked.extend(spot.marked)
         return study

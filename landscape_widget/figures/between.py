@@ -66,10 +66,7 @@ def interpolation_figure(
         figure.add_vline(end, line={"color": ORIGIN, "width": 1, "dash": "dot"})
     figure.update_xaxes(title="t: 0 is the first solution, 1 the second")
     figure.update_yaxes(title="loss", type="log" if check_flag(log, "log") else "linear")
-    provenance = first.provenance
-    kind = provenance.get("batch_norm", "frozen")
-    note = f"batch-norm statistics {kind}" if kind != "frozen" else ""
-    finished(figure, "Between two solutions", provenance, note=note)
+    finished(figure, "Between two solutions", first.provenance, note=_batch_norm_of(named))
     # plotly hides the legend of a single line, and with it the barrier
     figure.update_layout(showlegend=True)
     if metric is not None:
@@ -83,3 +80,14 @@ def interpolation_figure(
             margin_r=70,
         )
     return figure
+
+
+def _batch_norm_of(named: Mapping[str, Interpolation]) -> str:
+    """What batch-norm statistics are on the ways, of which ways where they differ; empty without any."""
+    kinds: dict[str, list[str]] = {}
+    for name, way in named.items():
+        if kind := way.provenance.get("batch_norm"):
+            kinds.setdefault(kind, []).append(name)
+    several = len(kinds) > 1
+    told = [f"{kind} ({', '.join(names)})" if several else kind for kind, names in kinds.items()]
+    return f"batch-norm statistics {', '.join(told)}" if told else ""

@@ -105,14 +105,19 @@ class Way:
 
     def measured(self, t: FloatArray, test: Objective | None = None, **provenance: Any) -> Interpolation:
         """Loss and metrics at the points t, ascending, among them 0 and 1, and the barrier in between."""
-        told = {"batch_norm": self.batch_norm} if self.source.has_batch_norm else {}
         found = None
         if test is not None:
             if self.batch_norm == "recomputed":
                 test = test.with_batch_norm("recomputed", self.source)
-            found = self._on(t, test, test.provenance("test loss between solutions", **provenance) | told)
-        train = self.objective.provenance("loss between solutions", **provenance) | told
+            found = self._on(t, test, self._told(test, "test loss between solutions", provenance))
+        train = self._told(self.objective, "loss between solutions", provenance)
         return self._on(t, self.objective, train, found)
+
+    def _told(self, objective: Objective, quantity: str, details: Provenance) -> Provenance:
+        """What losses rest on, with what becomes of batch-norm statistics on the way, if there are any."""
+        told = objective.provenance(quantity, **details)
+        del told["batch_norm"]
+        return told | ({"batch_norm": self.batch_norm} if self.source.has_batch_norm else {})
 
     def _on(
         self, t: FloatArray, objective: Objective, provenance: Provenance, test: Interpolation | None = None

@@ -42,8 +42,8 @@ class Run:
     pairs: Callable[[int, int], EigenPairs | None]
     """Certified eigenpairs near by, on so many examples, so many at each end; None where there are none."""
     origin: Objective | None
-    """The objective around whose θ* the components of the path are, so that its axes are the same everywhere;
-    None for that of the centre itself."""
+    """The objective around whose θ* the components of the path are, so that its axes are the same everywhere,
+    and from whose θ* the line to a solution goes on around that; None for that of the centre itself."""
     components: dict[int, PathComponents]
     """The components that are known, by how many were asked for."""
     witness: Witness | None = None

@@ -63,6 +63,13 @@ def curvature_works(centre: Centre, objective: Objective, controls: Controls) ->
     return works | (_traces(centre, objective) if controls.face == "trace" else {})
 
 
+def best_trace(centre: Centre, controls: Controls) -> dict[str, Work]:
+    """The work of tr(H) by the best method alone."""
+    objective = centre.on(controls.examples)
+    method = default_method(objective, budget.TRACE_SAMPLES)
+    return {kind: work for kind, work in _traces(centre, objective).items() if kind == method}
+
+
 def _traces(centre: Centre, objective: Objective) -> dict[str, Work]:
     """The best method, and those beside it."""
     best = default_method(objective, budget.TRACE_SAMPLES)

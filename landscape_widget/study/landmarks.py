@@ -61,7 +61,8 @@ class Surroundings:
             objective: The loss on all examples, whose θ* is the centre.
             landmarks: The trajectory and the solutions.
             known: What is known of this θ*, directions of axes that a file had among it.
-            origin: The objective around whose θ* the path has its components; default the centre itself.
+            origin: The objective around whose θ* the path has its components, and from whose θ* the line to
+                a solution goes on around that; default the centre itself.
             components: What is known of these.
         """
         self._objective, self._known = objective, known
@@ -269,11 +270,12 @@ class Surroundings:
         state = self.landmarks.solutions.get(axis.label)
         if state is None:
             return self._known.directions[self._objective.n_examples, name]
-        theta = self._objective.theta.detach().cpu().double().numpy()
-        direction: FloatArray = solution_theta(self._objective, state, axis.label) - theta
-        if not direction.any():
-            raise ValueError(f"Expected a solution other than θ* for the axis {name!r}, got θ* itself.")
-        return direction
+        there: FloatArray = solution_theta(self._objective, state, axis.label)
+        for start in (self._objective, self._origin):  # around the solution the line goes on
+            direction: FloatArray = there - start.theta.detach().cpu().double().numpy()
+            if direction.any():
+                return direction
+        raise ValueError(f"Expected a solution other than θ* for the axis {name!r}, got θ* itself.")
 
     def _first_components(self, most: int) -> PathComponents:
         k = max(most, OFFERED_COMPONENTS)

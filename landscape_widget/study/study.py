@@ -12,12 +12,13 @@ from landscape_widget.numerics.vectors import norm
 from landscape_widget.objective.objective import Objective
 from landscape_widget.paths.landmarks import Landmarks
 from landscape_widget.planes.directions import by_eigenvectors, hessian_rank
+from landscape_widget.results.planes import Plane
 from landscape_widget.study.along import found_at
 from landscape_widget.study.centre import Centre, Run
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.curvature_steps import CurvatureSteps
 from landscape_widget.study.findings import Findings, Picture
-from landscape_widget.study.foreseen import foreseen
+from landscape_widget.study.foreseen import best_trace, foreseen
 from landscape_widget.study.known import Known
 from landscape_widget.study.picture_steps import (
     compared_steps,
@@ -151,9 +152,9 @@ class Study:
         elif second is not None:
             first = [surface, pairs] if pairs_needed else [surface]
             surface = chain(*first, compared_steps(centre, objective, second, found))
-        shown, rest = (
+        shown, rest, traces = (
             _to_the_end(steps(objective, controls, plane, found), found)
-            for steps in (self._curvature.shown, self._curvature.rest)
+            for steps in (self._curvature.shown, self._curvature.rest, self._traces_of_both)
         )
         match what:
             case "surface":
@@ -162,7 +163,7 @@ class Study:
                 found.stage = "curvature"
                 yield from chain(fairly(pairs, shown), rest)
             case _:
-                yield from chain(fairly(surface, pairs, shown), rest)
+                yield from chain(fairly(surface, pairs, shown), rest, traces)
         if found.fault is not None:
             raise found.fault
 
@@ -171,9 +172,12 @@ class Study:
         works = foreseen(self.centre, controls, what)
         second = controls.compared() if what in ("surface", "all") else None
         if second is not None and second.compared_checkpoint is not None and self.beside is not None:
-            for part in ("surface", "eigenpairs"):
-                alone = foreseen(self.beside.centre, _alone(second), part)
-                works |= {f"{_BESIDE} {kind}": work for kind, work in alone.items()}
+            there = foreseen(self.beside.centre, _alone(second), "surface")
+            there |= foreseen(self.beside.centre, _alone(second), "eigenpairs")
+            if what == "all":
+                works |= best_trace(self.centre, controls)
+                there |= best_trace(self.beside.centre, controls)
+            works |= {f"{_BESIDE} {kind}": work for kind, work in there.items()}
         found.meter.foresee(works)
 
     def _tell_ahead(self, controls: Controls, found: Findings) -> Iterator[Findings]:
@@ -221,6 +225,22 @@ class Study:
                     found.compared_landmarks = there.landmarks
                 yield found
         found.around = found_at(self.centre, n_examples), found_at(other.centre, n_examples)
+        yield found
+
+    def _traces_of_both(
+        self, objective: Objective, _controls: Controls, _plane: Plane, found: Findings
+    ) -> Iterator[Findings]:
+        """Computes tr(H) around both θ*, which their table asks for."""
+        other, n = self.beside, objective.n_examples
+        if other is None or found.around is None or None in found.around:  # most often nothing is beside
+            return
+        found.stage = "trace around both"
+        yield from self._curvature.best_trace(objective, found)
+        there = Findings()
+        for _ in other._curvature.best_trace(other.centre.on(n), there):
+            found.meter.include(_BESIDE, there.meter)
+            yield found
+        found.around = found_at(self.centre, n), found_at(other.centre, n)
         yield found
 
     def redrawn(self, controls: Controls, found: Findings) -> Iterator[Findings]:

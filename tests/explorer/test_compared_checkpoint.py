@@ -48,6 +48,7 @@ def test_the_second_picture_is_around_it_and_curvatures_are_those_of_the_dense_h
         # certified to a relative 1e-3 of each, and of the largest for what is near zero
         assert found.largest[i] == pytest.approx(dense[-1], rel=2e-3)
         assert found.smallest[i] == pytest.approx(dense[0], rel=2e-3, abs=2e-3 * dense[-1])
+        assert found.trace[i] == pytest.approx(dense.sum(), rel=1e-6)
         assert found.loss[i] == pytest.approx(loss_of(each), rel=1e-10)
     payload = received(explorer, "_compared")
     assert payload["checkpoint"] == beside
@@ -75,6 +76,16 @@ def test_each_has_its_own_batch_norm_statistics(make_explorer: Make) -> None:
     expected = Objective(other.eval(), case(name).batches(ONE_BATCH), case(name).loss_fn).loss().item()
     assert explorer.comparison.loss[1] == pytest.approx(expected, rel=1e-10)
     assert explorer.comparison.loss[1] != pytest.approx(explorer.comparison.loss[0], rel=1e-6)
+
+
+@pytest.mark.parametrize("run", [trained(), None], ids=["with a run", "without"])
+def test_around_the_solution_itself_the_axis_toward_it_goes_on(make_explorer: Make, run: Any) -> None:
+    axes = ("toward:far", "random")
+    explorer = explorer_of(make_explorer, axes=axes, trajectory=run, compared_checkpoint="far").compute()
+    first, second = explorer.plane, explorer.compared.plane
+    np.testing.assert_array_equal(second.eta, first.eta)
+    np.testing.assert_allclose(second.origin, first.point(1.0, 0.0), rtol=1e-12)
+    assert explorer.compared.surface.final
 
 
 @pytest.mark.parametrize("wrong", [6, -1, "nowhere", 1.5])
@@ -272,6 +283,7 @@ def test_the_time_left_counts_the_picture_beside(make_explorer: Make) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(explorer._study), "steps", watched)
         explorer.compute()
-    assert {"node", "product", "beside node", "beside product"} <= seen[0]
+    assert {"node", "product", "exact"} <= seen[0]
+    assert {"beside node", "beside product", "beside exact"} <= seen[0]
     assert all(kinds == seen[0] for kinds in seen)
     assert (explorer.progress["fraction"], explorer.progress["eta"]) == (1.0, 0.0)

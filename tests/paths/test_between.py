@@ -25,6 +25,7 @@ from landscape_widget import (
     plane_path,
     save,
 )
+from landscape_widget.figures.style import BELOW
 
 from ..support.cases import Case, case, quadratic
 from .test_trajectory_plane import CASES, State, evaluated, walk
@@ -74,6 +75,12 @@ def test_losses_are_those_of_direct_evaluation(problem: Case, tmp_path: Path) ->
     assert {"t", "loss", "accuracy", "test_loss", "test_accuracy"} <= set(found.columns)
 
 
+def below(ways: Interpolation | dict[str, Interpolation]) -> str:
+    """What stands below the figure of ways."""
+    (words,) = (each.text for each in interpolation_figure(ways).layout.annotations if each.name == BELOW)
+    return str(words).replace("<br>", " ")
+
+
 def test_frozen_statistics_are_the_objectives_and_recomputed_ones_fit_the_point() -> None:
     problem = case("convolution, batch norm")
     model = problem.model()
@@ -88,6 +95,12 @@ def test_frozen_statistics_are_the_objectives_and_recomputed_ones_fit_the_point(
     assert recomputed.loss[0] == pytest.approx(fresh.loss().item(), rel=1e-12)
     told = [way.provenance["batch_norm"] for way in (frozen, recomputed, interpolation(objective, a, b, 3))]
     assert told == ["frozen", "recomputed", "interpolated"]
+    curve = bezier_curve(objective, a, b, 3, steps=1)
+    assert "batch-norm statistics frozen ·" in below(frozen)
+    both = below({"line": frozen, "curve": curve})
+    assert "batch-norm statistics frozen (line), recomputed (curve) ·" in both
+    without = case("dense tanh")
+    assert "batch-norm" not in below(interpolation(without.objective(), *walk(without.model(), 2), 3))
 
 
 def test_a_selection_moves_beyond_the_ends_and_the_rest_stays_between() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path as FilePath
 
 import numpy as np
@@ -28,6 +28,7 @@ from landscape_widget import (
     trajectory_plane,
 )
 from landscape_widget.paths import streaming
+from landscape_widget.paths.stored import Piece, SafetensorsFile
 
 from ..support.cases import ONE_BATCH, Case, case, paper_function
 
@@ -77,8 +78,19 @@ def evaluated(model: nn.Module, state: State, problem: Case) -> float:
 def test_components_are_those_of_a_dense_svd(
     problem: Case, block_bytes: int, tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From files and from memory, in one block and in blocks of seven parameters across tensors."""
+    """From files and from memory, in one block and in blocks of seven parameters across tensors.
+
+    Of a file no more is read at once than its part of a block.
+    """
     monkeypatch.setattr(streaming, "_BLOCK_BYTES", block_bytes)
+    at_once: list[int] = []
+    read = SafetensorsFile.read
+
+    def watched(file: SafetensorsFile, wanted: Sequence[Piece], row: Tensor) -> None:
+        at_once.append(row.nbytes)
+        read(file, wanted, row)
+
+    monkeypatch.setattr(SafetensorsFile, "read", watched)
     model, objective = problem.model(), problem.objective(ONE_BATCH)
     states = walk(model)
     recorder = TrajectoryRecorder(model, tmp_path)
@@ -97,6 +109,7 @@ def test_components_are_those_of_a_dense_svd(
         assert overlap == pytest.approx(np.ones(3), abs=1e-12)
         largest = np.abs(found.directions).argmax(axis=0)
         assert (found.directions[largest, range(3)] > 0).all()
+    assert 0 < len(states) * max(at_once) <= block_bytes
 
 
 def test_a_plane_tells_its_shares_and_the_rest(tmp_path: FilePath) -> None:
