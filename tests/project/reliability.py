@@ -27,7 +27,7 @@ ROWS = (
         "no thread and no data are left",
         "explorer/test_soak.py::test_a_hundred_explorers_opened_and_closed",
     ),
-    ("100 pins", "each has its loss, and all can be removed", "explorer/test_soak.py::test_a_hundred_pins"),
+    ("200 pins", "each has its loss, and all can be removed", "explorer/test_soak.py::test_two_hundred_pins"),
     (
         "a forward that hangs",
         "saving anew, pages, cancelling, controls and other explorers work",
