@@ -110,7 +110,12 @@ class TakenExecutor:
             return
         if getattr(self._client, "status", "") in ("closing", "closed"):
             raise WorkersLostError("Expected an open client of Dask, got a closed one. Connect a new Client.")
-        if not self._client.scheduler_info()["workers"]:
+        try:
+            # asked of the scheduler: what `scheduler_info` tells is at times without workers, by a race in it
+            there = self._client.nthreads()
+        except OSError as error:
+            raise WorkersLostError(GONE) from error
+        if not there:
             raise WorkersLostError(GONE)
 
 

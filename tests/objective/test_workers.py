@@ -20,6 +20,7 @@ import pytest
 import torch
 from distributed import Client
 from torch import Tensor, nn
+from tornado.ioloop import PeriodicCallback
 
 from landscape_widget import (
     Objective,
@@ -33,7 +34,7 @@ from landscape_widget import (
 )
 from landscape_widget.engine.threads import limit_this_thread
 from landscape_widget.objective import spool
-from landscape_widget.objective.executors import WorkersLostError
+from landscape_widget.objective.executors import TakenExecutor, WorkersLostError
 
 from ..support.cases import case
 from ..support.executors import Ended, Fragile, Held, InPlace
@@ -210,6 +211,18 @@ def test_dask_without_workers() -> None:
     empty = Client(n_workers=0, processes=False, dashboard_address=None)
     with empty, pytest.raises(WorkersLostError):
         picture(objective, empty, resolution=7)
+
+
+def test_workers_of_dask_are_not_taken_for_gone(client: Client, tmp_path: Path) -> None:
+    """While a client asks its scheduler now and then, as it does by itself every two seconds."""
+    often = PeriodicCallback(client._update_scheduler_info, 1)
+    taken = TakenExecutor(client, spool.Spooled(str(tmp_path), 1, dict))
+    client.loop.add_callback(often.start)
+    try:
+        for _ in range(300):
+            taken.check_workers()
+    finally:
+        client.loop.add_callback(often.stop)
 
 
 def test_a_client_of_dask_that_is_closed() -> None:
