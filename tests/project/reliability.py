@@ -39,7 +39,7 @@ ROWS = (
         "objective/test_workers.py::test_a_worker_that_is_killed",
     ),
     (
-        "a worker is killed in a product",
+        "a worker is killed in a product (loky, Dask)",
         "the same bits",
         "objective/test_shared_products.py::test_a_worker_that_is_killed",
     ),
