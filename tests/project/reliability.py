@@ -90,6 +90,11 @@ ROWS = (
         "explorer/test_lifecycle.py::test_a_process_that_is_forked_hangs_nowhere",
     ),
     (
+        "a clock that is set back or forward",
+        "the kernel reads none that can be set",
+        "project/test_reliability.py::test_no_clock_that_can_be_set_is_read",
+    ),
+    (
         "files cut short at any length",
         "refused",
         "export/test_archive.py::test_a_file_that_was_cut_short_is_refused_at_any_length",
