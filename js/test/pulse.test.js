@@ -43,6 +43,23 @@ test("a host that says nothing is asked where the kernel is silent, and an answe
   assert.equal(pulse.kernel, "there");
 });
 
+for (const hours of [-2, 2]) {
+  test(`a clock that is set by ${hours} hours delays nothing and declares no kernel gone`, (t) => {
+    const manager = jupyter({ status: "idle" });
+    const { said, seconds, answer, asked } = open(t, manager);
+    answer();
+    seconds(3);
+    const { now } = Date;
+    t.mock.method(Date, "now", () => now() + hours * 3600e3);
+    seconds(1);
+    assert.deepEqual([said, asked()], [[], 1]);
+    answer();
+    manager.kernel.connectionStatus = "disconnected";
+    seconds(9);
+    assert.deepEqual(said, ["gone"]);
+  });
+}
+
 test("a page that was saved has no kernel", (t) => {
   const { said, seconds } = open(t, { create_view() {} });
   seconds(3);

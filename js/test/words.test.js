@@ -65,14 +65,14 @@ test("progress tells the share and the time left, where it is known", () => {
 });
 
 test("what takes long is told in plain words, and what all of it takes in a tooltip", async () => {
-  const progress = { request: 1, stage: "directions of extreme curvature", plan: "about 12 min and 1,100 MB in all", fraction: 0.4, eta: 400, elapsed: 7, parts: {} };
+  const progress = { request: 1, stage: "directions of extreme curvature", plan: "about 12 min, 190 products and 1,100 MB in all", fraction: 0.4, eta: 400, elapsed: 7, parts: {} };
   const { find } = await show({ status: "computing", progress });
   const place = find("progress").closest(".lw-progress");
   assert.equal(place.querySelector("label").textContent, "Directions of extreme curvature");
   assert.equal(find("progress-text").textContent, "40 % · 7 min left");
-  assert.equal(place.title, "About 12 min and 1,100 MB in all");
+  assert.equal(place.title, "About 12 min, 190 products and 1,100 MB in all");
   const parts = { surface: 0, curvature: 61 };
-  assert.equal(partsText(snapshot({ progress: { ...progress, parts } })), "About 12 min and 1,100 MB in all\nSurface: done\nCurvature: 61 s left");
+  assert.equal(partsText(snapshot({ progress: { ...progress, parts } })), "About 12 min, 190 products and 1,100 MB in all\nSurface: done\nCurvature: 61 s left");
 });
 
 test("the caption says that a picture is coarse, and no longer when it is not", () => {

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from threading import current_thread
+from time import monotonic, sleep
 from typing import Any
 
+from landscape_widget.engine.wanted import check_wanted
 from landscape_widget.numerics.checks import told
 from landscape_widget.objective.dask_tasks import DaskTasks
 from landscape_widget.objective.spool import Spooled
@@ -19,6 +22,13 @@ _NONE = (
 
 #: What is said where nobody is left to work.
 GONE = "Expected workers, but those of the executor are gone."
+
+
+#: Seconds that Dask is given to start workers anew, and those between two looks.
+_RETURN, _LOOK = 30.0, 0.1
+
+#: How often what all workers need is handed to the scheduler, where workers are lost meanwhile.
+_ATTEMPTS = 3
 
 
 class WorkersLostError(RuntimeError):
@@ -62,7 +72,7 @@ class TakenExecutor:
             ) from error
         # a client of Dask is no executor; its scheduler hands the snapshot on among workers
         client = found if hasattr(found, "get_executor") else getattr(found, "_client", None)
-        self._client = client if hasattr(client, "scatter") else None
+        self._client: Any = client if hasattr(client, "scatter") else None
         options = getattr(found, "_kwargs", {})
         self.executor = found if self._client is None else DaskTasks(self._client, options)
         if not isinstance(self.executor, Executor):
@@ -88,14 +98,25 @@ class TakenExecutor:
             return spooled.by_file
         if spooled is self._kept and self._scattered is not None:
             return self._scattered
-        # under a name of its own: what was sent before under the same one may just be forgotten
-        sent = self._client.scatter(spooled.whole, broadcast=True, hash=False)
+        sent = self._scatter(spooled.whole)
         if spooled is self._kept:
             self._scattered = sent
         return sent
 
+    def _scatter(self, whole: Any) -> Any:
+        """Has the scheduler hand it on, again where a worker is lost meanwhile."""
+        for left in reversed(range(_ATTEMPTS)):
+            try:
+                # under a name of its own: what was sent before under the same one may just be forgotten
+                return self._client.scatter(whole, broadcast=True, hash=False)
+            except (OSError, TimeoutError, asyncio.TimeoutError) as error:
+                if not left:
+                    raise WorkersLostError(GONE) from error
+                self.check_workers()
+        raise AssertionError
+
     def check_workers(self) -> None:
-        """Sees that somebody may carry tasks out.
+        """Sees that somebody may carry tasks out; Dask is given time to start workers anew.
 
         Raises:
             WorkersLostError: If nobody can.
@@ -110,8 +131,16 @@ class TakenExecutor:
             return
         if getattr(self._client, "status", "") in ("closing", "closed"):
             raise WorkersLostError("Expected an open client of Dask, got a closed one. Connect a new Client.")
-        if not self._client.scheduler_info()["workers"]:
-            raise WorkersLostError(GONE)
+        until = monotonic() + _RETURN
+        try:
+            # asked of the scheduler: what `scheduler_info` tells is at times without workers, by a race in it
+            while not self._client.nthreads():
+                if monotonic() > until:
+                    raise WorkersLostError(GONE)
+                check_wanted()
+                sleep(_LOOK)
+        except OSError as error:
+            raise WorkersLostError(GONE) from error
 
 
 def check_executor(executor: Any) -> None:

@@ -67,8 +67,9 @@ class Plan:
 
     @property
     def line(self) -> str:
-        """Time and memory in a few words: "about 12 min and 1,100 MB in all"."""
-        return f"{self._duration} and {self.memory / 1e6:,.0f} MB in all"
+        """All of it in a few words: "about 12 min, 190 products and 1,100 MB in all"."""
+        products = f", {self.products:,} products" if self.products else ""
+        return f"{self._duration}{products} and {self.memory / 1e6:,.0f} MB in all"
 
     @property
     def _duration(self) -> str:

@@ -46,10 +46,14 @@ _ALIKE = 0.02
 
 def takes_long(centre: Centre, objective: Objective, controls: Controls) -> bool:
     """Whether the picture on all of the examples takes so long that a first one on a part is worth while."""
-    n, seconds = objective.n_examples, centre.seconds(objective)
+    long = expected_seconds(centre, objective, controls) > 2 * PREVIEW_SECONDS
+    return long and objective.n_examples >= 2 * _LEAST_PREVIEW and objective.divisible
+
+
+def expected_seconds(centre: Centre, objective: Objective, controls: Controls) -> float:
+    """About how long the picture on all of the examples takes, by the time of one loss."""
     evaluations = USUAL_PRODUCTS * PRODUCT_COST if hessian_rank(controls.axes) else PREVIEW_NODES
-    long = seconds * evaluations > 2 * PREVIEW_SECONDS
-    return long and n >= 2 * _LEAST_PREVIEW and objective.divisible
+    return centre.seconds(objective) * evaluations
 
 
 def preview_steps(centre: Centre, controls: Controls, found: Findings) -> Iterator[Findings]:

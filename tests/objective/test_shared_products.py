@@ -65,7 +65,8 @@ def test_curvature_by_workers_is_that_of_this_thread() -> None:
         np.testing.assert_allclose(read(f(executor=workers)), read(f()), rtol=1e-6, atol=1e-9)
 
 
-def test_a_worker_that_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("backend", ["loky", "dask"])
+def test_a_worker_that_is_killed(backend: str, tmp_path: Path, client: Client) -> None:
     switch, here = tmp_path / "switch", os.getpid()
 
     def loss(output: Tensor, target: Tensor) -> Tensor:
@@ -79,7 +80,7 @@ def test_a_worker_that_is_killed(tmp_path: Path) -> None:
     objective = Objective(nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1)), data, loss)
     v = torch.randn(objective.n_parameters)
     expected = objective.by_workers(InPlace()).hvp(v)
-    shared = objective.by_workers(loky_workers)
+    shared = objective.by_workers(client if backend == "dask" else loky_workers)
     assert torch.equal(shared.hvp(v), expected)
     switch.touch()
     assert torch.equal(shared.hvp(v), expected)

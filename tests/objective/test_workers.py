@@ -19,7 +19,9 @@ import numpy as np
 import pytest
 import torch
 from distributed import Client
+from distributed.comm import CommClosedError
 from torch import Tensor, nn
+from tornado.ioloop import PeriodicCallback
 
 from landscape_widget import (
     Objective,
@@ -32,8 +34,9 @@ from landscape_widget import (
     spectral_density,
 )
 from landscape_widget.engine.threads import limit_this_thread
-from landscape_widget.objective import spool
-from landscape_widget.objective.executors import WorkersLostError
+from landscape_widget.engine.wanted import UnwantedError, wanted_unless
+from landscape_widget.objective import executors, spool
+from landscape_widget.objective.executors import TakenExecutor, WorkersLostError
 
 from ..support.cases import case
 from ..support.executors import Ended, Fragile, Held, InPlace
@@ -205,11 +208,60 @@ def test_workers_that_never_last() -> None:
         picture(objective, lambda: InPlace(0), resolution=7)
 
 
-def test_dask_without_workers() -> None:
+def test_dask_without_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executors, "_RETURN", 0.3)
     objective = Objective(model(), data(), nn.MSELoss())
     empty = Client(n_workers=0, processes=False, dashboard_address=None)
     with empty, pytest.raises(WorkersLostError):
         picture(objective, empty, resolution=7)
+
+
+def test_workers_of_dask_are_not_taken_for_gone(client: Client, tmp_path: Path) -> None:
+    """While a client asks its scheduler now and then, as it does by itself every two seconds."""
+    often = PeriodicCallback(client._update_scheduler_info, 1)
+    taken = TakenExecutor(client, spool.Spooled(str(tmp_path), 1, dict))
+    client.loop.add_callback(often.start)
+    try:
+        for _ in range(300):
+            taken.check_workers()
+    finally:
+        client.loop.add_callback(often.stop)
+
+
+def test_dask_is_given_time_to_start_workers_anew(
+    client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """After the last one was killed; a cancel does not wait for them."""
+    taken = TakenExecutor(client, spool.Spooled(str(tmp_path), 1, dict))
+    there = client.nthreads()
+    answers = [{}, {}, there]
+    monkeypatch.setattr(client, "nthreads", lambda: answers.pop(0))
+    taken.check_workers()
+    assert not answers
+    answers += 100 * [{}]
+    with wanted_unless(lambda: len(answers) < 98), pytest.raises(UnwantedError):
+        taken.check_workers()
+
+
+@pytest.mark.parametrize("fault", [CommClosedError("closed"), TimeoutError("No valid workers found")])
+def test_a_worker_that_is_lost_while_it_is_sent_what_all_need(
+    client: Client, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    scatter, faults = client.scatter, [fault]
+
+    def fails(*args: Any, **keywords: Any) -> Any:
+        if faults:
+            raise faults.pop()
+        return scatter(*args, **keywords)
+
+    monkeypatch.setattr(client, "scatter", fails)
+    objective = Objective(model(), data(), nn.MSELoss())
+    found = picture(objective, client, resolution=5, accuracy=0)
+    np.testing.assert_array_equal(found.loss, picture(objective, InPlace(), resolution=5, accuracy=0).loss)
+    assert not faults
+    faults += [fault] * 9
+    with pytest.raises(WorkersLostError):
+        picture(objective, client, resolution=5, accuracy=0)
 
 
 def test_a_client_of_dask_that_is_closed() -> None:

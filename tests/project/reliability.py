@@ -27,7 +27,7 @@ ROWS = (
         "no thread and no data are left",
         "explorer/test_soak.py::test_a_hundred_explorers_opened_and_closed",
     ),
-    ("100 pins", "each has its loss, and all can be removed", "explorer/test_soak.py::test_a_hundred_pins"),
+    ("200 pins", "each has its loss, and all can be removed", "explorer/test_soak.py::test_two_hundred_pins"),
     (
         "a forward that hangs",
         "saving anew, pages, cancelling, controls and other explorers work",
@@ -39,7 +39,7 @@ ROWS = (
         "objective/test_workers.py::test_a_worker_that_is_killed",
     ),
     (
-        "a worker is killed in a product",
+        "a worker is killed in a product (loky, Dask)",
         "the same bits",
         "objective/test_shared_products.py::test_a_worker_that_is_killed",
     ),
@@ -88,6 +88,11 @@ ROWS = (
         "a forked process",
         "hangs nowhere, and says why it does not compute",
         "explorer/test_lifecycle.py::test_a_process_that_is_forked_hangs_nowhere",
+    ),
+    (
+        "a clock that is set back or forward",
+        "the kernel reads none that can be set",
+        "project/test_reliability.py::test_no_clock_that_can_be_set_is_read",
     ),
     (
         "files cut short at any length",

@@ -24,6 +24,18 @@ def test_each_row_has_its_test(test: str) -> None:
     assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
+def test_no_clock_that_can_be_set_is_read() -> None:
+    """By the kernel, so that one which is set while something computes changes nothing."""
+    steady = {"monotonic", "perf_counter", "thread_time", "sleep"}
+    for path in (ROOT / "landscape_widget").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                assert not {"time", "datetime"} & {alias.name for alias in node.names}, path
+            elif isinstance(node, ast.ImportFrom):
+                assert node.module != "datetime", path
+                assert node.module != "time" or {alias.name for alias in node.names} <= steady, path
+
+
 def test_simulated_clusters_against_closed_forms() -> None:
     """Rounds of tiles where all are alike; and twice as long where all are slow."""
     for workers, rounds in ((1, 100), (7, 15), (64, 2)):

@@ -107,7 +107,7 @@ def test_of_a_loss_without_second_derivatives() -> None:
 def test_it_is_told_in_words() -> None:
     found = Plan(7_000_000, 50_000, 419, 1.8, 190, 31.0, 3_400_000_000)
     assert repr(found) == ("Plan(about 1.8 h: 419 losses of 1.8 s, 190 products of 31 s; 3,400 MB)")
-    assert found.line == "about 1.8 h and 3,400 MB in all"
+    assert found.line == "about 1.8 h, 190 products and 3,400 MB in all"
 
 
 @pytest.mark.parametrize(

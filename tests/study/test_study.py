@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from dataclasses import replace
 from typing import Any
@@ -336,6 +337,23 @@ def test_a_first_picture_on_part_of_the_examples(monkeypatch: pytest.MonkeyPatch
     assert again.pairs_final
     assert again.surface.final
     assert again.surface.provenance["n_examples"] == 260
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [case("dense tanh").objective(), Objective.from_function(saddle, torch.ones(5, dtype=torch.float64))],
+    ids=["few examples", "function"],
+)
+def test_what_a_long_computation_takes_is_told_before_it(
+    monkeypatch: pytest.MonkeyPatch, objective: Objective
+) -> None:
+    """Also where no first picture can be drawn on part of the examples; of a short one it is not measured."""
+    chosen = replace(CONTROLS, examples=objective.n_examples)
+    monkeypatch.setattr("landscape_widget.study.study._LONG", 1e3)
+    assert not any(found.plan for found in Study(objective).steps(chosen))
+    monkeypatch.setattr("landscape_widget.study.study._LONG", 0.0)
+    first = next(f for f in Study(objective).steps(chosen) if f.pairs is not None or f.surface is not None)
+    assert re.fullmatch(r"(about .*|a few seconds), \d+ products and \d+ MB in all", first.plan)
 
 
 def test_a_loss_that_needs_many_examples_has_no_first_picture(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,9 +73,11 @@ export function createPulse(model, ask, changed) {
   function look() {
     const now = Date.now();
     const slept = now - last > 3 * LOOK;
+    const setBack = now < last;
     last = now;
-    // A page in the background is not looked at, nor is what was silent while the machine slept.
-    if (slept || document.visibilityState === "hidden") [asked, due] = [null, true];
+    if (setBack && connected !== null) connected = now;
+    // A page in the background is not looked at, nor is what was silent while the machine slept or its clock was set.
+    if (slept || setBack || document.visibilityState === "hidden") [asked, due] = [null, true];
     if (document.visibilityState === "hidden") return;
     if (manager?.kernel?.connectionStatus === "connected") connected = now;
     const sign = signOf(manager, connected !== null && now - connected >= ANSWER, heardOnce);
