@@ -12,13 +12,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from landscape_widget.data.batches import Batch, tensors_in
+from landscape_widget.data.batches import Batch
 from landscape_widget.data.counting import is_list_of_examples
 from landscape_widget.data.tree import describe, leaves
 from landscape_widget.loss.calling import is_pair, takes_model
 from landscape_widget.loss.compiled import uncompiled
 from landscape_widget.loss.copying import convert_module, deep_copy
 from landscape_widget.loss.options import reduction
+
+#: What is said of a model that has written into a batch where none was written into before.
+_LATE = (
+    "Expected a model, loss_fn and metrics that write into batches at θ* or nowhere, got some that left all "
+    "of them as they are there, and changed one elsewhere, which is not what it was any more. Use operations "
+    "that are not in place, or .clone() first, and make the objective anew."
+)
 
 
 class BatchLoss(nn.Module):
@@ -39,7 +46,10 @@ class BatchLoss(nn.Module):
         self.takes_model = takes_model(loss_fn)
         self._metrics_taking_model = {name for name, metric in self.metrics.items() if takes_model(metric)}
         self._writes: dict[str, bool] = {}
-        """Whether what is computed changes the batch, as far as it is known."""
+        """Whether what is computed changes batches, as far as it is known."""
+        self._spoilt = False
+        self.looks = False
+        """Whether batches are looked at that may have been never before."""
 
     def forward(self, batch: Batch, what: str = "loss") -> Any:
         """Mean loss of the batch, shape (), or its metrics or the model's output as ``what`` says.
@@ -48,23 +58,28 @@ class BatchLoss(nn.Module):
         that a loader makes anew in each epoch, or it is not known yet whether they do, they get a copy.
 
         Raises:
-            InvalidLossError: If they write into tensors that have shared memory, which their copies do not.
+            InvalidLossError: If they write into tensors that have shared memory, which their copies do not,
+                or begin to write when all batches were looked at.
         """
-        if not self._writes.get(what, True):
-            return self._found(batch, what)
-        batch = batch.copied()
-        if what in self._writes:
-            return self._found(batch, what)
-        given, versions = list(leaves(batch.content)), [tensor._version for tensor in tensors_in(batch)]
+        if self._spoilt:
+            raise InvalidLossError(_LATE)
+        copies = self.looks or self._writes.get(what, True)
+        batch = batch.copied() if copies else batch
+        given = list(leaves(batch.content))
+        versions = [_version(leaf) for leaf in given]
         found = self._found(batch, what)
-        written = versions != [leaf._version for leaf in given if isinstance(leaf, Tensor)]
+        written = versions != [_version(leaf) for leaf in given]
         if written and batch.shared:
             raise InvalidLossError(
                 "Expected a model, loss_fn and metrics that leave a batch as it is where its tensors share "
                 "memory, as of x and x.view(-1), got some that write into it: what else they change is not "
                 "known. Use operations that are not in place, or .clone() first."
             )
-        self._writes[what] = written or list(map(id, given)) != list(map(id, leaves(batch.content)))
+        changed = written or list(map(id, given)) != list(map(id, leaves(batch.content)))
+        if changed and not copies:
+            self._spoilt = True
+            raise InvalidLossError(_LATE)
+        self._writes[what] = changed or self._writes.get(what, False)
         return found
 
     def _found(self, batch: Batch, what: str) -> Any:
@@ -85,6 +100,11 @@ class BatchLoss(nn.Module):
         if takes_model or not is_pair(batch.content):
             return f(self.model, batch.content)
         return f(output(), batch.content[1])
+
+
+def _version(leaf: Any) -> int:
+    """What changes when a tensor is written into."""
+    return 0 if not isinstance(leaf, Tensor) or leaf.is_inference() else leaf._version
 
 
 def private_copy(
