@@ -1109,5 +1109,8 @@ def test_parameters_near_the_edge_of_where_the_loss_is_defined() -> None:
 
 
 def test_script_modules_are_refused_by_name() -> None:
+    part = nn.Sequential(nn.Linear(4, 3), torch.jit.script(nn.Linear(3, 3)))
+    with pytest.raises(TypeError, match=r"TorchScript module in its parts 1, .*Pass the module that it was"):
+        Objective(part, (torch.zeros(4, 4), torch.zeros(4).long()), nn.CrossEntropyLoss())
     with pytest.raises(TypeError, match="TorchScript"):
         Objective(torch.jit.trace(mlp(), draws(2, 4)), (draws(20, 4), labels(20)), nn.CrossEntropyLoss())
