@@ -84,12 +84,13 @@ def derivative(probe: Probe, own: Sequence[Tensor]) -> Derivative:
     with unwritten(point, probe.spans) as at, differentiated(at) as (leaf, gradient):
         loss = terms.term(leaf, 0)
         if own and (reaches(loss, list(own)) or _depends(terms, leaf, own)):
-            raise InvalidLossError(OF_OWN_MODEL.format("loss_fn", "loss"))
+            raise InvalidLossError(OF_OWN_MODEL.format("loss_fn", "loss", "loss_fn"))
         if isinstance(terms, ModelTerms) and not reaches(loss, [leaf]):
             raise CutOffError(
                 "Expected a loss that depends on the model's parameters, got one without a gradient with "
                 "respect to them. Part of the model or of loss_fn is cut off (no_grad, inference_mode, "
-                "detach, .item(), numpy), or calls another model than the one it is given."
+                "detach, .item(), numpy), or calls another model than the one it is given, or has parameters "
+                "merged by eval(), which mode='train' does not do."
             )
         value = float(loss.detach())
         try:

@@ -18,13 +18,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from landscape_widget.numerics.storage import Places, reach
 
-#: What is said of a function that reads them, and of what it returns.
+#: What is said of a function that reads them, of what it returns, and its name.
 OF_OWN_MODEL = (
     "Expected a {0} that knows the parameters only through its arguments, got one that reaches those of your "
     "own model, or their memory (.data, state_dict(), numpy), by a closure or a global name: they stay where "
-    "they are while θ moves, and so would that part of the {1}. Write it as f(model, batch), which is called "
-    "with θ in the model, and use that model, for instance in weight decay over model.parameters(); of what "
-    "is meant as a constant keep a .clone()."
+    "they are while θ moves, and so would that part of the {1}. Write it as {2}(model, batch), which is "
+    "called with θ in the model, and use that model, for instance in weight decay over model.parameters(); "
+    "of what is meant as a constant keep a .clone()."
 )
 
 #: What reads a tensor without an operation.

@@ -149,6 +149,71 @@ def test_an_array_in_the_memory_of_a_parameter_that_is_not_used_is_let_in() -> N
     assert torch.equal(Objective(model, (X, Y), nn.CrossEntropyLoss()).gradient(), plain.gradient())
 
 
+class Adapted(nn.Linear):
+    """A low-rank adapter, which is merged with the weight in eval mode, as loralib does it."""
+
+    def __init__(self, merges: bool, frozen: bool) -> None:
+        super().__init__(4, 5)
+        self.down, self.up = nn.Parameter(torch.ones(1, 4) / 3), nn.Parameter(torch.ones(5, 1) / 2)
+        self.merges, self.is_merged = merges, False
+        self.weight.requires_grad_(not frozen)
+
+    def train(self, mode: bool = True) -> Adapted:
+        if self.merges and mode == self.is_merged:
+            self.weight.data += (-1 if mode else 1) * (self.up.data @ self.down.data)
+            self.is_merged = not mode
+        return super().train(mode)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = super().forward(x)
+        return out if self.is_merged else out + x @ self.down.T @ self.up.T
+
+
+class Fused(nn.Module):
+    """Two layers that eval mode makes one of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(4, 5), nn.Linear(4, 5)
+
+    def train(self, mode: bool = True) -> Fused:
+        self.fused = None if mode else (self.a.weight + self.b.weight).detach()
+        return super().train(mode)
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self.a.weight + self.b.weight if self.fused is None else self.fused
+        return x @ weight.T + self.a.bias + self.b.bias
+
+
+@pytest.mark.parametrize("in_eval", [False, True])
+@pytest.mark.parametrize("make", [lambda: Adapted(True, True), Fused], ids=["adapter", "fused"])
+def test_parameters_that_eval_mode_puts_into_others_are_refused(make: Any, in_eval: bool) -> None:
+    """At θ* the loss is right, and none of these parameters moves it."""
+    torch.manual_seed(0)
+    model = nn.Sequential(make(), nn.Tanh(), nn.Linear(5, 3)).train(not in_eval)
+    with pytest.raises(ValueError, match=r"by eval\(\).*mode='train'"):
+        Objective(model, (X, Y), nn.CrossEntropyLoss())
+    expected = nn.functional.cross_entropy(copy.deepcopy(model).train()(X), Y)
+    objective = Objective(model, (X, Y), nn.CrossEntropyLoss(), mode="train")
+    torch.testing.assert_close(objective.loss(), expected.detach())
+    assert objective.gradient().all()
+
+
+@pytest.mark.parametrize("mode", ["train", "eval"])
+def test_parameters_that_another_mode_changes_are_refused(mode: str) -> None:
+    """θ would be taken in one mode and used in the other."""
+    torch.manual_seed(0)
+    model = nn.Sequential(Adapted(True, False), nn.Linear(5, 3)).train(mode == "eval")
+    with pytest.raises(ValueError, match=rf"whose {mode}\(\) changes 0\.weight, .*model\.{mode}\(\)"):
+        Objective(model, (X, Y), nn.CrossEntropyLoss(), mode=mode)
+
+
+def test_an_adapter_that_is_not_merged_is_let_in() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(Adapted(False, True), nn.Tanh(), nn.Linear(5, 3))
+    assert Objective(model, (X, Y), nn.CrossEntropyLoss()).gradient().all()
+
+
 @dataclass(slots=True)
 class Slot:
     """An object without a dictionary."""
