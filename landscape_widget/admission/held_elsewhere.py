@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 import torch
 from torch import Tensor, nn
@@ -110,7 +111,8 @@ def _written(found: Derivative, copied: BatchLoss, point: Tensor) -> float:
     if not written.keys() <= dict(copied.model.named_parameters()).keys():
         return math.nan
     with evaluated():
-        copied.model.train()
+        with suppress(Exception):  # of models for inference alone
+            copied.model.train()
         # first into what shares their memory as well, which converting parts from them
         _write(copied.model, written)
         _write(convert_module(copied, point.device, point.dtype).model, written)

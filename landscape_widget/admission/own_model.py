@@ -16,6 +16,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from landscape_widget.engine.faults import out_of_memory
 from landscape_widget.numerics.storage import Places, reach
 
 #: What is said of a function that reads them, of what it returns, and its name.
@@ -33,8 +34,9 @@ _PAST = (Tensor.numpy, Tensor.tolist, Tensor.__array__, Tensor.__dlpack__)
 #: How deep functions are looked for in functions.
 _DEPTH = 3
 
-#: So many times other values are read: what counts hits, such as an accuracy, may be the same by chance.
-_TIMES = 4
+#: How far other values are from what they are, one after another: what counts hits, such as an accuracy,
+#: needs large ones, and an assertion may not hold for those.
+_STEPS = (0.01, 0.1, 1.0, 10.0)
 
 
 def depend_on(own: Sequence[Tensor], compute: Callable[[], Sequence[float]], same: float) -> list[int]:
@@ -51,9 +53,15 @@ def depend_on(own: Sequence[Tensor], compute: Callable[[], Sequence[float]], sam
     ):  # apart from the loss, as a model may ask whether a mode is there
         values = compute()
     others: list[Sequence[float]] = []
-    for time in range(1, _TIMES + 1 if reads.found else 1):
-        with _Reads(own, time) as moved, _Past(moved):
-            others.append(compute())
+    for step in _STEPS if reads.found else ():
+        try:
+            with _Reads(own, step) as moved, _Past(moved):
+                others.append(compute())
+        except Exception as error:
+            if out_of_memory(error):
+                raise
+    if reads.found and not others:
+        return list(range(len(values)))
     return [
         i
         for i, value in enumerate(values)
@@ -93,11 +101,11 @@ class _Reads(TorchDispatchMode):
         """Not wrapped for ``torch.compile``, which takes a second to be loaded."""
         return False
 
-    def __init__(self, tensors: Sequence[Tensor], time: int = 0) -> None:
-        """Takes the tensors, and which other values they get; 0 for none."""
+    def __init__(self, tensors: Sequence[Tensor], step: float = 0.0) -> None:
+        """Takes the tensors, and how far from theirs the values are that they get."""
         super().__init__()  # type: ignore[no-untyped-call]
         self._places = Places(map(reach, tensors))
-        self._time = time
+        self._step = step
         self.found = False
 
     def __torch_dispatch__(
@@ -112,7 +120,7 @@ class _Reads(TorchDispatchMode):
             if not isinstance(value, Tensor) or self._places.of(value) is None:
                 return value
             self.found = True
-            return _moved(value, self._time) if self._time else value
+            return _moved(value, self._step) if self._step else value
 
         args, kwargs = pytree.tree_map(seen, (args, kwargs or {}))
         return func(*args, **kwargs)
@@ -132,7 +140,7 @@ class _Past(TorchFunctionMode):
         return self._reads.read(func, args, kwargs) if func in _PAST else func(*args, **(kwargs or {}))
 
 
-def _moved(value: Tensor, time: int) -> Tensor:
+def _moved(value: Tensor, step: float) -> Tensor:
     """Other values, by no constant, which a softmax would not show."""
-    by = torch.arange(1, value.numel() + 1, device=value.device, dtype=torch.float32).mul(time).sin().add(1.5)
+    by = torch.arange(1, value.numel() + 1, device=value.device, dtype=torch.float32).sin().add(1.5).mul(step)
     return (value.detach() + by.reshape(value.shape)).to(value.dtype)

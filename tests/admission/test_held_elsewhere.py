@@ -208,6 +208,17 @@ def test_parameters_that_another_mode_changes_are_refused(mode: str) -> None:
         Objective(model, (X, Y), nn.CrossEntropyLoss(), mode=mode)
 
 
+class ForInference(Plain):
+    def train(self, mode: bool = True) -> ForInference:
+        if mode:
+            raise RuntimeError("this model is not trained")
+        return super().train(mode)
+
+
+def test_a_model_that_cannot_be_put_in_train_mode_is_let_in() -> None:
+    assert Objective(ForInference(), (X, Y), nn.CrossEntropyLoss()).gradient().all()
+
+
 def test_an_adapter_that_is_not_merged_is_let_in() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(Adapted(False, True), nn.Tanh(), nn.Linear(5, 3))
@@ -349,6 +360,18 @@ def test_numbers_of_the_user_s_own_parameters_are_no_constants(way: str) -> None
     objective = Objective(model, (X, Y), lambda o, t: nn.functional.cross_entropy(o, t) + kept())
     plain = Objective(model, (X, Y), nn.CrossEntropyLoss())
     assert objective.loss().item() == pytest.approx(plain.loss().item() + kept())
+
+
+def test_an_assertion_about_the_user_s_own_parameters_is_no_dependence() -> None:
+    model = Plain()
+
+    def asserting(output: Tensor, target: Tensor) -> Tensor:
+        assert bool(model.layer.weight.abs().max() < 1)
+        return nn.functional.cross_entropy(output, target)
+
+    plain = Objective(model, (X, Y), nn.CrossEntropyLoss())
+    objective = Objective(model, (X, Y), asserting, metrics={"asserting": asserting})
+    assert torch.equal(objective.gradient(), plain.gradient())
 
 
 def hits(output: Tensor, target: Tensor) -> Tensor:
