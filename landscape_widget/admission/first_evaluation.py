@@ -10,7 +10,7 @@ from torch import Tensor
 from landscape_widget.admission import not_finite
 from landscape_widget.admission.acceptance import accepted, check_whole
 from landscape_widget.admission.graph_check import derivative
-from landscape_widget.admission.held_elsewhere import check_held_elsewhere, check_mode
+from landscape_widget.admission.held_elsewhere import check_held_elsewhere
 from landscape_widget.admission.nearby import Probe
 from landscape_widget.admission.own_model import OF_OWN_MODEL, depend_on
 from landscape_widget.admission.precision import repeatable
@@ -59,8 +59,6 @@ def first_evaluation(
             raise not_finite.refusal(loss, [loss], terms, theta, spans)
         found.check_slope()
         return found.in_graph
-    if fresh is not None:
-        check_mode(terms, theta)
     first = accepted(terms, theta, spans)
     probe = probe.first()
     if is_mean(terms.loss_fn, terms.batches[:1]):  # then the model alone may couple examples

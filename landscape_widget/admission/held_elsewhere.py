@@ -77,28 +77,6 @@ def check_held_elsewhere(found: Derivative, fresh: Callable[[], BatchLoss], own:
     )
 
 
-def check_mode(terms: ModelTerms, theta: Tensor) -> None:
-    """Sees that the parameters of a copy are θ still, now that it is in its mode.
-
-    Raises:
-        InvalidLossError: If they are not, naming them.
-    """
-    held = dict(terms.named_modules()[""].named_parameters(remove_duplicate=False))
-    changed = [
-        name
-        for name, tensor in terms.layout.unflatten(theta).items()
-        if not bool(((held[name] == tensor) | (held[name].isnan() & tensor.isnan())).all())
-    ]
-    if changed:
-        mode = "train" if terms.training else "eval"
-        raise InvalidLossError(
-            f"Expected a model whose parameters stay as they are when it is put in {mode} mode, got one "
-            f"whose {mode}() changes {few(changed)}, as adapters do that are merged with weights. Switch "
-            f"that off, or put the model in the mode that is asked for before: model.{mode}() for "
-            f"mode={mode!r}."
-        )
-
-
 def _written(found: Derivative, copied: BatchLoss, point: Tensor) -> float:
     """The loss of a copy, which is used up, with its parameters at a point.
 

@@ -19,6 +19,7 @@ from landscape_widget.loss.calling import is_pair, takes_model
 from landscape_widget.loss.compiled import uncompiled
 from landscape_widget.loss.copying import convert_module, deep_copy
 from landscape_widget.loss.options import reduction
+from landscape_widget.numerics.checks import few
 
 #: What is said of a model that has written into a batch where none was written into before.
 _LATE = (
@@ -120,10 +121,35 @@ def private_copy(
 
     Raises:
         TypeError: If something in them cannot be copied.
+        InvalidLossError: If the mode changes parameters.
     """
     copied = convert_module(deep_copy(BatchLoss(model, loss_fn, metrics)), device, dtype)
-    copied.model.train(training)
+    _put_in_mode(copied.model, training)
     return copied.requires_grad_(False)
+
+
+def _put_in_mode(model: nn.Module, training: bool) -> None:
+    """Puts a copy in train or eval mode, and sees that what is trained of it stays as it is.
+
+    Raises:
+        InvalidLossError: If it does not, naming parameters: θ is that of the user's model in its own mode.
+    """
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    before = {name: p.detach().clone() for name, p in trained.items()}
+    model.train(training)
+    changed = [
+        name
+        for name, p in trained.items()
+        if not bool(((p == before[name]) | (p.isnan() & before[name].isnan())).all())
+    ]
+    if changed:
+        mode = "train" if training else "eval"
+        raise InvalidLossError(
+            f"Expected a model whose parameters stay as they are when it is put in {mode} mode, got one "
+            f"whose {mode}() changes {few(changed)}, as adapters do that are merged with weights. Switch "
+            f"that off, or put the model in the mode that is asked for before: model.{mode}() for "
+            f"mode={mode!r}."
+        )
 
 
 def _mean(f: Callable[..., Any], value: Any, batch: Batch) -> Any:
