@@ -12,7 +12,10 @@ from landscape_widget.admission.acceptance import accepted, check_whole
 from landscape_widget.admission.graph_check import derivative
 from landscape_widget.admission.held_elsewhere import check_held_elsewhere
 from landscape_widget.admission.nearby import Probe
+from landscape_widget.admission.own_model import OF_OWN_MODEL, depend_on
+from landscape_widget.admission.precision import repeatable
 from landscape_widget.admission.rows import check_rows
+from landscape_widget.engine.derivatives import evaluated
 from landscape_widget.loss.batch_loss import BatchLoss, InvalidLossError
 from landscape_widget.loss.evaluation import Spans
 from landscape_widget.loss.options import is_mean
@@ -63,6 +66,8 @@ def first_evaluation(
     probe = probe.widened()
     check_rows(probe, terms, told=told)
     found = derivative(probe.few(_FEW), own)
+    if own:
+        _check_metrics(terms, theta, own)
     check_whole(terms, theta, spans, first=first, in_graph=found.in_graph)
     found.check_slope()
     if fresh is not None:
@@ -73,3 +78,17 @@ def first_evaluation(
             f"{few(written)}. Do that in the training step, or on a copy in forward."
         )
     return found.in_graph
+
+
+def _check_metrics(terms: ModelTerms, theta: Tensor, own: Sequence[Tensor]) -> None:
+    """Sees that no metric reads the user's own model, and so is the same whatever θ is."""
+    names: list[str] = []
+
+    def compute() -> list[float]:
+        with evaluated():
+            found = terms.metrics_on(theta.detach().clone(), terms.batches[0])
+        names[:] = found
+        return list(found.values())
+
+    for i in depend_on(own, compute, repeatable(theta.dtype)):
+        raise InvalidLossError(OF_OWN_MODEL.format(f"metric {names[i]!r}", "metric", names[i]))

@@ -6,17 +6,15 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils import _pytree as pytree
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from landscape_widget.admission.embeddings import told_of_padding, told_of_sparse
 from landscape_widget.admission.jump_places import told
 from landscape_widget.admission.jumps import Jump, jump_between
 from landscape_widget.admission.nearby import Probe
+from landscape_widget.admission.own_model import OF_OWN_MODEL, depend_on, names_array_of
 from landscape_widget.admission.precision import repeatable
 from landscape_widget.admission.slope_check import CutOffError, Telling, check_slope, jumping, reaches
 from landscape_widget.engine.derivatives import differentiated
@@ -24,7 +22,6 @@ from landscape_widget.engine.faults import out_of_memory
 from landscape_widget.loss.batch_loss import InvalidLossError
 from landscape_widget.loss.evaluation import unwritten
 from landscape_widget.loss.terms import ModelTerms, Terms
-from landscape_widget.numerics.storage import memory_of
 
 _CHECKPOINTS = "Where the model checkpoints, pass use_reentrant=False to torch.utils.checkpoint."
 
@@ -86,20 +83,14 @@ def derivative(probe: Probe, own: Sequence[Tensor]) -> Derivative:
     point, plain = probe.point
     with unwritten(point, probe.spans) as at, differentiated(at) as (leaf, gradient):
         loss = terms.term(leaf, 0)
-        if own and (reaches(loss, list(own)) or _depends(loss, terms, leaf, own)):
-            raise InvalidLossError(
-                "Expected a loss_fn that knows the parameters only through its arguments, got one that "
-                "reaches those of your own model, or their memory (.data, state_dict()), by a closure or "
-                "a global name: they stay where they are while θ moves, and so would that part of the loss. "
-                "Write it as loss_fn(model, batch), which is called with θ in the model, and use that model, "
-                "for instance in weight decay over model.parameters(); of what is meant as a constant keep a "
-                ".clone()."
-            )
+        if own and (reaches(loss, list(own)) or _depends(terms, leaf, own)):
+            raise InvalidLossError(OF_OWN_MODEL.format("loss_fn", "loss", "loss_fn"))
         if isinstance(terms, ModelTerms) and not reaches(loss, [leaf]):
             raise CutOffError(
                 "Expected a loss that depends on the model's parameters, got one without a gradient with "
                 "respect to them. Part of the model or of loss_fn is cut off (no_grad, inference_mode, "
-                "detach, .item(), numpy), or calls another model than the one it is given."
+                "detach, .item(), numpy), or calls another model than the one it is given, or has parameters "
+                "merged by eval(), which mode='train' does not do."
             )
         value = float(loss.detach())
         try:
@@ -116,45 +107,11 @@ def derivative(probe: Probe, own: Sequence[Tensor]) -> Derivative:
     return Derivative(probe, point, slope, in_graph)
 
 
-class _Reads(TorchDispatchMode):
-    """Notices operations that take the values of tensors, by their memory, or gives them other ones."""
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """Not wrapped for ``torch.compile``, which takes a second to be loaded."""
-        return False
-
-    def __init__(self, tensors: Sequence[Tensor], by: float = 0.0) -> None:
-        """Takes the tensors, and what is added to their values."""
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._memory = {memory_of(tensor) for tensor in tensors} - {None}
-        self._by = by
-        self.found = False
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        def moved(value: Any) -> Any:
-            if not isinstance(value, Tensor) or memory_of(value) not in self._memory:
-                return value
-            self.found = True
-            return value + self._by if self._by else value
-
-        if not func.is_view:
-            args, kwargs = pytree.tree_map(moved, (args, kwargs))
-        return func(*args, **(kwargs or {}))
-
-
-def _depends(loss: Tensor, terms: Terms, leaf: Tensor, own: Sequence[Tensor]) -> bool:
-    """Whether the loss is another one where the memory of these tensors reads otherwise."""
-    with _Reads(own) as reads:  # apart from the loss itself, as a model may ask whether such a mode is there
-        terms.term(leaf, 0)
-    if not reads.found:
-        return False
-    with _Reads(own, by=1.0):
-        other = float(terms.term(leaf, 0).detach())
-    value = float(loss.detach())
-    return abs(other - value) > repeatable(leaf.dtype) * max(abs(other), abs(value))
+def _depends(terms: Terms, leaf: Tensor, own: Sequence[Tensor]) -> bool:
+    """Whether the loss is another one where the memory of these tensors reads otherwise, or may be."""
+    if isinstance(terms, ModelTerms) and names_array_of(terms.loss_fn, own):
+        return True
+    return bool(depend_on(own, lambda: [float(terms.term(leaf, 0).detach())], repeatable(leaf.dtype)))
 
 
 def _check_jumps(loss: Callable[[Tensor], float], theta: Tensor, move: Tensor, tell: Telling) -> None:

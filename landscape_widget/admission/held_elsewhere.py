@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 import torch
 from torch import Tensor, nn
@@ -59,8 +60,9 @@ def check_held_elsewhere(found: Derivative, fresh: Callable[[], BatchLoss], own:
             "Expected a model and loss_fn whose loss depends on the values of parameters and data alone, got "
             f"{at_theta:.8g} where the parameters are put in by name, as tensors, and {there:.8g} where they "
             "are written into a model that was not called before: they ask which of them are an nn.Parameter,"
-            " or keep what they have seen in their first call. Take model.parameters() as they are, and call "
-            "the model once before."
+            " keep what they have seen in their first call, or have parameters merged by eval(). Take "
+            "model.parameters() as they are, call the model once before, and switch merging off, or use "
+            "mode='train'."
         )
     without = [name for name, span in probe.spans.items() if not bool(found.gradient[span].any())]
     which = f"some ({few(without)}?)" if without else "some"
@@ -68,23 +70,31 @@ def check_held_elsewhere(found: Derivative, fresh: Callable[[], BatchLoss], own:
         "Expected a model and loss_fn that take the parameters by their names, got a loss near θ* of "
         f"{expected:.8g} where they are put in by name and {value:.8g} where they are written into the "
         f"model's tensors: {which} are held in another place too, such as a list or a buffer, or what was "
-        "made of them is kept from call to call. Have forward use self.weight itself, or an nn.ParameterList,"
-        " and loss_fn model.parameters(), and keep nothing that is made of parameters or shares their memory:"
-        " of what is meant as a constant keep a .clone()."
+        "made of them is kept from call to call, or by eval(). Have forward use self.weight itself, or an "
+        "nn.ParameterList, and loss_fn model.parameters(), and keep nothing that is made of parameters or "
+        "shares their memory: of what is meant as a constant keep a .clone(). Where eval() merges "
+        "parameters, as of low-rank adapters, switch that off, or use mode='train'."
     )
 
 
 def _written(found: Derivative, copied: BatchLoss, point: Tensor) -> float:
-    """The loss of a copy, which is used up, with its parameters at a point."""
+    """The loss of a copy, which is used up, with its parameters at a point.
+
+    It is put in its mode after that, as after training: there are models whose ``eval()`` puts together what
+    their forward takes.
+    """
     terms = found.probe.terms
     assert isinstance(terms, ModelTerms)
     written = terms.layout.unflatten(point)
     if not written.keys() <= dict(copied.model.named_parameters()).keys():
         return math.nan
     with evaluated():
+        with suppress(Exception):  # of models for inference alone
+            copied.model.train()
         # first into what shares their memory as well, which converting parts from them
         _write(copied.model, written)
         _write(convert_module(copied, point.device, point.dtype).model, written)
+        copied.model.train(terms.training)
         for name, parameter in copied.model.named_parameters():
             if name in written:
                 parameter.requires_grad_(found.in_graph)

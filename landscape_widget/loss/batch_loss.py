@@ -12,13 +12,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from landscape_widget.data.batches import Batch, tensors_in
+from landscape_widget.data.batches import Batch
 from landscape_widget.data.counting import is_list_of_examples
 from landscape_widget.data.tree import describe, leaves
 from landscape_widget.loss.calling import is_pair, takes_model
 from landscape_widget.loss.compiled import uncompiled
 from landscape_widget.loss.copying import convert_module, deep_copy
 from landscape_widget.loss.options import reduction
+from landscape_widget.numerics.checks import few
+
+#: What is said of a model that has written into a batch where none was written into before.
+_LATE = (
+    "Expected a model, loss_fn and metrics that write into batches at θ* or nowhere, got some that left all "
+    "of them as they are there, and changed one elsewhere, which is not what it was any more. Use operations "
+    "that are not in place, or .clone() first, and make the objective anew."
+)
 
 
 class BatchLoss(nn.Module):
@@ -39,7 +47,10 @@ class BatchLoss(nn.Module):
         self.takes_model = takes_model(loss_fn)
         self._metrics_taking_model = {name for name, metric in self.metrics.items() if takes_model(metric)}
         self._writes: dict[str, bool] = {}
-        """Whether what is computed changes the batch, as far as it is known."""
+        """Whether what is computed changes batches, as far as it is known."""
+        self._spoilt = False
+        self.looks = False
+        """Whether batches are looked at that may have been never before."""
 
     def forward(self, batch: Batch, what: str = "loss") -> Any:
         """Mean loss of the batch, shape (), or its metrics or the model's output as ``what`` says.
@@ -48,23 +59,28 @@ class BatchLoss(nn.Module):
         that a loader makes anew in each epoch, or it is not known yet whether they do, they get a copy.
 
         Raises:
-            InvalidLossError: If they write into tensors that have shared memory, which their copies do not.
+            InvalidLossError: If they write into tensors that have shared memory, which their copies do not,
+                or begin to write when all batches were looked at.
         """
-        if not self._writes.get(what, True):
-            return self._found(batch, what)
-        batch = batch.copied()
-        if what in self._writes:
-            return self._found(batch, what)
-        given, versions = list(leaves(batch.content)), [tensor._version for tensor in tensors_in(batch)]
+        if self._spoilt:
+            raise InvalidLossError(_LATE)
+        copies = self.looks or self._writes.get(what, True)
+        batch = batch.copied() if copies else batch
+        given = list(leaves(batch.content))
+        versions = [_version(leaf) for leaf in given]
         found = self._found(batch, what)
-        written = versions != [leaf._version for leaf in given if isinstance(leaf, Tensor)]
+        written = versions != [_version(leaf) for leaf in given]
         if written and batch.shared:
             raise InvalidLossError(
                 "Expected a model, loss_fn and metrics that leave a batch as it is where its tensors share "
                 "memory, as of x and x.view(-1), got some that write into it: what else they change is not "
                 "known. Use operations that are not in place, or .clone() first."
             )
-        self._writes[what] = written or list(map(id, given)) != list(map(id, leaves(batch.content)))
+        changed = written or list(map(id, given)) != list(map(id, leaves(batch.content)))
+        if changed and not copies:
+            self._spoilt = True
+            raise InvalidLossError(_LATE)
+        self._writes[what] = changed or self._writes.get(what, False)
         return found
 
     def _found(self, batch: Batch, what: str) -> Any:
@@ -87,6 +103,11 @@ class BatchLoss(nn.Module):
         return f(output(), batch.content[1])
 
 
+def _version(leaf: Any) -> int:
+    """What changes when a tensor is written into."""
+    return 0 if not isinstance(leaf, Tensor) or leaf.is_inference() else leaf._version
+
+
 def private_copy(
     model: nn.Module,
     loss_fn: Callable[..., Tensor],
@@ -100,10 +121,35 @@ def private_copy(
 
     Raises:
         TypeError: If something in them cannot be copied.
+        InvalidLossError: If the mode changes parameters.
     """
     copied = convert_module(deep_copy(BatchLoss(model, loss_fn, metrics)), device, dtype)
-    copied.model.train(training)
+    _put_in_mode(copied.model, training)
     return copied.requires_grad_(False)
+
+
+def _put_in_mode(model: nn.Module, training: bool) -> None:
+    """Puts a copy in train or eval mode, and sees that what is trained of it stays as it is.
+
+    Raises:
+        InvalidLossError: If it does not, naming parameters: θ is that of the user's model in its own mode.
+    """
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    before = {name: p.detach().clone() for name, p in trained.items()}
+    model.train(training)
+    changed = [
+        name
+        for name, p in trained.items()
+        if not bool(((p == before[name]) | (p.isnan() & before[name].isnan())).all())
+    ]
+    if changed:
+        mode = "train" if training else "eval"
+        raise InvalidLossError(
+            f"Expected a model whose parameters stay as they are when it is put in {mode} mode, got one "
+            f"whose {mode}() changes {few(changed)}, as adapters do that are merged with weights. Switch "
+            f"that off, or put the model in the mode that is asked for before: model.{mode}() for "
+            f"mode={mode!r}."
+        )
 
 
 def _mean(f: Callable[..., Any], value: Any, batch: Batch) -> Any:

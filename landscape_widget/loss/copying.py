@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import copy
 import threading
+import weakref
 from collections.abc import Iterator
 from itertools import chain
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
-from torch import Tensor, UntypedStorage, nn
+from torch import Tensor, nn
 
 from landscape_widget.data.batches import converted_dtype
 from landscape_widget.loss.compiled import compiled_methods, is_compiled
+from landscape_widget.loss.parameter_memory import ParameterMemory
 from landscape_widget.numerics.checks import few
-from landscape_widget.numerics.storage import memory_of
 
 M = TypeVar("M", bound=nn.Module)
 
 _LOCKS = {type(threading.Lock()): threading.Lock, type(threading.RLock()): threading.RLock}
+
+#: What leads to something without keeping it.
+_WEAK = (weakref.ref, weakref.ProxyType, weakref.CallableProxyType)
 
 #: Copied by name, whatever hangs on them.
 _CODE = (FunctionType, MethodType, BuiltinFunctionType, ModuleType)
@@ -42,20 +47,24 @@ def deep_copy(module: M) -> M:
 
     Tensors that were computed, such as the weights that pruning and weight normalisation put together before
     each forward pass, become constants, and locks new ones; neither can be copied otherwise. What shares the
-    memory of a parameter, be it a buffer, shares that of its copy, which copying alone would part. What
-    ``torch.compile`` has compiled is in the copy what it was compiled from.
+    memory of a parameter, be it a buffer or an array of numpy, shares that of its copy, which copying alone
+    would part. Weak references to what is copied lead to its copy, and what stands for another object is
+    not opened. What ``torch.compile`` has compiled is in the copy what it was compiled from.
 
     Raises:
         TypeError: If something else in it cannot be copied.
     """
-    memo: dict[int, Any] = {}
     held = list(_attributes(module))
     computed = [value for value in held if isinstance(value, Tensor) and not value.is_leaf]
+    memory = ParameterMemory(list(module.parameters()))
+    memo: dict[int, Any] = {id(value): value.detach().clone() for value in computed}
     for value in held:
         if type(value) in _LOCKS:
             memo[id(value)] = _LOCKS[type(value)]()
-    for value in computed:
-        memo[id(value)] = value.detach().clone()
+        elif type(value) in _WEAK:
+            memo[id(value)] = value
+        elif isinstance(value, np.ndarray) and memory.of(value):
+            memo[id(value)] = memory.copied_array(value)
     try:
         for part in reversed([part for part in module.modules() if is_compiled(part)]):
             memo[id(part)] = _before_compilation(part, memo)
@@ -64,8 +73,13 @@ def deep_copy(module: M) -> M:
             twin = memo.get(id(part))  # none of what a module with a __deepcopy__ of its own makes without it
             if isinstance(twin, nn.Module) and not is_compiled(part):
                 _restore_methods(part, twin, memo)
-        # where copy.deepcopy notes what it has met, in whatever container
-        _keep_shared(list(module.parameters()), [*computed, *memo.get(id(memo), [])], memo)
+        for parameter in module.parameters():
+            if (twin := memo.get(id(parameter), parameter)) is not parameter:
+                vars(twin).update(copy.deepcopy(vars(parameter), memo))  # which nn.Parameter leaves out
+        met = [*computed, *memo.get(id(memo), [])]  # where copy.deepcopy notes that, in whatever container
+        memory.keep_shared(met, memo)
+        for value in met:
+            _lead_to_copies(memo.get(id(value)), memo)
     except Exception as error:
         raise TypeError(
             "Expected a model and loss_fn that copy.deepcopy can copy, because those you passed must stay "
@@ -74,8 +88,6 @@ def deep_copy(module: M) -> M:
         ) from error
     for parameter in copied.parameters():
         parameter.grad = None
-    for parameter in module.parameters():
-        vars(memo.get(id(parameter), parameter)).update(vars(parameter))  # which nn.Parameter leaves out
     _check_own(module, copied)
     return copied
 
@@ -105,21 +117,11 @@ def convert_module(module: M, device: torch.device, dtype: torch.dtype) -> M:
     return module
 
 
-def _keep_shared(parameters: list[nn.Parameter], met: list[Any], memo: dict[int, Any]) -> None:
-    """Gives the copies of parameters, and of tensors that share memory with one, memory that they share."""
-    own, ids = {memory_of(parameter) for parameter in parameters} - {None}, set(map(id, parameters))
-    others = [value for value in met if isinstance(value, Tensor) and id(value) not in ids]
-    shared = own & {memory_of(tensor) for tensor in others}
-    copies: dict[int | None, UntypedStorage] = {}
-    with torch.no_grad():
-        for tensor in [*parameters, *others]:
-            memory, twin = memory_of(tensor), memo.get(id(tensor))
-            if twin is None or twin is tensor or memory not in shared or tensor.is_conj() or tensor.is_neg():
-                continue
-            if memory not in copies:
-                copies[memory] = copy.deepcopy(tensor.untyped_storage())
-            whole = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
-            twin.data = whole.set_(copies[memory], tensor.storage_offset(), tensor.shape, tensor.stride())
+def _lead_to_copies(twin: Any, memo: dict[int, Any]) -> None:
+    """Lets weak references in a copy lead to copies, where they led to what was copied."""
+    for name, value in list(getattr(twin, "__dict__", {}).items()):
+        if type(value) is weakref.ref and (copied := memo.get(id(value()))) is not None:
+            vars(twin)[name] = weakref.ref(copied)
 
 
 def _before_compilation(compiled: nn.Module, memo: dict[int, Any]) -> nn.Module:
@@ -152,8 +154,10 @@ def _attributes(module: nn.Module) -> Iterator[Any]:
         if id(value) in seen:
             continue
         seen.add(id(value))
-        if isinstance(value, Tensor) or type(value) in _LOCKS:
+        if type(value) in (*_WEAK, *_LOCKS) or isinstance(value, Tensor | np.ndarray):
             yield value
+            if isinstance(value, Tensor):
+                waiting.append((vars(value), _DEPTH - 1))
         elif depth < _DEPTH and not isinstance(value, type | nn.Module):
             inside: list[Any] = []
             if isinstance(value, dict):

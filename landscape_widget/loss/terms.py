@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
 from threading import RLock
@@ -228,6 +229,15 @@ class ModelTerms:
     def never_cut(self) -> None:
         """The model does not take part of a batch."""
         self.batches = [replace(batch, divisible=False) for batch in self.batches]
+
+    @contextmanager
+    def new_batches(self) -> Iterator[None]:
+        """Where all batches are looked at, one after another, for whether the loss changes any of them."""
+        self._batch_loss.looks = True
+        try:
+            yield
+        finally:
+            self._batch_loss.looks = False
 
     def time_may_come_first(self) -> list[str]:
         """Names of layers that take sequences with time as their first dimension."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from tempfile import TemporaryFile
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -40,6 +43,44 @@ def memory_of(tensor: Tensor) -> int | None:
         return tensor.untyped_storage().data_ptr() or None
     except (RuntimeError, NotImplementedError):  # sparse ones, and what stands for several tensors
         return None
+
+
+def reach(value: Any) -> tuple[int, int] | None:
+    """The addresses from and before which the numbers of a tensor or array lie; None as in ``memory_of``."""
+    if isinstance(value, np.ndarray) and value.size:
+        start, sizes, steps, width = value.ctypes.data, value.shape, value.strides, value.itemsize
+    elif isinstance(value, Tensor) and memory_of(value) is not None and value.numel():
+        start, sizes, width = value.data_ptr(), value.shape, value.element_size()
+        steps = tuple(step * width for step in value.stride())
+    else:
+        return None
+    far = [(size - 1) * step for size, step in zip(sizes, steps, strict=True)]
+    return start + sum(step for step in far if step < 0), start + sum(s for s in far if s > 0) + width
+
+
+class Places:
+    """Stretches of memory, none of which overlaps another."""
+
+    def __init__(self, stretches: Iterable[tuple[int, int] | None]) -> None:
+        """Takes the addresses from and before which they lie; what overlaps is one."""
+        self._all: list[tuple[int, int]] = []
+        for place in sorted({stretch for stretch in stretches if stretch is not None}):
+            if self._all and _overlap(self._all[-1], place):
+                last = self._all.pop()
+                self._all.append((last[0], max(last[1], place[1])))
+            else:
+                self._all.append(place)
+
+    def of(self, value: Any) -> tuple[int, int] | None:
+        """The first stretch that a tensor or array has numbers in, or may have; None if it has in none."""
+        if not self._all or (reached := reach(value)) is None:
+            return None
+        first = max(0, bisect_right(self._all, (reached[0], reached[0])) - 1)
+        return next((place for place in self._all[first : first + 2] if _overlap(place, reached)), None)
+
+
+def _overlap(a: tuple[int, int], b: tuple[int, int]) -> bool:
+    return a[0] < b[1] and b[0] < a[1]
 
 
 def wide(like: Tensor) -> torch.dtype:

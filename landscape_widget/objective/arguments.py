@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape_widget.data.tree import describe
-from landscape_widget.numerics.checks import integer, told
+from landscape_widget.numerics.checks import few, integer, told
 
 
 def check_arguments(model: Any, loss_fn: Any, mode: Any, dtype: Any, batch_size_fn: Any) -> None:
@@ -20,9 +20,11 @@ def check_arguments(model: Any, loss_fn: Any, mode: Any, dtype: Any, batch_size_
             f"Expected model as a torch.nn.Module, got {type(model).__name__}. "
             "For a plain function of θ use Objective.from_function."
         )
-    if isinstance(model, torch.jit.ScriptModule):
+    scripted = [name for name, part in model.named_modules() if isinstance(part, torch.jit.ScriptModule)]
+    if scripted:
+        which = f" in its parts {few(scripted)}" if scripted[0] else ""
         raise TypeError(
-            "Expected a model in Python, got a TorchScript module, whose derivatives run past all "
+            f"Expected a model in Python, got a TorchScript module{which}, whose derivatives run past all "
             "checks. Pass the module that it was made from."
         )
     if isinstance(loss_fn, type):

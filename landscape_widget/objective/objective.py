@@ -108,7 +108,7 @@ class Objective(PureFunction):
             self._set(terms, theta, filter_blocks(model, layout), layout, batch_size_fn)
             self._names, self._mode = names_of(loss_fn, model), told_of_mode(model, mode)
             self._dtype_chosen = chosen
-            with restored(model):
+            with restored(model), terms.new_batches():
                 if is_whole(data):
                     terms = in_pieces(terms, theta, self.spans)
                     self._terms = terms
@@ -258,10 +258,11 @@ class Objective(PureFunction):
             how = self._batch_size_fn, self.device, self.dtype
             batches = read_batches(data, max_examples, *how, chosen=self._dtype_chosen)
             terms = self._terms.over(batches)
-            if is_whole(data):
-                terms = in_pieces(terms, self.theta, self.spans)
-            told = self._batch_size_fn is not None
-            first_evaluation(terms, self.theta, self.spans, [], told=told)
+            with terms.new_batches():
+                if is_whole(data):
+                    terms = in_pieces(terms, self.theta, self.spans)
+                told = self._batch_size_fn is not None
+                first_evaluation(terms, self.theta, self.spans, [], told=told)
         return self._with(terms, self.theta)._by_same(self)
 
     def with_batch_norm(self, mode: str, source: Objective | None = None) -> Objective:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -86,6 +87,22 @@ class Detached(Buffered):
         return self.numbers[0]
 
 
+class OfArray(Buffered):
+    def set_up(self) -> None:
+        self.register_buffer("row", torch.from_numpy(self.layer.weight.detach().numpy()[1]))
+
+    def held(self) -> Tensor:
+        return self.row
+
+
+class Array(Buffered):
+    def set_up(self) -> None:
+        self.arrays = {"weight": self.layer.weight.detach().numpy().T}
+
+    def held(self) -> Tensor:
+        return torch.from_numpy(self.arrays["weight"]).T
+
+
 class OneRow(Buffered):
     def set_up(self) -> None:
         self.row = self.layer.weight.data[1]
@@ -117,12 +134,95 @@ def test_a_parameter_that_is_held_in_another_place_is_refused(
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-@pytest.mark.parametrize("kind", [Buffered, Detached, OneRow])
+@pytest.mark.parametrize("kind", [Buffered, Detached, OneRow, OfArray, Array])
 def test_what_shares_the_memory_of_a_parameter_is_refused(kind: type[Plain], dtype: torch.dtype) -> None:
     model = kind().to(dtype)
     model.set_up()  # in another type, its memory is another one
     with pytest.raises(ValueError, match=r"take the parameters by their names.*list or a buffer"):
         Objective(model, (X.to(dtype), Y), nn.CrossEntropyLoss())
+
+
+def test_an_array_in_the_memory_of_a_parameter_that_is_not_used_is_let_in() -> None:
+    model = Plain()
+    model.arrays = [p.detach().numpy() for p in model.parameters()]
+    plain = Objective(Plain(), (X, Y), nn.CrossEntropyLoss())
+    assert torch.equal(Objective(model, (X, Y), nn.CrossEntropyLoss()).gradient(), plain.gradient())
+
+
+class Adapted(nn.Linear):
+    """A low-rank adapter, which is merged with the weight in eval mode, as loralib does it."""
+
+    def __init__(self, merges: bool, frozen: bool) -> None:
+        super().__init__(4, 5)
+        self.down, self.up = nn.Parameter(torch.ones(1, 4) / 3), nn.Parameter(torch.ones(5, 1) / 2)
+        self.merges, self.is_merged = merges, False
+        self.weight.requires_grad_(not frozen)
+
+    def train(self, mode: bool = True) -> Adapted:
+        if self.merges and mode == self.is_merged:
+            self.weight.data += (-1 if mode else 1) * (self.up.data @ self.down.data)
+            self.is_merged = not mode
+        return super().train(mode)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = super().forward(x)
+        return out if self.is_merged else out + x @ self.down.T @ self.up.T
+
+
+class Fused(nn.Module):
+    """Two layers that eval mode makes one of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(4, 5), nn.Linear(4, 5)
+
+    def train(self, mode: bool = True) -> Fused:
+        self.fused = None if mode else (self.a.weight + self.b.weight).detach()
+        return super().train(mode)
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self.a.weight + self.b.weight if self.fused is None else self.fused
+        return x @ weight.T + self.a.bias + self.b.bias
+
+
+@pytest.mark.parametrize("in_eval", [False, True])
+@pytest.mark.parametrize("make", [lambda: Adapted(True, True), Fused], ids=["adapter", "fused"])
+def test_parameters_that_eval_mode_puts_into_others_are_refused(make: Any, in_eval: bool) -> None:
+    """At θ* the loss is right, and none of these parameters moves it."""
+    torch.manual_seed(0)
+    model = nn.Sequential(make(), nn.Tanh(), nn.Linear(5, 3)).train(not in_eval)
+    with pytest.raises(ValueError, match=r"by eval\(\).*mode='train'"):
+        Objective(model, (X, Y), nn.CrossEntropyLoss())
+    expected = nn.functional.cross_entropy(copy.deepcopy(model).train()(X), Y)
+    objective = Objective(model, (X, Y), nn.CrossEntropyLoss(), mode="train")
+    torch.testing.assert_close(objective.loss(), expected.detach())
+    assert objective.gradient().all()
+
+
+@pytest.mark.parametrize("mode", ["train", "eval"])
+def test_parameters_that_another_mode_changes_are_refused(mode: str) -> None:
+    """θ would be taken in one mode and used in the other."""
+    torch.manual_seed(0)
+    model = nn.Sequential(Adapted(True, False), nn.Linear(5, 3)).train(mode == "eval")
+    with pytest.raises(ValueError, match=rf"whose {mode}\(\) changes 0\.weight, .*model\.{mode}\(\)"):
+        Objective(model, (X, Y), nn.CrossEntropyLoss(), mode=mode)
+
+
+class ForInference(Plain):
+    def train(self, mode: bool = True) -> ForInference:
+        if mode:
+            raise RuntimeError("this model is not trained")
+        return super().train(mode)
+
+
+def test_a_model_that_cannot_be_put_in_train_mode_is_let_in() -> None:
+    assert Objective(ForInference(), (X, Y), nn.CrossEntropyLoss()).gradient().all()
+
+
+def test_an_adapter_that_is_not_merged_is_let_in() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(Adapted(False, True), nn.Tanh(), nn.Linear(5, 3))
+    assert Objective(model, (X, Y), nn.CrossEntropyLoss()).gradient().all()
 
 
 @dataclass(slots=True)
@@ -232,18 +332,94 @@ def test_anchors_of_a_function_that_are_the_parameters_themselves_are_refused(wa
         Objective(model, (X, Y), loss_fn[way])
 
 
-def test_reading_parameters_of_the_user_s_model_for_a_log_is_no_dependence() -> None:
+def read(model: Plain, way: str) -> Callable[[], float]:
+    """A number from the weights of a model, past the operations of tensors that hold them."""
+    weight = model.layer.weight
+    array, row = weight.detach().numpy(), torch.from_numpy(weight.detach().numpy()[1:])
+    return {
+        "numpy": lambda: float(weight.detach().numpy().std()),
+        "asarray": lambda: float(np.asarray(weight.detach()).std()),
+        "list": lambda: sum(v * v for row in weight.tolist() for v in row),
+        "array": lambda: float(array.std()),
+        "tensor of an array": lambda: float(torch.tensor(array).std()),
+        "part of an array": lambda: float(row.std()),
+        "teacher": lambda: float((model(X).softmax(1) @ torch.arange(3.0)).sum().detach()),
+    }[way]
+
+
+WAYS = ["numpy", "asarray", "list", "array", "tensor of an array", "part of an array", "teacher"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_numbers_of_the_user_s_own_parameters_are_no_constants(way: str) -> None:
+    """A softmax of a linear layer is the same where a constant is added to all of its weights."""
+    model = Plain()
+    number, kept = read(model, way), read(copy.deepcopy(model), way)
+    with pytest.raises(ValueError, match=r"a loss_fn that knows.*numpy.*\.clone\(\)"):
+        Objective(model, (X, Y), lambda o, t: nn.functional.cross_entropy(o, t) + number())
+    objective = Objective(model, (X, Y), lambda o, t: nn.functional.cross_entropy(o, t) + kept())
+    plain = Objective(model, (X, Y), nn.CrossEntropyLoss())
+    assert objective.loss().item() == pytest.approx(plain.loss().item() + kept())
+
+
+def test_an_assertion_about_the_user_s_own_parameters_is_no_dependence() -> None:
+    model = Plain()
+
+    def asserting(output: Tensor, target: Tensor) -> Tensor:
+        assert bool(model.layer.weight.abs().max() < 1)
+        return nn.functional.cross_entropy(output, target)
+
+    plain = Objective(model, (X, Y), nn.CrossEntropyLoss())
+    objective = Objective(model, (X, Y), asserting, metrics={"asserting": asserting})
+    assert torch.equal(objective.gradient(), plain.gradient())
+
+
+def hits(output: Tensor, target: Tensor) -> Tensor:
+    return (output.argmax(1) == target).float().mean()
+
+
+def test_a_metric_of_the_user_s_own_model_is_refused() -> None:
+    """It would be that at θ* on all of a plane."""
     model, log = Plain(), []
+
+    def logging(output: Tensor, target: Tensor) -> Tensor:
+        log.append(float(model.layer.weight.norm()))
+        return hits(output, target)
+
+    for metric in (lambda _, t: hits(model(X), t), lambda *_: model.layer.weight.detach().numpy().std()):
+        with pytest.raises(ValueError, match=r"a metric 'own' that knows .* part of the metric"):
+            Objective(model, (X, Y), nn.CrossEntropyLoss(), metrics={"right": hits, "own": metric})
+    objective = Objective(model, (X, Y), nn.CrossEntropyLoss(), metrics={"right": hits, "log": logging})
+    assert objective.metrics(0 * objective.theta) == pytest.approx({"right": 3 / 8, "log": 3 / 8})
+
+
+def test_frozen_parameters_beside_trained_ones_in_one_vector_are_constants() -> None:
+    model = Plain()
+    vector = torch.cat([p.detach().reshape(-1) for p in model.parameters()])
+    model.layer.weight.data, model.layer.bias.data = vector[:12].view(3, 4), vector[12:]
+    model.layer.weight.requires_grad_(False)
+    kept, moving = vector[:12], vector[11:]
+    objective = Objective(model, (X, Y), lambda o, t: nn.functional.cross_entropy(o, t) + kept.norm())
+    plain = Objective(model, (X, Y), nn.CrossEntropyLoss())
+    torch.testing.assert_close(objective.loss(), plain.loss() + kept.norm())
+    with pytest.raises(ValueError, match="reaches those of your own model"):
+        Objective(model, (X, Y), lambda o, t: nn.functional.cross_entropy(o, t) + moving.norm())
+
+
+def test_reading_parameters_of_the_user_s_model_for_a_log_is_no_dependence() -> None:
+    model, log, endless = Plain(), [], []
     before = copy.deepcopy(model.state_dict())
 
     def loss(output: Tensor, target: Tensor) -> Tensor:
         log.append(float(model.layer.weight.detach().norm()))
         zero = torch.zeros_like(model.layer.bias).sum()
-        return nn.functional.cross_entropy(output, target) + zero.detach()
+        return nn.functional.cross_entropy(output, target) + (zero.detach() if log else [later, endless])
 
+    endless.append(endless)
     plain = Objective(model, (X, Y), nn.CrossEntropyLoss())
     assert torch.equal(Objective(model, (X, Y), loss).gradient(), plain.gradient())
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    later = 0.0
 
 
 class Flat(Decay):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import pytest
 import torch
 from torch import nn
@@ -135,3 +137,60 @@ def test_a_copy_that_shares_tensors_with_the_model_is_refused() -> None:
     with pytest.raises(TypeError, match=r"shares model\.1\.weight, model\.1\.bias with its copy"):
         Objective(model, data, nn.CrossEntropyLoss(), parameters="0.*", dtype=torch.float64)
     assert all(p.requires_grad and p.dtype is torch.float32 for p in model.parameters())
+
+
+def test_tensors_that_are_attributes_of_parameters_are_copied_with_them() -> None:
+    model = nn.Linear(4, 3)
+    model.weight.anchor, model.bias.other = model.weight.detach() + 1, model.weight
+    model.weight.computed = 2 * model.weight
+    copied = deep_copy(model)
+    assert copied.bias.other is copied.weight
+    assert torch.equal(copied.weight.computed, 2 * model.weight)
+    model.weight.anchor.zero_()
+    assert torch.equal(copied.weight.anchor, model.weight + 1)
+
+
+class Child(nn.Module):
+    """A layer that knows the module it is part of, without being one of its parts in turn."""
+
+    def __init__(self, parent: nn.Module) -> None:
+        super().__init__()
+        self.parent = weakref.ref(parent)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.parent().scale
+
+
+class Parent(nn.Module):
+    """A layer whose scale another one of its parts takes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.scale, self.child = nn.Linear(4, 3), nn.Parameter(torch.tensor(2.0)), Child(self)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.child(self.layer(x))
+
+
+class Trainer:
+    """What cannot be copied."""
+
+    def __reduce_ex__(self, protocol: object) -> str:
+        raise TypeError("a trainer is not copied")
+
+
+def test_weak_references_in_a_copy_lead_to_the_copy() -> None:
+    torch.manual_seed(0)
+    model, elsewhere, trainer = Parent(), nn.Linear(2, 2), Trainer()
+    model.layer.elsewhere, model.layer.stands = weakref.ref(elsewhere), weakref.proxy(trainer)
+    copied = deep_copy(model)
+    assert copied.child.parent() is copied
+    assert copied.layer.elsewhere() is elsewhere
+    assert copied.layer.stands.__class__ is Trainer
+    assert model.child.parent() is model
+    data = torch.randn(8, 4), torch.arange(8) % 3
+    objective = Objective(model, data, nn.CrossEntropyLoss())
+    span = objective.spans["scale"]
+    loss = nn.functional.cross_entropy(model(data[0]), data[1])
+    (expected,) = torch.autograd.grad(loss, model.scale)
+    torch.testing.assert_close(objective.gradient()[span], expected.reshape(1))

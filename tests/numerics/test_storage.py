@@ -8,7 +8,7 @@ import torch
 
 from landscape_widget.numerics import storage
 from landscape_widget.numerics.lanczos import Lanczos
-from landscape_widget.numerics.storage import combined, orthogonalise, rotate, rows_in_file
+from landscape_widget.numerics.storage import Places, combined, orthogonalise, reach, rotate, rows_in_file
 
 
 def drawn(*shape: int) -> torch.Tensor:
@@ -78,3 +78,23 @@ def test_a_file_holds_what_memory_does() -> None:
 def test_without_room_on_the_disk_it_is_refused_at_once() -> None:
     with pytest.raises(OSError, match=r"No space|too large"):
         rows_in_file(1 << 20, torch.empty(1, dtype=torch.float64).expand(1 << 30))
+
+
+def test_what_has_numbers_in_some_memory_is_found() -> None:
+    numbers = drawn(4, 5)
+    places = Places(map(reach, [numbers[1], numbers[1, 2:], numbers[3], torch.empty(0)]))
+    array = numbers.numpy()
+    for inside in (
+        numbers,
+        numbers.T,
+        numbers[1:3],
+        numbers[3, 4],
+        numbers[:, 0],
+        array[::-1],
+        array[1, ::-2],
+    ):
+        assert places.of(inside) is not None
+    for outside in (numbers[0], numbers[2], array[2, ::-1], array[:1], numbers[0, 4], drawn(4, 5), 3.0):
+        assert places.of(outside) is None
+    assert places.of(numbers[2:]) == reach(numbers[3])
+    assert Places([]).of(numbers) is None

@@ -926,6 +926,57 @@ def test_batches_that_model_or_loss_write_into_are_as_a_loader_makes_them(kind: 
     assert torch.equal(y, labels(24))
 
 
+def weighing(model: nn.Module, batch: Any) -> Tensor:
+    """Takes weights out of those batches that have some."""
+    weights = batch.pop("weights", None)
+    losses = F.cross_entropy(model(batch["x"]), batch["y"], reduction="none")
+    return losses.mean() if weights is None else (weights * losses).mean()
+
+
+class Doubling(nn.Module):
+    """Writes into its input where there are few rows, or where ``scale`` is beyond 2."""
+
+    def __init__(self, in_place: bool) -> None:
+        super().__init__()
+        self.net, self.in_place = mlp(), in_place
+        self.scale = nn.Parameter(torch.ones((), dtype=torch.float64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x if self.in_place else x.clone()
+        return self.scale * self.net(x.mul_(2) if len(x) < 7 or self.scale > 2 else x)
+
+
+def test_some_batches_alone_are_written_into() -> None:
+    x, y = draws(24, 4), labels(24)
+    rows = [slice(i, i + 7) for i in range(0, 24, 7)]
+    batches = [{"x": x[r], "y": y[r]} for r in rows]
+    for batch in batches[2:]:
+        batch["weights"] = 1 + batch["x"][:, 0].abs()
+    model = mlp()
+    objective = Objective(model, batches, weighing)
+    expected = sum(len(batch["y"]) / 24 * weighing(model, dict(batch)) for batch in batches)
+    for _ in range(2):
+        torch.testing.assert_close(objective.loss(), expected.detach())
+
+    found = [
+        Objective(Doubling(in_place), DataLoader(TensorDataset(x, y), 7), nn.CrossEntropyLoss())
+        for in_place in (True, False)
+    ]
+    torch.testing.assert_close(found[0].gradient(), found[1].gradient())
+    torch.testing.assert_close(found[0].loss(), found[1].loss())
+    others = [objective.with_data(DataLoader(TensorDataset(x + 1, y), 5)) for objective in found]
+    torch.testing.assert_close(others[0].loss(), others[1].loss())
+
+
+def test_batches_that_are_written_into_far_from_where_they_were_looked_at_are_refused() -> None:
+    data = draws(21, 4), labels(21)
+    objective = Objective(Doubling(True), data, nn.CrossEntropyLoss())
+    objective.loss()
+    for theta in (objective.theta * 3, objective.theta):  # what it has written stays
+        with pytest.raises(ValueError, match=r"write into batches at θ\* or nowhere.*\.clone\(\)"):
+            objective.loss(theta)
+
+
 def test_tensors_of_a_batch_that_share_memory_are_not_written_into() -> None:
     x = draws(12, 4)
     model = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(4, 4).double())
@@ -1058,5 +1109,8 @@ def test_parameters_near_the_edge_of_where_the_loss_is_defined() -> None:
 
 
 def test_script_modules_are_refused_by_name() -> None:
+    part = nn.Sequential(nn.Linear(4, 3), torch.jit.script(nn.Linear(3, 3)))
+    with pytest.raises(TypeError, match=r"TorchScript module in its parts 1, .*Pass the module that it was"):
+        Objective(part, (torch.zeros(4, 4), torch.zeros(4).long()), nn.CrossEntropyLoss())
     with pytest.raises(TypeError, match="TorchScript"):
         Objective(torch.jit.trace(mlp(), draws(2, 4)), (draws(20, 4), labels(20)), nn.CrossEntropyLoss())
