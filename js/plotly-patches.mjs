@@ -22,6 +22,18 @@ const PATCHES = [
     ],
   },
   {
+    // Plotly traces contour lines through the ticks of the axis, to replace them by those that were asked for.
+    what: "contour lines through ticks",
+    file: /plotly\.js\/src\/traces\/surface\/convert\.js$/,
+    changes: [["params.levels[i] = contourLevels[i];", "params.levels[i] = contourParams.size > 0 ? [] : contourLevels[i];"]],
+  },
+  {
+    // Plotly goes through all that a trace may have to find its lists, which only a pointer asks for.
+    what: "the lists in a trace",
+    file: /plotly\.js\/src\/plots\/plots\.js$/,
+    changes: [["trace._arrayAttrs = PlotSchema.findArrayAttributes(trace);", "Object.defineProperty(trace, '_arrayAttrs', { configurable: true, get: function() { return PlotSchema.findArrayAttributes(this); } });"]],
+  },
+  {
     // Plotly draws twice as many pixels in each direction as there are on an ordinary screen, and each of them four
     // times. The first alone looks the same; drawn in software, both take twice as long. Saved images keep both.
     what: "multisampling",
@@ -45,6 +57,32 @@ const PATCHES = [
       ["    if(pickDirty) {\n      pickDirty = false\n      renderPick()\n    }\n", "    gl.depthMask(true)\n"],
       ["        for(var i=0; i<numPick; ++i) {\n          var result", "        if(pickDirty) {\n          pickDirty = false\n          renderPick()\n        }\n        for(var i=0; i<numPick; ++i) {\n          var result"],
       ["  if(!this._readTimeout) {\n    clearTimeout(this._readTimeout)\n  }\n  this._readTimeout = setTimeout(this._readCallback, 1)", "  this._readCallback()"],
+    ],
+  },
+  {
+    // Plotly sends each node of a surface six times, once for each corner of a triangle that it is in: 2.4 MB for
+    // 101×101. Here each is sent once, and corners are numbers, of which 16 bits do for 255×255 nodes.
+    what: "the nodes of a surface",
+    file: /plotly\.js\/stackgl_modules\/index\.js$/,
+    changes: [
+      ["var tverts = pool.mallocFloat(bits.nextPow2(10 * count))", "var corners = new Uint16Array(count)\n    var written = new Uint8Array(shape[0] * shape[1])\n    var tverts = pool.mallocFloat(bits.nextPow2(10 * written.length))"],
+      ["          var c = j + QUAD[k][1]\n\n          var tx", "          var c = j + QUAD[k][1]\n          var node = shape[1] * r + c\n          corners[vertexCount++] = node\n          if(written[node]) continue\n          written[node] = 1\n          tptr = 10 * node\n\n          var tx"],
+      ["          hi_intensity = Math.max(hi_intensity, vf)\n\n          vertexCount += 1\n", "          hi_intensity = Math.max(hi_intensity, vf)\n"],
+      ["    // Scale all vertex intensities\n    for (i = 6;", "    tptr = 10 * written.length\n    this._corners.update(corners.subarray(0, vertexCount))\n    for (i = 6;"],
+      ["      size: 3,\n      stride: SURFACE_VERTEX_SIZE,\n      offset: 28\n    }\n  ])", "      size: 3,\n      stride: SURFACE_VERTEX_SIZE,\n      offset: 28\n    }\n  ], corners)"],
+      ["  var coordinateBuffer = createBuffer(gl)\n  var vao = createVAO(gl, [\n    { buffer: coordinateBuffer,\n      size: 4,\n      stride: SURFACE", "  var coordinateBuffer = createBuffer(gl)\n  var corners = createBuffer(gl, undefined, gl.ELEMENT_ARRAY_BUFFER)\n  var vao = createVAO(gl, [\n    { buffer: coordinateBuffer,\n      size: 4,\n      stride: SURFACE"],
+      ["  var nparams = {\n    levels: [[], [], []]\n  }", "  surface._corners = corners\n  var nparams = {\n    levels: [[], [], []]\n  }"],
+    ],
+  },
+  {
+    // Plotly links the program of a scene's axes anew whenever a tick is elsewhere, and waits for it: for all that is
+    // still being drawn, too.
+    what: "the lines of axes",
+    file: /plotly\.js\/stackgl_modules\/index\.js$/,
+    changes: [
+      ["  if(this._lines && ticksUpdate) {\n    this._lines.dispose()\n    this._lines = null\n  }\n  if(!this._lines) {\n    this._lines = createLines(this.gl, this.bounds, this.ticks)", "  if(!this._lines || ticksUpdate) {\n    this._lines = createLines(this.gl, this.bounds, this.ticks, this._lines)"],
+      ["function createLines(gl, bounds, ticks) {", "function createLines(gl, bounds, ticks, former) {"],
+      ["  //Create cube VAO\n", "  if(former) {\n    former.vertBuffer.update(new Float32Array(vertices))\n    return Object.assign(former, { tickCount: tickCount, tickOffset: tickOffset, gridCount: gridCount, gridOffset: gridOffset })\n  }\n"],
     ],
   },
 ];

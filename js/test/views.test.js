@@ -45,6 +45,21 @@ test("where losses differ little they are told with the digits that tell them ap
   assert.match(find("readout").textContent, /loss = 0\.10\d{4}$/);
 });
 
+test("the scene is drawn after all other views, which else wait for the browser to be done with it", async () => {
+  const { model, plotly } = await show({}, { webgl: true });
+  /** @type {(string | undefined)[]} */
+  const order = [];
+  const { react } = plotly;
+  plotly.react = (el, ...rest) => {
+    order.push(/** @type {HTMLElement} */ (el.closest("section")).dataset.testid);
+    return react(el, ...rest);
+  };
+  model.receive({ _surface: mockSurface({ ...controls, request: 1 }, 1), _eigenpairs: mockEigenpairs(1) });
+  await settled();
+  assert.deepEqual(order.slice(-2), ["slices", "surface"]);
+  assert.ok(order.includes("heatmap"));
+});
+
 test("plotly says nothing in the corner of the host's page", async () => {
   const { find } = await show({ _surface: mockSurface({ ...controls, request: 1 }, 1) });
   assert.equal(find("heatmap").querySelector(".js-plotly-plot").config.showTips, false);

@@ -18,10 +18,25 @@ PATIENCE = 60_000
 #: Share of the place of a scene that a surface takes at least; paths and words alone take 0.02.
 LEAST = 0.1
 
-#: Counts how often pixels are read back, which a page waits for until all is drawn.
+#: Nodes for each axis of a small surface in the scene: plotly puts three between every two.
+NODES = 4 * 21 + 1
+
+#: Bytes of a node: its number twice, its place, colour and normal.
+NODE = 4 * 10
+
+#: Counts how often pixels are read back and programs are linked, which a page waits for until all is drawn;
+#: remembers the largest list of nodes that is sent.
 COUNT = """() => {
-  window.reads = 0;
-  const { readPixels } = WebGLRenderingContext.prototype;
+  window.reads = window.links = window.largest = 0;
+  const { bufferData, linkProgram, readPixels } = WebGLRenderingContext.prototype;
+  WebGLRenderingContext.prototype.bufferData = function (type, data, use) {
+    if (type === this.ARRAY_BUFFER) window.largest = Math.max(window.largest, data.byteLength ?? data);
+    return bufferData.call(this, type, data, use);
+  };
+  WebGLRenderingContext.prototype.linkProgram = function (program) {
+    window.links++;
+    return linkProgram.call(this, program);
+  };
   WebGLRenderingContext.prototype.readPixels = function (...args) {
     window.reads++;
     return readPixels.apply(this, args);
@@ -66,6 +81,20 @@ def test_nothing_is_read_back_until_the_pointer_asks(page: Page) -> None:
     page.wait_for_function(DONE, timeout=PATIENCE)
     assert page.evaluate("reads") == asked
     page.evaluate("sessionStorage.drawn = ''")
+
+
+def test_another_picture_sends_each_node_once_and_links_no_program(page: Page) -> None:
+    page.evaluate("window.links = window.largest = 0")
+    page.get_by_test_id("landscape-explorer").evaluate(
+        "() => { model.set('domain', [-0.3, 0.7, -0.2, 0.5]); model.save_changes(); }"
+    )
+    page.wait_for_function(DONE, timeout=PATIENCE)
+    plot = page.get_by_test_id("surface").locator(".js-plotly-plot")
+    wait_until(
+        lambda: plot.evaluate("plot => plot._fullLayout.scene.xaxis.range[1]") == pytest.approx(0.7),
+        "the scene",
+    )
+    assert page.evaluate("[links, largest]") == [0, NODE * NODES**2]
 
 
 def test_keys_turn_it(page: Page) -> None:

@@ -82,13 +82,16 @@ export function render({ model, el, host, signal }, css = "") {
   const options = createViewOptions(settings.body, foot, link);
   const zoom = createZoom(state, "domain");
   const oneScale = createOneScale(link);
+  const comparison = createComparison(views, state);
+  const surface = createSurface(views, link, "surface", options.scale, ...(state.group ? [oneScale.label] : []));
+  // The scene last: the page waits for what is drawn of it, and those after it would be late.
   const plots = [
-    createComparison(views, state),
-    createSurface(views, link, "surface", options.scale, ...(state.group ? [oneScale.label] : [])),
+    comparison,
     createHeatmap(views, link, zoom),
     createCurvature(views, state),
     createSlices(views, link),
     createCurves(views, state, checkpoints),
+    surface,
   ];
   const pair = createPair(views, link, { first: zoom, second: createZoom(state, "compared_domain") }, update);
   const pins = createPins(foot, state);
