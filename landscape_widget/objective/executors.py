@@ -109,7 +109,7 @@ class TakenExecutor:
             try:
                 # under a name of its own: what was sent before under the same one may just be forgotten
                 return self._client.scatter(whole, broadcast=True, hash=False)
-            except (OSError, TimeoutError, asyncio.TimeoutError) as error:
+            except (OSError, TimeoutError, asyncio.TimeoutError, ValueError) as error:
                 if not left:
                     raise WorkersLostError(GONE) from error
                 self.check_workers()
