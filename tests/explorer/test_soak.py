@@ -67,10 +67,10 @@ def test_a_thousand_moves_from_two_tabs(make_explorer: Make) -> None:
     assert len(explorer._errands) <= 1
 
 
-def test_a_hundred_explorers_opened_and_closed() -> None:
+def test_many_explorers_opened_and_closed() -> None:
     before = {thread.ident for thread in threading.enumerate()}
     freed = []
-    for _ in range(100):
+    for _ in range(30):
         explorer = LandscapeExplorer(gated_saddle()[1], **{**PLANE, "resolution": 3}).compute("surface")
         freed.append(weakref.ref(explorer._study.objective))
         explorer.close()
@@ -81,14 +81,14 @@ def test_a_hundred_explorers_opened_and_closed() -> None:
     assert not any(reference() for reference in freed)
 
 
-def test_a_hundred_pins(make_explorer: Make) -> None:
+def test_many_pins(make_explorer: Make) -> None:
     explorer = make_explorer(gated_saddle()[1], **PLANE).compute("surface")
     plane = explorer.plane
-    places = np.random.default_rng(0).uniform(-1, 1, (100, 2))
+    places = np.random.default_rng(0).uniform(-1, 1, (40, 2))
     pins = [explorer.pin(*map(float, place)) for place in places]
     for pin in pins:
         finish_pin(explorer, pin)
-    assert len(explorer.pins) == 100
+    assert len(explorer.pins) == 40
     for pin, place in zip(pins, places, strict=True):
         expected = saddle(torch.from_numpy(plane.point(*place))).item()
         assert pin.values.train.loss == pytest.approx(expected, rel=1e-12)
