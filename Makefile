@@ -21,7 +21,7 @@ demo: setup ## sets up and opens JupyterLab on the quickstart
 
 # two lanes of about the same length, of which the page's part is done while pip installs
 test: ## sets up and runs every check
-	$(MAKE) --jobs=2 --output-sync=target kernel-test js-check js-test js-hosts lint browser-test notebook-test
+	$(MAKE) --jobs=2 --output-sync=target kernel-test js-check js-test js-hosts lint browser-test
 
 check: ## the inner loop: lint, types, the page, and the tests of the rooms that changed
 	$(MAKE) --jobs=2 --output-sync=target check-py lint js-check js-test
@@ -70,16 +70,16 @@ js-hosts: tests/browser/vscode/node_modules/.package-lock.json tests/browser/hos
 	cd $* && npm ci --ignore-scripts --no-audit --no-fund
 
 # one thread: on a busy machine torch's thread pool costs more than it brings on problems of this size
-KERNEL_TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --ignore tests/browser --ignore tests/notebooks --ignore tests/callbacks
+KERNEL_TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --ignore tests/browser --ignore tests/callbacks
 
-kernel-test: setup ## both of the next two, in one process, as collecting them takes a quarter of a minute
+kernel-test: setup ## all of the next three, in one process: to load and collect takes a quarter of a minute
 	$(KERNEL_TESTS)
 
 py-test: setup
-	$(KERNEL_TESTS) -m "not oracle"
+	$(KERNEL_TESTS) --ignore tests/notebooks -m "not oracle"
 
 oracle-test: setup
-	$(KERNEL_TESTS) -m oracle
+	$(KERNEL_TESTS) --ignore tests/notebooks -m oracle
 
 notebook-test: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/notebooks
