@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -73,10 +74,24 @@ def exhaust(study: Study, controls: Controls) -> tuple[Findings, Exception | Non
     return seen[-1], None
 
 
-@pytest.mark.parametrize("face", ["spectrum", "trace"])
-def test_everything_else_is_computed_before_the_error(face: str) -> None:
-    study = Study(weight_normalised())
-    found, error = exhaust(study, replace(RANDOM, face=face))
+@cache
+def refused(face: str, second: tuple[str, str]) -> tuple[Findings, Exception | None]:
+    """What a computation finds with a face and a second plane.
+
+    Nothing is said but the error: a warning from the worker's thread would land in the latest cell.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return exhaust(Study(weight_normalised()), replace(RANDOM, face=face, compared_axes=second))
+
+
+#: Each face once, with a second plane that needs eigenvectors and one that does not.
+SPECTRUM, TRACE = ("spectrum", HESSIAN.axes), ("trace", ("random:filter", "random"))
+
+
+@pytest.mark.parametrize(("face", "second"), [SPECTRUM, TRACE])
+def test_everything_else_is_computed_before_the_error(face: str, second: tuple[str, str]) -> None:
+    found, error = refused(face, second)
     assert isinstance(error, SecondDerivativeError)
     assert found.surface is not None
     assert found.surface.final
@@ -91,17 +106,16 @@ def test_everything_else_is_computed_before_the_error(face: str) -> None:
     assert found.meter.left() == (1.0, 0.0), "nothing is left to wait for"
 
 
-@pytest.mark.parametrize(("axes", "there"), [(HESSIAN.axes, False), (("random:filter", "random"), True)])
-def test_a_second_plane_is_there_unless_it_needs_eigenvectors(axes: tuple[str, str], there: bool) -> None:
-    found, error = exhaust(Study(weight_normalised()), replace(RANDOM, compared_axes=axes))
-    assert isinstance(error, SecondDerivativeError)
-    assert found.surface is not None
-    assert found.surface.final
+@pytest.mark.parametrize(("shown", "there"), [(SPECTRUM, False), (TRACE, True)])
+def test_a_second_plane_is_there_unless_it_needs_eigenvectors(
+    shown: tuple[str, tuple[str, str]], there: bool
+) -> None:
+    found, _ = refused(*shown)
     assert (found.compared is not None and found.compared.surface.final) == there
 
 
 def test_the_curvature_by_differences_is_the_right_one(cure: Callable[[], None]) -> None:
-    found, _ = exhaust(Study(weight_normalised()), replace(RANDOM, face="trace"))
+    found, _ = refused(*TRACE)
     cure()
     objective = weight_normalised()
     exact = projected_curvatures(objective, 6, method="hvp")
@@ -137,14 +151,6 @@ def test_hessian_of_a_plane_by_differences(cure: Callable[[], None]) -> None:
     exact_gradient, exact = plane_hessian(weight_normalised(), plane)
     np.testing.assert_allclose(gradient, exact_gradient, rtol=1e-10)
     np.testing.assert_allclose(hessian, exact, rtol=1e-6)
-
-
-def test_nothing_is_said_but_the_error() -> None:
-    """A warning from the worker's thread would land in whatever cell is the latest."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        _, error = exhaust(Study(weight_normalised()), RANDOM)
-    assert error is not None
 
 
 def test_hessian_axes_fail_at_once_and_offer_random_ones() -> None:

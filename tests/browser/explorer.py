@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -48,6 +50,16 @@ def expect_no_kernel(explorer: Locator, words: str = LOST) -> None:
     expect(explorer.get_by_test_id("kernel")).to_have_text(words)
     expect(explorer.get_by_test_id("resolution")).to_be_disabled()
     expect(explorer.get_by_test_id("surface").locator(".js-plotly-plot")).to_be_visible()
+
+
+@contextmanager
+def without_plots(page: Page) -> Iterator[None]:
+    """All that is said and chosen is there; plots are not, which would be drawn anew at each change."""
+    style = page.add_style_tag(content=".lw-plot { display: none; }")
+    try:
+        yield
+    finally:
+        style.evaluate("style => style.remove()")
 
 
 class Grid:

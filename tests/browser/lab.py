@@ -121,6 +121,10 @@ class Notebook:
         )
         return count - 1
 
+    def remove(self, index: int) -> None:
+        """Remove the cell at `index`, and what it shows."""
+        self.page.evaluate(f"index => {self._panel}.content.model.sharedModel.deleteCell(index)", index)
+
     def set_cells(self, sources: list[str]) -> None:
         """Put code cells, with no outputs yet, in the place of all that there are."""
         self.page.evaluate(

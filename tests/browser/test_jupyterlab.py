@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from .conftest import Show
 from .explorer import VIEWS, ExplorerOnPage
@@ -70,115 +69,74 @@ def test_histogram_counts_the_kernels_projections(digits: ExplorerOnPage) -> Non
         assert counts.sum() >= 0.98 * len(kappa)
 
 
-@dataclass(frozen=True)
-class Control:
-    """A control, where it starts, how a person moves it, and what the trait must be then."""
-
-    test_id: str
-    trait: str
-    move: Callable[[ExplorerOnPage], Any]
-    holds: Callable[[Any, Any], bool]
-    """Called with the trait's values before and after."""
-    start: dict[str, Any] = field(default_factory=dict)
+def moved(explorer: ExplorerOnPage, trait: str, test_id: str, act: Callable[[Locator], object]) -> Any:
+    """What a trait becomes once a person has done something to its control."""
+    before = explorer.trait(trait)
+    act(explorer.part(test_id))
+    wait_until(lambda: explorer.trait(trait) != before, f"the trait {trait} after {test_id}")
+    return explorer.trait(trait)
 
 
-def _is(value: object) -> Callable[[Any, Any], bool]:
-    return lambda _, after: bool(after == value)
+def pressed(key: str) -> Callable[[Locator], None]:
+    """Press a key on a control that has the focus, as a person without a mouse does."""
+    return lambda control: control.press(key)
 
 
-def _select(test_id: str, value: str) -> Callable[[ExplorerOnPage], Any]:
-    return lambda explorer: explorer.part(test_id).select_option(value)
+def typed(text: str) -> Callable[[Locator], None]:
+    """Type into a field and leave it by Enter."""
+
+    def act(field: Locator) -> None:
+        field.fill(text)
+        field.press("Enter")
+
+    return act
 
 
-def _press(test_id: str, *keys: str) -> Callable[[ExplorerOnPage], Any]:
-    return lambda explorer: explorer.press(test_id, *keys)
+def chosen(option: Locator) -> None:
+    """Click the words of an option, which cover its button."""
+    option.locator("xpath=..").click()
 
 
-def _type_seed(explorer: ExplorerOnPage) -> None:
-    explorer.part("seed").fill("7")
-    explorer.part("seed").press("Enter")
+def assert_result_of_traits(explorer: ExplorerOnPage, after: int) -> None:
+    """Wait for the result of the last request, and check that it is the one that the traits describe."""
+    explorer.wait_for_result(after)
+    explorer.assert_plots_equal_kernel()
+    assert_result_answers_traits(explorer)
 
 
-HESSIAN = {"axes": ("hessian:max", "hessian:min")}
-SECOND = {"axes": ("hessian:max:2", "hessian:min")}
-MIXED = {"axes": ("hessian:max:2", "random")}
-
-#: In an order in which most start where the one before has ended: another start is another computation.
-CONTROLS = [
-    Control(
-        "axis-alpha",
-        "axes",
-        _select("axis-alpha", "hessian:max:2"),
-        _is(["hessian:max:2", "hessian:min"]),
-        HESSIAN,
-    ),
-    Control(
-        "axis-beta",
-        "axes",
-        _select("axis-beta", "random"),
-        _is(["hessian:max:2", "random"]),
-        SECOND,
-    ),
-    Control("seed", "seed", _type_seed, _is(7), MIXED),
-    Control(
-        "new-seed",
-        "seed",
-        lambda explorer: explorer.part("new-seed").click(),
-        lambda before, after: after != before and after >= 0,
-        MIXED,
-    ),
-    Control(
-        "preset",
-        "axes",
-        lambda explorer: explorer.part("preset-filter").locator("xpath=..").click(),
-        _is(["random:filter", "random:filter"]),
-        MIXED,
-    ),
-    Control(
-        "half-width",
-        "domain",
-        _press("half-width", "ArrowRight"),
-        lambda before, after: after[1] > before[1] and after == [-after[1], after[1], -after[1], after[1]],
-        {"domain": (-0.5, 0.5, -0.5, 0.5)},
-    ),
-    Control(
-        "domain-auto",
-        "domain",
-        lambda explorer: explorer.part("domain-auto").click(),
-        _is(None),
-        {"domain": (-0.3, 0.3, -0.3, 0.3)},
-    ),
-    Control(
-        "resolution",
-        "resolution",
-        _press("resolution", "ArrowRight"),
-        lambda before, after: after > before and after % 2 == 1,
-        {"resolution": 21},
-    ),
-    Control(
-        "examples",
-        "examples",
-        _press("examples", "ArrowLeft"),
-        lambda before, after: 1 <= after < before,
-        {"examples": 400},
-    ),
-]
-
-
-@pytest.mark.parametrize("control", CONTROLS, ids=lambda control: control.test_id)
-def test_control_changes_trait_and_brings_a_result(digits: ExplorerOnPage, control: Control) -> None:
-    digits.set_traits(**control.start)
-    before = digits.trait(control.trait)
+def test_controls_of_the_plane_change_traits_and_bring_a_result(digits: ExplorerOnPage) -> None:
+    """One after another, while the kernel computes what the one before has asked for."""
     request = digits.request()
+    second = "hessian:max:2"
+    assert digits.trait("axes") == ["hessian:max", "hessian:min"]
+    choose = Locator.select_option
+    assert moved(digits, "axes", "axis-alpha", lambda at: choose(at, second)) == [second, "hessian:min"]
+    assert moved(digits, "axes", "axis-beta", lambda at: choose(at, "random")) == [second, "random"]
+    assert moved(digits, "seed", "seed", typed("7")) == 7
+    assert moved(digits, "seed", "new-seed", Locator.click) >= 0
+    assert_result_of_traits(digits, request)
 
-    control.move(digits)
+    request = digits.request()
+    assert moved(digits, "axes", "preset-filter", chosen) == ["random:filter", "random:filter"]
+    assert_result_of_traits(digits, request)
 
-    wait_until(lambda: digits.trait(control.trait) != before, f"the trait {control.trait}")
-    after = digits.trait(control.trait)
-    assert control.holds(before, after), f"{control.trait}: {before} became {after}"
-    digits.wait_for_result(request)
-    digits.assert_plots_equal_kernel()
-    assert_result_answers_traits(digits)
+
+def test_controls_of_the_picture_change_traits_and_bring_a_result(digits: ExplorerOnPage) -> None:
+    request, shown, before = digits.request(), digits.grid("heatmap").x[-1], digits.trait("examples")
+    assert digits.trait("domain") is None
+    domain = moved(digits, "domain", "half-width", pressed("ArrowRight"))
+    assert domain == [-domain[1], domain[1], -domain[1], domain[1]]
+    assert domain[1] > shown
+    resolution = moved(digits, "resolution", "resolution", pressed("ArrowRight"))
+    assert resolution > 21
+    assert resolution % 2 == 1
+    assert 1 <= moved(digits, "examples", "examples", pressed("ArrowLeft")) < before
+    assert_result_of_traits(digits, request)
+
+    request = digits.request()
+    assert moved(digits, "domain", "domain-auto", Locator.click) is None
+    assert_result_of_traits(digits, request)
+    assert digits.grid("heatmap").x[-1] != domain[1]
 
 
 def assert_result_answers_traits(explorer: ExplorerOnPage) -> None:
@@ -195,8 +153,8 @@ def assert_result_answers_traits(explorer: ExplorerOnPage) -> None:
 
 
 def test_trait_set_in_a_cell_moves_the_control(digits_notebook: Notebook, digits: ExplorerOnPage) -> None:
-    digits.set_traits(resolution=21)
     request = digits.request()
+    assert digits.trait("resolution") != 15
     cell = digits_notebook.add("explorer.resolution = 15")
     digits_notebook.run(cell)
     digits_notebook.cell(SHOW_CELL)

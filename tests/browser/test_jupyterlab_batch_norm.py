@@ -13,20 +13,25 @@ from .conftest import Show
 from .explorer import ExplorerOnPage
 from .notebooks import BATCH_NORM
 
+DOMAIN = "explorer.domain = (-0.4, 0.4, -0.4, 0.4)"
+
 
 @pytest.fixture(scope="module")
 def explorer(show: Show) -> Iterator[ExplorerOnPage]:
     """The explorer of a network with batch normalisation, with a result on show."""
-    with show(BATCH_NORM + "explorer.resolution, explorer.examples = 9, 100") as notebook:
+    with show(BATCH_NORM + "explorer.resolution, explorer.examples = 9, 100\n" + DOMAIN) as notebook:
         explorer = ExplorerOnPage(notebook.page, notebook.kernel)
         explorer.open_settings()
         yield explorer
 
 
-def choose(explorer: ExplorerOnPage, mode: str) -> NDArray[np.float64]:
-    """Chooses a mode as a person does; returns what the heatmap shows then."""
+def choose(explorer: ExplorerOnPage, mode: str, key: str | None = None) -> NDArray[np.float64]:
+    """Chooses a mode as a person does, by a key where one is given; returns what the heatmap shows then."""
     request = explorer.request()
-    explorer.part(f"batch-norm-{mode}").locator("xpath=..").click()
+    if key:
+        explorer.press(f"batch-norm-{explorer.trait('batch_norm')}", key)
+    else:
+        explorer.part(f"batch-norm-{mode}").locator("xpath=..").click()
     explorer.wait_for_result(request)
     assert explorer.trait("batch_norm") == mode
     assert explorer.trait("surface.provenance['batch_norm']") == mode
@@ -35,11 +40,12 @@ def choose(explorer: ExplorerOnPage, mode: str) -> NDArray[np.float64]:
 
 
 def test_the_difference_is_what_lies_between_the_two_pictures(explorer: ExplorerOnPage) -> None:
-    explorer.set_traits(domain=(-0.4, 0.4, -0.4, 0.4))
+    """The choice is reached by the keyboard and by a click."""
     frozen = explorer.grid("heatmap").z
     values = explorer.trait("eigenpairs.values.tolist()")
 
-    recomputed, difference = choose(explorer, "recomputed"), choose(explorer, "difference")
+    recomputed = choose(explorer, "recomputed", "ArrowRight")
+    difference = choose(explorer, "difference")
 
     assert np.abs(difference).max() > 1e-4 * frozen.max()
     # three numbers of 24 bits each, as they travel
@@ -48,11 +54,3 @@ def test_the_difference_is_what_lies_between_the_two_pictures(explorer: Explorer
     expect(explorer.part("caption")).to_contain_text("verdict and curvature are those of frozen ones")
     np.testing.assert_array_equal(choose(explorer, "frozen"), frozen)
     expect(explorer.part("caption")).not_to_contain_text("batch-norm")
-
-
-def test_the_keyboard_reaches_the_choice(explorer: ExplorerOnPage) -> None:
-    request = explorer.request()
-    explorer.press("batch-norm-frozen", "ArrowRight")
-    explorer.wait_for_result(request)
-    assert explorer.trait("batch_norm") == "recomputed"
-    choose(explorer, "frozen")

@@ -86,7 +86,7 @@ def test_both_ends_are_named_and_what_they_show_is_said(explorer: ExplorerOnPage
                 expect(said).to_contain_text(f"{value:.4g}".replace("-", "−"))
 
 
-def test_a_domain_of_its_own(explorer: ExplorerOnPage) -> None:
+def test_a_domain_of_its_own_and_another_second_plane(explorer: ExplorerOnPage) -> None:
     request, first = explorer.request(), explorer.grid("heatmap").x
     before = explorer.grid("heatmap-2").x[-1]
     explorer.press("compared-half-width", "ArrowRight", "ArrowRight")
@@ -100,19 +100,12 @@ def test_a_domain_of_its_own(explorer: ExplorerOnPage) -> None:
 
     request = explorer.request()
     explorer.part("compared-domain-auto").click()
-    wait_for_both(explorer, request)
-    assert explorer.trait("compared_domain") is None
-
-
-def test_another_second_plane(explorer: ExplorerOnPage) -> None:
-    request = explorer.request()
+    wait_until(lambda: explorer.trait("compared_domain") is None, "the kernel's domain")
     explorer.part("compared-preset").select_option("filter")
     wait_for_both(explorer, request)
     assert explorer.trait("compared.plane.axes") == ["random:filter", "random:filter"]
+    assert explorer.grid("heatmap-2").x[-1] != domain[1]
     assert_second_equals_kernel(explorer)
-    request = explorer.request()
-    explorer.part("compared-preset").select_option("random")
-    wait_for_both(explorer, request)
 
 
 def test_turning_one_surface_turns_the_other(explorer: ExplorerOnPage) -> None:

@@ -128,7 +128,8 @@ def test_one_picture_at_a_time_is_on_its_way_and_none_after_cancel(
     notebook: Notebook, bowl: ExplorerOnPage
 ) -> None:
     """By counters, with two views that draw the same pictures."""
-    notebook.run(notebook.add(SHOW))
+    second = notebook.add(SHOW)
+    notebook.run(second)
     ExplorerOnPage(notebook.page, notebook.kernel, index=1).wait_for_result()
     request = bowl.request()
     notebook.kernel.run(AS_MANY_PICTURES_AS_IN_USE + COUNT)
@@ -147,13 +148,15 @@ def test_one_picture_at_a_time_is_on_its_way_and_none_after_cancel(
     assert notebook.kernel.value("most") == 1
     assert notebook.kernel.value("sent == at_cancel")
     notebook.kernel.run("for module, usual in zip(sending, patience): module.PATIENCE = usual")
+    notebook.remove(second)
 
 
 def test_second_view_shows_the_same(notebook: Notebook, bowl: ExplorerOnPage) -> None:
     bowl.wait_for_result()
     calls = notebook.kernel.value("calls")
     request = bowl.request()
-    notebook.run(notebook.add(SHOW))
+    cell = notebook.add(SHOW)
+    notebook.run(cell)
     second = ExplorerOnPage(notebook.page, notebook.kernel, index=1)
 
     second.wait_for_result()
@@ -166,6 +169,7 @@ def test_second_view_shows_the_same(notebook: Notebook, bowl: ExplorerOnPage) ->
     bowl.wait_for_result(request)
     assert bowl.request() == second.request()
     assert bowl.part("resolution").input_value() == second.part("resolution").input_value()
+    notebook.remove(cell)
 
 
 def test_reloaded_page_shows_the_same_without_computing(notebook: Notebook, bowl: ExplorerOnPage) -> None:

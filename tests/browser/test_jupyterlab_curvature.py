@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pytest
@@ -34,24 +33,16 @@ TALLEST_BAR = """(plot, name) => {
 
 
 @pytest.fixture(scope="module")
-def shown(show: Show) -> Iterator[ExplorerOnPage]:
-    """A trained network's explorer with a result on show."""
+def explorer(show: Show) -> Iterator[ExplorerOnPage]:
+    """A trained network's explorer with a result on show; a test begins where the one before it has ended."""
     with show(DIGITS) as notebook:
         yield ExplorerOnPage(notebook.page, notebook.kernel)
 
 
-@pytest.fixture
-def explorer(shown: ExplorerOnPage) -> ExplorerOnPage:
-    """The same, on the Hessian plane and the first face."""
-    wanted: dict[str, Any] = {"axes": ["hessian:max", "hessian:min"], "seed": 0, "face": "projections"}
-    changed = {name: value for name, value in wanted.items() if shown.trait(name) != value}
-    if changed:
-        shown.set_traits(**changed)
-    return shown
-
-
 def choose(explorer: ExplorerOnPage, face: str) -> None:
-    """Chooses a face as a person does, and waits until it shows its result."""
+    """Chooses a face as a person does, where it is another one, and waits until it shows its result."""
+    if explorer.trait("face") == face:
+        return
     request = explorer.request()
     explorer.part(f"face-{face}").locator("xpath=..").click()
     expect(explorer.part("curvature")).to_have_attribute("data-face", face)
@@ -65,30 +56,6 @@ def sent(explorer: ExplorerOnPage, expression: str) -> NDArray[np.float64]:
         f"__import__('numpy').frombuffer(explorer.{expression}, 'float64').tolist()"
     )
     return np.array(values)
-
-
-def test_the_spectrum_is_the_kernels_density(explorer: ExplorerOnPage) -> None:
-    choose(explorer, "spectrum")
-
-    x, density = sent(explorer, "_spectrum['x']"), sent(explorer, "_spectrum['density']")
-    plotted = [trace for trace in explorer.traces("curvature") if trace["x"] and len(trace["x"]) > 2]
-    drawn = {round(a, 9): b for trace in plotted for a, b in zip(trace["x"], trace["y"], strict=True) if b}
-    floor = min(drawn.values())
-    above = [(a, b) for a, b in zip(x.tolist(), density.tolist(), strict=True) if b > 2 * floor]
-    assert len(above) > 5
-    np.testing.assert_allclose([drawn[round(a, 9)] for a, _ in above], [b for _, b in above], rtol=1e-9)
-    assert spread(middle(pixels(explorer.part("curvature")))) > 1
-
-
-def test_an_eigenvalue_becomes_an_axis(explorer: ExplorerOnPage) -> None:
-    choose(explorer, "spectrum")
-    request = explorer.request()
-
-    explorer.part("eigenvalue-hessian:min").click()
-
-    explorer.wait_for_result(request)
-    assert explorer.trait("axes") == ["hessian:min", "hessian:max"], "the other one gives way"
-    explorer.assert_plots_equal_kernel()
 
 
 def test_a_bar_shows_a_random_plane_of_its_curvature(explorer: ExplorerOnPage) -> None:
@@ -136,7 +103,41 @@ def test_keys_alone_show_a_random_plane_of_a_bar(explorer: ExplorerOnPage) -> No
     explorer.assert_plots_equal_kernel()
 
 
+def test_three_ways_to_the_same_probability_stand_side_by_side(explorer: ExplorerOnPage) -> None:
+    text = explorer.part("blindness").inner_text()
+    assert "±" not in text
+    for name in ("measured", "closed_form", "spectral"):
+        low, high = (explorer.kernel.value(f"explorer.blindness.{name}.{end}") for end in ("low", "high"))
+        assert interval_words(low, high) in text, name
+
+
+def test_the_spectrum_is_the_kernels_density(explorer: ExplorerOnPage) -> None:
+    choose(explorer, "spectrum")
+
+    x, density = sent(explorer, "_spectrum['x']"), sent(explorer, "_spectrum['density']")
+    plotted = [trace for trace in explorer.traces("curvature") if trace["x"] and len(trace["x"]) > 2]
+    drawn = {round(a, 9): b for trace in plotted for a, b in zip(trace["x"], trace["y"], strict=True) if b}
+    floor = min(drawn.values())
+    above = [(a, b) for a, b in zip(x.tolist(), density.tolist(), strict=True) if b > 2 * floor]
+    assert len(above) > 5
+    np.testing.assert_allclose([drawn[round(a, 9)] for a, _ in above], [b for _, b in above], rtol=1e-9)
+    assert spread(middle(pixels(explorer.part("curvature")))) > 1
+
+
+def test_an_eigenvalue_becomes_an_axis(explorer: ExplorerOnPage) -> None:
+    explorer.set_traits(axes=("hessian:max", "hessian:min"))
+    choose(explorer, "spectrum")
+    request = explorer.request()
+
+    explorer.part("eigenvalue-hessian:min").click()
+
+    explorer.wait_for_result(request)
+    assert explorer.trait("axes") == ["hessian:min", "hessian:max"], "the other one gives way"
+    explorer.assert_plots_equal_kernel()
+
+
 def test_keys_alone_make_an_eigenvalue_an_axis(explorer: ExplorerOnPage) -> None:
+    explorer.set_traits(axes=("hessian:min", "hessian:max"))
     choose(explorer, "spectrum")
     keyboard = explorer.page.keyboard
     explorer.part("face-spectrum").focus()
@@ -144,17 +145,19 @@ def test_keys_alone_make_an_eigenvalue_an_axis(explorer: ExplorerOnPage) -> None
     keyboard.press("ArrowRight")
     keyboard.press("Home")
     expect(explorer.part("mark")).to_contain_text("λₙ =")
+    keyboard.press("End")
+    expect(explorer.part("mark")).to_contain_text("λ₁ =")
     request = explorer.request()
 
     keyboard.press("Enter")
 
     request = explorer.wait_for_result(request)
-    assert explorer.trait("axes") == ["hessian:min", "hessian:max"]
+    assert explorer.trait("axes") == ["hessian:max", "hessian:min"]
 
-    explorer.press("eigenvalue-hessian:min-beta", "Enter")
+    explorer.press("eigenvalue-hessian:max-beta", "Enter")
 
     explorer.wait_for_result(request)
-    assert explorer.trait("axes") == ["hessian:max", "hessian:min"]
+    assert explorer.trait("axes") == ["hessian:min", "hessian:max"]
 
 
 def test_both_estimates_of_the_trace_are_drawn(explorer: ExplorerOnPage) -> None:
@@ -166,14 +169,6 @@ def test_both_estimates_of_the_trace_are_drawn(explorer: ExplorerOnPage) -> None
         assert values[-1] == explorer.kernel.value(f"explorer.traces['{method}'][-1].value")
         assert any(len(y) == len(values) and np.array_equal(y, values) for y in lines), method
     expect(explorer.part("trace-text")).to_contain_text("Hutchinson, 100 vectors")
-
-
-def test_three_ways_to_the_same_probability_stand_side_by_side(explorer: ExplorerOnPage) -> None:
-    text = explorer.part("blindness").inner_text()
-    assert "±" not in text
-    for name in ("measured", "closed_form", "spectral"):
-        low, high = (explorer.kernel.value(f"explorer.blindness.{name}.{end}") for end in ("low", "high"))
-        assert interval_words(low, high) in text, name
 
 
 def test_eigenvalues_are_seen_settling(show: Show) -> None:

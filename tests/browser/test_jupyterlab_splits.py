@@ -60,7 +60,7 @@ def marks(explorer: ExplorerOnPage, view: str = "heatmap") -> list[list[Any]]:
 def test_each_loss_and_the_difference(explorer: ExplorerOnPage) -> None:
     explorer.kernel.run("import numpy as np")
     pictures = {}
-    for choice in ("test", "difference", "train"):
+    for choice, look in (("test", look_at_test), ("difference", look_at_difference), ("train", None)):
         choose(explorer, choice)
         assert explorer.trait("split") == choice
         explorer.assert_plots_equal_kernel()
@@ -68,14 +68,16 @@ def test_each_loss_and_the_difference(explorer: ExplorerOnPage) -> None:
         if choice != "difference":
             symbol = {"train": "x", "test": "cross"}[choice]
             assert marks(explorer) == [[symbol, *minimum(explorer, choice)]]
+        if look:
+            look(explorer)
     difference = pictures["test"] - pictures["train"]
     # three numbers of 24 bits each, as they travel
     np.testing.assert_allclose(pictures["difference"], difference, rtol=0, atol=2e-7 * pictures["test"].max())
     assert np.abs(difference).max() > 0.01
 
 
-def test_the_values_are_those_of_plain_torch(explorer: ExplorerOnPage) -> None:
-    choose(explorer, "test")
+def look_at_test(explorer: ExplorerOnPage) -> None:
+    """Its values are those of plain torch."""
     grid = explorer.grid("heatmap")
     for i, j in ((0, 0), (5, 5), (10, 3)):
         loss, _ = explorer.kernel.value(f"scores(explorer.parameters_at({grid.x[j]!r}, {grid.y[i]!r}), test)")
@@ -83,8 +85,8 @@ def test_the_values_are_those_of_plain_torch(explorer: ExplorerOnPage) -> None:
     expect(explorer.part("caption")).to_contain_text("the loss on 300 test examples")
 
 
-def test_a_difference_marks_both_minima(explorer: ExplorerOnPage) -> None:
-    choose(explorer, "difference")
+def look_at_difference(explorer: ExplorerOnPage) -> None:
+    """It marks both minima, on colours about 0."""
     expected = [["x", *minimum(explorer, "train")], ["cross", *minimum(explorer, "test")]]
     assert marks(explorer) == expected
     low, high = on_plot(explorer, "heatmap", COLOURS)

@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from .conftest import Show
 from .dev_page import DONE, FINAL, showing
-from .explorer import ExplorerOnPage
+from .explorer import ExplorerOnPage, without_plots
 from .lab import Notebook
 from .notebooks import BOWL
 from .waiting import wait_until
@@ -148,15 +148,24 @@ def assert_planes_are_square_on_a_low_screen(page: Page) -> None:
     usual = page.viewport_size
     assert usual is not None
     try:
-        for height, widths in ((900, WIDTHS), (720, (1280, 1000, 700, 500))):
-            page.set_viewport_size({"width": usual["width"], "height": height})
-            for width in widths:
-                assert_planes_are_square(page, width)
+        page.set_viewport_size({"width": usual["width"], "height": 720})
+        for width in (1280, 1000, 700, 500):
+            assert_planes_are_square(page, width)
     finally:
         page.set_viewport_size(usual)
 
 
+def assert_pictures_are_equal(page: Page, width: int) -> None:
+    """Check that plane and surface are as large as each other, and beside each other where there is room."""
+    surface, heatmap = (
+        box(page.get_by_test_id(view).locator(".lw-panel-body")) for view in ("surface", "heatmap")
+    )
+    beside = ("y", "width", "height") if width >= 560 else ("width", "height")
+    assert [surface[k] for k in beside] == pytest.approx([heatmap[k] for k in beside], abs=0.1)
+
+
 def test_a_plane_beside_long_numbers_is_square(open_: Open) -> None:
+    """On a low screen; on a higher one it is below."""
     assert_planes_are_square_on_a_low_screen(open_("theme=dark&scale=1e-7&half=0.003"))
 
 
@@ -170,25 +179,16 @@ def test_a_plane_beside_long_numbers_is_square(open_: Open) -> None:
         ("", 2),  # and ends with the face that is usual
     ],
 )
-def test_nothing_touches(open_: Open, query: str, first: int) -> None:
+def test_nothing_touches_and_the_pictures_are_equal_and_square(open_: Open, query: str, first: int) -> None:
     """Every picture at every width and with every face, and every face at every width."""
     page = open_(query)
     for number, width in enumerate(WIDTHS, first):
         page.get_by_test_id(f"face-{FACES[number % 3]}").locator("xpath=..").click()
         page.wait_for_function(DONE, timeout=PATIENCE)
-        set_width(page, width)
-        assert_nothing_touches(page, (FACES[number % 3], width))
-
-
-def test_the_pictures_are_equal_and_square(open_: Open) -> None:
-    page = open_()
-    for width in WIDTHS:
         assert_planes_are_square(page, width)
-        surface, heatmap = (
-            box(page.get_by_test_id(view).locator(".lw-panel-body")) for view in ("surface", "heatmap")
-        )
-        beside = ("y", "width", "height") if width >= 560 else ("width", "height")
-        assert [surface[k] for k in beside] == pytest.approx([heatmap[k] for k in beside], abs=0.1)
+        if not query:  # long numbers take room of their own picture alone
+            assert_pictures_are_equal(page, width)
+        assert_nothing_touches(page, (FACES[number % 3], width))
 
 
 def test_the_bar_is_one_line_and_two_in_a_narrow_place(open_: Open) -> None:
@@ -404,7 +404,10 @@ def test_play_and_pause_are_equally_wide(open_: Open) -> None:
 
 
 def test_a_plane_below_checkpoints_is_square(open_: Open) -> None:
-    assert_planes_are_square_on_a_low_screen(open_("paths&checkpoints=7&stretch=10"))
+    page = open_("paths&checkpoints=7&stretch=10")
+    for width in WIDTHS:
+        assert_planes_are_square(page, width)
+    assert_planes_are_square_on_a_low_screen(page)
 
 
 NOTE_TOPS = """() => {
@@ -814,21 +817,22 @@ def test_labels_of_projections_at_the_left_end_stay_clear_of_the_count_of_none(s
 def test_boxes_keep_a_least_width_and_gutters(lab: Notebook) -> None:
     lab.page.set_viewport_size({"width": 1400, "height": 900})
     lab.set_cells([BOWL + BOXED, "boxes['HBox']", "boxes['GridspecLayout']", "boxes['Tab']"])
-    lab.run_all()
     try:
-        for width in (1400, 800):  # to change it has all pictures drawn anew
-            lab.page.set_viewport_size({"width": width, "height": 900})
-            for index, shown in ((1, 2), (2, 2), (3, 1)):
-                explorers = lab.cell(index).get_by_test_id("landscape-explorer")
-                expect(explorers.first).to_be_visible(timeout=PATIENCE)
-                boxes = [box(explorers.nth(i)) for i in range(shown)]
-                assert all(b["width"] >= LEAST for b in boxes), (index, width)
-                bodies = [
-                    box(explorers.nth(i).get_by_role("group", name="Plane and accuracy"))
-                    for i in range(shown)
-                ]
-                if shown == 2 and width == 1400:
-                    assert bodies[0]["right"] + 16 <= bodies[1]["x"], index
+        with without_plots(lab.page):
+            lab.run_all()
+            for width in (1400, 800):
+                lab.page.set_viewport_size({"width": width, "height": 900})
+                for index, shown in ((1, 2), (2, 2), (3, 1)):
+                    explorers = lab.cell(index).get_by_test_id("landscape-explorer")
+                    expect(explorers.first).to_be_visible(timeout=PATIENCE)
+                    boxes = [box(explorers.nth(i)) for i in range(shown)]
+                    assert all(b["width"] >= LEAST for b in boxes), (index, width)
+                    bodies = [
+                        box(explorers.nth(i).get_by_role("group", name="Plane and accuracy"))
+                        for i in range(shown)
+                    ]
+                    if shown == 2 and width == 1400:
+                        assert bodies[0]["right"] + 16 <= bodies[1]["x"], index
     finally:
         lab.kernel.run("explorer.close(); other.close(); del boxes, grid, other")
         lab.set_cells([""])

@@ -25,7 +25,7 @@ QUICKSTART = Path(__file__).parents[2] / "notebooks" / "01_quickstart.ipynb"
 SMALLER = {
     "test_size=0.25": "train_size=0.25, test_size=0.25",
     "range(20)": "range(40)",
-    "resolution=31": "resolution=21",
+    "resolution=31": "resolution=11",
     "from landscape_widget import": f"{json.dumps(FEW_PICTURES)[1:-1]}from landscape_widget import",
 }
 

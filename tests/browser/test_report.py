@@ -118,7 +118,7 @@ def test_page_switches_between_planes_also_in_a_frame(
 ) -> None:
     """In a frame without an address or an origin, as pages of other people may be put into one."""
     path, outer = tmp_path / "run.html", tmp_path / "outer.html"
-    explorer.to_html(path, planes=["hessian", "random", {"axes": "random", "seed": 1}], resolutions=101)
+    explorer.to_html(path, planes=["hessian", "random", {"axes": "random", "seed": 1}], resolutions=31)
     frame = f'<iframe sandbox="allow-scripts" width="1300" height="1100" srcdoc="{escape(path.read_text())}">'
     outer.write_text(f"<!doctype html><meta charset=utf-8><title>outer</title>{frame}</iframe>")
     watch = open_page()

@@ -40,10 +40,19 @@ def run(source: str, **names: Any) -> LandscapeExplorer:
 
 CASES: dict[str, dict[str, Any]] = {
     "a domain that is moved": {"domain": (-0.37, 0.411, -0.1, 1 / 3), "resolution": 9},
-    "random axes": {"axes": ("random:filter", "random"), "seed": 12, "domain": None},
-    "part of the data": {"examples": 5, "samples": 3, "face": "trace"},
-    "two planes": {"compared_axes": ("random", "hessian:max"), "compared_domain": None},
-    "inner eigenvectors": {"axes": ("hessian:max:2", "hessian:min:2")},
+    "random axes, part of the data": {
+        "axes": ("random:filter", "random"),
+        "seed": 12,
+        "domain": None,
+        "examples": 5,
+        "samples": 3,
+        "face": "trace",
+    },
+    "inner eigenvectors, two planes": {
+        "axes": ("hessian:max:2", "hessian:min:2"),
+        "compared_axes": ("random", "hessian:max"),
+        "compared_domain": None,
+    },
 }
 
 

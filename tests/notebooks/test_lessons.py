@@ -27,6 +27,7 @@ SMALLER = {
         "surface.loss[15, 15]": "surface.loss[5, 5]",
         "images[:300], labels[:300]": "images[:100], labels[:100]",
         "epochs=30": "epochs=15",
+        "fitted(30,": "fitted(16,",
     },
     "4_edge_of_stability": {"epochs // 8": "epochs // 2"},
     "5_your_own_model": {

@@ -1,4 +1,6 @@
-"""Every notebook runs from top to bottom in a fresh process, one in a kernel, and its numbers are right.
+"""Every notebook runs from top to bottom in a fresh process, and its numbers are right.
+
+The quickstart runs in a kernel: tests/browser/test_quickstart.py.
 
 What a notebook found is held against products of double backward on its own model, in float64, against closed
 forms, and, where weights come from a file, against figures that scipy's eigensolver gave for such products.
@@ -15,7 +17,6 @@ import nbformat
 import numpy as np
 import pytest
 import torch
-from nbclient import NotebookClient
 from scipy.sparse.linalg import LinearOperator, eigsh
 from torch import Tensor, nn
 
@@ -55,15 +56,8 @@ json.dump(sorted(kinds), open(order["kinds"], "w"))
 """
 
 
-def in_a_kernel(cells: list[str], folder: Path) -> set[str]:
-    """Runs cells in a kernel of their own and returns the kinds of what they show."""
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(NOTEBOOKS)}}).execute()
-    return {kind for cell in notebook.cells for output in cell.outputs for kind in output.get("data", {})}
-
-
 def forked(new_process: Scripts) -> Callable[[list[str], Path], set[str]]:
-    """Does the same without the start of a kernel, which takes as long as many a notebook."""
+    """Runs cells as a kernel does, without its start, and returns the kinds of what they show."""
 
     def run(cells: list[str], folder: Path) -> set[str]:
         kinds = folder / "kinds.json"
@@ -119,14 +113,6 @@ def new_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scripts]:
 def run(tmp_path: Path, at_home: None, new_process: Scripts) -> Run:
     def run_(name: str, wanted: Wanted, smaller: dict[str, str]) -> dict[str, Any]:
         return run_notebook(name, wanted, smaller, tmp_path, forked(new_process))
-
-    return run_
-
-
-@pytest.fixture
-def run_in_a_kernel(tmp_path: Path, at_home: None) -> Run:
-    def run_(name: str, wanted: Wanted, smaller: dict[str, str]) -> dict[str, Any]:
-        return run_notebook(name, wanted, smaller, tmp_path, in_a_kernel)
 
     return run_
 
@@ -206,8 +192,8 @@ def check_quickstart(found: dict[str, Any]) -> None:
             assert surface.loss[i, j] == pytest.approx(loss, rel=1e-4, abs=off)
 
 
-def test_paper_examples(run_in_a_kernel: Run) -> None:
-    found = run_in_a_kernel(
+def test_paper_examples(run: Run) -> None:
+    found = run(
         "02_paper_examples",
         {
             "values": "explorer.eigenpairs.values",
@@ -262,6 +248,9 @@ def test_function_approximation(run: Run) -> None:
     assert found["verdict"] == "saddle"
 
 
+ONE_BLOCK = "for i, part in enumerate(resnet56(shortcuts)) if i in (0, 1, 2, 3, 12, 21) or i > 29"
+
+
 def test_resnet56(run: Run) -> None:
     found = run(
         "04_resnet56",
@@ -279,6 +268,10 @@ def test_resnet56(run: Run) -> None:
             "split(449)": "split(64)",
             "[:64]": "[:1]",
             "resolution=11": "resolution=3",
+            # one block of each stage for nine
+            "model = resnet56(shortcuts)": f"model = nn.Sequential(*(part {ONE_BLOCK}))",
+            'models[\\"with shortcuts\\"].parameters()': "resnet56(True).parameters()",
+            'models[\\"without shortcuts\\"].parameters()': "resnet56(False).parameters()",
         },
     )
     x, y = found["data"][0].double(), found["data"][1]
