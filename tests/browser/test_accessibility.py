@@ -103,7 +103,7 @@ def test_no_serious_finding_in_pins_and_scores(notebook: Notebook) -> None:
         assert findings_in_both_themes(notebook, explorer) == []
 
 
-@pytest.mark.parametrize(("theme", "face"), [("light", "projections"), ("dark", "spectrum")])
+@pytest.mark.parametrize(("theme", "face"), [("light", "spectrum"), ("dark", "projections")])
 def test_no_serious_finding_without_a_host(dev: Page, theme: str, face: str) -> None:
     """With names and colours of words, of which axe-core sees next to none within JupyterLab's notebook."""
     asked = f"{FINAL}&theme={theme}&face={face}"
