@@ -72,6 +72,7 @@ const PATCHES = [
       ["      size: 3,\n      stride: SURFACE_VERTEX_SIZE,\n      offset: 28\n    }\n  ])", "      size: 3,\n      stride: SURFACE_VERTEX_SIZE,\n      offset: 28\n    }\n  ], corners)"],
       ["  var coordinateBuffer = createBuffer(gl)\n  var vao = createVAO(gl, [\n    { buffer: coordinateBuffer,\n      size: 4,\n      stride: SURFACE", "  var coordinateBuffer = createBuffer(gl)\n  var corners = createBuffer(gl, undefined, gl.ELEMENT_ARRAY_BUFFER)\n  var vao = createVAO(gl, [\n    { buffer: coordinateBuffer,\n      size: 4,\n      stride: SURFACE"],
       ["  var nparams = {\n    levels: [[], [], []]\n  }", "  surface._corners = corners\n  var nparams = {\n    levels: [[], [], []]\n  }"],
+      ["  this._coordinateBuffer.dispose()\n", "  this._coordinateBuffer.dispose()\n  this._corners.dispose()\n"],
     ],
   },
   {
