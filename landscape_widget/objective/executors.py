@@ -23,9 +23,11 @@ _NONE = (
 #: What is said where nobody is left to work.
 GONE = "Expected workers, but those of the executor are gone."
 
+#: Seconds that Dask is given to start workers anew.
+_RETURN = 30.0
 
-#: Seconds that Dask is given to start workers anew, and those between two looks.
-_RETURN, _LOOK = 30.0, 0.1
+#: Seconds between two looks whether it has.
+_LOOK = 0.1
 
 #: How often what all workers need is handed to the scheduler, where workers are lost meanwhile.
 _ATTEMPTS = 3
@@ -105,15 +107,17 @@ class TakenExecutor:
 
     def _scatter(self, whole: Any) -> Any:
         """Has the scheduler hand it on, again where a worker is lost meanwhile."""
-        for left in reversed(range(_ATTEMPTS)):
+        left = _ATTEMPTS
+        while True:
             try:
                 # under a name of its own: what was sent before under the same one may just be forgotten
                 return self._client.scatter(whole, broadcast=True, hash=False)
+            # the last one is what Dask raises where no worker is left
             except (OSError, TimeoutError, asyncio.TimeoutError, ValueError) as error:
+                left -= 1
                 if not left:
                     raise WorkersLostError(GONE) from error
-                self.check_workers()
-        raise AssertionError
+            self.check_workers()
 
     def check_workers(self) -> None:
         """Sees that somebody may carry tasks out; Dask is given time to start workers anew.
