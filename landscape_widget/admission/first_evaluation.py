@@ -86,9 +86,10 @@ def _check_metrics(terms: ModelTerms, theta: Tensor, own: Sequence[Tensor]) -> N
 
     def compute() -> list[float]:
         with evaluated():
-            found = terms.metrics_on(theta.detach().clone(), terms.batches[0])
-        names[:] = found
-        return list(found.values())
+            values = terms.metrics_on(theta.detach().clone(), terms.batches[0])
+        names[:] = values
+        return list(values.values())
 
-    for i in depend_on(own, compute, repeatable(theta.dtype)):
-        raise InvalidLossError(OF_OWN_MODEL.format(f"metric {names[i]!r}", "metric", names[i]))
+    if found := depend_on(own, compute, repeatable(theta.dtype)):
+        name = names[found[0]]
+        raise InvalidLossError(OF_OWN_MODEL.format(f"metric {name!r}", "metric", name))

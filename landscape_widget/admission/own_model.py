@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -47,15 +47,12 @@ def depend_on(own: Sequence[Tensor], compute: Callable[[], Sequence[float]], sam
         compute: Computes the values.
         same: How far they may be apart by themselves, relatively.
     """
-    with (
-        _Reads(own) as reads,
-        _Past(reads),
-    ):  # apart from the loss, as a model may ask whether a mode is there
+    with _watched(own) as reads:  # apart from the loss, as a model may ask whether a mode is there
         values = compute()
     others: list[Sequence[float]] = []
     for step in _STEPS if reads.found else ():
         try:
-            with _Reads(own, step) as moved, _Past(moved):
+            with _watched(own, step):
                 others.append(compute())
         except Exception as error:
             if out_of_memory(error):
@@ -85,10 +82,13 @@ def names_array_of(f: Any, own: Sequence[Tensor]) -> bool:
         if id(value) in seen or depth > _DEPTH or not isinstance(value, FunctionType | MethodType):
             continue
         seen.add(id(value))
-        f = getattr(value, "__func__", value)
+        function: Any = getattr(value, "__func__", value)
         with suppress(ValueError, RecursionError):  # a name without a value, a list in itself
-            named = inspect.getclosurevars(f)
-            held = [dict(named.nonlocals), dict(named.globals), f.__defaults__, f.__kwdefaults__]
+            named = inspect.getclosurevars(function)
+            held = [
+                *(dict(named.nonlocals), dict(named.globals)),
+                *(function.__defaults__, function.__kwdefaults__),
+            ]
             waiting += [(part, depth + 1) for part in pytree.tree_leaves(held)]
     return False
 
@@ -138,6 +138,13 @@ class _Past(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         return self._reads.read(func, args, kwargs) if func in _PAST else func(*args, **(kwargs or {}))
+
+
+@contextmanager
+def _watched(own: Sequence[Tensor], step: float = 0.0) -> Iterator[_Reads]:
+    """Notices what takes the values of tensors in whatever way, or gives it other ones."""
+    with _Reads(own, step) as reads, _Past(reads):
+        yield reads
 
 
 def _moved(value: Tensor, step: float) -> Tensor:

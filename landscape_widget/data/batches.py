@@ -150,9 +150,10 @@ def tensors_in(batch: Batch) -> list[Tensor]:
 
 
 def share_memory(tensors: Sequence[Tensor]) -> bool:
-    """Whether some of these tensors lie in one storage."""
-    places = [memory_of(t) for t in tensors if t.layout is torch.strided and not t.is_nested and t.numel()]
-    return len(set(places)) < len(places)
+    """Whether some of these tensors lie in one storage, or in some that overlap, as parts of an array do."""
+    held = [t for t in tensors if t.layout is torch.strided and not t.is_nested and t.numel()]
+    places = sorted(place for t in held if (place := memory_of(t)))
+    return any(start < end for (_, end), (start, _) in pairwise(places))
 
 
 def check_only_tensors(batch: Batch) -> None:

@@ -22,8 +22,7 @@ class ParameterMemory:
     def __init__(self, parameters: Sequence[nn.Parameter]) -> None:
         """Copies nothing yet."""
         self._parameters = parameters
-        stores = [p.untyped_storage() for p in parameters if memory_of(p) is not None]
-        self._own = {(store.data_ptr(), store.data_ptr() + store.nbytes()): store for store in stores}
+        self._own = {place: p.untyped_storage() for p in parameters if (place := memory_of(p))}
         self._copies: dict[_Place, UntypedStorage] = {}
         self._places = Places(self._own)
 

@@ -14,6 +14,7 @@ from torch.nn.parameter import is_lazy
 
 from landscape_widget.loss.compiled import named_parameters
 from landscape_widget.numerics.checks import few, told
+from landscape_widget.numerics.storage import reach
 
 #: Chooses parameters: a glob over names ("layer4.*"), a module of the model (model.layer4), several of
 #: either, or a predicate (name, parameter) -> bool.
@@ -146,9 +147,9 @@ def _check_memory(model: nn.Module, chosen: Iterable[nn.Parameter]) -> None:
     """
     own = set(map(id, chosen))
     places = sorted(
-        (str(p.device), p.data_ptr(), p.data_ptr() + p.numel() * p.element_size(), name, id(p) in own)
+        (str(p.device), *place, name, id(p) in own)
         for name, p in model.named_parameters()
-        if p.layout is torch.strided and p.numel() and p.data_ptr() and _is_dense(p)
+        if p.layout is torch.strided and (place := reach(p)) and _is_dense(p)
     )
     for (device, _, end, name, moves), (there, start, _, other, others) in pairwise(places):
         if device == there and start < end and (moves or others):

@@ -37,12 +37,14 @@ def rows_in_file(count: int, like: Tensor) -> Tensor:
     return torch.frombuffer(mapped, dtype=like.dtype).reshape(count, like.numel())
 
 
-def memory_of(tensor: Tensor) -> int | None:
-    """Where the memory of a tensor lies; None where it has none, or none that can be told."""
+def memory_of(tensor: Tensor) -> tuple[int, int] | None:
+    """The addresses from and before which a tensor's storage lies; None of what has none that can be told."""
     try:
-        return tensor.untyped_storage().data_ptr() or None
+        store = tensor.untyped_storage()
+        start = store.data_ptr()
     except (RuntimeError, NotImplementedError):  # sparse ones, and what stands for several tensors
         return None
+    return (start, start + store.nbytes()) if start else None
 
 
 def reach(value: Any) -> tuple[int, int] | None:

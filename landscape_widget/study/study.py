@@ -12,7 +12,6 @@ from landscape_widget.numerics.vectors import norm
 from landscape_widget.objective.objective import Objective
 from landscape_widget.paths.landmarks import Landmarks
 from landscape_widget.planes.directions import by_eigenvectors, hessian_rank
-from landscape_widget.results.planes import Plane
 from landscape_widget.study.along import found_at
 from landscape_widget.study.centre import Centre, Run
 from landscape_widget.study.controls import Controls
@@ -155,9 +154,9 @@ class Study:
         elif second is not None:
             first = [surface, pairs] if pairs_needed else [surface]
             surface = chain(*first, compared_steps(centre, objective, second, found))
-        shown, rest, traces = (
+        shown, rest = (
             _to_the_end(steps(objective, controls, plane, found), found)
-            for steps in (self._curvature.shown, self._curvature.rest, self._traces_of_both)
+            for steps in (self._curvature.shown, self._curvature.rest)
         )
         match what:
             case "surface":
@@ -166,7 +165,10 @@ class Study:
                 found.stage = "curvature"
                 yield from chain(fairly(pairs, shown), rest)
             case _:
-                yield from chain(fairly(surface, pairs, shown), rest, traces)
+                yield from chain(
+                    *(fairly(surface, pairs, shown), rest),
+                    _to_the_end(self._traces_of_both(objective, found), found),
+                )
         if found.fault is not None:
             raise found.fault
 
@@ -230,9 +232,7 @@ class Study:
         found.around = found_at(self.centre, n_examples), found_at(other.centre, n_examples)
         yield found
 
-    def _traces_of_both(
-        self, objective: Objective, _controls: Controls, _plane: Plane, found: Findings
-    ) -> Iterator[Findings]:
+    def _traces_of_both(self, objective: Objective, found: Findings) -> Iterator[Findings]:
         """Computes tr(H) around both θ*, which their table asks for."""
         other, n = self.beside, objective.n_examples
         if other is None or found.around is None or None in found.around:  # most often nothing is beside

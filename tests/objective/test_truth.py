@@ -982,6 +982,9 @@ def test_tensors_of_a_batch_that_share_memory_are_not_written_into() -> None:
     model = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(4, 4).double())
     with pytest.raises(ValueError, match=r"share memory.*\.clone\(\)"):
         Objective(model, [(x, x)], nn.MSELoss())
+    rows = draws(13, 4).numpy()  # each part of which has a storage of its own
+    with pytest.raises(ValueError, match=r"share memory.*\.clone\(\)"):
+        Objective(model, [(torch.from_numpy(rows[:-1]), torch.from_numpy(rows[1:]))], nn.MSELoss())
     Objective(model, [(x, x.clone())], nn.MSELoss())
     Objective(model[1], [(x, x)], nn.MSELoss())
 
