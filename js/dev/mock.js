@@ -1,6 +1,7 @@
 // A model without a kernel: it answers like one, with a synthetic saddle, coarse to fine.
 import { OFFER, planeOf } from "./mock-axes.js";
 import { mockLandmarks } from "./mock-landmarks.js";
+import { mockLines } from "./mock-lines.js";
 import { mockEigenpairs, mockProjections, mockSpectrum, mockTrace } from "./mock-curvature.js";
 import { wire } from "./wire.js";
 
@@ -90,13 +91,15 @@ export const defaults = {
   status: "idle",
   error: "",
   progress: {},
-  _info: { subject: "Sequential", n_parameters: 23946, n_examples: 1797, n_test_examples: 0, theta_norm: 11.83, dtype: "float64", device: "cpu", max_resolution: 201, axes: OFFER, batch_norm: false, divisible: true, refused: {}, checkpoints: [] },
+  _info: { subject: "Sequential", n_parameters: 23946, n_examples: 1797, n_test_examples: 0, theta_norm: 11.83, dtype: "float64", device: "cpu", max_resolution: 201, axes: OFFER, batch_norm: false, divisible: true, refused: {}, checkpoints: [], solutions: 0 },
   _surface: null,
   _compared: null,
   _landmarks: null,
+  _line_losses: null,
   _eigenpairs: null,
   _projections: null,
   face: "projections",
+  lines: null,
   view: {},
   _spectrum: null,
   _trace: null,
@@ -104,7 +107,7 @@ export const defaults = {
   _pins: { pins: [], writable: false, table: null, csv: "", applied: null, note: "", centre: { depth: 0, request: 0, moved: 0 }, checkpoint: 0, drift: null, python: "" },
 };
 
-const PICTURES = ["_surface", "_compared", "_landmarks", "_projections", "_spectrum", "_trace"];
+const PICTURES = ["_surface", "_compared", "_landmarks", "_line_losses", "_projections", "_spectrum", "_trace"];
 
 /** @param {number} count @param {number} low @param {number} high */
 const linspace = (count, low, high) => Float64Array.from({ length: count }, (_, i) => low + ((high - low) * i) / (count - 1));
@@ -210,6 +213,7 @@ export function attachKernel(model, { pace = 250, once = false, ...kind } = {}) 
       () => ({ ...progress("projecting on random planes", 0.5), ...projections(300), ...face(0.2) }),
       () => ({ ...progress("evaluating the plane", 0.7), _surface: mockSurface(asked, 5, kind), ...face(0.5) }),
       () => ({ ...progress("evaluating the plane", 1), _surface: mockSurface(asked, 1, kind), ...projections(2000), ...face(1) }),
+      ...(model.get("lines") ? [() => ({ _line_losses: mockLines(current, model.get("lines"), controls.examples) })] : []),
       ...(kind.paths ? [0.5, 1].map((share) => () => ({ _landmarks: mockLandmarks(mockSurface(asked, 10, kind), share) })) : []),
       () => second(5),
       () => second(1),

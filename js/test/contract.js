@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { mockEigenpairs, mockProjections, mockSpectrum, mockTrace } from "../dev/mock-curvature.js";
 import { mockLandmarks } from "../dev/mock-landmarks.js";
+import { mockLines } from "../dev/mock-lines.js";
 import { attachKernel, createMockModel, defaults, mockSurface } from "../dev/mock.js";
 import { decodePoints } from "../src/kernel/points.js";
 import { createState, DECODERS } from "../src/kernel/state.js";
@@ -93,6 +94,7 @@ test("the mock answers with the kernel's keys", () => {
     _surface: mockSurface(request, 1),
     _compared: { ...mockSurface(request, 1), sights: [["", ""], ["", ""]] },
     _landmarks: mockLandmarks(mockSurface(request, 1)),
+    _line_losses: mockLines(1, "solutions", 13),
     _eigenpairs: mockEigenpairs(1),
     _projections: mockProjections(1, 300, null),
     _spectrum: mockSpectrum(1, 4, 10),

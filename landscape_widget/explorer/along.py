@@ -106,8 +106,8 @@ class AlongTheRun(PointActs):
         Where a control is changed meanwhile, the same is computed for what the controls ask for by then.
 
         Args:
-            what: "surface", "eigenpairs" or "curvature" for that alone, with what it rests on; "all"; or
-                "evolution": picture, both ends of the spectrum and tr(H) at every checkpoint.
+            what: "surface", "eigenpairs", "curvature" or "lines" for that alone, with what it rests on;
+                "all"; or "evolution": picture, both ends of the spectrum and tr(H) at every checkpoint.
 
         Raises:
             ValueError: For another ``what``.

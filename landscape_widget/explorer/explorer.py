@@ -32,6 +32,7 @@ from landscape_widget.objective.objective import Metrics, Objective
 from landscape_widget.paths.landmarks import GivenTrajectory, Landmarks
 from landscape_widget.paths.trajectory import Solution
 from landscape_widget.planes.grid import Domain
+from landscape_widget.results.lines import SOLUTIONS
 from landscape_widget.study.controls import Controls
 
 #: What is said of a file that is of the weights that the model holds by now.
@@ -81,6 +82,7 @@ class LandscapeExplorer(FollowedByAFile):
         batch_norm: str = Controls.batch_norm,
         split: str = Controls.split,
         equal_axes: bool = Controls.equal_axes,
+        lines: str | None = Controls.lines,
         compared_axes: tuple[str, str] | None = Controls.compared_axes,
         compared_domain: Domain | None = Controls.compared_domain,
         compared_split: str | None = Controls.compared_split,
@@ -132,6 +134,8 @@ class LandscapeExplorer(FollowedByAFile):
             split: What the loss in the picture is on: "train", "test", or the "difference" test − training.
             equal_axes: Whether an automatic domain reaches equally far along two eigenvectors; else by their
                 curvatures.
+            lines: What the losses along several lines from θ* follow: "solutions", or "random" and
+                "random:filter" with this seed and the next four; None for none.
             compared_axes: Axes of a second picture beside the first; None: those of the first.
             compared_domain: The domain of the second picture; None: chosen by the curvature.
             compared_split: The data of the second picture; None: those of the first. There is no second
@@ -251,6 +255,9 @@ class LandscapeExplorer(FollowedByAFile):
                 raise ValueError(f"{error} {_PRESENT}") from error
             raise
         results, study, chosen = loaded.results, loaded.study, loaded.controls
+        if chosen.lines == SOLUTIONS and not centres.landmarks.solutions:  # a file holds none
+            chosen = replace(chosen, lines=None)
+            results = replace(results, controls=replace(results.controls, lines=None))
         if loaded.here or loaded.way:  # whatever its number was where the file was written
             chosen = replace(chosen, checkpoint=self.checkpoint)
             results = replace(results, controls=replace(results.controls, checkpoint=self.checkpoint))

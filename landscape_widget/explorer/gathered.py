@@ -10,6 +10,9 @@ from typing import Any
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Findings
 
+#: Controls that pictures do not depend on.
+_BESIDE = ("samples", "face", "lines")
+
 
 @dataclass(frozen=True)
 class Kept:
@@ -63,8 +66,8 @@ class Gathered:
         self._newest |= kept
         drawn = [one.controls for one in self._newest.values() if one.fields.get("surface") is not None]
         picture = drawn[0] if drawn else controls
-        # how many projections are asked for, and which face is on show, changes nothing that was found
-        self.controls = replace(picture, samples=controls.samples, face=controls.face)
+        # how many projections are asked for, which face is on show, and which lines, changes no picture
+        self.controls = replace(picture, **{name: getattr(controls, name) for name in _BESIDE})
         known = {**self._fitting, **{n: one for n, one in self._newest.items() if one.fits(picture)}}
         self._fitting = {name: one for name, one in known.items() if one.fits(picture)}
 
@@ -79,4 +82,4 @@ class Gathered:
 
 def of_picture(controls: Controls) -> Controls:
     """What of the controls a picture depends on."""
-    return replace(controls, samples=Controls.samples, face=Controls.face)
+    return replace(controls, **{name: getattr(Controls, name) for name in _BESIDE})

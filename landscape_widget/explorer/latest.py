@@ -25,6 +25,7 @@ from landscape_widget.results.comparison import Comparison
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures
 from landscape_widget.results.evolution import Evolution
 from landscape_widget.results.landmarks import LandmarksOnPlane
+from landscape_widget.results.lines import LineLosses
 from landscape_widget.results.planes import Plane, Surface
 from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
@@ -156,6 +157,11 @@ class LatestResults(Waiting):
     def compared_landmarks(self) -> LandmarksOnPlane | None:
         """The same on the plane of the second picture."""
         return self._publisher.latest.compared_landmarks
+
+    @property
+    def line_losses(self) -> LineLosses | None:
+        """Losses along the lines that ``lines`` asks for so far, None unless it does."""
+        return self._publisher.latest.line_losses
 
     @property
     def eigenpairs(self) -> EigenPairs | None:

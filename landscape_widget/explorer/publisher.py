@@ -10,6 +10,7 @@ from landscape_widget.explorer.gathered import Gathered, Kept, of_picture
 from landscape_widget.explorer.in_flight import InFlight
 from landscape_widget.export.news import PAYLOADS, News
 from landscape_widget.export.payloads import Payload
+from landscape_widget.results.lines import SOLUTIONS
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Findings
 from landscape_widget.study.progress import Throttle
@@ -86,6 +87,14 @@ TOPICS = (
         lambda n: (n.found.landmarks, n.found.compared_landmarks),
         _fields("landmarks", "compared_landmarks"),
         ("landmarks", "compared_landmarks"),
+    ),
+    Topic(
+        "_line_losses",
+        lambda n: (n.found.line_losses,),
+        _fields("line_losses"),
+        ("line_losses",),
+        lambda controls: controls.lines is not None,
+        rests_on=lambda c: (c.lines, c.examples, c.batch_norm, c.lines != SOLUTIONS and c.seed),
     ),
     Topic(
         "_eigenpairs",

@@ -86,7 +86,14 @@ class Sending(SharedState):
         """What the page is to know of the present centre."""
         study = self._study
         around, checkpoints = study.centre.around, self._points.centres.landmarks.checkpoints
-        return wire.info(study.objective, study.theta_norm, study.test, around.offered, checkpoints)
+        return wire.info(
+            study.objective,
+            study.theta_norm,
+            study.test,
+            around.offered,
+            checkpoints,
+            len(around.landmarks.solutions),
+        )
 
     def _send_pins(self) -> None:
         with self._lock:

@@ -68,6 +68,7 @@ class SharedState(Sent, _ControlTraits):  # type: ignore[misc] # a base that is 
     _surface = t.Instance(dict, allow_none=True).tag(sync=True)
     _compared = t.Instance(dict, allow_none=True).tag(sync=True)
     _landmarks = t.Instance(dict, allow_none=True).tag(sync=True)
+    _line_losses = t.Instance(dict, allow_none=True).tag(sync=True)
     _eigenpairs = t.Instance(dict, allow_none=True).tag(sync=True)
     _projections = t.Instance(dict, allow_none=True).tag(sync=True)
     _spectrum = t.Instance(dict, allow_none=True).tag(sync=True)

@@ -26,6 +26,7 @@ CONTROLS = (
     "compared_axes",
     "checkpoint",
     "face",
+    "lines",
     "seed",
     "examples",
     "split",

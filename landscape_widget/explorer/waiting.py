@@ -29,7 +29,8 @@ class Waiting(BackgroundComputing):
         Where a control is changed meanwhile, the same is computed for what the controls ask for by then.
 
         Args:
-            what: "surface", "eigenpairs" or "curvature" for that alone, with what it rests on; or "all".
+            what: "surface", "eigenpairs", "curvature" or "lines" for that alone, with what it rests on; or
+                "all".
 
         Raises:
             ValueError: For another ``what``.

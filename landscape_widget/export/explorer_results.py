@@ -14,6 +14,7 @@ import plotly.graph_objects as go
 
 from landscape_widget.export.html_page import write_page
 from landscape_widget.export.news import News
+from landscape_widget.figures.between import lines_figure
 from landscape_widget.figures.curvature import curvature_figure, spectrum_figure, trace_figure
 from landscape_widget.figures.planes import heatmap_figure, slices_figure, surface_figure
 from landscape_widget.figures.shade import SCALES
@@ -25,6 +26,7 @@ from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures, 
 from landscape_widget.results.equality import equal_by_content
 from landscape_widget.results.files import Columns, check_replaceable, given_path, write_csv
 from landscape_widget.results.landmarks import LandmarksOnPlane
+from landscape_widget.results.lines import LineLosses
 from landscape_widget.results.planes import Plane, Surface
 from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
@@ -34,7 +36,7 @@ from landscape_widget.study.findings import Findings, Picture
 from landscape_widget.study.verdict import Verdict, verdict_of
 
 #: Kinds of figures.
-KINDS = ("surface", "heatmap", "slices", "curvature", "spectrum", "trace")
+KINDS = ("surface", "heatmap", "slices", "curvature", "spectrum", "trace", "lines")
 
 _TRACE_COLUMNS = ("samples", "value", "stderr", "square", "square_stderr", "n_hvp", "n_loss", "bias")
 
@@ -76,6 +78,8 @@ class Results:
     """The path of training and other solutions on the plane."""
     compared_landmarks: LandmarksOnPlane | None = None
     """The same on the plane of the second picture."""
+    line_losses: LineLosses | None = None
+    """Losses along several lines from θ*."""
 
     def __repr__(self) -> str:
         """What it is of and holds, in a line: the fields have lines of their own."""
@@ -110,9 +114,9 @@ class Results:
         """A figure fit for a paper.
 
         Args:
-            kind: "surface", "heatmap", "slices", "curvature", "spectrum" or "trace".
+            kind: "surface", "heatmap", "slices", "curvature", "spectrum", "trace" or "lines".
             scale: What height and colour of the first two stand for: "auto", "linear" or "log", as for
-                ``surface_figure``; of "slices" for a logarithm.
+                ``surface_figure``; of "slices" and "lines" for a logarithm.
             log: Short for ``scale="log"``.
 
         Raises:
@@ -126,9 +130,10 @@ class Results:
         drawers = self._drawers("log" if log else scale)
         if kind in drawers:
             return drawers[kind]()
-        face = ' with face="trace"' if kind == "trace" else ""
+        asked = {"trace": ' with face="trace"', "lines": ' with lines="random:filter", or another kind'}
         raise RuntimeError(
-            f"Expected a result to draw as {kind!r}, there is none yet. Compute it first{face}."
+            f"Expected a result to draw as {kind!r}, there is none yet. "
+            f"Compute it first{asked.get(kind, '')}."
         )
 
     def _drawers(self, scale: str = "auto") -> dict[str, Callable[[], go.Figure]]:
@@ -148,6 +153,8 @@ class Results:
             drawers["curvature"] = partial(curvature_figure, self.projections, self.plane_curvature)
         if self.density is not None:
             drawers["spectrum"] = partial(spectrum_figure, self.density, self.eigenpairs)
+        if self.line_losses is not None and self.line_losses.lines:
+            drawers["lines"] = partial(lines_figure, self.line_losses, log=scale == "log")
         traces = self.traces or {}
         if any(math.isfinite(e.stderr) for history in traces.values() for e in history):
             drawers["trace"] = partial(trace_figure, traces)

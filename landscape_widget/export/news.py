@@ -10,6 +10,7 @@ from typing import Any
 from landscape_widget.export import curvature_payloads as curvature
 from landscape_widget.export import payloads as wire
 from landscape_widget.export.landmark_payloads import landmarks
+from landscape_widget.export.line_payload import lines
 from landscape_widget.export.payloads import Payload
 from landscape_widget.export.python_call import recipe
 from landscape_widget.results.planes import Plane
@@ -57,6 +58,7 @@ PAYLOADS: dict[str, Callable[[News], Payload]] = {
     "_surface": lambda n: wire.surface(n.found, n.controls, n.request, n.theta_norm, n.python),
     "_compared": lambda n: wire.compared(n.found, n.controls, n.request, n.theta_norm),
     "_landmarks": lambda n: landmarks(n.found, n.controls, n.request),
+    "_line_losses": lambda n: lines(n.found, n.controls, n.request),
     "_eigenpairs": lambda n: curvature.eigenpairs(n.found, n.controls, n.request, n.theta_norm),
     "_projections": lambda n: curvature.projections(n.found, n.controls, n.request),
     "_spectrum": lambda n: curvature.spectrum(n.found, n.request),
@@ -69,6 +71,7 @@ PAYLOADS: dict[str, Callable[[News], Payload]] = {
 OF_A_PICTURE: dict[str, Callable[[Findings], Any]] = {
     "_surface": lambda found: found.surface,
     "_landmarks": lambda found: found.landmarks,
+    "_line_losses": lambda found: found.line_losses,
     "_eigenpairs": lambda found: found.pairs,
     "_projections": lambda found: found.projections,
     "_spectrum": lambda found: found.density,

@@ -30,12 +30,14 @@ OFFERED_RANKS = 5
 _PART_OF = {
     **dict.fromkeys(("node", "compared node", "checkpoint", "compared checkpoint"), "surface"),
     "product": "eigenpairs",
+    "line point": "lines",
 }
 
 #: What is said while such a part is computed.
 _STAGE_OF = {
     "surface": "loss surface",
     "eigenpairs": "directions of extreme curvature",
+    "lines": "losses along lines",
     "curvature": "curvature",
 }
 
@@ -48,12 +50,13 @@ def info(
     test: Objective | None = None,
     offered: Sequence[Axis] = (),
     checkpoints: Sequence[Recorded] = (),
+    solutions: int = 0,
 ) -> Payload:
     """What does not change during the life of an explorer, but for what is ``refused``.
 
     That torch can differentiate the loss twice, and so that there are Hessian axes, is taken for granted
     until a computation ends otherwise. ``offered``: the axes of a trajectory and of solutions;
-    ``checkpoints``: all that can be gone to.
+    ``checkpoints``: all that can be gone to; ``solutions``: how many others there are.
     """
     return {
         "subject": subject_of(objective.provenance("loss")),
@@ -69,6 +72,7 @@ def info(
         "divisible": objective.divisible,
         "refused": _refused(objective),
         "checkpoints": [{"label": one.name} for one in checkpoints],
+        "solutions": solutions,
     }
 
 
@@ -91,6 +95,7 @@ def info_of(found: Findings, controls: Controls, theta_norm: float) -> Payload:
         "divisible": False,
         "refused": {},
         "checkpoints": [],
+        "solutions": 0,
     }
 
 

@@ -68,10 +68,11 @@ def recipe(
             asked for them: it says so, too.
     """
     assert found.surface is not None
-    pictures = {"domain": found.surface}
-    if found.compared is not None and controls.compared_axes is not None:
-        pictures["compared_domain"] = found.compared.surface
-    here = {name: shown.provenance["domain"] for name, shown in pictures.items() if moved or not shown.final}
+    here = {}
+    if moved or not found.surface.final:
+        here["domain"] = found.surface.provenance["domain"]
+    if moved and found.compared is not None and controls.compared_axes is not None:  # it has no first picture
+        here["compared_domain"] = found.compared.surface.provenance["domain"]
     chosen = asdict(controls) | here
     arguments = [*given, *(f"{name}={value!r}" for name, value in chosen.items() if value is not None)]
     variables = _variables(given)

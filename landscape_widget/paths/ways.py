@@ -107,13 +107,18 @@ class Way:
         """Loss and metrics at the points t, ascending, among them 0 and 1, and the barrier in between."""
         found = None
         if test is not None:
-            if self.batch_norm == "recomputed":
-                test = test.with_batch_norm("recomputed", self.source)
-            found = self._on(t, test, self._told(test, "test loss between solutions", provenance))
-        train = self._told(self.objective, "loss between solutions", provenance)
+            test = self.on_test_data(test)
+            found = self._on(t, test, self.told(test, "test loss between solutions", provenance))
+        train = self.told(self.objective, "loss between solutions", provenance)
         return self._on(t, self.objective, train, found)
 
-    def _told(self, objective: Objective, quantity: str, details: Provenance) -> Provenance:
+    def on_test_data(self, test: Objective) -> Objective:
+        """The objective on test data, with batch-norm statistics of training data where those count."""
+        if self.batch_norm == "recomputed":
+            return test.with_batch_norm("recomputed", self.source)
+        return test
+
+    def told(self, objective: Objective, quantity: str, details: Provenance) -> Provenance:
         """What losses rest on, with what becomes of batch-norm statistics on the way, if there are any."""
         told = objective.provenance(quantity, **details)
         del told["batch_norm"]
@@ -128,7 +133,7 @@ class Way:
             losses[i] = there.loss().item()
             metrics.append(there.metrics())
         losses = np.where(np.isfinite(losses), losses, np.nan)
-        height, at = _barrier(t, losses, torch.finfo(objective.dtype).eps)
+        height, at = barrier(t, losses, torch.finfo(objective.dtype).eps)
         return Interpolation(
             t=t,
             loss=losses,
@@ -155,7 +160,7 @@ class Way:
         return math.sqrt(float(squares.sum()) * len(here) / (len(here) - 1))
 
 
-def _barrier(t: FloatArray, loss: FloatArray, eps: float) -> tuple[float, float]:
+def barrier(t: FloatArray, loss: FloatArray, eps: float) -> tuple[float, float]:
     """Largest excess over the straight line between the losses at 0 and 1, and where it is.
 
     What rounding to ``eps`` can make of equal losses is no barrier.

@@ -10,17 +10,22 @@ from landscape_widget.loss.batch_norm import MODES
 from landscape_widget.numerics.checks import check_flag, check_integer, check_seed
 from landscape_widget.objective.objective import Objective
 from landscape_widget.paths.landmarks import Landmarks
+from landscape_widget.planes.axes import KINDS
 from landscape_widget.planes.certified import ACCURACY, check_accuracy
 from landscape_widget.planes.directions import hessian_rank
 from landscape_widget.planes.grid import Domain, check_domain, check_resolution
 from landscape_widget.planes.splits import SPLITS, check_split
 from landscape_widget.results.equality import equal_by_content
+from landscape_widget.results.lines import SOLUTIONS
 
 #: The page holds integers up to this.
 _LARGEST_SEED = 2**53 - 1
 
 #: Random projections of one histogram.
 _MOST_SAMPLES = 1_000_000
+
+#: What lines may follow.
+LINES = (SOLUTIONS, *(name for name, kind in KINDS.items() if kind.seeded))
 
 #: Faces of the curvature panel.
 FACES = ("projections", "spectrum", "trace")
@@ -110,6 +115,17 @@ def _compared_checkpoint(value: Any, centre: Place) -> int | str:
     return value
 
 
+def _lines(value: Any, centre: Place) -> str:
+    if value == SOLUTIONS and not centre.around.landmarks.solutions:
+        raise ValueError(
+            f"Expected lines along random directions or None, got {SOLUTIONS!r}, and there are none. Give "
+            "them to LandscapeExplorer(…, solutions={…})."
+        )
+    if value != SOLUTIONS:
+        KINDS[value].check(centre.objective)
+    return str(value)
+
+
 @equal_by_content
 @dataclass(frozen=True)
 class Controls:
@@ -157,7 +173,9 @@ class Controls:
         default=False, metadata=_declared(lambda value, *_: check_flag(value, "equal_axes"))
     )
     """Whether an automatic domain reaches equally far along two eigenvectors; else by their curvatures."""
-
+    lines: str | None = field(default=None, metadata=_declared(_lines, values=LINES))
+    """What the losses along several lines from θ* follow: "solutions", or the kind of random directions of
+    several seeds; None for no lines."""
     checkpoint: int | None = field(default=None, metadata=_declared(_checkpoint))
     """Which checkpoint of the trajectory θ* is, counted from 0; None for the last, the model's weights."""
 

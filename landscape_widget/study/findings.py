@@ -10,6 +10,7 @@ from landscape_widget.results.blindness import SaddleBlindness
 from landscape_widget.results.curvature import EigenPairs, ProjectedCurvatures, Slopes
 from landscape_widget.results.equality import equal_by_content
 from landscape_widget.results.landmarks import LandmarksOnPlane
+from landscape_widget.results.lines import LineLosses
 from landscape_widget.results.planes import Plane, Surface
 from landscape_widget.results.quadratic import QuadraticModel
 from landscape_widget.results.spectrum import SpectralDensity, TraceEstimate
@@ -70,6 +71,8 @@ class Findings:
     """The path of training and other solutions on the first plane."""
     compared_landmarks: LandmarksOnPlane | None = None
     """The same on the second plane."""
+    line_losses: LineLosses | None = None
+    """Losses along several lines from θ*."""
     around: tuple[AtCheckpoint | None, AtCheckpoint | None] | None = None
     """What is known at θ* and at that of the second picture, where this is of another checkpoint."""
     density: SpectralDensity | None = None

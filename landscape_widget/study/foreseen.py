@@ -9,6 +9,7 @@ from landscape_widget.planes.directions import hessian_rank
 from landscape_widget.study import budget
 from landscape_widget.study.centre import Centre
 from landscape_widget.study.controls import Controls
+from landscape_widget.study.lines import lines_ahead
 from landscape_widget.study.progress import Work
 
 #: Losses along a line of the curvature fit: four, at the first interval or the second.
@@ -23,7 +24,9 @@ def foreseen(centre: Centre, controls: Controls, what: str = "all") -> dict[str,
         controls: What is asked for.
         what: The part.
     """
-    works: dict[str, Work] = {}
+    works: dict[str, Work] = lines_ahead(centre, controls) if what in ("lines", "all") else {}
+    if what == "lines":
+        return works
     ranks = hessian_rank(controls.axes)
     if what in ("surface", "all"):
         pictures = {"": controls}

@@ -162,7 +162,7 @@ class Surroundings:
             return
 
         def loss_of(i: int, state: Mapping[str, Tensor], name: str = "") -> float:
-            digest = self._digests.get((name, i)) or self._digests.setdefault((name, i), _digest(state))
+            digest = self._digests.get((name, i)) or self._digests.setdefault((name, i), digest_of(state))
             losses = [
                 self._loss(objective, state, f"{digest} {split} {apart}")
                 for split, objective in measured.items()
@@ -312,7 +312,7 @@ def _alone(state: Mapping[str, Tensor]) -> Trajectory:
     return Trajectory.of_recorded([Recorded(Held(state), 0, told=False)])
 
 
-def _digest(state: Mapping[str, Tensor]) -> str:
+def digest_of(state: Mapping[str, Tensor]) -> str:
     """What tells one state from others."""
     digest = blake2b(digest_size=12)
     for name in sorted(state):

@@ -17,6 +17,7 @@ from landscape_widget.study import budget
 from landscape_widget.study.centre import Centre
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.foreseen import curvature_works, nodes
+from landscape_widget.study.lines import lines_ahead
 
 #: Vectors of length N that a product and the step of a search hold at once.
 _WORKING = 6
@@ -48,7 +49,7 @@ class Plan:
     n_examples: int
     """Examples that every loss and product is taken over."""
     losses: int
-    """Evaluations of the loss: nodes of the planes on show, as if none of them were known."""
+    """Evaluations of the loss: nodes of the planes on show, and points of lines, as if none were known."""
     loss_seconds: float
     """Measured seconds of one."""
     products: int
@@ -103,7 +104,7 @@ def plan_of(centre: Centre, controls: Controls) -> Plan:
     return Plan(
         n_parameters=n,
         n_examples=objective.n_examples,
-        losses=_losses(controls),
+        losses=_losses(centre, controls),
         loss_seconds=loss_seconds,
         products=_products(centre, objective, controls) if differentiable else 0,
         product_seconds=product_seconds,
@@ -135,9 +136,10 @@ def _least(call: Callable[[], object]) -> float:
     return least
 
 
-def _losses(controls: Controls) -> int:
+def _losses(centre: Centre, controls: Controls) -> int:
+    lines = sum(work.units for work in lines_ahead(centre, controls).values())
     pictures = [controls, *([second] if (second := controls.compared()) else [])]
-    return sum(nodes(picture) + (0 if picture.domain else _DOMAIN) for picture in pictures)
+    return lines + sum(nodes(picture) + (0 if picture.domain else _DOMAIN) for picture in pictures)
 
 
 def _products(centre: Centre, objective: Objective, controls: Controls) -> int:

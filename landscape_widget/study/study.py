@@ -19,6 +19,7 @@ from landscape_widget.study.curvature_steps import CurvatureSteps
 from landscape_widget.study.findings import Findings, Picture
 from landscape_widget.study.foreseen import best_trace, foreseen
 from landscape_widget.study.known import Known
+from landscape_widget.study.lines import along_lines
 from landscape_widget.study.picture_steps import (
     compared_steps,
     is_begun,
@@ -39,7 +40,7 @@ _BESIDE = "beside"
 _LONG = 30.0
 
 #: Parts that can be computed alone, each with what it rests on; and all of them.
-PARTS = ("surface", "eigenpairs", "curvature", "all")
+PARTS = ("surface", "eigenpairs", "curvature", "lines", "all")
 
 
 def check_part(what: object, *more: str) -> str:
@@ -93,7 +94,8 @@ class Study:
             LossChangedError: If the loss has changed since the first of what is known was found, or does
                 meanwhile; then nothing is added.
         """
-        return self._watched(self._steps(controls, what), controls)
+        steps = self._lines(controls) if what == "lines" else self._steps(controls, what)
+        return self._watched(steps, controls)
 
     def _watched(self, steps: Iterator[Findings], controls: Controls) -> Iterator[Findings]:
         """Sees that the loss is what it was once there is anything new, and again at the end.
@@ -166,11 +168,20 @@ class Study:
                 yield from chain(fairly(pairs, shown), rest)
             case _:
                 yield from chain(
-                    *(fairly(surface, pairs, shown), rest),
+                    fairly(surface, pairs, shown),
+                    _to_the_end(along_lines(centre, objective, controls, found), found),
+                    rest,
                     _to_the_end(self._traces_of_both(objective, found), found),
                 )
         if found.fault is not None:
             raise found.fault
+
+    def _lines(self, controls: Controls) -> Iterator[Findings]:
+        found, objective = Findings(), self.centre.on(controls.examples)
+        found.centre_loss = self.centre.loss(objective)
+        self._foresee(controls, "lines", found)
+        self.centre.witness.begin(controls.examples)
+        yield from along_lines(self.centre, objective, controls, found)
 
     def _foresee(self, controls: Controls, what: str, found: Findings) -> None:
         """Takes note of all that is to come, for the time left."""

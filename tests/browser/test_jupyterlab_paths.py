@@ -103,6 +103,32 @@ def test_every_kind_of_plane_shows_the_path_and_how_far_off_it_is(
     explorer.page.mouse.move(0, 0)
 
 
+def test_losses_along_lines_are_a_click_away(explorer: ExplorerOnPage) -> None:
+    """To the solution, whose own loss is at t = 1, and along directions of five seeds; pictures stay."""
+    explorer.part("lines-along-solutions").check(force=True)
+    line = "explorer.line_losses.lines['other seed']"
+    wait_until(lambda: explorer.kernel.value("bool(explorer.wait().line_losses)"), "losses along the line")
+    t, loss = (explorer.kernel.value(f"{line}.{name}.tolist()") for name in ("t", "loss"))
+    wait_until(
+        lambda: [(trace["x"], trace["y"]) for trace in explorer.traces("lines")] == [(t, loss)],
+        "the line on the page",
+    )
+    own = explorer.kernel.value("float(explorer.landmarks.solutions['other seed'].loss[0])")
+    assert loss[t.index(1.0)] == pytest.approx(own, rel=1e-6)
+    assert loss[t.index(0.0)] == pytest.approx(
+        explorer.kernel.value("explorer.results.centre_loss"), rel=1e-6
+    )
+    expect(explorer.part("lines")).to_contain_text("other seed: barrier")
+    explorer.part("lines-along-random:filter").check(force=True)
+    wait_until(
+        lambda: [trace["name"] for trace in explorer.traces("lines")] == [f"seed {i}" for i in range(5)],
+        "lines of five seeds",
+    )
+    expect(explorer.part("lines")).to_have_attribute("data-final", "true")
+    explorer.part("lines-along-none").check(force=True)
+    expect(explorer.part("lines").locator(".lw-panel-body")).to_be_hidden()
+
+
 @pytest.mark.usefixtures("unseen_plots")
 def test_training_on_is_told_and_taken_by_a_click_while_the_page_shows_the_old_state(
     explorer: ExplorerOnPage,

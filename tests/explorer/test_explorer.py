@@ -635,7 +635,7 @@ def test_the_curvature_alone_is_all_of_the_panel_and_no_nodes(make_explorer: Mak
 @pytest.mark.parametrize("what", ["surfaces", "", None, 1, ["surface"]], ids=str)
 def test_a_part_that_does_not_exist_is_refused_with_the_list(make_explorer: Make, what: Any) -> None:
     explorer = make_explorer(gated_saddle()[1])
-    parts = "'surface', 'eigenpairs', 'curvature', 'all', 'evolution'"
+    parts = "'surface', 'eigenpairs', 'curvature', 'lines', 'all', 'evolution'"
     with pytest.raises(ValueError, match=f"Expected one of {parts}, got"):
         explorer.compute(what)
     assert explorer._request is None

@@ -49,7 +49,7 @@ def test_every_result_is_told_of(explorer: LandscapeExplorer) -> None:
     """The last one of each kind is the one that the explorer has at the end; a new centre has none."""
     last: dict[str, Any] = {}
     stop = explorer.on_result(lambda name, result: last.update({name: result}))
-    explorer.compared_axes, explorer.face = ("random", "random"), "trace"
+    explorer.compared_axes, explorer.face, explorer.lines = ("random", "random"), "trace", "random"
     explorer.compared_checkpoint = "other"
     explorer.compute()
     assert set(last) == set(RESULTS)
@@ -168,7 +168,7 @@ def test_results_are_read_in_a_line(explorer: LandscapeExplorer) -> None:
     assert repr(explorer.results) == (
         "Results(no verdict yet; hessian:max × hessian:min, 11×11 nodes; nothing computed yet)"
     )
-    explorer.compared_axes, explorer.face = ("random", "random"), "trace"
+    explorer.compared_axes, explorer.face, explorer.lines = ("random", "random"), "trace", "random"
     results = explorer.compute().results
     assert repr(results).startswith(f"Results({results.verdict.sentence.partition('. ')[0]}; hessian:max × ")
     assert all(name in repr(results) for name in ("surface", "eigenpairs", "traces", "compared"))

@@ -23,6 +23,7 @@ from landscape_widget.explorer.traits import CONTROLS
 from landscape_widget.export import curvature_payloads as curvature
 from landscape_widget.export import landmark_payloads
 from landscape_widget.export import payloads as wire
+from landscape_widget.export.line_payload import lines
 from landscape_widget.paths.landmarks import Landmarks
 from landscape_widget.planes.directions import random_pair
 from landscape_widget.planes.surface import grid_axis
@@ -206,6 +207,45 @@ def with_landmarks() -> Iterator[Case]:
     )
     *_, found = study.steps(controls, "surface")
     yield placed(found, controls)
+    for along, test in (("solutions", network), ("random", None)):
+        controls = replace(controls, lines=along, compared_split=None)
+        *_, found = Study(network, test, landmarks=landmarks).steps(controls, "lines")
+        yield along_lines(found, controls)
+
+
+def along_lines(found: Findings, controls: Controls) -> Case:
+    result = found.line_losses
+    assert result is not None
+    payload = lines(found, controls, REQUEST)
+    to_solutions = controls.lines == "solutions"
+    colours = ("#1f6fb2", "#c8620a", "#009e73", "#8c4fb5", "#e69f00")
+    expected = {
+        "request": REQUEST,
+        "final": True,
+        "along": controls.lines,
+        "nExamples": controls.examples,
+        "axis": "t: 0 is θ*, 1 the solution" if to_solutions else "t along random directions",
+        "marks": [0, 1] if controls.lines == "solutions" else [0],
+        "lines": [
+            {
+                "name": name,
+                "colour": colour,
+                "t": line.t.tolist(),
+                "loss": numbers(line.loss),
+                "test": None if line.test is None else numbers(line.test.loss),
+            }
+            for (name, line), colour in zip(result.lines.items(), colours, strict=False)
+        ],
+        "words": " ".join(
+            [
+                "Solid: training data, dashed: test data.",
+                *(f"{name}: {words}." for name, words in result.barriers.items()),
+            ]
+        )
+        if to_solutions
+        else "",
+    }
+    return {"trait": "_line_losses", "name": controls.lines, "payload": payload, "expected": expected}
 
 
 #: Axis, symbol and words of eigenvectors from either end.

@@ -241,6 +241,7 @@ CHANGES: list[tuple[tuple[Any, ...], Any]] = [
         for bad in ([1, -1, -1, 1], [0, 1], [-1e308, 1e308, 0, 1])
     ),
     (("result", "controls", "face"), "other"),
+    (("result", "controls", "lines"), "other"),
     (("result", "controls", "batch_norm"), 3),
     (("result", "controls", "split"), None),
     (("result", "controls", "compared_split"), "test"),

@@ -47,6 +47,7 @@ CASES: dict[str, dict[str, Any]] = {
         "examples": 5,
         "samples": 3,
         "face": "trace",
+        "lines": "random:filter",
     },
     "inner eigenvectors, two planes": {
         "axes": ("hessian:max:2", "hessian:min:2"),

@@ -33,6 +33,7 @@ CHOSEN: dict[str, Any] = {
     "resolution": 7,
     "samples": 6,
     "face": "trace",
+    "lines": "random",
     "compared_axes": ("random", "hessian:min"),
 }
 
@@ -592,7 +593,7 @@ def test_tables_hold_every_number_in_full(make_explorer: Make, tmp_path: Path) -
     names = {p.stem for p in written}
     assert names == {
         *("surface", "plane", "eigenpairs", "projections", "density", "traces"),
-        *("compared_surface", "compared_plane"),
+        *("compared_surface", "compared_plane", "line_losses"),
     }
     assert sorted(p.name for p in (tmp_path / "tables").iterdir()) == sorted(p.name for p in written)
     comment, columns = read_csv(tmp_path / "tables" / "surface.csv")

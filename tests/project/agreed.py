@@ -10,7 +10,7 @@ from typing import Any
 
 from landscape_widget.loss.batch_norm import MODES
 from landscape_widget.results import words
-from landscape_widget.study.controls import FACES
+from landscape_widget.study.controls import FACES, LINES
 from landscape_widget.study.domain import MANTISSAS
 
 from .floors import ROOT
@@ -45,6 +45,7 @@ def tables() -> dict[str, tuple[str, Any]]:
         "WORDS": ("What quantities are called.", named),
         "MANTISSAS": ("That half-widths snap to.", [float(m) if m % 1 else int(m) for m in MANTISSAS]),
         "FACES": ("Of the curvature panel.", list(FACES)),
+        "LINES": ("What losses along lines may follow.", list(LINES)),
     }
 
 

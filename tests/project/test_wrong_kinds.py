@@ -148,6 +148,7 @@ def test_none_is_taken_where_it_means_something(explorer: lw.LandscapeExplorer, 
     if control in (
         "domain",
         "checkpoint",
+        "lines",
         "compared_axes",
         "compared_domain",
         "compared_split",

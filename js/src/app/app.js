@@ -22,6 +22,7 @@ import { offersLog } from "../model/scale.js";
 import { createScoreTable } from "../notes/score-table.js";
 import { createSettings } from "../controls/settings.js";
 import { createSlices } from "../views/slices.js";
+import { createLines } from "../views/lines.js";
 import { pathsOn } from "../kernel/landmarks.js";
 import { startInRow } from "../ui/rows.js";
 import { lowestPoints } from "../kernel/splits.js";
@@ -90,6 +91,7 @@ export function render({ model, el, host, signal }, css = "") {
     createHeatmap(views, link, zoom),
     createCurvature(views, state),
     createSlices(views, link),
+    createLines(views, state),
     createCurves(views, state, checkpoints),
     surface,
   ];

@@ -8,6 +8,7 @@ const PARTS = {
   compared_axes: ["compare"],
   checkpoint: ["checkpoints"],
   face: ["face"],
+  lines: ["lines"],
   seed: ["seed"],
   examples: ["examples"],
   split: ["split"],

@@ -48,3 +48,6 @@ export const MANTISSAS = /** @type {const} */ ([1, 1.5, 2, 3, 4, 5, 6, 8]);
 
 /** Of the curvature panel. */
 export const FACES = /** @type {const} */ (["projections", "spectrum", "trace"]);
+
+/** What losses along lines may follow. */
+export const LINES = /** @type {const} */ (["solutions", "random", "random:filter"]);

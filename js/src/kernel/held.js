@@ -128,10 +128,11 @@ export function createHeld(given = []) {
  * What controls become without a kernel where these are asked for; null where nothing answers that.
  * @param {ReturnType<typeof createHeld>} held  the pictures that the page holds
  * @param {Controls} controls
- * @param {Partial<Controls & {face: import("./state.js").Face}>} values
+ * @param {Partial<Controls & {face: import("./state.js").Face, lines: import("./state.js").Lines | null}>} values
  * @returns {Partial<Controls> | null}
  */
-export function without(held, controls, { face, compared_axes, compared_domain, compared_split, compared_checkpoint, ...change }) {
+export function without(held, controls, { lines, face, compared_axes, compared_domain, compared_split, compared_checkpoint, ...change }) {
+  if (lines !== undefined) return null; // those that a page holds belong to its pictures
   const asked = { face, compared_axes, compared_domain, compared_split, compared_checkpoint };
   const rest = Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined));
   const first = Object.keys(change).length ? held.after(controls, change) : {};

@@ -3,6 +3,7 @@ import { decodeEigenpairs, decodeProjections, decodeSpectrum, decodeTrace } from
 import { decodeSurface } from "./decoders.js";
 import { controlsOf } from "./held.js";
 import { decodeLandmarks } from "./landmarks.js";
+import { decodeLines } from "./lines.js";
 
 /** @typedef {import("./held.js").HeldPicture} HeldPicture */
 /** @typedef {import("./points.js").Points} Points */
@@ -13,6 +14,7 @@ export const NO_KERNEL = { kernel: /** @type {import("./pulse.js").Kernel} */ ("
 /** @type {[string, (raw: any) => any][]} */
 const PARTS = [
   ["landmarks", decodeLandmarks],
+  ["line_losses", decodeLines],
   ["eigenpairs", decodeEigenpairs],
   ["projections", decodeProjections],
   ["spectrum", decodeSpectrum],

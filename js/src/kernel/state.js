@@ -3,6 +3,7 @@ import { answers, createOutdated, secondControls } from "./asked.js";
 import { decodeEigenpairs, decodeProjections, decodeSpectrum, decodeTrace } from "./curvature-decoders.js";
 import { decodeCompared, decodeSurface } from "./decoders.js";
 import { decodeLandmarks } from "./landmarks.js";
+import { decodeLines } from "./lines.js";
 import { decodePoints } from "./points.js";
 import { controlsOf, createHeld, without } from "./held.js";
 import { createTogether, decodePictures, NO_KERNEL } from "./saved-pictures.js";
@@ -12,6 +13,8 @@ import { createPulse } from "./pulse.js";
 /** @typedef {import("../model/values.js").Domain} Domain */
 
 /** @typedef {typeof import("./agreed.js").FACES[number]} Face  of the curvature panel */
+
+/** @typedef {typeof import("./agreed.js").LINES[number]} Lines  what losses along lines follow */
 
 /** @typedef {"frozen" | "recomputed" | "difference"} BatchNorm  statistics of batch-norm layers in the pictures */
 
@@ -57,11 +60,13 @@ import { createPulse } from "./pulse.js";
  * @property {boolean} batch_norm  whether the model has batch-norm layers with running statistics
  * @property {Record<string, string>} refused  why there are no axes of a kind, by kinds
  * @property {{label: string}[]} checkpoints  that can be gone to
+ * @property {number} solutions  how many there are
  */
 
 /**
  * @typedef {Controls & Results & {
  *   face: Face,
+ *   lines: Lines | null,
  *   view: import("../ui/link.js").View,
  *   status: "idle" | "computing" | "done" | "cancelled" | "failed",
  *   cancelling: boolean,
@@ -76,7 +81,7 @@ import { createPulse } from "./pulse.js";
  *   sent: number,
  *   kernel: import("./pulse.js").Kernel,
  *   saved: boolean,
- *   offers: (change: Partial<Controls>) => boolean,
+ *   offers: (change: Partial<Controls & {lines: Lines | null}>) => boolean,
  *   choices: (name: "seed" | "examples" | "resolution", usual: readonly number[]) => readonly number[],
  * }} Snapshot
  *   `saved`: the page was written with the pictures that it holds, and never had a kernel.
@@ -96,6 +101,7 @@ export const DECODERS = {
   surface: decodeSurface,
   compared: decodeCompared,
   landmarks: decodeLandmarks,
+  line_losses: decodeLines,
   eigenpairs: decodeEigenpairs,
   projections: decodeProjections,
   spectrum: decodeSpectrum,
@@ -114,8 +120,11 @@ const OF_ALL = ["checkpoint", "examples"];
 /** Milliseconds without another change after which those that need not be sent at once are. */
 const PAUSE = 200;
 
+/** Controls that no picture of a plane depends on. */
+const ASIDE = ["face", "lines"];
+
 /** The other traits: they say nothing of what plane is asked for. */
-const OTHERS = ["face", "view", "status", "error", "progress", "_info", "_pins", "_along", "_group", ...Object.keys(DECODERS).map((name) => `_${name}`)];
+const OTHERS = ["face", "lines", "view", "status", "error", "progress", "_info", "_pins", "_along", "_group", ...Object.keys(DECODERS).map((name) => `_${name}`)];
 
 /** @param {Model} model */
 export function createState(model) {
@@ -177,6 +186,7 @@ export function createState(model) {
       ...values,
       ...known,
       face: model.get("face"),
+      lines: model.get("lines"),
       view: model.get("view") ?? AS_USUAL,
       status: kernel === "gone" && status === "computing" ? "cancelled" : status,
       cancelling: cancelled !== null,
@@ -261,7 +271,7 @@ export function createState(model) {
 
   const events = [
     ...CONTROLS.map((name) => /** @type {const} */ ([`change:${name}`, () => controlChanged(name)])),
-    ...OTHERS.map((name) => /** @type {const} */ ([`change:${name}`, name === "face" ? changed : told])),
+    ...OTHERS.map((name) => /** @type {const} */ ([`change:${name}`, ASIDE.includes(name) ? changed : told])),
   ];
   for (const [event, listener] of events) model.on(event, listener);
 
@@ -283,7 +293,7 @@ export function createState(model) {
     },
     /**
      * Writes controls, all in one message to the kernel.
-     * @param {Partial<Controls & {face: Face}>} values
+     * @param {Partial<Controls & {face: Face, lines: Lines | null}>} values
      * @param {boolean} [unhurried]  the page follows at once, the kernel hears of it when the changes pause
      */
     set(values, unhurried = false) {
