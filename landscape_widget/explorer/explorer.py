@@ -108,8 +108,9 @@ class LandscapeExplorer(FollowedByAFile):
             metrics: Further quantities by name, such as {"accuracy": accuracy}.
             batch_size_fn: ``batch_size_fn(batch)`` → examples in it.
             trajectory: The path of training: a ``Trajectory``, a ``TrajectoryRecorder``, its folder, or a
-                list of state dicts or files. Axes "trajectory:1", "trajectory:2" … run along its components,
-                and every plane shows it.
+                list of state dicts or files; or several of these by name, such as {"SGD": "runs/0", "Adam":
+                "runs/1"}: every plane shows all of them, and all else is about the first. Axes
+                "trajectory:1", "trajectory:2" … run along its components.
             solutions: Other solutions by name, such as {"small batch": state}, each a state dict, a model,
                 or a file. Axes "toward:small batch" … lead to them, and every plane shows where they are.
             executor: Whose workers take the nodes of planes and the Hessian-vector products, if not this

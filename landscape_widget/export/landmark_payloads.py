@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from landscape_widget.export.payloads import Payload, buffer
-from landscape_widget.figures.paths import drawn
+from landscape_widget.figures.paths import Drawn, drawn
 from landscape_widget.results.landmarks import LandmarksOnPlane
 from landscape_widget.results.planes import Plane, Surface
 from landscape_widget.study.controls import Controls
@@ -25,6 +25,14 @@ def landmarks(found: Findings, controls: Controls, request: int) -> Payload:
     shown = [_on_plane(*picture, controls.examples) for picture in pictures]
     every = [placed for placed in (found.landmarks, found.compared_landmarks) if placed is not None]
     return {"request": request, "planes": shown, "final": all(placed.final for placed in every)}
+
+
+def _named(name: str, placed: LandmarksOnPlane, run: Drawn) -> list[tuple[int, str]]:
+    """Where the name of one of several runs stands: at the first point of the first, at others' last one."""
+    at = np.flatnonzero(run.inside)
+    if len(placed.runs) < 2 or name in placed.solutions or not len(at):
+        return []
+    return [(int(at[0] if name == placed.name else at[-1]), name)]
 
 
 def _on_plane(
@@ -48,7 +56,7 @@ def _on_plane(
                 "loss": buffer(each.path.loss, np.float64),
                 "steps": each.called if name in placed.solutions else list(each.path.names),
                 "sizes": buffer(each.sizes, np.float64),
-                "marks": [[i, words] for i, words in each.marks],
+                "marks": [[i, words] for i, words in [*_named(name, placed, each), *each.marks]],
             }
             for name, each in zip(placed.paths, drawn(surface, placed.paths), strict=True)
         ],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from torch import Tensor
@@ -18,9 +18,13 @@ from landscape_widget.paths.stored import Held
 from landscape_widget.paths.trajectory import Solution, Trajectory, of_what_is_kept, still_kept
 from landscape_widget.results.checkpoints import UPDATE
 from landscape_widget.results.files import given_path
+from landscape_widget.results.landmarks import PATH
 
 #: What a trajectory may be given as, a recorder that is still at work among it.
-GivenTrajectory = Trajectory | TrajectoryRecorder | str | os.PathLike[str] | Iterable[Solution]
+_Run = Trajectory | TrajectoryRecorder | str | os.PathLike[str] | Iterable[Solution]
+
+#: One of these, or several by name.
+GivenTrajectory = _Run | Mapping[str, _Run]
 
 #: Letters of a name at most: it stands on axes and beside marks.
 _LONGEST = 40
@@ -34,8 +38,14 @@ class Landmarks:
     """The checkpoints there are by now."""
     solutions: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
     """The state of each solution by its name."""
-    source: GivenTrajectory | None = None
+    source: _Run | None = None
     """What the trajectory is read from."""
+    name: str = PATH
+    """What the trajectory is called."""
+    others: Mapping[str, Trajectory] = field(default_factory=dict)
+    """Further runs by their names, which are drawn and nothing else."""
+    other_sources: Mapping[str, _Run] = field(default_factory=dict)
+    """What they are read from."""
     first: Recorded | None = None
     """The weights that were given first, where they are not the last checkpoint of the trajectory."""
     taken: tuple[Recorded, ...] = ()
@@ -53,7 +63,7 @@ class Landmarks:
         """Reads what a person gives; of a trajectory only what its first and last checkpoint hold.
 
         Raises:
-            TypeError: If ``solutions`` is no mapping.
+            TypeError: If ``solutions`` is no mapping, or ``trajectory`` a state dict.
             FileNotFoundError: If a file is missing.
             ValueError: If a checkpoint or a solution is damaged or of another model, naming the tensors, or
                 a name cannot stand on an axis.
@@ -66,14 +76,14 @@ class Landmarks:
         states = {}
         for name, solution in (solutions or {}).items():
             states[_checked(name)] = solution_state(objective, solution, f"solutions[{name!r}]")
-        source = trajectory
-        if trajectory is not None and not isinstance(trajectory, TrajectoryRecorder | str | os.PathLike):
-            source = Trajectory.of(trajectory)  # an iterator is read once
-        elif isinstance(trajectory, str | os.PathLike):
-            source = given_path(trajectory).absolute()
-        made = cls(None, states, source).now()
-        if made.trajectory is not None:
-            of_what_is_kept(made.trajectory, lambda kept: _check_ends(kept, objective))
+        runs = _named(trajectory, states)
+        name, *further = runs or [PATH]
+        sources = {run: _source(given) for run, given in runs.items()}
+        made = cls(
+            None, states, sources.get(name), name=name, other_sources={run: sources[run] for run in further}
+        ).now()
+        for run in (*([] if made.trajectory is None else [made.trajectory]), *made.others.values()):
+            of_what_is_kept(run, lambda kept: _check_ends(kept, objective))
         return made
 
     def now(self) -> Landmarks:
@@ -84,7 +94,15 @@ class Landmarks:
         # where a recorder went on meanwhile, nobody knows whether what was given lies on its way
         ends = self.first is None or self.taken or self.first.step > recorded[-1].step
         recorded = (*recorded, *(self._own if ends else ()))
-        return replace(self, trajectory=Trajectory.of_recorded(sorted(recorded, key=_step)))
+        others = {name: still_kept(Trajectory.of(run)) for name, run in self.other_sources.items()}
+        own = Trajectory.of_recorded(sorted(recorded, key=_step))
+        return replace(self, trajectory=own, others=others)
+
+    @property
+    def n_placed(self) -> int:
+        """How many points a plane shows of all of it."""
+        runs = sum(map(len, self.others.values())) + len(self.trajectory or ())
+        return runs + len(self.solutions)
 
     def with_first(self, weights: Held) -> Landmarks:
         """The same with the weights that were given as its last checkpoint, which the path reaches."""
@@ -131,6 +149,33 @@ class Landmarks:
         return max((recorded.step for recorded in self.checkpoints), default=-1) + 1
 
 
+def _named(trajectory: GivenTrajectory | None, solutions: Collection[str]) -> dict[str, _Run]:
+    """Runs by their names, the one first whose checkpoints can be gone to."""
+    if trajectory is None:
+        return {}
+    if not isinstance(trajectory, Mapping):
+        return {PATH: trajectory}
+    if any(isinstance(run, Tensor) for run in trajectory.values()):
+        raise TypeError(
+            "Expected trajectory as one run, or several by name such as {'SGD': folder}, got a state dict. A "
+            "run is a list of such; a single one is a solution: LandscapeExplorer(…, solutions={…})."
+        )
+    named = {_checked(name, "runs"): run for name, run in trajectory.items()}
+    if not named or {*named} & {*solutions}:
+        raise ValueError(
+            "Expected several runs by names that no solution has, got "
+            f"{', '.join(map(repr, {*named} & {*solutions})) or 'none'}."
+        )
+    return named
+
+
+def _source(trajectory: _Run) -> _Run:
+    """What a run can be read from again."""
+    if isinstance(trajectory, str | os.PathLike):
+        return given_path(trajectory).absolute()
+    return trajectory if isinstance(trajectory, TrajectoryRecorder) else Trajectory.of(trajectory)
+
+
 def _check_ends(trajectory: Trajectory, objective: Objective) -> None:
     """Sees that the first and the last checkpoint are of the objective's model."""
     for i in (0, -1):
@@ -143,9 +188,9 @@ def _step(recorded: Recorded) -> int:
     return recorded.step
 
 
-def _checked(name: object) -> str:
+def _checked(name: object, of: str = "solutions") -> str:
     if not isinstance(name, str) or not name.strip() or name != name.strip() or not name.isprintable():
-        raise ValueError(f"Expected names of solutions as words, such as 'small batch', got {told(name)}.")
+        raise ValueError(f"Expected names of {of} as words, such as 'small batch', got {told(name)}.")
     if len(name) > _LONGEST:
-        raise ValueError(f"Expected names of solutions of up to {_LONGEST} letters, got {told(name)}.")
+        raise ValueError(f"Expected names of {of} of up to {_LONGEST} letters, got {told(name)}.")
     return name

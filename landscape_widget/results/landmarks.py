@@ -13,6 +13,9 @@ from landscape_widget.results.files import Columns
 from landscape_widget.results.paths import Path
 from landscape_widget.results.planes import Plane, Surface
 
+#: What a run is called where nobody gave it a name.
+PATH = "path"
+
 
 @equal_by_content
 @dataclass(frozen=True, repr=False)
@@ -30,6 +33,11 @@ class LandmarksOnPlane(Table):
     losses: tuple[str, str] = ("", "")
     """What the losses are: split and batch-norm mode."""
 
+    name: str = PATH
+    """What the path of training is called."""
+    others: Mapping[str, Path] = field(default_factory=dict)
+    """Further runs by their names, as far as they are."""
+
     def belongs_to(self, plane: Plane | None, surface: Surface) -> bool:
         """Whether a surface on a plane is to be drawn with this: it is of that plane, and of such losses."""
         losses = tuple(surface.provenance.get(name) for name in ("split", "batch_norm"))
@@ -38,7 +46,12 @@ class LandmarksOnPlane(Table):
     @property
     def paths(self) -> dict[str, Path]:
         """All of them by their names, the path of training first."""
-        return {**({} if self.path is None else {"path": self.path}), **self.solutions}
+        return {**self.runs, **self.solutions}
+
+    @property
+    def runs(self) -> dict[str, Path]:
+        """The paths of training by their names."""
+        return {**({} if self.path is None else {self.name: self.path}), **self.others}
 
     @property
     def final(self) -> bool:
@@ -48,7 +61,7 @@ class LandmarksOnPlane(Table):
     @property
     def summary(self) -> str:
         """The path, and the names of the solutions."""
-        return "; ".join([*([self.path.summary] if self.path else []), *self.solutions])
+        return "; ".join([*(path.summary for path in self.runs.values()), *self.solutions])
 
     @property
     def columns(self) -> Columns:

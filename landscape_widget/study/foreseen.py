@@ -34,8 +34,7 @@ def foreseen(centre: Centre, controls: Controls, what: str = "all") -> dict[str,
             ranks += hessian_rank(second.axes) or second.compared_checkpoint is not None
             if second.compared_checkpoint is None:
                 pictures["compared "] = second
-        landmarks = centre.around.landmarks
-        placed = len(landmarks.trajectory or ()) + len(landmarks.solutions)
+        placed = centre.around.landmarks.n_placed
         for name, picture in pictures.items():
             works[f"{name}node"] = Work(nodes(picture), "loss")
             if placed:

@@ -170,25 +170,39 @@ class Surroundings:
             return losses[0] if len(losses) == 1 else losses[1] - losses[0]
 
         def found(drawn: Trajectory | None) -> Iterator[LandmarksOnPlane]:
-            total = len(drawn or ()) + len(self.landmarks.solutions)
-            for path, solutions in self._places(plane, drawn, loss_of):
-                placed[key] = LandmarksOnPlane(path, solutions, total, plane.fingerprint, losses)
+            landmarks = self.landmarks
+            for path, solutions, others in self._places(plane, drawn, loss_of):
+                placed[key] = LandmarksOnPlane(
+                    path,
+                    solutions,
+                    landmarks.n_placed,
+                    plane.fingerprint,
+                    losses,
+                    landmarks.name,
+                    others,
+                )
                 yield placed[key]
 
         yield from self._of_what_is_kept(found)
 
     def _places(
         self, plane: Plane, trajectory: Trajectory | None, loss_of: Callable[..., float]
-    ) -> Iterator[tuple[Path | None, dict[str, Path]]]:
-        """The path up to each checkpoint, and the solutions so far."""
+    ) -> Iterator[tuple[Path | None, dict[str, Path], dict[str, Path]]]:
+        """The path up to each checkpoint, the solutions, and the other runs, as far as each is found."""
         solutions: dict[str, Path] = {}
         for name, state in self.landmarks.solutions.items():
             own = partial(loss_of, name=name)
             (solutions[name],) = path_steps(plane, self._objective, _alone(state), own)
-            yield None, dict(solutions)
-        if trajectory is not None:
-            for path in path_steps(plane, self._objective, trajectory, loss_of):
-                yield path, solutions
+            yield None, dict(solutions), {}
+        if trajectory is None:
+            return
+        for path in path_steps(plane, self._objective, trajectory, loss_of):
+            yield path, solutions, {}
+        others: dict[str, Path] = {}
+        for name, run in self.landmarks.others.items():
+            own = partial(loss_of, name=name)
+            for others[name] in path_steps(plane, self._objective, run, own):
+                yield path, solutions, dict(others)
 
     def _instead_of(self, drawn: Trajectory, first: bool) -> Trajectory | None:
         """What is drawn instead of a trajectory of which a recorder has dropped some; None if it has not.
@@ -196,10 +210,18 @@ class Surroundings:
         At first that is the run as it is by now. One that goes on fast drops the newest each time: from then
         on no newer ones are read.
         """
-        left = still_kept(drawn)
-        if len(left) == len(drawn):
+        left, others = still_kept(drawn), self.landmarks.others
+        if len(left) == len(drawn) and all(len(still_kept(run)) == len(run) for run in others.values()):
             return None
-        self.landmarks = self.landmarks.now() if first else replace(self.landmarks, trajectory=left)
+        self.landmarks = (
+            self.landmarks.now()
+            if first
+            else replace(
+                self.landmarks,
+                trajectory=left,
+                others={name: still_kept(run) for name, run in others.items()},
+            )
+        )
         self._digests.clear()
         return self.landmarks.trajectory
 

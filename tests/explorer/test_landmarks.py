@@ -581,3 +581,77 @@ def test_a_figure_amid_a_computation_has_no_path_of_another_plane_or_of_other_lo
     for results, shown in ((between, False), (explorer.results, True)):
         names = [trace.name or "" for trace in results.figure("heatmap").data]
         assert any(name.startswith("path, ") for name in names) is shown
+
+
+@pytest.mark.parametrize("axes", PLANES[:4])
+def test_several_runs_lie_on_one_picture(make_explorer: Make, axes: tuple[str, str], tmp_path: Path) -> None:
+    """Each projected and at its true losses; axes and checkpoints are those of the first."""
+    runs = {"SGD": trained(), "Adam": trained(5, 4), "RMSprop": trained(6, 3)}
+    explorer = explorer_of(make_explorer, trajectory=runs, axes=axes).compute()
+    placed = explorer.landmarks
+    assert placed is not None
+    assert list(placed.paths) == ["SGD", "Adam", "RMSprop", "near", "far"]
+    assert placed.final
+    assert placed.total == 6 + 4 + 3 + 2
+    for name, states in runs.items():
+        check(placed.paths[name], states, explorer, [loss_of(state) for state in states])
+    alone = explorer_of(make_explorer, trajectory=runs["SGD"], axes=axes).compute()
+    assert alone.plane == explorer.plane
+    assert [*alone.landmarks.paths] == ["path", "near", "far"]
+    assert len(received(explorer, "_info")["checkpoints"]) == 6
+    explorer.save(tmp_path / "run.npz")
+    assert load(tmp_path / "run.npz").landmarks == placed
+    columns = placed.columns
+    assert list(dict.fromkeys(columns["name"])) == list(placed.paths)
+    names = {trace.name.partition(",")[0] for trace in explorer.figure("heatmap").data if trace.name}
+    within = {path["name"] for path in received(explorer, "_landmarks")["planes"][0]["paths"]}
+    assert within == {*placed.paths}
+    assert names & {*runs}
+
+
+def test_names_of_several_runs_stand_beside_them(make_explorer: Make) -> None:
+    runs = {"SGD": trained(), "Adam": trained(5, 4)}
+    wide = {"axes": ("random", "random"), "domain": (-9, 9, -9, 9)}
+    explorer = explorer_of(make_explorer, trajectory=runs, **wide).compute()
+    sent = {path["name"]: path for path in received(explorer, "_landmarks")["planes"][0]["paths"]}
+    assert [0, "SGD"] in sent["SGD"]["marks"]
+    assert [3, "Adam"] in sent["Adam"]["marks"]
+    assert not sent["near"]["marks"]
+    alone = explorer_of(make_explorer, trajectory=runs["SGD"], **wide).compute()
+    (path, *_) = received(alone, "_landmarks")["planes"][0]["paths"]
+    assert path["marks"] == []
+
+
+def test_further_runs_are_read_again_by_update(make_explorer: Make) -> None:
+    """A recorder of another run goes on meanwhile, and thins what it has."""
+    model = NETWORK.model()
+    with TrajectoryRecorder(model, most=4) as other:
+        other.record(0)
+        explorer = explorer_of(make_explorer, trajectory={"a": trained(), "b": other}).compute()
+        assert len(explorer.landmarks.others["b"].loss) == 1
+        for step in range(1, 7):
+            with torch.no_grad():
+                next(model.parameters()).add_(0.1)
+            other.record(step)
+        own = NETWORK.model()
+        with torch.no_grad():
+            next(own.parameters()).add_(0.01)
+        explorer.update(own)
+        explorer.compute()
+        found = explorer.landmarks.others["b"]
+        assert found.step.tolist() == [recorded.step for recorded in other.trajectory.recorded]
+        assert found.step[-1] == 6
+
+
+def test_runs_that_are_none_are_refused(make_explorer: Make) -> None:
+    own = trained()
+    with pytest.raises(TypeError, match=r"several by name such as .* got a state dict"):
+        explorer_of(make_explorer, trajectory=own[0])
+    with pytest.raises(ValueError, match="names that no solution has, got 'near'"):
+        explorer_of(make_explorer, trajectory={"near": own})
+    with pytest.raises(ValueError, match="several runs by names that no solution has, got none"):
+        explorer_of(make_explorer, trajectory={})
+    with pytest.raises(ValueError, match=r"names of runs as words"):
+        explorer_of(make_explorer, trajectory={"": own})
+    with pytest.raises(ValueError, match="not those of the objective's model"):
+        explorer_of(make_explorer, trajectory={"a": own, "b": [{"weight": torch.zeros(3)}]})

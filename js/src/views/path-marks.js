@@ -169,10 +169,11 @@ export function raisedWords(traces, { camera, room, place, heightAt }) {
  */
 export function readPaths({ paths, point, picture: { surface, extent: [a0, a1, b0, b1] } }) {
   let best = { distance: Math.max(NEAR, 0.5 / ((surface?.alpha.length ?? 0) - 1)), text: "" };
+  const several = paths.filter(({ solution }) => !solution).length > 1;
   /** @param {PathOnPlane} path @param {number} i */
   const told = ({ name, solution, loss, offPlane, steps }, i) => {
     const off = offPlane[i] <= ROUNDING * (surface?.thetaNorm ?? 0) ? "in the plane" : `off the plane ‖Δθ‖ = ${formatNumber(offPlane[i], 3)}`;
-    return [solution ? name : steps[i], `true loss ${formatNumber(loss[i])}`, off];
+    return [solution ? name : several ? `${name}, ${steps[i]}` : steps[i], `true loss ${formatNumber(loss[i])}`, off];
   };
   for (const path of paths) {
     path.alpha.forEach((a, i) => {
