@@ -19,9 +19,11 @@ JS_SOURCES := $(shell find js/src -type f) js/build.mjs js/plotly-patches.mjs js
 demo: setup ## sets up and opens JupyterLab on the quickstart
 	$(BIN)/python -m jupyterlab $(ROOT) --LabApp.default_url=/lab/tree/notebooks/01_quickstart.ipynb
 
-# two lanes of about the same length, of which the page's part is done while pip installs
+# two lanes of about the same length, of which the page's part is done while pip installs; the second one takes a
+# room of the kernel's tests, in the process of the notebooks'
 test: ## sets up and runs every check
-	$(MAKE) --jobs=2 --output-sync=target kernel-test js-check js-test js-hosts lint browser-test notebook-test
+	$(MAKE) --jobs=2 --output-sync=target BESIDE=tests/study \
+	  kernel-test js-check js-test js-hosts lint browser-test notebook-test
 
 check: ## the inner loop: lint, types, the page, and the tests of the rooms that changed
 	$(MAKE) --jobs=2 --output-sync=target check-py lint js-check js-test
@@ -70,7 +72,8 @@ js-hosts: tests/browser/vscode/node_modules/.package-lock.json tests/browser/hos
 	cd $* && npm ci --ignore-scripts --no-audit --no-fund
 
 # one thread: on a busy machine torch's thread pool costs more than it brings on problems of this size
-KERNEL_TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --ignore tests/browser --ignore tests/notebooks --ignore tests/callbacks
+KERNEL_TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests \
+  $(addprefix --ignore ,tests/browser tests/notebooks tests/callbacks $(BESIDE))
 
 kernel-test: setup ## both of the next two, in one process, as collecting them takes a quarter of a minute
 	$(KERNEL_TESTS)
@@ -82,7 +85,7 @@ oracle-test: setup
 	$(KERNEL_TESTS) -m oracle
 
 notebook-test: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/notebooks
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/notebooks $(BESIDE)
 
 notebooks: setup ## executes the shipped notebooks and stores what they show, pictures included
 	$(BIN)/python notebooks/refresh.py

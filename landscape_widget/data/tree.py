@@ -22,6 +22,9 @@ _DEPTH = 6
 
 def leaves(content: Any) -> Iterator[Any]:
     """Everything in the containers of ``content`` that is no container, in the order of ``map_tensors``."""
+    if type(content) is tuple and all(isinstance(part, Tensor) for part in content):
+        yield from content  # a pair, as batches mostly are
+        return
     for leaf in pytree.tree_leaves(content, is_leaf=_is_closed):
         inside = parts(leaf)
         if inside is None:

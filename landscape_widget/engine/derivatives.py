@@ -12,6 +12,10 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+#: Where nothing is called that ``evaluated`` replaces, and need not be looked at for it, which takes two
+#: microseconds for each operation.
+unseen = torch._C.DisableTorchFunction
+
 
 def ordinary(tensor: Tensor) -> Tensor:
     """The tensor itself, or a copy of one that was made in inference mode, for use outside of it."""

@@ -15,6 +15,7 @@ from torch.nn.utils.rnn import PackedSequence
 from landscape_widget.data.batches import Batch
 from landscape_widget.data.counting import is_list_of_examples
 from landscape_widget.data.tree import describe, leaves
+from landscape_widget.engine.derivatives import unseen
 from landscape_widget.loss.calling import is_pair, takes_model
 from landscape_widget.loss.compiled import uncompiled
 from landscape_widget.loss.copying import convert_module, deep_copy
@@ -67,9 +68,9 @@ class BatchLoss(nn.Module):
         copies = self.looks or self._writes.get(what, True)
         batch = batch.copied() if copies else batch
         given = list(leaves(batch.content))
-        versions = [_version(leaf) for leaf in given]
+        versions = _versions(given)
         found = self._found(batch, what)
-        written = versions != [_version(leaf) for leaf in given]
+        written = versions != _versions(given)
         if written and batch.shared:
             raise InvalidLossError(
                 "Expected a model, loss_fn and metrics that leave a batch as it is where its tensors share "
@@ -103,9 +104,10 @@ class BatchLoss(nn.Module):
         return f(output(), batch.content[1])
 
 
-def _version(leaf: Any) -> int:
-    """What changes when a tensor is written into."""
-    return 0 if not isinstance(leaf, Tensor) or leaf.is_inference() else leaf._version
+def _versions(given: list[Any]) -> list[int]:
+    """What changes when a tensor is written into, of each."""
+    with unseen():
+        return [0 if not isinstance(x, Tensor) or x.is_inference() else x._version for x in given]
 
 
 def private_copy(
@@ -167,17 +169,18 @@ def as_scalar(loss: Any, source: str) -> Tensor:
     Raises:
         InvalidLossError: If it is no real floating-point tensor, or has more than one element.
     """
-    if not isinstance(loss, Tensor) or not loss.is_floating_point():
-        raise InvalidLossError(
-            f"Expected {source} to return a real floating-point torch tensor with one element, "
-            f"got {describe(loss)}."
-        )
-    if loss.numel() != 1:
-        raise InvalidLossError(
-            f"Expected {source} to return a scalar, the mean over the examples of the batch, got a "
-            f"tensor of shape {tuple(loss.shape)}. Take its mean, or use reduction='mean'."
-        )
-    return loss.reshape(())
+    with unseen():
+        if not isinstance(loss, Tensor) or not loss.is_floating_point():
+            raise InvalidLossError(
+                f"Expected {source} to return a real floating-point torch tensor with one element, "
+                f"got {describe(loss)}."
+            )
+        if loss.numel() != 1:
+            raise InvalidLossError(
+                f"Expected {source} to return a scalar, the mean over the examples of the batch, got a "
+                f"tensor of shape {tuple(loss.shape)}. Take its mean, or use reduction='mean'."
+            )
+        return loss.reshape(())
 
 
 def as_number(value: Any, metric: str) -> float:

@@ -21,7 +21,6 @@ _OF_TENSORS = {
     "(torch.nn.Parameter or None expected)": "θ is put in as tensors: tie or set parameters once, before "
     "forward",
     "is not an nn.Parameter": "θ is put in as tensors: take self.weight itself, or dict(named_parameters())",
-    "which are tied": "A parameter is registered as a buffer, too: leave it out there",
 }
 
 

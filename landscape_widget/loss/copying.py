@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import threading
 import weakref
+from collections import OrderedDict
 from collections.abc import Iterator
 from itertools import chain
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
@@ -58,6 +59,9 @@ def deep_copy(module: M) -> M:
     computed = [value for value in held if isinstance(value, Tensor) and not value.is_leaf]
     memory = ParameterMemory(list(module.parameters()))
     memo: dict[int, Any] = {id(value): value.detach().clone() for value in computed}
+    # places for hooks, of which each module has ten, would take half of the time of all copying
+    places = [value for part in module.modules() for value in vars(part).values()]
+    memo |= {id(value): OrderedDict() for value in places if type(value) is OrderedDict and not value}
     for value in held:
         if type(value) in _LOCKS:
             memo[id(value)] = _LOCKS[type(value)]()

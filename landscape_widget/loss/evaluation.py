@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from landscape_widget.engine.derivatives import differentiated, evaluated
+from landscape_widget.engine.derivatives import differentiated, evaluated, unseen
 from landscape_widget.loss.batch_loss import InvalidLossError
 from landscape_widget.loss.terms import Terms
 from landscape_widget.numerics.checks import few
@@ -81,11 +81,13 @@ def unwritten(theta: Tensor, spans: Spans, move: Move | None = None) -> Iterator
     Raises:
         InvalidLossError: If it was written into, naming the parameters.
     """
-    with torch.inference_mode(False):
+    with torch.inference_mode(False), unseen():
         own = theta.detach().clone() if move is None else move.end(theta)
     yield own
-    expected = theta if move is None else move.end(theta)
-    if not torch.equal(own, expected):
+    with unseen():
+        expected = theta if move is None else move.end(theta)
+        stayed = torch.equal(own, expected)
+    if not stayed:
         same = (own == expected) | (own.isnan() & expected.isnan())
         names = [name for name, span in spans.items() if not bool(same[span].all())]
         if names:

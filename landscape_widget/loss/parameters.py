@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from landscape_widget.engine.derivatives import unseen
 from landscape_widget.loss.compiled import named_parameters
 from landscape_widget.numerics.checks import few, told
 from landscape_widget.numerics.storage import reach
@@ -54,6 +55,7 @@ class Layout:
             entries.append(Entry(name, tensor.shape, start))
             start += tensor.numel()
         self.entries = tuple(entries)
+        self._sizes = [entry.size for entry in entries]
         self.size = start
 
     @property
@@ -67,9 +69,13 @@ class Layout:
 
     def unflatten(self, theta: Tensor) -> dict[str, Tensor]:
         """Views of θ, one for each name; differentiable with respect to θ."""
-        # one split, whose derivative joins the parts at once; that of a slice is a vector as long as θ
-        parts = torch.split_with_sizes(theta, [e.size for e in self.entries])
-        return {e.name: part.view(e.shape) for e, part in zip(self.entries, parts, strict=True)}
+        with unseen():
+            # one split, whose derivative joins the parts at once; that of a slice is a vector as long as θ
+            parts = torch.split_with_sizes(theta, self._sizes)
+            return {
+                e.name: part if len(e.shape) == 1 else part.view(e.shape)
+                for e, part in zip(self.entries, parts, strict=True)
+            }
 
 
 def select_parameters(model: nn.Module, selection: Selection) -> dict[str, nn.Parameter]:

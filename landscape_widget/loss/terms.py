@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import chain
 from threading import RLock
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from landscape_widget.data.batches import Batch, convert_late, regrouped, shuffled_subset
 from landscape_widget.data.tree import describe
+from landscape_widget.engine.held_tensors import HeldTensors
 from landscape_widget.loss.batch_loss import BatchLoss, as_scalar
 from landscape_widget.loss.calling import is_pair, reminder
 from landscape_widget.loss.copying import convert_module, deep_copy
@@ -96,23 +95,26 @@ class ModelTerms:
         """Takes ownership of ``batch_loss``, which must hold a copy of the user's model."""
         self._batch_loss = batch_loss
         self.layout = layout
-        self.batches = list(batches)
-        self.n_examples = sum(batch.n for batch in batches)
-        self.weights = [batch.n / self.n_examples for batch in batches]
-        # functional_call on one module from two threads gives wrong losses in silence
+        self._set_batches(batches)
+        # a module called from two threads at once would give wrong losses in silence
         self._lock = RLock()
         self._versions = {name: p._version for name, p in batch_loss.named_parameters()}
-        # torch would look for them in each call, which takes a tenth of that of a small model
-        self._tied = _has_tied(batch_loss)
+        self._held = HeldTensors(batch_loss)
         # such as whether weight decay leaves one out
         self._attributes = {name: vars(p) for name, p in batch_loss.named_parameters() if vars(p)}
 
+    def _set_batches(self, batches: Sequence[Batch]) -> None:
+        self.batches = list(batches)
+        self.n_examples = sum(batch.n for batch in batches)
+        self.weights = [batch.n / self.n_examples for batch in batches]
+
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_lock"}
+        return {name: value for name, value in vars(self).items() if name not in ("_lock", "_held")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._lock = RLock()
+        self._held = HeldTensors(self._batch_loss)
 
     def term(self, theta: Tensor, b: int) -> Tensor:
         """Mean loss of batch ``b`` with the parameters θ."""
@@ -211,10 +213,7 @@ class ModelTerms:
             vars(tensors[name]).update(self._attributes[name])
         with self._lock:
             # layers that write into their buffers would make the next evaluation one of another function
-            tensors |= {name: buffer.clone() for name, buffer in self._batch_loss.named_buffers()}
-            tensors |= {} if buffers is None else buffers
-            arguments = batch.widened(), what
-            return functional_call(self._batch_loss, tensors, arguments, tie_weights=self._tied)
+            return self._held.call(tensors, buffers or {}, batch.widened(), what)
 
     @property
     def training(self) -> bool:
@@ -284,8 +283,9 @@ class ModelTerms:
 
     def over(self, batches: Sequence[Batch]) -> ModelTerms:
         """The same model over other batches, which must be on its device and in its dtype."""
-        terms = ModelTerms(self._batch_loss, self.layout, batches)
-        terms._lock = self._lock
+        terms = ModelTerms.__new__(ModelTerms)
+        vars(terms).update(vars(self))
+        terms._set_batches(batches)
         return terms
 
     def regroup(self, size: int) -> ModelTerms:
@@ -293,10 +293,3 @@ class ModelTerms:
         batches = regrouped(self.batches, size)
         same = [batch.n for batch in batches] == [batch.n for batch in self.batches]
         return self if same else self.over(batches)
-
-
-def _has_tied(module: nn.Module) -> bool:
-    """Whether a parameter or buffer has several names."""
-    parameters = module.named_parameters(remove_duplicate=False)
-    tensors = [t for _, t in chain(parameters, module.named_buffers(remove_duplicate=False))]
-    return len({id(t) for t in tensors}) < len(tensors)

@@ -688,7 +688,9 @@ def test_what_cannot_be_sent(tmp_path: Path) -> None:
             picture(objective, InPlace())
 
 
-def test_stopping_early_leaves_nothing() -> None:
+def test_stopping_early_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    # a task would take all nodes of a stage, had it to take as long as in use
+    monkeypatch.setattr("landscape_widget.planes.workers._SHORT", 0.0)
     objective = Objective(model(), data(), nn.MSELoss())
     executor = ThreadPoolExecutor(1)
     threads = torch.get_num_threads()
