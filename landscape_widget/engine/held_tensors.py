@@ -17,7 +17,15 @@ class HeldTensors:
     def __init__(self, module: nn.Module) -> None:
         """Finds them; a parameter that has several names is held in several places."""
         self._module = module
+        self._find()
+
+    def _find(self) -> None:
+        module = self._module
         self._parts = dict(module.named_modules())
+        self._seen = [
+            (part, part._parameters, part._buffers, (*part._modules.values(),))
+            for part in self._parts.values()
+        ]
         places: dict[int, list[tuple[dict[str, Any], str]]] = {}
         for part in self._parts.values():
             for held in (part._parameters, part._buffers):
@@ -35,6 +43,11 @@ class HeldTensors:
         Raises:
             ValueError: If one of the parameters is a buffer, too.
         """
+        if not all(
+            part._parameters is own and part._buffers is others and (*part._modules.values(),) == parts
+            for part, own, others, parts in self._seen
+        ):
+            self._find()  # a forward has put something else in a place
         if not self._twofold.isdisjoint(parameters):
             raise ValueError("a parameter is registered as a buffer, too: leave it out there")
         put = [(*place, tensor) for name, tensor in parameters.items() for place in self._parameters[name]]

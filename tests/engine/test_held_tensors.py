@@ -70,3 +70,30 @@ def test_after_an_error_everything_is_in_its_place() -> None:
     with pytest.raises(ValueError, match="no rows"):
         HeldTensors(model).call({"inner.bias": torch.ones(2)}, {}, torch.zeros(()))
     assert_same(before, states(model))
+
+
+class Swapping(nn.Module):
+    """Has two parts change places, or holds its tensors elsewhere, at each call."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__()
+        self.what, self.one, self.other = what, nn.Linear(2, 2), nn.Linear(2, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.one(x) + 2 * self.other(x)
+        if self.what == "parts":
+            self.one, self.other = self.other, self.one
+        else:
+            self.one._parameters = dict(self.one._parameters)
+        return found
+
+
+@pytest.mark.parametrize("what", ["parts", "places"])
+def test_what_a_forward_moves_is_found_anew(what: str) -> None:
+    model, reference, x = Swapping(what), Swapping(what), torch.ones(1, 2)
+    reference.load_state_dict(model.state_dict())
+    places = HeldTensors(model)
+    for _ in range(3):
+        parameters = {name: torch.randn_like(p) for name, p in model.named_parameters()}
+        found = places.call(parameters, {}, x)
+        torch.testing.assert_close(found, functional_call(reference, parameters, (x,)), rtol=0, atol=0)
