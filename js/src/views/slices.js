@@ -127,9 +127,9 @@ export function createSlices(el, link) {
   /** @param {Frame} frame */
   function update(frame) {
     last = frame;
-    const { surface, note, composed, extent } = frame.picture;
+    const { surface, provisional, composed, extent } = frame.picture;
     panel.setName(frame.name);
-    panel.setProvisional(note !== "");
+    panel.setProvisional(provisional);
     panel.wait(surface && frame.plotly ? null : frame.words.slices);
     if (!surface || !frame.plotly) return;
     plot ??= createPlot(panel.body, frame.plotly, {
