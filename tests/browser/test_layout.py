@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -619,6 +620,36 @@ def test_pictures_side_by_side_start_at_one_height(
         for row in rows:
             bodies = [box(root(page).get_by_test_id(name).locator(".lw-panel-body")) for name in row]
             assert bodies[0]["y"] == pytest.approx(bodies[1]["y"], abs=0.1), (width, row)
+
+
+LONG = """label => model.receive({ _info: { ...model.get("_info"), checkpoints: [0, 1, 2, 3].map(i => ({
+  step: i, label: i === 1 ? label : `epoch ${i}`,
+})) } })"""
+"""Calls the second checkpoint so."""
+
+
+def test_a_long_name_of_one_picture_pushes_none_out_of_line(open_: Open) -> None:
+    """It is read whole, and heads, pictures and feet are as high as those beside them."""
+    page = open_("checkpoints=4")
+    page.evaluate(BESIDE)
+    for width, row in (
+        (1200, ("surface", "heatmap", "surface-2", "heatmap-2")),
+        (1000, ("surface", "surface-2")),
+        (700, ("heatmap", "heatmap-2")),
+    ):
+        set_width(page, width)
+        heads = {}
+        for label in ("epoch 1", "epoch 1 of the second run, with a rate that is ten times as large"):
+            page.evaluate(LONG, label)
+            title = root(page).get_by_test_id(row[-1]).locator(".lw-panel-title")
+            expect(title).to_contain_text(label)
+            for part, at in product(("head", "body", "foot"), ("y", "height")):
+                parts = [root(page).get_by_test_id(name).locator(f".lw-panel-{part}") for name in row]
+                found = [box(each)[at] for each in parts]
+                assert found == pytest.approx([found[0]] * len(row), abs=0.1), (width, part, at)
+            heads[label] = box(title)["height"]
+            assert title.evaluate("e => e.scrollWidth <= e.clientWidth")
+        assert heads[label] > heads["epoch 1"] == 28, "of more than a line"
 
 
 def test_the_buttons_of_a_picture_cover_no_words_of_it(open_: Open) -> None:
