@@ -338,6 +338,39 @@ def test_a_notice_takes_its_room_from_the_pictures(open_: Open, name: str, told:
         page.set_viewport_size(usual)
 
 
+ON_TOP = """part => {
+  const { right, top } = part.getBoundingClientRect();
+  return part.contains(document.elementFromPoint(right - 30, top + 10));
+}"""
+
+
+@pytest.mark.parametrize("width", [1280, 720])
+def test_the_glossary_pushes_no_picture_and_is_read_whole(open_: Open, width: int) -> None:
+    page = open_()
+    set_width(page, width)
+    usual = page.viewport_size
+    assert usual is not None
+    page.set_viewport_size({"width": usual["width"], "height": 720})
+    try:
+        parts = [page.get_by_test_id(view) for view in ("surface", "heatmap", "curvature", "slices")]
+        before = [box(part) for part in parts]
+        page.get_by_test_id("glossary-open").press("Enter")
+        glossary = page.get_by_test_id("glossary")
+        assert [box(part) for part in parts] == before
+        assert box(glossary)["bottom"] <= 720
+        glossary.press("End")
+        last = glossary.locator("dd").last
+        wait_until(lambda: box(last)["bottom"] <= box(glossary)["bottom"], "the last words to be in sight")
+        assert glossary.evaluate(ON_TOP), "also of plotly's buttons"
+        ground = glossary.evaluate("e => getComputedStyle(e).backgroundColor")
+        assert ground.startswith("rgb("), "nothing is seen through it"
+        glossary.press("Escape")
+        expect(glossary).to_be_hidden()
+        expect(page.get_by_test_id("glossary-open")).to_be_focused()
+    finally:
+        page.set_viewport_size(usual)
+
+
 CUT = """root => [...root.querySelectorAll(".lw-along, .lw-pins-scroll")]
   .filter((part) => part.scrollWidth > part.clientWidth || part.scrollHeight > part.clientHeight + 1)
   .map((part) => part.textContent)"""

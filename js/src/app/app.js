@@ -78,7 +78,8 @@ export function render({ model, el, host, signal }, css = "") {
   const controls = createControls(body, state, settings.button, glossary.button);
   const checkpoints = createCheckpoints(body, state);
   // The line comes and goes with what is set: above, it would move a choice away from the pointer.
-  body.append(settings.body, settings.line, glossary.body, views, foot);
+  body.append(settings.body, settings.line, views, foot);
+  views.append(glossary.body);
   const options = createViewOptions(settings.body, foot, link);
   const zoom = createZoom(state, "domain");
   const oneScale = createOneScale(link);
