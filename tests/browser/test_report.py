@@ -165,6 +165,20 @@ def test_sliders_stop_at_what_is_held(
     expect(note).to_be_hidden()
 
 
+@pytest.mark.parametrize("width", [1200, 700])
+def test_no_empty_lines_stand_below_the_verdict(
+    explorer: LandscapeExplorer, opened: Callable[[Path], Watch], tmp_path: Path, width: int
+) -> None:
+    """A page that lives keeps room for a verdict that is still to come; here none is."""
+    path = tmp_path / "run.html"
+    explorer.to_html(path)
+    page = opened(path).page
+    page.set_viewport_size({"width": width, "height": 800})
+    verdict, head = page.get_by_test_id("verdict"), page.locator(".lw-head")
+    height = "e => Math.ceil(e.getBoundingClientRect().height)"
+    wait_until(lambda: head.evaluate(height) == verdict.evaluate(height), "the head to end with the verdict")
+
+
 def test_page_follows_the_readers_theme_and_width(
     explorer: LandscapeExplorer, opened: Callable[[Path], Watch], tmp_path: Path
 ) -> None:
