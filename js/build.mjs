@@ -10,7 +10,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const out = join(here, "..", "landscape_widget", "static");
 
 /** Largest size that each bundle may reach, in bytes. What adds to the page raises it by what it needs, and says so. */
-const limits = { "runtime.js": 1_750_000, "page.js": 146_000, "page.css": 21_000, "explorer.js": 1_000, "saved.js": 4_000 };
+const limits = { "runtime.js": 1_750_000, "page.js": 150_000, "page.css": 22_000, "explorer.js": 1_000, "saved.js": 4_000 };
 
 /** @type {import("esbuild").BuildOptions} */
 const shared = {

@@ -164,7 +164,7 @@ test("lines in the scene are seen on every colour and beside the surface, in eit
     for (const { name, mode, line, marker } of data) {
       if (!mode?.startsWith("lines") || ["level", "slices"].includes(name)) continue; // those are in the ink of the surface
       const parts = (marks[name.replace(/ rim$/, "")] ??= new Set());
-      for (const each of [line, ...(mode.includes("markers") ? [marker] : [])]) parts.add(each.color);
+      for (const each of [line, ...(mode.includes("markers") ? [marker] : [])]) for (const one of new Set([each.color].flat())) parts.add(one);
     }
     assert.deepEqual(Object.keys(marks).sort(), ["crosshair", "drop other seed", "drop path", "path other seed", "path path", "pins", "quadratic"]);
     for (const [name, parts] of Object.entries(marks)) {

@@ -34,8 +34,8 @@ test("it says that there is none, and greys what needs one", TEN, async () => {
   const { root, find } = await lost();
   assert.equal(find("kernel").textContent, "No kernel: showing saved results; run the cell to go on.");
   assert.equal(find("progress-text").textContent, "No kernel");
-  for (const id of ["resolution", "seed", "new-seed", "examples", "compare", "equal-axes", "preset-filter", "table-open"]) assert.ok(find(id).disabled, id);
-  for (const id of ["preset-hessian", "preset-random", "half-width", "domain-auto", "scale", "face-spectrum", "settings-open"]) assert.ok(!find(id).disabled, id);
+  for (const id of ["resolution", "seed", "new-seed", "examples", "compare", "half-width", "equal-axes", "preset-filter", "table-open"]) assert.ok(find(id).disabled, id);
+  for (const id of ["preset-hessian", "preset-random", "domain-auto", "scale", "face-spectrum", "settings-open"]) assert.ok(!find(id).disabled, id);
   assert.equal(root.dataset.kernel, "gone");
 });
 
@@ -69,26 +69,31 @@ test("axes of which it holds no plane are not on offer", TEN, async () => {
   assert.deepEqual(open, ["random"]);
 });
 
+/** @param {(id: string) => any} find @param {string} key @param {object} [more] */
+const press = (find, key, more) => find("heatmap").querySelector("[tabindex]").dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, ...more }));
+
+/** What stands over the plane. @param {(id: string) => any} find */
+const noted = (find) => [find("heatmap").dataset.provisional, find("heatmap").querySelector('[data-testid="provisional"]').textContent];
+
 test("it zooms into what it holds, and back", TEN, async () => {
   const { find, model } = await lost();
-  const slider = find("half-width");
-  enter(slider, Number(slider.value) - 4, "input", "change");
+  press(find, "+");
   await settled();
   assert.notEqual(model.get("domain"), null);
-  assert.equal(find("heatmap").dataset.provisional, "true");
+  assert.deepEqual(noted(find), ["false", "Part of a saved picture"], "nothing else of it is to come");
+  assert.ok(!find("undo-zoom").hidden);
   find("domain-auto").click();
   await settled();
-  assert.equal(find("heatmap").dataset.provisional, "false");
+  assert.deepEqual([model.get("domain"), find("heatmap").querySelector('[data-testid="provisional"]').hidden], [null, true]);
 });
 
-test("over a part of what it holds the verdict is that of the former picture", TEN, async () => {
+test("over a part of what it holds the verdict is that of the whole picture", TEN, async () => {
   const { find } = await lost();
-  const slider = find("half-width");
   const said = find("verdict").textContent;
   assert.match(said, /this plane shows it/);
-  enter(slider, Number(slider.value) - 4, "input", "change");
+  press(find, "+");
   await settled();
-  assert.equal(find("verdict").textContent, `Former verdict: ${said}`);
+  assert.equal(find("verdict").textContent, `Of the whole picture: ${said}`);
   find("domain-auto").click();
   await settled();
   assert.equal(find("verdict").textContent, said);
@@ -96,10 +101,9 @@ test("over a part of what it holds the verdict is that of the former picture", T
 
 test("it goes nowhere beyond what it holds", TEN, async () => {
   const { find, model } = await lost();
-  const slider = find("half-width");
-  assert.equal(slider.value, slider.max);
-  find("heatmap").querySelector("[tabindex]").dispatchEvent(new KeyboardEvent("keydown", { key: "-", bubbles: true }));
-  find("heatmap").querySelector("[tabindex]").dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowLeft", shiftKey: true, bubbles: true }));
+  assert.ok(find("half-width").disabled, "one width is held");
+  press(find, "-");
+  press(find, "ArrowLeft", { shiftKey: true });
   await settled();
   assert.equal(model.get("domain"), null);
   assert.equal(find("heatmap").dataset.provisional, "false");

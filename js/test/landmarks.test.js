@@ -74,6 +74,23 @@ test("in three dimensions, too, there are words for as many checkpoints as there
   assert.ok(Number.isFinite(z));
 });
 
+test("what is behind the surface is named at the top of a stem from its place", async () => {
+  const from = async (/** @type {number} */ height) => {
+    const { find, plotly } = await show({ ...traits, view: { scale: "linear", camera: { eye: { x: 1, y: -1, z: height } } } }, { webgl: true });
+    await settled();
+    const figure = figureOf(plotly, find("surface"));
+    const named = figure.layout.scene.annotations.find((/** @type {any} */ { text }) => text === "other seed");
+    const stems = traceOf(figure, "pins");
+    const k = stems.line.color.indexOf(traceOf(figure, "path other seed").line.color);
+    return { z: named.z, top: Math.max(...figure.data[0].z.map((/** @type {any} */ row) => Math.max(...row)), ...path.loss, other.loss[0]), stem: k < 0 ? null : Array.from(stems.z.slice(k, k + 2)) };
+  };
+  const below = await from(-2);
+  assert.deepEqual([below.z, below.stem], [other.loss[0], null], "it is below the surface");
+  const above = await from(2);
+  assert.equal(above.z, above.top);
+  assert.ok(/** @type {number[]} */ (above.stem).every((z, i) => Math.abs(z - [other.loss[0], above.top][i]) < 0.02 * above.top), String(above.stem));
+});
+
 test("where one points, a checkpoint tells step, loss and distance off the plane", async () => {
   const { find, plotly } = await show(traits);
   assert.ok(find("readout-path").textContent.includes("path, 71.2 % of ‖Δθ‖² in the plane"));

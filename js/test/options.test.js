@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { mockSurface } from "../dev/mock.js";
 import { decodeSurface } from "../src/kernel/decoders.js";
 import { errorMap, modelRows } from "../src/model/quadratic.js";
-import { assertNearly, controls, enter, settled, show } from "./show.js";
+import { assertNearly, controls, enter, painted, settled, show } from "./show.js";
 
 const raw = mockSurface({ ...controls, request: 1 }, 1);
 const surface = decodeSurface(raw);
@@ -55,6 +55,16 @@ test("a logarithm needs positive losses", async () => {
   const { tickvals, ticktext } = drawn("heatmap").data[0].colorbar;
   assert.ok(tickvals.length > 3, "of losses, not of their logarithms");
   assert.deepEqual(ticktext.map(Number).map(Math.log10), tickvals);
+  await painted();
+  const { yaxis, yaxis2, margin } = drawn("slices").layout;
+  for (const axis of [yaxis, yaxis2]) {
+    assert.equal(axis.title.text, "loss (log)");
+    assert.ok(axis.ticktext.length > 2, String(axis.ticktext));
+    axis.ticktext.forEach((/** @type {string} */ text, /** @type {number} */ k) => assert.ok(Math.abs(Math.log10(Number(text)) - axis.tickvals[k]) < 1e-9, `${text} at ${axis.tickvals[k]}`));
+    assert.ok(axis.range[0] <= axis.tickvals[0] && axis.tickvals.at(-1) <= axis.range[1]);
+  }
+  const widest = Math.max(...yaxis.ticktext.map((/** @type {string} */ text) => text.length));
+  assert.equal(margin.l, 32 + 6 * widest, "room for the losses, not for their logarithms");
   const negative = await setUp({ loss: surface.loss.map((value) => value - 1) });
   assert.equal(log(negative).disabled, true);
 });

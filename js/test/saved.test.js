@@ -82,8 +82,8 @@ test("resolutions, seeds and zoom levels are those that are held", TEN, async ()
 
 test("where nothing else is held, all that would need it is grey and not hidden", TEN, async () => {
   const { find, stop } = await saved({});
-  for (const id of ["preset-random", "preset-filter", "resolution", "seed", "new-seed", "examples", "compare", "equal-axes", "face-trace"]) assert.ok(find(id).disabled, id);
-  for (const id of ["preset-hessian", "half-width", "domain-auto", "scale", "face-projections", "face-spectrum", "settings-open"]) assert.ok(!find(id).disabled, id);
+  for (const id of ["preset-random", "preset-filter", "resolution", "seed", "new-seed", "examples", "compare", "half-width", "equal-axes", "face-trace"]) assert.ok(find(id).disabled, id);
+  for (const id of ["preset-hessian", "domain-auto", "scale", "face-projections", "face-spectrum", "settings-open"]) assert.ok(!find(id).disabled, id);
   find("face-spectrum").click();
   await settled();
   assert.equal(find("curvature").dataset.face, "spectrum");
@@ -177,14 +177,63 @@ test("another checkpoint comes beside where it is held, goes again, and what a c
   stop();
 });
 
-test("a part that is not held is looked at in what is", TEN, async () => {
-  const { find, heatmap, stop } = await saved({});
-  enter(find("half-width"), positionOf(find("half-width"), 0.3), "input", "change");
+test("a part is looked at in what is held, goes no farther, and stays while that is changed which it is a part of", TEN, async () => {
+  const { find, heatmap, model, stop } = await saved({ axes: RANDOM, resolution: 21 }, { axes: RANDOM, resolution: 31 }, { axes: RANDOM, seed: 1, resolution: 21, domain: [-0.2, 0.2, -0.2, 0.2] });
+  const press = async (/** @type {string} */ key, more = {}) => {
+    find("heatmap").querySelector("[tabindex]").dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, ...more }));
+    await settled();
+  };
+  for (let i = 0; i < 4; i++) await press("+");
+  for (let i = 0; i < 12; i++) await press("ArrowRight", { shiftKey: true });
+  assert.deepEqual([model.get("domain").map((/** @type {number} */ each) => +each.toFixed(2)), heatmap().request, heatmap().provisional], [[0.2, 1, -0.4, 0.4], "1", "false"]);
+  assert.ok(find("half-width").disabled && !find("domain-auto").disabled);
+  enter(find("resolution"), 1, "input", "change");
   await settled();
-  assert.equal(heatmap().provisional, "true");
-  find("domain-auto").click();
+  assert.deepEqual([model.get("domain")[1], model.get("resolution")], [1, 31]);
+  await press("Backspace");
+  assert.notEqual(model.get("domain"), null, "a step back");
+  find("new-seed").click();
   await settled();
-  assert.deepEqual([heatmap().request, heatmap().provisional], ["1", "false"]);
+  assert.deepEqual([model.get("seed"), find("half-width-value").textContent], [1, "0.2"], "the one picture of it");
+  assert.ok(find("domain-auto").disabled, "which is not the kernel's choice");
+  stop();
+});
+
+test("no width is more than what is held, and a resolution keeps the nearest of them", TEN, async () => {
+  const wide = { domain: [-15, 15, -15, 15] };
+  const { find, heatmap, model, stop } = await saved({ axes: RANDOM }, { axes: RANDOM, ...wide }, { axes: RANDOM, resolution: 31, ...wide }, { axes: RANDOM, resolution: 31, domain: [-1.5, 1.5, -1.5, 1.5] });
+  assert.equal(find("half-width").max, "2");
+  enter(find("resolution"), 1, "input", "change");
+  await settled();
+  assert.deepEqual([heatmap().request, find("half-width-value").textContent], ["4", "1.5"]);
+  enter(find("half-width"), 2, "input", "change");
+  await settled();
+  assert.deepEqual([heatmap().request, model.get("resolution")], ["3", 31]);
+  enter(find("half-width"), 0, "input", "change");
+  await settled();
+  assert.deepEqual([heatmap().request, model.get("resolution"), model.get("domain")], ["1", 11, null], "of which there is one resolution");
+  stop();
+});
+
+test("what cannot stay beside another plane gives way", TEN, async () => {
+  const info = { n_test_examples: 30 };
+  const { find, model, stop } = await saved({}, { split: "test" }, { axes: RANDOM });
+  model.receive({ _info: { ...model.get("_info"), ...info } });
+  await settled();
+  find("split-beside").click();
+  await settled();
+  find("preset-random").click();
+  await settled();
+  assert.equal(find("heatmap").dataset.request, "3");
+  assert.ok(!find("heatmap-2") || find("heatmap-2").closest("[hidden]"));
+  stop();
+});
+
+test("two losses on one plane are as wide", TEN, async () => {
+  const { find, model, stop } = await saved({}, { split: "test", domain: [-0.5, 0.5, -0.5, 0.5] });
+  model.receive({ _info: { ...model.get("_info"), n_test_examples: 30 } });
+  await settled();
+  assert.ok(!find("split-test").disabled && find("split-beside").disabled);
   stop();
 });
 

@@ -77,7 +77,7 @@ test("the newest estimate is told with its error and its cost", () => {
   const trace = decodeTrace(mockTrace(3, 200, 200));
   assert.match(describeMethod(trace.methods[0]), /^tr\(H\) = 60\d ± 8 \(Hutchinson, 200 vectors\)$/);
   assert.equal(describeMethod(method([1], [5], [NaN])), "tr(H) = 5.000 (Hutchinson, 1 vector)");
-  assert.equal(describeMethod(method([], [], [])), "tr(H): no estimate yet (Hutchinson)");
+  assert.equal(describeMethod(method([], [], [])), "tr(H): no estimate (Hutchinson)");
   assert.equal(latest(method([1, 2], [4, NaN], [1, 1]))?.n, 1);
 });
 

@@ -246,3 +246,28 @@ test("without WebGL there is nothing to turn: no key is taken, and none is told 
   assert.deepEqual(["tabindex", "role", "aria-label"].map((name) => body.getAttribute(name)), [null, null, null]);
   stop();
 });
+
+test("a mark that the surface stands before is seen at the top of a stem from its place, any other one at its place", async () => {
+  const { model, find, plotly } = await show({}, { webgl: true });
+  const raw = mockSurface({ ...controls, resolution: 21, request: 1 }, 1);
+  const at = Array.from({ length: 21 }, (_, i) => -1 + i / 10);
+  const well = Float32Array.from(at.flatMap((b) => at.map((a) => 1 - Math.exp(-20 * ((a - 0.3) ** 2 + b * b)))));
+  model.receive({ _surface: { ...raw, loss: wire(well), quadratic: null, minimum: { alpha: 0.3, beta: 0, loss: 0 } } });
+  await settled();
+  enter(find("scale"), "linear", "change");
+  await settled();
+  const plot = find("surface").querySelector(".js-plotly-plot");
+  const traces = () => /** @type {any} */ (plotly.drawn.get(plot)?.at(-1)).data;
+  const seen = () => {
+    const [signs, stems] = ["lowest", "pins"].map((name) => traces().find((/** @type {any} */ trace) => trace.name === name));
+    const rounded = (/** @type {number[]} */ values) => values.filter(Number.isFinite).map((value) => Math.round(10 * value) / 10);
+    return [rounded(signs.z), rounded(stems.x), rounded(stems.z)];
+  };
+  const count = traces().length;
+  const [top, theta] = [1, 0.9];
+  assert.deepEqual(seen(), [[top, theta], [0.3, 0.3], [0, top]], "× in the well, ◇ on its slope");
+  /** @type {any} */ (plotly.events.get(plot)).plotly_relayout({ "scene.camera": { ...TURNED, eye: { x: 0.1, y: 0, z: 2 } } });
+  await settled();
+  assert.deepEqual(seen(), [[0, theta], [], []], "from above");
+  assert.equal(traces().length, count, "each trace takes the scene longer");
+});

@@ -86,7 +86,8 @@ class SavedPages(LatestResults):
             results = self.results
             news = news_of(results)
             if not self._worker.closed:
-                news = replace(news, moved=self._points.centres.moved, given=self._given)
+                whole = self._study.objective.n_examples
+                news = replace(news, moved=self._points.centres.moved, given=self._given, whole=whole)
                 held = self._finished.get(self._study, [])
         if results.surface is not None:
             shown = [_key(picture) for picture in pictures(news)]
@@ -162,7 +163,7 @@ class SavedPages(LatestResults):
                     yield
                 self._found_around(study, controls)
                 way = 0.0 if away else moved
-                there = self._points.centres.elsewhere(controls)
+                there = *self._points.centres.elsewhere(controls), study.objective.n_examples
                 news = News(found, controls, 1, 0.0, study.theta_norm, way, self._given, *there)
                 if first:
                     made.extend(pictures(news))

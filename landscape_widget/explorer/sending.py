@@ -119,7 +119,7 @@ class Sending(SharedState):
             there, lost = replace(there, checkpoint=None), {**lost, "checkpoint": centres.passed.name}
         # a copy: what is held is sent from another thread, while this one finds more
         made = copy(found), controls, number, elapsed, theta_norm, centres.moved, self._given
-        return News(*made, there, lost)
+        return News(*made, there, lost, self._study.objective.n_examples)
 
     def _send_news(self, news: News, flush: bool) -> None:
         """Sets the traits that are due, and holds what the page has no room for yet."""

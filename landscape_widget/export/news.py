@@ -39,12 +39,15 @@ class News:
     """The controls as another explorer takes them, where it cannot take all of these."""
     lost: Mapping[str, str] = field(default_factory=dict)
     """What checkpoints are called that only this explorer has, by the controls that asked for them."""
+    whole: int = 0
+    """How many examples an explorer begins with; 0 where that is not known."""
 
     @property
     def python(self) -> str:
         """The call that makes the first picture again."""
         controls = self.elsewhere or self.controls
-        return recipe(self.found, controls, self.given, self.moved, self.lost) if self.given else ""
+        more = self.given, self.moved, self.lost, self.whole
+        return recipe(self.found, controls, *more) if self.given else ""
 
     @property
     def planes(self) -> dict[str, Plane | None]:

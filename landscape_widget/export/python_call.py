@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from types import MappingProxyType
 from typing import Any
 
@@ -52,12 +52,13 @@ def recipe(
     given: Sequence[str],
     moved: float = 0.0,
     lost: Mapping[str, str] = MappingProxyType({}),
+    whole: int = 0,
 ) -> str:
     """A cell that shows an explorer whose ``surface`` becomes the one found, where both evaluate its nodes.
 
-    Every control is written out. A domain that the kernel chose is left to it, but where it would choose
-    another one: of a picture that is not final, and of one around another centre. A comment names the
-    variables that the cell needs.
+    Controls are written out where an explorer does not begin with them. A domain that the kernel chose is
+    left to it, but where it would choose another one: of a picture that is not final, and of one around
+    another centre. A comment names the variables that the cell needs.
 
     Args:
         found: What the controls led to, with a surface.
@@ -66,6 +67,7 @@ def recipe(
         moved: ‖Δθ‖ from the model's weights to another centre, which the call cannot make: it says so.
         lost: What weights are called that ``update`` took and the model has no more, by the controls that
             asked for them: it says so, too.
+        whole: How many examples an explorer begins with, all of them; 0 where that is not known.
     """
     assert found.surface is not None
     here = {}
@@ -74,7 +76,8 @@ def recipe(
     if moved and found.compared is not None and controls.compared_axes is not None:  # it has no first picture
         here["compared_domain"] = found.compared.surface.provenance["domain"]
     chosen = asdict(controls) | here
-    arguments = [*given, *(f"{name}={value!r}" for name, value in chosen.items() if value is not None)]
+    usual = {control.name: control.default for control in fields(Controls)} | {"examples": whole}
+    arguments = [*given, *(f"{name}={chosen[name]!r}" for name in usual if chosen[name] != usual[name])]
     variables = _variables(given)
     used = {name for argument in given for name in _names(argument)}
     lines = [line for name, line in _IMPORTS.items() if name in used]

@@ -23,7 +23,7 @@ from landscape_widget.figures.labels import (
 )
 from landscape_widget.figures.paths import Paths, add_to_heatmap
 from landscape_widget.figures.raised_paths import add_to_surface
-from landscape_widget.figures.shade import Shade, logarithm, shade_of
+from landscape_widget.figures.shade import Shade, logarithm, marked_losses, shade_of
 from landscape_widget.figures.style import CAMERA, DEPTH, LIFT, MINUS, ORIGIN, SIGNS, finished, number
 from landscape_widget.numerics.checks import check_flag
 from landscape_widget.numerics.level import level_segments
@@ -218,7 +218,7 @@ def slices_figure(surface: Surface, plane: Plane | None = None, *, log: bool = F
     Args:
         surface: See ``surface_figure``.
         plane: See ``surface_figure``.
-        log: Whether to draw log₁₀ of the loss.
+        log: Whether to draw the loss on a logarithmic axis.
 
     Raises:
         ValueError: For ``log`` where a loss is not positive.
@@ -246,6 +246,7 @@ def slices_figure(surface: Surface, plane: Plane | None = None, *, log: bool = F
         if 0 in x:
             figure.add_vline(0, line={"color": ORIGIN, "width": 1, "dash": "dot"}, row=1, col=column)
         figure.update_xaxes(title=label, row=1, col=column)
+        figure.update_yaxes(**(marked_losses(y, 5) if log else {}), row=1, col=column)
     figure.update_yaxes(title=name, row=1, col=1)
     through = surface.beta[i] == surface.alpha[j] == 0
     where = "slices through θ*" if through else "slices as close to θ* as the domain goes"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -80,12 +80,9 @@ def shade_of(surface: Surface, scale: str, log: bool, quadratic: QuadraticModel 
         return Shade(around(surface.loss), quantity(surface), colours, 0.0, ticks, around.centre, around)
     level = around.centre if around else None
     if scale == "log":
-        z, name = logarithm(surface)[0], f"{quantity(surface)} (log)"
+        z, name = logarithm(surface)
         height = float(np.log10(level)) if level is not None and level > 0 else None
-        shade = Shade(z, name, COLOURS, height, {}, level, _log)
-        low, high = shade.ends
-        losses = even_ticks((low, high), lambda t: 10 ** min(t, _MOST), _COUNT) if low < high else []
-        return replace(shade, ticks=_marked(losses, _log) if losses else {})
+        return Shade(z, name, COLOURS, height, marked_losses(z), level, _log)
     return Shade(surface.loss, quantity(surface), _about_zero(surface) or COLOURS, level, {}, level)
 
 
@@ -119,11 +116,21 @@ def _marked(ticks: list[tuple[float, int]], height: Callable[[FloatArray], Float
     return {"tickvals": at.tolist(), "ticktext": [number(loss, digits) for loss, digits in ticks]}
 
 
+def marked_losses(z: FloatArray, count: int = _COUNT) -> dict[str, Any]:
+    """Settings of an axis of log₁₀ of losses that shows the losses."""
+    finite = z[np.isfinite(z)]
+    if not len(finite) or not finite.min() < finite.max():
+        return {}
+    ends = float(finite.min()), float(finite.max())
+    ticks = even_ticks(ends, lambda t: 10 ** min(t, _MOST), count)
+    return _marked(ticks, _log) if ticks else {}
+
+
 def logarithm(surface: Surface) -> tuple[FloatArray, str]:
-    """log₁₀ of the loss, shape (nβ, nα), and its name."""
+    """log₁₀ of the loss, shape (nβ, nα), and what an axis of it is called that shows the losses."""
     finite = surface.loss[np.isfinite(surface.loss)]
     if (finite <= 0).any():
         raise ValueError(
             f"Expected positive losses for a logarithm, got {finite.min():.4g}. Use a linear scale."
         )
-    return np.log10(surface.loss), f"log₁₀ {quantity(surface)}"
+    return np.log10(surface.loss), f"{quantity(surface)} (log)"

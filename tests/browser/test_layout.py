@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -337,6 +338,39 @@ def test_a_notice_takes_its_room_from_the_pictures(open_: Open, name: str, told:
         page.set_viewport_size(usual)
 
 
+ON_TOP = """part => {
+  const { right, top } = part.getBoundingClientRect();
+  return part.contains(document.elementFromPoint(right - 30, top + 10));
+}"""
+
+
+@pytest.mark.parametrize("width", [1280, 720])
+def test_the_glossary_pushes_no_picture_and_is_read_whole(open_: Open, width: int) -> None:
+    page = open_()
+    set_width(page, width)
+    usual = page.viewport_size
+    assert usual is not None
+    page.set_viewport_size({"width": usual["width"], "height": 720})
+    try:
+        parts = [page.get_by_test_id(view) for view in ("surface", "heatmap", "curvature", "slices")]
+        before = [box(part) for part in parts]
+        page.get_by_test_id("glossary-open").press("Enter")
+        glossary = page.get_by_test_id("glossary")
+        assert [box(part) for part in parts] == before
+        assert box(glossary)["bottom"] <= 720
+        glossary.press("End")
+        last = glossary.locator("dd").last
+        wait_until(lambda: box(last)["bottom"] <= box(glossary)["bottom"], "the last words to be in sight")
+        assert glossary.evaluate(ON_TOP), "also of plotly's buttons"
+        ground = glossary.evaluate("e => getComputedStyle(e).backgroundColor")
+        assert ground.startswith("rgb("), "nothing is seen through it"
+        glossary.press("Escape")
+        expect(glossary).to_be_hidden()
+        expect(page.get_by_test_id("glossary-open")).to_be_focused()
+    finally:
+        page.set_viewport_size(usual)
+
+
 CUT = """root => [...root.querySelectorAll(".lw-along, .lw-pins-scroll")]
   .filter((part) => part.scrollWidth > part.clientWidth || part.scrollHeight > part.clientHeight + 1)
   .map((part) => part.textContent)"""
@@ -619,6 +653,36 @@ def test_pictures_side_by_side_start_at_one_height(
         for row in rows:
             bodies = [box(root(page).get_by_test_id(name).locator(".lw-panel-body")) for name in row]
             assert bodies[0]["y"] == pytest.approx(bodies[1]["y"], abs=0.1), (width, row)
+
+
+LONG = """label => model.receive({ _info: { ...model.get("_info"), checkpoints: [0, 1, 2, 3].map(i => ({
+  step: i, label: i === 1 ? label : `epoch ${i}`,
+})) } })"""
+"""Calls the second checkpoint so."""
+
+
+def test_a_long_name_of_one_picture_pushes_none_out_of_line(open_: Open) -> None:
+    """It is read whole, and heads, pictures and feet are as high as those beside them."""
+    page = open_("checkpoints=4")
+    page.evaluate(BESIDE)
+    for width, row in (
+        (1200, ("surface", "heatmap", "surface-2", "heatmap-2")),
+        (1000, ("surface", "surface-2")),
+        (700, ("heatmap", "heatmap-2")),
+    ):
+        set_width(page, width)
+        heads = {}
+        for label in ("epoch 1", "epoch 1 of the second run, with a rate that is ten times as large"):
+            page.evaluate(LONG, label)
+            title = root(page).get_by_test_id(row[-1]).locator(".lw-panel-title")
+            expect(title).to_contain_text(label)
+            for part, at in product(("head", "body", "foot"), ("y", "height")):
+                parts = [root(page).get_by_test_id(name).locator(f".lw-panel-{part}") for name in row]
+                found = [box(each)[at] for each in parts]
+                assert found == pytest.approx([found[0]] * len(row), abs=0.1), (width, part, at)
+            heads[label] = box(title)["height"]
+            assert title.evaluate("e => e.scrollWidth <= e.clientWidth")
+        assert heads[label] > heads["epoch 1"] == 28, "of more than a line"
 
 
 def test_the_buttons_of_a_picture_cover_no_words_of_it(open_: Open) -> None:

@@ -140,6 +140,45 @@ def test_page_switches_between_planes_also_in_a_frame(
     network.check()
 
 
+def test_sliders_stop_at_what_is_held(
+    explorer: LandscapeExplorer, opened: Callable[[Path], Watch], tmp_path: Path
+) -> None:
+    """Each width that is held can be had by keys, whatever its resolution, and nothing between."""
+    path = tmp_path / "run.html"
+    wide = {"axes": "random", "domain": (-9, 9, -9, 9)}
+    explorer.to_html(path, planes=["random", wide | {"resolution": 11}, {"axes": "random", "resolution": 11}])
+    page = opened(path).page
+    width, resolution = page.get_by_test_id("half-width"), page.get_by_test_id("resolution")
+    narrow = page.get_by_test_id("half-width-value").inner_text()
+    resolution.press("ArrowRight")
+    expect(page.get_by_test_id("resolution-value")).to_have_text("11 × 11")
+    expect(page.get_by_test_id("half-width-value")).to_have_text(narrow)
+    for key, shown in [("ArrowRight", "9")] * 2 + [("ArrowLeft", narrow)] * 2:
+        width.press(key)
+        expect(page.get_by_test_id("half-width-value")).to_have_text(shown)
+        expect(page.get_by_test_id("heatmap")).to_have_attribute("data-provisional", "false")
+        expect(page.locator("[data-testid=provisional]:visible")).to_have_count(0)
+    page.get_by_test_id("heatmap").locator("[tabindex]").first.press("+")
+    note = page.get_by_test_id("heatmap").get_by_test_id("provisional")
+    expect(note).to_have_text("Part of a saved picture")
+    page.get_by_test_id("domain-auto").click()
+    expect(note).to_be_hidden()
+
+
+@pytest.mark.parametrize("width", [1200, 700])
+def test_no_empty_lines_stand_below_the_verdict(
+    explorer: LandscapeExplorer, opened: Callable[[Path], Watch], tmp_path: Path, width: int
+) -> None:
+    """A page that lives keeps room for a verdict that is still to come; here none is."""
+    path = tmp_path / "run.html"
+    explorer.to_html(path)
+    page = opened(path).page
+    page.set_viewport_size({"width": width, "height": 800})
+    verdict, head = page.get_by_test_id("verdict"), page.locator(".lw-head")
+    height = "e => Math.ceil(e.getBoundingClientRect().height)"
+    wait_until(lambda: head.evaluate(height) == verdict.evaluate(height), "the head to end with the verdict")
+
+
 def test_page_follows_the_readers_theme_and_width(
     explorer: LandscapeExplorer, opened: Callable[[Path], Watch], tmp_path: Path
 ) -> None:

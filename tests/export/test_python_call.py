@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import math
 import sys
 from collections.abc import Callable
@@ -39,6 +40,7 @@ def run(source: str, **names: Any) -> LandscapeExplorer:
 
 
 CASES: dict[str, dict[str, Any]] = {
+    "as usual, said": {"resolution": 51, "samples": 100, "examples": 13, "equal_axes": False},
     "a domain that is moved": {"domain": (-0.37, 0.411, -0.1, 1 / 3), "resolution": 9},
     "random axes, part of the data": {
         "axes": ("random:filter", "random"),
@@ -65,6 +67,11 @@ def test_the_call_gives_the_same_losses(make_explorer: Make, name: str) -> None:
     source = received(explorer, "_surface")["python"]
     assert ("    domain=" in source) == (explorer.domain is not None), "what the kernel chose is left to it"
     assert "compared_domain=" not in source
+    call = next(node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
+    written_out = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+    begun = vars(make_explorer(*names.values(), resolution=51, samples=100)._chosen())
+    chosen = vars(explorer._chosen())
+    assert written_out == {control: value for control, value in chosen.items() if value != begun[control]}
     again = run(source, **names)
     assert np.array_equal(again.surface.alpha, explorer.surface.alpha)
     assert np.array_equal(again.surface.beta, explorer.surface.beta)

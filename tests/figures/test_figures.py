@@ -241,6 +241,17 @@ def test_a_logarithm() -> None:
         heatmap_figure(replace(bowl(), loss=bowl().loss - 2), log=True)
 
 
+def test_slices_on_a_logarithm_have_losses_on_their_axes() -> None:
+    figure = slices_figure(bowl(), log=True)
+    assert figure.layout.yaxis.title.text == "loss (log)"
+    for axis, line in ((figure.layout.yaxis, figure.data[0]), (figure.layout.yaxis2, figure.data[2])):
+        losses = [float(text) for text in axis.ticktext]
+        assert len(losses) >= 3
+        np.testing.assert_allclose(axis.tickvals, np.log10(losses), atol=1e-12)
+        assert np.nanmin(line.y) <= axis.tickvals[0] < axis.tickvals[-1] <= np.nanmax(line.y)
+    assert slices_figure(bowl()).layout.yaxis.tickvals is None
+
+
 @pytest.mark.parametrize("losses", [[1, 1 + 4e-16], [5e-300, 5e-300 * (1 + 1e-14)], [1e-300, 1.6e308]])
 def test_a_logarithm_of_losses_at_the_ends_of_what_numbers_tell_apart(losses: list[float]) -> None:
     """On a plane that changes nothing, as the scale of normalised weights, losses differ by rounding."""

@@ -53,7 +53,7 @@ export function render({ model, el, host, signal }, css = "") {
   const views = h("div", { class: "lw-views", group: state.group });
   const foot = h("footer", { class: "lw-foot" });
   const body = h("div", { class: "lw-body" });
-  const root = h("div", { class: "lw-root", "data-testid": "landscape-explorer", "data-lm-suppress-shortcuts": "true", tabindex: "-1" }, body);
+  const root = h("div", { class: "lw-root", "data-testid": "landscape-explorer", "data-lm-suppress-shortcuts": "true", "data-saved": state.snapshot.saved, tabindex: "-1" }, body);
   // A notebook in command mode acts on plain keys: "b" in a menu of ours must not add a cell. The attribute
   // above says so to JupyterLab, which listens before the page does.
   root.addEventListener("keydown", (event) => {
@@ -79,7 +79,8 @@ export function render({ model, el, host, signal }, css = "") {
   const controls = createControls(body, state, settings.button, glossary.button);
   const checkpoints = createCheckpoints(body, state);
   // The line comes and goes with what is set: above, it would move a choice away from the pointer.
-  body.append(settings.body, settings.line, glossary.body, views, foot);
+  body.append(settings.body, settings.line, views, foot);
+  views.append(glossary.body);
   const options = createViewOptions(settings.body, foot, link);
   const zoom = createZoom(state, "domain");
   const oneScale = createOneScale(link);

@@ -44,9 +44,11 @@ export function createWidth({ name, auto, equal, label, mark, state, control }) 
   /** The half-width that the slider's range lies around, and of which plane it is. */
   const middle = { width: 1, plane: "" };
   const title = "How far the picture reaches from θ* on either side";
-  const domainOf = (/** @type {number} */ width) => (kept ? scaledDomain(kept, width) : squareDomain(width));
+  /** Those that there are without a kernel; null for any. @type {readonly Domain[] | null} */
+  let held = null;
+  const domainOf = (/** @type {number} */ width) => held?.find((each) => halfWidth(each) === width) ?? (kept ? scaledDomain(kept, width) : squareDomain(width));
   const slider = createSlider({ name, label, title, mark, values: halfWidthsAround(middle.width), format: (width) => describeWidth(domainOf(width)), send: (width) => send(domainOf(width)), asks: true });
-  const button = createButton(auto, { title: "As far as it reaches by itself" }, "auto");
+  const button = createButton(auto, { "data-asks": true, title: "As far as it reaches by itself" }, "auto");
   button.addEventListener("click", () => send(null));
   const square = createButton(equal, { "data-asks": true, title: "The same distance on both axes; else each axis by its own curvature, so that both are seen" }, "1:1");
   square.addEventListener("click", () => state.set({ equal_axes: square.getAttribute("aria-pressed") !== "true", [control]: null }));
@@ -56,19 +58,21 @@ export function createWidth({ name, auto, equal, label, mark, state, control }) 
     /**
      * @param {Domain | null} domain
      * @param {Domain | undefined} shown  what the kernel chose
-     * @param {Pick<import("../kernel/state.js").Snapshot, "axes" | "equal_axes" | "info" | "offers">} plane
+     * @param {Pick<import("../kernel/state.js").Snapshot, "axes" | "equal_axes" | "info" | "offers" | "domains">} plane
      */
-    set(domain, shown, { axes, equal_axes, info, offers }) {
+    set(domain, shown, { axes, equal_axes, info, offers, domains }) {
       const actual = domain ?? shown;
       const eigenvectors = axes.every((axis) => isEigen(info.axes, axis)); // each with a half-width by its own curvature
       kept = actual && eigenvectors && !equal_axes ? actual : null;
       const plane = String([axes, equal_axes]);
       // The kernel's own choice; of a plane that it has not chosen for, what is on show.
       if (actual && (domain === null || plane !== middle.plane)) Object.assign(middle, { width: halfWidth(actual), plane });
-      slider.setValues(halfWidthsAround(middle.width, actual ? halfWidth(actual) : middle.width).filter((width) => offers({ [control]: domainOf(width) })));
+      held = domains(control);
+      slider.setValues(held?.map(halfWidth) ?? halfWidthsAround(middle.width, actual ? halfWidth(actual) : middle.width));
       if (actual) slider.set(halfWidth(actual), describeWidth(actual));
       else slider.set(1, "–");
       button.setAttribute("aria-pressed", String(domain === null));
+      button.dataset.asks = offers({ [control]: null }) ? "held" : "true";
       square.hidden = !eigenvectors;
       square.setAttribute("aria-pressed", String(equal_axes));
       square.dataset.asks = offers({ equal_axes: !equal_axes, domain: null }) ? "held" : "true";

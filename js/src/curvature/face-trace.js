@@ -101,7 +101,7 @@ export function describeReference({ name, value, error, nHvp }) {
  */
 export function describeMethod(method, reference = null, twin = undefined) {
   const last = latest(method);
-  if (!last) return `${WORDS.trace}: no estimate yet (${method.label})`;
+  if (!last) return `${WORDS.trace}: no estimate (${method.label})`;
   const { n, value, error } = last;
   const cost = `${formatCount(n)} ${Math.round(n) === 1 ? "vector" : "vectors"}`;
   const where = method.halfWidth ? `, |α| ≤ ${formatShort(method.halfWidth)}` : "";

@@ -61,7 +61,7 @@ export function createCurvature(el, state) {
   /** @param {Frame} frame */
   function update(frame) {
     latest = frame;
-    const { face, former } = frame.snapshot;
+    const { face, former, kernel } = frame.snapshot;
     if (face !== shown) {
       shown = face;
       panel.element.dataset.face = face;
@@ -74,7 +74,7 @@ export function createCurvature(el, state) {
     control.enable((name) => !frame.snapshot.saved || faces[name].result(frame.snapshot) !== null);
     const view = faces[face];
     const result = view.result(frame.snapshot);
-    panel.setProvisional(former(result), former(result) ? "former curvature" : "");
+    panel.setProvisional(former(result) && kernel !== "gone", former(result) ? "former curvature" : "");
     view.update(frame.snapshot);
     const drawable = result !== null && frame.plotly !== null;
     panel.wait(drawable ? null : frame.words.curvature[face]);

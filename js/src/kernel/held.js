@@ -1,6 +1,6 @@
 // The pictures that the page holds, each with the controls it answers: they can be shown where no kernel is left to ask.
 import { secondControls } from "./asked.js";
-import { isWithin, sameDomain } from "../model/values.js";
+import { domainDistance, halfWidth, into, isWithin, sameDomain } from "../model/values.js";
 
 /** @typedef {import("./state.js").Controls} Controls */
 /** @typedef {import("./decoders.js").SurfaceResult} SurfaceResult */
@@ -8,6 +8,7 @@ import { isWithin, sameDomain } from "../model/values.js";
 /** @typedef {[string, string]} Sights  what a plane shows of θ*, where the picture has the colours for it and where not */
 /** @typedef {{controls: Answered, found: Found & {surface: SurfaceResult}, sights: Sights | null}} HeldPicture  `sights`: null where nobody has told */
 /** @typedef {Pick<Controls, typeof TELLING[number]>} Answered */
+/** @typedef {import("../model/values.js").Domain} Domain */
 
 /** Pictures to remember of a kernel. */
 const MOST = 12;
@@ -48,33 +49,127 @@ function agrees({ controls, found: { surface } }, asked, name) {
   return controls[name] === asked[name];
 }
 
+/** The same where a part of a picture is looked at: then the picture that it is part of matters least. */
+const WITHIN = /** @type {const} */ ([...LOSSES, "equal_axes", "resolution", "domain"]);
+
+/** No picture beside the first. */
+const ALONE = { compared_axes: null, compared_domain: null, compared_split: null, compared_checkpoint: null };
+
+/**
+ * How far a picture is from what is asked for in one respect; 0 where it agrees.
+ * @param {HeldPicture} picture
+ * @param {Answered} asked
+ * @param {typeof TELLING[number]} name
+ */
+function distance(picture, asked, name) {
+  if (agrees(picture, asked, name)) return 0;
+  if (name === "domain" && asked.domain) return domainDistance(asked.domain, picture.found.surface.domain);
+  if (name === "resolution" || name === "examples") return Math.abs(Math.log(picture.controls[name] / asked[name]));
+  // The last checkpoint has no number.
+  if (name === "checkpoint") return Math.abs((picture.controls.checkpoint ?? 1e9) - (asked.checkpoint ?? 1e9));
+  return 1;
+}
+
 /** @param {HeldPicture[]} [given]  those of a page that was saved with them */
 export function createHeld(given = []) {
   /** The newest last. */
   let pictures = given;
 
+  /** @param {Answered} asked @param {readonly (typeof TELLING[number])[]} must */
+  const agreeing = (asked, must) => pictures.filter((picture) => must.every((name) => agrees(picture, asked, name)));
+
+  /** The domain that is asked for where it is none of a picture of these losses, but a part to look at. @param {Answered} asked */
+  const partOf = (asked) => (agreeing(asked, [...LOSSES, "domain"]).length ? null : asked.domain);
+
   /**
    * The picture that is nearest to what is asked for, of those that agree in `must`.
    * @param {Answered} asked
    * @param {readonly (typeof TELLING[number])[]} must
+   * @param {Domain | null} [part]  to be looked at, if it can be, in a picture that reaches as far
    */
-  function nearest(asked, must) {
-    let best = pictures.filter((picture) => must.every((name) => agrees(picture, asked, name)));
-    for (const name of TELLING) {
-      const closer = best.filter((picture) => agrees(picture, asked, name));
-      if (closer.length) best = closer;
+  function nearest(asked, must, part = partOf(asked)) {
+    let best = agreeing(asked, must);
+    for (const [i, name] of (part ? WITHIN : TELLING).entries()) {
+      const around = i === LOSSES.length && part ? best.filter(({ found }) => isWithin(part, found.surface.domain)) : [];
+      if (around.length) best = around;
+      const far = best.map((picture) => distance(picture, asked, name));
+      best = best.filter((_, k) => far[k] === Math.min(...far));
     }
     return best.at(-1) ?? null;
   }
 
-  /** Whether a picture of these losses reaches as far as is asked for. @param {Answered} asked */
-  function covers(asked) {
-    const own = pictures.filter((picture) => LOSSES.every((name) => agrees(picture, asked, name)));
-    return !asked.domain || own.some(({ found }) => isWithin(/** @type {import("../model/values.js").Domain} */ (asked.domain), found.surface.domain));
+  /**
+   * The domain for the controls: that of the picture, or the part of it to look at.
+   * @param {HeldPicture} picture
+   * @param {Domain | null} part
+   * @param {boolean} told  whether it is asked for now; else it stays only where all of it is
+   */
+  function domainIn({ controls, found: { surface } }, part, told) {
+    const shown = part && (told || isWithin(part, surface.domain)) ? into(part, surface.domain) : surface.domain;
+    return sameDomain(shown, surface.domain) ? controls.domain : shown;
   }
 
+  /**
+   * The picture beside the first one, if it can be.
+   * @param {HeldPicture | null} first
+   * @param {Controls | null} asked
+   * @param {Domain | null} [part]
+   */
+  function beside(first, asked, part) {
+    if (!first || !asked) return null;
+    const samePlane = asked.compared_axes === null && asked.compared_checkpoint === null;
+    const second = samePlane ? nearest({ ...asked, domain: first.found.surface.domain }, [...LOSSES, "domain"]) : nearest(asked, LOSSES, part);
+    return second && (samePlane || (first.sights && second.sights)) ? second : null;
+  }
+
+  /** The picture to show for these controls. @param {Answered} asked */
+  const on = (asked) => nearest(asked, ["axes"]);
+
   return {
-    covers,
+    /** The pictures to show for these controls, the first and the one beside it. @param {Controls} controls */
+    pair(controls) {
+      const first = on(controls);
+      return [first, beside(first, secondControls(controls))];
+    },
+    /**
+     * What the controls become by a change of some of them; null where no picture answers it.
+     * @param {Answered} controls
+     * @param {Partial<Answered>} change
+     * @returns {Answered | null}
+     */
+    after(controls, change) {
+      const names = TELLING.filter((name) => name in change && name !== "domain");
+      const asked = { ...controls, ...change };
+      // Another plane may be held of other losses only; any other change keeps to the losses on show.
+      const must = /** @type {typeof names} */ ("axes" in change ? ["axes"] : [...LOSSES, ...names]);
+      // What was a picture of its own is no part of the next one.
+      const part = partOf("domain" in change ? asked : controls);
+      let found = nearest(asked, must, part);
+      const here = controls.domain ?? on(controls)?.found.surface.domain;
+      // Where none has the kernel's own domain, that on show is the next best.
+      if (found && here && asked.domain === null && found.controls.domain) found = nearest({ ...asked, domain: here }, must, partOf(controls));
+      if (!found) return null;
+      const domain = domainIn(found, asked.domain && part, "domain" in change);
+      // Another seed of a plane that has none is no other picture, nor is the kernel's own domain where it is not held.
+      if ((change.seed ?? found.controls.seed) !== found.controls.seed) return null;
+      if (change.domain === null && !names.length && domain && controls.domain && sameDomain(domain, controls.domain)) return null;
+      return { ...found.controls, domain };
+    },
+    /**
+     * What the controls of a second picture become; null where it cannot be beside the first.
+     * @param {Controls} controls  both as they are asked for
+     * @param {Controls} before
+     * @param {boolean} told  whether its domain is asked for, too
+     * @returns {Partial<Controls> | null}
+     */
+    second(controls, before, told) {
+      const [asked, former] = [controls, before].map(secondControls);
+      if (!asked) return {};
+      const part = partOf(told || !former ? asked : former);
+      const found = beside(on(controls), asked, part);
+      if (!found) return null;
+      return asked.compared_axes || asked.compared_checkpoint !== null ? { compared_domain: domainIn(found, asked.domain && part, told) } : {};
+    },
     /**
      * @param {Controls} controls
      * @param {Found} found
@@ -94,32 +189,18 @@ export function createHeld(given = []) {
       const next = { controls: own, found: { ...Object.fromEntries(parts), surface }, sights: null };
       pictures = [...pictures.filter((picture) => picture !== before), next].slice(-MOST);
     },
-    /** The picture to show for these controls. @param {Answered} asked */
-    on: (asked) => nearest(asked, ["axes"]),
-    /** The one of these very losses. @param {Answered} asked */
-    of: (asked) => nearest(asked, LOSSES),
-    /**
-     * What the controls become by a change of some of them; null where no picture answers it.
-     * @param {Answered} controls
-     * @param {Partial<Answered>} change
-     * @returns {Partial<Answered> | null}
-     */
-    after(controls, change) {
-      const names = TELLING.filter((name) => name in change);
-      // Another plane may be held of other losses only; any other change keeps to the losses on show.
-      const must = "axes" in change ? ["axes"] : [...LOSSES, ...names];
-      const found = nearest({ ...controls, ...change }, /** @type {typeof names} */ (must));
-      // Another seed of a plane that has none is no other picture.
-      if (found && (change.seed ?? found.controls.seed) !== found.controls.seed) return null;
-      if (found) return found.controls;
-      // Any part of a picture can be looked at.
-      return names.every((name) => name === "domain") && covers({ ...controls, ...change }) ? change : null;
-    },
     /** Values of a control for which the losses on show are held. @param {Answered} controls @param {"seed" | "examples" | "resolution"} name */
     choices(controls, name) {
       const must = LOSSES.filter((each) => each !== name);
-      const values = pictures.filter((picture) => must.every((each) => agrees(picture, controls, each))).map((picture) => picture.controls[name]);
-      return [...new Set(values)].sort((a, b) => a - b);
+      return [...new Set(agreeing(controls, must).map((picture) => picture.controls[name]))].sort((a, b) => a - b);
+    },
+    /** The domains of which the losses on show are held, the narrowest first; of equally wide ones that which is nearest to the one on show. @param {Answered} controls */
+    domains(controls) {
+      const domains = agreeing(controls, [...LOSSES, "equal_axes"]).map(({ found }) => found.surface.domain);
+      const { domain } = controls;
+      const near = domain ? domains.sort((a, b) => domainDistance(domain, a) - domainDistance(domain, b)) : domains;
+      const same = (/** @type {Domain} */ a, /** @type {Domain} */ b) => Math.abs(Math.log(halfWidth(a) / halfWidth(b))) < 1e-6;
+      return near.filter((each, i) => near.findIndex((other) => same(each, other)) === i).sort((a, b) => halfWidth(a) - halfWidth(b));
     },
   };
 }
@@ -129,19 +210,20 @@ export function createHeld(given = []) {
  * @param {ReturnType<typeof createHeld>} held  the pictures that the page holds
  * @param {Controls} controls
  * @param {Partial<Controls & {face: import("./state.js").Face, lines: import("./state.js").Lines | null}>} values
+ * @param {(second: Controls) => boolean} [stays]  whether the second picture on show answers these controls
  * @returns {Partial<Controls> | null}
  */
-export function without(held, controls, { lines, face, compared_axes, compared_domain, compared_split, compared_checkpoint, ...change }) {
+export function without(held, controls, { face, lines, ...values }, stays = () => false) {
   if (lines !== undefined) return null; // those that a page holds belong to its pictures
-  const asked = { face, compared_axes, compared_domain, compared_split, compared_checkpoint };
-  const rest = Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined));
+  const change = Object.fromEntries(Object.entries(values).filter(([name]) => !(name in ALONE)));
+  const compared = Object.fromEntries(Object.entries(values).filter(([name]) => name in ALONE));
   const first = Object.keys(change).length ? held.after(controls, change) : {};
   if (!first) return null;
-  const next = { ...first, ...rest };
-  const second = secondControls({ ...controls, ...next });
-  if (second && compared_domain && !held.covers(second)) return null;
-  if (!second || !(compared_axes || compared_split || (compared_checkpoint ?? null) !== null)) return next;
-  const beside = held.of(second);
-  const samePlane = !second.compared_axes && second.compared_checkpoint === null;
-  return beside && (beside.sights || samePlane) ? next : null;
+  const next = /** @type {Partial<Controls>} */ ({ ...(face && { face }), ...first, ...compared });
+  const asked = { ...controls, ...next };
+  const second = held.second(asked, controls, "compared_domain" in compared);
+  if (second) return { ...next, ...second };
+  if (stays(/** @type {Controls} */ (secondControls(asked)))) return next;
+  // One that is asked for now cannot be had; one from before gives way.
+  return Object.values(compared).some((value) => value !== null) ? null : { ...next, ...ALONE };
 }

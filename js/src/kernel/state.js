@@ -1,5 +1,5 @@
 // The explorer's traits as one typed snapshot. No other file knows a trait's name.
-import { answers, createOutdated, secondControls } from "./asked.js";
+import { answers, createOutdated, sameLosses, secondControls } from "./asked.js";
 import { decodeEigenpairs, decodeProjections, decodeSpectrum, decodeTrace } from "./curvature-decoders.js";
 import { decodeCompared, decodeSurface } from "./decoders.js";
 import { decodeLandmarks } from "./landmarks.js";
@@ -82,12 +82,13 @@ import { createPulse } from "./pulse.js";
  *   kernel: import("./pulse.js").Kernel,
  *   saved: boolean,
  *   offers: (change: Partial<Controls & {lines: Lines | null}>) => boolean,
+ *   domains: (control: "domain" | "compared_domain") => readonly Domain[] | null,
  *   choices: (name: "seed" | "examples" | "resolution", usual: readonly number[]) => readonly number[],
  * }} Snapshot
  *   `saved`: the page was written with the pictures that it holds, and never had a kernel.
  *   `along`: curves over the checkpoints, as they were sent; nothing in it where there are none.
  *   `offers`: whether a change of controls can be had, from the kernel or of the pictures that the page holds;
- *   `choices`: which of the usual values of a control.
+ *   `choices`: which of the usual values of a control; `domains`: which of a plane, null for any.
  *   `cancelling`: a person has cancelled, and the kernel has not answered yet; `sent`: number of the newest picture.
  *   `former`: whether a result is of a θ* that was left, or of other examples than are asked for.
  *   `provisional`: the controls ask for something else than the surface shows; `comparedProvisional` for the second.
@@ -171,9 +172,9 @@ export function createState(model) {
     let { points } = decoded;
     const { kernel } = pulse;
     if (kernel === "gone") {
-      const asked = secondControls(values);
       const { surface } = known;
-      const shown = together(held.on(values), asked && held.of(asked), points);
+      const [first, second] = held.pair(values);
+      const shown = together(first, second, points);
       Object.assign(known, shown.results);
       if (known.surface !== surface) ({ points } = shown); // else the kernel knew better where pins lie
     } else held.keep(values, known, points.centre.request);
@@ -182,6 +183,7 @@ export function createState(model) {
     const until = Math.max(points.centre.request, kernel === "gone" ? 0 : left);
     /** @param {{request: number} | null} result */
     const former = (result) => result !== null && result.request <= until;
+    const asks = kernel !== "gone"; // else nothing else comes than what is there
     return {
       ...values,
       ...known,
@@ -194,20 +196,25 @@ export function createState(model) {
       progress: "stage" in model.get("progress") ? model.get("progress") : null,
       info: model.get("_info"),
       along: model.get("_along"),
-      comparedProvisional: comparedOutdated.is(second, secondControls(values) ?? values) || former(second),
+      comparedProvisional: (asks && comparedOutdated.is(second, secondControls(values) ?? values)) || former(second),
       points,
-      provisional: outdated.is(shown, values) || former(shown),
+      provisional: (asks && outdated.is(shown, values)) || former(shown),
       former,
       sent: Math.max(...sent.map(({ raw }) => numberOf(raw))),
       kernel,
       saved: !!pictures,
-      offers: (change) => kernel !== "gone" || without(held, values, change) !== null,
-      choices: (name, usual) => (kernel === "gone" ? held.choices(values, name) : usual),
+      offers: (change) => asks || without(held, values, change, stays) !== null,
+      choices: (name, usual) => (asks ? usual : held.choices(values, name)),
+      domains: (control) => (asks ? null : held.domains((control === "domain" ? null : secondControls(values)) ?? values)),
     };
   }
 
   /** @type {Snapshot} */
   let snapshot = read();
+  if (pictures) {
+    settle();
+    snapshot = read();
+  }
 
   function flush() {
     scheduled = false;
@@ -237,8 +244,16 @@ export function createState(model) {
 
   /** What was asked for and will not come gives way to what is there. */
   function settle() {
-    const { surface, provisional } = snapshot;
-    if (surface && (provisional || !answers(surface, snapshot))) write(controlsOf(surface));
+    const [{ surface }, now] = [snapshot, controls()];
+    const own = surface && !answers(surface, snapshot) ? surface : null;
+    const asked = { ...now, ...(own && controlsOf(own, false)) };
+    write(without(held, asked, { axes: asked.axes }, stays) ?? (own ? controlsOf(own) : {}));
+  }
+
+  /** Whether the second picture that the kernel sent is what is asked for. @param {Controls} asked */
+  function stays(asked) {
+    const { compared } = snapshot;
+    return !pictures && compared !== null && sameLosses(compared, asked);
   }
 
   function told() {
@@ -295,13 +310,15 @@ export function createState(model) {
      * Writes controls, all in one message to the kernel.
      * @param {Partial<Controls & {face: Face, lines: Lines | null}>} values
      * @param {boolean} [unhurried]  the page follows at once, the kernel hears of it when the changes pause
+     * @returns {Controls}  what they are by now: without a kernel, as near to that as a picture is
      */
     set(values, unhurried = false) {
-      write(pulse.kernel === "gone" ? (without(held, controls(), values) ?? {}) : values);
+      write(pulse.kernel === "gone" ? (without(held, controls(), values, stays) ?? {}) : values);
       if (unhurried) {
         clearTimeout(pause);
         pause = setTimeout(save, PAUSE);
       } else save();
+      return controls();
     },
     /**
      * @param {"shown" | "drawn" | "cancel" | "compute" | "along" | "pin" | "unpin" | "recentre" | "back" | "update" | "apply" | "restore" | "table"} type

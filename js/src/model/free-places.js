@@ -70,14 +70,13 @@ const [STEPS, LONGEST] = [48, 1.5];
 
 /**
  * Whether a surface stands between a point of the scene and the camera: whether the line of sight goes through it.
+ * Of a point it can be told that it is above the surface, or below it; else the line tells a little way on.
  * @param {Camera} camera
  * @param {(x: number, y: number) => number} heightAt  of the surface, NaN where there is none
  */
-export const hiddenFrom = ({ eye }, heightAt) => (/** @type {Vector} */ point) => {
+export const hiddenFrom = ({ eye }, heightAt) => (/** @type {Vector} */ point, /** @type {boolean | undefined} */ above = undefined) => {
   const sight = minus(eye, point);
   const step = LONGEST / STEPS / Math.sqrt(dot(sight, sight));
-  /** @type {boolean | undefined} */
-  let above;
   // Not from the point itself, which may lie in the surface.
   for (let i = 1; i < STEPS; i++) {
     const at = minus(point, scaled(sight, -step * i));

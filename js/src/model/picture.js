@@ -17,7 +17,8 @@ import { sameDomain } from "./values.js";
  * @property {SurfaceResult | null} surface
  * @property {QuadraticModel | null} model  in the same plane
  * @property {Domain} extent  the part of the plane to show
- * @property {string} note  what a provisional picture is made of, "" where it is the kernel's answer
+ * @property {string} note  what it is made of, "" where it is the kernel's answer
+ * @property {boolean} provisional  whether that is still to come
  * @property {boolean} composed  whether the page made it
  * @property {Domain[]} outlines  within which it is made of earlier pictures, where that is not all of it
  */
@@ -104,6 +105,9 @@ function describe({ layers, model }) {
   return layers ? "quadratic model outside the dashed line" : "quadratic model";
 }
 
+/** Whether a part of what is held is looked at, of which no kernel makes a picture of its own. @param {Snapshot} snapshot */
+export const isPart = ({ kernel, domain, surface }) => kernel === "gone" && domain !== null && surface !== null && !sameDomain(domain, surface.domain);
+
 /**
  * The kernel's surface whose plane a picture lies on; null where the page foresaw another plane.
  * @param {Snapshot} snapshot
@@ -150,7 +154,7 @@ export function createPicture() {
     const asked = given ?? snapshot.domain ?? foreseenDomain(snapshot, model, own);
     if (!asked || (!own.length && !model)) return null;
     const count = Math.min(snapshot.resolution, MOST_NODES);
-    const key = JSON.stringify([asked, count, log, model, snapshot.axes, snapshot.seed, snapshot.examples, snapshot.batch_norm, snapshot.split]);
+    const key = JSON.stringify([asked, count, log, model, snapshot.axes, snapshot.seed, snapshot.examples, snapshot.batch_norm, snapshot.split, snapshot.kernel]);
     if (made?.key === key && made.layers === layers) return made.picture;
     const { surface, shares } = compose({ layers: own, model, domain: asked, count, positive: log });
     if (!shares.layers && !model) return null;
@@ -180,7 +184,8 @@ export function createPicture() {
       },
       model,
       extent: surface.domain,
-      note: describe(shares),
+      note: isPart(snapshot) ? "part of a saved picture" : describe(shares),
+      provisional: snapshot.kernel !== "gone",
       composed: true,
       outlines: shares.layers && shares.layers < 1 ? own.map(({ domain }) => domain) : [],
     };
@@ -197,7 +202,7 @@ export function createPicture() {
     const { surface, provisional, domain, points } = snapshot;
     if (former !== points.centre.request) [layers, last] = [[], null];
     former = points.centre.request;
-    const fresh = { note: "", composed: false, outlines: [] };
+    const fresh = { note: "", provisional: false, composed: false, outlines: [] };
     if (!surface) return { ...fresh, surface, model: null, extent: domain ?? [-1, 1, -1, 1] };
     const known = surface.request > former;
     if (known && !provisional && isFine(surface) && sameLosses(surface, snapshot)) keep(surface);
@@ -209,11 +214,11 @@ export function createPicture() {
     const covered = provisional && sameLosses(surface, snapshot) && (domain ? sameDomain(domain, surface.domain, 1 / snapshot.resolution) : false);
     // After a failure nothing more is to come: the last good picture stays.
     const failed = snapshot.status === "failed";
-    const early = known && !failed && ((provisional && !covered) || awaited) ? composed(snapshot, surface, log, awaited ? surface.domain : null) : null;
+    const early = known && !failed && ((provisional && !covered) || awaited || isPart(snapshot)) ? composed(snapshot, surface, log, awaited ? surface.domain : null) : null;
     const part = surface.nExamples < snapshot.examples ? `on ${formatPart(surface.nExamples, snapshot.examples)}` : "";
     const note = provisional ? "former picture" : part;
     const whole = provisional && domain && !failed ? domain : surface.domain;
-    last = early ?? { ...fresh, surface: surface.final ? surface : thinned(surface, MOST_NODES), model: surface.quadratic, extent: whole, note };
+    last = early ?? { ...fresh, surface: surface.final ? surface : thinned(surface, MOST_NODES), model: surface.quadratic, extent: whole, note, provisional: note !== "" && snapshot.kernel !== "gone" };
     return last;
   };
 }

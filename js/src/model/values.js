@@ -91,6 +91,25 @@ export function isWithin([a0, a1, b0, b1], [c0, c1, d0, d1]) {
   return a0 >= c0 - wide && a1 <= c1 + wide && b0 >= d0 - high && b1 <= d1 + high;
 }
 
+/** The part of `outer` that is nearest to a domain: moved into it, and cut to its size. @param {Domain} domain @param {Domain} outer @returns {Domain} */
+export function into([a0, a1, b0, b1], [c0, c1, d0, d1]) {
+  const fit = (/** @type {number} */ low, /** @type {number} */ high, /** @type {number} */ from, /** @type {number} */ to) => {
+    const width = Math.min(high - low, to - from);
+    const start = Math.min(Math.max(low, from), to - width);
+    return [start, width === to - from ? to : start + width];
+  };
+  return /** @type {Domain} */ ([...fit(a0, a1, c0, c1), ...fit(b0, b1, d0, d1)]);
+}
+
+/** How far a domain is from another: what its sides grow by, as logarithms, and what its centre moves, in half sides. @param {Domain} from @param {Domain} to */
+export function domainDistance(from, to) {
+  const axes = [0, 2].map((i) => {
+    const [side, other] = [from, to].map((domain) => domain[i + 1] - domain[i]);
+    return Math.abs(Math.log(other / side)) + Math.abs(to[i] + to[i + 1] - from[i] - from[i + 1]) / side;
+  });
+  return axes[0] + axes[1];
+}
+
 /**
  * Half of a domain's width along its wider axis.
  * @param {Domain} domain

@@ -60,5 +60,6 @@ export function createGlossary({ mouse, keys }, saved) {
     ["Surface", "Drag to turn. The wheel zooms after a click, until the pointer leaves."],
   ].map(([term, words]) => h("div", { class: "lw-term lw-wide" }, h("dt", {}, term), h("dd", {}, words)));
   body.append(h("dl", { class: "lw-terms" }, ...entries, ...handling));
+  body.tabIndex = 0; // keys scroll it
   return { button, body };
 }

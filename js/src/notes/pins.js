@@ -1,4 +1,5 @@
 // What a person knows of single points: pins in a table, weights taken.
+import { createMemory } from "../ui/changed.js";
 import { createButton, h, setText } from "../ui/dom.js";
 import { digitsWithin, formatCount, formatNumber } from "../model/format.js";
 
@@ -113,8 +114,8 @@ function createRow({ number }, state) {
 
   return {
     element,
-    /** @param {Pin} pin @param {Column<Pin>[]} columns @param {boolean} writable @param {string} plane */
-    update(pin, columns, writable, plane) {
+    /** @param {Pin} pin @param {Column<Pin>[]} columns @param {boolean} writable @param {string} plane @param {boolean} waits  whether what is not known yet will be */
+    update(pin, columns, writable, plane, waits) {
       if (cells.length !== columns.length) {
         for (const cell of cells) cell.remove();
         cells = columns.map(() => h("td"));
@@ -125,7 +126,7 @@ function createRow({ number }, state) {
         cells[i].dataset.testid = `pin-${number}-${id}`;
         // In full, for who wants to copy a number.
         cells[i].title = id === "curvatures" ? hessianWords(pin) : (values ?? []).map((value) => value ?? "not finite").join(", ");
-        const text = values ? values.map((value) => formatNumber(value, digits)).join(", ") : pin.error ? "–" : "…";
+        const text = values ? values.map((value) => formatNumber(value, digits)).join(", ") : pin.error || !waits ? "–" : "…";
         // Coordinates are those of the pin's own plane, also while another one is on show.
         setText(cells[i], id === "place" && plane ? `${text} ${plane}` : text);
       });
@@ -157,11 +158,10 @@ export function createPins(el, state) {
 
   /** @type {Map<number, ReturnType<typeof createRow>>} */
   const rows = new Map();
-  /** @type {Points | null} */
-  let shown = null;
+  const isNew = createMemory();
 
-  /** @param {Points} points @param {number} examples */
-  function updateTable({ pins, writable }, examples) {
+  /** @param {Points} points @param {number} examples @param {boolean} waits */
+  function updateTable({ pins, writable }, examples, waits) {
     for (const [number, row] of rows) {
       if (pins.some((pin) => pin.number === number)) continue;
       row.element.remove();
@@ -178,17 +178,17 @@ export function createPins(el, state) {
       const row = rows.get(pin.number) ?? createRow(pin, state);
       if (!rows.has(pin.number)) body.append(row.element);
       rows.set(pin.number, row);
-      row.update(pin, columns, writable, planeOf(pin, examples));
+      row.update(pin, columns, writable, planeOf(pin, examples), waits);
     }
     scroll.hidden = pins.length === 0;
   }
 
   return {
     /** @param {import("../kernel/state.js").Snapshot} snapshot */
-    update({ points, examples }) {
-      if (points === shown) return;
-      shown = points;
-      updateTable(points, examples);
+    update({ points, examples, kernel }) {
+      const waits = kernel !== "gone";
+      if (!isNew(points, waits)) return;
+      updateTable(points, examples, waits);
       const { applied: name, note: words } = points;
       applied.hidden = name === null;
       setText(holder, `Your model holds the weights of ${name}.`);

@@ -47,10 +47,10 @@ export function createScoreTable(el, state) {
   }
 
   /** @param {import("../kernel/state.js").Snapshot} snapshot */
-  function update({ points, surface }) {
+  function update({ points, surface, kernel }) {
     element.hidden = surface === null;
     // A picture that changed while the table is open closes it: its numbers were of another one.
-    if ((shown || points.note) && !points.table) open = false;
+    if ((shown || points.note || kernel === "gone") && !points.table) open = false;
     if (points.table && points.table !== shown) fill(points.table);
     shown = points.table;
     scroll.hidden = csv.hidden = !open || !shown;

@@ -1,6 +1,7 @@
 // What the certified curvature says about θ*, in words, and what the picture is made of.
 import { createButton, h, setText } from "../ui/dom.js";
 import { formatCount, formatNumber, formatPart } from "../model/format.js";
+import { isPart } from "../model/picture.js";
 import { sightOn } from "../model/scale.js";
 import { drawing } from "../ui/drawing.js";
 import { keepRoom } from "../ui/room.js";
@@ -137,8 +138,8 @@ export function createVerdict(head, corner, foot, showSaddle) {
       const { eigenpairs } = snapshot;
       // Estimates have no verdict yet: the former one keeps its place.
       if (eigenpairs?.sentence || !eigenpairs) judged = eigenpairs;
-      // No other verdict comes without a kernel, and this one says nothing of what was made up for another domain.
-      const former = judged !== eigenpairs || snapshot.former(eigenpairs) || (snapshot.kernel === "gone" && snapshot.provisional);
+      const former = judged !== eigenpairs || snapshot.former(eigenpairs);
+      const part = isPart(snapshot);
       show.hidden = !judged;
       verdict.hidden = !judged && (snapshot.status !== "cancelled" || snapshot.kernel === "gone");
       if (!judged) {
@@ -152,12 +153,13 @@ export function createVerdict(head, corner, foot, showSaddle) {
         const { seen, shared, words } = sightOn(frame, judged.sights ?? [judged.sentence, judged.sentence]);
         if (!former || !sentence) sentence = words;
         const [word, ...rest] = splitSentence(sentence);
-        [former ? `Former verdict: ${word}` : word, ...rest].forEach((text, i) => setText(parts[i], text));
+        const whose = former ? "Former verdict: " : part ? "Of the whole picture: " : "";
+        [whose + word, ...rest].forEach((text, i) => setText(parts[i], text));
         verdict.dataset.seen = String(seen || !judged.sights);
         leave = shared;
         setText(show, shared ? "Own scale" : "Show it");
         show.title = shared ? "A scale for each picture" : "The domain by the curvatures, on the scale about L(θ*)";
-        show.hidden = former || seen || !judged.sights || (!shared && snapshot.domain === null && !snapshot.equal_axes && frame.scale === "auto");
+        show.hidden = former || part || seen || !judged.sights || (!shared && snapshot.domain === null && !snapshot.equal_axes && frame.scale === "auto");
       }
       const known = eigenpairs && !former ? describeResiduals(eigenpairs) : "";
       setText(residuals, known && `Eigenvalues and how far they may be off: ${known}`);

@@ -41,7 +41,7 @@ export function captionOf(frame, head = () => "", own = () => ({})) {
   const { scale, log, colours, errors, picture, snapshot } = frame;
   const { eigenpairs } = snapshot;
   const pairs = snapshot.former(eigenpairs) ? null : eigenpairs;
-  const provisional = picture.note && `provisional: ${picture.note}`;
+  const made = picture.provisional ? `provisional: ${picture.note}` : picture.note;
   const shown = { auto: "about L(θ*)", linear: "linear", log: "log" }[scale === "auto" ? "auto" : log ? "log" : "linear"];
   const details = {
     Eigenvalues: eigenvalues(pairs),
@@ -49,9 +49,9 @@ export function captionOf(frame, head = () => "", own = () => ({})) {
     ...surface.details,
     Scale: errors ? "loss − quadratic" : shown,
     Colours: errors || scale === "auto" ? "diverging" : colours,
-    Picture: provisional,
+    Picture: made,
     ...own(frame),
   };
-  const title = [head(frame) || surface.title, provisional].filter(Boolean).join(", ");
+  const title = [head(frame) || surface.title, made].filter(Boolean).join(", ");
   return { title, details: /** @type {Record<string, string>} */ (Object.fromEntries(Object.entries(details).filter(([, words]) => words))) };
 }

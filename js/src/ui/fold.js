@@ -25,7 +25,6 @@ export function createFold({ name, label, title, mark }) {
     set(false);
     button.focus();
   }
-  // The glossary has nothing in it that takes the focus.
   for (const part of [button, body]) part.addEventListener("keydown", close);
   return { button, body };
 }

@@ -26,6 +26,13 @@ import { capitalised } from "../model/format.js";
  * @property {{surface: string, heatmap: string, slices: string, curvature: Record<import("../kernel/state.js").Face, string>}} words  in place of pictures that are not there yet
  */
 
+/** @param {string} missing @returns {Frame["words"]["curvature"]} */
+const curvature = (missing) => ({
+  projections: `The curvature that random planes show. ${missing}`,
+  spectrum: `How the Hessian's eigenvalues are spread. ${missing}`,
+  trace: `The Hessian's trace, and running estimates of it. ${missing}`,
+});
+
 /**
  * What stands in the three places before there is anything to draw.
  * @param {import("../kernel/state.js").Snapshot} snapshot
@@ -33,11 +40,12 @@ import { capitalised } from "../model/format.js";
  * @param {string} fault  why it will never be, "" if it may
  * @returns {Frame["words"]}
  */
-export function waitingWords({ status, progress }, loaded, fault) {
+export function waitingWords({ status, progress, kernel }, loaded, fault) {
   const faces = (/** @type {string} */ text) => ({ projections: text, spectrum: text, trace: text });
   const all = (/** @type {string} */ text) => ({ surface: text, heatmap: text, slices: text, curvature: faces(text) });
   if (fault) return all("No plots: the plotting library is missing.");
-  const missing = status === "computing" ? "Being computed …" : "Not computed yet.";
+  const missing = status === "computing" ? "Being computed …" : kernel === "gone" ? "Not computed." : "Not computed yet.";
+  if (kernel === "gone" && loaded) return { ...all("No picture."), curvature: curvature(missing) };
   if (status === "failed" || status === "cancelled") return all("No picture yet.");
   if (!loaded) return all("Loading the plotting library …");
   const stage = progress?.stage ? `${capitalised(progress.stage)} …` : "Waiting for the kernel …";
@@ -45,11 +53,7 @@ export function waitingWords({ status, progress }, loaded, fault) {
     surface: stage,
     slices: "The loss along each axis.",
     heatmap: "A coarse picture first, then finer where it needs to be.",
-    curvature: {
-      projections: `The curvature that random planes show. ${missing}`,
-      spectrum: `How the Hessian's eigenvalues are spread. ${missing}`,
-      trace: `The Hessian's trace, and running estimates of it. ${missing}`,
-    },
+    curvature: curvature(missing),
   };
 }
 

@@ -1,4 +1,5 @@
 // The frame around a view: title, place for the plot, words while there is none, a line below.
+import { capitalised } from "../model/format.js";
 import { h, setText } from "./dom.js";
 import { createSave } from "./save-image.js";
 
@@ -60,14 +61,14 @@ export function createPanel(name, title, tell, kind = "") {
       delete element.dataset.final;
     },
     /**
-     * Marks what is shown as provisional.
+     * Marks what is shown as provisional, or says what else it is.
      * @param {boolean} provisional
-     * @param {string} [made]  what a provisional picture is made of
+     * @param {string} [made]  what such a picture is made of
      */
     setProvisional(provisional, made = "") {
       element.dataset.provisional = String(provisional);
       note.hidden = made === "";
-      note.title = `Provisional: ${made}`;
+      note.title = provisional ? `Provisional: ${made}` : capitalised(made);
       setText(note, note.title);
     },
   };

@@ -19,8 +19,8 @@ export function labelWidth(range, labels) {
   return DIGIT * (Number(Math.min(low, high) < 0) + whole + (decimals && decimals + 1) + (power ? 5 : 0));
 }
 
-/** The margin that labels and title of a vertical axis need. @param {number[] | undefined} range */
-export const tickRoom = (range) => 32 + labelWidth(range);
+/** The margin that labels and title of a vertical axis need. @param {number[] | undefined} range @param {string[]} [labels]  where plotly does not make them */
+export const tickRoom = (range, labels) => 32 + labelWidth(range, labels);
 
 /** The largest number of one digit, or 1.5, that is no more than this. @param {number} value  above 0 */
 export function roundDown(value) {

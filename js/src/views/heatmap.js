@@ -154,12 +154,12 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
   /** @param {Frame} frame */
   function update(frame) {
     last = frame;
-    const { surface, note, composed } = frame.picture;
+    const { surface, note, provisional, composed } = frame.picture;
     shown = surface;
     ({ extent } = frame.picture);
     undo.hidden = !zoom.canUndo;
     panel.setName(frame.name);
-    panel.setProvisional(note !== "", note);
+    panel.setProvisional(provisional, note);
     panel.element.dataset.coarse = String(surface !== null && !surface.final && !composed);
     panel.wait(surface && frame.plotly ? null : frame.words.heatmap);
     if (!surface || !frame.plotly) return;

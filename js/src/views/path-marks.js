@@ -1,6 +1,6 @@
 // The path of training and other solutions in the pictures: nearest points of the plane, at the loss that they really have.
 import { formatNumber } from "../model/format.js";
-import { freePlaces, hiddenFrom, seenBy } from "../model/free-places.js";
+import { freePlaces, seenBy } from "../model/free-places.js";
 import { interpolate } from "../model/picture.js";
 
 /** @typedef {import("../ui/frame.js").Frame} Frame */
@@ -129,7 +129,8 @@ export const raisedPaths = ({ paths }, surface, { rows, of }) =>
  * @property {import("../model/free-places.js").Camera} camera
  * @property {{width: number, height: number}} room  of the picture, in pixels
  * @property {(point: Vector) => Vector} place  of a point of the axes in it
- * @property {(x: number, y: number) => number} heightAt  of the surface, NaN where there is none
+ * @property {(point: Vector) => boolean} hidden  whether the surface stands before it
+ * @property {number} top  of the scene, which a stem leads up to from what is hidden
  */
 /** @typedef {import("../model/free-places.js").Vector} Vector */
 
@@ -137,21 +138,25 @@ export const raisedPaths = ({ paths }, surface, { rows, of }) =>
 const BESIDE = 4;
 
 /**
- * Words beside those points of raised paths that no surface stands before, as many as there is room for.
+ * Words beside points of raised paths, or where the surface stands before one beside the top of its stem; as many as
+ * there is room for.
  * @param {ReturnType<typeof raisedPaths>} traces
  * @param {Scene} scene
+ * @returns {{words: any[], stems: import("./pin-marks.js").Stem[]}}
  */
-export function raisedWords(traces, { camera, room, place, heightAt }) {
+export function raisedWords(traces, { camera, room, place, hidden, top }) {
   const see = seenBy(camera, room);
-  const hidden = hiddenFrom(camera, heightAt);
-  const labels = traces.flatMap((/** @type {any} */ { x, y, z, text }) =>
+  const labels = traces.flatMap((/** @type {any} */ { x, y, z, text, line }) =>
     (text ?? []).flatMap((/** @type {string} */ words, /** @type {number} */ i) => {
-      const point = { x: x[i], y: y[i], z: z[i] };
-      const at = place(point);
-      return words && Number.isFinite(z[i]) && !hidden(at) ? [{ point, text: words, ...see(at) }] : [];
+      if (!words || !Number.isFinite(z[i])) return [];
+      const foot = { x: x[i], y: y[i], z: z[i] };
+      const point = hidden(foot) ? { ...foot, z: top } : foot;
+      return [{ foot, point, text: words, colour: line.color, ...see(place(point)) }];
     }),
   );
-  return freePlaces(labels, room, (wide, high) => [wide / 2 + BESIDE, high / 2 + BESIDE]).map(({ point, text, side: [across, down] }) => ({
+  const placed = freePlaces(labels, room, (wide, high) => [wide / 2 + BESIDE, high / 2 + BESIDE]);
+  const stems = placed.flatMap(({ foot, point, colour }) => (point === foot ? [] : [{ ...foot, colour }]));
+  const words = placed.map(({ point, text, side: [across, down] }) => ({
     ...point,
     ...onWhite(text),
     showarrow: false,
@@ -160,6 +165,7 @@ export function raisedWords(traces, { camera, room, place, heightAt }) {
     xshift: BESIDE * across,
     yshift: -BESIDE * down,
   }));
+  return { words, stems };
 }
 
 /**

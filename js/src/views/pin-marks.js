@@ -113,6 +113,24 @@ export function flatPins({ pins, lowest, picture: { extent: [a0, a1, b0, b1] } }
   return { traces, numbers };
 }
 
+/** @typedef {{x: number, y: number, z: number, colour: string}} Stem  where it stands */
+
+/**
+ * Pins with stems that lead to the top from marks which the surface stands before: no further lines, since each takes
+ * the scene longer to draw.
+ * @param {ReturnType<typeof raisedPins>} pins
+ * @param {Stem[]} stems
+ * @param {number} top
+ */
+export const withStems = (pins, stems, top) => ({
+  ...pins,
+  x: [...pins.x, ...stems.flatMap(({ x }) => [x, x, NaN])],
+  y: [...pins.y, ...stems.flatMap(({ y }) => [y, y, NaN])],
+  z: [...pins.z, ...stems.flatMap(({ z }) => [z, top, NaN])],
+  line: { ...pins.line, color: [...pins.x.map(() => PIN), ...stems.flatMap(({ colour }) => [colour, colour, colour])] },
+  marker: { ...pins.marker, size: [...pins.marker.size, ...stems.flatMap(() => [0, 0, 0])] },
+});
+
 /** Numbers on the heads of pins in the surface. @param {ReturnType<typeof raisedPins>} pins */
 export const numbersOf = ({ x, y, z, text }) =>
   text.flatMap((number, i) => (number ? [{ ...NUMBER, x: x[i], y: y[i], z: z[i], text: number, yanchor: "bottom", yshift: 4 }] : []));

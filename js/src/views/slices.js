@@ -8,11 +8,15 @@ import { createPanel } from "../ui/panel.js";
 import { baseAxis, baseLayout, createPlot } from "../ui/plot.js";
 import { ticksWithin, tickRoom } from "../ui/ticks.js";
 import { modelAt } from "../model/quadratic.js";
+import { shade } from "../model/scale.js";
 import { quantityOf } from "../kernel/splits.js";
 import { nearestNode } from "../model/values.js";
 
 /** @typedef {import("../ui/frame.js").Frame} Frame */
 /** @typedef {import("../kernel/decoders.js").SurfaceResult} SurfaceResult */
+
+/** Where plotly makes those of an axis. @type {{tickvals?: number[], ticktext?: string[]}} */
+const NO_LABELS = {};
 
 /** Free pixels beside a slice. */
 const MARGIN = 12;
@@ -25,7 +29,7 @@ function rangeOf(values) {
   const finite = values.filter(Number.isFinite);
   const [low, high] = [Math.min(...finite), Math.max(...finite)];
   const room = 0.08 * (high - low) || 0.5;
-  return finite.length ? [low - room, high + room] : undefined;
+  return finite.length ? /** @type {[number, number]} */ ([low - room, high + room]) : undefined;
 }
 
 /**
@@ -60,7 +64,8 @@ export function slicesThrough({ point, log, quadratic, errors, picture: { model 
 /** @param {Frame} frame @param {SurfaceResult} surface @param {HTMLElement} el */
 function figure(frame, surface, el) {
   const { palette, log, picture } = frame;
-  const title = log ? `log₁₀ ${quantityOf(surface)}` : quantityOf(surface);
+  // Losses on the axis, as everywhere.
+  const { title, ticks } = log ? shade(frame, surface) : { title: quantityOf(surface), ticks: () => NO_LABELS };
   const slices = slicesThrough(frame, surface);
   const colours = [palette.first, palette.second];
   const suffixes = ["", "2"];
@@ -73,14 +78,15 @@ function figure(frame, surface, el) {
     ];
   });
   const ranges = slices.map(({ loss }) => rangeOf(loss));
-  const [left, between] = ranges.map(tickRoom);
+  const labels = ranges.map((range) => ticks(5, range));
+  const [left, between] = ranges.map((range, k) => tickRoom(range, labels[k].ticktext));
   const width = Math.max(200, (el.clientWidth || 900) - left - MARGIN);
   const gap = (between + MARGIN) / width;
   const domains = [[0, (1 - gap) / 2], [(1 + gap) / 2, 1]];
   const plane = [picture.extent.slice(0, 2), picture.extent.slice(2)];
   const axes = slices.flatMap(({ name, fixed }, k) => [
     [`xaxis${suffixes[k]}`, { ...baseAxis(palette, `${name} <span style="font-size: 10px">\u2002(${fixed})</span>`), domain: domains[k], range: plane[k], ticklabelstandoff: 5, ...ticksWithin(plane[k], (width * (1 - gap)) / 2), anchor: `y${suffixes[k]}`, zeroline: false, fixedrange: true }],
-    [`yaxis${suffixes[k]}`, { ...baseAxis(palette, title), range: ranges[k], anchor: `x${suffixes[k]}`, zeroline: false, fixedrange: true, nticks: 5 }],
+    [`yaxis${suffixes[k]}`, { ...baseAxis(palette, title), range: ranges[k], anchor: `x${suffixes[k]}`, zeroline: false, fixedrange: true, nticks: 5, ...labels[k] }],
   ]);
   return {
     data,
@@ -127,9 +133,9 @@ export function createSlices(el, link) {
   /** @param {Frame} frame */
   function update(frame) {
     last = frame;
-    const { surface, note, composed, extent } = frame.picture;
+    const { surface, provisional, composed, extent } = frame.picture;
     panel.setName(frame.name);
-    panel.setProvisional(note !== "");
+    panel.setProvisional(provisional);
     panel.wait(surface && frame.plotly ? null : frame.words.slices);
     if (!surface || !frame.plotly) return;
     plot ??= createPlot(panel.body, frame.plotly, {

@@ -1,10 +1,10 @@
 // The figure of the surface in three dimensions.
-import { LEVEL, LIGHT, numbersOf, PIN, raisedPins, rimmed } from "./pin-marks.js";
+import { LEVEL, LIGHT, numbersOf, PIN, raisedPins, rimmed, withStems } from "./pin-marks.js";
 import { raisedPaths, raisedWords } from "./path-marks.js";
 import { baseAxis, baseLayout, POINTER, roomOf } from "../ui/plot.js";
 import { roundTicks } from "../ui/ticks.js";
 import { completed, START } from "../model/camera.js";
-import { directionsOf, scaled } from "../model/free-places.js";
+import { directionsOf, hiddenFrom, scaled } from "../model/free-places.js";
 import { interpolate } from "../model/picture.js";
 import { modelRows } from "../model/quadratic.js";
 import { BLACK, colouring, contourLevels, inkOn, shade, WHITE } from "../model/scale.js";
@@ -71,31 +71,40 @@ function inkOf(surface, colours) {
 const SIZES = { theta: 20, train: 22, test: 30 };
 
 /**
- * Signs at θ* and at the lowest points: text, since fonts lack what plotly takes for its own cross.
+ * Where the signs at θ* and at the lowest points are, and how low they reach.
  * @param {SurfaceResult} surface
  * @param {import("../model/scale.js").Shade} shaded
  * @param {Frame} frame
- * @param {Ink} ink
  */
-function signs(surface, shaded, { lowest }, ink) {
+function signed(surface, shaded, { lowest }) {
   const { alpha, beta } = surface;
   const centre = alpha.includes(0) && beta.includes(0) ? [{ split: "theta", alpha: 0, beta: 0 }] : [];
-  const marked = [...lowest, ...centre];
-  const places = marked.map((point) => place(surface, shaded, point));
   // Raised a little, else the slope in front hides their lower half.
   const lift = 0.04 * (shaded.range[1] - shaded.range[0]);
+  return [...lowest, ...centre].map((point) => {
+    const at = place(surface, shaded, point);
+    return { ...at, z: at.z + lift, low: at.z + lift / 2, split: point.split };
+  });
+}
+
+/**
+ * The signs: text, since fonts lack what plotly takes for its own cross.
+ * @param {ReturnType<typeof signed>} places
+ * @param {Ink} ink
+ */
+function signs(places, ink) {
   const on = {
     type: "scatter3d",
     mode: "text",
     x: places.map(({ x }) => x),
     y: places.map(({ y }) => y),
-    z: places.map(({ z }) => z + lift),
-    text: marked.map(({ split }) => SIGNS[split]),
+    z: places.map(({ z }) => z),
+    text: places.map(({ split }) => SIGNS[split]),
     textposition: "middle center",
     hoverinfo: "skip",
   };
   const inks = places.map(({ x, y }) => ink(x, y));
-  const sizes = marked.map(({ split }) => SIZES[split]);
+  const sizes = places.map(({ split }) => SIZES[split]);
   // A rim of the other ink: at the edge of the surface the page is behind them, of whatever colour.
   const rim = { size: sizes.map((size) => size + 3), weight: 900, color: inks.map((each) => (each === WHITE ? BLACK : WHITE)) };
   return [
@@ -224,12 +233,11 @@ export function figure3d(frame, surface, el, camera) {
   const { ahead } = directionsOf(standing);
   const nearer = { x: -HAIR * ahead.x * (a1 - a0), y: -HAIR * ahead.y * (b1 - b0), z: (-HAIR * ahead.z * (top - low)) / DEPTH };
   const ground = { ...surface, rows: shaded.rows };
-  const words = raisedWords(raised, {
-    camera: standing,
-    room: roomOf(el),
-    place: ({ x, y, z }) => ({ x: share(x, a0, a1), y: share(y, b0, b1), z: upright(z) }),
-    heightAt: (x, y) => (Math.max(Math.abs(x), Math.abs(y)) > 0.5 ? NaN : upright(interpolate(ground, ...back(x, y)))),
-  });
+  const inBox = (/** @type {import("../model/free-places.js").Vector} */ { x, y, z }) => ({ x: share(x, a0, a1), y: share(y, b0, b1), z: upright(z) });
+  const behind = hiddenFrom(standing, (x, y) => (Math.max(Math.abs(x), Math.abs(y)) > 0.5 ? NaN : upright(interpolate(ground, ...back(x, y)))));
+  const { words, stems } = raisedWords(raised, { camera: standing, room: roomOf(el), place: inBox, hidden: (point) => behind(inBox(point)), top });
+  const marked = signed(surface, shaded, frame);
+  const unseen = marked.filter(({ x, y, low: z }) => behind(inBox({ x, y, z }), true));
   const pinned = raisedPins(frame, (point) => place(surface, shaded, point), shaded.range[1]);
   const narrow = isNarrow(el);
   /** @type {[number, number]} */
@@ -265,10 +273,10 @@ export function figure3d(frame, surface, el, camera) {
         },
       },
       levelLine(surface, shaded, ink),
-      ...signs(surface, shaded, frame, ink),
+      ...signs(marked.map((mark) => (unseen.includes(mark) ? { ...mark, z: top } : mark)), ink),
       cuts(surface, shaded, frame, ink),
       ...rimmed(nearer, LIGHT)(wires(surface, shaded, frame)),
-      ...[pin(surface, shaded, frame), ...raised, pinned].flatMap((trace) => rimmed(nearer)(trace)),
+      ...[pin(surface, shaded, frame), ...raised, withStems(pinned, [...stems, ...unseen.map((mark) => ({ ...mark, colour: WHITE }))], top)].flatMap((trace) => rimmed(nearer)(trace)),
     ],
     layout: {
       ...baseLayout(palette, el),

@@ -48,11 +48,11 @@ function inScene({ snapshot: { status }, picture: { surface, composed } }) {
 
 /** How much of a picture is there, until all of it is; then how much of it is in the scene. @param {Frame} frame */
 function soFar(frame) {
-  const { snapshot: { surface }, picture: { composed } } = frame;
+  const { snapshot: { surface, kernel }, picture: { composed } } = frame;
   if (!surface || composed) return "";
   const { alpha, beta } = inScene(frame);
   if (surface.final) return alpha.length < surface.alpha.length ? ` · ${alpha.length} × ${beta.length} of its nodes` : "";
-  return ` · ${formatCount(surface.nDone)} of ${formatCount(surface.done.length)} nodes so far`;
+  return ` · ${formatCount(surface.nDone)} of ${formatCount(surface.done.length)} nodes${kernel === "gone" ? "" : " so far"}`;
 }
 
 /** Whether this browser draws WebGL at all. */
@@ -177,8 +177,8 @@ export function createSurface(el, link, name = "surface", ...tools) {
   function update(frame) {
     last = frame;
     panel.setName(frame.name);
-    const { surface, note, composed, extent } = frame.picture;
-    panel.setProvisional(note !== "", note);
+    const { surface, note, provisional, composed, extent } = frame.picture;
+    panel.setProvisional(provisional, note);
     panel.wait(surface && frame.plotly ? null : frame.words.surface);
     if (!frame.plotly) return;
     if (!plot && !flat && !hasWebGL()) return setFlat(true);

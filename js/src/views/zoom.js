@@ -29,8 +29,9 @@ export function createZoom(state, control) {
   /** @param {Domain | null} domain */
   function go(domain) {
     const { axes, domain: from } = now();
-    history = [...(lastStep() ? history : []), { axes, from, to: domain }].slice(-MOST_STEPS);
-    state.set({ [control]: domain }, true);
+    const before = lastStep() ? history : [];
+    const to = state.set({ [control]: domain }, true)[control];
+    if (to !== from) history = [...before, { axes, from, to }].slice(-MOST_STEPS);
   }
 
   return {
