@@ -75,7 +75,7 @@ def leave_a_core_free() -> None:
     Torch's parallel regions wait for their slowest thread, so one thread too many on a busy machine
     costs several times what it could bring.
     """
-    limit_this_thread(max(1, min(torch.get_num_threads(), _cores() - 1)))
+    limit_this_thread(max(1, min(torch.get_num_threads(), cores() - 1)))
 
 
 def limit_this_thread(threads: int) -> None:
@@ -127,7 +127,7 @@ def _limit_mkl() -> Callable[[int], int]:
     return limit
 
 
-def _cores() -> int:
+def cores() -> int:
     """Cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

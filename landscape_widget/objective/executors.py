@@ -8,16 +8,18 @@ from concurrent.futures import Executor, Future
 from threading import current_thread
 from time import monotonic, sleep
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from landscape_widget.engine.wanted import check_wanted
 from landscape_widget.numerics.checks import told
 from landscape_widget.objective.dask_tasks import DaskTasks
 from landscape_widget.objective.spool import Spooled
+from landscape_widget.objective.submitted_jobs import SubmittedJobs, is_submitit
 
 #: What is said of what is no executor.
 _NONE = (
-    "Expected executor as a concurrent.futures.Executor, a client of Dask, or a function that returns one, "
-    "got {}."
+    "Expected executor as a concurrent.futures.Executor, one of submitit, a client of Dask, or a function "
+    "that returns one of these, got {}."
 )
 
 #: What is said where nobody is left to work.
@@ -38,25 +40,30 @@ class WorkersLostError(RuntimeError):
 
 
 class TakenExecutor:
-    """An executor of ``concurrent.futures``, also where a client of Dask was given, or a function."""
+    """An executor of ``concurrent.futures``, also where one of submitit or Dask was given, or a function."""
 
-    def __init__(self, given: Any, kept: Spooled) -> None:
+    def __init__(self, given: Any) -> None:
         """Takes it.
 
         Args:
             given: See ``evaluate_plane``.
-            kept: What all tasks are about.
 
         Raises:
             TypeError: For an executor that is none.
         """
-        self._given, self._kept = given, kept
+        self._given = given
         self.take()
 
     @property
     def is_renewable(self) -> bool:
         """Whether workers can be had anew once they are lost."""
-        return self._client is not None or not hasattr(self._given, "submit")
+        anew = self._client is not None or isinstance(self.executor, SubmittedJobs)
+        return anew or not hasattr(self._given, "submit")
+
+    @property
+    def folder(self) -> str | None:
+        """Where all workers see files, if the executor knows."""
+        return self.executor.folder if isinstance(self.executor, SubmittedJobs) else None
 
     def take(self) -> None:
         """Takes the executor that was given, or one that a given function returns.
@@ -76,10 +83,14 @@ class TakenExecutor:
         client = found if hasattr(found, "get_executor") else getattr(found, "_client", None)
         self._client: Any = client if hasattr(client, "scatter") else None
         options = getattr(found, "_kwargs", {})
-        self.executor = found if self._client is None else DaskTasks(self._client, options)
-        if not isinstance(self.executor, Executor):
+        if self._client is not None:
+            found = DaskTasks(self._client, options)
+        elif is_submitit(found):
+            found = SubmittedJobs(found)
+        if not isinstance(found, Executor):
             raise TypeError(_NONE.format(told(found)))
-        self._scattered: Any = None
+        self.executor = found
+        self._scattered: WeakKeyDictionary[Spooled, Any] = WeakKeyDictionary()
 
     def submit(self, fn: Callable[..., Any], *args: Any) -> Future[Any]:
         """Sends a task.
@@ -98,12 +109,9 @@ class TakenExecutor:
         """What stands for it in every task: where there is a scheduler, that hands it on among workers."""
         if self._client is None:
             return spooled.by_file
-        if spooled is self._kept and self._scattered is not None:
-            return self._scattered
-        sent = self._scatter(spooled.whole)
-        if spooled is self._kept:
-            self._scattered = sent
-        return sent
+        if spooled not in self._scattered:
+            self._scattered[spooled] = self._scatter(spooled.whole)
+        return self._scattered[spooled]
 
     def _scatter(self, whole: Any) -> Any:
         """Has the scheduler hand it on, again where a worker is lost meanwhile."""
@@ -153,5 +161,6 @@ def check_executor(executor: Any) -> None:
     Raises:
         TypeError: If it is none.
     """
-    if not (isinstance(executor, Executor) or callable(executor) or hasattr(executor, "get_executor")):
+    is_one = isinstance(executor, Executor) or is_submitit(executor) or hasattr(executor, "get_executor")
+    if not is_one and not callable(executor):
         raise TypeError(_NONE.format(told(executor)))

@@ -49,12 +49,12 @@ class Workers:
             ImportError: Where cloudpickle is not installed.
             ValueError: If the content, such as model, loss or data, cannot be sent to another process.
         """
-        self._folder = mkdtemp(prefix="landscape-widget-")
+        self._taken = TakenExecutor(executor)
+        self._folder = mkdtemp(prefix="landscape-widget-", dir=self._taken.folder)
         finalize(self, rmtree, self._folder, ignore_errors=True)
         self._snapshot = Spooled(self._folder, _KEPT, make, *content)
         self._cause: BaseException | None = None
         self._has_ended = False  # whether it is known of an item that it ends its worker
-        self._taken = TakenExecutor(executor, self._snapshot)
 
     def run(
         self,

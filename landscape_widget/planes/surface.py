@@ -54,10 +54,10 @@ def evaluate_plane(
         accuracy: How far interpolated losses may be off, as a share of their range, and where all are
             positive of that of their logarithms; 0 evaluates every node.
         always: Points (α, β) whose nearest nodes are evaluated in any case.
-        executor: What evaluates, if not this thread: any ``concurrent.futures.Executor``, a client of Dask,
-            or a function without arguments that returns one, which is called again when workers are lost,
-            such as ``loky.get_reusable_executor``. Model and data reach each worker once. Losses are those of
-            the plain loop in one thread, whoever evaluates them.
+        executor: What evaluates, if not this thread: any ``concurrent.futures.Executor``, one of submitit, a
+            client of Dask, or a function without arguments that returns one of these, which is called again
+            when workers are lost, such as ``loky.get_reusable_executor``. Model and data reach each worker
+            once. Losses are those of the plain loop in one thread, whoever evaluates them.
 
     Yields:
         ``Surface`` with ``loss[i, j]`` = L(θ* + alpha[j]·η + beta[i]·δ). Values that are not finite are NaN,

@@ -68,7 +68,7 @@ def test_threads_of_the_pool_have_one_each(count: int) -> None:
 
 @pytest.mark.parametrize(("cores", "expected"), [(1, 1), (2, 1), (3, 2), (64, 3)])
 def test_a_core_is_left_free(monkeypatch: pytest.MonkeyPatch, cores: int, expected: int) -> None:
-    monkeypatch.setattr(threads, "_cores", lambda: cores)
+    monkeypatch.setattr(threads, "cores", lambda: cores)
     before = torch.get_num_threads()
     torch.set_num_threads(3)
 

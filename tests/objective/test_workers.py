@@ -219,7 +219,7 @@ def test_dask_without_workers(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_workers_of_dask_are_not_taken_for_gone(client: Client, tmp_path: Path) -> None:
     """While a client asks its scheduler now and then, as it does by itself every two seconds."""
     often = PeriodicCallback(client._update_scheduler_info, 1)
-    taken = TakenExecutor(client, spool.Spooled(str(tmp_path), 1, dict))
+    taken = TakenExecutor(client)
     client.loop.add_callback(often.start)
     try:
         for _ in range(300):
@@ -232,7 +232,7 @@ def test_dask_is_given_time_to_start_workers_anew(
     client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """After the last one was killed; a cancel does not wait for them."""
-    taken = TakenExecutor(client, spool.Spooled(str(tmp_path), 1, dict))
+    taken = TakenExecutor(client)
     there = client.nthreads()
     answers = [{}, {}, there]
     monkeypatch.setattr(client, "nthreads", lambda: answers.pop(0))

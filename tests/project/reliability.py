@@ -44,6 +44,11 @@ ROWS = (
         "objective/test_shared_products.py::test_a_worker_that_is_killed",
     ),
     (
+        "a job of submitit is killed",
+        "the same bits",
+        "objective/test_submitted_jobs.py::test_a_job_that_is_killed",
+    ),
+    (
         "all workers are gone",
         "a clear error; what was finished is kept, and the same call goes on",
         "explorer/test_executor.py::test_workers_that_are_gone_and_back",
