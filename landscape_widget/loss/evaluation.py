@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from landscape_widget.engine.derivatives import differentiated, evaluated, unseen
+from landscape_widget.engine.wanted import check_batch_wanted
 from landscape_widget.loss.batch_loss import InvalidLossError
 from landscape_widget.loss.terms import Terms
 from landscape_widget.numerics.checks import few
@@ -51,7 +52,10 @@ def loss_of(terms: Terms, theta: Tensor, spans: Spans, *, in_graph: bool = False
 def losses_of(terms: Terms, theta: Tensor, spans: Spans, *, in_graph: bool = False) -> Tensor:
     """The mean loss of each term at θ, shape (B,), float64 on the CPU; otherwise as ``loss_of``."""
     with evaluated(), unwritten(theta, spans) as own:
-        values = [terms.term(own.requires_grad_(in_graph), b).detach() for b in range(len(terms.weights))]
+        values = []
+        for b in range(len(terms.weights)):
+            check_batch_wanted()
+            values.append(terms.term(own.requires_grad_(in_graph), b).detach())
     return torch.stack(values).to("cpu", torch.float64)
 
 

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from landscape_widget.engine.derivatives import differentiated, vector_jacobian
 from landscape_widget.engine.threads import clock_of, pool
+from landscape_widget.engine.wanted import check_batch_wanted
 from landscape_widget.loss.evaluation import wide_zeros
 from landscape_widget.loss.terms import ModelTerms, Terms
 from landscape_widget.objective.programs import Programs, even_size
@@ -213,6 +214,7 @@ class Products:
     def _sum(self, columns: Tensor) -> Tensor:
         total = wide_zeros(columns)
         for b in range(len(self.terms.weights)):
+            check_batch_wanted()
             self.add(b, columns, total)
         return total
 

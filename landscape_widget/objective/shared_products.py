@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
+from landscape_widget.engine.wanted import check_batch_wanted
 from landscape_widget.loss.evaluation import Spans, wide_zeros
 from landscape_widget.loss.terms import Terms
 from landscape_widget.objective.products import Products
@@ -72,5 +73,6 @@ def share_of(here: Here, batches: range, given: tuple[Tensor, Tensor | None]) ->
     total = wide_zeros(columns)
     with torch.inference_mode(False):
         for b in batches:
+            check_batch_wanted()
             products.add(b, columns, total)
     return total

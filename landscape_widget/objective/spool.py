@@ -27,6 +27,8 @@ class Snapshot:
     """A file that holds it, or its bytes."""
     kept: int
     """How many of its kind a worker keeps."""
+    file: str
+    """Where it is found as long as anybody wants what tasks make of it, for workers that see it."""
 
 
 class Spooled:
@@ -52,7 +54,7 @@ class Spooled:
         with open(descriptor, "wb") as file:
             file.write(pickled)
         self._path = Path(name)
-        self.by_file = Snapshot(digest, library_versions(), str(self._path), kept)
+        self.by_file = Snapshot(digest, library_versions(), name, kept, name)
 
     @property
     def whole(self) -> Snapshot:
@@ -60,12 +62,25 @@ class Spooled:
         return replace(self.by_file, source=self._path.read_bytes())
 
     def forget(self) -> None:
-        """Removes the file."""
+        """Removes the file, by which workers see that tasks are not wanted any more."""
         self._path.unlink(missing_ok=True)
 
 
 #: What each thread of a worker has read, by digest: a model must not be called by two threads at once.
 _read = local()
+
+
+#: Folders in which this process has seen a file, so that one which is not there is gone.
+_seen: set[Path] = set()
+
+
+def is_forgotten(snapshot: Snapshot) -> bool:
+    """Whether nobody wants any more what tasks make of it, as far as this process sees files."""
+    file = Path(snapshot.file)
+    if file.exists():
+        _seen.add(file.parent)
+        return False
+    return file.parent in _seen
 
 
 def check_versions(snapshot: Snapshot) -> None:

@@ -70,6 +70,11 @@ ROWS = (
         "explorer/test_executor.py::test_cancel_reaches_the_workers",
     ),
     (
+        "cancelling what workers are at (loky, Dask)",
+        "they leave it within a few products",
+        "objective/test_cancelled_tasks.py::test_nodes_of_a_convexity_map_end_within_a_few_products",
+    ),
+    (
         "SIGKILL of the kernel",
         "at most the last seconds are lost, and a search for eigenpairs that had not ended",
         "explorer/test_autosave.py::test_a_killed_kernel_loses_seconds_of_work",
