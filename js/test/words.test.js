@@ -64,15 +64,26 @@ test("progress tells the share and the time left, where it is known", () => {
   assert.equal(progressText(snapshot({ status: "cancelled", progress })), "Cancelled");
 });
 
-test("what takes long is told in plain words, and what all of it takes in a tooltip", async () => {
-  const progress = { request: 1, stage: "directions of extreme curvature", plan: "about 12 min, 190 products and 1,100 MB in all", fraction: 0.4, eta: 400, elapsed: 7, parts: {} };
+test("what takes long is told in plain words, and what all of it takes beside it", async () => {
+  const progress = { request: 1, stage: "directions of extreme curvature", plan: "about 12 min: 190 Hessian-vector products, 1.1 GB", fraction: 0.4, eta: 400, elapsed: 7, parts: {} };
   const { find } = await show({ status: "computing", progress });
   const place = find("progress").closest(".lw-progress");
   assert.equal(place.querySelector("label").textContent, "Directions of extreme curvature");
   assert.equal(find("progress-text").textContent, "40 % · 7 min left");
-  assert.equal(place.title, "About 12 min, 190 products and 1,100 MB in all");
+  assert.equal(place.title, "About 12 min: 190 Hessian-vector products, 1.1 GB");
+  assert.equal(find("plan").textContent, "About 12 min: 190 Hessian-vector products, 1.1 GB");
+  assert.ok(!find("plan").closest("[hidden]"));
   const parts = { surface: 0, curvature: 61 };
-  assert.equal(partsText(snapshot({ progress: { ...progress, parts } })), "About 12 min, 190 products and 1,100 MB in all\nSurface: done\nCurvature: 61 s left");
+  assert.equal(partsText(snapshot({ progress: { ...progress, parts } })), "About 12 min: 190 Hessian-vector products, 1.1 GB\nSurface: done\nCurvature: 61 s left");
+});
+
+test("nothing is told of what takes little, nor of what has ended", async () => {
+  const progress = { request: 1, stage: "curvature", plan: "about 12 min: 190 Hessian-vector products, 1.1 GB", fraction: 0.4, eta: 400, elapsed: 7, parts: {} };
+  for (const values of [{ status: "computing", progress: { ...progress, plan: "" } }, { status: "done", progress }, { status: "cancelled", progress }]) {
+    const { find } = await show(values);
+    assert.ok(find("plan").hidden);
+    assert.equal(find("plan").textContent, "");
+  }
 });
 
 test("the caption says that a picture is coarse, and no longer when it is not", () => {

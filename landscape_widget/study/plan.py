@@ -67,14 +67,19 @@ class Plan:
         return self.losses * self.loss_seconds + products
 
     @property
+    def is_long(self) -> bool:
+        """Whether it is worth a word before it begins."""
+        return self.seconds >= _TOLD
+
+    @property
     def line(self) -> str:
-        """All of it in a few words: "about 12 min, 190 products and 1,100 MB in all"."""
-        products = f", {self.products:,} products" if self.products else ""
-        return f"{self._duration}{products} and {self.memory / 1e6:,.0f} MB in all"
+        """All of it in a few words: "about 12 min: 190 Hessian-vector products, 1.1 GB"."""
+        what = f"{self.products:,} Hessian-vector products" if self.products else f"{self.losses:,} losses"
+        return f"{self._duration}: {what}, {_size(self.memory)}"
 
     @property
     def _duration(self) -> str:
-        return f"about {_words(self.seconds)}" if self.seconds >= _TOLD else "a few seconds"
+        return f"about {_words(self.seconds)}" if self.is_long else "a few seconds"
 
     def __repr__(self) -> str:
         parts = [f"{self.losses:,} losses of {_words(self.loss_seconds)}"]
@@ -145,6 +150,13 @@ def _losses(centre: Centre, controls: Controls) -> int:
 def _products(centre: Centre, objective: Objective, controls: Controls) -> int:
     works = curvature_works(centre, objective, controls).values()
     return int(sum(work.units * work.each for work in works if work.of == "product"))
+
+
+def _size(size: int) -> str:
+    """Bytes in the unit that fits them: "12 MB", "0.9 GB", "120 GB"."""
+    if size < 1e8:
+        return f"{size / 1e6:.0f} MB"
+    return f"{size / 1e9:.1f} GB" if size < 1e10 else f"{size / 1e9:,.0f} GB"
 
 
 def _words(seconds: float) -> str:

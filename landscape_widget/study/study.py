@@ -201,7 +201,8 @@ class Study:
         found.stage = "measuring how long it will take"
         yield found
         plan = plan_of(self.centre, controls)
-        found.plan = plan.line
+        if plan.is_long:
+            found.plan = plan.line
         log.info("%r", plan)
 
     def ahead(self, controls: Controls) -> Iterator[Findings]:

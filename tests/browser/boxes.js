@@ -26,10 +26,10 @@
     inside(parts, root, 0.5, row.className);
   }
   // Words flow around what stands in the corner: their lines count, not the box around all of them.
-  const corners = all(".lw-corner > .lw-button, .lw-progress > :not(.lw-spoken)");
+  const corners = all(".lw-corner > .lw-button, .lw-progress > :not(.lw-spoken), .lw-plan");
   apart(corners, 0.5, "lw-corner");
   for (const corner of corners.filter(visible)) {
-    for (const words of all(".lw-sentence > *").filter(visible)) {
+    for (const words of all(".lw-sentence > :not(.lw-more), .lw-more > *").filter((words) => visible(words) && words !== corner)) {
       const range = document.createRange();
       range.selectNodeContents(words);
       if ([...range.getClientRects()].some((line) => overlap(line, box(corner), 0.5))) faults.push(`lw-head: "${name(words)}" touches "${name(corner)}"`);

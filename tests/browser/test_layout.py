@@ -515,6 +515,72 @@ def test_a_verdict_of_fewer_lines_and_a_button_beside_it_move_nothing(open_: Ope
     assert_nothing_touches(page, width)
 
 
+TELL_PLAN = """([plan, judged]) => model.receive({
+  status: "computing",
+  progress: { ...model.get("progress"), stage: "curvature", fraction: 0.4, eta: 400, plan },
+  ...(judged ? {} : { _eigenpairs: null }),
+})"""
+PLAN = "about 12 min: 1,190 Hessian-vector products, 1.1 GB"
+
+
+@pytest.mark.parametrize("width", [1200, 700, 500])
+@pytest.mark.parametrize(
+    "words", [None, "Saddle: λmax 4.752. A random plane hides it.", f"Saddle: λmax 4.752. {WORDS}"]
+)
+def test_what_all_takes_comes_and_goes_and_moves_nothing(open_: Open, width: int, words: str | None) -> None:
+    """Where there is no verdict yet, at the end of its last line, and below that."""
+    page = open_("stretch=30&half=2&still")
+    set_width(page, width)
+    pairs = page.evaluate("model.get('_eigenpairs')")
+    if words is not None:
+        page.evaluate(SAY, [words, None])
+    page.evaluate(FRAMES)  # the room of a verdict is that of this width
+    names = ("heatmap", "surface", "progress")
+    parts = [root(page).locator(".lw-bar").first, *map(page.get_by_test_id, names)]
+    plan = page.get_by_test_id("plan")
+    try:
+        page.evaluate(TELL_PLAN, ["", words is not None])
+        page.evaluate(FRAMES)
+        expect(plan).to_be_hidden()
+        before = [box(part) for part in parts]
+        page.evaluate(TELL_PLAN, [PLAN, words is not None])
+        page.evaluate(FRAMES)
+        expect(plan).to_have_text("About 12 min: 1,190 Hessian-vector products, 1.1 GB")
+        expect(plan).to_be_visible()
+        assert plan.evaluate("plan => plan.scrollWidth <= plan.clientWidth"), "read whole"
+        assert [box(part) for part in parts] == before
+        assert_nothing_touches(page, (width, words))
+        page.evaluate(TELL_PLAN, ["", words is not None])
+        page.evaluate(FRAMES)
+        expect(plan).to_be_hidden()
+        assert [box(part) for part in parts] == before
+    finally:
+        page.evaluate("pairs => model.receive({ status: 'done', _eigenpairs: pairs })", pairs)
+
+
+def test_what_all_takes_covers_nothing_where_a_verdict_takes_all_of_the_room(open_: Open) -> None:
+    """Its tooltip tells it there."""
+    page = open_("stretch=30&half=2&still")
+    pairs = page.evaluate("model.get('_eigenpairs')")
+    plan, seen = page.get_by_test_id("plan"), set()
+    try:
+        for width in (1200, 700, LEAST):
+            set_width(page, width)
+            for n in range(0, 60, 2):
+                page.evaluate(SAY, [f"Saddle: λmax 4.752. {'A random plane. ' * n}", None])
+                page.evaluate(TELL_PLAN, [PLAN, True])
+                page.evaluate(FRAMES)
+                touched = [fault for fault in faults(page) if re.search("About 12|Cancel", fault)]
+                assert touched == [], (width, n)
+                seen.add(plan.is_visible())
+                below = box(page.locator(".lw-bar").first)["y"]
+                assert not plan.is_visible() or box(plan)["bottom"] <= below, (width, n)
+            expect(page.locator(".lw-progress")).to_have_attribute("title", re.compile("About 12 min: 1,190"))
+        assert seen == {True, False}
+    finally:
+        page.evaluate("pairs => model.receive({ status: 'done', _eigenpairs: pairs })", pairs)
+
+
 def ends_of_lines(page: Page) -> list[float]:
     """Where each line of what follows the verdict's first sentence ends, in pixels from the left."""
     found: list[float] = page.locator(".lw-more").evaluate("""words => {

@@ -247,6 +247,6 @@ def test_progress_names_a_stage_that_runs(
     found = Findings()
     found.stage = "loss surface"
     monkeypatch.setattr(found.meter, "ahead", lambda: ahead)
-    found.plan = "about 12 min, 190 products and 1,100 MB in all"
+    found.plan = "about 12 min: 190 Hessian-vector products, 1.1 GB"
     told = wire.progress(found, 1, 0.0)
     assert (told["stage"], told["plan"]) == (expected, found.plan)

@@ -107,7 +107,8 @@ def test_of_a_loss_without_second_derivatives() -> None:
 def test_it_is_told_in_words() -> None:
     found = Plan(7_000_000, 50_000, 419, 1.8, 190, 31.0, 3_400_000_000)
     assert repr(found) == ("Plan(about 1.8 h: 419 losses of 1.8 s, 190 products of 31 s; 3,400 MB)")
-    assert found.line == "about 1.8 h, 190 products and 3,400 MB in all"
+    assert found.line == "about 1.8 h: 190 Hessian-vector products, 3.4 GB"
+    assert replace(found, products=0, loss_seconds=9.0).line == "about 63 min: 419 losses, 3.4 GB"
 
 
 @pytest.mark.parametrize(
@@ -125,11 +126,28 @@ def test_times_are_told_without_exponents(seconds: float, words: str) -> None:
     assert f"1 losses of {words};" in repr(Plan(1, 1, 1, seconds, 0, math.nan, 0))
 
 
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        (0, "0 MB"),
+        (12_345_678, "12 MB"),
+        (99_000_000, "99 MB"),
+        (123_000_000, "0.1 GB"),
+        (940_000_000, "0.9 GB"),
+        (9_940_000_000, "9.9 GB"),
+        (1_234_000_000_000, "1,234 GB"),
+    ],
+)
+def test_memory_is_told_in_the_unit_that_fits_it(size: int, words: str) -> None:
+    assert Plan(1, 1, 1, 1.0, 0, math.nan, size).line.endswith(f" {words}")
+
+
 @pytest.mark.parametrize(("n", "words"), [(1, "a few seconds"), (99, "a few seconds"), (100, "about 10 s")])
 def test_a_short_time_is_told_as_a_few_seconds(n: int, words: str) -> None:
     """What takes no losses and no products is the larger part of it."""
     found = Plan(7, 50, n, 0.1, 0, math.nan, 0)
-    assert found.line.startswith(f"{words} and")
+    assert found.line.startswith(f"{words}: {n} losses, ")
+    assert found.is_long == (n >= 100)
     assert repr(found).startswith(f"Plan({words}: {n} losses")
 
 

@@ -1,6 +1,6 @@
 // What the certified curvature says about θ*, in words, and what the picture is made of.
 import { createButton, h, setText } from "../ui/dom.js";
-import { formatCount, formatNumber, formatPart } from "../model/format.js";
+import { capitalised, formatCount, formatNumber, formatPart } from "../model/format.js";
 import { isPart } from "../model/picture.js";
 import { sightOn } from "../model/scale.js";
 import { drawing } from "../ui/drawing.js";
@@ -92,6 +92,9 @@ export function captionText({ surface, info, examples }) {
   return [points, examplesText(surface, examples), parameters, unit + theta, split, norm, surface.details.Mode, surface.note].filter(Boolean).join(" · ");
 }
 
+/** What all of a long computation takes, while it goes on. @param {Snapshot} snapshot */
+const planText = ({ status, progress, kernel }) => (status === "computing" && kernel !== "gone" ? capitalised(progress?.plan ?? "") : "");
+
 /**
  * The verdict's own word, the numbers that it rests on, and what else there is to say.
  * @param {string} sentence
@@ -115,13 +118,14 @@ export function createVerdict(head, corner, foot, showSaddle) {
   /** What the verdict on show is part of. @type {EigenResult | null} */
   let judged = null;
   let sentence = "";
-  const parts = [h("strong"), h("span"), h("span", { class: "lw-more" })];
+  const parts = [h("strong"), h("span"), h("span")];
+  const plan = h("span", { class: "lw-plan", "data-testid": "plan", title: "What all of this takes, measured before it began" });
   const verdict = h("p", { class: "lw-verdict", "data-testid": "verdict", "aria-live": "polite", hidden: true });
   const show = createButton("show-saddle", { hidden: true });
   /** Whether it is the shared scale that hides it. */
   let leave = false;
   show.addEventListener("click", () => showSaddle(leave));
-  verdict.append(sign.svg, h("span", { class: "lw-sentence" }, ...parts));
+  verdict.append(sign.svg, h("span", { class: "lw-sentence" }, parts[0], parts[1], h("span", { class: "lw-more" }, parts[2], plan)));
   head.append(verdict);
   corner.append(show);
   const leaveRoom = keepRoom(verdict, head);
@@ -130,6 +134,13 @@ export function createVerdict(head, corner, foot, showSaddle) {
   const residuals = h("p", { class: "lw-residuals", "data-testid": "residuals" });
   const caption = h("details", { class: "lw-caption" }, line, residuals);
   foot.append(caption);
+
+  /** Whether what all takes stands on nothing else, as it would below a verdict of very many lines. */
+  function hasRoom() {
+    const [own, room, other] = [plan, head, corner].map((element) => element.getBoundingClientRect());
+    const below = own.top >= other.bottom;
+    return own.bottom <= room.bottom && (below || own.bottom <= other.top || own.right <= other.left);
+  }
 
   return {
     /** @param {import("../ui/frame.js").Frame} frame */
@@ -141,11 +152,16 @@ export function createVerdict(head, corner, foot, showSaddle) {
       const former = judged !== eigenpairs || snapshot.former(eigenpairs);
       const part = isPart(snapshot);
       show.hidden = !judged;
-      verdict.hidden = !judged && (snapshot.status !== "cancelled" || snapshot.kernel === "gone");
+      const cancelled = snapshot.status === "cancelled" && snapshot.kernel !== "gone";
+      const takes = planText(snapshot);
+      setText(plan, takes);
+      plan.hidden = !takes;
+      verdict.hidden = !judged && !cancelled && !takes;
       if (!judged) {
         for (const name of ["verdict", "provisional", "seen"]) delete verdict.dataset[name];
         sign.set("");
-        ["No verdict", ": cancelled before the curvature was certified.", ""].forEach((text, i) => setText(parts[i], text));
+        const none = cancelled ? ["No verdict", ": cancelled before the curvature was certified.", ""] : ["", "", ""];
+        none.forEach((text, i) => setText(parts[i], text));
       } else {
         verdict.dataset.verdict = judged.verdict;
         verdict.dataset.provisional = String(former);
@@ -161,6 +177,8 @@ export function createVerdict(head, corner, foot, showSaddle) {
         show.title = shared ? "A scale for each picture" : "The domain by the curvatures, on the scale about L(θ*)";
         show.hidden = former || part || seen || !judged.sights || (!shared && snapshot.domain === null && !snapshot.equal_axes && frame.scale === "auto");
       }
+      sign.svg.toggleAttribute("hidden", !judged && !cancelled);
+      if (takes) plan.classList.toggle("lw-no-room", !hasRoom());
       const known = eigenpairs && !former ? describeResiduals(eigenpairs) : "";
       setText(residuals, known && `Eigenvalues and how far they may be off: ${known}`);
       setText(line, captionText(snapshot));
