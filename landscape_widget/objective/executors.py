@@ -28,11 +28,11 @@ GONE = "Expected workers, but those of the executor are gone."
 #: Seconds that Dask is given to start workers anew.
 _RETURN = 30.0
 
-#: Seconds between two looks whether it has.
-_LOOK = 0.1
+#: Seconds between two looks whether there are workers or results, and whether these are wanted still.
+LOOK = 0.1
 
-#: How often what all workers need is handed to the scheduler, where workers are lost meanwhile.
-_ATTEMPTS = 3
+#: How often in a row what fails since workers are lost is tried: to hand on what all need, to take others.
+ATTEMPTS = 3
 
 
 class WorkersLostError(RuntimeError):
@@ -115,7 +115,7 @@ class TakenExecutor:
 
     def _scatter(self, whole: Any) -> Any:
         """Has the scheduler hand it on, again where a worker is lost meanwhile."""
-        left = _ATTEMPTS
+        left = ATTEMPTS
         while True:
             try:
                 # under a name of its own: what was sent before under the same one may just be forgotten
@@ -150,7 +150,7 @@ class TakenExecutor:
                 if monotonic() > until:
                     raise WorkersLostError(GONE)
                 check_wanted()
-                sleep(_LOOK)
+                sleep(LOOK)
         except OSError as error:
             raise WorkersLostError(GONE) from error
 

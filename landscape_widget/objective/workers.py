@@ -14,17 +14,11 @@ from weakref import finalize
 from landscape_widget.engine.wanted import check_wanted
 from landscape_widget.numerics.checks import told
 from landscape_widget.objective.carried import Done, Ended, Missing, carried_out, itself, nothing
-from landscape_widget.objective.executors import GONE, TakenExecutor, WorkersLostError
+from landscape_widget.objective.executors import ATTEMPTS, GONE, LOOK, TakenExecutor, WorkersLostError
 from landscape_widget.objective.spool import Spooled
-
-#: Executors in a row that are taken anew while none of them carries anything out.
-_ATTEMPTS = 3
 
 #: Seconds after which it is asked whether there are workers still, where the executor can tell.
 _PATIENCE = 5.0
-
-#: Seconds after which it is asked whether the results are wanted still.
-_LOOK = 0.1
 
 #: Snapshots that a worker keeps: both splits of a picture take turns, and products in both precisions.
 _KEPT = 4
@@ -196,7 +190,7 @@ class Workers:
         """Waits for some of them, as long as they are wanted and there are workers."""
         heard = monotonic()
         while True:
-            wait(running, _LOOK, FIRST_COMPLETED)
+            wait(running, LOOK, FIRST_COMPLETED)
             check_wanted()
             # one that a shutdown has cancelled is done, and `wait` does not tell it
             if done := [future for future in running if future.done()]:
@@ -213,7 +207,7 @@ class Workers:
         """
         if not self._taken.is_renewable:
             raise WorkersLostError(f"{GONE} {_AGAIN}") from self._cause
-        for _ in range(_ATTEMPTS):
+        for _ in range(ATTEMPTS):
             self._taken.take()
             about = self._taken.standing_for(self._snapshot), self._taken.standing_for(beside)
             try:
@@ -225,7 +219,7 @@ class Workers:
             if self._result(sent) is not None:
                 return
         raise WorkersLostError(
-            f"{GONE} They were taken anew {_ATTEMPTS} times, and carried nothing out."
+            f"{GONE} They were taken anew {ATTEMPTS} times, and carried nothing out."
         ) from self._cause
 
 

@@ -67,7 +67,8 @@ def test_the_bits_of_one_process(tmp_path: Path) -> None:
     assert Path(shared.workers._snapshot.by_file.source).parent.parent == tmp_path, "where all jobs see it"
 
 
-def test_a_job_that_is_killed(tmp_path: Path) -> None:
+def test_a_job_that_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(submitit.LocalJob, "_results_timeout_s", 1)  # files of this machine are there at once
     switch, here = tmp_path / "switch", os.getpid()
 
     def f(theta: Tensor) -> Tensor:
@@ -143,7 +144,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     return
 
 
-@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(("parameters", "jobs"), [({}, 9), ({"array_parallelism": 2}, 2)])
 def test_what_is_sent_together_shares_jobs(
     parameters: dict[str, int], jobs: int, monkeypatch: pytest.MonkeyPatch
