@@ -115,7 +115,7 @@ class Search:
 
     def _found_more(self, krylov: Krylov, scale: float) -> bool:
         """Whether the space explored holds a value beyond one of the targets."""
-        values, _ = krylov.explored_ritz()
+        values, _ = krylov.explored_ritz
         upper, lower = self._beyond(scale)
         return bool(values[-1] > upper or values[0] < lower)
 
@@ -123,7 +123,7 @@ class Search:
         """Whether the exploration excludes further eigenvalues beyond both targets."""
         if self._found_more(krylov, scale):
             return False
-        values, residuals = krylov.explored_ritz()
+        values, residuals = krylov.explored_ritz
         upper, lower = self._beyond(scale)
         size, steps = self._process.size - krylov.n_locked, krylov.n_explored
         settled = residuals <= self._ends.bound(values, self._rounding * scale)

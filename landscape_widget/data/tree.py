@@ -22,8 +22,8 @@ _DEPTH = 6
 
 def leaves(content: Any) -> Iterator[Any]:
     """Everything in the containers of ``content`` that is no container, in the order of ``map_tensors``."""
-    if type(content) is tuple and all(isinstance(part, Tensor) for part in content):
-        yield from content  # a pair, as batches mostly are
+    if _is_plain(content):
+        yield from content
         return
     for leaf in pytree.tree_leaves(content, is_leaf=_is_closed):
         inside = parts(leaf)
@@ -35,6 +35,8 @@ def leaves(content: Any) -> Iterator[Any]:
 
 def map_tensors(content: Any, f: Callable[[Tensor], Tensor]) -> Any:
     """``content`` with ``f`` applied to every tensor in it; all other things in it are shared."""
+    if _is_plain(content):
+        return tuple(map(f, content))
 
     def of_leaf(leaf: Any) -> Any:
         if isinstance(leaf, Tensor):
@@ -45,6 +47,11 @@ def map_tensors(content: Any, f: Callable[[Tensor], Tensor]) -> Any:
         return _rebuilt(leaf, {name: map_tensors(part, f) for name, part in inside.items()})
 
     return pytree.tree_map(of_leaf, content, is_leaf=_is_closed)
+
+
+def _is_plain(content: Any) -> bool:
+    """Whether it is a tuple of tensors alone, as most batches are: to open any container takes long."""
+    return type(content) is tuple and all(isinstance(part, Tensor) for part in content)
 
 
 def parts(value: Any) -> dict[str, Any] | None:  # noqa: PLR0911 - one for each kind of container

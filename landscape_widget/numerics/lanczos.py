@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -49,6 +50,7 @@ class Krylov:
             residuals = np.hypot(residuals, inherited)
         return values, coordinates, residuals
 
+    @cached_property
     def explored_ritz(self) -> tuple[np.ndarray, np.ndarray]:
         """Ritz values of A in the space explored since ``Lanczos.explore``, ascending, and residuals."""
         block = self.projected[self.n_locked :, self.n_locked :]

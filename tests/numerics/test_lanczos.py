@@ -81,7 +81,7 @@ def test_exploring_finds_the_copy_that_the_start_vector_hides() -> None:
         krylov = lanczos.step()
     assert krylov.n_locked == 1
     assert krylov.n_explored == 12
-    np.testing.assert_allclose(krylov.explored_ritz()[0][-1], 5, rtol=1e-12)
+    np.testing.assert_allclose(krylov.explored_ritz[0][-1], 5, rtol=1e-12)
     np.testing.assert_allclose(krylov.ritz()[0][-2:], [5, 5], rtol=1e-12)
 
 
