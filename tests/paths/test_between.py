@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from pathlib import Path
+from threading import Event, Thread, Timer
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,43 @@ def mixed(a: State, b: State, t: float, moving: set[str]) -> State:
 def moving_in(model: nn.Module) -> set[str]:
     state = model.state_dict(keep_vars=True)
     return {name for name, t in state.items() if isinstance(t, nn.Parameter) and t.requires_grad}
+
+
+class Counting(nn.Module):
+    """Counts its calls in a buffer, on which its output depends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(2, 1).double()
+        self.register_buffer("calls", torch.zeros((), dtype=torch.float64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        return self.layer(x) + self.calls
+
+
+def test_an_evaluation_in_another_thread_lends_no_end_its_tensors() -> None:
+    """During one, the model holds another θ and buffers that are written into for its own."""
+    inside, go_on, waits = Event(), Event(), False
+
+    def loss_fn(output: Tensor, target: Tensor) -> Tensor:
+        if waits and not inside.is_set():
+            inside.set()
+            assert go_on.wait(20)
+        return (output - target).square().mean()
+
+    model, x = Counting(), torch.ones(3, 2, dtype=torch.float64)
+    objective = Objective(model, (x, x[:, :1]), loss_fn)
+    ends = objective.theta, objective.theta + 1
+    alone = interpolation(objective, *ends, 3)
+    waits = True
+    evaluating = Thread(target=objective.loss, args=(objective.theta + 7,))
+    evaluating.start()
+    assert inside.wait(20)
+    Timer(0.2, go_on.set).start()
+    beside = interpolation(objective, *ends, 3)
+    evaluating.join()
+    np.testing.assert_array_equal(beside.loss, alone.loss)
 
 
 @pytest.mark.oracle
