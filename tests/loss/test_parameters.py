@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections import OrderedDict
 
 import pytest
 import torch
@@ -170,6 +171,17 @@ class Parent(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.child(self.layer(x))
+
+
+def test_empty_dictionaries_are_copied_as_they_are() -> None:
+    layer = nn.Linear(2, 2)
+    layer.one = layer.same = OrderedDict[str, int]()
+    layer.other, layer.told = OrderedDict[str, int](), OrderedDict[str, int]()
+    layer.told.version = 2
+    copied = deep_copy(layer)
+    copied.one["a"] = 1
+    assert (copied.same, copied.other, layer.one) == ({"a": 1}, {}, {})
+    assert copied.told.version == 2
 
 
 class Trainer:
