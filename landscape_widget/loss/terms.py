@@ -196,7 +196,7 @@ class ModelTerms:
     def buffers(self, modules: Sequence[str]) -> dict[str, Tensor]:
         """The buffers of these modules of the model by name, as ``loss_on`` takes them."""
         return {
-            f"model.{name}.{key}": buffer
+            f"model.{name}.{key}" if name else f"model.{key}": buffer
             for name, module in self.named_modules().items()
             if name in modules
             for key, buffer in module.named_buffers(recurse=False)
