@@ -26,6 +26,11 @@ _WRAPPED = "module."
 _TOLD = 5
 
 
+def is_theta(keys: Iterable[str]) -> bool:
+    """Whether a state with these keys is θ alone: a model may have a tensor of that name beside others."""
+    return set(keys) == {THETA}
+
+
 def keys_of(objective: PureFunction, shapes: Mapping[str, torch.Size]) -> dict[str, str]:
     """Keys of a state by the names that the objective's model has for them, all of its state being there.
 
@@ -37,8 +42,10 @@ def keys_of(objective: PureFunction, shapes: Mapping[str, torch.Size]) -> dict[s
         ValueError: If a tensor is missing, is not the model's, or has another shape, naming those.
     """
     wanted = {THETA: objective.theta.shape}
-    if set(shapes) != {THETA} and objective.layout is not None:
-        wanted = {name: tensor.shape for name, tensor in _own(objective.terms).state.items()}
+    if objective.layout is not None:
+        held = {name: tensor.shape for name, tensor in _own(objective.terms).state.items()}
+        if not is_theta(shapes) or held == shapes:
+            wanted = held
     own = plain_names(wanted)
     keys = {own.get(plain, plain): key for plain, key in plain_names(shapes).items()}
     faults = {
@@ -85,8 +92,8 @@ def theta_of(objective: PureFunction, state: Mapping[str, Tensor], keys: Mapping
     Raises:
         ValueError: If what is one parameter of the objective's model has several values there, naming them.
     """
-    if THETA in keys:
-        return state[keys[THETA]].detach()
+    if is_theta(keys):
+        return state[keys[THETA]].detach().reshape(-1)
     assert objective.layout is not None
     owners: dict[int, str] = {}
     for name, tensor in _own(objective.terms).state.items():
@@ -105,9 +112,9 @@ def _same(a: Tensor, b: Tensor) -> bool:
 
 def full_state(objective: PureFunction, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A state with all that the objective's model has, its own values where the state is θ alone."""
-    if THETA not in state or objective.layout is None:
+    if not is_theta(state) or objective.layout is None:
         return dict(state)
-    parts = objective.layout.unflatten(state[THETA])
+    parts = objective.layout.unflatten(state[THETA].reshape(-1))
     held = _own(objective.terms)
     moving = _moving(objective, held)
     own = {name: tensor.detach() for name, tensor in held.state.items()}
@@ -121,7 +128,7 @@ def others_of(
 
     Nothing where all of that is equal to what the model has already.
     """
-    if THETA in keys:
+    if is_theta(keys):
         return {}
     held = _own(objective.terms)
     moving = _moving(objective, held)

@@ -25,6 +25,7 @@ from landscape_widget import (
     load,
     plane_path,
     save,
+    trajectory_plane,
 )
 from landscape_widget.figures.style import BELOW
 
@@ -50,6 +51,37 @@ def mixed(a: State, b: State, t: float, moving: set[str]) -> State:
 def moving_in(model: nn.Module) -> set[str]:
     state = model.state_dict(keep_vars=True)
     return {name for name, t in state.items() if isinstance(t, nn.Parameter) and t.requires_grad}
+
+
+class Physical(nn.Module):
+    """Calls a parameter of its own θ, beside a buffer or not."""
+
+    def __init__(self, shape: tuple[int, ...], seed: int, *, scaled: bool) -> None:
+        super().__init__()
+        draws = torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        self.θ = nn.Parameter(draws)
+        if scaled:
+            self.register_buffer("scale", torch.tensor(1.0 + seed, dtype=torch.float64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ (self.θ + torch.zeros(2, 2, dtype=x.dtype)) * getattr(self, "scale", 1)
+
+
+@pytest.mark.parametrize("scaled", [True, False])
+@pytest.mark.parametrize("shape", [(), (2,), (2, 2)], ids=str)
+def test_a_parameter_may_be_called_as_all_of_them_are(shape: tuple[int, ...], scaled: bool) -> None:
+    x = torch.eye(2, dtype=torch.float64)
+    start, end = (Physical(shape, seed, scaled=scaled) for seed in (0, 1))
+    objective = Objective(start, (x, x), nn.MSELoss())
+    losses = [nn.functional.mse_loss(model(x), x).item() for model in (start, end)]
+    to_state = interpolation(objective, start, end, 3, beyond=0)
+    np.testing.assert_allclose(to_state.loss[[0, -1]], losses)
+    theta = end.θ.detach().reshape(-1)
+    to_theta = interpolation(objective, objective.theta, theta, 3, beyond=0)
+    np.testing.assert_allclose(to_theta.loss[-1], objective.loss(theta).item())
+    if len(theta) > 1:
+        path = plane_path(trajectory_plane(objective, [end, -theta]), objective, [end, theta])
+        np.testing.assert_allclose(path.loss, [losses[1], objective.loss(theta).item()])
 
 
 class Counting(nn.Module):
