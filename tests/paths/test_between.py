@@ -84,6 +84,29 @@ def test_a_parameter_may_be_called_as_all_of_them_are(shape: tuple[int, ...], sc
         np.testing.assert_allclose(path.loss, [losses[1], objective.loss(theta).item()])
 
 
+class Scaled(nn.Module):
+    """Its output depends on an integer and a truth value that its state holds."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.layer = nn.Linear(2, 2).double()
+        self.register_buffer("times", torch.tensor(times))
+        self.register_buffer("negative", torch.tensor(times > 2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x) * self.times * (-1 if self.negative else 1)
+
+
+def test_each_end_has_its_own_integers() -> None:
+    """And the way back is the way there."""
+    x, (start, end) = torch.eye(2, dtype=torch.float64), (Scaled(2), Scaled(3))
+    objective = Objective(start, (x, x), nn.MSELoss())
+    there, back = (interpolation(objective, *ends, 4) for ends in ((start, end), (end, start)))
+    ends = [nn.functional.mse_loss(model(x), x).item() for model in (start, end)]
+    np.testing.assert_allclose(there.loss[(there.t == 0) | (there.t == 1)], ends)
+    np.testing.assert_allclose(back.loss[::-1], there.loss)
+
+
 class Counting(nn.Module):
     """Counts its calls in a buffer, on which its output depends."""
 
