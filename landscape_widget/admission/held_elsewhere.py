@@ -35,8 +35,8 @@ def check_held_elsewhere(found: Derivative, fresh: Callable[[], BatchLoss], own:
 
     Args:
         found: The gradient of the loss near θ.
-        fresh: Makes a copy of model and loss that has not been called yet.
-        own: The type of that copy.
+        fresh: Makes a copy of model and loss, in their own types, that has not been called yet.
+        own: The type that the loss is evaluated in.
 
     Raises:
         InvalidLossError: If the two differ.
@@ -45,14 +45,15 @@ def check_held_elsewhere(found: Derivative, fresh: Callable[[], BatchLoss], own:
     point, expected = probe.point
     if found.in_graph:
         expected = probe.value(point, in_graph=True)
-    value = _written(found, fresh(), point)
+    value = _written(found, fresh(), own, point)
     off, size = abs(value - expected), max(abs(value), abs(expected))
     if not off > max(_SAME, _ROUNDINGS * torch.finfo(point.dtype).eps) * size:
         return  # also where it is not finite
     again = probe.value(point * (1 + torch.finfo(point.dtype).eps), in_graph=found.in_graph)
     if not off > _NOISE * abs(again - expected):  # of a loss that magnifies rounding, or that others name
         return
-    at_theta, there = probe.value(probe.theta, in_graph=found.in_graph), _written(found, fresh(), probe.theta)
+    at_theta = probe.value(probe.theta, in_graph=found.in_graph)
+    there = _written(found, fresh(), own, probe.theta)
     if not off > _NOISE * abs(there - at_theta):
         if off <= repeatable(own) * size:
             return
@@ -77,8 +78,8 @@ def check_held_elsewhere(found: Derivative, fresh: Callable[[], BatchLoss], own:
     )
 
 
-def _written(found: Derivative, copied: BatchLoss, point: Tensor) -> float:
-    """The loss of a copy, which is used up, with its parameters at a point.
+def _written(found: Derivative, copied: BatchLoss, own: torch.dtype, point: Tensor) -> float:
+    """The loss of a copy, which is used up, with its parameters at a point, rounded to ``own`` otherwise.
 
     It is put in its mode after that, as after training: there are models whose ``eval()`` puts together what
     their forward takes.
@@ -93,6 +94,7 @@ def _written(found: Derivative, copied: BatchLoss, point: Tensor) -> float:
             copied.model.train()
         # first into what shares their memory as well, which converting parts from them
         _write(copied.model, written)
+        convert_module(copied, point.device, own)
         _write(convert_module(copied, point.device, point.dtype).model, written)
         copied.model.train(terms.training)
         for name, parameter in copied.model.named_parameters():

@@ -8,7 +8,6 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
@@ -18,7 +17,7 @@ from landscape_widget.data.tree import describe, leaves
 from landscape_widget.engine.derivatives import unseen
 from landscape_widget.loss.calling import is_pair, takes_model
 from landscape_widget.loss.compiled import uncompiled
-from landscape_widget.loss.copying import convert_module, deep_copy
+from landscape_widget.loss.copying import deep_copy
 from landscape_widget.loss.options import reduction
 from landscape_widget.numerics.checks import few
 
@@ -114,18 +113,18 @@ def private_copy(
     model: nn.Module,
     loss_fn: Callable[..., Tensor],
     metrics: Mapping[str, Callable[..., Any]] | None,
-    device: torch.device,
-    dtype: torch.dtype,
     *,
     training: bool,
 ) -> BatchLoss:
     """The three on copies of what the user passed, that evaluations can have for themselves.
 
+    They are where those are, and of their types.
+
     Raises:
         TypeError: If something in them cannot be copied.
         InvalidLossError: If the mode changes parameters.
     """
-    copied = convert_module(deep_copy(BatchLoss(model, loss_fn, metrics)), device, dtype)
+    copied = deep_copy(BatchLoss(model, loss_fn, metrics))
     _put_in_mode(copied.model, training)
     return copied.requires_grad_(False)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor, nn
@@ -112,9 +113,9 @@ class RecomputedTerms:
     def _from(self, terms: ModelTerms, source: ModelTerms) -> RecomputedTerms:
         return RecomputedTerms(terms, None if self._source is self._terms else source)
 
-    def named_modules(self) -> dict[str, nn.Module]:
-        """The modules of the model by name."""
-        return self._terms.named_modules()
+    def at_rest(self) -> AbstractContextManager[nn.Module]:
+        """The model between two evaluations."""
+        return self._terms.at_rest()
 
     def with_model(self, change: Callable[[dict[str, nn.Module]], None]) -> RecomputedTerms:
         """The same with a copy of the model of which ``change`` gets the modules by name."""
@@ -164,9 +165,9 @@ class DifferenceTerms:
         """The same over the first batch."""
         return DifferenceTerms(self._recomputed.first(), self._frozen.first())
 
-    def named_modules(self) -> dict[str, nn.Module]:
-        """The modules of the model by name."""
-        return self._frozen.named_modules()
+    def at_rest(self) -> AbstractContextManager[nn.Module]:
+        """The model between two evaluations."""
+        return self._frozen.at_rest()
 
     def with_model(self, change: Callable[[dict[str, nn.Module]], None]) -> DifferenceTerms:
         """The same with a copy of the model of which ``change`` gets the modules by name."""

@@ -61,7 +61,8 @@ def deep_copy(module: M) -> M:
     memo: dict[int, Any] = {id(value): value.detach().clone() for value in computed}
     # places for hooks, of which each module has ten, would take half of the time of all copying
     places = [value for part in module.modules() for value in vars(part).values()]
-    memo |= {id(value): OrderedDict() for value in places if type(value) is OrderedDict and not value}
+    empty = [value for value in places if type(value) is OrderedDict and not value and not vars(value)]
+    memo |= {id(value): OrderedDict() for value in empty}
     for value in held:
         if type(value) in _LOCKS:
             memo[id(value)] = _LOCKS[type(value)]()

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from landscape_widget.engine.derivatives import unseen
-from landscape_widget.loss.compiled import named_parameters
+from landscape_widget.loss.compiled import named_parameters, plain_names
 from landscape_widget.numerics.checks import few, told
 from landscape_widget.numerics.storage import reach
 
@@ -173,7 +173,15 @@ def _is_dense(tensor: Tensor) -> bool:
 
 
 def _usable(model: nn.Module, parameters: dict[str, nn.Parameter]) -> dict[str, nn.Parameter]:
-    """The parameters, if all of them hold real numbers in memory of their own."""
+    """The parameters, if all of them are where their names say, with real numbers in memory of their own."""
+    plain = plain_names(model)
+    held = {plain(name): p for name, p in nn.Module.named_parameters(model, remove_duplicate=False)}
+    if elsewhere := [name for name, p in parameters.items() if held.get(name) is not p]:
+        raise ValueError(
+            "Expected parameters named by the attributes that hold them, got others by named_parameters() of "
+            f"{type(model).__name__}: {few(elsewhere)}. θ is put in by these names: keep that method as "
+            "nn.Module has it, and modules in attributes or an nn.ModuleList; or pass the model inside."
+        )
     _check_memory(model, parameters.values())
     for name, parameter in parameters.items():
         kind = str(parameter.dtype).removeprefix("torch.")

@@ -164,10 +164,16 @@ class ModelTerms:
         """The modules of the model by name."""
         return dict(self._batch_loss.model.named_modules())
 
+    @contextmanager
+    def at_rest(self) -> Iterator[nn.Module]:
+        """The model between two evaluations: during one it holds the tensors of that for its own."""
+        with self._lock:
+            yield self._batch_loss.model
+
     def held(self) -> dict[str, Tensor]:
         """The floating-point buffers and parameters of the model itself, θ as it was among them, by name."""
-        model = self._batch_loss.model
-        tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+        with self.at_rest() as model:
+            tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
         return {name: tensor for name, tensor in tensors.items() if tensor.is_floating_point()}
 
     def loss_on(self, theta: Tensor, batch: Batch, buffers: Buffers | None = None) -> Tensor:
@@ -190,7 +196,7 @@ class ModelTerms:
     def buffers(self, modules: Sequence[str]) -> dict[str, Tensor]:
         """The buffers of these modules of the model by name, as ``loss_on`` takes them."""
         return {
-            f"model.{name}.{key}": buffer
+            f"model.{name}.{key}" if name else f"model.{key}": buffer
             for name, module in self.named_modules().items()
             if name in modules
             for key, buffer in module.named_buffers(recurse=False)
@@ -265,8 +271,7 @@ class ModelTerms:
         return ModelTerms(batch_loss, self.layout, convert_late(self.batches, device, dtype))
 
     def _copy(self) -> BatchLoss:
-        """A copy of the modules, between two evaluations: during one they hold its tensors for their own."""
-        with self._lock:
+        with self.at_rest():
             return deep_copy(self._batch_loss)
 
     def subset(self, n: int) -> ModelTerms:

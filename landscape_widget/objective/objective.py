@@ -17,6 +17,7 @@ from landscape_widget.data.reading import BatchSize, is_whole, read_batches
 from landscape_widget.engine.random_state import preserved_random_state
 from landscape_widget.loss.batch_loss import private_copy
 from landscape_widget.loss.batch_norm import MODES, DifferenceTerms, RecomputedTerms, frozen_layers
+from landscape_widget.loss.copying import convert_module
 from landscape_widget.loss.parameters import Layout, Selection, filter_blocks, select_parameters
 from landscape_widget.loss.terms import FunctionTerms, ModelTerms
 from landscape_widget.numerics.checks import check_choice, told
@@ -102,8 +103,8 @@ class Objective(PureFunction):
             dtype = dtype or widest_dtype(selected.values())
             layout = Layout(selected.items())
             batches = read_batches(data, max_examples, batch_size_fn, device, dtype, chosen=chosen)
-            fresh = partial(private_copy, model, loss_fn, metrics, device, dtype, training=mode == "train")
-            terms = ModelTerms(fresh(), layout, batches)
+            fresh = partial(private_copy, model, loss_fn, metrics, training=mode == "train")
+            terms = ModelTerms(convert_module(fresh(), device, dtype), layout, batches)
             theta = layout.flatten({n: p.detach().clone() for n, p in selected.items()}).to(device, dtype)
             self._set(terms, theta, filter_blocks(model, layout), layout, batch_size_fn)
             self._names, self._mode = names_of(loss_fn, model), told_of_mode(model, mode)

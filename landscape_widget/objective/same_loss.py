@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from landscape_widget.engine.derivatives import evaluated
 from landscape_widget.loss.batch_loss import private_copy
+from landscape_widget.loss.copying import convert_module
 from landscape_widget.loss.terms import ModelTerms
 from landscape_widget.objective.objective import Objective
 from landscape_widget.objective.states import state_tensors
@@ -33,7 +34,8 @@ def check_same_loss(objective: Objective, model: nn.Module, state: Mapping[str, 
     terms = here.terms
     if not isinstance(terms, ModelTerms) or terms.training:
         return
-    other = private_copy(model, terms.loss_fn, None, here.device, here.dtype, training=False)
+    copied = private_copy(model, terms.loss_fn, None, training=False)
+    other = convert_module(copied, here.device, here.dtype)
     with evaluated(), torch.no_grad():
         for name, tensor in state_tensors(other.model).items():
             tensor.copy_(state[name])

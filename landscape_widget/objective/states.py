@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,11 @@ _WRAPPED = "module."
 _TOLD = 5
 
 
+def is_theta(keys: Iterable[str]) -> bool:
+    """Whether a state with these keys is θ alone: a model may have a tensor of that name beside others."""
+    return set(keys) == {THETA}
+
+
 def keys_of(objective: PureFunction, shapes: Mapping[str, torch.Size]) -> dict[str, str]:
     """Keys of a state by the names that the objective's model has for them, all of its state being there.
 
@@ -37,8 +42,10 @@ def keys_of(objective: PureFunction, shapes: Mapping[str, torch.Size]) -> dict[s
         ValueError: If a tensor is missing, is not the model's, or has another shape, naming those.
     """
     wanted = {THETA: objective.theta.shape}
-    if set(shapes) != {THETA} and objective.layout is not None:
-        wanted = {name: tensor.shape for name, tensor in state_tensors(_model(objective.terms)).items()}
+    if objective.layout is not None:
+        held = {name: tensor.shape for name, tensor in _own(objective.terms).state.items()}
+        if not is_theta(shapes) or held == shapes:
+            wanted = held
     own = plain_names(wanted)
     keys = {own.get(plain, plain): key for plain, key in plain_names(shapes).items()}
     faults = {
@@ -75,7 +82,7 @@ def names_in_theta(objective: PureFunction) -> dict[str, str]:
     """
     if objective.layout is None:
         return {}
-    own = {name: plain for plain, name in plain_names(state_tensors(_model(objective.terms))).items()}
+    own = {name: plain for plain, name in plain_names(_own(objective.terms).state).items()}
     return {name: own.get(name, name) for name in objective.layout.names}
 
 
@@ -85,11 +92,11 @@ def theta_of(objective: PureFunction, state: Mapping[str, Tensor], keys: Mapping
     Raises:
         ValueError: If what is one parameter of the objective's model has several values there, naming them.
     """
-    if THETA in keys:
-        return state[keys[THETA]].detach()
+    if is_theta(keys):
+        return state[keys[THETA]].detach().reshape(-1)
     assert objective.layout is not None
     owners: dict[int, str] = {}
-    for name, tensor in state_tensors(_model(objective.terms)).items():
+    for name, tensor in _own(objective.terms).state.items():
         owner = owners.setdefault(id(tensor), name)
         if name != owner and not _same(state[keys[name]], state[keys[owner]]):
             raise ValueError(
@@ -105,12 +112,12 @@ def _same(a: Tensor, b: Tensor) -> bool:
 
 def full_state(objective: PureFunction, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A state with all that the objective's model has, its own values where the state is θ alone."""
-    if THETA not in state or objective.layout is None:
+    if not is_theta(state) or objective.layout is None:
         return dict(state)
-    parts = objective.layout.unflatten(state[THETA])
-    model = _model(objective.terms)
-    moving = _moving(objective, model)
-    own = {name: tensor.detach() for name, tensor in state_tensors(model).items()}
+    parts = objective.layout.unflatten(state[THETA].reshape(-1))
+    held = _own(objective.terms)
+    moving = _moving(objective, held)
+    own = {name: tensor.detach() for name, tensor in held.state.items()}
     return own | {name: parts[owner] for name, owner in moving.items()}
 
 
@@ -121,26 +128,26 @@ def others_of(
 
     Nothing where all of that is equal to what the model has already.
     """
-    if THETA in keys:
+    if is_theta(keys):
         return {}
-    model = _model(objective.terms)
-    moving = _moving(objective, model)
-    own = {name: t for name, t in state_tensors(model).items() if name not in moving}
+    held = _own(objective.terms)
+    moving = _moving(objective, held)
+    own = {name: t for name, t in held.state.items() if name not in moving}
     given = {name: state[keys[name]].detach().to(t.device, t.dtype) for name, t in own.items()}
     return {} if all(torch.equal(t, given[name]) for name, t in own.items()) else given
 
 
 def moving_names(objective: PureFunction) -> set[str]:
     """The keys of a complete state that belong to θ, each further name of a tied parameter included."""
-    return {THETA} if objective.layout is None else set(_moving(objective, _model(objective.terms)))
+    return {THETA} if objective.layout is None else set(_moving(objective, _own(objective.terms)))
 
 
-def _moving(objective: PureFunction, model: nn.Module) -> dict[str, str]:
+def _moving(objective: PureFunction, held: _Own) -> dict[str, str]:
     """Names in the layout of θ by the keys of the model's state, of which tied parameters have several."""
     assert objective.layout is not None
     in_layout = set(objective.layout.names)
-    owners = {id(p): name for name, p in model.named_parameters() if name in in_layout}
-    return {key: owners[id(t)] for key, t in state_tensors(model).items() if id(t) in owners}
+    owners = {id(p): name for name, p in held.parameters.items() if name in in_layout}
+    return {key: owners[id(t)] for key, t in held.state.items() if id(t) in owners}
 
 
 def with_others(terms: Any, others: Mapping[str, Tensor]) -> Any:
@@ -156,10 +163,17 @@ def with_others(terms: Any, others: Mapping[str, Tensor]) -> Any:
     return terms.with_model(change)
 
 
-def _model(terms: Terms) -> nn.Module:
-    """The model that a loss is of."""
-    modules: dict[str, nn.Module] = terms.named_modules()  # type: ignore[attr-defined]  # all but functions
-    return modules[""]
+class _Own(NamedTuple):
+    """What the model holds that a loss is of, by name."""
+
+    state: dict[str, Tensor]
+    parameters: dict[str, nn.Parameter]
+
+
+def _own(terms: Terms) -> _Own:
+    """The objects themselves, not what another thread has put in their places for an evaluation."""
+    with terms.at_rest() as model:  # type: ignore[attr-defined]  # all but functions
+        return _Own(state_tensors(model), dict(model.named_parameters()))
 
 
 def state_tensors(model: nn.Module) -> dict[str, Tensor]:
@@ -175,8 +189,8 @@ def others_that_differ(
 
     The count of batches, which batch norm keeps and no loss depends on, is none of it.
     """
-    others, model = others_of(objective, state, keys), _model(objective.terms) if objective.layout else None
-    own = state_tensors(model) if model is not None else {}
+    others = others_of(objective, state, keys)
+    own = _own(objective.terms).state if objective.layout else {}
     kinds = {
         "frozen parameters" if isinstance(own[name], nn.Parameter) else "buffers"
         for name, tensor in others.items()

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from landscape_widget.engine.threads import pool
 from landscape_widget.objective.objective import Objective
-from landscape_widget.objective.states import THETA, keys_of
+from landscape_widget.objective.states import THETA, is_theta, keys_of
 from landscape_widget.paths.stored import Piece
 from landscape_widget.paths.trajectory import Trajectory
 
@@ -49,7 +49,7 @@ class Differences:
             with trajectory.named(i):  # the checkpoints of one run have one answer, which takes a while
                 keys = self._keys[-1] if shapes == before else keys_of(objective, shapes)
             self._keys.append(keys)
-            dtypes |= {own[keys[name]] for name in ([THETA] if THETA in keys else names)}
+            dtypes |= {own[keys[name]] for name in ([THETA] if is_theta(keys) else names)}
             before = shapes
         self._dtype = torch.float32 if dtypes <= _NARROW else torch.float64
 
@@ -86,7 +86,7 @@ class Differences:
     def _fill(self, i: int, row: Tensor, span: slice, pieces: Sequence[Piece]) -> None:
         """Reads a part of θ of checkpoint ``i``."""
         keys = self._keys[i]
-        wanted = [(THETA, span.start, span.stop)] if THETA in keys else pieces
+        wanted = [(THETA, span.start, span.stop)] if is_theta(keys) else pieces
         with self._trajectory.named(i):
             self._weights[i].read([(keys[name], start, stop) for name, start, stop in wanted], row)
 

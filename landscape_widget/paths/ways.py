@@ -81,7 +81,7 @@ class Way:
         """The objective, or another one of the same model, at t, with what its model has beside θ there.
 
         Floating-point numbers beside θ, batch-norm statistics among them, lie on the straight line between
-        both ends, and beyond an end are that end's; other numbers are the first solution's.
+        both ends, and beyond an end are that end's; other numbers are those of the nearer end.
         """
         objective = objective or self.objective
         theta = self.theta(t)
@@ -91,9 +91,9 @@ class Way:
         inner = min(max(t, 0.0), 1.0)
         a, b = self.ends
         state = {
-            name: tensor
-            if name in self.moving or not tensor.is_floating_point()
-            else (1 - inner) * tensor.double() + inner * b[name].double()
+            name: (1 - inner) * tensor.double() + inner * b[name].double()
+            if name not in self.moving and tensor.is_floating_point()
+            else (a, b)[inner > 0.5][name]
             for name, tensor in a.items()
         }
         return objective.with_state(state).at(theta)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
+from landscape_widget.objective.states import others_that_differ
 from landscape_widget.paths.lines import INTERVALS, line_steps
 from landscape_widget.paths.solutions import solution_theta
 from landscape_widget.paths.ways import Way
@@ -107,11 +108,12 @@ def along_lines(
 
 
 def _to_solutions(centre: Centre, mode: str) -> Iterator[_Line]:
-    """The lines to all solutions but those that are θ* itself."""
-    t = np.linspace(*_BEYOND, INTERVALS + 1)
-    here = centre.objective.theta.detach().cpu().double().numpy()
+    """The lines to all solutions but those that are θ* itself, in what the model has beside θ, too."""
+    t, objective = np.linspace(*_BEYOND, INTERVALS + 1), centre.objective
+    here = objective.theta.detach().cpu().double().numpy()
     for name, state in centre.around.landmarks.solutions.items():
-        if not np.array_equal(solution_theta(centre.objective, state, name), here):
+        moved = not np.array_equal(solution_theta(objective, state, name), here)
+        if moved or others_that_differ(objective, state, {key: key for key in state}):
             yield _Line(name, digest_of(state), partial(_toward, state, mode, t))
 
 

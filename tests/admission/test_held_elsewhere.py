@@ -142,6 +142,17 @@ def test_what_shares_the_memory_of_a_parameter_is_refused(kind: type[Plain], dty
         Objective(model, (X.to(dtype), Y), nn.CrossEntropyLoss())
 
 
+@pytest.mark.parametrize("own", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("kind", [Buffered, Detached, OneRow, OfArray, Array])
+def test_so_is_it_where_another_type_is_asked_for(kind: type[Plain], own: torch.dtype) -> None:
+    """In that type, a copy has another memory for it than for the parameter."""
+    model = kind().to(own)
+    model.set_up()
+    other = torch.float64 if own is torch.float32 else torch.float32
+    with pytest.raises(ValueError, match=r"names.*list or a buffer|same dtype, but got: float != double"):
+        Objective(model, (X.to(own), Y), nn.CrossEntropyLoss(), dtype=other)
+
+
 def test_an_array_in_the_memory_of_a_parameter_that_is_not_used_is_let_in() -> None:
     model = Plain()
     model.arrays = [p.detach().numpy() for p in model.parameters()]

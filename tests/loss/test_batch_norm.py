@@ -83,6 +83,13 @@ def test_recomputed_statistics_are_those_of_update_bn(sizes: tuple[int, ...]) ->
     assert abs(loss - base.loss(theta).item()) > 1e-3, "frozen statistics would pass as well"
 
 
+def test_a_model_may_be_such_a_layer_itself() -> None:
+    x = data()[0].flatten(1)
+    base = Objective(nn.BatchNorm1d(16).double().eval(), (x, x.sin()), nn.MSELoss())
+    expected = nn.functional.mse_loss(nn.functional.batch_norm(x, x.mean(0), x.var(0)), x.sin())
+    torch.testing.assert_close(base.with_batch_norm("recomputed").loss(), expected)
+
+
 def test_ragged_batches_weigh_by_their_examples() -> None:
     base = objective(10, 14)
     theta = displaced(base)

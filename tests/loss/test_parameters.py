@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import weakref
+from collections import OrderedDict
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
 
 import pytest
 import torch
@@ -35,6 +39,31 @@ def test_tied_parameters_occur_once() -> None:
 
 def test_frozen_parameters_are_never_selected() -> None:
     assert list(select_parameters(case("frozen").model(), "*")) == ["2.weight", "4.weight", "4.bias"]
+
+
+class Renaming(nn.Module):
+    """Names its parameters as a wrapper of it does, and one that no attribute holds."""
+
+    def __init__(self, *, hidden: bool) -> None:
+        super().__init__()
+        self.inner, self.hidden = nn.Linear(2, 2), hidden
+        self.others = [nn.Linear(2, 2)]
+
+    def named_parameters(self, *args: Any, **options: Any) -> Iterator[tuple[str, nn.Parameter]]:
+        own = super().named_parameters(*args, **options)
+        if not self.hidden:
+            return ((name.replace("inner", "net"), p) for name, p in own)
+        return chain(own, self.others[0].named_parameters("others"))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.others[0](self.inner(x))
+
+
+@pytest.mark.parametrize(("hidden", "named"), [(False, r"net\.weight"), (True, r"others\.weight")])
+def test_names_that_no_attribute_has_are_refused(hidden: bool, named: str) -> None:
+    x = torch.ones(3, 2)
+    with pytest.raises(ValueError, match=rf"attributes that hold them.* of Renaming: {named}"):
+        Objective(Renaming(hidden=hidden), (x, x), nn.MSELoss())
 
 
 def test_filters_are_numbered_without_gaps_over_all_layers() -> None:
@@ -170,6 +199,17 @@ class Parent(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.child(self.layer(x))
+
+
+def test_empty_dictionaries_are_copied_as_they_are() -> None:
+    layer = nn.Linear(2, 2)
+    layer.one = layer.same = OrderedDict[str, int]()
+    layer.other, layer.told = OrderedDict[str, int](), OrderedDict[str, int]()
+    layer.told.version = 2
+    copied = deep_copy(layer)
+    copied.one["a"] = 1
+    assert (copied.same, copied.other, layer.one) == ({"a": 1}, {}, {})
+    assert copied.told.version == 2
 
 
 class Trainer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from pathlib import Path
+from threading import Event, Thread, Timer
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from landscape_widget import (
     load,
     plane_path,
     save,
+    trajectory_plane,
 )
 from landscape_widget.figures.style import BELOW
 
@@ -49,6 +51,97 @@ def mixed(a: State, b: State, t: float, moving: set[str]) -> State:
 def moving_in(model: nn.Module) -> set[str]:
     state = model.state_dict(keep_vars=True)
     return {name for name, t in state.items() if isinstance(t, nn.Parameter) and t.requires_grad}
+
+
+class Physical(nn.Module):
+    """Calls a parameter of its own θ, beside a buffer or not."""
+
+    def __init__(self, shape: tuple[int, ...], seed: int, *, scaled: bool) -> None:
+        super().__init__()
+        draws = torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        self.θ = nn.Parameter(draws)
+        if scaled:
+            self.register_buffer("scale", torch.tensor(1.0 + seed, dtype=torch.float64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ (self.θ + torch.zeros(2, 2, dtype=x.dtype)) * getattr(self, "scale", 1)
+
+
+@pytest.mark.parametrize("scaled", [True, False])
+@pytest.mark.parametrize("shape", [(), (2,), (2, 2)], ids=str)
+def test_a_parameter_may_be_called_as_all_of_them_are(shape: tuple[int, ...], scaled: bool) -> None:
+    x = torch.eye(2, dtype=torch.float64)
+    start, end = (Physical(shape, seed, scaled=scaled) for seed in (0, 1))
+    objective = Objective(start, (x, x), nn.MSELoss())
+    losses = [nn.functional.mse_loss(model(x), x).item() for model in (start, end)]
+    to_state = interpolation(objective, start, end, 3, beyond=0)
+    np.testing.assert_allclose(to_state.loss[[0, -1]], losses)
+    theta = end.θ.detach().reshape(-1)
+    to_theta = interpolation(objective, objective.theta, theta, 3, beyond=0)
+    np.testing.assert_allclose(to_theta.loss[-1], objective.loss(theta).item())
+    if len(theta) > 1:
+        path = plane_path(trajectory_plane(objective, [end, -theta]), objective, [end, theta])
+        np.testing.assert_allclose(path.loss, [losses[1], objective.loss(theta).item()])
+
+
+class Scaled(nn.Module):
+    """Its output depends on an integer and a truth value that its state holds."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.layer = nn.Linear(2, 2).double()
+        self.register_buffer("times", torch.tensor(times))
+        self.register_buffer("negative", torch.tensor(times > 2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x) * self.times * (-1 if self.negative else 1)
+
+
+def test_each_end_has_its_own_integers() -> None:
+    """And the way back is the way there."""
+    x, (start, end) = torch.eye(2, dtype=torch.float64), (Scaled(2), Scaled(3))
+    objective = Objective(start, (x, x), nn.MSELoss())
+    there, back = (interpolation(objective, *ends, 4) for ends in ((start, end), (end, start)))
+    ends = [nn.functional.mse_loss(model(x), x).item() for model in (start, end)]
+    np.testing.assert_allclose(there.loss[(there.t == 0) | (there.t == 1)], ends)
+    np.testing.assert_allclose(back.loss[::-1], there.loss)
+
+
+class Counting(nn.Module):
+    """Counts its calls in a buffer, on which its output depends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(2, 1).double()
+        self.register_buffer("calls", torch.zeros((), dtype=torch.float64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        return self.layer(x) + self.calls
+
+
+def test_an_evaluation_in_another_thread_lends_no_end_its_tensors() -> None:
+    """During one, the model holds another θ and buffers that are written into for its own."""
+    inside, go_on, waits = Event(), Event(), False
+
+    def loss_fn(output: Tensor, target: Tensor) -> Tensor:
+        if waits and not inside.is_set():
+            inside.set()
+            assert go_on.wait(20)
+        return (output - target).square().mean()
+
+    model, x = Counting(), torch.ones(3, 2, dtype=torch.float64)
+    objective = Objective(model, (x, x[:, :1]), loss_fn)
+    ends = objective.theta, objective.theta + 1
+    alone = interpolation(objective, *ends, 3)
+    waits = True
+    evaluating = Thread(target=objective.loss, args=(objective.theta + 7,))
+    evaluating.start()
+    assert inside.wait(20)
+    Timer(0.2, go_on.set).start()
+    beside = interpolation(objective, *ends, 3)
+    evaluating.join()
+    np.testing.assert_array_equal(beside.loss, alone.loss)
 
 
 @pytest.mark.oracle

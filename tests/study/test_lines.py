@@ -156,6 +156,16 @@ def test_a_solution_that_is_theta_itself_has_no_line() -> None:
     assert none.lines == {}
 
 
+def test_a_solution_that_differs_in_its_statistics_alone_has_a_line() -> None:
+    """As one whose batch-norm statistics were estimated anew on other data."""
+    model, *_ = solutions()
+    own = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    anew = {name: tensor + 0.5 * name.endswith("running_mean") for name, tensor in own.items()}
+    line = last(study(anew=anew), TO_SOLUTIONS).lines["anew"]
+    assert line.loss[[4, 12]].tolist() == pytest.approx([evaluated(own, TRAIN), evaluated(anew, TRAIN)])
+    assert line.loss[4] != pytest.approx(line.loss[12])
+
+
 def test_a_loss_that_fails_along_a_line_is_a_hole() -> None:
     def loss(theta: torch.Tensor) -> torch.Tensor:
         if theta[0] > 1.4:
