@@ -109,7 +109,9 @@ class ModelTerms:
         self.weights = [batch.n / self.n_examples for batch in batches]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in ("_lock", "_held")}
+        # pickled by and by, while another thread may put its tensors in the place of the model's
+        state = vars(self) | {"_batch_loss": self._copy()}
+        return {name: value for name, value in state.items() if name not in ("_lock", "_held")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)

@@ -13,7 +13,7 @@ from collections import UserDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from threading import Event, Thread
+from threading import Event, Thread, Timer
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -1117,3 +1117,37 @@ def test_script_modules_are_refused_by_name() -> None:
         Objective(part, (torch.zeros(4, 4), torch.zeros(4).long()), nn.CrossEntropyLoss())
     with pytest.raises(TypeError, match="TorchScript"):
         Objective(torch.jit.trace(mlp(), draws(2, 4)), (draws(20, 4), labels(20)), nn.CrossEntropyLoss())
+
+
+class Waiting(nn.Module):
+    """Counts its calls in a buffer, and waits in the midst of one where it is told to."""
+
+    inside, go_on, waits = Event(), Event(), False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(2, 1).double()
+        self.register_buffer("calls", torch.zeros((), dtype=torch.float64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        if Waiting.waits:
+            Waiting.inside.set()
+            assert Waiting.go_on.wait(20)
+        return self.layer(x) + self.calls
+
+
+def test_an_objective_is_pickled_between_two_evaluations() -> None:
+    """During one of another thread, the model holds another θ and a buffer that was written into."""
+    x = torch.ones(3, 2, dtype=torch.float64)
+    objective = Objective(Waiting(), (x, x[:, :1]), nn.MSELoss())
+    expected = objective.loss()
+    Waiting.waits = True
+    evaluating = Thread(target=objective.loss, args=(objective.theta + 7,))
+    evaluating.start()
+    assert Waiting.inside.wait(20)
+    Timer(0.2, Waiting.go_on.set).start()
+    twin = pickle.loads(pickle.dumps(objective))
+    evaluating.join()
+    Waiting.waits = False
+    assert torch.equal(twin.loss(), expected)
