@@ -139,6 +139,20 @@ test("while the kernel refines a picture the heatmap follows all of it, the scen
   assert.deepEqual(await refine(600, true), [flat + 5, scene + 3]);
 });
 
+test("a picture on more examples is drawn in three dimensions however many of its nodes are there", async () => {
+  const { model, find, plotly } = await show({}, { webgl: true });
+  const count = () => plotly.drawn.get(find("surface").querySelector(".js-plotly-plot"))?.length ?? 0;
+  /** @param {number} n_examples */
+  async function on(n_examples) {
+    model.receive({ ...computing, _surface: { ...surfaceOf(2, 2), n_done: 100, n_examples, final: false } });
+    await drawnOut();
+    return count();
+  }
+  const first = await on(64);
+  assert.equal(await on(256), first + 1);
+  assert.equal(await on(898), first + 2);
+});
+
 test("the last picture of a cancelled computation is drawn in three dimensions too", async () => {
   const { model, find, plotly } = await show({}, { webgl: true });
   const count = () => plotly.drawn.get(find("surface").querySelector(".js-plotly-plot"))?.length ?? 0;

@@ -143,6 +143,20 @@ test("the legend names what is in sight alone", async () => {
   assert.ok(part.includes("◇θ*") && !part.includes("▪solution") && !part.includes("•path of training"), String(part));
 });
 
+test("of several runs the legend has each one's colour and name, and the readout says whose checkpoint it is", async () => {
+  const raw = mockLandmarks(surface);
+  const plane = /** @type {any} */ (raw.planes[0]);
+  const [path, solution] = plane.paths;
+  const far = wire(new Float64Array(24).fill(0.9));
+  const second = { ...path, name: "Adam", colour: "#8c4fb5", alpha: far, beta: far, marks: [] };
+  const { find } = await show({ ...traits, _landmarks: { ...raw, planes: [{ ...plane, paths: [{ ...path, name: "SGD" }, second, solution] }, null] } });
+  const keys = [...find("legend").querySelectorAll(".lw-runs .lw-key")];
+  assert.deepEqual(keys.map(({ textContent }) => textContent), ["SGD", "Adam"]);
+  assert.deepEqual(keys.map((key) => key.querySelector(".lw-swatch").style.background), ["rgb(0, 158, 115)", "rgb(140, 79, 181)"]);
+  const alone = await show(traits);
+  assert.equal(alone.find("legend").querySelectorAll(".lw-runs .lw-key").length, 0);
+});
+
 test("on another plane, or of other losses, it is gone", async () => {
   const { find, model, plotly } = await show(traits);
   const shown = () => traceOf(figureOf(plotly, find("heatmap")), "path path") !== undefined;

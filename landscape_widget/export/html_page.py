@@ -70,7 +70,10 @@ _AT_REST: dict[str, Any] = {
     "progress": {},
     "view": {},
     **dict.fromkeys(
-        ("_surface", "_compared", "_landmarks", "_eigenpairs", "_projections", "_spectrum", "_trace")
+        (
+            *("_surface", "_compared", "_landmarks", "_line_losses"),
+            *("_eigenpairs", "_projections", "_spectrum", "_trace"),
+        )
     ),
 }
 _NO_POINTS: dict[str, Any] = {
@@ -83,6 +86,7 @@ _NO_POINTS: dict[str, Any] = {
     "centre": {"depth": 0, "request": 0, "moved": 0},
     "checkpoint": 0,
     "drift": None,
+    "python": "",
 }
 
 

@@ -28,11 +28,14 @@ def landmarks(found: Findings, controls: Controls, request: int) -> Payload:
 
 
 def _named(name: str, placed: LandmarksOnPlane, run: Drawn) -> list[tuple[int, str]]:
-    """Where the name of one of several runs stands: at the first point of the first, at others' last one."""
+    """Where the name of one of several runs stands, all of which may begin at one point.
+
+    The first one ends at θ*, so that it stands amid its points; of others at the end.
+    """
     at = np.flatnonzero(run.inside)
     if len(placed.runs) < 2 or name in placed.solutions or not len(at):
         return []
-    return [(int(at[0] if name == placed.name else at[-1]), name)]
+    return [(int(at[len(at) // 2] if name == placed.name else at[-1]), name)]
 
 
 def _on_plane(

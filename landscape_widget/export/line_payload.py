@@ -8,6 +8,7 @@ import numpy as np
 
 from landscape_widget.export.payloads import Payload, buffer
 from landscape_widget.figures.between import COLOURS, axis_of
+from landscape_widget.figures.paths import COLOURS as PATHS
 from landscape_widget.results.lines import SOLUTIONS, LineLosses
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Findings
@@ -24,6 +25,8 @@ def lines(findings: Findings, controls: Controls, request: int) -> Payload:
     """The curves with their colours, and what is said of them."""
     found = findings.line_losses
     assert found is not None
+    placed = findings.landmarks
+    in_planes = {} if placed is None else dict(zip(placed.paths, cycle(PATHS), strict=False))
     to_solutions = found.along == SOLUTIONS
     return {
         "request": request,
@@ -35,7 +38,7 @@ def lines(findings: Findings, controls: Controls, request: int) -> Payload:
         "lines": [
             {
                 "name": name,
-                "colour": colour,
+                "colour": in_planes.get(name, colour) if to_solutions else colour,
                 "t": buffer(line.t, np.float64),
                 "loss": buffer(line.loss, np.float64),
                 "test": None if line.test is None else buffer(line.test.loss, np.float64),

@@ -23,7 +23,7 @@ from landscape_widget.results.planes import Surface
 Paths = Path | Mapping[str, Path]
 
 #: Of paths, one after the other: told apart by colour-blind readers, and from both halves of the colour map.
-_COLOURS = ("#009e73", "#e69f00", "#8c4fb5", "#56b4e9", "#f0e442")
+COLOURS = ("#009e73", "#e69f00", "#8c4fb5", "#56b4e9", "#f0e442")
 
 #: Width of their lines, and what is around lines and marks, light in dark, to be seen on every colour.
 _WIDTH, _RIMS = 2.5, (("#000000", 3.5), ("#ffffff", 2.0))
@@ -172,7 +172,7 @@ def drawn(surface: Surface, paths: Paths) -> Iterator[Drawn]:
     farthest = max(
         (float(off) for path in named.values() for off in path.off_plane[path.finite]), default=0.0
     )
-    for (name, path), colour in zip(named.items(), cycle(_COLOURS), strict=False):
+    for (name, path), colour in zip(named.items(), cycle(COLOURS), strict=False):
         own = path.provenance.get("axes")
         if wanted and own and tuple(wanted) != tuple(own):
             raise ValueError(

@@ -138,8 +138,11 @@ class Surroundings:
                 axis = parse_axis(name)
                 if axis.kind.named:
                     found[name] = _BEYOND
-                elif axis.kind.of_path and (path := self._whole(plane)) is not None:
-                    found[name] = path.domain[i], path.domain[i + 1]
+                elif axis.kind.of_path and (paths := self._whole(plane)):
+                    found[name] = (
+                        min(path.domain[i] for path in paths),
+                        max(path.domain[i + 1] for path in paths),
+                    )
             self._reach[plane.fingerprint] = found
         return self._reach[plane.fingerprint]
 
@@ -305,16 +308,18 @@ class Surroundings:
             self._components[k] = self._of_path(lambda steps: path_components(self._origin, steps, k))
         return self._components[k]
 
-    def _whole(self, plane: Plane) -> Path | None:
-        """The path on a plane, without losses; that of a file where there is no trajectory."""
+    def _whole(self, plane: Plane) -> list[Path]:
+        """The paths on a plane, without losses; those of a file where there is no trajectory."""
+
+        def whole(run: Trajectory) -> Path:
+            steps = path_steps(plane, self._objective, run, lambda *_: math.nan)
+            return deque(steps, maxlen=1).pop()
+
         if self.landmarks.trajectory is not None:
-            return self._of_path(
-                lambda steps: deque(
-                    path_steps(plane, self._objective, steps, lambda *_: math.nan), maxlen=1
-                ).pop()
-            )
-        held = [(key, placed.path) for (_, key), placed in self._known.landmarks.items()]
-        return next((path for key, path in held if key.startswith(plane.fingerprint)), None)
+            own = self._of_path(whole)
+            return [own, *(whole(still_kept(run)) for run in self.landmarks.others.values())]
+        held = self._known.landmarks.items()
+        return next((list(p.runs.values()) for (_, key), p in held if key.startswith(plane.fingerprint)), [])
 
     def _loss(self, objective: Objective, state: Mapping[str, Tensor], key: str) -> float:
         """L of a complete state, NaN where the model or the loss fails there."""

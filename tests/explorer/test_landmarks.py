@@ -614,12 +614,22 @@ def test_names_of_several_runs_stand_beside_them(make_explorer: Make) -> None:
     wide = {"axes": ("random", "random"), "domain": (-9, 9, -9, 9)}
     explorer = explorer_of(make_explorer, trajectory=runs, **wide).compute()
     sent = {path["name"]: path for path in received(explorer, "_landmarks")["planes"][0]["paths"]}
-    assert [0, "SGD"] in sent["SGD"]["marks"]
+    assert [3, "SGD"] in sent["SGD"]["marks"]
     assert [3, "Adam"] in sent["Adam"]["marks"]
     assert not sent["near"]["marks"]
     alone = explorer_of(make_explorer, trajectory=runs["SGD"], **wide).compute()
     (path, *_) = received(alone, "_landmarks")["planes"][0]["paths"]
     assert path["marks"] == []
+
+
+def test_a_trajectory_plane_reaches_as_far_as_every_run(make_explorer: Make) -> None:
+    runs = {"SGD": trained(), "Adam": [shifted(2.0, 8), *trained(5, 3)]}
+    axes = ("trajectory:1", "trajectory:2")
+    explorer = explorer_of(make_explorer, trajectory=runs, axes=axes, resolution=21).compute()
+    for path in explorer.landmarks.runs.values():
+        for along, nodes in ((path.alpha, explorer.surface.alpha), (path.beta, explorer.surface.beta)):
+            assert nodes[0] <= along.min()
+            assert along.max() <= nodes[-1]
 
 
 def test_further_runs_are_read_again_by_update(make_explorer: Make) -> None:

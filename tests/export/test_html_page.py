@@ -237,6 +237,18 @@ def test_by_default_a_page_holds_what_was_finished_around_this_centre(tmp_path: 
     assert shown(path) == [(RANDOM, "train", 9)]
 
 
+def test_what_is_told_of_points_is_whole(tmp_path: Path) -> None:
+    """All that the page reads of pins; the cell that sets them is that of the explorer alone."""
+    explorer = LandscapeExplorer(gated_saddle()[1], resolution=5, samples=7).compute()
+    explorer.pin(0.1, 0.1)
+    explorer.wait()
+    explorer.to_html(tmp_path / "page.html")
+    told, sent = carried(tmp_path / "page.html")["_pins"], received(explorer, "_pins")
+    assert told.keys() == sent.keys()
+    assert sent["python"]
+    assert told["python"] == ""
+
+
 def test_two_pictures_on_show_are_both_held(tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     explorer = LandscapeExplorer(gated_saddle()[1], resolution=7, samples=4, compared_axes=tuple(RANDOM))

@@ -27,6 +27,7 @@ from landscape_widget.study.study import Study
 from ..paths.test_trajectory_plane import State, walk
 from ..support.cases import RAGGED, case
 from ..support.gates import make_controls
+from ..support.page import received
 
 PROBLEM = case("convolution, batch norm")
 TRAIN, TEST = PROBLEM.batches(RAGGED), PROBLEM.batches(RAGGED)[:2]
@@ -196,6 +197,11 @@ def explorer() -> LandscapeExplorer:
     )
 
 
+def placed(explorer: LandscapeExplorer) -> list[dict[str, Any]]:
+    paths: list[dict[str, Any]] = received(explorer, "_landmarks")["planes"][0]["paths"]
+    return paths
+
+
 def test_an_explorer_finds_them_beside_its_picture(explorer: LandscapeExplorer, tmp_path: Path) -> None:
     explorer.compute()
     assert explorer.line_losses is None
@@ -211,6 +217,11 @@ def test_an_explorer_finds_them_beside_its_picture(explorer: LandscapeExplorer, 
     assert heard[-1] is found
     assert explorer.surface == surface  # no picture depends on them
     assert explorer.results.line_losses is found
+    colours = [
+        {each["name"]: each["colour"] for each in drawn}
+        for drawn in (received(explorer, "_line_losses")["lines"], placed(explorer))
+    ]
+    assert colours[0] == colours[1]  # those of the solutions in the plane
     assert explorer.results.controls.lines == "solutions"
     explorer.results.to_csv(tmp_path / "tables")
     assert (tmp_path / "tables" / "line_losses.csv").exists()

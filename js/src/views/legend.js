@@ -1,5 +1,7 @@
 // What the marks in surface and plane stand for, in one line.
 import { h } from "../ui/dom.js";
+import { createMemory } from "../ui/changed.js";
+import { createSwatch } from "../ui/legend-key.js";
 import { WORDS } from "../kernel/agreed.js";
 import { SIGNS } from "../kernel/splits.js";
 import { shade } from "../model/scale.js";
@@ -21,14 +23,26 @@ const MARKS = [
   { sign: "①", words: "pin", shown: (frame) => frame.pins.some(({ alpha, beta }) => inSight(frame, alpha, beta)) },
 ];
 
+/** Runs by their colours, where there are several in sight. @param {import("../ui/frame.js").Frame} frame */
+function runsOf(frame) {
+  const runs = frame.paths.filter(({ solution, alpha, beta }) => !solution && alpha.some((a, i) => inSight(frame, a, beta[i])));
+  return frame.paths.filter(({ solution }) => !solution).length > 1 ? runs : [];
+}
+
 export function createLegend() {
+  const named = h("span", { class: "lw-runs" });
+  const isNew = createMemory();
   const entries = MARKS.map(({ sign, words }) => h("span", { class: "lw-key", hidden: true }, h("i", { "aria-hidden": "true" }, sign), words));
-  const element = h("span", { class: "lw-marks", "data-testid": "legend" }, ...entries);
+  const element = h("span", { class: "lw-marks", "data-testid": "legend" }, ...entries, named);
   return {
     element,
     /** @param {import("../ui/frame.js").Frame} frame */
     update(frame) {
       entries.forEach((entry, i) => (entry.hidden = !MARKS[i].shown(frame)));
+      const runs = runsOf(frame);
+      if (isNew(runs.map(({ name, colour }) => `${name} ${colour}`).join("\n"))) {
+        named.replaceChildren(...runs.map(({ name, colour }) => createSwatch(colour, name)));
+      }
     },
   };
 }

@@ -1,6 +1,7 @@
 // Losses along several lines from θ*: to other solutions, or along random directions of several seeds.
 import { createMemory } from "../ui/changed.js";
 import { h, setText } from "../ui/dom.js";
+import { createSwatch } from "../ui/legend-key.js";
 import { createPanel } from "../ui/panel.js";
 import { baseAxis, baseLayout, createPlot } from "../ui/plot.js";
 import { createSegments } from "../ui/segments.js";
@@ -99,7 +100,7 @@ export function createLines(el, state) {
   function tell(result) {
     if (!hasKeys(result?.lines.map(({ name }) => name).join("\n"))) return;
     keys.replaceChildren(
-      ...(result?.lines ?? []).map(({ name, colour }) => h("span", { class: "lw-key" }, h("i", { class: "lw-swatch", style: `background: ${colour}`, "aria-hidden": "true" }), h("span", {}, name))),
+      ...(result?.lines ?? []).map(({ name, colour }) => createSwatch(colour, name)),
     );
   }
 

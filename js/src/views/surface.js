@@ -170,7 +170,8 @@ export function createSurface(el, link, name = "surface", ...tools) {
   function isDue({ snapshot, palette, log, scale, contours, quadratic, errors, colours, pins, paths, picture }, surface) {
     const asked = isAsked(plot, palette, picture.extent.join(), fitOf(panel.body), log, scale, contours, quadratic, errors, colours, JSON.stringify(pins), snapshot.landmarks?.final && paths);
     if (asked || snapshot.status !== "computing" || surface.final || picture.composed) return true;
-    return !scene || scene.request !== surface.request || surface.nDone >= STAGE * scene.nDone;
+    if (!scene || scene.request !== surface.request) return true;
+    return scene.nExamples !== surface.nExamples || surface.nDone >= STAGE * scene.nDone;
   }
 
   /** @param {Frame} frame */
