@@ -109,6 +109,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"checkpoint": 7}, "checkpoint"),
     ({"face": "profile"}, "'profile'"),
     ({"face": None, "seed": 3}, "face"),
+    ({"lines": "solutions"}, "solutions={…}"),
 ]
 
 
