@@ -52,11 +52,10 @@ def line_steps(
     order = dict.fromkeys(i for stride in _STRIDES for i in range(0, len(t), stride))
     wanted = [(split, float(t[i])) for i in order for split in splits]
     missing = [(split, at) for split, at in wanted if (at, 0.0) not in known[split]]
-    for split, at in missing[:-1]:
+    for done, (split, at) in enumerate(missing, 1):
         known[split][at, 0.0] = _loss(way, at, splits[split])
-        yield _line(t, splits, known, provenances, with_barrier=False)
-    for split, at in missing[-1:]:
-        known[split][at, 0.0] = _loss(way, at, splits[split])
+        if done < len(missing):
+            yield _line(t, splits, known, provenances, with_barrier=False)
     yield _line(t, splits, known, provenances, to_solution)
 
 

@@ -32,8 +32,8 @@ from .conftest import loky_workers
 SECONDS = 0.05
 
 
-class Product(torch.autograd.Function):
-    """Nothing, whose second derivative is counted and slow once there is a file to count in."""
+class Counted(torch.autograd.Function):
+    """What ``Product`` counts."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, counts: str) -> Tensor:
@@ -42,24 +42,19 @@ class Product(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None]:
-        return Counted.apply(slope, ctx.counts), None
-
-
-class Counted(torch.autograd.Function):
-    """What ``Product`` counts."""
-
-    @staticmethod
-    def forward(ctx: Any, slope: Tensor, counts: str) -> Tensor:
-        ctx.counts = counts
-        return slope.clone()
-
-    @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None]:
         if os.path.exists(ctx.counts):
             with open(ctx.counts, "a") as file:
                 file.write(".")
             sleep(SECONDS)
         return slope, None
+
+
+class Product(Counted):
+    """Nothing, whose second derivative is counted and slow once there is a file to count in."""
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None]:
+        return Counted.apply(slope, ctx.counts), None
 
 
 def idle(executor: Any) -> None:

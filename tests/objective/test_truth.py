@@ -33,6 +33,8 @@ from landscape_widget.curvature.operators import OPERATORS, curvature
 from landscape_widget.engine.derivatives import evaluated
 from landscape_widget.engine.recorder import recorded
 
+from ..support.cases import Counting
+
 pytestmark = pytest.mark.oracle
 
 #: Sums in another order.
@@ -1119,22 +1121,17 @@ def test_script_modules_are_refused_by_name() -> None:
         Objective(torch.jit.trace(mlp(), draws(2, 4)), (draws(20, 4), labels(20)), nn.CrossEntropyLoss())
 
 
-class Waiting(nn.Module):
-    """Counts its calls in a buffer, and waits in the midst of one where it is told to."""
+class Waiting(Counting):
+    """Waits in the midst of a call where it is told to."""
 
     inside, go_on, waits = Event(), Event(), False
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.layer = nn.Linear(2, 1).double()
-        self.register_buffer("calls", torch.zeros((), dtype=torch.float64))
-
     def forward(self, x: Tensor) -> Tensor:
-        self.calls += 1
+        found = super().forward(x)
         if Waiting.waits:
             Waiting.inside.set()
             assert Waiting.go_on.wait(20)
-        return self.layer(x) + self.calls
+        return found
 
 
 def test_an_objective_is_pickled_between_two_evaluations() -> None:

@@ -29,7 +29,7 @@ from landscape_widget import (
 )
 from landscape_widget.figures.style import BELOW
 
-from ..support.cases import Case, case, quadratic
+from ..support.cases import Case, Counting, case, quadratic
 from .test_trajectory_plane import CASES, State, evaluated, walk
 
 
@@ -105,19 +105,6 @@ def test_each_end_has_its_own_integers() -> None:
     ends = [nn.functional.mse_loss(model(x), x).item() for model in (start, end)]
     np.testing.assert_allclose(there.loss[(there.t == 0) | (there.t == 1)], ends)
     np.testing.assert_allclose(back.loss[::-1], there.loss)
-
-
-class Counting(nn.Module):
-    """Counts its calls in a buffer, on which its output depends."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layer = nn.Linear(2, 1).double()
-        self.register_buffer("calls", torch.zeros((), dtype=torch.float64))
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.calls += 1
-        return self.layer(x) + self.calls
 
 
 def test_an_evaluation_in_another_thread_lends_no_end_its_tensors() -> None:

@@ -191,6 +191,19 @@ NARROW = Case(
 )
 
 
+class Counting(nn.Module):
+    """Counts its calls in a buffer, on which its output depends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(2, 1).double()
+        self.register_buffer("calls", torch.zeros((), dtype=torch.float64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        return self.layer(x) + self.calls
+
+
 def case(name: str, loss: str = "cross entropy") -> Case:
     """One case of the catalogue."""
     return next(c for c in CASES if (c.name, c.loss) == (name, loss))

@@ -133,3 +133,15 @@ export function sameDomain(a, b, tolerance = 1e-6) {
   const [alpha, beta] = [0, 2].map((i) => Math.max(a[i + 1] - a[i], b[i + 1] - b[i]) / 2);
   return a.every((value, i) => Math.abs(value - b[i]) <= tolerance * (i < 2 ? alpha : beta));
 }
+
+/**
+ * The range of some losses, with room above and below; none where no loss is finite.
+ * @param {number[]} values
+ * @param {number} [share]  of what they span
+ */
+export function rangeOf(values, share = 0.08) {
+  const finite = values.filter(Number.isFinite);
+  const [low, high] = [Math.min(...finite), Math.max(...finite)];
+  const room = share * (high - low) || 0.5;
+  return finite.length ? /** @type {[number, number]} */ ([low - room, high + room]) : undefined;
+}

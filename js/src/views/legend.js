@@ -9,8 +9,8 @@ import { shade } from "../model/scale.js";
 /** Whether a place is in the picture. @param {import("../ui/frame.js").Frame} frame @param {number} alpha @param {number} beta */
 const inSight = ({ picture: { extent: [a0, a1, b0, b1] } }, alpha, beta) => alpha >= a0 && alpha <= a1 && beta >= b0 && beta <= b1;
 
-/** Whether something of the paths, or of the solutions, is. @param {import("../ui/frame.js").Frame} frame @param {boolean} wanted */
-const hasPath = (frame, wanted) => frame.paths.some(({ solution, alpha, beta }) => solution === wanted && alpha.some((a, i) => inSight(frame, a, beta[i])));
+/** The paths, or the solutions, of which something is. @param {import("../ui/frame.js").Frame} frame @param {boolean} wanted */
+const pathsIn = (frame, wanted) => frame.paths.filter(({ solution, alpha, beta }) => solution === wanted && alpha.some((a, i) => inSight(frame, a, beta[i])));
 
 /** @type {{sign: string, words: string, shown: (frame: import("../ui/frame.js").Frame) => boolean}[]} */
 const MARKS = [
@@ -18,16 +18,13 @@ const MARKS = [
   { sign: "━", words: WORDS.level, shown: (frame) => frame.picture.surface !== null && shade(frame, frame.picture.surface).level !== null },
   { sign: SIGNS.train, words: WORDS.lowest.train, shown: ({ lowest }) => lowest.some(({ split }) => split === "train") },
   { sign: SIGNS.test, words: WORDS.lowest.test, shown: ({ lowest }) => lowest.some(({ split }) => split === "test") },
-  { sign: "•", words: "path of training", shown: (frame) => hasPath(frame, false) },
-  { sign: "▪", words: "solution", shown: (frame) => hasPath(frame, true) },
+  { sign: "•", words: "path of training", shown: (frame) => pathsIn(frame, false).length > 0 },
+  { sign: "▪", words: "solution", shown: (frame) => pathsIn(frame, true).length > 0 },
   { sign: "①", words: "pin", shown: (frame) => frame.pins.some(({ alpha, beta }) => inSight(frame, alpha, beta)) },
 ];
 
 /** Runs by their colours, where there are several in sight. @param {import("../ui/frame.js").Frame} frame */
-function runsOf(frame) {
-  const runs = frame.paths.filter(({ solution, alpha, beta }) => !solution && alpha.some((a, i) => inSight(frame, a, beta[i])));
-  return frame.paths.filter(({ solution }) => !solution).length > 1 ? runs : [];
-}
+const runsOf = (frame) => (frame.paths.filter(({ solution }) => !solution).length > 1 ? pathsIn(frame, false) : []);
 
 export function createLegend() {
   const named = h("span", { class: "lw-runs" });

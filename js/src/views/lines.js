@@ -7,6 +7,7 @@ import { baseAxis, baseLayout, createPlot } from "../ui/plot.js";
 import { createSegments } from "../ui/segments.js";
 import { tickRoom } from "../ui/ticks.js";
 import { refusal } from "../kernel/axes.js";
+import { rangeOf } from "../model/values.js";
 
 /** @typedef {import("../ui/frame.js").Frame} Frame */
 /** @typedef {import("../kernel/lines.js").LinesResult} LinesResult */
@@ -23,7 +24,7 @@ const CHOICES = [
   { value: "random:filter", label: "Filter-normalised", title: "The loss along filter-normalised random directions of five seeds" },
 ];
 
-/** Free pixels beside the curves, as a share of their range and in pixels. */
+/** Free room beside the curves, as a share of what they span, and in pixels. */
 const ROOM = 0.06;
 const MARGIN = 12;
 
@@ -37,20 +38,11 @@ const curvesOf = ({ lines }) =>
 /** Whether all losses can be drawn on a logarithmic scale. @param {{loss: Float64Array}[]} curves */
 const positive = (curves) => curves.every(({ loss }) => loss.every((value) => !(value <= 0)));
 
-/** @param {number[]} values */
-function rangeOf(values) {
-  const finite = values.filter(Number.isFinite);
-  if (!finite.length) return undefined;
-  const [low, high] = [Math.min(...finite), Math.max(...finite)];
-  const room = ROOM * (high - low) || 0.5;
-  return [low - room, high + room];
-}
-
 /** @param {Frame} frame @param {LinesResult} result @param {HTMLElement} el */
 function figure({ palette, log }, result, el) {
   const curves = curvesOf(result);
   const decades = log && positive(curves);
-  const range = rangeOf(curves.flatMap(({ loss }) => [...loss].map(decades ? Math.log10 : Number)));
+  const range = rangeOf(curves.flatMap(({ loss }) => [...loss].map(decades ? Math.log10 : Number)), ROOM);
   const ts = curves.flatMap(({ t }) => [t[0], t[t.length - 1]]);
   return {
     data: curves.map(({ name, colour, t, loss, dash }) => ({

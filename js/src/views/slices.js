@@ -10,7 +10,7 @@ import { ticksWithin, tickRoom } from "../ui/ticks.js";
 import { modelAt } from "../model/quadratic.js";
 import { shade } from "../model/scale.js";
 import { quantityOf } from "../kernel/splits.js";
-import { nearestNode } from "../model/values.js";
+import { nearestNode, rangeOf } from "../model/values.js";
 
 /** @typedef {import("../ui/frame.js").Frame} Frame */
 /** @typedef {import("../kernel/decoders.js").SurfaceResult} SurfaceResult */
@@ -20,17 +20,6 @@ const NO_LABELS = {};
 
 /** Free pixels beside a slice. */
 const MARGIN = 12;
-
-/**
- * The range of some losses, with room above and below.
- * @param {number[]} values
- */
-function rangeOf(values) {
-  const finite = values.filter(Number.isFinite);
-  const [low, high] = [Math.min(...finite), Math.max(...finite)];
-  const room = 0.08 * (high - low) || 0.5;
-  return finite.length ? /** @type {[number, number]} */ ([low - room, high + room]) : undefined;
-}
 
 /**
  * @typedef {object} Slice
