@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -26,9 +26,9 @@ _WRAPPED = "module."
 _TOLD = 5
 
 
-def is_theta(keys: Iterable[str]) -> bool:
+def is_theta(keys: Collection[str]) -> bool:
     """Whether a state with these keys is θ alone: a model may have a tensor of that name beside others."""
-    return set(keys) == {THETA}
+    return len(keys) == 1 and THETA in keys
 
 
 def keys_of(objective: PureFunction, shapes: Mapping[str, torch.Size]) -> dict[str, str]:

@@ -68,7 +68,7 @@ def _components(objective: Objective, trajectory: Trajectory, k: int) -> PathCom
 
     rows.each(mix)
     return PathComponents(
-        _signed(torch.linalg.qr(directions).Q).numpy(),
+        _signed(rows.as_theta(torch.linalg.qr(directions).Q)).numpy(),
         (values / total).numpy(),
         objective.provenance("path components", checkpoints=len(trajectory), path=span(trajectory.names)),
     )

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
@@ -169,10 +170,8 @@ class SafetensorsFile:
     def read(self, wanted: Sequence[Piece], row: Tensor) -> None:
         """Reads parts of tensors, one after the other, into a vector."""
         room, at = _bytes(row), 0
-        with self.path.open("rb") as file:
-            for name, start, stop in wanted:
-                dtype, _, first = self.places[name]
-                place, n = first + start * dtype.itemsize, stop - start
+        with self.path.open("rb", buffering=0) as file:
+            for dtype, place, n in self._joined(wanted):
                 if dtype == row.dtype:
                     _read(file, place, room[at * dtype.itemsize : (at + n) * dtype.itemsize])
                 else:
@@ -184,12 +183,27 @@ class SafetensorsFile:
     def state(self) -> dict[str, Tensor]:
         """All of the tensors by name; tied ones are one tensor."""
         state = {}
-        with self.path.open("rb") as file:
+        with self.path.open("rb", buffering=0) as file:
             for name, (dtype, shape, first) in self.places.items():
                 if name not in self.tied:
                     state[name] = torch.empty(shape, dtype=dtype, device="cpu")
                     _read(file, first, _bytes(state[name]))
         return {name: state[self.tied.get(name, name)] for name in self.places}
+
+    def _joined(self, wanted: Sequence[Piece]) -> list[tuple[torch.dtype, int, int]]:
+        """Number type, first byte and elements of parts of tensors, those that adjoin in the file as one."""
+        joined: list[tuple[torch.dtype, int, int]] = []
+        end = -1
+        for name, start, stop in wanted:
+            dtype, _, first = self.places[name]
+            size = dtype.itemsize
+            place, n = first + start * size, stop - start
+            if place == end and joined[-1][0] == dtype:
+                joined[-1] = (dtype, joined[-1][1], joined[-1][2] + n)
+            else:
+                joined.append((dtype, place, n))
+            end = place + n * size
+        return joined
 
 
 def _bytes(tensor: Tensor) -> NDArray[np.uint8]:
@@ -198,12 +212,14 @@ def _bytes(tensor: Tensor) -> NDArray[np.uint8]:
     return array
 
 
-def _read(file: BinaryIO, start: int, room: NDArray[np.uint8]) -> None:
+def _read(file: FileIO, start: int, room: NDArray[np.uint8]) -> None:
     """Fills an array with the bytes of a file from a place on."""
     file.seek(start)
-    n_read = file.readinto(room)  # type: ignore[attr-defined]  # all files have it
-    if n_read != room.nbytes:
-        raise ValueError("it was cut short while it was read")
+    rest = room.data
+    while rest:  # two gigabytes are read at once at most
+        if not (n_read := file.readinto(rest)):
+            raise ValueError("it was cut short while it was read")
+        rest = rest[n_read:]
 
 
 def _header(file: BinaryIO) -> tuple[Mapping[str, _Place], Mapping[str, str]]:

@@ -36,9 +36,8 @@ class Differences:
         self.n_threads = min(torch.get_num_threads(), _THREADS)
         self._pool = pool(self.n_threads)
         self._trajectory = trajectory
-        self._theta = objective.theta.detach().cpu().double()
+        theta = objective.theta.detach().cpu().double()
         entries = [] if objective.layout is None else objective.layout.entries
-        self._spans = [(entry.name, entry.start, entry.stop) for entry in entries]
         names = [entry.name for entry in entries]
         self._weights = list(self._pool.map(trajectory.weights, range(self.n)))
         self._keys: list[dict[str, str]] = []
@@ -52,11 +51,25 @@ class Differences:
             dtypes |= {own[keys[name]] for name in ([THETA] if is_theta(keys) else names)}
             before = shapes
         self._dtype = torch.float32 if dtypes <= _NARROW else torch.float64
+        order = {name: i for i, name in enumerate(self._weights[0].shapes)}
+        spans = [(entry.name, entry.start, entry.stop) for entry in entries] or [(THETA, 0, len(theta))]
+        if not is_theta(self._keys[0]):  # as they are stored, so that what is read at once lies side by side
+            spans.sort(key=lambda span: order[self._keys[0][span[0]]])
+        self._spans = spans
+        self._theta = torch.cat([theta[start:stop] for _, start, stop in spans])
+
+    def as_theta(self, values: Tensor) -> Tensor:
+        """A number of each parameter, shape (N, …), as ``each`` counts the parameters, in the order of θ."""
+        ordered, sizes = torch.empty_like(values), [stop - start for _, start, stop in self._spans]
+        for (_, start, stop), part in zip(self._spans, values.split_with_sizes(sizes), strict=True):
+            ordered[start:stop] = part
+        return ordered
 
     def each(self, work: Callable[[int, slice, Tensor], None]) -> None:
         """Calls ``work`` with a thread's number, a part of the parameters and the differences in it.
 
-        These have shape (n, width) and hold until the call is over. Each thread gets the same parts again.
+        Parameters are counted as ``as_theta`` takes them. The differences have shape (n, width) and hold
+        until the call is over. Each thread gets the same parts again.
         """
         n, size = self.n, len(self._theta)
         width = max(1, _BLOCK_BYTES // (self._dtype.itemsize * n))
@@ -68,7 +81,7 @@ class Differences:
         def fill(rows: Tensor, span: slice, thread: int) -> None:
             pieces = self._pieces(span)
             for i in range(thread, n, self.n_threads):
-                self._fill(i, rows[i], span, pieces)
+                self._fill(i, rows[i], pieces)
 
         def subtract(rows: Tensor, span: slice, thread: int) -> None:
             for start in range(thread * narrow, rows.shape[1], self.n_threads * narrow):
@@ -83,17 +96,22 @@ class Differences:
             for step in (fill, subtract):
                 list(self._pool.map(partial(step, rows, span), range(self.n_threads)))
 
-    def _fill(self, i: int, row: Tensor, span: slice, pieces: Sequence[Piece]) -> None:
+    def _fill(self, i: int, row: Tensor, pieces: Sequence[tuple[Piece, int]]) -> None:
         """Reads a part of θ of checkpoint ``i``."""
         keys = self._keys[i]
-        wanted = [(THETA, span.start, span.stop)] if is_theta(keys) else pieces
+        if is_theta(keys):
+            wanted = [(keys[THETA], first + start, first + stop) for (_, start, stop), first in pieces]
+        else:
+            wanted = [(keys[name], start, stop) for (name, start, stop), _ in pieces]
         with self._trajectory.named(i):
-            self._weights[i].read([(keys[name], start, stop) for name, start, stop in wanted], row)
+            self._weights[i].read(wanted, row)
 
-    def _pieces(self, span: slice) -> Sequence[Piece]:
-        """The parts of tensors that make up a part of θ."""
-        return [
-            (name, max(span.start, start) - start, min(span.stop, stop) - start)
-            for name, start, stop in self._spans
-            if start < span.stop and stop > span.start
-        ]
+    def _pieces(self, span: slice) -> Sequence[tuple[Piece, int]]:
+        """The parts of tensors that make up a part of all parameters, and where in θ their tensors begin."""
+        pieces, at = [], 0
+        for name, first, last in self._spans:
+            start, stop = max(span.start - at, 0), min(span.stop - at, last - first)
+            if start < stop:
+                pieces.append(((name, start, stop), first))
+            at += last - first
+        return pieces

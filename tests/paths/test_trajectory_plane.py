@@ -99,7 +99,9 @@ def test_components_are_those_of_a_dense_svd(
         recorder.record()
     rows = thetas(objective, states)
     _, s, vt = np.linalg.svd(rows - rows[-1], full_matrices=False)
-    for trajectory in (states, tmp_path):
+    files = sorted(tmp_path.glob("*.safetensors"))
+    mixed = [*files[:2], *(torch.tensor(row) for row in rows[2:-1]), states[-1]]
+    for trajectory in (states, tmp_path, mixed):
         found = path_components(objective, trajectory, k=3)
         # the Gram matrix holds squares: 1e-16 of the largest
         assert found.shares == pytest.approx(s**2 / (s**2).sum(), abs=1e-14)
