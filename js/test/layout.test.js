@@ -41,7 +41,7 @@ test("settings and glossary are folded away, open by a click and close by Escape
   assert.ok(find("settings").contains(find("seed")));
   const terms = [...find("glossary").querySelectorAll("dt")].map((term) => term.textContent);
   assert.deepEqual(terms.slice(0, 6), ["θ*", "λmax, λmin", "Turns; on a slope", "κ₋, κ₊", "Blindness", "Filter-normalised"]);
-  assert.equal(find("glossary").querySelectorAll("svg").length, 7);
+  assert.equal(find("glossary").querySelectorAll("svg").length, 11);
 });
 
 test("the scale of losses is one choice away, beside the title of the surface", async () => {

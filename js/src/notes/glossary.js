@@ -44,6 +44,26 @@ const TERMS = [
     words: "What the pictures show: the loss of the weights a step of α along one direction and of β along another away from θ*.",
     paths: ["M36 30L66 38M36 30L58 8", ["M66 38l-7-5M66 38l-8 2M58 8l-8 3M58 8l-1 8", "lw-plus"], ["M36 27a3 3 0 1 0 .01 0", "lw-dot"]],
   },
+  {
+    term: "tr(H), density",
+    words: "The sum of all eigenvalues, and how they are spread between λmin and λmax. Most are near zero, and few stand apart from the rest.",
+    paths: [FLOOR, ["M14 40V36M22 40V30", "lw-minus lw-thick"], ["M30 40V6M38 40V24M46 40V34M66 40V36", "lw-plus lw-thick"]],
+  },
+  {
+    term: "PC₁, PC₂",
+    words: "The directions along which the checkpoints of a run differ most: the principal components of what lies between them and θ*. The path is drawn at its own losses, above or below the surface where it leaves the plane.",
+    paths: [FLOOR, ["M8 10C14 34 30 26 40 36S54 36 62 38", "lw-plus lw-dashed"], ["M62 35a3 3 0 1 0 .01 0", "lw-dot"]],
+  },
+  {
+    term: "2/η",
+    words: "Gradient descent with learning rate η overshoots along a direction of larger curvature. Training often raises λmax to this edge and stays there: the edge of stability (Cohen et al., 2021).",
+    paths: [FLOOR, "M4 14H68", ["M6 38C22 36 26 10 34 14S42 12 46 15S54 12 58 15S64 13 68 14", "lw-plus"]],
+  },
+  {
+    term: "Barrier",
+    words: "How far the loss between two solutions rises above the straight line that joins their losses.",
+    paths: [FLOOR, "M12 34L60 28", ["M4 26C8 36 14 36 18 30S30 8 38 10S50 32 60 28S66 22 68 18", "lw-plus"], ["M36 31V11", "lw-minus"]],
+  },
 ];
 
 /**

@@ -97,12 +97,12 @@ function button(id, text, title, act) {
 function createRow({ number }, state) {
   const act = (/** @type {"unpin" | "recentre" | "apply"} */ type) => () => state.send(type, { pin: number });
   const name = h("th", { scope: "row" }, h("span", { class: "lw-pin-name" }, String(number)));
-  const apply = button(`pin-${number}-apply`, "Load into model", `Load the weights of pin ${number} into your model`, act("apply"));
+  const apply = button(`pin-${number}-apply`, "Load into model", `Load into model: it gets the weights of pin ${number}`, act("apply"));
   const problem = h("span", { class: "lw-pins-problem", "data-testid": `pin-${number}-error` });
   const actions = h(
     "span",
     { class: "lw-pin-actions" },
-    button(`pin-${number}-recentre`, "Make centre", `Explore around pin ${number}: it becomes θ*`, act("recentre")),
+    button(`pin-${number}-recentre`, "Make centre", `Make centre: pin ${number} becomes θ*, to explore around it`, act("recentre")),
     apply,
     button(`pin-${number}-remove`, "Remove", `Remove pin ${number}`, act("unpin")),
     problem,
@@ -143,8 +143,8 @@ function createRow({ number }, state) {
  */
 export function createPins(el, state) {
   const holder = h("span");
-  const restore = button("restore", "Put back", "Give your model the weights back that it had before", () => state.send("restore", { force: false }));
-  const force = button("restore-force", "Put back all the same", "Give up what your model has become since", () => state.send("restore", { force: true }));
+  const restore = button("restore", "Put back", "Put back: your model gets the weights that it had before", () => state.send("restore", { force: false }));
+  const force = button("restore-force", "Put back all the same", "Put back all the same, and give up what your model has become since", () => state.send("restore", { force: true }));
   const applied = h("p", { class: "lw-pins-line", "data-testid": "applied", hidden: true }, holder, restore, force);
   const note = h("p", { class: "lw-pins-line lw-pins-problem", "data-testid": "note", role: "status", hidden: true });
 
