@@ -48,6 +48,9 @@ GROWTH = {
     "threads": ("", 0),
 }
 
+#: How many times sooner than the plain loop's full grid a certified picture is to be there.
+CERTIFIED_GOALS = {"fcnn1": 60, "convnet": 25, "resnet20": 8, "transformer": 8}
+
 #: Nodes for each axis in a quick run.
 QUICK_RESOLUTION = 7
 
@@ -84,6 +87,19 @@ def grid(plan: Plan) -> Iterator[Row]:
             share = f"{rate:.3g} of {plan.peaks[dtype]:.3g} GFLOP/s ({rate / plan.peaks[dtype]:.0%})"
             row = replace(row, details={**row.details, "GFLOPs": rate, "bound": share})
         yield row
+
+
+def pictured(plan: Plan) -> Iterator[Row]:
+    """Pictures that are certified against full grids by the plain loop."""
+    for workload in plan.workloads:
+        if (goal := CERTIFIED_GOALS.get(workload.name)) is not None:
+            yield _ratio(
+                f"Certified picture of {planes.RESOLUTION}×{planes.RESOLUTION}, against the plain loop",
+                f"{workload.title.rpartition(', ')[0]}, float32",
+                goal,
+                planes.measure_certified,
+                *(workload, "float32", plan.ratios),
+            )
 
 
 def hvp(plan: Plan) -> Iterator[Row]:
@@ -228,6 +244,7 @@ def start(plan: Plan) -> Iterator[Row]:
 
 PARTS: dict[str, Callable[[Plan], Iterator[Row]]] = {
     "grid": grid,
+    "certified": pictured,
     "hvp": hvp,
     "ends": ends,
     "evolution": evolved,

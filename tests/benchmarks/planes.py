@@ -32,9 +32,13 @@ LANDSCAPER_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
 
 PLAIN, OURS, AGAIN = "plain loop", "this package", "this package, later planes"
 VMAP = "plain vmap"
+CERTIFIED = "certified picture"
 
 #: Points in one chunk of the plain vmap: the best of these on a few nodes, found before the time starts.
 CHUNKS = (1, 8, 16, 32, 64)
+
+#: Nodes for each axis of a certified picture, and its largest error, as a share of the range.
+RESOLUTION, GOOD = 51, 0.005
 
 #: Grids after which an objective has tried the strategies that pay.
 _TRIED = 3
@@ -60,6 +64,20 @@ def measure(workload: Workload, dtype: str, ratios: int) -> Rounds:
             }
 
         return alternate(contenders(problem.coarse()), contenders(problem), ratios, TOLERANCE[dtype], 0.0)
+
+
+def measure_certified(workload: Workload, dtype: str, ratios: int) -> Rounds:
+    """Ratios of the plain loop's seconds, for a full grid, to those of a picture of it within ``GOOD``."""
+    problem = replace(workload.problem(dtype), resolution=RESOLUTION)
+    known = objective_of(problem)
+    for _ in range(_TRIED):
+        this_package(problem, known, steady=True)
+    contenders: dict[str, Contender] = {
+        PLAIN: lambda: plain_loop(problem),
+        CERTIFIED: lambda: certified(problem, objective_of(problem)),
+        f"{CERTIFIED}, later planes": lambda: certified(problem, known),
+    }
+    return alternate(None, contenders, ratios, GOOD, 0.0)
 
 
 def best_chunk(problem: Problem) -> int:
@@ -177,9 +195,7 @@ def this_package(problem: Problem, objective: Objective, *, steady: bool = False
         objective: Of the problem.
         steady: Whether it has tried the strategies that pay, so that nodes take as long as one another.
     """
-    origin, eta, delta = problem.vectors()
-    plane = Plane(origin, eta, delta)
-    domain = (-HALF_WIDTH, HALF_WIDTH, -HALF_WIDTH, HALF_WIDTH)
+    plane, domain = _plane(problem)
     budget = Budget(BUDGET)
     for surface in evaluate_plane(objective, plane, domain, problem.resolution, accuracy=0.0):
         done = int(surface.done.sum())
@@ -188,6 +204,19 @@ def this_package(problem: Problem, objective: Objective, *, steady: bool = False
     notes = {k: v for k, v in surface.provenance.items() if k in ("strategy", "threads")}
     seconds = budget.seconds(problem.resolution**2, steady=steady)
     return Run(seconds, np.where(surface.done, surface.loss, np.nan), {**notes, "nodes": done})
+
+
+def certified(problem: Problem, objective: Objective) -> Run:
+    """``evaluate_plane`` as it comes: a part of the nodes, and the others interpolated."""
+    plane, domain = _plane(problem)
+    started = clock()
+    *_, surface = evaluate_plane(objective, plane, domain, problem.resolution, interval=9)
+    return Run(clock() - started, surface.loss, {"nodes": int(surface.done.sum())})
+
+
+def _plane(problem: Problem) -> tuple[Plane, tuple[float, float, float, float]]:
+    """The plane of a problem, and its domain."""
+    return Plane(*problem.vectors()), (-HALF_WIDTH, HALF_WIDTH, -HALF_WIDTH, HALF_WIDTH)
 
 
 def loss_landscapes(problem: Problem) -> Run:
