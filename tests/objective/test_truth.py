@@ -1148,3 +1148,16 @@ def test_an_objective_is_pickled_between_two_evaluations() -> None:
     evaluating.join()
     Waiting.waits = False
     assert torch.equal(twin.loss(), expected)
+
+
+@pytest.mark.parametrize(
+    "twin", [lambda o: pickle.loads(pickle.dumps(o)), copy.deepcopy], ids=["sent", "copied"]
+)
+def test_a_copy_of_an_objective_takes_other_data_and_states(twin: Callable[[Objective], Objective]) -> None:
+    """Tensors of a model are counted anew in a copy: were they not, they would seem written into."""
+    model = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 2).requires_grad_(False), nn.Tanh(), nn.Linear(2, 1))
+    batch = draws(8, 3).float(), draws(8, 1, seed=1).float()
+    state = {name: tensor + 1 for name, tensor in model.state_dict().items()}
+    objective = Objective(model, batch, nn.MSELoss()).to(torch.float64).with_state(state)
+    found = twin(objective).with_data(batch).with_state(state)
+    assert torch.equal(found.loss(), objective.loss())
