@@ -19,7 +19,7 @@ from landscape_widget.engine.threads import cores, pool
 _LOOK = 0.25
 
 #: Seconds in which a job on this machine may see by itself that nobody wants it any more.
-_GRACE = 10.0
+_GRACE = 30.0
 
 #: Jobs for what is sent together, unless the user says how many run at once: as the shares of a product.
 _JOBS = 16

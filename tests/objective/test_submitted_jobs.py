@@ -86,7 +86,8 @@ def test_a_job_that_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert not switch.exists()
 
 
-def test_cancel_ends_the_jobs(tmp_path: Path) -> None:
+def test_cancel_ends_the_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(submitted_jobs, "_GRACE", 1.0)
     here, mark = os.getpid(), tmp_path / "begun"
 
     def f(theta: Tensor) -> Tensor:
