@@ -27,7 +27,14 @@ from torch.nn.utils.rnn import pack_sequence
 from torch.utils.checkpoint import checkpoint
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
-from landscape_widget import Objective, evaluate_plane, evaluate_point, hessian_eigenpairs, random_plane
+from landscape_widget import (
+    LandscapeExplorer,
+    Objective,
+    evaluate_plane,
+    evaluate_point,
+    hessian_eigenpairs,
+    random_plane,
+)
 from landscape_widget.admission.slope_check import CutOffError
 from landscape_widget.curvature.operators import OPERATORS, curvature
 from landscape_widget.engine.derivatives import evaluated
@@ -866,6 +873,37 @@ def test_batches_keep_their_type(kind: Callable[[Tensor, Tensor], Any]) -> None:
     assert_truth(objective, dense(mlp(), batches, [8, 8, 4], loss))
     objective.subset(7).loss()
     assert seen == {type(batches[0])}
+
+
+class OnGraph(nn.Module):
+    """Two layers of a network on a graph, whose adjacency is a buffer."""
+
+    def __init__(self, adjacency: Tensor) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.last = nn.Linear(3, 4), nn.Linear(4, 2)
+        self.register_buffer("adjacency", adjacency)
+        self.double()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.adjacency @ self.last(torch.tanh(self.adjacency @ self.first(x)))
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CS:UserWarning")
+@pytest.mark.parametrize("sparse", [Tensor.to_sparse, Tensor.to_sparse_csr, Tensor.to_sparse_csc])
+def test_sparse_buffers(sparse: Callable[[Tensor], Tensor]) -> None:
+    """``copy.deepcopy`` cannot copy all of them."""
+    adjacency = (draws(6, 6) > 0).double()
+    batch = [(draws(6, 3), draws(6, 2, seed=1))]
+    model, dense = OnGraph(sparse(adjacency)), OnGraph(adjacency)
+    objective, exact = (Objective(each, batch, nn.MSELoss()) for each in (model, dense))
+    v = draws(objective.n_parameters, seed=2)
+    torch.testing.assert_close(objective.hvp(v, objective.theta + 0.1), exact.hvp(v, exact.theta + 0.1))
+    torch.testing.assert_close(pickle.loads(pickle.dumps(objective)).loss(), exact.loss())
+    with pytest.raises(ValueError, match=r"got adjacency of torch\.sparse_.*persistent=False"):
+        LandscapeExplorer(model, batch, nn.MSELoss())
+    with pytest.raises(ValueError, match=r"got adjacency of torch\.sparse_.*persistent=False"):
+        objective.with_state(model.state_dict())
 
 
 def test_sparse_inputs() -> None:
