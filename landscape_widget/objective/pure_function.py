@@ -117,6 +117,11 @@ class PureFunction:
         return self.theta.device
 
     @property
+    def in_graph(self) -> bool:
+        """Whether values need a graph, because the loss asks whether parameters require a gradient."""
+        return self._in_graph
+
+    @property
     def divisible(self) -> bool:
         """Whether part of the examples can be had alone."""
         return getattr(self._terms, "divisible", True)
