@@ -22,7 +22,7 @@ from landscape_widget.numerics.checks import few
 _SAME, _ROUNDINGS = 1e-8, 100.0
 
 #: Examples of which something is computed at other parameters before.
-_FEW = 2
+_FEW = 8
 
 #: How much more it must be than what else makes losses differ.
 _NOISE = 100.0
