@@ -906,6 +906,14 @@ def test_sparse_buffers(sparse: Callable[[Tensor], Tensor]) -> None:
         objective.with_state(model.state_dict())
 
 
+@pytest.mark.parametrize("trainable", [True, False])
+def test_sparse_parameters_are_refused_by_name(trainable: bool) -> None:
+    model = mlp()
+    model.mixing = nn.Parameter(torch.eye(4).to_sparse(), requires_grad=trainable)
+    with pytest.raises(ValueError, match="Expected dense parameters, got sparse ones: mixing"):
+        Objective(model, (draws(8, 4), labels(8)), nn.CrossEntropyLoss())
+
+
 def test_sparse_inputs() -> None:
     x = draws(20, 4) * (draws(20, 4, seed=7) > 0)
     batches = [(x[:12].to_sparse(), labels(12)), (x[12:].to_sparse(), labels(8))]
