@@ -184,10 +184,10 @@ class PureFunction:
         return gradient_of(self._terms, theta, self.spans, move)
 
     def hvp(self, v: Tensor, theta: Tensor | None = None) -> Tensor:
-        """Hessian-vector products H(θ)v, as torch differentiates the loss.
+        """Hessian-vector products H(θ)v.
 
-        They are not held against differences of gradients here, which tell of a custom backward that is
-        differentiated wrongly; whatever certifies curvature does so once.
+        They are as torch differentiates the loss, and not held against differences of gradients here, which
+        tell of a custom backward that is differentiated wrongly: whatever certifies curvature does so once.
 
         Args:
             v: One vector, shape (N,), or k of them as columns, shape (N, k).

@@ -216,8 +216,41 @@ def test_parameters_that_another_mode_changes_are_refused(mode: str) -> None:
     """θ would be taken in one mode and used in the other."""
     torch.manual_seed(0)
     model = nn.Sequential(Adapted(True, False), nn.Linear(5, 3)).train(mode == "eval")
-    with pytest.raises(ValueError, match=rf"whose {mode}\(\) changes 0\.weight, .*model\.{mode}\(\)"):
+    with pytest.raises(
+        ValueError, match=rf"whose {mode}\(\) changes or removes 0\.weight, .*model\.{mode}\(\)"
+    ):
         Objective(model, (X, Y), nn.CrossEntropyLoss(), mode=mode)
+
+
+class Fused(nn.Module):
+    """Two branches, of which eval() makes one layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.other = nn.Linear(4, 3), nn.Linear(4, 3)
+
+    def train(self, mode: bool = True) -> Fused:
+        if not mode and "one" in self._modules:
+            self.both = nn.Linear(4, 3)
+            with torch.no_grad():
+                self.both.weight.copy_(self.one.weight + self.other.weight)
+                self.both.bias.copy_(self.one.bias + self.other.bias)
+            del self.one, self.other
+        return super().train(mode)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.one(x) + self.other(x) if "one" in self._modules else self.both(x)
+
+
+def test_branches_that_another_mode_fuses_are_refused_by_name() -> None:
+    torch.manual_seed(0)
+    model = Fused()
+    with pytest.raises(ValueError, match=r"whose eval\(\) changes or removes one\.weight, one\.bias, other"):
+        Objective(model, (X, Y), nn.CrossEntropyLoss())
+    branches = Objective(model, (X, Y), nn.CrossEntropyLoss(), mode="train")
+    fused = Objective(model.eval(), (X, Y), nn.CrossEntropyLoss())
+    torch.testing.assert_close(fused.loss(), branches.loss())
+    assert (fused.n_parameters, branches.n_parameters) == (15, 30)
 
 
 class ForInference(Plain):
