@@ -106,7 +106,7 @@ def curvature(objective: Objective, operator: str = "hessian", *, precise: bool 
 
     Raises:
         ValueError: For an unknown operator, or one that the objective's loss or its workers do not have.
-        SecondDerivativeError: If the Hessian-vector product is impossible or wrong (see ``check_hvp``).
+        SecondDerivativeError: If torch lacks a derivative that the product needs (see ``check_hvp``).
     """
     check_given(Objective, objective=objective)
     check_choice(operator, OPERATORS, "operator")

@@ -125,8 +125,15 @@ def _hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:  # noqa: A002 
     return input.copy_(found) if inplace else found
 
 
+def _weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Tensor:
+    """Weight norm without torch's kernel, whose second derivative is off by a third, in silence."""
+    found: Tensor = v * (g / torch.norm_except_dim(v, 2, dim))
+    return found
+
+
 _ELEMENTARY: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.cdist: _cdist,
+    torch._weight_norm: _weight_norm,
     functional.hardsigmoid: _hardsigmoid,
     functional.scaled_dot_product_attention: _attention,
     functional.multi_head_attention_forward: _multi_head_attention,
@@ -134,7 +141,7 @@ _ELEMENTARY: dict[Callable[..., Any], Callable[..., Any]] = {
 
 
 class _Elementary(TorchFunctionMode):
-    """Replaces torch's functions that cannot be differentiated twice, in this thread.
+    """Replaces torch's functions that cannot be differentiated twice, or not rightly, in this thread.
 
     The flash and memory-efficient kernels of attention have no second derivative, and torch's switch for
     them is one for all threads. Others have no switch.

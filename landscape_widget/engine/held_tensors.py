@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
+
+from landscape_widget.numerics.checks import few
 
 
 class HeldTensors:
@@ -17,23 +19,20 @@ class HeldTensors:
     def __init__(self, module: nn.Module) -> None:
         """Finds them; a parameter that has several names is held in several places."""
         self._module = module
-        self._find()
-
-    def _find(self) -> None:
-        module = self._module
         self._parts = dict(module.named_modules())
         self._seen = [
             (part, part._parameters, part._buffers, (*part._modules.values(),))
             for part in self._parts.values()
         ]
-        places: dict[int, list[tuple[dict[str, Any], str]]] = {}
+        places: dict[int, list[tuple[Mapping[str, Any], str, str]]] = {}
         for part in self._parts.values():
-            for held in (part._parameters, part._buffers):
-                for key, tensor in held.items():
-                    places.setdefault(id(tensor), []).append((held, key))
-        parameters, buffers = dict(module.named_parameters()), set(map(id, module.buffers()))
-        self._parameters = {name: places[id(p)] for name, p in parameters.items()}
-        self._twofold = {name for name, p in parameters.items() if id(p) in buffers}
+            for kind in ("_parameters", "_buffers"):
+                for key, tensor in vars(part)[kind].items():
+                    places.setdefault(id(tensor), []).append((vars(part), kind, key))
+        self._own = dict(module.named_parameters(remove_duplicate=False))
+        buffers = set(map(id, module.buffers()))
+        self._parameters = {name: places[id(p)] for name, p in self._own.items()}
+        self._twofold = {name for name, p in self._own.items() if id(p) in buffers}
 
     def call(self, parameters: Mapping[str, Tensor], buffers: Mapping[str, Tensor], *arguments: Any) -> Any:
         """What the module returns, while ``parameters`` and ``buffers`` by name are in place.
@@ -41,13 +40,13 @@ class HeldTensors:
         Other buffers, which a layer may write into, are there as copies: nothing of the module changes.
 
         Raises:
-            ValueError: If one of the parameters is a buffer, too.
+            ValueError: If one of the parameters is a buffer, too, or has left its place.
         """
         if not all(
             part._parameters is own and part._buffers is others and (*part._modules.values(),) == parts
             for part, own, others, parts in self._seen
         ):
-            self._find()  # a forward has put something else in a place
+            self._find_again(parameters)
         if not self._twofold.isdisjoint(parameters):
             raise ValueError("a parameter is registered as a buffer, too: leave it out there")
         put = [(*place, tensor) for name, tensor in parameters.items() for place in self._parameters[name]]
@@ -57,15 +56,31 @@ class HeldTensors:
                 if buffer is not None:
                     if id(buffer) not in others:
                         others[id(buffer)] = buffer.clone()
-                    put.append((part._buffers, key, others[id(buffer)]))
-        own = [(held, key, held[key]) for held, key, _ in put]
+                    put.append((vars(part), "_buffers", key, others[id(buffer)]))
+        own = [(part, kind, key, part[kind][key]) for part, kind, key, _ in put]
         try:
-            for held, key, tensor in put:
-                held[key] = tensor
+            for part, kind, key, tensor in put:
+                part[kind][key] = tensor
             return self._module(*arguments)
         finally:
-            for held, key, tensor in own:
-                held[key] = tensor
+            for part, kind, key, tensor in own:
+                part[kind][key] = tensor
+
+    def _find_again(self, wanted: Iterable[str]) -> None:
+        """Finds them where a forward has put something else in a place.
+
+        Raises:
+            ValueError: If a name that is wanted leads to another parameter than before, or to none.
+        """
+        found = HeldTensors(self._module)
+        if moved := [name for name in wanted if found._own.get(name) is not self._own[name]]:
+            raise ValueError(
+                "Expected a model whose parameters stay where they are, got one whose forward (or loss_fn) "
+                f"removes {few(moved)} or puts others in their places: what each call computes would depend "
+                "on the calls before. Do that once, before, and keep parts that change places in a list that "
+                "is no nn.ModuleList."
+            )
+        vars(self).update(vars(found))
 
     def _buffer(self, name: str) -> Tensor | None:
         path, _, key = name.rpartition(".")

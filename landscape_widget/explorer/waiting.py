@@ -75,8 +75,8 @@ class Waiting(BackgroundComputing):
     def plan(self) -> Plan:
         """What ``compute()`` will take from here: memory, losses, products and time.
 
-        It measures a loss and products, for which it waits, and which are not lost; a computation that
-        runs goes on afterwards.
+        It measures a loss and products, for which it waits, where these are not measured yet; a computation
+        that runs goes on afterwards.
 
         Raises:
             RuntimeError: If the explorer is closed, or inside an observer.

@@ -138,18 +138,20 @@ def _put_in_mode(model: nn.Module, training: bool) -> None:
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
     before = {name: p.detach().clone() for name, p in trained.items()}
     model.train(training)
+    held = dict(model.named_parameters(remove_duplicate=False))
     changed = [
         name
         for name, p in trained.items()
-        if not bool(((p == before[name]) | (p.isnan() & before[name].isnan())).all())
+        if held.get(name) is not p
+        or not bool(((p == before[name]) | (p.isnan() & before[name].isnan())).all())
     ]
     if changed:
         mode = "train" if training else "eval"
         raise InvalidLossError(
             f"Expected a model whose parameters stay as they are when it is put in {mode} mode, got one "
-            f"whose {mode}() changes {few(changed)}, as adapters do that are merged with weights. Switch "
-            f"that off, or put the model in the mode that is asked for before: model.{mode}() for "
-            f"mode={mode!r}."
+            f"whose {mode}() changes or removes {few(changed)}, as adapters do that are merged with weights "
+            "and branches that are fused. Switch that off, or put the model in the mode that is asked for "
+            f"before: model.{mode}() for mode={mode!r}."
         )
 
 

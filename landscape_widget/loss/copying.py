@@ -30,6 +30,9 @@ _WEAK = (weakref.ref, weakref.ProxyType, weakref.CallableProxyType)
 #: Copied by name, whatever hangs on them.
 _CODE = (FunctionType, MethodType, BuiltinFunctionType, ModuleType)
 
+#: Layouts of sparse tensors that ``copy.deepcopy`` cannot copy.
+_COMPRESSED = torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc
+
 #: Where a module keeps its hooks.
 _HOOKS = (
     "_forward_pre_hooks",
@@ -47,7 +50,8 @@ def deep_copy(module: M) -> M:
     """A copy of a module that shares nothing with it, without gradients.
 
     Tensors that were computed, such as the weights that pruning and weight normalisation put together before
-    each forward pass, become constants, and locks new ones; neither can be copied otherwise. What shares the
+    each forward pass, become constants, and locks new ones; neither can be copied otherwise, nor can tensors
+    that are sparse by rows or columns. What shares the
     memory of a parameter, be it a buffer or an array of numpy, shares that of its copy, which copying alone
     would part. Weak references to what is copied lead to its copy, and what stands for another object is
     not opened. What ``torch.compile`` has compiled is in the copy what it was compiled from.
@@ -56,7 +60,8 @@ def deep_copy(module: M) -> M:
         TypeError: If something else in it cannot be copied.
     """
     held = list(_attributes(module))
-    computed = [value for value in held if isinstance(value, Tensor) and not value.is_leaf]
+    tensors = [value for value in held if isinstance(value, Tensor)]
+    computed = [value for value in tensors if not value.is_leaf or value.layout in _COMPRESSED]
     memory = ParameterMemory(list(module.parameters()))
     memo: dict[int, Any] = {id(value): value.detach().clone() for value in computed}
     # places for hooks, of which each module has ten, would take half of the time of all copying

@@ -103,6 +103,12 @@ def select_parameters(model: nn.Module, selection: Selection) -> dict[str, nn.Pa
             "Expected a model that gradients can be taken of, got one that was made or loaded under "
             f"torch.inference_mode(): {few(inference)}. Make it outside, or give copy.deepcopy(model)."
         )
+    sparse = [name for name, p in model.named_parameters() if p.layout is not torch.strided]
+    if sparse:
+        raise ValueError(
+            f"Expected dense parameters, got sparse ones: {few(sparse)}. Hold the values in a dense one, and "
+            "make the sparse tensor in forward: torch.sparse_coo_tensor(self.indices, self.values, size)."
+        )
     trainable = {name: p for name, p in named_parameters(model).items() if p.requires_grad and p.numel()}
     if not trainable:
         frozen = sum(1 for _ in model.parameters())

@@ -96,12 +96,16 @@ class ModelTerms:
         self._batch_loss = batch_loss
         self.layout = layout
         self._set_batches(batches)
-        # a module called from two threads at once would give wrong losses in silence
-        self._lock = RLock()
-        self._versions = {name: p._version for name, p in batch_loss.named_parameters()}
-        self._held = HeldTensors(batch_loss)
+        self._take()
         # such as whether weight decay leaves one out
         self._attributes = {name: vars(p) for name, p in batch_loss.named_parameters() if vars(p)}
+
+    def _take(self) -> None:
+        """Takes the module as it is."""
+        # one that is called from two threads at once would give wrong losses in silence
+        self._lock = RLock()
+        self._versions = {name: p._version for name, p in self._batch_loss.named_parameters()}
+        self._held = HeldTensors(self._batch_loss)
 
     def _set_batches(self, batches: Sequence[Batch]) -> None:
         self.batches = list(batches)
@@ -111,12 +115,11 @@ class ModelTerms:
     def __getstate__(self) -> dict[str, Any]:
         # pickled by and by, while another thread may put its tensors in the place of the model's
         state = vars(self) | {"_batch_loss": self._copy()}
-        return {name: value for name, value in state.items() if name not in ("_lock", "_held")}
+        return {name: value for name, value in state.items() if name not in ("_lock", "_versions", "_held")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self._lock = RLock()
-        self._held = HeldTensors(self._batch_loss)
+        self._take()
 
     def term(self, theta: Tensor, b: int) -> Tensor:
         """Mean loss of batch ``b`` with the parameters θ."""

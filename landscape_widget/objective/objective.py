@@ -251,14 +251,16 @@ class Objective(PureFunction):
 
         Raises:
             ValueError: If the model cannot take the data, or what the constructor raises of them.
-            TypeError: Data of the wrong kind, or an objective that was made of a function.
+            TypeError: Data of the wrong kind, an objective that was made of a function, or one whose
+                batch-norm statistics follow θ.
         """
-        if not isinstance(self._terms, ModelTerms):
+        if self.layout is None:
             raise TypeError("Expected an objective of a model, got one of a function, which takes no data.")
+        own = self._with_frozen_statistics("with_data")
         with preserved_random_state(), torch.inference_mode(False):
             how = self._batch_size_fn, self.device, self.dtype
             batches = read_batches(data, max_examples, *how, chosen=self._dtype_chosen)
-            terms = self._terms.over(batches)
+            terms = own.over(batches)
             with terms.new_batches():
                 if is_whole(data):
                     terms = in_pieces(terms, self.theta, self.spans)
@@ -281,15 +283,32 @@ class Objective(PureFunction):
 
         Raises:
             ValueError: For another mode, or where no layer normalises with running statistics.
+            TypeError: If the statistics of this one, or of the source, follow θ already.
         """
+        if self.layout is None:
+            self.check_batch_norm(mode)
+            return self
+        own = self._with_frozen_statistics("with_batch_norm")
         if self.check_batch_norm(mode) == "frozen":
             return self
-        assert isinstance(self._terms, ModelTerms)
-        statistics = self._terms if source is None else source._terms
-        assert isinstance(statistics, ModelTerms)
-        recomputed = RecomputedTerms(self._terms, statistics)
-        terms = recomputed if mode == "recomputed" else DifferenceTerms(recomputed, self._terms)
+        statistics = own if source is None else source._with_frozen_statistics("with_batch_norm")
+        recomputed = RecomputedTerms(own, statistics)
+        terms = recomputed if mode == "recomputed" else DifferenceTerms(recomputed, own)
         return self._with(terms, self.theta)._by_same(self)
+
+    def _with_frozen_statistics(self, call: str) -> ModelTerms:
+        """The terms, where no statistics of theirs follow θ.
+
+        Raises:
+            TypeError: Where some do.
+        """
+        if not isinstance(self._terms, ModelTerms):
+            raise TypeError(
+                f"Expected {call} of and with objectives of frozen batch-norm statistics, got one whose "
+                "statistics follow θ. Take the objective that it was made of; of other data: "
+                "objective.with_data(test).with_batch_norm('recomputed', objective)."
+            )
+        return self._terms
 
     def check_batch_norm(self, mode: str) -> str:
         """``mode`` itself, if it is one that this objective has.

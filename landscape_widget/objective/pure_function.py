@@ -117,6 +117,11 @@ class PureFunction:
         return self.theta.device
 
     @property
+    def in_graph(self) -> bool:
+        """Whether values need a graph, because the loss asks whether parameters require a gradient."""
+        return self._in_graph
+
+    @property
     def divisible(self) -> bool:
         """Whether part of the examples can be had alone."""
         return getattr(self._terms, "divisible", True)
@@ -180,6 +185,9 @@ class PureFunction:
 
     def hvp(self, v: Tensor, theta: Tensor | None = None) -> Tensor:
         """Hessian-vector products H(θ)v.
+
+        They are as torch differentiates the loss, and not held against differences of gradients here, which
+        tell of a custom backward that is differentiated wrongly: whatever certifies curvature does so once.
 
         Args:
             v: One vector, shape (N,), or k of them as columns, shape (N, k).

@@ -177,9 +177,27 @@ def _own(terms: Terms) -> _Own:
 
 
 def state_tensors(model: nn.Module) -> dict[str, Tensor]:
-    """Parameters and persistent buffers, the objects themselves, so that tied ones are told by identity."""
+    """Parameters and persistent buffers, the objects themselves, so that tied ones are told by identity.
+
+    Raises:
+        ValueError: If one is sparse or quantised.
+    """
     state = model.state_dict(keep_vars=True)
-    return {name: value for name, value in state.items() if isinstance(value, Tensor)}
+    tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+    for name, tensor in tensors.items():
+        if tensor.layout != torch.strided or tensor.is_quantized:
+            raise unfit(name, tensor)
+    return tensors
+
+
+def unfit(name: str, tensor: Tensor) -> ValueError:
+    """What is said of a tensor that is no block of numbers."""
+    kind = tensor.dtype if tensor.layout == torch.strided else tensor.layout
+    return ValueError(
+        f"Expected a state dict of tensors that files and comparisons of weights have room for, got {name} "
+        f"of {kind}. Keep it out of the state dict, by register_buffer(…, persistent=False) for example: it "
+        "stays what it is then."
+    )
 
 
 def others_that_differ(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, wait
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Lock, Thread
-from time import sleep
+from time import monotonic, sleep
 from traceback import format_exc
 from typing import Any, TypeAlias
 
@@ -16,6 +17,9 @@ from landscape_widget.engine.threads import cores, pool
 
 #: Seconds between two looks at what is to be sent and at what has come back.
 _LOOK = 0.25
+
+#: Seconds in which a job on this machine may see by itself that nobody wants it any more.
+_GRACE = 30.0
 
 #: Jobs for what is sent together, unless the user says how many run at once: as the shares of a product.
 _JOBS = 16
@@ -34,6 +38,16 @@ def is_submitit(executor: Any) -> bool:
     return any(kind.__module__.partition(".")[0] == "submitit" for kind in type(executor).__mro__)
 
 
+@dataclass
+class _Sent:
+    """A job, and who waits for it."""
+
+    job: Any
+    futures: Sequence[Future[Any]]
+    until: float = 0.0
+    """By when it is cancelled, once nobody waits any more."""
+
+
 class SubmittedJobs(Executor):
     """An executor of submitit whose jobs share what is sent together: each one starts Python anew.
 
@@ -47,7 +61,7 @@ class SubmittedJobs(Executor):
             executor: A ``submitit.Executor``.
         """
         self._executor = executor
-        is_here = getattr(executor, "cluster", executor.name()) == "local"
+        is_here = self._is_here = getattr(executor, "cluster", executor.name()) == "local"
         self._jobs: int = executor.parameters.get("array_parallelism") or (cores() if is_here else _JOBS)
         self._waiting: list[tuple[Future[Any], Task]] = []
         self._is_watched, self._lock = False, Lock()
@@ -71,7 +85,7 @@ class SubmittedJobs(Executor):
 
     def _watch(self) -> None:
         """Sends what waits and hands on what comes back, until there is nothing of either."""
-        running: list[tuple[Any, Sequence[Future[Any]]]] = []
+        running: list[_Sent] = []
         while True:
             sleep(_LOOK)
             with self._lock:
@@ -79,11 +93,11 @@ class SubmittedJobs(Executor):
                 if not running and not waiting:
                     self._is_watched = False
                     return
-            running = [(job, futures) for job, futures in running if not _is_over(job, futures)]
+            running = [sent for sent in running if not self._is_over(sent)]
             if waiting := [(future, task) for future, task in waiting if not future.cancelled()]:
                 running += self._sent(waiting)
 
-    def _sent(self, waiting: Sequence[tuple[Future[Any], Task]]) -> list[tuple[Any, Sequence[Future[Any]]]]:
+    def _sent(self, waiting: Sequence[tuple[Future[Any], Task]]) -> list[_Sent]:
         """Sends tasks, an equal share of them with each job."""
         n = min(self._jobs, len(waiting))
         shares = [waiting[k::n] for k in range(n)]
@@ -92,23 +106,34 @@ class SubmittedJobs(Executor):
         except Exception as error:
             _hand_on([(error, "")] * len(waiting), [future for future, _ in waiting])
             return []
-        return [(job, [future for future, _ in share]) for job, share in zip(jobs, shares, strict=True)]
+        return [_Sent(job, [future for future, _ in share]) for job, share in zip(jobs, shares, strict=True)]
 
-
-def _is_over(job: Any, futures: Sequence[Future[Any]]) -> bool:
-    """Whether nothing more comes of a job; what did is handed on, and it is cancelled if nobody wants it."""
-    if all(future.cancelled() for future in futures):
-        with suppress(Exception):
-            job.cancel(check=False)
+    def _is_over(self, sent: _Sent) -> bool:
+        """Whether nothing more comes of a job; what did is handed on."""
+        if all(future.cancelled() for future in sent.futures):
+            return self._is_left(sent)
+        try:
+            if not sent.job.done():
+                return False
+            outcomes: Sequence[Outcome] = sent.job.results()[0]
+        except Exception as error:
+            outcomes = [(_fault(error), "")] * len(sent.futures)
+        _hand_on(outcomes, sent.futures)
         return True
-    try:
-        if not job.done():
-            return False
-        outcomes: Sequence[Outcome] = job.results()[0]
-    except Exception as error:
-        outcomes = [(_fault(error), "")] * len(futures)
-    _hand_on(outcomes, futures)
-    return True
+
+    def _is_left(self, sent: _Sent) -> bool:
+        """Whether a job that nobody wants has ended or was cancelled.
+
+        On this machine it sees that by itself, while submitit's way to cancel it puts a traceback of its own
+        on the terminal.
+        """
+        with suppress(Exception):
+            if self._is_here and not sent.job.done():
+                sent.until = sent.until or monotonic() + _GRACE
+                if monotonic() < sent.until:
+                    return False
+            sent.job.cancel(check=False)
+        return True
 
 
 def _fault(error: Exception) -> Exception:

@@ -5,20 +5,15 @@ from __future__ import annotations
 import json
 
 import safetensors.torch
-import torch
 from torch import Tensor, nn
 
-from landscape_widget.objective.states import state_tensors
+from landscape_widget.objective.states import state_tensors, unfit
 from landscape_widget.paths.stored import DTYPES, TIED, copied
 
 
 def copies(model: nn.Module) -> dict[str, Tensor]:
     """Copies of the tensors on the CPU; tied ones are one tensor here, too."""
-    tensors = state_tensors(model)
-    for name, tensor in tensors.items():
-        if tensor.layout != torch.strided or tensor.is_quantized:
-            raise _unfit(name, tensor)
-    return copied(tensors, "cpu")
+    return copied(state_tensors(model), "cpu")
 
 
 def serialized(model: nn.Module) -> bytes:
@@ -30,13 +25,5 @@ def serialized(model: nn.Module) -> bytes:
     stored = {name: tensor for name, tensor in tensors.items() if name not in tied}
     for name, tensor in stored.items():
         if tensor.dtype not in DTYPES:
-            raise _unfit(name, tensor)
+            raise unfit(name, tensor)
     return safetensors.torch.save(stored, {TIED: json.dumps(tied)} if tied else None)
-
-
-def _unfit(name: str, tensor: Tensor) -> ValueError:
-    kind = tensor.dtype if tensor.layout == torch.strided else tensor.layout
-    return ValueError(
-        f"Expected tensors that can be recorded, got {name} of {kind}, which safetensors files have no room "
-        "for. Keep it out of the state dict, by register_buffer(…, persistent=False) for example."
-    )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from torch import Tensor
@@ -78,23 +79,28 @@ class Landmarks:
             states[_checked(name)] = solution_state(objective, solution, f"solutions[{name!r}]")
         runs = _named(trajectory, states)
         name, *further = runs or [PATH]
-        sources = {run: _source(given) for run, given in runs.items()}
+        sources = {}
+        for run, given in runs.items():
+            with _told_of(run):
+                sources[run] = _source(given)
         made = cls(
             None, states, sources.get(name), name=name, other_sources={run: sources[run] for run in further}
         ).now()
-        for run in (*([] if made.trajectory is None else [made.trajectory]), *made.others.values()):
-            of_what_is_kept(run, lambda kept: _check_ends(kept, objective))
+        read = {} if made.trajectory is None else {name: made.trajectory, **made.others}
+        for run, steps in read.items():
+            with _told_of(run):
+                of_what_is_kept(steps, lambda kept: _check_ends(kept, objective))
         return made
 
     def now(self) -> Landmarks:
         """The same with all checkpoints that a recorder or a folder has by now, and those beside them."""
         if self.source is None:
             return self
-        recorded = still_kept(Trajectory.of(self.source)).recorded
+        recorded = _read(self.name, self.source).recorded
         # where a recorder went on meanwhile, nobody knows whether what was given lies on its way
         ends = self.first is None or self.taken or self.first.step > recorded[-1].step
         recorded = (*recorded, *(self._own if ends else ()))
-        others = {name: still_kept(Trajectory.of(run)) for name, run in self.other_sources.items()}
+        others = {name: _read(name, run) for name, run in self.other_sources.items()}
         own = Trajectory.of_recorded(sorted(recorded, key=_step))
         return replace(self, trajectory=own, others=others)
 
@@ -174,6 +180,23 @@ def _source(trajectory: _Run) -> _Run:
     if isinstance(trajectory, str | os.PathLike):
         return given_path(trajectory).absolute()
     return trajectory if isinstance(trajectory, TrajectoryRecorder) else Trajectory.of(trajectory)
+
+
+def _read(name: str, source: _Run) -> Trajectory:
+    """What there is of a run by now."""
+    with _told_of(name):
+        return still_kept(Trajectory.of(source))
+
+
+@contextmanager
+def _told_of(name: str) -> Iterator[None]:
+    """Says of an error which of several runs it is about."""
+    try:
+        yield
+    except ValueError as error:
+        if name == PATH:
+            raise
+        raise ValueError(f"Of trajectory[{name!r}]: {error}") from error
 
 
 def _check_ends(trajectory: Trajectory, objective: Objective) -> None:

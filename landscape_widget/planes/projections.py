@@ -60,7 +60,7 @@ def projected_curvatures(
             for each projection) and "losses" by second differences of L (6 losses), for losses that
             cannot be differentiated twice or once. Differences see the kinks of ReLU as curvature,
             products do not. "auto" takes products, or gradients with a warning where products are
-            impossible or wrong.
+            impossible.
         normalize: None as in the paper, so that E[A] = tr(H); "unit" for ‖η‖ = ‖δ‖ = 1, so that
             E[A] = tr(H)/N; "filter" as in Li et al.
         executor: An executor whose workers take the products, if not this thread; see ``evaluate_plane``.
@@ -68,7 +68,7 @@ def projected_curvatures(
 
     Raises:
         ValueError: If ``samples`` is not positive, or for an unknown name.
-        SecondDerivativeError: For method="hvp", if the product is impossible or wrong.
+        SecondDerivativeError: For method="hvp", if torch lacks a derivative that the product needs.
         ArithmeticError: If a curvature is not finite.
     """
     check_given(Objective, objective=objective)

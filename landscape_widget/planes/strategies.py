@@ -82,6 +82,7 @@ class Choice:
         if (
             isinstance(terms, ModelTerms)
             and not terms.training
+            and not objective.in_graph
             and objective.dtype
             in (
                 torch.float32,

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
+from typing import NamedTuple
 
 import torch
 
@@ -52,6 +53,17 @@ class Run:
     """That of the optimiser's P at the centre, shape (N,); None where nobody kept it."""
 
 
+class Costs(NamedTuple):
+    """What was measured of an objective at one θ*."""
+
+    loss: float
+    """Seconds of a loss."""
+    product: float
+    """Seconds of a Hessian-vector product; NaN where the loss has none."""
+    graphs: float
+    """Bytes of the graphs that products keep and need."""
+
+
 class Centre:
     """Objectives at one θ*; whatever one call computes of them is remembered in ``known``."""
 
@@ -83,6 +95,8 @@ class Centre:
         self.theta_norm = float(objective.theta.norm())
         self.parts: dict[int, Objective] = {}
         """Objectives on fewer examples; the one used last comes last."""
+        self.costs: dict[int, Costs] = {}
+        """What was measured, by the number of examples."""
         self._seconds: dict[int, float] = {}
         self.marked: list[Marked] = []
         """Points that every picture is to be evaluated at."""

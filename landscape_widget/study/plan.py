@@ -14,7 +14,7 @@ from landscape_widget.curvature import basis
 from landscape_widget.curvature.product_check import refusal
 from landscape_widget.objective.objective import Objective
 from landscape_widget.study import budget
-from landscape_widget.study.centre import Centre
+from landscape_widget.study.centre import Centre, Costs
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.foreseen import curvature_works, nodes
 from landscape_widget.study.lines import lines_ahead
@@ -91,15 +91,13 @@ class Plan:
 def plan_of(centre: Centre, controls: Controls) -> Plan:
     """Measures a loss and two products on all examples that the controls ask for, and counts what they need.
 
-    The products are those of all later ones: what the first has built is kept.
+    They are measured once around each θ*: beside a computation they would hold it up.
     """
     objective = centre.on(controls.examples)
-    loss_seconds = _least(objective.loss)
-    product_seconds, graphs = math.nan, 0.0
+    costs = centre.costs.get(objective.n_examples)
+    if costs is None:
+        costs = centre.costs[objective.n_examples] = _costs(objective)
     precise = objective.precise()
-    differentiable = _has_products(precise)
-    if differentiable:
-        product_seconds, graphs = _measured(precise)
     n, k = objective.n_parameters, max(1, controls.rank)
     each = precise.theta.element_size()
     held = min(basis.most_vectors(n, k, each), k * budget.USUAL_PRODUCTS)
@@ -110,11 +108,17 @@ def plan_of(centre: Centre, controls: Controls) -> Plan:
         n_parameters=n,
         n_examples=objective.n_examples,
         losses=_losses(centre, controls),
-        loss_seconds=loss_seconds,
-        products=_products(centre, objective, controls) if differentiable else 0,
-        product_seconds=product_seconds,
-        memory=int(vectors + graphs),
+        loss_seconds=costs.loss,
+        products=0 if math.isnan(costs.product) else _products(centre, objective, controls),
+        product_seconds=costs.product,
+        memory=int(vectors + costs.graphs),
     )
+
+
+def _costs(objective: Objective) -> Costs:
+    """Measures them; the products are those of all later ones, for which what the first has built is kept."""
+    loss, precise = _least(objective.loss), objective.precise()
+    return Costs(loss, *(_measured(precise) if _has_products(precise) else (math.nan, 0.0)))
 
 
 def _has_products(objective: Objective) -> bool:
@@ -125,9 +129,10 @@ def _has_products(objective: Objective) -> bool:
 
 
 def _measured(objective: Objective) -> tuple[float, float]:
-    """Seconds of the second of two products, and bytes of the graphs that they needed."""
+    """Seconds of a product when graphs are there, which workers do not keep, and bytes of those."""
     v = torch.randn(objective.n_parameters, generator=torch.Generator().manual_seed(0))
-    objective.hvp(v.to(objective.theta)).cpu()
+    if not objective.has_workers:
+        objective.hvp(v.to(objective.theta)).cpu()
     return _least(lambda: objective.hvp(v.to(objective.theta)).cpu()), objective.product_bytes
 
 

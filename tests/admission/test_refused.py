@@ -1,4 +1,4 @@
-"""A loss that torch differentiates wrongly: what needs no second derivative is shown, then the error."""
+"""A loss without second derivatives in torch: what needs none of them is shown, then the error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import weight_norm
+from torch.nn import functional
 
 from landscape_widget import (
     LandscapeExplorer,
@@ -32,26 +32,27 @@ from ..support.page import received
 DOMAIN = (-0.5, 0.5, -0.5, 0.5)
 
 
-def weight_normalised() -> Objective:
-    """A network with weight norm, whose second derivative torch gets wrong by tens of percent."""
+def of_bags() -> Objective:
+    """A network on bags of tokens, of whose layer torch has no second derivative."""
     generator = torch.Generator().manual_seed(0)
-    x, y = (torch.randn(20, n, generator=generator, dtype=torch.float64) for n in (4, 3))
+    tokens = torch.randint(7, (20, 5), generator=generator)
+    y = torch.randn(20, 3, generator=generator, dtype=torch.float64)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
-        model = nn.Sequential(weight_norm(nn.Linear(4, 6)), nn.Tanh(), nn.Linear(6, 3)).double()
-    return Objective(model, (x, y), nn.MSELoss())
+        model = nn.Sequential(nn.EmbeddingBag(7, 6), nn.Tanh(), nn.Linear(6, 3)).double()
+    return Objective(model, (tokens, y), nn.MSELoss())
 
 
-def elementary_weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Tensor:
-    """The same function of operations whose second derivatives are right."""
-    assert dim == 0
-    return g * v / v.flatten(1).norm(dim=1).reshape(g.shape)
+def elementary_bag(tokens: Tensor, weight: Tensor, *_: object, **options: object) -> Tensor:
+    """The same function of operations that have second derivatives."""
+    assert options.get("mode", "mean") == "mean"
+    return functional.embedding(tokens, weight).mean(1)
 
 
 @pytest.fixture
 def cure(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Gives torch a weight norm that can be differentiated twice."""
-    return lambda: monkeypatch.setattr(torch, "_weight_norm", elementary_weight_norm)
+    """Gives torch bags that can be differentiated twice."""
+    return lambda: monkeypatch.setattr(functional, "embedding_bag", elementary_bag)
 
 
 @pytest.fixture(autouse=True)
@@ -82,7 +83,7 @@ def refused(face: str, second: tuple[str, str]) -> tuple[Findings, Exception | N
     """
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        return exhaust(Study(weight_normalised()), replace(RANDOM, face=face, compared_axes=second))
+        return exhaust(Study(of_bags()), replace(RANDOM, face=face, compared_axes=second))
 
 
 #: Each face once, with a second plane that needs eigenvectors and one that does not.
@@ -117,7 +118,7 @@ def test_a_second_plane_is_there_unless_it_needs_eigenvectors(
 def test_the_curvature_by_differences_is_the_right_one(cure: Callable[[], None]) -> None:
     found, _ = refused(*TRACE)
     cure()
-    objective = weight_normalised()
+    objective = of_bags()
     exact = projected_curvatures(objective, 6, method="hvp")
     assert found.projections is not None
     np.testing.assert_allclose(found.projections.kappa_minus, exact.kappa_minus, rtol=1e-6)
@@ -132,42 +133,32 @@ def test_the_curvature_by_differences_is_the_right_one(cure: Callable[[], None])
     assert found.traces["curvature-fit"][-1].value == pytest.approx(fitted.value, rel=1e-9)
 
 
-def test_torch_s_product_would_have_been_wrong(cure: Callable[[], None]) -> None:
-    """Or the test above could not fail."""
-    plane = random_plane(weight_normalised(), seed=3)
-    frame = torch.from_numpy(np.stack([plane.eta, plane.delta], axis=1))
-    wrong = frame.T @ weight_normalised().hvp(frame)
-    cure()
-    right = frame.T @ weight_normalised().hvp(frame)
-    assert float((wrong - right).norm() / right.norm()) > 0.01
-
-
 def test_hessian_of_a_plane_by_differences(cure: Callable[[], None]) -> None:
     """Also away from θ*."""
-    objective = weight_normalised()
+    objective = of_bags()
     plane = random_plane(objective.at(objective.theta + 0.1), seed=3)
     gradient, hessian = plane_hessian(objective, plane)
     cure()
-    exact_gradient, exact = plane_hessian(weight_normalised(), plane)
+    exact_gradient, exact = plane_hessian(of_bags(), plane)
     np.testing.assert_allclose(gradient, exact_gradient, rtol=1e-10)
     np.testing.assert_allclose(hessian, exact, rtol=1e-6)
 
 
 def test_hessian_axes_fail_at_once_and_offer_random_ones() -> None:
-    found, error = exhaust(Study(weight_normalised()), HESSIAN)
+    found, error = exhaust(Study(of_bags()), HESSIAN)
     assert found.surface is None
-    assert "0 (weight norm; fold it" in str(error)
+    assert "0 (EmbeddingBag; use Embedding" in str(error)
     assert "random" in str(error)
 
 
 def test_the_explorer_keeps_the_picture_and_reports_the_error(
     make_explorer: Callable[..., LandscapeExplorer],
 ) -> None:
-    explorer = make_explorer(weight_normalised(), axes=("random", "random"), domain=DOMAIN, samples=6)
-    with pytest.raises(RuntimeError, match=r"could not be computed: SecondDerivativeError.*0 \(weight norm"):
+    explorer = make_explorer(of_bags(), axes=("random", "random"), domain=DOMAIN, samples=6)
+    with pytest.raises(RuntimeError, match=r"could not be computed: SecondDerivativeError.*0 \(EmbeddingBag"):
         explorer.compute()
     assert explorer.status == "failed"
-    assert "remove_parametrizations" in explorer.error
+    assert "use Embedding and a sum" in explorer.error
     assert explorer.surface is not None
     assert explorer.surface.final
     assert received(explorer, "_surface")["final"], "the page has it too"
@@ -181,14 +172,14 @@ def test_the_page_is_told_that_there_are_no_hessian_axes(
     make_explorer: Callable[..., LandscapeExplorer], cure: Callable[[], None]
 ) -> None:
     """And that there are some again, when the cause is gone."""
-    explorer = make_explorer(weight_normalised(), domain=DOMAIN)
+    explorer = make_explorer(of_bags(), domain=DOMAIN)
     assert received(explorer, "_info")["refused"] == {}
     with pytest.raises(RuntimeError, match="SecondDerivativeError"):
         explorer.compute()
     refused = received(explorer, "_info")["refused"]
     assert set(refused) == {"hessian:max", "hessian:min"}
-    assert all("remove_parametrizations" in words for words in refused.values())
+    assert all("use Embedding and a sum" in words for words in refused.values())
     cure()
     explorer.compute()
     assert received(explorer, "_info")["refused"] == {}
-    assert np.array_equal(explorer.eigenpairs.values, hessian_eigenpairs(weight_normalised()).values)
+    assert np.array_equal(explorer.eigenpairs.values, hessian_eigenpairs(of_bags()).values)

@@ -72,28 +72,43 @@ def test_after_an_error_everything_is_in_its_place() -> None:
     assert_same(before, states(model))
 
 
-class Swapping(nn.Module):
-    """Has two parts change places, or holds its tensors elsewhere, at each call."""
+class Moving(nn.Module):
+    """Holds its tensors or a part in another place from the first call on, or has parts change places."""
 
     def __init__(self, what: str) -> None:
         super().__init__()
         self.what, self.one, self.other = what, nn.Linear(2, 2), nn.Linear(2, 2)
 
     def forward(self, x: Tensor) -> Tensor:
-        found: Tensor = self.one(x) + 2 * self.other(x)
-        if self.what == "parts":
-            self.one, self.other = self.other, self.one
-        else:
-            self.one._parameters = dict(self.one._parameters)
+        found: Tensor = self.one(x) + 2 * self.other(x) if "other" in self._modules else self.one(x)
+        match self.what:
+            case "places":
+                self.one._parameters = dict(self.one._parameters)
+            case "a further name":
+                self.first, self.last = self.other, nn.Linear(2, 2)
+            case "parts":
+                self.one, self.other = self.other, self.one
+            case "away" if "other" in self._modules:
+                del self.other
         return found
 
 
-@pytest.mark.parametrize("what", ["parts", "places"])
+@pytest.mark.parametrize("what", ["places", "a further name"])
 def test_what_a_forward_moves_is_found_anew(what: str) -> None:
-    model, reference, x = Swapping(what), Swapping(what), torch.ones(1, 2)
+    model, reference, x = Moving(what), Moving(what), torch.ones(1, 2)
     reference.load_state_dict(model.state_dict())
-    places = HeldTensors(model)
+    places, names = HeldTensors(model), [*dict(model.named_parameters())]
     for _ in range(3):
-        parameters = {name: torch.randn_like(p) for name, p in model.named_parameters()}
+        parameters = {name: torch.randn(2, 2) if "weight" in name else torch.randn(2) for name in names}
         found = places.call(parameters, {}, x)
         torch.testing.assert_close(found, functional_call(reference, parameters, (x,)), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("what", ["parts", "away"])
+def test_parameters_that_a_forward_takes_from_their_places_are_named(what: str) -> None:
+    model, x = Moving(what), torch.ones(1, 2)
+    places, parameters = HeldTensors(model), dict(model.named_parameters())
+    places.call(parameters, {}, x)
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"stay where they are.*removes .*other\.weight"):
+            places.call(parameters, {}, x)

@@ -663,5 +663,7 @@ def test_runs_that_are_none_are_refused(make_explorer: Make) -> None:
         explorer_of(make_explorer, trajectory={})
     with pytest.raises(ValueError, match=r"names of runs as words"):
         explorer_of(make_explorer, trajectory={"": own})
-    with pytest.raises(ValueError, match="not those of the objective's model"):
+    with pytest.raises(ValueError, match=r"Of trajectory\['b'\]: .*not those of the objective's model"):
         explorer_of(make_explorer, trajectory={"a": own, "b": [{"weight": torch.zeros(3)}]})
+    with pytest.raises(ValueError, match=r"Of trajectory\['b'\]: Expected at least one checkpoint"):
+        explorer_of(make_explorer, trajectory={"a": own, "b": []})

@@ -203,3 +203,16 @@ def test_pictures_of_each_mode_and_curvature_of_the_frozen_function() -> None:
     np.testing.assert_allclose(
         surfaces["difference"], surfaces["recomputed"] - surfaces["frozen"], rtol=1e-9, atol=1e-12
     )
+
+
+def test_statistics_that_follow_theta_do_so_once() -> None:
+    base = objective(24)
+    following = base.with_batch_norm("recomputed")
+    for call in (
+        lambda: following.with_batch_norm("recomputed"),
+        lambda: following.with_batch_norm("frozen"),
+        lambda: base.with_batch_norm("recomputed", following),
+        lambda: following.with_data(data()),
+    ):
+        with pytest.raises(TypeError, match="got one whose statistics follow θ"):
+            call()

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -85,7 +86,8 @@ def test_a_job_that_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert not switch.exists()
 
 
-def test_cancel_ends_the_jobs(tmp_path: Path) -> None:
+def test_cancel_ends_the_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(submitted_jobs, "_GRACE", 1.0)
     here, mark = os.getpid(), tmp_path / "begun"
 
     def f(theta: Tensor) -> Tensor:
@@ -102,6 +104,28 @@ def test_cancel_ends_the_jobs(tmp_path: Path) -> None:
     while not all(job.done() for job in executor.jobs):
         assert monotonic() < until
         sleep(0.05)
+
+
+def test_a_job_that_sees_it_by_itself_leaves_the_terminal_alone(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    here, mark = os.getpid(), tmp_path / "begun"
+
+    def f(theta: Tensor) -> Tensor:
+        if os.getpid() != here:
+            mark.touch()
+            sleep(0.3)
+        return saddle(theta)
+
+    objective, executor = of_saddle(f), Local(tmp_path)
+    plane = random_plane(objective)
+    with wanted_unless(mark.exists), pytest.raises(UnwantedError):
+        deque(evaluate_plane(objective, plane, resolution=41, accuracy=0, executor=executor))
+    until = monotonic() + HUNG
+    while not all(job.done() for job in executor.jobs):
+        assert monotonic() < until
+        sleep(0.05)
+    assert "Traceback" not in capfd.readouterr().err
 
 
 class At(Job[Any]):

@@ -27,7 +27,14 @@ from torch.nn.utils.rnn import pack_sequence
 from torch.utils.checkpoint import checkpoint
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
-from landscape_widget import Objective, evaluate_plane, evaluate_point, hessian_eigenpairs, random_plane
+from landscape_widget import (
+    LandscapeExplorer,
+    Objective,
+    evaluate_plane,
+    evaluate_point,
+    hessian_eigenpairs,
+    random_plane,
+)
 from landscape_widget.admission.slope_check import CutOffError
 from landscape_widget.curvature.operators import OPERATORS, curvature
 from landscape_widget.engine.derivatives import evaluated
@@ -868,6 +875,45 @@ def test_batches_keep_their_type(kind: Callable[[Tensor, Tensor], Any]) -> None:
     assert seen == {type(batches[0])}
 
 
+class OnGraph(nn.Module):
+    """Two layers of a network on a graph, whose adjacency is a buffer."""
+
+    def __init__(self, adjacency: Tensor) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.last = nn.Linear(3, 4), nn.Linear(4, 2)
+        self.register_buffer("adjacency", adjacency)
+        self.double()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.adjacency @ self.last(torch.tanh(self.adjacency @ self.first(x)))
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CS:UserWarning")
+@pytest.mark.parametrize("sparse", [Tensor.to_sparse, Tensor.to_sparse_csr, Tensor.to_sparse_csc])
+def test_sparse_buffers(sparse: Callable[[Tensor], Tensor]) -> None:
+    """``copy.deepcopy`` cannot copy all of them."""
+    adjacency = (draws(6, 6) > 0).double()
+    batch = [(draws(6, 3), draws(6, 2, seed=1))]
+    model, dense = OnGraph(sparse(adjacency)), OnGraph(adjacency)
+    objective, exact = (Objective(each, batch, nn.MSELoss()) for each in (model, dense))
+    v = draws(objective.n_parameters, seed=2)
+    torch.testing.assert_close(objective.hvp(v, objective.theta + 0.1), exact.hvp(v, exact.theta + 0.1))
+    torch.testing.assert_close(pickle.loads(pickle.dumps(objective)).loss(), exact.loss())
+    with pytest.raises(ValueError, match=r"got adjacency of torch\.sparse_.*persistent=False"):
+        LandscapeExplorer(model, batch, nn.MSELoss())
+    with pytest.raises(ValueError, match=r"got adjacency of torch\.sparse_.*persistent=False"):
+        objective.with_state(model.state_dict())
+
+
+@pytest.mark.parametrize("trainable", [True, False])
+def test_sparse_parameters_are_refused_by_name(trainable: bool) -> None:
+    model = mlp()
+    model.mixing = nn.Parameter(torch.eye(4).to_sparse(), requires_grad=trainable)
+    with pytest.raises(ValueError, match="Expected dense parameters, got sparse ones: mixing"):
+        Objective(model, (draws(8, 4), labels(8)), nn.CrossEntropyLoss())
+
+
 def test_sparse_inputs() -> None:
     x = draws(20, 4) * (draws(20, 4, seed=7) > 0)
     batches = [(x[:12].to_sparse(), labels(12)), (x[12:].to_sparse(), labels(8))]
@@ -1148,3 +1194,16 @@ def test_an_objective_is_pickled_between_two_evaluations() -> None:
     evaluating.join()
     Waiting.waits = False
     assert torch.equal(twin.loss(), expected)
+
+
+@pytest.mark.parametrize(
+    "twin", [lambda o: pickle.loads(pickle.dumps(o)), copy.deepcopy], ids=["sent", "copied"]
+)
+def test_a_copy_of_an_objective_takes_other_data_and_states(twin: Callable[[Objective], Objective]) -> None:
+    """Tensors of a model are counted anew in a copy: were they not, they would seem written into."""
+    model = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 2).requires_grad_(False), nn.Tanh(), nn.Linear(2, 1))
+    batch = draws(8, 3).float(), draws(8, 1, seed=1).float()
+    state = {name: tensor + 1 for name, tensor in model.state_dict().items()}
+    objective = Objective(model, batch, nn.MSELoss()).to(torch.float64).with_state(state)
+    found = twin(objective).with_data(batch).with_state(state)
+    assert torch.equal(found.loss(), objective.loss())

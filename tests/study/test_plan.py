@@ -158,8 +158,29 @@ def test_a_short_loss_that_something_delays_once_is_timed_again(monkeypatch: pyt
     assert _least(lambda: None) == pytest.approx(0.001)
 
 
-def test_with_the_workers_of_an_executor(make_explorer: Make) -> None:
+def test_it_measures_once_around_each_point(make_explorer: Make, products: list[int]) -> None:
+    """So that it holds up no computation that runs."""
+    network = case("dense tanh")
+    explorer = make_explorer(network.model(), network.batches(), network.loss_fn)
+    first = explorer.plan()
+    products.clear()
+    assert explorer.plan() == first
+    assert not products
+    explorer.compute("surface").recentre(0.1, 0.1)
+    products.clear()
+    assert explorer.plan().product_seconds > 0
+    assert products
+
+
+def test_with_the_workers_of_an_executor(
+    make_explorer: Make, products: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A product of theirs may take twenty seconds, as with jobs of submitit: one is timed, and once."""
+    monkeypatch.setattr("landscape_widget.study.plan._SHORT", 0.0)
     network = case("dense tanh")
     with ThreadPoolExecutor(1) as executor:
         explorer = make_explorer(network.model(), network.batches(), network.loss_fn, executor=executor)
+        explorer.compute("eigenpairs")
+        products.clear()
         assert explorer.plan().product_seconds > 0
+        assert len(products) == 1
