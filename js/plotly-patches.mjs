@@ -60,6 +60,16 @@ const PATCHES = [
     ],
   },
   {
+    // Plotly asks for a frame of the page after each, whether a scene has changed or not: an explorer that nobody
+    // touched kept a twentieth of a core busy. Here a scene that has not changed looks again without one.
+    what: "the frames of a scene",
+    file: /plotly\.js\/stackgl_modules\/index\.js$/,
+    changes: [
+      ["    if(!dirty) {\n      return\n    }\n\n    if(boundsChanged)", "    if(!dirty) {\n      return true\n    }\n\n    if(boundsChanged)"],
+      ["    redraw()\n    requestAnimationFrame(render)", "    if(redraw()) setTimeout(render, 32)\n    else requestAnimationFrame(render)"],
+    ],
+  },
+  {
     // Plotly sends each node of a surface six times, once for each corner of a triangle that it is in: 2.4 MB for
     // 101×101. Here each is sent once, and corners are numbers, of which 16 bits do for 255×255 nodes.
     what: "the nodes of a surface",

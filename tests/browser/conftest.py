@@ -16,7 +16,7 @@ from .dev_page import serving
 from .explorer import ExplorerOnPage
 from .jupyter import JupyterServer
 from .lab import Notebook
-from .notebooks import FEW_PICTURES, SHOW
+from .notebooks import FEW_PICTURES, FEW_STILLS, SHOW
 from .vscode_host import HostServer, build_host
 
 OUTPUT = Path(__file__).parents[2] / "test-output"
@@ -90,7 +90,7 @@ def lab(server: JupyterServer, open_page: OpenPage) -> Iterator[Notebook]:
     watch = open_page()
     watch.page.add_init_script(UNDRAWN)
     with closing(Notebook(server, watch, [SHOW])) as notebook:
-        notebook.kernel.run(SHORT_DENSITIES + FEW_PICTURES)
+        notebook.kernel.run(SHORT_DENSITIES + FEW_PICTURES + FEW_STILLS)
         yield notebook
 
 
@@ -108,14 +108,20 @@ def open_notebook(server: JupyterServer, open_page: OpenPage) -> OpenNotebook:
 def show(lab: Notebook) -> Show:
     """Show the explorer that some cells make in the notebook that all modules use.
 
-    Its scenes are there and empty, unless they are to be ``drawn``: for tests of their pixels.
+    Its scenes are there and empty, unless they are to be ``drawn``: for tests of their pixels. Its still
+    picture stays the first one, unless there are to be ``stills`` of all results.
     """
 
     @contextmanager
     def show_(
-        *cells: str, width: int = 1400, height: int = 1200, wait: bool = True, drawn: bool = False
+        *cells: str,
+        width: int = 1400,
+        height: int = 1200,
+        wait: bool = True,
+        drawn: bool = False,
+        stills: bool = False,
     ) -> Iterator[Notebook]:
-        lab.kernel.run("if 'explorer' in globals(): explorer.close()")
+        lab.kernel.run(f"if 'explorer' in globals(): explorer.close()\nstills = {stills}")
         lab.draw_scenes(drawn)
         lab.page.set_viewport_size({"width": width, "height": height})
         lab.set_cells([*cells, SHOW])

@@ -11,6 +11,16 @@ landscape_widget.explorer.explorer.UPDATE_INTERVAL = 2.0
 They take most of its time, and few tests look at them.
 """
 
+FEW_STILLS = """
+from landscape_widget.explorer.latest import LatestResults
+still_key, stills = LatestResults._still_key, False
+LatestResults._still_key = lambda explorer: still_key(explorer) if stills else None
+"""
+"""Outputs of cells hold the still pictures that they begin with, and later ones only while `stills` is set.
+
+To draw one after each result takes a quarter of the kernel's time, and few tests look at them.
+"""
+
 AS_MANY_PICTURES_AS_IN_USE = f"explorer._publisher._throttle._interval = {UPDATE_INTERVAL}\n"
 """For the explorer on show, whose page then gets what there is on the way to a result."""
 

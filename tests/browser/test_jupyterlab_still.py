@@ -38,7 +38,7 @@ from .waiting import wait_until
 
 @pytest.fixture(scope="module")
 def notebook(show: Show) -> Iterator[Notebook]:
-    with show(BOWL) as notebook:
+    with show(BOWL, stills=True) as notebook:
         yield notebook
 
 

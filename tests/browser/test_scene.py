@@ -24,14 +24,18 @@ NODES = 4 * 21 + 1
 #: Bytes of a node: its number twice, its place, colour and normal.
 NODE = 4 * 10
 
-#: Counts how often pixels are read back and programs are linked, which a page waits for until all is drawn;
-#: remembers the largest list of nodes that is sent.
+#: Counts how often pixels are read back and programs are linked, which a page waits for until all is drawn,
+#: and how often anything is drawn; remembers the largest list of nodes that is sent.
 COUNT = """() => {
-  window.reads = window.links = window.largest = 0;
-  const { bufferData, linkProgram, readPixels } = WebGLRenderingContext.prototype;
+  window.reads = window.links = window.draws = window.largest = 0;
+  const { bufferData, drawArrays, linkProgram, readPixels } = WebGLRenderingContext.prototype;
   WebGLRenderingContext.prototype.bufferData = function (type, data, use) {
     if (type === this.ARRAY_BUFFER) window.largest = Math.max(window.largest, data.byteLength ?? data);
     return bufferData.call(this, type, data, use);
+  };
+  WebGLRenderingContext.prototype.drawArrays = function (...args) {
+    window.draws++;
+    return drawArrays.apply(this, args);
   };
   WebGLRenderingContext.prototype.linkProgram = function (program) {
     window.links++;
@@ -139,6 +143,31 @@ def test_the_house_takes_the_camera_to_where_it_began(page: Page) -> None:
         wait_until(lambda: not began(), "the camera to turn")
         house.click()
         wait_until(began, "the camera to be where it began")
+
+
+FRAMES = """() => new Promise((done) => {
+  const ask = window.requestAnimationFrame;
+  let asked = 0;
+  window.requestAnimationFrame = (run) => { asked++; return ask(run); };
+  setTimeout(() => { window.requestAnimationFrame = ask; done(asked); }, 300);
+})"""
+"""How many frames the page asks for in a while."""
+
+
+def test_it_asks_for_frames_and_is_drawn_only_while_it_changes(page: Page) -> None:
+    wait_until(lambda: page.evaluate(FRAMES) == 0, "no more frames to be asked for")
+    still = page.evaluate("draws")
+    box = page.get_by_test_id("surface").locator("canvas").first.bounding_box()
+    assert box is not None
+    middle = (box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"])
+    page.mouse.move(*middle)
+    page.evaluate(FRAMES)
+    pointed = page.evaluate("draws")
+    page.mouse.down()
+    page.mouse.move(middle[0] + 60, middle[1], steps=3)
+    wait_until(lambda: page.evaluate("draws") > pointed >= still, "the turned scene to be drawn")
+    page.mouse.up()
+    wait_until(lambda: page.evaluate(FRAMES) == 0, "no more frames to be asked for")
 
 
 def test_a_picture_that_comes_while_the_scene_is_turned_stops_no_turn(page: Page) -> None:
