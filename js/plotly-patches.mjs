@@ -86,6 +86,20 @@ const PATCHES = [
       ["  //Create cube VAO\n", "  if(former) {\n    former.vertBuffer.update(new Float32Array(vertices))\n    return Object.assign(former, { tickCount: tickCount, tickOffset: tickOffset, gridCount: gridCount, gridOffset: gridOffset })\n  }\n"],
     ],
   },
+  {
+    // Plotly compiles and links a program anew whenever the last line or mark that is drawn by it has gone, links another
+    // for each to see what it takes, and asks WebGL whether it still has one: all of these wait for what is being drawn.
+    what: "programs of a scene",
+    file: /plotly\.js\/stackgl_modules\/index\.js$/,
+    changes: [
+      ["ShaderReference.prototype.dispose = function() {\n", "ShaderReference.prototype.dispose = function() {\n  return\n"],
+      ["  if(!uniforms || !attributes) {\n\n", "  var known = wrapper._vref.known || (wrapper._vref.known = {})\n  known = known[wrapper._fref.id] || (known[wrapper._fref.id] = {})\n  uniforms = uniforms || known.uniforms\n  attributes = attributes || known.attributes\n  if(!uniforms || !attributes) {\n\n"],
+      ["    gl.deleteProgram(testProgram)\n", "    gl.deleteProgram(testProgram)\n    known.uniforms = uniforms\n    known.attributes = attributes\n"],
+      ["if(!shader || !gl.isShader(shader.shader)) {", "if(!shader) {"],
+      ["if(!prog || !this.gl.isProgram(prog)) {", "if(!prog) {"],
+      ["if(!handle || !gl.isBuffer(handle)) {", "if(!handle) {"],
+    ],
+  },
 ];
 
 /** @type {import("esbuild").Plugin} */
