@@ -1,4 +1,4 @@
-// What is changed in plotly's scenes while they are bundled: it has no settings for it.
+// What is changed in plotly while it is bundled: it has no settings for it.
 import { readFile } from "node:fs/promises";
 
 /**
@@ -98,6 +98,16 @@ const PATCHES = [
       ["if(!shader || !gl.isShader(shader.shader)) {", "if(!shader) {"],
       ["if(!prog || !this.gl.isProgram(prog)) {", "if(!prog) {"],
       ["if(!handle || !gl.isBuffer(handle)) {", "if(!handle) {"],
+    ],
+  },
+  {
+    // Plotly draws colour bars, lets them push margins, and draws them again where these are others than before. What
+    // has fixed margins has them beforehand.
+    what: "fixed margins",
+    file: /plotly\.js\/src\/plot_api\/plot_api\.js$/,
+    changes: [
+      ["        subroutines.drawMarginPushers(gd);\n", "        if(fullLayout.margin.autoexpand === false) Plots.doAutoMargin(gd);\n        subroutines.drawMarginPushers(gd);\n"],
+      ["if (!Plots.didMarginChange(oldMargins, fullLayout._size)) return;", "if (fullLayout.margin.autoexpand === false || !Plots.didMarginChange(oldMargins, fullLayout._size)) return;"],
     ],
   },
 ];
