@@ -110,6 +110,20 @@ const PATCHES = [
       ["if (!Plots.didMarginChange(oldMargins, fullLayout._size)) return;", "if (fullLayout.margin.autoexpand === false || !Plots.didMarginChange(oldMargins, fullLayout._size)) return;"],
     ],
   },
+  {
+    // Plotly names each cell before it looks whether a contour line runs through it; most have none.
+    what: "cells without a contour line",
+    file: /plotly\.js\/src\/traces\/contour\/make_crossings\.js$/,
+    changes: [
+      ["            startIndices = ystartIndices.slice();", "            var first = z[yi][xi], second = z[yi][xi + 1], third = z[yi + 1][xi], fourth = z[yi + 1][xi + 1];\n            for(i = 0; i < pathinfo.length; i++) {\n                var above = first > pathinfo[i].level;\n                if(second > pathinfo[i].level !== above || third > pathinfo[i].level !== above || fourth > pathinfo[i].level !== above) break;\n            }\n            if(i === pathinfo.length) continue;\n\n            startIndices = ystartIndices.slice();"],
+    ],
+  },
+  {
+    // Plotly looks for the least and the largest value, for the colours of contour lines that have one colour.
+    what: "the colours of contour lines",
+    file: /plotly\.js\/src\/traces\/contour\/calc\.js$/,
+    changes: [["    Colorscale.calc(gd,", "    if(contours.coloring !== 'none') Colorscale.calc(gd,"]],
+  },
 ];
 
 /** @type {import("esbuild").Plugin} */
