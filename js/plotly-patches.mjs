@@ -124,6 +124,18 @@ const PATCHES = [
     file: /plotly\.js\/src\/traces\/contour\/calc\.js$/,
     changes: [["    Colorscale.calc(gd,", "    if(contours.coloring !== 'none') Colorscale.calc(gd,"]],
   },
+  {
+    // Plotly takes each name of a setting apart whenever it asks for one.
+    what: "names of settings",
+    file: /plotly\.js\/src\/lib\/nested_property\.js$/,
+    changes: [
+      ["module.exports = function nestedProperty(", "var KNOWN = new Map();\n\nmodule.exports = function nestedProperty("],
+      ["    var propParts = propStr.split('.');\n", "    var known = KNOWN.get(propStr);\n    var propParts = known || propStr.split('.');\n"],
+      ["    for(j = 0; j < propParts.length; j++) {\n        // guard", "    for(j = 0; !known && j < propParts.length; j++) {\n        // guard"],
+      ["    while(j < propParts.length) {\n        // look", "    while(!known && j < propParts.length) {\n        // look"],
+      ["    if(typeof container !== 'object') {\n        return badContainer", "    KNOWN.set(propStr, propParts);\n    if(typeof container !== 'object') {\n        return badContainer"],
+    ],
+  },
 ];
 
 /** @type {import("esbuild").Plugin} */
