@@ -1,4 +1,4 @@
-// What is changed in plotly's scenes while they are bundled: it has no settings for it.
+// What is changed in plotly while it is bundled: it has no settings for it.
 import { readFile } from "node:fs/promises";
 
 /**
@@ -94,6 +94,56 @@ const PATCHES = [
       ["  if(this._lines && ticksUpdate) {\n    this._lines.dispose()\n    this._lines = null\n  }\n  if(!this._lines) {\n    this._lines = createLines(this.gl, this.bounds, this.ticks)", "  if(!this._lines || ticksUpdate) {\n    this._lines = createLines(this.gl, this.bounds, this.ticks, this._lines)"],
       ["function createLines(gl, bounds, ticks) {", "function createLines(gl, bounds, ticks, former) {"],
       ["  //Create cube VAO\n", "  if(former) {\n    former.vertBuffer.update(new Float32Array(vertices))\n    return Object.assign(former, { tickCount: tickCount, tickOffset: tickOffset, gridCount: gridCount, gridOffset: gridOffset })\n  }\n"],
+    ],
+  },
+  {
+    // Plotly compiles and links a program anew whenever the last line or mark that is drawn by it has gone, links another
+    // for each to see what it takes, and asks WebGL whether it still has one: all of these wait for what is being drawn.
+    what: "programs of a scene",
+    file: /plotly\.js\/stackgl_modules\/index\.js$/,
+    changes: [
+      ["ShaderReference.prototype.dispose = function() {\n", "ShaderReference.prototype.dispose = function() {\n  return\n"],
+      ["  if(!uniforms || !attributes) {\n\n", "  var known = wrapper._vref.known || (wrapper._vref.known = {})\n  known = known[wrapper._fref.id] || (known[wrapper._fref.id] = {})\n  uniforms = uniforms || known.uniforms\n  attributes = attributes || known.attributes\n  if(!uniforms || !attributes) {\n\n"],
+      ["    gl.deleteProgram(testProgram)\n", "    gl.deleteProgram(testProgram)\n    known.uniforms = uniforms\n    known.attributes = attributes\n"],
+      ["if(!shader || !gl.isShader(shader.shader)) {", "if(!shader) {"],
+      ["if(!prog || !this.gl.isProgram(prog)) {", "if(!prog) {"],
+      ["if(!handle || !gl.isBuffer(handle)) {", "if(!handle) {"],
+    ],
+  },
+  {
+    // Plotly draws colour bars, lets them push margins, and draws them again where these are others than before. What
+    // has fixed margins has them beforehand.
+    what: "fixed margins",
+    file: /plotly\.js\/src\/plot_api\/plot_api\.js$/,
+    changes: [
+      ["        subroutines.drawMarginPushers(gd);\n", "        if(fullLayout.margin.autoexpand === false) Plots.doAutoMargin(gd);\n        subroutines.drawMarginPushers(gd);\n"],
+      ["if (!Plots.didMarginChange(oldMargins, fullLayout._size)) return;", "if (fullLayout.margin.autoexpand === false || !Plots.didMarginChange(oldMargins, fullLayout._size)) return;"],
+    ],
+  },
+  {
+    // Plotly names each cell before it looks whether a contour line runs through it; most have none.
+    what: "cells without a contour line",
+    file: /plotly\.js\/src\/traces\/contour\/make_crossings\.js$/,
+    changes: [
+      ["            startIndices = ystartIndices.slice();", "            var first = z[yi][xi], second = z[yi][xi + 1], third = z[yi + 1][xi], fourth = z[yi + 1][xi + 1];\n            for(i = 0; i < pathinfo.length; i++) {\n                var above = first > pathinfo[i].level;\n                if(second > pathinfo[i].level !== above || third > pathinfo[i].level !== above || fourth > pathinfo[i].level !== above) break;\n            }\n            if(i === pathinfo.length) continue;\n\n            startIndices = ystartIndices.slice();"],
+    ],
+  },
+  {
+    // Plotly looks for the least and the largest value, for the colours of contour lines that have one colour.
+    what: "the colours of contour lines",
+    file: /plotly\.js\/src\/traces\/contour\/calc\.js$/,
+    changes: [["    Colorscale.calc(gd,", "    if(contours.coloring !== 'none') Colorscale.calc(gd,"]],
+  },
+  {
+    // Plotly takes each name of a setting apart whenever it asks for one.
+    what: "names of settings",
+    file: /plotly\.js\/src\/lib\/nested_property\.js$/,
+    changes: [
+      ["module.exports = function nestedProperty(", "var KNOWN = new Map();\n\nmodule.exports = function nestedProperty("],
+      ["    var propParts = propStr.split('.');\n", "    var known = KNOWN.get(propStr);\n    var propParts = known || propStr.split('.');\n"],
+      ["    for(j = 0; j < propParts.length; j++) {\n        // guard", "    for(j = 0; !known && j < propParts.length; j++) {\n        // guard"],
+      ["    while(j < propParts.length) {\n        // look", "    while(!known && j < propParts.length) {\n        // look"],
+      ["    if(typeof container !== 'object') {\n        return badContainer", "    KNOWN.set(propStr, propParts);\n    if(typeof container !== 'object') {\n        return badContainer"],
     ],
   },
 ];

@@ -18,6 +18,8 @@ export function levelSegments({ alpha, beta }, rows, level) {
   const line = { x: [], y: [] };
   for (let i = 0; i + 1 < beta.length; i++) {
     for (let j = 0; j + 1 < alpha.length; j++) {
+      const above = rows[i][j] > level;
+      if (rows[i][j + 1] > level === above && rows[i + 1][j] > level === above && rows[i + 1][j + 1] > level === above) continue;
       for (const half of HALVES) {
         const corners = half.map(([k, l]) => ({ x: alpha[j + l], y: beta[i + k], away: rows[i + k][j + l] - level }));
         const ends = corners.flatMap((one, k) => {
