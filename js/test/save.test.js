@@ -6,6 +6,7 @@ import { JSDOM } from "jsdom";
 import { mockProjections, mockSpectrum } from "../dev/mock-curvature.js";
 import { defaults, mockSurface } from "../dev/mock.js";
 import { captionedPng, captionedSvg, wrapped } from "../src/model/picture-file.js";
+import { captionOf, inSight } from "../src/ui/caption.js";
 import { blobOf, fileName } from "../src/ui/save-image.js";
 import { controls, nextFrame, settled, show } from "./show.js";
 
@@ -55,6 +56,15 @@ test("a PNG has its caption in chunks behind the header, and its pixels as they 
   assert.deepEqual([size.getUint32(0), size.getUint32(4), size.getUint8(8)], [11339, 11339, 1], "288 pixels an inch");
   const other = Uint8Array.of(1, 2, 3);
   assert.equal(captionedPng(other, caption, 3), other);
+});
+
+test("a part of a picture says which", () => {
+  const snapshot = { eigenpairs: null, former: () => false };
+  const extent = [-0.046, -0.006, 0.06, 0.217];
+  const whole = { surface: caption, note: "", provisional: false, composed: false, extent };
+  const of = (/** @type {object} */ picture) => inSight(captionOf(/** @type {any} */ ({ picture: { ...whole, ...picture }, snapshot, scale: "linear" })));
+  assert.deepEqual(of({}), ["α ±0.04, β ±0.6"]);
+  assert.deepEqual(of({ composed: true, note: "part of a saved picture" }), ["α −0.0460 to −0.00600, β 0.0600 to 0.217"]);
 });
 
 test("an SVG begins with its caption", () => {

@@ -160,12 +160,11 @@ class LandscapeExplorer(FollowedByAFile):
         positional = (
             whole if isinstance(model, Objective) else {"model": model, "data": data, "loss_fn": loss_fn}
         )
-        further = {
+        further = {  # without the file of autosave, which would bring its own controls and pins
             "test_loader": test_loader,
             "trajectory": trajectory,
             "solutions": solutions,
             "executor": executor,
-            "autosave": autosave,
         }
         further = {name: value for name, value in further.items() if value is not None}
         self._autosave = Autosave(None, self._save, self._is_ready)  # until the file was read

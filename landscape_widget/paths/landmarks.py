@@ -167,10 +167,11 @@ def _named(trajectory: GivenTrajectory | None, solutions: Collection[str]) -> di
             "run is a list of such; a single one is a solution: LandscapeExplorer(…, solutions={…})."
         )
     named = {_checked(name, "runs"): run for name, run in trajectory.items()}
-    if not named or {*named} & {*solutions}:
+    if not named:
+        raise ValueError("Expected trajectory as one run, or several by name, got an empty mapping.")
+    if both := {*named} & {*solutions}:
         raise ValueError(
-            "Expected several runs by names that no solution has, got "
-            f"{', '.join(map(repr, {*named} & {*solutions})) or 'none'}."
+            f"Expected runs by names that no solution has, got {', '.join(map(repr, both))} for both."
         )
     return named
 
@@ -193,10 +194,11 @@ def _told_of(name: str) -> Iterator[None]:
     """Says of an error which of several runs it is about."""
     try:
         yield
-    except ValueError as error:
+    except (FileNotFoundError, TypeError, ValueError) as error:
         if name == PATH:
             raise
-        raise ValueError(f"Of trajectory[{name!r}]: {error}") from error
+        kind = next(k for k in (FileNotFoundError, TypeError, ValueError) if isinstance(error, k))
+        raise kind(f"Of trajectory[{name!r}]: {error}") from error
 
 
 def _check_ends(trajectory: Trajectory, objective: Objective) -> None:

@@ -25,6 +25,7 @@ from landscape_widget.export.runs import _content
 
 from ..support.gates import HUNG, Gate, finish, finish_pin, gated_saddle, saddle
 from ..support.logs import Log
+from ..support.page import received
 from ..support.scripts import Scripts
 
 Make = Callable[..., LandscapeExplorer]
@@ -84,6 +85,15 @@ def test_a_killed_kernel_loses_seconds_of_work(
     assert gate.calls <= 81 - kept + 2, "the loss at θ*, and what tells the files apart"
     alone = make_explorer(gated_saddle()[1], **CHOSEN).compute("surface")
     np.testing.assert_array_equal(explorer.surface.loss, alone.surface.loss)
+
+
+def test_the_copied_call_goes_on_with_no_file_which_would_bring_its_own_controls(
+    tmp_path: Path, make_explorer: Make
+) -> None:
+    explorer = make_explorer(counted()[1], autosave=tmp_path / "run.npz", **CHOSEN).compute("surface")
+    python = received(explorer, "_surface")["python"]
+    assert "LandscapeExplorer(" in python
+    assert "autosave" not in python
 
 
 def test_a_file_of_another_loss_is_refused_and_left_alone(tmp_path: Path, make_explorer: Make) -> None:

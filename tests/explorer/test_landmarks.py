@@ -659,7 +659,7 @@ def test_runs_that_are_none_are_refused(make_explorer: Make) -> None:
         explorer_of(make_explorer, trajectory=own[0])
     with pytest.raises(ValueError, match="names that no solution has, got 'near'"):
         explorer_of(make_explorer, trajectory={"near": own})
-    with pytest.raises(ValueError, match="several runs by names that no solution has, got none"):
+    with pytest.raises(ValueError, match="several by name, got an empty mapping"):
         explorer_of(make_explorer, trajectory={})
     with pytest.raises(ValueError, match=r"names of runs as words"):
         explorer_of(make_explorer, trajectory={"": own})
@@ -667,3 +667,7 @@ def test_runs_that_are_none_are_refused(make_explorer: Make) -> None:
         explorer_of(make_explorer, trajectory={"a": own, "b": [{"weight": torch.zeros(3)}]})
     with pytest.raises(ValueError, match=r"Of trajectory\['b'\]: Expected at least one checkpoint"):
         explorer_of(make_explorer, trajectory={"a": own, "b": []})
+    with pytest.raises(FileNotFoundError, match=r"Of trajectory\['b'\]: .*nowhere"):
+        explorer_of(make_explorer, trajectory={"a": own, "b": "nowhere"})
+    with pytest.raises(TypeError, match=r"Of trajectory\['b'\]: .*got int"):
+        explorer_of(make_explorer, trajectory={"a": own, "b": 3})

@@ -21,6 +21,12 @@ function eigenvalues(eigenpairs) {
   return ends.map((i) => `${words[i]} ${formatNumber(values[i])} ± ${formatNumber(residuals[i], 1)}`).join(", ");
 }
 
+/** The part of a plane that is on show, where it is not what the kernel's picture shows. @param {readonly number[]} extent */
+function reachOf(extent) {
+  const [a0, a1, b0, b1] = extent.map((end) => formatNumber(end, 3));
+  return `α ${a0} to ${a1}, β ${b0} to ${b1}`;
+}
+
 /**
  * What a saved picture is to say of itself.
  * @param {() => Frame | null} frame  the last one
@@ -47,6 +53,7 @@ export function captionOf(frame, head = () => "", own = () => ({})) {
     Eigenvalues: eigenvalues(pairs),
     Verdict: pairs?.sentence ?? "",
     ...surface.details,
+    ...(picture.composed && { "Half-widths": reachOf(picture.extent) }),
     Scale: errors ? "loss − quadratic" : shown,
     Colours: errors || scale === "auto" ? "diverging" : colours,
     Picture: made,
