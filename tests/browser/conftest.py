@@ -16,7 +16,7 @@ from .dev_page import serving
 from .explorer import ExplorerOnPage
 from .jupyter import JupyterServer
 from .lab import Notebook
-from .notebooks import FEW_PICTURES, FEW_STILLS, SHOW
+from .notebooks import FEW_PICTURES, FEW_STILLS, SHOW, STILLS
 from .vscode_host import HostServer, build_host
 
 OUTPUT = Path(__file__).parents[2] / "test-output"
@@ -121,7 +121,7 @@ def show(lab: Notebook) -> Show:
         drawn: bool = False,
         stills: bool = False,
     ) -> Iterator[Notebook]:
-        lab.kernel.run(f"if 'explorer' in globals(): explorer.close()\nstills = {stills}")
+        lab.kernel.run("if 'explorer' in globals(): explorer.close()" + STILLS.format(stills))
         lab.draw_scenes(drawn)
         lab.page.set_viewport_size({"width": width, "height": height})
         lab.set_cells([*cells, SHOW])

@@ -11,12 +11,18 @@ landscape_widget.explorer.explorer.UPDATE_INTERVAL = 2.0
 They take most of its time, and few tests look at them.
 """
 
+STILLS = """
+from landscape_widget.explorer.latest import LatestResults
+LatestResults._stills = {}
+"""
+"""Whether later pictures are held, see below."""
+
 FEW_STILLS = """
 from landscape_widget.explorer.latest import LatestResults
-still_key, stills = LatestResults._still_key, False
-LatestResults._still_key = lambda explorer: still_key(explorer) if stills else None
+LatestResults._own_still_key, LatestResults._stills = LatestResults._still_key, False
+LatestResults._still_key = lambda explorer: explorer._own_still_key() if explorer._stills else None
 """
-"""Outputs of cells hold the still pictures that they begin with, and later ones only while `stills` is set.
+"""Outputs of cells hold the still pictures that they begin with, and later ones only while `_stills` is set.
 
 To draw one after each result takes a quarter of the kernel's time, and few tests look at them.
 """
