@@ -51,10 +51,10 @@ def deep_copy(module: M) -> M:
 
     Tensors that were computed, such as the weights that pruning and weight normalisation put together before
     each forward pass, become constants, and locks new ones; neither can be copied otherwise, nor can tensors
-    that are sparse by rows or columns. What shares the
-    memory of a parameter, be it a buffer or an array of numpy, shares that of its copy, which copying alone
-    would part. Weak references to what is copied lead to its copy, and what stands for another object is
-    not opened. What ``torch.compile`` has compiled is in the copy what it was compiled from.
+    that are sparse by rows or columns. What shares the memory of a parameter, be it a buffer or an array of
+    numpy, shares that of its copy, which copying alone would part. Weak references to what is copied lead to
+    its copy, and what stands for another object is not opened. What ``torch.compile`` has compiled is in the
+    copy what it was compiled from.
 
     Raises:
         TypeError: If something else in it cannot be copied.

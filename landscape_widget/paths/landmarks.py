@@ -27,6 +27,9 @@ _Run = Trajectory | TrajectoryRecorder | str | os.PathLike[str] | Iterable[Solut
 #: One of these, or several by name.
 GivenTrajectory = _Run | Mapping[str, _Run]
 
+#: Errors of a run that say which of several it is.
+_TOLD = FileNotFoundError, TypeError, ValueError
+
 #: Letters of a name at most: it stands on axes and beside marks.
 _LONGEST = 40
 
@@ -194,10 +197,10 @@ def _told_of(name: str) -> Iterator[None]:
     """Says of an error which of several runs it is about."""
     try:
         yield
-    except (FileNotFoundError, TypeError, ValueError) as error:
+    except _TOLD as error:
         if name == PATH:
             raise
-        kind = next(k for k in (FileNotFoundError, TypeError, ValueError) if isinstance(error, k))
+        kind = next(kind for kind in _TOLD if isinstance(error, kind))
         raise kind(f"Of trajectory[{name!r}]: {error}") from error
 
 

@@ -47,9 +47,7 @@ _TRIED = 3
 def measure(workload: Workload, dtype: str, ratios: int) -> Rounds:
     """Ratios of the plain loop's seconds to everybody's, for the full grid."""
     problem = workload.problem(dtype)
-    known = objective_of(problem)
-    for _ in range(_TRIED):
-        this_package(problem, known, steady=True)
+    known = tried(problem)
     chunk = best_chunk(problem.coarse())
     with Landscaper(workload, dtype) as landscaper:
 
@@ -69,9 +67,7 @@ def measure(workload: Workload, dtype: str, ratios: int) -> Rounds:
 def measure_certified(workload: Workload, dtype: str, ratios: int) -> Rounds:
     """Ratios of the plain loop's seconds, for a full grid, to those of a picture of it within ``GOOD``."""
     problem = replace(workload.problem(dtype), resolution=RESOLUTION)
-    known = objective_of(problem)
-    for _ in range(_TRIED):
-        this_package(problem, known, steady=True)
+    known = tried(problem)
     contenders: dict[str, Contender] = {
         PLAIN: lambda: plain_loop(problem),
         CERTIFIED: lambda: certified(problem, objective_of(problem)),
@@ -185,6 +181,14 @@ def plain_vmap(problem: Problem, chunk: int, repeated: int = 0) -> Run:
 def objective_of(problem: Problem) -> Objective:
     """An objective that has seen no plane before."""
     return Objective(problem.model, problem.loader, problem.loss_fn)
+
+
+def tried(problem: Problem) -> Objective:
+    """An objective that has tried the strategies that pay."""
+    objective = objective_of(problem)
+    for _ in range(_TRIED):
+        this_package(problem, objective, steady=True)
+    return objective
 
 
 def this_package(problem: Problem, objective: Objective, *, steady: bool = False) -> Run:
