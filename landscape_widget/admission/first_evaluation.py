@@ -11,6 +11,7 @@ from landscape_widget.admission import not_finite
 from landscape_widget.admission.acceptance import accepted, check_whole
 from landscape_widget.admission.graph_check import derivative
 from landscape_widget.admission.held_elsewhere import check_held_elsewhere
+from landscape_widget.admission.kept import check_kept
 from landscape_widget.admission.nearby import Probe
 from landscape_widget.admission.own_model import OF_OWN_MODEL, depend_on
 from landscape_widget.admission.precision import repeatable
@@ -24,6 +25,9 @@ from landscape_widget.numerics.checks import few
 
 #: Examples that stand for all in what a model does to each of them alike.
 _FEW = 16
+
+#: Examples on which losses are compared that differ at each of them.
+_FEWEST = 8
 
 
 def first_evaluation(
@@ -64,6 +68,8 @@ def first_evaluation(
     if is_mean(terms.loss_fn, terms.batches[:1]):  # then the model alone may couple examples
         probe = probe.few(_FEW)
     probe = probe.widened()
+    if fresh is not None:
+        check_kept(probe.few(_FEWEST))
     check_rows(probe, terms, told=told)
     found = derivative(probe.few(_FEW), own)
     if own:

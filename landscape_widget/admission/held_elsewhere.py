@@ -21,9 +21,6 @@ from landscape_widget.numerics.checks import few
 #: of their type.
 _SAME, _ROUNDINGS = 1e-8, 100.0
 
-#: Examples of which something is computed at other parameters before.
-_FEW = 8
-
 #: How much more it must be than what else makes losses differ.
 _NOISE = 100.0
 
@@ -51,7 +48,6 @@ def check_held_elsewhere(found: Derivative, fresh: Callable[[], BatchLoss], own:
     value = _written(found, fresh(), own, point)
     off, size = abs(value - expected), max(abs(value), abs(expected))
     if not off > _tolerance(point) * size:
-        _check_kept(found, expected)
         return  # also where it is not finite
     again = probe.value(point * (1 + torch.finfo(point.dtype).eps), in_graph=found.in_graph)
     if not off > _NOISE * abs(again - expected):  # of a loss that magnifies rounding, or that others name
@@ -80,34 +76,6 @@ def check_held_elsewhere(found: Derivative, fresh: Callable[[], BatchLoss], own:
         "shares their memory: of what is meant as a constant keep a .clone(). Where eval() merges "
         "parameters, as of low-rank adapters, switch that off, or use mode='train'."
     )
-
-
-def _check_kept(found: Derivative, expected: float) -> None:
-    """Sees that the loss near θ is the same in tensors that have held θ before.
-
-    Python gives the identity and the memory of a tensor that is gone to the next one: what is kept by these,
-    or by versions, is taken for that of other parameters then.
-
-    Raises:
-        InvalidLossError: If it is not.
-    """
-    terms, few_terms = found.probe.terms, found.probe.few(_FEW).terms
-    assert isinstance(terms, ModelTerms)
-    assert isinstance(few_terms, ModelTerms)
-    for in_graph in {found.in_graph, True}:
-        with evaluated():
-            theta = found.probe.theta.detach().clone().requires_grad_(in_graph)
-            parameters = terms.layout.unflatten(theta)
-            few_terms.loss_with(parameters, few_terms.batches[0])
-            theta.data.copy_(found.probe.point[0])  # which counts as no change of version
-            loss = float(terms.loss_with(parameters, terms.batches[0]).detach())
-        if abs(loss - expected) > _tolerance(theta) * max(abs(loss), abs(expected)):
-            raise InvalidLossError(
-                "Expected a model and loss_fn whose loss depends on the values of parameters and data alone, "
-                f"got {expected:.8g} and {loss:.8g} at the same ones, the latter in tensors that held others "
-                "before: they keep what they have made of parameters from call to call, for instance by the "
-                "id, the version or the address of one. Have forward make it anew."
-            )
 
 
 def _tolerance(theta: Tensor) -> float:

@@ -642,7 +642,6 @@ class Kept(nn.Module):
         return self.last(x @ self.kept[key])
 
 
-@pytest.mark.filterwarnings("ignore:The loss jumps")
 @pytest.mark.parametrize("without_graph", [True, False])
 @pytest.mark.parametrize(
     "key", [id, lambda w: (id(w), w._version), lambda w: w.data_ptr()], ids=["id", "version", "address"]
@@ -652,7 +651,7 @@ def test_what_is_kept_by_the_identity_of_parameters(
 ) -> None:
     """Python gives it to the next tensor: of 300 losses 213 were wrong, by up to 56 %."""
     torch.manual_seed(0)
-    with pytest.raises(ValueError, match=r"keep what they have made|keeps a state|cut off from them"):
+    with pytest.raises(ValueError, match="keep what they have made"):
         Objective(Kept(key, without_graph), (draws(12, 4), draws(12, 2, seed=1)), nn.MSELoss())
 
 
