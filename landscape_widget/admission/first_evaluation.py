@@ -68,10 +68,10 @@ def first_evaluation(
     if is_mean(terms.loss_fn, terms.batches[:1]):  # then the model alone may couple examples
         probe = probe.few(_FEW)
     probe = probe.widened()
-    if fresh is not None:
-        check_kept(probe.few(_FEWEST))
     check_rows(probe, terms, told=told)
     found = derivative(probe.few(_FEW), own)
+    if fresh is not None:
+        check_kept(found, probe.few(_FEWEST))
     if own:
         _check_metrics(terms, theta, own)
     check_whole(terms, theta, spans, first=first, in_graph=found.in_graph)

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
+from landscape_widget.admission.graph_check import Derivative
 from landscape_widget.admission.nearby import Probe
 from landscape_widget.admission.precision import repeatable
 from landscape_widget.engine.derivatives import evaluated
 from landscape_widget.loss.batch_loss import InvalidLossError
 from landscape_widget.loss.terms import ModelTerms
 
-#: Tensors that take the identities which Python has to give again.
+#: Tensors that take the identities which Python would give again.
 _CROWD = 1000
 
+#: Entries between the addresses of tensors, even as those of complex numbers are.
+_APART = 2
 
-def check_kept(probe: Probe) -> None:
+#: How much more than two evaluations in new tensors the losses must differ.
+_NOISE = 100.0
+
+
+def check_kept(found: Derivative, few: Probe) -> None:
     """Sees that the loss near θ is the same in tensors that have held θ before.
 
     Python gives the identity and the memory of a tensor that is gone to the next one: what is kept by these,
@@ -23,16 +32,20 @@ def check_kept(probe: Probe) -> None:
     chance, so that no two losses are compared here but those in tensors that are new in both respects.
 
     Args:
-        probe: The loss of few examples.
+        found: The gradient of the loss near θ.
+        few: The loss of few examples.
 
     Raises:
         InvalidLossError: If it is not.
     """
-    point, _ = probe.point
-    for in_graph in (False, True):
-        fresh = _loss(probe, [point], 1 + 2 * in_graph, in_graph=in_graph)
-        again = _loss(probe, [probe.theta, point], 2 + 2 * in_graph, in_graph=in_graph)
-        if abs(again - fresh) > repeatable(point.dtype) * max(abs(again), abs(fresh)):
+    point, _ = few.point
+    held = [point.view_as(point) for _ in range(_CROWD)]
+    for in_graph in {found.in_graph, True}:
+        loss = partial(_loss, few, held, in_graph)
+        fresh, again = loss(point), loss(few.theta, point)
+        if not abs(again - fresh) > repeatable(point.dtype) * max(abs(again), abs(fresh)):
+            continue
+        if abs(again - fresh) > _NOISE * abs(loss(point) - fresh):
             raise InvalidLossError(
                 "Expected a model and loss_fn whose loss depends on the values of parameters and data alone, "
                 f"got {fresh:.8g} and {again:.8g} at the same ones, the latter in tensors that held others "
@@ -41,24 +54,26 @@ def check_kept(probe: Probe) -> None:
             )
 
 
-def _loss(probe: Probe, values: list[Tensor], shift: int, *, in_graph: bool) -> float:
+def _loss(few: Probe, held: list[Tensor], in_graph: bool, *values: Tensor) -> float:
     """The loss at the last of several values of θ, each written into the same tensors.
 
     Args:
-        probe: The loss.
-        values: Those of θ, of shape (N,).
-        shift: Entries by which addresses differ from those that memory is given out at.
-        in_graph: Whether the tensors require a gradient.
+        few: The loss.
+        held: Tensors whose identities are taken, to which these are added, without their memory.
+        in_graph: Whether they require a gradient.
+        *values: Those of θ, of shape (N,).
     """
-    terms, theta = probe.terms, probe.theta
+    terms, like = few.terms, few.theta
     assert isinstance(terms, ModelTerms)
-    crowd = [theta.view_as(theta) for _ in range(_CROWD)]
+    shift = _APART * len(held)
     with evaluated():
-        theta = torch.empty(len(theta) + shift, dtype=theta.dtype, device=theta.device)[shift:]
+        theta = torch.empty(len(like) + shift, dtype=like.dtype, device=like.device)[shift:]
         theta.requires_grad_(in_graph)
         parameters = terms.layout.unflatten(theta)
         for value in values:
             theta.data.copy_(value)  # which counts as no change of version
             loss = terms.loss_with(parameters, terms.batches[0])
-    del crowd
+    for parameter in parameters.values():
+        parameter.data = like.new_empty(0)
+        held.append(parameter)
     return float(loss.detach())
