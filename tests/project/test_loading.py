@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-SLOW = ("scipy", "torch._dynamo", "sympy", "plotly.basedatatypes")
+SLOW = ("scipy", "torch._dynamo", "sympy", "plotly.basedatatypes", "submitit", "distributed")
 
 #: What is done, in this order, and what may then be loaded.
 STEPS: dict[str, tuple[str, set[str]]] = {
@@ -34,6 +34,14 @@ recorded(lambda c, b: vmap(lambda w: w.sin().sum())(c @ b), torch.ones(2, 3), to
         """
 from landscape_widget import hessian_eigenpairs
 hessian_eigenpairs(Objective.from_function(lambda t: t.sin().sum(), torch.ones(5, dtype=torch.float64)))
+""",
+        {"scipy"},
+    ),
+    "tasks of an executor": (
+        """
+from concurrent.futures import ThreadPoolExecutor
+objective = Objective.from_function(lambda t: t.sin().sum(), torch.ones(5, dtype=torch.float64))
+objective.by_workers(ThreadPoolExecutor(1)).hvp(torch.ones(5, dtype=torch.float64))
 """,
         {"scipy"},
     ),
