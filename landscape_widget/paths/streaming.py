@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -50,7 +51,7 @@ class Differences:
             self._keys.append(keys)
             dtypes |= {own[keys[name]] for name in ([THETA] if is_theta(keys) else names)}
             before = shapes
-        self._dtype = torch.float32 if dtypes <= _NARROW else torch.float64
+        self._dtype = np.dtype(np.float32 if dtypes <= _NARROW else np.float64)
         order = {name: i for i, name in enumerate(self._weights[0].shapes)}
         spans = [(entry.name, entry.start, entry.stop) for entry in entries] or [(THETA, 0, len(theta))]
         if not is_theta(self._keys[0]):  # as they are stored, so that what is read at once lies side by side
@@ -75,7 +76,7 @@ class Differences:
         width = max(1, _BLOCK_BYTES // (self._dtype.itemsize * n))
         narrow = max(1, min(width, _CHUNK_BYTES // (8 * n)))
         with torch.inference_mode(False):
-            block = torch.empty(n, min(width, size), dtype=self._dtype, device="cpu")
+            block = torch.from_numpy(np.empty((n, min(width, size)), self._dtype))  # has large pages on Linux
             scratch = torch.empty(self.n_threads, n, narrow, dtype=torch.float64, device="cpu")
 
         def fill(rows: Tensor, span: slice, thread: int) -> None:

@@ -240,20 +240,21 @@ class Trajectory(Sequence[dict[str, Tensor]]):
             FileNotFoundError: For one that is missing.
             ValueError: For another error of its file or of its content.
         """
-        i %= len(self)
-        where = f"checkpoint {i} of {len(self)} ({self.recorded[i].name}"
         what, path = ("file", self.recorded[i].source) if beside is None else ("preconditioner", beside.path)
-        if isinstance(path, Path):
-            where += f", {str(path)!r}"
+
+        def where() -> str:
+            file = f", {str(path)!r}" if isinstance(path, Path) else ""
+            return f"checkpoint {i % len(self)} of {len(self)} ({self.recorded[i].name}{file})"
+
         try:
             yield
         except FileNotFoundError as error:
             raise FileNotFoundError(
-                f"Expected the {what} of {where}), found none. Leave it out: Trajectory([…]) takes a list of "
-                "files."
+                f"Expected the {what} of {where()}, found none. Leave it out: Trajectory([…]) takes a list "
+                "of files."
             ) from error
         except (OSError, ValueError) as error:
-            raise ValueError(f"Expected {where}) to be complete and of this model, but {error}") from error
+            raise ValueError(f"Expected {where()} to be complete and of this model, but {error}") from error
 
 
 def still_kept(trajectory: Trajectory) -> Trajectory:

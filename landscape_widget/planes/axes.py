@@ -39,8 +39,8 @@ class Kind:
     group: str
     """Heading of that list under which it stands."""
     direction: Callable[[Axis, Objective, FloatArray, Source], FloatArray]
-    """Makes the direction, shape (N,), of the axis, the objective, a draw from N(0, 1) of shape (N,), and
-    eigenpairs, or the components of a path where it is ``of_path``."""
+    """Makes the direction, shape (N,), of the axis, the objective, a draw from N(0, 1) of shape (N,), empty
+    where neither axis is ``seeded``, and eigenpairs, or the components of a path where it is ``of_path``."""
     end: str = ""
     """End of the spectrum whose eigenvectors it stands for, "max" or "min"; "" where it needs none."""
     of_path: bool = False
@@ -108,7 +108,7 @@ class Axis:
 
         Args:
             objective: The loss, whose θ* is the origin.
-            draw: Entries from N(0, 1), shape (N,), for kinds that depend on the seed.
+            draw: Entries from N(0, 1), shape (N,), for kinds that depend on the seed; others leave it.
             source: Eigenpairs or components of a path, for kinds that have a rank.
 
         Raises:

@@ -12,7 +12,7 @@ from landscape_widget.curvature.eigenpairs import hessian_eigenpairs
 from landscape_widget.numerics.checks import check_seed, told
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
-from landscape_widget.planes.axes import parse_axis
+from landscape_widget.planes.axes import depends_on_seed, parse_axis
 from landscape_widget.results.base import library_versions
 from landscape_widget.results.curvature import EigenPairs
 from landscape_widget.results.given import check_given
@@ -129,8 +129,8 @@ def make_plane(
     axes = check_axes(axes, objective, components is not None, given)
     n = objective.n_parameters
     rests_on = pairs.provenance if pairs is not None and hessian_rank(axes) else {}
-    draws = random_pair(n, seed)
     parsed = [parse_axis(name) for name in axes]
+    draws = random_pair(n if depends_on_seed(axes) else 0, seed)
     eta, delta = (
         given[axis.name]
         if axis.name in given
