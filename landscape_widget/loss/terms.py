@@ -253,6 +253,15 @@ class ModelTerms:
         finally:
             self._batch_loss.looks = False
 
+    @contextmanager
+    def known_batches(self) -> Iterator[None]:
+        """Where batches are given as they are, as long as the loss is not known to change them."""
+        looks, self._batch_loss.looks = self._batch_loss.looks, False
+        try:
+            yield
+        finally:
+            self._batch_loss.looks = looks
+
     def time_may_come_first(self) -> list[str]:
         """Names of layers that take sequences with time as their first dimension."""
         return [
