@@ -131,9 +131,20 @@ def _weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Tensor:
     return found
 
 
+def _view_as_complex(input: Tensor) -> Tensor:  # noqa: A002 - the name is torch's
+    """``view_as_complex`` of parameters wherever they lie in θ: torch takes pairs from even places alone.
+
+    So does its second derivative.
+    """
+    if not input.requires_grad and input.storage_offset() % 2 == 0:
+        return torch.view_as_complex(input)
+    return torch.complex(*input.unbind(-1))
+
+
 _ELEMENTARY: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.cdist: _cdist,
     torch._weight_norm: _weight_norm,
+    torch.view_as_complex: _view_as_complex,
     functional.hardsigmoid: _hardsigmoid,
     functional.scaled_dot_product_attention: _attention,
     functional.multi_head_attention_forward: _multi_head_attention,

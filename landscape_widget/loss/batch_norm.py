@@ -81,11 +81,11 @@ class RecomputedTerms:
             return known[2]
         buffers = self._collecting.buffers(self._layers)
         total = {name: torch.zeros_like(b, dtype=torch.float64) for name, b in buffers.items()}
-        with torch.no_grad():
+        with torch.enable_grad():  # a loss may need derivatives of its own
             for batch, weight in zip(self._source.batches, self._source.weights, strict=True):
                 mine = {name: torch.zeros_like(buffer) for name, buffer in buffers.items()}
                 try:
-                    self._collecting.loss_on(theta, batch, mine)
+                    self._collecting.loss_on(theta.detach(), batch, mine)
                 except ValueError as error:
                     raise ValueError(
                         "Expected batches of at least two examples, since batch-norm statistics are "

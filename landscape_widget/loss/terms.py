@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from landscape_widget.data.batches import Batch, convert_late, regrouped, shuffled_subset
 from landscape_widget.data.tree import describe
 from landscape_widget.engine.held_tensors import HeldTensors
+from landscape_widget.loss import parametrized
 from landscape_widget.loss.batch_loss import BatchLoss, as_scalar
 from landscape_widget.loss.calling import is_pair, reminder
 from landscape_widget.loss.copying import convert_module, deep_copy
@@ -114,11 +115,14 @@ class ModelTerms:
 
     def __getstate__(self) -> dict[str, Any]:
         # pickled by and by, while another thread may put its tensors in the place of the model's
-        state = vars(self) | {"_batch_loss": self._copy()}
+        copied = self._copy()
+        parametrized.take_apart(copied)
+        state = vars(self) | {"_batch_loss": copied}
         return {name: value for name, value in state.items() if name not in ("_lock", "_versions", "_held")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
+        parametrized.put_together(self._batch_loss)
         self._take()
 
     def term(self, theta: Tensor, b: int) -> Tensor:
@@ -248,6 +252,15 @@ class ModelTerms:
             yield
         finally:
             self._batch_loss.looks = False
+
+    @contextmanager
+    def known_batches(self) -> Iterator[None]:
+        """Where batches are given as they are, as long as the loss is not known to change them."""
+        looks, self._batch_loss.looks = self._batch_loss.looks, False
+        try:
+            yield
+        finally:
+            self._batch_loss.looks = looks
 
     def time_may_come_first(self) -> list[str]:
         """Names of layers that take sequences with time as their first dimension."""

@@ -36,10 +36,12 @@ def check_same_loss(objective: Objective, model: nn.Module, state: Mapping[str, 
         return
     copied = private_copy(model, terms.loss_fn, None, training=False)
     other = convert_module(copied, here.device, here.dtype)
-    with evaluated(), torch.no_grad():
+    with evaluated():
         for name, tensor in state_tensors(other.model).items():
-            tensor.copy_(state[name])
-        found = float(other(terms.batches[0].widened(), "loss"))
+            tensor.detach().copy_(state[name])
+        for name, parameter in other.model.named_parameters():
+            parameter.requires_grad_(here.in_graph and name in terms.layout.names)
+        found = float(other(terms.batches[0].widened(), "loss").detach())
     expected = here.loss().item()
     rounding = 10 * torch.finfo(here.dtype).eps
     same = math.isclose(found, expected, rel_tol=_SAME_LOSS, abs_tol=rounding)

@@ -177,7 +177,7 @@ class Trajectory(Sequence[dict[str, Tensor]]):
         """What was noted beside the checkpoints by name, each of shape (n,); NaN where it was not."""
         names = dict.fromkeys(name for recorded in self.recorded for name in recorded.scalars)
         return {
-            name: np.array([recorded.scalars.get(name, np.nan) for recorded in self.recorded])
+            name: np.array([recorded.scalars.get(name, np.nan) for recorded in self.recorded], float)
             for name in names
         }
 

@@ -653,6 +653,29 @@ def test_further_runs_are_read_again_by_update(make_explorer: Make) -> None:
         assert found.step[-1] == 6
 
 
+@pytest.mark.parametrize("several", [False, True])
+def test_a_run_whose_records_alone_are_counted_is_saved_and_loaded(
+    make_explorer: Make, tmp_path: Path, several: bool
+) -> None:
+    """Which record a checkpoint is lies in the file beside it, as all that is noted there does."""
+    model = NETWORK.model()
+    with TrajectoryRecorder(model) as recorder:
+        for _ in range(3):
+            with torch.no_grad():
+                next(model.parameters()).mul_(0.9)
+            recorder.record()
+    explorer = make_explorer(
+        model,
+        (X, Y),
+        NETWORK.loss_fn,
+        trajectory={"SGD": recorder, "Adam": trained()} if several else recorder,
+        resolution=5,
+    )
+    explorer.compute().save(tmp_path / "run.npz")
+    again = make_explorer(model, (X, Y), NETWORK.loss_fn).load(tmp_path / "run.npz")
+    assert again.landmarks.path.scalars["record"].tolist() == [0, 1, 2]
+
+
 def test_runs_that_are_none_are_refused(make_explorer: Make) -> None:
     own = trained()
     with pytest.raises(TypeError, match=r"several by name such as .* got a state dict"):

@@ -271,6 +271,33 @@ def test_another_model_takes_the_place_of_the_first(make_explorer: Make) -> None
         explorer.update(dict(other.state_dict()))  # type: ignore[arg-type]
 
 
+def asking(model: nn.Module, batch: Any) -> torch.Tensor:
+    squares = [p.square().sum() for p in model.parameters() if p.requires_grad]
+    return nn.functional.mse_loss(model(batch[0]), batch[1]) + torch.stack([torch.zeros(()), *squares]).sum()
+
+
+def physical(model: nn.Module, batch: Any) -> torch.Tensor:
+    x = batch[0].clone().requires_grad_()
+    (slope,) = torch.autograd.grad(model(x).sum(), x, create_graph=True)
+    return slope.square().mean() + nn.functional.mse_loss(model(x), batch[1])
+
+
+@pytest.mark.parametrize("loss_fn", [asking, physical])
+def test_another_model_takes_the_place_whatever_the_loss_needs(
+    make_explorer: Make, loss_fn: Callable[..., torch.Tensor]
+) -> None:
+    """That of a loss which asks what requires a gradient, or has derivatives of its own, needs a graph."""
+    torch.manual_seed(0)
+    batch, model, other = (torch.randn(8, 3), torch.randn(8, 1)), nn.Linear(3, 1), nn.Linear(3, 1)
+    explorer = make_explorer(model, [batch], loss_fn, resolution=5).compute("surface")
+    explorer.update(other)
+    explorer.compute("surface")
+    assert explorer.results.centre_loss == pytest.approx(float(loss_fn(other, batch).detach()), rel=1e-5)
+    other.forward = lambda x: 2 * nn.Linear.forward(other, x)  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError, match="Make a new explorer"):
+        explorer.update(other)
+
+
 def test_weights_amid_a_step_of_an_optimizer_are_not_taken(make_explorer: Make) -> None:
     """A step in another thread, whose pauses between parameters are longer than a copy takes."""
     model, explorer = explorer_of(make_explorer)

@@ -216,3 +216,18 @@ def test_statistics_that_follow_theta_do_so_once() -> None:
     ):
         with pytest.raises(TypeError, match="got one whose statistics follow θ"):
             call()
+
+
+def test_statistics_of_a_loss_with_derivatives_of_its_own() -> None:
+    def penalised(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        x = batch[0].clone().requires_grad_()
+        loss = nn.functional.cross_entropy(model(x), batch[1])
+        (slope,) = torch.autograd.grad(loss, x, create_graph=True)
+        return loss + slope.square().sum()
+
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(16, 5), nn.BatchNorm1d(5), nn.Tanh(), nn.Linear(5, 4))
+    model = model.double().eval()
+    recomputed = Objective(model, [data()], penalised).with_batch_norm("recomputed")
+    update_bn([data()[0]], model)
+    assert recomputed.loss().item() == pytest.approx(penalised(model, data()).item(), rel=1e-9)

@@ -618,6 +618,32 @@ def test_complex_buffers_and_data_stay_complex() -> None:
     assert_truth(Objective(mlp(), [batch], of_complex), dense(mlp(), [batch], [20], of_complex))
 
 
+class Filters(nn.Module):
+    """Complex weights, held as pairs of real numbers behind parameters of any length."""
+
+    def __init__(self, complex_of: Callable[[Tensor], Tensor], ahead: int) -> None:
+        super().__init__()
+        self.complex_of = complex_of
+        self.shift, self.pairs = nn.Parameter(draws(ahead)), nn.Parameter(draws(4, 4, 2, seed=1) / 4)
+        self.row = nn.Parameter(draws(8, seed=2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        pairs, row = self.complex_of(self.pairs), self.complex_of(self.row.view(4, 2))
+        return torch.fft.ifft(torch.fft.fft(x) @ pairs * row).real[:, :3].tanh() + self.shift.sum()
+
+
+@pytest.mark.parametrize("ahead", [1, 2])
+def test_complex_weights_may_begin_anywhere_in_the_vector_of_parameters(ahead: int) -> None:
+    """Torch takes pairs of real numbers for complex ones only where they begin at even places."""
+    batch = draws(20, 4), draws(20, 3, seed=3)
+    by_hand = Filters(lambda pairs: torch.complex(pairs[..., 0], pairs[..., 1]), ahead)
+    truth = dense(by_hand, [batch], [20], of_pairs(F.mse_loss))
+    objective = Objective(Filters(torch.view_as_complex, ahead), [batch], nn.MSELoss())
+    assert_truth(objective, truth)
+    v = draws(objective.n_parameters, 3)
+    torch.testing.assert_close(objective.hvp(v), torch.stack([objective.hvp(w) for w in v.T], 1), **CLOSE)
+
+
 # 8: programs
 
 

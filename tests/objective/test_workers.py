@@ -8,12 +8,14 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
 from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
 from threading import local
 from typing import Any
 
+import cloudpickle
 import dask
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ import torch
 from distributed import Client
 from distributed.comm import CommClosedError
 from torch import Tensor, nn
+from torch.nn.utils import parametrizations, parametrize
 from tornado.ioloop import PeriodicCallback
 
 from landscape_widget import (
@@ -73,6 +76,36 @@ def expected(objective: Objective, surface: Surface) -> np.ndarray:
             for b in surface.beta
         ]
     )
+
+
+class Symmetric(nn.Module):
+    """Makes a matrix symmetric."""
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return weight.triu() + weight.triu(1).T
+
+
+NORMS = {
+    "weight": parametrizations.weight_norm,
+    "spectral": parametrizations.spectral_norm,
+    "orthogonal": partial(parametrizations.orthogonal, orthogonal_map="cayley"),
+    "own": lambda layer: parametrize.register_parametrization(layer, "weight", Symmetric()),
+}
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_parametrized_models_are_sent(norm: str) -> None:
+    """Torch makes classes for their parts that refuse to be pickled."""
+    network = model()
+    network.insert(0, NORMS[norm](nn.Linear(3, 3)))
+    kind = type(network[0])
+    objective = Objective(network, data(), nn.MSELoss(), dtype=torch.float64)
+    surface = picture(objective, InPlace(), resolution=5)
+    np.testing.assert_allclose(surface.loss, expected(objective, surface), rtol=1e-12)
+    assert type(network[0]) is kind
+    twin = cloudpickle.loads(cloudpickle.dumps(objective))
+    for other in twin, cloudpickle.loads(cloudpickle.dumps(twin)), twin.to(torch.float64):
+        assert torch.equal(other.hvp(objective.theta), objective.hvp(objective.theta))
 
 
 def test_the_losses_are_those_of_one_process(client: Client) -> None:
