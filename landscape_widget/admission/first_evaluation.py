@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
+import torch
 from torch import Tensor
 
 from landscape_widget.admission import not_finite
@@ -72,8 +74,7 @@ def first_evaluation(
     found = derivative(probe.few(_FEW), own)
     if fresh is not None:
         check_kept(found, probe.few(_FEWEST))
-    if own:
-        _check_metrics(terms, theta, own)
+    _check_metrics(terms, theta, own)
     check_whole(terms, theta, spans, first=first, in_graph=found.in_graph)
     found.check_slope()
     if fresh is not None:
@@ -87,7 +88,7 @@ def first_evaluation(
 
 
 def _check_metrics(terms: ModelTerms, theta: Tensor, own: Sequence[Tensor]) -> None:
-    """Sees that no metric reads the user's own model, and so is the same whatever θ is."""
+    """Sees that no metric reads the user's own model, nor asks which parameters require a gradient."""
     names: list[str] = []
 
     def compute() -> list[float]:
@@ -96,6 +97,21 @@ def _check_metrics(terms: ModelTerms, theta: Tensor, own: Sequence[Tensor]) -> N
         names[:] = values
         return list(values.values())
 
-    if found := depend_on(own, compute, repeatable(theta.dtype)):
+    same = repeatable(theta.dtype)
+    if found := depend_on(own, compute, same):
         name = names[found[0]]
         raise InvalidLossError(OF_OWN_MODEL.format(f"metric {name!r}", "metric", name))
+    for name, alone, asked in zip(names, compute(), _as_in_training(terms, theta), strict=False):
+        if abs(asked - alone) > same * max(abs(asked), abs(alone)):
+            raise InvalidLossError(
+                "Expected metrics that depend on the values of parameters and data alone, got "
+                f"{name!r} of {asked:.8g} where parameters require a gradient and {alone:.8g} where they do "
+                "not. Leave that question out, or tell parameters by their names."
+            )
+
+
+def _as_in_training(terms: ModelTerms, theta: Tensor) -> list[float]:
+    """The metrics of parameters that require a gradient, without a graph; none where they need one."""
+    with suppress(Exception), evaluated(), torch.no_grad():
+        return list(terms.metrics_on(theta.detach().clone().requires_grad_(), terms.batches[0]).values())
+    return []

@@ -273,7 +273,8 @@ class Objective(PureFunction):
 
         Frozen statistics, the default, make L one fixed function, the one whose minimum training sought
         last and whose Hessian is meant; away from θ* they no longer fit the activations. Recomputed ones
-        show the loss of a model whose statistics were refreshed there.
+        show the loss of a model whose statistics were refreshed there. Derivatives of such a loss hold the
+        statistics at what they are there, so curvature is that of frozen ones.
 
         Args:
             mode: "frozen" for itself; "recomputed", see ``batch_norm.RecomputedTerms``; "difference" for

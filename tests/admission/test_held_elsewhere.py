@@ -721,3 +721,24 @@ def test_planes_of_a_loss_that_asks_for_gradients_are_not_traced() -> None:
     objective = Objective(AsksForGradients(), (draws(12, 4), draws(12, 2, seed=1)), nn.MSELoss())
     assert objective.in_graph
     assert not [*Choice(objective).candidates]
+
+
+def test_a_metric_that_asks_for_gradients_is_refused() -> None:
+    """Metrics are of parameters that require none, where a user's own loop has them require one."""
+
+    def decay(model: nn.Module, *_: Tensor) -> Tensor:
+        return sum(((p**2).sum() for p in model.parameters() if p.requires_grad), torch.zeros(()))
+
+    def of_numpy(model: nn.Module, batch: tuple[Tensor, Tensor]) -> float:
+        x, y = batch
+        return float(np.abs(model(x).numpy() - y.numpy()).max())
+
+    def slope(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        x = batch[0].clone().requires_grad_()
+        return torch.autograd.grad(model(x).sum(), x)[0].norm()
+
+    data, loss_fn = (draws(12, 4), draws(12, 2, seed=1)), nn.MSELoss()
+    model = nn.Linear(4, 2).double()
+    Objective(model, data, loss_fn, metrics={"worst": of_numpy, "slope": slope})
+    with pytest.raises(ValueError, match=r"got 'decay' of .* require a gradient and 0 where"):
+        Objective(model, data, loss_fn, metrics={"worst": of_numpy, "decay": decay})
