@@ -12,6 +12,7 @@ from landscape_widget.results.base import Provenance, Table
 from landscape_widget.results.curvature import principal_curvatures
 from landscape_widget.results.equality import equal_by_content
 from landscape_widget.results.files import Columns
+from landscape_widget.results.tables import brief
 
 
 @equal_by_content
@@ -86,8 +87,11 @@ class ScoreTable(Table):
 
     @property
     def summary(self) -> str:
-        """The places in their order."""
-        return ", ".join(" × ".join(filter(None, row.axes)) or row.place for row in self.rows)
+        """The places in their order, with the loss on training data."""
+        return ", ".join(
+            f"{' × '.join(filter(None, row.axes)) or row.place}: loss {brief(row.train.loss)}"
+            for row in self.rows
+        )
 
     @property
     def columns(self) -> Columns:

@@ -62,7 +62,7 @@ ONE_LINERS: list[tuple[Any, str]] = [
                 ScoreRow("minimum", ("random", "random"), 0.1, 0.2, 0.3, SCORES, None),
             )
         ),
-        "ScoreTable(centre, random × random)",
+        "ScoreTable(centre: loss 0.25, random × random: loss 0.25)",
     ),
 ]
 

@@ -56,7 +56,7 @@ const TERMS = [
   },
   {
     term: "2/η",
-    words: "Gradient descent with learning rate η overshoots along a direction of larger curvature. Training often raises λmax to this edge and stays there: the edge of stability (Cohen et al., 2021).",
+    words: "Gradient descent with learning rate η overshoots along a direction of larger curvature. Training often raises λmax to this edge and stays there: the edge of stability (Cohen et al., 2021). With momentum β the edge is (2 + 2β)/η.",
     paths: [FLOOR, "M4 14H68", ["M6 38C22 36 26 10 34 14S42 12 46 15S54 12 58 15S64 13 68 14", "lw-plus"]],
   },
   {
