@@ -148,7 +148,7 @@ def _told(terms: ModelTerms, b: int, what: str) -> Iterator[None]:
         )
         raise ValueError(
             f"Expected a model and {what} that take {'all' if b else 'the'} batches of the data, got an "
-            f"error on {where}: {type(error).__name__}: {error}"
+            f"error on {where}: {type(error).__name__}: {str(error).removesuffix('.')}."
             f"{terms.reminder(what, terms.batches[b], error)}"
         ) from error
 

@@ -61,7 +61,7 @@ def _labels(f: Callable[..., Any], target: Any) -> str:
     column = target.ndim == 2 and target.shape[1] == 1
     wide = target.ndim > 1 and not column and target.is_floating_point()  # probabilities of classes
     change = ".squeeze(1)" * column + ".long()" * (target.dtype != torch.int64 and not wide)
-    return f". Give classes as integers, one for each example: labels{change}." if change else ""
+    return f"Give classes as integers, one for each example: labels{change}." if change else ""
 
 
 def reminder(what: str, f: Callable[..., Any], content: Any, error: Exception) -> str:
@@ -75,23 +75,23 @@ def reminder(what: str, f: Callable[..., Any], content: Any, error: Exception) -
     """
     for said, way_out in _OF_TENSORS.items():
         if said in str(error):
-            return f". {way_out}."
+            return f"{way_out}."
     pair = is_pair(content)
     if pair and (words := _labels(f, content[1])):
         return words
     if not isinstance(error, _MISTAKEN):
         return ""
     if pair and isinstance(content[0], list | tuple) and "argument" in str(error):
-        return ". Inputs in a list are given as model(*inputs)."
+        return "Inputs in a list are given as model(*inputs)."
     if pair and isinstance(f, nn.Module) and not takes_model(f):
         return ""
     if takes_model(f):
-        words = f". {what} was called with (model, batch), because its first argument is named 'model'."
+        words = f"{what} was called with (model, batch), because its first argument is named 'model'."
     elif not pair:
-        words = f". {what} was called with (model, batch), because the batches are no pairs (x, y)."
+        words = f"{what} was called with (model, batch), because the batches are no pairs (x, y)."
     else:
         words = (
-            f". {what} was called with (output, target), because its first argument is not named 'model'. "
+            f"{what} was called with (output, target), because its first argument is not named 'model'. "
             "Name it so where (model, batch) is meant."
         )
     if names := _other_arguments(f):

@@ -167,7 +167,8 @@ class ModelTerms:
         """How ``what``, "loss_fn" or "metrics", is called on a batch, where an error may come from that."""
         metrics = {f"The metric {name!r}": metric for name, metric in self._batch_loss.metrics.items()}
         functions = {"loss_fn": self.loss_fn} if what == "loss_fn" else metrics
-        return "".join(reminder(name, f, batch.content, error) for name, f in functions.items())
+        told = dict.fromkeys(reminder(name, f, batch.content, error) for name, f in functions.items())
+        return "".join(f" {words}" for words in told if words)
 
     def named_modules(self) -> dict[str, nn.Module]:
         """The modules of the model by name."""
