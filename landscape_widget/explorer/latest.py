@@ -267,5 +267,5 @@ class LatestResults(Waiting):
         if self._publisher.latest.plane is None:
             if self._worker.closed:
                 raise RuntimeError(CLOSED)
-            raise RuntimeError("Expected a plane to find the point on; call compute() or wait for a picture.")
+            raise RuntimeError("Expected a picture, got none yet: call compute(), or wait for one.")
         return self._publisher.latest.plane

@@ -130,6 +130,8 @@ class SavedPages(LatestResults):
                 further = resolution | checkpoint
                 if further.get("checkpoint") == self._points.centres.last:
                     further["checkpoint"] = None
+                alike = {"axes": ("random", "random"), "domain": None, **further}
+                self._check_controls(replace(base, **alike), self._study)  # so that no plane is blamed
                 for i, plane in enumerate(planes):
                     domain = base.domain if plane == {} else None
                     chosen = {"domain": domain, **_own(plane, i), **further}

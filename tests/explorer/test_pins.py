@@ -446,7 +446,7 @@ def test_the_page_copies_a_pin_and_hears_why_it_cannot_be_undone(make_explorer: 
 def test_without_a_model_or_a_plane_there_are_no_weights(make_explorer: Make) -> None:
     explorer = make_explorer(NETWORK.objective(ONE_BATCH))
     for ask in (explorer.parameters_at, explorer.apply, explorer.pin, explorer.recentre):
-        with pytest.raises(RuntimeError, match="Expected a plane"):
+        with pytest.raises(RuntimeError, match="Expected a picture"):
             ask(0, 0)
     explorer.compute()
     assert received(explorer, "_pins")["writable"] is False
@@ -515,7 +515,7 @@ def test_the_table_of_both_planes(make_explorer: Make, tmp_path: Path) -> None:
 
 def test_the_table_without_test_data_or_a_plane(make_explorer: Make) -> None:
     explorer = make_explorer(gated_saddle()[1], domain=(-1, 1, -1, 1))
-    with pytest.raises(RuntimeError, match="Expected a plane"):
+    with pytest.raises(RuntimeError, match="Expected a picture"):
         explorer.table()
     table = explorer.compute().table()
     assert table.rows[1].test is None
@@ -527,7 +527,7 @@ def test_the_page_asks_for_the_table(make_explorer: Make, tmp_path: Path) -> Non
     send(explorer, type="table")  # too early
     explorer.compute()
     assert received(explorer, "_pins")["table"] is None
-    assert "Expected a plane" in received(explorer, "_pins")["note"]
+    assert "Expected a picture" in received(explorer, "_pins")["note"]
     send(explorer, type="table")
     finish_pin(explorer, explorer.pin(0, 0))  # served after it
     json.dumps(received(explorer, "_pins"), allow_nan=False)

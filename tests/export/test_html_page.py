@@ -303,7 +303,8 @@ BAD = {
     "no path of training": ({"planes": ["trajectory"]}, "trajectory"),
     "an even resolution": ({"resolutions": 50}, "Use 51"),
     "no resolution": ({"resolutions": ()}, "Expected resolutions as"),
-    "words": ({"resolutions": "many"}, "resolution"),
+    "words": ({"resolutions": "many"}, "^Expected .*resolution"),
+    "no such checkpoint": ({"checkpoints": [99]}, "^Expected .*checkpoint as None or 0.*99"),
 }
 
 
