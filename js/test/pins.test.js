@@ -162,6 +162,10 @@ test("after the plane has changed a pin says on which it lies, with the coordina
   assert.equal(await told({ n_examples: 500 }), "0.200, −0.600 on Hessian λmax × λmin, of 500 examples");
   assert.equal(await told({ centred: false }), "0.200, −0.600 on Hessian λmax × λmin, around another centre");
   assert.equal(await told({ here: true }), "0.200, −0.600");
+  model.receive({ batch_norm: "recomputed" });
+  await settled();
+  assert.equal(find("pin-1-place").textContent, "0.200, −0.600 with frozen batch norm", "unlike the picture");
+  assert.equal(await told(random), "0.200, −0.600 on Random (seed 3), with frozen batch norm");
 });
 
 test("losses that differ little have the digits that tell them apart", async () => {

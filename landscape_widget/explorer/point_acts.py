@@ -13,6 +13,12 @@ from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.planes.points import Pin, check_coordinates, place_words
 from landscape_widget.results.points import ScoreTable
 
+#: What is said of weights from a picture of other statistics.
+_STATISTICS = (
+    "Your model keeps its batch-norm statistics, with which its loss is not that of the picture, whose are "
+    "recomputed at each point, as torch.optim.swa_utils.update_bn(loader, model) does."
+)
+
 
 class PointActs(SavedPages):
     """Pins, the way from θ* to θ*, scores, and the weights of the user's model."""
@@ -118,7 +124,8 @@ class PointActs(SavedPages):
     def parameters_at(self, alpha: float | Pin, beta: float | None = None) -> dict[str, Any]:
         """A complete state dict at (α, β), for ``model.load_state_dict``; the model stays as it is.
 
-        Frozen parameters and buffers are those that the model had when its weights were taken.
+        Frozen parameters and buffers are those that the model had when its weights were taken, batch-norm
+        statistics among them, whatever ``batch_norm`` the pictures are of.
 
         Args:
             alpha: Coordinate on the plane on show; or a pin, which keeps the plane that it was set on.
@@ -135,6 +142,7 @@ class PointActs(SavedPages):
         """Writes the weights at (α, β) into your model, in place. ``restore()`` undoes it.
 
         What a model learnt since its weights were taken is lost until then, and a ``UserWarning`` says so.
+        Another one says that batch-norm statistics stay, where the picture is of others.
 
         Args:
             alpha: Coordinate on the plane on show; or a pin, which keeps the plane that it was set on.
@@ -152,8 +160,9 @@ class PointActs(SavedPages):
             else:
                 name = place_words(self._shown_plane(), *check_coordinates(alpha, beta))
             note = self._points.apply(theta, name, alpha.plane if isinstance(alpha, Pin) else None)
-        if note:
-            warnings.warn(note, stacklevel=2)
+        for words in (note, "" if self.batch_norm == "frozen" else _STATISTICS):
+            if words:
+                warnings.warn(words, stacklevel=2)
 
     def restore(self, force: bool = False) -> None:
         """Puts back, bit for bit, the weights that your model held before ``apply()``.

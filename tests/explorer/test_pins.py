@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import update_bn
 
 from landscape_widget import (
     LandscapeExplorer,
@@ -422,6 +423,27 @@ def test_apply_and_restore_the_users_model(make_explorer: Make) -> None:
     assert received(explorer, "_pins")["applied"] is None
     with pytest.raises(RuntimeError, match="nothing was applied"):
         explorer.restore()
+
+
+def test_beside_recomputed_statistics_weights_come_with_those_of_the_model(make_explorer: Make) -> None:
+    """And with those told otherwise the model's loss is that of the picture."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5), nn.Tanh(), nn.Linear(5, 3)).double()
+    model(X)
+    explorer = make_explorer(
+        model.eval(), (X, Y), nn.CrossEntropyLoss(), batch_norm="recomputed", axes=("random", "random"),
+        resolution=5, accuracy=0,
+    ).compute("surface")  # fmt: skip
+    surface = explorer.surface
+    at = float(surface.alpha[3]), float(surface.beta[1])
+    pin = ready(explorer, explorer.pin(*at))
+    with pytest.warns(UserWarning, match="keeps its batch-norm statistics"):
+        explorer.apply(*at)
+    with torch.no_grad():
+        assert nn.CrossEntropyLoss()(model(X), Y).item() == pytest.approx(pin.values.train.loss, rel=1e-12)
+        update_bn([X], model)
+        assert nn.CrossEntropyLoss()(model(X), Y).item() == pytest.approx(surface.loss[1, 3], rel=1e-6)
+    assert pin.values.train.loss != pytest.approx(surface.loss[1, 3], rel=1e-3)
 
 
 def test_the_page_copies_a_pin_and_hears_why_it_cannot_be_undone(make_explorer: Make) -> None:

@@ -68,15 +68,19 @@ function examplesOf(pins) {
   return `Pinned points, on all ${formatCount(train)}${test === undefined ? "" : ` training and ${formatCount(test)} test`} examples`;
 }
 
+/** What is said of losses beside pictures that follow batch-norm statistics. @param {import("../kernel/state.js").BatchNorm} norm */
+export const statisticsOf = (norm) => (norm === "frozen" ? "" : "with frozen batch norm");
+
 /**
- * The plane that a pin lies on, where that is not the one on show.
+ * The plane that a pin lies on, where that is not the one on show, and what its losses are with where the picture's are not.
  * @param {Pin} pin
  * @param {number} examples  that the plane on show rests on
+ * @param {import("../kernel/state.js").BatchNorm} norm
  */
-export function planeOf({ here, plane, n_examples, centred }, examples) {
-  if (here) return "";
-  const part = n_examples === null || n_examples === examples ? "" : `, of ${formatCount(n_examples)} examples`;
-  return `on ${plane}${part}${centred ? "" : ", around another centre"}`;
+function placeOf({ here, plane, n_examples, centred }, examples, norm) {
+  const part = n_examples === null || n_examples === examples ? "" : `of ${formatCount(n_examples)} examples`;
+  const other = here ? [] : [`on ${plane}`, part, centred ? "" : "around another centre"];
+  return [...other, statisticsOf(norm)].filter(Boolean).join(", ");
 }
 
 /** What the plane's Hessian says in full. @param {Pin} pin */
@@ -160,8 +164,8 @@ export function createPins(el, state) {
   const rows = new Map();
   const isNew = createMemory();
 
-  /** @param {Points} points @param {number} examples @param {boolean} waits */
-  function updateTable({ pins, writable }, examples, waits) {
+  /** @param {import("../kernel/state.js").Snapshot} snapshot @param {boolean} waits */
+  function updateTable({ points: { pins, writable }, examples, batch_norm: norm }, waits) {
     for (const [number, row] of rows) {
       if (pins.some((pin) => pin.number === number)) continue;
       row.element.remove();
@@ -178,17 +182,18 @@ export function createPins(el, state) {
       const row = rows.get(pin.number) ?? createRow(pin, state);
       if (!rows.has(pin.number)) body.append(row.element);
       rows.set(pin.number, row);
-      row.update(pin, columns, writable, planeOf(pin, examples), waits);
+      row.update(pin, columns, writable, placeOf(pin, examples, norm), waits);
     }
     scroll.hidden = pins.length === 0;
   }
 
   return {
     /** @param {import("../kernel/state.js").Snapshot} snapshot */
-    update({ points, examples, kernel }) {
+    update(snapshot) {
+      const { points, kernel, batch_norm: norm } = snapshot;
       const waits = kernel !== "gone";
-      if (!isNew(points, waits)) return;
-      updateTable(points, examples, waits);
+      if (!isNew(points, waits, norm)) return;
+      updateTable(snapshot, waits);
       const { applied: name, note: words } = points;
       applied.hidden = name === null;
       setText(holder, `Your model holds the weights of ${name}.`);

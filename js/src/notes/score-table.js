@@ -2,7 +2,7 @@
 import { WORDS } from "../kernel/agreed.js";
 import { createButton, h, setText } from "../ui/dom.js";
 import { capitalised, formatNumber } from "../model/format.js";
-import { headsOf, scoreColumns } from "./pins.js";
+import { headsOf, scoreColumns, statisticsOf } from "./pins.js";
 import { download } from "../ui/save-image.js";
 
 /** @typedef {import("../kernel/points.js").Row} Row */
@@ -33,10 +33,10 @@ export function createScoreTable(el, state) {
     update(state.snapshot);
   });
 
-  /** @param {Row[]} rows */
-  function fill(rows) {
+  /** @param {Row[]} rows @param {import("../kernel/state.js").BatchNorm} norm */
+  function fill(rows, norm) {
     const columns = scoreColumns(rows);
-    head.replaceChildren(...headsOf(["", "α, β", ...columns.map(({ name }) => name)]));
+    head.replaceChildren(...headsOf([statisticsOf(norm), "α, β", ...columns.map(({ name }) => name)]));
     body.replaceChildren(
       ...rows.map((row, i) => {
         const cell = (/** @type {string} */ id, /** @type {(number | null)[]} */ values, /** @type {number | undefined} */ digits) =>
@@ -47,11 +47,11 @@ export function createScoreTable(el, state) {
   }
 
   /** @param {import("../kernel/state.js").Snapshot} snapshot */
-  function update({ points, surface, kernel }) {
+  function update({ points, surface, kernel, batch_norm: norm }) {
     element.hidden = surface === null;
     // A picture that changed while the table is open closes it: its numbers were of another one.
     if ((shown || points.note || kernel === "gone") && !points.table) open = false;
-    if (points.table && points.table !== shown) fill(points.table);
+    if (points.table && points.table !== shown) fill(points.table, norm);
     shown = points.table;
     scroll.hidden = csv.hidden = !open || !shown;
     button.toggleAttribute("data-asks", !shown);
