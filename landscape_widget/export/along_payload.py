@@ -62,6 +62,7 @@ def along(
     """
     n, done = len(evolution.done), int(evolution.done.sum())
     trace = np.full(n, math.nan) if evolution.trace is None else evolution.trace
+    lacks = done < n or bool((np.isnan(trace) & np.isfinite(evolution.largest)).any())
     symbols = [SYMBOLS.get(verdict, _NONE) for verdict in evolution.verdict]
     # by Adam's edge the preconditioned curvature is measured, by any other one the Hessian's
     own, scaled = evolution.values, evolution.preconditioned
@@ -117,7 +118,7 @@ def along(
         "verdicts": list(evolution.verdict),
         "words": words,
         "marks": f"Marks of the loss: {', '.join(signs)}." if signs else "",
-        "offer": "Stop" if busy and asked else "Compute all" if done < n else "",
+        "offer": "Stop" if busy and asked else "Compute all" if lacks else "",
         "asked": busy and asked,
     }
 

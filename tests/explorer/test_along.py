@@ -173,6 +173,26 @@ def test_what_goes_ahead_unasked_is_offered_to_all_and_what_was_asked_for_to_be_
     assert told[-1] == ("", False)
 
 
+def test_all_is_offered_as_long_as_a_trace_is_missing(make_explorer: Make) -> None:
+    """As of a checkpoint that was taken after all was computed, whose ends the picture brings."""
+    model, batches = NETWORK.model(), NETWORK.batches(ONE_BATCH)
+    explorer = make_explorer(model, batches, NETWORK.loss_fn, trajectory=trained()[:2], resolution=5)
+    explorer.compute("evolution")
+    assert explorer._along["offer"] == ""
+    with torch.no_grad():
+        next(model.parameters()).mul_(1.1)
+    explorer.update()
+    explorer.compute()
+    gone_ahead(explorer)
+    assert explorer.evolution.done.all()
+    assert np.isnan(explorer.evolution.trace[-1])
+    assert explorer._along["offer"] == "Compute all"
+    send(explorer, type="along")
+    gone_ahead(explorer)
+    assert np.isfinite(explorer.evolution.trace).all()
+    assert explorer._along["offer"] == ""
+
+
 def test_cancel_ends_it_and_what_was_found_stays(make_explorer: Make) -> None:
     explorer = explorer_of(make_explorer, axes=HESSIAN, checkpoint=0).compute()
     explorer.cancel()
