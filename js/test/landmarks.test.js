@@ -105,6 +105,12 @@ test("where one points, a checkpoint tells step, loss and distance off the plane
   assert.match(find("readout-path").textContent, /^path, 71/);
 });
 
+test("beside a difference what is told of a solution is one, too", async () => {
+  const difference = mockSurface({ ...controls, request: 1, split: "difference" }, 1);
+  const { find } = await show({ _surface: difference, _landmarks: mockLandmarks(difference), split: "difference" });
+  assert.match(find("readout-path").textContent, /other seed, true test − training loss 0\.4000/);
+});
+
 test("a checkpoint has the name that the kernel gives it, also where nobody told its step", async () => {
   const raw = mockLandmarks(surface);
   const [path_, other] = /** @type {any} */ (raw.planes[0]).paths;

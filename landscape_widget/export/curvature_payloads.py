@@ -188,7 +188,7 @@ def _estimate(value: float, stderr: float) -> Payload | None:
 
 
 def _blindness(estimate: BlindnessEstimate | None) -> str | None:
-    """The 95 % interval in words; None where there is no number."""
-    if estimate is None or not math.isfinite(estimate.probability):
+    """The 95 % interval in words; None where there is no number, or any is in it."""
+    if estimate is None or not math.isfinite(estimate.probability) or estimate.high - estimate.low >= 1:
         return None
     return interval_words(estimate.low, estimate.high)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import deque
 from dataclasses import replace
 from typing import Any
@@ -15,6 +16,7 @@ from landscape_widget import Objective, TraceEstimate
 from landscape_widget.export import curvature_payloads as curvature
 from landscape_widget.export import payloads as wire
 from landscape_widget.planes.projections import plane_hessian
+from landscape_widget.results.blindness import BlindnessEstimate
 from landscape_widget.results.tables import brief
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Findings
@@ -133,6 +135,12 @@ def test_the_verdict_waits_for_certified_pairs() -> None:
     assert not payload["final"]
     assert (payload["verdict"], payload["sentence"]) == ("undecided", "")
     assert payload["slopes"] is None
+
+
+def test_an_interval_that_holds_every_share_is_none() -> None:
+    told = curvature._blindness
+    assert told(BlindnessEstimate(0.5, math.nan, 0.0, 1.0)) is None
+    assert told(BlindnessEstimate(0.5, 0.1, 0.25, 1.0)) == "25–100 %"
 
 
 def test_projections_decode_to_the_result(found: Findings) -> None:

@@ -121,8 +121,8 @@ export function describe({ samples, total, blindness, final }, saddle = true) {
 /** Ways to the same probability, and when each holds. @type {[string, string][]} */
 const WAYS = [
   ["measured, the one to go by", "Counted among the random planes drawn: it holds for any spectrum"],
-  ["closed form of tr H, tr H²", "It holds for many eigenvalues of similar size; where a few stand out, it misses them"],
-  ["closed form of the spectrum", "It holds for any spectrum, as far as the spectral density does, whose middle is an estimate"],
+  ["if no eigenvalue stood out", "The closed form of tr H and tr H²: it holds for many eigenvalues of similar size; where a few stand out, it misses them"],
+  ["by the spectrum", "The closed form of all eigenvalues: it holds for any spectrum, as far as the spectral density does, whose middle is an estimate"],
 ];
 
 /** Three ways to the same probability, side by side, each as an interval. */

@@ -2,6 +2,7 @@
 import { formatNumber } from "../model/format.js";
 import { freePlaces, seenBy } from "../model/free-places.js";
 import { interpolate } from "../model/picture.js";
+import { quantityOf } from "../kernel/splits.js";
 
 /** @typedef {import("../ui/frame.js").Frame} Frame */
 /** @typedef {import("../kernel/landmarks.js").PathOnPlane} PathOnPlane */
@@ -176,10 +177,11 @@ export function raisedWords(traces, { camera, room, place, hidden, top }) {
 export function readPaths({ paths, point, picture: { surface, extent: [a0, a1, b0, b1] } }) {
   let best = { distance: Math.max(NEAR, 0.5 / ((surface?.alpha.length ?? 0) - 1)), text: "" };
   const several = paths.filter(({ solution }) => !solution).length > 1;
+  const quantity = surface ? quantityOf(surface) : "loss";
   /** @param {PathOnPlane} path @param {number} i */
   const told = ({ name, solution, loss, offPlane, steps }, i) => {
     const off = offPlane[i] <= ROUNDING * (surface?.thetaNorm ?? 0) ? "in the plane" : `off the plane ‖Δθ‖ = ${formatNumber(offPlane[i], 3)}`;
-    return [solution ? name : several ? `${name}, ${steps[i]}` : steps[i], `true loss ${formatNumber(loss[i])}`, off];
+    return [solution ? name : several ? `${name}, ${steps[i]}` : steps[i], `true ${quantity} ${formatNumber(loss[i])}`, off];
   };
   for (const path of paths) {
     path.alpha.forEach((a, i) => {
