@@ -112,14 +112,17 @@ class PointActs(SavedPages):
         """Loss and metrics at θ* and at the lowest node of each plane on show, on training and test data.
 
         Like Table II of Böttcher & Wheeler where ``compared_axes`` puts a random plane beside the Hessian
-        one. It is evaluated when asked for, on all examples.
+        one. It is evaluated when asked for, on all examples, and is there for the page and its files then.
 
         Raises:
             RuntimeError: If no plane is there yet, or the loss is another one than that of the planes.
         """
+        pictures, request = self._sent()
+        table = self._points.table(pictures)
         with self._lock:
-            pictures = self._pictures()
-        return self._points.table(pictures)
+            if self._sent()[1] == request:
+                self._points.keep(request, table)
+        return table
 
     def parameters_at(self, alpha: float | Pin, beta: float | None = None) -> dict[str, Any]:
         """A complete state dict at (α, β), for ``model.load_state_dict``; the model stays as it is.

@@ -259,6 +259,11 @@ class Points:
         witness.check(study.objective.n_examples)
         return table
 
+    def keep(self, request: int, table: ScoreTable) -> None:
+        """Shows the table of the pictures of a request on the page, as long as these are on show."""
+        self._table = request, table
+        self._changed()
+
     def tabulate(self, shown: Callable[[], tuple[Pictures, int]]) -> None:
         """Has the worker make the table for the page.
 
@@ -269,10 +274,9 @@ class Points:
         def steps() -> Iterator[None]:
             try:
                 pictures, request = shown()
-                self._table = request, self.table(pictures)
+                self.keep(request, self.table(pictures))
             except Exception as error:
-                self._note = f"{type(error).__name__}: {error}"
-            self._changed()
+                self.tell(f"{type(error).__name__}: {error}")
             yield
 
         self._note = ""

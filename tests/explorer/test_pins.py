@@ -27,6 +27,7 @@ from landscape_widget.planes.directions import random_pair
 from landscape_widget.planes.points import locate
 from landscape_widget.results.planes import Plane, Surface
 
+from ..export.test_html_page import carried
 from ..support.cases import NARROW, ONE_BATCH
 from ..support.gates import HUNG, finish, finish_pin, gated_saddle
 from ..support.page import received, send
@@ -542,6 +543,19 @@ def test_the_table_without_test_data_or_a_plane(make_explorer: Make) -> None:
     table = explorer.compute().table()
     assert table.rows[1].test is None
     assert list(table.columns)[-1] == "train_loss"
+
+
+def test_a_table_is_on_the_page_too_and_on_saved_ones(make_explorer: Make, tmp_path: Path) -> None:
+    explorer = make_explorer(gated_saddle()[1], domain=(-1, 1, -1, 1)).compute()
+    table = explorer.table()
+    told = [row.train.loss for row in table.rows]
+    assert [row["train"]["loss"] for row in received(explorer, "_pins")["table"]] == told
+    explorer.to_html(tmp_path / "page.html")
+    assert [row["train"]["loss"] for row in carried(tmp_path / "page.html")["_pins"]["table"]] == told
+    explorer.seed = 3
+    explorer.axes = ("random", "random")
+    explorer.compute("surface")
+    assert received(explorer, "_pins")["table"] is None
 
 
 def test_the_page_asks_for_the_table(make_explorer: Make, tmp_path: Path) -> None:
