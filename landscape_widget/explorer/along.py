@@ -24,6 +24,7 @@ from landscape_widget.export.along_payload import along
 from landscape_widget.paths.index import was_dropped
 from landscape_widget.results.comparison import Comparison
 from landscape_widget.results.evolution import Evolution
+from landscape_widget.results.words import LOSSES, SPLITS
 from landscape_widget.study.along import comparison_of, evolution_of, found_at, unfit
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.study import Study, check_part
@@ -65,7 +66,8 @@ class AlongTheRun(PointActs):
     def evolution(self) -> Evolution:
         """What was found at each checkpoint so far; ``compute("evolution")`` does so for all.
 
-        Where there is no more yet, the loss is that of the path in the picture.
+        Where there is no more yet, the loss is that of the path in a picture: on training data with frozen
+        batch norm, as far as a picture asked for it.
         Its eigenvalues are the largest and the smallest; it holds no eigenvectors.
         """
         with self._lock:
@@ -73,7 +75,7 @@ class AlongTheRun(PointActs):
             known = {i: self._noted.at(checkpoint, n) for i, checkpoint in enumerate(checkpoints)}
             found = {i: at for i, at in known.items() if at is not None}
             provenance = self._study.objective.provenance("evolution") | {"n_examples": n}
-            return evolution_of(checkpoints, found, provenance, self._losses_on_path())
+            return evolution_of(checkpoints, found, provenance, self._study.centre.around.training_losses(n))
 
     @property
     def comparison(self) -> Comparison | None:
@@ -92,13 +94,6 @@ class AlongTheRun(PointActs):
                 found.append(traced)
             provenance = self._study.objective.provenance("comparison") | {"n_examples": now.examples}
             return comparison_of(names, found, provenance)
-
-    def _losses_on_path(self) -> dict[str, float]:
-        """Losses at checkpoints that the path in the picture has, by their names."""
-        placed = self._publisher.latest.landmarks
-        if placed is None or placed.path is None or placed.losses != ("train", "frozen"):
-            return {}
-        return dict(zip(placed.path.names, placed.path.loss.tolist(), strict=True))
 
     def compute(self: _Self, what: str = "all") -> _Self:
         """Computes what the controls ask for and returns when it is done.
@@ -315,8 +310,10 @@ class AlongTheRun(PointActs):
                 busy = pastime is not None and not (pastime.cancelled or pastime.done.is_set())
             noted = [one.scalars for one in self._points.centres.landmarks.checkpoints]
             another = any("lr" in each and math.isnan(each.get("momentum", 0.0)) for each in noted)
-            found = self.evolution
-            self._along = along(found, busy, self._all, another, self._unfit(found))
+            found, loss = self.evolution, (LOSSES if self._study.test is None else SPLITS)["train"]
+            if self.batch_norm != "frozen":
+                loss += ", frozen batch norm"
+            self._along = along(found, busy, self._all, another, self._unfit(found), loss)
 
 
 def _of(controls: Controls) -> tuple[object, ...]:

@@ -12,6 +12,7 @@ from landscape_widget.figures.evolution import called, log_ticks, step_ticks
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.results.checkpoints import places, unit_of
 from landscape_widget.results.evolution import Evolution
+from landscape_widget.results.words import LOSSES
 
 #: Marks of verdicts, for those who tell no colours apart, too; and that of none.
 SYMBOLS = {"minimum": "circle", "saddle": "x", "maximum": "triangle-up", "slope": "triangle-down"}
@@ -49,7 +50,12 @@ _ROOM = 0.08
 
 
 def along(
-    evolution: Evolution, busy: bool, asked: bool, another_edge: bool = False, unfit: Sequence[str] = ()
+    evolution: Evolution,
+    busy: bool,
+    asked: bool,
+    another_edge: bool = False,
+    unfit: Sequence[str] = (),
+    loss: str = LOSSES["train"],
 ) -> Payload:
     """What is known at each checkpoint, in the words of plotly but for the page's own colours.
 
@@ -59,6 +65,7 @@ def along(
         asked: Whether that is because all of it was asked for.
         another_edge: Whether training was by an optimiser that is stable up to another edge than 2/η.
         unfit: Why there is no preconditioned curvature at checkpoints whose P is that of other parameters.
+        loss: What the loss is called, beside pictures that may be of another one.
     """
     n, done = len(evolution.done), int(evolution.done.sum())
     trace = np.full(n, math.nan) if evolution.trace is None else evolution.trace
@@ -70,7 +77,7 @@ def along(
     found = [
         _picture(
             "loss, ‖∇L‖",
-            _line("loss", evolution.loss, "text", symbol=symbols),
+            _line(loss, evolution.loss, "text", symbol=symbols),
             _line("‖∇L‖", evolution.gradient_norm, "muted", "dot"),
             log=True,
         ),

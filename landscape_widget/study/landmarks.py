@@ -188,6 +188,18 @@ class Surroundings:
 
         yield from self._of_what_is_kept(found)
 
+    def training_losses(self, n_examples: int) -> dict[str, float]:
+        """Losses on so many examples that are known of checkpoints placed so far, by their names.
+
+        They are on training data with frozen batch norm, like curvature, whatever a picture shows.
+        """
+        found = {}
+        for i, name in enumerate(self.landmarks.trajectory.names if self.landmarks.trajectory else ()):
+            key = n_examples, f"{self._digests.get(('', i))} train frozen"
+            if key in self._known.landmark_losses:
+                found[name] = self._known.landmark_losses[key]
+        return found
+
     def _places(
         self, plane: Plane, trajectory: Trajectory | None, loss_of: Callable[..., float]
     ) -> Iterator[tuple[Path | None, dict[str, Path], dict[str, Path]]]:

@@ -30,7 +30,7 @@ from landscape_widget.explorer.along import AHEAD
 from landscape_widget.export.along_payload import _line, _picture, along
 
 from ..export.test_html_page import carried
-from ..support.cases import ONE_BATCH
+from ..support.cases import ONE_BATCH, case
 from ..support.gates import finish, settle
 from ..support.page import send
 from .test_checkpoints import dense_hessian
@@ -88,8 +88,43 @@ def test_before_anybody_goes_to_a_checkpoint_nothing_is_computed_ahead(make_expl
     assert explorer._pastime is None
     assert explorer.evolution.done.tolist() == [False] * 5 + [True]
     # true losses come with the path, before there is any curvature
-    np.testing.assert_allclose(curve(explorer, "loss"), [loss_of(state) for state in trained()], rtol=1e-10)
+    wanted = [loss_of(state) for state in trained()]
+    np.testing.assert_allclose(curve(explorer, "training loss"), wanted, rtol=1e-10)
     np.testing.assert_array_equal(explorer.evolution.loss, explorer.landmarks.path.loss)
+
+
+@pytest.mark.parametrize("first", ["train", "difference"])
+def test_known_training_losses_stay_beside_a_picture_on_test_data(make_explorer: Make, first: str) -> None:
+    explorer = explorer_of(make_explorer, axes=RANDOM, resolution=3, split=first).compute("surface")
+    wanted = [loss_of(state) for state in trained()]
+    np.testing.assert_allclose(curve(explorer, "training loss"), wanted, rtol=1e-10)
+    explorer.split = "test"
+    explorer.compute("surface")
+    assert explorer.landmarks.losses[0] == "test"
+    np.testing.assert_allclose(curve(explorer, "training loss"), wanted, rtol=1e-10)
+    explorer.checkpoint = 2
+    explorer.compute("surface")
+    np.testing.assert_allclose(curve(explorer, "training loss"), wanted, rtol=1e-10)
+    np.testing.assert_allclose(explorer.evolution.loss, wanted, rtol=1e-10)
+
+
+def test_without_test_data_the_curve_is_the_loss(make_explorer: Make) -> None:
+    explorer = explorer_of(make_explorer, axes=RANDOM, resolution=3, test_loader=None).compute("surface")
+    assert "loss" in names_of(explorer)
+
+
+def test_beside_recomputed_batch_norm_the_losses_say_whose_they_are(make_explorer: Make) -> None:
+    network = case("convolution, batch norm")
+    model, data = network.model().eval(), network.batches(ONE_BATCH)
+    run = [model.state_dict(), model]
+    explorer = make_explorer(model, data, network.loss_fn, trajectory=run, axes=RANDOM, resolution=3).compute(
+        "surface"
+    )
+    before = curve(explorer, "loss")
+    explorer.batch_norm = "recomputed"
+    explorer.compute("surface")
+    assert not np.allclose(explorer.landmarks.path.loss, before)
+    np.testing.assert_array_equal(curve(explorer, "loss, frozen batch norm"), before)
 
 
 def test_on_the_curves_weights_without_a_step_stand_by_their_names(make_explorer: Make) -> None:
