@@ -399,6 +399,26 @@ def test_path_and_pins_are_read_whole_in_a_narrow_place(open_: Open) -> None:
     expect(page.get_by_test_id("pin-1-remove")).to_be_visible()
 
 
+@pytest.mark.parametrize("width", [700, 500])
+def test_words_of_a_pin_on_another_plane_take_no_more_lines_than_its_buttons(open_: Open, width: int) -> None:
+    page = open_("paths&stretch=10")
+    set_width(page, width)
+    page.evaluate(PINNED)
+    pins = page.evaluate("model.get('_pins')")
+    try:
+        page.evaluate("""() => {
+          const { pins, ...others } = model.get("_pins");
+          const pin = { ...pins[0], number: 2, n_examples: 400, here: false, centred: false };
+          model.receive({ _pins: { ...others, pins: [...pins, pin] } });
+        }""")
+        expect(page.get_by_test_id("pin-2-place")).to_contain_text("of 400 examples, around another centre")
+        here, elsewhere = (box(page.get_by_test_id(f"pin-{number}"))["height"] for number in (1, 2))
+        assert elsewhere <= here + 1, "but for its share of the line between both"
+        assert width == 500 or root(page).evaluate(CUT) == []
+    finally:
+        page.evaluate("pins => model.receive({ _pins: pins })", pins)
+
+
 @pytest.mark.parametrize("beside", [False, True])
 def test_a_path_of_many_words_is_read_whole_and_moves_nothing(open_: Open, beside: bool) -> None:
     """In one picture of two, and in one of four, the readout above it in as many lines as it takes."""

@@ -132,7 +132,9 @@ function createRow({ number }, state) {
         cells[i].title = id === "curvatures" ? hessianWords(pin) : (values ?? []).map((value) => value ?? "not finite").join(", ");
         const text = values ? values.map((value) => formatNumber(value, digits)).join(", ") : pin.error || !waits ? "–" : "…";
         // Coordinates are those of the pin's own plane, also while another one is on show.
-        setText(cells[i], id === "place" && plane ? `${text} ${plane}` : text);
+        const words = id === "place" ? plane : "";
+        setText(cells[i], `${text} ${words}`.trimEnd());
+        cells[i].toggleAttribute("data-elsewhere", words !== "");
       });
       apply.hidden = !writable;
       element.dataset.done = String(pin.done);
