@@ -642,6 +642,14 @@ def test_only_the_verdicts_first_line_ends_beside_the_progress(open_: Open, widt
     assert_nothing_touches(page, width)
 
 
+def test_no_blank_lines_lie_between_verdict_and_progress_in_a_narrow_place(open_: Open) -> None:
+    page = open_("stretch=30&half=2&still")
+    set_width(page, 500)
+    page.evaluate(SAY, ["Saddle: λmax 4.752.", None])
+    verdict, corner = page.locator(".lw-sentence"), page.locator(".lw-corner")
+    assert 0 <= box(verdict)["y"] - box(corner)["bottom"] < 8
+
+
 def cut_choice(page: Page, name: str) -> str:
     """What is chosen in a list, if there is no room for its words."""
     cut: str = page.get_by_test_id(name).evaluate("""select => {

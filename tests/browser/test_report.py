@@ -165,7 +165,7 @@ def test_sliders_stop_at_what_is_held(
     expect(note).to_be_hidden()
 
 
-@pytest.mark.parametrize("width", [1200, 700])
+@pytest.mark.parametrize("width", [1200, 700, 500])
 def test_no_empty_lines_stand_below_the_verdict(
     explorer: LandscapeExplorer, opened: Callable[[Path], Watch], tmp_path: Path, width: int
 ) -> None:
