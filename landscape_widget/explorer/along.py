@@ -308,12 +308,14 @@ class AlongTheRun(PointActs):
             pastime = self._pastime
             if busy is None:
                 busy = pastime is not None and not (pastime.cancelled or pastime.done.is_set())
-            noted = [one.scalars for one in self._points.centres.landmarks.checkpoints]
+            checkpoints = self._points.centres.landmarks.checkpoints
+            noted = [one.scalars for one in checkpoints]
             another = any("lr" in each and math.isnan(each.get("momentum", 0.0)) for each in noted)
             found, loss = self.evolution, (LOSSES if self._study.test is None else SPLITS)["train"]
             if self.batch_norm != "frozen":
                 loss += ", frozen batch norm"
-            self._along = along(found, busy, self._all, another, self._unfit(found), loss)
+            lacks = any(self._noted.is_lacking(one, self.examples) for one in checkpoints)
+            self._along = along(found, busy, self._all, another, self._unfit(found), loss, lacks)
 
 
 def _of(controls: Controls) -> tuple[object, ...]:

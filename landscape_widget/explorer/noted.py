@@ -23,6 +23,8 @@ class Noted:
     def __init__(self) -> None:
         """Begins with nothing."""
         self._found: dict[tuple[_Key, int], AtCheckpoint] = {}
+        self._whole: set[tuple[_Key, int]] = set()
+        """Of which of them all that can be found was."""
         self._ready: set[_Key] = set()
         """Checkpoints of which all is known that the controls ask for."""
         self._ready_for: object = None
@@ -37,12 +39,19 @@ class Noted:
         """What there is by now, whatever is added to this."""
         other = Noted()
         other._found, other._ready, other._ready_for = dict(self._found), {*self._ready}, self._ready_for
-        other.failed = dict(self.failed)
+        other._whole, other.failed = {*self._whole}, dict(self.failed)
         return other
 
     def is_wanted(self, checkpoint: Recorded) -> bool:
         """Whether it is neither ready nor has failed."""
         return checkpoint_key(checkpoint) not in {*self._ready, *self.failed}
+
+    def is_lacking(self, checkpoint: Recorded, n_examples: int) -> bool:
+        """Whether there is more of its curvature to be found, whatever picture is on show."""
+        at = self.at(checkpoint, n_examples)
+        if at is None or (checkpoint_key(checkpoint), n_examples) in self._whole:
+            return at is None
+        return at.trace is None or (checkpoint.preconditioner is not None and at.preconditioned is None)
 
     def begin_anew(self, controls: Controls) -> None:
         """Forgets what is ready, and what failed, where the controls ask for something else by now."""
@@ -65,3 +74,4 @@ class Noted:
         if complete:
             self.begin_anew(controls)
             self._ready.add(key)
+            self._whole.add((key, controls.examples))

@@ -56,6 +56,7 @@ def along(
     another_edge: bool = False,
     unfit: Sequence[str] = (),
     loss: str = LOSSES["train"],
+    lacks: bool = False,
 ) -> Payload:
     """What is known at each checkpoint, in the words of plotly but for the page's own colours.
 
@@ -66,10 +67,10 @@ def along(
         another_edge: Whether training was by an optimiser that is stable up to another edge than 2/η.
         unfit: Why there is no preconditioned curvature at checkpoints whose P is that of other parameters.
         loss: What the loss is called, beside pictures that may be of another one.
+        lacks: Whether there is more of it to be computed.
     """
     n, done = len(evolution.done), int(evolution.done.sum())
     trace = np.full(n, math.nan) if evolution.trace is None else evolution.trace
-    lacks = done < n or bool((np.isnan(trace) & np.isfinite(evolution.largest)).any())
     symbols = [SYMBOLS.get(verdict, _NONE) for verdict in evolution.verdict]
     # by Adam's edge the preconditioned curvature is measured, by any other one the Hessian's
     own, scaled = evolution.values, evolution.preconditioned

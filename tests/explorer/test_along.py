@@ -228,6 +228,41 @@ def test_all_is_offered_as_long_as_a_trace_is_missing(make_explorer: Make) -> No
     assert explorer._along["offer"] == ""
 
 
+def test_all_is_offered_as_long_as_the_curvature_by_adams_measure_is_missing(make_explorer: Make) -> None:
+    model, (x, y) = NETWORK.model(), NETWORK.examples()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+    recorder = TrajectoryRecorder(model, every=2, preconditioner=True)
+    recorder.attach(optimizer)
+
+    def train_on(steps: int) -> None:
+        for _ in range(steps):
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(model(x), y).backward()
+            optimizer.step()
+
+    train_on(4)
+    data = NETWORK.batches(ONE_BATCH)
+    explorer = make_explorer(
+        model, data, NETWORK.loss_fn, trajectory=recorder, axes=RANDOM, resolution=3, samples=7
+    )
+    explorer.compute("evolution")
+    known = np.isfinite(explorer.evolution.preconditioned).tolist()
+    assert explorer._along["offer"] == "", "also where nothing was divided by before the first step"
+    train_on(2)
+    explorer.update()
+    explorer.compute()
+    explorer.face = "trace"
+    explorer.compute("curvature")
+    gone_ahead(explorer)
+    assert np.isfinite(explorer.evolution.trace[-1])
+    assert explorer.evolution.done.all()
+    assert np.isnan(explorer.evolution.preconditioned[-1])
+    assert explorer._along["offer"] == "Compute all"
+    explorer.compute("evolution")
+    assert np.isfinite(explorer.evolution.preconditioned).tolist() == [*known, True]
+    assert explorer._along["offer"] == ""
+
+
 def test_cancel_ends_it_and_what_was_found_stays(make_explorer: Make) -> None:
     explorer = explorer_of(make_explorer, axes=HESSIAN, checkpoint=0).compute()
     explorer.cancel()
