@@ -57,6 +57,6 @@ class SaddleBlindness:
     measured: BlindnessEstimate | None
     """Share of random projections that show none."""
     closed_form: BlindnessEstimate | None
-    """The closed form from tr(H) and tr(H²), for many eigenvalues of similar size."""
+    """The closed form from tr(H) and tr(H²), for many eigenvalues of similar size: if none stood out."""
     spectral: BlindnessEstimate | None
     """The integral over the spectral density, for any spectrum."""
