@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
-from time import sleep
+from time import monotonic, sleep
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from landscape_widget import LandscapeExplorer, Objective
 from landscape_widget.explorer.model_weights import State, Weights
 
 from ..support.cases import ONE_BATCH, case
-from ..support.gates import finish, gated_saddle, settle
+from ..support.gates import HUNG, finish, gated_saddle, settle
 from ..support.page import received, send
 
 Make = Callable[..., LandscapeExplorer]
@@ -299,28 +299,42 @@ def test_another_model_takes_the_place_whatever_the_loss_needs(
 
 
 def test_weights_amid_a_step_of_an_optimizer_are_not_taken(make_explorer: Make) -> None:
-    """A step in another thread, whose pauses between parameters are longer than a copy takes."""
+    """A step in another thread, whose pauses between parameters are longer than a copy takes.
+
+    What is taken while the machine makes one of them longer than a step is waited for tells nothing.
+    """
     model, explorer = explorer_of(make_explorer)
-    ends, taken = Event(), []
+    ends, over, taken, late = Event(), Event(), [], []
 
     def steps() -> None:
         while not ends.wait(0.03):
+            at = monotonic()
             for parameter in model.parameters():
                 sleep(0.003)
                 parameter.data += 1
+                before, at = at, monotonic()
+                if at - before > 0.007:
+                    late.append((before, at))
+            over.set()
 
     first = explorer.objective.theta.clone()
     thread = Thread(target=steps)
     thread.start()
+    until = monotonic() + HUNG
     try:
-        for _ in range(20):
+        while len(taken) < 10 and monotonic() < until:
+            began = monotonic()
             with suppress(RuntimeError):  # it asks for a time between two steps
                 explorer.update()
-                taken.append(explorer.objective.theta - first)
+                ended, moved = monotonic(), explorer.objective.theta - first
+                over.clear()
+                assert over.wait(HUNG)  # and so a pause that was on
+                if not any(begin < ended and end > began for begin, end in late):
+                    taken.append(moved)
     finally:
         ends.set()
         thread.join()
-    assert taken
+    assert len(taken) == 10
     for moved in taken:
         assert torch.allclose(moved, moved[0].round(), rtol=0, atol=1e-9)
 
