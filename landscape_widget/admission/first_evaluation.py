@@ -28,9 +28,6 @@ from landscape_widget.numerics.checks import few
 #: Examples that stand for all in what a model does to each of them alike.
 _FEW = 16
 
-#: Examples on which losses are compared that differ at each of them.
-_FEWEST = 8
-
 
 def first_evaluation(
     terms: Terms,
@@ -73,7 +70,7 @@ def first_evaluation(
     check_rows(probe, terms, told=told)
     found = derivative(probe.few(_FEW), own)
     if fresh is not None:
-        check_kept(found, probe.few(_FEWEST))
+        check_kept(found)
     _check_metrics(terms, theta, own)
     check_whole(terms, theta, spans, first=first, in_graph=found.in_graph)
     found.check_slope()
@@ -89,29 +86,29 @@ def first_evaluation(
 
 def _check_metrics(terms: ModelTerms, theta: Tensor, own: Sequence[Tensor]) -> None:
     """Sees that no metric reads the user's own model, nor asks which parameters require a gradient."""
-    names: list[str] = []
+    alone: dict[str, float] = {}
 
     def compute() -> list[float]:
         with evaluated():
             values = terms.metrics_on(theta.detach().clone(), terms.batches[0])
-        names[:] = values
+        alone.update(values | alone)  # the first ones are those of memory as it is
         return list(values.values())
 
     same = repeatable(theta.dtype)
     if found := depend_on(own, compute, same):
-        name = names[found[0]]
+        name = list(alone)[found[0]]
         raise InvalidLossError(OF_OWN_MODEL.format(f"metric {name!r}", "metric", name))
-    for name, alone, asked in zip(names, compute(), _as_in_training(terms, theta), strict=False):
-        if abs(asked - alone) > same * max(abs(asked), abs(alone)):
+    for name, asked in _as_in_training(terms, theta).items():
+        if abs(asked - alone[name]) > same * max(abs(asked), abs(alone[name])):
             raise InvalidLossError(
                 "Expected metrics that depend on the values of parameters and data alone, got "
-                f"{name!r} of {asked:.8g} where parameters require a gradient and {alone:.8g} where they do "
-                "not. Leave that question out, or tell parameters by their names."
+                f"{name!r} of {asked:.8g} where parameters require a gradient and {alone[name]:.8g} where "
+                "they do not. Leave that question out, or tell parameters by their names."
             )
 
 
-def _as_in_training(terms: ModelTerms, theta: Tensor) -> list[float]:
+def _as_in_training(terms: ModelTerms, theta: Tensor) -> dict[str, float]:
     """The metrics of parameters that require a gradient, without a graph; none where they need one."""
     with suppress(Exception), evaluated(), torch.no_grad():
-        return list(terms.metrics_on(theta.detach().clone().requires_grad_(), terms.batches[0]).values())
-    return []
+        return terms.metrics_on(theta.detach().clone().requires_grad_(), terms.batches[0])
+    return {}

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape_widget.admission.graph_check import Derivative
-from landscape_widget.admission.precision import repeatable
+from landscape_widget.admission.precision import NOISE, repeatable
 from landscape_widget.engine.derivatives import evaluated
 from landscape_widget.loss.batch_loss import BatchLoss, InvalidLossError
 from landscape_widget.loss.copying import convert_module
@@ -20,9 +20,6 @@ from landscape_widget.numerics.checks import few
 #: Relative difference that rounding may make of two losses by the same operations, at least, and in roundings
 #: of their type.
 _SAME, _ROUNDINGS = 1e-8, 100.0
-
-#: How much more it must be than what else makes losses differ.
-_NOISE = 100.0
 
 
 def check_held_elsewhere(found: Derivative, fresh: Callable[[], BatchLoss], own: torch.dtype) -> None:
@@ -50,11 +47,11 @@ def check_held_elsewhere(found: Derivative, fresh: Callable[[], BatchLoss], own:
     if not off > _tolerance(point) * size:
         return  # also where it is not finite
     again = probe.value(point * (1 + torch.finfo(point.dtype).eps), in_graph=found.in_graph)
-    if not off > _NOISE * abs(again - expected):  # of a loss that magnifies rounding, or that others name
+    if not off > NOISE * abs(again - expected):  # of a loss that magnifies rounding, or that others name
         return
     at_theta = probe.value(probe.theta, in_graph=found.in_graph)
     there = _written(found, fresh(), own, probe.theta)
-    if not off > _NOISE * abs(there - at_theta):
+    if not off > NOISE * abs(there - at_theta):
         if off <= repeatable(own) * size:
             return
         raise InvalidLossError(

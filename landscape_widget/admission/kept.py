@@ -10,11 +10,14 @@ from torch import Tensor
 
 from landscape_widget.admission.graph_check import Derivative
 from landscape_widget.admission.nearby import Probe
-from landscape_widget.admission.precision import repeatable
+from landscape_widget.admission.precision import NOISE, repeatable
 from landscape_widget.data.tree import map_tensors
 from landscape_widget.engine.derivatives import evaluated
 from landscape_widget.loss.batch_loss import InvalidLossError
 from landscape_widget.loss.terms import ModelTerms
+
+#: Examples that losses are compared on.
+_FEW = 8
 
 #: Tensors that take the identities which Python would give again.
 _CROWD = 1000
@@ -22,11 +25,8 @@ _CROWD = 1000
 #: Entries between the addresses of tensors, even as those of complex numbers are.
 _APART = 2
 
-#: How much more than two evaluations in new tensors the losses must differ.
-_NOISE = 100.0
 
-
-def check_kept(found: Derivative, few: Probe) -> None:
+def check_kept(found: Derivative) -> None:
     """Sees that the loss near θ is the same in tensors that have held θ before.
 
     Python gives the identity and the memory of a tensor that is gone to the next one: what is kept by these,
@@ -36,11 +36,11 @@ def check_kept(found: Derivative, few: Probe) -> None:
 
     Args:
         found: The gradient of the loss near θ.
-        few: The loss of few examples.
 
     Raises:
         InvalidLossError: If it is not.
     """
+    few = found.probe.few(_FEW)
     point, _ = few.point
     held = [point.view_as(point) for _ in range(_CROWD)]
     for in_graph in {found.in_graph, True}:
@@ -48,7 +48,7 @@ def check_kept(found: Derivative, few: Probe) -> None:
         fresh, again = loss(point), loss(few.theta, point)
         if not abs(again - fresh) > repeatable(point.dtype) * max(abs(again), abs(fresh)):
             continue
-        if abs(again - fresh) > _NOISE * abs(loss(point) - fresh):
+        if abs(again - fresh) > NOISE * abs(loss(point) - fresh):
             raise InvalidLossError(
                 "Expected a model and loss_fn whose loss depends on the values of parameters and data alone, "
                 f"got {fresh:.8g} and {again:.8g} at the same ones, the latter in tensors that held others "
@@ -70,7 +70,7 @@ def _loss(few: Probe, held: list[Tensor], in_graph: bool, *values: Tensor) -> fl
     assert isinstance(terms, ModelTerms)
     shift, batch = _APART * len(held), terms.batches[0].widened()
     batch = replace(batch, content=map_tensors(batch.content, partial(_elsewhere, shift)))
-    with evaluated(), terms.known_batches():
+    with evaluated(), terms.taking(new_batches=False):
         theta = torch.empty(len(like) + shift, dtype=like.dtype, device=like.device)[shift:]
         theta.requires_grad_(in_graph)
         parameters = terms.layout.unflatten(theta)

@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 #: round differently from run to run, dropout is off by far more.
 _REPEATABLE = {torch.float64: 1e-10, torch.float32: 1e-4, torch.bfloat16: 1e-1, torch.float16: 1e-2}
 
+#: How much more than evaluations of the same differ must losses differ that are said to be others.
+NOISE = 100.0
+
 #: Words of torch about types that do not go together.
 _ABOUT_TYPES = ("dtype", "type", "double", "float")
 

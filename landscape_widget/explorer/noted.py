@@ -49,8 +49,10 @@ class Noted:
     def is_lacking(self, checkpoint: Recorded, n_examples: int) -> bool:
         """Whether there is more of its curvature to be found, whatever picture is on show."""
         at = self.at(checkpoint, n_examples)
-        if at is None or (checkpoint_key(checkpoint), n_examples) in self._whole:
-            return at is None
+        if at is None:
+            return True
+        if (checkpoint_key(checkpoint), n_examples) in self._whole:
+            return False
         return at.trace is None or (checkpoint.preconditioner is not None and at.preconditioned is None)
 
     def begin_anew(self, controls: Controls) -> None:

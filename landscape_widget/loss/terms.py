@@ -246,22 +246,16 @@ class ModelTerms:
         self.batches = [replace(batch, divisible=False) for batch in self.batches]
 
     @contextmanager
-    def new_batches(self) -> Iterator[None]:
-        """Where all batches are looked at, one after another, for whether the loss changes any of them."""
-        self._batch_loss.looks = True
-        try:
-            yield
-        finally:
-            self._batch_loss.looks = False
+    def taking(self, *, new_batches: bool) -> Iterator[None]:
+        """Where new batches are looked at, one after another, for whether the loss changes any of them.
 
-    @contextmanager
-    def known_batches(self) -> Iterator[None]:
-        """Where batches are given as they are, as long as the loss is not known to change them."""
-        looks, self._batch_loss.looks = self._batch_loss.looks, False
+        Others are given as they are, as long as the loss is not known to change them.
+        """
+        before, self._batch_loss.looks = self._batch_loss.looks, new_batches
         try:
             yield
         finally:
-            self._batch_loss.looks = looks
+            self._batch_loss.looks = before
 
     def time_may_come_first(self) -> list[str]:
         """Names of layers that take sequences with time as their first dimension."""

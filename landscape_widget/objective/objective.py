@@ -109,7 +109,7 @@ class Objective(PureFunction):
             self._set(terms, theta, filter_blocks(model, layout), layout, batch_size_fn)
             self._names, self._mode = names_of(loss_fn, model), told_of_mode(model, mode)
             self._dtype_chosen = chosen
-            with restored(model), terms.new_batches():
+            with restored(model), terms.taking(new_batches=True):
                 if is_whole(data):
                     terms = in_pieces(terms, theta, self.spans)
                     self._terms = terms
@@ -261,7 +261,7 @@ class Objective(PureFunction):
             how = self._batch_size_fn, self.device, self.dtype
             batches = read_batches(data, max_examples, *how, chosen=self._dtype_chosen)
             terms = own.over(batches)
-            with terms.new_batches():
+            with terms.taking(new_batches=True):
                 if is_whole(data):
                     terms = in_pieces(terms, self.theta, self.spans)
                 told = self._batch_size_fn is not None

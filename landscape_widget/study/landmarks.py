@@ -167,7 +167,7 @@ class Surroundings:
         def loss_of(i: int, state: Mapping[str, Tensor], name: str = "") -> float:
             digest = self._digests.get((name, i)) or self._digests.setdefault((name, i), digest_of(state))
             losses = [
-                self._loss(objective, state, f"{digest} {split} {apart}")
+                self._loss(objective, state, _loss_key(digest, split, apart))
                 for split, objective in measured.items()
             ]
             return losses[0] if len(losses) == 1 else losses[1] - losses[0]
@@ -195,7 +195,7 @@ class Surroundings:
         """
         found = {}
         for i, name in enumerate(self.landmarks.trajectory.names if self.landmarks.trajectory else ()):
-            key = n_examples, f"{self._digests.get(('', i))} train frozen"
+            key = n_examples, _loss_key(self._digests.get(("", i), ""), "train", "frozen")
             if key in self._known.landmark_losses:
                 found[name] = self._known.landmark_losses[key]
         return found
@@ -344,6 +344,11 @@ class Surroundings:
                 log.info("No loss of a checkpoint: %s: %s", type(error).__name__, error)
                 losses[place] = math.nan
         return losses[place]
+
+
+def _loss_key(digest: str, split: str, apart: str) -> str:
+    """What tells a loss of a state from others on so many examples; ``apart``: see ``steps``."""
+    return f"{digest} {split} {apart}"
 
 
 def _alone(state: Mapping[str, Tensor]) -> Trajectory:
