@@ -87,6 +87,19 @@ test("late results of the request that a change replaced do not end the provisio
   assert.equal(state.snapshot.provisional, true);
 });
 
+test("a picture of what was asked for between two changes, of which the page had not heard, is none of the last one", async () => {
+  const { model, state } = setUp({ _surface: surfaceOf(1) });
+  state.set({ domain: [-0.5, 0.5, -0.5, 0.5] });
+  state.set({ domain: [-0.2, 0.2, -0.2, 0.2] });
+  await settled();
+  model.receive({ _surface: surfaceOf(2, 5, { domain: [-0.5, 0.5, -0.5, 0.5] }) });
+  await settled();
+  assert.equal(state.snapshot.provisional, true);
+  model.receive({ _surface: surfaceOf(3, 5, { domain: [-0.2, 0.2, -0.2, 0.2], n_examples: 64 }) }); // a first look
+  await settled();
+  assert.equal(state.snapshot.provisional, false);
+});
+
 test("going back to what is shown ends the provisional state at once", async () => {
   const { state } = setUp({ _surface: surfaceOf(1) });
   state.set({ resolution: 21 });

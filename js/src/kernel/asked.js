@@ -14,7 +14,7 @@ export function createOutdated() {
     },
     /** @param {import("./decoders.js").SurfaceResult | null} shown @param {Controls} controls */
     is(shown, controls) {
-      if (until !== null && shown && (shown.request > until || answers(shown, controls))) until = null;
+      if (until !== null && shown && (answers(shown, controls) || (shown.request > until && mayAnswer(shown, controls)))) until = null;
       return until !== null && shown !== null;
     },
   };
@@ -25,8 +25,16 @@ export function createOutdated() {
  * @param {import("./decoders.js").SurfaceResult} surface
  * @param {Pick<Controls, "axes" | "seed" | "examples" | "batch_norm" | "split" | "checkpoint">} controls
  */
-export function sameLosses(surface, { axes, seed, examples, batch_norm, split, checkpoint }) {
-  if (surface.checkpoint !== checkpoint || surface.nExamples !== examples || surface.batchNorm !== batch_norm || surface.split !== split) return false;
+export function sameLosses(surface, controls) {
+  return surface.nExamples === controls.examples && sameButExamples(surface, controls);
+}
+
+/**
+ * @param {import("./decoders.js").SurfaceResult} surface
+ * @param {Pick<Controls, "axes" | "seed" | "batch_norm" | "split" | "checkpoint">} controls
+ */
+function sameButExamples(surface, { axes, seed, batch_norm, split, checkpoint }) {
+  if (surface.checkpoint !== checkpoint || surface.batchNorm !== batch_norm || surface.split !== split) return false;
   return surface.axes.every((axis, i) => axis === axes[i]) && (!surface.seeded || surface.seed === seed);
 }
 
@@ -36,8 +44,17 @@ export function sameLosses(surface, { axes, seed, examples, batch_norm, split, c
  * @param {Controls} controls
  */
 export function answers(surface, controls) {
+  return surface.nExamples === controls.examples && mayAnswer(surface, controls);
+}
+
+/**
+ * Whether a surface shows what the controls ask for, if on part of the examples: a first look at it.
+ * @param {import("./decoders.js").SurfaceResult} surface
+ * @param {Controls} controls
+ */
+function mayAnswer(surface, controls) {
   return (
-    sameLosses(surface, controls) &&
+    sameButExamples(surface, controls) &&
     surface.seed === controls.seed &&
     surface.alpha.length === controls.resolution &&
     surface.beta.length === controls.resolution &&

@@ -205,7 +205,7 @@ export function createPicture() {
     const fresh = { note: "", provisional: false, composed: false, outlines: [] };
     if (!surface) return { ...fresh, surface, model: null, extent: domain ?? [-1, 1, -1, 1] };
     const known = surface.request > former;
-    if (known && !provisional && isFine(surface) && sameLosses(surface, snapshot)) keep(surface);
+    if (known && isFine(surface) && sameLosses(surface, snapshot)) keep(surface);
 
     // The first few nodes of an answer show less than what is on show already.
     const { extent } = last ?? {};
