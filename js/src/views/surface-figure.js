@@ -75,12 +75,13 @@ const SIZES = { theta: 20, train: 22, test: 30 };
  * @param {SurfaceResult} surface
  * @param {import("../model/scale.js").Shade} shaded
  * @param {Frame} frame
+ * @param {number} height  of the scene
  */
-function signed(surface, shaded, { lowest }) {
+function signed(surface, shaded, { lowest }, height) {
   const { alpha, beta } = surface;
   const centre = alpha.includes(0) && beta.includes(0) ? [{ split: "theta", alpha: 0, beta: 0 }] : [];
   // Raised a little, else the slope in front hides their lower half.
-  const lift = 0.04 * (shaded.range[1] - shaded.range[0]);
+  const lift = 0.04 * height;
   return [...lowest, ...centre].map((point) => {
     const at = place(surface, shaded, point);
     return { ...at, z: at.z + lift, low: at.z + lift / 2, split: point.split };
@@ -222,29 +223,29 @@ export function figure3d(frame, surface, el, camera) {
   const shaded = shade(frame, surface);
   const raised = raisedPaths(frame, surface, shaded);
   const [low, high] = shaded.range;
-  const top = Math.max(high, ...raised.flatMap(({ z }) => z.filter(Number.isFinite)));
+  // Paths have losses of their own, off the plane: also below all of the surface.
+  const reached = raised.flatMap(({ z }) => z.filter(Number.isFinite));
+  const [bottom, top] = range ? shaded.range : [Math.min(low, ...reached), Math.max(high, ...reached)];
   const standing = cameraIn(el, camera);
   const colours = colouring(frame, surface);
   const ink = inkOf(surface, colours);
   const [a0, a1, b0, b1] = picture.extent;
   const share = (/** @type {number} */ value, /** @type {number} */ from, /** @type {number} */ to) => (value - from) / (to - from || 1) - 0.5;
-  const upright = (/** @type {number} */ z) => DEPTH * share(z, low, top);
+  const upright = (/** @type {number} */ z) => DEPTH * share(z, bottom, top);
   const back = (/** @type {number} */ x, /** @type {number} */ y) => /** @type {const} */ ([a0 + (x + 0.5) * (a1 - a0), b0 + (y + 0.5) * (b1 - b0)]);
   const { ahead } = directionsOf(standing);
-  const nearer = { x: -HAIR * ahead.x * (a1 - a0), y: -HAIR * ahead.y * (b1 - b0), z: (-HAIR * ahead.z * (top - low)) / DEPTH };
+  const nearer = { x: -HAIR * ahead.x * (a1 - a0), y: -HAIR * ahead.y * (b1 - b0), z: (-HAIR * ahead.z * (top - bottom)) / DEPTH };
   const ground = { ...surface, rows: shaded.rows };
   const inBox = (/** @type {import("../model/free-places.js").Vector} */ { x, y, z }) => ({ x: share(x, a0, a1), y: share(y, b0, b1), z: upright(z) });
   const behind = hiddenFrom(standing, (x, y) => (Math.max(Math.abs(x), Math.abs(y)) > 0.5 ? NaN : upright(interpolate(ground, ...back(x, y)))));
   const { words, stems } = raisedWords(raised, { camera: standing, room: roomOf(el), place: inBox, hidden: (point) => behind(inBox(point)), top });
-  const marked = signed(surface, shaded, frame);
+  const marked = signed(surface, shaded, frame, top - bottom);
   const unseen = marked.filter(({ x, y, low: z }) => behind(inBox({ x, y, z }), true));
   const pinned = raisedPins(frame, (point) => place(surface, shaded, point), shaded.range[1]);
   const narrow = isNarrow(el);
-  /** @type {[number, number]} */
-  const losses = [low, range ? high : top];
   /** @type {{tickvals?: number[], ticktext?: string[]}} */
-  const own = shaded.ticks(narrow ? 4 : 5, losses);
-  const ticks = own.tickvals ? own : roundTicks(losses, narrow, 0);
+  const own = shaded.ticks(narrow ? 4 : 5, [bottom, top]);
+  const ticks = own.tickvals ? own : roundTicks([bottom, top], narrow, 0);
   const levels = frame.contours ? contourLevels(shaded.range, 14) : null;
   // WebGL lines take no transparency.
   const solid = palette.theme === "dark" ? "#3d3d3d" : "#d9d9d9";
