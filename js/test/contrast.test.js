@@ -73,7 +73,7 @@ function marksOf({ data, layout }) {
 
 const pin = {
   number: 1, alpha: 0.2, beta: -0.6, axes: ["hessian:max", "hessian:min"], plane: "", symbols: ["λ₁", "λₙ"], seed: null, n_examples: 1797, here: true, centred: true, places: [[0.2, -0.6], null],
-  train: null, test: null, gradient_norm: null, hessian: null, curvatures: null, done: true, error: "",
+  batch_norm: null, train: null, test: null, gradient_norm: null, hessian: null, curvatures: null, done: true, error: "",
 };
 const pins = { pins: [pin], writable: true, table: null, csv: "", applied: null, note: "", centre: { depth: 0, request: 0, moved: 0 } };
 

@@ -7,10 +7,10 @@ import { assertNearly, controls, settled, show } from "./show.js";
 const scores = (/** @type {number | null} */ loss, /** @type {number} */ accuracy, n = 1797) => ({ loss, metrics: { accuracy }, n_examples: n });
 const full = {
   number: 1, alpha: 0.2, beta: -0.6, axes: ["hessian:max", "hessian:min"], plane: "Hessian λmax × λmin", symbols: ["λ₁", "λₙ"], seed: null, n_examples: 1797, here: true, centred: true, places: [[0.2, -0.6], null],
-  train: scores(0.51234567, 0.9), test: scores(0.71234567, 0.8, 450), gradient_norm: 0.25, hessian: [[4, 0.5], [0.5, -2]],
+  batch_norm: "frozen", train: scores(0.51234567, 0.9), test: scores(0.71234567, 0.8, 450), gradient_norm: 0.25, hessian: [[4, 0.5], [0.5, -2]],
   curvatures: [-2.0415, 4.0415], done: true, error: "",
 };
-const bare = { ...full, number: 2, train: null, test: null, gradient_norm: null, hessian: null, curvatures: null, done: false, places: [null, null] };
+const bare = { ...full, number: 2, batch_norm: null, train: null, test: null, gradient_norm: null, hessian: null, curvatures: null, done: false, places: [null, null] };
 const points = (/** @type {object[]} */ pins, more = {}) => ({
   _pins: { pins, writable: true, table: null, csv: "", applied: null, note: "", centre: { depth: 0, request: 0, moved: 0 }, ...more },
 });
@@ -166,6 +166,17 @@ test("after the plane has changed a pin says on which it lies, with the coordina
   await settled();
   assert.equal(find("pin-1-place").textContent, "0.200, −0.600 with frozen batch norm", "unlike the picture");
   assert.equal(await told(random), "0.200, −0.600 on Random (seed 3), with frozen batch norm");
+  const recomputed = { here: true, batch_norm: "recomputed" };
+  assert.equal(await told(recomputed), "0.200, −0.600", "like the picture");
+  model.receive({ batch_norm: "difference" });
+  await settled();
+  assert.equal(find("pin-1-place").textContent, "0.200, −0.600 with recomputed batch norm");
+});
+
+test("slope and curvature say that they hold recomputed batch-norm statistics fixed, beside a loss that follows them", async () => {
+  const { el } = await show({ ...surface(), batch_norm: "recomputed", ...points([{ ...full, batch_norm: "recomputed" }, bare]) });
+  const heads = [...el.querySelectorAll(".lw-pins-table thead th")].map((cell) => cell.textContent);
+  assert.deepEqual(heads.slice(-2), ["‖∇L‖, batch norm held fixed", "κ₋, κ₊, batch norm held fixed"]);
 });
 
 test("losses that differ little have the digits that tell them apart", async () => {
@@ -245,9 +256,16 @@ test("another centre makes what is on show provisional, and nothing of it is use
   assert.deepEqual(model.messages.at(-1), { type: "back" });
 });
 
+test("a table of other batch-norm statistics than the picture's says so", async () => {
+  const row = { place: "centre", plane: "", alpha: 0, beta: 0, batch_norm: "frozen", train: scores(0.5, 0.9), test: null };
+  const { find } = await show({ ...surface(), batch_norm: "difference", ...points([], { table: [row] }) });
+  find("table-open").click();
+  assert.equal(find("score-table").querySelector("thead th").textContent, "with frozen batch norm");
+});
+
 test("the table of lowest losses is asked for on a click, and closes when the picture changes", async () => {
   const { model, find } = await show({ ...surface(), ...points([]) });
-  const row = (/** @type {string} */ place, /** @type {string} */ plane, /** @type {number} */ alpha) => ({ place, plane, alpha, beta: 0, train: scores(0.5 - alpha, 0.9), test: scores(0.7 - alpha, 0.8, 450) });
+  const row = (/** @type {string} */ place, /** @type {string} */ plane, /** @type {number} */ alpha) => ({ place, plane, alpha, beta: 0, batch_norm: "frozen", train: scores(0.5 - alpha, 0.9), test: scores(0.7 - alpha, 0.8, 450) });
   assert.equal(find("score-table").parentElement.hidden, true);
   find("table-open").click();
   assert.deepEqual(model.messages.at(-1), { type: "table" });
@@ -256,6 +274,7 @@ test("the table of lowest losses is asked for on a click, and closes when the pi
   assert.equal(find("score-table").parentElement.hidden, false);
   const names = [...find("score-table").querySelectorAll("tbody th")].map((/** @type {Element} */ cell) => cell.textContent);
   assert.equal(names[0], "θ*");
+  assert.equal(find("score-table").querySelector("thead th, thead td").textContent, "", "of the loss that is on show");
   assert.match(names[1], /^Lowest loss, Hessian/); // as the legend says: at a border it is no minimum
   assert.match(names[2], /^Lowest loss, Random/i);
   assert.deepEqual([find("row-1-loss-train").title, find("row-1-loss-test").title], ["0.3", "0.49999999999999994"]);

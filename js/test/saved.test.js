@@ -238,7 +238,7 @@ test("two losses on one plane are as wide", TEN, async () => {
 });
 
 test("a pin is marked on the plane that it was set on, and there alone", TEN, async () => {
-  const pin = { number: 1, alpha: 0.2, beta: 0.1, axes: RANDOM, plane: "Random", fingerprint: `${RANDOM} 0`, symbols: ["r", "r"], n_examples: 1797, here: true, centred: true, places: [null, null], train: null, test: null, gradient_norm: null, hessian: null, curvatures: null, done: true, error: "" };
+  const pin = { number: 1, alpha: 0.2, beta: 0.1, axes: RANDOM, plane: "Random", fingerprint: `${RANDOM} 0`, symbols: ["r", "r"], n_examples: 1797, here: true, centred: true, places: [null, null], batch_norm: null, train: null, test: null, gradient_norm: null, hessian: null, curvatures: null, done: true, error: "" };
   const { find, model, stop } = await saved({}, { axes: RANDOM });
   model.receive({ _pins: { ...model.get("_pins"), pins: [pin] } });
   await settled();

@@ -136,6 +136,8 @@ test("a first picture says what it rests on and how far off it is", () => {
   const centre = surface.rows[5][5];
   const off = captionText(snapshot({ surface: { ...surface, centreLoss: centre - 0.25 }, examples: 1797 }));
   assert.match(off, / · A first picture on 200 of 1,797 examples, off by 0\.25 at θ\* · /);
+  const recomputed = captionText(snapshot({ surface: { ...surface, batchNorm: "recomputed", centreLoss: centre - 0.25 }, examples: 1797 }));
+  assert.match(recomputed, / · A first picture on 200 of 1,797 examples · /, "not off by what other statistics make");
   assert.match(captionText(snapshot({ surface: { ...surface, centreLoss: null }, examples: 1797 })), /of 1,797 examples · /);
   assert.match(captionText(snapshot({ surface, examples: 200 })), / · 200 examples · /);
 });

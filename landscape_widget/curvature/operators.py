@@ -115,6 +115,7 @@ def curvature(objective: Objective, operator: str = "hessian", *, precise: bool 
             f"Expected operator 'hessian' with an executor, whose workers take no other products, got "
             f"{operator!r}. Leave executor out."
         )
+    objective = objective.holding_statistics()
     in_double = objective.precise()
     if operator == "hessian":
         (check_hvp if precise else check_few)(in_double)

@@ -90,10 +90,11 @@ def check_hvp(objective: Objective) -> None:
     """
     if objective.second_derivative_checked:
         return
-    suspects = suspicious_modules(objective)
-    few = _few(objective, EXAMPLES)
-    doubt = _compare(few, suspects, "a few examples", objective) if few is not objective else ""
-    objective.doubt = _compare(objective, suspects, "all of the data", objective) or doubt
+    loss = objective.holding_statistics()
+    suspects = suspicious_modules(loss)
+    few = _few(loss, EXAMPLES)
+    doubt = _compare(few, suspects, "a few examples", loss) if few is not loss else ""
+    objective.doubt = _compare(loss, suspects, "all of the data", loss) or doubt
     objective.doubt = objective.doubt or _compare_smaller(few, suspects)
     if objective.doubt:
         warnings.warn(objective.doubt, stacklevel=3)
@@ -111,7 +112,8 @@ def check_few(objective: Objective) -> None:
         CutOffError: If ``check_hvp`` would raise it on those examples.
     """
     if not objective.second_derivative_checked:
-        _compare(_few(objective, FIRST_EXAMPLES), suspicious_modules(objective), "a few examples", objective)
+        loss = objective.holding_statistics()
+        _compare(_few(loss, FIRST_EXAMPLES), suspicious_modules(loss), "a few examples", loss)
 
 
 def _compare(objective: Objective, suspects: dict[str, str], where: str, whole: Objective) -> str:

@@ -279,13 +279,16 @@ class Centres:
         self.check_open()
         return self.stack[-1].state
 
-    def displacement(self, theta: FloatArray, plane: Plane | None = None) -> tuple[FloatArray, State | None]:
+    def displacement(
+        self, theta: FloatArray, plane: Plane | None = None, batch_norm: str = "frozen"
+    ) -> tuple[FloatArray, State | None]:
         """Tells from which state of the model θ, shape (N,), is how far away.
 
         Args:
             theta: The point.
             plane: The plane that it was found on, if not that of the present centre: then it goes by
                 the state there.
+            batch_norm: "recomputed" for a state with the batch-norm statistics at θ.
 
         Raises:
             RuntimeError: If the plane is around a centre that is not known here, so that nobody knows which
@@ -295,7 +298,10 @@ class Centres:
         recorded = self.stack[-1].spot.recorded
         if plane is not None:
             recorded = self.spots.origin_of(plane, recorded)
-        return theta - self.spots.theta(recorded), self.spots.state(recorded)
+        displacement, state = theta - self.spots.theta(recorded), self.spots.state(recorded)
+        if batch_norm == "recomputed":
+            state = {**state, **self.spots.statistics_at(theta, recorded)}
+        return displacement, state
 
     def is_origin(self, plane: Plane) -> bool:
         """Whether a plane goes out from the present centre."""

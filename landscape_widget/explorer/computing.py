@@ -77,7 +77,8 @@ class BackgroundComputing(Sending):
         self._last: tuple[Study, Controls, int, float, Findings] | None = None
         self._taking = False
         worker = Worker("landscape-explorer", self._on_end, leave_a_core_free)
-        points = Points(objective, weights, self._errand, self._send_pins, self._redraw, test, landmarks)
+        works = self._errand, self._send_pins, self._redraw, lambda: self.batch_norm
+        points = Points(objective, weights, *works, test, landmarks)
         super().__init__(worker, points, given, interval, controls)
         self._checkpoints = points.centres.landmarks.checkpoints
         self._sure: WeakKeyDictionary[Study, Gathered] = WeakKeyDictionary()
@@ -119,6 +120,9 @@ class BackgroundComputing(Sending):
     def _on_control(self, change: Any) -> None:
         if self._taking:
             return
+        if change["name"] == "batch_norm":
+            with self._lock:
+                self._points.pins.follow_statistics()
         if change["name"] == "checkpoint":
             self._go_to(change["new"], change["old"])
         elif self._request is not None:
@@ -224,6 +228,7 @@ class BackgroundComputing(Sending):
     def _moved(self) -> None:
         """The centre is another one: what is shown is what was found around it before, if anything."""
         self._forget()
+        self._points.pins.follow_statistics()
         number, last = self._points.centres.number, self._points.centres.last
         if number != (last if self.checkpoint is None else self.checkpoint):
             self._set_aside(checkpoint=None if number == last else number)

@@ -41,6 +41,9 @@ _PRESENT = (
     "call update() first, or make a new explorer."
 )
 
+#: What is said until weights come with batch-norm statistics of their own.
+_RECOMPUTED = "Batch-norm statistics are being recomputed there, from all training examples."
+
 #: Least seconds between two updates of one result: above about ten messages a second pages fall behind.
 UPDATE_INTERVAL = 0.15
 
@@ -131,7 +134,7 @@ class LandscapeExplorer(FollowedByAFile):
             samples: Random projections of the histogram.
             face: Face of the curvature panel on show: "projections", "spectrum" or "trace".
             batch_norm: Batch norm's statistics in the pictures: "frozen", "recomputed" at every point, or the
-                "difference".
+                "difference". Pins and what is done with points follow it.
             split: What the loss in the picture is on: "train", "test", or the "difference" test − training.
             equal_axes: Whether an automatic domain reaches equally far along two eigenvectors; else by their
                 curvatures.
@@ -319,7 +322,9 @@ class LandscapeExplorer(FollowedByAFile):
             case {"type": "cancel"}:
                 self.cancel()
             case {"type": "table"}:
-                self._points.tabulate(self._sent)
+                self._points.have_done(self.table)
+            case {"type": "apply", "pin": number} if self.batch_norm == "recomputed":
+                self._points.have_done(lambda: self._load(self._points.pins[number]), _RECOMPUTED)
             case {"type": kind} if kind in AT_POINTS:
                 with self._lock:
                     centre = self._study

@@ -36,6 +36,7 @@ def obey(content: Mapping[str, Any], points: Points, request: int) -> None:
         case {"type": "update"}:
             points.update(None, request)
         case {"type": "apply", "pin": number}:
-            points.apply(points.pins[number].theta, f"pin {number}", points.pins[number].plane)
+            pin = points.pins[number]
+            points.apply(points.displaced(pin.theta, pin.plane), f"pin {number}")
         case {"type": "restore", "force": force}:
             points.restore(bool(force))

@@ -43,6 +43,7 @@ class Pins:
         serve: Callable[[Job], Request],
         changed: Callable[[], None],
         redraw: Job,
+        wanted: Callable[[], str],
     ) -> None:
         """Starts without a pin.
 
@@ -51,11 +52,15 @@ class Pins:
             serve: Hands an errand to the worker.
             changed: Is called whenever there is something new to show.
             redraw: Evaluates pins that the pictures on show interpolate.
+            wanted: Tells which batch-norm statistics pins are to have.
         """
         self._centres, self._serve, self._changed, self._redraw = centres, serve, changed, redraw
+        self._wanted = wanted
         self._pins: dict[int, Pin] = {}
         self.count = 0
         """Number of the newest pin; numbers do not come back."""
+        self._looks: dict[int, str] = {}
+        """Batch-norm statistics that each pin was last looked at with, by its number."""
         self.requests: dict[int, Request] = {}
         """What is computed for each pin, by its number."""
 
@@ -97,9 +102,24 @@ class Pins:
             KeyError: If there is no such pin.
         """
         del self._pins[self[number].number]
+        self._looks.pop(number, None)
         if request := self.requests.pop(number, None):
             request.cancelled = True
         self._changed()
+
+    def follow_statistics(self) -> None:
+        """Looks anew at pins of other batch-norm statistics than they are to have by now.
+
+        Those around another checkpoint wait until it is gone to.
+        """
+        others = [pin for pin in self.all if self._is_of_another_loss(pin)]
+        for pin in others:
+            if request := self.requests.pop(pin.number, None):
+                request.cancelled = True
+            pin.values, pin.error = None, ""
+            self._look(pin)
+        if others:
+            self._changed()
 
     def memory(self) -> list[dict[str, Any]]:
         """All pins, for a file."""
@@ -120,7 +140,7 @@ class Pins:
             self.count = max(self.count, *self._pins, 0)
             for pin in fresh:
                 self._mark(pin)
-                if self._forget_metrics(pin) or not pin.done:
+                if self._forget_metrics(pin) or not pin.done or self._is_of_another_loss(pin):
                     self._look(pin)
             yield
             let_go = running
@@ -149,22 +169,34 @@ class Pins:
         pin.error = ""
         return True
 
+    def _is_of_another_loss(self, pin: Pin) -> bool:
+        """Whether it is around the present checkpoint with other batch-norm statistics than it is to have."""
+        known = self._looks.get(pin.number) if pin.values is None else pin.values.batch_norm
+        spots, here = self._centres.spots, self._centres.present.recorded
+        return known != self._wanted() and spots.is_origin(here, pin.plane)
+
     def _look(self, pin: Pin) -> None:
         objective, test = self._centres.study.objective, self._centres.study.test
-        self.requests[pin.number] = self._serve(lambda: self._steps(pin, objective, test))
+        norm = self._looks[pin.number] = self._wanted()
+        self.requests[pin.number] = self._serve(lambda: self._steps(pin, objective, test, norm))
 
-    def _steps(self, pin: Pin, objective: Objective, test: Objective | None) -> Iterator[None]:
+    def _steps(self, pin: Pin, objective: Objective, test: Objective | None, norm: str) -> Iterator[None]:
         """Finds, on the worker's thread, what is to be known of a pin."""
         before, witness = pin.values, self._centres.spots.witness
         try:
             witness.refuse()
             yield from self._redraw()
-            for values in point_steps(objective, pin.plane, pin.alpha, pin.beta, test, pin.values):
+            there = objective.with_batch_norm(norm)
+            for values in point_steps(there, pin.plane, pin.alpha, pin.beta, test, before):
+                if self._looks.get(pin.number) != norm:  # it is looked at anew
+                    return
                 pin.values = values
                 self._changed()
                 yield
             witness.check(objective.n_examples)
         except Exception as error:
+            if self._looks.get(pin.number) != norm:
+                return
             if isinstance(error, LossChangedError):
                 pin.values = before
             pin.error = f"{type(error).__name__}: {error}"

@@ -13,12 +13,6 @@ from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.planes.points import Pin, check_coordinates, place_words
 from landscape_widget.results.points import ScoreTable
 
-#: What is said of weights from a picture of other statistics.
-_STATISTICS = (
-    "Your model keeps its batch-norm statistics, with which its loss is not that of the picture, whose are "
-    "recomputed at each point, as torch.optim.swa_utils.update_bn(loader, model) does."
-)
-
 
 class PointActs(SavedPages):
     """Pins, the way from θ* to θ*, scores, and the weights of the user's model."""
@@ -30,6 +24,9 @@ class PointActs(SavedPages):
 
     def pin(self, alpha: float, beta: float) -> Pin:
         """Marks a point of the plane and has loss, metrics, gradient norm and Hessian computed there.
+
+        They follow ``batch_norm``: with "recomputed" they are of the statistics at this point, which gradient
+        and Hessian hold fixed, and with "difference" of the model's own. ``values.batch_norm`` says which.
 
         Raises:
             RuntimeError: If no plane is there yet.
@@ -111,6 +108,9 @@ class PointActs(SavedPages):
     def table(self) -> ScoreTable:
         """Loss and metrics at θ* and at the lowest node of each plane on show, on training and test data.
 
+        They are with the batch-norm statistics of the pictures; where these are of the "difference", with
+        frozen ones, those of the model.
+
         Like Table II of Böttcher & Wheeler where ``compared_axes`` puts a random plane beside the Hessian
         one. It is evaluated when asked for, on all examples, and is there for the page and its files then.
 
@@ -127,8 +127,9 @@ class PointActs(SavedPages):
     def parameters_at(self, alpha: float | Pin, beta: float | None = None) -> dict[str, Any]:
         """A complete state dict at (α, β), for ``model.load_state_dict``; the model stays as it is.
 
-        Frozen parameters and buffers are those that the model had when its weights were taken, batch-norm
-        statistics among them, whatever ``batch_norm`` the pictures are of.
+        Frozen parameters and buffers are those that the model had when its weights were taken. But where
+        ``batch_norm="recomputed"``, batch-norm statistics are those of all training examples at this point,
+        with which a model in eval mode has the loss of a pin there; with "difference" they are the model's.
 
         Args:
             alpha: Coordinate on the plane on show; or a pin, which keeps the plane that it was set on.
@@ -139,13 +140,15 @@ class PointActs(SavedPages):
             ValueError: For coordinates that are not finite.
         """
         plane = alpha.plane if isinstance(alpha, Pin) else None
-        return self._points.parameters_at(self._point(alpha, beta), plane)
+        weights, displacement, base = self._points.displaced(self._point(alpha, beta), plane)
+        return weights.at(displacement, base)
 
     def apply(self, alpha: float | Pin, beta: float | None = None) -> None:
         """Writes the weights at (α, β) into your model, in place. ``restore()`` undoes it.
 
         What a model learnt since its weights were taken is lost until then, and a ``UserWarning`` says so.
-        Another one says that batch-norm statistics stay, where the picture is of others.
+        Batch-norm statistics are those of ``parameters_at``; where the picture is of a "difference", which no
+        model has for its loss, the warning says that they stay.
 
         Args:
             alpha: Coordinate on the plane on show; or a pin, which keeps the plane that it was set on.
@@ -156,16 +159,20 @@ class PointActs(SavedPages):
                 model has other parameters by now.
             ValueError: For coordinates that are not finite.
         """
+        if note := self._load(alpha, beta):
+            warnings.warn(note, stacklevel=2)
+
+    def _load(self, alpha: float | Pin, beta: float | None = None) -> str:
+        """Does as ``apply``; returns what is to be said of it."""
         with self._lock:
             theta = self._point(alpha, beta)
             if isinstance(alpha, Pin):
                 name = f"pin {alpha.number}"
             else:
                 name = place_words(self._shown_plane(), *check_coordinates(alpha, beta))
-            note = self._points.apply(theta, name, alpha.plane if isinstance(alpha, Pin) else None)
-        for words in (note, "" if self.batch_norm == "frozen" else _STATISTICS):
-            if words:
-                warnings.warn(words, stacklevel=2)
+        there = self._points.displaced(theta, alpha.plane if isinstance(alpha, Pin) else None)
+        with self._lock:
+            return self._points.apply(there, name)
 
     def restore(self, force: bool = False) -> None:
         """Puts back, bit for bit, the weights that your model held before ``apply()``.

@@ -11,7 +11,7 @@ from torch import nn
 
 from landscape_widget.explorer.centres import Centres
 from landscape_widget.explorer.mailbox import Job, Request
-from landscape_widget.explorer.model_weights import Drift, Weights
+from landscape_widget.explorer.model_weights import Drift, State, Weights
 from landscape_widget.explorer.pins import Pins
 from landscape_widget.explorer.shown_planes import PictureKey, ShownPlanes
 from landscape_widget.explorer.spots import Spots
@@ -31,9 +31,18 @@ from landscape_widget.study.study import Study
 #: Planes on show, and the surfaces evaluated on each by their split.
 Pictures = Sequence[tuple[Plane, Mapping[str, Surface]]]
 
+#: The user's model, how far a point is away, and from which state.
+Displaced = tuple[Weights, FloatArray, State | None]
+
 _TRAINED = (
     "Your model had been trained on since its weights were taken, and holds other weights now; "
     "restore() puts back what it held."
+)
+
+#: What is said of weights from a picture that is not of their loss.
+_DIFFERENCE = (
+    "Your model keeps its batch-norm statistics; the picture is of what their recomputation at each point "
+    "adds to its loss."
 )
 
 
@@ -50,6 +59,7 @@ class Points:
         serve: Callable[[Job], Request],
         changed: Callable[[], None],
         redraw: Job,
+        batch_norm: Callable[[], str],
         test: Objective | None = None,
         landmarks: Landmarks | None = None,
     ) -> None:
@@ -61,12 +71,14 @@ class Points:
             serve: Hands an errand to the worker.
             changed: Is called whenever there is something new to show.
             redraw: Evaluates pins that the pictures on show interpolate.
+            batch_norm: Tells which batch-norm statistics the pictures are of.
             test: The same objective on test data.
             landmarks: A trajectory and solutions.
         """
         state = weights.first if weights else None
         self.centres = Centres(Spots(objective, test, state, landmarks or Landmarks()), state)
-        self.pins = Pins(self.centres, serve, changed, redraw)
+        self.pins = Pins(self.centres, serve, changed, redraw, self._statistics)
+        self._batch_norm = batch_norm
         self._weights = weights
         self._serve, self._changed = serve, changed
         self._shown = ShownPlanes()
@@ -220,20 +232,32 @@ class Points:
             )
         return self._weights
 
-    def parameters_at(self, theta: FloatArray, plane: Plane | None = None) -> dict[str, Any]:
-        """A state dict with the parameters θ, shape (N,), found on ``plane``; default the present one."""
-        return self.weights.at(*self.centres.displacement(theta, plane))
+    def _statistics(self) -> str:
+        """Batch norm's at single points: those of the pictures, but where these are of a difference."""
+        return "recomputed" if self._batch_norm() == "recomputed" else "frozen"
 
-    def apply(self, theta: FloatArray, name: str, plane: Plane | None = None) -> str:
-        """Writes θ into the user's model; ``name`` tells the page where that is, ``plane`` on which it lies.
+    def displaced(self, theta: FloatArray, plane: Plane | None = None) -> Displaced:
+        """Tells from which state of the user's model θ, shape (N,), found on ``plane``, is how far away.
+
+        Where pictures are of recomputed batch-norm statistics, the state has those at θ, which takes a pass
+        over the training data: nobody should hold the lock.
+        """
+        weights = self.weights
+        return weights, *self.centres.displacement(theta, plane, self._statistics())
+
+    def apply(self, there: Displaced, name: str) -> str:
+        """Writes what is displaced so into the user's model; ``name`` tells the page where that is.
 
         Returns:
             What the person should know of it, empty for nothing.
         """
-        displacement, base = self.centres.displacement(theta, plane)
-        taken = self.centres.state
-        note = _TRAINED if taken is not None and self.weights.trained_since(taken) else ""
-        self.weights.apply(displacement, base)
+        (weights, displacement, base), taken = there, self.centres.state
+        notes = {
+            _TRAINED: taken is not None and weights.trained_since(taken),
+            _DIFFERENCE: self._batch_norm() == "difference",
+        }
+        note = " ".join(words for words, told in notes.items() if told)
+        weights.apply(displacement, base)
         self._applied, self._note = name, note
         self.look()
         self._changed()
@@ -255,7 +279,8 @@ class Points:
                     minima[split].append((plane, *surface.minimum[:2]))
         study, witness = self.study, self.centres.spots.witness
         witness.refuse()
-        table = score_table(study.objective, minima["train"], study.test, minima["test"])
+        objective = study.objective.with_batch_norm(self._statistics())
+        table = score_table(objective, minima["train"], study.test, minima["test"])
         witness.check(study.objective.n_examples)
         return table
 
@@ -264,23 +289,22 @@ class Points:
         self._table = request, table
         self._changed()
 
-    def tabulate(self, shown: Callable[[], tuple[Pictures, int]]) -> None:
-        """Has the worker make the table for the page.
+    def have_done(self, act: Callable[[], object], words: str = "") -> None:
+        """Has the worker do what the page asks for and takes all examples.
 
         Args:
-            shown: Tells which pictures are on show when the worker comes to it, and their request.
+            act: Does it.
+            words: What the page is told until it is done.
         """
 
         def steps() -> Iterator[None]:
             try:
-                pictures, request = shown()
-                self.keep(request, self.table(pictures))
+                act()
             except Exception as error:
                 self.tell(f"{type(error).__name__}: {error}")
             yield
 
-        self._note = ""
-        self._changed()
+        self.tell(words)
         self._serve(steps)
 
     def attempt(self, act: Callable[[], None]) -> None:
@@ -304,7 +328,7 @@ class Points:
         return {
             "pins": pins,
             "writable": self._weights is not None,
-            "table": None if table is None else [wire.row(row, seed) for row in table[1].rows],
+            "table": None if table is None else wire.rows(table[1], seed),
             "csv": "" if table is None else table[1].csv,
             "applied": self._applied,
             "note": self._note,

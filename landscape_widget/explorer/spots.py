@@ -15,7 +15,7 @@ import torch
 from landscape_widget.explorer.model_weights import State, same_values
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
-from landscape_widget.objective.states import THETA, full_state, keys_of, theta_of
+from landscape_widget.objective.states import THETA, full_state, keys_of, statistics_of, theta_of
 from landscape_widget.paths.index import Recorded, was_dropped
 from landscape_widget.paths.landmarks import Landmarks
 from landscape_widget.paths.preconditioners import preconditioner_of
@@ -195,6 +195,13 @@ class Spots:
             )
         return there or otherwise
 
+    def is_origin(self, recorded: Recorded, plane: Plane) -> bool:
+        """Whether a plane is known to go out from a checkpoint, or from a point beside it."""
+        try:
+            return checkpoint_key(self.origin_of(plane, recorded)) == checkpoint_key(recorded)
+        except RuntimeError:
+            return False
+
     def spot(self, recorded: Recorded) -> Spot:
         """The spot of a checkpoint."""
         return self._spots.setdefault(checkpoint_key(recorded), Spot(recorded))
@@ -302,6 +309,11 @@ class Spots:
             theta_of(self.base[0], state, {name: name for name in state}).cpu().double().numpy()
         )
         return theta
+
+    def statistics_at(self, theta: FloatArray, recorded: Recorded) -> State:
+        """Batch-norm statistics recomputed at θ, shape (N,), with all else as it is at a checkpoint."""
+        objective = self._objectives(Spot(recorded))[0].with_batch_norm("recomputed")
+        return statistics_of(objective.holding_statistics(torch.from_numpy(theta)))
 
 
 def complete_state(objective: Objective, state: State) -> dict[str, torch.Tensor]:

@@ -12,7 +12,7 @@ from landscape_widget.planes.axes import symbol_of
 from landscape_widget.planes.points import Pin, locate, plane_seed, same_plane
 from landscape_widget.planes.presets import plane_words
 from landscape_widget.results.planes import Plane
-from landscape_widget.results.points import ScoreRow, Scores
+from landscape_widget.results.points import ScoreRow, Scores, ScoreTable
 
 
 def pin(marked: Pin, shown: Sequence[Plane | None], centred: bool) -> Payload:
@@ -38,6 +38,7 @@ def pin(marked: Pin, shown: Sequence[Plane | None], centred: bool) -> Payload:
         "here": first is not None and same_plane(plane, first),
         "centred": centred,
         "places": [None if other is None else _place(marked, other) for other in shown],
+        "batch_norm": values.batch_norm if values else None,
         "train": _scores(values.train) if values else None,
         "test": _scores(values.test) if values else None,
         "gradient_norm": finite(values.gradient_norm) if values else None,
@@ -55,8 +56,13 @@ def _place(marked: Pin, plane: Plane) -> tuple[float, float] | None:
     return locate(plane, marked.theta)
 
 
-def row(scored: ScoreRow, seed: int | None) -> Payload:
-    """A row of a table of scores, of planes with this seed."""
+def rows(table: ScoreTable, seed: int | None) -> list[Payload]:
+    """The rows of a table of scores, of planes with this seed."""
+    norm = {"batch_norm": table.provenance["batch_norm"]}
+    return [_row(scored, seed) | norm for scored in table.rows]
+
+
+def _row(scored: ScoreRow, seed: int | None) -> Payload:
     plane = plane_words(scored.axes, seed) if any(scored.axes) else ""
     place = {"place": scored.place, "plane": plane, "alpha": scored.alpha, "beta": scored.beta}
     return place | {"train": _scores(scored.train), "test": _scores(scored.test)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 import torch
@@ -24,6 +24,17 @@ def frozen_layers(terms: Terms) -> list[str]:
         for name, module in terms.named_modules().items()
         if isinstance(module, _BatchNorm) and module.running_mean is not None and not module.training
     ]
+
+
+def with_statistics(terms: ModelTerms, found: Mapping[str, Tensor]) -> ModelTerms:
+    """The same terms with these statistics, by the names of their buffers, in place of the model's own."""
+
+    def change(modules: dict[str, nn.Module]) -> None:
+        for name, value in found.items():
+            layer, _, key = name.removeprefix("model.").rpartition(".")
+            getattr(modules[layer], key).copy_(value)
+
+    return terms.with_model(change)
 
 
 class RecomputedTerms:
@@ -61,6 +72,11 @@ class RecomputedTerms:
     def n_examples(self) -> int:
         """Examples in all batches."""
         return self._terms.n_examples
+
+    @property
+    def frozen(self) -> ModelTerms:
+        """The same terms with the model's own statistics."""
+        return self._terms
 
     def term(self, theta: Tensor, b: int) -> Tensor:
         """Mean loss of batch ``b`` at θ with the statistics of the whole data at θ."""

@@ -16,7 +16,13 @@ from landscape_widget.admission.slope_check import CutOffError
 from landscape_widget.data.reading import BatchSize, is_whole, read_batches
 from landscape_widget.engine.random_state import preserved_random_state
 from landscape_widget.loss.batch_loss import private_copy
-from landscape_widget.loss.batch_norm import MODES, DifferenceTerms, RecomputedTerms, frozen_layers
+from landscape_widget.loss.batch_norm import (
+    MODES,
+    DifferenceTerms,
+    RecomputedTerms,
+    frozen_layers,
+    with_statistics,
+)
 from landscape_widget.loss.copying import convert_module
 from landscape_widget.loss.parameters import Layout, Selection, filter_blocks, select_parameters
 from landscape_widget.loss.terms import FunctionTerms, ModelTerms
@@ -48,6 +54,9 @@ class Objective(PureFunction):
     Model and data are copied once; the user's model is never touched, and later changes to it do not
     show here. Dropout is off and batch-norm statistics are frozen unless ``mode="train"``.
     """
+
+    _frozen: Objective | None = None
+    """What one whose batch-norm statistics follow θ was made of."""
 
     def __init__(
         self,
@@ -156,10 +165,10 @@ class Objective(PureFunction):
         return {
             "quantity": quantity,
             **self._names,
+            "batch_norm": getattr(self._terms, "batch_norm", "frozen"),
             **self._mode,
             **details,
             "dtype": str(self.dtype).removeprefix("torch."),
-            "batch_norm": getattr(self._terms, "batch_norm", "frozen"),
             "n_examples": self.n_examples,
             "n_parameters": self.n_parameters,
             **({"precision": self._imprecise} if self._imprecise else {}),
@@ -295,7 +304,68 @@ class Objective(PureFunction):
         statistics = own if source is None else source._with_frozen_statistics("with_batch_norm")
         recomputed = RecomputedTerms(own, statistics)
         terms = recomputed if mode == "recomputed" else DifferenceTerms(recomputed, own)
-        return self._with(terms, self.theta)._by_same(self)
+        other = self._with(terms, self.theta)._by_same(self)
+        other._frozen = self
+        return other
+
+    @property
+    def frozen(self) -> Objective:
+        """The same objective with its model's own batch-norm statistics; itself where none follow θ."""
+        if self._frozen is None and isinstance(self._terms, RecomputedTerms):
+            self._frozen = self._with(self._terms.frozen, self.theta)._by_same(self)
+        return self._frozen or self
+
+    def statistics_at(self, theta: Tensor) -> dict[str, Tensor]:
+        """Batch-norm statistics recomputed at θ, by the names of their buffers; none where they are frozen.
+
+        Args:
+            theta: θ, shape (N,).
+
+        Raises:
+            TypeError: If this is the difference of two losses, which no model has.
+            ValueError: If a batch has a single value for a channel, which has no variance.
+        """
+        if isinstance(self._terms, DifferenceTerms):
+            raise TypeError(
+                "Expected the loss of a model, got the difference of two, recomputed − frozen. Take either: "
+                "with_batch_norm('recomputed'), or the objective that it was made of."
+            )
+        if not isinstance(self._terms, RecomputedTerms):
+            return {}
+        with torch.inference_mode(False):
+            return self._terms.statistics(self._point(theta))
+
+    def with_statistics(self, statistics: Mapping[str, Tensor]) -> Objective:
+        """The loss of the model that has these batch-norm statistics for its own; itself for none.
+
+        What was seen of the frozen loss's derivatives holds for it.
+
+        Args:
+            statistics: What ``statistics_at`` found, of this objective or of that on the training data.
+        """
+        if not statistics:
+            return self
+        frozen = self.frozen
+        with torch.inference_mode(False):
+            terms = with_statistics(frozen._with_frozen_statistics("with_statistics"), statistics)
+        held = frozen.at(self.theta)
+        held._terms, held._mode = terms, {**held._mode, "batch_norm": "recomputed"}
+        return held
+
+    def holding_statistics(self, theta: Tensor | None = None) -> Objective:
+        """The same objective with its batch-norm statistics held at what they are at θ, default θ*.
+
+        Its slope and curvature there are those of this one, whose derivatives hold them fixed; itself where
+        none follow θ.
+
+        Args:
+            theta: θ, shape (N,).
+
+        Raises:
+            TypeError: If this is the difference of two losses, which no model has.
+            ValueError: If a batch has a single value for a channel, which has no variance.
+        """
+        return self.with_statistics(self.statistics_at(self._point(theta)))
 
     def _with_frozen_statistics(self, call: str) -> ModelTerms:
         """The terms, where no statistics of theirs follow θ.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from landscape_widget.loss.batch_norm import frozen_layers
 from landscape_widget.loss.terms import Terms
 
 if TYPE_CHECKING:
@@ -135,6 +136,15 @@ def others_of(
     own = {name: t for name, t in held.state.items() if name not in moving}
     given = {name: state[keys[name]].detach().to(t.device, t.dtype) for name, t in own.items()}
     return {} if all(torch.equal(t, given[name]) for name, t in own.items()) else given
+
+
+def statistics_of(objective: PureFunction) -> dict[str, Tensor]:
+    """Running statistics of batch norm that the objective normalises with, by their names in a state."""
+    layers = frozen_layers(objective.terms)
+    with objective.terms.at_rest() as model:  # type: ignore[attr-defined]  # all but functions
+        modules = dict(model.named_modules())
+        mine = {id(getattr(modules[name], key)) for name in layers for key in ("running_mean", "running_var")}
+        return {name: t.detach() for name, t in state_tensors(model).items() if id(t) in mine}
 
 
 def moving_names(objective: PureFunction) -> set[str]:

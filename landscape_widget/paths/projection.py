@@ -72,6 +72,7 @@ def path_steps(
     objective: Objective,
     trajectory: Trajectory,
     loss_of: Callable[[int, dict[str, Tensor]], float],
+    **details: str,
 ) -> Iterator[Path]:
     """Does as ``plane_path``, yielding the path up to each checkpoint, the whole of it last.
 
@@ -80,6 +81,7 @@ def path_steps(
         objective: Tells which parameters make up θ.
         trajectory: The checkpoints.
         loss_of: Makes the loss of a checkpoint of its number and its state.
+        details: What provenance is to tell of these losses.
     """
     check_plane(plane, objective)
     n = len(trajectory)
@@ -90,7 +92,7 @@ def path_steps(
     coordinates = np.full((n, 2), np.nan)
     off_plane, distance, losses = (np.full(n, np.nan) for _ in range(3))
     steps, scalars = trajectory.steps, trajectory.scalars
-    provenance = objective.provenance("path", axes=plane.axes, plane=dict(plane.provenance))
+    provenance = objective.provenance("path", axes=plane.axes, plane=dict(plane.provenance), **details)
     differ: dict[str, None] = {}
     for i in range(n):
         state = trajectory[i]

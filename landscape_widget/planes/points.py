@@ -17,7 +17,7 @@ from landscape_widget.numerics.vectors import FloatArray, inner, norm
 from landscape_widget.objective.objective import Objective
 from landscape_widget.planes.axes import depends_on_seed
 from landscape_widget.planes.directions import check_plane
-from landscape_widget.planes.projections import plane_hessian
+from landscape_widget.planes.projections import precise_hessian
 from landscape_widget.results.given import check_given
 from landscape_widget.results.planes import Plane
 from landscape_widget.results.points import PlanePoint, ScoreRow, Scores, ScoreTable
@@ -39,7 +39,9 @@ def evaluate_point(
 
     Args:
         objective: The loss L as a function of θ. Loss and metrics are computed in its dtype, so that they
-            agree with a surface; gradient and Hessian in float64 where the device allows.
+            agree with a surface; gradient and Hessian in float64 where the device allows. Where batch-norm
+            statistics are recomputed, those at the point are held fixed in gradient and Hessian, and the
+            test loss is with them, too.
         plane: θ*, η and δ.
         alpha: Coordinate along η.
         beta: Coordinate along δ.
@@ -62,26 +64,29 @@ def point_steps(
 ) -> Iterator[PlanePoint]:
     """The same in steps: what is known gets more with each.
 
-    Slope and curvature are not computed where they are ``known``.
+    Slope and curvature are not computed where they are ``known`` with the same batch-norm statistics.
     """
     check_plane(plane, objective)
     check_given(Objective | None, test=test)
     alpha, beta = check_coordinates(alpha, beta)
     theta = torch.from_numpy(plane.point(alpha, beta))
-    point = PlanePoint(alpha, beta, score(objective, theta))
+    statistics = objective.statistics_at(theta)
+    kind = "recomputed" if statistics else "frozen"
+    point = PlanePoint(alpha, beta, score(objective.with_statistics(statistics), theta), batch_norm=kind)
     yield point
     if test is not None:
-        point = replace(point, test=score(test, theta))
+        point = replace(point, test=score(test.with_statistics(statistics), theta))
         yield point
-    if known is not None and known.hessian is not None:
+    if known is not None and known.hessian is not None and known.batch_norm == kind:
         yield replace(point, gradient_norm=known.gradient_norm, hessian=known.hessian)
         return
-    precise = objective.precise()
-    point = replace(point, gradient_norm=float(precise.gradient(theta).norm()))
+    precise = objective.frozen.precise()
+    gradient = precise.with_statistics(statistics).gradient(theta)
+    point = replace(point, gradient_norm=float(gradient.norm()))
     yield point
-    check_hvp(precise)
+    check_hvp(precise)  # once, whatever the number of points
     here = replace(plane, origin=theta.numpy())
-    yield replace(point, hessian=plane_hessian(objective, here)[1])
+    yield replace(point, hessian=precise_hessian(precise.with_statistics(statistics), here)[1])
 
 
 def score(objective: Objective, theta: torch.Tensor | None = None) -> Scores:
@@ -105,9 +110,10 @@ def score_table(
     """
 
     def row(place: str, axes: tuple[str, str], alpha: float, beta: float, theta: torch.Tensor) -> ScoreRow:
-        distance = float((theta - centre).norm())
-        tested = score(test, theta) if test is not None else None
-        return ScoreRow(place, axes, alpha, beta, distance, score(objective, theta), tested)
+        distance, statistics = float((theta - centre).norm()), objective.statistics_at(theta)
+        trained = score(objective.with_statistics(statistics), theta)
+        tested = score(test.with_statistics(statistics), theta) if test is not None else None
+        return ScoreRow(place, axes, alpha, beta, distance, trained, tested)
 
     check_given(Objective, objective=objective)
     check_given(Objective | None, test=test)

@@ -148,7 +148,11 @@ def plane_hessian(objective: Objective, plane: Plane) -> tuple[np.ndarray, np.nd
         (∂L/∂α, ∂L/∂β), shape (2,), and [[A, B], [B, C]], shape (2, 2) (Eq. 19).
     """
     check_plane(plane, objective)
-    precise = objective.precise()
+    return precise_hessian(objective.precise(), plane)
+
+
+def precise_hessian(precise: Objective, plane: Plane) -> tuple[np.ndarray, np.ndarray]:
+    """The same of an objective in the type that derivatives are computed in."""
     source = _SOURCES["hvp" if refusal(precise) is None else "gradients"]
     at_origin = precise.at(torch.from_numpy(plane.origin))
     axes = torch.from_numpy(np.stack([plane.eta, plane.delta])).to(precise.theta)

@@ -45,6 +45,9 @@ class PlanePoint:
     """‖∇L‖ there, over all parameters; None while unknown."""
     hessian: FloatArray | None = None
     """[[A, B], [B, C]], the second derivatives of L by (α, β) there, shape (2, 2); None while unknown."""
+    batch_norm: str = "frozen"
+    """Statistics of batch-norm layers in all of this: "frozen", or "recomputed" at this point, which slope
+    and curvature hold fixed."""
 
     @property
     def curvatures(self) -> tuple[float, float] | None:
@@ -91,7 +94,7 @@ class ScoreTable(Table):
         return ", ".join(
             f"{' × '.join(filter(None, row.axes)) or row.place}: loss {brief(row.train.loss)}"
             for row in self.rows
-        )
+        ) + ("; with recomputed batch norm" if self.provenance.get("batch_norm") == "recomputed" else "")
 
     @property
     def columns(self) -> Columns:

@@ -174,7 +174,7 @@ class Surroundings:
 
         def found(drawn: Trajectory | None) -> Iterator[LandmarksOnPlane]:
             landmarks = self.landmarks
-            for path, solutions, others in self._places(plane, drawn, loss_of):
+            for path, solutions, others in self._places(plane, drawn, loss_of, apart):
                 placed[key] = LandmarksOnPlane(
                     path,
                     solutions,
@@ -201,22 +201,23 @@ class Surroundings:
         return found
 
     def _places(
-        self, plane: Plane, trajectory: Trajectory | None, loss_of: Callable[..., float]
+        self, plane: Plane, trajectory: Trajectory | None, loss_of: Callable[..., float], batch_norm: str
     ) -> Iterator[tuple[Path | None, dict[str, Path], dict[str, Path]]]:
         """The path up to each checkpoint, the solutions, and the other runs, as far as each is found."""
         solutions: dict[str, Path] = {}
+        steps = partial(path_steps, plane, self._objective, batch_norm=batch_norm)
         for name, state in self.landmarks.solutions.items():
             own = partial(loss_of, name=name)
-            (solutions[name],) = path_steps(plane, self._objective, _alone(state), own)
+            (solutions[name],) = steps(_alone(state), own)
             yield None, dict(solutions), {}
         if trajectory is None:
             return
-        for path in path_steps(plane, self._objective, trajectory, loss_of):
+        for path in steps(trajectory, loss_of):
             yield path, solutions, {}
         others: dict[str, Path] = {}
         for name, run in self.landmarks.others.items():
             own = partial(loss_of, name=name)
-            for others[name] in path_steps(plane, self._objective, run, own):
+            for others[name] in steps(run, own):
                 yield path, solutions, dict(others)
 
     def _instead_of(self, drawn: Trajectory, first: bool) -> Trajectory | None:

@@ -90,7 +90,8 @@ def along_lines(
 
     found.meter.expect(_KIND, len(wanted) * _losses_each(centre), count())
     lines: dict[str, Interpolation] = {}
-    about = objective.provenance("losses along lines", batch_norm=mode)
+    told = {"batch_norm": mode} if objective.has_batch_norm else {}
+    about = objective.provenance("losses along lines", **told)
     for done, (line, known) in enumerate(zip(wanted, caches, strict=True)):
         started = monotonic()
         way, t = line.make(objective)

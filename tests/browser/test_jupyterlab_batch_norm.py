@@ -54,3 +54,25 @@ def test_the_difference_is_what_lies_between_the_two_pictures(explorer: Explorer
     expect(explorer.part("caption")).to_contain_text("verdict and curvature are those of frozen ones")
     np.testing.assert_array_equal(choose(explorer, "frozen"), frozen)
     expect(explorer.part("caption")).not_to_contain_text("batch-norm")
+
+
+def test_a_model_that_a_pin_is_loaded_into_has_the_loss_of_the_picture(explorer: ExplorerOnPage) -> None:
+    """In eval mode on all of the data, by plain torch in the kernel; and all is put back."""
+    loss = "loss_fn(model.eval()(inputs), targets).item()"
+    before = explorer.kernel.value(loss)
+    explorer.set_traits(examples=400)
+    picture = choose(explorer, "recomputed")
+    alpha, beta = (explorer.trait(f"surface.{axis}[2].item()") for axis in ("alpha", "beta"))
+    explorer.kernel.run(f"pin = explorer.pin({alpha}, {beta})")
+    row = explorer.part("pin-1")
+    expect(row).to_have_attribute("data-done", "true", timeout=60_000)
+    row.get_by_role("button", name="Load into model").click()
+    expect(explorer.part("applied")).to_contain_text("holds the weights of pin 1")
+    assert explorer.kernel.value(loss) == pytest.approx(picture[2, 2], rel=1e-5)
+    shown = float(explorer.part("pin-1-loss").get_attribute("title") or "nan")
+    assert shown == pytest.approx(picture[2, 2], rel=1e-5)
+    explorer.kernel.run("frozen = explorer.objective.loss(torch.from_numpy(pin.theta).float()).item()")
+    assert explorer.kernel.value("frozen") != pytest.approx(picture[2, 2], rel=1e-3)
+    explorer.part("restore").click()
+    expect(explorer.part("applied")).to_be_hidden()
+    assert explorer.kernel.value(loss) == before

@@ -186,6 +186,7 @@ def test_batch_norm_statistics_are_the_checkpoints_own(make_explorer: Make, mode
             Objective(other, network.batches(ONE_BATCH), network.loss_fn).with_batch_norm(mode).loss().item()
         )
     np.testing.assert_allclose(explorer.landmarks.path.loss, wanted, rtol=1e-10, atol=1e-14)
+    assert explorer.landmarks.path.provenance["batch_norm"] == mode
 
 
 def test_losses_are_computed_once_whatever_the_plane(make_explorer: Make) -> None:

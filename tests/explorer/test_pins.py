@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
+from threading import Event, current_thread
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.optim.swa_utils import update_bn
 
 from landscape_widget import (
@@ -426,25 +431,350 @@ def test_apply_and_restore_the_users_model(make_explorer: Make) -> None:
         explorer.restore()
 
 
-def test_beside_recomputed_statistics_weights_come_with_those_of_the_model(make_explorer: Make) -> None:
-    """And with those told otherwise the model's loss is that of the picture."""
+def normalised() -> nn.Module:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5), nn.Tanh(), nn.Linear(5, 3)).double()
     model(X)
-    explorer = make_explorer(
-        model.eval(), (X, Y), nn.CrossEntropyLoss(), batch_norm="recomputed", axes=("random", "random"),
-        resolution=5, accuracy=0,
+    return model.eval()
+
+
+def make_normalised(make: Make, model: nn.Module, norm: str) -> LandscapeExplorer:
+    return make(
+        model, (X, Y), nn.CrossEntropyLoss(), metrics={"accuracy": accuracy}, test_loader=TEST,
+        batch_norm=norm, axes=("random", "random"), resolution=5, accuracy=0,
     ).compute("surface")  # fmt: skip
-    surface = explorer.surface
+
+
+class AtAPoint:
+    """A model at (α, β) of a plane, by plain torch: with statistics of its own, or of ``update_bn``."""
+
+    def __init__(
+        self, model: nn.Module, plane: Plane, refreshed: bool, at: tuple[float, float] = (0.5, -0.5)
+    ) -> None:
+        self.model = copy.deepcopy(model)
+        theta = torch.from_numpy(plane.origin + at[0] * plane.eta + at[1] * plane.delta)
+        nn.utils.vector_to_parameters(theta, self.model.parameters())
+        if refreshed:
+            update_bn([X], self.model)
+        self.model.eval()
+
+    def loss(self, x: Tensor = X, y: Tensor = Y) -> float:
+        return nn.functional.cross_entropy(self.model(x), y).item()
+
+    def accuracy(self, x: Tensor = X, y: Tensor = Y) -> float:
+        return float(accuracy(self.model(x), y))
+
+    def gradient_norm(self) -> float:
+        loss = nn.functional.cross_entropy(self.model(X), Y)
+        return float(
+            torch.cat([g.flatten() for g in torch.autograd.grad(loss, self.model.parameters())]).norm()
+        )
+
+    def hessian(self, plane: Plane) -> np.ndarray:
+        """Second derivatives by α and β, the statistics held fixed."""
+        names = [name for name, _ in self.model.named_parameters()]
+        sizes = [p.numel() for p in self.model.parameters()]
+        shapes = [p.shape for p in self.model.parameters()]
+        here = nn.utils.parameters_to_vector(self.model.parameters()).detach()
+        axes = torch.from_numpy(np.stack([plane.eta, plane.delta]))
+
+        def loss(at: Tensor) -> Tensor:
+            parts = (here + at @ axes).split(sizes)
+            tensors = {n: p.reshape(s) for n, p, s in zip(names, parts, shapes, strict=True)}
+            return nn.functional.cross_entropy(functional_call(self.model, tensors, (X,)), Y)
+
+        found: np.ndarray = torch.autograd.functional.hessian(loss, torch.zeros(2).double()).numpy()
+        return found
+
+
+def agrees(pin: Pin, there: AtAPoint) -> None:
+    train, test = pin.values.train, pin.values.test
+    assert train.loss == pytest.approx(there.loss(), rel=1e-12)
+    assert test.loss == pytest.approx(there.loss(*TEST), rel=1e-12)
+    assert (train.metrics, test.metrics) == (
+        {"accuracy": pytest.approx(there.accuracy())},
+        {"accuracy": pytest.approx(there.accuracy(*TEST))},
+    )
+    assert pin.values.gradient_norm == pytest.approx(there.gradient_norm(), rel=1e-10)
+    np.testing.assert_allclose(pin.values.hessian, there.hessian(pin.plane), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("norm", ["frozen", "recomputed", "difference"])
+def test_a_pin_has_the_batch_norm_statistics_of_the_picture_and_says_which(
+    make_explorer: Make, norm: str
+) -> None:
+    """Those of the model where the picture is of a difference, which no model has for its loss."""
+    model = normalised()
+    explorer = make_normalised(make_explorer, model, norm)
+    pin = ready(explorer, explorer.pin(0.5, -0.5))
+    refreshed, frozen = (AtAPoint(model, explorer.plane, on) for on in (True, False))
+    assert refreshed.loss() != pytest.approx(frozen.loss(), rel=1e-3)
+    own = "recomputed" if norm == "recomputed" else "frozen"
+    agrees(pin, refreshed if norm == "recomputed" else frozen)
+    assert pin.values.batch_norm == own
+    assert received(explorer, "_pins")["pins"][0]["batch_norm"] == own
+
+
+@pytest.mark.parametrize("norm", ["frozen", "recomputed"])
+def test_weights_at_a_point_have_the_loss_of_the_picture(make_explorer: Make, norm: str) -> None:
+    """By coordinates, by a pin, in the model itself and by the page; and all is put back."""
+    model = normalised()
+    before = copy.deepcopy(model.state_dict())
+    explorer = make_normalised(make_explorer, model, norm)
+    surface, other = explorer.surface, copy.deepcopy(model)
     at = float(surface.alpha[3]), float(surface.beta[1])
     pin = ready(explorer, explorer.pin(*at))
-    with pytest.warns(UserWarning, match="keeps its batch-norm statistics"):
-        explorer.apply(*at)
+
+    def loss(model: nn.Module) -> float:
+        with torch.no_grad():
+            return nn.functional.cross_entropy(model(X), Y).item()
+
+    for place in (at, (pin,)):
+        other.load_state_dict(explorer.parameters_at(*place))
+        assert loss(other) == pytest.approx(surface.loss[1, 3], rel=1e-12)
+        explorer.apply(*place)
+        assert loss(model) == pytest.approx(surface.loss[1, 3], rel=1e-12)
+        explorer.restore()
+    send(explorer, type="apply", pin=1)
+    explorer.wait(HUNG)
+    assert received(explorer, "_pins")["note"] == ""
+    assert loss(model) == pytest.approx(pin.values.train.loss, rel=1e-12)
+    explorer.restore()
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def test_weights_beside_a_difference_say_that_they_keep_their_statistics(make_explorer: Make) -> None:
+    model = normalised()
+    explorer = make_normalised(make_explorer, model, "difference")
+    with pytest.warns(
+        UserWarning, match="^Your model keeps its batch-norm statistics; the picture is of what"
+    ):
+        explorer.apply(0.5, -0.5)
+    assert received(explorer, "_pins")["note"].startswith("Your model keeps its batch-norm statistics")
+    there = AtAPoint(normalised(), explorer.plane, refreshed=False)
     with torch.no_grad():
-        assert nn.CrossEntropyLoss()(model(X), Y).item() == pytest.approx(pin.values.train.loss, rel=1e-12)
-        update_bn([X], model)
-        assert nn.CrossEntropyLoss()(model(X), Y).item() == pytest.approx(surface.loss[1, 3], rel=1e-6)
-    assert pin.values.train.loss != pytest.approx(surface.loss[1, 3], rel=1e-3)
+        assert nn.functional.cross_entropy(model(X), Y).item() == pytest.approx(there.loss(), rel=1e-12)
+
+
+def test_pins_follow_the_statistics_of_the_picture(make_explorer: Make) -> None:
+    model = normalised()
+    explorer = make_normalised(make_explorer, model, "frozen")
+    pin = ready(explorer, explorer.pin(0.5, -0.5))
+    refreshed, frozen = (AtAPoint(model, explorer.plane, on) for on in (True, False))
+    agrees(pin, frozen)
+    explorer.batch_norm = "recomputed"
+    agrees(ready(explorer, pin), refreshed)
+    explorer.recentre(pin)
+    explorer.go_back()
+    agrees(ready(explorer, pin), refreshed)
+    explorer.batch_norm = "difference"
+    agrees(ready(explorer, pin), frozen)
+    assert explorer.pins == (pin,)
+
+
+def test_a_pin_around_another_checkpoint_follows_once_that_is_gone_to(make_explorer: Make) -> None:
+    """Until then it says which statistics it has: those that it was looked at with."""
+    model = normalised()
+    former = copy.deepcopy(model.state_dict())
+    with torch.no_grad():
+        model[0].weight.mul_(-1.5)
+        model[1].running_var.mul_(2.0)
+    explorer = make_explorer(
+        model, (X, Y), nn.CrossEntropyLoss(), metrics={"accuracy": accuracy}, test_loader=TEST,
+        axes=("random", "random"), resolution=5, accuracy=0, trajectory=[former, model.state_dict()],
+    ).compute("surface")  # fmt: skip
+    pin = ready(explorer, explorer.pin(0.5, -0.5))
+    refreshed, frozen = (AtAPoint(model, explorer.plane, on) for on in (True, False))
+    explorer.checkpoint = 0
+    explorer.batch_norm = "recomputed"
+    explorer.compute("surface")
+    agrees(ready(explorer, pin), frozen)
+    assert pin.values.batch_norm == "frozen"
+    state = AtAPoint(model, explorer.plane, refreshed=False).model
+    state.load_state_dict(explorer.parameters_at(pin))
+    with torch.no_grad():
+        assert nn.functional.cross_entropy(state(X), Y).item() == pytest.approx(refreshed.loss(), rel=1e-12)
+    explorer.checkpoint = None
+    agrees(ready(explorer, pin), refreshed)
+    assert pin.values.batch_norm == "recomputed"
+
+
+def test_a_file_holds_pins_with_their_statistics(make_explorer: Make, tmp_path: Path) -> None:
+    model = normalised()
+    explorer = make_normalised(make_explorer, model, "recomputed")
+    pin = ready(explorer, explorer.pin(0.5, -0.5))
+    explorer.save(tmp_path / "run.npz")
+    other = make_normalised(make_explorer, model, "frozen").load(tmp_path / "run.npz")
+    (loaded,) = other.pins
+    assert ready(other, loaded).values == pin.values
+    assert loaded.values.batch_norm == "recomputed"
+
+
+def test_pins_of_a_file_without_statistics_are_looked_at_anew(make_explorer: Make, tmp_path: Path) -> None:
+    """Losses of pins in it are with those of the model, whatever the pictures are of."""
+    model = normalised()
+    explorer = make_normalised(make_explorer, model, "recomputed")
+    pin = ready(explorer, explorer.pin(0.5, -0.5))
+    explorer.save(tmp_path / "run.npz")
+    with np.load(tmp_path / "run.npz") as file:
+        arrays = dict(file)
+    header = json.loads(arrays["header"].tobytes())
+    (point,) = [part for part in parts_of(header) if part.get("type") == "PlanePoint"]
+    assert point["fields"].pop("batch_norm") == "recomputed"
+    point["fields"]["train"]["fields"]["loss"] = 99.0
+    arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    np.savez(tmp_path / "old.npz", **arrays)
+    other = make_normalised(make_explorer, model, "frozen").load(tmp_path / "old.npz")
+    (loaded,) = other.pins
+    other.wait(HUNG)
+    assert loaded.values == pin.values
+
+
+def parts_of(tree: Any) -> Iterator[dict[str, Any]]:
+    """All mappings in what a file's header holds."""
+    if isinstance(tree, dict):
+        yield tree
+    for part in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
+        yield from parts_of(part)
+
+
+class CountedNorm(nn.BatchNorm1d):
+    """Counts batches that it takes its statistics from."""
+
+    batches = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        CountedNorm.batches += self.training
+        return super().forward(x)
+
+
+def test_statistics_are_recomputed_once_for_a_pin_and_once_for_each_row(make_explorer: Make) -> None:
+    """For loss, metrics and derivatives, on training and on test data, in whatever dtype."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 5), CountedNorm(5), nn.Tanh(), nn.Linear(5, 3)).eval()
+    data = [(X[:5].float(), Y[:5]), (X[5:].float(), Y[5:])]
+    explorer = make_explorer(
+        model, data, nn.CrossEntropyLoss(), metrics={"accuracy": accuracy},
+        test_loader=(TEST[0].float(), TEST[1]), batch_norm="recomputed", axes=("random", "random"),
+        resolution=3, accuracy=0,
+    ).compute("surface")  # fmt: skip
+    place = float(explorer.surface.alpha[0]), float(explorer.surface.beta[0])  # which the picture has
+    before = CountedNorm.batches
+    pin = ready(explorer, explorer.pin(*place))
+    assert pin.values.hessian is not None
+    assert CountedNorm.batches - before == len(data)
+    before = CountedNorm.batches
+    table = explorer.table()
+    assert CountedNorm.batches - before == len(data) * len(table.rows)
+
+
+def test_the_page_has_weights_loaded_by_the_worker_where_statistics_are_recomputed(
+    make_explorer: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pass over the data would hold up all that a page asks for; it is told what is being done."""
+    model = normalised()
+    explorer = make_normalised(make_explorer, model, "recomputed")
+    pin = ready(explorer, explorer.pin(0.5, -0.5))
+    threads, held_up = [], Event()
+    statistics_at = Objective.statistics_at
+
+    def watched(objective: Objective, theta: Tensor) -> dict[str, Tensor]:
+        threads.append(current_thread())
+        assert held_up.wait(HUNG)
+        return statistics_at(objective, theta)
+
+    monkeypatch.setattr(Objective, "statistics_at", watched)
+    send(explorer, type="apply", pin=1)
+    assert received(explorer, "_pins")["note"].startswith("Batch-norm statistics are being recomputed there")
+    held_up.set()
+    explorer.wait(HUNG)
+    assert current_thread() not in threads
+    assert (received(explorer, "_pins")["note"], received(explorer, "_pins")["applied"]) == ("", "pin 1")
+    with torch.no_grad():
+        loss = nn.functional.cross_entropy(model(X), Y).item()
+    assert loss == pytest.approx(pin.values.train.loss, rel=1e-12)
+    send(explorer, type="apply", pin=7)
+    explorer.wait(HUNG)
+    assert "Expected the number of a pin (1), got 7" in received(explorer, "_pins")["note"]
+
+
+class Residual(nn.Module):
+    """Normalises in all the ways that there are, twice by the same layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.last = (
+            nn.Conv2d(1, 4, 3),
+            nn.Conv2d(4, 4, 3, padding=1),
+            nn.Linear(4, 3),
+        )
+        self.mean_of_all = nn.BatchNorm2d(4, momentum=None)
+        self.of_the_batch = nn.BatchNorm2d(4, track_running_stats=False)
+        self.synchronised, self.grouped = nn.SyncBatchNorm(4), nn.GroupNorm(2, 4)
+        self.twice = nn.BatchNorm2d(4, affine=False)
+        self.under_another_name = self.twice
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.mean_of_all(self.first(x)).tanh()
+        h = h + self.of_the_batch(self.second(h)).tanh()
+        h = self.twice(self.grouped(self.synchronised(h)))
+        return self.last(self.under_another_name(1 + 1.5 * self.second(h).tanh()).mean((2, 3)))
+
+
+@pytest.mark.parametrize("by_workers", [False, True])
+@pytest.mark.filterwarnings(
+    "ignore:The loss of the first:UserWarning"
+)  # is of its batch, by one of the layers
+def test_weights_of_a_pin_have_its_loss_however_the_model_normalises(
+    make_explorer: Make, by_workers: bool
+) -> None:
+    torch.manual_seed(0)
+    model, x, y = Residual().double(), torch.randn(30, 1, 5, 5).double(), torch.arange(30) % 3
+    model(x)
+    data, test = [(x[:12], y[:12]), (x[12:24], y[12:24])], [(x[24:], y[24:])]
+    with ThreadPoolExecutor(1) if by_workers else nullcontext() as executor:
+        explorer = make_explorer(
+            model.eval(), data, nn.functional.cross_entropy, test_loader=test, executor=executor,
+            batch_norm="recomputed", axes=("random", "random"), resolution=3, accuracy=0,
+        ).compute("surface")  # fmt: skip
+        surface = explorer.surface
+        pin = ready(explorer, explorer.pin(float(surface.alpha[2]), float(surface.beta[0])))
+    assert pin.error == ""
+    before = copy.deepcopy(model.state_dict())
+    explorer.apply(pin)
+
+    def loss(data: list[tuple[Tensor, Tensor]]) -> float:
+        with torch.no_grad():
+            return sum(nn.functional.cross_entropy(model(x), y).item() for x, y in data) / len(data)
+
+    refreshed = copy.deepcopy(model)
+    found = loss(data), loss(test)
+    assert found[0] == pytest.approx(surface.loss[0, 2], rel=1e-12)
+    assert found == pytest.approx((pin.values.train.loss, pin.values.test.loss), rel=1e-12)
+    after = model.state_dict()
+    update_bn([x for x, _ in data], refreshed)
+    for key, tensor in refreshed.state_dict().items():
+        if not key.endswith("num_batches_tracked"):
+            torch.testing.assert_close(after[key], tensor, rtol=1e-12, atol=1e-14)
+    explorer.restore()
+    assert all(torch.equal(tensor, before[key]) for key, tensor in model.state_dict().items())
+
+
+@pytest.mark.parametrize("norm", ["frozen", "recomputed", "difference"])
+def test_the_table_is_with_the_statistics_of_the_picture(make_explorer: Make, norm: str) -> None:
+    model = normalised()
+    explorer = make_normalised(make_explorer, model, norm)
+    table, surface = explorer.table(), explorer.surface
+    own = "recomputed" if norm == "recomputed" else "frozen"
+    assert table.provenance["batch_norm"] == own
+    assert ("with recomputed batch norm" in repr(table)) is (norm == "recomputed")
+    assert {row["batch_norm"] for row in received(explorer, "_pins")["table"]} == {own}
+    for row in table.rows:
+        there = AtAPoint(model, explorer.plane, norm == "recomputed", (row.alpha, row.beta))
+        assert row.train.loss == pytest.approx(there.loss(), rel=1e-12)
+        assert row.test.loss == pytest.approx(there.loss(*TEST), rel=1e-12)
+    if norm != "difference":
+        assert table.rows[1].train.loss == pytest.approx(surface.loss.min(), rel=1e-12)
 
 
 def test_the_page_copies_a_pin_and_hears_why_it_cannot_be_undone(make_explorer: Make) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from collections import deque
 from dataclasses import replace
 
@@ -13,7 +14,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.optim.swa_utils import update_bn
 
-from landscape_widget import Objective, random_plane
+from landscape_widget import Objective, evaluate_point, hessian_eigenpairs, random_plane
+from landscape_widget.objective.states import statistics_of
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Findings
 from landscape_widget.study.study import Study
@@ -130,6 +132,56 @@ def test_the_difference_is_recomputed_minus_frozen() -> None:
     difference = base.with_batch_norm("difference").loss(theta).item()
     expected = base.with_batch_norm("recomputed").loss(theta).item() - base.loss(theta).item()
     assert difference == pytest.approx(expected, rel=1e-12)
+
+
+def test_statistics_held_at_a_point_are_those_of_update_bn_there_and_stay_elsewhere() -> None:
+    base = objective(12, 12)
+    theta = displaced(base)
+    recomputed = base.with_batch_norm("recomputed")
+    held = recomputed.holding_statistics(theta)
+    assert float(held.loss(theta)) == pytest.approx(loss_by_torch(theta, (12, 12), base), rel=1e-12)
+    assert float(held.loss()) != pytest.approx(float(recomputed.loss()), rel=1e-3)
+    assert float(base.loss()) == float(objective(12, 12).loss()), "in copies alone"
+    assert base.holding_statistics(theta) is base
+    with pytest.raises(TypeError, match=r"^Expected the loss of a model, got the difference of two"):
+        base.with_batch_norm("difference").holding_statistics(theta)
+
+
+def test_derivatives_hold_statistics_at_what_they_are_and_are_not_refused() -> None:
+    """Differences of a loss whose statistics follow θ are no slope of the one that is differentiated."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 2)).double().eval()
+    x, y = torch.randn(12, 3).double(), torch.arange(12) % 2
+    base = Objective(model, (x, y), nn.functional.cross_entropy)
+    following = pickle.loads(pickle.dumps(base.with_batch_norm("recomputed")))
+    update_bn([x], model)
+    own = Objective(model, (x, y), nn.functional.cross_entropy)
+    plane = random_plane(own)
+    wanted = evaluate_point(own, plane, 0.0, 0.0)
+    found = evaluate_point(following, plane, 0.0, 0.0)
+    assert found.train.loss == pytest.approx(wanted.train.loss, rel=1e-12)
+    assert found.gradient_norm == pytest.approx(wanted.gradient_norm, rel=1e-10)
+    np.testing.assert_allclose(found.hessian, wanted.hessian, rtol=1e-9, atol=1e-12)
+    pairs = hessian_eigenpairs(following)
+    np.testing.assert_allclose(pairs.values, hessian_eigenpairs(own).values, rtol=1e-8)
+    assert hessian_eigenpairs(base).values != pytest.approx(pairs.values, rel=1e-3)
+    assert pairs.converged.all()
+    assert pairs.provenance["batch_norm"] == "recomputed"
+    for ask in (lambda of: evaluate_point(of, plane, 0.0, 0.0), hessian_eigenpairs):
+        with pytest.raises(TypeError, match=r"^Expected the loss of a model, got the difference of two"):
+            ask(base.with_batch_norm("difference"))
+
+
+def test_one_layer_under_two_names_has_its_statistics_under_both() -> None:
+    norm = nn.BatchNorm1d(3).double()
+    model = nn.Sequential(nn.Linear(3, 3), norm, nn.Tanh(), norm).double().eval()
+    x, y = torch.randn(6, 3, generator=torch.Generator().manual_seed(3)).double(), torch.arange(6) % 3
+    base = Objective(model, [(x, y)], nn.functional.cross_entropy)
+    held = base.with_batch_norm("recomputed").holding_statistics(displaced(base))
+    found = statistics_of(held)
+    assert set(found) == {f"{i}.running_{what}" for i in (1, 3) for what in ("mean", "var")}
+    assert torch.equal(found["1.running_mean"], found["3.running_mean"])
+    assert not torch.equal(found["1.running_mean"], norm.running_mean)
 
 
 def test_theta_changed_in_place_gets_statistics_of_its_own() -> None:

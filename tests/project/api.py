@@ -41,12 +41,14 @@ INNER = {
         "divisible",
         "findings",
         "first_batch",
+        "frozen",
         "get_state",
         "has_workers",
         "named",
         "of",
     ),
-    *("of_recorded", "open", "precise", "provenance", "regrouped", "set_state", "spans", "terms", "weights"),
+    *("of_recorded", "open", "precise", "provenance", "regrouped", "set_state", "spans", "statistics_at"),
+    *("terms", "weights", "with_statistics"),
 }
 
 

@@ -99,6 +99,7 @@ def test_lines_to_solutions_have_the_losses_of_both_ends_and_of_all_between(batc
         assert line.barrier == pytest.approx(way.barrier)
         assert line.test.barrier == pytest.approx(way.test.barrier)
         assert line.provenance["batch_norm"] == kind
+    assert found.provenance["batch_norm"] == kind
 
 
 @pytest.mark.oracle

@@ -19,6 +19,7 @@
  * @property {boolean} here  whether it is the first plane on show
  * @property {boolean} centred  whether it lies around the present centre
  * @property {([number, number] | null)[]} places  on the first and the second plane on show
+ * @property {import("./state.js").BatchNorm | null} batch_norm  statistics of all that follows, which slope and curvature hold fixed
  * @property {Scores | null} train
  * @property {Scores | null} test
  * @property {number | null} gradient_norm
@@ -28,7 +29,7 @@
  * @property {string} error
  */
 
-/** @typedef {Pick<Pin, "plane" | "alpha" | "beta" | "train" | "test"> & {place: "centre" | "minimum" | "test minimum"}} Row  of the table of minima */
+/** @typedef {Pick<Pin, "plane" | "alpha" | "beta" | "train" | "test" | "batch_norm"> & {place: "centre" | "minimum" | "test minimum"}} Row  of the table of minima */
 
 /** @typedef {{number: number, alpha: number, beta: number}} Mark  a pin on a plane */
 

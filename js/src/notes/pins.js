@@ -6,6 +6,7 @@ import { digitsWithin, formatCount, formatNumber } from "../model/format.js";
 /** @typedef {import("../kernel/points.js").Pin} Pin */
 /** @typedef {import("../kernel/points.js").Points} Points */
 /** @typedef {import("../kernel/state.js").State} State */
+/** @typedef {import("../kernel/state.js").BatchNorm} BatchNorm */
 
 /** @typedef {Pick<Pin, "train" | "test">} Scored */
 
@@ -49,11 +50,12 @@ export function scoreColumns(points) {
  */
 export function columnsOf(pins) {
   const known = (/** @type {Pin} */ { done }, /** @type {(number | null)[] | null} */ values) => values ?? (done ? [null] : undefined);
+  const held = pins.some(({ batch_norm }) => batch_norm === "recomputed") ? ", batch norm held fixed" : "";
   return [
     { name: "α, β", id: "place", digits: 3, of: ({ alpha, beta }) => [alpha, beta] },
     ...scoreColumns(pins),
-    { name: "‖∇L‖", id: "gradient", of: (pin) => known(pin, pin.gradient_norm === null ? null : [pin.gradient_norm]) },
-    { name: "κ₋, κ₊", id: "curvatures", of: (pin) => known(pin, pin.curvatures) },
+    { name: `‖∇L‖${held}`, id: "gradient", of: (pin) => known(pin, pin.gradient_norm === null ? null : [pin.gradient_norm]) },
+    { name: `κ₋, κ₊${held}`, id: "curvatures", of: (pin) => known(pin, pin.curvatures) },
   ];
 }
 
@@ -68,19 +70,19 @@ function examplesOf(pins) {
   return `Pinned points, on all ${formatCount(train)}${test === undefined ? "" : ` training and ${formatCount(test)} test`} examples`;
 }
 
-/** What is said of losses beside pictures that follow batch-norm statistics. @param {import("../kernel/state.js").BatchNorm} norm */
-export const statisticsOf = (norm) => (norm === "frozen" ? "" : "with frozen batch norm");
+/** What is said of losses beside pictures of other batch-norm statistics. @param {BatchNorm | null} own @param {BatchNorm} shown */
+export const statisticsOf = (own, shown) => (!own || own === shown ? "" : `with ${own} batch norm`);
 
 /**
  * The plane that a pin lies on, where that is not the one on show, and what its losses are with where the picture's are not.
  * @param {Pin} pin
  * @param {number} examples  that the plane on show rests on
- * @param {import("../kernel/state.js").BatchNorm} norm
+ * @param {BatchNorm} norm
  */
-function placeOf({ here, plane, n_examples, centred }, examples, norm) {
+function placeOf({ here, plane, n_examples, centred, batch_norm }, examples, norm) {
   const part = n_examples === null || n_examples === examples ? "" : `of ${formatCount(n_examples)} examples`;
   const other = here ? [] : [`on ${plane}`, part, centred ? "" : "around another centre"];
-  return [...other, statisticsOf(norm)].filter(Boolean).join(", ");
+  return [...other, statisticsOf(batch_norm, norm)].filter(Boolean).join(", ");
 }
 
 /** What the plane's Hessian says in full. @param {Pin} pin */

@@ -36,7 +36,7 @@ export function createScoreTable(el, state) {
   /** @param {Row[]} rows @param {import("../kernel/state.js").BatchNorm} norm */
   function fill(rows, norm) {
     const columns = scoreColumns(rows);
-    head.replaceChildren(...headsOf([statisticsOf(norm), "α, β", ...columns.map(({ name }) => name)]));
+    head.replaceChildren(...headsOf([statisticsOf(rows[0].batch_norm, norm), "α, β", ...columns.map(({ name }) => name)]));
     body.replaceChildren(
       ...rows.map((row, i) => {
         const cell = (/** @type {string} */ id, /** @type {(number | null)[]} */ values, /** @type {number | undefined} */ digits) =>

@@ -69,7 +69,7 @@ function examplesText(surface, wanted) {
   if (nExamples >= wanted) return `${formatCount(nExamples)} example${nExamples === 1 ? "" : "s"}`;
   const part = `A first picture on ${formatPart(nExamples, wanted)}`;
   const centre = rows[nearestNode(beta, 0)][nearestNode(alpha, 0)];
-  if (batchNorm === "difference" || split !== "train" || centreLoss === null || !Number.isFinite(centre)) return part;
+  if (batchNorm !== "frozen" || split !== "train" || centreLoss === null || !Number.isFinite(centre)) return part;
   return `${part}, off by ${formatNumber(Math.abs(centre - centreLoss), 2)} at θ*`;
 }
 
