@@ -14,6 +14,9 @@ from landscape_widget.loss.terms import ModelTerms, Terms
 #: What the loss away from θ* is evaluated with; "difference" is recomputed − frozen.
 MODES = ("frozen", "recomputed", "difference")
 
+#: The buffers of a layer that are its statistics, and that which counts the times that it found some.
+STATISTICS, _COUNT = ("running_mean", "running_var"), "num_batches_tracked"
+
 
 def frozen_layers(terms: Terms) -> list[str]:
     """Names of the layers that normalise with running statistics."""
@@ -43,8 +46,9 @@ class RecomputedTerms:
     The definition is that of ``torch.optim.swa_utils.update_bn``, but for the weights: one sweep over the
     data in which these layers normalise by each batch's own statistics; their running mean and variance
     are then the means, weighted by examples, of the batches' means and unbiased variances. They do not
-    depend on the order of the batches, but on which examples share one, as in training. Everything else,
-    dropout included, stays as it is. Derivatives hold the statistics fixed.
+    depend on the order of the batches, but on which examples share one, as in training. A layer that some
+    batches do not meet has those of the others, and its own where none does. Everything else, dropout
+    included, stays as it is. Derivatives hold the statistics fixed.
 
     A loss on test data takes them from the training data, its ``source``, as a trained network does.
     """
@@ -62,6 +66,7 @@ class RecomputedTerms:
         for name in self._layers:
             modules[name].train()
             modules[name].momentum = None  # type: ignore[assignment]  # where it runs twice, both count
+            modules[name].num_batches_tracked = torch.tensor(0)
 
     @property
     def weights(self) -> Sequence[float]:
@@ -95,11 +100,14 @@ class RecomputedTerms:
         known = self._known
         if known is not None and known[0] is theta and known[1] == theta._version:
             return known[2]
-        buffers = self._collecting.buffers(self._layers)
-        total = {name: torch.zeros_like(b, dtype=torch.float64) for name, b in buffers.items()}
+        kept = self._collecting.buffers(self._layers)
+        own = {name: b for name, b in kept.items() if name.rpartition(".")[2] in STATISTICS}
+        counts = {name: f"{name.rpartition('.')[0]}.{_COUNT}" for name in own}
+        total = {name: torch.zeros_like(b, dtype=torch.float64) for name, b in own.items()}
+        share = dict.fromkeys(own, 0.0)
         with torch.enable_grad():  # a loss may need derivatives of its own
             for batch, weight in zip(self._source.batches, self._source.weights, strict=True):
-                mine = {name: torch.zeros_like(buffer) for name, buffer in buffers.items()}
+                mine = {name: torch.zeros_like(kept[name]) for name in (*own, *counts.values())}
                 try:
                     self._collecting.loss_on(theta.detach(), batch, mine)
                 except ValueError as error:
@@ -108,9 +116,13 @@ class RecomputedTerms:
                         f"recomputed from them, got one of {batch.n}: {error} Use other batches "
                         "(drop_last=True), or batch_norm='frozen'."
                     ) from error
-                for name, value in mine.items():
-                    total[name] += weight * value
-        found = {name: value.to(buffers[name].dtype) for name, value in total.items()}
+                for name, count in counts.items():
+                    if mine[count]:
+                        total[name] += weight * mine[name]
+                        share[name] += weight
+        found = {
+            name: (total[name] / share[name]).to(b.dtype) if share[name] else b for name, b in own.items()
+        }
         self._known = theta, theta._version, found
         return found
 

@@ -290,10 +290,13 @@ class ModelTerms:
     def subset(self, n: int) -> ModelTerms:
         """The same model over ``n`` examples drawn without replacement (nested as n grows).
 
-        What is taken of the batches is joined to batches of their size: a few examples of every batch would
-        cost as many calls as all of them.
+        What is taken of the batches is joined to batches of their size, a few examples of every batch would
+        cost as many calls as all of them; or larger ones where a single example, which has no batch
+        statistics, would be left.
         """
-        return self.over(shuffled_subset(self.batches, n)).regroup(max(batch.n for batch in self.batches))
+        size = max(batch.n for batch in self.batches)
+        size = next((larger for larger in range(size, n) if n % larger != 1), max(size, n))
+        return self.over(shuffled_subset(self.batches, n)).regroup(size)
 
     def first(self) -> ModelTerms:
         """The same model over the first batch."""

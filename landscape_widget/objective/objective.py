@@ -312,7 +312,8 @@ class Objective(PureFunction):
     def frozen(self) -> Objective:
         """The same objective with its model's own batch-norm statistics; itself where none follow θ."""
         if self._frozen is None and isinstance(self._terms, RecomputedTerms):
-            self._frozen = self._with(self._terms.frozen, self.theta)._by_same(self)
+            self._frozen = self.at(self.theta)
+            self._frozen._terms = self._terms.frozen
         return self._frozen or self
 
     def statistics_at(self, theta: Tensor) -> dict[str, Tensor]:

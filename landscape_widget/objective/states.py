@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from landscape_widget.loss.batch_norm import frozen_layers
+from landscape_widget.loss.batch_norm import STATISTICS, frozen_layers
 from landscape_widget.loss.terms import Terms
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def statistics_of(objective: PureFunction) -> dict[str, Tensor]:
     layers = frozen_layers(objective.terms)
     with objective.terms.at_rest() as model:  # type: ignore[attr-defined]  # all but functions
         modules = dict(model.named_modules())
-        mine = {id(getattr(modules[name], key)) for name in layers for key in ("running_mean", "running_var")}
+        mine = {id(getattr(modules[name], key)) for name in layers for key in STATISTICS}
         return {name: t.detach() for name, t in state_tensors(model).items() if id(t) in mine}
 
 

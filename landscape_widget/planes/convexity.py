@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from landscape_widget.curvature.eigenpairs import hessian_eigenpairs
-from landscape_widget.curvature.operators import curvature
+from landscape_widget.curvature.product_check import check_hvp
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
 from landscape_widget.objective.workers import refuse_ended
@@ -78,17 +78,17 @@ def convexity_steps(
     a0, a1, b0, b1 = check_domain(domain)
     resolution = check_resolution(resolution)
     alpha, beta = grid_axis(a0, a1, resolution), grid_axis(b0, b1, resolution)
-    matrix = curvature(objective, "hessian")
-    provenance = matrix.provenance(
-        "convexity map", axes=plane.axes, plane=dict(plane.provenance), tol=tol, seed=seed
-    )
+    precise = objective.precise()
+    check_hvp(precise)
+    about = {"axes": plane.axes, "plane": dict(plane.provenance), "tol": tol, "seed": seed}
+    provenance = precise.provenance("convexity map", operator="hessian", **about)
     largest, smallest = (np.full((len(beta), len(alpha)), np.nan) for _ in range(2))
     converged, done = (np.zeros(largest.shape, dtype=bool) for _ in range(2))
     spent = 0
     nodes = _outwards(alpha, beta)
     points = [(float(alpha[j]), float(beta[i])) for i, j in nodes]
     search = _Search(plane, tol, max_hvp, seed)
-    for k, found in _spectra(matrix.objective, points, search):
+    for k, found in _spectra(precise, points, search):
         at = nodes[k]
         largest[at], smallest[at], converged[at], done[at] = (
             found.largest,

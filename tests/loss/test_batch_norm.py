@@ -12,9 +12,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.utils import prune
 from torch.optim.swa_utils import update_bn
 
-from landscape_widget import Objective, evaluate_point, hessian_eigenpairs, random_plane
+from landscape_widget import Objective, convexity_map, evaluate_point, hessian_eigenpairs, random_plane
 from landscape_widget.objective.states import statistics_of
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Findings
@@ -184,6 +185,60 @@ def test_one_layer_under_two_names_has_its_statistics_under_both() -> None:
     assert not torch.equal(found["1.running_mean"], norm.running_mean)
 
 
+class _OfTwoSources(nn.Module):
+    """Normalises long batches by one layer and short ones by another, and none by a third."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.BatchNorm1d(16).double() for _ in range(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        output: Tensor = self.layers[int(len(x) < 8)](x)
+        return output
+
+
+def test_a_layer_has_statistics_of_the_batches_that_meet_it_or_its_own() -> None:
+    model = _OfTwoSources().eval()
+    nn.init.constant_(model.layers[2].running_mean, 7.0)  # type: ignore[arg-type]
+    parts = [(x.flatten(1), x.flatten(1).sin()) for x, _ in batches(10, 6, 8)]
+    base = Objective(model, parts, nn.functional.mse_loss)
+    x, y, z = (x for x, _ in parts)
+    found = base.with_batch_norm("recomputed").statistics_at(base.theta)
+    first = (10 * x.mean(0) + 8 * z.mean(0)) / 18, (10 * x.var(0) + 8 * z.var(0)) / 18
+    for i, (mean, var) in enumerate((first, (y.mean(0), y.var(0)), (torch.full((16,), 7.0), torch.ones(16)))):
+        torch.testing.assert_close(found[f"model.layers.{i}.running_mean"], mean.double())
+        torch.testing.assert_close(found[f"model.layers.{i}.running_var"], var.double())
+
+
+def test_a_layer_that_never_takes_statistics_keeps_its_own() -> None:
+    model = network()
+    model[6].track_running_stats = False  # type: ignore[union-attr]
+    base = Objective(model, batches(24), nn.functional.cross_entropy)
+    found = base.with_batch_norm("recomputed").statistics_at(displaced(base))
+    assert torch.equal(found["model.6.running_var"], model[6].running_var)
+    assert not torch.equal(found["model.1.running_var"], model[1].running_var)
+
+
+def test_what_else_a_layer_keeps_stays_as_it_is() -> None:
+    model = network()
+    prune.l1_unstructured(model[1], "weight", 1)  # which keeps a mask
+    base = Objective(model, batches(24), nn.functional.cross_entropy)
+    model[3].p = 0.0  # type: ignore[union-attr]
+    x, y = data()
+    update_bn([x], model)
+    expected = nn.functional.cross_entropy(model(x), y).detach()
+    torch.testing.assert_close(base.with_batch_norm("recomputed").loss(), expected)
+
+
+def test_a_convexity_map_is_of_the_statistics_at_each_node() -> None:
+    base = objective(12, 12).with_batch_norm("recomputed")
+    plane = random_plane(base, seed=1)
+    found = convexity_map(base, plane, (-0.2, 0.2, -0.2, 0.2), 3)
+    there = torch.from_numpy(plane.point(float(found.alpha[2]), float(found.beta[0])))
+    values = hessian_eigenpairs(base.holding_statistics(there).at(there)).values
+    assert [found.largest[0, 2], found.smallest[0, 2]] == pytest.approx([values[0], values[-1]], rel=2e-3)
+
+
 def test_theta_changed_in_place_gets_statistics_of_its_own() -> None:
     base = objective(24).with_batch_norm("recomputed")
     theta = base.theta.clone()
@@ -208,6 +263,12 @@ def test_model_and_frozen_loss_stay_as_they_were() -> None:
 def test_a_batch_without_variance_is_refused() -> None:
     with pytest.raises(ValueError, match=r"batches of at least two examples.*drop_last"):
         objective(23, 1).with_batch_norm("recomputed").loss()
+
+
+def test_a_part_of_the_examples_leaves_none_alone() -> None:
+    base = objective(*[6] * 4)
+    assert [[batch.n for batch in base.subset(n).terms.batches] for n in (13, 12, 7)] == [[7, 6], [6, 6], [7]]
+    assert base.subset(13).with_batch_norm("recomputed").loss().isfinite()
 
 
 @pytest.mark.parametrize("mode", ["recomputed", "difference"])
