@@ -108,11 +108,11 @@ class Pins:
         self._changed()
 
     def follow_statistics(self) -> None:
-        """Looks anew at pins of other batch-norm statistics than they are to have by now.
+        """Looks at pins that lack something, or have other batch-norm statistics than they are to have.
 
         Those around another checkpoint wait until it is gone to.
         """
-        others = [pin for pin in self.all if self._is_of_another_loss(pin)]
+        others = [pin for pin in self.all if self._is_wanted(pin)]
         for pin in others:
             if request := self.requests.pop(pin.number, None):
                 request.cancelled = True
@@ -130,22 +130,25 @@ class Pins:
     def replaced(self, pins: Sequence[Mapping[str, Any]]) -> Iterator[None]:
         """Puts the pins that ``memory`` told of in the place of these, and computes what they lack.
 
-        The former ones are put back if what is done under it fails, and let go of otherwise.
+        Those around another checkpoint wait until it is gone to. The former ones are put back if what is done
+        under it fails, and let go of otherwise.
         """
         fresh = [Pin(**known) for known in pins]
-        before, running = (self._pins, self.count), self.requests
+        before, running = (self._pins, self.count, self._looks), self.requests
         let_go = self.requests = {}
         try:
             self._pins = {pin.number: pin for pin in fresh}
             self.count = max(self.count, *self._pins, 0)
+            whole = [pin for pin in fresh if not self._forget_metrics(pin) and pin.done]
+            self._looks = {pin.number: pin.values.batch_norm for pin in whole if pin.values}
             for pin in fresh:
                 self._mark(pin)
-                if self._forget_metrics(pin) or not pin.done or self._is_of_another_loss(pin):
+                if self._is_wanted(pin):
                     self._look(pin)
             yield
             let_go = running
         except BaseException:
-            (self._pins, self.count), self.requests = before, running
+            (self._pins, self.count, self._looks), self.requests = before, running
             raise
         finally:
             for request in let_go.values():
@@ -169,11 +172,10 @@ class Pins:
         pin.error = ""
         return True
 
-    def _is_of_another_loss(self, pin: Pin) -> bool:
-        """Whether it is around the present checkpoint with other batch-norm statistics than it is to have."""
-        known = self._looks.get(pin.number) if pin.values is None else pin.values.batch_norm
+    def _is_wanted(self, pin: Pin) -> bool:
+        """Whether it is around the present checkpoint, and not looked at with what it is to have."""
         spots, here = self._centres.spots, self._centres.present.recorded
-        return known != self._wanted() and spots.is_origin(here, pin.plane)
+        return self._looks.get(pin.number) != self._wanted() and spots.is_origin(here, pin.plane)
 
     def _look(self, pin: Pin) -> None:
         objective, test = self._centres.study.objective, self._centres.study.test

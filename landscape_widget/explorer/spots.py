@@ -15,7 +15,14 @@ import torch
 from landscape_widget.explorer.model_weights import State, same_values
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
-from landscape_widget.objective.states import THETA, full_state, keys_of, statistics_of, theta_of
+from landscape_widget.objective.states import (
+    THETA,
+    full_state,
+    keys_of,
+    moving_names,
+    statistics_of,
+    theta_of,
+)
 from landscape_widget.paths.index import Recorded, was_dropped
 from landscape_widget.paths.landmarks import Landmarks
 from landscape_widget.paths.preconditioners import preconditioner_of
@@ -182,16 +189,17 @@ class Spots:
 
         Args:
             plane: The plane.
-            otherwise: What it is where no centre is known but one.
+            otherwise: What it is where the model has nothing but θ, in which alone centres differ.
 
         Raises:
-            RuntimeError: If the plane is around a centre that is not known here.
+            RuntimeError: If the plane is around a centre that is not known here, as one of a file may be.
         """
         there = self._origins.get(_digest(plane.origin))
-        if there is None and len({*map(checkpoint_key, self._origins.values())}) > 1:
+        if there is None and not self.state(self.first.recorded).keys() <= moving_names(self.base[0]):
             raise RuntimeError(
                 "Expected a point on a plane around a centre of this explorer, got one around another: "
-                "which buffers and frozen parameters belong to it is not known here. Pin it again."
+                "which buffers and frozen parameters belong to it is not known here. Go to its checkpoint "
+                "first, or pin it again."
             )
         return there or otherwise
 

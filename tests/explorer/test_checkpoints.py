@@ -350,7 +350,7 @@ def test_a_pin_around_a_centre_that_is_not_known_is_an_error(make_explorer: Make
     foreign = other.recentre(0.2, 0.2) or other.compute("surface").pin(0.1, 0.1)
     train(model)
     explorer.update()
-    with pytest.raises(RuntimeError, match="Pin it again"):
+    with pytest.raises(RuntimeError, match="pin it again"):
         explorer.parameters_at(foreign)
 
 

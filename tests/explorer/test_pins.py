@@ -610,6 +610,48 @@ def test_a_file_holds_pins_with_their_statistics(make_explorer: Make, tmp_path: 
     assert loaded.values.batch_norm == "recomputed"
 
 
+@pytest.mark.parametrize("metrics", [None, {"accuracy": accuracy}], ids=["loss alone", "metrics"])
+def test_a_pin_of_a_file_around_another_checkpoint_waits_until_that_is_gone_to(
+    make_explorer: Make, tmp_path: Path, metrics: Any
+) -> None:
+    """With the buffers of the present one its loss would be another."""
+    model = normalised()
+    former = copy.deepcopy(model.state_dict())
+    first = copy.deepcopy(model)
+    with torch.no_grad():
+        model[1].running_var.mul_(2.0)
+        model[0].weight.mul_(-1.5)
+
+    def explorer_of() -> LandscapeExplorer:
+        return make_explorer(
+            model, (X, Y), nn.CrossEntropyLoss(), metrics=metrics, axes=("random", "random"), resolution=5,
+            trajectory=[former, model.state_dict()],
+        )  # fmt: skip
+
+    explorer = explorer_of()
+    explorer.checkpoint = 0
+    pin = ready(explorer.compute("surface"), explorer.pin(0.5, -0.5))
+    there = AtAPoint(first, pin.plane, refreshed=False)
+    explorer.checkpoint = None
+    explorer.compute("surface").save(tmp_path / "run.npz")
+    other = explorer_of().load(tmp_path / "run.npz")
+    (pin,) = other.pins
+    for norm in ("frozen", "recomputed"):
+        other.batch_norm = norm
+        other.compute("surface").wait(HUNG)
+        assert pin.values.train.loss == pytest.approx(there.loss(), rel=1e-12)
+        assert pin.values.batch_norm == "frozen"
+    with pytest.raises(RuntimeError, match="Go to its checkpoint first, or pin it again"):
+        other.parameters_at(pin)
+    other.checkpoint = 0
+    refreshed = AtAPoint(first, pin.plane, refreshed=True)
+    assert ready(other, pin).values.train.loss == pytest.approx(refreshed.loss(), rel=1e-12)
+    assert set(pin.values.train.metrics) == set(metrics or {})
+    model.load_state_dict(other.parameters_at(pin))
+    with torch.no_grad():
+        assert nn.functional.cross_entropy(model(X), Y).item() == pytest.approx(refreshed.loss(), rel=1e-12)
+
+
 def test_pins_of_a_file_without_statistics_are_looked_at_anew(make_explorer: Make, tmp_path: Path) -> None:
     """Losses of pins in it are with those of the model, whatever the pictures are of."""
     model = normalised()
