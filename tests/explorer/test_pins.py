@@ -515,6 +515,13 @@ def test_a_pin_has_the_batch_norm_statistics_of_the_picture_and_says_which(
     assert received(explorer, "_pins")["pins"][0]["batch_norm"] == own
 
 
+@pytest.mark.parametrize("norm", ["recomputed", "difference"])
+def test_an_objective_whose_statistics_follow_is_refused_at_once(make_explorer: Make, norm: str) -> None:
+    objective = Objective(normalised(), (X, Y), nn.CrossEntropyLoss())
+    with pytest.raises(TypeError, match=r"Give the one that it was made of, and batch_norm='recomputed'"):
+        make_explorer(objective.with_batch_norm(norm))
+
+
 @pytest.mark.parametrize("norm", ["frozen", "recomputed"])
 def test_weights_at_a_point_have_the_loss_of_the_picture(make_explorer: Make, norm: str) -> None:
     """By coordinates, by a pin, in the model itself and by the page; and all is put back."""
