@@ -54,8 +54,8 @@ def objective_of(model: Any, data: Any, loss_fn: Any, options: dict[str, Any]) -
             )
         if getattr(model.terms, "batch_norm", "frozen") != "frozen":
             raise TypeError(
-                "Expected an Objective of frozen batch-norm statistics, got one whose statistics follow θ. Give "
-                "the one that it was made of, and batch_norm='recomputed' or 'difference' as a control."
+                "Expected an Objective of frozen batch-norm statistics, got one whose statistics follow θ. "
+                "Give the one that it was made of, and batch_norm='recomputed' or 'difference' as a control."
             )
         return model
     if data is None or loss_fn is None:

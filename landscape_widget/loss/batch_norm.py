@@ -107,7 +107,8 @@ class RecomputedTerms:
         share = dict.fromkeys(own, 0.0)
         with torch.enable_grad():  # a loss may need derivatives of its own
             for batch, weight in zip(self._source.batches, self._source.weights, strict=True):
-                mine = {name: torch.zeros_like(kept[name]) for name in (*own, *counts.values())}
+                # a layer that stays in eval mode normalises by its own
+                mine = {name: kept[name].nan_to_num() for name in (*own, *counts.values())}
                 try:
                     self._collecting.loss_on(theta.detach(), batch, mine)
                 except ValueError as error:

@@ -219,6 +219,25 @@ def test_a_layer_that_never_takes_statistics_keeps_its_own() -> None:
     assert not torch.equal(found["model.1.running_var"], model[1].running_var)
 
 
+class _Frozen(nn.BatchNorm2d):
+    """A layer whose statistics training leaves as they are."""
+
+    def train(self, mode: bool = True) -> nn.Module:  # noqa: ARG002
+        return super().train(False)
+
+
+def test_a_layer_that_stays_in_eval_mode_does_so_for_those_behind_it() -> None:
+    model = network()
+    model[1] = _Frozen(3).double().eval()
+    base = Objective(model, batches(24), nn.functional.cross_entropy)
+    x, y = data()
+    with torch.no_grad():
+        z = model[:6](x)
+        normal = (z - z.mean(0)) / (z.var(0) + model[6].eps).sqrt()
+        expected = nn.functional.cross_entropy(model[7:](normal * model[6].weight + model[6].bias), y)
+    torch.testing.assert_close(base.with_batch_norm("recomputed").loss(), expected)
+
+
 def test_what_else_a_layer_keeps_stays_as_it_is() -> None:
     model = network()
     prune.l1_unstructured(model[1], "weight", 1)  # which keeps a mask
