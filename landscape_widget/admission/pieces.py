@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from landscape_widget.admission.nearby import Probe
-from landscape_widget.data.batches import Batch, regrouped
+from landscape_widget.data.batches import Batch, leaving_none_alone, regrouped
 from landscape_widget.engine.faults import out_of_memory
 from landscape_widget.loss.batch_loss import InvalidLossError
 from landscape_widget.loss.evaluation import Spans, loss_of
@@ -43,7 +43,7 @@ def in_pieces(terms: ModelTerms, theta: Tensor, spans: Spans) -> ModelTerms:
         theta: θ, shape (N,).
         spans: Where each parameter tensor lies in θ.
     """
-    pieces = terms.regroup(PIECE)
+    pieces = terms.regroup(leaving_none_alone(terms.n_examples, PIECE))
     if len(pieces.batches) == 1:
         return pieces
     probe = Probe.of(pieces, theta, spans)

@@ -96,6 +96,14 @@ def shuffled_subset(batches: Sequence[Batch], n: int, seed: int = 0) -> list[Bat
     return subset
 
 
+def leaving_none_alone(n: int, size: int) -> int:
+    """Size of batches, ``size`` or the next above, of which ``n`` examples leave none of a single one.
+
+    It would have no batch statistics.
+    """
+    return next((larger for larger in range(size, n) if n % larger != 1), max(size, n))
+
+
 def regrouped(batches: Sequence[Batch], size: int) -> list[Batch]:
     """The same examples in the same order, in batches of ``size`` and one of what remains.
 

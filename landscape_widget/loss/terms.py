@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from landscape_widget.data.batches import Batch, convert_late, regrouped, shuffled_subset
+from landscape_widget.data.batches import Batch, convert_late, leaving_none_alone, regrouped, shuffled_subset
 from landscape_widget.data.tree import describe
 from landscape_widget.engine.held_tensors import HeldTensors
 from landscape_widget.loss import parametrized
@@ -290,12 +290,10 @@ class ModelTerms:
     def subset(self, n: int) -> ModelTerms:
         """The same model over ``n`` examples drawn without replacement (nested as n grows).
 
-        What is taken of the batches is joined to batches of their size, a few examples of every batch would
-        cost as many calls as all of them; or larger ones where a single example, which has no batch
-        statistics, would be left.
+        What is taken of the batches is joined to batches of their size, or larger ones where a single example
+        would be left: a few examples of every batch would cost as many calls as all of them.
         """
-        size = max(batch.n for batch in self.batches)
-        size = next((larger for larger in range(size, n) if n % larger != 1), max(size, n))
+        size = leaving_none_alone(n, max(batch.n for batch in self.batches))
         return self.over(shuffled_subset(self.batches, n)).regroup(size)
 
     def first(self) -> ModelTerms:

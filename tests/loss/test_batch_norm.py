@@ -16,6 +16,7 @@ from torch.nn.utils import prune
 from torch.optim.swa_utils import update_bn
 
 from landscape_widget import Objective, convexity_map, evaluate_point, hessian_eigenpairs, random_plane
+from landscape_widget.admission.pieces import PIECE
 from landscape_widget.objective.states import statistics_of
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.findings import Findings
@@ -288,6 +289,10 @@ def test_a_part_of_the_examples_leaves_none_alone() -> None:
     base = objective(*[6] * 4)
     assert [[batch.n for batch in base.subset(n).terms.batches] for n in (13, 12, 7)] == [[7, 6], [6, 6], [7]]
     assert base.subset(13).with_batch_norm("recomputed").loss().isfinite()
+    x, y = torch.randn(2 * PIECE + 1, 3).double(), torch.arange(2 * PIECE + 1) % 3
+    model = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3)).double().eval()
+    whole = Objective(model, (x, y), nn.functional.cross_entropy).with_batch_norm("recomputed")
+    assert whole.loss().isfinite()
 
 
 @pytest.mark.parametrize("mode", ["recomputed", "difference"])
