@@ -85,7 +85,7 @@ def first_evaluation(
 
 
 def _check_metrics(terms: ModelTerms, theta: Tensor, own: Sequence[Tensor]) -> None:
-    """Sees that no metric reads the user's own model, nor asks which parameters require a gradient."""
+    """Sees that no metric reads the user's own model, asks for gradients, or differs between calls."""
     alone: dict[str, float] = {}
 
     def compute() -> list[float]:
@@ -98,6 +98,16 @@ def _check_metrics(terms: ModelTerms, theta: Tensor, own: Sequence[Tensor]) -> N
     if found := depend_on(own, compute, same):
         name = list(alone)[found[0]]
         raise InvalidLossError(OF_OWN_MODEL.format(f"metric {name!r}", "metric", name))
+    with evaluated():
+        for batch in terms.batches[-1], terms.batches[0]:
+            again = terms.metrics_on(theta.detach().clone(), batch)
+    for name, value in again.items():
+        if abs(value - alone[name]) > same * max(abs(value), abs(alone[name])):
+            raise InvalidLossError(
+                "Expected metrics that depend on the values of parameters and data alone, got "
+                f"{name!r} of {alone[name]:.8g}, and of {value:.8g} in a later call on the same batch. Have "
+                "it keep nothing from call to call, and draw no random numbers."
+            )
     for name, asked in _as_in_training(terms, theta).items():
         if abs(asked - alone[name]) > same * max(abs(asked), abs(alone[name])):
             raise InvalidLossError(

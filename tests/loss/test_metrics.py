@@ -152,6 +152,24 @@ def test_a_metric_that_fails_is_told_at_once() -> None:
         objective(m=lambda output: output.mean())
 
 
+class Mean:
+    """The mean over all batches that it was ever called on."""
+
+    hits = seen = 0.0
+
+    def __call__(self, output: Tensor, target: Tensor) -> float:
+        self.hits += float(accuracy(output, target)) * len(target)
+        self.seen += len(target)
+        return self.hits / self.seen
+
+
+def test_a_metric_that_keeps_what_it_has_seen_or_draws_is_refused() -> None:
+    draws = np.random.default_rng(0)
+    for metric in (Mean(), lambda output, target: float(accuracy(output, target)) * draws.random()):
+        with pytest.raises(ValueError, match=r"'mean' of .* in a later call on the same batch"):
+            objective(mean=metric)
+
+
 @pytest.mark.parametrize(
     ("metrics", "message"),
     [
