@@ -166,7 +166,7 @@ test("lines in the scene are seen on every colour and beside the surface, in eit
       const parts = (marks[name.replace(/ rim$/, "")] ??= new Set());
       for (const each of [line, ...(mode.includes("markers") ? [marker] : [])]) for (const one of new Set([each.color].flat())) parts.add(one);
     }
-    assert.deepEqual(Object.keys(marks).sort(), ["crosshair", "drop other seed", "drop path", "path other seed", "path path", "pins", "quadratic"]);
+    assert.deepEqual(Object.keys(marks).sort(), ["crosshair", "drop other seed", "drop path", "from above path", "path other seed", "path path", "pins", "quadratic"]);
     for (const [name, parts] of Object.entries(marks)) {
       for (const at of [...Object.values(MAPS), ...pages]) assert.ok(least([...parts], at) >= LEAST, `${theme}, ${name}: ${least([...parts], at)}`);
     }

@@ -47,6 +47,15 @@ test("in three dimensions it stands at its true loss, with lines down to the sur
   const nearest = (/** @type {number[]} */ values, /** @type {number} */ at) => [...values].reduce((best, value, i) => (Math.abs(value - at) < Math.abs(values[best] - at) ? i : best), 0);
   const height = mesh.z[nearest(mesh.y, path.beta[0])][nearest(mesh.x, path.alpha[0])];
   assert.ok(Math.abs(drop.z[1] - height) < 0.2, `${drop.z[1]} is not near ${height}`);
+  // where the surface hides the path, a line on the surface shows where it runs
+  const onSurface = traceOf(figure, "from above path");
+  assert.equal(onSurface.line.dash, "dash");
+  const feet = path.loss.length;
+  for (const [name, values] of /** @type {const} */ ([["x", path.alpha], ["y", path.beta]])) assertNearly(onSurface[name].filter((/** @type {number} */ _, /** @type {number} */ i) => i % 8 === 0), [...values], 1);
+  const ground = figure.data[0].z.flatMap((/** @type {any} */ row) => [...row]);
+  const raised = 0.004 * (Math.max(...ground) - Math.min(...ground));
+  assertNearly(onSurface.z.filter((/** @type {number} */ _, /** @type {number} */ i) => i % 8 === 0), Array.from({ length: feet }, (_, i) => drop.z[3 * i + 1] + raised), span);
+  assert.ok(!figure.data.some((/** @type {any} */ { name }) => name === "from above other seed"));
 });
 
 test("of many checkpoints some have a line to the surface, evenly, both ends among them; the path has all", async () => {

@@ -74,6 +74,10 @@ class CutOffError(ValueError):
     """The gradient is not that of the loss, or cannot be shown to be."""
 
 
+class AllRoundingError(CutOffError):
+    """All that a loss changes by is rounding, as on examples that a classifier is sure of."""
+
+
 def check_slope(
     loss: Callable[[Tensor], float],
     gradient: Tensor,
@@ -210,7 +214,7 @@ def _refusal(
     if jump and not (rounded and abs(jump.losses[1] - jump.losses[0]) <= largest):
         return jumping(*tell(jump), "its gradient does not show that")
     if rounded:
-        return CutOffError(
+        return AllRoundingError(
             f"Expected a loss whose changes are more than rounding, got one of {loss(theta):.2g} that "
             f"is good to {least:.1g} and changes by {abs(found) * longest:.1g} over ‖Δθ‖ = "
             f"{longest * float(direction.norm()):.2g}, {where}: its slope cannot be told. {_TOO_SMALL}"

@@ -11,10 +11,12 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 
 import torch
 from torch import Tensor, nn
 
+from landscape_widget.admission.slope_check import AllRoundingError
 from landscape_widget.curvature.product_differences import STEPS, TOLERANCE, disagreement, smaller, steady
 from landscape_widget.engine.faults import of_the_moment, out_of_memory
 from landscape_widget.loss.evaluation import Spans
@@ -71,7 +73,7 @@ def check_hvp(objective: Objective) -> None:
     and hidden below many kinks is not told from them.
 
     Parameters whose curvature hardly counts beside that of others are compared by themselves, on the few
-    examples alone.
+    examples alone. Where the loss of these is all rounding, they tell nothing, and all are asked.
 
     The product over all is the very one that curvature will be computed by, the gradients are those of the
     loader's own batches, and the losses at their two ends must agree with them. Costs a product, two
@@ -93,7 +95,12 @@ def check_hvp(objective: Objective) -> None:
     loss = objective.holding_statistics()
     suspects = suspicious_modules(loss)
     few = _few(loss, EXAMPLES)
-    doubt = _compare(few, suspects, "a few examples", loss) if few is not loss else ""
+    doubt = ""
+    if few is not loss:
+        try:
+            doubt = _compare(few, suspects, "a few examples", loss)
+        except AllRoundingError:
+            few = loss
     objective.doubt = _compare(loss, suspects, "all of the data", loss) or doubt
     objective.doubt = objective.doubt or _compare_smaller(few, suspects)
     if objective.doubt:
@@ -113,7 +120,8 @@ def check_few(objective: Objective) -> None:
     """
     if not objective.second_derivative_checked:
         loss = objective.holding_statistics()
-        _compare(_few(loss, FIRST_EXAMPLES), suspicious_modules(loss), "a few examples", loss)
+        with suppress(AllRoundingError):
+            _compare(_few(loss, FIRST_EXAMPLES), suspicious_modules(loss), "a few examples", loss)
 
 
 def _compare(objective: Objective, suspects: dict[str, str], where: str, whole: Objective) -> str:

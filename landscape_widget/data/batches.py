@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, pairwise
+from itertools import accumulate, groupby, pairwise
 from typing import Any
 
 import torch
@@ -119,6 +119,20 @@ def regrouped(batches: Sequence[Batch], size: int) -> list[Batch]:
         whole = members[0] if len(members) == 1 else _joined(members)
         edges = [*range(0, whole.n, size), whole.n]
         result += [cut(whole, slice(*edge)) for edge in pairwise(edges)] if len(edges) > 2 else [whole]
+    return result
+
+
+def shuffled(batches: Sequence[Batch], seed: int = 0) -> list[Batch]:
+    """The same examples in a random order, in batches as large; not across what cannot be joined."""
+    generator, result = torch.Generator().manual_seed(seed), list[Batch]()
+    for signature, run in groupby(batches, _signature):
+        members = list(run)
+        if signature is None:
+            result += members
+            continue
+        ends = list(accumulate((batch.n for batch in members), initial=0))
+        mixed = cut(_joined(members), torch.randperm(ends[-1], generator=generator))
+        result += [cut(mixed, slice(*edge)) for edge in pairwise(ends)]
     return result
 
 

@@ -201,7 +201,8 @@ class Centres:
         self.check_open()
         if not self.depth:
             raise RuntimeError(
-                "Expected a centre that recentre() or update() chose, to go back from; this is the first."
+                "Expected a centre that recentre() or update() chose, to go back from; none is left. The "
+                "checkpoint trait goes to any checkpoint."
             )
         self.spots.enter(self.stack[-2].spot)
         left = self.stack.pop().spot

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
+from functools import cache
 from html import escape
 from string import Template
 from typing import Any
@@ -179,8 +180,6 @@ def _page(
         errors.append(error)
     known = {name: value for name, value in points.items() if name in ("pins", "table", "csv")}
     data = {**_AT_REST, **traits, "_pins": {**_NO_POINTS, **known}, "pictures": held}
-    code: dict[str, Any] = {name: bundled(f"{name}.js").read_bytes() for name in ("page", "runtime")}
-    code["css"] = bundled("page.css").read_text(encoding="utf-8")
     return _PAGE.substitute(
         title=escape(title),
         sentence=escape(sentence),
@@ -189,7 +188,14 @@ def _page(
             "those at θ* and at the lowest points are exact to seven digits."
         ),
         provenance=escape(json.dumps(provenance, indent=2, ensure_ascii=False, default=str)),
-        code=packed(code),
+        code=_code(),
         data=packed(data),
         script=bundled("saved.js").read_text(encoding="utf-8").replace("</", "<\\/"),
     )
+
+
+@cache
+def _code() -> str:
+    """The page's bundle, packed: the same for all pages of a process, and most of the time that one takes."""
+    code: dict[str, Any] = {name: bundled(f"{name}.js").read_bytes() for name in ("page", "runtime")}
+    return packed(code | {"css": bundled("page.css").read_text(encoding="utf-8")})

@@ -37,6 +37,7 @@ _APART = 0.2
 def evolution_figure(evolution: Evolution, *, log_loss: bool = True) -> go.Figure:
     """Loss and ‖∇L‖ above, the ends of the spectrum below, with the threshold of stability (2/η for SGD).
 
+    Below these is tr(H) where it was estimated, on a scale of its own: it is often many times λmax.
     Values that are not certified have an open mark. Marks of the loss tell the verdict by their colours.
 
     Args:
@@ -52,13 +53,14 @@ def evolution_figure(evolution: Evolution, *, log_loss: bool = True) -> go.Figur
     done = evolution.done
     if not done.any():
         raise ValueError("Expected an evolution with a checkpoint that is done, got none.")
+    heights = [180, 270] if evolution.trace is None else [180, 270, 120]
     figure = make_subplots(
-        rows=2,
+        rows=len(heights),
         cols=1,
         shared_xaxes=True,
         vertical_spacing=0.06,
-        row_heights=[0.4, 0.6],
-        specs=[[{"secondary_y": True}], [{}]],
+        row_heights=heights,
+        specs=[[{"secondary_y": True}], *([{}] for _ in heights[1:])],
     )
     step = places(evolution.step)[done]
     names = [name for name, is_done in zip(called(evolution), done, strict=True) if is_done]
@@ -123,12 +125,11 @@ def evolution_figure(evolution: Evolution, *, log_loss: bool = True) -> go.Figur
             mode="lines",
             name="tr(H)",
             line={"color": "#777777", "width": 1.5, "dash": "dash"},
-            row=2,
+            row=3,
             col=1,
         )
+        figure.update_yaxes(title="tr(H)", row=3, col=1)
     shown = [values[done] for values, *_ in curves.values()]
-    if evolution.trace is not None:
-        shown.append(evolution.trace[done])
     threshold = evolution.threshold[done]
     if np.isfinite(threshold).any():
         figure.add_scatter(
@@ -155,12 +156,12 @@ def evolution_figure(evolution: Evolution, *, log_loss: bool = True) -> go.Figur
             secondary_y=bool(second),
         )
     figure.update_yaxes(title="eigenvalue λ", row=2, col=1)
-    figure.update_xaxes(title=unit_of(called(evolution)), row=2, col=1)
+    figure.update_xaxes(title=unit_of(called(evolution)), row=len(heights), col=1)
     figure.update_xaxes(**step_ticks(evolution))
     open_marks = int((~evolution.converged[done]).any(axis=1).sum())
     note = f"open marks at {open_marks} checkpoints: not certified" if open_marks else ""
     finished(figure, "Along the training run", evolution.provenance, note=note)
-    return figure.update_layout(margin_t=125, height=635, title={"y": 0.97, "yanchor": "top"})
+    return figure.update_layout(margin_t=125, height=185 + sum(heights), title={"y": 0.97, "yanchor": "top"})
 
 
 def called(evolution: Evolution) -> list[str]:

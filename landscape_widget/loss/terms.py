@@ -11,7 +11,14 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from landscape_widget.data.batches import Batch, convert_late, leaving_none_alone, regrouped, shuffled_subset
+from landscape_widget.data.batches import (
+    Batch,
+    convert_late,
+    leaving_none_alone,
+    regrouped,
+    shuffled,
+    shuffled_subset,
+)
 from landscape_widget.data.tree import describe
 from landscape_widget.engine.held_tensors import HeldTensors
 from landscape_widget.loss import parametrized
@@ -312,3 +319,7 @@ class ModelTerms:
         batches = regrouped(self.batches, size)
         same = [batch.n for batch in batches] == [batch.n for batch in self.batches]
         return self if same else self.over(batches)
+
+    def shuffled(self) -> ModelTerms:
+        """The same examples in a random order, in batches as large as these; a copy of the data."""
+        return self.over(shuffled(self.batches))

@@ -16,7 +16,7 @@ from landscape_widget.data.reading import BatchSize
 from landscape_widget.engine.derivatives import evaluated, ordinary
 from landscape_widget.loss.evaluation import Move, Spans, gradient_of, loss_of, losses_of
 from landscape_widget.loss.parameters import Layout
-from landscape_widget.loss.terms import Terms
+from landscape_widget.loss.terms import ModelTerms, Terms
 from landscape_widget.objective.arguments import check_device, check_dtype
 from landscape_widget.objective.executors import check_executor
 from landscape_widget.objective.groupings import OwnSlope
@@ -145,14 +145,19 @@ class PureFunction:
         """The mean loss over each of some groups of examples, and the share of the examples in each.
 
         Args:
-            size: Examples in a group, about; they stay as the loader gave them where the loss is not known to
-                be the same function in others.
+            size: Examples in a group, about, which are drawn at random; they stay as the loader gave them
+                where the loss is not known to be the same function in others.
             theta: The point, shape (N,); default θ*.
 
         Returns:
             Both of shape (B,), in float64 on the CPU.
         """
         terms = self.regrouped(size)
+        if terms is self._terms:
+            terms = self.regrouped(size + 1)  # of groups as large as the loader's nothing was shown
+        if isinstance(terms, ModelTerms) and terms is not self._terms:
+            with torch.inference_mode(False):
+                terms = terms.shuffled()
         losses = losses_of(terms, self._point(theta), self.spans, in_graph=self._in_graph)
         return losses, torch.tensor(terms.weights, dtype=torch.float64)
 

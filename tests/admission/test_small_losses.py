@@ -44,10 +44,10 @@ class Fitted(nn.Module):
         )
 
 
-def largest(model: nn.Module, loss: Loss) -> float:
+def largest(model: nn.Module, loss: Loss, x: Tensor = X) -> float:
     """λmax of the dense Hessian."""
     parameters = [*model.parameters()]
-    slopes = torch.autograd.grad(loss(model(X), Y), parameters, create_graph=True)
+    slopes = torch.autograd.grad(loss(model(x), Y), parameters, create_graph=True)
     rows = [
         torch.cat([part.reshape(-1) for part in torch.autograd.grad(each, parameters, retain_graph=True)])
         for each in torch.cat([part.reshape(-1) for part in slopes])
@@ -137,3 +137,14 @@ def test_the_end_of_a_hinge_is_no_jump() -> None:
     assert (
         jump_between(lambda t: max(0.0, (t[0] - 1.01 + 1e5 - 1e5).item()), 0.9 * theta, 1.1 * theta) is None
     )
+
+
+@pytest.mark.parametrize("size", [28.0, 40.0])
+def test_a_few_examples_that_a_classifier_is_sure_of_are_no_reason_to_refuse_its_curvature(
+    size: float,
+) -> None:
+    """Products are checked on these first, and their loss is all rounding."""
+    model, x = Fitted(size), X.clone()
+    x[10] = 0  # all classes are about as likely
+    pairs = hessian_eigenpairs(Objective(model, (x, Y), cross_entropy), 1, "largest")
+    assert pairs.values[0] == pytest.approx(largest(model, cross_entropy, x), rel=1e-5)

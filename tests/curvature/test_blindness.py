@@ -69,10 +69,10 @@ def test_the_paper_s_functions(n: int, n_positive: int, hidden: float) -> None:
     ids=["Eq. 26", "Eq. 31", "Fig. 4"],
 )
 def test_all_three_on_the_paper_s_functions(n: int, n_positive: int, hidden: float) -> None:
-    """S = 2000 projections: a share p has a standard deviation of √(p(1 − p)/S), 1 % at most."""
+    """S = 500 projections: a share p has a standard deviation of √(p(1 − p)/S), 2 % at most."""
     objective = paper_function(n, n_positive)
     found = saddle_blindness(
-        projected_curvatures(objective, 2000, seed=2),
+        projected_curvatures(objective, 500, seed=2),
         hessian_trace(objective, "hutchinson", samples=20),
         spectral_density(objective, probes=4, steps=5),
     )
@@ -308,7 +308,7 @@ def test_errors_by_groups_are_the_spread_over_densities(n: int, monkeypatch: pyt
 
 @pytest.mark.parametrize(("shift", "exact"), [(0.8, True), (0.0, False)])
 def test_intervals_of_few_probes_hold_the_truth(shift: float, exact: bool) -> None:
-    """Near 1 as well: of 40 intervals of 95 %, 34 or more hold with probability 0.99."""
+    """Near 1 as well: of 20 intervals of 95 %, 17 or more hold with probability 0.98."""
     values = np.random.default_rng(3).normal(size=120) ** 3 + shift
     values[0] = 40.0
     truth = exact_blindness(values, np.ones(120))
@@ -316,12 +316,12 @@ def test_intervals_of_few_probes_hold_the_truth(shift: float, exact: bool) -> No
     pairs = hessian_eigenpairs(objective)
     trace = hessian_trace(objective, method="exact") if exact else None
     held = 0
-    for seed in range(40):
+    for seed in range(20):
         density = spectral_density(objective, probes=4, steps=10, seed=seed, pairs=pairs)
         found = spectral_blindness(density, trace)
         assert found.low <= found.probability <= found.high
         held += found.low <= truth <= found.high
-    assert held >= 34
+    assert held >= 17
 
 
 @pytest.mark.parametrize(("hidden", "samples"), [(0, 50), (50, 50), (15, 50)])

@@ -87,8 +87,7 @@ def network(scale: float = 1.0) -> Objective:
     return Objective(model, data, nn.CrossEntropyLoss())
 
 
-@pytest.mark.parametrize("scale", [1.0, 3.0])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("dtype", "scale"), [(torch.float32, 1.0), (torch.float64, 3.0)])
 def test_no_certified_value_is_counted_twice(dtype: torch.dtype, scale: float) -> None:
     """Neither where products in float32 led to it, nor where the run went on after the probe was taken."""
     objective = network(scale).to(dtype)

@@ -21,7 +21,7 @@ from ..support.oracle import dense
 
 pytestmark = pytest.mark.oracle
 
-RUNS = 200
+RUNS = 120
 
 #: A few large eigenvalues among many near zero, as networks have them; a single one; and the paper's.
 SPECTRA = {
@@ -54,7 +54,7 @@ def assert_coverage(found: list[TraceEstimate], trace: float) -> None:
 def test_intervals_hold(method: str, distribution: str, samples: int, name: str) -> None:
     """95 % intervals hold for at least 90 % of the seeds; and are no longer than they must be.
 
-    Of 200 seeds, or of 100 where each takes long. zᵀHz is a sum of few χ² here, so that a normal sample with
+    Of 120 seeds, or of 60 where each takes long. zᵀHz is a sum of few χ² here, so that a normal sample with
     a low mean has a low variance, too.
     """
     spectrum = SPECTRA[name]
@@ -82,8 +82,8 @@ def test_intervals_of_the_curvature_fit_hold(name: str) -> None:
 
 
 def test_intervals_of_few_probes_of_a_few_large_eigenvalues_hold() -> None:
-    """For 92 % of 400 seeds or more; Student's interval of the samples alone holds for 83 to 89 %."""
-    spectrum, runs = SPECTRA["one"], 400
+    """For 92 % of 250 seeds or more; Student's interval of the samples alone holds for 83 to 89 %."""
+    spectrum, runs = SPECTRA["one"], 250
     objective = rotated(spectrum)
     for method, samples in (("hutchinson", 3), ("hutchinson", 10), ("deflated", 4)):
         found = [hessian_trace(objective, method, samples, seed) for seed in range(runs)]
@@ -226,12 +226,12 @@ def test_networks_leave_the_parabola_on_the_paper_s_interval(activation: type[nn
     y = torch.randint(0, 3, (40,), generator=generator)
     objective = Objective(model, (x, y), nn.CrossEntropyLoss())
     exact = hessian_trace(objective, "exact").value
-    same = hessian_trace(objective, "hutchinson", 30, distribution="normal")
-    wide = hessian_trace(objective, "curvature-fit", 30, half_width=0.1)
+    same = hessian_trace(objective, "hutchinson", 15, distribution="normal")
+    wide = hessian_trace(objective, "curvature-fit", 15, half_width=0.1)
     assert wide.biased
     assert wide.bias == pytest.approx(wide.value - same.value, abs=0.1 * same.stderr)
     assert wide.interval[0] <= exact <= wide.interval[1]
-    chosen = hessian_trace(objective, "curvature-fit", 30)
+    chosen = hessian_trace(objective, "curvature-fit", 15)
     assert not chosen.biased
     assert chosen.provenance["half_width"] < 0.05
     assert chosen.value == pytest.approx(same.value, abs=0.1 * same.stderr)

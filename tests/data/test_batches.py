@@ -17,6 +17,7 @@ from landscape_widget.data.batches import (
     convert,
     halves,
     regrouped,
+    shuffled,
     shuffled_subset,
     tensors_in,
     with_tensors,
@@ -123,6 +124,23 @@ def test_a_subset_of_sorted_data_is_not_its_front() -> None:
     subset = shuffled_subset([Batch((torch.arange(1000.0)[:, None],), 1000)], 100)
     mean = torch.tensor(x_of(subset)).mean().item()
     assert mean == pytest.approx(500, abs=5 * 1000 / (12 * 100) ** 0.5)
+
+
+def test_shuffled_batches_hold_the_same_rows_in_another_order() -> None:
+    x = torch.arange(50.0)[:, None]
+    given = [
+        Batch((x[:20], x[:20, 0]), 20),
+        Batch((x[20:45], x[20:45, 0]), 25),
+        Batch((x[45:], x[45:, 0]), 5),
+    ]
+    found = shuffled(given)
+    assert [batch.n for batch in found] == [20, 25, 5]
+    rows = torch.cat([batch.content[0][:, 0] for batch in found])
+    assert torch.equal(rows, torch.cat([batch.content[1] for batch in found]))
+    assert torch.equal(rows.sort().values, x[:, 0])
+    assert not torch.equal(rows, x[:, 0])
+    ragged = [Batch((torch.zeros(3, width),), 3) for width in (1, 2)]
+    assert [batch.content[0].shape for batch in shuffled(ragged)] == [(3, 1), (3, 2)]
 
 
 def test_regrouping_keeps_examples_and_order() -> None:

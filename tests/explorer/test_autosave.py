@@ -481,7 +481,7 @@ def test_the_same_line_goes_on_where_the_centre_is_another_one(
 ) -> None:
     """And what was found at the model's own weights is there to go back to."""
     path, model = tmp_path / "run.npz", normed()
-    first = of(make_explorer, model, path).compute()
+    first = of(make_explorer, model, path).compute("surface")
     began = first.surface
     getattr(Ways, way)(first, model)
     first.compute()

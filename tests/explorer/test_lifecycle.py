@@ -572,7 +572,8 @@ def explorer(n=64):
 
 
 def said(scripts: Scripts, text: str, seconds: float = 120) -> list[str]:
-    code, out, err = scripts.run(BEGINNING + text, seconds)
+    # to take all modules apart would be most of the time of most
+    code, out, err = scripts.run(f"{BEGINNING}{text}\nimport os\nsys.stdout.flush()\nos._exit(0)", seconds)
     assert (code, err) == (0, "")
     return out.split()
 
@@ -595,9 +596,9 @@ def many(n):
 
 many(4)
 before, objects = held()
-many(5)
+many(4)
 _, later = held()
-many(5)
+many(4)
 after, last = held()
 print(after - before, min(later - objects, last - later), threading.active_count())
 """
@@ -621,7 +622,7 @@ LIFETIMES = {
 def test_many_explorers_leave_no_memory_behind(new_process: Scripts, life: str) -> None:
     """A tenth of the data of each, and one object, with one arena for all threads in the process measured.
 
-    Of two times five explorers, the ones that leave fewer objects count: what is loaded once, when a slow
+    Of two times four explorers, the ones that leave fewer objects count: what is loaded once, when a slow
     machine first takes another way, is no leak.
 
     The C library never gives back the free end of a thread's own arena. How long that is depends on which
@@ -630,7 +631,7 @@ def test_many_explorers_leave_no_memory_behind(new_process: Scripts, life: str) 
     """
     grown, objects, threads = said(new_process, MEMORY.format(life=LIFETIMES[life]), 500)
     assert float(grown) < 1.6
-    assert int(objects) < 5
+    assert int(objects) < 4
     assert int(threads) < 5
 
 

@@ -361,7 +361,7 @@ def test_another_centre_is_an_exploration_of_its_own(make_explorer: Make) -> Non
     np.testing.assert_array_equal(explorer.surface.loss, surface.loss)
     assert received(explorer, "_info") == info
     assert received(explorer, "_pins")["centre"]["depth"] == 0
-    with pytest.raises(RuntimeError, match="this is the first"):
+    with pytest.raises(RuntimeError, match="none is left"):
         explorer.go_back()
 
 
@@ -377,7 +377,7 @@ def test_a_pin_becomes_the_centre_and_is_marked_there(make_explorer: Make) -> No
     explorer.wait(HUNG)
     assert received(explorer, "_pins")["pins"][0]["places"][0] == pytest.approx(AT)
     send(explorer, type="back")
-    assert "this is the first" in received(explorer, "_pins")["note"]
+    assert "none is left" in received(explorer, "_pins")["note"]
 
 
 def test_the_centre_is_marked_in_single_precision_too(make_explorer: Make) -> None:

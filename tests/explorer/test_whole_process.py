@@ -102,7 +102,7 @@ def explorers(make: Make, ask: Asking) -> list[LandscapeExplorer]:
     attending = nn.Sequential(Asked(nn.TransformerEncoder(layer, 1), ask), nn.Flatten(), nn.Linear(20, 3))
     dense = nn.Sequential(Asked(nn.Linear(4, 6), ask), nn.BatchNorm1d(6), nn.ReLU(), nn.Linear(6, 3))
     y = torch.arange(24) % 3
-    options = {"face": "trace", "resolution": 7}
+    options = {"face": "trace", "resolution": 5}
     second = {
         "test_loader": (torch.randn(24, 4), y),
         "batch_norm": "recomputed",
@@ -162,7 +162,7 @@ def changed(before: Seen, later: list[Seen]) -> dict[str, Any]:
 def test_nothing_of_the_process_changes(
     make_explorer: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
-    monkeypatch.setattr("landscape_widget.study.budget.TRACE_SAMPLES", 8)
+    monkeypatch.setattr("landscape_widget.study.budget.TRACE_SAMPLES", 4)
 
     def cancel() -> None:
         for explorer in pair:

@@ -32,11 +32,11 @@ def assert_close(a: np.ndarray, b: np.ndarray) -> None:
     np.testing.assert_allclose(a, b, rtol=1e-5)
 
 
-def run(source: str, **names: Any) -> LandscapeExplorer:
-    """Executes a call as a cell would."""
+def run(source: str, what: str = "all", **names: Any) -> LandscapeExplorer:
+    """Executes a call as a cell would, and has something computed."""
     exec(source, names)
     made: LandscapeExplorer = names["explorer"]
-    return made.compute()
+    return made.compute(what)
 
 
 CASES: dict[str, dict[str, Any]] = {
@@ -117,20 +117,20 @@ def test_keywords_of_the_objective(make_explorer: Make) -> None:
         "max_examples": 7,
         "device": torch.device("cpu"),
     }
-    explorer = make_explorer(*names.values(), **given).compute()
+    explorer = make_explorer(*names.values(), **given).compute("surface")
     source = received(explorer, "_surface")["python"]
     assert (
         "    device='cpu',\n    dtype=torch.float32,\n    max_examples=7,\n    parameters=parameters,\n"
         in source
     )
-    again = run(source, **names, parameters=parameters)
+    again = run(source, "surface", **names, parameters=parameters)
     assert again.surface.provenance["n_parameters"] == 30
     assert_close(again.surface.loss, explorer.surface.loss)
 
 
 def test_of_a_function(make_explorer: Make) -> None:
     _, objective = gated_saddle()
-    explorer = make_explorer(objective, domain=(-1, 1, -1, 1)).compute()
+    explorer = make_explorer(objective, domain=(-1, 1, -1, 1)).compute("surface")
     source = received(explorer, "_surface")["python"]
     assert source.startswith(
         "from landscape_widget import LandscapeExplorer\n\n"
@@ -140,7 +140,7 @@ def test_of_a_function(make_explorer: Make) -> None:
     assert "    domain=(-1.0, 1.0, -1.0, 1.0),\n" in source
     assert source.endswith(")\nexplorer\n")
     assert isinstance(objective, Objective)
-    assert_close(run(source, objective=objective).surface.loss, explorer.surface.loss)
+    assert_close(run(source, "surface", objective=objective).surface.loss, explorer.surface.loss)
 
 
 def test_test_data_and_metrics_stand_as_variables(make_explorer: Make) -> None:
@@ -152,12 +152,12 @@ def test_test_data_and_metrics_stand_as_variables(make_explorer: Make) -> None:
         "metrics": {"accuracy": lambda out, t: (out.argmax(1) == t).double().mean()},
         "test_loader": (x[:5], y[:5]),
     }
-    explorer = make_explorer(*names.values(), **more).compute()
+    explorer = make_explorer(*names.values(), **more).compute("surface")
     source = received(explorer, "_surface")["python"]
     assert "yours" not in source, "none of them has a name in the notebook"
     assert "# model, data, loss_fn, metrics and test_loader are to be defined first" in source
     assert "    metrics=metrics,\n    test_loader=test_loader,\n" in source
-    assert_close(run(source, **names, **more).surface.loss, explorer.surface.loss)
+    assert_close(run(source, "surface", **names, **more).surface.loss, explorer.surface.loss)
 
 
 def test_variables_have_the_names_that_a_person_gave_them(
@@ -172,13 +172,13 @@ def test_variables_have_the_names_that_a_person_gave_them(
     for name, value in names.items():
         monkeypatch.setattr(notebook, name, value, raising=False)
     own = partial(network.loss_fn)
-    explorer = make_explorer(
-        names["net"], names["train_loader"], own, test_loader=names["held_out"]
-    ).compute()
+    explorer = make_explorer(names["net"], names["train_loader"], own, test_loader=names["held_out"]).compute(
+        "surface"
+    )
     source = received(explorer, "_surface")["python"]
     assert "# net, train_loader and held_out are yours\n# loss_fn is to be defined first" in source
     assert "(\n    net,\n    train_loader,\n    loss_fn,\n    test_loader=held_out,\n" in source
-    assert_close(run(source, **names, loss_fn=own).surface.loss, explorer.surface.loss)
+    assert_close(run(source, "surface", **names, loss_fn=own).surface.loss, explorer.surface.loss)
 
 
 def test_another_centre_is_told(make_explorer: Make) -> None:
@@ -400,7 +400,7 @@ def test_what_is_given_inline_of_variables_is_written_as_it_was(
     assert ("to be defined first" in source) == (expression == "loss_fn")
     assert ("from torch import nn\n" in source) == expression.startswith("nn.")
     own = {} if expression.startswith("nn.") else {"loss_fn": loss_fn}
-    assert_close(run(source, **names, **own).surface.loss, explorer.surface.loss)
+    assert_close(run(source, "surface", **names, **own).surface.loss, explorer.surface.loss)
 
 
 @pytest.mark.parametrize(

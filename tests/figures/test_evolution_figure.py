@@ -113,3 +113,14 @@ def test_ticks_of_logarithmic_axes_have_room(
     for axis in (figure.layout.yaxis, figure.layout.yaxis2):
         assert (axis.dtick, axis.ticktext) == (step, words)
         assert axis.tickmode in (None, "array" if words else "linear")
+
+
+def test_the_trace_has_a_scale_of_its_own() -> None:
+    """It is many times λmax, which would lie on the axis beside it."""
+    told = run([0.2] * 5, [1.0] * 5)
+    figure = evolution_figure(replace(told, trace=np.full(5, 300.0), trace_stderr=np.ones(5)))
+    axes = {each.name: each.yaxis for each in figure.data}
+    assert len({axes["tr(H)"], axes["λmax"], axes["loss"], axes["‖∇L‖"]}) == 4
+    assert axes["λmin"] == axes["λmax"]
+    assert figure.layout[axes["tr(H)"].replace("y", "yaxis")].title.text == "tr(H)"
+    assert figure.layout.height > evolution_figure(told).layout.height

@@ -150,8 +150,13 @@ FALLING = {
 }
 
 
-@pytest.mark.parametrize("draw", [surface_figure, heatmap_figure])
-@pytest.mark.parametrize("kind", FALLING)
+@pytest.mark.parametrize(
+    ("draw", "kind"),
+    [
+        *((heatmap_figure, kind) for kind in FALLING),
+        *((surface_figure, kind) for kind in ("a saddle", "a minimum inside")),
+    ],
+)
 def test_a_lowest_point_on_the_border_is_told_from_a_minimum(
     draw: Callable[..., go.Figure], kind: str
 ) -> None:
@@ -177,14 +182,13 @@ def test_marks_and_the_line_of_the_loss_at_theta_are_in_the_legend(draw: Callabl
     assert [t.marker.symbol for t in entries.values()] == [None, "diamond", "x"]
 
 
-@pytest.mark.parametrize("draw", ON_PLANE)
 @pytest.mark.parametrize(
-    ("axes", "names"),
+    ("draw", "axes", "names"),
     [
-        (("hessian:max", "random"), ("λmax", "random")),
-        (("hessian:min:3", "hessian:max:2"), ("λmin, rank 3", "λmax, rank 2")),
-        (("trajectory:1", "hessian:max"), ("trajectory PC₁", "λmax")),
-        (("mine", "random:filter"), ("mine", "random, filter-normalised")),
+        *((draw, ("hessian:max", "random"), ("λmax", "random")) for draw in ON_PLANE),
+        (heatmap_figure, ("hessian:min:3", "hessian:max:2"), ("λmin, rank 3", "λmax, rank 2")),
+        (heatmap_figure, ("trajectory:1", "hessian:max"), ("trajectory PC₁", "λmax")),
+        (heatmap_figure, ("mine", "random:filter"), ("mine", "random, filter-normalised")),
     ],
 )
 def test_an_axis_has_one_name_in_a_figure(

@@ -13,7 +13,8 @@ import pytest
 from distributed import Client
 
 #: What workers load: each would take seconds to.
-LOADED = ["distributed", "landscape_widget", "loky", "pytest", f"{__package__}.test_workers"]
+LOADED = ["distributed", "landscape_widget", "loky", "pytest"]
+LOADED += [f"{__package__}.{name}" for name in ("forked_jobs", "test_submitted_jobs", "test_workers")]
 
 
 @cache

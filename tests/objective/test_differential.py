@@ -211,9 +211,9 @@ def test_everything_agrees_or_is_refused(number: int) -> None:
     off = hessian.numpy() @ pairs.vectors - pairs.vectors * pairs.values
     np.testing.assert_allclose(np.linalg.norm(off, axis=0), pairs.residuals, atol=scale)
     plane = random_plane(objective, seed=number)
-    *_, surface = evaluate_plane(objective, plane, (-0.5, 0.5, -0.5, 0.5), 5)
+    *_, surface = evaluate_plane(objective, plane, (-0.5, 0.5, -0.5, 0.5), 3)
     assert surface.done.all()
-    for i in range(0, 5, 2):
-        for j in range(5):
+    for i in range(3):
+        for j in range(3):
             theta = torch.from_numpy(plane.point(surface.alpha[j], surface.beta[i]))
             assert surface.loss[i, j] == pytest.approx(truth.loss_at(theta), rel=1e-9, nan_ok=True)

@@ -85,10 +85,13 @@ def test_drawn_in_double_by_choice_is_part_of_the_loss() -> None:
 
 
 @pytest.mark.parametrize(
-    "seed",
-    [torch.manual_seed, random.seed, np.random.seed, lambda _: torch.rand(1), lambda _: random.random()],
+    ("seed", "where"),
+    [
+        *((seed, "loss") for seed in (torch.manual_seed, random.seed, np.random.seed)),
+        *((lambda _: torch.rand(1), where) for where in ("loss", "metric")),
+        *((lambda _: random.random(), where) for where in ("loss", "metric")),
+    ],
 )
-@pytest.mark.parametrize("where", ["loss", "metric"])
 def test_a_loss_that_uses_the_generators_of_the_process_is_refused(
     seed: Callable[[int], Any], where: str
 ) -> None:
@@ -203,8 +206,10 @@ class Checkpointed(nn.Module):
         return checkpoint_sequential(nn.Sequential(self.a, self.b), 2, x, use_reentrant=False)
 
 
-@pytest.mark.parametrize("how", ["first", "last", "both", "nested", "sequential"])
-@pytest.mark.parametrize("mode", ["eval", "train"])
+@pytest.mark.parametrize(
+    ("how", "mode"),
+    [("first", "eval"), ("last", "train"), ("both", "train"), ("nested", "eval"), ("sequential", "train")],
+)
 def test_checkpoints_without_reentry_work(how: str, mode: str) -> None:
     torch.manual_seed(0)
     model, x, y = Checkpointed(how), torch.randn(30, 4), torch.randn(30, 2)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from threading import Event, main_thread
+from threading import enumerate as threads
 from time import monotonic, sleep
 from typing import Any
 
@@ -28,6 +29,7 @@ from landscape_widget.objective.submitted_jobs import SubmittedJobs
 
 from ..support.executors import InPlace
 from ..support.gates import HUNG, saddle
+from .forked_jobs import Local
 
 
 def of_saddle(f: Callable[[Tensor], Tensor] = saddle) -> Objective:
@@ -41,27 +43,21 @@ def picture(objective: Objective, executor: Any) -> Any:
     return surface
 
 
-class Local(submitit.LocalExecutor):
-    """Processes on this machine, each of which is known."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.jobs: list[Job[Any]] = []
-
-    def _internal_process_submissions(self, delayed_submissions: list[DelayedSubmission]) -> list[Job[Any]]:
-        sent = super()._internal_process_submissions(delayed_submissions)
-        self.jobs += sent
-        return sent
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(submitted_jobs, "_LOOK", 0.01)
+    return
 
 
-def test_the_bits_of_one_process(tmp_path: Path) -> None:
+def test_the_bits_of_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(submitted_jobs, "cores", lambda: 1)  # as starting each job takes seconds
     torch.manual_seed(0)
     data = [(torch.randn(10, 3), torch.randn(10, 1)) for _ in range(3)]
     objective = Objective(nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1)), data, nn.MSELoss())
     executor = submitit.AutoExecutor(tmp_path / "%j", cluster="local")
     np.testing.assert_array_equal(picture(objective, executor).loss, picture(objective, InPlace()).loss)
     v = torch.randn(objective.n_parameters, 2)
-    shared = objective.by_workers(executor)
+    shared = objective.by_workers(Local(tmp_path / "%j"))
     assert torch.equal(shared.hvp(v), objective.by_workers(InPlace()).hvp(v))
     assert Path(shared.workers._snapshot.by_file.source).parent.parent == tmp_path, "where all jobs see it"
 
@@ -84,6 +80,17 @@ def test_a_job_that_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert not switch.exists()
 
 
+def watched_to_their_end(executor: Local) -> None:
+    for thread in threads():
+        if thread.name == "landscape_jobs":
+            thread.join(HUNG)
+    assert executor.jobs
+    until = monotonic() + HUNG
+    while not all(job.done() for job in executor.jobs):
+        assert monotonic() < until
+        sleep(0.05)
+
+
 def test_cancel_ends_the_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(submitted_jobs, "_GRACE", 1.0)
     here, mark = os.getpid(), tmp_path / "begun"
@@ -97,33 +104,25 @@ def test_cancel_ends_the_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     executor = Local(tmp_path)  # whose jobs would never end
     with wanted_unless(mark.exists), pytest.raises(UnwantedError):
         of_saddle(f).by_workers(executor).hvp(torch.ones(5))
-    assert executor.jobs
-    until = monotonic() + HUNG
-    while not all(job.done() for job in executor.jobs):
-        assert monotonic() < until
-        sleep(0.05)
+    watched_to_their_end(executor)
 
 
-def test_a_job_that_sees_it_by_itself_leaves_the_terminal_alone(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.usefixtures("quick")  # so that it could be cancelled before it ends
+def test_a_job_that_sees_it_by_itself_leaves_the_terminal_alone(tmp_path: Path) -> None:
     here, mark = os.getpid(), tmp_path / "begun"
 
     def f(theta: Tensor) -> Tensor:
         if os.getpid() != here:
             mark.touch()
-            sleep(0.3)
+            sleep(0.5)
         return saddle(theta)
 
     objective, executor = of_saddle(f), Local(tmp_path)
     plane = random_plane(objective)
     with wanted_unless(mark.exists), pytest.raises(UnwantedError):
         deque(evaluate_plane(objective, plane, resolution=41, accuracy=0, executor=executor))
-    until = monotonic() + HUNG
-    while not all(job.done() for job in executor.jobs):
-        assert monotonic() < until
-        sleep(0.05)
-    assert "Traceback" not in capfd.readouterr().err
+    watched_to_their_end(executor)
+    assert (tmp_path / "terminal").read_text() == ""
 
 
 class At(Job[Any]):
@@ -158,12 +157,6 @@ class InThisProcess(Executor):
             raise fault
 
         return fails
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(submitted_jobs, "_LOOK", 0.01)
-    return
 
 
 @pytest.mark.parametrize(("parameters", "jobs"), [({}, 9), ({"array_parallelism": 2}, 2)])

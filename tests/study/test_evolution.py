@@ -376,9 +376,10 @@ def test_what_is_known_of_another_run_is_refused() -> None:
     assert list(evolution(objective, states, preconditioner=diagonals, known=known))[-1] == known
     with pytest.raises(ValueError, match="another preconditioner at step 0"):
         evolution(objective, states, preconditioner=[10 * d for d in diagonals], known=known)
+    plain = last(objective, states)
     for setting in ({"seed": 1}, {"max_hvp": 999}):
         with pytest.raises(ValueError, match=next(iter(setting))):
-            evolution(objective, states, known=last(objective, states), **setting)
+            evolution(objective, states, known=plain, **setting)
 
 
 def test_eigenvectors_go_on_from_the_checkpoint_before_or_from_none() -> None:

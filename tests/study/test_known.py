@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import fields, replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from landscape_widget.paths.landmarks import Landmarks
 from landscape_widget.results.equality import same
 from landscape_widget.results.schema import check
 from landscape_widget.study.centre import Run
+from landscape_widget.study.findings import Findings
 from landscape_widget.study.known import OPTIONAL, SAVED, Known
 from landscape_widget.study.study import Study
 
@@ -64,6 +66,11 @@ def test_what_is_saved_stays_as_it_was(study: Study) -> None:
     assert [len(table) for table in saved["losses"].values()] == nodes
 
 
+@cache
+def uninterrupted() -> Findings:
+    return last(Study(Counted.make()), CONTROLS)
+
+
 @pytest.mark.parametrize("steps", range(4, 40, 10))
 def test_of_runs_that_were_left_projections_alone_are_saved(steps: int) -> None:
     """The others could not go on from where they were."""
@@ -75,7 +82,7 @@ def test_of_runs_that_were_left_projections_alone_are_saved(steps: int) -> None:
     assert all(pairs.vectors.shape[1] for pairs in saved["pairs"].values())
     assert all(history[-1].samples >= 5 for history in saved["traces"].values())
     objective = Counted.make()
-    whole = last(Study(Counted.make()), CONTROLS)
+    whole = uninterrupted()
     found = last(Study(objective, known=Known.resumed(saved)), CONTROLS)
     assert same(found.surface.loss, whole.surface.loss)
     assert same(found.projections.A, whole.projections.A)

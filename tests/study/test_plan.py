@@ -18,7 +18,7 @@ from landscape_widget.study.controls import Controls
 from landscape_widget.study.plan import Plan, _least, plan_of
 from landscape_widget.study.study import Study
 
-from ..support.cases import case
+from ..support.cases import ONE_BATCH, case
 from ..support.gates import make_controls
 
 Make = Callable[..., LandscapeExplorer]
@@ -47,7 +47,10 @@ def test_counts_are_those_of_the_run(
 ) -> None:
     network = case("dense tanh")
     explorer = make_explorer(
-        network.model(), network.batches(), network.loss_fn, **{"samples": 20, "resolution": 9, **chosen}
+        network.model(),
+        network.batches(ONE_BATCH),
+        network.loss_fn,
+        **{"samples": 20, "resolution": 9, **chosen},
     )
     plan = explorer.plan()
     products.clear()

@@ -77,7 +77,7 @@ export function createGlossary({ mouse, keys }, saved) {
   );
   const handling = [
     ["Plane", `${mouse} ${saved ? "Arrow keys move the crosshair;" : "A click pins a point. Arrow keys move the crosshair, Enter pins;"} ${keys}`],
-    ["Surface", "Drag to turn. The wheel zooms after a click, until the pointer leaves. A mark that the surface hides stands above it, on a stem that leads down to its place."],
+    ["Surface", "Drag to turn. The wheel zooms after a click, until the pointer leaves. A mark that the surface hides stands above it, on a stem that leads down to its place; dashed on it: where a path runs, seen from above."],
   ].map(([term, words]) => h("div", { class: "lw-term lw-wide" }, h("dt", {}, term), h("dd", {}, words)));
   body.append(h("dl", { class: "lw-terms" }, ...entries, ...handling));
   body.tabIndex = 0; // keys scroll it

@@ -77,27 +77,39 @@ export function flatWords({ paths, picture: { extent: [a0, a1, b0, b1] } }, room
 
 /** More lines to the surface would hide it: of many checkpoints they are at so many. */
 const MOST_DROPS = 30;
+/** Parts of a line between two checkpoints that follow the surface. */
+const PARTS = 8;
+/** Of the height of the surface: by how much a line on it is raised. */
+const LIFT = 0.004;
+
+/** Values, and those on the straight lines between each two. @param {number[]} values */
+const between = (values) =>
+  values.flatMap((value, i) => (i + 1 < values.length ? Array.from({ length: PARTS }, (_, k) => value + (k / PARTS) * (values[i + 1] - value)) : [value]));
 
 /**
- * Paths at their true loss, with lines from checkpoints to the surface above or below them.
+ * Paths at their true loss, with lines from checkpoints to the surface above or below them. Where the surface hides a
+ * path, a dashed line on it shows where the path runs, as one looks down on it.
  * @param {Frame} frame
  * @param {SurfaceResult} surface
  * @param {import("../model/scale.js").Shade} shaded
  */
-export const raisedPaths = ({ paths }, surface, { rows, of }) =>
-  solutionsFirst(paths).flatMap((path) => {
+export function raisedPaths({ paths }, surface, { rows, of, range: [low, high] }) {
+  const ground = { ...surface, rows };
+  return solutionsFirst(paths).flatMap((path) => {
     const { name, solution, colour, alpha, beta, loss, sizes, marks } = path;
     const { alpha: x, beta: y } = surface;
     const inside = Array.from(alpha, (a, i) => a >= x[0] && a <= x[x.length - 1] && beta[i] >= y[0] && beta[i] <= y[y.length - 1]);
     const only = (/** @type {number[]} */ values) => values.map((value, i) => (inside[i] ? value : NaN));
     const above = only(Array.from(loss, of));
-    const below = above.map((_, i) => (inside[i] ? interpolate({ ...surface, rows }, alpha[i], beta[i]) : NaN));
+    const below = above.map((_, i) => (inside[i] ? interpolate(ground, alpha[i], beta[i]) : NaN));
     const [xs, ys] = [only(Array.from(alpha)), only(Array.from(beta))];
     const words = new Map(solution ? [[0, name]] : marks);
     const few = Math.min(above.length, MOST_DROPS);
     const dropped = Array.from({ length: few }, (_, k) => Math.round((k * (above.length - 1)) / (few - 1 || 1)));
     const drops = (/** @type {(i: number) => number[]} */ each) => dropped.flatMap((i) => [...each(i), NaN]);
     const shared = { type: "scatter3d", connectgaps: false };
+    const [along, across] = solution ? [[], []] : [between(xs), between(ys)];
+    const raised = along.map((a, i) => (Number.isFinite(a) ? interpolate(ground, a, across[i]) + LIFT * (high - low) : NaN));
     return [
       {
         ...shared,
@@ -121,8 +133,10 @@ export const raisedPaths = ({ paths }, surface, { rows, of }) =>
         line: { color: colour, width: 2 },
         hoverinfo: "skip",
       },
+      ...(solution ? [] : [{ ...shared, name: `from above ${name}`, mode: "lines", x: along, y: across, z: raised, line: { color: colour, width: 4, dash: "dash" }, hoverinfo: "skip" }]),
     ];
   });
+}
 
 /**
  * The scene as the camera sees it.
