@@ -52,9 +52,10 @@ def objective_of(model: Any, data: Any, loss_fn: Any, options: dict[str, Any]) -
                 "Expected an Objective and controls only, since it holds data and loss already; "
                 "got further arguments. Give them to Objective."
             )
-        if getattr(model.terms, "batch_norm", "frozen") != "frozen":
+        norm = getattr(model.terms, "batch_norm", "frozen")
+        if norm != "frozen":
             raise TypeError(
-                "Expected an Objective of frozen batch-norm statistics, got one whose statistics follow θ. "
+                f"Expected an Objective of its model's own batch-norm statistics, got {norm!r} ones. "
                 "Give the one that it was made of, and batch_norm='recomputed' or 'difference' as a control."
             )
         return model

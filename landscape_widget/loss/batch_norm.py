@@ -37,7 +37,9 @@ def with_statistics(terms: ModelTerms, found: Mapping[str, Tensor]) -> ModelTerm
             layer, _, key = name.removeprefix("model.").rpartition(".")
             getattr(modules[layer], key).copy_(value)
 
-    return terms.with_model(change)
+    held = terms.with_model(change)
+    held.batch_norm = "recomputed"
+    return held
 
 
 class RecomputedTerms:

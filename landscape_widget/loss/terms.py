@@ -99,6 +99,9 @@ class FunctionTerms:
 class ModelTerms:
     """A private copy of the model on a snapshot of the data; batches weigh by their examples."""
 
+    batch_norm = "frozen"
+    """What is told of its batch-norm statistics: "recomputed" where they are held at what they were found."""
+
     def __init__(self, batch_loss: BatchLoss, layout: Layout, batches: Sequence[Batch]) -> None:
         """Takes ownership of ``batch_loss``, which must hold a copy of the user's model."""
         self._batch_loss = batch_loss
@@ -288,7 +291,9 @@ class ModelTerms:
     def convert(self, device: torch.device, dtype: torch.dtype) -> ModelTerms:
         """The same with a copy of the model, on ``device`` in ``dtype``; data are shared where possible."""
         batch_loss = convert_module(self._copy(), device, dtype)
-        return ModelTerms(batch_loss, self.layout, convert_late(self.batches, device, dtype))
+        converted = ModelTerms(batch_loss, self.layout, convert_late(self.batches, device, dtype))
+        converted.batch_norm = self.batch_norm
+        return converted
 
     def _copy(self) -> BatchLoss:
         with self.at_rest():

@@ -350,7 +350,7 @@ class Objective(PureFunction):
         with torch.inference_mode(False):
             terms = with_statistics(frozen._with_frozen_statistics("with_statistics"), statistics)
         held = frozen.at(self.theta)
-        held._terms, held._mode = terms, {**held._mode, "batch_norm": "recomputed"}
+        held._terms = terms
         return held
 
     def holding_statistics(self, theta: Tensor | None = None) -> Objective:

@@ -520,6 +520,8 @@ def test_an_objective_whose_statistics_follow_is_refused_at_once(make_explorer: 
     objective = Objective(normalised(), (X, Y), nn.CrossEntropyLoss())
     with pytest.raises(TypeError, match=r"Give the one that it was made of, and batch_norm='recomputed'"):
         make_explorer(objective.with_batch_norm(norm))
+    with pytest.raises(TypeError, match="got 'recomputed' ones"):
+        make_explorer(objective.with_batch_norm("recomputed").holding_statistics())
 
 
 @pytest.mark.parametrize("norm", ["frozen", "recomputed"])

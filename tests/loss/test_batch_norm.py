@@ -149,6 +149,24 @@ def test_statistics_held_at_a_point_are_those_of_update_bn_there_and_stay_elsewh
         base.with_batch_norm("difference").holding_statistics(theta)
 
 
+def test_statistics_that_are_held_are_told_and_others_are_not() -> None:
+    """Also in another type, and no longer once they give way to a state's or to recomputed ones."""
+    base = objective(12, 12)
+    held = base.with_batch_norm("recomputed").holding_statistics()
+    state = {**network().state_dict()}
+    told = [
+        held,
+        held.precise(),
+        held.subset(10),
+        held.with_batch_norm("difference"),
+        held.with_state(state),
+        base,
+    ]
+    kinds = [each.provenance("loss")["batch_norm"] for each in told]
+    assert kinds == [*3 * ["recomputed"], "difference", "frozen", "frozen"]
+    assert pickle.loads(pickle.dumps(held)).provenance("loss")["batch_norm"] == "recomputed"
+
+
 def test_derivatives_hold_statistics_at_what_they_are_and_are_not_refused() -> None:
     """Differences of a loss whose statistics follow θ are no slope of the one that is differentiated."""
     torch.manual_seed(0)
