@@ -47,7 +47,9 @@ def sdist(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_wheel_holds_the_bundle_and_the_types(checkout: Path, tmp_path: Path) -> None:
-    with zipfile.ZipFile(build(checkout, "wheel", tmp_path)) as wheel:
+    path = build(checkout, "wheel", tmp_path)
+    assert path.name == f"landscape_widget-{landscape_widget.__version__}-py3-none-any.whl"  # in lessons, too
+    with zipfile.ZipFile(path) as wheel:
         names = set(wheel.namelist())
     assert names >= BUNDLE | {"landscape_widget/py.typed", "landscape_widget/explorer/explorer.py"}
     assert not any(name.startswith(("js/", "tests/", "notebooks/")) for name in names)
