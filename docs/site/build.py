@@ -84,4 +84,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pieces", type=int, default=len(GALLERY), help="of the gallery, for a quick look")
     gather(PAGES, GALLERY[: parser.parse_args().pieces])
-    build(load_config(str(ROOT / "mkdocs.yml")))
+    config = load_config(str(ROOT / "mkdocs.yml"))
+    config.theme.static_templates.remove("404.html")  # a server's page: its addresses begin at a root
+    build(config)

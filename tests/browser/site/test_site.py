@@ -13,9 +13,7 @@ from ..browser import Watch
 from ..hosts.network import Network
 
 SITE = Path(__file__).parents[3] / "build" / "site"
-PAGES = sorted(
-    path for path in SITE.rglob("*.html") if path.parent.name != "gallery" and path.name != "404.html"
-)
+PAGES = sorted(path for path in SITE.rglob("*.html") if path.parent.name != "gallery")
 
 
 @pytest.fixture
@@ -32,6 +30,12 @@ def test_all_pages_are_there() -> None:
     assert len(PAGES) >= 25
     names = {"index.html", "start.html", "views.html", "gallery.html", "howto.html", "reference.html"}
     assert names | {"1_saddles.html"} <= {path.name for path in PAGES}
+
+
+def test_no_address_begins_at_a_server_s_root() -> None:
+    """It would lead nowhere from a folder."""
+    rooted = re.compile(r"""\b(?:href|src)=["']/""")
+    assert [path.name for path in PAGES if rooted.search(path.read_text("utf-8"))] == []
 
 
 def test_pages_open_without_asking_for_anything(page: Page) -> None:
