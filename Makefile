@@ -110,7 +110,11 @@ callbacks: .venv-callbacks/.installed ## the callbacks for Lightning and Hugging
 	.venv-callbacks/bin/python -m pip --disable-pip-version-check --quiet $(INSTALL) --editable '.[callbacks]'
 	touch $@
 
+# the code of all pages runs before they are built
+SNIPPETS := $(addprefix tests/project/test_,docs.py pages_run.py paths_page.py)
+
 site: setup $(VENV)/.sited ## the docs as a site with live pages, into build/site, and its tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(SNIPPETS)
 	OMP_NUM_THREADS=1 $(BIN)/python docs/site/build.py
 	OMP_NUM_THREADS=1 LANDSCAPE_SITE=built $(BIN)/python -m pytest tests/browser/site
 

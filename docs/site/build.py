@@ -1,7 +1,8 @@
 """Gathers the site's pages and builds it: ``make site``, into ``build/site``, which opens from its folder.
 
-The front page is the README's with a live page in the place of its picture; notebooks are shown with what is
-stored in them; the gallery is computed (a minute or two). A warning of MkDocs is an error.
+The front page is the README's; where a page has a picture of the explorer, the site has a live page.
+Notebooks are shown with what is stored in them; the gallery is computed (a minute or two). A
+warning of MkDocs is an error.
 """
 
 from __future__ import annotations
@@ -28,8 +29,10 @@ def gather(pages: Path, pieces: list[Piece]) -> None:
     """Writes all pages to an empty folder ``pages``."""
     shutil.rmtree(pages, ignore_errors=True)
     pages.mkdir(parents=True)
+    name, title, *_ = pieces[0]
+    live = LIVE.format(name, title)
     for path in (ROOT / "docs").glob("*.md"):
-        (pages / path.name).write_text(at_home(path.read_text("utf-8")), "utf-8")
+        (pages / path.name).write_text(alive(at_home(path.read_text("utf-8")), live), "utf-8")
     shutil.copytree(ROOT / "docs" / "images", pages / "images")
     shutil.copy(HERE / "site.css", pages)
     shutil.copy(ROOT / "CITATION.cff", pages)
@@ -43,13 +46,11 @@ def gather(pages: Path, pieces: list[Piece]) -> None:
     cards = show(pages / "gallery", pieces)
     words = "Each opens a page with live controls, which needs no Python and no network."
     (pages / "gallery.md").write_text(f"# Gallery\n\n{words}\n\n{cards}", "utf-8")
-    name, title, *_ = pieces[0]
-    (pages / "index.md").write_text(front(LIVE.format(name, title)), "utf-8")
+    (pages / "index.md").write_text(alive(from_root((ROOT / "README.md").read_text("utf-8")), live), "utf-8")
 
 
-def front(live: str) -> str:
-    """The README as the site's first page."""
-    text = from_root((ROOT / "README.md").read_text("utf-8"))
+def alive(text: str, live: str) -> str:
+    """A page with a live one in the place of a picture that stands in a line of its own."""
     lines = [live if line.startswith("![") else line for line in text.splitlines()]
     return "\n".join(lines) + "\n"
 
@@ -83,4 +84,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pieces", type=int, default=len(GALLERY), help="of the gallery, for a quick look")
     gather(PAGES, GALLERY[: parser.parse_args().pieces])
-    build(load_config(str(ROOT / "mkdocs.yml")))
+    config = load_config(str(ROOT / "mkdocs.yml"))
+    config.theme.static_templates.remove("404.html")  # a server's page: its addresses begin at a root
+    build(config)

@@ -3,7 +3,9 @@
 A lesson is written once, as ``NAME_answers.ipynb``, where each exercise is followed by a cell with the tag
 "answer". The student's ``NAME.ipynb`` is the same without those cells. Neither holds outputs, since one
 predicts before one sees. Where pyproject.toml names the project's repository on GitHub, as
-``Repository`` among its urls, a student's lesson begins with a link to Colab and what it needs there.
+``Repository`` among its urls, a student's lesson begins with a link to Colab and what it needs there: the
+wheel of this version from its release there, since the package of this name on PyPI is another one and a
+checkout needs Node. All three are of the tag ``v`` and the version.
 """
 
 from __future__ import annotations
@@ -16,17 +18,22 @@ from nbconvert.preprocessors import ClearOutputPreprocessor, TagRemovePreprocess
 
 HERE = Path(__file__).parent
 ENDING = "_answers.ipynb"
-WHERE = "main/notebooks/teaching"
+GITHUB = "https://github.com/"
+WHERE = "notebooks/teaching"
 
 #: A link in words: the badge's picture would be asked of a server by whoever opens the lesson.
-BADGE = "[Open in Colab](https://colab.research.google.com/github/{repository}/blob/{where}/{name})"
+BADGE = (
+    "[Open in Colab](https://colab.research.google.com/github/{repository}/blob/v{version}/{where}/{name})"
+)
 
-#: Colab opens a notebook alone, in a machine that has torch.
+#: Colab opens a notebook alone, in a machine that has torch, and reads of what pip says whether to restart.
 SET_UP = """import sys
 
 if "google.colab" in sys.modules:  # what the lesson needs on Colab; elsewhere nothing happens
-    get_ipython().system("pip install --quiet landscape-widget")
-    get_ipython().system("wget --quiet https://raw.githubusercontent.com/{repository}/{where}/checks.py")"""
+    wheel = "landscape_widget-{version}-py3-none-any.whl"
+    get_ipython().system(f"pip install https://github.com/{repository}/releases/download/v{version}/{{wheel}}")
+    lessons = "https://raw.githubusercontent.com/{repository}/v{version}/{where}"
+    get_ipython().system(f"wget --quiet --no-clobber {{lessons}}/checks.py")"""
 
 
 def student_s(lesson: nbformat.NotebookNode) -> nbformat.NotebookNode:
@@ -35,30 +42,31 @@ def student_s(lesson: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return cleared
 
 
-def repository(project: str) -> str | None:
-    """OWNER/NAME of the repository that a pyproject.toml names, if it does.
+def released(pyproject: str) -> dict[str, str] | None:
+    """The ``repository`` that a pyproject.toml names, as OWNER/NAME, and its ``version``; None without one.
 
     Raises:
         ValueError: If that is not on GitHub, from which alone Colab opens notebooks by a link.
     """
-    address = tomllib.loads(project)["project"].get("urls", {}).get("Repository")
+    project = tomllib.loads(pyproject)["project"]
+    address = project.get("urls", {}).get("Repository")
     if address is None:
         return None
-    if not address.startswith("https://github.com/"):
-        raise ValueError(f"Expected a repository at https://github.com/, got {address}.")
-    return str(address.removeprefix("https://github.com/").strip("/").removesuffix(".git"))
+    if not address.startswith(GITHUB):
+        raise ValueError(f"Expected a repository at {GITHUB}, got {address}.")
+    repository = address.removeprefix(GITHUB).strip("/").removesuffix(".git")
+    return {"repository": repository, "version": project["version"]}
 
 
-def for_colab(lesson: nbformat.NotebookNode, name: str, repository: str) -> nbformat.NotebookNode:
+def for_colab(lesson: nbformat.NotebookNode, name: str, release: dict[str, str]) -> nbformat.NotebookNode:
     """The lesson with a link to Colab after its first cell, and with what it needs there."""
-    filled = {"repository": repository, "where": WHERE}
-    link = nbformat.v4.new_markdown_cell(BADGE.format(name=name, **filled), id="colab")
-    set_up = nbformat.v4.new_code_cell(SET_UP.format(**filled), id="colab-set-up")
+    link = nbformat.v4.new_markdown_cell(BADGE.format(name=name, where=WHERE, **release), id="colab")
+    set_up = nbformat.v4.new_code_cell(SET_UP.format(where=WHERE, **release), id="colab-set-up")
     lesson.cells[1:1] = [link, set_up]
     return lesson
 
 
-def hand_out(answers: Path, repository: str | None = None) -> Path:
+def hand_out(answers: Path, release: dict[str, str] | None = None) -> Path:
     """Clears the notebook with answers of its outputs and writes the student's beside it."""
     lesson, _ = ClearOutputPreprocessor().preprocess(nbformat.read(answers, as_version=4), {})
     for cell in lesson.cells:
@@ -67,11 +75,11 @@ def hand_out(answers: Path, repository: str | None = None) -> Path:
     nbformat.write(lesson, answers)
     path = answers.with_name(answers.name.replace(ENDING, ".ipynb"))
     students = student_s(lesson)
-    nbformat.write(for_colab(students, path.name, repository) if repository else students, path)
+    nbformat.write(for_colab(students, path.name, release) if release else students, path)
     return path
 
 
 if __name__ == "__main__":
-    home = repository((HERE.parents[1] / "pyproject.toml").read_text("utf-8"))
+    of_this = released((HERE.parents[1] / "pyproject.toml").read_text("utf-8"))
     for found in sorted(HERE.glob(f"*{ENDING}")):
-        print(hand_out(found, home).name)
+        print(hand_out(found, of_this).name)

@@ -69,11 +69,11 @@ def test_there_are_five() -> None:
 @pytest.mark.parametrize("name", LESSONS)
 def test_a_student_s_lesson_is_what_is_handed_out(name: str, at_home: None, tmp_path: Path) -> None:
     """`python notebooks/teaching/hand_out.py` writes it: the same without answers."""
-    from hand_out import hand_out, repository
+    from hand_out import hand_out, released
 
     shutil.copy(TEACHING / f"{name}_answers.ipynb", tmp_path)
     project = (ROOT / "pyproject.toml").read_text("utf-8")
-    written = hand_out(tmp_path / f"{name}_answers.ipynb", repository(project))
+    written = hand_out(tmp_path / f"{name}_answers.ipynb", released(project))
     assert written.read_text("utf-8") == (TEACHING / f"{name}.ipynb").read_text("utf-8")
     lesson = [cell for cell in cells(f"{name}_answers") if "answer" not in cell.metadata.get("tags", [])]
     assert [cell for cell in cells(name) if not cell.id.startswith("colab")] == lesson
@@ -84,28 +84,30 @@ def test_a_lesson_of_a_repository_opens_in_colab(
     at_home: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By a link that asks no server for a picture, with what it needs there, which does nothing elsewhere."""
-    from hand_out import hand_out, repository
+    from hand_out import hand_out, released
 
-    assert repository("[project]\nname = 'a'") is None
+    assert released("[project]\nname = 'a'") is None
     with pytest.raises(ValueError, match=r"Expected a repository at https://github\.com/"):
-        repository("[project]\nurls.Repository = 'https://example.org/a/b'")
-    home = repository("[project]\nurls.Repository = 'https://github.com/some-one/some-where.git'")
+        released("[project]\nurls.Repository = 'https://example.org/a/b'")
+    address = "https://github.com/some-one/some-where"
+    release = released(f"[project]\nversion = '7.8.9'\nurls.Repository = '{address}.git'")
     shutil.copy(TEACHING / "1_saddles_answers.ipynb", tmp_path)
-    lesson = nbformat.read(hand_out(tmp_path / "1_saddles_answers.ipynb", home), as_version=4)
+    lesson = nbformat.read(hand_out(tmp_path / "1_saddles_answers.ipynb", release), as_version=4)
     nbformat.validate(lesson)
     first, link, set_up, *rest = lesson.cells
     assert [first, *rest] == [cell for cell in cells("1_saddles") if not cell.id.startswith("colab")]
-    where = "some-one/some-where/blob/main/notebooks/teaching/1_saddles.ipynb"
+    where = "some-one/some-where/blob/v7.8.9/notebooks/teaching/1_saddles.ipynb"
     assert link.source == f"[Open in Colab](https://colab.research.google.com/github/{where})"
     commands: list[str] = []
-    names = {"get_ipython": lambda: SimpleNamespace(system=commands.append)}
+    names: dict[str, Any] = {"get_ipython": lambda: SimpleNamespace(system=commands.append)}
     exec(set_up.source, names)
     assert not commands
     monkeypatch.setitem(sys.modules, "google.colab", ModuleType("google.colab"))
     exec(set_up.source, names)
     install, fetch = commands
-    assert install.endswith(" landscape-widget")
-    assert fetch.endswith("/some-one/some-where/main/notebooks/teaching/checks.py")
+    wheel = "landscape_widget-7.8.9-py3-none-any.whl"  # the package of that name on PyPI is another one
+    assert install == f"pip install {address}/releases/download/v7.8.9/{wheel}"
+    assert fetch.endswith("/some-one/some-where/v7.8.9/notebooks/teaching/checks.py")
 
 
 @pytest.mark.parametrize("name", LESSONS)

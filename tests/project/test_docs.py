@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 import landscape_widget
+from landscape_widget.study.controls import FACES
 
 from . import api, floors
 from .floors import ROOT
@@ -67,6 +68,25 @@ def test_the_code_of_the_front_page_runs(tmp_path: Path, monkeypatch: pytest.Mon
     assert explorer.surface.final
     assert (tmp_path / "run.html").stat().st_size > 0.5e6, "plotly.js is in it"
     explorer.close()
+
+
+def test_each_view_has_its_part_on_the_page_of_views() -> None:
+    """By the titles of the page's panels: what each shows, how it is read, and what misleads."""
+    sources = "".join(path.read_text("utf-8") for path in (ROOT / "js" / "src").rglob("*.js"))
+    titles = re.findall(r'createPanel\([^,]+, "([^"]+)"|const TITLE = "([^"]+)"', sources)
+    panels = {one or other for one, other in titles} - {"Curvature"}
+    faces = {f"Curvature: {face}" for face in FACES}
+    assert {"Surface", "Plane", "Slices", "Lines from θ*"} <= panels
+    _, *parts = (ROOT / "docs" / "views.md").read_text("utf-8").split("\n## ")
+    told = {}
+    for part in parts:
+        heading, _, words = part.partition("\n")
+        told[heading.replace("\\", "").removeprefix("The ").capitalize()] = words
+    wanted = {title.capitalize() for title in panels | faces} | {"Verdict", "Compare", "Pins", "Caption"}
+    assert wanted <= set(told)
+    for heading in wanted:
+        leads = re.findall(r"^- \*\*(\w+)", told[heading], re.MULTILINE)
+        assert leads == ["Shows", "Read", "Misleads"], heading
 
 
 def test_the_moving_picture_is_light_and_moves() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import tomllib
+import yaml
 
 import landscape_widget
 
@@ -47,7 +49,9 @@ def sdist(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_wheel_holds_the_bundle_and_the_types(checkout: Path, tmp_path: Path) -> None:
-    with zipfile.ZipFile(build(checkout, "wheel", tmp_path)) as wheel:
+    path = build(checkout, "wheel", tmp_path)
+    assert path.name == f"landscape_widget-{landscape_widget.__version__}-py3-none-any.whl"  # in lessons, too
+    with zipfile.ZipFile(path) as wheel:
         names = set(wheel.namelist())
     assert names >= BUNDLE | {"landscape_widget/py.typed", "landscape_widget/explorer/explorer.py"}
     assert not any(name.startswith(("js/", "tests/", "notebooks/")) for name in names)
@@ -88,3 +92,21 @@ def test_the_citation_is_of_this_version() -> None:
     text = (ROOT / "CITATION.cff").read_text("utf-8")
     assert re.findall(r"^version: (\S+)$", text, re.MULTILINE) == [landscape_widget.__version__]
     assert all(paper in text for paper in ("2208.13219", "1712.09913"))
+
+
+def test_the_entries_for_anywidget_s_galleries_are_whole() -> None:
+    """By the forms that the galleries read: each with this project's words, repository and picture."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    address = project.get("urls", {}).get("Repository", "https://github.com/OWNER/NAME")
+    repository = address.removeprefix("https://github.com/").strip("/").removesuffix(".git")
+    (entry,) = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL)]
+    picture = f"{repository.replace('/', '__')}.webp"
+    assert entry == {"repo": repository, "description": project["description"], "image": picture}
+    (block,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    config = yaml.safe_load(block)
+    assert (config["name"], config["description"]) == (project["name"], project["description"])
+    assert config["githubRepo"] == repository
+    assert set(config["environments"]) <= {"marimo", "jupyter", "colab", "myst", "numerous"}
+    assert len(config["tags"]) > 1
+    assert (ROOT / "docs" / "images" / config["image"]).is_file()

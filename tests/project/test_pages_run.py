@@ -32,6 +32,7 @@ PAGES = {
     "docs/scale.md": ("model", "loader", "loss_fn"),
     "docs/files.md": ("explorer",),
     "docs/howto.md": (),
+    "docs/start.md": (),
 }
 
 
@@ -73,6 +74,18 @@ def test_no_page_with_code_is_left_out() -> None:
     pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
     coded = {str(page.relative_to(ROOT)) for page in pages if BLOCKS.search(page.read_text("utf-8"))}
     assert coded == set(PAGES)
+
+
+def test_the_page_to_start_with(run: Any) -> None:
+    """What it says of its network is so: it curves down somewhere, which hardly any random plane shows."""
+    torch.manual_seed(0)
+    explorer = run("docs/start.md")["explorer"]
+    assert explorer.eigenpairs.values[0] > 0 > explorer.eigenpairs.values[-1]
+    assert explorer.projections.p_no_saddle > 0.9
+    assert explorer.surface.final
+    assert explorer.axes == ("random:filter", "random:filter")
+    assert Path("first.html").stat().st_size
+    explorer.close()
 
 
 def test_the_page_on_the_explorer(run: Any) -> None:

@@ -13,9 +13,7 @@ from ..browser import Watch
 from ..hosts.network import Network
 
 SITE = Path(__file__).parents[3] / "build" / "site"
-PAGES = sorted(
-    path for path in SITE.rglob("*.html") if path.parent.name != "gallery" and path.name != "404.html"
-)
+PAGES = sorted(path for path in SITE.rglob("*.html") if path.parent.name != "gallery")
 
 
 @pytest.fixture
@@ -30,9 +28,14 @@ def page(browser: Browser, watches: list[Watch]) -> Iterator[Page]:
 
 def test_all_pages_are_there() -> None:
     assert len(PAGES) >= 25
-    assert {"index.html", "gallery.html", "howto.html", "reference.html", "1_saddles.html"} <= {
-        p.name for p in PAGES
-    }
+    names = {"index.html", "start.html", "views.html", "gallery.html", "howto.html", "reference.html"}
+    assert names | {"1_saddles.html"} <= {path.name for path in PAGES}
+
+
+def test_no_address_begins_at_a_server_s_root() -> None:
+    """It would lead nowhere from a folder."""
+    rooted = re.compile(r"""\b(?:href|src)=["']/""")
+    assert [path.name for path in PAGES if rooted.search(path.read_text("utf-8"))] == []
 
 
 def test_pages_open_without_asking_for_anything(page: Page) -> None:
@@ -44,8 +47,9 @@ def test_pages_open_without_asking_for_anything(page: Page) -> None:
             expect(picture).not_to_have_js_property("naturalWidth", 0)
 
 
-def test_the_front_page_holds_a_live_explorer(page: Page) -> None:
-    page.goto((SITE / "index.html").as_uri())
+@pytest.mark.parametrize("name", ["index.html", "views.html"])
+def test_a_page_holds_a_live_explorer(name: str, page: Page) -> None:
+    page.goto((SITE / name).as_uri())
     explorer = page.frame_locator("iframe.live").get_by_test_id("landscape-explorer")
     expect(explorer.get_by_test_id("heatmap").locator(".js-plotly-plot")).to_be_visible(timeout=60_000)
     expect(explorer.get_by_test_id("verdict")).to_contain_text("Saddle")
