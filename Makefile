@@ -87,7 +87,7 @@ oracle-test: setup
 notebook-test: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/notebooks $(BESIDE)
 
-notebooks: setup ## executes the shipped notebooks and stores what they show, pictures included
+notebooks: setup ## executes the shipped notebooks and lessons and stores what they show, pictures included
 	$(BIN)/python notebooks/refresh.py
 
 # INSTALLS may be the number of a process that installs the browser meanwhile

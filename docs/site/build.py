@@ -1,8 +1,8 @@
 """Gathers the site's pages and builds it: ``make site``, into ``build/site``, which opens from its folder.
 
 The front page is the README's; where a page has a picture of the explorer, the site has a live page.
-Notebooks are shown with what is stored in them; the gallery is computed (a minute or two). A
-warning of MkDocs is an error.
+Notebooks are shown with what is stored in them, in lessons folded away; the gallery is
+computed (a minute or two). A warning of MkDocs is an error.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from gallery import GALLERY, Piece, show
 from mkdocs.commands.build import build
 from mkdocs.config import load_config
-from nbconvert import MarkdownExporter
+from notebook_pages import convert
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -39,7 +39,7 @@ def gather(pages: Path, pieces: list[Piece]) -> None:
     shim = ROOT / "js" / "node_modules" / "iframe-worker" / "shim" / "index.js"
     shutil.copy(shim, pages / "iframe-worker.js")
     for path in [*(ROOT / "notebooks").glob("[0-9]*.ipynb"), *(ROOT / "notebooks/teaching").glob("*.ipynb")]:
-        _convert(path, pages)
+        convert(path, ROOT, pages)
     for name in ("CONTRIBUTING.md", "CHANGELOG.md"):
         (pages / name).write_text(from_root((ROOT / name).read_text("utf-8")), "utf-8")
     (pages / "reference.md").write_text(REFERENCE, "utf-8")
@@ -63,20 +63,6 @@ def from_root(text: str) -> str:
 def at_home(text: str) -> str:
     """A page of the docs with links to notebooks as the site has them."""
     return text.replace("](../notebooks/", "](notebooks/").replace(".ipynb)", ".md)").replace("](../", "](")
-
-
-def _convert(path: Path, pages: Path) -> None:
-    """Writes a notebook as a page, its pictures beside it."""
-    target = pages / path.relative_to(ROOT).with_suffix(".md")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    text, resources = MarkdownExporter().from_filename(
-        str(path), resources={"output_files_dir": f"{path.stem}_files", "unique_key": path.stem}
-    )
-    target.write_text(text.replace("](../docs/", "](../"), "utf-8")
-    for name, data in resources["outputs"].items():
-        picture = target.parent / name
-        picture.parent.mkdir(exist_ok=True)
-        picture.write_bytes(data)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """Writes the students' notebooks from those with answers: ``python notebooks/teaching/hand_out.py``.
 
 A lesson is written once, as ``NAME_answers.ipynb``, where each exercise is followed by a cell with the tag
-"answer". The student's ``NAME.ipynb`` is the same without those cells. Neither holds outputs, since one
-predicts before one sees. Where pyproject.toml names the project's repository on GitHub, as
-``Repository`` among its urls, a student's lesson begins with a link to Colab and what it needs there: the
-wheel of this version from its release there, since the package of this name on PyPI is another one and a
-checkout needs Node. All three are of the tag ``v`` and the version.
+"answer", and holds what it shows (``make notebooks``). The student's ``NAME.ipynb`` is the same without those
+cells, and without outputs, since one predicts before one sees. Where pyproject.toml names the project's
+repository on GitHub, as ``Repository`` among its urls, a student's lesson begins with a link to Colab and
+what it needs there: the wheel of this version from its release there, since the package of this name on PyPI
+is another one and a checkout needs Node. All three are of the tag ``v`` and the version.
 """
 
 from __future__ import annotations
@@ -37,9 +37,10 @@ if "google.colab" in sys.modules:  # what the lesson needs on Colab; elsewhere n
 
 
 def student_s(lesson: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """The lesson without its answers."""
-    cleared, _ = TagRemovePreprocessor(remove_cell_tags={"answer"}).preprocess(lesson, {})
-    return cleared
+    """The lesson without its answers and outputs."""
+    for step in (TagRemovePreprocessor(remove_cell_tags={"answer"}), ClearOutputPreprocessor()):
+        lesson, _ = step.preprocess(lesson, {})
+    return lesson
 
 
 def released(pyproject: str) -> dict[str, str] | None:
@@ -67,15 +68,10 @@ def for_colab(lesson: nbformat.NotebookNode, name: str, release: dict[str, str])
 
 
 def hand_out(answers: Path, release: dict[str, str] | None = None) -> Path:
-    """Clears the notebook with answers of its outputs and writes the student's beside it."""
-    lesson, _ = ClearOutputPreprocessor().preprocess(nbformat.read(answers, as_version=4), {})
-    for cell in lesson.cells:
-        cell.metadata.pop("execution", None)  # when it ran
-    lesson.metadata.language_info = {"name": "python"}
-    nbformat.write(lesson, answers)
+    """Writes the student's notebook beside the one with answers."""
+    lesson = student_s(nbformat.read(answers, as_version=4))
     path = answers.with_name(answers.name.replace(ENDING, ".ipynb"))
-    students = student_s(lesson)
-    nbformat.write(for_colab(students, path.name, release) if release else students, path)
+    nbformat.write(for_colab(lesson, path.name, release) if release else lesson, path)
     return path
 
 

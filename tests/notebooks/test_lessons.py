@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -14,6 +15,7 @@ import nbformat
 import pytest
 
 from .test_notebooks import NOTEBOOKS
+from .test_stored import pictures
 
 ROOT = Path(__file__).parents[2]
 TEACHING = NOTEBOOKS / "teaching"
@@ -37,6 +39,15 @@ SMALLER = {
         "resolution=31": "resolution=11, samples=20",
     },
 }
+
+#: A cell of a lesson's page, and what is folded away below it.
+CELL = re.compile(
+    r"^```python\n(.*?)\n```\s*(?:<details[^>]*><summary>What this cell shows</summary>(.*?)</details>)?",
+    re.DOTALL | re.MULTILINE,
+)
+
+#: Of an explorer, whose stored picture is its last one.
+CHANGE = re.compile(r"^ *(explorer|other|e)\.[\w, .]+ = ", re.MULTILINE)
 
 
 def cells(name: str) -> list[nbformat.NotebookNode]:
@@ -76,8 +87,9 @@ def test_a_student_s_lesson_is_what_is_handed_out(name: str, at_home: None, tmp_
     written = hand_out(tmp_path / f"{name}_answers.ipynb", released(project))
     assert written.read_text("utf-8") == (TEACHING / f"{name}.ipynb").read_text("utf-8")
     lesson = [cell for cell in cells(f"{name}_answers") if "answer" not in cell.metadata.get("tags", [])]
-    assert [cell for cell in cells(name) if not cell.id.startswith("colab")] == lesson
-    assert not [cell for cell in lesson if cell.get("outputs")]
+    students = [cell for cell in cells(name) if not cell.id.startswith("colab")]
+    assert [(cell.id, cell.source) for cell in students] == [(cell.id, cell.source) for cell in lesson]
+    assert not [cell for cell in students if cell.get("outputs")]
 
 
 def test_a_lesson_of_a_repository_opens_in_colab(
@@ -108,6 +120,31 @@ def test_a_lesson_of_a_repository_opens_in_colab(
     wheel = "landscape_widget-7.8.9-py3-none-any.whl"  # the package of that name on PyPI is another one
     assert install == f"pip install {address}/releases/download/v7.8.9/{wheel}"
     assert fetch.endswith("/some-one/some-where/v7.8.9/notebooks/teaching/checks.py")
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_lesson_s_page_shows_what_its_cells_do_and_no_answer(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Folded away, each picture below its cell, as one predicts before one sees."""
+    monkeypatch.syspath_prepend(str(ROOT / "docs" / "site"))
+    from notebook_pages import convert
+
+    convert(TEACHING / f"{name}.ipynb", TEACHING, tmp_path)
+    page = (tmp_path / f"{name}.md").read_text("utf-8")
+    lesson = [cell for cell in cells(name) if cell.cell_type == "code"]
+    assert [source for source, _ in CELL.findall(page)] == [cell.source for cell in lesson]
+    stored = {cell.id: cell for cell in cells(f"{name}_answers") if cell.cell_type == "code"}
+    for cell, (_, folded) in zip(lesson, CELL.findall(page), strict=True):
+        shown = [(tmp_path / path).read_bytes() for path in re.findall(r"!\[.*\]\((.*)\)", folded)]
+        expected = pictures(stored[cell.id]) if cell.id in stored else []
+        assert shown == [b64decode(output.data["image/png"]) for output in expected]
+        assert not CHANGE.search(cell.source), "the words before a picture are about another one"
+    assert "![" not in CELL.sub("", page)
+    printed = "".join(output.get("text", "") for cell in stored.values() for output in cell.outputs)
+    of_answers = {"Right."} | set(re.findall(r"^(?:Not|You) .*", printed, re.MULTILINE))
+    assert len(of_answers) > 1, "a lesson asks for something"
+    assert not of_answers & {line.strip() for line in page.splitlines()}
 
 
 @pytest.mark.parametrize("name", LESSONS)

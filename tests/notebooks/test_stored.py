@@ -10,13 +10,14 @@ import pytest
 
 from .test_notebooks import NOTEBOOKS, WIDGET
 
+LESSONS = sorted(NOTEBOOKS.glob("teaching/*_answers.ipynb"))
 OTHERS = sorted(NOTEBOOKS.glob("*.ipynb"))
 
 #: The last line of a cell that ends in a picture: an explorer, a figure, or an animation.
 PICTURE = re.compile(r"^(explorer|other|figure\..*|(\w+_figure|draw|Image)\(.*\))\Z", re.MULTILINE)
 
 
-@pytest.mark.parametrize("path", OTHERS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", OTHERS + LESSONS, ids=lambda path: path.stem)
 def test_what_is_stored_shows_finished_pictures(path: Path) -> None:
     """Below each cell that ends in one. `make notebooks` refreshes them."""
     notebook = nbformat.read(path, as_version=4)
@@ -35,7 +36,8 @@ def test_what_is_stored_shows_finished_pictures(path: Path) -> None:
 
 
 def test_all_of_them_stay_small() -> None:
-    assert sum(path.stat().st_size for path in OTHERS) <= 700_000
+    for paths, most in ((OTHERS, 700_000), (LESSONS, 400_000)):
+        assert sum(path.stat().st_size for path in paths) <= most
 
 
 def pictures(cell: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:

@@ -15,6 +15,15 @@ from ..hosts.network import Network
 SITE = Path(__file__).parents[3] / "build" / "site"
 PAGES = sorted(path for path in SITE.rglob("*.html") if path.parent.name != "gallery")
 
+#: With the number of their pictures.
+LESSONS = {
+    "1_saddles": 1,
+    "2_flat_and_sharp": 4,
+    "3_shortcuts": 2,
+    "4_edge_of_stability": 2,
+    "5_your_own_model": 1,
+}
+
 
 @pytest.fixture
 def page(browser: Browser, watches: list[Watch]) -> Iterator[Page]:
@@ -42,9 +51,23 @@ def test_pages_open_without_asking_for_anything(page: Page) -> None:
     for path in PAGES:
         page.goto(path.as_uri())
         expect(page.locator("h1").first).to_be_visible()
+        page.evaluate("for (const folded of document.querySelectorAll('details')) folded.open = true")
         for picture in page.locator("article img").all():
             picture.scroll_into_view_if_needed()
             expect(picture).not_to_have_js_property("naturalWidth", 0)
+
+
+def test_a_lesson_shows_its_pictures_to_those_who_have_made_their_prediction(page: Page) -> None:
+    for name, count in LESSONS.items():
+        page.goto((SITE / "notebooks" / "teaching" / f"{name}.html").as_uri())
+        folded = page.locator("article details").filter(has=page.locator("img"))
+        expect(folded).to_have_count(count)
+        expect(page.locator("article img")).to_have_count(count)
+        for each in folded.all():
+            expect(each.locator("img")).to_be_hidden()
+            each.get_by_text("What this cell shows").click()
+            each.locator("img").scroll_into_view_if_needed()
+            expect(each.locator("img")).not_to_have_js_property("naturalWidth", 0)
 
 
 @pytest.mark.parametrize("name", ["index.html", "views.html"])
