@@ -138,7 +138,8 @@ def test_on_the_curves_weights_without_a_step_stand_by_their_names(make_explorer
     assert [each["x"]["categoryarray"] for each in sent["pictures"]] == [sent["places"]] * len(
         sent["pictures"]
     )
-    assert evolution_figure(explorer.evolution).layout.xaxis2.title.text == "checkpoint"
+    *_, lowest = evolution_figure(explorer.evolution).select_xaxes()
+    assert lowest.title.text == "checkpoint"
 
 
 def test_an_axis_counts_steps_or_records(make_explorer: Make) -> None:
