@@ -257,6 +257,13 @@ class PureFunction:
             other = self._with(self._terms.convert(device, dtype), self.theta.to(device, dtype))
         return other._by_same(self)
 
+    def at(self, theta: Tensor) -> Self:
+        """The same objective with θ, shape (N,), as its θ*."""
+        other = self._with(self._terms, self._point(theta))
+        other.second_derivative_checked, other.doubt = self.second_derivative_checked, self.doubt
+        other._groupings, other._imprecise = self._groupings, self._imprecise
+        return other._by_same(self)
+
     def _by_same(self, other: PureFunction) -> Self:
         """This one, by the workers of another."""
         self._executor, self._repeatable = other._executor, other._repeatable
