@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from hashlib import blake2b
 from typing import TypeVar
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from landscape_widget.numerics.vectors import FloatArray
@@ -32,8 +29,7 @@ from landscape_widget.results.landmarks import LandmarksOnPlane
 from landscape_widget.results.paths import Path, PathComponents
 from landscape_widget.results.planes import Plane
 from landscape_widget.study.known import Known
-
-log = logging.getLogger(__name__)
+from landscape_widget.study.landmark_losses import LandmarkLosses
 
 _T = TypeVar("_T")
 
@@ -70,7 +66,7 @@ class Surroundings:
         self._origin = objective if origin is None else origin
         self._components = {} if components is None else components
         self._rank: int | None = None
-        self._digests: dict[tuple[str, int], str] = {}
+        self._losses = LandmarkLosses(known)
         self._reach: dict[str, dict[str, tuple[float, float]]] = {}
 
     @property
@@ -165,12 +161,7 @@ class Surroundings:
             return
 
         def loss_of(i: int, state: Mapping[str, Tensor], name: str = "") -> float:
-            digest = self._digests.get((name, i)) or self._digests.setdefault((name, i), digest_of(state))
-            losses = [
-                self._loss(objective, state, _loss_key(digest, split, apart))
-                for split, objective in measured.items()
-            ]
-            return losses[0] if len(losses) == 1 else losses[1] - losses[0]
+            return self._losses.of(measured, apart, state, (name, i))
 
         def found(drawn: Trajectory | None) -> Iterator[LandmarksOnPlane]:
             landmarks = self.landmarks
@@ -193,12 +184,7 @@ class Surroundings:
 
         They are on training data with frozen batch norm, like curvature, whatever a picture shows.
         """
-        found = {}
-        for i, name in enumerate(self.landmarks.trajectory.names if self.landmarks.trajectory else ()):
-            key = n_examples, _loss_key(self._digests.get(("", i), ""), "train", "frozen")
-            if key in self._known.landmark_losses:
-                found[name] = self._known.landmark_losses[key]
-        return found
+        return self._losses.training(self.landmarks.trajectory, n_examples)
 
     def _places(
         self, plane: Plane, trajectory: Trajectory | None, loss_of: Callable[..., float], batch_norm: str
@@ -238,7 +224,7 @@ class Surroundings:
                 others={name: still_kept(run) for name, run in others.items()},
             )
         )
-        self._digests.clear()
+        self._losses.forget_places()
         return self.landmarks.trajectory
 
     def _of_what_is_kept(self, steps: Callable[[Trajectory | None], Iterator[_T]]) -> Iterator[_T]:
@@ -334,34 +320,7 @@ class Surroundings:
         held = self._known.landmarks.items()
         return next((list(p.runs.values()) for (_, key), p in held if key.startswith(plane.fingerprint)), [])
 
-    def _loss(self, objective: Objective, state: Mapping[str, Tensor], key: str) -> float:
-        """L of a complete state, NaN where the model or the loss fails there."""
-        losses, place = self._known.landmark_losses, (objective.n_examples, key)
-        if place not in losses:
-            there = objective.with_state(state)
-            try:
-                losses[place] = there.loss().item()
-            except Exception as error:
-                log.info("No loss of a checkpoint: %s: %s", type(error).__name__, error)
-                losses[place] = math.nan
-        return losses[place]
-
-
-def _loss_key(digest: str, split: str, apart: str) -> str:
-    """What tells a loss of a state from others on so many examples; ``apart``: see ``steps``."""
-    return f"{digest} {split} {apart}"
-
 
 def _alone(state: Mapping[str, Tensor]) -> Trajectory:
     """A solution as a trajectory of one checkpoint, whose step nobody told."""
     return Trajectory.of_recorded([Recorded(Held(state), 0, told=False)])
-
-
-def digest_of(state: Mapping[str, Tensor]) -> str:
-    """What tells one state from others."""
-    digest = blake2b(digest_size=12)
-    for name in sorted(state):
-        tensor = state[name].detach().cpu().contiguous()
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
-        digest.update(np.ascontiguousarray(tensor.reshape(-1).view(torch.uint8).numpy()).tobytes())
-    return digest.hexdigest()

@@ -23,7 +23,7 @@ from landscape_widget.study.centre import Centre
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.domain import automatic_domain
 from landscape_widget.study.findings import Findings
-from landscape_widget.study.landmarks import digest_of
+from landscape_widget.study.landmark_losses import digest_of
 from landscape_widget.study.progress import Work
 
 #: Random directions of one picture: those of the seed on show and of the next ones.
