@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 #: Files of results that measure.py and referee.py can write.
@@ -15,6 +17,8 @@ PARTS = (
     "resnet56",
     "resnet56-no-shortcuts",
     "resnet56-blindness",
+    "resnet56-convexity",
+    "resnet56-training",
     "referee",
     "others",
 )
@@ -37,10 +41,10 @@ class Claim:
         place: Where it stands.
         says: What is stated there.
         here: What is obtained here, or how it is written from the results.
-        verdict: "same", "differs" or "not done".
+        verdict: "same", "differs" or "cannot".
         source: The file of results or the notebook.
         holds: What a test asserts of the results, so that the verdict stays true.
-        why: Why it differs or is not done.
+        why: Why it differs or cannot be.
     """
 
     place: str
@@ -182,6 +186,66 @@ def foretold(part: str) -> Callable[[Results], bool]:
     return lambda r: all(
         f["measured"][1] <= f["by the spectrum"][2] and f["by the spectrum"][1] <= f["measured"][2]
         for f in r[part].values()
+    )
+
+
+def ratio_away(found: dict[str, Any]) -> float:
+    """The median of |λmin/λmax| over all nodes but θ*."""
+    nodes = [value for row in found["ratio"] for value in row]
+    del nodes[len(nodes) // 2]
+    return median(nodes)
+
+
+def ratios(r: Results) -> str:
+    """|λmin/λmax| of both ResNet-56, at θ* and away from it."""
+    told = []
+    for name, found in r["resnet56-convexity"].items():
+        rows = found["ratio"]
+        centre = rows[len(rows) // 2][len(rows) // 2]
+        told.append(f"{name} {centre:.3f} at θ*, {ratio_away(found):.2f} elsewhere")
+    n, images = len(rows), found["images"]
+    return (
+        f"median of \\|λmin/λmax\\| over {n}×{n} nodes in ±1, filter-normalised, {images} images: "
+        f"{'; '.join(told)}; all certified"
+    )
+
+
+def cosines(r: Results) -> list[float]:
+    """|cos| of the way from start to end and random directions."""
+    found: list[float] = r["resnet56-training"]["cosines"]
+    return found
+
+
+def mean_cosine(r: Results) -> float:
+    """Their mean."""
+    return sum(cosines(r)) / len(cosines(r))
+
+
+def expected_cosine(r: Results) -> float:
+    """√(2/(πN))."""
+    return math.sqrt(2 / (math.pi * r["resnet56-training"]["parameters"]))
+
+
+#: Standard deviation of |z| of a normal z, over its mean.
+SPREAD = math.sqrt(math.pi / 2 - 1)
+
+
+def unseen(r: Results) -> str:
+    """How little of a path random directions and planes show."""
+    shares = r["resnet56-training"]["random planes"]
+    return (
+        f"mean of {len(cosines(r))} \\|cos\\|: {mean_cosine(r):.2g} for {expected_cosine(r):.2g}; "
+        f"{len(shares)} random planes hold {sum(shares) / len(shares):.1g} of the path's variation"
+    )
+
+
+def two_axes(r: Results) -> str:
+    """What the path's own plane holds of it."""
+    found = r["resnet56-training"]
+    first, second = found["own plane"]
+    return (
+        f"{first:.0%} and {second:.0%}, of {found['epochs']} epochs on {found['images']:,} images to "
+        f"{found['accuracy']:.0%} of them right"
     )
 
 
@@ -355,7 +419,7 @@ BOTTCHER = [
         "Figs. 6 and 7",
         "planes of these networks",
         "–",
-        "not done",
+        "cannot",
         "",
         why="as above",
     ),
@@ -435,26 +499,33 @@ LI = [
     ),
     Claim(
         "Fig. 7: the ratio of λmin and λmax over a plane",
-        "convexity maps",
-        "convexity_map, held against dense Hessians at every node of small networks",
-        "not done",
-        "",
-        why="each node of ResNet-56 takes both certified ends",
+        "insignificant where the surface looks convex, large where it is chaotic",
+        ratios,
+        "same",
+        "resnet56-convexity",
+        lambda r: (
+            ratio_away(r["resnet56-convexity"]["with shortcuts"])
+            < 0.5 * ratio_away(r["resnet56-convexity"]["without shortcuts"])
+            and all(all(map(all, each["converged"])) for each in r["resnet56-convexity"].values())
+        ),
+        "fewer nodes and images than the paper's",
     ),
     Claim(
         "Fig. 8: random directions show almost nothing of a path",
         "cos ~ √(2/(πN))",
-        "in every plane the share of a path that lies in it is told (docs/paths.md)",
-        "not done",
-        "",
-        why="not on the paper's networks",
+        unseen,
+        "same",
+        "resnet56-training",
+        lambda r: abs(mean_cosine(r) / expected_cosine(r) - 1) < 5 * SPREAD / math.sqrt(len(cosines(r))),
+        "a run of this repository's own, of ResNet-56 in place of VGG-9",
     ),
     Claim(
         "Fig. 9: paths in the plane of their own principal components",
         "most of the variation on two axes",
-        "trajectory_plane, with the share of each axis (docs/paths.md)",
-        "not done",
-        "",
-        why="not on the paper's networks",
+        two_axes,
+        "same",
+        "resnet56-training",
+        lambda r: sum(r["resnet56-training"]["own plane"]) > 0.5,
+        "as above",
     ),
 ]

@@ -35,6 +35,8 @@ WITH_DATA = {
     "resnet56": ("resnet56", "with_shortcuts"),
     "resnet56-no-shortcuts": ("resnet56", "without_shortcuts"),
     "resnet56-blindness": ("blindness", "published"),
+    "resnet56-convexity": ("convexity", "measure"),
+    "resnet56-training": ("training", "measure"),
 }
 
 
