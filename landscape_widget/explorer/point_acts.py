@@ -48,6 +48,8 @@ class PointActs(SavedPages):
     def recentre(self, alpha: float | Pin, beta: float | None = None) -> None:
         """Explores around another point: it becomes θ*, with eigenvectors of its own.
 
+        Curvature and verdict there are with your model's batch-norm statistics, whatever the picture's are.
+
         Args:
             alpha: Coordinate on the plane on show; or a pin, which keeps the plane that it was set on.
             beta: The other coordinate.
