@@ -179,6 +179,17 @@ def test_a_lesson_runs_and_its_answers_are_right(
     names["explorer"].close()
 
 
+def test_a_copy_with_the_same_weights_is_not_rescaled(
+    at_home: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names: dict[str, Any] = {}
+    setup, exercise = [cell.source for cell in cells("2_flat_and_sharp") if cell.cell_type == "code"][:2]
+    exec(setup.replace("range(20)", "range(1)"), names)
+    assert "weight.mul_(c)" in exercise
+    exec(exercise.replace("weight.mul_(c)", "weight.mul_(1)"), names)
+    assert "Not yet." in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("answer", "truth", "said"),
     [
