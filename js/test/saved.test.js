@@ -55,6 +55,19 @@ test("presets and axes switch to the pictures that are held, with all that was f
   stop();
 });
 
+test("an axis that is held beside another one only brings that one along", TEN, async () => {
+  const { find, heatmap, model, stop } = await saved({}, { axes: ["random:filter", "random"] }, { axes: ["random:filter", "hessian:max"] });
+  const open = (/** @type {string} */ name) => [...find(name).options].filter(({ disabled }) => !disabled).map(({ value }) => value);
+  assert.deepEqual([open("axis-alpha"), open("axis-beta")], [["hessian:max", "random:filter"], ["hessian:max", "hessian:min", "random"]]);
+  enter(find("axis-beta"), "random", "change");
+  await settled();
+  assert.deepEqual([heatmap().request, model.get("axes")], ["2", ["random:filter", "random"]]);
+  enter(find("axis-beta"), "hessian:max", "change");
+  await settled();
+  assert.deepEqual([heatmap().request, model.get("axes")], ["3", ["random:filter", "hessian:max"]]);
+  stop();
+});
+
 test("resolutions, seeds and zoom levels are those that are held", TEN, async () => {
   const close = { domain: [-0.5, 0.5, -0.5, 0.5] };
   const { find, heatmap, model, stop } = await saved({ axes: RANDOM }, { axes: RANDOM, resolution: 31 }, { axes: RANDOM, ...close }, { axes: RANDOM, seed: 1 });

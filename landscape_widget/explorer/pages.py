@@ -31,7 +31,8 @@ _MOST = 12
 #: What of the controls one picture can have of its own.
 _OWN = ("axes", "seed", "domain", "resolution", "examples", "batch_norm", "split", "accuracy", "equal_axes")
 
-_PLANE = 'as the name of a plane ("hessian", "random" …), two axes, or controls such as {"split": "test"}'
+_NAMES = ", ".join(f'"{preset.value}"' for preset in PRESETS)
+_PLANE = f'as the name of a plane ({_NAMES}), two axes, or controls such as {{"split": "test"}}'
 
 
 class SavedPages(LatestResults):
@@ -215,7 +216,8 @@ def _own(plane: Any, i: int) -> dict[str, Any]:
             )
     if isinstance(axes := given.get("axes"), str):
         if axes not in named:
-            raise ValueError(f"planes[{i}]: Expected a plane {_PLANE}; got {told(axes)}.{near(axes, named)}")
+            hint = "" if ":" in axes else near(axes, named)  # an axis is no plane that is misspelt
+            raise ValueError(f"planes[{i}]: Expected a plane {_PLANE}; got {told(axes)}.{hint}")
         given["axes"] = named[axes]
     return given
 

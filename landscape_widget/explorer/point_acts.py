@@ -9,6 +9,7 @@ from torch import nn
 
 from landscape_widget.explorer.computing import NO_MORE
 from landscape_widget.explorer.pages import SavedPages
+from landscape_widget.numerics.checks import told
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.planes.points import Pin, check_coordinates, place_words
 from landscape_widget.results.points import ScoreTable
@@ -46,6 +47,8 @@ class PointActs(SavedPages):
 
     def recentre(self, alpha: float | Pin, beta: float | None = None) -> None:
         """Explores around another point: it becomes θ*, with eigenvectors of its own.
+
+        Curvature and verdict there are with your model's batch-norm statistics, whatever the picture's are.
 
         Args:
             alpha: Coordinate on the plane on show; or a pin, which keeps the plane that it was set on.
@@ -189,6 +192,11 @@ class PointActs(SavedPages):
     def _point(self, alpha: float | Pin, beta: float | None) -> FloatArray:
         """θ of a pin, or at coordinates of the plane on show."""
         if not isinstance(alpha, Pin):
+            if beta is None:
+                raise ValueError(
+                    f"Expected coordinates (α, β) as two finite numbers, got one, {told(alpha)}."
+                    " A pin is given as one of explorer.pins."
+                )
             return self._shown_plane().point(*check_coordinates(alpha, beta))
         if beta is not None:
             raise ValueError(

@@ -39,7 +39,7 @@ pre, details p { color: var(--muted); font-size: 12px; }
   :root { --text: #1f2328; --muted: #626a73; --paper: #ffffff; color-scheme: light; }
   body { padding: 0; }
   .lw-root :is(button, .lw-bar, .lw-options, .lw-segments) { display: none !important; }
-  .lw-root :is(.lw-field, .lw-kernel, .lw-holds) { display: none !important; }
+  .lw-root :is(.lw-field, .lw-check, .lw-kernel, .lw-holds) { display: none !important; }
   .lw-views > * { break-inside: avoid; }
 }
 </style>

@@ -39,7 +39,9 @@ def check_axes(
     check_given(Objective, objective=objective)
     names = tuple(axes) if isinstance(axes, list | tuple) else ()
     if len(names) != 2:
-        raise ValueError(f"Expected axes as two names, for α and β, got {told(axes)}.")
+        raise ValueError(
+            f'Expected axes as two names, for α and β, such as ("hessian:max", "random"), got {told(axes)}.'
+        )
     alpha, beta = (parse_axis(name, of_path) for name in names)
     most = max(1, objective.n_parameters // 2)
     for axis in (alpha, beta):

@@ -379,7 +379,7 @@ AXES = [
     (("hessian:max", "hessian:max:1"), "two different Hessian axes"),
     (("random:filter", "random"), "form filters"),
     (("random",), "axes as two names"),
-    ("random", "axes as two names"),
+    ("random", r"axes as two names, .* such as \(\"hessian:max\", \"random\"\), got 'random'"),
     (("random", 3), "axis named.*got 3"),
 ]
 

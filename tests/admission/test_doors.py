@@ -188,6 +188,9 @@ def test_what_is_no_coordinate(make_explorer: Callable[..., LandscapeExplorer], 
     ):
         with pytest.raises(ValueError, match=message):
             attempt()
+    for act in (explorer.recentre, explorer.apply, explorer.parameters_at):
+        with pytest.raises(ValueError, match=r"got one, 1\. A pin is given as one of explorer\.pins\.$"):
+            act(1)
 
 
 OTHER = case("dense tanh").objective()

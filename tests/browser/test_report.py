@@ -213,6 +213,26 @@ def test_page_follows_the_readers_theme_and_width(
     expect(root.locator("button:visible, select:visible, input:visible")).to_have_count(0)
 
 
+def test_on_paper_pictures_are_as_high_as_on_the_screen(
+    explorer: LandscapeExplorer, opened: Callable[[Path], Watch], tmp_path: Path
+) -> None:
+    """Plots stay as large as they are: on paper, which is not as high, they would lie on the words below."""
+    path = tmp_path / "run.html"
+    explorer.compared_axes = ("random", "random")
+    explorer.compute().to_html(path)
+    page = opened(path).page
+    page.set_viewport_size({"width": 1000, "height": 1200})
+    expect(page.get_by_text("one scale")).to_be_visible()
+    bodies, height = page.locator(".lw-of-plane .lw-panel-body"), "all => all.map(e => e.clientHeight)"
+    wait_until(lambda: min(bodies.evaluate_all(height)) > 400, "pictures as high as the window lets them be")
+    before = bodies.evaluate_all(height)
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.set_viewport_size({"width": 1000, "height": 670})
+    page.emulate_media(media="print")
+    assert bodies.evaluate_all(height) == before
+    expect(page.get_by_text("one scale")).to_be_hidden()
+
+
 def test_nothing_to_show(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="there are none yet"):
         LandscapeExplorer(gated_saddle()[1]).to_html(tmp_path / "run.html")

@@ -574,6 +574,8 @@ def test_pins_follow_the_statistics_of_the_picture(make_explorer: Make) -> None:
     explorer.batch_norm = "recomputed"
     agrees(ready(explorer, pin), refreshed)
     explorer.recentre(pin)
+    assert explorer.objective.loss().item() == pytest.approx(frozen.loss(), rel=1e-5)  # with the model's own
+    assert frozen.loss() != pytest.approx(refreshed.loss(), rel=1e-2)
     explorer.go_back()
     agrees(ready(explorer, pin), refreshed)
     explorer.batch_norm = "difference"

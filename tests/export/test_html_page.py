@@ -290,6 +290,7 @@ def test_a_page_is_text_whatever_names_say(tmp_path: Path) -> None:
 
 BAD = {
     "no such plane": ({"planes": ["hesian"]}, r"planes\[0\].*'hesian'. Did you mean 'hessian'"),
+    "an axis": ({"planes": ["random:filter"]}, r"\"filter\", .* two axes, .* got 'random:filter'\.$"),
     "one name": ({"planes": "random"}, "Expected planes as a list"),
     "one mapping": ({"planes": {"axes": "random"}}, "Expected planes as a list"),
     "none": ({"planes": []}, "Expected planes as a list"),

@@ -40,6 +40,12 @@ SMALLER = {
     },
 }
 
+#: What a student may have clicked before a cell that holds these words.
+CLICKS = {
+    "convexity_map(": "explorer.domain = None",
+    "explorer.pin(": "explorer.pin(alpha, beta), explorer.pin(0, 0)",
+}
+
 #: A cell of a lesson's page, and what is folded away below it.
 CELL = re.compile(
     r"^```python\n(.*?)\n```\s*(?:<details[^>]*><summary>What this cell shows</summary>(.*?)</details>)?",
@@ -160,11 +166,28 @@ def test_a_lesson_runs_and_its_answers_are_right(
         source = cell.source
         for large, small in SMALLER.get(name, {}).items():
             source = source.replace(large, small)
+        for words, click in CLICKS.items():
+            if words in source:
+                exec(click, names)
         exec(compile(source, f"{name}, {cell.id}", "exec"), names)
         said = capsys.readouterr().out
         right = len(re.findall(r"^Right\.$", said, re.MULTILINE))
         assert right == (0 if answered_next else len(re.findall(r"^check\(", source, re.MULTILINE))), said
+        for loss in re.findall(r"where training stopped ([\d.]+),", said):
+            (stopped,) = [pin for pin in names["explorer"].pins if pin.alpha == pin.beta == 0]
+            assert loss == f"{stopped.values.test.loss:.4f}"
     names["explorer"].close()
+
+
+def test_a_copy_with_the_same_weights_is_not_rescaled(
+    at_home: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names: dict[str, Any] = {}
+    setup, exercise = [cell.source for cell in cells("2_flat_and_sharp") if cell.cell_type == "code"][:2]
+    exec(setup.replace("range(20)", "range(1)"), names)
+    assert "weight.mul_(c)" in exercise
+    exec(exercise.replace("weight.mul_(c)", "weight.mul_(1)"), names)
+    assert "Not yet." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,9 @@ function preparePaper() {
     root.dataset.lwTheme = "light";
     const paper = document.getElementById("paper");
     const width = root.clientWidth + 40;
-    if (paper) paper.textContent = `@page { size: ${width}px ${Math.round(width / Math.SQRT2)}px; margin: 20px; }`;
+    // Paper is not as high as the window is, by which pictures go, and what is drawn stays as large as it is.
+    const height = document.querySelector(".lw-of-plane .lw-panel-body")?.clientHeight;
+    if (paper) paper.textContent = `@page { size: ${width}px ${Math.round(width / Math.SQRT2)}px; margin: 20px; } @media print { .lw-root .lw-views { --lw-picture: ${height}px !important; } }`;
   });
   /** Browsers print nothing of WebGL. @type {HTMLElement[]} */
   const copies = [];

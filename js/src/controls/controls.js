@@ -41,6 +41,19 @@ function createAxisSelect(name, mark, send) {
   };
 }
 
+/**
+ * The axes to ask for where one is set anew: beside the other one, or where that cannot be had, those of a plane that the
+ * page holds and no preset leads to; null where there is none.
+ * @param {0 | 1} which
+ * @param {string} spec
+ * @param {Snapshot} snapshot
+ */
+function axesWith(which, spec, { axes, info, offers, planes }) {
+  const own = withAxis(axes, which, spec, info.axes);
+  if (offers({ axes: own })) return own;
+  return planes.find((plane) => plane[which] === spec && !presetOf(info.axes, plane)) ?? null;
+}
+
 /** @param {import("../kernel/axes.js").Offer} offer @param {(axes: [string, string]) => void} send */
 function createPresets(offer, send) {
   const { presets } = offer;
@@ -85,8 +98,8 @@ function createCompare(state) {
 export function createControls(el, state, ...tools) {
   const presets = createPresets(state.snapshot.info.axes, (axes) => state.set({ axes, domain: null }));
   const setAxis = (/** @type {0 | 1} */ which) => (/** @type {string} */ spec) => {
-    const { axes, info } = state.snapshot;
-    state.set({ axes: withAxis(axes, which, spec, info.axes), domain: null });
+    const axes = axesWith(which, spec, state.snapshot);
+    if (axes) state.set({ axes, domain: null });
   };
   const compare = createCompare(state);
   const alpha = createAxisSelect("axis-alpha", "α", setAxis(0));
@@ -119,11 +132,11 @@ export function createControls(el, state, ...tools) {
   return {
     /** @param {Snapshot} snapshot */
     update(snapshot) {
-      const { axes, info, domain, surface, offers, choices } = snapshot;
+      const { axes, info, domain, surface, choices } = snapshot;
       compare.set(snapshot);
       presets.set(snapshot);
-      alpha.set(axes[0], info, (value) => offers({ axes: [value, axes[1]] }));
-      beta.set(axes[1], info, (value) => offers({ axes: [axes[0], value] }));
+      alpha.set(axes[0], info, (value) => axesWith(0, value, snapshot) !== null);
+      beta.set(axes[1], info, (value) => axesWith(1, value, snapshot) !== null);
       width.set(domain, surface?.domain, snapshot);
       resolution.setValues(choices("resolution", resolutions(info.max_resolution)));
       resolution.set(snapshot.resolution);

@@ -189,6 +189,8 @@ export function createHeld(given = []) {
       const next = { controls: own, found: { ...Object.fromEntries(parts), surface }, sights: null };
       pictures = [...pictures.filter((picture) => picture !== before), next].slice(-MOST);
     },
+    /** The axes of all pictures, each pair once. @returns {[string, string][]} */
+    planes: () => [...new Map(pictures.map(({ controls: { axes } }) => [String(axes), axes])).values()],
     /** Values of a control for which the losses on show are held. @param {Answered} controls @param {"seed" | "examples" | "resolution"} name */
     choices(controls, name) {
       const must = LOSSES.filter((each) => each !== name);

@@ -82,6 +82,7 @@ import { createPulse } from "./pulse.js";
  *   kernel: import("./pulse.js").Kernel,
  *   saved: boolean,
  *   offers: (change: Partial<Controls & {lines: Lines | null}>) => boolean,
+ *   planes: readonly [string, string][],
  *   domains: (control: "domain" | "compared_domain") => readonly Domain[] | null,
  *   choices: (name: "seed" | "examples" | "resolution", usual: readonly number[]) => readonly number[],
  * }} Snapshot
@@ -89,6 +90,7 @@ import { createPulse } from "./pulse.js";
  *   `along`: curves over the checkpoints, as they were sent; nothing in it where there are none.
  *   `offers`: whether a change of controls can be had, from the kernel or of the pictures that the page holds;
  *   `choices`: which of the usual values of a control; `domains`: which of a plane, null for any.
+ *   `planes`: the axes of those that the page holds, none where there is a kernel to ask.
  *   `cancelling`: a person has cancelled, and the kernel has not answered yet; `sent`: number of the newest picture.
  *   `former`: whether a result is of a θ* that was left, or of other examples than are asked for.
  *   `provisional`: the controls ask for something else than the surface shows; `comparedProvisional` for the second.
@@ -205,6 +207,7 @@ export function createState(model) {
       saved: !!pictures,
       offers: (change) => asks || without(held, values, change, stays) !== null,
       choices: (name, usual) => (asks ? usual : held.choices(values, name)),
+      planes: asks ? [] : held.planes(),
       domains: (control) => (asks ? null : held.domains((control === "domain" ? null : secondControls(values)) ?? values)),
     };
   }
