@@ -135,6 +135,13 @@ const PATCHES = [
     changes: [["    Colorscale.calc(gd,", "    if(contours.coloring !== 'none') Colorscale.calc(gd,"]],
   },
   {
+    // Plotly looks for names of settings that former versions of it had, through all that a trace has. Figures here
+    // are of this version.
+    what: "names of former versions",
+    file: /plotly\.js\/src\/plot_api\/helpers\.js$/,
+    changes: [["exports.cleanData = function (data) {\n", "exports.cleanData = function (data) {\n    return;\n"]],
+  },
+  {
     // Plotly takes each name of a setting apart whenever it asks for one.
     what: "names of settings",
     file: /plotly\.js\/src\/lib\/nested_property\.js$/,

@@ -103,7 +103,7 @@ class Trajectory(Sequence[dict[str, Tensor]]):
                 )
             if steps is not None and not isinstance(steps, Iterable):
                 raise TypeError(f"Expected steps as a list of integers, got {type(steps).__name__}.")
-            sources = [_as_it_is(_source(checkpoint)) for checkpoint in checkpoints]
+            sources = [_as_it_is(_source(checkpoint, "a checkpoint")) for checkpoint in checkpoints]
             counted = {GIVEN: np.arange(len(sources))} if steps is None else {}  # nobody told a step
             columns = {
                 name: np.asarray(values, float) for name, values in {**(scalars or {}), **counted}.items()
@@ -297,10 +297,11 @@ def weights_of(solution: Solution, name: str) -> Weights:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is something else, or a file is damaged.
+        TypeError: If it is something else.
+        ValueError: If a file is damaged.
     """
     try:
-        return opened(_source(solution))
+        return opened(_source(solution, name))
     except FileNotFoundError as error:
         raise FileNotFoundError(f"Expected {name} as a file that is there: {error}.") from error
     except (OSError, ValueError) as error:
@@ -332,8 +333,8 @@ def _as_it_is(source: Path | Held) -> Path | Held:
     return source.on_cpu() if isinstance(source, Held) else source
 
 
-def _source(checkpoint: Solution) -> Path | Held:
-    """Where the weights of a checkpoint are."""
+def _source(checkpoint: Solution, name: str) -> Path | Held:
+    """Where the weights of a checkpoint are, which a message calls so."""
     match checkpoint:
         case str() | os.PathLike():
             return given_path(checkpoint).absolute()  # whatever becomes the current folder
@@ -348,7 +349,6 @@ def _source(checkpoint: Solution) -> Path | Held:
             return Held({THETA: vector})
         case Mapping():
             return Held(tensors_of(checkpoint))
-    raise ValueError(
-        "Expected a checkpoint as a state dict, a model, a path or a vector θ, got "
-        f"{type(checkpoint).__name__}."
+    raise TypeError(
+        f"Expected {name} as a state dict, a model, a path or a vector θ, got {told(checkpoint)}."
     )

@@ -359,6 +359,8 @@ def test_what_does_not_belong_together_is_refused_by_name(tmp_path: Path) -> Non
             call(objective, good, tmp_path / "none.pt")
         with pytest.raises(ValueError, match="b with finite weights"):
             call(objective, good, {**good, "0.bias": good["0.bias"] / 0})
+        with pytest.raises(TypeError, match=r"^Expected b as a state dict, .* vector θ, got 3\.$"):
+            call(objective, good, 3)
     (tmp_path / "noise.pt").write_bytes(b"noise")
     with pytest.raises(ValueError, match=r"Expected a as the weights of a model, but torch cannot read it"):
         interpolation(objective, tmp_path / "noise.pt", good)

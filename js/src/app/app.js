@@ -116,6 +116,8 @@ export function render({ model, el, host, signal }, css = "") {
     progress.update(snapshot, snapshot.status === "done" && snapshot.progress !== null && drawn < snapshot.sent);
   }
 
+  /** What was drawn last. */
+  let seen = state.snapshot;
   /** @type {Plotly | null} */
   let plotly = null;
   let fault = "";
@@ -151,6 +153,7 @@ export function render({ model, el, host, signal }, css = "") {
 
   function draw() {
     const { snapshot } = state;
+    seen = snapshot;
     root.dataset.status = snapshot.status;
     const message = [snapshot.error, fault].filter(Boolean).join("\n");
     error.hidden = message === "";
@@ -191,8 +194,11 @@ export function render({ model, el, host, signal }, css = "") {
 
   const tell = () => tellMembers(link, state, state.snapshot.surface);
   tell();
-  state.subscribe(tell);
-  state.subscribe(update);
+  state.subscribe((snapshot) => {
+    tell();
+    // Where the first picture is another one, all of its group were drawn by this, and the page itself.
+    if (snapshot !== seen) update();
+  });
   let { view } = state.snapshot;
   state.subscribe((snapshot) => {
     if (snapshot.view === view) return;
