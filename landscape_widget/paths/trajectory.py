@@ -71,7 +71,8 @@ class Trajectory(Sequence[dict[str, Tensor]]):
 
         Raises:
             FileNotFoundError: If a folder has no index.
-            ValueError: If the index is damaged, or a list is empty or holds something else.
+            TypeError: If it is something else, or a list holds something else.
+            ValueError: If the index is damaged, or a list is empty.
         """
         own = getattr(checkpoints, "trajectory", None)
         whole = isinstance(own, Trajectory) or isinstance(checkpoints, str | os.PathLike)
