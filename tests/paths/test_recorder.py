@@ -682,7 +682,7 @@ def test_other_arguments_are_refused(tmp_path: Path) -> None:
     for single in (model, model.state_dict(), model.weight[0], nn.Sequential(model)):
         with pytest.raises(ValueError, match="Put it into a list"):
             Trajectory(single)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="Expected a checkpoint as .*got 3"):
+    with pytest.raises(TypeError, match=r"Expected a checkpoint as .*got 3"):
         Trajectory([model, 3])  # type: ignore[list-item]
     with pytest.raises(ValueError, match="ascending"):
         Trajectory([model, model], steps=[3, 3])
