@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import mean, median
 from typing import Any
 
 #: Files of results that measure.py and referee.py can write.
@@ -216,11 +216,6 @@ def cosines(r: Results) -> list[float]:
     return found
 
 
-def mean_cosine(r: Results) -> float:
-    """Their mean."""
-    return sum(cosines(r)) / len(cosines(r))
-
-
 def expected_cosine(r: Results) -> float:
     """√(2/(πN))."""
     return math.sqrt(2 / (math.pi * r["resnet56-training"]["parameters"]))
@@ -234,8 +229,8 @@ def unseen(r: Results) -> str:
     """How little of a path random directions and planes show."""
     shares = r["resnet56-training"]["random planes"]
     return (
-        f"mean of {len(cosines(r))} \\|cos\\|: {mean_cosine(r):.2g} for {expected_cosine(r):.2g}; "
-        f"{len(shares)} random planes hold {sum(shares) / len(shares):.1g} of the path's variation"
+        f"mean of {len(cosines(r))} \\|cos\\|: {mean(cosines(r)):.2g} for {expected_cosine(r):.2g}; "
+        f"{len(shares)} random planes hold {mean(shares):.1g} of the path's variation"
     )
 
 
@@ -516,7 +511,7 @@ LI = [
         unseen,
         "same",
         "resnet56-training",
-        lambda r: abs(mean_cosine(r) / expected_cosine(r) - 1) < 5 * SPREAD / math.sqrt(len(cosines(r))),
+        lambda r: abs(mean(cosines(r)) / expected_cosine(r) - 1) < 5 * SPREAD / math.sqrt(len(cosines(r))),
         "a run of this repository's own, of ResNet-56 in place of VGG-9",
     ),
     Claim(
