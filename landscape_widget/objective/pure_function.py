@@ -18,12 +18,8 @@ from landscape_widget.loss.evaluation import Move, Spans, gradient_of, loss_of, 
 from landscape_widget.loss.parameters import Layout
 from landscape_widget.loss.terms import ModelTerms, Terms
 from landscape_widget.objective.arguments import check_device, check_dtype
-from landscape_widget.objective.executors import check_executor
 from landscape_widget.objective.groupings import OwnSlope
 from landscape_widget.objective.products import KEPT_BYTES, Products
-from landscape_widget.objective.sample import Sample
-from landscape_widget.objective.shared_products import SharedProducts
-from landscape_widget.objective.workers import Workers
 
 #: Examples by which it is seen whether model and loss have a wider type, where those have a loss.
 _FEW = 8
@@ -74,22 +70,12 @@ class PureFunction:
         """Why curvature is in no wider type than this objective's own, if so."""
         self._precise: Self | None = None
         self._products: Products | None = None
-        self._executor: Any = None
-        """The executor whose workers take the products, if not this thread."""
-        self._shared: SharedProducts | None = None
-        self._workers: Workers | None = None
         self._repeatable = False
         """Whether products have the same bits in every process: then none is taken by what is timed."""
-        self._sample: Sample | None = None
-        """What it is held against in a worker."""
-        self._twin: Self | None = None
-        """The same by the workers of an executor, the last one that was asked for."""
 
     def __getstate__(self) -> dict[str, Any]:
         """What cannot be computed again: executors send objectives to other processes."""
-        names = "_precise", "_products", "_own_slope", "_executor", "_shared", "_workers", "_twin"
-        own = dict.fromkeys(names)
-        return {**vars(self), **own}
+        return {**vars(self), **dict.fromkeys(("_precise", "_products", "_own_slope"))}
 
     @property
     def n_parameters(self) -> int:
@@ -217,22 +203,23 @@ class PureFunction:
             return self._products_with(ordinary(v), theta)
 
     def _products_with(self, v: Tensor, theta: Tensor) -> Tensor:
-        columns, here = v.to(theta).reshape(self.n_parameters, -1), theta is self.theta
-        if not here and self._executor is None:
+        columns = v.to(theta).reshape(self.n_parameters, -1)
+        if theta is self.theta:
+            products = self._own_products()
+        else:
             terms = self._terms if self._products is None else self._products.terms
-            return Products(terms, theta.clone()).of(columns).reshape(v.shape)
+            products = Products(terms, theta.clone())
+        return products.of(columns).reshape(v.shape)
+
+    def _own_products(self) -> Products:
+        """The products at θ*, which are kept."""
         if self._products is None:
             # by a proxy, so that what is kept goes with the objective at once, and not when cycles are sought
             regrouped = partial(type(self).regrouped, proxy(self))
             self._products = Products(
                 self._terms, self.theta, regrouped, KEPT_BYTES, timed=not self._repeatable
             )
-        if self._executor is not None:
-            if self._shared is None:
-                terms = self._products.grouped()
-                self._shared = SharedProducts(terms, self.theta, self.spans, self._executor)
-            return self._shared.of(columns, None if here else theta).reshape(v.shape)
-        return self._products.of(columns).reshape(v.shape)
+        return self._products
 
     def _point(self, theta: Tensor | None) -> Tensor:
         if theta is None:
@@ -265,54 +252,14 @@ class PureFunction:
         return other._by_same(self)
 
     def _by_same(self, other: PureFunction) -> Self:
-        """This one, by the workers of another."""
-        self._executor, self._repeatable = other._executor, other._repeatable
+        """This one, computed as another is."""
+        self._repeatable = other._repeatable
         return self
-
-    def by_workers(self, executor: Any) -> Self:
-        """The same objective, whose losses on planes and products are had from the workers of an executor.
-
-        Args:
-            executor: See ``evaluate_plane``; None for this objective itself.
-
-        Raises:
-            TypeError: If it is none.
-        """
-        if executor is None or executor is self._executor:
-            return self
-        check_executor(executor)
-        if self._twin is None or self._twin._executor is not executor:
-            self._twin = self._with(self._terms, self.theta)
-            self._twin._executor, self._twin._groupings = executor, self._groupings
-        return self._twin
 
     @property
     def product_bytes(self) -> float:
         """Bytes that products at θ* keep and need, once one was taken; 0 before, and with workers."""
         return 0.0 if self._products is None else self._products.bytes
-
-    @property
-    def has_workers(self) -> bool:
-        """Whether the workers of an executor compute."""
-        return self._executor is not None
-
-    @property
-    def workers(self) -> Workers:
-        """The workers, each of which reads this objective once; errors as of ``Workers``."""
-        if self._workers is None:
-            sample = Sample.of(self._terms, self.theta, self.spans)
-            self._workers = Workers(self._executor, _sent, self, sample)
-        return self._workers
-
-    def as_sent(self) -> Self:
-        """Itself, in a worker, seen to be the loss of where tasks come from.
-
-        Raises:
-            RuntimeError: If it is another one.
-        """
-        if self._sample is not None:
-            self._sample.check(self._terms, self.theta, self.spans)
-        return self
 
     def precise(self) -> Self:
         """The same in float64, or itself where device (MPS), model or loss have none.
@@ -356,8 +303,3 @@ class PureFunction:
         other._in_graph, other._cut_off, other._names = self._in_graph, self._cut_off, self._names
         other._mode, other._dtype_chosen = self._mode, self._dtype_chosen
         return other
-
-
-def _sent(objective: PureFunction, sample: Sample) -> PureFunction:
-    objective._sample = sample
-    return objective

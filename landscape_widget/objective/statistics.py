@@ -17,10 +17,10 @@ from landscape_widget.loss.batch_norm import (
 )
 from landscape_widget.loss.terms import ModelTerms
 from landscape_widget.numerics.checks import check_choice
-from landscape_widget.objective.pure_function import PureFunction
+from landscape_widget.objective.with_workers import WithWorkers
 
 
-class WithStatistics(PureFunction):
+class WithStatistics(WithWorkers):
     """L(θ), and the same loss with other batch-norm statistics."""
 
     _frozen: Self | None = None
