@@ -12,6 +12,7 @@ from torch import nn
 from landscape_widget.explorer.centres import Centres
 from landscape_widget.explorer.mailbox import Job, Request
 from landscape_widget.explorer.model_weights import Drift, State, Weights
+from landscape_widget.explorer.pin_payloads import PinPayloads
 from landscape_widget.explorer.pins import Pins
 from landscape_widget.explorer.shown_planes import PictureKey, ShownPlanes
 from landscape_widget.explorer.spots import Spots
@@ -82,7 +83,7 @@ class Points:
         self._weights = weights
         self._serve, self._changed = serve, changed
         self._shown = ShownPlanes()
-        self._rows: dict[int, tuple[tuple[object, ...], Payload]] = {}
+        self._pin_payloads = PinPayloads()
         self._table: tuple[int, ScoreTable] | None = None
         self._applied: str | None = None
         self._note = ""
@@ -324,7 +325,7 @@ class Points:
         """All of this as the page receives it."""
         centres, table, shown = self.centres, self._table, self._shown.planes
         seed = shown[0].provenance.get("seed") if shown[0] else None
-        pins = self._pin_payloads()
+        pins = self._pin_payloads.of(self.pins, centres, shown)
         return {
             "pins": pins,
             "writable": self._weights is not None,
@@ -342,18 +343,3 @@ class Points:
             # Around another centre, which no cell makes, they would be other points.
             "python": "" if centres.moved else pins_recipe([pin["places"][0] for pin in pins]),
         }
-
-    def _pin_payloads(self) -> list[Payload]:
-        """All pins; each is told anew where it, what is known of it, or the planes on show are others."""
-        shown, centred = self._shown.planes, {}
-        rows = {}
-        for pin in self.pins.all:
-            if id(pin.plane) not in centred:
-                centred[id(pin.plane)] = self.centres.is_origin(pin.plane)
-            state = pin, pin.values, pin.error, *shown, centred[id(pin.plane)]
-            row = self._rows.get(pin.number)
-            if row is None or any(a is not b for a, b in zip(row[0], state, strict=True)):
-                row = state, wire.pin(pin, shown, centred[id(pin.plane)])
-            rows[pin.number] = row
-        self._rows = rows
-        return [payload for _, payload in rows.values()]
