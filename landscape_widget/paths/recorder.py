@@ -17,13 +17,13 @@ import torch
 from torch import Tensor, nn
 
 from landscape_widget.numerics.checks import check_integer, few, real, told
-from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.states import state_tensors
 from landscape_widget.paths.copying import copies, serialized
 from landscape_widget.paths.folder import RecorderFolder
+from landscape_widget.paths.followed_optimizer import FollowedOptimizer
 from landscape_widget.paths.index import Index, Kept, Recorded, thinned
-from landscape_widget.paths.preconditioners import check_adam, known_preconditioner, not_moved, trained_sizes
-from landscape_widget.paths.rates import rates, unwrapped
+from landscape_widget.paths.preconditioners import trained_sizes
+from landscape_widget.paths.rates import unwrapped
 from landscape_widget.paths.stored import Held
 from landscape_widget.paths.trajectory import Trajectory
 from landscape_widget.results.checkpoints import RECORD, span
@@ -92,10 +92,7 @@ class TrajectoryRecorder:
         self._hooks = WeakKeyDictionary[torch.optim.Optimizer, Any]()
         self._resumed = False
         """Whether nothing was recorded since the folder was gone on with."""
-        self._preconditioner = preconditioner
-        self._told_without = False
-        """Whether a warning has said that some parameters have no preconditioner."""
-        self._optimizer: torch.optim.Optimizer | None = None
+        self._followed = FollowedOptimizer(model, preconditioner)
         self._closed = self._given_up = False
         self._folder: RecorderFolder | None = None
         if path is not None:
@@ -179,7 +176,7 @@ class TrajectoryRecorder:
             raise TypeError(f"Expected a torch.optim.Optimizer, got {type(optimizer).__name__}.")
         if self._closed:
             raise RuntimeError(_CLOSED)
-        if _moved(optimizer).isdisjoint(map(id, self._model.parameters())):
+        if not self._followed.moves_model(optimizer):
             raise ValueError(
                 "Expected an optimizer of the recorder's model, got one that holds none of its parameters, "
                 "perhaps those of a model that was made before. Make the recorder of the model that is "
@@ -207,13 +204,7 @@ class TrajectoryRecorder:
         Raises:
             TypeError: If its preconditioner is to be kept, and it is not Adam.
         """
-        if self._preconditioner:
-            self._optimizer = unwrapped(optimizer)
-            check_adam(self._optimizer)
-        told = rates(optimizer)
-        if _moved(optimizer).issuperset(id(p) for p in self._model.parameters() if p.requires_grad):
-            return told
-        return {"lr": told["lr"], "momentum": math.nan}
+        return self._followed.rates(optimizer)
 
     @property
     def trajectory(self) -> Trajectory:
@@ -313,7 +304,7 @@ class TrajectoryRecorder:
         number = self._kept[-1][0] + 1 if self._kept else 0
         if self._folder is not None:
             self._folder.check()
-        diagonal = None if self._optimizer is None else self._diagonal(self._optimizer)
+        diagonal = self._followed.diagonal()
         trained = {} if diagonal is None else trained_sizes(self._model)
         if self._folder is None:
             held = Held(copies(self._model))
@@ -327,21 +318,6 @@ class TrajectoryRecorder:
         finally:
             self._folder.settle()
 
-    def _diagonal(self, optimizer: torch.optim.Optimizer) -> FloatArray | None:
-        """What Adam divides by; where that is not known of some parameters after its first step, says so."""
-        without = not_moved(self._model, optimizer)
-        if without and optimizer.state and not self._told_without:
-            self._told_without = True
-            warnings.warn(
-                "Expected an Adam that moves every trainable parameter, for preconditioner=True, got one "
-                f"that has taken no step with {few(without)}: no gradient so far, or not the optimizer's. No "
-                "preconditioner is kept before it has. Freeze what the loss does not depend on, before "
-                "training and before an objective is made: parameter.requires_grad_(False).",
-                RuntimeWarning,
-                stacklevel=2,
-            )
-        return known_preconditioner(self._model, optimizer)
-
     def _with(self, number: int, recorded: Recorded, calls: int) -> Index:
         """What is kept with one more checkpoint."""
         kept, stride = thinned([*self._kept, (number, recorded)], self._stride, self._most)
@@ -351,11 +327,6 @@ class TrajectoryRecorder:
         last = index.kept[-1][1].step if index.kept else None
         # in one line, which no interrupt divides
         self._kept, self._calls, self._stride, self._last_step = index.kept, index.calls, index.stride, last
-
-
-def _moved(optimizer: torch.optim.Optimizer) -> set[int]:
-    """Identities of the parameters that an optimiser moves."""
-    return {id(p) for group in optimizer.param_groups for p in group["params"]}
 
 
 def _number(name: str, value: Any) -> float:
