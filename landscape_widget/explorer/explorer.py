@@ -30,7 +30,7 @@ from landscape_widget.loss.parameters import Selection
 from landscape_widget.numerics.checks import near
 from landscape_widget.objective.objective import Metrics, Objective
 from landscape_widget.paths.landmarks import GivenTrajectory, Landmarks
-from landscape_widget.paths.trajectory import Solution
+from landscape_widget.paths.solutions import Solution
 from landscape_widget.planes.grid import Domain
 from landscape_widget.results.lines import SOLUTIONS
 from landscape_widget.study.controls import Controls

@@ -11,7 +11,7 @@ import torch
 
 from landscape_widget.numerics.checks import check_integer, check_real
 from landscape_widget.objective.objective import Objective
-from landscape_widget.paths.trajectory import Solution
+from landscape_widget.paths.solutions import Solution
 from landscape_widget.paths.ways import Way
 from landscape_widget.results.given import check_given
 from landscape_widget.results.paths import Interpolation

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from landscape_widget.numerics.checks import check_integer
 from landscape_widget.objective.objective import Objective
+from landscape_widget.paths.solutions import Solution
 from landscape_widget.paths.streaming import Differences
-from landscape_widget.paths.trajectory import Recording, Solution, Trajectory, of_what_is_kept
+from landscape_widget.paths.trajectory import Recording, Trajectory, of_what_is_kept
 from landscape_widget.results.checkpoints import span
 from landscape_widget.results.given import check_given
 from landscape_widget.results.paths import PathComponents

@@ -14,9 +14,9 @@ from landscape_widget.objective.objective import Objective
 from landscape_widget.objective.states import keys_of
 from landscape_widget.paths.index import Recorded
 from landscape_widget.paths.recorder import TrajectoryRecorder
-from landscape_widget.paths.solutions import solution_state
+from landscape_widget.paths.solutions import Solution, solution_state
 from landscape_widget.paths.stored import Held
-from landscape_widget.paths.trajectory import Solution, Trajectory, of_what_is_kept, still_kept
+from landscape_widget.paths.trajectory import Trajectory, of_what_is_kept, still_kept
 from landscape_widget.results.checkpoints import UPDATE
 from landscape_widget.results.files import given_path
 from landscape_widget.results.landmarks import PATH

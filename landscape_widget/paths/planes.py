@@ -8,8 +8,7 @@ from landscape_widget.curvature.eigenpairs import hessian_eigenpairs
 from landscape_widget.numerics.vectors import FloatArray, inner, norm
 from landscape_widget.objective.objective import Objective
 from landscape_widget.paths.components import Given, path_components
-from landscape_widget.paths.solutions import solution_theta
-from landscape_widget.paths.trajectory import Solution
+from landscape_widget.paths.solutions import Solution, solution_theta
 from landscape_widget.planes.axes import parse_axis
 from landscape_widget.planes.directions import check_axes, hessian_rank, make_plane
 from landscape_widget.results.base import library_versions

@@ -6,25 +6,20 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, overload
+from typing import Protocol, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor, nn
 
 from landscape_widget.numerics.checks import check_integer, told
 from landscape_widget.numerics.vectors import FloatArray
-from landscape_widget.objective.states import THETA, state_tensors
 from landscape_widget.paths.diagonals import DiagonalFile
 from landscape_widget.paths.index import Recorded, read_index, was_dropped
-from landscape_widget.paths.stored import SAFETENSORS, Held, SafetensorsFile, Weights, tensors_of, torch_file
+from landscape_widget.paths.solutions import Solution, opened, source_of
+from landscape_widget.paths.stored import Held, Weights
 from landscape_widget.results.checkpoints import GIVEN, Steps, span
 from landscape_widget.results.files import given_path
-
-#: What a checkpoint may be: a state dict, a model, a file of either kind, or θ itself, shape (N,).
-Solution = Mapping[str, Tensor] | nn.Module | str | os.PathLike[str] | Tensor | npt.NDArray[Any]
-
 
 _T = TypeVar("_T")
 
@@ -104,7 +99,7 @@ class Trajectory(Sequence[dict[str, Tensor]]):
                 )
             if steps is not None and not isinstance(steps, Iterable):
                 raise TypeError(f"Expected steps as a list of integers, got {type(steps).__name__}.")
-            sources = [_as_it_is(_source(checkpoint, "a checkpoint")) for checkpoint in checkpoints]
+            sources = [_as_it_is(source_of(checkpoint, "a checkpoint")) for checkpoint in checkpoints]
             counted = {GIVEN: np.arange(len(sources))} if steps is None else {}  # nobody told a step
             columns = {
                 name: np.asarray(values, float) for name, values in {**(scalars or {}), **counted}.items()
@@ -280,35 +275,6 @@ def of_what_is_kept(trajectory: Trajectory, compute: Callable[[Trajectory], _T])
             trajectory = left
 
 
-def opened(source: Any, crc32: int | None = None) -> Weights:
-    """The weights that a checkpoint's ``source`` leads to.
-
-    Raises:
-        OSError: If its file cannot be read.
-        ValueError: If its file is damaged.
-    """
-    if not isinstance(source, Path):
-        weights: Weights = source
-        return weights
-    return SafetensorsFile.opened(source, crc32) if source.suffix == SAFETENSORS else torch_file(source)
-
-
-def weights_of(solution: Solution, name: str) -> Weights:
-    """The weights of a state dict, a model, a file, or a vector θ.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        TypeError: If it is something else.
-        ValueError: If a file is damaged.
-    """
-    try:
-        return opened(_source(solution, name))
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f"Expected {name} as a file that is there: {error}.") from error
-    except (OSError, ValueError) as error:
-        raise ValueError(f"Expected {name} as the weights of a model, but {error}") from error
-
-
 def _diagonals(given: Iterable[npt.ArrayLike | None] | None, n: int) -> list[FloatArray | None]:
     """The diagonals of preconditioners at n checkpoints."""
     if given is None:
@@ -332,24 +298,3 @@ def _diagonals(given: Iterable[npt.ArrayLike | None] | None, n: int) -> list[Flo
 def _as_it_is(source: Path | Held) -> Path | Held:
     """The same with copies of what is in memory."""
     return source.on_cpu() if isinstance(source, Held) else source
-
-
-def _source(checkpoint: Solution, name: str) -> Path | Held:
-    """Where the weights of a checkpoint are, which a message calls so."""
-    match checkpoint:
-        case str() | os.PathLike():
-            return given_path(checkpoint).absolute()  # whatever becomes the current folder
-        case nn.Module():
-            return Held(tensors_of(state_tensors(checkpoint)))
-        case Tensor() | np.ndarray():
-            vector = torch.as_tensor(checkpoint).detach()
-            if vector.ndim != 1 or not vector.is_floating_point():
-                raise ValueError(
-                    f"a vector θ has one dimension and floating-point numbers, got {told(vector)}."
-                )
-            return Held({THETA: vector})
-        case Mapping():
-            return Held(tensors_of(checkpoint))
-    raise TypeError(
-        f"Expected {name} as a state dict, a model, a path or a vector θ, got {told(checkpoint)}."
-    )

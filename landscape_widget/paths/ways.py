@@ -16,8 +16,7 @@ from landscape_widget.numerics.checks import check_choice
 from landscape_widget.numerics.vectors import FloatArray
 from landscape_widget.objective.objective import Objective
 from landscape_widget.objective.states import full_state, moving_names, theta_of
-from landscape_widget.paths.solutions import solution_state
-from landscape_widget.paths.trajectory import Solution
+from landscape_widget.paths.solutions import Solution, solution_state
 from landscape_widget.results.base import Provenance
 from landscape_widget.results.paths import Interpolation
 
