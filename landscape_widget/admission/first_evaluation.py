@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
-import torch
 from torch import Tensor
 
 from landscape_widget.admission import not_finite
@@ -14,11 +12,9 @@ from landscape_widget.admission.acceptance import accepted, check_whole
 from landscape_widget.admission.graph_check import derivative
 from landscape_widget.admission.held_elsewhere import check_held_elsewhere
 from landscape_widget.admission.kept import check_kept
+from landscape_widget.admission.metrics import check_metrics
 from landscape_widget.admission.nearby import Probe
-from landscape_widget.admission.own_model import OF_OWN_MODEL, depend_on
-from landscape_widget.admission.precision import repeatable
 from landscape_widget.admission.rows import check_rows
-from landscape_widget.engine.derivatives import evaluated
 from landscape_widget.loss.batch_loss import BatchLoss, InvalidLossError
 from landscape_widget.loss.evaluation import Spans
 from landscape_widget.loss.options import is_mean
@@ -53,6 +49,9 @@ def first_evaluation(
 
     Raises:
         ValueError: For whatever is wrong with loss, metrics or model, and what to do about it.
+
+    Warns:
+        UserWarning: If the loss is not a mean over examples, or a metric is a sum over them.
     """
     probe = Probe.of(terms, theta, spans)
     if not isinstance(terms, ModelTerms):
@@ -71,7 +70,7 @@ def first_evaluation(
     found = derivative(probe.few(_FEW), own)
     if fresh is not None:
         check_kept(found)
-    _check_metrics(terms, theta, own)
+    check_metrics(terms, theta, own)
     check_whole(terms, theta, spans, first=first, in_graph=found.in_graph)
     found.check_slope()
     if fresh is not None:
@@ -82,43 +81,3 @@ def first_evaluation(
             f"{few(written)}. Do that in the training step, or on a copy in forward."
         )
     return found.in_graph
-
-
-def _check_metrics(terms: ModelTerms, theta: Tensor, own: Sequence[Tensor]) -> None:
-    """Sees that no metric reads the user's own model, asks for gradients, or differs between calls."""
-    alone: dict[str, float] = {}
-
-    def compute() -> list[float]:
-        with evaluated():
-            values = terms.metrics_on(theta.detach().clone(), terms.batches[0])
-        alone.update(values | alone)  # the first ones are those of memory as it is
-        return list(values.values())
-
-    same = repeatable(theta.dtype)
-    if found := depend_on(own, compute, same):
-        name = list(alone)[found[0]]
-        raise InvalidLossError(OF_OWN_MODEL.format(f"metric {name!r}", "metric", name))
-    with evaluated():
-        for batch in terms.batches[-1], terms.batches[0]:
-            again = terms.metrics_on(theta.detach().clone(), batch)
-    for name, value in again.items():
-        if abs(value - alone[name]) > same * max(abs(value), abs(alone[name])):
-            raise InvalidLossError(
-                "Expected metrics that depend on the values of parameters and data alone, got "
-                f"{name!r} of {alone[name]:.8g}, and of {value:.8g} in a later call on the same batch. Have "
-                "it keep nothing from call to call, and draw no random numbers."
-            )
-    for name, asked in _as_in_training(terms, theta).items():
-        if abs(asked - alone[name]) > same * max(abs(asked), abs(alone[name])):
-            raise InvalidLossError(
-                "Expected metrics that depend on the values of parameters and data alone, got "
-                f"{name!r} of {asked:.8g} where parameters require a gradient and {alone[name]:.8g} where "
-                "they do not. Leave that question out, or tell parameters by their names."
-            )
-
-
-def _as_in_training(terms: ModelTerms, theta: Tensor) -> dict[str, float]:
-    """The metrics of parameters that require a gradient, without a graph; none where they need one."""
-    with suppress(Exception), evaluated(), torch.no_grad():
-        return terms.metrics_on(theta.detach().clone().requires_grad_(), terms.batches[0])
-    return {}
