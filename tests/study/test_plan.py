@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from landscape_widget import LandscapeExplorer, Objective
-from landscape_widget.objective.pure_function import PureFunction
 from landscape_widget.study.controls import Controls
 from landscape_widget.study.plan import Plan, _least, plan_of
 from landscape_widget.study.study import Study
@@ -31,13 +30,13 @@ FACTOR = 2.0
 def products(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Vectors of each product that is taken."""
     taken: list[int] = []
-    take = PureFunction._products_with
+    take = Objective._products_with
 
-    def counted(self: PureFunction, v: Tensor, theta: Tensor) -> Tensor:
+    def counted(self: Objective, v: Tensor, theta: Tensor) -> Tensor:
         taken.append(v.reshape(len(v), -1).shape[1])
         return take(self, v, theta)
 
-    monkeypatch.setattr(PureFunction, "_products_with", counted)
+    monkeypatch.setattr(Objective, "_products_with", counted)
     return taken
 
 
