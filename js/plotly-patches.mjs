@@ -70,6 +70,13 @@ const PATCHES = [
     ],
   },
   {
+    // Plotly waits for half a second before it saves a scene, and draws it at every frame until then. Drawn in software,
+    // with three pixels for each of the page, that took up to twenty seconds; the frames that are asked for take two.
+    what: "the frames of a scene that is saved",
+    file: /plotly\.js\/stackgl_modules\/index\.js$/,
+    changes: [["  scene.enableMouseListeners()\n  render()", "  scene.enableMouseListeners()\n  if(!options.gl) render()"]],
+  },
+  {
     // Plotly sends each node of a surface six times, once for each corner of a triangle that it is in: 2.4 MB for
     // 101×101. Here each is sent once, and corners are numbers, of which 16 bits do for 255×255 nodes.
     what: "the nodes of a surface",

@@ -25,10 +25,10 @@ NODES = 4 * 21 + 1
 NODE = 4 * 10
 
 #: Counts how often pixels are read back and programs are linked, which a page waits for until all is drawn,
-#: and how often anything is drawn; remembers the largest list of nodes that is sent.
+#: how often anything is drawn, and how often a surface is; remembers the largest list of nodes that is sent.
 COUNT = """() => {
-  window.reads = window.links = window.draws = window.largest = 0;
-  const { bufferData, drawArrays, linkProgram, readPixels } = WebGLRenderingContext.prototype;
+  window.reads = window.links = window.draws = window.surfaces = window.largest = 0;
+  const { bufferData, drawArrays, drawElements, linkProgram, readPixels } = WebGLRenderingContext.prototype;
   WebGLRenderingContext.prototype.bufferData = function (type, data, use) {
     if (type === this.ARRAY_BUFFER) window.largest = Math.max(window.largest, data.byteLength ?? data);
     return bufferData.call(this, type, data, use);
@@ -36,6 +36,10 @@ COUNT = """() => {
   WebGLRenderingContext.prototype.drawArrays = function (...args) {
     window.draws++;
     return drawArrays.apply(this, args);
+  };
+  WebGLRenderingContext.prototype.drawElements = function (...args) {
+    window.surfaces++;
+    return drawElements.apply(this, args);
   };
   WebGLRenderingContext.prototype.linkProgram = function (program) {
     window.links++;
@@ -99,6 +103,16 @@ def test_another_picture_sends_each_node_once_and_links_no_program(page: Page) -
         "the scene",
     )
     assert page.evaluate("[links, largest]") == [0, NODE * NODES**2]
+
+
+def test_a_file_takes_few_drawings(page: Page) -> None:
+    """Not one for each frame of the time that plotly waits for a scene to be there."""
+    page.evaluate("window.surfaces = 0")
+    panel = page.get_by_test_id("surface")
+    panel.hover()
+    with page.expect_download(timeout=PATIENCE):
+        panel.get_by_role("button", name="Save the surface as PNG").click()
+    assert 0 < page.evaluate("surfaces") <= 6
 
 
 def test_keys_turn_it(page: Page) -> None:
