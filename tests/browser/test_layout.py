@@ -876,6 +876,22 @@ def test_a_double_click_resets_and_pins_nothing(open_: Open) -> None:
         assert len(pins) == number, "that of each single click after it"
 
 
+def test_a_click_elsewhere_right_after_a_double_click_pins(open_: Open) -> None:
+    """Plotly has drawn anew since, counts from the first press on, and knows of nothing under the pointer."""
+    page = open_("half=0.5")
+    plane = page.get_by_test_id("heatmap").locator(".js-plotly-plot")
+    at = box(page.get_by_test_id("heatmap").locator(".nsewdrag"))
+    asked = "model.messages.filter(({ type }) => type === 'pin')"
+    before = page.evaluate(f"{asked}.length")
+    page.wait_for_timeout(600)  # no second click of the test before
+    page.mouse.move(at["x"] + 160, at["y"] + 60)
+    plane.evaluate("plot => { plot._mouseDownTime = Date.now(); plot._hoverdata = undefined; }")
+    page.mouse.down()
+    page.mouse.up()
+    page.wait_for_function(f"number => {asked}.length > number", arg=before, timeout=PATIENCE)
+    assert page.evaluate(f"{asked}.length") == before + 1
+
+
 def test_a_click_on_what_was_drawn_anew_pins_all_the_same(open_: Open) -> None:
     """Plotly forgets what is under the pointer as it draws, here between the move and the click."""
     page = open_("half=0.5")

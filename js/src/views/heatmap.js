@@ -79,8 +79,9 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
     pending?.();
     pending = null;
   }
-  // Of a slow double click plotly tells as of two clicks: the browser's count tells them apart. Of a click on what is
-  // drawn anew since the pointer moved it tells nothing: then the node nearest to it is meant.
+  // Of a slow double click plotly tells as of two clicks, and of a click elsewhere right after a double click as of another
+  // one: the browser's count tells them apart. Of a click on what is drawn anew since the pointer moved it tells nothing:
+  // then the node nearest to it is meant.
   let press = { clicks: 1, told: true };
   function doubleClicked() {
     press.told = true;
@@ -182,7 +183,7 @@ export function createHeatmap(el, link, zoom, name = "heatmap") {
       buttons: [],
       zoomed: true,
       onResize: () => last && update(last),
-      on: { ...pointing(link, "heatmap"), plotly_click: (/** @type {any} */ { points: [at] }) => at && clicked({ alpha: at.x, beta: at.y }), plotly_relayout: relayout, plotly_doubleclick: doubleClicked },
+      on: { ...pointing(link, "heatmap"), plotly_click: (/** @type {any} */ { points: [at] }) => at && clicked({ alpha: at.x, beta: at.y }), plotly_relayout: relayout, plotly_doubleclick: () => (press.told || press.clicks > 1) && doubleClicked() },
     });
     const anew = isNew(surface, frame.palette, extent.join(), drags, panel.body.clientWidth, panel.body.clientHeight, ...displayOf(frame));
     const moved = isMoved(frame.point);
