@@ -19,10 +19,10 @@ JS_SOURCES := $(shell find js/src -type f) js/build.mjs js/plotly-patches.mjs js
 demo: setup ## sets up and opens JupyterLab on the quickstart
 	$(BIN)/python -m jupyterlab $(ROOT) --LabApp.default_url=/lab/tree/notebooks/01_quickstart.ipynb
 
-# two lanes of about the same length, of which the page's part is done while pip installs; the second one takes a
-# room of the kernel's tests, in the process of the notebooks'
+# two lanes of about the same length, of which the page's part is done while pip installs; the second one takes some
+# of the kernel's tests, in the process of the notebooks'
 test: ## sets up and runs every check
-	$(MAKE) --jobs=2 --output-sync=target BESIDE=tests/study \
+	$(MAKE) --jobs=2 --output-sync=target BESIDE=tests/study/test_evolution.py \
 	  kernel-test js-check js-test js-hosts lint browser-test notebook-test
 
 check: ## the inner loop: lint, types, the page, and the tests of the rooms that changed

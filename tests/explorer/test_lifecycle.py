@@ -647,6 +647,8 @@ threading.Thread(target=one.compute, daemon=True).start()
 started.wait()
 """,
     "in a model that never returns": """
+from landscape_widget.explorer import worker
+worker._AT_EXIT = 0.5
 held = threading.Event()
 class Held(nn.Module):
     def __init__(self):
