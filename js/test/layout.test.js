@@ -18,7 +18,7 @@ test("the verdict stands first, then the bar, then the pictures", async () => {
   order.slice(1).forEach((element, i) => {
     assert.ok(order[i].compareDocumentPosition(element) & window.Node.DOCUMENT_POSITION_FOLLOWING, element.dataset.testid);
   });
-  assert.equal(find("verdict").querySelector(".lw-sentence").textContent, mockEigenpairs(1).sentence);
+  assert.equal(find("verdict").querySelector(".lw-sentence").textContent.replaceAll("\u00a0", " "), mockEigenpairs(1).sentence);
   assert.equal(find("verdict").querySelector("strong").textContent, "Saddle");
 });
 

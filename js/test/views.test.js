@@ -24,7 +24,7 @@ test("each view is drawn with the kernel's values and tells which result it show
   assert.ok(Number.isNaN(data[0].z[10][10]));
   assert.deepEqual([layout.xaxis.range, layout.xaxis.title.text.slice(0, 2), layout.yaxis.title.text.slice(0, 2)], [[-1, 1], "α ", "β "]);
   assert.match(layout.xaxis.title.text, /\(1: ‖Δθ‖ = 1\.00, 8\.5 % of ‖θ\*‖\)/);
-  assert.match(find("verdict").textContent, /^Saddle: λmax 3\.821/);
+  assert.match(find("verdict").textContent, /^Saddle: λmax\u00a03\.821/);
   assert.match(find("curvature").textContent, /hides the saddle in27\.3–31\.4 %measured/);
 });
 

@@ -82,7 +82,7 @@ def test_page_shows_the_results(
     explorer.to_html(path, title="Saddle <5 parameters>")
     page = opened(path).page
     assert page.get_by_role("heading", level=1).inner_text() == page.title() == "Saddle <5 parameters>"
-    assert explorer.results.verdict.sentence in page.get_by_test_id("verdict").inner_text().replace("\n", " ")
+    assert explorer.results.verdict.sentence in " ".join(page.get_by_test_id("verdict").inner_text().split())
     page.get_by_test_id("scale").select_option("linear", force=True)
     surface = explorer.surface
     lowest = np.float32(surface.loss.min())

@@ -170,7 +170,8 @@ export function createVerdict(head, corner, foot, showSaddle) {
         if (!former || !sentence) sentence = words;
         const [word, ...rest] = splitSentence(sentence);
         const whose = former ? "Former verdict: " : part ? "Of the whole picture: " : "";
-        [whose + word, ...rest].forEach((text, i) => setText(parts[i], text));
+        // no line ends between an eigenvalue's name and its number
+        [whose + word, ...rest].forEach((text, i) => setText(parts[i], text.replaceAll(/(λ\S+) (?=[\d−])/g, "$1\u00a0")));
         verdict.dataset.seen = String(seen || !judged.sights);
         leave = shared;
         setText(show, shared ? "Own scale" : "Show it");
