@@ -5,6 +5,7 @@ import { createMockModel, defaults, mockSurface } from "../dev/mock.js";
 import { wire } from "../dev/wire.js";
 import { isStale } from "../src/kernel/newest.js";
 import { createState } from "../src/kernel/state.js";
+import { isPart } from "../src/model/picture.js";
 
 const controls = { axes: defaults.axes, seed: 0, domain: null, resolution: 11, examples: 1797, split: "train" };
 const surfaceOf = (/** @type {number} */ request, step = 1, more = {}) => mockSurface({ ...controls, request, ...more }, step);
@@ -98,6 +99,21 @@ test("a picture of what was asked for between two changes, of which the page had
   model.receive({ _surface: surfaceOf(3, 5, { domain: [-0.2, 0.2, -0.2, 0.2], n_examples: 64 }) }); // a first look
   await settled();
   assert.equal(state.snapshot.provisional, false);
+});
+
+test("the picture of a domain whose ends lie on no nodes is what was asked for, also without a kernel", async () => {
+  const { model, state } = setUp({ _surface: surfaceOf(1) });
+  const spacing = (1.1 + 1.43) / 10;
+  model.receive({ domain: [-1.43, 1.1, -1, 1] });
+  await settled();
+  assert.equal(state.snapshot.provisional, true);
+  model.receive({ _surface: surfaceOf(2, 5, { domain: [-6 * spacing, 4 * spacing, -1, 1] }) });
+  await settled();
+  assert.equal(state.snapshot.provisional, false);
+  assert.equal(isPart({ ...state.snapshot, kernel: "gone" }), false);
+  model.receive({ domain: [-1.43 + spacing, 1.1 + spacing, -1, 1] });
+  await settled();
+  assert.equal(state.snapshot.provisional, true);
 });
 
 test("going back to what is shown ends the provisional state at once", async () => {

@@ -328,6 +328,14 @@ def test_a_double_click_goes_back_to_the_kernels_domain(quartic: ExplorerOnPage)
     quartic.assert_plots_equal_kernel()
 
 
+def test_the_picture_of_a_domain_between_nodes_is_the_one_that_was_asked_for(quartic: ExplorerOnPage) -> None:
+    """As a cell sets it: the kernel lays a node on 0, so its nodes begin half a step from there."""
+    quartic.set_traits(domain=(-0.975, 1.025, -1.0, 1.0))
+    expect(quartic.part("heatmap")).to_have_attribute("data-provisional", "false")
+    quartic.assert_plots_equal_kernel()
+    assert quartic.grid("heatmap").x[0] != pytest.approx(-0.975, abs=0.02)
+
+
 def test_a_plane_that_cannot_be_had_says_why_and_one_that_is_refused_is_put_back(
     quartic: ExplorerOnPage,
 ) -> None:

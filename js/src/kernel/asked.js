@@ -1,5 +1,5 @@
 // Whether a picture shows what the controls ask for.
-import { sameDomain } from "../model/values.js";
+import { isOfDomain } from "../model/domains.js";
 
 /** @typedef {import("./state.js").Controls} Controls */
 
@@ -58,7 +58,7 @@ function mayAnswer(surface, controls) {
     surface.seed === controls.seed &&
     surface.alpha.length === controls.resolution &&
     surface.beta.length === controls.resolution &&
-    (controls.domain === null ? surface.equalAxes === controls.equal_axes : sameDomain(surface.domain, controls.domain))
+    (controls.domain === null ? surface.equalAxes === controls.equal_axes : isOfDomain(surface, controls.domain))
   );
 }
 

@@ -1,5 +1,6 @@
 // The pictures that the page holds, each with the controls it answers: they can be shown where no kernel is left to ask.
 import { secondControls } from "./asked.js";
+import { isOfDomain } from "../model/domains.js";
 import { domainDistance, halfWidth, into, isWithin, sameDomain } from "../model/values.js";
 
 /** @typedef {import("./state.js").Controls} Controls */
@@ -45,7 +46,7 @@ export const controlsOf = ({ axes, seed, nExamples, batchNorm, split, alpha, equ
 function agrees({ controls, found: { surface } }, asked, name) {
   if (name === "axes") return String(controls.axes) === String(asked.axes);
   if (name === "seed") return !surface.seeded || surface.seed === asked.seed;
-  if (name === "domain") return asked.domain ? sameDomain(surface.domain, asked.domain) : controls.domain === null;
+  if (name === "domain") return asked.domain ? isOfDomain(surface, asked.domain) : controls.domain === null;
   return controls[name] === asked[name];
 }
 
@@ -179,7 +180,7 @@ export function createHeld(given = []) {
       pictures = pictures.filter(({ found: { surface } }) => surface.request > former);
       const { surface } = found;
       if (!surface?.final || surface.request <= former) return;
-      const own = controlsOf(surface, controls.domain === null || !sameDomain(controls.domain, surface.domain));
+      const own = controlsOf(surface, controls.domain === null || !isOfDomain(surface, controls.domain));
       const before = pictures.find((picture) => TELLING.every((name) => agrees(picture, own, name)));
       // What was not found for this picture yet is that of the same one before.
       const parts = Object.entries(found).map(([name, result]) => {

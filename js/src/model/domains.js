@@ -1,5 +1,5 @@
 // Parts of the plane that a person zooms and pans to, on nodes as the kernel lays them.
-import { HALF_WIDTHS, nearestPosition } from "./values.js";
+import { HALF_WIDTHS, nearestPosition, sameDomain } from "./values.js";
 
 /** @typedef {import("./values.js").Domain} Domain */
 /** @typedef {[number, number]} Interval */
@@ -20,6 +20,16 @@ export function gridAxis(low, high, count) {
   const spacing = (high - low) / (count - 1);
   const first = round(low / spacing);
   return Float64Array.from({ length: count }, (_, i) => (first + i) * spacing);
+}
+
+/**
+ * Whether a picture has the nodes that the kernel lays for a domain, whose ends need not lie on them.
+ * @param {{alpha: Float64Array, domain: Domain}} surface
+ * @param {Domain} asked
+ */
+export function isOfDomain({ alpha: { length }, domain }, [a0, a1, b0, b1]) {
+  const ends = [gridAxis(a0, a1, length), gridAxis(b0, b1, length)].flatMap((axis) => [axis[0], axis[length - 1]]);
+  return sameDomain(domain, /** @type {Domain} */ (ends));
 }
 
 /** Half-widths at least this share of what a person drew a box around count as showing all of it. */

@@ -1,6 +1,6 @@
 // The picture to show: what the kernel sent, or while it computes, the best that is known already.
 import { finiteRange } from "../kernel/decoders.js";
-import { gridAxis } from "./domains.js";
+import { gridAxis, isOfDomain } from "./domains.js";
 import { formatPart } from "./format.js";
 import { modelAt, modelOfEigenvectors } from "./quadratic.js";
 import { thinned } from "./thinned.js";
@@ -106,7 +106,7 @@ function describe({ layers, model }) {
 }
 
 /** Whether a part of what is held is looked at, of which no kernel makes a picture of its own. @param {Snapshot} snapshot */
-export const isPart = ({ kernel, domain, surface }) => kernel === "gone" && domain !== null && surface !== null && !sameDomain(domain, surface.domain);
+export const isPart = ({ kernel, domain, surface }) => kernel === "gone" && domain !== null && surface !== null && !isOfDomain(surface, domain);
 
 /**
  * The kernel's surface whose plane a picture lies on; null where the page foresaw another plane.
