@@ -25,7 +25,7 @@ def middle(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def n_colours(image: NDArray[np.uint8]) -> int:
     """Return how many different colours there are."""
-    return len(np.unique(image.reshape(-1, 3), axis=0))
+    return len(np.unique(image.reshape(-1, 3) @ [1 << 16, 1 << 8, 1]))
 
 
 def spread(image: NDArray[np.uint8]) -> float:
