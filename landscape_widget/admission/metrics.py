@@ -77,8 +77,8 @@ def _as_in_training(terms: ModelTerms, theta: Tensor) -> dict[str, float]:
 
 def _tell_of_sums(terms: ModelTerms, theta: Tensor, alone: dict[str, float]) -> None:
     """Warns of metrics whose value over the first batch is that over its halves, added."""
-    parts = halves(terms.batches[0])
-    if parts is None or not alone:
+    parts = halves(terms.batches[0]) if alone else None
+    if parts is None:
         return
     try:
         with evaluated():

@@ -11,14 +11,24 @@ function round(value) {
 }
 
 /**
+ * The spacing of an axis as the kernel lays it, and which multiple of it the first node is.
+ * @param {number} low
+ * @param {number} high
+ * @param {number} count
+ */
+function laid(low, high, count) {
+  const spacing = (high - low) / (count - 1);
+  return { spacing, first: round(low / spacing) };
+}
+
+/**
  * The nodes of an axis as the kernel lays them: multiples of the spacing, so that grids of equal spacing share them.
  * @param {number} low
  * @param {number} high
  * @param {number} count
  */
 export function gridAxis(low, high, count) {
-  const spacing = (high - low) / (count - 1);
-  const first = round(low / spacing);
+  const { spacing, first } = laid(low, high, count);
   return Float64Array.from({ length: count }, (_, i) => (first + i) * spacing);
 }
 
@@ -28,7 +38,8 @@ export function gridAxis(low, high, count) {
  * @param {Domain} asked
  */
 export function isOfDomain({ alpha: { length }, domain }, [a0, a1, b0, b1]) {
-  const ends = [gridAxis(a0, a1, length), gridAxis(b0, b1, length)].flatMap((axis) => [axis[0], axis[length - 1]]);
+  const axes = [laid(a0, a1, length), laid(b0, b1, length)];
+  const ends = axes.flatMap(({ spacing, first }) => [first * spacing, (first + length - 1) * spacing]);
   return sameDomain(domain, /** @type {Domain} */ (ends));
 }
 
